@@ -1,0 +1,98 @@
+"""The files a sweep writes and its readers read: JSON, JSON lines, and writes that a kill cannot tear.
+
+The only bridge between training and analysis; standard library only, so that reading needs no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces, no NaN; equal values give equal text anywhere."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """The sha256 of a value's canonical JSON, in hex."""
+    return sha256(canonical(value).encode()).hexdigest()
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Replace `path` whole: after a kill at any instant either the old or the new content stands there.
+
+    Raises OSError when the disk is full or read-only; the old content then still stands.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames within a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    """mkstemp makes files private; a sweep's records should be as readable as any file the user writes."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as readable JSON, atomically."""
+    write_atomic(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any | None:
+    """The value in a JSON file; None where the file is missing or torn, which both mean 'not there yet'."""
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+
+
+def append_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Append rows as JSON lines in one write."""
+    text = "".join(canonical(row) + "\n" for row in rows)
+    with path.open("a", encoding="ascii") as file:
+        file.write(text)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a JSON-lines file up to the first torn line; none where the file is missing."""
+    try:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    rows: list[Row] = []
+    for line in text.split(b"\n")[:-1]:  # a complete line ends in a newline
+        try:
+            rows.append(json.loads(line))
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            break
+    return rows
