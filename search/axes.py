@@ -1,0 +1,155 @@
+"""Axes: which knobs vary over which values, and the points that a grid or a random draw makes of them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from itertools import product
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BeforeValidator, Field, model_validator
+
+from trainers.knobs import Knobs, Real
+from trainers.records import canonical, digest
+
+Kind = Literal["grid", "choice", "uniform", "loguniform", "int"]
+KINDS: tuple[Kind, ...] = ("grid", "choice", "uniform", "loguniform", "int")
+
+
+def _listed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+Values = Annotated[dict[str, Any] | tuple[Any, ...], BeforeValidator(_listed)]
+Range = Annotated[tuple[Real, Real], BeforeValidator(_listed)]
+IntRange = Annotated[tuple[int, int], BeforeValidator(_listed)]
+
+
+class Choice(Knobs):
+    """One value of an axis and the short label it has in ids, tables and figures."""
+
+    label: str
+    value: Any
+
+
+class Axis(Knobs):
+    """Exactly one of grid, choice, uniform, loguniform, int; `when` limits it to labels of other axes.
+
+    grid and choice list values, or name them: {small: {...}, large: {...}}. grid is crossed with the other axes;
+    choice is drawn from, like the ranges, in a random search.
+    """
+
+    grid: Values | None = None
+    choice: Values | None = None
+    uniform: Range | None = None
+    loguniform: Range | None = None
+    int: IntRange | None = None
+    when: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one(self) -> Axis:
+        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(f"an axis has exactly one of {', '.join(KINDS)}; got {', '.join(given) or 'none'}")
+        if self.kind in ("grid", "choice"):
+            choices = self.choices()
+            if not choices:
+                raise ValueError("an axis needs at least one value; got none")
+            for seen in (
+                [c.label for c in choices],
+                [canonical(c.value) for c in choices],
+            ):
+                twice = sorted({s for s in seen if seen.count(s) > 1})
+                if twice:
+                    raise ValueError(f"an axis lists each value once; got {twice[0]} twice")
+        else:
+            low, high = getattr(self, self.kind)
+            if not low < high or (self.kind == "loguniform" and low <= 0):
+                raise ValueError(f"{self.kind}: needs low < high{' and low > 0' * (self.kind == 'loguniform')}")
+        return self
+
+    @property
+    def kind(self) -> Kind:
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    def choices(self) -> list[Choice]:
+        """The listed values; of a range, its two ends, which is where a mistake shows."""
+        values = getattr(self, self.kind)
+        if isinstance(values, dict):
+            return [Choice(label=str(label), value=value) for label, value in values.items()]
+        return [Choice(label=label_of(value), value=value) for value in values]
+
+    def draw(self, rng: np.random.Generator) -> Choice:
+        """One value at random."""
+        if self.kind in ("grid", "choice"):
+            choices = self.choices()
+            return choices[rng.integers(len(choices))]
+        low, high = getattr(self, self.kind)
+        value: Any
+        if self.kind == "int":
+            value = int(rng.integers(low, high + 1))
+        elif self.kind == "uniform":
+            value = float(rng.uniform(low, high))
+        else:
+            value = math.exp(rng.uniform(math.log(low), math.log(high)))
+        return Choice(label=label_of(value), value=value)
+
+    def applies(self, point: dict[str, Choice]) -> bool:
+        """Whether a conditional axis acts at a point: each axis it names has one of the labels it lists."""
+        for path, wanted in self.when.items():
+            labels = [label_of(w) for w in wanted] if isinstance(wanted, list) else [label_of(wanted)]
+            if path not in point or point[path].label not in labels:
+                return False
+        return True
+
+
+Point = dict[str, Choice]
+
+
+def grid_points(axes: dict[str, Axis]) -> list[Point]:
+    """The full cross of all axes, in the order written; conditional axes only where they apply."""
+    points = (
+        _conditional(axes, dict(zip(axes, combination, strict=True)))
+        for combination in product(*(axis.choices() for axis in axes.values()))
+    )
+    return _distinct(points)
+
+
+def random_points(axes: dict[str, Axis], trials: int, seed: int) -> list[Point]:
+    """Independent draws; the i-th depends on (seed, i) alone, so that asking for more keeps those there were."""
+    points = []
+    for i in range(trials):
+        rng = np.random.default_rng([seed, i])
+        points.append(_conditional(axes, {path: axis.draw(rng) for path, axis in axes.items()}))
+    return _distinct(points)
+
+
+def _distinct(points: Iterable[Point]) -> list[Point]:
+    return list({canonical({path: choice.value for path, choice in p.items()}): p for p in points}.values())
+
+
+def _conditional(axes: dict[str, Axis], point: Point) -> Point:
+    return {path: choice for path, choice in point.items() if axes[path].applies(point)}
+
+
+def label_of(value: Any) -> str:
+    """A short name of a value, the same wherever it is written."""
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, str | int):
+        return str(value)
+    if isinstance(value, dict):
+        head = value.get("name") or value.get("base") or value.get("side")
+        rest = ",".join(f"{k}={label_of(v)}" for k, v in value.items() if k not in ("name", "base"))
+        text = ":".join(part for part in (str(head or ""), rest) if part)
+        return text if len(text) <= 40 else f"{text[:30]}~{digest(value)[:6]}"
+    return ",".join(label_of(v) for v in value)
+
+
+def slug(text: str) -> str:
+    """A label as part of a folder's name."""
+    return re.sub(r"[^A-Za-z0-9.+-]+", "_", text).strip("_")

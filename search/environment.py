@@ -1,0 +1,42 @@
+"""Ray, prepared and imported: the variables it reads on import are set here first, so import Ray from here alone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # search.execute has one that keeps the exit code right
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Tune's own snapshots are never read
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "86400",  # checked before the start
+    # tensors over 32 MB would be mapped and unmapped anew by every operation; read when a worker starts
+    "MALLOC_MMAP_THRESHOLD_": "4294967296",
+    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+}
+for _key, _value in _QUIET.items():
+    os.environ.setdefault(_key, _value)
+if not os.environ.get("RAY_ADDRESS"):
+    # Ray listens on every interface; a token of this run's own is what keeps others out
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+import ray  # noqa: E402
+from ray import tune  # noqa: E402
+
+
+class Unpickled:
+    """Tune pickles all it is given into a file that nobody reads; ours hold terminals and locks, and stay here."""
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return object, ()
+
+
+__all__ = ["Unpickled", "ray", "tune"]

@@ -1,0 +1,91 @@
+"""Validation errors as a user reads them: where, what was found, what is allowed, the nearest spelling."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from trainers.knobs import Knobs
+
+Path = tuple[str, ...]
+
+
+def readable(error: ValidationError, model: type[Knobs], raw: Any) -> list[tuple[Path, str]]:
+    """Each problem of a failed validation as (path, message), paths without the tags that pydantic puts into them."""
+    found: dict[Path, list[str]] = {}
+    for item in error.errors():
+        path = _written(item["loc"], raw, missing=item["type"] == "missing")
+        extra = item["type"] == "extra_forbidden"
+        message = _unknown(path, item["loc"], model) if extra else _reworded(item)
+        known = found.setdefault(path, [])
+        if message not in known:
+            known.append(message)
+    # a union reports the complaints of all its members; a complaint deeper in the tree is the more telling one
+    tops = [path for path in found if not any(len(other) > len(path) and other[: len(path)] == path for other in found)]
+    return [(path, " or ".join(found[path])) for path in tops]
+
+
+def nearest(word: str, allowed: list[str]) -> str:
+    """'; did you mean X? (allowed: ...)'."""
+    near = get_close_matches(word, allowed, 1)
+    return (f"; did you mean {near[0]}?" if near else "") + f" (allowed: {', '.join(allowed)})"
+
+
+def _written(loc: tuple[Any, ...], raw: Any, missing: bool) -> Path:
+    path: list[str] = []
+    for i, part in enumerate(loc):
+        if (isinstance(raw, dict) and part in raw) or (
+            isinstance(raw, list | tuple) and isinstance(part, int) and part < len(raw)
+        ):
+            raw = raw[part]
+            path.append(str(part))
+        elif i == len(loc) - 1 and missing:
+            path.append(str(part))
+    return tuple(path)
+
+
+def _unknown(path: Path, loc: tuple[Any, ...], model: type[Knobs]) -> str:
+    owner = _owner(model, [str(part) for part in loc[:-1]])
+    allowed = sorted(owner.model_fields)
+    return f"{owner.__name__} has no such knob{nearest(path[-1] if path else str(loc[-1]), allowed)}"
+
+
+def _owner(model: type[Knobs], parts: list[str]) -> type[Knobs]:
+    """The class of the piece at a location: fields lead down, tags choose among the members of a union."""
+    members = [model]
+    for part in parts:
+        tagged = [m for m in members if "name" in m.model_fields and m.model_fields["name"].default == part]
+        named = [m for m in members if part in m.model_fields]
+        by_class = [m for m in members if m.__name__ == part]
+        if tagged:
+            members = tagged
+        elif named:
+            members = _members(named[0].model_fields[part].annotation)
+        elif by_class:
+            members = by_class
+    return members[0] if members else model
+
+
+def _members(annotation: Any) -> list[type[Knobs]]:
+    if isinstance(annotation, type) and issubclass(annotation, Knobs):
+        return [annotation]
+    return [member for argument in get_args(annotation) for member in _members(argument)]
+
+
+def _reworded(item: Any) -> str:
+    found = repr(item.get("input"))
+    found = found if len(found) <= 60 else found[:57] + "..."
+    context = item.get("ctx", {})
+    if item["type"] == "union_tag_invalid":
+        allowed = sorted(tag.strip("' ") for tag in context["expected_tags"].split(","))
+        return f"no such piece {context['tag']!r}{nearest(context['tag'], allowed)}"
+    if item["type"] == "union_tag_not_found":
+        return f"needs a `name`; got {found}"
+    if item["type"] == "value_error":
+        return str(context.get("error", item["msg"]))
+    if item["type"] == "missing":
+        return "is required"
+    message = item["msg"][0].lower() + item["msg"][1:]
+    return f"{message.replace('input should', 'should')}; got {found}"

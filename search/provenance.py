@@ -1,0 +1,75 @@
+"""What made a sweep: versions, commit, host, command and times, one entry a run."""
+
+from __future__ import annotations
+
+import platform
+import socket
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from trainers.config import training_code
+from trainers.records import Row, read_json, write_json
+
+PACKAGES = ("torch", "torchvision", "ray", "numpy", "pandas", "pydantic", "scikit-learn", "pyautoattack")
+
+
+class Provenance:
+    """The provenance.json of a sweep; each start of the command adds a run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "provenance.json"
+        stored = read_json(self.path)
+        self.runs: list[Row] = stored["runs"] if isinstance(stored, dict) and "runs" in stored else []
+        self._began = time.monotonic()
+
+    def begin(self, slots: int | None = None) -> None:
+        """Record a start, before anything is trained."""
+        self.runs.append(
+            {
+                "started": _now(),
+                "command": " ".join(["python", "-m", "search.run", *sys.argv[1:]]),
+                "commit": commit(),
+                "training_code": training_code(),
+                "host": socket.gethostname(),
+                "python": platform.python_version(),
+                "versions": {name: _version(name) for name in PACKAGES},
+                "slots": slots,
+            }
+        )
+        write_json(self.path, {"runs": self.runs})
+
+    def slots(self, slots: int) -> None:
+        self.runs[-1]["slots"] = slots
+
+    def end(self, code: int, since: float) -> None:
+        """Record an end; `since` is when the process began, by time.monotonic."""
+        self.runs[-1] |= {"ended": _now(), "exit": code, "wall_seconds": round(time.monotonic() - since, 2)}
+        write_json(self.path, {"runs": self.runs})
+
+
+def commit() -> str | None:
+    """The checkout's commit, marked if files differ from it; None outside a checkout."""
+    root = Path(__file__).resolve().parent.parent
+    try:
+        head, dirty = (
+            subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10, check=True)
+            for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

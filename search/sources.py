@@ -1,0 +1,64 @@
+"""The sources of a sweep: each is loaded once by the driver and shared with all workers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from search.plan import Plan, source_key
+from search.space import Loaded
+from search.yamlfile import SpaceError
+from trainers.data import Data, Source, fingerprint, prepare
+from trainers.images import DataError
+from trainers.records import digest
+from trainers.sources import DataSource
+
+
+class Sources:
+    """Loads on demand; without `download`, what would have to be downloaded is named by its knobs alone."""
+
+    def __init__(self, download: bool = True) -> None:
+        self.download = download
+        self.loaded: dict[str, Source] = {}
+        self._prepared: dict[str, Data] = {}
+
+    def fingerprint(self, data: DataSource) -> str:
+        """The identity of a source's arrays. Raises SpaceError if they cannot be had."""
+        key = source_key(data)
+        if data.downloads and not self.download:
+            return digest({"not loaded": key})
+        if key not in self.loaded:
+            try:
+                self.loaded[key] = data.load()
+            except DataError as error:
+                raise SpaceError([f"trial.data: {error}"]) from None
+        return fingerprint(self.loaded[key])
+
+    def prepared(self, data: DataSource) -> Data | None:
+        """The splits of a data block; None if its source is not loaded. Raises ValueError if they do not fit it."""
+        key = digest(data.model_dump(mode="json"))
+        source = self.loaded.get(source_key(data))
+        if key not in self._prepared and source is not None:
+            self._prepared[key] = prepare(source, data)
+        return self._prepared.get(key)
+
+
+def check_subsets(loaded: Loaded, plan: Plan, sources: Sources) -> None:
+    """Refuse splits and subsets that ask for more than there is, before anything starts. Raises SpaceError."""
+    problems: list[str] = []
+    seen: set[str] = set()
+    for trial in plan.trials:
+        config = trial.config
+        key = digest([config.data.model_dump(mode="json"), config.subset.model_dump(mode="json")])
+        if key in seen:
+            continue
+        seen.add(key)
+        try:
+            data = sources.prepared(config.data)
+            if data is not None:
+                y = data.train.y.numpy()
+                anything = {f"rank_{config.subset.needs}": np.zeros(len(y))}
+                config.subset.select(y, anything, 0)
+        except ValueError as error:
+            problems.append(loaded.problem(("trial",), f"{error} ({trial.configuration})"))
+    if problems:
+        raise SpaceError(list(dict.fromkeys(problems)))

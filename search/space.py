@@ -1,0 +1,166 @@
+"""A space: what a trial is, which knobs vary, how the sweep runs. Read from YAML, validated whole before a start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, ValidationError, field_validator
+
+from search.axes import Axis
+from search.problems import nearest, readable
+from search.yamlfile import Document, SpaceError, read
+from trainers.config import TrialConfig
+from trainers.evaluate import Evaluation
+from trainers.knobs import Knobs, Real
+from trainers.methods import overlay
+
+OBJECTIVES = ("val_clean_acc", "val_pgd_acc")
+Tree = dict[str, Any]
+
+
+def _seeds(value: Any) -> Any:
+    """A number of seeds, or the seeds themselves."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 1:
+            raise ValueError(f"at least one seed; got {value}")
+        return tuple(range(value))
+    return tuple(value) if isinstance(value, list) else value
+
+
+Seeds = Annotated[tuple[NonNegativeInt, ...], BeforeValidator(_seeds), Field(min_length=1)]
+
+
+class Profile(Knobs):
+    """The trainings that make the ranking: one set of seeds for each `data` block that a ranked subset is cut from."""
+
+    seeds: Seeds = (1000, 1001, 1002)
+    trial: Tree = Field(default_factory=dict)  # laid over the space's `trial:`
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"each seed once; got {list(seeds)}")
+        return seeds
+
+
+class Search(Knobs):
+    """Which trials there are, and how often each is repeated."""
+
+    axes: dict[str, Axis] = Field(default_factory=dict)
+    strategy: Literal["grid", "random"] = "grid"
+    trials: PositiveInt | None = None  # how many points a random search draws
+    seed: NonNegativeInt = 0  # of the random draw
+    replicates: Seeds = (0,)
+    objectives: dict[str, Literal["max"]] = {"val_clean_acc": "max", "val_pgd_acc": "max"}
+    checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # at least so long between a trial's checkpoints
+    retries: NonNegativeInt = 2  # of a trial whose worker died
+
+    @field_validator("replicates")
+    @classmethod
+    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        return Profile._distinct(seeds)
+
+    @field_validator("objectives")
+    @classmethod
+    def _validation_only(cls, objectives: dict[str, str]) -> dict[str, str]:
+        for name in objectives:
+            if name.startswith("test_"):
+                raise ValueError(f"{name} reads the test set; a search selects on validation: {', '.join(OBJECTIVES)}")
+            if name not in OBJECTIVES:
+                raise ValueError(f"no objective {name!r}{nearest(name, list(OBJECTIVES))}")
+        return objectives
+
+
+class Resources(Knobs):
+    """What each trial asks of Ray: CPUs (also its number of threads) and a share of a GPU."""
+
+    cpus: PositiveInt = 1
+    gpus: Annotated[Real, Field(ge=0)] = 0.0
+    memory_gb: Annotated[Real, Field(gt=0)] | None = None
+
+
+class Space(Knobs):
+    """The top level of a space's YAML."""
+
+    trial: Tree = Field(default_factory=dict)
+    profile: Profile | None = None
+    search: Search = Search()
+    evaluate: Evaluation = Evaluation()
+    resources: Resources = Resources()
+
+
+class Loaded:
+    """A space and where each part of it was written."""
+
+    def __init__(self, space: Space, document: Document, file: Path) -> None:
+        self.space, self.document, self.file = space, document, file
+
+    @property
+    def name(self) -> str:
+        return self.file.stem
+
+    def problem(self, path: tuple[str, ...], message: str) -> str:
+        """One readable line: where, what."""
+        where = self.document.where(path) or str(self.file)
+        return f"{where}: {'.'.join(path)}: {message}" if path else f"{where}: {message}"
+
+
+def load(file: Path, overrides: list[str]) -> Loaded:
+    """Read a space, lay `path=value` overrides over it, and check its top level.
+
+    Raises SpaceError with every problem found.
+    """
+    document = read(file)
+    for override in overrides:
+        document = Document(overlay(document.tree, _override(override)), document.places)
+    problems: list[str] = []
+    try:
+        space = Space.model_validate(document.tree)
+    except ValidationError as error:
+        blank = Loaded(Space(), document, file)
+        problems = [blank.problem(path, message) for path, message in readable(error, Space, document.tree)]
+        raise SpaceError(problems) from None
+    return Loaded(space, document, file)
+
+
+def _override(text: str) -> Tree:
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip():
+        raise SpaceError([f"--set {text}: write it as path=value, such as trial.epochs=2"])
+    try:
+        tree: Any = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise SpaceError([f"--set {text}: the value is not YAML"]) from None
+    for part in reversed(path.strip().split(".")):
+        tree = {part: tree}
+    return dict(tree)
+
+
+def put(tree: Tree, path: str, value: Any) -> Tree:
+    """The tree with a value laid at a dotted path; a piece named by a word makes room for its knobs."""
+    head, _, rest = path.partition(".")
+    if not rest:
+        inner = overlay(tree[head], value) if isinstance(value, dict) and isinstance(tree.get(head), dict) else value
+        return tree | {head: inner}
+    below = tree.get(head, {})
+    if isinstance(below, str):
+        below = {"base" if head == "method" else "name": below}
+    return tree | {head: put(below, rest, value)}
+
+
+def configured(loaded: Loaded, tree: Tree, at: tuple[str, ...] = ("trial",)) -> TrialConfig:
+    """A trial's tree as a config. Raises SpaceError."""
+    plain = {key: _piece(key, value) for key, value in tree.items()}
+    try:
+        return TrialConfig.model_validate(plain)
+    except ValidationError as error:
+        found = readable(error, TrialConfig, plain)
+        raise SpaceError([loaded.problem((*at, *path), message) for path, message in found]) from None
+
+
+def _piece(key: str, value: Any) -> Any:
+    """`subset: all` is short for `subset: {name: all}`; a method's word is a row of the table."""
+    return {"name": value} if isinstance(value, str) and key in ("data", "model", "subset", "optimizer") else value

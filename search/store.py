@@ -1,0 +1,213 @@
+"""A sweep's memory: its directory. Records, rankings and the content-addressed stage store, safe against any kill.
+
+A stage folder is named by the hash of the chain that leads to its state. It holds the state, and the rows and
+per-instance arrays since the checkpoint before it (its parent), so a chain of folders holds a trial's whole history.
+It is written under a temporary name and renamed: it exists whole or not at all, and who comes second loses nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import shutil
+import uuid
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+
+from trainers.records import Row, digest, read_json, sync_folder, write_atomic, write_json
+
+Arrays = dict[str, np.ndarray]
+
+
+class Segment(NamedTuple):
+    """What training recorded between two checkpoints."""
+
+    rows: list[Row]
+    costs: list[Row]
+    instances: Arrays  # (epochs of the segment, N) each
+
+
+class Resumed(NamedTuple):
+    """The deepest usable checkpoint of a chain: after `epoch` epochs, with all that was recorded on the way."""
+
+    epoch: int
+    state: dict[str, Any]
+    segments: list[Segment]
+
+
+class Busy(Exception):
+    """Another process runs this sweep."""
+
+
+class Store:
+    """The directory of one sweep."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self.stages = self.folder / "stages"
+
+    def trial(self, trial: str) -> Path:
+        return self.folder / "trials" / trial
+
+    def ranking(self, ranks: str) -> Path:
+        return self.folder / "profile" / f"{ranks}.npz"
+
+    def result(self, trial: str, final: str) -> Row | None:
+        """A trial's result if it ended and is that of the chain asked for."""
+        result = read_json(self.trial(trial) / "result.json")
+        return result if isinstance(result, dict) and result.get("chain") == final else None
+
+    def lock(self) -> int:
+        """Hold the sweep for this process, until it ends. Raises Busy, or OSError where nothing can be written."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise Busy(str(self.folder)) from None
+        return handle
+
+    def sweep_leftovers(self) -> None:
+        """Remove what killed writers left under temporary names; only while holding the lock."""
+        for path in self.stages.glob(".tmp-*"):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in self.folder.glob("**/.*.tmp"):
+            path.unlink(missing_ok=True)
+
+    def publish(self, name: str, parent: str | None, epoch: int, state: dict[str, Any], segment: Segment) -> None:
+        """Store the state after `epoch` epochs. Raises OSError when the disk is full; nothing torn is left behind."""
+        target = self._stage(name)
+        if target.exists():
+            return
+        temporary = self.stages / f".tmp-{uuid.uuid4().hex}"
+        temporary.mkdir(parents=True)
+        try:
+            files = {"state.pt": _packed(state), "instances.npz": packed_arrays(segment.instances)}
+            manifest = {
+                "parent": parent,
+                "epoch": epoch,
+                "rows": segment.rows,
+                "costs": segment.costs,
+                "sha256": {file: sha256(content).hexdigest() for file, content in files.items()},
+            }
+            manifest["digest"] = digest(manifest)
+            for file, content in files.items():
+                _write(temporary / file, content)
+            write_json(temporary / "stage.json", manifest)
+            sync_folder(temporary)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(temporary, target)
+            sync_folder(target.parent)
+        except OSError:
+            shutil.rmtree(temporary, ignore_errors=True)
+            if not target.exists():  # another writer of the same state came first: the same bits stand there
+                raise
+
+    def deepest(self, chain: Sequence[str]) -> Resumed | None:
+        """The deepest checkpoint of a chain that reads back whole; what does not is set aside and trained again."""
+        for epoch in range(len(chain) - 1, 0, -1):
+            if self._stage(chain[epoch]).is_dir() and (resumed := self._load(chain, epoch)):
+                return resumed
+        return None
+
+    def forget_state(self, name: str) -> None:
+        """Drop a state that no resume needs any more; its rows and arrays stay, as later stages build on them."""
+        (self._stage(name) / "state.pt").unlink(missing_ok=True)
+
+    def _stage(self, name: str) -> Path:
+        return self.stages / name[:2] / name
+
+    def _load(self, chain: Sequence[str], epoch: int) -> Resumed | None:
+        state = self._state(chain[epoch])
+        if state is None:
+            return None
+        segments: list[Segment] = []
+        name: str | None = chain[epoch]
+        while name is not None:
+            manifest = self._manifest(name)
+            content = self._file(name, manifest, "instances.npz")
+            if manifest is None or content is None:
+                return None
+            segments.insert(0, Segment(manifest["rows"], manifest["costs"], unpacked_arrays(content)))
+            name = manifest["parent"]
+        return Resumed(epoch, state, segments)
+
+    def _state(self, name: str) -> dict[str, Any] | None:
+        if not (self._stage(name) / "state.pt").exists():
+            return None
+        content = self._file(name, self._manifest(name), "state.pt")
+        return torch.load(io.BytesIO(content), weights_only=True, map_location="cpu") if content else None
+
+    def _manifest(self, name: str) -> Row | None:
+        manifest = read_json(self._stage(name) / "stage.json")
+        if isinstance(manifest, dict) and digest({k: v for k, v in manifest.items() if k != "digest"}) == manifest.get(
+            "digest"
+        ):
+            return manifest
+        self._set_aside(name)
+        return None
+
+    def _file(self, name: str, manifest: Row | None, file: str) -> bytes | None:
+        if manifest is None:
+            return None
+        try:
+            content = (self._stage(name) / file).read_bytes()
+        except OSError:
+            content = b""
+        if sha256(content).hexdigest() == manifest["sha256"][file]:
+            return content
+        self._set_aside(name)
+        return None
+
+    def _set_aside(self, name: str) -> None:
+        """A damaged stage is kept for inspection, under a name that no chain leads to."""
+        stage = self._stage(name)
+        if stage.exists():
+            damaged = self.stages / "damaged"
+            damaged.mkdir(exist_ok=True)
+            os.rename(stage, damaged / f"{name}-{uuid.uuid4().hex[:6]}")
+
+
+def packed_arrays(arrays: Arrays, compress: bool = False) -> bytes:
+    """Arrays as the bytes of an .npz file; equal arrays give equal bytes."""
+    buffer = io.BytesIO()
+    (np.savez_compressed if compress else np.savez)(buffer, **{key: arrays[key] for key in sorted(arrays)})  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def unpacked_arrays(content: bytes) -> Arrays:
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return {key: archive[key] for key in archive.files}
+
+
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    write_atomic(path, packed_arrays(arrays, compress=True))
+
+
+def read_arrays(path: Path) -> Arrays | None:
+    """The arrays of an .npz file; None where it is missing or damaged."""
+    try:
+        return unpacked_arrays(path.read_bytes())
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
+def _packed(state: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

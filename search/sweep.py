@@ -1,0 +1,156 @@
+"""One run of a sweep: what is left to do, doing it, and saying how it went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from search.estimate import storage_estimate, time_estimate
+from search.execute import Interrupt, cluster, run, slots
+from search.plan import Plan, Planned, source_key
+from search.progress import Watch, duration
+from search.rankings import make_ranking
+from search.searchers import Queue
+from search.session import Job
+from search.sources import Sources
+from search.space import Space
+from search.store import Store
+
+
+class Sweep:
+    """Runs the trainings of a plan that have no result yet."""
+
+    def __init__(self, store: Store, plan: Plan, space: Space, sources: Sources, console: Console) -> None:
+        self.store, self.plan, self.space, self.sources, self.console = store, plan, space, sources, console
+        self.slots = 0
+        self.interrupted = False
+
+    def ended(self) -> bool:
+        """Whether any trial has a result, so that there is something to report."""
+        return any(self.store.result(trial.id, trial.final) for trial in self.plan.trials)
+
+    def unfinished(self) -> list[Planned]:
+        return [trial for trial in self.plan.trials if self.store.result(trial.id, trial.final) is None]
+
+    def run(self, address: str | None, command: str) -> int:
+        """Train what is unfinished. Returns the exit code."""
+        waiting = self.unfinished()
+        total = len(self.plan.trials)
+        ready = self._ready()
+        if not waiting:
+            self.console.print(f"{self.store.folder.name} is finished: all {total} trainings have their results.")
+            return self._verdict(None, {}, command)
+        known = total - len(waiting)
+        self.console.print(
+            f"{self.store.folder.name}: {total} trainings" + (f", {known} of them ended before" if known else "")
+        )
+        interrupt = Interrupt()
+        queue = Queue(waiting, self._job, self._rank, ready)
+        with cluster(address, interrupt):
+            self.slots = slots(self.space.resources)
+            done = {trial.id for trial in self.plan.trials} - {trial.id for trial in waiting}
+            with Watch(self.console, self.plan.trials, done, self.slots) as watch:
+                trouble = run(
+                    queue, len(waiting), self.sources.loaded, self.space.resources, self.space.search.retries,
+                    watch, interrupt, self.slots,
+                )  # fmt: skip
+        if watch.disk_full:
+            trouble = f"the disk is full ({self.store.folder}); free some room, then carry on with the same command"
+        self.interrupted = bool(interrupt.code)
+        verdict = self._verdict(trouble if not interrupt.code else "as asked", queue.blocked, command)
+        return interrupt.code or verdict
+
+    def _ready(self) -> set[str]:
+        """Rankings that exist, made now where all their profile trials have ended but the file is missing."""
+        ready = set()
+        for ranks in {trial.ranks for trial in self.plan.trials if trial.ranks}:
+            group = self._profiles(ranks)
+            ended = all(self.store.result(profile.id, profile.final) for profile in group)
+            if ended and self._rank(ranks) is None:
+                ready.add(ranks)
+        return ready
+
+    def _profiles(self, ranks: str) -> list[Planned]:
+        return [trial for trial in self.plan.trials if trial.kind == "profile" and trial.ranks == ranks]
+
+    def _rank(self, ranks: str) -> str | None:
+        group = self._profiles(ranks)
+        data = self.sources.prepared(group[0].config.data)
+        if data is None:
+            return f"{ranks}: its data is not loaded"
+        return make_ranking(self.store, ranks, group, data)
+
+    def _job(self, trial: Planned) -> Job:
+        return Job(
+            folder=str(self.store.folder),
+            trial=trial.id,
+            config=trial.config.model_dump(mode="json"),
+            evaluation=self.plan.evaluation.model_dump(mode="json"),
+            data=trial.data,
+            source=source_key(trial.config.data),
+            ranks=trial.ranks if trial.kind == "trial" else None,
+            final=trial.final,
+            threads=self.space.resources.cpus,
+            checkpoint_seconds=self.space.search.checkpoint_seconds,
+        )
+
+    def _verdict(self, trouble: str | None, blocked: dict[str, str], command: str) -> int:
+        """Judge from the store, say what is missing and how to go on; 0 if nothing is, else 1."""
+        left = self.unfinished()
+        if not left:
+            return 0
+        failed = [trial for trial in left if (self.store.trial(trial.id) / "error.txt").exists()]
+        for trial in failed[:5]:
+            path = self.store.trial(trial.id) / "error.txt"
+            self.console.print(
+                f"failed: {trial.id}: {path.read_text().strip().splitlines()[-1]} ({path})", markup=False
+            )
+        for why in blocked.values():
+            self.console.print(f"not started for want of a ranking: {why}", markup=False)
+        if trouble:
+            self.console.print(f"stopped: {trouble}", markup=False)
+        self.console.print(
+            f"{len(left)} of {len(self.plan.trials)} trainings have no result. All that was trained is kept; "
+            f"the same command carries on:\n  {command}",
+            markup=False,
+        )
+        return 1
+
+
+def print_plan(console: Console, plan: Plan, space: Space, results: Path, sources: Sources) -> None:
+    """What a sweep would do: trainings, epochs, time and storage."""
+    trials = [trial for trial in plan.trials if trial.kind == "trial"]
+    profiles = len(plan.trials) - len(trials)
+    configurations = len({trial.configuration for trial in trials})
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_row("trials", f"{len(trials)}: {configurations} configurations x {len(space.search.replicates)} seeds")
+    if profiles:
+        rankings = len({trial.ranks for trial in plan.trials if trial.kind == "profile"})
+        table.add_row("trained first", f"{profiles}, for {rankings} rankings")
+    for path, axis in space.search.axes.items():
+        values = ", ".join(c.label for c in axis.choices()) if axis.kind in ("grid", "choice") else axis.kind
+        table.add_row(path, values)
+    asked = plan.asked_epochs()
+    table.add_row("epochs", f"{asked} asked, {plan.distinct_epochs} distinct")
+    seconds, unknown = time_estimate(plan, results)
+    table.add_row("time", _time(seconds, unknown, len(plan.trials)))
+    sizes = {}
+    for trial in plan.trials:
+        if trial.data not in sizes and (data := sources.prepared(trial.config.data)):
+            x = data.train.x
+            sizes[trial.data] = (len(x), x.shape[1], x.shape[2], data.classes)
+    stored = storage_estimate(plan.trials, sizes)
+    table.add_row("storage", f"about {stored / 2**20:.0f} MB" if stored else "no estimate: the data is not here yet")
+    for name, attack in plan.evaluation.attacks().items():
+        table.add_row(f"measured: {name}", attack)
+    table.add_row("each trial asks", f"{space.resources.cpus} CPU, {space.resources.gpus:g} GPU")
+    console.print(table)
+
+
+def _time(seconds: float, unknown: int, total: int) -> str:
+    if unknown == total:
+        return "no estimate: no such training was recorded in this results folder yet"
+    rest = f", without {unknown} trainings that have no measured kin" if unknown else ""
+    return f"{duration(seconds)} of training on one process, measured here{rest}"

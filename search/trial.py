@@ -1,0 +1,47 @@
+"""The trial as Ray Tune runs it: slices of a session. Kept thin, for Ray only executes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from search.environment import tune  # first: it prepares what Ray reads on import
+from search.session import Job, Session
+from trainers.config import TrialConfig
+from trainers.data import Data, Source, prepare
+
+SLICE_SECONDS = 1.0  # between reports: a report costs the driver milliseconds, an epoch may be as short
+
+
+class Trial(tune.Trainable):
+    """Trains one job after another in the same process, so that imports and data are paid for once."""
+
+    def setup(self, config: dict[str, Any], sources: dict[str, Source] | None = None) -> None:
+        if sources is not None:  # a reused actor keeps what it has
+            self._sources = sources
+            self._data: dict[str, Data] = {}
+        self._job = Job(**config["job"])
+        self._session: Session | None = None  # made at the first step: a spare actor must touch nothing
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        if self._session is None:
+            self._session = Session(self._job, self._prepared())
+        outcome = self._session.advance(SLICE_SECONDS)
+        report = {"done": outcome != "running", "outcome": outcome, "trial": self._job.trial}
+        return report | {"epoch": -1} | self._session.latest
+
+    def _prepared(self) -> Data:
+        if self._job.data not in self._data:
+            self._data.clear()  # one at a time: a data set may be large
+            config = TrialConfig.model_validate(self._job.config)
+            self._data[self._job.data] = prepare(self._sources[self._job.source], config.data)
+        return self._data[self._job.data]
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing: the store remembers, Ray does not."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Nothing: setup and the store do it."""

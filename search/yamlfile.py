@@ -1,0 +1,101 @@
+"""Reading YAML as a user writes it: safe, with the line of every key, duplicate keys refused, `extends` followed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from trainers.methods import overlay
+
+Location = tuple[str, int]  # file, line (from 1)
+
+
+class SpaceError(Exception):
+    """What is wrong with a space, all of it at once; one readable line a problem."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Document:
+    """A YAML mapping and where each of its keys was written."""
+
+    def __init__(self, tree: dict[str, Any], places: dict[tuple[str, ...], Location]) -> None:
+        self.tree, self.places = tree, places
+
+    def where(self, path: tuple[str, ...]) -> str:
+        """'file:line' of the deepest part of a path that was written in a file."""
+        for depth in range(len(path), 0, -1):
+            if path[:depth] in self.places:
+                file, line = self.places[path[:depth]]
+                return f"{file}:{line}"
+        return next(iter(self.places.values()), ("", 0))[0]
+
+
+def read(path: Path, seen: tuple[Path, ...] = ()) -> Document:
+    """A file's tree, laid over that of the file it `extends` (relative to itself).
+
+    Raises SpaceError if a file is missing or unreadable, a key stands twice, or files extend one another in a ring.
+    """
+    if path.resolve() in seen:
+        raise SpaceError([f"{path}: extends itself, by way of {' -> '.join(str(p.name) for p in seen)}"])
+    document = _parse(path)
+    parent = document.tree.pop("extends", None)
+    if parent is None:
+        return document
+    if not isinstance(parent, str):
+        raise SpaceError([f"{document.where(('extends',))}: extends: names one file; got {parent!r}"])
+    base = read(path.parent / parent, (*seen, path.resolve()))
+    return Document(overlay(base.tree, document.tree), base.places | document.places)
+
+
+def _parse(path: Path) -> Document:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = sorted(str(p) for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+        hint = f" (there are {', '.join(near)})" if near else ""
+        raise SpaceError([f"{path}: no such file{hint}"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpaceError([f"{path}: cannot be read: {error}"]) from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        tree = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        spot = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise SpaceError([f"{spot}: not YAML: {error.problem}"]) from None
+    except yaml.YAMLError as error:
+        raise SpaceError([f"{path}: not YAML: {error}"]) from None
+    if not isinstance(tree, dict) or node is None:
+        raise SpaceError([f"{path}: a space is a mapping with trial, search, ...; got {type(tree).__name__}"])
+    places: dict[tuple[str, ...], Location] = {}
+    problems: list[str] = []
+    _walk(node, (), str(path), places, problems)
+    if problems:
+        raise SpaceError(problems)
+    return Document(tree, places)
+
+
+def _walk(
+    node: yaml.Node,
+    path: tuple[str, ...],
+    file: str,
+    places: dict[tuple[str, ...], Location],
+    problems: list[str],
+) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for i, item in enumerate(node.value):
+            _walk(item, (*path, str(i)), file, places, problems)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        here = (*path, str(key.value))
+        line = key.start_mark.line + 1
+        if here in places:
+            problems.append(f"{file}:{line}: {'.'.join(here)} stands twice; first in line {places[here][1]}")
+        places[here] = (file, line)
+        _walk(value, here, file, places, problems)

@@ -1,0 +1,146 @@
+"""One trial, completely: its configuration, its stages, and the chain of hashes that names its states."""
+
+from __future__ import annotations
+
+import os
+from functools import cache, lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import NonNegativeInt, PositiveInt
+
+from trainers.evaluate import Evaluation
+from trainers.knobs import Knobs
+from trainers.methods import METHODS, Method, NamedMethod
+from trainers.models import MLP, Model
+from trainers.optimizers import SGD, Optimizer
+from trainers.records import digest
+from trainers.sources import DataSource, Digits
+from trainers.subsets import All, Ranked, Subset
+
+
+class Compute(Knobs):
+    """How the arithmetic is done. auto: exact on a CPU (fp32, eager), fast on a GPU (bf16, channels last, compiled)."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    channels_last: Literal["auto"] | bool = "auto"
+    compile: Literal["auto"] | bool = "auto"
+    deterministic: bool = True  # refuse kernels whose bits vary from run to run
+
+    def resolved(self, cuda: bool) -> Compute:
+        """These settings with every auto decided, for a machine with or without a GPU."""
+        device = self.device if self.device != "auto" else ("cuda" if cuda else "cpu")
+        fast = device == "cuda"
+        return Compute(
+            device=device,
+            precision=self.precision if self.precision != "auto" else ("bf16" if fast else "fp32"),
+            channels_last=self.channels_last is not False,  # fp32 and exact either way, and faster on both
+            compile=fast if self.compile == "auto" else self.compile,
+            deterministic=self.deterministic,
+        )
+
+
+class Stage(Knobs):
+    """Everything that one epoch depends on, as plain values; randomness comes from (seed, epoch) alone."""
+
+    epoch: NonNegativeInt
+    seed: NonNegativeInt
+    method: Method
+    subset: Subset
+    optimizer: Optimizer
+    batch_size: PositiveInt
+
+
+class TrialConfig(Knobs):
+    """A trial: fields are the keys of a space's `trial:` block."""
+
+    data: DataSource = Digits()
+    model: Model = MLP()
+    method: NamedMethod = METHODS["pgd-at"]
+    subset: Subset = All()
+    optimizer: Optimizer = SGD()
+    batch_size: PositiveInt = 128
+    epochs: PositiveInt = 100
+    seed: NonNegativeInt = 0
+    compute: Compute = Compute()
+
+    def stage(self, epoch: int) -> Stage:
+        """The stage of one epoch (0-based): schedules are numbers, pieces that are off are gone."""
+        return Stage.model_construct(
+            epoch=epoch,
+            seed=self.seed,
+            method=self.method.at(epoch, self.epochs),
+            subset=self.subset.at(epoch, self.epochs),
+            optimizer=self.optimizer.at(epoch, self.epochs),
+            batch_size=self.batch_size,
+        )
+
+    def needs_ranking(self) -> str | None:
+        """The score whose ranking the subset is cut from, if it needs one."""
+        return self.subset.needs
+
+
+class Surroundings(Knobs):
+    """What else moves bits: it stands at the root of every chain, beside data, model and seed."""
+
+    data: str  # split_identity of the trial's data
+    compute: Compute  # resolved
+    threads: PositiveInt
+    torch: str
+    code: str
+
+    @staticmethod
+    def here(data: str, compute: Compute, threads: int) -> Surroundings:
+        return Surroundings(data=data, compute=compute, threads=threads, torch=torch.__version__, code=training_code())
+
+
+@cache
+def training_code() -> str:
+    """A hash of the source of everything that trains."""
+    folder = Path(__file__).parent
+    files = sorted(path for path in folder.rglob("*.py") if path.name != "bench.py")
+    hasher = sha256()
+    for path in files:
+        hasher.update(os.fsencode(path.relative_to(folder)) + b"\0" + path.read_bytes() + b"\0")
+    return hasher.hexdigest()
+
+
+def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ranking: str | None) -> list[str]:
+    """The names of the trial's states: chain[e] names the state after e epochs, a pure function of stages 0..e-1.
+
+    `ranking` is the identity of the ranking a ranked subset is cut from. The per-epoch part of the evaluation is in
+    the root: it decides what is recorded and which checkpoint is best, though not the weights.
+    """
+    root = {
+        "model": config.model.model_dump(),
+        "seed": config.seed,
+        "evaluation": evaluation.curve(),
+        "around": around.model_dump(),
+    }
+    parts = zip(
+        _hashes(config.method, config.epochs),
+        _hashes(config.subset, config.epochs),
+        _hashes(config.optimizer, config.epochs),
+        strict=True,
+    )
+    tail = f"|{config.batch_size}"
+    if isinstance(config.subset, Ranked):
+        tail += f"|{ranking}"
+    links = [digest(root)]
+    for method, subset, optimizer in parts:
+        links.append(sha256(f"{links[-1]}|{method}|{subset}|{optimizer}{tail}".encode()).hexdigest())
+    return links
+
+
+@lru_cache(maxsize=4096)
+def _hashes(piece: Knobs, epochs: int) -> tuple[str, ...]:
+    """The hash of a piece as it acts in each epoch; cached, for a space has few distinct pieces and many trials."""
+    return tuple(_hash(piece.at(epoch, epochs)) for epoch in range(epochs))
+
+
+@lru_cache(maxsize=4096)
+def _hash(piece: Knobs) -> str:
+    return digest(piece.model_dump())

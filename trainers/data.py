@@ -1,0 +1,207 @@
+"""Data: from a source's arrays to the splits of a trial, and batches cropped and flipped on the device.
+
+A source is raw uint8 arrays, shared by all trials. A trial's splits (hold-out, label noise) are drawn from it
+by seeds of their own, so that every trial of a study with the same `data` block sees the same examples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from pydantic import NonNegativeInt
+from torch import Generator, Tensor
+
+from trainers.knobs import Knobs, Share, Size, count
+from trainers.records import digest
+
+
+class Source(NamedTuple):
+    """The arrays of a data set; test arrays are empty where it has no test set of its own."""
+
+    x_train: np.ndarray  # (N, H, W, channels) uint8
+    y_train: np.ndarray  # (N,) int64
+    x_test: np.ndarray
+    y_test: np.ndarray
+    classes: int
+
+
+class Splits(Knobs):
+    """How a source is split and disturbed; every data block has these knobs beside those of its source."""
+
+    train: Size | None = None  # at most so many training examples; None: all that the hold-out leaves
+    val: Size = "10%"
+    test: Size | None = None  # only where the source has no test set of its own
+    split_seed: NonNegativeInt = 0
+    label_noise: Share = 0.0  # training labels flipped to another class; validation and test stay clean
+    noise_seed: NonNegativeInt = 0
+    crop: NonNegativeInt = 0  # pad by so many pixels and crop back at random
+    padding: Literal["zeros", "reflect"] = "zeros"
+    flip: bool = False  # mirror left-right with probability 1/2
+
+
+@dataclass(frozen=True)
+class Split:
+    x: Tensor  # (N, channels, H, W) uint8
+    y: Tensor  # (N,) int64
+
+    def to(self, device: torch.device) -> Split:
+        return Split(self.x.to(device), self.y.to(device))
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a trial trains and is measured on."""
+
+    train: Split
+    val: Split
+    test: Split
+    y_clean: np.ndarray  # (N,) training labels before the noise
+    index: np.ndarray  # (N,) position of each training example in the source
+    classes: int
+    mean: tuple[float, ...]  # per channel, of the training split
+    std: tuple[float, ...]
+
+    @property
+    def flipped(self) -> np.ndarray:
+        """(N,) bool: whose label the noise changed."""
+        flipped: np.ndarray = self.y_clean != self.train.y.cpu().numpy()
+        return flipped
+
+
+def fingerprint(source: Source) -> str:
+    """The sha256 of a source's arrays, shapes and all."""
+    hasher = sha256()
+    for array in source[:4]:
+        hasher.update(str((array.shape, array.dtype)).encode())
+        hasher.update(np.ascontiguousarray(array).data)
+    return hasher.hexdigest()
+
+
+def split_identity(source: str, splits: Splits) -> str:
+    """The name of what `prepare` makes of a source: equal names, equal splits and augmentation.
+
+    `source` is its fingerprint: where the arrays were read from is no part of the name.
+    """
+    return digest({"source": source, "splits": splits.model_dump(include=set(Splits.model_fields))})
+
+
+def prepare(source: Source, splits: Splits) -> Data:
+    """Split (test first if the source has none, then validation, then the training limit), then flip labels.
+
+    Raises ValueError if a size asks for more than there is, or the crop for more than a reflection holds.
+    """
+    _check_crop(source.x_train.shape[1:3], splits)
+    rng = np.random.default_rng([splits.split_seed, 0x5B117])
+    y, rest = source.y_train, np.arange(len(source.y_train))
+    if len(source.y_test):
+        if splits.test is not None:
+            raise ValueError("data.test: this source has a test set of its own; remove the key")
+        x_test, y_test = source.x_test, source.y_test
+    else:
+        if splits.test is None:
+            raise ValueError("data.test: this source has no test set of its own; set some apart, such as '20%'")
+        test, rest = stratified(y, rest, count(splits.test, len(rest), "data.test"), rng)
+        x_test, y_test = source.x_train[test], y[test]
+    n_val = count(splits.val, len(y), "data.val")
+    if n_val >= len(rest):
+        raise ValueError(
+            f"data.val: asked for {splits.val}, that is {n_val} of the {len(rest)} examples that are left beside "
+            "the test split; at least one must remain to train on"
+        )
+    held, rest = stratified(y, rest, n_val, rng)
+    if splits.train is not None:
+        rest, _ = stratified(y, rest, count(splits.train, len(rest), "data.train"), rng)
+    x, y_clean = source.x_train[rest], y[rest]
+    mean, std = mean_std(x)
+    return Data(
+        train=_split(x, flip_labels(y_clean, splits.label_noise, source.classes, splits.noise_seed)),
+        val=_split(source.x_train[held], y[held]),
+        test=_split(x_test, y_test),
+        y_clean=y_clean,
+        index=rest,
+        classes=source.classes,
+        mean=tuple(mean.tolist()),
+        std=tuple(std.clip(1e-3).tolist()),
+    )
+
+
+def _check_crop(sides: tuple[int, ...], splits: Splits) -> None:
+    if splits.padding == "reflect" and splits.crop >= min(sides):
+        raise ValueError(
+            f"data.crop: got {splits.crop}; reflect padding of {sides[0]}x{sides[1]} images reaches at most "
+            f"{min(sides) - 1} pixels; lower it or use padding: zeros"
+        )
+
+
+def stratified(y: np.ndarray, among: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """n of the positions `among`, each class in proportion (largest remainders), and the rest; both ascending."""
+    labels, sizes = np.unique(y[among], return_counts=True)
+    exact = sizes * n / len(among)
+    quota = np.floor(exact).astype(int)
+    for extra in np.argsort(quota - exact, kind="stable")[: n - quota.sum()]:
+        quota[extra] += 1
+    taken = [rng.permutation(among[y[among] == label])[:q] for label, q in zip(labels, quota, strict=True)]
+    chosen = np.sort(np.concatenate(taken))
+    return chosen, np.setdiff1d(among, chosen)
+
+
+def mean_std(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of the pixels in [0, 1] per channel, (N, H, W, channels) uint8 -> two of (channels,).
+
+    From the counts of the 256 values: the pixels themselves as floats would fill gigabytes.
+    """
+    counts = np.zeros((x.shape[-1], 256))
+    for few in np.array_split(x, -(-len(x) // 1024)):
+        counts += [np.bincount(few[..., c].ravel(), minlength=256) for c in range(x.shape[-1])]
+    shares = counts / counts.sum(1, keepdims=True)
+    values = np.arange(256) / 255
+    mean = (shares * values).sum(1)
+    return mean, np.sqrt((shares * (values - mean[:, None]) ** 2).sum(1))
+
+
+def flip_labels(y: np.ndarray, share: float, classes: int, seed: int) -> np.ndarray:
+    """Exactly round(share * N) labels moved to another class, uniformly, (N,) -> (N,)."""
+    rng = np.random.default_rng([seed, 0xF11B])
+    noisy = y.copy()
+    chosen = rng.permutation(len(y))[: round(share * len(y))]
+    noisy[chosen] = (y[chosen] + rng.integers(1, classes, len(chosen))) % classes
+    return noisy
+
+
+def _split(x: np.ndarray, y: np.ndarray) -> Split:
+    channels_first = np.moveaxis(x, -1, 1).copy(order="C")  # always a copy: shared arrays are read-only
+    return Split(torch.from_numpy(channels_first), torch.from_numpy(y.astype(np.int64)))
+
+
+def pixels(x: Tensor) -> Tensor:
+    """uint8 -> float32 in [0, 1]."""
+    return x.float().div_(255)
+
+
+def augment(x: Tensor, splits: Splits, rng: Generator) -> Tensor:
+    """Random crop and mirror of a uint8 batch where it lies, (B, channels, H, W) -> the same."""
+    if splits.crop:
+        b, _, height, width = x.shape
+        x = _padded(x, splits.crop, splits.padding)
+        rows = torch.randint(2 * splits.crop + 1, (b,), generator=rng, device=x.device)
+        columns = torch.randint(2 * splits.crop + 1, (b,), generator=rng, device=x.device)
+        windows = x.unfold(2, height, 1).unfold(3, width, 1)  # a view: no copy of the padded batch per offset
+        x = windows[torch.arange(b, device=x.device), :, rows, columns]
+    if splits.flip:
+        mirror = torch.rand(len(x), generator=rng, device=x.device) < 0.5
+        x = torch.where(mirror.view(-1, 1, 1, 1), x.flip(3), x)
+    return x
+
+
+def _padded(x: Tensor, by: int, padding: str) -> Tensor:
+    sides = (by, by, by, by)
+    if padding == "zeros":
+        return torch.nn.functional.pad(x, sides)
+    return torch.nn.functional.pad(x.float(), sides, mode="reflect").to(x.dtype)  # reflect knows no uint8

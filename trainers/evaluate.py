@@ -1,0 +1,213 @@
+"""Evaluation: accuracies that may share a front, all at attack budgets fixed for the whole study.
+
+Every figure is a fraction of a split, in [0, 1]. `pgd` is measured along training; the `final` attacks on the best
+checkpoint (chosen on validation) and the last.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field, PositiveInt, model_validator
+from torch import Generator, Tensor, nn
+
+from trainers.attacks import PGD
+from trainers.data import Split, pixels
+from trainers.knobs import Knobs, Real, StepSize
+from trainers.step import Batch, Net
+
+Norm = Literal["linf", "l2"]
+
+
+class PGDAttack(Knobs):
+    """PGD on the final checkpoints, CE, eval mode. keep last: accuracy at the last iterate (of R restarts, the one of
+
+    highest loss). keep worst: right at every iterate of every restart, as PGD+ counts (Carmon et al. 2019;
+    steps 40, restarts 5, step_size 0.01).
+    """
+
+    name: Literal["pgd"] = "pgd"
+    steps: PositiveInt = 20
+    step_size: StepSize = "epsilon/4"
+    restarts: PositiveInt = 1
+    keep: Literal["last", "worst"] = "last"
+    epsilon: Annotated[Real, Field(gt=0)] | None = None  # None: the study's
+    images: PositiveInt | None = None  # the first so many of the split; None: all
+
+    def measure(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> float:
+        knobs = self.model_dump(include={"steps", "step_size", "restarts", "keep"})
+        attack = PGD(epsilon=self.epsilon or epsilon, norm=norm, **knobs)
+        return accuracy(net, first(split, self.images), attack, seed)
+
+    def describe(self, epsilon: float, norm: Norm) -> str:
+        size = f", {self.restarts} restarts" if self.restarts > 1 else ""
+        every = ", right at every iterate" if self.keep == "worst" else ""
+        return (
+            f"PGD-{self.steps}{size}, {norm}, epsilon {shown(self.epsilon or epsilon)}, step {self.step_size}{every}"
+            + on_images(self.images)
+        )
+
+
+class AutoAttackRun(Knobs):
+    """AutoAttack of Croce & Hein 2020, arXiv:2003.01690, by the packaged original.
+
+    standard: APGD-CE, APGD-T, FAB-T, Square. custom: the attacks listed, one restart each; APGD-CE + APGD-T is what
+    the data-profiling code runs, costs a fifth, and found all that the standard version did in `perf` checks.
+    """
+
+    name: Literal["autoattack"] = "autoattack"
+    version: Literal["standard", "custom"] = "standard"
+    attacks: Annotated[
+        tuple[Literal["apgd-ce", "apgd-dlr", "apgd-t", "fab", "fab-t", "square"], ...], Field(strict=False)
+    ] = ()
+    epsilon: Annotated[Real, Field(gt=0)] | None = None
+    images: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> AutoAttackRun:
+        if (self.version == "custom") != bool(self.attacks):
+            raise ValueError("`attacks` is given with version custom and only there, such as [apgd-ce, apgd-t]")
+        return self
+
+    def measure(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> float:
+        split = first(split, self.images)
+        with undisturbed(net, seed):
+            import pyautoattack  # late: it is only needed here
+
+            chosen: dict[str, Any] = {"attacks": list(self.attacks)} if self.attacks else {}
+            attack = pyautoattack.AutoAttack(
+                _Logits(net), norm={"linf": "Linf", "l2": "L2"}[norm], eps=self.epsilon or epsilon, seed=seed,
+                version=self.version, device=split.x.device, **chosen,
+            )  # fmt: skip
+            attack.apgd.n_restarts = attack.fab.n_restarts = 1  # custom alone would keep five
+            x = pixels(split.x).contiguous()  # its gradient checks use view(), which channels-last arrays refuse
+            adversaries, _ = attack.run_standard_evaluation(x, split.y, batch_size=250)
+            return _share(net, adversaries, split.y)
+
+    def describe(self, epsilon: float, norm: Norm) -> str:
+        which = f"custom ({' + '.join(self.attacks)})" if self.attacks else "standard"
+        return f"AutoAttack {which}, {norm}, epsilon {shown(self.epsilon or epsilon)}" + on_images(self.images)
+
+
+FinalAttack = Annotated[PGDAttack | AutoAttackRun, Field(discriminator="name")]
+
+
+class Evaluation(Knobs):
+    """The `evaluate:` block: one for a whole study, so that all its trials are measured alike."""
+
+    epsilon: Annotated[Real, Field(gt=0)] = 8 / 255
+    norm: Norm = "linf"
+    steps: PositiveInt = 10  # of the PGD measured along training
+    step_size: StepSize = "epsilon/4"
+    every: PositiveInt = 1  # epochs between measurements; the last epoch is always measured
+    final: dict[str, FinalAttack] = {"pgd20": PGDAttack()}
+
+    @model_validator(mode="after")
+    def _names(self) -> Evaluation:
+        taken = sorted(set(self.final) & {"clean", "pgd"})
+        if taken or not all(name.isidentifier() for name in self.final):
+            raise ValueError(
+                "final attacks are named by identifiers other than clean and pgd, as they become test_<name>_acc; "
+                f"got {', '.join(self.final)}"
+            )
+        return self
+
+    def curve(self) -> dict[str, Any]:
+        """The part that is measured along training."""
+        return self.model_dump(exclude={"final"})
+
+    def due(self, epoch: int, epochs: int) -> bool:
+        return (epoch + 1) % self.every == 0 or epoch + 1 == epochs
+
+    def along(self) -> PGD:
+        """The attack measured along training: last iterate, uniform start, eval mode."""
+        return PGD(epsilon=self.epsilon, norm=self.norm, steps=self.steps, step_size=self.step_size)
+
+    def attacks(self) -> dict[str, str]:
+        """What each robust accuracy is measured under, in words."""
+        along = PGDAttack(steps=self.steps, step_size=self.step_size).describe(self.epsilon, self.norm)
+        return {"pgd": along} | {name: it.describe(self.epsilon, self.norm) for name, it in self.final.items()}
+
+
+def shown(epsilon: float) -> str:
+    """An attack budget as the field writes it: 8/255, or 0.1."""
+    k = epsilon * 255
+    if len(f"{epsilon:.10g}") <= 5:  # 0.1, 0.2 and 0.031 were meant as decimals
+        return f"{epsilon:.10g}"
+    return f"{round(k)}/255" if math.isclose(k, round(k), abs_tol=1e-6) else f"{epsilon:.4g}"
+
+
+def on_images(images: int | None) -> str:
+    return f" on {images} images" if images else ""
+
+
+def first(split: Split, images: int | None) -> Split:
+    return split if images is None else Split(split.x[:images], split.y[:images])
+
+
+def accuracy(net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int = 512) -> float:
+    """The share of a split classified correctly, on the images (attack None) or under attack; eval mode."""
+    with undisturbed(net, seed):
+        rng = Generator(split.x.device).manual_seed(seed)
+        right = torch.zeros((), dtype=torch.long, device=split.x.device)
+        for x, y in zip(split.x.split(batch_size), split.y.split(batch_size), strict=True):
+            right += _right(net, Batch(pixels(x), y), attack, rng).sum()
+        return int(right) / len(split)
+
+
+def _right(net: Net, batch: Batch, attack: PGD | None, rng: Generator) -> Tensor:
+    """(B,) bool: who is still classified correctly."""
+    if attack is None:
+        return _correct(net, batch)
+    if attack.keep == "last":
+        return _correct(net, Batch(attack(net, batch, rng).x, batch.y))
+    right = _correct(net, batch)
+    survivors = right.nonzero().squeeze(1)  # who is wrong on the image itself need not be attacked
+    if len(survivors):
+        survived = attack(net, Batch(batch.x[survivors], batch.y[survivors]), rng).survived
+        if survived is None:
+            raise TypeError("an attack that keeps the worst looks at every point")
+        right[survivors] = survived
+    return right
+
+
+@torch.no_grad()
+def _correct(net: Net, batch: Batch) -> Tensor:
+    return net(batch.x).argmax(1) == batch.y
+
+
+def _share(net: Net, x: Tensor, y: Tensor) -> float:
+    right = [_correct(net, Batch(a, b)).sum() for a, b in zip(x.split(512), y.split(512), strict=True)]
+    return int(torch.stack(right).sum()) / len(y)
+
+
+class _Logits(nn.Module):
+    """A network as AutoAttack wants it: an nn.Module that returns fp32 logits."""
+
+    def __init__(self, net: Net) -> None:
+        super().__init__()
+        self.net = net
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)
+
+
+@contextmanager
+def undisturbed(net: Net, seed: int) -> Iterator[None]:
+    """Measure without a trace: eval mode, no parameter gradients, and the caller's random state and tracer restored.
+
+    AutoAttack reseeds the global generator and removes the tracer (coverage, debuggers).
+    """
+    tracer = sys.gettrace()
+    with net.attacked("eval"), torch.random.fork_rng(enabled=True):
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            sys.settrace(tracer)

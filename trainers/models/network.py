@@ -1,0 +1,58 @@
+"""A network: input normalisation, a body that ends in pooled activations, and one linear head."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Network(nn.Module):
+    """Maps pixels in [0, 1] to logits, so attacks work in pixel space whatever the body is fed."""
+
+    mean: Tensor  # (channels, 1, 1)
+    std: Tensor
+
+    def __init__(self, body: nn.Module, width: int, channels: int, classes: int) -> None:
+        super().__init__()
+        self.body = body  # (B, channels, H, W) -> (B, F), F = width
+        self.head = nn.Linear(width, classes)
+        self.register_buffer("mean", torch.zeros(channels, 1, 1))
+        self.register_buffer("std", torch.ones(channels, 1, 1))
+
+    def normalize(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        """Take the statistics of the data, one pair a channel; a new network has mean 0 and std 1.
+
+        Raises ValueError if there are not as many as channels or an std is not positive.
+        """
+        channels = len(self.mean)
+        if not len(mean) == len(std) == channels or min(std) <= 0:
+            raise ValueError(
+                f"a network of {channels} channels needs {channels} means and {channels} positive stds; "
+                f"got mean {mean} and std {std}"
+            )
+        self.mean.copy_(torch.tensor(mean).view_as(self.mean))
+        self.std.copy_(torch.tensor(std).view_as(self.std))
+
+    def features(self, x: Tensor) -> Tensor:
+        """The penultimate activations, (B, channels, H, W) -> (B, F)."""
+        features: Tensor = self.body((x - self.mean) / self.std)
+        return features
+
+    def features_and_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both in one pass, (B, channels, H, W) -> (B, F), (B, C)."""
+        features = self.features(x)
+        return features, self.head(features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) -> (B, C)."""
+        return self.features_and_logits(x)[1]
+
+
+class GlobalAverage(nn.Module):
+    """Mean over all positions, (B, F, H, W) -> (B, F): avgpool4 or avgpool8 of the papers, for any size.
+
+    A plain mean, for the gradient of AdaptiveAvgPool2d is among the nondeterministic CUDA kernels.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))

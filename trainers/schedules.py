@@ -1,0 +1,143 @@
+"""Schedules: a value as a function of the epoch, for the learning rate and for any knob that changes in time.
+
+The forms are those of Rice et al. 2020 (arXiv:2002.11569) and of Fig. 11 of Zhang et al. 2021 (arXiv:2010.01736).
+`t` is the fractional epoch and T the number of epochs; `drops` may be epochs or shares of T.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+
+from trainers.knobs import Knobs, Real, number
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(number(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+Reals = Annotated[tuple[float, ...], BeforeValidator(_tuple)]
+
+
+class Curve(Knobs):
+    """A value in time; as a knob of a piece it becomes the number it takes at the start of the epoch."""
+
+    def value(self, t: float, epochs: int) -> float:
+        raise TypeError(f"{type(self).__name__} is no schedule of its own")
+
+    def at(self, epoch: int, epochs: int) -> float:  # type: ignore[override]
+        return self.value(epoch, epochs)
+
+
+class Piecewise(Curve):
+    """values[i] between drop i-1 and drop i; a drop below 1 is a share of T, otherwise an epoch (0-based)."""
+
+    name: Literal["piecewise"] = "piecewise"
+    values: Reals
+    drops: Reals
+
+    @model_validator(mode="after")
+    def _fits(self) -> Piecewise:
+        if len(self.values) != len(self.drops) + 1:
+            raise ValueError(
+                f"needs one value more than drops; got {len(self.values)} values and {len(self.drops)} drops"
+            )
+        shares = [drop < 1 for drop in self.drops]
+        if any(drop <= 0 for drop in self.drops) or any(shares) != all(shares):
+            raise ValueError(f"drops are all epochs (>= 1) or all shares of the epochs (in (0, 1)); got {self.drops}")
+        if list(self.drops) != sorted(set(self.drops)):
+            raise ValueError(f"drops must increase; got {self.drops}")
+        return self
+
+    def value(self, t: float, epochs: int) -> float:
+        scale = epochs if self.drops and self.drops[0] < 1 else 1
+        return self.values[bisect_right([drop * scale for drop in self.drops], t)]
+
+
+class Linear(Curve):
+    """Piecewise linear through (0, v), (T/3, v), (2T/3, v/10), (T, v/100) (Zhang et al. 2021, Fig. 11)."""
+
+    name: Literal["linear"] = "linear"
+    peak: Real
+    per_step: bool = False
+
+    def value(self, t: float, epochs: int) -> float:
+        third = epochs / 3
+        return interpolate(t, (0, third, 2 * third, epochs), (self.peak, self.peak, self.peak / 10, self.peak / 100))
+
+
+class Multiple(Curve):
+    """v - floor(t / (T / 10)) * v / 10: ten equal steps down (Zhang et al. 2021, Fig. 11)."""
+
+    name: Literal["multiple"] = "multiple"
+    peak: Real
+
+    def value(self, t: float, epochs: int) -> float:
+        return self.peak * (1 - math.floor(t * 10 / epochs) / 10)
+
+
+class Cyclic(Curve):
+    """The triangle 0 -> peak at 2T/5 -> 0 at T (Rice et al. 2020, 'superconverge'; Wong et al. 2020)."""
+
+    name: Literal["cyclic"] = "cyclic"
+    peak: Real
+    per_step: bool = True
+
+    def value(self, t: float, epochs: int) -> float:
+        return interpolate(t, (0, 0.4 * epochs, epochs), (0, self.peak, 0))
+
+
+class Cosine(Curve):
+    """v / 2 * (1 + cos(pi t / T))."""
+
+    name: Literal["cosine"] = "cosine"
+    peak: Real
+    per_step: bool = False
+
+    def value(self, t: float, epochs: int) -> float:
+        return self.peak / 2 * (1 + math.cos(math.pi * t / epochs))
+
+
+class Jump(Curve):
+    """v * 0.1 ** floor(max(t - first + every, 0) / every): drops at first, first + every, ... (Liu et al. 2021)."""
+
+    name: Literal["jump"] = "jump"
+    peak: Real
+    first: PositiveInt
+    every: PositiveInt
+
+    def value(self, t: float, epochs: int) -> float:
+        return self.peak * 0.1 ** math.floor(max(t - self.first + self.every, 0) / self.every)
+
+
+class Ramp(Knobs):
+    """What a per-step schedule is within one epoch: from `start` to `end`, linear in the steps."""
+
+    name: Literal["ramp"] = "ramp"
+    start: Real
+    end: Real
+
+
+Form = Annotated[Piecewise | Linear | Multiple | Cyclic | Cosine | Jump, Field(discriminator="name")]
+Schedule = Real | Form
+NonNegative = Annotated[Real, Field(ge=0)] | Form
+
+
+def interpolate(t: float, xs: tuple[float, ...], ys: tuple[float, ...]) -> float:
+    """The polyline through (xs, ys) at t, constant beyond its ends."""
+    for x0, x1, y0, y1 in zip(xs, xs[1:], ys, ys[1:], strict=False):
+        if t <= x1:
+            return y0 + (y1 - y0) * max(t - x0, 0) / (x1 - x0)
+    return ys[-1]
+
+
+def within(schedule: float | Curve, epoch: int, epochs: int) -> float | Ramp:
+    """The schedule within one epoch: its number, or a ramp to the next epoch's if it moves with every step."""
+    if not isinstance(schedule, Curve):
+        return schedule
+    if getattr(schedule, "per_step", False):
+        return Ramp(start=schedule.value(epoch, epochs), end=schedule.value(epoch + 1, epochs))
+    return schedule.value(epoch, epochs)

@@ -1,0 +1,87 @@
+"""What is known at one training step: all that a piece of a method may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from trainers.models.network import Network
+
+
+class Batch(NamedTuple):
+    x: Tensor  # (B, channels, H, W) in [0, 1]
+    y: Tensor  # (B,) given labels
+
+
+class Adversary(NamedTuple):
+    x: Tensor  # (B, channels, H, W) in [0, 1], within epsilon of the batch
+    kappa: Tensor | None = None  # (B,) how many of the K points before each step were still classified correctly
+    survived: Tensor | None = None  # (B,) correct at every point visited; None unless every point was looked at
+
+
+class Step(NamedTuple):
+    batch: Batch
+    adversary: Adversary
+    clean: Tensor | None  # (B, C) logits on x; None unless the loss asks for them
+    robust: Tensor  # (B, C) logits on the adversary
+    features: Tensor  # (B, F) penultimate activations on the adversary
+
+
+class Risk(NamedTuple):
+    """The two terms of a training loss, kept apart because a weight acts on one of them."""
+
+    clean: Tensor | None  # (B,)
+    robust: Tensor  # (B,)
+
+
+class Net:
+    """A network as a method sees it: fp32 logits whatever the precision inside, and a count of passes."""
+
+    def __init__(self, module: Network, precision: str = "fp32", compiled: bool = False) -> None:
+        self.module = module
+        self.bf16 = precision == "bf16"
+        self._run = torch.compile(module.features_and_logits) if compiled else module.features_and_logits
+        self.forwards = 0
+        self.backwards = 0
+
+    def features_and_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, channels, H, W) -> (B, F), (B, C)."""
+        self.forwards += 1
+        if not self.bf16:
+            return self._run(x)  # type: ignore[no-any-return]
+        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+            features, logits = self._run(x)
+        return features.float(), logits.float()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) -> (B, C)."""
+        return self.features_and_logits(x)[1]
+
+    def input_gradient(self, value: Tensor, x: Tensor) -> Tensor:
+        """The gradient of a summed value with respect to the input alone; parameters get none."""
+        self.backwards += 1
+        (gradient,) = torch.autograd.grad(value.sum(), x)  # sum, not mean: same sign, no underflow in half precision
+        return gradient
+
+    @contextmanager
+    def attacked(self, bn: str) -> Iterator[None]:
+        """Let an attack use the network and leave no trace: no parameter gradients, mode restored.
+
+        bn "eval" keeps BN statistics; "train" uses batch statistics and moves the running ones at each of the
+        attack's steps, as Rice et al. 2020 and Wong et al. 2020 do: their numbers depend on it.
+        """
+        was_training = self.module.training
+        parameters = list(self.module.parameters())
+        wanted = [parameter.requires_grad for parameter in parameters]
+        self.module.train(bn == "train")
+        self.module.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter, want in zip(parameters, wanted, strict=True):
+                parameter.requires_grad_(want)
+            self.module.train(was_training)

@@ -1,0 +1,110 @@
+"""Subsets: which training examples an epoch uses. The fifth axis, independent of the method.
+
+Order is fixed: the hold-out is removed first (the data does it), then examples are ranked, then classes balanced,
+then the cut is made. All selections are stable: equal ranks keep the order of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, NonNegativeInt, model_validator
+
+from trainers.knobs import Knobs, Share, Size, count
+
+ScoreName = Literal["instability", "difficulty", "difficulty_01", "kappa", "first_learned", "probability"]
+Ranking = Mapping[str, np.ndarray]  # rank_<score>: (N,) in [0, 1], 0 = friendliest
+
+
+class All(Knobs):
+    """Every training example."""
+
+    name: Literal["all"] = "all"
+    needs: ClassVar[None] = None
+
+    def select(self, y: np.ndarray, ranking: Ranking | None, seed: int) -> np.ndarray:
+        return np.ones(len(y), bool)
+
+
+class Random(Knobs):
+    """As many examples drawn at random: the control without which an effect of k cannot be told from one of size."""
+
+    name: Literal["random"] = "random"
+    size: Size
+    balance: Literal["none", "per_class"] = "none"
+    seed: NonNegativeInt | None = None  # None: the trial's own seed, so that replicates draw different subsets
+    needs: ClassVar[None] = None
+
+    def select(self, y: np.ndarray, ranking: Ranking | None, seed: int) -> np.ndarray:
+        rng = np.random.default_rng([seed if self.seed is None else self.seed, 0x5B5E7])
+        return lowest(rng.permutation(len(y)), y, count(self.size, len(y), "subset.size"), self.balance)
+
+
+class Ranked(Knobs):
+    """Examples by their rank in a score of how hard they are to learn robustly.
+
+    friendly / problematic: lowest / highest rank of learning instability (Dong et al. 2021, 'Data profiling for
+    adversarial training', eq. 4). easiest / hardest: of difficulty (Liu et al. 2021, 'On the impact of hard
+    adversarial instances', eq. 2). band: between two quantiles of the rank, `size` must then be absent.
+    """
+
+    name: Literal["ranked"] = "ranked"
+    side: Literal["friendly", "problematic", "easiest", "hardest", "band"] = "friendly"
+    score: ScoreName | None = None  # None: instability, or difficulty for easiest and hardest
+    size: Size | None = None
+    band: Annotated[tuple[Share, Share] | None, Field(strict=False)] = None
+    balance: Literal["none", "per_class"] = "none"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Ranked:
+        if self.side == "band":
+            if self.band is None or self.size is not None or not self.band[0] < self.band[1]:
+                raise ValueError("side band needs `band: [low, high]`, shares with low < high, and no `size`")
+        elif self.size is None or self.band is not None:
+            raise ValueError(f"side {self.side} needs `size` (a count or a share such as '80%') and no `band`")
+        return self
+
+    @property
+    def needs(self) -> str:
+        """The score whose ranking this subset is cut from."""
+        return self.score or ("difficulty" if self.side in ("easiest", "hardest") else "instability")
+
+    def select(self, y: np.ndarray, ranking: Ranking | None, seed: int) -> np.ndarray:
+        if ranking is None:
+            raise ValueError(f"subset {self.side} needs a ranking; add a `profile:` block that makes one")
+        rank = ranking[f"rank_{self.needs}"]
+        if len(rank) != len(y):
+            raise ValueError(f"the ranking has {len(rank)} examples and the training data {len(y)}; they must match")
+        if self.band is not None:
+            quantile = np.argsort(np.argsort(rank, kind="stable"), kind="stable") / len(rank)
+            return (quantile >= self.band[0]) & (quantile < self.band[1])
+        key = rank if self.side in ("friendly", "easiest") else -rank
+        return lowest(key, y, count(self.size or 0, len(y), "subset.size"), self.balance)
+
+
+def lowest(key: np.ndarray, y: np.ndarray, k: int, balance: str) -> np.ndarray:
+    """The k examples of lowest key, (N,), (N,) -> (N,) bool; per_class takes equally many of every class.
+
+    Raises ValueError if a class has fewer than its share.
+    """
+    chosen = np.zeros(len(y), bool)
+    if balance == "none":
+        chosen[np.argsort(key, kind="stable")[:k]] = True
+        return chosen
+    classes = np.unique(y)
+    quota = np.full(len(classes), k // len(classes))
+    quota[: k % len(classes)] += 1
+    for label, n in zip(classes, quota, strict=True):
+        members = np.flatnonzero(y == label)
+        if len(members) < n:
+            raise ValueError(
+                f"subset.size {k} balanced over {len(classes)} classes takes {n} of class {label}, which has only "
+                f"{len(members)}; ask for at most {len(classes) * min(np.bincount(y)[classes])}, or balance: none"
+            )
+        chosen[members[np.argsort(key[members], kind="stable")[:n]]] = True
+    return chosen
+
+
+Subset = Annotated[All | Random | Ranked, Field(discriminator="name")]
