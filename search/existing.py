@@ -22,15 +22,16 @@ class Contradiction(Exception):
 def compare(folder: Path, plan: Plan, tree: Row) -> int | None:
     """How many trainings the plan adds to the stored one; None if none is stored.
 
-    Raises Contradiction if the stored sweep has trainings that the plan lacks, or other training code made it.
+    A training counts as stored once it has begun. Raises Contradiction if some of those are not in the plan, or other
+    training code made them.
     """
     stored = read_json(folder / "plan.json")
     if not isinstance(stored, dict):
         return None
     now = {trial.id: trial for trial in plan.trials}
-    before = {row["id"]: row for row in stored["trials"]}
+    before = {row["id"]: row for row in stored["trials"] if (folder / "trials" / row["id"]).exists()}
     gone = [name for name in before if name not in now]
-    if gone or stored["evaluate"] != plan.evaluation.model_dump(mode="json"):
+    if gone or (before and stored["evaluate"] != plan.evaluation.model_dump(mode="json")):
         lost = (
             f"{len(gone)} of its {len(before)} trainings would not be in it any more"
             if gone
@@ -47,7 +48,7 @@ def compare(folder: Path, plan: Plan, tree: Row) -> int | None:
                 "threads, and their stages must not be mixed with new ones"
             ]
         )
-    return len(now) - len(before)
+    return len(now) - len(stored["trials"])
 
 
 def differences(folder: Path, tree: Row) -> list[str]:

@@ -24,7 +24,15 @@ def readable(error: ValidationError, model: type[Knobs], raw: Any) -> list[tuple
             known.append(message)
     # a union reports the complaints of all its members; a complaint deeper in the tree is the more telling one
     tops = [path for path in found if not any(len(other) > len(path) and other[: len(path)] == path for other in found)]
-    return [(path, " or ".join(found[path])) for path in tops]
+    return [(path, _joined(found[path])) for path in tops]
+
+
+def _joined(messages: list[str]) -> str:
+    """'should be a or should be b; got x' of messages that complain of the same value."""
+    got = {message.rpartition("; got ")[2] for message in messages if "; got " in message}
+    if len(messages) == 1 or len(got) != 1:
+        return " or ".join(messages)
+    return " or ".join(message.rpartition("; got ")[0] or message for message in messages) + f"; got {got.pop()}"
 
 
 def nearest(word: str, allowed: list[str]) -> str:
@@ -87,5 +95,7 @@ def _reworded(item: Any) -> str:
         return str(context.get("error", item["msg"]))
     if item["type"] == "missing":
         return "is required"
+    if item["type"] in ("model_type", "dict_type", "model_attributes_type"):
+        return f"should be a mapping of knobs; got {found}"
     message = item["msg"][0].lower() + item["msg"][1:]
     return f"{message.replace('input should', 'should')}; got {found}"

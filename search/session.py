@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -71,6 +72,7 @@ class Session:
         self.saved = [0]  # epochs after which a checkpoint stands
         self._fresh = Segment([], [], {})
         self._begun = False
+        self._ended: str | None = None
 
     def advance(self, seconds: float) -> Outcome:
         """Train for about so long (at least one epoch); at the end measure and write the result.
@@ -85,6 +87,12 @@ class Session:
             return self._failed()
         except Exception:
             return self._failed()
+
+    def pause(self) -> None:
+        """Store the state as it is; a later session goes on from it."""
+        if self._fresh.rows and self._ended is None:
+            with suppress(OSError):  # a full disk: the last checkpoint stands
+                self._checkpoint()
 
     @property
     def latest(self) -> Row:
@@ -101,8 +109,10 @@ class Session:
                 if time.monotonic() >= until:
                     return "running"
         except Diverged as error:
+            self._ended = "diverged"
             self._end("diverged", {"diverged": {"epoch": error.epoch, "why": error.why}})
             return "diverged"
+        self._ended = "completed"
         self._end("completed", {})
         return "completed"
 

@@ -122,8 +122,18 @@ def load(file: Path, overrides: list[str]) -> Loaded:
     except ValidationError as error:
         blank = Loaded(Space(), document, file)
         problems = [blank.problem(path, message) for path, message in readable(error, Space, document.tree)]
-        raise SpaceError(problems) from None
+        raise SpaceError(problems + _trial_problems(blank)) from None
     return Loaded(space, document, file)
+
+
+def _trial_problems(loaded: Loaded) -> list[str]:
+    """What is wrong with the trial block as written, so that one look finds all there is."""
+    try:
+        trial = loaded.document.tree.get("trial")
+        configured(loaded, trial if isinstance(trial, dict) else {})
+    except SpaceError as error:
+        return error.problems
+    return []
 
 
 def _override(text: str) -> Tree:
@@ -162,5 +172,7 @@ def configured(loaded: Loaded, tree: Tree, at: tuple[str, ...] = ("trial",)) -> 
 
 
 def _piece(key: str, value: Any) -> Any:
-    """`subset: all` is short for `subset: {name: all}`; a method's word is a row of the table."""
+    """`subset: all` is short for `subset: {name: all}`; an optimiser without a name is SGD."""
+    if key == "optimizer" and isinstance(value, dict):
+        return {"name": "sgd"} | value
     return {"name": value} if isinstance(value, str) and key in ("data", "model", "subset", "optimizer") else value

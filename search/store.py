@@ -75,6 +75,16 @@ class Store:
             raise Busy(str(self.folder)) from None
         return handle
 
+    def running(self) -> bool:
+        """Whether a process holds the sweep."""
+        if not (self.folder / ".lock").exists():
+            return False
+        try:
+            os.close(self.lock())
+        except (Busy, OSError):
+            return True
+        return False
+
     def sweep_leftovers(self) -> None:
         """Remove what killed writers left under temporary names; only while holding the lock."""
         for path in self.stages.glob(".tmp-*"):

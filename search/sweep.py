@@ -59,8 +59,7 @@ class Sweep:
         if watch.disk_full:
             trouble = f"the disk is full ({self.store.folder}); free some room, then carry on with the same command"
         self.interrupted = bool(interrupt.code)
-        verdict = self._verdict(trouble if not interrupt.code else "as asked", queue.blocked, command)
-        return interrupt.code or verdict
+        return self._verdict(trouble, queue.blocked, command) and (interrupt.code or 1)
 
     def _ready(self) -> set[str]:
         """Rankings that exist, made now where all their profile trials have ended but the file is missing."""
@@ -109,12 +108,15 @@ class Sweep:
             )
         for why in blocked.values():
             self.console.print(f"not started for want of a ranking: {why}", markup=False)
-        if trouble:
-            self.console.print(f"stopped: {trouble}", markup=False)
+        if self.interrupted:
+            self.console.print("Stopped, as asked.")
+        elif trouble:
+            self.console.print(f"Stopped: {trouble}", markup=False, soft_wrap=True)
         self.console.print(
-            f"{len(left)} of {len(self.plan.trials)} trainings have no result. All that was trained is kept; "
+            f"{len(left)} of {len(self.plan.trials)} trainings have no result yet. All that was trained is kept; "
             f"the same command carries on:\n  {command}",
             markup=False,
+            soft_wrap=True,
         )
         return 1
 

@@ -40,6 +40,11 @@ class Trial(tune.Trainable):
             self._data[self._job.data] = prepare(self._sources[self._job.source], config.data)
         return self._data[self._job.data]
 
+    def cleanup(self) -> None:
+        """Called when Ray stops the trial, as after Ctrl-C: keep what was trained since the last checkpoint."""
+        if self._session is not None:
+            self._session.pause()
+
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: the store remembers, Ray does not."""
 

@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 
 from trainers.knobs import Knobs, StepSize, step_length
 from trainers.losses import cross_entropy, kl, margin
-from trainers.schedules import NonNegative
+from trainers.schedules import Schedule
 from trainers.step import Adversary, Batch, Net
 
 
@@ -38,7 +38,7 @@ class PGD(Knobs):
     """
 
     name: Literal["pgd"] = "pgd"
-    epsilon: NonNegative = 8 / 255
+    epsilon: Schedule = 8 / 255
     step_size: StepSize = "epsilon/4"
     steps: NonNegativeInt = 10
     norm: Literal["linf", "l2"] = "linf"

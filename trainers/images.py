@@ -21,7 +21,7 @@ def as_source(where: str, x_train: Any, y_train: Any, x_test: Any = None, y_test
     """
     x, y = _pair(where, "train", x_train, y_train)
     classes = int(y.max()) + 1
-    absent = np.setdiff1d(np.arange(min(classes, len(y) + 1)), y)
+    absent = np.setdiff1d(np.arange(min(classes, len(y))), y)
     if len(absent):
         raise DataError(
             f"{where}: y_train has labels up to {classes - 1} but none that is {absent[0]}; "

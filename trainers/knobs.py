@@ -23,12 +23,12 @@ class Knobs(BaseModel):
 
 def number(value: Any) -> Any:
     """Read '8/255' and '1e-3' (a string to YAML 1.1) as numbers; leave the rest to the validator behind."""
-    if isinstance(value, str):
-        try:
-            return float(Fraction(value.replace(" ", "")))
-        except (ValueError, ZeroDivisionError):
-            return value
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return value
+    try:
+        return float(Fraction(value.replace(" ", "") if isinstance(value, str) else value))
+    except (ValueError, ArithmeticError):  # no number, x/0, or beyond the range of floats
+        return value
 
 
 Real = Annotated[float, BeforeValidator(number)]
@@ -67,8 +67,7 @@ _RELATIVE = re.compile(r"(?:(?P<times>[\d.]+)\s*\*\s*)?epsilon(?:\s*/\s*(?P<by>[
 
 def _step_size(value: Any) -> Any:
     if isinstance(value, str) and (match := _RELATIVE.fullmatch(value.strip())):
-        factor = float(match["times"] or 1) / float(match["by"] or 1)
-        if factor <= 0:
+        if float(match["times"] or 1) <= 0 or float(match["by"] or 1) <= 0:
             raise ValueError(f"a step size is positive; got {value!r}")
         return value.strip().replace(" ", "")
     value = number(value)

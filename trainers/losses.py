@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainers.knobs import Knobs
-from trainers.schedules import NonNegative
+from trainers.schedules import Schedule
 from trainers.step import Risk, Step
 
 
@@ -53,7 +53,7 @@ class TRADES(Knobs):
     """
 
     name: Literal["trades"] = "trades"
-    beta: NonNegative = 6.0
+    beta: Schedule = 6.0
     needs_clean: ClassVar[bool] = True
 
     def __call__(self, step: Step, target: Tensor) -> Risk:

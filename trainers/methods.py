@@ -82,17 +82,20 @@ def overlay(base: dict, change: dict) -> dict:
 
 
 def named(value: object) -> object:
-    """Read `trades`, or `{base: trades, loss: {beta: 3}}`, as the table's row with changes laid over it."""
+    """Read `trades`, or `{base: trades, loss: {beta: 3}}`, as the table's row with changes laid over it.
+
+    Without a base it is pgd-at that is changed.
+    """
     if isinstance(value, str):
         value = {"base": value}
-    if not isinstance(value, dict) or "base" not in value:
+    if not isinstance(value, dict):
         return value
-    change = {key: item for key, item in value.items() if key != "base"}
-    if value["base"] not in METHODS:
-        near = get_close_matches(str(value["base"]), METHODS, 1)
+    base = value.get("base", "pgd-at")
+    if base not in METHODS:
+        near = get_close_matches(str(base), METHODS, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"no method is called {value['base']!r}{hint} (there are {', '.join(METHODS)})")
-    return overlay(METHODS[value["base"]].model_dump(), change)
+        raise ValueError(f"no method is called {base!r}{hint} (there are {', '.join(METHODS)})")
+    return overlay(METHODS[base].model_dump(), {key: item for key, item in value.items() if key != "base"})
 
 
 NamedMethod = Annotated[Method, BeforeValidator(named), Field(validate_default=True)]

@@ -19,7 +19,8 @@ def _tuple(value: Any) -> Any:
     return tuple(number(item) for item in value) if isinstance(value, list | tuple) else value
 
 
-Reals = Annotated[tuple[float, ...], BeforeValidator(_tuple)]
+Amount = Annotated[Real, Field(ge=0)]
+Amounts = Annotated[tuple[Amount, ...], BeforeValidator(_tuple)]
 
 
 class Curve(Knobs):
@@ -36,8 +37,8 @@ class Piecewise(Curve):
     """values[i] between drop i-1 and drop i; a drop below 1 is a share of T, otherwise an epoch (0-based)."""
 
     name: Literal["piecewise"] = "piecewise"
-    values: Reals
-    drops: Reals
+    values: Amounts
+    drops: Amounts
 
     @model_validator(mode="after")
     def _fits(self) -> Piecewise:
@@ -54,14 +55,15 @@ class Piecewise(Curve):
 
     def value(self, t: float, epochs: int) -> float:
         scale = epochs if self.drops and self.drops[0] < 1 else 1
-        return self.values[bisect_right([drop * scale for drop in self.drops], t)]
+        drops = [round(drop * scale, 9) for drop in self.drops]  # 0.55 of 100 epochs is 55, not a hair more
+        return self.values[bisect_right(drops, t)]
 
 
 class Linear(Curve):
     """Piecewise linear through (0, v), (T/3, v), (2T/3, v/10), (T, v/100) (Zhang et al. 2021, Fig. 11)."""
 
     name: Literal["linear"] = "linear"
-    peak: Real
+    peak: Amount
     per_step: bool = False
 
     def value(self, t: float, epochs: int) -> float:
@@ -73,7 +75,7 @@ class Multiple(Curve):
     """v - floor(t / (T / 10)) * v / 10: ten equal steps down (Zhang et al. 2021, Fig. 11)."""
 
     name: Literal["multiple"] = "multiple"
-    peak: Real
+    peak: Amount
 
     def value(self, t: float, epochs: int) -> float:
         return self.peak * (1 - math.floor(t * 10 / epochs) / 10)
@@ -83,7 +85,7 @@ class Cyclic(Curve):
     """The triangle 0 -> peak at 2T/5 -> 0 at T (Rice et al. 2020, 'superconverge'; Wong et al. 2020)."""
 
     name: Literal["cyclic"] = "cyclic"
-    peak: Real
+    peak: Amount
     per_step: bool = True
 
     def value(self, t: float, epochs: int) -> float:
@@ -94,7 +96,7 @@ class Cosine(Curve):
     """v / 2 * (1 + cos(pi t / T))."""
 
     name: Literal["cosine"] = "cosine"
-    peak: Real
+    peak: Amount
     per_step: bool = False
 
     def value(self, t: float, epochs: int) -> float:
@@ -105,7 +107,7 @@ class Jump(Curve):
     """v * 0.1 ** floor(max(t - first + every, 0) / every): drops at first, first + every, ... (Liu et al. 2021)."""
 
     name: Literal["jump"] = "jump"
-    peak: Real
+    peak: Amount
     first: PositiveInt
     every: PositiveInt
 
@@ -117,13 +119,12 @@ class Ramp(Knobs):
     """What a per-step schedule is within one epoch: from `start` to `end`, linear in the steps."""
 
     name: Literal["ramp"] = "ramp"
-    start: Real
-    end: Real
+    start: Amount
+    end: Amount
 
 
 Form = Annotated[Piecewise | Linear | Multiple | Cyclic | Cosine | Jump, Field(discriminator="name")]
-Schedule = Real | Form
-NonNegative = Annotated[Real, Field(ge=0)] | Form
+Schedule = Amount | Form
 
 
 def interpolate(t: float, xs: tuple[float, ...], ys: tuple[float, ...]) -> float:

@@ -112,7 +112,6 @@ class _Fetched(Splits):
 
     downloads: ClassVar[bool] = True
     root: str = "data"
-    val: Size = 1000
 
     def load(self) -> Source:
         train, test = self._part(train=True), self._part(train=False)
@@ -132,7 +131,7 @@ class _Fetched(Splits):
                 return dataset(str(root), download=True, **which)
         except (OSError, RuntimeError) as error:
             folder, files = self._files(dataset, root, **which)
-            reason = str(error).strip().partition("\n")[0]
+            reason = str(error).strip().rpartition("\n")[2]  # mirrors are listed before
             raise DataError(
                 f"root: {dataset.__name__} is not in {root.absolute()} and its download failed ({reason}). "
                 f"Fetch {', '.join(files)} by other means and put it in {folder.absolute()}; or set root to a "
@@ -154,6 +153,7 @@ def _alone(root: Path) -> Iterator[None]:
 
 
 class _CIFAR(_Fetched):
+    val: Size = 1000
     crop: NonNegativeInt = 4
     flip: bool = True
 
@@ -186,6 +186,7 @@ class SVHN(_Fetched):
     """`extra` appends the 531131 easier digits to the training set."""
 
     name: Literal["svhn"] = "svhn"
+    val: Size = 1000
     extra: bool = False
 
     def load(self) -> Source:

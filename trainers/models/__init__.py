@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from trainers.models.network import Network
 from trainers.models.residual import PreActResNet18, ResNet18, WideResNet
@@ -23,7 +23,21 @@ __all__ = [
     "build_network",
 ]
 
-Model = Annotated[MLP | SmallCNN | DigitsCNN | ResNet18 | PreActResNet18 | WideResNet, Field(discriminator="name")]
+NAMED = {"wrn_28_10": WideResNet(depth=28, width=10), "wrn_34_10": WideResNet(depth=34, width=10)}
+
+
+def _named(value: Any) -> Any:
+    """Read the usual name of a WRN, `{name: wrn_28_10}`, as its depth and width."""
+    if isinstance(value, dict) and value.get("name") in NAMED:
+        return NAMED[value["name"]].model_dump() | {key: item for key, item in value.items() if key != "name"}
+    return value
+
+
+Model = Annotated[
+    MLP | SmallCNN | DigitsCNN | ResNet18 | PreActResNet18 | WideResNet,
+    Field(discriminator="name"),
+    BeforeValidator(_named),
+]
 
 
 def build_network(

@@ -1,0 +1,71 @@
+"""python -m search.status RUN: where a sweep stands, from its records alone; works while it runs and after."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from search.progress import duration
+from search.session import status_of
+from search.store import Store
+from trainers.records import Row, read_json, read_rows
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the state of one sweep. Exit codes: 0 all ended, 1 not (yet), 2 no such sweep."""
+    options = argparse.ArgumentParser(prog="python -m search.status", description=__doc__)
+    options.add_argument("run", type=Path, help="a sweep's folder, such as results/friendly_k")
+    folder: Path = options.parse_args(arguments).run
+    plan = read_json(folder / "plan.json")
+    if not isinstance(plan, dict):
+        Console(stderr=True).print(f"error: {folder}: no sweep is stored there (no plan.json)", markup=False)
+        return 2
+    store, console = Store(folder), Console(highlight=False)
+    states = {row["id"]: status_of(store, row["id"], row["chain"]) for row in plan["trials"]}
+    counts = Counter(states.values())
+    console.print(f"{plan['study']}: " + ", ".join(f"{n} {state}" for state, n in counts.most_common()))
+    console.print(f"{'running now' if store.running() else 'not running now'}; {_stored(store)} stored")
+    _print_open(console, store, [row for row in plan["trials"] if states[row["id"]] in ("running", "failed")], states)
+    _print_costs(console, store, plan["trials"])
+    return 0 if set(states.values()) <= {"completed", "diverged"} else 1
+
+
+def _print_open(console: Console, store: Store, rows: list[Row], states: dict[str, str]) -> None:
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("begun", "state", "epoch", "val clean", "val PGD", "last heard of"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        folder = store.trial(row["id"])
+        epochs = read_rows(folder / "epochs.jsonl")
+        measured = next((epoch for epoch in reversed(epochs) if "val_pgd_acc" in epoch), {})
+        values = [f"{measured[key]:.1%}" if measured else "" for key in ("val_clean_acc", "val_pgd_acc")]
+        age = time.time() - max((path.stat().st_mtime for path in folder.glob("*")), default=time.time())
+        done = f"{len(epochs)}/{row['epochs']}"
+        table.add_row(row["id"], states[row["id"]], done, *values, f"{duration(max(age, 0))} ago")
+    console.print(table)
+
+
+def _print_costs(console: Console, store: Store, rows: list[Row]) -> None:
+    train = evaluate = 0.0
+    for row in rows:
+        for cost in read_rows(store.trial(row["id"]) / "cost.jsonl"):
+            train += cost.get("seconds", 0.0)
+            evaluate += cost.get("evaluate_seconds", 0.0) + cost.get("final_seconds", 0.0)
+    console.print(f"spent: {duration(train)} of training, {duration(evaluate)} of evaluation, summed over processes")
+
+
+def _stored(store: Store) -> str:
+    size = sum(path.stat().st_size for path in store.folder.rglob("*") if path.is_file())
+    return f"{size / 2**20:.1f} MB"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""What a training step costs by counting, and what the machine could do: useful FLOPs, a clock, the measured peak."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from trainers.models import Model
+from trainers.records import Row
+
+CLASSES = 10
+
+
+class Flops(NamedTuple):
+    """FLOPs of one image: two a multiply-add of convolutions and matrix products, nothing for the rest."""
+
+    forward: int
+    to_input: int  # a backward that ends at the image
+    to_weights: int  # a backward that ends at the weights: twice a forward, less the first layer's input gradient
+
+    def of_step(self, row: Row, graphs: int) -> float:
+        """Useful FLOPs per image of an epoch's steps, from the passes its row counted.
+
+        graphs: forwards that the training backward goes back through. What an implementation computes beyond this,
+        such as weight gradients during an attack, earns no credit.
+        """
+        attack = row["backwards"] - row["updates"]
+        passes = row["forwards"] * self.forward + attack * self.to_input + graphs * row["updates"] * self.to_weights
+        return passes / row["updates"]
+
+
+def counted(model: Model, channels: int, size: int) -> Flops:
+    """Counted on the meta device, where nothing is computed. Raises ValueError if the images do not fit the model."""
+    with torch.device("meta"):
+        network, x = model.build(channels, size, CLASSES).eval(), torch.empty(1, channels, size, size)
+    forward = _counted(lambda: network(x))
+    to_weights = _counted(lambda: network(x).sum().backward()) - forward
+    network.requires_grad_(False)
+    return Flops(forward, _counted(lambda: network(x.requires_grad_()).sum().backward()) - forward, to_weights)
+
+
+def _counted(run: Callable[[], object]) -> int:
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops()
+
+
+class Clock:
+    """Seconds: of CPU time where one thread computes, for it does not see what else the machine runs; else of wall."""
+
+    def __init__(self, device: torch.device, threads: int) -> None:
+        self.device = device
+        self.busy = device.type == "cpu" and threads == 1
+        self.name = "CPU time of the process" if self.busy else "wall time"
+
+    def time(self, run: Callable[[], object]) -> float:
+        began = self._now()
+        run()
+        return self._now() - began
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.process_time() if self.busy else time.perf_counter()
+
+
+class Peak(NamedTuple):
+    flops: float  # a second
+    by: str  # which kernel reached it
+
+
+def measured_peak(clock: Clock, bf16: bool, rounds: int = 5) -> Peak:
+    """The best that large kernels of the kinds a network is made of reach here, at the same threads and precision."""
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    batch, side = (1024, 8192) if clock.device.type == "cuda" else (32, 1024)
+    peaks = [_convolution(clock, dtype, batch, width, rounds) for width in (64, 128, 256)]
+    return max(*peaks, _product(clock, dtype, side, rounds))
+
+
+def _convolution(clock: Clock, dtype: torch.dtype, batch: int, width: int, rounds: int) -> Peak:
+    size = 2048 // width  # the stages of a ResNet at 32x32: 64 channels at 32x32, 256 at 8x8
+    layer = nn.Conv2d(width, width, 3, padding=1, bias=False).to(clock.device, dtype, memory_format=torch.channels_last)
+    x = torch.randn(batch, width, size, size, device=clock.device, dtype=dtype).to(memory_format=torch.channels_last)
+    flops = 2 * batch * size**2 * width**2 * 9
+    return Peak(flops / _best(clock, lambda: layer(x), rounds), f"3x3 convolution, {width} channels, {size}x{size}")
+
+
+def _product(clock: Clock, dtype: torch.dtype, side: int, rounds: int) -> Peak:
+    a = torch.randn(side, side, device=clock.device, dtype=dtype)
+    return Peak(2 * side**3 / _best(clock, lambda: a @ a, rounds), f"matrix product {side}x{side}")
+
+
+@torch.no_grad()
+def _best(clock: Clock, kernel: Callable[[], Tensor], rounds: int) -> float:
+    repeats = 4
+    kernel()
+    return min(clock.time(lambda: [kernel() for _ in range(repeats)]) for _ in range(rounds)) / repeats
