@@ -101,7 +101,7 @@ class Surroundings(Knobs):
 def training_code() -> str:
     """A hash of the source of everything that trains."""
     folder = Path(__file__).parent
-    files = sorted(path for path in folder.rglob("*.py") if path.name != "bench.py")
+    files = sorted(path for path in folder.rglob("*.py") if not path.name.startswith("bench"))
     hasher = sha256()
     for path in files:
         hasher.update(os.fsencode(path.relative_to(folder)) + b"\0" + path.read_bytes() + b"\0")
@@ -112,7 +112,8 @@ def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ran
     """The names of the trial's states: chain[e] names the state after e epochs, a pure function of stages 0..e-1.
 
     `ranking` is the identity of the ranking a ranked subset is cut from. The per-epoch part of the evaluation is in
-    the root: it decides what is recorded and which checkpoint is best, though not the weights.
+    the root: it decides what is recorded and which checkpoint is best, though not the weights. So does whether an
+    epoch is measured, for the last always is.
     """
     root = {
         "model": config.model.model_dump(),
@@ -130,8 +131,9 @@ def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ran
     if isinstance(config.subset, Ranked):
         tail += f"|{ranking}"
     links = [digest(root)]
-    for method, subset, optimizer in parts:
-        links.append(sha256(f"{links[-1]}|{method}|{subset}|{optimizer}{tail}".encode()).hexdigest())
+    for epoch, (method, subset, optimizer) in enumerate(parts):
+        due = evaluation.due(epoch, config.epochs)
+        links.append(sha256(f"{links[-1]}|{method}|{subset}|{optimizer}{tail}|{due}".encode()).hexdigest())
     return links
 
 

@@ -91,7 +91,7 @@ def named(value: object) -> object:
     if not isinstance(value, dict):
         return value
     base = value.get("base", "pgd-at")
-    if base not in METHODS:
+    if not isinstance(base, str) or base not in METHODS:
         near = get_close_matches(str(base), METHODS, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ValueError(f"no method is called {base!r}{hint} (there are {', '.join(METHODS)})")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 
 from trainers.knobs import Knobs, Real, Share
@@ -34,6 +34,12 @@ class SGD(_Optimizer):
     name: Literal["sgd"] = "sgd"
     momentum: Share = 0.9
     nesterov: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SGD:
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0; got 0")
+        return self
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.SGD(

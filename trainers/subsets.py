@@ -62,6 +62,8 @@ class Ranked(Knobs):
         if self.side == "band":
             if self.band is None or self.size is not None or not self.band[0] < self.band[1]:
                 raise ValueError("side band needs `band: [low, high]`, shares with low < high, and no `size`")
+            if self.balance != "none":
+                raise ValueError("side band is cut from the rank alone; it cannot be balanced")
         elif self.size is None or self.band is not None:
             raise ValueError(f"side {self.side} needs `size` (a count or a share such as '80%') and no `band`")
         return self
@@ -79,9 +81,14 @@ class Ranked(Knobs):
             raise ValueError(f"the ranking has {len(rank)} examples and the training data {len(y)}; they must match")
         if self.band is not None:
             quantile = np.argsort(np.argsort(rank, kind="stable"), kind="stable") / len(rank)
-            return (quantile >= self.band[0]) & (quantile < self.band[1])
-        key = rank if self.side in ("friendly", "easiest") else -rank
-        return lowest(key, y, count(self.size or 0, len(y), "subset.size"), self.balance)
+            chosen = (quantile >= self.band[0]) & (quantile < self.band[1])
+            if not chosen.any():
+                raise ValueError(f"subset.band: none of {len(y)} examples lies in {list(self.band)}; widen it")
+            return chosen
+        k = count(self.size or 0, len(y), "subset.size")
+        if self.side in ("friendly", "easiest"):
+            return lowest(rank, y, k, self.balance)
+        return lowest(-rank[::-1], y[::-1], k, self.balance)[::-1]  # reversed, so that k and N - k never overlap
 
 
 def lowest(key: np.ndarray, y: np.ndarray, k: int, balance: str) -> np.ndarray:
