@@ -20,6 +20,7 @@ from search.trial import Trial
 from trainers.data import Source
 
 MIB = 1 << 20
+NOT_SHIPPED = [".git/", ".venv/", ".*_cache/", ".hypothesis/", "/results/", "/data/", "/tests/", "*.npz", "*.egg-info/"]
 
 
 class Infeasible(Exception):
@@ -77,8 +78,7 @@ def shipped() -> dict[str, Any] | None:
     root = Path(__file__).resolve().parent.parent
     if not (root / "pyproject.toml").exists():
         return None  # installed as a package: every node has its own
-    excludes = [".*", "/results/", "/data/", "/tests/", "*.npz", "*.pt", "*.egg-info"]
-    return {"working_dir": str(root), "excludes": excludes}
+    return {"working_dir": str(root), "excludes": NOT_SHIPPED}
 
 
 def _reachable(address: str) -> None:

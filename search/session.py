@@ -75,32 +75,8 @@ class Session:
         self._ended: str | None = None
 
     def advance(self, seconds: float) -> Outcome:
-        """Train for about so long (at least one epoch); at the end measure and write the result.
-
-        A failure is written to error.txt and returned, not raised.
-        """
-        try:
-            return self._advance(time.monotonic() + seconds)
-        except OSError as error:
-            if error.errno in NO_ROOM:
-                return "disk full"
-            return self._failed()
-        except Exception:
-            return self._failed()
-
-    def pause(self) -> None:
-        """Store the state as it is; a later session goes on from it."""
-        if self._fresh.rows and self._ended is None:
-            with suppress(OSError):  # a full disk: the last checkpoint stands
-                self._checkpoint()
-
-    @property
-    def latest(self) -> Row:
-        """The newest row, for whoever watches."""
-        rows = self._fresh.rows or (self.segments[-1].rows if self.segments else [])
-        return rows[-1] if rows else {}
-
-    def _advance(self, until: float) -> Outcome:
+        """Train for about so long (at least one epoch); at the end measure and write the result."""
+        until = time.monotonic() + seconds
         if not self._begun:
             self._begin()
         try:
@@ -115,6 +91,18 @@ class Session:
         self._ended = "completed"
         self._end("completed", {})
         return "completed"
+
+    def pause(self) -> None:
+        """Store the state as it is; a later session goes on from it."""
+        if self._fresh.rows and self._ended is None:
+            with suppress(OSError):  # a full disk: the last checkpoint stands
+                self._checkpoint()
+
+    @property
+    def latest(self) -> Row:
+        """The newest row, for whoever watches."""
+        rows = self._fresh.rows or (self.segments[-1].rows if self.segments else [])
+        return rows[-1] if rows else {}
 
     def _begin(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -201,13 +189,16 @@ class Session:
         ):
             write_atomic(self.folder / name, "".join(canonical(row) + "\n" for row in rows))
 
-    def _failed(self) -> Outcome:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(self.folder / "error.txt", traceback.format_exc())
-        except OSError:
-            return "disk full"
-        return "failed"
+
+def outcome_of(job: Job, error: Exception) -> Outcome:
+    """What an error makes of a trial: a full disk ends the sweep, any other is written to the trial's error.txt."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return "disk full"
+    try:
+        write_atomic(Store(Path(job.folder)).trial(job.trial) / "error.txt", "".join(traceback.format_exception(error)))
+    except OSError:
+        return "disk full"
+    return "failed"
 
 
 def status_of(store: Store, trial: str, final: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from search.environment import tune  # first: it prepares what Ray reads on import
-from search.session import Job, Session
+from search.session import Job, Session, outcome_of
 from trainers.config import TrialConfig
 from trainers.data import Data, Source, prepare
 
@@ -27,11 +27,15 @@ class Trial(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        if self._session is None:
-            self._session = Session(self._job, self._prepared())
-        outcome = self._session.advance(SLICE_SECONDS)
-        report = {"done": outcome != "running", "outcome": outcome, "trial": self._job.trial}
-        return report | {"epoch": -1} | self._session.latest
+        latest: dict[str, Any] = {}
+        try:
+            if self._session is None:
+                self._session = Session(self._job, self._prepared())
+            outcome = self._session.advance(SLICE_SECONDS)
+            latest = self._session.latest
+        except Exception as error:  # recorded, not raised: Tune would train again what fails again
+            outcome = outcome_of(self._job, error)
+        return {"done": outcome != "running", "outcome": outcome, "trial": self._job.trial, "epoch": -1} | latest
 
     def _prepared(self) -> Data:
         if self._job.data not in self._data:
