@@ -6,11 +6,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+)
 
-from search.axes import Axis
+from search.axes import KINDS, Axis
 from search.problems import nearest, readable
-from search.yamlfile import Document, SpaceError, read
+from search.yamlfile import Document, SpaceError, laid_over, read
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.knobs import Knobs, Real
@@ -20,30 +28,35 @@ OBJECTIVES = ("val_clean_acc", "val_pgd_acc")
 Tree = dict[str, Any]
 
 
-def _seeds(value: Any) -> Any:
-    """A number of seeds, or the seeds themselves."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        if value < 1:
-            raise ValueError(f"at least one seed; got {value}")
-        return tuple(range(value))
-    return tuple(value) if isinstance(value, list) else value
+def _seeds(start: int) -> BeforeValidator:
+    """A number of seeds, counted from `start`, or the seeds themselves."""
+
+    def read_seeds(value: Any) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool):
+            if value < 1:
+                raise ValueError(f"at least one seed; got {value}")
+            return tuple(range(start, start + value))
+        return tuple(value) if isinstance(value, list) else value
+
+    return BeforeValidator(read_seeds)
 
 
-Seeds = Annotated[tuple[NonNegativeInt, ...], BeforeValidator(_seeds), Field(min_length=1)]
+def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"each seed once; got {list(seeds)}")
+    return seeds
+
+
+Seeds = Annotated[tuple[NonNegativeInt, ...], _seeds(0), Field(min_length=1), AfterValidator(_distinct)]
+# a ranking made by the very trainings it is judged on would know their luck
+RankingSeeds = Annotated[tuple[NonNegativeInt, ...], _seeds(1000), Field(min_length=1), AfterValidator(_distinct)]
 
 
 class Profile(Knobs):
     """The trainings that make the ranking: one set of seeds for each `data` block that a ranked subset is cut from."""
 
-    seeds: Seeds = (1000, 1001, 1002)
+    seeds: RankingSeeds = (1000, 1001, 1002)
     trial: Tree = Field(default_factory=dict)  # laid over the space's `trial:`
-
-    @field_validator("seeds")
-    @classmethod
-    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"each seed once; got {list(seeds)}")
-        return seeds
 
 
 class Search(Knobs):
@@ -57,11 +70,6 @@ class Search(Knobs):
     objectives: dict[str, Literal["max"]] = {"val_clean_acc": "max", "val_pgd_acc": "max"}
     checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # at least so long between a trial's checkpoints
     retries: NonNegativeInt = 2  # of a trial whose worker died
-
-    @field_validator("replicates")
-    @classmethod
-    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        return Profile._distinct(seeds)
 
     @field_validator("objectives")
     @classmethod
@@ -115,7 +123,7 @@ def load(file: Path, overrides: list[str]) -> Loaded:
     """
     document = read(file)
     for override in overrides:
-        document = Document(overlay(document.tree, _override(override)), document.places)
+        document = Document(laid_over(document.tree, _override(override)), document.places)
     problems: list[str] = []
     try:
         space = Space.model_validate(document.tree)
@@ -144,9 +152,18 @@ def _override(text: str) -> Tree:
         tree: Any = yaml.safe_load(value)
     except yaml.YAMLError:
         raise SpaceError([f"--set {text}: the value is not YAML"]) from None
-    for part in reversed(path.strip().split(".")):
+    for part in reversed(_parts(path.strip())):
         tree = {part: tree}
     return dict(tree)
+
+
+def _parts(path: str) -> list[str]:
+    """A dotted path's parts; the path that names an axis is one of them."""
+    head, axis = path.removeprefix("search.axes."), path.startswith("search.axes.")
+    if not axis:
+        return path.split(".")
+    knob, _, kind = head.rpartition(".")
+    return ["search", "axes", knob, kind] if kind in (*KINDS, "when") and knob else ["search", "axes", head]
 
 
 def put(tree: Tree, path: str, value: Any) -> Tree:

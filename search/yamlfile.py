@@ -36,7 +36,7 @@ class Document:
 
 
 def read(path: Path, seen: tuple[Path, ...] = ()) -> Document:
-    """A file's tree, laid over that of the file it `extends` (relative to itself).
+    """A file's tree, laid over that of the file it `extends` (relative to itself); a null takes a key out.
 
     Raises SpaceError if a file is missing or unreadable, a key stands twice, or files extend one another in a ring.
     """
@@ -45,11 +45,28 @@ def read(path: Path, seen: tuple[Path, ...] = ()) -> Document:
     document = _parse(path)
     parent = document.tree.pop("extends", None)
     if parent is None:
-        return document
+        return Document(without_nulls(document.tree), document.places)
     if not isinstance(parent, str):
         raise SpaceError([f"{document.where(('extends',))}: extends: names one file; got {parent!r}"])
     base = read(path.parent / parent, (*seen, path.resolve()))
-    return Document(overlay(base.tree, document.tree), base.places | document.places)
+    return Document(laid_over(base.tree, document.tree), base.places | document.places)
+
+
+def laid_over(tree: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Mappings merge, but a piece of another name and an axis are replaced whole; a null takes a key out."""
+    merged = overlay(tree, change)
+    search = change.get("search")
+    axes = search.get("axes") if isinstance(search, dict) else None
+    if isinstance(axes, dict):
+        merged["search"]["axes"].update(axes)  # else the values of both would be crossed
+    return without_nulls(merged)
+
+
+def without_nulls(tree: Any) -> Any:
+    """A null stands for 'as if not written'."""
+    if isinstance(tree, dict):
+        return {key: without_nulls(value) for key, value in tree.items() if value is not None}
+    return tree
 
 
 def _parse(path: Path) -> Document:

@@ -48,7 +48,7 @@ class PGDAttack(Knobs):
         size = f", {self.restarts} restarts" if self.restarts > 1 else ""
         every = ", right at every iterate" if self.keep == "worst" else ""
         return (
-            f"PGD-{self.steps}{size}, {norm}, epsilon {shown(self.epsilon or epsilon)}, step {self.step_size}{every}"
+            f"PGD-{self.steps}{size}, {norm}, epsilon {shown(self.epsilon or epsilon)}, step {shown_step(self.step_size)}{every}"
             + on_images(self.images)
         )
 
@@ -76,6 +76,8 @@ class AutoAttackRun(Knobs):
 
     def measure(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> float:
         split = first(split, self.images)
+        classes = net.module.head.out_features
+        self._check_classes(classes)
         with undisturbed(net, seed):
             import pyautoattack  # late: it is only needed here
 
@@ -85,9 +87,18 @@ class AutoAttackRun(Knobs):
                 version=self.version, device=split.x.device, **chosen,
             )  # fmt: skip
             attack.apgd.n_restarts = attack.fab.n_restarts = 1  # custom alone would keep five
+            attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = min(9, classes - 1)
             x = pixels(split.x).contiguous()  # its gradient checks use view(), which channels-last arrays refuse
             adversaries, _ = attack.run_standard_evaluation(x, split.y, batch_size=250)
             return _share(net, adversaries, split.y)
+
+    def _check_classes(self, classes: int) -> None:
+        needed = 4 if self.version == "standard" or "apgd-t" in self.attacks else 3 if "apgd-dlr" in self.attacks else 2
+        if classes < needed:
+            raise ValueError(
+                f"evaluate.final: the DLR loss of this AutoAttack needs {needed} classes, the data has {classes}; "
+                "take version custom with attacks: [apgd-ce, fab, square]"
+            )
 
     def describe(self, epsilon: float, norm: Norm) -> str:
         which = f"custom ({' + '.join(self.attacks)})" if self.attacks else "standard"
@@ -140,6 +151,10 @@ def shown(epsilon: float) -> str:
     if len(f"{epsilon:.10g}") <= 5:  # 0.1, 0.2 and 0.031 were meant as decimals
         return f"{epsilon:.10g}"
     return f"{round(k)}/255" if math.isclose(k, round(k), abs_tol=1e-6) else f"{epsilon:.4g}"
+
+
+def shown_step(step_size: float | str) -> str:
+    return step_size if isinstance(step_size, str) else shown(step_size)
 
 
 def on_images(images: int | None) -> str:
