@@ -70,7 +70,7 @@ class PGD(Knobs):
         every_point = self.keep == "worst"
         best, top = x, torch.full(batch.y.shape, -torch.inf, device=x.device)
         for _ in range(self.steps):
-            x.requires_grad_()
+            x = x.detach().requires_grad_()  # a new leaf: best may be this very point
             logits = net(x)
             value = self._height(logits, batch.y, clean)
             kappa = kappa + (logits.argmax(1) == batch.y)

@@ -121,28 +121,25 @@ def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ran
         "evaluation": evaluation.curve(),
         "around": around.model_dump(),
     }
-    parts = zip(
-        _hashes(config.method, config.epochs),
-        _hashes(config.subset, config.epochs),
-        _hashes(config.optimizer, config.epochs),
-        strict=True,
-    )
-    tail = f"|{config.batch_size}"
-    if isinstance(config.subset, Ranked):
-        tail += f"|{ranking}"
+    tail = f"|{config.batch_size}|{ranking if isinstance(config.subset, Ranked) else None}"
+    pieces = (config.method, config.subset, config.optimizer)
+    stages = zip(*(_hashes(piece, config.epochs) for piece in pieces), strict=True)
     links = [digest(root)]
-    for epoch, (method, subset, optimizer) in enumerate(parts):
-        due = evaluation.due(epoch, config.epochs)
-        links.append(sha256(f"{links[-1]}|{method}|{subset}|{optimizer}{tail}|{due}".encode()).hexdigest())
+    for epoch, stage in enumerate(stages):
+        measured = "measured" if evaluation.due(epoch, config.epochs) else ""
+        links.append(sha256("|".join((links[-1], *stage, tail, measured)).encode()).hexdigest())
     return links
 
 
 @lru_cache(maxsize=4096)
 def _hashes(piece: Knobs, epochs: int) -> tuple[str, ...]:
-    """The hash of a piece as it acts in each epoch; cached, for a space has few distinct pieces and many trials."""
-    return tuple(_hash(piece.at(epoch, epochs)) for epoch in range(epochs))
-
-
-@lru_cache(maxsize=4096)
-def _hash(piece: Knobs) -> str:
-    return digest(piece.model_dump())
+    """The hash of a piece as it acts in each epoch; cached, for a space has fewer distinct pieces than trials."""
+    if not piece.moves():
+        return (digest(piece.model_dump()),) * epochs
+    hashes: list[str] = []
+    before = None
+    for epoch in range(epochs):
+        now = piece.at(epoch, epochs)
+        hashes.append(hashes[-1] if now == before else digest(now.model_dump()))
+        before = now
+    return tuple(hashes)

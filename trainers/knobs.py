@@ -16,9 +16,13 @@ class Knobs(BaseModel):
 
     def at(self, epoch: int, epochs: int) -> Any:
         """This piece as it acts in one epoch (0-based) of `epochs`: schedules become numbers, off parts vanish."""
-        now = {key: value.at(epoch, epochs) for key, value in self if isinstance(value, Knobs)}
+        now = {key: value.at(epoch, epochs) for key, value in self.__dict__.items() if isinstance(value, Knobs)}
         changed = {key: value for key, value in now.items() if value is not getattr(self, key)}
         return self.model_copy(update=changed) if changed else self
+
+    def moves(self) -> bool:
+        """Whether the piece may act differently in different epochs; a class with an `at` of its own says so."""
+        return any(value.moves() for value in self.__dict__.values() if isinstance(value, Knobs))
 
 
 def number(value: Any) -> Any:

@@ -32,6 +32,9 @@ class Curve(Knobs):
     def at(self, epoch: int, epochs: int) -> float:  # type: ignore[override]
         return self.value(epoch, epochs)
 
+    def moves(self) -> bool:
+        return True
+
 
 class Piecewise(Curve):
     """values[i] between drop i-1 and drop i; a drop below 1 is a share of T, otherwise an epoch (0-based)."""
@@ -131,7 +134,7 @@ def interpolate(t: float, xs: tuple[float, ...], ys: tuple[float, ...]) -> float
     """The polyline through (xs, ys) at t, constant beyond its ends."""
     for x0, x1, y0, y1 in zip(xs, xs[1:], ys, ys[1:], strict=False):
         if t <= x1:
-            return y0 + (y1 - y0) * max(t - x0, 0) / (x1 - x0)
+            return y0 + (y1 - y0) * (max(t - x0, 0) / (x1 - x0))  # so bracketed, never below the lower end
     return ys[-1]
 
 

@@ -76,7 +76,11 @@ class Ranked(Knobs):
     def select(self, y: np.ndarray, ranking: Ranking | None, seed: int) -> np.ndarray:
         if ranking is None:
             raise ValueError(f"subset {self.side} needs a ranking; add a `profile:` block that makes one")
-        rank = ranking[f"rank_{self.needs}"]
+        rank = ranking.get(f"rank_{self.needs}")
+        if rank is None:
+            raise ValueError(
+                f"the ranking has no {self.needs}: the profile's method does not record it; rank by another"
+            )
         if len(rank) != len(y):
             raise ValueError(f"the ranking has {len(rank)} examples and the training data {len(y)}; they must match")
         if self.band is not None:

@@ -1,0 +1,115 @@
+"""What a sweep varied: which axes say the problem, which the subset, which the method; and their names.
+
+Axes under `data` say *which problem* is solved (label noise, data set): accuracies are compared within one
+such setting. `subset` and what lies under it say which examples are trained on. All other axes say *how*.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+from trainers.records import Row
+
+SEPARATOR = " · "
+ALL = "all"
+_NUMBER = re.compile(r"(?<![A-Za-z])(k\s*=\s*)?[\d.,]+(e-?\d+)?\s*%?")
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The axes of a sweep, in the plan's order; those with one value only are not `varying`."""
+
+    paths: tuple[str, ...]
+    varying: tuple[str, ...]
+    order: Mapping[str, tuple[str, ...]]  # path -> its labels, numbers by size, others as planned
+    values: Mapping[str, Mapping[str, Any]]  # path -> label -> the value itself
+    short: Mapping[str, str]  # path -> shortest ending that no other axis shares
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """Axes that say which problem is solved."""
+        return tuple(path for path in self.varying if _under(path, "data"))
+
+    @property
+    def subset(self) -> tuple[str, ...]:
+        """Axes that say which examples are trained on."""
+        return tuple(path for path in self.varying if _under(path, "subset"))
+
+    @property
+    def method(self) -> tuple[str, ...]:
+        """All other axes: how it is trained."""
+        return tuple(path for path in self.varying if path not in self.data and path not in self.subset)
+
+    def numeric(self, path: str) -> bool:
+        """Whether every value of an axis is a number."""
+        return all(_is_number(value) for value in self.values[path].values())
+
+    def rank(self, path: str, label: str | None) -> int:
+        """The place of a label in its axis' order; trials without this axis come first."""
+        return self.order[path].index(label) + 1 if label in self.order[path] else 0
+
+    def describe(self, labels: Mapping[str, str], paths: Sequence[str]) -> str:
+        """Name a choice for a human: text stands for itself, a number or a yes/no is preceded by its axis."""
+        words = []
+        for path in paths:
+            label = labels.get(path)
+            if label:
+                value = self.values[path][label]
+                bare = not _is_number(value) and not isinstance(value, bool) and value is not None
+                words.append(label if bare else f"{self.short[path]} {label}")
+        return SEPARATOR.join(words)
+
+
+def read_axes(plan: Row) -> Axes:
+    """The axes of a plan, from the labels and values of its trials."""
+    trials = [trial for trial in plan["trials"] if trial["kind"] == "trial"] or plan["trials"]
+    paths = tuple(plan.get("axes") or dict.fromkeys(path for trial in trials for path in trial["axes"]))
+    values: dict[str, dict[str, Any]] = {path: {} for path in paths}
+    for trial in plan["trials"]:
+        for path, label in trial["axes"].items():
+            values.setdefault(path, {}).setdefault(str(label), trial.get("values", {}).get(path, label))
+    order = {path: _ordered(found) for path, found in values.items()}
+    used = {path: {trial["axes"].get(path) for trial in trials} for path in paths}
+    varying = tuple(path for path in paths if len(used[path]) > 1)
+    return Axes(paths, varying, order, values, _short(tuple(values)))
+
+
+def subset_kind(subset: Any, labels: Mapping[str, str]) -> str:
+    """The kind of a subset whatever its size: from its configuration, else from its labels without numbers."""
+    if isinstance(subset, Mapping) and (name := subset.get("side") or subset.get("name")):
+        band = subset.get("band")
+        words = [str(name), "–".join(map(str, band)) if band else ""]
+        words.append(f"by {subset['score']}" if subset.get("score") else "")
+        words.append("balanced" if subset.get("balance", "none") != "none" else "")
+        return " ".join(filter(None, words))
+    text = " ".join(label for path, label in labels.items() if _under(path, "subset") and label)
+    return " ".join(_NUMBER.sub(" ", text).split()).strip(" ,;:-") or str(subset or ALL)
+
+
+def _under(path: str, root: str) -> bool:
+    return path == root or path.startswith(root + ".")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _ordered(found: Mapping[str, Any]) -> tuple[str, ...]:
+    if all(_is_number(value) for value in found.values()):
+        return tuple(sorted(found, key=lambda label: float(found[label])))
+    return tuple(found)
+
+
+def _short(paths: Sequence[str]) -> dict[str, str]:
+    """The shortest dotted ending of each path that no other path ends in."""
+    short = {}
+    for path in paths:
+        parts = path.split(".")
+        endings = [".".join(parts[-n:]) for n in range(1, len(parts) + 1)]
+        others = [f".{other}" for other in paths if other != path]
+        short[path] = next((e for e in endings if not any(o.endswith(f".{e}") for o in others)), path)
+    return short

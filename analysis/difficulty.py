@@ -1,0 +1,137 @@
+"""The rankings of a sweep: what they say of flipped labels and classes, and how the ranked groups train."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from analysis.instances import Instances, Ranking, locate, read_ranking
+from analysis.results import COMPLETED, Results
+
+GROUPS = 10
+CURVES = {"loss": "loss", "correct": "accuracy", "feature_norm": "feature norm"}
+
+
+class Detection(NamedTuple):
+    """How well a ranking finds flipped labels."""
+
+    flipped: int
+    found: int  # how many of them are among as many most problematic examples
+    auc: float  # probability that a flipped example ranks above one that is not
+
+
+class GroupCurves(NamedTuple):
+    """Means over the examples of each difficulty group G0 (hardest) to G9, and over profiling trials."""
+
+    curves: dict[str, np.ndarray]  # name -> (10, T)
+    sizes: np.ndarray  # (10,)
+    trials: int
+
+
+def rankings(results: Results) -> list[Ranking]:
+    """All rankings that the sweep's profiling made, each by the score that its subsets are cut by."""
+    found: dict[str, Ranking | None] = {}
+    trials = sorted(results.plan["trials"], key=lambda trial: trial["kind"] == "profile")
+    for trial in trials:
+        name = trial.get("ranks")
+        if name and name not in found:
+            title = results.axes.describe(trial["axes"], results.axes.data) or "profile"
+            path = results.folder / "profile" / f"{name}.npz"
+            found[name] = read_ranking(path, title, _score(trial.get("config", {}).get("subset")))
+    return [ranking for ranking in found.values() if ranking is not None]
+
+
+def _score(subset: Any) -> str:
+    """The score a subset is cut by: its own, else difficulty for easiest and hardest, instability for the others."""
+    given = subset if isinstance(subset, dict) else {}
+    return str(given.get("score") or ("difficulty" if given.get("side") in ("easiest", "hardest") else "instability"))
+
+
+def profiles(results: Results, ranking: Ranking) -> list[Instances]:
+    """The per-example records of the trials a ranking comes from."""
+    found = [results.instances(trial) for trial in ranking.trials]
+    return [instances for instances in found if instances is not None]
+
+
+def detection(rank: np.ndarray, is_flipped: np.ndarray) -> Detection | None:
+    """How many flipped labels a ranking puts last; None where none is flipped."""
+    n = int(is_flipped.sum())
+    if n in (0, len(rank)):
+        return None
+    last = np.argsort(rank, kind="stable")[len(rank) - n :]
+    ordinal = pd.Series(rank).rank().to_numpy()
+    auc = (ordinal[is_flipped].sum() - n * (n + 1) / 2) / (n * (len(rank) - n))
+    return Detection(n, int(is_flipped[last].sum()), float(auc))
+
+
+def groups(d: np.ndarray) -> np.ndarray:
+    """Group of each example by its difficulty d: G_i with i = min(floor(10 d), 9); G_0 is hardest."""
+    return np.asarray(np.minimum(np.floor(GROUPS * d).astype(int), GROUPS - 1))
+
+
+def difficulty(ranking: Ranking) -> np.ndarray:
+    """d in [0, 1], 0 the hardest: one minus the rank by mean loss, else by the ranking's own score."""
+    return 1 - ranking.ranks.get("difficulty", ranking.rank)
+
+
+def group_curves(results: Results, ranking: Ranking) -> GroupCurves | None:
+    """Loss, accuracy under attack and feature norm of each group along training; None without records."""
+    group = groups(difficulty(ranking))
+    found: dict[str, list[np.ndarray]] = {}
+    records = profiles(results, ranking)
+    for instances in records:
+        place = locate(ranking.index, instances.index)
+        known = place >= 0
+        for name in CURVES:
+            if name in instances.curves:
+                curve = instances.curves[name][:, place[known]]
+                found.setdefault(name, []).append(group_means(curve, group[known]))
+    if not found:
+        return None
+    shortest = {name: min(curve.shape[1] for curve in curves) for name, curves in found.items()}
+    curves = {name: np.mean([curve[:, : shortest[name]] for curve in curves], axis=0) for name, curves in found.items()}
+    return GroupCurves(curves, np.bincount(group, minlength=GROUPS), len(records))
+
+
+def group_means(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Means of (T, N) values over the examples of each group, leaving NaN out: (10, T)."""
+    members = np.eye(GROUPS)[group]  # (N, 10)
+    known = np.isfinite(values)
+    totals, counts = np.where(known, values, 0.0) @ members, known @ members
+    means = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
+    return np.asarray(means.T)
+
+
+def agreement(ranking: Ranking) -> pd.DataFrame:
+    """Spearman's correlation between the scores' ranks of the examples."""
+    return pd.DataFrame(ranking.ranks).corr(method="spearman")
+
+
+def class_counts(results: Results) -> pd.DataFrame:
+    """What each subset consists of, averaged over the seeds (a random subset differs between them)."""
+    rows = []
+    for row in results.sweep.itertuples():
+        outcome = results.outcomes.get(str(row.id), {})
+        subset = outcome.get("subset")
+        if subset and subset.get("class_counts"):
+            line = {"setting": row.setting, "subset": row.subset_label or row.subset_kind}
+            line |= {"size": subset["size"], "flipped_in": subset.get("flipped_in", np.nan)}
+            line |= {"flipped_out": subset.get("flipped_out", np.nan)}
+            rows.append(line | {f"class {c}": count for c, count in enumerate(subset["class_counts"])})
+    if not rows:
+        return pd.DataFrame()
+    return pd.DataFrame(rows).groupby(["setting", "subset"], sort=False).mean().reset_index()
+
+
+def sizes(results: Results, metric: str) -> pd.DataFrame:
+    """Accuracy against the subset's size: mean, s.e. (`_sem`) and `_count` for both checkpoints."""
+    done = results.sweep[results.sweep["status"] == COMPLETED]
+    keys = ["setting", "family", "subset_kind", "subset_size"]
+    columns = [f"{checkpoint}_{metric}" for checkpoint in ("best", "last")]
+    if done["subset_size"].isna().all() or not set(columns) <= set(done.columns):
+        return pd.DataFrame(columns=keys)
+    table = done.groupby(keys, sort=False)[columns].agg(["mean", "sem", "count"])
+    table.columns = ["_".join(pair) for pair in table.columns]
+    return table.reset_index().sort_values(["setting", "family", "subset_size"], kind="stable")

@@ -1,0 +1,85 @@
+"""Everything the report says, computed once from a sweep's records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.differences import axis_differences, subset_differences
+from analysis.difficulty import Detection, class_counts, detection, rankings
+from analysis.front import Front, front
+from analysis.instances import Ranking
+from analysis.metrics import EPOCH_METRIC, strongest
+from analysis.overfitting import overfitting
+from analysis.results import COMPLETED, Results, SweepError
+from analysis.stats import seeds
+
+CLEAN = "test_clean_acc"
+MOST_LABELS = 8  # an axis with more values is one to draw, not to compare value by value
+
+
+@dataclass(frozen=True)
+class Digest:
+    """The results of a study with all tables that figures, findings and the page draw on."""
+
+    results: Results
+    robust: str | None  # the robust test accuracy of the strongest attack every trial has
+    front: Front | None
+    no_front: str  # why there is none
+    gaps: pd.DataFrame
+    subset_effects: pd.DataFrame
+    axis_effects: dict[str, pd.DataFrame]
+    counts: pd.DataFrame
+    rankings: list[Ranking]
+    detections: dict[str, Detection]  # ranking -> how it finds flipped labels, where any are flipped
+
+    @property
+    def completed(self) -> pd.DataFrame:
+        """The trials of the sweep that ran to their end."""
+        return self.results.sweep[self.results.sweep["status"] == COMPLETED]
+
+    @property
+    def seeds(self) -> int:
+        """The most seeds that any configuration completed."""
+        return int(self.completed.groupby("configuration").size().max()) if len(self.completed) else 0
+
+    @property
+    def seeds_text(self) -> str:
+        """How many seeds configurations completed, in words."""
+        fewest = int(self.completed.groupby("configuration").size().min()) if len(self.completed) else 0
+        return seeds(self.seeds) if fewest == self.seeds else f"{fewest} to {seeds(self.seeds)}"
+
+
+def digest(results: Results) -> Digest:
+    """Analyse a sweep; whatever it does not have (seeds, subsets, rankings) is empty, never an error."""
+    robust = strongest(results.final_metrics())
+    found, why = None, ""
+    try:
+        found = front([results])
+    except SweepError as error:
+        why = str(error)
+    ranked = rankings(results)
+    return Digest(
+        results=results,
+        robust=robust,
+        front=found,
+        no_front=why,
+        gaps=overfitting(results),
+        subset_effects=subset_differences(results, compared(robust)),
+        axis_effects={
+            path: axis_differences(results, path, compared(robust))
+            for path in results.axes.method
+            if len(results.axes.order[path]) <= MOST_LABELS
+        },
+        counts=class_counts(results),
+        rankings=ranked,
+        detections={ranking.name: seen for ranking in ranked if (seen := detection(ranking.rank, ranking.flipped))},
+    )
+
+
+def compared(robust: str | None) -> list[str]:
+    """The columns of trials that paired differences are reported for."""
+    metrics = list(dict.fromkeys((CLEAN, robust or EPOCH_METRIC, EPOCH_METRIC)))
+    final = [f"{checkpoint}_{metric}" for metric in metrics for checkpoint in ("last", "best")]
+    return [*final, "robust_overfitting", "robust_overfitting_val"]

@@ -1,0 +1,113 @@
+"""Which figures a report has, with what each says in words: its seeds and its attack."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from analysis.difficulty import group_curves, sizes
+from analysis.digest import CLEAN, Digest
+from analysis.figure_curves import curves_info, draw_curves, draw_groups, groups_size
+from analysis.figure_front import draw_front, front_size
+from analysis.figure_gaps import draw_effects, draw_gaps, effects_info, gaps_info, rows_size
+from analysis.figure_subsets import (
+    PER_CLASS,
+    draw_gallery,
+    draw_sizes,
+    gallery_info,
+    gallery_size,
+    sizes_info,
+)
+from analysis.figures import Drawing, panels_size
+from analysis.metrics import attack_title, title
+from analysis.stats import seeds
+
+BARS = "Bars and bands are one standard error over seeds."
+
+
+def front_drawing(digest: Digest) -> Iterator[Drawing]:
+    """The Pareto front."""
+    found = digest.front
+    if found is not None:
+        caption = (
+            f"{found.note} Numbers are those of the table of members. {BARS} Rings mark what validation would "
+            "select: the front over test accuracies describes, it never selects."
+        )
+        size, what = front_size(found), "Clean against robust test accuracy"
+        yield Drawing("front", what, caption, size, lambda figure: draw_front(figure, found))
+
+
+def effect_drawings(digest: Digest) -> Iterator[Drawing]:
+    """What the choice and the number of examples change."""
+    if digest.robust is None:
+        return
+    attacks, robust = digest.results.attacks, digest.robust
+    effects = effects_info(digest.subset_effects, robust, title(robust, attacks))
+    if effects is not None:
+        caption = f"Paired by seed, {digest.seeds_text}, everything else equal. {BARS}"
+        caption += _left_out(effects.left_out, "comparisons")
+        size, what = rows_size(effects.names), "Effect of the subset"
+        yield Drawing("effects", what, caption, size, lambda figure: draw_effects(figure, effects))
+    for slug, metric in (("k_robust", robust), ("k_clean", CLEAN)):
+        info = sizes_info(sizes(digest.results, metric), metric, title(metric, attacks))
+        if info is not None:
+            caption = f"{digest.seeds_text}. {BARS} Points of one size are moved apart a little. Test set."
+            what = f"Examples trained on against {title(metric, attacks)}"
+            yield Drawing(slug, what, caption, panels_size(len(info.panels)), lambda f, info=info: draw_sizes(f, info))  # type: ignore[misc]
+
+
+def curve_drawings(digest: Digest) -> Iterator[Drawing]:
+    """Learning curves of robust and clean accuracy."""
+    for kind, what in (("pgd", "robust"), ("clean", "clean")):
+        info = curves_info(digest.results, kind)
+        if info is not None:
+            caption = f"{info.y_title[:1].upper()}{info.y_title[1:]}; {digest.seeds_text}. {BARS} All panels span "
+            caption += "the same number of points; the dot is the median epoch that validation selects."
+            caption += _left_out(info.left_out, "panels, lower on validation,")
+            name, size = f"Learning curves, {what} accuracy", panels_size(len(info.panels))
+            yield Drawing(f"curves_{what}", name, caption, size, lambda f, info=info: draw_curves(f, info))  # type: ignore[misc]
+
+
+def gap_drawing(digest: Digest) -> Iterator[Drawing]:
+    """Best against last."""
+    attack = attack_title("pgd", digest.results.attacks)
+    info = gaps_info(digest.gaps, attack)
+    if info is not None:
+        caption = (
+            f"Attack: {digest.results.attacks.get('pgd', attack)}; {digest.seeds_text}. {BARS} Best − last on test "
+            "is a maximum over noisy evaluations: compare it with its floor, which a flat curve would show."
+        ) + _left_out(info.left_out, "configurations that overfit less")
+        size, what = rows_size(info.names), "Best, selected and last robust accuracy"
+        yield Drawing("overfitting", what, caption, size, lambda figure: draw_gaps(figure, info))
+
+
+def ranking_drawings(digest: Digest) -> Iterator[Drawing]:
+    """How ranked groups train, and what the ranking's ends look like."""
+    curves = {ranking.title: group_curves(digest.results, ranking) for ranking in digest.rankings}
+    known = {name: found for name, found in curves.items() if found is not None}
+    if known:
+        caption = "Training examples in ten groups by difficulty; G0 is the hardest tenth. Means over the profiling "
+        caption += f"trials ({seeds(max(found.trials for found in known.values()))}), under the training attack."
+        size, what = groups_size(known), "Difficulty groups along training"
+        yield Drawing("groups", what, caption, size, lambda figure: draw_groups(figure, known))
+    for ranking in digest.rankings:
+        info = gallery_info(digest.results, ranking)
+        if info is not None:
+            caption = f"The {PER_CLASS} friendliest and {PER_CLASS} most problematic training examples of each class, "
+            caption += f"by {ranking.score} over {seeds(len(ranking.trials))}."
+            if info.flips:
+                caption += " A coloured frame marks a flipped label; the text gives the label before the flip."
+            size = gallery_size(info)
+            name = f"Friendliest and most problematic images, {ranking.title}"
+            yield Drawing(
+                f"gallery_{_slug(ranking.title)}", name, caption, size,
+                lambda f, info=info: draw_gallery(f.subplots(), info),  # type: ignore[misc]
+            )  # fmt: skip
+
+
+def _left_out(count: int, what: str) -> str:
+    return f" {count} more {what} are in the tables." if count else ""
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "_", text).strip("_")

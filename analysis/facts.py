@@ -1,0 +1,66 @@
+"""What ran, on what and at what cost, in words for the head and the foot of a report."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.digest import Digest
+from analysis.stats import seeds
+
+
+def extent(found: Digest) -> str:
+    """How much was planned, in one sentence."""
+    sweep = found.results.sweep
+    configurations, profiles = sweep["configuration"].nunique(), len(found.results.trials) - len(sweep)
+    text = f"{configurations} configurations × {seeds(int(sweep['replicate'].nunique()))}"
+    return f"{text}, {profiles} profiling trials." if profiles else f"{text}."
+
+
+def what_ran(found: Digest) -> dict[str, str]:
+    """Axes, attacks, data and cost, in words."""
+    results = found.results
+    axes = {path: ", ".join(results.axes.order[path]) for path in results.axes.varying}
+    data = {json.dumps(outcome.get("data", {})): None for outcome in results.outcomes.values()}
+    runs = results.runs
+    wall = sum(run.get("wall_seconds") or 0.0 for run in runs)
+    return {
+        **{path: labels if len(labels) < 200 else f"{labels[:200]}…" for path, labels in axes.items()},
+        **{f"attack {name}": text for name, text in results.attacks.items()},
+        "data": "; ".join(_data(json.loads(block)) for block in data),
+        "date": str(runs[-1].get("ended") or runs[-1].get("started", "")) if runs else "",
+        "wall time": f"{duration(wall)} in {len(runs)} run{'s' * (len(runs) > 1)}" if wall else "",
+        "time in trials": duration(float(results.trials["seconds"].sum())),
+    }
+
+
+def provenance(found: Digest) -> dict[str, str]:
+    """Where the numbers come from."""
+    run = found.results.runs[-1] if found.results.runs else {}
+    versions = {"python": run.get("python")} | run.get("versions", {})
+    return {
+        "command": run.get("command") or "",
+        "commit": run.get("commit") or "",
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items() if version),
+        "host": run.get("host") or "",
+        "redraw": f"python -m analysis.report {found.results.folder}",
+    }
+
+
+def duration(seconds: float) -> str:
+    """A time in the two largest units that matter."""
+    if not math.isfinite(seconds):
+        return ""
+    for unit, name, small, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if seconds >= unit:
+            return f"{int(seconds // unit)} {name} {int(seconds % unit // small)} {smaller}"
+    return f"{seconds:.0f} s"
+
+
+def _data(block: Mapping[str, Any]) -> str:
+    sizes = [f"{block[split]} {split}" for split in ("train", "val", "test") if split in block]
+    words = {"classes": "classes", "flipped": "flipped training labels"}
+    extra = [f"{block[key]} {word}" for key, word in words.items() if block.get(key)]
+    return ", ".join([*sizes, *extra])

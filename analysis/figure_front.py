@@ -1,0 +1,136 @@
+"""The Pareto front of clean against robust accuracy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from analysis.figures import MARKERS, NEUTRAL, PALETTE, WIDTH, colours, percent
+from analysis.front import Front, Panel
+from analysis.pareto import staircase
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Plot
+    from matplotlib.figure import Figure
+
+MOST = 7  # labels that colours, or markers, can still tell apart
+OFFSETS = ((9, -3), (-15, -3), (-3, 9), (-3, -15))  # points: right of a mark, left, above, below
+
+
+def front_size(front: Front) -> tuple[float, float]:
+    """Problems stand one above the other."""
+    return WIDTH, 1.5 + 3.1 * len(front.panels)
+
+
+def draw_front(figure: Figure, front: Front) -> None:
+    """One panel a problem."""
+    colour, marker = _keys(front)
+    plots = figure.subplots(len(front.panels), squeeze=False)[:, 0]
+    for plot, panel in zip(plots, front.panels, strict=True):
+        _draw_panel(plot, panel, colour, marker, front)
+        plot.set(xlabel=f"{front.x_title} (%)", ylabel=f"{front.y_title} (%)", title=panel.title)
+        percent(plot, "x")
+        percent(plot, "y")
+    handles = [*_handles(colour, marker), *_line_handles(front)]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+
+
+def number_members(panel: Panel) -> pd.DataFrame:
+    """The members of a panel's fronts, numbered from 1 by falling clean accuracy, as figure and table do."""
+    members = panel.points[panel.points["on_front"]].sort_values(["sweep", "x"], ascending=[True, False])
+    return members.assign(number=np.arange(1, len(members) + 1))
+
+
+def _draw_panel(
+    plot: Plot,
+    panel: Panel,
+    colour: tuple[str, dict[str, str]],
+    marker: tuple[str, dict[str, str]],
+    front: Front,
+) -> None:
+    points, trials = panel.points, panel.trials
+    plot.scatter(trials["x"], trials["y"], s=6, color="0.75", linewidths=0, zorder=1)
+    left, bottom = _corner(panel)
+    for place, sweep in enumerate(front.sweeps):
+        line = NEUTRAL if len(front.sweeps) == 1 else PALETTE[place % len(PALETTE)]
+        _draw_surfaces(plot, panel.surfaces.get(sweep, {}), left, bottom, line)
+        members = points[points["on_front"] & (points["sweep"] == sweep)]
+        if len(members):
+            plot.plot(*staircase(members[["x", "y"]].to_numpy(), left, bottom).T, color=line, lw=1.2, zorder=2)
+    for row in points.to_dict("records"):
+        paint = colour[1].get(row.get(colour[0], ""), PALETTE[0])
+        plot.errorbar(
+            row["x"], row["y"], xerr=_bar(row["x_se"]), yerr=_bar(row["y_se"]), color=paint, elinewidth=0.8,
+            marker=marker[1].get(row.get(marker[0], ""), "o"), mfc="none" if row["diverged"] else paint, zorder=3,
+        )  # fmt: skip
+    chosen = points[points["selected"]]
+    plot.scatter(chosen["x"], chosen["y"], s=110, facecolors="none", edgecolors="black", lw=0.9, zorder=4)
+    for place, (x, y, number) in enumerate(number_members(panel)[["x", "y", "number"]].to_numpy()):
+        offset = OFFSETS[place % len(OFFSETS)]
+        plot.annotate(f"{number:.0f}", (x, y), xytext=offset, textcoords="offset points", weight="bold", zorder=5)
+    plot.set(xlim=(left, None), ylim=(bottom, None))
+
+
+def _draw_surfaces(plot: Plot, surfaces: dict[int, np.ndarray], left: float, bottom: float, colour: str) -> None:
+    """The surface half of the seeds attain, within a band between the 25 % and 75 % surfaces."""
+    if not surfaces:
+        return
+    outlines = {p: staircase(corners, left, bottom) for p, corners in surfaces.items()}
+    band = np.concatenate([outlines[25], [[left, bottom]], outlines[75][::-1]])
+    plot.fill(*band.T, color=colour, alpha=0.12, lw=0, zorder=0)
+    plot.plot(*outlines[50].T, color=colour, lw=1, ls=":", zorder=1)
+
+
+def _corner(panel: Panel) -> tuple[float, float]:
+    """Just below and left of every point, so that the fronts' outlines can leave the frame."""
+    found = panel.trials[["x", "y"]].to_numpy()
+    low, span = found.min(axis=0), np.maximum(np.ptp(found, axis=0), 0.01)
+    return float(low[0] - 0.06 * span[0]), float(low[1] - 0.06 * span[1])
+
+
+def _bar(se: float) -> float | None:
+    return None if np.isnan(se) else se
+
+
+def _keys(front: Front) -> tuple[tuple[str, dict[str, str]], tuple[str, dict[str, str]]]:
+    """Which column colours the points and which shapes them, with each label's colour and marker."""
+    points = pd.concat([panel.points for panel in front.panels])
+    labels = {c: list(dict.fromkeys(points[c])) for c in ("sweep", "family", "subset_label")}
+    telling = [column for column, found in labels.items() if 2 <= len(found) <= MOST]
+    by_colour = telling[0] if telling else "family"
+    by_marker = telling[1] if len(telling) > 1 else ""
+    colour = colours(labels[by_colour]) if telling else {}
+    return (by_colour, colour), (by_marker, dict(zip(labels.get(by_marker, []), MARKERS, strict=False)))
+
+
+def _handles(colour: tuple[str, dict[str, str]], marker: tuple[str, dict[str, str]]) -> list[object]:
+    from matplotlib.lines import Line2D
+
+    dots = [Line2D([], [], ls="", marker="o", color=paint, label=label) for label, paint in colour[1].items()]
+    shapes = [
+        Line2D([], [], ls="", marker=shape, color="white", mec="black", label=label)
+        for label, shape in marker[1].items()
+    ]
+    return [*dots, *shapes]
+
+
+def _line_handles(front: Front) -> list[object]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    many = any(panel.points["n"].max() > 1 for panel in front.panels)
+    what = "front over means of seeds" if many else "front (1 seed)"
+    found: list[object] = [
+        Line2D([], [], color=NEUTRAL, lw=1.2, label=what),
+        Line2D([], [], ls="", marker="o", ms=9, color="white", mec="black", label="selected on validation"),
+    ]
+    if any(surface for panel in front.panels for surface in panel.surfaces.values()):
+        found.append(Line2D([], [], color=NEUTRAL, lw=1, ls=":", label="attained by 50 % of seeds"))
+        found.append(Patch(color=NEUTRAL, alpha=0.12, label="attained by 25 to 75 %"))
+    if many:
+        found.append(Line2D([], [], ls="", marker="o", ms=2.5, color="0.75", label="one seed"))
+    if any((panel.points["diverged"] > 0).any() for panel in front.panels):
+        found.append(Line2D([], [], ls="", marker="o", mfc="none", color=NEUTRAL, label="a seed diverged"))
+    return found

@@ -1,0 +1,100 @@
+"""What all figures share: the house style, colours that colour-blind readers can tell apart, and saving.
+
+A figure is an info function from records to a NamedTuple of arrays, and a draw function from that to axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.resources import as_file, files
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from analysis.axes import ALL
+from trainers.records import write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Plot
+    from matplotlib.figure import Figure
+
+WIDTH = 5.2  # inches; at this width 9-point type is still legible on a phone
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195")  # after Okabe and Ito
+NEUTRAL = "#444444"
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+Draw = Callable[["Figure"], None]
+
+
+class Drawing(NamedTuple):
+    """A figure to be: its file name, what the page says of it, its size in inches and how to draw it."""
+
+    slug: str
+    title: str
+    caption: str
+    size: tuple[float, float]
+    draw: Draw
+
+
+def save(draw: Draw, size: tuple[float, float], paths: Sequence[Path]) -> None:
+    """Draw once in the house style and write a PNG, SVG or PDF per path, each whole or not at all.
+
+    The backends are called directly: `savefig` draws everything twice to find out what it already knows.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with as_file(files("analysis") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
+        figure = Figure(figsize=size, dpi=matplotlib.rcParams["savefig.dpi"], layout="constrained")
+        draw(figure)
+        for path in paths:
+            write_atomic(path, _rendered(figure, path.suffix))
+            figure.set_layout_engine("none")  # laid out once, not again for each format
+
+
+def _rendered(figure: Figure, suffix: str) -> bytes:
+    """The bytes of a figure, without the date and version that would make equal figures differ."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    buffer = BytesIO()
+    if suffix == ".png":
+        FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+    elif suffix == ".svg":
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+    else:
+        FigureCanvasPdf(figure).print_pdf(buffer, metadata={"CreationDate": None})
+    return buffer.getvalue()
+
+
+def panels(figure: Figure, count: int, xlabel: str, ylabel: str) -> list[Plot]:
+    """So many panels, two in a row; the lowest of each column carries the horizontal axis' name."""
+    columns = min(2, count)
+    plots = list(figure.subplots(-(-count // columns), columns, squeeze=False, sharex=True).ravel())
+    for plot in plots[count:]:
+        plot.remove()
+    for plot in plots[max(0, count - columns) : count]:
+        plot.set_xlabel(xlabel)
+        plot.tick_params(labelbottom=True)
+    figure.supylabel(ylabel, fontsize=9)
+    return plots[:count]
+
+
+def panels_size(count: int) -> tuple[float, float]:
+    """The size of a figure of so many panels."""
+    return WIDTH, 0.9 + 1.75 * -(-count // 2)
+
+
+def colours(labels: Sequence[str]) -> dict[str, str]:
+    """A colour per label in their order; training on everything is neutral."""
+    chosen = [label for label in labels if label != ALL]
+    paint = {label: PALETTE[place % len(PALETTE)] for place, label in enumerate(chosen)}
+    return {label: paint.get(label, NEUTRAL) for label in labels}
+
+
+def percent(axis: Plot, which: str = "y") -> None:
+    """Write an axis of shares in percent."""
+    from matplotlib.ticker import FuncFormatter
+
+    ticks = axis.yaxis if which == "y" else axis.xaxis
+    ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}".replace("-", "−")))

@@ -1,0 +1,180 @@
+"""The key findings in words, computed from the records; each says how many seeds stand behind it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+
+from analysis.differences import as_estimate
+from analysis.digest import Digest
+from analysis.front import Panel
+from analysis.metrics import EPOCH_METRIC, attack_of, attack_title
+from analysis.stats import POINTS, Estimate, seeds
+
+MOST = 4  # settings that are listed one by one
+
+
+def findings(digest: Digest) -> list[tuple[str, str]]:
+    """(what it is about, the finding) pairs."""
+    if digest.front is None:
+        return [("No result yet", digest.no_front)]
+    fronts = [(_about("Front", panel.title), _front(panel)) for panel in digest.front.panels]
+    parts = (_one_seed, _subsets, _overfitting, _rankings, _axes, _endings)
+    first, *others = [list(part(digest)) for part in parts]
+    return [*first, *fronts, *(finding for part in others for finding in part)]
+
+
+def limits(digest: Digest) -> list[str]:
+    """What the numbers cannot say."""
+    found = [
+        "± is one standard error over seeds: initialisation, order of batches, random subsets. There is one "
+        "data split, one draw of flipped labels and one ranking per setting, so it understates what another "
+        "draw of the data would change. Two standard errors of a few seeds are a yardstick, not a test.",
+        "The front shows test accuracies of all configurations tried; choosing among them on the test set "
+        "would be selection on test. What validation selects is marked.",
+        "The best epoch on test is a maximum over noisy evaluations and serves only to measure overfitting. "
+        "Its floor is what a flat curve of equal scatter would show.",
+    ]
+    test, p = digest.completed["test_examples"].max(), digest.gaps["selected"].mean()
+    if math.isfinite(test) and math.isfinite(p):
+        error = math.sqrt(p * (1 - p) / test)
+        found.insert(
+            1,
+            f"The test set has {test:.0f} examples: a single robust accuracy has a binomial standard error "
+            f"of {POINTS * error:.1f} points on top (less for paired differences).",
+        )
+    return found
+
+
+def _one_seed(digest: Digest) -> Iterator[tuple[str, str]]:
+    if digest.seeds == 1:
+        yield (
+            "One seed",
+            "Each configuration ran once, so no standard error exists: read this as a demonstration. "
+            "Differences of a point or two may be noise; add replicates to the space and run it again.",
+        )
+
+
+def _endings(digest: Digest) -> Iterator[tuple[str, str]]:
+    diverged = digest.gaps[digest.gaps["diverged"] > 0]
+    if len(diverged):
+        names = "; ".join(f"{row['name']} ({row['diverged']})" for _, row in diverged.iterrows())
+        yield "Diverged trials", f"Never on a front, by number of seeds: {names}."
+
+
+def _front(panel: Panel) -> str:
+    members = panel.points[panel.points["on_front"]].sort_values("x", ascending=False)
+    named = [f"{row['choice']} (clean {_point(row, 'x')}, robust {_point(row, 'y')})" for _, row in members.iterrows()]
+    chosen = panel.points.loc[panel.points["selected"], "choice"]
+    more = f" and {len(named) - MOST} more" if len(named) > MOST else ""
+    return (
+        f"{len(members)} of {len(panel.points)} configurations are on it: {'; '.join(named[:MOST])}{more}. "
+        f"Validation would select {'; '.join(chosen[:MOST])}."
+    )
+
+
+def _point(row: pd.Series, axis: str) -> str:
+    return Estimate(row[axis], row[f"{axis}_se"], row["n"]).text()
+
+
+def _subsets(digest: Digest) -> Iterator[tuple[str, str]]:
+    """What choosing examples changes, per setting and pair of subsets."""
+    table = digest.subset_effects
+    for (setting, minuend, subtrahend), rows in table.groupby(["setting", "minuend", "subtrahend"], sort=False):
+        text = _effect(rows, digest, MOST)
+        if text:
+            yield _about(f"{minuend} − {subtrahend}", str(setting)), text
+
+
+def _axes(digest: Digest) -> Iterator[tuple[str, str]]:
+    """What each other axis changes, over everything else."""
+    for path, table in digest.axis_effects.items():
+        everywhere = table.assign(family=table["setting"] + " " + table["family"])
+        for (minuend, subtrahend), rows in everywhere.groupby(["minuend", "subtrahend"], sort=False):
+            text = _effect(rows, digest, 1)
+            if text:
+                yield f"{digest.results.axes.short[path]}: {minuend} − {subtrahend}", text
+
+
+def _effect(rows: pd.DataFrame, digest: Digest, most: int) -> str:
+    """One comparison wherever it was made: a verdict, then each of a few cases or the range of many."""
+    robust = digest.robust or EPOCH_METRIC
+    by = {c: rows[(rows["metric"] == f"{c}_{robust}") & (rows["n"] > 0)] for c in ("last", "best")}
+    if by["last"].empty:
+        return ""
+    attack = attack_title(attack_of(robust) or "", digest.results.attacks)
+    n = seeds(int(by["last"]["n"].max()))
+    start = f"Robust accuracy ({attack}, {n}, paired) {_verdict(pd.concat(by.values()))}. In points, at the"
+    if len(by["last"]) > most:
+        return f"{start} last epoch {_range(by['last'])}, at the validation-selected epoch {_range(by['best'])}."
+    best = by["best"].set_index("family").to_dict("index")
+    cases = []
+    for family, row in by["last"].set_index("family").to_dict("index").items():
+        pair = [as_estimate(found).text(signed=True) for found in (row, best.get(family)) if found]
+        cases.append(f"{family}: {', '.join(pair)}" if str(family).strip() else ", ".join(pair))
+    return f"{start} last and at the validation-selected epoch: {'; '.join(cases)}."
+
+
+def _verdict(rows: pd.DataFrame) -> str:
+    """How many comparisons lie above and below zero, by more than two standard errors where there are any."""
+    if rows["se"].isna().all():
+        signs = [(mean > 0) - (mean < 0) for mean in rows["mean"]]
+        by = ""
+    else:
+        signs = [as_estimate(row).beyond() for row in rows.to_dict("records")]
+        by = " by more than 2 s.e."
+    return f"is higher{by} in {signs.count(1)} of {len(signs)} comparisons and lower in {signs.count(-1)}"
+
+
+def _range(table: pd.DataFrame) -> str:
+    """The average of a difference over many settings, and its range."""
+    values = (table["mean"].mean(), table["mean"].min(), table["mean"].max())
+    average, low, high = (Estimate(value, math.nan, 1).text(signed=True) for value in values)
+    return f"{average} on average over {len(table)} settings ({low} to {high})"
+
+
+def _overfitting(digest: Digest) -> Iterator[tuple[str, str]]:
+    attack = attack_title("pgd", digest.results.attacks)
+    gaps = digest.gaps[digest.gaps["robust_overfitting"].notna()]
+    for setting, known in gaps.groupby("setting", sort=False):
+        worst = known.sort_values("robust_overfitting").iloc[-1]
+        gap, val = (
+            Estimate(worst[name], worst[f"{name}_se"], worst["n"])
+            for name in ("robust_overfitting", "robust_overfitting_val")
+        )
+        above = known["robust_overfitting"] - 2 * known["robust_overfitting_se"].fillna(0) > known["floor"]
+        yield (
+            _about("Robust overfitting", str(setting)),
+            f"largest for {worst['choice']}: {gap.text()} points of {attack} from the best epoch on test "
+            f"to the last ({val.text()} from the validation-selected epoch; floor {_number(worst['floor'])}; "
+            f"{seeds(worst['n'])}). {int(above.sum())} of {len(known)} configurations exceed their floor"
+            f"{' by two standard errors' if digest.seeds > 1 else ''}.",
+        )
+
+
+def _number(share: float) -> str:
+    return "unknown" if math.isnan(share) else f"{POINTS * share:.1f}"
+
+
+def _rankings(digest: Digest) -> Iterator[tuple[str, str]]:
+    """Whether the ranking found the flipped labels, and which subsets left them out."""
+    counts = digest.counts
+    for ranking in digest.rankings:
+        seen = digest.detections.get(ranking.name)
+        if seen is None:
+            continue
+        here = counts[(counts["setting"] == ranking.title) & (counts["flipped_out"] > 0)] if len(counts) else counts
+        left_out = [f"{row['subset']} {row['flipped_out']:.3g}" for row in here.to_dict("records")]
+        text = (
+            f"{seen.found} of the {seen.flipped} flipped labels are among the {seen.flipped} examples "
+            f"that {ranking.score} ranks most problematic, out of {len(ranking.y)} (AUC {seen.auc:.3f})."
+        )
+        if left_out:
+            text += f" Flipped labels that a subset leaves out, on average: {', '.join(left_out)}."
+        yield _about("Flipped labels", ranking.title), text
+
+
+def _about(what: str, setting: str) -> str:
+    return f"{what}, {setting}" if setting else what

@@ -1,0 +1,191 @@
+"""The fronts of sweeps: a point per configuration over its seeds, the members, what validation picks.
+
+Accuracies are compared within one problem (one `data` block); each has its own front. The front over the test
+accuracies describes; it never selects. What validation would select is reported beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.metrics import CHECKPOINTS, attack_of, descriptions, strongest, title
+from analysis.pareto import attainment, hypervolume, non_dominated
+from analysis.results import COMPLETED, DIVERGED, Results, SweepError
+from analysis.stats import Estimate, estimate, seeds
+
+SELECT = ("val_clean_acc", "val_pgd_acc")
+REFERENCE = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One problem: its configurations, its single trials, and per sweep the surfaces that seeds attain."""
+
+    title: str  # what tells this problem from the others; empty where there is one only
+    points: pd.DataFrame  # one row a configuration: sweep, name, x, x_se, y, y_se, n, on_front, selected, …
+    trials: pd.DataFrame  # one row a completed trial: sweep, x, y
+    surfaces: dict[str, dict[int, np.ndarray]]  # sweep -> percentile -> corners (m, 2)
+    volume: dict[str, Estimate]  # sweep -> hypervolume over seeds, above REFERENCE
+
+
+@dataclass(frozen=True)
+class Front:
+    """What a figure and a table of fronts need."""
+
+    x: str
+    y: str
+    checkpoint: str
+    x_title: str
+    y_title: str
+    sweeps: tuple[str, ...]
+    panels: tuple[Panel, ...]
+    note: str  # seeds, attack and checkpoint, in words
+
+    @property
+    def members(self) -> pd.DataFrame:
+        """The configurations on a front, of all panels."""
+        return pd.concat([panel.points[panel.points["on_front"]] for panel in self.panels])
+
+
+def front(
+    results: Sequence[Results], x: str = "test_clean_acc", y: str | None = None, checkpoint: str = "best"
+) -> Front:
+    """The fronts of some sweeps.
+
+    Raises SweepError where nothing is completed, a metric is missing, or one name means two attacks.
+    """
+    common = _common_metrics(results)
+    y = y or strongest(common)
+    for option, metric in (("--x", x), ("--y", y)):
+        if metric not in common:
+            raise SweepError(_missing(results, option, metric, common))
+    assert y is not None  # it is in `common`
+    names = _sweep_names(results)
+    trials = pd.concat(
+        [found.sweep.assign(sweep=name) for name, found in zip(names, results, strict=True)],
+        ignore_index=True,
+    )
+    trials["x"], trials["y"] = trials[f"{checkpoint}_{x}"], trials[f"{checkpoint}_{y}"]
+    attacks = {key: text for found in results for key, text in found.attacks.items()}
+    panels = []
+    titles = _problem_titles(list(trials["problem"].unique()))
+    for problem, here in trials.groupby("problem", sort=False):
+        if (here["status"] == COMPLETED).any():
+            _refuse_mixture(here, results, (x, y))
+            name = here["setting"].iloc[0] if len(results) == 1 else titles[str(problem)]
+            panels.append(_panel(name, here, checkpoint, y))
+    note = _note(panels, y, attacks, checkpoint)
+    return Front(x, y, checkpoint, title(x, attacks), title(y, attacks), names, tuple(panels), note)
+
+
+def _common_metrics(results: Sequence[Results]) -> list[str]:
+    kept = [found.final_metrics() for found in results]
+    for found, metrics in zip(results, kept, strict=True):
+        if not metrics:
+            raise SweepError(f"{found.folder}: no completed trial yet, so there is no front to draw")
+    return [metric for metric in kept[0] if all(metric in others for others in kept)]
+
+
+def _missing(results: Sequence[Results], option: str, metric: str | None, common: list[str]) -> str:
+    folders = ", ".join(str(found.folder) for found in results)
+    asked = f"{metric} is not measured" if metric else "no robust test accuracy is measured"
+    return f"{folders}: {asked} at the end of every completed trial; {option} can be {', '.join(common)}"
+
+
+def _sweep_names(results: Sequence[Results]) -> tuple[str, ...]:
+    """The studies' names; folders where two studies share one."""
+    studies = [found.study for found in results]
+    return tuple(
+        study if studies.count(study) == 1 else str(found.folder) for study, found in zip(studies, results, strict=True)
+    )
+
+
+def _problem_titles(problems: Sequence[str]) -> dict[str, str]:
+    """Each problem by the fields of its `data` block in which the problems of several sweeps differ."""
+    blocks = {problem: json.loads(problem) for problem in problems}
+    keys = dict.fromkeys(key for block in blocks.values() for key in block)
+    differ = [key for key in keys if len({json.dumps(block.get(key)) for block in blocks.values()}) > 1]
+    return {
+        problem: ", ".join(f"{key} {block[key]}" for key in differ if key in block) for problem, block in blocks.items()
+    }
+
+
+def _refuse_mixture(here: pd.DataFrame, results: Sequence[Results], metrics: Sequence[str]) -> None:
+    """One name must mean one attack before two accuracies may share a front."""
+    ids = set(here.loc[here["status"] == COMPLETED, "id"])
+    named = [
+        (f"{found.folder} ({trial})", outcome.get("attacks", {}))
+        for found in results
+        for trial, outcome in found.outcomes.items()
+        if trial in ids
+    ]
+    for metric in metrics:
+        meanings = descriptions(metric, named)
+        if len(meanings) > 1:
+            means = " but ".join(f'"{text}" in {who[0]}' for text, who in meanings.items())
+            raise SweepError(
+                f"{metric} cannot be on one front: it is {means}; evaluate both at one budget "
+                "(the evaluate: block of the space), or draw them apart"
+            )
+
+
+def _panel(name: str, here: pd.DataFrame, checkpoint: str, metric: str) -> Panel:
+    done = here[here["status"] == COMPLETED]
+    rows = [_point(group, checkpoint, metric) for _, group in here.groupby(["sweep", "configuration"], sort=False)]
+    points = pd.DataFrame([row for row in rows if row["n"]])
+    points["on_front"] = False
+    points["selected"] = False
+    for _, group in points.groupby("sweep", sort=False):
+        whole = group[group["diverged"] == 0]  # the seeds that survive a divergence would flatter
+        points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
+        points.loc[whole.index, "selected"] = non_dominated(whole[["val_x", "val_y"]].to_numpy())
+    surfaces, volume = {}, {}
+    for sweep, group in done.groupby("sweep", sort=False):
+        surfaces[str(sweep)] = _surfaces(group)
+        by_seed = [s[["x", "y"]].to_numpy() for _, s in _same_menu(group).groupby("replicate")]
+        volume[str(sweep)] = estimate([hypervolume(found, REFERENCE) for found in by_seed])
+    return Panel(name, points, done[["sweep", "configuration", "replicate", "x", "y"]], surfaces, volume)
+
+
+def _point(group: pd.DataFrame, checkpoint: str, metric: str) -> dict[str, object]:
+    """A configuration's mean over its completed seeds."""
+    done, first = group[group["status"] == COMPLETED], group.iloc[0]
+    x, y = estimate(done["x"]), estimate(done["y"])
+    columns = ("sweep", "configuration", "name", "choice", "setting", "family", "subset_label")
+    row: dict[str, object] = {column: first[column] for column in columns}
+    row |= {"x": x.mean, "x_se": x.se, "y": y.mean, "y_se": y.se, "n": y.n}
+    last = estimate(done.get(f"last_{metric}", []))
+    row |= {"y_last": last.mean, "y_last_se": last.se}
+    row["diverged"] = int((group["status"] == DIVERGED).sum())
+    for axis, metric in zip(("val_x", "val_y"), SELECT, strict=True):
+        row[axis] = estimate(done.get(f"{checkpoint}_{metric}", [])).mean
+    return row
+
+
+def _same_menu(done: pd.DataFrame) -> pd.DataFrame:
+    """The trials of those configurations that every seed completed, so that each seed had the same choice."""
+    replicates = done["replicate"].nunique()
+    return done[done.groupby("configuration")["replicate"].transform("nunique") == replicates]
+
+
+def _surfaces(done: pd.DataFrame) -> dict[int, np.ndarray]:
+    menu = _same_menu(done)
+    if menu["replicate"].nunique() < 2:
+        return {}
+    return attainment(menu[["x", "y"]].to_numpy(), menu["replicate"].to_numpy())
+
+
+def _note(panels: Sequence[Panel], y: str, attacks: dict[str, str], checkpoint: str) -> str:
+    counts = pd.concat([panel.points["n"] for panel in panels])
+    low, high = int(counts.min()), int(counts.max())
+    over = seeds(high) if low == high else f"{low} to {high} seeds"
+    text = f"Each point is a configuration, the mean of {over}, at the {CHECKPOINTS[checkpoint]}."
+    if high == 1:
+        text += " One seed has no standard error: a demonstration, not evidence."
+    attack = attack_of(y)
+    return f"{text} Attack: {attacks.get(attack, attack)}." if attack else text

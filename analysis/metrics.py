@@ -1,0 +1,73 @@
+"""Names of accuracies: which attack a metric was measured under, how to write it, which is the strongest.
+
+A metric is `<split>_<clean|attack>_acc`; `attacks` in a trial's result says in words what each attack was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+CHECKPOINTS = {"best": "validation-selected epoch", "last": "last epoch"}
+EPOCH_METRIC = "test_pgd_acc"  # the robust accuracy that is measured along training
+_METRIC = re.compile(r"^(?P<split>train|val|test)_(?P<attack>\w+)_acc$")
+_STRONGEST_FIRST = ("aa", "pgdplus")
+
+
+def attack_of(metric: str) -> str | None:
+    """The key of the attack a metric was measured under; None for clean accuracy and for other quantities."""
+    match = _METRIC.match(metric)
+    return match["attack"] if match and match["attack"] != "clean" else None
+
+
+def attack_title(attack: str, attacks: Mapping[str, str]) -> str:
+    """An attack in a word or two, from its description: "PGD-20, linf, epsilon 0.1" -> "PGD-20".
+
+    Where another attack begins alike, what tells them apart is added: "PGD-20 epsilon 0.1".
+    """
+    heads = {name: re.split(r"[,(:;]", text)[0].strip() for name, text in attacks.items()}
+    head = heads.get(attack)
+    if not head:
+        return attack.upper()
+    twins = [_parts(attacks[name]) for name, other in heads.items() if other == head and name != attack]
+    telling = [part for part in _parts(attacks[attack]) if any(part not in twin for twin in twins)]
+    return " ".join([head, *telling[:1]])
+
+
+def _parts(description: str) -> list[str]:
+    return [part.strip() for part in description.split(",")]
+
+
+def title(metric: str, attacks: Mapping[str, str]) -> str:
+    """A metric in words, fit for an axis: "robust test accuracy, PGD-20"."""
+    match = _METRIC.match(metric)
+    if match is None:
+        return metric.replace("_", " ")
+    split = {"val": "validation", "train": "training"}.get(match["split"], match["split"])
+    if match["attack"] == "clean":
+        return f"clean {split} accuracy"
+    return f"robust {split} accuracy, {attack_title(match['attack'], attacks)}"
+
+
+def strength(metric: str) -> tuple[int, int]:
+    """A sort key: AutoAttack above PGD+ above PGD-k by its number of steps above plain PGD."""
+    attack = attack_of(metric) or ""
+    if attack in _STRONGEST_FIRST:
+        return len(_STRONGEST_FIRST) - _STRONGEST_FIRST.index(attack), 0
+    steps = re.fullmatch(r"pgd(\d*)", attack)
+    return (0, int(steps[1] or 0)) if steps else (-1, 0)
+
+
+def strongest(metrics: Iterable[str]) -> str | None:
+    """The robust test accuracy of the strongest attack among some metrics."""
+    robust = [metric for metric in metrics if metric.startswith("test_") and attack_of(metric)]
+    return max(robust, key=strength, default=None)
+
+
+def descriptions(metric: str, attacks: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, list[str]]:
+    """What was measured under a metric's name: description -> who measured it so; (who, attacks) pairs in."""
+    attack, found = attack_of(metric), dict[str, list[str]]()
+    for who, named in attacks:
+        if attack is not None and attack in named:
+            found.setdefault(named[attack], []).append(who)
+    return found

@@ -1,0 +1,107 @@
+"""The report of a sweep, redrawn from its records alone: `python -m analysis.report results/friendly_k`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from analysis import facts, page, tables
+from analysis.digest import Digest, digest
+from analysis.drawings import curve_drawings, effect_drawings, front_drawing, gap_drawing, ranking_drawings
+from analysis.figures import Drawing, save
+from analysis.findings import findings, limits
+from analysis.results import Results, SweepError, export, load
+from analysis.summary import endings, plain, print_summary
+from trainers.records import write_atomic
+
+
+def report(folder: Path) -> Path:
+    """Write the report of a sweep and return its page.
+
+    Raises SweepError where the folder is no sweep.
+    """
+    return write_report(load(folder))
+
+
+def write_report(results: Results) -> Path:
+    """Figures as PNG and SVG, tables as CSV and Parquet, and one page that holds all it shows."""
+    found, place = digest(results), results.folder / "report"
+    results.export(place / "tables")
+    for name, table in tables.frames(found).items():
+        export(table, place / "tables", name)
+    body = [*_head(found), *_findings(found), *_sections(found, place / "figures"), *_tail(found)]
+    write_atomic(place / "index.html", page.document(f"{results.study}: report", body))
+    return place / "index.html"
+
+
+def _head(found: Digest) -> list[str]:
+    results = found.results
+    lead = f"{facts.extent(found)} {endings(results)}"
+    return [
+        page.heading(results.study, 1),
+        page.paragraph(lead, "lead"),
+        page.facts(facts.what_ran(found)),
+    ]
+
+
+def _findings(found: Digest) -> list[str]:
+    return [page.heading("Key findings"), page.bullets(findings(found)), page.heading("Limits", 3),
+            page.bullets(limits(found))]  # fmt: skip
+
+
+def _sections(found: Digest, folder: Path) -> list[str]:
+    """Each part of the page: its figures and tables, or nothing where the sweep has none."""
+    parts: list[tuple[str, Iterable[Drawing], list[str]]] = [
+        ("Clean against robust accuracy", front_drawing(found), [*tables.members(found), *tables.summary(found)]),
+        ("What the subset changes", effect_drawings(found), tables.subset_effects(found)),
+        ("What each axis changes", (), tables.axis_effects(found)),
+        ("Along training", curve_drawings(found), []),
+        ("Overfitting", gap_drawing(found), tables.gaps(found)),
+        ("Which examples", ranking_drawings(found), [*tables.counts(found), *tables.agreements(found)]),
+    ]
+    body = []
+    for title, drawings, shown in parts:
+        figures = [_drawn(drawing, folder) for drawing in drawings]
+        if figures or shown:
+            body += [page.heading(title), *figures, *shown]
+    return body
+
+
+def _drawn(drawing: Drawing, folder: Path) -> str:
+    save(drawing.draw, drawing.size, [folder / f"{drawing.slug}.{kind}" for kind in ("png", "svg")])
+    return page.figure(folder, drawing.slug, drawing.title, drawing.caption)
+
+
+def _tail(found: Digest) -> list[str]:
+    body = []
+    unfinished = tables.unfinished(found)
+    if unfinished:
+        body += [page.heading("Trials that did not complete"), *unfinished]
+    return [*body, page.heading("Provenance"), page.facts(facts.provenance(found))]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the report, print a summary and say where the report is."""
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.report", description="Redraw a sweep's report from its records."
+    )
+    parser.add_argument("folder", type=Path, help="a sweep's folder, such as results/friendly_k")
+    folder = parser.parse_args(arguments).folder
+    try:
+        results = load(folder)
+        written = write_report(results)
+    except (SweepError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    console = Console()
+    print_summary(results, console)
+    console.print(plain(f"Report: {written}"), soft_wrap=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

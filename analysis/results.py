@@ -1,0 +1,230 @@
+"""A sweep's directory as tidy tables: one row a trial, one row an epoch, per-instance arrays on demand.
+
+Only records are read, so an unfinished sweep, a torn file or a crashed trial loads like any other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.axes import SEPARATOR, Axes, read_axes, subset_kind
+from analysis.instances import Instances, read_instances
+from analysis.metrics import EPOCH_METRIC
+from trainers.records import Row, read_json, read_rows
+
+COMPLETED = "completed"
+DIVERGED = "diverged"
+IDENTITY = ("id", "kind", "configuration", "replicate", "seed")
+
+
+class SweepError(Exception):
+    """A folder cannot be analysed; the message says where, what was found and what to do."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that a sweep recorded. `trials` has a column of labels per axis, named by the axis' dotted path."""
+
+    folder: Path
+    plan: Row
+    runs: list[Row]  # provenance, one entry per start of the sweep
+    trials: pd.DataFrame
+    epochs: pd.DataFrame
+    outcomes: dict[str, Row]  # id -> result.json, where there is one
+    axes: Axes
+
+    @property
+    def study(self) -> str:
+        """The study's name."""
+        return str(self.plan.get("study") or self.folder.name)
+
+    @property
+    def sweep(self) -> pd.DataFrame:
+        """The trials without those that only profile the data."""
+        return self.trials[self.trials["kind"] == "trial"]
+
+    @property
+    def attacks(self) -> dict[str, str]:
+        """What each attack was, in words, as the first trial that used it says."""
+        found: dict[str, str] = {}
+        for outcome in self.outcomes.values():
+            for name, text in outcome.get("attacks", {}).items():
+                found.setdefault(name, text)
+        return found
+
+    def final_metrics(self) -> list[str]:
+        """The metrics that every completed trial has at its last epoch."""
+        done = self.sweep[self.sweep["status"] == COMPLETED]
+        everywhere = [str(name) for name in done if len(done) and done[name].notna().all()]
+        names = [name for name in everywhere if name.startswith("last_") and name.endswith("_acc")]
+        return [name.removeprefix("last_") for name in names]
+
+    def instances(self, trial: str) -> Instances | None:
+        """What a trial recorded of each example; None where it did not."""
+        return read_instances(self.folder / "trials" / trial / "instances.npz")
+
+    def export(self, folder: Path) -> list[Path]:
+        """Write both tables as CSV and Parquet."""
+        return [
+            path
+            for name, table in (("trials", self.trials), ("epochs", self.epochs))
+            for path in export(table, folder, name)
+        ]
+
+
+def load(folder: Path | str) -> Results:
+    """Read a sweep's directory.
+
+    Raises SweepError where the folder is none.
+    """
+    folder = Path(folder)
+    plan = read_json(folder / "plan.json")
+    if not isinstance(plan, dict) or not plan.get("trials"):
+        raise SweepError(_no_sweep(folder))
+    axes = read_axes(plan)
+    provenance = read_json(folder / "provenance.json") or {}
+    rows, epochs, outcomes = [], [], {}
+    problems: dict[str, str] = {}  # of a configuration: its first seed's, as a seed may also draw the data
+    for planned in plan["trials"]:
+        place, configuration = folder / "trials" / planned["id"], planned["configuration"]
+        outcome, records = read_json(place / "result.json"), _rows(place / "epochs.jsonl")
+        if outcome is not None:
+            outcomes[planned["id"]] = outcome
+        problems.setdefault(configuration, json.dumps(planned.get("config", {}).get("data", {}), sort_keys=True))
+        row = _identity(planned, axes) | {"problem": problems[configuration]}
+        row |= {"status": _status(place, outcome, records), "epochs_done": len(records)}
+        rows.append(row | {"seconds": _seconds(place / "cost.jsonl")} | _outcome(outcome or {}))
+        epochs.append(((planned["id"], configuration, planned["replicate"]), records))
+    trials = _with_gaps(pd.DataFrame(_sorted(rows, axes)), epoch_table := _epoch_table(epochs))
+    return Results(folder, plan, provenance.get("runs", []), trials, epoch_table, outcomes, axes)
+
+
+def export(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
+    """Write one table as CSV and as Parquet."""
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    folder.mkdir(parents=True, exist_ok=True)
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    paths = [folder / f"{name}.csv", folder / f"{name}.parquet"]
+    csv.write_csv(arrow, paths[0], csv.WriteOptions(quoting_style="needed"))
+    parquet.write_table(arrow, paths[1])
+    return paths
+
+
+def _rows(path: Path) -> list[Row]:
+    """`read_rows`, with whole files parsed at once: a sweep has hundreds of thousands of lines."""
+    try:
+        return list(json.loads(b"[" + b",".join(path.read_bytes().split(b"\n")[:-1]) + b"]"))
+    except (OSError, ValueError):
+        return read_rows(path)
+
+
+def _no_sweep(folder: Path) -> str:
+    if not folder.exists():
+        found = "no such folder"
+    elif not (folder / "plan.json").exists():
+        found = "not the directory of a sweep: it has no plan.json"
+    else:
+        found = "its plan.json is torn or plans no trial"
+    near = sorted(path.parent.name for path in folder.parent.glob("*/plan.json")) if folder.parent.exists() else []
+    hint = f"; sweeps beside it: {', '.join(near[:5])}" if near else ""
+    return f"{folder}: {found}; give the folder a sweep was written to, such as results/friendly_k{hint}"
+
+
+def _status(place: Path, outcome: Row | None, records: list[Row]) -> str:
+    if outcome is not None:
+        return str(outcome["status"])
+    if (place / "error.txt").exists():
+        return "failed"
+    return "running" if records else "planned"
+
+
+def _identity(planned: Row, axes: Axes) -> Row:
+    """What the plan says of a trial: its identity, its labels, and names for humans."""
+    labels = {path: str(label) for path, label in planned["axes"].items()}
+    row: Row = {key: planned.get(key) for key in IDENTITY} | {path: labels.get(path) for path in axes.paths}
+    row["setting"] = axes.describe(labels, axes.data)
+    row["family"] = axes.describe(labels, axes.method)
+    row["subset_label"] = axes.describe(labels, axes.subset)
+    choice = SEPARATOR.join(filter(None, (row["family"], row["subset_label"])))
+    row["choice"] = choice or str(planned["configuration"])  # within a setting, and in any setting:
+    row["name"] = SEPARATOR.join(filter(None, (row["setting"], row["choice"])))
+    varied = {path: label for path, label in labels.items() if path in axes.subset}
+    row["subset_kind"] = subset_kind(planned.get("config", {}).get("subset"), varied)
+    return row | {"epochs_planned": planned.get("epochs")}
+
+
+def _seconds(path: Path) -> float:
+    """All that a trial cost, in seconds: what was trained twice because of a kill was paid for twice."""
+    costs = _rows(path)
+    kinds = ("seconds", "evaluate_seconds", "final_seconds")
+    return sum(cost.get(kind, 0.0) for cost in costs for kind in kinds) if costs else float("nan")
+
+
+def _outcome(outcome: Row) -> Row:
+    """The columns that a result fills: metrics of both checkpoints, subset, size of the test set."""
+    subset, best = outcome.get("subset", {}), outcome.get("best", {})
+    row: Row = {"best_epoch": best.get("epoch", np.nan)}
+    for checkpoint in ("best", "last"):
+        metrics = {key: value for key, value in outcome.get(checkpoint, {}).items() if key != "epoch"}
+        row |= {f"{checkpoint}_{key}": value for key, value in metrics.items()}
+    row["subset_size"] = subset.get("size", outcome.get("data", {}).get("train", np.nan))
+    row |= {key: subset.get(key, np.nan) for key in ("flipped_in", "flipped_out")}
+    row["test_examples"] = outcome.get("data", {}).get("test", np.nan)
+    row["diverged_epoch"] = outcome.get("diverged", {}).get("epoch", np.nan)
+    return row
+
+
+def _sorted(rows: list[Row], axes: Axes) -> list[Row]:
+    """Trials before profiles, then by the axes' values, so that every table and figure has one order."""
+    return sorted(
+        rows,
+        key=lambda r: (r["kind"] != "trial", [axes.rank(p, r[p]) for p in axes.paths], r["replicate"]),
+    )
+
+
+def _epoch_table(recorded: Iterable[tuple[tuple[Any, ...], list[Row]]]) -> pd.DataFrame:
+    """One row an epoch; built by columns, which for many thousand rows is far quicker than row by row."""
+    pairs = [(key, row) for key, rows in recorded for row in rows]
+    names = dict.fromkeys(name for _, row in pairs for name in row)
+    columns: dict[str, Any] = {
+        identity: [key[place] for key, _ in pairs]
+        for place, identity in enumerate(("id", "configuration", "replicate"))
+    }
+    columns |= {name: [row.get(name, np.nan) for _, row in pairs] for name in names}
+    columns.setdefault("epoch", [])
+    return pd.DataFrame(columns)
+
+
+def _with_gaps(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
+    """Add what overfitting costs each trial; `analysis.overfitting` says what each gap can mean."""
+    if f"last_{EPOCH_METRIC}" not in trials:
+        return trials
+
+    def of_epochs(name: str, how: str) -> pd.Series:
+        """One number a trial from its curve: its maximum or its last measured value."""
+        if name not in epochs:
+            return pd.Series(np.nan, index=trials.index)
+        return trials["id"].map(epochs.groupby("id")[name].agg(how))
+
+    last = trials[f"last_{EPOCH_METRIC}"]
+    curve = of_epochs(EPOCH_METRIC, "max")
+    peak = curve.where(curve > last, last)  # the last epoch counts too: best - last is never negative
+    trials["peak_test_pgd_acc"] = peak
+    trials["robust_overfitting"] = peak - last
+    trials["robust_overfitting_val"] = trials[f"best_{EPOCH_METRIC}"] - last
+    trials["generalization_gap"] = of_epochs("train_robust_acc", "last") - last
+    trials["clean_generalization_gap"] = of_epochs("train_clean_acc", "last") - trials["last_test_clean_acc"]
+    if "last_test_aa_acc" in trials:
+        for checkpoint in ("best", "last"):
+            masked = trials[f"{checkpoint}_{EPOCH_METRIC}"] - trials[f"{checkpoint}_test_aa_acc"]
+            trials[f"{checkpoint}_gradient_masking_gap"] = masked
+    return trials.copy()

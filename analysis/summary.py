@@ -1,0 +1,96 @@
+"""A sweep on a terminal: its best configurations, its front, what did not finish."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from analysis.figure_front import number_members
+from analysis.front import Front, front
+from analysis.metrics import attack_of, attack_title
+from analysis.overfitting import overfitting
+from analysis.results import COMPLETED, Results, SweepError
+from analysis.stats import Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROWS = 20
+WIDE = 110  # columns of a terminal that has room for the standard errors
+
+
+def print_summary(results: Results, console: Console) -> None:
+    """Print what a sweep found, in at most about forty lines."""
+    try:
+        found = front([results])
+    except SweepError as error:
+        console.print(plain(str(error)))
+    else:
+        console.print(summary_table(results, found, errors=console.width >= WIDE))
+        for table in front_table(found):
+            console.print(table)
+        console.print(plain(found.note))
+    console.print(plain(endings(results)))
+
+
+def summary_table(results: Results, found: Front, errors: bool) -> Table:
+    """The configurations with the highest robust accuracy on validation, under their settings."""
+    points = pd.concat([panel.points for panel in found.panels])
+    best = points.sort_values("val_y", ascending=False)["configuration"][:ROWS]
+    shown = points[points["configuration"].isin(best)]
+    more = f", best {ROWS} on validation shown" if len(points) > len(shown) else ""
+    robust = attack_title(attack_of(found.y) or "", results.attacks)
+    gap = f"{attack_title('pgd', results.attacks)} best−last"
+    title = f"{results.study}: {len(points)} configurations{more}"
+    table = _table(title, "configuration", "n", "clean", robust, "at last", gap, "floor")
+    gaps = overfitting(results).set_index("configuration").to_dict("index")
+    for setting, rows in shown.groupby("setting", sort=False):
+        if setting:
+            table.add_row(Text(str(setting), style="italic"))
+        for row in rows.to_dict("records"):
+            of = row | gaps[row["configuration"]]
+            columns = ("x", "y", "y_last", "robust_overfitting", "floor")
+            numbers = [(of[c], of.get(f"{c}_se", math.nan) if errors else math.nan) for c in columns]
+            cells = [Estimate(mean, se, row["n"]).text() for mean, se in numbers]
+            table.add_row(Text(row["choice"]), str(row["n"]), *cells)
+    return table
+
+
+def front_table(found: Front) -> Iterator[Table]:
+    """The members of each front, numbered as in the figure."""
+    for panel in found.panels:
+        many = len(found.sweeps) > 1
+        first = ("#", "sweep") if many else ("#",)
+        title = f"Front, {panel.title}" if panel.title else "Front"
+        table = _table(title, *first, "configuration", "n", found.x, found.y, "validation")
+        for row in number_members(panel).to_dict("records"):
+            x, y = (Estimate(row[axis], row[f"{axis}_se"], row["n"]).text() for axis in ("x", "y"))
+            sweep = (Text(row["sweep"]),) if many else ()
+            selected = "selects" if row["selected"] else ""
+            table.add_row(str(row["number"]), *sweep, Text(row["choice"]), str(row["n"]), x, y, selected)
+        yield table
+
+
+def endings(results: Results) -> str:
+    """How the trials ended, in one line, and what became of the others."""
+    counts = results.sweep["status"].value_counts()
+    parts = [f"{counts.pop(COMPLETED) if COMPLETED in counts else 0} of {len(results.sweep)} trials completed"]
+    return ", ".join([*parts, *(f"{count} {status}" for status, count in counts.items())]) + "."
+
+
+def plain(text: str) -> Text:
+    """Text that rich neither interprets nor colours."""
+    return Text(text)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=plain(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        named = column in ("configuration", "sweep", "validation")
+        table.add_column(column, justify="left" if named else "right", no_wrap=not named, overflow="fold")
+    return table

@@ -1,0 +1,211 @@
+"""The tables of a report: as frames to export, and as rows of text for the page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis import page
+from analysis.difficulty import agreement
+from analysis.digest import Digest
+from analysis.figure_front import number_members
+from analysis.metrics import CHECKPOINTS, attack_of, attack_title, title
+from analysis.results import COMPLETED
+from analysis.stats import Estimate, seeds
+
+LONGEST = 60  # rows of a table on the page; the exported table has all
+
+
+def frames(found: Digest) -> dict[str, pd.DataFrame]:
+    """Everything the report computes, to be exported."""
+    effects = {"subset_effects": found.subset_effects}
+    if found.axis_effects:
+        effects["axis_effects"] = pd.concat([table.assign(axis=path) for path, table in found.axis_effects.items()])
+    front = found.front
+    points = {} if front is None else {"front": pd.concat([panel.points for panel in front.panels])}
+    every = {"overfitting": found.gaps, "class_counts": found.counts, **effects, **points}
+    return {name: table for name, table in every.items() if len(table)}
+
+
+def members(found: Digest) -> list[str]:
+    """Who is on each front."""
+    if found.front is None:
+        return []
+    front, parts = found.front, []
+    for panel in front.panels:
+        rows = [
+            (str(row["number"]), row["choice"], str(row["n"]), _pm(row, "x"), _pm(row, "y"), "yes" * row["selected"])
+            for row in number_members(panel).to_dict("records")
+        ]  # fmt: skip
+        where = f"Members of the front, {panel.title}" if panel.title else "Members of the front"
+        volumes = [volume for volume in panel.volume.values() if volume.n]
+        volume = f" Hypervolume above (0, 0): {volumes[0].mean:.4f} ({seeds(volumes[0].n)})." if volumes else ""
+        header = ("#", "configuration", "seeds", "clean %", f"{_robust(found)} %", "selected on validation")
+        parts.append(page.table(header, rows, f"{where}, {CHECKPOINTS[front.checkpoint]}.{volume}", (1,)))
+    return parts
+
+
+def summary(found: Digest) -> list[str]:
+    """Every configuration at the validation-selected epoch and at the last."""
+    if found.front is None:
+        return []
+    points = pd.concat([panel.points for panel in found.front.panels])
+    best = points.sort_values("val_y", ascending=False)["configuration"][:LONGEST]
+    shown = points[points["configuration"].isin(best)]
+    rows: list[tuple[str, ...]] = []
+    marked = []
+    for setting, group in shown.groupby("setting", sort=False):
+        rows += [(str(setting),)] if setting else []
+        for row in group.to_dict("records"):
+            if row["on_front"]:
+                marked.append(len(rows))
+            numbers = (_pm(row, "x"), _pm(row, "y"), _pm(row, "y_last"))
+            rows.append((row["choice"], str(row["n"]), *numbers, str(row["diverged"] or "")))
+    robust = _robust(found)
+    header = ("configuration", "seeds", "clean %", f"{robust} %", f"{robust} %, last epoch", "diverged")
+    caption = (
+        f"All configurations, test set, {CHECKPOINTS[found.front.checkpoint]} unless said; mean ± standard error over "
+        f"seeds; the bar at the left marks the front. Attack: {found.front.y_title}."
+    )
+    if len(points) > len(shown):
+        caption = f"The best {LONGEST} of {len(points)} on validation; tables/front.csv has all. {caption}"
+    return [page.table(header, rows, caption, marked=marked)]
+
+
+def subset_effects(found: Digest) -> list[str]:
+    """Paired differences between subsets, in points."""
+    return _effects(found, found.subset_effects, "subset")
+
+
+def axis_effects(found: Digest) -> list[str]:
+    """Paired differences along each other axis, in points."""
+    tables = found.axis_effects.items()
+    return [part for path, table in tables for part in _effects(found, table, path)]
+
+
+def _effects(found: Digest, table: pd.DataFrame, what: str) -> list[str]:
+    known = table[table["n"] > 0]
+    if known.empty:
+        return []
+    columns = list(dict.fromkeys(known["metric"]))
+    rows: list[tuple[str, ...]] = []
+    for setting, group in known.groupby("setting", sort=False):
+        rows += [(str(setting),)] if setting else []
+        for (pair, family), line in group.assign(pair=_pairs(group)).groupby(["pair", "family"], sort=False):
+            cells = {m: _difference(row) for m, row in line.set_index("metric").to_dict("index").items()}
+            name = f"{pair} · {family}" if family else str(pair)
+            rows.append((name, str(int(line["n"].max())), *(cells.get(column, "–") for column in columns)))
+    header = (what, "seeds", *(_short(column, found) for column in columns))
+    caption = "Paired differences in points, mean ± standard error over seeds, everything else equal; test set."
+    if len(rows) > LONGEST:
+        caption = f"The first {LONGEST} of {len(rows)} rows; tables/ has all. {caption}"
+    return [page.table(header, rows[:LONGEST], caption)]
+
+
+def gaps(found: Digest) -> list[str]:
+    """What overfitting costs each configuration."""
+    known = found.gaps[found.gaps["robust_overfitting"].notna()]
+    if known.empty:
+        return []
+    columns = ("peak", "selected", "last", "robust_overfitting", "robust_overfitting_val", "generalization_gap")
+    rows: list[tuple[str, ...]] = []
+    for setting, group in known[:LONGEST].groupby("setting", sort=False):
+        rows += [(str(setting),)] if setting else []
+        for row in group.to_dict("records"):
+            cells = [_pm(row, column) for column in columns]
+            rows.append((row["choice"], str(row["n"]), *cells[:4], _floor(row["floor"]), *cells[4:]))
+    header = (
+        "configuration", "seeds", "best on test", "selected", "last", "best − last", "floor", "selected − last",
+        "train − test, last",
+    )  # fmt: skip
+    caption = (
+        f"Robust accuracy in %, gaps in points; {found.results.attacks.get('pgd', 'PGD')}. train − test uses the "
+        "training batches as trained on: compare it only between trials of one training attack."
+    )
+    return [page.table(header, rows, caption)]
+
+
+def counts(found: Digest) -> list[str]:
+    """The classes of each subset."""
+    if found.counts.empty:
+        return []
+    classes = [column for column in found.counts if str(column).startswith("class ")]
+    rows: list[tuple[str, ...]] = []
+    for setting, group in found.counts.groupby("setting", sort=False):
+        rows += [(str(setting),)] if setting else []
+        for row in group.to_dict("records"):
+            flips = (_count(row["flipped_in"]), _count(row["flipped_out"]))
+            rows.append((row["subset"], _count(row["size"]), *flips, *(_count(row[c]) for c in classes)))
+    header = ("subset", "size", "flipped in", "flipped out", *(str(c).removeprefix("class ") for c in classes))
+    caption = "Examples of each class in each subset, averaged over seeds, and flipped labels kept and removed."
+    return [page.table(header, rows[:LONGEST], caption)]
+
+
+def agreements(found: Digest) -> list[str]:
+    """How far the scores agree on the order of the examples."""
+    parts = []
+    for ranking in found.rankings:
+        table = agreement(ranking)
+        if len(table) > 1:
+            rows = [(str(name), *(f"{value:.3f}" for value in line)) for name, line in table.iterrows()]
+            caption = f"Spearman's correlation between the scores' ranks of the examples, {ranking.title}."
+            parts.append(page.table(("", *map(str, table.columns)), rows, caption))
+    return parts
+
+
+def unfinished(found: Digest) -> list[str]:
+    """Trials that diverged, failed or still wait, with why."""
+    trials = found.results.trials
+    others = trials[trials["status"] != COMPLETED]
+    if others.empty:
+        return []
+    rows, errors = [], []
+    for row in others.to_dict("records"):
+        outcome = found.results.outcomes.get(row["id"], {})
+        why = outcome.get("diverged", {}).get("why", "")
+        error = found.results.folder / "trials" / row["id"] / "error.txt"
+        if row["status"] == "failed":
+            text = error.read_text(encoding="utf-8", errors="replace").strip()
+            why = text.splitlines()[-1] if text else "no traceback was left"
+            errors.append(page.details(row["id"], text))
+        done = f"{row['epochs_done']} of {_count(row['epochs_planned'])}"
+        rows.append((row["id"], row["status"], done, why))
+    caption = "A diverged trial counts as an outcome and is never on a front."
+    table = page.table(("trial", "status", "epochs", "why"), rows[:LONGEST], caption, (0, 1, 3))
+    return [table, *errors[:LONGEST]]
+
+
+def _robust(found: Digest) -> str:
+    return attack_title(attack_of(found.robust or "") or "", found.results.attacks)
+
+
+def _short(column: str, found: Digest) -> str:
+    checkpoint, _, metric = column.partition("_")
+    if checkpoint in CHECKPOINTS:
+        name = title(metric, found.results.attacks).replace(" test accuracy", "")
+        return f"{name}, {'last' if checkpoint == 'last' else 'selected'}"
+    return {"robust_overfitting": "best − last", "robust_overfitting_val": "selected − last"}.get(column, column)
+
+
+def _pairs(table: pd.DataFrame) -> pd.Series:
+    return table["minuend"] + " − " + table["subtrahend"]
+
+
+def _difference(row: Mapping[Any, Any]) -> str:
+    return Estimate(row["mean"], row["se"], int(row["n"])).text(signed=True)
+
+
+def _pm(row: Mapping[Any, Any], column: str) -> str:
+    known = math.isfinite(row[column])
+    return Estimate(row[column], row[f"{column}_se"], row["n"] if known else 0).text()
+
+
+def _floor(share: float) -> str:
+    return f"{100 * share:.1f}" if math.isfinite(share) else "–"
+
+
+def _count(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.4g}" if value < 1000 else f"{value:.0f}"

@@ -1,0 +1,290 @@
+"""A made-up sweep with the layout of a real one, whose true effects are known."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ATTACKS = {
+    "pgd": "PGD-10, linf, epsilon 0.1, step epsilon/4",
+    "pgd20": "PGD-20, linf, epsilon 0.1, step epsilon/4",
+    "aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.1 on 300 images",
+}
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Made:
+    """What to make; the defaults are a small friendly-k sweep with every kind of ending."""
+
+    study: str = "made_up"
+    noise: tuple[float, ...] = (0.0, 0.1)
+    methods: tuple[str, ...] = ("AT 0.10", "TRADES 0.10")
+    subsets: tuple[str, ...] = ("all", "friendly 108", "random 108")
+    replicates: int = 3
+    epochs: int = 24
+    every: int = 2
+    examples: int = 120
+    profile: bool = True
+    finished: bool = True
+    faults: bool = True  # the last trial crashed, the one before is torn, the one before that diverged
+    attacks: dict[str, str] = field(default_factory=lambda: dict(ATTACKS))
+    lift: float = 0.0  # added to every robust accuracy
+
+
+def write_sweep(folder: Path, made: Made = Made()) -> Path:
+    """Write a sweep and return its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    trials = [
+        _planned(made, noise, method, subset, replicate)
+        for noise in made.noise
+        for method in made.methods
+        for subset in made.subsets
+        for replicate in range(made.replicates)
+    ]
+    profiles = [_profile(made, noise, replicate) for noise in made.noise for replicate in range(2)]
+    plan = {
+        "study": made.study,
+        "objectives": {"val_clean_acc": "max", "val_pgd_acc": "max"},
+        "evaluate": {"epsilon": 0.1},
+        "attacks": made.attacks,
+        "axes": ["data.label_noise", "method", "subset"],
+        "trials": (profiles if made.profile else []) + trials,
+    }
+    (folder / "plan.json").write_text(json.dumps(plan))
+    (folder / "space.yaml").write_text(f"study: {made.study}\n")
+    (folder / "provenance.json").write_text(json.dumps({"runs": [RUN]}))
+    for number, planned in enumerate([*trials, *profiles][: len(plan["trials"])]):
+        _train(folder, made, planned, number)
+    if made.faults and made.finished:
+        _diverge(folder / "trials" / trials[-3]["id"])
+        _tear(folder / "trials" / trials[-2]["id"])
+        _crash(folder / "trials" / trials[-1]["id"])
+    if made.profile:
+        for noise in made.noise:
+            _rank(folder, made, noise)
+    return folder
+
+
+RUN = {
+    "started": "2026-01-02T03:04:05+00:00",
+    "ended": "2026-01-02T03:09:05+00:00",
+    "python": "3.11.7",
+    "versions": {"torch": "2.9.0", "ray": "2.50.0"},
+    "commit": "0123456789abcdef0123456789abcdef01234567",
+    "host": "laptop",
+    "command": "python -m search.run spaces/made_up.yaml",
+    "exit": 0,
+    "wall_seconds": 300.0,
+    "slots": 2,
+}
+
+
+def _planned(made: Made, noise: float, method: str, subset: str, replicate: int) -> dict[str, Any]:
+    labels = {"data.label_noise": str(noise), "method": method, "subset": subset}
+    configuration = ",".join(f"{path.rpartition('.')[2]}={label}" for path, label in labels.items()) + "-ab12cd"
+    configuration = configuration.replace(" ", "_")
+    kind, _, size = subset.partition(" ")
+    chosen = {"name": "ranked", "side": kind, "score": None} if kind == "friendly" else {"name": kind}
+    return {
+        "id": f"{configuration},seed={replicate}",
+        "kind": "trial",
+        "configuration": configuration,
+        "replicate": replicate,
+        "seed": replicate,
+        "axes": labels,
+        "values": {
+            "data.label_noise": noise,
+            "method": {"name": method},
+            "subset": chosen | {"size": int(size or made.examples)},
+        },
+        "config": {"data": {"name": "shapes", "label_noise": noise}, "subset": chosen},
+        "ranks": _ranks(noise) if kind == "friendly" and made.profile else None,
+        "chain": "00",
+        "epochs": made.epochs,
+    }
+
+
+def _profile(made: Made, noise: float, replicate: int) -> dict[str, Any]:
+    planned = _planned(made, noise, "AT 0.10", "all", replicate)
+    configuration = f"profile,label_noise={noise}-ab12cd"
+    return planned | {
+        "id": f"{configuration},seed={replicate}",
+        "ranks": _ranks(noise),
+        "configuration": configuration,
+        "kind": "profile",
+        "axes": {"data.label_noise": str(noise)},
+        "values": {"data.label_noise": noise},
+    }
+
+
+def _ranks(noise: float) -> str:
+    return f"ranks-{int(1000 * noise):012x}"
+
+
+def truth(noise: float, method: str, subset: str) -> dict[str, float]:
+    """The accuracies a made-up trial tends to, and by how much robust accuracy falls after its peak."""
+    kind = subset.partition(" ")[0]
+    trades = method.startswith("TRADES")
+    clean, robust = (0.953, 0.79) if trades else (0.952, 0.76)
+    fall = 0.03 if noise and not trades else 0.0
+    if kind == "friendly":
+        clean, robust, fall = clean + (0.005 if noise else -0.013), robust + (0.02 if noise else -0.03), 0.0
+    if kind == "random":
+        clean, robust = clean - 0.001, robust - 0.01
+    return {"clean": clean, "robust": robust + (0.0 if noise else 0.03), "fall": fall}
+
+
+def _train(folder: Path, made: Made, planned: dict[str, Any], number: int) -> None:
+    """One trial's records: curves that rise and, where the truth says so, fall."""
+    place = folder / "trials" / planned["id"]
+    place.mkdir(parents=True)
+    (place / "config.yaml").write_text("seed: 0\n")
+    if not made.finished:
+        return
+    rng = np.random.default_rng(number)
+    noise = planned["values"]["data.label_noise"]
+    subset = planned["axes"].get("subset", "all")
+    rows = _curve(made, truth(noise, planned["axes"].get("method", "AT"), subset), rng, made.lift)
+    (place / "epochs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    costs = [{"epoch": row["epoch"], "seconds": 0.5, "evaluate_seconds": 0.25} for row in rows]
+    (place / "cost.jsonl").write_text("".join(json.dumps(c) + "\n" for c in [*costs, {"final_seconds": 1.0}]))
+    (place / "result.json").write_text(json.dumps(_result(made, planned, rows, rng)))
+    if planned["kind"] == "profile":
+        _write_instances(place / "instances.npz", made, noise, rng)
+
+
+def _curve(made: Made, true: dict[str, float], rng: np.random.Generator, lift: float) -> list[dict[str, Any]]:
+    rows = []
+    seed_effect = 0.004 * rng.standard_normal()
+    for epoch in range(made.epochs):
+        progress = (epoch + 1) / made.epochs
+        rise = 1 - np.exp(-12 * progress)
+        robust = true["robust"] * rise - true["fall"] * max(0.0, (progress - 0.4) / 0.6) + seed_effect + lift
+        row = {"epoch": epoch, "lr": 0.1, "train_loss": 2.3 * (1 - 0.9 * rise), "examples": made.examples}
+        row |= {"updates": 3, "forwards": 33, "backwards": 33}
+        if (epoch + 1) % made.every == 0 or epoch == made.epochs - 1:
+            row["train_clean_acc"] = 0.99 * rise
+            row["train_robust_acc"] = min(1.0, 0.95 * rise + true["fall"])
+            for split, scatter in (("val", 0.006), ("test", 0.003)):
+                row[f"{split}_clean_acc"] = true["clean"] * rise + 0.002 * rng.standard_normal()
+                row[f"{split}_pgd_acc"] = robust + scatter * rng.standard_normal()
+        rows.append({key: float(v) if isinstance(v, np.floating) else v for key, v in row.items()})
+    return rows
+
+
+def _result(made: Made, planned: dict[str, Any], rows: list[dict[str, Any]], rng: np.random.Generator) -> Any:
+    evaluated = [row for row in rows if "val_pgd_acc" in row]
+    best, last = max(evaluated, key=lambda row: row["val_pgd_acc"]), evaluated[-1]
+    noise, subset = planned["values"]["data.label_noise"], planned["axes"].get("subset", "all")
+    flipped = int(noise * made.examples)
+    size = int(subset.partition(" ")[2] or made.examples)
+    kept = {"friendly": max(0, flipped - (made.examples - size)), "all": flipped}
+    inside = kept.get(subset.partition(" ")[0], round(flipped * size / made.examples))
+    counts = np.bincount(rng.integers(0, CLASSES, size), minlength=CLASSES)
+    return {
+        "status": "completed",
+        "epochs": made.epochs,
+        "best": _final(made, best),
+        "last": _final(made, last),
+        "attacks": made.attacks,
+        "data": {"train": made.examples, "val": 120, "test": 360, "classes": CLASSES, "flipped": flipped},
+        "subset": {
+            "size": size,
+            "class_counts": counts.tolist(),
+            "flipped_in": inside,
+            "flipped_out": flipped - inside,
+            "hash": "ff",
+        },
+        "chain": "00",
+    }
+
+
+def _final(made: Made, row: dict[str, Any]) -> dict[str, Any]:
+    keys = ("epoch", "val_clean_acc", "val_pgd_acc", "test_clean_acc", "test_pgd_acc")
+    drops = {"pgd20": 0.01, "aa": 0.03}
+    finals = {f"test_{a}_acc": row["test_pgd_acc"] - drop for a, drop in drops.items() if a in made.attacks}
+    return {key: row[key] for key in keys} | finals
+
+
+def _labels(made: Made, noise: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Given labels, labels before flipping, and a true difficulty in [0, 1] under which flipped ones are hard."""
+    rng = np.random.default_rng(7)
+    y_clean = np.arange(made.examples) % CLASSES
+    y, flipped = y_clean.copy(), rng.permutation(made.examples)[: int(noise * made.examples)]
+    y[flipped] = (y[flipped] + 1) % CLASSES
+    hardness = 0.8 * rng.random(made.examples)
+    hardness[flipped] += 0.5
+    return y, y_clean, hardness
+
+
+def _write_instances(path: Path, made: Made, noise: float, rng: np.random.Generator) -> None:
+    y, y_clean, hardness = _labels(made, noise)
+    shape = (made.epochs, made.examples)
+    progress = np.linspace(0, 1, made.epochs)[:, None]
+    loss = 2.3 * np.exp(-3 * progress * (1 - hardness)) + 0.05 * rng.random(shape)
+    correct = (rng.random(shape) > 0.9 * hardness * (1 - 0.5 * progress)).astype(np.uint8)
+    loss[0, :3], correct[0, :3] = np.nan, 255  # not trained on in the first epoch
+    np.savez_compressed(
+        path,
+        index=np.arange(made.examples) + 1000,
+        y=y,
+        y_clean=y_clean,
+        loss=loss.astype(np.float32),
+        correct=correct,
+        kappa=(10 * (1 - hardness.clip(0, 1)) * np.ones(shape)).astype(np.uint8),
+        p_y=np.exp(-loss).astype(np.float16),
+        feature_norm=(5 + 3 * progress * (1 - hardness)).astype(np.float16),
+        best_clean_p_y=np.exp(-loss[-1]).astype(np.float16),
+    )
+
+
+def _rank(folder: Path, made: Made, noise: float) -> None:
+    """The ranking files: scores, ranks in [0, 1] (0 = friendliest) and the images."""
+    rng = np.random.default_rng(3)
+    y, y_clean, hardness = _labels(made, noise)
+    noisy = hardness + 0.05 * rng.standard_normal(made.examples)
+    ranks = {"instability": _unit_rank(hardness), "difficulty": _unit_rank(noisy)}
+    place = folder / "profile"
+    place.mkdir(exist_ok=True)
+    trials = [_profile(made, noise, replicate)["id"] for replicate in range(2)]
+    index = np.arange(made.examples) + 1000
+    np.savez(
+        place / f"{_ranks(noise)}.npz",
+        index=index,
+        y=y,
+        y_clean=y_clean,
+        instability=hardness,
+        difficulty=2.3 * noisy.clip(0),
+        provenance=json.dumps({"ranks": _ranks(noise), "trials": trials}),
+        **{f"rank_{name}": rank for name, rank in ranks.items()},
+    )
+    grid = np.add.outer(np.arange(8), np.arange(8))
+    x = (127 + 120 * np.sin(grid[None] * (1 + y[:, None, None]) / 3 + hardness[:, None, None])).astype(np.uint8)
+    np.savez(place / f"{_ranks(noise)}.images.npz", x=x[..., None], index=index)
+
+
+def _unit_rank(score: np.ndarray) -> np.ndarray:
+    return (np.argsort(np.argsort(score)) + 0.5) / len(score)
+
+
+def _diverge(place: Path) -> None:
+    result = json.loads((place / "result.json").read_text())
+    result |= {"status": "diverged", "diverged": {"epoch": 5, "why": "loss is nan at epoch 5, batch 1"}}
+    del result["last"]
+    (place / "result.json").write_text(json.dumps(result))
+
+
+def _tear(place: Path) -> None:
+    lines = (place / "epochs.jsonl").read_text().splitlines(keepends=True)
+    (place / "epochs.jsonl").write_text("".join(lines[:3]) + lines[3][:20])
+    (place / "result.json").unlink()
+
+
+def _crash(place: Path) -> None:
+    (place / "result.json").unlink()
+    (place / "error.txt").write_text("Traceback (most recent call last):\nRuntimeError: out of memory\n")

@@ -1,0 +1,74 @@
+"""Names and order of what a sweep varied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from analysis.axes import read_axes, subset_kind
+
+
+def planned(**labels: tuple[str, Any]) -> dict[str, Any]:
+    paths = {path.replace("__", "."): label for path, label in labels.items()}
+    return {
+        "kind": "trial",
+        "axes": {path: label for path, (label, _) in paths.items()},
+        "values": {path: value for path, (_, value) in paths.items()},
+    }
+
+
+def test_numbers_are_ordered_by_size_and_names_as_planned() -> None:
+    trials = [planned(lam=(str(n), n), method=(m, m)) for n in (10, -1, 2) for m in ("trades", "at")]
+    axes = read_axes({"trials": trials})
+    assert axes.order["lam"] == ("-1", "2", "10")
+    assert axes.order["method"] == ("trades", "at")
+
+
+def test_an_axis_with_one_value_does_not_vary() -> None:
+    axes = read_axes({"trials": [planned(epochs=("5", 5), lam=(str(n), n)) for n in (1, 2)]})
+    assert axes.varying == ("lam",)
+
+
+def test_axes_are_told_apart_by_where_they_stand() -> None:
+    trials = [planned(data__label_noise=(str(n), n), subset__size=(str(n), n), subset_like=(str(n), n)) for n in (1, 2)]
+    axes = read_axes({"trials": trials})
+    assert (axes.data, axes.subset, axes.method) == (("data.label_noise",), ("subset.size",), ("subset_like",))
+
+
+def test_a_name_is_the_shortest_ending_that_no_other_axis_has() -> None:
+    trials = [planned(method__attack__steps=(str(n), n), evaluate__steps=(str(n), n), lam=(str(n), n)) for n in (1, 2)]
+    short = read_axes({"trials": trials}).short
+    assert short == {"method.attack.steps": "attack.steps", "evaluate.steps": "evaluate.steps", "lam": "lam"}
+
+
+def test_text_stands_for_itself_and_numbers_are_preceded_by_their_axis() -> None:
+    trials = [planned(method=("trades", {"name": "trades"}), data__label_noise=(str(n), n)) for n in (0.0, 0.1)]
+    axes = read_axes({"trials": trials})
+    assert axes.describe(trials[1]["axes"], ("method", "data.label_noise")) == "trades · label_noise 0.1"
+
+
+def test_a_trial_without_a_conditional_axis_is_named_without_it() -> None:
+    trials = [planned(method=("at", "at")), planned(method=("gairat", "gairat"), lam=("-1", -1))]
+    axes = read_axes({"trials": trials})
+    assert axes.describe(trials[0]["axes"], axes.varying) == "at"
+    assert axes.describe(trials[1]["axes"], axes.varying) == "gairat · lam -1"
+    assert axes.rank("lam", None) < axes.rank("lam", "-1")
+
+
+@pytest.mark.parametrize(
+    ("config", "label", "kind"),
+    [
+        ({"name": "all"}, "all", "all"),
+        ({"name": "random", "size": 10, "balance": "none"}, "any", "random"),
+        ({"name": "ranked", "side": "friendly", "score": None, "size": 9}, "any", "friendly"),
+        ({"side": "hardest", "score": "kappa", "balance": "per_class"}, "x", "hardest by kappa balanced"),
+        ({"name": "ranked", "side": "band", "band": [0.1, 0.5]}, "x", "band 0.1–0.5"),
+        (None, "friendly 323", "friendly"),
+        (None, "random 90%", "random"),
+        (None, "k=323 friendly", "friendly"),
+        (None, "", "all"),
+    ],
+)  # fmt: skip
+def test_the_kind_of_a_subset_leaves_out_its_size(config: Any, label: str, kind: str) -> None:
+    assert subset_kind(config, {"subset": label}) == kind

@@ -1,0 +1,61 @@
+"""Differences are paired by seed, at equal everything else and, between subsets, at equal size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analysis.differences import axis_differences, subset_differences
+from analysis.results import load
+
+from .synthetic import Made, write_sweep
+
+METRIC = "last_test_aa_acc"
+
+
+def test_each_subset_is_compared_with_all_and_with_chance_of_its_size(whole: Path) -> None:
+    table = subset_differences(load(whole), [METRIC])
+    pairs = set(zip(table["minuend"], table["subtrahend"], strict=True))
+    assert pairs == {("friendly 108", "random 108"), ("friendly 108", "all"), ("random 108", "all")}
+    assert len(table) == 3 * 4  # in each of two settings and two methods
+    assert (table["n"] == 3).all()
+
+
+def test_sizes_are_not_mixed(tmp_path: Path) -> None:
+    made = Made(subsets=("friendly 108", "friendly 96", "random 96"), noise=(0.1,), faults=False, profile=False)
+    table = subset_differences(load(write_sweep(tmp_path / "sizes", made)), [METRIC])
+    assert set(zip(table["minuend"], table["subtrahend"], strict=True)) == {("friendly 96", "random 96")}
+
+
+def test_a_difference_is_the_mean_over_seeds_of_both_trials_of_one_seed(whole: Path) -> None:
+    results = load(whole)
+    table = subset_differences(results, [METRIC])
+    found = table[(table["setting"] == "label_noise 0.1") & (table["family"] == "AT 0.10")]
+    found = found.set_index(["minuend", "subtrahend"]).loc[("friendly 108", "random 108")]
+    here = results.sweep[(results.sweep["data.label_noise"] == "0.1") & (results.sweep["method"] == "AT 0.10")]
+    wide = here.pivot(index="replicate", columns="subset", values=METRIC)
+    gaps = wide["friendly 108"] - wide["random 108"]
+    assert found["mean"] == pytest.approx(gaps.mean())
+    assert found["se"] == pytest.approx(gaps.sem())
+    assert found["mean"] == pytest.approx(0.06, abs=0.01)  # what was put there
+
+
+def test_only_seeds_that_both_completed_are_paired(tmp_path: Path) -> None:
+    made = Made(noise=(0.1,), methods=("AT 0.10",), replicates=4)  # random: one seed of four completed
+    table = subset_differences(load(write_sweep(tmp_path / "few", made)), [METRIC])
+    count = table.set_index(["minuend", "subtrahend"])["n"]
+    assert count[("friendly 108", "all")] == 4
+    assert count[("friendly 108", "random 108")] == 1
+
+
+def test_any_axis_is_compared_with_its_first_label(whole: Path) -> None:
+    table = axis_differences(load(whole), "method", [METRIC, "no such metric"])
+    assert set(table["minuend"]) == {"TRADES 0.10"} and set(table["subtrahend"]) == {"AT 0.10"}
+    assert len(table) == 6 and set(table["metric"]) == {METRIC}
+    assert set(table["family"]) == {"all", "friendly 108", "random 108"}
+
+
+def test_without_a_subset_axis_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    made = Made(subsets=("all",), faults=False, profile=False)
+    assert subset_differences(load(write_sweep(tmp_path / "plain", made)), [METRIC]).empty

@@ -1,0 +1,105 @@
+"""Rankings against flipped labels, classes and groups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.difficulty import (
+    agreement,
+    class_counts,
+    detection,
+    difficulty,
+    group_curves,
+    group_means,
+    groups,
+    rankings,
+    sizes,
+)
+from analysis.instances import locate
+from analysis.results import load
+
+
+def test_rankings_are_named_by_their_setting_and_ordered_by_the_score_of_their_subsets(whole: Path) -> None:
+    found = rankings(load(whole))
+    assert [ranking.title for ranking in found] == ["label_noise 0.0", "label_noise 0.1"]
+    assert {ranking.score for ranking in found} == {"instability"}
+    assert [int(ranking.flipped.sum()) for ranking in found] == [0, 12]
+
+
+def test_detection_counts_the_flipped_among_the_last_and_is_undefined_without_any(whole: Path) -> None:
+    clean, noisy = rankings(load(whole))
+    assert detection(clean.rank, clean.flipped) is None
+    seen = detection(noisy.rank, noisy.flipped)
+    assert seen is not None and seen.flipped == 12
+    worst = np.argsort(noisy.rank)[-12:]
+    assert seen.found == noisy.flipped[worst].sum() > 6
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.randoms())
+def test_auc_is_the_chance_that_a_flipped_example_ranks_above_another(n: int, m: int, random: object) -> None:
+    rng = np.random.default_rng(n * 100 + m)
+    rank = rng.integers(0, 5, n + m) / 5  # with ties, which count half
+    is_flipped = np.arange(n + m) < n
+    seen = detection(rank, is_flipped)
+    above = rank[:n, None] - rank[None, n:]
+    assert seen is not None
+    assert seen.auc == pytest.approx(((above > 0) + 0.5 * (above == 0)).mean())
+
+
+def test_groups_are_tenths_of_difficulty_with_the_hardest_first() -> None:
+    assert groups(np.array([0.0, 0.05, 0.1, 0.95, 1.0])).tolist() == [0, 0, 1, 9, 9]
+
+
+def test_difficulty_is_one_minus_the_rank_by_loss(whole: Path) -> None:
+    ranking = rankings(load(whole))[1]
+    d = difficulty(ranking)
+    assert d == pytest.approx(1 - ranking.ranks["difficulty"])
+    assert d[ranking.flipped].mean() < 0.25 < d[~ranking.flipped].mean()
+
+
+def test_group_means_leave_out_what_was_not_trained_on() -> None:
+    values = np.array([[1.0, 3.0, np.nan], [np.nan, np.nan, 5.0]])
+    means = group_means(values, np.array([0, 0, 9]))
+    assert means.shape == (10, 2)
+    assert means[0].tolist()[0] == 2.0 and np.isnan(means[0, 1])
+    assert means[9, 1] == 5.0 and np.isnan(means[1:9]).all()
+
+
+def test_harder_groups_have_higher_loss_along_training(whole: Path) -> None:
+    results = load(whole)
+    found = group_curves(results, rankings(results)[1])
+    assert found is not None and found.trials == 2
+    assert set(found.curves) == {"loss", "correct", "feature_norm"}
+    assert (np.diff(found.curves["loss"][[0, 3, 6, 9], -1]) < 0).all()
+    assert found.sizes.sum() == 120
+
+
+def test_scores_agree_with_themselves(whole: Path) -> None:
+    table = agreement(rankings(load(whole))[0])
+    assert np.diag(table) == pytest.approx(1)
+    assert 0.9 < table.loc["instability", "difficulty"] < 1
+
+
+def test_class_counts_are_those_of_the_results_averaged_over_seeds(whole: Path) -> None:
+    table = class_counts(load(whole)).set_index(["setting", "subset"])
+    classes = [f"class {c}" for c in range(10)]
+    assert table[classes].sum(axis=1).to_dict() == pytest.approx(table["size"].to_dict())
+    assert table.loc[("label_noise 0.1", "friendly 108"), "flipped_out"] == 12
+    assert table.loc[("label_noise 0.1", "all"), "flipped_in"] == 12
+
+
+def test_accuracy_against_size_has_a_row_per_kind_and_size(whole: Path) -> None:
+    table = sizes(load(whole), "test_aa_acc")
+    assert len(table) == 12 and set(table["subset_size"]) == {108.0, 120.0}
+    assert (table["last_test_aa_acc_count"] == 3).all()
+
+
+def test_locate_finds_each_index_or_says_it_is_not_there() -> None:
+    known = np.array([30, 10, 20])
+    assert locate(np.array([10, 20, 25, 30, 99]), known).tolist() == [1, 2, -1, 0, -1]
+    assert locate(np.array([1]), np.empty(0, dtype=int)).tolist() == [-1]

@@ -1,0 +1,114 @@
+"""What figures show is tested as arrays; that they can be drawn is tested as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.difficulty import sizes
+from analysis.digest import Digest, digest
+from analysis.drawings import curve_drawings, effect_drawings, front_drawing, gap_drawing, ranking_drawings
+from analysis.figure_curves import curves_info
+from analysis.figure_front import number_members
+from analysis.figure_gaps import effects_info, gaps_info
+from analysis.figure_subsets import PER_CLASS, extremes, gallery_info, sizes_info
+from analysis.figures import NEUTRAL, colours, save
+from analysis.results import load
+
+
+@pytest.fixture(scope="module")
+def found(whole: Path) -> Digest:
+    return digest(load(whole))
+
+
+def test_learning_curves_are_means_over_seeds(found: Digest) -> None:
+    info = curves_info(found.results, "pgd")
+    assert info is not None and info.y_title == "robust test accuracy, PGD-10"
+    assert list(info.panels) == [f"{m}\nlabel_noise {n}" for n in ("0.0", "0.1") for m in ("AT 0.10", "TRADES 0.10")]
+    line = info.panels["AT 0.10\nlabel_noise 0.1"][0]
+    sweep, epochs = found.results.sweep, found.results.epochs
+    ids = sweep[(sweep["family"] == "AT 0.10") & (sweep["setting"] == "label_noise 0.1") & (sweep["subset"] == "all")]
+    here = epochs[epochs["id"].isin(ids["id"])].pivot(index="epoch", columns="id", values="test_pgd_acc").dropna()
+    assert (line.label, line.n) == ("all", 3)
+    assert line.epoch.tolist() == here.index.tolist()
+    np.testing.assert_allclose(line.test, here.mean(axis=1))
+    np.testing.assert_allclose(line.test_se, here.sem(axis=1))
+    assert line.best_epoch == ids["best_epoch"].median()
+
+
+def test_a_metric_that_was_not_measured_has_no_curves(found: Digest) -> None:
+    assert curves_info(found.results, "aa") is None
+
+
+def test_gaps_are_those_of_the_table(found: Digest) -> None:
+    info = gaps_info(found.gaps, "PGD-10")
+    assert info is not None and len(info.names) == 12 and info.left_out == 0
+    np.testing.assert_allclose(info.peak - info.last, info.gap)
+    assert (info.floor > 0).all()
+
+
+def test_effects_pair_both_checkpoints(found: Digest) -> None:
+    info = effects_info(found.subset_effects, "test_aa_acc", "robust accuracy")
+    assert info is not None and len(info.names) == 12
+    place = info.names.index("label_noise 0.1 · AT 0.10 · friendly 108 − random 108")
+    assert info.last[place, 0] > info.selected[place, 0] > 0  # selection on validation recovers a part
+
+
+def test_sizes_need_two_of_them(found: Digest) -> None:
+    table = sizes(found.results, "test_aa_acc")
+    info = sizes_info(table, "test_aa_acc", "robust")
+    assert info is not None
+    assert {line.kind for line in info.panels["AT 0.10\nlabel_noise 0.1"]} == {"all", "friendly", "random"}
+    assert sizes_info(table[table["subset_size"] == 108], "test_aa_acc", "robust") is None
+
+
+def test_the_gallery_marks_every_flipped_example_it_shows(found: Digest) -> None:
+    clean, noisy = (gallery_info(found.results, ranking) for ranking in found.rankings)
+    assert clean is not None and noisy is not None
+    assert clean.classes == list(range(10)) and clean.flips == []
+    ranking = found.rankings[1]
+    shown = np.concatenate([extremes(ranking.rank, ranking.y == c) for c in range(10)])
+    assert len(noisy.flips) == ranking.flipped[shown[shown >= 0]].sum() > 0
+    assert noisy.wall.dtype == np.uint8 and noisy.wall.shape[0] == 10 * noisy.tile
+
+
+def test_extremes_are_the_ends_of_a_class_and_never_shared() -> None:
+    rank = np.arange(30) / 30
+    chosen = extremes(rank, np.arange(30) % 2 == 0)
+    assert chosen.tolist() == [0, 2, 4, 6, 8, 20, 22, 24, 26, 28]
+    few = extremes(rank, np.arange(30) < 5)
+    assert few.tolist() == [0, 1, *[-1] * (2 * PER_CLASS - 4), 3, 4]
+
+
+def test_members_are_numbered_by_falling_clean_accuracy(found: Digest) -> None:
+    assert found.front is not None
+    for panel in found.front.panels:
+        members = number_members(panel)
+        assert list(members["number"]) == list(range(1, len(members) + 1))
+        assert (np.diff(members["x"]) <= 0).all()
+
+
+def test_colours_follow_the_labels_and_training_on_all_is_neutral() -> None:
+    found = colours(["all", "friendly", "random"])
+    assert list(found) == ["all", "friendly", "random"]
+    assert found["all"] == NEUTRAL and len(set(found.values())) == 3
+
+
+def test_every_figure_draws_and_says_its_seeds(found: Digest, tmp_path: Path) -> None:
+    parts = (front_drawing, effect_drawings, curve_drawings, gap_drawing, ranking_drawings)
+    drawings = [drawing for part in parts for drawing in part(found)]
+    assert len({drawing.slug for drawing in drawings}) == len(drawings) == 10
+    for drawing in drawings:
+        assert "seed" in drawing.caption
+        save(drawing.draw, drawing.size, [tmp_path / f"{drawing.slug}.svg"])
+        assert (tmp_path / f"{drawing.slug}.svg").read_text().rstrip().endswith("</svg>")
+
+
+def test_equal_records_give_equal_files(found: Digest, tmp_path: Path) -> None:
+    (drawing,) = gap_drawing(found)
+    for name in ("one", "two"):
+        save(drawing.draw, drawing.size, [tmp_path / f"{name}.png", tmp_path / f"{name}.svg"])
+    for kind in ("png", "svg"):
+        assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()

@@ -1,0 +1,99 @@
+"""A configuration is one point over its seeds; test describes, validation selects."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.front import front
+from analysis.results import load
+
+from .synthetic import Made, write_sweep
+
+
+def test_each_problem_has_its_own_front_and_a_point_per_configuration(whole: Path) -> None:
+    found = front([load(whole)])
+    assert [panel.title for panel in found.panels] == ["label_noise 0.0", "label_noise 0.1"]
+    assert [len(panel.points) for panel in found.panels] == [6, 6]
+    assert (found.x, found.y) == ("test_clean_acc", "test_aa_acc")
+
+
+def test_a_point_is_the_mean_over_seeds_with_its_standard_error(whole: Path) -> None:
+    results = load(whole)
+    point = front([results]).panels[0].points.iloc[0]
+    seeds = results.sweep[results.sweep["configuration"] == point["configuration"]]["best_test_aa_acc"]
+    assert point["n"] == 3
+    assert point["y"] == pytest.approx(seeds.mean())
+    assert point["y_se"] == pytest.approx(seeds.std() / np.sqrt(3))
+
+
+def test_a_configuration_with_a_diverged_seed_is_shown_but_never_on_the_front(tmp_path: Path) -> None:
+    folder = write_sweep(
+        tmp_path / "sweep", Made(subsets=("all",), methods=("AT", "TRADES"), noise=(0.0,), replicates=4)
+    )
+    points = front([load(folder)]).panels[0].points.set_index("family")
+    assert points.loc["TRADES", "diverged"] == 1  # it alone would dominate
+    assert not points.loc["TRADES", "on_front"] and not points.loc["TRADES", "selected"]
+    assert points.loc["AT", "on_front"]
+
+
+def test_validation_selects_by_validation_accuracies_alone(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "sweep", Made(noise=(0.0,), faults=False, replicates=1))
+    for path in folder.glob("trials/*friendly*/result.json"):
+        result = json.loads(path.read_text())
+        result["best"] |= {"val_clean_acc": 0.99, "val_pgd_acc": 0.99, "test_clean_acc": 0.1, "test_aa_acc": 0.1}
+        path.write_text(json.dumps(result))
+    points = front([load(folder)]).panels[0].points
+    friendly = points["subset_label"].str.startswith("friendly")
+    assert (points["selected"] == friendly).all()
+    assert not points.loc[friendly, "on_front"].any()
+
+
+def test_seeds_are_compared_over_the_same_menu(sweep: Path, tmp_path: Path) -> None:
+    """A configuration that some seed did not complete is in no attainment surface."""
+    complete = front([load(sweep)]).panels[1].surfaces["made_up"]
+    lucky = sweep_with_one_lucky_seed(tmp_path)
+    for percentile, corners in front([load(lucky)]).panels[1].surfaces["made_up"].items():
+        np.testing.assert_array_equal(corners, complete[percentile])
+
+
+def sweep_with_one_lucky_seed(folder: Path) -> Path:
+    """The made-up sweep, where of one configuration a single seed ended, far better than all others."""
+    lucky = write_sweep(folder / "made_up")
+    crashed = next(path.parent for path in lucky.glob("trials/*/error.txt"))
+    other = next(path for path in lucky.glob("trials/*noise=0.1*all*seed=0/result.json"))
+    result = json.loads(other.read_text())
+    result["best"] |= {"test_clean_acc": 1.0, "test_aa_acc": 1.0}
+    (crashed / "result.json").write_text(json.dumps(result))
+    return lucky
+
+
+def test_one_seed_has_no_error_no_surface_and_says_so(tmp_path: Path) -> None:
+    found = front([load(write_sweep(tmp_path / "one", Made(replicates=1, faults=False)))])
+    panel = found.panels[0]
+    assert panel.points["y_se"].isna().all() and panel.surfaces["made_up"] == {}
+    assert "1 seed" in found.note and "demonstration" in found.note
+
+
+def test_the_last_checkpoint_can_be_asked_for(whole: Path) -> None:
+    best, last = (front([load(whole)], checkpoint=c).panels[1].points for c in ("best", "last"))
+    np.testing.assert_allclose(best["y_last"], last["y"])
+    assert (last["y"] - best["y"]).abs().max() > 0.01  # adversarial training on noisy labels overfits
+
+
+def test_sweeps_of_one_name_are_told_apart_by_their_folders(whole: Path, tmp_path: Path) -> None:
+    other = write_sweep(tmp_path / "other", Made(study="whole", faults=False, lift=0.02))
+    found = front([load(whole), load(other)])
+    assert found.sweeps == (str(whole), str(other))
+    assert {volume.n for volume in found.panels[0].volume.values()} == {3}
+    assert found.panels[0].volume[str(other)].mean > found.panels[0].volume[str(whole)].mean
+
+
+def test_problems_of_several_sweeps_are_told_apart_by_their_data(whole: Path, tmp_path: Path) -> None:
+    other = write_sweep(tmp_path / "other", Made(study="other", noise=(0.1, 0.2), faults=False))
+    found = front([load(whole), load(other)])
+    assert [panel.title for panel in found.panels] == [f"label_noise {noise}" for noise in (0.0, 0.1, 0.2)]
+    assert [len(panel.points) for panel in found.panels] == [6, 12, 6]

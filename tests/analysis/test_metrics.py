@@ -1,0 +1,71 @@
+"""Metrics are named with the attack they were measured under."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.metrics import attack_of, attack_title, descriptions, strongest, title
+from analysis.stats import Estimate, estimate
+
+ATTACKS = {
+    "pgd": "PGD-10, linf, epsilon 0.1",
+    "pgd20": "PGD-20, linf, epsilon 0.1, step epsilon/4",
+    "wide": "PGD-20, linf, epsilon 0.2, step epsilon/4",
+    "aa": "AutoAttack standard, linf, epsilon 0.1 on 300 images",
+}
+
+
+@pytest.mark.parametrize(
+    ("metric", "attack"),
+    [("test_pgd20_acc", "pgd20"), ("test_clean_acc", None), ("val_pgd_acc", "pgd"), ("robust_overfitting", None)],
+)
+def test_the_attack_of_a_metric(metric: str, attack: str | None) -> None:
+    assert attack_of(metric) == attack
+
+
+def test_attacks_that_begin_alike_are_told_apart() -> None:
+    assert attack_title("aa", ATTACKS) == "AutoAttack standard"
+    assert attack_title("pgd20", ATTACKS) == "PGD-20 epsilon 0.1"
+    assert attack_title("wide", ATTACKS) == "PGD-20 epsilon 0.2"
+    assert attack_title("cw", ATTACKS) == "CW"
+
+
+def test_a_title_says_split_and_attack() -> None:
+    assert title("test_aa_acc", ATTACKS) == "robust test accuracy, AutoAttack standard"
+    assert title("val_clean_acc", ATTACKS) == "clean validation accuracy"
+
+
+def test_the_strongest_attack_is_preferred_and_validation_is_none() -> None:
+    names = ["test_clean_acc", "test_pgd_acc", "test_pgd20_acc", "test_pgd20_wide_acc", "val_aa_acc"]
+    assert strongest(names) == "test_pgd20_acc"
+    assert strongest([*names, "test_pgdplus_acc"]) == "test_pgdplus_acc"
+    assert strongest([*names, "test_pgdplus_acc", "test_aa_acc"]) == "test_aa_acc"
+    assert strongest(["test_clean_acc", "val_pgd_acc"]) is None
+
+
+def test_one_name_with_two_meanings_shows_both() -> None:
+    found = descriptions("test_pgd20_acc", [("a", {"pgd20": "eps .1"}), ("b", {"pgd20": "eps .2"}), ("c", {})])
+    assert found == {"eps .1": ["a"], "eps .2": ["b"]}
+
+
+def test_a_standard_error_needs_two_seeds() -> None:
+    assert estimate([0.5]).n == 1 and math.isnan(estimate([0.5]).se)
+    assert estimate([0.4, 0.6]) == pytest.approx((0.5, 0.1, 2))
+    assert estimate([0.4, math.nan, 0.6]).n == 2
+    assert estimate([]).text() == "–"
+
+
+@given(st.floats(-1, 1), st.floats(1e-6, 1))
+def test_beyond_is_the_sign_where_the_mean_exceeds_its_errors(mean: float, se: float) -> None:
+    sign = Estimate(mean, se, 3).beyond(2.0)
+    assert sign == (0 if abs(mean) <= 2 * se else math.copysign(1, mean))
+
+
+def test_estimates_are_written_in_percent_with_a_true_minus() -> None:
+    assert Estimate(0.7341, 0.0024, 3).text() == "73.4 ± 0.2"
+    assert Estimate(-0.0204, math.nan, 1).text(signed=True) == "−2.0"
+    assert Estimate(0.0204, math.nan, 1).text(signed=True) == "+2.0"

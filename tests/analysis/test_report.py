@@ -1,0 +1,163 @@
+"""The report holds everything it shows, and fits whatever a sweep has or lacks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from analysis.digest import digest
+from analysis.facts import duration
+from analysis.findings import findings, limits
+from analysis.report import main, report
+from analysis.results import load
+from analysis.summary import print_summary
+
+from .synthetic import Made, write_sweep
+
+SMALL = Made(noise=(0.1,), methods=("AT",), subsets=("all", "friendly 108"), replicates=2, profile=False, faults=False)
+VOID = {"meta", "img", "br", "link"}
+
+
+class Checked(HTMLParser):
+    """Fails on tags that are not closed; keeps sources and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.sources: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return report(write_sweep(tmp_path_factory.mktemp("drawn") / "made_up", Made(noise=(0.1,))))
+
+
+def test_the_page_is_well_formed_and_needs_nothing_else(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    sources = Checked(text).sources
+    assert len(sources) == 9 and all(source.startswith("data:image/") for source in sources)
+    assert "<script" not in text and "http" not in re.sub(r'src="[^"]*"', "", text)
+    assert 'name="viewport"' in text and "@media print" in text
+
+
+def test_the_page_says_what_ran_what_was_found_and_what_it_cannot_say(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for part in (
+        "6 configurations × 3 seeds", "2 profiling trials", "15 of 18 trials completed", "1 diverged", "1 failed",
+        "Key findings", "Limits", "AutoAttack custom", "torch 2.9.0", "RuntimeError: out of memory",
+        "loss is nan at epoch 5", "120 train, 120 val, 360 test", "data split", "Provenance",
+    ):  # fmt: skip
+        assert part in text
+
+
+def test_figures_and_tables_lie_beside_the_page(page: Path) -> None:
+    figures = {path.name for path in (page.parent / "figures").iterdir()}
+    assert {"front.png", "front.svg", "curves_robust.png", "overfitting.svg", "effects.png"} <= figures
+    tables = {path.name for path in (page.parent / "tables").iterdir()}
+    assert {"trials.csv", "epochs.parquet", "front.csv", "overfitting.parquet", "class_counts.csv"} <= tables
+
+
+def test_findings_say_the_effect_that_was_put_into_the_records(whole: Path) -> None:
+    found = dict(findings(digest(load(whole))))
+    noisy = found["friendly 108 − random 108, label_noise 0.1"]
+    clean = found["friendly 108 − random 108, label_noise 0.0"]
+    assert "is higher by more than 2 s.e. in 4 of 4 comparisons and lower in 0" in noisy
+    assert "in 0 of 4 comparisons and lower in 4" in clean and "3 seeds, paired" in clean
+    flipped = found["Flipped labels, label_noise 0.1"]
+    assert "of the 12 flipped labels" in flipped and "friendly 108 12, random 108 1" in flipped
+    assert "AT 0.10 · all" in found["Robust overfitting, label_noise 0.1"]
+    assert any("360 examples" in limit for limit in limits(digest(load(whole))))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of two configurations and one seed."""
+    return report(write_sweep(tmp_path_factory.mktemp("small") / "one", replace(SMALL, replicates=1)))
+
+
+def test_a_report_is_a_function_of_the_records(small: Path) -> None:
+    before = small.read_bytes()
+    assert report(small.parent.parent).read_bytes() == before
+
+
+def test_one_seed_is_called_a_demonstration(small: Path) -> None:
+    text = small.read_text(encoding="utf-8")
+    assert "no standard error exists" in text and "demonstration" in text
+    assert not re.search(r"\d ± \d", text)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        Made(finished=False),
+        replace(SMALL, subsets=("all",), methods=("AT", "TRADES")),
+        replace(SMALL, subsets=("all",), replicates=3, faults=True),
+    ],
+    ids=["nothing begun", "no subsets", "nothing completed"],
+)
+def test_whatever_a_sweep_lacks_its_report_leaves_out(tmp_path: Path, made: Made) -> None:
+    text = report(write_sweep(tmp_path / "sweep", made)).read_text(encoding="utf-8")
+    Checked(text)
+    assert not re.search(r"\bnan\b", text.replace("loss is nan", ""))
+    assert ("no completed trial yet" in text) == (not made.finished or made.faults)
+
+
+def test_a_name_with_markup_is_only_text(tmp_path: Path) -> None:
+    made = replace(SMALL, study="<b>bold</b> & [red]", methods=("<script>",), subsets=("all",))
+    folder = write_sweep(tmp_path / "markup", made)
+    text = report(folder).read_text(encoding="utf-8")
+    Checked(text)
+    assert "<script" not in text and "&lt;script&gt;" in text
+    shown = StringIO()
+    print_summary(load(folder), Console(file=shown, width=100))
+    assert "[red]" in shown.getvalue() and "<script>" in shown.getvalue()
+
+
+def test_the_command_prints_a_summary_and_where_the_report_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_sweep(tmp_path / "small", replace(SMALL, replicates=3, faults=True))
+    assert main([str(folder)]) == 0
+    shown = capsys.readouterr().out
+    assert str(folder / "report" / "index.html") in shown
+    assert "3 of 6 trials completed, 1 diverged, 1 running, 1 failed." in shown
+    assert "\x1b" not in shown  # no colour where nobody looks
+
+
+def test_the_command_refuses_a_folder_that_is_no_sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "no plan.json" in error
+
+
+def test_the_summary_is_short_for_a_large_sweep(tmp_path: Path) -> None:
+    made = Made(methods=tuple(f"AT {n}" for n in range(30)), noise=(0.1,), replicates=1, epochs=4, faults=False)
+    shown = StringIO()
+    print_summary(load(write_sweep(tmp_path / "many", made)), Console(file=shown, width=80))
+    lines = shown.getvalue().splitlines()
+    assert "90 configurations, best 20" in lines[0]
+    assert len(lines) < 60 and max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(5.4, "5 s"), (65, "1 min 5 s"), (7300, "2 h 1 min"), (90000, "1 d 1 h"), (float("nan"), "")],
+)
+def test_durations_are_written_in_two_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
