@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
+from search.problems import nearest
 from trainers.knobs import Knobs, Real
 from trainers.records import canonical, digest
 
@@ -20,6 +21,15 @@ KINDS: tuple[Kind, ...] = ("grid", "choice", "uniform", "loguniform", "int")
 
 def _listed(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def _check_plain(value: Any) -> None:
+    """YAML also reads dates and sets, which no knob takes and no JSON holds."""
+    if isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_plain(item)
+    elif not isinstance(value, str | int | float | None):
+        raise ValueError(f"a value is a number, a word, a list or a mapping; got {value!r}")
 
 
 Values = Annotated[dict[str, Any] | tuple[Any, ...], BeforeValidator(_listed)]
@@ -53,6 +63,7 @@ class Axis(Knobs):
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             raise ValueError(f"an axis has exactly one of {', '.join(KINDS)}; got {', '.join(given) or 'none'}")
+        _check_plain((getattr(self, self.kind), self.when))
         if self.kind in ("grid", "choice"):
             choices = self.choices()
             if not choices:
@@ -98,14 +109,29 @@ class Axis(Knobs):
 
     def applies(self, point: dict[str, Choice]) -> bool:
         """Whether a conditional axis acts at a point: each axis it names has one of the labels it lists."""
-        for path, wanted in self.when.items():
-            labels = [label_of(w) for w in wanted] if isinstance(wanted, list) else [label_of(wanted)]
-            if path not in point or point[path].label not in labels:
-                return False
-        return True
+        return all(path in point and point[path].label in labels for path, labels in self.conditions().items())
+
+    def conditions(self) -> dict[str, list[str]]:
+        """`when` as the labels that each axis it names may have."""
+        listed = {path: wanted if isinstance(wanted, list) else [wanted] for path, wanted in self.when.items()}
+        return {path: [label_of(wanted) for wanted in labels] for path, labels in listed.items()}
 
 
 Point = dict[str, Choice]
+
+
+def impossible(axes: dict[str, Axis]) -> list[tuple[str, str]]:
+    """Conditions that no point can meet, as (path of the axis, message)."""
+    found = []
+    for path, axis in axes.items():
+        for other, labels in axis.conditions().items():
+            if other not in axes:
+                found.append((path, f"no axis {other!r}{nearest(other, list(axes))}"))
+            elif axes[other].kind in ("grid", "choice"):
+                known = [choice.label for choice in axes[other].choices()]
+                unknown = [label for label in labels if label not in known]
+                found += [(path, f"axis {other} has no value {it!r}{nearest(it, known)}") for it in unknown]
+    return found
 
 
 def grid_points(axes: dict[str, Axis]) -> list[Point]:
@@ -131,7 +157,10 @@ def _distinct(points: Iterable[Point]) -> list[Point]:
 
 
 def _conditional(axes: dict[str, Axis], point: Point) -> Point:
-    return {path: choice for path, choice in point.items() if axes[path].applies(point)}
+    """An axis that does not apply takes along those that are conditional on it."""
+    while dropped := [path for path in point if not axes[path].applies(point)]:
+        point = {path: choice for path, choice in point.items() if path not in dropped}
+    return point
 
 
 def label_of(value: Any) -> str:
@@ -148,6 +177,12 @@ def label_of(value: Any) -> str:
         text = ":".join(part for part in (str(head or ""), rest) if part)
         return text if len(text) <= 40 else f"{text[:30]}~{digest(value)[:6]}"
     return ",".join(label_of(v) for v in value)
+
+
+def name_of(point: Point) -> str:
+    """A point as part of a folder's name, which holds at most 255 characters."""
+    name = ",".join(f"{path.rpartition('.')[2]}={slug(choice.label)}" for path, choice in point.items())
+    return name if len(name) <= 200 else f"{name[:180]}~{digest(name)[:12]}"
 
 
 def slug(text: str) -> str:

@@ -42,7 +42,7 @@ class Interrupt:
         if self.code:
             os._exit(128 + number)  # the store is safe at any instant
         self.code = 128 + number
-        if not self.running:
+        if not self.running or signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:  # Tune does not listen yet
             raise KeyboardInterrupt
         signal.raise_signal(signal.SIGUSR1)  # what Tune listens to, however Ctrl-C is handled
 

@@ -48,7 +48,7 @@ def compare(folder: Path, plan: Plan, tree: Row) -> int | None:
                 "threads, and their stages must not be mixed with new ones"
             ]
         )
-    return len(now) - len(stored["trials"])
+    return len(now.keys() - {row["id"] for row in stored["trials"]})
 
 
 def differences(folder: Path, tree: Row) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from search.axes import Choice, Point, grid_points, random_points, slug
+from search.axes import Choice, Point, grid_points, impossible, name_of, random_points
 from search.problems import nearest
 from search.space import Loaded, Tree, configured, put
 from search.yamlfile import SpaceError
@@ -120,11 +120,10 @@ class Planner:
                 self._wrong(at, "seeds are replicates, not an axis: write `search: {replicates: 3}`")
             elif root not in TrialConfig.model_fields:
                 self._wrong(at, f"a trial has no such knob{nearest(root, sorted(TrialConfig.model_fields))}")
-            for other in axis.when:
-                if other not in search.axes:
-                    self._wrong((*at, "when"), f"no axis {other!r}{nearest(other, list(search.axes))}")
             if search.strategy == "grid" and axis.kind not in ("grid", "choice"):
                 self._wrong(at, f"a grid search crosses listed values; {axis.kind} needs `strategy: random`")
+        for path, message in impossible(search.axes):
+            self._wrong(("search", "axes", path, "when"), message)
         if (search.strategy == "random") != (search.trials is not None):
             self._wrong(("search", "trials"), "is the number of points of a random search, and belongs only there")
         if "seed" in self.space.trial:
@@ -167,8 +166,7 @@ class Planner:
     def _trial(self, point: Point, config: TrialConfig, seed: int) -> Planned:
         config = config.model_copy(update={"seed": seed})
         ranks = self._ranking(config, point) if config.needs_ranking() else None
-        name = ",".join(f"{path.rpartition('.')[2]}={slug(choice.label)}" for path, choice in point.items()) or "trial"
-        return self._planned("trial", name, point, config, ranks)
+        return self._planned("trial", name_of(point) or "trial", point, config, ranks)
 
     def _planned(self, kind: str, name: str, point: Point, config: TrialConfig, ranks: str | None) -> Planned:
         content = {"config": config.model_dump(mode="json"), "evaluate": self.space.evaluate.curve()}
@@ -213,10 +211,11 @@ class Planner:
             raise SpaceError(["a ranked subset needs a `profile:` block"])
         tree = {key: value for key, value in self.space.trial.items() if key not in ("data", "subset")}
         base = configured(self.loaded, overlay(tree, profile.trial), ("profile", "trial"))
+        if base.needs_ranking():
+            self._wrong(("profile", "trial", "subset"), "a ranking cannot be made from a ranked subset; remove the key")
         base = self._resolved(base.model_copy(update={"data": config.data}))
         data_point: dict[str, Choice] = {path: choice for path, choice in point.items() if path.startswith("data")}
-        shown = ",".join(f"{path.rpartition('.')[2]}={slug(choice.label)}" for path, choice in data_point.items())
-        name = f"profile,{shown}" if shown else "profile"
+        name = ",".join(filter(None, ("profile", name_of(data_point))))
         configs = [base.model_copy(update={"seed": seed}) for seed in profile.seeds]
         ranks = "ranks-" + digest([self._chain(each, None)[1][-1] for each in configs])[:12]
         return [replace(self._planned("profile", name, data_point, each, None), ranks=ranks) for each in configs]

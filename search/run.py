@@ -84,9 +84,10 @@ def _run(
     options: argparse.Namespace, loaded: Loaded, plan: Plan, sources: Sources, folder: Path, console: Console
 ) -> int:
     try:
-        if options.fresh and folder.exists():
-            console.print(f"The sweep that was there is now {set_aside(folder)}.", markup=False)
         store = Store(folder)
+        if options.fresh and folder.exists():
+            os.close(store.lock())  # not from under a process that runs it
+            console.print(f"The sweep that was there is now {set_aside(folder)}.", markup=False)
         store.lock()
         added = compare(folder, plan, loaded.document.tree)
         if added:

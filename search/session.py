@@ -72,7 +72,7 @@ class Session:
         self.saved = [0]  # epochs after which a checkpoint stands
         self._fresh = Segment([], [], {})
         self._begun = False
-        self._ended: str | None = None
+        self._whole = True  # not in the midst of an epoch: the state is that of a stage
 
     def advance(self, seconds: float) -> Outcome:
         """Train for about so long (at least one epoch); at the end measure and write the result."""
@@ -85,16 +85,14 @@ class Session:
                 if time.monotonic() >= until:
                     return "running"
         except Diverged as error:
-            self._ended = "diverged"
             self._end("diverged", {"diverged": {"epoch": error.epoch, "why": error.why}})
             return "diverged"
-        self._ended = "completed"
         self._end("completed", {})
         return "completed"
 
     def pause(self) -> None:
-        """Store the state as it is; a later session goes on from it."""
-        if self._fresh.rows and self._ended is None:
+        """Store the state as it is, if an error did not leave it half-way; a later session goes on from it."""
+        if self._fresh.rows and self._whole:
             with suppress(OSError):  # a full disk: the last checkpoint stands
                 self._checkpoint()
 
@@ -118,12 +116,14 @@ class Session:
         self._begun = True
 
     def _epoch(self) -> None:
+        self._whole = False
         row, instances, cost = self.trainer.run_epoch(self.config.stage(self.trainer.epoch))
         self._fresh.rows.append(row)
         self._fresh.costs.append(cost)
         for name, values in instances.items():
             known = self._fresh.instances.get(name)
             self._fresh.instances[name] = values[None] if known is None else np.concatenate([known, values[None]])
+        self._whole = True
         append_rows(self.folder / "epochs.jsonl", [row])
         append_rows(self.folder / "cost.jsonl", [cost])
         ended = self.trainer.epoch == self.config.epochs

@@ -58,6 +58,8 @@ def check_subsets(loaded: Loaded, plan: Plan, sources: Sources) -> None:
                 y = data.train.y.numpy()
                 anything = {f"rank_{config.subset.needs}": np.zeros(len(y))}
                 config.subset.select(y, anything, 0)
+                for attack in plan.evaluation.final.values():
+                    attack.check(data.classes)
         except ValueError as error:
             problems.append(loaded.problem(("trial",), f"{error} ({trial.configuration})"))
     if problems:

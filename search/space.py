@@ -58,6 +58,15 @@ class Profile(Knobs):
     seeds: RankingSeeds = (1000, 1001, 1002)
     trial: Tree = Field(default_factory=dict)  # laid over the space's `trial:`
 
+    @field_validator("trial")
+    @classmethod
+    def _no_knob_in_vain(cls, trial: Tree) -> Tree:
+        if "data" in trial:
+            raise ValueError("a ranking is made on the data that it cuts; remove the key `data`")
+        if "seed" in trial:
+            raise ValueError("seeds of a ranking are written `profile: {seeds: [seed, ...]}`; remove the key `seed`")
+        return trial
+
 
 class Search(Knobs):
     """Which trials there are, and how often each is repeated."""
@@ -175,6 +184,8 @@ def put(tree: Tree, path: str, value: Any) -> Tree:
     below = tree.get(head, {})
     if isinstance(below, str):
         below = {"base" if head == "method" else "name": below}
+    elif not isinstance(below, dict):
+        below = {}  # a number has no knobs; the mapping in its place is refused by the validation
     return tree | {head: put(below, rest, value)}
 
 

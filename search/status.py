@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -24,7 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     folder: Path = options.parse_args(arguments).run
     plan = read_json(folder / "plan.json")
     if not isinstance(plan, dict):
-        Console(stderr=True).print(f"error: {folder}: no sweep is stored there (no plan.json)", markup=False)
+        Console(stderr=True).print(
+            f"error: {folder}: no sweep is stored there (no plan.json)", markup=False, soft_wrap=True
+        )
         return 2
     store, console = Store(folder), Console(highlight=False)
     states = {row["id"]: status_of(store, row["id"], row["chain"]) for row in plan["trials"]}
@@ -47,7 +52,7 @@ def _print_open(console: Console, store: Store, rows: list[Row], states: dict[st
         epochs = read_rows(folder / "epochs.jsonl")
         measured = next((epoch for epoch in reversed(epochs) if "val_pgd_acc" in epoch), {})
         values = [f"{measured[key]:.1%}" if measured else "" for key in ("val_clean_acc", "val_pgd_acc")]
-        age = time.time() - max((path.stat().st_mtime for path in folder.glob("*")), default=time.time())
+        age = time.time() - max((changed for _, changed in _files(folder)), default=time.time())
         done = f"{len(epochs)}/{row['epochs']}"
         table.add_row(row["id"], states[row["id"]], done, *values, f"{duration(max(age, 0))} ago")
     console.print(table)
@@ -63,8 +68,16 @@ def _print_costs(console: Console, store: Store, rows: list[Row]) -> None:
 
 
 def _stored(store: Store) -> str:
-    size = sum(path.stat().st_size for path in store.folder.rglob("*") if path.is_file())
-    return f"{size / 2**20:.1f} MB"
+    return f"{sum(size for size, _ in _files(store.folder)) / 2**20:.1f} MB"
+
+
+def _files(folder: Path) -> Iterator[tuple[int, float]]:
+    """Size and time of change of all files; some vanish meanwhile where a sweep runs."""
+    for parent, _, names in os.walk(folder):  # passes over folders that vanish
+        for name in names:
+            with suppress(FileNotFoundError):
+                found = os.stat(os.path.join(parent, name))
+                yield found.st_size, found.st_mtime
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ class Sweep:
         """Train what is unfinished. Returns the exit code."""
         waiting = self.unfinished()
         total = len(self.plan.trials)
-        ready = self._ready()
+        ready, blocked = self._rankings()
         if not waiting:
             self.console.print(f"{self.store.folder.name} is finished: all {total} trainings have their results.")
             return self._verdict(None, {}, command)
@@ -46,30 +46,35 @@ class Sweep:
         self.console.print(
             f"{self.store.folder.name}: {total} trainings" + (f", {known} of them ended before" if known else "")
         )
+        runnable = [trial for trial in waiting if trial.kind == "profile" or trial.ranks not in blocked]
+        if not runnable:
+            return self._verdict(None, blocked, command)
         interrupt = Interrupt()
-        queue = Queue(waiting, self._job, self._rank, ready)
+        queue = Queue(runnable, self._job, self._rank, ready)
         with cluster(address, interrupt):
             self.slots = slots(self.space.resources)
             done = {trial.id for trial in self.plan.trials} - {trial.id for trial in waiting}
             with Watch(self.console, self.plan.trials, done, self.slots) as watch:
                 trouble = run(
-                    queue, len(waiting), self.sources.loaded, self.space.resources, self.space.search.retries,
+                    queue, len(runnable), self.sources.loaded, self.space.resources, self.space.search.retries,
                     watch, interrupt, self.slots,
                 )  # fmt: skip
         if watch.disk_full:
             trouble = f"the disk is full ({self.store.folder}); free some room, then carry on with the same command"
         self.interrupted = bool(interrupt.code)
-        return self._verdict(trouble, queue.blocked, command) and (interrupt.code or 1)
+        return self._verdict(trouble, blocked | queue.blocked, command) and (interrupt.code or 1)
 
-    def _ready(self) -> set[str]:
-        """Rankings that exist, made now where all their profile trials have ended but the file is missing."""
-        ready = set()
+    def _rankings(self) -> tuple[set[str], dict[str, str]]:
+        """Rankings that exist, made now from profile trials that have all ended; and why others cannot be made."""
+        ready, blocked = set(), {}
         for ranks in {trial.ranks for trial in self.plan.trials if trial.ranks}:
-            group = self._profiles(ranks)
-            ended = all(self.store.result(profile.id, profile.final) for profile in group)
-            if ended and self._rank(ranks) is None:
-                ready.add(ranks)
-        return ready
+            if all(self.store.result(profile.id, profile.final) for profile in self._profiles(ranks)):
+                why = self._rank(ranks)
+                if why is None:
+                    ready.add(ranks)
+                else:
+                    blocked[ranks] = why
+        return ready, blocked
 
     def _profiles(self, ranks: str) -> list[Planned]:
         return [trial for trial in self.plan.trials if trial.kind == "profile" and trial.ranks == ranks]
@@ -79,7 +84,10 @@ class Sweep:
         data = self.sources.prepared(group[0].config.data)
         if data is None:
             return f"{ranks}: its data is not loaded"
-        return make_ranking(self.store, ranks, group, data)
+        try:
+            return make_ranking(self.store, ranks, group, data)
+        except OSError as error:
+            return f"{ranks} cannot be written: {error.strerror or error}; free some room"
 
     def _job(self, trial: Planned) -> Job:
         return Job(

@@ -91,7 +91,10 @@ def _parse(path: Path) -> Document:
         raise SpaceError([f"{path}: a space is a mapping with trial, search, ...; got {type(tree).__name__}"])
     places: dict[tuple[str, ...], Location] = {}
     problems: list[str] = []
-    _walk(node, (), str(path), places, problems)
+    try:
+        _walk(node, (), str(path), places, problems)
+    except RecursionError:
+        raise SpaceError([f"{path}: cannot be read: it contains itself, or is nested too deep"]) from None
     if problems:
         raise SpaceError(problems)
     return Document(tree, places)

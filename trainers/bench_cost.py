@@ -74,7 +74,7 @@ class Peak(NamedTuple):
     by: str  # which kernel reached it
 
 
-def measured_peak(clock: Clock, bf16: bool, rounds: int = 5) -> Peak:
+def measured_peak(clock: Clock, bf16: bool, rounds: int = 8) -> Peak:
     """The best that large kernels of the kinds a network is made of reach here, at the same threads and precision."""
     dtype = torch.bfloat16 if bf16 else torch.float32
     batch, side = (1024, 8192) if clock.device.type == "cuda" else (32, 1024)
@@ -84,7 +84,8 @@ def measured_peak(clock: Clock, bf16: bool, rounds: int = 5) -> Peak:
 
 def _convolution(clock: Clock, dtype: torch.dtype, batch: int, width: int, rounds: int) -> Peak:
     size = 2048 // width  # the stages of a ResNet at 32x32: 64 channels at 32x32, 256 at 8x8
-    layer = nn.Conv2d(width, width, 3, padding=1, bias=False).to(clock.device, dtype, memory_format=torch.channels_last)
+    layer = nn.Conv2d(width, width, 3, padding=1, bias=False, device=clock.device, dtype=dtype)
+    layer = layer.to(memory_format=torch.channels_last)
     x = torch.randn(batch, width, size, size, device=clock.device, dtype=dtype).to(memory_format=torch.channels_last)
     flops = 2 * batch * size**2 * width**2 * 9
     return Peak(flops / _best(clock, lambda: layer(x), rounds), f"3x3 convolution, {width} channels, {size}x{size}")
@@ -97,6 +98,6 @@ def _product(clock: Clock, dtype: torch.dtype, side: int, rounds: int) -> Peak:
 
 @torch.no_grad()
 def _best(clock: Clock, kernel: Callable[[], Tensor], rounds: int) -> float:
-    repeats = 4
+    repeats = 20 if clock.device.type == "cuda" else 1  # hides what launching costs
     kernel()
     return min(clock.time(lambda: [kernel() for _ in range(repeats)]) for _ in range(rounds)) / repeats

@@ -9,17 +9,18 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from trainers.attacks import PGD
-from trainers.data import pixels
+from trainers.data import Split, Splits, pixels
 from trainers.knobs import step_length
 from trainers.losses import CrossEntropy
 from trainers.step import Batch, Net
-from trainers.trainer import Trainer, derived
+from trainers.trainer import Trainer
 
 
 class Plain:
@@ -31,17 +32,18 @@ class Plain:
     def __init__(self, trainer: Trainer) -> None:
         config, method = trainer.config, trainer.config.stage(trainer.epoch).method
         attack = method.attack
-        usual = isinstance(attack, PGD) and (attack.norm, attack.ascend, attack.keep, attack.restarts)
-        if usual != ("linf", "ce", "last", 1) or not isinstance(method.loss, CrossEntropy):
-            raise ValueError("the plain loop knows linf PGD on cross-entropy only")
-        self.attack: PGD = attack
+        if not isinstance(attack, PGD) or not isinstance(method.loss, CrossEntropy) or _unusual(attack):
+            raise ValueError(
+                "--plain: the plain loop is written for linf PGD on cross-entropy alone, from no or a uniform start; "
+                "take fgsm-at, fast-at or pgd-at"
+            )
+        self.attack = attack
         self.device = trainer.device
         self.network = deepcopy(trainer.net.module).to(memory_format=torch.contiguous_format)
         self.optimizer = config.optimizer.build(self.network.parameters())
         for group in self.optimizer.param_groups:
             group["lr"] = config.stage(trainer.epoch).optimizer.lr_at(0, 1)
-        images = _Images(trainer)
-        self.loader: Any = DataLoader(images, config.batch_size, shuffle=True, generator=Generator())
+        self.loader: Any = DataLoader(_Images(trainer.train, config.data), config.batch_size, shuffle=True)
         self.noise = Generator(self.device)
 
     def run_epoch(self) -> None:
@@ -68,9 +70,72 @@ class Plain:
         delta.requires_grad_()
         for _ in range(self.attack.steps):
             functional.cross_entropy(self.network(x + delta), y).backward()
-            gradient = delta.grad
-            assert gradient is not None  # noqa: S101
+            gradient: Any = delta.grad
             delta.data = torch.clamp(delta.data + length * gradient.sign(), -epsilon, epsilon)
             delta.data = torch.clamp(delta.data, 0 - x, 1 - x)
             gradient.zero_()
         return (x + delta).detach()
+
+
+def _unusual(attack: PGD) -> bool:
+    knobs = (attack.norm, attack.ascend, attack.keep, attack.restarts)
+    return knobs != ("linf", "ce", "last", 1) or attack.start == "normal"
+
+
+class _Images(Dataset[tuple[Tensor, int]]):
+    """A split as PIL images, cropped and mirrored one by one."""
+
+    def __init__(self, split: Split, splits: Splits) -> None:
+        from PIL import Image  # late, as torchvision: slow to import and needed here alone
+        from torchvision import transforms
+
+        x = split.x.cpu().numpy()
+        self.open = Image.fromarray
+        self.x = x[:, 0] if x.shape[1] == 1 else np.ascontiguousarray(np.moveaxis(x, 1, -1))
+        self.y = split.y.tolist()
+        mirror = [transforms.RandomHorizontalFlip()] if splits.flip else []
+        crop = transforms.RandomCrop(self.x.shape[1], padding=splits.crop)
+        self.transform = transforms.Compose([crop, *mirror, transforms.ToTensor()])
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __getitem__(self, i: int) -> tuple[Tensor, int]:
+        return self.transform(self.open(self.x[i])), self.y[i]
+
+
+class Agreement(NamedTuple):
+    """How far two implementations are apart after one step on the same batch from the same noise."""
+
+    moved: float  # share of the adversaries' pixels that differ by more than 1e-6
+    furthest: float  # the largest difference of a pixel
+    update: float  # |difference of the two parameter updates| / |update|
+
+
+def agreement(trainer: Trainer, dtype: torch.dtype, images: int = 8) -> Agreement:
+    """Move a trainer's network by one step of its method and a copy by the plain loop, both in the given precision."""
+    trainer.net.module.to(dtype)
+    plain, net = Plain(trainer), Net(trainer.net.module)
+    stage = trainer.config.stage(trainer.epoch)
+    x, y = pixels(trainer.train.x[:images]).to(dtype), trainer.train.y[:images]
+    batch = Batch(x.contiguous(memory_format=trainer.format), y)
+    before = _flat(plain.network)
+    ours = stage.method.attack(net, batch, _noise(trainer)).x
+    theirs = plain.step(x, y, _noise(trainer))
+    loss, _ = stage.method(net, batch, _noise(trainer))
+    loss.backward()
+    optimizer = trainer.config.optimizer.build(net.module.parameters())
+    optimizer.param_groups[0]["lr"] = stage.optimizer.lr_at(0, 1)
+    optimizer.step()
+    apart = (ours - theirs).abs()
+    update = _flat(plain.network) - before
+    error = _flat(net.module) - before - update
+    return Agreement((apart > 1e-6).double().mean().item(), apart.max().item(), (error.norm() / update.norm()).item())
+
+
+def _noise(trainer: Trainer) -> Generator:
+    return Generator(trainer.device).manual_seed(0)
+
+
+def _flat(network: nn.Module) -> Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])

@@ -44,13 +44,14 @@ class PGDAttack(Knobs):
         attack = PGD(epsilon=self.epsilon or epsilon, norm=norm, **knobs)
         return accuracy(net, first(split, self.images), attack, seed)
 
+    def check(self, classes: int) -> None:
+        """PGD goes with any number of classes."""
+
     def describe(self, epsilon: float, norm: Norm) -> str:
         size = f", {self.restarts} restarts" if self.restarts > 1 else ""
         every = ", right at every iterate" if self.keep == "worst" else ""
-        return (
-            f"PGD-{self.steps}{size}, {norm}, epsilon {shown(self.epsilon or epsilon)}, step {shown_step(self.step_size)}{every}"
-            + on_images(self.images)
-        )
+        budget = f"{norm}, epsilon {shown(self.epsilon or epsilon)}, step {shown_step(self.step_size)}"
+        return f"PGD-{self.steps}{size}, {budget}{every}" + on_images(self.images)
 
 
 class AutoAttackRun(Knobs):
@@ -77,7 +78,7 @@ class AutoAttackRun(Knobs):
     def measure(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> float:
         split = first(split, self.images)
         classes = net.module.head.out_features
-        self._check_classes(classes)
+        self.check(classes)
         with undisturbed(net, seed):
             import pyautoattack  # late: it is only needed here
 
@@ -92,7 +93,8 @@ class AutoAttackRun(Knobs):
             adversaries, _ = attack.run_standard_evaluation(x, split.y, batch_size=250)
             return _share(net, adversaries, split.y)
 
-    def _check_classes(self, classes: int) -> None:
+    def check(self, classes: int) -> None:
+        """Raises ValueError if the data has too few classes for the attacks."""
         needed = 4 if self.version == "standard" or "apgd-t" in self.attacks else 3 if "apgd-dlr" in self.attacks else 2
         if classes < needed:
             raise ValueError(

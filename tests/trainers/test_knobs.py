@@ -133,6 +133,7 @@ def test_fractions_are_read_to_the_nearest_float(fraction: Any) -> None:
 def test_a_piece_without_schedules_is_itself_in_every_epoch() -> None:
     attack = PGD()
     assert attack.at(3, 10) is attack
+    assert not attack.moves()
 
 
 def test_a_piece_with_a_schedule_becomes_numbers() -> None:
@@ -140,3 +141,4 @@ def test_a_piece_with_a_schedule_becomes_numbers() -> None:
     loss = TRADES.model_validate({"beta": beta})
     assert [loss.at(epoch, 10).beta for epoch in (0, 4, 5, 9)] == [1.0, 1.0, 6.0, 6.0]
     assert not isinstance(loss.beta, float)  # itself unchanged
+    assert loss.moves() and not loss.at(0, 10).moves()

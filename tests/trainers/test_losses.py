@@ -1,0 +1,130 @@
+"""Losses against hand-derived numbers, and where their gradients go."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional
+
+from trainers.losses import TRADES, CrossEntropy, cross_entropy, kl, margin
+from trainers.step import Adversary, Batch, Step
+from trainers.targets import Given
+from trainers.weights import Uniform
+
+LOGITS = st.lists(st.floats(-8, 8), min_size=3, max_size=3)
+
+
+def logits(*probabilities: list[float]) -> Tensor:
+    """Logits of given probabilities."""
+    return torch.tensor(probabilities, dtype=torch.float64).log()
+
+
+def step(clean: Tensor | None, robust: Tensor, y: Tensor) -> Step:
+    x = torch.zeros(len(y), 1, 2, 2)
+    return Step(Batch(x, y), Adversary(x), clean, robust, torch.zeros(len(y), 3))
+
+
+def test_cross_entropy_by_hand() -> None:
+    z = logits([0.5, 0.25, 0.25], [0.1, 0.8, 0.1])
+    assert cross_entropy(z, torch.tensor([0, 2])).tolist() == pytest.approx([math.log(2), math.log(10)])
+    soft = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
+    assert cross_entropy(z, soft).tolist() == pytest.approx([1.5 * math.log(2), math.log(10)])
+
+
+def test_kl_by_hand_clean_first() -> None:
+    """KL((1/2, 1/2) || (1/4, 3/4)) = ln 2 - (ln 3) / 2; the other way round it is (3 ln 3) / 4 - ln 2."""
+    p, q = logits([0.5, 0.5]), logits([0.25, 0.75])
+    assert kl(p, q).item() == pytest.approx(math.log(2) - math.log(3) / 2)
+    assert kl(q, p).item() == pytest.approx(0.75 * math.log(3) - math.log(2))
+    assert kl(p, q).item() == pytest.approx(functional.kl_div(q, p.exp(), reduction="sum").item())
+
+
+def test_margin_by_hand() -> None:
+    z = torch.tensor([[3.0, 1.0, 2.0], [3.0, 1.0, 2.0], [3.0, 1.0, 2.0]])
+    assert margin(z, torch.tensor([0, 1, 2])).tolist() == [-1.0, 2.0, 1.0]
+
+
+@given(LOGITS, st.integers(0, 2))
+def test_margin_is_positive_exactly_where_misclassified(z: list[float], y: int) -> None:
+    logit = torch.tensor([z], dtype=torch.float64)
+    if len(set(z)) == 3:
+        assert bool(margin(logit, torch.tensor([y])) > 0) == (int(logit.argmax()) != y)
+
+
+@given(LOGITS, LOGITS, st.floats(-50, 50))
+def test_kl_is_no_negative_zero_at_itself_and_blind_to_shifts(p: list[float], q: list[float], shift: float) -> None:
+    a, b = torch.tensor([p], dtype=torch.float64), torch.tensor([q], dtype=torch.float64)
+    assert kl(a, b).item() >= -1e-12
+    assert kl(a, a).item() == 0
+    assert kl(a + shift, b).item() == pytest.approx(kl(a, b).item(), abs=1e-9)
+
+
+def test_kl_stands_confident_logits() -> None:
+    certain = torch.tensor([[0.0, 200.0]])
+    assert kl(certain, certain).item() == 0
+    assert kl(certain, -certain).item() == pytest.approx(200)
+
+
+def test_ce_looks_at_the_adversary_alone() -> None:
+    y = torch.tensor([1, 0])
+    robust = torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
+    risk = CrossEntropy()(step(None, robust, y), y)
+    assert risk.clean is None and torch.equal(risk.robust, cross_entropy(robust, y))
+    assert not CrossEntropy.needs_clean
+
+
+def test_trades_by_hand() -> None:
+    clean, robust, y = logits([0.5, 0.5]), logits([0.25, 0.75]), torch.tensor([0])
+    risk = TRADES(beta=6)(step(clean, robust, y), y)
+    assert risk.clean is not None and risk.clean.item() == pytest.approx(math.log(2))
+    assert risk.robust.item() == pytest.approx(6 * (math.log(2) - math.log(3) / 2))
+
+
+def test_trades_on_the_image_itself_is_ce() -> None:
+    z, y = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 0])
+    risk = TRADES(beta=6)(step(z, z, y), y)
+    assert risk.clean is not None and torch.equal(risk.clean + risk.robust, cross_entropy(z, y))
+
+
+def test_trades_takes_its_clean_term_at_the_target() -> None:
+    z, target = torch.zeros(1, 2), torch.tensor([[0.3, 0.7]])
+    risk = TRADES()(step(z, z, torch.tensor([0])), target)
+    assert risk.clean is not None and risk.clean.item() == pytest.approx(math.log(2))
+
+
+def test_trades_without_clean_logits_is_refused() -> None:
+    z, y = torch.zeros(1, 2), torch.tensor([0])
+    with pytest.raises(TypeError, match="clean logits"):
+        TRADES()(step(None, z, y), y)
+
+
+def test_the_gradient_of_kl_flows_through_both_arguments() -> None:
+    """d/dz_i KL(p || q) = p_i (log p_i - log q_i - KL) through the clean logits, q_i - p_i through the robust ones."""
+    clean, robust = logits([0.5, 0.5]).requires_grad_(), logits([0.25, 0.75]).requires_grad_()
+    divergence = kl(clean, robust)
+    divergence.sum().backward()
+    log_ratio = torch.tensor([math.log(2), math.log(2 / 3)], dtype=torch.float64)
+    assert clean.grad is not None and robust.grad is not None
+    torch.testing.assert_close(clean.grad[0], 0.5 * (log_ratio - divergence.detach()))
+    torch.testing.assert_close(robust.grad[0], torch.tensor([-0.25, 0.25], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("value", [lambda z, y: cross_entropy(z, y), lambda z, y: kl(-z, z), margin])
+def test_losses_are_per_example(value: Any) -> None:
+    z, y = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 0, 1])
+    together = value(z, y)
+    assert together.shape == (5,)
+    torch.testing.assert_close(together, torch.cat([value(z[i : i + 1], y[i : i + 1]) for i in range(5)]))
+
+
+def test_neutral_members() -> None:
+    y = torch.tensor([1, 0])
+    neutral = step(None, torch.zeros(2, 2), y)
+    assert Uniform()(neutral) is None
+    assert Given()(neutral) is y

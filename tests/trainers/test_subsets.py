@@ -1,0 +1,233 @@
+"""Subsets: which examples are chosen, exactly as many as asked for, and reproducibly."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from trainers.knobs import Knobs
+from trainers.subsets import All, Random, Ranked, Subset, lowest
+
+RANK = np.array([0.7, 0.1, 0.5, 0.3, 0.9, 0.3])
+Y = np.array([0, 0, 0, 1, 1, 1])
+RANKING = {"rank_instability": RANK, "rank_difficulty": 1 - RANK, "rank_kappa": RANK[::-1]}
+
+
+def parse(text: str) -> Any:
+    return TypeAdapter(Subset, config=Knobs.model_config).validate_python(yaml.safe_load(text))
+
+
+def chosen(subset: Any, y: np.ndarray = Y, ranking: Any = RANKING, seed: int = 0) -> list[int]:
+    mask = subset.select(y, ranking, seed)
+    assert mask.dtype == bool and mask.shape == y.shape
+    return np.flatnonzero(mask).tolist()
+
+
+@st.composite
+def ranked_data(draw: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Ranks, with ties, and labels of up to four classes with at least three examples each."""
+    classes = draw(st.integers(2, 4))
+    y = list(range(classes)) * 3 + draw(st.lists(st.integers(0, classes - 1), max_size=20))
+    ranks = draw(st.lists(st.integers(0, 6), min_size=len(y), max_size=len(y)))
+    return np.array(ranks) / 6, np.array(draw(st.permutations(y)))
+
+
+def test_all() -> None:
+    assert chosen(All(), ranking=None) == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("text", "examples"),
+    [
+        ("{name: ranked, side: friendly, size: 2}", [1, 3]),  # of the tied 3 and 5 the first
+        ("{name: ranked, side: problematic, size: 2}", [0, 4]),
+        ("{name: ranked, side: problematic, size: 4}", [0, 2, 4, 5]),  # and here the last: what friendly leaves
+        ("{name: ranked, side: easiest, size: 2}", [0, 4]),  # by difficulty
+        ("{name: ranked, side: hardest, size: 2}", [1, 5]),
+        ("{name: ranked, side: friendly, score: kappa, size: 1}", [4]),
+        ("{name: ranked, side: hardest, score: instability, size: 1}", [4]),
+        ("{name: ranked, side: friendly, size: 50%}", [1, 3, 5]),
+        ("{name: ranked, side: friendly, size: 2, balance: per_class}", [1, 3]),
+        ("{name: ranked, side: friendly, size: 4, balance: per_class}", [1, 2, 3, 5]),
+        ("{name: ranked, side: problematic, size: 4, balance: per_class}", [0, 2, 4, 5]),
+        ("{name: ranked, side: friendly, size: 3, balance: per_class}", [1, 2, 3]),  # the odd one to the first class
+        ("{name: ranked, side: band, band: [0, 0.5]}", [1, 3, 5]),
+        ("{name: ranked, side: band, band: [0.5, 1]}", [0, 2, 4]),
+        ("{name: ranked, side: band, band: [1/3, 2/3], score: difficulty}", [2, 3]),
+    ],
+)
+def test_ranked_by_hand(text: str, examples: list[int]) -> None:
+    assert chosen(parse(text)) == examples
+
+
+@given(ranked_data(), st.data())
+def test_ranked_sizes_are_exact_and_the_cut_is_in_the_rank(data: tuple[np.ndarray, np.ndarray], draw: Any) -> None:
+    rank, y = data
+    k = draw.draw(st.integers(1, len(y)))
+    for side in ("friendly", "problematic"):
+        mask = Ranked(side=side, size=k).select(y, {"rank_instability": rank}, 0)
+        assert mask.sum() == k
+        if k < len(y):
+            inside, outside = (rank[mask], rank[~mask]) if side == "friendly" else (rank[~mask], rank[mask])
+            assert inside.max() <= outside.min()
+
+
+@given(ranked_data(), st.data())
+def test_ranked_subsets_are_nested(data: tuple[np.ndarray, np.ndarray], draw: Any) -> None:
+    rank, y = data
+    small, large = sorted(draw.draw(st.tuples(st.integers(1, len(y)), st.integers(1, len(y)))))
+    for side in ("friendly", "problematic"):
+        few, many = (Ranked(side=side, size=k).select(y, {"rank_instability": rank}, 0) for k in (small, large))
+        assert not (few & ~many).any()
+
+
+@given(ranked_data(), st.data())
+def test_friendly_and_problematic_share_out_the_data_whatever_the_ties(
+    data: tuple[np.ndarray, np.ndarray], draw: Any
+) -> None:
+    rank, y = data
+    k = draw.draw(st.integers(1, len(y) - 1))
+    ranking = {"rank_instability": rank}
+    friendly = Ranked(side="friendly", size=k).select(y, ranking, 0)
+    problematic = Ranked(side="problematic", size=len(y) - k).select(y, ranking, 0)
+    assert (friendly ^ problematic).all()
+
+
+def test_halves_share_out_the_data() -> None:
+    rank = np.arange(60) / 60
+    friendly, problematic = (
+        Ranked(side=side, size="50%").select(np.zeros(60, int), {"rank_instability": rank}, 0)
+        for side in ("friendly", "problematic")
+    )
+    assert (friendly ^ problematic).all()
+
+
+@given(ranked_data(), st.data())
+def test_balanced_counts_are_equal_within_one(data: tuple[np.ndarray, np.ndarray], draw: Any) -> None:
+    rank, y = data
+    k = draw.draw(st.integers(1, 3 * len(np.unique(y))))
+    for subset in (Ranked(size=k, balance="per_class"), Random(size=k, balance="per_class")):
+        counts = np.bincount(y[subset.select(y, {"rank_instability": rank}, 0)], minlength=len(np.unique(y)))
+        assert counts.sum() == k and counts.max() - counts.min() <= 1
+
+
+@given(ranked_data(), st.data())
+def test_a_balanced_choice_is_the_plain_one_within_each_class(data: tuple[np.ndarray, np.ndarray], draw: Any) -> None:
+    """The rule that reproduces the balanced index files of Dong et al."""
+    rank, y = data
+    each = draw.draw(st.integers(1, 3))
+    mask = Ranked(size=each * len(np.unique(y)), balance="per_class").select(y, {"rank_instability": rank}, 0)
+    for label in np.unique(y):
+        members = np.flatnonzero(y == label).tolist()
+        assert np.flatnonzero(mask & (y == label)).tolist() == sorted(sorted(members, key=lambda i: rank[i])[:each])
+
+
+@given(ranked_data(), st.lists(st.integers(1, 9), max_size=4))
+def test_bands_that_share_out_the_quantiles_share_out_the_data(
+    data: tuple[np.ndarray, np.ndarray], cuts: list[int]
+) -> None:
+    rank, y = data
+    edges = [0.0, *sorted({cut / 10 for cut in cuts}), 1.0]
+    masks = []
+    for low, high in pairwise(edges):
+        expected = np.ceil(high * len(y) - 1e-9) - np.ceil(low * len(y) - 1e-9)
+        if expected:
+            masks.append(Ranked(side="band", band=(low, high)).select(y, {"rank_instability": rank}, 0))
+            assert abs(masks[-1].sum() - expected) <= 1
+    assert (np.sum(masks, axis=0) == 1).all()
+
+
+def test_random_sizes_and_seeds() -> None:
+    y = np.repeat(np.arange(4), 25)
+    first = chosen(Random(size=40), y, None, seed=0)
+    assert len(first) == 40
+    assert chosen(Random(size=40), y, None, seed=0) == first
+    assert chosen(Random(size=40), y, None, seed=1) != first
+    assert chosen(Random(size=40, seed=1), y, None, seed=0) == chosen(Random(size=40), y, None, seed=1)
+    assert chosen(Random(size=40, seed=1), y, None, seed=0) == chosen(Random(size=40, seed=1), y, None, seed=9)
+    assert len(chosen(Random(size="12.5%"), y, None)) == 12
+
+
+def test_random_takes_every_example_equally_often() -> None:
+    y = np.zeros(20, int)
+    hits = sum(Random(size=5).select(y, None, seed).astype(int) for seed in range(2000))
+    assert np.abs(hits / 2000 - 0.25).max() < 0.05
+
+
+def test_random_larger_subsets_hold_the_smaller() -> None:
+    y = np.zeros(50, int)
+    assert set(chosen(Random(size=10), y, None)) < set(chosen(Random(size=20), y, None))
+
+
+def test_a_selection_leaves_its_inputs_alone() -> None:
+    before = RANK.copy()
+    for side in ("friendly", "problematic"):
+        Ranked(side=side, size=3, balance="per_class").select(Y, RANKING, 0)
+    assert np.array_equal(RANK, before)
+
+
+def test_which_score_is_needed() -> None:
+    needs = {side: Ranked(side=side, size=1).needs for side in ("friendly", "problematic", "easiest", "hardest")}
+    assert needs == dict.fromkeys(("friendly", "problematic"), "instability") | dict.fromkeys(
+        ("easiest", "hardest"), "difficulty"
+    )
+    assert Ranked(size=1, score="kappa").needs == "kappa"
+    assert All().needs is Random(size=1).needs is None
+
+
+@pytest.mark.parametrize(
+    ("subset", "complaint"),
+    [
+        (Ranked(size=7), "subset.size: asked for 7, that is 7 of 6"),
+        (Random(size=7), "subset.size: asked for 7, that is 7 of 6"),
+        (Random(size="1%"), "subset.size: asked for 1%, that is 0 of 6"),
+        (Ranked(side="band", band=(0.91, 0.92)), "subset.band: none of 6 examples"),
+        (Ranked(size=1, score="probability"), "the ranking has no probability"),
+    ],
+)
+def test_what_does_not_fit_the_data_is_refused(subset: Any, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        subset.select(Y, RANKING, 0)
+
+
+def test_a_class_too_small_for_its_share_is_named() -> None:
+    y = np.array([0, 0, 0, 0, 1])
+    with pytest.raises(ValueError, match=r"takes 2 of class 1, which has only 1; ask for at most 2"):
+        lowest(np.arange(5), y, 4, "per_class")
+    assert lowest(np.arange(5), y, 2, "per_class").sum() == 2
+
+
+def test_a_ranked_subset_without_a_fitting_ranking_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs a ranking; add a `profile:` block"):
+        Ranked(size=1).select(Y, None, 0)
+    with pytest.raises(ValueError, match="6 examples and the training data 5"):
+        Ranked(size=1).select(Y[:5], RANKING, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{name: ranked}", "side friendly needs `size`"),
+        ("{name: ranked, side: hardest, size: 10, band: [0, 1]}", "no `band`"),
+        ("{name: ranked, side: band}", "side band needs `band"),
+        ("{name: ranked, side: band, band: [0.5, 0.5]}", "low < high"),
+        ("{name: ranked, side: band, band: [0, 0.5], size: 10}", "no `size`"),
+        ("{name: ranked, side: band, band: [0, 0.5], balance: per_class}", "cannot be balanced"),
+        ("{name: ranked, side: band, band: [0, 1.5]}", "less than or equal to 1"),
+        ("{name: ranked, size: 1, score: loss}", "'instability'"),
+        ("{name: random}", "size"),
+        ("{name: random, size: 1, seed: -1}", "greater than or equal to 0"),
+        ("{name: all, size: 1}", "size"),
+        ("{name: hard, size: 1}", "'all', 'random' or 'ranked'|'all', 'random', 'ranked'"),
+    ],
+)
+def test_wrong_knobs_are_refused(text: str, complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        parse(text)

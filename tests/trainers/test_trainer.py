@@ -1,0 +1,280 @@
+"""The trainer: what an epoch does, costs, records and keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from trainers.config import TrialConfig
+from trainers.evaluate import accuracy
+from trainers.records import canonical
+from trainers.trainer import Diverged, Trainer, compact, derived, subset_summary
+
+Tiny = Callable[..., TrialConfig]
+Make = Callable[..., Trainer]
+
+TEST = ("test_clean_acc", "test_pgd_acc")
+ROBUST: dict[str, Any] = {"method": {"attack": {"epsilon": 0.1, "steps": 3}}}
+
+
+def rows_of(trainer: Trainer, config: TrialConfig) -> list[dict[str, Any]]:
+    return [trainer.run_epoch(config.stage(epoch)).row for epoch in range(config.epochs)]
+
+
+def test_a_loss_that_is_not_finite_ends_the_trial_and_says_where(tiny: Tiny, trainer: Make) -> None:
+    lr = {"name": "piecewise", "values": [0.01, 1e30], "drops": [1]}
+    config = tiny(epochs=3, optimizer={"name": "sgd", "lr": lr})
+    ready = trainer(config)
+    ready.run_epoch(config.stage(0))
+    with pytest.raises(Diverged, match=r"epoch 1: loss is (nan|inf) at batch 1") as caught:
+        ready.run_epoch(config.stage(1))
+    assert caught.value.epoch == 1 and "batch 1" in caught.value.why
+
+
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_a_stage_out_of_order_is_refused(tiny: Tiny, trainer: Make, epoch: int) -> None:
+    config = tiny(epochs=3)
+    ready = trainer(config)
+    ready.run_epoch(config.stage(0))
+    before = [tensor.clone() for tensor in ready.net.module.state_dict().values()]
+    with pytest.raises(ValueError, match=f"that of epoch 1; got that of epoch {epoch}"):
+        ready.run_epoch(config.stage(epoch))
+    assert all(map(torch.equal, before, ready.net.module.state_dict().values()))
+
+
+@pytest.mark.parametrize(
+    ("method", "forwards", "backwards"),
+    [
+        ("standard", 1, 1), ("fgsm-at", 2, 2), ("fast-at", 2, 2), ("pgd-at", 11, 11),
+        ("trades", 13, 11),  # clean logits once for the attack and once for both terms of the loss
+    ],
+)  # fmt: skip
+def test_passes_per_batch(tiny: Tiny, trainer: Make, method: str, forwards: int, backwards: int) -> None:
+    """Neither the measurement on clean images nor the evaluation counts."""
+    config = tiny(method=method)
+    for row in rows_of(trainer(config, every=2), config):
+        assert (row["forwards"], row["backwards"]) == (forwards * row["updates"], backwards * row["updates"])
+        assert row["updates"] == 2
+
+
+def test_the_row_of_an_epoch(tiny: Tiny, trainer: Make) -> None:
+    config = tiny(epochs=3, batch_size=25, **ROBUST)
+    rows = rows_of(trainer(config, every=2), config)
+    always = {"epoch", "lr", "examples", "updates", "forwards", "backwards"}
+    always |= {"train_loss", "train_robust_acc", "kappa_mean", "kappa_median"}
+    measured = {"train_clean_acc", "val_clean_acc", "val_pgd_acc", "test_clean_acc", "test_pgd_acc"}
+    assert [set(row) for row in rows] == [always, always | measured, always | measured]
+    assert [row["epoch"] for row in rows] == [0, 1, 2]
+    assert [row["lr"] for row in rows] == [0.1, 0.1, 0.01]  # drops at 1.5 of 3 epochs
+    assert all((row["examples"], row["updates"]) == (60, 3) for row in rows)
+    assert all(canonical(row) for row in rows)
+    standard = tiny(epochs=1, method="standard")
+    assert not {"train_robust_acc", "kappa_mean"} & set(rows_of(trainer(standard), standard)[0])
+
+
+def test_the_row_sums_up_the_instances(tiny: Tiny, trainer: Make) -> None:
+    config = tiny(batch_size=25, **ROBUST)
+    row, instances, _ = trainer(config).run_epoch(config.stage(0))
+    assert row["train_loss"] == pytest.approx(instances["loss"].mean(), rel=1e-5)
+    assert row["train_robust_acc"] == instances["correct"].mean()
+    assert row["kappa_mean"] == instances["kappa"].mean()
+    assert row["kappa_median"] == np.sort(instances["kappa"])[29]  # the lower of the two in the middle
+
+
+def test_clean_accuracy_is_that_of_the_weights_before_each_step(tiny: Tiny, trainer: Make) -> None:
+    config = tiny(batch_size=60, method="standard")
+    ready = trainer(config)
+    before = accuracy(ready.net, ready.train, None, 0)
+    row, instances, _ = ready.run_epoch(config.stage(0))
+    assert row["train_clean_acc"] == before == instances["correct"].mean()
+
+
+def test_instances_have_small_types_and_blanks_outside_the_subset(tiny: Tiny, trainer: Make) -> None:
+    config = tiny(subset={"name": "random", "size": 23}, **ROBUST)
+    ready = trainer(config)
+    row, instances, _ = ready.run_epoch(config.stage(0))
+    assert {name: str(array.dtype) for name, array in instances.items()} == {
+        "loss": "float32", "correct": "uint8", "p_y": "float16", "feature_norm": "float16", "kappa": "uint8"
+    }  # fmt: skip
+    inside = np.zeros(60, bool)
+    inside[ready.selected(config.stage(0)).numpy()] = True
+    assert (row["examples"], row["updates"]) == (23, 1) and inside.sum() == 23
+    for name in ("loss", "p_y", "feature_norm"):
+        assert np.isfinite(instances[name][inside]).all() and np.isnan(instances[name][~inside]).all()
+    assert set(instances["correct"][inside]) <= {0, 1} and (instances["correct"][~inside] == 255).all()
+    assert (instances["kappa"][inside] <= 3).all() and (instances["kappa"][~inside] == 255).all()
+
+
+def test_records_stand_at_the_example_s_place(tiny: Tiny, trainer: Make) -> None:
+    """Batches are shuffled; a record is not: of one batch it is what the network says of each example."""
+    config = tiny(batch_size=60, method="standard")
+    ready = trainer(config)
+    with torch.no_grad():
+        logits = ready.net(ready.train.x / 255)
+        loss = torch.nn.functional.cross_entropy(logits, ready.train.y, reduction="none")
+    _, instances, _ = ready.run_epoch(config.stage(0))
+    np.testing.assert_allclose(instances["loss"], loss, rtol=1e-4)
+    assert len(set(instances["loss"])) > 50
+
+
+def test_compact_leaves_no_value_of_one_who_was_not_there() -> None:
+    arrays = compact({"loss": torch.zeros(4), "correct": torch.tensor([True] * 4)}, np.array([1, 3]))
+    assert np.isnan(arrays["loss"]).tolist() == [True, False, True, False]
+    assert arrays["correct"].tolist() == [255, 1, 255, 1]
+
+
+# The best checkpoint
+
+
+def test_the_best_checkpoint_is_that_of_highest_robust_validation_accuracy(tiny: Tiny, trainer: Make) -> None:
+    lr = {"name": "piecewise", "values": [0.1, 30.0], "drops": [5]}  # the last epoch wrecks what was learned
+    config = tiny(epochs=6, optimizer={"name": "sgd", "lr": lr}, **ROBUST)
+    ready = trainer(config, final={"wide": {"name": "pgd", "steps": 2, "epsilon": 0.05}})
+    rows = rows_of(ready, config)
+    heights = [row["val_pgd_acc"] for row in rows]
+    best = heights.index(max(heights))
+    assert best < 5 and heights[5] < heights[best]
+    assert ready.best is not None and ready.best["row"] == rows[best]
+
+    last = [tensor.clone() for tensor in ready.net.module.state_dict().values()]
+    metrics, p_y = ready.final()
+    assert all(map(torch.equal, last, ready.net.module.state_dict().values()))  # put back
+    for name, epoch in (("best", best), ("last", 5)):
+        assert metrics[name].items() >= {k: rows[epoch][k] for k in ("epoch", "val_pgd_acc", "test_clean_acc")}.items()
+        assert set(metrics[name]) == {"epoch", "val_clean_acc", "val_pgd_acc", *TEST, "test_wide_acc"}
+
+    ready.net.module.load_state_dict(ready.best["model"])
+    seed = derived(config.seed, best, "evaluate")
+    assert accuracy(ready.net, ready.val, ready.evaluation.along(), seed) == heights[best]
+    assert accuracy(ready.net, ready.test, None, 0) == metrics["best"]["test_clean_acc"]
+    with torch.no_grad():
+        chances = ready.net(ready.train.x / 255).softmax(1)[torch.arange(60), ready.train.y]
+    assert p_y.dtype == np.float16 and np.abs(p_y - chances.numpy()).max() < 1e-3
+
+
+def test_of_equals_the_first_is_best(tiny: Tiny, trainer: Make) -> None:
+    config = tiny(epochs=3, optimizer={"name": "sgd", "lr": 0.0})
+    ready = trainer(config, epsilon=1e-6)
+    assert len({row["val_pgd_acc"] for row in rows_of(ready, config)}) == 1
+    assert ready.best is not None and ready.best["row"]["epoch"] == 0
+
+
+def test_a_best_checkpoint_that_is_the_last_is_attacked_once(tiny: Tiny, trainer: Make) -> None:
+    config = tiny(epochs=1, **ROBUST)
+    ready = trainer(config, final={"wide": {"name": "pgd", "epsilon": 0.05}})
+    rows_of(ready, config)
+    metrics, _ = ready.final()
+    assert metrics["best"] == metrics["last"] and "test_wide_acc" in metrics["last"]
+
+
+def test_epochs_that_are_not_measured_cannot_be_best(tiny: Tiny, trainer: Make) -> None:
+    config = tiny(epochs=4, **ROBUST)
+    ready = trainer(config, every=3)
+    rows_of(ready, config)
+    assert ready.best is not None and ready.best["row"]["epoch"] in (2, 3)
+
+
+# Randomness
+
+
+def test_randomness_is_of_seed_and_epoch_alone(tiny: Tiny, trainer: Make) -> None:
+    """What the process drew before, between epochs or elsewhere does not matter."""
+    config = tiny(**ROBUST)
+    calm, disturbed = trainer(config), trainer(config)
+    rows = rows_of(calm, config)
+    for epoch in range(2):
+        torch.seed()
+        np.random.default_rng()
+        assert disturbed.run_epoch(config.stage(epoch)).row == rows[epoch]
+    states = (each.net.module.state_dict().values() for each in (calm, disturbed))
+    assert all(torch.equal(a, b) for a, b in zip(*states, strict=True))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": {"attack": {"epsilon": 0.3, "steps": 0}}},  # the start
+        {"method": "standard", "data": {"name": "digits", "train": 60, "val": 60, "test": 60, "crop": 2}},
+    ],
+    ids=["attack", "augment"],
+)
+def test_every_epoch_draws_anew(tiny: Tiny, trainer: Make, changes: dict[str, Any]) -> None:
+    config = tiny(optimizer={"name": "sgd", "lr": 0.0}, **changes)
+    ready = trainer(config)
+    first, second = (ready.run_epoch(config.stage(epoch)).instances["loss"] for epoch in range(2))
+    assert (first != second).mean() > 0.9
+
+
+def test_every_epoch_is_shuffled_anew(tiny: Tiny, trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny(method="standard")
+    ready = trainer(config)
+    orders: list[list[int]] = []
+    make = ready._batch
+    monkeypatch.setattr(ready, "_batch", lambda rows, rng: (orders.append(rows.tolist()), make(rows, rng))[1])
+    rows_of(ready, config)
+    first, second = orders[0] + orders[1], orders[2] + orders[3]
+    assert sorted(first) == sorted(second) == list(range(60))
+    assert first != second and first != sorted(first)
+
+
+def test_trials_of_one_seed_start_from_the_same_weights(tiny: Tiny, trainer: Make) -> None:
+    """So that a comparison of methods at equal seeds is paired."""
+    states = [trainer(tiny(**changes)).net.module.state_dict() for changes in ({}, {"method": "trades"}, {"seed": 1})]
+    same = [all(map(torch.equal, states[0].values(), other.values())) for other in states[1:]]
+    assert same == [True, False]
+
+
+def test_derived_seeds_are_stable_and_distinct() -> None:
+    assert derived(0, 0, "order") == 33315469380805266
+    seeds = [derived(s, e, p) for s in range(10) for e in range(10) for p in ("order", "augment", "attack")]
+    assert len(set(seeds)) == len(seeds) and all(0 <= seed < 2**56 for seed in seeds)
+
+
+def test_the_normalisation_is_that_of_the_training_split(tiny: Tiny, trainer: Make) -> None:
+    ready = trainer(tiny())
+    x = ready.train.x / 255
+    assert ready.net.module.mean.item() == pytest.approx(x.mean().item(), rel=1e-5)
+    assert ready.net.module.std.item() == pytest.approx(x.std(correction=0).item(), rel=1e-5)
+
+
+# Subsets
+
+
+def test_a_subset_that_does_not_fit_is_refused_by_name(tiny: Tiny, trainer: Make) -> None:
+    config = tiny(subset={"name": "random", "size": 61})
+    with pytest.raises(ValueError, match=r"subset\.size: asked for 61, that is 61 of 60"):
+        trainer(config).run_epoch(config.stage(0))
+
+
+@pytest.mark.parametrize("size", ["50%", 7, 60])
+def test_every_example_of_the_subset_is_used_once_an_epoch(tiny: Tiny, trainer: Make, size: Any) -> None:
+    config = tiny(subset={"name": "random", "size": size}, batch_size=8, method="standard")
+    ready = trainer(config)
+    chosen = ready.selected(config.stage(0))
+    for epoch in range(2):
+        row, instances, _ = ready.run_epoch(config.stage(epoch))
+        assert np.flatnonzero(instances["correct"] != 255).tolist() == chosen.tolist()
+        assert (row["examples"], row["updates"]) == (len(chosen), ceil(len(chosen) / 8))
+
+
+def test_what_a_subset_holds(tiny: Tiny, digits: Any) -> None:
+    data = digits(tiny(data={"name": "digits", "train": 60, "val": 60, "test": 60, "label_noise": 0.1}))
+    mask = np.arange(60) % 2 == 0
+    summary = subset_summary(mask, data)
+    assert summary["size"] == sum(summary["class_counts"]) == 30 and len(summary["class_counts"]) == 10
+    assert summary["flipped_in"] == int(data.flipped[::2].sum())
+    assert summary["flipped_in"] + summary["flipped_out"] == 6
+    assert summary["hash"] == subset_summary(mask.copy(), data)["hash"] != subset_summary(~mask, data)["hash"]
+
+
+def test_cost_is_kept_apart_from_the_row(tiny: Tiny, trainer: Make) -> None:
+    config = tiny(**ROBUST)
+    row, _, cost = trainer(config).run_epoch(config.stage(0))
+    assert set(cost) == {"epoch", "seconds", "evaluate_seconds", "images_per_s", "peak_memory"}
+    assert cost["images_per_s"] == pytest.approx(60 / cost["seconds"]) and cost["peak_memory"] > 0
+    assert not set(cost) & set(row) - {"epoch"}

@@ -1,0 +1,164 @@
+"""How fast a training step is here: images a second, useful FLOPs, and their share of the device's measured peak.
+
+What is timed is the trainer's own epoch on random images, without measurements: augmentation, attack, loss,
+backward, optimiser, records. --plain times the field's plain loop beside it, round by round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from statistics import median
+from typing import Any, get_args
+
+import torch
+
+from trainers.bench_cost import Clock, Flops, Peak, counted, measured_peak
+from trainers.bench_plain import agreement
+from trainers.bench_time import Case, Timing, timed
+from trainers.config import Compute
+from trainers.methods import METHODS
+from trainers.models import Model
+
+MODELS: dict[str, Any] = {kind.model_fields["name"].default: kind for kind in get_args(get_args(Model)[0])}
+# What a sweep gives its workers: tensors over 32 MB would be mapped and unmapped anew by every operation.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "8589934592"}
+
+
+def main(arguments: Sequence[str]) -> int:
+    it = parser()
+    options = it.parse_args(arguments)
+    try:
+        print(report(options))
+    except ValueError as error:
+        it.error(str(error))  # exits with 2
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    it = argparse.ArgumentParser(prog="python -m trainers.bench", description=__doc__.partition("\n")[0])
+    it.add_argument("--method", type=_one_of("method", METHODS), default="pgd-at", help=", ".join(METHODS))
+    it.add_argument("--model", type=_one_of("model", MODELS), default="preact_resnet18", help=", ".join(MODELS))
+    for name, default, what in (
+        ("batch", 128, "images a step"),
+        ("threads", 1, "of the CPU"),
+        ("size", 32, "pixels a side"),
+        ("channels", 3, "of the images"),
+        ("rounds", 5, "timed rounds"),
+    ):
+        it.add_argument(
+            f"--{name}", type=_positive, default=default, metavar="N", help=f"{what}; {default} if not given"
+        )
+    it.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    it.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="auto: fp32 on a CPU")
+    it.add_argument("--compile", action="store_true", help="torch.compile on a CPU too")
+    either = it.add_mutually_exclusive_group()
+    either.add_argument("--all", action="store_true", help="every method")
+    either.add_argument("--plain", action="store_true", help="compare with the field's plain loop")
+    return it
+
+
+def report(options: argparse.Namespace) -> str:
+    """All that is printed. Raises ValueError where the options do not go together."""
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: torch sees no GPU here; take cpu")
+    compute = Compute(device=options.device, precision=options.precision, compile=options.compile or "auto")
+    compute = compute.resolved(torch.cuda.is_available())
+    case = Case(MODELS[options.model](), options.batch, options.channels, options.size, compute, options.threads)
+    flops = counted(case.model, case.channels, case.size)
+    torch.set_num_threads(case.threads)
+    clock = Clock(torch.device(str(compute.device)), case.threads)
+    bf16 = compute.precision == "bf16"
+    before = measured_peak(clock, bf16)
+    methods = list(METHODS) if options.all else [options.method]
+    timings = timed(case, methods, options.rounds, options.plain, flops, clock)
+    peak = max(before, measured_peak(clock, bf16))  # twice, for a shared machine has slow moments
+    parts = [header(case, peak, flops, clock, options.rounds), table(timings, peak)]
+    return "\n".join([*parts, verdict(case, *timings)] if options.plain else parts)
+
+
+def table(timings: Sequence[Timing], peak: Peak) -> str:
+    """One line a timing, columns aligned."""
+    head = ["step", "images/s", "", "s/step", "forwards", "backwards", "MFLOP/image", "GFLOP/s", "of peak"]
+    lines = [head]
+    for name, row, flops, images, seconds in timings:
+        middle, steps = median(seconds), row["updates"]
+        speed = flops * images / middle
+        passes = [f"{row[key] / steps:.0f}" for key in ("forwards", "backwards")]
+        lines.append([
+            name, f"{images / middle:.4g}", _range([images / s for s in seconds]), f"{middle / steps:.4g}", *passes,
+            f"{flops / 1e6:.5g}", f"{speed / 1e9:.4g}", f"{speed / peak.flops:.0%}",
+        ])  # fmt: skip
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
+        for line in lines
+    )
+
+
+def _range(values: Sequence[float]) -> str:
+    return f"[{min(values):.4g}..{max(values):.4g}]"
+
+
+def header(case: Case, peak: Peak, flops: Flops, clock: Clock, rounds: int) -> str:
+    compute = case.compute
+    return (
+        f"torch {torch.__version__}, {machine(clock.device)}, {case.threads} thread{'s'[: case.threads > 1]}, "
+        f"{compute.precision}, {'compiled' if compute.compile else 'eager'}, {date.today().isoformat()}\n"
+        f"{case.model.name} on {case.channels}x{case.size}x{case.size}, batch {case.batch}: "
+        f"{flops.forward / 1e6:.4g} MFLOP forward an image\n"
+        f"peak {peak.flops / 1e9:.4g} GFLOP/s ({peak.by}); {clock.name}, median of {rounds} rounds [least..most]\n"
+    )
+
+
+def machine(device: torch.device) -> str:
+    """The name of the GPU, or of the processor."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # not Linux
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return next(iter(names), platform.processor() or platform.machine())
+
+
+def verdict(case: Case, ours: Timing, plain: Timing) -> str:
+    ratios = [theirs / mine for mine, theirs in zip(ours.seconds, plain.seconds, strict=True)]
+    fp32, fp64 = (agreement(case.trainer(ours.name, 1), dtype) for dtype in (torch.float32, torch.float64))
+    return (
+        f"\nours / plain: {median(ratios):.3g} times the images/s {_range(ratios)}, round by round\n"
+        "one step on the same 8 images from the same noise, eager:\n"
+        f"  in fp64 {fp64.moved:.2%} of the adversaries' pixels differ, the parameter updates by {fp64.update:.0e}\n"
+        f"  in fp32 {fp32.moved:.2%} (by at most {fp32.furthest:.2g}), the parameter updates by {fp32.update:.0e}\n"
+        "of their length; where a gradient is near 0, rounding decides its sign and so the pixel's step"
+    )
+
+
+def _one_of(what: str, table: Iterable[str]) -> Any:
+    def known(word: str) -> str:
+        if word in table:
+            return word
+        near = get_close_matches(word, table, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise argparse.ArgumentTypeError(f"no {what} is called {word!r}{hint} (there are {', '.join(table)})")
+
+    return known
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1; got {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    if any(os.environ.get(key) != value for key, value in ALLOCATOR.items()):
+        os.execve(sys.executable, sys.orig_argv, os.environ | ALLOCATOR)  # read when a process starts
+    sys.exit(main(sys.argv[1:]))
