@@ -104,11 +104,12 @@ def _run(
     sweep = Sweep(store, plan, loaded.space, sources, console)
     address = options.address or os.environ.get("RAY_ADDRESS")
     code = sweep.run(address, " ".join(["python -m search.run", *sys.argv[1:]]))
-    if sweep.ended() and not sweep.interrupted:
-        subprocess.run([sys.executable, "-m", "analysis.report", str(folder)], check=False)
     try:
         provenance.slots(sweep.slots)
-        provenance.end(code, BEGAN)
+        provenance.end(code, BEGAN)  # for the report to tell
+        if sweep.ended() and not sweep.interrupted:
+            subprocess.run([sys.executable, "-m", "analysis.report", str(folder)], check=False)
+            provenance.end(code, BEGAN)
     except OSError:
         console.print("The disk is full: the end of this run is not in provenance.json.", markup=False)
     return code
