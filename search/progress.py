@@ -98,7 +98,7 @@ class Watch(Unpickled, tune.Callback):
     def _headline(self) -> str:
         left, spent = self._remaining(), time.monotonic() - self.began
         trained = self._work - left
-        eta = f", about {duration(spent * left / trained)} left" if trained > 0 and left > 0 else ""
+        eta = f", about {duration(spent * left / trained)} left" if trained > self._work / 50 and left > 0 else ""
         extra = "".join(f", {n} {what}" for what, n in self.counts.items() if n and what != "completed")
         return f"{len(self.done)} of {len(self.planned)} trainings ended{extra}, {duration(spent)} so far{eta}"
 

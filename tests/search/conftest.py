@@ -1,0 +1,65 @@
+"""Tiny sweeps: an MLP of 16 units on 96 of scikit-learn's digits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from search.plan import Plan, Planner
+from search.run import main
+from search.sources import Sources
+from search.space import load
+from search.sweep import Sweep
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to be in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def planned(here: Path) -> Callable[..., Plan]:
+    """The plan of a space written as text."""
+
+    def plan(text: str, *overrides: str) -> Plan:
+        Path("space.yaml").write_text(text)
+        return Planner(load(Path("space.yaml"), list(overrides)), Sources(download=False).fingerprint).plan()
+
+    return plan
+
+
+@pytest.fixture
+def refused(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., list[str]]:
+    """What the command complains of; fails unless it ends with code 2, without a traceback, having written nothing."""
+
+    def started(*arguments: object) -> int:
+        pytest.fail("a sweep was started")
+
+    monkeypatch.setattr(Sweep, "run", started)
+
+    def run(text: str, *arguments: str) -> list[str]:
+        Path("space.yaml").write_text(text)
+        before = sorted(here.rglob("*"))
+        assert main(["space.yaml", *arguments]) == 2
+        printed = capsys.readouterr()
+        *problems, last = printed.err.splitlines()
+        assert not printed.out
+        assert "Traceback" not in printed.err
+        assert last == f"{len(problems)} problem{'s' * (len(problems) > 1)}; nothing was started."
+        assert sorted(here.rglob("*")) == before
+        return [problem.removeprefix("error: ") for problem in problems]
+
+    return run

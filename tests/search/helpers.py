@@ -1,0 +1,211 @@
+"""Spaces as text, sweeps as processes, folders as hashes: what the tests of the search share."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from io import StringIO
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from search.plan import Plan, Planner
+from search.rankings import make_ranking
+from search.session import Job, Session, outcome_of
+from search.sources import Sources
+from search.space import load
+from search.store import Store
+from search.sweep import Sweep
+from trainers.data import Data
+from trainers.records import read_rows
+
+ROOT = Path(__file__).resolve().parents[2]
+SMOKE = ROOT / "spaces" / "smoke.yaml"
+DETERMINISTIC = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
+
+
+def smoke(**changes: Any) -> str:
+    """The text of spaces/smoke.yaml with keys changed: search__replicates=2; None takes a key out."""
+    tree = yaml.safe_load(SMOKE.read_text())
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        node = tree
+        for part in parents:
+            node = node.setdefault(part, {})
+        if value is None:
+            del node[last]
+        else:
+            node[last] = value
+    return yaml.safe_dump(tree, sort_keys=False)
+
+
+def snapshot(folder: Path) -> dict[str, str]:
+    """The sha256 of every file under a folder."""
+    return {
+        str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def records(folder: Path) -> dict[str, str]:
+    """The sha256 of what a sweep promises to be the same bytes however it came about."""
+    return {
+        name: digest
+        for name, digest in snapshot(folder).items()
+        if name.startswith("profile/") or (name.startswith("trials/") and name.endswith(DETERMINISTIC))
+    }
+
+
+def epochs(folder: Path) -> int:
+    """How many epochs a sweep has recorded so far."""
+    return sum(len(read_rows(path)) for path in folder.glob("trials/*/epochs.jsonl"))
+
+
+class Tiny:
+    """spaces/smoke.yaml planned into a folder, its trainings run without Ray."""
+
+    def __init__(self, folder: Path, **changes: Any) -> None:
+        folder.mkdir(parents=True)
+        (folder / "space.yaml").write_text(smoke(**changes))
+        self._console = Console(file=StringIO(), width=1000)
+        loaded, sources = load(folder / "space.yaml", []), Sources()
+        self.plan: Plan = Planner(loaded, sources.fingerprint).plan()
+        self.store = Store(folder)
+        self.sweep = Sweep(self.store, self.plan, loaded.space, sources, self._console)
+        self._sources = sources
+
+    def said(self) -> str:
+        text: str = self._console.file.getvalue()  # type: ignore[attr-defined]
+        return text
+
+    def data(self, i: int) -> Data:
+        data = self._sources.prepared(self.plan.trials[i].config.data)
+        assert data is not None
+        return data
+
+    def job(self, i: int) -> Job:
+        return self.sweep._job(self.plan.trials[i])
+
+    def session(self, i: int) -> Session:
+        return Session(self.job(i), self.data(i))
+
+    def run(self, i: int, seconds: float = inf) -> str:
+        """As search.trial does: slices until it ends."""
+        try:
+            session = self.session(i)
+            while (outcome := session.advance(seconds)) == "running":
+                continue
+        except Exception as error:
+            return outcome_of(self.job(i), error)
+        return outcome
+
+    def rank(self) -> str | None:
+        profiles = [trial for trial in self.plan.trials if trial.kind == "profile"]
+        return make_ranking(self.store, str(profiles[0].ranks), profiles, self.data(0))
+
+    def folder(self, i: int) -> Path:
+        return self.store.trial(self.plan.trials[i].id)
+
+
+class Driver:
+    """`python -m search.run` as a process of its own, with all that it starts."""
+
+    def __init__(self, *arguments: str | Path, scratch: Path) -> None:
+        scratch.mkdir(parents=True, exist_ok=True)
+        self._started: list[int] = []
+        self._sessions: set[str] = set()
+        self.out, self.err = (scratch / f"{time.monotonic_ns()}.{name}" for name in ("out", "err"))
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TUNE_"))}
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "search.run", *map(str, arguments)],
+                cwd=ROOT, stdout=out, stderr=err, env=environment | {"TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"},
+            )  # fmt: skip
+
+    @property
+    def said(self) -> str:
+        """All it printed; that it never shows a traceback is checked wherever it is read."""
+        text = self.out.read_text() + self.err.read_text()
+        assert "Traceback" not in text, text
+        return text
+
+    def wait(self, timeout: float = 240) -> int:
+        return self.process.wait(timeout)
+
+    def when(self, happened: Callable[[], bool], timeout: float = 120) -> None:
+        """Return as soon as something has happened; fail if the process ends before it."""
+        until = time.monotonic() + timeout
+        while not happened():
+            assert self.process.poll() is None, f"ended too early:\n{self.said}"
+            assert time.monotonic() < until, f"nothing happened in {timeout} s:\n{self.said}"
+            time.sleep(0.005)
+
+    def stop(self, number: signal.Signals) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def kill(self, workers: bool) -> None:
+        """SIGKILL, to the processes it started too or leaving them to notice by themselves."""
+        self._started = descendants(self.process.pid)
+        self._sessions = {name for pid in self._started for name in re.findall(r"/tmp/rs-\w+", command_line(pid))}
+        self.process.kill()
+        self.process.wait()
+        if workers:
+            self.close()
+
+    def close(self) -> None:
+        """End whatever a kill left."""
+        if self.process.poll() is None:
+            self.kill(workers=False)
+        for pid in self._started:
+            if "ray" in command_line(pid):  # and not another process that has got its number meanwhile
+                end(pid)
+        for session in self._sessions:
+            shutil.rmtree(session, ignore_errors=True)
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process started, and those they started."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found, todo = [], [pid]
+    while todo:
+        children = parents.get(todo.pop(), [])
+        found += children
+        todo += children
+    return found
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def end(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def training(driver: Driver) -> list[int]:
+    """The processes in which a driver's trials run now; Ray writes what an actor does into its title."""
+    return [pid for pid in descendants(driver.process.pid) if re.match(r"ray::\w+\.train", command_line(pid))]

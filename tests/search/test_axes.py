@@ -1,0 +1,161 @@
+"""Axes: a grid is the full cross, a draw depends on (seed, i) alone, a condition takes an axis out where it says."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from search.axes import Axis, Point, grid_points, label_of, name_of, random_points, slug
+
+PATHS = ("batch_size", "epochs", "optimizer.momentum")
+values = st.lists(st.integers(1, 1000), min_size=1, max_size=4, unique=True)
+grids = st.lists(values, min_size=1, max_size=3).map(lambda lists: dict(zip(PATHS, lists, strict=False)))
+seeds = st.integers(0, 2**32)
+ends = st.tuples(st.floats(1e-6, 1e3), st.floats(1e-6, 1e3)).filter(lambda pair: pair[0] < pair[1])
+
+
+def axis(**knobs: Any) -> Axis:
+    return Axis.model_validate(knobs)
+
+
+def shown(points: list[Point]) -> list[dict[str, str]]:
+    return [{path: choice.label for path, choice in point.items()} for point in points]
+
+
+@given(grids)
+def test_a_grid_is_the_cross_product_in_the_order_written(lists: dict[str, list[int]]) -> None:
+    points = grid_points({path: axis(grid=values) for path, values in lists.items()})
+    assert [tuple(choice.value for choice in point.values()) for point in points] == list(product(*lists.values()))
+    assert all(list(point) == list(lists) for point in points)
+
+
+def test_no_axes_are_one_point() -> None:
+    assert grid_points({}) == [{}]
+
+
+def test_named_values_keep_their_names() -> None:
+    points = grid_points({"method": axis(grid={"small": {"base": "pgd-at"}, "3": "trades"})})
+    assert [(p["method"].label, p["method"].value) for p in points] == [("small", {"base": "pgd-at"}), ("3", "trades")]
+
+
+def test_a_condition_takes_an_axis_out_and_what_is_then_equal_counts_once() -> None:
+    axes = {
+        "method": axis(grid=["pgd-at", "trades", "standard"]),
+        "method.loss.beta": axis(grid=[1, 6], when={"method": "trades"}),
+        "method.attack.steps": axis(grid=[3, 10], when={"method": ["pgd-at", "trades"]}),
+    }
+    assert shown(grid_points(axes)) == [
+        {"method": "pgd-at", "method.attack.steps": "3"},
+        {"method": "pgd-at", "method.attack.steps": "10"},
+        {"method": "trades", "method.loss.beta": "1", "method.attack.steps": "3"},
+        {"method": "trades", "method.loss.beta": "1", "method.attack.steps": "10"},
+        {"method": "trades", "method.loss.beta": "6", "method.attack.steps": "3"},
+        {"method": "trades", "method.loss.beta": "6", "method.attack.steps": "10"},
+        {"method": "standard"},
+    ]
+
+
+def test_a_condition_on_an_axis_that_does_not_apply_does_not_hold() -> None:
+    axes = {
+        "method": axis(grid=["pgd-at", "trades"]),
+        "method.weight": axis(grid=["on", "off"], when={"method": "trades"}),
+        "method.weight.lam": axis(grid=[0, 1], when={"method.weight": "on"}),
+    }
+    assert shown(grid_points(axes)) == [
+        {"method": "pgd-at"},
+        {"method": "trades", "method.weight": "on", "method.weight.lam": "0"},
+        {"method": "trades", "method.weight": "on", "method.weight.lam": "1"},
+        {"method": "trades", "method.weight": "off"},
+    ]
+
+
+@given(seeds, st.integers(0, 12), st.integers(0, 12))
+def test_more_trials_keep_those_there_were(seed: int, few: int, more: int) -> None:
+    axes = {"optimizer.lr": axis(loguniform=[1e-3, 1]), "method": axis(choice=["pgd-at", "trades"])}
+    assert random_points(axes, few + more, seed)[:few] == random_points(axes, few, seed)
+
+
+@given(seeds, st.integers(0, 50))
+def test_a_draw_depends_on_the_seed_and_its_number_alone(seed: int, i: int) -> None:
+    axes = {"optimizer.lr": axis(uniform=[0, 1])}
+    alone = axes["optimizer.lr"].draw(np.random.default_rng([seed, i]))
+    assert random_points(axes, i + 1, seed)[i]["optimizer.lr"] == alone
+
+
+def test_other_seeds_draw_otherwise() -> None:
+    axes = {"optimizer.lr": axis(uniform=[0, 1])}
+    assert random_points(axes, 5, 0) != random_points(axes, 5, 1)
+
+
+@given(seeds, ends)
+def test_a_logarithmic_draw_lies_in_its_range(seed: int, ends: tuple[float, float]) -> None:
+    value = axis(loguniform=list(ends)).draw(np.random.default_rng(seed)).value
+    assert ends[0] * (1 - 1e-12) <= value <= ends[1] * (1 + 1e-12)
+
+
+def test_a_logarithmic_draw_takes_each_decade_alike() -> None:
+    rng = np.random.default_rng(0)
+    draws = [axis(loguniform=["1e-4", 1]).draw(rng).value for _ in range(4000)]
+    share = np.bincount([min(int(math.log10(v) + 4), 3) for v in draws], minlength=4) / len(draws)
+    assert np.allclose(share, 0.25, atol=0.03)  # 4 standard errors
+
+
+@given(seeds, st.integers(-5, 5), st.integers(1, 10))
+def test_a_whole_number_is_drawn_from_both_ends_and_between(seed: int, low: int, width: int) -> None:
+    value = axis(int=[low, low + width]).draw(np.random.default_rng(seed)).value
+    assert isinstance(value, int)
+    assert low <= value <= low + width
+
+
+def test_ends_of_a_whole_range_do_occur() -> None:
+    rng = np.random.default_rng(0)
+    assert {axis(int=[1, 3]).draw(rng).value for _ in range(100)} == {1, 2, 3}
+
+
+def test_numbers_may_be_fractions() -> None:
+    assert axis(uniform=["1/255", "8/255"]).uniform == (1 / 255, 8 / 255)
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        (0.1, "0.1"),
+        (8 / 255, "0.03137"),
+        (1e-5, "1e-05"),
+        (100000.0, "1e+05"),
+        (3, "3"),
+        ("8/255", "8/255"),
+        (True, "true"),
+        (None, "none"),
+        ({"base": "trades", "loss": {"beta": 3}}, "trades:loss=beta=3"),
+        ({"name": "ranked", "side": "friendly", "size": "80%"}, "ranked:side=friendly,size=80%"),
+        ([1, 0.5], "1,0.5"),
+        ({"name": "piecewise", "values": [0.1, 0.01, 1e-3], "drops": [0.5]}, "piecewise:values=0.1,0.01,0.00~ca017f"),
+    ],
+)  # fmt: skip
+def test_labels_are_what_they_always_were(value: Any, label: str) -> None:
+    """Ids of stored trials hold them."""
+    assert label_of(value) == label
+
+
+@given(st.text())
+def test_a_slug_is_fit_for_a_folder(text: str) -> None:
+    assert set(slug(text)) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.+-_")
+
+
+@given(st.lists(st.text(min_size=1, max_size=300), min_size=1, max_size=3))
+def test_the_name_of_a_point_fits_a_folder_however_long_its_labels(labels: list[str]) -> None:
+    points = [{path: axis(grid={label: 1}).choices()[0] for path, label in zip(PATHS, labels, strict=False)}]
+    assert len(name_of(points[0])) <= 200
+
+
+def test_a_value_given_twice_in_disguise_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"lists each value once; got 1 twice"):
+        axis(grid=[1, 1.0])

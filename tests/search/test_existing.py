@@ -1,0 +1,164 @@
+"""A folder that holds a sweep: the same again, more of it, or another one, which is refused with the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import trainers.config
+from search.existing import Contradiction, compare, differences, set_aside
+from search.plan import Plan
+from search.run import main
+from search.store import Store
+from search.sweep import Sweep
+from trainers.records import write_json
+
+from .helpers import smoke, snapshot
+
+Planned = Callable[..., Plan]
+
+
+def stored(folder: Path, plan: Plan, text: str, begun: int) -> None:
+    """A sweep of which so many trainings were begun."""
+    write_json(folder / "plan.json", plan.to_json("sweep"))
+    (folder / "space.yaml").write_text(text)
+    for trial in plan.trials[:begun]:
+        (folder / "trials" / trial.id).mkdir(parents=True)
+
+
+def compared(folder: Path, planned: Planned, **changes: Any) -> int | None:
+    text = smoke(**changes)
+    return compare(folder, planned(text), yaml.safe_load(text))
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, planned: Planned) -> Path:
+    """The smoke sweep with two replicates: 10 trainings, 5 of them begun."""
+    text = smoke(search__replicates=2)
+    stored(tmp_path / "sweep", planned(text), text, begun=5)
+    return tmp_path / "sweep"
+
+
+def test_an_empty_folder_contradicts_nothing(tmp_path: Path, planned: Planned) -> None:
+    assert compared(tmp_path, planned) is None
+
+
+def test_the_same_again(sweep: Path, planned: Planned) -> None:
+    assert compared(sweep, planned, search__replicates=2) == 0
+
+
+def test_more_of_it(sweep: Path, planned: Planned) -> None:
+    assert compared(sweep, planned, search__replicates=4) == 8
+    grid = yaml.safe_load(smoke())["search"]["axes"]["method"]["grid"] | {"fast": "fast-at"}
+    assert compared(sweep, planned, search__replicates=2, search__axes__method={"grid": grid}) == 4
+
+
+def test_what_was_never_begun_may_be_dropped(tmp_path: Path, planned: Planned) -> None:
+    text = smoke(search__replicates=2)
+    stored(tmp_path / "sweep", planned(text), text, begun=3)  # two profile trainings and the first trial
+    assert compared(tmp_path / "sweep", planned) == 0
+    assert compared(tmp_path / "sweep", planned, search__replicates=[0, 7]) == 4
+
+
+def test_what_was_begun_may_not(sweep: Path, planned: Planned) -> None:
+    with pytest.raises(Contradiction) as caught:
+        compared(sweep, planned, search__replicates=1)
+    assert caught.value.lines == [
+        "the sweep stored there is another one: 1 of its 5 trainings would not be in it any more. What differs:",
+        "  search.replicates: stored 2, now 1",
+    ]
+
+
+def test_another_setting_of_a_trial_is_another_sweep(sweep: Path, planned: Planned) -> None:
+    with pytest.raises(Contradiction) as caught:
+        compared(sweep, planned, search__replicates=2, trial__epochs=7, trial__optimizer=None)
+    assert caught.value.lines == [
+        "the sweep stored there is another one: 5 of its 5 trainings would not be in it any more. What differs:",
+        "  trial.epochs: stored 6, now 7",
+        "  trial.optimizer.lr.drops.0: stored 0.5, now 'nothing'",
+        "  trial.optimizer.lr.name: stored 'piecewise', now 'nothing'",
+        "  trial.optimizer.lr.values.0: stored 0.1, now 'nothing'",
+        "  trial.optimizer.lr.values.1: stored 0.01, now 'nothing'",
+    ]
+
+
+def test_another_final_attack_is_another_sweep(sweep: Path, planned: Planned) -> None:
+    with pytest.raises(Contradiction) as caught:
+        compared(
+            sweep, planned, search__replicates=2, evaluate__final={"pgd20": {"name": "pgd", "steps": 3, "images": 30}}
+        )
+    assert caught.value.lines == [
+        "the sweep stored there is another one: it measures otherwise. What differs:",
+        "  evaluate.final.pgd20.steps: stored 2, now 3",
+    ]  # fmt: skip
+
+
+def test_other_training_code_does_not_mix(sweep: Path, planned: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainers.config, "training_code", lambda: "another")
+    with pytest.raises(Contradiction, match="5 of its trainings were planned with other training code"):
+        compared(sweep, planned, search__replicates=2)
+
+
+def test_how_it_is_run_may_change(sweep: Path, planned: Planned) -> None:
+    changes = {"search__retries": 5, "search__checkpoint_seconds": 60, "resources": {"memory_gb": 1}}
+    assert compared(sweep, planned, search__replicates=2, **changes) == 0
+
+
+def test_a_stored_space_that_cannot_be_read(tmp_path: Path) -> None:
+    assert differences(tmp_path, {"trial": {}}) == ["  (the stored space.yaml cannot be read)"]
+
+
+def test_a_sweep_is_moved_aside_to_the_next_free_name(tmp_path: Path) -> None:
+    for n in (1, 2):
+        (tmp_path / "sweep").mkdir()
+        (tmp_path / "sweep" / "kept").write_text(str(n))
+        assert set_aside(tmp_path / "sweep") == tmp_path / f"sweep.old-{n}"
+    assert [(tmp_path / f"sweep.old-{n}" / "kept").read_text() for n in (1, 2)] == ["1", "2"]
+
+
+def test_a_contradiction_is_refused_by_the_command_and_changes_nothing(
+    sweep: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Store(sweep).lock()
+    (sweep / "trials" / "x").mkdir()
+    before = snapshot(sweep)
+    Path("sweep.yaml").write_text(smoke(search__replicates=1))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Store, "lock", lambda store: 0)  # this process holds it already
+        assert main(["sweep.yaml", "--results", str(here)]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {sweep}: the sweep stored there is another one: 1 of its 5 trainings would not be in it any more."
+        " What differs:\n  search.replicates: stored 2, now 1\n"
+        "Nothing was changed. --name NAME starts beside it, --fresh moves it aside.\n"
+    )
+    assert snapshot(sweep) == before
+
+
+@pytest.mark.parametrize("arguments", [[], ["--fresh"]])
+def test_a_sweep_that_another_process_runs_is_left_alone(
+    sweep: Path, here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    Store(sweep).lock()
+    before = snapshot(here)
+    Path("sweep.yaml").write_text(smoke(search__replicates=2))
+    assert main(["sweep.yaml", "--results", str(here), *arguments]) == 2
+    assert "another process is running this sweep" in capsys.readouterr().err
+    Path("sweep.yaml").unlink()
+    assert snapshot(here) == before
+
+
+def test_fresh_moves_the_old_sweep_aside_and_starts_anew(
+    sweep: Path, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sweep, "run", lambda *arguments: 0)
+    before = snapshot(sweep)
+    Path("sweep.yaml").write_text(smoke(trial__epochs=7))
+    assert main(["sweep.yaml", "--results", str(here), "--fresh"]) == 0
+    assert f"The sweep that was there is now {here / 'sweep.old-1'}." in capsys.readouterr().out.replace("\n", "")
+    assert snapshot(here / "sweep.old-1") == before | {".lock": snapshot(sweep)[".lock"]}
+    assert not (sweep / "trials").exists()
+    assert yaml.safe_load((sweep / "space.yaml").read_text())["trial"]["epochs"] == 7

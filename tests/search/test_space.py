@@ -1,0 +1,315 @@
+"""A space that makes no sense is refused before any process starts: all that is wrong, where, and what is allowed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from search.run import main
+from search.space import put
+
+from .helpers import ROOT, smoke
+
+Refused = Callable[..., list[str]]
+
+TRIAL_KEYS = "(allowed: batch_size, compute, data, epochs, method, model, optimizer, seed, subset)"
+PGD_KEYS = "(allowed: ascend, bn, epsilon, keep, name, norm, restarts, start, step_size, steps)"
+METHODS = "(there are standard, fgsm-at, fast-at, pgd-at, trades)"
+
+
+def axis(text: str, path: str = "batch_size") -> str:
+    return f"search:\n  axes:\n    {path}: {text}\n"
+
+
+MISTAKES = {
+    "misspelt top level": (
+        "serch: {}\n",
+        "space.yaml:1: serch: Space has no such knob; did you mean search?"
+        " (allowed: evaluate, profile, resources, search, trial)",
+    ),
+    "misspelt knob": (
+        "trial:\n  epohs: 3\n",
+        f"space.yaml:2: trial.epohs: TrialConfig has no such knob; did you mean epochs? {TRIAL_KEYS}",
+    ),
+    "misspelt knob of a piece": (
+        "trial:\n  method:\n    attack:\n      epsilonn: 0.1\n",
+        f"space.yaml:4: trial.method.attack.epsilonn: PGD has no such knob; did you mean epsilon? {PGD_KEYS}",
+    ),
+    "knob of a piece that another has": (
+        "trial:\n  model: {name: mlp, depth: 3}\n",
+        "space.yaml:2: trial.model.depth: MLP has no such knob (allowed: hidden, name)",
+    ),
+    "wrong type": ("trial: {epochs: many}\n", "space.yaml:1: trial.epochs: should be a valid integer; got 'many'"),
+    "wrong sign": ("trial: {epochs: 0}\n", "space.yaml:1: trial.epochs: should be greater than 0; got 0"),
+    "no mapping": ("trial: 3\n", "space.yaml:1: trial: should be a mapping of knobs; got 3"),
+    "date": (
+        "trial: {epochs: 2020-01-01}\n",
+        "space.yaml:1: trial.epochs: should be a valid integer; got datetime.date(2020, 1, 1)",
+    ),
+    "unknown method": (
+        "trial: {method: tradse}\n",
+        f"space.yaml:1: trial.method: no method is called 'tradse'; did you mean trades? {METHODS}",
+    ),
+    "unknown piece": (
+        "trial:\n  subset: {name: rnked}\n",
+        "space.yaml:2: trial.subset: no such piece 'rnked'; did you mean ranked? (allowed: all, random, ranked)",
+    ),
+    "piece without a name": (
+        "trial:\n  subset: {size: 3}\n",
+        "space.yaml:2: trial.subset: needs a `name`; got {'size': 3}",
+    ),
+    "k larger than the data": (
+        "trial:\n  data: {name: digits, train: 96}\n  subset: {name: random, size: 97}\n",
+        "space.yaml:1: trial: subset.size: asked for 97, that is 97 of 96 examples; ask for 1 to 96 (trial-*)",
+    ),
+    "split larger than the data": (
+        "trial:\n  data: {name: digits, val: 100%}\n",
+        "space.yaml:1: trial: data.val: asked for 100%, that is 1797 of the 719 examples that are left beside the"
+        " test split; at least one must remain to train on (trial-*)",
+    ),
+    "ranked subset without a ranking": (
+        "trial:\n  subset: {name: ranked, size: 50%}\n",
+        "space.yaml:2: trial.subset: a ranked subset needs a ranking: add a `profile:` block that makes one",
+    ),
+    "ranking cut from a ranking": (
+        "trial:\n  subset: {name: ranked, size: 50%}\nprofile:\n  trial:\n    subset: {name: ranked, size: 50%}\n",
+        "space.yaml:5: profile.trial.subset: a ranking cannot be made from a ranked subset; remove the key",
+    ),
+    "data of a ranking": (
+        "trial:\n  subset: {name: ranked, size: 50%}\nprofile:\n  trial: {data: {name: digits}}\n",
+        "space.yaml:4: profile.trial: a ranking is made on the data that it cuts; remove the key `data`",
+    ),
+    "seed of a ranking": (
+        "trial:\n  subset: {name: ranked, size: 50%}\nprofile:\n  trial: {seed: 3}\n",
+        "space.yaml:4: profile.trial: seeds of a ranking are written `profile: {seeds: [seed, ...]}`;"
+        " remove the key `seed`",
+    ),
+    "misspelt knob of a ranking": (
+        "trial:\n  subset: {name: ranked, size: 50%}\nprofile:\n  trial: {epohs: 3}\n",
+        f"space.yaml:4: profile.trial.epohs: TrialConfig has no such knob; did you mean epochs? {TRIAL_KEYS}",
+    ),
+    "seed in the trial": (
+        "trial:\n  seed: 3\n",
+        "space.yaml:2: trial.seed: seeds are replicates: write `search: {replicates: [seed, ...]}`",
+    ),
+    "seed as an axis": (
+        axis("{grid: [1, 2]}", "seed"),
+        "space.yaml:3: search.axes.seed: seeds are replicates, not an axis: write `search: {replicates: 3}`",
+    ),
+    "no seed": ("search: {replicates: 0}\n", "space.yaml:1: search.replicates: at least one seed; got 0"),
+    "the same seed twice": (
+        "search: {replicates: [1, 2, 1]}\n",
+        "space.yaml:1: search.replicates: each seed once; got [1, 2, 1]",
+    ),
+    "empty axis": (
+        axis("{grid: []}"),
+        "space.yaml:3: search.axes.batch_size: an axis needs at least one value; got none",
+    ),
+    "axis without values": (
+        axis("{grid: }"),
+        "space.yaml:3: search.axes.batch_size: an axis has exactly one of grid, choice, uniform, loguniform, int;"
+        " got none",
+    ),
+    "axis of two kinds": (
+        axis("{grid: [1], choice: [2]}"),
+        "space.yaml:3: search.axes.batch_size: an axis has exactly one of grid, choice, uniform, loguniform, int;"
+        " got grid, choice",
+    ),
+    "value twice": (
+        axis("{grid: [32, 64, 32]}"),
+        "space.yaml:3: search.axes.batch_size: an axis lists each value once; got 32 twice",
+    ),
+    "value twice under two names": (
+        axis("{grid: {small: 32, tiny: 32}}"),
+        "space.yaml:3: search.axes.batch_size: an axis lists each value once; got 32 twice",
+    ),
+    "value that is no data": (
+        axis("{grid: [2020-01-01]}"),
+        "space.yaml:3: search.axes.batch_size: a value is a number, a word, a list or a mapping; got"
+        " datetime.date(2020, 1, 1)",
+    ),
+    "range upside down": (
+        axis("{uniform: [0.2, 0.1]}", "optimizer.weight_decay"),
+        "space.yaml:3: search.axes.optimizer.weight_decay: uniform: needs low < high",
+    ),
+    "logarithm of zero": (
+        axis("{loguniform: [0, 0.1]}", "optimizer.weight_decay"),
+        "space.yaml:3: search.axes.optimizer.weight_decay: loguniform: needs low < high and low > 0",
+    ),
+    "range in a grid": (
+        axis("{uniform: [0.1, 0.2]}", "optimizer.weight_decay"),
+        "space.yaml:3: search.axes.optimizer.weight_decay: a grid search crosses listed values; uniform needs"
+        " `strategy: random`",
+    ),
+    "random search of unknown length": (
+        "search: {strategy: random}\n",
+        "space.yaml:1: search.trials: is the number of points of a random search, and belongs only there",
+    ),
+    "length of a grid": (
+        "search: {trials: 3}\n",
+        "space.yaml:1: search.trials: is the number of points of a random search, and belongs only there",
+    ),
+    "axis of no knob": (
+        axis("{grid: [trades]}", "metod"),
+        f"space.yaml:3: search.axes.metod: a trial has no such knob; did you mean method? {TRIAL_KEYS}",
+    ),
+    "axis of no knob of a piece": (
+        axis("{grid: [0.1]}", "method.attack.epsilonn"),
+        "space.yaml:3: axis method.attack.epsilonn=0.1: trial.method.attack.epsilonn: PGD has no such knob;"
+        f" did you mean epsilon? {PGD_KEYS}",
+    ),
+    "axis below a number": (
+        "trial: {epochs: 3}\n" + axis("{grid: [1]}", "epochs.x"),
+        "space.yaml:1: trial.epochs: should be a valid integer; got {'x': 1}",
+    ),
+    "bad value of an axis": (
+        axis("{grid: [32, 0]}"),
+        "space.yaml:3: axis batch_size=0: trial.batch_size: should be greater than 0; got 0",
+    ),
+    "unknown method of an axis": (
+        axis("{grid: [pgd-at, tradse]}", "method"),
+        f"space.yaml:3: axis method=tradse: trial.method: no method is called 'tradse'; did you mean trades? {METHODS}",
+    ),
+    "knob without effect": (
+        axis("{grid: {whole: 0.1, late: {name: piecewise, values: [0.1, 0.01], drops: [150]}}}", "optimizer.lr"),
+        "space.yaml:3: search.axes.optimizer.lr: whole and late give the same training, stage by stage (lr=late-*):"
+        " the knob has no effect there; drop a value, or limit the axis by `when`",
+    ),
+    "condition on no axis": (
+        "search:\n  axes:\n    method: {grid: [pgd-at, trades]}\n"
+        "    method.loss.beta: {grid: [1, 2], when: {metod: trades}}\n",
+        "space.yaml:4: search.axes.method.loss.beta.when: no axis 'metod'; did you mean method?"
+        " (allowed: method, method.loss.beta)",
+    ),
+    "condition that never holds": (
+        "search:\n  axes:\n    method: {grid: [pgd-at, trades]}\n"
+        "    method.loss.beta: {grid: [1, 2], when: {method: tradse}}\n",
+        "space.yaml:4: search.axes.method.loss.beta.when: axis method has no value 'tradse'; did you mean trades?"
+        " (allowed: pgd-at, trades)",
+    ),
+    "objective on test data": (
+        "search:\n  objectives: {test_pgd20_acc: max}\n",
+        "space.yaml:2: search.objectives: test_pgd20_acc reads the test set; a search selects on validation:"
+        " val_clean_acc, val_pgd_acc",
+    ),
+    "unknown objective": (
+        "search:\n  objectives: {val_pgd_ac: max}\n",
+        "space.yaml:2: search.objectives: no objective 'val_pgd_ac'; did you mean val_pgd_acc?"
+        " (allowed: val_clean_acc, val_pgd_acc)",
+    ),
+    "impossible attack": (
+        "evaluate: {epsilon: 0}\n",
+        "space.yaml:1: evaluate.epsilon: should be greater than 0; got 0",
+    ),
+    "no CPU": ("resources: {cpus: 0}\n", "space.yaml:1: resources.cpus: should be greater than 0; got 0"),
+}
+
+
+def matches(problem: str, pattern: str) -> bool:
+    head, star, tail = pattern.partition("*")
+    return problem.startswith(head) and problem.endswith(tail) if star else problem == pattern
+
+
+@pytest.mark.parametrize(("text", "complaint"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_refused_with_its_place_and_what_is_allowed(refused: Refused, text: str, complaint: str) -> None:
+    (problem,) = refused(text)
+    assert matches(problem, complaint), problem
+
+
+def test_all_mistakes_of_a_file_are_reported_at_once(refused: Refused) -> None:
+    text = "trial:\n  epohs: 3\n  batch_size: 0\nsearch:\n  retries: -1\nevaluate:\n  evry: 2\n"
+    assert [problem.partition(": ")[0] for problem in refused(text)] == [
+        "space.yaml:5",
+        "space.yaml:7",
+        "space.yaml:3",
+        "space.yaml:2",
+    ]
+
+
+def test_all_mistakes_of_a_plan_are_reported_at_once(refused: Refused) -> None:
+    text = "trial: {batch_size: 0}\nsearch:\n  axes:\n    method: {grid: [pgd, trades, fsat-at]}\n"
+    problems = refused(text)
+    assert [problem.partition(" ")[0] for problem in problems] == ["space.yaml:1:", "space.yaml:4:", "space.yaml:4:"]
+    assert "axis method=fsat-at" in problems[1]
+    assert "axis method=pgd" in problems[2]
+
+
+def test_a_mistake_in_an_extended_file_is_found_there(refused: Refused, here: Path) -> None:
+    (here / "base.yaml").write_text("trial:\n  epohs: 3\n")
+    (problem,) = refused("extends: base.yaml\n")
+    assert problem.startswith("base.yaml:2: trial.epohs")
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        ("trial.epochs", "--set trial.epochs: write it as path=value, such as trial.epochs=2"),
+        ("=3", "--set =3: write it as path=value, such as trial.epochs=2"),
+        ("trial.epochs=[", "--set trial.epochs=[: the value is not YAML"),
+        ("trial.epochs=0", "space.yaml:9: trial.epochs: should be greater than 0; got 0"),
+        ("trial.batch_size=x", "space.yaml:8: trial.batch_size: should be a valid integer; got 'x'"),
+        ("trial=0", "space.yaml:3: trial: should be a mapping of knobs; got 0"),
+    ],
+)
+def test_an_override_is_checked_like_the_file(refused: Refused, override: str, complaint: str) -> None:
+    text = "# \n# \n" + smoke().replace("trial:", "trial:\n  batch_size: 16\n  epochs: 3\n  data: {name: digits}", 1)
+    text = "# 1\n# 2\ntrial:\n  data: {name: digits}\n  model: mlp\n  optimizer:\n    momentum: 0.9\n"
+    text += "  batch_size: 16\n  epochs: 3\n"
+    assert refused(text, "--set", override) == [complaint]
+
+
+def test_overrides_reach_a_value_an_axis_and_take_keys_out(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "space.yaml").write_text(smoke())
+    overrides = ("trial.epochs=2", "search.axes.method={grid: [pgd-at]}", "search.axes.subset=null", "profile=null")
+    assert main(["space.yaml", "--dry-run", *(word for text in overrides for word in ("--set", text))]) == 0
+    out = capsys.readouterr().out
+    assert "1: 1 configurations x 1 seeds" in out
+    assert "2 asked, 2 distinct" in out
+
+
+def test_a_missing_file_is_refused(refused: Refused, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["nowhere.yaml"]) == 2
+    assert capsys.readouterr().err == "error: nowhere.yaml: no such file\n1 problem; nothing was started.\n"
+
+
+def test_a_results_folder_that_cannot_be_written_is_refused(refused: Refused, here: Path) -> None:
+    (here / "results").write_text("a file is in the way")
+    assert refused(smoke()) == [
+        "results/space: cannot be written: Not a directory; free room or choose --results",
+    ]
+
+
+def test_the_command_ends_with_code_2_and_no_traceback(here: Path) -> None:
+    """Once as a process; the other tests call its main."""
+    (here / "space.yaml").write_text("trial:\n  epohs: 3\nsearch: {replicates: 0}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "search.run", str(here / "space.yaml"), "--results", str(here / "results")],
+        cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.stderr.endswith("2 problems; nothing was started.\n")
+    assert os.listdir(here) == ["space.yaml"]
+
+
+def test_put_makes_room_below_a_piece_named_by_a_word() -> None:
+    assert put({"data": "digits"}, "data.label_noise", 0.1) == {"data": {"name": "digits", "label_noise": 0.1}}
+    assert put({"method": "trades"}, "method.loss.beta", 3) == {"method": {"base": "trades", "loss": {"beta": 3}}}
+    assert put({}, "optimizer.lr", 0.1) == {"optimizer": {"lr": 0.1}}
+
+
+def test_put_leaves_the_tree_as_it_was() -> None:
+    tree = {"data": {"name": "digits"}}
+    put(tree, "data.label_noise", 0.1)
+    assert tree == {"data": {"name": "digits"}}
+
+
+def test_put_lays_a_mapping_over_the_piece_unless_its_name_changes() -> None:
+    tree = {"subset": {"name": "random", "size": 5}}
+    assert put(tree, "subset", {"size": 6})["subset"] == {"name": "random", "size": 6}
+    assert put(tree, "subset", {"name": "all"})["subset"] == {"name": "all"}

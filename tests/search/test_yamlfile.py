@@ -1,0 +1,128 @@
+"""Reading YAML as a user writes it: every complaint says file, line and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from search.yamlfile import SpaceError, read
+
+pytestmark = pytest.mark.usefixtures("here")
+
+
+def write(name: str, text: str | bytes) -> Path:
+    path = Path(name)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def complaints(path: Path) -> list[str]:
+    with pytest.raises(SpaceError) as caught:
+        read(path)
+    return caught.value.problems
+
+
+def test_a_tree_and_the_line_of_every_key() -> None:
+    document = read(write("a.yaml", "trial:\n  epochs: 3\n  model:\n    hidden: [16, 32]\n"))
+    assert document.tree == {"trial": {"epochs": 3, "model": {"hidden": [16, 32]}}}
+    assert document.where(("trial", "epochs")) == "a.yaml:2"
+    assert document.where(("trial", "model", "hidden", "1")) == "a.yaml:4"
+
+
+def test_what_was_not_written_is_found_at_the_nearest_that_was() -> None:
+    document = read(write("a.yaml", "search:\n  axes:\n    data.label_noise: {grid: [0, 1]}\n"))
+    assert document.where(("search", "axes", "data.label_noise", "when", "x")) == "a.yaml:3"
+    assert document.where(("evaluate", "every")) == "a.yaml"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("trial:\n  epochs: [1\nsearch: {}\n", "a.yaml:3:7: not YAML: expected ',' or ']', but got ':'"),
+        (
+            "trial:\n\tepochs: 1\n",
+            "a.yaml:2:1: not YAML: found character '\\t' that cannot start any token",
+        ),
+        ("trial: [1, 2\n", "a.yaml:2:1: not YAML: expected ',' or ']', but got '<stream end>'"),
+        (
+            "trial: !!python/object:os.system {}\n",
+            "a.yaml:1:8: not YAML: could not determine a constructor for the tag "
+            "'tag:yaml.org,2002:python/object:os.system'",
+        ),
+        ("- trial\n", "a.yaml: a space is a mapping with trial, search, ...; got list"),
+        ("", "a.yaml: a space is a mapping with trial, search, ...; got NoneType"),
+        ("trial: &it\n  model: *it\n", "a.yaml: cannot be read: it contains itself, or is nested too deep"),
+    ],
+)
+def test_unreadable_yaml_is_refused_with_line_and_column(text: str, complaint: str) -> None:
+    assert complaints(write("a.yaml", text)) == [complaint]
+
+
+def test_bytes_that_are_no_text() -> None:
+    (problem,) = complaints(write("a.yaml", b"trial: \xff\n"))
+    assert problem.startswith("a.yaml: cannot be read: 'utf-8' codec can't decode byte 0xff in position 7")
+
+
+def test_a_key_that_stands_twice_is_refused_with_both_lines() -> None:
+    text = "trial:\n  epochs: 1\n  batch_size: 2\n  epochs: 3\nsearch:\n  axes:\n    method: {grid: [a], grid: [b]}\n"
+    assert complaints(write("a.yaml", text)) == [
+        "a.yaml:4: trial.epochs stands twice; first in line 2",
+        "a.yaml:7: search.axes.method.grid stands twice; first in line 7",
+    ]
+
+
+def test_the_same_key_in_two_items_of_a_list_is_no_duplicate() -> None:
+    document = read(write("a.yaml", "search:\n  axes:\n    method:\n      grid: [{base: a}, {base: b}]\n"))
+    assert document.tree["search"]["axes"]["method"]["grid"] == [{"base": "a"}, {"base": "b"}]
+
+
+def test_a_missing_file_names_those_there_are() -> None:
+    write("friendly.yaml", "trial: {}\n")
+    assert complaints(Path("freindly.yaml")) == ["freindly.yaml: no such file (there are friendly.yaml)"]
+    assert complaints(Path("nowhere/a.yaml")) == ["nowhere/a.yaml: no such file"]
+
+
+def test_a_folder_is_no_file() -> None:
+    Path("spaces").mkdir()
+    assert complaints(Path("spaces")) == ["spaces: cannot be read: [Errno 21] Is a directory: 'spaces'"]
+
+
+def test_extends_lays_one_file_over_another_and_remembers_where_each_key_was_written() -> None:
+    Path("sub").mkdir()
+    write("base.yaml", "trial:\n  epochs: 3\n  batch_size: 32\n")
+    document = read(write("sub/a.yaml", "extends: ../base.yaml\ntrial:\n  epochs: 9\n"))
+    assert document.tree == {"trial": {"epochs": 9, "batch_size": 32}}
+    assert document.where(("trial", "epochs")) == "sub/a.yaml:3"
+    assert document.where(("trial", "batch_size")) == "sub/../base.yaml:3"
+
+
+def test_a_piece_of_another_name_replaces_the_one_it_extends() -> None:
+    write("base.yaml", "trial: {model: {name: mlp, hidden: [16]}}\n")
+    assert read(write("a.yaml", "extends: base.yaml\ntrial: {model: {name: cnn}}\n")).tree == {
+        "trial": {"model": {"name": "cnn"}}
+    }
+
+
+def test_an_axis_replaces_the_one_it_extends_for_else_both_would_be_crossed() -> None:
+    write("base.yaml", "search: {axes: {method: {grid: {a: pgd-at, b: trades}}, subset: {grid: [all]}}}\n")
+    tree = read(write("a.yaml", "extends: base.yaml\nsearch: {axes: {method: {grid: {c: fast-at}}}}\n")).tree
+    assert tree == {"search": {"axes": {"method": {"grid": {"c": "fast-at"}}, "subset": {"grid": ["all"]}}}}
+
+
+def test_a_null_takes_out_what_the_extended_file_says() -> None:
+    write("base.yaml", "trial: {epochs: 3}\nprofile: {seeds: 2}\n")
+    assert read(write("a.yaml", "extends: base.yaml\nprofile: null\n")).tree == {"trial": {"epochs": 3}}
+
+
+def test_files_that_extend_one_another_in_a_ring_are_refused() -> None:
+    write("a.yaml", "extends: b.yaml\n")
+    write("b.yaml", "extends: a.yaml\n")
+    assert complaints(Path("a.yaml")) == ["a.yaml: extends itself, by way of a.yaml -> b.yaml"]
+
+
+def test_extends_names_one_file_that_is_there() -> None:
+    assert complaints(write("a.yaml", "trial: {}\nextends: [b.yaml]\n")) == [
+        "a.yaml:2: extends: names one file; got ['b.yaml']"
+    ]
+    assert complaints(write("a.yaml", "extends: b.yaml\n")) == ["b.yaml: no such file (there are a.yaml)"]
