@@ -63,7 +63,8 @@ def cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
     try:
         ray.init(runtime_env=shipped(), **quiet)
     except (ConnectionError, SystemExit, RuntimeError, ValueError) as error:
-        raise Infeasible(f"Ray at {address or 'this machine'} did not start: {error}") from None
+        token = "; if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" if address else ""
+        raise Infeasible(f"Ray at {address or 'this machine'} did not start: {error}{token}") from None
     interrupt.install()  # after Ray, which sets handlers of its own
     try:
         yield
