@@ -23,6 +23,15 @@ def _listed(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _values(value: Any) -> Any:
+    """A list of values, or a mapping of their names to them."""
+    if isinstance(value, dict):
+        return {str(label): item for label, item in value.items()}
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"an axis lists its values, [a, b], or names them, {{name: a}}; got {value!r}")
+    return tuple(value)
+
+
 def _check_plain(value: Any) -> None:
     """YAML also reads dates and sets, which no knob takes and no JSON holds."""
     if isinstance(value, dict | list | tuple):
@@ -32,7 +41,7 @@ def _check_plain(value: Any) -> None:
         raise ValueError(f"a value is a number, a word, a list or a mapping; got {value!r}")
 
 
-Values = Annotated[dict[str, Any] | tuple[Any, ...], BeforeValidator(_listed)]
+Values = Annotated[dict[str, Any] | tuple[Any, ...], BeforeValidator(_values)]
 Range = Annotated[tuple[Real, Real], BeforeValidator(_listed)]
 IntRange = Annotated[tuple[int, int], BeforeValidator(_listed)]
 

@@ -52,7 +52,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
     except Infeasible as error:
         errors.print(f"error: {error}", markup=False)
     except KeyboardInterrupt:
-        errors.print("Interrupted before anything was started.", markup=False)
+        errors.print("Interrupted; what was trained is kept.", markup=False)
         return 130
     return BAD_INPUT
 

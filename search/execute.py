@@ -58,7 +58,7 @@ def cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
         _reachable(address)
         quiet |= {"address": address}
     else:
-        folder = Path(tempfile.mkdtemp(prefix="rs-", dir="/tmp" if os.path.isdir("/tmp") else None))
+        folder = Path(tempfile.mkdtemp(prefix=f"{_clean_up_after_the_dead()}{os.getpid()}-", dir=_short()))
         quiet |= {"address": "local", "include_dashboard": False, "_temp_dir": str(folder)}
     try:
         ray.init(runtime_env=shipped(), **quiet)
@@ -72,6 +72,21 @@ def cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
         ray.shutdown()
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _short() -> str | None:
+    """Ray's folder needs a short path, for it holds sockets."""
+    return "/tmp" if os.path.isdir("/tmp") else None
+
+
+def _clean_up_after_the_dead() -> str:
+    """Remove the Ray folders that killed drivers left behind; returns the prefix by which they are known."""
+    prefix = "rs-"
+    for path in Path(_short() or tempfile.gettempdir()).glob(f"{prefix}*-*"):
+        pid = path.name.removeprefix(prefix).partition("-")[0]
+        if pid.isdigit() and not Path("/proc", pid).exists() and Path("/proc").is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+    return prefix
 
 
 def shipped() -> dict[str, Any] | None:
@@ -133,7 +148,7 @@ class _StopWhen(Unpickled, tune.Stopper):
 
 def run(
     queue: Queue, trials: int, sources: dict[str, Source], resources: Resources, retries: int, watch: Any,
-    interrupt: Interrupt, slots: int,
+    interrupt: Interrupt, slots: int, scratch: Path,
 ) -> str | None:  # fmt: skip
     """Run what the queue hands out until it is finished, interrupted, or the disk is full.
 
@@ -144,13 +159,13 @@ def run(
     if resources.memory_gb:
         asked["memory"] = resources.memory_gb * 1024 * MIB
     trainable = tune.with_resources(tune.with_parameters(Trial, sources=sources), asked)
-    scratch = tempfile.mkdtemp(prefix="rs-tune-")  # Tune's own files, never read again
+    shutil.rmtree(scratch, ignore_errors=True)  # Tune's own files, never read again
     tuner = tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(search_alg=queue, num_samples=trials, reuse_actors=True),
         run_config=tune.RunConfig(
             name="sweep",
-            storage_path=scratch,
+            storage_path=str(scratch),
             verbose=0,
             callbacks=[watch],
             stop=_StopWhen(watch),

@@ -33,8 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if options.address:
         os.environ["RAY_ADDRESS"] = options.address  # read when Ray is imported, as the next line does
-    from search.command import execute
-
+    try:
+        from search.command import execute
+    except KeyboardInterrupt:
+        return 130
     return execute(options, began)
 
 

@@ -33,10 +33,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     store, console = Store(folder), Console(highlight=False)
     states = {row["id"]: status_of(store, row["id"], row["chain"]) for row in plan["trials"]}
+    running = store.running()
+    if not running:
+        states = {name: "begun" if state == "running" else state for name, state in states.items()}
     counts = Counter(states.values())
     console.print(f"{plan['study']}: " + ", ".join(f"{n} {state}" for state, n in counts.most_common()))
-    console.print(f"{'running now' if store.running() else 'not running now'}; {_stored(store)} stored")
-    _print_open(console, store, [row for row in plan["trials"] if states[row["id"]] in ("running", "failed")], states)
+    console.print(f"{'running now' if running else 'not running now'}; {_stored(store)} stored")
+    _print_open(
+        console, store, [row for row in plan["trials"] if states[row["id"]] in ("running", "begun", "failed")], states
+    )
     _print_costs(console, store, plan["trials"])
     return 0 if set(states.values()) <= {"completed", "diverged"} else 1
 

@@ -57,7 +57,7 @@ class Sweep:
             with Watch(self.console, self.plan.trials, done, self.slots) as watch:
                 trouble = run(
                     queue, len(runnable), self.sources.loaded, self.space.resources, self.space.search.retries,
-                    watch, interrupt, self.slots,
+                    watch, interrupt, self.slots, self.store.folder / ".tune",
                 )  # fmt: skip
         if watch.disk_full:
             trouble = f"the disk is full ({self.store.folder}); free some room, then carry on with the same command"
@@ -143,7 +143,7 @@ def print_plan(console: Console, plan: Plan, space: Space, results: Path, source
         values = ", ".join(c.label for c in axis.choices()) if axis.kind in ("grid", "choice") else axis.kind
         table.add_row(path, values)
     asked = plan.asked_epochs()
-    table.add_row("epochs", f"{asked} asked, {plan.distinct_epochs} distinct")
+    table.add_row("epochs", f"{asked}" + (f", {plan.distinct_epochs} distinct" if plan.distinct_epochs < asked else ""))
     seconds, unknown = time_estimate(plan, results)
     table.add_row("time", _time(seconds, unknown, len(plan.trials)))
     sizes = {}

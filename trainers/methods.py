@@ -71,8 +71,8 @@ METHODS: dict[str, Method] = {
 
 
 def overlay(base: dict, change: dict) -> dict:
-    """Mappings merge; a piece whose `name` changes is replaced whole."""
-    if "name" in change and change["name"] != base.get("name"):
+    """Mappings merge; a piece whose `name`, or a method whose `base` changes is replaced whole."""
+    if any(key in change and change[key] != base.get(key) for key in ("name", "base")):
         return change
     merged = dict(base)
     for key, value in change.items():

@@ -173,4 +173,3 @@ def test_every_space_that_is_shipped_plans_without_a_network(
     out, err = capsys.readouterr()
     assert not err
     assert "epochs" in out
-    assert "distinct" in out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -269,7 +270,7 @@ def test_overrides_reach_a_value_an_axis_and_take_keys_out(here: Path, capsys: p
     assert main(["space.yaml", "--dry-run", *(word for text in overrides for word in ("--set", text))]) == 0
     out = capsys.readouterr().out
     assert "1: 1 configurations x 1 seeds" in out
-    assert "2 asked, 2 distinct" in out
+    assert re.search(r"epochs +2\b", out)
 
 
 def test_a_missing_file_is_refused(refused: Refused, here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,7 @@ def test_it_counts_and_shows_what_is_open(sweep: Path, capsys: pytest.CaptureFix
     before = snapshot(sweep)
     assert main([str(sweep)]) == 1
     out = capsys.readouterr().out
-    assert "made_up: 2 planned, 1 completed, 1 diverged, 1 failed, 1 running" in out
+    assert "made_up: 2 planned, 1 completed, 1 diverged, 1 failed, 1 begun" in out
     assert "not running now" in out
     assert out.count("3/6") == 2
     assert out.count("75.0%") == out.count("50.0%") == 2

@@ -14,11 +14,12 @@ from types import SimpleNamespace
 
 import pytest
 
-import search.run
+import search.command
 import search.status
 from search.environment import ray
 from search.execute import Interrupt
 from search.run import main
+from search.store import Store
 from trainers.records import read_json, read_rows
 
 from .helpers import ROOT, SMOKE, Driver, Tiny, end, epochs, records, snapshot, training
@@ -52,7 +53,8 @@ def main_here(*arguments: str | Path) -> int:
     """The command within this process, from the repository's root, without its report."""
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(ROOT)
-        patched.setattr(search.run, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
+        patched.setenv("RAY_ADDRESS", "")  # which the command may set, and which is put back
+        patched.setattr(search.command, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
         return main([str(argument) for argument in arguments])
 
 
@@ -104,14 +106,15 @@ def life(greedy: tuple[Driver, Path], tmp_path_factory: pytest.TempPathFactory) 
         it.costs["killed"] = costs(it.folder)
 
         interrupted = start()
-        interrupted.when(lambda: epochs(it.folder) > EPOCHS // 2)
+        interrupted.when(Store(it.folder).running)  # long before Ray is up
         it.codes["second"] = main_here(*arguments)
         it.codes["status"] = search.status.main([str(it.folder)])
+        interrupted.when(lambda: epochs(it.folder) > EPOCHS // 3)
         it.codes["interrupted"] = interrupted.stop(signal.SIGINT)
         it.costs["interrupted"] = costs(it.folder)
 
         finished = start(*MORE)
-        finished.when(lambda: epochs(it.folder) > EPOCHS * 2 // 3 and bool(training(finished)))
+        finished.when(lambda: epochs(it.folder) > EPOCHS // 2 and bool(training(finished)))
         it.costs["worker killed"] = costs(it.folder)
         end(training(finished)[0])
         it.codes["finished"] = finished.wait()

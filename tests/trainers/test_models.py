@@ -157,9 +157,7 @@ def test_pooling_at_32_is_the_average_pooling_of_the_papers(model: Model, side: 
     torch.testing.assert_close(net.features(x), functional.avg_pool2d(maps, side).flatten(1))
 
 
-@pytest.mark.parametrize(
-    "model", [PreActResNet18(width=4), WideResNet(depth=10, width=1)], ids=lambda m: m.name
-)
+@pytest.mark.parametrize("model", [PreActResNet18(width=4), WideResNet(depth=10, width=1)], ids=lambda m: m.name)
 def test_preactivation_ends_in_bn_and_relu(model: Model) -> None:
     body = layers(network(model))
     assert isinstance(body[0], nn.Conv2d)  # and starts bare
