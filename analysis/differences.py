@@ -28,8 +28,8 @@ def axis_differences(results: Results, axis: str, metrics: Sequence[str]) -> pd.
     """Each label of an axis minus its first label, paired by seed, everything else equal."""
 
     def pairs(group: pd.DataFrame) -> Iterator[tuple[str, str]]:
-        first, *others = [label for label in results.axes.order[axis] if label in set(group["_label"])]
-        yield from ((other, first) for other in others)
+        present = [label for label in results.axes.order[axis] if label in set(group["_label"])]
+        yield from ((other, present[0]) for other in present[1:])
 
     return _differences(results, metrics, (axis,), pairs)
 

@@ -150,7 +150,7 @@ def _status(place: Path, outcome: Row | None, records: list[Row]) -> str:
 def _identity(planned: Row, axes: Axes) -> Row:
     """What the plan says of a trial: its identity, its labels, and names for humans."""
     labels = {path: str(label) for path, label in planned["axes"].items()}
-    row: Row = {key: planned.get(key) for key in IDENTITY} | {path: labels.get(path) for path in axes.paths}
+    row: Row = {key: planned.get(key) for key in IDENTITY} | {path: labels.get(path, "") for path in axes.paths}
     row["setting"] = axes.describe(labels, axes.data)
     row["family"] = axes.describe(labels, axes.method)
     row["subset_label"] = axes.describe(labels, axes.subset)

@@ -17,6 +17,7 @@ from analysis.findings import findings, limits
 from analysis.report import main, report
 from analysis.results import load
 from analysis.summary import print_summary
+from trainers.records import read_json, write_json
 
 from .synthetic import Made, write_sweep
 
@@ -161,3 +162,16 @@ def test_the_summary_is_short_for_a_large_sweep(tmp_path: Path) -> None:
 )
 def test_durations_are_written_in_two_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_an_axis_that_only_some_trials_have_is_no_obstacle(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "conditional", SMALL)
+    plan = read_json(folder / "plan.json")
+    plan["axes"].append("optimizer.lr")
+    for row in plan["trials"]:
+        if row["axes"]["subset"] == "all":
+            row["axes"]["optimizer.lr"], row["values"]["optimizer.lr"] = "low", 0.01
+    write_json(folder / "plan.json", plan)
+    results = load(folder)
+    assert set(results.sweep["optimizer.lr"]) == {"low", ""}
+    assert "low" in report(folder).read_text()
