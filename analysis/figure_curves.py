@@ -77,8 +77,8 @@ def draw_curves(figure: Figure, info: Curves) -> None:
     for plot, (name, lines), (low, high) in zip(plots, info.panels.items(), limits, strict=True):
         for line in lines:
             draw_line(plot, line, paint[line.label])
-        middle = (low + high) / 2
-        plot.set(title=name, ylim=(middle - half, middle + half))
+        top = min((low + high) / 2 + half, 101.0)  # no accuracy lies above
+        plot.set(title=name, ylim=(top - 2 * half, top))
         percent(plot)
     figure.legend(handles=_legend(paint), loc="outside lower center", ncols=3)
 

@@ -1,0 +1,22 @@
+"""The README promises what is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from trainers.methods import METHODS
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_table_of_methods_has_every_row_and_no_other() -> None:
+    table = README.partition("| method |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([a-z-]+)`", table, re.MULTILINE) == list(METHODS)
+
+
+def test_the_files_it_names_exist() -> None:
+    named = re.findall(r"(?:spaces|trainers|search|analysis)/[\w/]+\.(?:py|yaml)", README)
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
