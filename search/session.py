@@ -20,8 +20,9 @@ from search.store import Arrays, Segment, Store, read_arrays, write_arrays
 from trainers.config import Surroundings, TrialConfig, chain
 from trainers.data import Data
 from trainers.evaluate import Evaluation
+from trainers.recording import subset_summary
 from trainers.records import Row, append_rows, canonical, read_json, write_atomic, write_json
-from trainers.trainer import Diverged, Trainer, subset_summary
+from trainers.trainer import Diverged, Trainer
 
 Outcome = Literal["running", "completed", "diverged", "failed", "disk full"]
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)

@@ -7,7 +7,6 @@ function of stages 0..e on a given machine kind.
 from __future__ import annotations
 
 import os
-import resource
 import time
 from copy import deepcopy
 from hashlib import sha256
@@ -19,22 +18,14 @@ from torch import Generator, Tensor
 
 from trainers.attacks import NoAttack
 from trainers.config import Stage, TrialConfig
-from trainers.data import Data, Splits, augment, pixels
+from trainers.data import Data, augment, pixels
 from trainers.evaluate import Evaluation, accuracy, undisturbed
 from trainers.methods import Columns
 from trainers.models import build_network
+from trainers.recording import Arrays, compact, metrics_of, peak_memory
 from trainers.records import Row
-from trainers.scores import UNSEEN
 from trainers.step import Batch, Net
 from trainers.subsets import Ranking
-
-Arrays = dict[str, np.ndarray]
-COMPACT = {
-    "loss": np.float32,
-    "p_y": np.float16,
-    "feature_norm": np.float16,
-    "weight": np.float16,
-}  # others: uint8
 
 
 class Diverged(Exception):
@@ -261,43 +252,3 @@ def configure(deterministic: bool, threads: int) -> None:
     torch.use_deterministic_algorithms(deterministic)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # 3 % of a step, and nothing reads such memory
     torch.backends.cudnn.benchmark = not deterministic
-
-
-def metrics_of(row: Row) -> Row:
-    """The epoch and accuracies of a row."""
-    return {key: value for key, value in row.items() if key == "epoch" or key.startswith(("val_", "test_"))}
-
-
-def compact(columns: Columns, active: np.ndarray) -> Arrays:
-    """Recorded columns as small arrays, (N,) each; NaN or 255 where the example was not trained on."""
-    out: Arrays = {}
-    for name, column in columns.items():
-        kind = COMPACT.get(name, np.uint8)
-        empty = UNSEEN if kind is np.uint8 else np.nan
-        array = np.full(len(column), empty, dtype=kind)
-        values = column.cpu().numpy()[active]
-        array[active] = np.minimum(values, UNSEEN - 1) if name == "kappa" else values.astype(kind)
-        out[name] = array
-    return out
-
-
-def peak_memory(device: torch.device) -> int:
-    """Bytes: the device's peak since the process began, or on a CPU the process's."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def subset_summary(mask: np.ndarray, data: Data) -> Row:
-    """What a subset holds: its size, class counts, a hash of its members, and how many flipped labels it kept."""
-    y = data.train.y.cpu().numpy()
-    return {
-        "size": int(mask.sum()),
-        "class_counts": np.bincount(y[mask], minlength=data.classes).tolist(),
-        "flipped_in": int(data.flipped[mask].sum()),
-        "flipped_out": int(data.flipped[~mask].sum()),
-        "hash": sha256(data.index[mask].astype(np.int64).tobytes()).hexdigest(),
-    }
-
-
-__all__ = ["Data", "Diverged", "Epoch", "Splits", "Trainer", "subset_summary"]

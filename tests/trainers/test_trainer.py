@@ -12,8 +12,9 @@ import torch
 
 from trainers.config import TrialConfig
 from trainers.evaluate import accuracy
+from trainers.recording import compact, subset_summary
 from trainers.records import canonical
-from trainers.trainer import Diverged, Trainer, compact, derived, subset_summary
+from trainers.trainer import Diverged, Trainer, derived
 
 Tiny = Callable[..., TrialConfig]
 Make = Callable[..., Trainer]
