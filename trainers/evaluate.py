@@ -25,10 +25,10 @@ Norm = Literal["linf", "l2"]
 
 
 class PGDAttack(Knobs):
-    """PGD on the final checkpoints, CE, eval mode. keep last: accuracy at the last iterate (of R restarts, the one of
+    """PGD on the final checkpoints, CE, eval mode.
 
-    highest loss). keep worst: right at every iterate of every restart, as PGD+ counts (Carmon et al. 2019;
-    steps 40, restarts 5, step_size 0.01).
+    keep last: accuracy at the last iterate, of several restarts at that of highest loss. keep worst: right at every
+    iterate of every restart, as PGD+ counts (Carmon et al. 2019: steps 40, restarts 5, step_size 0.01).
     """
 
     name: Literal["pgd"] = "pgd"
@@ -58,7 +58,7 @@ class AutoAttackRun(Knobs):
     """AutoAttack of Croce & Hein 2020, arXiv:2003.01690, by the packaged original.
 
     standard: APGD-CE, APGD-T, FAB-T, Square. custom: the attacks listed, one restart each; APGD-CE + APGD-T is what
-    the data-profiling code runs, costs a fifth, and found all that the standard version did in `perf` checks.
+    the data-profiling code runs (with five restarts of the first) and costs about a fifth of the standard version.
     """
 
     name: Literal["autoattack"] = "autoattack"
