@@ -44,10 +44,6 @@ class Axes:
         """All other axes: how it is trained."""
         return tuple(path for path in self.varying if path not in self.data and path not in self.subset)
 
-    def numeric(self, path: str) -> bool:
-        """Whether every value of an axis is a number."""
-        return all(_is_number(value) for value in self.values[path].values())
-
     def rank(self, path: str, label: str | None) -> int:
         """The place of a label in its axis' order; trials without this axis come first."""
         return self.order[path].index(label) + 1 if label in self.order[path] else 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 
+from trainers.allocator import ALLOCATOR
+
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -17,9 +19,7 @@ _QUIET = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # search.execute has one that keeps the exit code right
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Tune's own snapshots are never read
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "86400",  # checked before the start
-    # tensors over 32 MB would be mapped and unmapped anew by every operation; read when a worker starts
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
-    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+    **ALLOCATOR,  # read when a worker starts
 }
 for _key, _value in _QUIET.items():
     os.environ.setdefault(_key, _value)

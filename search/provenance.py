@@ -24,7 +24,6 @@ class Provenance:
         self.path = folder / "provenance.json"
         stored = read_json(self.path)
         self.runs: list[Row] = stored["runs"] if isinstance(stored, dict) and "runs" in stored else []
-        self._began = time.monotonic()
 
     def begin(self, slots: int | None = None) -> None:
         """Record a start, before anything is trained."""

@@ -19,6 +19,7 @@ from typing import Any, get_args
 
 import torch
 
+from trainers.allocator import ALLOCATOR  # what a sweep gives its workers
 from trainers.bench_cost import Clock, Flops, Peak, counted, measured_peak
 from trainers.bench_plain import agreement
 from trainers.bench_time import Case, Timing, timed
@@ -27,8 +28,6 @@ from trainers.methods import METHODS
 from trainers.models import Model
 
 MODELS: dict[str, Any] = {kind.model_fields["name"].default: kind for kind in get_args(get_args(Model)[0])}
-# What a sweep gives its workers: tensors over 32 MB would be mapped and unmapped anew by every operation.
-ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "8589934592"}
 
 
 def main(arguments: Sequence[str]) -> int:
