@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from pydantic import NonNegativeInt
 from torch import Generator, Tensor
 
-from trainers.knobs import Knobs, Share, Size, count
+from trainers.knobs import Share, Size, count
 from trainers.records import digest
+from trainers.views import Augmentation, View, pad
 
 
 class Source(NamedTuple):
@@ -29,7 +30,7 @@ class Source(NamedTuple):
     classes: int
 
 
-class Splits(Knobs):
+class Splits(Augmentation):
     """How a source is split and disturbed; every data block has these knobs beside those of its source."""
 
     train: Size | None = None  # at most so many training examples; None: all that the hold-out leaves
@@ -38,9 +39,6 @@ class Splits(Knobs):
     split_seed: NonNegativeInt = 0
     label_noise: Share = 0.0  # training labels flipped to another class; validation and test stay clean
     noise_seed: NonNegativeInt = 0
-    crop: NonNegativeInt = 0  # pad by so many pixels and crop back at random
-    padding: Literal["zeros", "reflect"] = "zeros"
-    flip: bool = False  # mirror left-right with probability 1/2
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def prepare(source: Source, splits: Splits) -> Data:
 
     Raises ValueError if a size asks for more than there is, or the crop for more than a reflection holds.
     """
-    _check_crop(source.x_train.shape[1:3], splits)
+    splits.check_sides(*source.x_train.shape[1:3])
     rng = np.random.default_rng([splits.split_seed, 0x5B117])
     y, rest = source.y_train, np.arange(len(source.y_train))
     if len(source.y_test):
@@ -130,14 +128,6 @@ def prepare(source: Source, splits: Splits) -> Data:
         mean=tuple(mean.tolist()),
         std=tuple(std.clip(1e-3).tolist()),
     )
-
-
-def _check_crop(sides: tuple[int, ...], splits: Splits) -> None:
-    if splits.padding == "reflect" and splits.crop >= min(sides):
-        raise ValueError(
-            f"data.crop: got {splits.crop}; reflect padding of {sides[0]}x{sides[1]} images reaches at most "
-            f"{min(sides) - 1} pixels; lower it or use padding: zeros"
-        )
 
 
 def stratified(y: np.ndarray, among: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -185,23 +175,7 @@ def pixels(x: Tensor) -> Tensor:
     return x.float().div_(255)
 
 
-def augment(x: Tensor, splits: Splits, rng: Generator) -> Tensor:
-    """Random crop and mirror of a uint8 batch where it lies, (B, channels, H, W) -> the same."""
-    if splits.crop:
-        b, _, height, width = x.shape
-        x = _padded(x, splits.crop, splits.padding)
-        rows = torch.randint(2 * splits.crop + 1, (b,), generator=rng, device=x.device)
-        columns = torch.randint(2 * splits.crop + 1, (b,), generator=rng, device=x.device)
-        windows = x.unfold(2, height, 1).unfold(3, width, 1)  # a view: no copy of the padded batch per offset
-        x = windows[torch.arange(b, device=x.device), :, rows, columns]
-    if splits.flip:
-        mirror = torch.rand(len(x), generator=rng, device=x.device) < 0.5
-        x = torch.where(mirror.view(-1, 1, 1, 1), x.flip(3), x)
-    return x
-
-
-def _padded(x: Tensor, by: int, padding: str) -> Tensor:
-    sides = (by, by, by, by)
-    if padding == "zeros":
-        return torch.nn.functional.pad(x, sides)
-    return torch.nn.functional.pad(x.float(), sides, mode="reflect").to(x.dtype)  # reflect knows no uint8
+def augment(x: Tensor, augmentation: Augmentation, rng: Generator) -> tuple[Tensor, View]:
+    """Random crop and mirror of a uint8 batch where it lies, (B, channels, H, W) -> the same, and how it was cut."""
+    view = View.draw(len(x), augmentation, rng, x.device)
+    return view.cut(pad(x, augmentation.crop, augmentation.padding)), view

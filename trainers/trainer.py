@@ -163,7 +163,7 @@ class Trainer:
         return float(losses.double().cpu() @ torch.tensor(sizes, dtype=torch.float64)) / sum(sizes)
 
     def _batch(self, rows: Tensor, rng: Generator) -> Batch:
-        x = augment(self.train.x[rows], self.config.data, rng)
+        x, _ = augment(self.train.x[rows], self.config.data, rng)
         return Batch(pixels(x).contiguous(memory_format=self.format), self.train.y[rows])
 
     @torch.no_grad()

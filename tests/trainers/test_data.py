@@ -23,6 +23,7 @@ from trainers.data import (
     split_identity,
     stratified,
 )
+from trainers.views import pad
 
 LABELS = st.lists(st.integers(1, 30), min_size=2, max_size=6).map(lambda sizes: np.repeat(np.arange(len(sizes)), sizes))
 
@@ -189,12 +190,19 @@ def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize(("padding", "mode"), [("zeros", "constant"), ("reflect", "reflect")])
+@pytest.mark.parametrize(
+    ("padding", "mode"),
+    [
+        ("zeros", {"mode": "constant"}),
+        ("reflect", {"mode": "reflect"}),
+        ("grey", {"mode": "constant", "constant_values": 128}),
+    ],
+)
 def test_a_crop_is_a_window_of_the_padded_image_at_an_even_chance(padding, mode):
     """Brute force over the 25 offsets, each image against numpy's padding."""
     x = torch.randint(1, 256, (2500, 3, 5, 4), generator=rng(1), dtype=torch.uint8)
-    out = augment(x, Splits(crop=2, padding=padding), rng())
-    padded = np.pad(x.numpy(), ((0, 0), (0, 0), (2, 2), (2, 2)), mode=mode)
+    out, _ = augment(x, Splits(crop=2, padding=padding), rng())
+    padded = np.pad(x.numpy(), ((0, 0), (0, 0), (2, 2), (2, 2)), **mode)
     hits = np.array(
         [
             (padded[:, :, row : row + 5, column : column + 4] == out.numpy()).all((1, 2, 3))
@@ -209,7 +217,7 @@ def test_a_crop_is_a_window_of_the_padded_image_at_an_even_chance(padding, mode)
 
 def test_a_flip_mirrors_whole_images_left_to_right_half_of_the_time():
     x = torch.randint(0, 256, (2000, 3, 4, 4), generator=rng(1), dtype=torch.uint8)
-    out = augment(x, Splits(flip=True), rng())
+    out, _ = augment(x, Splits(flip=True), rng())
     same, mirrored = (out == x).flatten(1).all(1), (out == x.flip(3)).flatten(1).all(1)
     assert (same ^ mirrored).all()
     assert abs(int(mirrored.sum()) - 1000) < 5 * np.sqrt(500)
@@ -217,7 +225,7 @@ def test_a_flip_mirrors_whole_images_left_to_right_half_of_the_time():
 
 def test_without_flip_nothing_is_mirrored():
     x = torch.arange(16, dtype=torch.uint8).view(1, 1, 4, 4).expand(200, 3, 4, 4)
-    out = augment(x, Splits(crop=1), rng())
+    out, _ = augment(x, Splits(crop=1), rng())
     inside = out[:, 0, 1:3, 1:3].int()  # never padding
     assert (inside[:, :, 1] > inside[:, :, 0]).all()
 
@@ -225,16 +233,22 @@ def test_without_flip_nothing_is_mirrored():
 def test_augmentation_follows_its_generator_and_leaves_the_batch_alone():
     x = torch.randint(0, 256, (64, 3, 8, 8), generator=rng(1), dtype=torch.uint8)
     before, both = x.clone(), Splits(crop=2, flip=True)
-    assert torch.equal(augment(x, both, rng(5)), augment(x, both, rng(5)))
-    assert not torch.equal(augment(x, both, rng(5)), augment(x, both, rng(6)))
+    assert torch.equal(augment(x, both, rng(5))[0], augment(x, both, rng(5))[0])
+    assert not torch.equal(augment(x, both, rng(5))[0], augment(x, both, rng(6))[0])
     assert torch.equal(x, before)
+
+
+def test_the_view_tells_how_the_batch_was_cut():
+    x = torch.randint(0, 256, (50, 3, 6, 5), generator=rng(1), dtype=torch.uint8)
+    out, view = augment(x, Splits(crop=2, padding="reflect", flip=True), rng())
+    assert torch.equal(out, view.cut(pad(x, 2, "reflect")))
 
 
 def test_no_augmentation_draws_no_random_number():
     x = torch.randint(0, 256, (4, 1, 3, 3), dtype=torch.uint8)
     generator = rng()
     before = generator.get_state()
-    assert torch.equal(augment(x, Splits(), generator), x)
+    assert torch.equal(augment(x, Splits(), generator)[0], x)
     assert torch.equal(generator.get_state(), before)
 
 
