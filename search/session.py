@@ -152,8 +152,9 @@ class Session:
         result: Row = {"trial": self.job.trial, "status": status, "epochs": self.trainer.epoch} | more
         arrays = self._instances()
         if status == "completed":
-            metrics, arrays["best_clean_p_y"] = self.trainer.final()
+            metrics, measured = self.trainer.final()
             result |= metrics
+            arrays |= measured
         mask = np.zeros(len(self.data.train), bool)
         mask[self.trainer.selected(self.config.stage(max(self.trainer.epoch - 1, 0))).numpy()] = True
         result |= {

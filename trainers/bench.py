@@ -89,7 +89,7 @@ def table(timings: Sequence[Timing], peak: Peak) -> str:
     for name, row, flops, images, seconds in timings:
         middle, steps = median(seconds), row["updates"]
         speed = flops * images / middle
-        passes = [f"{row[key] / steps:.0f}" for key in ("forwards", "backwards")]
+        passes = [f"{row[key] / row['examples']:.3g}" for key in ("forwards", "backwards")]
         lines.append([
             name, f"{images / middle:.4g}", _range([images / s for s in seconds]), f"{middle / steps:.4g}", *passes,
             f"{flops / 1e6:.5g}", f"{speed / 1e9:.4g}", f"{speed / peak.flops:.0%}",

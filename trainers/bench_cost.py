@@ -24,14 +24,14 @@ class Flops(NamedTuple):
     to_weights: int  # a backward that ends at the weights: twice a forward, less the first layer's input gradient
 
     def of_step(self, row: Row, graphs: int) -> float:
-        """Useful FLOPs per image of an epoch's steps, from the passes its row counted.
+        """Useful FLOPs per image of an epoch's updates, from the passes its row counted, in examples.
 
         graphs: forwards that the training backward goes back through. What an implementation computes beyond this,
         such as weight gradients during an attack, earns no credit.
         """
-        attack = row["backwards"] - row["updates"]
-        passes = row["forwards"] * self.forward + attack * self.to_input + graphs * row["updates"] * self.to_weights
-        return passes / row["updates"]
+        attack = row["backwards"] - row["examples"]
+        passes = row["forwards"] * self.forward + attack * self.to_input + graphs * row["examples"] * self.to_weights
+        return passes / row["examples"]
 
 
 def counted(model: Model, channels: int, size: int) -> Flops:

@@ -76,7 +76,7 @@ def timed(case: Case, methods: Sequence[str], rounds: int, plain: bool, flops: F
         trainer = case.trainer(method, steps)
         beside = Plain(trainer) if plain else None
         row = _epoch(trainer)
-        useful = flops.of_step(row, 2 if METHODS[method].loss.needs_clean else 1)
+        useful = flops.of_step(row, METHODS[method].graphs)
         timing = Timing(method, row, useful, steps * case.batch, [])
         timings.append((timing, lambda trainer=trainer: _epoch(trainer)))  # type: ignore[misc]
         if beside:
