@@ -15,7 +15,7 @@ from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from statistics import median
-from typing import Any, get_args
+from typing import Any
 
 import torch
 
@@ -25,9 +25,7 @@ from trainers.bench_plain import agreement
 from trainers.bench_time import Case, Timing, timed
 from trainers.config import Compute
 from trainers.methods import METHODS
-from trainers.models import Model
-
-MODELS: dict[str, Any] = {kind.model_fields["name"].default: kind for kind in get_args(get_args(Model)[0])}
+from trainers.models import MODELS
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -69,7 +67,7 @@ def report(options: argparse.Namespace) -> str:
         raise ValueError("--device cuda: torch sees no GPU here; take cpu")
     compute = Compute(device=options.device, precision=options.precision, compile=options.compile or "auto")
     compute = compute.resolved(torch.cuda.is_available())
-    case = Case(MODELS[options.model](), options.batch, options.channels, options.size, compute, options.threads)
+    case = Case(MODELS[options.model], options.batch, options.channels, options.size, compute, options.threads)
     flops = counted(case.model, case.channels, case.size)
     torch.set_num_threads(case.threads)
     clock = Clock(torch.device(str(compute.device)), case.threads)
@@ -78,7 +76,7 @@ def report(options: argparse.Namespace) -> str:
     methods = list(METHODS) if options.all else [options.method]
     timings = timed(case, methods, options.rounds, options.plain, flops, clock)
     peak = max(before, measured_peak(clock, bf16))  # twice, for a shared machine has slow moments
-    parts = [header(case, peak, flops, clock, options.rounds), table(timings, peak)]
+    parts = [header(options.model, case, peak, flops, clock, options.rounds), table(timings, peak)]
     return "\n".join([*parts, verdict(case, *timings)] if options.plain else parts)
 
 
@@ -105,12 +103,12 @@ def _range(values: Sequence[float]) -> str:
     return f"[{min(values):.4g}..{max(values):.4g}]"
 
 
-def header(case: Case, peak: Peak, flops: Flops, clock: Clock, rounds: int) -> str:
+def header(model: str, case: Case, peak: Peak, flops: Flops, clock: Clock, rounds: int) -> str:
     compute = case.compute
     return (
         f"torch {torch.__version__}, {machine(clock.device)}, {case.threads} thread{'s'[: case.threads > 1]}, "
         f"{compute.precision}, {'compiled' if compute.compile else 'eager'}, {date.today().isoformat()}\n"
-        f"{case.model.name} on {case.channels}x{case.size}x{case.size}, batch {case.batch}: "
+        f"{model} on {case.channels}x{case.size}x{case.size}, batch {case.batch}: "
         f"{flops.forward / 1e6:.4g} MFLOP forward an image\n"
         f"peak {peak.flops / 1e9:.4g} GFLOP/s ({peak.by}); {clock.name}, median of {rounds} rounds [least..most]\n"
     )
