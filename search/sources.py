@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from search.plan import Plan, source_key
@@ -34,11 +36,14 @@ class Sources:
         return fingerprint(self.loaded[key])
 
     def prepared(self, data: DataSource) -> Data | None:
-        """The splits of a data block; None if its source is not loaded. Raises ValueError if they do not fit it."""
+        """The splits of a data block without its pool, of which no copy is needed here; None if it is not loaded.
+
+        Raises ValueError if they do not fit the source.
+        """
         key = digest(data.model_dump(mode="json"))
         source = self.loaded.get(source_key(data))
         if key not in self._prepared and source is not None:
-            self._prepared[key] = prepare(source, data)
+            self._prepared[key] = replace(prepare(source, data), extra=None)
         return self._prepared.get(key)
 
 

@@ -6,6 +6,7 @@ by seeds of their own, so that every trial of a study with the same `data` block
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
@@ -15,8 +16,10 @@ import torch
 from pydantic import NonNegativeInt
 from torch import Generator, Tensor
 
+from trainers.images import Labelled
 from trainers.knobs import Share, Size, count
-from trainers.records import digest
+from trainers.pools import Extra, Pool, Rest
+from trainers.records import Row, digest
 from trainers.views import Augmentation, View, pad
 
 
@@ -28,6 +31,7 @@ class Source(NamedTuple):
     x_test: np.ndarray
     y_test: np.ndarray
     classes: int
+    extra: Labelled | None = None  # the pool that was loaded beside it
 
 
 class Splits(Augmentation):
@@ -39,6 +43,13 @@ class Splits(Augmentation):
     split_seed: NonNegativeInt = 0
     label_noise: Share = 0.0  # training labels flipped to another class; validation and test stay clean
     noise_seed: NonNegativeInt = 0
+    extra: Extra | None = None  # a pool of further training examples; noise and statistics are the training split's
+
+    def beside(self) -> Row:
+        """What names the arrays that are loaded beside the data set's own; nothing if there are none."""
+        if self.extra is None or isinstance(self.extra, Rest):
+            return {}
+        return {"extra": self.extra.model_dump(mode="json", exclude=set(Pool.model_fields))}
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,7 @@ class Data:
     classes: int
     mean: tuple[float, ...]  # per channel, of the training split
     std: tuple[float, ...]
+    extra: Split | None = None
 
     @property
     def flipped(self) -> np.ndarray:
@@ -76,10 +88,17 @@ class Data:
 def fingerprint(source: Source) -> str:
     """The sha256 of a source's arrays, shapes and all."""
     hasher = sha256()
-    for array in source[:4]:
-        hasher.update(str((array.shape, array.dtype)).encode())
+    for name, array in _arrays(source):
+        hasher.update((name + str((array.shape, array.dtype))).encode())
         hasher.update(np.ascontiguousarray(array).data)
     return hasher.hexdigest()
+
+
+def _arrays(source: Source) -> Iterator[tuple[str, np.ndarray]]:
+    """All there are; those of the data set itself have no name, for their number is fixed."""
+    yield from (("", array) for array in source[:4])
+    if source.extra is not None:
+        yield from (("extra", array) for array in source.extra)
 
 
 def split_identity(source: str, splits: Splits) -> str:
@@ -87,7 +106,8 @@ def split_identity(source: str, splits: Splits) -> str:
 
     `source` is its fingerprint: where the arrays were read from is no part of the name.
     """
-    return digest({"source": source, "splits": splits.model_dump(include=set(Splits.model_fields))})
+    knobs = splits.model_dump(include=set(Splits.model_fields), exclude={"extra": {"path", "root"}})
+    return digest({"source": source, "splits": knobs})
 
 
 def prepare(source: Source, splits: Splits) -> Data:
@@ -114,8 +134,9 @@ def prepare(source: Source, splits: Splits) -> Data:
             "the test split; at least one must remain to train on"
         )
     held, rest = stratified(y, rest, n_val, rng)
+    spare = rest[:0]
     if splits.train is not None:
-        rest, _ = stratified(y, rest, count(splits.train, len(rest), "data.train"), rng)
+        rest, spare = stratified(y, rest, count(splits.train, len(rest), "data.train"), rng)
     x, y_clean = source.x_train[rest], y[rest]
     mean, std = mean_std(x)
     return Data(
@@ -127,7 +148,23 @@ def prepare(source: Source, splits: Splits) -> Data:
         classes=source.classes,
         mean=tuple(mean.tolist()),
         std=tuple(std.clip(1e-3).tolist()),
+        extra=_pool(source, spare, splits.extra),
     )
+
+
+def _pool(source: Source, spare: np.ndarray, extra: Extra | None) -> Split | None:
+    if extra is None:
+        return None
+    if not isinstance(extra, Rest):
+        if source.extra is None:
+            raise ValueError("data.extra: the source was loaded without this pool; load it by the same data block")
+        return _split(*source.extra)
+    if not len(spare):
+        raise ValueError(
+            "data.extra: rest are the training examples that data.train leaves out, and it leaves out none; "
+            "set data.train to fewer, or name another pool"
+        )
+    return _split(source.x_train[spare], source.y_train[spare])
 
 
 def stratified(y: np.ndarray, among: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
