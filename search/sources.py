@@ -9,7 +9,8 @@ import numpy as np
 from search.plan import Plan, source_key
 from search.space import Loaded
 from search.yamlfile import SpaceError
-from trainers.data import Data, Source, fingerprint, prepare
+from trainers.arrays import Source, fingerprint
+from trainers.data import Data, prepare
 from trainers.images import DataError
 from trainers.records import digest
 from trainers.sources import DataSource

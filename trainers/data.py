@@ -1,42 +1,39 @@
 """Data: from a source's arrays to the splits of a trial, and batches cropped and flipped on the device.
 
-A source is raw uint8 arrays, shared by all trials. A trial's splits (hold-out, label noise) are drawn from it
-by seeds of their own, so that every trial of a study with the same `data` block sees the same examples.
+A trial's splits (hold-out, label noise) are drawn from a source by seeds of their own, so that every trial of a
+study with the same `data` block sees the same examples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import NamedTuple
+from typing import Annotated
 
 import numpy as np
 import torch
-from pydantic import NonNegativeInt
+from pydantic import AfterValidator, Field, NonNegativeInt
 from torch import Generator, Tensor
 
-from trainers.images import Labelled
+from trainers.arrays import Source, of_classes
 from trainers.knobs import Share, Size, count
 from trainers.pools import Extra, Pool, Rest
 from trainers.records import Row, digest
 from trainers.views import Augmentation, View, pad
 
 
-class Source(NamedTuple):
-    """The arrays of a data set; test arrays are empty where it has no test set of its own."""
+def _distinct(classes: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(classes)) < max(2, len(classes)):
+        raise ValueError(f"at least two classes, each of them once; got {list(classes)}")
+    return classes
 
-    x_train: np.ndarray  # (N, H, W, channels) uint8
-    y_train: np.ndarray  # (N,) int64
-    x_test: np.ndarray
-    y_test: np.ndarray
-    classes: int
-    extra: Labelled | None = None  # the pool that was loaded beside it
+
+Classes = Annotated[tuple[NonNegativeInt, ...], Field(strict=False), AfterValidator(_distinct)]
 
 
 class Splits(Augmentation):
     """How a source is split and disturbed; every data block has these knobs beside those of its source."""
 
+    classes: Classes | None = None  # only these, relabelled 0.. in this order
     train: Size | None = None  # at most so many training examples; None: all that the hold-out leaves
     val: Size = "10%"
     test: Size | None = None  # only where the source has no test set of its own
@@ -85,22 +82,6 @@ class Data:
         return flipped
 
 
-def fingerprint(source: Source) -> str:
-    """The sha256 of a source's arrays, shapes and all."""
-    hasher = sha256()
-    for name, array in _arrays(source):
-        hasher.update((name + str((array.shape, array.dtype))).encode())
-        hasher.update(np.ascontiguousarray(array).data)
-    return hasher.hexdigest()
-
-
-def _arrays(source: Source) -> Iterator[tuple[str, np.ndarray]]:
-    """All there are; those of the data set itself have no name, for their number is fixed."""
-    yield from (("", array) for array in source[:4])
-    if source.extra is not None:
-        yield from (("extra", array) for array in source.extra)
-
-
 def split_identity(source: str, splits: Splits) -> str:
     """The name of what `prepare` makes of a source: equal names, equal splits and augmentation.
 
@@ -113,9 +94,12 @@ def split_identity(source: str, splits: Splits) -> str:
 def prepare(source: Source, splits: Splits) -> Data:
     """Split (test first if the source has none, then validation, then the training limit), then flip labels.
 
-    Raises ValueError if a size asks for more than there is, or the crop for more than a reflection holds.
+    Raises ValueError if a knob asks for more than there is, or the crop for more than a reflection holds.
     """
     splits.check_sides(*source.x_train.shape[1:3])
+    kept = np.arange(len(source.y_train))
+    if splits.classes is not None:
+        source, kept = of_classes(source, splits.classes)
     rng = np.random.default_rng([splits.split_seed, 0x5B117])
     y, rest = source.y_train, np.arange(len(source.y_train))
     if len(source.y_test):
@@ -144,7 +128,7 @@ def prepare(source: Source, splits: Splits) -> Data:
         val=_split(source.x_train[held], y[held]),
         test=_split(x_test, y_test),
         y_clean=y_clean,
-        index=rest,
+        index=kept[rest],
         classes=source.classes,
         mean=tuple(mean.tolist()),
         std=tuple(std.clip(1e-3).tolist()),

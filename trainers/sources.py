@@ -13,7 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from trainers.data import Source, Splits
+from trainers.arrays import Source
+from trainers.data import Splits
 from trainers.fetch import fetched
 from trainers.images import DataError, labelled, read_folder, read_npz
 from trainers.knobs import Size

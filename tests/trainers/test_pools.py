@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from trainers.data import Source, Splits, fingerprint, prepare, split_identity
+from trainers.arrays import Source, fingerprint
+from trainers.data import Splits, prepare, split_identity
 from trainers.images import Labelled
 from trainers.pools import Archive, Rest, mixed_batches
 
@@ -150,6 +151,15 @@ def test_a_pool_owns_its_memory():
 def test_a_source_loaded_without_the_pool_is_no_source_of_it():
     with pytest.raises(ValueError, match=r"data\.extra: the source was loaded without this pool"):
         prepare(source(), Splits(test=50, extra=ARCHIVE))
+
+
+def test_of_some_classes_the_pool_has_those_alone():
+    drawn = prepare(source(pool=6), Splits(test=50, classes=(3, 1), extra=ARCHIVE))  # the pool's are 0 and 1
+    assert drawn.extra.y.tolist() == [1, 1, 1]
+    rest = prepare(source(), Splits(test=50, train=10, classes=(3, 1), extra=Rest())).extra
+    np.testing.assert_array_equal(np.array([3, 1])[rest.y.numpy()], rest.x.flatten().numpy() % 4)
+    with pytest.raises(ValueError, match=r"data\.classes: the pool `extra` has no example of the classes \[2, 3\]"):
+        prepare(source(pool=6), Splits(test=50, classes=(2, 3), extra=ARCHIVE))
 
 
 # Identity -------------------------------------------------------------------------------------------------------
