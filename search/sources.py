@@ -37,14 +37,14 @@ class Sources:
         return fingerprint(self.loaded[key])
 
     def prepared(self, data: DataSource) -> Data | None:
-        """The splits of a data block without its pool, of which no copy is needed here; None if it is not loaded.
+        """The splits of a data block less its pool and corruptions, needed by workers only; None if it is not loaded.
 
         Raises ValueError if they do not fit the source.
         """
         key = digest(data.model_dump(mode="json"))
         source = self.loaded.get(source_key(data))
         if key not in self._prepared and source is not None:
-            self._prepared[key] = replace(prepare(source, data), extra=None)
+            self._prepared[key] = replace(prepare(source, data), extra=None, corrupted={})
         return self._prepared.get(key)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ class Source(NamedTuple):
     y_test: np.ndarray
     classes: int
     extra: Labelled | None = None  # the pool that was loaded beside it
+    corrupted: Mapping[str, np.ndarray] = {}  # the test images under each corruption
 
 
 def fingerprint(source: Source) -> str:
@@ -36,6 +37,7 @@ def _all(source: Source) -> Iterator[tuple[str, np.ndarray]]:
     yield from (("", array) for array in source[:4])
     if source.extra is not None:
         yield from (("extra", array) for array in source.extra)
+    yield from ((f"corrupted {name}", array) for name, array in source.corrupted.items())
 
 
 def of_classes(source: Source, classes: Sequence[int]) -> tuple[Source, np.ndarray]:
@@ -66,4 +68,5 @@ def of_classes(source: Source, classes: Sequence[int]) -> tuple[Source, np.ndarr
         y_test=new[source.y_test[test]],
         classes=len(classes),
         extra=extra,
+        corrupted={name: x[test] for name, x in source.corrupted.items()},
     ), train

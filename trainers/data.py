@@ -6,7 +6,8 @@ study with the same `data` block sees the same examples.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
@@ -15,6 +16,7 @@ from pydantic import AfterValidator, Field, NonNegativeInt
 from torch import Generator, Tensor
 
 from trainers.arrays import Source, of_classes
+from trainers.corruptions import Corruptions
 from trainers.knobs import Share, Size, count
 from trainers.pools import Extra, Pool, Rest
 from trainers.records import Row, digest
@@ -41,12 +43,16 @@ class Splits(Augmentation):
     label_noise: Share = 0.0  # training labels flipped to another class; validation and test stay clean
     noise_seed: NonNegativeInt = 0
     extra: Extra | None = None  # a pool of further training examples; noise and statistics are the training split's
+    corruptions: Corruptions | None = None  # further test sets
 
     def beside(self) -> Row:
         """What names the arrays that are loaded beside the data set's own; nothing if there are none."""
-        if self.extra is None or isinstance(self.extra, Rest):
-            return {}
-        return {"extra": self.extra.model_dump(mode="json", exclude=set(Pool.model_fields))}
+        named: Row = {}
+        if self.extra is not None and not isinstance(self.extra, Rest):
+            named["extra"] = self.extra.model_dump(mode="json", exclude=set(Pool.model_fields))
+        if self.corruptions is not None:
+            named["corruptions"] = self.corruptions.model_dump(mode="json")
+        return named
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ class Data:
     mean: tuple[float, ...]  # per channel, of the training split
     std: tuple[float, ...]
     extra: Split | None = None
+    corrupted: Mapping[str, Split] = field(default_factory=dict)  # the test split under each corruption
 
     @property
     def flipped(self) -> np.ndarray:
@@ -87,7 +94,10 @@ def split_identity(source: str, splits: Splits) -> str:
 
     `source` is its fingerprint: where the arrays were read from is no part of the name.
     """
-    knobs = splits.model_dump(include=set(Splits.model_fields), exclude={"extra": {"path", "root"}})
+    knobs = splits.model_dump(
+        include=set(Splits.model_fields),
+        exclude={"extra": {"path", "root"}, "corruptions": True},  # the fingerprint has their bytes
+    )
     return digest({"source": source, "splits": knobs})
 
 
@@ -133,6 +143,7 @@ def prepare(source: Source, splits: Splits) -> Data:
         mean=tuple(mean.tolist()),
         std=tuple(std.clip(1e-3).tolist()),
         extra=_pool(source, spare, splits.extra),
+        corrupted=_corrupted(source, y_test, splits.corruptions),
     )
 
 
@@ -149,6 +160,14 @@ def _pool(source: Source, spare: np.ndarray, extra: Extra | None) -> Split | Non
             "set data.train to fewer, or name another pool"
         )
     return _split(source.x_train[spare], source.y_train[spare])
+
+
+def _corrupted(source: Source, y_test: np.ndarray, corruptions: Corruptions | None) -> dict[str, Split]:
+    if corruptions is None:
+        return {}
+    if not source.corrupted:
+        raise ValueError("data.corruptions: the source was loaded without them; load it by the same data block")
+    return {name: _split(x, y_test) for name, x in source.corrupted.items()}
 
 
 def stratified(y: np.ndarray, among: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

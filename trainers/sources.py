@@ -7,6 +7,8 @@ to SVHN). Relative paths start at the current folder.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -46,15 +48,25 @@ class _DataSet(Splits):
     def load(self) -> Source:
         """The arrays of the data set and of what is named beside it. Raises DataError if they cannot be had."""
         source = self._own()
-        if self.extra is None:
-            return source
-        try:
-            return source._replace(extra=self.extra.load(source.x_train.shape[1:], source.classes))
-        except DataError as error:
-            raise DataError(f"extra: {error}") from error
+        if self.extra is not None:
+            with _about("extra"):
+                source = source._replace(extra=self.extra.load(source.x_train.shape[1:], source.classes))
+        if self.corruptions is not None:
+            with _about("corruptions"):
+                source = source._replace(corrupted=self.corruptions.load(source.x_test, source.y_test))
+        return source
 
     def _own(self) -> Source:
         raise NotImplementedError
+
+
+@contextmanager
+def _about(key: str) -> Iterator[None]:
+    """Complaints begin with the key that they are about."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{key}: {error}") from error
 
 
 class Digits(_DataSet):

@@ -29,3 +29,9 @@ def test_another_pool_is_another_source() -> None:
         {"name": "svhn", "root": "elsewhere"},
     ]
     assert len({key(extra=pool) for pool in pools}) == len(pools)
+
+
+def test_other_corruptions_are_another_source() -> None:
+    fog = {"path": "here", "names": ["fog"], "severity": 1}
+    others = [None, fog, fog | {"path": "there"}, fog | {"names": "all"}, fog | {"severity": 2}]
+    assert len({key(corruptions=each) for each in others}) == len(others)
