@@ -10,12 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
+from pydantic import ValidationError
 
+from trainers.arrays import Source, fingerprint
 from trainers.data import (
-    Source,
     Splits,
     augment,
-    fingerprint,
     flip_labels,
     mean_std,
     pixels,
@@ -126,6 +126,51 @@ def test_splits_own_their_memory():
         split.x.fill_(7)
         split.y.fill_(0)
     assert fingerprint(source) == before
+
+
+# Classes --------------------------------------------------------------------------------------------------------
+
+
+@given(classes=st.lists(st.integers(0, 4), min_size=2, unique=True))
+def test_some_classes_are_all_their_examples_numbered_in_the_order_given(classes):
+    y = np.arange(100) % 5
+    drawn = prepare(source_of(y), Splits(test=10, val=5, classes=classes))
+    assert drawn.classes == len(classes)
+    splits = (drawn.train, drawn.val, drawn.test)
+    found = [positions(split.x) for split in splits]
+    np.testing.assert_array_equal(np.sort(np.concatenate(found)), np.flatnonzero(np.isin(y, classes)))
+    for where, split in zip(found, splits, strict=True):
+        np.testing.assert_array_equal(np.array(classes)[split.y.numpy()], y[where])
+    np.testing.assert_array_equal(drawn.index, found[0])
+
+
+def test_shares_and_the_test_set_are_of_the_classes_alone():
+    source = source_of(np.arange(100) % 5, tests=20)  # the labels of the test set are 0 and 1
+    drawn = prepare(source, Splits(val="10%", classes=(1, 4)))
+    assert (len(drawn.train), len(drawn.val), len(drawn.test)) == (36, 4, 10)
+    assert (drawn.test.y == 0).all() and (positions(drawn.test.x) % 2 == 1).all()
+
+
+def test_all_classes_in_their_order_change_nothing():
+    source = source_of(np.arange(100) % 4, tests=8)
+    some, every = (prepare(source, Splits(val=10, classes=classes)) for classes in ((0, 1, 2, 3), None))
+    assert torch.equal(some.train.x, every.train.x) and torch.equal(some.train.y, every.train.y)
+    np.testing.assert_array_equal(some.index, every.index)
+
+
+@pytest.mark.parametrize(
+    ("classes", "complaint"),
+    [((1, 4), "got 4; the data set has the classes 0..3"), ((2, 3), r"the test set has no example .* \[2, 3\]")],
+)
+def test_classes_that_are_not_there_are_refused(classes, complaint):
+    with pytest.raises(ValueError, match=rf"data\.classes: {complaint}"):
+        prepare(source_of(np.arange(100) % 4, tests=10), Splits(classes=classes))
+
+
+@pytest.mark.parametrize("classes", [[], [1], [1, 1, 2], [0, -1], [0, 1.5], [0, True], ["0", "1"], "01", 3])
+def test_what_is_no_choice_of_classes(classes):
+    with pytest.raises(ValidationError):
+        Splits(classes=classes)
 
 
 # Label noise ----------------------------------------------------------------------------------------------------
@@ -283,4 +328,5 @@ def test_the_identity_of_splits_is_their_knobs_and_the_arrays_not_the_place_of_t
     name = split_identity("f", Placed(path="here"))
     assert name == split_identity("f", Placed(path="there"))
     others = [Splits(crop=1), Splits(flip=True), Splits(val=7), Splits(split_seed=1), Splits(noise_seed=1)]
-    assert len({name, split_identity("g", Splits()), *(split_identity("f", each) for each in others)}) == 7
+    others += [Splits(classes=[0, 1]), Splits(classes=[1, 0])]
+    assert len({name, split_identity("g", Splits()), *(split_identity("f", each) for each in others)}) == 9
