@@ -178,8 +178,8 @@ class Session:
         y = self.data.train.y.numpy()
         arrays: Arrays = {"index": self.data.index, "y": y, "y_clean": self.data.y_clean}
         parts = [part for part in (*self.segments, self._fresh) if part.instances]
-        for name in parts[0].instances if parts else ():
-            arrays[name] = np.concatenate([part.instances[name] for part in parts])
+        for name in sorted({name for part in parts for name in part.instances}):
+            arrays[name] = np.concatenate([part.instances[name] for part in parts if name in part.instances])
         return arrays
 
     def _rewrite(self) -> None:

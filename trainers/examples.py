@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from trainers.config import Stage
 from trainers.data import Data, Splits, augment, pixels
+from trainers.pools import mixed_batches
 from trainers.state import InstanceState
 from trainers.step import Batch
 from trainers.subsets import Ranking
@@ -22,7 +23,8 @@ class Examples:
     ) -> None:
         self.n, self.ranking, self.splits, self.layout = len(data.train), ranking, splits, layout
         self.labels = data.train.y.numpy()
-        self.x, self.y = data.train.x.to(device), data.train.y.to(device)
+        parts = [data.train] if data.extra is None else [data.train, data.extra]
+        self.x, self.y = (torch.cat(each).to(device) for each in zip(*((p.x, p.y) for p in parts), strict=True))
         self.state = InstanceState(len(self.x), device)
         self.spared: Tensor | None = None  # (N,) bool, of the epoch under way
 
@@ -46,6 +48,10 @@ class Examples:
         self.spared = None
         if isinstance(stage.subset, DropUnlearned) and stage.subset.instead == "clean":
             self.spared = torch.from_numpy(stage.subset.judged(self.state)).to(self.x.device)
+        pool = len(self) - self.n
+        if self.splits.extra is not None:
+            mixed = mixed_batches(active, self.n, pool, self.splits.extra, stage.batch_size, rng)
+            return [rows.to(self.x.device) for rows in mixed]
         order = torch.randperm(len(active), generator=rng)
         return list(active[order].to(self.x.device).split(stage.batch_size))
 

@@ -32,6 +32,7 @@ class Log:
     def __init__(self, n: int, device: torch.device) -> None:
         self.n, self.device = n, device
         self.columns: Columns = {}
+        self.visited = torch.zeros(n, dtype=torch.bool, device=device)
         self.clean: Tensor | None = None  # right on the image itself, in eval mode, where that was looked at
 
     def add(self, rows: Tensor, observed: Columns) -> None:
@@ -39,14 +40,16 @@ class Log:
             if name not in self.columns:
                 self.columns[name] = torch.zeros(self.n, dtype=values.dtype, device=self.device)
             self.columns[name][rows] = values
+        self.visited[rows] = True
 
     def add_clean(self, rows: Tensor, right: Tensor) -> None:
         if self.clean is None:
             self.clean = torch.zeros(self.n, dtype=torch.bool, device=self.device)
         self.clean[rows] = right
 
-    def summary(self, active: Tensor, adversarial: bool) -> Row:
-        """The row's figures over the examples trained on."""
+    def summary(self, n: int, adversarial: bool) -> Row:
+        """The row's figures over those of the first n examples that were trained on."""
+        active = self.visited[:n].nonzero().squeeze(1)
         seen = {name: column[active] for name, column in self.columns.items()}
         row: Row = {}
         if self.clean is not None:
@@ -63,8 +66,9 @@ class Log:
                 row[f"{name}_mean"] = float(seen[name].double().mean())
         return row
 
-    def arrays(self, active: np.ndarray, n: int) -> Arrays:
+    def arrays(self, n: int) -> Arrays:
         """The columns of the first n examples as small arrays; NaN or 255 where one was not trained on."""
+        active = self.visited[:n].cpu().numpy().nonzero()[0]
         out: Arrays = {}
         for name, column in self.columns.items():
             kind = COMPACT.get(name, np.uint8)

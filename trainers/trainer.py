@@ -21,7 +21,7 @@ from trainers.config import Stage, TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
 from trainers.examples import Examples
-from trainers.measure import along, clean_p_y, final
+from trainers.measure import along, clean_p_y, each_loss, final
 from trainers.models import build_network
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
 from trainers.records import Row
@@ -79,7 +79,9 @@ class Trainer:
         layout = torch.channels_last if compute.channels_last and convolutional else torch.contiguous_format
         self.net = Net(module.to(memory_format=layout), str(compute.precision), bool(compute.compile))
         self.examples = Examples(data, config.data, ranking, self.device, layout)
-        self.splits = {"val": data.val.to(self.device), "test": data.test.to(self.device)}
+        corrupted = {f"test_{name}": split for name, split in data.corrupted.items()}
+        splits = {"val": data.val, "test": data.test} | corrupted
+        self.splits = {name: split.to(self.device) for name, split in splits.items()}
         self.optimizer = config.optimizer.build(module.parameters())
         self.mean: Mean | None = None  # of the weights, where they are averaged
         self.epoch = 0
@@ -100,8 +102,11 @@ class Trainer:
         if due and not all(bool(p.isfinite().all()) for p in self.net.module.parameters()):
             raise Diverged(self.epoch, "weights are not finite after the last update")
         if due:
+            seed = derived(stage.seed, stage.epoch, "evaluate")
             with measured(self.net.module, self.measured_state()):
-                row |= along(self.net, self.evaluation, self.splits, derived(stage.seed, stage.epoch, "evaluate"))
+                row |= along(self.net, self.evaluation, self.splits, seed)
+                if self.evaluation.test_losses:
+                    instances |= each_loss(self.net, self.evaluation, self.splits, seed)
         self.epoch += 1
         self.last = row
         if due and (self.best is None or row["val_pgd_acc"] > self.best["row"]["val_pgd_acc"]):
@@ -117,8 +122,7 @@ class Trainer:
         return Epoch(row, instances, cost)
 
     def _train(self, stage: Stage, due: bool) -> tuple[Row, Arrays]:
-        active = self.selected(stage)
-        batches = self.examples.batches(stage, active, self._rng("order", "cpu"))
+        batches = self.examples.batches(stage, self.selected(stage), self._rng("order", "cpu"))
         augmenting, attacking = self._rng("augment"), self._rng("attack")
         torch.manual_seed(derived(stage.seed, stage.epoch, "layers"))
         average = stage.average
@@ -152,8 +156,7 @@ class Trainer:
             "forwards": self.net.forwards,
             "backwards": self.net.backwards,
         }
-        row |= log.summary(active.to(self.device), stage.method.adversarial)
-        return row, log.arrays(active.numpy(), self.examples.n)
+        return row | log.summary(self.examples.n, stage.method.adversarial), log.arrays(self.examples.n)
 
     def _update(self, loss: Tensor, examples: int) -> None:
         self.net.backwards += examples
@@ -184,11 +187,11 @@ class Trainer:
         """The metrics of the best and the last checkpoint under the final attacks, and what is measured at the best."""
         seed = derived(self.config.seed, self.config.epochs, "final")
         with measured(self.net.module, self.measured_state()):
-            metrics = {"last": metrics_of(self.last) | final(self.net, self.evaluation, self.splits["test"], seed)}
+            metrics = {"last": metrics_of(self.last) | final(self.net, self.evaluation, self.splits, seed)}
             if self.best is None or self.best["row"]["epoch"] == self.last["epoch"]:
                 return metrics | {"best": dict(metrics["last"])}, self._at_best()
         with measured(self.net.module, self.best["model"]):
-            metrics["best"] = metrics_of(self.best["row"]) | final(self.net, self.evaluation, self.splits["test"], seed)
+            metrics["best"] = metrics_of(self.best["row"]) | final(self.net, self.evaluation, self.splits, seed)
             return metrics, self._at_best()
 
     def _at_best(self) -> Arrays:

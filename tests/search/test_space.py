@@ -61,7 +61,8 @@ MISTAKES = {
     ),
     "unknown piece": (
         "trial:\n  subset: {name: rnked}\n",
-        "space.yaml:2: trial.subset: no such piece 'rnked'; did you mean ranked? (allowed: all, drop-unlearned, random, ranked)",
+        "space.yaml:2: trial.subset: no such piece 'rnked'; did you mean ranked?"
+        " (allowed: all, drop-unlearned, random, ranked)",
     ),
     "piece without a name": (
         "trial:\n  subset: {size: 3}\n",
