@@ -10,7 +10,7 @@ from search.plan import Planned
 from search.store import Store, read_arrays, write_arrays
 from trainers.data import Data
 from trainers.records import canonical
-from trainers.scores import ensemble
+from trainers.scores import ensemble, scored
 
 
 def make_ranking(store: Store, ranks: str, profiles: Sequence[Planned], data: Data) -> str | None:
@@ -26,7 +26,7 @@ def make_ranking(store: Store, ranks: str, profiles: Sequence[Planned], data: Da
             return f"{profile.id} {'did not end' if result is None else result['status']}, and {ranks} needs it"
         if arrays is None:
             return f"{profile.id}: instances.npz is missing or damaged; remove its result.json to train it again"
-        runs.append(arrays)
+        runs.append(scored(arrays))
     provenance = {"ranks": ranks, "trials": [p.id for p in profiles], "chains": [p.final for p in profiles]}
     identity = {"index": data.index, "y": data.train.y.numpy(), "y_clean": data.y_clean}
     write_arrays(store.ranking(ranks), identity | ensemble(runs) | {"provenance": np.array(canonical(provenance))})

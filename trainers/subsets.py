@@ -14,7 +14,9 @@ from pydantic import Field, NonNegativeInt, model_validator
 
 from trainers.knobs import Knobs, Share, Size, count
 
-ScoreName = Literal["instability", "difficulty", "difficulty_01", "kappa", "first_learned", "probability"]
+ScoreName = Literal[
+    "instability", "difficulty", "difficulty_01", "kappa", "first_learned", "probability", "min_perturbation"
+]
 Ranking = Mapping[str, np.ndarray]  # rank_<score>: (N,) in [0, 1], 0 = friendliest
 
 
