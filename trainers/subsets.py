@@ -44,12 +44,48 @@ class Random(Knobs):
         return lowest(rng.permutation(len(y)), y, count(self.size, len(y), "subset.size"), self.balance)
 
 
+class Plus(Knobs):
+    """Further examples of some classes beside those of a base: what do they do to these and to the other classes?
+
+    Dong et al. 2021, Figs. 19 and 20: beside the balanced friendliest 10,000, the 500 most problematic of a class, of
+    another, or of both; the control is as many friendly ones. Whether their 500 are those of both classes together is
+    not said; here `size` is that of each class.
+    """
+
+    classes: Annotated[tuple[NonNegativeInt, ...], Field(strict=False, min_length=1)]
+    side: Literal["friendly", "problematic"] = "problematic"  # lowest or highest rank of those that the base leaves
+    size: Size  # of each class; a share is one of the class
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Plus:
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"`classes` names each class once; got {list(self.classes)}")
+        return self
+
+    def beside(self, base: np.ndarray, rank: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The base and its additions, (N,) bool, (N,), (N,) -> (N,) bool.
+
+        Raises ValueError where the base leaves fewer of a class.
+        """
+        chosen = base.copy()
+        for label in self.classes:
+            n = count(self.size, int((y == label).sum()), f"subset.plus.size, of class {label}")
+            left = np.flatnonzero((y == label) & ~base)
+            if len(left) < n:
+                raise ValueError(f"subset.plus.size: asked for {n} of class {label}, of which {len(left)} are left")
+            ascending = left[np.argsort(rank[left], kind="stable")]
+            chosen[ascending[:n] if self.side == "friendly" else ascending[len(left) - n :]] = True
+        return chosen
+
+
 class Ranked(Knobs):
     """Examples by their rank in a score of how hard they are to learn robustly.
 
     friendly / problematic: lowest / highest rank of learning instability (Dong et al. 2021, 'Data profiling for
     adversarial training', eq. 4). easiest / hardest: of difficulty (Liu et al. 2021, 'On the impact of hard
     adversarial instances', eq. 2). band: between two quantiles of the rank, `size` must then be absent.
+    Liu et al. balance the classes of all their subsets. Dong et al. publish balanced halves, but their code cuts the k
+    friendliest of all without: of the 5000 friendliest none is a cat.
     """
 
     name: Literal["ranked"] = "ranked"
@@ -58,6 +94,7 @@ class Ranked(Knobs):
     size: Size | None = None
     band: Annotated[tuple[Share, Share] | None, Field(strict=False)] = None
     balance: Literal["none", "per_class"] = "none"
+    plus: Plus | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Ranked:
@@ -76,6 +113,11 @@ class Ranked(Knobs):
         return self.score or ("difficulty" if self.side in ("easiest", "hardest") else "instability")
 
     def select(self, y: np.ndarray, ranking: Ranking | None, seed: int) -> np.ndarray:
+        rank = self._rank(ranking, len(y))
+        chosen = self._between(rank) if self.band is not None else self._cut(rank, y)
+        return chosen if self.plus is None else self.plus.beside(chosen, rank, y)
+
+    def _rank(self, ranking: Ranking | None, examples: int) -> np.ndarray:
         if ranking is None:
             raise ValueError(f"subset {self.side} needs a ranking; add a `profile:` block that makes one")
         rank = ranking.get(f"rank_{self.needs}")
@@ -83,14 +125,19 @@ class Ranked(Knobs):
             raise ValueError(
                 f"the ranking has no {self.needs}: the profile's method does not record it; rank by another"
             )
-        if len(rank) != len(y):
-            raise ValueError(f"the ranking has {len(rank)} examples and the training data {len(y)}; they must match")
-        if self.band is not None:
-            quantile = np.argsort(np.argsort(rank, kind="stable"), kind="stable") / len(rank)
-            chosen = (quantile >= self.band[0]) & (quantile < self.band[1])
-            if not chosen.any():
-                raise ValueError(f"subset.band: none of {len(y)} examples lies in {list(self.band)}; widen it")
-            return chosen
+        if len(rank) != examples:
+            raise ValueError(f"the ranking has {len(rank)} examples and the training data {examples}; they must match")
+        return rank
+
+    def _between(self, rank: np.ndarray) -> np.ndarray:
+        low, high = self.band or (0, 1)
+        quantile = np.argsort(np.argsort(rank, kind="stable"), kind="stable") / len(rank)
+        chosen: np.ndarray = (quantile >= low) & (quantile < high)
+        if not chosen.any():
+            raise ValueError(f"subset.band: none of {len(rank)} examples lies in {[low, high]}; widen it")
+        return chosen
+
+    def _cut(self, rank: np.ndarray, y: np.ndarray) -> np.ndarray:
         k = count(self.size or 0, len(y), "subset.size")
         if self.side in ("friendly", "easiest"):
             return lowest(rank, y, k, self.balance)
