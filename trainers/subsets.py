@@ -114,8 +114,15 @@ class Ranked(Knobs):
 
     def select(self, y: np.ndarray, ranking: Ranking | None, seed: int) -> np.ndarray:
         rank = self._rank(ranking, len(y))
-        chosen = self._between(rank) if self.band is not None else self._cut(rank, y)
-        return chosen if self.plus is None else self.plus.beside(chosen, rank, y)
+        base = self._base(rank, y)
+        return base if self.plus is None else self.plus.beside(base, rank, y)
+
+    def check(self, y: np.ndarray) -> None:
+        """Raises ValueError if these labels have too few examples whatever the ranking."""
+        equal = np.zeros(len(y))
+        base = self._base(equal, y)
+        if self.plus is not None:  # how many of each class a base leaves is known beforehand only if it is balanced
+            self.plus.beside(base & (self.balance == "per_class"), equal, y)
 
     def _rank(self, ranking: Ranking | None, examples: int) -> np.ndarray:
         if ranking is None:
@@ -129,15 +136,13 @@ class Ranked(Knobs):
             raise ValueError(f"the ranking has {len(rank)} examples and the training data {examples}; they must match")
         return rank
 
-    def _between(self, rank: np.ndarray) -> np.ndarray:
-        low, high = self.band or (0, 1)
-        quantile = np.argsort(np.argsort(rank, kind="stable"), kind="stable") / len(rank)
-        chosen: np.ndarray = (quantile >= low) & (quantile < high)
-        if not chosen.any():
-            raise ValueError(f"subset.band: none of {len(rank)} examples lies in {[low, high]}; widen it")
-        return chosen
-
-    def _cut(self, rank: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def _base(self, rank: np.ndarray, y: np.ndarray) -> np.ndarray:
+        if self.band is not None:
+            quantile = np.argsort(np.argsort(rank, kind="stable"), kind="stable") / len(rank)
+            chosen: np.ndarray = (quantile >= self.band[0]) & (quantile < self.band[1])
+            if not chosen.any():
+                raise ValueError(f"subset.band: none of {len(y)} examples lies in {list(self.band)}; widen it")
+            return chosen
         k = count(self.size or 0, len(y), "subset.size")
         if self.side in ("friendly", "easiest"):
             return lowest(rank, y, k, self.balance)

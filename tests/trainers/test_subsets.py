@@ -247,6 +247,29 @@ def test_what_does_not_fit_the_data_is_refused(subset: Any, complaint: str) -> N
         subset.select(Y, RANKING, 0)
 
 
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{name: ranked, size: 7}", "subset.size: asked for 7"),
+        ("{name: ranked, side: band, band: [0.91, 0.92]}", "subset.band: none of 6 examples"),
+        ("{name: ranked, size: 2, plus: {classes: [0], size: 4}}", "of class 0: asked for 4, that is 4 of 3"),
+        ("{name: ranked, size: 2, balance: per_class, plus: {classes: [0], size: 3}}", "of which 2 are left"),
+    ],
+)
+def test_what_no_ranking_could_do_is_known_before_there_is_one(text: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        parse(text).check(Y)
+
+
+def test_what_some_ranking_could_do_is_let_pass() -> None:
+    """Whether the base leaves 3 of class 0 hangs on the ranks: here it takes 2 of class 1, or of class 0."""
+    subset = parse("{name: ranked, size: 2, plus: {classes: [0], size: 3}}")
+    subset.check(Y)
+    assert chosen(subset, ranking={"rank_instability": 1.0 - Y}) == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="of which 1 are left"):
+        chosen(subset, ranking={"rank_instability": Y})
+
+
 def test_a_class_too_small_for_its_share_is_named() -> None:
     y = np.array([0, 0, 0, 0, 1])
     with pytest.raises(ValueError, match=r"takes 2 of class 1, which has only 1; ask for at most 2"):
