@@ -21,7 +21,11 @@ TOP = 0.2  # the share of most problematic examples that Dong et al. compare bet
 
 
 def instability(run: Arrays) -> np.ndarray:
-    """Share of epochs misclassified under attack, (N,): Dong et al. 2021, eq. 3, s = 1 - (epochs correct) / T."""
+    """Share of epochs misclassified under attack, (N,): Dong et al. 2021, eq. 3, s = 1 - (epochs correct) / T.
+
+    Counted as the training step sees the example (train mode, augmented, before the update), as their code does for
+    PGD; for TRADES it runs a PGD-10 in eval mode beside it, here the step's own adversary counts.
+    """
     return 1 - _counted(run["correct"])
 
 

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from search.existing import Contradiction, compare
 from search.plan import Plan
-from search.rankfiles import RankingFile
+from search.rankfiles import OF_TRAININGS, RankingFile
 from search.run import main
+from search.space import Profile
 from search.store import read_arrays
 from trainers.data import Data, prepare
 from trainers.records import read_json, write_json
@@ -228,6 +229,10 @@ def test_a_mistake_is_refused_with_its_place(refused: Refused, here: Path, block
     line = text.count("\n")
     (problem,) = refused(text)
     assert problem.startswith(f"space.yaml:{line}: {complaint.format(here=here)}"), problem
+
+
+def test_a_file_refuses_every_knob_of_trainings() -> None:
+    assert set(OF_TRAININGS) == set(Profile.model_fields)
 
 
 def test_a_score_that_the_trainings_do_not_record_is_refused(refused: Refused) -> None:
