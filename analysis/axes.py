@@ -81,6 +81,8 @@ def subset_kind(subset: Any, labels: Mapping[str, str]) -> str:
         words = [str(name), "–".join(map(str, band)) if band else ""]
         words.append(f"by {subset['score']}" if subset.get("score") else "")
         words.append("balanced" if subset.get("balance", "none") != "none" else "")
+        if plus := subset.get("plus"):
+            words.append(f"plus {plus['side']} of {', '.join(map(str, plus['classes']))}")
         return " ".join(filter(None, words))
     text = " ".join(label for path, label in labels.items() if _under(path, "subset") and label)
     return " ".join(_NUMBER.sub(" ", text).split()).strip(" ,;:-") or str(subset or ALL)

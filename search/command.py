@@ -15,6 +15,7 @@ from search.execute import Infeasible
 from search.existing import Contradiction, compare, set_aside
 from search.plan import Plan, Planner
 from search.provenance import Provenance
+from search.rankings import check_rankings
 from search.sources import Sources, check_subsets
 from search.space import Loaded, load
 from search.store import Busy, Store
@@ -35,6 +36,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
         sources = Sources(download=not options.dry_run)
         plan = Planner(loaded, sources.fingerprint).plan()
         check_subsets(loaded, plan, sources)
+        check_rankings(loaded, plan, sources)
         if options.dry_run:
             print_plan(console, plan, loaded.space, options.results, sources)
             return DONE

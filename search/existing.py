@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from search.plan import Plan
+from search.plan import Plan, Planned
 from trainers.records import Row, read_json
 
 
@@ -41,6 +41,9 @@ def compare(folder: Path, plan: Plan, tree: Row) -> int | None:
             [f"the sweep stored there is another one: {lost}. What differs:", *differences(folder, tree)]
         )
     changed = [name for name, row in before.items() if row["chain"] != now[name].final]
+    if changed and all(_ranked_anew(before[name], now[name]) for name in changed):
+        lines = _rankings(stored, plan) or differences(folder, tree)
+        raise Contradiction([f"{len(changed)} of its trainings were cut by another ranking. What differs:", *lines])
     if changed:
         raise Contradiction(
             [
@@ -51,19 +54,34 @@ def compare(folder: Path, plan: Plan, tree: Row) -> int | None:
     return len(now.keys() - {row["id"] for row in stored["trials"]})
 
 
+def _ranked_anew(stored: Row, now: Planned) -> bool:
+    """Whether a trial's ranking changed and its data did not."""
+    return now.kind == "trial" and stored["data"] == now.data and stored["ranks"] != now.ranks
+
+
+def _rankings(stored: Row, plan: Plan) -> list[str]:
+    """Files of ranks whose content changed, which the space does not show."""
+    before = {it["file"]: it["sha256"] for it in stored.get("rankings", {}).values() if "file" in it}
+    now = {it.provenance["file"]: it.provenance["sha256"] for it in plan.rankings.values() if "file" in it.provenance}
+    return [f"  the content of {file}" for file in before if before[file] != now.get(file, before[file])]
+
+
 def differences(folder: Path, tree: Row) -> list[str]:
     """The stored space against this one, one line a key."""
     try:
-        old = flat(yaml.safe_load((folder / "space.yaml").read_text()))
+        old = yaml.safe_load((folder / "space.yaml").read_text())
     except (OSError, yaml.YAMLError):
         return ["  (the stored space.yaml cannot be read)"]
-    new = flat(tree)
-    lines = [
-        f"  {key}: stored {old.get(key, 'nothing')!r}, now {new.get(key, 'nothing')!r}"
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key, ...) != new.get(key, ...)
+    return _lines(old, tree) or ["  (nothing in the space itself: a default or the code behind it changed)"]
+
+
+def _lines(old: Row, new: Row) -> list[str]:
+    stored, now = flat(old), flat(new)
+    return [
+        f"  {key}: stored {stored.get(key, 'nothing')!r}, now {now.get(key, 'nothing')!r}"
+        for key in sorted(stored.keys() | now.keys())
+        if stored.get(key, ...) != now.get(key, ...)
     ]
-    return lines or ["  (nothing in the space itself: a default or the code behind it changed)"]
 
 
 def flat(tree: Any, path: str = "") -> dict[str, Any]:

@@ -8,12 +8,13 @@ from typing import Any
 
 from search.axes import Choice, Point, grid_points, impossible, name_of, random_points
 from search.problems import nearest
-from search.space import Loaded, Tree, configured, put
+from search.profiles import PlannedRanking, made_ranking, profile_config, read_ranking
+from search.rankfiles import RankingFile
+from search.space import Loaded, Profile, Tree, configured, put
 from search.yamlfile import SpaceError
 from trainers.config import Surroundings, TrialConfig, chain
 from trainers.data import Splits, split_identity
 from trainers.evaluate import Evaluation
-from trainers.methods import overlay
 from trainers.records import Row, digest
 from trainers.sources import DataSource
 
@@ -62,6 +63,7 @@ class Plan:
     axes: list[str]
     distinct_epochs: int = 0  # a stage that several trials share counted once
     trials: list[Planned] = field(default_factory=list)
+    rankings: dict[str, PlannedRanking] = field(default_factory=dict)  # by name
 
     def asked_epochs(self) -> int:
         return sum(trial.config.epochs for trial in self.trials)
@@ -73,6 +75,7 @@ class Plan:
             "evaluate": self.evaluation.model_dump(mode="json"),
             "attacks": self.evaluation.attacks(),
             "axes": self.axes,
+            "rankings": {name: ranking.provenance for name, ranking in self.rankings.items()},
             "trials": [trial.row() for trial in self.trials],
         }
 
@@ -84,7 +87,8 @@ class Planner:
         self.loaded, self.space, self.fingerprint = loaded, loaded.space, fingerprint
         self.problems: list[str] = []
         self._fingerprints: dict[str, str] = {}
-        self._profiles: dict[str, list[Planned]] = {}
+        self._profiles: list[Planned] = []
+        self._rankings: dict[str, PlannedRanking] = {}  # by data block
         self._stages: set[int] = set()
 
     def plan(self) -> Plan:
@@ -106,9 +110,10 @@ class Planner:
         ]
         self._check_effects(trials)
         if self.problems:
-            raise SpaceError(self.problems)
+            raise SpaceError(list(dict.fromkeys(self.problems)))
         plan.distinct_epochs = len(self._stages)
-        plan.trials = [profile for group in self._profiles.values() for profile in group] + trials
+        plan.trials = self._profiles + trials
+        plan.rankings = {ranking.name: ranking for ranking in self._rankings.values()}
         return plan
 
     def _check_axes(self) -> None:
@@ -149,7 +154,7 @@ class Planner:
             return None
         if config.needs_ranking() and self.space.profile is None:
             self._wrong(("trial", "subset"), "a ranked subset needs a ranking: add a `profile:` block that makes one")
-        return self._resolved(config)
+        return config
 
     def _moved(self, problem: str, point: Point) -> str:
         """A complaint about a value that an axis put there names the axis."""
@@ -159,19 +164,19 @@ class Planner:
                 return f"{where}: axis {path}={point[path].label}: {problem.partition(': ')[2]}"
         return problem
 
-    def _resolved(self, config: TrialConfig) -> TrialConfig:
-        compute = config.compute.resolved(self.space.resources.gpus > 0)
-        return config.model_copy(update={"compute": compute})
-
     def _trial(self, point: Point, config: TrialConfig, seed: int) -> Planned:
         config = config.model_copy(update={"seed": seed})
         ranks = self._ranking(config, point) if config.needs_ranking() else None
         return self._planned("trial", name_of(point) or "trial", point, config, ranks)
 
     def _planned(self, kind: str, name: str, point: Point, config: TrialConfig, ranks: str | None) -> Planned:
-        content = {"config": config.model_dump(mode="json"), "evaluate": self.space.evaluate.curve()}
-        configuration = f"{name}-{digest(_without_seed(content))[:6]}"
-        data, links = self._chain(config, ranks)
+        compute = config.compute.resolved(self.space.resources.gpus > 0)
+        config = config.model_copy(update={"compute": compute})
+        content = {"config": config.model_dump(mode="json", exclude={"seed"}), "evaluate": self.space.evaluate.curve()}
+        configuration = f"{name}-{digest(content)[:6]}"
+        data = self._data(config.data)
+        around = Surroundings.here(data, compute, self.space.resources.cpus)
+        links = chain(config, self.space.evaluate, around, ranks)
         self._stages.update(int(link[:16], 16) for link in links[1:])
         return Planned(
             id=f"{configuration},seed={config.seed}",
@@ -186,39 +191,37 @@ class Planner:
             final=links[-1],
         )
 
-    def _chain(self, config: TrialConfig, ranks: str | None) -> tuple[str, list[str]]:
-        data = split_identity(self._source(config.data), config.data)
-        around = Surroundings.here(data, config.compute, self.space.resources.cpus)
-        return data, chain(config, self.space.evaluate, around, ranks)
-
-    def _source(self, data: DataSource) -> str:
+    def _data(self, data: DataSource) -> str:
         key = source_key(data)
         if key not in self._fingerprints:
             self._fingerprints[key] = self.fingerprint(data)
-        return self._fingerprints[key]
+        return split_identity(self._fingerprints[key], data)
 
     def _ranking(self, config: TrialConfig, point: Point) -> str:
-        """The identity of the ranking for a data block; its profile trials are planned on first use."""
+        """The name of the ranking for a data block; its profile trials are planned on first use."""
         key = digest(config.data.model_dump(mode="json"))
-        if key not in self._profiles:
-            self._profiles[key] = self._profile(config, point)
-        group = self._profiles[key]
-        return str(group[0].ranks)
+        if key not in self._rankings:
+            self._rankings[key] = self._planned_ranking(config, point)
+        ranking = self._rankings[key]
+        if (score := config.needs_ranking()) not in ranking.scores:
+            allowed = ", ".join(ranking.scores)
+            self._wrong(("profile",), f"this ranking has no {score}, by which a subset is cut (it has {allowed})")
+        return ranking.name
 
-    def _profile(self, config: TrialConfig, point: Point) -> list[Planned]:
-        profile = self.space.profile
-        if profile is None:
-            raise SpaceError(["a ranked subset needs a `profile:` block"])
-        tree = {key: value for key, value in self.space.trial.items() if key not in ("data", "subset")}
-        base = configured(self.loaded, overlay(tree, profile.trial), ("profile", "trial"))
-        if base.needs_ranking():
-            self._wrong(("profile", "trial", "subset"), "a ranking cannot be made from a ranked subset; remove the key")
-        base = self._resolved(base.model_copy(update={"data": config.data}))
+    def _planned_ranking(self, config: TrialConfig, point: Point) -> PlannedRanking:
+        profile = self.space.profile or Profile()  # that there is none was complained of
+        if isinstance(profile, RankingFile):
+            return read_ranking(self.loaded, profile, config.data, self._data(config.data))
+        base = profile_config(self.loaded, profile, config.data)
         data_point: dict[str, Choice] = {path: choice for path, choice in point.items() if path.startswith("data")}
         name = ",".join(filter(None, ("profile", name_of(data_point))))
-        configs = [base.model_copy(update={"seed": seed}) for seed in profile.seeds]
-        ranks = "ranks-" + digest([self._chain(each, None)[1][-1] for each in configs])[:12]
-        return [replace(self._planned("profile", name, data_point, each, None), ranks=ranks) for each in configs]
+        group = [
+            self._planned("profile", name, data_point, base.model_copy(update={"seed": seed}), None)
+            for seed in profile.seeds
+        ]
+        ranking = made_ranking(profile, base, [each.final for each in group], self.space.evaluate.min_perturbation)
+        self._profiles += [replace(each, ranks=ranking.name) for each in group]
+        return ranking
 
     def _check_effects(self, trials: list[Planned]) -> None:
         """A knob that changes no stage of any trial is a mistake, such as a burn-in behind the last epoch."""
@@ -244,7 +247,3 @@ def source_key(data: DataSource) -> str:
     """What names a source's arrays: its knobs less those of the split, and what is loaded beside it."""
     knobs = data.model_dump(mode="json", exclude=set(Splits.model_fields))
     return digest(knobs | data.beside())
-
-
-def _without_seed(content: Row) -> Row:
-    return content | {"config": {k: v for k, v in content["config"].items() if k != "seed"}}

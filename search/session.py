@@ -6,6 +6,7 @@ Knows the store and the trainer, and nothing of Ray: whoever calls `advance` sch
 from __future__ import annotations
 
 import errno
+import json
 import time
 import traceback
 from contextlib import suppress
@@ -60,6 +61,7 @@ class Session:
         ranking = None
         if self.config.needs_ranking():
             ranking = read_arrays(self.store.ranking(str(job.ranks)))
+        self._ranks = json.loads(str(ranking["provenance"])) if ranking else None  # of what the subset is cut by
         self.data = data
         around = Surroundings.here(job.data, self.config.compute, job.threads)
         self.chain = chain(self.config, self.evaluation, around, job.ranks)
@@ -106,7 +108,7 @@ class Session:
     def _begin(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "error.txt").unlink(missing_ok=True)
-        described = {"trial": self.job.config, "evaluate": self.job.evaluation, "ranks": self.job.ranks}
+        described = {"trial": self.job.config, "evaluate": self.job.evaluation, "ranks": self._ranks}
         write_atomic(self.folder / "config.yaml", yaml.safe_dump(described, sort_keys=False))
         if resumed := self.store.deepest(self.chain):
             self.trainer.load_state_dict(resumed.state)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from search.plan import Plan, source_key
 from search.space import Loaded
 from search.yamlfile import SpaceError
@@ -14,6 +12,7 @@ from trainers.data import Data, prepare
 from trainers.images import DataError
 from trainers.records import digest
 from trainers.sources import DataSource
+from trainers.subsets import Ranked
 
 
 class Sources:
@@ -62,8 +61,10 @@ def check_subsets(loaded: Loaded, plan: Plan, sources: Sources) -> None:
             data = sources.prepared(config.data)
             if data is not None:
                 y = data.train.y.numpy()
-                anything = {f"rank_{config.subset.needs}": np.zeros(len(y))}
-                config.subset.select(y, anything, 0)
+                if isinstance(config.subset, Ranked):
+                    config.subset.check(y)
+                else:
+                    config.subset.select(y, None, 0)
                 for attack in plan.evaluation.final.values():
                     attack.check(data.classes)
         except ValueError as error:

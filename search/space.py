@@ -9,15 +9,18 @@ import yaml
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Discriminator,
     Field,
     NonNegativeInt,
     PositiveInt,
+    Tag,
     ValidationError,
     field_validator,
 )
 
 from search.axes import KINDS, Axis
 from search.problems import nearest, readable
+from search.rankfiles import RankingFile
 from search.yamlfile import Document, SpaceError, laid_over, read
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
@@ -57,6 +60,8 @@ class Profile(Knobs):
 
     seeds: RankingSeeds = (1000, 1001, 1002)
     trial: Tree = Field(default_factory=dict)  # laid over the space's `trial:`
+    first_epoch: NonNegativeInt = 0  # from which losses count as difficulty: 10 in the code of Liu et al. 2021
+    average: Literal["ranks", "scores"] = "ranks"  # over the seeds
 
     @field_validator("trial")
     @classmethod
@@ -66,6 +71,17 @@ class Profile(Knobs):
         if "seed" in trial:
             raise ValueError("seeds of a ranking are written `profile: {seeds: [seed, ...]}`; remove the key `seed`")
         return trial
+
+
+def _ranked_by(block: Any) -> str:
+    return (
+        "RankingFile" if isinstance(block, RankingFile) or (isinstance(block, dict) and "file" in block) else "Profile"
+    )
+
+
+Ranks = Annotated[
+    Annotated[Profile, Tag("Profile")] | Annotated[RankingFile, Tag("RankingFile")], Discriminator(_ranked_by)
+]
 
 
 class Search(Knobs):
@@ -103,7 +119,7 @@ class Space(Knobs):
     """The top level of a space's YAML."""
 
     trial: Tree = Field(default_factory=dict)
-    profile: Profile | None = None
+    profile: Ranks | None = None
     search: Search = Search()
     evaluate: Evaluation = Evaluation()
     resources: Resources = Resources()

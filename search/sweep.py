@@ -65,9 +65,9 @@ class Sweep:
         return self._verdict(trouble, blocked | queue.blocked, command) and (interrupt.code or 1)
 
     def _rankings(self) -> tuple[set[str], dict[str, str]]:
-        """Rankings that exist, made now from profile trials that have all ended; and why others cannot be made."""
+        """Rankings made now, from files or profile trials that have all ended; and why others cannot be made."""
         ready, blocked = set(), {}
-        for ranks in {trial.ranks for trial in self.plan.trials if trial.ranks}:
+        for ranks in self.plan.rankings:
             if all(self.store.result(profile.id, profile.final) for profile in self._profiles(ranks)):
                 why = self._rank(ranks)
                 if why is None:
@@ -80,12 +80,8 @@ class Sweep:
         return [trial for trial in self.plan.trials if trial.kind == "profile" and trial.ranks == ranks]
 
     def _rank(self, ranks: str) -> str | None:
-        group = self._profiles(ranks)
-        data = self.sources.prepared(group[0].config.data)
-        if data is None:
-            return f"{ranks}: its data is not loaded"
         try:
-            return make_ranking(self.store, ranks, group, data)
+            return make_ranking(self.store, self.plan.rankings[ranks], self._profiles(ranks), self.sources)
         except OSError as error:
             return f"{ranks} cannot be written: {error.strerror or error}; free some room"
 
@@ -137,8 +133,9 @@ def print_plan(console: Console, plan: Plan, space: Space, results: Path, source
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_row("trials", f"{len(trials)}: {configurations} configurations x {len(space.search.replicates)} seeds")
     if profiles:
-        rankings = len({trial.ranks for trial in plan.trials if trial.kind == "profile"})
-        table.add_row("trained first", f"{profiles}, for {rankings} rankings")
+        table.add_row("trained first", f"{profiles}, for {len(plan.rankings)} rankings")
+    for file in sorted({ranking.provenance["file"] for ranking in plan.rankings.values() if not profiles}):
+        table.add_row("ranked by", file)
     for path, axis in space.search.axes.items():
         values = ", ".join(c.label for c in axis.choices()) if axis.kind in ("grid", "choice") else axis.kind
         table.add_row(path, values)

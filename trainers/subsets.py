@@ -7,15 +7,19 @@ then the cut is made. All selections are stable: equal ranks keep the order of t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import torch
 from pydantic import Field, NonNegativeInt, model_validator
+from torch import Tensor
 
-from trainers.knobs import Knobs, Share, Size, count
-from trainers.unlearned import DropUnlearned
+from trainers.knobs import Duration, Knobs, Share, Size, count, lasting
+from trainers.state import InstanceState
 
-ScoreName = Literal["instability", "difficulty", "difficulty_01", "kappa", "first_learned", "probability"]
+ScoreName = Literal[
+    "instability", "difficulty", "difficulty_01", "kappa", "first_learned", "probability", "min_perturbation"
+]
 Ranking = Mapping[str, np.ndarray]  # rank_<score>: (N,) in [0, 1], 0 = friendliest
 
 
@@ -43,12 +47,48 @@ class Random(Knobs):
         return lowest(rng.permutation(len(y)), y, count(self.size, len(y), "subset.size"), self.balance)
 
 
+class Plus(Knobs):
+    """Further examples of some classes beside those of a base: what do they do to these and to the other classes?
+
+    Dong et al. 2021, Figs. 19 and 20: beside the balanced friendliest 10,000, the 500 most problematic of a class, of
+    another, or of both; the control is as many friendly ones. Whether their 500 are those of both classes together is
+    not said; here `size` is that of each class.
+    """
+
+    classes: Annotated[tuple[NonNegativeInt, ...], Field(strict=False, min_length=1)]
+    side: Literal["friendly", "problematic"] = "problematic"  # lowest or highest rank of those that the base leaves
+    size: Size  # of each class; a share is one of the class
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Plus:
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"`classes` names each class once; got {list(self.classes)}")
+        return self
+
+    def beside(self, base: np.ndarray, rank: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The base and its additions, (N,) bool, (N,), (N,) -> (N,) bool.
+
+        Raises ValueError where the base leaves fewer of a class.
+        """
+        chosen = base.copy()
+        for label in self.classes:
+            n = count(self.size, int((y == label).sum()), f"subset.plus.size, of class {label}")
+            left = np.flatnonzero((y == label) & ~base)
+            if len(left) < n:
+                raise ValueError(f"subset.plus.size: asked for {n} of class {label}, of which {len(left)} are left")
+            ascending = left[np.argsort(rank[left], kind="stable")]
+            chosen[ascending[:n] if self.side == "friendly" else ascending[len(left) - n :]] = True
+        return chosen
+
+
 class Ranked(Knobs):
     """Examples by their rank in a score of how hard they are to learn robustly.
 
     friendly / problematic: lowest / highest rank of learning instability (Dong et al. 2021, 'Data profiling for
     adversarial training', eq. 4). easiest / hardest: of difficulty (Liu et al. 2021, 'On the impact of hard
     adversarial instances', eq. 2). band: between two quantiles of the rank, `size` must then be absent.
+    Liu et al. balance the classes of all their subsets. Dong et al. publish balanced halves, but their code cuts the k
+    friendliest of all without: of the 5000 friendliest none is a cat.
     """
 
     name: Literal["ranked"] = "ranked"
@@ -57,6 +97,7 @@ class Ranked(Knobs):
     size: Size | None = None
     band: Annotated[tuple[Share, Share] | None, Field(strict=False)] = None
     balance: Literal["none", "per_class"] = "none"
+    plus: Plus | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Ranked:
@@ -75,6 +116,18 @@ class Ranked(Knobs):
         return self.score or ("difficulty" if self.side in ("easiest", "hardest") else "instability")
 
     def select(self, y: np.ndarray, ranking: Ranking | None, seed: int) -> np.ndarray:
+        rank = self._rank(ranking, len(y))
+        base = self._base(rank, y)
+        return base if self.plus is None else self.plus.beside(base, rank, y)
+
+    def check(self, y: np.ndarray) -> None:
+        """Raises ValueError if these labels have too few examples whatever the ranking."""
+        equal = np.zeros(len(y))
+        base = self._base(equal, y)
+        if self.plus is not None:  # how many of each class a base leaves is known beforehand only if it is balanced
+            self.plus.beside(base & (self.balance == "per_class"), equal, y)
+
+    def _rank(self, ranking: Ranking | None, examples: int) -> np.ndarray:
         if ranking is None:
             raise ValueError(f"subset {self.side} needs a ranking; add a `profile:` block that makes one")
         rank = ranking.get(f"rank_{self.needs}")
@@ -82,11 +135,14 @@ class Ranked(Knobs):
             raise ValueError(
                 f"the ranking has no {self.needs}: the profile's method does not record it; rank by another"
             )
-        if len(rank) != len(y):
-            raise ValueError(f"the ranking has {len(rank)} examples and the training data {len(y)}; they must match")
+        if len(rank) != examples:
+            raise ValueError(f"the ranking has {len(rank)} examples and the training data {examples}; they must match")
+        return rank
+
+    def _base(self, rank: np.ndarray, y: np.ndarray) -> np.ndarray:
         if self.band is not None:
             quantile = np.argsort(np.argsort(rank, kind="stable"), kind="stable") / len(rank)
-            chosen = (quantile >= self.band[0]) & (quantile < self.band[1])
+            chosen: np.ndarray = (quantile >= self.band[0]) & (quantile < self.band[1])
             if not chosen.any():
                 raise ValueError(f"subset.band: none of {len(y)} examples lies in {list(self.band)}; widen it")
             return chosen
@@ -94,6 +150,53 @@ class Ranked(Knobs):
         if self.side in ("friendly", "easiest"):
             return lowest(rank, y, k, self.balance)
         return lowest(-rank[::-1], y[::-1], k, self.balance)[::-1]  # reversed, so that k and N - k never overlap
+
+
+CORRECT, UNLEARNED = "correct", "unlearned"  # columns of the state
+
+
+class DropUnlearned(Knobs):
+    """Dong et al. 2021, app. F: examples misclassified in the training pass of the epoch before `epoch`.
+
+    They are judged once, at the start of `epoch`, by what that pass itself recorded: train mode, augmented, attacked,
+    before the update. `instead`: nothing (the paper) or the clean image. Within a stage epoch is 0 (judge now) or
+    None (as judged).
+    """
+
+    name: Literal["drop-unlearned"] = "drop-unlearned"
+    epoch: Duration | None = "50%"
+    instead: Literal["nothing", "clean"] = "nothing"
+    needs: ClassVar[None] = None
+
+    @model_validator(mode="after")
+    def _later(self) -> DropUnlearned:
+        if self.epoch in (0, "0%"):
+            raise ValueError("before the first epoch nothing is learned; take an epoch of at least 1")
+        return self
+
+    def at(self, epoch: int, epochs: int) -> Any:
+        first = lasting(self.epoch or 0, epochs)
+        if epoch < first:
+            return All()
+        return self.model_copy(update={"epoch": 0 if epoch == first else None})
+
+    def moves(self) -> bool:
+        return True
+
+    def select(self, y: np.ndarray, ranking: object, seed: int) -> np.ndarray:
+        """Everyone: who is dropped depends on the state."""
+        return np.ones(len(y), bool)
+
+    def judged(self, state: InstanceState) -> np.ndarray:
+        """Whom this stage drops or spares, (N,) bool."""
+        if self.epoch == 0:
+            state.columns[UNLEARNED] = ~correct(state)
+        return state.columns[UNLEARNED].cpu().numpy()
+
+
+def correct(state: InstanceState) -> Tensor:
+    """Who was right under attack at its last visit, (N,) bool; kept of every training, so that any may fork here."""
+    return state.column(CORRECT, dtype=torch.bool)
 
 
 def lowest(key: np.ndarray, y: np.ndarray, k: int, balance: str) -> np.ndarray:

@@ -68,6 +68,10 @@ def test_a_trial_without_a_conditional_axis_is_named_without_it() -> None:
         (None, "random 90%", "random"),
         (None, "k=323 friendly", "friendly"),
         (None, "", "all"),
+        (
+            {"name": "ranked", "side": "friendly", "size": 50, "plus": {"classes": [0, 9], "side": "problematic"}},
+            "", "friendly plus problematic of 0, 9",
+        ),
     ],
 )  # fmt: skip
 def test_the_kind_of_a_subset_leaves_out_its_size(config: Any, label: str, kind: str) -> None:

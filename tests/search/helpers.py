@@ -21,7 +21,6 @@ import yaml
 from rich.console import Console
 
 from search.plan import Plan, Planner, source_key
-from search.rankings import make_ranking
 from search.session import Job, Session, outcome_of
 from search.sources import Sources
 from search.space import load
@@ -111,8 +110,8 @@ class Tiny:
         return outcome
 
     def rank(self) -> str | None:
-        profiles = [trial for trial in self.plan.trials if trial.kind == "profile"]
-        return make_ranking(self.store, str(profiles[0].ranks), profiles, self.data(0))
+        (ranks,) = self.plan.rankings
+        return self.sweep._rank(ranks)
 
     def folder(self, i: int) -> Path:
         return self.store.trial(self.plan.trials[i].id)

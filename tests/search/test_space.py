@@ -81,9 +81,9 @@ MISTAKES = {
         "trial:\n  subset: {name: ranked, size: 50%}\n",
         "space.yaml:2: trial.subset: a ranked subset needs a ranking: add a `profile:` block that makes one",
     ),
-    "ranking cut from a ranking": (
+    "ranking made on a subset": (
         "trial:\n  subset: {name: ranked, size: 50%}\nprofile:\n  trial:\n    subset: {name: ranked, size: 50%}\n",
-        "space.yaml:5: profile.trial.subset: a ranking cannot be made from a ranked subset; remove the key",
+        "space.yaml:5: profile.trial.subset: a ranking is made by training on all examples; remove the key",
     ),
     "data of a ranking": (
         "trial:\n  subset: {name: ranked, size: 50%}\nprofile:\n  trial: {data: {name: digits}}\n",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from itertools import permutations
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,15 +15,21 @@ from hypothesis.extra import numpy as arrays
 from trainers.scores import (
     SCORES,
     UNSEEN,
+    agreement,
     d,
+    d_distance,
     difficulty,
     ensemble,
     first_learned,
     instability,
     kappa,
+    min_perturbation,
     normalized_rank,
     probability,
+    scored,
+    top_iou,
 )
+from trainers.subsets import ScoreName
 
 VALUES = arrays.arrays(np.float64, st.integers(1, 40), elements=st.integers(-5, 5).map(float))
 
@@ -57,8 +65,18 @@ def test_a_reversed_ranking_is_one_half_away_and_an_independent_one_a_third() ->
     """The 0.375 of Liu et al. for independent rankings is wrong."""
     rng = np.random.default_rng(0)
     losses = rng.permutation(50_000).astype(float)
-    assert np.abs(d(losses) - d(-losses)).mean() == pytest.approx(1 / 2)
-    assert np.abs(d(losses) - d(rng.permutation(losses))).mean() == pytest.approx(1 / 3, abs=0.005)
+    assert d_distance(d(losses), d(losses)) == 0
+    assert d_distance(d(losses), d(-losses)) == pytest.approx(1 / 2)
+    assert d_distance(d(losses), d(rng.permutation(losses))) == pytest.approx(1 / 3, abs=0.005)
+
+
+def test_the_most_problematic_fifths_overlap_by_a_ninth_by_chance() -> None:
+    rng = np.random.default_rng(0)
+    rank = rng.permutation(50_000) / 50_000
+    assert top_iou(rank, rank) == 1
+    assert top_iou(rank, 1 - rank) == 0
+    assert top_iou(rank, rng.permutation(rank)) == pytest.approx(1 / 9, abs=0.005)
+    assert top_iou(np.arange(10.0), np.array([0, 1, 2, 3, 4, 5, 6, 9, 7, 8.0])) == 1 / 3  # {8, 9} and {7, 9}
 
 
 def test_instability_is_the_share_of_epochs_misclassified() -> None:
@@ -68,6 +86,13 @@ def test_instability_is_the_share_of_epochs_misclassified() -> None:
 
 def test_ties_share_their_mean_rank() -> None:
     assert normalized_rank(np.array([0.25, 0.25, 0.5])) == pytest.approx([1 / 3, 1 / 3, 5 / 6])
+
+
+@given(VALUES)
+def test_ranks_order_and_tie_as_eq_4_of_dong_et_al(values: np.ndarray) -> None:
+    """There ties share the lowest rank: (0, 0, 2) for scores (.25, .25, .5)."""
+    lowest = np.array([(values < value).sum() for value in values])
+    assert normalized_rank(lowest).tolist() == normalized_rank(values).tolist()
 
 
 def test_epochs_in_which_an_example_was_not_trained_on_do_not_count() -> None:
@@ -96,38 +121,100 @@ def test_more_is_always_harder() -> None:
         "loss": np.array([[0.1, 2.0], [0.1, 1.0], [0.1, 0.5]], dtype=np.float32),
         "kappa": np.array([[9, 1], [10, 2], [10, 5]], dtype=np.uint8),
         "best_clean_p_y": np.array([0.9, 0.2], dtype=np.float16),
+        "min_perturbation": np.array([0.04, 0.0], dtype=np.float32),
     }
+    ranks = ensemble([scored(run)])
     for name, score in SCORES.items():
         easy, hard = score(run)
         assert easy < hard, name
-        assert ensemble([run])[f"rank_{name}"].tolist() == [0.25, 0.75]
+        assert ranks[f"rank_{name}"].tolist() == [0.25, 0.75]
 
 
 def test_probability_is_that_of_the_best_checkpoint() -> None:
     assert probability({"best_clean_p_y": np.array([0.25, 1.0], dtype=np.float16)}).tolist() == [-0.25, -1.0]
 
 
-def test_an_ensemble_averages_ranks_not_counts() -> None:
-    """Its scores are averaged too, but the ranks are not those of the averages."""
-    calm, wild = recorded((1, 1), (1, 0), (0, 0)), recorded((1, 1), (0, 0), (1, 0))
-    both = ensemble([calm, wild])
-    assert both["instability"].tolist() == [0.0, 0.75, 0.75]
-    assert both["rank_instability"] == pytest.approx([1 / 6, 2 / 3, 2 / 3])
-    uneven = ensemble([recorded((1,), (0,), (0,), (0,)), recorded((0, 0), (0, 1), (0, 1), (1, 1))])
-    assert uneven["instability"].tolist() == [0.5, 0.75, 0.75, 0.5]
-    assert uneven["rank_instability"].tolist() == [0.5, 0.5625, 0.5625, 0.375]
+def test_the_least_perturbation_counts_downwards() -> None:
+    assert min_perturbation({"min_perturbation": np.array([0, 0.5], dtype=np.float32)}).tolist() == [0.0, -0.5]
+
+
+def test_every_score_that_a_subset_may_ask_for_is_there() -> None:
+    assert set(SCORES) == set(get_args(ScoreName))
+
+
+def test_the_scores_of_liu_et_al_may_begin_late_and_only_they() -> None:
+    """Their code counts from epoch 10."""
+    run = recorded((0, 1, 0), (1, 1, 1)) | {"loss": np.array([[9, 1], [2, 1], [4, 1]], dtype=np.float32)}
+    run |= {"kappa": run["correct"], "best_clean_p_y": np.array([0.5, 1], dtype=np.float16)}
+    whole, late = scored(run), scored(run, first_epoch=1)
+    assert (whole["difficulty"].tolist(), late["difficulty"].tolist()) == ([5.0, 1.0], [3.0, 1.0])
+    assert (whole["difficulty_01"][0], late["difficulty_01"][0]) == (pytest.approx(2 / 3), 0.5)
+    for name in set(whole) - {"difficulty", "difficulty_01"}:
+        assert whole[name].tolist() == late[name].tolist(), name
+
+
+def test_an_example_never_trained_on_has_no_score_and_no_ranking_is_made() -> None:
+    """A mean over no epoch would rank it first or last."""
+    run = recorded((1, 0), (UNSEEN, UNSEEN)) | {"loss": np.array([[1, np.nan], [2, np.nan]], dtype=np.float32)}
+    run["kappa"] = run["correct"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores = scored(run)
+    for name in scores:
+        assert np.isnan(scores[name]).tolist() == [False, True], name
+    with pytest.raises(ValueError, match=r"instability: 1 of 2 examples were never trained on"):
+        ensemble([scored(recorded((1, 0), (0, 1))), scores])
+
+
+def test_an_ensemble_averages_ranks_or_scores() -> None:
+    calm = scored(recorded((1,), (0,), (0,), (0,)))  # ranks 1/8, 5/8, 5/8, 5/8
+    wild = scored(recorded((0, 0), (0, 1), (0, 1), (1, 1)))  # ranks 7/8, 1/2, 1/2, 1/8
+    ranks, counts = ensemble([calm, wild]), ensemble([calm, wild], "scores")
+    assert ranks["instability"].tolist() == counts["instability"].tolist() == [0.5, 0.75, 0.75, 0.5]
+    assert ranks["rank_instability"].tolist() == [0.375, 0.75, 0.75, 0.125]
+    assert counts["rank_instability"].tolist() == [0.25, 0.75, 0.75, 0.25]
+
+
+def test_averaged_ranks_and_counts_order_nearly_alike() -> None:
+    """Ten runs of 160 epochs, as Dong et al.: whether ranks or counts are averaged is contradictory there."""
+    rng = np.random.default_rng(0)
+    hard = rng.beta(0.7, 0.7, 2000)
+    runs = [scored({"correct": (rng.random((160, 2000)) > hard).astype(np.uint8)}) for _ in range(10)]
+    ranks, counts = ensemble(runs), ensemble(runs, "scores")
+    assert np.corrcoef(ranks["rank_instability"], counts["rank_instability"])[0, 1] > 0.99
+    assert len(np.unique(counts["rank_instability"])) <= 10 * 160 + 1
+
+
+@pytest.mark.parametrize("average", ["ranks", "scores"])
+def test_ties_stay_ties_in_whatever_order_the_runs_come(average: str) -> None:
+    """Sums of sixths differ in the last bit by their order."""
+    wrong = np.array(list(permutations([2, 3, 5]))).T  # (3 runs, 6 examples)
+    runs = [scored({"correct": (np.arange(6)[:, None] >= times).astype(np.uint8)}) for times in wrong]
+    assert len({float(sum(shares)) for shares in zip(*(run["instability"] for run in runs), strict=True)}) > 1
+    assert ensemble(runs, average)["rank_instability"].tolist() == [0.5] * 6  # type: ignore[arg-type]
+
+
+@given(VALUES, st.integers(1, 4))
+def test_runs_that_agree_give_back_the_ranks_they_agree_on(values: np.ndarray, runs: int) -> None:
+    rank = ensemble([{"difficulty": values}] * runs)["rank_difficulty"]
+    assert rank.tolist() == normalized_rank(values).tolist()
+
+
+def test_agreement_is_the_mean_over_pairs_of_runs() -> None:
+    one, other = np.arange(10.0), np.arange(10.0)[::-1]
+    found = agreement([{"instability": one, "kappa": one}, {"instability": one}, {"instability": other}])
+    assert found == {"instability": {"d_distance": pytest.approx(1 / 3), "top_iou": pytest.approx(1 / 3)}}
+    assert agreement([{"instability": one}]) == {}
 
 
 def test_an_ensemble_leaves_out_what_was_not_recorded() -> None:
-    assert set(ensemble([recorded((1, 0))])) == {
+    assert set(ensemble([scored(recorded((1, 0)))])) == {
         f"{prefix}{name}" for prefix in ("", "rank_") for name in ("instability", "difficulty_01", "first_learned")
     }
 
 
 def test_an_ensemble_of_one_is_that_run() -> None:
     run = recorded((1, 0, 1), (0, 0, 0))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        one = ensemble([run])
+    one = ensemble([scored(run)])
     assert one["instability"].tolist() == instability(run).tolist()
     assert one["rank_instability"].tolist() == normalized_rank(instability(run)).tolist()

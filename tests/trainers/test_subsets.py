@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from trainers.knobs import Knobs
-from trainers.subsets import All, Random, Ranked, Subset, lowest
+from trainers.subsets import All, Plus, Random, Ranked, Subset, lowest
 
 RANK = np.array([0.7, 0.1, 0.5, 0.3, 0.9, 0.3])
 Y = np.array([0, 0, 0, 1, 1, 1])
@@ -61,6 +61,12 @@ def test_all() -> None:
         ("{name: ranked, side: band, band: [0, 0.5]}", [1, 3, 5]),
         ("{name: ranked, side: band, band: [0.5, 1]}", [0, 2, 4]),
         ("{name: ranked, side: band, band: [1/3, 2/3], score: difficulty}", [2, 3]),
+        ("{name: ranked, size: 1, plus: {classes: [0], size: 1}}", [0, 1]),  # of class 0 the most problematic left
+        ("{name: ranked, size: 1, plus: {classes: [0], size: 1, side: friendly}}", [1, 2]),  # and the friendliest
+        ("{name: ranked, size: 2, plus: {classes: [1, 0], size: 1}}", [0, 1, 3, 4]),  # of each
+        ("{name: ranked, size: 2, plus: {classes: [1], size: 67%}}", [1, 3, 4, 5]),  # two of the three of class 1
+        ("{name: ranked, side: problematic, size: 4, plus: {classes: [1], size: 1}}", [0, 2, 3, 4, 5]),
+        ("{name: ranked, side: band, band: [0, 0.5], plus: {classes: [0], size: 1}}", [0, 1, 3, 5]),
     ],
 )
 def test_ranked_by_hand(text: str, examples: list[int]) -> None:
@@ -129,6 +135,44 @@ def test_a_balanced_choice_is_the_plain_one_within_each_class(data: tuple[np.nda
         assert np.flatnonzero(mask & (y == label)).tolist() == sorted(sorted(members, key=lambda i: rank[i])[:each])
 
 
+def test_the_balanced_halves_are_those_that_dong_et_al_publish() -> None:
+    """Per class, those of lowest and of highest rank; theirs are 2500 a class, and the ranks a permutation."""
+    rng = np.random.default_rng(0)
+    y, rank = rng.permutation(np.repeat(np.arange(10), 500)), rng.permutation(5000) / 5000
+    published: dict[Any, list[int]] = {"friendly": [], "problematic": []}
+    for label in range(10):
+        members = np.flatnonzero(y == label)
+        ascending = members[np.argsort(rank[members], kind="stable")]
+        published["friendly"] += ascending[:250].tolist()
+        published["problematic"] += ascending[::-1][:250].tolist()
+    for side, indices in published.items():
+        half = Ranked(side=side, size=2500, balance="per_class")
+        assert chosen(half, y, {"rank_instability": rank}) == sorted(indices)
+    assert sorted(published["friendly"] + published["problematic"]) == list(range(5000))
+
+
+@given(ranked_data(), st.data())
+def test_additions_leave_the_base_and_the_other_classes_alone(data: tuple[np.ndarray, np.ndarray], draw: Any) -> None:
+    """Problematic and friendly additions of all that is left are the same; of less, each is one end of it."""
+    rank, y = data
+    ranking = {"rank_instability": rank}
+    label, n = int(draw.draw(st.sampled_from(sorted(set(y.tolist()))))), draw.draw(st.integers(1, 2))
+    base = Ranked(size=len(np.unique(y)), balance="per_class").select(y, ranking, 0)  # one of each class
+    grown = {}
+    for side in ("friendly", "problematic"):
+        plus = {"classes": [label], "side": side, "size": n}
+        grown[side] = Ranked.model_validate({"size": int(base.sum()), "balance": "per_class", "plus": plus}).select(
+            y, ranking, 0
+        )
+        added = grown[side] & ~base
+        assert (grown[side] >= base).all() and added.sum() == n and (y[added] == label).all()
+        outside = rank[(y == label) & ~grown[side]]
+        if len(outside):
+            assert (rank[added].max() <= outside.min()) if side == "friendly" else (rank[added].min() >= outside.max())
+    if ((y == label) & ~base).sum() == n:
+        assert (grown["friendly"] == grown["problematic"]).all()
+
+
 @given(ranked_data(), st.lists(st.integers(1, 9), max_size=4))
 def test_bands_that_share_out_the_quantiles_share_out_the_data(
     data: tuple[np.ndarray, np.ndarray], cuts: list[int]
@@ -190,11 +234,40 @@ def test_which_score_is_needed() -> None:
         (Random(size="1%"), "subset.size: asked for 1%, that is 0 of 6"),
         (Ranked(side="band", band=(0.91, 0.92)), "subset.band: none of 6 examples"),
         (Ranked(size=1, score="probability"), "the ranking has no probability"),
+        (
+            Ranked(size=2, plus=Plus(classes=(0,), size=3)),
+            "subset.plus.size: asked for 3 of class 0, of which 2 are left",
+        ),
+        (Ranked(size=2, plus=Plus(classes=(0,), size=4)), "subset.plus.size, of class 0: asked for 4, that is 4 of 3"),
+        (Ranked(size=2, plus=Plus(classes=(7,), size=1)), "subset.plus.size, of class 7: asked for 1, that is 1 of 0"),
     ],
 )
 def test_what_does_not_fit_the_data_is_refused(subset: Any, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         subset.select(Y, RANKING, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{name: ranked, size: 7}", "subset.size: asked for 7"),
+        ("{name: ranked, side: band, band: [0.91, 0.92]}", "subset.band: none of 6 examples"),
+        ("{name: ranked, size: 2, plus: {classes: [0], size: 4}}", "of class 0: asked for 4, that is 4 of 3"),
+        ("{name: ranked, size: 2, balance: per_class, plus: {classes: [0], size: 3}}", "of which 2 are left"),
+    ],
+)
+def test_what_no_ranking_could_do_is_known_before_there_is_one(text: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        parse(text).check(Y)
+
+
+def test_what_some_ranking_could_do_is_let_pass() -> None:
+    """Whether the base leaves 3 of class 0 hangs on the ranks: here it takes 2 of class 1, or of class 0."""
+    subset = parse("{name: ranked, size: 2, plus: {classes: [0], size: 3}}")
+    subset.check(Y)
+    assert chosen(subset, ranking={"rank_instability": 1.0 - Y}) == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="of which 1 are left"):
+        chosen(subset, ranking={"rank_instability": Y})
 
 
 def test_a_class_too_small_for_its_share_is_named() -> None:
@@ -222,6 +295,9 @@ def test_a_ranked_subset_without_a_fitting_ranking_is_refused() -> None:
         ("{name: ranked, side: band, band: [0, 0.5], balance: per_class}", "cannot be balanced"),
         ("{name: ranked, side: band, band: [0, 1.5]}", "less than or equal to 1"),
         ("{name: ranked, size: 1, score: loss}", "'instability'"),
+        ("{name: ranked, size: 1, plus: {classes: [], size: 1}}", "at least 1 item"),
+        ("{name: ranked, size: 1, plus: {classes: [1, 1], size: 1}}", "names each class once; got"),
+        ("{name: ranked, size: 1, plus: {classes: [a], size: 1}}", "valid integer"),
         ("{name: random}", "size"),
         ("{name: random, size: 1, seed: -1}", "greater than or equal to 0"),
         ("{name: all, size: 1}", "size"),
