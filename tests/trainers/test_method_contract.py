@@ -184,7 +184,10 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     Jump: {"peak": 0.2, "first": 2, "every": 2},
     Ramp: {"start": 0.01, "end": 0.01},
     Random: {"size": 30, "balance": "per_class", "seed": 7},
-    Ranked: {"side": "problematic", "score": "difficulty", "size": 30, "balance": "per_class"},
+    Ranked: {
+        "side": "problematic", "score": "difficulty", "size": 30, "balance": "per_class",
+        "plus": {"classes": [0], "size": 1},
+    },
     NoAttack: {}, CrossEntropy: {}, Uniform: {}, Given: {}, All: {},
 }  # fmt: skip
 
