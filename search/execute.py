@@ -17,7 +17,7 @@ from search.environment import Unpickled, ray, tune
 from search.searchers import Queue
 from search.space import Resources
 from search.trial import Trial
-from trainers.data import Source
+from trainers.arrays import Source
 
 MIB = 1 << 20
 NOT_SHIPPED = [".git/", ".venv/", ".*_cache/", ".hypothesis/", "/results/", "/data/", "/tests/", "*.npz", "*.egg-info/"]

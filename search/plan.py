@@ -244,5 +244,6 @@ class Planner:
 
 
 def source_key(data: DataSource) -> str:
-    """What names a source's arrays: its knobs less those of the split."""
-    return digest({k: v for k, v in data.model_dump(mode="json").items() if k not in Splits.model_fields})
+    """What names a source's arrays: its knobs less those of the split, and what is loaded beside it."""
+    knobs = data.model_dump(mode="json", exclude=set(Splits.model_fields))
+    return digest(knobs | data.beside())

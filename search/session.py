@@ -154,8 +154,9 @@ class Session:
         result: Row = {"trial": self.job.trial, "status": status, "epochs": self.trainer.epoch} | more
         arrays = self._instances()
         if status == "completed":
-            metrics, arrays["best_clean_p_y"] = self.trainer.final()
+            metrics, measured = self.trainer.final()
             result |= metrics
+            arrays |= measured
         mask = np.zeros(len(self.data.train), bool)
         mask[self.trainer.selected(self.config.stage(max(self.trainer.epoch - 1, 0))).numpy()] = True
         result |= {
@@ -179,8 +180,8 @@ class Session:
         y = self.data.train.y.numpy()
         arrays: Arrays = {"index": self.data.index, "y": y, "y_clean": self.data.y_clean}
         parts = [part for part in (*self.segments, self._fresh) if part.instances]
-        for name in parts[0].instances if parts else ():
-            arrays[name] = np.concatenate([part.instances[name] for part in parts])
+        for name in sorted({name for part in parts for name in part.instances}):
+            arrays[name] = np.concatenate([part.instances[name] for part in parts if name in part.instances])
         return arrays
 
     def _rewrite(self) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from search.plan import Plan, source_key
 from search.space import Loaded
 from search.yamlfile import SpaceError
-from trainers.data import Data, Source, fingerprint, prepare
+from trainers.arrays import Source, fingerprint
+from trainers.data import Data, prepare
 from trainers.images import DataError
 from trainers.records import digest
 from trainers.sources import DataSource
@@ -33,11 +36,14 @@ class Sources:
         return fingerprint(self.loaded[key])
 
     def prepared(self, data: DataSource) -> Data | None:
-        """The splits of a data block; None if its source is not loaded. Raises ValueError if they do not fit it."""
+        """The splits of a data block less its pool and corruptions, needed by workers only; None if it is not loaded.
+
+        Raises ValueError if they do not fit the source.
+        """
         key = digest(data.model_dump(mode="json"))
         source = self.loaded.get(source_key(data))
         if key not in self._prepared and source is not None:
-            self._prepared[key] = prepare(source, data)
+            self._prepared[key] = replace(prepare(source, data), extra=None, corrupted={})
         return self._prepared.get(key)
 
 

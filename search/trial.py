@@ -6,8 +6,9 @@ from typing import Any
 
 from search.environment import tune  # first: it prepares what Ray reads on import
 from search.session import Job, Session, outcome_of
+from trainers.arrays import Source
 from trainers.config import TrialConfig
-from trainers.data import Data, Source, prepare
+from trainers.data import Data, prepare
 
 SLICE_SECONDS = 1.0  # between reports: a report costs the driver milliseconds, an epoch may be as short
 

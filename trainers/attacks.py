@@ -1,21 +1,23 @@
 """Attacks: from a batch to its adversary. One projected gradient ascent whose dialects are knobs.
 
-Madry et al. 2018, arXiv:1706.06083: x <- project(x + step_size * direction(gradient)), first on the epsilon-ball,
+Madry et al. 2018, arXiv:1706.06083: x <- project(x + step_size * ascent(gradient)), first on the epsilon-ball,
 then on [0, 1]. Which start, which loss is climbed, which BN mode and which point is returned differ between
 papers, change their numbers, and are therefore fields.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Generator, Tensor
 
-from trainers.knobs import Knobs, StepSize, step_length
+from trainers.balls import Norm, ascent, normal, project
+from trainers.knobs import Knobs, Real, StepSize, step_length
 from trainers.losses import cross_entropy, kl, margin
 from trainers.schedules import Schedule
+from trainers.starts import Previous, Start, begin
 from trainers.step import Adversary, Batch, Net
 
 
@@ -28,107 +30,173 @@ class NoAttack(Knobs):
         return Adversary(batch.x)
 
 
+class Toward(Knobs):
+    """The c-c' attack of Dong et al. 2021, app. H: every example toward class `label`, those of it toward `instead`.
+
+    In the authors' code `instead` is class 9 (truck), whatever the pair.
+    """
+
+    label: NonNegativeInt
+    instead: NonNegativeInt
+
+    @model_validator(mode="after")
+    def _differ(self) -> Toward:
+        if self.label == self.instead:
+            raise ValueError(f"examples of class {self.label} need another class to move to; got instead {self.label}")
+        return self
+
+    def goals(self, y: Tensor) -> Tensor:
+        """(B,) -> (B,)"""
+        return torch.where(y == self.label, self.instead, self.label)
+
+
+class _Scene(NamedTuple):
+    """What a climb goes by: the images it stays near and how near, and what it climbs away from."""
+
+    x: Tensor  # (B, channels, H, W)
+    y: Tensor  # (B,)
+    clean: Tensor | None  # (B, C) logits on x
+    epsilon: float | Tensor  # a Tensor is (B, 1, 1, 1)
+    length: float | Tensor
+
+    def of(self, rows: Tensor) -> _Scene:
+        def rowed(value: Any) -> Any:
+            return value[rows] if isinstance(value, Tensor) else value
+
+        return _Scene(*map(rowed, self))
+
+
 class PGD(Knobs):
     """K steps of projected gradient ascent within epsilon; FGSM is one step of size epsilon from the image itself.
 
     kappa counts, over the K points from which a step was taken (the first is the start), those still classified
     correctly: Algorithm 1 of Zhang et al. 2021 (arXiv:2010.01736) and their code. Their text says "least number of
-    steps to fool", which agrees unless a prediction flips back. The last point is never inspected, so kappa = K does
-    not imply robustness. With restarts, the least over them.
+    steps to fool" (geometry: first_failure), which agrees unless a prediction flips back. The last point is never
+    inspected, so kappa = K does not imply robustness. With restarts, the least over them.
+
+    tau, of Zhang et al. 2020 (arXiv:2002.11242, Alg. 1): an example rests once it was misclassified at tau + 1 points.
+    Only the others are computed on, in place: the batch is not reordered. tau = K is PGD.
     """
 
     name: Literal["pgd"] = "pgd"
     epsilon: Schedule = 8 / 255
     step_size: StepSize = "epsilon/4"
     steps: NonNegativeInt = 10
-    norm: Literal["linf", "l2"] = "linf"
-    start: Literal["none", "uniform", "normal"] = "uniform"
+    norm: Norm = "linf"
+    start: Start = "uniform"
     ascend: Literal["ce", "kl", "margin"] = "ce"
+    toward: Toward | None = None
     bn: Literal["eval", "train"] = "eval"
     keep: Literal["last", "worst"] = "last"
     restarts: PositiveInt = 1
+    tau: Schedule | None = None
+    jitter: Annotated[Real, Field(ge=0)] = 0.0  # times N(0, 1), added at each step: 0.001 in the code of FAT
+    geometry: Literal["count", "first_failure"] = "count"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> PGD:
+        if self.tau is not None and self.steps < 2:
+            raise ValueError("tau rests examples between steps; an attack of one step has none: take steps >= 2")
+        if self.tau is not None and (self.restarts > 1 or self.keep == "worst"):
+            raise ValueError("tau stops a climb early, restarts and keep: worst look further; drop one of them")
+        if isinstance(self.start, Previous) and self.restarts > 1:
+            raise ValueError("restarts from the previous perturbation are all the same; take restarts: 1")
+        if self.toward is not None and self.ascend != "ce":
+            raise ValueError(f"toward descends the cross-entropy to a class; got ascend: {self.ascend}")
+        return self
 
     def __call__(self, net: Net, batch: Batch, rng: Generator) -> Adversary:
         """The adversary of a batch; of several restarts, per example, the point where the climbed loss is highest."""
+        epsilon = float(self.epsilon)  # type: ignore[arg-type]
+        return self.within(net, batch, rng, epsilon, step_length(self.step_size, epsilon))
+
+    def within(
+        self, net: Net, batch: Batch, rng: Generator, epsilon: float | Tensor, length: float | Tensor
+    ) -> Adversary:
+        """The same within a budget and step of each example's own, (B, 1, 1, 1)."""
         with net.attacked(self.bn):
             clean = None
             if self.ascend == "kl":
                 with torch.no_grad():
                     clean = net(batch.x)  # once: it does not change while the attack runs
-            best, top = self._climb(net, batch, clean, rng)
+            scene = _Scene(batch.x, batch.y, clean, epsilon, length)
+            climb = self._climb if self.tau is None else self._climb_until_wrong
+            best, top = climb(net, scene, self._started(batch, epsilon, rng), rng)
             for _ in range(self.restarts - 1):
-                other, height = self._climb(net, batch, clean, rng)
+                other, height = climb(net, scene, self._started(batch, epsilon, rng), rng)
                 best, top = _pick(best, top, other, height)
+        if isinstance(self.start, Previous):
+            self.start.keep(batch, best.x - batch.x)
         return best
 
-    def _climb(self, net: Net, batch: Batch, clean: Tensor | None, rng: Generator) -> tuple[Adversary, Tensor]:
+    def _started(self, batch: Batch, epsilon: float | Tensor, rng: Generator) -> Tensor:
+        offset = begin(self.start, batch, epsilon, self.norm, rng)
+        return project(batch.x, batch.x + offset, epsilon, self.norm)
+
+    def _climb(self, net: Net, scene: _Scene, x: Tensor, rng: Generator) -> tuple[Adversary, Tensor]:
         """One run from one start: its adversary and the loss climbed there (zeros if nobody compares it)."""
-        epsilon = float(self.epsilon)  # type: ignore[arg-type]
-        length = step_length(self.step_size, epsilon)
-        x = self._project(batch.x, batch.x + self._start(batch.x, epsilon, rng), epsilon)
-        kappa = torch.zeros_like(batch.y)
+        kappa = torch.zeros_like(scene.y)
         every_point = self.keep == "worst"
-        best, top = x, torch.full(batch.y.shape, -torch.inf, device=x.device)
-        for _ in range(self.steps):
-            x = x.detach().requires_grad_()  # a new leaf: best may be this very point
-            logits = net(x)
-            value = self._height(logits, batch.y, clean)
-            kappa = kappa + (logits.argmax(1) == batch.y)
-            gradient = net.input_gradient(value, x)
-            x = x.detach()
+        best, top = x, torch.full(scene.y.shape, -torch.inf, device=x.device)
+        first = None
+        for step in range(self.steps):
+            logits, value, gradient = self._look(net, scene, x)
+            first = logits if first is None else first
+            kappa = self._counted(kappa, logits.argmax(1) == scene.y, step)
             if every_point:
-                best, top = _higher(best, top, x, value.detach())
-            x = self._project(batch.x, x + length * self._direction(gradient), epsilon)
+                best, top = _higher(best, top, x, value)
+            x = self._moved(scene, x, gradient, rng)
         if not every_point and self.restarts == 1:
-            return Adversary(x, kappa), torch.zeros_like(top)
+            return Adversary(x, kappa, steps=self.steps, logits=first), torch.zeros_like(top)
         with torch.no_grad():
             logits = net(x)
-            value = self._height(logits, batch.y, clean)
-        survived = (kappa == self.steps) & (logits.argmax(1) == batch.y)
+            value = self._height(logits, scene)
+        survived = (kappa == self.steps) & (logits.argmax(1) == scene.y)
         best, top = _higher(best, top, x, value) if every_point else (x, value)
-        return Adversary(best, kappa, survived), top
+        return Adversary(best, kappa, survived, self.steps, logits=first), top
 
-    def _height(self, logits: Tensor, y: Tensor, clean: Tensor | None) -> Tensor:
+    def _climb_until_wrong(self, net: Net, scene: _Scene, x: Tensor, rng: Generator) -> tuple[Adversary, Tensor]:
+        """The same, where an example rests once its patience tau is used up; the point after step K is not checked."""
+        kappa = torch.zeros_like(scene.y)
+        patience = torch.full_like(scene.y, round(float(self.tau)))  # type: ignore[arg-type]  # a number in a stage
+        moving = torch.arange(len(x), device=x.device)
+        first = None
+        for step in range(self.steps):
+            logits, _, gradient = self._look(net, scene.of(moving), x[moving])
+            first = logits if first is None else first
+            correct = logits.argmax(1) == scene.y[moving]
+            kappa[moving] = self._counted(kappa[moving], correct, step)
+            goes = correct | (patience[moving] > 0)
+            patience[moving] -= (~correct).long()
+            moving, gradient = moving[goes], gradient[goes]
+            if not len(moving):
+                break
+            x[moving] = self._moved(scene.of(moving), x[moving], gradient, rng)
+        return Adversary(x, kappa, steps=self.steps, logits=first), torch.zeros(len(x), device=x.device)
+
+    def _look(self, net: Net, scene: _Scene, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """At a point the logits, the climbed loss and its gradient."""
+        x = x.detach().requires_grad_()  # a leaf of its own: the caller keeps the point
+        logits = net(x)
+        value = self._height(logits, scene)
+        return logits.detach(), value.detach(), net.input_gradient(value, x)
+
+    def _moved(self, scene: _Scene, x: Tensor, gradient: Tensor, rng: Generator) -> Tensor:
+        point = x + scene.length * ascent(gradient, self.norm)
+        if self.jitter:
+            point = point + self.jitter * normal(point, rng)
+        return project(scene.x, point, scene.epsilon, self.norm)
+
+    def _counted(self, kappa: Tensor, correct: Tensor, step: int) -> Tensor:
+        return kappa + (correct if self.geometry == "count" else correct & (kappa == step))
+
+    def _height(self, logits: Tensor, scene: _Scene) -> Tensor:
         """The climbed loss per example, (B, C) -> (B,)."""
-        if clean is not None:
-            return kl(clean, logits)
-        return cross_entropy(logits, y) if self.ascend == "ce" else margin(logits, y)
-
-    def _start(self, x: Tensor, epsilon: float, rng: Generator) -> Tensor:
-        """A start's offset: U(-epsilon, epsilon) (l2: random direction, radius U(0, epsilon)), or 0.001 N(0, 1)."""
-        if self.start == "none":
-            return torch.zeros_like(x)
-        if self.start == "normal":
-            return 0.001 * _normal(x, rng)
-        if self.norm == "linf":
-            return epsilon * (2 * torch.rand(x.shape, generator=rng, device=x.device) - 1)
-        radius = epsilon * torch.rand((len(x), 1, 1, 1), generator=rng, device=x.device)
-        return radius * _unit(_normal(x, rng))
-
-    def _direction(self, gradient: Tensor) -> Tensor:
-        """Steepest ascent in the norm: the sign (sign(0) = 0), or the unit vector."""
-        return gradient.sign() if self.norm == "linf" else _unit(gradient)
-
-    def _project(self, x: Tensor, point: Tensor, epsilon: float) -> Tensor:
-        """Onto the epsilon-ball around x, then onto [0, 1]."""
-        if self.norm == "linf":
-            return torch.clamp(point, x - epsilon, x + epsilon).clamp_(0, 1)
-        delta = point - x
-        shrink = (epsilon / _length(delta).clamp_min(1e-12)).clamp_max(1)
-        return (x + delta * shrink).clamp_(0, 1)
-
-
-def _normal(x: Tensor, rng: Generator) -> Tensor:
-    return torch.randn(x.shape, generator=rng, device=x.device)
-
-
-def _length(delta: Tensor) -> Tensor:
-    """l2 length of each example, (B, ...) -> (B, 1, 1, 1)."""
-    return delta.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
-
-
-def _unit(delta: Tensor) -> Tensor:
-    return delta / _length(delta).clamp_min(1e-12)
+        if scene.clean is not None:
+            return kl(scene.clean, logits)
+        if self.toward is not None:
+            return -cross_entropy(logits, self.toward.goals(scene.y))
+        return cross_entropy(logits, scene.y) if self.ascend == "ce" else margin(logits, scene.y)
 
 
 def _higher(best: Tensor, top: Tensor, x: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -141,7 +209,5 @@ def _pick(one: Adversary, top: Tensor, other: Adversary, height: Tensor) -> tupl
     x, top = _higher(one.x, top, other.x, height)
     if one.kappa is None or other.kappa is None or one.survived is None or other.survived is None:
         raise TypeError("restarts are compared on points that were looked at")
-    return Adversary(x, torch.minimum(one.kappa, other.kappa), one.survived & other.survived), top
-
-
-Attack = Annotated[NoAttack | PGD, Field(discriminator="name")]
+    kappa, survived = torch.minimum(one.kappa, other.kappa), one.survived & other.survived
+    return one._replace(x=x, kappa=kappa, survived=survived), top

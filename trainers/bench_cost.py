@@ -14,6 +14,13 @@ from trainers.models import Model
 from trainers.records import Row
 
 CLASSES = 10
+# Forwards and backwards an example of the authors' code at K = 10, K steps of an attack and the update together.
+AUTHORS: dict[str, tuple[int, int]] = {
+    "standard": (1, 1), "fgsm-at": (2, 2), "fast-at": (2, 2), "free-at": (1, 1), "pgd-at": (13, 11),
+    "trades": (23, 11), "mart": (12, 11), "fat": (12, 11), "gairat": (11, 11), "gair-fat": (12, 11),
+    "gair-rst": (44, 21), "atta": (2, 2), "atta-reweight": (2, 2), "atta-adaptive": (2, 2), "finetune-kl": (12, 11),
+    "iat": (34, 31), "self-adaptive": (22, 11), "targeted": (11, 11),
+}  # fmt: skip
 
 
 class Flops(NamedTuple):
@@ -24,14 +31,14 @@ class Flops(NamedTuple):
     to_weights: int  # a backward that ends at the weights: twice a forward, less the first layer's input gradient
 
     def of_step(self, row: Row, graphs: int) -> float:
-        """Useful FLOPs per image of an epoch's steps, from the passes its row counted.
+        """Useful FLOPs per image of an epoch's updates, from the passes its row counted, in examples.
 
         graphs: forwards that the training backward goes back through. What an implementation computes beyond this,
         such as weight gradients during an attack, earns no credit.
         """
-        attack = row["backwards"] - row["updates"]
-        passes = row["forwards"] * self.forward + attack * self.to_input + graphs * row["updates"] * self.to_weights
-        return passes / row["updates"]
+        attack = row["backwards"] - row["examples"]
+        passes = row["forwards"] * self.forward + attack * self.to_input + graphs * row["examples"] * self.to_weights
+        return passes / row["examples"]
 
 
 def counted(model: Model, channels: int, size: int) -> Flops:

@@ -19,6 +19,7 @@ from trainers.attacks import PGD
 from trainers.data import Split, Splits, pixels
 from trainers.knobs import step_length
 from trainers.losses import CrossEntropy
+from trainers.method import Method
 from trainers.step import Batch, Net
 from trainers.trainer import Trainer
 
@@ -31,8 +32,8 @@ class Plain:
 
     def __init__(self, trainer: Trainer) -> None:
         config, method = trainer.config, trainer.config.stage(trainer.epoch).method
-        attack = method.attack
-        if not isinstance(attack, PGD) or not isinstance(method.loss, CrossEntropy) or _unusual(attack):
+        attack = method.attack if isinstance(method, Method) and isinstance(method.loss, CrossEntropy) else None
+        if not isinstance(attack, PGD) or _unusual(attack):
             raise ValueError(
                 "--plain: the plain loop is written for linf PGD on cross-entropy alone, from no or a uniform start; "
                 "take fgsm-at, fast-at or pgd-at"
@@ -43,7 +44,7 @@ class Plain:
         self.optimizer = config.optimizer.build(self.network.parameters())
         for group in self.optimizer.param_groups:
             group["lr"] = config.stage(trainer.epoch).optimizer.lr_at(0, 1)
-        self.loader: Any = DataLoader(_Images(trainer.train, config.data), config.batch_size, shuffle=True)
+        self.loader: Any = DataLoader(_Images(trainer.data.train, config.data), config.batch_size, shuffle=True)
         self.noise = Generator(self.device)
 
     def run_epoch(self) -> None:
@@ -117,12 +118,12 @@ def agreement(trainer: Trainer, dtype: torch.dtype, images: int = 8) -> Agreemen
     trainer.net.module.to(dtype)
     plain, net = Plain(trainer), Net(trainer.net.module)
     stage = trainer.config.stage(trainer.epoch)
-    x, y = pixels(trainer.train.x[:images]).to(dtype), trainer.train.y[:images]
-    batch = Batch(x.contiguous(memory_format=trainer.format), y)
+    x, y = pixels(trainer.examples.x[:images]).to(dtype), trainer.examples.y[:images]
+    batch = Batch(x.contiguous(memory_format=trainer.examples.layout), y)
     before = _flat(plain.network)
-    ours = stage.method.attack(net, batch, _noise(trainer)).x
+    ours = plain.attack(net, batch, _noise(trainer)).x
     theirs = plain.step(x, y, _noise(trainer))
-    loss, _ = stage.method(net, batch, _noise(trainer))
+    ((loss, _),) = stage.method.losses(net, batch, _noise(trainer))
     loss.backward()
     optimizer = trainer.config.optimizer.build(net.module.parameters())
     optimizer.param_groups[0]["lr"] = stage.optimizer.lr_at(0, 1)

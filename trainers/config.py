@@ -11,9 +11,11 @@ from typing import Literal
 import torch
 from pydantic import NonNegativeInt, PositiveInt
 
+from trainers.averaging import Average
+from trainers.checkpoints import StartFrom
 from trainers.evaluate import Evaluation
 from trainers.knobs import Knobs
-from trainers.methods import METHODS, Method, NamedMethod
+from trainers.methods import METHODS, AnyMethod, NamedMethod
 from trainers.models import MLP, Model
 from trainers.optimizers import SGD, Optimizer
 from trainers.records import digest
@@ -48,10 +50,11 @@ class Stage(Knobs):
 
     epoch: NonNegativeInt
     seed: NonNegativeInt
-    method: Method
+    method: AnyMethod
     subset: Subset
     optimizer: Optimizer
     batch_size: PositiveInt
+    average: Average | None
 
 
 class TrialConfig(Knobs):
@@ -62,6 +65,8 @@ class TrialConfig(Knobs):
     method: NamedMethod = METHODS["pgd-at"]
     subset: Subset = All()
     optimizer: Optimizer = SGD()
+    average: Average | None = None
+    start_from: StartFrom | None = None
     batch_size: PositiveInt = 128
     epochs: PositiveInt = 100
     seed: NonNegativeInt = 0
@@ -76,6 +81,7 @@ class TrialConfig(Knobs):
             subset=self.subset.at(epoch, self.epochs),
             optimizer=self.optimizer.at(epoch, self.epochs),
             batch_size=self.batch_size,
+            average=self.average and self.average.at(epoch, self.epochs),
         )
 
     def needs_ranking(self) -> str | None:
@@ -91,10 +97,13 @@ class Surroundings(Knobs):
     threads: PositiveInt
     torch: str
     code: str
+    start: str | None = None  # the weights that training starts from, if not fresh ones
 
     @staticmethod
-    def here(data: str, compute: Compute, threads: int) -> Surroundings:
-        return Surroundings(data=data, compute=compute, threads=threads, torch=torch.__version__, code=training_code())
+    def here(data: str, compute: Compute, threads: int, start: str | None = None) -> Surroundings:
+        return Surroundings(
+            data=data, compute=compute, threads=threads, torch=torch.__version__, code=training_code(), start=start
+        )
 
 
 @cache
@@ -122,7 +131,7 @@ def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ran
         "around": around.model_dump(),
     }
     tail = f"|{config.batch_size}|{ranking if isinstance(config.subset, Ranked) else None}"
-    pieces = (config.method, config.subset, config.optimizer)
+    pieces = (config.method, config.subset, config.optimizer, config.average)
     stages = zip(*(_hashes(piece, config.epochs) for piece in pieces), strict=True)
     links = [digest(root)]
     for epoch, stage in enumerate(stages):
@@ -132,14 +141,14 @@ def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ran
 
 
 @lru_cache(maxsize=4096)
-def _hashes(piece: Knobs, epochs: int) -> tuple[str, ...]:
+def _hashes(piece: Knobs | None, epochs: int) -> tuple[str, ...]:
     """The hash of a piece as it acts in each epoch; cached, for a space has fewer distinct pieces than trials."""
-    if not piece.moves():
-        return (digest(piece.model_dump()),) * epochs
+    if piece is None or not piece.moves():
+        return (digest(piece and piece.model_dump()),) * epochs
     hashes: list[str] = []
     before = None
     for epoch in range(epochs):
         now = piece.at(epoch, epochs)
-        hashes.append(hashes[-1] if now == before else digest(now.model_dump()))
+        hashes.append(hashes[-1] if now == before else digest(now and now.model_dump()))
         before = now
     return tuple(hashes)

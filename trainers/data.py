@@ -1,46 +1,58 @@
 """Data: from a source's arrays to the splits of a trial, and batches cropped and flipped on the device.
 
-A source is raw uint8 arrays, shared by all trials. A trial's splits (hold-out, label noise) are drawn from it
-by seeds of their own, so that every trial of a study with the same `data` block sees the same examples.
+A trial's splits (hold-out, label noise) are drawn from a source by seeds of their own, so that every trial of a
+study with the same `data` block sees the same examples.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from hashlib import sha256
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 import torch
-from pydantic import NonNegativeInt
+from pydantic import AfterValidator, Field, NonNegativeInt
 from torch import Generator, Tensor
 
-from trainers.knobs import Knobs, Share, Size, count
-from trainers.records import digest
+from trainers.arrays import Source, of_classes
+from trainers.corruptions import Corruptions
+from trainers.knobs import Share, Size, count
+from trainers.pools import Extra, Pool, Rest
+from trainers.records import Row, digest
+from trainers.views import Augmentation, View, pad
 
 
-class Source(NamedTuple):
-    """The arrays of a data set; test arrays are empty where it has no test set of its own."""
-
-    x_train: np.ndarray  # (N, H, W, channels) uint8
-    y_train: np.ndarray  # (N,) int64
-    x_test: np.ndarray
-    y_test: np.ndarray
-    classes: int
+def _distinct(classes: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(classes)) < max(2, len(classes)):
+        raise ValueError(f"at least two classes, each of them once; got {list(classes)}")
+    return classes
 
 
-class Splits(Knobs):
+Classes = Annotated[tuple[NonNegativeInt, ...], Field(strict=False), AfterValidator(_distinct)]
+
+
+class Splits(Augmentation):
     """How a source is split and disturbed; every data block has these knobs beside those of its source."""
 
+    classes: Classes | None = None  # only these, relabelled 0.. in this order
     train: Size | None = None  # at most so many training examples; None: all that the hold-out leaves
     val: Size = "10%"
     test: Size | None = None  # only where the source has no test set of its own
     split_seed: NonNegativeInt = 0
     label_noise: Share = 0.0  # training labels flipped to another class; validation and test stay clean
     noise_seed: NonNegativeInt = 0
-    crop: NonNegativeInt = 0  # pad by so many pixels and crop back at random
-    padding: Literal["zeros", "reflect"] = "zeros"
-    flip: bool = False  # mirror left-right with probability 1/2
+    extra: Extra | None = None  # a pool of further training examples; noise and statistics are the training split's
+    corruptions: Corruptions | None = None  # further test sets
+
+    def beside(self) -> Row:
+        """What names the arrays that are loaded beside the data set's own; nothing if there are none."""
+        named: Row = {}
+        if self.extra is not None and not isinstance(self.extra, Rest):
+            named["extra"] = self.extra.model_dump(mode="json", exclude=set(Pool.model_fields))
+        if self.corruptions is not None:
+            named["corruptions"] = self.corruptions.model_dump(mode="json")
+        return named
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,8 @@ class Data:
     classes: int
     mean: tuple[float, ...]  # per channel, of the training split
     std: tuple[float, ...]
+    extra: Split | None = None
+    corrupted: Mapping[str, Split] = field(default_factory=dict)  # the test split under each corruption
 
     @property
     def flipped(self) -> np.ndarray:
@@ -75,29 +89,27 @@ class Data:
         return flipped
 
 
-def fingerprint(source: Source) -> str:
-    """The sha256 of a source's arrays, shapes and all."""
-    hasher = sha256()
-    for array in source[:4]:
-        hasher.update(str((array.shape, array.dtype)).encode())
-        hasher.update(np.ascontiguousarray(array).data)
-    return hasher.hexdigest()
-
-
 def split_identity(source: str, splits: Splits) -> str:
     """The name of what `prepare` makes of a source: equal names, equal splits and augmentation.
 
     `source` is its fingerprint: where the arrays were read from is no part of the name.
     """
-    return digest({"source": source, "splits": splits.model_dump(include=set(Splits.model_fields))})
+    knobs = splits.model_dump(
+        include=set(Splits.model_fields),
+        exclude={"extra": {"path", "root"}, "corruptions": True},  # the fingerprint has their bytes
+    )
+    return digest({"source": source, "splits": knobs})
 
 
 def prepare(source: Source, splits: Splits) -> Data:
     """Split (test first if the source has none, then validation, then the training limit), then flip labels.
 
-    Raises ValueError if a size asks for more than there is, or the crop for more than a reflection holds.
+    Raises ValueError if a knob asks for more than there is, or the crop for more than a reflection holds.
     """
-    _check_crop(source.x_train.shape[1:3], splits)
+    splits.check_sides(*source.x_train.shape[1:3])
+    kept = np.arange(len(source.y_train))
+    if splits.classes is not None:
+        source, kept = of_classes(source, splits.classes)
     rng = np.random.default_rng([splits.split_seed, 0x5B117])
     y, rest = source.y_train, np.arange(len(source.y_train))
     if len(source.y_test):
@@ -116,8 +128,9 @@ def prepare(source: Source, splits: Splits) -> Data:
             "the test split; at least one must remain to train on"
         )
     held, rest = stratified(y, rest, n_val, rng)
+    spare = rest[:0]
     if splits.train is not None:
-        rest, _ = stratified(y, rest, count(splits.train, len(rest), "data.train"), rng)
+        rest, spare = stratified(y, rest, count(splits.train, len(rest), "data.train"), rng)
     x, y_clean = source.x_train[rest], y[rest]
     mean, std = mean_std(x)
     return Data(
@@ -125,19 +138,36 @@ def prepare(source: Source, splits: Splits) -> Data:
         val=_split(source.x_train[held], y[held]),
         test=_split(x_test, y_test),
         y_clean=y_clean,
-        index=rest,
+        index=kept[rest],
         classes=source.classes,
         mean=tuple(mean.tolist()),
         std=tuple(std.clip(1e-3).tolist()),
+        extra=_pool(source, spare, splits.extra),
+        corrupted=_corrupted(source, y_test, splits.corruptions),
     )
 
 
-def _check_crop(sides: tuple[int, ...], splits: Splits) -> None:
-    if splits.padding == "reflect" and splits.crop >= min(sides):
+def _pool(source: Source, spare: np.ndarray, extra: Extra | None) -> Split | None:
+    if extra is None:
+        return None
+    if not isinstance(extra, Rest):
+        if source.extra is None:
+            raise ValueError("data.extra: the source was loaded without this pool; load it by the same data block")
+        return _split(*source.extra)
+    if not len(spare):
         raise ValueError(
-            f"data.crop: got {splits.crop}; reflect padding of {sides[0]}x{sides[1]} images reaches at most "
-            f"{min(sides) - 1} pixels; lower it or use padding: zeros"
+            "data.extra: rest are the training examples that data.train leaves out, and it leaves out none; "
+            "set data.train to fewer, or name another pool"
         )
+    return _split(source.x_train[spare], source.y_train[spare])
+
+
+def _corrupted(source: Source, y_test: np.ndarray, corruptions: Corruptions | None) -> dict[str, Split]:
+    if corruptions is None:
+        return {}
+    if not source.corrupted:
+        raise ValueError("data.corruptions: the source was loaded without them; load it by the same data block")
+    return {name: _split(x, y_test) for name, x in source.corrupted.items()}
 
 
 def stratified(y: np.ndarray, among: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -185,23 +215,7 @@ def pixels(x: Tensor) -> Tensor:
     return x.float().div_(255)
 
 
-def augment(x: Tensor, splits: Splits, rng: Generator) -> Tensor:
-    """Random crop and mirror of a uint8 batch where it lies, (B, channels, H, W) -> the same."""
-    if splits.crop:
-        b, _, height, width = x.shape
-        x = _padded(x, splits.crop, splits.padding)
-        rows = torch.randint(2 * splits.crop + 1, (b,), generator=rng, device=x.device)
-        columns = torch.randint(2 * splits.crop + 1, (b,), generator=rng, device=x.device)
-        windows = x.unfold(2, height, 1).unfold(3, width, 1)  # a view: no copy of the padded batch per offset
-        x = windows[torch.arange(b, device=x.device), :, rows, columns]
-    if splits.flip:
-        mirror = torch.rand(len(x), generator=rng, device=x.device) < 0.5
-        x = torch.where(mirror.view(-1, 1, 1, 1), x.flip(3), x)
-    return x
-
-
-def _padded(x: Tensor, by: int, padding: str) -> Tensor:
-    sides = (by, by, by, by)
-    if padding == "zeros":
-        return torch.nn.functional.pad(x, sides)
-    return torch.nn.functional.pad(x.float(), sides, mode="reflect").to(x.dtype)  # reflect knows no uint8
+def augment(x: Tensor, augmentation: Augmentation, rng: Generator) -> tuple[Tensor, View]:
+    """Random crop and mirror of a uint8 batch where it lies, (B, channels, H, W) -> the same, and how it was cut."""
+    view = View.draw(len(x), augmentation, rng, x.device)
+    return view.cut(pad(x, augmentation.crop, augmentation.padding)), view

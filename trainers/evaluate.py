@@ -118,6 +118,7 @@ class Evaluation(Knobs):
     steps: PositiveInt = 10  # of the PGD measured along training
     step_size: StepSize = "epsilon/4"
     every: PositiveInt = 1  # epochs between measurements; the last epoch is always measured
+    test_losses: bool = False  # also record the loss of every test example, for the difficulty of test examples
     final: dict[str, FinalAttack] = {"pgd20": PGDAttack()}
 
     @model_validator(mode="after")

@@ -1,53 +1,37 @@
-"""From the arrays and image files that users have to a source, or to an error that says what is wrong."""
+"""From the arrays and image files that users have to labelled images, or to an error that says what is wrong."""
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-
-from trainers.data import Source
 
 
 class DataError(ValueError):
     """A data set cannot be had: what is missing or malformed, and what to do about it."""
 
 
-def as_source(where: str, x_train: Any, y_train: Any, x_test: Any = None, y_test: Any = None) -> Source:
-    """Check images and labels and bring them to (N, H, W, channels) uint8 and (N,) int64.
+class Labelled(NamedTuple):
+    x: np.ndarray  # (N, H, W, channels) uint8
+    y: np.ndarray  # (N,) int64
 
-    Raises DataError, beginning with `where`, if they are not uint8 images with labels 0..C-1.
+
+def labelled(where: str, names: tuple[str, str], x: Any, y: Any) -> Labelled:
+    """Check images and labels, called by these names, and bring them to their form.
+
+    Raises DataError, beginning with `where`, if they are not uint8 images with labels from 0.
     """
-    x, y = _pair(where, "train", x_train, y_train)
-    classes = int(y.max()) + 1
-    absent = np.setdiff1d(np.arange(min(classes, len(y))), y)
-    if len(absent):
-        raise DataError(
-            f"{where}: y_train has labels up to {classes - 1} but none that is {absent[0]}; "
-            "number the classes 0..C-1 without gaps"
-        )
-    if classes < 2:
-        raise DataError(f"{where}: y_train has one class only; expected at least 2")
-    if x_test is None:
-        return Source(x, y, x[:0], y[:0], classes)
-    held, answers = _pair(where, "test", x_test, y_test)
-    if held.shape[1:] != x.shape[1:]:
-        raise DataError(f"{where}: x_train has images of {x.shape[1:]}, x_test of {held.shape[1:]}; make them equal")
-    if answers.max() >= classes:
-        raise DataError(f"{where}: y_test has label {answers.max()}; y_train has 0..{classes - 1} only")
-    return Source(x, y, held, answers, classes)
-
-
-def _pair(where: str, part: str, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    images = _images(f"{where}: x_{part}", np.asarray(x))
-    labels = _labels(f"{where}: y_{part}", np.asarray(y))
+    images = images_of(f"{where}: {names[0]}", np.asarray(x))
+    labels = labels_of(f"{where}: {names[1]}", np.asarray(y))
     if len(images) != len(labels):
-        raise DataError(f"{where}: x_{part} has {len(images)} images and y_{part} {len(labels)} labels")
-    return images, labels
+        raise DataError(f"{where}: {names[0]} has {len(images)} images and {names[1]} {len(labels)} labels")
+    return Labelled(images, labels)
 
 
-def _images(what: str, x: np.ndarray) -> np.ndarray:
+def images_of(what: str, x: np.ndarray) -> np.ndarray:
     """(N, H, W), (N, H, W, channels) or (N, channels, H, W) -> (N, H, W, channels)."""
     if x.dtype != np.uint8:
         raise DataError(f"{what} is {x.dtype}; expected uint8: store pixels as 0..255, unscaled")
@@ -63,7 +47,7 @@ def _images(what: str, x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x if last else np.moveaxis(x, 1, -1))
 
 
-def _labels(what: str, y: np.ndarray) -> np.ndarray:
+def labels_of(what: str, y: np.ndarray) -> np.ndarray:
     """(N,) or (N, 1) integers -> (N,) int64."""
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
@@ -74,6 +58,28 @@ def _labels(what: str, y: np.ndarray) -> np.ndarray:
     if len(y) and y.min() < 0:
         raise DataError(f"{what} has label {y.min()}; expected the class numbers 0..C-1")
     return np.ascontiguousarray(y, dtype=np.int64)
+
+
+def read_npz(file: str, wanted: Callable[[set[str]], Sequence[str]]) -> dict[str, np.ndarray]:
+    """The arrays of an .npz that are `wanted` of those that it holds.
+
+    Raises DataError if the file is no such archive, lacks one of them, or one cannot be read.
+    """
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise DataError(f"path: no file {path.absolute()}; name an .npz with {', '.join(wanted(set()))}")
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"path: {path} is no .npz archive, or a torn one; write it with numpy.savez")
+    with np.load(path, allow_pickle=False) as archive:
+        found = set(archive.files)
+        if missing := [key for key in wanted(found) if key not in found]:
+            raise DataError(
+                f"path: {file} lacks {', '.join(missing)}; it holds {', '.join(sorted(found)) or 'nothing'}"
+            )
+        try:
+            return {key: archive[key] for key in wanted(found)}
+        except ValueError as error:
+            raise DataError(f"path: {path} cannot be read ({error}); store numbers only") from error
 
 
 def read_folder(folder: Path, size: int, channels: int) -> tuple[np.ndarray, np.ndarray, list[str]]:

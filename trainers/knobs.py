@@ -66,6 +66,25 @@ def count(size: int | str, total: int, what: str) -> int:
     return n
 
 
+def _duration(value: int | str) -> int | str:
+    if isinstance(value, int):
+        if value < 0:
+            raise ValueError(f"a number of epochs of at least 0, or a share of them such as '50%'; got {value}")
+        return value
+    match = _PERCENT.fullmatch(value.strip())
+    if not match or float(match[1]) > 100:
+        raise ValueError(f"a number of epochs, or a share of them between '0%' and '100%'; got {value!r}")
+    return value.strip().replace(" ", "")
+
+
+Duration = Annotated[int | str, AfterValidator(_duration)]
+
+
+def lasting(duration: int | str, epochs: int) -> int:
+    """The number of epochs that a number of them, or a share of `epochs`, is."""
+    return round(epochs * float(duration[:-1]) / 100) if isinstance(duration, str) else duration
+
+
 _RELATIVE = re.compile(r"(?:(?P<times>[\d.]+)\s*\*\s*)?epsilon(?:\s*/\s*(?P<by>[\d.]+))?")
 
 
@@ -83,8 +102,8 @@ def _step_size(value: Any) -> Any:
 StepSize = Annotated[float | str, BeforeValidator(_step_size)]
 
 
-def step_length(step_size: float | str, epsilon: float) -> float:
-    """The step in pixels of [0, 1]: itself, or the written multiple of epsilon, such as 'epsilon/4'."""
+def step_length(step_size: float | str, epsilon: Any) -> Any:
+    """The step in pixels of [0, 1]: itself, or the written multiple of epsilon, a number or one an example."""
     if isinstance(step_size, float):
         return step_size
     match = _RELATIVE.fullmatch(step_size)

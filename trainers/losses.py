@@ -1,6 +1,6 @@
-"""Losses: what is minimised on an adversary, per example, before weighting and averaging.
+"""Losses: what is minimised on an adversary, per example, before averaging.
 
-Functions map logits to (B,) values; the classes hold the knobs and pick the terms.
+Functions map logits to (B,) values. The classes hold the knobs, and say which term a weight multiplies.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from trainers.knobs import Knobs
 from trainers.schedules import Schedule
-from trainers.step import Risk, Step
+from trainers.step import Step
 
 
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
@@ -29,10 +29,17 @@ def kl(clean: Tensor, robust: Tensor) -> Tensor:
 
 
 def margin(logits: Tensor, y: Tensor) -> Tensor:
-    """max_{k != y} z_k - z_y: positive where misclassified, (B, C), (B,) -> (B,)."""
+    """max_{k != y} z_k - z_y: positive where misclassified, (B, C), (B,) -> (B,).
+
+    Climbing it is the "C&W" attack of Zhang et al. 2021, whose cap at a confidence of 50 acts only beyond that gap.
+    """
     own = logits.gather(1, y[:, None]).squeeze(1)
     others = logits.scatter(1, y[:, None], -torch.inf)
     return others.amax(1) - own
+
+
+def times(weight: Tensor | None, value: Tensor) -> Tensor:
+    return value if weight is None else weight * value
 
 
 class CrossEntropy(Knobs):
@@ -40,27 +47,79 @@ class CrossEntropy(Knobs):
 
     name: Literal["ce"] = "ce"
     needs_clean: ClassVar[bool] = False
+    takes_soft: ClassVar[bool] = True
 
-    def __call__(self, step: Step, target: Tensor) -> Risk:
-        return Risk(None, cross_entropy(step.robust, target))
+    def __call__(self, step: Step, target: Tensor, weight: Tensor | None) -> Tensor:
+        return times(weight, cross_entropy(step.robust, target))
 
 
 class TRADES(Knobs):
     """CE(f(x), y) + beta KL(p(x) || p(x')), beta = 1/lambda; Zhang et al. 2019, arXiv:1901.08573, eq. 5.
 
     The clean logits serve both terms; the authors' code recomputes them by a third train-mode forward, which
-    counts clean data twice in the BN statistics.
+    counts clean data twice in the BN statistics. A weight acts on the clean term, as in GAIR-TRADES (Zhang et al.
+    2021, Alg. 5) and self-adaptive training (Huang et al. 2020, arXiv:2002.10319).
     """
 
     name: Literal["trades"] = "trades"
     beta: Schedule = 6.0
     needs_clean: ClassVar[bool] = True
+    takes_soft: ClassVar[bool] = True
 
-    def __call__(self, step: Step, target: Tensor) -> Risk:
-        if step.clean is None:
-            raise TypeError("TRADES needs the clean logits")
-        beta = float(self.beta)  # type: ignore[arg-type]  # a schedule is a number within a stage
-        return Risk(cross_entropy(step.clean, target), beta * kl(step.clean, step.robust))
+    def __call__(self, step: Step, target: Tensor, weight: Tensor | None) -> Tensor:
+        clean = clean_of(step)
+        return times(weight, cross_entropy(clean, target)) + number(self.beta) * kl(clean, step.robust)
 
 
-Loss = Annotated[CrossEntropy | TRADES, Field(discriminator="name")]
+class ConsistentCE(Knobs):
+    """CE(f(x'), y) + beta KL(p(x) || p(x')): fine-tuning of Liu et al. 2021, sec. 6.2, whose lambda is beta here."""
+
+    name: Literal["ce-kl"] = "ce-kl"
+    beta: Schedule = 6.0
+    needs_clean: ClassVar[bool] = True
+    takes_soft: ClassVar[bool] = True
+
+    def __call__(self, step: Step, target: Tensor, weight: Tensor | None) -> Tensor:
+        value = cross_entropy(step.robust, target) + number(self.beta) * kl(clean_of(step), step.robust)
+        return times(weight, value)
+
+
+class MART(Knobs):
+    """BCE(p(x'), y) + beta KL(p(x) || p(x')) (1 - p_y(x)); Wang et al. 2020 (ICLR), eq. 11.
+
+    BCE = -log p'_y - log(1.0001 - max_{k != y} p'_k), with the constants of the authors' code. A weight multiplies
+    -log p'_y alone (weighs: ce) or takes the place of 1 - p_y (weighs: kl): the two GAIR-MARTs of Zhang et al. 2021,
+    eqs. 10 and 11.
+    """
+
+    name: Literal["mart"] = "mart"
+    beta: Schedule = 5.0
+    weighs: Literal["ce", "kl"] = "ce"
+    needs_clean: ClassVar[bool] = True
+    takes_soft: ClassVar[bool] = False
+
+    def __call__(self, step: Step, target: Tensor, weight: Tensor | None) -> Tensor:
+        log_p, q = clean_of(step).log_softmax(1), step.robust.softmax(1)
+        p = log_p.exp()
+        own = cross_entropy(step.robust, target)
+        rival = q.scatter(1, target[:, None], 0.0).amax(1)
+        boost = -torch.log(1.0001 - rival + 1e-12)
+        apart = (p * (log_p - (q + 1e-12).log())).sum(1)
+        unsure = 1.0000001 - p.gather(1, target[:, None]).squeeze(1)
+        if self.weighs == "kl":
+            return own + boost + number(self.beta) * apart * (unsure if weight is None else weight)
+        return times(weight, own) + boost + number(self.beta) * apart * unsure
+
+
+def clean_of(step: Step) -> Tensor:
+    if step.clean is None:
+        raise TypeError("this loss needs the clean logits")
+    return step.clean
+
+
+def number(schedule: object) -> float:
+    """A schedule as it stands within a stage."""
+    return float(schedule)  # type: ignore[arg-type]
+
+
+Loss = Annotated[CrossEntropy | TRADES | ConsistentCE | MART, Field(discriminator="name")]

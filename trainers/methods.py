@@ -1,4 +1,9 @@
-"""Methods: attack x loss x weight x target, and the table of the named ones."""
+"""The table of the literature's methods: each row is attack x loss x weight x target, or a class of its own.
+
+Budgets are those of the paper or its code: 8/255 and 0.031 are different settings. A few things are no rows, as any
+row takes them: a subset (trainers/subsets.py), label smoothing (target), weight perturbation (awp), weight averaging
+and a checkpoint to start from (trainers/config.py). Plain fine-tuning is pgd-at from a checkpoint with extra data.
+"""
 
 from __future__ import annotations
 
@@ -6,73 +11,84 @@ from difflib import get_close_matches
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
-from torch import Generator, Tensor
 
-from trainers.attacks import PGD, Attack, NoAttack
-from trainers.knobs import Knobs
-from trainers.losses import TRADES, CrossEntropy, Loss, cross_entropy
-from trainers.step import Batch, Net, Step
-from trainers.targets import Given, Target
-from trainers.weights import Uniform, Weight
+from trainers.attacks import PGD, NoAttack, Toward
+from trainers.free import Free
+from trainers.gair_rst import GAIRRST
+from trainers.iat import IAT
+from trainers.losses import MART, TRADES, ConsistentCE
+from trainers.method import Method
+from trainers.mma import MMA
+from trainers.schedules import Piecewise
+from trainers.starts import Previous
+from trainers.targets import RunningAverage
+from trainers.weights import GAIR, Confidence, Probability
 
-Columns = dict[str, Tensor]
+AnyMethod = Method | GAIRRST | Free | MMA
 
+_KL = PGD(epsilon=0.031, step_size=0.007, start="normal", ascend="kl")  # the attack of TRADES
+_CE = PGD(epsilon=0.031, step_size=0.007, start="normal")  # of MART
+_ATTA = PGD(epsilon=8 / 255, step_size=4 / 255, steps=1, start=Previous())  # of Liu et al. 2021
+_FOLLOW = RunningAverage(keep=0.1)
 
-class Method(Knobs):
-    """How one batch becomes a loss: the only place where the pieces meet."""
-
-    attack: Attack = PGD()
-    loss: Loss = CrossEntropy()
-    weight: Weight = Uniform()
-    target: Target = Given()
-
-    def __call__(self, net: Net, batch: Batch, rng: Generator) -> tuple[Tensor, Columns]:
-        """The training loss of a batch, a scalar, and what is recorded of each example, (B,) each."""
-        adversary = self.attack(net, batch, rng)
-        clean = net(batch.x) if self.loss.needs_clean else None
-        features, robust = net.features_and_logits(adversary.x)
-        step = Step(batch, adversary, clean, robust, features)
-        risk = self.loss(step, self.target(step))
-        weight = self.weight(step)
-        total = risk.robust if weight is None else weight * risk.robust
-        if risk.clean is not None:
-            total = risk.clean + total
-        return total.mean(), observe(step, weight)
-
-
-def observe(step: Step, weight: Tensor | None) -> Columns:
-    """Per example, of the training step before its update: CE, correctness, p_y and feature norm on the adversary."""
-    logits, y = step.robust.detach(), step.batch.y
-    columns = {
-        "loss": cross_entropy(logits, y),
-        "correct": logits.argmax(1) == y,
-        "p_y": logits.softmax(1).gather(1, y[:, None]).squeeze(1),
-        "feature_norm": step.features.detach().norm(dim=1),
-    }
-    if step.adversary.kappa is not None:
-        columns["kappa"] = step.adversary.kappa
-    if weight is not None:
-        columns["weight"] = weight
-    return columns
-
-
-METHODS: dict[str, Method] = {
+METHODS: dict[str, AnyMethod] = {
     # standard training
     "standard": Method(attack=NoAttack()),
     # Goodfellow et al. 2015, arXiv:1412.6572: one step of size epsilon from the image itself
     "fgsm-at": Method(attack=PGD(steps=1, step_size="epsilon", start="none")),
     # Wong et al. 2020, arXiv:2001.03994: one step of 1.25 epsilon from a uniform start, BN in train mode
     "fast-at": Method(attack=PGD(steps=1, step_size="1.25*epsilon", bn="train")),
-    # Madry et al. 2018, arXiv:1706.06083
+    # Shafahi et al. 2019, arXiv:1904.12843
+    "free-at": Free(),
+    # Madry et al. 2018, arXiv:1706.06083; the l2 budget of Rice et al. 2020, arXiv:2002.11569
     "pgd-at": Method(attack=PGD()),
+    "pgd-at-l2": Method(attack=PGD(epsilon=128 / 255, step_size=15 / 255, norm="l2")),
     # Zhang et al. 2019, arXiv:1901.08573: the attack climbs the KL term from a small normal start
-    "trades": Method(attack=PGD(epsilon=0.031, step_size=0.007, start="normal", ascend="kl"), loss=TRADES(beta=6.0)),
+    "trades": Method(attack=_KL, loss=TRADES(beta=6.0)),
+    # Wang et al. 2020 (ICLR): beta as for ResNet-18 in their code, 6 for WRN
+    "mart": Method(attack=_CE, loss=MART(beta=5.0)),
+    # Zhang et al. 2020, arXiv:2002.11242: tau grows at epochs 50 and 90 of 120
+    "fat": Method(attack=PGD(epsilon=0.031, step_size=0.007, tau=Piecewise(values=(0, 1, 2), drops=(5 / 12, 0.75)))),
+    # Zhang et al. 2021, arXiv:2010.01736: Table 1 (lambda 0), burn-in 60 of 120 epochs
+    "gairat": Method(weight=GAIR(lam=0.0)),
+    # ... Table 1: tau 0, 3, 6 from epochs 40 and 70 of 120
+    "gair-fat": Method(
+        attack=PGD(epsilon=0.031, step_size=0.007, tau=Piecewise(values=(0, 3, 6), drops=(1 / 3, 7 / 12))),
+        weight=GAIR(lam=0.0),
+    ),
+    # ... Alg. 5 and Table 2: burn-in 75 of 100 epochs
+    "gair-trades": Method(attack=_KL, loss=TRADES(beta=6.0), weight=GAIR(lam=-1.0, burn_in="75%")),
+    # ... eqs. 10 and 11, Figs. 19 and 20: burn-in 75 of 120 epochs
+    "gair-mart": Method(attack=_CE, loss=MART(beta=5.0), weight=GAIR(lam=0.0, burn_in="62.5%")),
+    "gair-mart-kl": Method(attack=_CE, loss=MART(beta=5.0, weighs="kl"), weight=GAIR(lam=0.0, burn_in="62.5%")),
+    # ... eq. 12 and Table 3, to be trained with extra data
+    "gair-rst": GAIRRST(),
+    # Ding et al. 2020, arXiv:1812.02637
+    "mma": MMA(),
+    # Zheng et al. 2020, arXiv:1912.11969: one step from the last visit's perturbation
+    "atta": Method(attack=PGD(epsilon=0.031, step_size=0.015, steps=1, start=Previous())),
+    # Liu et al. 2021, sec. 6.1 and Alg. 1
+    "atta-reweight": Method(attack=_ATTA, weight=Probability()),
+    "atta-adaptive": Method(attack=_ATTA, target=_FOLLOW),
+    "atta-reweight-adaptive": Method(attack=_ATTA, weight=Probability(), target=_FOLLOW),
+    # ... sec. 6.2, from a checkpoint with half of each batch from extra data
+    "finetune-reweight": Method(weight=Probability(burn_in=0)),
+    "finetune-kl": Method(loss=ConsistentCE()),
+    "finetune-reweight-kl": Method(loss=ConsistentCE(), weight=Probability(burn_in=0)),
+    # Balaji et al. 2019, arXiv:1910.08051
+    "iat": Method(attack=IAT()),
+    # Huang et al. 2020, arXiv:2002.10319, on TRADES: from epoch 70 of 100
+    "self-adaptive": Method(
+        attack=_KL, loss=TRADES(beta=6.0), weight=Confidence(), target=RunningAverage(follow="clean", burn_in="70%")
+    ),
+    # Dong et al. 2021, app. H: airplane-truck of CIFAR-10, from a checkpoint
+    "targeted": Method(attack=PGD(toward=Toward(label=0, instead=9))),
 }
 
 
 def overlay(base: dict, change: dict) -> dict:
-    """Mappings merge; a piece whose `name`, or a method whose `base` changes is replaced whole."""
-    if any(key in change and change[key] != base.get(key) for key in ("name", "base")):
+    """Mappings merge; a piece whose `name`, or a method whose `base` or `kind` changes is replaced whole."""
+    if any(key in change and change[key] != base.get(key) for key in ("name", "base", "kind")):
         return change
     merged = dict(base)
     for key, value in change.items():
@@ -98,4 +114,4 @@ def named(value: object) -> object:
     return overlay(METHODS[base].model_dump(), {key: item for key, item in value.items() if key != "base"})
 
 
-NamedMethod = Annotated[Method, BeforeValidator(named), Field(validate_default=True)]
+NamedMethod = Annotated[AnyMethod, Field(discriminator="kind", validate_default=True), BeforeValidator(named)]

@@ -7,14 +7,18 @@ from hashlib import sha256
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from trainers.data import Data
-from trainers.methods import Columns
+from trainers.method import Columns
 from trainers.records import Row
 from trainers.scores import UNSEEN
 
 Arrays = dict[str, np.ndarray]
-COMPACT = {"loss": np.float32, "p_y": np.float16, "feature_norm": np.float16, "weight": np.float16}  # others: uint8
+COMPACT = {  # others: uint8
+    "loss": np.float32,
+    **dict.fromkeys(("p_y", "feature_norm", "weight", "epsilon", "t_y"), np.float16),
+}
 
 
 def metrics_of(row: Row) -> Row:
@@ -22,17 +26,57 @@ def metrics_of(row: Row) -> Row:
     return {key: value for key, value in row.items() if key == "epoch" or key.startswith(("val_", "test_"))}
 
 
-def compact(columns: Columns, active: np.ndarray) -> Arrays:
-    """Recorded columns as small arrays, (N,) each; NaN or 255 where the example was not trained on."""
-    out: Arrays = {}
-    for name, column in columns.items():
-        kind = COMPACT.get(name, np.uint8)
-        empty = UNSEEN if kind is np.uint8 else np.nan
-        array = np.full(len(column), empty, dtype=kind)
-        values = column.cpu().numpy()[active]
-        array[active] = np.minimum(values, UNSEEN - 1) if name == "kappa" else values.astype(kind)
-        out[name] = array
-    return out
+class Log:
+    """What an epoch's steps observed of each example, (N,) a column; of one that came again, the last visit."""
+
+    def __init__(self, n: int, device: torch.device) -> None:
+        self.n, self.device = n, device
+        self.columns: Columns = {}
+        self.visited = torch.zeros(n, dtype=torch.bool, device=device)
+        self.clean: Tensor | None = None  # right on the image itself, in eval mode, where that was looked at
+
+    def add(self, rows: Tensor, observed: Columns) -> None:
+        for name, values in observed.items():
+            if name not in self.columns:
+                self.columns[name] = torch.zeros(self.n, dtype=values.dtype, device=self.device)
+            self.columns[name][rows] = values
+        self.visited[rows] = True
+
+    def add_clean(self, rows: Tensor, right: Tensor) -> None:
+        if self.clean is None:
+            self.clean = torch.zeros(self.n, dtype=torch.bool, device=self.device)
+        self.clean[rows] = right
+
+    def summary(self, n: int, adversarial: bool) -> Row:
+        """The row's figures over those of the first n examples that were trained on."""
+        active = self.visited[:n].nonzero().squeeze(1)
+        seen = {name: column[active] for name, column in self.columns.items()}
+        row: Row = {}
+        if self.clean is not None:
+            row["train_clean_acc"] = int(self.clean[active].sum()) / len(active)
+        if adversarial:
+            row["train_robust_acc"] = int(seen["correct"].sum()) / len(active)
+        if "kappa" in seen:
+            row["kappa_mean"] = float(seen["kappa"].double().mean())
+            row["kappa_median"] = float(seen["kappa"].median())
+        if "weight" in seen:
+            row["weight_min"], row["weight_max"] = (float(v) for v in seen["weight"].aminmax())
+        for name in ("epsilon", "t_y"):
+            if name in seen:
+                row[f"{name}_mean"] = float(seen[name].double().mean())
+        return row
+
+    def arrays(self, n: int) -> Arrays:
+        """The columns of the first n examples as small arrays; NaN or 255 where one was not trained on."""
+        active = self.visited[:n].cpu().numpy().nonzero()[0]
+        out: Arrays = {}
+        for name, column in self.columns.items():
+            kind = COMPACT.get(name, np.uint8)
+            array = np.full(n, UNSEEN if kind is np.uint8 else np.nan, dtype=kind)
+            values = column.cpu().numpy()[active]
+            array[active] = np.minimum(values, UNSEEN - 1) if name == "kappa" else values.astype(kind)
+            out[name] = array
+        return out
 
 
 def peak_memory(device: torch.device) -> int:

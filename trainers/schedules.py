@@ -10,17 +10,18 @@ import math
 from bisect import bisect_right
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
 
 from trainers.knobs import Knobs, Real, number
 
 
-def _tuple(value: Any) -> Any:
+def as_reals(value: Any) -> Any:
     return tuple(number(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 Amount = Annotated[Real, Field(ge=0)]
-Amounts = Annotated[tuple[Amount, ...], BeforeValidator(_tuple)]
+Amounts = Annotated[tuple[Amount, ...], BeforeValidator(as_reals)]
+Reals = Annotated[tuple[Real, ...], BeforeValidator(as_reals)]
 
 
 class Curve(Knobs):
@@ -32,6 +33,10 @@ class Curve(Knobs):
     def at(self, epoch: int, epochs: int) -> float:  # type: ignore[override]
         return self.value(epoch, epochs)
 
+    def lowest(self) -> float:
+        """A bound that no value lies below; the forms that know a peak only lie above 0."""
+        return 0.0
+
     def moves(self) -> bool:
         return True
 
@@ -40,7 +45,7 @@ class Piecewise(Curve):
     """values[i] between drop i-1 and drop i; a drop below 1 is a share of T, otherwise an epoch (0-based)."""
 
     name: Literal["piecewise"] = "piecewise"
-    values: Amounts
+    values: Reals
     drops: Amounts
 
     @model_validator(mode="after")
@@ -60,6 +65,23 @@ class Piecewise(Curve):
         scale = epochs if self.drops and self.drops[0] < 1 else 1
         drops = [round(drop * scale, 9) for drop in self.drops]  # 0.55 of 100 epochs is 55, not a hair more
         return self.values[bisect_right(drops, t)]
+
+    def lowest(self) -> float:
+        return min(self.values)
+
+
+class Line(Curve):
+    """From `start` at epoch 0 to `end` at T: the linear lambda of the code of Zhang et al. 2021."""
+
+    name: Literal["line"] = "line"
+    start: Real
+    end: Real
+
+    def value(self, t: float, epochs: int) -> float:
+        return interpolate(t, (0, epochs), (self.start, self.end))
+
+    def lowest(self) -> float:
+        return min(self.start, self.end)
 
 
 class Linear(Curve):
@@ -126,8 +148,15 @@ class Ramp(Knobs):
     end: Amount
 
 
-Form = Annotated[Piecewise | Linear | Multiple | Cyclic | Cosine | Jump, Field(discriminator="name")]
-Schedule = Amount | Form
+def _not_negative(value: Any) -> Any:
+    if isinstance(value, Curve) and value.lowest() < 0:
+        raise ValueError(f"a schedule of values of at least 0; got one that reaches {value.lowest():g}")
+    return value
+
+
+Form = Annotated[Piecewise | Line | Linear | Multiple | Cyclic | Cosine | Jump, Field(discriminator="name")]
+Schedule = Annotated[Amount | Form, AfterValidator(_not_negative)]
+SignedSchedule = Real | Form  # for the few knobs that may be negative
 
 
 def interpolate(t: float, xs: tuple[float, ...], ys: tuple[float, ...]) -> float:

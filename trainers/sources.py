@@ -7,8 +7,6 @@ to SVHN). Relative paths start at the current folder.
 
 from __future__ import annotations
 
-import fcntl
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +15,10 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from trainers.data import Source, Splits
-from trainers.images import DataError, as_source, read_folder
+from trainers.arrays import Source
+from trainers.data import Splits
+from trainers.fetch import fetched
+from trainers.images import DataError, labelled, read_folder, read_npz
 from trainers.knobs import Size
 
 __all__ = [
@@ -37,54 +37,67 @@ __all__ = [
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 
-class _Local(Splits):
-    downloads: ClassVar[bool] = False  # whether loading may need the network
+class _DataSet(Splits):
+    remote: ClassVar[bool] = False  # whether its files may have to be downloaded
+
+    @property
+    def downloads(self) -> bool:
+        """Whether loading may need the network."""
+        return self.remote or (self.extra is not None and self.extra.remote)
+
+    def load(self) -> Source:
+        """The arrays of the data set and of what is named beside it. Raises DataError if they cannot be had."""
+        source = self._own()
+        if self.extra is not None:
+            with _about("extra"):
+                source = source._replace(extra=self.extra.load(source.x_train.shape[1:], source.classes))
+        if self.corruptions is not None:
+            with _about("corruptions"):
+                source = source._replace(corrupted=self.corruptions.load(source.x_test, source.y_test))
+        return source
+
+    def _own(self) -> Source:
+        raise NotImplementedError
 
 
-class Digits(_Local):
+@contextmanager
+def _about(key: str) -> Iterator[None]:
+    """Complaints begin with the key that they are about."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{key}: {error}") from error
+
+
+class Digits(_DataSet):
     """The 1797 digits of 8x8 that come with scikit-learn, 16 grey levels stretched to 0..255."""
 
     name: Literal["digits"] = "digits"
     val: Size = "20%"
     test: Size | None = "60%"
 
-    def load(self) -> Source:
+    def _own(self) -> Source:
         from sklearn.datasets import load_digits  # late: only these digits need it
 
         digits = load_digits()
         return as_source("digits", np.rint(digits.images * (255 / 16)).astype(np.uint8), digits.target)
 
 
-class Npz(_Local):
+class Npz(_DataSet):
     """An .npz with x_train, y_train and perhaps x_test, y_test: uint8 images and integer labels 0..C-1."""
 
     name: Literal["npz"] = "npz"
     path: str
 
-    def load(self) -> Source:
-        path = Path(self.path).expanduser()
-        if not path.is_file():
-            raise DataError(f"path: no file {path.absolute()}; name an .npz with {', '.join(ARRAYS)}")
-        if not zipfile.is_zipfile(path):
-            raise DataError(f"path: {path} is no .npz archive, or a torn one; write it with numpy.savez")
-        with np.load(path, allow_pickle=False) as archive:
-            self._check_keys(set(archive.files))
-            try:
-                arrays = {key: archive[key] for key in ARRAYS if key in archive}
-            except ValueError as error:
-                raise DataError(f"path: {path} cannot be read ({error}); store numbers only") from error
-        return as_source(str(path), **arrays)
+    def _own(self) -> Source:
+        return as_source(self.path, **read_npz(self.path, self._wanted))
 
-    def _check_keys(self, found: set[str]) -> None:
-        needed = ARRAYS if found & set(ARRAYS[2:]) else ARRAYS[:2]  # half a test set is a slip
-        missing = [key for key in needed if key not in found]
-        if missing:
-            raise DataError(
-                f"path: {self.path} lacks {', '.join(missing)}; it holds {', '.join(sorted(found)) or 'nothing'}"
-            )
+    @staticmethod
+    def _wanted(found: set[str]) -> tuple[str, ...]:
+        return ARRAYS if found & set(ARRAYS[2:]) else ARRAYS[:2]  # half a test set is a slip
 
 
-class ImageFolder(_Local):
+class ImageFolder(_DataSet):
     """Image files as <root>/train/<class>/*.png or .jpg, and perhaps <root>/test/<class>/*.
 
     Each is resized to a square without regard to its proportions.
@@ -95,7 +108,7 @@ class ImageFolder(_Local):
     size: PositiveInt
     channels: Literal[1, 3] = 3
 
-    def load(self) -> Source:
+    def _own(self) -> Source:
         root = Path(self.root).expanduser()
         x, y, classes = read_folder(root / "train", self.size, self.channels)
         if not (root / "test").is_dir():
@@ -107,58 +120,21 @@ class ImageFolder(_Local):
         return as_source(str(root), x, y, x_test, y_test)
 
 
-class _Fetched(Splits):
-    """A data set that torchvision downloads into `root`, unless its files lie there."""
+class _Fetched(_DataSet):
+    """A data set that torchvision downloads into `root`, unless its files lie there; classes bear its names."""
 
-    downloads: ClassVar[bool] = True
+    remote: ClassVar[bool] = True
     root: str = "data"
 
-    def load(self) -> Source:
-        train, test = self._part(train=True), self._part(train=False)
+    def _own(self) -> Source:
+        train, test = (fetched(type(self).__name__, self.root, train=train) for train in (True, False))
         return as_source(type(self).__name__, train.data, train.targets, test.data, test.targets)
-
-    def _part(self, **which: Any) -> Any:
-        from torchvision import datasets  # late: torchvision is slow to import
-
-        dataset = getattr(datasets, type(self).__name__)  # these classes bear torchvision's names
-        root = Path(self.root).expanduser()
-        try:
-            return dataset(str(root), download=False, **which)
-        except RuntimeError:  # not there, or not whole
-            pass
-        try:
-            with _alone(root):
-                return dataset(str(root), download=True, **which)
-        except (OSError, RuntimeError) as error:
-            folder, files = self._files(dataset, root, **which)
-            reason = str(error).strip().rpartition("\n")[2]  # mirrors are listed before
-            raise DataError(
-                f"root: {dataset.__name__} is not in {root.absolute()} and its download failed ({reason}). "
-                f"Fetch {', '.join(files)} by other means and put it in {folder.absolute()}; or set root to a "
-                "folder that has it; or store its arrays in an .npz and use data set npz"
-            ) from error
-
-    def _files(self, dataset: Any, root: Path, **which: Any) -> tuple[Path, list[str]]:
-        """Where torchvision looks for which files as they are published."""
-        raise NotImplementedError
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Only one process at a time downloads into a folder: torchvision writes in place."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".download.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 class _CIFAR(_Fetched):
     val: Size = 1000
     crop: NonNegativeInt = 4
     flip: bool = True
-
-    def _files(self, dataset: Any, root: Path, **which: Any) -> tuple[Path, list[str]]:
-        return root, [dataset.filename]
 
 
 class CIFAR10(_CIFAR):
@@ -169,36 +145,50 @@ class CIFAR100(_CIFAR):
     name: Literal["cifar100"] = "cifar100"
 
 
-class _MNIST(_Fetched):
-    def _files(self, dataset: Any, root: Path, **which: Any) -> tuple[Path, list[str]]:
-        return root / dataset.__name__ / "raw", [name for name, _ in dataset.resources]
-
-
-class MNIST(_MNIST):
+class MNIST(_Fetched):
     name: Literal["mnist"] = "mnist"
 
 
-class FashionMNIST(_MNIST):
+class FashionMNIST(_Fetched):
     name: Literal["fashion_mnist"] = "fashion_mnist"
 
 
 class SVHN(_Fetched):
-    """`extra` appends the 531131 easier digits to the training set."""
+    """Without the 531131 easier digits that were published beside it: those are a pool, `extra: {name: svhn}`."""
 
     name: Literal["svhn"] = "svhn"
     val: Size = 1000
-    extra: bool = False
 
-    def load(self) -> Source:
-        parts = [self._part(split=split) for split in ("train", "extra")[: 1 + self.extra]]
-        test = self._part(split="test")
-        x, y = np.concatenate([part.data for part in parts]), np.concatenate([part.labels for part in parts])
-        return as_source("SVHN", x, y, test.data, test.labels)
-
-    def _files(self, dataset: Any, root: Path, **which: Any) -> tuple[Path, list[str]]:
-        return root, [dataset.split_list[which["split"]][1]]
+    def _own(self) -> Source:
+        train, test = (fetched("SVHN", self.root, split=split) for split in ("train", "test"))
+        return as_source("SVHN", train.data, train.labels, test.data, test.labels)
 
 
 DataSource = Annotated[
     Digits | Npz | ImageFolder | CIFAR10 | CIFAR100 | SVHN | MNIST | FashionMNIST, Field(discriminator="name")
 ]
+
+
+def as_source(where: str, x_train: Any, y_train: Any, x_test: Any = None, y_test: Any = None) -> Source:
+    """Check images and labels and bring them to the form of a source.
+
+    Raises DataError, beginning with `where`, if they are not uint8 images with labels 0..C-1.
+    """
+    x, y = labelled(where, ("x_train", "y_train"), x_train, y_train)
+    classes = int(y.max()) + 1
+    absent = np.setdiff1d(np.arange(min(classes, len(y))), y)
+    if len(absent):
+        raise DataError(
+            f"{where}: y_train has labels up to {classes - 1} but none that is {absent[0]}; "
+            "number the classes 0..C-1 without gaps"
+        )
+    if classes < 2:
+        raise DataError(f"{where}: y_train has one class only; expected at least 2")
+    if x_test is None:
+        return Source(x, y, x[:0], y[:0], classes)
+    held, answers = labelled(where, ("x_test", "y_test"), x_test, y_test)
+    if held.shape[1:] != x.shape[1:]:
+        raise DataError(f"{where}: x_train has images of {x.shape[1:]}, x_test of {held.shape[1:]}; make them equal")
+    if answers.max() >= classes:
+        raise DataError(f"{where}: y_test has label {answers.max()}; y_train has 0..{classes - 1} only")
+    return Source(x, y, held, answers, classes)

@@ -10,17 +10,26 @@ import torch
 from torch import Tensor
 
 from trainers.models.network import Network
+from trainers.state import InstanceState
+from trainers.views import View
 
 
 class Batch(NamedTuple):
     x: Tensor  # (B, channels, H, W) in [0, 1]
     y: Tensor  # (B,) given labels
+    rows: Tensor | None = None  # (B,) of the state; None, as all below, for examples that are only measured
+    view: View | None = None  # how the images were cut from their padded originals
+    state: InstanceState | None = None
+    spared: Tensor | None = None  # (B,) bool, trained on as they are, without an attack
 
 
 class Adversary(NamedTuple):
     x: Tensor  # (B, channels, H, W) in [0, 1], within epsilon of the batch
     kappa: Tensor | None = None  # (B,) how many of the K points before each step were still classified correctly
     survived: Tensor | None = None  # (B,) correct at every point visited; None unless every point was looked at
+    steps: int = 0  # K
+    epsilon: Tensor | None = None  # (B,) each example's own, where they differ
+    logits: Tensor | None = None  # (B, C) at the start of the climb
 
 
 class Step(NamedTuple):
@@ -31,15 +40,11 @@ class Step(NamedTuple):
     features: Tensor  # (B, F) penultimate activations on the adversary
 
 
-class Risk(NamedTuple):
-    """The two terms of a training loss, kept apart because a weight acts on one of them."""
-
-    clean: Tensor | None  # (B,)
-    robust: Tensor  # (B,)
-
-
 class Net:
-    """A network as a method sees it: fp32 logits whatever the precision inside, and a count of passes."""
+    """A network as a method sees it: fp32 logits whatever the precision inside, and a count of passes.
+
+    Passes are counted in examples, as an attack that stops early on some of a batch costs what the others cost.
+    """
 
     def __init__(self, module: Network, precision: str = "fp32", compiled: bool = False) -> None:
         self.module = module
@@ -50,7 +55,7 @@ class Net:
 
     def features_and_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(B, channels, H, W) -> (B, F), (B, C)."""
-        self.forwards += 1
+        self.forwards += len(x)
         if not self.bf16:
             return self._run(x)  # type: ignore[no-any-return]
         with torch.autocast(x.device.type, dtype=torch.bfloat16):
@@ -63,7 +68,7 @@ class Net:
 
     def input_gradient(self, value: Tensor, x: Tensor) -> Tensor:
         """The gradient of a summed value with respect to the input alone; parameters get none."""
-        self.backwards += 1
+        self.backwards += len(x)
         (gradient,) = torch.autograd.grad(value.sum(), x)  # sum, not mean: same sign, no underflow in half precision
         return gradient
 

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field, NonNegativeInt, model_validator
 
 from trainers.knobs import Knobs, Share, Size, count
+from trainers.unlearned import DropUnlearned
 
 ScoreName = Literal[
     "instability", "difficulty", "difficulty_01", "kappa", "first_learned", "probability", "min_perturbation"
@@ -172,4 +173,4 @@ def lowest(key: np.ndarray, y: np.ndarray, k: int, balance: str) -> np.ndarray:
     return chosen
 
 
-Subset = Annotated[All | Random | Ranked, Field(discriminator="name")]
+Subset = Annotated[All | Random | Ranked | DropUnlearned, Field(discriminator="name")]

@@ -12,17 +12,18 @@ from copy import deepcopy
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from trainers.attacks import NoAttack
+from trainers.averaging import Mean, measured
+from trainers.checkpoints import Weights, start
 from trainers.config import Stage, TrialConfig
-from trainers.data import Data, augment, pixels
-from trainers.evaluate import Evaluation, accuracy, undisturbed
-from trainers.methods import Columns
+from trainers.data import Data
+from trainers.evaluate import Evaluation
+from trainers.examples import Examples
+from trainers.measure import along, clean_p_y, each_loss, final
 from trainers.models import build_network
-from trainers.recording import Arrays, compact, metrics_of, peak_memory
+from trainers.recording import Arrays, Log, metrics_of, peak_memory
 from trainers.records import Row
 from trainers.step import Batch, Net
 from trainers.subsets import Ranking
@@ -45,7 +46,7 @@ class Epoch(NamedTuple):
 
 
 class Trainer:
-    """One trial's network, optimiser and best checkpoint, moved on by run_epoch."""
+    """One trial's network, optimiser, memory of examples and best checkpoint, moved on by run_epoch."""
 
     def __init__(
         self,
@@ -54,13 +55,14 @@ class Trainer:
         data: Data,
         ranking: Ranking | None,
         threads: int = 1,
+        weights: Weights | None = None,
     ) -> None:
-        self.config, self.evaluation, self.ranking = config, evaluation, ranking
+        """`weights` to start from instead of fresh ones. Raises CheckpointError if they do not fit the network."""
+        self.config, self.evaluation = config, evaluation
         compute = config.compute.resolved(torch.cuda.is_available())
         configure(compute.deterministic, threads)
         self.device = torch.device(compute.device)
         self.data = data
-        self.train, self.val, self.test = (s.to(self.device) for s in (data.train, data.val, data.test))
         channels, size = data.train.x.shape[1], data.train.x.shape[2]
         module = build_network(
             config.model,
@@ -71,12 +73,19 @@ class Trainer:
             data.std,
             derived(config.seed, 0, "initial weights"),
         ).to(self.device)
+        if weights is not None:
+            start(module, weights)
         convolutional = any(parameter.ndim == 4 for parameter in module.parameters())
-        self.format = torch.channels_last if compute.channels_last and convolutional else torch.contiguous_format
-        self.net = Net(module.to(memory_format=self.format), str(compute.precision), bool(compute.compile))
+        layout = torch.channels_last if compute.channels_last and convolutional else torch.contiguous_format
+        self.net = Net(module.to(memory_format=layout), str(compute.precision), bool(compute.compile))
+        self.examples = Examples(data, config.data, ranking, self.device, layout)
+        corrupted = {f"test_{name}": split for name, split in data.corrupted.items()}
+        splits = {"val": data.val, "test": data.test} | corrupted
+        self.splits = {name: split.to(self.device) for name, split in splits.items()}
         self.optimizer = config.optimizer.build(module.parameters())
+        self.mean: Mean | None = None  # of the weights, where they are averaged
         self.epoch = 0
-        self.best: dict[str, Any] | None = None  # epoch, metrics and weights where val_pgd_acc was highest
+        self.best: dict[str, Any] | None = None  # metrics and weights where val_pgd_acc was highest
         self.last: Row = {}
 
     def run_epoch(self, stage: Stage) -> Epoch:
@@ -93,11 +102,15 @@ class Trainer:
         if due and not all(bool(p.isfinite().all()) for p in self.net.module.parameters()):
             raise Diverged(self.epoch, "weights are not finite after the last update")
         if due:
-            row |= self._measure()
+            seed = derived(stage.seed, stage.epoch, "evaluate")
+            with measured(self.net.module, self.measured_state()):
+                row |= along(self.net, self.evaluation, self.splits, seed)
+                if self.evaluation.test_losses:
+                    instances |= each_loss(self.net, self.evaluation, self.splits, seed)
         self.epoch += 1
         self.last = row
         if due and (self.best is None or row["val_pgd_acc"] > self.best["row"]["val_pgd_acc"]):
-            self.best = {"row": row, "model": deepcopy(self.net.module.state_dict())}
+            self.best = {"row": row, "model": deepcopy(self.measured_state() or self.net.module.state_dict())}
         seconds = trained - began
         cost = {
             "epoch": stage.epoch,
@@ -109,116 +122,85 @@ class Trainer:
         return Epoch(row, instances, cost)
 
     def _train(self, stage: Stage, due: bool) -> tuple[Row, Arrays]:
-        active = self.selected(stage)
-        order = torch.randperm(len(active), generator=self._rng("order", "cpu"))
-        batches = active[order].to(self.device).split(stage.batch_size)
+        batches = self.examples.batches(stage, self.selected(stage), self._rng("order", "cpu"))
         augmenting, attacking = self._rng("augment"), self._rng("attack")
         torch.manual_seed(derived(stage.seed, stage.epoch, "layers"))
+        average = stage.average
+        if average is not None and self.mean is None:
+            self.mean = Mean.begun(self.net.module)
         self.net.module.train()
         self.net.forwards = self.net.backwards = 0
-        losses, clean = [], torch.zeros((), dtype=torch.long, device=self.device)
-        columns: Columns = {}
+        losses, sizes, log = [], [], Log(len(self.examples), self.device)
         for i, rows in enumerate(batches):
-            batch = self._batch(rows, augmenting)
+            batch = self.examples.batch(rows, augmenting)
             if due:
-                clean += self._clean_correct(batch)
+                log.add_clean(rows, self._clean_correct(batch))
             for group in self.optimizer.param_groups:
                 group["lr"] = stage.optimizer.lr_at(i, len(batches))
-            loss, observed = stage.method(self.net, batch, attacking)
-            self.net.backwards += 1
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-            losses.append(loss.detach())
-            for name, values in observed.items():
-                column = columns.setdefault(name, torch.zeros(len(self.train), dtype=values.dtype, device=self.device))
-                column[rows] = values
-        mean = self._mean_loss(torch.stack(losses), [len(rows) for rows in batches])
+            for loss, observed in stage.method.losses(self.net, batch, attacking):
+                self._update(loss, len(rows))
+                if self.mean and average and average.every_update:
+                    self.mean.take(self.net.module, average)
+                losses.append(loss.detach())
+                sizes.append(len(rows))
+                self.examples.learned(rows, observed["correct"])
+                log.add(rows, observed)
+        if self.mean and average and not average.every_update:
+            self.mean.take(self.net.module, average)
         row = {
             "epoch": stage.epoch,
             "lr": stage.optimizer.lr_at(0, len(batches)),
-            "train_loss": mean,
-            "examples": len(active),
-            "updates": len(batches),
+            "train_loss": self._mean_loss(torch.stack(losses), sizes),
+            "examples": sum(sizes),
+            "updates": len(sizes),
             "forwards": self.net.forwards,
             "backwards": self.net.backwards,
         }
-        seen = active.to(self.device)
-        if due:
-            row["train_clean_acc"] = int(clean) / len(active)
-        if not isinstance(stage.method.attack, NoAttack):
-            row["train_robust_acc"] = int(columns["correct"][seen].sum()) / len(active)
-        if "kappa" in columns:
-            row["kappa_mean"] = float(columns["kappa"][seen].double().mean())
-            row["kappa_median"] = float(columns["kappa"][seen].median())
-        if "weight" in columns:
-            row["weight_min"], row["weight_max"] = (float(v) for v in columns["weight"][seen].aminmax())
-        return row, compact(columns, active.numpy())
+        return row | log.summary(self.examples.n, stage.method.adversarial), log.arrays(self.examples.n)
+
+    def _update(self, loss: Tensor, examples: int) -> None:
+        self.net.backwards += examples
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
 
     def _mean_loss(self, losses: Tensor, sizes: list[int]) -> float:
-        """The epoch's mean loss; raises Diverged naming the first batch that was not finite."""
+        """The epoch's mean loss; raises Diverged naming the first update that was not finite."""
         bad = (~losses.isfinite()).nonzero()  # looked at once an epoch: a look at each batch would stall a GPU
         if len(bad):
             raise Diverged(self.epoch, f"loss is {losses[int(bad[0])].item()} at batch {int(bad[0])}")
         return float(losses.double().cpu() @ torch.tensor(sizes, dtype=torch.float64)) / sum(sizes)
 
-    def _batch(self, rows: Tensor, rng: Generator) -> Batch:
-        x = augment(self.train.x[rows], self.config.data, rng)
-        return Batch(pixels(x).contiguous(memory_format=self.format), self.train.y[rows])
-
     @torch.no_grad()
     def _clean_correct(self, batch: Batch) -> Tensor:
         passes = self.net.forwards
         with self.net.attacked("eval"):
-            right = (self.net(batch.x).argmax(1) == batch.y).sum()
+            right = self.net(batch.x).argmax(1) == batch.y
         self.net.forwards = passes  # a measurement, no part of the method's cost
         return right
 
     def selected(self, stage: Stage) -> Tensor:
         """The positions of the training examples that a stage uses, ascending."""
-        mask = stage.subset.select(self.data.train.y.numpy(), self.ranking, stage.seed)
-        return torch.from_numpy(np.flatnonzero(mask))
+        return self.examples.selected(stage)
 
-    def _measure(self) -> Row:
-        seed = derived(self.config.seed, self.epoch, "evaluate")
-        along = self.evaluation.along()
-        return {
-            f"{name}_{kind}_acc": accuracy(self.net, split, attack, seed)
-            for name, split in (("val", self.val), ("test", self.test))
-            for kind, attack in (("clean", None), ("pgd", along))
-        }
-
-    def final(self) -> tuple[dict[str, Row], np.ndarray]:
-        """The metrics of the best and the last checkpoint under the final attacks, and clean p_y at the best, (N,)."""
-        last = self.net.module.state_dict()
-        last = {key: value.clone() for key, value in last.items()}
-        metrics = {"last": metrics_of(self.last) | self._attacked()}
-        if self.best is None or self.best["row"]["epoch"] == self.last["epoch"]:
-            metrics["best"] = dict(metrics["last"])
-            p_y = self._clean_p_y()
-        else:
-            self.net.module.load_state_dict(self.best["model"])
-            metrics["best"] = metrics_of(self.best["row"]) | self._attacked()
-            p_y = self._clean_p_y()
-            self.net.module.load_state_dict(last)
-        return metrics, p_y
-
-    def _attacked(self) -> Row:
+    def final(self) -> tuple[dict[str, Row], Arrays]:
+        """The metrics of the best and the last checkpoint under the final attacks, and what is measured at the best."""
         seed = derived(self.config.seed, self.config.epochs, "final")
-        epsilon, norm = self.evaluation.epsilon, self.evaluation.norm
-        return {
-            f"test_{name}_acc": attack.measure(self.net, self.test, epsilon, norm, seed)
-            for name, attack in self.evaluation.final.items()
-        }
+        with measured(self.net.module, self.measured_state()):
+            metrics = {"last": metrics_of(self.last) | final(self.net, self.evaluation, self.splits, seed)}
+            if self.best is None or self.best["row"]["epoch"] == self.last["epoch"]:
+                return metrics | {"best": dict(metrics["last"])}, self._at_best()
+        with measured(self.net.module, self.best["model"]):
+            metrics["best"] = metrics_of(self.best["row"]) | final(self.net, self.evaluation, self.splits, seed)
+            return metrics, self._at_best()
 
-    @torch.no_grad()
-    def _clean_p_y(self) -> np.ndarray:
-        with undisturbed(self.net, 0):
-            parts = [
-                self.net(pixels(x)).softmax(1).gather(1, y[:, None]).squeeze(1)
-                for x, y in zip(self.train.x.split(512), self.train.y.split(512), strict=True)
-            ]
-        return torch.cat(parts).cpu().numpy().astype(np.float16)
+    def _at_best(self) -> Arrays:
+        train = self.data.train.to(self.device)
+        return {"best_clean_p_y": clean_p_y(self.net, train)}
+
+    def measured_state(self) -> Weights | None:
+        """The weights that are measured, where they are not the network's own."""
+        return self.mean.state if self.mean else None
 
     def _rng(self, purpose: str, device: str | None = None) -> Generator:
         rng = Generator(device or self.device)
@@ -230,6 +212,9 @@ class Trainer:
             "epoch": self.epoch,
             "model": self.net.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "examples": self.examples.state.state_dict(),
+            "measured": self.measured_state(),
+            "averaged": self.mean.count if self.mean else 0,
             "best": self.best,
             "last": self.last,
         }
@@ -237,6 +222,11 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.net.module.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.examples.state.load_state_dict(state["examples"])
+        self.mean = None
+        if state["measured"]:
+            mean = {name: value.to(self.device) for name, value in state["measured"].items()}
+            self.mean = Mean(mean, state["averaged"])
         self.epoch, self.best, self.last = state["epoch"], state["best"], state["last"]
 
 

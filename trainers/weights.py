@@ -1,25 +1,203 @@
 """Weights: how much each example counts in the loss. None means that all count alike.
 
-Functions return (B,) with mean one over the batch; no gradient flows through a weight.
+Functions of tensors return (B,); no gradient flows through a weight. They average one over the batch, which times a
+batch mean is the papers' "weights that sum to one" times a sum.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+import torch
+from pydantic import BeforeValidator, Field, model_validator
 from torch import Tensor
 
-from trainers.knobs import Knobs
+from trainers.knobs import Duration, Knobs, Real, lasting
+from trainers.schedules import Reals, SignedSchedule, as_reals
 from trainers.step import Step
+
+
+def mean_one(weight: Tensor) -> Tensor:
+    """Scaled to average one, (B,) -> (B,); where all of a batch have vanished, all count alike."""
+    total = weight.sum()
+    return torch.where(total > 0, weight * (len(weight) / total), torch.ones_like(weight))
+
+
+def tanh(share: Tensor, lam: float) -> Tensor:
+    """(1 + tanh(lam + 5 (1 - 2 kappa/K))) / 2; Zhang et al. 2021, arXiv:2010.01736, eq. 6, (B,) -> (B,).
+
+    As a sigmoid of twice the argument, which is the same and does not cancel to 0 where the tanh is near -1: in fp32
+    a batch of robust examples alone would else weigh 0/0 from lam = -5 on.
+    """
+    return torch.sigmoid(2 * (lam + 5 * (1 - 2 * share)))
+
+
+def sigmoid(share: Tensor, lam: float) -> Tensor:
+    """sigma(lam + 5 (1 - 2 kappa/K)); Zhang et al. 2021, eq. 8, (B,) -> (B,)."""
+    return torch.sigmoid(lam + 5 * (1 - 2 * share))
+
+
+def linear(share: Tensor, steps: int) -> Tensor:
+    """1 - kappa/(K + 1); Zhang et al. 2021, eq. 7, (B,) -> (B,)."""
+    return 1 - share * steps / (steps + 1)
 
 
 class Uniform(Knobs):
     """Every example counts alike: the neutral member."""
 
     name: Literal["uniform"] = "uniform"
+    needs_clean: ClassVar[bool] = False
 
-    def __call__(self, step: Step) -> Tensor | None:
+    def __call__(self, step: Step, target: Tensor) -> Tensor | None:
         return None
 
 
-Weight = Uniform
+class _AfterBurnIn(Knobs):
+    """A weight that begins to act after its burn-in; until then it is the neutral one."""
+
+    burn_in: Duration = "50%"
+    needs_clean: ClassVar[bool] = False
+
+    def at(self, epoch: int, epochs: int) -> Any:
+        if epoch < lasting(self.burn_in, epochs):
+            return Uniform()
+        return super().at(epoch, epochs).model_copy(update={"burn_in": 0})
+
+    def moves(self) -> bool:
+        return True
+
+
+class Geometry(_AfterBurnIn):
+    """By the share kappa/K of attack steps that an example withstands; what is common to the shapes below.
+
+    normalize: to average one (Zhang et al. 2021, Alg. 2); eqs. 10 and 11 for MART leave it open.
+    """
+
+    normalize: bool = True
+
+    def __call__(self, step: Step, target: Tensor) -> Tensor:
+        kappa, steps = step.adversary.kappa, step.adversary.steps
+        if kappa is None or not steps:
+            raise TypeError("geometry-aware weights need an attack that counts its steps")
+        weight = self.omega(kappa.to(step.robust.dtype) / steps, steps)
+        return mean_one(weight) if self.normalize else weight
+
+    def omega(self, share: Tensor, steps: int) -> Tensor:
+        raise TypeError(f"{type(self).__name__} has no shape")
+
+
+def _lam(value: Any) -> Any:
+    """`.inf` is YAML's infinity; both it and inf mean that all count alike, which is PGD training."""
+    return "inf" if isinstance(value, float) and value == float("inf") else value
+
+
+Lam = Annotated[SignedSchedule | Literal["inf"], BeforeValidator(_lam)]
+VANISHING = -40.0  # below it the weight of kappa = 0, exp(2 (lam + 5)), and with it all weights, leave fp32
+
+
+class _Curved(Geometry):
+    """A shape with a lambda, a number or a schedule; lam: inf is the neutral weight."""
+
+    lam: Lam = 0.0
+
+    @model_validator(mode="after")
+    def _acts(self) -> _Curved:
+        lowest = self.lam if isinstance(self.lam, float) else self.lam.lowest() if isinstance(self.lam, Knobs) else 0.0
+        if lowest < VANISHING:
+            raise ValueError(
+                f"lam {lowest:g} makes all weights vanish in single precision; take at least {VANISHING:g}, "
+                "where the hardest examples alone count (the papers use -3 to 3)"
+            )
+        return self
+
+    def at(self, epoch: int, epochs: int) -> Any:
+        return Uniform() if self.lam == "inf" else super().at(epoch, epochs)
+
+
+class GAIR(_Curved):
+    """Geometry-aware instance reweighting; Zhang et al. 2021, eq. 6: the tanh shape."""
+
+    name: Literal["gair"] = "gair"
+
+    def omega(self, share: Tensor, steps: int) -> Tensor:
+        return tanh(share, float(self.lam))  # type: ignore[arg-type]  # a number in a stage
+
+
+class GAIRSigmoid(_Curved):
+    """Zhang et al. 2021, eq. 8."""
+
+    name: Literal["gair-sigmoid"] = "gair-sigmoid"
+
+    def omega(self, share: Tensor, steps: int) -> Tensor:
+        return sigmoid(share, float(self.lam))  # type: ignore[arg-type]
+
+
+class GAIRLinear(Geometry):
+    """Zhang et al. 2021, eq. 7."""
+
+    name: Literal["gair-linear"] = "gair-linear"
+
+    def omega(self, share: Tensor, steps: int) -> Tensor:
+        return linear(share, steps)
+
+
+class GAIRSteps(Geometry):
+    """values[i] from kappa/K = drops[i-1] on: the omega_3 of Zhang et al. 2021, Fig. 4, drawn but not given."""
+
+    name: Literal["gair-steps"] = "gair-steps"
+    values: Annotated[tuple[Annotated[Real, Field(ge=0)], ...], BeforeValidator(as_reals)]
+    drops: Reals
+
+    @model_validator(mode="after")
+    def _fits(self) -> GAIRSteps:
+        if len(self.values) != len(self.drops) + 1 or list(self.drops) != sorted(set(self.drops)):
+            raise ValueError(
+                f"needs increasing drops (shares of K) and one value more than drops; got values {self.values} and "
+                f"drops {self.drops}"
+            )
+        if not any(self.values):
+            raise ValueError("all weights would vanish; give at least one value above 0")
+        return self
+
+    def omega(self, share: Tensor, steps: int) -> Tensor:
+        drops, values = (torch.tensor(v, device=share.device, dtype=share.dtype) for v in (self.drops, self.values))
+        return values[torch.bucketize(share, drops, right=True)]
+
+
+class Probability(_AfterBurnIn):
+    """By the probability of the true class; Liu et al. 2021, sec. 6.1: what the model finds easy counts more.
+
+    `of`: the adversary (the paper) or the clean image; `which`: the label's class or the likeliest. Their code for
+    fine-tuning takes of: clean, which: top, and lets the gradient through.
+    """
+
+    name: Literal["probability"] = "probability"
+    of: Literal["robust", "clean"] = "robust"
+    which: Literal["label", "top"] = "label"
+    burn_in: Duration = 5
+
+    @property
+    def needs_clean(self) -> bool:  # type: ignore[override]
+        return self.of == "clean"
+
+    def __call__(self, step: Step, target: Tensor) -> Tensor:
+        logits = step.robust if self.of == "robust" else step.clean
+        if logits is None:
+            raise TypeError("the weight needs the clean logits")
+        p = logits.detach().softmax(1)
+        return mean_one(p.amax(1) if self.which == "top" else p.gather(1, step.batch.y[:, None]).squeeze(1))
+
+
+class Confidence(Knobs):
+    """By the largest entry of a soft target; self-adaptive training, Huang et al. 2020, arXiv:2002.10319, eq. 5."""
+
+    name: Literal["confidence"] = "confidence"
+    needs_clean: ClassVar[bool] = False
+
+    def __call__(self, step: Step, target: Tensor) -> Tensor:
+        return mean_one(target.detach().amax(1))
+
+
+Weight = Annotated[
+    Uniform | GAIR | GAIRSigmoid | GAIRLinear | GAIRSteps | Probability | Confidence, Field(discriminator="name")
+]

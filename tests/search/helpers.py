@@ -20,13 +20,13 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from search.plan import Plan, Planner
+from search.plan import Plan, Planner, source_key
 from search.session import Job, Session, outcome_of
 from search.sources import Sources
 from search.space import load
 from search.store import Store
 from search.sweep import Sweep
-from trainers.data import Data
+from trainers.data import Data, prepare
 from trainers.records import read_rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,9 +90,8 @@ class Tiny:
         return text
 
     def data(self, i: int) -> Data:
-        data = self._sources.prepared(self.plan.trials[i].config.data)
-        assert data is not None
-        return data
+        block = self.plan.trials[i].config.data
+        return prepare(self._sources.loaded[source_key(block)], block)
 
     def job(self, i: int) -> Job:
         return self.sweep._job(self.plan.trials[i])

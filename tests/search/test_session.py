@@ -21,7 +21,7 @@ from search.environment import ray
 from search.session import Mismatch, Session, status_of
 from search.store import read_arrays
 from search.trial import Trial
-from trainers.methods import Method
+from trainers.method import Method
 from trainers.records import read_json, read_rows
 
 from .helpers import Tiny, records
@@ -145,7 +145,7 @@ def test_pausing_after_an_error_in_the_midst_of_an_epoch_stores_no_half_trained_
     it = tiny(search__checkpoint_seconds=1e9)
     session = it.session(PROFILE)
     assert session.advance(0) == "running"
-    call, calls = Method.__call__, [0]
+    call, calls = Method.losses, [0]
 
     def failing(*arguments: Any) -> Any:
         calls[0] += 1
@@ -154,7 +154,7 @@ def test_pausing_after_an_error_in_the_midst_of_an_epoch_stores_no_half_trained_
         return call(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Method, "__call__", failing)
+        patched.setattr(Method, "losses", failing)
         with pytest.raises(RuntimeError):
             session.advance(0)
     session.pause()
@@ -279,7 +279,7 @@ def test_an_exception_is_recorded_and_gone_once_it_succeeds(tiny: Any, monkeypat
     it = tiny()
     trial = it.plan.trials[PROFILE]
     with monkeypatch.context() as patched:
-        patched.setattr(Method, "__call__", lambda *arguments: 1 / 0)
+        patched.setattr(Method, "losses", lambda *arguments: 1 / 0)
         assert it.run(PROFILE) == "failed"
     text = (it.folder(PROFILE) / "error.txt").read_text()
     assert text.startswith("Traceback")

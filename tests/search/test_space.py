@@ -13,14 +13,17 @@ import pytest
 
 from search.run import main
 from search.space import put
+from trainers import methods
 
 from .helpers import ROOT, smoke
 
 Refused = Callable[..., list[str]]
 
-TRIAL_KEYS = "(allowed: batch_size, compute, data, epochs, method, model, optimizer, seed, subset)"
-PGD_KEYS = "(allowed: ascend, bn, epsilon, keep, name, norm, restarts, start, step_size, steps)"
-METHODS = "(there are standard, fgsm-at, fast-at, pgd-at, trades)"
+TRIAL_KEYS = "(allowed: average, batch_size, compute, data, epochs, method, model, optimizer, seed, start_from, subset)"
+PGD_KEYS = (
+    "(allowed: ascend, bn, epsilon, geometry, jitter, keep, name, norm, restarts, start, step_size, steps, tau, toward)"
+)
+METHODS = f"(there are {', '.join(methods.METHODS)})"
 
 
 def axis(text: str, path: str = "batch_size") -> str:
@@ -58,7 +61,8 @@ MISTAKES = {
     ),
     "unknown piece": (
         "trial:\n  subset: {name: rnked}\n",
-        "space.yaml:2: trial.subset: no such piece 'rnked'; did you mean ranked? (allowed: all, random, ranked)",
+        "space.yaml:2: trial.subset: no such piece 'rnked'; did you mean ranked?"
+        " (allowed: all, drop-unlearned, random, ranked)",
     ),
     "piece without a name": (
         "trial:\n  subset: {size: 3}\n",

@@ -76,8 +76,13 @@ def trained(trainer: Any) -> Callable[..., Trainer]:
 
 @pytest.fixture(scope="session")
 def bits(trained: Any) -> Callable[..., list[Tensor]]:
-    """The network's parameters and buffers after all epochs of a configuration."""
-    return lambda config, ranking=None: list(trained(config, ranking).net.module.state_dict().values())
+    """The network's parameters and buffers after all epochs of a configuration, and those that are measured."""
+
+    def run(config: TrialConfig, ranking: Ranking | None = None) -> list[Tensor]:
+        after = trained(config, ranking)
+        return [*after.net.module.state_dict().values(), *(after.measured_state() or {}).values()]
+
+    return run
 
 
 @pytest.fixture(scope="session")

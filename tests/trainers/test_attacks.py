@@ -284,7 +284,8 @@ def test_no_attack_is_the_image_and_draws_nothing() -> None:
 def test_passes_are_counted(knobs: Any, forwards: int, backwards: int) -> None:
     net = network()
     PGD(**knobs)(net, images(), seeded())
-    assert (net.forwards, net.backwards) == (forwards, backwards)
+    n = len(images().x)
+    assert (net.forwards, net.backwards) == (forwards * n, backwards * n)
 
 
 def test_logits_are_fp32_whatever_the_precision_inside() -> None:
@@ -403,7 +404,7 @@ def test_a_small_step_raises_what_is_climbed(ascend: Any, norm: Any) -> None:
 
 
 def test_an_adversary_names_its_parts() -> None:
-    assert Adversary._fields == ("x", "kappa", "survived")
+    assert Adversary._fields == ("x", "kappa", "survived", "steps", "epsilon", "logits")
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def test_flops_of_a_cnn() -> None:
 def test_useful_passes_of_a_step(method: str, forwards: int, backwards: int, passes: int) -> None:
     """Counted by the network as it trains; a backward to the weights is worth two passes."""
     (timing,) = timed(case(), [method], rounds=1, plain=False, flops=Flops(1, 1, 2), clock=CPU)
-    updates = timing.row["updates"]
-    assert (timing.row["forwards"], timing.row["backwards"]) == (forwards * updates, backwards * updates)
+    examples = timing.row["examples"]
+    assert (timing.row["forwards"], timing.row["backwards"]) == (forwards * examples, backwards * examples)
     assert timing.flops == passes
 
 

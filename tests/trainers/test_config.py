@@ -290,6 +290,7 @@ def test_the_final_attacks_move_no_state_but_the_curve_does() -> None:
     final = {"wide": {"name": "pgd", "epsilon": 0.1}, "aa": {"name": "autoattack"}}
     assert links(parse("{}"), Evaluation.model_validate({"final": final})) == base
     curves: dict[str, Any] = {"epsilon": 0.1, "norm": "l2", "steps": 20, "step_size": 0.01, "every": 2}
+    curves["test_losses"] = True
     assert set(curves) == set(Evaluation().curve())
     for knob, value in curves.items():
         assert shared(base, links(parse("{}"), Evaluation.model_validate({knob: value}))) == -1, knob

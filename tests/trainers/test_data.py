@@ -10,12 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
+from pydantic import ValidationError
 
+from trainers.arrays import Source, fingerprint
 from trainers.data import (
-    Source,
     Splits,
     augment,
-    fingerprint,
     flip_labels,
     mean_std,
     pixels,
@@ -23,6 +23,7 @@ from trainers.data import (
     split_identity,
     stratified,
 )
+from trainers.views import pad
 
 LABELS = st.lists(st.integers(1, 30), min_size=2, max_size=6).map(lambda sizes: np.repeat(np.arange(len(sizes)), sizes))
 
@@ -127,6 +128,51 @@ def test_splits_own_their_memory():
     assert fingerprint(source) == before
 
 
+# Classes --------------------------------------------------------------------------------------------------------
+
+
+@given(classes=st.lists(st.integers(0, 4), min_size=2, unique=True))
+def test_some_classes_are_all_their_examples_numbered_in_the_order_given(classes):
+    y = np.arange(100) % 5
+    drawn = prepare(source_of(y), Splits(test=10, val=5, classes=classes))
+    assert drawn.classes == len(classes)
+    splits = (drawn.train, drawn.val, drawn.test)
+    found = [positions(split.x) for split in splits]
+    np.testing.assert_array_equal(np.sort(np.concatenate(found)), np.flatnonzero(np.isin(y, classes)))
+    for where, split in zip(found, splits, strict=True):
+        np.testing.assert_array_equal(np.array(classes)[split.y.numpy()], y[where])
+    np.testing.assert_array_equal(drawn.index, found[0])
+
+
+def test_shares_and_the_test_set_are_of_the_classes_alone():
+    source = source_of(np.arange(100) % 5, tests=20)  # the labels of the test set are 0 and 1
+    drawn = prepare(source, Splits(val="10%", classes=(1, 4)))
+    assert (len(drawn.train), len(drawn.val), len(drawn.test)) == (36, 4, 10)
+    assert (drawn.test.y == 0).all() and (positions(drawn.test.x) % 2 == 1).all()
+
+
+def test_all_classes_in_their_order_change_nothing():
+    source = source_of(np.arange(100) % 4, tests=8)
+    some, every = (prepare(source, Splits(val=10, classes=classes)) for classes in ((0, 1, 2, 3), None))
+    assert torch.equal(some.train.x, every.train.x) and torch.equal(some.train.y, every.train.y)
+    np.testing.assert_array_equal(some.index, every.index)
+
+
+@pytest.mark.parametrize(
+    ("classes", "complaint"),
+    [((1, 4), "got 4; the data set has the classes 0..3"), ((2, 3), r"the test set has no example .* \[2, 3\]")],
+)
+def test_classes_that_are_not_there_are_refused(classes, complaint):
+    with pytest.raises(ValueError, match=rf"data\.classes: {complaint}"):
+        prepare(source_of(np.arange(100) % 4, tests=10), Splits(classes=classes))
+
+
+@pytest.mark.parametrize("classes", [[], [1], [1, 1, 2], [0, -1], [0, 1.5], [0, True], ["0", "1"], "01", 3])
+def test_what_is_no_choice_of_classes(classes):
+    with pytest.raises(ValidationError):
+        Splits(classes=classes)
+
+
 # Label noise ----------------------------------------------------------------------------------------------------
 
 
@@ -189,12 +235,19 @@ def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize(("padding", "mode"), [("zeros", "constant"), ("reflect", "reflect")])
+@pytest.mark.parametrize(
+    ("padding", "mode"),
+    [
+        ("zeros", {"mode": "constant"}),
+        ("reflect", {"mode": "reflect"}),
+        ("grey", {"mode": "constant", "constant_values": 128}),
+    ],
+)
 def test_a_crop_is_a_window_of_the_padded_image_at_an_even_chance(padding, mode):
     """Brute force over the 25 offsets, each image against numpy's padding."""
     x = torch.randint(1, 256, (2500, 3, 5, 4), generator=rng(1), dtype=torch.uint8)
-    out = augment(x, Splits(crop=2, padding=padding), rng())
-    padded = np.pad(x.numpy(), ((0, 0), (0, 0), (2, 2), (2, 2)), mode=mode)
+    out, _ = augment(x, Splits(crop=2, padding=padding), rng())
+    padded = np.pad(x.numpy(), ((0, 0), (0, 0), (2, 2), (2, 2)), **mode)
     hits = np.array(
         [
             (padded[:, :, row : row + 5, column : column + 4] == out.numpy()).all((1, 2, 3))
@@ -209,7 +262,7 @@ def test_a_crop_is_a_window_of_the_padded_image_at_an_even_chance(padding, mode)
 
 def test_a_flip_mirrors_whole_images_left_to_right_half_of_the_time():
     x = torch.randint(0, 256, (2000, 3, 4, 4), generator=rng(1), dtype=torch.uint8)
-    out = augment(x, Splits(flip=True), rng())
+    out, _ = augment(x, Splits(flip=True), rng())
     same, mirrored = (out == x).flatten(1).all(1), (out == x.flip(3)).flatten(1).all(1)
     assert (same ^ mirrored).all()
     assert abs(int(mirrored.sum()) - 1000) < 5 * np.sqrt(500)
@@ -217,7 +270,7 @@ def test_a_flip_mirrors_whole_images_left_to_right_half_of_the_time():
 
 def test_without_flip_nothing_is_mirrored():
     x = torch.arange(16, dtype=torch.uint8).view(1, 1, 4, 4).expand(200, 3, 4, 4)
-    out = augment(x, Splits(crop=1), rng())
+    out, _ = augment(x, Splits(crop=1), rng())
     inside = out[:, 0, 1:3, 1:3].int()  # never padding
     assert (inside[:, :, 1] > inside[:, :, 0]).all()
 
@@ -225,16 +278,22 @@ def test_without_flip_nothing_is_mirrored():
 def test_augmentation_follows_its_generator_and_leaves_the_batch_alone():
     x = torch.randint(0, 256, (64, 3, 8, 8), generator=rng(1), dtype=torch.uint8)
     before, both = x.clone(), Splits(crop=2, flip=True)
-    assert torch.equal(augment(x, both, rng(5)), augment(x, both, rng(5)))
-    assert not torch.equal(augment(x, both, rng(5)), augment(x, both, rng(6)))
+    assert torch.equal(augment(x, both, rng(5))[0], augment(x, both, rng(5))[0])
+    assert not torch.equal(augment(x, both, rng(5))[0], augment(x, both, rng(6))[0])
     assert torch.equal(x, before)
+
+
+def test_the_view_tells_how_the_batch_was_cut():
+    x = torch.randint(0, 256, (50, 3, 6, 5), generator=rng(1), dtype=torch.uint8)
+    out, view = augment(x, Splits(crop=2, padding="reflect", flip=True), rng())
+    assert torch.equal(out, view.cut(pad(x, 2, "reflect")))
 
 
 def test_no_augmentation_draws_no_random_number():
     x = torch.randint(0, 256, (4, 1, 3, 3), dtype=torch.uint8)
     generator = rng()
     before = generator.get_state()
-    assert torch.equal(augment(x, Splits(), generator), x)
+    assert torch.equal(augment(x, Splits(), generator)[0], x)
     assert torch.equal(generator.get_state(), before)
 
 
@@ -269,4 +328,5 @@ def test_the_identity_of_splits_is_their_knobs_and_the_arrays_not_the_place_of_t
     name = split_identity("f", Placed(path="here"))
     assert name == split_identity("f", Placed(path="there"))
     others = [Splits(crop=1), Splits(flip=True), Splits(val=7), Splits(split_seed=1), Splits(noise_seed=1)]
-    assert len({name, split_identity("g", Splits()), *(split_identity("f", each) for each in others)}) == 7
+    others += [Splits(classes=[0, 1]), Splits(classes=[1, 0])]
+    assert len({name, split_identity("g", Splits()), *(split_identity("f", each) for each in others)}) == 9

@@ -51,10 +51,12 @@ def test_a_constant_model_is_right_on_one_class(linear: MakeLinear, attack: Any)
 
 def test_the_worst_is_no_better_than_the_last_and_restarts_no_better_than_one(fitted: Trainer) -> None:
     def measured(**knobs: Any) -> float:
-        return PGDAttack(steps=5, step_size="epsilon", **knobs).measure(fitted.net, fitted.test, 0.05, "linf", 0)
+        return PGDAttack(steps=5, step_size="epsilon", **knobs).measure(
+            fitted.net, fitted.splits["test"], 0.05, "linf", 0
+        )
 
     last, worst = measured(), measured(keep="worst")
-    assert measured(keep="worst", restarts=3) <= worst <= last < accuracy(fitted.net, fitted.test, None, 0)
+    assert measured(keep="worst", restarts=3) <= worst <= last < accuracy(fitted.net, fitted.splits["test"], None, 0)
 
 
 def test_keep_worst_is_right_at_every_iterate_by_brute_force() -> None:
@@ -81,26 +83,26 @@ def test_nobody_left_to_attack(linear: MakeLinear) -> None:
 
 def test_a_measurement_depends_on_its_seed_alone(fitted: Trainer) -> None:
     attack = PGD(epsilon=0.05, steps=1)
-    first_time = accuracy(fitted.net, fitted.test, attack, seed=3)
+    first_time = accuracy(fitted.net, fitted.splits["test"], attack, seed=3)
     torch.rand(5)
-    assert accuracy(fitted.net, fitted.test, attack, seed=3) == first_time
-    assert len({accuracy(fitted.net, fitted.test, PGD(epsilon=0.2, steps=0), seed) for seed in range(8)}) > 1
+    assert accuracy(fitted.net, fitted.splits["test"], attack, seed=3) == first_time
+    assert len({accuracy(fitted.net, fitted.splits["test"], PGD(epsilon=0.2, steps=0), seed) for seed in range(8)}) > 1
 
 
 def test_only_the_first_images_are_measured(fitted: Trainer) -> None:
-    few = first(fitted.test, 7)
-    assert len(few) == 7 and torch.equal(few.x, fitted.test.x[:7])
-    assert first(fitted.test, None) is fitted.test
+    few = first(fitted.splits["test"], 7)
+    assert len(few) == 7 and torch.equal(few.x, fitted.splits["test"].x[:7])
+    assert first(fitted.splits["test"], None) is fitted.splits["test"]
     attack = PGDAttack(images=7)
-    assert attack.measure(fitted.net, fitted.test, 0.05, "linf", 0) == PGDAttack().measure(
+    assert attack.measure(fitted.net, fitted.splits["test"], 0.05, "linf", 0) == PGDAttack().measure(
         fitted.net, few, 0.05, "linf", 0
     )
 
 
 def test_an_attack_of_its_own_epsilon_overrides_the_study_s(fitted: Trainer) -> None:
-    own = PGDAttack(epsilon=0.05).measure(fitted.net, fitted.test, 0.3, "linf", 0)
-    assert own == PGDAttack().measure(fitted.net, fitted.test, 0.05, "linf", 0)
-    assert own > PGDAttack().measure(fitted.net, fitted.test, 0.3, "linf", 0)
+    own = PGDAttack(epsilon=0.05).measure(fitted.net, fitted.splits["test"], 0.3, "linf", 0)
+    assert own == PGDAttack().measure(fitted.net, fitted.splits["test"], 0.05, "linf", 0)
+    assert own > PGDAttack().measure(fitted.net, fitted.splits["test"], 0.3, "linf", 0)
 
 
 def snapshot(net: Net) -> list[Any]:
@@ -150,11 +152,11 @@ def test_the_trace_is_removed_after_a_failure_too() -> None:
 def test_autoattack_is_no_weaker_than_pgd(fitted: Trainer) -> None:
     """Custom as the data-profiling code runs it, on 40 images; one example of slack for its random starts."""
     run = AutoAttackRun(version="custom", attacks=("apgd-ce", "apgd-t"), images=40)
-    found = run.measure(fitted.net, fitted.test, 0.05, "linf", 0)
-    pgd = PGDAttack(images=40).measure(fitted.net, fitted.test, 0.05, "linf", 0)
-    assert found == run.measure(fitted.net, fitted.test, 0.05, "linf", 0)
+    found = run.measure(fitted.net, fitted.splits["test"], 0.05, "linf", 0)
+    pgd = PGDAttack(images=40).measure(fitted.net, fitted.splits["test"], 0.05, "linf", 0)
+    assert found == run.measure(fitted.net, fitted.splits["test"], 0.05, "linf", 0)
     assert 0 < found <= pgd + 1 / 40
-    assert found < accuracy(fitted.net, first(fitted.test, 40), None, 0)
+    assert found < accuracy(fitted.net, first(fitted.splits["test"], 40), None, 0)
 
 
 @pytest.mark.parametrize(("classes", "attacks"), [(4, ("apgd-t",)), (3, ("apgd-dlr",)), (2, ("apgd-ce", "fab-t"))])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from trainers.losses import TRADES, CrossEntropy, cross_entropy, kl, margin
+from trainers.losses import MART, TRADES, ConsistentCE, CrossEntropy, cross_entropy, kl, margin
 from trainers.step import Adversary, Batch, Step
 from trainers.targets import Given
 from trainers.weights import Uniform
@@ -74,34 +74,70 @@ def test_kl_stands_confident_logits() -> None:
 def test_ce_looks_at_the_adversary_alone() -> None:
     y = torch.tensor([1, 0])
     robust = torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
-    risk = CrossEntropy()(step(None, robust, y), y)
-    assert risk.clean is None and torch.equal(risk.robust, cross_entropy(robust, y))
-    assert not CrossEntropy.needs_clean
+    weight = torch.tensor([0.5, 1.5])
+    assert torch.equal(CrossEntropy()(step(None, robust, y), y, None), cross_entropy(robust, y))
+    assert torch.equal(CrossEntropy()(step(None, robust, y), y, weight), weight * cross_entropy(robust, y))
 
 
 def test_trades_by_hand() -> None:
+    """A weight multiplies the clean term alone: GAIR-TRADES and self-adaptive training."""
     clean, robust, y = logits([0.5, 0.5]), logits([0.25, 0.75]), torch.tensor([0])
-    risk = TRADES(beta=6)(step(clean, robust, y), y)
-    assert risk.clean is not None and risk.clean.item() == pytest.approx(math.log(2))
-    assert risk.robust.item() == pytest.approx(6 * (math.log(2) - math.log(3) / 2))
+    apart = 6 * (math.log(2) - math.log(3) / 2)
+    assert TRADES(beta=6)(step(clean, robust, y), y, None).item() == pytest.approx(math.log(2) + apart)
+    weighed = TRADES(beta=6)(step(clean, robust, y), y, torch.tensor([0.5]))
+    assert weighed.item() == pytest.approx(math.log(2) / 2 + apart)
 
 
 def test_trades_on_the_image_itself_is_ce() -> None:
     z, y = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 0])
-    risk = TRADES(beta=6)(step(z, z, y), y)
-    assert risk.clean is not None and torch.equal(risk.clean + risk.robust, cross_entropy(z, y))
+    assert torch.equal(TRADES(beta=6)(step(z, z, y), y, None), cross_entropy(z, y))
 
 
 def test_trades_takes_its_clean_term_at_the_target() -> None:
     z, target = torch.zeros(1, 2), torch.tensor([[0.3, 0.7]])
-    risk = TRADES()(step(z, z, torch.tensor([0])), target)
-    assert risk.clean is not None and risk.clean.item() == pytest.approx(math.log(2))
+    assert TRADES()(step(z, z, torch.tensor([0])), target, None).item() == pytest.approx(math.log(2))
+
+
+def test_ce_kl_by_hand() -> None:
+    """The term of fine-tuning: CE on the adversary, pulled towards the clean prediction; a weight counts both."""
+    clean, robust, y = logits([0.5, 0.5]), logits([0.25, 0.75]), torch.tensor([0])
+    value = 2 * math.log(2) + 6 * (math.log(2) - math.log(3) / 2)
+    assert ConsistentCE(beta=6)(step(clean, robust, y), y, None).item() == pytest.approx(value)
+    assert ConsistentCE(beta=6)(step(clean, robust, y), y, torch.tensor([0.5])).item() == pytest.approx(value / 2)
+
+
+def test_mart_by_hand() -> None:
+    """-log 1/4 - log(1.0001 - 3/4) + 5 KL (1 - 1/2), which its weights take apart: ce the first term, kl the last."""
+    clean, robust, y = logits([0.5, 0.5]), logits([0.25, 0.75]), torch.tensor([0])
+    own, boost = math.log(4), -math.log(0.2501)
+    apart = math.log(2) - math.log(3) / 2
+    at, weight = step(clean, robust, y), torch.tensor([0.1], dtype=torch.float64)
+    assert MART(beta=5)(at, y, None).item() == pytest.approx(own + boost + 2.5 * apart, abs=1e-6)
+    assert MART(beta=5)(at, y, weight).item() == pytest.approx(0.1 * own + boost + 2.5 * apart, abs=1e-6)
+    assert MART(beta=5, weighs="kl")(at, y, weight).item() == pytest.approx(own + boost + 0.5 * apart, abs=1e-6)
+    assert torch.equal(MART(beta=5, weighs="kl")(at, y, None), MART(beta=5)(at, y, None))
+
+
+def test_mart_hardly_regularises_what_is_certain() -> None:
+    clean, robust, y = torch.tensor([[200.0, 0.0]]), torch.tensor([[0.0, 1.0]]), torch.tensor([0])
+    difference = MART(beta=1e3)(step(clean, robust, y), y, None) - MART(beta=0)(step(clean, robust, y), y, None)
+    assert abs(difference.item()) < 1e-3
+
+
+def test_mart_stands_what_is_hopeless() -> None:
+    """The constants of the authors' code: neither a rival of probability 1 nor p' = 0 gives infinity."""
+    clean, robust = torch.tensor([[0.0, 200.0]]).requires_grad_(), torch.tensor([[0.0, 200.0]]).requires_grad_()
+    value = MART()(step(clean, -robust, torch.tensor([1])), torch.tensor([1]), None)
+    assert value.isfinite().all()
+    value.sum().backward()
+    assert clean.grad is not None and clean.grad.isfinite().all()
+    assert robust.grad is not None and robust.grad.isfinite().all()
 
 
 def test_trades_without_clean_logits_is_refused() -> None:
     z, y = torch.zeros(1, 2), torch.tensor([0])
     with pytest.raises(TypeError, match="clean logits"):
-        TRADES()(step(None, z, y), y)
+        TRADES()(step(None, z, y), y, None)
 
 
 def test_the_gradient_of_kl_flows_through_both_arguments() -> None:
@@ -126,5 +162,5 @@ def test_losses_are_per_example(value: Any) -> None:
 def test_neutral_members() -> None:
     y = torch.tensor([1, 0])
     neutral = step(None, torch.zeros(2, 2), y)
-    assert Uniform()(neutral) is None
+    assert Uniform()(neutral, y) is None
     assert Given()(neutral) is y

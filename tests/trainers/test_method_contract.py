@@ -14,21 +14,32 @@ import torch
 import yaml
 from torch import Generator, Tensor
 
-from trainers.attacks import PGD, NoAttack
+from trainers.attacks import PGD, NoAttack, Toward
+from trainers.averaging import EMA, SWA
+from trainers.awp import AWP
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
+from trainers.free import Free
+from trainers.gair_rst import GAIRRST
+from trainers.iat import IAT
 from trainers.knobs import Knobs
-from trainers.losses import TRADES, CrossEntropy
-from trainers.methods import METHODS, Method, observe
-from trainers.models import MLP, build_network
+from trainers.losses import MART, TRADES, ConsistentCE, CrossEntropy
+from trainers.method import Method, observe
+from trainers.methods import METHODS, AnyMethod
+from trainers.mma import MMA
+from trainers.models import MLP, DigitsCNN, build_network
 from trainers.optimizers import SGD, Adam
 from trainers.records import canonical
-from trainers.schedules import Cosine, Cyclic, Jump, Linear, Multiple, Piecewise, Ramp
-from trainers.step import Batch, Net, Step
+from trainers.schedules import Cosine, Cyclic, Jump, Line, Linear, Multiple, Piecewise, Ramp
+from trainers.starts import Previous
+from trainers.state import InstanceState
+from trainers.step import Adversary, Batch, Net, Step
 from trainers.subsets import All, Random, Ranked
-from trainers.targets import Given
+from trainers.targets import Given, RunningAverage, Smoothed
 from trainers.trainer import Trainer
-from trainers.weights import Uniform
+from trainers.unlearned import DropUnlearned
+from trainers.views import View
+from trainers.weights import GAIR, Confidence, GAIRLinear, GAIRSigmoid, GAIRSteps, Probability, Uniform
 
 Tiny = Callable[..., TrialConfig]
 Bits = Callable[..., list[Tensor]]
@@ -50,8 +61,28 @@ def equal(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
+def acting(name: str) -> AnyMethod:
+    """A row as it acts at the end of training, when no burn-in holds it back."""
+    method: AnyMethod = METHODS[name].at(99, 100)
+    return method
+
+
+@pytest.fixture
+def batch() -> Batch:
+    """Six training examples, one of each class 0..5, neither cropped nor mirrored."""
+    rng = Generator().manual_seed(0)
+    state = InstanceState(6, torch.device("cpu"))
+    x = torch.rand(6, 1, 8, 8, generator=rng)
+    return Batch(x, torch.arange(6), torch.arange(6), View(None, None, None, 0), state)
+
+
+@pytest.fixture
+def net() -> Net:
+    return Net(build_network(MLP(hidden=(8,)), 1, 8, 10, (0.5,), (0.5,), 0).train())
+
+
 def differ(one: list[Tensor], other: list[Tensor]) -> bool:
-    return not all(map(torch.equal, one, other))
+    return len(one) != len(other) or not all(map(torch.equal, one, other))
 
 
 # Contract
@@ -60,8 +91,11 @@ def differ(one: list[Tensor], other: list[Tensor]) -> bool:
 @every_method
 def test_round_trips_through_its_dump_and_through_yaml(name: str) -> None:
     method = METHODS[name]
-    assert Method.model_validate(method.model_dump()) == method
-    assert Method.model_validate(yaml.safe_load(yaml.safe_dump(method.model_dump()))) == method
+    assert type(method).model_validate(method.model_dump()) == method
+    assert (
+        TrialConfig.model_validate(yaml.safe_load(yaml.safe_dump({"method": method.model_dump(mode="json")}))).method
+        == method
+    )
     assert TrialConfig.model_validate({"method": yaml.safe_load(canonical(method.model_dump()))}).method == method
     assert TrialConfig.model_validate({"method": name}).method == method
 
@@ -75,40 +109,88 @@ def test_same_seed_same_bits_and_another_seed_others(tiny: Tiny, bits: Bits, nam
 
 
 @every_method
-def test_the_loss_is_a_finite_scalar_and_every_parameter_is_reached(name: str) -> None:
-    net = Net(build_network(MLP(hidden=(8,)), 1, 8, 10, (0.5,), (0.5,), 0).train())
+def test_each_loss_is_a_finite_scalar_and_every_parameter_is_reached(net: Net, batch: Batch, name: str) -> None:
     rng = Generator().manual_seed(0)
-    batch = Batch(torch.rand(6, 1, 8, 8, generator=rng), torch.arange(6))
-    loss, columns = METHODS[name](net, batch, rng)
-    assert loss.shape == () and loss.isfinite()
-    loss.backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.any() for p in net.module.parameters())
-    assert all(values.shape == (6,) and not values.requires_grad for values in columns.values())
-    assert ("kappa" in columns) == isinstance(METHODS[name].attack, PGD)
+    for loss, columns in acting(name).losses(net, batch, rng):
+        net.module.zero_grad()
+        assert loss.shape == () and loss.isfinite()
+        loss.backward()
+        assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.any() for p in net.module.parameters())
+        assert all(values.shape == (6,) and not values.requires_grad for values in columns.values())
+        assert columns.keys() >= {"loss", "correct", "p_y", "feature_norm"}
+
+
+def adversaries(name: str, net: Net, batch: Batch) -> tuple[Tensor, float | Tensor, str]:
+    """What a row trains on, the budget it has, and the norm it is in."""
+    method, seen = acting(name), []
+    features_and_logits = net.features_and_logits
+
+    def listening(x: Tensor) -> tuple[Tensor, Tensor]:
+        if net.module.training and all(p.requires_grad for p in net.module.parameters()):
+            seen.append(x.detach().clone())
+        return features_and_logits(x)
+
+    net.features_and_logits = listening  # type: ignore[method-assign]
+    budget: float | Tensor = getattr(getattr(method, "attack", method), "epsilon", 0.0)  # type: ignore[arg-type]
+    norm = getattr(getattr(method, "attack", method), "norm", "linf")
+    for loss, columns in method.losses(net, batch, Generator().manual_seed(0)):
+        loss.backward()
+        if "epsilon" in columns:  # of each example's own; MMA looks a little beyond its hinge
+            budget = 1.05 * 20 / 255 if isinstance(method, MMA) else columns["epsilon"].view(-1, 1, 1, 1)
+    return torch.stack(seen), budget, norm
 
 
 @every_method
-def test_weights_average_one_where_there_are_any(name: str) -> None:
+def test_what_is_trained_on_lies_within_epsilon_and_within_0_and_1(net: Net, batch: Batch, name: str) -> None:
+    points, epsilon, norm = adversaries(name, net, batch)
+    assert points.min() >= 0 and points.max() <= 1
+    apart = points - batch.x
+    far = apart.abs() if norm == "linf" else apart.flatten(2).norm(dim=2)
+    assert (far <= torch.as_tensor(epsilon) + 1e-6).all()
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if hasattr(METHODS[name], "attack")])
+def test_the_attack_leaves_weights_statistics_gradients_and_mode_alone(batch: Batch, name: str) -> None:
+    attack = getattr(acting(name), "attack")  # noqa: B009
+    net = Net(build_network(DigitsCNN(), 1, 8, 10, (0.5,), (0.5,), 0).train())
+    net(batch.x).sum().backward()
+    before = [p.grad.clone() for p in net.module.parameters() if p.grad is not None]
+    kept = {key: value.clone() for key, value in net.module.state_dict().items()}
+    attack(net, batch, Generator().manual_seed(0))
+    moved = {key for key, value in net.module.state_dict().items() if not torch.equal(value, kept[key])}
+    statistics = {key for key in kept if "running" in key or "num_batches" in key}
+    assert moved == (statistics if getattr(attack, "bn", "eval") == "train" else set())
+    assert net.module.training and all(p.requires_grad for p in net.module.parameters())
+    after = [p.grad for p in net.module.parameters() if p.grad is not None]
+    assert equal(before, after)
+
+
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if isinstance(method, Method)])
+def test_weights_average_one_where_there_are_any(net: Net, batch: Batch, name: str) -> None:
+    method = acting(name)
+    assert isinstance(method, Method)
     logits = torch.randn(6, 10, generator=Generator().manual_seed(0))
-    batch = Batch(torch.rand(6, 1, 8, 8), torch.arange(6))
-    net = Net(build_network(MLP(hidden=(8,)), 1, 8, 10, (0.5,), (0.5,), 0))
-    adversary = METHODS[name].attack(net, batch, Generator().manual_seed(0))
-    weight = METHODS[name].weight(Step(batch, adversary, logits, logits, logits))
+    step = Step(batch, method.attack(net, batch, Generator().manual_seed(0)), logits, logits, logits)
+    weight = method.weight(step, method.target(step))
     if weight is not None:
-        assert weight.shape == (6,) and not weight.requires_grad
+        assert weight.shape == (6,) and not weight.requires_grad and (weight >= 0).all()
         assert weight.mean().item() == pytest.approx(1)
 
 
 def test_what_is_recorded_of_a_step() -> None:
     robust = torch.tensor([[0.0, 2.0], [0.0, 2.0]], requires_grad=True)
     batch = Batch(torch.zeros(2, 1, 2, 2), torch.tensor([1, 0]))
-    columns = observe(Step(batch, NoAttack()(None, batch, None), None, robust, torch.tensor([[3.0, 4.0]] * 2)), None)  # type: ignore[arg-type]
+    step = Step(batch, Adversary(batch.x), None, robust, torch.tensor([[3.0, 4.0]] * 2))
+    columns = observe(step, None, batch.y)
     right = 1 / (1 + np.exp(-2))
     assert columns["correct"].tolist() == [True, False]
     assert columns["p_y"].tolist() == pytest.approx([right, 1 - right])
     assert columns["loss"].tolist() == pytest.approx([-np.log(right), -np.log(1 - right)])
     assert columns["feature_norm"].tolist() == [5.0, 5.0]
     assert columns.keys() == {"correct", "p_y", "loss", "feature_norm"}
+    soft = observe(step._replace(clean=robust), torch.ones(2), torch.tensor([[0.25, 0.75], [0.25, 0.75]]))
+    assert soft["t_y"].tolist() == [0.75, 0.25] and soft["t_class"].tolist() == [1, 1]
+    assert soft["clean_correct"].tolist() == [True, False] and soft["weight"].tolist() == [1.0, 1.0]
 
 
 # Stop and resume
@@ -171,12 +253,34 @@ def test_another_process_continues_with_the_same_bits(tiny: Tiny, trainer: Make,
 ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     PGD: {
         "epsilon": 0.05, "step_size": "epsilon/2", "steps": 4, "norm": "l2", "start": "normal", "ascend": "margin",
-        "bn": "train", "keep": "worst", "restarts": 2,
+        "toward": {"label": 0, "instead": 1}, "bn": "train", "keep": "worst", "restarts": 2, "tau": 0, "jitter": 0.01,
+        "geometry": "first_failure",
+    },
+    Toward: {"label": 2, "instead": 3},
+    Previous: {"fill": "uniform", "reset_every": 2, "half": True},
+    IAT: {
+        "epsilon": 0.05, "gamma": 0.05, "momentum": 0.5, "steps": 4, "least_step": 0.08, "burn_in": 2, "bn": "train",
     },
     TRADES: {"beta": 3.0},
+    ConsistentCE: {"beta": 3.0},
+    MART: {"beta": 3.0, "weighs": "kl"},
+    GAIR: {"lam": 1.0, "burn_in": 1, "normalize": False},
+    GAIRSigmoid: {"lam": 1.0, "burn_in": 1, "normalize": False},
+    GAIRLinear: {"burn_in": 1, "normalize": False},
+    GAIRSteps: {"values": [1.0, 0.1], "drops": [0.2], "burn_in": 1, "normalize": False},
+    Probability: {"of": "clean", "which": "top", "burn_in": 1},
+    Smoothed: {"share": 0.3},
+    RunningAverage: {"momentum": 0.5, "keep": 0.5, "burn_in": 1, "follow": "clean"},
+    AWP: {"gamma": 0.01, "burn_in": 1},
+    EMA: {"momentum": 0.5, "burn_in": 1},
+    SWA: {"burn_in": 1},
+    Free: {"epsilon": 0.05, "replays": 3},
+    GAIRRST: {"attack": PGD(epsilon=0.05, steps=3), "beta": 3.0, "lam": 0.0, "burn_in": 1},
+    MMA: {"d_max": 0.1, "least": 0.05, "clean": 0.5, "steps": 4, "step_size": "epsilon/2", "norm": "l2"},
     SGD: {"lr": 0.05, "weight_decay": 0.01, "momentum": 0.5, "nesterov": True},
     Adam: {"lr": 0.002, "weight_decay": 0.1},
     Piecewise: {"values": [0.1, 0.02], "drops": [2]},
+    Line: {"start": 0.2, "end": 0.01},
     Linear: {"peak": 0.2, "per_step": True},
     Multiple: {"peak": 0.2},
     Cyclic: {"peak": 0.2, "per_step": False},
@@ -188,23 +292,47 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
         "side": "problematic", "score": "difficulty", "size": 30, "balance": "per_class",
         "plus": {"classes": [0], "size": 1},
     },
-    NoAttack: {}, CrossEntropy: {}, Uniform: {}, Given: {}, All: {},
+    DropUnlearned: {"epoch": 2, "instead": "clean"},
+    NoAttack: {}, CrossEntropy: {}, Uniform: {}, Given: {}, Confidence: {}, All: {},
 }  # fmt: skip
 
-# What else must be set for a knob to act, as changes of the piece or (model) of the trial.
+OVERSHOOTING = {"step_size": "2*epsilon", "epsilon": 0.3}
+# What else must be set for a knob to act, as changes of the piece or (model, method) of the trial.
 SPECIAL: dict[tuple[type[Knobs], str], dict[str, Any]] = {
     (PGD, "bn"): {"model": {"name": "digits_cnn"}},  # acts on BN only
-    (PGD, "keep"): {"step_size": "2*epsilon", "epsilon": 0.3},  # the last point is the worst unless steps overshoot
+    (IAT, "bn"): {"model": {"name": "digits_cnn"}},
+    (PGD, "keep"): OVERSHOOTING,  # the last point is the worst unless steps overshoot
+    (PGD, "geometry"): OVERSHOOTING | {"method": {"weight": {"name": "gair", "burn_in": 0}}},  # only weights read kappa
+    (MART, "weighs"): {"method": {"weight": {"name": "gair", "burn_in": 0}}},
     (Jump, "every"): {"first": 1},  # acts on what follows the first drop
 }
 NEEDS_ANOTHER = {(Ranked, "band")}  # replaces size; tested below
 
 PIECES: dict[str, Any] = {
-    "attack": PGD(epsilon=0.1, steps=3),
-    "loss": TRADES(beta=6.0),
+    "pgd": PGD(epsilon=0.1, steps=3),
+    "toward": Toward(label=0, instead=1),
+    "previous": Previous(),
+    "iat": IAT(epsilon=0.1, gamma=0.02, steps=3, burn_in=0),
+    "trades": TRADES(beta=6.0),
+    "ce-kl": ConsistentCE(beta=6.0),
+    "mart": MART(beta=5.0),
+    "gair": GAIR(burn_in=0),
+    "gair-sigmoid": GAIRSigmoid(burn_in=0),
+    "gair-linear": GAIRLinear(burn_in=0),
+    "gair-steps": GAIRSteps(values=(1, 0.2), drops=(0.5,), burn_in=0),
+    "probability": Probability(burn_in=0),
+    "smoothed": Smoothed(),
+    "running-average": RunningAverage(burn_in=0),
+    "awp": AWP(),
+    "ema": EMA(momentum=0.9),
+    "swa": SWA(burn_in=2),
+    "free": Free(epsilon=0.1, replays=2),
+    "gair-rst": GAIRRST(attack=PGD(epsilon=0.1, steps=3, start="normal", ascend="kl"), burn_in=0),
+    "mma": MMA(d_max=0.2, steps=3),
     "sgd": SGD(lr=0.1),
     "adam": Adam(lr=0.001),
     "piecewise": Piecewise(values=(0.1, 0.01), drops=(1,)),
+    "line": Line(start=0.1, end=0.05),
     "linear": Linear(peak=0.1),
     "multiple": Multiple(peak=0.1),
     "cyclic": Cyclic(peak=0.1),
@@ -213,24 +341,36 @@ PIECES: dict[str, Any] = {
     "ramp": Ramp(start=0.1, end=0.05),
     "random": Random(size=40),
     "ranked": Ranked(size=40),
+    "drop-unlearned": DropUnlearned(epoch=1),
+}
+
+PLACES: dict[type[Knobs], Callable[[Any], dict[str, Any]]] = {
+    PGD: lambda piece: {"method": {"attack": piece}},
+    IAT: lambda piece: {"method": {"attack": piece}},
+    Toward: lambda piece: {"method": {"attack": {"epsilon": 0.1, "toward": piece}}},
+    Previous: lambda piece: {"method": {"attack": {"epsilon": 0.1, "steps": 1, "start": piece}}},
+    TRADES: lambda piece: {"method": {"base": "trades", "loss": piece}},
+    ConsistentCE: lambda piece: {"method": ROBUST | {"loss": piece}},
+    MART: lambda piece: {"method": ROBUST | {"loss": piece}},
+    **dict.fromkeys(
+        (GAIR, GAIRSigmoid, GAIRLinear, GAIRSteps, Probability), lambda piece: {"method": ROBUST | {"weight": piece}}
+    ),
+    **dict.fromkeys((Smoothed, RunningAverage), lambda piece: {"method": ROBUST | {"target": piece}}),
+    AWP: lambda piece: {"method": ROBUST | {"awp": piece}},
+    **dict.fromkeys((Free, GAIRRST, MMA), lambda piece: {"method": piece}),
+    **dict.fromkeys((EMA, SWA), lambda piece: {"method": ROBUST, "average": piece}),
+    **dict.fromkeys((SGD, Adam), lambda piece: {"method": ROBUST, "optimizer": piece}),
+    **dict.fromkeys((Random, Ranked), lambda piece: {"method": ROBUST, "subset": piece}),
+    # batches so small that an epoch learns some
+    DropUnlearned: lambda piece: {"method": ROBUST, "subset": piece, "batch_size": 4},
 }
 
 
-def trial_with(tiny: Tiny, piece: Knobs, **changes: Any) -> TrialConfig:
+def trial_with(tiny: Tiny, piece: Knobs, method: dict[str, Any] | None = None, **changes: Any) -> TrialConfig:
     """A trial of three epochs that uses a piece where it belongs."""
-    dumped = piece.model_dump()
-    place: dict[str, Any] = {"method": ROBUST}
-    if isinstance(piece, PGD):
-        place = {"method": {"attack": dumped}}
-    elif isinstance(piece, TRADES):
-        place = {"method": {**METHODS["trades"].model_dump(), "loss": dumped}}
-    elif isinstance(piece, SGD | Adam):
-        place["optimizer"] = dumped
-    elif isinstance(piece, Random | Ranked):
-        place["subset"] = dumped
-    else:
-        place["optimizer"] = {"name": "sgd", "lr": dumped}
-    return tiny(epochs=3, **place, **changes)
+    place = PLACES.get(type(piece), lambda lr: {"method": ROBUST, "optimizer": {"name": "sgd", "lr": lr}})
+    trial = place(piece.model_dump())
+    return tiny(epochs=3, **trial | {"method": trial["method"] | (method or {})}, **changes)
 
 
 def knobs_of_all_pieces() -> list[Any]:
@@ -238,7 +378,7 @@ def knobs_of_all_pieces() -> list[Any]:
         pytest.param(piece, knob, id=f"{name}.{knob}")
         for name, piece in PIECES.items()
         for knob in type(piece).model_fields
-        if knob != "name" and (type(piece), knob) not in NEEDS_ANOTHER
+        if knob not in ("name", "kind") and (type(piece), knob) not in NEEDS_ANOTHER
     ]
 
 
@@ -253,7 +393,7 @@ def test_every_knob_of_every_piece_is_alive(
     tiny: Tiny, bits: Bits, ranking: dict[str, np.ndarray], piece: Any, knob: str
 ) -> None:
     special = dict(SPECIAL.get((type(piece), knob), {}))
-    trial = {key: special.pop(key) for key in ("model",) if key in special}
+    trial = {key: special.pop(key) for key in ("model", "method") if key in special}
     base = type(piece).model_validate(piece.model_dump() | special)
     moved = type(piece).model_validate(base.model_dump() | {knob: ALTERNATIVES[type(piece)][knob]})
     assert moved != base
@@ -267,10 +407,15 @@ def test_the_band_is_alive(tiny: Tiny, bits: Bits, ranking: dict[str, np.ndarray
     assert differ(low, raised) and differ(low, widened)
 
 
+def pieces_in(piece: Knobs) -> list[Knobs]:
+    return [piece, *(p for _, value in piece if isinstance(value, Knobs) for p in pieces_in(value))]
+
+
 @every_method
 def test_every_knob_of_a_row_is_known_to_the_test_above(name: str) -> None:
-    for _, piece in METHODS[name]:
-        assert set(type(piece).model_fields) - {"name"} == set(ALTERNATIVES[type(piece)])
+    for piece in pieces_in(METHODS[name]):
+        if not isinstance(piece, Method):
+            assert set(type(piece).model_fields) - {"name", "kind"} == set(ALTERNATIVES[type(piece)])
 
 
 def test_every_knob_of_a_trial_is_alive(tiny: Tiny, bits: Bits) -> None:
@@ -282,6 +427,7 @@ def test_every_knob_of_a_trial_is_alive(tiny: Tiny, bits: Bits) -> None:
         {"model": {"name": "mlp", "hidden": [17]}},
         {"optimizer": {"name": "adam"}},
         {"subset": {"name": "random", "size": 40}},
+        {"average": {"name": "ema", "momentum": 0.5}},
         {"method": {**ROBUST, "loss": {"name": "trades"}}},
         {"method": {**ROBUST, "attack": {"name": "none"}}},
     ):
@@ -321,6 +467,6 @@ def test_every_knob_of_the_curve_is_alive(tiny: Tiny, trainer: Make) -> None:
 
     base = measured()
     alternatives = {"epsilon": 0.05, "norm": "l2", "steps": 1, "step_size": "epsilon/20", "every": 2}
-    assert set(alternatives) == set(Evaluation.model_fields) - {"final"}
+    assert set(alternatives) == set(Evaluation.model_fields) - {"final", "test_losses"}
     for knob, value in alternatives.items():
         assert measured(**{knob: value}) != base, knob

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
-from trainers import sources
+from trainers import fetch
 from trainers.data import prepare
 from trainers.sources import DataError, DataSource
 
@@ -270,7 +270,9 @@ def test_mnist_is_read_from_its_idx_files(tmp_path, name, kind):
     np.testing.assert_array_equal(source.x_train[..., 0], x)
 
 
-def test_svhn_appends_its_extra_digits_on_demand(tmp_path, monkeypatch):
+@pytest.fixture
+def svhn(tmp_path, monkeypatch):
+    """The images of a folder with all three parts of a small SVHN, whose labels go 0, 1, 2, 0, ..."""
     from scipy.io import savemat
     from torchvision.datasets import SVHN
 
@@ -280,13 +282,73 @@ def test_svhn_appends_its_extra_digits_on_demand(tmp_path, monkeypatch):
     for part, x in parts.items():
         y = np.where(labels(len(x)) == 0, 10, labels(len(x)))[:, None]  # a zero is published as 10
         savemat(tmp_path / f"{part}_32x32.mat", {"X": np.moveaxis(x, 0, -1), "y": y.astype(np.uint8)})
+    return parts
+
+
+def test_svhn_is_read_from_its_mat_files_and_its_extra_digits_are_a_pool(svhn, tmp_path):
     source = data(name="svhn", root=str(tmp_path)).load()
     check_form(source, (32, 32, 3), 3)
-    np.testing.assert_array_equal(source.x_train, parts["train"])
+    np.testing.assert_array_equal(source.x_train, svhn["train"])
     np.testing.assert_array_equal(source.y_train, labels(6))
-    more = data(name="svhn", root=str(tmp_path), extra=True).load()
-    np.testing.assert_array_equal(more.x_train, np.concatenate([parts["train"], parts["extra"]]))
-    np.testing.assert_array_equal(more.x_test, parts["test"])
+    np.testing.assert_array_equal(source.x_test, svhn["test"])
+    assert source.extra is None
+    pool = data(name="svhn", root=str(tmp_path), extra={"name": "svhn", "root": str(tmp_path)}).load().extra
+    np.testing.assert_array_equal(pool.x, svhn["extra"])
+    np.testing.assert_array_equal(pool.y, labels(8))
+
+
+# Pools ----------------------------------------------------------------------------------------------------------
+
+
+def with_pool(path: Path, **pool):
+    """A data set of 6 images of 5x4 and 3 classes with these arrays as its pool."""
+    for name, arrays in (("own", {"x_train": images(6, 5, 4), "y_train": labels(6)}), ("pool", pool)):
+        (path / name).mkdir(exist_ok=True)
+        archive(path / name, **arrays)
+    extra = {"name": "npz", "path": str(path / "pool" / "set.npz")}
+    return data(name="npz", path=str(path / "own" / "set.npz"), extra=extra)
+
+
+@pytest.mark.parametrize("keys", [("x", "y"), ("x_train", "y_train")])
+def test_a_pool_is_read_from_an_npz_and_needs_not_have_every_class(tmp_path, keys):
+    x, y = images(9, 5, 4), labels(9, 2)
+    source = with_pool(tmp_path, **dict(zip(keys, (x, y), strict=True))).load()
+    np.testing.assert_array_equal(source.extra.x[..., 0], x)
+    np.testing.assert_array_equal(source.extra.y, y)
+    assert len(source.x_train) == 6
+
+
+@pytest.mark.parametrize(
+    ("pool", "complaint"),
+    [
+        ({"x": images(4, 6, 6), "y": labels(4)}, r"extra: has images of \(6, 6, 1\), the data set of \(5, 4, 1\)"),
+        ({"x": images(4, 5, 4, 3), "y": labels(4)}, r"extra: has images of \(5, 4, 3\), the data set of \(5, 4, 1\)"),
+        ({"x": images(4, 5, 4), "y": labels(4, 4)}, r"extra: has label 3; the data set has 0..2 only: number them as"),
+        ({"x": images(4, 5, 4)}, r"extra: path: .*set.npz lacks y; it holds x$"),
+        ({"y_train": labels(4)}, r"extra: path: .*set.npz lacks x_train; it holds y_train$"),
+        ({"z": labels(4)}, r"extra: path: .*set.npz lacks x, y; it holds z$"),
+        ({"x": images(4, 5, 4) / 255, "y": labels(4)}, r"extra: .*set.npz: x is float64; expected uint8"),
+        ({"x": images(4, 5, 4), "y": labels(5)}, r"extra: .*set.npz: x has 4 images and y 5 labels"),
+    ],
+)
+def test_a_pool_that_does_not_go_with_the_data_set_is_refused(tmp_path, pool, complaint):
+    with pytest.raises(DataError, match=complaint):
+        with_pool(tmp_path, **pool).load()
+
+
+def test_a_missing_pool_is_named(tmp_path):
+    with pytest.raises(DataError, match=f"extra: path: no file {tmp_path / 'none.npz'}; name an .npz with x, y"):
+        data(name="digits", extra={"name": "npz", "path": str(tmp_path / "none.npz")}).load()
+    with pytest.raises(DataError, match=r"extra: root: SVHN is not in .* Fetch extra_32x32.mat by other means"):
+        data(name="digits", extra={"name": "svhn", "root": str(tmp_path)}).load()
+
+
+def test_a_pool_may_need_the_network_where_the_data_set_does_not():
+    assert data(name="digits", extra={"name": "svhn"}).downloads
+    assert not data(name="digits", extra={"name": "rest"}).downloads
+
+
+# Without a network ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -324,6 +386,6 @@ def test_downloads_into_one_folder_wait_for_each_other(tmp_path):
                 return False
             return True
 
-    with sources._alone(tmp_path):
+    with fetch._alone(tmp_path):
         assert not is_free()
     assert is_free()

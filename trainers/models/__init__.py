@@ -2,42 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import re
+from difflib import get_close_matches
+from typing import Annotated, Any, get_args
 
 import torch
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from trainers.models.network import Network
-from trainers.models.residual import PreActResNet18, ResNet18, WideResNet
-from trainers.models.small import MLP, DigitsCNN, SmallCNN
+from trainers.models.residual import RESNETS, PreActResNet18, ResNet
+from trainers.models.small import MLP, DigitsCNN, MnistCNN, SmallCNN
+from trainers.models.vgg import VGG, VGGS
+from trainers.models.wide import WideResNet
 
 __all__ = [
     "MLP",
+    "MODELS",
+    "VGG",
     "DigitsCNN",
+    "MnistCNN",
     "Model",
     "Network",
     "PreActResNet18",
-    "ResNet18",
+    "ResNet",
     "SmallCNN",
     "WideResNet",
     "build_network",
 ]
 
-NAMED = {"wrn_28_10": WideResNet(depth=28, width=10), "wrn_34_10": WideResNet(depth=34, width=10)}
+Architecture = MLP | DigitsCNN | MnistCNN | SmallCNN | ResNet | PreActResNet18 | WideResNet | VGG
+KINDS: dict[str, Architecture] = {kind().name: kind() for kind in get_args(Architecture)}
+USUAL = (
+    *(f"resnet{depth}" for depth in RESNETS),
+    *(f"wrn_{depth}_10" for depth in (16, 28, 32, 34)),
+    *(f"vgg{depth}" for depth in VGGS),
+)
+SPELLINGS = (
+    re.compile(r"(?P<name>resnet|vgg)(?P<depth>\d{1,4})"),
+    re.compile(r"(?P<name>wrn)_(?P<depth>\d{1,4})_(?P<width>\d{1,4})"),
+)
+
+
+def _knobs_of(name: str) -> dict[str, Any] | None:
+    """What a usual name stands for: {name: wrn, depth: 28, width: 10} for `wrn_28_10`; None if it is none."""
+    name = {"wrn_32_10": "wrn_34_10"}.get(name, name)  # Zhang et al. count layers as Madry et al. do
+    for match in (spelling.fullmatch(name) for spelling in SPELLINGS):
+        if match:
+            return {knob: int(said) if said.isdecimal() else said for knob, said in match.groupdict().items()}
+    return None
 
 
 def _named(value: Any) -> Any:
-    """Read the usual name of a WRN, `{name: wrn_28_10}`, as its depth and width."""
-    if isinstance(value, dict) and value.get("name") in NAMED:
-        return NAMED[value["name"]].model_dump() | {key: item for key, item in value.items() if key != "name"}
-    return value
+    """Read a usual name as its knobs; those that it does not fix may be set beside it."""
+    name = value.get("name") if isinstance(value, dict) else None
+    if not isinstance(name, str) or name in KINDS:
+        return value
+    knobs = _knobs_of(name)
+    if knobs is None:
+        near = get_close_matches(name, (*KINDS, *USUAL), 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"no model is called {name!r}{hint} (allowed: {', '.join((*KINDS, *USUAL))})")
+    for knob, said in knobs.items():
+        if knob != "name" and value.get(knob, said) != said:
+            raise ValueError(
+                f"{name} has {knob} {said}; write `name: {knobs['name']}` to set the {knob}; got {value[knob]!r}"
+            )
+    return value | knobs
 
 
-Model = Annotated[
-    MLP | SmallCNN | DigitsCNN | ResNet18 | PreActResNet18 | WideResNet,
-    Field(discriminator="name"),
-    BeforeValidator(_named),
-]
+Model = Annotated[Architecture, Field(discriminator="name"), BeforeValidator(_named)]
+MODELS: dict[str, Architecture] = KINDS | {name: TypeAdapter(Model).validate_python({"name": name}) for name in USUAL}
 
 
 def build_network(

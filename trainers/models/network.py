@@ -46,13 +46,3 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, H, W) -> (B, C)."""
         return self.features_and_logits(x)[1]
-
-
-class GlobalAverage(nn.Module):
-    """Mean over all positions, (B, F, H, W) -> (B, F): avgpool4 or avgpool8 of the papers, for any size.
-
-    A plain mean, for the gradient of AdaptiveAvgPool2d is among the nondeterministic CUDA kernels.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.mean((2, 3))

@@ -1,16 +1,22 @@
-"""Residual networks for 32x32 images: ResNet-18, PreActResNet-18 and wide ResNets."""
+"""Residual networks for 32x32 images: post-activation ResNets of several depths, and PreActResNet-18."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from trainers.knobs import Knobs
-from trainers.models.network import GlobalAverage, Network
+from trainers.models.depths import depth_of
+from trainers.models.layers import GlobalAverage, convolution
+from trainers.models.network import Network
+
+# blocks in each of the four stages; those of depth 50 are bottlenecks
+RESNETS = {10: (1,) * 4, 18: (2,) * 4, 26: (3,) * 4, 34: (3, 4, 6, 3), 42: (5,) * 4, 50: (3, 4, 6, 3)}
 
 
 class BasicBlock(nn.Module):
@@ -18,109 +24,106 @@ class BasicBlock(nn.Module):
 
     def __init__(self, a: int, b: int, stride: int) -> None:
         super().__init__()
-        self.conv1, self.bn1 = _conv3x3(a, b, stride), nn.BatchNorm2d(b)
-        self.conv2, self.bn2 = _conv3x3(b, b), nn.BatchNorm2d(b)
-        self.shortcut = nn.Sequential()
-        if stride != 1 or a != b:
-            self.shortcut = nn.Sequential(nn.Conv2d(a, b, 1, stride, bias=False), nn.BatchNorm2d(b))
+        self.conv1, self.bn1 = conv3x3(a, b, stride), nn.BatchNorm2d(b)
+        self.conv2, self.bn2 = conv3x3(b, b), nn.BatchNorm2d(b)
+        self.shortcut = _shortcut(a, b, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.bn2(self.conv2(relu(self.bn1(self.conv1(x)))))
         return relu(out + self.shortcut(x))
 
 
-class PreActBlock(nn.Module):
-    """He et al. 2016, arXiv:1603.05027: BN and ReLU first.
-
-    A shortcut that changes shape is one convolution, without BN, of the activated input (Rice et al. 2020,
-    Zagoruyko & Komodakis 2016); that of Wong et al. 2020 takes the raw input instead.
-    """
+class Bottleneck(nn.Module):
+    """He et al. 2016, arXiv:1512.03385: 1x1 to a quarter of the channels, 3x3 (which takes the stride), 1x1 back."""
 
     def __init__(self, a: int, b: int, stride: int) -> None:
         super().__init__()
-        self.bn1, self.conv1 = nn.BatchNorm2d(a), _conv3x3(a, b, stride)
-        self.bn2, self.conv2 = nn.BatchNorm2d(b), _conv3x3(b, b)
+        inner = b // 4
+        self.conv1, self.bn1 = nn.Conv2d(a, inner, 1, bias=False), nn.BatchNorm2d(inner)
+        self.conv2, self.bn2 = conv3x3(inner, inner, stride), nn.BatchNorm2d(inner)
+        self.conv3, self.bn3 = nn.Conv2d(inner, b, 1, bias=False), nn.BatchNorm2d(b)
+        self.shortcut = _shortcut(a, b, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = relu(self.bn2(self.conv2(relu(self.bn1(self.conv1(x))))))
+        return relu(self.bn3(self.conv3(out)) + self.shortcut(x))
+
+
+class PreActBlock(nn.Module):
+    """He et al. 2016, arXiv:1603.05027: BN and ReLU first.
+
+    A shortcut that changes shape is one convolution, without BN: of the activated input, or of the raw one.
+    """
+
+    def __init__(self, a: int, b: int, stride: int, raw: bool = False) -> None:
+        super().__init__()
+        self.bn1, self.conv1 = nn.BatchNorm2d(a), conv3x3(a, b, stride)
+        self.bn2, self.conv2 = nn.BatchNorm2d(b), conv3x3(b, b)
         self.shortcut = nn.Conv2d(a, b, 1, stride, bias=False) if stride != 1 or a != b else None
+        self.raw = raw
 
     def forward(self, x: Tensor) -> Tensor:
         active = relu(self.bn1(x))
-        shortcut = x if self.shortcut is None else self.shortcut(active)
+        shortcut = x if self.shortcut is None else self.shortcut(x if self.raw else active)
         out: Tensor = self.conv2(relu(self.bn2(self.conv1(active))))
         return out + shortcut
 
 
-class ResNet18(Knobs):
-    """Post-activation ResNet-18 with a 3x3 stem, as in Zhang et al. 2021, arXiv:2010.01736."""
+class ResNet(Knobs):
+    """Post-activation ResNet with a 3x3 stem, as in the code of Zhang et al. 2021, arXiv:2010.01736.
 
-    name: Literal["resnet18"] = "resnet18"
-    width: PositiveInt = 64  # channels of the first of four stages, doubled by each next one
+    Depths 10, 26 and 42 are in no released code; 8k + 2 layers are read as k basic blocks a stage.
+    """
+
+    name: Literal["resnet"] = "resnet"
+    depth: Annotated[int, depth_of("ResNet", RESNETS)] = 18
+    width: PositiveInt = 64  # channels of the stem; the stages have 1, 2, 4, 8 times as many, bottlenecks 4 times those
 
     def build(self, channels: int, size: int, classes: int) -> Network:
         w = self.width
-        stem = nn.Sequential(_conv3x3(channels, w), nn.BatchNorm2d(w), nn.ReLU())
-        stages = _stages(BasicBlock, 2, w, (w, 2 * w, 4 * w, 8 * w))
-        return Network(nn.Sequential(stem, *stages, GlobalAverage()), 8 * w, channels, classes)
+        block, b = (Bottleneck, 4 * w) if self.depth == 50 else (BasicBlock, w)
+        stem = nn.Sequential(*convolution(channels, w))
+        body = [stem, *stages(block, w, (b, 2 * b, 4 * b, 8 * b), RESNETS[self.depth])]
+        return Network(nn.Sequential(*body, GlobalAverage()), 8 * b, channels, classes)
 
 
 class PreActResNet18(Knobs):
-    """Pre-activation ResNet-18 of Rice et al. 2020, arXiv:2002.11569: bare stem, BN and ReLU before pooling.
+    """Pre-activation ResNet-18 with a bare 3x3 stem; the defaults are those of Rice et al. 2020, arXiv:2002.11569.
 
-    The code of Zhang et al. 2021 leaves that last BN and ReLU out.
+    The code of Wong et al. 2020 (arXiv:2001.03994) has the raw shortcut, that of Zhang et al. 2020 and 2021
+    (arXiv:2002.11242, 2010.01736) no final BN.
     """
 
     name: Literal["preact_resnet18"] = "preact_resnet18"
     width: PositiveInt = 64  # channels of the first of four stages, doubled by each next one
+    shortcut: Literal["activated", "raw"] = "activated"  # what a shortcut that changes shape is taken from
+    final_bn: bool = True  # BN and ReLU before pooling
 
     def build(self, channels: int, size: int, classes: int) -> Network:
         w = self.width
-        stages = _stages(PreActBlock, 2, w, (w, 2 * w, 4 * w, 8 * w))
-        return _preactivation(_conv3x3(channels, w), stages, 8 * w, channels, classes)
+        block = partial(PreActBlock, raw=self.shortcut == "raw")
+        body = [conv3x3(channels, w), *stages(block, w, (w, 2 * w, 4 * w, 8 * w), RESNETS[18])]
+        final = [nn.BatchNorm2d(8 * w), nn.ReLU()] if self.final_bn else []
+        return Network(nn.Sequential(*body, *final, GlobalAverage()), 8 * w, channels, classes)
 
 
-def _wide_depth(depth: int) -> int:
-    if depth < 10 or depth % 6 != 4:
-        raise ValueError(f"the depth of a wide ResNet is 6n + 4: 10, 16, 22, 28, 34, ...; got {depth}")
-    return depth
-
-
-class WideResNet(Knobs):
-    """WRN-depth-width of Zagoruyko & Komodakis 2016, arXiv:1605.07146.
-
-    The WRN-32-10 of Zhang et al. is of the same size and layout as WRN-34-10. The TRADES code and its heirs
-    construct a further group of blocks that forward never uses, and so count 48.3 million parameters.
-    """
-
-    name: Literal["wrn"] = "wrn"
-    depth: Annotated[int, AfterValidator(_wide_depth)] = 34
-    width: PositiveInt = 10  # the first of three stages has 16 times as many channels
-
-    def build(self, channels: int, size: int, classes: int) -> Network:
-        w = 16 * self.width
-        stages = _stages(PreActBlock, (self.depth - 4) // 6, 16, (w, 2 * w, 4 * w))
-        network = _preactivation(_conv3x3(channels, 16), stages, 4 * w, channels, classes)
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        nn.init.zeros_(network.head.bias)
-        return network
-
-
-def _preactivation(stem: nn.Module, stages: list[nn.Module], width: int, channels: int, classes: int) -> Network:
-    body = nn.Sequential(stem, *stages, nn.BatchNorm2d(width), nn.ReLU(), GlobalAverage())
-    return Network(body, width, channels, classes)
-
-
-def _stages(
-    block: Callable[[int, int, int], nn.Module], depth: int, a: int, widths: tuple[int, ...]
+def stages(
+    block: Callable[[int, int, int], nn.Module], a: int, widths: Sequence[int], blocks: Sequence[int]
 ) -> list[nn.Module]:
-    """One stage of `depth` blocks for each width; each stage but the first halves the image."""
-    stages: list[nn.Module] = []
-    for position, b in enumerate(widths):
+    """A stage for each width, of so many blocks; each stage but the first halves the image."""
+    made: list[nn.Module] = []
+    for position, (b, count) in enumerate(zip(widths, blocks, strict=True)):
         first = block(a, b, 1 if position == 0 else 2)
-        stages.append(nn.Sequential(first, *(block(b, b, 1) for _ in range(depth - 1))))
+        made.append(nn.Sequential(first, *(block(b, b, 1) for _ in range(count - 1))))
         a = b
-    return stages
+    return made
 
 
-def _conv3x3(a: int, b: int, stride: int = 1) -> nn.Conv2d:
+def conv3x3(a: int, b: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(a, b, 3, stride, padding=1, bias=False)
+
+
+def _shortcut(a: int, b: int, stride: int) -> nn.Sequential:
+    if stride == 1 and a == b:
+        return nn.Sequential()
+    return nn.Sequential(nn.Conv2d(a, b, 1, stride, bias=False), nn.BatchNorm2d(b))

@@ -1,4 +1,4 @@
-"""Networks for small images: an MLP, the papers' SmallCNN and a smaller CNN for 8x8 digits."""
+"""Networks for small images: an MLP, the two networks called SmallCNN, and a smaller CNN for 8x8 digits."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, PositiveInt
 from torch import nn
 
 from trainers.knobs import Knobs
+from trainers.models.layers import convolution, kaiming_normal
 from trainers.models.network import Network
 
 
@@ -31,7 +32,7 @@ class MLP(Knobs):
 class SmallCNN(Knobs):
     """The "6 convolutions and 2 FC layers" of Zhang et al. 2020, arXiv:2002.11242 and 2010.01736.
 
-    Not the MNIST network that the TRADES repository calls SmallCNN.
+    Not the MNIST network that the TRADES repository calls SmallCNN, which is mnist_cnn.
     """
 
     name: Literal["small_cnn"] = "small_cnn"
@@ -45,10 +46,38 @@ class SmallCNN(Knobs):
             )
         layers: list[nn.Module] = []
         for a, b in pairwise((channels, 64, 128, 196)):
-            layers += [*_convolution(a, b, bias=True), *_convolution(b, b, bias=True), nn.MaxPool2d(2)]
+            layers += [*convolution(a, b, bias=True), *convolution(b, b, bias=True), nn.MaxPool2d(2)]
         flat = 196 * (size // 8) ** 2
         body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, 256), nn.ReLU())
         return Network(body, 256, channels, classes)
+
+
+class MnistCNN(Knobs):
+    """The MNIST network of Zhang et al. 2019, arXiv:1901.08573, whose code calls it SmallCNN.
+
+    As in that code convolutions are Kaiming normal, and the head starts at zero. A new network therefore says class 0
+    to everything and has no gradient at the image; as sign(0) = 0, the first batch is trained on the attack's start
+    (for FGSM the clean images), and its gradient reaches the head alone.
+    """
+
+    name: Literal["mnist_cnn"] = "mnist_cnn"
+
+    def build(self, channels: int, size: int, classes: int) -> Network:
+        """Raises ValueError if nothing of the images is left after four unpadded convolutions and two halvings."""
+        if size < 16:
+            raise ValueError(
+                "model mnist_cnn pads no convolution and needs 16x16 pixels or more; "
+                f"got {size}x{size}; take mlp or digits_cnn"
+            )
+        layers: list[nn.Module] = []
+        for a, b in ((channels, 32), (32, 64)):
+            layers += [nn.Conv2d(a, b, 3), nn.ReLU(), nn.Conv2d(b, b, 3), nn.ReLU(), nn.MaxPool2d(2)]
+        flat = 64 * (((size - 4) // 2 - 4) // 2) ** 2
+        dense = [nn.Linear(flat, 200), nn.ReLU(), nn.Dropout(0.5), nn.Linear(200, 200), nn.ReLU()]
+        body = nn.Sequential(*layers, nn.Flatten(), *dense)
+        network = kaiming_normal(Network(body, 200, channels, classes), "fan_in")
+        nn.init.zeros_(network.head.weight)
+        return network
 
 
 class DigitsCNN(Knobs):
@@ -58,9 +87,5 @@ class DigitsCNN(Knobs):
 
     def build(self, channels: int, size: int, classes: int) -> Network:
         side = -(-size // 4)  # two halvings, each rounded up
-        body = nn.Sequential(*_convolution(channels, 32, stride=2), *_convolution(32, 64, stride=2), nn.Flatten())
+        body = nn.Sequential(*convolution(channels, 32, stride=2), *convolution(32, 64, stride=2), nn.Flatten())
         return Network(body, 64 * side**2, channels, classes)
-
-
-def _convolution(a: int, b: int, stride: int = 1, bias: bool = False) -> tuple[nn.Module, ...]:
-    return nn.Conv2d(a, b, 3, stride=stride, padding=1, bias=bias), nn.BatchNorm2d(b), nn.ReLU()

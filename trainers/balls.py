@@ -1,0 +1,53 @@
+"""The balls that adversaries live in, l-infinity or l2: projection, steepest ascent, and where a climb may begin.
+
+epsilon is a number, or (B, 1, 1, 1) where each example has its own.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor
+
+Norm = Literal["linf", "l2"]
+Noise = Literal["none", "uniform", "normal"]
+
+
+def project(x: Tensor, point: Tensor, epsilon: float | Tensor, norm: Norm) -> Tensor:
+    """Onto the epsilon-ball around x, then onto [0, 1]; (B, channels, H, W) -> the same."""
+    if norm == "linf":
+        return torch.clamp(point, x - epsilon, x + epsilon).clamp_(0, 1)
+    delta = point - x
+    shrink = (epsilon / length(delta).clamp_min(1e-12)).clamp_max(1)
+    return (x + delta * shrink).clamp_(0, 1)
+
+
+def ascent(gradient: Tensor, norm: Norm) -> Tensor:
+    """Steepest ascent in the norm: the sign (sign(0) = 0), or the unit vector."""
+    return gradient.sign() if norm == "linf" else unit(gradient)
+
+
+def noise(kind: Noise, like: Tensor, epsilon: float | Tensor, norm: Norm, rng: Generator) -> Tensor:
+    """An offset: U(-epsilon, epsilon) (l2: random direction, radius U(0, epsilon)), 0.001 N(0, 1), or zero."""
+    if kind == "none":
+        return torch.zeros_like(like)
+    if kind == "normal":
+        return 0.001 * normal(like, rng)
+    if norm == "linf":
+        return epsilon * (2 * torch.rand(like.shape, generator=rng, device=like.device) - 1)
+    radius = epsilon * torch.rand((len(like), 1, 1, 1), generator=rng, device=like.device)
+    return radius * unit(normal(like, rng))
+
+
+def normal(like: Tensor, rng: Generator) -> Tensor:
+    return torch.randn(like.shape, generator=rng, device=like.device)
+
+
+def length(delta: Tensor) -> Tensor:
+    """l2 length of each example, (B, ...) -> (B, 1, 1, 1)."""
+    return delta.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+
+
+def unit(delta: Tensor) -> Tensor:
+    return delta / length(delta).clamp_min(1e-12)

@@ -1,0 +1,81 @@
+"""Checkpoints to start from: a network's weights from a file, checked against the network that wants them."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any, Literal
+from zipfile import BadZipFile
+
+import torch
+from torch import Tensor, nn
+
+from trainers.knobs import Knobs
+
+Weights = dict[str, Tensor]
+STATISTICS = ("mean", "std")  # of the data; a network from elsewhere may not have them
+
+
+class StartFrom(Knobs):
+    """The weights that training starts from; optimiser, schedules and memory begin afresh.
+
+    A file as a sweep stores them (stages/<hash>/state.pt), or a network's own state_dict.
+    """
+
+    path: str
+    weights: Literal["best", "last"] = "best"  # of a training's state: chosen on validation, or the final ones
+
+
+class CheckpointError(ValueError):
+    """A checkpoint cannot be used: why, and what to do."""
+
+
+def load_weights(path: Path, which: str) -> Weights:
+    """The weights in a file. Raises CheckpointError if there are none."""
+    if not path.is_file():
+        raise CheckpointError(f"start_from.path: no file {path.absolute()}")
+    try:
+        content: Any = torch.load(path, weights_only=True, map_location="cpu")
+    except (RuntimeError, pickle.UnpicklingError, BadZipFile, EOFError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(
+            f"start_from.path: {path} holds no tensors that can be read safely ({reason}); "
+            "store a state_dict with torch.save"
+        ) from error
+    return weights_of(content, which, str(path))
+
+
+def weights_of(content: Any, which: str, where: str) -> Weights:
+    """The weights of a training's state or a bare state_dict. Raises CheckpointError."""
+    if isinstance(content, dict) and "model" in content:
+        if which == "best":
+            if not content.get("best"):
+                raise CheckpointError(f"start_from.weights: {where} has no best weights; take weights: last")
+            content = content["best"]["model"]
+        else:
+            content = content.get("measured") or content["model"]
+    if isinstance(content, dict):
+        content = content.get("state_dict", content)
+    if not isinstance(content, dict) or not content or not all(isinstance(v, Tensor) for v in content.values()):
+        raise CheckpointError(f"start_from.path: {where} is no state_dict: names and tensors")
+    return {name.removeprefix("module."): value for name, value in content.items()}
+
+
+def start(network: nn.Module, weights: Weights) -> None:
+    """Load weights into a network. Raises CheckpointError if they are those of another architecture."""
+    own = network.state_dict()
+    missing = [name for name in own if name not in weights and name not in STATISTICS]
+    unknown = [name for name in weights if name not in own]
+    misfits = [
+        f"{name} {tuple(weights[name].shape)} for {tuple(own[name].shape)}"
+        for name in own
+        if name in weights and weights[name].shape != own[name].shape
+    ]
+    for what, names in (("lacks", missing), ("has besides", unknown), ("has in another shape", misfits)):
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            raise CheckpointError(
+                f"start_from: the checkpoint is one of another architecture: it {what} {', '.join(names[:3])}{more}; "
+                "set trial.model to the one that it was trained with"
+            )
+    network.load_state_dict(weights, strict=False)

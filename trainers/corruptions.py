@@ -1,0 +1,79 @@
+"""Corrupted test sets: the images of a data set's own test set under fog, noise, blur and the like.
+
+Hendrycks and Dietterich 2019, arXiv:1903.12261, whose CIFAR-10-C sets the layout of the files.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from trainers.images import DataError, images_of, labels_of
+from trainers.knobs import Knobs
+
+SEVERITIES = 5
+
+
+class Corruptions(Knobs):
+    """A folder with <name>.npy, all severities of the N test images one after another, and labels.npy, 5 N each."""
+
+    path: str
+    names: Literal["all"] | Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = "all"
+    severity: Annotated[int, Field(ge=1, le=SEVERITIES)]
+
+    def load(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+        """The corrupted counterparts of these test images, (N, H, W, channels) uint8 each, by name.
+
+        Raises DataError if there are none, or if they are not those of the images (N, H, W, channels), labels (N,).
+        """
+        if not len(y):
+            raise DataError(
+                "the data set has no test set of its own, and the images that `test` sets apart have no corrupted "
+                "counterparts in order; use a data set that has one, or remove the key"
+            )
+        folder = Path(self.path).expanduser()
+        names = self._found(folder)
+        labels = labels_of("path: labels.npy", self._read(folder / "labels.npy", len(y)))
+        if len(differ := np.flatnonzero(labels != y)):
+            i = differ[0]
+            raise DataError(
+                f"path: labels.npy of {folder} says {labels[i]} where the test set says {y[i]} (image {i} of "
+                f"severity {self.severity}); the images must be those of the test set, in its order"
+            )
+        return {name: self._images(folder, name, x) for name in names}
+
+    def _found(self, folder: Path) -> list[str]:
+        there = sorted(path.stem for path in folder.glob("*.npy") if path.stem != "labels")
+        if not there:
+            raise DataError(f"path: no corruption in {folder.absolute()}; expected <name>.npy as in CIFAR-10-C")
+        if self.names == "all":
+            return there
+        for name in self.names:
+            if name not in there:
+                near = get_close_matches(name, there, 1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise DataError(f"names: no {name}.npy in {folder.absolute()}{hint} (there are {', '.join(there)})")
+        return sorted(set(self.names))
+
+    def _images(self, folder: Path, name: str, x: np.ndarray) -> np.ndarray:
+        images = images_of(f"path: {name}.npy", self._read(folder / f"{name}.npy", len(x)))
+        if images.shape != x.shape:
+            raise DataError(f"path: {name}.npy has images of {images.shape[1:]}, the test set of {x.shape[1:]}")
+        return images
+
+    def _read(self, path: Path, n: int) -> np.ndarray:
+        """The rows of this severity; the others are not read."""
+        try:
+            rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"path: {path.absolute()} cannot be read ({error}); fetch it anew") from error
+        if rows.shape[:1] != (SEVERITIES * n,):
+            raise DataError(
+                f"path: {path.name} has shape {rows.shape}; {SEVERITIES} severities of {n} test images, one after "
+                f"another, need {SEVERITIES * n} rows"
+            )
+        return np.array(rows[(self.severity - 1) * n : self.severity * n])

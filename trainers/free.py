@@ -1,0 +1,53 @@
+"""Free adversarial training: one backward serves both the perturbation and the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Generator, Tensor
+
+from trainers.knobs import Knobs, Real
+from trainers.losses import cross_entropy
+from trainers.method import Columns, observe
+from trainers.starts import remembered
+from trainers.step import Adversary, Batch, Net, Step
+
+COLUMN = "replayed"
+
+
+class Free(Knobs):
+    """Shafahi et al. 2019, arXiv:1904.12843, Alg. 1: every batch is replayed, each replay an update of the weights.
+
+    The perturbation has the shape of a batch and goes on from one batch to the next; its step is epsilon. An epoch
+    makes `replays` times as many updates, so the papers divide the number of epochs by it.
+    """
+
+    kind: Literal["free"] = "free"
+    epsilon: Annotated[Real, Field(gt=0)] = 8 / 255
+    replays: PositiveInt = 8
+
+    @property
+    def adversarial(self) -> bool:
+        return True
+
+    @property
+    def graphs(self) -> int:
+        return 1
+
+    def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
+        _, _, state = remembered(batch)
+        if COLUMN not in state.columns or len(state.columns[COLUMN]) < len(batch.x):
+            state.columns[COLUMN] = torch.zeros_like(batch.x, memory_format=torch.contiguous_format)
+        memory = state.columns[COLUMN]
+        for _ in range(self.replays):
+            x = (batch.x + memory[: len(batch.x)]).clamp(0, 1).requires_grad_()
+            features, logits = net.features_and_logits(x)
+            step = Step(batch, Adversary(x.detach()), None, logits, features)
+            yield cross_entropy(logits, batch.y).mean(), observe(step, None, batch.y)
+            if x.grad is None:
+                raise TypeError("the caller makes an update from each loss")
+            offset = memory[: len(batch.x)] + self.epsilon * x.grad.sign()
+            memory[: len(batch.x)] = offset.clamp(-self.epsilon, self.epsilon)

@@ -1,0 +1,66 @@
+"""GAIR-RST: attacks twice, and mixes the two adversaries by geometry; it does not factor into the pieces of Method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import model_validator
+from torch import Generator, Tensor
+
+from trainers.attacks import PGD
+from trainers.knobs import Duration, Knobs, lasting
+from trainers.losses import TRADES, cross_entropy, kl, number
+from trainers.method import Columns, Method, observe, spared
+from trainers.schedules import Schedule, SignedSchedule
+from trainers.step import Batch, Net, Step
+from trainers.weights import tanh
+
+
+class GAIRRST(Knobs):
+    """CE(f(x), y) + beta (w KL(p(x) || p(x')) + (1 - w) KL(p(x) || p(x_cw))); Zhang et al. 2021, eq. 12.
+
+    w is eq. 6, not normalised: it mixes two terms. x' is the KL adversary of TRADES, as in the authors' code, where
+    the text says CE; kappa is counted on its way against the (pseudo-)labels. x_cw climbs the margin within the same
+    budget. Until burn_in it is TRADES, which with extra data is the RST of Carmon et al. 2019, arXiv:1905.13736.
+    """
+
+    kind: Literal["gair-rst"] = "gair-rst"
+    attack: PGD = PGD(epsilon=0.031, step_size=0.007, start="normal", ascend="kl")
+    beta: Schedule = 6.0
+    lam: SignedSchedule = 3.0
+    burn_in: Duration = "50%"
+
+    @model_validator(mode="after")
+    def _fit(self) -> GAIRRST:
+        if self.attack.steps < 2 or self.attack.toward is not None or self.attack.tau is not None:
+            raise ValueError("gair-rst counts the steps of an untargeted attack of fixed length: steps >= 2, no tau")
+        return self
+
+    @property
+    def adversarial(self) -> bool:
+        return True
+
+    @property
+    def graphs(self) -> int:
+        return 3
+
+    def at(self, epoch: int, epochs: int) -> Any:
+        if epoch < lasting(self.burn_in, epochs):
+            return Method(attack=self.attack, loss=TRADES(beta=self.beta)).at(epoch, epochs)
+        return super().at(epoch, epochs).model_copy(update={"burn_in": 0})
+
+    def moves(self) -> bool:
+        return True
+
+    def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
+        adversary = spared(batch, self.attack(net, batch, rng))
+        other = spared(batch, self.attack.model_copy(update={"ascend": "margin"})(net, batch, rng))
+        features, robust = net.features_and_logits(adversary.x)
+        clean, beyond = net(batch.x), net(other.x)
+        if adversary.kappa is None:
+            raise TypeError("PGD counts its steps")
+        weight = tanh(adversary.kappa.to(robust.dtype) / adversary.steps, number(self.lam))
+        apart = weight * kl(clean, robust) + (1 - weight) * kl(clean, beyond)
+        loss = cross_entropy(clean, batch.y) + number(self.beta) * apart
+        yield loss.mean(), observe(Step(batch, adversary, clean, robust, features), weight, batch.y)

@@ -1,0 +1,138 @@
+"""How one batch becomes a loss: the only place where attack, loss, weight and target meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Generator, Tensor
+
+from trainers.attacks import PGD, NoAttack
+from trainers.awp import AWP, unmoved_statistics
+from trainers.iat import IAT
+from trainers.knobs import Knobs, lasting
+from trainers.losses import CrossEntropy, Loss, cross_entropy
+from trainers.step import Adversary, Batch, Net, Step
+from trainers.targets import Given, Target
+from trainers.weights import Confidence, Geometry, Uniform, Weight
+
+Columns = dict[str, Tensor]
+Attack = Annotated[NoAttack | PGD | IAT, Field(discriminator="name")]
+
+
+class Method(Knobs):
+    """Attack x loss x weight x target, and perhaps weights moved against the loss."""
+
+    kind: Literal["pieces"] = "pieces"
+    attack: Attack = PGD()
+    loss: Loss = CrossEntropy()
+    weight: Weight = Uniform()
+    target: Target = Given()
+    awp: AWP | None = None
+
+    @model_validator(mode="after")
+    def _fit(self) -> Method:
+        if self.target.soft and not self.loss.takes_soft:
+            raise ValueError(
+                f"loss {self.loss.name} needs labels and target {self.target.name} is a distribution; "
+                "take target: given, or loss ce or trades"
+            )
+        if isinstance(self.weight, Confidence) and not self.target.soft:
+            raise ValueError(
+                "weight confidence is that of a running target, and a label's is always 1; take target "
+                "{name: running-average}"
+            )
+        if isinstance(self.weight, Geometry) and not isinstance(self.attack, PGD):
+            raise ValueError(
+                f"weight {self.weight.name} goes by the steps that an example withstands, and attack "
+                f"{self.attack.name} counts none; take attack {{name: pgd}}"
+            )
+        if isinstance(self.weight, Geometry) and isinstance(self.attack, PGD) and self.attack.steps < 2:
+            raise ValueError(
+                f"weight {self.weight.name} goes by the attack's steps; take 2 or more, got {self.attack.steps}"
+            )
+        return self
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether it trains on anything but the images themselves."""
+        return not isinstance(self.attack, NoAttack)
+
+    @property
+    def graphs(self) -> int:
+        """Forwards that the training backward goes back through."""
+        return 2 if self.loss.needs_clean else 1
+
+    def at(self, epoch: int, epochs: int) -> Any:
+        now = super().at(epoch, epochs)
+        if isinstance(now.weight, Confidence) and not now.target.soft:
+            now = now.model_copy(update={"weight": Uniform()})
+        if now.awp is not None:
+            on = epoch >= lasting(now.awp.burn_in, epochs)
+            now = now.model_copy(update={"awp": now.awp.model_copy(update={"burn_in": 0}) if on else None})
+        return now
+
+    def moves(self) -> bool:
+        return super().moves() or self.awp is not None
+
+    def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
+        """The training loss of a batch, a scalar, and what is recorded of each example, (B,) each.
+
+        The caller makes one update of the weights from each loss before it asks for the next.
+        """
+        adversary = spared(batch, self.attack(net, batch, rng))
+        if self.awp is None:
+            step = self._look(net, batch, adversary)
+            target = self.target(step)
+            weight = self.weight(step, target)
+            yield self.loss(step, target, weight).mean(), observe(step, weight, target)
+            return
+        with unmoved_statistics(net):
+            step = self._look(net, batch, adversary)
+            target = self.target(step)  # once: it remembers
+            weight = self.weight(step, target)
+            losses = self.loss(step, target, weight)
+        with self.awp.moved(net, losses):
+            moved = self._look(net, batch, adversary)
+            yield self.loss(moved, target, weight).mean(), observe(step, weight, target)
+
+    def _look(self, net: Net, batch: Batch, adversary: Adversary) -> Step:
+        wanted = self.loss.needs_clean or self.weight.needs_clean or self.target.needs_clean
+        clean = net(batch.x) if wanted else None
+        features, robust = net.features_and_logits(adversary.x)
+        return Step(batch, adversary, clean, robust, features)
+
+
+def spared(batch: Batch, adversary: Adversary) -> Adversary:
+    """The adversary, with the images themselves where the batch says so."""
+    if batch.spared is None:
+        return adversary
+    return adversary._replace(x=torch.where(batch.spared.view(-1, 1, 1, 1), batch.x, adversary.x))
+
+
+def observe(step: Step, weight: Tensor | None, target: Tensor) -> Columns:
+    """Per example, of the training step before its update: CE, correctness, p_y and feature norm on the adversary.
+
+    With soft targets also their entry of the label, `t_y`, and their likeliest class, `t_class`.
+    """
+    logits, y = step.robust.detach(), step.batch.y
+    columns = {
+        "loss": cross_entropy(logits, y),
+        "correct": logits.argmax(1) == y,
+        "p_y": logits.softmax(1).gather(1, y[:, None]).squeeze(1),
+        "feature_norm": step.features.detach().norm(dim=1),
+    }
+    if step.clean is not None:
+        columns["clean_correct"] = step.clean.detach().argmax(1) == y
+    if step.adversary.kappa is not None:
+        columns["kappa"] = step.adversary.kappa
+    if step.adversary.epsilon is not None:
+        columns["epsilon"] = step.adversary.epsilon
+    if weight is not None:
+        columns["weight"] = weight.detach()
+    if target.ndim > 1:
+        columns["t_y"] = target.gather(1, y[:, None]).squeeze(1)
+        columns["t_class"] = target.argmax(1)
+    return columns

@@ -1,0 +1,20 @@
+"""The depths that a family of networks comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pydantic import AfterValidator
+
+
+def depth_of(family: str, allowed: Collection[int]) -> AfterValidator:
+    """Refuses a depth of which there is no network, naming the nearest and the first six that there are."""
+
+    def known(depth: int) -> int:
+        if depth in allowed:
+            return depth
+        near = min(allowed, key=lambda other: abs(other - depth))
+        listed = ", ".join(str(other) for other in list(allowed)[:6]) + ", ..." * (len(allowed) > 6)
+        raise ValueError(f"no {family} is {depth} layers deep; did you mean {near}? (allowed: {listed})")
+
+    return AfterValidator(known)

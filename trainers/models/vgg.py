@@ -1,0 +1,43 @@
+"""VGG networks with BN for 32x32 images."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from torch import nn
+
+from trainers.knobs import Knobs
+from trainers.models.depths import depth_of
+from trainers.models.layers import GlobalAverage, convolution, kaiming_normal
+from trainers.models.network import Network
+
+WIDTHS = (64, 128, 256, 512, 512)
+# convolutions of each width: configurations A, B, D and E
+VGGS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+
+
+class VGG(Knobs):
+    """Simonyan & Zisserman 2015, arXiv:1409.1556, with BN and a single linear layer, as in the field's code.
+
+    Initialised as in the code of Dong et al. 2021 but for the head's weight, theirs Normal(0, 0.01); the code of
+    Zhang et al. 2020, arXiv:2002.11242, leaves all of it to PyTorch.
+    """
+
+    name: Literal["vgg"] = "vgg"
+    depth: Annotated[int, depth_of("VGG", VGGS)] = 13
+
+    def build(self, channels: int, size: int, classes: int) -> Network:
+        """Raises ValueError if the images are too small to be halved five times."""
+        if size < 32:
+            raise ValueError(
+                "model vgg halves its images five times and needs 32x32 pixels or more; "
+                f"got {size}x{size}; take small_cnn or resnet10"
+            )
+        layers: list[nn.Module] = []
+        a = channels
+        for b, count in zip(WIDTHS, VGGS[self.depth], strict=True):
+            for _ in range(count):
+                layers += convolution(a, b, bias=True)
+                a = b
+            layers.append(nn.MaxPool2d(2))
+        return kaiming_normal(Network(nn.Sequential(*layers, GlobalAverage()), a, channels, classes), "fan_out")
