@@ -219,7 +219,7 @@ class Planner:
             self._planned("profile", name, data_point, base.model_copy(update={"seed": seed}), None)
             for seed in profile.seeds
         ]
-        ranking = made_ranking(profile, base, [each.final for each in group])
+        ranking = made_ranking(profile, base, [each.final for each in group], self.space.evaluate.min_perturbation)
         self._profiles += [replace(each, ranks=ranking.name) for each in group]
         return ranking
 

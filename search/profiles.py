@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from search.rankfiles import RankFile, RankingFile
 from search.space import Loaded, Profile, configured
 from search.yamlfile import SpaceError
-from trainers.attacks import PGD
 from trainers.config import TrialConfig
-from trainers.gair_rst import GAIRRST
-from trainers.method import Method
+from trainers.distances import MinimumPerturbation
 from trainers.methods import overlay
 from trainers.records import Row, digest
 from trainers.scores import SCORES
@@ -30,11 +28,14 @@ class PlannedRanking:
     provenance: Row
 
 
-def made_ranking(profile: Profile, config: TrialConfig, chains: Sequence[str]) -> PlannedRanking:
+def made_ranking(
+    profile: Profile, config: TrialConfig, chains: Sequence[str], distances: MinimumPerturbation | None
+) -> PlannedRanking:
     """The ranking that trainings of a configuration make, which the ends of their chains name."""
-    provenance = {"chains": list(chains), "first_epoch": profile.first_epoch, "average": profile.average}
-    counts = isinstance(config.method, Method | GAIRRST) and isinstance(config.method.attack, PGD)
-    unrecorded = {"min_perturbation"} | (set() if counts else {"kappa"})
+    provenance: Row = {"chains": list(chains), "first_epoch": profile.first_epoch, "average": profile.average}
+    provenance["min_perturbation"] = distances and distances.model_dump()
+    unrecorded = set() if distances else {"min_perturbation"}
+    unrecorded |= set() if config.method.counts_steps else {"kappa"}
     scores = tuple(name for name in SCORES if name not in unrecorded)
     return PlannedRanking(_name(provenance), config.data, profile, scores, provenance)
 

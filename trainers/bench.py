@@ -90,19 +90,8 @@ def report(options: argparse.Namespace) -> str:
 
 def table(timings: Sequence[Timing], peak: Peak) -> str:
     """One line a timing, columns aligned."""
-    head = [
-        "step",
-        "images/s",
-        "",
-        "s/step",
-        "x standard",
-        "forwards",
-        "backwards",
-        "authors'",
-        "MFLOP/image",
-        "GFLOP/s",
-        "of peak",
-    ]
+    head = ["step", "images/s", "", "s/step", "x standard", "forwards", "backwards", "authors'"]
+    head += ["MFLOP/image", "GFLOP/s", "of peak"]
     lines = [head]
     standard = next((median(t.seconds) / t.images for t in timings if t.name == "standard"), None)
     for name, row, flops, images, seconds in timings:
@@ -112,7 +101,8 @@ def table(timings: Sequence[Timing], peak: Peak) -> str:
         lines.append([
             name, f"{images / middle:.4g}", _range([images / s for s in seconds]), f"{middle / steps:.4g}",
             f"{middle / images / standard:.3g}" if standard else "", *passes,
-            "{} {}".format(*AUTHORS[name]) if name in AUTHORS else "", f"{flops / 1e6:.5g}", f"{speed / 1e9:.4g}", f"{speed / peak.flops:.0%}",
+            "{} {}".format(*AUTHORS[name]) if name in AUTHORS else "",
+            f"{flops / 1e6:.5g}", f"{speed / 1e9:.4g}", f"{speed / peak.flops:.0%}",
         ])  # fmt: skip
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     return "\n".join(

@@ -18,6 +18,7 @@ from torch import Generator, Tensor, nn
 
 from trainers.attacks import PGD
 from trainers.data import Split, pixels
+from trainers.distances import MinimumPerturbation
 from trainers.knobs import Knobs, Real, StepSize
 from trainers.step import Batch, Net
 
@@ -120,6 +121,7 @@ class Evaluation(Knobs):
     every: PositiveInt = 1  # epochs between measurements; the last epoch is always measured
     test_losses: bool = False  # also record the loss of every test example, for the difficulty of test examples
     final: dict[str, FinalAttack] = {"pgd20": PGDAttack()}
+    min_perturbation: MinimumPerturbation | None = None  # of every training example, at the best checkpoint
 
     @model_validator(mode="after")
     def _names(self) -> Evaluation:
@@ -133,7 +135,7 @@ class Evaluation(Knobs):
 
     def curve(self) -> dict[str, Any]:
         """The part that is measured along training."""
-        return self.model_dump(exclude={"final"})
+        return self.model_dump(exclude={"final", "min_perturbation"})
 
     def due(self, epoch: int, epochs: int) -> bool:
         return (epoch + 1) % self.every == 0 or epoch + 1 == epochs

@@ -11,8 +11,7 @@ from trainers.data import Data, Splits, augment, pixels
 from trainers.pools import mixed_batches
 from trainers.state import InstanceState
 from trainers.step import Batch
-from trainers.subsets import Ranking
-from trainers.unlearned import DropUnlearned, correct
+from trainers.subsets import DropUnlearned, Ranking, correct
 
 
 class Examples:

@@ -34,6 +34,10 @@ class Free(Knobs):
         return True
 
     @property
+    def counts_steps(self) -> bool:
+        return False
+
+    @property
     def graphs(self) -> int:
         return 1
 

@@ -42,6 +42,10 @@ class GAIRRST(Knobs):
         return True
 
     @property
+    def counts_steps(self) -> bool:
+        return True
+
+    @property
     def graphs(self) -> int:
         return 3
 

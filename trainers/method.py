@@ -61,6 +61,11 @@ class Method(Knobs):
         return not isinstance(self.attack, NoAttack)
 
     @property
+    def counts_steps(self) -> bool:
+        """Whether it records kappa."""
+        return self.adversarial
+
+    @property
     def graphs(self) -> int:
         """Forwards that the training backward goes back through."""
         return 2 if self.loss.needs_clean else 1

@@ -43,6 +43,10 @@ class MMA(Knobs):
         return True
 
     @property
+    def counts_steps(self) -> bool:
+        return False
+
+    @property
     def graphs(self) -> int:
         return 2
 

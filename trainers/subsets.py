@@ -7,13 +7,15 @@ then the cut is made. All selections are stable: equal ranks keep the order of t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import torch
 from pydantic import Field, NonNegativeInt, model_validator
+from torch import Tensor
 
-from trainers.knobs import Knobs, Share, Size, count
-from trainers.unlearned import DropUnlearned
+from trainers.knobs import Duration, Knobs, Share, Size, count, lasting
+from trainers.state import InstanceState
 
 ScoreName = Literal[
     "instability", "difficulty", "difficulty_01", "kappa", "first_learned", "probability", "min_perturbation"
@@ -148,6 +150,53 @@ class Ranked(Knobs):
         if self.side in ("friendly", "easiest"):
             return lowest(rank, y, k, self.balance)
         return lowest(-rank[::-1], y[::-1], k, self.balance)[::-1]  # reversed, so that k and N - k never overlap
+
+
+CORRECT, UNLEARNED = "correct", "unlearned"  # columns of the state
+
+
+class DropUnlearned(Knobs):
+    """Dong et al. 2021, app. F: examples misclassified in the training pass of the epoch before `epoch`.
+
+    They are judged once, at the start of `epoch`, by what that pass itself recorded: train mode, augmented, attacked,
+    before the update. `instead`: nothing (the paper) or the clean image. Within a stage epoch is 0 (judge now) or
+    None (as judged).
+    """
+
+    name: Literal["drop-unlearned"] = "drop-unlearned"
+    epoch: Duration | None = "50%"
+    instead: Literal["nothing", "clean"] = "nothing"
+    needs: ClassVar[None] = None
+
+    @model_validator(mode="after")
+    def _later(self) -> DropUnlearned:
+        if self.epoch in (0, "0%"):
+            raise ValueError("before the first epoch nothing is learned; take an epoch of at least 1")
+        return self
+
+    def at(self, epoch: int, epochs: int) -> Any:
+        first = lasting(self.epoch or 0, epochs)
+        if epoch < first:
+            return All()
+        return self.model_copy(update={"epoch": 0 if epoch == first else None})
+
+    def moves(self) -> bool:
+        return True
+
+    def select(self, y: np.ndarray, ranking: object, seed: int) -> np.ndarray:
+        """Everyone: who is dropped depends on the state."""
+        return np.ones(len(y), bool)
+
+    def judged(self, state: InstanceState) -> np.ndarray:
+        """Whom this stage drops or spares, (N,) bool."""
+        if self.epoch == 0:
+            state.columns[UNLEARNED] = ~correct(state)
+        return state.columns[UNLEARNED].cpu().numpy()
+
+
+def correct(state: InstanceState) -> Tensor:
+    """Who was right under attack at its last visit, (N,) bool; kept of every training, so that any may fork here."""
+    return state.column(CORRECT, dtype=torch.bool)
 
 
 def lowest(key: np.ndarray, y: np.ndarray, k: int, balance: str) -> np.ndarray:

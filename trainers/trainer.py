@@ -196,7 +196,10 @@ class Trainer:
 
     def _at_best(self) -> Arrays:
         train = self.data.train.to(self.device)
-        return {"best_clean_p_y": clean_p_y(self.net, train)}
+        arrays = {"best_clean_p_y": clean_p_y(self.net, train)}
+        if self.evaluation.min_perturbation is not None:
+            arrays["min_perturbation"] = self.evaluation.min_perturbation.measure(self.net, train)
+        return arrays
 
     def measured_state(self) -> Weights | None:
         """The weights that are measured, where they are not the network's own."""

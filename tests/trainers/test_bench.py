@@ -116,8 +116,10 @@ def test_every_method_has_its_line(brief: None, capsys: pytest.CaptureFixture[st
     header, body = capsys.readouterr().out.split("\n\n", 1)
     assert torch.__version__ in header and "1 thread, fp32, eager" in header
     assert "mlp on 1x4x4, batch 8" in header and "GFLOP/s" in header
-    lines = body.splitlines()
+    table, legend = body.split("\n\n")
+    lines = table.splitlines()
     assert [line.split()[0] for line in lines] == ["step", *METHODS]
+    assert "x standard" in legend
     assert len({len(line) for line in lines}) == 1  # aligned
 
 

@@ -34,10 +34,9 @@ from trainers.schedules import Cosine, Cyclic, Jump, Line, Linear, Multiple, Pie
 from trainers.starts import Previous
 from trainers.state import InstanceState
 from trainers.step import Adversary, Batch, Net, Step
-from trainers.subsets import All, Random, Ranked
+from trainers.subsets import All, DropUnlearned, Random, Ranked
 from trainers.targets import Given, RunningAverage, Smoothed
 from trainers.trainer import Trainer
-from trainers.unlearned import DropUnlearned
 from trainers.views import View
 from trainers.weights import GAIR, Confidence, GAIRLinear, GAIRSigmoid, GAIRSteps, Probability, Uniform
 
@@ -288,10 +287,8 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     Jump: {"peak": 0.2, "first": 2, "every": 2},
     Ramp: {"start": 0.01, "end": 0.01},
     Random: {"size": 30, "balance": "per_class", "seed": 7},
-    Ranked: {
-        "side": "problematic", "score": "difficulty", "size": 30, "balance": "per_class",
-        "plus": {"classes": [0], "size": 1},
-    },
+    Ranked: {"side": "problematic", "score": "difficulty", "size": 30, "balance": "per_class",
+             "plus": {"classes": [0], "side": "problematic", "size": 1}},
     DropUnlearned: {"epoch": 2, "instead": "clean"},
     NoAttack: {}, CrossEntropy: {}, Uniform: {}, Given: {}, Confidence: {}, All: {},
 }  # fmt: skip
@@ -438,7 +435,7 @@ def test_every_knob_of_a_trial_is_alive(tiny: Tiny, bits: Bits) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"train": 50}, {"val": 70}, {"test": 70}, {"split_seed": 1}, {"label_noise": 0.2}, {"crop": 1}, {"flip": True},
+        {"extra": {"name": "rest"}}, {"classes": [0, 1, 2, 3, 4]}, {"train": 50}, {"val": 70}, {"test": 70}, {"split_seed": 1}, {"label_noise": 0.2}, {"crop": 1}, {"flip": True},
     ],
     ids=str,
 )  # fmt: skip
@@ -467,6 +464,6 @@ def test_every_knob_of_the_curve_is_alive(tiny: Tiny, trainer: Make) -> None:
 
     base = measured()
     alternatives = {"epsilon": 0.05, "norm": "l2", "steps": 1, "step_size": "epsilon/20", "every": 2}
-    assert set(alternatives) == set(Evaluation.model_fields) - {"final", "test_losses"}
+    assert set(alternatives) == set(Evaluation.model_fields) - {"final", "min_perturbation", "test_losses"}
     for knob, value in alternatives.items():
         assert measured(**{knob: value}) != base, knob
