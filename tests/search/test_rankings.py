@@ -235,7 +235,7 @@ def test_a_file_refuses_every_knob_of_trainings() -> None:
     assert set(OF_TRAININGS) == set(Profile.model_fields)
 
 
-@pytest.mark.parametrize("method", ["standard", "free-at", "iat"])
+@pytest.mark.parametrize("method", ["standard", "free-at", "mma"])
 def test_a_score_that_the_trainings_do_not_record_is_refused(refused: Refused, method: str) -> None:
     axes = {"subset": {"grid": {"by kappa": FRIENDLY | {"score": "kappa"}}}}
     (problem,) = refused(smoke(search__axes=axes, profile__trial={"method": method}))
