@@ -235,9 +235,10 @@ def test_a_file_refuses_every_knob_of_trainings() -> None:
     assert set(OF_TRAININGS) == set(Profile.model_fields)
 
 
-def test_a_score_that_the_trainings_do_not_record_is_refused(refused: Refused) -> None:
+@pytest.mark.parametrize("method", ["standard", "free-at", "mma"])
+def test_a_score_that_the_trainings_do_not_record_is_refused(refused: Refused, method: str) -> None:
     axes = {"subset": {"grid": {"by kappa": FRIENDLY | {"score": "kappa"}}}}
-    (problem,) = refused(smoke(search__axes=axes, profile__trial={"method": "standard"}))
+    (problem,) = refused(smoke(search__axes=axes, profile__trial={"method": method}))
     assert "profile: this ranking has no kappa, by which a subset is cut (it has instability, difficulty," in problem
 
 
