@@ -49,7 +49,8 @@ def _ordered(sweeps: Sequence[Results]) -> list[str]:
 
 
 def _short(metric: str) -> str:
-    return {CLEAN: "clean", PGD: "PGD-20", AUTOATTACK: "AA"}.get(metric, metric.removeprefix("test_").removesuffix("_acc"))
+    known = {CLEAN: "clean", PGD: "PGD-20", AUTOATTACK: "AA"}
+    return known.get(metric, metric.removeprefix("test_").removesuffix("_acc"))
 
 
 def _endings(trials: pd.DataFrame) -> str:

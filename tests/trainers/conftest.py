@@ -44,7 +44,8 @@ def digits() -> Callable[[TrialConfig], Data]:
 
     def data(config: TrialConfig) -> Data:
         if config.data not in made:
-            made[config.data] = prepare(source, config.data)
+            own = source if config.data.name == "digits" else config.data.load()
+            made[config.data] = prepare(own, config.data)
         return made[config.data]
 
     return data

@@ -65,7 +65,7 @@ PASSES = {  # forwards and backwards an example and update, once no burn-in hold
 @pytest.mark.parametrize("method", METHODS)
 def test_passes_per_batch(tiny: Tiny, trainer: Make, method: str) -> None:
     """Neither the measurement on clean images nor the evaluation counts."""
-    acting = METHODS[method].at(99, 100).model_dump()
+    acting = METHODS[method].at(98, 100).model_dump()
     config = tiny(method=acting)
     for row in rows_of(trainer(config, every=2), config):
         passes = row["forwards"] / row["examples"], row["backwards"] / row["examples"]

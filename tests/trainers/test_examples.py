@@ -1,0 +1,104 @@
+"""What training does with extra data, and what it measures on corrupted test sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from trainers.config import TrialConfig
+from trainers.trainer import Trainer
+
+Tiny = Callable[..., TrialConfig]
+Make = Callable[..., Trainer]
+ROBUST: dict[str, Any] = {"attack": {"epsilon": 0.1, "steps": 2}}
+REST = {"name": "digits", "train": 60, "val": 60, "test": 60, "extra": {"name": "rest", "share": 0.75}}
+
+
+def test_a_batch_holds_the_asked_share_of_the_pool_and_only_the_own_are_recorded(tiny: Tiny, trainer: Make) -> None:
+    config = tiny(data=REST, batch_size=64, method=ROBUST)
+    ready = trainer(config)
+    n, pool = 60, len(ready.examples) - 60
+    assert pool == 1797 - 3 * 60  # what the limit `train` leaves out
+    batches: list[torch.Tensor] = []
+    make = ready.examples.batch
+    ready.examples.batch = lambda rows, rng: (batches.append(rows), make(rows, rng))[1]  # type: ignore[method-assign]
+    row, instances, _ = ready.run_epoch(config.stage(0))
+    assert [int((rows < n).sum()) for rows in batches[:-1]] == [16] * (len(batches) - 1)
+    visits = torch.cat(batches)
+    assert sorted(visits[visits >= n].tolist()) == list(range(n, n + pool))  # an epoch is one pass over the pool
+    assert row["examples"] == len(visits) and row["updates"] == len(batches) == -(-pool // 48)
+    assert all(len(array) == n for array in instances.values())
+    assert 0 <= row["train_robust_acc"] <= 1 and (instances["correct"] != 255).all()
+
+
+def test_who_an_epoch_does_not_come_to_is_not_recorded(tiny: Tiny, trainer: Make) -> None:
+    extra = {"name": "rest", "share": 0.5, "epoch_of": "train"}  # as many batches as without, of which half are ours
+    config = tiny(data=REST | {"extra": extra}, batch_size=20, method=ROBUST)
+    row, instances, _ = trainer(config).run_epoch(config.stage(0))
+    assert (row["updates"], row["examples"]) == (3, 60)
+    seen = instances["correct"] != 255
+    assert seen.sum() == 30 and np.isnan(instances["loss"][~seen]).all() and np.isfinite(instances["loss"][seen]).all()
+    assert row["train_robust_acc"] == instances["correct"][seen].mean()
+
+
+def test_memory_reaches_over_the_pool(tiny: Tiny, trainer: Make) -> None:
+    config = tiny(data=REST, method={"base": "atta-adaptive", "target": {"burn_in": 0}})
+    ready = trainer(config)
+    ready.run_epoch(config.stage(0))
+    columns = ready.examples.state.columns
+    assert columns["perturbation"].shape == (len(ready.examples), 1, 8, 8)
+    torch.testing.assert_close(columns["target"].sum(1), torch.ones(len(ready.examples)))
+
+
+@pytest.fixture
+def foggy(tmp_path: Path) -> dict[str, Any]:
+    """The digits as an archive with a test set of its own, and that in fog so thick that nothing is seen."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (90, 8, 8), np.uint8), np.arange(90) % 10
+    np.savez(tmp_path / "set.npz", x_train=x[:60], y_train=y[:60], x_test=x[60:], y_test=y[60:])
+    np.save(tmp_path / "fog.npy", np.full((150, 8, 8), 255, np.uint8))
+    np.save(tmp_path / "labels.npy", np.tile(y[60:], 5))
+    corruptions = {"path": str(tmp_path), "names": ["fog"], "severity": 5}
+    return {"name": "npz", "path": str(tmp_path / "set.npz"), "val": 20, "corruptions": corruptions}
+
+
+def test_corrupted_test_sets_are_measured_at_the_end_and_each_loss_on_request(
+    tiny: Tiny, trainer: Make, foggy: dict[str, Any]
+) -> None:
+    config = tiny(data=foggy, method=ROBUST, epochs=2)
+    ready = trainer(config, every=2, test_losses=True)
+    assert not any(name.startswith("test_") for name in ready.run_epoch(config.stage(0)).instances)  # not due
+    instances = ready.run_epoch(config.stage(1)).instances
+    assert {name for name in instances if name.startswith("test_")} == {
+        "test_loss", "test_pgd_loss", "test_fog_loss",
+    }  # fmt: skip
+    assert len(set(instances["test_fog_loss"].tolist())) <= 10  # one image, ten labels
+    with torch.no_grad():
+        logits = ready.net.module.eval()(ready.data.test.x / 255)
+    losses = torch.nn.functional.cross_entropy(logits, ready.data.test.y, reduction="none")
+    np.testing.assert_allclose(instances["test_loss"], losses, rtol=2e-3)
+    assert instances["test_pgd_loss"].mean() > instances["test_loss"].mean()
+    metrics, _ = ready.final()
+    assert metrics["last"]["test_fog_acc"] == pytest.approx(0.1)
+
+
+def test_the_smallest_perturbation_is_measured_on_request(tiny: Tiny, trainer: Make) -> None:
+    config = tiny(method=ROBUST)
+    ready = trainer(config, min_perturbation={"step": 0.05, "limit": 0.5})
+    for epoch in range(config.epochs):
+        ready.run_epoch(config.stage(epoch))
+    _, arrays = ready.final()
+    assert arrays["min_perturbation"].shape == (60,) and (arrays["min_perturbation"] >= 0).all()
+    assert "min_perturbation" not in trainer_without(trainer, config)
+
+
+def trainer_without(trainer: Make, config: TrialConfig) -> dict[str, np.ndarray]:
+    ready = trainer(config)
+    for epoch in range(config.epochs):
+        ready.run_epoch(config.stage(epoch))
+    return ready.final()[1]
