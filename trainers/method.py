@@ -53,6 +53,11 @@ class Method(Knobs):
             raise ValueError(
                 f"weight {self.weight.name} goes by the attack's steps; take 2 or more, got {self.attack.steps}"
             )
+        if getattr(self.target, "follow", None) == "start" and not getattr(self.attack, "steps", 0):
+            raise ValueError(
+                f"target {self.target.name} with follow: start goes by the prediction where the attack begins, and "
+                f"attack {self.attack.name} takes no step; take follow: robust"
+            )
         return self
 
     @property
