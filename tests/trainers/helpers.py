@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from trainers.attacks import PGD
 from trainers.models import MLP, build_network
 from trainers.state import InstanceState
 from trainers.step import Adversary, Batch, Net, Step
@@ -51,8 +50,3 @@ def step(
     x = torch.zeros(len(y), 1, 2, 2)
     counted = None if kappa is None else torch.tensor(kappa)
     return Step(visit(x, y), Adversary(x, counted, steps=steps), clean, robust, torch.zeros(len(y), 3))
-
-
-def points(knobs: dict[str, Any], steps: int, net: Net, batch: Batch, seed: int = 0) -> Tensor:
-    """Every point that PGD visits, x_0 to x_K: the last points of its prefixes, (K + 1, B, ...)."""
-    return torch.stack([PGD(**knobs, steps=k)(net, batch, seeded(seed)).x for k in range(steps + 1)])
