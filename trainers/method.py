@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from torch import Generator, Tensor
 
 from trainers.attacks import PGD, NoAttack
-from trainers.awp import AWP, unmoved_statistics
+from trainers.awp import AWP, moved, unmoved_statistics
 from trainers.iat import IAT
 from trainers.knobs import Knobs, lasting
 from trainers.losses import CrossEntropy, Loss, cross_entropy
@@ -98,10 +98,10 @@ class Method(Knobs):
             step = self._look(net, batch, adversary)
             target = self.target(step)  # once: it remembers
             weight = self.weight(step, target)
-            losses = self.loss(step, target, weight)
-        with self.awp.moved(net, losses):
-            moved = self._look(net, batch, adversary)
-            yield self.loss(moved, target, weight).mean(), observe(step, weight, target)
+            offsets = self.awp.offsets(net, self.loss(step, target, weight))
+        with moved(offsets):
+            there = self._look(net, batch, adversary)
+            yield self.loss(there, target, weight).mean(), observe(step, weight, target)
 
     def _look(self, net: Net, batch: Batch, adversary: Adversary) -> Step:
         wanted = self.loss.needs_clean or self.weight.needs_clean or self.target.needs_clean
