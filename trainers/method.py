@@ -13,7 +13,7 @@ from trainers.attacks import PGD, NoAttack
 from trainers.awp import AWP, moved, unmoved_statistics
 from trainers.iat import IAT
 from trainers.knobs import Knobs, lasting
-from trainers.losses import CrossEntropy, Loss, cross_entropy
+from trainers.losses import MART, CrossEntropy, Loss, cross_entropy
 from trainers.step import Adversary, Batch, Net, Step
 from trainers.targets import Given, Target
 from trainers.weights import Confidence, Geometry, Uniform, Weight
@@ -74,6 +74,10 @@ class Method(Knobs):
         now = super().at(epoch, epochs)
         if isinstance(now.weight, Confidence) and not now.target.soft:
             now = now.model_copy(update={"weight": Uniform()})
+        if isinstance(now.weight, Uniform) and isinstance(now.loss, MART):
+            now = now.model_copy(
+                update={"loss": now.loss.model_copy(update={"weighs": "ce"})}
+            )  # there is none to place
         if now.awp is not None:
             on = epoch >= lasting(now.awp.burn_in, epochs)
             now = now.model_copy(update={"awp": now.awp.model_copy(update={"burn_in": 0}) if on else None})
