@@ -152,8 +152,10 @@ def test_a_training_without_a_best_says_to_take_the_last(tiny: Tiny, trainer: Ma
 
 @pytest.mark.parametrize(
     "content",
-    [{}, [], 3, {"epoch": 3}, {"state_dict": 3}, {0: torch.ones(1)}, {"a": [torch.ones(1)]}, torch.ones(2), {"model": {}},
-     {"model": torch.ones(2), "best": {"row": 1}}],
+    [
+        {}, [], 3, {"epoch": 3}, {"state_dict": 3}, {0: torch.ones(1)}, {"a": [torch.ones(1)]}, torch.ones(2),
+        {"model": {}}, {"model": torch.ones(2), "best": {"row": 1}},
+    ],
     ids=str,
 )  # fmt: skip
 @pytest.mark.parametrize("which", ["best", "last"])
