@@ -110,10 +110,10 @@ METHOD_REDUCTIONS: dict[str, tuple[AnyMethod, AnyMethod]] = {
     ),
     "gair-rst in burn-in -> trades": (GAIRRST(attack=KL, burn_in=2), Method(attack=KL, loss=TRADES())),
     "gair-rst, beta 0 -> standard (a net without BN)": (GAIRRST(attack=KL, beta=0, burn_in=0), METHODS["standard"]),
-    "gair-rst, lambda huge, from the image -> trades": (
+    "gair-rst, lambda huge, from the image -> trades (a net without BN)": (
         GAIRRST(attack=STILL, lam=1e3, burn_in=0), Method(attack=STILL, loss=TRADES()),
     ),
-    "gair-rst, lambda low, from the image -> trades on the other adversary": (
+    "gair-rst, lambda low, from the image -> trades by the margin (a net without BN)": (
         GAIRRST(attack=STILL, lam=-1e3, burn_in=0),
         Method(attack=STILL.model_copy(update={"ascend": "margin"}), loss=TRADES()),
     ),
@@ -209,6 +209,11 @@ TRIAL_REDUCTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
 }  # fmt: skip
 
+WITH_BN = [
+    "gairat, lambda huge -> pgd-at", "fat, tau = steps -> pgd-at", "gair-fat, tau = steps -> gairat",
+    "atta, adaptive, keep 1 -> atta", "iat, momentum 1 -> pgd-at",
+]  # fmt: skip
+
 SAME_STAGES = [name for name in METHOD_REDUCTIONS if any(word in name for word in (
     "in burn-in", "infinite", "momentum 1", "keep 1", "by nothing"
 ))]  # fmt: skip
@@ -227,6 +232,14 @@ def test_method_reduces(tiny: Callable[..., TrialConfig], parameters: Any, name:
     fancy, plain = METHOD_REDUCTIONS[name]
     assert fancy != plain
     assert all(map(torch.equal, parameters(tiny(method=fancy)), parameters(tiny(method=plain))))
+
+
+@pytest.mark.parametrize("name", WITH_BN)
+def test_method_reduces_with_convolutions_and_statistics(
+    tiny: Callable[..., TrialConfig], bits: Callable[..., list[Tensor]], name: str
+) -> None:
+    fancy, plain = (bits(tiny(method=method, model={"name": "digits_cnn"})) for method in METHOD_REDUCTIONS[name])
+    assert all(map(torch.equal, fancy, plain))
 
 
 @pytest.mark.parametrize("name", NOT_QUITE)
