@@ -28,11 +28,14 @@ class _Average(Knobs):
 
 
 class EMA(_Average):
-    """After every update: mean <- momentum mean + (1 - momentum) weights; Rebuffi et al. 2021, arXiv:2103.01946."""
+    """After every batch: mean <- momentum mean + (1 - momentum) weights; Rebuffi et al. 2021, arXiv:2103.01946.
+
+    A method has by then put back what weights it moved (trainers/awp.py); free-at has made all its updates.
+    """
 
     name: Literal["ema"] = "ema"
     momentum: Share = 0.999
-    every_update: ClassVar[bool] = True
+    every_batch: ClassVar[bool] = True
 
     def share(self, count: int) -> float:
         return 1 - self.momentum
@@ -47,7 +50,7 @@ class SWA(_Average):
 
     name: Literal["swa"] = "swa"
     burn_in: Duration = "50%"
-    every_update: ClassVar[bool] = False
+    every_batch: ClassVar[bool] = False
 
     def share(self, count: int) -> float:
         return 1 / count

@@ -13,6 +13,8 @@ from torch import Tensor
 from trainers.knobs import Duration, Knobs, Real
 from trainers.step import Net
 
+Offsets = list[tuple[torch.nn.Parameter, Tensor]]
+
 
 class AWP(Knobs):
     """Wu et al. 2020, arXiv:2004.05884, Alg. 1, one ascent step: w + gamma |w| g / |g| in each weight tensor.
@@ -24,30 +26,34 @@ class AWP(Knobs):
     gamma: Annotated[Real, Field(gt=0)] = 0.005
     burn_in: Duration = 0
 
-    @contextmanager
-    def moved(self, net: Net, losses: Tensor) -> Iterator[None]:
-        """Move the weights up the mean of losses computed at them, (B,); on leaving take the same offsets back."""
+    def offsets(self, net: Net, losses: Tensor) -> Offsets:
+        """How far each weight moves up the mean of losses, (B,)."""
         weights = [w for w in net.module.parameters() if w.ndim > 1]
         gradients = torch.autograd.grad(losses.mean(), weights)
         net.backwards += len(losses)
         scaled = zip(weights, gradients, strict=True)
-        offsets = [self.gamma * w.detach().norm() * g / (g.norm() + 1e-20) for w, g in scaled]
-        _shift(weights, offsets, 1)
-        try:
-            yield
-        finally:
-            _shift(weights, offsets, -1)
+        return [(w, self.gamma * w.detach().norm() * g / (g.norm() + 1e-20)) for w, g in scaled]
+
+
+@contextmanager
+def moved(offsets: Offsets) -> Iterator[None]:
+    """Move the weights; on leaving take the same offsets back."""
+    _shift(offsets, 1)
+    try:
+        yield
+    finally:
+        _shift(offsets, -1)
 
 
 @torch.no_grad()
-def _shift(weights: list[torch.nn.Parameter], offsets: list[Tensor], sign: int) -> None:
-    for weight, offset in zip(weights, offsets, strict=True):
+def _shift(offsets: Offsets, sign: int) -> None:
+    for weight, offset in offsets:
         weight.add_(offset, alpha=sign)
 
 
 @contextmanager
 def unmoved_statistics(net: Net) -> Iterator[None]:
-    """Let forwards in train mode leave the BN statistics as they were."""
+    """Let forwards in train mode leave the BN statistics as they were; a backward needs them as they are within."""
     before = [(buffer, buffer.clone()) for buffer in net.module.buffers()]
     yield
     for buffer, kept in before:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any, Literal
-from zipfile import BadZipFile
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +34,7 @@ def load_weights(path: Path, which: str) -> Weights:
         raise CheckpointError(f"start_from.path: no file {path.absolute()}")
     try:
         content: Any = torch.load(path, weights_only=True, map_location="cpu")
-    except (RuntimeError, pickle.UnpicklingError, BadZipFile, EOFError, ValueError) as error:
+    except Exception as error:  # of bytes that are no checkpoint torch raises whatever its reader stumbles over
         reason = str(error).partition("\n")[0]
         raise CheckpointError(
             f"start_from.path: {path} holds no tensors that can be read safely ({reason}); "
@@ -49,14 +47,15 @@ def weights_of(content: Any, which: str, where: str) -> Weights:
     """The weights of a training's state or a bare state_dict. Raises CheckpointError."""
     if isinstance(content, dict) and "model" in content:
         if which == "best":
-            if not content.get("best"):
+            if not isinstance(content.get("best"), dict):
                 raise CheckpointError(f"start_from.weights: {where} has no best weights; take weights: last")
-            content = content["best"]["model"]
+            content = content["best"].get("model")
         else:
             content = content.get("measured") or content["model"]
     if isinstance(content, dict):
         content = content.get("state_dict", content)
-    if not isinstance(content, dict) or not content or not all(isinstance(v, Tensor) for v in content.values()):
+    named = isinstance(content, dict) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items())
+    if not named or not content:
         raise CheckpointError(f"start_from.path: {where} is no state_dict: names and tensors")
     return {name.removeprefix("module."): value for name, value in content.items()}
 

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from trainers.knobs import Knobs, Real
 from trainers.losses import cross_entropy
-from trainers.method import Columns, observe
+from trainers.method import Columns, observe, spared
 from trainers.starts import remembered
 from trainers.step import Adversary, Batch, Net, Step
 
@@ -47,7 +47,8 @@ class Free(Knobs):
             state.columns[COLUMN] = torch.zeros_like(batch.x, memory_format=torch.contiguous_format)
         memory = state.columns[COLUMN]
         for _ in range(self.replays):
-            x = (batch.x + memory[: len(batch.x)]).clamp(0, 1).requires_grad_()
+            point = (batch.x + memory[: len(batch.x)]).clamp(0, 1)
+            x = spared(batch, Adversary(point)).x.requires_grad_()
             features, logits = net.features_and_logits(x)
             step = Step(batch, Adversary(x.detach()), None, logits, features)
             yield cross_entropy(logits, batch.y).mean(), observe(step, None, batch.y)

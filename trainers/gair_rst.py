@@ -13,6 +13,7 @@ from trainers.knobs import Duration, Knobs, lasting
 from trainers.losses import TRADES, cross_entropy, kl, number
 from trainers.method import Columns, Method, observe, spared
 from trainers.schedules import Schedule, SignedSchedule
+from trainers.starts import Previous
 from trainers.step import Batch, Net, Step
 from trainers.weights import tanh
 
@@ -35,6 +36,11 @@ class GAIRRST(Knobs):
     def _fit(self) -> GAIRRST:
         if self.attack.steps < 2 or self.attack.toward is not None or self.attack.tau is not None:
             raise ValueError("gair-rst counts the steps of an untargeted attack of fixed length: steps >= 2, no tau")
+        if isinstance(self.attack.start, Previous):
+            raise ValueError(
+                "gair-rst attacks twice, and each would go on from what the other has just left behind; take a start "
+                "of none, normal or uniform"
+            )
         return self
 
     @property

@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 from torch import Generator, Tensor
 
 from trainers.attacks import PGD, NoAttack
-from trainers.awp import AWP, unmoved_statistics
+from trainers.awp import AWP, moved, unmoved_statistics
 from trainers.iat import IAT
 from trainers.knobs import Knobs, lasting
-from trainers.losses import CrossEntropy, Loss, cross_entropy
+from trainers.losses import MART, CrossEntropy, Loss, cross_entropy
 from trainers.step import Adversary, Batch, Net, Step
 from trainers.targets import Given, Target
 from trainers.weights import Confidence, Geometry, Uniform, Weight
@@ -53,6 +53,11 @@ class Method(Knobs):
             raise ValueError(
                 f"weight {self.weight.name} goes by the attack's steps; take 2 or more, got {self.attack.steps}"
             )
+        if getattr(self.target, "follow", None) == "start" and not getattr(self.attack, "steps", 0):
+            raise ValueError(
+                f"target {self.target.name} with follow: start goes by the prediction where the attack begins, and "
+                f"attack {self.attack.name} takes no step; take follow: robust"
+            )
         return self
 
     @property
@@ -74,6 +79,8 @@ class Method(Knobs):
         now = super().at(epoch, epochs)
         if isinstance(now.weight, Confidence) and not now.target.soft:
             now = now.model_copy(update={"weight": Uniform()})
+        if isinstance(now.weight, Uniform) and isinstance(now.loss, MART):  # without a weight both are MART
+            now = now.model_copy(update={"loss": now.loss.model_copy(update={"weighs": "ce"})})
         if now.awp is not None:
             on = epoch >= lasting(now.awp.burn_in, epochs)
             now = now.model_copy(update={"awp": now.awp.model_copy(update={"burn_in": 0}) if on else None})
@@ -98,10 +105,10 @@ class Method(Knobs):
             step = self._look(net, batch, adversary)
             target = self.target(step)  # once: it remembers
             weight = self.weight(step, target)
-            losses = self.loss(step, target, weight)
-        with self.awp.moved(net, losses):
-            moved = self._look(net, batch, adversary)
-            yield self.loss(moved, target, weight).mean(), observe(step, weight, target)
+            offsets = self.awp.offsets(net, self.loss(step, target, weight))
+        with moved(offsets):
+            there = self._look(net, batch, adversary)
+            yield self.loss(there, target, weight).mean(), observe(step, weight, target)
 
     def _look(self, net: Net, batch: Batch, adversary: Adversary) -> Step:
         wanted = self.loss.needs_clean or self.weight.needs_clean or self.target.needs_clean

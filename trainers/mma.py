@@ -56,6 +56,8 @@ class MMA(Knobs):
         clean = net(batch.x)
         x, distance = self._boundary(net, batch, memory[rows], rng)
         right = clean.detach().argmax(1) == batch.y
+        if batch.spared is not None:
+            right &= ~batch.spared  # trained on as they are, like those that are misclassified
         x = torch.where(right.view(-1, 1, 1, 1), x, batch.x)
         memory[rows] = torch.where(right, distance, 0.0).clamp_min(self.least)
         features, robust = net.features_and_logits(x)

@@ -170,12 +170,12 @@ class DropUnlearned(Knobs):
 
     @model_validator(mode="after")
     def _later(self) -> DropUnlearned:
-        if self.epoch in (0, "0%"):
+        if self.epoch in (0, "0%", None):
             raise ValueError("before the first epoch nothing is learned; take an epoch of at least 1")
         return self
 
     def at(self, epoch: int, epochs: int) -> Any:
-        first = lasting(self.epoch or 0, epochs)
+        first = max(1, lasting(self.epoch or 0, epochs))  # a share may come to less than an epoch
         if epoch < first:
             return All()
         return self.model_copy(update={"epoch": 0 if epoch == first else None})
@@ -189,7 +189,7 @@ class DropUnlearned(Knobs):
 
     def judged(self, state: InstanceState) -> np.ndarray:
         """Whom this stage drops or spares, (N,) bool."""
-        if self.epoch == 0:
+        if self.epoch == 0 and UNLEARNED not in state.columns:  # asked again after the epoch, it stands
             state.columns[UNLEARNED] = ~correct(state)
         return state.columns[UNLEARNED].cpu().numpy()
 

@@ -139,13 +139,13 @@ class Trainer:
                 group["lr"] = stage.optimizer.lr_at(i, len(batches))
             for loss, observed in stage.method.losses(self.net, batch, attacking):
                 self._update(loss, len(rows))
-                if self.mean and average and average.every_update:
-                    self.mean.take(self.net.module, average)
                 losses.append(loss.detach())
                 sizes.append(len(rows))
                 self.examples.learned(rows, observed["correct"])
                 log.add(rows, observed)
-        if self.mean and average and not average.every_update:
+            if self.mean and average and average.every_batch:
+                self.mean.take(self.net.module, average)
+        if self.mean and average and not average.every_batch:
             self.mean.take(self.net.module, average)
         row = {
             "epoch": stage.epoch,

@@ -6,6 +6,7 @@ batch mean is the papers' "weights that sum to one" times a sum.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -160,8 +161,10 @@ class GAIRSteps(Geometry):
         return self
 
     def omega(self, share: Tensor, steps: int) -> Tensor:
-        drops, values = (torch.tensor(v, device=share.device, dtype=share.dtype) for v in (self.drops, self.values))
-        return values[torch.bucketize(share, drops, right=True)]
+        # whole kappas: a share k/K is rounded, on GPUs twice
+        first = [ceil(drop * steps - 1e-9) for drop in self.drops]
+        values = torch.tensor(self.values, device=share.device, dtype=share.dtype)
+        return values[torch.bucketize((share * steps).round(), share.new_tensor(first), right=True)]
 
 
 class Probability(_AfterBurnIn):

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from trainers.attacks import PGD, NoAttack
+from trainers.attacks import PGD, NoAttack, Toward
 from trainers.losses import cross_entropy, kl, margin
+from trainers.methods import METHODS
 from trainers.models import MLP, DigitsCNN, build_network
 from trainers.step import Adversary, Batch, Net
 
@@ -401,6 +402,121 @@ def test_a_small_step_raises_what_is_climbed(ascend: Any, norm: Any) -> None:
     knobs: dict[str, Any] = {"epsilon": 0.1, "step_size": 1e-4, "ascend": ascend, "norm": norm}
     begun, moved = (PGD(steps=k, **knobs)(net, batch, seeded()).x for k in (0, 1))
     assert (climbed(ascend, net, batch, moved) > climbed(ascend, net, batch, begun)).all()
+
+
+# Friendly adversaries: an example rests once it was wrong at tau + 1 points
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 999), tau=st.integers(0, 5), start=st.sampled_from(["none", "uniform", "normal"]))
+def test_an_example_rests_at_its_tau_plus_first_wrong_point(seed: int, tau: int, start: Any) -> None:
+    """Zhang et al. 2020, Alg. 1: the points before the last are looked at, and who rests costs nothing more."""
+    steps, net, batch = 5, network(), images(seed=seed)
+    knobs: dict[str, Any] = {"epsilon": 0.1, "start": start}
+    visited = torch.stack(points(net, batch, steps, seeded(seed), **knobs))
+    with torch.no_grad():
+        wrong = torch.stack([net(x).argmax(1) != batch.y for x in visited[:-1]])
+    due = wrong.cumsum(0) > tau
+    stop = torch.where(due.any(0), due.long().argmax(0), steps)
+    net.forwards = net.backwards = 0
+    adversary = PGD(**knobs, steps=steps, tau=tau)(net, batch, seeded(seed))
+    torch.testing.assert_close(adversary.x, visited[stop, torch.arange(len(stop))])
+    looked_at = int((stop + 1).clamp(max=steps).sum())
+    assert (net.forwards, net.backwards) == (looked_at, looked_at)
+    until = torch.arange(steps)[:, None] <= stop
+    assert adversary.kappa is not None and torch.equal(adversary.kappa, (until & ~wrong).sum(0))
+
+
+def test_without_patience_friends_are_the_first_wrong_points() -> None:
+    net = network()
+    batch = labelled(net, 64)
+    knobs: dict[str, Any] = {"epsilon": 0.1, "step_size": "epsilon/8"}
+    friendly = PGD(**knobs, tau=0)(net, batch, seeded())
+    fierce = PGD(**knobs)(net, batch, seeded())
+    assert friendly.kappa is not None and friendly.kappa.unique().numel() > 5  # they rest at different times
+    rests = friendly.kappa < 10
+    wrong = net(friendly.x).argmax(1) != batch.y
+    assert wrong[rests].all() and rests.sum() > 32
+    nearer = cross_entropy(net(friendly.x), batch.y) <= cross_entropy(net(fierce.x), batch.y) + 1e-5
+    assert nearer[rests].float().mean() > 0.9  # friends are wrong, but hardly
+
+
+@given(seed=st.integers(0, 999), tau=st.integers(0, 3), order=st.permutations(range(12)))
+@settings(max_examples=20, deadline=None)
+def test_friends_stay_in_the_places_of_their_images(seed: int, tau: int, order: list[int]) -> None:
+    """In one of the authors' codes the batch was sorted by stopping time and met the labels of others."""
+    net, batch = network(), images(seed=seed)
+    attack = PGD(epsilon=0.05, start="none", tau=tau)
+    adversary = attack(net, batch, seeded())
+    assert (adversary.x - batch.x).abs().max() <= 0.05 + 1e-6  # and the images are much farther apart
+    shuffled = attack(net, Batch(batch.x[order], batch.y[order]), seeded())
+    torch.testing.assert_close(shuffled.x, adversary.x[order])
+    assert torch.equal(shuffled.kappa, adversary.kappa[order])  # type: ignore[index,arg-type]
+
+
+def test_nobody_moves_who_is_wrong_from_the_start(linear: MakeLinear) -> None:
+    always = linear(torch.zeros(4, 64), torch.tensor([0.0, 9.0, 0.0, 0.0]))
+    x = images(6).x
+    adversary = PGD(start="none", tau=0)(always, Batch(x, torch.full((6,), 2)), seeded())
+    assert torch.equal(adversary.x, x) and always.forwards == 6
+
+
+@pytest.mark.parametrize(
+    ("row", "taus"),
+    [("fat", {1: 0, 50: 0, 51: 1, 90: 1, 91: 2, 120: 2}), ("gair-fat", {1: 0, 40: 0, 41: 3, 70: 3, 71: 6, 120: 6})],
+)
+def test_patience_grows_at_the_papers_epochs(row: str, taus: dict[int, int]) -> None:
+    """Epochs counted from 1, of 120."""
+    assert {epoch: METHODS[row].at(epoch - 1, 120).attack.tau for epoch in taus} == taus  # type: ignore[union-attr]
+
+
+def test_jitter_is_noise_of_its_size_at_each_step(linear: MakeLinear) -> None:
+    net, batch = linear(torch.zeros(4, 64)), Batch(torch.full((200, 1, 8, 8), 0.5), torch.zeros(200, dtype=torch.long))
+    x = PGD(epsilon=0.3, steps=4, start="none", jitter=0.001)(net, batch, seeded()).x
+    assert (x - batch.x).std() == pytest.approx(0.002, rel=0.03)  # the root of four steps of 0.001
+
+
+# Toward a class: Dong et al. 2021, app. H
+
+
+def test_each_example_has_its_goal() -> None:
+    assert Toward(label=0, instead=9).goals(torch.tensor([0, 3, 9, 0])).tolist() == [9, 0, 0, 9]
+    with pytest.raises(ValidationError, match="class 4 need another class"):
+        Toward(label=4, instead=4)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_the_loss_to_the_goal_falls_with_every_step(norm: Any) -> None:
+    net, batch = network(), images(64)
+    toward = Toward(label=1, instead=3)
+    knobs: dict[str, Any] = {"epsilon": 0.2, "norm": norm, "step_size": 1e-3, "toward": toward}
+    goals = torch.where(batch.y == 1, 3, 1)
+    visited = points(net, batch, 6, seeded(), **knobs)
+    with torch.no_grad():
+        path = torch.stack([cross_entropy(net(x), goals) for x in visited])
+    assert (path.diff(dim=0) < 0).all()
+
+
+def test_toward_a_class_reaches_it(linear: MakeLinear) -> None:
+    """One pixel speaks for each class: that of the goal rises, the others fall."""
+    net = linear(torch.eye(4))
+    batch = Batch(torch.full((3, 1, 2, 2), 0.5), torch.tensor([0, 1, 2]))
+    x = PGD(epsilon=0.25, step_size="epsilon", steps=1, start="none", toward=Toward(label=1, instead=3))(
+        net, batch, seeded()
+    ).x.flatten(1)
+    up, down = 0.75, 0.25
+    assert x.tolist() == [[down, up, down, down], [down, down, down, up], [down, up, down, down]]
+
+
+def test_a_goal_that_is_the_label_leaves_nothing_to_fool() -> None:
+    """Toward class 0, examples of class 0 alone move elsewhere."""
+    net = network()
+    batch = images(200)
+    x = PGD(epsilon=0.3, toward=Toward(label=0, instead=2))(net, batch, seeded()).x
+    with torch.no_grad():
+        reached = net(x).argmax(1)
+    assert (reached[batch.y == 0] == 2).float().mean() > 0.8
+    assert (reached[batch.y != 0] == 0).float().mean() > 0.8
 
 
 def test_an_adversary_names_its_parts() -> None:

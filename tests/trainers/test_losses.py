@@ -118,6 +118,29 @@ def test_mart_by_hand() -> None:
     assert torch.equal(MART(beta=5, weighs="kl")(at, y, None), MART(beta=5)(at, y, None))
 
 
+def test_the_constants_of_mart() -> None:
+    """1.0001 before the rival, 1e-12 in both logarithms, 1.0000001 before p_y, as in the authors' code."""
+    y = torch.tensor([0])
+    hopeless = torch.tensor([[-1e3, 1e3]], dtype=torch.float64)  # p' is 0 at the label and 1 at its rival
+    same = MART(beta=0)(step(hopeless, hopeless, y), y, torch.tensor([0.0]))  # leaves the rival's term
+    assert same.item() == pytest.approx(-math.log(0.0001 + 1e-12), rel=1e-9)
+    certain = -hopeless  # p_y is 1, and p' 0 there: KL is ln 1e12
+    parts = [MART(beta=beta)(step(certain, hopeless, y), y, None) for beta in (0.0, 1e6)]
+    assert (parts[1] - parts[0]).item() == pytest.approx(1e6 * 1e-7 * math.log(1e12), rel=1e-6)
+
+
+@given(LOGITS, LOGITS, st.integers(0, 2), st.floats(0, 8))
+def test_mart_as_its_authors_write_it(p: list[float], q: list[float], y: int, beta: float) -> None:
+    clean, robust = torch.tensor([p], dtype=torch.float64), torch.tensor([q], dtype=torch.float64)
+    label, adversarial, natural = torch.tensor([y]), robust.softmax(1), clean.softmax(1)
+    top = torch.argsort(adversarial, dim=1)[:, -2:]
+    rival = torch.where(top[:, -1] == label, top[:, -2], top[:, -1])
+    bce = functional.cross_entropy(robust, label) + functional.nll_loss((1.0001 - adversarial + 1e-12).log(), rival)
+    divergence = functional.kl_div((adversarial + 1e-12).log(), natural, reduction="none").sum(1)
+    value = bce + beta * divergence * (1.0000001 - natural[0, y])
+    assert MART(beta=beta)(step(clean, robust, label), label, None).item() == pytest.approx(value.item(), rel=1e-9)
+
+
 def test_mart_hardly_regularises_what_is_certain() -> None:
     clean, robust, y = torch.tensor([[200.0, 0.0]]), torch.tensor([[0.0, 1.0]]), torch.tensor([0])
     difference = MART(beta=1e3)(step(clean, robust, y), y, None) - MART(beta=0)(step(clean, robust, y), y, None)

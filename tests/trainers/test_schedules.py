@@ -19,6 +19,7 @@ from trainers.schedules import (
     Curve,
     Cyclic,
     Jump,
+    Line,
     Linear,
     Multiple,
     Piecewise,
@@ -30,6 +31,7 @@ from trainers.schedules import (
 
 FORMS: list[Curve] = [
     Piecewise(values=(0.1, 0.01, 0.001), drops=(0.5, 0.75)),
+    Line(start=0.1, end=0.01),
     Linear(peak=0.1),
     Multiple(peak=0.1),
     Cyclic(peak=0.1),
@@ -93,6 +95,13 @@ def test_linear_corners() -> None:
     )
 
 
+def test_a_line_joins_its_ends_and_may_lie_below_zero() -> None:
+    """Lambda of Zhang et al. 2021 in their code: L - (e/T) (L - lambda), from L down to lambda."""
+    line = Line(start=3, end=-1)
+    assert [line.value(t, 40) for t in (0, 10, 20, 30, 40)] == [3, 2, 1, 0, -1]
+    assert (line.lowest(), Line(start=-2, end=5).lowest()) == (-1, -2)
+
+
 def test_multiple_takes_ten_steps_down() -> None:
     values = table(Multiple(peak=0.1), 50)
     assert values == pytest.approx([0.1 - step * 0.01 for step in range(10) for _ in range(5)])
@@ -138,6 +147,7 @@ def test_yaml_reads_numbers_within_lists() -> None:
         ("{name: piecewise, values: [1, 2, 3], drops: [75, 50]}", "must increase"),
         ("{name: piecewise, values: [1, 2, 3], drops: [50, 50]}", "must increase"),
         ("{name: piecewise, values: [0.1, -0.1], drops: [50]}", "at least 0; got one that reaches -0.1"),
+        ("{name: line, start: 1, end: -0.5}", "at least 0; got one that reaches -0.5"),
         ("{name: piecewise, values: [true, 1], drops: [50]}", "valid number"),
         ("{name: cosine, peak: -1}", "greater than or equal to 0"),
         ("{name: cosine, peak: 1, per_step: 1}", "valid boolean"),

@@ -1,0 +1,52 @@
+"""What tests of pieces share: seeds, examples that are remembered, steps made by hand, steep networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from trainers.models import MLP, build_network
+from trainers.state import InstanceState
+from trainers.step import Adversary, Batch, Net, Step
+from trainers.views import View
+
+WHOLE = View(None, None, None, 0)  # neither cropped nor mirrored
+
+
+def seeded(seed: int = 0) -> Generator:
+    return Generator().manual_seed(seed)
+
+
+def steep(model: Any = None, classes: int = 4) -> Net:
+    """A network, an MLP by default, so steep that predictions change within small balls."""
+    return Net(build_network(model or MLP(hidden=(16,)), 1, 8, classes, (0.5,), (0.05,), seed=1))
+
+
+def visit(x: Tensor, y: Tensor | list[int], state: InstanceState | None = None, view: View = WHOLE) -> Batch:
+    """All the examples of a training set in one batch, with a memory."""
+    state = state or InstanceState(len(x), torch.device("cpu"))
+    return Batch(x, torch.as_tensor(y), torch.arange(len(x)), view, state)
+
+
+def images(count: int = 12, classes: int = 4, seed: int = 0) -> Batch:
+    """Remembered images that touch 0 and 1, labelled at random."""
+    x = (torch.rand(count, 1, 8, 8, generator=seeded(seed)) * 1.5 - 0.25).clamp(0, 1)
+    return visit(x, torch.randint(classes, (count,), generator=seeded(seed + 1)))
+
+
+def labelled(net: Net, count: int = 12, seed: int = 0) -> Batch:
+    """The same under the labels that the network gives them, so that all are right."""
+    batch = images(count, seed=seed)
+    with torch.no_grad(), net.attacked("eval"):
+        return batch._replace(y=net(batch.x).argmax(1))
+
+
+def step(
+    robust: Tensor, y: list[int], clean: Tensor | None = None, kappa: list[int] | None = None, steps: int = 10
+) -> Step:
+    """A training step with given logits and kappas."""
+    x = torch.zeros(len(y), 1, 2, 2)
+    counted = None if kappa is None else torch.tensor(kappa)
+    return Step(visit(x, y), Adversary(x, counted, steps=steps), clean, robust, torch.zeros(len(y), 3))

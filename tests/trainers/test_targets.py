@@ -1,0 +1,168 @@
+"""Targets: label smoothing, and distributions that follow the model's own predictions from visit to visit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from torch import Tensor
+
+from trainers.attacks import PGD
+from trainers.losses import CrossEntropy
+from trainers.method import Method
+from trainers.methods import METHODS
+from trainers.starts import Previous
+from trainers.state import InstanceState
+from trainers.step import Step
+from trainers.targets import Given, RunningAverage, Smoothed
+from trainers.weights import Uniform
+
+from .helpers import step
+
+P = torch.tensor([[0.7, 0.2, 0.1], [0.25, 0.25, 0.5]])
+Q = torch.tensor([[0.1, 0.1, 0.8], [0.6, 0.3, 0.1]])
+ONE_HOT = torch.eye(3)[[2, 0]]
+LABELS = [2, 0]
+
+
+def visited(state: InstanceState, p: Tensor, clean: Tensor | None = None, start: Tensor | None = None) -> Step:
+    """A visit of both examples, whose adversaries are predicted with probabilities p."""
+    at = step(p.log(), LABELS, None if clean is None else clean.log())
+    logits = None if start is None else start.log()
+    return at._replace(batch=at.batch._replace(state=state), adversary=at.adversary._replace(logits=logits))
+
+
+@pytest.fixture
+def state() -> InstanceState:
+    return InstanceState(2, torch.device("cpu"))
+
+
+# Smoothing
+
+
+def test_smoothed_labels_of_ten_classes() -> None:
+    target = Smoothed(share=0.1)(step(torch.zeros(2, 10), [3, 0]))
+    assert target[0].tolist() == pytest.approx([0.01] * 3 + [0.91] + [0.01] * 6)
+    assert target.sum(1).tolist() == pytest.approx([1, 1])
+    assert Smoothed(share=1.0)(step(torch.zeros(1, 4), [3])).tolist() == [[0.25] * 4]
+
+
+def test_no_smoothing_is_the_labels() -> None:
+    assert Smoothed(share=0.0).at(3, 10) == Given()
+
+
+# Running averages
+
+
+def test_after_one_visit(state: InstanceState) -> None:
+    """t = rho 1_y + (1 - rho) p, of which the loss fits beta 1_y + (1 - beta) t; Liu et al. 2021, Alg. 1."""
+    target = RunningAverage(momentum=0.9, keep=0.1)(visited(state, P))
+    t = 0.9 * ONE_HOT + 0.1 * P
+    torch.testing.assert_close(state.columns["target"], t)
+    torch.testing.assert_close(target, 0.1 * ONE_HOT + 0.9 * t)
+
+
+def test_after_many_visits(state: InstanceState) -> None:
+    """Unrolled: t_n = rho^n 1_y + (1 - rho) sum_i rho^(n-i) p_i."""
+    piece = RunningAverage(momentum=0.8)
+    for p in (P, Q, Q, P):
+        target = piece(visited(state, p))
+    expected = 0.8**4 * ONE_HOT + 0.2 * (0.8**3 * P + 0.8**2 * Q + 0.8 * Q + P)
+    torch.testing.assert_close(target, expected)
+    torch.testing.assert_close(state.columns["target"], expected)  # keep is 0
+
+
+def test_each_example_has_its_own_and_is_known_by_its_row(state: InstanceState) -> None:
+    piece = RunningAverage(momentum=0.5)
+    first = piece(visited(state, P))
+    at = visited(state, Q)
+    turned = at._replace(robust=at.robust[[1]], batch=at.batch._replace(rows=torch.tensor([1]), y=torch.tensor([0])))
+    second = piece(turned)
+    torch.testing.assert_close(second, 0.5 * first[[1]] + 0.5 * Q[[1]])
+    torch.testing.assert_close(state.columns["target"][0], first[0])  # who was not visited stays
+
+
+def test_what_is_followed(state: InstanceState) -> None:
+    def after(follow: Any) -> Tensor:
+        fresh = InstanceState(2, torch.device("cpu"))
+        return RunningAverage(momentum=0.0, follow=follow)(visited(fresh, P, clean=Q, start=ONE_HOT.clamp(1e-30)))
+
+    torch.testing.assert_close(after("robust"), P)
+    torch.testing.assert_close(after("clean"), Q)
+    torch.testing.assert_close(after("start"), ONE_HOT)
+
+
+@given(
+    momentum=st.floats(0, 1),
+    keep=st.floats(0, 1),
+    visits=st.lists(st.lists(st.floats(-30, 30), min_size=3, max_size=3), min_size=1, max_size=6),
+)
+def test_targets_are_distributions(momentum: float, keep: float, visits: list[list[float]]) -> None:
+    state = InstanceState(1, torch.device("cpu"))
+    for logits in visits:
+        at = step(torch.tensor([logits]), [1])
+        target = RunningAverage(momentum=momentum, keep=keep)(at._replace(batch=at.batch._replace(state=state)))
+        assert target.sum().item() == pytest.approx(1, abs=1e-5)
+        assert (target >= 0).all() and target[0, 1] >= keep - 1e-6
+
+
+def test_keeping_all_is_the_label_and_full_momentum_is_constant(state: InstanceState) -> None:
+    assert torch.equal(RunningAverage(keep=1.0)(visited(state, P)), ONE_HOT)
+    fresh = InstanceState(2, torch.device("cpu"))
+    for p in (P, Q):
+        assert torch.equal(RunningAverage(momentum=1.0)(visited(fresh, p)), ONE_HOT)
+
+
+def test_no_gradient_flows_into_a_target(state: InstanceState) -> None:
+    at = visited(state, P)
+    at = at._replace(robust=at.robust.requires_grad_())
+    target = RunningAverage(momentum=0.5)(at)
+    assert not target.requires_grad and not state.columns["target"].requires_grad
+    CrossEntropy()(at, target, None).sum().backward()
+    torch.testing.assert_close(at.robust.grad, P - target)
+
+
+# When they act
+
+
+@pytest.mark.parametrize(("row", "epochs", "first"), [("atta-adaptive", 38, 5), ("self-adaptive", 100, 70)])
+def test_until_burn_in_they_are_the_labels_and_remember_nothing(row: str, epochs: int, first: int) -> None:
+    stages = [METHODS[row].at(epoch, epochs) for epoch in range(epochs)]
+    assert [stage.target == Given() for stage in stages] == [True] * first + [False] * (epochs - first)
+    assert all(isinstance(stage.weight, Uniform) for stage in stages[:first])
+
+
+@pytest.mark.parametrize("limit", [{"momentum": 1.0}, {"keep": 1.0}])
+def test_a_target_that_never_moves_is_the_label(limit: dict[str, float]) -> None:
+    assert RunningAverage(**limit).at(50, 100) == Given()  # type: ignore[arg-type]
+
+
+# Refusals
+
+
+def test_soft_targets_need_a_loss_that_takes_them() -> None:
+    with pytest.raises(ValidationError, match="loss mart needs labels and target smoothed is a distribution"):
+        Method.model_validate({"loss": {"name": "mart"}, "target": {"name": "smoothed"}})
+
+
+@pytest.mark.parametrize("attack", [{"name": "none"}, {"name": "pgd", "steps": 0}, {"name": "pgd", "steps": 3}])
+def test_to_follow_the_start_an_attack_must_look_at_it(attack: dict[str, Any]) -> None:
+    trial = {"attack": attack, "target": {"name": "running-average", "follow": "start"}}
+    if attack.get("steps", 0):
+        assert Method.model_validate(trial).target == RunningAverage(follow="start")
+    else:
+        with pytest.raises(ValidationError, match=r"follow: start .* takes no step"):
+            Method.model_validate(trial)
+
+
+def test_the_code_of_liu_et_al_is_a_row_with_two_changes() -> None:
+    """Targets follow the prediction before the step, perturbations begin uniform and are never drawn anew."""
+    row = METHODS["atta-adaptive"].model_dump()
+    row["target"]["follow"] = "start"
+    row["attack"]["start"] |= {"fill": "uniform", "reset_every": None}
+    method = Method.model_validate(row)
+    assert isinstance(method.attack, PGD) and method.attack.start == Previous(fill="uniform", reset_every=None)
