@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +23,7 @@ from pydantic import (
 from search.axes import KINDS, Axis
 from search.problems import nearest, readable
 from search.rankfiles import RankingFile
-from search.yamlfile import Document, SpaceError, laid_over, read
+from search.yamlfile import Document, SpaceError, laid_over, read, without_nulls
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.knobs import Knobs, Real
@@ -84,6 +86,28 @@ Ranks = Annotated[
 ]
 
 
+class Pretrain(Knobs):
+    """A training made first for each seed (and data, and model) of the trials, which then start from its weights.
+
+    Liu et al. 2021, sec. 6.2, and Dong et al. 2021, app. H: adversarial fine-tuning.
+    """
+
+    trial: Tree = Field(default_factory=dict)  # laid over the space's `trial:`; a null takes a key out
+    weights: Literal["best", "last"] = "best"
+
+    @field_validator("trial")
+    @classmethod
+    def _shares(cls, trial: Tree) -> Tree:
+        for key in ("data", "model", "seed"):
+            if key in trial:
+                raise ValueError(
+                    f"a pretraining has the {key} of the trials that start from it; remove the key `{key}`"
+                )
+        if "start_from" in trial:
+            raise ValueError("a pretraining starts from fresh weights; remove the key `start_from`")
+        return trial
+
+
 class Search(Knobs):
     """Which trials there are, and how often each is repeated."""
 
@@ -120,6 +144,7 @@ class Space(Knobs):
 
     trial: Tree = Field(default_factory=dict)
     profile: Ranks | None = None
+    pretrain: Pretrain | None = None
     search: Search = Search()
     evaluate: Evaluation = Evaluation()
     resources: Resources = Resources()
@@ -139,6 +164,19 @@ class Loaded:
         """One readable line: where, what."""
         where = self.document.where(path) or str(self.file)
         return f"{where}: {'.'.join(path)}: {message}" if path else f"{where}: {message}"
+
+    def about(self, kind: str, labels: Mapping[str, str], message: str) -> str:
+        """One line on a training whose message begins with the key that it is about; an axis that set it is named."""
+        key = re.split("[: ]", message)[0]
+        for path, label in sorted(labels.items(), key=lambda it: -len(it[0])):
+            if f"{key}.".startswith(f"{path}."):
+                return f"{self.document.where(('search', 'axes', path))}: axis {path}={label}: {message}"
+        parts = tuple(key.split("."))
+        if parts[0] in Space.model_fields:
+            return f"{self.document.where(parts)}: {message}"
+        own = kind != "trial" and (kind, "trial", parts[0]) in self.document.places
+        block = (kind, "trial") if own else ("trial",)
+        return f"{self.document.where((*block, *parts)) or self.file}: {'.'.join(block)}: {message}"
 
 
 def load(file: Path, overrides: list[str]) -> Loaded:
@@ -207,7 +245,7 @@ def put(tree: Tree, path: str, value: Any) -> Tree:
 
 def configured(loaded: Loaded, tree: Tree, at: tuple[str, ...] = ("trial",)) -> TrialConfig:
     """A trial's tree as a config. Raises SpaceError."""
-    plain = {key: _piece(key, value) for key, value in tree.items()}
+    plain = {key: _piece(key, value) for key, value in without_nulls(tree).items()}
     try:
         return TrialConfig.model_validate(plain)
     except ValidationError as error:
