@@ -22,7 +22,8 @@ from torch import Tensor, nn
 
 from trainers.attacks import PGD, Toward
 from trainers.config import TrialConfig
-from trainers.data import pixels
+from trainers.data import Split, pixels
+from trainers.distances import MinimumPerturbation
 from trainers.evaluate import undisturbed
 from trainers.step import Batch, Net
 from trainers.trainer import Trainer
@@ -183,6 +184,38 @@ def test_climbing_the_divergence_is_foolboxs_with_that_loss(target: Target) -> N
     x = ours(target, steps=4, step_size=0.03, **knobs)
     apart = (x - theirs).abs().flatten(1).amax(1)
     assert (apart < 2e-6).float().mean() > 0.97  # where the start hardly differs, rounding decides a sign
+
+
+def radii(target: Target, **knobs: Any) -> np.ndarray:
+    images = Split((255 * target.batch.x).round().to(torch.uint8), target.batch.y)
+    return MinimumPerturbation(**knobs).measure(target.net, images)
+
+
+def far(target: Target, x: Any) -> np.ndarray:
+    return np.abs(np.asarray(x) - target.batch.x.numpy()).max((1, 2, 3))
+
+
+def test_the_minimum_perturbation_along_one_gradient_is_the_toolboxs(target: Target) -> None:
+    """Of those that are right to begin with; the others are 0 here and a step there."""
+    found = radii(target, step=2 / 255, limit=0.25, variant="single")
+    attack = FastGradientMethod(target.art(nn.CrossEntropyLoss()), eps=0.25, eps_step=2 / 255, minimal=True,
+                                batch_size=N)  # fmt: skip
+    theirs = attack.generate(target.batch.x.numpy(), target.batch.y.numpy())
+    right, fooled = target.right(target.batch.x).numpy(), ~target.right(theirs).numpy()
+    assert (right & fooled).sum() > N / 4
+    np.testing.assert_allclose(found[right & fooled], far(target, theirs)[right & fooled], atol=1e-5)
+    assert (found[right & ~fooled] > 0.25).all() and not found[~right].any()
+
+
+def test_the_iterative_one_is_the_first_length_of_their_path_that_fools(trained_network: Target) -> None:
+    target, step = trained_network, 6 / 255
+    found, seen = radii(target, step=step, limit=8 * step), np.where(target.right(trained_network.batch.x), np.inf, 0)
+    for steps in range(1, 9):
+        attack = foolbox.attacks.LinfPGD(abs_stepsize=step, steps=steps, random_start=False)
+        _, x, fooled = attack(target.foolbox, target.batch.x, target.batch.y, epsilons=1.0)
+        seen = np.where(np.isinf(seen) & fooled.numpy(), far(target, x), seen)
+    assert np.isinf(seen).sum() < N / 2
+    np.testing.assert_allclose(found, np.where(np.isinf(seen), 9 * step, seen), atol=1e-4)
 
 
 # The same strength
