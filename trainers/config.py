@@ -149,6 +149,6 @@ def _hashes(piece: Knobs | None, epochs: int) -> tuple[str, ...]:
     before = None
     for epoch in range(epochs):
         now = piece.at(epoch, epochs)
-        hashes.append(hashes[-1] if now == before else digest(now and now.model_dump()))
+        hashes.append(hashes[-1] if hashes and now == before else digest(now and now.model_dump()))
         before = now
     return tuple(hashes)

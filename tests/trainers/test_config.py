@@ -228,6 +228,11 @@ def test_trials_share_their_states_until_they_part(first: int, second: int) -> N
     assert shared(one, other) == (20 if first == second else min(first, second))
 
 
+def test_trials_share_their_states_until_one_of_them_is_averaged() -> None:
+    plain, averaged = parse("epochs: 6"), parse("{epochs: 6, average: {name: ema, burn_in: 2}}")
+    assert shared(links(plain), links(averaged)) == 2
+
+
 def test_a_longer_trial_begins_as_a_shorter_one() -> None:
     short, long = (links(TrialConfig(optimizer=SGD(lr=0.1), epochs=epochs)) for epochs in (4, 9))
     assert long[:5] == short

@@ -1,0 +1,96 @@
+"""The studies that are shipped: each begins with its question, can be planned, and runs to its report."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from search.plan import Planner
+from search.run import main
+from search.space import load
+from trainers.records import read_json
+
+ROOT = Path(__file__).resolve().parent.parent
+SPACES = ROOT / "spaces"
+STUDIES = sorted(path.relative_to(SPACES) for path in SPACES.rglob("*.yaml"))
+EMBEDDED = [study for study in STUDIES if study.parent == Path()]
+OF_PAPERS = [study for study in STUDIES if study not in EMBEDDED]
+NO_PAPERS = {"smoke.yaml"}  # without a question of a paper
+EPOCHS = 10  # of a shortened training; fewer, and schedules given as shares of them would coincide
+
+
+def comment(study: Path) -> str:
+    lines = (SPACES / study).read_text().splitlines()
+    head = lines[: next(i for i, line in enumerate(lines) if not line.startswith("#"))]
+    return " ".join(line.removeprefix("#").strip() for line in head)
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=str)
+def test_a_study_begins_with_its_question(study: Path) -> None:
+    sentence = re.split(r"(?<=[.!?])\s", comment(study))[0]
+    assert sentence.endswith("?"), sentence
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=str)
+def test_a_study_plans_without_a_network(
+    study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main([str(SPACES / study), "--dry-run", "--results", "/nonexistent"]) == 0, capsys.readouterr().err
+    assert "epochs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("study", EMBEDDED, ids=str)
+def test_an_embedded_study_is_one_for_a_laptop(study: Path) -> None:
+    plan = Planner(load(SPACES / study, []), lambda data: "any data").plan()
+    assert {trial.config.data.name for trial in plan.trials} == {"digits"}
+    assert {trial.config.compute.device for trial in plan.trials} == {"cpu"}
+    assert len(plan.trials) <= 120
+
+
+@pytest.mark.parametrize("study", OF_PAPERS, ids=str)
+def test_the_setting_of_a_paper_is_laid_over_the_embedded_study(study: Path) -> None:
+    tree = load(SPACES / study, []).document.tree
+    assert (SPACES / study.name).exists()
+    assert tree["trial"]["data"]["name"] == study.parent.name
+    assert tree["search"]["checkpoint_seconds"] >= 300, "a checkpoint of a large network takes a while to write"
+
+
+def test_every_question_is_asked_of_cifar10_too() -> None:
+    assert {study.name for study in OF_PAPERS if study.parent.name == "cifar10"} == {
+        study.name for study in EMBEDDED if study.name not in NO_PAPERS
+    }
+
+
+def shortened(study: Path) -> list[str]:
+    """Overrides that leave all of a study's configurations, for one seed each, and little of their length."""
+    tree = load(SPACES / study, []).document.tree
+    small = {"trial.epochs": EPOCHS, "search.replicates": 1, "evaluate.every": 5, "evaluate.steps": 2}
+    for first in ("profile", "pretrain"):
+        if first in tree:
+            small[f"{first}.trial.epochs"] = EPOCHS
+    if "profile" in tree:
+        small["profile.seeds"] = 1
+    small |= {f"evaluate.final.{name}.images": 20 for name in tree["evaluate"].get("final", {})}
+    epochs = tree["search"].get("axes", {}).get("epochs", {}).get("grid", [])
+    changes = [f"{path}={value}" for path, value in small.items()]
+    if any(value > EPOCHS for value in epochs):
+        changes.append(f"search.axes.epochs.grid={[EPOCHS - i for i in range(len(epochs))]}")
+    return [word for change in changes for word in ("--set", change)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("study", EMBEDDED, ids=str)
+def test_an_embedded_study_runs_to_its_report(study: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "search.run", str(SPACES / study), "--results", str(tmp_path), *shortened(study)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = tmp_path / study.stem
+    for row in read_json(folder / "plan.json")["trials"]:
+        assert read_json(folder / "trials" / row["id"] / "result.json")["status"] == "completed", row["id"]
+    assert (folder / "report" / "index.html").stat().st_size > 10_000
