@@ -9,11 +9,12 @@ from typing import Any
 
 from search.axes import Choice, Point, grid_points, name_of, random_points
 from search.consistency import contradictions, twins
+from search.first import Profile
 from search.pretraining import before_extra, pretraining, shared
 from search.profiles import PlannedRanking, made_ranking, profile_config, read_ranking
 from search.rankfiles import RankingFile
 from search.sources import source_key
-from search.space import Loaded, Profile, Tree, configured, put
+from search.space import Loaded, Tree, configured, put
 from search.starting import Start
 from search.yamlfile import SpaceError
 from trainers.config import Surroundings, TrialConfig, chain

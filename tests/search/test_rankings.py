@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.existing import Contradiction, compare
+from search.first import Profile
 from search.plan import Plan
 from search.rankfiles import OF_TRAININGS, RankingFile
 from search.run import main
-from search.space import Profile
 from search.store import read_arrays
 from trainers.data import Data, prepare
 from trainers.records import read_json, write_json
