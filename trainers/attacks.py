@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from trainers.balls import Norm, ascent, normal, project
 from trainers.knobs import Knobs, Real, StepSize, step_length
 from trainers.losses import cross_entropy, kl, margin
-from trainers.schedules import Schedule
+from trainers.schedules import Curve, Schedule
 from trainers.starts import Previous, Start, begin
 from trainers.step import Adversary, Batch, Net
 
@@ -72,7 +72,8 @@ class PGD(Knobs):
     kappa counts, over the K points from which a step was taken (the first is the start), those still classified
     correctly: Algorithm 1 of Zhang et al. 2021 (arXiv:2010.01736) and their code. Their text says "least number of
     steps to fool" (geometry: first_failure), which agrees unless a prediction flips back. The last point is never
-    inspected, so kappa = K does not imply robustness. With restarts, the least over them.
+    inspected, so kappa = K does not imply robustness. With restarts, the least over them. image_first counts too, and
+    is 0 where the image itself is misclassified, as their text has it.
 
     tau, of Zhang et al. 2020 (arXiv:2002.11242, Alg. 1): an example rests once it was misclassified at tau + 1 points.
     Only the others are computed on, in place: the batch is not reordered. tau = K is PGD.
@@ -91,7 +92,7 @@ class PGD(Knobs):
     restarts: PositiveInt = 1
     tau: Schedule | None = None
     jitter: Annotated[Real, Field(ge=0)] = 0.0  # times N(0, 1), added at each step: 0.001 in the code of FAT
-    geometry: Literal["count", "first_failure"] = "count"
+    geometry: Literal["count", "first_failure", "image_first"] = "count"
 
     @model_validator(mode="after")
     def _consistent(self) -> PGD:
@@ -101,6 +102,12 @@ class PGD(Knobs):
             raise ValueError("tau stops a climb early, restarts and keep: worst look further; drop one of them")
         if isinstance(self.start, Previous) and self.restarts > 1:
             raise ValueError("restarts from the previous perturbation are all the same; take restarts: 1")
+        if self.ascend == "kl" and self.start == "none" and self.steps:
+            raise ValueError("ascend: kl has no gradient at the image itself; take start: normal or uniform")
+        if self.norm == "linf" and _largest(self.epsilon) > 1:
+            raise ValueError(
+                f"epsilon is in pixels of [0, 1]; got {_largest(self.epsilon):g}: write {_largest(self.epsilon):g}/255"
+            )
         if self.toward is not None and self.ascend != "ce":
             raise ValueError(f"toward descends the cross-entropy to a class; got ascend: {self.ascend}")
         return self
@@ -125,6 +132,9 @@ class PGD(Knobs):
             for _ in range(self.restarts - 1):
                 other, height = climb(net, scene, self._started(batch, epsilon, rng), rng)
                 best, top = _pick(best, top, other, height)
+            if self.geometry == "image_first" and best.kappa is not None:
+                with torch.no_grad():
+                    best = best._replace(kappa=best.kappa * (net(batch.x).argmax(1) == batch.y))
         if isinstance(self.start, Previous):
             self.start.keep(batch, best.x - batch.x)
         return best
@@ -188,7 +198,7 @@ class PGD(Knobs):
         return project(scene.x, point, scene.epsilon, self.norm)
 
     def _counted(self, kappa: Tensor, correct: Tensor, step: int) -> Tensor:
-        return kappa + (correct if self.geometry == "count" else correct & (kappa == step))
+        return kappa + (correct & (kappa == step) if self.geometry == "first_failure" else correct)
 
     def _height(self, logits: Tensor, scene: _Scene) -> Tensor:
         """The climbed loss per example, (B, C) -> (B,)."""
@@ -197,6 +207,10 @@ class PGD(Knobs):
         if self.toward is not None:
             return -cross_entropy(logits, self.toward.goals(scene.y))
         return cross_entropy(logits, scene.y) if self.ascend == "ce" else margin(logits, scene.y)
+
+
+def _largest(schedule: Any) -> float:
+    return schedule.highest() if isinstance(schedule, Curve) else float(schedule)
 
 
 def _higher(best: Tensor, top: Tensor, x: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from trainers.knobs import Duration, Knobs, Share, lasting
+from trainers.knobs import Duration, Knobs, Real, lasting
 
 State = dict[str, Tensor]
 
@@ -34,7 +34,7 @@ class EMA(_Average):
     """
 
     name: Literal["ema"] = "ema"
-    momentum: Share = 0.999
+    momentum: Annotated[Real, Field(ge=0, lt=1)] = 0.999
     every_batch: ClassVar[bool] = True
 
     def share(self, count: int) -> float:

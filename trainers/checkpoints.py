@@ -34,11 +34,11 @@ class CheckpointError(ValueError):
 
 def load_weights(path: Path, which: str) -> Weights:
     """The weights in a file. Raises CheckpointError if there are none."""
+    if not path.is_file():
+        raise CheckpointError(f"start_from.path: no file {path}")
     try:
         content: Any = torch.load(path, weights_only=True, map_location="cpu")
-    except FileNotFoundError as error:
-        raise CheckpointError(f"start_from.path: no file {path}") from error
-    except OSError as error:
+    except PermissionError as error:
         raise CheckpointError(f"start_from.path: {path} cannot be read: {error.strerror}") from error
     except Exception as error:  # of bytes that are no checkpoint torch raises whatever its reader stumbles over
         reason = str(error).partition("\n")[0]

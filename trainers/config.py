@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from trainers.averaging import Average
 from trainers.checkpoints import StartFrom
@@ -20,7 +20,9 @@ from trainers.models import MLP, Model
 from trainers.optimizers import SGD, Optimizer
 from trainers.records import digest
 from trainers.sources import DataSource, Digits
-from trainers.subsets import All, Ranked, Subset
+from trainers.starts import Previous
+from trainers.subsets import All, DropUnlearned, Ranked, Subset
+from trainers.weights import Geometry
 
 
 class Compute(Knobs):
@@ -71,6 +73,21 @@ class TrialConfig(Knobs):
     epochs: PositiveInt = 100
     seed: NonNegativeInt = 0
     compute: Compute = Compute()
+
+    @model_validator(mode="after")
+    def _fit(self) -> TrialConfig:
+        unlearned = isinstance(self.subset, DropUnlearned)
+        attack = getattr(self.method, "attack", None)
+        if unlearned and self.data.extra is not None:
+            raise ValueError(
+                "subset drop-unlearned judges a pass over all examples; data.extra leaves some out: remove it"
+            )
+        spares = isinstance(self.subset, DropUnlearned) and self.subset.instead == "clean"
+        if spares and isinstance(getattr(self.method, "weight", None), Geometry):
+            raise ValueError("weights by kappa need an attack, which subset instead: clean spares some; take nothing")
+        if isinstance(getattr(attack, "start", None), Previous) and self.data.extra is not None:
+            raise ValueError("start previous goes on from one visit an epoch, and data.extra makes several: remove it")
+        return self
 
     def stage(self, epoch: int) -> Stage:
         """The stage of one epoch (0-based): schedules are numbers, pieces that are off are gone."""

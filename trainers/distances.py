@@ -44,7 +44,7 @@ class MinimumPerturbation(Knobs):
 
     def measure(self, net: Net, split: Split, batch_size: int = 512) -> np.ndarray:
         """The radius of each example of a split in eval mode, (N,) float32."""
-        with net.attacked("eval"):
+        with net.exact(), net.attacked("eval"):
             batches = zip(split.x.split(batch_size), split.y.split(batch_size), strict=True)
             return torch.cat([self._radii(net, pixels(x), y) for x, y in batches]).cpu().numpy()
 

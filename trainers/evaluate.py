@@ -17,12 +17,11 @@ from pydantic import Field, PositiveInt, model_validator
 from torch import Generator, Tensor, nn
 
 from trainers.attacks import PGD
+from trainers.balls import Noise, Norm
 from trainers.data import Split, pixels
 from trainers.distances import MinimumPerturbation
 from trainers.knobs import Knobs, Real, StepSize
 from trainers.step import Batch, Net
-
-Norm = Literal["linf", "l2"]
 
 
 class PGDAttack(Knobs):
@@ -35,13 +34,14 @@ class PGDAttack(Knobs):
     name: Literal["pgd"] = "pgd"
     steps: PositiveInt = 20
     step_size: StepSize = "epsilon/4"
+    start: Noise = "uniform"  # none is what the code of Dong et al. 2021 does at test
     restarts: PositiveInt = 1
     keep: Literal["last", "worst"] = "last"
     epsilon: Annotated[Real, Field(gt=0)] | None = None  # None: the study's
     images: PositiveInt | None = None  # the first so many of the split; None: all
 
     def measure(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> float:
-        knobs = self.model_dump(include={"steps", "step_size", "restarts", "keep"})
+        knobs = self.model_dump(include={"steps", "step_size", "start", "restarts", "keep"})
         attack = PGD(epsilon=self.epsilon or epsilon, norm=norm, **knobs)
         return accuracy(net, first(split, self.images), attack, seed)
 
@@ -51,6 +51,7 @@ class PGDAttack(Knobs):
     def describe(self, epsilon: float, norm: Norm) -> str:
         size = f", {self.restarts} restarts" if self.restarts > 1 else ""
         every = ", right at every iterate" if self.keep == "worst" else ""
+        every += "" if self.start == "uniform" else f", start {self.start}"
         budget = f"{norm}, epsilon {shown(self.epsilon or epsilon)}, step {shown_step(self.step_size)}"
         return f"PGD-{self.steps}{size}, {budget}{every}" + on_images(self.images)
 
@@ -67,6 +68,7 @@ class AutoAttackRun(Knobs):
     attacks: Annotated[
         tuple[Literal["apgd-ce", "apgd-dlr", "apgd-t", "fab", "fab-t", "square"], ...], Field(strict=False)
     ] = ()
+    restarts: PositiveInt = 1  # of APGD-CE; the custom attacks of the data-profiling code keep five
     epsilon: Annotated[Real, Field(gt=0)] | None = None
     images: PositiveInt | None = None
 
@@ -74,6 +76,8 @@ class AutoAttackRun(Knobs):
     def _consistent(self) -> AutoAttackRun:
         if (self.version == "custom") != bool(self.attacks):
             raise ValueError("`attacks` is given with version custom and only there, such as [apgd-ce, apgd-t]")
+        if self.version == "standard" and self.restarts > 1:
+            raise ValueError("the standard version has one restart; take version: custom with attacks for more")
         return self
 
     def measure(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> float:
@@ -88,7 +92,7 @@ class AutoAttackRun(Knobs):
                 _Logits(net), norm={"linf": "Linf", "l2": "L2"}[norm], eps=self.epsilon or epsilon, seed=seed,
                 version=self.version, device=split.x.device, **chosen,
             )  # fmt: skip
-            attack.apgd.n_restarts = attack.fab.n_restarts = 1  # custom alone would keep five
+            attack.apgd.n_restarts, attack.fab.n_restarts = self.restarts, 1  # custom alone would keep five
             attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = min(9, classes - 1)
             x = pixels(split.x).contiguous()  # its gradient checks use view(), which channels-last arrays refuse
             adversaries, _ = attack.run_standard_evaluation(x, split.y, batch_size=250)
@@ -105,6 +109,7 @@ class AutoAttackRun(Knobs):
 
     def describe(self, epsilon: float, norm: Norm) -> str:
         which = f"custom ({' + '.join(self.attacks)})" if self.attacks else "standard"
+        which += f", {self.restarts} restarts" if self.restarts > 1 else ""
         return f"AutoAttack {which}, {norm}, epsilon {shown(self.epsilon or epsilon)}" + on_images(self.images)
 
 
@@ -118,6 +123,7 @@ class Evaluation(Knobs):
     norm: Norm = "linf"
     steps: PositiveInt = 10  # of the PGD measured along training
     step_size: StepSize = "epsilon/4"
+    start: Noise = "uniform"
     every: PositiveInt = 1  # epochs between measurements; the last epoch is always measured
     test_losses: bool = False  # also record the loss of every test example, for the difficulty of test examples
     final: dict[str, FinalAttack] = {"pgd20": PGDAttack()}
@@ -141,13 +147,14 @@ class Evaluation(Knobs):
         return (epoch + 1) % self.every == 0 or epoch + 1 == epochs
 
     def along(self) -> PGD:
-        """The attack measured along training: last iterate, uniform start, eval mode."""
-        return PGD(epsilon=self.epsilon, norm=self.norm, steps=self.steps, step_size=self.step_size)
+        """The attack measured along training: last iterate, eval mode."""
+        return PGD(epsilon=self.epsilon, norm=self.norm, steps=self.steps, step_size=self.step_size, start=self.start)
 
     def attacks(self) -> dict[str, str]:
         """What each robust accuracy is measured under, in words."""
-        along = PGDAttack(steps=self.steps, step_size=self.step_size).describe(self.epsilon, self.norm)
-        return {"pgd": along} | {name: it.describe(self.epsilon, self.norm) for name, it in self.final.items()}
+        along = PGDAttack(steps=self.steps, step_size=self.step_size, start=self.start)
+        first = {"pgd": along.describe(self.epsilon, self.norm)}
+        return first | {name: it.describe(self.epsilon, self.norm) for name, it in self.final.items()}
 
 
 def shown(epsilon: float) -> str:
@@ -223,12 +230,12 @@ class _Logits(nn.Module):
 
 @contextmanager
 def undisturbed(net: Net, seed: int) -> Iterator[None]:
-    """Measure without a trace: eval mode, no parameter gradients, and the caller's random state and tracer restored.
+    """Measure without a trace: eval mode, fp32, no parameter gradients, the caller's random state and tracer restored.
 
     AutoAttack reseeds the global generator and removes the tracer (coverage, debuggers).
     """
     tracer = sys.gettrace()
-    with net.attacked("eval"), torch.random.fork_rng(enabled=True):
+    with net.exact(), net.attacked("eval"), torch.random.fork_rng(enabled=True):
         torch.manual_seed(seed)
         try:
             yield

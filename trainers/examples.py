@@ -47,7 +47,6 @@ class Examples:
         self.spared = None
         if isinstance(stage.subset, DropUnlearned) and stage.subset.instead == "clean":
             self.spared = torch.from_numpy(stage.subset.judged(self.state)).to(self.x.device)
-            self.spared[self.n :] = False  # a subset is one of the training split
         pool = len(self) - self.n
         if self.splits.extra is not None:
             mixed = mixed_batches(active, self.n, pool, self.splits.extra, stage.batch_size, rng)

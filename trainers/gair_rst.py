@@ -39,6 +39,8 @@ class GAIRRST(Knobs):
     def _fit(self) -> GAIRRST:
         if self.attack.steps < 2 or self.attack.toward is not None or self.attack.tau is not None:
             raise ValueError("gair-rst counts the steps of an untargeted attack of fixed length: steps >= 2, no tau")
+        if self.attack.ascend == "margin":
+            raise ValueError("gair-rst mixes two adversaries, of which one climbs the margin; take ascend: kl or ce")
         if isinstance(self.attack.start, Previous):
             raise ValueError(
                 "gair-rst attacks twice, and each would go on from what the other has just left behind; take a start "
@@ -58,7 +60,7 @@ class GAIRRST(Knobs):
         adversary = spared(batch, self.attack(net, batch, rng))
         other = spared(batch, self.attack.model_copy(update={"ascend": "margin"})(net, batch, rng))
         features, robust = net.features_and_logits(adversary.x)
-        clean, beyond = net(batch.x), net(other.x)
+        beyond, clean = net(other.x), net(batch.x)  # BN statistics end on the image, as in the authors' code
         if adversary.kappa is None:
             raise TypeError("PGD counts its steps")
         weight = tanh(adversary.kappa.to(robust.dtype) / adversary.steps, number(self.lam))

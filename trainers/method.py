@@ -39,6 +39,10 @@ class Method(Knobs):
                 f"loss {self.loss.name} needs labels and target {self.target.name} is a distribution; "
                 "take target: given, or loss ce or trades"
             )
+        if isinstance(self.attack, NoAttack) and self.loss.needs_clean:
+            raise ValueError(
+                f"loss {self.loss.name} compares an image with its adversary, and attack none makes none; take loss: ce"
+            )
         if isinstance(self.weight, Confidence) and not self.target.soft:
             raise ValueError(
                 "weight confidence is that of a running target, and a label's is always 1; take target "
@@ -127,7 +131,7 @@ def spared(batch: Batch, adversary: Adversary) -> Adversary:
 def observe(step: Step, weight: Tensor | None, target: Tensor) -> Columns:
     """Per example, of the training step before its update: CE, correctness, p_y and feature norm on the adversary.
 
-    With soft targets also their entry of the label, `t_y`, and their likeliest class, `t_class`.
+    With soft targets also their entry of the label, `t_y`, their likeliest class, `t_class`, and whether it is hit.
     """
     logits, y = step.robust.detach(), step.batch.y
     columns = {
@@ -147,4 +151,5 @@ def observe(step: Step, weight: Tensor | None, target: Tensor) -> Columns:
     if target.ndim > 1:
         columns["t_y"] = target.gather(1, y[:, None]).squeeze(1)
         columns["t_class"] = target.argmax(1)
+        columns["t_correct"] = logits.argmax(1) == columns["t_class"]
     return columns

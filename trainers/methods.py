@@ -49,7 +49,7 @@ METHODS: dict[str, AnyMethod] = {
     "mart": Method(attack=_CE, loss=MART(beta=5.0)),
     # Zhang et al. 2020, arXiv:2002.11242: tau grows at epochs 50 and 90 of 120
     "fat": Method(attack=PGD(epsilon=0.031, step_size=0.007, tau=Piecewise(values=(0, 1, 2), drops=(5 / 12, 0.75)))),
-    # Zhang et al. 2021, arXiv:2010.01736: Table 1 (lambda 0), burn-in 60 of 120 epochs
+    # Zhang et al. 2021, arXiv:2010.01736: lambda 0 and burn-in 60 of 120 epochs as in Table 1, budget as in Fig. 4
     "gairat": Method(weight=GAIR(lam=0.0)),
     # ... Table 1: tau 0, 3, 6 from epochs 40 and 70 of 120
     "gair-fat": Method(
@@ -65,7 +65,8 @@ METHODS: dict[str, AnyMethod] = {
     "gair-rst": GAIRRST(),
     # Ding et al. 2020, arXiv:1812.02637
     "mma": MMA(),
-    # Zheng et al. 2020, arXiv:1912.11969: one step from the last visit's perturbation
+    # Zheng et al. 2020, arXiv:1912.11969: one step from the last visit's perturbation; their code divides the mean loss
+    # by the batch once more, which is a learning rate 64 times smaller and a weight decay 64 times larger
     "atta": Method(attack=PGD(epsilon=0.031, step_size=0.015, steps=1, start=Previous())),
     # Liu et al. 2021, sec. 6.1 and Alg. 1
     "atta-reweight": Method(attack=_ATTA, weight=Probability()),

@@ -54,8 +54,9 @@ class MMA(Knobs):
         features, robust = net.features_and_logits(x)
         own = cross_entropy(clean, batch.y)
         hinged = torch.where(right, cross_entropy(robust, batch.y) * (distance < self.d_max), own)
-        step = Step(batch, Adversary(x, epsilon=memory[rows]), clean, robust, features)
-        yield ((1 - self.clean) * hinged + self.clean * own).mean(), observe(step, None, batch.y)
+        columns = observe(Step(batch, Adversary(x, epsilon=memory[rows]), clean, robust, features), None, batch.y)
+        columns["correct"] = right & (distance >= self.d_max)  # at the boundary itself none is
+        yield ((1 - self.clean) * hinged + self.clean * own).mean(), columns
 
     def _boundary(self, net: Net, batch: Batch, margin: Tensor, rng: Generator) -> tuple[Tensor, Tensor]:
         """The point where a line through PGD's adversary leaves the class, and how far it is, (B, ...), (B,)."""

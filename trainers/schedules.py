@@ -37,6 +37,10 @@ class Curve(Knobs):
         """A bound that no value lies below; the forms that know a peak only lie above 0."""
         return 0.0
 
+    def highest(self) -> float:
+        """A bound that no value lies above."""
+        return float(getattr(self, "peak", math.inf))
+
     def moves(self) -> bool:
         return True
 
@@ -69,6 +73,9 @@ class Piecewise(Curve):
     def lowest(self) -> float:
         return min(self.values)
 
+    def highest(self) -> float:
+        return max(self.values)
+
 
 class Line(Curve):
     """From `start` at epoch 0 to `end` at T: the linear lambda of the code of Zhang et al. 2021."""
@@ -82,6 +89,9 @@ class Line(Curve):
 
     def lowest(self) -> float:
         return min(self.start, self.end)
+
+    def highest(self) -> float:
+        return max(self.start, self.end)
 
 
 class Linear(Curve):

@@ -49,7 +49,11 @@ class Net:
     def __init__(self, module: Network, precision: str = "fp32", compiled: bool = False) -> None:
         self.module = module
         self.bf16 = precision == "bf16"
-        self._run = torch.compile(module.features_and_logits) if compiled else module.features_and_logits
+        self._run = module.features_and_logits
+        if compiled:
+            torch._dynamo.reset()  # graphs of an earlier training in this process would serve this one
+            # dynamic from the first call: else which graph serves a batch hangs on the sizes seen before it
+            self._run = torch.compile(module.features_and_logits, dynamic=True)
         self.forwards = 0
         self.backwards = 0
 
@@ -71,6 +75,15 @@ class Net:
         self.backwards += len(x)
         (gradient,) = torch.autograd.grad(value.sum(), x)  # sum, not mean: same sign, no underflow in half precision
         return gradient
+
+    @contextmanager
+    def exact(self) -> Iterator[None]:
+        """Compute in fp32: for numbers that are reported."""
+        was, self.bf16 = self.bf16, False
+        try:
+            yield
+        finally:
+            self.bf16 = was
 
     @contextmanager
     def attacked(self, bn: str) -> Iterator[None]:

@@ -229,10 +229,8 @@ class Trainer:
         self.net.module.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.examples.state.load_state_dict(state["examples"])
-        self.mean = None
-        if state["measured"]:
-            mean = {name: value.to(self.device) for name, value in state["measured"].items()}
-            self.mean = Mean(mean, state["averaged"])
+        mean = {name: value.to(self.device, copy=True) for name, value in (state["measured"] or {}).items()}
+        self.mean = Mean(mean, state["averaged"]) if mean else None
         self.epoch, self.best, self.last = state["epoch"], state["best"], state["last"]
 
 
@@ -248,3 +246,4 @@ def configure(deterministic: bool, threads: int) -> None:
     torch.use_deterministic_algorithms(deterministic)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # 3 % of a step, and nothing reads such memory
     torch.backends.cudnn.benchmark = not deterministic
+    torch.backends.cudnn.allow_tf32 = False  # fp32 is exact; bf16 is the fast one

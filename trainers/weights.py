@@ -156,6 +156,8 @@ class GAIRSteps(Geometry):
                 f"needs increasing drops (shares of K) and one value more than drops; got values {self.values} and "
                 f"drops {self.drops}"
             )
+        if any(not 0 < drop <= 1 for drop in self.drops):
+            raise ValueError(f"drops are shares of the steps, above 0 and up to 1; got {list(self.drops)}")
         if not any(self.values):
             raise ValueError("all weights would vanish; give at least one value above 0")
         return self

@@ -475,6 +475,9 @@ def test_every_knob_of_the_curve_is_alive(tiny: Tiny, trainer: Make) -> None:
 
     base = measured()
     alternatives = {"epsilon": 0.05, "norm": "l2", "steps": 1, "step_size": "epsilon/20", "every": 2}
-    assert set(alternatives) == set(Evaluation.model_fields) - {"final", "min_perturbation", "test_losses"}
+    others = {"start", "final", "min_perturbation", "test_losses"}
+    assert set(alternatives) == set(Evaluation.model_fields) - others
+    noisy = {"epsilon": 0.3, "steps": 1, "step_size": "epsilon/20"}  # where it begins decides
+    assert measured(start="none", **noisy) != measured(**noisy)
     for knob, value in alternatives.items():
         assert measured(**{knob: value}) != base, knob

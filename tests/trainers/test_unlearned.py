@@ -12,9 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from trainers.config import TrialConfig
-from trainers.data import prepare
 from trainers.methods import METHODS
-from trainers.sources import Digits
 from trainers.step import Batch, Net
 from trainers.subsets import UNLEARNED, All, DropUnlearned
 from trainers.trainer import Trainer
@@ -128,15 +126,16 @@ def test_every_method_spares_whom_it_is_told_to(name: str) -> None:
         assert any(not torch.equal(x[~half], batch.x[~half]) for x in points)
 
 
-def test_extra_data_are_no_part_of_the_training_set(tiny: Tiny, config: Any, trainer: Any) -> None:
-    """A subset leaves the pool alone, in either mode; and of the pool not every example was seen."""
-    data = {"name": "digits", "train": 60, "val": 60, "test": 60, "extra": {"name": "rest", "epoch_of": "train"}}
-    trial = config("clean", data=data, batch_size=8, epochs=3)
-    splits = prepare(Digits().load(), trial.data)
-    ready = Trainer(trial, trainer(tiny()).evaluation, splits, None)
-    run(ready, trial)
-    assert ready.examples.spared is not None and len(ready.examples) > 60
-    assert ready.examples.spared[:60].any() and not ready.examples.spared[60:].any()
+@pytest.mark.parametrize(
+    ("trial", "complaint"),
+    [
+        ({"data": {"name": "digits", "extra": {"name": "rest"}}}, "data.extra leaves some out"),
+        ({"method": {"base": "gairat"}}, "weights by kappa need an attack"),
+    ],
+)
+def test_who_is_not_judged_or_not_attacked_is_refused(trial: Any, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        TrialConfig.model_validate(trial | {"subset": {"name": "drop-unlearned", "instead": "clean"}})
 
 
 # When
