@@ -14,9 +14,10 @@ from analysis.stats import seeds
 def extent(found: Digest) -> str:
     """How much was planned, in one sentence."""
     sweep = found.results.sweep
-    configurations, profiles = sweep["configuration"].nunique(), len(found.results.trials) - len(sweep)
-    text = f"{configurations} configurations × {seeds(int(sweep['replicate'].nunique()))}"
-    return f"{text}, {profiles} profiling trials." if profiles else f"{text}."
+    parts = [f"{sweep['configuration'].nunique()} configurations × {seeds(int(sweep['replicate'].nunique()))}"]
+    kinds = found.results.trials["kind"].value_counts()
+    named = (("profile", "profiling trials"), ("pretrain", "pretrainings"))
+    return ", ".join([*parts, *(f"{kinds[kind]} {name}" for kind, name in named if kind in kinds)]) + "."
 
 
 def what_ran(found: Digest) -> dict[str, str]:

@@ -47,7 +47,7 @@ class Results:
 
     @property
     def sweep(self) -> pd.DataFrame:
-        """The trials without those that only profile the data."""
+        """The trials without those that only profile the data or make weights to start from."""
         return self.trials[self.trials["kind"] == "trial"]
 
     @property
@@ -184,10 +184,15 @@ def _outcome(outcome: Row) -> Row:
 
 
 def _sorted(rows: list[Row], axes: Axes) -> list[Row]:
-    """Trials before profiles, then by the axes' values, so that every table and figure has one order."""
+    """Trials before what was trained for them, then by the axes' values: one order in every table and figure."""
     return sorted(
         rows,
-        key=lambda r: (r["kind"] != "trial", [axes.rank(p, r[p]) for p in axes.paths], r["replicate"]),
+        key=lambda r: (
+            r["kind"] != "trial",
+            r["kind"] != "profile",
+            [axes.rank(p, r[p]) for p in axes.paths],
+            r["replicate"],
+        ),
     )
 
 

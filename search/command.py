@@ -11,12 +11,13 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
+from search.checks import check, notes
 from search.execute import Infeasible
 from search.existing import Contradiction, compare, set_aside
 from search.plan import Plan, Planner
 from search.provenance import Provenance
 from search.rankings import check_rankings
-from search.sources import Sources, check_subsets
+from search.sources import Sources
 from search.space import Loaded, load
 from search.store import Busy, Store
 from search.sweep import Sweep, print_plan
@@ -35,8 +36,10 @@ def execute(options: argparse.Namespace, began: float) -> int:
         folder = options.results / (options.name or loaded.name)
         sources = Sources(download=not options.dry_run)
         plan = Planner(loaded, sources.fingerprint).plan()
-        check_subsets(loaded, plan, sources)
+        check(loaded, plan, sources)
         check_rankings(loaded, plan, sources)
+        for note in notes(loaded, plan):
+            errors.print(f"note: {note}", markup=False)
         if options.dry_run:
             print_plan(console, plan, loaded.space, options.results, sources)
             return DONE

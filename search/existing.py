@@ -47,8 +47,8 @@ def compare(folder: Path, plan: Plan, tree: Row) -> int | None:
     if changed:
         raise Contradiction(
             [
-                f"{len(changed)} of its trainings were planned with other training code, torch, data or number of "
-                "threads, and their stages must not be mixed with new ones"
+                f"{len(changed)} of its trainings were planned with other training code, torch, data, start_from or "
+                "number of threads, and their stages must not be mixed with new ones"
             ]
         )
     return len(now.keys() - {row["id"] for row in stored["trials"]})

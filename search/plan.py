@@ -1,19 +1,24 @@
-"""Planning: from a space to its trials, their stages, and the rankings that must be made first."""
+"""Planning: from a space to its trials, their stages, and the rankings and weights that must be made first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
-from search.axes import Choice, Point, grid_points, impossible, name_of, random_points
-from search.problems import nearest
+from search.axes import Choice, Point, grid_points, name_of, random_points
+from search.consistency import contradictions, twins
+from search.first import Profile
+from search.pretraining import before_extra, pretraining, shared
 from search.profiles import PlannedRanking, made_ranking, profile_config, read_ranking
 from search.rankfiles import RankingFile
-from search.space import Loaded, Profile, Tree, configured, put
+from search.sources import source_key
+from search.space import Loaded, Tree, configured, put
+from search.starting import Start
 from search.yamlfile import SpaceError
 from trainers.config import Surroundings, TrialConfig, chain
-from trainers.data import Splits, split_identity
+from trainers.data import split_identity
 from trainers.evaluate import Evaluation
 from trainers.records import Row, digest
 from trainers.sources import DataSource
@@ -23,7 +28,10 @@ Fingerprint = Callable[[DataSource], str]
 
 @dataclass(frozen=True)
 class Planned:
-    """One training to be done: a trial of the sweep, or one that makes a ranking (kind 'profile')."""
+    """One training to be done: a trial of the sweep, or one that makes what trials need.
+
+    Kind 'profile' makes a ranking, kind 'pretrain' the weights that trials start from.
+    """
 
     id: str
     kind: str
@@ -35,6 +43,18 @@ class Planned:
     ranks: str | None  # the ranking it is cut from (a trial) or makes (a profile)
     data: str  # split_identity
     final: str  # the name of its last state, the end of its chain
+    start: Start | None = None  # None: fresh weights
+
+    @property
+    def makes(self) -> str | None:
+        """The name of what it makes for others, perhaps together with other trainings."""
+        return {"profile": self.ranks, "pretrain": self.id}.get(self.kind)
+
+    @property
+    def needs(self) -> set[str]:
+        """The names of what must be made before it can begin."""
+        before = (self.ranks, self.start.training if self.start else None)
+        return {name for name in before if name not in (None, self.makes)}
 
     def row(self) -> Row:
         """As plan.json holds it."""
@@ -48,6 +68,7 @@ class Planned:
             "values": self.values,
             "config": self.config.model_dump(mode="json"),
             "ranks": self.ranks,
+            "start": self.start.model_dump() if self.start else None,
             "data": self.data,
             "chain": self.final,
             "epochs": self.config.epochs,
@@ -56,7 +77,7 @@ class Planned:
 
 @dataclass
 class Plan:
-    """All trainings of a sweep, those that make rankings first."""
+    """All trainings of a sweep, first those that others wait for."""
 
     evaluation: Evaluation
     objectives: dict[str, str]
@@ -89,16 +110,18 @@ class Planner:
         self._fingerprints: dict[str, str] = {}
         self._profiles: list[Planned] = []
         self._rankings: dict[str, PlannedRanking] = {}  # by data block
+        self._pretrainings: dict[Hashable, Planned] = {}
+        self._file = cache(Start.of_file)  # read once each
         self._stages: set[int] = set()
 
     def plan(self) -> Plan:
         """Raises SpaceError with all problems if there are any."""
         search = self.space.search
-        self._check_axes()
-        points = self._points()
+        for path, message in contradictions(self.space):
+            self._wrong(path, message)
         if self.problems:
             raise SpaceError(self.problems)
-        configs = [(point, self._config(point)) for point in points]
+        configs = [(point, self._config(point)) for point in self._points()]
         if self.problems:
             raise SpaceError(sorted(set(self.problems)))
         plan = Plan(self.space.evaluate, dict(search.objectives), list(search.axes))
@@ -108,36 +131,17 @@ class Planner:
             if config is not None
             for seed in search.replicates
         ]
-        self._check_effects(trials)
+        if alike := twins(list(search.axes), trials):
+            self._wrong(*alike)
         if self.problems:
             raise SpaceError(list(dict.fromkeys(self.problems)))
         plan.distinct_epochs = len(self._stages)
-        plan.trials = self._profiles + trials
+        plan.trials = [*self._profiles, *self._pretrainings.values(), *trials]
         plan.rankings = {ranking.name: ranking for ranking in self._rankings.values()}
         return plan
 
-    def _check_axes(self) -> None:
-        search = self.space.search
-        for path, axis in search.axes.items():
-            at = ("search", "axes", path)
-            root = path.partition(".")[0]
-            if path == "seed":
-                self._wrong(at, "seeds are replicates, not an axis: write `search: {replicates: 3}`")
-            elif root not in TrialConfig.model_fields:
-                self._wrong(at, f"a trial has no such knob{nearest(root, sorted(TrialConfig.model_fields))}")
-            if search.strategy == "grid" and axis.kind not in ("grid", "choice"):
-                self._wrong(at, f"a grid search crosses listed values; {axis.kind} needs `strategy: random`")
-        for path, message in impossible(search.axes):
-            self._wrong(("search", "axes", path, "when"), message)
-        if (search.strategy == "random") != (search.trials is not None):
-            self._wrong(("search", "trials"), "is the number of points of a random search, and belongs only there")
-        if "seed" in self.space.trial:
-            self._wrong(("trial", "seed"), "seeds are replicates: write `search: {replicates: [seed, ...]}`")
-
     def _points(self) -> list[Point]:
         search = self.space.search
-        if self.problems:
-            return []
         if search.strategy == "grid":
             return grid_points(search.axes)
         return random_points(search.axes, search.trials or 0, search.seed)
@@ -167,15 +171,23 @@ class Planner:
     def _trial(self, point: Point, config: TrialConfig, seed: int) -> Planned:
         config = config.model_copy(update={"seed": seed})
         ranks = self._ranking(config, point) if config.needs_ranking() else None
-        return self._planned("trial", name_of(point) or "trial", point, config, ranks)
+        before = self._pretraining(config, point) if self.space.pretrain else None
+        return self._planned("trial", name_of(point) or "trial", point, config, ranks, before)
 
-    def _planned(self, kind: str, name: str, point: Point, config: TrialConfig, ranks: str | None) -> Planned:
+    def _planned(
+        self, kind: str, name: str, point: Point, config: TrialConfig, ranks: str | None, before: Planned | None = None
+    ) -> Planned:
         compute = config.compute.resolved(self.space.resources.gpus > 0)
         config = config.model_copy(update={"compute": compute})
-        content = {"config": config.model_dump(mode="json", exclude={"seed"}), "evaluate": self.space.evaluate.curve()}
+        bare = config.model_dump(mode="json", exclude={"seed"})
+        content: Row = {"config": bare, "evaluate": self.space.evaluate.curve()}
+        start = self._file(config.start_from) if config.start_from else None
+        if before and self.space.pretrain:
+            start = Start(content=before.final, weights=self.space.pretrain.weights, training=before.id)
+            content["start"] = [before.configuration, start.weights]
         configuration = f"{name}-{digest(content)[:6]}"
         data = self._data(config.data)
-        around = Surroundings.here(data, compute, self.space.resources.cpus)
+        around = Surroundings.here(data, compute, self.space.resources.cpus, start.identity if start else None)
         links = chain(config, self.space.evaluate, around, ranks)
         self._stages.update(int(link[:16], 16) for link in links[1:])
         return Planned(
@@ -189,6 +201,7 @@ class Planner:
             ranks=ranks,
             data=data,
             final=links[-1],
+            start=start,
         )
 
     def _data(self, data: DataSource) -> str:
@@ -223,27 +236,15 @@ class Planner:
         self._profiles += [replace(each, ranks=ranking.name) for each in group]
         return ranking
 
-    def _check_effects(self, trials: list[Planned]) -> None:
-        """A knob that changes no stage of any trial is a mistake, such as a burn-in behind the last epoch."""
-        seen: dict[str, Planned] = {}
-        for trial in trials:
-            twin = seen.setdefault(trial.final, trial)
-            if twin is trial:
-                continue
-            moved = [path for path in self.space.search.axes if twin.axes.get(path) != trial.axes.get(path)]
-            path = moved[0] if moved else "axes"
-            self._wrong(
-                ("search", "axes", path),
-                f"{twin.axes.get(path)} and {trial.axes.get(path)} give the same training, stage by stage"
-                f" ({trial.configuration}): the knob has no effect there; drop a value, or limit the axis by `when`",
-            )
-            break
+    def _pretraining(self, config: TrialConfig, point: Point) -> Planned:
+        """The training whose weights a trial starts from; planned once for each data block, model and seed."""
+        key = (before_extra(config.data), config.model, config.seed)
+        if key not in self._pretrainings:
+            own = {path: choice for path, choice in point.items() if shared(path)}
+            name = ",".join(filter(None, ("pretrain", name_of(own))))
+            its = pretraining(self.loaded, *key)
+            self._pretrainings[key] = self._planned("pretrain", name, own, its, None)
+        return self._pretrainings[key]
 
     def _wrong(self, path: tuple[str, ...], message: str) -> None:
         self.problems.append(self.loaded.problem(path, message))
-
-
-def source_key(data: DataSource) -> str:
-    """What names a source's arrays: its knobs less those of the split, and what is loaded beside it."""
-    knobs = data.model_dump(mode="json", exclude=set(Splits.model_fields))
-    return digest(knobs | data.beside())

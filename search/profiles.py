@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from search.first import Profile
 from search.rankfiles import RankFile, RankingFile
-from search.space import Loaded, Profile, configured
+from search.space import Loaded, configured
 from search.yamlfile import SpaceError
 from trainers.config import TrialConfig
 from trainers.distances import MinimumPerturbation

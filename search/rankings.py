@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from search.plan import Plan, Planned, source_key
+from search.first import Profile
+from search.plan import Plan, Planned
 from search.profiles import PlannedRanking
 from search.rankfiles import RankFile
-from search.sources import Sources
-from search.space import Loaded, Profile
+from search.sources import Sources, source_key
+from search.space import Loaded
 from search.store import Arrays, Store, read_arrays, write_arrays
 from search.yamlfile import SpaceError
 from trainers.data import Data

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import yaml
 
+from search.starting import Start
 from search.store import Arrays, Segment, Store, read_arrays, write_arrays
 from trainers.config import Surroundings, TrialConfig, chain
 from trainers.data import Data
@@ -43,6 +44,8 @@ class Job:
     final: str
     threads: int
     checkpoint_seconds: float
+    start: Row | None = None  # the weights to start from, if not fresh ones
+    kept: tuple[str, ...] = ()  # states that other trainings start from
 
 
 class Mismatch(Exception):
@@ -63,14 +66,17 @@ class Session:
             ranking = read_arrays(self.store.ranking(str(job.ranks)))
         self._ranks = json.loads(str(ranking["provenance"])) if ranking else None  # of what the subset is cut by
         self.data = data
-        around = Surroundings.here(job.data, self.config.compute, job.threads)
+        start = Start.model_validate(job.start) if job.start else None
+        self.start = start.identity if start else None
+        around = Surroundings.here(job.data, self.config.compute, job.threads, self.start)
         self.chain = chain(self.config, self.evaluation, around, job.ranks)
         if self.chain[-1] != job.final:
             raise Mismatch(
                 f"{job.trial}: this worker's training code, torch version or settings differ from the driver's; "
                 "install the same on every node"
             )
-        self.trainer = Trainer(self.config, self.evaluation, self.data, ranking, job.threads)
+        weights = start.load(self.store) if start else None
+        self.trainer = Trainer(self.config, self.evaluation, self.data, ranking, job.threads, weights)
         self.segments: list[Segment] = []
         self.saved = [0]  # epochs after which a checkpoint stands
         self._fresh = Segment([], [], {})
@@ -108,7 +114,8 @@ class Session:
     def _begin(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "error.txt").unlink(missing_ok=True)
-        described = {"trial": self.job.config, "evaluate": self.job.evaluation, "ranks": self._ranks}
+        job = self.job
+        described = {"trial": job.config, "evaluate": job.evaluation, "ranks": self._ranks, "start": self.start}
         write_atomic(self.folder / "config.yaml", yaml.safe_dump(described, sort_keys=False))
         if resumed := self.store.deepest(self.chain):
             self.trainer.load_state_dict(resumed.state)
@@ -146,7 +153,9 @@ class Session:
         self._fresh = Segment([], [], {})
         self.saved.append(epoch)
         if len(self.saved) > 3:  # the newest two stay: should one be damaged, the other serves
-            self.store.forget_state(self.chain[self.saved[-3]])
+            older = self.chain[self.saved[-3]]
+            if older not in self.job.kept:
+                self.store.forget_state(older)
         self._saved_at = time.monotonic()
 
     def _end(self, status: str, more: Row) -> None:

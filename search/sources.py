@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from search.plan import Plan, source_key
-from search.space import Loaded
 from search.yamlfile import SpaceError
 from trainers.arrays import Source, fingerprint
-from trainers.data import Data, prepare
+from trainers.data import Data, Splits, prepare
 from trainers.images import DataError
 from trainers.records import digest
 from trainers.sources import DataSource
-from trainers.subsets import Ranked
 
 
 class Sources:
@@ -47,27 +44,7 @@ class Sources:
         return self._prepared.get(key)
 
 
-def check_subsets(loaded: Loaded, plan: Plan, sources: Sources) -> None:
-    """Refuse splits and subsets that ask for more than there is, before anything starts. Raises SpaceError."""
-    problems: list[str] = []
-    seen: set[str] = set()
-    for trial in plan.trials:
-        config = trial.config
-        key = digest([config.data.model_dump(mode="json"), config.subset.model_dump(mode="json")])
-        if key in seen:
-            continue
-        seen.add(key)
-        try:
-            data = sources.prepared(config.data)
-            if data is not None:
-                y = data.train.y.numpy()
-                if isinstance(config.subset, Ranked):
-                    config.subset.check(y)
-                else:
-                    config.subset.select(y, None, 0)
-                for attack in plan.evaluation.final.values():
-                    attack.check(data.classes)
-        except ValueError as error:
-            problems.append(loaded.problem(("trial",), f"{error} ({trial.configuration})"))
-    if problems:
-        raise SpaceError(list(dict.fromkeys(problems)))
+def source_key(data: DataSource) -> str:
+    """What names a source's arrays: its knobs less those of the split, and what is loaded beside it."""
+    knobs = data.model_dump(mode="json", exclude=set(Splits.model_fields))
+    return digest(knobs | data.beside())

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Discriminator,
     Field,
     NonNegativeInt,
     PositiveInt,
-    Tag,
     ValidationError,
     field_validator,
 )
 
 from search.axes import KINDS, Axis
+from search.first import Pretrain, Ranks, Seeds
 from search.problems import nearest, readable
-from search.rankfiles import RankingFile
-from search.yamlfile import Document, SpaceError, laid_over, read
+from search.yamlfile import Document, SpaceError, laid_over, read, without_nulls
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.knobs import Knobs, Real
@@ -29,59 +27,6 @@ from trainers.methods import overlay
 
 OBJECTIVES = ("val_clean_acc", "val_pgd_acc")
 Tree = dict[str, Any]
-
-
-def _seeds(start: int) -> BeforeValidator:
-    """A number of seeds, counted from `start`, or the seeds themselves."""
-
-    def read_seeds(value: Any) -> Any:
-        if isinstance(value, int) and not isinstance(value, bool):
-            if value < 1:
-                raise ValueError(f"at least one seed; got {value}")
-            return tuple(range(start, start + value))
-        return tuple(value) if isinstance(value, list) else value
-
-    return BeforeValidator(read_seeds)
-
-
-def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    if len(set(seeds)) < len(seeds):
-        raise ValueError(f"each seed once; got {list(seeds)}")
-    return seeds
-
-
-Seeds = Annotated[tuple[NonNegativeInt, ...], _seeds(0), Field(min_length=1), AfterValidator(_distinct)]
-# a ranking made by the very trainings it is judged on would know their luck
-RankingSeeds = Annotated[tuple[NonNegativeInt, ...], _seeds(1000), Field(min_length=1), AfterValidator(_distinct)]
-
-
-class Profile(Knobs):
-    """The trainings that make the ranking: one set of seeds for each `data` block that a ranked subset is cut from."""
-
-    seeds: RankingSeeds = (1000, 1001, 1002)
-    trial: Tree = Field(default_factory=dict)  # laid over the space's `trial:`
-    first_epoch: NonNegativeInt = 0  # from which losses count as difficulty: 10 in the code of Liu et al. 2021
-    average: Literal["ranks", "scores"] = "ranks"  # over the seeds
-
-    @field_validator("trial")
-    @classmethod
-    def _no_knob_in_vain(cls, trial: Tree) -> Tree:
-        if "data" in trial:
-            raise ValueError("a ranking is made on the data that it cuts; remove the key `data`")
-        if "seed" in trial:
-            raise ValueError("seeds of a ranking are written `profile: {seeds: [seed, ...]}`; remove the key `seed`")
-        return trial
-
-
-def _ranked_by(block: Any) -> str:
-    return (
-        "RankingFile" if isinstance(block, RankingFile) or (isinstance(block, dict) and "file" in block) else "Profile"
-    )
-
-
-Ranks = Annotated[
-    Annotated[Profile, Tag("Profile")] | Annotated[RankingFile, Tag("RankingFile")], Discriminator(_ranked_by)
-]
 
 
 class Search(Knobs):
@@ -120,6 +65,7 @@ class Space(Knobs):
 
     trial: Tree = Field(default_factory=dict)
     profile: Ranks | None = None
+    pretrain: Pretrain | None = None
     search: Search = Search()
     evaluate: Evaluation = Evaluation()
     resources: Resources = Resources()
@@ -139,6 +85,19 @@ class Loaded:
         """One readable line: where, what."""
         where = self.document.where(path) or str(self.file)
         return f"{where}: {'.'.join(path)}: {message}" if path else f"{where}: {message}"
+
+    def about(self, kind: str, labels: Mapping[str, str], message: str) -> str:
+        """One line on a training whose message begins with the key that it is about; an axis that set it is named."""
+        key = re.split("[: ]", message)[0]
+        for path, label in sorted(labels.items(), key=lambda it: -len(it[0])):
+            if f"{key}.".startswith(f"{path}."):
+                return f"{self.document.where(('search', 'axes', path))}: axis {path}={label}: {message}"
+        parts = tuple(key.split("."))
+        if parts[0] in Space.model_fields:
+            return f"{self.document.where(parts)}: {message}"
+        own = kind != "trial" and (kind, "trial", parts[0]) in self.document.places
+        block = (kind, "trial") if own else ("trial",)
+        return f"{self.document.where((*block, *parts)) or self.file}: {'.'.join(block)}: {message}"
 
 
 def load(file: Path, overrides: list[str]) -> Loaded:
@@ -207,7 +166,7 @@ def put(tree: Tree, path: str, value: Any) -> Tree:
 
 def configured(loaded: Loaded, tree: Tree, at: tuple[str, ...] = ("trial",)) -> TrialConfig:
     """A trial's tree as a config. Raises SpaceError."""
-    plain = {key: _piece(key, value) for key, value in tree.items()}
+    plain = {key: _piece(key, value) for key, value in without_nulls(tree).items()}
     try:
         return TrialConfig.model_validate(plain)
     except ValidationError as error:

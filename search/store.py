@@ -95,7 +95,7 @@ class Store:
     def publish(self, name: str, parent: str | None, epoch: int, state: dict[str, Any], segment: Segment) -> None:
         """Store the state after `epoch` epochs. Raises OSError when the disk is full; nothing torn is left behind."""
         target = self._stage(name)
-        if target.exists():
+        if (target / "state.pt").exists():
             return
         temporary = self.stages / f".tmp-{uuid.uuid4().hex}"
         temporary.mkdir(parents=True)
@@ -114,11 +114,16 @@ class Store:
             write_json(temporary / "stage.json", manifest)
             sync_folder(temporary)
             target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():  # its state was forgotten, and is wanted again
+                os.rename(target, temporary.with_name(f"{temporary.name}.old"))
             os.rename(temporary, target)
+            shutil.rmtree(temporary.with_name(f"{temporary.name}.old"), ignore_errors=True)
             sync_folder(target.parent)
         except OSError:
             shutil.rmtree(temporary, ignore_errors=True)
-            if not target.exists():  # another writer of the same state came first: the same bits stand there
+            if not (
+                target / "state.pt"
+            ).exists():  # another writer of the same state came first: the same bits stand there
                 raise
 
     def deepest(self, chain: Sequence[str]) -> Resumed | None:
@@ -136,7 +141,7 @@ class Store:
         return self.stages / name[:2] / name
 
     def _load(self, chain: Sequence[str], epoch: int) -> Resumed | None:
-        state = self._state(chain[epoch])
+        state = self.state(chain[epoch])
         if state is None:
             return None
         segments: list[Segment] = []
@@ -150,7 +155,8 @@ class Store:
             name = manifest["parent"]
         return Resumed(epoch, state, segments)
 
-    def _state(self, name: str) -> dict[str, Any] | None:
+    def state(self, name: str) -> dict[str, Any] | None:
+        """A state, if it is there and reads back whole; what does not is set aside."""
         if not (self._stage(name) / "state.pt").exists():
             return None
         content = self._file(name, self._manifest(name), "state.pt")

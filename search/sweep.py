@@ -9,13 +9,14 @@ from rich.table import Table
 
 from search.estimate import storage_estimate, time_estimate
 from search.execute import Interrupt, cluster, run, slots
-from search.plan import Plan, Planned, source_key
+from search.plan import Plan, Planned
 from search.progress import Watch, duration
 from search.rankings import make_ranking
 from search.searchers import Queue
 from search.session import Job
-from search.sources import Sources
+from search.sources import Sources, source_key
 from search.space import Space
+from search.starting import lost
 from search.store import Store
 
 
@@ -24,6 +25,7 @@ class Sweep:
 
     def __init__(self, store: Store, plan: Plan, space: Space, sources: Sources, console: Console) -> None:
         self.store, self.plan, self.space, self.sources, self.console = store, plan, space, sources, console
+        self._kept = tuple(trial.final for trial in plan.trials if trial.kind == "pretrain")
         self.slots = 0
         self.interrupted = False
 
@@ -38,7 +40,7 @@ class Sweep:
         """Train what is unfinished. Returns the exit code."""
         waiting = self.unfinished()
         total = len(self.plan.trials)
-        ready, blocked = self._rankings()
+        ready, blocked = self._made(waiting)
         if not waiting:
             self.console.print(f"{self.store.folder.name} is finished: all {total} trainings have their results.")
             return self._verdict(None, {}, command)
@@ -46,11 +48,11 @@ class Sweep:
         self.console.print(
             f"{self.store.folder.name}: {total} trainings" + (f", {known} of them ended before" if known else "")
         )
-        runnable = [trial for trial in waiting if trial.kind == "profile" or trial.ranks not in blocked]
+        runnable = [trial for trial in waiting if not trial.needs & blocked.keys()]
         if not runnable:
             return self._verdict(None, blocked, command)
         interrupt = Interrupt()
-        queue = Queue(runnable, self._job, self._rank, ready)
+        queue = Queue(runnable, self._job, self._make, ready)
         with cluster(address, interrupt):
             self.slots = slots(self.space.resources)
             done = {trial.id for trial in self.plan.trials} - {trial.id for trial in waiting}
@@ -64,26 +66,44 @@ class Sweep:
         self.interrupted = bool(interrupt.code)
         return self._verdict(trouble, blocked | queue.blocked, command) and (interrupt.code or 1)
 
-    def _rankings(self) -> tuple[set[str], dict[str, str]]:
-        """Rankings made now, from files or profile trials that have all ended; and why others cannot be made."""
+    def _made(self, waiting: list[Planned]) -> tuple[set[str], dict[str, str]]:
+        """What is there of rankings and of weights that are waited for; rankings are made now; and why others are not.
+
+        Of trainings that have not all ended nothing is said.
+        """
         ready, blocked = set(), {}
-        for ranks in self.plan.rankings:
-            if all(self.store.result(profile.id, profile.final) for profile in self._profiles(ranks)):
-                why = self._rank(ranks)
+        for name in set(self.plan.rankings).union(*(trial.needs for trial in waiting)):
+            if all(self.store.result(trial.id, trial.final) for trial in self._makers(name)):
+                why = self._make(name)
                 if why is None:
-                    ready.add(ranks)
+                    ready.add(name)
                 else:
-                    blocked[ranks] = why
+                    blocked[name] = why
         return ready, blocked
 
-    def _profiles(self, ranks: str) -> list[Planned]:
-        return [trial for trial in self.plan.trials if trial.kind == "profile" and trial.ranks == ranks]
+    def _makers(self, name: str) -> list[Planned]:
+        return [trial for trial in self.plan.trials if trial.makes == name]
+
+    def _make(self, name: str) -> str | None:
+        """Make what trainings that have ended make together, or a file has. Returns why it cannot be, if so."""
+        if name in self.plan.rankings:
+            why = self._rank(name)
+            return why and f"a ranking: {why}"
+        (training,) = self._makers(name)
+        why = self._weights(training)
+        return why and f"weights: {why}"
 
     def _rank(self, ranks: str) -> str | None:
         try:
-            return make_ranking(self.store, self.plan.rankings[ranks], self._profiles(ranks), self.sources)
+            return make_ranking(self.store, self.plan.rankings[ranks], self._makers(ranks), self.sources)
         except OSError as error:
             return f"{ranks} cannot be written: {error.strerror or error}; free some room"
+
+    def _weights(self, trial: Planned) -> str | None:
+        result = self.store.result(trial.id, trial.final)
+        if result is None or result["status"] != "completed":
+            return f"{trial.id} {'did not end' if result is None else result['status']}, and trials start from it"
+        return None if self.store.state(trial.final) else lost(trial.id)
 
     def _job(self, trial: Planned) -> Job:
         return Job(
@@ -94,6 +114,8 @@ class Sweep:
             data=trial.data,
             source=source_key(trial.config.data),
             ranks=trial.ranks if trial.kind == "trial" else None,
+            start=trial.start.model_dump() if trial.start else None,
+            kept=self._kept,
             final=trial.final,
             threads=self.space.resources.cpus,
             checkpoint_seconds=self.space.search.checkpoint_seconds,
@@ -111,7 +133,7 @@ class Sweep:
                 f"failed: {trial.id}: {path.read_text().strip().splitlines()[-1]} ({path})", markup=False
             )
         for why in blocked.values():
-            self.console.print(f"not started for want of a ranking: {why}", markup=False)
+            self.console.print(f"not started for want of {why}", markup=False)
         if self.interrupted:
             self.console.print("Stopped, as asked.")
         elif trouble:
@@ -128,13 +150,15 @@ class Sweep:
 def print_plan(console: Console, plan: Plan, space: Space, results: Path, sources: Sources) -> None:
     """What a sweep would do: trainings, epochs, time and storage."""
     trials = [trial for trial in plan.trials if trial.kind == "trial"]
-    profiles = len(plan.trials) - len(trials)
     configurations = len({trial.configuration for trial in trials})
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_row("trials", f"{len(trials)}: {configurations} configurations x {len(space.search.replicates)} seeds")
-    if profiles:
-        table.add_row("trained first", f"{profiles}, for {len(plan.rankings)} rankings")
-    for file in sorted({ranking.provenance["file"] for ranking in plan.rankings.values() if not profiles}):
+    for kind, what in (("profile", "for {} rankings"), ("pretrain", "for trials to start from")):
+        makes = [trial.makes for trial in plan.trials if trial.kind == kind]
+        if makes:
+            table.add_row("trained first", f"{len(makes)}, {what.format(len(set(makes)))}")
+    profiled = any(trial.kind == "profile" for trial in plan.trials)
+    for file in sorted({ranking.provenance["file"] for ranking in plan.rankings.values() if not profiled}):
         table.add_row("ranked by", file)
     for path, axis in space.search.axes.items():
         values = ", ".join(c.label for c in axis.choices()) if axis.kind in ("grid", "choice") else axis.kind

@@ -9,6 +9,7 @@ import yaml
 
 from trainers.methods import overlay
 
+OVERLAYS = (("profile", "trial"), ("pretrain", "trial"))
 Location = tuple[str, int]  # file, line (from 1)
 
 
@@ -62,11 +63,14 @@ def laid_over(tree: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     return without_nulls(merged)
 
 
-def without_nulls(tree: Any) -> Any:
-    """A null stands for 'as if not written'."""
-    if isinstance(tree, dict):
-        return {key: without_nulls(value) for key, value in tree.items() if value is not None}
-    return tree
+def without_nulls(tree: Any, path: tuple[str, ...] = ()) -> Any:
+    """A null stands for 'as if not written'.
+
+    What is laid over `trial` later on keeps its own, to take keys out there: the overlays, and the values of axes.
+    """
+    if not isinstance(tree, dict) or path in OVERLAYS or (path[:2] == ("search", "axes") and len(path) == 4):
+        return tree
+    return {key: without_nulls(value, (*path, key)) for key, value in tree.items() if value is not None}
 
 
 def _parse(path: Path) -> Document:

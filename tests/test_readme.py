@@ -20,3 +20,9 @@ def test_the_files_it_names_exist() -> None:
     named = re.findall(r"(?:spaces|trainers|search|analysis)/[\w/]+\.(?:py|yaml)", README)
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_embedded_study_is_listed() -> None:
+    listed = README.partition("## Studies")[2].partition("\n## ")[0]
+    there = {path.stem for path in (ROOT / "spaces").glob("*.yaml")}
+    assert set(re.findall(r"`([a-z_]+)`", listed)) == there

@@ -23,6 +23,10 @@ class StartFrom(Knobs):
     path: str
     weights: Literal["best", "last"] = "best"  # of a training's state: chosen on validation, or the final ones
 
+    @property
+    def file(self) -> Path:
+        return Path(self.path).expanduser().absolute()
+
 
 class CheckpointError(ValueError):
     """A checkpoint cannot be used: why, and what to do."""
@@ -30,10 +34,12 @@ class CheckpointError(ValueError):
 
 def load_weights(path: Path, which: str) -> Weights:
     """The weights in a file. Raises CheckpointError if there are none."""
-    if not path.is_file():
-        raise CheckpointError(f"start_from.path: no file {path.absolute()}")
     try:
         content: Any = torch.load(path, weights_only=True, map_location="cpu")
+    except FileNotFoundError as error:
+        raise CheckpointError(f"start_from.path: no file {path}") from error
+    except OSError as error:
+        raise CheckpointError(f"start_from.path: {path} cannot be read: {error.strerror}") from error
     except Exception as error:  # of bytes that are no checkpoint torch raises whatever its reader stumbles over
         reason = str(error).partition("\n")[0]
         raise CheckpointError(
@@ -62,6 +68,12 @@ def weights_of(content: Any, which: str, where: str) -> Weights:
 
 def start(network: nn.Module, weights: Weights) -> None:
     """Load weights into a network. Raises CheckpointError if they are those of another architecture."""
+    check(network, weights)
+    network.load_state_dict(weights, strict=False)
+
+
+def check(network: nn.Module, weights: Weights) -> None:
+    """Raises CheckpointError if weights are those of another architecture; the network may be one on meta."""
     own = network.state_dict()
     missing = [name for name in own if name not in weights and name not in STATISTICS]
     unknown = [name for name in weights if name not in own]
@@ -77,4 +89,3 @@ def start(network: nn.Module, weights: Weights) -> None:
                 f"start_from: the checkpoint is one of another architecture: it {what} {', '.join(names[:3])}{more}; "
                 "set trial.model to the one that it was trained with"
             )
-    network.load_state_dict(weights, strict=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field, PositiveInt
@@ -26,20 +26,11 @@ class Free(Knobs):
     """
 
     kind: Literal["free"] = "free"
+    adversarial: ClassVar[bool] = True
+    counts_steps: ClassVar[bool] = False
+    graphs: ClassVar[int] = 1
     epsilon: Annotated[Real, Field(gt=0)] = 8 / 255
     replays: PositiveInt = 8
-
-    @property
-    def adversarial(self) -> bool:
-        return True
-
-    @property
-    def counts_steps(self) -> bool:
-        return False
-
-    @property
-    def graphs(self) -> int:
-        return 1
 
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
         _, _, state = remembered(batch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 from torch import Generator, Tensor
@@ -27,6 +27,9 @@ class GAIRRST(Knobs):
     """
 
     kind: Literal["gair-rst"] = "gair-rst"
+    adversarial: ClassVar[bool] = True
+    counts_steps: ClassVar[bool] = True
+    graphs: ClassVar[int] = 3
     attack: PGD = PGD(epsilon=0.031, step_size=0.007, start="normal", ascend="kl")
     beta: Schedule = 6.0
     lam: SignedSchedule = 3.0
@@ -42,18 +45,6 @@ class GAIRRST(Knobs):
                 "of none, normal or uniform"
             )
         return self
-
-    @property
-    def adversarial(self) -> bool:
-        return True
-
-    @property
-    def counts_steps(self) -> bool:
-        return True
-
-    @property
-    def graphs(self) -> int:
-        return 3
 
     def at(self, epoch: int, epochs: int) -> Any:
         if epoch < lasting(self.burn_in, epochs):

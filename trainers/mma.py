@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field, PositiveInt
@@ -31,24 +31,15 @@ class MMA(Knobs):
     """
 
     kind: Literal["mma"] = "mma"
+    adversarial: ClassVar[bool] = True
+    counts_steps: ClassVar[bool] = False
+    graphs: ClassVar[int] = 2
     d_max: Annotated[Real, Field(gt=0)] = 20 / 255
     least: Annotated[Real, Field(gt=0)] = 0.005  # margin within which PGD looks at least
     clean: Share = 1 / 3
     steps: PositiveInt = 10
     step_size: StepSize = "epsilon/4"
     norm: Norm = "linf"
-
-    @property
-    def adversarial(self) -> bool:
-        return True
-
-    @property
-    def counts_steps(self) -> bool:
-        return False
-
-    @property
-    def graphs(self) -> int:
-        return 2
 
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
         rows, _, state = remembered(batch)

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.digest import digest
+from analysis.facts import extent
 from analysis.results import SweepError, load
 
 from .synthetic import Made, write_sweep
@@ -67,6 +69,21 @@ def test_trials_stand_in_the_order_of_the_axes_with_profiles_last(whole: Path) -
     trials = load(whole).trials
     assert list(trials["kind"]) == ["trial"] * 36 + ["profile"] * 4
     assert list(trials["data.label_noise"][:36]) == ["0.0"] * 18 + ["0.1"] * 18
+
+
+def test_a_training_that_others_start_from_is_no_trial_of_the_study(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "sweep", Made(noise=(0.1,), faults=False))
+    plan = json.loads((folder / "plan.json").read_text())
+    kept = digest(load(folder))
+    # the first profile training stands in for a pretraining: records of its own, and no ranking
+    plan["trials"][0] |= {"kind": "pretrain", "ranks": None, "axes": {}, "values": {}}
+    (folder / "plan.json").write_text(json.dumps(plan))
+    found = digest(load(folder))
+    assert list(found.results.trials["kind"]) == ["trial"] * 18 + ["profile", "pretrain"]
+    assert found.results.axes.varying == kept.results.axes.varying
+    pd.testing.assert_frame_equal(found.results.sweep, kept.results.sweep)
+    assert extent(kept) == "6 configurations × 3 seeds, 2 profiling trials."
+    assert extent(found) == "6 configurations × 3 seeds, 1 profiling trials, 1 pretrainings."
 
 
 def test_instances_turn_the_mark_of_not_trained_into_nan(sweep: Path) -> None:

@@ -20,9 +20,9 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from search.plan import Plan, Planner, source_key
+from search.plan import Plan, Planner
 from search.session import Job, Session, outcome_of
-from search.sources import Sources
+from search.sources import Sources, source_key
 from search.space import load
 from search.store import Store
 from search.sweep import Sweep

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.existing import Contradiction, compare
+from search.first import Profile
 from search.plan import Plan
 from search.rankfiles import OF_TRAININGS, RankingFile
 from search.run import main
-from search.space import Profile
 from search.store import read_arrays
 from trainers.data import Data, prepare
 from trainers.records import read_json, write_json
@@ -306,7 +306,7 @@ def test_a_sweep_by_a_file(tiny: Any, tmp_path: Path) -> None:
     values = ranks()
     name = saved(tmp_path / "prob_rank.npy", values)
     it = tiny(profile={"file": name})
-    (ready,), blocked = it.sweep._rankings()
+    (ready,), blocked = it.sweep._made([])
     assert not blocked and ready == it.plan.trials[1].ranks
     assert [it.run(i) for i in (0, 1)] == ["completed"] * 2
 

@@ -1,4 +1,4 @@
-"""The queue: profile trainings first, a trial cut by a ranking only once it is made, and never a wait for ever."""
+"""The queue: a trial only once the ranking and the weights that it needs are made, and never a wait for ever."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from search.searchers import Queue
 from search.session import Job
 
 from .helpers import smoke
+
+RANKED = {"name": "ranked", "side": "friendly", "size": "75%"}
 
 
 def job(trial: Planned) -> Job:
@@ -68,6 +70,44 @@ def test_a_ranking_that_cannot_be_made_takes_its_trials_out(plan: Plan) -> None:
         it.on_trial_complete(str(i), error=True)
     assert it.blocked == {plan.trials[0].ranks: "a profile training diverged"}
     assert it.suggest("4") == Searcher.FINISHED
+
+
+def test_a_trial_waits_for_the_pretraining_of_its_seed_alone(planned: Callable[..., Plan]) -> None:
+    axes = {"method": {"grid": {"pgd": "pgd-at", "trades": "trades"}}}
+    plan = planned(smoke(pretrain={"trial": {"epochs": 2}}, search__axes=axes, search__replicates=2, profile=None))
+    first, second, *trials = plan.trials
+    made: list[str] = []
+    it = queue(plan, made)
+    assert [started(it.suggest(str(i))) for i in range(2)] == [first.id, second.id]
+    assert it.suggest("2") is None
+    it.on_trial_complete("1")
+    assert made == [second.id]
+    assert [started(it.suggest(str(i))) for i in (2, 3)] == [trial.id for trial in trials if trial.config.seed == 1]
+    assert it.suggest("4") is None
+
+
+def test_a_pretraining_that_failed_takes_out_the_trials_of_its_seed(planned: Callable[..., Plan]) -> None:
+    plan = planned(smoke(pretrain={"trial": {"epochs": 2}}, search__axes={}, search__replicates=2, profile=None))
+    it = queue(plan, [], why="it diverged", ready={plan.trials[1].id})
+    it.suggest("0")
+    it.on_trial_complete("0", error=True)
+    assert it.blocked == {plan.trials[0].id: "it diverged"}
+    assert [started(it.suggest(str(i))) for i in (1, 2)] == [plan.trials[1].id, plan.trials[3].id]
+    assert it.suggest("3") == Searcher.FINISHED
+
+
+def test_a_trial_may_need_both(planned: Callable[..., Plan]) -> None:
+    plan = planned(smoke(pretrain={"trial": {"epochs": 2}}, search__axes={}, trial__subset=RANKED))
+    *profiles, first, trial = plan.trials
+    assert trial.needs == {profiles[0].ranks, first.id}
+    it = queue(plan, [])
+    for i in range(3):
+        it.suggest(str(i))
+    it.on_trial_complete("2")
+    assert it.suggest("3") is None
+    for i in range(2):
+        it.on_trial_complete(str(i))
+    assert started(it.suggest("3")) == trial.id
 
 
 def test_with_nothing_running_it_never_asks_to_wait(plan: Plan) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from search.plan import source_key
+from search.sources import source_key
 from trainers.sources import DataSource
 
 

@@ -34,7 +34,7 @@ MISTAKES = {
     "misspelt top level": (
         "serch: {}\n",
         "space.yaml:1: serch: Space has no such knob; did you mean search?"
-        " (allowed: evaluate, profile, resources, search, trial)",
+        " (allowed: evaluate, pretrain, profile, resources, search, trial)",
     ),
     "misspelt knob": (
         "trial:\n  epohs: 3\n",
@@ -70,11 +70,11 @@ MISTAKES = {
     ),
     "k larger than the data": (
         "trial:\n  data: {name: digits, train: 96}\n  subset: {name: random, size: 97}\n",
-        "space.yaml:1: trial: subset.size: asked for 97, that is 97 of 96 examples; ask for 1 to 96 (trial-*)",
+        "space.yaml:3: trial: subset.size: asked for 97, that is 97 of 96 examples; ask for 1 to 96 (trial-*)",
     ),
     "split larger than the data": (
         "trial:\n  data: {name: digits, val: 100%}\n",
-        "space.yaml:1: trial: data.val: asked for 100%, that is 1797 of the 719 examples that are left beside the"
+        "space.yaml:2: trial: data.val: asked for 100%, that is 1797 of the 719 examples that are left beside the"
         " test split; at least one must remain to train on (trial-*)",
     ),
     "ranked subset without a ranking": (
@@ -97,6 +97,34 @@ MISTAKES = {
     "misspelt knob of a ranking": (
         "trial:\n  subset: {name: ranked, size: 50%}\nprofile:\n  trial: {epohs: 3}\n",
         f"space.yaml:4: profile.trial.epohs: TrialConfig has no such knob; did you mean epochs? {TRIAL_KEYS}",
+    ),
+    "ranked pretraining": (
+        "pretrain:\n  trial:\n    subset: {name: ranked, size: 50%}\n",
+        "space.yaml:3: pretrain.trial.subset: a pretraining waits for no ranking; take a random subset, or remove the"
+        " key",
+    ),
+    "model of a pretraining": (
+        "pretrain:\n  trial: {model: mlp}\n",
+        "space.yaml:2: pretrain.trial: a pretraining has the model of the trials that start from it; remove the key"
+        " `model`",
+    ),
+    "misspelt knob of a pretraining": (
+        "pretrain:\n  trial: {epohs: 3}\n",
+        f"space.yaml:2: pretrain.trial.epohs: TrialConfig has no such knob; did you mean epochs? {TRIAL_KEYS}",
+    ),
+    "pretraining from a file": (
+        "pretrain:\n  trial: {start_from: {path: a.pt}}\n",
+        "space.yaml:2: pretrain.trial: a pretraining starts from fresh weights; remove the key `start_from`",
+    ),
+    "pretraining and a file": (
+        "pretrain: {}\ntrial:\n  start_from: {path: a.pt}\n",
+        "space.yaml:3: trial.start_from: trials start from the weights of the pretraining or from a file, not from"
+        " both; remove one of the keys",
+    ),
+    "pretraining and an axis of files": (
+        "pretrain: {}\n" + axis("{grid: [{path: a.pt}]}", "start_from"),
+        "space.yaml:4: search.axes.start_from: trials start from the weights of the pretraining or from a file, not"
+        " from both; remove one of the keys",
     ),
     "seed in the trial": (
         "trial:\n  seed: 3\n",

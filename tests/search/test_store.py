@@ -174,6 +174,16 @@ def test_a_state_may_hold_tensors_and_plain_values_alone(store: Store) -> None:
     assert not (store.folder / "broken in").exists()
 
 
+def test_a_state_that_was_forgotten_can_be_published_again(store: Store) -> None:
+    """It keeps its place in the chains that pass it."""
+    store.forget_state(CHAIN[2])
+    assert store.state(CHAIN[2]) is None
+    publish(store, 2, 0)
+    assert store.state(CHAIN[2]) is not None
+    assert depth(store) == 4
+    assert not list(store.stages.glob(".tmp-*"))
+
+
 def test_who_publishes_a_stage_that_stands_changes_nothing(store: Store) -> None:
     before = snapshot(store.folder)
     store.publish(CHAIN[4], CHAIN[2], 4, state(4), segment(2, 3))

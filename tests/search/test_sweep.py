@@ -24,10 +24,11 @@ from trainers.records import read_json, read_rows
 
 from .helpers import ROOT, SMOKE, Driver, Tiny, end, epochs, records, snapshot, training
 
-LONGER = ("--set", "trial.epochs=40", "--set", "evaluate.every=20")  # long enough to be stopped in the midst of it
+# long enough to be stopped in the midst of it, and with a pretraining for each seed
+LONGER = ("--set", "trial.epochs=40", "--set", "evaluate.every=20", "--set", "pretrain.trial.epochs=10")
 pytestmark = pytest.mark.timeout(900)
 MORE = ("--set", "search.replicates=2")
-TRAININGS, EPOCHS, ADDED = 6, 6 * 40, 4
+TRAININGS, EPOCHS, ADDED = 7, 6 * 40 + 10, 5
 Costs = dict[str, list[str]]
 
 
@@ -72,7 +73,8 @@ class Life:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The records of the extended sweep, each training run in one go and without Ray."""
     folder = tmp_path_factory.mktemp("undisturbed") / "smoke"
-    it = Tiny(folder, trial__epochs=40, evaluate__every=20, search__replicates=2)
+    changes = {"trial__epochs": 40, "evaluate__every": 20, "pretrain__trial__epochs": 10}
+    it = Tiny(folder, search__replicates=2, **changes)
     for i, trial in enumerate(it.plan.trials):
         if trial.kind == "trial" and not it.store.ranking(str(it.plan.trials[0].ranks)).exists():
             assert it.rank() is None
@@ -176,7 +178,7 @@ def test_it_ends_with_code_0_and_complete_records(life: Life) -> None:
     for row in plan["trials"]:
         folder = life.folder / "trials" / row["id"]
         assert read_json(folder / "result.json")["chain"] == row["chain"]
-        assert [r["epoch"] for r in read_rows(folder / "epochs.jsonl")] == list(range(40))
+        assert [r["epoch"] for r in read_rows(folder / "epochs.jsonl")] == list(range(row["epochs"]))
         assert (folder / "instances.npz").exists()
     (ranking,) = (path for path in (life.folder / "profile").iterdir() if "images" not in path.name)
     assert ranking.stem == plan["trials"][0]["ranks"]
@@ -195,7 +197,7 @@ def test_finished_it_says_so_without_starting_ray_and_changes_nothing(
     shutil.copytree(life.folder, copy)
     before = snapshot(copy)
     assert main_here(SMOKE, *LONGER, *MORE, "--results", copy.parent) == 0
-    assert capsys.readouterr().out == "smoke is finished: all 10 trainings have their results.\n"
+    assert capsys.readouterr().out == "smoke is finished: all 12 trainings have their results.\n"
     assert not ray.is_initialized()
     after = snapshot(copy)
     assert len(read_json(copy / "provenance.json")["runs"]) == 4
@@ -203,7 +205,7 @@ def test_finished_it_says_so_without_starting_ray_and_changes_nothing(
     assert {name for name in left if after.get(name) != before[name]} == {"provenance.json"}
     assert after.keys() == left
     assert search.status.main([str(copy)]) == 0
-    assert "smoke: 10 completed" in capsys.readouterr().out
+    assert "smoke: 12 completed" in capsys.readouterr().out
 
 
 def test_another_space_under_its_name_is_refused_and_changes_nothing(
@@ -214,7 +216,7 @@ def test_another_space_under_its_name_is_refused_and_changes_nothing(
     before = snapshot(copy)
     assert main_here(SMOKE, *LONGER, *MORE, "--set", "trial.batch_size=48", "--results", copy.parent) == 2
     err = capsys.readouterr().err
-    assert "10 of its 10 trainings would not be in it any more" in err
+    assert "12 of its 12 trainings would not be in it any more" in err
     assert "  trial.batch_size: stored 32, now 48\n" in err
     assert snapshot(copy) == before
 
@@ -273,7 +275,7 @@ def test_killed_at_ten_instants_it_ends_as_undisturbed(undisturbed: Path, tmp_pa
         for i in range(10):
             driver = Driver(SMOKE, *LONGER, *MORE, "--results", tmp_path, scratch=tmp_path / "tmp")
             drivers.append(driver)
-            driver.when(partial(beyond, folder, (TRAININGS + ADDED) * 40 * (i + 0.5) / 11))
+            driver.when(partial(beyond, folder, (EPOCHS + 4 * 40 + 10) * (i + 0.5) / 11))
             driver.kill(workers=bool(i % 2))
             seen.append(costs(folder))
         last = Driver(SMOKE, *LONGER, *MORE, "--results", tmp_path, scratch=tmp_path / "tmp")

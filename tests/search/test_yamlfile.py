@@ -115,6 +115,23 @@ def test_a_null_takes_out_what_the_extended_file_says() -> None:
     assert read(write("a.yaml", "extends: base.yaml\nprofile: null\n")).tree == {"trial": {"epochs": 3}}
 
 
+def test_what_is_laid_over_a_trial_keeps_its_nulls_to_take_keys_out_there() -> None:
+    text = """
+trial: {epochs: 3, average: null}
+profile: {seeds: null, trial: {average: null, method: {awp: null}}}
+pretrain: {weights: null, trial: {average: null}}
+search: {axes: {average: {grid: {none: null, ema: {name: ema}}}, subset: null}}
+"""
+    tree = {
+        "trial": {"epochs": 3},
+        "profile": {"trial": {"average": None, "method": {"awp": None}}},
+        "pretrain": {"trial": {"average": None}},
+        "search": {"axes": {"average": {"grid": {"none": None, "ema": {"name": "ema"}}}}},
+    }
+    assert read(write("base.yaml", text)).tree == tree
+    assert read(write("a.yaml", "extends: base.yaml\n")).tree == tree
+
+
 def test_files_that_extend_one_another_in_a_ring_are_refused() -> None:
     write("a.yaml", "extends: b.yaml\n")
     write("b.yaml", "extends: a.yaml\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,8 @@ from trainers.sources import Digits
 from trainers.step import Net
 from trainers.subsets import Ranking
 from trainers.trainer import Trainer
+
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # Foolbox brings GitPython, which is no use without a git
 
 TINY: dict[str, Any] = {
     "data": {"name": "digits", "train": 60, "val": 60, "test": 60},

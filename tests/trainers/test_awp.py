@@ -14,6 +14,8 @@ from trainers.losses import TRADES, cross_entropy
 from trainers.method import Method
 from trainers.models import DigitsCNN
 from trainers.step import Batch, Net
+from trainers.targets import Smoothed
+from trainers.weights import Probability
 
 from .helpers import images, seeded, steep
 
@@ -47,6 +49,26 @@ def test_each_weight_tensor_moves_by_gamma_of_its_norm_along_its_gradient(model:
         torch.testing.assert_close(after[name], expected)
         if w.ndim > 1:
             assert (after[name] - w).norm() == pytest.approx(GAMMA * w.norm().item(), rel=1e-3)
+
+
+def test_it_is_the_loss_trained_on_that_is_climbed() -> None:
+    """With its weights, soft targets and regulariser."""
+    net, batch = steep(), images()
+    pieces: dict[str, Any] = {
+        "loss": TRADES(beta=2),
+        "weight": Probability(of="clean", burn_in=0),
+        "target": Smoothed(),
+    }
+    method = Method(attack=ATTACK, **pieces)
+    [(loss, _)] = list(method.losses(net, batch, seeded()))
+    gradients = torch.autograd.grad(loss, list(net.module.parameters()))
+    before = {name: value.detach().clone() for name, value in net.module.named_parameters()}
+    losses = method.model_copy(update={"awp": AWP(gamma=GAMMA)}).losses(net, batch, seeded())
+    next(losses)
+    for (name, w), g in zip(before.items(), gradients, strict=True):
+        if w.ndim > 1:
+            torch.testing.assert_close(net.module.get_parameter(name), w + GAMMA * w.norm() * g / g.norm())
+    losses.close()
 
 
 def test_the_loss_is_higher_where_the_weights_are_moved() -> None:

@@ -10,18 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
+from torch.nn import functional
 
 from trainers.attacks import PGD
-from trainers.losses import CrossEntropy
+from trainers.losses import TRADES, CrossEntropy
 from trainers.method import Method
 from trainers.methods import METHODS
 from trainers.starts import Previous
 from trainers.state import InstanceState
 from trainers.step import Step
 from trainers.targets import Given, RunningAverage, Smoothed
-from trainers.weights import Uniform
+from trainers.weights import Confidence, Uniform
 
-from .helpers import step
+from .helpers import images, seeded, steep, step
 
 P = torch.tensor([[0.7, 0.2, 0.1], [0.25, 0.25, 0.5]])
 Q = torch.tensor([[0.1, 0.1, 0.8], [0.6, 0.3, 0.1]])
@@ -124,6 +125,51 @@ def test_no_gradient_flows_into_a_target(state: InstanceState) -> None:
     assert not target.requires_grad and not state.columns["target"].requires_grad
     CrossEntropy()(at, target, None).sum().backward()
     torch.testing.assert_close(at.robust.grad, P - target)
+
+
+# Whole steps
+
+
+def test_two_steps_of_self_adaptive_training_by_hand() -> None:
+    """sum w CE(f(x), t) / sum w + beta KL, t moved by the clean prediction before its loss; Huang et al. 2020."""
+    net, batch = steep(), images()
+    attack = PGD(epsilon=0.1, steps=2, start="normal", ascend="kl")
+    target = RunningAverage(momentum=0.9, follow="clean", burn_in=0)
+    method = Method(attack=attack, loss=TRADES(beta=6), weight=Confidence(), target=target)
+    t = torch.eye(4)[batch.y]
+    for seed in range(2):
+        [(loss, _)] = list(method.losses(net, batch, seeded(seed)))
+        clean, robust = net(batch.x), net(attack(net, batch, seeded(seed)).x)
+        t = 0.9 * t + 0.1 * clean.detach().softmax(1)
+        w = t.amax(1)
+        risk = -(t * clean.log_softmax(1)).sum(1)
+        divergence = functional.kl_div(robust.log_softmax(1), clean.softmax(1), reduction="batchmean")
+        torch.testing.assert_close(loss, (w * risk).sum() / w.sum() + 6 * divergence)
+
+
+def test_two_steps_of_reweighting_with_adaptive_targets_by_hand() -> None:
+    """Liu et al. 2021, Alg. 1: one step from the last perturbation, w = p(x')_y, t of rho .9, beta .1."""
+    net, batch = steep(), images()
+    method: Method = METHODS["atta-reweight-adaptive"].at(6, 38)  # type: ignore[assignment]
+    assert batch.state is not None
+    delta = 0.04 * torch.rand(batch.x.shape, generator=seeded()) - 0.02
+    batch.state.column("perturbation", (1, 8, 8))[:] = delta
+    t, labels = torch.eye(4)[batch.y], torch.eye(4)[batch.y]
+    for _ in range(2):
+        [(loss, _)] = list(method.losses(net, batch, seeded()))
+        x = (batch.x + delta).clamp(0, 1).requires_grad_()
+        (upward,) = torch.autograd.grad(functional.cross_entropy(net(x), batch.y, reduction="sum"), x)
+        delta = (x + 4 / 255 * upward.sign() - batch.x).clamp(-8 / 255, 8 / 255)
+        delta = ((batch.x + delta).clamp(0, 1) - batch.x).detach()
+        robust = net(batch.x + delta)
+        p = robust.detach().softmax(1)
+        t = 0.9 * t + 0.1 * p
+        fitted = 0.1 * labels + 0.9 * t
+        w = (p * labels).sum(1)
+        risk = -(fitted * robust.log_softmax(1)).sum(1)
+        torch.testing.assert_close(loss, (w * risk).sum() / w.sum())
+        torch.testing.assert_close(batch.state.columns["perturbation"], delta)
+    torch.testing.assert_close(batch.state.columns["target"], t)
 
 
 # When they act

@@ -9,9 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from torch.nn import functional
 
 from trainers.attacks import PGD
-from trainers.losses import CrossEntropy, cross_entropy
+from trainers.losses import TRADES, CrossEntropy, cross_entropy
 from trainers.method import Method
 from trainers.methods import METHODS
 from trainers.schedules import Line, Piecewise
@@ -30,7 +31,7 @@ from trainers.weights import (
     tanh,
 )
 
-from .helpers import step
+from .helpers import labelled, seeded, steep, step
 
 KAPPAS = [0, 2, 5, 8, 10]
 SHARES = torch.tensor(KAPPAS) / 10
@@ -130,6 +131,34 @@ def test_three_steps_of_omega_3() -> None:
     mean = (3 * 1 + 5 * 0.5 + 3 * 0.1) / 11
     scaled = weighed(weight.model_copy(update={"normalize": True}), list(range(11)))
     assert scaled[[0, 3, 8]].tolist() == pytest.approx([1 / mean, 0.5 / mean, 0.1 / mean])
+
+
+def test_a_step_of_gairat_by_hand() -> None:
+    """sum_i omega_i CE_i / sum_j omega_j over the adversaries that were counted on; Zhang et al. 2021, Alg. 2."""
+    net, attack = steep(), PGD(epsilon=0.1, steps=4)
+    batch = labelled(net, 20)
+    adversary = attack(net, batch, seeded())
+    assert adversary.kappa is not None and adversary.kappa.unique().numel() > 2
+    omega = (1 + torch.tanh(5 * (1 - 2 * adversary.kappa / 4))) / 2
+    expected = (omega * cross_entropy(net(adversary.x), batch.y)).sum() / omega.sum()
+    [(loss, columns)] = list(Method(attack=attack, weight=GAIR(burn_in=0)).losses(net, batch, seeded()))
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(columns["weight"], omega * 20 / omega.sum())
+
+
+def test_a_step_of_gair_trades_by_hand() -> None:
+    """The weights act on the clean term, and the divergence is a mean, where Alg. 5 prints a sum."""
+    net, attack = steep(), PGD(epsilon=0.1, steps=4, start="normal", ascend="kl")
+    batch = labelled(net, 20)
+    adversary = attack(net, batch, seeded())
+    assert adversary.kappa is not None
+    omega = (1 + torch.tanh(-1 + 5 * (1 - 2 * adversary.kappa / 4))) / 2
+    clean, robust = net(batch.x), net(adversary.x)
+    divergence = functional.kl_div(robust.log_softmax(1), clean.softmax(1), reduction="batchmean")
+    expected = (omega * cross_entropy(clean, batch.y)).sum() / omega.sum() + 6 * divergence
+    method = Method(attack=attack, loss=TRADES(beta=6), weight=GAIR(lam=-1, burn_in=0))
+    [(loss, _)] = list(method.losses(net, batch, seeded()))
+    torch.testing.assert_close(loss, expected)
 
 
 # Probability and confidence
