@@ -163,8 +163,8 @@ class Session:
         result: Row = {"trial": self.job.trial, "status": status, "epochs": self.trainer.epoch} | more
         arrays = self._instances()
         if status == "completed":
-            metrics, measured = self.trainer.final()
-            result |= metrics
+            metrics, classes, measured = self.trainer.final()
+            result |= metrics | {"classes": classes}
             arrays |= measured
         mask = np.zeros(len(self.data.train), bool)
         mask[self.trainer.selected(self.config.stage(max(self.trainer.epoch - 1, 0))).numpy()] = True

@@ -172,12 +172,15 @@ def first(split: Split, images: int | None) -> Split:
 
 def accuracy(net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int = 512) -> float:
     """The share of a split classified correctly, on the images (attack None) or under attack; eval mode."""
+    return int(correct(net, split, attack, seed, batch_size).sum()) / len(split)
+
+
+def correct(net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int = 512) -> Tensor:
+    """Which examples of a split are classified correctly, (N,) bool; as `accuracy`."""
     with undisturbed(net, seed):
         rng = Generator(split.x.device).manual_seed(seed)
-        right = torch.zeros((), dtype=torch.long, device=split.x.device)
-        for x, y in zip(split.x.split(batch_size), split.y.split(batch_size), strict=True):
-            right += _right(net, Batch(pixels(x), y), attack, rng).sum()
-        return int(right) / len(split)
+        batches = zip(split.x.split(batch_size), split.y.split(batch_size), strict=True)
+        return torch.cat([_right(net, Batch(pixels(x), y), attack, rng) for x, y in batches])
 
 
 def _right(net: Net, batch: Batch, attack: PGD | None, rng: Generator) -> Tensor:

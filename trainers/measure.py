@@ -8,7 +8,7 @@ from torch import Generator
 
 from trainers.attacks import PGD
 from trainers.data import Split, pixels
-from trainers.evaluate import Evaluation, accuracy, undisturbed
+from trainers.evaluate import Evaluation, accuracy, correct, undisturbed
 from trainers.losses import cross_entropy
 from trainers.records import Row
 from trainers.step import Batch, Net
@@ -32,6 +32,15 @@ def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
     }
     corrupted = [name for name in splits if name not in ("val", "test")]
     return robust | {f"{name}_acc": accuracy(net, splits[name], None, seed) for name in corrupted}
+
+
+def by_class(net: Net, evaluation: Evaluation, test: Split, seed: int) -> dict[str, list[float]]:
+    """Accuracy on the test examples of each class, clean and under the attack of training curves, C numbers each."""
+    sizes = test.y.bincount().clamp_min(1)  # a class that the test split has none of is never right
+    return {
+        kind: (test.y[correct(net, test, attack, seed)].bincount(minlength=len(sizes)) / sizes).tolist()
+        for kind, attack in (("clean", None), ("pgd", evaluation.along()))
+    }
 
 
 def each_loss(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> dict[str, np.ndarray]:

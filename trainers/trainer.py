@@ -21,7 +21,7 @@ from trainers.config import Stage, TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
 from trainers.examples import Examples
-from trainers.measure import along, clean_p_y, each_loss, final
+from trainers.measure import along, by_class, clean_p_y, each_loss, final
 from trainers.models import build_network
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
 from trainers.records import Row
@@ -79,8 +79,7 @@ class Trainer:
         layout = torch.channels_last if compute.channels_last and convolutional else torch.contiguous_format
         self.net = Net(module.to(memory_format=layout), str(compute.precision), bool(compute.compile))
         self.examples = Examples(data, config.data, ranking, self.device, layout)
-        corrupted = {f"test_{name}": split for name, split in data.corrupted.items()}
-        splits = {"val": data.val, "test": data.test} | corrupted
+        splits = {"val": data.val, "test": data.test} | {f"test_{name}": it for name, it in data.corrupted.items()}
         self.splits = {name: split.to(self.device) for name, split in splits.items()}
         self.optimizer = config.optimizer.build(module.parameters())
         self.mean: Mean | None = None  # of the weights, where they are averaged
@@ -183,16 +182,20 @@ class Trainer:
         """The positions of the training examples that a stage uses, ascending."""
         return self.examples.selected(stage)
 
-    def final(self) -> tuple[dict[str, Row], Arrays]:
-        """The metrics of the best and the last checkpoint under the final attacks, and what is measured at the best."""
-        seed = derived(self.config.seed, self.config.epochs, "final")
+    def final(self) -> tuple[dict[str, Row], dict[str, Row], Arrays]:
+        """Metrics of the last and the best checkpoint under the final attacks, these by class; what the best leaves."""
         with measured(self.net.module, self.measured_state()):
-            metrics = {"last": metrics_of(self.last) | final(self.net, self.evaluation, self.splits, seed)}
+            row, classes = self._ended(self.last)
             if self.best is None or self.best["row"]["epoch"] == self.last["epoch"]:
-                return metrics | {"best": dict(metrics["last"])}, self._at_best()
+                return {"last": row, "best": dict(row)}, {"last": classes, "best": classes}, self._at_best()
         with measured(self.net.module, self.best["model"]):
-            metrics["best"] = metrics_of(self.best["row"]) | final(self.net, self.evaluation, self.splits, seed)
-            return metrics, self._at_best()
+            best, theirs = self._ended(self.best["row"])
+            return {"last": row, "best": best}, {"last": classes, "best": theirs}, self._at_best()
+
+    def _ended(self, row: Row) -> tuple[Row, Row]:
+        seed = derived(self.config.seed, self.config.epochs, "final")
+        metrics = metrics_of(row) | final(self.net, self.evaluation, self.splits, seed)
+        return metrics, by_class(self.net, self.evaluation, self.splits["test"], seed)
 
     def _at_best(self) -> Arrays:
         train = self.data.train.to(self.device)

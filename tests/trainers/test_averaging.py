@@ -172,7 +172,7 @@ def test_it_is_the_average_that_is_measured_and_kept(tiny: Tiny, trainer: Make, 
     best = curve.index(max(curve))
     assert ready.best is not None and ready.best["row"] == rows[best] and equal(ready.best["model"], means[best])
     own = copied(ready)
-    metrics, _ = ready.final()
+    metrics, _, _ = ready.final()
     assert equal(copied(ready), own)
     for which, epoch in (("best", best), ("last", 5)):
         assert metrics[which]["epoch"] == epoch

@@ -83,7 +83,7 @@ def test_corrupted_test_sets_are_measured_at_the_end_and_each_loss_on_request(
     losses = torch.nn.functional.cross_entropy(logits, ready.data.test.y, reduction="none")
     np.testing.assert_allclose(instances["test_loss"], losses, rtol=2e-3)
     assert instances["test_pgd_loss"].mean() > instances["test_loss"].mean()
-    metrics, _ = ready.final()
+    metrics, _, _ = ready.final()
     assert metrics["last"]["test_fog_acc"] == pytest.approx(0.1)
 
 
@@ -92,7 +92,7 @@ def test_the_smallest_perturbation_is_measured_on_request(tiny: Tiny, trainer: M
     ready = trainer(config, min_perturbation={"step": 0.05, "limit": 0.5})
     for epoch in range(config.epochs):
         ready.run_epoch(config.stage(epoch))
-    _, arrays = ready.final()
+    _, _, arrays = ready.final()
     assert arrays["min_perturbation"].shape == (60,) and (arrays["min_perturbation"] >= 0).all()
     assert "min_perturbation" not in trainer_without(trainer, config)
 
@@ -101,4 +101,4 @@ def trainer_without(trainer: Make, config: TrialConfig) -> dict[str, np.ndarray]
     ready = trainer(config)
     for epoch in range(config.epochs):
         ready.run_epoch(config.stage(epoch))
-    return ready.final()[1]
+    return ready.final()[2]

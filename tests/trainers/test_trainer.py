@@ -163,9 +163,18 @@ def test_the_best_checkpoint_is_that_of_highest_robust_validation_accuracy(tiny:
     assert ready.best is not None and ready.best["row"] == rows[best]
 
     last = [tensor.clone() for tensor in ready.net.module.state_dict().values()]
-    metrics, arrays = ready.final()
+    metrics, classes, arrays = ready.final()
     p_y = arrays["best_clean_p_y"]
     assert all(map(torch.equal, last, ready.net.module.state_dict().values()))  # put back
+    sizes = ready.data.test.y.bincount().numpy()
+    for name, by_class in classes.items():
+        for kind in ("clean", "pgd"):
+            assert len(by_class[kind]) == 10
+            whole = np.average(by_class[kind], weights=sizes)
+            if kind == "clean":
+                assert whole == pytest.approx(metrics[name]["test_clean_acc"], abs=1e-6)
+            else:  # from another random start than the curve's
+                assert whole == pytest.approx(metrics[name]["test_pgd_acc"], abs=0.1)
     for name, epoch in (("best", best), ("last", 5)):
         assert metrics[name].items() >= {k: rows[epoch][k] for k in ("epoch", "val_pgd_acc", "test_clean_acc")}.items()
         assert set(metrics[name]) == {"epoch", "val_clean_acc", "val_pgd_acc", *TEST, "test_wide_acc"}
@@ -190,7 +199,7 @@ def test_a_best_checkpoint_that_is_the_last_is_attacked_once(tiny: Tiny, trainer
     config = tiny(epochs=1, **ROBUST)
     ready = trainer(config, final={"wide": {"name": "pgd", "epsilon": 0.05}})
     rows_of(ready, config)
-    metrics, _ = ready.final()
+    metrics, _, _ = ready.final()
     assert metrics["best"] == metrics["last"] and "test_wide_acc" in metrics["last"]
 
 

@@ -1,0 +1,149 @@
+"""How alike trainings rank the examples: distances, correlations and shared tops between a sweep's configurations.
+
+Liu et al. 2021, Tables 4 and 5; Dong et al. 2021, Figures 5 and 6. Every training is a ranking of what it was trained
+on, and of the test set where the space says `evaluate: {test_losses: true}`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.results import COMPLETED, Results, SweepError, load
+
+TOP = 0.2  # of the examples, the most problematic: 10,000 of CIFAR-10 in Dong et al. 2021
+BY = {"difficulty": "loss", "instability": "correct", "test": "test_loss", "test_pgd": "test_pgd_loss"}
+
+
+def ranks(values: np.ndarray, harder: int) -> np.ndarray:
+    """(T, N) -> (N,) in [0, 1], 1 the hardest, ties averaged; `harder` +1 where larger means are harder, else -1."""
+    mean = pd.Series(harder * np.nanmean(values, axis=0))
+    return ((mean.rank(method="average") - 0.5) / len(mean)).to_numpy()
+
+
+def distance(one: np.ndarray, other: np.ndarray) -> float:
+    """D-distance, mean |d - d'|: 0 for equal rankings, 1/3 for unrelated, 1/2 for reversed ones."""
+    return float(np.abs(one - other).mean())
+
+
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def shared_top(one: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of the hardest fifths: 1 for equal rankings, 1/9 by chance."""
+    n = max(round(TOP * len(one)), 1)
+    tops = [set(np.argsort(rank, kind="stable")[-n:].tolist()) for rank in (one, other)]
+    both = len(tops[0] & tops[1])
+    return both / (2 * n - both)
+
+
+MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "distance": distance,
+    "correlation": correlation,
+    "iou": shared_top,
+}
+
+
+def matrix(results: Results, by: str, measure: str) -> pd.DataFrame:
+    """Between configurations: the mean over all pairs of trainings of different seeds.
+
+    Raises SweepError where fewer than two trainings recorded what is asked for, or not of the same examples.
+    """
+    found = _rankings(results, BY[by])
+    pairs: dict[tuple[str, str], list[float]] = {}
+    for (name, seed, one), (other_name, other_seed, other) in product(found, repeat=2):
+        if len(one) != len(other):
+            raise SweepError(f"{results.folder}: {name} and {other_name} rank different examples; compare them apart")
+        if seed != other_seed:
+            pairs.setdefault((name, other_name), []).append(MEASURES[measure](one, other))
+    if not pairs:
+        raise SweepError(
+            f"{results.folder}: no two completed trainings of different seeds recorded {BY[by]}; "
+            "take replicates >= 2, and for the test set `evaluate: {test_losses: true}`"
+        )
+    names = list(dict.fromkeys(name for name, _, _ in found))
+    values = [[np.mean(pairs.get((row, column), [np.nan])) for column in names] for row in names]
+    return pd.DataFrame(values, names, names)
+
+
+def corrupted(results: Results) -> pd.DataFrame:
+    """D-distance between the test set and its corrupted versions, within a training; the mean over seeds."""
+    rows: dict[tuple[str, str], list[float]] = {}
+    for trial in _completed(results).to_dict("records"):
+        instances = results.instances(trial["id"])
+        curves = {} if instances is None else instances.curves
+        others = [name for name in curves if name.startswith("test_") and name not in BY.values()]
+        for name in others:
+            pair = ranks(curves["test_loss"], 1), ranks(curves[name], 1)
+            key = (name.removeprefix("test_").removesuffix("_loss"), str(trial["name"]))
+            rows.setdefault(key, []).append(distance(*pair))
+    table = pd.Series({key: np.mean(values) for key, values in rows.items()}, dtype=float)
+    return table.unstack() if len(table) else pd.DataFrame()
+
+
+def against(results: Results, curve: str) -> pd.DataFrame:
+    """Correlation of d (1: easiest) with an example's mean weight, epsilon or target, within a training; over seeds.
+
+    Liu et al. 2021, Figs. 13, 18 and 19, print .844, .89 and .96. d is that of the same training, as there.
+    """
+    rows: dict[str, list[float]] = {}
+    for trial in _completed(results).to_dict("records"):
+        instances = results.instances(trial["id"])
+        if instances is not None and {curve, "loss"} <= set(instances.curves):
+            mean = np.nanmean(instances.curves[curve], axis=0)
+            rows.setdefault(str(trial["name"]), []).append(correlation(1 - ranks(instances.curves["loss"], 1), mean))
+    return pd.DataFrame({f"d and {curve}": {name: np.mean(values) for name, values in rows.items()}}, dtype=float)
+
+
+def _completed(results: Results) -> pd.DataFrame:
+    return results.sweep[results.sweep["status"] == COMPLETED]
+
+
+def _rankings(results: Results, curve: str) -> list[tuple[str, int, np.ndarray]]:
+    found = []
+    for trial in _completed(results).to_dict("records"):
+        instances = results.instances(trial["id"])
+        if instances is not None and curve in instances.curves:
+            rank = ranks(instances.curves[curve], -1 if curve == "correct" else 1)
+            found.append((str(trial["name"]), int(trial["seed"]), rank))
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print how alike the configurations of a sweep rank the examples."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.agreement", description=__doc__.partition("\n")[0])
+    parser.add_argument("run", type=Path, help="a sweep's folder, such as results/difficulty_distance")
+    parser.add_argument("--by", choices=BY, default="difficulty", help="what is ranked by (default: %(default)s)")
+    parser.add_argument("--measure", choices=MEASURES, default="distance", help="(default: %(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        results = load(options.run)
+        print(f"{options.measure} of rankings by {options.by}, mean over pairs of trainings of different seeds\n")
+        print(_markdown(matrix(results, options.by, options.measure)))
+        for curve in ("weight", "epsilon", "t_y"):
+            if len(found := against(results, curve)):
+                print(f"\ncorrelation of difficulty d with the mean {curve} of an example\n\n{_markdown(found)}")
+        if len(found := corrupted(results)):
+            print(f"\ndistance between the clean test set and its corrupted versions\n\n{_markdown(found)}")
+    except SweepError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    head = ["", *map(str, table.columns)]
+    rows = zip(table.index, table.values, strict=True)
+    body = [[str(name), *(f"{value:.3f}" for value in values)] for name, values in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] + ["--:"] * len(table.columns), *body])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

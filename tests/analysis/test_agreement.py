@@ -1,0 +1,74 @@
+"""How alike trainings rank the examples: closed forms, and the tables of a sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.agreement import against, correlation, distance, main, matrix, ranks, shared_top
+from analysis.results import SweepError, load
+
+from .synthetic import Made, write_sweep
+
+
+def test_ranks_of_mean_losses_by_hand() -> None:
+    """Losses (3, 1, 1, 2): the mean of ranks is 1/2, ties share theirs."""
+    assert ranks(np.array([[3.0, 1.0, 1.0, 2.0]]), 1).tolist() == [0.875, 0.25, 0.25, 0.625]
+    assert ranks(np.array([[1.0, 0.0], [1.0, np.nan]]), -1).tolist() == [0.25, 0.75]  # right always, never
+
+
+def test_measures_by_hand() -> None:
+    n = 10_000
+    order = (np.arange(n) + 0.5) / n
+    shuffled = np.random.default_rng(0).permutation(order)
+    assert distance(order, order) == 0 and distance(order, order[::-1]) == pytest.approx(1 / 2, abs=1e-3)
+    assert distance(order, shuffled) == pytest.approx(1 / 3, abs=0.01)
+    assert correlation(order, order) == pytest.approx(1) and correlation(order, order[::-1]) == pytest.approx(-1)
+    assert shared_top(order, order) == 1 and shared_top(order, order[::-1]) == 0
+    assert shared_top(order, shuffled) == pytest.approx(1 / 9, abs=0.02)
+
+
+def recorded(folder: Path) -> Path:
+    """A sweep whose trials recorded losses and correctness: the same hard examples for all, and noise of their own."""
+    made = Made(faults=False, noise=(0.0,), subsets=("all",))
+    hard = np.linspace(0, 3, 60)
+    for number, trial in enumerate(load(write_sweep(folder, made)).sweep["id"]):
+        rng = np.random.default_rng(number)
+        loss = (hard + rng.normal(0, 0.5, (4, 60))).astype(np.float32)
+        arrays = {"loss": loss, "correct": (loss < 1.5).astype(np.uint8), "test_loss": loss, "test_fog_loss": -loss}
+        arrays["weight"] = np.exp(-loss)
+        np.savez(folder / "trials" / trial / "instances.npz", index=np.arange(60), y=np.zeros(60, int), **arrays)
+    return folder
+
+
+def test_a_matrix_has_every_configuration_and_pairs_of_different_seeds_only(tmp_path: Path) -> None:
+    results = load(recorded(tmp_path / "one"))
+    table = matrix(results, "difficulty", "distance")
+    names = results.sweep["name"].unique().tolist()
+    assert table.index.tolist() == table.columns.tolist() == names
+    np.testing.assert_allclose(table.values, table.values.T)
+    assert (np.diag(table) > 0).all() and (table.values < 1 / 3).all()  # a training is not compared with itself
+
+
+def test_weights_that_favour_the_easy_go_with_d(tmp_path: Path) -> None:
+    table = against(load(recorded(tmp_path / "one")), "weight")
+    assert ((table["d and weight"] > 0.7) & (table["d and weight"] < 1)).all()
+
+
+def test_what_was_not_recorded_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_sweep(tmp_path / "one", Made(faults=False))
+    with pytest.raises(SweepError, match="test_losses: true"):
+        matrix(load(folder), "test", "distance")
+    assert main([str(folder), "--by", "test"]) == 2
+    assert "test_losses" in capsys.readouterr().err
+
+
+def test_the_command_prints_the_matrix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = recorded(tmp_path / "one")
+    assert main([str(folder), "--by", "instability", "--measure", "iou"]) == 0
+    shown = capsys.readouterr().out
+    assert "iou of rankings by instability" in shown and "| --: |" in shown
+    assert "correlation of difficulty d with the mean weight" in shown and "mean epsilon" not in shown
+    assert "corrupted versions" in shown and "| fog | 0.500 |" in shown  # there the order is reversed
