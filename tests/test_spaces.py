@@ -12,6 +12,7 @@ import pytest
 from search.plan import Planner
 from search.run import main
 from search.space import load
+from trainers.methods import METHODS
 from trainers.records import read_json
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,6 +65,11 @@ def test_every_question_is_asked_of_cifar10_too() -> None:
     assert {study.name for study in OF_PAPERS if study.parent.name == "cifar10"} == {
         study.name for study in EMBEDDED if study.name not in NO_PAPERS
     }
+
+
+def test_every_row_of_the_methods_is_trained() -> None:
+    axes = [load(SPACES / name, []).space.search.axes["method"] for name in ("methods.yaml", "methods_finetune.yaml")]
+    assert {choice.value["base"] for axis in axes for choice in axis.choices()} == set(METHODS)
 
 
 def shortened(study: Path) -> list[str]:
