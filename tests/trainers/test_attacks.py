@@ -534,3 +534,14 @@ def test_an_adversary_names_its_parts() -> None:
 def test_wrong_knobs_are_refused(knobs: Any) -> None:
     with pytest.raises(ValidationError):
         PGD.model_validate(knobs)
+
+
+def test_kappa_may_look_at_the_image_first() -> None:
+    """It counts as ever, and is 0 where the image itself is misclassified, whatever a random start makes of it."""
+    net, batch = network(), images(count=64)
+    knobs: dict[str, Any] = {"epsilon": 0.5, "steps": 3, "step_size": "epsilon/50"}  # the start decides
+    counted = PGD(**knobs)(net, batch, seeded()).kappa
+    looked = PGD(**knobs, geometry="image_first")(net, batch, seeded()).kappa
+    right = net(batch.x).argmax(1) == batch.y
+    assert counted is not None and looked is not None and counted[~right].any()
+    assert torch.equal(looked, torch.where(right, counted, 0))

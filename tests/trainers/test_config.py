@@ -324,3 +324,25 @@ def test_here_is_this_machine_and_this_code() -> None:
     here = Surroundings.here("d", AROUND.compute, 1)
     assert here.code == training_code() and len(here.code) == 64
     assert here.model_copy(update={"torch": "t", "code": "c"}) == AROUND
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{method: {base: trades, attack: {name: none}}}", "compares an image with its adversary"),
+        ("{method: {base: trades, attack: {start: none}}}", "no gradient at the image itself"),
+        ("{method: {attack: {epsilon: 8}}}", "write 8/255"),
+        ("{method: {attack: {tau: 0, steps: 1, start: none}}}", "tau rests examples between steps"),
+        ("{method: {base: mart, target: {name: smoothed}}}", "needs labels"),
+        ("{method: {base: trades, weight: {name: confidence}}}", "running target"),
+        ("{method: {base: gairat, weight: {lam: -50}}}", "makes all weights vanish"),
+        ("{method: {weight: {name: gair-steps, values: [1, 0], drops: [1.5]}}}", "shares of the steps"),
+        ("{method: {base: gair-rst, attack: {ascend: margin}}}", "two adversaries"),
+        ("{average: {name: ema, momentum: 1}}", "less than 1"),
+        ("{method: atta, data: {name: digits, extra: {name: rest}}}", "several"),
+        ("{method: {base: gairat, attack: {name: iat}}}", "counts none"),
+    ],
+)
+def test_what_would_mean_nothing_is_refused_with_its_reason(text: str, complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        parse(text)

@@ -63,6 +63,13 @@ def test_margins_of_a_linear_model_are_its_distances(linear: MakeLinear, norm: A
     assert margins(batch).tolist() == pytest.approx(distances, abs=slack)
 
 
+def test_who_counts_as_right_is_who_lies_beyond_the_hinge(linear: MakeLinear) -> None:
+    """At the boundary point, where the loss is taken, all are wrong."""
+    net, batch = half_space(linear, "linf", [0.02, 0.1, 0.19, 0.3])
+    _, columns = only(MMA(d_max=0.2), net, batch)
+    assert columns["correct"].tolist() == [False, False, False, True]
+
+
 @given(distance=st.floats(0.001, 0.3), d_max=st.floats(0.05, 0.3))
 @settings(max_examples=25, deadline=None)
 def test_beyond_the_hinge_the_margin_is_where_the_search_ends(
