@@ -97,7 +97,7 @@ def files(here: Path) -> None:
 
 FILES = {
     "missing": ("nowhere.pt", "start_from.path: no file {here}/nowhere.pt"),
-    "a folder": (".", "start_from.path: {here} cannot be read: Is a directory"),
+    "a folder": (".", "start_from.path: no file {here}"),
     "no tensors": ("text.pt", "start_from.path: {here}/text.pt holds no tensors that can be read safely ("),
     "no best weights": (
         "unmeasured.pt", "start_from.weights: {here}/unmeasured.pt has no best weights; take weights: last (trial-",

@@ -67,7 +67,7 @@ def network(*values: float) -> nn.Module:
 # Closed forms
 
 
-@given(momentum=st.floats(0, 1), values=st.lists(st.floats(-5, 5), min_size=2, max_size=8))
+@given(momentum=st.floats(0, 1, exclude_max=True), values=st.lists(st.floats(-5, 5), min_size=2, max_size=8))
 def test_an_ema_unrolled(momentum: float, values: list[float]) -> None:
     """m_T = mu^T w_0 + (1 - mu) sum_t mu^(T-t) w_t, for weights and statistics; counters are copied."""
     mean = Mean.begun(network(values[0], -values[0], 0))
