@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ import torch
 from trainers.config import Compute, TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation, PGDAttack
+from trainers.methods import METHODS
 from trainers.trainer import Trainer
 
 pytestmark = [
@@ -21,15 +24,22 @@ pytestmark = [
 Digits = Callable[[TrialConfig], Data]
 
 
-def trained(digits: Digits, **compute: object) -> Trainer:
-    config = TrialConfig.model_validate(
-        {"model": {"name": "digits_cnn"}, "method": {"attack": {"epsilon": 0.1}}, "epochs": 3, "compute": compute}
-    )
+def begun(digits: Digits, model: str = "digits_cnn", method: str = "pgd-at", **compute: object) -> Trainer:
+    acting = METHODS[method].at(98, 100)  # past its burn-in
+    trial = {"model": {"name": model}, "method": acting.model_dump(), "epochs": 3, "compute": compute}
+    config = TrialConfig.model_validate(trial)
     evaluation = Evaluation(epsilon=0.1, final={"pgd20": PGDAttack(steps=20)})
-    trainer = Trainer(config, evaluation, digits(config), None)
-    for epoch in range(config.epochs):
-        trainer.run_epoch(config.stage(epoch))
+    return Trainer(config, evaluation, digits(config), None)
+
+
+def finished(trainer: Trainer) -> Trainer:
+    for epoch in range(trainer.epoch, trainer.config.epochs):
+        trainer.run_epoch(trainer.config.stage(epoch))
     return trainer
+
+
+def trained(digits: Digits, **knobs: Any) -> Trainer:
+    return finished(begun(digits, **knobs))
 
 
 def test_the_fast_settings_are_the_default() -> None:
@@ -39,10 +49,27 @@ def test_the_fast_settings_are_the_default() -> None:
 
 @pytest.mark.parametrize("compute", [{"device": "cuda"}, {"device": "cuda", "precision": "fp32", "compile": False}])
 def test_the_same_seed_gives_the_same_bits(digits: Digits, compute: dict[str, object]) -> None:
-    one, other = trained(digits, **compute), trained(digits, **compute)
-    assert one.last == other.last
-    for a, b in zip(one.net.module.parameters(), other.net.module.parameters(), strict=True):
-        assert torch.equal(a, b)
+    assert same(trained(digits, **compute), trained(digits, **compute))
+
+
+def same(one: Trainer, other: Trainer) -> bool:
+    states = (each.net.module.state_dict().values() for each in (one, other))
+    return one.last == other.last and all(torch.equal(a, b) for a, b in zip(*states, strict=True))
+
+
+@pytest.mark.parametrize("model", ["digits_cnn", "small_cnn"])
+@pytest.mark.parametrize("method", METHODS)
+def test_resumed_or_after_another_training_it_has_the_same_bits(digits: Digits, model: str, method: str) -> None:
+    """Compiled, in bf16: graphs must not hang on what the process trained before, nor on the epoch it began at."""
+    whole = trained(digits, model=model, method=method, device="cuda")
+    first = begun(digits, model=model, method=method, device="cuda")
+    first.run_epoch(first.config.stage(0))
+    buffer = io.BytesIO()
+    torch.save(first.state_dict(), buffer)
+    trained(digits, model="mlp", method="fat", device="cuda")
+    resumed = begun(digits, model=model, method=method, device="cuda")
+    resumed.load_state_dict(torch.load(io.BytesIO(buffer.getvalue()), weights_only=True))
+    assert same(finished(resumed), whole)
 
 
 def test_bf16_learns_as_fp32_does(digits: Digits) -> None:
