@@ -16,38 +16,24 @@ import numpy as np
 import pandas as pd
 
 from analysis.results import COMPLETED, Results, SweepError, load
+from trainers.scores import d_distance, normalized_rank, top_iou
 
-TOP = 0.2  # of the examples, the most problematic: 10,000 of CIFAR-10 in Dong et al. 2021
 BY = {"difficulty": "loss", "instability": "correct", "test": "test_loss", "test_pgd": "test_pgd_loss"}
 
 
 def ranks(values: np.ndarray, harder: int) -> np.ndarray:
     """(T, N) -> (N,) in [0, 1], 1 the hardest, ties averaged; `harder` +1 where larger means are harder, else -1."""
-    mean = pd.Series(harder * np.nanmean(values, axis=0))
-    return ((mean.rank(method="average") - 0.5) / len(mean)).to_numpy()
-
-
-def distance(one: np.ndarray, other: np.ndarray) -> float:
-    """D-distance, mean |d - d'|: 0 for equal rankings, 1/3 for unrelated, 1/2 for reversed ones."""
-    return float(np.abs(one - other).mean())
+    return normalized_rank(harder * np.nanmean(values, axis=0))
 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.corrcoef(one, other)[0, 1])
 
 
-def shared_top(one: np.ndarray, other: np.ndarray) -> float:
-    """Intersection over union of the hardest fifths: 1 for equal rankings, 1/9 by chance."""
-    n = max(round(TOP * len(one)), 1)
-    tops = [set(np.argsort(rank, kind="stable")[-n:].tolist()) for rank in (one, other)]
-    both = len(tops[0] & tops[1])
-    return both / (2 * n - both)
-
-
 MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-    "distance": distance,
+    "distance": d_distance,
     "correlation": correlation,
-    "iou": shared_top,
+    "iou": top_iou,
 }
 
 
@@ -83,7 +69,7 @@ def corrupted(results: Results) -> pd.DataFrame:
         for name in others:
             pair = ranks(curves["test_loss"], 1), ranks(curves[name], 1)
             key = (name.removeprefix("test_").removesuffix("_loss"), str(trial["name"]))
-            rows.setdefault(key, []).append(distance(*pair))
+            rows.setdefault(key, []).append(d_distance(*pair))
     table = pd.Series({key: np.mean(values) for key, values in rows.items()}, dtype=float)
     return table.unstack() if len(table) else pd.DataFrame()
 

@@ -14,7 +14,7 @@ from trainers import checkpoints
 from trainers.attacks import PGD
 from trainers.data import Data
 from trainers.knobs import Knobs, lasting
-from trainers.subsets import Ranked
+from trainers.subsets import DropUnlearned, Ranked
 
 
 def check(loaded: Loaded, plan: Plan, sources: Sources) -> None:
@@ -94,14 +94,20 @@ LOOKS: tuple[tuple[tuple[str, ...], Look], ...] = (  # each with the parts of a 
 def notes(loaded: Loaded, plan: Plan) -> list[str]:
     """What is allowed and seldom meant: a piece that waits for an epoch behind the last."""
     found: dict[str, None] = {}
-    if any(path.endswith(".burn_in") for path in plan.axes):
+    if any(path.endswith((".burn_in", "subset.epoch")) for path in plan.axes):
         return []  # one end of it may well be a training that never gets there
     for trial in plan.trials:
         method, epochs = trial.config.method, trial.config.epochs
-        pieces = {"method": method} | {f"method.{name}": piece for name, piece in method if isinstance(piece, Knobs)}
+        pieces: dict[str, Knobs | None] = {
+            "method": method,
+            "average": trial.config.average,
+            "subset": trial.config.subset,
+        }
+        pieces |= {f"method.{name}": piece for name, piece in method if isinstance(piece, Knobs)}
         for key, piece in pieces.items():
-            burn_in = getattr(piece, "burn_in", 0)
-            if lasting(burn_in, epochs) >= epochs:
-                message = f"{key}.burn_in: {burn_in}, and training ends after {epochs} epochs: it never acts"
+            knob = "epoch" if isinstance(piece, DropUnlearned) else "burn_in"
+            first = getattr(piece, knob, 0)
+            if lasting(first, epochs) >= epochs:
+                message = f"{key}.{knob}: {first}, and training ends after {epochs} epochs: it never acts"
                 found[loaded.about(trial.kind, trial.axes, message)] = None
     return list(found)

@@ -59,8 +59,8 @@ class PGDAttack(Knobs):
 class AutoAttackRun(Knobs):
     """AutoAttack of Croce & Hein 2020, arXiv:2003.01690, by the packaged original.
 
-    standard: APGD-CE, APGD-T, FAB-T, Square. custom: the attacks listed, one restart each; APGD-CE + APGD-T is what
-    the data-profiling code runs (with five restarts of the first) and costs about a fifth of the standard version.
+    standard: APGD-CE, APGD-T, FAB-T, Square. custom: the attacks listed; APGD-CE + APGD-T is what the
+    data-profiling code runs, with restarts: 5, and costs about a fifth of the standard version.
     """
 
     name: Literal["autoattack"] = "autoattack"

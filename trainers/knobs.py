@@ -41,18 +41,23 @@ Share = Annotated[Real, Field(ge=0, le=1)]
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 
-def _size(value: int | str) -> int | str:
-    if isinstance(value, int):
-        if value < 1:
-            raise ValueError(f"a size is a count of at least 1 or a share such as '80%'; got {value}")
-        return value
-    match = _PERCENT.fullmatch(value.strip())
-    if not match or not 0 < float(match[1]) <= 100:
-        raise ValueError(f"a size is a count or a share between '0%' and '100%', such as '80%'; got {value!r}")
-    return value.strip().replace(" ", "")
+def _count_or_share(least: int, what: str) -> AfterValidator:
+    """A count of at least `least`, or a share of all such as '80%'; a share of none only where least is 0."""
+
+    def read(value: int | str) -> int | str:
+        if isinstance(value, int):
+            fits = value >= least
+        else:
+            match = _PERCENT.fullmatch(value.strip())
+            fits = match is not None and float(match[1]) <= 100 and (float(match[1]) > 0 or least == 0)
+        if not fits:
+            raise ValueError(f"{what} of at least {least}, or a share such as '80%', at most '100%'; got {value!r}")
+        return value if isinstance(value, int) else value.strip().replace(" ", "")
+
+    return AfterValidator(read)
 
 
-Size = Annotated[int | str, AfterValidator(_size)]
+Size = Annotated[int | str, _count_or_share(1, "a size is a count")]
 
 
 def count(size: int | str, total: int, what: str) -> int:
@@ -66,18 +71,7 @@ def count(size: int | str, total: int, what: str) -> int:
     return n
 
 
-def _duration(value: int | str) -> int | str:
-    if isinstance(value, int):
-        if value < 0:
-            raise ValueError(f"a number of epochs of at least 0, or a share of them such as '50%'; got {value}")
-        return value
-    match = _PERCENT.fullmatch(value.strip())
-    if not match or float(match[1]) > 100:
-        raise ValueError(f"a number of epochs, or a share of them between '0%' and '100%'; got {value!r}")
-    return value.strip().replace(" ", "")
-
-
-Duration = Annotated[int | str, AfterValidator(_duration)]
+Duration = Annotated[int | str, _count_or_share(0, "a number of epochs")]
 
 
 def lasting(duration: int | str, epochs: int) -> int:

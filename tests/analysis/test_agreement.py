@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.agreement import against, correlation, distance, main, matrix, ranks, shared_top
+from analysis.agreement import against, main, matrix, ranks
 from analysis.results import SweepError, load
 
 from .synthetic import Made, write_sweep
@@ -17,17 +17,6 @@ def test_ranks_of_mean_losses_by_hand() -> None:
     """Losses (3, 1, 1, 2): the mean of ranks is 1/2, ties share theirs."""
     assert ranks(np.array([[3.0, 1.0, 1.0, 2.0]]), 1).tolist() == [0.875, 0.25, 0.25, 0.625]
     assert ranks(np.array([[1.0, 0.0], [1.0, np.nan]]), -1).tolist() == [0.25, 0.75]  # right always, never
-
-
-def test_measures_by_hand() -> None:
-    n = 10_000
-    order = (np.arange(n) + 0.5) / n
-    shuffled = np.random.default_rng(0).permutation(order)
-    assert distance(order, order) == 0 and distance(order, order[::-1]) == pytest.approx(1 / 2, abs=1e-3)
-    assert distance(order, shuffled) == pytest.approx(1 / 3, abs=0.01)
-    assert correlation(order, order) == pytest.approx(1) and correlation(order, order[::-1]) == pytest.approx(-1)
-    assert shared_top(order, order) == 1 and shared_top(order, order[::-1]) == 0
-    assert shared_top(order, shuffled) == pytest.approx(1 / 9, abs=0.02)
 
 
 def recorded(folder: Path) -> Path:

@@ -149,6 +149,14 @@ def test_which_methods_count_steps(name: str) -> None:
             "note: space.yaml:3: trial: method.weight.burn_in: 60, and training ends after 60 epochs: it never acts\n",
         ),
         (
+            "trial:\n  epochs: 10\n  subset: {name: drop-unlearned, epoch: 500}\n",
+            "note: space.yaml:3: trial: subset.epoch: 500, and training ends after 10 epochs: it never acts\n",
+        ),
+        (
+            "trial:\n  epochs: 10\n  average: {name: swa, burn_in: 100%}\n",
+            "note: space.yaml:3: trial: average.burn_in: 100%, and training ends after 10 epochs: it never acts\n",
+        ),
+        (
             "trial: {epochs: 5}\nsearch:\n  axes:\n    method: {grid: [gairat, iat]}\n",
             "note: space.yaml:4: axis method=iat: method.attack.burn_in: 5, and training ends after 5 epochs: it never"
             " acts\n",
