@@ -167,7 +167,7 @@ class Trainer:
         """The epoch's mean loss; raises Diverged naming the first update that was not finite."""
         bad = (~losses.isfinite()).nonzero()  # looked at once an epoch: a look at each batch would stall a GPU
         if len(bad):
-            raise Diverged(self.epoch, f"loss is {losses[int(bad[0])].item()} at batch {int(bad[0])}")
+            raise Diverged(self.epoch, f"loss is {losses[int(bad[0])].item()} at update {int(bad[0])}")
         return float(losses.double().cpu() @ torch.tensor(sizes, dtype=torch.float64)) / sum(sizes)
 
     @torch.no_grad()

@@ -210,7 +210,7 @@ def test_a_diverging_trial_is_an_outcome(tiny: Any) -> None:
     result = read_json(it.folder(PROFILE) / "result.json")
     assert result["status"] == "diverged"
     assert result["diverged"]["epoch"] == result["epochs"] == len(read_rows(it.folder(PROFILE) / "epochs.jsonl"))
-    assert result["diverged"]["why"].startswith(("loss is nan at batch", "loss is inf at batch"))
+    assert result["diverged"]["why"].startswith(("loss is nan at update", "loss is inf at update"))
     assert not (it.folder(PROFILE) / "error.txt").exists()
     json.loads((it.folder(PROFILE) / "result.json").read_text(), parse_constant=pytest.fail)
     trial = it.plan.trials[PROFILE]

@@ -33,9 +33,9 @@ def test_a_loss_that_is_not_finite_ends_the_trial_and_says_where(tiny: Tiny, tra
     config = tiny(epochs=3, optimizer={"name": "sgd", "lr": lr})
     ready = trainer(config)
     ready.run_epoch(config.stage(0))
-    with pytest.raises(Diverged, match=r"epoch 1: loss is (nan|inf) at batch 1") as caught:
+    with pytest.raises(Diverged, match=r"epoch 1: loss is (nan|inf) at update 1") as caught:
         ready.run_epoch(config.stage(1))
-    assert caught.value.epoch == 1 and "batch 1" in caught.value.why
+    assert caught.value.epoch == 1 and "update 1" in caught.value.why
 
 
 @pytest.mark.parametrize("epoch", [0, 2])
