@@ -18,7 +18,7 @@ from search.space import Loaded, Tree, configured, put
 from search.starting import Start
 from search.tree import StageTree
 from search.yamlfile import SpaceError
-from trainers.chain import Chain, Surroundings, chain
+from trainers.chain import Chain, Surroundings, chain, training_code
 from trainers.config import TrialConfig
 from trainers.data import split_identity
 from trainers.evaluate import Evaluation
@@ -90,6 +90,7 @@ class Plan:
     objectives: dict[str, str]
     axes: list[str]
     threads: int  # of each training; their number moves bits
+    code: str  # the training code that stages are named after
     trials: list[Planned] = field(default_factory=list)
     rankings: dict[str, PlannedRanking] = field(default_factory=dict)  # by name
 
@@ -106,6 +107,8 @@ class Plan:
             "attacks": self.evaluation.attacks(),
             "axes": self.axes,
             "threads": self.threads,
+            "code": self.code,
+            "accepted": [] if self.code == training_code() else [training_code()],
             "rankings": {name: ranking.provenance for name, ranking in self.rankings.items()},
             "epochs": {"asked": self.tree.asked, "distinct": self.tree.distinct},
             "trials": [trial.row() | {"forks": list(self.tree.forks(i))} for i, trial in enumerate(self.trials)],
@@ -115,7 +118,9 @@ class Plan:
 class Planner:
     """Turns one loaded space into a plan; collects every problem on the way."""
 
-    def __init__(self, loaded: Loaded, fingerprint: Fingerprint) -> None:
+    def __init__(self, loaded: Loaded, fingerprint: Fingerprint, code: str | None = None) -> None:
+        """`code`: of stages that are gone on from though the training code has changed since."""
+        self.code = code or training_code()
         self.loaded, self.space, self.fingerprint = loaded, loaded.space, fingerprint
         self.problems: list[str] = []
         self._fingerprints: dict[str, str] = {}
@@ -134,7 +139,9 @@ class Planner:
         configs = [(point, self._config(point)) for point in self._points()]
         if self.problems:
             raise SpaceError(sorted(set(self.problems)))
-        plan = Plan(self.space.evaluate, dict(search.objectives), list(search.axes), self.space.resources.cpus)
+        plan = Plan(
+            self.space.evaluate, dict(search.objectives), list(search.axes), self.space.resources.cpus, self.code
+        )
         trials = [
             self._trial(point, config, seed)
             for point, config in configs
@@ -196,7 +203,8 @@ class Planner:
             content["start"] = [before.configuration, start.weights]
         configuration = f"{name}-{digest(content)[:6]}"
         data = self._data(config.data)
-        around = Surroundings.here(data, compute, self.space.resources.cpus, start.identity if start else None)
+        identity = start.identity if start else None
+        around = Surroundings.here(data, compute, self.space.resources.cpus, identity, self.code)
         links = chain(config, self.space.evaluate, around, ranks)
         return Planned(
             id=f"{configuration},seed={config.seed}",

@@ -20,16 +20,18 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from search.borrowing import superseded
 from search.jobs import Job, outcome_of
 from search.plan import Plan, Planner
 from search.schedule import Task
+from search.searchers import Queue
 from search.session import Session
 from search.sources import Sources, source_key
 from search.space import load
 from search.store import Store
 from search.sweep import Sweep
 from trainers.data import Data, prepare
-from trainers.records import read_rows
+from trainers.records import read_rows, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "spaces" / "smoke.yaml"
@@ -75,16 +77,18 @@ def epochs(folder: Path) -> int:
 
 
 class Tiny:
-    """spaces/smoke.yaml planned into a folder, its trainings run without Ray."""
+    """spaces/smoke.yaml, or another space, planned into a folder, its trainings run without Ray."""
 
-    def __init__(self, folder: Path, **changes: Any) -> None:
-        folder.mkdir(parents=True)
-        (folder / "space.yaml").write_text(smoke(**changes))
+    def __init__(self, folder: Path, text: str | None = None, **changes: Any) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "space.yaml").write_text(text or smoke(**changes))
         self._console = Console(file=StringIO(), width=1000)
         loaded, sources = load(folder / "space.yaml", []), Sources()
         self.plan: Plan = Planner(loaded, sources.fingerprint).plan()
         self.store = Store(folder)
-        self.sweep = Sweep(self.store, self.plan, loaded.space, sources, self._console)
+        renamed = superseded(folder, self.plan)
+        write_json(folder / "plan.json", self.plan.to_json(folder.name))
+        self.sweep = Sweep(self.store, self.plan, loaded.space, sources, self._console, renamed)
         self._sources = sources
 
     def said(self) -> str:
@@ -110,6 +114,32 @@ class Tiny:
         except Exception as error:
             return outcome_of(self.job(i), error)
         return outcome
+
+    def all(self) -> Tiny:
+        """The whole sweep as Tune would run it with one process: what the queue hands out, one task after another."""
+        self.sweep.adopt()
+        self.sweep.prepare()
+        queue, n = Queue(self.sweep.schedule, self.sweep._job, self.sweep), 0
+        while isinstance(suggested := queue.suggest(str(n)), dict):
+            job = Job(**suggested["job"])
+            session = Session(job, self.data([trial.id for trial in self.plan.trials].index(job.trial)))
+            while True:
+                outcome = session.advance(inf)
+                result = {"outcome": outcome, "stored": session.stored, "trial": job.trial} | session.latest
+                if outcome != "running":
+                    break
+                queue.on_trial_result(str(n), result)
+            queue.on_trial_complete(str(n), result)
+            n += 1
+        return self
+
+    def trained(self) -> int:
+        """How many epochs its trainings trained themselves, and did not take from another."""
+        return sum(
+            "epoch" in cost and cost["by"] == trial.id
+            for trial in self.plan.trials
+            for cost in read_rows(self.store.trial(trial.id) / "cost.jsonl")
+        )
 
     def rank(self) -> str | None:
         (ranks,) = self.plan.rankings
