@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from search.environment import ray
+from search.environment import QUIET, ray
 from search.interrupt import Interrupt
 
 NOT_SHIPPED = [".git/", ".venv/", ".*_cache/", ".hypothesis/", "/results/", "/data/", "/tests/", "*.npz", "*.egg-info/"]
@@ -33,7 +33,7 @@ def cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
         _reachable(address)
         quiet |= {"address": address}
     else:
-        folder = Path(tempfile.mkdtemp(prefix=f"{_clean_up_after_the_dead()}{os.getpid()}-", dir=_short()))
+        folder = Path(tempfile.mkdtemp(prefix=f"{_clean_up_after_the_dead()}{os.getpid()}-", dir=short()))
         quiet |= {"address": "local", "include_dashboard": False, "_temp_dir": str(folder)}
     try:
         ray.init(runtime_env=shipped(), **quiet)
@@ -49,7 +49,7 @@ def cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _short() -> str | None:
+def short() -> str | None:
     """Ray's folder needs a short path, for it holds sockets."""
     return "/tmp" if os.path.isdir("/tmp") else None
 
@@ -57,19 +57,23 @@ def _short() -> str | None:
 def _clean_up_after_the_dead() -> str:
     """Remove the Ray folders that killed drivers left behind; returns the prefix by which they are known."""
     prefix = "rs-"
-    for path in Path(_short() or tempfile.gettempdir()).glob(f"{prefix}*-*"):
+    for path in Path(short() or tempfile.gettempdir()).glob(f"{prefix}*-*"):
         pid = path.name.removeprefix(prefix).partition("-")[0]
         if pid.isdigit() and not Path("/proc", pid).exists() and Path("/proc").is_dir():
             shutil.rmtree(path, ignore_errors=True)
     return prefix
 
 
-def shipped() -> dict[str, Any] | None:
-    """A copy of the checkout for the workers: editing code while a sweep runs must not change its later trials."""
+def shipped() -> dict[str, Any]:
+    """A copy of the checkout for the workers: editing code while a sweep runs must not change its later trials.
+
+    What was set before Ray was imported goes with it, as nodes that others started have it not.
+    """
     root = Path(__file__).resolve().parent.parent
+    here: dict[str, Any] = {"env_vars": {name: os.environ[name] for name in QUIET}}
     if not (root / "pyproject.toml").exists():
-        return None  # installed as a package: every node has its own
-    return {"working_dir": str(root), "excludes": NOT_SHIPPED}
+        return here  # installed as a package: every node has its own
+    return here | {"working_dir": str(root), "excludes": NOT_SHIPPED}
 
 
 def _reachable(address: str) -> None:
