@@ -12,6 +12,7 @@ import yaml
 from rich.console import Console
 
 from search.checks import check, notes
+from search.dryrun import print_plan
 from search.execute import Infeasible
 from search.existing import Contradiction, compare, set_aside
 from search.plan import Plan, Planner
@@ -20,7 +21,7 @@ from search.rankings import check_rankings
 from search.sources import Sources
 from search.space import Loaded, load
 from search.store import Busy, Store
-from search.sweep import Sweep, print_plan
+from search.sweep import Sweep
 from search.yamlfile import SpaceError
 from trainers.records import write_atomic, write_json
 

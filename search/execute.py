@@ -34,7 +34,7 @@ class _StopWhen(Unpickled, tune.Stopper):
 
 
 def run(
-    queue: Queue, trials: int, sources: dict[str, Source], resources: Resources, retries: int, watch: Any,
+    queue: Queue, sources: dict[str, Source], resources: Resources, retries: int, watch: Any,
     interrupt: Interrupt, slots: int, scratch: Path,
 ) -> str | None:  # fmt: skip
     """Run what the queue hands out until it is finished, interrupted, or the disk is full.
@@ -49,7 +49,7 @@ def run(
     shutil.rmtree(scratch, ignore_errors=True)  # Tune's own files, never read again
     tuner = tune.Tuner(
         trainable,
-        tune_config=tune.TuneConfig(search_alg=queue, num_samples=trials, reuse_actors=True),
+        tune_config=tune.TuneConfig(search_alg=queue, num_samples=-1, reuse_actors=True),
         run_config=tune.RunConfig(
             name="sweep",
             storage_path=str(scratch),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from search.axes import Choice, Point, grid_points, name_of, random_points
-from search.consistency import contradictions, twins
+from search.consistency import contradictions, idle
 from search.first import Profile
 from search.pretraining import before_extra, pretraining, shared
 from search.profiles import PlannedRanking, made_ranking, profile_config, read_ranking
@@ -16,8 +16,10 @@ from search.rankfiles import RankingFile
 from search.sources import source_key
 from search.space import Loaded, Tree, configured, put
 from search.starting import Start
+from search.tree import StageTree
 from search.yamlfile import SpaceError
-from trainers.config import Surroundings, TrialConfig, chain
+from trainers.chain import Chain, Surroundings, chain
+from trainers.config import TrialConfig
 from trainers.data import split_identity
 from trainers.evaluate import Evaluation
 from trainers.records import Row, digest
@@ -42,8 +44,13 @@ class Planned:
     config: TrialConfig
     ranks: str | None  # the ranking it is cut from (a trial) or makes (a profile)
     data: str  # split_identity
-    final: str  # the name of its last state, the end of its chain
+    chain: Chain  # the names of its states
     start: Start | None = None  # None: fresh weights
+
+    @property
+    def final(self) -> str:
+        """The name of its last state."""
+        return self.chain.final
 
     @property
     def makes(self) -> str | None:
@@ -82,12 +89,14 @@ class Plan:
     evaluation: Evaluation
     objectives: dict[str, str]
     axes: list[str]
-    distinct_epochs: int = 0  # a stage that several trials share counted once
+    threads: int  # of each training; their number moves bits
     trials: list[Planned] = field(default_factory=list)
     rankings: dict[str, PlannedRanking] = field(default_factory=dict)  # by name
 
-    def asked_epochs(self) -> int:
-        return sum(trial.config.epochs for trial in self.trials)
+    @cached_property
+    def tree(self) -> StageTree:
+        """Which epochs they share."""
+        return StageTree([trial.chain for trial in self.trials])
 
     def to_json(self, study: str) -> Row:
         return {
@@ -96,8 +105,10 @@ class Plan:
             "evaluate": self.evaluation.model_dump(mode="json"),
             "attacks": self.evaluation.attacks(),
             "axes": self.axes,
+            "threads": self.threads,
             "rankings": {name: ranking.provenance for name, ranking in self.rankings.items()},
-            "trials": [trial.row() for trial in self.trials],
+            "epochs": {"asked": self.tree.asked, "distinct": self.tree.distinct},
+            "trials": [trial.row() | {"forks": list(self.tree.forks(i))} for i, trial in enumerate(self.trials)],
         }
 
 
@@ -112,7 +123,6 @@ class Planner:
         self._rankings: dict[str, PlannedRanking] = {}  # by data block
         self._pretrainings: dict[Hashable, Planned] = {}
         self._file = cache(Start.of_file)  # read once each
-        self._stages: set[int] = set()
 
     def plan(self) -> Plan:
         """Raises SpaceError with all problems if there are any."""
@@ -124,18 +134,17 @@ class Planner:
         configs = [(point, self._config(point)) for point in self._points()]
         if self.problems:
             raise SpaceError(sorted(set(self.problems)))
-        plan = Plan(self.space.evaluate, dict(search.objectives), list(search.axes))
+        plan = Plan(self.space.evaluate, dict(search.objectives), list(search.axes), self.space.resources.cpus)
         trials = [
             self._trial(point, config, seed)
             for point, config in configs
             if config is not None
             for seed in search.replicates
         ]
-        if alike := twins(list(search.axes), trials):
-            self._wrong(*alike)
+        if vain := idle(list(search.axes), trials):
+            self._wrong(*vain)
         if self.problems:
             raise SpaceError(list(dict.fromkeys(self.problems)))
-        plan.distinct_epochs = len(self._stages)
         plan.trials = [*self._profiles, *self._pretrainings.values(), *trials]
         plan.rankings = {ranking.name: ranking for ranking in self._rankings.values()}
         return plan
@@ -189,7 +198,6 @@ class Planner:
         data = self._data(config.data)
         around = Surroundings.here(data, compute, self.space.resources.cpus, start.identity if start else None)
         links = chain(config, self.space.evaluate, around, ranks)
-        self._stages.update(int(link[:16], 16) for link in links[1:])
         return Planned(
             id=f"{configuration},seed={config.seed}",
             kind=kind,
@@ -200,7 +208,7 @@ class Planner:
             config=config,
             ranks=ranks,
             data=data,
-            final=links[-1],
+            chain=links,
             start=start,
         )
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from trainers.config import training_code
+from trainers.chain import training_code
 from trainers.records import Row, read_json, write_json
 
 PACKAGES = ("torch", "torchvision", "ray", "numpy", "pandas", "pydantic", "scikit-learn", "pyautoattack")

@@ -19,6 +19,7 @@ from pydantic import (
 from search.axes import KINDS, Axis
 from search.first import Pretrain, Ranks, Seeds
 from search.problems import nearest, readable
+from search.store import Keep
 from search.yamlfile import Document, SpaceError, laid_over, read, without_nulls
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
@@ -40,6 +41,7 @@ class Search(Knobs):
     objectives: dict[str, Literal["max"]] = {"val_clean_acc": "max", "val_pgd_acc": "max"}
     checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # at least so long between a trial's checkpoints
     retries: NonNegativeInt = 2  # of a trial whose worker died
+    keep: Keep = "best"  # the states of which epochs stay once no training needs them
 
     @field_validator("objectives")
     @classmethod

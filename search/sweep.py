@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console
-from rich.table import Table
 
-from search.estimate import storage_estimate, time_estimate
 from search.execute import Interrupt, cluster, run, slots
+from search.jobs import Job
+from search.keeping import Keeper, depths
 from search.plan import Plan, Planned
-from search.progress import Watch, duration
+from search.progress import Watch
 from search.rankings import make_ranking
+from search.schedule import Schedule, Task
 from search.searchers import Queue
-from search.session import Job
 from search.sources import Sources, source_key
 from search.space import Space
 from search.starting import lost
 from search.store import Store
+from trainers.records import Row
 
 
 class Sweep:
@@ -25,7 +24,7 @@ class Sweep:
 
     def __init__(self, store: Store, plan: Plan, space: Space, sources: Sources, console: Console) -> None:
         self.store, self.plan, self.space, self.sources, self.console = store, plan, space, sources, console
-        self._kept = tuple(trial.final for trial in plan.trials if trial.kind == "pretrain")
+        self.keeper = Keeper(store, plan, space.search.keep)
         self.slots = 0
         self.interrupted = False
 
@@ -48,23 +47,55 @@ class Sweep:
         self.console.print(
             f"{self.store.folder.name}: {total} trainings" + (f", {known} of them ended before" if known else "")
         )
-        runnable = [trial for trial in waiting if not trial.needs & blocked.keys()]
-        if not runnable:
+        if all(trial.needs & blocked.keys() for trial in waiting):
             return self._verdict(None, blocked, command)
+        self._prepare(ready, blocked)
         interrupt = Interrupt()
-        queue = Queue(runnable, self._job, self._make, ready)
+        queue = Queue(self._schedule, self._job, self)
         with cluster(address, interrupt):
             self.slots = slots(self.space.resources)
             done = {trial.id for trial in self.plan.trials} - {trial.id for trial in waiting}
             with Watch(self.console, self.plan.trials, done, self.slots) as watch:
                 trouble = run(
-                    queue, len(runnable), self.sources.loaded, self.space.resources, self.space.search.retries,
+                    queue, self.sources.loaded, self.space.resources, self.space.search.retries,
                     watch, interrupt, self.slots, self.store.folder / ".tune",
                 )  # fmt: skip
         if watch.disk_full:
             trouble = f"the disk is full ({self.store.folder}); free some room, then carry on with the same command"
         self.interrupted = bool(interrupt.code)
-        return self._verdict(trouble, blocked | queue.blocked, command) and (interrupt.code or 1)
+        return self._verdict(trouble, blocked | self._blocked, command) and (interrupt.code or 1)
+
+    def _prepare(self, ready: set[str], blocked: dict[str, str]) -> None:
+        """Plan from what is stored: where every training goes on, and which states are still wanted."""
+        stored = self.store.stored()
+        at = depths(self.plan, stored)
+        left = {trial.id for trial in self.unfinished()}
+        todo = [i for i, trial in enumerate(self.plan.trials) if trial.id in left]
+        self.keeper.begin(todo, at)
+        self.keeper.tidy(stored)
+        self._schedule = Schedule(self.plan, todo, at, ready)
+        self._blocked: dict[str, str] = {}
+        for name in blocked:
+            self._schedule.drop(name)
+
+    def reported(self, i: int, result: Row) -> None:
+        """A training goes on: what shares its new state needs no older one."""
+        if result["stored"]:
+            self.keeper.stored(i, result["stored"])
+
+    def over(self, i: int, outcome: str) -> None:
+        """A training ended; what others wait for is made once all have ended that make it."""
+        if outcome in ("completed", "diverged"):
+            self.keeper.ended(i)
+        name = self.plan.trials[i].makes
+        if name is None or outcome == "paused" or any(self.plan.trials[j].makes == name for j in self._schedule.open):
+            return
+        why = self._make(name)
+        if why is None:
+            self._schedule.made(name)
+        else:
+            self._blocked[name] = why
+            self._schedule.drop(name)
 
     def _made(self, waiting: list[Planned]) -> tuple[set[str], dict[str, str]]:
         """What is there of rankings and of weights that are waited for; rankings are made now; and why others are not.
@@ -105,7 +136,9 @@ class Sweep:
             return f"{trial.id} {'did not end' if result is None else result['status']}, and trials start from it"
         return None if self.store.state(trial.final) else lost(trial.id)
 
-    def _job(self, trial: Planned) -> Job:
+    def _job(self, task: Task) -> Job:
+        trial = self.plan.trials[task.i]
+        forks = self.plan.tree.forks(task.i)
         return Job(
             folder=str(self.store.folder),
             trial=trial.id,
@@ -115,10 +148,14 @@ class Sweep:
             source=source_key(trial.config.data),
             ranks=trial.ranks if trial.kind == "trial" else None,
             start=trial.start.model_dump() if trial.start else None,
-            kept=self._kept,
             final=trial.final,
             threads=self.space.resources.cpus,
             checkpoint_seconds=self.space.search.checkpoint_seconds,
+            forks=(*forks, trial.config.epochs) if trial.kind == "pretrain" else forks,
+            keep=self.space.search.keep,
+            since=task.since,
+            until=task.until,
+            stop=task.stop,
         )
 
     def _verdict(self, trouble: str | None, blocked: dict[str, str], command: str) -> int:
@@ -145,43 +182,3 @@ class Sweep:
             soft_wrap=True,
         )
         return 1
-
-
-def print_plan(console: Console, plan: Plan, space: Space, results: Path, sources: Sources) -> None:
-    """What a sweep would do: trainings, epochs, time and storage."""
-    trials = [trial for trial in plan.trials if trial.kind == "trial"]
-    configurations = len({trial.configuration for trial in trials})
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_row("trials", f"{len(trials)}: {configurations} configurations x {len(space.search.replicates)} seeds")
-    for kind, what in (("profile", "for {} rankings"), ("pretrain", "for trials to start from")):
-        makes = [trial.makes for trial in plan.trials if trial.kind == kind]
-        if makes:
-            table.add_row("trained first", f"{len(makes)}, {what.format(len(set(makes)))}")
-    profiled = any(trial.kind == "profile" for trial in plan.trials)
-    for file in sorted({ranking.provenance["file"] for ranking in plan.rankings.values() if not profiled}):
-        table.add_row("ranked by", file)
-    for path, axis in space.search.axes.items():
-        values = ", ".join(c.label for c in axis.choices()) if axis.kind in ("grid", "choice") else axis.kind
-        table.add_row(path, values)
-    asked = plan.asked_epochs()
-    table.add_row("epochs", f"{asked}" + (f", {plan.distinct_epochs} distinct" if plan.distinct_epochs < asked else ""))
-    seconds, unknown = time_estimate(plan, results)
-    table.add_row("time", _time(seconds, unknown, len(plan.trials)))
-    sizes = {}
-    for trial in plan.trials:
-        if trial.data not in sizes and (data := sources.prepared(trial.config.data)):
-            x = data.train.x
-            sizes[trial.data] = (len(x), x.shape[1], x.shape[2], data.classes)
-    stored = storage_estimate(plan.trials, sizes)
-    table.add_row("storage", f"about {stored / 2**20:.0f} MB" if stored else "no estimate: the data is not here yet")
-    for name, attack in plan.evaluation.attacks().items():
-        table.add_row(f"measured: {name}", attack)
-    table.add_row("each trial asks", f"{space.resources.cpus} CPU, {space.resources.gpus:g} GPU")
-    console.print(table)
-
-
-def _time(seconds: float, unknown: int, total: int) -> str:
-    if unknown == total:
-        return "no estimate: no such training was recorded in this results folder yet"
-    rest = f", without {unknown} trainings that have no measured kin" if unknown else ""
-    return f"{duration(seconds)} of training on one process, measured here{rest}"

@@ -20,8 +20,10 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from search.jobs import Job, outcome_of
 from search.plan import Plan, Planner
-from search.session import Job, Session, outcome_of
+from search.schedule import Task
+from search.session import Session
 from search.sources import Sources, source_key
 from search.space import load
 from search.store import Store
@@ -94,7 +96,7 @@ class Tiny:
         return prepare(self._sources.loaded[source_key(block)], block)
 
     def job(self, i: int) -> Job:
-        return self.sweep._job(self.plan.trials[i])
+        return self.sweep._job(Task(i, 0, self.plan.trials[i].config.epochs))
 
     def session(self, i: int) -> Session:
         return Session(self.job(i), self.data(i))

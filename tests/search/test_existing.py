@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-import trainers.config
+import trainers.chain
 from search.existing import Contradiction, compare, differences, set_aside
 from search.plan import Plan
 from search.run import main
@@ -98,7 +98,7 @@ def test_another_final_attack_is_another_sweep(sweep: Path, planned: Planned) ->
 
 
 def test_other_training_code_does_not_mix(sweep: Path, planned: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainers.config, "training_code", lambda: "another")
+    monkeypatch.setattr(trainers.chain, "training_code", lambda: "another")
     with pytest.raises(Contradiction, match="5 of its trainings were planned with other training code"):
         compared(sweep, planned, search__replicates=2)
 
