@@ -51,7 +51,7 @@ def report(folder: str, nonce: str, gpus: bool) -> Report:
         import torch
 
         from trainers.bench import machine
-        from trainers.config import training_code
+        from trainers.chain import training_code
 
         versions["torch"] = str(torch.__version__)  # tells the build, which the package's metadata does not
         code, cpu = training_code(), machine(torch.device("cpu"))
