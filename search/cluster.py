@@ -24,6 +24,14 @@ class Infeasible(Exception):
 
 @contextmanager
 def cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
+    """Ray as `connected` gives it, while an interrupt ends what runs on it cleanly."""
+    with connected(address):
+        interrupt.install()  # after Ray, which sets handlers of its own
+        yield
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
     """Ray on this machine alone, or the cluster at an address; silenced. Raises Infeasible if it can't be reached."""
     for name in ("ray", "ray.tune", "ray.train", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -40,7 +48,6 @@ def cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
     except (ConnectionError, SystemExit, RuntimeError, ValueError) as error:
         token = "; if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" if address else ""
         raise Infeasible(f"Ray at {address or 'this machine'} did not start: {error}{token}") from None
-    interrupt.install()  # after Ray, which sets handlers of its own
     try:
         yield
     finally:

@@ -6,9 +6,7 @@ from typing import Any
 
 from search.cluster import Infeasible
 from search.environment import ray
-from search.space import Resources
-
-MIB = 1 << 20
+from search.resources import GB, Resources
 
 
 def alive() -> list[dict[str, Any]]:
@@ -22,7 +20,7 @@ def slots(resources: Resources) -> int:
     fitting = sum(room(node, resources) for node in nodes)
     if fitting:
         return fitting
-    asked = amounts(resources)
+    asked = resources.amounts
     best = {kind: max((node.get(kind, 0) for node in nodes), default=0) for kind in asked}
     short = [
         f"{kind} {_amount(kind, amount)} asked, {_amount(kind, best[kind])} on the largest machine"
@@ -38,15 +36,9 @@ def room(node: dict[str, float], resources: Resources) -> int:
         int(node.get(kind, 0)) * int(1 / amount + 1e-9)
         if kind == "GPU" and amount < 1
         else int(node.get(kind, 0) / amount + 1e-9)
-        for kind, amount in amounts(resources).items()
+        for kind, amount in resources.amounts.items()
     )
 
 
-def amounts(resources: Resources) -> dict[str, float]:
-    """What a trial asks for, by Ray's names."""
-    asked = {"CPU": float(resources.cpus), "GPU": resources.gpus, "memory": (resources.memory_gb or 0) * 1024 * MIB}
-    return {kind: amount for kind, amount in asked.items() if amount > 0}
-
-
 def _amount(kind: str, amount: float) -> str:
-    return f"{amount / MIB / 1024:.1f} GB" if kind == "memory" else f"{amount:g}"
+    return f"{amount / GB:.1f} GB" if kind == "memory" else f"{amount:g}"

@@ -39,6 +39,7 @@ class Report:
     gpus: list[tuple[str, int]] = field(default_factory=list)  # that torch can use: model, bytes of memory
     free: int = 0  # bytes, where the sweep is stored
     answer: str = ""  # the name of its mark there
+    ip: str = ""  # by which Ray knows it, where it is not the driver's own
     trouble: list[str] = field(default_factory=list)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from search.cluster import Infeasible
 from search.environment import ray
 from search.machines import alive, room
 from search.nodereport import Report, report, waited
-from search.space import Resources
+from search.resources import Resources
 
 PATIENCE = 300.0  # seconds: a node may have to fetch the checkout, and to read torch from a slow disk
 LITTLE = 1 << 30  # bytes of free disk
@@ -26,7 +27,7 @@ def examined(address: str | None, folder: Path, resources: Resources) -> list[Re
     nonce = uuid.uuid4().hex
     (folder / f".{nonce}.tmp").touch()
     try:
-        here = report(str(folder), nonce, gpus=address is None and resources.gpus > 0)
+        here = report(str(folder), nonce, gpus=address is None and resources.on_gpu)
         said, problems = _asked(folder, nonce, resources) if address else ({"this machine": here}, [])
         for node, theirs in said.items():
             problems += [f"{node}: {problem}" for problem in differences(theirs, here)]
@@ -42,20 +43,21 @@ def examined(address: str | None, folder: Path, resources: Resources) -> list[Re
 
 def _asked(folder: Path, nonce: str, resources: Resources) -> tuple[dict[str, Report], list[str]]:
     """What the nodes say, by their names, and what is wrong with those that cannot."""
-    asked: dict[Any, tuple[str, float]] = {}
+    asked: dict[Any, tuple[str, str, float]] = {}
     for node in alive():
         if room(node["Resources"], resources):
             gpus = node["Resources"].get("GPU", 0)
             there = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             task = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=there)(report)
-            name = f"node {node['NodeManagerHostname']} ({node['NodeManagerAddress']}, {node['NodeID'][:6]})"
-            asked[task.remote(str(folder), nonce, gpus=gpus > 0)] = name, gpus
+            ip = node["NodeManagerAddress"]
+            name = f"node {node['NodeManagerHostname']} ({ip}, {node['NodeID'][:6]})"
+            asked[task.remote(str(folder), nonce, gpus=gpus > 0)] = name, ip, gpus
     done, late = ray.wait(list(asked), num_returns=len(asked), timeout=PATIENCE) if asked else ([], [])
     said, problems = {}, [f"{asked[it][0]}: no answer within {PATIENCE / 60:g} minutes" for it in late]
     for it in done:
-        name, gpus = asked[it]
+        name, ip, gpus = asked[it]
         try:
-            said[name] = ray.get(it)
+            said[name] = replace(ray.get(it), ip=ip)
         except ray.exceptions.RayError as error:
             problems.append(f"{name}: cannot run what the driver sends: {str(error).strip().splitlines()[-1]}")
             continue

@@ -14,7 +14,7 @@ from search.cluster import Infeasible, cluster, short
 from search.interrupt import Interrupt
 from search.machines import slots
 from search.nodes import examined
-from search.space import Resources
+from search.resources import Resources
 
 NODE = {"num_cpus": 1, "object_store_memory": 100 << 20, "include_dashboard": False}
 pytestmark = pytest.mark.timeout(600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 import search.machines
 from search.cluster import Infeasible
 from search.machines import room, slots
-from search.space import Resources
+from search.resources import Resources
 
 GB = 1 << 30
 
@@ -68,3 +69,28 @@ def test_shares_fill_each_gpu_by_itself(gpus: int, cpus: int, threads: int, copi
             free[gpu] -= 1
             placed += 1
     assert room({"CPU": cpus, "GPU": gpus}, Resources(cpus=threads, gpus=1 / copies)) == placed
+
+
+@pytest.mark.parametrize(
+    ("resources", "complaint"),
+    [
+        (
+            "{gpu: auto}",
+            "resources.gpu: Resources has no such knob; did you mean gpus? (allowed: cpus, gpus, memory_gb)",
+        ),
+        ("{gpus: many}", "resources.gpus: should be 'auto' or should be a valid number; got 'many'"),
+        (
+            "{gpus: 1.5}",
+            "resources.gpus: should be 'auto' or should be a share of one GPU such as 0.5, or a whole number",
+        ),
+        (
+            "{gpus: -1}",
+            "resources.gpus: should be 'auto' or should be a share of one GPU such as 0.5, or a whole number",
+        ),
+    ],
+)
+def test_what_no_machine_could_give_is_refused(
+    refused: Callable[..., list[str]], resources: str, complaint: str
+) -> None:
+    (problem,) = refused(f"resources: {resources}")
+    assert problem.startswith(f"space.yaml:1: {complaint}")
