@@ -44,7 +44,7 @@ def print_plan(console: Console, plan: Plan, space: Space, results: Path, source
     table.add_row("storage", f"about {stored / 2**20:.0f} MB" if stored else "no estimate: the data is not here yet")
     for name, attack in plan.evaluation.attacks().items():
         table.add_row(f"measured: {name}", attack)
-    table.add_row("each trial asks", f"{space.resources.cpus} CPU, {space.resources.gpus:g} GPU")
+    table.add_row("each trial asks", str(space.resources))
     console.print(table)
 
 

@@ -193,7 +193,7 @@ class Planner:
     def _planned(
         self, kind: str, name: str, point: Point, config: TrialConfig, ranks: str | None, before: Planned | None = None
     ) -> Planned:
-        compute = config.compute.resolved(self.space.resources.gpus > 0)
+        compute = config.compute.resolved(self.space.resources.on_gpu)
         config = config.model_copy(update={"compute": compute})
         bare = config.model_dump(mode="json", exclude={"seed"})
         content: Row = {"config": bare, "evaluate": self.space.evaluate.curve()}

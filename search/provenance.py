@@ -45,6 +45,10 @@ class Provenance:
     def slots(self, slots: int) -> None:
         self.runs[-1]["slots"] = slots
 
+    def nodes(self, kinds: dict[str, list[str]]) -> None:
+        """The hosts that trained, by their hardware."""
+        self.runs[-1]["nodes"] = kinds
+
     def end(self, code: int, since: float) -> None:
         """Record an end; `since` is when the process began, by time.monotonic."""
         self.runs[-1] |= {"ended": _now(), "exit": code, "wall_seconds": round(time.monotonic() - since, 2)}

@@ -19,6 +19,7 @@ from pydantic import (
 from search.axes import KINDS, Axis
 from search.first import Pretrain, Ranks, Seeds
 from search.problems import nearest, readable
+from search.resources import Resources
 from search.store import Keep
 from search.yamlfile import Document, SpaceError, laid_over, read, without_nulls
 from trainers.config import TrialConfig
@@ -52,14 +53,6 @@ class Search(Knobs):
             if name not in OBJECTIVES:
                 raise ValueError(f"no objective {name!r}{nearest(name, list(OBJECTIVES))}")
         return objectives
-
-
-class Resources(Knobs):
-    """What each trial asks of Ray: CPUs (also its number of threads) and a share of a GPU."""
-
-    cpus: PositiveInt = 1
-    gpus: Annotated[Real, Field(ge=0)] = 0.0
-    memory_gb: Annotated[Real, Field(gt=0)] | None = None
 
 
 class Space(Knobs):
