@@ -57,7 +57,7 @@ def synthetic_study(seed: int = 0) -> dict[str, list[list[tuple[float, float]]]]
         hopeless, late = i >= 31, rng.random() < 0.2
         quality, trade, fall = rng.random(), rng.random(), rng.uniform(0.005, 0.088)
         best = 0.24 if hopeless else 0.46 + 0.07 * quality
-        before = 0.17 if hopeless else 0.40 - 0.025 * quality + 0.035 * rng.standard_normal()
+        before = 0.17 if hopeless else 0.40 - 0.04 * quality + 0.03 * rng.standard_normal()
         peak = int(rng.integers(151, 157) if late else rng.integers(101, 107))
         robust = before * (1 - np.exp(-(epoch + 1) / 8))
         robust += np.clip((epoch - 99) / 2, 0, 1) * (best - 0.02 * late - before) * (epoch >= 100)
