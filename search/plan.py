@@ -16,6 +16,7 @@ from search.rankfiles import RankingFile
 from search.sources import source_key
 from search.space import Loaded, Tree, configured, put
 from search.starting import Start
+from search.stopping import NoStopping, RobustStopping
 from search.tree import StageTree
 from search.yamlfile import SpaceError
 from trainers.chain import Chain, Surroundings, chain, training_code
@@ -91,13 +92,21 @@ class Plan:
     axes: list[str]
     threads: int  # of each training; their number moves bits
     code: str  # the training code that stages are named after
+    stopping: NoStopping | RobustStopping
     trials: list[Planned] = field(default_factory=list)
     rankings: dict[str, PlannedRanking] = field(default_factory=dict)  # by name
 
     @cached_property
     def tree(self) -> StageTree:
         """Which epochs they share."""
-        return StageTree([trial.chain for trial in self.trials])
+        return StageTree([trial.chain for trial in self.trials], [self._rests(trial) for trial in self.trials])
+
+    def _rests(self, trial: Planned) -> tuple[int, ...]:
+        """After how many epochs a trial waits for its rivals, if they are compared on the way."""
+        if trial.kind != "trial" or not isinstance(self.stopping, RobustStopping):
+            return ()
+        epochs = trial.config.epochs
+        return self.stopping.heights(epochs, [epoch for epoch in range(epochs) if self.evaluation.due(epoch, epochs)])
 
     def to_json(self, study: str) -> Row:
         return {
@@ -140,7 +149,12 @@ class Planner:
         if self.problems:
             raise SpaceError(sorted(set(self.problems)))
         plan = Plan(
-            self.space.evaluate, dict(search.objectives), list(search.axes), self.space.resources.cpus, self.code
+            evaluation=self.space.evaluate,
+            objectives=dict(search.objectives),
+            axes=list(search.axes),
+            threads=self.space.resources.cpus,
+            code=self.code,
+            stopping=search.stopping,
         )
         trials = [
             self._trial(point, config, seed)

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from search.curves import ROBUST, Contestant, Curve, Objectives, curve
 from search.entry import Entry
-from trainers.config import Surroundings, TrialConfig, chain
+from trainers.chain import Chain, Surroundings, chain
+from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.records import Row, digest, read_json, read_rows
 
@@ -96,7 +97,7 @@ def _study(folder: Path, plan: Row, trained: list[tuple[Row, TrialConfig, Row]],
         )
         entries.setdefault(name, entry)
         curves.setdefault(name, []).append(curve(rows, objectives, diverged))
-        links = _chain(row, config, evaluation)[1 : config.epochs + 1 if diverged is None else diverged + 2]
+        links = list(_chain(row, config, evaluation))[1 : config.epochs + 1 if diverged is None else diverged + 2]
         stages.setdefault(name, []).append(np.array([numbers.setdefault(it, len(numbers)) for it in links], dtype=int))
     return Study(
         name=folder.name,
@@ -108,7 +109,7 @@ def _study(folder: Path, plan: Row, trained: list[tuple[Row, TrialConfig, Row]],
     )
 
 
-def _chain(row: Row, config: TrialConfig, evaluation: Evaluation) -> list[str]:
+def _chain(row: Row, config: TrialConfig, evaluation: Evaluation) -> Chain:
     """The names of a trial's stages, comparable within the sweep; what all of its trials share is left out."""
     around = Surroundings(
         data=row["data"], compute=config.compute, threads=1, torch="", code="", start=digest(row.get("start"))

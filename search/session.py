@@ -61,6 +61,7 @@ class Session:
         self._writer = Writer()
         self._writing = 0.0  # seconds that the last one took
         self._fresh = Segment([], [], {})
+        self._told = 0
         self._begun = False
         self._whole = True  # not in the midst of an epoch: the state is that of a stage
 
@@ -96,6 +97,12 @@ class Session:
         """The newest row, for whoever watches."""
         rows = self._fresh.rows or (self.segments[-1].rows if self.segments else [])
         return rows[-1] if rows else {}
+
+    def news(self) -> list[Row]:
+        """The rows that were not told of yet; at first all there are, whoever trained them."""
+        rows = self._rows()
+        told, self._told = self._told, len(rows)
+        return rows[told:]
 
     def _begin(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

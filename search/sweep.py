@@ -19,6 +19,8 @@ from search.searchers import Queue
 from search.sources import Sources, source_key
 from search.space import Space
 from search.starting import lost
+from search.steering import Steering
+from search.stopping import RobustStopping
 from search.store import Store
 from trainers.chain import training_code
 from trainers.records import Row
@@ -36,6 +38,9 @@ class Sweep:
         self._renamed = renamed or {}
         self._blocked: dict[str, str] = {}  # what cannot be made -> why
         self.keeper = Keeper(store, plan, space.search.keep)
+        self.steering: Steering | None = None
+        if isinstance(space.search.stopping, RobustStopping):
+            self.steering = Steering(store.folder, plan, space.search.stopping, self._classes)
         self.slots = 0
         self.interrupted = False
 
@@ -44,7 +49,12 @@ class Sweep:
         return any(self.store.result(trial.id, trial.final) for trial in self.plan.trials)
 
     def unfinished(self) -> list[Planned]:
-        return [trial for trial in self.plan.trials if self.store.result(trial.id, trial.final) is None]
+        return [trial for trial in self.plan.trials if self._open(trial)]
+
+    def _open(self, trial: Planned) -> bool:
+        """Whether there is something to do: it has no result, or was stopped and is trained on after all."""
+        result = self.store.result(trial.id, trial.final)
+        return result is None or bool(self.steering and self.steering.open(trial, result))
 
     def run(self, address: str | None, command: str) -> int:
         """Train what is unfinished. Returns the exit code."""
@@ -78,13 +88,15 @@ class Sweep:
 
     def prepare(self) -> None:
         """Plan from what is stored: where every training goes on, what is made, and which states are still wanted."""
+        if self.steering:
+            self.steering.enter()
         ready, self._blocked = self._made(self.unfinished())
         stored = self.store.stored()
         at = depths(self.plan, stored)
         first: dict[str, int] = {}
         self._twins: dict[str, list[int]] = defaultdict(list)  # trials that are the same training as the first
         for i, trial in enumerate(self.plan.trials):
-            if self.store.result(trial.id, trial.final) is None and first.setdefault(trial.final, i) != i:
+            if self._open(trial) and first.setdefault(trial.final, i) != i:
                 self._twins[trial.final].append(i)
         todo = list(first.values())
         self.keeper.begin(todo, at)
@@ -92,6 +104,9 @@ class Sweep:
         self.schedule = Schedule(self.plan, todo, at, ready)
         for name in self._blocked:
             self.schedule.drop(name)
+        if self.steering:
+            self.steering.steer(self.schedule)
+            self._finish()
 
     def adopt(self) -> None:
         """Give trials that have no result that of the same training, if it ended under another id."""
@@ -112,6 +127,8 @@ class Sweep:
         """A training goes on: what shares its new state needs no older one."""
         if result["stored"]:
             self.keeper.stored(i, result["stored"])
+        if self.steering:
+            self.steering.reported(self.schedule, i, result["rows"])
 
     def over(self, i: int, outcome: str) -> None:
         """A training ended; what others wait for is made once all have ended that make it."""
@@ -119,8 +136,15 @@ class Sweep:
         if outcome in ("completed", "diverged"):
             self.keeper.ended(i)
             self._adopt({trial.final: trial.id}, self._twins.get(trial.final, ()))
-        name = trial.makes
-        if name is None or outcome == "paused" or any(self.plan.trials[j].makes == name for j in self.schedule.open):
+        if trial.makes and outcome != "paused":
+            self._made_by(trial.makes)
+        if self.steering:
+            self.steering.over(self.schedule, i, outcome)
+        self._finish()
+
+    def _made_by(self, name: str) -> None:
+        """Make what others wait for, once all have ended that make it."""
+        if any(self.plan.trials[j].makes == name for j in self.schedule.open):
             return
         why = self._make(name)
         if why is None:
@@ -128,6 +152,16 @@ class Sweep:
         else:
             self._blocked[name] = why
             self.schedule.drop(name)
+
+    def _finish(self) -> None:
+        """Once nothing is left to do: what was stopped near a front is trained to its end."""
+        if self.steering and not self.schedule.open:
+            self.schedule.add(self.steering.finish(self.schedule))
+
+    def _classes(self, trial: Planned) -> int:
+        data = self.sources.prepared(trial.config.data)
+        assert data is not None  # a sweep that runs has loaded it
+        return data.classes
 
     def _made(self, waiting: list[Planned]) -> tuple[set[str], dict[str, str]]:
         """What is there of rankings and of weights that are waited for; rankings are made now; and why others are not.

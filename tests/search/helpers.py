@@ -15,6 +15,7 @@ from hashlib import sha256
 from io import StringIO
 from math import inf
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import yaml
@@ -117,21 +118,34 @@ class Tiny:
 
     def all(self) -> Tiny:
         """The whole sweep as Tune would run it with one process: what the queue hands out, one task after another."""
+        assert self.going(Random(0)), "not all of it could be done"
+        return self
+
+    def going(self, random: Random, workers: int = 1, slices: float = inf) -> bool:
+        """The sweep as Tune would run it with so many processes of uneven speed; False if it was cut off before."""
         self.sweep.adopt()
         self.sweep.prepare()
         queue, n = Queue(self.sweep.schedule, self.sweep._job, self.sweep), 0
-        while isinstance(suggested := queue.suggest(str(n)), dict):
-            job = Job(**suggested["job"])
-            session = Session(job, self.data([trial.id for trial in self.plan.trials].index(job.trial)))
-            while True:
-                outcome = session.advance(inf)
-                result = {"outcome": outcome, "stored": session.stored, "trial": job.trial} | session.latest
-                if outcome != "running":
-                    break
-                queue.on_trial_result(str(n), result)
-            queue.on_trial_complete(str(n), result)
-            n += 1
-        return self
+        running: dict[str, Session] = {}
+        names = [trial.id for trial in self.plan.trials]
+        while slices > 0:
+            while len(running) < workers and isinstance(suggested := queue.suggest(str(n)), dict):
+                job = Job(**suggested["job"])
+                running[str(n)] = Session(job, self.data(names.index(job.trial)))
+                n += 1
+            if not running:
+                return not self.sweep.unfinished()
+            name = random.choice(sorted(running))
+            session = running[name]
+            outcome = session.advance(0 if slices < inf or workers > 1 else inf)
+            result = session.latest | {"outcome": outcome, "stored": session.stored, "rows": session.news()}
+            if outcome == "running":
+                queue.on_trial_result(name, result)
+            else:
+                del running[name]
+                queue.on_trial_complete(name, result)
+            slices -= 1
+        return False
 
     def trained(self) -> int:
         """How many epochs its trainings trained themselves, and did not take from another."""
