@@ -62,6 +62,15 @@ def compare(folder: Path, plan: Plan, tree: Row) -> int | None:
     return len(now.keys() - {row["id"] for row in stored["trials"]})
 
 
+def stored_trials(folder: Path) -> int:
+    """How many trials a stored search draws; 0 if none is stored, or it does not draw."""
+    try:
+        tree = yaml.safe_load((folder / "space.yaml").read_text())
+        return int(tree["search"]["trials"])
+    except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError):
+        return 0
+
+
 def _gone(rows: list[Row], plan: Plan) -> list[Row]:
     """Those that no training of the plan has as its beginning: a newly swept knob or more epochs only rename them."""
     if not rows:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
-from search.axes import Choice, Point, grid_points, name_of, random_points
+from search.axes import Choice, Point, grid_points, name_of, qmc_points, random_points
 from search.consistency import contradictions, idle
 from search.first import Profile
 from search.plan import Plan, Planned
@@ -89,12 +89,19 @@ class Planner:
 
     def _own(self) -> list[Request]:
         search = self.space.search
-        drawn = grid_points(search.axes) if search.strategy == "grid" else self.draws(search.trials or 0)
-        return [Request(point, search.replicates) for point in drawn]
+        if search.strategy != "grid":
+            return self.likely()
+        return [Request(point, search.replicates) for point in grid_points(search.axes)]
+
+    def likely(self) -> list[Request]:
+        """For a search that adapts: as many configurations as it will ask, to check and to estimate by."""
+        search = self.space.search
+        return [Request(point, search.replicates) for point in self.draws(search.trials or 0)]
 
     def draws(self, count: int) -> list[Point]:
-        """Points of the space drawn independently of each other."""
-        return random_points(self.space.search.axes, count, self.space.search.seed)
+        """Points of the space that hang on no outcome; for a search that adapts, such as it might ask for."""
+        draw = qmc_points if self.space.search.strategy == "qmc" else random_points
+        return draw(self.space.search.axes, count, self.space.search.seed)
 
     def _complain(self) -> None:
         problems, self.problems = sorted(set(self.problems)), []

@@ -102,4 +102,5 @@ class Steering:
         return self.referee.limit(trial.id) if i in self._known else trial.config.epochs
 
     def _entry(self, trial: Planned) -> Entry:
-        return Entry(trial.id, trial.configuration, trial.config, self._classes(trial), fresh=trial.start is None)
+        group = "" if trial.generation is None else str(trial.generation)
+        return Entry(trial.id, trial.configuration, trial.config, self._classes(trial), group, trial.start is None)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from search.borrowing import adopt
 from search.execute import Interrupt, cluster, run, slots
+from search.generations import Generations
 from search.jobs import Job
 from search.keeping import Keeper, depths
 from search.plan import Plan, Planned
@@ -31,12 +32,16 @@ class Sweep:
 
     def __init__(
         self, store: Store, plan: Plan, space: Space, sources: Sources, console: Console,
-        renamed: dict[str, str] | None = None,
+        renamed: dict[str, str] | None = None, generations: Generations | None = None,
     ) -> None:  # fmt: skip
         """`renamed`: trainings that the folder holds under other ids, by the name of their last state."""
         self.store, self.plan, self.space, self.sources, self.console = store, plan, space, sources, console
         self._renamed = renamed or {}
+        self.generations = generations
+        self._watch: Watch | None = None
         self._blocked: dict[str, str] = {}  # what cannot be made -> why
+        self._first: dict[str, int] = {}  # by the name of its last state, who trains it
+        self._twins: dict[str, list[int]] = defaultdict(list)  # ... and who else is the same training
         self.keeper = Keeper(store, plan, space.search.keep)
         self.steering: Steering | None = None
         if isinstance(space.search.stopping, RobustStopping):
@@ -59,16 +64,15 @@ class Sweep:
     def run(self, address: str | None, command: str) -> int:
         """Train what is unfinished. Returns the exit code."""
         self.adopt()
-        waiting = self.unfinished()
-        total = len(self.plan.trials)
+        known = len(self.plan.trials) - len(self.unfinished())
+        self.prepare()
+        total, waiting = len(self.plan.trials), self.unfinished()
         if not waiting:
             self.console.print(f"{self.store.folder.name} is finished: all {total} trainings have their results.")
             return self._verdict(None, command)
-        known = total - len(waiting)
         self.console.print(
             f"{self.store.folder.name}: {total} trainings" + (f", {known} of them ended before" if known else "")
         )
-        self.prepare()
         if not self.schedule.open:
             return self._verdict(None, command)
         interrupt = Interrupt()
@@ -77,6 +81,7 @@ class Sweep:
             self.slots = slots(self.space.resources)
             done = {trial.id for trial in self.plan.trials} - {trial.id for trial in waiting}
             with Watch(self.console, self.plan.trials, done, self.slots) as watch:
+                self._watch = watch
                 trouble = run(
                     queue, self.sources.loaded, self.space.resources, self.space.search.retries,
                     watch, interrupt, self.slots, self.store.folder / ".tune",
@@ -88,25 +93,33 @@ class Sweep:
 
     def prepare(self) -> None:
         """Plan from what is stored: where every training goes on, what is made, and which states are still wanted."""
+        self.schedule = Schedule(self.plan, (), {})
+        self._begin(range(len(self.plan.trials)))
+        self.keeper.tidy(self.store.stored())
+        self._go_on()
+
+    def _begin(self, places: Iterable[int]) -> None:
+        """Let trainings of the plan be scheduled, those that have something to do."""
         if self.steering:
             self.steering.enter()
-        ready, self._blocked = self._made(self.unfinished())
-        stored = self.store.stored()
-        at = depths(self.plan, stored)
-        first: dict[str, int] = {}
-        self._twins: dict[str, list[int]] = defaultdict(list)  # trials that are the same training as the first
-        for i, trial in enumerate(self.plan.trials):
-            if self._open(trial) and first.setdefault(trial.final, i) != i:
+        at = depths(self.plan, self.store.stored())
+        todo = []
+        for i in places:
+            trial = self.plan.trials[i]
+            if self._open(trial) and self._first.setdefault(trial.final, i) == i:
+                todo.append(i)
+            elif self._open(trial):
                 self._twins[trial.final].append(i)
-        todo = list(first.values())
+        ready, blocked = self._made([self.plan.trials[i] for i in todo])
+        self._blocked |= blocked
         self.keeper.begin(todo, at)
-        self.keeper.tidy(stored)
-        self.schedule = Schedule(self.plan, todo, at, ready)
+        self.schedule.at.update({i: at[i] for i in todo if i in at})
+        self.schedule.ready |= ready
+        self.schedule.add(todo)
         for name in self._blocked:
             self.schedule.drop(name)
         if self.steering:
             self.steering.steer(self.schedule)
-            self._finish()
 
     def adopt(self) -> None:
         """Give trials that have no result that of the same training, if it ended under another id."""
@@ -140,7 +153,7 @@ class Sweep:
             self._made_by(trial.makes)
         if self.steering:
             self.steering.over(self.schedule, i, outcome)
-        self._finish()
+        self._go_on()
 
     def _made_by(self, name: str) -> None:
         """Make what others wait for, once all have ended that make it."""
@@ -153,10 +166,17 @@ class Sweep:
             self._blocked[name] = why
             self.schedule.drop(name)
 
-    def _finish(self) -> None:
-        """Once nothing is left to do: what was stopped near a front is trained to its end."""
-        if self.steering and not self.schedule.open:
-            self.schedule.add(self.steering.finish(self.schedule))
+    def _go_on(self) -> None:
+        """Once nothing is left to do: finish what was stopped near a front, then ask for further configurations."""
+        while not self.schedule.open:
+            places = self.steering.finish(self.schedule) if self.steering else []
+            if not places and self.generations:
+                places = self.generations.more(self.plan)
+            if not places:
+                return
+            if self._watch:
+                self._watch.grow(self.plan.trials)
+            self._begin(places)
 
     def _classes(self, trial: Planned) -> int:
         data = self.sources.prepared(trial.config.data)

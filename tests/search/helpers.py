@@ -18,10 +18,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 import yaml
 from rich.console import Console
 
+from search.asking import Asker
 from search.borrowing import superseded
+from search.generations import Generations
 from search.jobs import Job, outcome_of
 from search.plan import Plan
 from search.planner import Planner
@@ -29,7 +32,7 @@ from search.schedule import Task
 from search.searchers import Queue
 from search.session import Session
 from search.sources import Sources, source_key
-from search.space import load
+from search.space import ADAPTIVE, load
 from search.store import Store
 from search.sweep import Sweep
 from trainers.data import Data, prepare
@@ -38,6 +41,11 @@ from trainers.records import read_rows, write_json
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "spaces" / "smoke.yaml"
 DETERMINISTIC = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
+
+
+def slow(*values: Any) -> list[Any]:
+    """Values of a parameter that are only tried with -m slow."""
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
 
 
 def smoke(**changes: Any) -> str:
@@ -86,11 +94,14 @@ class Tiny:
         (folder / "space.yaml").write_text(text or smoke(**changes))
         self._console = Console(file=StringIO(), width=1000)
         loaded, sources = load(folder / "space.yaml", []), Sources()
-        self.plan: Plan = Planner(loaded, sources.fingerprint).plan()
         self.store = Store(folder)
+        planner, generations = Planner(loaded, sources.fingerprint), None
+        if loaded.space.search.strategy in ADAPTIVE:
+            generations = Generations(Asker(loaded.space.search, folder), planner, self.store, self._console.print)
+        self.plan: Plan = generations.plan() if generations else planner.plan()
         renamed = superseded(folder, self.plan)
         write_json(folder / "plan.json", self.plan.to_json(folder.name))
-        self.sweep = Sweep(self.store, self.plan, loaded.space, sources, self._console, renamed)
+        self.sweep = Sweep(self.store, self.plan, loaded.space, sources, self._console, renamed, generations)
         self._sources = sources
 
     def said(self) -> str:
@@ -128,11 +139,10 @@ class Tiny:
         self.sweep.prepare()
         queue, n = Queue(self.sweep.schedule, self.sweep._job, self.sweep), 0
         running: dict[str, Session] = {}
-        names = [trial.id for trial in self.plan.trials]
         while slices > 0:
             while len(running) < workers and isinstance(suggested := queue.suggest(str(n)), dict):
                 job = Job(**suggested["job"])
-                running[str(n)] = Session(job, self.data(names.index(job.trial)))
+                running[str(n)] = Session(job, self.data([trial.id for trial in self.plan.trials].index(job.trial)))
                 n += 1
             if not running:
                 return not self.sweep.unfinished()
