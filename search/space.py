@@ -11,9 +11,11 @@ import yaml
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, ValidationError
 
 from search.axes import KINDS, Axis
-from search.first import Pretrain, Ranks, Seeds
+from search.budget import Budget
+from search.first import Pretrain, Ranks
 from search.objectives import OBJECTIVES, Constraints, Objectives
 from search.problems import nearest, readable
+from search.replicates import Replicates, first_seeds
 from search.yamlfile import Document, SpaceError, laid_over, read, without_nulls
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
@@ -39,12 +41,18 @@ class Search(Knobs):
     trials: PositiveInt | None = None  # how many configurations any other strategy draws
     generation: PositiveInt = 8  # how many an adaptive strategy asks for at once, knowing what came before
     seed: NonNegativeInt = 0  # of the draws
-    replicates: Seeds = (0,)
+    replicates: Replicates = (0,)
     objectives: Objectives = dict.fromkeys(OBJECTIVES, "max")
     checkpoint: Literal["best", "last"] = "best"  # whose metrics they are
     constraints: Constraints = ()
+    budget: Budget = Budget()
     checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # at least so long between a trial's checkpoints
     retries: NonNegativeInt = 2  # of a trial whose worker died
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that every configuration has from the start."""
+        return first_seeds(self.replicates)
 
 
 class Resources(Knobs):
