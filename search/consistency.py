@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from search.axes import Axis, impossible
 from search.problems import nearest
+from search.replicates import Adaptive
 from search.space import ADAPTIVE, STRATEGIES, Search, Space
 from trainers.config import TrialConfig
 
@@ -37,6 +38,10 @@ def contradictions(space: Space) -> Iterator[Problem]:
         yield ("search", "axes", path, "when"), message
     yield from _ring(search.axes)
     yield from _strategy(search)
+    if search.budget.gpu_hours is not None and not space.resources.gpus:
+        yield ("search", "budget", "gpu_hours"), "no training asks for a GPU (resources: {gpus: 0}); use wall or epochs"
+    if isinstance(search.replicates, Adaptive) and len(search.objectives) < 2:
+        yield ("search", "replicates"), "are spent where a front is in doubt, which takes two objectives; give a number"
     if "seed" in space.trial:
         yield ("trial", "seed"), "seeds are replicates: write `search: {replicates: [seed, ...]}`"
     if "start_from" in space.trial and space.pretrain is not None:

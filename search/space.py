@@ -11,9 +11,11 @@ import yaml
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, ValidationError
 
 from search.axes import KINDS, Axis
-from search.first import Pretrain, Ranks, Seeds
+from search.budget import Budget
+from search.first import Pretrain, Ranks
 from search.objectives import OBJECTIVES, Constraints, Objectives
 from search.problems import nearest, readable
+from search.replicates import Replicates, first_seeds
 from search.resources import Resources
 from search.stopping import NoStopping, Stopping
 from search.store import Keep
@@ -42,14 +44,20 @@ class Search(Knobs):
     trials: PositiveInt | None = None  # how many configurations any other strategy draws
     generation: PositiveInt = 8  # how many an adaptive strategy asks for at once, knowing what came before
     seed: NonNegativeInt = 0  # of the draws
-    replicates: Seeds = (0,)
+    replicates: Replicates = (0,)
     stopping: Stopping = NoStopping()
     objectives: Objectives = dict.fromkeys(OBJECTIVES, "max")
     checkpoint: Literal["best", "last"] = "best"  # whose metrics they are
     constraints: Constraints = ()
+    budget: Budget = Budget()
     checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # at least so long between a trial's checkpoints
     retries: NonNegativeInt = 2  # of a trial whose worker died
     keep: Keep = "best"  # the states of which epochs stay once no training needs them
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that every configuration has from the start."""
+        return first_seeds(self.replicates)
 
 
 class Space(Knobs):

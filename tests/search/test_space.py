@@ -139,6 +139,36 @@ MISTAKES = {
         "search: {replicates: [1, 2, 1]}\n",
         "space.yaml:1: search.replicates: each seed once; got [1, 2, 1]",
     ),
+    "adaptive replicates without room": (
+        "search:\n  replicates: {min: 3, max: 3}\n",
+        "space.yaml:2: search.replicates: more seeds at most than at least; got min 3, max 3",
+    ),
+    "adaptive replicates of one seed": (
+        "search:\n  replicates: {min: 1, max: 3}\n",
+        "space.yaml:2: search.replicates.min: should be greater than or equal to 2; got 1",
+    ),
+    "misspelt knob of replicates": (
+        "search:\n  replicates: {min: 2, max: 3, maxi: 3}\n",
+        "space.yaml:2: search.replicates.maxi: Adaptive has no such knob; did you mean max? (allowed: max, min)",
+    ),
+    "adaptive replicates of one objective": (
+        "search:\n  replicates: {min: 2, max: 3}\n  objectives: {val_pgd_acc: max}\n",
+        "space.yaml:2: search.replicates: are spent where a front is in doubt, which takes two objectives; give a"
+        " number",
+    ),
+    "budget of nothing known": (
+        "search:\n  budget: {epoch: 3}\n",
+        "space.yaml:2: search.budget.epoch: Budget has no such knob; did you mean epochs?"
+        " (allowed: epochs, gpu_hours, passes, trials, wall)",
+    ),
+    "budget of no time": (
+        "search:\n  budget: {wall: 8 hours}\n",
+        "space.yaml:2: search.budget.wall: a time is written 8h, 90m, 1h30m, or as a number of seconds; got '8 hours'",
+    ),
+    "budget of GPUs that nobody uses": (
+        "search:\n  budget: {gpu_hours: 3}\n",
+        "space.yaml:2: search.budget.gpu_hours: no training asks for a GPU (resources: {gpus: 0}); use wall or epochs",
+    ),
     "empty axis": (
         axis("{grid: []}"),
         "space.yaml:3: search.axes.batch_size: an axis needs at least one value; got none",
