@@ -46,7 +46,7 @@ def _asked(folder: Path, nonce: str, resources: Resources) -> tuple[dict[str, Re
     asked: dict[Any, tuple[str, str, float]] = {}
     for node in alive():
         if room(node["Resources"], resources):
-            gpus = node["Resources"].get("GPU", 0)
+            gpus = node["Resources"].get("GPU", 0) if resources.on_gpu else 0
             there = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             task = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=there)(report)
             ip = node["NodeManagerAddress"]

@@ -111,6 +111,13 @@ class Tiny:
             return outcome_of(self.job(i), error)
         return outcome
 
+    def run_all(self) -> None:
+        """Every training in one go; the ranking is made when those that make it have ended."""
+        for i, trial in enumerate(self.plan.trials):
+            if trial.kind == "trial" and not all(self.store.ranking(name).exists() for name in self.plan.rankings):
+                assert self.rank() is None
+            assert self.run(i) == "completed"
+
     def rank(self) -> str | None:
         (ranks,) = self.plan.rankings
         return self.sweep._rank(ranks)
