@@ -11,10 +11,11 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
+from search.borrowing import superseded, take
 from search.checks import check, notes
 from search.dryrun import print_plan
 from search.execute import Infeasible
-from search.existing import Contradiction, compare, set_aside
+from search.existing import Contradiction, compare, set_aside, standing_code
 from search.plan import Plan, Planner
 from search.provenance import Provenance
 from search.rankings import check_rankings
@@ -36,7 +37,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
         loaded = load(options.space, options.set)
         folder = options.results / (options.name or loaded.name)
         sources = Sources(download=not options.dry_run)
-        plan = Planner(loaded, sources.fingerprint).plan()
+        plan = Planner(loaded, sources.fingerprint, standing_code(folder, options.accept_code_change)).plan()
         check(loaded, plan, sources)
         check_rankings(loaded, plan, sources)
         for note in notes(loaded, plan):
@@ -82,15 +83,18 @@ def _run(
         if added:
             console.print(f"Extending {folder}: {added} trainings are new.", markup=False)
         store.sweep_leftovers()
+        renamed = superseded(folder, plan)
         write_atomic(folder / "space.yaml", yaml.safe_dump(loaded.document.tree, sort_keys=False))
         write_json(folder / "plan.json", plan.to_json(folder.name))
         provenance = Provenance(folder)
-        provenance.begin()
+        provenance.begin(plan.code)
     except OSError as error:
         raise SpaceError(
             [f"{folder}: cannot be written: {error.strerror or error}; free room or choose --results"]
         ) from None
-    sweep = Sweep(store, plan, loaded.space, sources, console)
+    for other, (states, epochs) in take(store, plan, options.reuse).items():
+        console.print(f"{states} states behind {epochs} epochs are taken from {other}.", markup=False)
+    sweep = Sweep(store, plan, loaded.space, sources, console, renamed)
     code = sweep.run(os.environ.get("RAY_ADDRESS"), " ".join(["python -m search.run", *sys.argv[1:]]))
     try:
         provenance.slots(sweep.slots)

@@ -16,9 +16,10 @@ from search.rankfiles import RankingFile
 from search.sources import source_key
 from search.space import Loaded, Tree, configured, put
 from search.starting import Start
+from search.stopping import NoStopping, RobustStopping
 from search.tree import StageTree
 from search.yamlfile import SpaceError
-from trainers.chain import Chain, Surroundings, chain
+from trainers.chain import Chain, Surroundings, chain, training_code
 from trainers.config import TrialConfig
 from trainers.data import split_identity
 from trainers.evaluate import Evaluation
@@ -90,13 +91,22 @@ class Plan:
     objectives: dict[str, str]
     axes: list[str]
     threads: int  # of each training; their number moves bits
+    code: str  # the training code that stages are named after
+    stopping: NoStopping | RobustStopping
     trials: list[Planned] = field(default_factory=list)
     rankings: dict[str, PlannedRanking] = field(default_factory=dict)  # by name
 
     @cached_property
     def tree(self) -> StageTree:
         """Which epochs they share."""
-        return StageTree([trial.chain for trial in self.trials])
+        return StageTree([trial.chain for trial in self.trials], [self._rests(trial) for trial in self.trials])
+
+    def _rests(self, trial: Planned) -> tuple[int, ...]:
+        """After how many epochs a trial waits for its rivals, if they are compared on the way."""
+        if trial.kind != "trial" or not isinstance(self.stopping, RobustStopping):
+            return ()
+        epochs = trial.config.epochs
+        return self.stopping.heights(epochs, [epoch for epoch in range(epochs) if self.evaluation.due(epoch, epochs)])
 
     def to_json(self, study: str) -> Row:
         return {
@@ -106,6 +116,8 @@ class Plan:
             "attacks": self.evaluation.attacks(),
             "axes": self.axes,
             "threads": self.threads,
+            "code": self.code,
+            "accepted": [] if self.code == training_code() else [training_code()],
             "rankings": {name: ranking.provenance for name, ranking in self.rankings.items()},
             "epochs": {"asked": self.tree.asked, "distinct": self.tree.distinct},
             "trials": [trial.row() | {"forks": list(self.tree.forks(i))} for i, trial in enumerate(self.trials)],
@@ -115,7 +127,9 @@ class Plan:
 class Planner:
     """Turns one loaded space into a plan; collects every problem on the way."""
 
-    def __init__(self, loaded: Loaded, fingerprint: Fingerprint) -> None:
+    def __init__(self, loaded: Loaded, fingerprint: Fingerprint, code: str | None = None) -> None:
+        """`code`: of stages that are gone on from though the training code has changed since."""
+        self.code = code or training_code()
         self.loaded, self.space, self.fingerprint = loaded, loaded.space, fingerprint
         self.problems: list[str] = []
         self._fingerprints: dict[str, str] = {}
@@ -134,7 +148,14 @@ class Planner:
         configs = [(point, self._config(point)) for point in self._points()]
         if self.problems:
             raise SpaceError(sorted(set(self.problems)))
-        plan = Plan(self.space.evaluate, dict(search.objectives), list(search.axes), self.space.resources.cpus)
+        plan = Plan(
+            evaluation=self.space.evaluate,
+            objectives=dict(search.objectives),
+            axes=list(search.axes),
+            threads=self.space.resources.cpus,
+            code=self.code,
+            stopping=search.stopping,
+        )
         trials = [
             self._trial(point, config, seed)
             for point, config in configs
@@ -196,7 +217,8 @@ class Planner:
             content["start"] = [before.configuration, start.weights]
         configuration = f"{name}-{digest(content)[:6]}"
         data = self._data(config.data)
-        around = Surroundings.here(data, compute, self.space.resources.cpus, start.identity if start else None)
+        identity = start.identity if start else None
+        around = Surroundings.here(data, compute, self.space.resources.cpus, identity, self.code)
         links = chain(config, self.space.evaluate, around, ranks)
         return Planned(
             id=f"{configuration},seed={config.seed}",

@@ -25,18 +25,19 @@ class Provenance:
         stored = read_json(self.path)
         self.runs: list[Row] = stored["runs"] if isinstance(stored, dict) and "runs" in stored else []
 
-    def begin(self, slots: int | None = None) -> None:
-        """Record a start, before anything is trained."""
+    def begin(self, stages: str) -> None:
+        """Record a start, before anything is trained; `stages`: the training code that stages are named after."""
         self.runs.append(
             {
                 "started": _now(),
                 "command": " ".join(["python", "-m", "search.run", *sys.argv[1:]]),
                 "commit": commit(),
                 "training_code": training_code(),
+                "goes_on_from_code": stages,
                 "host": socket.gethostname(),
                 "python": platform.python_version(),
                 "versions": {name: _version(name) for name in PACKAGES},
-                "slots": slots,
+                "slots": None,
             }
         )
         write_json(self.path, {"runs": self.runs})

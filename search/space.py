@@ -20,6 +20,7 @@ from search.axes import KINDS, Axis
 from search.first import Pretrain, Ranks, Seeds
 from search.problems import nearest, readable
 from search.resources import Resources
+from search.stopping import NoStopping, Stopping
 from search.store import Keep
 from search.yamlfile import Document, SpaceError, laid_over, read, without_nulls
 from trainers.config import TrialConfig
@@ -40,6 +41,7 @@ class Search(Knobs):
     seed: NonNegativeInt = 0  # of the random draw
     replicates: Seeds = (0,)
     objectives: dict[str, Literal["max"]] = {"val_clean_acc": "max", "val_pgd_acc": "max"}
+    stopping: Stopping = NoStopping()
     checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # at least so long between a trial's checkpoints
     retries: NonNegativeInt = 2  # of a trial whose worker died
     keep: Keep = "best"  # the states of which epochs stay once no training needs them

@@ -112,8 +112,7 @@ def test_a_study_sends_its_data_once_to_each_node_and_has_the_records_of_any_oth
     chunks = received(other) - before
     assert workers(other) - started >= 2
     assert chunks in (math.ceil(images.nbytes / CHUNK), math.ceil(images.nbytes / CHUNK) + 1)
-    it = Tiny(tmp_path / "alone" / "smoke", trial__data=data, search__replicates=2)
-    it.run_all()
+    it = Tiny(tmp_path / "alone" / "smoke", trial__data=data, search__replicates=2).all()
     assert records(tmp_path / "smoke") == records(it.store.folder)
     (run,) = read_json(tmp_path / "smoke" / "provenance.json")["runs"]
     assert run["slots"] == 4
