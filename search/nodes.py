@@ -27,7 +27,7 @@ def examined(address: str | None, folder: Path, resources: Resources) -> list[Re
     nonce = uuid.uuid4().hex
     try:
         (folder / f".{nonce}.tmp").touch()
-        here = report(str(folder), nonce, gpus=address is None and resources.on_gpu)
+        here = report(str(folder), nonce, gpus=not address and resources.on_gpu)
         said, problems = _asked(folder, nonce, resources) if address else ({"this machine": here}, [])
         for node, theirs in said.items():
             problems += [f"{node}: {problem}" for problem in differences(theirs, here)]
