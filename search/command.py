@@ -16,7 +16,8 @@ from search.checks import check, notes
 from search.dryrun import print_plan
 from search.execute import Infeasible
 from search.existing import Contradiction, compare, set_aside, standing_code
-from search.plan import Plan, Planner
+from search.plan import Plan
+from search.planner import Planner
 from search.provenance import Provenance
 from search.rankings import check_rankings
 from search.sources import Sources

@@ -23,7 +23,8 @@ from rich.console import Console
 
 from search.borrowing import superseded
 from search.jobs import Job, outcome_of
-from search.plan import Plan, Planner
+from search.plan import Plan
+from search.planner import Planner
 from search.schedule import Task
 from search.searchers import Queue
 from search.session import Session

@@ -11,8 +11,10 @@ import yaml
 
 import search.existing
 import search.plan
+import search.planner
 from search.existing import Contradiction, compare, differences, set_aside, standing_code
-from search.plan import Plan, Planner
+from search.plan import Plan
+from search.planner import Planner
 from search.run import main
 from search.sources import Sources
 from search.space import load
@@ -118,7 +120,7 @@ def test_other_training_code_does_not_mix_unless_the_user_says_so(
 
 
 def changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (search.plan, search.existing):
+    for module in (search.plan, search.planner, search.existing):
         monkeypatch.setattr(module, "training_code", lambda: "another")
 
 
