@@ -15,7 +15,18 @@ from typing import Any
 from search.environment import QUIET, ray
 from search.interrupt import Interrupt
 
-NOT_SHIPPED = [".git/", ".venv/", ".*_cache/", ".hypothesis/", "/results/", "/data/", "/tests/", "*.npz", "*.egg-info/"]
+NOT_SHIPPED = [
+    ".git/",
+    ".venv/",
+    ".*_cache/",
+    ".hypothesis/",
+    "/results/",
+    "/data/",
+    "/tests/",
+    "*.npz",
+    "*.pt",
+    "*.egg-info/",
+]
 
 
 class Infeasible(Exception):

@@ -22,17 +22,19 @@ PACKAGES = ("torch", "ray", "numpy")
 def examined(address: str | None, folder: Path, resources: Resources) -> list[Report]:
     """What each node that can hold a trial says of itself; of this machine alone this process says it.
 
-    Raises Infeasible, naming all that differs from the driver, or OSError where the driver itself cannot write.
+    Raises Infeasible, naming all that differs from the driver.
     """
     nonce = uuid.uuid4().hex
-    (folder / f".{nonce}.tmp").touch()
     try:
-        here = report(str(folder), nonce, gpus=address is None and resources.on_gpu)
+        (folder / f".{nonce}.tmp").touch()
+        here = report(str(folder), nonce, gpus=not address and resources.on_gpu)
         said, problems = _asked(folder, nonce, resources) if address else ({"this machine": here}, [])
         for node, theirs in said.items():
             problems += [f"{node}: {problem}" for problem in differences(theirs, here)]
             if theirs.answer and waited((folder / theirs.answer).exists) is None:
                 problems.append(f"{node}: what it writes to {folder} is not seen here; share one file system")
+    except OSError as error:
+        raise Infeasible(f"{folder}: cannot be written: {error.strerror or error}; free room") from None
     finally:
         for path in folder.glob(f".{nonce}*.tmp"):
             path.unlink(missing_ok=True)
@@ -46,7 +48,7 @@ def _asked(folder: Path, nonce: str, resources: Resources) -> tuple[dict[str, Re
     asked: dict[Any, tuple[str, str, float]] = {}
     for node in alive():
         if room(node["Resources"], resources):
-            gpus = node["Resources"].get("GPU", 0)
+            gpus = node["Resources"].get("GPU", 0) if resources.on_gpu else 0
             there = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             task = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=there)(report)
             ip = node["NodeManagerAddress"]

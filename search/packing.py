@@ -33,7 +33,7 @@ def decided(resources: Resources, address: str | None, console: Console) -> Reso
     """Auto made none where no machine has a GPU, which the plan must know. Raises Infeasible if Ray is not reached."""
     if resources.gpus != "auto":
         return resources
-    if address is None:
+    if not address:
         found = torch.cuda.is_available()
     else:
         with connected(address):
