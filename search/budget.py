@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
 from trainers.knobs import Knobs, Real, number
-from trainers.records import Row, read_rows
+from trainers.records import Row, read_json, read_rows
+
+if TYPE_CHECKING:
+    from search.plan import Plan
 
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _TIMES = ("seconds", "evaluate_seconds", "final_seconds")
@@ -105,6 +109,38 @@ def affordable(budget: Budget, epochs: Sequence[int]) -> int:
         if i >= (budget.trials or math.inf) or total > (budget.epochs or math.inf):
             return i
     return len(epochs)
+
+
+class Purse:
+    """A sweep's budget while it runs."""
+
+    def __init__(self, budget: Budget, folder: Path, gpus: float) -> None:
+        self.budget, self._folder, self._gpus = budget, folder, gpus
+        self._began = time.monotonic()
+        self._next = 0.0  # when to look again: reading all records takes a while
+
+    def pays(self, plan: Plan) -> int:
+        """For how many of a plan's trainings, in its order, the budgets of trials and epochs are enough."""
+        return affordable(self.budget, plan.tree.adds.tolist())
+
+    def empty(self) -> str | None:
+        """Which budget is used up by what is on record, if one is; looked at now and then."""
+        now = time.monotonic()
+        if now < self._next or not (self.budget.passes or self.budget.gpu_hours or self.budget.wall):
+            return None
+        provenance = read_json(self._folder / "provenance.json") or {}
+        runs = [*provenance.get("runs", ()), {"wall_seconds": now - self._began}]
+        so_far = spent(recorded(self._folder), self._gpus, runs)
+        self._next = time.monotonic() + max(1.0, 20 * (time.monotonic() - now))
+        return exceeded(self.budget.model_copy(update={"trials": None, "epochs": None}), so_far)
+
+    def short(self, plan: Plan) -> str | None:
+        """The budget that does not pay for all of a plan, if one does not."""
+        n = self.pays(plan)
+        if n == len(plan.trials):
+            return None
+        unit = "trials" if n == self.budget.trials else "epochs"
+        return f"the budget of {_shown(unit, getattr(self.budget, unit))} is used up"
 
 
 def _shown(unit: str, allowed: float) -> str:

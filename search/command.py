@@ -17,13 +17,13 @@ from search.checks import check, notes
 from search.dryrun import print_plan
 from search.execute import Infeasible
 from search.existing import Contradiction, compare, set_aside, standing_code, stored_trials
-from search.generations import Generations
 from search.plan import Plan
 from search.planner import Planner
 from search.provenance import Provenance
 from search.rankings import check_rankings
+from search.rounds import Rounds
 from search.sources import Sources
-from search.space import ADAPTIVE, Loaded, load
+from search.space import Loaded, load
 from search.store import Busy, Store
 from search.sweep import Sweep
 from search.yamlfile import SpaceError
@@ -40,8 +40,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
         loaded, folder = _loaded(options)
         sources = Sources(download=not options.dry_run)
         planner = Planner(loaded, sources.fingerprint, standing_code(folder, options.accept_code_change))
-        adaptive = loaded.space.search.strategy in ADAPTIVE
-        plan = planner.plan(planner.likely() if adaptive else None)
+        plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
         check(loaded, plan, sources)
         check_rankings(loaded, plan, sources)
         for note in notes(loaded, plan):
@@ -50,13 +49,13 @@ def execute(options: argparse.Namespace, began: float) -> int:
             print_plan(console, plan, loaded.space, options.results, sources)
             return DONE
         store = _locked(options, folder, console)
-        generations = None
-        if adaptive:
+        asker = Asker(loaded.space.search, folder) if loaded.space.search.adapts else None
+        if asker:
             planner = Planner(loaded, sources.fingerprint, planner.code)  # without what the likely ones alone want
-            generations = Generations(Asker(loaded.space.search, folder), planner, store, errors.print)
-            plan = generations.plan()
+        rounds = Rounds(planner, store, errors.print, asker)
+        plan = rounds.plan() if asker or loaded.space.search.adds_seeds else plan
         renamed = _entered(loaded, plan, store, console)
-        sweep = Sweep(store, plan, loaded.space, sources, console, renamed, generations)
+        sweep = Sweep(store, plan, loaded.space, sources, console, renamed, rounds)
         return _run(options, sweep, console, began)
     except SpaceError as error:
         for problem in error.problems:

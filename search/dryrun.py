@@ -10,6 +10,7 @@ from rich.table import Table
 from search.estimate import storage_estimate, time_estimate
 from search.plan import Plan
 from search.progress import duration
+from search.replicates import Adaptive
 from search.sources import Sources
 from search.space import Space
 
@@ -19,7 +20,12 @@ def print_plan(console: Console, plan: Plan, space: Space, results: Path, source
     trials = [trial for trial in plan.trials if trial.kind == "trial"]
     configurations = len({trial.configuration for trial in trials})
     table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_row("trials", f"{len(trials)}: {configurations} configurations x {len(space.search.replicates)} seeds")
+    search = space.search
+    seeds = f"{len(search.seeds)}" + (f" to {search.replicates.max}" if isinstance(search.replicates, Adaptive) else "")
+    table.add_row("trials", f"{len(trials)}: {configurations} configurations x {seeds} seeds")
+    if search.adapts:
+        how = f"{search.strategy}, {search.generation} at once; all figures here are of as many drawn at random"
+        table.add_row("asked by", how)
     for kind, what in (("profile", "for {} rankings"), ("pretrain", "for trials to start from")):
         makes = [trial.makes for trial in plan.trials if trial.kind == kind]
         if makes:

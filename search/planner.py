@@ -91,12 +91,12 @@ class Planner:
         search = self.space.search
         if search.strategy != "grid":
             return self.likely()
-        return [Request(point, search.replicates) for point in grid_points(search.axes)]
+        return [Request(point, search.seeds) for point in grid_points(search.axes)]
 
     def likely(self) -> list[Request]:
         """For a search that adapts: as many configurations as it will ask, to check and to estimate by."""
         search = self.space.search
-        return [Request(point, search.replicates) for point in self.draws(search.trials or 0)]
+        return [Request(point, search.seeds) for point in self.draws(search.trials or 0)]
 
     def draws(self, count: int) -> list[Point]:
         """Points of the space that hang on no outcome; for a search that adapts, such as it might ask for."""

@@ -15,7 +15,7 @@ from search.budget import Budget
 from search.first import Pretrain, Ranks
 from search.objectives import OBJECTIVES, Constraints, Objectives
 from search.problems import nearest, readable
-from search.replicates import Replicates, first_seeds
+from search.replicates import Adaptive, Replicates, first_seeds
 from search.resources import Resources
 from search.stopping import NoStopping, Stopping
 from search.store import Keep
@@ -58,6 +58,16 @@ class Search(Knobs):
     def seeds(self) -> tuple[int, ...]:
         """The seeds that every configuration has from the start."""
         return first_seeds(self.replicates)
+
+    @property
+    def adds_seeds(self) -> bool:
+        """Whether configurations may get further ones."""
+        return isinstance(self.replicates, Adaptive)
+
+    @property
+    def adapts(self) -> bool:
+        """Whether its configurations hang on what came before."""
+        return self.strategy in ADAPTIVE
 
 
 class Space(Knobs):

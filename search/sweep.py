@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from rich.console import Console
 
 from search.borrowing import adopt
+from search.budget import Purse
 from search.execute import Interrupt, cluster, run, slots
-from search.generations import Generations
 from search.jobs import Job
 from search.keeping import Keeper, depths
 from search.plan import Plan, Planned
 from search.progress import Watch
 from search.rankings import make_ranking
+from search.rounds import Rounds
 from search.schedule import Schedule, Task
 from search.searchers import Queue
 from search.sources import Sources, source_key
@@ -32,12 +33,12 @@ class Sweep:
 
     def __init__(
         self, store: Store, plan: Plan, space: Space, sources: Sources, console: Console,
-        renamed: dict[str, str] | None = None, generations: Generations | None = None,
+        renamed: dict[str, str] | None = None, rounds: Rounds | None = None,
     ) -> None:  # fmt: skip
         """`renamed`: trainings that the folder holds under other ids, by the name of their last state."""
         self.store, self.plan, self.space, self.sources, self.console = store, plan, space, sources, console
         self._renamed = renamed or {}
-        self.generations = generations
+        self.rounds = rounds
         self._watch: Watch | None = None
         self._blocked: dict[str, str] = {}  # what cannot be made -> why
         self._first: dict[str, int] = {}  # by the name of its last state, who trains it
@@ -46,6 +47,7 @@ class Sweep:
         self.steering: Steering | None = None
         if isinstance(space.search.stopping, RobustStopping):
             self.steering = Steering(store.folder, plan, space.search.stopping, self._classes)
+        self.purse = Purse(space.search.budget, store.folder, space.resources.amounts.get("GPU", 0.0))
         self.slots = 0
         self.interrupted = False
 
@@ -103,8 +105,10 @@ class Sweep:
         if self.steering:
             self.steering.enter()
         at = depths(self.plan, self.store.stored())
-        todo = []
+        todo, paid = [], self.purse.pays(self.plan)
         for i in places:
+            if i >= paid:
+                break
             trial = self.plan.trials[i]
             if self._open(trial) and self._first.setdefault(trial.final, i) == i:
                 todo.append(i)
@@ -168,10 +172,10 @@ class Sweep:
 
     def _go_on(self) -> None:
         """Once nothing is left to do: finish what was stopped near a front, then ask for further configurations."""
-        while not self.schedule.open:
+        while not self.schedule.open and not self.purse.short(self.plan):
             places = self.steering.finish(self.schedule) if self.steering else []
-            if not places and self.generations:
-                places = self.generations.more(self.plan)
+            if not places and self.rounds:
+                places = self.rounds.more(self.plan)
             if not places:
                 return
             if self._watch:

@@ -24,15 +24,15 @@ from rich.console import Console
 
 from search.asking import Asker
 from search.borrowing import superseded
-from search.generations import Generations
 from search.jobs import Job, outcome_of
 from search.plan import Plan
 from search.planner import Planner
+from search.rounds import Rounds
 from search.schedule import Task
 from search.searchers import Queue
 from search.session import Session
 from search.sources import Sources, source_key
-from search.space import ADAPTIVE, load
+from search.space import load
 from search.store import Store
 from search.sweep import Sweep
 from trainers.data import Data, prepare
@@ -95,13 +95,13 @@ class Tiny:
         self._console = Console(file=StringIO(), width=1000)
         loaded, sources = load(folder / "space.yaml", []), Sources()
         self.store = Store(folder)
-        planner, generations = Planner(loaded, sources.fingerprint), None
-        if loaded.space.search.strategy in ADAPTIVE:
-            generations = Generations(Asker(loaded.space.search, folder), planner, self.store, self._console.print)
-        self.plan: Plan = generations.plan() if generations else planner.plan()
+        search = loaded.space.search
+        asker = Asker(search, folder) if search.adapts else None
+        rounds = Rounds(Planner(loaded, sources.fingerprint), self.store, self._console.print, asker)
+        self.plan: Plan = rounds.plan()
         renamed = superseded(folder, self.plan)
         write_json(folder / "plan.json", self.plan.to_json(folder.name))
-        self.sweep = Sweep(self.store, self.plan, loaded.space, sources, self._console, renamed, generations)
+        self.sweep = Sweep(self.store, self.plan, loaded.space, sources, self._console, renamed, rounds)
         self._sources = sources
 
     def said(self) -> str:
