@@ -8,9 +8,15 @@ from collections.abc import Iterable
 from rich.console import Console
 
 from search.borrowing import adopt
-from search.execute import Interrupt, cluster, run, slots
+from search.cluster import cluster
+from search.execute import run
+from search.interrupt import Interrupt
 from search.jobs import Job
 from search.keeping import Keeper, depths
+from search.machines import slots
+from search.nodereport import Report
+from search.nodes import examined, notes
+from search.packing import packed
 from search.plan import Plan, Planned
 from search.progress import Watch
 from search.rankings import make_ranking
@@ -42,6 +48,7 @@ class Sweep:
         if isinstance(space.search.stopping, RobustStopping):
             self.steering = Steering(store.folder, plan, space.search.stopping, self._classes)
         self.slots = 0
+        self.nodes: list[Report] = []
         self.interrupted = False
 
     def ended(self) -> bool:
@@ -74,11 +81,17 @@ class Sweep:
         interrupt = Interrupt()
         queue = Queue(self.schedule, self._job, self)
         with cluster(address, interrupt):
-            self.slots = slots(self.space.resources)
+            self.nodes = examined(address, self.store.folder, self.space.resources)
+            for note in notes(self.nodes):
+                self.console.print(f"note: {note}", markup=False, soft_wrap=True)
+            resources = packed(
+                self.plan, self.sources.loaded, self.space.resources, self.store.folder, self.nodes, self.console
+            )
+            self.slots = slots(resources)
             done = {trial.id for trial in self.plan.trials} - {trial.id for trial in waiting}
             with Watch(self.console, self.plan.trials, done, self.slots) as watch:
                 trouble = run(
-                    queue, self.sources.loaded, self.space.resources, self.space.search.retries,
+                    queue, self.sources.loaded, resources, self.space.search.retries,
                     watch, interrupt, self.slots, self.store.folder / ".tune",
                 )  # fmt: skip
         if watch.disk_full:
