@@ -114,8 +114,9 @@ def affordable(budget: Budget, epochs: Sequence[int]) -> int:
 class Purse:
     """A sweep's budget while it runs."""
 
-    def __init__(self, budget: Budget, folder: Path, gpus: float) -> None:
-        self.budget, self._folder, self._gpus = budget, folder, gpus
+    def __init__(self, budget: Budget, folder: Path) -> None:
+        self.budget, self._folder = budget, folder
+        self.gpus = 0.0  # each training's share
         self._began = time.monotonic()
         self._next = 0.0  # when to look again: reading all records takes a while
 
@@ -130,7 +131,7 @@ class Purse:
             return None
         provenance = read_json(self._folder / "provenance.json") or {}
         runs = [*provenance.get("runs", ()), {"wall_seconds": now - self._began}]
-        so_far = spent(recorded(self._folder), self._gpus, runs)
+        so_far = spent(recorded(self._folder), self.gpus, runs)
         self._next = time.monotonic() + max(1.0, 20 * (time.monotonic() - now))
         return exceeded(self.budget.model_copy(update={"trials": None, "epochs": None}), so_far)
 

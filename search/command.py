@@ -14,9 +14,11 @@ from rich.console import Console
 from search.asking import Asker
 from search.borrowing import superseded, take
 from search.checks import check, notes
+from search.cluster import Infeasible
 from search.dryrun import print_plan
-from search.execute import Infeasible
 from search.existing import Contradiction, compare, set_aside, standing_code, stored_trials
+from search.nodes import kinds
+from search.packing import decided
 from search.plan import Plan
 from search.planner import Planner
 from search.provenance import Provenance
@@ -38,6 +40,8 @@ def execute(options: argparse.Namespace, began: float) -> int:
     folder = options.results
     try:
         loaded, folder = _loaded(options)
+        resources = decided(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
+        loaded.space = loaded.space.model_copy(update={"resources": resources})
         sources = Sources(download=not options.dry_run)
         planner = Planner(loaded, sources.fingerprint, standing_code(folder, options.accept_code_change))
         plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
@@ -135,6 +139,7 @@ def _run(options: argparse.Namespace, sweep: Sweep, console: Console, began: flo
     code = sweep.run(os.environ.get("RAY_ADDRESS"), " ".join(["python -m search.run", *sys.argv[1:]]))
     try:
         provenance.slots(sweep.slots)
+        provenance.nodes(kinds(sweep.nodes))
         provenance.end(code, began)  # for the report to tell
         if sweep.ended() and not sweep.interrupted:
             subprocess.run([sys.executable, "-m", "analysis.report", str(folder)], check=False)

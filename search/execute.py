@@ -7,16 +7,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from search.cluster import Infeasible, cluster
 from search.environment import Unpickled, tune
 from search.interrupt import Interrupt
-from search.machines import slots
 from search.resources import Resources
 from search.searchers import Queue
 from search.trial import Trial
 from trainers.arrays import Source
-
-__all__ = ["Infeasible", "Interrupt", "cluster", "run", "slots"]
 
 
 class _StopWhen(Unpickled, tune.Stopper):

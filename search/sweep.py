@@ -9,9 +9,15 @@ from rich.console import Console
 
 from search.borrowing import adopt
 from search.budget import Purse
-from search.execute import Interrupt, cluster, run, slots
+from search.cluster import cluster
+from search.execute import run
+from search.interrupt import Interrupt
 from search.jobs import Job
 from search.keeping import Keeper, depths
+from search.machines import slots
+from search.nodereport import Report
+from search.nodes import examined, notes
+from search.packing import packed
 from search.plan import Plan, Planned
 from search.progress import Watch
 from search.rankings import make_ranking
@@ -47,8 +53,9 @@ class Sweep:
         self.steering: Steering | None = None
         if isinstance(space.search.stopping, RobustStopping):
             self.steering = Steering(store.folder, plan, space.search.stopping, self._classes)
-        self.purse = Purse(space.search.budget, store.folder, space.resources.amounts.get("GPU", 0.0))
+        self.purse = Purse(space.search.budget, store.folder)
         self.slots = 0
+        self.nodes: list[Report] = []
         self.interrupted = False
 
     def ended(self) -> bool:
@@ -80,12 +87,19 @@ class Sweep:
         interrupt = Interrupt()
         queue = Queue(self.schedule, self._job, self)
         with cluster(address, interrupt):
-            self.slots = slots(self.space.resources)
+            self.nodes = examined(address, self.store.folder, self.space.resources)
+            for note in notes(self.nodes):
+                self.console.print(f"note: {note}", markup=False, soft_wrap=True)
+            resources = packed(
+                self.plan, self.sources.loaded, self.space.resources, self.store.folder, self.nodes, self.console
+            )
+            self.slots = slots(resources)
+            self.purse.gpus = resources.amounts.get("GPU", 0.0)
             done = {trial.id for trial in self.plan.trials} - {trial.id for trial in waiting}
             with Watch(self.console, self.plan.trials, done, self.slots) as watch:
                 self._watch = watch
                 trouble = run(
-                    queue, self.sources.loaded, self.space.resources, self.space.search.retries,
+                    queue, self.sources.loaded, resources, self.space.search.retries,
                     watch, interrupt, self.slots, self.store.folder / ".tune",
                 )  # fmt: skip
         if watch.disk_full:

@@ -25,7 +25,7 @@ from search.packing import decided
 from search.resources import Resources
 from trainers.records import read_json
 
-from .helpers import Tiny, records, smoke
+from .helpers import SMOKE, Tiny, records, smoke
 from .test_sweep import main_here
 
 NODE = {"num_cpus": 2, "object_store_memory": 200 << 20, "include_dashboard": False}
@@ -59,10 +59,15 @@ def odd(two: Cluster, tmp_path: Path) -> Iterator[Any]:
         two.remove_node(node)
 
 
-def test_nodes_alike_pass_and_one_that_differs_is_refused(two: Cluster, odd: Any, tmp_path: Path) -> None:
+def test_nodes_alike_pass_and_one_that_differs_is_refused(
+    two: Cluster, odd: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     sweep, auto, said = tmp_path / "sweep", Resources(gpus="auto"), Console(file=StringIO())
     sweep.mkdir()
     assert decided(auto, two.address, said).gpus == "auto"
+    assert main_here(SMOKE, "--results", tmp_path, "--address", two.address) == 2
+    assert "error: not every node would train what was planned:\n  node " in capsys.readouterr().err
+    assert not (tmp_path / "smoke" / "trials").exists()
     with cluster(two.address, Interrupt()):
         with pytest.raises(Infeasible) as refused:
             examined(two.address, sweep, Resources())
@@ -116,3 +121,4 @@ def test_a_study_sends_its_data_once_to_each_node_and_has_the_records_of_any_oth
     assert records(tmp_path / "smoke") == records(it.store.folder)
     (run,) = read_json(tmp_path / "smoke" / "provenance.json")["runs"]
     assert run["slots"] == 4
+    assert [len(hosts) for hosts in run["nodes"].values()] == [2]

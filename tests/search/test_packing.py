@@ -24,6 +24,7 @@ from search.packing import GAIN, MARGIN, MOST, decided, fitting, hungriest, keep
 from search.plan import Plan
 from search.probe import Crowd, Measured
 from search.resources import Resources
+from search.run import main
 from search.sources import Sources, source_key
 from trainers.models import MLP
 from trainers.records import read_json
@@ -122,6 +123,17 @@ def test_auto_is_none_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch, fou
     assert decided(Resources(gpus=0.5), None, console) == Resources(gpus=0.5)
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert said == ("" if found else "resources.gpus: auto: there is no GPU here; none is used.\n")
+
+
+def test_the_command_says_that_there_is_no_gpu(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    Path("space.yaml").write_text(smoke(resources={"gpus": "auto"}))
+    assert main(["space.yaml", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("resources.gpus: auto: there is no GPU here; none is used.\n")
+    assert "1 CPU, 0 GPU" in said
 
 
 def test_autograd_keeps_more_of_a_wider_network_and_nothing_is_computed() -> None:

@@ -17,7 +17,7 @@ import pytest
 import search.command
 import search.status
 from search.environment import ray
-from search.execute import Interrupt
+from search.interrupt import Interrupt
 from search.run import main
 from search.store import Store
 from trainers.records import read_json, read_rows
