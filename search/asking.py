@@ -45,6 +45,11 @@ class Asker:
             for parameters in asked[: self._search.trials]
         ]
 
+    def generation(self, point: Point) -> int:
+        """The generation in which a point was asked, from 0."""
+        wanted, asked = self._parameters(point), [row["asked"] for row in self._history.commits if "asked" in row]
+        return next(number for number, points in enumerate(asked) if wanted in points)
+
     def waiting(self) -> list[Point]:
         """Those of which nothing was told yet."""
         return self.points()[self._told() :]

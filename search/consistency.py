@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from search.axes import Axis, impossible
@@ -77,16 +78,35 @@ def _ring(axes: dict[str, Axis]) -> Iterator[Problem]:
 TWO_STARTS = "trials start from the weights of the pretraining or from a file, not from both; remove one of the keys"
 
 
-def twins(axes: Sequence[str], trials: Sequence[Planned]) -> Problem | None:
-    """A knob that changes no stage of any trial is a mistake, such as a burn-in behind the last epoch."""
-    seen: dict[str, Planned] = {}
-    for trial in trials:
-        twin = seen.setdefault(trial.final, trial)
-        if twin is not trial:
-            moved = [path for path in axes if twin.axes.get(path) != trial.axes.get(path)]
-            path = moved[0] if moved else "axes"
-            return ("search", "axes", path), (
-                f"{twin.axes.get(path)} and {trial.axes.get(path)} give the same training, stage by stage"
-                f" ({trial.configuration}): the knob has no effect there; drop a value, or limit the axis by `when`"
-            )
+def idle(axes: Sequence[str], trials: Sequence[Planned]) -> Problem | None:
+    """Two values of an axis that give the same training wherever both occur are a mistake: a burn-in behind the end."""
+    for path in axes:
+        groups: dict[Hashable, dict[str, str]] = {}
+        for trial in trials:
+            rest = (trial.replicate, *((name, label) for name, label in trial.axes.items() if name != path))
+            if path in trial.axes:
+                groups.setdefault(rest, {})[trial.axes[path]] = trial.final
+        alike: dict[tuple[str, str], bool] = {}
+        for finals in groups.values():
+            for pair in combinations(finals, 2):
+                alike[pair] = alike.get(pair, True) and finals[pair[0]] == finals[pair[1]]
+        for (one, other), same in alike.items():
+            if same:
+                return ("search", "axes", path), (
+                    f"{one} and {other} give the same training, stage by stage: the knob has no effect there; "
+                    "drop a value"
+                )
     return None
+
+
+def twins(trials: Sequence[Planned]) -> str | None:
+    """A word on trials that are the same training as another's, which the tree of stages trains once."""
+    first: dict[str, Planned] = {}
+    again = [trial for trial in trials if first.setdefault(trial.final, trial) is not trial]
+    if not again:
+        return None
+    example = f"{again[0].configuration} as {first[again[0].final].configuration}"
+    return (
+        f"{len(again)} of {len(trials)} trials are the same training as another ({example}) and cost nothing; "
+        "limit an axis by `when` to have them once"
+    )

@@ -16,6 +16,9 @@ from search.first import Pretrain, Ranks
 from search.objectives import OBJECTIVES, Constraints, Objectives
 from search.problems import nearest, readable
 from search.replicates import Replicates, first_seeds
+from search.resources import Resources
+from search.stopping import NoStopping, Stopping
+from search.store import Keep
 from search.yamlfile import Document, SpaceError, laid_over, read, without_nulls
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
@@ -42,25 +45,19 @@ class Search(Knobs):
     generation: PositiveInt = 8  # how many an adaptive strategy asks for at once, knowing what came before
     seed: NonNegativeInt = 0  # of the draws
     replicates: Replicates = (0,)
+    stopping: Stopping = NoStopping()
     objectives: Objectives = dict.fromkeys(OBJECTIVES, "max")
     checkpoint: Literal["best", "last"] = "best"  # whose metrics they are
     constraints: Constraints = ()
     budget: Budget = Budget()
     checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # at least so long between a trial's checkpoints
     retries: NonNegativeInt = 2  # of a trial whose worker died
+    keep: Keep = "best"  # the states of which epochs stay once no training needs them
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds that every configuration has from the start."""
         return first_seeds(self.replicates)
-
-
-class Resources(Knobs):
-    """What each trial asks of Ray: CPUs (also its number of threads) and a share of a GPU."""
-
-    cpus: PositiveInt = 1
-    gpus: Annotated[Real, Field(ge=0)] = 0.0
-    memory_gb: Annotated[Real, Field(gt=0)] | None = None
 
 
 class Space(Knobs):
