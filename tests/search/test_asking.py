@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,13 +28,14 @@ from search import journal
 from search.asking import Asker
 from search.axes import Point, random_points
 from search.objectives import Outcome
-from search.space import ADAPTIVE, Search
+from search.space import Search
 from search.yamlfile import SpaceError
 from trainers.records import read_rows
 
-from .helpers import snapshot
+from .helpers import ROOT, snapshot
 
-LEARNING = [*ADAPTIVE, "random", "qmc"]
+SLOW_GP = pytest.param("gp", marks=pytest.mark.slow)  # half a second a proposal
+STRATEGIES = ["tpe", "nsga2", SLOW_GP, "random", "qmc"]
 AXES: dict[str, Any] = {
     "method.loss.beta": {"uniform": [0, 10], "when": {"method": ["trades", "own"]}},  # before what it depends on
     "method": {"choice": {"pgd-at": "pgd-at", "trades": "trades", "own": {"base": "trades", "loss": {"beta": 3}}}},
@@ -95,7 +100,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tup
 Undisturbed = Callable[[str], tuple[Path, list[Point]]]
 
 
-@pytest.fixture(params=LEARNING)
+@pytest.fixture(params=STRATEGIES)
 def strategy(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -172,6 +177,29 @@ def test_every_strategy_goes_on_as_if_it_had_not_been_interrupted(
     assert Asker(search, folder).points() == undisturbed(strategy)[1]
 
 
+def test_gp_goes_on_too_with_conditions_and_constraints(tmp_path: Path) -> None:
+    """Quickly: two proposals of its model."""
+    search = searching("gp", trials=6, generation=4)
+    whole = run(search, tmp_path / "whole")
+    for parts in (1, 3, 2):
+        asker = Asker(search, tmp_path / "study")
+        if not asker.waiting():
+            asker.ask()
+        told(asker, search, parts)
+    assert run(search, tmp_path / "study") == whole
+
+
+def test_another_process_asks_the_same(tmp_path: Path, undisturbed: Undisturbed) -> None:
+    """Python hashes words otherwise in each process, which moves whatever goes through sets of them."""
+    code = "from tests.search.test_asking import *\n" + "".join(
+        f"run(searching({strategy!r}), Path({str(tmp_path / strategy)!r}))\n" for strategy in ("tpe", "nsga2")
+    )
+    environment = os.environ | {"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=120)
+    for strategy in ("tpe", "nsga2"):
+        assert Asker(searching(strategy), tmp_path / strategy).points() == undisturbed(strategy)[1]
+
+
 class Killed(BaseException):
     """As a process that is gone: nothing catches it."""
 
@@ -196,6 +224,25 @@ def test_a_kill_in_the_midst_of_asking_telling_or_writing_changes_nothing(
     monkeypatch.setattr("search.journal.write_atomic", write)
     assert run(search, folder) == undisturbed("tpe")[1]
     assert states(folder) == states(undisturbed("tpe")[0])
+
+
+def test_a_full_disk_records_nothing_and_the_same_is_asked_once_there_is_room(
+    tmp_path: Path, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    search, points = searching(), undisturbed("tpe")[1]
+    asker = Asker(search, tmp_path / "study")
+    for step, waiting in ((asker.ask, 0), (lambda: told(asker, search), 4)):
+        with monkeypatch.context() as patched:
+            patched.setattr("search.journal.write_atomic", full)
+            with pytest.raises(OSError, match="No space"):
+                step()
+        assert len(asker.waiting()) == waiting
+        step()
+    assert asker.points() == points[:4]
+    assert run(search, tmp_path / "study") == points
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
@@ -257,13 +304,11 @@ def test_what_could_not_be_read_is_kept(tmp_path: Path, undisturbed: Undisturbed
 
 
 def test_a_longer_search_asks_as_if_it_had_been_so_long_from_the_start(
-    tmp_path: Path, undisturbed: Undisturbed
+    strategy: str, tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
     """6 trials are a generation and a half: the rest of the second is run when more are asked for."""
-    for strategy in LEARNING:
-        folder = tmp_path / strategy
-        assert len(run(searching(strategy, trials=6), folder)) == 6
-        assert run(searching(strategy, trials=12), folder) == undisturbed(strategy)[1]
+    assert len(run(searching(strategy, trials=6), tmp_path / "study")) == 6
+    assert run(searching(strategy, trials=12), tmp_path / "study") == undisturbed(strategy)[1]
 
 
 @pytest.mark.parametrize(
@@ -307,7 +352,7 @@ def test_a_generation_waits_for_the_one_before_it(tmp_path: Path) -> None:
 # points that were asked before
 
 
-@pytest.mark.parametrize("strategy", ["tpe", "nsga2", "random", "qmc", pytest.param("gp", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_no_point_is_trained_twice_and_a_space_that_is_used_up_ends_the_search(strategy: str, tmp_path: Path) -> None:
     axes = {"method": {"choice": ["pgd-at", "trades"]}, "batch_size": {"choice": [32, 64, 128]}}
     search, folder = searching(strategy, trials=40, axes=axes), tmp_path / "study"

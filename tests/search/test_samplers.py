@@ -38,7 +38,7 @@ def found(folder: Path, **knobs: object) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("strategy", "seeds", "trials"),
-    [("tpe", 4, 64), ("nsga2", 4, 96), pytest.param("gp", 3, 40, marks=pytest.mark.slow)],
+    [("tpe", 4, 64), ("nsga2", 4, 96), pytest.param("gp", 3, 32, marks=pytest.mark.slow)],
 )
 def test_a_sampler_finds_more_than_drawing_at_random(strategy: str, seeds: int, trials: int, tmp_path: Path) -> None:
     def volume(strategy: str, seed: int) -> float:
