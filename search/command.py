@@ -21,7 +21,7 @@ from search.nodes import kinds
 from search.packing import decided
 from search.plan import Plan
 from search.planner import Planner
-from search.provenance import Provenance
+from search.provenance import Provenance, command_line
 from search.rankings import check_rankings
 from search.rounds import Rounds
 from search.sources import Sources
@@ -53,14 +53,14 @@ def execute(options: argparse.Namespace, began: float) -> int:
             print_plan(console, plan, loaded.space, options.results, sources)
             return DONE
         store = _locked(options, folder, console)
-        asker = Asker(loaded.space.search, folder) if loaded.space.search.adapts else None
+        asker = Asker(loaded.space.search, folder) if loaded.space.search.draws else None
         if asker:
             planner = Planner(loaded, sources.fingerprint, planner.code)  # without what the likely ones alone want
         rounds = Rounds(planner, store, errors.print, asker)
         plan = rounds.plan() if asker or loaded.space.search.adds_seeds else plan
         renamed = _entered(loaded, plan, store, console)
         sweep = Sweep(store, plan, loaded.space, sources, console, renamed, rounds)
-        return _run(options, sweep, console, began)
+        return _run(sweep, options.reuse, console, began)
     except SpaceError as error:
         for problem in error.problems:
             errors.print(f"error: {problem}", markup=False)
@@ -127,16 +127,26 @@ def _unwritable(folder: Path, error: OSError) -> SpaceError:
     return SpaceError([f"{folder}: cannot be written: {error.strerror or error}; free room or choose --results"])
 
 
-def _run(options: argparse.Namespace, sweep: Sweep, console: Console, began: float) -> int:
+def begin(
+    loaded: Loaded, plan: Plan, sources: Sources, store: Store, reuse: list[Path], console: Console, began: float
+) -> int:
+    """Run a plan of which nothing further is asked, in a folder that nobody holds. Returns the exit code."""
+    store.lock()
+    renamed = _entered(loaded, plan, store, console)
+    return _run(Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began)
+
+
+def _run(sweep: Sweep, reuse: list[Path], console: Console, began: float) -> int:
     folder = sweep.store.folder
     provenance = Provenance(folder)
     try:
         provenance.begin(sweep.plan.code)
-        for other, (states, epochs) in take(sweep.store, sweep.plan, options.reuse).items():
-            console.print(f"{states} states behind {epochs} epochs are taken from {other}.", markup=False)
+        for other, (states, epochs) in take(sweep.store, sweep.plan, reuse).items():
+            if states:
+                console.print(f"{states} states behind {epochs} epochs are taken from {other}.", markup=False)
     except OSError as error:
         raise _unwritable(folder, error) from None
-    code = sweep.run(os.environ.get("RAY_ADDRESS"), " ".join(["python -m search.run", *sys.argv[1:]]))
+    code = sweep.run(os.environ.get("RAY_ADDRESS"), command_line())
     try:
         provenance.slots(sweep.slots)
         provenance.nodes(kinds(sweep.nodes))

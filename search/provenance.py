@@ -14,7 +14,9 @@ from pathlib import Path
 from trainers.chain import training_code
 from trainers.records import Row, read_json, write_json
 
-PACKAGES = ("torch", "torchvision", "ray", "numpy", "pandas", "pydantic", "scikit-learn", "pyautoattack")
+PACKAGES = (
+    "torch", "torchvision", "ray", "optuna", "numpy", "scipy", "pandas", "pydantic", "scikit-learn", "pyautoattack",
+)  # fmt: skip
 
 
 class Provenance:
@@ -30,7 +32,7 @@ class Provenance:
         self.runs.append(
             {
                 "started": _now(),
-                "command": " ".join(["python", "-m", "search.run", *sys.argv[1:]]),
+                "command": command_line(),
                 "commit": commit(),
                 "training_code": training_code(),
                 "goes_on_from_code": stages,
@@ -53,6 +55,12 @@ class Provenance:
         """Record an end; `since` is when the process began, by time.monotonic."""
         self.runs[-1] |= {"ended": _now(), "exit": code, "wall_seconds": round(time.monotonic() - since, 2)}
         write_json(self.path, {"runs": self.runs})
+
+
+def command_line() -> str:
+    """The command that was typed."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return " ".join(["python -m", spec.name if spec else "search.run", *sys.argv[1:]])
 
 
 def commit() -> str | None:

@@ -69,6 +69,11 @@ class Search(Knobs):
         """Whether its configurations hang on what came before."""
         return self.strategy in ADAPTIVE
 
+    @property
+    def draws(self) -> bool:
+        """Whether its configurations are asked for, and not all listed."""
+        return self.strategy != "grid"
+
 
 class Space(Knobs):
     """The top level of a space's YAML."""

@@ -96,7 +96,7 @@ class Tiny:
         loaded, sources = load(folder / "space.yaml", []), Sources()
         self.store = Store(folder)
         search = loaded.space.search
-        asker = Asker(search, folder) if search.adapts else None
+        asker = Asker(search, folder) if search.draws else None
         rounds = Rounds(Planner(loaded, sources.fingerprint), self.store, self._console.print, asker)
         self.plan: Plan = rounds.plan()
         renamed = superseded(folder, self.plan)
