@@ -31,6 +31,8 @@ def judge(
         field = [each for each in contest if stands(each, n) and stops.get(each.name, each.epochs) > n]
         if not all(each.arrived(n) for each in field):
             break
+        if all((each.name, n) in taken.passed for each in field):
+            continue
         field.sort(key=lambda each: each.name)  # the order in which they are given decides nothing
         rung = Rung(field, n, knobs, objectives)
         fresh = [rung.verdict(i, place == 0) for i, each in enumerate(field) if (each.name, n) not in taken.passed]

@@ -31,10 +31,13 @@ class Referee:
         """Reads the sweep's journal. Raises Damaged."""
         self.knobs, self.evaluation, self.objectives = knobs, evaluation, objectives
         self._journal = Journal(folder / JOURNAL)
-        self._entries: dict[str, Entry] = {}  # by training
+        self._entries: dict[str, Entry] = {}  # by training: that of its configuration's first seed
+        self._first: dict[str, Entry] = {}
         self._curves: dict[str, dict[str, Curve]] = defaultdict(dict)  # configuration -> training -> heard of it
-        self._contestants: dict[str, Contestant] = {}  # by configuration, as are the next two
+        self._contestants: dict[str, Contestant] = {}  # by configuration, as are the next four
+        self._rungs: dict[str, tuple[int, ...]] = {}
         self._ends: dict[str, Decision | None] = {}
+        self._horizons: dict[str, int] = {}
         self._lost: set[str] = set()
         self._touched: set[tuple] = set()  # contests in which something was heard since they were judged
         self._contests: dict[tuple, dict[str, None]] = defaultdict(dict)  # configurations that are judged together
@@ -42,11 +45,12 @@ class Referee:
 
     def enter(self, entries: Iterable[Entry]) -> None:
         """Trainings that there are from now on; a grid, or a generation, enters whole before it is heard of."""
-        for entry in entries:
-            self._entries[entry.training] = entry
-            self._curves[entry.configuration].setdefault(entry.training, Curve())
-            self._contests[entry.contest][entry.configuration] = None
-            self._problems[entry.problem][entry.configuration] = None
+        for each in entries:
+            entry = self._first.setdefault(each.configuration, each)
+            self._entries[each.training] = entry
+            self._curves[each.configuration].setdefault(each.training, Curve())
+            self._contests[entry.contest][each.configuration] = None
+            self._problems[entry.problem][each.configuration] = None
             self._update(entry)
 
     def heard(self, training: str, rows: Iterable[Row], diverged: int | None = None) -> None:
@@ -72,9 +76,8 @@ class Referee:
             return each.epochs
         if name in self.stopped:
             return self.stopped[name]
-        rungs = (n for n in self.knobs.heights(each.epochs, each.measured) if stands(each, n))
-        undecided = (n for n in rungs if (name, n) not in self._journal.taken.passed)
-        return min(next(undecided, each.epochs), horizon(each, self.knobs))
+        undecided = (n for n in self._rungs[name] if (name, n) not in self._journal.taken.passed)
+        return min(next(undecided, each.epochs), self._horizons[name])
 
     @property
     def stopped(self) -> dict[str, int]:
@@ -107,5 +110,10 @@ class Referee:
     def _update(self, entry: Entry) -> None:
         name = entry.configuration
         each = entry.contestant(self.evaluation, self._curves[name].values())
-        self._contestants[name], self._ends[name] = each, exhausted(each, self.knobs, self.objectives)
+        if name not in self._rungs:
+            heights = self.knobs.heights(each.epochs, each.measured)
+            self._rungs[name] = tuple(n for n in heights if stands(each, n))
+        self._contestants[name] = each
+        self._ends[name] = exhausted(each, self.knobs, self.objectives)
+        self._horizons[name] = horizon(each, self.knobs)
         self._touched.add(entry.contest)
