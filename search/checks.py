@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 
 import torch
 
+from search.consistency import twins
 from search.plan import Plan, Planned
 from search.sources import Sources
 from search.space import Loaded
@@ -92,10 +93,11 @@ LOOKS: tuple[tuple[tuple[str, ...], Look], ...] = (  # each with the parts of a 
 
 
 def notes(loaded: Loaded, plan: Plan) -> list[str]:
-    """What is allowed and seldom meant: a piece that waits for an epoch behind the last."""
-    found: dict[str, None] = {}
+    """What is allowed and seldom meant: the same training twice, a piece that waits for an epoch behind the last."""
+    alike = twins([trial for trial in plan.trials if trial.kind == "trial"])
+    found: dict[str, None] = {alike: None} if alike else {}
     if any(path.endswith((".burn_in", "subset.epoch")) for path in plan.axes):
-        return []  # one end of it may well be a training that never gets there
+        return list(found)  # one end of it may well be a training that never gets there
     for trial in plan.trials:
         method, epochs = trial.config.method, trial.config.epochs
         pieces: dict[str, Knobs | None] = {

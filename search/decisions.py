@@ -34,6 +34,7 @@ class Taken:
 
     def __init__(self, decisions: Iterable[Decision] = ()) -> None:
         self.stops: dict[str, int] = {}
+        self.why: dict[str, Decision] = {}  # of each stop
         self.passed: set[tuple[str, int]] = set()
         self.finished: set[str] = set()
         self.add(decisions)
@@ -41,7 +42,7 @@ class Taken:
     def add(self, decisions: Iterable[Decision]) -> None:
         for it in decisions:
             if it.action == "stop":
-                self.stops[it.configuration] = it.epochs
+                self.stops[it.configuration], self.why[it.configuration] = it.epochs, it
             elif it.action == "pass":
                 self.passed.add((it.configuration, it.epochs))
             else:

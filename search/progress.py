@@ -31,6 +31,11 @@ class Watch(Unpickled, tune.Callback):
         self._work = self._remaining()
         self._live: Live | None = None
 
+    def grow(self, planned: list[Planned]) -> None:
+        """The plan has got further trainings."""
+        self.planned = {trial.id: trial for trial in planned}
+        self._work = self._remaining()
+
     def __enter__(self) -> Watch:
         if self.console.is_terminal:
             self._live = Live(self._view(), console=self.console, refresh_per_second=2, transient=True)

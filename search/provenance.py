@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from trainers.config import training_code
+from trainers.chain import training_code
 from trainers.records import Row, read_json, write_json
 
 PACKAGES = ("torch", "torchvision", "ray", "numpy", "pandas", "pydantic", "scikit-learn", "pyautoattack")
@@ -25,24 +25,29 @@ class Provenance:
         stored = read_json(self.path)
         self.runs: list[Row] = stored["runs"] if isinstance(stored, dict) and "runs" in stored else []
 
-    def begin(self, slots: int | None = None) -> None:
-        """Record a start, before anything is trained."""
+    def begin(self, stages: str) -> None:
+        """Record a start, before anything is trained; `stages`: the training code that stages are named after."""
         self.runs.append(
             {
                 "started": _now(),
                 "command": " ".join(["python", "-m", "search.run", *sys.argv[1:]]),
                 "commit": commit(),
                 "training_code": training_code(),
+                "goes_on_from_code": stages,
                 "host": socket.gethostname(),
                 "python": platform.python_version(),
                 "versions": {name: _version(name) for name in PACKAGES},
-                "slots": slots,
+                "slots": None,
             }
         )
         write_json(self.path, {"runs": self.runs})
 
     def slots(self, slots: int) -> None:
         self.runs[-1]["slots"] = slots
+
+    def nodes(self, kinds: dict[str, list[str]]) -> None:
+        """The hosts that trained, by their hardware."""
+        self.runs[-1]["nodes"] = kinds
 
     def end(self, code: int, since: float) -> None:
         """Record an end; `since` is when the process began, by time.monotonic."""

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from search.curves import ROBUST, Contestant, Curve, Objectives, curve
 from search.entry import Entry
-from trainers.config import Surroundings, TrialConfig, chain
+from trainers.chain import Chain, Surroundings, chain
+from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.records import Row, digest, read_json, read_rows
 
@@ -92,7 +93,7 @@ def _study(folder: Path, plan: Row, trained: list[tuple[Row, TrialConfig, Row]],
             row["id"], name, config, result["data"]["classes"], str(row.get("generation", "")), not row.get("start")
         )
         entries.setdefault(name, entry)
-        links = _chain(row, config, evaluation)[1 : config.epochs + 1 if diverged is None else diverged + 2]
+        links = list(_chain(row, config, evaluation))[1 : config.epochs + 1 if diverged is None else diverged + 2]
         stages.setdefault(name, []).append(np.array([numbers.setdefault(it, len(numbers)) for it in links], dtype=int))
     return Study(
         name=folder.name,
@@ -115,7 +116,7 @@ def _curve(folder: Path, row: Row, objectives: Objectives, diverged: int | None)
     return curve(rows[:epochs], objectives, diverged)
 
 
-def _chain(row: Row, config: TrialConfig, evaluation: Evaluation) -> list[str]:
+def _chain(row: Row, config: TrialConfig, evaluation: Evaluation) -> Chain:
     """The names of a trial's stages, comparable within the sweep; what all of its trials share is left out."""
     around = Surroundings(
         data=row["data"], compute=config.compute, threads=1, torch="", code="", start=digest(row.get("start"))

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from search.curves import Contestant, Curve, Objectives, curve
-from search.decisions import Decision, Journal
+from search.decisions import Decision, Journal, Taken
 from search.entry import Entry
 from search.exhaustion import exhausted, horizon
 from search.finishing import worth_finishing
@@ -78,6 +78,15 @@ class Referee:
             return self.stopped[name]
         undecided = (n for n in self._rungs[name] if (name, n) not in self._journal.taken.passed)
         return min(next(undecided, each.epochs), self._horizons[name])
+
+    @property
+    def taken(self) -> Taken:
+        """What all decisions so far come to."""
+        return self._journal.taken
+
+    def why(self, configuration: str) -> Decision | None:
+        """The decision by which a configuration ends early, if it does."""
+        return None if configuration in self.taken.finished else self.taken.why.get(configuration)
 
     @property
     def stopped(self) -> dict[str, int]:

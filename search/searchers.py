@@ -1,56 +1,64 @@
-"""Which training starts next, asked by Ray Tune whenever there is room."""
+"""Which training starts next, asked by Ray Tune whenever there is room: the schedule, as Tune's searcher."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 from ray.tune.search import Searcher
 
 from search.environment import Unpickled  # before any other import of Ray
-from search.plan import Planned
-from search.session import Job
+from search.jobs import Job
+from search.schedule import Schedule, Task
 
-Make = Callable[[str], str | None]
+ENDED = ("completed", "diverged", "stopped", "failed", "lost")  # for this run; others may go on
+
+
+class Hears(Protocol):
+    """Whoever wants to know how trainings go on."""
+
+    def reported(self, i: int, result: dict[str, Any]) -> None:
+        """The i-th training of the plan was trained on."""
+
+    def over(self, i: int, outcome: str) -> None:
+        """It does not run any more: an outcome as search.jobs has it, or "lost" with its worker."""
 
 
 class Queue(Unpickled, Searcher):
-    """Hands out jobs in order; a trial waits until the trainings that make its ranking or its weights have ended.
+    """Hands out jobs as the schedule has them, and tells it what came of them.
 
-    Its state is derived from the plan and the records, so a killed driver loses nothing.
+    A task is a trial to Tune; a training may come as several tasks, one after another.
     """
 
-    def __init__(self, waiting: list[Planned], job: Callable[[Planned], Job], make: Make, ready: set[str]):
+    def __init__(self, schedule: Schedule, job: Callable[[Task], Job], hears: Hears):
         super().__init__(metric="epoch", mode="max")
-        self._waiting, self._job, self._make = list(waiting), job, make
-        self._ready = ready  # names of what exists
-        self._running: dict[str, Planned] = {}
-        self.blocked: dict[str, str] = {}  # name -> why it cannot be made
+        self._schedule, self._job, self._hears = schedule, job, hears
+        self._running: dict[str, int] = {}
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        for i, trial in enumerate(self._waiting):
-            if trial.needs <= self._ready:
-                self._running[trial_id] = self._waiting.pop(i)
-                return {"job": asdict(self._job(trial))}
-        if not self._running:
-            return Searcher.FINISHED  # what is left waits for what nobody makes; None would block for ever
-        return None if self._waiting else Searcher.FINISHED
-
-    def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
-        trial = self._running.pop(trial_id, None)
-        name = trial.makes if trial else None
-        if name is None or any(other.makes == name for other in (*self._waiting, *self._running.values())):
-            return
-        why = self._make(name)
-        if why is None:
-            self._ready.add(name)
-        else:
-            self.blocked[name] = why
-            self._waiting = [other for other in self._waiting if name not in other.needs]
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        task = self._schedule.next()
+        if task is not None:
+            self._running[trial_id] = task.i
+            return {"job": asdict(self._job(task))}
+        return None if self._running else Searcher.FINISHED  # with nothing running None would block for ever
 
     def on_trial_result(self, trial_id: str, result: dict) -> None:
-        """Nothing to learn from: the plan is fixed."""
+        i = self._running[trial_id]
+        self._schedule.stored(i, result["stored"])
+        self._hears.reported(i, result)
+
+    def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
+        i = self._running.pop(trial_id, None)
+        if i is None:
+            return
+        outcome = "lost" if error else "withdrawn"  # by an end of the whole run, before it began
+        if result and "outcome" in result and not error:
+            outcome = result["outcome"]
+            self._schedule.stored(i, result["stored"])
+            self._hears.reported(i, result)
+        self._schedule.released(i, ended=outcome in ENDED)
+        self._hears.over(i, outcome)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the records remember."""

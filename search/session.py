@@ -5,51 +5,27 @@ Knows the store and the trainer, and nothing of Ray: whoever calls `advance` sch
 
 from __future__ import annotations
 
-import errno
 import json
 import time
-import traceback
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
-import yaml
 
+from search.jobs import Job, Mismatch, Outcome, described
 from search.starting import Start
-from search.store import Arrays, Segment, Store, read_arrays, write_arrays
-from trainers.config import Surroundings, TrialConfig, chain
+from search.store import Arrays, Resumed, Segment, Store, read_arrays, write_arrays
+from search.writing import Writer, on_host, settled
+from trainers.chain import Surroundings, chain, training_code
+from trainers.config import TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
-from trainers.recording import subset_summary
-from trainers.records import Row, append_rows, canonical, read_json, write_atomic, write_json
+from trainers.recording import metrics_of, subset_summary
+from trainers.records import Row, append_rows, canonical, write_atomic, write_json
 from trainers.trainer import Diverged, Trainer
 
-Outcome = Literal["running", "completed", "diverged", "failed", "disk full"]
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that a worker must be told to train one trial; plain values, so that any node can be."""
-
-    folder: str
-    trial: str
-    config: Row
-    evaluation: Row
-    data: str
-    source: str  # which of the shared sources its data is drawn from
-    ranks: str | None
-    final: str
-    threads: int
-    checkpoint_seconds: float
-    start: Row | None = None  # the weights to start from, if not fresh ones
-    kept: tuple[str, ...] = ()  # states that other trainings start from
-
-
-class Mismatch(Exception):
-    """This worker would train something else than was planned."""
+PATIENCE = (0.1, 0.3, 1, 3)  # seconds: on a network's file system another node's new file may be seen late
 
 
 class Session:
@@ -67,43 +43,54 @@ class Session:
         self._ranks = json.loads(str(ranking["provenance"])) if ranking else None  # of what the subset is cut by
         self.data = data
         start = Start.model_validate(job.start) if job.start else None
-        self.start = start.identity if start else None
-        around = Surroundings.here(job.data, self.config.compute, job.threads, self.start)
+        around = Surroundings.here(
+            job.data, self.config.compute, job.threads, start.identity if start else None, job.code
+        )
         self.chain = chain(self.config, self.evaluation, around, job.ranks)
-        if self.chain[-1] != job.final:
+        if self.chain.final != job.final or training_code() != job.trains:
             raise Mismatch(
                 f"{job.trial}: this worker's training code, torch version or settings differ from the driver's; "
                 "install the same on every node"
             )
         weights = start.load(self.store) if start else None
         self.trainer = Trainer(self.config, self.evaluation, self.data, ranking, job.threads, weights)
+        self.until = self.config.epochs if job.until is None else job.until
         self.segments: list[Segment] = []
-        self.saved = [0]  # epochs after which a checkpoint stands
+        self.saved = [0]  # epochs after which a checkpoint stands or is being written
+        self.stored = 0  # the last of them that stands
+        self._writer = Writer()
+        self._writing = 0.0  # seconds that the last one took
         self._fresh = Segment([], [], {})
+        self._told = 0
         self._begun = False
         self._whole = True  # not in the midst of an epoch: the state is that of a stage
 
     def advance(self, seconds: float) -> Outcome:
-        """Train for about so long (at least one epoch); at the end measure and write the result."""
+        """Train for about so long, at least one epoch, or until another trial can go on from here; then end it."""
         until = time.monotonic() + seconds
         if not self._begun:
             self._begin()
         try:
-            while self.trainer.epoch < self.config.epochs:
+            while self.trainer.epoch < self.until:
                 self._epoch()
-                if time.monotonic() >= until:
+                worth_telling = self.trainer.epoch in self.job.forks or time.monotonic() >= until
+                if worth_telling and self.trainer.epoch < self.until:
                     return "running"
         except Diverged as error:
-            self._end("diverged", {"diverged": {"epoch": error.epoch, "why": error.why}})
-            return "diverged"
-        self._end("completed", {})
-        return "completed"
+            return self._end("diverged", {"diverged": {"epoch": error.epoch, "why": error.why}})
+        if self.job.stop:
+            return self._end("stopped", {"stopped": self.job.stop})
+        if self.until < self.config.epochs:
+            self._settle()
+            return "paused"
+        return self._end("completed", {})
 
     def pause(self) -> None:
         """Store the state as it is, if an error did not leave it half-way; a later session goes on from it."""
-        if self._fresh.rows and self._whole:
-            with suppress(OSError):  # a full disk: the last checkpoint stands
+        with suppress(OSError):  # a full disk: the last checkpoint stands
+            if self._fresh.rows and self._whole:
                 self._checkpoint()
+            self._settle()
 
     @property
     def latest(self) -> Row:
@@ -111,23 +98,38 @@ class Session:
         rows = self._fresh.rows or (self.segments[-1].rows if self.segments else [])
         return rows[-1] if rows else {}
 
+    def news(self) -> list[Row]:
+        """The rows that were not told of yet; at first all there are, whoever trained them."""
+        rows = self._rows()
+        told, self._told = self._told, len(rows)
+        return rows[told:]
+
     def _begin(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "error.txt").unlink(missing_ok=True)
-        job = self.job
-        described = {"trial": job.config, "evaluate": job.evaluation, "ranks": self._ranks, "start": self.start}
-        write_atomic(self.folder / "config.yaml", yaml.safe_dump(described, sort_keys=False))
-        if resumed := self.store.deepest(self.chain):
+        write_atomic(self.folder / "config.yaml", described(self.job, self._ranks))
+        if resumed := self._resumed():
             self.trainer.load_state_dict(resumed.state)
             self.segments = resumed.segments
             self.saved.append(resumed.epoch)
+            self.stored = resumed.epoch
         self._rewrite()
         self._saved_at = time.monotonic()
         self._begun = True
 
+    def _resumed(self) -> Resumed | None:
+        settled()
+        for patience in PATIENCE:
+            resumed = self.store.deepest(self.chain)
+            if (resumed.epoch if resumed else 0) >= self.job.since:
+                return resumed
+            time.sleep(patience)
+        return self.store.deepest(self.chain)  # what does not appear is trained again
+
     def _epoch(self) -> None:
         self._whole = False
         row, instances, cost = self.trainer.run_epoch(self.config.stage(self.trainer.epoch))
+        cost["by"] = self.job.trial
         self._fresh.rows.append(row)
         self._fresh.costs.append(cost)
         for name, values in instances.items():
@@ -136,38 +138,59 @@ class Session:
         self._whole = True
         append_rows(self.folder / "epochs.jsonl", [row])
         append_rows(self.folder / "cost.jsonl", [cost])
-        ended = self.trainer.epoch == self.config.epochs
-        if ended or time.monotonic() - self._saved_at >= self.job.checkpoint_seconds:
+        epoch = self.trainer.epoch
+        if epoch == self.until or epoch in self.job.forks:
             self._checkpoint()
+            self._settle()  # others wait for it
+        elif time.monotonic() - self._saved_at >= self.job.checkpoint_seconds - self._writing:
+            self._checkpoint()
+            if self.job.checkpoint_seconds <= self._writing:
+                self._settle()  # a kill while it is being written would cost more than was said
 
     def _checkpoint(self) -> None:
-        epoch, parent = self.trainer.epoch, self.saved[-1]
-        self.store.publish(
-            self.chain[epoch],
-            self.chain[parent] if parent else None,
-            epoch,
-            self.trainer.state_dict(),
-            self._fresh,
-        )
-        self.segments.append(self._fresh)
+        epoch, parent, segment = self.trainer.epoch, self.saved[-1], self._fresh
+        above = self.chain[parent] if parent else None
+        state = on_host(self.trainer.state_dict())
+
+        def write() -> None:
+            began = time.monotonic()
+            self.store.publish(self.chain[epoch], above, epoch, state, segment)
+            self.stored = epoch
+            self._writing = time.monotonic() - began
+            self._forget(self.saved[1:-2])  # the newest two stay: should one be damaged, the other serves
+
+        self._settle()
+        self.segments.append(segment)
         self._fresh = Segment([], [], {})
         self.saved.append(epoch)
-        if len(self.saved) > 3:  # the newest two stay: should one be damaged, the other serves
-            older = self.chain[self.saved[-3]]
-            if older not in self.job.kept:
-                self.store.forget_state(older)
         self._saved_at = time.monotonic()
+        self._writer.begin(write)
 
-    def _end(self, status: str, more: Row) -> None:
+    def _settle(self) -> None:
+        """Wait for what is being written; training may not end, nor others be told, before it stands."""
+        self._writer.wait()
+
+    def _forget(self, epochs: Iterable[int]) -> None:
+        """Drop states that only this trial could want, and does not any more."""
+        if self.job.keep != "all":
+            for epoch in epochs:
+                if epoch not in self.job.forks:
+                    self.store.forget_state(self.chain[epoch])
+
+    def _end(self, status: Outcome, more: Row) -> Outcome:
         began = time.perf_counter()
-        result: Row = {"trial": self.job.trial, "status": status, "epochs": self.trainer.epoch} | more
+        self._settle()
+        rows = self._rows()
+        result: Row = {"trial": self.job.trial, "status": status, "epochs": len(rows)} | more
         arrays = self._instances()
         if status == "completed":
             metrics, classes, measured = self.trainer.final()
             result |= metrics | {"classes": classes}
             arrays |= measured
+        elif status == "stopped":
+            result |= so_far(rows)
         mask = np.zeros(len(self.data.train), bool)
-        mask[self.trainer.selected(self.config.stage(max(self.trainer.epoch - 1, 0))).numpy()] = True
+        mask[self.trainer.selected(self.config.stage(max(len(rows) - 1, 0))).numpy()] = True
         result |= {
             "attacks": self.evaluation.attacks(),
             "data": {
@@ -178,49 +201,58 @@ class Session:
                 "flipped": int(self.data.flipped.sum()),
             },
             "subset": subset_summary(mask, self.data),
-            "chain": self.chain[-1],
+            "chain": self.chain.final,
         }
         self._rewrite()
-        append_rows(self.folder / "cost.jsonl", [{"final_seconds": time.perf_counter() - began}])
+        append_rows(self.folder / "cost.jsonl", [{"final_seconds": time.perf_counter() - began, "by": self.job.trial}])
         write_arrays(self.folder / "instances.npz", arrays)
         write_json(self.folder / "result.json", result)  # last: its presence says that all the rest is there
+        if status != "stopped":  # which may yet be taken up again
+            kept = status == "completed" and self.job.keep != "none"
+            self._forget(epoch for epoch in range(1, len(rows) + 1 - kept))
+        return status
+
+    def _parts(self) -> list[Segment]:
+        """All that was recorded; of a trial that is stopped up to there, though it may have been trained on."""
+        parts = [*self.segments, self._fresh]
+        return cut(parts, self.until) if self.job.stop else parts
+
+    def _rows(self) -> list[Row]:
+        return [row for part in self._parts() for row in part.rows]
 
     def _instances(self) -> Arrays:
         y = self.data.train.y.numpy()
         arrays: Arrays = {"index": self.data.index, "y": y, "y_clean": self.data.y_clean}
-        parts = [part for part in (*self.segments, self._fresh) if part.instances]
+        parts = [part for part in self._parts() if part.instances]
         for name in sorted({name for part in parts for name in part.instances}):
-            arrays[name] = np.concatenate([part.instances[name] for part in parts if name in part.instances])
+            whole = np.concatenate([part.instances[name] for part in parts if name in part.instances])
+            arrays[name] = whole[: self.until] if self.job.stop else whole
         return arrays
 
     def _rewrite(self) -> None:
         """Make the record files hold exactly what the stages hold: a kill may have left rows beyond or torn."""
-        parts = (*self.segments, self._fresh)
-        for name, rows in (
-            ("epochs.jsonl", [row for part in parts for row in part.rows]),
-            ("cost.jsonl", [cost for part in parts for cost in part.costs]),
-        ):
+        costs = [cost for part in (*self.segments, self._fresh) for cost in part.costs]
+        for name, rows in (("epochs.jsonl", self._rows()), ("cost.jsonl", costs)):
             write_atomic(self.folder / name, "".join(canonical(row) + "\n" for row in rows))
 
 
-def outcome_of(job: Job, error: Exception) -> Outcome:
-    """What an error makes of a trial: a full disk ends the sweep, any other is written to the trial's error.txt."""
-    if isinstance(error, OSError) and error.errno in NO_ROOM:
-        return "disk full"
-    try:
-        write_atomic(Store(Path(job.folder)).trial(job.trial) / "error.txt", "".join(traceback.format_exception(error)))
-    except OSError:
-        return "disk full"
-    return "failed"
+def cut(parts: list[Segment], epochs: int) -> list[Segment]:
+    """The first so many epochs of what was recorded; the costs are all there, for they were spent."""
+    kept = []
+    for part in parts:
+        rows = part.rows[: max(epochs, 0)]
+        measured = sum("val_pgd_acc" in row for row in rows)
+        sizes = {len(part.rows): len(rows)}  # an array has a row for each epoch, or each that is measured
+        instances = {name: it[: sizes.get(len(it), measured)] for name, it in part.instances.items()}
+        kept.append(Segment(rows, part.costs, {name: it for name, it in instances.items() if len(it)}))
+        epochs -= len(part.rows)
+    return kept
 
 
-def status_of(store: Store, trial: str, final: str) -> str:
-    """completed, diverged, failed, running (it has rows) or planned, as the records say."""
-    result: Any = store.result(trial, final)
-    if result:
-        return str(result["status"])
-    folder = store.trial(trial)
-    if (folder / "error.txt").exists():
-        return "failed"
-    stale = read_json(folder / "result.json")
-    return "running" if (folder / "epochs.jsonl").exists() and not stale else "planned"
+def so_far(rows: list[Row]) -> dict[str, Row]:
+    """What was measured along training, at its end and where validation was best: no final attack was run."""
+    measured = [row for row in rows if "val_pgd_acc" in row]
+    if not measured:
+        return {}
+    best = max(measured, key=lambda row: row["val_pgd_acc"])  # the first of equals, as the trainer has it
+    return {"last": metrics_of(measured[-1]), "best": metrics_of(best)}

@@ -14,8 +14,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from search.jobs import status_of
 from search.progress import duration
-from search.session import status_of
 from search.store import Store
 from trainers.records import Row, read_json, read_rows
 

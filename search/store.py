@@ -12,18 +12,21 @@ import io
 import os
 import shutil
 import uuid
-from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
 import torch
 
+from trainers.chain import Chain
 from trainers.records import Row, digest, read_json, sync_folder, write_atomic, write_json
 
 Arrays = dict[str, np.ndarray]
+# which states stay when no training needs them any more: every one, forks and last ones, last ones, none
+Keep = Literal["all", "forks", "best", "none"]
 
 
 class Segment(NamedTuple):
@@ -126,21 +129,50 @@ class Store:
             ).exists():  # another writer of the same state came first: the same bits stand there
                 raise
 
-    def deepest(self, chain: Sequence[str]) -> Resumed | None:
+    def stored(self) -> set[str]:
+        """The names of all states that are there."""
+        return {path.parent.name for path in self.stages.glob("??/*/state.pt")}
+
+    def lend(self, name: str, other: Store, by: str = "") -> None:
+        """Give another store a state and what was recorded on the way to it; `by`: the sweep that paid for it."""
+        at: str | None = name
+        while at is not None and (manifest := self._manifest(at)) is not None:
+            target = other._stage(at)
+            if not (target / "state.pt").exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                temporary = other.stages / f".tmp-{uuid.uuid4().hex}"
+                shutil.copytree(self._stage(at), temporary)
+                if by:
+                    write_json(temporary / "stage.json", _paid_by(by, manifest))
+                with suppress(OSError):  # it stands there without its state, or another came first
+                    shutil.rmtree(target, ignore_errors=True)
+                    os.rename(temporary, target)
+            at = manifest["parent"]
+
+    def deepest(self, chain: Chain) -> Resumed | None:
         """The deepest checkpoint of a chain that reads back whole; what does not is set aside and trained again."""
         for epoch in range(len(chain) - 1, 0, -1):
             if self._stage(chain[epoch]).is_dir() and (resumed := self._load(chain, epoch)):
                 return resumed
         return None
 
-    def forget_state(self, name: str) -> None:
-        """Drop a state that no resume needs any more; its rows and arrays stay, as later stages build on them."""
-        (self._stage(name) / "state.pt").unlink(missing_ok=True)
+    def forget_state(self, name: str) -> int:
+        """Drop a state that no resume needs any more; its rows and arrays stay, as later stages build on them.
+
+        Returns the bytes that this freed.
+        """
+        state = self._stage(name) / "state.pt"
+        try:
+            size = state.stat().st_size
+            state.unlink()
+        except FileNotFoundError:
+            return 0
+        return size
 
     def _stage(self, name: str) -> Path:
         return self.stages / name[:2] / name
 
-    def _load(self, chain: Sequence[str], epoch: int) -> Resumed | None:
+    def _load(self, chain: Chain, epoch: int) -> Resumed | None:
         state = self.state(chain[epoch])
         if state is None:
             return None
@@ -190,6 +222,13 @@ class Store:
             damaged = self.stages / "damaged"
             damaged.mkdir(exist_ok=True)
             os.rename(stage, damaged / f"{name}-{uuid.uuid4().hex[:6]}")
+
+
+def _paid_by(sweep: str, manifest: Row) -> Row:
+    """A manifest whose costs name the sweep, where they do not yet."""
+    named = [cost | {"by": cost["by"] if "/" in cost["by"] else f"{sweep}/{cost['by']}"} for cost in manifest["costs"]]
+    content = {key: value for key, value in manifest.items() if key != "digest"} | {"costs": named}
+    return content | {"digest": digest(content)}
 
 
 def packed_arrays(arrays: Arrays, compress: bool = False) -> bytes:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-import trainers.config
-from search.plan import Plan, Planner
+import search.planner
+from search.plan import Plan
+from search.planner import Planner
 from search.space import load
-from trainers.config import Surroundings
+from trainers.chain import Surroundings
 
 from .helpers import SMOKE, smoke
 
@@ -37,7 +38,7 @@ def test_ids_are_what_they_always_were() -> None:
 
 def test_ids_do_not_hang_on_the_training_code_but_the_stages_do(monkeypatch: pytest.MonkeyPatch) -> None:
     before = planned_from(SMOKE)
-    monkeypatch.setattr(trainers.config, "training_code", lambda: "another")
+    monkeypatch.setattr(search.planner, "training_code", lambda: "another")
     after = planned_from(SMOKE)
     assert [trial.id for trial in after.trials] == [trial.id for trial in before.trials]
     assert not {trial.final for trial in after.trials} & {trial.final for trial in before.trials}
@@ -120,20 +121,20 @@ def test_a_stage_that_several_trials_share_counts_once(planned: Planned) -> None
     forks = {f"at {e}": {"name": "piecewise", "values": [0.1, 0.01], "drops": [e]} for e in (2, 5)} | {"never": 0.1}
     axes = {"optimizer.lr": {"grid": forks}}
     plan = planned(smoke(trial__epochs=8, trial__optimizer=None, search__axes=axes))
-    assert (plan.asked_epochs(), plan.distinct_epochs) == (24, 8 + 6 + 3)
+    assert (plan.tree.asked, plan.tree.distinct) == (24, 8 + 6 + 3)
 
 
 def test_longer_training_shares_what_was_trained(planned: Planned) -> None:
     """An epoch that was measured only for being the last is another stage."""
     axes = {"epochs": {"grid": [4, 6, 9]}}
     plan = planned(smoke(trial__optimizer={"lr": 0.1}, search__axes=axes))  # measured every 3 epochs
-    assert (plan.asked_epochs(), plan.distinct_epochs) == (19, 9 + 1)
+    assert (plan.tree.asked, plan.tree.distinct) == (19, 9 + 1)
 
 
 @pytest.mark.parametrize("change", [{}, {"search__replicates": 3}, {"trial__optimizer": {"lr": 0.1}}])
 def test_distinct_epochs_are_at_most_those_asked(planned: Planned, change: dict[str, Any]) -> None:
     plan = planned(smoke(**change))
-    assert 0 < plan.distinct_epochs <= plan.asked_epochs()
+    assert 0 < plan.tree.distinct <= plan.tree.asked
 
 
 def test_a_random_search_draws_points_and_grows_by_more(planned: Planned) -> None:

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 
 import search.session
-import trainers.config
 from search.environment import ray
-from search.session import Mismatch, Session, status_of
+from search.jobs import Mismatch, status_of
+from search.session import Session
 from search.store import read_arrays
 from search.trial import Trial
+from search.writing import settled
 from trainers.method import Method
 from trainers.records import read_json, read_rows
 
@@ -60,7 +61,8 @@ def test_records_are_complete(undisturbed: Tiny) -> None:
     assert [row["examples"] for row in rows] == [72] * 6
     *costs, final = read_rows(folder / "cost.jsonl")
     assert [cost["epoch"] for cost in costs] == list(range(6))
-    assert list(final) == ["final_seconds"]
+    assert {cost["by"] for cost in costs} == {undisturbed.plan.trials[RANKED].id}
+    assert list(final) == ["by", "final_seconds"]
     result = read_json(folder / "result.json")
     assert result["status"] == "completed"
     assert result["epochs"] == 6
@@ -99,9 +101,59 @@ def test_checkpoints_move_no_bits(undisturbed: Tiny, tiny: Any) -> None:
     assert len(list(rare.store.stages.glob("*/*/state.pt"))) == 4, "the last of each"
 
 
-def test_of_the_states_the_newest_two_are_kept(undisturbed: Tiny) -> None:
-    assert len(list(undisturbed.store.stages.glob("*/*/stage.json"))) == 24
-    assert len(list(undisturbed.store.stages.glob("*/*/state.pt"))) == 8
+def states(it: Tiny) -> int:
+    return len(it.store.stored())
+
+
+def test_of_the_states_the_newest_two_are_kept_and_at_the_end_the_last(tiny: Any) -> None:
+    it = tiny()
+    seen = []
+    session = it.session(PLAIN)
+    while session.advance(0) == "running":
+        session._settle()
+        seen.append(states(it))
+    assert seen == [1, 2, 2, 2, 2]
+    assert states(it) == 1
+    assert len(list(it.store.stages.glob("*/*/stage.json"))) == 6
+
+
+@pytest.mark.parametrize(("keep", "left"), [("all", 6), ("forks", 1), ("best", 1), ("none", 0)])
+def test_the_user_says_which_states_stay(tiny: Any, keep: str, left: int) -> None:
+    it = tiny(search__keep=keep)
+    assert it.run(PLAIN) == "completed"
+    assert states(it) == left
+
+
+def test_trained_to_a_limit_it_rests_and_goes_on_from_there(undisturbed: Tiny, tiny: Any) -> None:
+    it = tiny(search__checkpoint_seconds=1e9)
+    job, data = it.job(PLAIN), it.data(PLAIN)
+    assert Session(replace(job, until=4), data).advance(inf) == "paused"
+    assert status_of(it.store, job.trial, job.final) == "running"
+    assert Session(replace(job, since=4), data).advance(inf) == "completed"
+    assert len(read_rows(it.folder(PLAIN) / "cost.jsonl")) == 7
+    assert alike(it, undisturbed, PLAIN)
+
+
+def test_stopped_it_is_cut_back_and_says_why(undisturbed: Tiny, tiny: Any) -> None:
+    it, other = tiny(search__checkpoint_seconds=0), tiny(search__checkpoint_seconds=1e9)
+    why = {"epoch": 3, "reason": "no new best"}
+    for each, trained in ((it, 5), (other, 3)):  # whether it ran beyond or not
+        assert Session(replace(each.job(PLAIN), until=trained), each.data(PLAIN)).advance(inf) == "paused"
+        assert Session(replace(each.job(PLAIN), until=3, stop=why), each.data(PLAIN)).advance(inf) == "stopped"
+    assert alike(it, other, PLAIN)
+    result = read_json(it.folder(PLAIN) / "result.json")
+    assert (result["status"], result["epochs"], result["stopped"]) == ("stopped", 3, why)
+    rows = read_rows(undisturbed.folder(PLAIN) / "epochs.jsonl")[:3]
+    assert read_rows(it.folder(PLAIN) / "epochs.jsonl") == rows
+    assert result["last"]["val_pgd_acc"] == result["best"]["val_pgd_acc"] == rows[2]["val_pgd_acc"]
+    assert not any(name.startswith("test_pgd20") for name in result["last"]), "what was not measured is not filled in"
+    arrays = read_arrays(it.folder(PLAIN) / "instances.npz")
+    assert arrays is not None and len(arrays["loss"]) == 3
+
+
+def alike(one: Tiny, other: Tiny, i: int) -> bool:
+    names = ("epochs.jsonl", "result.json", "instances.npz")
+    return all((one.folder(i) / name).read_bytes() == (other.folder(i) / name).read_bytes() for name in names)
 
 
 def test_without_a_checkpoint_a_killed_session_starts_over(undisturbed: Tiny, tiny: Any) -> None:
@@ -194,6 +246,7 @@ def test_a_damaged_newest_state_costs_one_interval(undisturbed: Tiny, tiny: Any)
     it = tiny()
     for _ in range(4):
         it.session(PROFILE).advance(0)
+    settled()
     states = sorted(it.store.stages.glob("*/*/state.pt"), key=lambda path: path.stat().st_mtime_ns)
     states[-1].write_bytes(states[-1].read_bytes()[:100])
     session = it.session(PROFILE)
@@ -320,7 +373,7 @@ def test_the_trial_that_ray_runs_goes_from_job_to_job(undisturbed: Tiny, tiny: A
 def test_a_worker_with_other_training_code_refuses(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     it = tiny()
     job, data = it.job(PROFILE), it.data(PROFILE)
-    monkeypatch.setattr(trainers.config, "training_code", lambda: "another")
+    monkeypatch.setattr(search.session, "training_code", lambda: "another")
     with pytest.raises(Mismatch, match="install the same on every node"):
         Session(job, data)
     assert not it.folder(PROFILE).exists()

@@ -1,0 +1,156 @@
+"""python -m search.verify RUN: train a sample of a sweep's trials again, from scratch and alone, and compare the bits.
+
+A trial that took epochs from others, was killed or moved between workers must have the records and the weights of one
+that did not. Exit codes: 0 every bit is equal, 1 some differ, 2 there is nothing that can be compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from hashlib import sha256
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+from search.jobs import Job, Mismatch
+from search.session import Session
+from search.sources import Sources, source_key
+from search.starting import Start
+from search.store import Store
+from search.yamlfile import SpaceError
+from trainers.chain import training_code
+from trainers.config import TrialConfig
+from trainers.data import prepare
+from trainers.records import Row, read_json, read_rows
+
+RECORDS = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
+
+
+class Unverifiable(Exception):
+    """Nothing can be compared, and why."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Everything between the command line and the exit code."""
+    it = argparse.ArgumentParser(prog="python -m search.verify", description=__doc__)
+    it.add_argument("run", type=Path, help="a sweep's folder, such as results/friendly_k")
+    it.add_argument("--sample", default="2%", help="a share or a number of the trials that ended (default: 2%%)")
+    it.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
+    options = it.parse_args(arguments)
+    console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        plan, rows = _sampled(options.run, options.sample, options.seed)
+        different = 0
+        with tempfile.TemporaryDirectory(dir=options.run, prefix=".verify-") as scratch:
+            for row in track(
+                rows, "training from scratch", console=errors, transient=True, disable=not errors.is_terminal
+            ):
+                found = list(_differences(options.run, Path(scratch), plan, row))
+                different += bool(found)
+                console.print(f"{'DIFFERS' if found else 'equal'}: {row['id']}", markup=False, soft_wrap=True)
+                for line in found:
+                    console.print(f"  {line}", markup=False, soft_wrap=True)
+    except (Unverifiable, Mismatch) as error:
+        errors.print(f"error: {options.run}: {error}", markup=False)
+        return 2
+    except SpaceError as error:
+        errors.print(f"error: {options.run}: " + "; ".join(error.problems), markup=False)
+        return 2
+    console.print(
+        f"{len(rows) - different} of {len(rows)} trials trained again from scratch have the same records and last "
+        "weights, bit for bit."
+    )
+    return int(different > 0)
+
+
+def _sampled(folder: Path, sample: str, seed: int) -> tuple[Row, list[Row]]:
+    """The stored plan, and the rows of it to be trained again."""
+    plan = read_json(folder / "plan.json")
+    if not isinstance(plan, dict):
+        raise Unverifiable("no sweep is stored there (no plan.json)")
+    if plan["code"] != training_code():
+        raise Unverifiable("it was trained by other training code than this; check out the commit in provenance.json")
+    store = Store(folder)
+    ended = [row for row in plan["trials"] if store.result(row["id"], row["chain"])]
+    if not ended:
+        raise Unverifiable("no trial of it has ended yet")
+    try:
+        asked = float(sample.removesuffix("%")) / 100 * len(ended) if sample.endswith("%") else int(sample)
+    except ValueError:
+        raise Unverifiable(f"--sample {sample}: write a share or a number, such as 2% or 5") from None
+    n = min(max(math.ceil(asked), 1), len(ended))
+    return plan, random.Random(seed).sample(ended, n)
+
+
+def _differences(folder: Path, scratch: Path, plan: Row, row: Row) -> Iterator[str]:
+    """Train one trial in a store of its own and say where it departs from what is stored."""
+    store, alone = Store(folder), Store(scratch / "store")
+    shutil.rmtree(alone.folder, ignore_errors=True)
+    config = TrialConfig.model_validate(row["config"])
+    sources = Sources()
+    sources.fingerprint(config.data)
+    if row["kind"] == "trial" and row["ranks"]:
+        alone.ranking(row["ranks"]).parent.mkdir(parents=True)
+        shutil.copy(store.ranking(row["ranks"]), alone.ranking(row["ranks"]))
+    start = Start.model_validate(row["start"]) if row["start"] else None
+    if start and start.training:
+        store.lend(start.content, alone)
+    key, stop = source_key(config.data), (store.result(row["id"], row["chain"]) or {}).get("stopped")
+    Session(_job(alone, plan, row, start, key, stop), prepare(sources.loaded[key], config.data)).advance(inf)
+    yield from _compared(store, alone, row)
+
+
+def _job(alone: Store, plan: Row, row: Row, start: Start | None, source: str, stop: Row | None) -> Job:
+    return Job(
+        folder=str(alone.folder),
+        trial=row["id"],
+        config=row["config"],
+        evaluation=plan["evaluate"],
+        data=row["data"],
+        source=source,
+        ranks=row["ranks"] if row["kind"] == "trial" else None,
+        final=row["chain"],
+        threads=plan["threads"],
+        code=plan["code"],
+        trains=training_code(),
+        checkpoint_seconds=inf,
+        start=start.model_dump() if start else None,
+        until=(stop or {}).get("epoch"),
+        stop=stop,
+    )
+
+
+def _compared(store: Store, alone: Store, row: Row) -> Iterator[str]:
+    for name in RECORDS:
+        here, there = ((it.trial(row["id"]) / name).read_bytes() for it in (store, alone))
+        if here != there:
+            yield f"{name}{_where(store, alone, row['id']) if name == 'epochs.jsonl' else ''}"
+    stored, again = store.state(row["chain"]), alone.state(row["chain"])
+    if stored and again and _hash(stored["model"]) != _hash(again["model"]):
+        yield "the last weights"
+
+
+def _where(store: Store, alone: Store, trial: str) -> str:
+    pairs = zip(*(read_rows(it.trial(trial) / "epochs.jsonl") for it in (store, alone)), strict=False)
+    first = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
+    return "" if first is None else f", from epoch {first} on"
+
+
+def _hash(weights: dict[str, Any]) -> str:
+    hasher = sha256()
+    for name in sorted(weights):
+        hasher.update(name.encode() + weights[name].contiguous().numpy().tobytes())
+    return hasher.hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

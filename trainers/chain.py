@@ -1,0 +1,119 @@
+"""The chain of hashes that names a trial's states, so that equal states have equal names wherever they are trained."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from pydantic import PositiveInt
+
+from trainers.config import Compute, TrialConfig
+from trainers.evaluate import Evaluation
+from trainers.knobs import Knobs
+from trainers.records import digest
+from trainers.subsets import Ranked
+
+WIDTH = 16  # bytes of a name: of two million states two collide with probability 1e-26
+
+
+class Surroundings(Knobs):
+    """What else moves bits: it stands at the root of every chain, beside data, model and seed."""
+
+    data: str  # split_identity of the trial's data
+    compute: Compute  # resolved
+    threads: PositiveInt
+    torch: str
+    code: str  # training_code(), or that of stages that are gone on from knowingly
+    start: str | None = None  # the weights that training starts from, if not fresh ones
+
+    @staticmethod
+    def here(data: str, compute: Compute, threads: int, start: str | None, code: str) -> Surroundings:
+        return Surroundings(
+            data=data, compute=compute, threads=threads, torch=torch.__version__, code=code, start=start
+        )
+
+
+@cache
+def training_code() -> str:
+    """A hash of the source of everything that trains."""
+    folder = Path(__file__).parent
+    files = sorted(path for path in folder.rglob("*.py") if not path.name.startswith("bench"))
+    hasher = sha256()
+    for path in files:
+        hasher.update(os.fsencode(path.relative_to(folder)) + b"\0" + path.read_bytes() + b"\0")
+    return hasher.hexdigest()
+
+
+class Chain:
+    """The names of a trial's states: chain[e] names the state after e epochs, a function of stages 0..e-1 alone."""
+
+    def __init__(self, links: bytes) -> None:
+        self.links = links  # WIDTH bytes a state: a sweep may hold millions of them
+
+    def __len__(self) -> int:
+        return len(self.links) // WIDTH
+
+    def __getitem__(self, epoch: int) -> str:
+        at = range(len(self))[epoch] * WIDTH
+        return self.links[at : at + WIDTH].hex()
+
+    def __iter__(self) -> Iterator[str]:
+        return (self[epoch] for epoch in range(len(self)))
+
+    @property
+    def final(self) -> str:
+        return self[-1]
+
+
+def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ranking: str | None) -> Chain:
+    """The chain of a trial.
+
+    `ranking` is the identity of the ranking a ranked subset is cut from. The per-epoch part of the evaluation is in
+    the root: it decides what is recorded and which checkpoint is best, though not the weights. So does whether an
+    epoch is measured, for the last always is.
+    """
+    root = {
+        "model": config.model.model_dump(),
+        "seed": config.seed,
+        "evaluation": evaluation.curve(),
+        "around": around.model_dump(),
+    }
+    link = bytes.fromhex(digest(root))[:WIDTH]
+    links = [link]
+    due = tuple(evaluation.due(epoch, config.epochs) for epoch in range(config.epochs))
+    for stage in _stages(config.model_copy(update={"seed": 0}), due, ranking):
+        link = sha256(link + stage).digest()[:WIDTH]
+        links.append(link)
+    return Chain(b"".join(links))
+
+
+@lru_cache(maxsize=16)
+def _stages(config: TrialConfig, due: tuple[bool, ...], ranking: str | None) -> tuple[bytes, ...]:
+    """Every stage but for its seed, as bytes; cached, for the seeds of a configuration come one after another."""
+    ranked = ranking if isinstance(config.subset, Ranked) else None
+    tails = [f"|{config.batch_size}|{ranked}|{measured}".encode() for measured in ("", "measured")]
+    pieces = (config.method, config.subset, config.optimizer, config.average)
+    hashes = zip(*(_hashes(piece, config.epochs) for piece in pieces), strict=True)
+    return tuple(b"".join((*it, tails[measured])) for it, measured in zip(hashes, due, strict=True))
+
+
+@lru_cache(maxsize=4096)
+def _hashes(piece: Knobs | None, epochs: int) -> tuple[bytes, ...]:
+    """The hash of a piece as it acts in each epoch; cached, for a space has fewer distinct pieces than trials."""
+    if piece is None or not piece.moves():
+        return (_hash(piece),) * epochs
+    hashes: list[bytes] = []
+    before = None
+    for epoch in range(epochs):
+        now = piece.at(epoch, epochs)
+        hashes.append(hashes[-1] if hashes and now == before else _hash(now))
+        before = now
+    return tuple(hashes)
+
+
+def _hash(piece: Knobs | None) -> bytes:
+    return bytes.fromhex(digest(piece and piece.model_dump()))
