@@ -72,11 +72,11 @@ class Referee:
         """How many epochs a training may have now: to its stop, to what is decided next, or to its end."""
         name = self._entries[training].configuration
         each = self._contestants[name]
-        if name in self._lost or name in self._journal.taken.finished:
+        if name in self._lost or name in self.taken.finished or (name, each.epochs) in self.taken.passed:
             return each.epochs
         if name in self.stopped:
             return self.stopped[name]
-        undecided = (n for n in self._rungs[name] if (name, n) not in self._journal.taken.passed)
+        undecided = (n for n in self._rungs[name] if (name, n) not in self.taken.passed)
         return min(next(undecided, each.epochs), self._horizons[name])
 
     @property
@@ -91,8 +91,7 @@ class Referee:
     @property
     def stopped(self) -> dict[str, int]:
         """Configurations that ended before their last epoch, finished ones not among them: after how many."""
-        taken = self._journal.taken
-        return {name: n for name, n in taken.stops.items() if name not in taken.finished}
+        return {name: n for name, n in self.taken.stops.items() if name not in self.taken.finished}
 
     def decisions(self) -> list[Decision]:
         """What can be decided now and was not before; on disk on return. Raises OSError when that is full."""
@@ -100,7 +99,7 @@ class Referee:
         for key in sorted(self._touched):
             contest = self._present(self._contests[key])
             ends = {each.name: self._ends[each.name] for each in contest}
-            new += judge(contest, ends, self._journal.taken, self.knobs, self.objectives)
+            new += judge(contest, ends, self.taken, self.knobs, self.objectives)
         self._journal.take(new)
         self._touched.clear()
         return new
@@ -109,7 +108,7 @@ class Referee:
         """Once all has ended or stopped: what is trained to its end after all; decided and on disk as the others."""
         new: list[Decision] = []
         for names in self._problems.values():
-            new += worth_finishing(self._present(names), self._journal.taken, self.knobs, self.objectives)
+            new += worth_finishing(self._present(names), self.taken, self.knobs, self.objectives)
         self._journal.take(new)
         return new
 
