@@ -15,12 +15,13 @@ from search.checks import check, notes
 from search.dryrun import print_plan
 from search.execute import Infeasible
 from search.existing import Contradiction, compare, set_aside
+from search.locking import Busy, lock
 from search.plan import Plan, Planner
 from search.provenance import Provenance
 from search.rankings import check_rankings
 from search.sources import Sources
 from search.space import Loaded, load
-from search.store import Busy, Store
+from search.store import Store
 from search.sweep import Sweep
 from search.yamlfile import SpaceError
 from trainers.records import write_atomic, write_json
@@ -75,9 +76,9 @@ def _run(
     try:
         store = Store(folder)
         if options.fresh and folder.exists():
-            os.close(store.lock())  # not from under a process that runs it
+            os.close(lock(folder))  # not from under a process that runs it
             console.print(f"The sweep that was there is now {set_aside(folder)}.", markup=False)
-        store.lock()
+        lock(folder)
         added = compare(folder, plan, loaded.document.tree)
         if added:
             console.print(f"Extending {folder}: {added} trainings are new.", markup=False)

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search.jobs import status_of
+from search.locking import held
 from search.progress import duration
 from search.store import Store
 from trainers.records import Row, read_json, read_rows
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     store, console = Store(folder), Console(highlight=False)
     states = {row["id"]: status_of(store, row["id"], row["chain"]) for row in plan["trials"]}
-    running = store.running()
+    running = held(folder)
     if not running:
         states = {name: "begun" if state == "running" else state for name, state in states.items()}
     counts = Counter(states.values())

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from search.locking import lock
 from search.plan import Plan
 from search.status import main
-from search.store import Store
 from trainers.records import append_rows, write_json
 
 from .helpers import smoke, snapshot
@@ -63,7 +63,7 @@ def test_all_ended(sweep: Path, planned: Callable[..., Plan], capsys: pytest.Cap
 
 
 def test_a_sweep_that_is_held_is_running_now(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Store(sweep).lock()
+    lock(sweep)
     assert main([str(sweep)]) == 1
     assert "\nrunning now" in capsys.readouterr().out
 
