@@ -25,11 +25,17 @@ class StageTree:
         self.names = names
         self.sharers = np.zeros((len(chains), depth + 1), np.int32)  # how many have the state, 0 beyond the end
         self.distinct = 0  # epochs to train in all
+        self.branches = np.zeros((len(chains), 2), np.int64)  # the first training that each shares with, and how far
         for epoch in range(depth):
             there = np.flatnonzero(self.lengths >= epoch)
-            _, of, counts = np.unique(names[there, epoch], return_inverse=True, return_counts=True)
+            _, first, of, counts = np.unique(
+                names[there, epoch], return_index=True, return_inverse=True, return_counts=True
+            )
             self.sharers[there, epoch] = counts[of]
-            self.distinct += len(counts) if epoch else 0
+            if epoch:
+                self.distinct += len(counts)
+                later = first[of] < np.arange(len(there))
+                self.branches[there[later]] = np.stack([there[first[of]][later], np.full(later.sum(), epoch)], axis=1)
         parts = (self.sharers[:, :-1] > 1) & (self.sharers[:, :-1] > self.sharers[:, 1:])
         for i, epochs in enumerate(rests):
             for epoch in epochs:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os.path import commonprefix
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +35,15 @@ def test_a_fork_is_a_beginning_that_another_has_and_leaves_there(letters: list[s
         others = [other for j, other in enumerate(letters) if j != i]
         ends = range(1, len(word) + 1)
         assert tree.forks(i) == tuple(epoch for epoch in ends if any(parts(word, other, epoch) for other in others))
+
+
+@given(words)
+def test_a_branch_is_the_first_training_with_the_longest_common_beginning(letters: list[str]) -> None:
+    tree = StageTree([chain_of(word) for word in letters])
+    for i, word in enumerate(letters):
+        common = [len(commonprefix([word, earlier])) for earlier in letters[:i]]
+        longest = max(common, default=0)
+        assert tuple(tree.branches[i]) == (common.index(longest) if longest else 0, longest)
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
