@@ -54,8 +54,7 @@ class Sweep:
         queue = Queue(self._schedule, self._job, self)
         with cluster(address, interrupt):
             self.slots = slots(self.space.resources)
-            done = {trial.id for trial in self.plan.trials} - {trial.id for trial in waiting}
-            with Watch(self.console, self.plan.trials, done, self.slots) as watch:
+            with Watch(self.console, self.store.folder, self._schedule, self.keeper, self.slots) as watch:
                 trouble = run(
                     queue, self.sources.loaded, self.space.resources, self.space.search.retries,
                     watch, interrupt, self.slots, self.store.folder / ".tune",
