@@ -12,6 +12,7 @@ from rich.table import Table
 from search.estimate import Sizes, slots_here, storage_estimate, time_estimate, unshared_makespan
 from search.makespan import simulate
 from search.plan import Plan
+from search.replicates import Adaptive
 from search.sources import Sources
 from search.space import Space
 from search.words import duration, number, size
@@ -24,14 +25,21 @@ def print_plan(console: Console, plan: Plan, space: Space, results: Path, source
         table.add_row(*row)
     for name, attack in plan.evaluation.attacks().items():
         table.add_row(f"measured: {name}", attack)
-    table.add_row("each trial asks", f"{space.resources.cpus} CPU, {space.resources.gpus:g} GPU")
+    table.add_row("each trial asks", str(space.resources))
     console.print(table)
 
 
 def _trainings(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
     trials = [trial for trial in plan.trials if trial.kind == "trial"]
     configurations = len({trial.configuration for trial in trials})
-    yield "trials", f"{len(trials)}: {configurations} configurations x {len(space.search.replicates)} seeds"
+    search = space.search
+    seeds = f"{len(search.seeds)}" + (f" to {search.replicates.max}" if isinstance(search.replicates, Adaptive) else "")
+    yield "trials", f"{len(trials)}: {configurations} configurations x {seeds} seeds"
+    if search.adapts:
+        yield (
+            "asked by",
+            f"{search.strategy}, {search.generation} at once; all figures here are of as many drawn at random",
+        )
     for kind, what in (("profile", "for {}"), ("pretrain", "for trials to start from")):
         makes = [trial.makes for trial in plan.trials if trial.kind == kind]
         if makes:

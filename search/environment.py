@@ -7,7 +7,7 @@ import secrets
 
 from trainers.allocator import ALLOCATOR
 
-_QUIET = {
+QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_DEDUP_LOGS": "0",
@@ -16,12 +16,12 @@ _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # search.execute has one that keeps the exit code right
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # search.interrupt has one that keeps the exit code right
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Tune's own snapshots are never read
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "86400",  # checked before the start
     **ALLOCATOR,  # read when a worker starts
 }
-for _key, _value in _QUIET.items():
+for _key, _value in QUIET.items():
     os.environ.setdefault(_key, _value)
 if not os.environ.get("RAY_ADDRESS"):
     # Ray listens on every interface; a token of this run's own is what keeps others out
@@ -39,4 +39,4 @@ class Unpickled:
         return object, ()
 
 
-__all__ = ["Unpickled", "ray", "tune"]
+__all__ = ["QUIET", "Unpickled", "ray", "tune"]

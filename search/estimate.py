@@ -12,9 +12,10 @@ from typing import NamedTuple
 import torch
 
 from search.ledger import Ledger, NoSweep
+from search.machines import room
 from search.pace import Kin, Left, Pace, kin, needed
 from search.plan import Plan, Planned
-from search.space import Resources
+from search.resources import Resources
 from search.store import Keep
 from trainers.records import Row, digest
 
@@ -53,9 +54,8 @@ def time_estimate(plan: Plan, results: Path) -> Left:
 
 
 def slots_here(resources: Resources) -> int:
-    """How many trainings this machine runs at once."""
-    fitting = (os.cpu_count() or 1) // resources.cpus
-    return min(fitting, int(torch.cuda.device_count() / resources.gpus + 1e-9)) if resources.gpus else fitting
+    """How many trainings this machine runs at once, if it has memory enough; of a GPU to be measured, one on each."""
+    return room({"CPU": os.cpu_count() or 1, "GPU": torch.cuda.device_count(), "memory": 2.0**60}, resources)
 
 
 def unshared_makespan(plan: Plan, workers: int) -> int:

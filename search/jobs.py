@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import yaml
+
+from search.starting import Start
 from search.store import Keep, Store
 from trainers.records import Row, write_atomic
 
@@ -28,6 +31,8 @@ class Job:
     ranks: str | None
     final: str
     threads: int
+    code: str  # the training code that stages are named after
+    trains: str  # the one that trains: another only if the user accepts the change
     checkpoint_seconds: float
     start: Row | None = None  # the weights to start from, if not fresh ones
     forks: tuple[int, ...] = ()  # after these epochs others go on from its state: stored, and the driver's to forget
@@ -35,6 +40,13 @@ class Job:
     until: int | None = None  # train no further than this, or to the end
     stop: Row | None = None  # end it there, and why
     keep: Keep = "best"
+
+
+def described(job: Job, ranks: Row | None) -> str:
+    """The trial's config.yaml; `ranks`: where the ranking comes from that its subset is cut by."""
+    start = Start.model_validate(job.start).identity if job.start else None
+    content = {"trial": job.config, "evaluate": job.evaluation, "ranks": ranks, "start": start}
+    return yaml.safe_dump(content, sort_keys=False)
 
 
 class Mismatch(Exception):

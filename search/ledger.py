@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from search.pace import Kin, kin
-from search.seen import Seen
-from search.sharing import Branch
+from search.reach import Branch
+from search.seen import FOR_GOOD, Seen
 from trainers.records import Row, read_json
-
-FOR_GOOD = ("completed", "diverged")  # a training that was stopped may be taken up again
 
 
 class NoSweep(Exception):

@@ -19,9 +19,16 @@ class Now:
     slots: int  # trainings that run at once
     running: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()  # with their workers
+    left_out: tuple[str, ...] = ()  # not trained by this run: what they need cannot be made, or paid for
     waiting: dict[str, int] = field(default_factory=dict)  # for what, and how many trainings
     freed: int = 0  # bytes of states that nobody needs any more
     forgotten: int = 0  # such states
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Of the trainings of which it says something, what."""
+        of = (("left out", self.left_out), ("lost", self.lost), ("running", self.running))
+        return {name: state for state, names in of for name in names}
 
     def write(self, folder: Path) -> None:
         """Raises OSError."""
@@ -32,4 +39,4 @@ class Now:
         found: Row | None = read_json(folder / "now.json")
         if not isinstance(found, dict):
             return None
-        return Now(**found | {name: tuple(found[name]) for name in ("running", "lost")})
+        return Now(**found | {name: tuple(found[name]) for name in ("running", "lost", "left_out")})

@@ -18,7 +18,7 @@ from search.keeping import Keeper
 from search.ledger import Ledger, NoSweep
 from search.now import Now
 from search.schedule import Schedule
-from search.seen import OBJECTIVES, Seen
+from search.seen import ENDED, OBJECTIVES, Seen
 from search.standing import Standing, standing
 from search.storage import Gauge
 from search.view import draw, headline, screen
@@ -26,6 +26,7 @@ from search.view import draw, headline, screen
 LIVE_SECONDS = 0.5  # between two looks, and two pictures
 PLAIN_SECONDS = 15.0  # between two lines
 NOW_SECONDS = 1.0
+LEFT = ("planned", "begun")
 
 
 class Watch(Unpickled, tune.Callback):
@@ -83,8 +84,9 @@ class Watch(Unpickled, tune.Callback):
         self.ledger.grow()
         now = self.schedule.running.keys()
         self._watched |= now
-        self.ledger.look(self._watched, self._began)
-        for i in sorted(self._watched - now):
+        over = sorted(self._watched - now)
+        self.ledger.look(None if over else self._watched, self._began)  # others may be the same as one that ended
+        for i in over:
             self._over(i)
         if self._looked - self._wrote > NOW_SECONDS:
             self._tell()
@@ -98,11 +100,11 @@ class Watch(Unpickled, tune.Callback):
     def _over(self, i: int) -> None:
         """A training does not run any more: it ended, or waits for its turn."""
         seen = self.ledger.seen[i]
-        ended = seen.ended or seen.status == "failed"
+        ended = seen.status in (*ENDED, "failed")
         if ended or i in self.schedule.open:
             self._watched.discard(i)
         if ended and not self._live:
-            n = sum(it.ended for it in self.ledger.seen)
+            n = sum(it.status in ENDED for it in self.ledger.seen)
             line = f"[{n}/{len(self.ledger.seen)}] {seen.status}: {seen.name}{_accuracies(seen)}"
             self.console.print(line, markup=False, soft_wrap=True)
 
@@ -110,13 +112,17 @@ class Watch(Unpickled, tune.Callback):
         return standing(self.ledger, self._now(), held=True)
 
     def _now(self) -> Now:
-        names = self.ledger.entries
+        names, seen = self.ledger.entries, self.ledger.seen
         lost = self._watched - self.schedule.running.keys() - self.schedule.open
+        left_out = (
+            i for i in range(len(seen)) if i not in self.schedule.open and seen[i].status in ("planned", "begun")
+        )
         return Now(
             began=self._began,
             slots=self.slots,
             running=tuple(self._at_work.values()),
             lost=tuple(names[i].id for i in lost),
+            left_out=tuple(names[i].id for i in left_out),
             waiting={self._called(what): n for what, n in self.schedule.waiting().items()},
             freed=self._before.freed + self.keeper.freed,
             forgotten=self._before.forgotten + self.keeper.forgotten,

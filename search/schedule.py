@@ -104,10 +104,11 @@ class Schedule:
         """It cannot be made: those that wait for it never start."""
         self.open -= {i for i in self.open if name in self.plan.trials[i].needs}
 
-    def again(self) -> None:
-        """Limits or stops have changed: look at all that rest."""
-        for i in self.open - self.running.keys():
-            self._push(i)
+    def again(self, trainings: Iterable[int]) -> None:
+        """Limits or stops of these have changed: look at them, if they rest."""
+        for i in trainings:
+            if i in self.open and i not in self.running:
+                self._push(i)
 
     def waiting(self) -> Counter[int | str]:
         """How many trainings wait: for a running one, by its place in the plan, or for what must be made, by name."""

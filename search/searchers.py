@@ -12,6 +12,8 @@ from search.environment import Unpickled  # before any other import of Ray
 from search.jobs import Job
 from search.schedule import Schedule, Task
 
+ENDED = ("completed", "diverged", "stopped", "failed", "lost")  # for this run; others may go on
+
 
 class Hears(Protocol):
     """Whoever wants to know how trainings go on."""
@@ -50,12 +52,12 @@ class Queue(Unpickled, Searcher):
         i = self._running.pop(trial_id, None)
         if i is None:
             return
-        outcome = "lost"
-        if result and "outcome" in result:
+        outcome = "lost" if error else "withdrawn"  # by an end of the whole run, before it began
+        if result and "outcome" in result and not error:
             outcome = result["outcome"]
             self._schedule.stored(i, result["stored"])
             self._hears.reported(i, result)
-        self._schedule.released(i, ended=outcome != "paused")
+        self._schedule.released(i, ended=outcome in ENDED)
         self._hears.over(i, outcome)
 
     def save(self, checkpoint_path: str) -> None:

@@ -12,7 +12,8 @@ from search.tails import Tail
 from trainers.records import Row, read_json
 
 OBJECTIVES = ("val_clean_acc", "val_pgd_acc")
-ENDED = ("completed", "diverged", "stopped")
+FOR_GOOD = ("completed", "diverged")
+ENDED = (*FOR_GOOD, "stopped")  # which may be taken up again
 RECENT = 20  # epochs
 
 
@@ -37,16 +38,12 @@ class Seen:
         self._rows, self._cost_rows = Tail(folder / "epochs.jsonl"), Tail(folder / "cost.jsonl")
         self._no_costs()
 
-    @property
-    def ended(self) -> bool:
-        return self.status in ENDED
-
     def look(self, since: float = 0.0) -> None:
         """Read what is new. An error that is older than `since` is that of an earlier try."""
         result = read_json(self.folder / "result.json")
         self.status = _status(self.folder, result, self.final, since)
         self._look_at_costs()
-        if isinstance(result, dict) and self.ended:
+        if isinstance(result, dict) and self.status in FOR_GOOD:
             self.epochs, self.best = result.get("epochs", 0), result.get("best", {})
         else:
             self._look_at_epochs()

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from search.ledger import Entry, Ledger
 from search.now import Now
 from search.pace import Costs, Left, Pace, needed
-from search.seen import OBJECTIVES, Seen, Speed
-from search.sharing import begun, own, reached, remaining
+from search.reach import begun, own, reached, remaining
+from search.seen import ENDED, FOR_GOOD, OBJECTIVES, Seen, Speed
 
-STATES = ("completed", "stopped", "diverged", "failed", "lost", "running", "paused", "begun", "planned")
+STATES = ("completed", "stopped", "diverged", "failed", "lost", "left out", "running", "paused", "begun", "planned")
 
 
 class Point(NamedTuple):
@@ -33,6 +33,10 @@ class Training(NamedTuple):
     entry: Entry
     state: str
     seen: Seen
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Standing:
 
     @property
     def all_ended(self) -> bool:
-        return all(training.seen.ended for training in self.trainings)
+        return all(training.ended for training in self.trainings)
 
     @property
     def open(self) -> list[Training]:
@@ -88,8 +92,9 @@ class Standing:
 
 def standing(ledger: Ledger, now: Now | None, held: bool) -> Standing:
     """What the records that were read come to."""
+    told = now.states if now and held else {}
     trainings = [
-        Training(entry, _state(seen, now if held else None, held), seen)
+        Training(entry, _state(seen, told.get(seen.name), held), seen)
         for entry, seen in zip(ledger.entries, ledger.seen, strict=True)
     ]
     pace, billed, shared = Pace(), Costs(), Costs()
@@ -108,19 +113,18 @@ def standing(ledger: Ledger, now: Now | None, held: bool) -> Standing:
     )  # fmt: skip
 
 
-def _state(seen: Seen, now: Now | None, held: bool) -> str:
-    if seen.ended:
+def _state(seen: Seen, told: str | None, held: bool) -> str:
+    """By its records, unless they do not show what the process that runs the sweep tells."""
+    if seen.status in FOR_GOOD or (seen.status == "stopped" and told != "running"):  # which may be taken up again
         return seen.status
-    if now and seen.name in now.running:
-        return "running"
-    if now and seen.name in now.lost:
-        return "lost"
+    if told:
+        return told
     return "paused" if held and seen.status == "begun" else seen.status
 
 
 def _ends(training: Training) -> bool:
     """Whether its end is still to come; one that failed is tried again by the next command alone."""
-    return not training.seen.ended and training.state not in ("failed", "lost")
+    return not training.ended and training.state not in ("failed", "lost", "left out")
 
 
 def _wanted(training: Training) -> int:

@@ -107,8 +107,8 @@ class Store:
         """The names of all states that are there."""
         return {path.parent.name for path in self.stages.glob("??/*/state.pt")}
 
-    def lend(self, name: str, other: Store) -> None:
-        """Give another store a state and what was recorded on the way to it."""
+    def lend(self, name: str, other: Store, by: str = "") -> None:
+        """Give another store a state and what was recorded on the way to it; `by`: the sweep that paid for it."""
         at: str | None = name
         while at is not None and (manifest := self._manifest(at)) is not None:
             target = other._stage(at)
@@ -116,6 +116,8 @@ class Store:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 temporary = other.stages / f".tmp-{uuid.uuid4().hex}"
                 shutil.copytree(self._stage(at), temporary)
+                if by:
+                    write_json(temporary / "stage.json", _paid_by(by, manifest))
                 with suppress(OSError):  # it stands there without its state, or another came first
                     shutil.rmtree(target, ignore_errors=True)
                     os.rename(temporary, target)
@@ -194,6 +196,13 @@ class Store:
             damaged = self.stages / "damaged"
             damaged.mkdir(exist_ok=True)
             os.rename(stage, damaged / f"{name}-{uuid.uuid4().hex[:6]}")
+
+
+def _paid_by(sweep: str, manifest: Row) -> Row:
+    """A manifest whose costs name the sweep, where they do not yet."""
+    named = [cost | {"by": cost["by"] if "/" in cost["by"] else f"{sweep}/{cost['by']}"} for cost in manifest["costs"]]
+    content = {key: value for key, value in manifest.items() if key != "digest"} | {"costs": named}
+    return content | {"digest": digest(content)}
 
 
 def packed_arrays(arrays: Arrays, compress: bool = False) -> bytes:

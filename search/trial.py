@@ -29,12 +29,12 @@ class Trial(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        latest: dict[str, Any] = {"stored": 0}
+        latest: dict[str, Any] = {"stored": 0, "rows": []}
         try:
             if self._session is None:
                 self._session = Session(self._job, self._prepared())
             outcome = self._session.advance(SLICE_SECONDS)
-            latest = self._session.latest | {"stored": self._session.stored}
+            latest = self._session.latest | {"stored": self._session.stored, "rows": self._session.news()}
         except Exception as error:  # recorded, not raised: Tune would train again what fails again
             outcome = outcome_of(self._job, error)
         return {"done": outcome != "running", "outcome": outcome, "trial": self._job.trial, "epoch": -1} | latest

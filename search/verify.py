@@ -27,6 +27,7 @@ from search.sources import Sources, source_key
 from search.starting import Start
 from search.store import Store
 from search.yamlfile import SpaceError
+from trainers.chain import training_code
 from trainers.config import TrialConfig
 from trainers.data import prepare
 from trainers.records import Row, read_json, read_rows
@@ -76,6 +77,8 @@ def _sampled(folder: Path, sample: str, seed: int) -> tuple[Row, list[Row]]:
     plan = read_json(folder / "plan.json")
     if not isinstance(plan, dict):
         raise Unverifiable("no sweep is stored there (no plan.json)")
+    if plan["code"] != training_code():
+        raise Unverifiable("it was trained by other training code than this; check out the commit in provenance.json")
     store = Store(folder)
     ended = [row for row in plan["trials"] if store.result(row["id"], row["chain"])]
     if not ended:
@@ -117,6 +120,8 @@ def _job(alone: Store, plan: Row, row: Row, start: Start | None, source: str, st
         ranks=row["ranks"] if row["kind"] == "trial" else None,
         final=row["chain"],
         threads=plan["threads"],
+        code=plan["code"],
+        trains=training_code(),
         checkpoint_seconds=inf,
         start=start.model_dump() if start else None,
         until=(stop or {}).get("epoch"),

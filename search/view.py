@@ -16,7 +16,7 @@ from search.textplot import FOOT, Dot, scatter
 from search.words import duration, many, number, size
 from trainers.records import Row
 
-ENDINGS = ("stopped", "diverged", "failed", "lost")
+ENDINGS = ("stopped", "diverged", "failed", "lost", "left out")
 UNSAID = ("completed", "planned", "running")  # the rest, or said elsewhere
 BAR, NAME = 20, 60  # columns
 LEAST_PLOT, MOST_PLOT = 6 + FOOT, 18 + FOOT  # lines
@@ -26,7 +26,7 @@ PLAIN = str.maketrans("━─└│┤●·…—×", "=-+||@.~-x")  # for a ter
 
 def headline(it: Standing) -> str:
     """The sweep in one line."""
-    ended = sum(training.seen.ended for training in it.trainings)
+    ended = sum(training.ended for training in it.trainings)
     others = "".join(f", {n} {state}" for state, n in it.states.items() if state in ENDINGS)
     epochs = f"{it.done:,} of {it.distinct:,} epochs trained"
     return f"{ended} of {len(it.trainings)} trainings ended{others}, {epochs}{_time(it)}"
@@ -70,7 +70,7 @@ def _lines(it: Standing, width: int, height: int, stored: int | None) -> Iterato
 def _title(it: Standing, width: int) -> Text:
     running = it.states.get("running", 0)
     doing = "finished" if it.all_ended else "not running now"
-    if it.held:
+    if it.held and not it.all_ended:
         doing = f"{running} of {max(it.slots, running)} processes busy" if it.now else "running"
     left = Text.assemble((it.study, "bold"), f"  {doing}")
     right = _time(it).removeprefix(", ")
@@ -81,7 +81,7 @@ def _title(it: Standing, width: int) -> Text:
 
 
 def _time(it: Standing) -> str:
-    so_far = f", {duration(max(time.time() - it.now.began, 0))} so far" if it.held and it.now else ""
+    so_far = f", {duration(max(time.time() - it.now.began, 0))} so far" if it.held and it.now and not it.all_ended else ""
     if it.all_ended:
         return so_far
     left = it.seconds_left
@@ -93,7 +93,7 @@ def _time(it: Standing) -> str:
 
 
 def _progress(it: Standing) -> Iterator[Text]:
-    ended = sum(training.seen.ended for training in it.trainings)
+    ended = sum(training.ended for training in it.trainings)
     rest = "".join(f" · {n} {state}" for state, n in it.states.items() if state not in UNSAID)
     yield _bar("trainings", ended, len(it.trainings), rest)
     saved = it.asked - it.distinct

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from search.plan import Planner
+from search.planner import Planner
 from search.run import main
 from search.space import load
 from trainers.methods import METHODS

@@ -55,10 +55,13 @@ class MadeUp:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def train(self, i: int, until: int, taken: int = 0, since: int = 0, seconds: float = 2.0) -> None:
-        """Record epochs, the first `taken` of them by another training, each with a validation."""
+    def train(
+        self, i: int, until: int, taken: int = 0, since: int = 0, seconds: float = 2.0, clean: float = 0.5,
+        robust: float = 0.3,
+    ) -> None:  # fmt: skip
+        """Record epochs, the first `taken` of them by another training, each a point better than the last."""
         for epoch in range(since, until):
-            accuracies = {"val_clean_acc": 0.5 + epoch / 100, "val_pgd_acc": 0.3 + epoch / 100}
+            accuracies = {"val_clean_acc": clean + epoch / 100, "val_pgd_acc": robust + epoch / 100}
             append_rows(self.place(i) / "epochs.jsonl", [{"epoch": epoch, "train_loss": 2.0 - epoch / 10} | accuracies])
             cost = {"epoch": epoch, "seconds": seconds, "evaluate_seconds": seconds / 2, "images_per_s": 100 / seconds}
             by = "another" if epoch < taken else self.ids[i]

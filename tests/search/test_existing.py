@@ -10,11 +10,16 @@ import pytest
 import yaml
 
 import search.command
-import trainers.chain
-from search.existing import Contradiction, compare, differences, set_aside
+import search.existing
+import search.plan
+import search.planner
+from search.existing import Contradiction, compare, differences, set_aside, standing_code
 from search.locking import lock
 from search.plan import Plan
+from search.planner import Planner
 from search.run import main
+from search.sources import Sources
+from search.space import load
 from search.sweep import Sweep
 from trainers.records import write_json
 
@@ -98,10 +103,37 @@ def test_another_final_attack_is_another_sweep(sweep: Path, planned: Planned) ->
     ]  # fmt: skip
 
 
-def test_other_training_code_does_not_mix(sweep: Path, planned: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainers.chain, "training_code", lambda: "another")
-    with pytest.raises(Contradiction, match="5 of its trainings were planned with other training code"):
+def test_other_training_code_does_not_mix_unless_the_user_says_so(
+    sweep: Path, planned: Planned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = planned(smoke(search__replicates=2))
+    changed(monkeypatch)
+    with pytest.raises(Contradiction, match=r"has changed since 5 of its trainings began.*--accept-code-change"):
         compared(sweep, planned, search__replicates=2)
+    assert standing_code(sweep, accept=False) is None
+    code = standing_code(sweep, accept=True)
+    loaded = load(Path("space.yaml"), [])
+    after = Planner(loaded, Sources(download=False).fingerprint, code).plan()
+    assert [trial.final for trial in after.trials] == [trial.final for trial in before.trials]
+    assert compare(sweep, after, loaded.document.tree) == 0
+    write_json(sweep / "plan.json", after.to_json("sweep"))
+    assert standing_code(sweep, accept=False) == code, "said once is enough"
+
+
+def changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (search.plan, search.planner, search.existing):
+        monkeypatch.setattr(module, "training_code", lambda: "another")
+
+
+def test_a_knob_newly_swept_and_more_epochs_are_an_extension(tmp_path: Path, planned: Planned) -> None:
+    axes: dict[str, Any] = {"subset": {"grid": ["all"]}}
+    text = smoke(search__axes=axes, trial__epochs=6, profile=None)
+    stored(tmp_path, planned(text), text, begun=1)
+    drops = {"optimizer.lr.drops": {"grid": [[0.5], [2]]}}
+    assert compared(tmp_path, planned, search__axes=axes | drops, trial__epochs=6, profile=None) == 2
+    lr = {"lr": {"name": "piecewise", "values": [0.1, 0.01], "drops": [3]}}
+    changes = {"search__axes": axes, "profile": None, "trial__epochs": 9, "trial__optimizer": lr}
+    assert compared(tmp_path, planned, **changes) == 1
 
 
 def test_how_it_is_run_may_change(sweep: Path, planned: Planned) -> None:

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 import search.session
-import trainers.chain
 from search.environment import ray
 from search.jobs import Mismatch
 from search.seen import status_of
@@ -375,7 +374,7 @@ def test_the_trial_that_ray_runs_goes_from_job_to_job(undisturbed: Tiny, tiny: A
 def test_a_worker_with_other_training_code_refuses(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     it = tiny()
     job, data = it.job(PROFILE), it.data(PROFILE)
-    monkeypatch.setattr(trainers.chain, "training_code", lambda: "another")
+    monkeypatch.setattr(search.session, "training_code", lambda: "another")
     with pytest.raises(Mismatch, match="install the same on every node"):
         Session(job, data)
     assert not it.folder(PROFILE).exists()

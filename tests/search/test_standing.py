@@ -69,8 +69,8 @@ def test_who_makes_what_others_wait_for_comes_before_them(tmp_path: Path) -> Non
 
 
 def test_states_while_a_process_runs_the_sweep(tmp_path: Path) -> None:
-    it = MadeUp(tmp_path / "all", ["a" * 4, "b" * 4, "c" * 4, "d" * 4, "e" * 4, "f" * 4, "g" * 4, "h" * 4])
-    for i, status in ((0, "completed"), (1, "diverged"), (2, "stopped")):
+    it = MadeUp(tmp_path / "all", [letter * 4 for letter in "abcdefghij"])
+    for i, status in ((0, "completed"), (1, "diverged"), (2, "stopped"), (9, "stopped")):
         it.train(i, 2)
         it.end(i, status)
     for i in (3, 4, 5):
@@ -78,10 +78,13 @@ def test_states_while_a_process_runs_the_sweep(tmp_path: Path) -> None:
     began = time.time()
     it.fail(6, began + 1)
     it.fail(7, began - 9)
-    now = Now(began, 2, running=(it.ids[3],), lost=(it.ids[5],))
-    assert list(states(look(it, now, held=True)).values()) == [
-        "completed", "diverged", "stopped", "running", "paused", "lost", "failed", "planned",
+    left_out = (it.ids[5], it.ids[8])
+    now = Now(began, 2, running=(it.ids[3], it.ids[9]), lost=(it.ids[5],), left_out=left_out)
+    found = look(it, now, held=True)
+    assert list(states(found).values()) == [
+        "completed", "diverged", "stopped", "running", "paused", "lost", "failed", "planned", "left out", "running",
     ]  # fmt: skip
+    assert found.left.seconds == (3 + 3 + 4 + 2) * EPOCH + 4 * FINAL  # of those that run, rest and are planned
     assert states(look(it))["lam=4"] == "begun"
     assert states(look(it, now))["lam=3"] == "begun"  # it is that of a run that is over
 
@@ -102,7 +105,7 @@ def test_the_front_is_of_means_over_seeds_and_of_trials_that_ended(tmp_path: Pat
     it = MadeUp(tmp_path / "front", ["aaaa", "bbbb", "cccc", "dddd", "eeee"], seeds=2)
     measured = {0: (0.90, 0.40), 1: (0.92, 0.50), 2: (0.80, 0.60), 4: (0.95, 0.44), 6: (0.99, 0.99), 8: (0.80, 0.50)}
     for i, (clean, robust) in measured.items():
-        it.train(i, 2)
+        it.train(i, 2, clean=clean - 0.01, robust=robust - 0.01)
         it.end(i, {4: "stopped", 6: "diverged"}.get(i, "completed"), clean, robust)
     found = {
         p.name.partition("-")[0]: (round(p.clean, 6), round(p.robust, 6), p.seeds, p.on_front) for p in look(it).points

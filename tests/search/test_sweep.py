@@ -17,7 +17,7 @@ import pytest
 import search.command
 import search.status
 from search.environment import ray
-from search.execute import Interrupt
+from search.interrupt import Interrupt
 from search.locking import held
 from search.run import main
 from trainers.records import read_json, read_rows
@@ -205,7 +205,7 @@ def test_finished_it_says_so_without_starting_ray_and_changes_nothing(
     assert {name for name in left if after.get(name) != before[name]} == {"provenance.json"}
     assert after.keys() == left
     assert search.status.main([str(copy)]) == 0
-    assert "smoke: 12 completed" in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith("smoke  finished\ntrainings ━━━━━━━━━━━━━━━━━━━━ 12 of 12\n")
 
 
 def test_another_space_under_its_name_is_refused_and_changes_nothing(

@@ -53,7 +53,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Standing:
     names = [f"a{i % 7}b{i % 5}cd"[: 3 + i % 4] for i in range(40)]
     it = MadeUp(tmp_path_factory.mktemp("view") / "big", names, seeds=2)
     for i in range(60):
-        it.train(i, 2, taken=1)
+        it.train(i, 2, taken=1, clean=0.89 - i / 1000, robust=0.49 + i / 1000)
         if i < 40:
             it.end(i, ("completed", "stopped", "diverged")[i % 3], 0.9 - i / 1000, 0.5 + i / 1000)
     ledger = Ledger(it.folder)
