@@ -17,6 +17,7 @@ from search.checks import check, notes
 from search.cluster import Infeasible
 from search.dryrun import print_plan
 from search.existing import Contradiction, compare, set_aside, standing_code, stored_trials
+from search.locking import Busy, lock
 from search.nodes import kinds
 from search.packing import decided
 from search.plan import Plan
@@ -26,7 +27,7 @@ from search.rankings import check_rankings
 from search.rounds import Rounds
 from search.sources import Sources
 from search.space import Loaded, load
-from search.store import Busy, Store
+from search.store import Store
 from search.sweep import Sweep
 from search.yamlfile import SpaceError
 from trainers.records import write_atomic, write_json
@@ -99,9 +100,9 @@ def _locked(options: argparse.Namespace, folder: Path, console: Console) -> Stor
     store = Store(folder)
     try:
         if options.fresh and folder.exists():
-            os.close(store.lock())  # not from under a process that runs it
+            os.close(lock(folder))  # not from under a process that runs it
             console.print(f"The sweep that was there is now {set_aside(folder)}.", markup=False)
-        store.lock()
+        lock(folder)
     except OSError as error:
         raise _unwritable(folder, error) from None
     return store
@@ -131,7 +132,7 @@ def begin(
     loaded: Loaded, plan: Plan, sources: Sources, store: Store, reuse: list[Path], console: Console, began: float
 ) -> int:
     """Run a plan of which nothing further is asked, in a folder that nobody holds. Returns the exit code."""
-    store.lock()
+    lock(store.folder)
     renamed = _entered(loaded, plan, store, console)
     return _run(Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began)
 

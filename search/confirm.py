@@ -21,12 +21,13 @@ from rich.table import Table
 from search.axes import Choice
 from search.cluster import Infeasible
 from search.command import begin
+from search.locking import Busy
 from search.objectives import Outcome, outcome
 from search.planner import Planner, Request
 from search.sources import Sources
 from search.space import Loaded, Search, load
 from search.stopping import NoStopping
-from search.store import Busy, Store
+from search.store import Store
 from search.yamlfile import SpaceError
 from trainers.records import Row, read_json
 

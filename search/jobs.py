@@ -6,13 +6,13 @@ import errno
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 
 from search.starting import Start
 from search.store import Keep, Store
-from trainers.records import Row, read_json, write_atomic
+from trainers.records import Row, write_atomic
 
 Outcome = Literal["running", "paused", "completed", "diverged", "stopped", "failed", "disk full"]
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -62,15 +62,3 @@ def outcome_of(job: Job, error: Exception) -> Outcome:
     except OSError:
         return "disk full"
     return "failed"
-
-
-def status_of(store: Store, trial: str, final: str) -> str:
-    """completed, diverged, failed, running (it has rows) or planned, as the records say."""
-    result: Any = store.result(trial, final)
-    if result:
-        return str(result["status"])
-    folder = store.trial(trial)
-    if (folder / "error.txt").exists():
-        return "failed"
-    stale = read_json(folder / "result.json")
-    return "running" if (folder / "epochs.jsonl").exists() and not stale else "planned"

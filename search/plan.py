@@ -115,5 +115,8 @@ class Plan:
             "accepted": [] if self.code == training_code() else [training_code()],
             "rankings": {name: ranking.provenance for name, ranking in self.rankings.items()},
             "epochs": {"asked": self.tree.asked, "distinct": self.tree.distinct},
-            "trials": [trial.row() | {"forks": list(self.tree.forks(i))} for i, trial in enumerate(self.trials)],
+            "trials": [
+                trial.row() | {"forks": list(self.tree.forks(i)), "branch": self.tree.branches[i].tolist()}
+                for i, trial in enumerate(self.trials)
+            ],
         }

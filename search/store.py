@@ -7,7 +7,6 @@ It is written under a temporary name and renamed: it exists whole or not at all,
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import shutil
@@ -45,10 +44,6 @@ class Resumed(NamedTuple):
     segments: list[Segment]
 
 
-class Busy(Exception):
-    """Another process runs this sweep."""
-
-
 class Store:
     """The directory of one sweep."""
 
@@ -66,27 +61,6 @@ class Store:
         """A trial's result if it ended and is that of the chain asked for."""
         result = read_json(self.trial(trial) / "result.json")
         return result if isinstance(result, dict) and result.get("chain") == final else None
-
-    def lock(self) -> int:
-        """Hold the sweep for this process, until it ends. Raises Busy, or OSError where nothing can be written."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise Busy(str(self.folder)) from None
-        return handle
-
-    def running(self) -> bool:
-        """Whether a process holds the sweep."""
-        if not (self.folder / ".lock").exists():
-            return False
-        try:
-            os.close(self.lock())
-        except (Busy, OSError):
-            return True
-        return False
 
     def sweep_leftovers(self) -> None:
         """Remove what killed writers left under temporary names; only while holding the lock."""

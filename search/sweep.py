@@ -45,7 +45,6 @@ class Sweep:
         self.store, self.plan, self.space, self.sources, self.console = store, plan, space, sources, console
         self._renamed = renamed or {}
         self.rounds = rounds
-        self._watch: Watch | None = None
         self._blocked: dict[str, str] = {}  # what cannot be made -> why
         self._first: dict[str, int] = {}  # by the name of its last state, who trains it
         self._twins: dict[str, list[int]] = defaultdict(list)  # ... and who else is the same training
@@ -95,9 +94,7 @@ class Sweep:
             )
             self.slots = slots(resources)
             self.purse.gpus = resources.amounts.get("GPU", 0.0)
-            done = {trial.id for trial in self.plan.trials} - {trial.id for trial in waiting}
-            with Watch(self.console, self.plan.trials, done, self.slots) as watch:
-                self._watch = watch
+            with Watch(self.console, self.store.folder, self.schedule, self.keeper, self.slots) as watch:
                 trouble = run(
                     queue, self.sources.loaded, resources, self.space.search.retries,
                     watch, interrupt, self.slots, self.store.folder / ".tune",
@@ -192,8 +189,6 @@ class Sweep:
                 places = self.rounds.more(self.plan)
             if not places:
                 return
-            if self._watch:
-                self._watch.grow(self.plan.trials)
             self._begin(places)
 
     def _classes(self, trial: Planned) -> int:

@@ -24,13 +24,15 @@ class StageTree:
         self.lengths = np.array([len(chain) - 1 for chain in chains], np.int64)
         self.names = names
         self.sharers = np.zeros((len(chains), depth + 1), np.int32)  # how many have the state, 0 beyond the end
-        self.adds = np.zeros(len(chains), np.int64)  # epochs of each training that none before it has
+        self.branches = np.zeros((len(chains), 2), np.int64)  # the first training that each shares with, and how far
         for epoch in range(depth):
             there = np.flatnonzero(self.lengths >= epoch)
             _, first, of, counts = np.unique(names[there, epoch], True, True, True)
             self.sharers[there, epoch] = counts[of]
+            later = first[of] < np.arange(len(there))
             if epoch:
-                self.adds[there[first]] += 1
+                self.branches[there[later]] = np.stack([there[first[of[later]]], np.full(later.sum(), epoch)], axis=1)
+        self.adds = self.lengths - self.branches[:, 1]  # epochs of each training that none before it has
         parts = (self.sharers[:, :-1] > 1) & (self.sharers[:, :-1] > self.sharers[:, 1:])
         for i, epochs in enumerate(rests):
             for epoch in epochs:

@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 import yaml
 
+import search.command
 import search.existing
 import search.plan
 import search.planner
 from search.existing import Contradiction, compare, differences, set_aside, standing_code
+from search.locking import lock
 from search.plan import Plan
 from search.planner import Planner
 from search.run import main
 from search.sources import Sources
 from search.space import load
-from search.store import Store
 from search.sweep import Sweep
 from trainers.records import write_json
 
@@ -155,12 +156,12 @@ def test_a_sweep_is_moved_aside_to_the_next_free_name(tmp_path: Path) -> None:
 def test_a_contradiction_is_refused_by_the_command_and_changes_nothing(
     sweep: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Store(sweep).lock()
+    lock(sweep)
     (sweep / "trials" / "x").mkdir()
     before = snapshot(sweep)
     Path("sweep.yaml").write_text(smoke(search__replicates=1))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Store, "lock", lambda store: 0)  # this process holds it already
+        patched.setattr(search.command, "lock", lambda folder: 0)  # this process holds it already
         assert main(["sweep.yaml", "--results", str(here)]) == 2
     assert capsys.readouterr().err == (
         f"error: {sweep}: the sweep stored there is another one: 1 of its 5 trainings would not be in it any more."
@@ -174,7 +175,7 @@ def test_a_contradiction_is_refused_by_the_command_and_changes_nothing(
 def test_a_sweep_that_another_process_runs_is_left_alone(
     sweep: Path, here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    Store(sweep).lock()
+    lock(sweep)
     before = snapshot(here)
     Path("sweep.yaml").write_text(smoke(search__replicates=2))
     assert main(["sweep.yaml", "--results", str(here), *arguments]) == 2

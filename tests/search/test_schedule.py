@@ -194,3 +194,12 @@ def test_with_rungs_too_no_epoch_is_trained_twice(workers: int, letters: list[st
             trained += sum(run(it, task) for task in tasks)
     assert not it.open
     assert trained == it.plan.tree.distinct
+
+
+def test_who_waits_is_counted_by_what_it_waits_for() -> None:
+    it = schedule(["aaab", "aaac", "aaad", "bbb", "c"], needs={4: "ranking"}, makes={3: "ranking"})
+    assert it.waiting() == {}
+    assert sorted(started(it)) == [0, 3]
+    assert it.waiting() == {0: 2, "ranking": 1}
+    it.stored(0, 3)
+    assert it.waiting() == {"ranking": 1}
