@@ -18,9 +18,9 @@ from rich.table import Table
 from search.makespan import Simulated, simulate
 from search.plan import Plan
 from search.planner import Planner
-from search.progress import duration
 from search.sources import Sources
 from search.space import Search, load
+from search.words import duration
 from search.yamlfile import SpaceError
 
 SLICE = 1.0  # a training reports no more often than once in so many seconds (search.trial)
