@@ -90,7 +90,7 @@ def _loaded(options: argparse.Namespace) -> tuple[Loaded, Path]:
             raise SpaceError(["--add-trials: a grid has the trials that its axes list; add values to them instead"])
         return loaded, folder
     trials = max(search.trials or 0, 0 if options.fresh else stored_trials(folder)) + options.add_trials
-    if trials != search.trials:
+    if search.trials and trials != search.trials:
         loaded = load(options.space, [*options.set, f"search.trials={trials}"])
     return loaded, folder
 

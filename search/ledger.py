@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from search.pace import Kin, kin
-from search.plan import stored_plan
+from search.planfile import stored_plan
 from search.reach import Branch
 from search.seen import FOR_GOOD, Seen
 from trainers.records import Row

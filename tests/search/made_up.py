@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from search.planfile import FORMAT
 from search.tree import StageTree
 from trainers.chain import WIDTH, Chain
 from trainers.records import Row, append_rows, write_json
@@ -39,6 +40,7 @@ class MadeUp:
         self.plan: Row = {
             "study": folder.name,
             "evaluate": {"every": 1},
+            "format": FORMAT,
             "epochs": {"asked": tree.asked, "distinct": tree.distinct},
             "trials": [
                 {

@@ -109,7 +109,7 @@ def when(happened: Callable[[], object], job: subprocess.Popen[str], timeout: fl
 
 
 def test_it_is_linted() -> None:
-    checked = subprocess.run(["shellcheck", SCRIPT], capture_output=True, text=True, check=False)
+    checked = subprocess.run([str(Path(sys.executable).with_name("shellcheck")), SCRIPT], capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stdout) == (0, "")
 
 
