@@ -81,7 +81,9 @@ def _title(it: Standing, width: int) -> Text:
 
 
 def _time(it: Standing) -> str:
-    so_far = f", {duration(max(time.time() - it.now.began, 0))} so far" if it.held and it.now and not it.all_ended else ""
+    so_far = (
+        f", {duration(max(time.time() - it.now.began, 0))} so far" if it.held and it.now and not it.all_ended else ""
+    )
     if it.all_ended:
         return so_far
     left = it.seconds_left
