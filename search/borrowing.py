@@ -10,7 +10,7 @@ import yaml
 
 from search.jobs import Job, described
 from search.keeping import depths
-from search.plan import Plan
+from search.plan import Plan, stored_plan
 from search.store import Store
 from trainers.records import Row, read_json, write_atomic, write_json
 
@@ -34,7 +34,7 @@ def adopt(store: Store, trained: str, job: Job) -> None:
 
 def superseded(folder: Path, plan: Plan) -> dict[str, str]:
     """Trials that a folder holds and the plan does not, by the name of their last state: of a space that has grown."""
-    stored = read_json(folder / "plan.json")
+    stored = stored_plan(folder)
     known = {trial.id for trial in plan.trials}
     rows = stored["trials"] if isinstance(stored, dict) else []
     return {row["chain"]: row["id"] for row in rows if row["id"] not in known}

@@ -23,13 +23,14 @@ from search.cluster import Infeasible
 from search.command import begin
 from search.locking import Busy
 from search.objectives import Outcome, outcome
+from search.plan import stored_plan
 from search.planner import Planner, Request
 from search.sources import Sources
 from search.space import Loaded, Search, load
 from search.stopping import NoStopping
 from search.store import Store
 from search.yamlfile import SpaceError
-from trainers.records import Row, read_json
+from trainers.records import Row
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ["RAY_ADDRESS"] = options.address
     folder = options.run.with_name(f"{options.run.name}.confirmed")
     try:
-        plan = read_json(options.run / "plan.json")
+        plan = stored_plan(options.run)
         if not isinstance(plan, dict) or options.seeds < 1:
             raise SpaceError([f"{options.run}: no sweep is stored there (no plan.json)"])
         loaded = load(options.run / "space.yaml", [])
@@ -117,7 +118,7 @@ def _trained(
 
 def _print(console: Console, search: Search, front: dict[str, tuple[Outcome, list[Row]]], store: Store) -> None:
     """Side by side: what the search saw of the front, and what fresh seeds say."""
-    plan = read_json(store.folder / "plan.json") or {"trials": []}
+    plan = stored_plan(store.folder) or {"trials": []}
     again = chosen(store, plan, search)
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
     table.title = f"front of {store.folder.name.removesuffix('.confirmed')}, validation, percent (seeds)"

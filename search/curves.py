@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -75,9 +76,11 @@ class Contestant:
     def arrived(self, n: int) -> bool:
         return all(curve.arrived(n) for curve in self.curves)
 
-    def robust(self, i: int) -> float:
-        """Its robust accuracy at the i-th measurement, the mean over its seeds."""
-        return float(np.mean([curve.points[i].robust for curve in self.curves]))
+    @cached_property
+    def robust(self) -> tuple[float, ...]:
+        """Its robust accuracy at the measurements that all of its seeds have, means over them."""
+        seeds = zip(*([point.robust for point in curve.points] for curve in self.curves), strict=False)
+        return tuple(sum(values) / len(values) for values in seeds)
 
     def at_best(self, n: int) -> np.ndarray:
         """The objectives at each seed's best checkpoint of n epochs, (seeds, objectives)."""

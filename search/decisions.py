@@ -12,8 +12,8 @@ from pydantic import NonNegativeInt, ValidationError
 from trainers.knobs import Knobs
 from trainers.records import canonical, read_rows, sync_folder, write_atomic
 
-Action = Literal["pass", "stop", "finish"]  # goes on beyond a rung; ends; stopped, is trained to its end after all
-Rule = Literal["rung", "dominated", "chance", "diverged", "collapsed", "no new best", "near a front"]
+Action = Literal["pass", "stop", "finish"]  # goes on beyond a rung, or had its last epoch; ends; ends later after all
+Rule = Literal["rung", "dominated", "chance", "diverged", "collapsed", "no new best", "near a front", "last epoch"]
 Values = dict[str, float]
 
 

@@ -7,6 +7,8 @@ further is cut back to n, and `horizon` says how far each may go without that.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from search.curves import NEAR_CHANCE, ROBUST, Contestant, Objectives, plain
 from search.decisions import Decision, Rule
 from search.stopping import RobustStopping
@@ -19,39 +21,30 @@ def exhausted(each: Contestant, knobs: RobustStopping, objectives: Objectives) -
 
     One diverged seed ends all: its configuration is on no front, as the seeds that survive would flatter it.
     """
-    means: list[float] = []
-    best = 0  # the place of the highest mean
-    for i, epoch in enumerate(each.measured[:-1]):
-        n = epoch + 1
-        if not each.arrived(n):
-            return None
-        if each.diverged is not None and each.diverged < n:
-            bad = sum(curve.diverged is not None for curve in each.cut(n).curves)
-            return _end(
-                each, "diverged", n, objectives, f"{bad} of {len(each.curves)} seeds diverged, at epoch {each.diverged}"
-            )
-        means.append(each.robust(i))
-        best = i if means[i] > means[best] else best
-        if each.adversarial and _collapsed(means, each.chance):
-            fall = f"{ROBUST} fell from {means[i - 2]:.1%} to {means[i - 1]:.1%} and is {means[i]:.1%}"
-            return _end(each, "collapsed", n, objectives, fall)
-        if _spent(each, epoch, each.measured[best], knobs):
-            highest = f"{ROBUST} was highest after {each.measured[best] + 1} epochs, {means[best]:.1%}"
+    means, measured, best = each.robust, each.measured[:-1], 0
+    for i, (epoch, mean) in enumerate(zip(measured, means, strict=False)):
+        best = i if mean > means[best] else best
+        if each.adversarial and _collapsed(means[: i + 1], means[best], each.chance):
+            fall = f"{ROBUST} fell from {means[i - 2]:.1%} to {means[i - 1]:.1%} and is {mean:.1%}"
+            return _end(each, "collapsed", epoch + 1, objectives, fall)
+        if _spent(each, epoch, measured[best], knobs):
+            highest = f"{ROBUST} was highest after {measured[best] + 1} epochs, {means[best]:.1%}"
             phase = f"the last phase began after {each.phases.since(epoch)}"
-            return _end(each, "no new best", n, objectives, f"{highest}, and is {means[i]:.1%}; {phase}")
-    return None
+            return _end(each, "no new best", epoch + 1, objectives, f"{highest}, and is {mean:.1%}; {phase}")
+    n = next((epoch + 1 for epoch in measured[len(means) :]), None)  # which some seed has not, or not yet
+    if n is None or each.diverged is None or each.diverged >= n or not each.arrived(n):
+        return None
+    bad = sum(curve.diverged is not None for curve in each.cut(n).curves)
+    why = f"{bad} of {len(each.curves)} seeds diverged, the first in epoch {each.diverged}"
+    return _end(each, "diverged", n, objectives, why)
 
 
 def horizon(each: Contestant, knobs: RobustStopping) -> int:
     """How many epochs any seed may train before the others must have followed: where a verdict may fall next."""
-    highest, best = -1.0, -1
-    for i, epoch in enumerate(each.measured):
-        if each.diverged is not None and each.diverged <= epoch:
-            return epoch + 1
-        if each.arrived(epoch + 1):
-            if each.robust(i) > highest:
-                highest, best = each.robust(i), epoch
-        elif _spent(each, epoch, best, knobs):
+    means = each.robust
+    best = each.measured[means.index(max(means))] if means else -1
+    for epoch in each.measured[len(means) :]:
+        if (each.diverged is not None and each.diverged <= epoch) or _spent(each, epoch, best, knobs):
             return epoch + 1
     return each.epochs
 
@@ -72,10 +65,8 @@ def _spent(each: Contestant, epoch: int, best: int, knobs: RobustStopping) -> bo
     return epoch >= max(*awaited, *phases.switches, 0) and epoch - since >= knobs.patient(phases.epochs)
 
 
-def _collapsed(means: list[float], chance: float) -> bool:
+def _collapsed(means: Sequence[float], highest: float, chance: float) -> bool:
     """Catastrophic overfitting: from one measurement to the next hardly anything is left, and none comes back."""
-    if len(means) < 3:
+    if len(means) < 3 or highest <= chance + NEAR_CHANCE:
         return False
-    highest = max(means)
-    stood = highest > chance + NEAR_CHANCE and means[-3] >= highest / 2
-    return stood and max(means[-2:]) <= RUIN * highest
+    return means[-3] >= highest / 2 and max(means[-2:]) <= RUIN * highest

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from search.plan import Plan, Planned
+from search.plan import Plan, Planned, stored_plan
 from trainers.chain import training_code
-from trainers.records import Row, read_json
+from trainers.records import Row
 
 
 class Contradiction(Exception):
@@ -26,8 +26,12 @@ def compare(folder: Path, plan: Plan, tree: Row) -> int | None:
     A training counts as stored once it has begun. Raises Contradiction if some of those are not in the plan, or other
     training code made them.
     """
-    stored = read_json(folder / "plan.json")
-    if not isinstance(stored, dict):
+    stored = stored_plan(folder)
+    if stored is None:
+        if any((folder / "trials").glob("*")):
+            raise Contradiction(
+                ["its plan.json is damaged or of another version, and its stages are not mixed with new"]
+            )
         return None
     now = {trial.id: trial for trial in plan.trials}
     before = {row["id"]: row for row in stored["trials"] if (folder / "trials" / row["id"]).exists()}
@@ -81,8 +85,8 @@ def _gone(rows: list[Row], plan: Plan) -> list[Row]:
 
 def standing_code(folder: Path, accept: bool) -> str | None:
     """The training code that a sweep's stages are named after, if the user accepts or accepted that it has changed."""
-    stored = read_json(folder / "plan.json")
-    if not isinstance(stored, dict) or "code" not in stored:
+    stored = stored_plan(folder)
+    if stored is None:
         return None
     return stored["code"] if accept or training_code() in stored.get("accepted", []) else None
 

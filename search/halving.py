@@ -1,4 +1,4 @@
-"""Asynchronous successive halving, for comparison: stopping by early ranks, which robust training refutes."""
+"""Asynchronous successive halving, for comparison: stopping by early ranks."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Halving:
     def _goes_on(self, each: Contestant, n: int, earlier: list[np.ndarray]) -> bool:
         if each.diverged is not None and each.diverged < n:
             return False
-        mine = each.at_end(n).mean(axis=0) if self.several else np.array([each.robust(each.measured.index(n - 1))])
+        mine = each.at_end(n).mean(axis=0) if self.several else np.array([each.robust[each.measured.index(n - 1)]])
         before = np.array(earlier)
         earlier.append(mine)
         if not len(before):

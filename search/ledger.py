@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from search.pace import Kin, kin
+from search.plan import stored_plan
 from search.reach import Branch
 from search.seen import FOR_GOOD, Seen
-from trainers.records import Row, read_json
+from trainers.records import Row
 
 
 class NoSweep(Exception):
@@ -49,7 +50,7 @@ class Ledger:
             raise NoSweep(f"{self.folder}: no sweep is stored there (no plan.json)") from None
         if (found.st_ino, found.st_mtime_ns) == self._plan_file:
             return
-        plan = read_json(self.folder / "plan.json")
+        plan = stored_plan(self.folder)
         if not isinstance(plan, dict):
             raise NoSweep(f"{self.folder}: its plan.json cannot be read")
         self._plan_file = (found.st_ino, found.st_mtime_ns)

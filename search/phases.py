@@ -1,7 +1,7 @@
 """The phases of a training, read off its stages: where the learning rate drops, where method or subset act otherwise.
 
-An epoch that begins a phase is the first trained with what is new. Ranks before the first drop of the learning rate
-say nothing of the final ones (Rice et al. 2020's curves), so whoever compares or stops trainings asks here first.
+An epoch that begins a phase is the first one trained with what is new. Whoever compares or stops trainings asks here
+first, for what a curve says depends on the phase.
 """
 
 from __future__ import annotations

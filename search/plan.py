@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from search.profiles import PlannedRanking
@@ -14,7 +15,15 @@ from search.tree import StageTree
 from trainers.chain import Chain, training_code
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.records import Row
+from trainers.records import Row, read_json
+
+FORMAT = 2  # of plan.json
+
+
+def stored_plan(folder: Path) -> Row | None:
+    """The plan.json of a sweep; None where there is none, or one of another version of this program."""
+    plan = read_json(folder / "plan.json")
+    return plan if isinstance(plan, dict) and plan.get("format") == FORMAT else None
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,7 @@ class Plan:
 
     def to_json(self, study: str) -> Row:
         return {
+            "format": FORMAT,
             "study": study,
             "objectives": self.objectives,
             "evaluate": self.evaluation.model_dump(mode="json"),

@@ -87,16 +87,12 @@ def _study(folder: Path, plan: Row, trained: list[tuple[Row, TrialConfig, Row]],
     stages: dict[str, list[np.ndarray]] = {}
     numbers: dict[str, int] = {}
     for row, config, result in trained:
-        rows = read_rows(folder / "trials" / row["id"] / "epochs.jsonl")
         name, diverged = row["configuration"], result.get("diverged", {}).get("epoch")
-        lacking = [it for it in (*objectives, ROBUST) for each in rows[-1:] if it not in each and diverged is None]
-        if lacking or not (rows or diverged is not None):
-            raise Unfit(f"{folder}: {row['id']}: its epochs.jsonl is damaged or has no {', '.join(lacking) or 'rows'}")
+        curves.setdefault(name, []).append(_curve(folder, row, objectives, diverged))
         entry = Entry(
             row["id"], name, config, result["data"]["classes"], str(row.get("generation", "")), not row.get("start")
         )
         entries.setdefault(name, entry)
-        curves.setdefault(name, []).append(curve(rows, objectives, diverged))
         links = list(_chain(row, config, evaluation))[1 : config.epochs + 1 if diverged is None else diverged + 2]
         stages.setdefault(name, []).append(np.array([numbers.setdefault(it, len(numbers)) for it in links], dtype=int))
     return Study(
@@ -107,6 +103,17 @@ def _study(folder: Path, plan: Row, trained: list[tuple[Row, TrialConfig, Row]],
         problems=_grouped((name, entry.problem) for name, entry in entries.items()),
         stages={name: tuple(each) for name, each in stages.items()},
     )
+
+
+def _curve(folder: Path, row: Row, objectives: Objectives, diverged: int | None) -> Curve:
+    path = folder / "trials" / row["id"] / "epochs.jsonl"
+    rows, epochs = read_rows(path), row["epochs"] if diverged is None else diverged
+    if len(rows) < epochs:
+        raise Unfit(f"{path}: damaged, it has {len(rows)} of {epochs} epochs of a trial that ended; restore the file")
+    lacking = sorted({name for it in rows if ROBUST in it for name in objectives if name not in it})
+    if lacking:
+        raise Unfit(f"{path}: {', '.join(lacking)} is not measured along training, so there is no curve of it")
+    return curve(rows[:epochs], objectives, diverged)
 
 
 def _chain(row: Row, config: TrialConfig, evaluation: Evaluation) -> Chain:

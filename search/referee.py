@@ -31,10 +31,13 @@ class Referee:
         """Reads the sweep's journal. Raises Damaged."""
         self.knobs, self.evaluation, self.objectives = knobs, evaluation, objectives
         self._journal = Journal(folder / JOURNAL)
-        self._entries: dict[str, Entry] = {}  # by training
+        self._entries: dict[str, Entry] = {}  # by training: that of its configuration's first seed
+        self._first: dict[str, Entry] = {}
         self._curves: dict[str, dict[str, Curve]] = defaultdict(dict)  # configuration -> training -> heard of it
-        self._contestants: dict[str, Contestant] = {}  # by configuration, as are the next two
+        self._contestants: dict[str, Contestant] = {}  # by configuration, as are the next four
+        self._rungs: dict[str, tuple[int, ...]] = {}
         self._ends: dict[str, Decision | None] = {}
+        self._horizons: dict[str, int] = {}
         self._lost: set[str] = set()
         self._touched: set[tuple] = set()  # contests in which something was heard since they were judged
         self._contests: dict[tuple, dict[str, None]] = defaultdict(dict)  # configurations that are judged together
@@ -42,11 +45,12 @@ class Referee:
 
     def enter(self, entries: Iterable[Entry]) -> None:
         """Trainings that there are from now on; a grid, or a generation, enters whole before it is heard of."""
-        for entry in entries:
-            self._entries[entry.training] = entry
-            self._curves[entry.configuration].setdefault(entry.training, Curve())
-            self._contests[entry.contest][entry.configuration] = None
-            self._problems[entry.problem][entry.configuration] = None
+        for each in entries:
+            entry = self._first.setdefault(each.configuration, each)
+            self._entries[each.training] = entry
+            self._curves[each.configuration].setdefault(each.training, Curve())
+            self._contests[entry.contest][each.configuration] = None
+            self._problems[entry.problem][each.configuration] = None
             self._update(entry)
 
     def heard(self, training: str, rows: Iterable[Row], diverged: int | None = None) -> None:
@@ -68,13 +72,12 @@ class Referee:
         """How many epochs a training may have now: to its stop, to what is decided next, or to its end."""
         name = self._entries[training].configuration
         each = self._contestants[name]
-        if name in self._lost or name in self._journal.taken.finished:
+        if name in self._lost or name in self.taken.finished or (name, each.epochs) in self.taken.passed:
             return each.epochs
         if name in self.stopped:
             return self.stopped[name]
-        rungs = (n for n in self.knobs.heights(each.epochs, each.measured) if stands(each, n))
-        undecided = (n for n in rungs if (name, n) not in self._journal.taken.passed)
-        return min(next(undecided, each.epochs), horizon(each, self.knobs))
+        undecided = (n for n in self._rungs[name] if (name, n) not in self.taken.passed)
+        return min(next(undecided, each.epochs), self._horizons[name])
 
     @property
     def taken(self) -> Taken:
@@ -88,8 +91,7 @@ class Referee:
     @property
     def stopped(self) -> dict[str, int]:
         """Configurations that ended before their last epoch, finished ones not among them: after how many."""
-        taken = self._journal.taken
-        return {name: n for name, n in taken.stops.items() if name not in taken.finished}
+        return {name: n for name, n in self.taken.stops.items() if name not in self.taken.finished}
 
     def decisions(self) -> list[Decision]:
         """What can be decided now and was not before; on disk on return. Raises OSError when that is full."""
@@ -97,7 +99,7 @@ class Referee:
         for key in sorted(self._touched):
             contest = self._present(self._contests[key])
             ends = {each.name: self._ends[each.name] for each in contest}
-            new += judge(contest, ends, self._journal.taken, self.knobs, self.objectives)
+            new += judge(contest, ends, self.taken, self.knobs, self.objectives)
         self._journal.take(new)
         self._touched.clear()
         return new
@@ -106,7 +108,7 @@ class Referee:
         """Once all has ended or stopped: what is trained to its end after all; decided and on disk as the others."""
         new: list[Decision] = []
         for names in self._problems.values():
-            new += worth_finishing(self._present(names), self._journal.taken, self.knobs, self.objectives)
+            new += worth_finishing(self._present(names), self.taken, self.knobs, self.objectives)
         self._journal.take(new)
         return new
 
@@ -116,5 +118,10 @@ class Referee:
     def _update(self, entry: Entry) -> None:
         name = entry.configuration
         each = entry.contestant(self.evaluation, self._curves[name].values())
-        self._contestants[name], self._ends[name] = each, exhausted(each, self.knobs, self.objectives)
+        if name not in self._rungs:
+            heights = self.knobs.heights(each.epochs, each.measured)
+            self._rungs[name] = tuple(n for n in heights if stands(each, n))
+        self._contestants[name] = each
+        self._ends[name] = exhausted(each, self.knobs, self.objectives)
+        self._horizons[name] = horizon(each, self.knobs)
         self._touched.add(entry.contest)

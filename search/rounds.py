@@ -8,12 +8,12 @@ from collections.abc import Callable
 from search.asking import Asker
 from search.axes import Choice, Point
 from search.objectives import Outcome, outcome
-from search.plan import Plan, Planned
+from search.plan import Plan, Planned, stored_plan
 from search.planner import Planner, Request
 from search.replicates import further
 from search.store import Store
 from search.yamlfile import SpaceError
-from trainers.records import Row, canonical, read_json, write_json
+from trainers.records import Row, canonical, write_json
 
 
 class Rounds:
@@ -29,7 +29,7 @@ class Rounds:
         plan = self.planner.plan([] if self.asker else None)
         if self.asker:
             self._add(plan, self.asker.points())
-        stored = read_json(self.store.folder / "plan.json")
+        stored = stored_plan(self.store.folder)
         seeds = defaultdict(list)
         for row in stored["trials"] if isinstance(stored, dict) else ():
             seeds[row["configuration"]].append(row["replicate"])

@@ -1,9 +1,10 @@
 """The `stopping:` block of a search: none, or a rule that knows robust training.
 
-Ranks before the first drop of the learning rate anti-correlate with the final ones, and robust accuracy peaks and then
-falls, so that a rule which ranks early, as ASHA does, loses more than stopping at random. Hence only clear duds end
-within the first phase (search/duds.py); after the last drop ends who has no new best (search/exhaustion.py); and what
-lies near a front is finished after all (search/finishing.py). search/judging.py takes the decisions.
+On the 200-epoch CIFAR-10 trainings published with Rice et al. 2020 (arXiv:2002.11569) ranks before the first drop of
+the learning rate anti-correlate with the final ones, and robust accuracy peaks and then falls: ASHA, which ranks early,
+kept less of their front than as many trainings drawn at random. Hence only clear duds end within the first phase
+(search/duds.py); after the last drop ends who has no new best (search/exhaustion.py); what lies near a front is
+finished after all (search/finishing.py). search/judging.py decides, search/referee.py stands between it and a sweep.
 """
 
 from __future__ import annotations

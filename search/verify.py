@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import track
 
 from search.jobs import Job, Mismatch
+from search.plan import stored_plan
 from search.session import Session
 from search.sources import Sources, source_key
 from search.starting import Start
@@ -30,7 +31,7 @@ from search.yamlfile import SpaceError
 from trainers.chain import training_code
 from trainers.config import TrialConfig
 from trainers.data import prepare
-from trainers.records import Row, read_json, read_rows
+from trainers.records import Row, read_rows
 
 RECORDS = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
 
@@ -74,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _sampled(folder: Path, sample: str, seed: int) -> tuple[Row, list[Row]]:
     """The stored plan, and the rows of it to be trained again."""
-    plan = read_json(folder / "plan.json")
+    plan = stored_plan(folder)
     if not isinstance(plan, dict):
         raise Unverifiable("no sweep is stored there (no plan.json)")
     if plan["code"] != training_code():

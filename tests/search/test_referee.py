@@ -205,6 +205,27 @@ def test_configurations_that_come_later_are_judged_by_those_there_were(tmp_path:
     assert {(d.action, d.configuration) for d in it.decisions()} == {("pass", "b"), ("stop", "dud-2")}
 
 
+def test_a_further_seed_goes_as_far_as_the_others_went(tmp_path: Path) -> None:
+    """Seeds that are added when the first ones have ended change no decision, whatever they measure."""
+    falling = [(0.8, 0.5 if e == 12 else 0.4) for e in range(EPOCHS)]
+    rising = [(0.8, 0.2 + 0.01 * e) for e in range(EPOCHS)]
+    it = referee(tmp_path, {"whole": {"w0": rising}, "short": {"s0": falling}})
+    it.heard("w0", rows(rising, 0, EPOCHS))
+    it.heard("s0", rows(falling, 0, 19))
+    assert {d.configuration: (d.action, d.epochs) for d in it.decisions() if d.epochs > 5} == {
+        "whole": ("pass", EPOCHS), "short": ("stop", 19),
+    }  # fmt: skip
+    for again in (it, referee(tmp_path, {"whole": {"w0": rising}, "short": {"s0": falling}})):
+        again.enter(entries({"whole": {"w1": falling}, "short": {"s1": rising}}))
+        assert (again.limit("w1"), again.limit("s1")) == (EPOCHS, 19)
+        again.heard("w1", rows(falling, 0, 19))
+        again.heard("s1", rows(rising, 0, 4), diverged=4)
+        assert again.decisions() == [] and again.limit("w1") == EPOCHS
+    it.enter(entries({"new": {"n0": rising}}))
+    it.heard("n0", rows(rising, 0, 2))
+    assert [(d.configuration, d.epochs) for d in it.decisions()] == [("new", 2)]
+
+
 def test_a_lost_training_holds_up_no_one(tmp_path: Path) -> None:
     it = referee(tmp_path, THREE)
     for name, curve in (("a0", GOOD), ("b0", BETTER), ("b1", BETTER), ("d0", BAD), ("d1", BAD)):

@@ -88,6 +88,11 @@ def test_a_replay_in_closed_form(tmp_path: Path) -> None:
     )
 
 
+def test_of_equal_points_all_are_members(tmp_path: Path) -> None:
+    study = read(write_sweep(tmp_path / "s", {name: [flat(0.9, 0.5)] for name in "ab"}))
+    assert Replay(study).outcome({"a": 100})[1:6] == (1, 0.5, 0, 1, 0.5)
+
+
 def test_hypervolume_and_front_are_moocores(synthetic: Study) -> None:
     replay, some = Replay(synthetic), dict.fromkeys(list(synthetic.contestants)[::3], 200)
     every = {name: np.mean(each.at_best(200), axis=0) for name, each in synthetic.contestants.items()}
@@ -114,6 +119,16 @@ def test_fronts_of_different_data_are_counted_apart(tmp_path: Path) -> None:
     study = read(write_sweep(tmp_path / "s", {"a": [flat(0.9, 0.5)], "b": [flat(0.8, 0.4)]}, knobs=data))
     assert Replay(study).outcome({"a": 100}).best_kept == 0.5  # of two members, one a problem
     assert Replay(study).outcome({"a": 100}).robust_lost == pytest.approx(0.4)
+
+
+def test_generations_are_judged_apart_and_share_a_front(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "s", {name: [flat(0.9, 0.5)] for name in "abc"})
+    plan = read_json(folder / "plan.json")
+    for row, generation in zip(plan["trials"], (0, 1, 1), strict=True):
+        row["generation"] = generation
+    write_json(folder / "plan.json", plan)
+    study = read(folder)
+    assert (study.contests, study.problems) == ((("a",), ("b", "c")), (("a", "b", "c"),))
 
 
 def test_a_diverged_trial_is_on_no_front_and_costs_what_it_trained(tmp_path: Path) -> None:
@@ -190,7 +205,10 @@ def spoil(folder: Path, what: str) -> Path:
         plan["trials"][0]["config"]["method"]["attack"]["name"] = "cw"
         write_json(folder / "plan.json", plan)
     elif what == "damaged":
-        (first / "epochs.jsonl").write_text("{")
+        lines = (first / "epochs.jsonl").read_text().splitlines(keepends=True)
+        (first / "epochs.jsonl").write_text("".join(lines[:40]) + "{")
+    elif what == "another objective":
+        write_json(folder / "plan.json", plan | {"objectives": plan["objectives"] | {"train_loss": "min"}})
     return folder
 
 
@@ -203,7 +221,8 @@ def spoil(folder: Path, what: str) -> Path:
         ("one objective", "it has one objective, val_pgd_acc; a front needs two or more"),
         ("too coarse", "no curve was measured: evaluate.every is 100"),
         ("another version", "recorded by another version"),
-        ("damaged", "a,seed=0: its epochs.jsonl is damaged"),
+        ("damaged", "damaged, it has 40 of 100 epochs"),
+        ("another objective", "train_loss is not measured along training"),
     ],
 )
 def test_a_sweep_that_cannot_be_replayed_says_why(
@@ -212,7 +231,7 @@ def test_a_sweep_that_cannot_be_replayed_says_why(
     folder = spoil(write_sweep(tmp_path / "s", {"a": [flat(0.5, 0.3)], "b": [flat(0.6, 0.3)]}), what)
     code, out, err = printed(capsys, folder)
     assert (code, out) == (2, "")
-    assert err.startswith(f"error: {folder}: ") and complaint in err
+    assert err.startswith(f"error: {folder}") and complaint in err
 
 
 def test_ray_is_not_needed(tmp_path: Path) -> None:

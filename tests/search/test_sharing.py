@@ -132,3 +132,13 @@ def test_a_profile_shares_with_the_sweep(tmp_path: Path) -> None:
     text = smoke(profile={"seeds": [0]}, search__axes={"subset": {"grid": ranked}})
     it = Tiny(tmp_path / "ranked", text).all()
     assert (it.plan.tree.asked, it.trained()) == (18, 12)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_on_a_gpu_too_the_bits_are_those_of_training_alone(tmp_path: Path, precision: str) -> None:
+    """With deterministic kernels and one kind of GPU; compiled as by default."""
+    compute = {"device": "cuda", "precision": precision}
+    it = Tiny(tmp_path / "sweep", burn_ins(trial__compute=compute, trial__model={"name": "digits_cnn"})).all()
+    assert it.trained() == it.plan.tree.distinct < it.plan.tree.asked
+    assert verify([str(it.store.folder), "--sample", "100%"]) == 0
