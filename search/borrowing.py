@@ -10,7 +10,8 @@ import yaml
 
 from search.jobs import Job, described
 from search.keeping import depths
-from search.plan import Plan, stored_plan
+from search.plan import Plan
+from search.planfile import stored_plan
 from search.store import Store
 from trainers.records import Row, read_json, write_atomic, write_json
 

@@ -23,7 +23,7 @@ from search.cluster import Infeasible
 from search.command import begin
 from search.locking import Busy
 from search.objectives import Outcome, outcome
-from search.plan import stored_plan
+from search.planfile import stored_plan
 from search.planner import Planner, Request
 from search.sources import Sources
 from search.space import Loaded, Search, load

@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from search.plan import Plan, Planned, stored_plan
+from search.plan import Plan, Planned
+from search.planfile import stored_plan
 from trainers.chain import training_code
 from trainers.records import Row
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from search.pace import Kin, kin
-from search.plan import stored_plan
+from search.planfile import stored_plan
 from search.reach import Branch
 from search.seen import FOR_GOOD, Seen
 from trainers.records import Row
@@ -51,8 +51,10 @@ class Ledger:
         if (found.st_ino, found.st_mtime_ns) == self._plan_file:
             return
         plan = stored_plan(self.folder)
-        if not isinstance(plan, dict):
-            raise NoSweep(f"{self.folder}: its plan.json cannot be read")
+        if plan is None:
+            raise NoSweep(
+                f"{self.folder}: its plan.json cannot be read, or another version of this program made it"
+            )
         self._plan_file = (found.st_ino, found.st_mtime_ns)
         self.study = str(plan["study"])
         self.asked, self.distinct = (int(plan["epochs"][name]) for name in ("asked", "distinct"))

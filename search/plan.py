@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
+from search.planfile import FORMAT
 from search.profiles import PlannedRanking
 from search.starting import Start
 from search.stopping import NoStopping, RobustStopping
@@ -15,15 +15,7 @@ from search.tree import StageTree
 from trainers.chain import Chain, training_code
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.records import Row, read_json
-
-FORMAT = 2  # of plan.json
-
-
-def stored_plan(folder: Path) -> Row | None:
-    """The plan.json of a sweep; None where there is none, or one of another version of this program."""
-    plan = read_json(folder / "plan.json")
-    return plan if isinstance(plan, dict) and plan.get("format") == FORMAT else None
+from trainers.records import Row
 
 
 @dataclass(frozen=True)

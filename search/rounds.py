@@ -8,7 +8,8 @@ from collections.abc import Callable
 from search.asking import Asker
 from search.axes import Choice, Point
 from search.objectives import Outcome, outcome
-from search.plan import Plan, Planned, stored_plan
+from search.plan import Plan, Planned
+from search.planfile import stored_plan
 from search.planner import Planner, Request
 from search.replicates import further
 from search.store import Store

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import track
 
 from search.jobs import Job, Mismatch
-from search.plan import stored_plan
+from search.planfile import stored_plan
 from search.session import Session
 from search.sources import Sources, source_key
 from search.starting import Start

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from search.planfile import FORMAT
 from search.tree import StageTree
 from trainers.chain import WIDTH, Chain
 from trainers.records import Row, append_rows, write_json
@@ -37,6 +38,7 @@ class MadeUp:
         self.finals = [chain.final for chain in chains]
         tree = StageTree(chains)
         self.plan: Row = {
+            "format": FORMAT,
             "study": folder.name,
             "evaluate": {"every": 1},
             "epochs": {"asked": tree.asked, "distinct": tree.distinct},
