@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.digest import Digest
+from analysis.results import Results
 from analysis.stats import seeds
 
 
@@ -33,8 +34,14 @@ def what_ran(found: Digest) -> dict[str, str]:
         "data": "; ".join(_data(json.loads(block)) for block in data),
         "date": str(runs[-1].get("ended") or runs[-1].get("started", "")) if runs else "",
         "wall time": f"{duration(wall)} in {len(runs)} run{'s' * (len(runs) > 1)}" if wall else "",
-        "time in trials": duration(float(results.trials["seconds"].sum())),
+        "time in trials": time_in_trials(results),
     }
+
+
+def time_in_trials(results: Results) -> str:
+    """What all trainings cost, and what they would have if none had taken epochs from another."""
+    billed, alone = (float(results.trials[f"seconds_{how}"].sum()) for how in ("billed", "alone"))
+    return duration(billed) + (f" billed; {duration(alone)} if each had trained alone" if alone > billed else "")
 
 
 def provenance(found: Digest) -> dict[str, str]:

@@ -101,7 +101,7 @@ def load(folder: Path | str) -> Results:
         problems.setdefault(configuration, json.dumps(planned.get("config", {}).get("data", {}), sort_keys=True))
         row = _identity(planned, axes) | {"problem": problems[configuration]}
         row |= {"status": _status(place, outcome, records), "epochs_done": len(records)}
-        rows.append(row | {"seconds": _seconds(place / "cost.jsonl")} | _outcome(outcome or {}))
+        rows.append(row | _costs(place / "cost.jsonl", planned["id"]) | _outcome(outcome or {}))
         epochs.append(((planned["id"], configuration, planned["replicate"]), records))
     trials = _with_gaps(pd.DataFrame(_sorted(rows, axes)), epoch_table := _epoch_table(epochs))
     return Results(folder, plan, provenance.get("runs", []), trials, epoch_table, outcomes, axes)
@@ -163,11 +163,17 @@ def _identity(planned: Row, axes: Axes) -> Row:
     return row | {"epochs_planned": planned.get("epochs")}
 
 
-def _seconds(path: Path) -> float:
-    """All that a trial cost, in seconds: what was trained twice because of a kill was paid for twice."""
+def _costs(path: Path, trial: str) -> Row:
+    """Seconds of a trial: alone, as if trained from scratch, and billed, less the epochs that others trained for it."""
     costs = _rows(path)
     kinds = ("seconds", "evaluate_seconds", "final_seconds")
-    return sum(cost.get(kind, 0.0) for cost in costs for kind in kinds) if costs else float("nan")
+    seconds = [sum(cost.get(kind, 0.0) for kind in kinds) for cost in costs]
+    own = [cost.get("by", trial) == trial for cost in costs]
+    return {
+        "epochs_billed": sum(mine for mine, cost in zip(own, costs, strict=True) if "seconds" in cost),
+        "seconds_alone": sum(seconds) if costs else float("nan"),
+        "seconds_billed": sum(it for mine, it in zip(own, seconds, strict=True) if mine) if costs else float("nan"),
+    }
 
 
 def _outcome(outcome: Row) -> Row:

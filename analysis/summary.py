@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from analysis.facts import time_in_trials
 from analysis.figure_front import number_members
 from analysis.front import Front, front
 from analysis.metrics import attack_of, attack_title
@@ -36,7 +37,7 @@ def print_summary(results: Results, console: Console) -> None:
         for table in front_table(found):
             console.print(table)
         console.print(plain(found.note))
-    console.print(plain(endings(results)))
+    console.print(plain(f"{endings(results)} Time in trials: {time_in_trials(results)}."))
 
 
 def summary_table(results: Results, found: Front, errors: bool) -> Table:

@@ -11,6 +11,7 @@ import pandas as pd
 from analysis import page
 from analysis.difficulty import agreement
 from analysis.digest import Digest
+from analysis.facts import duration
 from analysis.figure_front import number_members
 from analysis.metrics import CHECKPOINTS, attack_of, attack_title, title
 from analysis.results import COMPLETED, STOPPED
@@ -57,18 +58,24 @@ def summary(found: Digest) -> list[str]:
     shown = points[points["configuration"].isin(best)]
     rows: list[tuple[str, ...]] = []
     marked = []
+    costs = found.results.sweep.groupby("configuration")[["seconds_alone", "seconds_billed"]].mean()
     for setting, group in shown.groupby("setting", sort=False):
         rows += [(str(setting),)] if setting else []
         for row in group.to_dict("records"):
             if row["on_front"]:
                 marked.append(len(rows))
             numbers = (_pm(row, "x"), _pm(row, "y"), _pm(row, "y_last"))
-            rows.append((row["choice"], str(row["n"]), *numbers, str(row["diverged"] or "")))
+            times = (duration(seconds) for seconds in costs.loc[row["configuration"]])
+            rows.append((row["choice"], str(row["n"]), *numbers, str(row["diverged"] or ""), *times))
     robust = _robust(found)
-    header = ("configuration", "seeds", "clean %", f"{robust} %", f"{robust} %, last epoch", "diverged")
+    header = (
+        "configuration", "seeds", "clean %", f"{robust} %", f"{robust} %, last epoch", "diverged", "time alone",
+        "time billed",
+    )  # fmt: skip
     caption = (
         f"All configurations, test set, {CHECKPOINTS[found.front.checkpoint]} unless said; mean ± standard error over "
-        f"seeds; the bar at the left marks the front. Attack: {found.front.y_title}."
+        f"seeds; the bar at the left marks the front. Attack: {found.front.y_title}. Time is a training's mean: alone, "
+        "as if from scratch, and billed, less the epochs that it took from others."
     )
     if len(points) > len(shown):
         caption = f"The best {LONGEST} of {len(points)} on validation; tables/front.csv has all. {caption}"

@@ -51,8 +51,10 @@ class Ledger:
         if (found.st_ino, found.st_mtime_ns) == self._plan_file:
             return
         plan = stored_plan(self.folder)
-        if not isinstance(plan, dict):
-            raise NoSweep(f"{self.folder}: its plan.json cannot be read")
+        if plan is None:
+            raise NoSweep(
+                f"{self.folder}: its plan.json cannot be read, or another version of this program made it"
+            )
         self._plan_file = (found.st_ino, found.st_mtime_ns)
         self.study = str(plan["study"])
         self.asked, self.distinct = (int(plan["epochs"][name]) for name in ("asked", "distinct"))

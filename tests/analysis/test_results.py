@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 
 from analysis.digest import digest
-from analysis.facts import extent
+from analysis.facts import duration, extent, time_in_trials
 from analysis.results import SweepError, load
 
 from .synthetic import Made, write_sweep
@@ -52,10 +53,28 @@ def test_numbers_are_those_of_the_records(whole: Path) -> None:
     stored = json.loads((whole / "trials" / row["id"] / "result.json").read_text())
     assert row["best_test_aa_acc"] == stored["best"]["test_aa_acc"]
     assert row["best_epoch"] == stored["best"]["epoch"]
-    assert row["seconds"] == pytest.approx(24 * 0.75 + 1.0)
+    assert row["seconds_alone"] == row["seconds_billed"] == pytest.approx(24 * 0.75 + 1.0)
+    assert row["epochs_billed"] == 24
     curve = results.epochs[results.epochs["id"] == row["id"]]["test_pgd_acc"]
     assert row["peak_test_pgd_acc"] == curve.max()
     assert row["robust_overfitting"] == pytest.approx(curve.max() - stored["last"]["test_pgd_acc"])
+
+
+def test_epochs_that_others_trained_cost_alone_and_are_not_billed(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "shared")
+    trials = load(whole).sweep
+    trial = trials.iloc[7]["id"]
+    path = tmp_path / "shared" / "trials" / trial / "cost.jsonl"
+    costs = [json.loads(line) for line in path.read_text().splitlines()]
+    owners = [{"by": "another" if cost.get("epoch", 24) < 10 else trial} for cost in costs]
+    path.write_text("".join(json.dumps(cost | by) + "\n" for cost, by in zip(costs, owners, strict=True)))
+    row = load(tmp_path / "shared").sweep.iloc[7]
+    assert row["seconds_alone"] == pytest.approx(24 * 0.75 + 1.0)
+    assert row["seconds_billed"] == pytest.approx(14 * 0.75 + 1.0)
+    assert row["epochs_billed"] == 14
+    total = trials["seconds_alone"].sum() + load(whole).trials["seconds_alone"].iloc[len(trials) :].sum()
+    found = time_in_trials(load(tmp_path / "shared"))
+    assert found == f"{duration(total - 7.5)} billed; {duration(total)} if each had trained alone"
 
 
 def test_best_minus_last_is_never_negative_and_the_selected_one_can_be(whole: Path) -> None:

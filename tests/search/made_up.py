@@ -38,6 +38,7 @@ class MadeUp:
         self.finals = [chain.final for chain in chains]
         tree = StageTree(chains)
         self.plan: Row = {
+            "format": FORMAT,
             "study": folder.name,
             "evaluate": {"every": 1},
             "format": FORMAT,
