@@ -41,7 +41,6 @@ class MadeUp:
             "format": FORMAT,
             "study": folder.name,
             "evaluate": {"every": 1},
-            "format": FORMAT,
             "epochs": {"asked": tree.asked, "distinct": tree.distinct},
             "trials": [
                 {
