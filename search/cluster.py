@@ -1,0 +1,84 @@
+"""Ray, started on this machine alone or joined at an address, silenced, with a copy of the checkout for its workers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from search.environment import ray
+from search.interrupt import Interrupt
+
+NOT_SHIPPED = [".git/", ".venv/", ".*_cache/", ".hypothesis/", "/results/", "/data/", "/tests/", "*.npz", "*.egg-info/"]
+
+
+class Infeasible(Exception):
+    """No machine can hold one trial, or the cluster cannot be reached."""
+
+
+@contextmanager
+def cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
+    """Ray on this machine alone, or the cluster at an address; silenced. Raises Infeasible if it can't be reached."""
+    for name in ("ray", "ray.tune", "ray.train", "ray.data"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    quiet: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
+    folder = None
+    if address:
+        _reachable(address)
+        quiet |= {"address": address}
+    else:
+        folder = Path(tempfile.mkdtemp(prefix=f"{_clean_up_after_the_dead()}{os.getpid()}-", dir=_short()))
+        quiet |= {"address": "local", "include_dashboard": False, "_temp_dir": str(folder)}
+    try:
+        ray.init(runtime_env=shipped(), **quiet)
+    except (ConnectionError, SystemExit, RuntimeError, ValueError) as error:
+        token = "; if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" if address else ""
+        raise Infeasible(f"Ray at {address or 'this machine'} did not start: {error}{token}") from None
+    interrupt.install()  # after Ray, which sets handlers of its own
+    try:
+        yield
+    finally:
+        ray.shutdown()
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _short() -> str | None:
+    """Ray's folder needs a short path, for it holds sockets."""
+    return "/tmp" if os.path.isdir("/tmp") else None
+
+
+def _clean_up_after_the_dead() -> str:
+    """Remove the Ray folders that killed drivers left behind; returns the prefix by which they are known."""
+    prefix = "rs-"
+    for path in Path(_short() or tempfile.gettempdir()).glob(f"{prefix}*-*"):
+        pid = path.name.removeprefix(prefix).partition("-")[0]
+        if pid.isdigit() and not Path("/proc", pid).exists() and Path("/proc").is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+    return prefix
+
+
+def shipped() -> dict[str, Any] | None:
+    """A copy of the checkout for the workers: editing code while a sweep runs must not change its later trials."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / "pyproject.toml").exists():
+        return None  # installed as a package: every node has its own
+    return {"working_dir": str(root), "excludes": NOT_SHIPPED}
+
+
+def _reachable(address: str) -> None:
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address == "auto" or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        raise Infeasible(
+            f"no Ray answers at {address}: {error}; start one by `ray start`, or unset RAY_ADDRESS"
+        ) from None
