@@ -15,6 +15,7 @@ from search.checks import check, notes
 from search.dryrun import print_plan
 from search.execute import Infeasible
 from search.existing import Contradiction, compare, set_aside
+from search.interrupt import code_of
 from search.plan import Plan, Planner
 from search.provenance import Provenance
 from search.rankings import check_rankings
@@ -57,9 +58,9 @@ def execute(options: argparse.Namespace, began: float) -> int:
         errors.print(f"error: {folder}: another process is running this sweep; wait for it or stop it.", markup=False)
     except Infeasible as error:
         errors.print(f"error: {error}", markup=False)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         errors.print("Interrupted; what was trained is kept.", markup=False)
-        return 130
+        return code_of(error)
     return BAD_INPUT
 
 
