@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
+from search import storage
 from search.checks import check, notes
 from search.dryrun import print_plan
 from search.execute import Infeasible
@@ -26,7 +27,7 @@ from search.sweep import Sweep
 from search.yamlfile import SpaceError
 from trainers.records import write_atomic, write_json
 
-DONE, BAD_INPUT = 0, 2
+DONE, UNFINISHED, BAD_INPUT = 0, 1, 2
 
 
 def execute(options: argparse.Namespace, began: float) -> int:
@@ -58,6 +59,9 @@ def execute(options: argparse.Namespace, began: float) -> int:
         errors.print(f"error: {folder}: another process is running this sweep; wait for it or stop it.", markup=False)
     except Infeasible as error:
         errors.print(f"error: {error}", markup=False)
+    except OSError as error:
+        errors.print(f"Stopped: {storage.trouble_of(error, folder) or error}", markup=False)
+        return UNFINISHED
     except KeyboardInterrupt as error:
         errors.print("Interrupted; what was trained is kept.", markup=False)
         return code_of(error)
@@ -79,6 +83,7 @@ def _run(
             os.close(store.lock())  # not from under a process that runs it
             console.print(f"The sweep that was there is now {set_aside(folder)}.", markup=False)
         store.lock()
+        storage.establish(folder)
         added = compare(folder, plan, loaded.document.tree)
         if added:
             console.print(f"Extending {folder}: {added} trainings are new.", markup=False)
@@ -94,11 +99,13 @@ def _run(
     sweep = Sweep(store, plan, loaded.space, sources, console)
     code = sweep.run(os.environ.get("RAY_ADDRESS"), " ".join(["python -m search.run", *sys.argv[1:]]))
     try:
+        storage.check(store.folder)
         provenance.slots(sweep.slots)
         provenance.end(code, began)  # for the report to tell
         if sweep.ended() and not sweep.interrupted:
             subprocess.run([sys.executable, "-m", "analysis.report", str(folder)], check=False)
             provenance.end(code, began)
-    except OSError:
-        console.print("The disk is full: the end of this run is not in provenance.json.", markup=False)
+    except OSError as error:
+        why = storage.trouble_of(error, store.folder) or str(error)
+        console.print(f"Not written down in provenance.json, how this ended: {why}", markup=False, soft_wrap=True)
     return code

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
-import traceback
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from search.store import Keep, Store
-from trainers.records import Row, read_json, write_atomic
+from trainers.records import Row, read_json
 
-Outcome = Literal["running", "paused", "completed", "diverged", "stopped", "failed", "disk full"]
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+Outcome = Literal["running", "paused", "completed", "diverged", "stopped", "failed", "out of memory", "storage"]
+ENDED = ("completed", "diverged", "stopped", "failed")
 
 
 @dataclass(frozen=True)
@@ -29,6 +26,7 @@ class Job:
     final: str
     threads: int
     checkpoint_seconds: float
+    timeout: float | None = None  # seconds after which a report that does not come shows that it hangs
     start: Row | None = None  # the weights to start from, if not fresh ones
     forks: tuple[int, ...] = ()  # after these epochs others go on from its state: stored, and the driver's to forget
     since: int = 0  # a state after so many epochs is stored
@@ -39,17 +37,6 @@ class Job:
 
 class Mismatch(Exception):
     """This worker would train something else than was planned."""
-
-
-def outcome_of(job: Job, error: Exception) -> Outcome:
-    """What an error makes of a trial: a full disk ends the sweep, any other is written to the trial's error.txt."""
-    if isinstance(error, OSError) and error.errno in NO_ROOM:
-        return "disk full"
-    try:
-        write_atomic(Store(Path(job.folder)).trial(job.trial) / "error.txt", "".join(traceback.format_exception(error)))
-    except OSError:
-        return "disk full"
-    return "failed"
 
 
 def status_of(store: Store, trial: str, final: str) -> str:

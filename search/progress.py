@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.environment import Unpickled, tune
+from search.jobs import ENDED
 from search.plan import Planned
 
 PLAIN_SECONDS = 15.0
@@ -26,7 +27,6 @@ class Watch(Unpickled, tune.Callback):
         self.counts = {"completed": len(done), "diverged": 0, "failed": 0}
         self.latest: dict[str, dict[str, Any]] = {}
         self.front: list[tuple[float, float, str]] = []
-        self.disk_full = False
         self.began = self._spoke = time.monotonic()
         self._work = self._remaining()
         self._live: Live | None = None
@@ -46,17 +46,20 @@ class Watch(Unpickled, tune.Callback):
         if name not in self.planned:
             return
         self.latest[name] = self.latest.get(name, {}) | result
-        outcome = result.get("outcome")
-        if outcome == "disk full":
-            self.disk_full = True
-        elif outcome != "running":
-            self._ended(name, str(outcome))
+        if result.get("outcome") in ENDED:
+            self._ended(name, str(result["outcome"]))
         self._show()
 
-    def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        name = trial.config["job"]["trial"]
-        self._ended(name, "failed")
-        self._show()
+    def failed(self, name: str) -> None:
+        """A training will not be tried again."""
+        if name not in self.done:
+            self._ended(name, "failed")
+
+    def again(self, name: str, why: str) -> None:
+        """A training came to no end, and is put back."""
+        self.latest.pop(name, None)
+        if not self._live:
+            self.console.print(f"again: {name}: {why}", markup=False, soft_wrap=True)
 
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
         if self._live and time.monotonic() - self._spoke > 1:

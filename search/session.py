@@ -16,6 +16,7 @@ import yaml
 
 from search.jobs import Job, Mismatch, Outcome
 from search.starting import Start
+from search.storage import check
 from search.store import Arrays, Resumed, Segment, Store, read_arrays, write_arrays
 from search.writing import Writer, on_host, settled
 from trainers.chain import Surroundings, chain
@@ -98,7 +99,7 @@ class Session:
         return rows[-1] if rows else {}
 
     def _begin(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(exist_ok=True)
         (self.folder / "error.txt").unlink(missing_ok=True)
         job = self.job
         described = {"trial": job.config, "evaluate": job.evaluation, "ranks": self._ranks, "start": self.start}
@@ -198,6 +199,7 @@ class Session:
             "subset": subset_summary(mask, self.data),
             "chain": self.chain.final,
         }
+        check(self.store.folder)
         self._rewrite()
         append_rows(self.folder / "cost.jsonl", [{"final_seconds": time.perf_counter() - began, "by": self.job.trial}])
         write_arrays(self.folder / "instances.npz", arrays)

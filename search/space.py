@@ -40,7 +40,8 @@ class Search(Knobs):
     replicates: Seeds = (0,)
     objectives: dict[str, Literal["max"]] = {"val_clean_acc": "max", "val_pgd_acc": "max"}
     checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # at least so long between a trial's checkpoints
-    retries: NonNegativeInt = 2  # of a trial whose worker died
+    retries: NonNegativeInt = 2  # of a trial whose worker died, in a row without getting further
+    timeout: Annotated[Real, Field(gt=0)] | None = None  # seconds; no epoch, nor the final attacks, may take longer
     keep: Keep = "best"  # the states of which epochs stay once no training needs them
 
     @field_validator("objectives")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 
+from search import storage
 from search.execute import Interrupt, cluster, run, slots
+from search.failures import note, noted
 from search.jobs import Job
 from search.keeping import Keeper, depths
 from search.plan import Plan, Planned
 from search.progress import Watch
 from search.rankings import make_ranking
+from search.retrying import Retries
 from search.schedule import Schedule, Task
 from search.searchers import Queue
 from search.sources import Sources, source_key
@@ -51,17 +57,15 @@ class Sweep:
             return self._verdict(None, blocked, command)
         self._prepare(ready, blocked)
         interrupt = Interrupt()
-        queue = Queue(self._schedule, self._job, self)
+        self._queue = Queue(self._schedule, self._job, self, Retries(self.space.search.retries))
         with cluster(address, interrupt):
             self.slots = slots(self.space.resources)
             done = {trial.id for trial in self.plan.trials} - {trial.id for trial in waiting}
-            with Watch(self.console, self.plan.trials, done, self.slots) as watch:
+            with Watch(self.console, self.plan.trials, done, self.slots) as self._watch:
                 trouble = run(
-                    queue, self.sources.loaded, self.space.resources, self.space.search.retries,
-                    watch, interrupt, self.slots, self.store.folder / ".tune",
+                    self._queue, self.sources.loaded, self.space.resources,
+                    self._watch, interrupt, self.slots, self.store.folder / ".tune",
                 )  # fmt: skip
-        if watch.disk_full:
-            trouble = f"the disk is full ({self.store.folder}); free some room, then carry on with the same command"
         self.interrupted = bool(interrupt.code)
         return self._verdict(trouble, blocked | self._blocked, command) and (interrupt.code or 1)
 
@@ -81,12 +85,45 @@ class Sweep:
     def reported(self, i: int, result: Row) -> None:
         """A training goes on: what shares its new state needs no older one."""
         if result["stored"]:
-            self.keeper.stored(i, result["stored"])
+            with self._storing():
+                self.keeper.stored(i, result["stored"])
 
-    def over(self, i: int, outcome: str) -> None:
+    def depth(self, i: int) -> int:
+        """After how many epochs the deepest state of a training is stored."""
+        with self._storing():
+            return self.store.depth(self.plan.trials[i].chain)
+        return 0
+
+    def again(self, i: int, why: str) -> None:
+        """A training came to no end; if that is since nothing can be stored, no other will."""
+        self._queue.trouble = self._queue.trouble or storage.trouble(self.store.folder)
+        if not self._queue.trouble:
+            name = self.plan.trials[i].id
+            self._watch.again(name, noted(self.store, name) or why)
+
+    def over(self, i: int, outcome: str, why: str = "") -> None:
         """A training ended; what others wait for is made once all have ended that make it."""
-        if outcome in ("completed", "diverged"):
-            self.keeper.ended(i)
+        with self._storing():
+            if outcome in ("completed", "diverged"):
+                self.keeper.ended(i)
+            elif outcome == "failed":
+                self._failed(self.plan.trials[i].id, why)
+            self._make_of(i, outcome)
+
+    def _failed(self, trial: str, why: str) -> None:
+        self._watch.failed(trial)
+        if not noted(self.store, trial):
+            note(self.store, trial, why)
+
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        """What the driver cannot store ends the sweep, as what a worker cannot."""
+        try:
+            yield
+        except OSError as error:
+            self._queue.trouble = storage.trouble_of(error, self.store.folder) or str(error)
+
+    def _make_of(self, i: int, outcome: str) -> None:
         name = self.plan.trials[i].makes
         if name is None or outcome == "paused" or any(self.plan.trials[j].makes == name for j in self._schedule.open):
             return
@@ -126,9 +163,10 @@ class Sweep:
 
     def _rank(self, ranks: str) -> str | None:
         try:
+            storage.check(self.store.folder)
             return make_ranking(self.store, self.plan.rankings[ranks], self._makers(ranks), self.sources)
         except OSError as error:
-            return f"{ranks} cannot be written: {error.strerror or error}; free some room"
+            return f"{ranks} cannot be written: {storage.trouble_of(error, self.store.folder) or error}"
 
     def _weights(self, trial: Planned) -> str | None:
         result = self.store.result(trial.id, trial.final)
@@ -151,6 +189,7 @@ class Sweep:
             final=trial.final,
             threads=self.space.resources.cpus,
             checkpoint_seconds=self.space.search.checkpoint_seconds,
+            timeout=self.space.search.timeout,
             forks=(*forks, trial.config.epochs) if trial.kind == "pretrain" else forks,
             keep=self.space.search.keep,
             since=task.since,
@@ -160,6 +199,9 @@ class Sweep:
 
     def _verdict(self, trouble: str | None, blocked: dict[str, str], command: str) -> int:
         """Judge from the store, say what is missing and how to go on; 0 if nothing is, else 1."""
+        if trouble and not self.store.folder.exists():
+            self.console.print(f"Stopped: {trouble}:\n  {command}", markup=False, soft_wrap=True)
+            return 1
         left = self.unfinished()
         if not left:
             return 0

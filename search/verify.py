@@ -21,6 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from search import storage
 from search.jobs import Job, Mismatch
 from search.session import Session
 from search.sources import Sources, source_key
@@ -92,6 +93,7 @@ def _differences(folder: Path, scratch: Path, plan: Row, row: Row) -> Iterator[s
     """Train one trial in a store of its own and say where it departs from what is stored."""
     store, alone = Store(folder), Store(scratch / "store")
     shutil.rmtree(alone.folder, ignore_errors=True)
+    storage.establish(alone.folder)
     config = TrialConfig.model_validate(row["config"])
     sources = Sources()
     sources.fingerprint(config.data)

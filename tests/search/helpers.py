@@ -20,7 +20,9 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from search.jobs import Job, outcome_of
+from search import storage
+from search.failures import failure_of
+from search.jobs import Job
 from search.plan import Plan, Planner
 from search.schedule import Task
 from search.session import Session
@@ -84,6 +86,7 @@ class Tiny:
         loaded, sources = load(folder / "space.yaml", []), Sources()
         self.plan: Plan = Planner(loaded, sources.fingerprint).plan()
         self.store = Store(folder)
+        storage.establish(self.store.folder)
         self.sweep = Sweep(self.store, self.plan, loaded.space, sources, self._console)
         self._sources = sources
 
@@ -108,7 +111,7 @@ class Tiny:
             while (outcome := session.advance(seconds)) == "running":
                 continue
         except Exception as error:
-            return outcome_of(self.job(i), error)
+            return failure_of(self.job(i), error).outcome
         return outcome
 
     def rank(self) -> str | None:
@@ -122,7 +125,9 @@ class Tiny:
 class Driver:
     """`python -m search.run` as a process of its own, with all that it starts."""
 
-    def __init__(self, *arguments: str | Path, scratch: Path) -> None:
+    def __init__(
+        self, *arguments: str | Path, scratch: Path, program: tuple[str, ...] = ("-m", "search.run"), **environ: str
+    ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         self._started: list[int] = []
         self._sessions: set[str] = set()
@@ -130,8 +135,8 @@ class Driver:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TUNE_"))}
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "search.run", *map(str, arguments)],
-                cwd=ROOT, stdout=out, stderr=err, env=environment | {"TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"},
+                [sys.executable, *program, *map(str, arguments)], cwd=ROOT, stdout=out, stderr=err,
+                env=environment | {"TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"} | environ,
             )  # fmt: skip
 
     @property
