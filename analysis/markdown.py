@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.results import COMPLETED, DIVERGED, Results, SweepError, load
+from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError, load
 from analysis.stats import estimate, seeds
 
 CHECKPOINTS = ("best", "last")
@@ -54,10 +54,10 @@ def _short(metric: str) -> str:
 
 
 def _endings(trials: pd.DataFrame) -> str:
-    """How many of a configuration's seeds diverged or are missing, if any."""
-    diverged = int((trials["status"] == DIVERGED).sum())
-    missing = int((~trials["status"].isin([COMPLETED, DIVERGED])).sum())
-    parts = [f"{n} {what}" for n, what in ((diverged, "diverged"), (missing, "without a result")) if n]
+    """How many of a configuration's seeds diverged, were stopped or are missing, if any."""
+    counts = [(int((trials["status"] == status).sum()), status) for status in (DIVERGED, STOPPED)]
+    missing = int((~trials["status"].isin([COMPLETED, DIVERGED, STOPPED])).sum())
+    parts = [f"{n} {what}" for n, what in (*counts, (missing, "without a result")) if n]
     return f" ({', '.join(parts)})" if parts else ""
 
 

@@ -21,6 +21,7 @@ from trainers.records import Row, read_json, read_rows
 
 COMPLETED = "completed"
 DIVERGED = "diverged"
+STOPPED = "stopped"  # by a rule of the search, before its last epoch
 IDENTITY = ("id", "kind", "configuration", "replicate", "seed")
 
 

@@ -19,6 +19,7 @@ from analysis.stats import Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+from textwrap import fill
 
 ROWS = 20
 WIDE = 110  # columns of a terminal that has room for the standard errors
@@ -92,5 +93,6 @@ def _table(title: str, *columns: str) -> Table:
     table = Table(title=plain(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         named = column in ("configuration", "sweep", "validation")
-        table.add_column(column, justify="left" if named else "right", no_wrap=not named, overflow="fold")
+        header = column if named else fill(column, 14)  # the numbers below are never broken
+        table.add_column(header, justify="left" if named else "right", no_wrap=not named, overflow="fold")
     return table

@@ -13,7 +13,7 @@ from analysis.difficulty import agreement
 from analysis.digest import Digest
 from analysis.figure_front import number_members
 from analysis.metrics import CHECKPOINTS, attack_of, attack_title, title
-from analysis.results import COMPLETED
+from analysis.results import COMPLETED, STOPPED
 from analysis.stats import Estimate, seeds
 
 LONGEST = 60  # rows of a table on the page; the exported table has all
@@ -157,7 +157,7 @@ def agreements(found: Digest) -> list[str]:
 
 
 def unfinished(found: Digest) -> list[str]:
-    """Trials that diverged, failed or still wait, with why."""
+    """Trials that diverged, were stopped, failed or still wait, with why."""
     trials = found.results.trials
     others = trials[trials["status"] != COMPLETED]
     if others.empty:
@@ -165,7 +165,7 @@ def unfinished(found: Digest) -> list[str]:
     rows, errors = [], []
     for row in others.to_dict("records"):
         outcome = found.results.outcomes.get(row["id"], {})
-        why = outcome.get("diverged", {}).get("why", "")
+        why = outcome.get("diverged", {}).get("why", "") or outcome.get("stopped", {}).get("reason", "")
         error = found.results.folder / "trials" / row["id"] / "error.txt"
         if row["status"] == "failed":
             text = error.read_text(encoding="utf-8", errors="replace").strip()
@@ -173,7 +173,11 @@ def unfinished(found: Digest) -> list[str]:
             errors.append(page.details(row["id"], text))
         done = f"{row['epochs_done']} of {_count(row['epochs_planned'])}"
         rows.append((row["id"], row["status"], done, why))
-    caption = "A diverged trial counts as an outcome and is never on a front."
+    caption = "A diverged trial counts as an outcome and is never on a front." + (
+        " A stopped one is censored: its last epochs and its test accuracies were not made, and are nowhere filled in."
+        if STOPPED in set(others["status"])
+        else ""
+    )
     table = page.table(("trial", "status", "epochs", "why"), rows[:LONGEST], caption, (0, 1, 3))
     return [table, *errors[:LONGEST]]
 

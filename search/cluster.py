@@ -12,10 +12,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from search.environment import ray
+from search.environment import QUIET, ray
 from search.interrupt import Interrupt
 
-NOT_SHIPPED = [".git/", ".venv/", ".*_cache/", ".hypothesis/", "/results/", "/data/", "/tests/", "*.npz", "*.egg-info/"]
+NOT_SHIPPED = [
+    ".git/",
+    ".venv/",
+    ".*_cache/",
+    ".hypothesis/",
+    "/results/",
+    "/data/",
+    "/tests/",
+    "*.npz",
+    "*.pt",
+    "*.egg-info/",
+]
 
 
 class Infeasible(Exception):
@@ -24,6 +35,14 @@ class Infeasible(Exception):
 
 @contextmanager
 def cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
+    """Ray as `connected` gives it, while an interrupt ends what runs on it cleanly."""
+    with connected(address):
+        interrupt.install()  # after Ray, which sets handlers of its own
+        yield
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
     """Ray on this machine alone, or the cluster at an address; silenced. Raises Infeasible if it can't be reached."""
     for name in ("ray", "ray.tune", "ray.train", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -33,14 +52,13 @@ def cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
         _reachable(address)
         quiet |= {"address": address}
     else:
-        folder = Path(tempfile.mkdtemp(prefix=f"{_clean_up_after_the_dead()}{os.getpid()}-", dir=_short()))
+        folder = Path(tempfile.mkdtemp(prefix=f"{_clean_up_after_the_dead()}{os.getpid()}-", dir=short()))
         quiet |= {"address": "local", "include_dashboard": False, "_temp_dir": str(folder)}
     try:
         ray.init(runtime_env=shipped(), **quiet)
     except (ConnectionError, SystemExit, RuntimeError, ValueError) as error:
         token = "; if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" if address else ""
         raise Infeasible(f"Ray at {address or 'this machine'} did not start: {error}{token}") from None
-    interrupt.install()  # after Ray, which sets handlers of its own
     try:
         yield
     finally:
@@ -49,7 +67,7 @@ def cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _short() -> str | None:
+def short() -> str | None:
     """Ray's folder needs a short path, for it holds sockets."""
     return "/tmp" if os.path.isdir("/tmp") else None
 
@@ -57,19 +75,23 @@ def _short() -> str | None:
 def _clean_up_after_the_dead() -> str:
     """Remove the Ray folders that killed drivers left behind; returns the prefix by which they are known."""
     prefix = "rs-"
-    for path in Path(_short() or tempfile.gettempdir()).glob(f"{prefix}*-*"):
+    for path in Path(short() or tempfile.gettempdir()).glob(f"{prefix}*-*"):
         pid = path.name.removeprefix(prefix).partition("-")[0]
         if pid.isdigit() and not Path("/proc", pid).exists() and Path("/proc").is_dir():
             shutil.rmtree(path, ignore_errors=True)
     return prefix
 
 
-def shipped() -> dict[str, Any] | None:
-    """A copy of the checkout for the workers: editing code while a sweep runs must not change its later trials."""
+def shipped() -> dict[str, Any]:
+    """A copy of the checkout for the workers: editing code while a sweep runs must not change its later trials.
+
+    What was set before Ray was imported goes with it, as nodes that others started have it not.
+    """
     root = Path(__file__).resolve().parent.parent
+    here: dict[str, Any] = {"env_vars": {name: os.environ[name] for name in QUIET}}
     if not (root / "pyproject.toml").exists():
-        return None  # installed as a package: every node has its own
-    return {"working_dir": str(root), "excludes": NOT_SHIPPED}
+        return here  # installed as a package: every node has its own
+    return here | {"working_dir": str(root), "excludes": NOT_SHIPPED}
 
 
 def _reachable(address: str) -> None:

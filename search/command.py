@@ -11,18 +11,25 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from search import storage
+from search import filesystem
+from search.asking import Asker
+from search.borrowing import superseded, take
 from search.checks import check, notes
+from search.cluster import Infeasible
 from search.dryrun import print_plan
-from search.execute import Infeasible
-from search.existing import Contradiction, compare, set_aside
+from search.existing import Contradiction, compare, set_aside, standing_code, stored_trials
 from search.interrupt import code_of
-from search.plan import Plan, Planner
-from search.provenance import Provenance
+from search.locking import Busy, lock
+from search.nodes import kinds
+from search.packing import decided
+from search.plan import Plan
+from search.planner import Planner
+from search.provenance import Provenance, command_line
 from search.rankings import check_rankings
+from search.rounds import Rounds
 from search.sources import Sources
 from search.space import Loaded, load
-from search.store import Busy, Store
+from search.store import Store
 from search.sweep import Sweep
 from search.yamlfile import SpaceError
 from trainers.records import write_atomic, write_json
@@ -35,10 +42,12 @@ def execute(options: argparse.Namespace, began: float) -> int:
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
     folder = options.results
     try:
-        loaded = load(options.space, options.set)
-        folder = options.results / (options.name or loaded.name)
+        loaded, folder = _loaded(options)
+        resources = decided(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
+        loaded.space = loaded.space.model_copy(update={"resources": resources})
         sources = Sources(download=not options.dry_run)
-        plan = Planner(loaded, sources.fingerprint).plan()
+        planner = Planner(loaded, sources.fingerprint, standing_code(folder, options.accept_code_change))
+        plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
         check(loaded, plan, sources)
         check_rankings(loaded, plan, sources)
         for note in notes(loaded, plan):
@@ -46,7 +55,15 @@ def execute(options: argparse.Namespace, began: float) -> int:
         if options.dry_run:
             print_plan(console, plan, loaded.space, options.results, sources)
             return DONE
-        return _run(options, loaded, plan, sources, folder, console, began)
+        store = _locked(options, folder, console)
+        asker = Asker(loaded.space.search, folder) if loaded.space.search.draws else None
+        if asker:
+            planner = Planner(loaded, sources.fingerprint, planner.code)  # without what the likely ones alone want
+        rounds = Rounds(planner, store, errors.print, asker)
+        plan = rounds.plan() if asker or loaded.space.search.adds_seeds else plan
+        renamed = _entered(loaded, plan, store, console)
+        sweep = Sweep(store, plan, loaded.space, sources, console, renamed, rounds)
+        return _run(sweep, options.reuse, console, began)
     except SpaceError as error:
         for problem in error.problems:
             errors.print(f"error: {problem}", markup=False)
@@ -60,7 +77,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
     except Infeasible as error:
         errors.print(f"error: {error}", markup=False)
     except OSError as error:
-        errors.print(f"Stopped: {storage.trouble_of(error, folder) or error}", markup=False)
+        errors.print(f"Stopped: {filesystem.trouble_of(error, folder) or error}", markup=False)
         return UNFINISHED
     except KeyboardInterrupt as error:
         errors.print("Interrupted; what was trained is kept.", markup=False)
@@ -68,44 +85,84 @@ def execute(options: argparse.Namespace, began: float) -> int:
     return BAD_INPUT
 
 
-def _run(
-    options: argparse.Namespace,
-    loaded: Loaded,
-    plan: Plan,
-    sources: Sources,
-    folder: Path,
-    console: Console,
-    began: float,
-) -> int:
+def _loaded(options: argparse.Namespace) -> tuple[Loaded, Path]:
+    """The space and where its sweep lies. A search that was lengthened before stays so."""
+    loaded = load(options.space, options.set)
+    folder = options.results / (options.name or loaded.name)
+    search = loaded.space.search
+    if search.strategy == "grid":
+        if options.add_trials:
+            raise SpaceError(["--add-trials: a grid has the trials that its axes list; add values to them instead"])
+        return loaded, folder
+    trials = max(search.trials or 0, 0 if options.fresh else stored_trials(folder)) + options.add_trials
+    if trials != search.trials:
+        loaded = load(options.space, [*options.set, f"search.trials={trials}"])
+    return loaded, folder
+
+
+def _locked(options: argparse.Namespace, folder: Path, console: Console) -> Store:
+    """The sweep's directory, held by this process."""
+    store = Store(folder)
     try:
-        store = Store(folder)
         if options.fresh and folder.exists():
-            os.close(store.lock())  # not from under a process that runs it
+            os.close(lock(folder))  # not from under a process that runs it
             console.print(f"The sweep that was there is now {set_aside(folder)}.", markup=False)
-        store.lock()
-        storage.establish(folder)
-        added = compare(folder, plan, loaded.document.tree)
-        if added:
-            console.print(f"Extending {folder}: {added} trainings are new.", markup=False)
-        store.sweep_leftovers()
-        write_atomic(folder / "space.yaml", yaml.safe_dump(loaded.document.tree, sort_keys=False))
-        write_json(folder / "plan.json", plan.to_json(folder.name))
-        provenance = Provenance(folder)
-        provenance.begin()
+        lock(folder)
     except OSError as error:
-        raise SpaceError(
-            [f"{folder}: cannot be written: {error.strerror or error}; free room or choose --results"]
-        ) from None
-    sweep = Sweep(store, plan, loaded.space, sources, console)
-    code = sweep.run(os.environ.get("RAY_ADDRESS"), " ".join(["python -m search.run", *sys.argv[1:]]))
+        raise _unwritable(folder, error) from None
+    return store
+
+
+def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console) -> dict[str, str]:
+    """Write down what is to be run, if it does not contradict what is stored; trainings that it renames."""
+    folder, tree = store.folder, loaded.document.tree
+    added = compare(folder, plan, tree)
+    if added:
+        console.print(f"Extending {folder}: {added} trainings are new.", markup=False)
+    renamed = superseded(folder, plan)
     try:
-        storage.check(store.folder)
+        filesystem.establish(folder)
+        store.sweep_leftovers()
+        write_atomic(folder / "space.yaml", yaml.safe_dump(tree, sort_keys=False))
+        write_json(folder / "plan.json", plan.to_json(folder.name))
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    return renamed
+
+
+def _unwritable(folder: Path, error: OSError) -> SpaceError:
+    return SpaceError([f"{folder}: cannot be written: {error.strerror or error}; free room or choose --results"])
+
+
+def begin(
+    loaded: Loaded, plan: Plan, sources: Sources, store: Store, reuse: list[Path], console: Console, began: float
+) -> int:
+    """Run a plan of which nothing further is asked, in a folder that nobody holds. Returns the exit code."""
+    lock(store.folder)
+    renamed = _entered(loaded, plan, store, console)
+    return _run(Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began)
+
+
+def _run(sweep: Sweep, reuse: list[Path], console: Console, began: float) -> int:
+    folder = sweep.store.folder
+    provenance = Provenance(folder)
+    try:
+        provenance.begin(sweep.plan.code)
+        for other, (states, epochs) in take(sweep.store, sweep.plan, reuse).items():
+            if states:
+                console.print(f"{states} states behind {epochs} epochs are taken from {other}.", markup=False)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    code = sweep.run(os.environ.get("RAY_ADDRESS"), command_line())
+    try:
+        filesystem.check(folder)
         provenance.slots(sweep.slots)
+        provenance.nodes(kinds(sweep.nodes))
         provenance.end(code, began)  # for the report to tell
         if sweep.ended() and not sweep.interrupted:
             subprocess.run([sys.executable, "-m", "analysis.report", str(folder)], check=False)
             provenance.end(code, began)
     except OSError as error:
-        why = storage.trouble_of(error, store.folder) or str(error)
+        why = filesystem.trouble_of(error, folder) or str(error)
         console.print(f"Not written down in provenance.json, how this ended: {why}", markup=False, soft_wrap=True)
     return code

@@ -7,7 +7,7 @@ import secrets
 
 from trainers.allocator import ALLOCATOR
 
-_QUIET = {
+QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_DEDUP_LOGS": "0",
@@ -21,7 +21,7 @@ _QUIET = {
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "86400",  # checked before the start
     **ALLOCATOR,  # read when a worker starts
 }
-for _key, _value in _QUIET.items():
+for _key, _value in QUIET.items():
     os.environ.setdefault(_key, _value)
 if not os.environ.get("RAY_ADDRESS"):
     # Ray listens on every interface; a token of this run's own is what keeps others out
@@ -39,4 +39,4 @@ class Unpickled:
         return object, ()
 
 
-__all__ = ["Unpickled", "ray", "tune"]
+__all__ = ["QUIET", "Unpickled", "ray", "tune"]

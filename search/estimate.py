@@ -1,67 +1,109 @@
-"""What a plan will cost: time from what the same training took before, storage from the sizes of its states."""
+"""What a plan will cost: time from what its kin took before, storage from the sizes of its states."""
 
 from __future__ import annotations
 
+import os
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from heapq import heapreplace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
+from search.ledger import Ledger, NoSweep
+from search.machines import room
+from search.pace import Kin, Left, Pace, kin, needed
 from search.plan import Plan, Planned
-from trainers.records import Row, digest, read_json, read_rows
+from search.resources import Resources
+from search.store import Keep
+from trainers.records import Row, digest
 
-BYTES_PER_INSTANCE = (
-    15  # of a training example and epoch: loss 4, correct 1, kappa 1, p_y 2, feature norm 2, and copies
-)
-
-
-def cost_key(config: Row) -> str:
-    """Trainings with the same key take alike long per epoch and example."""
-    parts = ("data", "model", "method", "batch_size", "compute")
-    data = {k: v for k, v in config["data"].items() if k not in ("label_noise", "noise_seed", "split_seed")}
-    return digest({part: config[part] for part in parts} | {"data": data})
+ENOUGH = 8  # trainings of a kind that are looked at in a sweep
+BYTES_PER_INSTANCE = 15  # and epoch: loss 4, correct 1, kappa 1, p_y 2, feature norm 2, and copies
+STATE_NUMBERS = 3 * 4  # bytes a parameter: weights, momentum and best weights, fp32
+Sizes = dict[str, tuple[int, int, int, int]]  # data identity -> (N, channels, size, classes)
 
 
-def seconds_per_update(results: Path) -> dict[str, float]:
-    """Mean seconds of an epoch, evaluation included, of every kind of training recorded under a results folder."""
-    sums: dict[str, tuple[float, int]] = {}
+def measured_pace(results: Path) -> Pace:
+    """How long trainings took, of a few of every kind that is recorded under a results folder."""
+    pace = Pace()
     for path in sorted(results.glob("*/plan.json")):
-        stored = read_json(path)
-        for row in stored["trials"] if isinstance(stored, dict) else ():
-            costs = [c for c in read_rows(path.parent / "trials" / row["id"] / "cost.jsonl") if "seconds" in c]
-            if costs:
-                key = cost_key(row["config"])
-                total, n = sums.get(key, (0.0, 0))
-                sums[key] = total + sum(c["seconds"] + c["evaluate_seconds"] for c in costs), n + len(costs)
-    return {key: total / n for key, (total, n) in sums.items()}
-
-
-def time_estimate(plan: Plan, results: Path) -> tuple[float, int]:
-    """Seconds of training on one process, and how many trainings have no measured kin and are not in it."""
-    known = seconds_per_update(results)
-    total, unknown = 0.0, 0
-    for trial in plan.trials:
-        per_epoch = known.get(cost_key(trial.config.model_dump(mode="json")))
-        if per_epoch is None:
-            unknown += 1
-        else:
-            total += per_epoch * trial.config.epochs
-    return total, unknown
-
-
-def storage_estimate(trials: Iterable[Planned], sizes: dict[str, tuple[int, int, int, int]]) -> int:
-    """Bytes of states and per-instance arrays; sizes maps a data identity to (N, channels, size, classes)."""
-    total = 0
-    parameters: dict[str, int] = {}
-    for trial in trials:
-        if trial.data not in sizes:
+        try:
+            ledger = Ledger(path.parent)
+        except (NoSweep, KeyError):  # of another version
             continue
-        n, channels, size, classes = sizes[trial.data]
-        key = digest([trial.config.model.model_dump(mode="json"), channels, size, classes])
-        if key not in parameters:
+        looked: Counter[Kin] = Counter()
+        for i, (entry, seen) in enumerate(zip(ledger.entries, ledger.seen, strict=True)):
+            if looked[entry.kin] < ENOUGH:
+                ledger.look([i])
+                pace.add(entry.kin, seen.billed)
+                looked[entry.kin] += seen.billed.epochs > 0
+    return pace
+
+
+def time_estimate(plan: Plan, results: Path) -> Left:
+    """Seconds on one process, each shared epoch once, and how many trainings have no measured kin and are not in it."""
+    pace, evaluation = measured_pace(results), plan.evaluation.model_dump(mode="json")
+    kin_of: dict[str, Kin] = {}
+    for trial in plan.trials:
+        if trial.configuration not in kin_of:
+            kin_of[trial.configuration] = kin(trial.config.model_dump(mode="json"), evaluation)
+    own = (trial.config.epochs - int(epoch) for trial, (_, epoch) in zip(plan.trials, plan.tree.branches, strict=True))
+    return needed(pace, ((kin_of[trial.configuration], n, True) for trial, n in zip(plan.trials, own, strict=True)))
+
+
+def slots_here(resources: Resources) -> int:
+    """How many trainings this machine runs at once, if it has memory enough; of a GPU to be measured, one on each."""
+    return room({"CPU": os.cpu_count() or 1, "GPU": torch.cuda.device_count(), "memory": 2.0**60}, resources)
+
+
+def unshared_makespan(plan: Plan, workers: int) -> int:
+    """Epochs from start to end if every training went from scratch, the longest first, what others need before them."""
+    free = [0] * workers
+    for needs in (False, True):
+        free = [max(free)] * workers
+        for epochs in sorted((t.config.epochs for t in plan.trials if bool(t.needs) == needs), reverse=True):
+            heapreplace(free, free[0] + epochs)
+    return max(free)
+
+
+class Storage(NamedTuple):
+    """Bytes, as far as the data is here to know them."""
+
+    at_once: int  # at most
+    in_the_end: int
+
+
+def storage_estimate(plan: Plan, sizes: Sizes, keep: Keep, workers: int) -> Storage | None:
+    """Of states and per-instance arrays; None if none of the data is here."""
+    known = [i for i, trial in enumerate(plan.trials) if trial.data in sizes]
+    if not known:
+        return None
+    state, arrays = _states([plan.trials[i] for i in known], sizes), 0
+    forks: dict[int, int] = {}  # by the name of the state
+    for i in known:
+        trial, (_, branch) = plan.trials[i], plan.tree.branches[i]
+        recorded = trial.config.epochs + trial.config.epochs - int(branch)  # its own whole, its stages once for all
+        arrays += recorded * sizes[trial.data][0] * BYTES_PER_INSTANCE
+        forks |= {plan.tree.name(i, epoch): state[trial.id] for epoch in plan.tree.forks(i)}
+    last, between = sum(state.values()), sum(forks.values())
+    kept = {"none": 0, "best": last}.get(keep, last + between)
+    busy = 3 * workers * max(state.values())  # the newest two of each training, and one that is being written
+    return Storage(at_once=arrays + between + busy + (0 if keep == "none" else last), in_the_end=arrays + kept)
+
+
+def _states(trials: Iterable[Planned], sizes: Sizes) -> dict[str, int]:
+    """The bytes of a state of each training."""
+    of_model: dict[str, int] = defaultdict(int)
+    found = {}
+    for trial in trials:
+        _, channels, side, classes = sizes[trial.data]
+        model: Row = trial.config.model.model_dump(mode="json")
+        key = digest([model, channels, side, classes])
+        if key not in of_model:
             with torch.device("meta"):
-                network = trial.config.model.build(channels, size, classes)
-            parameters[key] = sum(parameter.numel() for parameter in network.parameters())
-        states = 2 * 3 * 4 * parameters[key]  # two checkpoints of weights, momentum and best weights, fp32
-        total += states + trial.config.epochs * n * BYTES_PER_INSTANCE
-    return total
+                network = trial.config.model.build(channels, side, classes)
+            of_model[key] = STATE_NUMBERS * sum(parameter.numel() for parameter in network.parameters())
+        found[trial.id] = of_model[key]
+    return found

@@ -7,18 +7,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from search.cluster import Infeasible, cluster
 from search.environment import Unpickled, tune
 from search.interrupt import Interrupt
 from search.losses import Losses
-from search.machines import slots
+from search.resources import Resources
 from search.searchers import Queue
-from search.space import Resources
 from search.trial import Trial
 from trainers.arrays import Source
-
-MIB = 1 << 20
-__all__ = ["Infeasible", "Interrupt", "cluster", "run", "slots"]
 
 
 class _StopWhen(Unpickled, tune.Stopper):
@@ -43,9 +38,7 @@ def run(
     Success is judged from the store by the caller; returned is what else went wrong, if anything did.
     """
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)  # else actors of a custom searcher start one by one
-    asked: dict[str, float] = {"cpu": resources.cpus, "gpu": resources.gpus}
-    if resources.memory_gb:
-        asked["memory"] = resources.memory_gb * 1024 * MIB
+    asked = {kind.lower(): amount for kind, amount in resources.amounts.items()}
     trainable = tune.with_resources(tune.with_parameters(Trial, sources=sources), asked)
     losses = Losses(queue)
     try:

@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
-from search.plan import Plan, Planned
-from trainers.records import Row, read_json
+from search.plan import Plan, Planned, stored_plan
+from trainers.chain import training_code
+from trainers.records import Row
 
 
 class Contradiction(Exception):
@@ -25,12 +26,23 @@ def compare(folder: Path, plan: Plan, tree: Row) -> int | None:
     A training counts as stored once it has begun. Raises Contradiction if some of those are not in the plan, or other
     training code made them.
     """
-    stored = read_json(folder / "plan.json")
-    if not isinstance(stored, dict):
+    stored = stored_plan(folder)
+    if stored is None:
+        if any((folder / "trials").glob("*")):
+            raise Contradiction(
+                ["its plan.json is damaged or of another version, and its stages are not mixed with new"]
+            )
         return None
     now = {trial.id: trial for trial in plan.trials}
     before = {row["id"]: row for row in stored["trials"] if (folder / "trials" / row["id"]).exists()}
-    gone = [name for name in before if name not in now]
+    if before and stored["code"] != plan.code:
+        raise Contradiction(
+            [
+                f"the code in trainers/ has changed since {len(before)} of its trainings began; their stages are not "
+                "mixed with new ones unless you say so: --accept-code-change goes on from them"
+            ]
+        )
+    gone = _gone([row for name, row in before.items() if name not in now], plan)
     if gone or (before and stored["evaluate"] != plan.evaluation.model_dump(mode="json")):
         lost = (
             f"{len(gone)} of its {len(before)} trainings would not be in it any more"
@@ -40,18 +52,43 @@ def compare(folder: Path, plan: Plan, tree: Row) -> int | None:
         raise Contradiction(
             [f"the sweep stored there is another one: {lost}. What differs:", *differences(folder, tree)]
         )
-    changed = [name for name, row in before.items() if row["chain"] != now[name].final]
+    changed = [name for name, row in before.items() if name in now and row["chain"] != now[name].final]
     if changed and all(_ranked_anew(before[name], now[name]) for name in changed):
         lines = _rankings(stored, plan) or differences(folder, tree)
         raise Contradiction([f"{len(changed)} of its trainings were cut by another ranking. What differs:", *lines])
     if changed:
         raise Contradiction(
             [
-                f"{len(changed)} of its trainings were planned with other training code, torch, data, start_from or "
-                "number of threads, and their stages must not be mixed with new ones"
+                f"{len(changed)} of its trainings were planned with another torch, data, start_from or number of "
+                "threads, and their stages must not be mixed with new ones"
             ]
         )
     return len(now.keys() - {row["id"] for row in stored["trials"]})
+
+
+def stored_trials(folder: Path) -> int:
+    """How many trials a stored search draws; 0 if none is stored, or it does not draw."""
+    try:
+        tree = yaml.safe_load((folder / "space.yaml").read_text())
+        return int(tree["search"]["trials"])
+    except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError):
+        return 0
+
+
+def _gone(rows: list[Row], plan: Plan) -> list[Row]:
+    """Those that no training of the plan has as its beginning: a newly swept knob or more epochs only rename them."""
+    if not rows:
+        return []
+    names = {name for trial in plan.trials for name in trial.chain}
+    return [row for row in rows if row["chain"] not in names]
+
+
+def standing_code(folder: Path, accept: bool) -> str | None:
+    """The training code that a sweep's stages are named after, if the user accepts or accepted that it has changed."""
+    stored = stored_plan(folder)
+    if stored is None:
+        return None
+    return stored["code"] if accept or training_code() in stored.get("accepted", []) else None
 
 
 def _ranked_anew(stored: Row, now: Planned) -> bool:

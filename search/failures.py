@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from search.filesystem import check, trouble, trouble_of
 from search.jobs import Job, Outcome
 from search.memory import shortage
-from search.storage import check, trouble, trouble_of
 from search.store import Store
 from trainers.records import write_atomic
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from search.store import Keep, Store
-from trainers.records import Row, read_json
+import yaml
+
+from search.starting import Start
+from search.store import Keep
+from trainers.records import Row
 
 Outcome = Literal["running", "paused", "completed", "diverged", "stopped", "failed", "out of memory", "storage"]
-ENDED = ("completed", "diverged", "stopped", "failed")
+ENDED = ("completed", "diverged", "stopped", "failed")  # for this run; others may go on
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Job:
     ranks: str | None
     final: str
     threads: int
+    code: str  # the training code that stages are named after
+    trains: str  # the one that trains: another only if the user accepts the change
     checkpoint_seconds: float
     timeout: float | None = None  # seconds after which a report that does not come shows that it hangs
     start: Row | None = None  # the weights to start from, if not fresh ones
@@ -35,17 +40,12 @@ class Job:
     keep: Keep = "best"
 
 
+def described(job: Job, ranks: Row | None) -> str:
+    """The trial's config.yaml; `ranks`: where the ranking comes from that its subset is cut by."""
+    start = Start.model_validate(job.start).identity if job.start else None
+    content = {"trial": job.config, "evaluate": job.evaluation, "ranks": ranks, "start": start}
+    return yaml.safe_dump(content, sort_keys=False)
+
+
 class Mismatch(Exception):
     """This worker would train something else than was planned."""
-
-
-def status_of(store: Store, trial: str, final: str) -> str:
-    """completed, diverged, failed, running (it has rows) or planned, as the records say."""
-    result: Any = store.result(trial, final)
-    if result:
-        return str(result["status"])
-    folder = store.trial(trial)
-    if (folder / "error.txt").exists():
-        return "failed"
-    stale = read_json(folder / "result.json")
-    return "running" if (folder / "epochs.jsonl").exists() and not stale else "planned"

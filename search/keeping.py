@@ -38,6 +38,8 @@ class Keeper:
         """Trainings that will want states; `at` as `depths` has it."""
         self._last = {trial.final for trial in self.plan.trials}
         for i in todo:
+            if i in self._depth:  # stopped, and taken up again
+                continue
             trial = self.plan.trials[i]
             self._depth[i] = at.get(i, 0)
             self._users[trial.chain[self._depth[i]]] += 1

@@ -1,142 +1,151 @@
-"""What a sweep shows while it runs: a live table on a terminal, plain lines elsewhere."""
+"""What a sweep shows while it runs: a live view on a terminal, plain lines elsewhere, and now.json for other terminals.
+
+The records say how trainings go on; Tune only gives the beat, and the schedule says what runs and what waits.
+"""
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from search.environment import Unpickled, tune
-from search.jobs import ENDED
-from search.plan import Planned
+from search.keeping import Keeper
+from search.ledger import Ledger, NoSweep
+from search.now import Now
+from search.schedule import Schedule
+from search.seen import ENDED, OBJECTIVES, Seen
+from search.standing import Standing, standing
+from search.storage import Gauge
+from search.view import draw, headline, screen
 
-PLAIN_SECONDS = 15.0
+LIVE_SECONDS = 0.5  # between two looks, and two pictures
+PLAIN_SECONDS = 15.0  # between two lines
+NOW_SECONDS = 1.0
+LEFT = ("planned", "begun")
 
 
 class Watch(Unpickled, tune.Callback):
-    """Hears of every report, and keeps count."""
+    """Looks at the records of what runs, at most twice a second, and shows where the sweep stands."""
 
-    def __init__(self, console: Console, planned: list[Planned], done: set[str], slots: int) -> None:
-        self.console, self.slots = console, slots
-        self.planned = {trial.id: trial for trial in planned}
-        self.done = set(done)
-        self.counts = {"completed": len(done), "diverged": 0, "failed": 0}
-        self.latest: dict[str, dict[str, Any]] = {}
-        self.front: list[tuple[float, float, str]] = []
-        self.began = self._spoke = time.monotonic()
-        self._work = self._remaining()
+    def __init__(self, console: Console, folder: Path, schedule: Schedule, keeper: Keeper, slots: int) -> None:
+        self.console, self.schedule, self.keeper, self.slots = console, schedule, keeper, slots
+        self.ledger = Ledger(folder)
+        self._began = time.time()
+        self._before = Now.read(folder) or Now(0.0, 0)  # the last run's, whose freed bytes stay freed
+        self._told = Now(0.0, 0)  # what now.json says
+        self._at_work: dict[str, str] = {}  # by Tune's trial: others that were handed out wait for a process
+        self._watched: set[int] = set()  # trainings that ran and whose end is not told yet
+        self._looked = self._spoke = self._wrote = time.monotonic()
         self._live: Live | None = None
+        self._gauge: Gauge | None = None
 
     def __enter__(self) -> Watch:
+        self.ledger.look(since=self._began)
         if self.console.is_terminal:
-            self._live = Live(self._view(), console=self.console, refresh_per_second=2, transient=True)
-            self._live.__enter__()
+            self._gauge = Gauge(self.ledger.folder)
+            self._live = Live(console=self.console, auto_refresh=False, transient=True)
+            self._live.start()
+        self._tell()
         return self
 
     def __exit__(self, *error: Any) -> None:
+        self._at_work.clear()
+        with suppress(OSError, NoSweep):
+            self._look()
+            self._tell()
         if self._live:
-            self._live.__exit__(None, None, None)
+            self._live.stop()
 
-    def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict[str, Any], **info: Any) -> None:
-        name = result.get("trial")
-        if name not in self.planned:
-            return
-        self.latest[name] = self.latest.get(name, {}) | result
-        if result.get("outcome") in ENDED:
-            self._ended(name, str(result["outcome"]))
-        self._show()
+    def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        self._at_work[trial.trial_id] = trial.config["job"]["trial"]
 
-    def failed(self, name: str) -> None:
-        """A training will not be tried again."""
-        if name not in self.done:
-            self._ended(name, "failed")
+    def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        self._at_work.pop(trial.trial_id, None)
+
+    def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        self._at_work.pop(trial.trial_id, None)
 
     def again(self, name: str, why: str) -> None:
-        """A training came to no end, and is put back."""
-        self.latest.pop(name, None)
+        """A training came to no end, and will be tried again."""
         if not self._live:
             self.console.print(f"again: {name}: {why}", markup=False, soft_wrap=True)
 
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
-        if self._live and time.monotonic() - self._spoke > 1:
-            self._show()
+        if time.monotonic() - self._looked > LIVE_SECONDS:
+            with suppress(OSError, NoSweep):  # what cannot be shown must not end the sweep
+                self._look()
 
-    def _ended(self, name: str, outcome: str) -> None:
-        self.counts[outcome] = self.counts.get(outcome, 0) + 1
-        self.done.add(name)
-        row = self.latest.pop(name, {})
-        if outcome == "completed" and self.planned[name].kind == "trial" and "val_pgd_acc" in row:
-            self._join_front(row["val_clean_acc"], row["val_pgd_acc"], name)
-        if not self._live:
-            self.console.print(
-                f"[{len(self.done)}/{len(self.planned)}] {outcome}: {name}{_accuracies(row)}",
-                markup=False,
-                soft_wrap=True,
-            )
-
-    def _join_front(self, clean: float, robust: float, name: str) -> None:
-        if any(c >= clean and r >= robust for c, r, _ in self.front):
-            return
-        kept = [(c, r, n) for c, r, n in self.front if c > clean or r > robust]
-        self.front = sorted([*kept, (clean, robust, name)], reverse=True)
-
-    def _show(self) -> None:
-        now = time.monotonic()
+    def _look(self) -> None:
+        self._looked = time.monotonic()
+        self.ledger.grow()
+        now = self.schedule.running.keys()
+        self._watched |= now
+        over = sorted(self._watched - now)
+        self.ledger.look(None if over else self._watched, self._began)  # others may be the same as one that ended
+        for i in over:
+            self._over(i)
+        if self._looked - self._wrote > NOW_SECONDS:
+            self._tell()
         if self._live:
-            self._spoke = now
-            self._live.update(self._view())
-        elif now - self._spoke > PLAIN_SECONDS:
-            self._spoke = now
-            self.console.print(self._headline(), markup=False)
+            stored = self._gauge.bytes if self._gauge else None
+            draw(self._live, screen(self._standing(), self.console, stored, self.console.height - 1))
+        elif self._looked - self._spoke > PLAIN_SECONDS:
+            self._spoke = self._looked
+            self.console.print(headline(self._standing()), markup=False, soft_wrap=True)
 
-    def _remaining(self) -> float:
-        """Epochs still to be trained."""
-        open_trials = (trial for name, trial in self.planned.items() if name not in self.done)
-        return sum(t.config.epochs - self.latest.get(t.id, {}).get("epoch", -1) - 1 for t in open_trials)
+    def _over(self, i: int) -> None:
+        """A training does not run any more: it ended, or waits for its turn."""
+        seen = self.ledger.seen[i]
+        ended = seen.status in ENDED or (seen.status == "failed" and i not in self.schedule.open)
+        if ended or i in self.schedule.open:
+            self._watched.discard(i)
+        if ended and not self._live:
+            n = sum(it.status in ENDED for it in self.ledger.seen)
+            line = f"[{n}/{len(self.ledger.seen)}] {seen.status}: {seen.name}{_accuracies(seen)}"
+            self.console.print(line, markup=False, soft_wrap=True)
 
-    def _headline(self) -> str:
-        left, spent = self._remaining(), time.monotonic() - self.began
-        trained = self._work - left
-        eta = f", about {duration(spent * left / trained)} left" if trained > self._work / 50 and left > 0 else ""
-        extra = "".join(f", {n} {what}" for what, n in self.counts.items() if n and what != "completed")
-        return f"{len(self.done)} of {len(self.planned)} trainings ended{extra}, {duration(spent)} so far{eta}"
+    def _standing(self) -> Standing:
+        return standing(self.ledger, self._now(), held=True)
 
-    def _view(self) -> Group:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("training", "epoch", "val clean", "val PGD"):
-            table.add_column(name, justify="left" if name == "training" else "right", no_wrap=True, overflow="ellipsis")
-        for name, row in list(self.latest.items())[-max(self.slots, 1) :]:
-            epochs = self.planned[name].config.epochs
-            table.add_row(name, f"{row.get('epoch', -1) + 1}/{epochs}", *_shown(row))
-        best = [
-            Text("front so far (validation, last epoch, one seed each):", style="bold"),
-            *(
-                Text(f"  clean {c:6.1%}  PGD {r:6.1%}  {n}", overflow="ellipsis", no_wrap=True)
-                for c, r, n in self.front[:8]
-            ),
-        ]
-        return Group(Text(self._headline()), table, *(best if self.front else ()))
+    def _now(self) -> Now:
+        names, seen = self.ledger.entries, self.ledger.seen
+        lost = self._watched - self.schedule.running.keys() - self.schedule.open
+        left_out = (
+            i for i in range(len(seen)) if i not in self.schedule.open and seen[i].status in ("planned", "begun")
+        )
+        return Now(
+            began=self._began,
+            slots=self.slots,
+            running=tuple(self._at_work.values()),
+            lost=tuple(names[i].id for i in lost),
+            left_out=tuple(names[i].id for i in left_out),
+            waiting={self._called(what): n for what, n in self.schedule.waiting().items()},
+            freed=self._before.freed + self.keeper.freed,
+            forgotten=self._before.forgotten + self.keeper.forgotten,
+        )
+
+    def _called(self, what: int | str) -> str:
+        """What trainings wait for."""
+        if isinstance(what, int):
+            return self.ledger.entries[what].id
+        return "a ranking" if what in self.schedule.plan.rankings else what
+
+    def _tell(self) -> None:
+        """Leave what only this process knows for search.status to read."""
+        now, self._wrote = self._now(), time.monotonic()
+        if now != self._told:
+            with suppress(OSError):  # a full disk
+                now.write(self.ledger.folder)
+                self._told = now
 
 
-def _shown(row: dict[str, Any]) -> tuple[str, str]:
-    values = (row.get("val_clean_acc"), row.get("val_pgd_acc"))
-    clean, robust = (f"{value:.1%}" if value is not None else "" for value in values)
-    return clean, robust
-
-
-def _accuracies(row: dict[str, Any]) -> str:
-    clean, robust = _shown(row)
-    return f" (validation: clean {clean}, PGD {robust})" if robust else ""
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+def _accuracies(seen: Seen) -> str:
+    if OBJECTIVES[1] not in seen.best:
+        return ""
+    clean, robust = (f"{seen.best[name]:.1%}" for name in OBJECTIVES)
+    return f" (validation at epoch {seen.best['epoch']}: clean {clean}, PGD {robust})"

@@ -14,7 +14,9 @@ from pathlib import Path
 from trainers.chain import training_code
 from trainers.records import Row, read_json, write_json
 
-PACKAGES = ("torch", "torchvision", "ray", "numpy", "pandas", "pydantic", "scikit-learn", "pyautoattack")
+PACKAGES = (
+    "torch", "torchvision", "ray", "optuna", "numpy", "scipy", "pandas", "pydantic", "scikit-learn", "pyautoattack",
+)  # fmt: skip
 
 
 class Provenance:
@@ -25,18 +27,19 @@ class Provenance:
         stored = read_json(self.path)
         self.runs: list[Row] = stored["runs"] if isinstance(stored, dict) and "runs" in stored else []
 
-    def begin(self, slots: int | None = None) -> None:
-        """Record a start, before anything is trained."""
+    def begin(self, stages: str) -> None:
+        """Record a start, before anything is trained; `stages`: the training code that stages are named after."""
         self.runs.append(
             {
                 "started": _now(),
-                "command": " ".join(["python", "-m", "search.run", *sys.argv[1:]]),
+                "command": command_line(),
                 "commit": commit(),
                 "training_code": training_code(),
+                "goes_on_from_code": stages,
                 "host": socket.gethostname(),
                 "python": platform.python_version(),
                 "versions": {name: _version(name) for name in PACKAGES},
-                "slots": slots,
+                "slots": None,
             }
         )
         write_json(self.path, {"runs": self.runs})
@@ -44,10 +47,20 @@ class Provenance:
     def slots(self, slots: int) -> None:
         self.runs[-1]["slots"] = slots
 
+    def nodes(self, kinds: dict[str, list[str]]) -> None:
+        """The hosts that trained, by their hardware."""
+        self.runs[-1]["nodes"] = kinds
+
     def end(self, code: int, since: float) -> None:
         """Record an end; `since` is when the process began, by time.monotonic."""
         self.runs[-1] |= {"ended": _now(), "exit": code, "wall_seconds": round(time.monotonic() - since, 2)}
         write_json(self.path, {"runs": self.runs})
+
+
+def command_line() -> str:
+    """The command that was typed."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return " ".join(["python -m", spec.name if spec else "search.run", *sys.argv[1:]])
 
 
 def commit() -> str | None:

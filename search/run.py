@@ -25,6 +25,11 @@ def parser() -> argparse.ArgumentParser:
     it.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     it.add_argument("--fresh", action="store_true", help="move what is stored under that name aside and start anew")
     it.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    it.add_argument("--add-trials", type=int, default=0, metavar="N", help="lengthen a search that draws its trials")
+    it.add_argument("--reuse", type=Path, action="append", default=[], metavar="RUN", help="take stages of that sweep")
+    it.add_argument(
+        "--accept-code-change", action="store_true", help="go on from stages of other code in trainers/, knowingly"
+    )
     it.add_argument("--address", help="of a Ray cluster; default: RAY_ADDRESS, else Ray on this machine alone")
     return it
 

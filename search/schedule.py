@@ -120,10 +120,22 @@ class Schedule:
         """It cannot be made: those that wait for it never start."""
         self.open -= {i for i in self.open if name in self.plan.trials[i].needs}
 
-    def again(self) -> None:
-        """Limits or stops have changed: look at all that rest."""
-        for i in self.open - self.running.keys():
-            self._push(i)
+    def again(self, trainings: Iterable[int]) -> None:
+        """Limits or stops of these have changed: look at them, if they rest."""
+        for i in trainings:
+            if i in self.open and i not in self.running:
+                self._push(i)
+
+    def waiting(self) -> Counter[int | str]:
+        """How many trainings wait: for a running one, by its place in the plan, or for what must be made, by name."""
+        coming = {self.plan.tree.name(i, epoch): i for i, epochs in self.running.items() for epoch in epochs}
+        found: Counter[int | str] = Counter()
+        for what, held in self._held.items():
+            awaited = what if isinstance(what, str) else coming.get(what)
+            rest = sum(i in self.open and i not in self.running for i in set(held))
+            if rest and awaited is not None:
+                found[awaited] += rest
+        return found
 
     def _start(self, i: int) -> Task:
         until, since = self._until(i), self.at[i]

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ray.tune.search import Searcher
 
 from search.environment import Unpickled  # before any other import of Ray
-from search.jobs import Job
+from search.jobs import ENDED, Job
 from search.retrying import Retries
 from search.schedule import Schedule, Task
 
@@ -64,11 +64,12 @@ class Queue(Unpickled, Searcher):
         """With an error nothing yet: `lost` is called next, and knows which."""
         if error or trial_id not in self._running:
             return
-        if not result or "outcome" not in result:
-            return self.lost(trial_id, "lost", "it was stopped before it said anything")
         i = self._running.pop(trial_id)
+        if not result or "outcome" not in result:  # by an end of the whole run, before it began
+            self._schedule.released(i, ended=False)
+            return self._hears.over(i, "withdrawn")
         self._heard(i, result)
-        self._ended(i, result["outcome"], result["why"])
+        self._ended(i, result["outcome"], result.get("why", ""))
 
     def lost(self, trial_id: str, outcome: str, why: str) -> None:
         """A task ended with its worker: "lost", or "out of memory"."""
@@ -91,7 +92,7 @@ class Queue(Unpickled, Searcher):
             self.trouble = why
             return self._schedule.released(i, ended=False)
         if outcome in ("lost", "out of memory"):
-            self._heard(i, {"stored": self._hears.depth(i)})  # what it stored last it may not have told
+            self._heard(i, {"stored": self._hears.depth(i), "rows": []})  # what it stored last it may not have told
         if outcome == "lost":
             again = self._retries.lost(i, self._schedule.at[i])
             vain = f"{why}, {self._retries.limit + 1} times in a row"
@@ -100,7 +101,7 @@ class Queue(Unpickled, Searcher):
             vain = f"{why}, also alone; {MORE}"
             self._schedule.alone.add(i)
         else:
-            self._schedule.released(i, ended=outcome != "paused")
+            self._schedule.released(i, ended=outcome in ENDED)
             return self._hears.over(i, outcome, why)
         self._schedule.released(i, ended=not again)
         return self._hears.again(i, why) if again else self._hears.over(i, "failed", vain)

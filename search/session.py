@@ -12,14 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import yaml
 
-from search.jobs import Job, Mismatch, Outcome
+from search.filesystem import check
+from search.jobs import Job, Mismatch, Outcome, described
 from search.starting import Start
-from search.storage import check
 from search.store import Arrays, Resumed, Segment, Store, read_arrays, write_arrays
 from search.writing import Writer, on_host, settled
-from trainers.chain import Surroundings, chain
+from trainers.chain import Surroundings, chain, training_code
 from trainers.config import TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
@@ -45,10 +44,11 @@ class Session:
         self._ranks = json.loads(str(ranking["provenance"])) if ranking else None  # of what the subset is cut by
         self.data = data
         start = Start.model_validate(job.start) if job.start else None
-        self.start = start.identity if start else None
-        around = Surroundings.here(job.data, self.config.compute, job.threads, self.start)
+        around = Surroundings.here(
+            job.data, self.config.compute, job.threads, start.identity if start else None, job.code
+        )
         self.chain = chain(self.config, self.evaluation, around, job.ranks)
-        if self.chain.final != job.final:
+        if self.chain.final != job.final or training_code() != job.trains:
             raise Mismatch(
                 f"{job.trial}: this worker's training code, torch version or settings differ from the driver's; "
                 "install the same on every node"
@@ -62,6 +62,7 @@ class Session:
         self._writer = Writer()
         self._writing = 0.0  # seconds that the last one took
         self._fresh = Segment([], [], {})
+        self._told = 0
         self._begun = False
         self._whole = True  # not in the midst of an epoch: the state is that of a stage
 
@@ -98,12 +99,16 @@ class Session:
         rows = self._fresh.rows or (self.segments[-1].rows if self.segments else [])
         return rows[-1] if rows else {}
 
+    def news(self) -> list[Row]:
+        """The rows that were not told of yet; at first all there are, whoever trained them."""
+        rows = self._rows()
+        told, self._told = self._told, len(rows)
+        return rows[told:]
+
     def _begin(self) -> None:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "error.txt").unlink(missing_ok=True)
-        job = self.job
-        described = {"trial": job.config, "evaluate": job.evaluation, "ranks": self._ranks, "start": self.start}
-        write_atomic(self.folder / "config.yaml", yaml.safe_dump(described, sort_keys=False))
+        write_atomic(self.folder / "config.yaml", described(self.job, self._ranks))
         if resumed := self._resumed():
             self.trainer.load_state_dict(resumed.state)
             self.segments = resumed.segments

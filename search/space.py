@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (
-    Field,
-    NonNegativeInt,
-    PositiveInt,
-    ValidationError,
-    field_validator,
-)
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, ValidationError
 
 from search.axes import KINDS, Axis
-from search.first import Pretrain, Ranks, Seeds
+from search.budget import Budget
+from search.first import Pretrain, Ranks
+from search.objectives import OBJECTIVES, Constraints, Objectives
 from search.problems import nearest, readable
+from search.replicates import Adaptive, Replicates, first_seeds
+from search.resources import Resources
+from search.stopping import NoStopping, Stopping
 from search.store import Keep
 from search.yamlfile import Document, SpaceError, laid_over, read, without_nulls
 from trainers.config import TrialConfig
@@ -26,41 +25,55 @@ from trainers.evaluate import Evaluation
 from trainers.knobs import Knobs, Real
 from trainers.methods import overlay
 
-OBJECTIVES = ("val_clean_acc", "val_pgd_acc")
+STRATEGIES = ("grid", "random", "qmc", "tpe", "nsga2", "gp")
+ADAPTIVE = ("tpe", "nsga2", "gp")  # those that learn from what came before
 Tree = dict[str, Any]
+
+
+def _known(strategy: Any) -> Any:
+    if strategy not in STRATEGIES:
+        raise ValueError(f"no strategy {strategy!r}{nearest(str(strategy), list(STRATEGIES))}")
+    return strategy
 
 
 class Search(Knobs):
     """Which trials there are, and how often each is repeated."""
 
     axes: dict[str, Axis] = Field(default_factory=dict)
-    strategy: Literal["grid", "random"] = "grid"
-    trials: PositiveInt | None = None  # how many points a random search draws
-    seed: NonNegativeInt = 0  # of the random draw
-    replicates: Seeds = (0,)
-    objectives: dict[str, Literal["max"]] = {"val_clean_acc": "max", "val_pgd_acc": "max"}
+    strategy: Annotated[str, BeforeValidator(_known)] = "grid"
+    trials: PositiveInt | None = None  # how many configurations any other strategy draws
+    generation: PositiveInt = 8  # how many an adaptive strategy asks for at once, knowing what came before
+    seed: NonNegativeInt = 0  # of the draws
+    replicates: Replicates = (0,)
+    stopping: Stopping = NoStopping()
+    objectives: Objectives = dict.fromkeys(OBJECTIVES, "max")
+    checkpoint: Literal["best", "last"] = "best"  # whose metrics they are
+    constraints: Constraints = ()
+    budget: Budget = Budget()
     checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # at least so long between a trial's checkpoints
     retries: NonNegativeInt = 2  # of a trial whose worker died, in a row without getting further
     timeout: Annotated[Real, Field(gt=0)] | None = None  # seconds; no epoch, nor the final attacks, may take longer
     keep: Keep = "best"  # the states of which epochs stay once no training needs them
 
-    @field_validator("objectives")
-    @classmethod
-    def _validation_only(cls, objectives: dict[str, str]) -> dict[str, str]:
-        for name in objectives:
-            if name.startswith("test_"):
-                raise ValueError(f"{name} reads the test set; a search selects on validation: {', '.join(OBJECTIVES)}")
-            if name not in OBJECTIVES:
-                raise ValueError(f"no objective {name!r}{nearest(name, list(OBJECTIVES))}")
-        return objectives
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that every configuration has from the start."""
+        return first_seeds(self.replicates)
 
+    @property
+    def adds_seeds(self) -> bool:
+        """Whether configurations may get further ones."""
+        return isinstance(self.replicates, Adaptive)
 
-class Resources(Knobs):
-    """What each trial asks of Ray: CPUs (also its number of threads) and a share of a GPU."""
+    @property
+    def adapts(self) -> bool:
+        """Whether its configurations hang on what came before."""
+        return self.strategy in ADAPTIVE
 
-    cpus: PositiveInt = 1
-    gpus: Annotated[Real, Field(ge=0)] = 0.0
-    memory_gb: Annotated[Real, Field(gt=0)] | None = None
+    @property
+    def draws(self) -> bool:
+        """Whether its configurations are asked for, and not all listed."""
+        return self.strategy != "grid"
 
 
 class Space(Knobs):

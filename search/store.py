@@ -7,7 +7,6 @@ It is written under a temporary name and renamed: it exists whole or not at all,
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import shutil
@@ -45,10 +44,6 @@ class Resumed(NamedTuple):
     segments: list[Segment]
 
 
-class Busy(Exception):
-    """Another process runs this sweep."""
-
-
 class Store:
     """The directory of one sweep."""
 
@@ -66,27 +61,6 @@ class Store:
         """A trial's result if it ended and is that of the chain asked for."""
         result = read_json(self.trial(trial) / "result.json")
         return result if isinstance(result, dict) and result.get("chain") == final else None
-
-    def lock(self) -> int:
-        """Hold the sweep for this process, until it ends. Raises Busy, or OSError where nothing can be written."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise Busy(str(self.folder)) from None
-        return handle
-
-    def running(self) -> bool:
-        """Whether a process holds the sweep."""
-        if not (self.folder / ".lock").exists():
-            return False
-        try:
-            os.close(self.lock())
-        except (Busy, OSError):
-            return True
-        return False
 
     def sweep_leftovers(self) -> None:
         """Remove what killed writers left under temporary names; only while holding the lock."""
@@ -137,8 +111,8 @@ class Store:
         """After how many epochs of a chain the deepest state is there, whole or not."""
         return next((e for e in range(len(chain) - 1, 0, -1) if (self._stage(chain[e]) / "state.pt").exists()), 0)
 
-    def lend(self, name: str, other: Store) -> None:
-        """Give another store a state and what was recorded on the way to it."""
+    def lend(self, name: str, other: Store, by: str = "") -> None:
+        """Give another store a state and what was recorded on the way to it; `by`: the sweep that paid for it."""
         at: str | None = name
         while at is not None and (manifest := self._manifest(at)) is not None:
             target = other._stage(at)
@@ -146,6 +120,8 @@ class Store:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 temporary = other.stages / f".tmp-{uuid.uuid4().hex}"
                 shutil.copytree(self._stage(at), temporary)
+                if by:
+                    write_json(temporary / "stage.json", _paid_by(by, manifest))
                 with suppress(OSError):  # it stands there without its state, or another came first
                     shutil.rmtree(target, ignore_errors=True)
                     os.rename(temporary, target)
@@ -224,6 +200,13 @@ class Store:
             damaged = self.stages / "damaged"
             damaged.mkdir(exist_ok=True)
             os.rename(stage, damaged / f"{name}-{uuid.uuid4().hex[:6]}")
+
+
+def _paid_by(sweep: str, manifest: Row) -> Row:
+    """A manifest whose costs name the sweep, where they do not yet."""
+    named = [cost | {"by": cost["by"] if "/" in cost["by"] else f"{sweep}/{cost['by']}"} for cost in manifest["costs"]]
+    content = {key: value for key, value in manifest.items() if key != "digest"} | {"costs": named}
+    return content | {"digest": digest(content)}
 
 
 def packed_arrays(arrays: Arrays, compress: bool = False) -> bytes:

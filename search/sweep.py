@@ -2,36 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 
-from search import storage
-from search.execute import Interrupt, cluster, run, slots
+from search import filesystem
+from search.borrowing import adopt
+from search.budget import Purse
+from search.cluster import cluster
+from search.execute import run
 from search.failures import note, noted
-from search.jobs import Job
+from search.interrupt import Interrupt
+from search.jobs import ENDED, Job
 from search.keeping import Keeper, depths
+from search.machines import slots
+from search.nodereport import Report
+from search.nodes import examined, notes
+from search.packing import packed
 from search.plan import Plan, Planned
 from search.progress import Watch
 from search.rankings import make_ranking
 from search.retrying import Retries
+from search.rounds import Rounds
 from search.schedule import Schedule, Task
 from search.searchers import Queue
 from search.sources import Sources, source_key
 from search.space import Space
 from search.starting import lost
+from search.steering import Steering
+from search.stopping import RobustStopping
 from search.store import Store
+from trainers.chain import training_code
 from trainers.records import Row
 
 
 class Sweep:
     """Runs the trainings of a plan that have no result yet."""
 
-    def __init__(self, store: Store, plan: Plan, space: Space, sources: Sources, console: Console) -> None:
+    def __init__(
+        self, store: Store, plan: Plan, space: Space, sources: Sources, console: Console,
+        renamed: dict[str, str] | None = None, rounds: Rounds | None = None,
+    ) -> None:  # fmt: skip
+        """`renamed`: trainings that the folder holds under other ids, by the name of their last state."""
         self.store, self.plan, self.space, self.sources, self.console = store, plan, space, sources, console
+        self._renamed = renamed or {}
+        self.rounds = rounds
+        self._blocked: dict[str, str] = {}  # what cannot be made -> why
+        self._first: dict[str, int] = {}  # by the name of its last state, who trains it
+        self._twins: dict[str, list[int]] = defaultdict(list)  # ... and who else is the same training
         self.keeper = Keeper(store, plan, space.search.keep)
+        self.steering: Steering | None = None
+        if isinstance(space.search.stopping, RobustStopping):
+            self.steering = Steering(store.folder, plan, space.search.stopping, self._classes)
+        self.purse = Purse(space.search.budget, store.folder)
         self.slots = 0
+        self.nodes: list[Report] = []
         self.interrupted = False
 
     def ended(self) -> bool:
@@ -39,54 +66,100 @@ class Sweep:
         return any(self.store.result(trial.id, trial.final) for trial in self.plan.trials)
 
     def unfinished(self) -> list[Planned]:
-        return [trial for trial in self.plan.trials if self.store.result(trial.id, trial.final) is None]
+        return [trial for trial in self.plan.trials if self._open(trial)]
+
+    def _open(self, trial: Planned) -> bool:
+        """Whether there is something to do: it has no result, or was stopped and is trained on after all."""
+        result = self.store.result(trial.id, trial.final)
+        return result is None or bool(self.steering and self.steering.open(trial, result))
 
     def run(self, address: str | None, command: str) -> int:
         """Train what is unfinished. Returns the exit code."""
-        waiting = self.unfinished()
-        total = len(self.plan.trials)
-        ready, blocked = self._made(waiting)
+        self.adopt()
+        known = len(self.plan.trials) - len(self.unfinished())
+        self.prepare()
+        total, waiting = len(self.plan.trials), self.unfinished()
         if not waiting:
             self.console.print(f"{self.store.folder.name} is finished: all {total} trainings have their results.")
-            return self._verdict(None, {}, command)
-        known = total - len(waiting)
+            return self._verdict(None, command)
         self.console.print(
             f"{self.store.folder.name}: {total} trainings" + (f", {known} of them ended before" if known else "")
         )
-        if all(trial.needs & blocked.keys() for trial in waiting):
-            return self._verdict(None, blocked, command)
-        self._prepare(ready, blocked)
+        if not self.schedule.open:
+            return self._verdict(None, command)
         interrupt = Interrupt()
-        self._queue = Queue(self._schedule, self._job, self, Retries(self.space.search.retries))
+        self._queue = Queue(self.schedule, self._job, self, Retries(self.space.search.retries))
         with cluster(address, interrupt):
-            self.slots = slots(self.space.resources)
-            done = {trial.id for trial in self.plan.trials} - {trial.id for trial in waiting}
-            with Watch(self.console, self.plan.trials, done, self.slots) as self._watch:
+            self.nodes = examined(address, self.store.folder, self.space.resources)
+            for note in notes(self.nodes):
+                self.console.print(f"note: {note}", markup=False, soft_wrap=True)
+            resources = packed(
+                self.plan, self.sources.loaded, self.space.resources, self.store.folder, self.nodes, self.console
+            )
+            self.slots = slots(resources)
+            self.purse.gpus = resources.amounts.get("GPU", 0.0)
+            with Watch(self.console, self.store.folder, self.schedule, self.keeper, self.slots) as self._watch:
                 trouble = run(
-                    self._queue, self.sources.loaded, self.space.resources,
+                    self._queue, self.sources.loaded, resources,
                     self._watch, interrupt, self.slots, self.store.folder / ".tune",
                 )  # fmt: skip
         self.interrupted = bool(interrupt.code)
-        return self._verdict(trouble, blocked | self._blocked, command) and (interrupt.code or 1)
+        return self._verdict(trouble, command) and (interrupt.code or 1)
 
-    def _prepare(self, ready: set[str], blocked: dict[str, str]) -> None:
-        """Plan from what is stored: where every training goes on, and which states are still wanted."""
-        stored = self.store.stored()
-        at = depths(self.plan, stored)
-        left = {trial.id for trial in self.unfinished()}
-        todo = [i for i, trial in enumerate(self.plan.trials) if trial.id in left]
+    def prepare(self) -> None:
+        """Plan from what is stored: where every training goes on, what is made, and which states are still wanted."""
+        self.schedule = Schedule(self.plan, (), {})
+        self._begin(range(len(self.plan.trials)))
+        self.keeper.tidy(self.store.stored())
+        self._go_on()
+
+    def _begin(self, places: Iterable[int]) -> None:
+        """Let trainings of the plan be scheduled, those that have something to do."""
+        if self.steering:
+            self.steering.enter()
+        at = depths(self.plan, self.store.stored())
+        todo, paid = [], self.purse.pays(self.plan)
+        for i in places:
+            if i >= paid:
+                break
+            trial = self.plan.trials[i]
+            if self._open(trial) and self._first.setdefault(trial.final, i) == i:
+                todo.append(i)
+            elif self._open(trial):
+                self._twins[trial.final].append(i)
+        ready, blocked = self._made([self.plan.trials[i] for i in todo])
+        self._blocked |= blocked
         self.keeper.begin(todo, at)
-        self.keeper.tidy(stored)
-        self._schedule = Schedule(self.plan, todo, at, ready)
-        self._blocked: dict[str, str] = {}
-        for name in blocked:
-            self._schedule.drop(name)
+        self.schedule.at.update({i: at[i] for i in todo if i in at})
+        self.schedule.ready |= ready
+        self.schedule.add(todo)
+        for name in self._blocked:
+            self.schedule.drop(name)
+        if self.steering:
+            self.steering.steer(self.schedule)
+
+    def adopt(self) -> None:
+        """Give trials that have no result that of the same training, if it ended under another id."""
+        left = {trial.id for trial in self.unfinished()}
+        ended = {trial.final: trial.id for trial in self.plan.trials if trial.id not in left}
+        self._adopt(self._renamed | ended, range(len(self.plan.trials)))
+
+    def _adopt(self, trained: dict[str, str], trials: Iterable[int]) -> None:
+        """Give trials the records of the same training under another id: `trained` has that by their last state."""
+        for i in trials:
+            trial = self.plan.trials[i]
+            source = trained.get(trial.final)
+            known = source == trial.id or self.store.result(trial.id, trial.final)
+            if source and not known and self.store.result(source, trial.final):
+                adopt(self.store, source, self._job(Task(i, 0, trial.config.epochs)))
 
     def reported(self, i: int, result: Row) -> None:
         """A training goes on: what shares its new state needs no older one."""
-        if result["stored"]:
-            with self._storing():
+        with self._storing():
+            if result["stored"]:
                 self.keeper.stored(i, result["stored"])
+            if self.steering:
+                self.steering.reported(self.schedule, i, result["rows"])
 
     def depth(self, i: int) -> int:
         """After how many epochs the deepest state of a training is stored."""
@@ -96,24 +169,25 @@ class Sweep:
 
     def again(self, i: int, why: str) -> None:
         """A training came to no end; if that is since nothing can be stored, no other will."""
-        self._queue.trouble = self._queue.trouble or storage.trouble(self.store.folder)
+        self._queue.trouble = self._queue.trouble or filesystem.trouble(self.store.folder)
         if not self._queue.trouble:
             name = self.plan.trials[i].id
             self._watch.again(name, noted(self.store, name) or why)
 
     def over(self, i: int, outcome: str, why: str = "") -> None:
         """A training ended; what others wait for is made once all have ended that make it."""
+        trial = self.plan.trials[i]
         with self._storing():
             if outcome in ("completed", "diverged"):
                 self.keeper.ended(i)
-            elif outcome == "failed":
-                self._failed(self.plan.trials[i].id, why)
-            self._make_of(i, outcome)
-
-    def _failed(self, trial: str, why: str) -> None:
-        self._watch.failed(trial)
-        if not noted(self.store, trial):
-            note(self.store, trial, why)
+                self._adopt({trial.final: trial.id}, self._twins.get(trial.final, ()))
+            elif outcome == "failed" and not noted(self.store, trial.id):
+                note(self.store, trial.id, why)
+            if trial.makes and outcome in ENDED:
+                self._made_by(trial.makes)
+            if self.steering:
+                self.steering.over(self.schedule, i, outcome)
+            self._go_on()
 
     @contextmanager
     def _storing(self) -> Iterator[None]:
@@ -121,18 +195,33 @@ class Sweep:
         try:
             yield
         except OSError as error:
-            self._queue.trouble = storage.trouble_of(error, self.store.folder) or str(error)
+            self._queue.trouble = filesystem.trouble_of(error, self.store.folder) or str(error)
 
-    def _make_of(self, i: int, outcome: str) -> None:
-        name = self.plan.trials[i].makes
-        if name is None or outcome == "paused" or any(self.plan.trials[j].makes == name for j in self._schedule.open):
+    def _made_by(self, name: str) -> None:
+        """Make what others wait for, once all have ended that make it."""
+        if any(self.plan.trials[j].makes == name for j in self.schedule.open):
             return
         why = self._make(name)
         if why is None:
-            self._schedule.made(name)
+            self.schedule.made(name)
         else:
             self._blocked[name] = why
-            self._schedule.drop(name)
+            self.schedule.drop(name)
+
+    def _go_on(self) -> None:
+        """Once nothing is left to do: finish what was stopped near a front, then ask for further configurations."""
+        while not self.schedule.open and not self.purse.short(self.plan):
+            places = self.steering.finish(self.schedule) if self.steering else []
+            if not places and self.rounds:
+                places = self.rounds.more(self.plan)
+            if not places:
+                return
+            self._begin(places)
+
+    def _classes(self, trial: Planned) -> int:
+        data = self.sources.prepared(trial.config.data)
+        assert data is not None  # a sweep that runs has loaded it
+        return data.classes
 
     def _made(self, waiting: list[Planned]) -> tuple[set[str], dict[str, str]]:
         """What is there of rankings and of weights that are waited for; rankings are made now; and why others are not.
@@ -163,10 +252,10 @@ class Sweep:
 
     def _rank(self, ranks: str) -> str | None:
         try:
-            storage.check(self.store.folder)
+            filesystem.check(self.store.folder)
             return make_ranking(self.store, self.plan.rankings[ranks], self._makers(ranks), self.sources)
         except OSError as error:
-            return f"{ranks} cannot be written: {storage.trouble_of(error, self.store.folder) or error}"
+            return f"{ranks} cannot be written: {filesystem.trouble_of(error, self.store.folder) or error}"
 
     def _weights(self, trial: Planned) -> str | None:
         result = self.store.result(trial.id, trial.final)
@@ -187,7 +276,9 @@ class Sweep:
             ranks=trial.ranks if trial.kind == "trial" else None,
             start=trial.start.model_dump() if trial.start else None,
             final=trial.final,
-            threads=self.space.resources.cpus,
+            threads=self.plan.threads,
+            code=self.plan.code,
+            trains=training_code(),
             checkpoint_seconds=self.space.search.checkpoint_seconds,
             timeout=self.space.search.timeout,
             forks=(*forks, trial.config.epochs) if trial.kind == "pretrain" else forks,
@@ -197,7 +288,7 @@ class Sweep:
             stop=task.stop,
         )
 
-    def _verdict(self, trouble: str | None, blocked: dict[str, str], command: str) -> int:
+    def _verdict(self, trouble: str | None, command: str) -> int:
         """Judge from the store, say what is missing and how to go on; 0 if nothing is, else 1."""
         if trouble and not self.store.folder.exists():
             self.console.print(f"Stopped: {trouble}:\n  {command}", markup=False, soft_wrap=True)
@@ -211,7 +302,7 @@ class Sweep:
             self.console.print(
                 f"failed: {trial.id}: {path.read_text().strip().splitlines()[-1]} ({path})", markup=False
             )
-        for why in blocked.values():
+        for why in self._blocked.values():
             self.console.print(f"not started for want of {why}", markup=False)
         if self.interrupted:
             self.console.print("Stopped, as asked.")

@@ -24,18 +24,26 @@ class StageTree:
         self.lengths = np.array([len(chain) - 1 for chain in chains], np.int64)
         self.names = names
         self.sharers = np.zeros((len(chains), depth + 1), np.int32)  # how many have the state, 0 beyond the end
-        self.distinct = 0  # epochs to train in all
+        self.branches = np.zeros((len(chains), 2), np.int64)  # the first training that each shares with, and how far
         for epoch in range(depth):
             there = np.flatnonzero(self.lengths >= epoch)
-            _, of, counts = np.unique(names[there, epoch], return_inverse=True, return_counts=True)
+            _, first, of, counts = np.unique(names[there, epoch], True, True, True)
             self.sharers[there, epoch] = counts[of]
-            self.distinct += len(counts) if epoch else 0
+            later = first[of] < np.arange(len(there))
+            if epoch:
+                self.branches[there[later]] = np.stack([there[first[of[later]]], np.full(later.sum(), epoch)], axis=1)
+        self.adds = self.lengths - self.branches[:, 1]  # epochs of each training that none before it has
         parts = (self.sharers[:, :-1] > 1) & (self.sharers[:, :-1] > self.sharers[:, 1:])
         for i, epochs in enumerate(rests):
             for epoch in epochs:
                 parts[i, epoch] = self.sharers[i, epoch] > 1
         parts[:, 0] = False
         self._forks = [tuple(np.flatnonzero(row).tolist()) for row in parts]
+
+    @property
+    def distinct(self) -> int:
+        """The epochs to train in all."""
+        return int(self.adds.sum())
 
     @property
     def asked(self) -> int:

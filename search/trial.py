@@ -36,12 +36,12 @@ class Trial(tune.Trainable):
             return self._step()
 
     def _step(self) -> dict[str, Any]:
-        latest: dict[str, Any] = {"stored": 0}
+        latest: dict[str, Any] = {"stored": 0, "rows": []}
         try:
             if self._session is None:
                 self._session = Session(self._job, self._prepared())
             came = Failure(self._session.advance(SLICE_SECONDS))
-            latest = self._session.latest | {"stored": self._session.stored}
+            latest = self._session.latest | {"stored": self._session.stored, "rows": self._session.news()}
         except Exception as error:  # told, not raised: Tune would make a lost worker of it
             came = failure_of(self._job, error)
         if came.outcome == "out of memory":

@@ -21,16 +21,18 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from search import storage
+from search import filesystem
 from search.jobs import Job, Mismatch
+from search.plan import stored_plan
 from search.session import Session
 from search.sources import Sources, source_key
 from search.starting import Start
 from search.store import Store
 from search.yamlfile import SpaceError
+from trainers.chain import training_code
 from trainers.config import TrialConfig
 from trainers.data import prepare
-from trainers.records import Row, read_json, read_rows
+from trainers.records import Row, read_rows
 
 RECORDS = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
 
@@ -74,9 +76,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _sampled(folder: Path, sample: str, seed: int) -> tuple[Row, list[Row]]:
     """The stored plan, and the rows of it to be trained again."""
-    plan = read_json(folder / "plan.json")
+    plan = stored_plan(folder)
     if not isinstance(plan, dict):
         raise Unverifiable("no sweep is stored there (no plan.json)")
+    if plan["code"] != training_code():
+        raise Unverifiable("it was trained by other training code than this; check out the commit in provenance.json")
     store = Store(folder)
     ended = [row for row in plan["trials"] if store.result(row["id"], row["chain"])]
     if not ended:
@@ -93,7 +97,7 @@ def _differences(folder: Path, scratch: Path, plan: Row, row: Row) -> Iterator[s
     """Train one trial in a store of its own and say where it departs from what is stored."""
     store, alone = Store(folder), Store(scratch / "store")
     shutil.rmtree(alone.folder, ignore_errors=True)
-    storage.establish(alone.folder)
+    filesystem.establish(alone.folder)
     config = TrialConfig.model_validate(row["config"])
     sources = Sources()
     sources.fingerprint(config.data)
@@ -119,6 +123,8 @@ def _job(alone: Store, plan: Row, row: Row, start: Start | None, source: str, st
         ranks=row["ranks"] if row["kind"] == "trial" else None,
         final=row["chain"],
         threads=plan["threads"],
+        code=plan["code"],
+        trains=training_code(),
         checkpoint_seconds=inf,
         start=start.model_dump() if start else None,
         until=(stop or {}).get("epoch"),

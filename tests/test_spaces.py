@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from search.plan import Planner
+from search.planner import Planner
 from search.run import main
 from search.space import load
+from search.verify import main as verify
 from trainers.methods import METHODS
 from trainers.records import read_json
 
@@ -90,9 +91,12 @@ def shortened(study: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("study", EMBEDDED, ids=str)
-def test_an_embedded_study_runs_to_its_report(study: Path, tmp_path: Path) -> None:
+def test_an_embedded_study_runs_to_its_report_and_its_trials_are_as_if_trained_alone(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With shared epochs and in two processes, or each from scratch and in this one: the bits are the same."""
     command = [sys.executable, "-m", "search.run", str(SPACES / study), "--results", str(tmp_path), *shortened(study)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -100,3 +104,4 @@ def test_an_embedded_study_runs_to_its_report(study: Path, tmp_path: Path) -> No
     for row in read_json(folder / "plan.json")["trials"]:
         assert read_json(folder / "trials" / row["id"] / "result.json")["status"] == "completed", row["id"]
     assert (folder / "report" / "index.html").stat().st_size > 10_000
+    assert verify([str(folder), "--sample", "100%"]) == 0, capsys.readouterr().out

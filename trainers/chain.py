@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -26,13 +27,13 @@ class Surroundings(Knobs):
     compute: Compute  # resolved
     threads: PositiveInt
     torch: str
-    code: str
+    code: str  # training_code(), or that of stages that are gone on from knowingly
     start: str | None = None  # the weights that training starts from, if not fresh ones
 
     @staticmethod
-    def here(data: str, compute: Compute, threads: int, start: str | None = None) -> Surroundings:
+    def here(data: str, compute: Compute, threads: int, start: str | None, code: str) -> Surroundings:
         return Surroundings(
-            data=data, compute=compute, threads=threads, torch=torch.__version__, code=training_code(), start=start
+            data=data, compute=compute, threads=threads, torch=torch.__version__, code=code, start=start
         )
 
 
@@ -59,6 +60,9 @@ class Chain:
     def __getitem__(self, epoch: int) -> str:
         at = range(len(self))[epoch] * WIDTH
         return self.links[at : at + WIDTH].hex()
+
+    def __iter__(self) -> Iterator[str]:
+        return (self[epoch] for epoch in range(len(self)))
 
     @property
     def final(self) -> str:

@@ -16,8 +16,10 @@ class Knobs(BaseModel):
 
     def at(self, epoch: int, epochs: int) -> Any:
         """This piece as it acts in one epoch (0-based) of `epochs`: schedules become numbers, off parts vanish."""
-        now = {key: value.at(epoch, epochs) for key, value in self.__dict__.items() if isinstance(value, Knobs)}
-        changed = {key: value for key, value in now.items() if value is not getattr(self, key)}
+        changed = {}
+        for key, value in self.__dict__.items():  # planning passes here for every epoch of every method
+            if isinstance(value, Knobs) and (now := value.at(epoch, epochs)) is not value:
+                changed[key] = now
         return self.model_copy(update=changed) if changed else self
 
     def moves(self) -> bool:

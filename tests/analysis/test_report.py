@@ -175,3 +175,20 @@ def test_an_axis_that_only_some_trials_have_is_no_obstacle(tmp_path: Path) -> No
     results = load(folder)
     assert set(results.sweep["optimizer.lr"]) == {"low", ""}
     assert "low" in report(folder).read_text()
+
+
+def test_a_stopped_trial_is_censored_and_says_why(tmp_path: Path) -> None:
+    sweep = tmp_path / "sweep"
+    write_sweep(sweep, SMALL)
+    reason = "after 4 of 12 epochs beaten by two others"
+    (row,) = [it for it in read_json(sweep / "plan.json")["trials"] if it["kind"] == "trial"][:1]
+    path = sweep / "trials" / row["id"] / "result.json"
+    result = read_json(path)
+    last = {name: value for name, value in result["last"].items() if not name.startswith("test_")}
+    stopped = {"status": "stopped", "stopped": {"epoch": 4, "reason": reason}, "last": last, "best": last}
+    write_json(path, result | stopped)
+    assert main([str(sweep)]) == 0
+    shown = (sweep / "report" / "index.html").read_text()
+    assert reason in shown
+    assert "censored" in shown
+    assert "1 stopped" in shown

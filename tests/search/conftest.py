@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from search.plan import Plan, Planner
+from search.plan import Plan
+from search.planner import Planner
 from search.run import main
 from search.sources import Sources
 from search.space import load

@@ -32,6 +32,8 @@ class Hand:
         """The sweep's exit code."""
         with monkeypatch.context() as patched:
             patched.setattr(search.sweep, "cluster", lambda *arguments: nullcontext())
+            patched.setattr(search.sweep, "examined", lambda *arguments: [])
+            patched.setattr(search.sweep, "packed", lambda plan, loaded, resources, *arguments: resources)
             patched.setattr(search.sweep, "slots", lambda resources: self.slots)
             patched.setattr(search.sweep, "run", self._serve)
             patched.setattr(search.trial, "SLICE_SECONDS", 0.0)
@@ -56,7 +58,8 @@ class Hand:
                 return queue.trouble
             self.disturb(self, turn)
             for task in list(self.running):
-                self._step(task, watch)
+                self._step(task)
+            watch.on_step_end(turn, [])
             if queue.trouble:
                 for trial in self.running.values():
                     trial.cleanup()
@@ -73,12 +76,11 @@ class Hand:
             self.running[task] = Trial.__new__(Trial)
             self.running[task].setup(config, sources=sources)
 
-    def _step(self, task: str, watch: Any) -> None:
+    def _step(self, task: str) -> None:
         if task not in self.running:
             return
         report = self.running[task].step()
         self.epochs += report["epoch"] >= 0
-        watch.on_trial_result(0, [], None, report)
         if report["done"]:
             del self.running[task]
             self._queue.on_trial_complete(task, result=report)

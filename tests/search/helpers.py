@@ -15,27 +15,40 @@ from hashlib import sha256
 from io import StringIO
 from math import inf
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import pytest
 import yaml
 from rich.console import Console
 
-from search import storage
+from search import filesystem
+from search.asking import Asker
+from search.borrowing import superseded
 from search.failures import failure_of
 from search.jobs import Job
-from search.plan import Plan, Planner
+from search.plan import Plan
+from search.planner import Planner
+from search.retrying import Retries
+from search.rounds import Rounds
 from search.schedule import Task
+from search.searchers import Queue
 from search.session import Session
 from search.sources import Sources, source_key
 from search.space import load
 from search.store import Store
 from search.sweep import Sweep
 from trainers.data import Data, prepare
-from trainers.records import read_rows
+from trainers.records import read_rows, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "spaces" / "smoke.yaml"
 DETERMINISTIC = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
+
+
+def slow(*values: Any) -> list[Any]:
+    """Values of a parameter that are only tried with -m slow."""
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
 
 
 def smoke(**changes: Any) -> str:
@@ -77,17 +90,22 @@ def epochs(folder: Path) -> int:
 
 
 class Tiny:
-    """spaces/smoke.yaml planned into a folder, its trainings run without Ray."""
+    """spaces/smoke.yaml, or another space, planned into a folder, its trainings run without Ray."""
 
-    def __init__(self, folder: Path, **changes: Any) -> None:
-        folder.mkdir(parents=True)
-        (folder / "space.yaml").write_text(smoke(**changes))
+    def __init__(self, folder: Path, text: str | None = None, **changes: Any) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "space.yaml").write_text(text or smoke(**changes))
         self._console = Console(file=StringIO(), width=1000)
         loaded, sources = load(folder / "space.yaml", []), Sources()
-        self.plan: Plan = Planner(loaded, sources.fingerprint).plan()
         self.store = Store(folder)
-        storage.establish(self.store.folder)
-        self.sweep = Sweep(self.store, self.plan, loaded.space, sources, self._console)
+        filesystem.establish(self.store.folder)
+        search = loaded.space.search
+        asker = Asker(search, folder) if search.draws else None
+        rounds = Rounds(Planner(loaded, sources.fingerprint), self.store, self._console.print, asker)
+        self.plan: Plan = rounds.plan()
+        renamed = superseded(folder, self.plan)
+        write_json(folder / "plan.json", self.plan.to_json(folder.name))
+        self.sweep = Sweep(self.store, self.plan, loaded.space, sources, self._console, renamed, rounds)
         self._sources = sources
 
     def said(self) -> str:
@@ -113,6 +131,44 @@ class Tiny:
         except Exception as error:
             return failure_of(self.job(i), error).outcome
         return outcome
+
+    def all(self) -> Tiny:
+        """The whole sweep as Tune would run it with one process: what the queue hands out, one task after another."""
+        assert self.going(Random(0)), "not all of it could be done"
+        return self
+
+    def going(self, random: Random, workers: int = 1, slices: float = inf) -> bool:
+        """The sweep as Tune would run it with so many processes of uneven speed; False if it was cut off before."""
+        self.sweep.adopt()
+        self.sweep.prepare()
+        queue, n = Queue(self.sweep.schedule, self.sweep._job, self.sweep, Retries(0)), 0
+        running: dict[str, Session] = {}
+        while slices > 0:
+            while len(running) < workers and isinstance(suggested := queue.suggest(str(n)), dict):
+                job = Job(**suggested["job"])
+                running[str(n)] = Session(job, self.data([trial.id for trial in self.plan.trials].index(job.trial)))
+                n += 1
+            if not running:
+                return not self.sweep.unfinished()
+            name = random.choice(sorted(running))
+            session = running[name]
+            outcome = session.advance(0 if slices < inf or workers > 1 else inf)
+            result = session.latest | {"outcome": outcome, "stored": session.stored, "rows": session.news()}
+            if outcome == "running":
+                queue.on_trial_result(name, result)
+            else:
+                del running[name]
+                queue.on_trial_complete(name, result)
+            slices -= 1
+        return False
+
+    def trained(self) -> int:
+        """How many epochs its trainings trained themselves, and did not take from another."""
+        return sum(
+            "epoch" in cost and cost["by"] == trial.id
+            for trial in self.plan.trials
+            for cost in read_rows(self.store.trial(trial.id) / "cost.jsonl")
+        )
 
     def rank(self) -> str | None:
         (ranks,) = self.plan.rankings

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from search.axes import Axis, Point, grid_points, label_of, name_of, random_points, slug
+from search.axes import Axis, Point, grid_points, label_of, name_of, qmc_points, random_points, slug
 
 PATHS = ("batch_size", "epochs", "optimizer.momentum")
 values = st.lists(st.integers(1, 1000), min_size=1, max_size=4, unique=True)
@@ -112,6 +112,36 @@ def test_a_whole_number_is_drawn_from_both_ends_and_between(seed: int, low: int,
     value = axis(int=[low, low + width]).draw(np.random.default_rng(seed)).value
     assert isinstance(value, int)
     assert low <= value <= low + width
+
+
+@given(seeds, st.integers(0, 5))
+def test_a_sobol_sequence_has_one_point_in_each_of_equal_parts_of_every_axis(seed: int, power: int) -> None:
+    n = 2**power
+    axes = {"a": axis(uniform=[0, 1]), "b": axis(loguniform=[1, math.e]), "c": axis(uniform=[-1, 0])}
+    points = [{path: choice.value for path, choice in point.items()} for point in qmc_points(axes, n, seed)]
+    for shares in ([p["a"] for p in points], [math.log(p["b"]) for p in points], [p["c"] + 1 for p in points]):
+        assert sorted(int(share * n) for share in shares) == list(range(n))
+
+
+@given(seeds, st.integers(0, 20), st.integers(0, 20))
+def test_a_longer_sobol_sequence_keeps_the_points_there_were(seed: int, few: int, more: int) -> None:
+    axes = {"a": axis(uniform=[0, 1]), "b": axis(choice=["x", "y"]), "c": axis(int=[1, 9], when={"b": "x"})}
+    points = qmc_points(axes, few + more, seed)
+    assert points[:few] == qmc_points(axes, few, seed)
+    assert all(("c" in point) == (point["b"].label == "x") for point in points)
+
+
+@given(st.floats(0, 1, exclude_max=True), st.integers(-5, 5), st.integers(1, 9))
+def test_a_quantile_is_a_value_of_its_axis(share: float, low: int, width: int) -> None:
+    assert axis(int=[low, low + width]).at_quantile(share).value in range(low, low + width + 1)
+    assert low <= axis(uniform=[low, low + width]).at_quantile(share).value <= low + width
+    listed = axis(grid=list(range(width)))
+    assert listed.at_quantile(share) == listed.choices()[math.floor(share * width)]
+
+
+def test_a_parameter_stands_for_its_choice() -> None:
+    for each in (axis(choice={"a": {"x": 1}, "b": [2]}), axis(grid=[1, 0.5]), axis(int=[1, 4]), axis(uniform=[0, 1])):
+        assert all(each.chosen(each.parameter(choice)) == choice for choice in each.choices())
 
 
 def test_ends_of_a_whole_range_do_occur() -> None:

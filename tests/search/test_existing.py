@@ -9,11 +9,17 @@ from typing import Any
 import pytest
 import yaml
 
-import trainers.chain
-from search.existing import Contradiction, compare, differences, set_aside
+import search.command
+import search.existing
+import search.plan
+import search.planner
+from search.existing import Contradiction, compare, differences, set_aside, standing_code
+from search.locking import lock
 from search.plan import Plan
+from search.planner import Planner
 from search.run import main
-from search.store import Store
+from search.sources import Sources
+from search.space import load
 from search.sweep import Sweep
 from trainers.records import write_json
 
@@ -97,10 +103,37 @@ def test_another_final_attack_is_another_sweep(sweep: Path, planned: Planned) ->
     ]  # fmt: skip
 
 
-def test_other_training_code_does_not_mix(sweep: Path, planned: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainers.chain, "training_code", lambda: "another")
-    with pytest.raises(Contradiction, match="5 of its trainings were planned with other training code"):
+def test_other_training_code_does_not_mix_unless_the_user_says_so(
+    sweep: Path, planned: Planned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = planned(smoke(search__replicates=2))
+    changed(monkeypatch)
+    with pytest.raises(Contradiction, match=r"has changed since 5 of its trainings began.*--accept-code-change"):
         compared(sweep, planned, search__replicates=2)
+    assert standing_code(sweep, accept=False) is None
+    code = standing_code(sweep, accept=True)
+    loaded = load(Path("space.yaml"), [])
+    after = Planner(loaded, Sources(download=False).fingerprint, code).plan()
+    assert [trial.final for trial in after.trials] == [trial.final for trial in before.trials]
+    assert compare(sweep, after, loaded.document.tree) == 0
+    write_json(sweep / "plan.json", after.to_json("sweep"))
+    assert standing_code(sweep, accept=False) == code, "said once is enough"
+
+
+def changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (search.plan, search.planner, search.existing):
+        monkeypatch.setattr(module, "training_code", lambda: "another")
+
+
+def test_a_knob_newly_swept_and_more_epochs_are_an_extension(tmp_path: Path, planned: Planned) -> None:
+    axes: dict[str, Any] = {"subset": {"grid": ["all"]}}
+    text = smoke(search__axes=axes, trial__epochs=6, profile=None)
+    stored(tmp_path, planned(text), text, begun=1)
+    drops = {"optimizer.lr.drops": {"grid": [[0.5], [2]]}}
+    assert compared(tmp_path, planned, search__axes=axes | drops, trial__epochs=6, profile=None) == 2
+    lr = {"lr": {"name": "piecewise", "values": [0.1, 0.01], "drops": [3]}}
+    changes = {"search__axes": axes, "profile": None, "trial__epochs": 9, "trial__optimizer": lr}
+    assert compared(tmp_path, planned, **changes) == 1
 
 
 def test_how_it_is_run_may_change(sweep: Path, planned: Planned) -> None:
@@ -123,12 +156,12 @@ def test_a_sweep_is_moved_aside_to_the_next_free_name(tmp_path: Path) -> None:
 def test_a_contradiction_is_refused_by_the_command_and_changes_nothing(
     sweep: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Store(sweep).lock()
+    lock(sweep)
     (sweep / "trials" / "x").mkdir()
     before = snapshot(sweep)
     Path("sweep.yaml").write_text(smoke(search__replicates=1))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Store, "lock", lambda store: 0)  # this process holds it already
+        patched.setattr(search.command, "lock", lambda folder: 0)  # this process holds it already
         assert main(["sweep.yaml", "--results", str(here)]) == 2
     assert capsys.readouterr().err == (
         f"error: {sweep}: the sweep stored there is another one: 1 of its 5 trainings would not be in it any more."
@@ -142,7 +175,7 @@ def test_a_contradiction_is_refused_by_the_command_and_changes_nothing(
 def test_a_sweep_that_another_process_runs_is_left_alone(
     sweep: Path, here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    Store(sweep).lock()
+    lock(sweep)
     before = snapshot(here)
     Path("sweep.yaml").write_text(smoke(search__replicates=2))
     assert main(["sweep.yaml", "--results", str(here), *arguments]) == 2

@@ -174,7 +174,7 @@ def test_a_training_that_has_not_enough_memory_beside_others_runs_alone(
 
     def disturb(hand: Hand, turn: int) -> None:
         company[:] = hand.running
-        lonely = [task for task in hand.running if hand.trains(task) in it.sweep._schedule.alone]
+        lonely = [task for task in hand.running if hand.trains(task) in it.sweep.schedule.alone]
         assert not lonely or len(hand.running) == 1, "and nothing beside it"
 
     with monkeypatch.context() as patched:
@@ -193,7 +193,7 @@ def test_a_training_that_has_not_enough_memory_alone_fails_and_says_what_it_aske
     with monkeypatch.context() as patched:
         lacking(lambda: True, error, patched)
         assert Hand(it).run(monkeypatch) == 1
-    assert len(it.sweep.unfinished()) == len(it.sweep._schedule.alone) == 2
+    assert len(it.sweep.unfinished()) == len(it.sweep.schedule.alone) == 2
     for trial in it.sweep.unfinished():
         (line,) = (it.store.trial(trial.id) / "error.txt").read_text().splitlines()
         assert line.startswith("out of memory: its process asked for 4.0 GiB more, and had held ")
@@ -213,7 +213,7 @@ def test_the_one_that_carries_the_trunk_may_be_lost_again_and_again(
 
     def disturb(hand: Hand, turn: int) -> None:
         for task in list(hand.running):
-            if turn % 2 and it.sweep._schedule.running[hand.trains(task)]:
+            if turn % 2 and it.sweep.schedule.running[hand.trains(task)]:
                 lost.append(hand.trains(task))
                 hand.lose(task)
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-import trainers.chain
-from search.plan import Plan, Planner
+import search.planner
+from search.plan import Plan
+from search.planner import Planner
 from search.space import load
 from trainers.chain import Surroundings
 
@@ -37,7 +38,7 @@ def test_ids_are_what_they_always_were() -> None:
 
 def test_ids_do_not_hang_on_the_training_code_but_the_stages_do(monkeypatch: pytest.MonkeyPatch) -> None:
     before = planned_from(SMOKE)
-    monkeypatch.setattr(trainers.chain, "training_code", lambda: "another")
+    monkeypatch.setattr(search.planner, "training_code", lambda: "another")
     after = planned_from(SMOKE)
     assert [trial.id for trial in after.trials] == [trial.id for trial in before.trials]
     assert not {trial.final for trial in after.trials} & {trial.final for trial in before.trials}

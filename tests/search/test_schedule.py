@@ -126,7 +126,7 @@ def test_a_training_rests_at_its_limit_until_that_is_raised() -> None:
     assert run(it, Task(*it.next())) == 2
     assert it.next() is None
     it.limit = lambda i: 4
-    it.again()
+    it.again(list(it.open))
     assert it.next() == Task(0, since=2, until=4)
 
 
@@ -141,7 +141,7 @@ def test_a_training_that_is_to_stop_is_closed_where_it_was() -> None:
     it.limit = lambda i: 2
     run(it, it.next())
     it.stops[0] = {"epoch": 2}
-    it.again()
+    it.again(list(it.open))
     assert it.next() == Task(0, since=2, until=2, stop={"epoch": 2})
 
 
@@ -222,8 +222,17 @@ def test_with_rungs_too_no_epoch_is_trained_twice(workers: int, letters: list[st
     trained = 0
     for limit in [*sorted(limits), 6]:
         it.limit = lambda i, limit=limit: min(limit, it.trial(i).config.epochs)  # type: ignore[misc]
-        it.again()
+        it.again(list(it.open))
         while tasks := [task for _ in range(workers) if (task := it.next())]:
             trained += sum(run(it, task) for task in tasks)
     assert not it.open
     assert trained == it.plan.tree.distinct
+
+
+def test_who_waits_is_counted_by_what_it_waits_for() -> None:
+    it = schedule(["aaab", "aaac", "aaad", "bbb", "c"], needs={4: "ranking"}, makes={3: "ranking"})
+    assert it.waiting() == {}
+    assert sorted(started(it)) == [0, 3]
+    assert it.waiting() == {0: 2, "ranking": 1}
+    it.stored(0, 3)
+    assert it.waiting() == {"ranking": 1}

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 import search.session
-import trainers.chain
 from search.environment import ray
-from search.jobs import Mismatch, status_of
+from search.jobs import Mismatch
+from search.seen import status_of
 from search.session import Session
 from search.store import read_arrays
 from search.trial import Trial
@@ -129,7 +129,7 @@ def test_trained_to_a_limit_it_rests_and_goes_on_from_there(undisturbed: Tiny, t
     it = tiny(search__checkpoint_seconds=1e9)
     job, data = it.job(PLAIN), it.data(PLAIN)
     assert Session(replace(job, until=4), data).advance(inf) == "paused"
-    assert status_of(it.store, job.trial, job.final) == "running"
+    assert status_of(it.folder(PLAIN), job.final) == "begun"
     assert Session(replace(job, since=4), data).advance(inf) == "completed"
     assert len(read_rows(it.folder(PLAIN) / "cost.jsonl")) == 7
     assert alike(it, undisturbed, PLAIN)
@@ -268,7 +268,7 @@ def test_a_diverging_trial_is_an_outcome(tiny: Any) -> None:
     assert not (it.folder(PROFILE) / "error.txt").exists()
     json.loads((it.folder(PROFILE) / "result.json").read_text(), parse_constant=pytest.fail)
     trial = it.plan.trials[PROFILE]
-    assert status_of(it.store, trial.id, trial.final) == "diverged"
+    assert status_of(it.store.trial(trial.id), trial.final) == "diverged"
 
 
 def test_a_trial_that_diverges_late_does_so_after_a_kill_too(tiny: Any) -> None:
@@ -339,10 +339,10 @@ def test_an_exception_is_recorded_and_gone_once_it_succeeds(tiny: Any, monkeypat
     assert text.startswith("Traceback")
     assert text.endswith("ZeroDivisionError: division by zero\n")
     assert not (it.folder(PROFILE) / "result.json").exists()
-    assert status_of(it.store, trial.id, trial.final) == "failed"
+    assert status_of(it.store.trial(trial.id), trial.final) == "failed"
     assert it.run(PROFILE) == "completed"
     assert not (it.folder(PROFILE) / "error.txt").exists()
-    assert status_of(it.store, trial.id, trial.final) == "completed"
+    assert status_of(it.store.trial(trial.id), trial.final) == "completed"
 
 
 def test_the_trial_that_ray_runs_records_a_session_that_cannot_begin(tiny: Any) -> None:
@@ -374,7 +374,7 @@ def test_the_trial_that_ray_runs_goes_from_job_to_job(undisturbed: Tiny, tiny: A
 def test_a_worker_with_other_training_code_refuses(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     it = tiny()
     job, data = it.job(PROFILE), it.data(PROFILE)
-    monkeypatch.setattr(trainers.chain, "training_code", lambda: "another")
+    monkeypatch.setattr(search.session, "training_code", lambda: "another")
     with pytest.raises(Mismatch, match="install the same on every node"):
         Session(job, data)
     assert not it.folder(PROFILE).exists()

@@ -139,6 +139,36 @@ MISTAKES = {
         "search: {replicates: [1, 2, 1]}\n",
         "space.yaml:1: search.replicates: each seed once; got [1, 2, 1]",
     ),
+    "adaptive replicates without room": (
+        "search:\n  replicates: {min: 3, max: 3}\n",
+        "space.yaml:2: search.replicates: more seeds at most than at least; got min 3, max 3",
+    ),
+    "adaptive replicates of one seed": (
+        "search:\n  replicates: {min: 1, max: 3}\n",
+        "space.yaml:2: search.replicates.min: should be greater than or equal to 2; got 1",
+    ),
+    "misspelt knob of replicates": (
+        "search:\n  replicates: {min: 2, max: 3, maxi: 3}\n",
+        "space.yaml:2: search.replicates.maxi: Adaptive has no such knob; did you mean max? (allowed: max, min)",
+    ),
+    "adaptive replicates of one objective": (
+        "search:\n  replicates: {min: 2, max: 3}\n  objectives: {val_pgd_acc: max}\n",
+        "space.yaml:2: search.replicates: are spent where a front is in doubt, which takes two objectives; give a"
+        " number",
+    ),
+    "budget of nothing known": (
+        "search:\n  budget: {epoch: 3}\n",
+        "space.yaml:2: search.budget.epoch: Budget has no such knob; did you mean epochs?"
+        " (allowed: epochs, gpu_hours, passes, trials, wall)",
+    ),
+    "budget of no time": (
+        "search:\n  budget: {wall: 8 hours}\n",
+        "space.yaml:2: search.budget.wall: a time is written 8h, 90m, 1h30m, or as a number of seconds; got '8 hours'",
+    ),
+    "budget of GPUs that nobody uses": (
+        "search:\n  budget: {gpu_hours: 3}\n",
+        "space.yaml:2: search.budget.gpu_hours: no training asks for a GPU (resources: {gpus: 0}); use wall or epochs",
+    ),
     "empty axis": (
         axis("{grid: []}"),
         "space.yaml:3: search.axes.batch_size: an axis needs at least one value; got none",
@@ -176,16 +206,39 @@ MISTAKES = {
     ),
     "range in a grid": (
         axis("{uniform: [0.1, 0.2]}", "optimizer.weight_decay"),
-        "space.yaml:3: search.axes.optimizer.weight_decay: a grid search crosses listed values; uniform needs"
-        " `strategy: random`",
+        "space.yaml:3: search.axes.optimizer.weight_decay: a grid search crosses listed values; uniform needs another"
+        " strategy: random, qmc, tpe, nsga2, gp",
     ),
     "random search of unknown length": (
         "search: {strategy: random}\n",
-        "space.yaml:1: search.trials: is the number of points of a random search, and belongs only there",
+        "space.yaml:1: search.trials: is required: the number of configurations that `strategy: random` is to draw",
     ),
     "length of a grid": (
         "search: {trials: 3}\n",
-        "space.yaml:1: search.trials: is the number of points of a random search, and belongs only there",
+        "space.yaml:1: search.trials: a grid has all that its axes cross; a number of configurations goes with random,"
+        " qmc, tpe, nsga2, gp",
+    ),
+    "unknown strategy": (
+        "search: {strategy: nsga}\n",
+        "space.yaml:1: search.strategy: no strategy 'nsga'; did you mean nsga2?"
+        " (allowed: grid, random, qmc, tpe, nsga2, gp)",
+    ),
+    "generations of a grid": (
+        "search: {generation: 3}\n",
+        "space.yaml:1: search.generation: grid learns nothing on the way; generations go with tpe, nsga2, gp",
+    ),
+    "generations without parents": (
+        "search:\n  strategy: nsga2\n  trials: 3\n  generation: 1\n  axes: {method: {choice: [pgd-at, trades]}}\n",
+        "space.yaml:4: search.generation: nsga2 crosses two parents, so at least 2; got 1",
+    ),
+    "adaptive search of nothing": (
+        "search: {strategy: tpe, trials: 3}\n",
+        "space.yaml:1: search.axes: is required: there is nothing that `strategy: tpe` could vary",
+    ),
+    "conditions in a ring": (
+        "search:\n  axes:\n    method: {grid: [pgd-at, trades], when: {batch_size: 32}}\n"
+        "    batch_size: {grid: [32, 64], when: {method: trades}}\n",
+        "space.yaml:3: search.axes.method.when: axes wait for one another: method <- batch_size <- method",
     ),
     "axis of no knob": (
         axis("{grid: [trades]}", "metod"),
@@ -234,6 +287,47 @@ MISTAKES = {
         "search:\n  objectives: {val_pgd_ac: max}\n",
         "space.yaml:2: search.objectives: no objective 'val_pgd_ac'; did you mean val_pgd_acc?"
         " (allowed: val_clean_acc, val_pgd_acc)",
+    ),
+    "no objective": (
+        "search: {objectives: {}}\n",
+        "space.yaml:1: search.objectives: a search has at least one objective (allowed: val_clean_acc, val_pgd_acc)",
+    ),
+    "objective in no direction": (
+        "search: {objectives: {val_pgd_acc: up}}\n",
+        "space.yaml:1: search.objectives.val_pgd_acc: should be 'max' or 'min'; got 'up'",
+    ),
+    "objective at no checkpoint": (
+        "search: {checkpoint: first}\n",
+        "space.yaml:1: search.checkpoint: should be 'best' or 'last'; got 'first'",
+    ),
+    "constraint on test data": (
+        "search:\n  constraints: [test_clean_acc >= 0.8]\n",
+        "space.yaml:2: search.constraints.0: test_clean_acc reads the test set; a search selects on validation:"
+        " val_clean_acc, val_pgd_acc",
+    ),
+    "constraint on nothing known": (
+        "search:\n  constraints: [val_pgd_acc >= 0.3, val_clean >= 0.8]\n",
+        "space.yaml:2: search.constraints.1: no objective 'val_clean'; did you mean val_clean_acc?"
+        " (allowed: val_clean_acc, val_pgd_acc)",
+    ),
+    "strict constraint": (
+        "search:\n  constraints: [val_clean_acc > 0.8]\n",
+        "space.yaml:2: search.constraints.0: a constraint is written `val_clean_acc >= 0.8`, with >= or <=;"
+        " got 'val_clean_acc > 0.8'",
+    ),
+    "constraint by a word": (
+        "search:\n  constraints: [val_clean_acc >= high]\n",
+        "space.yaml:2: search.constraints.0: 'val_clean_acc >= high': the bound of a constraint is a number, 0.8 or"
+        " 80%; got 'high'",
+    ),
+    "constraint beyond accuracies": (
+        "search:\n  constraints: [val_clean_acc >= 80]\n",
+        "space.yaml:2: search.constraints.0: 'val_clean_acc >= 80': accuracies lie in [0, 1], so a bound does, as 0.8"
+        " or 80%; got 80",
+    ),
+    "constraint not in a list": (
+        "search: {constraints: val_clean_acc >= 0.8}\n",
+        "space.yaml:1: search.constraints: constraints are listed: [val_clean_acc >= 0.8]; got 'val_clean_acc >= 0.8'",
     ),
     "impossible attack": (
         "evaluate: {epsilon: 0}\n",

@@ -1,20 +1,28 @@
-"""Where a sweep stands: from its records alone, while others write and remove files."""
+"""search.status: from the records alone, once or again and again, while others write and remove files."""
 
 from __future__ import annotations
 
-import shutil
+import json
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+import search.status
+from search.locking import lock
 from search.plan import Plan
 from search.status import main
-from search.store import Store
 from trainers.records import append_rows, write_json
 
-from .helpers import smoke, snapshot
+from .helpers import ROOT, smoke, snapshot
+from .made_up import MadeUp
 
 
 @pytest.fixture
@@ -28,11 +36,12 @@ def sweep(tmp_path: Path, planned: Callable[..., Plan]) -> Path:
         path.mkdir(parents=True)
         rows = [{"epoch": 0}, {"epoch": 1, "val_clean_acc": 0.75, "val_pgd_acc": 0.5}, {"epoch": 2}]
         append_rows(path / "epochs.jsonl", rows)
-        append_rows(path / "cost.jsonl", [{"epoch": e, "seconds": 20.0, "evaluate_seconds": 10.0} for e in range(3)])
+        cost = {"seconds": 20.0, "evaluate_seconds": 10.0, "images_per_s": 5.0, "by": trial.id}
+        append_rows(path / "cost.jsonl", [{"epoch": e} | cost for e in range(3)])
         if status == "failed":
             (path / "error.txt").write_text("Traceback ...\nValueError: no\n")
         elif status != "running":
-            write_json(path / "result.json", {"status": status, "chain": trial.final})
+            write_json(path / "result.json", {"status": status, "chain": trial.final, "epochs": 3})
     return folder
 
 
@@ -40,11 +49,12 @@ def test_it_counts_and_shows_what_is_open(sweep: Path, capsys: pytest.CaptureFix
     before = snapshot(sweep)
     assert main([str(sweep)]) == 1
     out = capsys.readouterr().out
-    assert "made_up: 2 planned, 1 completed, 1 diverged, 1 failed, 1 begun" in out
-    assert "not running now" in out
+    assert "made_up  not running now" in out
+    assert " 2 of 6 · 1 diverged · 1 failed · 1 begun\n" in out
     assert out.count("3/6") == 2
-    assert out.count("75.0%") == out.count("50.0%") == 2
-    assert "spent: 4 min 00 s of training, 2 min 00 s of evaluation" in out
+    assert out.count(" 75.0%") == 2
+    assert "spent     6 min 00 s, 2 min 00 s of it to measure\n" in out
+    assert "about 1 min 18 s left on 1 process and 2 trainings of unknown pace" in out
     assert snapshot(sweep) == before
 
 
@@ -52,20 +62,38 @@ def test_a_result_that_is_not_of_this_plan_does_not_count(sweep: Path, capsys: p
     for path in sweep.glob("trials/*/result.json"):
         write_json(path, {"status": "completed", "chain": "another"})
     assert main([str(sweep)]) == 1
-    assert "completed" not in capsys.readouterr().out
+    assert " 0 of 6 · 1 failed" in capsys.readouterr().out
 
 
 def test_all_ended(sweep: Path, planned: Callable[..., Plan], capsys: pytest.CaptureFixture[str]) -> None:
     for trial in planned(smoke()).trials:
-        write_json(sweep / "trials" / trial.id / "result.json", {"status": "completed", "chain": trial.final})
-    assert main([str(sweep)]) == 0
-    assert "made_up: 6 completed" in capsys.readouterr().out
+        write_json(
+            sweep / "trials" / trial.id / "result.json", {"status": "stopped", "chain": trial.final, "epochs": 6}
+        )
+    for more in ([], ["--watch"]):
+        assert main([str(sweep), *more]) == 0
+        assert "6 of 6" in capsys.readouterr().out
+
+
+def test_what_sharing_saves_is_told_and_costs_are_told_alone_and_billed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    it = MadeUp(tmp_path / "shared", ["aaaaab", "aaaaac"])
+    it.train(0, 6)
+    it.train(1, 6, taken=5)
+    for i in (0, 1):
+        it.end(i)
+    assert main([str(it.folder)]) == 0
+    out = capsys.readouterr().out
+    assert "7 of 7 · sharing saves 41.7%" in out
+    assert "shared    5 of the 12 epochs asked for\n" in out
+    assert "spent     29 s, 15 s of it to measure · each alone: 44 s\n" in out
 
 
 def test_a_sweep_that_is_held_is_running_now(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Store(sweep).lock()
+    lock(sweep)
     assert main([str(sweep)]) == 1
-    assert "\nrunning now" in capsys.readouterr().out
+    assert "made_up  running" in capsys.readouterr().out
 
 
 def test_no_sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,9 +112,14 @@ def test_files_may_vanish_while_it_looks(sweep: Path) -> None:
             for i in range(20):
                 (temporary / f"{i}").touch()
                 (began / f".{i}.tmp").touch()
-            shutil.rmtree(temporary)
+            for path in (*temporary.iterdir(), temporary):
+                with suppress(OSError):
+                    path.rmdir() if path.is_dir() else path.unlink()
             for i in range(20):
                 (began / f".{i}.tmp").unlink()
+            text = (began / "cost.jsonl").read_bytes()
+            (began / ".again").write_bytes(text)
+            os.replace(began / ".again", began / "cost.jsonl")
 
     churning = threading.Thread(target=churn)
     churning.start()
@@ -96,3 +129,61 @@ def test_files_may_vanish_while_it_looks(sweep: Path) -> None:
         stop.set()
         churning.join()
     assert codes == {1}
+
+
+def test_watching_ends_when_all_trainings_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search.status, "PLAIN_SECONDS", 0.01)
+    it = MadeUp(tmp_path / "watched", ["aa"])
+    it.train(0, 1)
+
+    def go_on() -> None:
+        it.train(0, 2, since=1)
+        it.end(0)
+
+    threading.Timer(0.2, go_on).start()
+    assert main([str(it.folder), "--watch", "--interval", "0.01"]) == 0
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("0 of 1 trainings ended, 1 of 2 epochs trained, about 3 s left on 1 process")
+    assert last == "1 of 1 trainings ended, 2 of 2 epochs trained"
+
+
+def test_ctrl_c_ends_watching(sweep: Path) -> None:
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "search.status", str(sweep), "--watch"], cwd=ROOT, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert watching.stdout is not None
+    watching.stdout.readline()
+    watching.send_signal(signal.SIGINT)
+    _, errors = watching.communicate(timeout=30)
+    assert (watching.returncode, errors) == (130, "")
+
+
+def test_it_needs_neither_ray_nor_torch() -> None:
+    """Which take seconds to import."""
+    code = (
+        "import json, sys, search.status; print(json.dumps(sorted({'ray', 'torch', 'pydantic'} & sys.modules.keys())))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert json.loads(out) == []
+
+
+@pytest.mark.timeout(60)
+def test_it_is_quick_for_a_thousand_trainings_of_two_hundred_epochs(tmp_path: Path) -> None:
+    it = MadeUp(tmp_path / "large", ["a" * 200])
+    it.train(0, 200)
+    it.end(0)
+    texts = {path.name: path.read_text() for path in it.place(0).iterdir()}
+    many = MadeUp(tmp_path / "large", [f"{i:04d}{'a' * 196}" for i in range(1000)])
+    for i in range(1000):
+        for name, text in texts.items():
+            (many.place(i) / name).write_text(
+                text.replace(it.ids[0], many.ids[i]).replace(it.finals[0], many.finals[i])
+            )
+    began = time.perf_counter()
+    assert main([str(many.folder)]) == 0
+    took = time.perf_counter() - began
+    print(f"1,000 trainings of 200 epochs: {took:.2f} s")
+    assert took < 10

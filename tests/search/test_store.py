@@ -6,8 +6,6 @@ import errno
 import os
 import pickle
 import shutil
-import signal
-import time
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,8 @@ import pytest
 import torch
 
 import search.store
-from search.storage import establish
-from search.store import Busy, Segment, Store, packed_arrays, read_arrays, write_arrays
+from search.filesystem import establish
+from search.store import Segment, Store, packed_arrays, read_arrays, write_arrays
 
 from .helpers import snapshot
 
@@ -267,32 +265,6 @@ def test_leftovers_of_killed_writers_are_removed(store: Store) -> None:
     assert sorted(os.listdir(store.trial("a"))) == ["epochs.jsonl"]
     assert not (store.stages / ".tmp-dead").exists()
     assert depth(store) == 4
-
-
-def test_one_process_at_a_time_holds_a_sweep_and_a_killed_one_lets_go(store: Store) -> None:
-    assert not store.running()
-    child = os.fork()
-    if not child:
-        store.lock()
-        (store.folder / "held").touch()
-        time.sleep(60)
-        os._exit(0)
-    try:
-        while not (store.folder / "held").exists():
-            time.sleep(0.01)
-        assert store.running()
-        with pytest.raises(Busy):
-            store.lock()
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-    assert not store.running()
-    os.close(store.lock())
-
-
-def test_looking_whether_a_sweep_runs_makes_nothing(tmp_path: Path) -> None:
-    assert not Store(tmp_path / "nowhere").running()
-    assert not (tmp_path / "nowhere").exists()
 
 
 def test_a_result_counts_for_its_own_chain_alone(store: Store) -> None:

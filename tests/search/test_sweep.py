@@ -18,8 +18,8 @@ import search.command
 import search.status
 from search.environment import ray
 from search.interrupt import Interrupt, code_of
+from search.locking import held
 from search.run import main
-from search.store import Store
 from search.sweep import Sweep
 from trainers.records import read_json, read_rows
 
@@ -109,7 +109,7 @@ def life(greedy: tuple[Driver, Path], tmp_path_factory: pytest.TempPathFactory) 
         it.costs["killed"] = costs(it.folder)
 
         interrupted = start()
-        interrupted.when(Store(it.folder).running)  # long before Ray is up
+        interrupted.when(lambda: held(it.folder))  # long before Ray is up
         it.codes["second"] = main_here(*arguments)
         it.codes["status"] = search.status.main([str(it.folder)])
         interrupted.when(lambda: epochs(it.folder) > EPOCHS // 3)
@@ -206,7 +206,7 @@ def test_finished_it_says_so_without_starting_ray_and_changes_nothing(
     assert {name for name in left if after.get(name) != before[name]} == {"provenance.json"}
     assert after.keys() == left
     assert search.status.main([str(copy)]) == 0
-    assert "smoke: 12 completed" in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith("smoke  finished\ntrainings ━━━━━━━━━━━━━━━━━━━━ 12 of 12\n")
 
 
 def test_another_space_under_its_name_is_refused_and_changes_nothing(

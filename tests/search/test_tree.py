@@ -35,6 +35,19 @@ def test_a_fork_is_a_beginning_that_another_has_and_leaves_there(letters: list[s
         assert tree.forks(i) == tuple(epoch for epoch in ends if any(parts(word, other, epoch) for other in others))
 
 
+def in_common(word: str, other: str) -> int:
+    return next((i for i, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
+
+
+@given(words)
+def test_a_branch_is_the_first_training_with_the_longest_common_beginning(letters: list[str]) -> None:
+    tree = StageTree([chain_of(word) for word in letters])
+    for i, word in enumerate(letters):
+        common = [in_common(word, earlier) for earlier in letters[:i]]
+        longest = max(common, default=0)
+        assert tuple(tree.branches[i]) == (common.index(longest) if longest else 0, longest)
+
+
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
 def test_the_figures_of_sharing(figure: Figure) -> None:
     plan = planned_space(figure.text)

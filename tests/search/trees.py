@@ -7,7 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from search.plan import Plan, Planner
+from search.plan import Plan
+from search.planner import Planner
 from search.sources import Sources
 from search.space import load
 from trainers.chain import WIDTH, Chain

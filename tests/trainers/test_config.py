@@ -51,7 +51,7 @@ def parse(text: str) -> TrialConfig:
 
 
 def links(config: TrialConfig, evaluation: Evaluation = Evaluation(), around: Any = AROUND, ranks: Any = "r") -> Any:  # noqa: B008
-    return [*chain(config, evaluation, around, ranks)]
+    return list(chain(config, evaluation, around, ranks))
 
 
 def shared(one: list[str], other: list[str]) -> int:
@@ -323,7 +323,7 @@ def test_how_a_value_is_written_does_not_matter() -> None:
 
 
 def test_here_is_this_machine_and_this_code() -> None:
-    here = Surroundings.here("d", AROUND.compute, 1)
+    here = Surroundings.here("d", AROUND.compute, 1, None, training_code())
     assert here.code == training_code() and len(here.code) == 64
     assert here.model_copy(update={"torch": "t", "code": "c"}) == AROUND
 

@@ -1,0 +1,56 @@
+"""What need not be trained: the same training under another name, and stages that other sweeps hold."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from search.jobs import Job, described
+from search.keeping import depths
+from search.plan import Plan, stored_plan
+from search.store import Store
+from trainers.records import Row, read_json, write_atomic, write_json
+
+COPIED = ("epochs.jsonl", "cost.jsonl", "instances.npz")
+
+
+def adopt(store: Store, trained: str, job: Job) -> None:
+    """Give a trial the records of one whose chain is the same, bit for bit what training it would have recorded.
+
+    `trained`: the id of that one, which has ended.
+    """
+    source, target = store.trial(trained), store.trial(job.trial)
+    result: Row = read_json(source / "result.json") or {}
+    target.mkdir(parents=True, exist_ok=True)
+    for name in COPIED:
+        shutil.copy(source / name, target / name)
+    ranks = yaml.safe_load((source / "config.yaml").read_text())["ranks"]
+    write_atomic(target / "config.yaml", described(job, ranks))
+    write_json(target / "result.json", result | {"trial": job.trial})
+
+
+def superseded(folder: Path, plan: Plan) -> dict[str, str]:
+    """Trials that a folder holds and the plan does not, by the name of their last state: of a space that has grown."""
+    stored = stored_plan(folder)
+    known = {trial.id for trial in plan.trials}
+    rows = stored["trials"] if isinstance(stored, dict) else []
+    return {row["chain"]: row["id"] for row in rows if row["id"] not in known}
+
+
+def take(store: Store, plan: Plan, others: Iterable[Path]) -> dict[Path, tuple[int, int]]:
+    """Copy from other sweeps the deepest states that trainings of the plan have in common with them.
+
+    Returns for each sweep how many states were taken and how many epochs lie behind them.
+    """
+    taken: dict[Path, tuple[int, int]] = {}
+    for folder in others:
+        other = Store(folder)
+        have, theirs = depths(plan, store.stored()), depths(plan, other.stored())
+        deeper = {plan.trials[i].chain[e]: e for i, e in theirs.items() if e > have.get(i, 0)}
+        for name in deeper:
+            other.lend(name, store, folder.name)
+        taken[folder] = len(deeper), sum(deeper.values())
+    return taken

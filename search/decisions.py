@@ -1,0 +1,98 @@
+"""Decisions of stopping, and the journal that holds them: written and on disk before anything acts on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import NonNegativeInt, ValidationError
+
+from trainers.knobs import Knobs
+from trainers.records import canonical, read_rows, sync_folder, write_atomic
+
+Action = Literal["pass", "stop", "finish"]  # goes on beyond a rung, or had its last epoch; ends; ends later after all
+Rule = Literal["rung", "dominated", "chance", "diverged", "collapsed", "no new best", "near a front", "last epoch"]
+Values = dict[str, float]
+
+
+class Decision(Knobs):
+    """What was decided of a configuration, all of its seeds together, and by which numbers."""
+
+    action: Action
+    rule: Rule
+    configuration: str
+    epochs: NonNegativeInt  # how many were trained when it was decided; where it stops, if it does
+    values: Values  # of the configuration, means over its seeds
+    comparators: dict[str, Values] = {}  # of those that it was measured by
+    reason: str
+
+
+class Taken:
+    """What decisions come to: where configurations stop, who passed which rung, who is finished after all."""
+
+    def __init__(self, decisions: Iterable[Decision] = ()) -> None:
+        self.stops: dict[str, int] = {}
+        self.why: dict[str, Decision] = {}  # of each stop
+        self.passed: set[tuple[str, int]] = set()
+        self.finished: set[str] = set()
+        self.add(decisions)
+
+    def add(self, decisions: Iterable[Decision]) -> None:
+        for it in decisions:
+            if it.action == "stop":
+                self.stops[it.configuration], self.why[it.configuration] = it.epochs, it
+            elif it.action == "pass":
+                self.passed.add((it.configuration, it.epochs))
+            else:
+                self.finished.add(it.configuration)
+
+    def reached(self, configuration: str, epochs: int) -> int:
+        """How many of its epochs a configuration has in the end."""
+        return epochs if configuration in self.finished else self.stops.get(configuration, epochs)
+
+
+class Damaged(Exception):
+    """A journal that cannot be read; the message says where."""
+
+
+class Journal:
+    """The decisions of a sweep, a line each in the order taken."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what is there; a line that a kill tore is dropped, for it was not acted on. Raises Damaged."""
+        self.path, self.taken = path, Taken()
+        rows = read_rows(path)
+        for number, row in enumerate(rows, 1):
+            try:
+                self.taken.add([Decision.model_validate(row)])
+            except ValidationError as error:
+                problem = error.errors()[0]
+                raise Damaged(
+                    f"{path}: line {number} is no decision of this version "
+                    f"({'.'.join(map(str, problem['loc']))}: {problem['msg']}); restore it or start anew with --fresh"
+                ) from None
+        whole = "".join(canonical(row) + "\n" for row in rows)
+        if path.exists() and path.read_bytes() != whole.encode():
+            write_atomic(path, whole)
+
+    def take(self, decisions: Sequence[Decision]) -> None:
+        """Append decisions; on return they are on disk. Raises OSError when it is full."""
+        if not decisions:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="ascii") as file:
+            file.write("".join(canonical(decision.model_dump()) + "\n" for decision in decisions))
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(self.path.parent)
+        self.taken.add(decisions)
+
+
+def shown(values: Values) -> str:
+    """Values as a reason says them: accuracies in percent."""
+    return ", ".join(
+        f"{name} {100 * value:.1f} %" if name.endswith("_acc") else f"{name} {value:.4g}"
+        for name, value in values.items()
+    )

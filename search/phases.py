@@ -1,0 +1,109 @@
+"""The phases of a training, read off its stages: where the learning rate drops, where method or subset act otherwise.
+
+An epoch that begins a phase is the first one trained with what is new. Whoever compares or stops trainings asks here
+first, for what a curve says depends on the phase.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from trainers.config import TrialConfig
+from trainers.knobs import Knobs
+from trainers.optimizers import Optimizer
+from trainers.schedules import Ramp
+
+ANNEALED = 0.1  # of its peak: below it a learning rate that falls smoothly counts as dropped
+
+
+@dataclass(frozen=True)
+class Phases:
+    """The epochs (0-based) that begin a phase, ascending."""
+
+    epochs: int
+    drops: tuple[int, ...]  # at most half the learning rate of the epoch before; of a smooth fall, where it is annealed
+    switches: tuple[int, ...]  # method, subset or averaging act otherwise than in the epoch before
+
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        return tuple(sorted({*self.drops, *self.switches}))
+
+    @property
+    def first(self) -> int:
+        """How many epochs the first phase has."""
+        return min(self.bounds, default=self.epochs)
+
+    def since(self, epoch: int) -> int:
+        """Where the phase of an epoch began."""
+        place = bisect_right(self.bounds, epoch)
+        return self.bounds[place - 1] if place else 0
+
+
+def phases(config: TrialConfig) -> Phases:
+    """The phases of a trial; cheap, for its pieces are looked at once each however many trials share them."""
+    pieces = (config.method, config.subset, config.average)
+    found = set().union(*(_switches(piece, config.epochs) for piece in pieces))
+    return Phases(config.epochs, _drops(config.optimizer, config.epochs), tuple(sorted(found)))
+
+
+@lru_cache(maxsize=4096)
+def _drops(optimizer: Optimizer, epochs: int) -> tuple[int, ...]:
+    """Where a rate that stands still falls to half or less; of one without such a fall, where it is annealed."""
+    rates = [_rate(optimizer.at(epoch, epochs).lr) for epoch in range(epochs)]
+    falls = [e for e in range(1, epochs) if rates[e] <= rates[e - 1] / 2 and rates[e - 1] > 0]
+    still = tuple(e for e in falls if e == 1 or rates[e - 2] == rates[e - 1] or rates[e : e + 2] == [rates[e]] * 2)
+    if still:
+        return still
+    peak = rates.index(max(rates))
+    return tuple(e for e in range(peak, epochs) if rates[e] < ANNEALED * rates[peak])[:1]
+
+
+def _rate(lr: float | Ramp) -> float:
+    return (lr.start + lr.end) / 2 if isinstance(lr, Ramp) else float(lr)
+
+
+@lru_cache(maxsize=4096)
+def _switches(piece: Knobs | None, epochs: int) -> frozenset[int]:
+    """Where a piece becomes another one, or a number of it jumps; a number that goes on moving counts as it begins to.
+
+    One that moves from the first epoch on is a schedule and no switch, and neither is what comes and goes as a number,
+    such as the redrawing of perturbations in every tenth epoch.
+    """
+    if piece is None or not piece.moves():
+        return frozenset()
+    found: set[int] = set()
+    moved: dict[str, set[int]] = {}
+    before = piece.at(0, epochs)
+    for epoch in range(1, epochs):
+        now = piece.at(epoch, epochs)
+        if now != before:
+            old, new = dict(_leaves(before)), dict(_leaves(now))
+            if _form(old) != _form(new):
+                found.add(epoch)
+            for path in old.keys() & new.keys():
+                if isinstance(old[path], float) and isinstance(new[path], float) and old[path] != new[path]:
+                    moved.setdefault(path, set()).add(epoch)
+        before = now
+    for at in moved.values():
+        found |= {e for e in at if e - 1 not in at and (e > 1 or e + 1 not in at)}
+    return frozenset(e for e in found if e - 1 not in found)
+
+
+def _leaves(piece: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted paths and what stands there, numbers as floats."""
+    if isinstance(piece, Knobs):
+        for name in type(piece).model_fields:
+            yield from _leaves(getattr(piece, name), f"{path}.{name}")
+    elif isinstance(piece, int | float) and not isinstance(piece, bool):
+        yield path, float(piece)
+    else:
+        yield path, piece
+
+
+def _form(leaves: dict[str, Any]) -> dict[str, Any]:
+    """Which pieces there are: all but the numbers, and whether there is a number or none."""
+    return {path: None if isinstance(leaf, float) else leaf for path, leaf in leaves.items()}

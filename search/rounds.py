@@ -1,0 +1,89 @@
+"""The rounds of a search: what comes when all that was planned has ended, further seeds or a new generation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from search.asking import Asker
+from search.axes import Choice, Point
+from search.objectives import Outcome, outcome
+from search.plan import Plan, Planned, stored_plan
+from search.planner import Planner, Request
+from search.replicates import further
+from search.store import Store
+from search.yamlfile import SpaceError
+from trainers.records import Row, canonical, write_json
+
+
+class Rounds:
+    """Asks, plans and tells. What it goes by is on disk: the asker's memory, plan.json and the results."""
+
+    def __init__(self, planner: Planner, store: Store, say: Callable[[str], None], asker: Asker | None) -> None:
+        """`asker` of a search that adapts; all others know their configurations from the start."""
+        self.asker, self.planner, self.store, self._say = asker, planner, store, say
+        self.search = planner.space.search
+
+    def plan(self) -> Plan:
+        """All that was planned so far, further seeds included. Raises SpaceError with all problems."""
+        plan = self.planner.plan([] if self.asker else None)
+        if self.asker:
+            self._add(plan, self.asker.points())
+        stored = stored_plan(self.store.folder)
+        seeds = defaultdict(list)
+        for row in stored["trials"] if isinstance(stored, dict) else ():
+            seeds[row["configuration"]].append(row["replicate"])
+        if self.search.adds_seeds:
+            self._replicate(plan, [(name, seed) for name in seeds for seed in sorted(seeds[name])])
+        return plan
+
+    def more(self, plan: Plan) -> list[int]:
+        """The places of the trainings that come next, recorded before they run; none when the search is done."""
+        new = self._replicate(plan, further(self.search, self._results(plan)))
+        while not new and self.asker:
+            if waiting := self.asker.waiting():
+                self.asker.tell([self._outcome(plan, point) for point in waiting])
+            if not (asked := self.asker.ask()):
+                break
+            new = self._add(plan, asked)
+        if new:
+            write_json(self.store.folder / "plan.json", plan.to_json(self.store.folder.name))
+        return new
+
+    def _add(self, plan: Plan, points: list[Point]) -> list[int]:
+        new: list[int] = []
+        for point in points:
+            generation = self.asker.generation(point) if self.asker else None
+            try:
+                new += self.planner.extend(plan, [Request(point, self.search.seeds, generation)])
+            except SpaceError as error:
+                self._say("a proposal that cannot be trained is told as failed: " + "; ".join(error.problems))
+        return new
+
+    def _replicate(self, plan: Plan, seeds: list[tuple[str, int]]) -> list[int]:
+        """Plan further seeds of configurations that the plan has."""
+        first: dict[str, Planned] = {}
+        for trial in plan.trials:
+            if trial.kind == "trial":
+                first.setdefault(trial.configuration, trial)
+        requests = [
+            Request(_point(first[name]), (seed,), first[name].generation) for name, seed in seeds if name in first
+        ]
+        return self.planner.extend(plan, requests) if requests else []
+
+    def _results(self, plan: Plan) -> dict[str, dict[int, Row | None]]:
+        results: dict[str, dict[int, Row | None]] = defaultdict(dict)
+        for trial in plan.trials:
+            if trial.kind == "trial":
+                results[trial.configuration][trial.replicate] = self.store.result(trial.id, trial.final)
+        return results
+
+    def _outcome(self, plan: Plan, point: Point) -> Outcome:
+        key = canonical({path: choice.value for path, choice in point.items()})
+        trials = [trial for trial in plan.trials if trial.kind == "trial" and canonical(trial.values) == key]
+        name = trials[0].configuration if trials else ""
+        return outcome(self.search, name, self._results(plan)[name] if trials else {})
+
+
+def _point(trial: Planned) -> Point:
+    return {path: Choice(label=label, value=trial.values[path]) for path, label in trial.axes.items()}

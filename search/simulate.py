@@ -1,0 +1,87 @@
+"""python -m search.simulate SPACE --workers N: how a sweep would fare on so many workers, by the schedule that runs it.
+
+Nothing is trained. Every epoch takes the same time; a worker that is free takes the next training at once.
+Exit codes: 0 simulated, 2 bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from search.makespan import Simulated, simulate
+from search.plan import Plan
+from search.planner import Planner
+from search.sources import Sources
+from search.space import Search, load
+from search.words import duration
+from search.yamlfile import SpaceError
+
+SLICE = 1.0  # a training reports no more often than once in so many seconds (search.trial)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Everything between the command line and the exit code."""
+    it = argparse.ArgumentParser(prog="python -m search.simulate", description=__doc__)
+    it.add_argument("space", type=Path, help="a YAML file such as spaces/cifar10/gairat_burn_in.yaml")
+    it.add_argument("--workers", type=int, default=8, help="trainings at once (default: 8)")
+    it.add_argument("--epoch-seconds", type=float, default=30.0, help="of one epoch (default: 30)")
+    it.add_argument(
+        "--state-mb",
+        type=float,
+        default=134.0,
+        help="of a state (default: 134, as of PreAct ResNet-18)",
+    )
+    it.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="as in search.run")
+    options = it.parse_args(arguments)
+    if options.workers < 1 or options.epoch_seconds <= 0 or options.state_mb <= 0:
+        it.error("--workers should be at least 1, --epoch-seconds and --state-mb more than 0")
+    began = time.monotonic()
+    try:
+        loaded = load(options.space, options.set)
+        sources = Sources(download=False)
+        planner = Planner(loaded, sources.fingerprint)
+        plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
+    except SpaceError as error:
+        for problem in error.problems:
+            Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {problem}", markup=False)
+        return 2
+    planned = time.monotonic() - began
+    found = simulate(plan, options.workers)
+    console = Console(highlight=False)
+    console.print(_table(plan, found, loaded.space.search, options))
+    console.print(f"planned in {planned:.1f} s, simulated in {time.monotonic() - began - planned:.1f} s")
+    return 0
+
+
+def _table(plan: Plan, found: Simulated, search: Search, options: argparse.Namespace) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    workers, seconds = options.workers, options.epoch_seconds
+    asked, wall = plan.tree.asked, found.makespan * seconds
+    table.add_row("trainings", f"{len(plan.trials)}, {asked} epochs asked, {found.trained} trained")
+    alone = math.ceil(asked / workers)
+    table.add_row("from start to end", f"{found.makespan} epochs, {duration(wall)}; without sharing at least {alone}")
+    busy = found.trained / (found.makespan * workers)
+    table.add_row("workers", f"{workers}, busy {busy:.1%} of the time")
+    reports = found.trained / max(1.0, math.ceil(SLICE / seconds)) + found.states + found.tasks
+    table.add_row("the driver hears", f"{reports:.0f} reports, {reports / wall:.2f} a second")
+    table.add_row("and hands out", f"{found.tasks} tasks, {found.tasks / wall:.3f} a second")
+    every = max(1, math.ceil(search.checkpoint_seconds / seconds))
+    writes = found.trained // every + found.states + len(plan.trials)
+    table.add_row("states written", f"{writes}: one each {every} epochs, {found.states} forks, and every last one")
+    written, kept = (n * options.state_mb / 1024 for n in (writes, len(plan.trials)))
+    table.add_row(
+        "storage",
+        f"{written:.0f} GB written, {written * 1024 / wall:.1f} MB a second; {kept:.0f} GB stay, every last state",
+    )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

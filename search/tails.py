@@ -1,0 +1,48 @@
+"""Reading records while they grow: what a JSON-lines file got since the last look, not the whole of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from trainers.records import Row, read_rows
+
+
+class Tail:
+    """The rows of a file that others append to, and replace at times."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: tuple[int, int] | None = None  # which one it is
+        self._at = 0
+        self.changed = 0.0  # when it was written to last, in seconds since the epoch
+
+    def look(self) -> tuple[bool, list[Row]]:
+        """Whether the file is another than at the last look, and the rows that it has since then or, if so, in all."""
+        try:
+            with self.path.open("rb") as file:
+                found = os.fstat(file.fileno())
+                self.changed = found.st_mtime
+                anew = (found.st_dev, found.st_ino) != self._file or found.st_size < self._at
+                if anew:
+                    self._file, self._at = (found.st_dev, found.st_ino), 0
+                file.seek(self._at)
+                text = file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            gone, self._file, self._at = self._file is not None, None, 0
+            return gone, []
+        whole = text[: text.rfind(b"\n") + 1]  # a line that is being written comes next time
+        rows = parsed(whole)
+        if rows is None:  # another file under the same number, or torn within: as far as it reads from its beginning
+            return True, read_rows(self.path)
+        self._at += len(whole)
+        return anew, rows
+
+
+def parsed(lines: bytes) -> list[Row] | None:
+    """JSON lines, parsed all at once, for there may be hundreds of thousands; None if one of them is torn."""
+    try:
+        return list(json.loads(b"[" + b",".join(lines.split(b"\n")[:-1]) + b"]"))
+    except ValueError:
+        return None

@@ -1,0 +1,108 @@
+"""What a plan will cost, before it costs it: against what it did cost, and against closed forms."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from search.dryrun import print_plan
+from search.estimate import storage_estimate, time_estimate, unshared_makespan
+from search.makespan import simulate
+from search.plan import Plan
+from search.sources import Sources
+from search.space import load
+from search.storage import stored
+from trainers.records import write_json
+
+from .helpers import Tiny, smoke
+from .made_up import MadeUp
+from .trees import FIGURES, planned_space
+
+TREE = {
+    "model": {"name": "mlp", "hidden": [256]},
+    "method": {"base": "gairat", "attack": {"epsilon": 0.1, "steps": 2}},
+    "optimizer": {"lr": 0.1},
+    "epochs": 8,
+}
+AXES = {"method.weight.lam": {"grid": [0, 1]}, "method.weight.burn_in": {"grid": [4, 6]}}
+
+
+@pytest.fixture
+def sharing(tmp_path: Path) -> Tiny:
+    """Four trainings of 8 epochs: 32 asked, 18 distinct."""
+    space = {"profile": None, "search__axes": AXES, "search__keep": "best"}
+    return Tiny(tmp_path / "sweep", **{f"trial__{key}": value for key, value in TREE.items()}, **space)
+
+
+def test_time_counts_shared_epochs_once_by_the_pace_of_kin(sharing: Tiny, tmp_path: Path) -> None:
+    plan = sharing.plan
+    assert (plan.tree.asked, plan.tree.distinct) == (32, 18)
+    results = tmp_path / "results"
+    assert time_estimate(plan, results) == (0.0, 4)
+    before = MadeUp(results / "before", ["aa"], **plan.trials[0].config.model_dump(mode="json"))
+    before.plan["evaluate"] = plan.evaluation.model_dump(mode="json")
+    write_json(before.folder / "plan.json", before.plan)
+    before.train(0, 2, seconds=2.0)
+    before.end(0)
+    assert time_estimate(plan, results) == (18 * 3.0 + 4 * 4.0, 0)
+    MadeUp(results / "strange", ["aa"], model={"name": "another"}).train(0, 2)
+    assert time_estimate(plan, results) == (18 * 3.0 + 4 * 4.0, 0)
+
+
+def test_storage_is_near_what_the_sweep_took(sharing: Tiny) -> None:
+    sizes = {trial.data: (96, 1, 8, 10) for trial in sharing.plan.trials}
+    none, best, forks = (storage_estimate(sharing.plan, sizes, keep, 1) for keep in ("none", "best", "forks"))
+    assert none and best and forks
+    assert none.in_the_end < best.in_the_end < forks.in_the_end <= forks.at_once == best.at_once
+    for i in range(4):
+        assert sharing.run(i) == "completed"
+    took = sum(path.stat().st_size for path in sharing.store.stages.rglob("*.pt"))
+    states = forks.in_the_end - none.in_the_end  # nobody has forgotten any yet
+    assert states == (4 + 2) * 12 * (64 * 256 + 256 + 256 * 10 + 10)
+    assert best.in_the_end - none.in_the_end == states * 4 / 6
+    assert states < took < 1.1 * states
+    assert storage_estimate(sharing.plan, {}, "best", 1) is None
+
+
+def test_training_from_scratch_takes_as_long_as_the_fullest_process() -> None:
+    plan = planned_space(FIGURES[0].text)
+    assert [unshared_makespan(plan, workers) for workers in (1, 4, 8, 16, 64)] == [2800, 700, 400, 200, 100]
+    assert simulate(plan, 8).makespan == 220
+
+
+def test_what_others_need_is_trained_before_them_from_scratch_too(planned: Callable[..., Plan]) -> None:
+    assert unshared_makespan(planned(smoke()), 2) == 6 + 2 * 6
+
+
+def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said() -> str:
+        print_plan(Console(width=200), planned_space(text), space, here / "results", sources)
+        return " ".join(capsys.readouterr().out.split())
+
+    text = FIGURES[0].text
+    (here / "space.yaml").write_text(text)
+    space, sources = load(here / "space.yaml", []).space, Sources()
+    sources.fingerprint(planned_space(text).trials[0].config.data)
+    first = said()
+    assert "epochs 2,800 asked, 1,480 to train: 1,320 (47.1%) saved by sharing" in first
+    assert "time no estimate: no such training was recorded in this results folder yet" in first
+    assert "in the end (keep: best), at most " in first
+    config = planned_space(text).trials[0].config.model_dump(mode="json")
+    MadeUp(here / "results" / "before", ["aa"], **config).train(0, 2, seconds=2.0)
+    assert "time 49 min 20 s on one process" in said()  # 1,480 x 2 s; another evaluation is none of the same
+
+
+def test_a_folder_that_is_being_removed_is_no_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "c").write_bytes(b"123")
+    assert stored(tmp_path) == 8
+    shutil.rmtree(tmp_path / "b")
+    assert stored(tmp_path) == 5
+    assert stored(tmp_path / "b") == 0

@@ -1,0 +1,48 @@
+"""The lock on a sweep: one process at a time, and none once that process is dead."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from search.locking import PAUSE, Busy, held, lock
+
+
+def test_one_process_at_a_time_holds_a_sweep_and_a_killed_one_lets_go(tmp_path: Path) -> None:
+    assert not held(tmp_path)
+    child = os.fork()
+    if not child:
+        lock(tmp_path)
+        (tmp_path / "held").touch()
+        time.sleep(60)
+        os._exit(0)
+    try:
+        while not (tmp_path / "held").exists():
+            time.sleep(0.01)
+        assert held(tmp_path)
+        with pytest.raises(Busy):
+            lock(tmp_path)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert not held(tmp_path)
+    os.close(lock(tmp_path))
+
+
+def test_looking_whether_a_sweep_runs_makes_nothing(tmp_path: Path) -> None:
+    assert not held(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_who_only_looks_does_not_keep_a_sweep_from_starting(tmp_path: Path) -> None:
+    os.close(lock(tmp_path))
+    looking = os.open(tmp_path / ".lock", os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    threading.Timer(PAUSE, os.close, [looking]).start()
+    os.close(lock(tmp_path))

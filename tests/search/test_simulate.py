@@ -1,0 +1,29 @@
+"""A sweep simulated by the schedule that runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from search.simulate import main
+
+from .trees import FIGURES, GAIRAT
+
+
+def test_it_says_how_a_sweep_would_fare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    space = tmp_path / "space.yaml"
+    space.write_text(GAIRAT.format(lam="[-2, -1, 0, 1, 2, 3, 4]"))
+    assert main([str(space), "--workers", "8", "--epoch-seconds", "60"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"{FIGURES[0].asked} epochs asked, {FIGURES[0].distinct} trained" in said
+    assert "220 epochs, 3 h 40 min; without sharing at least 350" in said
+
+
+def test_a_space_with_mistakes_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "space.yaml").write_text("trial: {epohs: 3}\n")
+    assert main([str(tmp_path / "space.yaml")]) == 2
+    assert "trial.epohs" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as caught:
+        main([str(tmp_path / "space.yaml"), "--workers", "0"])
+    assert caught.value.code == 2

@@ -1,0 +1,122 @@
+"""The view fits any terminal, and says what a stranger needs to know."""
+
+from __future__ import annotations
+
+import time
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from search.ledger import Ledger
+from search.now import Now
+from search.standing import Standing, standing
+from search.textplot import MARK, OTHER, Dot, scatter
+from search.view import headline, screen, shortened
+
+from .made_up import MadeUp
+
+shares = st.floats(0, 1)
+dots = st.lists(st.builds(Dot, shares, shares, st.booleans()), min_size=1, max_size=30)
+
+
+def drawn(lines: list[Text]) -> list[str]:
+    return [line.plain for line in lines]
+
+
+@given(dots, st.integers(24, 100), st.integers(6, 40))
+def test_a_plot_has_the_size_that_was_asked_for(points: list[Dot], width: int, height: int) -> None:
+    lines = drawn(scatter(points, width, height, "clean %", "PGD %"))
+    assert len(lines) == height
+    assert {cell_len(line) for line in lines} == {width}
+    text = "\n".join(lines)
+    assert 1 <= text.count(MARK) + text.count(OTHER) <= len(points)
+    assert (MARK in text) == any(point.marked for point in points)
+
+
+def test_a_plot_has_its_extremes_at_its_edges() -> None:
+    lines = drawn(scatter([Dot(0.9, 0.4, True), Dot(0.8, 0.5, True), Dot(0.8, 0.4, False)], 24, 8, "clean %", "PGD %"))
+    assert lines[0] == " 50.0 ┤●" + " " * 16
+    assert lines[5] == " 40.0 ┤·" + " " * 15 + "●"
+    assert lines[3] == "PGD % ┤" + " " * 17
+    assert lines[7] == "       80.0 clean % 90.0"
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Standing:
+    """A sweep of many trainings in every state, one of them with a name that no terminal holds."""
+    names = [f"a{i % 7}b{i % 5}cd"[: 3 + i % 4] for i in range(40)]
+    it = MadeUp(tmp_path_factory.mktemp("view") / "big", names, seeds=2)
+    for i in range(60):
+        it.train(i, 2, taken=1, clean=0.89 - i / 1000, robust=0.49 + i / 1000)
+        if i < 40:
+            it.end(i, ("completed", "stopped", "diverged")[i % 3], 0.9 - i / 1000, 0.5 + i / 1000)
+    ledger = Ledger(it.folder)
+    ledger.look()
+    long = f"method={'very-' * 40}long-abcdef,seed=0"
+    ledger.entries[50] = ledger.entries[50]._replace(id=long)
+    waiting = {it.ids[45]: 7, long: 5, "a ranking": 3}
+    now = Now(time.time() - 100, 16, running=tuple(it.ids[40:56]), waiting=waiting, freed=3_000_000)
+    return standing(ledger, now, held=True)
+
+
+def shown(it: Standing, width: int, height: int, encoding: str = "utf-8") -> list[str]:
+    file = TextIOWrapper(BytesIO(), encoding=encoding)
+    console = Console(file=file, width=width, height=height, force_terminal=True, color_system=None)
+    console.print(screen(it, console, 123_456_789, height))
+    file.seek(0)
+    return file.read().splitlines()
+
+
+@settings(max_examples=30, deadline=None)
+@given(width=st.integers(20, 220), height=st.integers(2, 70))
+def test_it_fits(big: Standing, width: int, height: int) -> None:
+    lines = shown(big, width, height)
+    assert len(lines) <= height
+    assert max(map(cell_len, lines)) <= width
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (140, 50)])
+def test_it_says_it_all_on_a_common_terminal(big: Standing, width: int, height: int) -> None:
+    text = "\n".join(shown(big, width, height - 1))
+    for part in (
+        "16 of 16 processes busy", "1 min 40 s so far", "left", "40 of 80 · 13 stopped · 13 diverged · 4 paused",
+        "sharing saves", "epochs/min", "images/s", "123 MB stored", "3 MB freed", "each alone", "15: 7 for lam=22",
+        "best PGD", "PGD %", "on the front", MARK, "validation at its best epoch",
+    ):  # fmt: skip
+        assert part in text
+    assert text.count(" running ") >= (3 if height < 30 else 16)
+
+
+def test_a_terminal_without_unicode_gets_other_signs(big: Standing) -> None:
+    assert shown(big, 100, 40, encoding="ascii")[1].startswith("trainings =====")
+
+
+def test_the_headline_of_a_sweep_that_runs(big: Standing) -> None:
+    line = headline(big)
+    assert line.startswith("40 of 80 trainings ended, 13 stopped, 13 diverged, ")
+    assert "epochs trained, 1 min 40 s so far, about " in line
+
+
+@pytest.mark.parametrize(
+    ("room", "text"),
+    [
+        (40, "lam=3,burn_in=20%-a1b2c3,seed=12"),
+        (25, "lam=3,burn_in=20%,seed=12"),
+        (20, "lam=3,burn_…,seed=12"),
+        (9, "…,seed=12"),
+    ],
+)
+def test_a_name_loses_its_hash_first_and_its_seed_last(room: int, text: str) -> None:
+    assert shortened("lam=3,burn_in=20%-a1b2c3,seed=12", room) == text
+
+
+def test_what_is_not_known_is_said_to_be(tmp_path: Path) -> None:
+    it = MadeUp(tmp_path / "new", ["aaaa", "aabb"])
+    assert "no such training was measured yet" in headline(standing(Ledger(it.folder), None, held=False))
+    assert "time left not known yet" in headline(standing(Ledger(it.folder), Now(time.time(), 2), held=True))
