@@ -11,12 +11,14 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
+from search import filesystem
 from search.asking import Asker
 from search.borrowing import superseded, take
 from search.checks import check, notes
 from search.cluster import Infeasible
 from search.dryrun import print_plan
 from search.existing import Contradiction, compare, set_aside, standing_code, stored_trials
+from search.interrupt import code_of
 from search.locking import Busy, lock
 from search.nodes import kinds
 from search.packing import decided
@@ -32,7 +34,7 @@ from search.sweep import Sweep
 from search.yamlfile import SpaceError
 from trainers.records import write_atomic, write_json
 
-DONE, BAD_INPUT = 0, 2
+DONE, UNFINISHED, BAD_INPUT = 0, 1, 2
 
 
 def execute(options: argparse.Namespace, began: float) -> int:
@@ -74,9 +76,12 @@ def execute(options: argparse.Namespace, began: float) -> int:
         errors.print(f"error: {folder}: another process is running this sweep; wait for it or stop it.", markup=False)
     except Infeasible as error:
         errors.print(f"error: {error}", markup=False)
-    except KeyboardInterrupt:
+    except OSError as error:
+        errors.print(f"Stopped: {filesystem.trouble_of(error, folder) or error}", markup=False)
+        return UNFINISHED
+    except KeyboardInterrupt as error:
         errors.print("Interrupted; what was trained is kept.", markup=False)
-        return 130
+        return code_of(error)
     return BAD_INPUT
 
 
@@ -116,6 +121,7 @@ def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console) -> dict
         console.print(f"Extending {folder}: {added} trainings are new.", markup=False)
     renamed = superseded(folder, plan)
     try:
+        filesystem.establish(folder)
         store.sweep_leftovers()
         write_atomic(folder / "space.yaml", yaml.safe_dump(tree, sort_keys=False))
         write_json(folder / "plan.json", plan.to_json(folder.name))
@@ -149,12 +155,14 @@ def _run(sweep: Sweep, reuse: list[Path], console: Console, began: float) -> int
         raise _unwritable(folder, error) from None
     code = sweep.run(os.environ.get("RAY_ADDRESS"), command_line())
     try:
+        filesystem.check(folder)
         provenance.slots(sweep.slots)
         provenance.nodes(kinds(sweep.nodes))
         provenance.end(code, began)  # for the report to tell
         if sweep.ended() and not sweep.interrupted:
             subprocess.run([sys.executable, "-m", "analysis.report", str(folder)], check=False)
             provenance.end(code, began)
-    except OSError:
-        console.print("The disk is full: the end of this run is not in provenance.json.", markup=False)
+    except OSError as error:
+        why = filesystem.trouble_of(error, folder) or str(error)
+        console.print(f"Not written down in provenance.json, how this ended: {why}", markup=False, soft_wrap=True)
     return code

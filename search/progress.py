@@ -35,7 +35,6 @@ class Watch(Unpickled, tune.Callback):
     def __init__(self, console: Console, folder: Path, schedule: Schedule, keeper: Keeper, slots: int) -> None:
         self.console, self.schedule, self.keeper, self.slots = console, schedule, keeper, slots
         self.ledger = Ledger(folder)
-        self.disk_full = False
         self._began = time.time()
         self._before = Now.read(folder) or Now(0.0, 0)  # the last run's, whose freed bytes stay freed
         self._told = Now(0.0, 0)  # what now.json says
@@ -71,8 +70,10 @@ class Watch(Unpickled, tune.Callback):
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         self._at_work.pop(trial.trial_id, None)
 
-    def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict[str, Any], **info: Any) -> None:
-        self.disk_full = self.disk_full or result.get("outcome") == "disk full"
+    def again(self, name: str, why: str) -> None:
+        """A training came to no end, and will be tried again."""
+        if not self._live:
+            self.console.print(f"again: {name}: {why}", markup=False, soft_wrap=True)
 
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
         if time.monotonic() - self._looked > LIVE_SECONDS:
@@ -100,7 +101,7 @@ class Watch(Unpickled, tune.Callback):
     def _over(self, i: int) -> None:
         """A training does not run any more: it ended, or waits for its turn."""
         seen = self.ledger.seen[i]
-        ended = seen.status in (*ENDED, "failed")
+        ended = seen.status in ENDED or (seen.status == "failed" and i not in self.schedule.open)
         if ended or i in self.schedule.open:
             self._watched.discard(i)
         if ended and not self._live:

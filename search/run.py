@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from search.interrupt import code_of, heed_sigterm
+
 
 def parser() -> argparse.ArgumentParser:
     it = argparse.ArgumentParser(
@@ -38,10 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if options.address:
         os.environ["RAY_ADDRESS"] = options.address  # read when Ray is imported, as the next line does
+    heed_sigterm()
     try:
         from search.command import execute
-    except KeyboardInterrupt:
-        return 130
+
+        heed_sigterm()  # importing Ray took SIGTERM over
+    except KeyboardInterrupt as error:
+        return code_of(error)
     return execute(options, began)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from search.filesystem import check
 from search.jobs import Job, Mismatch, Outcome, described
 from search.starting import Start
 from search.store import Arrays, Resumed, Segment, Store, read_arrays, write_arrays
@@ -105,7 +106,7 @@ class Session:
         return rows[told:]
 
     def _begin(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(exist_ok=True)
         (self.folder / "error.txt").unlink(missing_ok=True)
         write_atomic(self.folder / "config.yaml", described(self.job, self._ranks))
         if resumed := self._resumed():
@@ -203,6 +204,7 @@ class Session:
             "subset": subset_summary(mask, self.data),
             "chain": self.chain.final,
         }
+        check(self.store.folder)
         self._rewrite()
         append_rows(self.folder / "cost.jsonl", [{"final_seconds": time.perf_counter() - began, "by": self.job.trial}])
         write_arrays(self.folder / "instances.npz", arrays)

@@ -70,12 +70,12 @@ class Store:
             path.unlink(missing_ok=True)
 
     def publish(self, name: str, parent: str | None, epoch: int, state: dict[str, Any], segment: Segment) -> None:
-        """Store the state after `epoch` epochs. Raises OSError when the disk is full; nothing torn is left behind."""
+        """Store the state after `epoch` epochs. Raises OSError if the storage takes it not; nothing torn is left."""
         target = self._stage(name)
         if (target / "state.pt").exists():
             return
         temporary = self.stages / f".tmp-{uuid.uuid4().hex}"
-        temporary.mkdir(parents=True)
+        temporary.mkdir()
         try:
             files = {"state.pt": _packed(state), "instances.npz": packed_arrays(segment.instances)}
             manifest = {
@@ -90,7 +90,7 @@ class Store:
                 _write(temporary / file, content)
             write_json(temporary / "stage.json", manifest)
             sync_folder(temporary)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(exist_ok=True)
             if target.exists():  # its state was forgotten, and is wanted again
                 os.rename(target, temporary.with_name(f"{temporary.name}.old"))
             os.rename(temporary, target)
@@ -106,6 +106,10 @@ class Store:
     def stored(self) -> set[str]:
         """The names of all states that are there."""
         return {path.parent.name for path in self.stages.glob("??/*/state.pt")}
+
+    def depth(self, chain: Chain) -> int:
+        """After how many epochs of a chain the deepest state is there, whole or not."""
+        return next((e for e in range(len(chain) - 1, 0, -1) if (self._stage(chain[e]) / "state.pt").exists()), 0)
 
     def lend(self, name: str, other: Store, by: str = "") -> None:
         """Give another store a state and what was recorded on the way to it; `by`: the sweep that paid for it."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 
+from search import filesystem
 from search.borrowing import adopt
 from search.budget import Purse
 from search.cluster import cluster
 from search.execute import run
+from search.failures import note, noted
 from search.interrupt import Interrupt
-from search.jobs import Job
+from search.jobs import ENDED, Job
 from search.keeping import Keeper, depths
 from search.machines import slots
 from search.nodereport import Report
@@ -21,6 +24,7 @@ from search.packing import packed
 from search.plan import Plan, Planned
 from search.progress import Watch
 from search.rankings import make_ranking
+from search.retrying import Retries
 from search.rounds import Rounds
 from search.schedule import Schedule, Task
 from search.searchers import Queue
@@ -84,7 +88,7 @@ class Sweep:
         if not self.schedule.open:
             return self._verdict(None, command)
         interrupt = Interrupt()
-        queue = Queue(self.schedule, self._job, self)
+        self._queue = Queue(self.schedule, self._job, self, Retries(self.space.search.retries))
         with cluster(address, interrupt):
             self.nodes = examined(address, self.store.folder, self.space.resources)
             for note in notes(self.nodes):
@@ -94,13 +98,11 @@ class Sweep:
             )
             self.slots = slots(resources)
             self.purse.gpus = resources.amounts.get("GPU", 0.0)
-            with Watch(self.console, self.store.folder, self.schedule, self.keeper, self.slots) as watch:
+            with Watch(self.console, self.store.folder, self.schedule, self.keeper, self.slots) as self._watch:
                 trouble = run(
-                    queue, self.sources.loaded, resources, self.space.search.retries,
-                    watch, interrupt, self.slots, self.store.folder / ".tune",
+                    self._queue, self.sources.loaded, resources,
+                    self._watch, interrupt, self.slots, self.store.folder / ".tune",
                 )  # fmt: skip
-        if watch.disk_full:
-            trouble = f"the disk is full ({self.store.folder}); free some room, then carry on with the same command"
         self.interrupted = bool(interrupt.code)
         return self._verdict(trouble, command) and (interrupt.code or 1)
 
@@ -153,22 +155,47 @@ class Sweep:
 
     def reported(self, i: int, result: Row) -> None:
         """A training goes on: what shares its new state needs no older one."""
-        if result["stored"]:
-            self.keeper.stored(i, result["stored"])
-        if self.steering:
-            self.steering.reported(self.schedule, i, result["rows"])
+        with self._storing():
+            if result["stored"]:
+                self.keeper.stored(i, result["stored"])
+            if self.steering:
+                self.steering.reported(self.schedule, i, result["rows"])
 
-    def over(self, i: int, outcome: str) -> None:
+    def depth(self, i: int) -> int:
+        """After how many epochs the deepest state of a training is stored."""
+        with self._storing():
+            return self.store.depth(self.plan.trials[i].chain)
+        return 0
+
+    def again(self, i: int, why: str) -> None:
+        """A training came to no end; if that is since nothing can be stored, no other will."""
+        self._queue.trouble = self._queue.trouble or filesystem.trouble(self.store.folder)
+        if not self._queue.trouble:
+            name = self.plan.trials[i].id
+            self._watch.again(name, noted(self.store, name) or why)
+
+    def over(self, i: int, outcome: str, why: str = "") -> None:
         """A training ended; what others wait for is made once all have ended that make it."""
         trial = self.plan.trials[i]
-        if outcome in ("completed", "diverged"):
-            self.keeper.ended(i)
-            self._adopt({trial.final: trial.id}, self._twins.get(trial.final, ()))
-        if trial.makes and outcome != "paused":
-            self._made_by(trial.makes)
-        if self.steering:
-            self.steering.over(self.schedule, i, outcome)
-        self._go_on()
+        with self._storing():
+            if outcome in ("completed", "diverged"):
+                self.keeper.ended(i)
+                self._adopt({trial.final: trial.id}, self._twins.get(trial.final, ()))
+            elif outcome == "failed" and not noted(self.store, trial.id):
+                note(self.store, trial.id, why)
+            if trial.makes and outcome in ENDED:
+                self._made_by(trial.makes)
+            if self.steering:
+                self.steering.over(self.schedule, i, outcome)
+            self._go_on()
+
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        """What the driver cannot store ends the sweep, as what a worker cannot."""
+        try:
+            yield
+        except OSError as error:
+            self._queue.trouble = filesystem.trouble_of(error, self.store.folder) or str(error)
 
     def _made_by(self, name: str) -> None:
         """Make what others wait for, once all have ended that make it."""
@@ -225,9 +252,10 @@ class Sweep:
 
     def _rank(self, ranks: str) -> str | None:
         try:
+            filesystem.check(self.store.folder)
             return make_ranking(self.store, self.plan.rankings[ranks], self._makers(ranks), self.sources)
         except OSError as error:
-            return f"{ranks} cannot be written: {error.strerror or error}; free some room"
+            return f"{ranks} cannot be written: {filesystem.trouble_of(error, self.store.folder) or error}"
 
     def _weights(self, trial: Planned) -> str | None:
         result = self.store.result(trial.id, trial.final)
@@ -252,6 +280,7 @@ class Sweep:
             code=self.plan.code,
             trains=training_code(),
             checkpoint_seconds=self.space.search.checkpoint_seconds,
+            timeout=self.space.search.timeout,
             forks=(*forks, trial.config.epochs) if trial.kind == "pretrain" else forks,
             keep=self.space.search.keep,
             since=task.since,
@@ -261,6 +290,9 @@ class Sweep:
 
     def _verdict(self, trouble: str | None, command: str) -> int:
         """Judge from the store, say what is missing and how to go on; 0 if nothing is, else 1."""
+        if trouble and not self.store.folder.exists():
+            self.console.print(f"Stopped: {trouble}:\n  {command}", markup=False, soft_wrap=True)
+            return 1
         left = self.unfinished()
         if not left:
             return 0

@@ -21,6 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from search import filesystem
 from search.jobs import Job, Mismatch
 from search.planfile import stored_plan
 from search.session import Session
@@ -96,6 +97,7 @@ def _differences(folder: Path, scratch: Path, plan: Row, row: Row) -> Iterator[s
     """Train one trial in a store of its own and say where it departs from what is stored."""
     store, alone = Store(folder), Store(scratch / "store")
     shutil.rmtree(alone.folder, ignore_errors=True)
+    filesystem.establish(alone.folder)
     config = TrialConfig.model_validate(row["config"])
     sources = Sources()
     sources.fingerprint(config.data)

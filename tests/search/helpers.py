@@ -22,11 +22,14 @@ import pytest
 import yaml
 from rich.console import Console
 
+from search import filesystem
 from search.asking import Asker
 from search.borrowing import superseded
-from search.jobs import Job, outcome_of
+from search.failures import failure_of
+from search.jobs import Job
 from search.plan import Plan
 from search.planner import Planner
+from search.retrying import Retries
 from search.rounds import Rounds
 from search.schedule import Task
 from search.searchers import Queue
@@ -95,6 +98,7 @@ class Tiny:
         self._console = Console(file=StringIO(), width=1000)
         loaded, sources = load(folder / "space.yaml", []), Sources()
         self.store = Store(folder)
+        filesystem.establish(self.store.folder)
         search = loaded.space.search
         asker = Asker(search, folder) if search.draws else None
         rounds = Rounds(Planner(loaded, sources.fingerprint), self.store, self._console.print, asker)
@@ -125,7 +129,7 @@ class Tiny:
             while (outcome := session.advance(seconds)) == "running":
                 continue
         except Exception as error:
-            return outcome_of(self.job(i), error)
+            return failure_of(self.job(i), error).outcome
         return outcome
 
     def all(self) -> Tiny:
@@ -137,7 +141,7 @@ class Tiny:
         """The sweep as Tune would run it with so many processes of uneven speed; False if it was cut off before."""
         self.sweep.adopt()
         self.sweep.prepare()
-        queue, n = Queue(self.sweep.schedule, self.sweep._job, self.sweep), 0
+        queue, n = Queue(self.sweep.schedule, self.sweep._job, self.sweep, Retries(0)), 0
         running: dict[str, Session] = {}
         while slices > 0:
             while len(running) < workers and isinstance(suggested := queue.suggest(str(n)), dict):
@@ -177,7 +181,9 @@ class Tiny:
 class Driver:
     """`python -m search.run` as a process of its own, with all that it starts."""
 
-    def __init__(self, *arguments: str | Path, scratch: Path) -> None:
+    def __init__(
+        self, *arguments: str | Path, scratch: Path, program: tuple[str, ...] = ("-m", "search.run"), **environ: str
+    ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         self._started: list[int] = []
         self._sessions: set[str] = set()
@@ -185,8 +191,8 @@ class Driver:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TUNE_"))}
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "search.run", *map(str, arguments)],
-                cwd=ROOT, stdout=out, stderr=err, env=environment | {"TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"},
+                [sys.executable, *program, *map(str, arguments)], cwd=ROOT, stdout=out, stderr=err,
+                env=environment | {"TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"} | environ,
             )  # fmt: skip
 
     @property

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import search.store
+from search.filesystem import establish
 from search.store import Segment, Store, packed_arrays, read_arrays, write_arrays
 
 from .helpers import snapshot
@@ -53,6 +54,7 @@ def depth(store: Store) -> int:
 def store(tmp_path: Path) -> Store:
     """A sweep with checkpoints after 1, 2 and 4 epochs."""
     store = Store(tmp_path / "sweep")
+    establish(store.folder)
     for epoch, parent in ((1, 0), (2, 1), (4, 2)):
         publish(store, epoch, parent)
     return store
