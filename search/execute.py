@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from search.environment import Unpickled, tune
+from search.grace import Grace
 from search.interrupt import Interrupt
+from search.lifeline import Lifeline
 from search.losses import Losses
 from search.resources import Resources
 from search.searchers import Queue
@@ -41,17 +43,23 @@ def run(
     asked = {kind.lower(): amount for kind, amount in resources.amounts.items()}
     trainable = tune.with_resources(tune.with_parameters(Trial, sources=sources), asked)
     losses = Losses(queue)
+    callbacks = [watch, losses, Grace(interrupt, watch.console)]
     try:
-        while True:
-            interrupt.running = True
-            try:
-                _tuner(queue, trainable, [watch, losses], scratch).fit()
-                return queue.trouble
-            except Exception as error:
-                if not losses.survived(error):
-                    return queue.trouble or f"{type(error).__name__}: {error}"
-            finally:
-                interrupt.running = False
+        with Lifeline(interrupt, watch.console):
+            while True:
+                try:
+                    interrupt.running = True
+                    _tuner(queue, trainable, callbacks, scratch).fit()
+                    return queue.trouble
+                except Exception as error:
+                    if not losses.survived(error):
+                        return queue.trouble or f"{type(error).__name__}: {error}"
+                except KeyboardInterrupt:
+                    if not interrupt.broken:
+                        raise
+                    return interrupt.broken
+                finally:
+                    interrupt.running = False
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -1,9 +1,10 @@
-"""Ctrl-C and SIGTERM: the first stops a sweep cleanly, the second ends it at once."""
+"""Ctrl-C and SIGTERM: the first stops a sweep cleanly (see search.grace), the second ends it at once."""
 
 from __future__ import annotations
 
 import os
 import signal
+import threading
 from typing import Any
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
@@ -14,6 +15,7 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.code = 0  # 130 or 143 once asked to stop
+        self.broken: str | None = None  # why nothing can run any more
         self.running = False  # whether Tune is there to be told
 
     def install(self) -> None:
@@ -24,13 +26,19 @@ class Interrupt:
         """Tell Tune to stop: it listens to this signal, however Ctrl-C is handled."""
         signal.raise_signal(signal.SIGUSR1)
 
+    def broke(self, why: str) -> None:
+        """End what the main thread does, for it would wait for ever; to be called by another thread."""
+        self.broken = why
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
     def _asked(self, number: int, frame: Any) -> None:
+        if self.broken:
+            raise KeyboardInterrupt
         if self.code:
             os._exit(128 + number)  # the store is safe at any instant
         self.code = 128 + number
         if not self.running or signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:  # Tune does not listen yet
             raise KeyboardInterrupt(self.code)
-        self.tell()
 
 
 def heed_sigterm() -> None:

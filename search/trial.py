@@ -57,10 +57,14 @@ class Trial(tune.Trainable):
             self._data[self._job.data] = prepare(self._sources[self._job.source], config.data)
         return self._data[self._job.data]
 
-    def cleanup(self) -> None:
-        """Called when Ray stops the trial, as after Ctrl-C: keep what was trained since the last checkpoint."""
+    def pause(self) -> None:
+        """Keep what was trained since the last checkpoint; called between two steps."""
         if self._session is not None:
             self._session.pause()
+
+    def cleanup(self) -> None:
+        """Called when Ray stops the trial."""
+        self.pause()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: the store remembers, Ray does not."""

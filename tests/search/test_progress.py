@@ -172,10 +172,14 @@ def test_what_cannot_be_shown_does_not_end_the_sweep(run: Callable[..., Run], mo
     it.beat()
 
 
-def test_a_full_disk_is_heard_of(run: Callable[..., Run]) -> None:
+def test_what_will_be_tried_again_has_not_failed(run: Callable[..., Run]) -> None:
+    """Whoever hung has written down where."""
     it = run("aaaa")
-    it.watch.on_trial_result(0, [], it.tune(0), {"outcome": "running"})
-    assert not it.watch.disk_full
-    it.watch.on_trial_result(0, [], it.tune(0), {"outcome": "disk full"})
-    it.watch.on_trial_result(0, [], it.tune(0), {"outcome": "running"})
-    assert it.watch.disk_full
+    i = it.start()
+    it.records.train(i, 2)
+    (it.records.folder / "trials" / it.records.ids[i] / "error.txt").write_text("it hung\n")
+    it.schedule.released(i, ended=False)
+    it.watch.again(it.records.ids[i], "it hung")
+    it.beat()
+    assert f"again: {it.records.ids[i]}: it hung\n" in it.said
+    assert "failed" not in it.said
