@@ -29,10 +29,8 @@ from search.failures import failure_of
 from search.jobs import Job
 from search.plan import Plan
 from search.planner import Planner
-from search.retrying import Retries
 from search.rounds import Rounds
 from search.schedule import Task
-from search.searchers import Queue
 from search.session import Session
 from search.sources import Sources, source_key
 from search.space import load
@@ -141,7 +139,7 @@ class Tiny:
         """The sweep as Tune would run it with so many processes of uneven speed; False if it was cut off before."""
         self.sweep.adopt()
         self.sweep.prepare()
-        queue, n = Queue(self.sweep.schedule, self.sweep._job, self.sweep, Retries(0)), 0
+        queue, n = self.sweep.queue, 0
         running: dict[str, Session] = {}
         while slices > 0:
             while len(running) < workers and isinstance(suggested := queue.suggest(str(n)), dict):
@@ -172,7 +170,7 @@ class Tiny:
 
     def rank(self) -> str | None:
         (ranks,) = self.plan.rankings
-        return self.sweep._rank(ranks)
+        return self.sweep.maker.rank(ranks)
 
     def folder(self, i: int) -> Path:
         return self.store.trial(self.plan.trials[i].id)
