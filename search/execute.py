@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 from search.environment import Unpickled, tune
+from search.feeding import Feed
 from search.interrupt import Interrupt
+from search.progress import Watch
 from search.resources import Resources
 from search.searchers import Queue
 from search.trial import Trial
@@ -16,20 +17,20 @@ from trainers.arrays import Source
 
 
 class _StopWhen(Unpickled, tune.Stopper):
-    """Ends the whole run once a callback says so: a full disk fails every further trial alike."""
+    """Ends the whole run once it is told to: a full disk fails every further trial alike."""
 
-    def __init__(self, watch: Any) -> None:
+    def __init__(self, watch: Watch) -> None:
         self._watch = watch
 
     def __call__(self, trial_id: str, result: dict) -> bool:
         return False
 
     def stop_all(self) -> bool:
-        return bool(self._watch.disk_full)
+        return self._watch.disk_full
 
 
 def run(
-    queue: Queue, sources: dict[str, Source], resources: Resources, retries: int, watch: Any,
+    queue: Queue, sources: dict[str, Source], resources: Resources, retries: int, watch: Watch, feed: Feed,
     interrupt: Interrupt, slots: int, scratch: Path,
 ) -> str | None:  # fmt: skip
     """Run what the queue hands out until it is finished, interrupted, or the disk is full.
@@ -47,7 +48,7 @@ def run(
             name="sweep",
             storage_path=str(scratch),
             verbose=0,
-            callbacks=[watch],
+            callbacks=[watch, feed],
             stop=_StopWhen(watch),
             failure_config=tune.FailureConfig(max_failures=retries),
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),

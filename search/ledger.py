@@ -52,9 +52,7 @@ class Ledger:
             return
         plan = stored_plan(self.folder)
         if plan is None:
-            raise NoSweep(
-                f"{self.folder}: its plan.json cannot be read, or another version of this program made it"
-            )
+            raise NoSweep(f"{self.folder}: its plan.json cannot be read, or another version of this program made it")
         self._plan_file = (found.st_ino, found.st_mtime_ns)
         self.study = str(plan["study"])
         self.asked, self.distinct = (int(plan["epochs"][name]) for name in ("asked", "distinct"))

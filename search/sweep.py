@@ -11,9 +11,11 @@ from search.borrowing import adopt
 from search.budget import Purse
 from search.cluster import cluster
 from search.execute import run
+from search.feeding import Feed
 from search.interrupt import Interrupt
 from search.jobs import Job
 from search.keeping import Keeper, depths
+from search.loggers import built
 from search.machines import slots
 from search.nodereport import Report
 from search.nodes import examined, notes
@@ -83,21 +85,25 @@ class Sweep:
         )
         if not self.schedule.open:
             return self._verdict(None, command)
+        loggers = built(self.space.search.loggers, self.store.folder)
         interrupt = Interrupt()
         queue = Queue(self.schedule, self._job, self)
         with cluster(address, interrupt):
             self.nodes = examined(address, self.store.folder, self.space.resources)
             for note in notes(self.nodes):
-                self.console.print(f"note: {note}", markup=False, soft_wrap=True)
+                self._tell(note)
             resources = packed(
                 self.plan, self.sources.loaded, self.space.resources, self.store.folder, self.nodes, self.console
             )
             self.slots = slots(resources)
             self.purse.gpus = resources.amounts.get("GPU", 0.0)
-            with Watch(self.console, self.store.folder, self.schedule, self.keeper, self.slots) as watch:
+            with (
+                Feed(self.store.folder, loggers, self._tell, lambda: bool(interrupt.code)) as feed,
+                Watch(self.console, self.store.folder, self.schedule, self.keeper, self.slots) as watch,
+            ):
                 trouble = run(
-                    queue, self.sources.loaded, resources, self.space.search.retries,
-                    watch, interrupt, self.slots, self.store.folder / ".tune",
+                    queue, self.sources.loaded, resources, self.space.search.retries, watch, feed, interrupt,
+                    self.slots, self.store.folder / ".tune",
                 )  # fmt: skip
         if watch.disk_full:
             trouble = f"the disk is full ({self.store.folder}); free some room, then carry on with the same command"
@@ -190,6 +196,9 @@ class Sweep:
             if not places:
                 return
             self._begin(places)
+
+    def _tell(self, note: str) -> None:
+        self.console.print(f"note: {note}", markup=False, soft_wrap=True)
 
     def _classes(self, trial: Planned) -> int:
         data = self.sources.prepared(trial.config.data)
