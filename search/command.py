@@ -23,6 +23,7 @@ from search.locking import Busy, lock
 from search.nodes import kinds
 from search.packing import decided
 from search.plan import Plan
+from search.planfile import write_plan
 from search.planner import Planner
 from search.provenance import Provenance, command_line
 from search.rankings import check_rankings
@@ -32,7 +33,7 @@ from search.space import Loaded, load
 from search.store import Store
 from search.sweep import Sweep
 from search.yamlfile import SpaceError
-from trainers.records import write_atomic, write_json
+from trainers.records import write_atomic
 
 DONE, UNFINISHED, BAD_INPUT = 0, 1, 2
 
@@ -124,7 +125,7 @@ def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console) -> dict
         filesystem.establish(folder)
         store.sweep_leftovers()
         write_atomic(folder / "space.yaml", yaml.safe_dump(tree, sort_keys=False))
-        write_json(folder / "plan.json", plan.to_json(folder.name))
+        write_plan(folder, plan.to_json(folder.name))
     except OSError as error:
         raise _unwritable(folder, error) from None
     return renamed

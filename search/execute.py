@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from search.environment import Unpickled, tune
+from search.feeding import Feed
 from search.interrupt import Interrupt
 from search.losses import Losses
+from search.progress import Watch
 from search.resources import Resources
 from search.searchers import Queue
 from search.trial import Trial
@@ -30,7 +32,7 @@ class _StopWhen(Unpickled, tune.Stopper):
 
 
 def run(
-    queue: Queue, sources: dict[str, Source], resources: Resources, watch: Any,
+    queue: Queue, sources: dict[str, Source], resources: Resources, watch: Watch, feed: Feed,
     interrupt: Interrupt, slots: int, scratch: Path,
 ) -> str | None:  # fmt: skip
     """Run what the queue hands out until it is finished, interrupted, or nothing can be stored any more.
@@ -45,7 +47,7 @@ def run(
         while True:
             interrupt.running = True
             try:
-                _tuner(queue, trainable, [watch, losses], scratch).fit()
+                _tuner(queue, trainable, [watch, feed, losses], scratch).fit()
                 return queue.trouble
             except Exception as error:
                 if not losses.survived(error):

@@ -41,11 +41,13 @@ class Watch(Unpickled, tune.Callback):
         self._at_work: dict[str, str] = {}  # by Tune's trial: others that were handed out wait for a process
         self._watched: set[int] = set()  # trainings that ran and whose end is not told yet
         self._looked = self._spoke = self._wrote = time.monotonic()
+        self._ended = 0  # as told
         self._live: Live | None = None
         self._gauge: Gauge | None = None
 
     def __enter__(self) -> Watch:
         self.ledger.look(since=self._began)
+        self._ended = sum(it.status in ENDED for it in self.ledger.seen)
         if self.console.is_terminal:
             self._gauge = Gauge(self.ledger.folder)
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
@@ -105,8 +107,8 @@ class Watch(Unpickled, tune.Callback):
         if ended or i in self.schedule.open:
             self._watched.discard(i)
         if ended and not self._live:
-            n = sum(it.status in ENDED for it in self.ledger.seen)
-            line = f"[{n}/{len(self.ledger.seen)}] {seen.status}: {seen.name}{_accuracies(seen)}"
+            self._ended += seen.status in ENDED
+            line = f"[{self._ended}/{len(self.ledger.seen)}] {seen.status}: {seen.name}{_accuracies(seen)}"
             self.console.print(line, markup=False, soft_wrap=True)
 
     def _standing(self) -> Standing:

@@ -14,9 +14,11 @@ from search.budget import Purse
 from search.cluster import cluster
 from search.execute import run
 from search.failures import note, noted
+from search.feeding import Feed
 from search.interrupt import Interrupt
 from search.jobs import ENDED, Job
 from search.keeping import Keeper, depths
+from search.loggers import built
 from search.machines import slots
 from search.making import Maker
 from search.nodereport import Report
@@ -89,20 +91,24 @@ class Sweep:
         )
         if not self.schedule.open:
             return self._told(None, command)
+        loggers = built(self.space.search.loggers, self.store.folder)
         interrupt = Interrupt()
         with cluster(address, interrupt):
             self.nodes = examined(address, self.store.folder, self.space.resources)
             for note in notes(self.nodes):
-                self.console.print(f"note: {note}", markup=False, soft_wrap=True)
+                self._tell(note)
             resources = packed(
                 self.plan, self.sources.loaded, self.space.resources, self.store.folder, self.nodes, self.console
             )
             self.slots = slots(resources)
             self.purse.gpus = resources.amounts.get("GPU", 0.0)
-            with Watch(self.console, self.store.folder, self.schedule, self.keeper, self.slots) as self._watch:
+            with (
+                Feed(self.store.folder, loggers, self._tell, lambda: bool(interrupt.code)) as feed,
+                Watch(self.console, self.store.folder, self.schedule, self.keeper, self.slots) as self._watch,
+            ):
                 trouble = run(
-                    self.queue, self.sources.loaded, resources,
-                    self._watch, interrupt, self.slots, self.store.folder / ".tune",
+                    self.queue, self.sources.loaded, resources, self._watch, feed, interrupt,
+                    self.slots, self.store.folder / ".tune",
                 )  # fmt: skip
         self.interrupted = bool(interrupt.code)
         return self._told(trouble, command) and (interrupt.code or 1)
@@ -232,6 +238,9 @@ class Sweep:
         spent = self._spent or self.purse.short(self.plan)
         verdict = Verdict(self.store, len(self.plan.trials), self.unfinished(), list(self._blocked.values()))
         return verdict.told(self.console, AS_ASKED if self.interrupted else trouble, spent, command)
+
+    def _tell(self, note: str) -> None:
+        self.console.print(f"note: {note}", markup=False, soft_wrap=True)
 
     def _classes(self, trial: Planned) -> int:
         data = self.sources.prepared(trial.config.data)
