@@ -11,6 +11,7 @@ from ray.tune.search import Searcher
 from search.environment import Unpickled  # before any other import of Ray
 from search.jobs import Job
 from search.schedule import Schedule, Task
+from trainers.records import canonical
 
 ENDED = ("completed", "diverged", "stopped", "failed", "lost")  # for this run; others may go on
 
@@ -40,7 +41,8 @@ class Queue(Unpickled, Searcher):
         task = self._schedule.next()
         if task is not None:
             self._running[trial_id] = task.i
-            return {"job": asdict(self._job(task))}
+            job = self._job(task)
+            return {"trial": job.trial, "job": canonical(asdict(job))}  # text: Tune copies and walks what it is given
         return None if self._running else Searcher.FINISHED  # with nothing running None would block for ever
 
     def on_trial_result(self, trial_id: str, result: dict) -> None:
