@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.table import Table
 
@@ -13,9 +11,10 @@ from search.progress import duration
 from search.replicates import Adaptive
 from search.sources import Sources
 from search.space import Space
+from trainers.records import Place
 
 
-def print_plan(console: Console, plan: Plan, space: Space, results: Path, sources: Sources) -> None:
+def print_plan(console: Console, plan: Plan, space: Space, results: Place, sources: Sources) -> None:
     """What a sweep would do: trainings, epochs, time and storage."""
     trials = [trial for trial in plan.trials if trial.kind == "trial"]
     configurations = len({trial.configuration for trial in trials})

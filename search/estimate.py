@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import torch
 
 from search.plan import Plan, Planned
-from trainers.records import Row, digest, read_json, read_rows
+from trainers.records import Place, Row, digest, read_json, read_rows
 
 BYTES_PER_INSTANCE = (
     15  # of a training example and epoch: loss 4, correct 1, kappa 1, p_y 2, feature norm 2, and copies
@@ -22,13 +21,13 @@ def cost_key(config: Row) -> str:
     return digest({part: config[part] for part in parts} | {"data": data})
 
 
-def seconds_per_update(results: Path) -> dict[str, float]:
+def seconds_per_update(results: Place) -> dict[str, float]:
     """Mean seconds of an epoch, evaluation included, of every kind of training recorded under a results folder."""
     sums: dict[str, tuple[float, int]] = {}
-    for path in sorted(results.glob("*/plan.json")):
-        stored = read_json(path)
+    for folder in sorted(results.glob("*")):
+        stored = read_json(folder / "plan.json")
         for row in stored["trials"] if isinstance(stored, dict) else ():
-            costs = [c for c in read_rows(path.parent / "trials" / row["id"] / "cost.jsonl") if "seconds" in c]
+            costs = [c for c in read_rows(folder / "trials" / row["id"] / "cost.jsonl") if "seconds" in c]
             if costs:
                 key = cost_key(row["config"])
                 total, n = sums.get(key, (0.0, 0))
@@ -36,7 +35,7 @@ def seconds_per_update(results: Path) -> dict[str, float]:
     return {key: total / n for key, (total, n) in sums.items()}
 
 
-def time_estimate(plan: Plan, results: Path) -> tuple[float, int]:
+def time_estimate(plan: Plan, results: Place) -> tuple[float, int]:
     """Seconds of training on one process, and how many trainings have no measured kin and are not in it."""
     known = seconds_per_update(results)
     total, unknown = 0.0, 0

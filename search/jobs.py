@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import traceback
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
+from search.remote import place
 from search.starting import Start
 from search.store import Keep, Store
 from trainers.records import Row, read_json, write_atomic
@@ -58,7 +58,9 @@ def outcome_of(job: Job, error: Exception) -> Outcome:
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return "disk full"
     try:
-        write_atomic(Store(Path(job.folder)).trial(job.trial) / "error.txt", "".join(traceback.format_exception(error)))
+        write_atomic(
+            Store(place(job.folder)).trial(job.trial) / "error.txt", "".join(traceback.format_exception(error))
+        )
     except OSError:
         return "disk full"
     return "failed"

@@ -9,22 +9,27 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from search.jobs import status_of
 from search.progress import duration
+from search.remote import Remote, Unreachable, place, reach
 from search.store import Store
-from trainers.records import Row, read_json, read_rows
+from trainers.records import Place, Row, read_json, read_rows
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the state of one sweep. Exit codes: 0 all ended, 1 not (yet), 2 no such sweep."""
     options = argparse.ArgumentParser(prog="python -m search.status", description=__doc__)
-    options.add_argument("run", type=Path, help="a sweep's folder, such as results/friendly_k")
-    folder: Path = options.parse_args(arguments).run
+    options.add_argument("run", type=place, help="a sweep's folder, such as results/friendly_k, or its URL")
+    folder: Place = options.parse_args(arguments).run
+    try:
+        reach(folder)
+    except Unreachable as error:
+        Console(stderr=True).print(f"error: {error}", markup=False, soft_wrap=True)
+        return 2
     plan = read_json(folder / "plan.json")
     if not isinstance(plan, dict):
         Console(stderr=True).print(
@@ -76,9 +81,12 @@ def _stored(store: Store) -> str:
     return f"{sum(size for size, _ in _files(store.folder)) / 2**20:.1f} MB"
 
 
-def _files(folder: Path) -> Iterator[tuple[int, float]]:
+def _files(folder: Place) -> Iterator[tuple[int, float]]:
     """Size and time of change of all files; some vanish meanwhile where a sweep runs."""
-    for parent, _, names in os.walk(folder):  # passes over folders that vanish
+    if isinstance(folder, Remote):
+        yield from ((entry.size, entry.changed) for entry in folder.files())
+        return
+    for parent, _, names in os.walk(str(folder)):  # passes over folders that vanish
         for name in names:
             with suppress(FileNotFoundError):
                 found = os.stat(os.path.join(parent, name))

@@ -10,7 +10,7 @@ from rich.console import Console
 from search.borrowing import adopt
 from search.budget import Purse
 from search.cluster import cluster
-from search.execute import run
+from search.execute import run, scratch
 from search.interrupt import Interrupt
 from search.jobs import Job
 from search.keeping import Keeper, depths
@@ -100,7 +100,7 @@ class Sweep:
                 self._watch = watch
                 trouble = run(
                     queue, self.sources.loaded, resources, self.space.search.retries,
-                    watch, interrupt, self.slots, self.store.folder / ".tune",
+                    watch, interrupt, self.slots, scratch(self.store.folder),
                 )  # fmt: skip
         if watch.disk_full:
             trouble = f"the disk is full ({self.store.folder}); free some room, then carry on with the same command"

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-import search.store
+import search.stages
 from search.store import Busy, Segment, Store, packed_arrays, read_arrays, write_arrays
 
 from .helpers import snapshot
@@ -248,7 +248,7 @@ def test_a_disk_that_fills_up_within_a_file(store: Store, monkeypatch: pytest.Mo
         if calls[0] > nth:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(search.store, "_write", write)
+    monkeypatch.setattr(search.stages, "_write", write)
     with pytest.raises(OSError, match="No space left"):
         publish(store, 5, 4)
     assert depth(store) == 4
@@ -285,7 +285,7 @@ def test_one_process_at_a_time_holds_a_sweep_and_a_killed_one_lets_go(store: Sto
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
     assert not store.running()
-    os.close(store.lock())
+    store.lock()()
 
 
 def test_looking_whether_a_sweep_runs_makes_nothing(tmp_path: Path) -> None:
