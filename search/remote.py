@@ -68,12 +68,7 @@ class Remote:
         return f"{base}{self.path.lstrip('/')}".rstrip("/") or base
 
     def exists(self) -> bool:
-        return bool(self._info().type)  # 0: not found
-
-    def size(self) -> int | None:
-        """Bytes; None if it is not there."""
-        info = self._info()
-        return info.size if info.is_file else None
+        return bool(self.system.get_file_info(self.at).type)  # 0: not found
 
     def read_bytes(self) -> bytes:
         with self.system.open_input_stream(self.at) as file:
@@ -143,9 +138,6 @@ class Remote:
     def _put(self, data: bytes) -> None:
         with self.system.open_output_stream(self.at) as file:
             file.write(data)
-
-    def _info(self) -> Any:
-        return self.system.get_file_info(self.at)
 
     def _listed(self, recursive: bool) -> list[Any]:
         from pyarrow.fs import FileSelector

@@ -147,12 +147,11 @@ class RemoteStages(_Below[Remote]):
             return b""
 
     def forget(self, name: str) -> int:
-        state = self.at(name) / STATE
-        size = state.size()
-        if size is None:
-            return 0
-        state.unlink(missing_ok=True)
-        return size
+        for entry in self.at(name).files():  # one request where there is nothing, as there mostly is not
+            if entry.path == STATE:
+                (self.at(name) / STATE).unlink(missing_ok=True)
+                return entry.size
+        return 0
 
     def set_aside(self, name: str) -> None:
         files = self._files(name)
