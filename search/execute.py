@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from search.resources import Resources
 from search.searchers import Queue
 from search.trial import Trial
 from trainers.arrays import Source
+from trainers.records import Place
 
 
 class _StopWhen(Unpickled, tune.Stopper):
@@ -29,6 +31,14 @@ class _StopWhen(Unpickled, tune.Stopper):
 
     def stop_all(self) -> bool:
         return self._queue.trouble is not None
+
+
+def scratch(folder: Place) -> Path:
+    """Where Tune keeps its own files, for this process alone: beside the sweep, or here if that lies behind a URL.
+
+    Tune checks that a node sees them only when it stores checkpoints, and it stores none.
+    """
+    return folder / ".tune" if isinstance(folder, Path) else Path(tempfile.mkdtemp(prefix="rs-tune-"))
 
 
 def run(

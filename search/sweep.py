@@ -12,7 +12,7 @@ from search import filesystem
 from search.borrowing import adopt
 from search.budget import Purse
 from search.cluster import cluster
-from search.execute import run
+from search.execute import run, scratch
 from search.failures import note, noted
 from search.feeding import Feed
 from search.interrupt import Interrupt
@@ -108,7 +108,7 @@ class Sweep:
             ):
                 trouble = run(
                     self.queue, self.sources.loaded, resources, self._watch, feed, interrupt,
-                    self.slots, self.store.folder / ".tune",
+                    self.slots, scratch(self.store.folder),
                 )  # fmt: skip
         self.interrupted = bool(interrupt.code)
         return self._told(trouble, command) and (interrupt.code or 1)
