@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from search.axes import Axis, impossible
+from search.loggers import absent
 from search.problems import nearest
 from search.replicates import Adaptive
 from search.space import ADAPTIVE, STRATEGIES, Search, Space
@@ -38,6 +39,8 @@ def contradictions(space: Space) -> Iterator[Problem]:
         yield ("search", "axes", path, "when"), message
     yield from _ring(search.axes)
     yield from _strategy(search)
+    for message in absent(search.loggers):
+        yield ("search", "loggers"), message
     if search.budget.gpu_hours is not None and not space.resources.gpus:
         yield ("search", "budget", "gpu_hours"), "no training asks for a GPU (resources: {gpus: 0}); use wall or epochs"
     if isinstance(search.replicates, Adaptive) and len(search.objectives) < 2:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from search.environment import Unpickled, tune
+from search.feeding import Feed
 from search.grace import Grace
 from search.interrupt import Interrupt
 from search.lifeline import Lifeline
 from search.losses import Losses
+from search.progress import Watch
 from search.resources import Resources
 from search.searchers import Queue
 from search.trial import Trial
 from trainers.arrays import Source
+from trainers.records import Place
 
 
 class _StopWhen(Unpickled, tune.Stopper):
@@ -31,8 +35,16 @@ class _StopWhen(Unpickled, tune.Stopper):
         return self._queue.trouble is not None
 
 
+def scratch(folder: Place) -> Path:
+    """Where Tune keeps its own files, for this process alone: beside the sweep, or here if that lies behind a URL.
+
+    Tune checks that a node sees them only when it stores checkpoints, and it stores none.
+    """
+    return folder / ".tune" if isinstance(folder, Path) else Path(tempfile.mkdtemp(prefix="rs-tune-"))
+
+
 def run(
-    queue: Queue, sources: dict[str, Source], resources: Resources, watch: Any,
+    queue: Queue, sources: dict[str, Source], resources: Resources, watch: Watch, feed: Feed,
     interrupt: Interrupt, slots: int, scratch: Path,
 ) -> str | None:  # fmt: skip
     """Run what the queue hands out until it is finished, interrupted, or nothing can be stored any more.
@@ -43,7 +55,7 @@ def run(
     asked = {kind.lower(): amount for kind, amount in resources.amounts.items()}
     trainable = tune.with_resources(tune.with_parameters(Trial, sources=sources), asked)
     losses = Losses(queue)
-    callbacks = [watch, losses, Grace(interrupt, watch.console)]
+    callbacks = [watch, feed, losses, Grace(interrupt, watch.console)]
     try:
         with Lifeline(interrupt, watch.console):
             while True:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from search.filesystem import check, trouble, trouble_of
 from search.jobs import Job, Outcome
 from search.memory import shortage
+from search.remote import place
 from search.store import Store
 from trainers.records import write_atomic
 
@@ -30,7 +31,7 @@ def failure_of(job: Job, error: Exception) -> Failure:
     One of the storage ends the sweep, for every other trial would meet it; memory that ran out may be there for a
     trial alone; any other is written to the trial's error.txt.
     """
-    folder = Path(job.folder)
+    folder = place(job.folder)
     if isinstance(error, OSError) and (why := trouble_of(error, folder)):
         return Failure("storage", why)
     if lack := shortage(error):
@@ -51,7 +52,7 @@ def note(store: Store, trial: str, text: str) -> None:
 def noted(store: Store, trial: str) -> str | None:
     """The last line of what is written down of a trial that failed."""
     try:
-        lines = (store.trial(trial) / "error.txt").read_text(errors="replace").strip().splitlines()
+        lines = (store.trial(trial) / "error.txt").read_bytes().decode(errors="replace").strip().splitlines()
     except OSError:
         return None
     return lines[-1] if lines else None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -20,8 +19,9 @@ from search.now import Now
 from search.schedule import Schedule
 from search.seen import ENDED, OBJECTIVES, Seen
 from search.standing import Standing, standing
-from search.storage import Gauge
+from search.storage import PAUSE, Gauge
 from search.view import draw, headline, screen
+from trainers.records import Place
 
 LIVE_SECONDS = 0.5  # between two looks, and two pictures
 PLAIN_SECONDS = 15.0  # between two lines
@@ -32,7 +32,7 @@ LEFT = ("planned", "begun")
 class Watch(Unpickled, tune.Callback):
     """Looks at the records of what runs, at most twice a second, and shows where the sweep stands."""
 
-    def __init__(self, console: Console, folder: Path, schedule: Schedule, keeper: Keeper, slots: int) -> None:
+    def __init__(self, console: Console, folder: Place, schedule: Schedule, keeper: Keeper, slots: int) -> None:
         self.console, self.schedule, self.keeper, self.slots = console, schedule, keeper, slots
         self.ledger = Ledger(folder)
         self._began = time.time()
@@ -41,11 +41,14 @@ class Watch(Unpickled, tune.Callback):
         self._at_work: dict[str, str] = {}  # by Tune's trial: others that were handed out wait for a process
         self._watched: set[int] = set()  # trainings that ran and whose end is not told yet
         self._looked = self._spoke = self._wrote = time.monotonic()
+        self._next = self._looked + LIVE_SECONDS
+        self._ended = 0  # as told
         self._live: Live | None = None
         self._gauge: Gauge | None = None
 
     def __enter__(self) -> Watch:
         self.ledger.look(since=self._began)
+        self._ended = sum(it.status in ENDED for it in self.ledger.seen)
         if self.console.is_terminal:
             self._gauge = Gauge(self.ledger.folder)
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
@@ -62,7 +65,7 @@ class Watch(Unpickled, tune.Callback):
             self._live.stop()
 
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        self._at_work[trial.trial_id] = trial.config["job"]["trial"]
+        self._at_work[trial.trial_id] = trial.config["trial"]
 
     def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         self._at_work.pop(trial.trial_id, None)
@@ -76,9 +79,11 @@ class Watch(Unpickled, tune.Callback):
             self.console.print(f"again: {name}: {why}", markup=False, soft_wrap=True)
 
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
-        if time.monotonic() - self._looked > LIVE_SECONDS:
+        if time.monotonic() > self._next:
             with suppress(OSError, NoSweep):  # what cannot be shown must not end the sweep
                 self._look()
+            took = time.monotonic() - self._looked  # behind a URL, much
+            self._next = self._looked + max(LIVE_SECONDS, PAUSE * took)
 
     def _look(self) -> None:
         self._looked = time.monotonic()
@@ -105,8 +110,8 @@ class Watch(Unpickled, tune.Callback):
         if ended or i in self.schedule.open:
             self._watched.discard(i)
         if ended and not self._live:
-            n = sum(it.status in ENDED for it in self.ledger.seen)
-            line = f"[{n}/{len(self.ledger.seen)}] {seen.status}: {seen.name}{_accuracies(seen)}"
+            self._ended += seen.status in ENDED
+            line = f"[{self._ended}/{len(self.ledger.seen)}] {seen.status}: {seen.name}{_accuracies(seen)}"
             self.console.print(line, markup=False, soft_wrap=True)
 
     def _standing(self) -> Standing:

@@ -9,12 +9,12 @@ from search.asking import Asker
 from search.axes import Choice, Point
 from search.objectives import Outcome, outcome
 from search.plan import Plan, Planned
-from search.planfile import stored_plan
+from search.planfile import stored_plan, write_plan
 from search.planner import Planner, Request
 from search.replicates import further
 from search.store import Store
 from search.yamlfile import SpaceError
-from trainers.records import Row, canonical, write_json
+from trainers.records import Row, canonical
 
 
 class Rounds:
@@ -48,7 +48,7 @@ class Rounds:
                 break
             new = self._add(plan, asked)
         if new:
-            write_json(self.store.folder / "plan.json", plan.to_json(self.store.folder.name))
+            write_plan(self.store.folder, plan.to_json(self.store.folder.name))
         return new
 
     def _add(self, plan: Plan, points: list[Point]) -> list[int]:

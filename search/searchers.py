@@ -12,6 +12,7 @@ from search.environment import Unpickled  # before any other import of Ray
 from search.jobs import ENDED, Job
 from search.retrying import Retries
 from search.schedule import Schedule, Task
+from trainers.records import canonical
 
 MORE = "give it more by `resources:`, or lower trial.batch_size"
 
@@ -54,7 +55,8 @@ class Queue(Unpickled, Searcher):
         task = None if self.trouble else self._schedule.next()
         if task is not None:
             self._running[trial_id] = task.i
-            return {"job": asdict(self._job(task))}
+            job = self._job(task)
+            return {"trial": job.trial, "job": canonical(asdict(job))}  # text: Tune copies and walks what it is given
         return None if self._running else Searcher.FINISHED  # with nothing running None would block for ever
 
     def on_trial_result(self, trial_id: str, result: dict) -> None:

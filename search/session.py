@@ -15,6 +15,7 @@ import numpy as np
 
 from search.filesystem import check
 from search.jobs import Job, Mismatch, Outcome, described
+from search.remote import place
 from search.starting import Start
 from search.store import Arrays, Resumed, Segment, Store, read_arrays, write_arrays
 from search.writing import Writer, on_host, settled
@@ -34,7 +35,7 @@ class Session:
 
     def __init__(self, job: Job, data: Data) -> None:
         self.job = job
-        self.store = Store(Path(job.folder))
+        self.store = Store(place(job.folder))
         self.folder = self.store.trial(job.trial)
         self.config = TrialConfig.model_validate(job.config)
         self.evaluation = Evaluation.model_validate(job.evaluation)
@@ -137,8 +138,9 @@ class Session:
             known = self._fresh.instances.get(name)
             self._fresh.instances[name] = values[None] if known is None else np.concatenate([known, values[None]])
         self._whole = True
-        append_rows(self.folder / "epochs.jsonl", [row])
-        append_rows(self.folder / "cost.jsonl", [cost])
+        if isinstance(self.folder, Path):  # elsewhere nothing is appended: the rows come with the next checkpoint
+            append_rows(self.folder / "epochs.jsonl", [row])
+            append_rows(self.folder / "cost.jsonl", [cost])
         epoch = self.trainer.epoch
         if epoch == self.until or epoch in self.job.forks:
             self._checkpoint()
@@ -166,6 +168,8 @@ class Session:
         self.saved.append(epoch)
         self._saved_at = time.monotonic()
         self._writer.begin(write)
+        if not isinstance(self.folder, Path):
+            self._rewrite()
 
     def _settle(self) -> None:
         """Wait for what is being written; training may not end, nor others be told, before it stands."""

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, Valida
 from search.axes import KINDS, Axis
 from search.budget import Budget
 from search.first import Pretrain, Ranks
+from search.loggers import Logger
 from search.objectives import OBJECTIVES, Constraints, Objectives
 from search.problems import nearest, readable
 from search.replicates import Adaptive, Replicates, first_seeds
@@ -54,6 +55,7 @@ class Search(Knobs):
     retries: NonNegativeInt = 2  # of a trial whose worker died, in a row without getting further
     timeout: Annotated[Real, Field(gt=0)] | None = None  # seconds; no epoch, nor the final attacks, may take longer
     keep: Keep = "best"  # the states of which epochs stay once no training needs them
+    loggers: Annotated[tuple[Logger, ...], Field(strict=False)] = ()  # trackers that epochs are handed to
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -7,11 +7,11 @@ import os
 import sys
 import threading
 import traceback
-from pathlib import Path
 from types import TracebackType
 
 from search.failures import innermost, note
 from search.jobs import Job
+from search.remote import place
 from search.store import Store
 
 LAST_WORDS = 20.0  # seconds to write down why, where the storage may be what hangs
@@ -43,6 +43,6 @@ class Watchdog:
         try:
             stack = traceback.extract_stack(sys._current_frames()[self._watched])
             why = f"it hung: no report for {self._job.timeout:g} s, the search.timeout ({innermost(stack)})"
-            note(Store(Path(self._job.folder)), self._job.trial, "".join(traceback.format_list(stack)) + why)
+            note(Store(place(self._job.folder)), self._job.trial, "".join(traceback.format_list(stack)) + why)
         finally:
             os._exit(EXIT)

@@ -29,17 +29,16 @@ from search.failures import failure_of
 from search.jobs import Job
 from search.plan import Plan
 from search.planner import Planner
-from search.retrying import Retries
+from search.remote import Remote
 from search.rounds import Rounds
 from search.schedule import Task
-from search.searchers import Queue
 from search.session import Session
 from search.sources import Sources, source_key
 from search.space import load
 from search.store import Store
 from search.sweep import Sweep
 from trainers.data import Data, prepare
-from trainers.records import read_rows, write_json
+from trainers.records import Place, read_rows, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "spaces" / "smoke.yaml"
@@ -66,8 +65,11 @@ def smoke(**changes: Any) -> str:
     return yaml.safe_dump(tree, sort_keys=False)
 
 
-def snapshot(folder: Path) -> dict[str, str]:
+def snapshot(folder: Place) -> dict[str, str]:
     """The sha256 of every file under a folder."""
+    if isinstance(folder, Remote):
+        return {path: sha256((folder / path).read_bytes()).hexdigest() for path, *_ in folder.files()}
+    assert isinstance(folder, Path)
     return {
         str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -75,7 +77,7 @@ def snapshot(folder: Path) -> dict[str, str]:
     }
 
 
-def records(folder: Path) -> dict[str, str]:
+def records(folder: Place) -> dict[str, str]:
     """The sha256 of what a sweep promises to be the same bytes however it came about."""
     return {
         name: digest
@@ -90,21 +92,25 @@ def epochs(folder: Path) -> int:
 
 
 class Tiny:
-    """spaces/smoke.yaml, or another space, planned into a folder, its trainings run without Ray."""
+    """spaces/smoke.yaml, or another space, planned into a folder, its trainings run without Ray.
 
-    def __init__(self, folder: Path, text: str | None = None, **changes: Any) -> None:
+    `at`: where it is stored, if not in that folder.
+    """
+
+    def __init__(self, folder: Path, text: str | None = None, at: Place | None = None, **changes: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "space.yaml").write_text(text or smoke(**changes))
+        place = at or folder
         self._console = Console(file=StringIO(), width=1000)
         loaded, sources = load(folder / "space.yaml", []), Sources()
-        self.store = Store(folder)
+        self.store = Store(place)
         filesystem.establish(self.store.folder)
         search = loaded.space.search
-        asker = Asker(search, folder) if search.draws else None
+        asker = Asker(search, place) if search.draws else None
         rounds = Rounds(Planner(loaded, sources.fingerprint), self.store, self._console.print, asker)
         self.plan: Plan = rounds.plan()
-        renamed = superseded(folder, self.plan)
-        write_json(folder / "plan.json", self.plan.to_json(folder.name))
+        renamed = superseded(place, self.plan)
+        write_json(place / "plan.json", self.plan.to_json(place.name))
         self.sweep = Sweep(self.store, self.plan, loaded.space, sources, self._console, renamed, rounds)
         self._sources = sources
 
@@ -141,7 +147,7 @@ class Tiny:
         """The sweep as Tune would run it with so many processes of uneven speed; False if it was cut off before."""
         self.sweep.adopt()
         self.sweep.prepare()
-        queue, n = Queue(self.sweep.schedule, self.sweep._job, self.sweep, Retries(0)), 0
+        queue, n = self.sweep.queue, 0
         running: dict[str, Session] = {}
         while slices > 0:
             while len(running) < workers and isinstance(suggested := queue.suggest(str(n)), dict):
@@ -172,9 +178,9 @@ class Tiny:
 
     def rank(self) -> str | None:
         (ranks,) = self.plan.rankings
-        return self.sweep._rank(ranks)
+        return self.sweep.maker.rank(ranks)
 
-    def folder(self, i: int) -> Path:
+    def folder(self, i: int) -> Any:
         return self.store.trial(self.plan.trials[i].id)
 
 

@@ -12,6 +12,7 @@ import yaml
 
 import search.planner
 from search.plan import Plan
+from search.planfile import stored_plan, write_plan
 from search.planner import Planner
 from search.space import load
 from trainers.chain import Surroundings
@@ -161,3 +162,11 @@ def test_a_plan_of_ten_thousand_trials_takes_seconds(planned: Planned, capsys: p
         print(f"\n10,000 trials of 100 epochs planned in {seconds:.1f} s")
     assert len(set(ids(plan))) == 10_000
     assert seconds < 30
+
+
+def test_a_stored_plan_is_the_plan_a_line_a_training(planned: Planned, tmp_path: Path) -> None:
+    plan = planned(smoke()).to_json("study")
+    write_plan(tmp_path, plan)
+    assert stored_plan(tmp_path) == plan
+    lines = (tmp_path / "plan.json").read_text().splitlines()
+    assert sum(line.startswith('{"id": ') for line in lines) == len(plan["trials"]) > 1

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-import search.store
+import search.stages
 from search.filesystem import establish
 from search.store import Segment, Store, packed_arrays, read_arrays, write_arrays
 
@@ -248,7 +248,7 @@ def test_a_disk_that_fills_up_within_a_file(store: Store, monkeypatch: pytest.Mo
         if calls[0] > nth:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(search.store, "_write", write)
+    monkeypatch.setattr(search.stages, "_write", write)
     with pytest.raises(OSError, match="No space left"):
         publish(store, 5, 4)
     assert depth(store) == 4
