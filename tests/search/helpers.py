@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -151,7 +152,7 @@ class Tiny:
         running: dict[str, Session] = {}
         while slices > 0:
             while len(running) < workers and isinstance(suggested := queue.suggest(str(n)), dict):
-                job = Job(**suggested["job"])
+                job = Job(**json.loads(suggested["job"]))
                 running[str(n)] = Session(job, self.data([trial.id for trial in self.plan.trials].index(job.trial)))
                 n += 1
             if not running:
