@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Protocol
@@ -12,7 +13,6 @@ from search.environment import Unpickled  # before any other import of Ray
 from search.jobs import ENDED, Job
 from search.retrying import Retries
 from search.schedule import Schedule, Task
-from trainers.records import canonical
 
 MORE = "give it more by `resources:`, or lower trial.batch_size"
 
@@ -56,7 +56,8 @@ class Queue(Unpickled, Searcher):
         if task is not None:
             self._running[trial_id] = task.i
             job = self._job(task)
-            return {"trial": job.trial, "job": canonical(asdict(job))}  # text: Tune copies and walks what it is given
+            # text, for Tune copies and walks what it is given; keys keep their order, which is that of config.yaml
+            return {"trial": job.trial, "job": json.dumps(asdict(job))}
         return None if self._running else Searcher.FINISHED  # with nothing running None would block for ever
 
     def on_trial_result(self, trial_id: str, result: dict) -> None:

@@ -51,7 +51,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return records(it.store.folder)
 
 
-def test_served_by_hand_every_distinct_epoch_is_trained_once(
+def test_served_by_hand_every_distinct_epoch_is_trained_once_and_records_are_those_of_each_alone(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hand = Hand(it := tiny())
