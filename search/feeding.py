@@ -6,6 +6,7 @@ an earlier run of the sweep, and none twice. All of it is done by a thread: a tr
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -113,7 +114,7 @@ class Feed(Unpickled, tune.Callback):
 
     def _hear(self, trial: Any, over: bool) -> None:
         if self.loggers:
-            self._events.put((trial.config["job"], over))
+            self._events.put((json.loads(trial.config["job"]), over))
 
     def _work(self) -> None:
         while event := self._events.get():

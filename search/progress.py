@@ -65,7 +65,7 @@ class Watch(Unpickled, tune.Callback):
             self._live.stop()
 
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        self._at_work[trial.trial_id] = trial.config["job"]["trial"]
+        self._at_work[trial.trial_id] = trial.config["trial"]
 
     def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         self._at_work.pop(trial.trial_id, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Protocol
@@ -40,7 +41,8 @@ class Queue(Unpickled, Searcher):
         task = self._schedule.next()
         if task is not None:
             self._running[trial_id] = task.i
-            return {"job": asdict(self._job(task))}
+            job = self._job(task)
+            return {"trial": job.trial, "job": json.dumps(asdict(job))}  # text: Tune copies and walks what it is given
         return None if self._running else Searcher.FINISHED  # with nothing running None would block for ever
 
     def on_trial_result(self, trial_id: str, result: dict) -> None:

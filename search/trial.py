@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from search.environment import tune  # first: it prepares what Ray reads on import
@@ -21,7 +22,7 @@ class Trial(tune.Trainable):
         if sources is not None:  # a reused actor keeps what it has
             self._sources = sources
             self._data: dict[str, Data] = {}
-        self._job = Job(**config["job"])
+        self._job = Job(**json.loads(config["job"]))
         self._session: Session | None = None  # made at the first step: a spare actor must touch nothing
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

@@ -18,7 +18,7 @@ import search.loggers
 from search.feeding import Feed, Run
 from search.loggers import PACKAGES, built
 from search.yamlfile import SpaceError
-from trainers.records import Row, write_atomic
+from trainers.records import Row, canonical, write_atomic
 
 from .helpers import smoke
 from .made_up import MadeUp
@@ -53,7 +53,7 @@ class Stub:
 
 def tune(it: MadeUp, i: int) -> Any:
     job = {"folder": str(it.folder), "trial": it.ids[i], "final": it.finals[i], "config": {"seed": 3, "epochs": 4}}
-    return SimpleNamespace(config={"job": job})
+    return SimpleNamespace(config={"job": canonical(job)})
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ class Run:
         self.watch.on_trial_complete(0, [], self.tune(i))
 
     def tune(self, i: int) -> Any:
-        return SimpleNamespace(trial_id=str(i), config={"job": {"trial": self.records.ids[i]}})
+        return SimpleNamespace(trial_id=str(i), config={"trial": self.records.ids[i]})
 
     def beat(self) -> None:
         self.watch._looked = self.watch._wrote = self.watch._spoke = float("-inf")
