@@ -53,7 +53,7 @@ def provenance(found: Digest) -> dict[str, str]:
         "commit": run.get("commit") or "",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items() if version),
         "host": run.get("host") or "",
-        "redraw": f"python -m analysis.report {found.results.folder}",
+        "redraw": f"python -m analysis.report {found.results.where}",
     }
 
 

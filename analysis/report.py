@@ -14,6 +14,7 @@ from analysis.digest import Digest, digest
 from analysis.drawings import curve_drawings, effect_drawings, front_drawing, gap_drawing, ranking_drawings
 from analysis.figures import Drawing, save
 from analysis.findings import findings, limits
+from analysis.mirror import readable, send
 from analysis.results import Results, SweepError, export, load
 from analysis.summary import endings, plain, print_summary
 from trainers.records import write_atomic
@@ -89,11 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m analysis.report", description="Redraw a sweep's report from its records."
     )
-    parser.add_argument("folder", type=Path, help="a sweep's folder, such as results/friendly_k")
-    folder = parser.parse_args(arguments).folder
+    parser.add_argument("folder", help="a sweep's folder, such as results/friendly_k, or its URL")
+    where = parser.parse_args(arguments).folder
     try:
-        results = load(folder)
-        written = write_report(results)
+        with readable(where) as folder:
+            results = load(folder, where)
+            written = str(write_report(results))
+            if "://" in where:
+                written = f"{send(folder / 'report', where)}/index.html"
     except (SweepError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

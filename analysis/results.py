@@ -40,6 +40,7 @@ class Results:
     epochs: pd.DataFrame
     outcomes: dict[str, Row]  # id -> result.json, where there is one
     axes: Axes
+    where: str  # the folder, or the URL that it is a copy of
 
     @property
     def study(self) -> str:
@@ -80,8 +81,8 @@ class Results:
         ]
 
 
-def load(folder: Path | str) -> Results:
-    """Read a sweep's directory.
+def load(folder: Path | str, where: str | None = None) -> Results:
+    """Read a sweep's directory; `where`: the URL that it is a copy of.
 
     Raises SweepError where the folder is none.
     """
@@ -104,7 +105,7 @@ def load(folder: Path | str) -> Results:
         rows.append(row | _costs(place / "cost.jsonl", planned["id"]) | _outcome(outcome or {}))
         epochs.append(((planned["id"], configuration, planned["replicate"]), records))
     trials = _with_gaps(pd.DataFrame(_sorted(rows, axes)), epoch_table := _epoch_table(epochs))
-    return Results(folder, plan, provenance.get("runs", []), trials, epoch_table, outcomes, axes)
+    return Results(folder, plan, provenance.get("runs", []), trials, epoch_table, outcomes, axes, where or str(folder))
 
 
 def export(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:

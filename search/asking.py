@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 import optuna
 from optuna.storages import JournalStorage
@@ -17,7 +16,7 @@ from search.objectives import Outcome
 from search.samplers import drawn, enqueue, sampler, silenced, suggested
 from search.space import ADAPTIVE, Search
 from search.yamlfile import SpaceError
-from trainers.records import Row, canonical
+from trainers.records import Place, Row, canonical
 
 REPEATS = 20  # proposals in a row that were asked before, after which the sampler is held to have nothing new
 
@@ -30,7 +29,7 @@ class Asker:
     that were asked are run, so that a search that is extended asks as one that was as long from the start.
     """
 
-    def __init__(self, search: Search, folder: Path) -> None:
+    def __init__(self, search: Search, folder: Place) -> None:
         """Reads what was asked before and writes nothing. Raises SpaceError if that was asked by another search."""
         self._search, self._name, self._history = search, folder.name, History(folder)
         if commits := self._history.commits:
@@ -173,7 +172,7 @@ def _identity(search: Search) -> Row:
     return identity | {"axes": list(search.axes)}
 
 
-def _check_same(stored: Row, now: Row, folder: Path) -> None:
+def _check_same(stored: Row, now: Row, folder: Place) -> None:
     now = json.loads(canonical(now))
     if differing := [key for key in sorted(stored.keys() | now.keys()) if stored.get(key) != now.get(key)]:
         lines = [f"search.{key}: begun with {stored.get(key)}, now {now.get(key)}" for key in differing]

@@ -89,7 +89,7 @@ def hearing(folder: Path) -> Iterator[Measured]:
     write_plan(folder, plan.to_json("bench"))
     sweep.prepare()
     with Watch(console, folder, sweep.schedule, sweep.keeper, WORKERS) as watch:
-        driver = _Driver(Queue(sweep.schedule, sweep._job, sweep), watch)
+        driver = _Driver(sweep.queue, watch)
         while driver.begin():
             driver.train(folder)
     looks = sorted(driver.looks)

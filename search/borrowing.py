@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
-from pathlib import Path
 
 import yaml
 
@@ -13,7 +11,7 @@ from search.keeping import depths
 from search.plan import Plan
 from search.planfile import stored_plan
 from search.store import Store
-from trainers.records import Row, read_json, write_atomic, write_json
+from trainers.records import Place, Row, read_json, write_atomic, write_json
 
 COPIED = ("epochs.jsonl", "cost.jsonl", "instances.npz")
 
@@ -27,13 +25,13 @@ def adopt(store: Store, trained: str, job: Job) -> None:
     result: Row = read_json(source / "result.json") or {}
     target.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
-        shutil.copy(source / name, target / name)
+        (target / name).write_bytes((source / name).read_bytes())
     ranks = yaml.safe_load((source / "config.yaml").read_text())["ranks"]
     write_atomic(target / "config.yaml", described(job, ranks))
     write_json(target / "result.json", result | {"trial": job.trial})
 
 
-def superseded(folder: Path, plan: Plan) -> dict[str, str]:
+def superseded(folder: Place, plan: Plan) -> dict[str, str]:
     """Trials that a folder holds and the plan does not, by the name of their last state: of a space that has grown."""
     stored = stored_plan(folder)
     known = {trial.id for trial in plan.trials}
@@ -41,12 +39,12 @@ def superseded(folder: Path, plan: Plan) -> dict[str, str]:
     return {row["chain"]: row["id"] for row in rows if row["id"] not in known}
 
 
-def take(store: Store, plan: Plan, others: Iterable[Path]) -> dict[Path, tuple[int, int]]:
+def take(store: Store, plan: Plan, others: Iterable[Place]) -> dict[Place, tuple[int, int]]:
     """Copy from other sweeps the deepest states that trainings of the plan have in common with them.
 
     Returns for each sweep how many states were taken and how many epochs lie behind them.
     """
-    taken: dict[Path, tuple[int, int]] = {}
+    taken: dict[Place, tuple[int, int]] = {}
     for folder in others:
         other = Store(folder)
         have, theirs = depths(plan, store.stored()), depths(plan, other.stored())

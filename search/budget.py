@@ -6,13 +6,12 @@ import math
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
 from trainers.knobs import Knobs, Real, number
-from trainers.records import Row, read_json, read_rows
+from trainers.records import Place, Row, read_json, read_rows
 
 if TYPE_CHECKING:
     from search.plan import Plan
@@ -62,7 +61,7 @@ class Training(NamedTuple):
     costs: list[Row]  # cost.jsonl
 
 
-def recorded(folder: Path) -> dict[str, Training]:
+def recorded(folder: Place) -> dict[str, Training]:
     """All trainings of a sweep that have begun, by their ids."""
     return {
         path.name: Training(read_rows(path / "epochs.jsonl"), read_rows(path / "cost.jsonl"))
@@ -114,7 +113,7 @@ def affordable(budget: Budget, epochs: Sequence[int]) -> int:
 class Purse:
     """A sweep's budget while it runs."""
 
-    def __init__(self, budget: Budget, folder: Path) -> None:
+    def __init__(self, budget: Budget, folder: Place) -> None:
         self.budget, self._folder = budget, folder
         self.gpus = 0.0  # each training's share
         self._began = time.monotonic()

@@ -11,13 +11,16 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
+from search import filesystem
 from search.asking import Asker
 from search.borrowing import superseded, take
 from search.checks import check, notes
 from search.cluster import Infeasible
 from search.dryrun import print_plan
 from search.existing import Contradiction, compare, set_aside, standing_code, stored_trials
-from search.locking import Busy, lock
+from search.interrupt import code_of
+from search.lease import WINDOW
+from search.locking import Busy, held, lock
 from search.nodes import kinds
 from search.packing import decided
 from search.plan import Plan
@@ -25,15 +28,16 @@ from search.planfile import write_plan
 from search.planner import Planner
 from search.provenance import Provenance, command_line
 from search.rankings import check_rankings
+from search.remote import Remote, Unreachable, reach, said
 from search.rounds import Rounds
 from search.sources import Sources
 from search.space import Loaded, load
 from search.store import Store
 from search.sweep import Sweep
 from search.yamlfile import SpaceError
-from trainers.records import write_atomic
+from trainers.records import Place, write_atomic
 
-DONE, BAD_INPUT = 0, 2
+DONE, UNFINISHED, BAD_INPUT = 0, 1, 2
 
 
 def execute(options: argparse.Namespace, began: float) -> int:
@@ -41,6 +45,8 @@ def execute(options: argparse.Namespace, began: float) -> int:
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
     folder = options.results
     try:
+        for each in (options.results, *options.reuse):
+            reach(each)
         loaded, folder = _loaded(options)
         resources = decided(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
         loaded.space = loaded.space.model_copy(update={"resources": resources})
@@ -73,36 +79,47 @@ def execute(options: argparse.Namespace, began: float) -> int:
         errors.print("Nothing was changed. --name NAME starts beside it, --fresh moves it aside.", markup=False)
     except Busy:
         errors.print(f"error: {folder}: another process is running this sweep; wait for it or stop it.", markup=False)
-    except Infeasible as error:
+    except (Infeasible, Unreachable) as error:
         errors.print(f"error: {error}", markup=False)
-    except KeyboardInterrupt:
+    except OSError as error:
+        errors.print(f"Stopped: {filesystem.trouble_of(error, folder) or error}", markup=False)
+        return UNFINISHED
+    except KeyboardInterrupt as error:
         errors.print("Interrupted; what was trained is kept.", markup=False)
-        return 130
+        return code_of(error)
     return BAD_INPUT
 
 
-def _loaded(options: argparse.Namespace) -> tuple[Loaded, Path]:
+def _loaded(options: argparse.Namespace) -> tuple[Loaded, Place]:
     """The space and where its sweep lies. A search that was lengthened before stays so."""
     loaded = load(options.space, options.set)
     folder = options.results / (options.name or loaded.name)
+    if loaded.space.search.loggers and not isinstance(folder, Path):
+        raise SpaceError(
+            [loaded.problem(("search", "loggers"), f"they keep files beside the records, and {folder} is no folder")]
+        )
     search = loaded.space.search
     if search.strategy == "grid":
         if options.add_trials:
             raise SpaceError(["--add-trials: a grid has the trials that its axes list; add values to them instead"])
         return loaded, folder
     trials = max(search.trials or 0, 0 if options.fresh else stored_trials(folder)) + options.add_trials
-    if trials != search.trials:
+    if search.trials and trials != search.trials:
         loaded = load(options.space, [*options.set, f"search.trials={trials}"])
     return loaded, folder
 
 
-def _locked(options: argparse.Namespace, folder: Path, console: Console) -> Store:
+def _locked(options: argparse.Namespace, folder: Place, console: Console) -> Store:
     """The sweep's directory, held by this process."""
     store = Store(folder)
     try:
         if options.fresh and folder.exists():
-            os.close(lock(folder))  # not from under a process that runs it
+            if not isinstance(folder, Path):
+                raise SpaceError([f"--fresh: {folder} cannot be moved aside; --name NAME starts beside it"])
+            lock(folder)()  # not from under a process that runs it
             console.print(f"The sweep that was there is now {set_aside(folder)}.", markup=False)
+        if isinstance(folder, Remote) and held(folder):
+            console.print(f"{folder}: held a moment ago; waiting {WINDOW:g} s to see whether that process lives.")
         lock(folder)
     except OSError as error:
         raise _unwritable(folder, error) from None
@@ -117,6 +134,7 @@ def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console) -> dict
         console.print(f"Extending {folder}: {added} trainings are new.", markup=False)
     renamed = superseded(folder, plan)
     try:
+        filesystem.establish(folder)
         store.sweep_leftovers()
         write_atomic(folder / "space.yaml", yaml.safe_dump(tree, sort_keys=False))
         write_plan(folder, plan.to_json(folder.name))
@@ -125,12 +143,14 @@ def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console) -> dict
     return renamed
 
 
-def _unwritable(folder: Path, error: OSError) -> SpaceError:
+def _unwritable(folder: Place, error: OSError) -> SpaceError:
+    if isinstance(folder, Remote):
+        return SpaceError([f"{folder}: cannot be written: {said(error)}"])
     return SpaceError([f"{folder}: cannot be written: {error.strerror or error}; free room or choose --results"])
 
 
 def begin(
-    loaded: Loaded, plan: Plan, sources: Sources, store: Store, reuse: list[Path], console: Console, began: float
+    loaded: Loaded, plan: Plan, sources: Sources, store: Store, reuse: list[Place], console: Console, began: float
 ) -> int:
     """Run a plan of which nothing further is asked, in a folder that nobody holds. Returns the exit code."""
     lock(store.folder)
@@ -138,7 +158,7 @@ def begin(
     return _run(Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began)
 
 
-def _run(sweep: Sweep, reuse: list[Path], console: Console, began: float) -> int:
+def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float) -> int:
     folder = sweep.store.folder
     provenance = Provenance(folder)
     try:
@@ -150,12 +170,14 @@ def _run(sweep: Sweep, reuse: list[Path], console: Console, began: float) -> int
         raise _unwritable(folder, error) from None
     code = sweep.run(os.environ.get("RAY_ADDRESS"), command_line())
     try:
+        filesystem.check(folder)
         provenance.slots(sweep.slots)
         provenance.nodes(kinds(sweep.nodes))
         provenance.end(code, began)  # for the report to tell
         if sweep.ended() and not sweep.interrupted:
             subprocess.run([sys.executable, "-m", "analysis.report", str(folder)], check=False)
             provenance.end(code, began)
-    except OSError:
-        console.print("The disk is full: the end of this run is not in provenance.json.", markup=False)
+    except OSError as error:
+        why = filesystem.trouble_of(error, folder) or str(error)
+        console.print(f"Not written down in provenance.json, how this ended: {why}", markup=False, soft_wrap=True)
     return code

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import defaultdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from moocore import is_nondominated
 from rich.console import Console
@@ -25,31 +26,33 @@ from search.locking import Busy
 from search.objectives import Outcome, outcome
 from search.planfile import stored_plan
 from search.planner import Planner, Request
+from search.remote import Unreachable, place, reach, said
 from search.sources import Sources
 from search.space import Loaded, Search, load
 from search.stopping import NoStopping
 from search.store import Store
 from search.yamlfile import SpaceError
-from trainers.records import Row
+from trainers.records import Place, Row
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Everything between the command line and the exit code."""
     began = time.monotonic()
     it = argparse.ArgumentParser(prog="python -m search.confirm", description=__doc__)
-    it.add_argument("run", type=Path, help="a finished sweep's folder, such as results/friendly_k")
+    it.add_argument("run", type=place, help="a finished sweep's folder, such as results/friendly_k, or its URL")
     it.add_argument("--seeds", type=int, default=5, help="fresh seeds for each configuration of the front (default: 5)")
     it.add_argument("--address", help="of a Ray cluster; default: RAY_ADDRESS, else Ray on this machine alone")
     options = it.parse_args(arguments)
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
     if options.address:
         os.environ["RAY_ADDRESS"] = options.address
-    folder = options.run.with_name(f"{options.run.name}.confirmed")
+    folder = options.run.parent / f"{options.run.name}.confirmed"
     try:
+        reach(options.run)
         plan = stored_plan(options.run)
         if not isinstance(plan, dict) or options.seeds < 1:
             raise SpaceError([f"{options.run}: no sweep is stored there (no plan.json)"])
-        loaded = load(options.run / "space.yaml", [])
+        loaded = _space(options.run)
         front = chosen(Store(options.run), plan, loaded.space.search)
         if not front:
             raise SpaceError([f"{options.run}: no configuration of it has all its seeds and keeps the constraints"])
@@ -59,9 +62,24 @@ def main(arguments: list[str] | None = None) -> int:
     except SpaceError as error:
         for problem in error.problems:
             errors.print(f"error: {problem}", markup=False)
+    except Unreachable as error:
+        errors.print(f"error: {error}", markup=False)
     except (Busy, Infeasible) as error:
         errors.print(f"error: {folder}: {error}", markup=False)
     return 2
+
+
+def _space(folder: Place) -> Loaded:
+    """The stored space; of a sweep behind a URL by way of a copy. Raises SpaceError."""
+    if isinstance(folder, Path):
+        return load(folder / "space.yaml", [])
+    with TemporaryDirectory() as scratch:
+        copy = Path(scratch, "space.yaml")
+        try:
+            copy.write_bytes((folder / "space.yaml").read_bytes())
+        except OSError as error:
+            raise SpaceError([f"{folder / 'space.yaml'}: cannot be read: {said(error)}"]) from None
+        return load(copy, [])
 
 
 def chosen(store: Store, plan: Row, search: Search) -> dict[str, tuple[Outcome, list[Row]]]:
@@ -98,7 +116,7 @@ def _trained(
     plan: Row,
     front: dict[str, tuple[Outcome, list[Row]]],
     options: argparse.Namespace,
-    folder: Path,
+    folder: Place,
     console: Console,
     began: float,
 ) -> int:

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import NonNegativeInt, ValidationError
 
 from trainers.knobs import Knobs
-from trainers.records import canonical, read_rows, sync_folder, write_atomic
+from trainers.records import Place, append_rows, canonical, read_rows, sync_folder, write_atomic
 
 Action = Literal["pass", "stop", "finish"]  # goes on beyond a rung, or had its last epoch; ends; ends later after all
 Rule = Literal["rung", "dominated", "chance", "diverged", "collapsed", "no new best", "near a front", "last epoch"]
@@ -60,7 +60,7 @@ class Damaged(Exception):
 class Journal:
     """The decisions of a sweep, a line each in the order taken."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         """Read what is there; a line that a kill tore is dropped, for it was not acted on. Raises Damaged."""
         self.path, self.taken = path, Taken()
         rows = read_rows(path)
@@ -80,6 +80,10 @@ class Journal:
     def take(self, decisions: Sequence[Decision]) -> None:
         """Append decisions; on return they are on disk. Raises OSError when it is full."""
         if not decisions:
+            return
+        if not isinstance(self.path, Path):
+            append_rows(self.path, (decision.model_dump() for decision in decisions))
+            self.taken.add(decisions)
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="ascii") as file:

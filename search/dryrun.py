@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -16,9 +15,10 @@ from search.replicates import Adaptive
 from search.sources import Sources
 from search.space import Space
 from search.words import duration, number, size
+from trainers.records import Place
 
 
-def print_plan(console: Console, plan: Plan, space: Space, results: Path, sources: Sources) -> None:
+def print_plan(console: Console, plan: Plan, space: Space, results: Place, sources: Sources) -> None:
     """What a sweep would do: trainings, epochs, time and storage."""
     table = Table(box=None, show_header=False, pad_edge=False)
     for row in (*_trainings(plan, space), *_costs(plan, space, results, sources)):
@@ -51,7 +51,7 @@ def _trainings(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
         yield path, ", ".join(c.label for c in axis.choices()) if axis.kind in ("grid", "choice") else axis.kind
 
 
-def _costs(plan: Plan, space: Space, results: Path, sources: Sources) -> Iterator[tuple[str, str]]:
+def _costs(plan: Plan, space: Space, results: Place, sources: Sources) -> Iterator[tuple[str, str]]:
     asked, distinct = plan.tree.asked, plan.tree.distinct
     saved = f" asked, {distinct:,} to train: {asked - distinct:,} ({1 - distinct / asked:.1%}) saved by sharing"
     yield "epochs", f"{asked:,}{saved if distinct < asked else ''}"

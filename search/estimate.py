@@ -6,7 +6,6 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from heapq import heapreplace
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -17,7 +16,7 @@ from search.pace import Kin, Left, Pace, kin, needed
 from search.plan import Plan, Planned
 from search.resources import Resources
 from search.store import Keep
-from trainers.records import Row, digest
+from trainers.records import Place, Row, digest
 
 ENOUGH = 8  # trainings of a kind that are looked at in a sweep
 BYTES_PER_INSTANCE = 15  # and epoch: loss 4, correct 1, kappa 1, p_y 2, feature norm 2, and copies
@@ -25,16 +24,17 @@ STATE_NUMBERS = 3 * 4  # bytes a parameter: weights, momentum and best weights, 
 Sizes = dict[str, tuple[int, int, int, int]]  # data identity -> (N, channels, size, classes)
 
 
-def measured_pace(results: Path) -> Pace:
+def measured_pace(results: Place) -> Pace:
     """How long trainings took, of a few of every kind that is recorded under a results folder."""
     pace = Pace()
-    for path in sorted(results.glob("*/plan.json")):
+    for folder in sorted(results.glob("*")):
         try:
-            ledger = Ledger(path.parent)
-        except (NoSweep, KeyError):  # of another version
+            ledger = Ledger(folder)
+        except (NoSweep, KeyError):  # of another version, or none
             continue
         looked: Counter[Kin] = Counter()
-        for i, (entry, seen) in enumerate(zip(ledger.entries, ledger.seen, strict=True)):
+        for i in ledger.begun():
+            entry, seen = ledger.entries[i], ledger.seen[i]
             if looked[entry.kin] < ENOUGH:
                 ledger.look([i])
                 pace.add(entry.kin, seen.billed)
@@ -42,7 +42,7 @@ def measured_pace(results: Path) -> Pace:
     return pace
 
 
-def time_estimate(plan: Plan, results: Path) -> Left:
+def time_estimate(plan: Plan, results: Place) -> Left:
     """Seconds on one process, each shared epoch once, and how many trainings have no measured kin and are not in it."""
     pace, evaluation = measured_pace(results), plan.evaluation.model_dump(mode="json")
     kin_of: dict[str, Kin] = {}

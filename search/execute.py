@@ -4,62 +4,82 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
+from typing import Any
 
 from search.environment import Unpickled, tune
 from search.feeding import Feed
 from search.interrupt import Interrupt
+from search.losses import Losses
 from search.progress import Watch
 from search.resources import Resources
 from search.searchers import Queue
 from search.trial import Trial
 from trainers.arrays import Source
+from trainers.records import Place
 
 
 class _StopWhen(Unpickled, tune.Stopper):
-    """Ends the whole run once it is told to: a full disk fails every further trial alike."""
+    """Ends the whole run once nothing can be stored: every further trial would meet it."""
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
 
     def __call__(self, trial_id: str, result: dict) -> bool:
         return False
 
     def stop_all(self) -> bool:
-        return self._watch.disk_full
+        return self._queue.trouble is not None
+
+
+def scratch(folder: Place) -> Path:
+    """Where Tune keeps its own files, for this process alone: beside the sweep, or here if that lies behind a URL.
+
+    Tune checks that a node sees them only when it stores checkpoints, and it stores none.
+    """
+    return folder / ".tune" if isinstance(folder, Path) else Path(tempfile.mkdtemp(prefix="rs-tune-"))
 
 
 def run(
-    queue: Queue, sources: dict[str, Source], resources: Resources, retries: int, watch: Watch, feed: Feed,
+    queue: Queue, sources: dict[str, Source], resources: Resources, watch: Watch, feed: Feed,
     interrupt: Interrupt, slots: int, scratch: Path,
 ) -> str | None:  # fmt: skip
-    """Run what the queue hands out until it is finished, interrupted, or the disk is full.
+    """Run what the queue hands out until it is finished, interrupted, or nothing can be stored any more.
 
-    Success is judged from the store by the caller; returned is what Tune complained of, if it did.
+    Success is judged from the store by the caller; returned is what else went wrong, if anything did.
     """
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)  # else actors of a custom searcher start one by one
     asked = {kind.lower(): amount for kind, amount in resources.amounts.items()}
     trainable = tune.with_resources(tune.with_parameters(Trial, sources=sources), asked)
+    losses = Losses(queue)
+    try:
+        while True:
+            interrupt.running = True
+            try:
+                _tuner(queue, trainable, [watch, feed, losses], scratch).fit()
+                return queue.trouble
+            except Exception as error:
+                if not losses.survived(error):
+                    return queue.trouble or f"{type(error).__name__}: {error}"
+            finally:
+                interrupt.running = False
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _tuner(queue: Queue, trainable: Any, callbacks: list[Any], scratch: Path) -> Any:
     shutil.rmtree(scratch, ignore_errors=True)  # Tune's own files, never read again
-    tuner = tune.Tuner(
+    return tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(search_alg=queue, num_samples=-1, reuse_actors=True),
         run_config=tune.RunConfig(
             name="sweep",
             storage_path=str(scratch),
             verbose=0,
-            callbacks=[watch, feed],
-            stop=_StopWhen(watch),
-            failure_config=tune.FailureConfig(max_failures=retries),
+            callbacks=callbacks,
+            stop=_StopWhen(queue),
+            failure_config=tune.FailureConfig(max_failures=0),  # the queue knows whether to try again
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
         ),
     )
-    interrupt.running = True
-    try:
-        tuner.fit()
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    finally:
-        interrupt.running = False
-        shutil.rmtree(scratch, ignore_errors=True)
-    return None

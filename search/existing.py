@@ -10,7 +10,7 @@ import yaml
 from search.plan import Plan, Planned
 from search.planfile import stored_plan
 from trainers.chain import training_code
-from trainers.records import Row
+from trainers.records import Place, Row
 
 
 class Contradiction(Exception):
@@ -21,7 +21,7 @@ class Contradiction(Exception):
         self.lines = lines
 
 
-def compare(folder: Path, plan: Plan, tree: Row) -> int | None:
+def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
     """How many trainings the plan adds to the stored one; None if none is stored.
 
     A training counts as stored once it has begun. Raises Contradiction if some of those are not in the plan, or other
@@ -67,7 +67,7 @@ def compare(folder: Path, plan: Plan, tree: Row) -> int | None:
     return len(now.keys() - {row["id"] for row in stored["trials"]})
 
 
-def stored_trials(folder: Path) -> int:
+def stored_trials(folder: Place) -> int:
     """How many trials a stored search draws; 0 if none is stored, or it does not draw."""
     try:
         tree = yaml.safe_load((folder / "space.yaml").read_text())
@@ -84,7 +84,7 @@ def _gone(rows: list[Row], plan: Plan) -> list[Row]:
     return [row for row in rows if row["chain"] not in names]
 
 
-def standing_code(folder: Path, accept: bool) -> str | None:
+def standing_code(folder: Place, accept: bool) -> str | None:
     """The training code that a sweep's stages are named after, if the user accepts or accepted that it has changed."""
     stored = stored_plan(folder)
     if stored is None:
@@ -104,7 +104,7 @@ def _rankings(stored: Row, plan: Plan) -> list[str]:
     return [f"  the content of {file}" for file in before if before[file] != now.get(file, before[file])]
 
 
-def differences(folder: Path, tree: Row) -> list[str]:
+def differences(folder: Place, tree: Row) -> list[str]:
     """The stored space against this one, one line a key."""
     try:
         old = yaml.safe_load((folder / "space.yaml").read_text())

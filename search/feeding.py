@@ -18,7 +18,7 @@ from typing import Any
 from search.environment import Unpickled, tune
 from search.seen import ENDED, status_of
 from search.tails import Tail
-from trainers.records import Row, canonical, read_json
+from trainers.records import Place, Row, canonical, read_json
 
 HURRY_SECONDS = 10.0  # for what is still to be handed over when the sweep was asked to stop
 
@@ -56,7 +56,7 @@ class Training:
 
     def __init__(self, job: Row) -> None:
         self.job = job
-        self.folder = Path(job["folder"]) / "trials" / job["trial"]
+        self.folder = Path(job["folder"], "trials", job["trial"])
         self.runs: dict[str, Run] = {}
         self._rows, self._costs = Tail(self.folder / "epochs.jsonl"), Tail(self.folder / "cost.jsonl")
         self._uncosted: dict[int, Row] = {}
@@ -86,7 +86,7 @@ class Feed(Unpickled, tune.Callback):
     """Hears of reports and has the thread look at the records."""
 
     def __init__(
-        self, folder: Path, loggers: dict[str, Any], tell: Callable[[str], None], hurried: Callable[[], bool]
+        self, folder: Place, loggers: dict[str, Any], tell: Callable[[str], None], hurried: Callable[[], bool]
     ) -> None:
         """`hurried`: whether the sweep was asked to stop, so that nobody waits for a tracker."""
         self.folder, self.loggers, self._tell, self._hurried = folder, loggers, tell, hurried
@@ -148,7 +148,7 @@ class Feed(Unpickled, tune.Callback):
 
     def _run(self, name: str, logger: Any, training: Training, rows: list[Row]) -> Run | None:
         if name not in training.runs and rows:
-            place = self.folder / "loggers" / name / training.job["trial"]
+            place = Path(str(self.folder), "loggers", name, training.job["trial"])
             training.runs[name] = Run(place, training.job, self.folder.name)
             logger.log_trial_start(training.runs[name])
         return training.runs.get(name)

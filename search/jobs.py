@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import traceback
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import yaml
 
 from search.starting import Start
-from search.store import Keep, Store
-from trainers.records import Row, write_atomic
+from search.store import Keep
+from trainers.records import Row
 
-Outcome = Literal["running", "paused", "completed", "diverged", "stopped", "failed", "disk full"]
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+Outcome = Literal["running", "paused", "completed", "diverged", "stopped", "failed", "out of memory", "storage"]
+ENDED = ("completed", "diverged", "stopped", "failed")  # for this run; others may go on
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,7 @@ class Job:
     code: str  # the training code that stages are named after
     trains: str  # the one that trains: another only if the user accepts the change
     checkpoint_seconds: float
+    timeout: float | None = None  # seconds after which a report that does not come shows that it hangs
     start: Row | None = None  # the weights to start from, if not fresh ones
     forks: tuple[int, ...] = ()  # after these epochs others go on from its state: stored, and the driver's to forget
     since: int = 0  # a state after so many epochs is stored
@@ -51,14 +49,3 @@ def described(job: Job, ranks: Row | None) -> str:
 
 class Mismatch(Exception):
     """This worker would train something else than was planned."""
-
-
-def outcome_of(job: Job, error: Exception) -> Outcome:
-    """What an error makes of a trial: a full disk ends the sweep, any other is written to the trial's error.txt."""
-    if isinstance(error, OSError) and error.errno in NO_ROOM:
-        return "disk full"
-    try:
-        write_atomic(Store(Path(job.folder)).trial(job.trial) / "error.txt", "".join(traceback.format_exception(error)))
-    except OSError:
-        return "disk full"
-    return "failed"

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from optuna.storages.journal import BaseJournalBackend
 
-from trainers.records import Row, canonical, digest, read_rows, write_atomic
+from trainers.records import Place, Row, canonical, digest, read_rows, write_atomic
 
 
 class Operations(BaseJournalBackend):
@@ -39,7 +38,7 @@ class Operations(BaseJournalBackend):
 class History:
     """The commits of one study."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self._memory, self._journal = folder / "generations.jsonl", folder / "journal.log"
         self.commits: list[Row] = []
         self._lines: list[str] = []
@@ -55,7 +54,7 @@ class History:
     def commit(self, row: Row) -> None:
         """Record a row, whose operations are under `journal`. Raises OSError where the disk is full."""
         if self._memory.exists() and (content := self._memory.read_bytes()) != "".join(self._lines).encode():
-            write_atomic(self._memory.with_suffix(".damaged"), content)  # for inspection, as its place is taken
+            write_atomic(self._memory.parent / "generations.damaged", content)  # for inspection, as its place is taken
         write_atomic(self._memory, "".join([*self._lines, self._line(row)]))
         self._take(row)
         self.publish()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from search.pace import Kin, kin
 from search.planfile import stored_plan
 from search.reach import Branch
+from search.remote import ASKED_AT_ONCE, Remote, Stamp, said, stamp
 from search.seen import FOR_GOOD, Seen
-from trainers.records import Row
+from trainers.records import Place, Row
 
 
 class NoSweep(Exception):
@@ -33,27 +33,29 @@ class Entry(NamedTuple):
 class Ledger:
     """The records of one sweep, read once and then only where something may have changed. Raises NoSweep."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self.folder = folder
         self.entries: list[Entry] = []
         self.seen: list[Seen] = []
         self.index: dict[str, int] = {}
-        self._plan_file: tuple[int, int] | None = None
+        self._plan_file: Stamp | None = None
         self._kin: dict[str, Kin] = {}
         self.grow()
 
     def grow(self) -> None:
         """Read the plan if it is another than before: a search in generations plans as it goes."""
         try:
-            found = os.stat(self.folder / "plan.json")
-        except OSError:
-            raise NoSweep(f"{self.folder}: no sweep is stored there (no plan.json)") from None
-        if (found.st_ino, found.st_mtime_ns) == self._plan_file:
+            found = stamp(self.folder / "plan.json")
+        except OSError as error:
+            raise NoSweep(f"{self.folder}: its plan.json cannot be read: {said(error)}") from None
+        if found is None:
+            raise NoSweep(f"{self.folder}: no sweep is stored there (no plan.json)")
+        if found == self._plan_file:
             return
         plan = stored_plan(self.folder)
         if plan is None:
             raise NoSweep(f"{self.folder}: its plan.json cannot be read, or another version of this program made it")
-        self._plan_file = (found.st_ino, found.st_mtime_ns)
+        self._plan_file = found
         self.study = str(plan["study"])
         self.asked, self.distinct = (int(plan["epochs"][name]) for name in ("asked", "distinct"))
         known = {(seen.name, seen.final): seen for seen in self.seen}
@@ -66,12 +68,20 @@ class Ledger:
 
     def look(self, trainings: Iterable[int] | None = None, since: float = 0.0) -> None:
         """Read what is new of some trainings, or of all that have begun and not ended for good."""
-        if trainings is None:
-            begun = os.listdir(self.folder / "trials") if (self.folder / "trials").is_dir() else []
-            trainings = (self.index[name] for name in begun if name in self.index)
-        for i in trainings:
-            if self.seen[i].status not in FOR_GOOD:
-                self.seen[i].look(since)
+        open_ = [
+            self.seen[i] for i in (self.begun() if trainings is None else trainings)
+            if self.seen[i].status not in FOR_GOOD
+        ]  # fmt: skip
+        if isinstance(self.folder, Remote) and len(open_) > 1:
+            with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+                list(pool.map(lambda seen: seen.look(since), open_))
+            return
+        for seen in open_:
+            seen.look(since)
+
+    def begun(self) -> list[int]:
+        """The trainings that have a folder, in the plan's order."""
+        return sorted(self.index[path.name] for path in (self.folder / "trials").glob("*") if path.name in self.index)
 
     def _entry(self, row: Row, evaluation: Row) -> Entry:
         name = row["configuration"]

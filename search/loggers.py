@@ -16,6 +16,7 @@ from secrets import token_hex
 from typing import Any, Literal
 
 from search.yamlfile import SpaceError
+from trainers.records import Place
 
 Logger = Literal["tensorboard", "mlflow", "wandb"]
 PACKAGES: dict[Logger, str] = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"}
@@ -30,12 +31,12 @@ def absent(loggers: Iterable[Logger]) -> Iterator[str]:
             yield f"{name} needs the package {PACKAGES[name]}, which is not installed; add it: {extra}"
 
 
-def built(loggers: Iterable[Logger], folder: Path) -> dict[str, Any]:
+def built(loggers: Iterable[Logger], folder: Place) -> dict[str, Any]:
     """Ray's callbacks, ready for use. Raises SpaceError if one cannot be: there is no key, or no server answers."""
     made: dict[str, Any] = {}
     for name in loggers:
         try:
-            made[name] = MAKERS[name](folder)
+            made[name] = MAKERS[name](Path(str(folder)))
             made[name].setup()
         except Exception as error:
             why = str(error).strip().splitlines() or [type(error).__name__]

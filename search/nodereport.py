@@ -16,6 +16,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeVar
 
+from search.remote import place
+from trainers.records import Place
+
 T = TypeVar("T")
 LATE = (
     10.0  # seconds after which a file that another node wrote should be seen; NFS remembers for 3 to 60 what it listed
@@ -58,7 +61,7 @@ def report(folder: str, nonce: str, gpus: bool) -> Report:
         code, cpu = training_code(), machine(torch.device("cpu"))
     except ImportError as error:
         trouble.append(f"cannot import what trains ({error}); install the same packages on every node")
-    free, answer = _visible(Path(folder), nonce, trouble)
+    free, answer = _visible(place(folder), nonce, trouble)
     return Report(
         host=socket.gethostname(),
         python=".".join(platform.python_version_tuple()[:2]),
@@ -82,7 +85,7 @@ def _devices(trouble: list[str]) -> list[tuple[str, int]]:
     return []
 
 
-def _visible(folder: Path, nonce: str, trouble: list[str]) -> tuple[int, str]:
+def _visible(folder: Place, nonce: str, trouble: list[str]) -> tuple[int, str]:
     """The free bytes where the sweep is stored, and the name of the mark left there."""
     if waited((folder / f".{nonce}.tmp").exists) is None:
         trouble.append(f"does not see {folder} as the driver does; put --results on a file system that all nodes share")
@@ -90,7 +93,8 @@ def _visible(folder: Path, nonce: str, trouble: list[str]) -> tuple[int, str]:
     answer = f".{nonce}-{uuid.uuid4().hex}.tmp"
     try:
         (folder / answer).touch()
-        return shutil.disk_usage(folder).free, answer
+        # behind a URL no limit is known
+        return shutil.disk_usage(folder).free if isinstance(folder, Path) else sys.maxsize, answer
     except OSError as error:
         trouble.append(f"cannot write to {folder} ({error.strerror or error}); let its user write there")
         return 0, ""

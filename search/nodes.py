@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from search.cluster import Infeasible
@@ -13,13 +12,14 @@ from search.environment import ray
 from search.machines import alive, room
 from search.nodereport import Report, report, waited
 from search.resources import Resources
+from trainers.records import Place
 
 PATIENCE = 300.0  # seconds: a node may have to fetch the checkout, and to read torch from a slow disk
 LITTLE = 1 << 30  # bytes of free disk
 PACKAGES = ("torch", "ray", "numpy")
 
 
-def examined(address: str | None, folder: Path, resources: Resources) -> list[Report]:
+def examined(address: str | None, folder: Place, resources: Resources) -> list[Report]:
     """What each node that can hold a trial says of itself; of this machine alone this process says it.
 
     Raises Infeasible, naming all that differs from the driver.
@@ -43,7 +43,7 @@ def examined(address: str | None, folder: Path, resources: Resources) -> list[Re
     return list(said.values())
 
 
-def _asked(folder: Path, nonce: str, resources: Resources) -> tuple[dict[str, Report], list[str]]:
+def _asked(folder: Place, nonce: str, resources: Resources) -> tuple[dict[str, Report], list[str]]:
     """What the nodes say, by their names, and what is wrong with those that cannot."""
     asked: dict[Any, tuple[str, str, float]] = {}
     for node in alive():

@@ -6,9 +6,8 @@ Nothing hangs on it: a sweep whose now.json is missing or old is shown without.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
-from trainers.records import Row, read_json, write_json
+from trainers.records import Place, Row, read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,12 @@ class Now:
         of = (("left out", self.left_out), ("lost", self.lost), ("running", self.running))
         return {name: state for state, names in of for name in names}
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Place) -> None:
         """Raises OSError."""
         write_json(folder / "now.json", asdict(self))
 
     @staticmethod
-    def read(folder: Path) -> Now | None:
+    def read(folder: Place) -> Now | None:
         found: Row | None = read_json(folder / "now.json")
         if not isinstance(found, dict):
             return None

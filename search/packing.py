@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -21,7 +20,7 @@ from search.sources import source_key
 from trainers.arrays import Source
 from trainers.chain import training_code
 from trainers.models import Model
-from trainers.records import Row, digest, read_json, write_json
+from trainers.records import Place, Row, digest, read_json, write_json
 
 GAIN = 0.10  # by which another copy must raise the images a second of all, to be kept
 MARGIN = 0.10  # of the memory, kept free: trials do not all peak at once, and none may fail for want of a little
@@ -44,7 +43,7 @@ def decided(resources: Resources, address: str | None, console: Console) -> Reso
 
 
 def packed(
-    plan: Plan, sources: Mapping[str, Source], resources: Resources, folder: Path, nodes: Sequence[Report],
+    plan: Plan, sources: Mapping[str, Source], resources: Resources, folder: Place, nodes: Sequence[Report],
     console: Console,
 ) -> Resources:  # fmt: skip
     """Auto made a share of a GPU, measured where Ray is up, unless the sweep has measured it before.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -20,8 +19,9 @@ from search.now import Now
 from search.schedule import Schedule
 from search.seen import ENDED, OBJECTIVES, Seen
 from search.standing import Standing, standing
-from search.storage import Gauge
+from search.storage import PAUSE, Gauge
 from search.view import draw, headline, screen
+from trainers.records import Place
 
 LIVE_SECONDS = 0.5  # between two looks, and two pictures
 PLAIN_SECONDS = 15.0  # between two lines
@@ -32,16 +32,16 @@ LEFT = ("planned", "begun")
 class Watch(Unpickled, tune.Callback):
     """Looks at the records of what runs, at most twice a second, and shows where the sweep stands."""
 
-    def __init__(self, console: Console, folder: Path, schedule: Schedule, keeper: Keeper, slots: int) -> None:
+    def __init__(self, console: Console, folder: Place, schedule: Schedule, keeper: Keeper, slots: int) -> None:
         self.console, self.schedule, self.keeper, self.slots = console, schedule, keeper, slots
         self.ledger = Ledger(folder)
-        self.disk_full = False
         self._began = time.time()
         self._before = Now.read(folder) or Now(0.0, 0)  # the last run's, whose freed bytes stay freed
         self._told = Now(0.0, 0)  # what now.json says
         self._at_work: dict[str, str] = {}  # by Tune's trial: others that were handed out wait for a process
         self._watched: set[int] = set()  # trainings that ran and whose end is not told yet
         self._looked = self._spoke = self._wrote = time.monotonic()
+        self._next = self._looked + LIVE_SECONDS
         self._ended = 0  # as told
         self._live: Live | None = None
         self._gauge: Gauge | None = None
@@ -73,13 +73,17 @@ class Watch(Unpickled, tune.Callback):
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         self._at_work.pop(trial.trial_id, None)
 
-    def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict[str, Any], **info: Any) -> None:
-        self.disk_full = self.disk_full or result.get("outcome") == "disk full"
+    def again(self, name: str, why: str) -> None:
+        """A training came to no end, and will be tried again."""
+        if not self._live:
+            self.console.print(f"again: {name}: {why}", markup=False, soft_wrap=True)
 
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
-        if time.monotonic() - self._looked > LIVE_SECONDS:
+        if time.monotonic() > self._next:
             with suppress(OSError, NoSweep):  # what cannot be shown must not end the sweep
                 self._look()
+            took = time.monotonic() - self._looked  # behind a URL, much
+            self._next = self._looked + max(LIVE_SECONDS, PAUSE * took)
 
     def _look(self) -> None:
         self._looked = time.monotonic()
@@ -102,7 +106,7 @@ class Watch(Unpickled, tune.Callback):
     def _over(self, i: int) -> None:
         """A training does not run any more: it ended, or waits for its turn."""
         seen = self.ledger.seen[i]
-        ended = seen.status in (*ENDED, "failed")
+        ended = seen.status in ENDED or (seen.status == "failed" and i not in self.schedule.open)
         if ended or i in self.schedule.open:
             self._watched.discard(i)
         if ended and not self._live:

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from trainers.chain import training_code
-from trainers.records import Row, read_json, write_json
+from trainers.records import Place, Row, read_json, write_json
 
 PACKAGES = (
     "torch", "torchvision", "ray", "optuna", "numpy", "scipy", "pandas", "pydantic", "scikit-learn", "pyautoattack",
@@ -22,7 +22,7 @@ PACKAGES = (
 class Provenance:
     """The provenance.json of a sweep; each start of the command adds a run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self.path = folder / "provenance.json"
         stored = read_json(self.path)
         self.runs: list[Row] = stored["runs"] if isinstance(stored, dict) and "runs" in stored else []

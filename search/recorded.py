@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from search.entry import Entry
 from trainers.chain import Chain, Surroundings, chain
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.records import Row, digest, read_json, read_rows
+from trainers.records import Place, Row, digest, read_json, read_rows
 
 
 class Unfit(Exception):
@@ -38,7 +37,7 @@ class Study:
         return sorted({len(each.curves) for each in self.contestants.values()})
 
 
-def read(folder: Path) -> Study:
+def read(folder: Place) -> Study:
     """Read a finished sweep. Raises Unfit."""
     plan = read_json(folder / "plan.json")
     if not isinstance(plan, dict) or not plan.get("trials"):
@@ -63,7 +62,7 @@ def read(folder: Path) -> Study:
     return _study(folder, plan, list(zip(trials, configs, results, strict=True)), evaluation)
 
 
-def _results(folder: Path, trials: list[Row]) -> list[Row]:
+def _results(folder: Place, trials: list[Row]) -> list[Row]:
     read = {row["id"]: read_json(folder / "trials" / row["id"] / "result.json") for row in trials}
     found: dict[str, Row] = {trial: it for trial, it in read.items() if isinstance(it, dict)}
     missing = [trial for trial in read if trial not in found]
@@ -80,7 +79,7 @@ def _results(folder: Path, trials: list[Row]) -> list[Row]:
     return list(found.values())
 
 
-def _study(folder: Path, plan: Row, trained: list[tuple[Row, TrialConfig, Row]], evaluation: Evaluation) -> Study:
+def _study(folder: Place, plan: Row, trained: list[tuple[Row, TrialConfig, Row]], evaluation: Evaluation) -> Study:
     objectives: Objectives = plan["objectives"]
     entries: dict[str, Entry] = {}
     curves: dict[str, list[Curve]] = {}
@@ -105,7 +104,7 @@ def _study(folder: Path, plan: Row, trained: list[tuple[Row, TrialConfig, Row]],
     )
 
 
-def _curve(folder: Path, row: Row, objectives: Objectives, diverged: int | None) -> Curve:
+def _curve(folder: Place, row: Row, objectives: Objectives, diverged: int | None) -> Curve:
     path = folder / "trials" / row["id"] / "epochs.jsonl"
     rows, epochs = read_rows(path), row["epochs"] if diverged is None else diverged
     if len(rows) < epochs:

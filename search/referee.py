@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 
 from search.curves import Contestant, Curve, Objectives, curve
 from search.decisions import Decision, Journal, Taken
@@ -19,7 +18,7 @@ from search.finishing import worth_finishing
 from search.judging import judge, stands
 from search.stopping import RobustStopping
 from trainers.evaluate import Evaluation
-from trainers.records import Row
+from trainers.records import Place, Row
 
 JOURNAL = "stopping.jsonl"
 
@@ -27,7 +26,7 @@ JOURNAL = "stopping.jsonl"
 class Referee:
     """Where stopping stands in one sweep."""
 
-    def __init__(self, folder: Path, knobs: RobustStopping, evaluation: Evaluation, objectives: Objectives) -> None:
+    def __init__(self, folder: Place, knobs: RobustStopping, evaluation: Evaluation, objectives: Objectives) -> None:
         """Reads the sweep's journal. Raises Damaged."""
         self.knobs, self.evaluation, self.objectives = knobs, evaluation, objectives
         self._journal = Journal(folder / JOURNAL)

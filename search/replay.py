@@ -10,7 +10,6 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import yaml
@@ -21,6 +20,7 @@ from rich.text import Text
 
 from search.problems import nearest, readable
 from search.recorded import Study, Unfit, read
+from search.remote import Unreachable, place, reach
 from search.rules import Everything, Robust, Rule, rules
 from search.simulation import Outcome, Replay
 from search.stopping import RobustStopping, Stopping
@@ -44,8 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         played = _chosen(options.rule, options.workers)
+        for folder in options.run:
+            reach(folder)
         studies = [read(folder) for folder in options.run]
-    except Unfit as error:
+    except (Unfit, Unreachable) as error:
         errors.print(f"error: {error}", markup=False)
         return 2
     for study in studies:
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m search.replay", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("run", nargs="+", type=Path, help="the folder of a finished sweep, such as results/friendly_k")
+    parser.add_argument("run", nargs="+", type=place, help="the folder of a finished sweep, such as results/friendly_k")
     parser.add_argument(
         "--rule",
         action="append",

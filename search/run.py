@@ -11,6 +11,9 @@ import sys
 import time
 from pathlib import Path
 
+from search.interrupt import code_of, heed_sigterm
+from search.remote import place
+
 
 def parser() -> argparse.ArgumentParser:
     it = argparse.ArgumentParser(
@@ -20,11 +23,11 @@ def parser() -> argparse.ArgumentParser:
     it.add_argument("space", type=Path, help="a YAML file such as spaces/friendly_k.yaml")
     it.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override, as trial.epochs=2")
     it.add_argument("--name", help="of the study; default: the file's name")
-    it.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    it.add_argument("--results", type=place, default=Path("results"), metavar="DIR", help="or a URL; default: results")
     it.add_argument("--fresh", action="store_true", help="move what is stored under that name aside and start anew")
     it.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     it.add_argument("--add-trials", type=int, default=0, metavar="N", help="lengthen a search that draws its trials")
-    it.add_argument("--reuse", type=Path, action="append", default=[], metavar="RUN", help="take stages of that sweep")
+    it.add_argument("--reuse", type=place, action="append", default=[], metavar="RUN", help="take stages of that sweep")
     it.add_argument(
         "--accept-code-change", action="store_true", help="go on from stages of other code in trainers/, knowingly"
     )
@@ -38,10 +41,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if options.address:
         os.environ["RAY_ADDRESS"] = options.address  # read when Ray is imported, as the next line does
+    heed_sigterm()
     try:
         from search.command import execute
-    except KeyboardInterrupt:
-        return 130
+
+        heed_sigterm()  # importing Ray took SIGTERM over
+    except KeyboardInterrupt as error:
+        return code_of(error)
     return execute(options, began)
 
 

@@ -36,6 +36,7 @@ class Schedule:
         self.at: dict[int, int] = defaultdict(int, at)
         self.limit: Callable[[int], int] = self._whole  # how far a training may go for now
         self.stops: dict[int, Row] = {}  # where a training is to end early, and why
+        self.alone: set[int] = set()  # run only while nothing else does, and last
         self.open: set[int] = set()
         self.running: dict[int, list[int]] = {}  # with the epochs whose states others may go on from
         self._seen: dict[int, int] = {}  # how far a training went itself
@@ -62,20 +63,35 @@ class Schedule:
 
     def next(self) -> Task | None:
         """The task to begin now; None if all that is left must wait."""
-        while self._heap:
-            key = heappop(self._heap)
-            i = key[2]
-            if i not in self.open or i in self.running:
-                continue
-            missing = self.plan.trials[i].needs - self.ready
-            if missing:
-                self._held[min(missing)].append(i)
-            elif key != self._key(i):  # a deeper state was stored meanwhile
-                self._push(i)
-            elif (coming := self._awaited(i)) is not None:
-                self._held[coming].append(i)
-            elif i in self.stops or self._seen.get(i, -1) < self._until(i):
-                return self._start(i)
+        if self.alone & self.running.keys():
+            return None
+        chosen, loners = None, []
+        while chosen is None and self._heap:
+            i = self._ripe(heappop(self._heap))
+            if i in self.alone:
+                loners.append(i)
+            else:
+                chosen = i
+        if chosen is None and loners and not self.running:
+            chosen = loners.pop(0)
+        for i in loners:
+            self._push(i)
+        return None if chosen is None else self._start(chosen)
+
+    def _ripe(self, key: tuple[int, int, int]) -> int | None:
+        """The training of an entry of the heap if it may begin now; if not, it is kept where it will be found."""
+        i = key[2]
+        if i not in self.open or i in self.running:
+            return None
+        missing = self.plan.trials[i].needs - self.ready
+        if missing:
+            self._held[min(missing)].append(i)
+        elif key != self._key(i):  # a deeper state was stored meanwhile
+            self._push(i)
+        elif (coming := self._awaited(i)) is not None:
+            self._held[coming].append(i)
+        elif i in self.stops or self._seen.get(i, -1) < self._until(i):
+            return i
         return None
 
     def stored(self, i: int, epoch: int) -> None:

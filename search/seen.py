@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from search.pace import Costs
+from search.remote import stamp
 from search.tails import Tail
-from trainers.records import Row, read_json
+from trainers.records import Place, Row, read_json
 
 OBJECTIVES = ("val_clean_acc", "val_pgd_acc")
 FOR_GOOD = ("completed", "diverged")
@@ -27,7 +26,7 @@ class Speed(NamedTuple):
 class Seen:
     """One training: its status, its newest row, where its validation stands, what it cost alone and billed."""
 
-    def __init__(self, folder: Path, name: str, final: str) -> None:
+    def __init__(self, folder: Place, name: str, final: str) -> None:
         self.folder, self.name, self.final = folder, name, final
         self.status = "planned"
         self.epochs = 0  # recorded, whoever trained them
@@ -92,15 +91,14 @@ class Seen:
         self._recent: deque[Row] = deque(maxlen=RECENT)
 
 
-def status_of(folder: Path, final: str, since: float = 0.0) -> str:
+def status_of(folder: Place, final: str, since: float = 0.0) -> str:
     """completed, diverged, stopped, failed, begun (it has rows) or planned, as the records of a training say."""
     return _status(folder, read_json(folder / "result.json"), final, since)
 
 
-def _status(folder: Path, result: Any, final: str, since: float) -> str:
+def _status(folder: Place, result: Any, final: str, since: float) -> str:
     if isinstance(result, dict):
         return str(result["status"]) if result.get("chain") == final else "planned"
-    with suppress(OSError):
-        if (folder / "error.txt").stat().st_mtime >= since:
-            return "failed"
+    if (error := stamp(folder / "error.txt")) and error.changed >= since:
+        return "failed"
     return "begun" if (folder / "epochs.jsonl").exists() else "planned"

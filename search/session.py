@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from search.filesystem import check
 from search.jobs import Job, Mismatch, Outcome, described
+from search.remote import place
 from search.starting import Start
 from search.store import Arrays, Resumed, Segment, Store, read_arrays, write_arrays
 from search.writing import Writer, on_host, settled
@@ -33,7 +35,7 @@ class Session:
 
     def __init__(self, job: Job, data: Data) -> None:
         self.job = job
-        self.store = Store(Path(job.folder))
+        self.store = Store(place(job.folder))
         self.folder = self.store.trial(job.trial)
         self.config = TrialConfig.model_validate(job.config)
         self.evaluation = Evaluation.model_validate(job.evaluation)
@@ -105,7 +107,7 @@ class Session:
         return rows[told:]
 
     def _begin(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(exist_ok=True)
         (self.folder / "error.txt").unlink(missing_ok=True)
         write_atomic(self.folder / "config.yaml", described(self.job, self._ranks))
         if resumed := self._resumed():
@@ -136,8 +138,9 @@ class Session:
             known = self._fresh.instances.get(name)
             self._fresh.instances[name] = values[None] if known is None else np.concatenate([known, values[None]])
         self._whole = True
-        append_rows(self.folder / "epochs.jsonl", [row])
-        append_rows(self.folder / "cost.jsonl", [cost])
+        if isinstance(self.folder, Path):  # elsewhere nothing is appended: the rows come with the next checkpoint
+            append_rows(self.folder / "epochs.jsonl", [row])
+            append_rows(self.folder / "cost.jsonl", [cost])
         epoch = self.trainer.epoch
         if epoch == self.until or epoch in self.job.forks:
             self._checkpoint()
@@ -165,6 +168,8 @@ class Session:
         self.saved.append(epoch)
         self._saved_at = time.monotonic()
         self._writer.begin(write)
+        if not isinstance(self.folder, Path):
+            self._rewrite()
 
     def _settle(self) -> None:
         """Wait for what is being written; training may not end, nor others be told, before it stands."""
@@ -203,6 +208,7 @@ class Session:
             "subset": subset_summary(mask, self.data),
             "chain": self.chain.final,
         }
+        check(self.store.folder)
         self._rewrite()
         append_rows(self.folder / "cost.jsonl", [{"final_seconds": time.perf_counter() - began, "by": self.job.trial}])
         write_arrays(self.folder / "instances.npz", arrays)

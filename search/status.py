@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -16,6 +15,7 @@ from rich.live import Live
 from search.ledger import Ledger, NoSweep
 from search.locking import held
 from search.now import Now
+from search.remote import Unreachable, place, reach, said
 from search.standing import Standing, standing
 from search.storage import Gauge, stored
 from search.view import draw, headline, screen
@@ -28,7 +28,7 @@ PLAIN_SECONDS = 15.0
 def main(arguments: list[str] | None = None) -> int:
     """Print the state of one sweep, once or again and again."""
     it = argparse.ArgumentParser(prog="python -m search.status", description=__doc__)
-    it.add_argument("run", type=Path, help="a sweep's folder, such as results/friendly_k")
+    it.add_argument("run", type=place, help="a sweep's folder, such as results/friendly_k, or its URL")
     it.add_argument("--watch", action="store_true", help="go on showing it until all trainings ended, or Ctrl-C")
     it.add_argument("--interval", type=float, default=2.0, metavar="SECONDS", help="of --watch (default: 2)")
     options = it.parse_args(arguments)
@@ -36,14 +36,18 @@ def main(arguments: list[str] | None = None) -> int:
     if not console.is_terminal:
         console.width = WIDE
     try:
+        reach(options.run)
         ledger = Ledger(options.run)
         if options.watch:
             return _watch(console, ledger, options.interval)
         now = _look(ledger)
         console.print(screen(now, console, stored(ledger.folder), LONG))
         return 0 if now.all_ended else 1
-    except NoSweep as error:
+    except (NoSweep, Unreachable) as error:
         Console(stderr=True).print(f"error: {error}", markup=False, soft_wrap=True)
+        return 2
+    except OSError as error:
+        Console(stderr=True).print(f"error: {options.run}: {said(error)}", markup=False, soft_wrap=True)
         return 2
     except KeyboardInterrupt:
         return 130

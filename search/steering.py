@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 
 from search.entry import Entry
 from search.plan import Plan, Planned
@@ -12,7 +11,7 @@ from search.referee import Referee
 from search.schedule import Schedule
 from search.stopping import RobustStopping
 from search.store import Store
-from trainers.records import Row, read_rows
+from trainers.records import Place, Row, read_rows
 
 
 class Steering:
@@ -21,7 +20,7 @@ class Steering:
     What it knows comes from records and the referee's journal, so that a resumed sweep is steered alike.
     """
 
-    def __init__(self, folder: Path, plan: Plan, knobs: RobustStopping, classes: Callable[[Planned], int]) -> None:
+    def __init__(self, folder: Place, plan: Plan, knobs: RobustStopping, classes: Callable[[Planned], int]) -> None:
         """Reads the journal of decisions. Raises search.decisions.Damaged."""
         self.plan, self._classes, self.store = plan, classes, Store(folder)
         self.referee = Referee(folder, knobs, plan.evaluation, plan.objectives)

@@ -2,16 +2,12 @@
 
 A stage folder is named by the hash of the chain that leads to its state. It holds the state, and the rows and
 per-instance arrays since the checkpoint before it (its parent), so a chain of folders holds a trial's whole history.
-It is written under a temporary name and renamed: it exists whole or not at all, and who comes second loses nothing.
+It exists whole or not at all, as search.stages has it, and who comes second loses nothing.
 """
 
 from __future__ import annotations
 
 import io
-import os
-import shutil
-import uuid
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -20,8 +16,10 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 
+from search.remote import Remote
+from search.stages import MANIFEST, STATE, stages
 from trainers.chain import Chain
-from trainers.records import Row, digest, read_json, sync_folder, write_atomic, write_json
+from trainers.records import Place, Row, digest, read_json, write_atomic
 
 Arrays = dict[str, np.ndarray]
 # which states stay when no training needs them any more: every one, forks and last ones, last ones, none
@@ -47,14 +45,15 @@ class Resumed(NamedTuple):
 class Store:
     """The directory of one sweep."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder.absolute()
+    def __init__(self, folder: Place) -> None:
+        self.folder: Place = folder.absolute() if isinstance(folder, Path) else folder
         self.stages = self.folder / "stages"
+        self._stages = stages(self.folder)
 
-    def trial(self, trial: str) -> Path:
+    def trial(self, trial: str) -> Place:
         return self.folder / "trials" / trial
 
-    def ranking(self, ranks: str) -> Path:
+    def ranking(self, ranks: str) -> Place:
         return self.folder / "profile" / f"{ranks}.npz"
 
     def result(self, trial: str, final: str) -> Row | None:
@@ -64,69 +63,49 @@ class Store:
 
     def sweep_leftovers(self) -> None:
         """Remove what killed writers left under temporary names; only while holding the lock."""
-        for path in self.stages.glob(".tmp-*"):
-            shutil.rmtree(path, ignore_errors=True)
-        for path in self.folder.glob("**/.*.tmp"):
+        self._stages.tidy()
+        torn = self.folder.torn() if isinstance(self.folder, Remote) else self.folder.glob("**/.*.tmp")
+        for path in torn:
             path.unlink(missing_ok=True)
 
     def publish(self, name: str, parent: str | None, epoch: int, state: dict[str, Any], segment: Segment) -> None:
-        """Store the state after `epoch` epochs. Raises OSError when the disk is full; nothing torn is left behind."""
-        target = self._stage(name)
-        if (target / "state.pt").exists():
+        """Store the state after `epoch` epochs. Raises OSError if the storage takes it not; nothing torn is left."""
+        if self._stages.has(name):
             return
-        temporary = self.stages / f".tmp-{uuid.uuid4().hex}"
-        temporary.mkdir(parents=True)
-        try:
-            files = {"state.pt": _packed(state), "instances.npz": packed_arrays(segment.instances)}
-            manifest = {
-                "parent": parent,
-                "epoch": epoch,
-                "rows": segment.rows,
-                "costs": segment.costs,
-                "sha256": {file: sha256(content).hexdigest() for file, content in files.items()},
-            }
-            manifest["digest"] = digest(manifest)
-            for file, content in files.items():
-                _write(temporary / file, content)
-            write_json(temporary / "stage.json", manifest)
-            sync_folder(temporary)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if target.exists():  # its state was forgotten, and is wanted again
-                os.rename(target, temporary.with_name(f"{temporary.name}.old"))
-            os.rename(temporary, target)
-            shutil.rmtree(temporary.with_name(f"{temporary.name}.old"), ignore_errors=True)
-            sync_folder(target.parent)
-        except OSError:
-            shutil.rmtree(temporary, ignore_errors=True)
-            if not (
-                target / "state.pt"
-            ).exists():  # another writer of the same state came first: the same bits stand there
-                raise
+        files = {STATE: _packed(state), "instances.npz": packed_arrays(segment.instances)}
+        manifest = {
+            "parent": parent,
+            "epoch": epoch,
+            "rows": segment.rows,
+            "costs": segment.costs,
+            "sha256": {file: sha256(content).hexdigest() for file, content in files.items()},
+        }
+        self._stages.put(name, files, manifest | {"digest": digest(manifest)})
 
     def stored(self) -> set[str]:
         """The names of all states that are there."""
-        return {path.parent.name for path in self.stages.glob("??/*/state.pt")}
+        return self._stages.all()
+
+    def depth(self, chain: Chain) -> int:
+        """After how many epochs of a chain the deepest state is there, whole or not."""
+        epochs = {chain[epoch]: epoch for epoch in range(len(chain) - 1, 0, -1)}
+        return next((epochs[name] for name in self._stages.standing(epochs) if self._stages.has(name)), 0)
 
     def lend(self, name: str, other: Store, by: str = "") -> None:
         """Give another store a state and what was recorded on the way to it; `by`: the sweep that paid for it."""
         at: str | None = name
         while at is not None and (manifest := self._manifest(at)) is not None:
-            target = other._stage(at)
-            if not (target / "state.pt").exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                temporary = other.stages / f".tmp-{uuid.uuid4().hex}"
-                shutil.copytree(self._stage(at), temporary)
-                if by:
-                    write_json(temporary / "stage.json", _paid_by(by, manifest))
-                with suppress(OSError):  # it stands there without its state, or another came first
-                    shutil.rmtree(target, ignore_errors=True)
-                    os.rename(temporary, target)
+            if not other._stages.has(at):
+                there = [path.name for path in self._stages.at(at).glob("*") if path.name != MANIFEST]
+                files = {file: self._stages.read(at, file) for file in there}
+                other._stages.put(at, files, _paid_by(by, manifest) if by else manifest)
             at = manifest["parent"]
 
     def deepest(self, chain: Chain) -> Resumed | None:
         """The deepest checkpoint of a chain that reads back whole; what does not is set aside and trained again."""
-        for epoch in range(len(chain) - 1, 0, -1):
-            if self._stage(chain[epoch]).is_dir() and (resumed := self._load(chain, epoch)):
+        epochs = {chain[epoch]: epoch for epoch in range(len(chain) - 1, 0, -1)}
+        for name in self._stages.standing(epochs):
+            if resumed := self._load(chain, epochs[name]):
                 return resumed
         return None
 
@@ -135,16 +114,7 @@ class Store:
 
         Returns the bytes that this freed.
         """
-        state = self._stage(name) / "state.pt"
-        try:
-            size = state.stat().st_size
-            state.unlink()
-        except FileNotFoundError:
-            return 0
-        return size
-
-    def _stage(self, name: str) -> Path:
-        return self.stages / name[:2] / name
+        return self._stages.forget(name)
 
     def _load(self, chain: Chain, epoch: int) -> Resumed | None:
         state = self.state(chain[epoch])
@@ -163,39 +133,28 @@ class Store:
 
     def state(self, name: str) -> dict[str, Any] | None:
         """A state, if it is there and reads back whole; what does not is set aside."""
-        if not (self._stage(name) / "state.pt").exists():
+        if not (self._stages.at(name) / STATE).exists():
             return None
-        content = self._file(name, self._manifest(name), "state.pt")
+        content = self._file(name, self._manifest(name), STATE)
         return torch.load(io.BytesIO(content), weights_only=True, map_location="cpu") if content else None
 
     def _manifest(self, name: str) -> Row | None:
-        manifest = read_json(self._stage(name) / "stage.json")
+        manifest = read_json(self._stages.at(name) / MANIFEST)
         if isinstance(manifest, dict) and digest({k: v for k, v in manifest.items() if k != "digest"}) == manifest.get(
             "digest"
         ):
             return manifest
-        self._set_aside(name)
+        self._stages.set_aside(name)
         return None
 
     def _file(self, name: str, manifest: Row | None, file: str) -> bytes | None:
         if manifest is None:
             return None
-        try:
-            content = (self._stage(name) / file).read_bytes()
-        except OSError:
-            content = b""
+        content = self._stages.read(name, file)
         if sha256(content).hexdigest() == manifest["sha256"][file]:
             return content
-        self._set_aside(name)
+        self._stages.set_aside(name)
         return None
-
-    def _set_aside(self, name: str) -> None:
-        """A damaged stage is kept for inspection, under a name that no chain leads to."""
-        stage = self._stage(name)
-        if stage.exists():
-            damaged = self.stages / "damaged"
-            damaged.mkdir(exist_ok=True)
-            os.rename(stage, damaged / f"{name}-{uuid.uuid4().hex[:6]}")
 
 
 def _paid_by(sweep: str, manifest: Row) -> Row:
@@ -217,11 +176,11 @@ def unpacked_arrays(content: bytes) -> Arrays:
         return {key: archive[key] for key in archive.files}
 
 
-def write_arrays(path: Path, arrays: Arrays) -> None:
+def write_arrays(path: Place, arrays: Arrays) -> None:
     write_atomic(path, packed_arrays(arrays, compress=True))
 
 
-def read_arrays(path: Path) -> Arrays | None:
+def read_arrays(path: Place) -> Arrays | None:
     """The arrays of an .npz file; None where it is missing or damaged."""
     try:
         return unpacked_arrays(path.read_bytes())
@@ -233,10 +192,3 @@ def _packed(state: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

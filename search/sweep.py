@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 
+from search import filesystem
 from search.borrowing import adopt
 from search.budget import Purse
 from search.cluster import cluster
-from search.execute import run
+from search.execute import run, scratch
+from search.failures import note, noted
 from search.feeding import Feed
 from search.interrupt import Interrupt
-from search.jobs import Job
+from search.jobs import ENDED, Job
 from search.keeping import Keeper, depths
 from search.loggers import built
 from search.machines import slots
+from search.making import Maker
 from search.nodereport import Report
 from search.nodes import examined, notes
 from search.packing import packed
 from search.plan import Plan, Planned
 from search.progress import Watch
-from search.rankings import make_ranking
+from search.retrying import Retries
 from search.rounds import Rounds
 from search.schedule import Schedule, Task
 from search.searchers import Queue
 from search.sources import Sources, source_key
 from search.space import Space
-from search.starting import lost
 from search.steering import Steering
 from search.stopping import RobustStopping
 from search.store import Store
+from search.verdict import AS_ASKED, Verdict
 from trainers.chain import training_code
 from trainers.records import Row
 
@@ -50,11 +54,13 @@ class Sweep:
         self._blocked: dict[str, str] = {}  # what cannot be made -> why
         self._first: dict[str, int] = {}  # by the name of its last state, who trains it
         self._twins: dict[str, list[int]] = defaultdict(list)  # ... and who else is the same training
+        self.maker = Maker(store, plan, sources)
         self.keeper = Keeper(store, plan, space.search.keep)
         self.steering: Steering | None = None
         if isinstance(space.search.stopping, RobustStopping):
             self.steering = Steering(store.folder, plan, space.search.stopping, self._classes)
         self.purse = Purse(space.search.budget, store.folder)
+        self._spent: str | None = None  # the budget that ended it
         self.slots = 0
         self.nodes: list[Report] = []
         self.interrupted = False
@@ -79,15 +85,14 @@ class Sweep:
         total, waiting = len(self.plan.trials), self.unfinished()
         if not waiting:
             self.console.print(f"{self.store.folder.name} is finished: all {total} trainings have their results.")
-            return self._verdict(None, command)
+            return self._told(None, command)
         self.console.print(
             f"{self.store.folder.name}: {total} trainings" + (f", {known} of them ended before" if known else "")
         )
         if not self.schedule.open:
-            return self._verdict(None, command)
+            return self._told(None, command)
         loggers = built(self.space.search.loggers, self.store.folder)
         interrupt = Interrupt()
-        queue = Queue(self.schedule, self._job, self)
         with cluster(address, interrupt):
             self.nodes = examined(address, self.store.folder, self.space.resources)
             for note in notes(self.nodes):
@@ -99,20 +104,19 @@ class Sweep:
             self.purse.gpus = resources.amounts.get("GPU", 0.0)
             with (
                 Feed(self.store.folder, loggers, self._tell, lambda: bool(interrupt.code)) as feed,
-                Watch(self.console, self.store.folder, self.schedule, self.keeper, self.slots) as watch,
+                Watch(self.console, self.store.folder, self.schedule, self.keeper, self.slots) as self._watch,
             ):
                 trouble = run(
-                    queue, self.sources.loaded, resources, self.space.search.retries, watch, feed, interrupt,
-                    self.slots, self.store.folder / ".tune",
+                    self.queue, self.sources.loaded, resources, self._watch, feed, interrupt,
+                    self.slots, scratch(self.store.folder),
                 )  # fmt: skip
-        if watch.disk_full:
-            trouble = f"the disk is full ({self.store.folder}); free some room, then carry on with the same command"
         self.interrupted = bool(interrupt.code)
-        return self._verdict(trouble, command) and (interrupt.code or 1)
+        return self._told(trouble, command) and (interrupt.code or 1)
 
     def prepare(self) -> None:
         """Plan from what is stored: where every training goes on, what is made, and which states are still wanted."""
         self.schedule = Schedule(self.plan, (), {})
+        self.queue = Queue(self.schedule, self._job, self, Retries(self.space.search.retries))
         self._begin(range(len(self.plan.trials)))
         self.keeper.tidy(self.store.stored())
         self._go_on()
@@ -131,7 +135,7 @@ class Sweep:
                 todo.append(i)
             elif self._open(trial):
                 self._twins[trial.final].append(i)
-        ready, blocked = self._made([self.plan.trials[i] for i in todo])
+        ready, blocked = self.maker.made([self.plan.trials[i] for i in todo])
         self._blocked |= blocked
         self.keeper.begin(todo, at)
         self.schedule.at.update({i: at[i] for i in todo if i in at})
@@ -159,28 +163,55 @@ class Sweep:
 
     def reported(self, i: int, result: Row) -> None:
         """A training goes on: what shares its new state needs no older one."""
-        if result["stored"]:
-            self.keeper.stored(i, result["stored"])
-        if self.steering:
-            self.steering.reported(self.schedule, i, result["rows"])
+        with self._storing():
+            if result["stored"]:
+                self.keeper.stored(i, result["stored"])
+            if self.steering:
+                self.steering.reported(self.schedule, i, result["rows"])
+            self._pay()
 
-    def over(self, i: int, outcome: str) -> None:
+    def depth(self, i: int) -> int:
+        """After how many epochs the deepest state of a training is stored."""
+        with self._storing():
+            return self.store.depth(self.plan.trials[i].chain)
+        return 0
+
+    def again(self, i: int, why: str) -> None:
+        """A training came to no end; if that is since nothing can be stored, no other will."""
+        self.queue.trouble = self.queue.trouble or filesystem.trouble(self.store.folder)
+        if not self.queue.trouble:
+            name = self.plan.trials[i].id
+            self._watch.again(name, noted(self.store, name) or why)
+
+    def over(self, i: int, outcome: str, why: str = "") -> None:
         """A training ended; what others wait for is made once all have ended that make it."""
         trial = self.plan.trials[i]
-        if outcome in ("completed", "diverged"):
-            self.keeper.ended(i)
-            self._adopt({trial.final: trial.id}, self._twins.get(trial.final, ()))
-        if trial.makes and outcome != "paused":
-            self._made_by(trial.makes)
-        if self.steering:
-            self.steering.over(self.schedule, i, outcome)
-        self._go_on()
+        with self._storing():
+            if outcome in ("completed", "diverged"):
+                self.keeper.ended(i)
+                self._adopt({trial.final: trial.id}, self._twins.get(trial.final, ()))
+            elif outcome == "failed" and not noted(self.store, trial.id):
+                note(self.store, trial.id, why)
+            if trial.makes and outcome in ENDED:
+                self._made_by(trial.makes)
+            if self.steering:
+                self.steering.over(self.schedule, i, outcome)
+            self._go_on()
+            self._pay()
+
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        """What the driver cannot store ends the sweep, as what a worker cannot."""
+        try:
+            yield
+        except OSError as error:
+            self.queue.trouble = filesystem.trouble_of(error, self.store.folder) or str(error)
 
     def _made_by(self, name: str) -> None:
         """Make what others wait for, once all have ended that make it."""
         if any(self.plan.trials[j].makes == name for j in self.schedule.open):
             return
-        why = self._make(name)
+        why = self.maker.make(name)
         if why is None:
             self.schedule.made(name)
         else:
@@ -197,6 +228,17 @@ class Sweep:
                 return
             self._begin(places)
 
+    def _pay(self) -> None:
+        """End the sweep where a budget is used up."""
+        if not self.queue.trouble and (spent := self.purse.empty()):
+            self._spent = self.queue.trouble = spent
+
+    def _told(self, trouble: str | None, command: str) -> int:
+        """Say how it went; the exit code."""
+        spent = self._spent or self.purse.short(self.plan)
+        verdict = Verdict(self.store, len(self.plan.trials), self.unfinished(), list(self._blocked.values()))
+        return verdict.told(self.console, AS_ASKED if self.interrupted else trouble, spent, command)
+
     def _tell(self, note: str) -> None:
         self.console.print(f"note: {note}", markup=False, soft_wrap=True)
 
@@ -204,45 +246,6 @@ class Sweep:
         data = self.sources.prepared(trial.config.data)
         assert data is not None  # a sweep that runs has loaded it
         return data.classes
-
-    def _made(self, waiting: list[Planned]) -> tuple[set[str], dict[str, str]]:
-        """What is there of rankings and of weights that are waited for; rankings are made now; and why others are not.
-
-        Of trainings that have not all ended nothing is said.
-        """
-        ready, blocked = set(), {}
-        for name in set(self.plan.rankings).union(*(trial.needs for trial in waiting)):
-            if all(self.store.result(trial.id, trial.final) for trial in self._makers(name)):
-                why = self._make(name)
-                if why is None:
-                    ready.add(name)
-                else:
-                    blocked[name] = why
-        return ready, blocked
-
-    def _makers(self, name: str) -> list[Planned]:
-        return [trial for trial in self.plan.trials if trial.makes == name]
-
-    def _make(self, name: str) -> str | None:
-        """Make what trainings that have ended make together, or a file has. Returns why it cannot be, if so."""
-        if name in self.plan.rankings:
-            why = self._rank(name)
-            return why and f"a ranking: {why}"
-        (training,) = self._makers(name)
-        why = self._weights(training)
-        return why and f"weights: {why}"
-
-    def _rank(self, ranks: str) -> str | None:
-        try:
-            return make_ranking(self.store, self.plan.rankings[ranks], self._makers(ranks), self.sources)
-        except OSError as error:
-            return f"{ranks} cannot be written: {error.strerror or error}; free some room"
-
-    def _weights(self, trial: Planned) -> str | None:
-        result = self.store.result(trial.id, trial.final)
-        if result is None or result["status"] != "completed":
-            return f"{trial.id} {'did not end' if result is None else result['status']}, and trials start from it"
-        return None if self.store.state(trial.final) else lost(trial.id)
 
     def _job(self, task: Task) -> Job:
         trial = self.plan.trials[task.i]
@@ -261,34 +264,10 @@ class Sweep:
             code=self.plan.code,
             trains=training_code(),
             checkpoint_seconds=self.space.search.checkpoint_seconds,
+            timeout=self.space.search.timeout,
             forks=(*forks, trial.config.epochs) if trial.kind == "pretrain" else forks,
             keep=self.space.search.keep,
             since=task.since,
             until=task.until,
             stop=task.stop,
         )
-
-    def _verdict(self, trouble: str | None, command: str) -> int:
-        """Judge from the store, say what is missing and how to go on; 0 if nothing is, else 1."""
-        left = self.unfinished()
-        if not left:
-            return 0
-        failed = [trial for trial in left if (self.store.trial(trial.id) / "error.txt").exists()]
-        for trial in failed[:5]:
-            path = self.store.trial(trial.id) / "error.txt"
-            self.console.print(
-                f"failed: {trial.id}: {path.read_text().strip().splitlines()[-1]} ({path})", markup=False
-            )
-        for why in self._blocked.values():
-            self.console.print(f"not started for want of {why}", markup=False)
-        if self.interrupted:
-            self.console.print("Stopped, as asked.")
-        elif trouble:
-            self.console.print(f"Stopped: {trouble}", markup=False, soft_wrap=True)
-        self.console.print(
-            f"{len(left)} of {len(self.plan.trials)} trainings have no result yet. All that was trained is kept; "
-            f"the same command carries on:\n  {command}",
-            markup=False,
-            soft_wrap=True,
-        )
-        return 1

@@ -6,8 +6,11 @@ import json
 from typing import Any
 
 from search.environment import tune  # first: it prepares what Ray reads on import
-from search.jobs import Job, outcome_of
+from search.failures import Failure, failure_of
+from search.jobs import Job
+from search.memory import release
 from search.session import Session
+from search.watchdog import Watchdog
 from trainers.arrays import Source
 from trainers.config import TrialConfig
 from trainers.data import Data, prepare
@@ -30,15 +33,23 @@ class Trial(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
+        with Watchdog(self._job):
+            return self._step()
+
+    def _step(self) -> dict[str, Any]:
         latest: dict[str, Any] = {"stored": 0, "rows": []}
         try:
             if self._session is None:
                 self._session = Session(self._job, self._prepared())
-            outcome = self._session.advance(SLICE_SECONDS)
+            came = Failure(self._session.advance(SLICE_SECONDS))
             latest = self._session.latest | {"stored": self._session.stored, "rows": self._session.news()}
-        except Exception as error:  # recorded, not raised: Tune would train again what fails again
-            outcome = outcome_of(self._job, error)
-        return {"done": outcome != "running", "outcome": outcome, "trial": self._job.trial, "epoch": -1} | latest
+        except Exception as error:  # told, not raised: Tune would make a lost worker of it
+            came = failure_of(self._job, error)
+        if came.outcome == "out of memory":
+            self._session = None
+            release()
+        report = {"done": came.outcome != "running", "outcome": came.outcome, "why": came.why}
+        return report | {"trial": self._job.trial, "epoch": -1} | latest
 
     def _prepared(self) -> Data:
         if self._job.data not in self._data:

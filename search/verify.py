@@ -21,8 +21,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from search import filesystem
 from search.jobs import Job, Mismatch
 from search.planfile import stored_plan
+from search.remote import Unreachable, place, reach
 from search.session import Session
 from search.sources import Sources, source_key
 from search.starting import Start
@@ -31,7 +33,7 @@ from search.yamlfile import SpaceError
 from trainers.chain import training_code
 from trainers.config import TrialConfig
 from trainers.data import prepare
-from trainers.records import Row, read_rows
+from trainers.records import Place, Row, read_rows, write_atomic
 
 RECORDS = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
 
@@ -43,15 +45,17 @@ class Unverifiable(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Everything between the command line and the exit code."""
     it = argparse.ArgumentParser(prog="python -m search.verify", description=__doc__)
-    it.add_argument("run", type=Path, help="a sweep's folder, such as results/friendly_k")
+    it.add_argument("run", type=place, help="a sweep's folder, such as results/friendly_k, or its URL")
     it.add_argument("--sample", default="2%", help="a share or a number of the trials that ended (default: 2%%)")
     it.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
     options = it.parse_args(arguments)
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
     try:
+        reach(options.run)
         plan, rows = _sampled(options.run, options.sample, options.seed)
         different = 0
-        with tempfile.TemporaryDirectory(dir=options.run, prefix=".verify-") as scratch:
+        beside = options.run if isinstance(options.run, Path) else None
+        with tempfile.TemporaryDirectory(dir=beside, prefix=".verify-") as scratch:
             for row in track(
                 rows, "training from scratch", console=errors, transient=True, disable=not errors.is_terminal
             ):
@@ -60,6 +64,9 @@ def main(arguments: list[str] | None = None) -> int:
                 console.print(f"{'DIFFERS' if found else 'equal'}: {row['id']}", markup=False, soft_wrap=True)
                 for line in found:
                     console.print(f"  {line}", markup=False, soft_wrap=True)
+    except Unreachable as error:
+        errors.print(f"error: {error}", markup=False)
+        return 2
     except (Unverifiable, Mismatch) as error:
         errors.print(f"error: {options.run}: {error}", markup=False)
         return 2
@@ -73,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     return int(different > 0)
 
 
-def _sampled(folder: Path, sample: str, seed: int) -> tuple[Row, list[Row]]:
+def _sampled(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row]]:
     """The stored plan, and the rows of it to be trained again."""
     plan = stored_plan(folder)
     if not isinstance(plan, dict):
@@ -92,16 +99,16 @@ def _sampled(folder: Path, sample: str, seed: int) -> tuple[Row, list[Row]]:
     return plan, random.Random(seed).sample(ended, n)
 
 
-def _differences(folder: Path, scratch: Path, plan: Row, row: Row) -> Iterator[str]:
+def _differences(folder: Place, scratch: Path, plan: Row, row: Row) -> Iterator[str]:
     """Train one trial in a store of its own and say where it departs from what is stored."""
     store, alone = Store(folder), Store(scratch / "store")
-    shutil.rmtree(alone.folder, ignore_errors=True)
+    shutil.rmtree(scratch / "store", ignore_errors=True)
+    filesystem.establish(alone.folder)
     config = TrialConfig.model_validate(row["config"])
     sources = Sources()
     sources.fingerprint(config.data)
     if row["kind"] == "trial" and row["ranks"]:
-        alone.ranking(row["ranks"]).parent.mkdir(parents=True)
-        shutil.copy(store.ranking(row["ranks"]), alone.ranking(row["ranks"]))
+        write_atomic(alone.ranking(row["ranks"]), store.ranking(row["ranks"]).read_bytes())
     start = Start.model_validate(row["start"]) if row["start"] else None
     if start and start.training:
         store.lend(start.content, alone)

@@ -17,7 +17,7 @@ def test_the_table_of_methods_has_every_row_and_no_other() -> None:
 
 
 def test_the_files_it_names_exist() -> None:
-    named = re.findall(r"(?:spaces|trainers|search|analysis)/[\w/]+\.(?:py|yaml)", README)
+    named = re.findall(r"(?:tests/)?(?:spaces|trainers|search|analysis)/[\w/]+\.(?:py|yaml)", README)
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []
 

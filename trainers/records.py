@@ -8,12 +8,42 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 Row = dict[str, Any]
+
+
+class Place(Protocol):
+    """Where records lie: a pathlib.Path, or what stands for one behind a URL and writes a file whole or not at all."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def parent(self) -> Self: ...
+
+    def __truediv__(self, key: str, /) -> Self: ...
+
+    def __lt__(self, other: Self, /) -> bool: ...
+
+    def exists(self) -> bool: ...
+
+    def glob(self, pattern: str, /) -> Iterator[Self]: ...
+
+    def mkdir(self, *, parents: bool = False, exist_ok: bool = False) -> None: ...
+
+    def touch(self) -> None: ...
+
+    def read_bytes(self) -> bytes: ...
+
+    def read_text(self) -> str: ...
+
+    def write_bytes(self, data: bytes, /) -> int: ...
+
+    def unlink(self, missing_ok: bool = False) -> None: ...
 
 
 def canonical(value: Any) -> str:
@@ -26,12 +56,15 @@ def digest(value: Any) -> str:
     return sha256(canonical(value).encode()).hexdigest()
 
 
-def write_atomic(path: Path, content: bytes | str) -> None:
+def write_atomic(path: Place, content: bytes | str) -> None:
     """Replace `path` whole: after a kill at any instant either the old or the new content stands there.
 
     Raises OSError when the disk is full or read-only; the old content then still stands.
     """
     data = content.encode() if isinstance(content, str) else content
+    if not isinstance(path, Path):
+        path.write_bytes(data)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
@@ -63,12 +96,12 @@ def _umask() -> int:
     return mask
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Place, value: Any) -> None:
     """Write a value as readable JSON, atomically."""
     write_atomic(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any | None:
+def read_json(path: Place) -> Any | None:
     """The value in a JSON file; None where the file is missing or torn, which both mean 'not there yet'."""
     try:
         return json.loads(path.read_bytes())
@@ -76,14 +109,17 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
-def append_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Append rows as JSON lines in one write."""
+def append_rows(path: Place, rows: Iterable[Row]) -> None:
+    """Append rows as JSON lines in one write; behind a URL, where nothing is appended, that is all of the file."""
     text = "".join(canonical(row) + "\n" for row in rows)
+    if not isinstance(path, Path):
+        path.write_bytes((path.read_bytes() if path.exists() else b"") + text.encode())
+        return
     with path.open("a", encoding="ascii") as file:
         file.write(text)
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Place) -> list[Row]:
     """The rows of a JSON-lines file up to the first torn line; none where the file is missing."""
     try:
         text = path.read_bytes()

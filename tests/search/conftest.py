@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -64,3 +64,34 @@ def refused(
         return [problem.removeprefix("error: ") for problem in problems]
 
     return run
+
+
+class S3:
+    """A server that speaks S3, with an empty bucket."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._options = f"endpoint_override={host}:{port}&scheme=http&region=us-east-1"
+
+    def url(self, path: str) -> str:
+        return f"s3://bucket/{path}?{self._options}"
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """Credentials are in the environment, as a user's would be."""
+    server = pytest.importorskip("moto.server", reason="no S3 to test with; pip install 'moto[s3]' flask flask-cors")
+    import boto3
+    from werkzeug.serving import WSGIRequestHandler
+
+    with pytest.MonkeyPatch.context() as patched:
+        keys = {"AWS_ACCESS_KEY_ID": "known", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"}
+        for name, value in keys.items():
+            patched.setenv(name, value)
+        patched.setattr(WSGIRequestHandler, "log_request", lambda *_: None)
+        thread = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        thread.start()
+        host, port = thread.get_host_and_port()
+        client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1")
+        client.create_bucket(Bucket="bucket")
+        yield S3(host, port)
+        thread.stop()

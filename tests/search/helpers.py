@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -22,21 +23,23 @@ import pytest
 import yaml
 from rich.console import Console
 
+from search import filesystem
 from search.asking import Asker
 from search.borrowing import superseded
-from search.jobs import Job, outcome_of
+from search.failures import failure_of
+from search.jobs import Job
 from search.plan import Plan
 from search.planner import Planner
+from search.remote import Remote
 from search.rounds import Rounds
 from search.schedule import Task
-from search.searchers import Queue
 from search.session import Session
 from search.sources import Sources, source_key
 from search.space import load
 from search.store import Store
 from search.sweep import Sweep
 from trainers.data import Data, prepare
-from trainers.records import read_rows, write_json
+from trainers.records import Place, read_rows, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "spaces" / "smoke.yaml"
@@ -63,8 +66,11 @@ def smoke(**changes: Any) -> str:
     return yaml.safe_dump(tree, sort_keys=False)
 
 
-def snapshot(folder: Path) -> dict[str, str]:
+def snapshot(folder: Place) -> dict[str, str]:
     """The sha256 of every file under a folder."""
+    if isinstance(folder, Remote):
+        return {path: sha256((folder / path).read_bytes()).hexdigest() for path, *_ in folder.files()}
+    assert isinstance(folder, Path)
     return {
         str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -72,7 +78,7 @@ def snapshot(folder: Path) -> dict[str, str]:
     }
 
 
-def records(folder: Path) -> dict[str, str]:
+def records(folder: Place) -> dict[str, str]:
     """The sha256 of what a sweep promises to be the same bytes however it came about."""
     return {
         name: digest
@@ -87,20 +93,25 @@ def epochs(folder: Path) -> int:
 
 
 class Tiny:
-    """spaces/smoke.yaml, or another space, planned into a folder, its trainings run without Ray."""
+    """spaces/smoke.yaml, or another space, planned into a folder, its trainings run without Ray.
 
-    def __init__(self, folder: Path, text: str | None = None, **changes: Any) -> None:
+    `at`: where it is stored, if not in that folder.
+    """
+
+    def __init__(self, folder: Path, text: str | None = None, at: Place | None = None, **changes: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "space.yaml").write_text(text or smoke(**changes))
+        place = at or folder
         self._console = Console(file=StringIO(), width=1000)
         loaded, sources = load(folder / "space.yaml", []), Sources()
-        self.store = Store(folder)
+        self.store = Store(place)
+        filesystem.establish(self.store.folder)
         search = loaded.space.search
-        asker = Asker(search, folder) if search.draws else None
+        asker = Asker(search, place) if search.draws else None
         rounds = Rounds(Planner(loaded, sources.fingerprint), self.store, self._console.print, asker)
         self.plan: Plan = rounds.plan()
-        renamed = superseded(folder, self.plan)
-        write_json(folder / "plan.json", self.plan.to_json(folder.name))
+        renamed = superseded(place, self.plan)
+        write_json(place / "plan.json", self.plan.to_json(place.name))
         self.sweep = Sweep(self.store, self.plan, loaded.space, sources, self._console, renamed, rounds)
         self._sources = sources
 
@@ -125,7 +136,7 @@ class Tiny:
             while (outcome := session.advance(seconds)) == "running":
                 continue
         except Exception as error:
-            return outcome_of(self.job(i), error)
+            return failure_of(self.job(i), error).outcome
         return outcome
 
     def all(self) -> Tiny:
@@ -137,11 +148,11 @@ class Tiny:
         """The sweep as Tune would run it with so many processes of uneven speed; False if it was cut off before."""
         self.sweep.adopt()
         self.sweep.prepare()
-        queue, n = Queue(self.sweep.schedule, self.sweep._job, self.sweep), 0
+        queue, n = self.sweep.queue, 0
         running: dict[str, Session] = {}
         while slices > 0:
             while len(running) < workers and isinstance(suggested := queue.suggest(str(n)), dict):
-                job = Job(**suggested["job"])
+                job = Job(**json.loads(suggested["job"]))
                 running[str(n)] = Session(job, self.data([trial.id for trial in self.plan.trials].index(job.trial)))
                 n += 1
             if not running:
@@ -168,16 +179,18 @@ class Tiny:
 
     def rank(self) -> str | None:
         (ranks,) = self.plan.rankings
-        return self.sweep._rank(ranks)
+        return self.sweep.maker.rank(ranks)
 
-    def folder(self, i: int) -> Path:
+    def folder(self, i: int) -> Any:
         return self.store.trial(self.plan.trials[i].id)
 
 
 class Driver:
     """`python -m search.run` as a process of its own, with all that it starts."""
 
-    def __init__(self, *arguments: str | Path, scratch: Path) -> None:
+    def __init__(
+        self, *arguments: str | Path, scratch: Path, program: tuple[str, ...] = ("-m", "search.run"), **environ: str
+    ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         self._started: list[int] = []
         self._sessions: set[str] = set()
@@ -185,8 +198,8 @@ class Driver:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TUNE_"))}
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "search.run", *map(str, arguments)],
-                cwd=ROOT, stdout=out, stderr=err, env=environment | {"TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"},
+                [sys.executable, *program, *map(str, arguments)], cwd=ROOT, stdout=out, stderr=err,
+                env=environment | {"TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"} | environ,
             )  # fmt: skip
 
     @property

@@ -32,7 +32,7 @@ def test_one_process_at_a_time_holds_a_sweep_and_a_killed_one_lets_go(tmp_path: 
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
     assert not held(tmp_path)
-    os.close(lock(tmp_path))
+    lock(tmp_path)()
 
 
 def test_looking_whether_a_sweep_runs_makes_nothing(tmp_path: Path) -> None:
@@ -41,8 +41,8 @@ def test_looking_whether_a_sweep_runs_makes_nothing(tmp_path: Path) -> None:
 
 
 def test_who_only_looks_does_not_keep_a_sweep_from_starting(tmp_path: Path) -> None:
-    os.close(lock(tmp_path))
+    lock(tmp_path)()
     looking = os.open(tmp_path / ".lock", os.O_RDONLY)
     fcntl.flock(looking, fcntl.LOCK_SH)
     threading.Timer(PAUSE, os.close, [looking]).start()
-    os.close(lock(tmp_path))
+    lock(tmp_path)()

@@ -170,12 +170,3 @@ def test_what_cannot_be_shown_does_not_end_the_sweep(run: Callable[..., Run], mo
     it.beat()
     (it.records.folder / "plan.json").unlink()
     it.beat()
-
-
-def test_a_full_disk_is_heard_of(run: Callable[..., Run]) -> None:
-    it = run("aaaa")
-    it.watch.on_trial_result(0, [], it.tune(0), {"outcome": "running"})
-    assert not it.watch.disk_full
-    it.watch.on_trial_result(0, [], it.tune(0), {"outcome": "disk full"})
-    it.watch.on_trial_result(0, [], it.tune(0), {"outcome": "running"})
-    assert it.watch.disk_full

@@ -145,6 +145,39 @@ def test_a_training_that_is_to_stop_is_closed_where_it_was() -> None:
     assert it.next() == Task(0, since=2, until=2, stop={"epoch": 2})
 
 
+def test_what_must_be_alone_comes_last_and_nothing_begins_beside_it() -> None:
+    it = schedule(["aaaaaa", "b", "c"])
+    it.alone = {0, 2}
+    assert started(it) == [1]
+    run(it, Task(1, 0, 1))
+    assert started(it) == [0]
+    it.add([])
+    assert it.next() is None
+    run(it, Task(0, 0, 6))
+    assert started(it) == [2]
+
+
+def test_others_do_not_wait_for_the_trunk_of_one_that_must_be_alone() -> None:
+    it = schedule(["aaaa", "aab", "aac"])
+    it.alone = {0}
+    assert started(it) == [1]
+    it.stored(1, 2)
+    assert started(it) == [2]
+
+
+@given(words, st.sets(st.integers(0, 7)), st.randoms(use_true_random=False))
+def test_whoever_must_be_alone_all_end(letters: list[str], alone: set[int], random: Any) -> None:
+    it = schedule(letters)
+    it.alone = alone
+    running: list[Task] = []
+    while it.open:
+        while len(running) < 3 and (task := it.next()):
+            running.append(task)
+        assert running, "all that is left waits for nobody"
+        assert len(running) == 1 or not {task.i for task in running} & alone
+        run(it, running.pop(random.randrange(len(running))))
+
+
 @given(words, st.integers(1, 4), st.randoms(use_true_random=False))
 def test_every_distinct_epoch_is_trained_exactly_once(letters: list[str], workers: int, random: Any) -> None:
     it = schedule(letters)

@@ -184,7 +184,7 @@ def test_pausing_keeps_what_was_trained(undisturbed: Tiny, tiny: Any) -> None:
 def test_pausing_before_the_first_epoch_or_after_the_last_does_nothing(tiny: Any) -> None:
     it = tiny()
     it.session(PROFILE).pause()
-    assert not it.store.stages.exists()
+    assert not list(it.store.stages.iterdir())
     session = it.session(PROFILE)
     assert session.advance(inf) == "completed"
     before = len(list(it.store.stages.rglob("*")))
@@ -313,7 +313,7 @@ def test_a_full_disk_on_the_way_to_a_ranking_is_said(tiny: Any, monkeypatch: pyt
 
     monkeypatch.setattr(os, "fsync", full)
     assert it.sweep.run(None, "the command") == 1
-    assert "cannot be written: No space left on device; free some room" in it.said()
+    assert f"cannot be written: the disk is full ({it.store.folder}); free some room" in it.said()
     assert not ray.is_initialized()
 
 
@@ -418,7 +418,7 @@ def test_a_full_disk_is_an_outcome_and_with_room_again_nothing_was_lost(
 ) -> None:
     it = tiny()
     failures(name, owner, nth)
-    assert it.run(PROFILE) == "disk full"
+    assert it.run(PROFILE) == "storage"
     monkeypatch.undo()
     assert not (it.folder(PROFILE) / "result.json").exists()
     assert not (it.folder(PROFILE) / "error.txt").exists()

@@ -227,7 +227,7 @@ def test_a_plan_says_what_is_trained_first(here: Path, capsys: pytest.CaptureFix
     Path("space.yaml").write_text(smoke(pretrain=FIRST, search__replicates=3))
     assert main(["space.yaml", "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "2, for 1 rankings" in out
+    assert "2, for 1 ranking" in out
     assert "3, for trials to start from" in out
     assert "12: 4 configurations x 3 seeds" in out
 

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-import search.store
+import search.stages
+from search.filesystem import establish
 from search.store import Segment, Store, packed_arrays, read_arrays, write_arrays
 
 from .helpers import snapshot
@@ -53,6 +54,7 @@ def depth(store: Store) -> int:
 def store(tmp_path: Path) -> Store:
     """A sweep with checkpoints after 1, 2 and 4 epochs."""
     store = Store(tmp_path / "sweep")
+    establish(store.folder)
     for epoch, parent in ((1, 0), (2, 1), (4, 2)):
         publish(store, epoch, parent)
     return store
@@ -246,7 +248,7 @@ def test_a_disk_that_fills_up_within_a_file(store: Store, monkeypatch: pytest.Mo
         if calls[0] > nth:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(search.store, "_write", write)
+    monkeypatch.setattr(search.stages, "_write", write)
     with pytest.raises(OSError, match="No space left"):
         publish(store, 5, 4)
     assert depth(store) == 4

@@ -17,9 +17,10 @@ import pytest
 import search.command
 import search.status
 from search.environment import ray
-from search.interrupt import Interrupt
+from search.interrupt import Interrupt, code_of
 from search.locking import held
 from search.run import main
+from search.sweep import Sweep
 from trainers.records import read_json, read_rows
 
 from .helpers import ROOT, SMOKE, Driver, Tiny, end, epochs, records, snapshot, training
@@ -228,13 +229,13 @@ def test_what_no_machine_can_hold_is_refused_at_once(greedy: tuple[Driver, Path]
         f"error: resources: a trial fits on no machine: CPU 512 asked, {os.cpu_count()} on the largest machine;"
         " lower `resources:` or join a cluster\n"
     ) in driver.said
-    assert not (folder / "trials").exists()
+    assert not list((folder / "trials").iterdir())
 
 
 def test_an_address_where_no_ray_answers_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main_here(SMOKE, "--results", tmp_path, "--address", "127.0.0.1:1") == 2
     assert "error: no Ray answers at 127.0.0.1:1" in capsys.readouterr().err
-    assert not (tmp_path / "smoke" / "trials").exists()
+    assert not list((tmp_path / "smoke" / "trials").iterdir())
 
 
 def test_ctrl_c_before_tune_listens_is_no_sudden_end() -> None:
@@ -244,12 +245,25 @@ def test_ctrl_c_before_tune_listens_is_no_sudden_end() -> None:
     try:
         interrupt.install()
         assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt) as stopped:
             signal.raise_signal(signal.SIGTERM)
-        assert interrupt.code == 143
+        assert interrupt.code == code_of(stopped.value) == 143
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_before_ray_is_up_it_says_by_which_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, code: int
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(Sweep, "run", lambda *arguments: signal.raise_signal(number))
+    try:
+        assert main_here(SMOKE, "--results", tmp_path) == code
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().err == "Interrupted; what was trained is kept.\n"
 
 
 @pytest.mark.slow

@@ -1,0 +1,55 @@
+"""A budget ends a sweep cleanly: what it paid for is done, what it did not is told, and a larger one goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from .helpers import Tiny
+from .test_sharing import burn_ins
+
+COMMAND = "python -m search.run space.yaml"
+
+
+def ended(tmp_path: Path, **budget: Any) -> tuple[Tiny, int]:
+    """How many of the trainings have a result once the budget is used up."""
+    it = Tiny(tmp_path / "sweep", burn_ins(search__budget=budget))
+    it.going(Random(0), workers=2)
+    assert it.sweep._told(None, COMMAND) == 0
+    return it, len(it.plan.trials) - len(it.sweep.unfinished())
+
+
+@pytest.mark.parametrize(
+    ("budget", "trained"),
+    [
+        ({"trials": 3}, 3),
+        ({"epochs": 6}, 1),
+        ({"epochs": 10}, 2),  # the second shares two epochs with the first
+        ({"epochs": 9}, 1),
+    ],
+)
+def test_a_plan_is_cut_to_what_is_paid_for(tmp_path: Path, budget: dict[str, int], trained: int) -> None:
+    it, done = ended(tmp_path, **budget)
+    assert done == trained
+    assert it.trained() <= budget.get("epochs", 100)
+    (unit, amount), *_ = budget.items()
+    assert f"Ended: the budget of {amount} {'trainings' if unit == 'trials' else unit} is used up; " in it.said()
+    assert "Raise it under `search: {budget: …}`" in it.said() and COMMAND in it.said()
+
+
+def test_a_larger_budget_goes_on_where_the_smaller_ended(tmp_path: Path) -> None:
+    ended(tmp_path, trials=2)
+    it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"trials": 4}, search__keep="forks"))
+    assert it.going(Random(0))
+    assert it.sweep._told(None, COMMAND) == 0
+    assert not it.said()
+
+
+@pytest.mark.parametrize("budget", [{"passes": 1}, {"wall": 0.001}])
+def test_what_shows_only_on_the_way_ends_it_on_the_way(tmp_path: Path, budget: dict[str, float]) -> None:
+    it, done = ended(tmp_path, **budget)
+    assert done < len(it.plan.trials)
+    assert "Ended: the budget of " in it.said()
