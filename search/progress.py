@@ -41,7 +41,7 @@ class Watch(Unpickled, tune.Callback):
         self._at_work: dict[str, str] = {}  # by Tune's trial: others that were handed out wait for a process
         self._watched: set[int] = set()  # trainings that ran and whose end is not told yet
         self._looked = self._spoke = self._wrote = time.monotonic()
-        self._next = self._looked + LIVE_SECONDS
+        self._took = 0.0  # seconds for a look: behind a URL, many
         self._ended = 0  # as told
         self._live: Live | None = None
         self._gauge: Gauge | None = None
@@ -79,11 +79,10 @@ class Watch(Unpickled, tune.Callback):
             self.console.print(f"again: {name}: {why}", markup=False, soft_wrap=True)
 
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
-        if time.monotonic() > self._next:
+        if time.monotonic() - self._looked > max(LIVE_SECONDS, PAUSE * self._took):
             with suppress(OSError, NoSweep):  # what cannot be shown must not end the sweep
                 self._look()
-            took = time.monotonic() - self._looked  # behind a URL, much
-            self._next = self._looked + max(LIVE_SECONDS, PAUSE * took)
+            self._took = time.monotonic() - self._looked
 
     def _look(self) -> None:
         self._looked = time.monotonic()

@@ -21,13 +21,8 @@ from trainers.records import Place
 WHOLE = ("s3", "gcs")  # where an object appears once all of it is there, and none is renamed
 BUCKETS = (*WHOLE, "abfs")
 ASKED_AT_ONCE = 16  # of an object store, which answers each request late and many at a time
-DENIED = (
-    "ACCESS_DENIED",
-    "INVALID_ACCESS_KEY",
-    "SIGNATURE",
-    "ucket not found",
-    "HTTP status 40",
-)  # in what pyarrow says
+# in what pyarrow says
+DENIED = ("ACCESS_DENIED", "INVALID_ACCESS_KEY", "SIGNATURE", "ucket not found", "HTTP status 40")
 
 
 class Unreachable(Exception):
