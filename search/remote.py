@@ -19,7 +19,13 @@ from trainers.records import Place
 
 WHOLE = ("s3", "gcs")  # where an object appears once all of it is there, and none is renamed
 BUCKETS = (*WHOLE, "abfs")
-DENIED = ("ACCESS_DENIED", "INVALID_ACCESS_KEY", "SIGNATURE", "ucket not found", "HTTP status 40")  # in what pyarrow says
+DENIED = (
+    "ACCESS_DENIED",
+    "INVALID_ACCESS_KEY",
+    "SIGNATURE",
+    "ucket not found",
+    "HTTP status 40",
+)  # in what pyarrow says
 
 
 class Unreachable(Exception):
