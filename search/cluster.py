@@ -15,6 +15,7 @@ from typing import Any
 from search.environment import QUIET, ray
 from search.interrupt import Interrupt
 
+PREFIX = "rs-"  # of folders beside others' in the temporary one
 NOT_SHIPPED = [
     ".git/",
     ".venv/",
@@ -52,7 +53,8 @@ def connected(address: str | None) -> Iterator[None]:
         _reachable(address)
         quiet |= {"address": address}
     else:
-        folder = Path(tempfile.mkdtemp(prefix=f"{_clean_up_after_the_dead()}{os.getpid()}-", dir=short()))
+        _clean_up_after_the_dead()
+        folder = Path(tempfile.mkdtemp(prefix=mine(), dir=short()))
         quiet |= {"address": "local", "include_dashboard": False, "_temp_dir": str(folder)}
     try:
         ray.init(runtime_env=shipped(), **quiet)
@@ -72,14 +74,17 @@ def short() -> str | None:
     return "/tmp" if os.path.isdir("/tmp") else None
 
 
-def _clean_up_after_the_dead() -> str:
-    """Remove the Ray folders that killed drivers left behind; returns the prefix by which they are known."""
-    prefix = "rs-"
-    for path in Path(short() or tempfile.gettempdir()).glob(f"{prefix}*-*"):
-        pid = path.name.removeprefix(prefix).partition("-")[0]
+def mine() -> str:
+    """What the names of this process's folders there begin with."""
+    return f"{PREFIX}{os.getpid()}-"
+
+
+def _clean_up_after_the_dead() -> None:
+    """Remove the folders that killed drivers left behind."""
+    for path in Path(short() or tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        pid = path.name.removeprefix(PREFIX).partition("-")[0]
         if pid.isdigit() and not Path("/proc", pid).exists() and Path("/proc").is_dir():
             shutil.rmtree(path, ignore_errors=True)
-    return prefix
 
 
 def shipped() -> dict[str, Any]:

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from search.cluster import mine, short
 from search.environment import Unpickled, tune
 from search.feeding import Feed
 from search.interrupt import Interrupt
@@ -38,7 +39,9 @@ def scratch(folder: Place) -> Path:
 
     Tune checks that a node sees them only when it stores checkpoints, and it stores none.
     """
-    return folder / ".tune" if isinstance(folder, Path) else Path(tempfile.mkdtemp(prefix="rs-tune-"))
+    if isinstance(folder, Path):
+        return folder / ".tune"
+    return Path(tempfile.mkdtemp(prefix=f"{mine()}tune-", dir=short()))
 
 
 def run(

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,8 @@ CHUNK = 5 << 20  # bytes of an object that Ray sends at once
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.fixture(scope="module")
-def two() -> Iterator[Cluster]:
+@contextmanager
+def simulated() -> Iterator[Cluster]:
     """A head and another node, of two CPUs each."""
     folder = tempfile.mkdtemp(prefix="rs-two-", dir=short())
     with pytest.MonkeyPatch.context() as patched:
@@ -45,6 +46,12 @@ def two() -> Iterator[Cluster]:
         yield nodes
         nodes.shutdown()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[Cluster]:
+    with simulated() as nodes:
+        yield nodes
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from trainers.records import read_json, read_rows
 
 from .conftest import S3
 from .helpers import SMOKE, Driver, Tiny, records
+from .test_cluster import simulated
 from .test_sweep import main_here
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -23,6 +25,7 @@ EPOCHS = 6 * 20
 
 
 def trained(folder: Remote) -> int:
+    time.sleep(0.5)  # the server has few cores, and others ask it too
     return sum(len(read_rows(trial / "epochs.jsonl")) for trial in (folder / "trials").glob("*"))
 
 
@@ -68,6 +71,16 @@ def test_extended_it_trains_only_what_is_new(s3: S3, tmp_path: Path) -> None:
     assert records(folder) == records(undisturbed.store.folder)
     assert {path: (folder / path).read_bytes() for path in before} == before
     assert len(read_json(folder / "plan.json")["trials"]) == 6 + 4
+
+
+def test_two_nodes_train_what_one_does(s3: S3, tmp_path: Path) -> None:
+    with simulated() as nodes:
+        assert main_here(SMOKE, "--results", s3.url("two"), "--address", nodes.address) == 0
+    folder = place(s3.url("two/smoke"))
+    (run,) = read_json(folder / "provenance.json")["runs"]
+    assert (run["slots"], [len(hosts) for hosts in run["nodes"].values()]) == (4, [2])
+    assert records(folder) == records(Tiny(tmp_path / "smoke").all().store.folder)
+    assert not list(folder.glob(".*.tmp")), "the marks by which the nodes were asked whether they see it"
 
 
 def test_a_report_is_drawn_from_a_url(s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
