@@ -25,7 +25,7 @@ from search.store import Store
 from search.verify import main as verify
 from trainers.records import append_rows, read_json, read_rows, write_atomic, write_json
 
-from .helpers import Tiny, records
+from .helpers import Tiny, records, smoke
 from .test_sharing import burn_ins
 from .test_store import CHAIN, FILES, depth, publish, segment, state
 
@@ -313,6 +313,15 @@ def test_a_url_that_leads_nowhere_is_refused_before_anything_starts(
     assert main(["space.yaml", "--results", url]) == status([url]) == verify([url]) == 2
     told = capsys.readouterr().err
     assert told.count(words) == 3 and "secret" not in told and "Traceback" not in told
+
+
+def test_loggers_are_refused_before_anything_starts(
+    near: Remote, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "space.yaml").write_text(smoke(search__loggers=["tensorboard"]))
+    assert main(["space.yaml", "--results", str(near)]) == 2
+    assert "search.loggers: they keep files beside the records" in capsys.readouterr().err
+    assert near.files() == []
 
 
 @pytest.mark.parametrize(
