@@ -27,8 +27,10 @@ def adopt(store: Store, trained: str, job: Job) -> None:
     for name in COPIED:
         (target / name).write_bytes((source / name).read_bytes())
     ranks = yaml.safe_load((source / "config.yaml").read_text())["ranks"]
-    write_atomic(target / "config.yaml", described(job, ranks))
-    write_json(target / "result.json", result | {"trial": job.trial})
+    config = described(job, ranks).encode()
+    write_atomic(target / "config.yaml", config)
+    sizes = result.get("bytes", {}) | {"config.yaml": len(config)}
+    write_json(target / "result.json", result | {"trial": job.trial, "bytes": sizes})
 
 
 def superseded(folder: Place, plan: Plan) -> dict[str, str]:

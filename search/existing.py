@@ -9,6 +9,7 @@ import yaml
 
 from search.plan import Plan, Planned
 from search.planfile import stored_plan
+from search.salvage import foreign
 from trainers.chain import training_code
 from trainers.records import Place, Row
 
@@ -29,10 +30,8 @@ def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
     """
     stored = stored_plan(folder)
     if stored is None:
-        if any((folder / "trials").glob("*")):
-            raise Contradiction(
-                ["its plan.json is damaged or of another version, and its stages are not mixed with new"]
-            )
+        if lines := foreign(folder, plan):
+            raise Contradiction(lines)
         return None
     now = {trial.id: trial for trial in plan.trials}
     before = {row["id"]: row for row in stored["trials"] if (folder / "trials" / row["id"]).exists()}

@@ -38,4 +38,7 @@ class Now:
         found: Row | None = read_json(folder / "now.json")
         if not isinstance(found, dict):
             return None
-        return Now(**found | {name: tuple(found[name]) for name in ("running", "lost", "left_out")})
+        try:
+            return Now(**found | {name: tuple(found[name]) for name in ("running", "lost", "left_out")})
+        except (KeyError, TypeError):  # of another version, or no such thing
+            return None

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from trainers.chain import training_code
-from trainers.records import Place, Row, read_json, write_json
+from trainers.records import Place, Row, read_json, write_atomic, write_json
 
 PACKAGES = (
     "torch", "torchvision", "ray", "optuna", "numpy", "scipy", "pandas", "pydantic", "scikit-learn", "pyautoattack",
@@ -25,7 +25,9 @@ class Provenance:
     def __init__(self, folder: Place) -> None:
         self.path = folder / "provenance.json"
         stored = read_json(self.path)
-        self.runs: list[Row] = stored["runs"] if isinstance(stored, dict) and "runs" in stored else []
+        known = stored.get("runs") if isinstance(stored, dict) else None
+        self.runs: list[Row] = known if isinstance(known, list) else []
+        self._damaged = known is not self.runs and self.path.exists()
 
     def begin(self, stages: str) -> None:
         """Record a start, before anything is trained; `stages`: the training code that stages are named after."""
@@ -42,6 +44,8 @@ class Provenance:
                 "slots": None,
             }
         )
+        if self._damaged:  # for inspection, as its place is taken
+            write_atomic(self.path.parent / "provenance.damaged", self.path.read_bytes())
         write_json(self.path, {"runs": self.runs})
 
     def slots(self, slots: int) -> None:

@@ -16,15 +16,16 @@ import numpy as np
 from search.filesystem import check
 from search.jobs import Job, Mismatch, Outcome, described
 from search.remote import place
+from search.segments import cut, joined, lines, so_far
 from search.starting import Start
-from search.store import Arrays, Resumed, Segment, Store, read_arrays, write_arrays
+from search.store import Arrays, Resumed, Segment, Store, packed_arrays, read_arrays
 from search.writing import Writer, on_host, settled
 from trainers.chain import Surroundings, chain, training_code
 from trainers.config import TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
-from trainers.recording import metrics_of, subset_summary
-from trainers.records import Row, append_rows, canonical, write_atomic, write_json
+from trainers.recording import subset_summary
+from trainers.records import Row, append_rows, write_atomic, write_json
 from trainers.trainer import Diverged, Trainer
 
 PATIENCE = (0.1, 0.3, 1, 3)  # seconds: on a network's file system another node's new file may be seen late
@@ -63,6 +64,7 @@ class Session:
         self._writer = Writer()
         self._writing = 0.0  # seconds that the last one took
         self._fresh = Segment([], [], {})
+        self._bytes: dict[str, int] = {}  # of each record, for a torn one to be noticed
         self._told = 0
         self._begun = False
         self._whole = True  # not in the midst of an epoch: the state is that of a stage
@@ -109,7 +111,7 @@ class Session:
     def _begin(self) -> None:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "error.txt").unlink(missing_ok=True)
-        write_atomic(self.folder / "config.yaml", described(self.job, self._ranks))
+        self._write("config.yaml", described(self.job, self._ranks).encode())
         if resumed := self._resumed():
             self.trainer.load_state_dict(resumed.state)
             self.segments = resumed.segments
@@ -211,7 +213,8 @@ class Session:
         check(self.store.folder)
         self._rewrite()
         append_rows(self.folder / "cost.jsonl", [{"final_seconds": time.perf_counter() - began, "by": self.job.trial}])
-        write_arrays(self.folder / "instances.npz", arrays)
+        self._write("instances.npz", packed_arrays(arrays, compress=True))
+        result["bytes"] = self._bytes
         write_json(self.folder / "result.json", result)  # last: its presence says that all the rest is there
         if status != "stopped":  # which may yet be taken up again
             kept = status == "completed" and self.job.keep != "none"
@@ -228,37 +231,16 @@ class Session:
 
     def _instances(self) -> Arrays:
         y = self.data.train.y.numpy()
-        arrays: Arrays = {"index": self.data.index, "y": y, "y_clean": self.data.y_clean}
-        parts = [part for part in self._parts() if part.instances]
-        for name in sorted({name for part in parts for name in part.instances}):
-            whole = np.concatenate([part.instances[name] for part in parts if name in part.instances])
-            arrays[name] = whole[: self.until] if self.job.stop else whole
-        return arrays
+        base: Arrays = {"index": self.data.index, "y": y, "y_clean": self.data.y_clean}
+        return base | joined(self._parts(), self.until if self.job.stop else None)
 
     def _rewrite(self) -> None:
         """Make the record files hold exactly what the stages hold: a kill may have left rows beyond or torn."""
         costs = [cost for part in (*self.segments, self._fresh) for cost in part.costs]
-        for name, rows in (("epochs.jsonl", self._rows()), ("cost.jsonl", costs)):
-            write_atomic(self.folder / name, "".join(canonical(row) + "\n" for row in rows))
+        self._write("epochs.jsonl", lines(self._rows()))
+        write_atomic(self.folder / "cost.jsonl", lines(costs))
 
-
-def cut(parts: list[Segment], epochs: int) -> list[Segment]:
-    """The first so many epochs of what was recorded; the costs are all there, for they were spent."""
-    kept = []
-    for part in parts:
-        rows = part.rows[: max(epochs, 0)]
-        measured = sum("val_pgd_acc" in row for row in rows)
-        sizes = {len(part.rows): len(rows)}  # an array has a row for each epoch, or each that is measured
-        instances = {name: it[: sizes.get(len(it), measured)] for name, it in part.instances.items()}
-        kept.append(Segment(rows, part.costs, {name: it for name, it in instances.items() if len(it)}))
-        epochs -= len(part.rows)
-    return kept
-
-
-def so_far(rows: list[Row]) -> dict[str, Row]:
-    """What was measured along training, at its end and where validation was best: no final attack was run."""
-    measured = [row for row in rows if "val_pgd_acc" in row]
-    if not measured:
-        return {}
-    best = max(measured, key=lambda row: row["val_pgd_acc"])  # the first of equals, as the trainer has it
-    return {"last": metrics_of(measured[-1]), "best": metrics_of(best)}
+    def _write(self, name: str, content: bytes) -> None:
+        """Write a record that is the same bytes however it came about."""
+        write_atomic(self.folder / name, content)
+        self._bytes[name] = len(content)

@@ -28,6 +28,7 @@ from search.plan import Plan, Planned
 from search.progress import Watch
 from search.retrying import Retries
 from search.rounds import Rounds
+from search.salvage import mended
 from search.schedule import Schedule, Task
 from search.searchers import Queue
 from search.sources import Sources, source_key
@@ -79,6 +80,8 @@ class Sweep:
 
     def run(self, address: str | None, command: str) -> int:
         """Train what is unfinished. Returns the exit code."""
+        for torn in mended(self.store, self.plan):
+            self._tell(torn)
         self.adopt()
         known = len(self.plan.trials) - len(self.unfinished())
         self.prepare()
@@ -95,8 +98,8 @@ class Sweep:
         interrupt = Interrupt()
         with cluster(address, interrupt):
             self.nodes = examined(address, self.store.folder, self.space.resources)
-            for note in notes(self.nodes):
-                self._tell(note)
+            for found in notes(self.nodes):
+                self._tell(found)
             resources = packed(
                 self.plan, self.sources.loaded, self.space.resources, self.store.folder, self.nodes, self.console
             )

@@ -1,0 +1,65 @@
+"""Files of a sweep that are damaged, at every kind of place: what can be made again is, with the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from search.existing import Contradiction, compare
+from search.salvage import mended
+from trainers.records import write_json
+
+from .helpers import Tiny, records
+from .test_sharing import burn_ins
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda content: b"",
+    "half": lambda content: content[: len(content) // 2],
+    "trailing garbage": lambda content: content + b"\0garbage",
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    return Tiny(tmp_path_factory.mktemp("whole") / "sweep", burn_ins()).all()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["epochs.jsonl", "instances.npz", "config.yaml", "result.json"])
+def test_a_torn_record_of_a_finished_trial_is_made_again(whole: Tiny, tmp_path: Path, name: str, damage: str) -> None:
+    it = Tiny(tmp_path / "sweep", burn_ins()).all()
+    path = it.folder(1) / name
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    again = Tiny(tmp_path / "sweep", burn_ins())
+    told = list(mended(again.store, again.plan))
+    assert again.going(Random(0))
+    assert records(again.store.folder) == records(whole.store.folder)
+    assert again.trained() == it.plan.tree.distinct, "no epoch was trained again"
+    assert bool(told) == (name != "result.json")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_torn_plan_is_made_again_of_the_space(whole: Tiny, tmp_path: Path, damage: str) -> None:
+    it = Tiny(tmp_path / "sweep", burn_ins()).all()
+    path = it.store.folder / "plan.json"
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    assert compare(it.store.folder, it.plan, {}) is None
+    again = Tiny(tmp_path / "sweep", burn_ins())
+    assert not again.sweep.unfinished()
+    assert records(again.store.folder) == records(whole.store.folder)
+
+
+def test_a_torn_plan_of_another_sweep_is_not_gone_on_with(tmp_path: Path) -> None:
+    it = Tiny(tmp_path / "sweep", burn_ins())
+    it.all()
+    (it.store.folder / "plan.json").write_text("{")
+    other: Any = Tiny(tmp_path / "other", burn_ins([3])).plan
+    with pytest.raises(Contradiction, match="of another sweep"):
+        compare(it.store.folder, other, {})
+    write_json(it.store.folder / "plan.json", {"format": 1, "trials": []})
+    with pytest.raises(Contradiction, match="another version"):
+        compare(it.store.folder, it.plan, {})
