@@ -350,7 +350,7 @@ def test_the_trial_that_ray_runs_records_a_session_that_cannot_begin(tiny: Any) 
     it = tiny()
     trial = Trial.__new__(Trial)
     job = it.job(RANKED)
-    trial.setup({"job": vars(job)}, sources=it._sources.loaded)
+    trial.setup({"job": json.dumps(vars(job))}, sources=it._sources.loaded)
     report = trial.step()
     assert (report["done"], report["outcome"], report["trial"]) == (True, "failed", job.trial)
     assert "needs a ranking" in (it.folder(RANKED) / "error.txt").read_text()
@@ -360,12 +360,12 @@ def test_the_trial_that_ray_runs_records_a_session_that_cannot_begin(tiny: Any) 
 def test_the_trial_that_ray_runs_goes_from_job_to_job(undisturbed: Tiny, tiny: Any) -> None:
     it = tiny()
     trial = Trial.__new__(Trial)
-    trial.setup({"job": vars(it.job(0))}, sources=it._sources.loaded)
+    trial.setup({"job": json.dumps(vars(it.job(0)))}, sources=it._sources.loaded)
     for following in (1, 2):
         while not (report := trial.step())["done"]:
             continue
         assert (report["outcome"], report["epoch"]) == ("completed", 5)
-        assert trial.reset_config({"job": vars(it.job(following))})
+        assert trial.reset_config({"job": json.dumps(vars(it.job(following)))})
     for i in (0, 1):
         mine, theirs = (x.folder(i) / "instances.npz" for x in (it, undisturbed))
         assert mine.read_bytes() == theirs.read_bytes()
