@@ -21,6 +21,8 @@ def mended(store: Store, plan: Plan) -> Iterator[str]:
         if result is None or not isinstance(folder, Path):
             continue
         torn = [name for name, size in result.get("bytes", {}).items() if not _whole(folder / name, size, result)]
+        if not (folder / "result.json").read_bytes().endswith(b"\n"):  # it reads as if it were whole
+            torn.append("result.json")
         if torn:
             (folder / "result.json").unlink()
             yield f"{trial.id}: {' and '.join(torn)} torn or missing; made again from what is stored"

@@ -3,16 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from contextlib import suppress
-from hashlib import sha256
 from io import StringIO
 from math import inf
 from pathlib import Path
@@ -27,10 +17,19 @@ from search import filesystem
 from search.asking import Asker
 from search.borrowing import superseded
 from search.failures import failure_of
+from search.faults import DETERMINISTIC as DETERMINISTIC
+from search.faults import ROOT as ROOT
+from search.faults import Driver as Driver
+from search.faults import command_line as command_line
+from search.faults import descendants as descendants
+from search.faults import end as end
+from search.faults import epochs as epochs
+from search.faults import records as records
+from search.faults import snapshot as snapshot
+from search.faults import training as training
 from search.jobs import Job
 from search.plan import Plan
 from search.planner import Planner
-from search.remote import Remote
 from search.rounds import Rounds
 from search.schedule import Task
 from search.session import Session
@@ -41,9 +40,7 @@ from search.sweep import Sweep
 from trainers.data import Data, prepare
 from trainers.records import Place, read_rows, write_json
 
-ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "spaces" / "smoke.yaml"
-DETERMINISTIC = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
 
 
 def slow(*values: Any) -> list[Any]:
@@ -64,32 +61,6 @@ def smoke(**changes: Any) -> str:
         else:
             node[last] = value
     return yaml.safe_dump(tree, sort_keys=False)
-
-
-def snapshot(folder: Place) -> dict[str, str]:
-    """The sha256 of every file under a folder."""
-    if isinstance(folder, Remote):
-        return {path: sha256((folder / path).read_bytes()).hexdigest() for path, *_ in folder.files()}
-    assert isinstance(folder, Path)
-    return {
-        str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def records(folder: Place) -> dict[str, str]:
-    """The sha256 of what a sweep promises to be the same bytes however it came about."""
-    return {
-        name: digest
-        for name, digest in snapshot(folder).items()
-        if name.startswith("profile/") or (name.startswith("trials/") and name.endswith(DETERMINISTIC))
-    }
-
-
-def epochs(folder: Path) -> int:
-    """How many epochs a sweep has recorded so far."""
-    return sum(len(read_rows(path)) for path in folder.glob("trials/*/epochs.jsonl"))
 
 
 class Tiny:
@@ -183,97 +154,3 @@ class Tiny:
 
     def folder(self, i: int) -> Any:
         return self.store.trial(self.plan.trials[i].id)
-
-
-class Driver:
-    """`python -m search.run` as a process of its own, with all that it starts."""
-
-    def __init__(
-        self, *arguments: str | Path, scratch: Path, program: tuple[str, ...] = ("-m", "search.run"), **environ: str
-    ) -> None:
-        scratch.mkdir(parents=True, exist_ok=True)
-        self._started: list[int] = []
-        self._sessions: set[str] = set()
-        self.out, self.err = (scratch / f"{time.monotonic_ns()}.{name}" for name in ("out", "err"))
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TUNE_"))}
-        with self.out.open("wb") as out, self.err.open("wb") as err:
-            self.process = subprocess.Popen(
-                [sys.executable, *program, *map(str, arguments)], cwd=ROOT, stdout=out, stderr=err,
-                env=environment | {"TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"} | environ,
-            )  # fmt: skip
-
-    @property
-    def said(self) -> str:
-        """All it printed; that it never shows a traceback is checked wherever it is read."""
-        text = self.out.read_text() + self.err.read_text()
-        assert "Traceback" not in text, text
-        return text
-
-    def wait(self, timeout: float = 240) -> int:
-        return self.process.wait(timeout)
-
-    def when(self, happened: Callable[[], bool], timeout: float = 120) -> None:
-        """Return as soon as something has happened; fail if the process ends before it."""
-        until = time.monotonic() + timeout
-        while not happened():
-            assert self.process.poll() is None, f"ended too early:\n{self.said}"
-            assert time.monotonic() < until, f"nothing happened in {timeout} s:\n{self.said}"
-            time.sleep(0.005)
-
-    def stop(self, number: signal.Signals) -> int:
-        """Send a signal and return the exit code."""
-        self.process.send_signal(number)
-        return self.wait()
-
-    def kill(self, workers: bool) -> None:
-        """SIGKILL, to the processes it started too or leaving them to notice by themselves."""
-        self._started = descendants(self.process.pid)
-        self._sessions = {name for pid in self._started for name in re.findall(r"/tmp/rs-\w+", command_line(pid))}
-        self.process.kill()
-        self.process.wait()
-        if workers:
-            self.close()
-
-    def close(self) -> None:
-        """End whatever a kill left."""
-        if self.process.poll() is None:
-            self.kill(workers=False)
-        for pid in self._started:
-            if "ray" in command_line(pid):  # and not another process that has got its number meanwhile
-                end(pid)
-        for session in self._sessions:
-            shutil.rmtree(session, ignore_errors=True)
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes that a process started, and those they started."""
-    parents: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:  # it ended meanwhile
-            continue
-        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found, todo = [], [pid]
-    while todo:
-        children = parents.get(todo.pop(), [])
-        found += children
-        todo += children
-    return found
-
-
-def command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    except OSError:
-        return ""
-
-
-def end(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def training(driver: Driver) -> list[int]:
-    """The processes in which a driver's trials run now; Ray writes what an actor does into its title."""
-    return [pid for pid in descendants(driver.process.pid) if re.match(r"ray::\w+\.train", command_line(pid))]

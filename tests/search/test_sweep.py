@@ -17,6 +17,7 @@ import pytest
 import search.command
 import search.status
 from search.environment import ray
+from search.faults import Costs, costs, trained_again
 from search.interrupt import Interrupt, code_of
 from search.locking import held
 from search.run import main
@@ -30,21 +31,6 @@ LONGER = ("--set", "trial.epochs=40", "--set", "evaluate.every=20", "--set", "pr
 pytestmark = pytest.mark.timeout(900)
 MORE = ("--set", "search.replicates=2")
 TRAININGS, EPOCHS, ADDED = 7, 6 * 40 + 10, 5
-Costs = dict[str, list[str]]
-
-
-def costs(folder: Path) -> Costs:
-    """The cost lines of each training: how long an epoch took tells one training of it from another."""
-    return {path.parent.name: path.read_text().splitlines() for path in folder.glob("trials/*/cost.jsonl")}
-
-
-def trained_again(before: Costs, after: Costs) -> int:
-    """The most epochs that any training recorded before a stop and had to train once more."""
-    return max(len(lines) - kept(lines, after[name]) for name, lines in before.items())
-
-
-def kept(before: list[str], after: list[str]) -> int:
-    return next((i for i, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), len(before))
 
 
 def beyond(folder: Path, count: float) -> bool:
