@@ -49,7 +49,7 @@ class Run:
         return SimpleNamespace(trial_id=str(i), config={"trial": self.records.ids[i]})
 
     def beat(self) -> None:
-        self.watch._next = self.watch._wrote = self.watch._spoke = float("-inf")
+        self.watch._looked = self.watch._wrote = self.watch._spoke = float("-inf")
         self.watch.on_step_end(0, [])
 
     @property
