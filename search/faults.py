@@ -15,7 +15,8 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
-from trainers.records import read_rows
+from search.remote import Remote
+from trainers.records import Place, read_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 DETERMINISTIC = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
@@ -130,16 +131,15 @@ def raylet(driver: Driver) -> int | None:
     return next((pid for pid in descendants(driver.process.pid) if "raylet/raylet" in command_line(pid)), None)
 
 
-def snapshot(folder: Path) -> dict[str, str]:
+def snapshot(folder: Place) -> dict[str, str]:
     """The sha256 of every file under a folder."""
-    return {
-        str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    if isinstance(folder, Remote):
+        return {path: sha256((folder / path).read_bytes()).hexdigest() for path, *_ in folder.files()}
+    files = sorted(path for path in Path(str(folder)).rglob("*") if path.is_file())
+    return {str(path.relative_to(str(folder))): sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def records(folder: Path) -> dict[str, str]:
+def records(folder: Place) -> dict[str, str]:
     """The sha256 of what a sweep promises to be the same bytes however it came about."""
     return {
         name: digest
