@@ -28,6 +28,7 @@ from search.sweep import Sweep
 from trainers.records import Row, append_rows, read_rows, write_json
 
 WORKERS = 16
+TRIED = 100  # epochs, to see how many take five seconds
 OTHERS = ("train_loss", "lr", "updates", "examples", "forwards", "backwards", "train_robust_acc", "kappa_mean")
 SPACE = """
 trial:
@@ -167,9 +168,9 @@ def on_ray(folder: Path) -> Iterator[Measured]:
 
 def packing(folder: Path) -> Iterator[Measured]:
     """16 trials of about five seconds: wall time of the whole command over what their computing alone takes."""
-    path, one = space(folder, 50, 10), ("search.axes.method.weight.burn_in.grid=[1]", *_sized(10))
+    path, one = space(folder, 50, 10), ("search.axes.method.weight.burn_in.grid=[1]", *_sized(TRIED))
     tried = _run(path, folder, "search.replicates=2", *one)
-    epochs = max(10, round(10 * 5 * 2 / tried.computing))
+    epochs = max(10, round(TRIED * 5 * 2 / tried.computing))
     more = ("search.axes.method.weight.burn_in.grid=[1]", *_sized(epochs))
     run = _run(path, folder, "search.replicates=16", *more, name="packing")
     processes = os.cpu_count() or 1

@@ -15,6 +15,7 @@ from search.reach import begun, own, reached, remaining
 from search.seen import ENDED, FOR_GOOD, OBJECTIVES, Seen, Speed
 
 STATES = ("completed", "stopped", "diverged", "failed", "lost", "left out", "running", "paused", "begun", "planned")
+BUSY = ("running", "failed", "lost")  # what to look at
 
 
 class Point(NamedTuple):
@@ -50,6 +51,7 @@ class Standing:
     asked: int  # epochs, each training counted by itself
     distinct: int  # epochs, less what trainings share
     done: int  # distinct epochs trained
+    to_do: int  # distinct epochs still wanted
     left: Left  # seconds on one process
     longest: float  # seconds of the longest training that is left, however many run at once
     billed: Costs
@@ -67,9 +69,14 @@ class Standing:
         return all(training.ended for training in self.trainings)
 
     @property
+    def spared(self) -> int:
+        """Distinct epochs that nobody will train, as trainings were stopped, diverged or failed."""
+        return self.distinct - self.done - self.to_do
+
+    @property
     def open(self) -> list[Training]:
         """Those that have begun and not ended, first what runs."""
-        order = {"running": 0, "failed": 1, "lost": 2, "paused": 3, "begun": 4}
+        order = {state: i for i, state in enumerate((*BUSY, "paused", "begun"))}
         return sorted((it for it in self.trainings if it.state in order), key=lambda it: order[it.state])
 
     @property
@@ -104,11 +111,11 @@ def standing(ledger: Ledger, now: Now | None, held: bool) -> Standing:
         shared += seen.shared
     branches = [entry.branch for entry in ledger.entries]
     depths = [seen.epochs for seen in ledger.seen]
-    deep = reached(depths, branches)
-    left, longest = _left(trainings, pace, deep, remaining([_wanted(it) for it in trainings], depths, branches))
+    deep, to_do = reached(depths, branches), remaining([_wanted(it) for it in trainings], depths, branches)
+    left, longest = _left(trainings, pace, deep, to_do)
     return Standing(
         study=ledger.study, held=held, now=now, trainings=trainings, asked=ledger.asked, distinct=ledger.distinct,
-        done=sum(own(deep, branches)), left=left, longest=longest, billed=billed, shared=shared,
+        done=sum(own(deep, branches)), to_do=sum(to_do), left=left, longest=longest, billed=billed, shared=shared,
         points=points(trainings),
     )  # fmt: skip
 

@@ -11,8 +11,8 @@ from rich.live import Live
 from rich.text import Text
 
 from search.seen import OBJECTIVES
-from search.standing import Point, Standing, Training
-from search.textplot import FOOT, Dot, scatter
+from search.standing import BUSY, Point, Standing, Training
+from search.textplot import FOOT, Dot, beyond, scatter
 from search.words import duration, many, number, size
 from trainers.records import Row
 
@@ -56,7 +56,10 @@ def _lines(it: Standing, width: int, height: int, stored: int | None) -> Iterato
     top = [_title(it, width), *_progress(it), *_amounts(it, stored, width)]
     yield from top
     free = height - len(top)
-    plot = LEAST_PLOT + 2 if it.points and free >= LEAST_PLOT + 5 else 0  # with a title and a blank line
+    plot = 0
+    if it.points and free >= LEAST_PLOT + 5:  # with a title and a blank line
+        busy = sum(training.state in BUSY for training in it.trainings)
+        plot = min(max(free - busy - 5, LEAST_PLOT), MOST_PLOT) + 2
     table = list(_table(it.open, width, max(free - plot - 1, 0)))
     if table:
         yield Text()
@@ -100,9 +103,11 @@ def _progress(it: Standing) -> Iterator[Text]:
     yield _bar("trainings", ended, len(it.trainings), rest)
     saved = it.asked - it.distinct
     yield _bar("epochs", it.done, it.distinct, f" · sharing saves {saved / it.asked:.1%}" if saved else "")
-    if saved:
-        so_far = f", {it.shared.epochs:,} so far" if it.shared.epochs < saved else ""
-        yield _named("shared", f"{saved:,} of the {it.asked:,} epochs asked for{so_far}")
+    parts = [f"{saved:,} of the {it.asked:,} epochs asked for"] if saved else []
+    parts += [f"{it.shared.epochs:,} so far"] if it.shared.epochs < saved else []
+    parts += [f"stopping spares {it.spared:,}"] if it.spared and "stopped" in it.states else []
+    if parts:
+        yield _named("saved", " · ".join(parts))
 
 
 def _bar(name: str, done: int, total: int, rest: str) -> Text:
@@ -171,11 +176,12 @@ def _percent(value: float | None) -> str:
 def _front(points: Sequence[Point], width: int, height: int) -> Iterator[Text]:
     front = [point for point in points if point.on_front]
     seeds = max(point.seeds for point in points)
-    over = f"mean of up to {seeds} seeds" if seeds > 1 else "one seed each"
-    yield Text(f"validation at its best epoch, {number(len(points), 'configuration')} ({over}), ● front", style="bold")
-    plot = scatter(
-        [Dot(it.clean, it.robust, it.on_front) for it in points], min(width // 2, 60), height, "clean %", "PGD %"
-    )
+    over = f"up to {seeds} seeds" if seeds > 1 else "one seed each"
+    dots = [Dot(it.clean, it.robust, it.on_front) for it in points]
+    off = f" · {n} below it" if (n := beyond(dots)) else ""
+    title = f"validation, best epoch: {number(len(points), 'configuration')}, {over} · ● front{off}"
+    yield Text(title, style="bold")
+    plot = scatter(dots, min(width // 2, 60), height, "clean %", "PGD %")
     names = [Text("  clean    PGD  on the front", style="dim")]
     names += [Text(f"{100 * it.clean:7.1f}{100 * it.robust:7.1f}  {without_hash(it.name)}") for it in front]
     if len(names) > height:

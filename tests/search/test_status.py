@@ -86,7 +86,7 @@ def test_what_sharing_saves_is_told_and_costs_are_told_alone_and_billed(
     assert main([str(it.folder)]) == 0
     out = capsys.readouterr().out
     assert "7 of 7 · sharing saves 41.7%" in out
-    assert "shared    5 of the 12 epochs asked for\n" in out
+    assert "saved     5 of the 12 epochs asked for\n" in out
     assert "spent     29 s, 15 s of it to measure · each alone: 44 s\n" in out
 
 

@@ -16,7 +16,7 @@ from rich.text import Text
 from search.ledger import Ledger
 from search.now import Now
 from search.standing import Standing, standing
-from search.textplot import MARK, OTHER, Dot, scatter
+from search.textplot import MARK, OTHER, Dot, beyond, scatter
 from search.view import headline, screen, shortened
 
 from .made_up import MadeUp
@@ -45,6 +45,17 @@ def test_a_plot_has_its_extremes_at_its_edges() -> None:
     assert lines[5] == " 40.0 ┤·" + " " * 15 + "●"
     assert lines[3] == "PGD % ┤" + " " * 17
     assert lines[7] == "       80.0 clean % 90.0"
+
+
+def test_what_lies_far_below_all_others_does_not_squeeze_them() -> None:
+    many = [Dot(0.9 + i / 1000, 0.7 - i / 1000, i == 0) for i in range(20)]
+    low = [Dot(0.1, 0.1, False), Dot(0.919, 0.05, False)]
+    assert beyond(many) == beyond(low) == 0
+    assert beyond(many + low) == 2
+    lines, with_them = (drawn(scatter(dots, 24, 8, "clean %", "PGD %")) for dots in (many, many + low))
+    assert with_them[5] == " 68.1 ┤·" + lines[5][8:]
+    assert with_them[:5] + with_them[6:] == lines[:5] + lines[6:]
+    assert beyond([*many, Dot(0.1, 0.9, True)]) == 0  # the front is always within
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +98,7 @@ def test_it_says_it_all_on_a_common_terminal(big: Standing, width: int, height: 
     for part in (
         "16 of 16 processes busy", "1 min 40 s so far", "left", "40 of 80 · 13 stopped · 13 diverged · 4 paused",
         "sharing saves", "epochs/min", "images/s", "123 MB stored", "3 MB freed", "each alone", "15: 7 for lam=22",
-        "best PGD", "PGD %", "on the front", MARK, "validation at its best epoch",
+        "best PGD", "PGD %", "on the front", MARK, "validation, best epoch: 20 configurations, up to 2 seeds · ● front",
     ):  # fmt: skip
         assert part in text
     assert text.count(" running ") >= (3 if height < 30 else 16)

@@ -1,0 +1,30 @@
+"""The search's own cost is measured of what it claims to be, and stays within its targets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from search.bench import main
+from search.benchmarks import space
+from search.planner import Planner
+from search.sources import Sources
+from search.space import load
+
+
+def test_the_space_that_is_measured_has_the_trials_it_says_and_shares_half(tmp_path: Path) -> None:
+    plan = Planner(load(space(tmp_path, 100, 20), []), Sources().fingerprint).plan()
+    assert len(plan.trials) == len({trial.final for trial in plan.trials}) == 100
+    assert plan.tree.distinct / plan.tree.asked == pytest.approx(0.5, abs=0.1)
+
+
+def test_an_unknown_part_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["plann"])
+    assert "there are plan, driver, ray, packing" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_planning_and_the_driver_meet_their_targets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "driver"]) == 0, capsys.readouterr().out
