@@ -16,6 +16,7 @@ from search.asking import Asker
 from search.borrowing import superseded, take
 from search.checks import check, notes
 from search.cluster import Infeasible
+from search.decisions import Damaged
 from search.dryrun import print_plan
 from search.existing import Contradiction, compare, set_aside, standing_code, stored_trials
 from search.interrupt import code_of
@@ -79,7 +80,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
         errors.print("Nothing was changed. --name NAME starts beside it, --fresh moves it aside.", markup=False)
     except Busy:
         errors.print(f"error: {folder}: another process is running this sweep; wait for it or stop it.", markup=False)
-    except (Infeasible, Unreachable) as error:
+    except (Infeasible, Unreachable, Damaged) as error:
         errors.print(f"error: {error}", markup=False)
     except OSError as error:
         errors.print(f"Stopped: {filesystem.trouble_of(error, folder) or error}", markup=False)

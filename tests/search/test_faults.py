@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -15,7 +16,11 @@ from typing import Any
 import pytest
 import torch
 
+import search.session
+import search.status
+from search.faults import DAMAGES
 from search.store import Store
+from search.writing import settled
 from trainers.method import Method
 
 from .hand import Hand
@@ -145,6 +150,54 @@ def test_storage_that_fails_the_driver_alone_stops_it_too(
         assert Hand(it, disturb=disturb).run(monkeypatch) == 1
     assert "Stopped: the storage can only be read" in it.said()
     carry_on(it, undisturbed, monkeypatch)
+
+
+# --- clocks
+
+
+def test_a_clock_that_goes_backwards_changes_nothing(
+    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An hour at each look."""
+    it, clock = tiny(), count(2_000_000_000, -3600)
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: float(next(clock)))
+        assert Hand(it).run(monkeypatch) == 0
+    assert records(it.store.folder) == undisturbed
+    assert Hand(it).run(monkeypatch) == 0
+    assert "is finished" in it.said()
+    for path in it.store.folder.rglob("*"):
+        os.utime(path, (4_000_000_000, 4_000_000_000))
+    assert search.status.main([str(it.store.folder)]) == 0
+    assert "-" not in "".join(capsys.readouterr().out.split("spent:")[1:])
+
+
+# --- states
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("file", ["state.pt", "stage.json", "instances.npz"])
+def test_a_fork_that_others_need_is_torn_and_they_train_what_it_held_again(
+    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, file: str, damage: str
+) -> None:
+    monkeypatch.setattr(search.session, "PATIENCE", ())  # a file of a network that is not to be seen yet
+    it = tiny()
+    fork = it.plan.tree.forks(0)[0]
+    name = it.plan.trials[0].chain[fork]
+    path = Path(str(it.store.stages)) / name[:2] / name / file
+
+    def killed(hand: Hand, turn: int) -> None:
+        if path.exists():
+            raise KeyboardInterrupt
+
+    first = Hand(it, disturb=killed)
+    with pytest.raises(KeyboardInterrupt):
+        first.run(monkeypatch)
+    settled()
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    second = carry_on(it, undisturbed, monkeypatch)
+    sharers = int(it.plan.tree.sharers[0, fork])
+    assert first.epochs + second.epochs <= it.plan.tree.distinct + 2 + sharers, "an epoch each of those that shared it"
 
 
 # --- memory

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from search.faults import DAMAGES
+from search.referee import JOURNAL
 from search.verify import main as verify
 from trainers.records import read_json
 
@@ -77,6 +79,18 @@ def test_after_kills_too(steered: Tiny, tmp_path: Path, seed: int) -> None:
         it = Tiny(tmp_path / "sweep", rivals(search__checkpoint_seconds=0))
         if it.going(random, workers=3, slices=random.randrange(10, 120)):
             break
+    assert records(it.store.folder) == records(steered.store.folder)
+
+
+@pytest.mark.parametrize("damage", ["half", *slow(*(damage for damage in DAMAGES if damage != "half"))])
+def test_with_a_journal_that_was_torn_it_decides_the_same_again(steered: Tiny, tmp_path: Path, damage: str) -> None:
+    random = Random(7)
+    for _ in range(1000):
+        it = Tiny(tmp_path / "sweep", rivals(search__checkpoint_seconds=0))
+        if it.going(random, workers=3, slices=120):
+            break
+        if (journal := it.store.folder / JOURNAL).exists():
+            journal.write_bytes(DAMAGES[damage](journal.read_bytes()))
     assert records(it.store.folder) == records(steered.store.folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,9 +19,10 @@ import pytest
 import search.command
 import search.status
 from search.environment import ray
-from search.faults import Costs, costs, trained_again
+from search.faults import DAMAGES, Costs, costs, trained_again
 from search.interrupt import Interrupt, code_of
 from search.locking import held
+from search.planfile import stored_plan
 from search.run import main
 from search.sweep import Sweep
 from trainers.records import read_json, read_rows
@@ -208,6 +211,49 @@ def test_another_space_under_its_name_is_refused_and_changes_nothing(
     assert snapshot(copy) == before
 
 
+@pytest.mark.parametrize("name", ["plan.json", "space.yaml", "provenance.json", "now.json"])
+def test_torn_the_sweeps_own_files_are_made_again(
+    life: Life, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    copy = tmp_path / "smoke"
+    shutil.copytree(life.folder, copy)
+    whole = (copy / name).read_bytes()
+    damages = DAMAGES | {"of another kind": lambda content: b'{"runs": 3}'} if name != "plan.json" else DAMAGES
+    for damage in damages.values():
+        (copy / name).write_bytes(damage(whole))
+        assert main_here(SMOKE, *LONGER, *MORE, "--results", copy.parent) == 0
+        assert "smoke is finished: all 12 trainings have their results." in capsys.readouterr().out
+    assert records(copy) == records(life.folder)
+    if name in ("plan.json", "space.yaml"):
+        assert (copy / name).read_bytes() == whole
+    if name == "provenance.json":
+        assert (copy / "provenance.damaged").read_bytes() == b'{"runs": 3}'
+
+
+@pytest.mark.parametrize("nth", range(0, 12, 2))
+def test_a_disk_that_is_full_when_a_sweep_begins_is_told_and_nothing_is_torn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    fsync, calls = os.fsync, count()
+
+    def full(handle: int) -> None:
+        if next(calls) >= nth:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(handle)
+
+    monkeypatch.setattr(Sweep, "run", lambda *arguments: 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        code = main_here(SMOKE, "--results", tmp_path)
+    err = capsys.readouterr()
+    assert code == 2 or nth >= 6
+    assert code == 0 or "No space left on device" in err.err
+    assert "Traceback" not in err.err + err.out
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert main_here(SMOKE, "--results", tmp_path) == 0
+    assert stored_plan(tmp_path / "smoke")
+
+
 def test_what_no_machine_can_hold_is_refused_at_once(greedy: tuple[Driver, Path]) -> None:
     driver, folder = greedy
     assert driver.wait() == 2
@@ -299,6 +345,47 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("NOT TESTED: a full disk needs the right to mount a tmpfs")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["read-only", "gone"])
+def test_storage_that_cannot_be_written_or_is_gone_stops_it_and_when_it_is_back_it_goes_on(
+    undisturbed: Path, small_disk: Path, tmp_path: Path, how: str
+) -> None:
+    def mount(*options: str) -> None:
+        subprocess.run(["mount", *options], check=True)
+
+    mount("-o", "remount,size=100m", str(small_disk))
+    aside, folder = tmp_path / "aside", small_disk / "smoke"
+    aside.mkdir()
+    mount("--bind", str(small_disk), str(aside))  # keeps what is on it
+    arguments = (SMOKE, *LONGER, *MORE, "--results", small_disk)
+    stopped = Driver(*arguments, scratch=tmp_path / "tmp")
+    try:
+        stopped.when(lambda: beyond(folder, EPOCHS // 3))
+        before = costs(folder)
+        if how == "read-only":
+            mount("-o", "remount,ro", str(small_disk))
+            said = f"Stopped: the storage can only be read ({folder}); make it writable, then carry on with the same"
+        else:
+            subprocess.run(["umount", "--lazy", str(small_disk)], check=True)
+            said = f"Stopped: the storage is gone ({folder}); bring it back, then carry on with the same command"
+        assert stopped.wait() == 1, stopped.said
+        assert said in stopped.said
+        assert stopped.said.strip().splitlines()[-1].startswith("  python -m search.run ")
+        if how == "read-only":
+            mount("-o", "remount,rw", str(small_disk))
+        else:
+            assert not list(small_disk.rglob("*.json*")), "nothing was written under the mount point"
+            mount("--bind", str(aside), str(small_disk))
+        assert not list(folder.rglob("error.txt"))
+        again = Driver(*arguments, scratch=tmp_path / "tmp")
+        assert again.wait() == 0, again.said
+        assert records(folder) == records(undisturbed)
+        assert trained_again(before, costs(folder)) <= 1
+    finally:
+        stopped.close()
+        subprocess.run(["umount", "--lazy", str(aside)], check=True)
 
 
 @pytest.mark.slow

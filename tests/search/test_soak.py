@@ -1,0 +1,73 @@
+"""The soak: what it counts as trained again, what it tears, and that a sweep stands it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from search.faults import DAMAGES, costs, seconds_again, trained_again
+from search.soak import main
+
+from .helpers import SMOKE
+
+
+def line(epoch: int, seconds: float) -> str:
+    return json.dumps({"epoch": epoch, "seconds": seconds, "evaluate_seconds": 1.0})
+
+
+def test_what_is_not_recorded_any_more_as_it_was_was_trained_again() -> None:
+    before = {"a": [line(0, 1.0), line(1, 2.0), line(2, 3.0)], "b": [line(0, 1.0)], "c": ['{"epoch": 0, "sec']}
+    assert trained_again(before, before) == 0
+    assert trained_again(before, {"a": [line(0, 1.0), line(1, 9.0), line(2, 9.0)], "b": before["b"]}) == 2
+    assert seconds_again(before, {"a": [line(0, 1.0), line(1, 9.0), line(2, 9.0)], "b": before["b"]}) == 3.0
+    assert trained_again(before, {}) == 3
+    assert trained_again({}, before) == 0
+
+
+def test_the_closing_evaluation_is_no_epoch() -> None:
+    before = {"a": [line(0, 1.0), '{"final_seconds": 3.0}']}
+    assert trained_again(before, {"a": [line(0, 1.0), '{"final_seconds": 4.0}']}) == 0
+
+
+def test_costs_are_read_as_they_stand(tmp_path: Path) -> None:
+    (tmp_path / "trials" / "a").mkdir(parents=True)
+    (tmp_path / "trials" / "a" / "cost.jsonl").write_text("x\ny")
+    assert costs(tmp_path) == {"a": ["x", "y"]}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_torn_is_another(damage: str) -> None:
+    content = b"0123456789"
+    assert DAMAGES[damage](content) != content
+
+
+@pytest.mark.parametrize("faults", ["flood", "kill=often", "kill,,"])
+def test_a_fault_that_is_not_known_is_refused(faults: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(SMOKE), "--faults", faults]) == 2
+    assert capsys.readouterr().err.startswith("error: --faults ")
+
+
+def test_a_space_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path / "none.yaml")]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    yield tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_sweep_stands_every_fault(temporary: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    longer = ["--set", "trial.epochs=60", "--set", "evaluate.every=30"]
+    times = "kill=3,workers=3,sigint=1,sigterm=1,raylet=1,torn=3"
+    assert main([str(SMOKE), *longer, "--minutes", "0.5", "--faults", times]) == 0
+    out = capsys.readouterr().out
+    assert "are those of the undisturbed one, bit for bit." in out
+    assert out.count("as it should be") == 6
+    assert not list(temporary.glob("soak-*"))
