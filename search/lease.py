@@ -89,7 +89,8 @@ def _age(lease: Row) -> float:
 
 
 def _renew(at: Remote, mine: Row) -> None:
-    write_json(at, mine | {"renewed": time.time()})
+    """As long as ever: who reads an object while it is replaced may get the bytes of one and the length of another."""
+    write_json(at, mine | {"renewed": f"{time.time():.3f}"})
 
 
 def _is(at: Remote, mine: Row) -> bool:

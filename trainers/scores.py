@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy
 
 Arrays = Mapping[str, np.ndarray]
 Scores = dict[str, np.ndarray]  # name -> (N,)
@@ -89,7 +89,7 @@ def normalized_rank(score: np.ndarray) -> np.ndarray:
     This is 1 - d of Liu et al. 2021, eq. 2; mean exactly 1/2. Dong et al.'s eq. 4 lets ties share the lowest rank
     instead, which keeps the order.
     """
-    return (rankdata(score, method="average") - 0.5) / len(score)
+    return (scipy.stats.rankdata(score, method="average") - 0.5) / len(score)
 
 
 def d(losses: np.ndarray) -> np.ndarray:
@@ -117,7 +117,9 @@ def ensemble(runs: Sequence[Scores], average: Literal["ranks", "scores"] = "rank
             )
         out[name] = np.mean(values, axis=0)
         # a sum of half-integers is exact, so that ties stay ties; rounding does so for the shares and losses
-        key = np.sum([rankdata(value) for value in values], axis=0) if average == "ranks" else out[name].round(12)
+        key = (
+            out[name].round(12) if average == "scores" else np.sum([scipy.stats.rankdata(it) for it in values], axis=0)
+        )
         out[f"rank_{name}"] = normalized_rank(key)
     return out
 
