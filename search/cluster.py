@@ -57,11 +57,11 @@ def connected(address: str | None) -> Iterator[None]:
         folder = Path(tempfile.mkdtemp(prefix=mine(), dir=short()))
         quiet |= {"address": "local", "include_dashboard": False, "_temp_dir": str(folder)}
     try:
-        ray.init(runtime_env=shipped(), **quiet)
-    except (ConnectionError, SystemExit, RuntimeError, ValueError) as error:
-        token = "; if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" if address else ""
-        raise Infeasible(f"Ray at {address or 'this machine'} did not start: {error}{token}") from None
-    try:
+        try:
+            ray.init(runtime_env=shipped(), **quiet)
+        except (Exception, SystemExit) as error:  # of any kind: its processes may fail, or be killed, at any point
+            token = "; if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" if address else ""
+            raise Infeasible(f"Ray at {address or 'this machine'} did not start: {error}{token}") from None
         yield
     finally:
         ray.shutdown()

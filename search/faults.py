@@ -47,12 +47,15 @@ class Driver:
             )  # fmt: skip
 
     @property
+    def printed(self) -> str:
+        return self.out.read_text() + self.err.read_text()
+
+    @property
     def said(self) -> str:
         """All it printed. Raises AssertionError if there is a traceback: that is looked at wherever it is read."""
-        text = self.out.read_text() + self.err.read_text()
-        if "Traceback" in text:
-            raise AssertionError(text)
-        return text
+        if "Traceback" in self.printed:
+            raise AssertionError(self.printed)
+        return self.printed
 
     def wait(self, timeout: float = 240) -> int:
         return self.process.wait(timeout)

@@ -13,6 +13,8 @@ from trainers.records import Row
 
 Outcome = Literal["running", "paused", "completed", "diverged", "stopped", "failed", "out of memory", "storage"]
 ENDED = ("completed", "diverged", "stopped", "failed")  # for this run; others may go on
+SLICE_SECONDS = 1.0  # between a training's reports, if its epochs are shorter
+REPORTS = 200.0  # a second, of all trainings: each costs the driver milliseconds
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Job:
     code: str  # the training code that stages are named after
     trains: str  # the one that trains: another only if the user accepts the change
     checkpoint_seconds: float
+    slice_seconds: float = SLICE_SECONDS  # between reports, at least
     timeout: float | None = None  # seconds after which a report that does not come shows that it hangs
     start: Row | None = None  # the weights to start from, if not fresh ones
     forks: tuple[int, ...] = ()  # after these epochs others go on from its state: stored, and the driver's to forget
@@ -38,6 +41,11 @@ class Job:
     until: int | None = None  # train no further than this, or to the end
     stop: Row | None = None  # end it there, and why
     keep: Keep = "best"
+
+
+def slice_seconds(workers: int) -> float:
+    """Between two reports of a training, so that the driver can hear so many of them."""
+    return max(SLICE_SECONDS, workers / REPORTS)
 
 
 def described(job: Job, ranks: Row | None) -> str:

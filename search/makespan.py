@@ -16,6 +16,7 @@ class Simulated(NamedTuple):
     trained: int  # epochs
     tasks: int
     states: int  # stored for others to go on from
+    reads: int  # of states, by those that go on from them
 
 
 def simulate(plan: Plan, workers: int) -> Simulated:
@@ -26,16 +27,16 @@ def simulate(plan: Plan, workers: int) -> Simulated:
         if not makers:  # a file has it
             schedule.made(name)
     events: list[tuple[int, int, int]] = []  # when, which training, after which epoch
-    now = trained = tasks = states = running = 0
+    now = trained = tasks = states = reads = running = 0
     while True:
         while running < workers and (task := schedule.next()):
             marks = [*schedule.running[task.i], task.until]
             for epoch in sorted(set(marks)):
                 heappush(events, (now + epoch - task.since, task.i, epoch))
-            running, tasks = running + 1, tasks + 1
+            running, tasks, reads = running + 1, tasks + 1, reads + (task.since > 0)
             trained, states = trained + task.until - task.since, states + len(schedule.running[task.i])
         if not events:
-            return Simulated(now, trained, tasks, states)
+            return Simulated(now, trained, tasks, states, reads)
         now, i, epoch = heappop(events)
         schedule.stored(i, epoch)
         if epoch == plan.trials[i].config.epochs:

@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from search.jobs import slice_seconds
 from search.makespan import Simulated, simulate
 from search.plan import Plan
 from search.planner import Planner
@@ -22,8 +23,6 @@ from search.sources import Sources
 from search.space import Search, load
 from search.words import duration
 from search.yamlfile import SpaceError
-
-SLICE = 1.0  # a training reports no more often than once in so many seconds (search.trial)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,10 +37,17 @@ def main(arguments: list[str] | None = None) -> int:
         default=134.0,
         help="of a state (default: 134, as of PreAct ResNet-18)",
     )
+    it.add_argument("--nodes", type=int, default=1, help="on which they run (default: 1)")
+    it.add_argument(
+        "--data-mb",
+        type=float,
+        default=184.0,
+        help="of the data, sent once to each node (default: 184, as of CIFAR-10)",
+    )
     it.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="as in search.run")
     options = it.parse_args(arguments)
-    if options.workers < 1 or options.epoch_seconds <= 0 or options.state_mb <= 0:
-        it.error("--workers should be at least 1, --epoch-seconds and --state-mb more than 0")
+    if min(options.workers, options.nodes) < 1 or min(options.epoch_seconds, options.state_mb, options.data_mb) <= 0:
+        it.error("--workers and --nodes should be at least 1, --epoch-seconds, --state-mb and --data-mb more than 0")
     began = time.monotonic()
     try:
         loaded = load(options.space, options.set)
@@ -69,17 +75,17 @@ def _table(plan: Plan, found: Simulated, search: Search, options: argparse.Names
     table.add_row("from start to end", f"{found.makespan} epochs, {duration(wall)}; without sharing at least {alone}")
     busy = found.trained / (found.makespan * workers)
     table.add_row("workers", f"{workers}, busy {busy:.1%} of the time")
-    reports = found.trained / max(1.0, math.ceil(SLICE / seconds)) + found.states + found.tasks
+    reports = found.trained / math.ceil(slice_seconds(workers) / seconds) + found.states + found.tasks
     table.add_row("the driver hears", f"{reports:.0f} reports, {reports / wall:.2f} a second")
     table.add_row("and hands out", f"{found.tasks} tasks, {found.tasks / wall:.3f} a second")
+    sent = options.data_mb * options.nodes / 1024
+    table.add_row("object store", f"{options.data_mb:g} MB of data on each node, {sent:.1f} GB sent in all, once")
     every = max(1, math.ceil(search.checkpoint_seconds / seconds))
     writes = found.trained // every + found.states + len(plan.trials)
     table.add_row("states written", f"{writes}: one each {every} epochs, {found.states} forks, and every last one")
-    written, kept = (n * options.state_mb / 1024 for n in (writes, len(plan.trials)))
-    table.add_row(
-        "storage",
-        f"{written:.0f} GB written, {written * 1024 / wall:.1f} MB a second; {kept:.0f} GB stay, every last state",
-    )
+    written, read, kept = (n * options.state_mb / 1024 for n in (writes, found.reads, len(plan.trials)))
+    traffic = f"{written:.0f} GB written and {read:.0f} GB read, {(written + read) * 1024 / wall:.1f} MB a second"
+    table.add_row("storage", f"{traffic}; {kept:.0f} GB stay, every last state")
     return table
 
 

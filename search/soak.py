@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -105,7 +106,9 @@ class Soak:
             time.sleep(0.05)
         driver.close()
         if driver.process.returncode and not struck:
-            self.different.append(f"round {self.round}: it ended with code {driver.process.returncode}:\n{driver.said}")
+            self.different.append(
+                f"round {self.round}: it ended with code {driver.process.returncode}:\n{driver.printed}"
+            )
         return not driver.process.returncode or not struck
 
     def _open(self, until: float) -> set[str]:
@@ -114,7 +117,13 @@ class Soak:
         return {n for n, it in self.tallies.items() if (not late if it.wanted is None else it.times < it.wanted)}
 
     def _strike(self, name: str) -> bool:
-        before, wrong = costs(self.sweep), STRIKES[name].strike(self.driver, self.sweep, self.random)
+        before = costs(self.sweep)
+        try:
+            wrong = STRIKES[name].strike(self.driver, self.sweep, self.random)
+        except (AssertionError, subprocess.TimeoutExpired) as error:  # a traceback, or no end
+            self.driver.kill(workers=True)
+            wrong = "see below"
+            self.different.append(f"round {self.round}, {name}: {error}")
         if wrong == ABSENT:
             return STRIKES[name].ends
         tally = self.tallies[name]
@@ -146,7 +155,7 @@ def main(arguments: list[str] | None = None) -> int:
     sets = [part for override in options.set for part in ("--set", override)]
     soak = Soak([options.space, *sets], Path(tempfile.mkdtemp(prefix="soak-")), wanted, options.seed)
     if not soak.undisturbed():
-        console.print(f"error: {options.space} does not run undisturbed:\n{soak.driver.said}", markup=False)
+        console.print(f"error: {options.space} does not run undisturbed:\n{soak.driver.printed}", markup=False)
         return 2
     console.print(f"Undisturbed it takes {soak.wall:.0f} s.")
     soak.disturbed(60 * options.minutes)

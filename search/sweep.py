@@ -16,7 +16,7 @@ from search.execute import run, scratch
 from search.failures import note, noted
 from search.feeding import Feed
 from search.interrupt import Interrupt
-from search.jobs import ENDED, Job
+from search.jobs import ENDED, Job, slice_seconds
 from search.keeping import Keeper, depths
 from search.loggers import built
 from search.machines import slots
@@ -267,6 +267,7 @@ class Sweep:
             code=self.plan.code,
             trains=training_code(),
             checkpoint_seconds=self.space.search.checkpoint_seconds,
+            slice_seconds=slice_seconds(self.slots),
             timeout=self.space.search.timeout,
             forks=(*forks, trial.config.epochs) if trial.kind == "pretrain" else forks,
             keep=self.space.search.keep,

@@ -15,8 +15,6 @@ from trainers.arrays import Source
 from trainers.config import TrialConfig
 from trainers.data import Data, prepare
 
-SLICE_SECONDS = 1.0  # between reports: a report costs the driver milliseconds, an epoch may be as short
-
 
 class Trial(tune.Trainable):
     """Trains one job after another in the same process, so that imports and data are paid for once."""
@@ -41,7 +39,7 @@ class Trial(tune.Trainable):
         try:
             if self._session is None:
                 self._session = Session(self._job, self._prepared())
-            came = Failure(self._session.advance(SLICE_SECONDS))
+            came = Failure(self._session.advance(self._job.slice_seconds))
             latest = self._session.latest | {"stored": self._session.stored, "rows": self._session.news()}
         except Exception as error:  # told, not raised: Tune would make a lost worker of it
             came = failure_of(self._job, error)

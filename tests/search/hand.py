@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import search.sweep
-import search.trial
 from search.searchers import Queue
 from search.trial import Trial
 from search.writing import settled
@@ -36,7 +35,7 @@ class Hand:
             patched.setattr(search.sweep, "packed", lambda plan, loaded, resources, *arguments: resources)
             patched.setattr(search.sweep, "slots", lambda resources: self.slots)
             patched.setattr(search.sweep, "run", self._serve)
-            patched.setattr(search.trial, "SLICE_SECONDS", 0.0)
+            patched.setattr(search.sweep, "slice_seconds", lambda workers: 0.0)
             return self.tiny.sweep.run(None, "the command")
 
     def lose(self, task: str, outcome: str = "lost", why: str = "its worker died") -> None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -21,7 +22,7 @@ import search.status
 from search.environment import ray
 from search.faults import DAMAGES, Costs, costs, trained_again
 from search.interrupt import Interrupt, code_of
-from search.locking import held
+from search.locking import held, lock
 from search.planfile import stored_plan
 from search.run import main
 from search.sweep import Sweep
@@ -41,10 +42,11 @@ def beyond(folder: Path, count: float) -> bool:
 
 
 def main_here(*arguments: str | Path) -> int:
-    """The command within this process, from the repository's root, without its report."""
-    with pytest.MonkeyPatch.context() as patched:
+    """The command within this process, from the repository's root, without its report; its lock ends with it."""
+    with pytest.MonkeyPatch.context() as patched, ExitStack() as released:
         patched.chdir(ROOT)
         patched.setenv("RAY_ADDRESS", "")  # which the command may set, and which is put back
+        patched.setattr(search.command, "lock", lambda folder: released.callback(lock(folder)))
         patched.setattr(search.command, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
         return main([str(argument) for argument in arguments])
 
