@@ -33,7 +33,7 @@ from .test_sweep import main_here
 
 NODE = {"num_cpus": 2, "object_store_memory": 200 << 20, "include_dashboard": False}
 CHUNK = 5 << 20  # bytes of an object that Ray sends at once
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.sweeps, pytest.mark.timeout(600)]
 
 
 @contextmanager

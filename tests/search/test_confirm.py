@@ -12,6 +12,8 @@ from trainers.records import read_json, write_json
 
 from .helpers import Tiny, smoke
 
+pytestmark = pytest.mark.sweeps
+
 AXES = {"method.attack.epsilon": {"grid": [0.05, 0.1, 0.3]}}
 
 

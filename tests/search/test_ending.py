@@ -25,6 +25,8 @@ from trainers.records import read_json, read_rows
 
 from .helpers import Driver, command_line, descendants, end, epochs, smoke, training
 
+pytestmark = pytest.mark.sweeps
+
 
 @pytest.fixture
 def interrupt() -> Iterator[Interrupt]:

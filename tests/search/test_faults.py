@@ -26,6 +26,8 @@ from trainers.method import Method
 from .hand import Hand
 from .helpers import Tiny, records
 
+pytestmark = pytest.mark.sweeps
+
 # two seeds of GAIRAT whose weights set in after 2 or 4 of 6 epochs: each seed has one trunk, and a fork
 SHARED: dict[str, Any] = {
     "trial__method": {"base": "gairat", "attack": {"epsilon": 0.1, "steps": 2}},

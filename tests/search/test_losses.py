@@ -26,6 +26,8 @@ from search.watchdog import EXIT, Watchdog
 from .helpers import ROOT, Driver, Tiny, records, smoke
 from .injected import inject
 
+pytestmark = pytest.mark.sweeps
+
 DIED = """The actor died unexpectedly before finishing this task.
 \tclass_name: Trial
 \tpid: 25313

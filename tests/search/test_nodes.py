@@ -13,6 +13,8 @@ from search.nodereport import Report, report
 from search.nodes import differences, examined, kinds, notes
 from search.resources import Resources
 
+pytestmark = pytest.mark.sweeps
+
 HERE = Report("head", "3.11", {"torch": "2.9.0", "ray": "2.60.0", "numpy": "2.4.0"}, "c0de" * 16, "EPYC", free=1 << 40)
 H100, A100 = ("NVIDIA H100", 80 << 30), ("NVIDIA A100", 40 << 30)
 

@@ -31,6 +31,8 @@ from trainers.records import read_json
 
 from .helpers import smoke
 
+pytestmark = pytest.mark.sweeps
+
 GB = 1 << 30
 NODE = {"Resources": {"CPU": 16, "GPU": 2}, "NodeManagerAddress": "10.0.0.1"}
 AUTO = Resources(gpus="auto")

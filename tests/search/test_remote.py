@@ -29,6 +29,8 @@ from .helpers import Tiny, records, smoke
 from .test_sharing import burn_ins
 from .test_store import CHAIN, FILES, depth, publish, segment, state
 
+pytestmark = pytest.mark.sweeps
+
 
 class Killed(BaseException):
     """The process that writes is no more."""

@@ -17,6 +17,8 @@ from trainers.records import read_json, read_rows
 
 from .helpers import Tiny, records, slow, smoke
 
+pytestmark = pytest.mark.sweeps
+
 
 def adaptive(**changes: Any) -> str:
     axes = {

@@ -16,6 +16,8 @@ from trainers.records import write_json
 from .helpers import Tiny, records
 from .test_sharing import burn_ins
 
+pytestmark = pytest.mark.sweeps
+
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda content: b"",
     "half": lambda content: content[: len(content) // 2],

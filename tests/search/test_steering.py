@@ -15,6 +15,8 @@ from trainers.records import read_json
 
 from .helpers import Tiny, records, slow, smoke
 
+pytestmark = pytest.mark.sweeps
+
 EPOCHS = 20
 
 
