@@ -26,7 +26,8 @@ class Asker:
 
     A generation's proposals depend on what was told before it and on (seed, generation) alone: not on how many
     trainings run at once, nor in which order they end, nor on kills. `trials` only says how many of the configurations
-    that were asked are run, so that a search that is extended asks as one that was as long from the start.
+    that were asked are run, so that a search that is extended asks as one that was as long from the start, as long as
+    it is told the same: with stopping, or seeds added in doubt, that hangs on what else there was at the time.
     """
 
     def __init__(self, search: Search, folder: Place) -> None:

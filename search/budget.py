@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
+from search.words import duration
 from trainers.knobs import Knobs, Real, number
 from trainers.records import Place, Row, read_json, read_rows
 
@@ -38,7 +39,9 @@ class Budget(Knobs):
     """
 
     trials: PositiveInt | None = None  # trainings, each seed one, those made first included
-    epochs: PositiveInt | None = None  # one that trainings share counts once
+    epochs: PositiveInt | None = (
+        None  # as planned: shared ones count once, those that stopping spares are not bought anew
+    )
     passes: Annotated[Real, Field(gt=0)] | None = None
     gpu_hours: Annotated[Real, Field(gt=0)] | None = None  # of a training's share of a GPU, evaluation included
     wall: Annotated[Real, Field(gt=0), BeforeValidator(_seconds)] | None = None  # seconds, over all runs of the sweep
@@ -145,7 +148,7 @@ class Purse:
 
 def _shown(unit: str, allowed: float) -> str:
     if unit == "wall":
-        return f"{allowed / 3600:.3g} hours of wall time"
+        return f"{duration(allowed)} of wall time"
     words = {"trials": "trainings", "passes": "forwards and backwards", "gpu_hours": "GPU hours"}
     return (
         f"{allowed:g} {words.get(unit, unit)}" if isinstance(allowed, float) else f"{allowed} {words.get(unit, unit)}"

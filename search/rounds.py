@@ -26,16 +26,23 @@ class Rounds:
         self.search = planner.space.search
 
     def plan(self) -> Plan:
-        """All that was planned so far, further seeds included. Raises SpaceError with all problems."""
+        """All that was planned so far, further seeds included, in the order in which it was: a budget goes by that.
+
+        Raises SpaceError with all problems.
+        """
         plan = self.planner.plan([] if self.asker else None)
-        if self.asker:
-            self._add(plan, self.asker.points())
-        stored = stored_plan(self.store.folder)
-        seeds = defaultdict(list)
-        for row in stored["trials"] if isinstance(stored, dict) else ():
-            seeds[row["configuration"]].append(row["replicate"])
-        if self.search.adds_seeds:
-            self._replicate(plan, [(name, seed) for name in seeds for seed in sorted(seeds[name])])
+        points = iter(self.asker.points() if self.asker else ())
+        stored = stored_plan(self.store.folder) if self.search.adds_seeds else None
+        rows = stored["trials"] if isinstance(stored, dict) else ()
+        planned = {(trial.configuration, trial.replicate) for trial in plan.trials}
+        for name, seed in ((row["configuration"], row["replicate"]) for row in rows if row["kind"] == "trial"):
+            new: list[int] = []
+            while not new and (name, self.search.seeds[0]) not in planned and (point := next(points, None)) is not None:
+                new = self._add(plan, [point])
+            if not new and (name, seed) not in planned:
+                new = self._replicate(plan, [(name, seed)])
+            planned |= {(plan.trials[i].configuration, plan.trials[i].replicate) for i in new}
+        self._add(plan, list(points))
         return plan
 
     def more(self, plan: Plan) -> list[int]:
@@ -43,7 +50,7 @@ class Rounds:
         new = self._replicate(plan, further(self.search, self._results(plan)))
         while not new and self.asker:
             if waiting := self.asker.waiting():
-                self.asker.tell([self._outcome(plan, point) for point in waiting])
+                self.asker.tell(self._outcomes(plan, waiting))
             if not (asked := self.asker.ask()):
                 break
             new = self._add(plan, asked)
@@ -54,7 +61,7 @@ class Rounds:
     def _add(self, plan: Plan, points: list[Point]) -> list[int]:
         new: list[int] = []
         for point in points:
-            generation = self.asker.generation(point) if self.asker else None
+            generation = self.asker.generation(point) if self.asker and self.search.adapts else None
             try:
                 new += self.planner.extend(plan, [Request(point, self.search.seeds, generation)])
             except SpaceError as error:
@@ -79,11 +86,11 @@ class Rounds:
                 results[trial.configuration][trial.replicate] = self.store.result(trial.id, trial.final)
         return results
 
-    def _outcome(self, plan: Plan, point: Point) -> Outcome:
-        key = canonical({path: choice.value for path, choice in point.items()})
-        trials = [trial for trial in plan.trials if trial.kind == "trial" and canonical(trial.values) == key]
-        name = trials[0].configuration if trials else ""
-        return outcome(self.search, name, self._results(plan)[name] if trials else {})
+    def _outcomes(self, plan: Plan, points: list[Point]) -> list[Outcome]:
+        results = self._results(plan)
+        names = {canonical(trial.values): trial.configuration for trial in plan.trials if trial.kind == "trial"}
+        wanted = [names.get(canonical({path: it.value for path, it in point.items()}), "") for point in points]
+        return [outcome(self.search, name, results.get(name, {})) for name in wanted]
 
 
 def _point(trial: Planned) -> Point:

@@ -116,9 +116,11 @@ class Schedule:
         self.ready.add(name)
         self._free(name)
 
-    def drop(self, name: str) -> None:
-        """It cannot be made: those that wait for it never start."""
-        self.open -= {i for i in self.open if name in self.plan.trials[i].needs}
+    def drop(self, name: str) -> set[int]:
+        """It cannot be made: those that wait for it never start, and are returned."""
+        dropped = {i for i in self.open if name in self.plan.trials[i].needs}
+        self.open -= dropped
+        return dropped
 
     def again(self, trainings: Iterable[int]) -> None:
         """Limits or stops of these have changed: look at them, if they rest."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from search.entry import Entry
 from search.plan import Plan, Planned
@@ -27,9 +27,9 @@ class Steering:
         self._of: dict[str, list[int]] = defaultdict(list)  # the trials of a configuration
         self._known: set[int] = set()
 
-    def enter(self) -> None:
-        """Trials that the plan has got, with what is recorded of them."""
-        new = [i for i, trial in enumerate(self.plan.trials) if trial.kind == "trial" and i not in self._known]
+    def enter(self, places: Iterable[int]) -> None:
+        """Trials of the plan that are or were trained, with what is recorded of them; the others wait for them."""
+        new = [i for i in places if self.plan.trials[i].kind == "trial" and i not in self._known]
         self._known.update(new)
         trials = [self.plan.trials[i] for i in new]
         self.referee.enter(self._entry(trial) for trial in trials)
@@ -38,14 +38,19 @@ class Steering:
             folder = self.store.trial(trial.id)
             result = self.store.result(trial.id, trial.final) or {}
             self.referee.heard(trial.id, read_rows(folder / "epochs.jsonl"), result.get("diverged", {}).get("epoch"))
-        self.referee.decisions()
+
+    def dropped(self, places: Iterable[int]) -> None:
+        """Trials that will not be trained after all."""
+        for i in self._known.intersection(places):
+            self.referee.lost(self.plan.trials[i].id)
 
     def open(self, trial: Planned, result: Row) -> bool:
         """Whether a trial that was stopped is trained on after all."""
         return result["status"] == "stopped" and trial.configuration in self.referee.taken.finished
 
     def steer(self, schedule: Schedule) -> None:
-        """From now on the schedule goes by the referee."""
+        """From now on the schedule goes by the referee, who has heard of all that happened."""
+        self.referee.decisions()
         schedule.limit = self._limit
         for i in schedule.open:
             self._stop(schedule, i)

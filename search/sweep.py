@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 
 from search import filesystem
-from search.borrowing import adopt
 from search.budget import Purse
 from search.cluster import cluster
 from search.execute import run, scratch
@@ -36,6 +34,7 @@ from search.space import Space
 from search.steering import Steering
 from search.stopping import RobustStopping
 from search.store import Store
+from search.twins import Twins
 from search.verdict import AS_ASKED, Verdict
 from trainers.chain import training_code
 from trainers.records import Row
@@ -50,11 +49,9 @@ class Sweep:
     ) -> None:  # fmt: skip
         """`renamed`: trainings that the folder holds under other ids, by the name of their last state."""
         self.store, self.plan, self.space, self.sources, self.console = store, plan, space, sources, console
-        self._renamed = renamed or {}
         self.rounds = rounds
         self._blocked: dict[str, str] = {}  # what cannot be made -> why
-        self._first: dict[str, int] = {}  # by the name of its last state, who trains it
-        self._twins: dict[str, list[int]] = defaultdict(list)  # ... and who else is the same training
+        self.twins = Twins(store, plan, renamed or {}, self._whole)
         self.maker = Maker(store, plan, sources)
         self.keeper = Keeper(store, plan, space.search.keep)
         self.steering: Steering | None = None
@@ -82,7 +79,7 @@ class Sweep:
         """Train what is unfinished. Returns the exit code."""
         for torn in mended(self.store, self.plan):
             self._tell(torn)
-        self.adopt()
+        self.twins.adopt()
         known = len(self.plan.trials) - len(self.unfinished())
         self.prepare()
         total, waiting = len(self.plan.trials), self.unfinished()
@@ -92,7 +89,10 @@ class Sweep:
         self.console.print(
             f"{self.store.folder.name}: {total} trainings" + (f", {known} of them ended before" if known else "")
         )
-        if not self.schedule.open:
+        if self.space.resources.gpus != "auto":
+            self.purse.gpus = self.space.resources.gpus
+        self._pay()
+        if not self.schedule.open or self._spent:
             return self._told(None, command)
         loggers = built(self.space.search.loggers, self.store.folder)
         interrupt = Interrupt()
@@ -126,43 +126,28 @@ class Sweep:
 
     def _begin(self, places: Iterable[int]) -> None:
         """Let trainings of the plan be scheduled, those that have something to do."""
-        if self.steering:
-            self.steering.enter()
-        at = depths(self.plan, self.store.stored())
-        todo, paid = [], self.purse.pays(self.plan)
-        for i in places:
-            if i >= paid:
-                break
-            trial = self.plan.trials[i]
-            if self._open(trial) and self._first.setdefault(trial.final, i) == i:
-                todo.append(i)
-            elif self._open(trial):
-                self._twins[trial.final].append(i)
+        at, paid = depths(self.plan, self.store.stored()), self.purse.pays(self.plan)
+        firsts = [i for i in places if self.twins.first(i) == i]
+        wanted = [i for i in firsts if self._open(self.plan.trials[i])]
+        todo = [i for i in wanted if i < paid]
         ready, blocked = self.maker.made([self.plan.trials[i] for i in todo])
         self._blocked |= blocked
-        self.keeper.begin(todo, at)
+        self.keeper.begin(wanted, at)  # a budget may be raised
         self.schedule.at.update({i: at[i] for i in todo if i in at})
         self.schedule.ready |= ready
         self.schedule.add(todo)
+        if self.steering:
+            self.steering.enter(i for i in firsts if i < paid)  # nobody waits for those that are not trained
         for name in self._blocked:
-            self.schedule.drop(name)
+            self._drop(name)
         if self.steering:
             self.steering.steer(self.schedule)
 
-    def adopt(self) -> None:
-        """Give trials that have no result that of the same training, if it ended under another id."""
-        left = {trial.id for trial in self.unfinished()}
-        ended = {trial.final: trial.id for trial in self.plan.trials if trial.id not in left}
-        self._adopt(self._renamed | ended, range(len(self.plan.trials)))
-
-    def _adopt(self, trained: dict[str, str], trials: Iterable[int]) -> None:
-        """Give trials the records of the same training under another id: `trained` has that by their last state."""
-        for i in trials:
-            trial = self.plan.trials[i]
-            source = trained.get(trial.final)
-            known = source == trial.id or self.store.result(trial.id, trial.final)
-            if source and not known and self.store.result(source, trial.final):
-                adopt(self.store, source, self._job(Task(i, 0, trial.config.epochs)))
+    def _drop(self, name: str) -> None:
+        """What trainings wait for cannot be made."""
+        dropped = self.schedule.drop(name)
+        if self.steering:
+            self.steering.dropped(dropped)
 
     def reported(self, i: int, result: Row) -> None:
         """A training goes on: what shares its new state needs no older one."""
@@ -192,11 +177,13 @@ class Sweep:
         with self._storing():
             if outcome in ("completed", "diverged"):
                 self.keeper.ended(i)
-                self._adopt({trial.final: trial.id}, self._twins.get(trial.final, ()))
+            if outcome in ("completed", "diverged", "stopped"):
+                self.twins.ended(i)
             elif outcome == "failed" and not noted(self.store, trial.id):
                 note(self.store, trial.id, why)
-            if trial.makes and outcome in ENDED:
-                self._made_by(trial.makes)
+            for j in (i, *self.twins.of(i)) if outcome in ENDED else ():
+                if name := self.plan.trials[j].makes:
+                    self._made_by(name)
             if self.steering:
                 self.steering.over(self.schedule, i, outcome)
             self._go_on()
@@ -212,21 +199,24 @@ class Sweep:
 
     def _made_by(self, name: str) -> None:
         """Make what others wait for, once all have ended that make it."""
-        if any(self.plan.trials[j].makes == name for j in self.schedule.open):
+        makers = {self.twins.first(j) for j, trial in enumerate(self.plan.trials) if trial.makes == name}
+        if makers & self.schedule.open:
             return
         why = self.maker.make(name)
         if why is None:
             self.schedule.made(name)
         else:
             self._blocked[name] = why
-            self.schedule.drop(name)
+            self._drop(name)
+            if self.steering:
+                self.steering.steer(self.schedule)
 
     def _go_on(self) -> None:
-        """Once nothing is left to do: finish what was stopped near a front, then ask for further configurations."""
+        """Once nothing is left to do: ask for further configurations, then finish what was stopped near a front."""
         while not self.schedule.open and not self.purse.short(self.plan):
-            places = self.steering.finish(self.schedule) if self.steering else []
-            if not places and self.rounds:
-                places = self.rounds.more(self.plan)
+            places = self.rounds.more(self.plan) if self.rounds else []
+            if not places and self.steering:
+                places = self.steering.finish(self.schedule)
             if not places:
                 return
             self._begin(places)
@@ -249,6 +239,9 @@ class Sweep:
         data = self.sources.prepared(trial.config.data)
         assert data is not None  # a sweep that runs has loaded it
         return data.classes
+
+    def _whole(self, i: int) -> Job:
+        return self._job(Task(i, 0, self.plan.trials[i].config.epochs))
 
     def _job(self, task: Task) -> Job:
         trial = self.plan.trials[task.i]

@@ -117,7 +117,7 @@ class Tiny:
 
     def going(self, random: Random, workers: int = 1, slices: float = inf) -> bool:
         """The sweep as Tune would run it with so many processes of uneven speed; False if it was cut off before."""
-        self.sweep.adopt()
+        self.sweep.twins.adopt()
         self.sweep.prepare()
         queue, n = self.sweep.queue, 0
         running: dict[str, Session] = {}

@@ -69,7 +69,7 @@ SENTENCES = {
     "the budget of 1200 epochs is used up": {"epochs": 1200},
     "the budget of 1e+12 forwards and backwards is used up": {"passes": "1e12"},
     "the budget of 8 GPU hours is used up": {"gpu_hours": 8},
-    "the budget of 1.5 hours of wall time is used up": {"wall": "90m"},
+    "the budget of 1 h 30 min of wall time is used up": {"wall": "90m"},
 }
 
 

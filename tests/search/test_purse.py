@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from .hand import Hand
 from .helpers import Tiny
 from .test_sharing import burn_ins
 
@@ -53,3 +54,14 @@ def test_what_shows_only_on_the_way_ends_it_on_the_way(tmp_path: Path, budget: d
     it, done = ended(tmp_path, **budget)
     assert done < len(it.plan.trials)
     assert "Ended: the budget of " in it.said()
+
+
+def test_given_again_a_sweep_whose_budget_is_used_up_trains_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Tiny(tmp_path / "sweep", burn_ins()).going(Random(0), slices=3)
+    it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 1}))
+    hand = Hand(it)
+    assert hand.run(monkeypatch) == 0
+    assert hand.epochs == 0
+    assert "Ended: the budget of 1 forwards and backwards is used up" in it.said()
