@@ -9,13 +9,15 @@ from typing import Any
 
 from analysis.digest import Digest
 from analysis.results import Results
-from analysis.stats import seeds
+from analysis.stats import counted, seeds
 
 
 def extent(found: Digest) -> str:
     """How much was planned, in one sentence."""
     sweep = found.results.sweep
-    parts = [f"{sweep['configuration'].nunique()} configurations × {seeds(int(sweep['replicate'].nunique()))}"]
+    parts = [
+        f"{counted(sweep['configuration'].nunique(), 'configuration')} × {seeds(int(sweep['replicate'].nunique()))}"
+    ]
     kinds = found.results.trials["kind"].value_counts()
     named = (("profile", "profiling trials"), ("pretrain", "pretrainings"))
     return ", ".join([*parts, *(f"{kinds[kind]} {name}" for kind, name in named if kind in kinds)]) + "."

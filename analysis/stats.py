@@ -19,8 +19,8 @@ class Estimate(NamedTuple):
     n: int
 
     def text(self, signed: bool = False) -> str:
-        """In percent or points: "73.4 ± 0.2"; one seed has no "±", none at all is a dash."""
-        if self.n == 0:
+        """In percent or points: "73.4 ± 0.2"; one seed has no "±", what is not known is a dash."""
+        if self.n == 0 or math.isnan(self.mean):
             return "–"
         mean = f"{POINTS * self.mean:{'+' if signed else ''}.1f}".replace("-", "−")
         return mean if math.isnan(self.se) else f"{mean} ± {POINTS * self.se:.1f}"
@@ -42,4 +42,9 @@ def estimate(values: npt.ArrayLike) -> Estimate:
 
 def seeds(n: int) -> str:
     """A number of seeds in words."""
-    return "1 seed" if n == 1 else f"{n} seeds"
+    return counted(n, "seed")
+
+
+def counted(n: int, noun: str) -> str:
+    """So many of them."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -16,7 +16,7 @@ from analysis.front import Front, front
 from analysis.metrics import attack_of, attack_title
 from analysis.overfitting import overfitting
 from analysis.results import COMPLETED, Results, SweepError
-from analysis.stats import Estimate
+from analysis.stats import Estimate, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def summary_table(results: Results, found: Front, errors: bool) -> Table:
     more = f", best {ROWS} on validation shown" if len(points) > len(shown) else ""
     robust = attack_title(attack_of(found.y) or "", results.attacks)
     gap = f"{attack_title('pgd', results.attacks)} best−last"
-    title = f"{results.study}: {len(points)} configurations{more}"
+    title = f"{results.study}: {counted(len(points), 'configuration')}{more}"
     table = _table(title, "configuration", "n", "clean", robust, "at last", gap, "floor")
     gaps = overfitting(results).set_index("configuration").to_dict("index")
     for setting, rows in shown.groupby("setting", sort=False):

@@ -210,8 +210,7 @@ def _difference(row: Mapping[Any, Any]) -> str:
 
 
 def _pm(row: Mapping[Any, Any], column: str) -> str:
-    known = math.isfinite(row[column])
-    return Estimate(row[column], row[f"{column}_se"], row["n"] if known else 0).text()
+    return Estimate(row[column], row[f"{column}_se"], row["n"]).text()
 
 
 def _floor(share: float) -> str:
