@@ -15,13 +15,11 @@ from search import filesystem
 from search.asking import Asker
 from search.borrowing import superseded, take
 from search.checks import check, notes
-from search.cluster import Infeasible
-from search.decisions import Damaged
 from search.dryrun import print_plan
-from search.existing import Contradiction, compare, set_aside, standing_code, stored_trials
-from search.interrupt import code_of
+from search.endings import DONE, ENDINGS, told
+from search.existing import compare, set_aside, standing_code, stored_trials
 from search.lease import WINDOW
-from search.locking import Busy, held, lock
+from search.locking import held, lock
 from search.nodes import kinds
 from search.packing import decided
 from search.plan import Plan
@@ -29,7 +27,7 @@ from search.planfile import write_plan
 from search.planner import Planner
 from search.provenance import Provenance, command_line
 from search.rankings import check_rankings
-from search.remote import Remote, Unreachable, reach, said
+from search.remote import Remote, reach, said
 from search.rounds import Rounds
 from search.sources import Sources
 from search.space import Loaded, load
@@ -37,8 +35,6 @@ from search.store import Store
 from search.sweep import Sweep
 from search.yamlfile import SpaceError
 from trainers.records import Place, write_atomic
-
-DONE, UNFINISHED, BAD_INPUT = 0, 1, 2
 
 
 def execute(options: argparse.Namespace, began: float) -> int:
@@ -70,25 +66,8 @@ def execute(options: argparse.Namespace, began: float) -> int:
         renamed = _entered(loaded, plan, store, console)
         sweep = Sweep(store, plan, loaded.space, sources, console, renamed, rounds)
         return _run(sweep, options.reuse, console, began)
-    except SpaceError as error:
-        for problem in error.problems:
-            errors.print(f"error: {problem}", markup=False)
-        n = len(error.problems)
-        errors.print(f"{n} problem{'s' * (n > 1)}; nothing was started.", markup=False)
-    except Contradiction as error:
-        errors.print(f"error: {folder}: " + "\n".join(error.lines), markup=False)
-        errors.print("Nothing was changed. --name NAME starts beside it, --fresh moves it aside.", markup=False)
-    except Busy:
-        errors.print(f"error: {folder}: another process is running this sweep; wait for it or stop it.", markup=False)
-    except (Infeasible, Unreachable, Damaged) as error:
-        errors.print(f"error: {error}", markup=False)
-    except OSError as error:
-        errors.print(f"Stopped: {filesystem.trouble_of(error, folder) or error}", markup=False)
-        return UNFINISHED
-    except KeyboardInterrupt as error:
-        errors.print("Interrupted; what was trained is kept.", markup=False)
-        return code_of(error)
-    return BAD_INPUT
+    except ENDINGS as error:
+        return told(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors)
 
 
 def _loaded(options: argparse.Namespace) -> tuple[Loaded, Place]:
@@ -147,14 +126,20 @@ def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console) -> dict
 def _unwritable(folder: Place, error: OSError) -> SpaceError:
     if isinstance(folder, Remote):
         return SpaceError([f"{folder}: cannot be written: {said(error)}"])
-    return SpaceError([f"{folder}: cannot be written: {error.strerror or error}; free room or choose --results"])
+    return SpaceError([f"{folder}: cannot be written: {error.strerror or error}; free room or choose another folder"])
 
 
 def begin(
     loaded: Loaded, plan: Plan, sources: Sources, store: Store, reuse: list[Place], console: Console, began: float
 ) -> int:
-    """Run a plan of which nothing further is asked, in a folder that nobody holds. Returns the exit code."""
-    lock(store.folder)
+    """Run a plan of which nothing further is asked, in a folder of its own. Returns the exit code.
+
+    Raises Busy, Contradiction or SpaceError where it cannot begin.
+    """
+    try:
+        lock(store.folder)
+    except OSError as error:
+        raise _unwritable(store.folder, error) from None
     renamed = _entered(loaded, plan, store, console)
     return _run(Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began)
 

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import torch
 
-from search.ledger import Ledger, NoSweep
+from search.ledger import Ledger
 from search.machines import room
 from search.pace import Kin, Left, Pace, kin, needed
 from search.plan import Plan, Planned
+from search.planfile import NoSweep
 from search.resources import Resources
 from search.store import Keep
 from trainers.records import Place, Row, digest

@@ -7,15 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from search.pace import Kin, kin
-from search.planfile import stored_plan
+from search.planfile import NoSweep, plan_of
 from search.reach import Branch
 from search.remote import ASKED_AT_ONCE, Remote, Stamp, said, stamp
 from search.seen import FOR_GOOD, Seen
 from trainers.records import Place, Row
-
-
-class NoSweep(Exception):
-    """No sweep is stored there."""
 
 
 class Entry(NamedTuple):
@@ -48,13 +44,9 @@ class Ledger:
             found = stamp(self.folder / "plan.json")
         except OSError as error:
             raise NoSweep(f"{self.folder}: its plan.json cannot be read: {said(error)}") from None
-        if found is None:
-            raise NoSweep(f"{self.folder}: no sweep is stored there (no plan.json)")
-        if found == self._plan_file:
+        if found and found == self._plan_file:
             return
-        plan = stored_plan(self.folder)
-        if plan is None:
-            raise NoSweep(f"{self.folder}: its plan.json cannot be read, or another version of this program made it")
+        plan = plan_of(self.folder)
         self._plan_file = found
         self.study = str(plan["study"])
         self.asked, self.distinct = (int(plan["epochs"][name]) for name in ("asked", "distinct"))

@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import json
 
+from search.remote import said
 from trainers.records import Place, Row, read_json, write_atomic
 
 FORMAT = 2  # other versions of this program had others
+
+
+class NoSweep(Exception):
+    """No sweep is stored there, or none that this version reads."""
 
 
 def stored_plan(folder: Place) -> Row | None:
     """The plan.json of a sweep; None where there is none, or one that this version does not read."""
     plan = read_json(folder / "plan.json")
     return plan if isinstance(plan, dict) and plan.get("format") == FORMAT else None
+
+
+def plan_of(folder: Place) -> Row:
+    """The plan.json of a sweep. Raises NoSweep, saying why there is none to read."""
+    plan = stored_plan(folder)
+    if plan is not None:
+        return plan
+    try:
+        there = (folder / "plan.json").exists()
+    except OSError as error:
+        raise NoSweep(f"{folder}: its plan.json cannot be read: {said(error)}") from None
+    if there:
+        raise NoSweep(f"{folder}: its plan.json cannot be read, or another version of this program made it")
+    raise NoSweep(f"{folder}: no sweep is stored there (no plan.json)")
 
 
 def write_plan(folder: Place, plan: Row) -> None:

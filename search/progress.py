@@ -14,8 +14,9 @@ from rich.live import Live
 
 from search.environment import Unpickled, tune
 from search.keeping import Keeper
-from search.ledger import Ledger, NoSweep
+from search.ledger import Ledger
 from search.now import Now
+from search.planfile import NoSweep
 from search.schedule import Schedule
 from search.seen import ENDED, OBJECTIVES, Seen
 from search.standing import Standing, standing

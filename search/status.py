@@ -6,15 +6,17 @@ Exit codes: 0 all trainings ended, 1 not (yet), 2 no such sweep, 130 watching wa
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 
 from rich.console import Console
 from rich.live import Live
 
-from search.ledger import Ledger, NoSweep
+from search.ledger import Ledger
 from search.locking import held
 from search.now import Now
+from search.planfile import NoSweep
 from search.remote import Unreachable, place, reach, said
 from search.standing import Standing, standing
 from search.storage import Gauge, stored
@@ -32,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     it.add_argument("--watch", action="store_true", help="go on showing it until all trainings ended, or Ctrl-C")
     it.add_argument("--interval", type=float, default=2.0, metavar="SECONDS", help="of --watch (default: 2)")
     options = it.parse_args(arguments)
+    if not 0 < options.interval < math.inf:
+        it.error(f"--interval should be a number of seconds above 0; got {options.interval:g}")
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDE

@@ -23,7 +23,7 @@ from rich.progress import track
 
 from search import filesystem
 from search.jobs import Job, Mismatch
-from search.planfile import stored_plan
+from search.planfile import NoSweep, plan_of
 from search.remote import Unreachable, place, reach
 from search.session import Session
 from search.sources import Sources, source_key
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
                 console.print(f"{'DIFFERS' if found else 'equal'}: {row['id']}", markup=False, soft_wrap=True)
                 for line in found:
                     console.print(f"  {line}", markup=False, soft_wrap=True)
-    except Unreachable as error:
+    except (NoSweep, Unreachable) as error:
         errors.print(f"error: {error}", markup=False)
         return 2
     except (Unverifiable, Mismatch) as error:
@@ -82,9 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _sampled(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row]]:
     """The stored plan, and the rows of it to be trained again."""
-    plan = stored_plan(folder)
-    if not isinstance(plan, dict):
-        raise Unverifiable("no sweep is stored there (no plan.json)")
+    plan = plan_of(folder)
     if plan["code"] != training_code():
         raise Unverifiable("it was trained by other training code than this; check out the commit in provenance.json")
     store = Store(folder)

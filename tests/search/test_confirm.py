@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from search.confirm import chosen, main
+import search.command
+import search.existing
+import search.plan
+import search.planner
+from search.budget import Budget
+from search.confirm import main
+from search.confirming import chosen
+from search.locking import lock
 from search.sweep import Sweep
 from trainers.records import read_json, write_json
 
@@ -40,10 +47,13 @@ def test_the_front_is_the_one_of_validation_means(run: Tiny) -> None:
     assert set(results) == front
 
 
-def test_it_trains_the_front_with_seeds_that_chose_nothing(
-    run: Tiny, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[Sweep]:
+    """The sweeps that were run: each training is said to have ended with the same accuracies."""
+    found: list[Sweep] = []
+
     def trained(sweep: Sweep, address: str | None, command: str) -> int:
+        found.append(sweep)
         for trial in sweep.plan.trials:
             best = {"val_clean_acc": 0.5, "val_pgd_acc": 0.25}
             result = {"status": "completed", "chain": trial.final, "best": best, "last": best}
@@ -52,6 +62,15 @@ def test_it_trains_the_front_with_seeds_that_chose_nothing(
 
     monkeypatch.setattr(Sweep, "run", trained)
     monkeypatch.setattr(Sweep, "ended", lambda sweep: False)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    # a process holds its lock until it ends, and each of these commands would be one
+    monkeypatch.setattr(search.command, "lock", lambda folder: lock(folder)())
+    return found
+
+
+def test_it_trains_the_front_with_seeds_that_chose_nothing(
+    run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([str(run.store.folder), "--seeds", "3"]) == 0
     folder = run.store.folder.with_name("sweep.confirmed")
     plan = read_json(folder / "plan.json")
@@ -61,11 +80,80 @@ def test_it_trains_the_front_with_seeds_that_chose_nothing(
     assert "50.0 ± 0.0 (3)" in capsys.readouterr().out
 
 
+def test_what_limited_the_search_does_not_limit_what_confirms_it(tmp_path: Path, sweeps: list[Sweep]) -> None:
+    changes = {"search__axes": AXES, "search__budget": {"trials": 3}, "search__stopping": {"margin": 0.5}}
+    text = smoke(profile=None, **changes, resources={"gpus": "auto"}, trial__compute={"device": "cpu"})
+    it = Tiny(tmp_path / "sweep", text).all()
+    assert main([str(it.store.folder)]) == 0
+    (sweep,) = sweeps
+    assert sweep.space.search.budget == Budget()
+    assert sweep.steering is None
+    assert sweep.space.resources.gpus == 0, "as search.run decides it"
+
+
 def test_what_cannot_be_confirmed_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 2
     it = Tiny(tmp_path / "sweep")
     assert main([str(it.store.folder)]) == 2
     said = capsys.readouterr().err
-    assert "no sweep is stored there" in said
+    assert "no sweep is stored there (no plan.json)" in said
     assert "no configuration of it has all its seeds" in said
+    write_json(it.store.folder / "plan.json", read_json(it.store.folder / "plan.json") | {"format": 0})
+    assert main([str(it.store.folder)]) == 2
+    assert "another version of this program made it" in capsys.readouterr().err
     assert not (tmp_path / "sweep.confirmed").exists()
+
+
+def test_a_number_of_seeds_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["wherever", "--seeds", "0"])
+    assert caught.value.code == 2
+    assert "--seeds should be at least 1; got 0" in capsys.readouterr().err
+
+
+def test_while_another_process_confirms_it(run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]) -> None:
+    folder = run.store.folder.with_name("sweep.confirmed")
+    release = lock(folder)
+    assert main([str(run.store.folder)]) == 2
+    release()
+    assert capsys.readouterr().err == (
+        f"error: {folder}: another process is running this sweep; wait for it or stop it.\n"
+    )
+    assert not sweeps
+
+
+def test_other_training_code_is_refused_unless_accepted(
+    run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main([str(run.store.folder)]) == 0
+    for module in (search.plan, search.planner, search.existing):
+        monkeypatch.setattr(module, "training_code", lambda: "another")
+    assert main([str(run.store.folder)]) == 2
+    said = capsys.readouterr().err
+    assert "the code in trainers/ has changed" in said and "--accept-code-change" in said
+    assert "Nothing was changed. If the front or its seeds are others since, move that folder aside" in said
+    assert "--fresh" not in said
+    assert main([str(run.store.folder), "--accept-code-change"]) == 0
+    assert len(sweeps) == 2
+
+
+def test_trainings_that_are_not_asked_for_any_more_are_not_passed_over(
+    run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(run.store.folder), "--seeds", "2"]) == 0
+    assert main([str(run.store.folder), "--seeds", "1"]) == 2
+    assert "would not be in it any more" in capsys.readouterr().err
+    assert len(sweeps) == 1
+
+
+def test_a_place_that_cannot_be_written_to_is_named(
+    run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run.store.folder.with_name("sweep.confirmed")
+    folder.write_text("no folder")
+    assert main([str(run.store.folder)]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {folder}: cannot be written: File exists; free room or choose another folder\n"
+        "1 problem; nothing was started.\n"
+    )
+    assert not sweeps

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from search.ledger import Ledger, NoSweep
+from search.ledger import Ledger
 from search.now import Now
+from search.planfile import NoSweep
 from search.standing import Standing, standing
 from trainers.records import write_json
 

@@ -1,0 +1,144 @@
+"""What `python -m search.confirm` does once its arguments are read; importing this imports Ray."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import defaultdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from moocore import is_nondominated
+from rich.console import Console
+from rich.table import Table
+
+from search.axes import Choice
+from search.budget import Budget
+from search.command import begin
+from search.endings import ENDINGS, told
+from search.existing import standing_code
+from search.objectives import Outcome, outcome
+from search.packing import decided
+from search.planfile import plan_of, stored_plan
+from search.planner import Planner, Request
+from search.remote import reach, said
+from search.sources import Sources
+from search.space import Loaded, Search, load
+from search.stopping import NoStopping
+from search.store import Store
+from search.yamlfile import SpaceError
+from trainers.records import Place, Row
+
+INSTEAD = "If the front or its seeds are others since, move that folder aside: the same command then begins anew."
+
+
+def confirm(options: argparse.Namespace, began: float) -> int:
+    """Train a run's front with fresh seeds, begun at time.monotonic `began`. Returns the exit code."""
+    console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
+    folder = options.run.parent / f"{options.run.name}.confirmed"
+    try:
+        reach(options.run)
+        plan = plan_of(options.run)
+        loaded = _space(options.run)
+        front = chosen(Store(options.run), plan, loaded.space.search)
+        if not front:
+            raise SpaceError([f"{options.run}: no configuration of it has all its seeds and keeps the constraints"])
+        code = _trained(loaded, plan, front, options, folder, console, began)
+        _print(console, loaded.space.search, front, Store(folder))
+        return code
+    except ENDINGS as error:
+        return told(error, folder, INSTEAD, errors)
+
+
+def _space(folder: Place) -> Loaded:
+    """The stored space; of a sweep behind a URL by way of a copy. Raises SpaceError."""
+    if isinstance(folder, Path):
+        return load(folder / "space.yaml", [])
+    with TemporaryDirectory() as scratch:
+        copy = Path(scratch, "space.yaml")
+        try:
+            copy.write_bytes((folder / "space.yaml").read_bytes())
+        except OSError as error:
+            raise SpaceError([f"{folder / 'space.yaml'}: cannot be read: {said(error)}"]) from None
+        return load(copy, [])
+
+
+def chosen(store: Store, plan: Row, search: Search) -> dict[str, tuple[Outcome, list[Row]]]:
+    """The configurations on the validation front, with what chose them and their rows of the plan."""
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for row in plan["trials"]:
+        if row["kind"] == "trial":
+            rows[row["configuration"]].append(row)
+    results = {
+        name: outcome(search, name, {row["replicate"]: store.result(row["id"], row["chain"]) for row in its})
+        for name, its in rows.items()
+    }
+    kept = [
+        name
+        for name, it in results.items()
+        if it.status == "completed" and max((it.violations or {}).values(), default=0) <= 0
+    ]
+    if not kept:
+        return {}
+    points = [[_less(search, name, value) for name, value in (results[it].values or {}).items()] for it in kept]
+    return {
+        name: (results[name], rows[name])
+        for name, stays in zip(kept, is_nondominated(points, keep_weakly=True), strict=True)
+        if stays
+    }
+
+
+def _less(search: Search, name: str, value: float) -> float:
+    return -value if search.objectives[name] == "max" else value
+
+
+def _trained(
+    loaded: Loaded,
+    plan: Row,
+    front: dict[str, tuple[Outcome, list[Row]]],
+    options: argparse.Namespace,
+    folder: Place,
+    console: Console,
+    began: float,
+) -> int:
+    """Run the sweep of fresh seeds, each trained to its end: what limited the search does not limit this."""
+    search = loaded.space.search.model_copy(update={"stopping": NoStopping(), "budget": Budget()})
+    resources = decided(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
+    loaded.space = loaded.space.model_copy(update={"search": search, "resources": resources})
+    first = max(row["replicate"] for row in plan["trials"] if row["kind"] == "trial") + 1
+    seeds = tuple(range(first, first + options.seeds))
+    sources = Sources()
+    planner = Planner(loaded, sources.fingerprint, standing_code(folder, options.accept_code_change))
+    requests = []
+    for _, rows in front.values():
+        point = {path: Choice(label=label, value=rows[0]["values"][path]) for path, label in rows[0]["axes"].items()}
+        requests.append(Request(point, seeds))
+    return begin(loaded, planner.plan(requests), sources, Store(folder), [options.run], console, began)
+
+
+def _print(console: Console, search: Search, front: dict[str, tuple[Outcome, list[Row]]], store: Store) -> None:
+    """Side by side: what the search saw of the front, and what fresh seeds say."""
+    plan = stored_plan(store.folder) or {"trials": []}
+    again = chosen(store, plan, search)
+    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
+    table.title = f"front of {store.folder.name.removesuffix('.confirmed')}, validation, percent (seeds)"
+    for header in ("configuration", "metric", "chosen with", "fresh seeds", "front again"):
+        table.add_column(header, overflow="fold", no_wrap=header != "configuration")
+    for name, (before, _) in front.items():
+        seeds = {
+            row["replicate"]: store.result(row["id"], row["chain"])
+            for row in plan["trials"]
+            if row["configuration"] == name
+        }
+        after = outcome(search, name, seeds)
+        for i, metric in enumerate(search.objectives):
+            whose, stays = (name, "yes" if name in again else "no") if i == 0 else ("", "")
+            table.add_row(whose, metric, _cell(before, metric), _cell(after, metric), stays)
+    console.print(table)
+
+
+def _cell(it: Outcome, metric: str) -> str:
+    if it.values is None:
+        return it.status
+    error = f" ± {100 * it.errors[metric]:.1f}" if it.errors else ""
+    return f"{100 * it.values[metric]:.1f}{error} ({len(it.seeds)})"

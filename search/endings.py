@@ -1,0 +1,49 @@
+"""What ends a command before its time, as the user reads it, and the exit code that says which kind it was."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from search import filesystem
+from search.cluster import Infeasible
+from search.decisions import Damaged
+from search.existing import Contradiction
+from search.interrupt import code_of
+from search.locking import Busy
+from search.planfile import NoSweep
+from search.remote import Unreachable
+from search.yamlfile import SpaceError
+from trainers.records import Place
+
+DONE, UNFINISHED, BAD_INPUT = 0, 1, 2
+ENDINGS = (
+    SpaceError, Contradiction, Busy, NoSweep, Infeasible, Unreachable, Damaged, OSError, KeyboardInterrupt,
+)  # fmt: skip
+
+
+def told(error: BaseException, folder: Place, instead: str, errors: Console) -> int:
+    """Say why a command that works in a folder ends, by one of ENDINGS. Returns the exit code.
+
+    `instead`: what to do if another sweep lies there.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        errors.print("Interrupted; what was trained is kept.", markup=False)
+        return code_of(error)
+    if isinstance(error, OSError):
+        errors.print(f"Stopped: {filesystem.trouble_of(error, folder) or error}", markup=False)
+        return UNFINISHED
+    for line in _lines(error, folder, instead):
+        errors.print(line, markup=False)
+    return BAD_INPUT
+
+
+def _lines(error: BaseException, folder: Place, instead: str) -> list[str]:
+    if isinstance(error, SpaceError):
+        n = len(error.problems)
+        problems = [f"error: {problem}" for problem in error.problems]
+        return [*problems, f"{n} problem{'s' * (n > 1)}; nothing was started."]
+    if isinstance(error, Contradiction):
+        return [f"error: {folder}: " + "\n".join(error.lines), f"Nothing was changed. {instead}"]
+    if isinstance(error, Busy):
+        return [f"error: {folder}: another process is running this sweep; wait for it or stop it."]
+    return [f"error: {error}"]
