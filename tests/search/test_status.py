@@ -101,6 +101,14 @@ def test_no_sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == f"error: {tmp_path}: no sweep is stored there (no plan.json)\n"
 
 
+@pytest.mark.parametrize("interval", ["0", "-1", "nan"])
+def test_an_interval_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], interval: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([str(tmp_path), "--watch", "--interval", interval])
+    assert caught.value.code == 2
+    assert f"--interval should be a number of seconds above 0; got {interval}" in capsys.readouterr().err
+
+
 def test_files_may_vanish_while_it_looks(sweep: Path) -> None:
     """As they do where a sweep runs: each checkpoint and record is written under a temporary name and renamed."""
     stop, began = threading.Event(), next(sweep.glob("trials/*/epochs.jsonl")).parent
