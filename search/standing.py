@@ -16,6 +16,7 @@ from search.seen import ENDED, FOR_GOOD, OBJECTIVES, Seen, Speed
 
 STATES = ("completed", "stopped", "diverged", "failed", "lost", "left out", "running", "paused", "begun", "planned")
 BUSY = ("running", "failed", "lost")  # what to look at
+FLATTERED = ("diverged", "failed", "lost")  # a configuration of which a seed is, by the seeds that are left
 
 
 class Point(NamedTuple):
@@ -151,9 +152,12 @@ def _left(trainings: list[Training], pace: Pace, deep: list[int], epochs: list[i
 
 def points(trainings: list[Training]) -> list[Point]:
     """The configurations that ended with a validation, those on the front marked, highest clean accuracy first."""
+    out = {it.entry.configuration for it in trainings if it.entry.kind == "trial" and it.state in FLATTERED}
     ended: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for entry, _, seen in trainings:
-        if entry.kind == "trial" and seen.status in ("completed", "stopped") and OBJECTIVES[1] in seen.best:
+        if entry.kind != "trial" or entry.configuration in out:
+            continue
+        if seen.status in ("completed", "stopped") and OBJECTIVES[1] in seen.best:
             ended[entry.configuration].append((seen.best[OBJECTIVES[0]], seen.best[OBJECTIVES[1]]))
     means = [(name, *_means(values), len(values)) for name, values in ended.items()]
     means.sort(key=lambda it: (-it[1], -it[2]))

@@ -120,6 +120,22 @@ def test_the_front_is_of_means_over_seeds_and_of_trials_that_ended(tmp_path: Pat
     }
 
 
+@pytest.mark.parametrize("worst", ["diverged", "failed", "lost"])
+def test_a_configuration_that_lost_a_seed_is_not_shown_by_those_that_are_left(tmp_path: Path, worst: str) -> None:
+    it, began = MadeUp(tmp_path / "front", ["aaaa", "bbbb"], seeds=2), time.time()
+    for i, accuracy in enumerate((0.9, 0.9, 0.5, 0.5)):
+        it.train(i, 2, clean=accuracy, robust=accuracy)
+        if i != 1:
+            it.end(i, "completed", accuracy, accuracy)
+    if worst == "diverged":
+        it.end(1, worst, 0.9, 0.9)
+    elif worst == "failed":
+        it.fail(1, began + 1)
+    now = Now(began, 2, lost=(it.ids[1],)) if worst == "lost" else Now(began, 2)
+    points = look(it, now, held=True).points
+    assert [(point.name.partition("-")[0], point.seeds, point.on_front) for point in points] == [("lam=1", 2, True)]
+
+
 def test_a_record_is_followed_and_a_plan_that_grows_too(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "grows", ["aaaa"])
     ledger = Ledger(it.folder)
