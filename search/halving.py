@@ -36,7 +36,7 @@ class Halving:
 
     def _race(self, order: list[Contestant]) -> dict[str, int]:
         reached: dict[str, int] = {}
-        earlier: dict[int, list[np.ndarray]] = defaultdict(list)
+        earlier: dict[int, list[np.ndarray]] = defaultdict(list)  # by height: lengths differ
         running = [(float(self._heights(each)[0]), who, 0) for who, each in enumerate(order[: self.workers])]
         heapq.heapify(running)
         begun = len(running)
@@ -44,7 +44,7 @@ class Halving:
             now, who, rung = heapq.heappop(running)
             heights = self._heights(order[who])
             reached[order[who].name] = heights[rung]
-            if heights[rung] < order[who].epochs and self._goes_on(order[who], heights[rung], earlier[rung]):
+            if heights[rung] < order[who].epochs and self._goes_on(order[who], heights[rung], earlier[heights[rung]]):
                 heapq.heappush(running, (now + heights[rung + 1] - heights[rung], who, rung + 1))
             elif begun < len(order):
                 heapq.heappush(running, (now + self._heights(order[begun])[0], begun, 0))
@@ -52,9 +52,9 @@ class Halving:
         return reached
 
     def _heights(self, each: Contestant) -> list[int]:
-        """The measurements at which a configuration is judged, and its end."""
+        """The measurements at which a configuration is judged, none twice, and its end."""
         ends = [epoch + 1 for epoch in each.measured]
-        return [next(n for n in ends if n >= share * each.epochs) for share in (*self.rungs, 1.0)]
+        return sorted({next(n for n in ends if n >= share * each.epochs) for share in (*self.rungs, 1.0)})
 
     def _goes_on(self, each: Contestant, n: int, earlier: list[np.ndarray]) -> bool:
         if each.diverged is not None and each.diverged < n:

@@ -152,6 +152,27 @@ def test_halving_goes_on_with_the_top_third(tmp_path: Path) -> None:
     assert Halving(workers=4).reached(read(write_sweep(tmp_path / "one", one)), RNG) == {"only": 100}
 
 
+def test_halving_judges_none_twice_at_the_same_measurement(tmp_path: Path) -> None:
+    sweep = {f"c{i}": [flat(0.5, 0.1 + 0.01 * i)] for i in range(30)}
+    study = read(write_sweep(tmp_path / "s", sweep, every=10))
+    for several in (False, True):
+        once, thrice = (
+            Halving(workers=1, several=several, rungs=rungs).reached(study, np.random.default_rng(0))
+            for rungs in ((0.1,), (0.01, 0.05, 0.1))
+        )
+        assert thrice == once
+
+
+def test_halving_compares_trainings_of_unlike_length_after_as_many_epochs(tmp_path: Path) -> None:
+    """Long ones are judged after 5 and 20 epochs, short ones after 2 and 5."""
+    sweep = {f"long-{i}": [flat(0.5, 0.5)] for i in range(20)}
+    sweep |= {f"short-{i}": [flat(0.5, 0.1, 25)] for i in range(10)}
+    study = read(write_sweep(tmp_path / "s", sweep))
+    reached = Halving(workers=1, rungs=(0.05, 0.2)).reached(study, np.random.default_rng(0))
+    assert {n for name, n in reached.items() if name.startswith("long")} == {100}
+    assert [n for name, n in reached.items() if name.startswith("short")].count(5) >= 8
+
+
 def printed(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     code = main([str(argument) for argument in arguments])
     said = capsys.readouterr()
