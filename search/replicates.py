@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from search.first import Seeds
-from search.objectives import Outcome, measured, outcome, standard_error
+from search.objectives import Outcome, measured, outcome
 from trainers.knobs import Knobs
 from trainers.records import Row
 
@@ -53,8 +53,12 @@ def further(search: Search, results: Mapping[str, Mapping[int, Row | None]]) -> 
     """
     if not isinstance(search.replicates, Adaptive):
         return []
-    values = {name: _values(search, outcome(search, name, seeds), seeds) for name, seeds in results.items()}
-    doubtful = undecided({name: of_seeds for name, of_seeds in values.items() if of_seeds})
+    outcomes = {name: outcome(search, name, seeds) for name, seeds in results.items()}
+    valued = {name: its for name, its in outcomes.items() if its.values is not None}
+    out = _far_off(search, valued, results)
+    if search.checkpoint == "last":
+        out |= {name for name, its in valued.items() if its.censored}  # a last epoch that is not the last
+    doubtful = undecided({name: _values(search, results[name]) for name in valued if name not in out})
     all_seeds = range(search.replicates.max)
     unused = {name: [seed for seed in all_seeds if seed not in results[name]] for name in results if name in doubtful}
     return [(name, seeds[0]) for name, seeds in unused.items() if seeds]
@@ -83,11 +87,17 @@ def undecided(values: Mapping[str, Sequence[Sequence[float]]]) -> set[str]:
 def _boxes(values: Mapping[str, Sequence[Sequence[float]]]) -> tuple[np.ndarray, np.ndarray]:
     """The middle of each box and how far it reaches, (configurations, objectives) each."""
     columns = [list(zip(*seeds, strict=True)) for seeds in values.values()]
-    n = np.array([len(seeds) for seeds in values.values()])[:, None]
     middle = np.array([[mean(column) for column in of_one] for of_one in columns])  # exact, so that ties stay ties
+    return middle, SURE * _errors(columns)
+
+
+def _errors(columns: Sequence[Sequence[Sequence[float]]]) -> np.ndarray:
+    """Standard errors of means, (configurations, metrics), none less than what the spread of all together makes it."""
+    n = np.array([len(of_one[0]) for of_one in columns])[:, None]
     own = np.array([[variance(column) for column in of_one] for of_one in columns])
     common = ((n - 1) * own).sum(axis=0) / (n - 1).sum()
-    return middle, SURE * np.sqrt(np.maximum(own, common) / n)
+    errors: np.ndarray = np.sqrt(np.maximum(own, common) / n)
+    return errors
 
 
 def _dominates(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -95,19 +105,23 @@ def _dominates(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.logical_and(np.all(a[:, None] >= b, axis=2), np.any(a[:, None] > b, axis=2))
 
 
-def _values(search: Search, its: Outcome, seeds: Mapping[int, Row | None]) -> list[tuple[float, ...]]:
-    """(seeds, objectives), more better; empty where the configuration does not count."""
-    unfinished = its.censored and search.checkpoint == "last"  # a last epoch that is not the last
-    if its.values is None or unfinished or _misses(search, its, seeds):
-        return []
+def _values(search: Search, seeds: Mapping[int, Row | None]) -> list[tuple[float, ...]]:
+    """(seeds, objectives), more better."""
     signs = {name: 1.0 if direction == "max" else -1.0 for name, direction in search.objectives.items()}
     columns = [[sign * value for value in measured(seeds, name, search.checkpoint)] for name, sign in signs.items()]
     return list(zip(*columns, strict=True))
 
 
-def _misses(search: Search, its: Outcome, seeds: Mapping[int, Row | None]) -> bool:
-    errors = {
-        str(constraint): standard_error(measured(seeds, constraint.metric, search.checkpoint))
-        for constraint in search.constraints
-    }
-    return any(missing > SURE * errors[text] for text, missing in (its.violations or {}).items())
+def _far_off(
+    search: Search, outcomes: Mapping[str, Outcome], results: Mapping[str, Mapping[int, Row | None]]
+) -> set[str]:
+    """Those that miss a constraint by more than SURE standard errors, which go by the common spread as boxes do."""
+    if not outcomes:
+        return set()
+    missing: set[str] = set()
+    for constraint in search.constraints:
+        columns = [[measured(results[name], constraint.metric, search.checkpoint)] for name in outcomes]
+        by = [(its.violations or {})[str(constraint)] for its in outcomes.values()]
+        beyond = np.array(by) > SURE * _errors(columns)[:, 0]
+        missing |= {name for name, far in zip(outcomes, beyond, strict=True) if far}
+    return missing

@@ -137,6 +137,15 @@ def test_what_has_no_value_or_misses_a_constraint_gets_none(left_out: dict[int, 
     assert len(further(search, {"a": results(OVERLAPPING), "in": results(OVERLAPPING)})) == 2
 
 
+def test_two_seeds_that_happen_to_agree_miss_a_constraint_no_more_surely_than_others() -> None:
+    """Both have the mean .799 where .8 is asked; all together spread by .009, of which two seeds' mean has .006."""
+    search = searching(constraints=["val_clean_acc >= 80%"])
+    found = {"spread": results([(0.790, 0.5), (0.808, 0.52)]), "agree": results([(0.799, 0.5), (0.799, 0.52)])}
+    assert further(search, found) == [("spread", 2), ("agree", 2)]
+    far = {"far": results([(0.78, 0.5), (0.78, 0.52)])}
+    assert further(search, found | far) == [("spread", 2), ("agree", 2)]
+
+
 @pytest.mark.parametrize(("checkpoint", "asked"), [("best", 2), ("last", 0)])
 def test_what_was_stopped_has_a_best_but_no_last(checkpoint: str, asked: int) -> None:
     found = {"a": results(OVERLAPPING), "stopped": results(OVERLAPPING, "stopped")}
