@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator
 
 from search.problems import nearest
-from trainers.knobs import Knobs, Share
+from trainers.knobs import Knobs, Share, share
 from trainers.records import Row
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 OBJECTIVES = ("val_clean_acc", "val_pgd_acc")  # all that a trial measures on the validation split
 Status = Literal["completed", "stopped", "diverged", "failed"]
-_CONSTRAINT = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sense><=|>=)\s*(?P<bound>[^\s<>=%]+)\s*(?P<percent>%?)\s*")
+_CONSTRAINT = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sense><=|>=)\s*(?P<bound>[^<>=]+?)\s*")
 
 
 def _selectable(name: str) -> str:
@@ -61,14 +61,13 @@ def _parts(value: Any) -> Any:
     match = _CONSTRAINT.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"a constraint is written `val_clean_acc >= 0.8`, with >= or <=; got {value!r}")
-    metric, sense, bound, percent = match.groups()
-    try:
-        share = float(bound) / (100 if percent else 1)
-    except ValueError:
-        raise ValueError(f"{value!r}: the bound of a constraint is a number, 0.8 or 80%; got {bound!r}") from None
-    if not 0 <= share <= 1:
-        raise ValueError(f"{value!r}: accuracies lie in [0, 1], so a bound does, as 0.8 or 80%; got {bound}{percent}")
-    return {"metric": _selectable(metric), "sense": sense, "bound": share}
+    metric, sense, bound = match.groups()
+    number = share(bound)
+    if not isinstance(number, float):
+        raise ValueError(f"{value!r}: the bound of a constraint is a number, 0.8 or 80%; got {bound!r}")
+    if not 0 <= number <= 1:
+        raise ValueError(f"{value!r}: accuracies lie in [0, 1], so a bound does, as 0.8 or 80%; got {bound}")
+    return {"metric": _selectable(metric), "sense": sense, "bound": number}
 
 
 def _listed(value: Any) -> Any:

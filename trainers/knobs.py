@@ -37,10 +37,17 @@ def number(value: Any) -> Any:
         return value
 
 
-Real = Annotated[float, BeforeValidator(number)]
-Share = Annotated[Real, Field(ge=0, le=1)]
-
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+
+
+def share(value: Any) -> Any:
+    """Read '80%' as 0.8, and whatever else is a number as that."""
+    match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    return float(match[1]) / 100 if match else number(value)
+
+
+Real = Annotated[float, BeforeValidator(number)]
+Share = Annotated[float, BeforeValidator(share), Field(ge=0, le=1)]
 
 
 def _count_or_share(least: int, what: str) -> AfterValidator:

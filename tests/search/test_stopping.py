@@ -42,6 +42,7 @@ def stops(*contest: Contestant, knobs: RobustStopping = RULE) -> dict[str, tuple
         ("none", NoStopping()),
         ("robust", RobustStopping()),
         ({"margin": "1/20", "rungs": [5, "20%"]}, RobustStopping(margin=0.05, rungs=(5, "20%"))),
+        ({"margin": "10%", "finish": "2 %", "patience": "10%"}, RobustStopping(margin=0.1, finish=0.02)),
         ({"name": "robust", "patience": 7}, RobustStopping(patience=7)),
     ],
 )

@@ -41,7 +41,12 @@ def test_what_is_no_real(written: Any) -> None:
         Piece(real=written)
 
 
-@pytest.mark.parametrize("share", [-0.01, 1.01, "3/2", True])
+@pytest.mark.parametrize(("written", "share"), [("80%", 0.8), (" 12.5 % ", 0.125), ("0%", 0.0), ("1/4", 0.25)])
+def test_shares_may_be_written_in_percent(written: str, share: float) -> None:
+    assert Piece.model_validate({"share": written}).share == share
+
+
+@pytest.mark.parametrize("share", [-0.01, 1.01, "3/2", "101%", "-1%", "%", True])
 def test_shares_lie_in_the_unit_interval(share: Any) -> None:
     assert Piece(share=0).share == 0 and Piece(share=1).share == 1
     with pytest.raises(ValidationError):
