@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import math
 import os
 import socket
 import threading
@@ -85,7 +86,11 @@ def _outlast(at: Remote) -> None:
 
 
 def _age(lease: Row) -> float:
-    return abs(time.time() - float(lease.get("renewed", 0)))
+    """Seconds since it was renewed; of what is no lease at all, without end."""
+    try:
+        return abs(time.time() - float(lease["renewed"]))
+    except (KeyError, TypeError, ValueError):
+        return math.inf
 
 
 def _renew(at: Remote, mine: Row) -> None:
@@ -96,5 +101,5 @@ def _renew(at: Remote, mine: Row) -> None:
 def _is(at: Remote, mine: Row) -> bool:
     with suppress(FileNotFoundError, ValueError):
         lease = json.loads(at.read_bytes())
-        return bool(lease["token"] == mine["token"])
+        return isinstance(lease, dict) and lease.get("token") == mine["token"]
     return False

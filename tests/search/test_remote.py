@@ -258,6 +258,17 @@ def test_of_a_killed_driver_the_lease_is_taken_once_it_was_not_renewed_for_long(
     assert least <= time.monotonic() - began < most
 
 
+@pytest.mark.parametrize("found", [[], 3, {}, {"token": "of another version"}, {"token": "x", "renewed": "soon"}])
+def test_what_is_no_lease_keeps_nobody_out(there: Remote, quick: None, found: object) -> None:
+    write_json(there / lease.NAME, found)  # type: ignore[arg-type]
+    assert not held(there)
+    release = lock(there)
+    assert held(there)
+    write_json(there / lease.NAME, found)  # type: ignore[arg-type]
+    release()
+    assert read_json(there / lease.NAME) == found
+
+
 def test_of_two_that_come_at_once_one_gives_way(there: Remote, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def meanwhile(seconds: float) -> None:
         write_json(there / lease.NAME, {"token": "the other's", "renewed": time.time()})
