@@ -138,6 +138,18 @@ class Axis(Knobs):
             return next(choice for choice in self.choices() if choice.label == parameter)
         return Choice(label=label_of(parameter), value=parameter)
 
+    def never(self, path: str, label: str) -> str | None:
+        """Why no value that this axis draws has a label, if none has."""
+        if self.kind in ("grid", "choice"):
+            known = [choice.label for choice in self.choices()]
+            return None if label in known else f"axis {path} has no value {label!r}{nearest(label, known)}"
+        low, high = getattr(self, self.kind)
+        if self.kind == "int":
+            within = re.fullmatch(r"0|-?[1-9]\d*", label) and low <= int(label) <= high
+            return None if within else f"axis {path} has no value {label!r} (allowed: {low} to {high})"
+        drawn = f"axis {path} is drawn from a range, so that it never is {label!r}"
+        return f"{drawn}; `when` names values of grid, choice or int"
+
     def applies(self, point: dict[str, Choice]) -> bool:
         """Whether a conditional axis acts at a point: each axis it names has one of the labels it lists."""
         return all(path in point and point[path].label in labels for path, labels in self.conditions().items())
@@ -158,10 +170,8 @@ def impossible(axes: dict[str, Axis]) -> list[tuple[str, str]]:
         for other, labels in axis.conditions().items():
             if other not in axes:
                 found.append((path, f"no axis {other!r}{nearest(other, list(axes))}"))
-            elif axes[other].kind in ("grid", "choice"):
-                known = [choice.label for choice in axes[other].choices()]
-                unknown = [label for label in labels if label not in known]
-                found += [(path, f"axis {other} has no value {it!r}{nearest(it, known)}") for it in unknown]
+            else:
+                found += [(path, message) for label in labels if (message := axes[other].never(other, label))]
     return found
 
 

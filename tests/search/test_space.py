@@ -278,6 +278,17 @@ MISTAKES = {
         "space.yaml:4: search.axes.method.loss.beta.when: axis method has no value 'tradse'; did you mean trades?"
         " (allowed: pgd-at, trades)",
     ),
+    "condition on what is drawn from a range": (
+        "search:\n  strategy: random\n  trials: 2\n  axes:\n    method.loss.beta: {loguniform: [1, 9]}\n"
+        "    batch_size: {choice: [16, 32], when: {method.loss.beta: 2.0}}\n",
+        "space.yaml:6: search.axes.batch_size.when: axis method.loss.beta is drawn from a range, so that it never is"
+        " '2'; `when` names values of grid, choice or int",
+    ),
+    "condition beyond a range": (
+        "search:\n  strategy: random\n  trials: 2\n  axes:\n    method.attack.steps: {int: [1, 9]}\n"
+        "    batch_size: {choice: [16, 32], when: {method.attack.steps: [3, 10]}}\n",
+        "space.yaml:6: search.axes.batch_size.when: axis method.attack.steps has no value '10' (allowed: 1 to 9)",
+    ),
     "objective on test data": (
         "search:\n  objectives: {test_pgd20_acc: max}\n",
         "space.yaml:2: search.objectives: test_pgd20_acc reads the test set; a search selects on validation:"
