@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator
 
 from search.problems import nearest
+from search.seen import OBJECTIVES
 from trainers.knobs import Knobs, Share, share
 from trainers.records import Row
 
 if TYPE_CHECKING:
     from search.space import Search
 
-OBJECTIVES = ("val_clean_acc", "val_pgd_acc")  # all that a trial measures on the validation split
 Status = Literal["completed", "stopped", "diverged", "failed"]
 _CONSTRAINT = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sense><=|>=)\s*(?P<bound>[^<>=]+?)\s*")
 

@@ -27,7 +27,6 @@ from trainers.records import Place
 LIVE_SECONDS = 0.5  # between two looks, and two pictures
 PLAIN_SECONDS = 15.0  # between two lines
 NOW_SECONDS = 1.0
-LEFT = ("planned", "begun")
 
 
 class Watch(Unpickled, tune.Callback):

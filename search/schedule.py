@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from search.plan import Plan, Planned
+from search.plan import Plan
 from trainers.records import Row
 
 
@@ -22,9 +22,6 @@ class Task(NamedTuple):
     since: int
     until: int
     stop: Row | None = None  # and end it there for this reason
-
-    def job(self) -> Row:
-        return {"since": self.since, "until": self.until, "stop": self.stop}
 
 
 class Schedule:
@@ -176,6 +173,3 @@ class Schedule:
 
     def _whole(self, i: int) -> int:
         return self.plan.trials[i].config.epochs
-
-    def trial(self, i: int) -> Planned:
-        return self.plan.trials[i]

@@ -10,7 +10,7 @@ from search.remote import stamp
 from search.tails import Tail
 from trainers.records import Place, Row, read_json
 
-OBJECTIVES = ("val_clean_acc", "val_pgd_acc")
+OBJECTIVES = ("val_clean_acc", "val_pgd_acc")  # all that a trial measures on the validation split
 FOR_GOOD = ("completed", "diverged")
 ENDED = (*FOR_GOOD, "stopped")  # which may be taken up again
 RECENT = 20  # epochs

@@ -14,10 +14,11 @@ from search.axes import KINDS, Axis
 from search.budget import Budget
 from search.first import Pretrain, Ranks
 from search.loggers import Logger
-from search.objectives import OBJECTIVES, Constraints, Objectives
+from search.objectives import Constraints, Objectives
 from search.problems import nearest, readable
 from search.replicates import Adaptive, Replicates, first_seeds
 from search.resources import Resources
+from search.seen import OBJECTIVES
 from search.stopping import NoStopping, Stopping
 from search.store import Keep
 from search.yamlfile import Document, SpaceError, laid_over, read, without_nulls

@@ -10,7 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.objectives import OBJECTIVES, Outcome, outcome
+from search.objectives import Outcome, outcome
+from search.seen import OBJECTIVES
 from search.space import Search
 from trainers.data import Split
 from trainers.evaluate import Evaluation

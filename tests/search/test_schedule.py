@@ -59,7 +59,7 @@ def run(it: Schedule, task: Task) -> int:
     """Train a task to its end, storing what others wait for; how many epochs that took."""
     for epoch in [*it.running[task.i], task.until]:
         it.stored(task.i, epoch)
-    it.released(task.i, ended=task.until == it.trial(task.i).config.epochs)
+    it.released(task.i, ended=task.until == it.plan.trials[task.i].config.epochs)
     return task.until - task.since
 
 
@@ -221,7 +221,7 @@ def test_with_rungs_too_no_epoch_is_trained_twice(workers: int, letters: list[st
     it = schedule(letters, rests=limits)
     trained = 0
     for limit in [*sorted(limits), 6]:
-        it.limit = lambda i, limit=limit: min(limit, it.trial(i).config.epochs)  # type: ignore[misc]
+        it.limit = lambda i, limit=limit: min(limit, it.plan.trials[i].config.epochs)  # type: ignore[misc]
         it.again(list(it.open))
         while tasks := [task for _ in range(workers) if (task := it.next())]:
             trained += sum(run(it, task) for task in tasks)
