@@ -7,6 +7,7 @@ from typing import Any
 from search.cluster import Infeasible
 from search.environment import ray
 from search.resources import GB, Resources
+from search.words import number
 
 
 def alive() -> list[dict[str, Any]]:
@@ -32,12 +33,29 @@ def slots(resources: Resources) -> int:
 
 def room(node: dict[str, float], resources: Resources) -> int:
     """How many trials a node with these resources holds at once; a share of a GPU is of one, never of two."""
-    return min(
-        int(node.get(kind, 0)) * int(1 / amount + 1e-9)
+    return min(_rooms(node, resources).values())
+
+
+def short_of_cpus(node: dict[str, float], resources: Resources) -> str:
+    """A sentence on a node where CPUs leave GPUs idle; empty where they do not."""
+    rooms = _rooms(node, resources)
+    if rooms["CPU"] >= rooms.get("GPU", 0):
+        return ""
+    return (
+        f"its GPUs would hold {number(rooms['GPU'], 'trial')} at once, its {number(int(node.get('CPU', 0)), 'CPU')} "
+        f"only {rooms['CPU']} of {resources.cpus} each: give it more (in Slurm --exclusive or --cpus-per-task), or "
+        "lower resources.cpus"
+    )
+
+
+def _rooms(node: dict[str, float], resources: Resources) -> dict[str, int]:
+    """How many trials each resource of a node would hold."""
+    return {
+        kind: int(node.get(kind, 0)) * int(1 / amount + 1e-9)
         if kind == "GPU" and amount < 1
         else int(node.get(kind, 0) / amount + 1e-9)
         for kind, amount in resources.amounts.items()
-    )
+    }
 
 
 def _amount(kind: str, amount: float) -> str:

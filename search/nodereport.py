@@ -43,6 +43,7 @@ class Report:
     free: int = 0  # bytes, where the sweep is stored
     answer: str = ""  # the name of its mark there
     ip: str = ""  # by which Ray knows it, where it is not the driver's own
+    idle: str = ""  # why GPUs of it will have nothing to do, as the driver sees it
     trouble: list[str] = field(default_factory=list)
 
 

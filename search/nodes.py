@@ -9,7 +9,7 @@ from typing import Any
 
 from search.cluster import Infeasible
 from search.environment import ray
-from search.machines import alive, room
+from search.machines import alive, room, short_of_cpus
 from search.nodereport import Report, report, waited
 from search.resources import Resources
 from trainers.records import Place
@@ -45,7 +45,7 @@ def examined(address: str | None, folder: Place, resources: Resources) -> list[R
 
 def _asked(folder: Place, nonce: str, resources: Resources) -> tuple[dict[str, Report], list[str]]:
     """What the nodes say, by their names, and what is wrong with those that cannot."""
-    asked: dict[Any, tuple[str, str, float]] = {}
+    asked: dict[Any, tuple[str, str, float, str]] = {}
     for node in alive():
         if room(node["Resources"], resources):
             gpus = node["Resources"].get("GPU", 0) if resources.on_gpu else 0
@@ -53,13 +53,18 @@ def _asked(folder: Place, nonce: str, resources: Resources) -> tuple[dict[str, R
             task = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=there)(report)
             ip = node["NodeManagerAddress"]
             name = f"node {node['NodeManagerHostname']} ({ip}, {node['NodeID'][:6]})"
-            asked[task.remote(str(folder), nonce, gpus=gpus > 0)] = name, ip, gpus
+            asked[task.remote(str(folder), nonce, gpus=gpus > 0)] = (
+                name,
+                ip,
+                gpus,
+                short_of_cpus(node["Resources"], resources),
+            )
     done, late = ray.wait(list(asked), num_returns=len(asked), timeout=PATIENCE) if asked else ([], [])
     said, problems = {}, [f"{asked[it][0]}: no answer within {PATIENCE / 60:g} minutes" for it in late]
     for it in done:
-        name, ip, gpus = asked[it]
+        name, ip, gpus, idle = asked[it]
         try:
-            said[name] = replace(ray.get(it), ip=ip)
+            said[name] = replace(ray.get(it), ip=ip, idle=idle)
         except ray.exceptions.RayError as error:
             problems.append(f"{name}: cannot run what the driver sends: {str(error).strip().splitlines()[-1]}")
             continue
@@ -86,11 +91,12 @@ def differences(theirs: Report, here: Report) -> list[str]:
 
 
 def notes(nodes: Sequence[Report]) -> list[str]:
-    """What is allowed and should be known: nodes of several kinds, and disks that are nearly full."""
+    """What is allowed and should be known: nodes of several kinds, idle GPUs, and disks that are nearly full."""
     found = []
     if len(kinds(nodes)) > 1:
         shown = "; ".join(f"{', '.join(hosts)}: {kind}" for kind, hosts in kinds(nodes).items())
         found.append(f"the nodes differ, and the last bits of a trial may with the kind of node it runs on ({shown})")
+    found += [f"{node.host}: {node.idle}" for node in nodes if node.idle]
     found += [
         f"{node.host}: only {node.free / 2**20:.0f} MB are free where the sweep is stored"
         for node in nodes

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # A sweep on the nodes of a Slurm job: Ray on each of them, `python -m search.run` on the first.
 #
-#   sbatch --nodes=4 --gpus-per-node=4 --time=24:00:00 search/launch/slurm.sh spaces/cifar10/friendly_k.yaml --results DIR
+#   sbatch --nodes=4 --exclusive --mem=0 --gpus-per-node=4 --time=24:00:00 search/launch/slurm.sh \
+#       spaces/cifar10/friendly_k.yaml --results DIR
 #
+# Whole nodes (--exclusive, with all their memory) are simplest. Of a part of each say how many CPUs, too, as Slurm
+# gives a node's task one: --cpus-per-task=16 for 4 GPUs with two trials each (`resources: {cpus: 2, gpus: 0.5}`).
 # Submit it from the checkout, with the environment active that all nodes have; what follows the script's name goes to
 # search.run. DIR must be seen by every node. Two minutes before its time is up the job stores where every trial is and
 # ends with 143 (--signal=B:TERM@600 gives trials of longer epochs ten); with SEARCH_REQUEUE=1 in the environment it

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import search.machines
 from search.cluster import Infeasible
-from search.machines import room, slots
+from search.machines import room, short_of_cpus, slots
 from search.resources import Resources
 
 GB = 1 << 30
@@ -41,6 +41,20 @@ def test_unlike_nodes_are_counted_each_by_itself(nodes: list[dict]) -> None:
     assert slots(Resources(cpus=2, gpus=0.5)) == 4 + 4 + 1
     assert slots(Resources(cpus=2)) == 4 + 32 + 1 + 32
     assert slots(Resources(cpus=1, gpus=2.0)) == 2 + 1 + 3
+
+
+def test_cpus_that_leave_gpus_idle_are_told() -> None:
+    assert short_of_cpus({"CPU": 1, "GPU": 4}, Resources(cpus=1, gpus=1.0)) == (
+        "its GPUs would hold 4 trials at once, its 1 CPU only 1 of 1 each: give it more (in Slurm --exclusive or "
+        "--cpus-per-task), or lower resources.cpus"
+    )
+    assert "would hold 8 trials at once, its 8 CPUs only 4 of 2 each" in short_of_cpus(
+        {"CPU": 8, "GPU": 2}, Resources(cpus=2, gpus=0.25)
+    )
+    assert short_of_cpus({"CPU": 1, "GPU": 2}, Resources(gpus="auto"))
+    for enough in ({"CPU": 8, "GPU": 4}, {"CPU": 64, "GPU": 4}, {"CPU": 1}):
+        assert not short_of_cpus(enough, Resources(cpus=2, gpus=1.0))
+    assert not short_of_cpus({"CPU": 1, "GPU": 8}, Resources(cpus=1)), "none is asked for"
 
 
 def test_memory_counts_too(nodes: list[dict]) -> None:

@@ -69,6 +69,10 @@ def test_a_nearly_full_disk_is_said() -> None:
     assert notes([replace(HERE, host="b", free=700 << 20)]) == ["b: only 700 MB are free where the sweep is stored"]
 
 
+def test_idle_gpus_are_said() -> None:
+    assert notes([HERE, replace(HERE, host="b", idle="its CPUs are few")]) == ["b: its CPUs are few"]
+
+
 def test_a_node_tells_what_it_is_and_leaves_a_mark(tmp_path: Path, mark: str) -> None:
     said = report(str(tmp_path), mark, gpus=False)
     assert said.trouble == []

@@ -122,6 +122,18 @@ def test_its_directives_stand_where_slurm_reads_them() -> None:
     assert "#SBATCH" not in SCRIPT.read_text().partition("\nset -")[2]
 
 
+def test_who_copies_the_command_gets_cpus_for_the_gpus() -> None:
+    """Slurm gives each node's task one CPU unless it is told otherwise, and Ray then runs one trial there."""
+    for text in (SCRIPT.read_text(), (ROOT / "README.md").read_text()):
+        commands = re.findall(r"sbatch [^`]*?slurm\.sh", text)
+        assert commands and all("--gpus-per-node" in command and "--exclusive" in command for command in commands)
+
+
+def test_the_cpus_that_slurm_gave_are_what_ray_counts(rehearsal: Slurm) -> None:
+    assert ended(rehearsal.start("spaces/smoke.yaml", CODE="0", NODES="2"))[0] == 0
+    assert all("--num-cpus=1 " in line for line in rehearsal.called("ray start"))
+
+
 def test_two_nodes_share_a_token_and_the_sweep_runs_when_both_are_there(rehearsal: Slurm) -> None:
     code, out = ended(rehearsal.start("spaces/smoke.yaml", "--set", "trial.epochs=2 3", CODE="1"))
     assert (code, out) == (1, "")  # the sweep's own code
