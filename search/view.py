@@ -178,8 +178,9 @@ def _front(points: Sequence[Point], width: int, height: int) -> Iterator[Text]:
     seeds = max(point.seeds for point in points)
     over = f"up to {seeds} seeds" if seeds > 1 else "one seed each"
     dots = [Dot(it.clean, it.robust, it.on_front) for it in points]
-    off = f" · {n} below it" if (n := beyond(dots)) else ""
-    title = f"validation, best epoch: {number(len(points), 'configuration')}, {over} · ● front{off}"
+    off = f" · {n} below" if (n := beyond(dots)) else ""
+    # of these two whatever the search selects by
+    title = f"validation, best epoch: {number(len(points), 'configuration')}, {over} · ● clean/PGD front{off}"
     yield Text(title, style="bold")
     plot = scatter(dots, min(width // 2, 60), height, "clean %", "PGD %")
     names = [Text("  clean    PGD  on the front", style="dim")]

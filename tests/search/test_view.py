@@ -98,7 +98,8 @@ def test_it_says_it_all_on_a_common_terminal(big: Standing, width: int, height: 
     for part in (
         "16 of 16 processes busy", "1 min 40 s so far", "left", "40 of 80 · 13 stopped · 13 diverged · 4 paused",
         "sharing saves", "epochs/min", "images/s", "123 MB stored", "3 MB freed", "each alone", "15: 7 for lam=22",
-        "best PGD", "PGD %", "on the front", MARK, "validation, best epoch: 7 configurations, up to 2 seeds · ● front",
+        "best PGD", "PGD %", "on the front", MARK,
+        "validation, best epoch: 7 configurations, up to 2 seeds · ● clean/PGD front",
     ):  # fmt: skip
         assert part in text
     assert text.count(" running ") >= (3 if height < 30 else 16)
