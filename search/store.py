@@ -126,6 +126,7 @@ class Store:
             manifest = self._manifest(name)
             content = self._file(name, manifest, "instances.npz")
             if manifest is None or content is None:
+                self._stages.set_aside(chain[epoch])  # whole itself, but without its past; where it stands none is put
                 return None
             segments.insert(0, Segment(manifest["rows"], manifest["costs"], unpacked_arrays(content)))
             name = manifest["parent"]

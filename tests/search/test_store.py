@@ -137,6 +137,16 @@ def test_a_damaged_ancestor_leaves_what_does_not_build_on_it(store: Store, file:
     assert depth(store) == 1
 
 
+def test_what_builds_on_a_damaged_ancestor_is_stored_anew(store: Store) -> None:
+    """Its own files are whole, but lead nowhere; trained again it may have another parent."""
+    (stage(store, 2) / "instances.npz").write_bytes(b"torn")
+    assert depth(store) == 1
+    assert store.depth(CHAIN) == 1, "the planner must not count on what cannot be loaded"
+    publish(store, 3, 1)
+    publish(store, 4, 3)
+    assert depth(store) == store.depth(CHAIN) == 4
+
+
 def test_no_flipped_bit_of_a_manifest_goes_unnoticed(store: Store) -> None:
     content = (stage(store, 4) / "stage.json").read_bytes()
     for position in range(0, len(content), 5):
