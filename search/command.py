@@ -25,7 +25,7 @@ from search.packing import decided
 from search.plan import Plan
 from search.planfile import write_plan
 from search.planner import Planner
-from search.provenance import Provenance, command_line
+from search.provenance import Provenance, carrying_on
 from search.rankings import check_rankings
 from search.remote import Remote, reach, said
 from search.rounds import Rounds
@@ -154,7 +154,7 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float) -> in
                 console.print(f"{states} states behind {epochs} epochs are taken from {other}.", markup=False)
     except OSError as error:
         raise _unwritable(folder, error) from None
-    code = sweep.run(os.environ.get("RAY_ADDRESS"), command_line())
+    code = sweep.run(os.environ.get("RAY_ADDRESS"), carrying_on())
     try:
         filesystem.check(folder)
         provenance.slots(sweep.slots)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from search.environment import ray
 from search.interrupt import Interrupt
-from search.provenance import command_line
+from search.provenance import carrying_on
 
 BEAT = 1.0  # seconds between two looks
 PATIENCE = {"raylet": 3, "GCS": 30}  # looks in vain; Ray's own patience is about 10 s, and 60 s
@@ -45,7 +45,7 @@ class Lifeline:
         self._interrupt.broke(why)
         if not self._done.wait(STUCK):
             what = "Stopped, as asked" if self._interrupt.code else f"Stopped: {why}"
-            last = f"{what}. All that was trained is kept; the same command carries on:\n  {command_line()}"
+            last = f"{what}. All that was trained is kept; the same command carries on:\n  {carrying_on()}"
             self._console.print(last, markup=False, soft_wrap=True)
             os._exit(self._interrupt.code or 1)
 

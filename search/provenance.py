@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import platform
+import shlex
 import socket
 import subprocess
 import sys
@@ -62,9 +64,21 @@ class Provenance:
 
 
 def command_line() -> str:
-    """The command that was typed."""
+    """The command that was typed, as a shell takes it."""
+    return _typed(sys.argv[1:])
+
+
+def carrying_on() -> str:
+    """The command that goes on with what was begun: without what was asked once for all, and is done."""
+    once = argparse.ArgumentParser(add_help=False)
+    once.add_argument("--fresh", action="store_true")
+    once.add_argument("--add-trials")
+    return _typed(once.parse_known_args(sys.argv[1:])[1])
+
+
+def _typed(arguments: list[str]) -> str:
     spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return " ".join(["python -m", spec.name if spec else "search.run", *sys.argv[1:]])
+    return f"python -m {spec.name if spec else 'search.run'} {shlex.join(arguments)}".rstrip()
 
 
 def commit() -> str | None:

@@ -29,6 +29,12 @@ if (($# == 0)); then
     echo "error: name a space after the script, such as spaces/cifar10/friendly_k.yaml" >&2
     exit 2
 fi
+for word in "$@"; do
+    if ((${SLURM_RESTART_COUNT:-0})) && [[ $word == --f* || $word == --add-t* ]]; then
+        echo "error: $word was asked for once, and this job is queued again; submit it without, and it goes on" >&2
+        exit 2
+    fi
+done
 
 steps=() # process ids of the job steps
 child='' # process id of what is waited for

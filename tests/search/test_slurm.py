@@ -204,6 +204,17 @@ def test_outside_slurm_or_without_a_space_it_says_what_to_do(rehearsal: Slurm) -
     assert rehearsal.said() == []
 
 
+@pytest.mark.parametrize("once", ["--fresh", "--add-trials", "--add-trials=10"])
+def test_queued_again_it_does_not_ask_again_for_what_was_asked_once(rehearsal: Slurm, once: str) -> None:
+    """Else what was trained would be moved aside, or ever more trials be added."""
+    arguments = ("spaces/smoke.yaml", "--set", "trial.epochs=2", once)
+    code, out = ended(rehearsal.start(*arguments, CODE="0", NODES="1", SLURM_RESTART_COUNT="1"))
+    assert code == 2 and f"{once} was asked for once" in out
+    assert rehearsal.said() == []
+    assert ended(rehearsal.start(*arguments, CODE="0", NODES="1"))[0] == 0
+    assert ended(rehearsal.start(*arguments[:3], CODE="0", NODES="1", SLURM_RESTART_COUNT="2"))[0] == 0
+
+
 @pytest.fixture
 def two_nodes(tmp_path: Path) -> Iterator[Slurm]:
     """The real thing, but for Slurm."""
