@@ -21,7 +21,8 @@ from search.run import main
 from search.sources import Sources
 from search.space import load
 from search.sweep import Sweep
-from trainers.records import write_json
+from trainers.chain import training_code
+from trainers.records import read_json, write_json
 
 from .helpers import smoke, snapshot
 
@@ -195,3 +196,17 @@ def test_fresh_moves_the_old_sweep_aside_and_starts_anew(
     assert snapshot(here / "sweep.old-1") == before | {".lock": snapshot(sweep)[".lock"]}
     assert not list((sweep / "trials").iterdir())
     assert yaml.safe_load((sweep / "space.yaml").read_text())["trial"]["epochs"] == 7
+
+
+@pytest.mark.parametrize("arguments", [[], ["--accept-code-change"]])
+def test_a_fresh_sweep_is_named_by_the_code_that_trains_it(
+    sweep: Path, here: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """Else its states would be taken for those of the code before, by --reuse."""
+    monkeypatch.setattr(Sweep, "run", lambda *arguments: 0)
+    plan = read_json(sweep / "plan.json")
+    write_json(sweep / "plan.json", plan | {"code": "of old", "accepted": [training_code()]})
+    Path("sweep.yaml").write_text(smoke(search__replicates=2))
+    assert main(["sweep.yaml", "--results", str(here), "--fresh", *arguments]) == 0
+    assert read_json(sweep / "plan.json")["code"] == training_code()
+    assert read_json(here / "sweep.old-1" / "plan.json")["code"] == "of old"
