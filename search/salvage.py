@@ -42,13 +42,20 @@ def foreign(folder: Place, plan: Plan) -> list[str]:
     States are named after all that they depend on, so that none is ever mixed up; what was finished may be another's.
     """
     begun = [path.name for path in (folder / "trials").glob("*")]
-    if begun and isinstance(read_json(folder / "plan.json"), dict):
+    if not begun:
+        return []
+    if isinstance(read_json(folder / "plan.json"), dict):
         return ["another version of this program made its plan.json, and its stages are not mixed with new"]
     finals = {trial.id: trial.final for trial in plan.trials}
     names = {trial.configuration for trial in plan.trials}
-    strange = [name for name in begun if name not in finals and name.rpartition(",seed=")[0] not in names]
-    results = {name: read_json(folder / "trials" / name / "result.json") for name in begun if name in finals}
-    other = [name for name, it in results.items() if isinstance(it, dict) and it.get("chain") != finals[name]]
+    results = {name: read_json(folder / "trials" / name / "result.json") for name in begun}
+    chains = {name: it.get("chain") for name, it in results.items() if isinstance(it, dict)}
+    states = {state for trial in plan.trials for state in trial.chain}  # an extension renames what it builds on
+    unknown = [name for name in begun if name not in finals and name.rpartition(",seed=")[0] not in names]
+    strange = [name for name in unknown if chains.get(name) not in states]
+    if len(strange) < len(begun):  # it is of this plan, then; what did not end may have been renamed too
+        strange = [name for name in strange if name in chains]
+    other = [name for name in finals if chains.get(name, finals[name]) != finals[name]]
     if not strange and not other:
         return []
     what = f"{strange[0]} is not in this space" if strange else f"{other[0]} was trained by other code, torch or data"

@@ -55,6 +55,29 @@ def test_a_torn_plan_is_made_again_of_the_space(whole: Tiny, tmp_path: Path, dam
     assert records(again.store.folder) == records(whole.store.folder)
 
 
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_torn_plan_of_a_sweep_that_was_extended_is_made_again(tmp_path: Path, damage: str) -> None:
+    """The trainings that the extension renamed are still there, one of them as it was cut off."""
+    short, longer = burn_ins([1]), burn_ins([1], epochs=8)
+    it = Tiny(tmp_path / "sweep", short)
+    assert it.run(0) == "completed"
+    it.session(1).advance(0)
+    path = it.store.folder / "plan.json"
+    path.write_bytes(b"{")
+    assert compare(it.store.folder, Tiny(tmp_path / "other", longer).plan, {}) is None, "nothing of it has begun"
+    more = Tiny(tmp_path / "sweep", longer)
+    more.session(0).advance(0)
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    assert len(list((it.store.folder / "trials").glob("*"))) == 3
+    assert compare(it.store.folder, more.plan, {}) is None
+    again = Tiny(tmp_path / "sweep", longer).all()
+    alone = Tiny(tmp_path / "alone", longer).all()
+    assert records(alone.store.folder).items() <= records(again.store.folder).items()
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    with pytest.raises(Contradiction, match="of another sweep"):
+        compare(it.store.folder, Tiny(tmp_path / "third", burn_ins([3], epochs=8)).plan, {})
+
+
 def test_a_torn_plan_of_another_sweep_is_not_gone_on_with(tmp_path: Path) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins())
     it.all()
