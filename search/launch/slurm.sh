@@ -122,6 +122,7 @@ export RAY_ADDRESS=$ip:$port
 export RAY_AUTH_MODE=token # for Ray listens on every interface
 RAY_AUTH_TOKEN=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 export RAY_AUTH_TOKEN
+export SEARCH_ENDS_AT=${SLURM_JOB_END_TIME:-} # so long may the last epochs take that the sweep is asked to store
 
 ray_on 1 "${nodes[0]}" --head --node-ip-address="$ip" --port="$port" --include-dashboard=false
 attended nodes_joined 1

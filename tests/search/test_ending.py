@@ -18,7 +18,7 @@ from rich.console import Console
 
 import search.grace
 import search.lifeline
-from search.grace import Grace
+from search.grace import Grace, patience
 from search.interrupt import Interrupt
 from search.lifeline import Lifeline
 from trainers.records import read_json, read_rows
@@ -58,6 +58,7 @@ def test_once_asked_to_stop_all_that_runs_is_paused_and_only_then_tune_is_told(
     interrupt: Interrupt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[Any] = []
+    monkeypatch.delenv("SEARCH_ENDS_AT", raising=False)
     monkeypatch.setattr(
         search.grace.ray, "wait", lambda refs, num_returns, timeout: waited.append((len(refs), num_returns, timeout))
     )
@@ -81,6 +82,17 @@ def test_once_asked_to_stop_all_that_runs_is_paused_and_only_then_tune_is_told(
     assert told == [[(2, 2, search.grace.SECONDS)]]
     assert [actor.paused for actor in actors] == [1, 1, 0]
     assert interrupt.code == 143
+
+
+@pytest.mark.parametrize(
+    ("ends", "seconds"),
+    [("1600", 570.0), ("1120", 90.0), ("1090", 60.0), ("1e9", 3600.0), ("1000", 90.0), ("", 90.0), ("soon", 90.0)],
+)
+def test_the_last_epochs_have_the_time_that_the_scheduler_leaves(
+    monkeypatch: pytest.MonkeyPatch, ends: str, seconds: float
+) -> None:
+    monkeypatch.setenv("SEARCH_ENDS_AT", ends)
+    assert patience(1000.0) == seconds
 
 
 @pytest.fixture

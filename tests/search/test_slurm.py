@@ -50,6 +50,7 @@ case "$1" in
     ;;
 *)
     echo "python $* with $RAY_AUTH_MODE $RAY_AUTH_TOKEN" >>"$SAID"
+    echo "until $SEARCH_ENDS_AT" >>"$SAID"
     trap 'echo told >>"$SAID"; exit 143' TERM
     while [ "$CODE" = told ]; do sleep 0.02; done
     exit "$CODE"
@@ -193,6 +194,7 @@ def test_told_in_time_it_tells_the_sweep_and_queues_again_if_asked(
     job.send_signal(signal.SIGTERM)
     assert ended(job)[0] == 143
     assert rehearsal.called("told") == ["told"]
+    assert rehearsal.called("until") == [f"until {environment['SLURM_JOB_END_TIME']}"]
     assert rehearsal.called("scontrol requeue") == ([f"scontrol requeue {JOB}"] if requeued else [])
 
 
