@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
-from math import inf
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from search.starting import Start
 from search.store import Store
 from search.yamlfile import SpaceError
 from trainers.chain import training_code
+from trainers.checkpoints import CheckpointError
 from trainers.config import TrialConfig
 from trainers.data import prepare
 from trainers.records import Place, Row, read_rows, write_atomic
@@ -53,29 +54,32 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         reach(options.run)
         plan, rows = _sampled(options.run, options.sample, options.seed)
-        different = 0
-        beside = options.run if isinstance(options.run, Path) else None
-        with tempfile.TemporaryDirectory(dir=beside, prefix=".verify-") as scratch:
+        different = weighed = 0
+        with tempfile.TemporaryDirectory(prefix="verify-") as scratch:  # a kill leaves it, and not in the sweep
             for row in track(
                 rows, "training from scratch", console=errors, transient=True, disable=not errors.is_terminal
             ):
-                found = list(_differences(options.run, Path(scratch), plan, row))
+                store, alone = Store(options.run), _trained(options.run, Path(scratch), plan, row)
+                weights = _same_weights(store, alone, row)
+                found = [*_differences(store, alone, row), *(["the last weights"] if weights is False else [])]
                 different += bool(found)
+                weighed += weights is not None
                 console.print(f"{'DIFFERS' if found else 'equal'}: {row['id']}", markup=False, soft_wrap=True)
                 for line in found:
                     console.print(f"  {line}", markup=False, soft_wrap=True)
     except (NoSweep, Unreachable) as error:
         errors.print(f"error: {error}", markup=False)
         return 2
-    except (Unverifiable, Mismatch) as error:
+    except (Unverifiable, Mismatch, CheckpointError, OSError) as error:
         errors.print(f"error: {options.run}: {error}", markup=False)
         return 2
     except SpaceError as error:
         errors.print(f"error: {options.run}: " + "; ".join(error.problems), markup=False)
         return 2
     console.print(
-        f"{len(rows) - different} of {len(rows)} trials trained again from scratch have the same records and last "
-        "weights, bit for bit."
+        f"{len(rows) - different} of {len(rows)} trials trained again from scratch have the same records, and the same "
+        f"last weights where these are stored ({weighed} of {len(rows)}), bit for bit.",
+        soft_wrap=True,
     )
     return int(different > 0)
 
@@ -92,13 +96,15 @@ def _sampled(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row]]:
     try:
         asked = float(sample.removesuffix("%")) / 100 * len(ended) if sample.endswith("%") else int(sample)
     except ValueError:
-        raise Unverifiable(f"--sample {sample}: write a share or a number, such as 2% or 5") from None
-    n = min(max(math.ceil(asked), 1), len(ended))
+        asked = nan
+    if not 0 < asked < inf:
+        raise Unverifiable(f"--sample {sample}: write a share or a number, such as 2% or 5")
+    n = min(math.ceil(asked), len(ended))
     return plan, random.Random(seed).sample(ended, n)
 
 
-def _differences(folder: Place, scratch: Path, plan: Row, row: Row) -> Iterator[str]:
-    """Train one trial in a store of its own and say where it departs from what is stored."""
+def _trained(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
+    """Train one trial in a store of its own. Raises CheckpointError or OSError if what it starts from is not there."""
     store, alone = Store(folder), Store(scratch / "store")
     shutil.rmtree(scratch / "store", ignore_errors=True)
     filesystem.establish(alone.folder)
@@ -112,7 +118,7 @@ def _differences(folder: Place, scratch: Path, plan: Row, row: Row) -> Iterator[
         store.lend(start.content, alone)
     key, stop = source_key(config.data), (store.result(row["id"], row["chain"]) or {}).get("stopped")
     Session(_job(alone, plan, row, start, key, stop), prepare(sources.loaded[key], config.data)).advance(inf)
-    yield from _compared(store, alone, row)
+    return alone
 
 
 def _job(alone: Store, plan: Row, row: Row, start: Start | None, source: str, stop: Row | None) -> Job:
@@ -135,14 +141,25 @@ def _job(alone: Store, plan: Row, row: Row, start: Start | None, source: str, st
     )
 
 
-def _compared(store: Store, alone: Store, row: Row) -> Iterator[str]:
+def _differences(store: Store, alone: Store, row: Row) -> Iterator[str]:
+    """The records in which a trial departs from what is stored."""
     for name in RECORDS:
-        here, there = ((it.trial(row["id"]) / name).read_bytes() for it in (store, alone))
+        here, there = (_content(it.trial(row["id"]) / name) for it in (store, alone))
         if here != there:
             yield f"{name}{_where(store, alone, row['id']) if name == 'epochs.jsonl' else ''}"
+
+
+def _same_weights(store: Store, alone: Store, row: Row) -> bool | None:
+    """None where the last state is not stored: `keep` has forgotten it, or there was none."""
     stored, again = store.state(row["chain"]), alone.state(row["chain"])
-    if stored and again and _hash(stored["model"]) != _hash(again["model"]):
-        yield "the last weights"
+    return _hash(stored["model"]) == _hash(again["model"]) if stored and again else None
+
+
+def _content(path: Place) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:  # which is a difference
+        return None
 
 
 def _where(store: Store, alone: Store, trial: str) -> str:

@@ -1,0 +1,64 @@
+"""Verification: what it compares and what it cannot, with an exit code for each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from search.verify import main as verify
+
+from .helpers import Tiny, smoke, snapshot
+from .test_sharing import burn_ins
+
+pytestmark = pytest.mark.sweeps
+PLAIN = {"profile": None, "search__axes": {"subset": {"grid": ["all"]}}, "search__replicates": 1}
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    return Tiny(tmp_path_factory.mktemp("ended") / "sweep", smoke(**PLAIN)).all()
+
+
+@pytest.mark.parametrize("sample", ["nan%", "inf%", "-5", "0", "half", "1.5"])
+def test_a_sample_that_is_none_is_refused(ended: Tiny, sample: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify([str(ended.store.folder), f"--sample={sample}"]) == 2
+    assert f"--sample {sample}: write a share or a number, such as 2% or 5" in capsys.readouterr().err
+
+
+def test_it_says_of_how_many_the_weights_were_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    it = Tiny(tmp_path / "sweep", burn_ins([1])).all()
+    before = snapshot(it.store.folder)
+    for weighed in (2, 1, 0):
+        assert verify([str(it.store.folder), "--sample", "100%"]) == 0
+        assert f"the same last weights where these are stored ({weighed} of 2)" in capsys.readouterr().out
+        if weighed:
+            it.store.forget_state(it.plan.trials[weighed - 1].final)
+    after = snapshot(it.store.folder)
+    assert after == {name: before[name] for name in after} and len(after) == len(before) - 2, "it leaves nothing there"
+
+
+def test_a_record_that_is_gone_is_a_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
+    (it.folder(0) / "instances.npz").unlink()
+    assert verify([str(it.store.folder)]) == 1
+    assert "  instances.npz\n" in capsys.readouterr().out
+
+
+def test_where_the_weights_to_start_from_were_forgotten_it_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = smoke(pretrain={"trial": {"epochs": 2}}, **(PLAIN | {"search__keep": "none"}))
+    it = Tiny(tmp_path / "sweep", text).all()
+    assert verify([str(it.store.folder), "--sample", "100%"]) == 2
+    printed = capsys.readouterr().err
+    assert f"{it.plan.trials[0].id}: its last state is missing" in printed and "Traceback" not in printed
+
+
+def test_where_a_ranking_is_gone_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    axes = {"subset": {"grid": [{"name": "ranked", "side": "friendly", "size": 40}]}}
+    it = Tiny(tmp_path / "sweep", smoke(**(PLAIN | {"profile": {"seeds": [7]}, "search__axes": axes}))).all()
+    (ranks,) = it.plan.rankings
+    it.store.ranking(ranks).unlink()
+    assert verify([str(it.store.folder), "--sample", "100%"]) == 2
+    assert f"{ranks}.npz" in capsys.readouterr().err
