@@ -62,7 +62,7 @@ def _costs(plan: Plan, space: Space, results: Place, sources: Sources) -> Iterat
         shorter = f" instead of {instead:,}" if length < instead else ""
         yield "on this machine", f"{_processes(here)} at once: {length:,} epochs long{shorter}"
     left = time_estimate(plan, results)
-    if left.unknown == len(plan.trials):
+    if not left.seconds:
         yield "time", "no estimate: no such training was recorded in this results folder yet"
     else:
         rest = f", without {number(left.unknown, 'training')} of no measured kin" if left.unknown else ""

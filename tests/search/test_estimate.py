@@ -20,6 +20,7 @@ from trainers.records import write_json
 
 from .helpers import Tiny, smoke
 from .made_up import MadeUp
+from .test_sharing import burn_ins
 from .trees import FIGURES, planned_space
 
 TREE = {
@@ -96,6 +97,15 @@ def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
     config = planned_space(text).trials[0].config.model_dump(mode="json")
     MadeUp(here / "results" / "before", ["aa"], **config).train(0, 2, seconds=2.0)
     assert "time 49 min 20 s on one process" in said()  # 1,480 x 2 s; another evaluation is none of the same
+
+
+def test_of_twins_alone_no_time_is_known_either(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A twin adds no epoch, which takes no time whatever its pace; the others have no kin."""
+    (here / "space.yaml").write_text(burn_ins([1, "inf"]))
+    plan, sources = planned_space(burn_ins([1, "inf"])), Sources()
+    print_plan(Console(width=200), plan, load(here / "space.yaml", []).space, here / "results", sources)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "time no estimate: no such training was recorded in this results folder yet" in said
 
 
 def test_a_folder_that_is_being_removed_is_no_bytes(tmp_path: Path) -> None:
