@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import yaml
 
@@ -11,6 +12,7 @@ from search.keeping import depths
 from search.plan import Plan
 from search.planfile import stored_plan
 from search.store import Store
+from search.yamlfile import SpaceError
 from trainers.records import Place, Row, read_json, write_atomic, write_json
 
 COPIED = ("epochs.jsonl", "cost.jsonl", "instances.npz")
@@ -41,17 +43,46 @@ def superseded(folder: Place, plan: Plan) -> dict[str, str]:
     return {row["chain"]: row["id"] for row in rows if row["id"] not in known}
 
 
-def take(store: Store, plan: Plan, others: Iterable[Place]) -> dict[Place, tuple[int, int]]:
+class Taken(NamedTuple):
+    """What another sweep gave."""
+
+    states: int  # that were copied
+    epochs: int  # that lie behind them
+    common: int  # trainings that it has a state of, copied now or there already
+
+
+def check_reused(others: Iterable[Place]) -> None:
+    """Raises SpaceError where no sweep is stored, or it cannot be read."""
+    problems = []
+    for folder in others:
+        try:
+            if stored_plan(folder) is None and not (folder / "stages").exists():
+                problems.append(f"--reuse {folder}: no sweep is stored there; name a folder such as results/friendly_k")
+        except OSError as error:
+            problems.append(_unread(folder, error))
+    if problems:
+        raise SpaceError(problems)
+
+
+def take(store: Store, plan: Plan, others: Iterable[Place]) -> dict[Place, Taken]:
     """Copy from other sweeps the deepest states that trainings of the plan have in common with them.
 
-    Returns for each sweep how many states were taken and how many epochs lie behind them.
+    Raises SpaceError if one cannot be listed.
     """
-    taken: dict[Place, tuple[int, int]] = {}
+    taken: dict[Place, Taken] = {}
     for folder in others:
         other = Store(folder)
-        have, theirs = depths(plan, store.stored()), depths(plan, other.stored())
+        try:
+            theirs = depths(plan, other.stored())
+        except OSError as error:
+            raise SpaceError([_unread(folder, error)]) from None
+        have = depths(plan, store.stored())
         deeper = {plan.trials[i].chain[e]: e for i, e in theirs.items() if e > have.get(i, 0)}
         for name in deeper:
             other.lend(name, store, folder.name)
-        taken[folder] = len(deeper), sum(deeper.values())
+        taken[folder] = Taken(len(deeper), sum(deeper.values()), len(theirs))
     return taken
+
+
+def _unread(folder: Place, error: OSError) -> str:
+    return f"--reuse {folder}: cannot be read: {error.strerror or error}"

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from search import filesystem
 from search.asking import Asker
-from search.borrowing import superseded, take
+from search.borrowing import check_reused, superseded, take
 from search.checks import check, notes
 from search.dryrun import print_plan
 from search.endings import DONE, ENDINGS, told
@@ -74,6 +74,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
 def _loaded(options: argparse.Namespace) -> tuple[Loaded, Place]:
     """The space and where its sweep lies. A search that was lengthened before stays so."""
     loaded = load(options.space, options.set)
+    check_reused(options.reuse)
     folder = options.results / (options.name or loaded.name)
     if loaded.space.search.loggers and not isinstance(folder, Path):
         raise SpaceError(
@@ -150,9 +151,11 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float) -> in
     provenance = Provenance(folder)
     try:
         provenance.begin(sweep.plan.code)
-        for other, (states, epochs) in take(sweep.store, sweep.plan, reuse).items():
+        for other, (states, epochs, common) in take(sweep.store, sweep.plan, reuse).items():
             if states:
                 console.print(f"{states} states behind {epochs} epochs are taken from {other}.", markup=False)
+            if not common:
+                console.print(f"{other} holds no state that this sweep has in common with it.", markup=False)
     except OSError as error:
         raise _unwritable(folder, error) from None
     code = sweep.run(os.environ.get("RAY_ADDRESS"), carrying_on())

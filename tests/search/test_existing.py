@@ -210,3 +210,19 @@ def test_a_fresh_sweep_is_named_by_the_code_that_trains_it(
     assert main(["sweep.yaml", "--results", str(here), "--fresh", *arguments]) == 0
     assert read_json(sweep / "plan.json")["code"] == training_code()
     assert read_json(here / "sweep.old-1" / "plan.json")["code"] == "of old"
+
+
+def test_what_is_no_sweep_cannot_be_reused(refused: Callable[..., list[str]], sweep: Path) -> None:
+    Path("empty").mkdir()
+    said = refused(smoke(), "--reuse", "results/typo", "--reuse", str(sweep), "--reuse", "empty")
+    name = "no sweep is stored there; name a folder such as results/friendly_k"
+    assert said == [f"--reuse results/typo: {name}", f"--reuse empty: {name}"]
+
+
+def test_a_sweep_that_has_nothing_to_give_is_told(
+    sweep: Path, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sweep, "run", lambda *arguments: 0)
+    Path("new.yaml").write_text(smoke())
+    assert main(["new.yaml", "--results", str(here), "--reuse", "sweep"]) == 0
+    assert "sweep holds no state that this sweep has in common with it." in capsys.readouterr().out

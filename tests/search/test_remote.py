@@ -295,7 +295,7 @@ def test_prefixes_are_shared_and_states_forgotten_as_in_a_folder(near: Remote, t
     assert (it.trained(), it.store.stored()) == (local.trained(), local.store.stored())
     assert records(near) == records(local.store.folder)
     more = Tiny(tmp_path / "more", burn_ins([3], search__keep="forks"), near.parent / "more")
-    assert take(more.store, more.plan, [near]) == {near: (0, 0)}, "no fork was kept"
+    assert take(more.store, more.plan, [near]) == {near: (0, 0, 0)}, "no fork was kept"
 
 
 @pytest.mark.parametrize("seed", range(6))
