@@ -11,6 +11,7 @@ from search.jobs import Job, described
 from search.keeping import depths
 from search.plan import Plan
 from search.planfile import stored_plan
+from search.salvage import torn
 from search.store import Store
 from search.yamlfile import SpaceError
 from trainers.records import Place, Row, read_json, write_atomic, write_json
@@ -21,10 +22,12 @@ COPIED = ("epochs.jsonl", "cost.jsonl", "instances.npz")
 def adopt(store: Store, trained: str, job: Job) -> None:
     """Give a trial the records of one whose chain is the same, bit for bit what training it would have recorded.
 
-    `trained`: the id of that one, which has ended.
+    `trained`: the id of that one, which has ended. If its records are torn they are left, and made again from stages.
     """
     source, target = store.trial(trained), store.trial(job.trial)
     result: Row = read_json(source / "result.json") or {}
+    if torn(source, result):
+        return
     target.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         (target / name).write_bytes((source / name).read_bytes())

@@ -18,14 +18,19 @@ def mended(store: Store, plan: Plan) -> Iterator[str]:
     """
     for trial in plan.trials:
         folder, result = store.trial(trial.id), store.result(trial.id, trial.final)
-        if result is None or not isinstance(folder, Path):
-            continue
-        torn = [name for name, size in result.get("bytes", {}).items() if not _whole(folder / name, size, result)]
-        if not (folder / "result.json").read_bytes().endswith(b"\n"):  # it reads as if it were whole
-            torn.append("result.json")
-        if torn:
+        if result and (files := torn(folder, result)):
             (folder / "result.json").unlink()
-            yield f"{trial.id}: {' and '.join(torn)} torn or missing; made again from what is stored"
+            yield f"{trial.id}: {' and '.join(files)} torn or missing; made again from what is stored"
+
+
+def torn(folder: Place, result: Row) -> list[str]:
+    """Which records of an ended trial are not those that its result tells of."""
+    if not isinstance(folder, Path):
+        return []
+    files = [name for name, size in result.get("bytes", {}).items() if not _whole(folder / name, size, result)]
+    if not (folder / "result.json").read_bytes().endswith(b"\n"):  # it reads as if it were whole
+        files.append("result.json")
+    return files
 
 
 def _whole(file: Path, size: int, result: Row) -> bool:

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
+import yaml
 
 from search.existing import Contradiction, compare
 from search.salvage import mended
@@ -42,6 +43,21 @@ def test_a_torn_record_of_a_finished_trial_is_made_again(whole: Tiny, tmp_path: 
     assert records(again.store.folder) == records(whole.store.folder)
     assert again.trained() == it.plan.tree.distinct, "no epoch was trained again"
     assert bool(told) == (name != "result.json")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["epochs.jsonl", "config.yaml"])
+def test_a_torn_record_of_a_trial_that_was_renamed_is_not_taken_over(tmp_path: Path, name: str, damage: str) -> None:
+    it = Tiny(tmp_path / "sweep", burn_ins([1])).all()
+    path = it.folder(1) / name
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    rates = {"optimizer.lr.values": {"grid": [[0.1, 0.01]]}}
+    axes = yaml.safe_load(burn_ins([1]))["search"]["axes"] | rates
+    more = Tiny(tmp_path / "sweep", burn_ins([1], search__axes=axes)).all()
+    assert more.trained() == 0, "its stages are stored"
+    assert not list(mended(more.store, more.plan))
+    alone = Tiny(tmp_path / "alone", burn_ins([1], search__axes=axes)).all()
+    assert records(alone.store.folder).items() <= records(more.store.folder).items()
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
