@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from search.remote import ASKED_AT_ONCE, Remote
-from trainers.records import Place, Row, sync_folder, write_json
+from trainers.records import Place, Row, read_json, sync_folder, write_json
 
 STATE, MANIFEST = "state.pt", "stage.json"
 P = TypeVar("P", Path, Remote)
@@ -35,8 +35,8 @@ class Stages(Protocol):
     def put(self, name: str, files: dict[str, bytes], manifest: Row) -> None:
         """Store one; the first who comes wins. Raises OSError if the storage takes it not; nothing torn is left."""
 
-    def read(self, name: str, file: str) -> bytes:
-        """A file of one; nothing where it is missing."""
+    def read(self, name: str, file: str) -> bytes | None:
+        """A file of one; None where it is missing, nothing where it does not read back."""
 
     def forget(self, name: str) -> int:
         """Drop its state and return the bytes that this freed."""
@@ -78,7 +78,12 @@ class LocalStages(_Below[Path]):
             write_json(temporary / MANIFEST, manifest)
             sync_folder(temporary)
             target.parent.mkdir(exist_ok=True)
-            if target.exists():  # its state was forgotten, and is wanted again
+            if _alike(read_json(target / MANIFEST), manifest):  # its state was forgotten, and is wanted again
+                for file in files:
+                    os.replace(temporary / file, target / file)
+                shutil.rmtree(temporary, ignore_errors=True)
+                return sync_folder(target)
+            if target.exists():  # the same state, packed otherwise or on another way there
                 os.rename(target, temporary.with_name(f"{temporary.name}.old"))
             os.rename(temporary, target)
             shutil.rmtree(temporary.with_name(f"{temporary.name}.old"), ignore_errors=True)
@@ -88,9 +93,11 @@ class LocalStages(_Below[Path]):
             if not self.has(name):  # another writer of the same state came first: the same bits stand there
                 raise
 
-    def read(self, name: str, file: str) -> bytes:
+    def read(self, name: str, file: str) -> bytes | None:
         try:
             return (self.at(name) / file).read_bytes()
+        except FileNotFoundError:
+            return None
         except OSError:
             return b""
 
@@ -133,17 +140,20 @@ class RemoteStages(_Below[Remote]):
 
     def put(self, name: str, files: dict[str, bytes], manifest: Row) -> None:
         stage = self.at(name)
-        if MANIFEST in self._files(name):  # its state was forgotten, and is wanted again: not there until it is whole
-            (stage / MANIFEST).unlink(missing_ok=True)
+        there = MANIFEST in self._files(name)  # its state was forgotten, and is wanted again
+        alike = there and _alike(read_json(stage / MANIFEST), manifest)
+        if there and not alike:
+            (stage / MANIFEST).unlink(missing_ok=True)  # not there until it is whole
         for file, content in files.items():
             (stage / file).write_bytes(content)
-        write_json(stage / MANIFEST, manifest)
+        if not alike:
+            write_json(stage / MANIFEST, manifest)
 
-    def read(self, name: str, file: str) -> bytes:
+    def read(self, name: str, file: str) -> bytes | None:
         try:
             return (self.at(name) / file).read_bytes()
         except FileNotFoundError:  # any other error is one of the network, and no damage
-            return b""
+            return None
 
     def forget(self, name: str) -> int:
         for entry in self.at(name).files():  # one request where there is nothing, as there mostly is not
@@ -184,6 +194,11 @@ def stages(folder: Place) -> Stages:
     if isinstance(folder, Remote):
         return RemoteStages(folder / "stages")
     raise TypeError(f"{folder!r} is neither a path nor a URL")
+
+
+def _alike(there: Any, manifest: Row) -> bool:
+    """Whether one that is there holds the same files as one that is to be put in its place."""
+    return isinstance(there, dict) and all(there.get(key) == manifest[key] for key in ("parent", "sha256"))
 
 
 def _write(path: Path, content: bytes) -> None:

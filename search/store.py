@@ -94,10 +94,10 @@ class Store:
     def lend(self, name: str, other: Store, by: str = "") -> None:
         """Give another store a state and what was recorded on the way to it; `by`: the sweep that paid for it."""
         at: str | None = name
-        while at is not None and (manifest := self._manifest(at)) is not None:
+        while at is not None and (manifest := self._whole_manifest(at)) is not None:  # what is torn it finds itself
             if not other._stages.has(at):
-                there = [path.name for path in self._stages.at(at).glob("*") if path.name != MANIFEST]
-                files = {file: self._stages.read(at, file) for file in there}
+                read = {file: self._stages.read(at, file) for file in manifest["sha256"]}
+                files = {file: content for file, content in read.items() if content is not None}
                 other._stages.put(at, files, _paid_by(by, manifest) if by else manifest)
             at = manifest["parent"]
 
@@ -140,21 +140,27 @@ class Store:
         return torch.load(io.BytesIO(content), weights_only=True, map_location="cpu") if content else None
 
     def _manifest(self, name: str) -> Row | None:
+        """Of a stage that is there; a damaged one is set aside."""
+        manifest = self._whole_manifest(name)
+        if manifest is None:
+            self._stages.set_aside(name)
+        return manifest
+
+    def _whole_manifest(self, name: str) -> Row | None:
         manifest = read_json(self._stages.at(name) / MANIFEST)
-        if isinstance(manifest, dict) and digest({k: v for k, v in manifest.items() if k != "digest"}) == manifest.get(
-            "digest"
-        ):
-            return manifest
-        self._stages.set_aside(name)
-        return None
+        if not isinstance(manifest, dict):
+            return None
+        content = {key: value for key, value in manifest.items() if key != "digest"}
+        return manifest if digest(content) == manifest.get("digest") else None
 
     def _file(self, name: str, manifest: Row | None, file: str) -> bytes | None:
         if manifest is None:
             return None
         content = self._stages.read(name, file)
-        if sha256(content).hexdigest() == manifest["sha256"][file]:
+        if content is not None and sha256(content).hexdigest() == manifest["sha256"][file]:
             return content
-        self._stages.set_aside(name)
+        if content is not None or file != STATE:  # a state may have been forgotten just now
+            self._stages.set_aside(name)
         return None
 
 

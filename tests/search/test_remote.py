@@ -166,18 +166,20 @@ def test_a_stage_whose_writer_was_killed_is_not_there(
 
 
 @pytest.mark.parametrize("n", range(4))
+@pytest.mark.parametrize(("parent", "files"), [(2, 1), (1, 3)], ids=["as it was", "on another way"])
 def test_a_state_that_was_forgotten_is_stored_again_whole_or_not(
-    store: Store, mortal: Callable[[float], list[int]], n: int
+    store: Store, mortal: Callable[[float], list[int]], n: int, parent: int, files: int
 ) -> None:
+    """Where the same rows stand, its own file is all that is wanting."""
     size = len((stage(store, 4) / "state.pt").read_bytes())
     assert (store.forget_state(CHAIN[4]), store.forget_state(CHAIN[4])) == (size, 0)
     assert (depth(store), store.stored()) == (2, {CHAIN[1], CHAIN[2]})
     mortal(n)
     with suppress(Killed):
-        publish(store, 4, 2)
+        publish(store, 4, parent)
     mortal(99)
-    assert depth(store) == (4 if n == 3 else 2)
-    publish(store, 4, 2)
+    assert depth(store) == (4 if n >= files else 2)
+    publish(store, 4, parent)
     assert depth(store) == 4
 
 

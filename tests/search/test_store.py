@@ -6,6 +6,7 @@ import errno
 import os
 import pickle
 import shutil
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,64 @@ def test_a_state_that_was_forgotten_can_be_published_again(store: Store) -> None
     assert store.state(CHAIN[2]) is not None
     assert depth(store) == 4
     assert not list(store.stages.glob(".tmp-*"))
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_killed_while_it_stores_a_forgotten_state_again_nothing_else_is_lost(store: Store, nth: int) -> None:
+    store.forget_state(CHAIN[2])
+    calls: list[Path] = []
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("rename", "replace"):
+            patched.setattr(os, name, killed_after(nth, getattr(os, name), calls))
+        with pytest.raises(KeyboardInterrupt):
+            publish(store, 2, 1)
+    store.sweep_leftovers()
+    assert depth(store) == 4
+
+
+def killed_after(nth: int, renames: Callable[[Path, Path], None], calls: list[Path]) -> Callable[[Path, Path], None]:
+    def once(source: Path, target: Path) -> None:
+        renames(source, target)
+        calls.append(target)
+        if len(calls) == nth:
+            raise KeyboardInterrupt
+
+    return once
+
+
+def test_a_state_that_is_forgotten_while_it_is_read_is_no_damage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = store._stages.read
+
+    def late(name: str, file: str) -> bytes | None:
+        store.forget_state(CHAIN[2])
+        return read(name, file)
+
+    monkeypatch.setattr(store._stages, "read", late)
+    assert store.state(CHAIN[2]) is None
+    monkeypatch.undo()
+    assert depth(store) == 4, "its rows are there for what builds on it"
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_what_lends_changes_nothing(store: Store, tmp_path: Path, file: str) -> None:
+    """It is another sweep's; what is torn the borrower finds."""
+    (stage(store, 2) / file).write_bytes(b"torn")
+    before, other = snapshot(store.folder), Store(tmp_path / "other")
+    establish(other.folder)
+    store.lend(CHAIN[4], other)
+    assert snapshot(store.folder) == before
+    assert depth(other) == {"state.pt": 4, "instances.npz": 1, "stage.json": 0}[file]
+
+
+def test_what_was_lent_and_forgotten_is_lent_again(store: Store, tmp_path: Path) -> None:
+    other = Store(tmp_path / "other")
+    establish(other.folder)
+    store.forget_state(CHAIN[1])
+    for _ in range(2):
+        store.lend(CHAIN[4], other)
+        assert depth(other) == 4
+        assert other.stored() == {CHAIN[2], CHAIN[4]}
+        other.forget_state(CHAIN[4])
 
 
 def test_who_publishes_a_stage_that_stands_changes_nothing(store: Store) -> None:
