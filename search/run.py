@@ -1,6 +1,7 @@
 """python -m search.run SPACE: run, resume or extend a sweep.
 
-Exit codes: 0 done, 1 some trainings have no result, 2 bad input, 130 interrupted (143 by SIGTERM).
+Exit codes: 0 done, or ended by its budget, 1 some trainings have no result, or nothing can be stored there, 2 bad input
+(nothing was started), 130 interrupted (143 by SIGTERM).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ def parser() -> argparse.ArgumentParser:
     it = argparse.ArgumentParser(
         prog="python -m search.run",
         description="Run a sweep; the same command resumes it, and extends it if the space has grown.",
+        epilog=(__doc__ or "").partition("\n\n")[2],
     )
     it.add_argument("space", type=Path, help="a YAML file such as spaces/friendly_k.yaml")
     it.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override, as trial.epochs=2")
