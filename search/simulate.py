@@ -81,11 +81,17 @@ def _table(plan: Plan, found: Simulated, search: Search, options: argparse.Names
     sent = options.data_mb * options.nodes / 1024
     table.add_row("object store", f"{options.data_mb:g} MB of data on each node, {sent:.1f} GB sent in all, once")
     every = max(1, math.ceil(search.checkpoint_seconds / seconds))
-    writes = found.trained // every + found.states + len(plan.trials)
-    table.add_row("states written", f"{writes}: one each {every} epochs, {found.states} forks, and every last one")
-    written, read, kept = (n * options.state_mb / 1024 for n in (writes, found.reads, len(plan.trials)))
+    tree, trials = plan.tree, range(len(plan.trials))
+    lasts = {tree.name(i, plan.trials[i].config.epochs) for i in trials}  # of twins one
+    forks = {tree.name(i, epoch) for i in trials for epoch in tree.forks(i)} - lasts
+    writes = found.trained // every + len(forks) + len(lasts)
+    table.add_row(
+        "states written", f"{writes}: one each {every} epochs, {len(forks)} forks, and {len(lasts)} last ones"
+    )
+    stay = {"all": writes, "forks": len(forks) + len(lasts), "best": len(lasts), "none": 0}[search.keep]
+    written, read, kept = (n * options.state_mb / 1024 for n in (writes, found.reads, stay))
     traffic = f"{written:.0f} GB written and {read:.0f} GB read, {(written + read) * 1024 / wall:.1f} MB a second"
-    table.add_row("storage", f"{traffic}; {kept:.0f} GB stay, every last state")
+    table.add_row("storage", f"{traffic}; {kept:.0f} GB stay, {stay} states (keep: {search.keep})")
     return table
 
 

@@ -20,6 +20,21 @@ def test_it_says_how_a_sweep_would_fare(tmp_path: Path, capsys: pytest.CaptureFi
     assert "220 epochs, 3 h 40 min; without sharing at least 350" in said
 
 
+@pytest.mark.parametrize(("keep", "stay"), [("none", 0), ("best", 25), ("forks", 29), ("all", 35)])
+def test_it_counts_the_states_that_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], keep: str, stay: int
+) -> None:
+    """Of 28 trainings four are one; they part after 20, 40, 60 and 80 epochs."""
+    space = tmp_path / "space.yaml"
+    space.write_text(GAIRAT.format(lam="[-2, -1, 0, 1, 2, 3, inf]") + f"  keep: {keep}\n")
+    options = ["--set", "search.checkpoint_seconds=6000", "--epoch-seconds", "30", "--state-mb", "1024"]
+    assert main([str(space), *options]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "35: one each 200 epochs, 4 forks, and 25 last ones" in said
+    assert "35 GB written" in said
+    assert f"{stay} GB stay, {stay} states (keep: {keep})" in said
+
+
 def test_a_space_with_mistakes_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "space.yaml").write_text("trial: {epohs: 3}\n")
     assert main([str(tmp_path / "space.yaml")]) == 2
