@@ -59,11 +59,9 @@ def main(arguments: list[str] | None = None) -> int:
             for row in track(
                 rows, "training from scratch", console=errors, transient=True, disable=not errors.is_terminal
             ):
-                store, alone = Store(options.run), _trained(options.run, Path(scratch), plan, row)
-                weights = _same_weights(store, alone, row)
-                found = [*_differences(store, alone, row), *(["the last weights"] if weights is False else [])]
+                found, weights = _compared(options.run, Path(scratch), plan, row)
                 different += bool(found)
-                weighed += weights is not None
+                weighed += weights
                 console.print(f"{'DIFFERS' if found else 'equal'}: {row['id']}", markup=False, soft_wrap=True)
                 for line in found:
                     console.print(f"  {line}", markup=False, soft_wrap=True)
@@ -101,6 +99,13 @@ def _sampled(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row]]:
         raise Unverifiable(f"--sample {sample}: write a share or a number, such as 2% or 5")
     n = min(math.ceil(asked), len(ended))
     return plan, random.Random(seed).sample(ended, n)
+
+
+def _compared(folder: Place, scratch: Path, plan: Row, row: Row) -> tuple[list[str], bool]:
+    """Where a trial departs from what is stored when it is trained alone, and whether weights of it are stored."""
+    store, alone = Store(folder), _trained(folder, scratch, plan, row)
+    same = _same_weights(store, alone, row)
+    return [*_differences(store, alone, row), *(["the last weights"] if same is False else [])], same is not None
 
 
 def _trained(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
@@ -142,7 +147,7 @@ def _job(alone: Store, plan: Row, row: Row, start: Start | None, source: str, st
 
 
 def _differences(store: Store, alone: Store, row: Row) -> Iterator[str]:
-    """The records in which a trial departs from what is stored."""
+    """In its records."""
     for name in RECORDS:
         here, there = (_content(it.trial(row["id"]) / name) for it in (store, alone))
         if here != there:
