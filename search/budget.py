@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from search.plan import Plan
 
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_TIMES = ("seconds", "evaluate_seconds", "final_seconds")
 _WALL = re.compile(r"(?:\d+(?:\.\d+)?\s*[dhms]\s*)+")
 
 
