@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from search.environment import QUIET, ray
-from search.interrupt import Interrupt
+from search.interrupt import Interrupt, kept
 
 PREFIX = "rs-"  # of folders beside others' in the temporary one
 NOT_SHIPPED = [
@@ -38,7 +38,7 @@ class Infeasible(Exception):
 def cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
     """Ray as `connected` gives it, while an interrupt ends what runs on it cleanly."""
     with connected(address):
-        interrupt.install()  # after Ray, which sets handlers of its own
+        interrupt.install()
         yield
 
 
@@ -58,7 +58,8 @@ def connected(address: str | None) -> Iterator[None]:
         quiet |= {"address": "local", "include_dashboard": False, "_temp_dir": str(folder)}
     try:
         try:
-            ray.init(runtime_env=shipped(), **quiet)
+            with kept():
+                ray.init(runtime_env=shipped(), **quiet)
         except (Exception, SystemExit) as error:  # of any kind: its processes may fail, or be killed, at any point
             token = "; if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" if address else ""
             raise Infeasible(f"Ray at {address or 'this machine'} did not start: {error}{token}") from None

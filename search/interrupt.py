@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
@@ -44,6 +46,21 @@ class Interrupt:
 def heed_sigterm() -> None:
     """SIGTERM raises KeyboardInterrupt too, with its exit code, until an Interrupt is installed."""
     signal.signal(signal.SIGTERM, _raise)
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Let nobody set another handler for SIGTERM: Ray does while it starts, and its own end with codes of its own."""
+    setting = signal.signal
+
+    def set_others(number: int, handler: Any) -> Any:
+        return signal.getsignal(number) if number == signal.SIGTERM else setting(number, handler)
+
+    signal.signal = set_others  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        signal.signal = setting
 
 
 def _raise(number: int, frame: Any) -> None:

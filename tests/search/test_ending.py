@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,10 +17,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+import search.cluster
 import search.grace
 import search.lifeline
+from search.cluster import connected
 from search.grace import Grace, patience
-from search.interrupt import Interrupt
+from search.interrupt import Interrupt, code_of, heed_sigterm
 from search.lifeline import Lifeline
 from trainers.records import read_json, read_rows
 
@@ -93,6 +96,23 @@ def test_the_last_epochs_have_the_time_that_the_scheduler_leaves(
 ) -> None:
     monkeypatch.setenv("SEARCH_ENDS_AT", ends)
     assert patience(1000.0) == seconds
+
+
+def test_asked_to_stop_while_ray_starts_it_is_no_failure_of_rays(
+    interrupt: Interrupt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def starting(**options: Any) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(15))
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(search.cluster.ray, "init", starting)
+    monkeypatch.setattr(search.cluster.ray, "shutdown", lambda: None)
+    heed_sigterm()
+    with pytest.raises(KeyboardInterrupt) as caught, connected(None):
+        pass
+    assert code_of(caught.value) == 143
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, "others may be set again"
 
 
 @pytest.fixture
