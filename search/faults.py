@@ -70,6 +70,11 @@ class Driver:
                 raise AssertionError(f"nothing happened in {timeout} s:\n{self.said}")
             time.sleep(0.005)
 
+    def listens(self) -> None:
+        """Return when it has made ready for signals, or has ended: an interpreter that starts dies of them."""
+        while self.process.poll() is None and not _caught(self.process.pid) >> (signal.SIGTERM - 1) & 1:
+            time.sleep(0.005)
+
     def stop(self, number: signal.Signals) -> int:
         """Send a signal and return the exit code."""
         self.process.send_signal(number)
@@ -117,6 +122,15 @@ def command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except OSError:
         return ""
+
+
+def _caught(pid: int) -> int:
+    """The signals for which a process has handlers, one bit each."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return int(status.partition("SigCgt:")[2].split()[0], 16)
 
 
 def end(pid: int) -> None:

@@ -41,9 +41,13 @@ def _worker(driver: Driver, sweep: Path, random: Random) -> str | None:
 
 
 def _signal(number: signal.Signals) -> Callable[[Driver, Path, Random], str | None]:
+    """Asked to stop it says so by its code, unless it had ended just before."""
+
     def send(driver: Driver, sweep: Path, random: Random) -> str | None:
+        driver.listens()
         code = driver.stop(number)
-        return None if code in (128 + number, 0, -number) else f"ended with code {code}"
+        said = driver.said
+        return None if code in (128 + number, 0) else f"ended with code {code} and {said.splitlines()[-1:]}"
 
     return send
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from search.faults import DAMAGES, costs, seconds_again, trained_again
+from search.faults import DAMAGES, Driver, costs, seconds_again, trained_again
 from search.soak import main
+from search.strikes import STRIKES
 
 from .helpers import SMOKE
 
@@ -42,6 +44,42 @@ def test_costs_are_read_as_they_stand(tmp_path: Path) -> None:
 def test_what_is_torn_is_another(damage: str) -> None:
     content = b"0123456789"
     assert DAMAGES[damage](content) != content
+
+
+PROGRAM = """
+import signal, sys, time
+time.sleep(0.3)
+def asked(number, frame):
+    print("Stopped, as asked.", flush=True)
+    {}
+signal.signal(signal.SIGTERM, asked)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("ends", "wrong"),
+    [
+        ("sys.exit(143)", None),
+        ("sys.exit(0)", None),  # it had just ended
+        ("sys.exit(1)", "ended with code 1 and ['Stopped, as asked.']"),
+        (
+            "signal.signal(15, signal.SIG_DFL); signal.raise_signal(15)",
+            "ended with code -15 and ['Stopped, as asked.']",
+        ),
+    ],
+)
+def test_who_is_asked_to_stop_says_so_by_its_code(tmp_path: Path, ends: str, wrong: str | None) -> None:
+    """And is not asked before it listens."""
+    driver = Driver("-c", PROGRAM.format(ends), scratch=tmp_path, program=())
+    assert STRIKES["sigterm"].strike(driver, tmp_path, Random(0)) == wrong
+
+
+def test_who_is_asked_to_stop_ends_without_a_traceback(tmp_path: Path) -> None:
+    ends = "try: 1 / 0\n    except ZeroDivisionError: __import__('traceback').print_exc(); sys.exit(143)"
+    driver = Driver("-c", PROGRAM.format(ends), scratch=tmp_path, program=())
+    with pytest.raises(AssertionError, match="Traceback"):
+        STRIKES["sigterm"].strike(driver, tmp_path, Random(0))
 
 
 @pytest.mark.parametrize("faults", ["flood", "kill=often", "kill,,"])
