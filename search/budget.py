@@ -38,9 +38,7 @@ class Budget(Knobs):
     """
 
     trials: PositiveInt | None = None  # trainings, each seed one, those made first included
-    epochs: PositiveInt | None = (
-        None  # as planned: shared ones count once, those that stopping spares are not bought anew
-    )
+    epochs: PositiveInt | None = None  # as planned: a shared one once, and also one that stopping spares
     passes: Annotated[Real, Field(gt=0)] | None = None
     gpu_hours: Annotated[Real, Field(gt=0)] | None = None  # of a training's share of a GPU, evaluation included
     wall: Annotated[Real, Field(gt=0), BeforeValidator(_seconds)] | None = None  # seconds, over all runs of the sweep
