@@ -54,7 +54,7 @@ class Search(Knobs):
     budget: Budget = Budget()
     checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # at least so long between a trial's checkpoints
     retries: NonNegativeInt = 2  # of a trial whose worker died, in a row without getting further
-    timeout: Annotated[Real, Field(gt=0)] | None = None  # seconds; no epoch, nor the final attacks, may take longer
+    timeout: Annotated[Real, Field(gt=0)] | None = None  # seconds; of an epoch, the last one with the final attacks
     keep: Keep = "best"  # the states of which epochs stay once no training needs them
     loggers: Annotated[tuple[Logger, ...], Field(strict=False)] = ()  # trackers that epochs are handed to
 
