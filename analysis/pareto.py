@@ -45,7 +45,8 @@ def attainment(points: np.ndarray, seed: np.ndarray, percentiles: Sequence[int] 
     """
     import moocore
 
-    corners = moocore.eaf(-points, seed, percentiles=list(percentiles))
+    together = np.argsort(seed, kind="stable")  # moocore takes each set's points from consecutive rows, unasked
+    corners = moocore.eaf(-points[together], seed[together], percentiles=list(percentiles))
     surfaces = {p: -corners[corners[:, 2] == p, :2] for p in percentiles}
     return {p: surface[np.lexsort((-surface[:, 1], surface[:, 0]))] for p, surface in surfaces.items()}
 

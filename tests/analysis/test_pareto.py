@@ -56,7 +56,8 @@ def test_hypervolume_in_closed_form() -> None:
 def test_attainment_is_what_that_share_of_the_seeds_dominates(seeds: int, data: st.DataObject) -> None:
     found = [data.draw(arrays(float, (3, 2), elements=st.integers(0, 4).map(float))) for _ in range(seeds)]
     seed = np.repeat(np.arange(seeds), 3)
-    surfaces = attainment(np.concatenate(found), seed)
+    mixed = data.draw(st.permutations(range(len(seed))))  # rows come configuration by configuration
+    surfaces = attainment(np.concatenate(found)[mixed], seed[mixed])
     for goal in np.ndindex(5, 5):
         share = np.mean([(one >= goal).all(axis=1).any() for one in found])
         for percentile, corners in surfaces.items():
