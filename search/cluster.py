@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from search.environment import QUIET, ray
-from search.interrupt import Interrupt, kept
+from search.interrupt import Interrupt, deferred
 
 PREFIX = "rs-"  # of folders beside others' in the temporary one
 NOT_SHIPPED = [
@@ -58,7 +58,7 @@ def connected(address: str | None) -> Iterator[None]:
         quiet |= {"address": "local", "include_dashboard": False, "_temp_dir": str(folder)}
     try:
         try:
-            with kept():
+            with deferred():
                 ray.init(runtime_env=shipped(), **quiet)
         except (Exception, SystemExit) as error:  # of any kind: its processes may fail, or be killed, at any point
             token = "; if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" if address else ""

@@ -49,18 +49,31 @@ def heed_sigterm() -> None:
 
 
 @contextmanager
-def kept() -> Iterator[None]:
-    """Let nobody set another handler for SIGTERM: Ray does while it starts, and its own end with codes of its own."""
+def deferred() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until Ray has started, which dies of a fault in memory where it is cut off, and sets
+    handlers of its own. Then KeyboardInterrupt is raised, with the exit code; a second signal ends all at once.
+    """
+    asked: list[int] = []
     setting = signal.signal
 
-    def set_others(number: int, handler: Any) -> Any:
-        return signal.getsignal(number) if number == signal.SIGTERM else setting(number, handler)
+    def later(number: int, frame: Any) -> None:
+        if asked:
+            os._exit(128 + number)
+        asked.append(number)
 
+    def set_others(number: int, handler: Any) -> Any:
+        return signal.getsignal(number) if number in NUMBERS else setting(number, handler)
+
+    before = {number: setting(number, later) for number in NUMBERS}
     signal.signal = set_others  # type: ignore[assignment]
     try:
         yield
     finally:
         signal.signal = setting
+        for number, handler in before.items():
+            setting(number, handler)
+        if asked:
+            raise KeyboardInterrupt(128 + asked[0])
 
 
 def _raise(number: int, frame: Any) -> None:

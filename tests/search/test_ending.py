@@ -98,21 +98,31 @@ def test_the_last_epochs_have_the_time_that_the_scheduler_leaves(
     assert patience(1000.0) == seconds
 
 
-def test_asked_to_stop_while_ray_starts_it_is_no_failure_of_rays(
-    interrupt: Interrupt, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("ends", [RuntimeError("it died"), None])
+def test_asked_to_stop_while_ray_starts_it_stops_once_ray_is_up(
+    interrupt: Interrupt, monkeypatch: pytest.MonkeyPatch, number: int, code: int, ends: Exception | None
 ) -> None:
+    reached: list[str] = []
+
     def starting(**options: Any) -> None:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(15))
-        signal.raise_signal(signal.SIGTERM)
+        signal.signal(number, lambda *_: sys.exit(15))  # as Ray does
+        signal.raise_signal(number)
+        reached.append("up")
+        if ends:
+            raise ends
 
     monkeypatch.setattr(search.cluster.ray, "init", starting)
-    monkeypatch.setattr(search.cluster.ray, "shutdown", lambda: None)
+    monkeypatch.setattr(search.cluster.ray, "shutdown", lambda: reached.append("down"))
     heed_sigterm()
+    before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt) as caught, connected(None):
-        pass
-    assert code_of(caught.value) == 143
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, "others may be set again"
+        reached.append("run")
+    assert reached == ["up", "down"]
+    assert code_of(caught.value) == code
+    assert signal.getsignal(number) is before
+    signal.signal(number, signal.SIG_DFL)
+    assert signal.getsignal(number) is signal.SIG_DFL, "others may be set again"
 
 
 @pytest.fixture
