@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from ray.cluster_utils import Cluster
 from rich.console import Console
 
 from search.cluster import Infeasible, cluster, short
-from search.faults import Costs, costs, epochs, trained_again
+from search.faults import Driver, costs, epochs, trained_again
 from search.interrupt import Interrupt
 from search.machines import slots
 from search.nodes import examined
@@ -112,34 +112,28 @@ def logs(node: Any) -> Path:
 
 @pytest.mark.slow
 def test_a_node_that_is_lost_and_one_that_comes_cost_nothing_that_was_stored(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
 ) -> None:
-    changes: dict[str, Any] = {"trial__epochs": 60, "evaluate__every": 30, "search__replicates": 3}
+    changes: dict[str, Any] = {"trial__epochs": 200, "evaluate__every": 100, "search__replicates": 4}
     (tmp_path / "smoke.yaml").write_text(smoke(**changes))
     folder = tmp_path / "smoke"
-    costs_before: list[Costs] = []
+    token = {name: os.environ[name] for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")}
     with simulated() as nodes:
-
-        def disturb() -> None:
+        arguments = (tmp_path / "smoke.yaml", "--results", tmp_path, "--address", nodes.address)
+        driver = Driver(*arguments, scratch=tmp_path / "tmp", **token)
+        try:
             (other,) = nodes.worker_nodes
-            while workers(other) < 2 or epochs(folder) < 100:
-                time.sleep(0.05)
-            costs_before.append(costs(folder))
+            driver.when(lambda: workers(other) >= 2 and epochs(folder) > 100)
+            before = costs(folder)
             nodes.remove_node(other, allow_graceful=False)
-            seen = epochs(folder)
-            while epochs(folder) < seen + 100:
-                time.sleep(0.05)
-            nodes.add_node(**NODE, temp_dir=f"{tmp_path}/again")
-
-        disturbing = threading.Thread(target=disturb)
-        disturbing.start()
-        assert main_here(tmp_path / "smoke.yaml", "--results", tmp_path, "--address", nodes.address) == 0
-        disturbing.join()
-        (again,) = nodes.worker_nodes
-        assert workers(again) >= 2, "who came was given work"
-    assert capsys.readouterr().out.count(": its node died\n") >= 2
+            again = nodes.add_node(**NODE, temp_dir=f"{os.environ['RAY_TMPDIR']}/again")
+            assert driver.wait() == 0, driver.said
+            assert workers(again) >= 2, "who came was given work"
+        finally:
+            driver.close()
+    assert driver.said.count("again: ") >= 2, "its node died, or does not answer any more"
     assert records(folder) == records(Tiny(tmp_path / "alone" / "smoke", **changes).all().store.folder)
-    assert trained_again(costs_before[0], costs(folder)) <= 1
+    assert trained_again(before, costs(folder)) <= 1
 
 
 @pytest.mark.slow
