@@ -68,11 +68,16 @@ def _front(panel: Panel) -> str:
     members = panel.points[panel.points["on_front"]].sort_values("x", ascending=False)
     named = [f"{row['choice']} (clean {_point(row, 'x')}, robust {_point(row, 'y')})" for _, row in members.iterrows()]
     chosen = panel.points.loc[panel.points["selected"], "choice"]
-    more = f" and {len(named) - MOST} more" if len(named) > MOST else ""
     return (
-        f"{len(members)} of {len(panel.points)} configurations are on it: {'; '.join(named[:MOST])}{more}. "
-        f"Validation would select {'; '.join(chosen[:MOST])}."
+        f"{len(members)} of {len(panel.points)} configurations are on it: {_first(named)}. "
+        f"Validation would select {_first(list(chosen))}."
     )
+
+
+def _first(names: list[str]) -> str:
+    """The first few of some names, and how many more there are."""
+    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return "; ".join(names[:MOST]) + more
 
 
 def _point(row: pd.Series, axis: str) -> str:
