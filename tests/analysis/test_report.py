@@ -8,15 +8,18 @@ from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from rich.console import Console
 
 from analysis.digest import digest
 from analysis.facts import duration
 from analysis.findings import findings, limits
+from analysis.front import front
 from analysis.report import main, report
 from analysis.results import load
-from analysis.summary import print_summary
+from analysis.summary import fair_share, print_summary
 from trainers.records import read_json, write_json
 
 from .synthetic import Made, write_sweep
@@ -152,8 +155,48 @@ def test_the_summary_is_short_for_a_large_sweep(tmp_path: Path) -> None:
     shown = StringIO()
     print_summary(load(write_sweep(tmp_path / "many", made)), Console(file=shown, width=80))
     lines = shown.getvalue().splitlines()
-    assert "90 configurations, best 20" in lines[0]
+    assert "90 configurations, 20 shown" in lines[0]
     assert len(lines) < 60 and max(map(len, lines)) <= 80
+
+
+def test_no_setting_and_no_method_is_missing_from_the_summary(tmp_path: Path) -> None:
+    """Without label noise accuracies are higher; they must not push the noisy setting out."""
+    made = Made(methods=tuple(f"AT {n}" for n in range(6)), replicates=1, epochs=4, profile=False, faults=False)
+    results = load(write_sweep(tmp_path / "two", made))
+    shown = StringIO()
+    print_summary(results, Console(file=shown, width=160))
+    assert "36 configurations, 20 shown: fronts, then each method's best on validation" in " ".join(
+        shown.getvalue().split()
+    )
+    points = pd.concat([panel.points for panel in front([results]).panels])
+    best = fair_share(points, 20)
+    assert best["setting"].value_counts().to_dict() == {"label_noise 0.0": 10, "label_noise 0.1": 10}
+    assert best.groupby("setting")["family"].nunique().to_dict() == {"label_noise 0.0": 6, "label_noise 0.1": 6}
+    assert points.loc[points["on_front"], "configuration"].isin(best["configuration"]).all()
+
+
+def test_rows_of_the_summary_are_taken_in_turn() -> None:
+    def taken(most: int) -> set[str]:
+        return set(fair_share(points, most)["configuration"])
+
+    names = ["A1", "A2", "A3", "B1", "B2", "hard C1", "hard C2", "void D1"]
+    points = pd.DataFrame({"configuration": names, "val_y": [0.9, 0.8, 0.7, 0.6, 0.5, 0.1, 0.2, np.nan]})
+    points["setting"] = [name.rpartition(" ")[0] for name in names]
+    points["family"] = [name[-2] for name in names]
+    points["on_front"] = points["configuration"] == "A2"
+    assert taken(1) == {"A2", "hard C2", "void D1"}  # one of each setting; a front's member before all others
+    assert taken(5) == {"A2", "hard C2", "void D1", "B1", "hard C1"}  # the other method before A's next
+    assert taken(6) == {*taken(5), "A1"}
+
+
+def test_findings_say_how_many_more_validation_would_select(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "many", replace(SMALL, methods=("A", "B", "C"), replicates=1))
+    for path in folder.glob("trials/*/result.json"):
+        result = read_json(path)
+        result["best"] |= {"val_clean_acc": 0.9, "val_pgd_acc": 0.8}  # equal on validation: all are selected
+        write_json(path, result)
+    text = dict(findings(digest(load(folder))))["Front"]
+    assert text.endswith("; B · friendly 108 and 2 more.") and "Validation would select A · all; " in text
 
 
 @pytest.mark.parametrize(
