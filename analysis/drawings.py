@@ -53,7 +53,7 @@ def effect_drawings(digest: Digest) -> Iterator[Drawing]:
         if info is not None:
             caption = f"{digest.seeds_text}. {BARS} Points of one size are moved apart a little. Test set."
             what = f"Examples trained on against {title(metric, attacks)}"
-            yield Drawing(slug, what, caption, panels_size(len(info.panels)), lambda f, info=info: draw_sizes(f, info))  # type: ignore[misc]
+            yield Drawing(slug, what, caption, panels_size(info.panels), lambda f, info=info: draw_sizes(f, info))  # type: ignore[misc]
 
 
 def curve_drawings(digest: Digest) -> Iterator[Drawing]:
@@ -64,7 +64,7 @@ def curve_drawings(digest: Digest) -> Iterator[Drawing]:
             caption = f"{info.y_title[:1].upper()}{info.y_title[1:]}; {digest.seeds_text}. {BARS} All panels span "
             caption += "the same number of points; the dot is the median epoch that validation selects."
             caption += _left_out(info.left_out, "panels, lower on validation,")
-            name, size = f"Learning curves, {what} accuracy", panels_size(len(info.panels))
+            name, size = f"Learning curves, {what} accuracy", panels_size(info.panels)
             yield Drawing(f"curves_{what}", name, caption, size, lambda f, info=info: draw_curves(f, info))  # type: ignore[misc]
 
 

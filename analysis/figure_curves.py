@@ -73,12 +73,12 @@ def draw_curves(figure: Figure, info: Curves) -> None:
     paint = colours(list(dict.fromkeys(line.label for lines in info.panels.values() for line in lines)))
     limits = [_limits(lines) for lines in info.panels.values()]
     half = max(high - low for low, high in limits) / 2
-    plots = panels(figure, len(info.panels), "epoch", f"{info.y_title} (%)")
-    for plot, (name, lines), (low, high) in zip(plots, info.panels.items(), limits, strict=True):
+    plots = panels(figure, info.panels, "epoch", f"{info.y_title} (%)")
+    for plot, lines, (low, high) in zip(plots, info.panels.values(), limits, strict=True):
         for line in lines:
             draw_line(plot, line, paint[line.label])
         top = min((low + high) / 2 + half, 101.0)  # no accuracy lies above
-        plot.set(title=name, ylim=(top - 2 * half, top))
+        plot.set(ylim=(top - 2 * half, top))
         percent(plot)
     figure.legend(handles=_legend(paint), loc="outside lower center", ncols=3)
 

@@ -65,11 +65,10 @@ def draw_sizes(figure: Figure, info: Sizes) -> None:
     paint = colours(list(dict.fromkeys(line.kind for lines in info.panels.values() for line in lines)))
     every = np.concatenate([line.k for lines in info.panels.values() for line in lines])
     apart = 0.008 * np.ptp(every)
-    plots = panels(figure, len(info.panels), "examples trained on", f"{info.y_title} (%)")
-    for plot, (name, lines) in zip(plots, info.panels.items(), strict=True):
+    plots = panels(figure, info.panels, "examples trained on", f"{info.y_title} (%)")
+    for plot, lines in zip(plots, info.panels.values(), strict=True):
         for place, line in enumerate(lines):
             _draw_size(plot, line, paint[line.kind], (place - (len(lines) - 1) / 2) * 3 * apart, apart)
-        plot.set_title(name)
         plot.locator_params(axis="x", nbins=5, integer=True)
         percent(plot)
     figure.legend(handles=_size_handles(paint), loc="outside lower center", ncols=3)

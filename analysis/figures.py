@@ -5,19 +5,21 @@ A figure is an info function from records to a NamedTuple of arrays, and a draw 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from importlib.resources import as_file, files
 from io import BytesIO
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
-from analysis.axes import ALL
+from analysis.axes import ALL, SEPARATOR
 from trainers.records import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
     from matplotlib.figure import Figure
 
+LETTERS = 29  # of a title that fit the narrower panels of two in a row, in bold
 WIDTH = 5.2  # inches; at this width 9-point type is still legible on a phone
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195")  # after Okabe and Ito
 NEUTRAL = "#444444"
@@ -67,8 +69,9 @@ def _rendered(figure: Figure, suffix: str) -> bytes:
     return buffer.getvalue()
 
 
-def panels(figure: Figure, count: int, xlabel: str, ylabel: str) -> list[Plot]:
-    """So many panels, two in a row; the lowest of each column carries the horizontal axis' name."""
+def panels(figure: Figure, titles: Collection[str], xlabel: str, ylabel: str) -> list[Plot]:
+    """A panel a title, two in a row; the lowest of each column carries the horizontal axis' name."""
+    count = len(titles)
     columns = min(2, count)
     plots = list(figure.subplots(-(-count // columns), columns, squeeze=False, sharex=True).ravel())
     for plot in plots[count:]:
@@ -76,13 +79,33 @@ def panels(figure: Figure, count: int, xlabel: str, ylabel: str) -> list[Plot]:
     for plot in plots[max(0, count - columns) : count]:
         plot.set_xlabel(xlabel)
         plot.tick_params(labelbottom=True)
+    for plot, title in zip(plots, titles, strict=False):
+        plot.set_title(wrapped(title))
     figure.supylabel(ylabel, fontsize=9)
     return plots[:count]
 
 
-def panels_size(count: int) -> tuple[float, float]:
-    """The size of a figure of so many panels."""
-    return WIDTH, 0.9 + 1.75 * -(-count // 2)
+def panels_size(titles: Collection[str]) -> tuple[float, float]:
+    """The size of a figure of panels with these titles; lines beyond the second make their row higher."""
+    lines = [max(2, wrapped(title).count("\n") + 1) for title in titles]
+    rows = [max(lines[start : start + 2]) for start in range(0, len(lines), 2)]
+    return WIDTH, 0.9 + sum(1.45 + 0.15 * row for row in rows)
+
+
+def wrapped(title: str) -> str:
+    """A title in lines that fit a panel, broken where its parts meet, and inside a part only where that is too long."""
+    return "\n".join(short for line in title.splitlines() for short in _lines(line.split(SEPARATOR)))
+
+
+def _lines(parts: Sequence[str]) -> list[str]:
+    lines: list[str] = []
+    for part in parts:
+        joined = SEPARATOR.join([*lines[-1:], part])
+        if lines and len(joined) <= LETTERS:
+            lines[-1] = joined
+        else:
+            lines += wrap(part, LETTERS)
+    return lines
 
 
 def colours(labels: Sequence[str]) -> dict[str, str]:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from importlib.resources import as_file, files
+from itertools import combinations
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from analysis.axes import SEPARATOR
 from analysis.difficulty import sizes
 from analysis.digest import Digest, digest
 from analysis.drawings import curve_drawings, effect_drawings, front_drawing, gap_drawing, ranking_drawings
@@ -14,7 +23,7 @@ from analysis.figure_curves import curves_info
 from analysis.figure_front import number_members
 from analysis.figure_gaps import effects_info, gaps_info
 from analysis.figure_subsets import PER_CLASS, extremes, gallery_info, sizes_info
-from analysis.figures import NEUTRAL, colours, save
+from analysis.figures import LETTERS, NEUTRAL, colours, panels, panels_size, save, wrapped
 from analysis.results import load
 
 
@@ -94,6 +103,45 @@ def test_colours_follow_the_labels_and_training_on_all_is_neutral() -> None:
     found = colours(["all", "friendly", "random"])
     assert list(found) == ["all", "friendly", "random"]
     assert found["all"] == NEUTRAL and len(set(found.values())) == 3
+
+
+def test_a_title_is_broken_where_its_parts_meet() -> None:
+    assert wrapped("TRADES 0.10 · lr 0.05\nlabel_noise 0.1") == "TRADES 0.10 · lr 0.05\nlabel_noise 0.1"
+    assert wrapped("epsilon 0.05 · weight_decay 1.535e-05 · trades") == "epsilon 0.05\nweight_decay 1.535e-05\ntrades"
+    assert (
+        wrapped("bandit of four attacks and nine budgets · lr 0.1")
+        == "bandit of four attacks and\nnine budgets · lr 0.1"
+    )
+
+
+@given(st.lists(st.text("ab1. -", min_size=1, max_size=70), min_size=1, max_size=5))
+def test_a_wrapped_title_keeps_every_letter_and_no_line_is_too_long(parts: list[str]) -> None:
+    lines = wrapped(SEPARATOR.join(parts)).splitlines()
+    assert all(len(line) <= LETTERS for line in lines)
+    shown, meant = ("".join("".join(text).split()).replace("·", "") for text in (lines, parts))
+    assert shown == meant
+
+
+def test_titles_of_panels_lie_over_nothing_and_within_the_figure() -> None:
+    """A search draws its numbers, so that every panel has a long name of its own."""
+    titles = [
+        f"epsilon 0.0537{n} · weight_decay 1.535e-0{n} · momentum 0.9123{n} · trades\nlabel_noise 0.1" for n in range(4)
+    ]
+    figure = Figure(figsize=panels_size(titles), layout="constrained")
+    with as_file(files("analysis") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
+        plots = panels(figure, titles, "epoch", "robust accuracy (%)")
+        FigureCanvasAgg(figure).draw()
+        boxes = [
+            text.get_window_extent()
+            for plot in plots
+            for text in plot.get_children()
+            if isinstance(text, Text) and text.get_text()
+        ]
+        boxes += [plot.get_window_extent() for plot in plots]
+    assert len(boxes) == 8
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+    assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1 for box in boxes)
+    assert min(box.height for box in boxes[4:]) > 80  # the titles' lines are not taken from the panels
 
 
 def test_every_figure_draws_and_says_its_seeds(found: Digest, tmp_path: Path) -> None:
