@@ -13,7 +13,7 @@ from analysis.instances import Ranking
 from analysis.metrics import EPOCH_METRIC, strongest
 from analysis.overfitting import overfitting
 from analysis.results import COMPLETED, Results, SweepError
-from analysis.stats import seeds
+from analysis.stats import seeds_of
 
 CLEAN = "test_clean_acc"
 MOST_LABELS = 8  # an axis with more values is one to draw, not to compare value by value
@@ -47,8 +47,7 @@ class Digest:
     @property
     def seeds_text(self) -> str:
         """How many seeds configurations completed, in words."""
-        fewest = int(self.completed.groupby("configuration").size().min()) if len(self.completed) else 0
-        return seeds(self.seeds) if fewest == self.seeds else f"{fewest} to {seeds(self.seeds)}"
+        return seeds_of(self.completed.groupby("configuration").size())
 
 
 def digest(results: Results) -> Digest:

@@ -9,15 +9,13 @@ from typing import Any
 
 from analysis.digest import Digest
 from analysis.results import Results
-from analysis.stats import counted, seeds
+from analysis.stats import counted, seeds_of
 
 
 def extent(found: Digest) -> str:
     """How much was planned, in one sentence."""
-    sweep = found.results.sweep
-    parts = [
-        f"{counted(sweep['configuration'].nunique(), 'configuration')} × {seeds(int(sweep['replicate'].nunique()))}"
-    ]
+    replicates = found.results.sweep.groupby("configuration")["replicate"].nunique()
+    parts = [f"{counted(len(replicates), 'configuration')} × {seeds_of(replicates)}"]
     kinds = found.results.trials["kind"].value_counts()
     named = (("profile", "profiling trials"), ("pretrain", "pretrainings"))
     return ", ".join([*parts, *(f"{kinds[kind]} {name}" for kind, name in named if kind in kinds)]) + "."

@@ -11,6 +11,7 @@ from analysis.differences import as_estimate
 from analysis.digest import Digest
 from analysis.front import Panel
 from analysis.metrics import EPOCH_METRIC, attack_of, attack_title
+from analysis.results import Results
 from analysis.stats import POINTS, Estimate, seeds
 
 MOST = 4  # settings that are listed one by one
@@ -29,9 +30,9 @@ def findings(digest: Digest) -> list[tuple[str, str]]:
 def limits(digest: Digest) -> list[str]:
     """What the numbers cannot say."""
     found = [
-        "± is one standard error over seeds: initialisation, order of batches, random subsets. There is one "
-        "data split, one draw of flipped labels and one ranking per setting, so it understates what another "
-        "draw of the data would change. Two standard errors of a few seeds are a yardstick, not a test.",
+        "± is one standard error over seeds: initialisation, order of batches, random subsets. There is "
+        f"{_drawn_once(digest.results)} per setting, so it understates what another draw of the data would change. "
+        "Two standard errors of a few seeds are a yardstick, not a test.",
         "The front shows test accuracies of all configurations tried; choosing among them on the test set "
         "would be selection on test. What validation selects is marked.",
         "The best epoch on test is a maximum over noisy evaluations and serves only to measure overfitting. "
@@ -46,6 +47,14 @@ def limits(digest: Digest) -> list[str]:
             f"of {POINTS * error:.1f} points on top (less for paired differences).",
         )
     return found
+
+
+def _drawn_once(results: Results) -> str:
+    """What no seed draws anew, of what the study has."""
+    flipped = any(outcome.get("data", {}).get("flipped") for outcome in results.outcomes.values())
+    ranked = any(trial.get("ranks") for trial in results.plan["trials"])
+    once = ["one data split", *["one draw of flipped labels"] * flipped, *["one ranking"] * ranked]
+    return " and ".join(filter(None, [", ".join(once[:-1]), once[-1]]))
 
 
 def _one_seed(digest: Digest) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ import pandas as pd
 from analysis.metrics import CHECKPOINTS, attack_of, descriptions, strongest, title
 from analysis.pareto import attainment, hypervolume, non_dominated
 from analysis.results import COMPLETED, DIVERGED, Results, SweepError
-from analysis.stats import Estimate, estimate, seeds
+from analysis.stats import Estimate, estimate, seeds_of
 
 SELECT = ("val_clean_acc", "val_pgd_acc")
 REFERENCE = (0.0, 0.0)
@@ -182,10 +182,8 @@ def _surfaces(done: pd.DataFrame) -> dict[int, np.ndarray]:
 
 def _note(panels: Sequence[Panel], y: str, attacks: dict[str, str], checkpoint: str) -> str:
     counts = pd.concat([panel.points["n"] for panel in panels])
-    low, high = int(counts.min()), int(counts.max())
-    over = seeds(high) if low == high else f"{low} to {high} seeds"
-    text = f"Each point is a configuration, the mean of {over}, at the {CHECKPOINTS[checkpoint]}."
-    if high == 1:
+    text = f"Each point is a configuration, the mean of {seeds_of(counts)}, at the {CHECKPOINTS[checkpoint]}."
+    if counts.max() == 1:
         text += " One seed has no standard error: a demonstration, not evidence."
     attack = attack_of(y)
     return f"{text} Attack: {attacks.get(attack, attack)}." if attack else text

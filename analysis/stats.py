@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,12 @@ def estimate(values: npt.ArrayLike) -> Estimate:
 def seeds(n: int) -> str:
     """A number of seeds in words."""
     return counted(n, "seed")
+
+
+def seeds_of(counts: Iterable[int]) -> str:
+    """The numbers of seeds of several configurations in words: "3 seeds", "2 to 4 seeds"."""
+    known = {int(count) for count in counts} or {0}
+    return f"{min(known)} to {seeds(max(known))}" if len(known) > 1 else seeds(max(known))
 
 
 def counted(n: int, noun: str) -> str:

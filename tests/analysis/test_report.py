@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from analysis.digest import digest
-from analysis.facts import duration
+from analysis.facts import duration, extent
 from analysis.findings import findings, limits
 from analysis.front import front
 from analysis.report import main, report
@@ -87,6 +87,28 @@ def test_findings_say_the_effect_that_was_put_into_the_records(whole: Path) -> N
     assert "of the 12 flipped labels" in flipped and "friendly 108 12, random 108 1" in flipped
     assert "AT 0.10 · all" in found["Robust overfitting, label_noise 0.1"]
     assert any("360 examples" in limit for limit in limits(digest(load(whole))))
+
+
+@pytest.mark.parametrize(
+    ("noise", "profile", "once"),
+    [
+        (0.1, True, "one data split, one draw of flipped labels and one ranking per setting"),
+        (0.1, False, "one data split and one draw of flipped labels per setting"),
+        (0.0, True, "one data split and one ranking per setting"),
+        (0.0, False, "There is one data split per setting"),
+    ],
+)
+def test_limits_name_only_what_the_study_has(tmp_path: Path, noise: float, profile: bool, once: str) -> None:
+    found = digest(load(write_sweep(tmp_path / "sweep", replace(SMALL, noise=(noise,), profile=profile))))
+    assert once in limits(found)[0]
+
+
+def test_the_extent_says_where_configurations_have_unequally_many_seeds(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "sweep", SMALL)
+    assert extent(digest(load(folder))) == "2 configurations × 2 seeds."
+    plan = read_json(folder / "plan.json")
+    write_json(folder / "plan.json", plan | {"trials": plan["trials"][:-1]})  # a poor one was given no second seed
+    assert extent(digest(load(folder))) == "2 configurations × 1 to 2 seeds."
 
 
 @pytest.fixture(scope="module")
