@@ -108,9 +108,12 @@ def _keys(front: Front) -> tuple[tuple[str, dict[str, str]], tuple[str, dict[str
 def _handles(colour: tuple[str, dict[str, str]], marker: tuple[str, dict[str, str]]) -> list[object]:
     from matplotlib.lines import Line2D
 
-    dots = [Line2D([], [], ls="", marker="o", color=paint, label=label) for label, paint in colour[1].items()]
+    def named(label: str) -> str:
+        return label or "not varied"  # a sweep without such an axis
+
+    dots = [Line2D([], [], ls="", marker="o", color=paint, label=named(label)) for label, paint in colour[1].items()]
     shapes = [
-        Line2D([], [], ls="", marker=shape, color="white", mec="black", label=label)
+        Line2D([], [], ls="", marker=shape, color="white", mec="black", label=named(label))
         for label, shape in marker[1].items()
     ]
     return [*dots, *shapes]

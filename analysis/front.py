@@ -70,6 +70,7 @@ def front(
         [found.sweep.assign(sweep=name) for name, found in zip(names, results, strict=True)],
         ignore_index=True,
     )
+    trials["subset_label"] = trials["subset_label"].where(trials["subset_label"] != "", trials["subset_kind"])
     trials["x"], trials["y"] = trials[f"{checkpoint}_{x}"], trials[f"{checkpoint}_{y}"]
     attacks = {key: text for found in results for key, text in found.attacks.items()}
     panels = []

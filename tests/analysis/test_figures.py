@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import as_file, files
 from itertools import combinations
 from pathlib import Path
@@ -20,11 +21,14 @@ from analysis.difficulty import sizes
 from analysis.digest import Digest, digest
 from analysis.drawings import curve_drawings, effect_drawings, front_drawing, gap_drawing, ranking_drawings
 from analysis.figure_curves import curves_info
-from analysis.figure_front import number_members
+from analysis.figure_front import draw_front, number_members
 from analysis.figure_gaps import effects_info, gaps_info
 from analysis.figure_subsets import PER_CLASS, extremes, gallery_info, sizes_info
 from analysis.figures import LETTERS, NEUTRAL, colours, panels, panels_size, save, wrapped
+from analysis.front import front
 from analysis.results import load
+
+from .synthetic import Made, write_sweep
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +146,23 @@ def test_titles_of_panels_lie_over_nothing_and_within_the_figure() -> None:
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
     assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1 for box in boxes)
     assert min(box.height for box in boxes[4:]) > 80  # the titles' lines are not taken from the panels
+
+
+def test_every_mark_of_two_sweeps_has_a_name(tmp_path: Path) -> None:
+    """A sweep that varies no subset trains on one all the same; one that varies no method says so."""
+
+    def marks(other: Made) -> list[str]:
+        figure = Figure()
+        draw_front(figure, front([mixed, load(write_sweep(tmp_path / other.study, other))]))
+        texts = [text.get_text() for text in figure.legends[0].get_texts()]
+        return texts[: texts.index("front over means of seeds")]
+
+    small = Made(study="mixed", epochs=4, noise=(0.1,), profile=False, faults=False)
+    mixed = load(write_sweep(tmp_path / "mixed", small))
+    many = replace(small, study="many", methods=tuple(f"AT {n}" for n in range(9)), subsets=("all",))
+    assert marks(many) == ["mixed", "many", "all", "friendly 108", "random 108"]
+    one = replace(small, study="one", methods=("AT 0.20",))
+    assert marks(one) == ["mixed", "one", "AT 0.10", "TRADES 0.10", "not varied"]
 
 
 def test_every_figure_draws_and_says_its_seeds(found: Digest, tmp_path: Path) -> None:
