@@ -19,7 +19,7 @@ from search.endings import ENDINGS, told
 from search.existing import standing_code
 from search.objectives import Outcome, outcome
 from search.packing import decided
-from search.planfile import plan_of, stored_plan
+from search.planfile import plan_of, problem, stored_plan
 from search.planner import Planner, Request
 from search.remote import reach, said
 from search.sources import Sources
@@ -64,7 +64,7 @@ def _space(folder: Place) -> Loaded:
 
 
 def chosen(store: Store, plan: Row, search: Search) -> dict[str, tuple[Outcome, list[Row]]]:
-    """The configurations on the validation front, with what chose them and their rows of the plan."""
+    """The configurations on each problem's validation front, with what chose them and their rows of the plan."""
     rows: dict[str, list[Row]] = defaultdict(list)
     for row in plan["trials"]:
         if row["kind"] == "trial":
@@ -78,14 +78,16 @@ def chosen(store: Store, plan: Row, search: Search) -> dict[str, tuple[Outcome, 
         for name, it in results.items()
         if it.status == "completed" and max((it.violations or {}).values(), default=0) <= 0
     ]
-    if not kept:
-        return {}
-    points = [[_less(search, name, value) for name, value in (results[it].values or {}).items()] for it in kept]
-    return {
-        name: (results[name], rows[name])
-        for name, stays in zip(kept, is_nondominated(points, keep_weakly=True), strict=True)
-        if stays
-    }
+    problems: dict[str, list[str]] = defaultdict(list)
+    for name in kept:
+        problems[problem(rows[name][0])].append(name)  # its first seed's, as a seed may also draw the data
+    front = {name for names in problems.values() for name in _front(search, {it: results[it] for it in names})}
+    return {name: (results[name], rows[name]) for name in kept if name in front}
+
+
+def _front(search: Search, results: dict[str, Outcome]) -> list[str]:
+    points = [[_less(search, name, value) for name, value in (it.values or {}).items()] for it in results.values()]
+    return [name for name, stays in zip(results, is_nondominated(points, keep_weakly=True), strict=True) if stays]
 
 
 def _less(search: Search, name: str, value: float) -> float:

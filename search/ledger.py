@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from search.pace import Kin, kin
-from search.planfile import NoSweep, plan_of
+from search.planfile import NoSweep, plan_of, problem, titles
 from search.reach import Branch
 from search.remote import ASKED_AT_ONCE, Remote, Stamp, said, stamp
 from search.seen import FOR_GOOD, Seen
@@ -24,6 +24,7 @@ class Entry(NamedTuple):
     branch: Branch
     kin: Kin
     makes: str | None  # the ranking or the weights that others wait for
+    problem: str  # by what tells it from the others of this sweep; empty where there is one only
 
 
 class Ledger:
@@ -50,8 +51,16 @@ class Ledger:
         self._plan_file = found
         self.study = str(plan["study"])
         self.asked, self.distinct = (int(plan["epochs"][name]) for name in ("asked", "distinct"))
+        problems: dict[str, str] = {}  # of a configuration: its first seed's, as a seed may also draw the data
+        for row in plan["trials"]:
+            if row["kind"] == "trial" and row["configuration"] not in problems:
+                problems[row["configuration"]] = problem(row)
+        title = titles(problems.values())
         known = {(seen.name, seen.final): seen for seen in self.seen}
-        self.entries = [self._entry(row, plan["evaluate"]) for row in plan["trials"]]
+        self.entries = [
+            self._entry(row, plan["evaluate"], title.get(problems.get(row["configuration"], ""), ""))
+            for row in plan["trials"]
+        ]
         self.seen = [
             known.get((row["id"], row["chain"])) or Seen(self.folder / "trials" / row["id"], row["id"], row["chain"])
             for row in plan["trials"]
@@ -75,9 +84,9 @@ class Ledger:
         """The trainings that have a folder, in the plan's order."""
         return sorted(self.index[path.name] for path in (self.folder / "trials").glob("*") if path.name in self.index)
 
-    def _entry(self, row: Row, evaluation: Row) -> Entry:
+    def _entry(self, row: Row, evaluation: Row, title: str) -> Entry:
         name = row["configuration"]
         if name not in self._kin:  # whose trainings differ in nothing but the seed
             self._kin[name] = kin(row["config"], evaluation)
         makes = {"profile": row["ranks"], "pretrain": row["id"]}.get(row["kind"])
-        return Entry(row["id"], row["kind"], name, row["epochs"], row["branch"], self._kin[name], makes)
+        return Entry(row["id"], row["kind"], name, row["epochs"], row["branch"], self._kin[name], makes, title)

@@ -26,7 +26,8 @@ class Point(NamedTuple):
     clean: float
     robust: float
     seeds: int
-    on_front: bool
+    problem: str  # by what tells it from the others; empty where there is one only
+    on_front: bool  # of its problem
 
 
 class Training(NamedTuple):
@@ -151,7 +152,10 @@ def _left(trainings: list[Training], pace: Pace, deep: list[int], epochs: list[i
 
 
 def points(trainings: list[Training]) -> list[Point]:
-    """The configurations that ended with a validation, those on the front marked, highest clean accuracy first."""
+    """The configurations that ended with a validation, those on their problem's front marked.
+
+    Problem by problem, highest clean accuracy first.
+    """
     out = {it.entry.configuration for it in trainings if it.entry.kind == "trial" and it.state in FLATTERED}
     ended: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for entry, _, seen in trainings:
@@ -159,9 +163,14 @@ def points(trainings: list[Training]) -> list[Point]:
             continue
         if seen.status in ("completed", "stopped") and OBJECTIVES[1] in seen.best:
             ended[entry.configuration].append((seen.best[OBJECTIVES[0]], seen.best[OBJECTIVES[1]]))
-    means = [(name, *_means(values), len(values)) for name, values in ended.items()]
-    means.sort(key=lambda it: (-it[1], -it[2]))
-    return [Point(*it, marked) for it, marked in zip(means, _front([it[2] for it in means]), strict=True)]
+    problems = {it.entry.configuration: it.entry.problem for it in trainings}
+    found: list[Point] = []
+    for problem in dict.fromkeys(problems[name] for name in ended):
+        here = [(name, *_means(values), len(values)) for name, values in ended.items() if problems[name] == problem]
+        here.sort(key=lambda it: (-it[1], -it[2]))
+        marks = _front([it[2] for it in here])
+        found += [Point(*it, problem, marked) for it, marked in zip(here, marks, strict=True)]
+    return found
 
 
 def _means(values: list[tuple[float, float]]) -> tuple[float, float]:

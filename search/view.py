@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, Group
@@ -174,21 +175,29 @@ def _percent(value: float | None) -> str:
 
 
 def _front(points: Sequence[Point], width: int, height: int) -> Iterator[Text]:
-    front = [point for point in points if point.on_front]
     seeds = max(point.seeds for point in points)
     over = f"up to {seeds} seeds" if seeds > 1 else "one seed each"
     dots = [Dot(it.clean, it.robust, it.on_front) for it in points]
     off = f" · {n} below" if (n := beyond(dots)) else ""
+    which = "front of each problem" if len({point.problem for point in points}) > 1 else "front"
     # of these two whatever the search selects by
-    title = f"validation, best epoch: {number(len(points), 'configuration')}, {over} · ● clean/PGD front{off}"
+    title = f"validation, best epoch: {number(len(points), 'configuration')}, {over} · ● clean/PGD {which}{off}"
     yield Text(title, style="bold")
     plot = scatter(dots, min(width // 2, 60), height, "clean %", "PGD %")
-    names = [Text("  clean    PGD  on the front", style="dim")]
-    names += [Text(f"{100 * it.clean:7.1f}{100 * it.robust:7.1f}  {without_hash(it.name)}") for it in front]
+    names = list(_members(points))
     if len(names) > height:
         names = [*names[: height - 1], Text(f"{'':16}… and {len(names) - height + 1} more")]
     for i, line in enumerate(plot):
         yield line + names[i] if i < len(names) else line
+
+
+def _members(points: Sequence[Point]) -> Iterator[Text]:
+    """Those on a front, under the problem whose front it is."""
+    for problem, its in groupby(points, key=lambda point: point.problem):
+        yield Text(f"  clean    PGD  on the front{f' of {problem}' if problem else ''}", style="dim")
+        for it in its:
+            if it.on_front:
+                yield Text(f"{100 * it.clean:7.1f}{100 * it.robust:7.1f}  {without_hash(it.name)}")
 
 
 def without_hash(name: str) -> str:

@@ -47,6 +47,20 @@ def test_the_front_is_the_one_of_validation_means(run: Tiny) -> None:
     assert set(results) == front
 
 
+def test_no_problem_s_front_hides_another_s(tmp_path: Path) -> None:
+    """Whatever was trained on right labels is better than what was not, and says nothing against it."""
+    axes = AXES | {"data.label_noise": {"grid": [0, 0.3]}}
+    it = Tiny(tmp_path / "sweep", smoke(profile=None, search__axes=axes, search__replicates=1))
+    for place, trial in enumerate(it.plan.trials):
+        accuracy = 0.5 + place / 100 - trial.config.data.label_noise
+        best = {"val_clean_acc": accuracy, "val_pgd_acc": accuracy}
+        result = {"status": "completed", "chain": trial.final, "best": best, "last": best}
+        write_json(it.store.trial(trial.id) / "result.json", result)
+    plan = read_json(it.store.folder / "plan.json")
+    found = chosen(it.store, plan, it.sweep.space.search)
+    assert [rows[0]["config"]["data"]["label_noise"] for _, rows in found.values()] == [0, 0.3]
+
+
 @pytest.fixture
 def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[Sweep]:
     """The sweeps that were run: each training is said to have ended with the same accuracies."""

@@ -169,3 +169,27 @@ def test_the_speed_is_that_of_what_runs(trunk: MadeUp) -> None:
     assert look(trunk, Now(0.0, 2), held=True).speed == (0.0, 0.0)
     both = look(trunk, Now(0.0, 2, running=tuple(trunk.ids)), held=True).speed
     assert both == pytest.approx((1 / 3 + 1 / 6, 100 / 3 + 100 / 6))
+
+
+def noisy(it: MadeUp, *places: int) -> None:
+    """Let some trainings be of the same data with other labels."""
+    for i in places:
+        row = it.plan["trials"][i]
+        row["config"] = row["config"] | {"data": row["config"]["data"] | {"label_noise": 0.1}}
+    write_json(it.folder / "plan.json", it.plan)
+
+
+def test_each_problem_has_its_own_front(tmp_path: Path) -> None:
+    it = MadeUp(tmp_path / "two", ["aaaa", "bbbb", "cccc", "dddd"])
+    noisy(it, 1, 3)
+    measured = [(0.95, 0.80), (0.90, 0.75), (0.93, 0.70), (0.92, 0.60)]  # the first is better than all others
+    for i, (clean, robust) in enumerate(measured):
+        it.train(i, 2)
+        it.end(i, "completed", clean, robust)
+    found = [(p.name.partition("-")[0], p.problem, p.on_front) for p in look(it).points]
+    assert found == [
+        ("lam=0", "label_noise 0", True),
+        ("lam=2", "label_noise 0", False),
+        ("lam=3", "label_noise 0.1", True),
+        ("lam=1", "label_noise 0.1", True),
+    ]

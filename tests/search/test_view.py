@@ -20,6 +20,7 @@ from search.textplot import MARK, OTHER, Dot, beyond, scatter
 from search.view import headline, screen, shortened
 
 from .made_up import MadeUp
+from .test_standing import noisy
 
 shares = st.floats(0, 1)
 dots = st.lists(st.builds(Dot, shares, shares, st.booleans()), min_size=1, max_size=30)
@@ -132,3 +133,24 @@ def test_what_is_not_known_is_said_to_be(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "new", ["aaaa", "aabb"])
     assert "no such training was measured yet" in headline(standing(Ledger(it.folder), None, held=False))
     assert "time left not known yet" in headline(standing(Ledger(it.folder), Now(time.time(), 2), held=True))
+
+
+def test_a_front_is_shown_for_each_problem_and_named_by_it(tmp_path: Path) -> None:
+    it = MadeUp(tmp_path / "two", ["aaaa", "bbbb", "cccc"])
+    noisy(it, 1, 2)
+    for i, accuracy in enumerate((0.9, 0.8, 0.7)):
+        it.train(i, 2)
+        it.end(i, "completed", accuracy, accuracy)
+    ledger = Ledger(it.folder)
+    ledger.look()
+    lines = shown(standing(ledger, None, held=False), 100, 40)
+    title = next(i for i, line in enumerate(lines) if line.startswith("validation"))
+    assert lines[title].endswith("3 configurations, one seed each · ● clean/PGD front of each problem")
+    assert [line[50:].strip() for line in lines[title + 1 : title + 6]] == [
+        "clean    PGD  on the front of label_noise 0",
+        "90.0   90.0  lam=0",
+        "clean    PGD  on the front of label_noise 0.1",
+        "80.0   80.0  lam=1",
+        "",
+    ]
+    assert "\n".join(lines[title + 1 :]).count(MARK) == 2
