@@ -2,6 +2,7 @@
 
 Whoever wins among many has had luck too: the seeds that chose a configuration flatter it. Those trained here choose
 nothing. They lie beside the run, in RUN.confirmed, a sweep like any other: the same command carries on or extends it.
+Of a run that is not finished it is the front so far, and how much is missing is told.
 Exit codes: those of search.run.
 """
 
@@ -20,7 +21,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Everything between the command line and the exit code."""
     began = time.monotonic()
     it = argparse.ArgumentParser(prog="python -m search.confirm", description=__doc__)
-    it.add_argument("run", type=place, help="a finished sweep's folder, such as results/friendly_k, or its URL")
+    it.add_argument(
+        "run",
+        type=place,
+        help="a sweep's folder, such as results/friendly_k, or its URL; finished, or its front is that so far",
+    )
     it.add_argument("--seeds", type=int, default=5, help="fresh seeds for each configuration of the front (default: 5)")
     it.add_argument(
         "--accept-code-change", action="store_true", help="go on from stages of other code in trainers/, knowingly"

@@ -26,6 +26,7 @@ from search.sources import Sources
 from search.space import Loaded, Search, load
 from search.stopping import NoStopping
 from search.store import Store
+from search.words import number
 from search.yamlfile import SpaceError
 from trainers.records import Place, Row
 
@@ -40,14 +41,26 @@ def confirm(options: argparse.Namespace, began: float) -> int:
         reach(options.run)
         plan = plan_of(options.run)
         loaded = _space(options.run)
-        front = chosen(Store(options.run), plan, loaded.space.search)
+        store = Store(options.run)
+        front = chosen(store, plan, loaded.space.search)
         if not front:
             raise SpaceError([f"{options.run}: no configuration of it has all its seeds and keeps the constraints"])
+        missing = _missing(store, plan)
+        if missing:
+            errors.print(f"note: {options.run}: {missing}; this is the front of the others so far", markup=False)
         code = _trained(loaded, plan, front, options, folder, console, began)
-        _print(console, loaded.space.search, front, Store(folder))
+        _print(console, loaded.space.search, front, Store(folder), missing)
         return code
     except ENDINGS as error:
         return told(error, folder, INSTEAD, errors)
+
+
+def _missing(store: Store, plan: Row) -> str:
+    """How many trainings have no result yet, in words; empty where all have."""
+    n = sum(store.result(row["id"], row["chain"]) is None for row in plan["trials"])
+    return (
+        f"{n} of its {number(len(plan['trials']), 'training')} {'has' if n == 1 else 'have'} no result yet" if n else ""
+    )
 
 
 def _space(folder: Place) -> Loaded:
@@ -118,12 +131,15 @@ def _trained(
     return begin(loaded, planner.plan(requests), sources, Store(folder), [options.run], console, began)
 
 
-def _print(console: Console, search: Search, front: dict[str, tuple[Outcome, list[Row]]], store: Store) -> None:
-    """Side by side: what the search saw of the front, and what fresh seeds say."""
+def _print(
+    console: Console, search: Search, front: dict[str, tuple[Outcome, list[Row]]], store: Store, missing: str
+) -> None:
+    """Side by side: what the search saw of the front, and what fresh seeds say; `missing` is what it did not see."""
     plan = stored_plan(store.folder) or {"trials": []}
     again = chosen(store, plan, search)
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
-    table.title = f"front of {store.folder.name.removesuffix('.confirmed')}, validation, percent (seeds)"
+    so_far = f" so far ({missing})" if missing else ""
+    table.title = f"front of {store.folder.name.removesuffix('.confirmed')}{so_far}, validation, percent (seeds)"
     for header in ("configuration", "metric", "chosen with", "fresh seeds", "front again"):
         table.add_column(header, overflow="fold", no_wrap=header != "configuration")
     for name, (before, _) in front.items():

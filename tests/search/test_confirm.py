@@ -94,6 +94,22 @@ def test_it_trains_the_front_with_seeds_that_chose_nothing(
     assert "50.0 ± 0.0 (3)" in capsys.readouterr().out
 
 
+def test_of_a_sweep_that_is_not_finished_it_says_how_much_is_missing(
+    run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(run.store.folder)]) == 0
+    said = capsys.readouterr()
+    assert "no result yet" not in said.out + said.err
+    front = chosen(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
+    lost = next(trial for trial in run.plan.trials if trial.configuration not in front)
+    (run.store.trial(lost.id) / "result.json").unlink()
+    assert main([str(run.store.folder)]) == 0
+    said = capsys.readouterr()
+    missing = "1 of its 6 trainings has no result yet"
+    assert said.err == f"note: {run.store.folder}: {missing}; this is the front of the others so far\n"
+    assert f"front of sweep so far ({missing}), validation" in " ".join(said.out.split())
+
+
 def test_what_limited_the_search_does_not_limit_what_confirms_it(tmp_path: Path, sweeps: list[Sweep]) -> None:
     changes = {"search__axes": AXES, "search__budget": {"trials": 3}, "search__stopping": {"margin": 0.5}}
     text = smoke(profile=None, **changes, resources={"gpus": "auto"}, trial__compute={"device": "cpu"})
