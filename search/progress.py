@@ -42,13 +42,13 @@ class Watch(Unpickled, tune.Callback):
         self._watched: set[int] = set()  # trainings that ran and whose end is not told yet
         self._looked = self._spoke = self._wrote = time.monotonic()
         self._took = 0.0  # seconds for a look: behind a URL, many
-        self._ended = 0  # as told
+        self._ended: set[str] = set()  # as told: whoever was stopped and is finished after all ends but once
         self._live: Live | None = None
         self._gauge: Gauge | None = None
 
     def __enter__(self) -> Watch:
         self.ledger.look(since=self._began)
-        self._ended = sum(it.status in ENDED for it in self.ledger.seen)
+        self._ended = {it.name for it in self.ledger.seen if it.status in ENDED}
         if self.console.is_terminal:
             self._gauge = Gauge(self.ledger.folder)
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
@@ -109,8 +109,8 @@ class Watch(Unpickled, tune.Callback):
         if ended or i in self.schedule.open:
             self._watched.discard(i)
         if ended and not self._live:
-            self._ended += seen.status in ENDED
-            line = f"[{self._ended}/{len(self.ledger.seen)}] {seen.status}: {seen.name}{_accuracies(seen)}"
+            self._ended |= {seen.name} if seen.status in ENDED else set()
+            line = f"[{len(self._ended)}/{len(self.ledger.seen)}] {seen.status}: {seen.name}{_accuracies(seen)}"
             self.console.print(line, markup=False, soft_wrap=True)
 
     def _standing(self) -> Standing:

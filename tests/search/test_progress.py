@@ -105,6 +105,20 @@ def test_several_tasks_of_one_training_are_one_training(run: Callable[..., Run])
     assert it.watch._standing().states == {"completed": 1}
 
 
+def test_what_was_stopped_and_is_finished_after_all_counts_once(run: Callable[..., Run]) -> None:
+    it = run("aaaa", "bbbb")
+    for since, status in ((0, "stopped"), (2, "completed")):
+        i = it.start()
+        it.records.train(i, since + 2, since=since)
+        it.beat()
+        it.records.end(i, status)
+        it.end(i)
+        it.beat()
+        it.schedule.add([i])
+    lines = [line.partition(": ")[0] for line in it.said.splitlines() if line.startswith("[")]
+    assert lines == ["[1/2] stopped", "[1/2] completed"]
+
+
 def test_another_terminal_sees_what_runs_and_what_waits_for_it(
     run: Callable[..., Run], capsys: pytest.CaptureFixture[str]
 ) -> None:
