@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from search.plan import Plan
 
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+WORDS = {
+    "trials": "trainings",
+    "epochs": "epochs",
+    "passes": "forwards and backwards",
+    "gpu_hours": "GPU hours",
+    "wall": "wall time",
+}
 _WALL = re.compile(r"(?:\d+(?:\.\d+)?\s*[dhms]\s*)+")
 
 
@@ -145,8 +152,5 @@ class Purse:
 
 def _shown(unit: str, allowed: float) -> str:
     if unit == "wall":
-        return f"{duration(allowed)} of wall time"
-    words = {"trials": "trainings", "passes": "forwards and backwards", "gpu_hours": "GPU hours"}
-    return (
-        f"{allowed:g} {words.get(unit, unit)}" if isinstance(allowed, float) else f"{allowed} {words.get(unit, unit)}"
-    )
+        return f"{duration(allowed)} of {WORDS[unit]}"
+    return f"{allowed:g} {WORDS[unit]}" if isinstance(allowed, float) else f"{allowed} {WORDS[unit]}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import dataclass
 
 from rich.console import Console
 
+from search.budget import WORDS
 from search.failures import noted
 from search.plan import Planned
 from search.store import Store
@@ -38,11 +41,11 @@ class Verdict:
             console.print(f"not started for want of {why}", markup=False)
         missing = f"{len(self.left)} of {self.total} trainings have no result yet"
         if spent and trouble in (None, spent) and not failed and not self.wanting:
-            console.print(
-                f"Ended: {spent}; {missing}. Raise it under `search: {{budget: …}}`, and the same command carries on:\n"
-                f"  {command}",
-                markup=False, soft_wrap=True,
-            )  # fmt: skip
+            raised = _without_spent(command, spent)
+            how = "Raise it under `search: {budget: …}`, and the same command carries on"
+            if raised != command:
+                how = "Raise the value that --set gives it, here …, and the same command carries on"
+            console.print(f"Ended: {spent}; {missing}. {how}:\n  {raised}", markup=False, soft_wrap=True)
             return 0
         if trouble:
             said = "Stopped, as asked." if trouble == AS_ASKED else f"Stopped: {trouble}"
@@ -53,3 +56,10 @@ class Verdict:
             soft_wrap=True,
         )
         return 1
+
+
+def _without_spent(command: str, spent: str) -> str:
+    """A command without the value that its --set gives the budget that is used up, with which it would end at once."""
+    (unit,) = (unit for unit, words in WORDS.items() if spent.endswith(f"{words} is used up"))
+    given = re.compile(r"((?:--set=)?search\.budget(?:\.\w+)?)=.*", re.DOTALL)
+    return shlex.join(given.sub(r"\1=…", word) if unit in word else word for word in shlex.split(command))

@@ -65,3 +65,26 @@ def test_given_again_a_sweep_whose_budget_is_used_up_trains_nothing(
     assert hand.run(monkeypatch) == 0
     assert hand.epochs == 0
     assert "Ended: the budget of 1 forwards and backwards is used up" in it.said()
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("--set search.budget.passes=1", "--set 'search.budget.passes=…'"),
+        ("--set 'search.budget={passes: 1}'", "--set 'search.budget=…'"),
+        ("--set='search.budget={wall: 8h, passes: 1}'", "'--set=search.budget=…'"),
+        ("--set search.budget.wall=8h", None),
+        ("--set 'search.budget={wall: 8h}'", None),
+        ("--set trial.epochs=3", None),
+    ],
+)
+def test_the_command_that_carries_on_does_not_hold_the_budget_that_is_used_up(
+    tmp_path: Path, given: str, shown: str | None
+) -> None:
+    it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 1}))
+    it.going(Random(0), workers=2)
+    assert it.sweep._told(None, f"{COMMAND} {given} --name 'a b'") == 0
+    how, command = it.said().splitlines()[-2:]
+    assert ("Raise the value that --set gives it, here …" in how) == (shown is not None)
+    assert ("Raise it under `search: {budget: …}`" in how) == (shown is None)
+    assert command == f"  {COMMAND} {shown or given} --name 'a b'"
