@@ -34,6 +34,7 @@ class Ledger:
         self.folder = folder
         self.entries: list[Entry] = []
         self.seen: list[Seen] = []
+        self.generation: int | None = None  # the newest, from 1, of a search that asks in generations
         self.index: dict[str, int] = {}
         self._plan_file: Stamp | None = None
         self._kin: dict[str, Kin] = {}
@@ -56,6 +57,8 @@ class Ledger:
             if row["kind"] == "trial" and row["configuration"] not in problems:
                 problems[row["configuration"]] = problem(row)
         title = titles(problems.values())
+        asked = [row["generation"] for row in plan["trials"] if row.get("generation") is not None]
+        self.generation = max(asked) + 1 if asked else None
         known = {(seen.name, seen.final): seen for seen in self.seen}
         self.entries = [
             self._entry(row, plan["evaluate"], title.get(problems.get(row["configuration"], ""), ""))

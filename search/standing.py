@@ -59,6 +59,7 @@ class Standing:
     billed: Costs
     shared: Costs  # that trainings took from others
     points: list[Point]
+    generation: int | None = None  # the newest, from 1, of a search that asks in generations; what comes is not planned
 
     @property
     def states(self) -> dict[str, int]:
@@ -83,7 +84,7 @@ class Standing:
 
     @property
     def seconds_left(self) -> float | None:
-        """Of the whole sweep; None if it is not known of any training that is left."""
+        """Of all that is planned; None if it is not known of any training that is left."""
         if not self.left.seconds:
             return None if self.left.unknown else 0.0
         return max(self.left.seconds / self.slots, self.longest)
@@ -118,7 +119,7 @@ def standing(ledger: Ledger, now: Now | None, held: bool) -> Standing:
     return Standing(
         study=ledger.study, held=held, now=now, trainings=trainings, asked=ledger.asked, distinct=ledger.distinct,
         done=sum(own(deep, branches)), to_do=sum(to_do), left=left, longest=longest, billed=billed, shared=shared,
-        points=points(trainings),
+        points=points(trainings), generation=ledger.generation,
     )  # fmt: skip
 
 

@@ -87,7 +87,8 @@ class Sweep:
             self.console.print(f"{self.store.folder.name} is finished: all {total} trainings have their results.")
             return self._told(None, command)
         self.console.print(
-            f"{self.store.folder.name}: {total} trainings" + (f", {known} of them ended before" if known else "")
+            f"{self.store.folder.name}: {total} trainings{' so far' if self.space.search.adapts else ''}"
+            + (f", {known} of them ended before" if known else "")
         )
         if self.space.resources.gpus != "auto":
             self.purse.gpus = self.space.resources.gpus

@@ -30,7 +30,7 @@ def headline(it: Standing) -> str:
     ended = sum(training.ended for training in it.trainings)
     others = "".join(f", {n} {state}" for state, n in it.states.items() if state in ENDINGS)
     epochs = f"{it.done:,} of {it.distinct:,} epochs trained"
-    return f"{ended} of {len(it.trainings)} trainings ended{others}, {epochs}{_time(it)}"
+    return f"{ended} of {len(it.trainings)} trainings ended{others}, {epochs}{_generation(it, ', ')}{_time(it)}"
 
 
 def screen(it: Standing, console: Console, stored: int | None, height: int) -> Group:
@@ -93,15 +93,24 @@ def _time(it: Standing) -> str:
     left = it.seconds_left
     if left is None:
         return f"{so_far}, time left not known yet" if it.held else f"{so_far}, no such training was measured yet"
+    of = "" if it.generation is None else " of this generation"
     rest = f" and {number(it.left.unknown, 'training')} of unknown pace" if it.left.unknown else ""
     on = "" if it.held else f" on {number(it.slots, 'process') if it.slots == 1 else f'{it.slots} processes'}"
-    return f"{so_far}, about {duration(left)} left{on}{rest}"
+    return f"{so_far}, about {duration(left)} left{of}{on}{rest}"
+
+
+def _generation(it: Standing, separator: str) -> str:
+    """Of a search that asks in generations, which is the newest: all totals are of what was asked so far."""
+    if it.generation is None:
+        return ""
+    over = it.all_ended and not it.held
+    return f"{separator}in {number(it.generation, 'generation')}" + ("" if over else " so far")
 
 
 def _progress(it: Standing) -> Iterator[Text]:
     ended = sum(training.ended for training in it.trainings)
     rest = "".join(f" · {n} {state}" for state, n in it.states.items() if state not in UNSAID)
-    yield _bar("trainings", ended, len(it.trainings), rest)
+    yield _bar("trainings", ended, len(it.trainings), f"{_generation(it, ' ')}{rest}")
     saved = it.asked - it.distinct
     yield _bar("epochs", it.done, it.distinct, f" · sharing saves {saved / it.asked:.1%}" if saved else "")
     parts = [f"{saved:,} of the {it.asked:,} epochs asked for"] if saved else []

@@ -163,6 +163,17 @@ def test_a_folder_without_a_plan_is_no_sweep(tmp_path: Path) -> None:
         Ledger(tmp_path)
 
 
+def test_of_a_search_in_generations_the_newest_is_known(tmp_path: Path) -> None:
+    it = MadeUp(tmp_path / "asks", ["aaaa", "bbbb"])
+    assert look(it).generation is None
+    ledger = Ledger(it.folder)
+    for i, generation in ((0, 0), (1, 1)):
+        it.plan["trials"][i]["generation"] = generation
+        write_json(it.folder / "plan.json", it.plan)
+        ledger.grow()
+        assert standing(ledger, None, held=False).generation == generation + 1
+
+
 def test_the_speed_is_that_of_what_runs(trunk: MadeUp) -> None:
     trunk.train(0, 4)
     trunk.train(1, 4, seconds=4.0)

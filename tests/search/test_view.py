@@ -18,6 +18,7 @@ from search.now import Now
 from search.standing import Standing, standing
 from search.textplot import MARK, OTHER, Dot, beyond, scatter
 from search.view import headline, screen, shortened
+from trainers.records import write_json
 
 from .made_up import MadeUp
 from .test_standing import noisy
@@ -154,3 +155,28 @@ def test_a_front_is_shown_for_each_problem_and_named_by_it(tmp_path: Path) -> No
         "",
     ]
     assert "\n".join(lines[title + 1 :]).count(MARK) == 2
+
+
+def test_of_a_search_in_generations_totals_and_time_left_are_said_to_be_of_what_was_asked_so_far(
+    tmp_path: Path,
+) -> None:
+    it = MadeUp(tmp_path / "asks", ["aaaa", "bbbb"])
+    for row, generation in zip(it.plan["trials"], (0, 1), strict=True):
+        row["generation"] = generation
+    write_json(it.folder / "plan.json", it.plan)
+    it.train(0, 4)
+    it.end(0)
+    ledger = Ledger(it.folder)
+    ledger.look()
+    now = standing(ledger, Now(time.time(), 1), held=True)
+    assert "4 of 8 epochs trained, in 2 generations so far, 0 s so far, about 16 s left of this generation" in (
+        headline(now)
+    )
+    title, trainings, *_ = shown(now, 80, 24)
+    assert title.endswith("0 s so far, about 16 s left of this generation")
+    assert trainings.endswith(" 1 of 2 in 2 generations so far")
+    it.train(1, 4)
+    it.end(1)
+    ledger.look()
+    over = standing(ledger, None, held=False)
+    assert headline(over) == "2 of 2 trainings ended, 8 of 8 epochs trained, in 2 generations"
