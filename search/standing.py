@@ -72,6 +72,11 @@ class Standing:
         return all(training.ended for training in self.trainings)
 
     @property
+    def finished(self) -> bool:
+        """All has ended, and nothing comes: between generations a search goes on."""
+        return self.all_ended and (self.generation is None or not self.held)
+
+    @property
     def spared(self) -> int:
         """Distinct epochs that nobody will train, as trainings were stopped, diverged or failed."""
         return self.distinct - self.done - self.to_do

@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _watch(console, ledger, options.interval)
         now = _look(ledger)
         console.print(screen(now, console, stored(ledger.folder), LONG))
-        return 0 if now.all_ended else 1
+        return 0 if now.finished else 1
     except (NoSweep, Unreachable) as error:
         Console(stderr=True).print(f"error: {error}", markup=False, soft_wrap=True)
         return 2
@@ -67,7 +67,7 @@ def _look(ledger: Ledger) -> Standing:
 def _watch(console: Console, ledger: Ledger, interval: float) -> int:
     """On a terminal a picture that is drawn again; elsewhere a line now and then."""
     if not console.is_terminal:
-        while not (now := _look(ledger)).all_ended:
+        while not (now := _look(ledger)).finished:
             console.print(headline(now), markup=False, soft_wrap=True)
             time.sleep(max(interval, PLAIN_SECONDS))
         console.print(headline(now), markup=False, soft_wrap=True)
@@ -77,7 +77,7 @@ def _watch(console: Console, ledger: Ledger, interval: float) -> int:
         while True:
             now = _look(ledger)
             draw(live, screen(now, console, gauge.bytes, console.height - 1))
-            if now.all_ended:
+            if now.finished:
                 return 0
             time.sleep(interval)
 

@@ -103,8 +103,7 @@ def _generation(it: Standing, separator: str) -> str:
     """Of a search that asks in generations, which is the newest: all totals are of what was asked so far."""
     if it.generation is None:
         return ""
-    over = it.all_ended and not it.held
-    return f"{separator}in {number(it.generation, 'generation')}" + ("" if over else " so far")
+    return f"{separator}in {number(it.generation, 'generation')}" + ("" if it.finished else " so far")
 
 
 def _progress(it: Standing) -> Iterator[Text]:

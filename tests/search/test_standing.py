@@ -204,3 +204,18 @@ def test_each_problem_has_its_own_front(tmp_path: Path) -> None:
         ("lam=3", "label_noise 0.1", True),
         ("lam=1", "label_noise 0.1", True),
     ]
+
+
+def test_between_generations_a_search_is_not_finished(tmp_path: Path) -> None:
+    it = MadeUp(tmp_path / "asks", ["aaaa", "bbbb"])
+    for i in (0, 1):
+        it.train(i, 4)
+        it.end(i)
+    now = look(it, held=True)
+    assert now.all_ended and now.finished
+    for row in it.plan["trials"]:
+        row["generation"] = 0
+    write_json(it.folder / "plan.json", it.plan)
+    assert look(it, held=True).all_ended
+    assert not look(it, held=True).finished
+    assert look(it, held=False).finished
