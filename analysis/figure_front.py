@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 7  # labels that colours, or markers, can still tell apart
-OFFSETS = ((9, -3), (-15, -3), (-3, 9), (-3, -15))  # points: right of a mark, left, above, below
+OFFSETS = ((12, 0), (-12, 0), (0, 12), (0, -12))  # points: right of a mark, left, above, below
 
 
 def front_size(front: Front) -> tuple[float, float]:
@@ -67,10 +67,23 @@ def _draw_panel(
         )  # fmt: skip
     chosen = points[points["selected"]]
     plot.scatter(chosen["x"], chosen["y"], s=110, facecolors="none", edgecolors="black", lw=0.9, zorder=4)
-    for place, (x, y, number) in enumerate(number_members(panel)[["x", "y", "number"]].to_numpy()):
-        offset = OFFSETS[place % len(OFFSETS)]
-        plot.annotate(f"{number:.0f}", (x, y), xytext=offset, textcoords="offset points", weight="bold", zorder=5)
     plot.set(xlim=(left, None), ylim=(bottom, None))
+    _write_numbers(plot, panel)
+
+
+def _write_numbers(plot: Plot, panel: Panel) -> None:
+    """Each member's number beside its mark, on the side where other marks and numbers are farthest."""
+    plot.autoscale_view()  # the limits that the figure will have
+    taken = plot.transData.transform(panel.points[["x", "y"]].to_numpy())
+    for x, y, number in number_members(panel)[["x", "y", "number"]].to_numpy():
+        places = plot.transData.transform((x, y)) + np.array(OFFSETS) * plot.figure.dpi / 72
+        free = np.nanmin(np.linalg.norm(places[:, None] - taken[None], axis=2), axis=1)
+        best = int(free.argmax())
+        plot.annotate(
+            f"{number:.0f}", (x, y), xytext=OFFSETS[best], textcoords="offset points", ha="center", va="center",
+            weight="bold", zorder=5,
+        )  # fmt: skip
+        taken = np.concatenate([taken, places[best : best + 1]])
 
 
 def _draw_surfaces(plot: Plot, surfaces: dict[int, np.ndarray], left: float, bottom: float, colour: str) -> None:
