@@ -358,16 +358,18 @@ def test_storage_that_cannot_be_written_or_is_gone_stops_it_and_when_it_is_back_
         subprocess.run(["mount", *options], check=True)
 
     mount("-o", "remount,size=100m", str(small_disk))
-    aside, folder = tmp_path / "aside", small_disk / "smoke"
-    aside.mkdir()
-    mount("--bind", str(small_disk), str(aside))  # keeps what is on it
+    aside, fixed, folder = tmp_path / "aside", tmp_path / "fixed", small_disk / "smoke"
+    for place in (aside, fixed):
+        place.mkdir()
+        mount("--bind", str(small_disk), str(place))  # keeps what is on it
+    mount("-o", "remount,bind,ro", str(fixed))  # what is written to now would refuse to become so itself
     arguments = (SMOKE, *LONGER, *MORE, "--results", small_disk)
     stopped = Driver(*arguments, scratch=tmp_path / "tmp")
     try:
         stopped.when(lambda: beyond(folder, EPOCHS // 3))
         before = costs(folder)
         if how == "read-only":
-            mount("-o", "remount,ro", str(small_disk))
+            mount("--bind", str(fixed), str(small_disk))
             said = f"Stopped: the storage can only be read ({folder}); make it writable, then carry on with the same"
         else:
             subprocess.run(["umount", "--lazy", str(small_disk)], check=True)
@@ -376,7 +378,7 @@ def test_storage_that_cannot_be_written_or_is_gone_stops_it_and_when_it_is_back_
         assert said in stopped.said
         assert stopped.said.strip().splitlines()[-1].startswith("  python -m search.run ")
         if how == "read-only":
-            mount("-o", "remount,rw", str(small_disk))
+            subprocess.run(["umount", "--lazy", str(small_disk)], check=True)
         else:
             assert not list(small_disk.rglob("*.json*")), "nothing was written under the mount point"
             mount("--bind", str(aside), str(small_disk))
@@ -387,7 +389,8 @@ def test_storage_that_cannot_be_written_or_is_gone_stops_it_and_when_it_is_back_
         assert trained_again(before, costs(folder)) <= 1
     finally:
         stopped.close()
-        subprocess.run(["umount", "--lazy", str(aside)], check=True)
+        for place in (aside, fixed):
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 @pytest.mark.slow
