@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search.benchmarks import PARTS, Measured
+from search.leaving import leave_with
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,4 +54,4 @@ def _measured(part: str) -> list[Measured]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave_with(main)

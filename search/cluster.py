@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,18 @@ class Infeasible(Exception):
     """No machine can hold one trial, or the cluster cannot be reached."""
 
 
+class _Ending(threading.Thread):
+    """Ends Ray on this machine alone, which takes a second, while the report is written; no process ends before it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(name="end of Ray")
+        self._folder = folder
+
+    def run(self) -> None:
+        ray.shutdown()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
 @contextmanager
 def cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
     """Ray as `connected` gives it, while an interrupt ends what runs on it cleanly."""
@@ -45,6 +58,9 @@ def cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
 @contextmanager
 def connected(address: str | None) -> Iterator[None]:
     """Ray on this machine alone, or the cluster at an address; silenced. Raises Infeasible if it can't be reached."""
+    for earlier in threading.enumerate():
+        if isinstance(earlier, _Ending):
+            earlier.join()
     for name in ("ray", "ray.tune", "ray.train", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     quiet: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
@@ -65,9 +81,10 @@ def connected(address: str | None) -> Iterator[None]:
             raise Infeasible(f"Ray at {address or 'this machine'} did not start: {error}{token}") from None
         yield
     finally:
-        ray.shutdown()
         if folder:
-            shutil.rmtree(folder, ignore_errors=True)
+            _Ending(folder).start()
+        else:
+            ray.shutdown()
 
 
 def short() -> str | None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 
 from search.interrupt import code_of, heed_sigterm
+from search.leaving import leave_with
 from search.remote import place
 
 
@@ -47,4 +47,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave_with(main)

@@ -7,7 +7,6 @@ random at the same cost. Only records are read; Ray is not needed.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Sequence
 
@@ -18,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from search.leaving import leave_with
 from search.problems import nearest, readable
 from search.recorded import Study, Unfit, read
 from search.remote import Unreachable, place, reach
@@ -158,4 +158,4 @@ NOTE = (
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave_with(main)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search.jobs import slice_seconds
+from search.leaving import leave_with
 from search.makespan import Simulated, simulate
 from search.plan import Plan
 from search.planner import Planner
@@ -96,4 +96,4 @@ def _table(plan: Plan, found: Simulated, search: Search, options: argparse.Names
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave_with(main)

@@ -9,7 +9,6 @@ import argparse
 import random
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search.faults import Costs, Driver, costs, records, seconds_again, trained_again
+from search.leaving import leave_with
 from search.space import load
 from search.strikes import ABSENT, STRIKES
 from search.yamlfile import SpaceError
@@ -195,4 +195,4 @@ def _told(soak: Soak, interval: float, console: Console) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave_with(main)

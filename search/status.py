@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 import time
 
 from rich.console import Console
 from rich.live import Live
 
+from search.leaving import leave_with
 from search.ledger import Ledger
 from search.locking import held
 from search.now import Now
@@ -83,4 +83,4 @@ def _watch(console: Console, ledger: Ledger, interval: float) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave_with(main)

@@ -10,7 +10,6 @@ import argparse
 import math
 import random
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
@@ -23,6 +22,7 @@ from rich.progress import track
 
 from search import filesystem
 from search.jobs import Job, Mismatch
+from search.leaving import leave_with
 from search.planfile import NoSweep, plan_of
 from search.remote import Unreachable, place, reach
 from search.session import Session
@@ -181,4 +181,4 @@ def _hash(weights: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave_with(main)

@@ -118,6 +118,9 @@ def test_asked_to_stop_while_ray_starts_it_stops_once_ray_is_up(
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt) as caught, connected(None):
         reached.append("run")
+    for thread in threading.enumerate():
+        if thread.name == "end of Ray":  # it ends beside the report
+            thread.join()
     assert reached == ["up", "down"]
     assert code_of(caught.value) == code
     assert signal.getsignal(number) is before
