@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
 import yaml
 
 from search.jobs import Job, described
@@ -75,16 +76,44 @@ def take(store: Store, plan: Plan, others: Iterable[Place]) -> dict[Place, Taken
     taken: dict[Place, Taken] = {}
     for folder in others:
         other = Store(folder)
-        try:
-            theirs = depths(plan, other.stored())
-        except OSError as error:
-            raise SpaceError([_unread(folder, error)]) from None
+        theirs = depths(plan, _listed(folder))
         have = depths(plan, store.stored())
         deeper = {plan.trials[i].chain[e]: e for i, e in theirs.items() if e > have.get(i, 0)}
         for name in deeper:
             other.lend(name, store, folder.name)
         taken[folder] = Taken(len(deeper), sum(deeper.values()), len(theirs))
     return taken
+
+
+class Remaining(NamedTuple):
+    """What is left to do, of each training of a plan in its order."""
+
+    ended: list[bool]  # whether it has its result
+    epochs: list[int]  # that it adds to what is stored, a shared one by the first that lacks it
+
+
+def remaining(store: Store, plan: Plan, others: Iterable[Place] = ()) -> Remaining:
+    """What a sweep would still train, with what others lend it. Raises SpaceError if one of them cannot be listed."""
+    renamed = superseded(store.folder, plan)
+    held = {trial.final: {trial.id, renamed.get(trial.final, trial.id)} for trial in plan.trials}
+    over = {final for final, ids in held.items() if any(store.result(name, final) for name in ids)}
+    ended = [trial.final in over for trial in plan.trials]
+    stored = store.stored()
+    for folder in others:
+        stored |= _listed(folder)
+    at, tree = depths(plan, stored), plan.tree
+    done = [int(tree.lengths[i]) if it else at.get(i, 0) for i, it in enumerate(ended)]
+    epochs = np.arange(tree.names.shape[1])
+    rows, columns = np.nonzero((epochs > np.array(done)[:, None]) & (epochs <= tree.lengths[:, None]))
+    _, first = np.unique(tree.names[rows, columns], return_index=True)
+    return Remaining(ended, np.bincount(rows[first], minlength=len(ended)).tolist())
+
+
+def _listed(folder: Place) -> set[str]:
+    try:
+        return Store(folder).stored()
+    except OSError as error:
+        raise SpaceError([_unread(folder, error)]) from None
 
 
 def _unread(folder: Place, error: OSError) -> str:

@@ -50,6 +50,9 @@ class Budget(Knobs):
     gpu_hours: Annotated[Real, Field(gt=0)] | None = None  # of a training's share of a GPU, evaluation included
     wall: Annotated[Real, Field(gt=0), BeforeValidator(_seconds)] | None = None  # seconds, over all runs of the sweep
 
+    def __str__(self) -> str:
+        return ", ".join(_shown(unit, allowed) for unit, allowed in self if allowed is not None)
+
 
 class Spent(NamedTuple):
     """What a sweep has cost, in the units of its budget."""

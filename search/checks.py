@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 
 import torch
 
-from search.consistency import twins
+from search.consistency import out_of_reach, twins
 from search.plan import Plan, Planned
 from search.sources import Sources
 from search.space import Loaded
@@ -93,9 +93,9 @@ LOOKS: tuple[tuple[tuple[str, ...], Look], ...] = (  # each with the parts of a 
 
 
 def notes(loaded: Loaded, plan: Plan) -> list[str]:
-    """What is allowed and seldom meant: the same training twice, a piece that waits for an epoch behind the last."""
+    """What is allowed and seldom meant: the same training twice, an epsilon out of reach, a piece that never acts."""
     alike = twins([trial for trial in plan.trials if trial.kind == "trial"])
-    found: dict[str, None] = {alike: None} if alike else {}
+    found: dict[str, None] = dict.fromkeys(filter(None, (alike, out_of_reach(plan.trials))))
     if any(path.endswith((".burn_in", "subset.epoch")) for path in plan.axes):
         return list(found)  # one end of it may well be a training that never gets there
     for trial in plan.trials:

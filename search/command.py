@@ -56,7 +56,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
         for note in notes(loaded, plan):
             errors.print(f"note: {note}", markup=False)
         if options.dry_run:
-            print_plan(console, plan, loaded.space, options.results, sources)
+            print_plan(console, plan, loaded.space, folder, sources, options.reuse)
             return DONE
         store = _locked(options, folder, console)
         asker = Asker(loaded.space.search, folder) if loaded.space.search.draws else None

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search.axes import Axis, impossible
 from search.loggers import absent
 from search.problems import nearest
 from search.replicates import Adaptive
 from search.space import ADAPTIVE, STRATEGIES, Search, Space
+from trainers.attacks import PGD
 from trainers.config import TrialConfig
+from trainers.knobs import step_length
 
 if TYPE_CHECKING:
     from search.plan import Planned
@@ -112,4 +114,24 @@ def twins(trials: Sequence[Planned]) -> str | None:
     return (
         f"{len(again)} of {len(trials)} trials are the same training as another ({example}) and cost nothing; "
         "limit an axis by `when` to have them once"
+    )
+
+
+def out_of_reach(trials: Sequence[Planned]) -> str | None:
+    """A word on attacks whose epsilon lies farther from the image than all their steps together lead."""
+    short: dict[str, str] = {}
+    of = {trial.configuration: trial.config for trial in trials}
+    for name, config in of.items():
+        attack: Any = getattr(config.method, "attack", None)
+        if isinstance(attack, PGD) and attack.start in ("none", "normal"):
+            epsilon = float(attack.at(config.epochs - 1, config.epochs).epsilon)
+            reach = attack.steps * step_length(attack.step_size, epsilon)
+            if 0 < reach < epsilon * (1 - 1e-9):
+                short[name] = f"{attack.steps} steps reach {reach:.4g} of {epsilon:.4g} ({name})"
+    if not short:
+        return None
+    return (
+        f"in {len(short)} of {len(of)} configurations the attack's steps end "
+        f"within its epsilon, which is no bound then: {next(iter(short.values()))}; write method.attack.step_size as "
+        "a share of epsilon, or take more steps"
     )

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.table import Table
 
+from search.borrowing import remaining
+from search.budget import affordable
 from search.estimate import Sizes, slots_here, storage_estimate, time_estimate, unshared_makespan
 from search.makespan import simulate
 from search.plan import Plan
 from search.replicates import Adaptive
 from search.sources import Sources
 from search.space import Space
+from search.stopping import RobustStopping
+from search.store import Store
 from search.words import duration, number, size
 from trainers.records import Place
 
 
-def print_plan(console: Console, plan: Plan, space: Space, results: Place, sources: Sources) -> None:
-    """What a sweep would do: trainings, epochs, time and storage."""
+def print_plan(
+    console: Console, plan: Plan, space: Space, folder: Place, sources: Sources, reuse: Iterable[Place] = ()
+) -> None:
+    """What a sweep in a folder would do: trainings, epochs, time and storage. Raises SpaceError as `remaining` does."""
     table = Table(box=None, show_header=False, pad_edge=False)
-    for row in (*_trainings(plan, space), *_costs(plan, space, results, sources)):
+    for row in (*_trainings(plan, space), *_rules(plan, space), *_costs(plan, space, folder, sources, reuse)):
         table.add_row(*row)
     for name, attack in plan.evaluation.attacks().items():
         table.add_row(f"measured: {name}", attack)
@@ -33,8 +39,8 @@ def _trainings(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
     trials = [trial for trial in plan.trials if trial.kind == "trial"]
     configurations = len({trial.configuration for trial in trials})
     search = space.search
-    seeds = f"{len(search.seeds)}" + (f" to {search.replicates.max}" if isinstance(search.replicates, Adaptive) else "")
-    yield "trials", f"{len(trials)}: {configurations} configurations x {seeds} seeds"
+    seeds = number(len(search.seeds), "seed")
+    yield "trials", f"{len(trials):,}: {number(configurations, 'configuration')} x {seeds}"
     if search.adapts:
         yield (
             "asked by",
@@ -48,26 +54,53 @@ def _trainings(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
     for file in sorted({ranking.provenance["file"] for ranking in plan.rankings.values() if not profiled}):
         yield "ranked by", file
     for path, axis in space.search.axes.items():
-        yield path, ", ".join(c.label for c in axis.choices()) if axis.kind in ("grid", "choice") else axis.kind
+        labels = [choice.label for choice in axis.choices()]
+        listed = axis.kind in ("grid", "choice")
+        yield f"axis {path}", ", ".join(labels) if listed else f"{axis.kind}, {' to '.join(labels)}"
 
 
-def _costs(plan: Plan, space: Space, results: Place, sources: Sources) -> Iterator[tuple[str, str]]:
-    asked, distinct = plan.tree.asked, plan.tree.distinct
+def _rules(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
+    """By what a search selects, and what may end it or its trainings sooner."""
+    search = space.search
+    stops = isinstance(search.stopping, RobustStopping)
+    if search.draws or search.adds_seeds or stops:
+        selects = [f"{name} ({direction})" for name, direction in search.objectives.items()]
+        yield "selects by", ", ".join([*selects, *map(str, search.constraints)])
+    if stops:
+        yield "stopping", "robust: trainings may end sooner than counted here"
+    if isinstance(search.replicates, Adaptive):
+        yield "seeds in doubt", f"up to {search.replicates.max}; all figures here are of {len(search.seeds)}"
+    if said := str(search.budget):
+        paid = affordable(search.budget, plan.tree.adds.tolist())
+        pays = "" if paid == len(plan.trials) else f": pays for {paid:,} of {len(plan.trials):,} trainings"
+        yield "budget", said + pays
+
+
+def _costs(
+    plan: Plan, space: Space, folder: Place, sources: Sources, reuse: Iterable[Place]
+) -> Iterator[tuple[str, str]]:
+    asked, distinct, results = plan.tree.asked, plan.tree.distinct, folder.parent
     saved = f" asked, {distinct:,} to train: {asked - distinct:,} ({1 - distinct / asked:.1%}) saved by sharing"
     yield "epochs", f"{asked:,}{saved if distinct < asked else ''}"
+    left = remaining(Store(folder), plan, reuse)
+    if any(left.ended) or sum(left.epochs) < distinct:
+        results_of = f"the results of {sum(left.ended):,} of {len(plan.trials):,} trainings"
+        yield "stored before", f"{results_of}; {sum(left.epochs):,} epochs are left to train"
     here = 0 if os.environ.get("RAY_ADDRESS") else slots_here(space.resources)
     length = simulate(plan, here).makespan if here else 0
     if here:
         instead = unshared_makespan(plan, here)
         shorter = f" instead of {instead:,}" if length < instead else ""
         yield "on this machine", f"{_processes(here)} at once: {length:,} epochs long{shorter}"
-    left = time_estimate(plan, results)
-    if not left.seconds:
+    time = time_estimate(plan, results, left)
+    if all(left.ended):
+        yield "time", "none: all is stored"
+    elif not time.seconds:
         yield "time", "no estimate: no such training was recorded in this results folder yet"
     else:
-        rest = f", without {number(left.unknown, 'training')} of no measured kin" if left.unknown else ""
-        wall = f", about {duration(left.seconds * length / distinct)} on {_processes(here)}" if here > 1 else ""
-        yield "time", f"{duration(left.seconds)} on one process{wall}, as measured in {results}{rest}"
+        without = f", without {number(time.unknown, 'training')} of no measured kin" if time.unknown else ""
+        wall = f", about {duration(time.seconds * length / distinct)} on {_processes(here)}" if here > 1 else ""
+        yield "time", f"{duration(time.seconds)} on one process{wall}, as measured in {results}{without}"
     stored = storage_estimate(plan, _sizes(plan, sources), space.search.keep, max(here, 1))
     keep = f"(keep: {space.search.keep})"
     if stored is None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 
+from search.borrowing import Remaining
 from search.ledger import Ledger
 from search.machines import room
 from search.pace import Kin, Left, Pace, kin, needed
@@ -43,15 +44,15 @@ def measured_pace(results: Place) -> Pace:
     return pace
 
 
-def time_estimate(plan: Plan, results: Place) -> Left:
-    """Seconds on one process, each shared epoch once, and how many trainings have no measured kin and are not in it."""
+def time_estimate(plan: Plan, results: Place, remaining: Remaining) -> Left:
+    """Seconds on one process for what remains, and how many trainings have no measured kin and are not in it."""
     pace, evaluation = measured_pace(results), plan.evaluation.model_dump(mode="json")
     kin_of: dict[str, Kin] = {}
     for trial in plan.trials:
         if trial.configuration not in kin_of:
             kin_of[trial.configuration] = kin(trial.config.model_dump(mode="json"), evaluation)
-    own = (trial.config.epochs - int(epoch) for trial, (_, epoch) in zip(plan.trials, plan.tree.branches, strict=True))
-    return needed(pace, ((kin_of[trial.configuration], n, True) for trial, n in zip(plan.trials, own, strict=True)))
+    rest = zip(plan.trials, remaining.epochs, remaining.ended, strict=True)
+    return needed(pace, ((kin_of[trial.configuration], epochs, not ended) for trial, epochs, ended in rest))
 
 
 def slots_here(resources: Resources) -> int:

@@ -21,7 +21,7 @@ from search.resources import Resources
 from search.seen import OBJECTIVES
 from search.stopping import NoStopping, Stopping
 from search.store import Keep
-from search.yamlfile import Document, SpaceError, laid_over, read, without_nulls
+from search.yamlfile import Document, SpaceError, read, without_nulls
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.knobs import Knobs, Real
@@ -126,7 +126,7 @@ def load(file: Path, overrides: list[str]) -> Loaded:
     """
     document = read(file)
     for override in overrides:
-        document = Document(laid_over(document.tree, _override(override)), document.places)
+        document = document.overridden(_override(override), f"--set {override}")
     problems: list[str] = []
     try:
         space = Space.model_validate(document.tree)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 from trainers.methods import overlay
 
 OVERLAYS = (("profile", "trial"), ("pretrain", "trial"))
-Location = tuple[str, int]  # file, line (from 1)
+Places = dict[tuple[str, ...], str]  # of each key, 'file:line'
 
 
 class SpaceError(Exception):
@@ -24,16 +25,25 @@ class SpaceError(Exception):
 class Document:
     """A YAML mapping and where each of its keys was written."""
 
-    def __init__(self, tree: dict[str, Any], places: dict[tuple[str, ...], Location]) -> None:
+    def __init__(self, tree: dict[str, Any], places: Places) -> None:
         self.tree, self.places = tree, places
 
     def where(self, path: tuple[str, ...]) -> str:
-        """'file:line' of the deepest part of a path that was written in a file."""
+        """'file:line' of the deepest part of a path that was written in a file, or the --set that wrote it."""
         for depth in range(len(path), 0, -1):
             if path[:depth] in self.places:
-                file, line = self.places[path[:depth]]
-                return f"{file}:{line}"
-        return next(iter(self.places.values()), ("", 0))[0]
+                return self.places[path[:depth]]
+        return next(iter(self.places.values()), "").rpartition(":")[0]
+
+    def overridden(self, change: dict[str, Any], place: str) -> Document:
+        """With a tree laid over it that was written elsewhere."""
+        written = set(_leaves(change))
+        kept = {path: at for path, at in self.places.items() if not any(path[:n] in written for n in range(len(path)))}
+        places = kept | dict.fromkeys(written, place)
+        for path in written:
+            for n in range(1, len(path)):
+                places.setdefault(path[:n], place)
+        return Document(laid_over(self.tree, change), places)
 
 
 def read(path: Path, seen: tuple[Path, ...] = ()) -> Document:
@@ -73,6 +83,15 @@ def without_nulls(tree: Any, path: tuple[str, ...] = ()) -> Any:
     return {key: without_nulls(value, (*path, key)) for key, value in tree.items() if value is not None}
 
 
+def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths at which a tree has values."""
+    if not isinstance(tree, dict) or not tree:
+        yield path
+        return
+    for key, value in tree.items():
+        yield from _leaves(value, (*path, str(key)))
+
+
 def _parse(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
@@ -93,7 +112,7 @@ def _parse(path: Path) -> Document:
         raise SpaceError([f"{path}: not YAML: {error}"]) from None
     if not isinstance(tree, dict) or node is None:
         raise SpaceError([f"{path}: a space is a mapping with trial, search, ...; got {type(tree).__name__}"])
-    places: dict[tuple[str, ...], Location] = {}
+    places: Places = {}
     problems: list[str] = []
     try:
         _walk(node, (), str(path), places, problems)
@@ -108,7 +127,7 @@ def _walk(
     node: yaml.Node,
     path: tuple[str, ...],
     file: str,
-    places: dict[tuple[str, ...], Location],
+    places: Places,
     problems: list[str],
 ) -> None:
     if isinstance(node, yaml.SequenceNode):
@@ -120,6 +139,8 @@ def _walk(
         here = (*path, str(key.value))
         line = key.start_mark.line + 1
         if here in places:
-            problems.append(f"{file}:{line}: {'.'.join(here)} stands twice; first in line {places[here][1]}")
-        places[here] = (file, line)
+            problems.append(
+                f"{file}:{line}: {'.'.join(here)} stands twice; first in line {places[here].rpartition(':')[2]}"
+            )
+        places[here] = f"{file}:{line}"
         _walk(value, here, file, places, problems)

@@ -86,6 +86,35 @@ def test_what_is_wrong_with_the_data_is_told_once_for_all_models(refused: Refuse
     assert "data.val: asked for 999" in problem
 
 
+ATTACKS = {
+    "TRADES with its step in pixels": (
+        "{base: trades, attack: {epsilon: 0.1, steps: 5}}",
+        "reach 0.035 of 0.1",
+    ),
+    "too few shares": ("{base: pgd-at, attack: {start: none, steps: 3}}", "reach 0.02353 of 0.03137"),
+    "as many as it takes": ("{base: pgd-at, attack: {start: none, steps: 4}}", None),
+    "a start anywhere within": ("{base: pgd-at, attack: {steps: 3}}", None),
+    "a schedule": (
+        "{base: trades, attack: {epsilon: {name: piecewise, values: [0.03, 0.2], drops: [0.5]}}}",
+        "reach 0.07 of 0.2",
+    ),
+    "one step of all": ("fgsm-at", None),
+    "none": ("standard", None),
+}
+
+
+@pytest.mark.parametrize(("method", "said"), ATTACKS.values(), ids=ATTACKS.keys())
+def test_an_epsilon_that_no_attack_reaches_is_noted(
+    here: Path, capsys: pytest.CaptureFixture[str], method: str, said: str | None
+) -> None:
+    axes = f"search: {{axes: {{method: {{grid: {{it: {method}, other: mart}}}}}}}}\n"
+    Path("space.yaml").write_text("trial: {data: digits, model: mlp, epochs: 4}\n" + axes)
+    assert main(["space.yaml", "--dry-run"]) == 0
+    notes = capsys.readouterr().err
+    assert (f"steps {said} (method=it-" in notes) if said else not notes
+    assert notes.count("in 1 of 2 configurations the attack's steps end within its epsilon") == bool(said)
+
+
 @pytest.fixture
 def files(here: Path) -> None:
     """Weights of a network of 16 hidden units; a state that was never measured; and a text."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +10,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from search.borrowing import remaining
 from search.dryrun import print_plan
 from search.estimate import storage_estimate, time_estimate, unshared_makespan
 from search.makespan import simulate
 from search.plan import Plan
+from search.run import main
 from search.sources import Sources
 from search.space import load
 from search.storage import stored
+from search.store import Store
 from trainers.records import write_json
 
 from .helpers import Tiny, smoke
@@ -43,15 +47,16 @@ def test_time_counts_shared_epochs_once_by_the_pace_of_kin(sharing: Tiny, tmp_pa
     plan = sharing.plan
     assert (plan.tree.asked, plan.tree.distinct) == (32, 18)
     results = tmp_path / "results"
-    assert time_estimate(plan, results) == (0.0, 4)
+    nothing = remaining(Store(results / "new"), plan)
+    assert time_estimate(plan, results, nothing) == (0.0, 4)
     before = MadeUp(results / "before", ["aa"], **plan.trials[0].config.model_dump(mode="json"))
     before.plan["evaluate"] = plan.evaluation.model_dump(mode="json")
     write_json(before.folder / "plan.json", before.plan)
     before.train(0, 2, seconds=2.0)
     before.end(0)
-    assert time_estimate(plan, results) == (18 * 3.0 + 4 * 4.0, 0)
+    assert time_estimate(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0)
     MadeUp(results / "strange", ["aa"], model={"name": "another"}).train(0, 2)
-    assert time_estimate(plan, results) == (18 * 3.0 + 4 * 4.0, 0)
+    assert time_estimate(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0)
 
 
 def test_storage_is_near_what_the_sweep_took(sharing: Tiny) -> None:
@@ -69,6 +74,62 @@ def test_storage_is_near_what_the_sweep_took(sharing: Tiny) -> None:
     assert storage_estimate(sharing.plan, {}, "best", 1) is None
 
 
+def test_what_is_stored_is_not_trained_again(sharing: Tiny, tmp_path: Path) -> None:
+    """Burn-ins of 4 and 6 of 8 epochs, two lambdas each: 4 epochs are common to all, 2 more to the latter two."""
+    plan, store, elsewhere = sharing.plan, sharing.store, Store(tmp_path / "elsewhere")
+    assert remaining(store, plan) == ([False] * 4, [8, 4, 4, 2])
+    order = sorted(range(4), key=lambda i: plan.trials[i].axes["method.weight.burn_in"])
+    assert sharing.run(order[0]) == "completed"
+    left = remaining(store, plan)
+    assert [left.ended[i] for i in order] == [True, False, False, False]
+    assert [left.epochs[i] for i in order] == [0, 4, 4, 2]
+    assert sum(remaining(elsewhere, plan).epochs) == 18
+    lent = remaining(elsewhere, plan, [store.folder])
+    assert lent.ended == [False] * 4, "its states alone are lent"
+    assert lent.epochs == left.epochs
+    pace = time_estimate(plan, tmp_path, lent)
+    assert pace.unknown == 0
+    assert 0 < time_estimate(plan, tmp_path, left).seconds < pace.seconds, "without its final evaluation"
+    for i in order[1:]:
+        assert sharing.run(i) == "completed"
+    assert remaining(store, plan) == ([True] * 4, [0] * 4)
+
+
+SEARCHED = """
+trial: {data: {name: digits}, model: mlp, epochs: 10}
+search:
+  strategy: tpe
+  trials: 6
+  generation: 3
+  replicates: {min: 2, max: 5}
+  objectives: {val_pgd_acc: max, val_clean_acc: max}
+  constraints: [val_clean_acc >= 0.8]
+  stopping: {patience: 20%}
+  budget: {epochs: 45, wall: 2h}
+  axes:
+    optimizer.lr: {loguniform: [0.01, 1]}
+    batch_size: {int: [16, 64]}
+    method: {choice: [pgd-at, trades]}
+"""
+
+
+def test_a_dry_run_says_what_a_search_looks_for_and_what_ends_it(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    (here / "space.yaml").write_text(SEARCHED)
+    assert main(["space.yaml", "--dry-run"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    rows = dict(re.split(r" {2,}", line.rstrip(), maxsplit=1) for line in said if "  " in line.strip())
+    assert rows["axis optimizer.lr"] == "loguniform, 0.01 to 1"
+    assert rows["axis batch_size"] == "int, 16 to 64"
+    assert rows["axis method"] == "pgd-at, trades"
+    assert rows["selects by"] == "val_pgd_acc (max), val_clean_acc (max), val_clean_acc >= 0.8"
+    assert rows["seeds in doubt"] == "up to 5; all figures here are of 2"
+    assert rows["stopping"] == "robust: trainings may end sooner than counted here"
+    assert rows["budget"] == "45 epochs, 2 h 00 min of wall time: pays for 4 of 12 trainings"
+
+
 def test_training_from_scratch_takes_as_long_as_the_fullest_process() -> None:
     plan = planned_space(FIGURES[0].text)
     assert [unshared_makespan(plan, workers) for workers in (1, 4, 8, 16, 64)] == [2800, 700, 400, 200, 100]
@@ -83,7 +144,7 @@ def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def said() -> str:
-        print_plan(Console(width=200), planned_space(text), space, here / "results", sources)
+        print_plan(Console(width=200), planned_space(text), space, here / "results" / "space", sources)
         return " ".join(capsys.readouterr().out.split())
 
     text = FIGURES[0].text
@@ -103,7 +164,7 @@ def test_of_twins_alone_no_time_is_known_either(here: Path, capsys: pytest.Captu
     """A twin adds no epoch, which takes no time whatever its pace; the others have no kin."""
     (here / "space.yaml").write_text(burn_ins([1, "inf"]))
     plan, sources = planned_space(burn_ins([1, "inf"])), Sources()
-    print_plan(Console(width=200), plan, load(here / "space.yaml", []).space, here / "results", sources)
+    print_plan(Console(width=200), plan, load(here / "space.yaml", []).space, here / "results" / "space", sources)
     said = " ".join(capsys.readouterr().out.split())
     assert "time no estimate: no such training was recorded in this results folder yet" in said
 

@@ -389,16 +389,30 @@ def test_a_mistake_in_an_extended_file_is_found_there(refused: Refused, here: Pa
         ("trial.epochs", "--set trial.epochs: write it as path=value, such as trial.epochs=2"),
         ("=3", "--set =3: write it as path=value, such as trial.epochs=2"),
         ("trial.epochs=[", "--set trial.epochs=[: the value is not YAML"),
-        ("trial.epochs=0", "space.yaml:9: trial.epochs: should be greater than 0; got 0"),
-        ("trial.batch_size=x", "space.yaml:8: trial.batch_size: should be a valid integer; got 'x'"),
-        ("trial=0", "space.yaml:3: trial: should be a mapping of knobs; got 0"),
+        ("trial.epochs=0", "--set trial.epochs=0: trial.epochs: should be greater than 0; got 0"),
+        ("trial.epoch=3", "--set trial.epoch=3: trial.epoch: TrialConfig has no such knob; did you mean epochs?"),
+        ("trial.batch_size=x", "--set trial.batch_size=x: trial.batch_size: should be a valid integer; got 'x'"),
+        ("trial=0", "--set trial=0: trial: should be a mapping of knobs; got 0"),
+        ("trial.optimizer={momentum: 2}", "--set trial.optimizer={momentum: 2}: trial.optimizer.momentum: "),
+        ("trial.optimizer.betas=2", "--set trial.optimizer.betas=2: trial.optimizer.betas: "),
+        ("trial.method.attack.steps=-1", "--set trial.method.attack.steps=-1: trial.method.attack.steps: "),
+        ("search.axes.trial={grid: [1]}", "--set search.axes.trial={grid: [1]}: search.axes.trial: "),
     ],
 )
 def test_an_override_is_checked_like_the_file(refused: Refused, override: str, complaint: str) -> None:
     text = "# \n# \n" + smoke().replace("trial:", "trial:\n  batch_size: 16\n  epochs: 3\n  data: {name: digits}", 1)
     text = "# 1\n# 2\ntrial:\n  data: {name: digits}\n  model: mlp\n  optimizer:\n    momentum: 0.9\n"
     text += "  batch_size: 16\n  epochs: 3\n"
-    assert refused(text, "--set", override) == [complaint]
+    (problem,) = refused(text, "--set", override)
+    assert problem.startswith(complaint)
+
+
+def test_what_an_override_leaves_is_found_in_the_file(refused: Refused) -> None:
+    text = "trial:\n  data: {name: digits}\n  optimizer:\n    momentum: 7\nsearch:\n  stopping: {rungs: [5%, 3.5]}\n"
+    problems = refused(text, "--set", "trial.epochs=2", "--set", "search.stopping.rungs=[1%, 7.5]")
+    assert [problem.partition(": ")[0] for problem in problems] == [
+        "--set search.stopping.rungs=[1%, 7.5]", "space.yaml:4"
+    ]  # fmt: skip
 
 
 def test_overrides_reach_a_value_an_axis_and_take_keys_out(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -406,7 +420,7 @@ def test_overrides_reach_a_value_an_axis_and_take_keys_out(here: Path, capsys: p
     overrides = ("trial.epochs=2", "search.axes.method={grid: [pgd-at]}", "search.axes.subset=null", "profile=null")
     assert main(["space.yaml", "--dry-run", *(word for text in overrides for word in ("--set", text))]) == 0
     out = capsys.readouterr().out
-    assert "1: 1 configurations x 1 seeds" in out
+    assert "1: 1 configuration x 1 seed" in out
     assert re.search(r"epochs +2\b", out)
 
 
