@@ -78,7 +78,8 @@ def connected(address: str | None) -> Iterator[None]:
                 ray.init(runtime_env=shipped(), **quiet)
         except (Exception, SystemExit) as error:  # of any kind: its processes may fail, or be killed, at any point
             token = "; if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" if address else ""
-            raise Infeasible(f"Ray at {address or 'this machine'} did not start: {error}{token}") from None
+            what = f"does not answer at {address}" if address else "did not start on this machine"
+            raise Infeasible(f"Ray {what}: {error}{token}") from None
         yield
     finally:
         if folder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import search
 from trainers.methods import METHODS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,3 +27,11 @@ def test_every_embedded_study_is_listed() -> None:
     listed = README.partition("## Studies")[2].partition("\n## ")[0]
     there = {path.stem for path in (ROOT / "spaces").glob("*.yaml")}
     assert set(re.findall(r"`([a-z_]+)`", listed)) == there
+
+
+def test_the_map_of_search_shows_each_module_once() -> None:
+    shown = re.sub(r"^.{19}", "", str(search.__doc__).partition("\n\n")[2], flags=re.MULTILINE)
+    names = [word for word in re.findall(r"[a-z]+", shown) if (ROOT / "search" / f"{word}.py").exists()]
+    there = {path.stem for path in (ROOT / "search").glob("*.py")} - {"__init__"}
+    assert sorted({*names}) == sorted(there)
+    assert sorted(name for name in there if names.count(name) > 1) == ["loggers"], "a knob, and what serves it"
