@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
@@ -15,7 +15,9 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM)
 class Interrupt:
     """Turns the first Ctrl-C or SIGTERM into a clean stop and the second into an immediate end."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: str = "") -> None:
+        """`command`: that carries on what ends at once."""
+        self._command = command
         self.code = 0  # 130 or 143 once asked to stop
         self.broken: str | None = None  # why nothing can run any more
         self.running = False  # whether Tune is there to be told
@@ -37,10 +39,17 @@ class Interrupt:
         if self.broken:
             raise KeyboardInterrupt
         if self.code:
-            os._exit(128 + number)  # the store is safe at any instant
+            self._end(128 + number)
         self.code = 128 + number
         if not self.running or signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:  # Tune does not listen yet
             raise KeyboardInterrupt(self.code)
+
+    def _end(self, code: int) -> None:
+        """End it at once, as the store is safe at any instant; the terminal gets its cursor back from the live view."""
+        said = f"Ended at once. What was stored is kept; the same command carries on:\n  {self._command}\n"
+        with suppress(OSError):
+            os.write(1, ("\r\n\x1b[?25h" * os.isatty(1) + said).encode())
+        os._exit(code)
 
 
 def heed_sigterm() -> None:

@@ -47,6 +47,7 @@ class Lifeline:
             what = "Stopped, as asked" if self._interrupt.code else f"Stopped: {why}"
             last = f"{what}. All that was trained is kept; the same command carries on:\n  {carrying_on()}"
             self._console.print(last, markup=False, soft_wrap=True)
+            self._console.show_cursor()  # which a live view has hidden
             os._exit(self._interrupt.code or 1)
 
 

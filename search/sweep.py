@@ -96,7 +96,7 @@ class Sweep:
         if not self.schedule.open or self._spent:
             return self._told(None, command)
         loggers = built(self.space.search.loggers, self.store.folder)
-        interrupt = Interrupt()
+        interrupt = Interrupt(command)
         with cluster(address, interrupt):
             self.nodes = examined(address, self.store.folder, self.space.resources)
             for found in notes(self.nodes):

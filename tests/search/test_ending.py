@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -28,6 +29,7 @@ from trainers.records import read_json, read_rows
 
 from .helpers import Driver, command_line, descendants, end, epochs, smoke, training
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.sweeps
 
 
@@ -126,6 +128,31 @@ def test_asked_to_stop_while_ray_starts_it_stops_once_ray_is_up(
     assert signal.getsignal(number) is before
     signal.signal(number, signal.SIG_DFL)
     assert signal.getsignal(number) is signal.SIG_DFL, "others may be set again"
+
+
+TWICE = """
+import signal
+from search.interrupt import Interrupt
+interrupt = Interrupt("python -m search.run space.yaml")
+interrupt.install()
+interrupt.running = True
+signal.signal(signal.SIGUSR1, lambda *_: None)
+signal.raise_signal(signal.SIGTERM)
+print("still there", flush=True)
+signal.raise_signal(signal.SIGINT)
+"""
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_asked_twice_it_ends_at_once_and_says_how_to_go_on(terminal: bool) -> None:
+    read, write = os.openpty() if terminal else os.pipe()
+    code = subprocess.run([sys.executable, "-c", TWICE], stdout=write, check=False, cwd=ROOT).returncode
+    said = os.read(read, 1000).decode().replace("\r", "")
+    os.close(read)
+    os.close(write)
+    assert code == 130
+    kept = "Ended at once. What was stored is kept; the same command carries on:\n  python -m search.run space.yaml\n"
+    assert said == "still there\n" + ("\n\x1b[?25h" if terminal else "") + kept
 
 
 @pytest.fixture
