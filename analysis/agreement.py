@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if len(found := corrupted(results)):
             print(f"\ndistance between the clean test set and its corrupted versions\n\n{_markdown(found)}")
     except SweepError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sweeps = [load(run) for run in options.run]
         print(table(sweeps), "\n".join(map(caption, sweeps)), sep="\n\n")
     except SweepError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 

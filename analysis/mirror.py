@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         fetch(options.url, options.folder)
     except SweepError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"The records of {options.url} are in {options.folder}.")
     return 0

@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = front([load(run) for run in options.run], options.x, options.y, options.checkpoint)
         save(lambda figure: draw_front(figure, found), front_size(found), [options.output])
     except SweepError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     console = Console()
     for table in front_table(found):

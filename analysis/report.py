@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "://" in where:
                 written = f"{send(folder / 'report', where)}/index.html"
     except (SweepError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     console = Console()
     print_summary(results, console)

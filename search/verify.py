@@ -92,7 +92,8 @@ def _sampled(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row]]:
     if not ended:
         raise Unverifiable("no trial of it has ended yet")
     try:
-        asked = float(sample.removesuffix("%")) / 100 * len(ended) if sample.endswith("%") else int(sample)
+        share = float(sample.removesuffix("%")) / 100 if sample.endswith("%") else None
+        asked = int(sample) if share is None else share * len(ended) if share <= 1 else nan
     except ValueError:
         asked = nan
     if not 0 < asked < inf:

@@ -59,6 +59,8 @@ def read(path: Path, seen: tuple[Path, ...] = ()) -> Document:
         return Document(without_nulls(document.tree), document.places)
     if not isinstance(parent, str):
         raise SpaceError([f"{document.where(('extends',))}: extends: names one file; got {parent!r}"])
+    if not (path.parent / parent).is_file():
+        raise SpaceError([f"{document.where(('extends',))}: extends: {_missing(path.parent / parent)}"])
     base = read(path.parent / parent, (*seen, path.resolve()))
     return Document(laid_over(base.tree, document.tree), base.places | document.places)
 
@@ -96,9 +98,7 @@ def _parse(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        near = sorted(str(p) for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-        hint = f" (there are {', '.join(near)})" if near else ""
-        raise SpaceError([f"{path}: no such file{hint}"]) from None
+        raise SpaceError([_missing(path)]) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpaceError([f"{path}: cannot be read: {error}"]) from None
     try:
@@ -121,6 +121,12 @@ def _parse(path: Path) -> Document:
     if problems:
         raise SpaceError(problems)
     return Document(tree, places)
+
+
+def _missing(path: Path) -> str:
+    near = sorted(str(p) for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+    hint = f" (there are {', '.join(near)})" if near else ""
+    return f"{path}: no such file{hint}"
 
 
 def _walk(

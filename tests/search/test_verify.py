@@ -20,7 +20,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return Tiny(tmp_path_factory.mktemp("ended") / "sweep", smoke(**PLAIN)).all()
 
 
-@pytest.mark.parametrize("sample", ["nan%", "inf%", "-5", "0", "half", "1.5"])
+@pytest.mark.parametrize("sample", ["nan%", "inf%", "-5", "0", "half", "1.5", "500%"])
 def test_a_sample_that_is_none_is_refused(ended: Tiny, sample: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify([str(ended.store.folder), f"--sample={sample}"]) == 2
     assert f"--sample {sample}: write a share or a number, such as 2% or 5" in capsys.readouterr().err

@@ -142,4 +142,6 @@ def test_extends_names_one_file_that_is_there() -> None:
     assert complaints(write("a.yaml", "trial: {}\nextends: [b.yaml]\n")) == [
         "a.yaml:2: extends: names one file; got ['b.yaml']"
     ]
-    assert complaints(write("a.yaml", "extends: b.yaml\n")) == ["b.yaml: no such file (there are a.yaml)"]
+    assert complaints(write("a.yaml", "extends: b.yaml\n")) == [
+        "a.yaml:1: extends: b.yaml: no such file (there are a.yaml)"
+    ]
