@@ -214,11 +214,13 @@ def without_hash(name: str) -> str:
 
 
 def shortened(name: str, room: int) -> str:
-    """A training's name in so many columns: less its hash if need be, and then its middle."""
-    if cell_len(name) <= room:
-        return name
+    """A training's name in so many columns: less its hash if need be, then its axes' names, and then its middle."""
     configuration, comma, seed = name.rpartition(",")
-    name = f"{without_hash(configuration)}{comma}{seed}" if comma else name
+    if comma and cell_len(name) > room:
+        axes = without_hash(configuration)
+        name = f"{axes},{seed}"
+        if cell_len(name) > room:
+            name = ",".join([*(part.rpartition("=")[2] for part in axes.split(",")), seed])
     if cell_len(name) <= room:
         return name
     tail = f"…{comma}{seed}"
