@@ -16,6 +16,7 @@ from trainers.records import Row
 
 SEPARATOR = " · "
 ALL = "all"
+MOST_LABELS = 8  # an axis with more values is one to draw, not to compare value by value
 _NUMBER = re.compile(r"(?<![A-Za-z])(k\s*=\s*)?[\d.,]+(e-?\d+)?\s*%?")
 
 
@@ -47,6 +48,21 @@ class Axes:
     def rank(self, path: str, label: str | None) -> int:
         """The place of a label in its axis' order; trials without this axis come first."""
         return self.order[path].index(label) + 1 if label in self.order[path] else 0
+
+    def numeric(self, path: str) -> bool:
+        """Whether all of an axis' values are numbers."""
+        return all(_is_number(value) for value in self.values[path].values())
+
+    def drawn(self, path: str) -> bool:
+        """Whether it has more numbers than one would compare one by one, as those drawn from a range."""
+        return len(self.order[path]) > MOST_LABELS and self.numeric(path)
+
+    def span(self, path: str) -> str:
+        """An axis' labels; where there are too many numbers, how many there are and from where to where."""
+        labels = self.order[path]
+        if self.drawn(path):
+            return f"{len(labels)} values from {labels[0]} to {labels[-1]}"
+        return ", ".join(labels)
 
     def describe(self, labels: Mapping[str, str], paths: Sequence[str]) -> str:
         """Name a choice for a human: text stands for itself, a number or a yes/no is preceded by its axis."""

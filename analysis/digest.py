@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from analysis.axes import MOST_LABELS
 from analysis.differences import axis_differences, subset_differences
 from analysis.difficulty import Detection, class_counts, detection, rankings
 from analysis.front import Front, front
@@ -16,7 +17,6 @@ from analysis.results import COMPLETED, Results, SweepError
 from analysis.stats import seeds_of
 
 CLEAN = "test_clean_acc"
-MOST_LABELS = 8  # an axis with more values is one to draw, not to compare value by value
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from analysis.digest import CLEAN, Digest
 from analysis.figure_curves import curves_info, draw_curves, draw_groups, groups_size
 from analysis.figure_front import draw_front, front_size
 from analysis.figure_gaps import draw_effects, draw_gaps, effects_info, gaps_info, rows_size
+from analysis.figure_knobs import draw_knobs, knobs_info, knobs_size
 from analysis.figure_subsets import (
     PER_CLASS,
     draw_gallery,
@@ -54,6 +55,18 @@ def effect_drawings(digest: Digest) -> Iterator[Drawing]:
             caption = f"{digest.seeds_text}. {BARS} Points of one size are moved apart a little. Test set."
             what = f"Examples trained on against {title(metric, attacks)}"
             yield Drawing(slug, what, caption, panels_size(info.panels), lambda f, info=info: draw_sizes(f, info))  # type: ignore[misc]
+
+
+def knob_drawings(digest: Digest) -> Iterator[Drawing]:
+    """Accuracies along the knobs that were drawn from ranges."""
+    metrics = [metric for metric in (digest.robust, CLEAN) if metric in digest.results.final_metrics()]
+    info = knobs_info(digest.results, metrics) if metrics else None
+    if info is not None:
+        caption = (
+            f"A point a configuration that ran to its end, at the epoch that validation selects; {digest.seeds_text}. "
+            f"{BARS} A search draws where it expects much: a crowd says where it looked, not what the knob is worth."
+        )
+        yield Drawing("knobs", "Along each knob", caption, knobs_size(info), lambda figure: draw_knobs(figure, info))
 
 
 def curve_drawings(digest: Digest) -> Iterator[Drawing]:

@@ -7,9 +7,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 from analysis.digest import Digest
 from analysis.results import Results
 from analysis.stats import counted, seeds_of
+
+RULES = ("objectives", "constraints", "stopping", "budget")  # of a search that are written as they stand
 
 
 def extent(found: Digest) -> str:
@@ -24,18 +28,42 @@ def extent(found: Digest) -> str:
 def what_ran(found: Digest) -> dict[str, str]:
     """Axes, attacks, data and cost, in words."""
     results = found.results
-    axes = {path: ", ".join(results.axes.order[path]) for path in results.axes.varying}
+    axes = {path: results.axes.span(path) for path in results.axes.varying}
     data = {json.dumps(outcome.get("data", {})): None for outcome in results.outcomes.values()}
     runs = results.runs
     wall = sum(run.get("wall_seconds") or 0.0 for run in runs)
     return {
         **{path: labels if len(labels) < 200 else f"{labels[:200]}…" for path, labels in axes.items()},
+        **_search(results),
         **{f"attack {name}": text for name, text in results.attacks.items()},
         "data": "; ".join(_data(json.loads(block)) for block in data),
         "date": str(runs[-1].get("ended") or runs[-1].get("started", "")) if runs else "",
         "wall time": f"{duration(wall)} in {len(runs)} run{'s' * (len(runs) > 1)}" if wall else "",
         "time in trials": time_in_trials(results),
     }
+
+
+def _search(results: Results) -> dict[str, str]:
+    """How the trials were chosen, as the space has it, where that is not all combinations trained to their ends."""
+    try:
+        tree = yaml.safe_load((results.folder / "space.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return {}
+    block = tree.get("search") if isinstance(tree, dict) else None
+    if not isinstance(block, dict):
+        return {}
+    drawn = ", ".join(
+        text.format(block[key])
+        for key, text in (("strategy", "{}"), ("trials", "{} configurations"), ("generation", "{} at once"))
+        if block.get(key)
+    )
+    return {"search": drawn} | {key: _plainly(block[key]) for key in RULES if block.get(key)}
+
+
+def _plainly(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plainly(its)}" for key, its in value.items())
+    return ", ".join(map(_plainly, value)) if isinstance(value, list) else str(value)
 
 
 def time_in_trials(results: Results) -> str:

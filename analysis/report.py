@@ -11,7 +11,14 @@ from rich.console import Console
 
 from analysis import facts, page, tables
 from analysis.digest import Digest, digest
-from analysis.drawings import curve_drawings, effect_drawings, front_drawing, gap_drawing, ranking_drawings
+from analysis.drawings import (
+    curve_drawings,
+    effect_drawings,
+    front_drawing,
+    gap_drawing,
+    knob_drawings,
+    ranking_drawings,
+)
 from analysis.figures import Drawing, save
 from analysis.findings import findings, limits
 from analysis.mirror import readable, send
@@ -59,7 +66,7 @@ def _sections(found: Digest, folder: Path) -> list[str]:
     parts: list[tuple[str, Iterable[Drawing], list[str]]] = [
         ("Clean against robust accuracy", front_drawing(found), [*tables.members(found), *tables.summary(found)]),
         ("What the subset changes", effect_drawings(found), tables.subset_effects(found)),
-        ("What each axis changes", (), tables.axis_effects(found)),
+        ("What each axis changes", knob_drawings(found), tables.axis_effects(found)),
         ("Along training", curve_drawings(found), []),
         ("Overfitting", gap_drawing(found), tables.gaps(found)),
         ("Which examples", ranking_drawings(found), [*tables.counts(found), *tables.agreements(found)]),

@@ -1,0 +1,86 @@
+"""What a search came to along each knob that it drew from a range, or that has too many values to compare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from analysis.axes import Axes
+from analysis.figures import WIDTH, colours, percent
+from analysis.metrics import title
+from analysis.results import COMPLETED, Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Plot
+    from matplotlib.figure import Figure
+
+WIDE = 30.0  # times the least value, from which on a knob is drawn on a logarithmic scale
+
+
+class Knob(NamedTuple):
+    """Configurations along one knob; accuracies are shares at the epoch that validation selects."""
+
+    name: str
+    values: np.ndarray  # (n,)
+    means: np.ndarray  # (n, metrics), over seeds
+    errors: np.ndarray  # (n, metrics), NaN of one seed
+    groups: list[str]  # (n,) the other choices that are no numbers
+
+
+class Knobs(NamedTuple):
+    """A row a knob, a column a metric."""
+
+    titles: list[str]  # of the metrics
+    knobs: list[Knob]
+
+
+def knobs_info(results: Results, metrics: list[str]) -> Knobs | None:
+    """Along numeric axes with many values; None if there is none, or nothing completed."""
+    axes, trials = results.axes, results.sweep
+    done = trials[trials["status"] == COMPLETED]
+    many = [path for path in axes.method if axes.drawn(path)]
+    plain = [path for path in axes.method if not axes.numeric(path)]
+    knobs = [_knob(done[done[path] != ""], path, plain, axes, metrics) for path in many]
+    drawn = [knob for knob in knobs if len(knob.values) > 1]
+    return Knobs([title(metric, results.attacks) for metric in metrics], drawn) if drawn else None
+
+
+def _knob(trials: pd.DataFrame, path: str, plain: list[str], axes: Axes, metrics: list[str]) -> Knob:
+    columns = [f"best_{metric}" for metric in metrics]
+    by = trials.groupby("configuration", sort=False)
+    firsts, means, errors = by.first(), by[columns].mean(), by[columns].sem()
+    groups = [axes.describe({name: row[name] for name in plain}, plain) for _, row in firsts.iterrows()]
+    values = np.array([float(axes.values[path][label]) for label in firsts[path]])
+    return Knob(axes.short[path], values, means.to_numpy(float), errors.to_numpy(float), groups)
+
+
+def knobs_size(info: Knobs) -> tuple[float, float]:
+    """Inches."""
+    return WIDTH, 0.7 + 1.7 * len(info.knobs)
+
+
+def draw_knobs(figure: Figure, info: Knobs) -> None:
+    """A point a configuration."""
+    groups = list(dict.fromkeys(group for knob in info.knobs for group in knob.groups))
+    paint = colours(groups)
+    plots = figure.subplots(len(info.knobs), len(info.titles), squeeze=False, sharey="col", sharex="row")
+    for row, knob in zip(plots, info.knobs, strict=True):
+        for place, plot in enumerate(row):
+            _draw(plot, knob, place, paint)
+    for plot, name in zip(plots[0], info.titles, strict=True):
+        plot.set_title(f"{name} (%)", fontsize=9)
+    if len(groups) > 1:
+        figure.legend(*plots[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+
+
+def _draw(plot: Plot, knob: Knob, place: int, paint: dict[str, str]) -> None:
+    for group, colour in paint.items():
+        its = np.array([each == group for each in knob.groups])
+        y, error = knob.means[its, place], np.nan_to_num(knob.errors[its, place])
+        plot.errorbar(knob.values[its], y, error, fmt="o", ms=3.5, lw=0, elinewidth=0.8, color=colour, label=group)
+    if knob.values.min() > 0 and knob.values.max() > WIDE * knob.values.min():
+        plot.set_xscale("log")
+    plot.set_xlabel(knob.name)
+    percent(plot)

@@ -1,0 +1,93 @@
+"""What a search came to along the knobs that it drew from ranges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.axes import MOST_LABELS, read_axes
+from analysis.facts import what_ran
+from analysis.figure_knobs import draw_knobs, knobs_info, knobs_size
+from analysis.figures import save
+from analysis.results import Results
+
+from .test_axes import planned
+
+METRICS = ["test_pgd20_acc", "test_clean_acc"]
+SEARCH = """
+search:
+  strategy: tpe
+  trials: 12
+  generation: 4
+  objectives: {val_clean_acc: max, val_pgd_acc: max}
+  constraints: [val_clean_acc >= 80%]
+  stopping: {patience: 10%}
+  budget: {epochs: 100, wall: 2h}
+"""
+
+
+def searched(folder: Path, count: int, seeds: int = 2) -> Results:
+    """Learning rates of 10 to the powers of -1, -2, ..., some with a momentum, two methods in turn; the last failed."""
+    trials: list[dict[str, Any]] = []
+    rows = []
+    for i in range(count):
+        labels: dict[str, tuple[str, Any]] = {"optimizer__lr": (f"1e-{i + 1}", 10.0 ** -(i + 1))}
+        labels["method"] = (("at", "trades")[i % 2],) * 2
+        if i < 2:
+            labels["optimizer__momentum"] = (str(i), i)
+        plan = planned(**labels) | {"configuration": f"c{i}"}
+        trials.append(plan)
+        for seed in range(seeds):
+            row: dict[str, Any] = {"configuration": f"c{i}", "replicate": seed, "kind": "trial"}
+            row |= {"seconds_billed": 1.0, "seconds_alone": 1.0}
+            row |= {"optimizer.lr": "", "optimizer.momentum": "", "method": ""} | plan["axes"]
+            row |= {"status": "failed" if i == count - 1 else "completed"}
+            row |= {f"best_{metric}": i / 100 + seed / 10 + (metric == METRICS[1]) for metric in METRICS}
+            rows.append(row)
+    (folder / "space.yaml").write_text(SEARCH)
+    return Results(folder, {}, [], pd.DataFrame(rows), pd.DataFrame(), {}, read_axes({"trials": trials}), str(folder))
+
+
+def test_a_point_is_a_configuration_that_completed(tmp_path: Path) -> None:
+    info = knobs_info(searched(tmp_path, 12), METRICS)
+    assert info is not None
+    assert [knob.name for knob in info.knobs] == ["lr"], "the momentum has few values"
+    (lr,) = info.knobs
+    np.testing.assert_allclose(lr.values, 10.0 ** -np.arange(1, 12))
+    np.testing.assert_allclose(lr.means, np.stack([np.arange(11) / 100 + 0.05, np.arange(11) / 100 + 1.05], axis=1))
+    np.testing.assert_allclose(lr.errors, 0.05)
+    assert lr.groups == [("at", "trades")[i % 2] for i in range(11)]
+
+
+def test_one_seed_has_no_error(tmp_path: Path) -> None:
+    info = knobs_info(searched(tmp_path, 12, seeds=1), METRICS)
+    assert info is not None
+    assert np.isnan(info.knobs[0].errors).all()
+    save(lambda figure: draw_knobs(figure, info), knobs_size(info), [tmp_path / "knobs.png"])
+
+
+def test_few_values_are_compared_one_by_one(tmp_path: Path) -> None:
+    assert knobs_info(searched(tmp_path, MOST_LABELS), METRICS) is None
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_it_can_be_drawn(tmp_path: Path, kind: str) -> None:
+    info = knobs_info(searched(tmp_path, 12), METRICS)
+    assert info is not None
+    save(lambda figure: draw_knobs(figure, info), knobs_size(info), [tmp_path / f"knobs.{kind}"])
+    assert (tmp_path / f"knobs.{kind}").stat().st_size > 5_000
+
+
+def test_the_report_says_what_was_searched_for(tmp_path: Path) -> None:
+    said = what_ran(SimpleNamespace(results=searched(tmp_path, 12)))  # type: ignore[arg-type]
+    assert said["optimizer.lr"] == "12 values from 1e-12 to 1e-1"
+    assert said["optimizer.momentum"] == "0, 1"
+    assert said["search"] == "tpe, 12 configurations, 4 at once"
+    assert said["objectives"] == "val_clean_acc max, val_pgd_acc max"
+    assert said["constraints"] == "val_clean_acc >= 80%"
+    assert (said["stopping"], said["budget"]) == ("patience 10%", "epochs 100, wall 2h")
