@@ -92,21 +92,29 @@ class Remaining(NamedTuple):
     epochs: list[int]  # that it adds to what is stored, a shared one by the first that lacks it
 
 
-def remaining(store: Store, plan: Plan, others: Iterable[Place] = ()) -> Remaining:
-    """What a sweep would still train, with what others lend it. Raises SpaceError if one of them cannot be listed."""
-    renamed = superseded(store.folder, plan)
-    held = {trial.final: {trial.id, renamed.get(trial.final, trial.id)} for trial in plan.trials}
-    over = {final for final, ids in held.items() if any(store.result(name, final) for name in ids)}
+def remaining(folder: Place | None, plan: Plan, others: Iterable[Place] = ()) -> Remaining:
+    """What a sweep in a folder, or begun anew, would still train with what others lend it.
+
+    Raises SpaceError if one of them cannot be listed.
+    """
+    over = _ended(folder, plan) if folder else set()
+    stored = Store(folder).stored() if folder else set()
+    for other in others:
+        stored |= _listed(other)
     ended = [trial.final in over for trial in plan.trials]
-    stored = store.stored()
-    for folder in others:
-        stored |= _listed(folder)
     at, tree = depths(plan, stored), plan.tree
     done = [int(tree.lengths[i]) if it else at.get(i, 0) for i, it in enumerate(ended)]
     epochs = np.arange(tree.names.shape[1])
     rows, columns = np.nonzero((epochs > np.array(done)[:, None]) & (epochs <= tree.lengths[:, None]))
     _, first = np.unique(tree.names[rows, columns], return_index=True)
     return Remaining(ended, np.bincount(rows[first], minlength=len(ended)).tolist())
+
+
+def _ended(folder: Place, plan: Plan) -> set[str]:
+    """The last states of trainings that have their results, perhaps under other names."""
+    store, renamed = Store(folder), superseded(folder, plan)
+    held = {trial.final: {trial.id, renamed.get(trial.final, trial.id)} for trial in plan.trials}
+    return {final for final, ids in held.items() if any(store.result(name, final) for name in ids)}
 
 
 def _listed(folder: Place) -> set[str]:

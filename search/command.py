@@ -13,7 +13,7 @@ from rich.console import Console
 
 from search import filesystem
 from search.asking import Asker
-from search.borrowing import check_reused, superseded, take
+from search.borrowing import check_reused, remaining, superseded, take
 from search.checks import check, notes
 from search.dryrun import print_plan
 from search.endings import DONE, ENDINGS, told
@@ -56,7 +56,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
         for note in notes(loaded, plan):
             errors.print(f"note: {note}", markup=False)
         if options.dry_run:
-            print_plan(console, plan, loaded.space, folder, sources, options.reuse)
+            _planned(options, loaded, plan, folder, sources, console)
             return DONE
         store = _locked(options, folder, console)
         asker = Asker(loaded.space.search, folder) if loaded.space.search.draws else None
@@ -69,6 +69,16 @@ def execute(options: argparse.Namespace, began: float) -> int:
         return _run(sweep, options.reuse, console, began)
     except ENDINGS as error:
         return told(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors)
+
+
+def _planned(
+    options: argparse.Namespace, loaded: Loaded, plan: Plan, folder: Place, sources: Sources, console: Console
+) -> None:
+    """What would be done, and whether it would be refused where that can be known."""
+    search, stored = loaded.space.search, None if options.fresh else folder
+    print_plan(console, plan, loaded.space, options.results, sources, remaining(stored, plan, options.reuse))
+    if stored and not (search.adapts or search.adds_seeds):  # whose trainings hang on what came before
+        compare(stored, plan, loaded.document.tree)
 
 
 def _loaded(options: argparse.Namespace) -> tuple[Loaded, Place]:

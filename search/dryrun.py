@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.table import Table
 
-from search.borrowing import remaining
+from search.borrowing import Remaining
 from search.budget import affordable
 from search.estimate import Sizes, slots_here, storage_estimate, time_estimate, unshared_makespan
 from search.makespan import simulate
@@ -17,17 +17,14 @@ from search.replicates import Adaptive
 from search.sources import Sources
 from search.space import Space
 from search.stopping import RobustStopping
-from search.store import Store
 from search.words import duration, number, size
 from trainers.records import Place
 
 
-def print_plan(
-    console: Console, plan: Plan, space: Space, folder: Place, sources: Sources, reuse: Iterable[Place] = ()
-) -> None:
-    """What a sweep in a folder would do: trainings, epochs, time and storage. Raises SpaceError as `remaining` does."""
+def print_plan(console: Console, plan: Plan, space: Space, results: Place, sources: Sources, left: Remaining) -> None:
+    """What a sweep would do: trainings, epochs, time and storage; `left` is what is not stored yet."""
     table = Table(box=None, show_header=False, pad_edge=False)
-    for row in (*_trainings(plan, space), *_rules(plan, space), *_costs(plan, space, folder, sources, reuse)):
+    for row in (*_trainings(plan, space), *_rules(plan, space), *_costs(plan, space, results, sources, left)):
         table.add_row(*row)
     for name, attack in plan.evaluation.attacks().items():
         table.add_row(f"measured: {name}", attack)
@@ -76,13 +73,10 @@ def _rules(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
         yield "budget", said + pays
 
 
-def _costs(
-    plan: Plan, space: Space, folder: Place, sources: Sources, reuse: Iterable[Place]
-) -> Iterator[tuple[str, str]]:
-    asked, distinct, results = plan.tree.asked, plan.tree.distinct, folder.parent
+def _costs(plan: Plan, space: Space, results: Place, sources: Sources, left: Remaining) -> Iterator[tuple[str, str]]:
+    asked, distinct = plan.tree.asked, plan.tree.distinct
     saved = f" asked, {distinct:,} to train: {asked - distinct:,} ({1 - distinct / asked:.1%}) saved by sharing"
     yield "epochs", f"{asked:,}{saved if distinct < asked else ''}"
-    left = remaining(Store(folder), plan, reuse)
     if any(left.ended) or sum(left.epochs) < distinct:
         results_of = f"the results of {sum(left.ended):,} of {len(plan.trials):,} trainings"
         yield "stored before", f"{results_of}; {sum(left.epochs):,} epochs are left to train"

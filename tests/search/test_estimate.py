@@ -19,7 +19,6 @@ from search.run import main
 from search.sources import Sources
 from search.space import load
 from search.storage import stored
-from search.store import Store
 from trainers.records import write_json
 
 from .helpers import Tiny, smoke
@@ -47,7 +46,7 @@ def test_time_counts_shared_epochs_once_by_the_pace_of_kin(sharing: Tiny, tmp_pa
     plan = sharing.plan
     assert (plan.tree.asked, plan.tree.distinct) == (32, 18)
     results = tmp_path / "results"
-    nothing = remaining(Store(results / "new"), plan)
+    nothing = remaining(None, plan)
     assert time_estimate(plan, results, nothing) == (0.0, 4)
     before = MadeUp(results / "before", ["aa"], **plan.trials[0].config.model_dump(mode="json"))
     before.plan["evaluate"] = plan.evaluation.model_dump(mode="json")
@@ -76,11 +75,11 @@ def test_storage_is_near_what_the_sweep_took(sharing: Tiny) -> None:
 
 def test_what_is_stored_is_not_trained_again(sharing: Tiny, tmp_path: Path) -> None:
     """Burn-ins of 4 and 6 of 8 epochs, two lambdas each: 4 epochs are common to all, 2 more to the latter two."""
-    plan, store, elsewhere = sharing.plan, sharing.store, Store(tmp_path / "elsewhere")
-    assert remaining(store, plan) == ([False] * 4, [8, 4, 4, 2])
+    plan, store, elsewhere = sharing.plan, sharing.store, tmp_path / "elsewhere"
+    assert remaining(store.folder, plan) == ([False] * 4, [8, 4, 4, 2])
     order = sorted(range(4), key=lambda i: plan.trials[i].axes["method.weight.burn_in"])
     assert sharing.run(order[0]) == "completed"
-    left = remaining(store, plan)
+    left = remaining(store.folder, plan)
     assert [left.ended[i] for i in order] == [True, False, False, False]
     assert [left.epochs[i] for i in order] == [0, 4, 4, 2]
     assert sum(remaining(elsewhere, plan).epochs) == 18
@@ -92,7 +91,7 @@ def test_what_is_stored_is_not_trained_again(sharing: Tiny, tmp_path: Path) -> N
     assert 0 < time_estimate(plan, tmp_path, left).seconds < pace.seconds, "without its final evaluation"
     for i in order[1:]:
         assert sharing.run(i) == "completed"
-    assert remaining(store, plan) == ([True] * 4, [0] * 4)
+    assert remaining(store.folder, plan) == ([True] * 4, [0] * 4)
 
 
 SEARCHED = """
@@ -144,7 +143,8 @@ def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def said() -> str:
-        print_plan(Console(width=200), planned_space(text), space, here / "results" / "space", sources)
+        plan = planned_space(text)
+        print_plan(Console(width=200), plan, space, here / "results", sources, remaining(None, plan))
         return " ".join(capsys.readouterr().out.split())
 
     text = FIGURES[0].text
@@ -164,7 +164,9 @@ def test_of_twins_alone_no_time_is_known_either(here: Path, capsys: pytest.Captu
     """A twin adds no epoch, which takes no time whatever its pace; the others have no kin."""
     (here / "space.yaml").write_text(burn_ins([1, "inf"]))
     plan, sources = planned_space(burn_ins([1, "inf"])), Sources()
-    print_plan(Console(width=200), plan, load(here / "space.yaml", []).space, here / "results" / "space", sources)
+    print_plan(
+        Console(width=200), plan, load(here / "space.yaml", []).space, here / "results", sources, remaining(None, plan)
+    )
     said = " ".join(capsys.readouterr().out.split())
     assert "time no estimate: no such training was recorded in this results folder yet" in said
 

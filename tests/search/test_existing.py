@@ -71,6 +71,24 @@ def test_what_was_never_begun_may_be_dropped(tmp_path: Path, planned: Planned) -
     assert compared(tmp_path / "sweep", planned, search__replicates=[0, 7]) == 4
 
 
+def test_a_dry_run_says_what_would_be_refused(here: Path, planned: Planned, capsys: pytest.CaptureFixture[str]) -> None:
+    text = smoke(search__replicates=2)
+    stored(here / "results" / "space", planned(text), text, begun=5)
+    before = sorted(here.rglob("*"))
+    for changes, options, code in (
+        ({"search__replicates": 4}, [], 0),
+        ({"search__replicates": 2, "trial__epochs": 5}, [], 2),
+        ({"search__replicates": 2, "trial__epochs": 5}, ["--fresh"], 0),
+        ({"search__replicates": 2, "trial__epochs": 5}, ["--name", "another"], 0),
+    ):
+        (here / "space.yaml").write_text(smoke(**changes))
+        assert main(["space.yaml", "--dry-run", *options]) == code
+        said = capsys.readouterr()
+        assert "epochs" in said.out, "the plan is shown in any case"
+        assert ("Nothing was changed. --name NAME starts beside it" in said.err) == (code == 2)
+    assert sorted(here.rglob("*")) == before
+
+
 def test_what_was_begun_may_not(sweep: Path, planned: Planned) -> None:
     with pytest.raises(Contradiction) as caught:
         compared(sweep, planned, search__replicates=1)
