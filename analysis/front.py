@@ -6,7 +6,6 @@ accuracies describes; it never selects. What validation would select is reported
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from analysis.metrics import CHECKPOINTS, attack_of, descriptions, strongest, ti
 from analysis.pareto import attainment, hypervolume, non_dominated
 from analysis.results import COMPLETED, DIVERGED, Results, SweepError
 from analysis.stats import Estimate, estimate, seeds_of
+from trainers.records import problem_titles
 
 SELECT = ("val_clean_acc", "val_pgd_acc")
 REFERENCE = (0.0, 0.0)
@@ -74,7 +74,7 @@ def front(
     trials["x"], trials["y"] = trials[f"{checkpoint}_{x}"], trials[f"{checkpoint}_{y}"]
     attacks = {key: text for found in results for key, text in found.attacks.items()}
     panels = []
-    titles = _problem_titles(list(trials["problem"].unique()))
+    titles = problem_titles(trials["problem"].unique())
     for problem, here in trials.groupby("problem", sort=False):
         if (here["status"] == COMPLETED).any():
             _refuse_mixture(here, results, (x, y))
@@ -104,16 +104,6 @@ def _sweep_names(results: Sequence[Results]) -> tuple[str, ...]:
     return tuple(
         study if studies.count(study) == 1 else str(found.folder) for study, found in zip(studies, results, strict=True)
     )
-
-
-def _problem_titles(problems: Sequence[str]) -> dict[str, str]:
-    """Each problem by the fields of its `data` block in which the problems of several sweeps differ."""
-    blocks = {problem: json.loads(problem) for problem in problems}
-    keys = dict.fromkeys(key for block in blocks.values() for key in block)
-    differ = [key for key in keys if len({json.dumps(block.get(key)) for block in blocks.values()}) > 1]
-    return {
-        problem: ", ".join(f"{key} {block[key]}" for key in differ if key in block) for problem, block in blocks.items()
-    }
 
 
 def _refuse_mixture(here: pd.DataFrame, results: Sequence[Results], metrics: Sequence[str]) -> None:

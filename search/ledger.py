@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from search.pace import Kin, kin
-from search.planfile import NoSweep, plan_of, problem, titles
+from search.planfile import NoSweep, plan_of, problem
 from search.reach import Branch
 from search.remote import ASKED_AT_ONCE, Remote, Stamp, said, stamp
 from search.seen import FOR_GOOD, Seen
-from trainers.records import Place, Row
+from trainers.records import Place, Row, problem_titles
 
 
 class Entry(NamedTuple):
@@ -56,7 +56,7 @@ class Ledger:
         for row in plan["trials"]:
             if row["kind"] == "trial" and row["configuration"] not in problems:
                 problems[row["configuration"]] = problem(row)
-        title = titles(problems.values())
+        title = problem_titles(problems.values())
         asked = [row["generation"] for row in plan["trials"] if row.get("generation") is not None]
         self.generation = max(asked) + 1 if asked else None
         known = {(seen.name, seen.final): seen for seen in self.seen}

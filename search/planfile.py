@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 
 from search.remote import said
 from trainers.records import Place, Row, read_json, write_atomic
@@ -38,17 +37,6 @@ def plan_of(folder: Place) -> Row:
 def problem(row: Row) -> str:
     """What trainings share whose accuracies may be on one front: their `data` block."""
     return json.dumps(row["config"]["data"], sort_keys=True)
-
-
-def titles(problems: Iterable[str]) -> dict[str, str]:
-    """Each problem by the fields in which the problems differ; one that is alone has an empty title."""
-    blocks = {problem: json.loads(problem) for problem in problems}
-    fields = dict.fromkeys(key for block in blocks.values() for key in block)
-    differ = [key for key in fields if len({json.dumps(block.get(key)) for block in blocks.values()}) > 1]
-    return {
-        problem: ", ".join(f"{key} {block[key]}".removesuffix(".0") for key in differ if key in block)
-        for problem, block in blocks.items()
-    }
 
 
 def write_plan(folder: Place, plan: Row) -> None:

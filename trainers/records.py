@@ -132,3 +132,14 @@ def read_rows(path: Place) -> list[Row]:
         except (json.JSONDecodeError, UnicodeDecodeError):
             break
     return rows
+
+
+def problem_titles(problems: Iterable[str]) -> dict[str, str]:
+    """Problems, each a `data` block as JSON, by the fields in which they differ; one that is alone has no title."""
+    blocks = {problem: json.loads(problem) for problem in problems}
+    fields = dict.fromkeys(key for block in blocks.values() for key in block)
+    differ = [key for key in fields if len({json.dumps(block.get(key)) for block in blocks.values()}) > 1]
+    return {
+        problem: ", ".join(f"{key} {block[key]}".removesuffix(".0") for key in differ if key in block)
+        for problem, block in blocks.items()
+    }

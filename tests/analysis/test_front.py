@@ -95,5 +95,5 @@ def test_sweeps_of_one_name_are_told_apart_by_their_folders(whole: Path, tmp_pat
 def test_problems_of_several_sweeps_are_told_apart_by_their_data(whole: Path, tmp_path: Path) -> None:
     other = write_sweep(tmp_path / "other", Made(study="other", noise=(0.1, 0.2), faults=False))
     found = front([load(whole), load(other)])
-    assert [panel.title for panel in found.panels] == [f"label_noise {noise}" for noise in (0.0, 0.1, 0.2)]
+    assert [panel.title for panel in found.panels] == [f"label_noise {noise}" for noise in (0, 0.1, 0.2)]
     assert [len(panel.points) for panel in found.panels] == [6, 12, 6]
