@@ -55,10 +55,8 @@ class Budget(Knobs):
 
 
 class Spent(NamedTuple):
-    """What a sweep has cost, in the units of its budget."""
+    """What a sweep has cost, in those units of its budget that no plan foretells."""
 
-    trials: int = 0
-    epochs: int = 0
     passes: float = 0
     gpu_hours: float = 0.0
     wall: float = 0.0
@@ -85,23 +83,23 @@ def spent(trainings: Mapping[str, Training], gpus: float, runs: Iterable[Row]) -
     A training's record begins with the epochs that it took over from another: each epoch counts where it was trained.
     Work that a kill lost is in no record, nor the time of a run that was killed.
     """
-    epochs, passes, seconds = 0, 0, 0.0
+    passes, seconds = 0, 0.0
     for name, training in trainings.items():
         own = [row for row in training.costs if row.get("by", name) == name]
         trained = {row["epoch"] for row in own if "epoch" in row}
-        epochs += len(trained)
         passes += sum(row["forwards"] + row["backwards"] for row in training.epochs if row["epoch"] in trained)
         seconds += sum(
             value for row in own for key, value in row.items() if key == "seconds" or key.endswith("_seconds")
         )
     wall = sum(run.get("wall_seconds", 0.0) for run in runs)
-    return Spent(len(trainings), epochs, passes, seconds * gpus / 3600, wall)
+    return Spent(passes, seconds * gpus / 3600, wall)
 
 
 def exceeded(budget: Budget, so_far: Spent) -> str | None:
     """A sentence that names the first budget that is used up, if one is."""
-    for unit, allowed in budget:
-        if allowed is not None and getattr(so_far, unit) >= allowed:
+    for unit, used in so_far._asdict().items():
+        allowed = getattr(budget, unit)
+        if allowed is not None and used >= allowed:
             return f"the budget of {_shown(unit, allowed)} is used up"
     return None
 
@@ -142,7 +140,7 @@ class Purse:
         runs = [*provenance.get("runs", ()), {"wall_seconds": now - self._began}]
         so_far = spent(recorded(self._folder), self.gpus, runs)
         self._next = time.monotonic() + max(1.0, 20 * (time.monotonic() - now))
-        return exceeded(self.budget.model_copy(update={"trials": None, "epochs": None}), so_far)
+        return exceeded(self.budget, so_far)
 
     def short(self, plan: Plan) -> str | None:
         """The budget that does not pay for all of a plan, if one does not."""
