@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from search.interrupt import NUMBERS, code_of
+
 
 def leave_with(main: Callable[[], int]) -> NoReturn:
     """Run a command and end the process with its exit code.
 
-    Threads that are no daemons, and all that others registered with atexit, come to their ends before.
+    Threads that are no daemons, and all that is registered with atexit from here on, come to their ends before; a
+    Ctrl-C or SIGTERM that comes while the process waits for them ends it at once.
     """
     end = _End()
     atexit.register(end)  # as the first, for it to be called as the last
     try:
         end.code = main()
     except SystemExit as error:
-        end.code = error.code if isinstance(error.code, int) else 1
+        end.code = error.code if isinstance(error.code, int) else int(error.code is not None)
         raise
+    except KeyboardInterrupt as error:
+        end.code = code_of(error)
+        raise
+    for number in NUMBERS:
+        signal.signal(number, lambda *_: os._exit(end.code))
     sys.exit(end.code)
 
 
@@ -32,7 +41,7 @@ class _End:
         self.code = 1  # of a traceback
 
     def __call__(self) -> None:
-        for stream in (sys.stdout, sys.stderr):
+        for stream in filter(None, (sys.stdout, sys.stderr)):  # None where it was closed from the start
             with suppress(OSError, ValueError):  # nobody reads any more
                 stream.flush()
         os._exit(self.code)
