@@ -39,10 +39,11 @@ class Document:
         """With a tree laid over it that was written elsewhere."""
         written = set(_leaves(change))
         kept = {path: at for path, at in self.places.items() if not any(path[:n] in written for n in range(len(path)))}
+        around = dict.fromkeys(path[:n] for path in written for n in range(1, len(path)))
         places = kept | dict.fromkeys(written, place)
-        for path in written:
-            for n in range(1, len(path)):
-                places.setdefault(path[:n], place)
+        for path in around:
+            at = kept.get(path, place)
+            places[path] = at if at == place or len(path) == 1 else f"{at} with {place}"  # a mistake of both together
         return Document(laid_over(self.tree, change), places)
 
 

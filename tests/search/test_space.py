@@ -407,6 +407,13 @@ def test_an_override_is_checked_like_the_file(refused: Refused, override: str, c
     assert problem.startswith(complaint)
 
 
+@pytest.mark.parametrize("values", ["[0.1, x]", "[0.1, 0.1]"])
+def test_a_mistake_in_the_values_of_the_files_axis_is_the_overrides_too(refused: Refused, values: str) -> None:
+    text = "trial: {data: {name: digits}}\nsearch:\n  axes:\n    method.attack.epsilon: {grid: [0.1]}\n"
+    (problem,) = refused(text, "--set", f"search.axes.method.attack.epsilon.grid={values}")
+    assert problem.startswith(f"space.yaml:4 with --set search.axes.method.attack.epsilon.grid={values}: ")
+
+
 def test_what_an_override_leaves_is_found_in_the_file(refused: Refused) -> None:
     text = "trial:\n  data: {name: digits}\n  optimizer:\n    momentum: 7\nsearch:\n  stopping: {rungs: [5%, 3.5]}\n"
     problems = refused(text, "--set", "trial.epochs=2", "--set", "search.stopping.rungs=[1%, 7.5]")
