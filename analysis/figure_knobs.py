@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import Axes
-from analysis.figures import WIDTH, colours, percent
+from analysis.figures import PALETTE, WIDTH, colours, percent, wrapped
 from analysis.metrics import title
 from analysis.results import COMPLETED, Results
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
     from matplotlib.figure import Figure
 
+LETTERS = 80  # of a line of the legend
 WIDE = 30.0  # times the least value, from which on a knob is drawn on a logarithmic scale
 
 
@@ -26,7 +27,7 @@ class Knob(NamedTuple):
     values: np.ndarray  # (n,)
     means: np.ndarray  # (n, metrics), over seeds
     errors: np.ndarray  # (n, metrics), NaN of one seed
-    groups: list[str]  # (n,) the other choices that are no numbers
+    groups: list[str]  # (n,) the problem, the subset, and the other choices that are no numbers
 
 
 class Knobs(NamedTuple):
@@ -35,13 +36,19 @@ class Knobs(NamedTuple):
     titles: list[str]  # of the metrics
     knobs: list[Knob]
 
+    @property
+    def groups(self) -> list[str]:
+        """Those that are told apart by colours; none if there is but one, or more than colours tell apart."""
+        found = list(dict.fromkeys(group for knob in self.knobs for group in knob.groups))
+        return found if 1 < len(found) <= len(PALETTE) else []
+
 
 def knobs_info(results: Results, metrics: list[str]) -> Knobs | None:
     """Along numeric axes with many values; None if there is none, or nothing completed."""
     axes, trials = results.axes, results.sweep
     done = trials[trials["status"] == COMPLETED]
     many = [path for path in axes.method if axes.drawn(path)]
-    plain = [path for path in axes.method if not axes.numeric(path)]
+    plain = [p for p in axes.varying if not axes.drawn(p) and (p not in axes.method or not axes.numeric(p))]
     knobs = [_knob(done[done[path] != ""], path, plain, axes, metrics) for path in many]
     drawn = [knob for knob in knobs if len(knob.values) > 1]
     return Knobs([title(metric, results.attacks) for metric in metrics], drawn) if drawn else None
@@ -58,28 +65,35 @@ def _knob(trials: pd.DataFrame, path: str, plain: list[str], axes: Axes, metrics
 
 def knobs_size(info: Knobs) -> tuple[float, float]:
     """Inches."""
-    return WIDTH, 0.7 + 1.7 * len(info.knobs)
+    return WIDTH, 0.7 + 1.7 * len(info.knobs) + 0.17 * len(info.groups) / _columns(info.groups)
+
+
+def _columns(groups: list[str]) -> int:
+    """Of the legend."""
+    return max(1, min(3, LETTERS // (max(map(len, groups), default=0) + 8)))
 
 
 def draw_knobs(figure: Figure, info: Knobs) -> None:
     """A point a configuration."""
-    groups = list(dict.fromkeys(group for knob in info.knobs for group in knob.groups))
-    paint = colours(groups)
+    from matplotlib.lines import Line2D
+
+    paint = colours(info.groups)
     plots = figure.subplots(len(info.knobs), len(info.titles), squeeze=False, sharey="col", sharex="row")
     for row, knob in zip(plots, info.knobs, strict=True):
         for place, plot in enumerate(row):
             _draw(plot, knob, place, paint)
     for plot, name in zip(plots[0], info.titles, strict=True):
-        plot.set_title(f"{name} (%)", fontsize=9)
-    if len(groups) > 1:
-        figure.legend(*plots[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        plot.set_title(wrapped(f"{name} (%)"), fontsize=9)
+    if info.groups:
+        marks = [Line2D([], [], ls="", marker="o", ms=3.5, color=paint[its], label=its or "other") for its in paint]
+        figure.legend(handles=marks, loc="outside lower center", ncols=_columns(info.groups))
 
 
 def _draw(plot: Plot, knob: Knob, place: int, paint: dict[str, str]) -> None:
-    for group, colour in paint.items():
-        its = np.array([each == group for each in knob.groups])
+    for group in dict.fromkeys(knob.groups):
+        its, colour = np.array([each == group for each in knob.groups]), paint.get(group, PALETTE[0])
         y, error = knob.means[its, place], np.nan_to_num(knob.errors[its, place])
-        plot.errorbar(knob.values[its], y, error, fmt="o", ms=3.5, lw=0, elinewidth=0.8, color=colour, label=group)
+        plot.errorbar(knob.values[its], y, error, fmt="o", ms=3.5, lw=0, elinewidth=0.8, color=colour)
     if knob.values.min() > 0 and knob.values.max() > WIDE * knob.values.min():
         plot.set_xscale("log")
     plot.set_xlabel(knob.name)

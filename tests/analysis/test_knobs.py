@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -62,6 +63,35 @@ def test_a_point_is_a_configuration_that_completed(tmp_path: Path) -> None:
     np.testing.assert_allclose(lr.means, np.stack([np.arange(11) / 100 + 0.05, np.arange(11) / 100 + 1.05], axis=1))
     np.testing.assert_allclose(lr.errors, 0.05)
     assert lr.groups == [("at", "trades")[i % 2] for i in range(11)]
+
+
+def test_problems_and_subsets_are_told_apart(tmp_path: Path) -> None:
+    results = searched(tmp_path, 12)
+    trials = [
+        planned(optimizer__lr=(f"1e-{i + 1}", 10.0 ** -(i + 1)), data__label_noise=(str(i % 2), i % 2), subset=(s, s))
+        | {"configuration": f"c{i}"}
+        for i, s in enumerate(["all", "all", "tenth"] * 4)
+    ]
+    labels = {trial["configuration"]: trial["axes"] for trial in trials}
+    for path in ("data.label_noise", "subset"):
+        results.trials[path] = [labels[name][path] for name in results.trials["configuration"]]
+    info = knobs_info(replace(results, axes=read_axes({"trials": trials})), METRICS)
+    assert info is not None
+    assert info.groups == [
+        "label_noise 0 · all",
+        "label_noise 1 · all",
+        "label_noise 0 · tenth",
+        "label_noise 1 · tenth",
+    ]
+
+
+def test_more_groups_than_colours_have_none(tmp_path: Path) -> None:
+    info = knobs_info(searched(tmp_path, 12), METRICS)
+    assert info is not None
+    assert info.groups == ["at", "trades"]
+    knob = info.knobs[0]
+    assert info._replace(knobs=[knob._replace(groups=list("abcdefgh"))]).groups == []
+    assert info._replace(knobs=[knob._replace(groups=["a"] * 11)]).groups == []
 
 
 def test_one_seed_has_no_error(tmp_path: Path) -> None:
