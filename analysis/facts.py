@@ -47,7 +47,7 @@ def _search(results: Results) -> dict[str, str]:
     """How the trials were chosen, as the space has it, where that is not all combinations trained to their ends."""
     try:
         tree = yaml.safe_load((results.folder / "space.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):  # it is torn, or gone
         return {}
     block = tree.get("search") if isinstance(tree, dict) else None
     if not isinstance(block, dict):

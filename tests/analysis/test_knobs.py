@@ -121,3 +121,10 @@ def test_the_report_says_what_was_searched_for(tmp_path: Path) -> None:
     assert said["objectives"] == "val_clean_acc max, val_pgd_acc max"
     assert said["constraints"] == "val_clean_acc >= 80%"
     assert (said["stopping"], said["budget"]) == ("patience 10%", "epochs 100, wall 2h")
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"search: [", b"- 1", b"search: 3"])
+def test_a_space_that_cannot_be_read_leaves_it_unsaid(tmp_path: Path, content: bytes | None) -> None:
+    results = searched(tmp_path, 12)
+    (tmp_path / "space.yaml").unlink() if content is None else (tmp_path / "space.yaml").write_bytes(content)
+    assert "search" not in what_ran(SimpleNamespace(results=results))  # type: ignore[arg-type]
