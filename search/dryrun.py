@@ -93,7 +93,8 @@ def _costs(plan: Plan, space: Space, results: Place, sources: Sources, left: Rem
         yield "time", "no estimate: no such training was recorded in this results folder yet"
     else:
         without = f", without {number(time.unknown, 'training')} of no measured kin" if time.unknown else ""
-        wall = f", about {duration(time.seconds * length / distinct)} on {_processes(here)}" if here > 1 else ""
+        share = max(length / distinct, 1 / left.ended.count(False))  # a training runs on one process
+        wall = f", about {duration(time.seconds * share)} on {_processes(here)}" if here > 1 else ""
         yield "time", f"{duration(time.seconds)} on one process{wall}, as measured in {results}{without}"
     stored = storage_estimate(plan, _sizes(plan, sources), space.search.keep, max(here, 1))
     keep = f"(keep: {space.search.keep})"

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from search.borrowing import remaining
+from search.borrowing import Remaining, remaining
 from search.dryrun import print_plan
 from search.estimate import storage_estimate, time_estimate, unshared_makespan
 from search.makespan import simulate
+from search.pace import Left
 from search.plan import Plan
 from search.run import main
 from search.sources import Sources
@@ -158,6 +159,19 @@ def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
     config = planned_space(text).trials[0].config.model_dump(mode="json")
     MadeUp(here / "results" / "before", ["aa"], **config).train(0, 2, seconds=2.0)
     assert "time 49 min 20 s on one process" in said()  # 1,480 x 2 s; another evaluation is none of the same
+
+
+def test_the_last_training_takes_its_time_on_however_many_processes(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("search.dryrun.slots_here", lambda resources: 4)
+    monkeypatch.setattr("search.dryrun.time_estimate", lambda *of: Left(8.0, 0))
+    (here / "space.yaml").write_text(FIGURES[0].text)
+    plan, space = planned_space(FIGURES[0].text), load(here / "space.yaml", []).space
+    count = len(plan.trials)
+    left = Remaining([True] * (count - 1) + [False], [0] * (count - 1) + [8])
+    print_plan(Console(width=200), plan, space, here / "results", Sources(), left)
+    assert "8 s on one process, about 8 s on 4 processes" in " ".join(capsys.readouterr().out.split())
 
 
 def test_of_twins_alone_no_time_is_known_either(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
