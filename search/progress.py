@@ -66,6 +66,7 @@ class Watch(Unpickled, tune.Callback):
 
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         self._at_work[trial.trial_id] = trial.config["trial"]
+        self._watched |= self.schedule.running.keys()  # now, for it may end before the next look
 
     def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         self._at_work.pop(trial.trial_id, None)
@@ -89,9 +90,11 @@ class Watch(Unpickled, tune.Callback):
         self.ledger.grow()
         now = self.schedule.running.keys()
         self._watched |= now
-        over = sorted(self._watched - now)
+        over = self._watched - now
         self.ledger.look(None if over else self._watched, self._began)  # others may be the same as one that ended
-        for i in over:
+        if over:
+            over |= {i for i, it in enumerate(self.ledger.seen) if it.status in ENDED and it.name not in self._ended}
+        for i in sorted(over):
             self._over(i)
         if self._looked - self._wrote > NOW_SECONDS:
             self._tell()
@@ -108,8 +111,8 @@ class Watch(Unpickled, tune.Callback):
         ended = seen.status in ENDED or (seen.status == "failed" and i not in self.schedule.open)
         if ended or i in self.schedule.open:
             self._watched.discard(i)
+        self._ended |= {seen.name} if seen.status in ENDED else set()
         if ended and not self._live:
-            self._ended |= {seen.name} if seen.status in ENDED else set()
             line = f"[{len(self._ended)}/{len(self.ledger.seen)}] {seen.status}: {seen.name}{_accuracies(seen)}"
             self.console.print(line, markup=False, soft_wrap=True)
 

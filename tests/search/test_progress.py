@@ -87,6 +87,20 @@ def test_in_a_log_each_end_is_a_line_and_now_and_then_the_whole(run: Callable[..
     assert again.startswith("1 of 3 trainings ended, 4 of 9 epochs trained")
 
 
+def test_what_begins_and_ends_between_two_looks_is_told_too_and_so_is_its_twin(run: Callable[..., Run]) -> None:
+    it = run("aaaa", "bbbb", "dddd")
+    begun = [it.start(), it.start()]
+    for i in begun:
+        it.records.train(i, 4)
+        it.records.end(i)
+        it.end(i)
+    (twin,) = {0, 1, 2} - set(begun)
+    it.records.train(twin, 4)
+    it.records.end(twin)  # by adoption
+    it.beat()
+    assert [line.partition("]")[0] for line in it.said.splitlines() if "completed" in line] == ["[1/3", "[2/3", "[3/3"]
+
+
 def test_several_tasks_of_one_training_are_one_training(run: Callable[..., Run]) -> None:
     it = run("aaaa")
     for until in (2, 4):
