@@ -36,7 +36,10 @@ class Infeasible(Exception):
 
 
 class _Ending(threading.Thread):
-    """Ends Ray on this machine alone, which takes a second, while the report is written; no process ends before it."""
+    """Ends Ray on this machine alone, which takes a second, while the report is written; no process ends before it.
+
+    A cluster is only left, which takes no time, and Ray's client knows it in the thread alone that joined it.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(name="end of Ray")

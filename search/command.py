@@ -75,9 +75,10 @@ def _planned(
     options: argparse.Namespace, loaded: Loaded, plan: Plan, folder: Place, sources: Sources, console: Console
 ) -> None:
     """What would be done, and whether it would be refused where that can be known."""
-    search, stored = loaded.space.search, None if options.fresh else folder
+    search = loaded.space.search
+    stored = None if options.fresh or search.adapts else folder  # what was asked is not what is drawn for the figures
     print_plan(console, plan, loaded.space, options.results, sources, remaining(stored, plan, options.reuse))
-    if stored and not (search.adapts or search.adds_seeds):  # whose trainings hang on what came before
+    if stored and not search.adds_seeds:  # which are asked for on the way
         compare(stored, plan, loaded.document.tree)
 
 

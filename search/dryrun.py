@@ -39,10 +39,8 @@ def _trainings(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
     seeds = number(len(search.seeds), "seed")
     yield "trials", f"{len(trials):,}: {number(configurations, 'configuration')} x {seeds}"
     if search.adapts:
-        yield (
-            "asked by",
-            f"{search.strategy}, {search.generation} at once; all figures here are of as many drawn at random",
-        )
+        figures = "all figures here are of as many drawn at random, none of them stored"
+        yield "asked by", f"{search.strategy}, {search.generation} at once; {figures}"
     for kind, what in (("profile", "for {}"), ("pretrain", "for trials to start from")):
         makes = [trial.makes for trial in plan.trials if trial.kind == kind]
         if makes:
@@ -69,7 +67,11 @@ def _rules(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
         yield "seeds in doubt", f"up to {search.replicates.max}; all figures here are of {len(search.seeds)}"
     if said := str(search.budget):
         paid = affordable(search.budget, plan.tree.adds.tolist())
-        pays = "" if paid == len(plan.trials) else f": pays for {paid:,} of {len(plan.trials):,} trainings"
+        pays = (
+            ""
+            if paid == len(plan.trials)
+            else f": pays for {paid:,} of the {len(plan.trials):,} trainings counted here"
+        )
         yield "budget", said + pays
 
 

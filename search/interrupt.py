@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -47,8 +48,9 @@ class Interrupt:
     def _end(self, code: int) -> None:
         """End it at once, as the store is safe at any instant; the terminal gets its cursor back from the live view."""
         said = f"Ended at once. What was stored is kept; the same command carries on:\n  {self._command}\n"
-        with suppress(OSError):
-            os.write(1, ("\r\n\x1b[?25h" * os.isatty(1) + said).encode())
+        with suppress(OSError, ValueError, AttributeError):  # nobody reads it, or it was closed from the start
+            out = sys.stdout.fileno()
+            os.write(out, ("\r\n\x1b[?25h" * os.isatty(out) + said).encode())
         os._exit(code)
 
 

@@ -153,7 +153,9 @@ def main(arguments: list[str] | None = None) -> int:
         Console(stderr=True).print("\n".join(f"error: {problem}" for problem in error.problems), markup=False)
         return 2
     sets = [part for override in options.set for part in ("--set", override)]
-    soak = Soak([options.space, *sets], Path(tempfile.mkdtemp(prefix="soak-")), wanted, options.seed)
+    soak = Soak(
+        [str(Path(options.space).resolve()), *sets], Path(tempfile.mkdtemp(prefix="soak-")), wanted, options.seed
+    )
     if not soak.undisturbed():
         console.print(f"error: {options.space} does not run undisturbed:\n{soak.driver.printed}", markup=False)
         return 2

@@ -127,7 +127,7 @@ def test_a_dry_run_says_what_a_search_looks_for_and_what_ends_it(
     assert rows["selects by"] == "val_pgd_acc (max), val_clean_acc (max), val_clean_acc >= 0.8"
     assert rows["seeds in doubt"] == "up to 5; all figures here are of 2"
     assert rows["stopping"] == "robust: trainings may end sooner than counted here"
-    assert rows["budget"] == "45 epochs, 2 h 00 min of wall time: pays for 4 of 12 trainings"
+    assert rows["budget"] == "45 epochs, 2 h 00 min of wall time: pays for 4 of the 12 trainings counted here"
 
 
 def test_training_from_scratch_takes_as_long_as_the_fullest_process() -> None:
