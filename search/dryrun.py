@@ -88,6 +88,8 @@ def _costs(plan: Plan, space: Space, results: Place, sources: Sources, left: Rem
         instead = unshared_makespan(plan, here)
         shorter = f" instead of {instead:,}" if length < instead else ""
         yield "on this machine", f"{_processes(here)} at once: {length:,} epochs long{shorter}"
+    elif not os.environ.get("RAY_ADDRESS"):
+        yield "on this machine", "none: a trial asks for more than it has; lower `resources:` or join a cluster"
     time = time_estimate(plan, results, left)
     if all(left.ended):
         yield "time", "none: all is stored"

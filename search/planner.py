@@ -21,6 +21,7 @@ from search.yamlfile import SpaceError
 from trainers.chain import Surroundings, chain, training_code
 from trainers.config import TrialConfig
 from trainers.data import split_identity
+from trainers.images import DataError
 from trainers.records import Row, digest
 from trainers.sources import DataSource
 
@@ -149,7 +150,7 @@ class Planner:
             start = Start(content=before.final, weights=self.space.pretrain.weights, training=before.id)
             content["start"] = [before.configuration, start.weights]
         configuration = f"{name}-{digest(content)[:6]}"
-        data = self._data(config.data)
+        data = self._data(kind, config.data, point)
         identity = start.identity if start else None
         around = Surroundings.here(data, compute, self.space.resources.cpus, identity, self.code)
         links = chain(config, self.space.evaluate, around, ranks)
@@ -167,10 +168,14 @@ class Planner:
             start=start,
         )
 
-    def _data(self, data: DataSource) -> str:
+    def _data(self, kind: str, data: DataSource, point: Point) -> str:
         key = source_key(data)
         if key not in self._fingerprints:
-            self._fingerprints[key] = self.fingerprint(data)
+            try:
+                self._fingerprints[key] = self.fingerprint(data)
+            except DataError as error:
+                labels = {path: choice.label for path, choice in point.items()}
+                raise SpaceError([self.loaded.about(kind, labels, f"data: {error}")]) from None
         return split_identity(self._fingerprints[key], data)
 
     def _ranking(self, config: TrialConfig, point: Point) -> str:
@@ -187,7 +192,7 @@ class Planner:
     def _planned_ranking(self, config: TrialConfig, point: Point) -> PlannedRanking:
         profile = self.space.profile or Profile()  # that there is none was complained of
         if isinstance(profile, RankingFile):
-            return read_ranking(self.loaded, profile, config.data, self._data(config.data))
+            return read_ranking(self.loaded, profile, config.data, self._data("trial", config.data, point))
         base = profile_config(self.loaded, profile, config.data)
         data_point: dict[str, Choice] = {path: choice for path, choice in point.items() if path.startswith("data")}
         name = ",".join(filter(None, ("profile", name_of(data_point))))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from search.yamlfile import SpaceError
 from trainers.arrays import Source, fingerprint
 from trainers.data import Data, Splits, prepare
-from trainers.images import DataError
 from trainers.records import digest
 from trainers.sources import DataSource
 
@@ -21,15 +19,12 @@ class Sources:
         self._prepared: dict[str, Data] = {}
 
     def fingerprint(self, data: DataSource) -> str:
-        """The identity of a source's arrays. Raises SpaceError if they cannot be had."""
+        """The identity of a source's arrays. Raises DataError if they cannot be had."""
         key = source_key(data)
         if data.downloads and not self.download:
             return digest({"not loaded": key})
         if key not in self.loaded:
-            try:
-                self.loaded[key] = data.load()
-            except DataError as error:
-                raise SpaceError([f"trial.data: {error}"]) from None
+            self.loaded[key] = data.load()
         return fingerprint(self.loaded[key])
 
     def prepared(self, data: DataSource) -> Data | None:

@@ -101,7 +101,8 @@ def _parse(path: Path) -> Document:
     except FileNotFoundError:
         raise SpaceError([_missing(path)]) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SpaceError([f"{path}: cannot be read: {error}"]) from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise SpaceError([f"{path}: cannot be read: {why}"]) from None
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         tree = yaml.safe_load(text)
@@ -112,7 +113,8 @@ def _parse(path: Path) -> Document:
     except yaml.YAMLError as error:
         raise SpaceError([f"{path}: not YAML: {error}"]) from None
     if not isinstance(tree, dict) or node is None:
-        raise SpaceError([f"{path}: a space is a mapping with trial, search, ...; got {type(tree).__name__}"])
+        found = "nothing" if tree is None else type(tree).__name__
+        raise SpaceError([f"{path}: a space is a mapping with trial, search, ...; got {found}"])
     places: Places = {}
     problems: list[str] = []
     try:

@@ -73,6 +73,20 @@ def test_a_mistake_is_refused_with_its_place_and_the_remedy(refused: Refused, te
     assert configuration.endswith(")")
 
 
+LOST = "{name: npz, path: /nowhere/x.npz}"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (f"trial:\n  data: {LOST}\n", "space.yaml:2: trial"),
+        (f"search:\n  axes:\n    data: {{grid: {{here: digits, lost: {LOST}}}}}\n", "space.yaml:3: axis data=lost"),
+    ],
+)
+def test_data_that_is_not_there_is_named_where_it_is_asked_for(refused: Refused, text: str, place: str) -> None:
+    assert refused(text) == [f"{place}: data: path: no file /nowhere/x.npz; name an .npz with x_train, y_train"]
+
+
 def test_all_that_is_asked_in_vain_is_told_at_once(refused: Refused) -> None:
     text = f"trial:\n  method: {TOWARD}\nsearch:\n  axes:\n    model: {{grid: [vgg, mnist_cnn, mlp]}}\n"
     problems = refused(text)

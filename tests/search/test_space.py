@@ -431,6 +431,13 @@ def test_overrides_reach_a_value_an_axis_and_take_keys_out(here: Path, capsys: p
     assert re.search(r"epochs +2\b", out)
 
 
+def test_a_dry_run_says_that_no_trial_fits_here(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "space.yaml").write_text(smoke(resources={"cpus": 4096}))
+    assert main(["space.yaml", "--dry-run"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "on this machine none: a trial asks for more than it has; lower `resources:` or join a cluster" in said
+
+
 def test_a_missing_file_is_refused(refused: Refused, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["nowhere.yaml"]) == 2
     assert capsys.readouterr().err == "error: nowhere.yaml: no such file\n1 problem; nothing was started.\n"

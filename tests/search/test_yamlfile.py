@@ -51,7 +51,7 @@ def test_what_was_not_written_is_found_at_the_nearest_that_was() -> None:
             "'tag:yaml.org,2002:python/object:os.system'",
         ),
         ("- trial\n", "a.yaml: a space is a mapping with trial, search, ...; got list"),
-        ("", "a.yaml: a space is a mapping with trial, search, ...; got NoneType"),
+        ("", "a.yaml: a space is a mapping with trial, search, ...; got nothing"),
         ("trial: &it\n  model: *it\n", "a.yaml: cannot be read: it contains itself, or is nested too deep"),
     ],
 )
@@ -85,7 +85,7 @@ def test_a_missing_file_names_those_there_are() -> None:
 
 def test_a_folder_is_no_file() -> None:
     Path("spaces").mkdir()
-    assert complaints(Path("spaces")) == ["spaces: cannot be read: [Errno 21] Is a directory: 'spaces'"]
+    assert complaints(Path("spaces")) == ["spaces: cannot be read: Is a directory"]
 
 
 def test_extends_lays_one_file_over_another_and_remembers_where_each_key_was_written() -> None:
