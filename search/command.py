@@ -180,6 +180,7 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float) -> in
             provenance.end(code, began)
     except OSError as error:
         why = filesystem.trouble_of(error, folder) or str(error)
-        if not code:  # else the storage was told of as what stopped it
+        if not code:  # else the storage is told of as what stopped it
             console.print(f"Not written down in provenance.json, how this ended: {why}", markup=False, soft_wrap=True)
+    sweep.conclude()
     return code

@@ -62,6 +62,7 @@ class Sweep:
         self.slots = 0
         self.nodes: list[Report] = []
         self.interrupted = False
+        self._said: list[str] = []  # how it went
 
     def ended(self) -> bool:
         """Whether any trial has a result, so that there is something to report."""
@@ -76,7 +77,7 @@ class Sweep:
         return result is None or bool(self.steering and self.steering.open(trial, result))
 
     def run(self, address: str | None, command: str) -> int:
-        """Train what is unfinished. Returns the exit code."""
+        """Train what is unfinished. Returns the exit code; `conclude` says how it went."""
         for torn in mended(self.store, self.plan):
             self._tell(torn)
         self.twins.adopt()
@@ -85,7 +86,7 @@ class Sweep:
         total, waiting = len(self.plan.trials), self.unfinished()
         if not waiting:
             self.console.print(f"{self.store.folder.name} is finished: all {total} trainings have their results.")
-            return self._told(None, command)
+            return self._judged(None, command)
         self.console.print(
             f"{self.store.folder.name}: {total} trainings{' so far' if self.space.search.adapts else ''}"
             + (f", {known} of them ended before" if known else "")
@@ -94,7 +95,7 @@ class Sweep:
             self.purse.gpus = self.space.resources.gpus
         self._pay()
         if not self.schedule.open or self._spent:
-            return self._told(None, command)
+            return self._judged(None, command)
         loggers = built(self.space.search.loggers, self.store.folder)
         interrupt = Interrupt(command)
         with cluster(address, interrupt):
@@ -115,7 +116,7 @@ class Sweep:
                     self.slots, scratch(self.store.folder),
                 )  # fmt: skip
         self.interrupted = bool(interrupt.code)
-        return self._told(trouble, command) and (interrupt.code or 1)
+        return self._judged(trouble, command) and (interrupt.code or 1)
 
     def prepare(self) -> None:
         """Plan from what is stored: where every training goes on, what is made, and which states are still wanted."""
@@ -227,11 +228,16 @@ class Sweep:
         if not self.queue.trouble and (spent := self.purse.empty()):
             self._spent = self.queue.trouble = spent
 
-    def _told(self, trouble: str | None, command: str) -> int:
-        """Say how it went; the exit code."""
+    def conclude(self) -> None:
+        """How it went, which is the last that is said."""
+        for line in self._said:
+            self.console.print(line, markup=False, soft_wrap=True)
+
+    def _judged(self, trouble: str | None, command: str) -> int:
         spent = self._spent or self.purse.short(self.plan)
         verdict = Verdict(self.store, len(self.plan.trials), self.unfinished(), list(self._blocked.values()))
-        return verdict.told(self.console, AS_ASKED if self.interrupted else trouble, spent, command)
+        code, self._said = verdict.said(AS_ASKED if self.interrupted else trouble, spent, command)
+        return code
 
     def _tell(self, note: str) -> None:
         self.console.print(f"note: {note}", markup=False, soft_wrap=True)

@@ -6,8 +6,6 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from rich.console import Console
-
 from search.budget import WORDS
 from search.failures import noted
 from search.plan import Planned
@@ -26,36 +24,28 @@ class Verdict:
     left: list[Planned]
     wanting: list[str]  # what could not be made, and trainings wait for
 
-    def told(self, console: Console, trouble: str | None, spent: str | None, command: str) -> int:
-        """Say it. 0 if nothing is missing, or only what a budget did not pay for, else 1."""
+    def said(self, trouble: str | None, spent: str | None, command: str) -> tuple[int, list[str]]:
+        """The exit code, 0 if nothing is missing, or only what a budget did not pay for, else 1; and it in lines."""
         if trouble and not self.store.folder.exists():
-            console.print(f"Stopped: {trouble}:\n  {command}", markup=False, soft_wrap=True)
-            return 1
+            return 1, [f"Stopped: {trouble}:\n  {command}"]
         if not self.left:
-            return 0
+            return 0, []
         failed = {trial.id: why for trial in self.left if (why := noted(self.store, trial.id))}
-        for name, why in list(failed.items())[:NAMED]:
-            path = self.store.trial(name) / "error.txt"
-            console.print(f"failed: {name}: {why} ({path})", markup=False)
-        for why in self.wanting:
-            console.print(f"not started for want of {why}", markup=False)
+        lines = [
+            f"failed: {name}: {why} ({self.store.trial(name) / 'error.txt'})"
+            for name, why in list(failed.items())[:NAMED]
+        ]
+        lines += [f"not started for want of {why}" for why in self.wanting]
         missing = f"{len(self.left)} of {self.total} trainings have no result yet"
         if spent and trouble in (None, spent) and not failed and not self.wanting:
             raised = _without_spent(command, spent)
             how = "Raise it under `search: {budget: …}`, and the same command carries on"
             if raised != command:
                 how = "Raise the value that --set gives it, here …, and the same command carries on"
-            console.print(f"Ended: {spent}; {missing}. {how}:\n  {raised}", markup=False, soft_wrap=True)
-            return 0
+            return 0, [*lines, f"Ended: {spent}; {missing}. {how}:\n  {raised}"]
         if trouble:
-            said = "Stopped, as asked." if trouble == AS_ASKED else f"Stopped: {trouble}"
-            console.print(said, markup=False, soft_wrap=True)
-        console.print(
-            f"{missing}. All that was trained is kept; the same command carries on:\n  {command}",
-            markup=False,
-            soft_wrap=True,
-        )
-        return 1
+            lines += ["Stopped, as asked." if trouble == AS_ASKED else f"Stopped: {trouble}"]
+        return 1, [*lines, f"{missing}. All that was trained is kept; the same command carries on:\n  {command}"]
 
 
 def _without_spent(command: str, spent: str) -> str:

@@ -36,7 +36,9 @@ class Hand:
             patched.setattr(search.sweep, "slots", lambda resources: self.slots)
             patched.setattr(search.sweep, "run", self._serve)
             patched.setattr(search.sweep, "slice_seconds", lambda workers: 0.0)
-            return self.tiny.sweep.run(None, "the command")
+            code = self.tiny.sweep.run(None, "the command")
+            self.tiny.sweep.conclude()
+            return code
 
     def lose(self, task: str, outcome: str = "lost", why: str = "its worker died") -> None:
         """A worker is gone, with all that it had not stored."""

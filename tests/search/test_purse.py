@@ -15,11 +15,17 @@ from .test_sharing import burn_ins
 COMMAND = "python -m search.run space.yaml"
 
 
+def told(it: Tiny, command: str = COMMAND) -> int:
+    code = it.sweep._judged(None, command)
+    it.sweep.conclude()
+    return code
+
+
 def ended(tmp_path: Path, **budget: Any) -> tuple[Tiny, int]:
     """How many of the trainings have a result once the budget is used up."""
     it = Tiny(tmp_path / "sweep", burn_ins(search__budget=budget))
     it.going(Random(0), workers=2)
-    assert it.sweep._told(None, COMMAND) == 0
+    assert told(it) == 0
     return it, len(it.plan.trials) - len(it.sweep.unfinished())
 
 
@@ -45,7 +51,7 @@ def test_a_larger_budget_goes_on_where_the_smaller_ended(tmp_path: Path) -> None
     ended(tmp_path, trials=2)
     it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"trials": 4}, search__keep="forks"))
     assert it.going(Random(0))
-    assert it.sweep._told(None, COMMAND) == 0
+    assert told(it) == 0
     assert not it.said()
 
 
@@ -83,7 +89,7 @@ def test_the_command_that_carries_on_does_not_hold_the_budget_that_is_used_up(
 ) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 1}))
     it.going(Random(0), workers=2)
-    assert it.sweep._told(None, f"{COMMAND} {given} --name 'a b'") == 0
+    assert told(it, f"{COMMAND} {given} --name 'a b'") == 0
     how, command = it.said().splitlines()[-2:]
     assert ("Raise the value that --set gives it, here …" in how) == (shown is not None)
     assert ("Raise it under `search: {budget: …}`" in how) == (shown is None)

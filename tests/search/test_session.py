@@ -294,6 +294,7 @@ def test_trials_that_want_such_a_ranking_are_named_and_ray_is_not_started(tiny: 
     for i in (0, 1, 2, 4):
         assert it.run(i) == "diverged"
     assert it.sweep.run(None, "the command") == 1
+    it.sweep.conclude()
     assert not ray.is_initialized()
     ranks = it.plan.trials[0].ranks
     assert it.said().splitlines() == [
@@ -313,6 +314,7 @@ def test_a_full_disk_on_the_way_to_a_ranking_is_said(tiny: Any, monkeypatch: pyt
 
     monkeypatch.setattr(os, "fsync", full)
     assert it.sweep.run(None, "the command") == 1
+    it.sweep.conclude()
     assert f"cannot be written: the disk is full ({it.store.folder}); free some room" in it.said()
     assert not ray.is_initialized()
 

@@ -171,6 +171,7 @@ def test_trials_of_a_pretraining_that_diverged_are_named_and_ray_is_not_started(
     it = tiny(pretrain={"trial": {"optimizer": {"lr": 1e30}}}, **PLAIN)
     assert it.run(0) == "diverged"
     assert it.sweep.run(None, "the command") == 1
+    it.sweep.conclude()
     assert not ray.is_initialized()
     assert it.said().splitlines()[1:3] == [
         f"not started for want of weights: {it.plan.trials[0].id} diverged, and trials start from it",
@@ -186,6 +187,7 @@ def test_weights_that_were_lost_are_named_and_can_be_made_again(tiny: Make, dama
     damage(path)
     complaint = f"{it.plan.trials[0].id}: its last state is missing or damaged; remove its result.json"
     assert it.sweep.run(None, "the command") == 1
+    it.sweep.conclude()
     assert complaint in it.said()
     with pytest.raises(CheckpointError, match="its last state is missing or damaged"):
         it.session(1)
