@@ -67,12 +67,8 @@ def _rules(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
         yield "seeds in doubt", f"up to {search.replicates.max}; all figures here are of {len(search.seeds)}"
     if said := str(search.budget):
         paid = affordable(search.budget, plan.tree.adds.tolist())
-        pays = (
-            ""
-            if paid == len(plan.trials)
-            else f": pays for {paid:,} of the {len(plan.trials):,} trainings counted here"
-        )
-        yield "budget", said + pays
+        pays = f": pays for {paid:,} of the {len(plan.trials):,} trainings counted here"
+        yield "budget", said + pays * (paid < len(plan.trials))
 
 
 def _costs(plan: Plan, space: Space, results: Place, sources: Sources, left: Remaining) -> Iterator[tuple[str, str]]:
