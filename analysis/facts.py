@@ -44,7 +44,7 @@ def what_ran(found: Digest) -> dict[str, str]:
 
 
 def _search(results: Results) -> dict[str, str]:
-    """How the trials were chosen, as the space has it, where that is not all combinations trained to their ends."""
+    """How the trials were chosen and what may end them sooner, as far as the space says it."""
     try:
         tree = yaml.safe_load((results.folder / "space.yaml").read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):  # it is torn, or gone

@@ -31,11 +31,12 @@ leave_with(main)
 """
 
 
+def ran(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+
+
 def ended(ends: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-c", COMMAND.replace("ENDS", ends)],
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+    done = ran([sys.executable, "-c", COMMAND.replace("ENDS", ends)])
     return done.returncode, done.stdout, done.stderr
 
 
@@ -61,31 +62,22 @@ def test_ctrl_c_that_a_command_does_not_catch_has_its_code(raised: str, code: in
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_while_threads_end_ends_at_once(number: int) -> None:
-    last = f"time.sleep(0.2), os.kill(os.getpid(), {int(number)}), time.sleep(5)"
+    last = f"time.sleep(0.2), os.kill(os.getpid(), {int(number)}), time.sleep(60)"
     main = f"threading.Thread(target=lambda: ({last})).start() or 3"
     code = f"import os, threading, time; from search.leaving import leave_with; leave_with(lambda: {main})"
     began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+    done = ran([sys.executable, "-c", code])
     assert (done.returncode, done.stderr) == (3, "")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_output_that_was_closed_from_the_start() -> None:
     code = "from search.leaving import leave_with; leave_with(lambda: print(1) or 3)"
-    done = subprocess.run(
-        ["bash", "-c", '"$0" -c "$1" >&-', sys.executable, code],
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+    done = ran(["bash", "-c", '"$0" -c "$1" >&-', sys.executable, code])
     assert (done.returncode, done.stderr) == (3, "")
 
 
 def test_nobody_reads_any_more() -> None:
     code = "import time; from search.leaving import leave_with; leave_with(lambda: print(1) or time.sleep(0.3) or 3)"
-    done = subprocess.run(
-        ["bash", "-c", '"$0" -E -c "$1" | true; echo ${PIPESTATUS[0]}', sys.executable, code],
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+    done = ran(["bash", "-c", '"$0" -E -c "$1" | true; echo ${PIPESTATUS[0]}', sys.executable, code])
     assert (done.stdout, done.stderr) == ("3\n", "")
