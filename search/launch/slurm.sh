@@ -63,6 +63,7 @@ attended() {
     [[ -z $told ]] || exit 143
     "$@" &
     child=$! again=yes
+    [[ -z $told ]] || kill -TERM "$child" 2>/dev/null || true # told between these lines
     while [[ -n $again ]]; do
         again='' code=0
         wait "$child" || code=$?

@@ -49,17 +49,17 @@ case "$1" in
     echo "$2 nodes joined" >>"$SAID"
     ;;
 *)
+    trap 'echo told >>"$SAID"; exit 143' TERM # first: whoever reads the lines below may end it at once
     echo "python $* with $RAY_AUTH_MODE $RAY_AUTH_TOKEN" >>"$SAID"
     echo "until $SEARCH_ENDS_AT" >>"$SAID"
-    trap 'echo told >>"$SAID"; exit 143' TERM
     while [ "$CODE" = told ]; do sleep 0.02; done
     exit "$CODE"
     ;;
 esac
 """
 RAY = """#!/bin/bash
-echo "ray $* with $RAY_AUTH_MODE $RAY_AUTH_TOKEN" >>"$SAID"
 trap 'exit 0' TERM
+echo "ray $* with $RAY_AUTH_MODE $RAY_AUTH_TOKEN" >>"$SAID"
 while :; do sleep 0.05; done
 """
 
@@ -190,7 +190,7 @@ def test_told_in_time_it_tells_the_sweep_and_queues_again_if_asked(
     ends = {"soon": str(int(time.time()) + 115), "late": str(int(time.time()) + 7200)}
     environment |= {"SLURM_JOB_END_TIME": ends[environment["SLURM_JOB_END_TIME"]]}
     job = rehearsal.start("spaces/smoke.yaml", CODE="told", **environment)
-    when(lambda: rehearsal.called("python"), job)
+    when(lambda: rehearsal.called("until"), job)
     job.send_signal(signal.SIGTERM)
     assert ended(job)[0] == 143
     assert rehearsal.called("told") == ["told"]
