@@ -1,23 +1,23 @@
-"""The search: planning, scheduling on Ray, storing, watching. Where a thing lives:
+"""The search: planning, scheduling on Ray, storing, watching. Where a thing lives, each package knowing those below it:
 
-Typed by a user    run (command, endings, leaving), status, confirm (confirming), verify, replay, simulate,
-                   bench (benchmarks), soak (faults, strikes)
-A space's YAML     yamlfile, space: axes, first, objectives, replicates, stopping, budget, resources, loggers;
-                   mistakes in it: problems, consistency, checks
-Its plan           planner, plan, planfile, tree; sources, profiles, rankfiles, pretraining, starting, twins;
-                   beside what is stored: existing, borrowing; before it runs: dryrun, estimate, pace, makespan, words
-What is stored     store, stages, segments, writing, keeping, salvage, provenance, rankings, making, storage;
-                   on what: filesystem, remote, locking, lease
-A sweep that runs  sweep, schedule, searchers, execute, retrying, verdict; on a worker: trial, session, jobs, watchdog
-Ray                environment, cluster, machines, nodes, nodereport; a share of a GPU: packing, probe
-What goes wrong    interrupt, grace, lifeline, losses, failures, memory
-Stopping           steering, referee, judging: duds, exhaustion, finishing; entry, curves, phases, decisions;
-                   of finished sweeps: recorded, simulation, rules, halving
-Asking             rounds, asking, samplers, journal
-Watching           progress, view, standing, ledger, seen, tails, reach, now, textplot; loggers: feeding
+here        what a user types: run (command, dryrun, estimate, endings, leaving), status, confirm (confirming), verify,
+            replay, simulate, bench (benchmarks), soak; and, known to all: environment (Ray, silenced), words
+running     a sweep that runs, and its trainings on a worker
+adaptive    configurations that are asked for while it runs
+stopping    trainings that are ended early, and finished sweeps replayed to try it
+watching    what others see of it while it runs
+cluster     machines: joining them, what they can hold
+faults      what goes wrong, and what befalls a sweep in a soak
+planning    a space as a tree of stages, and who trains when
+schema      what a space's YAML may say
+storing     a sweep's folder: states, records, locks, on a file system or behind a URL
+launch      scripts that start it on clusters
 """
 
 import gc
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent  # the checkout, unless it is installed as a package
 
 # what is imported stays, and is millions of objects: to look among them for garbage takes half a second a process
 gc.set_threshold(50_000)

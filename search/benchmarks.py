@@ -16,15 +16,15 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from search.pace import Costs
-from search.planfile import write_plan
-from search.planner import Planner
-from search.progress import LIVE_SECONDS, Watch
-from search.searchers import Queue
-from search.sources import Sources
-from search.space import load
-from search.store import Store
-from search.sweep import Sweep
+from search.planning.planner import Planner
+from search.planning.sources import Sources
+from search.running.searchers import Queue
+from search.running.sweep import Sweep
+from search.schema.space import load
+from search.storing.pace import Costs
+from search.storing.planfile import write_plan
+from search.storing.store import Store
+from search.watching.progress import LIVE_SECONDS, Watch
 from trainers.records import Row, append_rows, read_rows, write_json
 
 WORKERS = 16

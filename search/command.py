@@ -11,29 +11,29 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from search import filesystem
-from search.asking import Asker
-from search.borrowing import check_reused, remaining, superseded, take
-from search.checks import check, notes
+from search.adaptive.asking import Asker
+from search.adaptive.rounds import Rounds
+from search.cluster.nodes import kinds
+from search.cluster.packing import decided
 from search.dryrun import print_plan
 from search.endings import DONE, ENDINGS, told
-from search.existing import compare, set_aside, standing_code, stored_trials
-from search.lease import WINDOW
-from search.locking import held, lock
-from search.nodes import kinds
-from search.packing import decided
-from search.plan import Plan
-from search.planfile import write_plan
-from search.planner import Planner
-from search.provenance import Provenance, carrying_on
-from search.rankings import check_rankings
-from search.remote import Remote, reach, said
-from search.rounds import Rounds
-from search.sources import Sources
-from search.space import Loaded, load
-from search.store import Store
-from search.sweep import Sweep
-from search.yamlfile import SpaceError
+from search.planning.checks import check, notes
+from search.planning.plan import Plan
+from search.planning.planner import Planner
+from search.planning.sources import Sources
+from search.running.borrowing import check_reused, remaining, superseded, take
+from search.running.existing import compare, set_aside, standing_code, stored_trials
+from search.running.rankings import check_rankings
+from search.running.sweep import Sweep
+from search.schema.space import Loaded, load
+from search.schema.yamlfile import SpaceError
+from search.storing import filesystem
+from search.storing.lease import WINDOW
+from search.storing.locking import held, lock
+from search.storing.planfile import write_plan
+from search.storing.provenance import Provenance, carrying_on
+from search.storing.remote import Remote, reach, said
+from search.storing.store import Store
 from trainers.records import Place, write_atomic
 
 
@@ -172,7 +172,7 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float) -> in
     code = sweep.run(os.environ.get("RAY_ADDRESS"), carrying_on())
     try:
         filesystem.check(folder)
-        provenance.slots(sweep.slots)
+        provenance.slots(sweep.orders.slots)
         provenance.nodes(kinds(sweep.nodes))
         provenance.end(code, began)  # for the report to tell
         if sweep.ended() and not sweep.interrupted:

@@ -12,9 +12,9 @@ import argparse
 import os
 import time
 
-from search.interrupt import code_of, heed_sigterm
+from search.faults.interrupt import code_of, heed_sigterm
 from search.leaving import leave_with
-from search.remote import place
+from search.storing.remote import place
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -12,22 +12,22 @@ from moocore import is_nondominated
 from rich.console import Console
 from rich.table import Table
 
-from search.axes import Choice
-from search.budget import Budget
+from search.cluster.packing import decided
 from search.command import begin
 from search.endings import ENDINGS, told
-from search.existing import standing_code
-from search.objectives import Outcome, outcome
-from search.packing import decided
-from search.planfile import plan_of, problem, stored_plan
-from search.planner import Planner, Request
-from search.remote import reach, said
-from search.sources import Sources
-from search.space import Loaded, Search, load
-from search.stopping import NoStopping
-from search.store import Store
+from search.planning.planner import Planner, Request
+from search.planning.sources import Sources
+from search.running.existing import standing_code
+from search.schema.axes import Choice
+from search.schema.budget import Budget
+from search.schema.objectives import Outcome, outcome
+from search.schema.space import Loaded, Search, load
+from search.schema.stopping import NoStopping
+from search.schema.yamlfile import SpaceError
+from search.storing.planfile import plan_of, problem, stored_plan
+from search.storing.remote import reach, said
+from search.storing.store import Store
 from search.words import number
-from search.yamlfile import SpaceError
 from trainers.records import Place, Row
 
 INSTEAD = "If the front or its seeds are others since, move that folder aside: the same command then begins anew."

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
-from search.borrowing import Remaining
-from search.budget import affordable
 from search.estimate import Sizes, slots_here, storage_estimate, time_estimate, unshared_makespan
-from search.makespan import simulate
-from search.plan import Plan
-from search.replicates import Adaptive
-from search.sources import Sources
-from search.space import Space
-from search.stopping import RobustStopping
+from search.planning.makespan import simulate
+from search.planning.plan import Plan
+from search.planning.sources import Sources
+from search.running.borrowing import Remaining
+from search.running.purse import affordable
+from search.schema.replicates import Adaptive
+from search.schema.space import Space
+from search.schema.stopping import RobustStopping
 from search.words import duration, number, size
 from trainers.records import Place
 

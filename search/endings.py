@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from search import filesystem
-from search.cluster import Infeasible
-from search.decisions import Damaged
-from search.existing import Contradiction
-from search.interrupt import code_of
-from search.locking import Busy
-from search.planfile import NoSweep
-from search.remote import Unreachable
-from search.yamlfile import SpaceError
+from search.cluster.connection import Infeasible
+from search.faults.interrupt import code_of
+from search.running.existing import Contradiction
+from search.schema.yamlfile import SpaceError
+from search.stopping.decisions import Damaged
+from search.storing import filesystem
+from search.storing.locking import Busy
+from search.storing.planfile import NoSweep
+from search.storing.remote import Unreachable
 from trainers.records import Place
 
 DONE, UNFINISHED, BAD_INPUT = 0, 1, 2

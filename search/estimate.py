@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import torch
 
-from search.borrowing import Remaining
-from search.ledger import Ledger
-from search.machines import room
-from search.pace import Kin, Left, Pace, kin, needed
-from search.plan import Plan, Planned
-from search.planfile import NoSweep
-from search.resources import Resources
-from search.store import Keep
+from search.cluster.machines import room
+from search.planning.plan import Plan, Planned
+from search.running.borrowing import Remaining
+from search.schema.resources import Resources
+from search.storing.pace import Kin, Left, Pace, kin, needed
+from search.storing.planfile import NoSweep
+from search.storing.store import Keep
+from search.watching.ledger import Ledger
 from trainers.records import Place, Row, digest
 
 ENOUGH = 8  # trainings of a kind that are looked at in a sweep

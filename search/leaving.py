@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from search.interrupt import NUMBERS, code_of
+from search.faults.interrupt import NUMBERS, code_of
 
 
 def leave_with(main: Callable[[], int]) -> NoReturn:

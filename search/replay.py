@@ -18,12 +18,12 @@ from rich.table import Table
 from rich.text import Text
 
 from search.leaving import leave_with
-from search.problems import nearest, readable
-from search.recorded import Study, Unfit, read
-from search.remote import Unreachable, place, reach
-from search.rules import Everything, Robust, Rule, rules
-from search.simulation import Outcome, Replay
-from search.stopping import RobustStopping, Stopping
+from search.schema.problems import nearest, readable
+from search.schema.stopping import RobustStopping, Stopping
+from search.stopping.recorded import Study, Unfit, read
+from search.stopping.rules import Everything, Robust, Rule, rules
+from search.stopping.simulation import Outcome, Replay
+from search.storing.remote import Unreachable, place, reach
 
 DRAWS = 40  # of what depends on chance
 COLUMNS = (  # of an Outcome: heading, how it is written, which of several draws is the worst

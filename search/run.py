@@ -11,9 +11,9 @@ import os
 import time
 from pathlib import Path
 
-from search.interrupt import code_of, heed_sigterm
+from search.faults.interrupt import code_of, heed_sigterm
 from search.leaving import leave_with
-from search.remote import place
+from search.storing.remote import place
 
 
 def parser() -> argparse.ArgumentParser:

@@ -14,15 +14,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from search.jobs import slice_seconds
 from search.leaving import leave_with
-from search.makespan import Simulated, simulate
-from search.plan import Plan
-from search.planner import Planner
-from search.sources import Sources
-from search.space import Search, load
+from search.planning.jobs import slice_seconds
+from search.planning.makespan import Simulated, simulate
+from search.planning.plan import Plan
+from search.planning.planner import Planner
+from search.planning.sources import Sources
+from search.schema.space import Search, load
+from search.schema.yamlfile import SpaceError
 from search.words import duration
-from search.yamlfile import SpaceError
 
 
 def main(arguments: list[str] | None = None) -> int:

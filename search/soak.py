@@ -17,11 +17,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from search.faults import Costs, Driver, costs, records, seconds_again, trained_again
+from search.faults.driver import Costs, Driver, costs, records, seconds_again, trained_again
+from search.faults.strikes import ABSENT, STRIKES
 from search.leaving import leave_with
-from search.space import load
-from search.strikes import ABSENT, STRIKES
-from search.yamlfile import SpaceError
+from search.schema.space import load
+from search.schema.yamlfile import SpaceError
 
 PATIENCE = 900.0  # seconds in which a sweep that is left alone ends
 RETRIES = "search.retries=1000"  # a worker that is killed every few seconds is no fault of its trial

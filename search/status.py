@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.live import Live
 
 from search.leaving import leave_with
-from search.ledger import Ledger
-from search.locking import held
-from search.now import Now
-from search.planfile import NoSweep
-from search.remote import Unreachable, place, reach, said
-from search.standing import Standing, standing
-from search.storage import Gauge, stored
-from search.view import draw, headline, screen
+from search.storing.locking import held
+from search.storing.planfile import NoSweep
+from search.storing.remote import Unreachable, place, reach, said
+from search.storing.storage import Gauge, stored
+from search.watching.ledger import Ledger
+from search.watching.now import Now
+from search.watching.standing import Standing, standing
+from search.watching.view import draw, headline, screen
 
 WIDE = 160  # columns where there is no terminal
 LONG = 200  # lines where the view need not fit a terminal

@@ -20,16 +20,16 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from search import filesystem
-from search.jobs import Job, Mismatch
 from search.leaving import leave_with
-from search.planfile import NoSweep, plan_of
-from search.remote import Unreachable, place, reach
-from search.session import Session
-from search.sources import Sources, source_key
-from search.starting import Start
-from search.store import Store
-from search.yamlfile import SpaceError
+from search.planning.jobs import Job, Mismatch
+from search.planning.sources import Sources, source_key
+from search.planning.starting import Start
+from search.running.session import Session
+from search.schema.yamlfile import SpaceError
+from search.storing import filesystem
+from search.storing.planfile import NoSweep, plan_of
+from search.storing.remote import Unreachable, place, reach
+from search.storing.store import Store
 from trainers.chain import training_code
 from trainers.checkpoints import CheckpointError
 from trainers.config import TrialConfig

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
-import search
+import pytest
+
 from trainers.methods import METHODS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,9 +31,9 @@ def test_every_embedded_study_is_listed() -> None:
     assert set(re.findall(r"`([a-z_]+)`", listed)) == there
 
 
-def test_the_map_of_search_shows_each_module_once() -> None:
-    shown = re.sub(r"^.{19}", "", str(search.__doc__).partition("\n\n")[2], flags=re.MULTILINE)
-    names = [word for word in re.findall(r"[a-z]+", shown) if (ROOT / "search" / f"{word}.py").exists()]
-    there = {path.stem for path in (ROOT / "search").glob("*.py")} - {"__init__"}
-    assert sorted({*names}) == sorted(there)
-    assert sorted(name for name in there if names.count(name) > 1) == ["loggers"], "a knob, and what serves it"
+@pytest.mark.parametrize("package", ["", *sorted(path.parent.name for path in (ROOT / "search").glob("*/__init__.py"))])
+def test_the_map_of_search_shows_each_module(package: str) -> None:
+    folder = ROOT / "search" / package
+    shown = re.findall(r"[a-z]+", ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or "")
+    there = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (not package and path.is_dir())}
+    assert not {name for name in there if name.isidentifier() and not name.startswith("__")} - {*shown}

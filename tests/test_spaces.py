@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from search.planner import Planner
+from search.planning.planner import Planner
 from search.run import main
-from search.space import load
+from search.schema.space import load
 from search.verify import main as verify
 from trainers.methods import METHODS
 from trainers.records import read_json

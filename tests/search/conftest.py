@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from search.plan import Plan
-from search.planner import Planner
+from search.planning.plan import Plan
+from search.planning.planner import Planner
+from search.planning.sources import Sources
 from search.run import main
-from search.sources import Sources
-from search.space import load
-from search.sweep import Sweep
+from search.running.sweep import Sweep
+from search.schema.space import load
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-import search.sweep
-from search.searchers import Queue
-from search.trial import Trial
-from search.writing import settled
+import search.running.orders
+import search.running.sweep
+from search.running.searchers import Queue
+from search.running.trial import Trial
+from search.storing.writing import settled
 
 from .helpers import Tiny
 
@@ -30,12 +31,12 @@ class Hand:
     def run(self, monkeypatch: pytest.MonkeyPatch) -> int:
         """The sweep's exit code."""
         with monkeypatch.context() as patched:
-            patched.setattr(search.sweep, "cluster", lambda *arguments: nullcontext())
-            patched.setattr(search.sweep, "examined", lambda *arguments: [])
-            patched.setattr(search.sweep, "packed", lambda plan, loaded, resources, *arguments: resources)
-            patched.setattr(search.sweep, "slots", lambda resources: self.slots)
-            patched.setattr(search.sweep, "run", self._serve)
-            patched.setattr(search.sweep, "slice_seconds", lambda workers: 0.0)
+            patched.setattr(search.running.sweep, "cluster", lambda *arguments: nullcontext())
+            patched.setattr(search.running.sweep, "examined", lambda *arguments: [])
+            patched.setattr(search.running.sweep, "packed", lambda plan, loaded, resources, *arguments: resources)
+            patched.setattr(search.running.sweep, "slots", lambda resources: self.slots)
+            patched.setattr(search.running.sweep, "run", self._serve)
+            patched.setattr(search.running.orders, "slice_seconds", lambda workers: 0.0)
             code = self.tiny.sweep.run(None, "the command")
             self.tiny.sweep.conclude()
             return code

@@ -13,30 +13,29 @@ import pytest
 import yaml
 from rich.console import Console
 
-from search import filesystem
-from search.asking import Asker
-from search.borrowing import superseded
-from search.failures import failure_of
-from search.faults import DETERMINISTIC as DETERMINISTIC
-from search.faults import ROOT as ROOT
-from search.faults import Driver as Driver
-from search.faults import command_line as command_line
-from search.faults import descendants as descendants
-from search.faults import end as end
-from search.faults import epochs as epochs
-from search.faults import records as records
-from search.faults import snapshot as snapshot
-from search.faults import training as training
-from search.jobs import Job
-from search.plan import Plan
-from search.planner import Planner
-from search.rounds import Rounds
-from search.schedule import Task
-from search.session import Session
-from search.sources import Sources, source_key
-from search.space import load
-from search.store import Store
-from search.sweep import Sweep
+from search.adaptive.asking import Asker
+from search.adaptive.rounds import Rounds
+from search.faults.driver import DETERMINISTIC as DETERMINISTIC
+from search.faults.driver import ROOT as ROOT
+from search.faults.driver import Driver as Driver
+from search.faults.driver import command_line as command_line
+from search.faults.driver import descendants as descendants
+from search.faults.driver import end as end
+from search.faults.driver import epochs as epochs
+from search.faults.driver import records as records
+from search.faults.driver import snapshot as snapshot
+from search.faults.driver import training as training
+from search.faults.failures import failure_of
+from search.planning.jobs import Job
+from search.planning.plan import Plan
+from search.planning.planner import Planner
+from search.planning.sources import Sources, source_key
+from search.running.borrowing import superseded
+from search.running.session import Session
+from search.running.sweep import Sweep
+from search.schema.space import load
+from search.storing import filesystem
+from search.storing.store import Store
 from trainers.data import Data, prepare
 from trainers.records import Place, read_rows, write_json
 
@@ -95,7 +94,7 @@ class Tiny:
         return prepare(self._sources.loaded[source_key(block)], block)
 
     def job(self, i: int) -> Job:
-        return self.sweep._job(Task(i, 0, self.plan.trials[i].config.epochs))
+        return self.sweep.orders.whole(i)
 
     def session(self, i: int) -> Session:
         return Session(self.job(i), self.data(i))

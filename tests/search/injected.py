@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import search.cluster
+import search.cluster.connection
 from search.run import main
 
 IN_WORKERS = '''
@@ -60,10 +60,10 @@ def inject(folder: Path, fault: str) -> tuple[str, ...]:
 
 
 def _with(folder: str) -> Any:
-    shipped = search.cluster.shipped
+    shipped = search.cluster.connection.shipped
     return lambda: (shipped() or {}) | {"env_vars": {"PYTHONPATH": folder}}
 
 
 if __name__ == "__main__":
-    search.cluster.shipped = _with(sys.argv[1])
+    search.cluster.connection.shipped = _with(sys.argv[1])
     sys.exit(main(sys.argv[2:]))

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from search.curves import Contestant, Curve, Point
-from search.phases import Phases
+from search.stopping.curves import Contestant, Curve, Point
+from search.stopping.phases import Phases
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.records import append_rows, write_json

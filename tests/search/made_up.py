@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from search.planfile import FORMAT
-from search.tree import StageTree
+from search.planning.tree import StageTree
+from search.storing.planfile import FORMAT
 from trainers.chain import WIDTH, Chain
 from trainers.records import Row, append_rows, write_json
 

@@ -24,12 +24,12 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization.matplotlib import plot_pareto_front
 
-from search import journal
-from search.asking import Asker
-from search.axes import Point, random_points
-from search.objectives import Outcome
-from search.space import Search
-from search.yamlfile import SpaceError
+from search.adaptive import journal
+from search.adaptive.asking import Asker
+from search.schema.axes import Point, random_points
+from search.schema.objectives import Outcome
+from search.schema.space import Search
+from search.schema.yamlfile import SpaceError
 from trainers.records import read_rows
 
 from .helpers import ROOT, snapshot
@@ -217,11 +217,11 @@ def test_a_kill_in_the_midst_of_asking_telling_or_writing_changes_nothing(
             raise Killed
         write(path, content)
 
-    monkeypatch.setattr("search.journal.write_atomic", killed)
+    monkeypatch.setattr("search.adaptive.journal.write_atomic", killed)
     if at < 12:
         with pytest.raises(Killed):
             run(search, folder)
-    monkeypatch.setattr("search.journal.write_atomic", write)
+    monkeypatch.setattr("search.adaptive.journal.write_atomic", write)
     assert run(search, folder) == undisturbed("tpe")[1]
     assert states(folder) == states(undisturbed("tpe")[0])
 
@@ -236,7 +236,7 @@ def test_a_full_disk_records_nothing_and_the_same_is_asked_once_there_is_room(
     asker = Asker(search, tmp_path / "study")
     for step, waiting in ((asker.ask, 0), (lambda: told(asker, search), 4)):
         with monkeypatch.context() as patched:
-            patched.setattr("search.journal.write_atomic", full)
+            patched.setattr("search.adaptive.journal.write_atomic", full)
             with pytest.raises(OSError, match="No space"):
                 step()
         assert len(asker.waiting()) == waiting

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from search.axes import Axis, Point, grid_points, label_of, name_of, qmc_points, random_points, slug
+from search.schema.axes import Axis, Point, grid_points, label_of, name_of, qmc_points, random_points, slug
 
 PATHS = ("batch_size", "epochs", "optimizer.momentum")
 values = st.lists(st.integers(1, 1000), min_size=1, max_size=4, unique=True)

@@ -8,9 +8,9 @@ import pytest
 
 from search.bench import main
 from search.benchmarks import space
-from search.planner import Planner
-from search.sources import Sources
-from search.space import load
+from search.planning.planner import Planner
+from search.planning.sources import Sources
+from search.schema.space import load
 
 
 def test_the_space_that_is_measured_has_the_trials_it_says_and_shares_half(tmp_path: Path) -> None:

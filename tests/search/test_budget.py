@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from search.budget import Budget, Spent, Training, affordable, exceeded, recorded, spent
+from search.running.purse import Spent, Training, affordable, exceeded, recorded, spent
+from search.schema.budget import Budget
 from trainers.records import Row
 
 from .helpers import Tiny

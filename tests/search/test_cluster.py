@@ -19,13 +19,13 @@ import pytest
 from ray.cluster_utils import Cluster
 from rich.console import Console
 
-from search.cluster import Infeasible, cluster, short
-from search.faults import Driver, costs, epochs, trained_again
-from search.interrupt import Interrupt
-from search.machines import slots
-from search.nodes import examined
-from search.packing import decided
-from search.resources import Resources
+from search.cluster.connection import Infeasible, cluster, short
+from search.cluster.machines import slots
+from search.cluster.nodes import examined
+from search.cluster.packing import decided
+from search.faults.driver import Driver, costs, epochs, trained_again
+from search.faults.interrupt import Interrupt
+from search.schema.resources import Resources
 from trainers.records import read_json
 
 from .helpers import SMOKE, Tiny, records, smoke

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 import search.command
-import search.existing
-import search.plan
-import search.planner
-from search.budget import Budget
+import search.planning.plan
+import search.planning.planner
+import search.running.existing
 from search.confirm import main
 from search.confirming import chosen
-from search.locking import lock
-from search.sweep import Sweep
+from search.running.sweep import Sweep
+from search.schema.budget import Budget
+from search.storing.locking import lock
 from trainers.records import read_json, write_json
 
 from .helpers import Tiny, smoke
@@ -156,7 +156,7 @@ def test_other_training_code_is_refused_unless_accepted(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main([str(run.store.folder)]) == 0
-    for module in (search.plan, search.planner, search.existing):
+    for module in (search.planning.plan, search.planning.planner, search.running.existing):
         monkeypatch.setattr(module, "training_code", lambda: "another")
     assert main([str(run.store.folder)]) == 2
     said = capsys.readouterr().err

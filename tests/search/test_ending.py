@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-import search.cluster
-import search.grace
-import search.lifeline
-from search.cluster import connected
-from search.grace import Grace, patience
-from search.interrupt import Interrupt, code_of, heed_sigterm
-from search.lifeline import Lifeline
+import search.cluster.connection
+import search.faults.grace
+import search.faults.lifeline
+from search.cluster.connection import connected
+from search.faults.grace import Grace, patience
+from search.faults.interrupt import Interrupt, code_of, heed_sigterm
+from search.faults.lifeline import Lifeline
 from trainers.records import read_json, read_rows
 
 from .helpers import Driver, command_line, descendants, end, epochs, smoke, training
@@ -65,7 +65,9 @@ def test_once_asked_to_stop_all_that_runs_is_paused_and_only_then_tune_is_told(
     waited: list[Any] = []
     monkeypatch.delenv("SEARCH_ENDS_AT", raising=False)
     monkeypatch.setattr(
-        search.grace.ray, "wait", lambda refs, num_returns, timeout: waited.append((len(refs), num_returns, timeout))
+        search.faults.grace.ray,
+        "wait",
+        lambda refs, num_returns, timeout: waited.append((len(refs), num_returns, timeout)),
     )
     told: list[list[Any]] = []
     signal.signal(signal.SIGUSR1, lambda *arguments: told.append(list(waited)))
@@ -84,7 +86,7 @@ def test_once_asked_to_stop_all_that_runs_is_paused_and_only_then_tune_is_told(
     signal.raise_signal(signal.SIGTERM)
     grace.on_step_end(1, trials)
     grace.on_step_end(2, trials)
-    assert told == [[(2, 2, search.grace.SECONDS)]]
+    assert told == [[(2, 2, search.faults.grace.SECONDS)]]
     assert [actor.paused for actor in actors] == [1, 1, 0]
     assert interrupt.code == 143
 
@@ -114,8 +116,8 @@ def test_asked_to_stop_while_ray_starts_it_stops_once_ray_is_up(
         if ends:
             raise ends
 
-    monkeypatch.setattr(search.cluster.ray, "init", starting)
-    monkeypatch.setattr(search.cluster.ray, "shutdown", lambda: reached.append("down"))
+    monkeypatch.setattr(search.cluster.connection.ray, "init", starting)
+    monkeypatch.setattr(search.cluster.connection.ray, "shutdown", lambda: reached.append("down"))
     heed_sigterm()
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt) as caught, connected(None):
@@ -132,7 +134,7 @@ def test_asked_to_stop_while_ray_starts_it_stops_once_ray_is_up(
 
 TWICE = """
 import signal
-from search.interrupt import Interrupt
+from search.faults.interrupt import Interrupt
 interrupt = Interrupt("python -m search.run space.yaml")
 interrupt.install()
 interrupt.running = True
@@ -159,10 +161,10 @@ def test_asked_twice_it_ends_at_once_and_says_how_to_go_on(terminal: bool) -> No
 def raylet(monkeypatch: pytest.MonkeyPatch) -> socket.socket:
     """Something that answers, for Ray's process."""
     listening = socket.create_server(("127.0.0.1", 0))
-    monkeypatch.setattr(search.lifeline, "BEAT", 0.02)
-    monkeypatch.setattr(search.lifeline, "STUCK", 0.2)
+    monkeypatch.setattr(search.faults.lifeline, "BEAT", 0.02)
+    monkeypatch.setattr(search.faults.lifeline, "STUCK", 0.2)
     address = listening.getsockname()
-    monkeypatch.setattr(search.lifeline, "endpoints", lambda: {"raylet": address})
+    monkeypatch.setattr(search.faults.lifeline, "endpoints", lambda: {"raylet": address})
     return listening
 
 
@@ -263,5 +265,5 @@ def test_epochs_that_run_when_it_is_asked_to_stop_are_ended_and_stored(tmp_path:
     trained = [len(read_rows(path)) for path in folder.glob("trials/*/epochs.jsonl")]
     assert stored == set(trained)
     assert sum(trained) > before, "the epochs that were running are among them"
-    assert took < search.grace.SECONDS
+    assert took < search.faults.grace.SECONDS
     assert "Stopped, as asked." in said

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from search.borrowing import Remaining, remaining
 from search.dryrun import print_plan
 from search.estimate import storage_estimate, time_estimate, unshared_makespan
-from search.makespan import simulate
-from search.pace import Left
-from search.plan import Plan
+from search.planning.makespan import simulate
+from search.planning.plan import Plan
+from search.planning.sources import Sources
 from search.run import main
-from search.sources import Sources
-from search.space import load
-from search.storage import stored
+from search.running.borrowing import Remaining, remaining
+from search.schema.space import load
+from search.storing.pace import Left
+from search.storing.storage import stored
 from trainers.records import write_json
 
 from .helpers import Tiny, smoke

@@ -10,17 +10,17 @@ import pytest
 import yaml
 
 import search.command
-import search.existing
-import search.plan
-import search.planner
-from search.existing import Contradiction, compare, differences, set_aside, standing_code
-from search.locking import lock
-from search.plan import Plan
-from search.planner import Planner
+import search.planning.plan
+import search.planning.planner
+import search.running.existing
+from search.planning.plan import Plan
+from search.planning.planner import Planner
+from search.planning.sources import Sources
 from search.run import main
-from search.sources import Sources
-from search.space import load
-from search.sweep import Sweep
+from search.running.existing import Contradiction, compare, differences, set_aside, standing_code
+from search.running.sweep import Sweep
+from search.schema.space import load
+from search.storing.locking import lock
 from trainers.chain import training_code
 from trainers.records import read_json, write_json
 
@@ -140,7 +140,7 @@ def test_other_training_code_does_not_mix_unless_the_user_says_so(
 
 
 def changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (search.plan, search.planner, search.existing):
+    for module in (search.planning.plan, search.planning.planner, search.running.existing):
         monkeypatch.setattr(module, "training_code", lambda: "another")
 
 

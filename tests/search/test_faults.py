@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 import torch
 
-import search.session
+import search.running.session
 import search.status
-from search.faults import DAMAGES
-from search.store import Store
-from search.writing import settled
+from search.faults.driver import DAMAGES
+from search.storing.store import Store
+from search.storing.writing import settled
 from trainers.method import Method
 
 from .hand import Hand
@@ -145,7 +145,7 @@ def test_storage_that_fails_the_driver_alone_stops_it_too(
 
     def disturb(hand: Hand, now: int) -> None:
         if now == turn:
-            patched.setattr("search.keeping.Store.forget_state", failing)
+            patched.setattr("search.planning.keeping.Store.forget_state", failing)
 
     it = tiny()
     with monkeypatch.context() as patched:
@@ -182,7 +182,7 @@ def test_a_clock_that_goes_backwards_changes_nothing(
 def test_a_fork_that_others_need_is_torn_and_they_train_what_it_held_again(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, file: str, damage: str
 ) -> None:
-    monkeypatch.setattr(search.session, "PATIENCE", ())  # a file of a network that is not to be seen yet
+    monkeypatch.setattr(search.running.session, "PATIENCE", ())  # a file of a network that is not to be seen yet
     it = tiny()
     fork = it.plan.tree.forks(0)[0]
     name = it.plan.trials[0].chain[fork]

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-import search.feeding
-import search.loggers
-from search.feeding import Feed, Run
-from search.loggers import PACKAGES, built
-from search.yamlfile import SpaceError
+import search.schema.loggers
+import search.watching.feeding
+from search.schema.loggers import PACKAGES, built
+from search.schema.yamlfile import SpaceError
+from search.watching.feeding import Feed, Run
 from trainers.records import Row, canonical, write_atomic
 
 from .helpers import smoke
@@ -133,7 +133,7 @@ def test_a_tracker_that_fails_is_left_out_and_costs_nothing_else(sweep: MadeUp) 
 
 
 def test_a_slow_tracker_does_not_slow_the_sweep(sweep: MadeUp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search.feeding, "HURRY_SECONDS", 0.05)
+    monkeypatch.setattr(search.watching.feeding, "HURRY_SECONDS", 0.05)
     sweep.train(0, 4)
     began = time.monotonic()
     with feed(sweep, Stub(slow=1.0), hurried=True) as fed:
@@ -187,9 +187,9 @@ def test_tensorboard_shows_one_curve_of_a_training_in_two_tasks(sweep: MadeUp) -
 def test_an_absent_package_is_named_before_anything_starts(
     refused: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, name: Any
 ) -> None:
-    here = search.loggers.find_spec
+    here = search.schema.loggers.find_spec
     monkeypatch.setattr(
-        search.loggers, "find_spec", lambda package: None if package == PACKAGES[name] else here(package)
+        search.schema.loggers, "find_spec", lambda package: None if package == PACKAGES[name] else here(package)
     )
     (problem,) = refused(smoke(search__loggers=[name]))
     assert problem == (
@@ -208,7 +208,7 @@ def test_a_tracker_that_cannot_be_used_is_told_of(sweep: MadeUp, monkeypatch: py
     def keyless(folder: Path) -> Any:
         raise ValueError("No API key found.\nRun login.")
 
-    monkeypatch.setitem(search.loggers.MAKERS, "wandb", keyless)
+    monkeypatch.setitem(search.schema.loggers.MAKERS, "wandb", keyless)
     with pytest.raises(SpaceError, match=r"search.loggers: wandb: No API key found\.$"):
         built(["wandb"], sweep.folder)
 
@@ -233,8 +233,8 @@ def test_mlflow_has_one_run_of_a_training_in_two_runs_of_the_sweep(
 @pytest.mark.slow
 def test_wandb_has_one_run_of_a_training(sweep: MadeUp, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("wandb")
-    from search.cluster import cluster
-    from search.interrupt import Interrupt
+    from search.cluster.connection import cluster
+    from search.faults.interrupt import Interrupt
 
     monkeypatch.setitem(os.environ, "WANDB_MODE", "offline")
     with (

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.keeping import Keeper
-from search.schedule import Schedule
-from search.store import Keep
+from search.planning.keeping import Keeper
+from search.planning.schedule import Schedule
+from search.storing.store import Keep
 
 from .test_schedule import plan_of, words
 

@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from search.run import parser
-from search.space import load
+from search.schema.space import load
 
 from .helpers import ROOT
 

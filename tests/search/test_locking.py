@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from search.locking import PAUSE, Busy, held, lock
+from search.storing.locking import PAUSE, Busy, held, lock
 
 
 def test_one_process_at_a_time_holds_a_sweep_and_a_killed_one_lets_go(tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ import pytest
 import torch
 
 from search.environment import ray
-from search.failures import failure_of, note, noted
-from search.losses import Losses, judged
-from search.memory import shortage
-from search.retrying import Retries
-from search.watchdog import EXIT, Watchdog
+from search.faults.failures import failure_of, note, noted
+from search.faults.memory import shortage
+from search.faults.retrying import Retries
+from search.faults.watchdog import EXIT, Watchdog
+from search.running.losses import Losses, judged
 
 from .helpers import ROOT, Driver, Tiny, records, smoke
 from .injected import inject

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import search.machines
-from search.cluster import Infeasible
-from search.machines import room, short_of_cpus, slots
-from search.resources import Resources
+import search.cluster.machines
+from search.cluster.connection import Infeasible
+from search.cluster.machines import room, short_of_cpus, slots
+from search.schema.resources import Resources
 
 GB = 1 << 30
 
@@ -21,7 +21,7 @@ GB = 1 << 30
 def nodes(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     """The nodes of a cluster, as Ray would name them."""
     there: list[dict] = []
-    monkeypatch.setattr(search.machines.ray, "nodes", lambda: there)
+    monkeypatch.setattr(search.cluster.machines.ray, "nodes", lambda: there)
     return there
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from search.pace import Costs, Kin, Pace, kin, needed
+from search.storing.pace import Costs, Kin, Pace, kin, needed
 from trainers.config import TrialConfig
 from trainers.records import Row
 

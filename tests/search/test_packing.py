@@ -14,18 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-import search.packing
-import search.probe
-from search.cluster import Infeasible, connected
+import search.cluster.packing
+import search.cluster.probe
+from search.cluster.connection import Infeasible, connected
+from search.cluster.machines import room
+from search.cluster.nodereport import Report
+from search.cluster.packing import GAIN, MARGIN, MOST, decided, fitting, hungriest, keeps, kept_bytes, measure, packed
+from search.cluster.probe import Crowd, Measured
 from search.environment import ray
-from search.machines import room
-from search.nodereport import Report
-from search.packing import GAIN, MARGIN, MOST, decided, fitting, hungriest, keeps, kept_bytes, measure, packed
-from search.plan import Plan
-from search.probe import Crowd, Measured
-from search.resources import Resources
+from search.planning.plan import Plan
+from search.planning.sources import Sources, source_key
 from search.run import main
-from search.sources import Sources, source_key
+from search.schema.resources import Resources
 from trainers.models import MLP
 from trainers.records import read_json
 
@@ -178,8 +178,8 @@ def test_a_sweep_that_goes_on_packs_as_it_did(
         asked.append(1)
         return curve(1000, 1800, 1850, memory=9 * GB)
 
-    monkeypatch.setattr(search.packing, "_measured", measured)
-    monkeypatch.setattr(search.packing, "alive", lambda: [NODE])
+    monkeypatch.setattr(search.cluster.packing, "_measured", measured)
+    monkeypatch.setattr(search.cluster.packing, "alive", lambda: [NODE])
     small, large = (Report(name, "", {}, "", "", gpus=[(name, size * GB)] * 2) for name, size in (("A", 40), ("B", 80)))
     console = Console(file=StringIO(), width=200)
     for _ in range(2):
@@ -208,8 +208,8 @@ def test_trials_that_stay_on_the_cpu_get_no_gpu(planned: Callable[..., Plan], tm
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search.probe, "SECONDS", 0.2)
-    monkeypatch.setattr(search.probe, "WINDOWS", 1)
+    monkeypatch.setattr(search.cluster.probe, "SECONDS", 0.2)
+    monkeypatch.setattr(search.cluster.probe, "WINDOWS", 1)
 
 
 def test_copies_are_run_beside_each_other(planned: Callable[..., Plan], quick: None) -> None:
@@ -230,8 +230,8 @@ def test_what_cannot_be_trained_alone_is_said(
     def fails(*asked: Any) -> list[Measured]:
         raise ray.exceptions.RayTaskError("f", "Traceback ...\ntorch.OutOfMemoryError: CUDA out of memory", "")
 
-    monkeypatch.setattr(search.packing, "_measured", fails)
-    monkeypatch.setattr(search.packing, "alive", lambda: [NODE])
+    monkeypatch.setattr(search.cluster.packing, "_measured", fails)
+    monkeypatch.setattr(search.cluster.packing, "alive", lambda: [NODE])
     node = Report("A", "", {}, "", "", gpus=[("A", GB)])
     with pytest.raises(Infeasible, match=r"a trial could not be tried alone on one A: .*CUDA out of memory"):
         packed(*on_gpu, AUTO, tmp_path, [node], Console(file=StringIO()))

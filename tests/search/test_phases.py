@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from search.phases import _switches, phases
+from search.stopping.phases import _switches, phases
 from trainers.config import TrialConfig
 from trainers.methods import METHODS
 

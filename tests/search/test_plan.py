@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-import search.planner
-from search.plan import Plan
-from search.planfile import stored_plan, write_plan
-from search.planner import Planner
-from search.space import load
+import search.planning.planner
+from search.planning.plan import Plan
+from search.planning.planner import Planner
+from search.schema.space import load
+from search.storing.planfile import stored_plan, write_plan
 from trainers.chain import Surroundings
 
 from .helpers import SMOKE, smoke
@@ -39,7 +39,7 @@ def test_ids_are_what_they_always_were() -> None:
 
 def test_ids_do_not_hang_on_the_training_code_but_the_stages_do(monkeypatch: pytest.MonkeyPatch) -> None:
     before = planned_from(SMOKE)
-    monkeypatch.setattr(search.planner, "training_code", lambda: "another")
+    monkeypatch.setattr(search.planning.planner, "training_code", lambda: "another")
     after = planned_from(SMOKE)
     assert [trial.id for trial in after.trials] == [trial.id for trial in before.trials]
     assert not {trial.final for trial in after.trials} & {trial.final for trial in before.trials}

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-import search.progress
 import search.status
-from search.locking import lock
-from search.now import Now
-from search.progress import Watch
-from search.schedule import Schedule
+import search.watching.progress
+from search.planning.schedule import Schedule
+from search.storing.locking import lock
+from search.watching.now import Now
+from search.watching.progress import Watch
 
 from .made_up import MadeUp
 from .test_schedule import plan_of
@@ -193,7 +193,7 @@ def test_what_cannot_be_shown_does_not_end_the_sweep(run: Callable[..., Run], mo
     def full(*arguments: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(search.progress.Now, "write", full)
+    monkeypatch.setattr(search.watching.progress.Now, "write", full)
     it.start()
     it.beat()
     (it.records.folder / "plan.json").unlink()

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from search.provenance import carrying_on, command_line
+from search.storing.provenance import carrying_on, command_line
 
 AXIS = "search.axes.subset.grid=[all, {name: random, size: 50}]"
 

@@ -15,12 +15,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.existing import Contradiction, compare
-from search.first import Profile
-from search.plan import Plan
-from search.rankfiles import OF_TRAININGS, RankingFile
+from search.planning.plan import Plan
 from search.run import main
-from search.store import read_arrays
+from search.running.existing import Contradiction, compare
+from search.schema.first import Profile
+from search.storing.rankfiles import OF_TRAININGS, RankingFile
+from search.storing.store import read_arrays
 from trainers.data import Data, prepare
 from trainers.records import read_json, write_json
 from trainers.scores import agreement, ensemble, normalized_rank, scored

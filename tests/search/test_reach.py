@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.reach import begun, own, reached, remaining
-from search.tree import StageTree
+from search.planning.tree import StageTree
+from search.watching.reach import begun, own, reached, remaining
 
 from .trees import chain_of
 

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.curves import Contestant
-from search.decisions import Damaged, Decision, Taken
-from search.entry import Entry
-from search.finishing import worth_finishing
-from search.judging import ends, judge
-from search.referee import JOURNAL, Referee
-from search.stopping import RobustStopping
+from search.schema.stopping import RobustStopping
+from search.stopping.curves import Contestant
+from search.stopping.decisions import Damaged, Decision, Taken
+from search.stopping.entry import Entry
+from search.stopping.finishing import worth_finishing
+from search.stopping.judging import ends, judge
+from search.stopping.referee import JOURNAL, Referee
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.records import Row, read_rows

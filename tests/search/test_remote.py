@@ -11,17 +11,17 @@ from types import SimpleNamespace
 
 import pytest
 
-import search.remote
+import search.storing.remote
 from analysis.mirror import fetch
-from search import lease
-from search.borrowing import take
-from search.decisions import Decision, Journal
-from search.filesystem import establish
-from search.locking import Busy, held, lock
-from search.remote import Remote, Unreachable, place, reach
 from search.run import main
+from search.running.borrowing import take
 from search.status import main as status
-from search.store import Store
+from search.stopping.decisions import Decision, Journal
+from search.storing import lease
+from search.storing.filesystem import establish
+from search.storing.locking import Busy, held, lock
+from search.storing.remote import Remote, Unreachable, place, reach
+from search.storing.store import Store
 from search.verify import main as verify
 from trainers.records import append_rows, read_json, read_rows, write_atomic, write_json
 
@@ -39,7 +39,7 @@ class Killed(BaseException):
 def folder(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Remote:
     """In memory, in a system that writes by renaming or one whose files come whole, or in an object store."""
     if kind == "whole":
-        monkeypatch.setattr(search.remote, "WHOLE", ("s3", "gcs", "mock"))
+        monkeypatch.setattr(search.storing.remote, "WHOLE", ("s3", "gcs", "mock"))
     path = f"{str(tmp_path).strip('/')}/{kind}/sweep"
     found = place(request.getfixturevalue("s3").url(path) if kind == "s3" else f"mock:///{path}")
     assert isinstance(found, Remote)

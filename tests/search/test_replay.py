@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from search.halving import Halving
-from search.recorded import Study, read
 from search.replay import main
-from search.rules import Everything, Robust, rules
-from search.simulation import Replay
-from search.stopping import RobustStopping
+from search.schema.stopping import RobustStopping
+from search.stopping.halving import Halving
+from search.stopping.recorded import Study, read
+from search.stopping.rules import Everything, Robust, rules
+from search.stopping.simulation import Replay
 from trainers.records import read_json, write_json
 
 from .made_curves import flat, synthetic_study, write_sweep

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.replicates import further, undecided
-from search.space import Search
+from search.schema.replicates import further, undecided
+from search.schema.space import Search
 from trainers.records import Row
 
 accuracies = st.floats(0, 1)

@@ -9,9 +9,9 @@ import pytest
 
 import analysis.report
 import search.status
-from search.lease import WINDOW
-from search.locking import held
-from search.remote import Remote, place
+from search.storing.lease import WINDOW
+from search.storing.locking import held
+from search.storing.remote import Remote, place
 from trainers.records import read_json, read_rows
 
 from .conftest import S3

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from search.existing import Contradiction, compare
-from search.salvage import mended
+from search.running.existing import Contradiction, compare
+from search.running.salvage import mended
 from trainers.records import write_json
 
 from .helpers import Tiny, records

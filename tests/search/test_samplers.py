@@ -9,10 +9,10 @@ import moocore
 import numpy as np
 import pytest
 
-from search.asking import Asker
-from search.axes import Point
-from search.objectives import Outcome
-from search.space import Search
+from search.adaptive.asking import Asker
+from search.schema.axes import Point
+from search.schema.objectives import Outcome
+from search.schema.space import Search
 
 KNOBS = {f"knob{i}": {"uniform": [0, 1]} for i in range(5)}
 

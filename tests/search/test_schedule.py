@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.plan import Plan
-from search.schedule import Schedule, Task
-from search.tree import StageTree
+from search.planning.plan import Plan
+from search.planning.schedule import Schedule, Task
+from search.planning.tree import StageTree
 
 from .trees import chain_of
 

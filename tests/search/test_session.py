@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import search.session
+import search.running.session
 from search.environment import ray
-from search.jobs import Mismatch
-from search.seen import status_of
-from search.session import Session
-from search.store import read_arrays
-from search.trial import Trial
-from search.writing import settled
+from search.planning.jobs import Mismatch
+from search.running.session import Session
+from search.running.trial import Trial
+from search.storing.seen import status_of
+from search.storing.store import read_arrays
+from search.storing.writing import settled
 from trainers.method import Method
 from trainers.records import read_json, read_rows
 
@@ -376,7 +376,7 @@ def test_the_trial_that_ray_runs_goes_from_job_to_job(undisturbed: Tiny, tiny: A
 def test_a_worker_with_other_training_code_refuses(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     it = tiny()
     job, data = it.job(PROFILE), it.data(PROFILE)
-    monkeypatch.setattr(search.session, "training_code", lambda: "another")
+    monkeypatch.setattr(search.running.session, "training_code", lambda: "another")
     with pytest.raises(Mismatch, match="install the same on every node"):
         Session(job, data)
     assert not it.folder(PROFILE).exists()
@@ -410,7 +410,7 @@ def failures(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Any, in
 
 
 WRITES = [("fsync", os, nth) for nth in (0, 1, 3, 5, 8, 13, 21, 28, 34, 40)]
-WRITES += [("append_rows", search.session, nth) for nth in (0, 1, 4, 11, 12)]
+WRITES += [("append_rows", search.running.session, nth) for nth in (0, 1, 4, 11, 12)]
 WRITES += [("mkdir", os, nth) for nth in (0, 1, 4)]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from search.borrowing import take
+from search.running.borrowing import take
 from search.verify import main as verify
 from trainers.records import read_json, read_rows, write_json
 

@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 
-from search.faults import DAMAGES, Driver, costs, seconds_again, trained_again
+from search.faults.driver import DAMAGES, Driver, costs, seconds_again, trained_again
+from search.faults.strikes import STRIKES
 from search.soak import main
-from search.strikes import STRIKES
 
 from .helpers import SMOKE
 

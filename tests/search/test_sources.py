@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from search.sources import source_key
+from search.planning.sources import source_key
 from trainers.sources import DataSource
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from search.run import main
-from search.space import put
+from search.schema.space import put
 from trainers import methods
 
 from .helpers import ROOT, smoke

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from search.ledger import Ledger
-from search.now import Now
-from search.planfile import NoSweep
-from search.standing import Standing, standing
+from search.storing.planfile import NoSweep
+from search.watching.ledger import Ledger
+from search.watching.now import Now
+from search.watching.standing import Standing, standing
 from trainers.records import write_json
 
 from .made_up import MadeUp

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from search.environment import ray
-from search.plan import Plan, Planned
+from search.planning.plan import Plan, Planned
 from search.run import main
-from search.store import read_arrays
+from search.storing.store import read_arrays
 from trainers.checkpoints import CheckpointError, load_weights
 from trainers.records import read_json, read_rows
 

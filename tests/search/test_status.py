@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 import search.status
-from search.locking import lock
-from search.plan import Plan
+from search.planning.plan import Plan
 from search.status import main
+from search.storing.locking import lock
 from trainers.records import append_rows, write_json
 
 from .helpers import ROOT, smoke, snapshot

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from search.faults import DAMAGES
-from search.referee import JOURNAL
+from search.faults.driver import DAMAGES
+from search.stopping.referee import JOURNAL
 from search.verify import main as verify
 from trainers.records import read_json
 

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from search.curves import Contestant
-from search.decisions import Decision, Taken
-from search.duds import Rung
-from search.exhaustion import exhausted, horizon
-from search.finishing import worth_finishing
-from search.judging import ends, judge
-from search.stopping import NoStopping, RobustStopping, Stopping
+from search.schema.stopping import NoStopping, RobustStopping, Stopping
+from search.stopping.curves import Contestant
+from search.stopping.decisions import Decision, Taken
+from search.stopping.duds import Rung
+from search.stopping.exhaustion import exhausted, horizon
+from search.stopping.finishing import worth_finishing
+from search.stopping.judging import ends, judge
 
 from .made_curves import OBJECTIVES, Accuracies, contestant, flat
 

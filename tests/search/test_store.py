@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import torch
 
-import search.stages
-from search.filesystem import establish
-from search.store import Segment, Store, packed_arrays, read_arrays, write_arrays
+import search.storing.stages
+from search.storing.filesystem import establish
+from search.storing.store import Segment, Store, packed_arrays, read_arrays, write_arrays
 
 from .helpers import snapshot
 
@@ -317,7 +317,7 @@ def test_a_disk_that_fills_up_within_a_file(store: Store, monkeypatch: pytest.Mo
         if calls[0] > nth:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(search.stages, "_write", write)
+    monkeypatch.setattr(search.storing.stages, "_write", write)
     with pytest.raises(OSError, match="No space left"):
         publish(store, 5, 4)
     assert depth(store) == 4

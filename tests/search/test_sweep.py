@@ -20,12 +20,12 @@ import pytest
 import search.command
 import search.status
 from search.environment import ray
-from search.faults import DAMAGES, Costs, costs, trained_again
-from search.interrupt import Interrupt, code_of
-from search.locking import held, lock
-from search.planfile import stored_plan
+from search.faults.driver import DAMAGES, Costs, costs, trained_again
+from search.faults.interrupt import Interrupt, code_of
 from search.run import main
-from search.sweep import Sweep
+from search.running.sweep import Sweep
+from search.storing.locking import held, lock
+from search.storing.planfile import stored_plan
 from trainers.records import read_json, read_rows
 
 from .helpers import ROOT, SMOKE, Driver, Tiny, end, epochs, records, snapshot, training

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.tails import Tail
+from search.storing.tails import Tail
 from trainers.records import Row, append_rows, write_atomic
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.makespan import simulate
-from search.tree import StageTree
+from search.planning.makespan import simulate
+from search.planning.tree import StageTree
 
 from .trees import FIGURES, Figure, chain_of, planned_space
 

@@ -13,11 +13,11 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from search.ledger import Ledger
-from search.now import Now
-from search.standing import Standing, standing
-from search.textplot import MARK, OTHER, Dot, beyond, scatter
-from search.view import headline, screen, shortened
+from search.watching.ledger import Ledger
+from search.watching.now import Now
+from search.watching.standing import Standing, standing
+from search.watching.textplot import MARK, OTHER, Dot, beyond, scatter
+from search.watching.view import headline, screen, shortened
 from trainers.records import write_json
 
 from .made_up import MadeUp

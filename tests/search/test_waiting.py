@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from search.jobs import Job
-from search.session import Session
+from search.planning.jobs import Job
+from search.running.session import Session
 from trainers.records import read_json, read_rows
 
 from .helpers import Tiny, records, smoke

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.yamlfile import SpaceError, read
+from search.schema.yamlfile import SpaceError, read
 
 pytestmark = pytest.mark.usefixtures("here")
 

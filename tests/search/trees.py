@@ -7,10 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from search.plan import Plan
-from search.planner import Planner
-from search.sources import Sources
-from search.space import load
+from search.planning.plan import Plan
+from search.planning.planner import Planner
+from search.planning.sources import Sources
+from search.schema.space import load
 from trainers.chain import WIDTH, Chain
 
 

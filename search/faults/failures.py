@@ -1,0 +1,69 @@
+"""What an error makes of a trial, and where it is written down for whoever asks why."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+from search.faults.memory import shortage
+from search.planning.jobs import Job, Outcome
+from search.storing.filesystem import check, trouble, trouble_of
+from search.storing.remote import place
+from search.storing.store import Store
+from trainers.records import write_atomic
+
+OURS = ("search", "trainers")
+
+
+class Failure(NamedTuple):
+    """An outcome, and why: for the driver to say, if the worker has not written it down."""
+
+    outcome: Outcome
+    why: str = ""
+
+
+def failure_of(job: Job, error: Exception) -> Failure:
+    """What an error makes of a trial.
+
+    One of the storage ends the sweep, for every other trial would meet it; memory that ran out may be there for a
+    trial alone; any other is written to the trial's error.txt.
+    """
+    folder = place(job.folder)
+    if isinstance(error, OSError) and (why := trouble_of(error, folder)):
+        return Failure("storage", why)
+    if lack := shortage(error):
+        return Failure("out of memory", f"{lack}{_place(error.__traceback__)}")
+    try:
+        note(Store(folder), job.trial, "".join(traceback.format_exception(error)))
+    except OSError as other:
+        return Failure("storage", trouble_of(other, folder) or trouble(folder) or str(other))
+    return Failure("failed")
+
+
+def note(store: Store, trial: str, text: str) -> None:
+    """Write down why a trial failed; its last line is what a user is shown. Raises OSError."""
+    check(store.folder)
+    write_atomic(store.trial(trial) / "error.txt", text.rstrip("\n") + "\n")
+
+
+def noted(store: Store, trial: str) -> str | None:
+    """The last line of what is written down of a trial that failed."""
+    try:
+        lines = (store.trial(trial) / "error.txt").read_bytes().decode(errors="replace").strip().splitlines()
+    except OSError:
+        return None
+    return lines[-1] if lines else None
+
+
+def _place(at: TracebackType | None) -> str:
+    frame = innermost(traceback.extract_tb(at))
+    return f" ({frame})" if frame else ""
+
+
+def innermost(frames: traceback.StackSummary) -> str | None:
+    """The last line of this project in a stack, as a user can look it up."""
+    ours = [frame for frame in frames if Path(frame.filename).parent.name in OURS]
+    return f"{ours[-1].filename.rpartition(os.sep)[2]}:{ours[-1].lineno}, {ours[-1].name}" if ours else None

@@ -1,0 +1,115 @@
+"""What a plan asks of data, models and files that they do not have; told before anything starts, all of it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+import torch
+
+from search.planning.consistency import out_of_reach, twins
+from search.planning.plan import Plan, Planned
+from search.planning.sources import Sources
+from search.schema.space import Loaded
+from search.schema.yamlfile import SpaceError
+from trainers import checkpoints
+from trainers.attacks import PGD
+from trainers.data import Data
+from trainers.knobs import Knobs, lasting
+from trainers.subsets import DropUnlearned, Ranked
+
+
+def check(loaded: Loaded, plan: Plan, sources: Sources) -> None:
+    """Raises SpaceError with every problem; what hangs on data that is not loaded yet is passed over."""
+    problems: dict[str, str] = {}  # with the first training that has it
+    seen: set[Hashable] = set()
+    for trial in plan.trials:
+        for parts, look in LOOKS:
+            asked = (look, *(getattr(trial.config, part) for part in parts))
+            if asked in seen:
+                continue
+            seen.add(asked)
+            try:
+                look(trial, plan, sources.prepared(trial.config.data))
+            except ValueError as error:
+                problems.setdefault(loaded.about(trial.kind, trial.axes, str(error)), trial.configuration)
+    if problems:
+        raise SpaceError([f"{problem} ({configuration})" for problem, configuration in problems.items()])
+
+
+def _subset(trial: Planned, plan: Plan, data: Data | None) -> None:
+    subset = trial.config.subset
+    if data is not None:
+        y = data.train.y.numpy()
+        if isinstance(subset, Ranked):
+            subset.check(y)
+        else:
+            subset.select(y, None, 0)
+
+
+def _model(trial: Planned, plan: Plan, data: Data | None) -> None:
+    """The model takes images of this size, and a file's weights are those of such a model."""
+    given = trial.config.start_from
+    weights = checkpoints.load_weights(given.file, given.weights) if given else None
+    if data is None:
+        return
+    x = data.train.x
+    with torch.device("meta"):
+        network = trial.config.model.build(x.shape[1], x.shape[2], data.classes)
+    if weights is not None:
+        checkpoints.check(network, weights)
+
+
+def _toward(trial: Planned, plan: Plan, data: Data | None) -> None:
+    attack = getattr(trial.config.method, "attack", None)
+    if data is None or not isinstance(attack, PGD) or attack.toward is None:
+        return
+    for knob, label in attack.toward:
+        if label >= data.classes:
+            raise ValueError(
+                f"method.attack.toward.{knob}: no class {label}; the data has 0 to {data.classes - 1} "
+                "(data.classes numbers those that it keeps from 0)"
+            )
+
+
+def _batch(trial: Planned, plan: Plan, data: Data | None) -> None:
+    if trial.config.data.extra is not None:
+        trial.config.data.extra.parts(trial.config.batch_size)
+
+
+def _evaluation(trial: Planned, plan: Plan, data: Data | None) -> None:
+    for attack in plan.evaluation.final.values():
+        if data is not None:
+            attack.check(data.classes)
+
+
+Look = Callable[[Planned, Plan, Data | None], None]
+LOOKS: tuple[tuple[tuple[str, ...], Look], ...] = (  # each with the parts of a trial that it looks at
+    (("data", "subset"), _subset),
+    (("data", "model", "start_from"), _model),
+    (("data", "method"), _toward),
+    (("data", "batch_size"), _batch),
+    (("data",), _evaluation),
+)
+
+
+def notes(loaded: Loaded, plan: Plan) -> list[str]:
+    """What is allowed and seldom meant: the same training twice, an epsilon out of reach, a piece that never acts."""
+    alike = twins([trial for trial in plan.trials if trial.kind == "trial"])
+    found: dict[str, None] = dict.fromkeys(filter(None, (alike, out_of_reach(plan.trials))))
+    if any(path.endswith((".burn_in", "subset.epoch")) for path in plan.axes):
+        return list(found)  # one end of it may well be a training that never gets there
+    for trial in plan.trials:
+        method, epochs = trial.config.method, trial.config.epochs
+        pieces: dict[str, Knobs | None] = {
+            "method": method,
+            "average": trial.config.average,
+            "subset": trial.config.subset,
+        }
+        pieces |= {f"method.{name}": piece for name, piece in method if isinstance(piece, Knobs)}
+        for key, piece in pieces.items():
+            knob = "epoch" if isinstance(piece, DropUnlearned) else "burn_in"
+            first = getattr(piece, knob, 0)
+            if lasting(first, epochs) >= epochs:
+                message = f"{key}.{knob}: {first}, and training ends after {epochs} epochs: it never acts"
+                found[loaded.about(trial.kind, trial.axes, message)] = None
+    return list(found)

@@ -1,0 +1,137 @@
+"""What contradicts itself within a space, whatever the data: each problem is a path and a message."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from search.schema.axes import Axis, impossible
+from search.schema.loggers import absent
+from search.schema.problems import nearest
+from search.schema.replicates import Adaptive
+from search.schema.space import ADAPTIVE, STRATEGIES, Search, Space
+from trainers.attacks import PGD
+from trainers.config import TrialConfig
+from trainers.knobs import step_length
+
+if TYPE_CHECKING:
+    from search.planning.plan import Planned
+
+DRAWING = [strategy for strategy in STRATEGIES if strategy != "grid"]
+Problem = tuple[tuple[str, ...], str]
+
+
+def contradictions(space: Space) -> Iterator[Problem]:
+    """Axes that are none, strategies that do not fit them, and keys that exclude one another."""
+    search = space.search
+    for path, axis in search.axes.items():
+        at = ("search", "axes", path)
+        root = path.partition(".")[0]
+        if path == "seed":
+            yield at, "seeds are replicates, not an axis: write `search: {replicates: 3}`"
+        elif root not in TrialConfig.model_fields:
+            yield at, f"a trial has no such knob{nearest(root, sorted(TrialConfig.model_fields))}"
+        if search.strategy == "grid" and axis.kind not in ("grid", "choice"):
+            yield at, f"a grid search crosses listed values; {axis.kind} needs another strategy: {', '.join(DRAWING)}"
+        if root == "start_from" and space.pretrain is not None:
+            yield at, TWO_STARTS
+    for path, message in impossible(search.axes):
+        yield ("search", "axes", path, "when"), message
+    yield from _ring(search.axes)
+    yield from _strategy(search)
+    for message in absent(search.loggers):
+        yield ("search", "loggers"), message
+    if search.budget.gpu_hours is not None and not space.resources.gpus:
+        yield ("search", "budget", "gpu_hours"), "no training asks for a GPU (resources: {gpus: 0}); use wall or epochs"
+    if isinstance(search.replicates, Adaptive) and len(search.objectives) < 2:
+        yield ("search", "replicates"), "are spent where a front is in doubt, which takes two objectives; give a number"
+    if "seed" in space.trial:
+        yield ("trial", "seed"), "seeds are replicates: write `search: {replicates: [seed, ...]}`"
+    if "start_from" in space.trial and space.pretrain is not None:
+        yield ("trial", "start_from"), TWO_STARTS
+
+
+def _strategy(search: Search) -> Iterator[Problem]:
+    """What a strategy needs, and what it has no use for."""
+    at = ("search", "trials")
+    if search.strategy == "grid" and search.trials is not None:
+        yield at, f"a grid has all that its axes cross; a number of configurations goes with {', '.join(DRAWING)}"
+    if search.strategy != "grid" and search.trials is None:
+        yield at, f"is required: the number of configurations that `strategy: {search.strategy}` is to draw"
+    at = ("search", "generation")
+    if search.strategy not in ADAPTIVE:
+        if "generation" in search.model_fields_set:
+            yield at, f"{search.strategy} learns nothing on the way; generations go with {', '.join(ADAPTIVE)}"
+        return
+    if search.strategy == "nsga2" and search.generation < 2:
+        yield at, f"nsga2 crosses two parents, so at least 2; got {search.generation}"
+    if not search.axes:
+        yield ("search", "axes"), f"is required: there is nothing that `strategy: {search.strategy}` could vary"
+
+
+def _ring(axes: dict[str, Axis]) -> Iterator[Problem]:
+    """Axes that wait for one another, so that none of them could be drawn first."""
+    try:
+        TopologicalSorter({path: axis.conditions() for path, axis in axes.items()}).prepare()
+    except CycleError as error:
+        ring = error.args[1]
+        yield ("search", "axes", ring[0], "when"), f"axes wait for one another: {' <- '.join(ring)}"
+
+
+TWO_STARTS = "trials start from the weights of the pretraining or from a file, not from both; remove one of the keys"
+
+
+def idle(axes: Sequence[str], trials: Sequence[Planned]) -> Problem | None:
+    """Two values of an axis that give the same training wherever both occur are a mistake: a burn-in behind the end."""
+    for path in axes:
+        groups: dict[Hashable, dict[str, str]] = {}
+        for trial in trials:
+            rest = (trial.replicate, *((name, label) for name, label in trial.axes.items() if name != path))
+            if path in trial.axes:
+                groups.setdefault(rest, {})[trial.axes[path]] = trial.final
+        alike: dict[tuple[str, str], bool] = {}
+        for finals in groups.values():
+            for pair in combinations(finals, 2):
+                alike[pair] = alike.get(pair, True) and finals[pair[0]] == finals[pair[1]]
+        for (one, other), same in alike.items():
+            if same:
+                return ("search", "axes", path), (
+                    f"{one} and {other} give the same training, stage by stage: the knob has no effect there; "
+                    "drop a value"
+                )
+    return None
+
+
+def twins(trials: Sequence[Planned]) -> str | None:
+    """A word on trials that are the same training as another's, which the tree of stages trains once."""
+    first: dict[str, Planned] = {}
+    again = [trial for trial in trials if first.setdefault(trial.final, trial) is not trial]
+    if not again:
+        return None
+    example = f"{again[0].configuration} as {first[again[0].final].configuration}"
+    return (
+        f"{len(again)} of {len(trials)} trials are the same training as another ({example}) and cost nothing; "
+        "limit an axis by `when` to have them once"
+    )
+
+
+def out_of_reach(trials: Sequence[Planned]) -> str | None:
+    """A word on attacks whose epsilon lies farther from the image than all their steps together lead."""
+    short: dict[str, str] = {}
+    of = {trial.configuration: trial.config for trial in trials}
+    for name, config in of.items():
+        attack: Any = getattr(config.method, "attack", None)
+        if isinstance(attack, PGD) and attack.start in ("none", "normal"):
+            epsilon = float(attack.at(config.epochs - 1, config.epochs).epsilon)
+            reach = attack.steps * step_length(attack.step_size, epsilon)
+            if 0 < reach < epsilon * (1 - 1e-9):
+                short[name] = f"{attack.steps} steps reach {reach:.4g} of {epsilon:.4g} ({name})"
+    if not short:
+        return None
+    return (
+        f"in {len(short)} of {len(of)} configurations the attack's steps end "
+        f"within its epsilon, which is no bound then: {next(iter(short.values()))}; write method.attack.step_size as "
+        "a share of epsilon, or take more steps"
+    )

@@ -1,0 +1,59 @@
+"""What a worker is told of a trial, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import yaml
+
+from search.planning.starting import Start
+from search.storing.store import Keep
+from trainers.records import Row
+
+Outcome = Literal["running", "paused", "completed", "diverged", "stopped", "failed", "out of memory", "storage"]
+ENDED = ("completed", "diverged", "stopped", "failed")  # for this run; others may go on
+SLICE_SECONDS = 1.0  # between a training's reports, if its epochs are shorter
+REPORTS = 200.0  # a second, of all trainings: each costs the driver milliseconds
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker must be told to train one trial; plain values, so that any node can be."""
+
+    folder: str
+    trial: str
+    config: Row
+    evaluation: Row
+    data: str
+    source: str  # which of the shared sources its data is drawn from
+    ranks: str | None
+    final: str
+    threads: int
+    code: str  # the training code that stages are named after
+    trains: str  # the one that trains: another only if the user accepts the change
+    checkpoint_seconds: float
+    slice_seconds: float = SLICE_SECONDS  # between reports, at least
+    timeout: float | None = None  # seconds after which a report that does not come shows that it hangs
+    start: Row | None = None  # the weights to start from, if not fresh ones
+    forks: tuple[int, ...] = ()  # after these epochs others go on from its state: stored, and the driver's to forget
+    since: int = 0  # a state after so many epochs is stored
+    until: int | None = None  # train no further than this, or to the end
+    stop: Row | None = None  # end it there, and why
+    keep: Keep = "best"
+
+
+def slice_seconds(workers: int) -> float:
+    """Between two reports of a training, so that the driver can hear so many of them."""
+    return max(SLICE_SECONDS, workers / REPORTS)
+
+
+def described(job: Job, ranks: Row | None) -> str:
+    """The trial's config.yaml; `ranks`: where the ranking comes from that its subset is cut by."""
+    start = Start.model_validate(job.start).identity if job.start else None
+    content = {"trial": job.config, "evaluate": job.evaluation, "ranks": ranks, "start": start}
+    return yaml.safe_dump(content, sort_keys=False)
+
+
+class Mismatch(Exception):
+    """This worker would train something else than was planned."""

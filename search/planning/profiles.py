@@ -1,0 +1,79 @@
+"""Rankings as they are planned: made by trainings or read from a file, one for each block of data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from search.schema.first import Profile
+from search.schema.space import Loaded, configured
+from search.schema.yamlfile import SpaceError
+from search.storing.rankfiles import RankFile, RankingFile
+from trainers.config import TrialConfig
+from trainers.distances import MinimumPerturbation
+from trainers.methods import overlay
+from trainers.records import Row, digest
+from trainers.scores import SCORES
+from trainers.sources import DataSource
+from trainers.subsets import All
+
+
+@dataclass(frozen=True)
+class PlannedRanking:
+    """A ranking that trials are cut by."""
+
+    name: str  # of all that it depends on
+    data: DataSource
+    by: Profile | RankFile  # trainings, which are in the plan, or a file
+    scores: tuple[str, ...]
+    provenance: Row
+
+
+def made_ranking(
+    profile: Profile, config: TrialConfig, chains: Sequence[str], distances: MinimumPerturbation | None
+) -> PlannedRanking:
+    """The ranking that trainings of a configuration make, which the ends of their chains name."""
+    provenance: Row = {"chains": list(chains), "first_epoch": profile.first_epoch, "average": profile.average}
+    provenance["min_perturbation"] = distances and distances.model_dump()
+    unrecorded = set() if distances else {"min_perturbation"}
+    unrecorded |= set() if config.method.counts_steps else {"kappa"}
+    scores = tuple(name for name in SCORES if name not in unrecorded)
+    return PlannedRanking(_name(provenance), config.data, profile, scores, provenance)
+
+
+def read_ranking(loaded: Loaded, knobs: RankingFile, data: DataSource, identity: str) -> PlannedRanking:
+    """The ranking that a file has for a block of data: its content names it, wherever it lies. Raises SpaceError."""
+    try:
+        file = knobs.read()
+    except ValueError as error:
+        raise SpaceError([loaded.problem(("profile", "file"), str(error))]) from None
+    content = {"sha256": file.sha256} | knobs.model_dump(include={"score", "order"})
+    name = _name(content | {"data": identity})
+    return PlannedRanking(name, data, file, tuple(file.ranks), {"file": knobs.file} | content)
+
+
+def _name(content: Row) -> str:
+    return f"ranks-{digest(content)[:12]}"
+
+
+def profile_config(loaded: Loaded, profile: Profile, data: DataSource) -> TrialConfig:
+    """The training that makes a ranking of a block of data, but for its seed. Raises SpaceError if none can."""
+    tree = {key: value for key, value in loaded.space.trial.items() if key not in ("data", "subset")}
+    config = configured(loaded, overlay(tree, profile.trial), ("profile", "trial"))
+    problems = []
+    if not isinstance(config.subset, All):
+        problems.append(
+            loaded.problem(
+                ("profile", "trial", "subset"), "a ranking is made by training on all examples; remove the key"
+            )
+        )
+    if profile.first_epoch >= config.epochs:
+        problems.append(
+            loaded.problem(
+                ("profile", "first_epoch"),
+                f"should be an epoch of the trainings, 0 to {config.epochs - 1}; got {profile.first_epoch}",
+            )
+        )
+    if problems:
+        raise SpaceError(problems)
+    return config.model_copy(update={"data": data})

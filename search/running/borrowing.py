@@ -1,0 +1,128 @@
+"""What need not be trained: the same training under another name, and stages that other sweeps hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import yaml
+
+from search.planning.jobs import Job, described
+from search.planning.keeping import depths
+from search.planning.plan import Plan
+from search.running.salvage import torn
+from search.schema.yamlfile import SpaceError
+from search.storing.planfile import stored_plan
+from search.storing.store import Store
+from trainers.records import Place, Row, read_json, write_atomic, write_json
+
+COPIED = ("epochs.jsonl", "cost.jsonl", "instances.npz")
+
+
+def adopt(store: Store, trained: str, job: Job) -> None:
+    """Give a trial the records of one whose chain is the same, bit for bit what training it would have recorded.
+
+    `trained`: the id of that one, which has ended. If its records are torn they are left, and made again from stages.
+    """
+    source, target = store.trial(trained), store.trial(job.trial)
+    result: Row = read_json(source / "result.json") or {}
+    if torn(source, result):
+        return
+    target.mkdir(parents=True, exist_ok=True)
+    for name in COPIED:
+        (target / name).write_bytes((source / name).read_bytes())
+    ranks = yaml.safe_load((source / "config.yaml").read_text())["ranks"]
+    config = described(job, ranks).encode()
+    write_atomic(target / "config.yaml", config)
+    sizes = result.get("bytes", {}) | {"config.yaml": len(config)}
+    write_json(target / "result.json", result | {"trial": job.trial, "bytes": sizes})
+
+
+def superseded(folder: Place, plan: Plan) -> dict[str, str]:
+    """Trials that a folder holds and the plan does not, by the name of their last state: of a space that has grown."""
+    stored = stored_plan(folder)
+    known = {trial.id for trial in plan.trials}
+    rows = stored["trials"] if isinstance(stored, dict) else []
+    return {row["chain"]: row["id"] for row in rows if row["id"] not in known}
+
+
+class Taken(NamedTuple):
+    """What another sweep gave."""
+
+    states: int  # that were copied
+    epochs: int  # that lie behind them
+    common: int  # trainings that it has a state of, copied now or there already
+
+
+def check_reused(others: Iterable[Place]) -> None:
+    """Raises SpaceError where no sweep is stored, or it cannot be read."""
+    problems = []
+    for folder in others:
+        try:
+            if stored_plan(folder) is None and not (folder / "stages").exists():
+                problems.append(f"--reuse {folder}: no sweep is stored there; name a folder such as results/friendly_k")
+        except OSError as error:
+            problems.append(_unread(folder, error))
+    if problems:
+        raise SpaceError(problems)
+
+
+def take(store: Store, plan: Plan, others: Iterable[Place]) -> dict[Place, Taken]:
+    """Copy from other sweeps the deepest states that trainings of the plan have in common with them.
+
+    Raises SpaceError if one cannot be listed.
+    """
+    taken: dict[Place, Taken] = {}
+    for folder in others:
+        other = Store(folder)
+        theirs = depths(plan, _listed(folder))
+        have = depths(plan, store.stored())
+        deeper = {plan.trials[i].chain[e]: e for i, e in theirs.items() if e > have.get(i, 0)}
+        for name in deeper:
+            other.lend(name, store, folder.name)
+        taken[folder] = Taken(len(deeper), sum(deeper.values()), len(theirs))
+    return taken
+
+
+class Remaining(NamedTuple):
+    """What is left to do, of each training of a plan in its order."""
+
+    ended: list[bool]  # whether it has its result
+    epochs: list[int]  # that it adds to what is stored, a shared one by the first that lacks it
+
+
+def remaining(folder: Place | None, plan: Plan, others: Iterable[Place] = ()) -> Remaining:
+    """What a sweep in a folder, or begun anew, would still train with what others lend it.
+
+    Raises SpaceError if one of them cannot be listed.
+    """
+    over = _ended(folder, plan) if folder else set()
+    stored = Store(folder).stored() if folder else set()
+    for other in others:
+        stored |= _listed(other)
+    ended = [trial.final in over for trial in plan.trials]
+    at, tree = depths(plan, stored), plan.tree
+    done = [int(tree.lengths[i]) if it else at.get(i, 0) for i, it in enumerate(ended)]
+    epochs = np.arange(tree.names.shape[1])
+    rows, columns = np.nonzero((epochs > np.array(done)[:, None]) & (epochs <= tree.lengths[:, None]))
+    _, first = np.unique(tree.names[rows, columns], return_index=True)
+    return Remaining(ended, np.bincount(rows[first], minlength=len(ended)).tolist())
+
+
+def _ended(folder: Place, plan: Plan) -> set[str]:
+    """The last states of trainings that have their results, perhaps under other names."""
+    store, renamed = Store(folder), superseded(folder, plan)
+    held = {trial.final: {trial.id, renamed.get(trial.final, trial.id)} for trial in plan.trials}
+    return {final for final, ids in held.items() if any(store.result(name, final) for name in ids)}
+
+
+def _listed(folder: Place) -> set[str]:
+    try:
+        return Store(folder).stored()
+    except OSError as error:
+        raise SpaceError([_unread(folder, error)]) from None
+
+
+def _unread(folder: Place, error: OSError) -> str:
+    return f"--reuse {folder}: cannot be read: {error.strerror or error}"

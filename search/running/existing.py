@@ -1,0 +1,139 @@
+"""What a results folder already holds, against what is now asked: the same, an extension, or a contradiction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from search.planning.plan import Plan, Planned
+from search.running.salvage import foreign
+from search.storing.planfile import stored_plan
+from trainers.chain import training_code
+from trainers.records import Place, Row
+
+
+class Contradiction(Exception):
+    """The stored sweep is another one; one readable line a difference."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
+    """How many trainings the plan adds to the stored one; None if none is stored.
+
+    A training counts as stored once it has begun. Raises Contradiction if some of those are not in the plan, or other
+    training code made them.
+    """
+    stored = stored_plan(folder)
+    if stored is None:
+        if lines := foreign(folder, plan):
+            raise Contradiction(lines)
+        return None
+    now = {trial.id: trial for trial in plan.trials}
+    before = {row["id"]: row for row in stored["trials"] if (folder / "trials" / row["id"]).exists()}
+    if before and stored["code"] != plan.code:
+        raise Contradiction(
+            [
+                f"the code in trainers/ has changed since {len(before)} of its trainings began; their stages are not "
+                "mixed with new ones unless you say so: --accept-code-change goes on from them"
+            ]
+        )
+    gone = _gone([row for name, row in before.items() if name not in now], plan)
+    if gone or (before and stored["evaluate"] != plan.evaluation.model_dump(mode="json")):
+        lost = (
+            f"{len(gone)} of its {len(before)} trainings would not be in it any more"
+            if gone
+            else "it measures otherwise"
+        )
+        raise Contradiction(
+            [f"the sweep stored there is another one: {lost}. What differs:", *differences(folder, tree)]
+        )
+    changed = [name for name, row in before.items() if name in now and row["chain"] != now[name].final]
+    if changed and all(_ranked_anew(before[name], now[name]) for name in changed):
+        lines = _rankings(stored, plan) or differences(folder, tree)
+        raise Contradiction([f"{len(changed)} of its trainings were cut by another ranking. What differs:", *lines])
+    if changed:
+        raise Contradiction(
+            [
+                f"{len(changed)} of its trainings were planned with another torch, data, start_from or number of "
+                "threads, and their stages must not be mixed with new ones"
+            ]
+        )
+    return len(now.keys() - {row["id"] for row in stored["trials"]})
+
+
+def stored_trials(folder: Place) -> int:
+    """How many trials a stored search draws; 0 if none is stored, or it does not draw."""
+    try:
+        tree = yaml.safe_load((folder / "space.yaml").read_text())
+        return int(tree["search"]["trials"])
+    except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError):
+        return 0
+
+
+def _gone(rows: list[Row], plan: Plan) -> list[Row]:
+    """Those that no training of the plan has as its beginning: a newly swept knob or more epochs only rename them."""
+    if not rows:
+        return []
+    names = {name for trial in plan.trials for name in trial.chain}
+    return [row for row in rows if row["chain"] not in names]
+
+
+def standing_code(folder: Place, accept: bool) -> str | None:
+    """The training code that a sweep's stages are named after, if the user accepts or accepted that it has changed."""
+    stored = stored_plan(folder)
+    if stored is None:
+        return None
+    return stored["code"] if accept or training_code() in stored.get("accepted", []) else None
+
+
+def _ranked_anew(stored: Row, now: Planned) -> bool:
+    """Whether a trial's ranking changed and its data did not."""
+    return now.kind == "trial" and stored["data"] == now.data and stored["ranks"] != now.ranks
+
+
+def _rankings(stored: Row, plan: Plan) -> list[str]:
+    """Files of ranks whose content changed, which the space does not show."""
+    before = {it["file"]: it["sha256"] for it in stored.get("rankings", {}).values() if "file" in it}
+    now = {it.provenance["file"]: it.provenance["sha256"] for it in plan.rankings.values() if "file" in it.provenance}
+    return [f"  the content of {file}" for file in before if before[file] != now.get(file, before[file])]
+
+
+def differences(folder: Place, tree: Row) -> list[str]:
+    """The stored space against this one, one line a key."""
+    try:
+        old = yaml.safe_load((folder / "space.yaml").read_text())
+    except (OSError, yaml.YAMLError):
+        return ["  (the stored space.yaml cannot be read)"]
+    return _lines(old, tree) or ["  (nothing in the space itself: a default or the code behind it changed)"]
+
+
+def _lines(old: Row, new: Row) -> list[str]:
+    stored, now = flat(old), flat(new)
+    return [
+        f"  {key}: stored {stored.get(key, 'nothing')!r}, now {now.get(key, 'nothing')!r}"
+        for key in sorted(stored.keys() | now.keys())
+        if stored.get(key, ...) != now.get(key, ...)
+    ]
+
+
+def flat(tree: Any, path: str = "") -> dict[str, Any]:
+    """A tree as dotted paths to its leaves."""
+    if isinstance(tree, dict) and tree:
+        return {k: v for key, value in tree.items() for k, v in flat(value, f"{path}.{key}".lstrip(".")).items()}
+    if isinstance(tree, list) and tree:
+        return {k: v for i, value in enumerate(tree) for k, v in flat(value, f"{path}.{i}").items()}
+    return {path: tree}
+
+
+def set_aside(folder: Path) -> Path:
+    """Move a sweep to the next free name; nothing is deleted."""
+    n = 1
+    while (target := folder.with_name(f"{folder.name}.old-{n}")).exists():
+        n += 1
+    folder.rename(target)
+    return target

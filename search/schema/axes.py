@@ -1,0 +1,242 @@
+"""Axes: which knobs vary over which values, and the points that a grid or a random draw makes of them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from itertools import product
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BeforeValidator, Field, model_validator
+
+from search.schema.problems import nearest
+from trainers.knobs import Knobs, Real
+from trainers.records import canonical, digest
+
+Kind = Literal["grid", "choice", "uniform", "loguniform", "int"]
+KINDS: tuple[Kind, ...] = ("grid", "choice", "uniform", "loguniform", "int")
+
+
+def _listed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _values(value: Any) -> Any:
+    """A list of values, or a mapping of their names to them."""
+    if isinstance(value, dict):
+        return {str(label): item for label, item in value.items()}
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"an axis lists its values, [a, b], or names them, {{name: a}}; got {value!r}")
+    return tuple(value)
+
+
+def _check_plain(value: Any) -> None:
+    """YAML also reads dates and sets, which no knob takes and no JSON holds."""
+    if isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_plain(item)
+    elif not isinstance(value, str | int | float | None):
+        raise ValueError(f"a value is a number, a word, a list or a mapping; got {value!r}")
+
+
+Values = Annotated[dict[str, Any] | tuple[Any, ...], BeforeValidator(_values)]
+Range = Annotated[tuple[Real, Real], BeforeValidator(_listed)]
+IntRange = Annotated[tuple[int, int], BeforeValidator(_listed)]
+
+
+class Choice(Knobs):
+    """One value of an axis and the short label it has in ids, tables and figures."""
+
+    label: str
+    value: Any
+
+
+class Axis(Knobs):
+    """Exactly one of grid, choice, uniform, loguniform, int; `when` limits it to labels of other axes.
+
+    grid and choice list values, or name them: {small: {...}, large: {...}}. grid is crossed with the other axes;
+    choice is drawn from, like the ranges, in a random search.
+    """
+
+    grid: Values | None = None
+    choice: Values | None = None
+    uniform: Range | None = None
+    loguniform: Range | None = None
+    int: IntRange | None = None
+    when: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one(self) -> Axis:
+        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(f"an axis has exactly one of {', '.join(KINDS)}; got {', '.join(given) or 'none'}")
+        _check_plain((getattr(self, self.kind), self.when))
+        if self.kind in ("grid", "choice"):
+            choices = self.choices()
+            if not choices:
+                raise ValueError("an axis needs at least one value; got none")
+            for seen in (
+                [c.label for c in choices],
+                [canonical(c.value) for c in choices],
+            ):
+                twice = sorted({s for s in seen if seen.count(s) > 1})
+                if twice:
+                    raise ValueError(f"an axis lists each value once; got {twice[0]} twice")
+        else:
+            low, high = getattr(self, self.kind)
+            if not low < high or (self.kind == "loguniform" and low <= 0):
+                raise ValueError(f"{self.kind}: needs low < high{' and low > 0' * (self.kind == 'loguniform')}")
+        return self
+
+    @property
+    def kind(self) -> Kind:
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    def choices(self) -> list[Choice]:
+        """The listed values; of a range, its two ends, which is where a mistake shows."""
+        values = getattr(self, self.kind)
+        if isinstance(values, dict):
+            return [Choice(label=str(label), value=value) for label, value in values.items()]
+        return [Choice(label=label_of(value), value=value) for value in values]
+
+    def draw(self, rng: np.random.Generator) -> Choice:
+        """One value at random."""
+        if self.kind in ("grid", "choice"):
+            choices = self.choices()
+            return choices[rng.integers(len(choices))]
+        low, high = getattr(self, self.kind)
+        value: Any
+        if self.kind == "int":
+            value = int(rng.integers(low, high + 1))
+        elif self.kind == "uniform":
+            value = float(rng.uniform(low, high))
+        else:
+            value = math.exp(rng.uniform(math.log(low), math.log(high)))
+        return Choice(label=label_of(value), value=value)
+
+    def at_quantile(self, share: float) -> Choice:
+        """The value below which a share of [0, 1) of all draws lies; listed values are alike likely."""
+        if self.kind in ("grid", "choice"):
+            choices = self.choices()
+            return choices[int(share * len(choices))]
+        low, high = getattr(self, self.kind)
+        if self.kind == "int":
+            return self.chosen(low + int(share * (high + 1 - low)))
+        if self.kind == "uniform":
+            return self.chosen(low + share * (high - low))
+        return self.chosen(math.exp((1 - share) * math.log(low) + share * math.log(high)))
+
+    def parameter(self, choice: Choice) -> Any:
+        """A choice as a number or a word: of listed values the label, as they may be mappings."""
+        return choice.label if self.kind in ("grid", "choice") else choice.value
+
+    def chosen(self, parameter: Any) -> Choice:
+        """The choice that a number or a word stands for."""
+        if self.kind in ("grid", "choice"):
+            return next(choice for choice in self.choices() if choice.label == parameter)
+        return Choice(label=label_of(parameter), value=parameter)
+
+    def never(self, path: str, label: str) -> str | None:
+        """Why no value that this axis draws has a label, if none has."""
+        if self.kind in ("grid", "choice"):
+            known = [choice.label for choice in self.choices()]
+            return None if label in known else f"axis {path} has no value {label!r}{nearest(label, known)}"
+        low, high = getattr(self, self.kind)
+        if self.kind == "int":
+            within = re.fullmatch(r"0|-?[1-9]\d*", label) and low <= int(label) <= high
+            return None if within else f"axis {path} has no value {label!r} (allowed: {low} to {high})"
+        drawn = f"axis {path} is drawn from a range, so that it never is {label!r}"
+        return f"{drawn}; `when` names values of grid, choice or int"
+
+    def applies(self, point: dict[str, Choice]) -> bool:
+        """Whether a conditional axis acts at a point: each axis it names has one of the labels it lists."""
+        return all(path in point and point[path].label in labels for path, labels in self.conditions().items())
+
+    def conditions(self) -> dict[str, list[str]]:
+        """`when` as the labels that each axis it names may have."""
+        listed = {path: wanted if isinstance(wanted, list) else [wanted] for path, wanted in self.when.items()}
+        return {path: [label_of(wanted) for wanted in labels] for path, labels in listed.items()}
+
+
+Point = dict[str, Choice]
+
+
+def impossible(axes: dict[str, Axis]) -> list[tuple[str, str]]:
+    """Conditions that no point can meet, as (path of the axis, message)."""
+    found = []
+    for path, axis in axes.items():
+        for other, labels in axis.conditions().items():
+            if other not in axes:
+                found.append((path, f"no axis {other!r}{nearest(other, list(axes))}"))
+            else:
+                found += [(path, message) for label in labels if (message := axes[other].never(other, label))]
+    return found
+
+
+def grid_points(axes: dict[str, Axis]) -> list[Point]:
+    """The full cross of all axes, in the order written; conditional axes only where they apply."""
+    points = (
+        _conditional(axes, dict(zip(axes, combination, strict=True)))
+        for combination in product(*(axis.choices() for axis in axes.values()))
+    )
+    return _distinct(points)
+
+
+def random_points(axes: dict[str, Axis], trials: int, seed: int) -> list[Point]:
+    """Independent draws; the i-th depends on (seed, i) alone, so that asking for more keeps those there were."""
+    points = []
+    for i in range(trials):
+        rng = np.random.default_rng([seed, i])
+        points.append(_conditional(axes, {path: axis.draw(rng) for path, axis in axes.items()}))
+    return _distinct(points)
+
+
+def qmc_points(axes: dict[str, Axis], trials: int, seed: int) -> list[Point]:
+    """A scrambled Sobol sequence, which covers the space more evenly than draws; more keep those there were."""
+    if not axes:
+        return random_points(axes, trials, seed)
+    from scipy.stats.qmc import Sobol  # late: it takes half a second, and only this strategy needs it
+
+    sobol = Sobol(len(axes), rng=seed).random_base2(max(trials - 1, 0).bit_length())
+    rows = [dict(zip(axes, row, strict=True)) for row in sobol[:trials].tolist()]
+    return _distinct(_conditional(axes, {path: axes[path].at_quantile(u) for path, u in row.items()}) for row in rows)
+
+
+def _distinct(points: Iterable[Point]) -> list[Point]:
+    return list({canonical({path: choice.value for path, choice in p.items()}): p for p in points}.values())
+
+
+def _conditional(axes: dict[str, Axis], point: Point) -> Point:
+    """An axis that does not apply takes along those that are conditional on it."""
+    while dropped := [path for path in point if not axes[path].applies(point)]:
+        point = {path: choice for path, choice in point.items() if path not in dropped}
+    return point
+
+
+def label_of(value: Any) -> str:
+    """A short name of a value, the same wherever it is written."""
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, str | int):
+        return str(value)
+    if isinstance(value, dict):
+        head = value.get("name") or value.get("base") or value.get("side")
+        rest = ",".join(f"{k}={label_of(v)}" for k, v in value.items() if k not in ("name", "base"))
+        text = ":".join(part for part in (str(head or ""), rest) if part)
+        return text if len(text) <= 40 else f"{text[:30]}~{digest(value)[:6]}"
+    return ",".join(label_of(v) for v in value)
+
+
+def name_of(point: Point) -> str:
+    """A point as part of a folder's name, which holds at most 255 characters."""
+    name = ",".join(f"{path.rpartition('.')[2]}={slug(choice.label)}" for path, choice in point.items())
+    return name if len(name) <= 200 else f"{name[:180]}~{digest(name)[:12]}"
+
+
+def slug(text: str) -> str:
+    """A label as part of a folder's name."""
+    return re.sub(r"[^A-Za-z0-9.+-]+", "_", text).strip("_")

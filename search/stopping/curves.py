@@ -1,0 +1,111 @@
+"""What the seeds of a configuration measured along their training, and the points that this puts it at so far.
+
+Everything stands on validation, and more is better: an objective to be minimised has its sign changed. `n` is a number
+of epochs trained, of which the last is epoch n - 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from search.stopping.phases import Phases
+from trainers.records import Row
+
+ROBUST = "val_pgd_acc"  # by which the trainer chooses its best checkpoint
+NEAR_CHANCE = 0.02  # whoever always names the same class is right a little more often than one in the classes
+Objectives = Mapping[str, str]  # name -> max or min
+
+
+class Point(NamedTuple):
+    """One measurement of one training."""
+
+    epoch: int
+    robust: float
+    values: tuple[float, ...]  # the objectives, signed
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The measurements of one seed so far, and the epoch in which its loss was no longer finite."""
+
+    points: tuple[Point, ...] = ()
+    diverged: int | None = None
+
+    def cut(self, n: int) -> Curve:
+        gone = self.diverged is None or self.diverged >= n
+        return Curve(tuple(point for point in self.points if point.epoch < n), None if gone else self.diverged)
+
+    def arrived(self, n: int) -> bool:
+        """Whether all is known of its first n epochs."""
+        return bool(self.points and self.points[-1].epoch >= n - 1) or (self.diverged is not None and self.diverged < n)
+
+    def best(self, n: int) -> Point:
+        """As the trainer chooses it: the first of the most robust."""
+        return max((point for point in self.points if point.epoch < n), key=lambda point: point.robust)
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A configuration among those it is compared with: its seeds stand or fall together."""
+
+    name: str
+    phases: Phases
+    measured: tuple[int, ...]  # the epochs that are measured, ascending, the last one among them
+    curves: tuple[Curve, ...]  # one a seed
+    chance: float = 0.0  # the accuracy of guessing
+    adversarial: bool = True  # trained on attacked images
+
+    @property
+    def epochs(self) -> int:
+        return self.phases.epochs
+
+    @property
+    def diverged(self) -> int | None:
+        """The first epoch in which a seed diverged: its configuration is then on no front."""
+        return min((curve.diverged for curve in self.curves if curve.diverged is not None), default=None)
+
+    def cut(self, n: int) -> Contestant:
+        """As it was after n epochs."""
+        return replace(self, curves=tuple(curve.cut(n) for curve in self.curves))
+
+    def arrived(self, n: int) -> bool:
+        return all(curve.arrived(n) for curve in self.curves)
+
+    @cached_property
+    def robust(self) -> tuple[float, ...]:
+        """Its robust accuracy at the measurements that all of its seeds have, means over them."""
+        seeds = zip(*([point.robust for point in curve.points] for curve in self.curves), strict=False)
+        return tuple(sum(values) / len(values) for values in seeds)
+
+    def at_best(self, n: int) -> np.ndarray:
+        """The objectives at each seed's best checkpoint of n epochs, (seeds, objectives)."""
+        return np.array([curve.best(n).values for curve in self.curves])
+
+    def at_most(self, n: int) -> np.ndarray:
+        """The highest that each seed had in n epochs of each objective by itself, (seeds, objectives)."""
+        return np.array([np.max([p.values for p in curve.points if p.epoch < n], axis=0) for curve in self.curves])
+
+    def at_end(self, n: int) -> np.ndarray:
+        """The objectives as last measured within n epochs, (seeds, objectives)."""
+        return np.array([curve.cut(n).points[-1].values for curve in self.curves])
+
+
+def curve(rows: Iterable[Row], objectives: Objectives, diverged: int | None = None) -> Curve:
+    """The curve in the rows of a training's record; epochs that were not measured are passed over."""
+    measured = (row for row in rows if ROBUST in row)
+    return Curve(tuple(Point(row["epoch"], row[ROBUST], signed(row, objectives)) for row in measured), diverged)
+
+
+def signed(row: Row, objectives: Objectives) -> tuple[float, ...]:
+    return tuple(float(row[name]) * (-1 if way == "min" else 1) for name, way in objectives.items())
+
+
+def plain(values: Sequence[float] | np.ndarray, objectives: Objectives) -> dict[str, float]:
+    """Signed values as they are recorded, by name."""
+    signs = [-1 if way == "min" else 1 for way in objectives.values()]
+    return {name: float(value) * sign for name, value, sign in zip(objectives, values, signs, strict=True)}

@@ -1,0 +1,6 @@
+"""A sweep's folder.
+
+States, records    store, stages, segments, writing; planfile, rankfiles, provenance; storage (bytes used and freed)
+Read as they grow  tails, seen, pace
+On what            filesystem, remote (URLs), locking, lease
+"""

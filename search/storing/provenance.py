@@ -1,0 +1,104 @@
+"""What made a sweep: versions, commit, host, command and times, one entry a run."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from search import ROOT
+from trainers.chain import training_code
+from trainers.records import Place, Row, read_json, write_atomic, write_json
+
+PACKAGES = (
+    "torch", "torchvision", "ray", "optuna", "numpy", "scipy", "pandas", "pydantic", "scikit-learn", "pyautoattack",
+)  # fmt: skip
+
+
+class Provenance:
+    """The provenance.json of a sweep; each start of the command adds a run."""
+
+    def __init__(self, folder: Place) -> None:
+        self.path = folder / "provenance.json"
+        stored = read_json(self.path)
+        known = stored.get("runs") if isinstance(stored, dict) else None
+        self.runs: list[Row] = known if isinstance(known, list) else []
+        self._damaged = known is not self.runs and self.path.exists()
+
+    def begin(self, stages: str) -> None:
+        """Record a start, before anything is trained; `stages`: the training code that stages are named after."""
+        self.runs.append(
+            {
+                "started": _now(),
+                "command": command_line(),
+                "commit": commit(),
+                "training_code": training_code(),
+                "goes_on_from_code": stages,
+                "host": socket.gethostname(),
+                "python": platform.python_version(),
+                "versions": {name: _version(name) for name in PACKAGES},
+                "slots": None,
+            }
+        )
+        if self._damaged:  # for inspection, as its place is taken
+            write_atomic(self.path.parent / "provenance.damaged", self.path.read_bytes())
+        write_json(self.path, {"runs": self.runs})
+
+    def slots(self, slots: int) -> None:
+        self.runs[-1]["slots"] = slots
+
+    def nodes(self, kinds: dict[str, list[str]]) -> None:
+        """The hosts that trained, by their hardware."""
+        self.runs[-1]["nodes"] = kinds
+
+    def end(self, code: int, since: float) -> None:
+        """Record an end; `since` is when the process began, by time.monotonic."""
+        self.runs[-1] |= {"ended": _now(), "exit": code, "wall_seconds": round(time.monotonic() - since, 2)}
+        write_json(self.path, {"runs": self.runs})
+
+
+def command_line() -> str:
+    """The command that was typed, as a shell takes it."""
+    return _typed(sys.argv[1:])
+
+
+def carrying_on() -> str:
+    """The command that goes on with what was begun: without what was asked once for all, and is done."""
+    once = argparse.ArgumentParser(add_help=False)
+    once.add_argument("--fresh", action="store_true")
+    once.add_argument("--add-trials")
+    return _typed(once.parse_known_args(sys.argv[1:])[1])
+
+
+def _typed(arguments: list[str]) -> str:
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return f"python -m {spec.name if spec else 'search.run'} {shlex.join(arguments)}".rstrip()
+
+
+def commit() -> str | None:
+    """The checkout's commit, marked if files differ from it; None outside a checkout."""
+    try:
+        head, dirty = (
+            subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10, check=True)
+            for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,41 @@
+"""How many bytes a sweep takes; counted beside the run, for a folder of a network may take its time."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import suppress
+
+from search.storing.remote import Remote
+from trainers.records import Place
+
+PAUSE = 20  # times as long as counting took
+
+
+def stored(folder: Place) -> int:
+    """The bytes of all files under a folder; some vanish meanwhile where a sweep runs."""
+    if isinstance(folder, Remote):
+        return sum(entry.size for entry in folder.files())
+    total = 0
+    for parent, _, names in os.walk(str(folder)):  # passes over folders that vanish
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += os.stat(os.path.join(parent, name)).st_size
+    return total
+
+
+class Gauge:
+    """Counts again and again until the process ends."""
+
+    def __init__(self, folder: Place) -> None:
+        self.bytes: int | None = None
+        self._folder = folder
+        threading.Thread(target=self._count, name="storage", daemon=True).start()
+
+    def _count(self) -> None:
+        while True:
+            began = time.monotonic()
+            with suppress(OSError):  # the network may come back
+                self.bytes = stored(self._folder)
+            time.sleep(max(5.0, PAUSE * (time.monotonic() - began)))

@@ -1,0 +1,173 @@
+"""Handing the epochs of trainings to loggers: one result an epoch, one run a training, whatever the number of tasks.
+
+The epochs are read from the records, so that a training's run has all of them, also those that another training made or
+an earlier run of the sweep, and none twice. All of it is done by a thread: a tracker may be slow, or fail.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from search.environment import Unpickled, tune
+from search.storing.seen import ENDED, status_of
+from search.storing.tails import Tail
+from trainers.records import Place, Row, canonical, read_json
+
+HURRY_SECONDS = 10.0  # for what is still to be handed over when the sweep was asked to stop
+
+
+class Run:
+    """A training's run with one logger; what Ray's callbacks ask of a Tune trial."""
+
+    def __init__(self, place: Path, job: Row, study: str) -> None:
+        place.mkdir(parents=True, exist_ok=True)
+        self._file = place / "given.json"
+        known = read_json(self._file) or {}
+        self.given = int(known.get("epochs", 0))
+        self.ended: int | None = known.get("ended")  # at which epoch, if its end was given
+        self.trial_id: str | None = known.get("run")
+        self.local_path, self.experiment_dir_name = str(place.absolute()), study
+        self.config: Row = job["config"]
+        self.evaluated_params: Row = {}
+        self._name = str(job["trial"])
+
+    def __str__(self) -> str:
+        return self._name
+
+    def init_local_path(self) -> None:
+        """It is there."""
+
+    def keep(self) -> None:
+        """Remember what was given; nothing hangs on it but a row that is shown twice, so it need not be durable."""
+        temporary = self._file.with_suffix(".tmp")
+        temporary.write_text(canonical({"epochs": self.given, "ended": self.ended, "run": self.trial_id}))
+        os.replace(temporary, self._file)
+
+
+class Training:
+    """One that trains now: its rows as they come, and its run with each logger."""
+
+    def __init__(self, job: Row) -> None:
+        self.job = job
+        self.folder = Path(job["folder"], "trials", job["trial"])
+        self.runs: dict[str, Run] = {}
+        self._rows, self._costs = Tail(self.folder / "epochs.jsonl"), Tail(self.folder / "cost.jsonl")
+        self._uncosted: dict[int, Row] = {}
+        self._cost: dict[int, Row] = {}
+
+    def look(self) -> Iterator[Row]:
+        """The epochs that are new, with what they cost."""
+        rows, costs = self._rows.look()[1], self._costs.look()[1]  # an epoch's row is written before its cost
+        self._uncosted |= {row["epoch"]: row for row in rows}
+        self._cost |= {cost["epoch"]: cost for cost in costs if "epoch" in cost}
+        for epoch in sorted(self._uncosted.keys() & self._cost.keys()):
+            cost = {key: value for key, value in self._cost.pop(epoch).items() if key != "by"}
+            yield self._uncosted.pop(epoch) | cost | {"training_iteration": epoch}
+
+    @property
+    def status(self) -> str:
+        return status_of(self.folder, self.job["final"])
+
+    def result(self) -> Row:
+        """What it ended with, at its last epoch."""
+        found = read_json(self.folder / "result.json") or {}
+        measured = {name: found[name] for name in ("best", "last") if name in found}
+        return measured | {"training_iteration": max(found.get("epochs", 1) - 1, 0)}
+
+
+class Feed(Unpickled, tune.Callback):
+    """Hears of reports and has the thread look at the records."""
+
+    def __init__(
+        self, folder: Place, loggers: dict[str, Any], tell: Callable[[str], None], hurried: Callable[[], bool]
+    ) -> None:
+        """`hurried`: whether the sweep was asked to stop, so that nobody waits for a tracker."""
+        self.folder, self.loggers, self._tell, self._hurried = folder, loggers, tell, hurried
+        self._events: SimpleQueue[tuple[Row, bool] | None] = SimpleQueue()
+        self._trainings: dict[str, Training] = {}
+        self._thread = threading.Thread(target=self._work, name="loggers", daemon=True)
+
+    def __enter__(self) -> Feed:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._events.put(None)
+        with suppress(KeyboardInterrupt):  # what is not handed over yet is left out
+            self._thread.join(HURRY_SECONDS if self._hurried() else None)
+
+    def on_trial_result(self, iteration: int, trials: list, trial: Any, result: Row, **info: Any) -> None:
+        self._hear(trial, False)
+
+    def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        self._hear(trial, True)
+
+    def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        self._hear(trial, True)
+
+    def _hear(self, trial: Any, over: bool) -> None:
+        if self.loggers:
+            self._events.put((json.loads(trial.config["job"]), over))
+
+    def _work(self) -> None:
+        while event := self._events.get():
+            self._look(*event)
+        for training in list(self._trainings.values()):
+            self._look(training.job, True)
+        self._all(lambda name, logger: logger.on_experiment_end([]))
+
+    def _look(self, job: Row, over: bool) -> None:
+        """Hand over what is new of a training; where its task is over, end its run, or interrupt it."""
+        if job["trial"] not in self._trainings:
+            self._trainings[job["trial"]] = Training(job)
+        training = self._trainings[job["trial"]]
+        with suppress(OSError):
+            rows = list(training.look())
+            self._all(lambda name, logger: self._give(logger, self._run(name, logger, training, rows), rows))
+        if over:
+            del self._trainings[job["trial"]]
+            status = training.status
+            result = training.result() if status in ENDED else None
+            self._all(lambda name, logger: self._end(logger, training.runs.get(name), result, status == "failed"))
+
+    def _all(self, do: Callable[[str, Any], None]) -> None:
+        """A tracker that fails costs its log, and not the sweep."""
+        for name, logger in list(self.loggers.items()):
+            try:
+                do(name, logger)
+            except Exception as error:
+                del self.loggers[name]
+                self._tell(f"logger {name} failed and is left out from here on: {type(error).__name__}: {error}")
+
+    def _run(self, name: str, logger: Any, training: Training, rows: list[Row]) -> Run | None:
+        if name not in training.runs and rows:
+            place = Path(str(self.folder), "loggers", name, training.job["trial"])
+            training.runs[name] = Run(place, training.job, self.folder.name)
+            logger.log_trial_start(training.runs[name])
+        return training.runs.get(name)
+
+    def _give(self, logger: Any, run: Run | None, rows: list[Row]) -> None:
+        if run is None:
+            return
+        for row in rows:
+            if row["epoch"] >= run.given:
+                logger.log_trial_result(row["epoch"], run, row)
+                run.given = row["epoch"] + 1
+        run.keep()
+
+    def _end(self, logger: Any, run: Run | None, result: Row | None, failed: bool) -> None:
+        if run is None:
+            return
+        if result and result["training_iteration"] != run.ended:
+            run.evaluated_params = {"seed": run.config["seed"]}
+            run.ended = result["training_iteration"]
+            logger.log_trial_result(run.ended, run, result)
+            run.keep()
+        logger.log_trial_end(run, failed=failed)
