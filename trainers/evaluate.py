@@ -40,10 +40,11 @@ class PGDAttack(Knobs):
     epsilon: Annotated[Real, Field(gt=0)] | None = None  # None: the study's
     images: PositiveInt | None = None  # the first so many of the split; None: all
 
-    def measure(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> float:
+    def withstood(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> Tensor:
+        """Which of the examples attacked are still classified correctly, (N,) bool or (images,)."""
         knobs = self.model_dump(include={"steps", "step_size", "start", "restarts", "keep"})
         attack = PGD(epsilon=self.epsilon or epsilon, norm=norm, **knobs)
-        return accuracy(net, first(split, self.images), attack, seed)
+        return correct(net, first(split, self.images), attack, seed)
 
     def check(self, classes: int) -> None:
         """PGD goes with any number of classes."""
@@ -80,7 +81,8 @@ class AutoAttackRun(Knobs):
             raise ValueError("the standard version has one restart; take version: custom with attacks for more")
         return self
 
-    def measure(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> float:
+    def withstood(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> Tensor:
+        """Which of the examples attacked are still classified correctly, (N,) bool or (images,)."""
         split = first(split, self.images)
         classes = net.module.head.out_features
         self.check(classes)
@@ -96,7 +98,8 @@ class AutoAttackRun(Knobs):
             attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = min(9, classes - 1)
             x = pixels(split.x).contiguous()  # its gradient checks use view(), which channels-last arrays refuse
             adversaries, _ = attack.run_standard_evaluation(x, split.y, batch_size=250)
-            return _share(net, adversaries, split.y)
+            batches = zip(adversaries.split(512), split.y.split(512), strict=True)
+            return torch.cat([_correct(net, Batch(x, y)) for x, y in batches])
 
     def check(self, classes: int) -> None:
         """Raises ValueError if the data has too few classes for the attacks."""
@@ -209,11 +212,6 @@ def _right(net: Net, batch: Batch, attack: PGD | None, rng: Generator) -> Tensor
 @torch.no_grad()
 def _correct(net: Net, batch: Batch) -> Tensor:
     return net(batch.x).argmax(1) == batch.y
-
-
-def _share(net: Net, x: Tensor, y: Tensor) -> float:
-    right = [_correct(net, Batch(a, b)).sum() for a, b in zip(x.split(512), y.split(512), strict=True)]
-    return int(torch.stack(right).sum()) / len(y)
 
 
 class _Logits(nn.Module):

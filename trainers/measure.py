@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from trainers.attacks import PGD
 from trainers.data import Split, pixels
-from trainers.evaluate import Evaluation, accuracy, correct, undisturbed
+from trainers.evaluate import AutoAttackRun, Evaluation, accuracy, correct, undisturbed
 from trainers.losses import cross_entropy
 from trainers.records import Row
 from trainers.step import Batch, Net
+
+ByClass = dict[str, list[float | None]]  # clean, or an attack -> the accuracy on each class
 
 
 def along(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> Row:
@@ -24,23 +26,34 @@ def along(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
     }
 
 
-def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> Row:
-    """Accuracy on the test split under the final attacks, and on its corrupted versions without one."""
-    robust = {
-        f"test_{name}_acc": attack.measure(net, splits["test"], evaluation.epsilon, evaluation.norm, seed)
-        for name, attack in evaluation.final.items()
+def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> tuple[Row, ByClass]:
+    """What the test split withstands at the end, and how much of each class.
+
+    Accuracy under the final attacks, and of its corrupted versions without one; by class also clean and under the PGD
+    of training curves. Of AutoAttack moreover its `gap`: PGD's accuracy less its own, on the examples that it looked
+    at, which shows how far gradients are masked.
+    """
+    test, attacks = splits["test"], evaluation.final
+    found = {
+        "clean": correct(net, test, None, seed),
+        "pgd": correct(net, test, evaluation.along(), seed),
+        **{name: it.withstood(net, test, evaluation.epsilon, evaluation.norm, seed) for name, it in attacks.items()},
     }
+    each = {name: right.cpu().double() for name, right in found.items()}
+    row: Row = {f"test_{name}_acc": float(each[name].mean()) for name in attacks}
+    for name in (name for name, attack in attacks.items() if isinstance(attack, AutoAttackRun)):
+        each[f"{name}_gap"] = each["pgd"][: len(each[name])] - each[name]
+        row[f"test_{name}_gap"] = float(each[f"{name}_gap"].mean())
+    classes = {name: _by_class(values, test.y.cpu(), net.module.head.out_features) for name, values in each.items()}
     corrupted = [name for name in splits if name not in ("val", "test")]
-    return robust | {f"{name}_acc": accuracy(net, splits[name], None, seed) for name in corrupted}
+    return row | {f"{name}_acc": accuracy(net, splits[name], None, seed) for name in corrupted}, classes
 
 
-def by_class(net: Net, evaluation: Evaluation, test: Split, seed: int) -> dict[str, list[float]]:
-    """Accuracy on the test examples of each class, clean and under the attack of training curves, C numbers each."""
-    sizes = test.y.bincount().clamp_min(1)  # a class that the test split has none of is never right
-    return {
-        kind: (test.y[correct(net, test, attack, seed)].bincount(minlength=len(sizes)) / sizes).tolist()
-        for kind, attack in (("clean", None), ("pgd", evaluation.along()))
-    }
+def _by_class(values: Tensor, y: Tensor, classes: int) -> list[float | None]:
+    """The mean over each class of the first examples, those that have a value; None of a class without any."""
+    seen = y[: len(values)]
+    sizes, sums = (seen.bincount(weights, minlength=classes).tolist() for weights in (None, values))
+    return [total / size if size else None for total, size in zip(sums, sizes, strict=True)]
 
 
 def each_loss(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> dict[str, np.ndarray]:

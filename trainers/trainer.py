@@ -21,7 +21,7 @@ from trainers.config import Stage, TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
 from trainers.examples import Examples
-from trainers.measure import along, by_class, clean_p_y, each_loss, final
+from trainers.measure import ByClass, along, clean_p_y, each_loss, final
 from trainers.models import build_network
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
 from trainers.records import Row
@@ -182,7 +182,7 @@ class Trainer:
         """The positions of the training examples that a stage uses, ascending."""
         return self.examples.selected(stage)
 
-    def final(self) -> tuple[dict[str, Row], dict[str, Row], Arrays]:
+    def final(self) -> tuple[dict[str, Row], dict[str, ByClass], Arrays]:
         """Metrics of the last and the best checkpoint under the final attacks, these by class; what the best leaves."""
         with measured(self.net.module, self.measured_state()):
             row, classes = self._ended(self.last)
@@ -192,10 +192,10 @@ class Trainer:
             best, theirs = self._ended(self.best["row"])
             return {"last": row, "best": best}, {"last": classes, "best": theirs}, self._at_best()
 
-    def _ended(self, row: Row) -> tuple[Row, Row]:
+    def _ended(self, row: Row) -> tuple[Row, ByClass]:
         seed = derived(self.config.seed, self.config.epochs, "final")
-        metrics = metrics_of(row) | final(self.net, self.evaluation, self.splits, seed)
-        return metrics, by_class(self.net, self.evaluation, self.splits["test"], seed)
+        metrics, classes = final(self.net, self.evaluation, self.splits, seed)
+        return metrics_of(row) | metrics, classes
 
     def _at_best(self) -> Arrays:
         train = self.data.train.to(self.device)

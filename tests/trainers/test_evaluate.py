@@ -49,11 +49,14 @@ def test_a_constant_model_is_right_on_one_class(linear: MakeLinear, attack: Any)
     assert accuracy(net, data, attack, seed=0, batch_size=7) == share
 
 
+def under(attack: PGDAttack | AutoAttackRun, net: Net, data: Split, epsilon: float) -> float:
+    """Accuracy."""
+    return float(attack.withstood(net, data, epsilon, "linf", 0).double().mean())
+
+
 def test_the_worst_is_no_better_than_the_last_and_restarts_no_better_than_one(fitted: Trainer) -> None:
     def measured(**knobs: Any) -> float:
-        return PGDAttack(steps=5, step_size="epsilon", **knobs).measure(
-            fitted.net, fitted.splits["test"], 0.05, "linf", 0
-        )
+        return under(PGDAttack(steps=5, step_size="epsilon", **knobs), fitted.net, fitted.splits["test"], 0.05)
 
     last, worst = measured(), measured(keep="worst")
     assert measured(keep="worst", restarts=3) <= worst <= last < accuracy(fitted.net, fitted.splits["test"], None, 0)
@@ -94,15 +97,13 @@ def test_only_the_first_images_are_measured(fitted: Trainer) -> None:
     assert len(few) == 7 and torch.equal(few.x, fitted.splits["test"].x[:7])
     assert first(fitted.splits["test"], None) is fitted.splits["test"]
     attack = PGDAttack(images=7)
-    assert attack.measure(fitted.net, fitted.splits["test"], 0.05, "linf", 0) == PGDAttack().measure(
-        fitted.net, few, 0.05, "linf", 0
-    )
+    assert under(attack, fitted.net, fitted.splits["test"], 0.05) == under(PGDAttack(), fitted.net, few, 0.05)
 
 
 def test_an_attack_of_its_own_epsilon_overrides_the_study_s(fitted: Trainer) -> None:
-    own = PGDAttack(epsilon=0.05).measure(fitted.net, fitted.splits["test"], 0.3, "linf", 0)
-    assert own == PGDAttack().measure(fitted.net, fitted.splits["test"], 0.05, "linf", 0)
-    assert own > PGDAttack().measure(fitted.net, fitted.splits["test"], 0.3, "linf", 0)
+    own = under(PGDAttack(epsilon=0.05), fitted.net, fitted.splits["test"], 0.3)
+    assert own == under(PGDAttack(), fitted.net, fitted.splits["test"], 0.05)
+    assert own > under(PGDAttack(), fitted.net, fitted.splits["test"], 0.3)
 
 
 def snapshot(net: Net) -> list[Any]:
@@ -122,7 +123,7 @@ def tracer(*_: Any) -> Any:
     [
         lambda net, data: accuracy(net, data, None, 0),
         lambda net, data: accuracy(net, data, PGD(bn="eval", restarts=2, keep="worst"), 0),
-        lambda net, data: AutoAttackRun(version="custom", attacks=("apgd-ce",)).measure(net, data, 0.02, "linf", 0),
+        lambda net, data: under(AutoAttackRun(version="custom", attacks=("apgd-ce",)), net, data, 0.02),
     ],
     ids=["clean", "pgd", "autoattack"],
 )
@@ -152,9 +153,9 @@ def test_the_trace_is_removed_after_a_failure_too() -> None:
 def test_autoattack_is_no_weaker_than_pgd(fitted: Trainer) -> None:
     """Custom as the data-profiling code runs it, on 40 images; one example of slack for its random starts."""
     run = AutoAttackRun(version="custom", attacks=("apgd-ce", "apgd-t"), images=40)
-    found = run.measure(fitted.net, fitted.splits["test"], 0.05, "linf", 0)
-    pgd = PGDAttack(images=40).measure(fitted.net, fitted.splits["test"], 0.05, "linf", 0)
-    assert found == run.measure(fitted.net, fitted.splits["test"], 0.05, "linf", 0)
+    found = under(run, fitted.net, fitted.splits["test"], 0.05)
+    pgd = under(PGDAttack(images=40), fitted.net, fitted.splits["test"], 0.05)
+    assert found == under(run, fitted.net, fitted.splits["test"], 0.05)
     assert 0 < found <= pgd + 1 / 40
     assert found < accuracy(fitted.net, first(fitted.splits["test"], 40), None, 0)
 
@@ -164,7 +165,7 @@ def test_autoattack_takes_as_many_targets_as_there_are_classes(classes: int, att
     """The original aims at nine other classes, however few there are."""
     net = Net(build_network(MLP(hidden=(8,)), 1, 8, classes, (0.5,), (0.3,), 0))
     data = labelled(net, 6)
-    assert 0 <= AutoAttackRun(version="custom", attacks=attacks).measure(net, data, 0.02, "linf", 0) <= 1
+    assert 0 <= under(AutoAttackRun(version="custom", attacks=attacks), net, data, 0.02) <= 1
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_autoattack_takes_as_many_targets_as_there_are_classes(classes: int, att
 def test_autoattack_on_too_few_classes_is_refused(classes: int, run: AutoAttackRun) -> None:
     net = Net(build_network(MLP(hidden=(8,)), 1, 8, classes, (0.5,), (0.3,), 0))
     with pytest.raises(ValueError, match=f"the data has {classes}; take version custom"):
-        run.measure(net, labelled(net, 4), 0.02, "linf", 0)
+        under(run, net, labelled(net, 4), 0.02)
 
 
 def test_measuring_does_not_change_training(tiny: Callable[..., TrialConfig], trained: Callable[..., Trainer]) -> None:

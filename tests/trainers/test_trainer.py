@@ -168,13 +168,13 @@ def test_the_best_checkpoint_is_that_of_highest_robust_validation_accuracy(tiny:
     assert all(map(torch.equal, last, ready.net.module.state_dict().values()))  # put back
     sizes = ready.data.test.y.bincount().numpy()
     for name, by_class in classes.items():
-        for kind in ("clean", "pgd"):
+        for kind in ("clean", "pgd", "wide"):
             assert len(by_class[kind]) == 10
             whole = np.average(by_class[kind], weights=sizes)
-            if kind == "clean":
-                assert whole == pytest.approx(metrics[name]["test_clean_acc"], abs=1e-6)
-            else:  # from another random start than the curve's
+            if kind == "pgd":  # from another random start than the curve's
                 assert whole == pytest.approx(metrics[name]["test_pgd_acc"], abs=0.1)
+            else:
+                assert whole == pytest.approx(metrics[name][f"test_{kind}_acc"], abs=1e-6)
     for name, epoch in (("best", best), ("last", 5)):
         assert metrics[name].items() >= {k: rows[epoch][k] for k in ("epoch", "val_pgd_acc", "test_clean_acc")}.items()
         assert set(metrics[name]) == {"epoch", "val_clean_acc", "val_pgd_acc", *TEST, "test_wide_acc"}
@@ -186,6 +186,25 @@ def test_the_best_checkpoint_is_that_of_highest_robust_validation_accuracy(tiny:
     with torch.no_grad():
         chances = ready.net(ready.data.train.x / 255).softmax(1)[torch.arange(60), ready.data.train.y]
     assert p_y.dtype == np.float16 and np.abs(p_y - chances.numpy()).max() < 1e-3
+
+
+def test_the_gap_of_autoattack_is_to_pgd_on_the_examples_that_it_looked_at(tiny: Tiny, trained: Make) -> None:
+    aa = {"name": "autoattack", "version": "custom", "attacks": ["apgd-ce"], "images": 60}
+    pgd = {"name": "pgd", "steps": 2, "start": "none", "images": 60}  # as the curve's
+    ready = trained(tiny(epochs=4, **ROBUST), final={"aa": aa, "twin": pgd}, start="none")
+    metrics, classes, _ = ready.final()
+    last, its = metrics["last"], classes["last"]
+    assert last["test_aa_gap"] == pytest.approx(last["test_twin_acc"] - last["test_aa_acc"]) and last["test_aa_gap"] > 0
+    assert its["aa_gap"] == pytest.approx([a - b for a, b in zip(its["twin"], its["aa"], strict=True)])
+
+
+def test_a_class_that_no_attacked_example_is_of_has_no_accuracy(tiny: Tiny, trained: Make) -> None:
+    ready = trained(tiny(epochs=1, **ROBUST), final={"few": {"name": "pgd", "steps": 1, "images": 3}})
+    metrics, classes, _ = ready.final()
+    seen = ready.data.test.y[:3].tolist()
+    few = classes["last"]["few"]
+    assert len(few) == 10 and {label for label, its in enumerate(few) if its is not None} == {*seen}
+    assert np.mean([few[label] for label in seen]) == pytest.approx(metrics["last"]["test_few_acc"])
 
 
 def test_of_equals_the_first_is_best(tiny: Tiny, trainer: Make) -> None:
