@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.axes import MOST_LABELS
+from analysis.classes import by_class
 from analysis.differences import axis_differences, subset_differences
 from analysis.difficulty import Detection, class_counts, detection, rankings
 from analysis.front import Front, front
@@ -30,6 +31,7 @@ class Digest:
     gaps: pd.DataFrame
     subset_effects: pd.DataFrame
     axis_effects: dict[str, pd.DataFrame]
+    classes: pd.DataFrame  # accuracy class by class
     counts: pd.DataFrame
     rankings: list[Ranking]
     detections: dict[str, Detection]  # ranking -> how it finds flipped labels, where any are flipped
@@ -71,6 +73,7 @@ def digest(results: Results) -> Digest:
             for path in results.axes.method
             if len(results.axes.order[path]) <= MOST_LABELS
         },
+        classes=by_class(results),
         counts=class_counts(results),
         rankings=ranked,
         detections={ranking.name: seen for ranking in ranked if (seen := detection(ranking.rank, ranking.flipped))},

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import numpy as np
+
 from analysis.difficulty import group_curves, sizes
 from analysis.digest import CLEAN, Digest
+from analysis.figure_classes import classes_info, classes_size, draw_classes
 from analysis.figure_curves import curves_info, draw_curves, draw_groups, groups_size
 from analysis.figure_front import draw_front, front_size
 from analysis.figure_gaps import draw_effects, draw_gaps, effects_info, gaps_info, rows_size
@@ -92,6 +95,23 @@ def gap_drawing(digest: Digest) -> Iterator[Drawing]:
         ) + _left_out(info.left_out, "configurations that overfit less")
         size, what = rows_size(info.names), "Best, selected and last robust accuracy"
         yield Drawing("overfitting", what, caption, size, lambda figure: draw_gaps(figure, info))
+
+
+def class_drawing(digest: Digest) -> Iterator[Drawing]:
+    """Accuracy class by class."""
+    info = classes_info(digest.results, digest.classes)
+    if info is not None:
+        caption = (
+            "Accuracy on the test examples of each class at the epoch that validation selects, the darker the more; "
+            f"means over {digest.seeds_text}"
+        )
+        caption += f", standard errors up to {info.error:.1f} points" if np.isfinite(info.error) else ""
+        caption += ". The last panel is what PGD leaves and AutoAttack does not: masked gradients" * (
+            len(info.panels) > 2
+        )
+        caption += "." + _left_out(info.left_out, "configurations, lower on validation,")
+        size, what = classes_size(info), "Accuracy class by class"
+        yield Drawing("classes", what, caption, size, lambda figure: draw_classes(figure, info))
 
 
 def ranking_drawings(digest: Digest) -> Iterator[Drawing]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from analysis import facts, page, tables
 from analysis.digest import Digest, digest
 from analysis.drawings import (
+    class_drawing,
     curve_drawings,
     effect_drawings,
     front_drawing,
@@ -69,6 +70,7 @@ def _sections(found: Digest, folder: Path) -> list[str]:
         ("What each axis changes", knob_drawings(found), tables.axis_effects(found)),
         ("Along training", curve_drawings(found), []),
         ("Overfitting", gap_drawing(found), tables.gaps(found)),
+        ("Class by class", class_drawing(found), []),
         ("Which examples", ranking_drawings(found), [*tables.counts(found), *tables.agreements(found)]),
     ]
     body = []

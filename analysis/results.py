@@ -238,6 +238,7 @@ def _with_gaps(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     trials["clean_generalization_gap"] = of_epochs("train_clean_acc", "last") - trials["last_test_clean_acc"]
     if "last_test_aa_acc" in trials:
         for checkpoint in ("best", "last"):
-            masked = trials[f"{checkpoint}_{EPOCH_METRIC}"] - trials[f"{checkpoint}_test_aa_acc"]
-            trials[f"{checkpoint}_gradient_masking_gap"] = masked
+            apart = trials[f"{checkpoint}_{EPOCH_METRIC}"] - trials[f"{checkpoint}_test_aa_acc"]
+            of_the_same_examples = f"{checkpoint}_test_aa_gap"  # which older records do not have
+            trials[f"{checkpoint}_gradient_masking_gap"] = trials.get(of_the_same_examples, apart)
     return trials.copy()

@@ -27,7 +27,7 @@ def frames(found: Digest) -> dict[str, pd.DataFrame]:
         effects["axis_effects"] = pd.concat([table.assign(axis=path) for path, table in found.axis_effects.items()])
     front = found.front
     points = {} if front is None else {"front": pd.concat([panel.points for panel in front.panels])}
-    every = {"overfitting": found.gaps, "class_counts": found.counts, **effects, **points}
+    every = {"overfitting": found.gaps, "classes": found.classes, "class_counts": found.counts, **effects, **points}
     return {name: table for name, table in every.items() if len(table)}
 
 
