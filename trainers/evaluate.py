@@ -128,6 +128,7 @@ class Evaluation(Knobs):
     step_size: StepSize = "epsilon/4"
     start: Noise = "uniform"
     every: PositiveInt = 1  # epochs between measurements; the last epoch is always measured
+    train: bool = False  # also the training examples, as they are: what a gap to test compares, and instability_eval
     test_losses: bool = False  # also record the loss of every test example, for the difficulty of test examples
     final: dict[str, FinalAttack] = {"pgd20": PGDAttack()}
     min_perturbation: MinimumPerturbation | None = None  # of every training example, at the best checkpoint

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from trainers.config import Stage
-from trainers.data import Data, Splits, augment, pixels
+from trainers.data import Data, Split, Splits, augment, pixels
 from trainers.pools import mixed_batches
 from trainers.state import InstanceState
 from trainers.step import Batch
@@ -29,6 +29,11 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def own(self) -> Split:
+        """Those of the training split, as they are, with the labels that they are trained on."""
+        return Split(self.x[: self.n], self.y[: self.n])
 
     def selected(self, stage: Stage) -> Tensor:
         """The positions of the training examples that a stage uses, ascending."""

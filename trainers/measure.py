@@ -10,7 +10,9 @@ from trainers.attacks import PGD
 from trainers.data import Split, pixels
 from trainers.evaluate import AutoAttackRun, Evaluation, accuracy, correct, undisturbed
 from trainers.losses import cross_entropy
+from trainers.recording import Arrays
 from trainers.records import Row
+from trainers.scores import UNSEEN
 from trainers.step import Batch, Net
 
 ByClass = dict[str, list[float | None]]  # clean, or an attack -> the accuracy on each class
@@ -24,6 +26,18 @@ def along(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
         for name in ("val", "test")
         for kind, attacked in (("clean", None), ("pgd", attack))
     }
+
+
+def on_training(net: Net, evaluation: Evaluation, train: Split, seen: np.ndarray, seed: int) -> tuple[Row, Arrays]:
+    """Who withstands the attack of training curves of the training examples that were trained on; `seen`: (N,) bool.
+
+    In eval mode and not augmented, as validation and test are measured, and as no method's own adversary is.
+    """
+    active = torch.from_numpy(seen).to(train.y.device)
+    right = correct(net, Split(train.x[active], train.y[active]), evaluation.along(), seed).cpu().numpy()
+    withstood = np.full(len(seen), UNSEEN, np.uint8)
+    withstood[seen] = right
+    return {"train_pgd_acc": float(right.mean())}, {"withstood": withstood}
 
 
 def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> tuple[Row, ByClass]:

@@ -24,9 +24,17 @@ def instability(run: Arrays) -> np.ndarray:
     """Share of epochs misclassified under attack, (N,): Dong et al. 2021, eq. 3, s = 1 - (epochs correct) / T.
 
     Counted as the training step sees the example (train mode, augmented, before the update), as their code does for
-    PGD; for TRADES it runs a PGD-10 in eval mode beside it, here the step's own adversary counts.
+    PGD; for TRADES it runs a PGD-10 in eval mode beside it: see `instability_eval`.
     """
     return 1 - _counted(run["correct"])
+
+
+def instability_eval(run: Arrays) -> np.ndarray:
+    """The same under the PGD of training curves, in eval mode, at the epochs measured, (N,): alike for all methods.
+
+    Dong et al. 2021 write of PGD-10 for every method; `evaluate: {train: true}` records it.
+    """
+    return 1 - _counted(run["withstood"])
 
 
 def difficulty(run: Arrays) -> np.ndarray:
@@ -61,6 +69,7 @@ def min_perturbation(run: Arrays) -> np.ndarray:
 
 SCORES: dict[str, Callable[[Arrays], np.ndarray]] = {
     "instability": instability,
+    "instability_eval": instability_eval,
     "difficulty": difficulty,
     "difficulty_01": instability,  # Liu et al. 2021, Fig. 3: the same count, ranked with its ties as d is
     "kappa": kappa,

@@ -18,7 +18,14 @@ from trainers.knobs import Duration, Knobs, Share, Size, count, lasting
 from trainers.state import InstanceState
 
 ScoreName = Literal[
-    "instability", "difficulty", "difficulty_01", "kappa", "first_learned", "probability", "min_perturbation"
+    "instability",
+    "instability_eval",
+    "difficulty",
+    "difficulty_01",
+    "kappa",
+    "first_learned",
+    "probability",
+    "min_perturbation",
 ]
 Ranking = Mapping[str, np.ndarray]  # rank_<score>: (N,) in [0, 1], 0 = friendliest
 

@@ -21,10 +21,11 @@ from trainers.config import Stage, TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
 from trainers.examples import Examples
-from trainers.measure import ByClass, along, clean_p_y, each_loss, final
+from trainers.measure import ByClass, along, clean_p_y, each_loss, final, on_training
 from trainers.models import build_network
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
 from trainers.records import Row
+from trainers.scores import UNSEEN
 from trainers.step import Batch, Net
 from trainers.subsets import Ranking
 
@@ -104,6 +105,11 @@ class Trainer:
             seed = derived(stage.seed, stage.epoch, "evaluate")
             with measured(self.net.module, self.measured_state()):
                 row |= along(self.net, self.evaluation, self.splits, seed)
+                if self.evaluation.train:
+                    seen = instances["correct"] != UNSEEN
+                    found, withstood = on_training(self.net, self.evaluation, self.examples.own, seen, seed)
+                    row |= found
+                    instances |= withstood
                 if self.evaluation.test_losses:
                     instances |= each_loss(self.net, self.evaluation, self.splits, seed)
         self.epoch += 1

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from search.planning.consistency import contradictions, idle
 from search.planning.plan import Plan, Planned
 from search.planning.pretraining import before_extra, pretraining, shared
-from search.planning.profiles import PlannedRanking, made_ranking, profile_config, read_ranking
+from search.planning.profiles import ON_REQUEST, PlannedRanking, made_ranking, profile_config, read_ranking
 from search.planning.sources import source_key
 from search.planning.starting import Start
 from search.schema.axes import Choice, Point, grid_points, name_of, qmc_points, random_points
@@ -186,7 +186,8 @@ class Planner:
         ranking = self._rankings[key]
         if (score := config.needs_ranking()) not in ranking.scores:
             allowed = ", ".join(ranking.scores)
-            self._wrong(("profile",), f"this ranking has no {score}, by which a subset is cut (it has {allowed})")
+            how = f"; `evaluate: {{{ON_REQUEST[score]}}}` records it" if score in ON_REQUEST else ""
+            self._wrong(("profile",), f"this ranking has no {score}, by which a subset is cut (it has {allowed}){how}")
         return ranking.name
 
     def _planned_ranking(self, config: TrialConfig, point: Point) -> PlannedRanking:
@@ -200,7 +201,7 @@ class Planner:
             self._planned("profile", name, data_point, base.model_copy(update={"seed": seed}), None)
             for seed in profile.seeds
         ]
-        ranking = made_ranking(profile, base, [each.final for each in group], self.space.evaluate.min_perturbation)
+        ranking = made_ranking(profile, base, [each.final for each in group], self.space.evaluate)
         self._first += [replace(each, ranks=ranking.name) for each in group]
         return ranking
 

@@ -10,12 +10,14 @@ from search.schema.space import Loaded, configured
 from search.schema.yamlfile import SpaceError
 from search.storing.rankfiles import RankFile, RankingFile
 from trainers.config import TrialConfig
-from trainers.distances import MinimumPerturbation
+from trainers.evaluate import Evaluation
 from trainers.methods import overlay
 from trainers.records import Row, digest
 from trainers.scores import SCORES
 from trainers.sources import DataSource
 from trainers.subsets import All
+
+ON_REQUEST = {"min_perturbation": "min_perturbation: {}", "instability_eval": "train: true"}  # scores, of `evaluate:`
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,18 @@ class PlannedRanking:
 
 
 def made_ranking(
-    profile: Profile, config: TrialConfig, chains: Sequence[str], distances: MinimumPerturbation | None
+    profile: Profile, config: TrialConfig, chains: Sequence[str], evaluation: Evaluation
 ) -> PlannedRanking:
     """The ranking that trainings of a configuration make, which the ends of their chains name."""
     provenance: Row = {"chains": list(chains), "first_epoch": profile.first_epoch, "average": profile.average}
+    distances = evaluation.min_perturbation
     provenance["min_perturbation"] = distances and distances.model_dump()
-    unrecorded = set() if distances else {"min_perturbation"}
-    unrecorded |= set() if config.method.counts_steps else {"kappa"}
-    scores = tuple(name for name in SCORES if name not in unrecorded)
+    recorded = {
+        "instability_eval": evaluation.train,
+        "kappa": config.method.counts_steps,
+        "min_perturbation": distances,
+    }
+    scores = tuple(name for name in SCORES if recorded.get(name, True))
     return PlannedRanking(_name(provenance), config.data, profile, scores, provenance)
 
 

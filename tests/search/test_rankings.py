@@ -207,7 +207,7 @@ MISTAKES = {
         "{file: good.npy, score: difficulty}",
         "profile: this ranking has no instability, by which a subset is cut (it has difficulty)",
     ),
-    "no such score": ("{file: good.npy, score: kapa}", "profile.score: should be 'instability', 'difficulty'"),
+    "no such score": ("{file: good.npy, score: kapa}", "profile.score: should be 'instability', 'instability_eval'"),
     "misspelt knob": (
         "{file: good.npy, ordr: friendly_first}",
         "profile.ordr: RankingFile has no such knob; did you mean order? (allowed: file, order, score)",
@@ -240,6 +240,20 @@ def test_a_score_that_the_trainings_do_not_record_is_refused(refused: Refused, m
     axes = {"subset": {"grid": {"by kappa": FRIENDLY | {"score": "kappa"}}}}
     (problem,) = refused(smoke(search__axes=axes, profile__trial={"method": method}))
     assert "profile: this ranking has no kappa, by which a subset is cut (it has instability, difficulty," in problem
+
+
+@pytest.mark.parametrize(
+    ("score", "knob"), [("instability_eval", "train: true"), ("min_perturbation", "min_perturbation: {}")]
+)
+def test_a_score_that_is_recorded_on_request_says_by_which_knob(
+    refused: Refused, planned: Planned, score: str, knob: str
+) -> None:
+    axes = {"subset": {"grid": {"its": FRIENDLY | {"score": score}}}}
+    (problem,) = refused(smoke(search__axes=axes))
+    assert f"has no {score}" in problem and problem.endswith(f"; `evaluate: {{{knob}}}` records it")
+    block = yaml.safe_load(f"{{{knob}}}")
+    plan = planned(smoke(search__axes=axes, **{f"evaluate__{name}": value for name, value in block.items()}))
+    assert score in next(iter(plan.rankings.values())).scores
 
 
 def test_a_file_takes_the_place_of_trainings_that_a_base_names(here: Path, planned: Planned) -> None:

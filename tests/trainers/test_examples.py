@@ -11,7 +11,10 @@ import pytest
 import torch
 
 from trainers.config import TrialConfig
-from trainers.trainer import Trainer
+from trainers.data import Split
+from trainers.evaluate import accuracy
+from trainers.scores import UNSEEN
+from trainers.trainer import Trainer, derived
 
 Tiny = Callable[..., TrialConfig]
 Make = Callable[..., Trainer]
@@ -84,6 +87,24 @@ def test_corrupted_test_sets_are_measured_at_the_end_and_each_loss_on_request(
     assert instances["test_pgd_loss"].mean() > instances["test_loss"].mean()
     metrics, _, _ = ready.final()
     assert metrics["last"]["test_fog_acc"] == pytest.approx(0.1)
+
+
+def test_training_examples_are_measured_as_they_are_on_request(tiny: Tiny, trainer: Make) -> None:
+    config = tiny(method=ROBUST, epochs=3, subset={"name": "random", "size": 40, "seed": 1})
+    ready, without = trainer(config, every=2, train=True), trainer(config, every=2)
+    epochs = [ready.run_epoch(config.stage(epoch)) for epoch in range(3)]
+    assert ["train_pgd_acc" in epoch.row for epoch in epochs] == [False, True, True]
+    row, withstood = epochs[-1].row, epochs[-1].instances["withstood"]
+    used = ready.selected(config.stage(2)).numpy()
+    assert np.flatnonzero(withstood != UNSEEN).tolist() == used.tolist() and withstood.shape == (60,)
+    own = Split(ready.data.train.x[used], ready.data.train.y[used])
+    seed = derived(config.seed, 2, "evaluate")
+    assert row["train_pgd_acc"] == withstood[used].mean() == accuracy(ready.net, own, ready.evaluation.along(), seed)
+    assert 0 < row["train_pgd_acc"] < 1
+    for epoch in range(3):
+        without.run_epoch(config.stage(epoch))
+    pairs = zip(*(each.net.module.state_dict().values() for each in (ready, without)), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
 
 
 def test_the_smallest_perturbation_is_measured_on_request(tiny: Tiny, trainer: Make) -> None:

@@ -118,6 +118,7 @@ def test_more_is_always_harder() -> None:
     """Of two examples the second is harder in every respect; all scores agree."""
     run = {
         "correct": np.array([[1, 0], [1, 0], [1, 1]], dtype=np.uint8),
+        "withstood": np.array([[1, 0], [1, 1]], dtype=np.uint8),
         "loss": np.array([[0.1, 2.0], [0.1, 1.0], [0.1, 0.5]], dtype=np.float32),
         "kappa": np.array([[9, 1], [10, 2], [10, 5]], dtype=np.uint8),
         "best_clean_p_y": np.array([0.9, 0.2], dtype=np.float16),
