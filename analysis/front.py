@@ -60,7 +60,8 @@ def front(
     Raises SweepError where nothing is completed, a metric is missing, or one name means two attacks.
     """
     common = _common_metrics(results)
-    y = y or strongest(common)
+    attacks = {key: text for found in results for key, text in found.attacks.items()}
+    y = y or strongest(common, attacks)
     for option, metric in (("--x", x), ("--y", y)):
         if metric not in common:
             raise SweepError(_missing(results, option, metric, common))
@@ -72,7 +73,6 @@ def front(
     )
     trials["subset_label"] = trials["subset_label"].where(trials["subset_label"] != "", trials["subset_kind"])
     trials["x"], trials["y"] = trials[f"{checkpoint}_{x}"], trials[f"{checkpoint}_{y}"]
-    attacks = {key: text for found in results for key, text in found.attacks.items()}
     panels = []
     titles = problem_titles(trials["problem"].unique())
     for problem, here in trials.groupby("problem", sort=False):
@@ -177,4 +177,4 @@ def _note(panels: Sequence[Panel], y: str, attacks: dict[str, str], checkpoint: 
     if counts.max() == 1:
         text += " One seed has no standard error: a demonstration, not evidence."
     attack = attack_of(y)
-    return f"{text} Attack: {attacks.get(attack, attack)}." if attack else text
+    return f"{text} Attack: {attacks[attack]}." if attack in attacks else text
