@@ -12,6 +12,7 @@ CHECKPOINTS = {"best": "validation-selected epoch", "last": "last epoch"}
 EPOCH_METRIC = "test_pgd_acc"  # the robust accuracy that is measured along training
 _METRIC = re.compile(r"^(?P<split>train|val|test)_(?P<attack>\w+)_acc$")
 _BUDGET = re.compile(r"\b(?P<norm>linf|l2), epsilon (?P<epsilon>[^\s,]+)")
+_IMAGES = re.compile(r" on (\d+) images$")
 _PGD = re.compile(r"PGD-(?P<steps>\d+)(, (?P<restarts>\d+) restarts)?")
 _UNTOLD = {"aa": "AutoAttack standard", "pgdplus": "PGD-40, 5 restarts, right at every iterate"}  # of old records
 
@@ -72,6 +73,16 @@ def budget(description: str) -> tuple[str, str] | None:
     """Norm and epsilon of an attack, as its description writes them; None where it says neither."""
     found = _BUDGET.search(description)
     return (found["norm"], found["epsilon"]) if found else None
+
+
+def comparable(one: str, other: str, examples: float) -> bool:
+    """Whether two attacks, by their descriptions, had one budget and the same images of a test set of so many."""
+    return budget(one) == budget(other) and _images(one, examples) == _images(other, examples)
+
+
+def _images(description: str, examples: float) -> float:
+    found = _IMAGES.search(description)
+    return min(float(found[1]), examples) if found else examples
 
 
 def strongest(metrics: Iterable[str], attacks: Mapping[str, str]) -> str | None:
