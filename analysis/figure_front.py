@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.figures import MARKERS, NEUTRAL, PALETTE, WIDTH, colours, percent
 from analysis.front import Front, Panel
 from analysis.pareto import staircase
+from analysis.stats import seeds_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -132,6 +133,12 @@ def _handles(colour: tuple[str, dict[str, str]], marker: tuple[str, dict[str, st
     return [*dots, *shapes]
 
 
+def _compared(front: Front) -> str:
+    """The seeds that surfaces are over: where some configurations have more, others fewer, not all."""
+    numbers = {volume.n for panel in front.panels for volume in panel.volume.values()}
+    return seeds_of(numbers)
+
+
 def _line_handles(front: Front) -> list[object]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -143,7 +150,7 @@ def _line_handles(front: Front) -> list[object]:
         Line2D([], [], ls="", marker="o", ms=9, color="white", mec="black", label="selected on validation"),
     ]
     if any(surface for panel in front.panels for surface in panel.surfaces.values()):
-        found.append(Line2D([], [], color=NEUTRAL, lw=1, ls=":", label="attained by 50 % of seeds"))
+        found.append(Line2D([], [], color=NEUTRAL, lw=1, ls=":", label=f"attained by 50 % of {_compared(front)}"))
         found.append(Patch(color=NEUTRAL, alpha=0.12, label="attained by 25 to 75 %"))
     if many:
         found.append(Line2D([], [], ls="", marker="o", ms=2.5, color="0.75", label="one seed"))

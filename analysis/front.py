@@ -31,6 +31,7 @@ class Panel:
     trials: pd.DataFrame  # one row a completed trial: sweep, x, y
     surfaces: dict[str, dict[int, np.ndarray]]  # sweep -> percentile -> corners (m, 2)
     volume: dict[str, Estimate]  # sweep -> hypervolume over seeds, above REFERENCE
+    compared: dict[str, int]  # sweep -> the configurations behind surfaces and volume: those that all these seeds have
 
 
 @dataclass(frozen=True)
@@ -135,12 +136,11 @@ def _panel(name: str, here: pd.DataFrame, checkpoint: str, metric: str) -> Panel
         whole = group[group["diverged"] == 0]  # the seeds that survive a divergence would flatter
         points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
         points.loc[whole.index, "selected"] = non_dominated(whole[["val_x", "val_y"]].to_numpy())
-    surfaces, volume = {}, {}
-    for sweep, group in done.groupby("sweep", sort=False):
-        surfaces[str(sweep)] = _surfaces(group)
-        by_seed = [s[["x", "y"]].to_numpy() for _, s in _same_menu(group).groupby("replicate")]
-        volume[str(sweep)] = estimate([hypervolume(found, REFERENCE) for found in by_seed])
-    return Panel(name, points, done[["sweep", "configuration", "replicate", "x", "y"]], surfaces, volume)
+    menus = {str(sweep): _same_menu(group) for sweep, group in done.groupby("sweep", sort=False)}
+    surfaces = {sweep: _surfaces(menu) for sweep, menu in menus.items()}
+    compared = {sweep: menu["configuration"].nunique() for sweep, menu in menus.items()}
+    volume = {sweep: _volume(menu) for sweep, menu in menus.items()}
+    return Panel(name, points, done[["sweep", "configuration", "replicate", "x", "y"]], surfaces, volume, compared)
 
 
 def _point(group: pd.DataFrame, checkpoint: str, metric: str) -> dict[str, object]:
@@ -159,16 +159,25 @@ def _point(group: pd.DataFrame, checkpoint: str, metric: str) -> dict[str, objec
 
 
 def _same_menu(done: pd.DataFrame) -> pd.DataFrame:
-    """The trials of those configurations that every seed completed, so that each seed had the same choice."""
-    replicates = done["replicate"].nunique()
-    return done[done.groupby("configuration")["replicate"].transform("nunique") == replicates]
+    """The trials of some seeds and of the configurations that all of these completed: each seed has the same choice.
+
+    Of the sets of seeds that configurations completed the one that keeps most trials, and of these the larger.
+    """
+    have = {str(name): frozenset(its) for name, its in done.groupby("configuration")["replicate"]}
+    kept = {seeds: [name for name, its in have.items() if seeds <= its] for seeds in have.values()}
+    seeds = max(kept, key=lambda its: (len(its) * len(kept[its]), len(its), sorted(its)))
+    return done[done["replicate"].isin(seeds) & done["configuration"].isin(kept[seeds])]
 
 
-def _surfaces(done: pd.DataFrame) -> dict[int, np.ndarray]:
-    menu = _same_menu(done)
+def _surfaces(menu: pd.DataFrame) -> dict[int, np.ndarray]:
     if menu["replicate"].nunique() < 2:
         return {}
     return attainment(menu[["x", "y"]].to_numpy(), menu["replicate"].to_numpy())
+
+
+def _volume(menu: pd.DataFrame) -> Estimate:
+    by_seed = [its[["x", "y"]].to_numpy() for _, its in menu.groupby("replicate")]
+    return estimate([hypervolume(found, REFERENCE) for found in by_seed])
 
 
 def _note(panels: Sequence[Panel], y: str, attacks: dict[str, str], checkpoint: str) -> str:

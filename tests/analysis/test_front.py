@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.front import front
+from analysis.pareto import hypervolume
 from analysis.results import load
 
 from .synthetic import Made, write_sweep
@@ -58,6 +59,23 @@ def test_seeds_are_compared_over_the_same_menu(sweep: Path, tmp_path: Path) -> N
     lucky = sweep_with_one_lucky_seed(tmp_path)
     for percentile, corners in front([load(lucky)]).panels[1].surfaces["made_up"].items():
         np.testing.assert_array_equal(corners, complete[percentile])
+
+
+def test_a_configuration_with_more_seeds_than_the_others_does_not_stand_for_all(tmp_path: Path) -> None:
+    """As where further seeds go to the front: the seeds that all have are compared over all."""
+    folder = write_sweep(tmp_path / "sweep", Made(noise=(0.0,), faults=False, replicates=4))
+    equal = front([load(write_sweep(tmp_path / "equal", Made(noise=(0.0,), faults=False, replicates=4)))]).panels[0]
+    plan = json.loads((folder / "plan.json").read_text())
+    favoured = plan["trials"][-1]["configuration"]
+    kept = [t for t in plan["trials"] if t["configuration"] == favoured or t["kind"] != "trial" or t["replicate"] < 2]
+    (folder / "plan.json").write_text(json.dumps(plan | {"trials": kept}))
+    (panel,) = front([load(folder)]).panels
+    assert sorted(panel.points["n"]) == [2] * 5 + [4]
+    assert (panel.volume["made_up"].n, panel.compared["made_up"]) == (2, 6)
+    assert (equal.volume["made_up"].n, equal.compared["made_up"]) == (4, 6)
+    trials = panel.trials[panel.trials["replicate"] < 2]
+    volumes = [hypervolume(seed[["x", "y"]].to_numpy(), (0, 0)) for _, seed in trials.groupby("replicate")]
+    assert panel.volume["made_up"].mean == pytest.approx(np.mean(volumes))
 
 
 def sweep_with_one_lucky_seed(folder: Path) -> Path:
