@@ -85,6 +85,8 @@ def _front(panel: Panel) -> str:
 
 def _first(names: list[str]) -> str:
     """The first few of some names, and how many more there are."""
+    if not names:
+        return "none"
     more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
     return "; ".join(names[:MOST]) + more
 

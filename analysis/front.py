@@ -6,7 +6,7 @@ accuracies describes; it never selects. What validation would select is reported
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,10 @@ import pandas as pd
 from analysis.metrics import CHECKPOINTS, attack_of, descriptions, strongest, title
 from analysis.pareto import attainment, hypervolume, non_dominated
 from analysis.results import COMPLETED, DIVERGED, Results, SweepError
+from analysis.selection import SELECT, selected
 from analysis.stats import Estimate, estimate, seeds_of
 from trainers.records import problem_titles
 
-SELECT = ("val_clean_acc", "val_pgd_acc")
 REFERENCE = (0.0, 0.0)
 
 
@@ -80,7 +80,7 @@ def front(
         if (here["status"] == COMPLETED).any():
             _refuse_mixture(here, results, (x, y))
             name = here["setting"].iloc[0] if len(results) == 1 else titles[str(problem)]
-            panels.append(_panel(name, here, checkpoint, y))
+            panels.append(_panel(name, here, dict(zip(names, results, strict=True)), checkpoint, y))
     note = _note(panels, y, attacks, checkpoint)
     return Front(x, y, checkpoint, title(x, attacks), title(y, attacks), names, tuple(panels), note)
 
@@ -126,16 +126,16 @@ def _refuse_mixture(here: pd.DataFrame, results: Sequence[Results], metrics: Seq
             )
 
 
-def _panel(name: str, here: pd.DataFrame, checkpoint: str, metric: str) -> Panel:
+def _panel(name: str, here: pd.DataFrame, results: Mapping[str, Results], checkpoint: str, metric: str) -> Panel:
     done = here[here["status"] == COMPLETED]
     rows = [_point(group, checkpoint, metric) for _, group in here.groupby(["sweep", "configuration"], sort=False)]
     points = pd.DataFrame([row for row in rows if row["n"]])
     points["on_front"] = False
     points["selected"] = False
-    for _, group in points.groupby("sweep", sort=False):
+    for sweep, group in points.groupby("sweep", sort=False):
         whole = group[group["diverged"] == 0]  # the seeds that survive a divergence would flatter
         points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
-        points.loc[whole.index, "selected"] = non_dominated(whole[["val_x", "val_y"]].to_numpy())
+        points.loc[whole.index, "selected"] = selected(whole, results[str(sweep)])
     menus = {str(sweep): _same_menu(group) for sweep, group in done.groupby("sweep", sort=False)}
     surfaces = {sweep: _surfaces(menu) for sweep, menu in menus.items()}
     compared = {sweep: menu["configuration"].nunique() for sweep, menu in menus.items()}
@@ -153,7 +153,7 @@ def _point(group: pd.DataFrame, checkpoint: str, metric: str) -> dict[str, objec
     last = estimate(done.get(f"last_{metric}", []))
     row |= {"y_last": last.mean, "y_last_se": last.se}
     row["diverged"] = int((group["status"] == DIVERGED).sum())
-    for axis, metric in zip(("val_x", "val_y"), SELECT, strict=True):
+    for metric, axis in SELECT.items():
         row[axis] = estimate(done.get(f"{checkpoint}_{metric}", [])).mean
     return row
 

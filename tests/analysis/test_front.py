@@ -53,6 +53,36 @@ def test_validation_selects_by_validation_accuracies_alone(tmp_path: Path) -> No
     assert not points.loc[friendly, "on_front"].any()
 
 
+@pytest.mark.parametrize(
+    ("objectives", "constraints", "chosen"),
+    [
+        ({"val_clean_acc": "max", "val_pgd_acc": "max"}, [], [True, True, True, False]),
+        ({"val_clean_acc": "max", "val_pgd_acc": "max"}, ["val_clean_acc >= 60%"], [False, True, True, False]),
+        ({"val_clean_acc": "max", "val_pgd_acc": "max"}, ["val_pgd_acc <= 0.3"], [False, False, True, True]),
+        ({"val_pgd_acc": "max"}, [], [True, False, False, False]),
+        ({"val_pgd_acc": "max"}, ["val_clean_acc >= 0.6"], [False, True, False, False]),
+        ({"val_pgd_acc": "min"}, ["val_clean_acc >= 0.6"], [False, False, True, False]),
+        ({"val_pgd_acc": "max"}, ["val_clean_acc >= 0.99"], [False, False, False, False]),
+    ],
+)
+def test_validation_selects_as_the_study_said(
+    tmp_path: Path, objectives: dict[str, str], constraints: list[str], chosen: list[bool]
+) -> None:
+    methods = ("A", "B", "C", "D")
+    made = Made(noise=(0.0,), faults=False, replicates=1, methods=methods, subsets=("all",))
+    folder = write_sweep(tmp_path / "sweep", made)
+    plan = json.loads((folder / "plan.json").read_text())
+    (folder / "plan.json").write_text(json.dumps(plan | {"objectives": objectives}))
+    (folder / "space.yaml").write_text(json.dumps({"search": {"constraints": constraints}}))
+    for method, (clean, robust) in zip(methods, [(0.5, 0.4), (0.7, 0.35), (0.8, 0.2), (0.6, 0.3)], strict=True):
+        (path,) = folder.glob(f"trials/*method={method}*/result.json")
+        result = json.loads(path.read_text())
+        result["best"] |= {"val_clean_acc": clean, "val_pgd_acc": robust}
+        path.write_text(json.dumps(result))
+    points = front([load(folder)]).panels[0].points.set_index("family")
+    assert points["selected"][list(methods)].tolist() == chosen
+
+
 def test_seeds_are_compared_over_the_same_menu(sweep: Path, tmp_path: Path) -> None:
     """A configuration that some seed did not complete is in no attainment surface."""
     complete = front([load(sweep)]).panels[1].surfaces["made_up"]
