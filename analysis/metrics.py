@@ -77,10 +77,11 @@ def budget(description: str) -> tuple[str, str] | None:
 
 def comparable(one: str, other: str, examples: float) -> bool:
     """Whether two attacks, by their descriptions, had one budget and the same images of a test set of so many."""
-    return budget(one) == budget(other) and _images(one, examples) == _images(other, examples)
+    return budget(one) == budget(other) and images(one, examples) == images(other, examples)
 
 
-def _images(description: str, examples: float) -> float:
+def images(description: str, examples: float) -> float:
+    """How many images an attack had of a test set of so many."""
     found = _IMAGES.search(description)
     return min(float(found[1]), examples) if found else examples
 
