@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from analysis.figures import MARKERS, NEUTRAL, PALETTE, WIDTH, colours, percent
+from analysis.figures import MARKERS, NEUTRAL, PALETTE, WIDTH, colours, percent, stacked
 from analysis.front import Front, Panel
 from analysis.pareto import staircase
 from analysis.stats import seeds_of
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 7  # labels that colours, or markers, can still tell apart
+HIGH = 3.1  # inches of a panel
 OFFSETS = ((12, 0), (-12, 0), (0, 12), (0, -12))  # points: right of a mark, left, above, below
 
 
 def front_size(front: Front) -> tuple[float, float]:
     """Problems stand one above the other."""
-    return WIDTH, 1.5 + 3.1 * len(front.panels)
+    return WIDTH, 1.5 + HIGH * len(front.panels)
 
 
 def draw_front(figure: Figure, front: Front) -> None:
@@ -31,7 +32,8 @@ def draw_front(figure: Figure, front: Front) -> None:
     plots = figure.subplots(len(front.panels), squeeze=False)[:, 0]
     for plot, panel in zip(plots, front.panels, strict=True):
         _draw_panel(plot, panel, colour, marker, front)
-        plot.set(xlabel=f"{front.x_title} (%)", ylabel=f"{front.y_title} (%)", title=panel.title)
+        plot.set(xlabel=stacked(f"{front.x_title} (%)", WIDTH), ylabel=stacked(f"{front.y_title} (%)", HIGH))
+        plot.set_title(panel.title)
         percent(plot, "x")
         percent(plot, "y")
     handles = [*_handles(colour, marker), *_line_handles(front)]

@@ -21,9 +21,9 @@ from analysis.difficulty import sizes
 from analysis.digest import Digest, digest
 from analysis.drawings import curve_drawings, effect_drawings, front_drawing, gap_drawing, ranking_drawings
 from analysis.figure_curves import curves_info
-from analysis.figure_front import draw_front, number_members
-from analysis.figure_gaps import effects_info, gaps_info
-from analysis.figure_subsets import PER_CLASS, extremes, gallery_info, sizes_info
+from analysis.figure_front import draw_front, front_size, number_members
+from analysis.figure_gaps import draw_effects, effects_info, gaps_info, rows_size
+from analysis.figure_subsets import PER_CLASS, Sizes, draw_sizes, extremes, gallery_info, sizes_info
 from analysis.figures import LETTERS, NEUTRAL, colours, panels, panels_size, save, wrapped
 from analysis.front import front
 from analysis.results import load
@@ -146,6 +146,31 @@ def test_titles_of_panels_lie_over_nothing_and_within_the_figure() -> None:
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
     assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1 for box in boxes)
     assert min(box.height for box in boxes[4:]) > 80  # the titles' lines are not taken from the panels
+
+
+def test_a_long_name_of_an_attack_is_not_cut_off_by_the_figure(whole: Path) -> None:
+    """Two attacks that begin alike are told apart by more words, which one panel's height does not hold in a line."""
+    plain = digest(load(whole))
+    assert plain.front is not None
+    long = "robust test accuracy, AutoAttack custom (apgd-ce + apgd-t) on 500 images"
+    named = replace(plain.front, y_title=long, panels=plain.front.panels[:1])
+    sizes_found = sizes_info(sizes(plain.results, "test_aa_acc"), "test_aa_acc", long)
+    effects = effects_info(plain.subset_effects, "test_aa_acc", long)
+    assert sizes_found is not None and effects is not None
+    one = Sizes(long, dict(list(sizes_found.panels.items())[:1]))
+    drawn = (
+        (lambda figure: draw_front(figure, named), front_size(named)),
+        (lambda figure: draw_sizes(figure, one), panels_size(one.panels)),
+        (lambda figure: draw_effects(figure, effects), rows_size(effects.names)),
+    )
+    for draw, size in drawn:
+        figure = Figure(figsize=size, layout="constrained")
+        with as_file(files("analysis") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
+            draw(figure)
+            FigureCanvasAgg(figure).draw()
+            (label,) = [text for text in figure.findobj(Text) if "AutoAttack" in text.get_text().replace("\n", " ")]
+            box = label.get_window_extent()
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
 
 
 def test_every_mark_of_two_sweeps_has_a_name(tmp_path: Path) -> None:
