@@ -114,6 +114,7 @@ def _keys(front: Front) -> tuple[tuple[str, dict[str, str]], tuple[str, dict[str
     """Which column colours the points and which shapes them, with each label's colour and marker."""
     points = pd.concat([panel.points for panel in front.panels])
     labels = {c: list(dict.fromkeys(points[c])) for c in ("sweep", "family", "subset_label")}
+    labels["sweep"] = list(front.sweeps)  # in the order that colours the fronts' lines
     telling = [column for column, found in labels.items() if 2 <= len(found) <= MOST]
     by_colour = telling[0] if telling else "family"
     by_marker = telling[1] if len(telling) > 1 else ""

@@ -12,6 +12,8 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from analysis.axes import ALL, SEPARATOR
 from trainers.records import write_atomic
 
@@ -117,9 +119,13 @@ def stacked(name: str, inches: float) -> str:
 
 
 def colours(labels: Sequence[str]) -> dict[str, str]:
-    """A colour per label in their order; training on everything is neutral."""
+    """A colour per label in their order; training on everything is neutral, and none stands for two labels."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
     chosen = [label for label in labels if label != ALL]
-    paint = {label: PALETTE[place % len(PALETTE)] for place, label in enumerate(chosen)}
+    many = [to_hex(colour) for colour in colormaps["viridis"](np.linspace(0, 0.9, len(chosen)))]
+    paint = dict(zip(chosen, PALETTE if len(chosen) <= len(PALETTE) else many, strict=False))
     return {label: paint.get(label, NEUTRAL) for label in labels}
 
 
