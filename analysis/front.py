@@ -58,11 +58,15 @@ def front(
 ) -> Front:
     """The fronts of some sweeps.
 
-    Raises SweepError where nothing is completed, a metric is missing, or one name means two attacks.
+    Raises SweepError where nothing is completed, a metric is missing, one name means two attacks, or a sweep is there
+    twice: its seeds would count twice.
     """
+    folders = [found.folder.resolve() for found in results]
+    if again := next((folder for folder in folders if folders.count(folder) > 1), None):
+        raise SweepError(f"{again}: given twice; a front compares different sweeps")
     common = _common_metrics(results)
     attacks = {key: text for found in results for key, text in found.attacks.items()}
-    y = y or strongest(common, attacks)
+    y = y or strongest(common, results[0].attacks)
     for option, metric in (("--x", x), ("--y", y)):
         if metric not in common:
             raise SweepError(_missing(results, option, metric, common))

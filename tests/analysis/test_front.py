@@ -10,9 +10,9 @@ import pytest
 
 from analysis.front import front
 from analysis.pareto import hypervolume
-from analysis.results import load
+from analysis.results import SweepError, load
 
-from .synthetic import Made, write_sweep
+from .synthetic import ATTACKS, Made, write_sweep
 
 
 def test_each_problem_has_its_own_front_and_a_point_per_configuration(whole: Path) -> None:
@@ -138,6 +138,22 @@ def test_sweeps_of_one_name_are_told_apart_by_their_folders(whole: Path, tmp_pat
     assert found.sweeps == (str(whole), str(other))
     assert {volume.n for volume in found.panels[0].volume.values()} == {3}
     assert found.panels[0].volume[str(other)].mean > found.panels[0].volume[str(whole)].mean
+
+
+def test_a_sweep_is_not_compared_with_itself(whole: Path) -> None:
+    """As one of six seeds it would have smaller errors than the three that it has."""
+    with pytest.raises(SweepError, match="given twice"):
+        front([load(whole), load(whole.parent / "." / whole.name)])
+
+
+def test_one_name_for_attacks_of_two_budgets_is_refused_and_not_passed_over(whole: Path, tmp_path: Path) -> None:
+    wide = ATTACKS | {"aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.2 on 300 images"}
+    other = load(write_sweep(tmp_path / "other", Made(study="other", faults=False, attacks=wide)))
+    for sweeps in ([load(whole), other], [other, load(whole)]):
+        with pytest.raises(SweepError, match="test_aa_acc cannot be on one front"):
+            front(sweeps, y="test_aa_acc")
+    with pytest.raises(SweepError, match="test_aa_acc cannot be on one front"):
+        front([load(whole), other])
 
 
 def test_problems_of_several_sweeps_are_told_apart_by_their_data(whole: Path, tmp_path: Path) -> None:
