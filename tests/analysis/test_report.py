@@ -190,6 +190,7 @@ def test_no_setting_and_no_method_is_missing_from_the_summary(tmp_path: Path) ->
     assert "36 configurations, 20 shown: fronts, then each method's best on validation" in " ".join(
         shown.getvalue().split()
     )
+    assert " clean % " in shown.getvalue() and "points" in shown.getvalue()  # records hold shares, tables percent
     points = pd.concat([panel.points for panel in front([results]).panels])
     best = fair_share(points, 20)
     assert best["setting"].value_counts().to_dict() == {"label_noise 0.0": 10, "label_noise 0.1": 10}
