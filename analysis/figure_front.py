@@ -137,9 +137,8 @@ def _handles(colour: tuple[str, dict[str, str]], marker: tuple[str, dict[str, st
 
 
 def _compared(front: Front) -> str:
-    """The seeds that surfaces are over: where some configurations have more, others fewer, not all."""
-    numbers = {volume.n for panel in front.panels for volume in panel.volume.values()}
-    return seeds_of(numbers)
+    """The seeds that surfaces are over: not all, where configurations have unequally many."""
+    return seeds_of(panel.volume[sweep].n for panel in front.panels for sweep, it in panel.surfaces.items() if it)
 
 
 def _line_handles(front: Front) -> list[object]:

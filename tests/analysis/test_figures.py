@@ -242,6 +242,15 @@ def test_every_mark_of_two_sweeps_has_a_name(tmp_path: Path) -> None:
     assert marks(one) == ["mixed", "one", "AT 0.10", "TRADES 0.10", "not varied"]
 
 
+def test_surfaces_say_the_seeds_that_they_are_over(tmp_path: Path) -> None:
+    small = Made(study="three", epochs=4, noise=(0.1,), profile=False, faults=False)
+    single = replace(small, study="single", replicates=1)
+    figure = Figure()
+    draw_front(figure, front([load(write_sweep(tmp_path / made.study, made)) for made in (small, single)]))
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "attained by 50 % of 3 seeds" in texts  # one seed has no surface
+
+
 def test_every_figure_draws_and_says_its_seeds(found: Digest, tmp_path: Path) -> None:
     parts = (front_drawing, effect_drawings, curve_drawings, gap_drawing, ranking_drawings)
     drawings = [drawing for part in parts for drawing in part(found)]
