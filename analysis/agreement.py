@@ -23,7 +23,14 @@ BY = {"difficulty": "loss", "instability": "correct", "test": "test_loss", "test
 
 def ranks(values: np.ndarray, harder: int) -> np.ndarray:
     """(T, N) -> (N,) in [0, 1], 1 the hardest, ties averaged; `harder` +1 where larger means are harder, else -1."""
-    return normalized_rank(harder * np.nanmean(values, axis=0))
+    return normalized_rank(harder * means(values))
+
+
+def means(values: np.ndarray) -> np.ndarray:
+    """Over the epochs that trained an example, (T, N) -> (N,); NaN where none did."""
+    known = np.isfinite(values)
+    totals, epochs = np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)
+    return np.divide(totals, epochs, out=np.full(len(epochs), np.nan), where=epochs > 0)
 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
@@ -40,21 +47,24 @@ MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 def matrix(results: Results, by: str, measure: str) -> pd.DataFrame:
     """Between configurations: the mean over all pairs of trainings of different seeds.
 
-    Raises SweepError where fewer than two trainings recorded what is asked for, or not of the same examples.
+    A pair is compared on the examples that both were trained on, ranked among themselves. Raises SweepError where fewer
+    than two trainings recorded what is asked for, or not of the same data.
     """
-    found = _rankings(results, BY[by])
+    found = _means(results, BY[by])
     pairs: dict[tuple[str, str], list[float]] = {}
-    for (name, seed, one), (other_name, other_seed, other) in product(found, repeat=2):
-        if len(one) != len(other):
+    for (name, seed, index, one), (other_name, other_seed, other_index, other) in product(found, repeat=2):
+        if not np.array_equal(index, other_index):
             raise SweepError(f"{results.folder}: {name} and {other_name} rank different examples; compare them apart")
-        if seed != other_seed:
-            pairs.setdefault((name, other_name), []).append(MEASURES[measure](one, other))
+        both = np.isfinite(one) & np.isfinite(other)
+        if seed != other_seed and both.sum() > 1:
+            compared = MEASURES[measure](normalized_rank(one[both]), normalized_rank(other[both]))
+            pairs.setdefault((name, other_name), []).append(compared)
     if not pairs:
         raise SweepError(
-            f"{results.folder}: no two completed trainings of different seeds recorded {BY[by]}; "
+            f"{results.folder}: no two completed trainings of different seeds recorded {BY[by]} of the same examples; "
             "take replicates >= 2, and for the test set `evaluate: {test_losses: true}`"
         )
-    names = list(dict.fromkeys(name for name, _, _ in found))
+    names = list(dict.fromkeys(name for name, *_ in found))
     values = [[np.mean(pairs.get((row, column), [np.nan])) for column in names] for row in names]
     return pd.DataFrame(values, names, names)
 
@@ -83,8 +93,10 @@ def against(results: Results, curve: str) -> pd.DataFrame:
     for trial in _completed(results).to_dict("records"):
         instances = results.instances(trial["id"])
         if instances is not None and {curve, "loss"} <= set(instances.curves):
-            mean = np.nanmean(instances.curves[curve], axis=0)
-            rows.setdefault(str(trial["name"]), []).append(correlation(1 - ranks(instances.curves["loss"], 1), mean))
+            loss, mean = means(instances.curves["loss"]), means(instances.curves[curve])
+            known = np.isfinite(loss) & np.isfinite(mean)
+            d = 1 - normalized_rank(loss[known])
+            rows.setdefault(str(trial["name"]), []).append(correlation(d, mean[known]))
     return pd.DataFrame({f"d and {curve}": {name: np.mean(values) for name, values in rows.items()}}, dtype=float)
 
 
@@ -92,13 +104,15 @@ def _completed(results: Results) -> pd.DataFrame:
     return results.sweep[results.sweep["status"] == COMPLETED]
 
 
-def _rankings(results: Results, curve: str) -> list[tuple[str, int, np.ndarray]]:
+def _means(results: Results, curve: str) -> list[tuple[str, int, np.ndarray, np.ndarray]]:
+    """Of each training: configuration, seed, which examples it has, and their means, larger where harder."""
     found = []
     for trial in _completed(results).to_dict("records"):
         instances = results.instances(trial["id"])
         if instances is not None and curve in instances.curves:
-            rank = ranks(instances.curves[curve], -1 if curve == "correct" else 1)
-            found.append((str(trial["name"]), int(trial["seed"]), rank))
+            harder = (-1 if curve == "correct" else 1) * means(instances.curves[curve])
+            index = np.arange(len(harder)) if curve.startswith("test_") else instances.index
+            found.append((str(trial["name"]), int(trial["seed"]), index, harder))
     return found
 
 
@@ -111,7 +125,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         results = load(options.run)
-        print(f"{options.measure} of rankings by {options.by}, mean over pairs of trainings of different seeds\n")
+        print(
+            f"{options.measure} of rankings by {options.by}, of the examples that both of a pair have; "
+            "mean over pairs of trainings of different seeds\n"
+        )
         print(_markdown(matrix(results, options.by, options.measure)))
         for curve in ("weight", "epsilon", "t_y"):
             if len(found := against(results, curve)):

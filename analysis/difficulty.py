@@ -37,9 +37,9 @@ def rankings(results: Results) -> list[Ranking]:
     for trial in trials:
         name = trial.get("ranks")
         if name and name not in found:
-            title = results.axes.describe(trial["axes"], results.axes.data) or "profile"
+            setting = results.axes.describe(trial["axes"], results.axes.data)
             path = results.folder / "profile" / f"{name}.npz"
-            found[name] = read_ranking(path, title, _score(trial.get("config", {}).get("subset")))
+            found[name] = read_ranking(path, setting, _score(trial.get("config", {}).get("subset")))
     return [ranking for ranking in found.values() if ranking is not None]
 
 

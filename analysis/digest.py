@@ -54,7 +54,7 @@ class Digest:
 
 def digest(results: Results) -> Digest:
     """Analyse a sweep; whatever it does not have (seeds, subsets, rankings) is empty, never an error."""
-    robust = strongest(results.final_metrics())
+    robust = strongest(results.final_metrics(), results.attacks)
     found, why = None, ""
     try:
         found = front([results])

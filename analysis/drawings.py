@@ -10,7 +10,7 @@ import numpy as np
 from analysis.difficulty import group_curves, sizes
 from analysis.digest import CLEAN, Digest
 from analysis.figure_classes import classes_info, classes_size, draw_classes
-from analysis.figure_curves import curves_info, draw_curves, draw_groups, groups_size
+from analysis.figure_curves import SHOWN_RANKINGS, curves_info, draw_curves, draw_groups, groups_size
 from analysis.figure_front import draw_front, front_size
 from analysis.figure_gaps import draw_effects, draw_gaps, effects_info, gaps_info, rows_size
 from analysis.figure_knobs import draw_knobs, knobs_info, knobs_size
@@ -23,6 +23,7 @@ from analysis.figure_subsets import (
     sizes_info,
 )
 from analysis.figures import Drawing, panels_size
+from analysis.instances import Ranking
 from analysis.metrics import attack_title, title
 from analysis.stats import seeds
 
@@ -56,6 +57,7 @@ def effect_drawings(digest: Digest) -> Iterator[Drawing]:
         info = sizes_info(sizes(digest.results, metric), metric, title(metric, attacks))
         if info is not None:
             caption = f"{digest.seeds_text}. {BARS} Points of one size are moved apart a little. Test set."
+            caption += _left_out(info.left_out, "panels")
             what = f"Examples trained on against {title(metric, attacks)}"
             yield Drawing(slug, what, caption, panels_size(info.panels), lambda f, info=info: draw_sizes(f, info))  # type: ignore[misc]
 
@@ -121,13 +123,15 @@ def ranking_drawings(digest: Digest) -> Iterator[Drawing]:
     if known:
         caption = "Training examples in ten groups by difficulty; G0 is the hardest tenth. Means over the profiling "
         caption += f"trials ({seeds(max(found.trials for found in known.values()))}), under the training attack."
+        if len(known) > SHOWN_RANKINGS:
+            caption += f" Of {len(known)} rankings the first {SHOWN_RANKINGS}."
         size, what = groups_size(known), "Difficulty groups along training"
         yield Drawing("groups", what, caption, size, lambda figure: draw_groups(figure, known))
     for ranking in digest.rankings:
         info = gallery_info(digest.results, ranking)
         if info is not None:
             caption = f"The {PER_CLASS} friendliest and {PER_CLASS} most problematic training examples of each class, "
-            caption += f"by {ranking.score} over {seeds(len(ranking.trials))}."
+            caption += f"by {ranking.score}{_over(ranking)}."
             if info.flips:
                 caption += " A coloured frame marks a flipped label; the text gives the label before the flip."
             size = gallery_size(info)
@@ -136,6 +140,11 @@ def ranking_drawings(digest: Digest) -> Iterator[Drawing]:
                 f"gallery_{_slug(ranking.title)}", name, caption, size,
                 lambda f, info=info: draw_gallery(f.subplots(), info),  # type: ignore[misc]
             )  # fmt: skip
+
+
+def _over(ranking: Ranking) -> str:
+    """The trainings behind a ranking; one that was read from a file has none here."""
+    return f" over {seeds(len(ranking.trials))}" if ranking.trials else ", as its file has it"
 
 
 def _left_out(count: int, what: str) -> str:

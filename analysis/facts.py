@@ -7,10 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from analysis.digest import Digest
 from analysis.results import Results
+from analysis.selection import search_block
 from analysis.stats import counted, seeds_of
 
 RULES = ("objectives", "constraints", "stopping", "budget")  # of a search that are written as they stand
@@ -45,19 +44,13 @@ def what_ran(found: Digest) -> dict[str, str]:
 
 def _search(results: Results) -> dict[str, str]:
     """How the trials were chosen and what may end them sooner, as far as the space says it."""
-    try:
-        tree = yaml.safe_load((results.folder / "space.yaml").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):  # it is torn, or gone
-        return {}
-    block = tree.get("search") if isinstance(tree, dict) else None
-    if not isinstance(block, dict):
-        return {}
+    block = search_block(results)
     drawn = ", ".join(
         text.format(block[key])
         for key, text in (("strategy", "{}"), ("trials", "{} configurations"), ("generation", "{} at once"))
         if block.get(key)
     )
-    return {"search": drawn} | {key: _plainly(block[key]) for key in RULES if block.get(key)}
+    return ({"search": drawn} if block else {}) | {key: _plainly(block[key]) for key in RULES if block.get(key)}
 
 
 def _plainly(value: Any) -> str:

@@ -46,9 +46,10 @@ def classes_info(results: Results, table: pd.DataFrame) -> Classes | None:
     done = results.sweep[results.sweep["status"] == COMPLETED]
     value = done.groupby("configuration", sort=False)["best_val_pgd_acc"].mean()
     kept = value.index[value.index.isin(value.nlargest(MOST).index)]
-    robust = attack_of(strongest(results.final_metrics()) or "") or "pgd"
-    kinds = {"clean": ("clean, %", "Blues"), robust: (f"{attack_title(robust, results.attacks)}, %", "Blues")}
-    kinds |= {"aa_gap": (f"{attack_title('pgd', results.attacks)} − AutoAttack,\npoints", "Oranges")}
+    robust = attack_of(strongest(results.final_metrics(), results.attacks) or "") or "pgd"
+    strong, along = (attack_title(attack, results.attacks) for attack in (robust, "pgd"))
+    kinds = {"clean": ("clean, %", "Blues"), robust: (f"{strong}, %", "Blues")}
+    kinds |= {f"{robust}_gap": (f"{along} −\n{strong}, points", "Oranges")}
     known = {kind: look for kind, look in kinds.items() if kind in shown and shown[kind].notna().any()}
     panels = [
         Panel(title, 100 * shown.pivot(index="configuration", columns="class", values=kind).loc[kept].to_numpy(), map_)

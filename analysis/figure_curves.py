@@ -77,7 +77,7 @@ def draw_curves(figure: Figure, info: Curves) -> None:
     for plot, lines, (low, high) in zip(plots, info.panels.values(), limits, strict=True):
         for line in lines:
             draw_line(plot, line, paint[line.label])
-        top = min((low + high) / 2 + half, 101.0)  # no accuracy lies above
+        top = min((low + high) / 2 + half, 1.01)  # no accuracy lies above 1
         plot.set(ylim=(top - 2 * half, top))
         percent(plot)
     figure.legend(handles=_legend(paint), loc="outside lower center", ncols=3)

@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from analysis.figures import MARKERS, NEUTRAL, PALETTE, WIDTH, colours, percent
+from analysis.figures import MARKERS, NEUTRAL, PALETTE, WIDTH, colours, percent, stacked
 from analysis.front import Front, Panel
 from analysis.pareto import staircase
+from analysis.stats import seeds_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
     from matplotlib.figure import Figure
 
 MOST = 7  # labels that colours, or markers, can still tell apart
+HIGH = 3.1  # inches of a panel
 OFFSETS = ((12, 0), (-12, 0), (0, 12), (0, -12))  # points: right of a mark, left, above, below
 
 
 def front_size(front: Front) -> tuple[float, float]:
     """Problems stand one above the other."""
-    return WIDTH, 1.5 + 3.1 * len(front.panels)
+    return WIDTH, 1.5 + HIGH * len(front.panels)
 
 
 def draw_front(figure: Figure, front: Front) -> None:
@@ -30,7 +32,8 @@ def draw_front(figure: Figure, front: Front) -> None:
     plots = figure.subplots(len(front.panels), squeeze=False)[:, 0]
     for plot, panel in zip(plots, front.panels, strict=True):
         _draw_panel(plot, panel, colour, marker, front)
-        plot.set(xlabel=f"{front.x_title} (%)", ylabel=f"{front.y_title} (%)", title=panel.title)
+        plot.set(xlabel=stacked(f"{front.x_title} (%)", WIDTH), ylabel=stacked(f"{front.y_title} (%)", HIGH))
+        plot.set_title(panel.title)
         percent(plot, "x")
         percent(plot, "y")
     handles = [*_handles(colour, marker), *_line_handles(front)]
@@ -111,6 +114,7 @@ def _keys(front: Front) -> tuple[tuple[str, dict[str, str]], tuple[str, dict[str
     """Which column colours the points and which shapes them, with each label's colour and marker."""
     points = pd.concat([panel.points for panel in front.panels])
     labels = {c: list(dict.fromkeys(points[c])) for c in ("sweep", "family", "subset_label")}
+    labels["sweep"] = list(front.sweeps)  # in the order that colours the fronts' lines
     telling = [column for column, found in labels.items() if 2 <= len(found) <= MOST]
     by_colour = telling[0] if telling else "family"
     by_marker = telling[1] if len(telling) > 1 else ""
@@ -132,6 +136,11 @@ def _handles(colour: tuple[str, dict[str, str]], marker: tuple[str, dict[str, st
     return [*dots, *shapes]
 
 
+def _compared(front: Front) -> str:
+    """The seeds that surfaces are over: not all, where configurations have unequally many."""
+    return seeds_of(panel.volume[sweep].n for panel in front.panels for sweep, it in panel.surfaces.items() if it)
+
+
 def _line_handles(front: Front) -> list[object]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -143,7 +152,7 @@ def _line_handles(front: Front) -> list[object]:
         Line2D([], [], ls="", marker="o", ms=9, color="white", mec="black", label="selected on validation"),
     ]
     if any(surface for panel in front.panels for surface in panel.surfaces.values()):
-        found.append(Line2D([], [], color=NEUTRAL, lw=1, ls=":", label="attained by 50 % of seeds"))
+        found.append(Line2D([], [], color=NEUTRAL, lw=1, ls=":", label=f"attained by 50 % of {_compared(front)}"))
         found.append(Patch(color=NEUTRAL, alpha=0.12, label="attained by 25 to 75 %"))
     if many:
         found.append(Line2D([], [], ls="", marker="o", ms=2.5, color="0.75", label="one seed"))

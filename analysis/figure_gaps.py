@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import SEPARATOR
-from analysis.figures import NEUTRAL, PALETTE, WIDTH, percent
+from analysis.figures import NEUTRAL, PALETTE, WIDTH, percent, stacked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -104,7 +104,7 @@ def draw_effects(figure: Figure, info: Effects) -> None:
         (info.selected, "validation-selected epoch", "o", PALETTE[0], 0.2),
     ):
         plot.errorbar(found[:, 0], y + shift, xerr=found[:, 1], fmt=marker, ms=4, color=colour, label=label)
-    plot.set_xlabel(f"difference in {info.y_title} (points)")
+    plot.set_xlabel(stacked(f"difference in {info.y_title} (points)", WIDTH))
     percent(plot, "x")
     _rows(plot, info.names)
     figure.legend(loc="outside lower center", ncols=2)

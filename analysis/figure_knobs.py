@@ -96,5 +96,6 @@ def _draw(plot: Plot, knob: Knob, place: int, paint: dict[str, str]) -> None:
         plot.errorbar(knob.values[its], y, error, fmt="o", ms=3.5, lw=0, elinewidth=0.8, color=colour)
     if knob.values.min() > 0 and knob.values.max() > WIDE * knob.values.min():
         plot.set_xscale("log")
+        plot.xaxis.set_major_formatter("{x:g}")  # powers would be mathematics, which the house style does not read
     plot.set_xlabel(knob.name)
     percent(plot)

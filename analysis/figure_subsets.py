@@ -37,6 +37,7 @@ class Sizes(NamedTuple):
 
     y_title: str
     panels: dict[str, list[SizeLine]]
+    left_out: int  # panels that did not fit
 
 
 class Gallery(NamedTuple):
@@ -49,15 +50,17 @@ class Gallery(NamedTuple):
 
 
 def sizes_info(table: pd.DataFrame, metric: str, y_title: str) -> Sizes | None:
-    """From `analysis.difficulty.sizes`; None unless at least two sizes were trained on."""
-    if table.empty or table["subset_size"].nunique() < 2:
+    """From `analysis.difficulty.sizes`: the panels with at least two sizes; None where there are none."""
+    if table.empty:
         return None
     panels: dict[str, list[SizeLine]] = {}
     for (setting, family, kind), found in table.groupby(["setting", "family", "subset_kind"], sort=False):
         columns = {c: found[[f"{c}_{metric}_mean", f"{c}_{metric}_sem"]].to_numpy() for c in ("best", "last")}
         line = SizeLine(str(kind), found["subset_size"].to_numpy(), columns["best"], columns["last"])
         panels.setdefault("\n".join(filter(None, (str(family), str(setting)))), []).append(line)
-    return Sizes(y_title, dict(list(panels.items())[:MOST_PANELS]))
+    several = {name: its for name, its in panels.items() if len({k for line in its for k in line.k}) > 1}
+    shown = dict(list(several.items())[:MOST_PANELS])
+    return Sizes(y_title, shown, len(several) - len(shown)) if shown else None
 
 
 def draw_sizes(figure: Figure, info: Sizes) -> None:

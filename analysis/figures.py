@@ -12,6 +12,8 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from analysis.axes import ALL, SEPARATOR
 from trainers.records import write_atomic
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LETTERS = 29  # of a title that fit the narrower panels of two in a row, in bold
+PER_INCH = 13  # letters of an axis' name
 WIDTH = 5.2  # inches; at this width 9-point type is still legible on a phone
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195")  # after Okabe and Ito
 NEUTRAL = "#444444"
@@ -81,7 +84,7 @@ def panels(figure: Figure, titles: Collection[str], xlabel: str, ylabel: str) ->
         plot.tick_params(labelbottom=True)
     for plot, title in zip(plots, titles, strict=False):
         plot.set_title(wrapped(title))
-    figure.supylabel(ylabel, fontsize=9)
+    figure.supylabel(stacked(ylabel, figure.get_figheight()), fontsize=9)
     return plots[:count]
 
 
@@ -108,10 +111,21 @@ def _lines(parts: Sequence[str]) -> list[str]:
     return lines
 
 
+def stacked(name: str, inches: float) -> str:
+    """An axis' name in lines of so many inches, broken first where the attack begins: a figure cuts what is longer."""
+    most = int(PER_INCH * inches)
+    lines = [name] if len(name) <= most else name.replace(", ", ",\n", 1).splitlines()
+    return "\n".join(short for line in lines for short in wrap(line, most))
+
+
 def colours(labels: Sequence[str]) -> dict[str, str]:
-    """A colour per label in their order; training on everything is neutral."""
+    """A colour per label in their order; training on everything is neutral, and none stands for two labels."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
     chosen = [label for label in labels if label != ALL]
-    paint = {label: PALETTE[place % len(PALETTE)] for place, label in enumerate(chosen)}
+    many = [to_hex(colour) for colour in colormaps["viridis"](np.linspace(0, 0.9, len(chosen)))]
+    paint = dict(zip(chosen, PALETTE if len(chosen) <= len(PALETTE) else many, strict=False))
     return {label: paint.get(label, NEUTRAL) for label in labels}
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.differences import as_estimate
 from analysis.digest import Digest
 from analysis.front import Panel
-from analysis.metrics import EPOCH_METRIC, attack_of, attack_title
+from analysis.metrics import EPOCH_METRIC, attack_of, attack_title, images
 from analysis.results import Results
 from analysis.stats import POINTS, Estimate, seeds
 
@@ -38,15 +38,23 @@ def limits(digest: Digest) -> list[str]:
         "The best epoch on test is a maximum over noisy evaluations and serves only to measure overfitting. "
         "Its floor is what a flat curve of equal scatter would show.",
     ]
-    test, p = digest.completed["test_examples"].max(), digest.gaps["selected"].mean()
-    if math.isfinite(test) and math.isfinite(p):
-        error = math.sqrt(p * (1 - p) / test)
-        found.insert(
-            1,
-            f"The test set has {test:.0f} examples: a single robust accuracy has a binomial standard error "
-            f"of {POINTS * error:.1f} points on top (less for paired differences).",
-        )
+    if sampling := _sampling(digest):
+        found.insert(1, sampling)
     return found
+
+
+def _sampling(digest: Digest) -> str:
+    """What the number of test images adds to an error; of the robust accuracy that the front and its tables show."""
+    robust, test = digest.robust or EPOCH_METRIC, float(digest.completed["test_examples"].max())
+    p = float(digest.completed.get(f"best_{robust}", pd.Series(dtype=float)).mean())
+    if not (math.isfinite(test) and math.isfinite(p)):
+        return ""
+    n = images(digest.results.attacks.get(attack_of(robust) or "", ""), test)
+    attacked = f", of which the attack had {n:.0f}" if n < test else ""
+    return (
+        f"The test set has {test:.0f} examples{attacked}: a single robust accuracy has a binomial standard error "
+        f"of {POINTS * math.sqrt(p * (1 - p) / n):.1f} points on top (less for paired differences)."
+    )
 
 
 def _drawn_once(results: Results) -> str:
@@ -85,6 +93,8 @@ def _front(panel: Panel) -> str:
 
 def _first(names: list[str]) -> str:
     """The first few of some names, and how many more there are."""
+    if not names:
+        return "none"
     more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
     return "; ".join(names[:MOST]) + more
 
@@ -151,6 +161,7 @@ def _range(table: pd.DataFrame) -> str:
 
 def _overfitting(digest: Digest) -> Iterator[tuple[str, str]]:
     attack = attack_title("pgd", digest.results.attacks)
+    by = " by two standard errors" if digest.seeds > 1 else ""
     gaps = digest.gaps[digest.gaps["robust_overfitting"].notna()]
     for setting, known in gaps.groupby("setting", sort=False):
         worst = known.sort_values("robust_overfitting").iloc[-1]
@@ -158,13 +169,14 @@ def _overfitting(digest: Digest) -> Iterator[tuple[str, str]]:
             Estimate(worst[name], worst[f"{name}_se"], worst["n"])
             for name in ("robust_overfitting", "robust_overfitting_val")
         )
-        above = known["robust_overfitting"] - 2 * known["robust_overfitting_se"].fillna(0) > known["floor"]
+        floors = known[known["floor"].notna()]
+        above = floors["robust_overfitting"] - 2 * floors["robust_overfitting_se"].fillna(0) > floors["floor"]
+        exceed = f" {int(above.sum())} of {len(floors)} configurations exceed their floor{by}." if len(floors) else ""
         yield (
             _about("Robust overfitting", str(setting)),
             f"largest for {worst['choice']}: {gap.text()} points of {attack} from the best epoch on test "
             f"to the last ({val.text()} from the validation-selected epoch; floor {_number(worst['floor'])}; "
-            f"{seeds(worst['n'])}). {int(above.sum())} of {len(known)} configurations exceed their floor"
-            f"{' by two standard errors' if digest.seeds > 1 else ''}.",
+            f"{seeds(worst['n'])}).{exceed}",
         )
 
 
@@ -179,7 +191,7 @@ def _rankings(digest: Digest) -> Iterator[tuple[str, str]]:
         seen = digest.detections.get(ranking.name)
         if seen is None:
             continue
-        here = counts[(counts["setting"] == ranking.title) & (counts["flipped_out"] > 0)] if len(counts) else counts
+        here = counts[(counts["setting"] == ranking.setting) & (counts["flipped_out"] > 0)] if len(counts) else counts
         left_out = [f"{row['subset']} {row['flipped_out']:.3g}" for row in here.to_dict("records")]
         text = (
             f"{seen.found} of the {seen.flipped} flipped labels are among the {seen.flipped} examples "

@@ -6,7 +6,7 @@ accuracies describes; it never selects. What validation would select is reported
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,10 @@ import pandas as pd
 from analysis.metrics import CHECKPOINTS, attack_of, descriptions, strongest, title
 from analysis.pareto import attainment, hypervolume, non_dominated
 from analysis.results import COMPLETED, DIVERGED, Results, SweepError
+from analysis.selection import SELECT, selected
 from analysis.stats import Estimate, estimate, seeds_of
 from trainers.records import problem_titles
 
-SELECT = ("val_clean_acc", "val_pgd_acc")
 REFERENCE = (0.0, 0.0)
 
 
@@ -31,6 +31,7 @@ class Panel:
     trials: pd.DataFrame  # one row a completed trial: sweep, x, y
     surfaces: dict[str, dict[int, np.ndarray]]  # sweep -> percentile -> corners (m, 2)
     volume: dict[str, Estimate]  # sweep -> hypervolume over seeds, above REFERENCE
+    compared: dict[str, int]  # sweep -> the configurations behind surfaces and volume: those that all these seeds have
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,15 @@ def front(
 ) -> Front:
     """The fronts of some sweeps.
 
-    Raises SweepError where nothing is completed, a metric is missing, or one name means two attacks.
+    Raises SweepError where nothing is completed, a metric is missing, one name means two attacks, or a sweep is there
+    twice: its seeds would count twice.
     """
+    folders = [found.folder.resolve() for found in results]
+    if again := next((folder for folder in folders if folders.count(folder) > 1), None):
+        raise SweepError(f"{again}: given twice; a front compares different sweeps")
     common = _common_metrics(results)
-    y = y or strongest(common)
+    attacks = {key: text for found in results for key, text in found.attacks.items()}
+    y = y or strongest(common, results[0].attacks)
     for option, metric in (("--x", x), ("--y", y)):
         if metric not in common:
             raise SweepError(_missing(results, option, metric, common))
@@ -72,14 +78,13 @@ def front(
     )
     trials["subset_label"] = trials["subset_label"].where(trials["subset_label"] != "", trials["subset_kind"])
     trials["x"], trials["y"] = trials[f"{checkpoint}_{x}"], trials[f"{checkpoint}_{y}"]
-    attacks = {key: text for found in results for key, text in found.attacks.items()}
     panels = []
     titles = problem_titles(trials["problem"].unique())
     for problem, here in trials.groupby("problem", sort=False):
         if (here["status"] == COMPLETED).any():
             _refuse_mixture(here, results, (x, y))
             name = here["setting"].iloc[0] if len(results) == 1 else titles[str(problem)]
-            panels.append(_panel(name, here, checkpoint, y))
+            panels.append(_panel(name, here, dict(zip(names, results, strict=True)), checkpoint, y))
     note = _note(panels, y, attacks, checkpoint)
     return Front(x, y, checkpoint, title(x, attacks), title(y, attacks), names, tuple(panels), note)
 
@@ -125,22 +130,21 @@ def _refuse_mixture(here: pd.DataFrame, results: Sequence[Results], metrics: Seq
             )
 
 
-def _panel(name: str, here: pd.DataFrame, checkpoint: str, metric: str) -> Panel:
+def _panel(name: str, here: pd.DataFrame, results: Mapping[str, Results], checkpoint: str, metric: str) -> Panel:
     done = here[here["status"] == COMPLETED]
     rows = [_point(group, checkpoint, metric) for _, group in here.groupby(["sweep", "configuration"], sort=False)]
     points = pd.DataFrame([row for row in rows if row["n"]])
     points["on_front"] = False
     points["selected"] = False
-    for _, group in points.groupby("sweep", sort=False):
+    for sweep, group in points.groupby("sweep", sort=False):
         whole = group[group["diverged"] == 0]  # the seeds that survive a divergence would flatter
         points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
-        points.loc[whole.index, "selected"] = non_dominated(whole[["val_x", "val_y"]].to_numpy())
-    surfaces, volume = {}, {}
-    for sweep, group in done.groupby("sweep", sort=False):
-        surfaces[str(sweep)] = _surfaces(group)
-        by_seed = [s[["x", "y"]].to_numpy() for _, s in _same_menu(group).groupby("replicate")]
-        volume[str(sweep)] = estimate([hypervolume(found, REFERENCE) for found in by_seed])
-    return Panel(name, points, done[["sweep", "configuration", "replicate", "x", "y"]], surfaces, volume)
+        points.loc[whole.index, "selected"] = selected(whole, results[str(sweep)])
+    menus = {str(sweep): _same_menu(group) for sweep, group in done.groupby("sweep", sort=False)}
+    surfaces = {sweep: _surfaces(menu) for sweep, menu in menus.items()}
+    compared = {sweep: menu["configuration"].nunique() for sweep, menu in menus.items()}
+    volume = {sweep: _volume(menu) for sweep, menu in menus.items()}
+    return Panel(name, points, done[["sweep", "configuration", "replicate", "x", "y"]], surfaces, volume, compared)
 
 
 def _point(group: pd.DataFrame, checkpoint: str, metric: str) -> dict[str, object]:
@@ -153,22 +157,31 @@ def _point(group: pd.DataFrame, checkpoint: str, metric: str) -> dict[str, objec
     last = estimate(done.get(f"last_{metric}", []))
     row |= {"y_last": last.mean, "y_last_se": last.se}
     row["diverged"] = int((group["status"] == DIVERGED).sum())
-    for axis, metric in zip(("val_x", "val_y"), SELECT, strict=True):
+    for metric, axis in SELECT.items():
         row[axis] = estimate(done.get(f"{checkpoint}_{metric}", [])).mean
     return row
 
 
 def _same_menu(done: pd.DataFrame) -> pd.DataFrame:
-    """The trials of those configurations that every seed completed, so that each seed had the same choice."""
-    replicates = done["replicate"].nunique()
-    return done[done.groupby("configuration")["replicate"].transform("nunique") == replicates]
+    """The trials of some seeds and of the configurations that all of these completed: each seed has the same choice.
+
+    Of the sets of seeds that configurations completed the one that keeps most trials, and of these the larger.
+    """
+    have = {str(name): frozenset(its) for name, its in done.groupby("configuration")["replicate"]}
+    kept = {seeds: [name for name, its in have.items() if seeds <= its] for seeds in have.values()}
+    seeds = max(kept, key=lambda its: (len(its) * len(kept[its]), len(its), sorted(its)))
+    return done[done["replicate"].isin(seeds) & done["configuration"].isin(kept[seeds])]
 
 
-def _surfaces(done: pd.DataFrame) -> dict[int, np.ndarray]:
-    menu = _same_menu(done)
+def _surfaces(menu: pd.DataFrame) -> dict[int, np.ndarray]:
     if menu["replicate"].nunique() < 2:
         return {}
     return attainment(menu[["x", "y"]].to_numpy(), menu["replicate"].to_numpy())
+
+
+def _volume(menu: pd.DataFrame) -> Estimate:
+    by_seed = [its[["x", "y"]].to_numpy() for _, its in menu.groupby("replicate")]
+    return estimate([hypervolume(found, REFERENCE) for found in by_seed])
 
 
 def _note(panels: Sequence[Panel], y: str, attacks: dict[str, str], checkpoint: str) -> str:
@@ -177,4 +190,4 @@ def _note(panels: Sequence[Panel], y: str, attacks: dict[str, str], checkpoint: 
     if counts.max() == 1:
         text += " One seed has no standard error: a demonstration, not evidence."
     attack = attack_of(y)
-    return f"{text} Attack: {attacks.get(attack, attack)}." if attack else text
+    return f"{text} Attack: {attacks[attack]}." if attack in attacks else text

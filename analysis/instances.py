@@ -26,13 +26,18 @@ class Ranking:
     """An order of the training examples from friendliest (0) to most problematic (1), by one of its scores."""
 
     name: str  # the file's
-    title: str  # for humans
+    setting: str  # the problem it ranks, by the axes that say it; empty where there is one only
     score: str
     index: np.ndarray  # (N,)
     y: np.ndarray  # (N,) labels as given
     y_clean: np.ndarray  # (N,) labels before any was flipped
     ranks: dict[str, np.ndarray]  # score -> (N,) in [0, 1]
     trials: tuple[str, ...]  # the profiling trials it comes from
+
+    @property
+    def title(self) -> str:
+        """For humans."""
+        return self.setting or "profile"
 
     @property
     def rank(self) -> np.ndarray:
@@ -61,7 +66,7 @@ def read_instances(path: Path) -> Instances | None:
     return Instances(index, y, arrays.get("y_clean", y), curves)
 
 
-def read_ranking(path: Path, title: str, score: str) -> Ranking | None:
+def read_ranking(path: Path, setting: str, score: str) -> Ranking | None:
     """One ranking file; None where it is missing or ranks by nothing. Without `score`, by its first one."""
     if not path.is_file():
         return None
@@ -73,7 +78,7 @@ def read_ranking(path: Path, title: str, score: str) -> Ranking | None:
     score = score if score in ranks else next(iter(ranks))
     trials = json.loads(str(arrays.get("provenance", "{}"))).get("trials", ())
     y = arrays["y"]
-    return Ranking(path.stem, title, score, arrays["index"], y, arrays.get("y_clean", y), ranks, tuple(trials))
+    return Ranking(path.stem, setting, score, arrays["index"], y, arrays.get("y_clean", y), ranks, tuple(trials))
 
 
 def read_images(path: Path, index: np.ndarray) -> np.ndarray | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.metrics import attack_of, attack_title, comparable
 from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError, load
 from analysis.stats import estimate, seeds
 
@@ -25,12 +26,13 @@ def table(sweeps: Sequence[Results]) -> str:
     metrics = [name for name in _ordered(sweeps) if all(name in known for known in shared)]
     if not metrics:
         raise SweepError("no metric that every completed trial has; wait for the sweeps to finish")
-    gap = PGD in metrics and AUTOATTACK in metrics
-    head = ["configuration"] + [f"{which}: {_short(name)}" for which in CHECKPOINTS for name in metrics]
-    head += (["last: PGD-20 − AA"] if gap else []) + ["best − last"]
+    gap = PGD in metrics and AUTOATTACK in metrics and all(map(_same_images, sweeps))
+    head = ["configuration"] + [f"{which}: {_short(name, sweeps)}" for which in CHECKPOINTS for name in metrics]
+    head += ([f"last: {_short(PGD, sweeps)} − {_short(AUTOATTACK, sweeps)}"] if gap else []) + ["best − last"]
     lines = [head, ["---", *["--:"] * (len(head) - 1)]]
     for sweep in sweeps:
-        for name, trials in sweep.sweep.groupby("name", sort=False):
+        for _, trials in sweep.sweep.groupby("configuration", sort=False):
+            name = trials["name"].iloc[0].replace("|", r"\|")  # also within code it would end the cell
             lines.append([f"`{name}`{_endings(trials)}", *_cells(trials, metrics, gap)])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -48,9 +50,19 @@ def _ordered(sweeps: Sequence[Results]) -> list[str]:
     return [CLEAN] + [f"test_{name}_acc" for name in sweeps[0].attacks if name != "pgd"]
 
 
-def _short(metric: str) -> str:
-    known = {CLEAN: "clean", PGD: "PGD-20", AUTOATTACK: "AA"}
-    return known.get(metric, metric.removeprefix("test_").removesuffix("_acc"))
+def _short(metric: str, sweeps: Sequence[Results]) -> str:
+    """What was measured, whatever the space calls it; the name where the sweeps measured different things under it."""
+    if metric in (CLEAN, AUTOATTACK):
+        return "clean" if metric == CLEAN else "AA"
+    attack = attack_of(metric) or ""
+    titles = {attack_title(attack, sweep.attacks) for sweep in sweeps}
+    return titles.pop() if len(titles) == 1 else attack
+
+
+def _same_images(sweep: Results) -> bool:
+    """Whether PGD and AutoAttack had one budget and the same images: else their gap is also one between images."""
+    pgd, aa = (sweep.attacks.get(attack_of(metric) or "", "") for metric in (PGD, AUTOATTACK))
+    return comparable(pgd, aa, float(sweep.sweep["test_examples"].max()))
 
 
 def _endings(trials: pd.DataFrame) -> str:

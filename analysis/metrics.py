@@ -11,7 +11,10 @@ from collections.abc import Iterable, Mapping
 CHECKPOINTS = {"best": "validation-selected epoch", "last": "last epoch"}
 EPOCH_METRIC = "test_pgd_acc"  # the robust accuracy that is measured along training
 _METRIC = re.compile(r"^(?P<split>train|val|test)_(?P<attack>\w+)_acc$")
-_STRONGEST_FIRST = ("aa", "pgdplus")
+_BUDGET = re.compile(r"\b(?P<norm>linf|l2), epsilon (?P<epsilon>[^\s,]+)")
+_IMAGES = re.compile(r" on (\d+) images$")
+_PGD = re.compile(r"PGD-(?P<steps>\d+)(, (?P<restarts>\d+) restarts)?")
+_UNTOLD = {"aa": "AutoAttack standard", "pgdplus": "PGD-40, 5 restarts, right at every iterate"}  # of old records
 
 
 def attack_of(metric: str) -> str | None:
@@ -46,22 +49,53 @@ def title(metric: str, attacks: Mapping[str, str]) -> str:
     split = {"val": "validation", "train": "training"}.get(match["split"], match["split"])
     if match["attack"] == "clean":
         return f"clean {split} accuracy"
+    if not _is_robust(metric, attacks):
+        return f"{split} accuracy, {match['attack'].replace('_', ' ')}"
     return f"robust {split} accuracy, {attack_title(match['attack'], attacks)}"
 
 
-def strength(metric: str) -> tuple[int, int]:
-    """A sort key: AutoAttack above PGD+ above PGD-k by its number of steps above plain PGD."""
+def strength(metric: str, attacks: Mapping[str, str]) -> tuple[bool, int, int]:
+    """A sort key, from what the attack was: those at the budget of the curves above those at another, AutoAttack
+    above PGD that is right at every iterate above PGD by its steps, whatever the space calls them.
+    """
     attack = attack_of(metric) or ""
-    if attack in _STRONGEST_FIRST:
-        return len(_STRONGEST_FIRST) - _STRONGEST_FIRST.index(attack), 0
-    steps = re.fullmatch(r"pgd(\d*)", attack)
-    return (0, int(steps[1] or 0)) if steps else (-1, 0)
+    text = attacks.get(attack) or _UNTOLD.get(attack, f"PGD-{attack[3:]}" if re.fullmatch(r"pgd\d+", attack) else "")
+    if text.startswith("AutoAttack"):
+        kind, effort = 3 if "standard" in text else 2, 0
+    elif found := _PGD.match(text):
+        kind, effort = int("every iterate" in text), int(found["steps"]) * int(found["restarts"] or 1)
+    else:
+        kind, effort = (0, 0) if attack == "pgd" else (-1, 0)
+    return budget(text) in (None, budget(attacks.get("pgd", text))), kind, effort
 
 
-def strongest(metrics: Iterable[str]) -> str | None:
+def budget(description: str) -> tuple[str, str] | None:
+    """Norm and epsilon of an attack, as its description writes them; None where it says neither."""
+    found = _BUDGET.search(description)
+    return (found["norm"], found["epsilon"]) if found else None
+
+
+def comparable(one: str, other: str, examples: float) -> bool:
+    """Whether two attacks, by their descriptions, had one budget and the same images of a test set of so many."""
+    return budget(one) == budget(other) and images(one, examples) == images(other, examples)
+
+
+def images(description: str, examples: float) -> float:
+    """How many images an attack had of a test set of so many."""
+    found = _IMAGES.search(description)
+    return min(float(found[1]), examples) if found else examples
+
+
+def strongest(metrics: Iterable[str], attacks: Mapping[str, str]) -> str | None:
     """The robust test accuracy of the strongest attack among some metrics."""
-    robust = [metric for metric in metrics if metric.startswith("test_") and attack_of(metric)]
-    return max(robust, key=strength, default=None)
+    robust = [metric for metric in metrics if metric.startswith("test_") and _is_robust(metric, attacks)]
+    return max(robust, key=lambda metric: strength(metric, attacks), default=None)
+
+
+def _is_robust(metric: str, attacks: Mapping[str, str]) -> bool:
+    """Whether it was measured under an attack: where attacks are told, other names are those of corruptions."""
+    attack = attack_of(metric)
+    return attack in attacks if attacks else attack is not None
 
 
 def descriptions(metric: str, attacks: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, list[str]]:

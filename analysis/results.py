@@ -16,7 +16,7 @@ import pandas as pd
 
 from analysis.axes import SEPARATOR, Axes, read_axes, subset_kind
 from analysis.instances import Instances, read_instances
-from analysis.metrics import EPOCH_METRIC
+from analysis.metrics import EPOCH_METRIC, comparable
 from trainers.records import Row, read_json, read_rows
 
 COMPLETED = "completed"
@@ -179,10 +179,17 @@ def _costs(path: Path, trial: str) -> Row:
 
 def _outcome(outcome: Row) -> Row:
     """The columns that a result fills: metrics of both checkpoints, subset, size of the test set."""
-    subset, best = outcome.get("subset", {}), outcome.get("best", {})
-    row: Row = {"best_epoch": best.get("epoch", np.nan)}
+    subset, attacks = outcome.get("subset", {}), outcome.get("attacks", {})
+    masking = comparable(attacks.get("pgd", ""), attacks.get("aa", ""), outcome.get("data", {}).get("test", np.inf))
+    ended = outcome if outcome.get("status") == COMPLETED else {}  # what was stopped has those so far, for the search
+    row: Row = {"best_epoch": ended.get("best", {}).get("epoch", np.nan)}
     for checkpoint in ("best", "last"):
-        metrics = {key: value for key, value in outcome.get(checkpoint, {}).items() if key != "epoch"}
+        metrics = {key: value for key, value in ended.get(checkpoint, {}).items() if key != "epoch"}
+        gaps = [metrics.pop(name) for name in [*metrics] if name.endswith("_gap")]  # of AutoAttacks, on their images
+        if gaps:
+            metrics["gradient_masking_gap"] = max(gaps)
+        elif masking and "test_aa_acc" in metrics:  # an older record; of other images it would be one between images
+            metrics["gradient_masking_gap"] = metrics[EPOCH_METRIC] - metrics["test_aa_acc"]
         row |= {f"{checkpoint}_{key}": value for key, value in metrics.items()}
     row["subset_size"] = subset.get("size", outcome.get("data", {}).get("train", np.nan))
     row |= {key: subset.get(key, np.nan) for key in ("flipped_in", "flipped_out")}
@@ -236,9 +243,4 @@ def _with_gaps(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     trials["robust_overfitting_val"] = trials[f"best_{EPOCH_METRIC}"] - last
     trials["generalization_gap"] = of_epochs("train_robust_acc", "last") - last
     trials["clean_generalization_gap"] = of_epochs("train_clean_acc", "last") - trials["last_test_clean_acc"]
-    if "last_test_aa_acc" in trials:
-        for checkpoint in ("best", "last"):
-            apart = trials[f"{checkpoint}_{EPOCH_METRIC}"] - trials[f"{checkpoint}_test_aa_acc"]
-            of_the_same_examples = f"{checkpoint}_test_aa_gap"  # which older records do not have
-            trials[f"{checkpoint}_gradient_masking_gap"] = trials.get(of_the_same_examples, apart)
     return trials.copy()

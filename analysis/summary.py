@@ -48,7 +48,7 @@ def summary_table(results: Results, found: Front, errors: bool) -> Table:
     robust = attack_title(attack_of(found.y) or "", results.attacks)
     gap = f"{attack_title('pgd', results.attacks)} best−last"
     title = f"{results.study}: {counted(len(points), 'configuration')}{more}"
-    table = _table(title, "configuration", "n", "clean", robust, "at last", gap, "floor")
+    table = _table(title, "configuration", "n", "clean %", f"{robust} %", "at last %", f"{gap}, points", "floor")
     gaps = overfitting(results).set_index("configuration").to_dict("index")
     for setting, rows in shown.groupby("setting", sort=False):
         if setting:
@@ -82,7 +82,7 @@ def front_table(found: Front) -> Iterator[Table]:
         many = len(found.sweeps) > 1
         first = ("#", "sweep") if many else ("#",)
         title = f"Front, {panel.title}" if panel.title else "Front"
-        table = _table(title, *first, "configuration", "n", found.x, found.y, "validation")
+        table = _table(title, *first, "configuration", "n", f"{found.x} %", f"{found.y} %", "validation")
         for row in number_members(panel).to_dict("records"):
             x, y = (Estimate(row[axis], row[f"{axis}_se"], row["n"]).text() for axis in ("x", "y"))
             sweep = (Text(row["sweep"]),) if many else ()

@@ -13,9 +13,10 @@ from analysis.difficulty import agreement
 from analysis.digest import Digest
 from analysis.facts import duration
 from analysis.figure_front import number_members
+from analysis.front import Panel
 from analysis.metrics import CHECKPOINTS, attack_of, attack_title, title
 from analysis.results import COMPLETED, STOPPED
-from analysis.stats import Estimate, seeds
+from analysis.stats import Estimate, counted, seeds
 
 LONGEST = 60  # rows of a table on the page; the exported table has all
 
@@ -42,8 +43,7 @@ def members(found: Digest) -> list[str]:
             for row in number_members(panel).to_dict("records")
         ]  # fmt: skip
         where = f"Members of the front, {panel.title}" if panel.title else "Members of the front"
-        volumes = [volume for volume in panel.volume.values() if volume.n]
-        volume = f" Hypervolume above (0, 0): {volumes[0].mean:.4f} ({seeds(volumes[0].n)})." if volumes else ""
+        volume = f" Hypervolume above (0, 0): {_volume(panel)}." if panel.volume else ""
         header = ("#", "configuration", "seeds", "clean %", f"{_robust(found)} %", "selected on validation")
         parts.append(page.table(header, rows, f"{where}, {CHECKPOINTS[front.checkpoint]}.{volume}", (1,)))
     return parts
@@ -187,6 +187,13 @@ def unfinished(found: Digest) -> list[str]:
     )
     table = page.table(("trial", "status", "epochs", "why"), rows[:LONGEST], caption, (0, 1, 3))
     return [table, *errors[:LONGEST]]
+
+
+def _volume(panel: Panel) -> str:
+    """Of the first sweep, with what stands behind it: of some configurations other seeds may be missing."""
+    ((sweep, volume), *_) = panel.volume.items()
+    few = "" if panel.compared[sweep] == len(panel.points) else f" of {counted(panel.compared[sweep], 'configuration')}"
+    return f"{volume.mean:.4f} ({seeds(volume.n)}{few})"
 
 
 def _robust(found: Digest) -> str:

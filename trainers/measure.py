@@ -55,7 +55,8 @@ def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
     }
     each = {name: right.cpu().double() for name, right in found.items()}
     row: Row = {f"test_{name}_acc": float(each[name].mean()) for name in attacks}
-    for name in (name for name, attack in attacks.items() if isinstance(attack, AutoAttackRun)):
+    budget = (None, evaluation.epsilon)
+    for name in (name for name, it in attacks.items() if isinstance(it, AutoAttackRun) and it.epsilon in budget):
         each[f"{name}_gap"] = each["pgd"][: len(each[name])] - each[name]
         row[f"test_{name}_gap"] = float(each[f"{name}_gap"].mean())
     classes = {name: _by_class(values, test.y.cpu(), net.module.head.out_features) for name, values in each.items()}

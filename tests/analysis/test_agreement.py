@@ -41,6 +41,42 @@ def test_a_matrix_has_every_configuration_and_pairs_of_different_seeds_only(tmp_
     assert (np.diag(table) > 0).all() and (table.values < 1 / 3).all()  # a training is not compared with itself
 
 
+def rewritten(folder: Path, which: str, **changed: object) -> Path:
+    """Some arrays of the trials of one method replaced, as functions of the trial's arrays."""
+    for path in folder.glob(f"trials/*{which}*/instances.npz"):
+        with np.load(path) as file:
+            arrays = dict(file)
+        np.savez(path, **arrays | {name: change(arrays) for name, change in changed.items()})  # type: ignore[operator]
+    return folder
+
+
+def test_trainings_on_subsets_are_compared_on_the_examples_that_both_saw(tmp_path: Path) -> None:
+    """TRADES leaves the hardest half out: the rest is ranked among itself, as if there were no others."""
+    folder = recorded(tmp_path / "one")
+    easier = np.arange(60) < 30
+
+    def left_out(arrays: dict[str, np.ndarray]) -> np.ndarray:
+        return np.where(easier, arrays["loss"], np.float32(np.nan))
+
+    results = load(rewritten(folder, "TRADES", loss=left_out))
+    found = matrix(results, "difficulty", "distance")
+    assert (against(results, "weight") > 0.7).all(axis=None)
+
+    def half(arrays: dict[str, np.ndarray]) -> np.ndarray:
+        return arrays["loss"][:, easier]
+
+    cut = rewritten(folder, "method=", loss=half, index=lambda arrays: np.arange(30))
+    alone = matrix(load(cut), "difficulty", "distance")
+    assert np.isfinite(found.values).all()
+    np.testing.assert_allclose(found.values[1], alone.values[1])
+
+
+def test_other_draws_of_the_data_are_not_compared_although_they_are_as_many(tmp_path: Path) -> None:
+    folder = rewritten(recorded(tmp_path / "one"), "TRADES", index=lambda arrays: np.arange(60) + 1)
+    with pytest.raises(SweepError, match="rank different examples"):
+        matrix(load(folder), "difficulty", "distance")
+
+
 def test_weights_that_favour_the_easy_go_with_d(tmp_path: Path) -> None:
     table = against(load(recorded(tmp_path / "one")), "weight")
     assert ((table["d and weight"] > 0.7) & (table["d and weight"] < 1)).all()

@@ -52,7 +52,7 @@ def test_the_figure_shows_clean_the_strongest_attack_and_the_gap(tmp_path: Path)
     results = load(with_classes(tmp_path / "sweep", ONE))
     info = classes_info(results, by_class(results))
     assert info is not None and info.names == ["all", "friendly 108"] and info.left_out == 0
-    titles = ["clean, %", "AutoAttack custom, %", "PGD-10 − AutoAttack,\npoints"]
+    titles = ["clean, %", "AutoAttack custom, %", "PGD-10 −\nAutoAttack custom, points"]
     assert [panel.title for panel in info.panels] == titles
     assert info.panels[0].values[1] == pytest.approx([(2 + label) / 2 for label in range(10)])
     assert info.panels[2].values[:, :9] == pytest.approx(1)

@@ -9,21 +9,23 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from analysis.axes import SEPARATOR
 from analysis.difficulty import sizes
 from analysis.digest import Digest, digest
 from analysis.drawings import curve_drawings, effect_drawings, front_drawing, gap_drawing, ranking_drawings
-from analysis.figure_curves import curves_info
-from analysis.figure_front import draw_front, number_members
-from analysis.figure_gaps import effects_info, gaps_info
-from analysis.figure_subsets import PER_CLASS, extremes, gallery_info, sizes_info
+from analysis.figure_curves import Curves, Line, curves_info, draw_curves
+from analysis.figure_front import draw_front, front_size, number_members
+from analysis.figure_gaps import draw_effects, effects_info, gaps_info, rows_size
+from analysis.figure_subsets import PER_CLASS, Sizes, draw_sizes, extremes, gallery_info, sizes_info
 from analysis.figures import LETTERS, NEUTRAL, colours, panels, panels_size, save, wrapped
 from analysis.front import front
 from analysis.results import load
@@ -75,6 +77,12 @@ def test_sizes_need_two_of_them(found: Digest) -> None:
     assert info is not None
     assert {line.kind for line in info.panels["AT 0.10\nlabel_noise 0.1"]} == {"all", "friendly", "random"}
     assert sizes_info(table[table["subset_size"] == 108], "test_aa_acc", "robust") is None
+    # a search draws knobs and subset together: a panel a configuration, of one size each, says nothing of sizes
+    alone = table.assign(family=[f"lr {n}" for n in range(len(table))])
+    assert sizes_info(alone, "test_aa_acc", "robust") is None
+    many = pd.concat([table.assign(family=table["family"] + f" lr {n}") for n in range(5)])
+    crowd = sizes_info(many, "test_aa_acc", "robust")
+    assert crowd is not None and (len(crowd.panels), crowd.left_out) == (12, 8)
 
 
 def test_the_gallery_marks_every_flipped_example_it_shows(found: Digest) -> None:
@@ -107,6 +115,50 @@ def test_colours_follow_the_labels_and_training_on_all_is_neutral() -> None:
     found = colours(["all", "friendly", "random"])
     assert list(found) == ["all", "friendly", "random"]
     assert found["all"] == NEUTRAL and len(set(found.values())) == 3
+    assert len(set(colours(["all", *(f"friendly {k}" for k in range(30))]).values())) == 31
+
+
+def test_lines_and_points_of_a_sweep_have_one_colour(tmp_path: Path) -> None:
+    """Also where the first problem has points of the second sweep alone."""
+    small = Made(study="b", noise=(0.0, 0.1), methods=("AT",), subsets=("all",), epochs=4, faults=False, profile=False)
+    first = write_sweep(tmp_path / "b", small)
+    for path in first.glob("trials/*noise=0.0*/result.json"):
+        path.unlink()
+    other = write_sweep(tmp_path / "c", replace(small, study="c", noise=(0.0,)))
+    info = front([load(first), load(other)])
+    figure = Figure()
+    draw_front(figure, info)
+    (legend,) = figure.legends
+    marks = [mark for mark in legend.legend_handles if isinstance(mark, Line2D)]
+    named = {str(mark.get_label()): mark.get_color() for mark in marks}
+    lines = [line.get_color() for plot in figure.axes for line in plot.lines if line.get_zorder() == 2]
+    assert [name for panel in info.panels for name in panel.points["sweep"]] == ["c", "b"]
+    assert lines == [named["c"], named["b"]]
+
+
+def test_no_axis_of_accuracies_goes_beyond_all_of_them() -> None:
+    """The panel of the narrow curves spans as much as that of the wide ones, downward where they lie at the top."""
+
+    def line(low: float, high: float) -> Line:
+        rising, none = np.linspace(low, high, 9), np.full(9, np.nan)
+        return Line("", np.arange(9), rising, none, rising, 8.0, 1)
+
+    figure = Figure()
+    draw_curves(figure, Curves("clean", {"wide": [line(0.1, 0.6)], "narrow": [line(0.96, 0.99)]}, 0))
+    limits = [plot.get_ylim() for plot in figure.axes]
+    assert limits[1][1] == pytest.approx(1.01)
+    assert np.diff(limits[0]) == pytest.approx(np.diff(limits[1]))
+
+
+def test_a_dollar_in_a_name_is_a_dollar(tmp_path: Path) -> None:
+    save(lambda figure: figure.subplots().set_title("at $_$ a piece"), (2, 2), [tmp_path / "one.png"])
+    assert (tmp_path / "one.png").exists()
+
+
+def test_the_gallery_of_a_ranking_from_a_file_claims_no_seeds(found: Digest) -> None:
+    read = replace(found, rankings=[replace(ranking, trials=()) for ranking in found.rankings])
+    captions = [drawing.caption for drawing in ranking_drawings(read) if drawing.slug.startswith("gallery")]
+    assert len(captions) == 2 and all("as its file has it" in text and "seed" not in text for text in captions)
 
 
 def test_a_title_is_broken_where_its_parts_meet() -> None:
@@ -148,6 +200,31 @@ def test_titles_of_panels_lie_over_nothing_and_within_the_figure() -> None:
     assert min(box.height for box in boxes[4:]) > 80  # the titles' lines are not taken from the panels
 
 
+def test_a_long_name_of_an_attack_is_not_cut_off_by_the_figure(whole: Path) -> None:
+    """Two attacks that begin alike are told apart by more words, which one panel's height does not hold in a line."""
+    plain = digest(load(whole))
+    assert plain.front is not None
+    long = "robust test accuracy, AutoAttack custom (apgd-ce + apgd-t) on 500 images"
+    named = replace(plain.front, y_title=long, panels=plain.front.panels[:1])
+    sizes_found = sizes_info(sizes(plain.results, "test_aa_acc"), "test_aa_acc", long)
+    effects = effects_info(plain.subset_effects, "test_aa_acc", long)
+    assert sizes_found is not None and effects is not None
+    one = Sizes(long, dict(list(sizes_found.panels.items())[:1]), 0)
+    drawn = (
+        (lambda figure: draw_front(figure, named), front_size(named)),
+        (lambda figure: draw_sizes(figure, one), panels_size(one.panels)),
+        (lambda figure: draw_effects(figure, effects), rows_size(effects.names)),
+    )
+    for draw, size in drawn:
+        figure = Figure(figsize=size, layout="constrained")
+        with as_file(files("analysis") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
+            draw(figure)
+            FigureCanvasAgg(figure).draw()
+            (label,) = [text for text in figure.findobj(Text) if "AutoAttack" in text.get_text().replace("\n", " ")]
+            box = label.get_window_extent()
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+
+
 def test_every_mark_of_two_sweeps_has_a_name(tmp_path: Path) -> None:
     """A sweep that varies no subset trains on one all the same; one that varies no method says so."""
 
@@ -163,6 +240,15 @@ def test_every_mark_of_two_sweeps_has_a_name(tmp_path: Path) -> None:
     assert marks(many) == ["mixed", "many", "all", "friendly 108", "random 108"]
     one = replace(small, study="one", methods=("AT 0.20",))
     assert marks(one) == ["mixed", "one", "AT 0.10", "TRADES 0.10", "not varied"]
+
+
+def test_surfaces_say_the_seeds_that_they_are_over(tmp_path: Path) -> None:
+    small = Made(study="three", epochs=4, noise=(0.1,), profile=False, faults=False)
+    single = replace(small, study="single", replicates=1)
+    figure = Figure()
+    draw_front(figure, front([load(write_sweep(tmp_path / made.study, made)) for made in (small, single)]))
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "attained by 50 % of 3 seeds" in texts  # one seed has no surface
 
 
 def test_every_figure_draws_and_says_its_seeds(found: Digest, tmp_path: Path) -> None:

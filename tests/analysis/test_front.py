@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from analysis.front import front
-from analysis.results import load
+from analysis.pareto import hypervolume
+from analysis.results import SweepError, load
 
-from .synthetic import Made, write_sweep
+from .synthetic import ATTACKS, Made, write_sweep
 
 
 def test_each_problem_has_its_own_front_and_a_point_per_configuration(whole: Path) -> None:
@@ -52,12 +53,59 @@ def test_validation_selects_by_validation_accuracies_alone(tmp_path: Path) -> No
     assert not points.loc[friendly, "on_front"].any()
 
 
+@pytest.mark.parametrize(
+    ("objectives", "constraints", "chosen"),
+    [
+        ({"val_clean_acc": "max", "val_pgd_acc": "max"}, [], [True, True, True, False]),
+        ({"val_clean_acc": "max", "val_pgd_acc": "max"}, ["val_clean_acc >= 60%"], [False, True, True, False]),
+        ({"val_clean_acc": "max", "val_pgd_acc": "max"}, ["val_pgd_acc <= 0.3"], [False, False, True, True]),
+        ({"val_pgd_acc": "max"}, [], [True, False, False, False]),
+        ({"val_pgd_acc": "max"}, ["val_clean_acc >= 0.6"], [False, True, False, False]),
+        ({"val_pgd_acc": "min"}, ["val_clean_acc >= 0.6"], [False, False, True, False]),
+        ({"val_pgd_acc": "max"}, ["val_clean_acc >= 0.99"], [False, False, False, False]),
+    ],
+)
+def test_validation_selects_as_the_study_said(
+    tmp_path: Path, objectives: dict[str, str], constraints: list[str], chosen: list[bool]
+) -> None:
+    methods = ("A", "B", "C", "D")
+    made = Made(noise=(0.0,), faults=False, replicates=1, methods=methods, subsets=("all",))
+    folder = write_sweep(tmp_path / "sweep", made)
+    plan = json.loads((folder / "plan.json").read_text())
+    (folder / "plan.json").write_text(json.dumps(plan | {"objectives": objectives}))
+    (folder / "space.yaml").write_text(json.dumps({"search": {"constraints": constraints}}))
+    for method, (clean, robust) in zip(methods, [(0.5, 0.4), (0.7, 0.35), (0.8, 0.2), (0.6, 0.3)], strict=True):
+        (path,) = folder.glob(f"trials/*method={method}*/result.json")
+        result = json.loads(path.read_text())
+        result["best"] |= {"val_clean_acc": clean, "val_pgd_acc": robust}
+        path.write_text(json.dumps(result))
+    points = front([load(folder)]).panels[0].points.set_index("family")
+    assert points["selected"][list(methods)].tolist() == chosen
+
+
 def test_seeds_are_compared_over_the_same_menu(sweep: Path, tmp_path: Path) -> None:
     """A configuration that some seed did not complete is in no attainment surface."""
     complete = front([load(sweep)]).panels[1].surfaces["made_up"]
     lucky = sweep_with_one_lucky_seed(tmp_path)
     for percentile, corners in front([load(lucky)]).panels[1].surfaces["made_up"].items():
         np.testing.assert_array_equal(corners, complete[percentile])
+
+
+def test_a_configuration_with_more_seeds_than_the_others_does_not_stand_for_all(tmp_path: Path) -> None:
+    """As where further seeds go to the front: the seeds that all have are compared over all."""
+    folder = write_sweep(tmp_path / "sweep", Made(noise=(0.0,), faults=False, replicates=4))
+    equal = front([load(write_sweep(tmp_path / "equal", Made(noise=(0.0,), faults=False, replicates=4)))]).panels[0]
+    plan = json.loads((folder / "plan.json").read_text())
+    favoured = plan["trials"][-1]["configuration"]
+    kept = [t for t in plan["trials"] if t["configuration"] == favoured or t["kind"] != "trial" or t["replicate"] < 2]
+    (folder / "plan.json").write_text(json.dumps(plan | {"trials": kept}))
+    (panel,) = front([load(folder)]).panels
+    assert sorted(panel.points["n"]) == [2] * 5 + [4]
+    assert (panel.volume["made_up"].n, panel.compared["made_up"]) == (2, 6)
+    assert (equal.volume["made_up"].n, equal.compared["made_up"]) == (4, 6)
+    trials = panel.trials[panel.trials["replicate"] < 2]
+    volumes = [hypervolume(seed[["x", "y"]].to_numpy(), (0, 0)) for _, seed in trials.groupby("replicate")]
+    assert panel.volume["made_up"].mean == pytest.approx(np.mean(volumes))
 
 
 def sweep_with_one_lucky_seed(folder: Path) -> Path:
@@ -90,6 +138,22 @@ def test_sweeps_of_one_name_are_told_apart_by_their_folders(whole: Path, tmp_pat
     assert found.sweeps == (str(whole), str(other))
     assert {volume.n for volume in found.panels[0].volume.values()} == {3}
     assert found.panels[0].volume[str(other)].mean > found.panels[0].volume[str(whole)].mean
+
+
+def test_a_sweep_is_not_compared_with_itself(whole: Path) -> None:
+    """As one of six seeds it would have smaller errors than the three that it has."""
+    with pytest.raises(SweepError, match="given twice"):
+        front([load(whole), load(whole.parent / "." / whole.name)])
+
+
+def test_one_name_for_attacks_of_two_budgets_is_refused_and_not_passed_over(whole: Path, tmp_path: Path) -> None:
+    wide = ATTACKS | {"aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.2 on 300 images"}
+    other = load(write_sweep(tmp_path / "other", Made(study="other", faults=False, attacks=wide)))
+    for sweeps in ([load(whole), other], [other, load(whole)]):
+        with pytest.raises(SweepError, match="test_aa_acc cannot be on one front"):
+            front(sweeps, y="test_aa_acc")
+    with pytest.raises(SweepError, match="test_aa_acc cannot be on one front"):
+        front([load(whole), other])
 
 
 def test_problems_of_several_sweeps_are_told_apart_by_their_data(whole: Path, tmp_path: Path) -> None:

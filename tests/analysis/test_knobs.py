@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.resources import as_file, files
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from analysis.axes import MOST_LABELS, read_axes
 from analysis.facts import what_ran
-from analysis.figure_knobs import draw_knobs, knobs_info, knobs_size
+from analysis.figure_knobs import Knob, Knobs, draw_knobs, knobs_info, knobs_size
 from analysis.figures import save
 from analysis.results import Results
 
@@ -111,6 +115,17 @@ def test_it_can_be_drawn(tmp_path: Path, kind: str) -> None:
     assert info is not None
     save(lambda figure: draw_knobs(figure, info), knobs_size(info), [tmp_path / f"knobs.{kind}"])
     assert (tmp_path / f"knobs.{kind}").stat().st_size > 5_000
+
+
+def test_a_logarithmic_scale_is_written_in_numbers(tmp_path: Path) -> None:
+    values = np.geomspace(1e-4, 1, 9)
+    knob = Knob("lr", values, values[:, None], np.full((9, 1), np.nan), [""] * 9)
+    figure = Figure()
+    with as_file(files("analysis") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
+        draw_knobs(figure, Knobs(["robust"], [knob]))
+        FigureCanvasAgg(figure).draw()
+    labels = {label.get_text() for label in figure.axes[0].get_xticklabels()}
+    assert {"0.0001", "0.01", "1"} <= labels and not any("$" in label for label in labels)
 
 
 def test_the_report_says_what_was_searched_for(tmp_path: Path) -> None:

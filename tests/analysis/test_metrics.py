@@ -39,12 +39,33 @@ def test_a_title_says_split_and_attack() -> None:
     assert title("val_clean_acc", ATTACKS) == "clean validation accuracy"
 
 
+def test_a_test_set_with_corruptions_is_under_no_attack() -> None:
+    assert title("test_gaussian_noise_acc", ATTACKS) == "test accuracy, gaussian noise"
+    assert strongest(["test_clean_acc", "test_gaussian_noise_acc"], ATTACKS) is None
+
+
 def test_the_strongest_attack_is_preferred_and_validation_is_none() -> None:
     names = ["test_clean_acc", "test_pgd_acc", "test_pgd20_acc", "test_pgd20_wide_acc", "val_aa_acc"]
-    assert strongest(names) == "test_pgd20_acc"
-    assert strongest([*names, "test_pgdplus_acc"]) == "test_pgdplus_acc"
-    assert strongest([*names, "test_pgdplus_acc", "test_aa_acc"]) == "test_aa_acc"
-    assert strongest(["test_clean_acc", "val_pgd_acc"]) is None
+    assert strongest(names, {}) == "test_pgd20_acc"
+    assert strongest([*names, "test_pgdplus_acc"], {}) == "test_pgdplus_acc"
+    assert strongest([*names, "test_pgdplus_acc", "test_aa_acc"], {}) == "test_aa_acc"
+    assert strongest(["test_clean_acc", "val_pgd_acc"], {}) is None
+
+
+def test_an_attack_is_as_strong_as_what_it_is_whatever_its_name() -> None:
+    """A space names its final attacks freely; one at another budget answers another question."""
+    attacks = {
+        "pgd": "PGD-10, linf, epsilon 8/255, step epsilon/4",
+        "strong": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 8/255 on 500 images",
+        "carmon": "PGD-40, 5 restarts, linf, epsilon 8/255, step 0.01, right at every iterate",
+        "fifty": "PGD-50, 10 restarts, linf, epsilon 8/255, step 2/255",
+        "wide": "AutoAttack standard, linf, epsilon 16/255",
+    }
+    weakest_first = ["wide", "pgd", "fifty", "carmon", "strong"]
+    while len(weakest_first) > 1:
+        names = [f"test_{name}_acc" for name in weakest_first]
+        assert strongest(names, attacks) == names[-1]
+        weakest_first.pop()
 
 
 def test_one_name_with_two_meanings_shows_both() -> None:

@@ -190,6 +190,7 @@ def test_no_setting_and_no_method_is_missing_from_the_summary(tmp_path: Path) ->
     assert "36 configurations, 20 shown: fronts, then each method's best on validation" in " ".join(
         shown.getvalue().split()
     )
+    assert " clean % " in shown.getvalue() and "points" in shown.getvalue()  # records hold shares, tables percent
     points = pd.concat([panel.points for panel in front([results]).panels])
     best = fair_share(points, 20)
     assert best["setting"].value_counts().to_dict() == {"label_noise 0.0": 10, "label_noise 0.1": 10}
@@ -219,6 +220,35 @@ def test_findings_say_how_many_more_validation_would_select(tmp_path: Path) -> N
         write_json(path, result)
     text = dict(findings(digest(load(folder))))["Front"]
     assert text.endswith("; B · friendly 108 and 2 more.") and "Validation would select A · all; " in text
+
+
+def test_flipped_labels_that_a_subset_leaves_out_are_told_where_no_axis_says_the_problem(tmp_path: Path) -> None:
+    made = Made(noise=(0.1,), methods=("AT",), subsets=("all", "friendly 108"), replicates=2, faults=False)
+    (flipped,) = [text for lead, text in findings(digest(load(write_sweep(tmp_path / "one", made)))) if "Flip" in lead]
+    assert flipped.endswith("leaves out, on average: friendly 108 12.")
+
+
+def test_an_unknown_floor_is_not_one_that_nobody_exceeds(tmp_path: Path) -> None:
+    made = replace(SMALL, epochs=4)  # two evaluations: no second difference, no scatter
+    text = dict(findings(digest(load(write_sweep(tmp_path / "short", made)))))["Robust overfitting"]
+    assert "floor unknown" in text and "exceed" not in text
+
+
+@pytest.mark.parametrize(("on", "said"), [("", "360 examples: "), (" on 90 images", "of which the attack had 90: ")])
+def test_the_error_of_sampling_is_that_of_the_images_attacked(tmp_path: Path, on: str, said: str) -> None:
+    made = replace(SMALL, attacks={"pgd": "PGD-10, linf, epsilon 0.1", "aa": f"AutoAttack, linf, epsilon 0.1{on}"})
+    found = digest(load(write_sweep(tmp_path / "sweep", made)))
+    (text,) = [limit for limit in limits(found) if "binomial" in limit]
+    p, n = found.completed["best_test_aa_acc"].mean(), 90 if on else 360
+    assert said in text and f"error of {100 * np.sqrt(p * (1 - p) / n):.1f} points" in text
+
+
+def test_where_no_configuration_has_all_its_seeds_the_front_says_so(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "sweep", SMALL)
+    for path in folder.glob("trials/*seed=0/result.json"):
+        write_json(path, read_json(path) | {"status": "diverged", "diverged": {"epoch": 1, "why": "loss is nan"}})
+    text = dict(findings(digest(load(folder))))["Front"]
+    assert text == "0 of 2 configurations are on it: none. Validation would select none."
 
 
 @pytest.mark.parametrize(

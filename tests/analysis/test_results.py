@@ -47,6 +47,31 @@ def test_a_diverged_trial_says_when_and_has_no_last(sweep: Path) -> None:
     assert np.isnan(diverged["last_test_pgd_acc"])
 
 
+def test_a_stopped_trial_has_no_final_metrics_although_its_result_has_those_so_far(tmp_path: Path) -> None:
+    """What the search reads of it is no last epoch: in a table it would look like one, and like no overfitting."""
+    folder = write_sweep(tmp_path / "sweep", Made(faults=False))
+    place = next(folder.glob("trials/*,seed=0/result.json"))
+    result = json.loads(place.read_text())
+    place.write_text(json.dumps(result | {"status": "stopped", "stopped": {"epochs": 12, "reason": "a dud"}}))
+    trials = load(folder).trials
+    (stopped,) = trials[trials["status"] == "stopped"].to_dict("records")
+    final = [name for name in trials if name.startswith(("best_", "last_", "peak_", "robust_overf", "gener"))]
+    assert len(final) > 10 and all(np.isnan(stopped[name]) for name in final)
+
+
+@pytest.mark.parametrize(("images", "known"), [("", True), (" on 360 images", True), (" on 300 images", False)])
+def test_gradient_masking_is_a_gap_between_attacks_on_the_same_images(tmp_path: Path, images: str, known: bool) -> None:
+    attacks = {
+        "pgd": "PGD-10, linf, epsilon 0.1, step epsilon/4",
+        "aa": f"AutoAttack standard, linf, epsilon 0.1{images}",
+    }
+    trials = load(write_sweep(tmp_path / "sweep", Made(faults=False, noise=(0.0,), attacks=attacks))).sweep
+    if known:
+        np.testing.assert_allclose(trials["last_gradient_masking_gap"], 0.03)
+    else:
+        assert "last_gradient_masking_gap" not in trials
+
+
 def test_numbers_are_those_of_the_records(whole: Path) -> None:
     results = load(whole)
     row = results.sweep.iloc[7]
