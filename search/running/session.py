@@ -17,7 +17,7 @@ from search.planning.jobs import Job, Mismatch, Outcome, described
 from search.planning.starting import Start
 from search.storing.filesystem import check
 from search.storing.remote import place
-from search.storing.segments import cut, joined, lines, so_far
+from search.storing.segments import added, cut, joined, lines, so_far
 from search.storing.store import Arrays, Resumed, Segment, Store, packed_arrays, read_arrays
 from search.storing.writing import Writer, on_host, settled
 from trainers.chain import Surroundings, chain, training_code
@@ -134,11 +134,8 @@ class Session:
         self._whole = False
         row, instances, cost = self.trainer.run_epoch(self.config.stage(self.trainer.epoch))
         cost["by"] = self.job.trial
-        self._fresh.rows.append(row)
-        self._fresh.costs.append(cost)
-        for name, values in instances.items():
-            known = self._fresh.instances.get(name)
-            self._fresh.instances[name] = values[None] if known is None else np.concatenate([known, values[None]])
+        its = Segment([row], [cost], {name: values[None] for name, values in instances.items()})
+        self._fresh = added(self._fresh, its)
         self._whole = True
         if isinstance(self.folder, Path):  # elsewhere nothing is appended: the rows come with the next checkpoint
             append_rows(self.folder / "epochs.jsonl", [row])
@@ -232,7 +229,7 @@ class Session:
     def _instances(self) -> Arrays:
         y = self.data.train.y.numpy()
         base: Arrays = {"index": self.data.index, "y": y, "y_clean": self.data.y_clean}
-        return base | joined(self._parts(), self.until if self.job.stop else None)
+        return base | joined(self._parts())
 
     def _rewrite(self) -> None:
         """Make the record files hold exactly what the stages hold: a kill may have left rows beyond or torn."""

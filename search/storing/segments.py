@@ -9,6 +9,7 @@ import numpy as np
 from search.storing.store import Arrays, Segment
 from trainers.recording import metrics_of
 from trainers.records import Row, canonical
+from trainers.scores import UNSEEN
 
 
 def lines(rows: Iterable[Row]) -> bytes:
@@ -16,13 +17,30 @@ def lines(rows: Iterable[Row]) -> bytes:
     return "".join(canonical(row) + "\n" for row in rows).encode()
 
 
-def joined(parts: list[Segment], epochs: int | None) -> Arrays:
-    """The per-instance arrays of all parts, or of the first so many epochs."""
-    parts = [part for part in parts if part.instances]
+def added(part: Segment, epoch: Segment) -> Segment:
+    """A part with what was recorded next."""
+    return Segment([*part.rows, *epoch.rows], [*part.costs, *epoch.costs], joined([part, epoch]))
+
+
+def joined(parts: list[Segment]) -> Arrays:
+    """The per-instance arrays of all parts: a row an epoch, of which those are missing that did not record it.
+
+    Weights begin to be recorded after a burn-in, test losses are of the epochs measured.
+    """
     arrays: Arrays = {}
     for name in sorted({name for part in parts for name in part.instances}):
-        arrays[name] = np.concatenate([part.instances[name] for part in parts if name in part.instances])[:epochs]
+        like = next(part.instances[name] for part in parts if name in part.instances)
+        found = [part.instances.get(name, _missing(like, len(part.rows))) for part in parts]
+        arrays[name] = np.concatenate(found)
     return arrays
+
+
+def _missing(like: np.ndarray, epochs: int) -> np.ndarray:
+    return np.full((epochs, *like.shape[1:]), UNSEEN if like.dtype == np.uint8 else np.nan, like.dtype)
+
+
+def _recorded(values: np.ndarray) -> bool:
+    return not np.array_equal(values, _missing(values, len(values)), equal_nan=True)
 
 
 def cut(parts: list[Segment], epochs: int) -> list[Segment]:
@@ -30,10 +48,8 @@ def cut(parts: list[Segment], epochs: int) -> list[Segment]:
     kept = []
     for part in parts:
         rows = part.rows[: max(epochs, 0)]
-        measured = sum("val_pgd_acc" in row for row in rows)
-        sizes = {len(part.rows): len(rows)}  # an array has a row for each epoch, or each that is measured
-        instances = {name: it[: sizes.get(len(it), measured)] for name, it in part.instances.items()}
-        kept.append(Segment(rows, part.costs, {name: it for name, it in instances.items() if len(it)}))
+        instances = {name: values[: len(rows)] for name, values in part.instances.items()}
+        kept.append(Segment(rows, part.costs, {name: its for name, its in instances.items() if _recorded(its)}))
         epochs -= len(part.rows)
     return kept
 

@@ -31,7 +31,7 @@ class Segment(NamedTuple):
 
     rows: list[Row]
     costs: list[Row]
-    instances: Arrays  # (epochs of the segment, N) each
+    instances: Arrays  # (epochs of the segment, N) each; NaN or UNSEEN where an epoch did not record it
 
 
 class Resumed(NamedTuple):
