@@ -144,12 +144,19 @@ def d_distance(one: np.ndarray, other: np.ndarray) -> float:
 def top_iou(one: np.ndarray, other: np.ndarray, share: float = TOP) -> float:
     """Intersection over union of the most problematic shares of two rankings, (N,), (N,): Dong et al. 2021.
 
-    1 for equal rankings, 1/9 by chance for a fifth.
+    1 for equal rankings, 1/9 by chance for a fifth. Of examples that tie at the edge each is in as often as if either
+    ranking drew among them by itself: broken by position, both would draw the same and agree beyond chance.
     """
     n = max(round(share * len(one)), 1)
-    tops = (set(np.argsort(rank, kind="stable")[-n:].tolist()) for rank in (one, other))
-    shared = len(set.intersection(*tops))
+    shared = float(_in_top(one, n) @ _in_top(other, n))
     return shared / (2 * n - shared)
+
+
+def _in_top(rank: np.ndarray, n: int) -> np.ndarray:
+    """How surely each example is among the n of highest rank, (N,): 1 above the edge, a share of what is left on it."""
+    edge = np.partition(rank, -n)[-n]
+    above, tied = rank > edge, rank == edge
+    return np.where(tied, (n - above.sum()) / tied.sum(), above)
 
 
 def agreement(runs: Sequence[Scores]) -> dict[str, dict[str, float]]:

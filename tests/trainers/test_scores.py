@@ -79,6 +79,19 @@ def test_the_most_problematic_fifths_overlap_by_a_ninth_by_chance() -> None:
     assert top_iou(np.arange(10.0), np.array([0, 1, 2, 3, 4, 5, 6, 9, 7, 8.0])) == 1 / 3  # {8, 9} and {7, 9}
 
 
+@given(st.integers(1, 12), st.integers(0, 100))
+def test_rankings_with_few_values_share_their_tops_by_chance(values: int, seed: int) -> None:
+    """As two trainings of few epochs do, whose counts take few values."""
+    rng = np.random.default_rng(seed)
+    one, other = (rng.integers(0, values, 20_000).astype(float) for _ in range(2))
+    assert top_iou(one, other) == pytest.approx(1 / 9, abs=0.02)
+
+
+def test_what_ties_at_the_edge_is_in_the_top_in_part() -> None:
+    rank = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 2.0])  # the top two: the last, and one of three
+    assert top_iou(rank, rank) == pytest.approx((1 + 3 / 9) / (4 - 1 - 3 / 9))
+
+
 def test_instability_is_the_share_of_epochs_misclassified() -> None:
     run = recorded((1, 0, 1, 1), (0, 0, 0, 0), (1, 1, 1, 1))
     assert instability(run).tolist() == [0.25, 1.0, 0.0]
