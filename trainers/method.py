@@ -16,7 +16,7 @@ from trainers.knobs import Knobs, lasting
 from trainers.losses import MART, CrossEntropy, Loss, cross_entropy
 from trainers.step import Adversary, Batch, Net, Step
 from trainers.targets import Given, Target
-from trainers.weights import Confidence, Geometry, Uniform, Weight
+from trainers.weights import Confidence, Geometry, Probability, Uniform, Weight
 
 Columns = dict[str, Tensor]
 Attack = Annotated[NoAttack | PGD | IAT, Field(discriminator="name")]
@@ -53,6 +53,8 @@ class Method(Knobs):
                 f"weight {self.weight.name} goes by the steps that an example withstands, and attack "
                 f"{self.attack.name} counts none; take attack {{name: pgd}}"
             )
+        if self._through_weight and self.awp is not None:
+            raise ValueError("no gradient goes through a weight taken where awp has left; take detach: true, or no awp")
         if isinstance(self.weight, Geometry) and isinstance(self.attack, PGD) and self.attack.steps < 2:
             raise ValueError(
                 f"weight {self.weight.name} goes by the attack's steps; take 2 or more, got {self.attack.steps}"
@@ -77,7 +79,12 @@ class Method(Knobs):
     @property
     def graphs(self) -> int:
         """Forwards that the training backward goes back through."""
-        return 2 if self.loss.needs_clean else 1
+        through_weight = self._through_weight and self.weight.needs_clean
+        return 2 if self.loss.needs_clean or through_weight else 1
+
+    @property
+    def _through_weight(self) -> bool:
+        return isinstance(self.weight, Probability) and not self.weight.detach
 
     def at(self, epoch: int, epochs: int) -> Any:
         now = super().at(epoch, epochs)

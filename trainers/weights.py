@@ -1,7 +1,7 @@
 """Weights: how much each example counts in the loss. None means that all count alike.
 
-Functions of tensors return (B,); no gradient flows through a weight. They average one over the batch, which times a
-batch mean is the papers' "weights that sum to one" times a sum.
+Functions of tensors return (B,); no gradient flows through a weight unless it is asked to. They average one over the
+batch, which times a batch mean is the papers' "weights that sum to one" times a sum.
 """
 
 from __future__ import annotations
@@ -173,12 +173,14 @@ class Probability(_AfterBurnIn):
     """By the probability of the true class; Liu et al. 2021, sec. 6.1: what the model finds easy counts more.
 
     `of`: the adversary (the paper) or the clean image; `which`: the label's class or the likeliest. Their code for
-    fine-tuning takes of: clean, which: top, and lets the gradient through.
+    fine-tuning takes of: clean, which: top, detach: false, which lets the gradient through: confidence is rewarded
+    where the loss is low.
     """
 
     name: Literal["probability"] = "probability"
     of: Literal["robust", "clean"] = "robust"
     which: Literal["label", "top"] = "label"
+    detach: bool = True
     burn_in: Duration = 5
 
     @property
@@ -189,7 +191,7 @@ class Probability(_AfterBurnIn):
         logits = step.robust if self.of == "robust" else step.clean
         if logits is None:
             raise TypeError("the weight needs the clean logits")
-        p = logits.detach().softmax(1)
+        p = (logits.detach() if self.detach else logits).softmax(1)
         return mean_one(p.amax(1) if self.which == "top" else p.gather(1, step.batch.y[:, None]).squeeze(1))
 
 

@@ -277,7 +277,7 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     GAIRSigmoid: {"lam": 1.0, "burn_in": 1, "normalize": False},
     GAIRLinear: {"burn_in": 1, "normalize": False},
     GAIRSteps: {"values": [1.0, 0.1], "drops": [0.2], "burn_in": 1, "normalize": False},
-    Probability: {"of": "clean", "which": "top", "burn_in": 1},
+    Probability: {"of": "clean", "which": "top", "detach": False, "burn_in": 1},
     Smoothed: {"share": 0.3},
     RunningAverage: {"momentum": 0.5, "keep": 0.5, "burn_in": 1, "follow": "clean"},
     AWP: {"gamma": 0.01, "burn_in": 1},

@@ -199,6 +199,34 @@ def test_gradients_do_not_flow_through_weights() -> None:
     torch.testing.assert_close(robust.grad, weight[:, None] * (p - torch.eye(3)[[1, 0]]))
 
 
+@pytest.mark.parametrize("of", ["robust", "clean"])
+def test_asked_to_gradients_flow_through_a_probability(of: Any) -> None:
+    """d/dz of (w CE) summed is w (p - 1_y), and of the weights besides: what their code for fine-tuning does."""
+    rng = torch.Generator().manual_seed(0)
+    robust, clean = (torch.randn(4, 3, generator=rng).requires_grad_() for _ in range(2))
+    at = step(robust, [1, 0, 2, 2], clean)
+    weight = Probability(of=of, which="top", detach=False)(at, at.batch.y)
+    CrossEntropy()(at, at.batch.y, weight).sum().backward()
+    ce = torch.nn.functional.cross_entropy(robust, at.batch.y, reduction="none").detach()
+    logits = (robust if of == "robust" else clean).detach().requires_grad_()
+    top = logits.softmax(1).amax(1)
+    (4 * (top * ce).sum() / top.sum()).backward()
+    through = {"robust": torch.zeros(4, 3), "clean": torch.zeros(4, 3)} | {of: logits.grad}
+    direct = weight.detach()[:, None] * (robust.detach().softmax(1) - torch.eye(3)[at.batch.y])
+    torch.testing.assert_close(robust.grad, direct + through["robust"])
+    assert (clean.grad is None) == (of == "robust")
+    if clean.grad is not None:
+        torch.testing.assert_close(clean.grad, through["clean"])
+
+
+def test_gradients_through_a_weight_go_back_through_the_clean_forward_and_not_with_awp() -> None:
+    knobs = {"name": "probability", "of": "clean", "which": "top"}
+    graphs = [Method.model_validate({"weight": knobs | {"detach": detach}}).graphs for detach in (True, False)]
+    assert graphs == [1, 2]
+    with pytest.raises(ValidationError, match="take detach: true, or no awp"):
+        Method.model_validate({"weight": knobs | {"detach": False}, "awp": {}})
+
+
 # When they act
 
 
