@@ -34,10 +34,13 @@ def rankings(results: Results) -> list[Ranking]:
     """All rankings that the sweep's profiling made, each by the score that its subsets are cut by."""
     found: dict[str, Ranking | None] = {}
     trials = sorted(results.plan["trials"], key=lambda trial: trial["kind"] == "profile")
+    makers = {trial["ranks"]: trial["axes"] for trial in trials if trial["kind"] == "profile"}
     for trial in trials:
         name = trial.get("ranks")
         if name and name not in found:
-            setting = results.axes.describe(trial["axes"], results.axes.data)
+            own = makers.get(name, {})  # the axes that the ranking follows
+            paths = [path for path in results.axes.varying if path in results.axes.data or path in own]
+            setting = results.axes.describe(trial["axes"], paths)
             path = results.folder / "profile" / f"{name}.npz"
             found[name] = read_ranking(path, setting, _score(trial.get("config", {}).get("subset")))
     return [ranking for ranking in found.values() if ranking is not None]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from search.planning.consistency import contradictions, idle
 from search.planning.plan import Plan, Planned
 from search.planning.pretraining import before_extra, pretraining, shared
-from search.planning.profiles import ON_REQUEST, PlannedRanking, made_ranking, profile_config, read_ranking
+from search.planning.profiles import ON_REQUEST, PlannedRanking, followed, made_ranking, profile_config, read_ranking
 from search.planning.sources import source_key
 from search.planning.starting import Start
 from search.schema.axes import Choice, Point, grid_points, name_of, qmc_points, random_points
@@ -179,10 +179,13 @@ class Planner:
         return split_identity(self._fingerprints[key], data)
 
     def _ranking(self, config: TrialConfig, point: Point) -> str:
-        """The name of the ranking for a data block; its profile trials are planned on first use."""
-        key = digest(config.data.model_dump(mode="json"))
+        """The name of a trial's ranking; the trainings that make it are planned on first use."""
+        profile = self.space.profile
+        taken = followed(profile, point) if isinstance(profile, Profile) else {}
+        own: Row = {path: choice.value for path, choice in taken.items()}
+        key = digest({"data": config.data.model_dump(mode="json"), "taken": own})
         if key not in self._rankings:
-            self._rankings[key] = self._planned_ranking(config, point)
+            self._rankings[key] = self._planned_ranking(config, point, taken)
         ranking = self._rankings[key]
         if (score := config.needs_ranking()) not in ranking.scores:
             allowed = ", ".join(ranking.scores)
@@ -190,16 +193,15 @@ class Planner:
             self._wrong(("profile",), f"this ranking has no {score}, by which a subset is cut (it has {allowed}){how}")
         return ranking.name
 
-    def _planned_ranking(self, config: TrialConfig, point: Point) -> PlannedRanking:
+    def _planned_ranking(self, config: TrialConfig, point: Point, taken: Point) -> PlannedRanking:
         profile = self.space.profile or Profile()  # that there is none was complained of
         if isinstance(profile, RankingFile):
             return read_ranking(self.loaded, profile, config.data, self._data("trial", config.data, point))
-        base = profile_config(self.loaded, profile, config.data)
-        data_point: dict[str, Choice] = {path: choice for path, choice in point.items() if path.startswith("data")}
-        name = ",".join(filter(None, ("profile", name_of(data_point))))
+        base = profile_config(self.loaded, profile, config.data, taken)
+        own: dict[str, Choice] = {path: it for path, it in point.items() if path.startswith("data") or path in taken}
+        name = ",".join(filter(None, ("profile", name_of(own))))
         group = [
-            self._planned("profile", name, data_point, base.model_copy(update={"seed": seed}), None)
-            for seed in profile.seeds
+            self._planned("profile", name, own, base.model_copy(update={"seed": seed}), None) for seed in profile.seeds
         ]
         ranking = made_ranking(profile, base, [each.final for each in group], self.space.evaluate)
         self._first += [replace(each, ranks=ranking.name) for each in group]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from search.schema.axes import Point
 from search.schema.first import Profile
-from search.schema.space import Loaded, configured
+from search.schema.space import Loaded, configured, put
 from search.schema.yamlfile import SpaceError
 from search.storing.rankfiles import RankFile, RankingFile
 from trainers.config import TrialConfig
@@ -62,11 +64,20 @@ def _name(content: Row) -> str:
     return f"ranks-{digest(content)[:12]}"
 
 
-def profile_config(loaded: Loaded, profile: Profile, data: DataSource) -> TrialConfig:
+def followed(profile: Profile, point: Point) -> Point:
+    """What a ranking's trainings take over from the trial that it cuts."""
+    return {path: choice for path, choice in point.items() if path in profile.follows}
+
+
+def profile_config(loaded: Loaded, profile: Profile, data: DataSource, taken: Point) -> TrialConfig:
     """The training that makes a ranking of a block of data, but for its seed. Raises SpaceError if none can."""
+    problems = [loaded.problem(("profile", "follows"), why) for why in _unfit(loaded, profile)]
+    if problems:
+        raise SpaceError(problems)
     tree = {key: value for key, value in loaded.space.trial.items() if key not in ("data", "subset")}
+    for path in sorted(taken, key=lambda path: path.count(".")):
+        tree = put(tree, path, taken[path].value)
     config = configured(loaded, overlay(tree, profile.trial), ("profile", "trial"))
-    problems = []
     if not isinstance(config.subset, All):
         problems.append(
             loaded.problem(
@@ -83,3 +94,20 @@ def profile_config(loaded: Loaded, profile: Profile, data: DataSource) -> TrialC
     if problems:
         raise SpaceError(problems)
     return config.model_copy(update={"data": data})
+
+
+def _unfit(loaded: Loaded, profile: Profile) -> Iterator[str]:
+    """Why axes cannot be followed."""
+    axes = loaded.space.search.axes
+    for path in profile.follows:
+        root, mark = path.partition(".")[0], object()
+        at: Any = overlay(put(loaded.space.trial, path, mark), profile.trial)
+        if path not in axes:
+            yield f"should be axes of the search; got {path} (axes: {', '.join(axes)})"
+        elif root in ("data", "subset"):
+            what = "there is a ranking for each block of data anyway" if root == "data" else "a ranking cuts the subset"
+            yield f"{what}; remove {path}"
+        for part in path.split("."):
+            at = at.get(part) if isinstance(at, dict) else None
+        if at is not mark:
+            yield f"profile.trial says {path} itself, whatever a trial has; remove one of them"

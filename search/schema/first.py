@@ -37,10 +37,15 @@ RankingSeeds = Annotated[tuple[NonNegativeInt, ...], _seeds(1000), Field(min_len
 
 
 class Profile(Knobs):
-    """The trainings that make the ranking: one set of seeds for each `data` block that a ranked subset is cut from."""
+    """The trainings that make a ranking: a set of seeds for each `data` block that ranked subsets are cut from.
+
+    And for each value of the axes that it `follows`: Liu et al. 2021 rank under the very perturbation that the subset
+    is then trained with.
+    """
 
     seeds: RankingSeeds = (1000, 1001, 1002)
     trial: Tree = Field(default_factory=dict)  # laid over the space's `trial:`
+    follows: Annotated[tuple[str, ...], Field(strict=False)] = ()  # such as method.attack.epsilon
     first_epoch: NonNegativeInt = 0  # from which losses count as difficulty: 10 in the code of Liu et al. 2021
     average: Literal["ranks", "scores"] = "ranks"  # over the seeds
 

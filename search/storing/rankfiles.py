@@ -18,7 +18,7 @@ from trainers.knobs import Knobs
 from trainers.scores import normalized_rank
 from trainers.subsets import ScoreName
 
-OF_TRAININGS = ("seeds", "trial", "first_epoch", "average")
+OF_TRAININGS = ("seeds", "trial", "follows", "first_epoch", "average")
 
 
 class RankingFile(Knobs):

@@ -214,7 +214,7 @@ MISTAKES = {
     ),
     "misspelt knob of trainings": (
         "{seed: [3]}",
-        "profile.seed: Profile has no such knob; did you mean seeds? (allowed: average, first_epoch, seeds, trial)",
+        "profile.seed: Profile has no such knob; did you mean seeds? (allowed: average, first_epoch, follows, seeds, trial)",
     ),
     "no mapping": ("good.npy", "profile: should be a mapping of knobs; got 'good.npy'"),
     "late epoch": ("{first_epoch: 6}", "profile.first_epoch: should be an epoch of the trainings, 0 to 5; got 6"),
@@ -254,6 +254,50 @@ def test_a_score_that_is_recorded_on_request_says_by_which_knob(
     block = yaml.safe_load(f"{{{knob}}}")
     plan = planned(smoke(search__axes=axes, **{f"evaluate__{name}": value for name, value in block.items()}))
     assert score in next(iter(plan.rankings.values())).scores
+
+
+EPSILONS = {"method.attack.epsilon": {"grid": [0.05, 0.1]}, **AXES}
+
+
+def test_a_ranking_follows_an_axis_so_that_each_of_its_values_has_its_own(planned: Planned) -> None:
+    """Liu et al. 2021 rank under the perturbation that the subset is then trained with."""
+    shared = planned(smoke(search__axes=EPSILONS))
+    own = planned(smoke(search__axes=EPSILONS, profile__follows=["method.attack.epsilon"]))
+    assert (len(shared.rankings), len(own.rankings)) == (1, 2)
+    seeds = len({trial.replicate for trial in shared.trials if trial.kind == "profile"})
+    makers = [trial for trial in own.trials if trial.kind == "profile"]
+    assert len(makers) == 2 * seeds
+    for trial in own.trials:
+        if trial.kind == "trial" and trial.ranks:
+            its = [maker for maker in makers if maker.ranks == trial.ranks]
+            assert len(its) == seeds
+            assert {maker.config.method.attack.epsilon for maker in its} == {trial.config.method.attack.epsilon}
+            assert all(maker.id.startswith(f"profile,epsilon={trial.axes['method.attack.epsilon']}") for maker in its)
+
+
+def test_a_ranking_follows_a_whole_method(planned: Planned) -> None:
+    axes = {"method": {"grid": ["pgd-at", "trades"]}, **AXES}
+    plan = planned(smoke(search__axes=axes, profile__follows=["method"]))
+    makers = {trial.ranks: trial.config.method for trial in plan.trials if trial.kind == "profile"}
+    cut = {trial.ranks: trial.config.method for trial in plan.trials if trial.kind == "trial" and trial.ranks}
+    assert makers == cut and len(makers) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"profile__follows": ["method.atack.epsilon"]},
+         "should be axes of the search; got method.atack.epsilon (axes: method.attack.epsilon, subset)"),
+        ({"profile__follows": ["subset"]}, "a ranking cuts the subset; remove subset"),
+        ({"profile__follows": ["method.attack.epsilon"], "profile__trial": {"method": "pgd-at"}},
+         "profile.trial says method.attack.epsilon itself, whatever a trial has; remove one of them"),
+        ({"profile__follows": ["method.attack.epsilon"], "profile__trial": {"method": {"attack": {"epsilon": 0.1}}}},
+         "profile.trial says method.attack.epsilon itself, whatever a trial has; remove one of them"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_followed_is_refused(refused: Refused, change: dict[str, Any], complaint: str) -> None:
+    (problem,) = refused(smoke(search__axes=EPSILONS, **change))
+    assert re.search(r"^space\.yaml:\d+: profile\.follows: ", problem) and problem.endswith(complaint)
 
 
 def test_a_file_takes_the_place_of_trainings_that_a_base_names(here: Path, planned: Planned) -> None:
