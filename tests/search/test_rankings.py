@@ -214,7 +214,8 @@ MISTAKES = {
     ),
     "misspelt knob of trainings": (
         "{seed: [3]}",
-        "profile.seed: Profile has no such knob; did you mean seeds? (allowed: average, first_epoch, follows, seeds, trial)",
+        "profile.seed: Profile has no such knob; did you mean seeds? "
+        "(allowed: average, first_epoch, follows, seeds, trial)",
     ),
     "no mapping": ("good.npy", "profile: should be a mapping of knobs; got 'good.npy'"),
     "late epoch": ("{first_epoch: 6}", "profile.first_epoch: should be an epoch of the trainings, 0 to 5; got 6"),
