@@ -9,10 +9,9 @@ Exit codes: those of search.run.
 from __future__ import annotations
 
 import argparse
-import os
 import time
 
-from search.faults.interrupt import code_of, heed_sigterm
+from search.entering import Command, enter
 from search.leaving import leave_with
 from search.storing.remote import place
 
@@ -34,16 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = it.parse_args(arguments)
     if options.seeds < 1:
         it.error(f"--seeds should be at least 1; got {options.seeds}")
-    if options.address:
-        os.environ["RAY_ADDRESS"] = options.address  # read when Ray is imported, as the next line does
-    heed_sigterm()
-    try:
-        from search.confirming import confirm
+    return enter(options, began, _imported)
 
-        heed_sigterm()  # importing Ray took SIGTERM over
-    except KeyboardInterrupt as error:
-        return code_of(error)
-    return confirm(options, began)
+
+def _imported() -> Command:
+    from search.confirming import confirm
+
+    return confirm
 
 
 if __name__ == "__main__":

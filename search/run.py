@@ -7,11 +7,10 @@ Exit codes: 0 done, or ended by its budget, 1 some trainings have no result, or 
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from pathlib import Path
 
-from search.faults.interrupt import code_of, heed_sigterm
+from search.entering import Command, enter
 from search.leaving import leave_with
 from search.storing.remote import place
 
@@ -41,16 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Everything between the command line and the exit code."""
     began = time.monotonic()
     options = parser().parse_args(arguments)
-    if options.address:
-        os.environ["RAY_ADDRESS"] = options.address  # read when Ray is imported, as the next line does
-    heed_sigterm()
-    try:
-        from search.command import execute
+    return enter(options, began, _imported)
 
-        heed_sigterm()  # importing Ray took SIGTERM over
-    except KeyboardInterrupt as error:
-        return code_of(error)
-    return execute(options, began)
+
+def _imported() -> Command:
+    from search.command import execute
+
+    return execute
 
 
 if __name__ == "__main__":
