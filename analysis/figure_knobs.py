@@ -59,7 +59,7 @@ def _knob(trials: pd.DataFrame, path: str, plain: list[str], axes: Axes, metrics
     by = trials.groupby("configuration", sort=False)
     firsts, means, errors = by.first(), by[columns].mean(), by[columns].sem()
     groups = [axes.describe({name: row[name] for name in plain}, plain) for _, row in firsts.iterrows()]
-    values = np.array([float(axes.values[path][label]) for label in firsts[path]])
+    values = np.array([axes.number(path, label) for label in firsts[path]])
     return Knob(axes.short[path], values, means.to_numpy(float), errors.to_numpy(float), groups)
 
 

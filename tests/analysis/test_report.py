@@ -22,7 +22,7 @@ from analysis.results import load
 from analysis.summary import fair_share, print_summary
 from trainers.records import read_json, write_json
 
-from .synthetic import Made, write_sweep
+from .synthetic import Made, write_study, write_sweep
 
 SMALL = Made(noise=(0.1,), methods=("AT",), subsets=("all", "friendly 108"), replicates=2, profile=False, faults=False)
 VOID = {"meta", "img", "br", "link"}
@@ -87,6 +87,16 @@ def test_findings_say_the_effect_that_was_put_into_the_records(whole: Path) -> N
     assert "of the 12 flipped labels" in flipped and "friendly 108 12, random 108 1" in flipped
     assert "AT 0.10 · all" in found["Robust overfitting, label_noise 0.1"]
     assert any("360 examples" in limit for limit in limits(digest(load(whole))))
+
+
+@pytest.mark.parametrize(("values", "leads"), [((0, 1, -1), 2), ((0, 1, 2, 3, 4, 5), 1)])
+def test_a_study_of_one_number_says_what_it_changes(tmp_path: Path, values: tuple[int, ...], leads: int) -> None:
+    folder = write_study(tmp_path / "lam", "method.weight.lam", values)
+    text = report(folder).read_text(encoding="utf-8")
+    assert "What each axis changes" in text and f"lam {max(values)} − lam {min(values)}" in text
+    assert (folder / "report" / "tables" / "axis_effects.csv").exists()
+    found = [lead for lead, _ in findings(digest(load(folder))) if " − " in lead]
+    assert len(found) == leads and found[-1] == f"lam {max(values)} − lam {min(values)}"
 
 
 @pytest.mark.parametrize(
