@@ -13,6 +13,7 @@ from analysis.figure_classes import classes_info, classes_size, draw_classes
 from analysis.figure_curves import SHOWN_RANKINGS, curves_info, draw_curves, draw_groups, groups_size
 from analysis.figure_front import draw_front, front_size
 from analysis.figure_gaps import draw_effects, draw_gaps, effects_info, gaps_info, rows_size
+from analysis.figure_grid import draw_grid, grid_size, grids_info
 from analysis.figure_knobs import draw_knobs, knobs_info, knobs_size
 from analysis.figure_subsets import (
     PER_CLASS,
@@ -63,8 +64,13 @@ def effect_drawings(digest: Digest) -> Iterator[Drawing]:
 
 
 def knob_drawings(digest: Digest) -> Iterator[Drawing]:
-    """Accuracies along the knobs that were drawn from ranges."""
+    """Accuracies along the numeric axes of a grid, and along the knobs that were drawn from ranges."""
     metrics = [metric for metric in (digest.robust, CLEAN) if metric in digest.results.final_metrics()]
+    for grid in grids_info(digest.results, metrics) if metrics else []:
+        many = "" if grid.colours else f" Each line is one of {len(grid.lines)}."
+        caption = f"Everything else is equal along a line; test set, {digest.seeds_text}.{many or f' {BARS}'}"
+        what, size = f"Accuracy against {grid.knob}", grid_size(grid)
+        yield Drawing(f"along_{_slug(grid.path)}", what, caption, size, lambda f, grid=grid: draw_grid(f, grid))  # type: ignore[misc]
     info = knobs_info(digest.results, metrics) if metrics else None
     if info is not None:
         caption = (

@@ -26,6 +26,8 @@ PER_INCH = 13  # letters of an axis' name
 WIDTH = 5.2  # inches; at this width 9-point type is still legible on a phone
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195")  # after Okabe and Ito
 NEUTRAL = "#444444"
+LEGEND = 80  # letters of a line of the legend
+WIDE = 30.0  # times the least value, from which on a knob is drawn on a logarithmic scale
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 Draw = Callable[["Figure"], None]
 
@@ -93,6 +95,11 @@ def panels_size(titles: Collection[str]) -> tuple[float, float]:
     lines = [max(2, wrapped(title).count("\n") + 1) for title in titles]
     rows = [max(lines[start : start + 2]) for start in range(0, len(lines), 2)]
     return WIDTH, 0.9 + sum(1.45 + 0.15 * row for row in rows)
+
+
+def legend_columns(names: Collection[str]) -> int:
+    """How many of these names stand side by side in a legend."""
+    return max(1, min(3, LEGEND // (max(map(len, names), default=0) + 8)))
 
 
 def wrapped(title: str) -> str:
