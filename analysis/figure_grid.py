@@ -49,12 +49,18 @@ def grids_info(results: Results, metrics: list[str]) -> list[Grid]:
     """The numeric axes with few values, but three at least, that some other choice was made along."""
     axes, trials = results.axes, results.sweep
     done = trials[trials["status"] == COMPLETED]
-    found = [_grid(done, path, results, metrics) for path in axes.method if crossed(axes, done, path)]
+    found = [_grid(done, path, results, metrics) for path in axes.method if crossed(results, done, path)]
     return [grid for grid in found if grid.lines]
 
 
-def crossed(axes: Axes, done: pd.DataFrame, path: str) -> bool:
-    """Whether a numeric axis has few values, and some choice of all else completed with three of them at least."""
+def crossed(results: Results, done: pd.DataFrame, path: str) -> bool:
+    """Whether a numeric axis has few values, and some choice of all else completed with three of them at least.
+
+    Not in a search, where a few may come to lie in a row by chance.
+    """
+    axes = results.axes
+    if any(trial.get("generation") is not None for trial in results.plan.get("trials", ())):
+        return False
     if not axes.numeric(path) or not FEWEST <= len(axes.order[path]) <= MOST_LABELS:
         return False
     return any(known["configuration"].nunique() >= FEWEST for _, known in _groups(axes, done, path))

@@ -46,7 +46,7 @@ def knobs_info(results: Results, metrics: list[str]) -> Knobs | None:
     axes, trials = results.axes, results.sweep
     done = trials[trials["status"] == COMPLETED]
     several = [path for path in axes.method if axes.numeric(path) and len(axes.order[path]) >= FEWEST]
-    many = [path for path in several if axes.drawn(path) or not crossed(axes, done, path)]
+    many = [path for path in several if axes.drawn(path) or not crossed(results, done, path)]
     plain = [p for p in axes.varying if not axes.drawn(p) and (p not in axes.method or not axes.numeric(p))]
     knobs = [_knob(done[done[path] != ""], path, plain, axes, metrics) for path in many]
     drawn = [knob for knob in knobs if len(knob.values) > 1]

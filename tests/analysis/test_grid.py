@@ -79,6 +79,14 @@ def test_what_is_drawn_with_other_knobs_is_left_to_points(tmp_path: Path) -> Non
     assert info is not None and [knob.name for knob in info.knobs] == ["lam", "lr"]
 
 
+def test_a_search_has_no_lines_by_chance(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "search", LAM, (0, 1, 2, 3))
+    plan = read_json(folder / "plan.json")
+    write_json(folder / "plan.json", plan | {"trials": [trial | {"generation": 0} for trial in plan["trials"]]})
+    assert grids_info(load(folder), METRICS) == []
+    assert knobs_info(load(folder), METRICS) is not None
+
+
 def test_more_lines_than_colours_are_drawn_in_one(tmp_path: Path) -> None:
     grid = only(load(write_study(tmp_path / "lam", LAM, (0, 1, 2))))
     many = grid._replace(lines=[grid.lines[0]._replace(name=f"other {i}") for i in range(len(PALETTE) + 1)])
