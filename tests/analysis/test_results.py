@@ -14,8 +14,9 @@ import pytest
 from analysis.digest import digest
 from analysis.facts import duration, extent, time_in_trials
 from analysis.results import SweepError, load
+from trainers.records import read_json, write_json
 
-from .synthetic import Made, write_sweep
+from .synthetic import Made, write_study, write_sweep
 
 
 def test_every_planned_trial_is_a_row_with_its_status(sweep: Path) -> None:
@@ -140,6 +141,21 @@ def test_instances_turn_the_mark_of_not_trained_into_nan(sweep: Path) -> None:
     assert np.isnan(correct[0, :3]).all() and np.isfinite(correct[1:]).all()
     assert set(np.unique(correct[1:])) == {0.0, 1.0}
     assert results.instances(results.sweep.iloc[0]["id"]) is None
+
+
+def test_numeric_axes_are_numbers_in_exported_tables(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "knob", "method.attack.epsilon", ("8/255", 0.1, "inf"))
+    plan = read_json(folder / "plan.json")
+    plan["axes"].append("method.weight.burn_in")
+    for trial in plan["trials"][:3]:
+        trial["axes"]["method.weight.burn_in"] = trial["values"]["method.weight.burn_in"] = "20%"
+    write_json(folder / "plan.json", plan)
+    results = load(folder)
+    results.export(tmp_path)
+    for found in (results.tidy, pd.read_parquet(tmp_path / "trials.parquet"), pd.read_csv(tmp_path / "trials.csv")):
+        epsilon, burn_in = (found[f"method.{knob}"] for knob in ("attack.epsilon", "weight.burn_in"))
+        assert epsilon.tolist() == [8 / 255] * 3 + [0.1] * 3 + [np.inf] * 3
+        assert burn_in.tolist()[:3] == [0.2] * 3 and burn_in[3:].isna().all()
 
 
 def test_export_round_trips(sweep: Path, tmp_path: Path) -> None:
