@@ -14,6 +14,7 @@ from analysis.digest import Digest
 from analysis.facts import duration
 from analysis.figure_front import number_members
 from analysis.front import Panel
+from analysis.gaps import trained_robustness
 from analysis.metrics import CHECKPOINTS, attack_of, attack_title, title
 from analysis.results import COMPLETED, STOPPED
 from analysis.stats import Estimate, counted, seeds
@@ -128,9 +129,11 @@ def gaps(found: Digest) -> list[str]:
         "configuration", "seeds", "best on test", "selected", "last", "best − last", "floor", "selected − last",
         "train − test, last",
     )  # fmt: skip
-    caption = (
-        f"Robust accuracy in %, gaps in points; {found.results.attacks.get('pgd', 'PGD')}. train − test uses the "
-        "training batches as trained on: compare it only between trials of one training attack."
+    same = trained_robustness(found.results.epochs) == "train_pgd_acc"
+    caption = f"Robust accuracy in %, gaps in points; {found.results.attacks.get('pgd', 'PGD')}. train − test uses " + (
+        "the training examples under this same attack, in eval mode and not augmented."
+        if same
+        else "the training batches as trained on: compare it only between trials of one training attack."
     )
     return [page.table(header, rows, caption)]
 
