@@ -12,7 +12,7 @@ from analysis import page
 from analysis.difficulty import agreement
 from analysis.digest import Digest
 from analysis.facts import duration
-from analysis.figure_front import number_members
+from analysis.figure_front import listed
 from analysis.front import Panel
 from analysis.gaps import trained_robustness
 from analysis.metrics import CHECKPOINTS, attack_of, attack_title, title
@@ -40,13 +40,14 @@ def members(found: Digest) -> list[str]:
     front, parts = found.front, []
     for panel in front.panels:
         rows = [
-            (str(row["number"]), row["choice"], str(row["n"]), _pm(row, "x"), _pm(row, "y"), "yes" * row["selected"])
-            for row in number_members(panel).to_dict("records")
+            (row["number"], row["choice"], str(row["n"]), _pm(row, "x"), _pm(row, "y"), "yes" * row["selected"])
+            for row in listed(panel).to_dict("records")
         ]  # fmt: skip
         where = f"Members of the front, {panel.title}" if panel.title else "Members of the front"
+        off = " A dash is off the front." if (panel.points["selected"] & ~panel.points["on_front"]).any() else ""
         volume = f" Hypervolume above (0, 0): {_volume(panel)}." if panel.volume else ""
         header = ("#", "configuration", "seeds", "clean %", f"{_robust(found)} %", "selected on validation")
-        parts.append(page.table(header, rows, f"{where}, {CHECKPOINTS[front.checkpoint]}.{volume}", (1,)))
+        parts.append(page.table(header, rows, f"{where}, {CHECKPOINTS[front.checkpoint]}.{off}{volume}", (1,)))
     return parts
 
 

@@ -208,6 +208,33 @@ def test_no_setting_and_no_method_is_missing_from_the_summary(tmp_path: Path) ->
     assert points.loc[points["on_front"], "configuration"].isin(best["configuration"]).all()
 
 
+def test_what_validation_selects_off_the_front_is_shown_on_the_terminal_and_the_page(tmp_path: Path) -> None:
+    """Of two configurations the one that is worse on test is best on validation."""
+    folder = write_sweep(tmp_path / "off", replace(SMALL, subsets=("all",), methods=("GOOD", "BAD"), replicates=3))
+    for path in folder.glob("trials/*BAD*/result.json"):
+        result = read_json(path)
+        result["best"] |= {"val_clean_acc": 0.99, "val_pgd_acc": 0.99, "test_clean_acc": 0.5, "test_aa_acc": 0.1}
+        write_json(path, result)
+    shown = StringIO()
+    print_summary(load(folder), Console(file=shown, width=80))
+    text = shown.getvalue()
+    _, _, listed = text.partition("Front; –: selected on validation, but off it")
+    assert re.search(r"^–  BAD .* selects", listed, re.MULTILINE) and re.search(r"^1  GOOD ", listed, re.MULTILINE)
+    assert "last epoch" in text and "floor: what a flat curve" in text
+    assert re.search(r"^GOOD +3 +\d+\.\d±\d\.\d", text, re.MULTILINE)  # within 80 columns
+    assert max(map(len, text.splitlines())) <= 80
+    page = report(folder).read_text(encoding="utf-8")
+    assert "A dash is off the front." in page and "<td>–</td><td" in page.replace(' class="text"', "")
+
+
+def test_names_that_fill_three_lines_leave_no_room_for_errors(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "long", replace(SMALL, methods=("AT", "a method of a rather long name " * 3)))
+    shown = StringIO()
+    print_summary(load(folder), Console(file=shown, width=80))
+    before, _, front_and_after = shown.getvalue().partition("Front")
+    assert not re.search(r"\d±\d", before) and " ± " in front_and_after
+
+
 def test_rows_of_the_summary_are_taken_in_turn() -> None:
     def taken(most: int) -> set[str]:
         return set(fair_share(points, most)["configuration"])
@@ -217,9 +244,12 @@ def test_rows_of_the_summary_are_taken_in_turn() -> None:
     points["setting"] = [name.rpartition(" ")[0] for name in names]
     points["family"] = [name[-2] for name in names]
     points["on_front"] = points["configuration"] == "A2"
+    points["selected"] = points["configuration"] == "B2"
     assert taken(1) == {"A2", "hard C2", "void D1"}  # one of each setting; a front's member before all others
-    assert taken(5) == {"A2", "hard C2", "void D1", "B1", "hard C1"}  # the other method before A's next
+    assert taken(5) == {"A2", "hard C2", "void D1", "B2", "hard C1"}  # what validation selects before A's next
     assert taken(6) == {*taken(5), "A1"}
+    points["selected"] = False
+    assert taken(5) == {"A2", "hard C2", "void D1", "B1", "hard C1"}  # the other method before A's next
 
 
 def test_findings_say_how_many_more_validation_would_select(tmp_path: Path) -> None:
