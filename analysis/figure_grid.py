@@ -111,7 +111,7 @@ def draw_grid(figure: Figure, info: Grid) -> None:
     plots = figure.subplots(1, len(info.titles), squeeze=False)[0]
     for metric, (plot, name) in enumerate(zip(plots, info.titles, strict=True)):
         for line in info.lines:
-            _draw(plot, line, metric, info.colours.get(line.name), 0.006 * np.ptp(info.places))
+            _draw(plot, line, metric, info.colours.get(line.name), 0.01 * np.ptp(info.places))
         plot.set_title(f"{name} (%)".replace(", ", ",\n", 1), fontsize=9)
         plot.set_xticks(info.places, info.labels, rotation=45 if sum(map(len, info.labels)) > 28 else 0)
         plot.set_xlabel(info.knob)
@@ -126,7 +126,8 @@ def _draw(plot: Plot, line: Along, metric: int, colour: str | None, apart: float
         if colour is None:
             plot.plot(line.places, means, color=PALETTE[0], ls=style, lw=0.7, alpha=0.5)
         else:
-            plot.errorbar(line.places + aside, means, yerr=errors, color=colour, marker="o", mfc=fill, ls=style, ms=4.5)
+            x = line.places + aside
+            plot.errorbar(x, means, errors, color=colour, elinewidth=0.9, marker="o", mfc=fill, ls=style, ms=4.5)
 
 
 def _handles(paint: dict[str, str]) -> list[object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -67,7 +67,7 @@ def summary(found: Digest) -> list[str]:
             if row["on_front"]:
                 marked.append(len(rows))
             numbers = (_pm(row, "x"), _pm(row, "y"), _pm(row, "y_last"))
-            times = (duration(seconds) for seconds in costs.loc[row["configuration"]])
+            times = [duration(seconds) for seconds in costs.loc[row["configuration"]]]
             rows.append((row["choice"], str(row["n"]), *numbers, str(row["diverged"] or ""), *times))
     robust = _robust(found)
     header = (
@@ -81,7 +81,13 @@ def summary(found: Digest) -> list[str]:
     )
     if len(points) > len(shown):
         caption = f"The best {LONGEST} of {len(points)} on validation; tables/front.csv has all. {caption}"
-    return [page.table(header, rows, caption, marked=marked)]
+    return [page.table(*_filled(header, rows), caption, marked=marked)]
+
+
+def _filled(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """A table without the columns that nothing stands in."""
+    kept = [i for i in range(len(header)) if any(row[i] for row in rows if len(row) > 1)]
+    return [header[i] for i in kept], [[row[i] for i in kept] if len(row) > 1 else [*row] for row in rows]
 
 
 def subset_effects(found: Digest) -> list[str]:

@@ -55,7 +55,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_page_is_well_formed_and_needs_nothing_else(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     sources = Checked(text).sources
-    assert len(sources) == 9 and all(source.startswith("data:image/") for source in sources)
+    assert len(sources) == 7 and all(source.startswith("data:image/") for source in sources)
     assert "<script" not in text and "http" not in re.sub(r'src="[^"]*"', "", text)
     assert 'name="viewport"' in text and "@media print" in text
 
@@ -68,6 +68,15 @@ def test_the_page_says_what_ran_what_was_found_and_what_it_cannot_say(page: Path
         "loss is nan at epoch 5", "120 train, 120 val, 360 test", "data split", "Provenance",
     ):  # fmt: skip
         assert part in text
+
+
+def test_a_column_that_nothing_stands_in_is_left_out(tmp_path: Path, small: Path) -> None:
+    """And names in headers are not broken at their hyphens."""
+    one_survives = replace(SMALL, subsets=("all",), replicates=4, faults=True)
+    pages = (report(write_sweep(tmp_path / "diverged", one_survives)), small)
+    headers = [" ".join(re.findall("<th.*</th>", path.read_text(encoding="utf-8"))) for path in pages]
+    assert ["diverged" in header for header in headers] == [True, False]
+    assert "PGD‑10" in headers[1] and "PGD-10" not in headers[1]
 
 
 def test_figures_and_tables_lie_beside_the_page(page: Path) -> None:
