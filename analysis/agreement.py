@@ -18,7 +18,19 @@ import pandas as pd
 from analysis.results import COMPLETED, Results, SweepError, load
 from trainers.scores import d_distance, normalized_rank, top_iou
 
-BY = {"difficulty": "loss", "instability": "correct", "test": "test_loss", "test_pgd": "test_pgd_loss"}
+BY = {
+    "difficulty": "loss",
+    "instability": "correct",
+    "instability_eval": "withstood",
+    "test": "test_loss",
+    "test_pgd": "test_pgd_loss",
+}
+EASIER = ("correct", "withstood")  # of these a larger mean is an easier example
+MOST = 4  # pairs that are named
+ALONE = "no two completed trainings of different seeds have examples in common and do not rank them all alike"
+ASKED = {"withstood": "take `evaluate: {train: true}`"} | dict.fromkeys(
+    ("test_loss", "test_pgd_loss"), "take `evaluate: {test_losses: true}`"
+)
 
 
 def ranks(values: np.ndarray, harder: int) -> np.ndarray:
@@ -34,7 +46,8 @@ def means(values: np.ndarray) -> np.ndarray:
 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.corrcoef(one, other)[0, 1])
+    """Pearson's, here of ranks; NaN where one of them has all alike."""
+    return float(np.corrcoef(one, other)[0, 1]) if np.ptp(one) and np.ptp(other) else float("nan")
 
 
 MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
@@ -47,26 +60,40 @@ MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 def matrix(results: Results, by: str, measure: str) -> pd.DataFrame:
     """Between configurations: the mean over all pairs of trainings of different seeds.
 
-    A pair is compared on the examples that both were trained on, ranked among themselves. Raises SweepError where fewer
-    than two trainings recorded what is asked for, or not of the same data.
+    A pair is compared on the examples that both were trained on, ranked among themselves; NaN where two configurations
+    have no such pair. Raises SweepError where none have, or other examples were recorded.
     """
     found = _means(results, BY[by])
-    pairs: dict[tuple[str, str], list[float]] = {}
+    names = list(dict.fromkeys(name for name, *_ in found))
+    pairs: dict[tuple[str, str], list[float]] = {(row, column): [] for row in names for column in names}
     for (name, seed, index, one), (other_name, other_seed, other_index, other) in product(found, repeat=2):
         if not np.array_equal(index, other_index):
             raise SweepError(f"{results.folder}: {name} and {other_name} rank different examples; compare them apart")
         both = np.isfinite(one) & np.isfinite(other)
         if seed != other_seed and both.sum() > 1:
             compared = MEASURES[measure](normalized_rank(one[both]), normalized_rank(other[both]))
-            pairs.setdefault((name, other_name), []).append(compared)
-    if not pairs:
+            pairs[name, other_name] += [compared] * bool(np.isfinite(compared))
+    if not any(pairs.values()):
         raise SweepError(
-            f"{results.folder}: no two completed trainings of different seeds recorded {BY[by]} of the same examples; "
-            "take replicates >= 2, and for the test set `evaluate: {test_losses: true}`"
+            f"{results.folder}: {ALONE}; take replicates >= 2"
+            if found
+            else f"{results.folder}: no completed training recorded {BY[by]}; {ASKED.get(BY[by], 'take an attack')}"
         )
-    names = list(dict.fromkeys(name for name, *_ in found))
-    values = [[np.mean(pairs.get((row, column), [np.nan])) for column in names] for row in names]
+    values = [[np.mean(pairs[row, column] or [np.nan]) for column in names] for row in names]
     return pd.DataFrame(values, names, names)
+
+
+def incomparable(table: pd.DataFrame) -> str:
+    """Which configurations of a matrix cannot be compared, in words; empty if all can."""
+    known, names = table.notna().to_numpy(), list(map(str, table.index))
+    pairs = [
+        f"{name} with itself" if i == j else f"{name} and {names[j]}"
+        for i, name in enumerate(names)
+        for j in range(i, len(names))
+        if not known[i, j]
+    ]
+    more = f" and {len(pairs) - MOST} more" if len(pairs) > MOST else ""
+    return f"–: {ALONE}: {'; '.join(pairs[:MOST])}{more}." if pairs else ""
 
 
 def corrupted(results: Results) -> pd.DataFrame:
@@ -110,7 +137,7 @@ def _means(results: Results, curve: str) -> list[tuple[str, int, np.ndarray, np.
     for trial in _completed(results).to_dict("records"):
         instances = results.instances(trial["id"])
         if instances is not None and curve in instances.curves:
-            harder = (-1 if curve == "correct" else 1) * means(instances.curves[curve])
+            harder = (-1 if curve in EASIER else 1) * means(instances.curves[curve])
             index = np.arange(len(harder)) if curve.startswith("test_") else instances.index
             found.append((str(trial["name"]), int(trial["seed"]), index, harder))
     return found
@@ -125,11 +152,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         results = load(options.run)
+        table = matrix(results, options.by, options.measure)
         print(
             f"{options.measure} of rankings by {options.by}, of the examples that both of a pair have; "
             "mean over pairs of trainings of different seeds\n"
         )
-        print(_markdown(matrix(results, options.by, options.measure)))
+        print(_markdown(table))
+        if unknown := incomparable(table):
+            print(f"\n{unknown}")
         for curve in ("weight", "epsilon", "t_y"):
             if len(found := against(results, curve)):
                 print(f"\ncorrelation of difficulty d with the mean {curve} of an example\n\n{_markdown(found)}")
@@ -144,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _markdown(table: pd.DataFrame) -> str:
     head = ["", *map(str, table.columns)]
     rows = zip(table.index, table.values, strict=True)
-    body = [[str(name), *(f"{value:.3f}" for value in values)] for name, values in rows]
+    body = [[str(name), *(f"{value:.3f}" if np.isfinite(value) else "–" for value in values)] for name, values in rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] + ["--:"] * len(table.columns), *body])
 
 

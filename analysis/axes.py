@@ -6,12 +6,13 @@ such setting. `subset` and what lies under it say which examples are trained on.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
+from trainers.knobs import share
 from trainers.records import Row
 
 SEPARATOR = " · "
@@ -50,8 +51,12 @@ class Axes:
         return self.order[path].index(label) + 1 if label in self.order[path] else 0
 
     def numeric(self, path: str) -> bool:
-        """Whether all of an axis' values are numbers."""
-        return all(_is_number(value) for value in self.values[path].values())
+        """Whether all of an axis' values are numbers, as '8/255' and 'inf' are, or all are shares, as '20%'."""
+        return _numeric(self.values[path].values())
+
+    def number(self, path: str, label: str) -> float:
+        """The number that a label of a numeric axis stands for; NaN for a trial without this axis."""
+        return _number(self.values[path][label]) if label else math.nan
 
     def drawn(self, path: str) -> bool:
         """Whether it has more numbers than one would compare one by one, as those drawn from a range."""
@@ -71,7 +76,7 @@ class Axes:
             label = labels.get(path)
             if label:
                 value = self.values[path][label]
-                bare = not _is_number(value) and not isinstance(value, bool) and value is not None
+                bare = math.isnan(_number(value)) and not isinstance(value, bool) and value is not None
                 words.append(label if bare else f"{self.short[path]} {label}")
         return SEPARATOR.join(words)
 
@@ -108,13 +113,22 @@ def _under(path: str, root: str) -> bool:
     return path == root or path.startswith(root + ".")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+def _number(value: Any) -> float:
+    """What a value is as a number; NaN where it is none."""
+    read = value if isinstance(value, bool) else share(value)
+    if isinstance(read, str) and read in ("inf", "-inf"):
+        return float(read)
+    return float(read) if isinstance(read, int | float) and not isinstance(read, bool) else math.nan
+
+
+def _numeric(values: Collection[Any]) -> bool:
+    shares = {isinstance(value, str) and value.endswith("%") for value in values}
+    return len(shares) == 1 and not any(math.isnan(_number(value)) for value in values)
 
 
 def _ordered(found: Mapping[str, Any]) -> tuple[str, ...]:
-    if all(_is_number(value) for value in found.values()):
-        return tuple(sorted(found, key=lambda label: float(found[label])))
+    if _numeric(found.values()):
+        return tuple(sorted(found, key=lambda label: _number(found[label])))
     return tuple(found)
 
 

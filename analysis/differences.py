@@ -25,10 +25,11 @@ def subset_differences(results: Results, metrics: Sequence[str]) -> pd.DataFrame
 
 
 def axis_differences(results: Results, axis: str, metrics: Sequence[str]) -> pd.DataFrame:
-    """Each label of an axis minus its first label, paired by seed, everything else equal."""
+    """Each value of an axis minus its first, the least of numbers, paired by seed, everything else equal."""
+    names = [results.axes.describe({axis: label}, (axis,)) for label in results.axes.order[axis]]
 
     def pairs(group: pd.DataFrame) -> Iterator[tuple[str, str]]:
-        present = [label for label in results.axes.order[axis] if label in set(group["_label"])]
+        present = [name for name in names if name in set(group["_label"])]
         yield from ((other, present[0]) for other in present[1:])
 
     return _differences(results, metrics, (axis,), pairs)

@@ -10,9 +10,10 @@ import numpy as np
 from analysis.difficulty import group_curves, sizes
 from analysis.digest import CLEAN, Digest
 from analysis.figure_classes import classes_info, classes_size, draw_classes
-from analysis.figure_curves import SHOWN_RANKINGS, curves_info, draw_curves, draw_groups, groups_size
+from analysis.figure_curves import SHOWN_RANKINGS, curves_info, curves_size, draw_curves, draw_groups, groups_size
 from analysis.figure_front import draw_front, front_size
 from analysis.figure_gaps import draw_effects, draw_gaps, effects_info, gaps_info, rows_size
+from analysis.figure_grid import draw_grid, grid_size, grids_info
 from analysis.figure_knobs import draw_knobs, knobs_info, knobs_size
 from analysis.figure_subsets import (
     PER_CLASS,
@@ -22,7 +23,7 @@ from analysis.figure_subsets import (
     gallery_size,
     sizes_info,
 )
-from analysis.figures import Drawing, panels_size
+from analysis.figures import Drawing, near, panels_size
 from analysis.instances import Ranking
 from analysis.metrics import attack_title, title
 from analysis.stats import seeds
@@ -63,8 +64,13 @@ def effect_drawings(digest: Digest) -> Iterator[Drawing]:
 
 
 def knob_drawings(digest: Digest) -> Iterator[Drawing]:
-    """Accuracies along the knobs that were drawn from ranges."""
+    """Accuracies along the numeric axes of a grid, and along the knobs that were drawn from ranges."""
     metrics = [metric for metric in (digest.robust, CLEAN) if metric in digest.results.final_metrics()]
+    for grid in grids_info(digest.results, metrics) if metrics else []:
+        many = "" if grid.colours else f" Each line is one of {len(grid.lines)}."
+        caption = f"Everything else is equal along a line; test set, {digest.seeds_text}.{many or f' {BARS}'}"
+        what, size = f"Accuracy against {grid.knob}", grid_size(grid)
+        yield Drawing(f"along_{_slug(grid.path)}", what, caption, size, lambda f, grid=grid: draw_grid(f, grid))  # type: ignore[misc]
     info = knobs_info(digest.results, metrics) if metrics else None
     if info is not None:
         caption = (
@@ -79,10 +85,12 @@ def curve_drawings(digest: Digest) -> Iterator[Drawing]:
     for kind, what in (("pgd", "robust"), ("clean", "clean")):
         info = curves_info(digest.results, kind)
         if info is not None:
-            caption = f"{info.y_title[:1].upper()}{info.y_title[1:]}; {digest.seeds_text}. {BARS} All panels span "
-            caption += "the same number of points; the dot is the median epoch that validation selects."
+            caption = f"{info.y_title[:1].upper()}{info.y_title[1:]}; {digest.seeds_text}. {BARS} The dot is "
+            caption += "the median epoch that validation selects."
+            if len(info.panels) > 1:
+                caption += f" All panels {'have one range' if near(info.limits) else 'span the same number of points'}."
             caption += _left_out(info.left_out, "panels, lower on validation,")
-            name, size = f"Learning curves, {what} accuracy", panels_size(info.panels)
+            name, size = f"Learning curves, {what} accuracy", curves_size(info)
             yield Drawing(f"curves_{what}", name, caption, size, lambda f, info=info: draw_curves(f, info))  # type: ignore[misc]
 
 

@@ -10,9 +10,11 @@ from typing import Any
 from analysis.digest import Digest
 from analysis.results import Results
 from analysis.selection import search_block
+from analysis.setting import words
 from analysis.stats import counted, seeds_of
 
 RULES = ("objectives", "constraints", "stopping", "budget")  # of a search that are written as they stand
+LONGEST = 600  # letters of what an axis is
 
 
 def extent(found: Digest) -> str:
@@ -27,12 +29,12 @@ def extent(found: Digest) -> str:
 def what_ran(found: Digest) -> dict[str, str]:
     """Axes, attacks, data and cost, in words."""
     results = found.results
-    axes = {path: results.axes.span(path) for path in results.axes.varying}
+    axes = {path: _axis(results, path) for path in results.axes.varying}
     data = {json.dumps(outcome.get("data", {})): None for outcome in results.outcomes.values()}
     runs = results.runs
     wall = sum(run.get("wall_seconds") or 0.0 for run in runs)
     return {
-        **{path: labels if len(labels) < 200 else f"{labels[:200]}…" for path, labels in axes.items()},
+        **{path: labels if len(labels) < LONGEST else f"{labels[:LONGEST]}…" for path, labels in axes.items()},
         **_search(results),
         **{f"attack {name}": text for name, text in results.attacks.items()},
         "data": "; ".join(_data(json.loads(block)) for block in data),
@@ -40,6 +42,15 @@ def what_ran(found: Digest) -> dict[str, str]:
         "wall time": f"{duration(wall)} in {len(runs)} run{'s' * (len(runs) > 1)}" if wall else "",
         "time in trials": time_in_trials(results),
     }
+
+
+def _axis(results: Results, path: str) -> str:
+    """An axis' labels, and of those that name more than a word or a number what they stand for."""
+    axes = results.axes
+    if not any(isinstance(value, Mapping) for value in axes.values[path].values()):
+        return axes.span(path)
+    stand = {label: words(axes.values[path][label]) for label in axes.order[path]}
+    return "; ".join(label if text in ("", label) else f"{label} ({text})" for label, text in stand.items())
 
 
 def _search(results: Results) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from analysis.difficulty import CURVES, GroupCurves
-from analysis.figures import WIDTH, colours, panels, percent
+from analysis.figures import PALETTE, WIDTH, colours, level, panels, panels_size, percent
 from analysis.metrics import title
 from analysis.results import COMPLETED, Results
 
@@ -33,11 +33,16 @@ class Line(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Learning curves of one metric, a panel per setting and method."""
+    """Learning curves of one metric, a panel per setting and method, or per setting where methods are lines."""
 
     y_title: str
     panels: dict[str, list[Line]]
     left_out: int  # panels that did not fit
+
+    @property
+    def limits(self) -> list[tuple[float, float]]:
+        """The range that each panel would take by itself."""
+        return [_limits(lines) for lines in self.panels.values()]
 
 
 def curves_info(results: Results, kind: str) -> Curves | None:
@@ -50,6 +55,7 @@ def curves_info(results: Results, kind: str) -> Curves | None:
     known = results.epochs[results.epochs["id"].isin(shown["id"])].dropna(subset=[test, val])
     table = known.groupby(["configuration", "epoch"])[[test, val]].agg(["mean", "sem", "count"])
     panels: dict[str, list[Line]] = {}
+    together = not results.axes.subset and shown["family"].nunique() <= len(PALETTE)
     first = shown.drop_duplicates("configuration")
     for row in first.to_dict("records"):
         if row["configuration"] not in table.index:
@@ -60,8 +66,9 @@ def curves_info(results: Results, kind: str) -> Curves | None:
             curve[pair].to_numpy(float) for pair in ((test, "mean"), (test, "sem"), (val, "mean"))
         )
         n = int(curve[test, "count"].max())
-        line = Line(row["subset_label"], curve.index.to_numpy(), test_mean, test_se, val_mean, best, n)
-        panels.setdefault(_panel_title(row["family"], row["setting"]), []).append(line)
+        label, panel = (row["family"], "") if together else (row["subset_label"], row["family"])
+        line = Line(label, curve.index.to_numpy(), test_mean, test_se, val_mean, best, n)
+        panels.setdefault(_panel_title(panel, row["setting"]), []).append(line)
     if not panels:
         return None
     kept = sorted(panels, key=lambda name: -max(np.nanmax(line.val) for line in panels[name]))[:MOST]
@@ -69,29 +76,35 @@ def curves_info(results: Results, kind: str) -> Curves | None:
 
 
 def draw_curves(figure: Figure, info: Curves) -> None:
-    """All panels span the same number of points, so that equal slopes look equal."""
+    """A line a subset, or a method where these are few and no subset varies."""
     paint = colours(list(dict.fromkeys(line.label for lines in info.panels.values() for line in lines)))
-    limits = [_limits(lines) for lines in info.panels.values()]
-    half = max(high - low for low, high in limits) / 2
     plots = panels(figure, info.panels, "epoch", f"{info.y_title} (%)")
-    for plot, lines, (low, high) in zip(plots, info.panels.values(), limits, strict=True):
+    for plot, lines in zip(plots, info.panels.values(), strict=True):
         for line in lines:
-            draw_line(plot, line, paint[line.label])
-        top = min((low + high) / 2 + half, 1.01)  # no accuracy lies above 1
-        plot.set(ylim=(top - 2 * half, top))
+            draw_line(plot, line, paint[line.label], 0.2 if len(lines) <= 3 else 0.1)
         percent(plot)
+        plot.locator_params(axis="x", nbins=8, integer=True)
+    level(plots, info.limits)
     figure.legend(handles=_legend(paint), loc="outside lower center", ncols=3)
 
 
-def draw_line(plot: Plot, line: Line, colour: str) -> None:
+def draw_line(plot: Plot, line: Line, colour: str, band: float) -> None:
     """Mean on test with a band of one standard error, mean on validation, the epoch chosen on validation."""
     plot.plot(line.epoch, line.test, color=colour)
     plot.plot(line.epoch, line.val, color=colour, lw=0.8, ls="--", alpha=0.7)
     if np.isfinite(line.test_se).any():
-        plot.fill_between(line.epoch, line.test - line.test_se, line.test + line.test_se, color=colour, alpha=0.2, lw=0)
+        plot.fill_between(
+            line.epoch, line.test - line.test_se, line.test + line.test_se, color=colour, alpha=band, lw=0
+        )
     if np.isfinite(line.best_epoch):
         height = np.interp(line.best_epoch, line.epoch, line.test)
         plot.plot([line.best_epoch], [height], marker="o", color=colour, mec="white", ms=6)
+
+
+def curves_size(info: Curves) -> tuple[float, float]:
+    """A panel alone has room for all lines."""
+    width, height = panels_size(info.panels)
+    return width, height + 0.9 * (len(info.panels) == 1)
 
 
 def groups_size(info: dict[str, GroupCurves]) -> tuple[float, float]:

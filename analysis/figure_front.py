@@ -46,6 +46,13 @@ def number_members(panel: Panel) -> pd.DataFrame:
     return members.assign(number=np.arange(1, len(members) + 1))
 
 
+def listed(panel: Panel) -> pd.DataFrame:
+    """The members with their numbers, then what validation selects that is off the front, with a dash."""
+    others = panel.points[panel.points["selected"] & ~panel.points["on_front"]].sort_values("x", ascending=False)
+    members = number_members(panel)
+    return pd.concat([members.assign(number=members["number"].astype(str)), others.assign(number="–")])
+
+
 def _draw_panel(
     plot: Plot,
     panel: Panel,

@@ -1,4 +1,4 @@
-"""What a search came to along each knob that it drew from a range, or that has too many values to compare."""
+"""What a search came to along each knob: a cloud of points, where no curve has everything else equal."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import Axes
-from analysis.figures import PALETTE, WIDTH, colours, percent, wrapped
+from analysis.figure_grid import FEWEST, crossed
+from analysis.figures import PALETTE, WIDE, WIDTH, colours, legend_columns, percent, wrapped
 from analysis.metrics import title
 from analysis.results import COMPLETED, Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
     from matplotlib.figure import Figure
-
-LETTERS = 80  # of a line of the legend
-WIDE = 30.0  # times the least value, from which on a knob is drawn on a logarithmic scale
 
 
 class Knob(NamedTuple):
@@ -44,10 +42,11 @@ class Knobs(NamedTuple):
 
 
 def knobs_info(results: Results, metrics: list[str]) -> Knobs | None:
-    """Along numeric axes with many values; None if there is none, or nothing completed."""
+    """Along numeric axes with many values, or with few of which no others differ in nothing else; None of none."""
     axes, trials = results.axes, results.sweep
     done = trials[trials["status"] == COMPLETED]
-    many = [path for path in axes.method if axes.drawn(path)]
+    several = [path for path in axes.method if axes.numeric(path) and len(axes.order[path]) >= FEWEST]
+    many = [path for path in several if axes.drawn(path) or not crossed(results, done, path)]
     plain = [p for p in axes.varying if not axes.drawn(p) and (p not in axes.method or not axes.numeric(p))]
     knobs = [_knob(done[done[path] != ""], path, plain, axes, metrics) for path in many]
     drawn = [knob for knob in knobs if len(knob.values) > 1]
@@ -59,18 +58,13 @@ def _knob(trials: pd.DataFrame, path: str, plain: list[str], axes: Axes, metrics
     by = trials.groupby("configuration", sort=False)
     firsts, means, errors = by.first(), by[columns].mean(), by[columns].sem()
     groups = [axes.describe({name: row[name] for name in plain}, plain) for _, row in firsts.iterrows()]
-    values = np.array([float(axes.values[path][label]) for label in firsts[path]])
+    values = np.array([axes.number(path, label) for label in firsts[path]])
     return Knob(axes.short[path], values, means.to_numpy(float), errors.to_numpy(float), groups)
 
 
 def knobs_size(info: Knobs) -> tuple[float, float]:
     """Inches."""
-    return WIDTH, 0.7 + 1.7 * len(info.knobs) + 0.17 * len(info.groups) / _columns(info.groups)
-
-
-def _columns(groups: list[str]) -> int:
-    """Of the legend."""
-    return max(1, min(3, LETTERS // (max(map(len, groups), default=0) + 8)))
+    return WIDTH, 0.7 + 1.7 * len(info.knobs) + 0.17 * len(info.groups) / legend_columns(info.groups)
 
 
 def draw_knobs(figure: Figure, info: Knobs) -> None:
@@ -86,7 +80,7 @@ def draw_knobs(figure: Figure, info: Knobs) -> None:
         plot.set_title(wrapped(f"{name} (%)"), fontsize=9)
     if info.groups:
         marks = [Line2D([], [], ls="", marker="o", ms=3.5, color=paint[its], label=its or "other") for its in paint]
-        figure.legend(handles=marks, loc="outside lower center", ncols=_columns(info.groups))
+        figure.legend(handles=marks, loc="outside lower center", ncols=legend_columns(info.groups))
 
 
 def _draw(plot: Plot, knob: Knob, place: int, paint: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import ALL
-from analysis.figures import WIDTH, colours, panels, percent
+from analysis.figures import WIDTH, colours, level, panels, percent
 from analysis.instances import Ranking, read_images
 from analysis.results import Results
 
@@ -50,7 +50,7 @@ class Gallery(NamedTuple):
 
 
 def sizes_info(table: pd.DataFrame, metric: str, y_title: str) -> Sizes | None:
-    """From `analysis.difficulty.sizes`: the panels with at least two sizes; None where there are none."""
+    """From `analysis.difficulty.sizes`: the panels where some kind has two sizes; None where there are none."""
     if table.empty:
         return None
     panels: dict[str, list[SizeLine]] = {}
@@ -58,7 +58,7 @@ def sizes_info(table: pd.DataFrame, metric: str, y_title: str) -> Sizes | None:
         columns = {c: found[[f"{c}_{metric}_mean", f"{c}_{metric}_sem"]].to_numpy() for c in ("best", "last")}
         line = SizeLine(str(kind), found["subset_size"].to_numpy(), columns["best"], columns["last"])
         panels.setdefault("\n".join(filter(None, (str(family), str(setting)))), []).append(line)
-    several = {name: its for name, its in panels.items() if len({k for line in its for k in line.k}) > 1}
+    several = {name: its for name, its in panels.items() if any(len(line.k) > 1 for line in its)}
     shown = dict(list(several.items())[:MOST_PANELS])
     return Sizes(y_title, shown, len(several) - len(shown)) if shown else None
 
@@ -72,8 +72,10 @@ def draw_sizes(figure: Figure, info: Sizes) -> None:
     for plot, lines in zip(plots, info.panels.values(), strict=True):
         for place, line in enumerate(lines):
             _draw_size(plot, line, paint[line.kind], (place - (len(lines) - 1) / 2) * 3 * apart, apart)
+        plot.margins(y=0.1)
         plot.locator_params(axis="x", nbins=5, integer=True)
         percent(plot)
+    level(plots, [plot.get_ylim() for plot in plots])
     figure.legend(handles=_size_handles(paint), loc="outside lower center", ncols=3)
 
 

@@ -26,6 +26,9 @@ PER_INCH = 13  # letters of an axis' name
 WIDTH = 5.2  # inches; at this width 9-point type is still legible on a phone
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195")  # after Okabe and Ito
 NEUTRAL = "#444444"
+NEAR = 1.6  # times the widest panel's range, within which all panels share one
+LEGEND = 80  # letters of a line of the legend
+WIDE = 30.0  # times the least value, from which on a knob is drawn on a logarithmic scale
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 Draw = Callable[["Figure"], None]
 
@@ -88,11 +91,32 @@ def panels(figure: Figure, titles: Collection[str], xlabel: str, ylabel: str) ->
     return plots[:count]
 
 
+def near(limits: Sequence[tuple[float, float]]) -> bool:
+    """Whether ranges lie so near each other that curves stay legible in one that holds them all."""
+    widest = max(high - low for low, high in limits)
+    return max(high for _, high in limits) - min(low for low, _ in limits) <= NEAR * widest
+
+
+def level(plots: Sequence[Plot], limits: Sequence[tuple[float, float]]) -> None:
+    """Give panels one range, or as many points each, so that equal slopes look equal; `limits`: each one's own."""
+    whole = min(low for low, _ in limits), max(high for _, high in limits)
+    ranges = [whole] * len(limits) if near(limits) else list(limits)
+    span = max(high - low for low, high in ranges)
+    for plot, (low, high) in zip(plots, ranges, strict=True):
+        top = min((low + high + span) / 2, 1.01)  # no accuracy lies above 1
+        plot.set(ylim=(top - span, top))
+
+
 def panels_size(titles: Collection[str]) -> tuple[float, float]:
     """The size of a figure of panels with these titles; lines beyond the second make their row higher."""
     lines = [max(2, wrapped(title).count("\n") + 1) for title in titles]
     rows = [max(lines[start : start + 2]) for start in range(0, len(lines), 2)]
     return WIDTH, 0.9 + sum(1.45 + 0.15 * row for row in rows)
+
+
+def legend_columns(names: Collection[str]) -> int:
+    """How many of these names stand side by side in a legend."""
+    return max(1, min(3, LEGEND // (max(map(len, names), default=0) + 8)))
 
 
 def wrapped(title: str) -> str:

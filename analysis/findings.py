@@ -116,10 +116,14 @@ def _axes(digest: Digest) -> Iterator[tuple[str, str]]:
     """What each other axis changes, over everything else."""
     for path, table in digest.axis_effects.items():
         everywhere = table.assign(family=table["setting"] + " " + table["family"])
-        for (minuend, subtrahend), rows in everywhere.groupby(["minuend", "subtrahend"], sort=False):
+        short = digest.results.axes.short[path]
+        pairs = [*everywhere.groupby(["minuend", "subtrahend"], sort=False)]
+        ends = digest.results.axes.numeric(path) and len(pairs) > MOST
+        for (minuend, subtrahend), rows in pairs[-1:] if ends else pairs:  # of many numbers from end to end
             text = _effect(rows, digest, 1)
             if text:
-                yield f"{digest.results.axes.short[path]}: {minuend} − {subtrahend}", text
+                named = "" if minuend.startswith(f"{short} ") else f"{short}: "
+                yield f"{named}{minuend} − {subtrahend}", text + " Those between are in the table." * ends
 
 
 def _effect(rows: pd.DataFrame, digest: Digest, most: int) -> str:

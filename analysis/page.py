@@ -8,6 +8,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
+HYPHEN = "\N{NON-BREAKING HYPHEN}"  # of names in headers, which are broken where words end
 HEAVY = 400_000  # bytes above which a vector figure weighs more than it is worth
 
 
@@ -91,7 +92,8 @@ def details(summary: str, text: str) -> str:
 
 def _cells(tag: str, cells: Sequence[str], texts: Sequence[int]) -> str:
     kinds = [' class="text"' if place in texts else "" for place in range(len(cells))]
-    return "".join(f"<{tag}{kind}>{escape(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
+    texts_of = (escape(cell).replace("-", HYPHEN) if tag == "th" else escape(cell) for cell in cells)
+    return "".join(f"<{tag}{kind}>{text}</{tag}>" for kind, text in zip(kinds, texts_of, strict=True))
 
 
 def _capital(text: str) -> str:

@@ -24,6 +24,7 @@ from analysis.figures import Drawing, save
 from analysis.findings import findings, limits
 from analysis.mirror import readable, send
 from analysis.results import Results, SweepError, export, load
+from analysis.setting import setting
 from analysis.summary import endings, plain, print_summary
 from trainers.records import write_atomic
 
@@ -54,6 +55,8 @@ def _head(found: Digest) -> list[str]:
         page.heading(results.study, 1),
         page.paragraph(lead, "lead"),
         page.facts(facts.what_ran(found)),
+        page.heading("What was trained", 3),
+        page.facts(setting(results.plan)),
     ]
 
 

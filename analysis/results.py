@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import SEPARATOR, Axes, read_axes, subset_kind
+from analysis.gaps import with_gaps
 from analysis.instances import Instances, read_instances
 from analysis.metrics import EPOCH_METRIC, comparable
 from trainers.records import Row, read_json, read_rows
@@ -53,6 +54,13 @@ class Results:
         return self.trials[self.trials["kind"] == "trial"]
 
     @property
+    def tidy(self) -> pd.DataFrame:
+        """The trials with numeric axes as numbers, a share as 0.2, NaN where the axis does not act."""
+        numeric = [path for path in self.axes.paths if self.axes.numeric(path)]
+        columns = {path: [self.axes.number(path, label) for label in self.trials[path]] for path in numeric}
+        return self.trials.assign(**columns)
+
+    @property
     def attacks(self) -> dict[str, str]:
         """What each attack was, in words, as the first trial that used it says."""
         found: dict[str, str] = {}
@@ -76,7 +84,7 @@ class Results:
         """Write both tables as CSV and Parquet."""
         return [
             path
-            for name, table in (("trials", self.trials), ("epochs", self.epochs))
+            for name, table in (("trials", self.tidy), ("epochs", self.epochs))
             for path in export(table, folder, name)
         ]
 
@@ -104,7 +112,7 @@ def load(folder: Path | str, where: str | None = None) -> Results:
         row |= {"status": _status(place, outcome, records), "epochs_done": len(records)}
         rows.append(row | _costs(place / "cost.jsonl", planned["id"]) | _outcome(outcome or {}))
         epochs.append(((planned["id"], configuration, planned["replicate"]), records))
-    trials = _with_gaps(pd.DataFrame(_sorted(rows, axes)), epoch_table := _epoch_table(epochs))
+    trials = with_gaps(pd.DataFrame(_sorted(rows, axes)), epoch_table := _epoch_table(epochs))
     return Results(folder, plan, provenance.get("runs", []), trials, epoch_table, outcomes, axes, where or str(folder))
 
 
@@ -222,25 +230,3 @@ def _epoch_table(recorded: Iterable[tuple[tuple[Any, ...], list[Row]]]) -> pd.Da
     columns |= {name: [row.get(name, np.nan) for _, row in pairs] for name in names}
     columns.setdefault("epoch", [])
     return pd.DataFrame(columns)
-
-
-def _with_gaps(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
-    """Add what overfitting costs each trial; `analysis.overfitting` says what each gap can mean."""
-    if f"last_{EPOCH_METRIC}" not in trials:
-        return trials
-
-    def of_epochs(name: str, how: str) -> pd.Series:
-        """One number a trial from its curve: its maximum or its last measured value."""
-        if name not in epochs:
-            return pd.Series(np.nan, index=trials.index)
-        return trials["id"].map(epochs.groupby("id")[name].agg(how))
-
-    last = trials[f"last_{EPOCH_METRIC}"]
-    curve = of_epochs(EPOCH_METRIC, "max")
-    peak = curve.where(curve > last, last)  # the last epoch counts too: best - last is never negative
-    trials["peak_test_pgd_acc"] = peak
-    trials["robust_overfitting"] = peak - last
-    trials["robust_overfitting_val"] = trials[f"best_{EPOCH_METRIC}"] - last
-    trials["generalization_gap"] = of_epochs("train_robust_acc", "last") - last
-    trials["clean_generalization_gap"] = of_epochs("train_clean_acc", "last") - trials["last_test_clean_acc"]
-    return trials.copy()

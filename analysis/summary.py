@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.facts import time_in_trials
-from analysis.figure_front import number_members
+from analysis.figure_front import listed
 from analysis.front import Front, front
 from analysis.metrics import attack_of, attack_title
 from analysis.overfitting import overfitting
@@ -20,10 +20,16 @@ from analysis.stats import Estimate, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-from textwrap import fill
+from textwrap import fill, wrap
 
 ROWS = 20
-WIDE = 110  # columns of a terminal that has room for the standard errors
+BROAD = 10  # columns of a header of numbers
+NUMBERS = 50  # columns that the numbers of the table take, with their standard errors
+ERRORS = "± is one standard error over n seeds. "
+LEGEND = (
+    "best−last: the best epoch on test less the last, which is never negative; "
+    "floor: what a flat curve that scatters as much would show."
+)
 
 
 def print_summary(results: Results, console: Console) -> None:
@@ -33,22 +39,29 @@ def print_summary(results: Results, console: Console) -> None:
     except SweepError as error:
         console.print(plain(str(error)))
     else:
-        console.print(summary_table(results, found, errors=console.width >= WIDE))
+        console.print(summary_table(results, found, console.width))
+        several = any((panel.points["n"] > 1).any() for panel in found.panels)
+        console.print(plain(ERRORS * several + LEGEND))
         for table in front_table(found):
             console.print(table)
         console.print(plain(found.note))
     console.print(plain(f"{endings(results)} Time in trials: {time_in_trials(results)}."))
 
 
-def summary_table(results: Results, found: Front, errors: bool) -> Table:
-    """The front's members and the configurations with the highest robust accuracy on validation, by settings."""
+def summary_table(results: Results, found: Front, width: int) -> Table:
+    """The front's members and the configurations with the highest robust accuracy on validation, by settings.
+
+    Standard errors are left out where names would have to be broken into more than two lines for them.
+    """
     points = pd.concat([panel.points for panel in found.panels])
     shown = fair_share(points, ROWS)
     more = f", {len(shown)} shown: fronts, then each method's best on validation" if len(points) > len(shown) else ""
     robust = attack_title(attack_of(found.y) or "", results.attacks)
     gap = f"{attack_title('pgd', results.attacks)} best−last"
     title = f"{results.study}: {counted(len(points), 'configuration')}{more}"
-    table = _table(title, "configuration", "n", "clean %", f"{robust} %", "at last %", f"{gap}, points", "floor")
+    header = ("configuration", "n", "clean %", f"{robust} %", f"{robust} % last epoch", f"{gap}, points", "floor")
+    table = _table(title, *header)
+    errors = all(len(wrap(choice, max(1, width - NUMBERS))) < 3 for choice in shown["choice"])
     gaps = overfitting(results).set_index("configuration").to_dict("index")
     for setting, rows in shown.groupby("setting", sort=False):
         if setting:
@@ -57,7 +70,7 @@ def summary_table(results: Results, found: Front, errors: bool) -> Table:
             of = row | gaps[row["configuration"]]
             columns = ("x", "y", "y_last", "robust_overfitting", "floor")
             numbers = [(of[c], of.get(f"{c}_se", math.nan) if errors else math.nan) for c in columns]
-            cells = [Estimate(mean, se, row["n"]).text() for mean, se in numbers]
+            cells = [Estimate(mean, se, row["n"]).text().replace(" ± ", "±") for mean, se in numbers]
             table.add_row(Text(row["choice"]), str(row["n"]), *cells)
     return table
 
@@ -65,11 +78,12 @@ def summary_table(results: Results, found: Front, errors: bool) -> Table:
 def fair_share(points: pd.DataFrame, most: int) -> pd.DataFrame:
     """So many rows, but one of each setting at least: settings take turns, and within one its methods.
 
-    Each gives its front's members first, then its best on validation. One ranking of all would fill the table from
-    the easiest problem, and from the method with the highest robust accuracy, which is one end of the front only.
+    Each gives its front's members first, what validation selects, then its best on validation. One ranking of all
+    would fill the table from the easiest problem, and from the method with the highest robust accuracy, which is one
+    end of the front only.
     """
-    order = points.sort_values(["on_front", "val_y"], ascending=False)
-    order["turn"] = order.groupby(["setting", "family"]).cumcount().where(~order["on_front"], -1)
+    order = points.sort_values(["on_front", "selected", "val_y"], ascending=False)
+    order["turn"] = order.groupby(["setting", "family"]).cumcount().where(~(order["on_front"] | order["selected"]), -1)
     order = order.sort_values("turn", kind="stable")
     order["turn"] = order.groupby("setting").cumcount()
     best = order.sort_values("turn", kind="stable")["configuration"][: max(most, points["setting"].nunique())]
@@ -77,17 +91,19 @@ def fair_share(points: pd.DataFrame, most: int) -> pd.DataFrame:
 
 
 def front_table(found: Front) -> Iterator[Table]:
-    """The members of each front, numbered as in the figure."""
+    """The members of each front, numbered as in the figure, and what validation selects beside them."""
     for panel in found.panels:
         many = len(found.sweeps) > 1
         first = ("#", "sweep") if many else ("#",)
+        rows = listed(panel).to_dict("records")
         title = f"Front, {panel.title}" if panel.title else "Front"
-        table = _table(title, *first, "configuration", "n", f"{found.x} %", f"{found.y} %", "validation")
-        for row in number_members(panel).to_dict("records"):
+        title += "; –: selected on validation, but off it" * any(not row["on_front"] for row in rows)
+        table = _table(title, *first, "configuration", "n", f"{found.x_title} %", f"{found.y_title} %", "validation")
+        for row in rows:
             x, y = (Estimate(row[axis], row[f"{axis}_se"], row["n"]).text() for axis in ("x", "y"))
             sweep = (Text(row["sweep"]),) if many else ()
-            selected = "selects" if row["selected"] else ""
-            table.add_row(str(row["number"]), *sweep, Text(row["choice"]), str(row["n"]), x, y, selected)
+            selected = "selects" * row["selected"]
+            table.add_row(row["number"], *sweep, Text(row["choice"]), str(row["n"]), x, y, selected)
         yield table
 
 
@@ -107,6 +123,6 @@ def _table(title: str, *columns: str) -> Table:
     table = Table(title=plain(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         named = column in ("configuration", "sweep", "validation")
-        header = column if named else fill(column, 14)  # the numbers below are never broken
+        header = column if named else fill(column, BROAD)  # the numbers below are never broken
         table.add_column(header, justify="left" if named else "right", no_wrap=not named, overflow="fold")
     return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,8 +12,9 @@ from analysis import page
 from analysis.difficulty import agreement
 from analysis.digest import Digest
 from analysis.facts import duration
-from analysis.figure_front import number_members
+from analysis.figure_front import listed
 from analysis.front import Panel
+from analysis.gaps import trained_robustness
 from analysis.metrics import CHECKPOINTS, attack_of, attack_title, title
 from analysis.results import COMPLETED, STOPPED
 from analysis.stats import Estimate, counted, seeds
@@ -39,13 +40,14 @@ def members(found: Digest) -> list[str]:
     front, parts = found.front, []
     for panel in front.panels:
         rows = [
-            (str(row["number"]), row["choice"], str(row["n"]), _pm(row, "x"), _pm(row, "y"), "yes" * row["selected"])
-            for row in number_members(panel).to_dict("records")
+            (row["number"], row["choice"], str(row["n"]), _pm(row, "x"), _pm(row, "y"), "yes" * row["selected"])
+            for row in listed(panel).to_dict("records")
         ]  # fmt: skip
         where = f"Members of the front, {panel.title}" if panel.title else "Members of the front"
+        off = " A dash is off the front." if (panel.points["selected"] & ~panel.points["on_front"]).any() else ""
         volume = f" Hypervolume above (0, 0): {_volume(panel)}." if panel.volume else ""
         header = ("#", "configuration", "seeds", "clean %", f"{_robust(found)} %", "selected on validation")
-        parts.append(page.table(header, rows, f"{where}, {CHECKPOINTS[front.checkpoint]}.{volume}", (1,)))
+        parts.append(page.table(header, rows, f"{where}, {CHECKPOINTS[front.checkpoint]}.{off}{volume}", (1,)))
     return parts
 
 
@@ -65,7 +67,7 @@ def summary(found: Digest) -> list[str]:
             if row["on_front"]:
                 marked.append(len(rows))
             numbers = (_pm(row, "x"), _pm(row, "y"), _pm(row, "y_last"))
-            times = (duration(seconds) for seconds in costs.loc[row["configuration"]])
+            times = [duration(seconds) for seconds in costs.loc[row["configuration"]]]
             rows.append((row["choice"], str(row["n"]), *numbers, str(row["diverged"] or ""), *times))
     robust = _robust(found)
     header = (
@@ -79,7 +81,13 @@ def summary(found: Digest) -> list[str]:
     )
     if len(points) > len(shown):
         caption = f"The best {LONGEST} of {len(points)} on validation; tables/front.csv has all. {caption}"
-    return [page.table(header, rows, caption, marked=marked)]
+    return [page.table(*_filled(header, rows), caption, marked=marked)]
+
+
+def _filled(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """A table without the columns that nothing stands in."""
+    kept = [i for i in range(len(header)) if any(row[i] for row in rows if len(row) > 1)]
+    return [header[i] for i in kept], [[row[i] for i in kept] if len(row) > 1 else [*row] for row in rows]
 
 
 def subset_effects(found: Digest) -> list[str]:
@@ -128,9 +136,11 @@ def gaps(found: Digest) -> list[str]:
         "configuration", "seeds", "best on test", "selected", "last", "best − last", "floor", "selected − last",
         "train − test, last",
     )  # fmt: skip
-    caption = (
-        f"Robust accuracy in %, gaps in points; {found.results.attacks.get('pgd', 'PGD')}. train − test uses the "
-        "training batches as trained on: compare it only between trials of one training attack."
+    same = trained_robustness(found.results.epochs) == "train_pgd_acc"
+    caption = f"Robust accuracy in %, gaps in points; {found.results.attacks.get('pgd', 'PGD')}. train − test uses " + (
+        "the training examples under this same attack, in eval mode and not augmented."
+        if same
+        else "the training batches as trained on: compare it only between trials of one training attack."
     )
     return [page.table(header, rows, caption)]
 

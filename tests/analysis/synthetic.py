@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,20 @@ def write_sweep(folder: Path, made: Made = Made()) -> Path:
     if made.profile:
         for noise in made.noise:
             _rank(folder, made, noise)
+    return folder
+
+
+def write_study(
+    folder: Path, path: str, values: tuple[Any, ...], made: Made = Made(noise=(0.1,), subsets=("all",))
+) -> Path:
+    """A sweep without faults whose methods differ in one knob, listed as a space lists its values."""
+    made = replace(made, methods=tuple(map(str, values)), faults=False, profile=False)
+    plan = json.loads((write_sweep(folder, made) / "plan.json").read_text())
+    plan["axes"][1] = path
+    for trial in plan["trials"]:
+        label = trial["axes"].pop("method")
+        trial["axes"][path], trial["values"][path] = label, dict(zip(made.methods, values, strict=True))[label]
+    (folder / "plan.json").write_text(json.dumps(plan))
     return folder
 
 

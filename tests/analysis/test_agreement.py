@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.agreement import against, main, matrix, ranks
@@ -77,6 +78,40 @@ def test_other_draws_of_the_data_are_not_compared_although_they_are_as_many(tmp_
         matrix(load(folder), "difficulty", "distance")
 
 
+def test_who_withstands_the_attack_in_eval_mode_ranks_like_who_is_correct(tmp_path: Path) -> None:
+    def withstood(arrays: dict[str, np.ndarray]) -> np.ndarray:
+        right = arrays["correct"].copy()
+        right[::2] = 255  # not measured at every epoch
+        return right
+
+    results = load(rewritten(recorded(tmp_path / "one"), "method=", withstood=withstood))
+    assert (matrix(results, "instability_eval", "correlation") > 0.5).all(axis=None)
+    only = load(rewritten(tmp_path / "one", "method=", correct=lambda arrays: arrays["correct"][1::2]))
+    expected = matrix(only, "instability", "distance")
+    pd.testing.assert_frame_equal(matrix(results, "instability_eval", "distance"), expected)
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_cannot_be_compared_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = rewritten(recorded(tmp_path / "one"), "TRADES", correct=lambda arrays: np.ones_like(arrays["correct"]))
+    assert main([str(folder), "--by", "instability", "--measure", "correlation"]) == 0
+    shown = capsys.readouterr().out
+    assert "nan" not in shown and "| – |" in shown
+    assert "–: no two completed trainings" in shown and "AT 0.10 and TRADES 0.10; TRADES 0.10 with itself." in shown
+    rewritten(folder, "AT_0.10", correct=lambda arrays: np.ones_like(arrays["correct"]))
+    assert main([str(folder), "--by", "instability", "--measure", "correlation"]) == 2
+    assert "do not rank them all alike; take replicates >= 2" in capsys.readouterr().err
+
+
+def test_one_seed_is_not_compared_with_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = recorded(tmp_path / "one")
+    for path in folder.glob("trials/*TRADES*seed=[12]/instances.npz"):
+        path.unlink()
+    assert main([str(folder)]) == 0
+    shown = capsys.readouterr().out
+    assert "nan" not in shown and "TRADES 0.10 with itself." in shown
+
+
 def test_weights_that_favour_the_easy_go_with_d(tmp_path: Path) -> None:
     table = against(load(recorded(tmp_path / "one")), "weight")
     assert ((table["d and weight"] > 0.7) & (table["d and weight"] < 1)).all()
@@ -88,6 +123,8 @@ def test_what_was_not_recorded_is_said(tmp_path: Path, capsys: pytest.CaptureFix
         matrix(load(folder), "test", "distance")
     assert main([str(folder), "--by", "test"]) == 2
     assert "test_losses" in capsys.readouterr().err
+    assert main([str(folder), "--by", "instability_eval"]) == 2
+    assert "{train: true}" in capsys.readouterr().err
 
 
 def test_the_command_prints_the_matrix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

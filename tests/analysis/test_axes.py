@@ -25,6 +25,28 @@ def test_numbers_are_ordered_by_size_and_names_as_planned() -> None:
     assert axes.order["method"] == ("trades", "at")
 
 
+@pytest.mark.parametrize(
+    ("values", "order"),
+    [
+        (("12/255", "8/255"), ("8/255", "12/255")),
+        (("inf", -3, 1), ("-3", "1", "inf")),
+        (("80%", "0%", "20%"), ("0%", "20%", "80%")),
+        (("1e-3", "1e-5"), ("1e-5", "1e-3")),
+    ],
+)
+def test_whatever_a_space_may_write_as_a_number_is_one(values: tuple[Any, ...], order: tuple[str, ...]) -> None:
+    axes = read_axes({"trials": [planned(knob=(str(value), value)) for value in values]})
+    assert axes.numeric("knob") and axes.order["knob"] == order
+    assert axes.describe({"knob": order[0]}, ("knob",)) == f"knob {order[0]}"
+    assert axes.number("knob", order[0]) < axes.number("knob", order[-1])
+
+
+@pytest.mark.parametrize("values", [("20%", 300), (True, False), (1, "epsilon/4"), (1, None)])
+def test_what_cannot_be_ordered_by_size_is_as_planned(values: tuple[Any, ...]) -> None:
+    axes = read_axes({"trials": [planned(knob=(str(value), value)) for value in values]})
+    assert not axes.numeric("knob") and axes.order["knob"] == tuple(map(str, values))
+
+
 def test_an_axis_with_one_value_does_not_vary() -> None:
     axes = read_axes({"trials": [planned(epochs=("5", 5), lam=(str(n), n)) for n in (1, 2)]})
     assert axes.varying == ("lam",)

@@ -9,7 +9,7 @@ import pytest
 from analysis.differences import axis_differences, subset_differences
 from analysis.results import load
 
-from .synthetic import Made, write_sweep
+from .synthetic import Made, write_study, write_sweep
 
 METRIC = "last_test_aa_acc"
 
@@ -54,6 +54,15 @@ def test_any_axis_is_compared_with_its_first_label(whole: Path) -> None:
     assert set(table["minuend"]) == {"TRADES 0.10"} and set(table["subtrahend"]) == {"AT 0.10"}
     assert len(table) == 6 and set(table["metric"]) == {METRIC}
     assert set(table["family"]) == {"all", "friendly 108", "random 108"}
+
+
+def test_numbers_are_compared_with_the_least_whatever_a_space_writes(tmp_path: Path) -> None:
+    results = load(write_study(tmp_path / "lam", "method.weight.lam", ("inf", 1, -1)))
+    table = axis_differences(results, "method.weight.lam", [METRIC])
+    assert table["minuend"].tolist() == ["lam 1", "lam inf"] and set(table["subtrahend"]) == {"lam -1"}
+    wide = results.sweep.pivot(index="replicate", columns="method.weight.lam", values=METRIC)
+    assert table["mean"].tolist() == pytest.approx([(wide[label] - wide["-1"]).mean() for label in ("1", "inf")])
+    assert (table["n"] == 3).all()
 
 
 def test_without_a_subset_axis_there_is_nothing_to_compare(tmp_path: Path) -> None:

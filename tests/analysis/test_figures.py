@@ -26,11 +26,11 @@ from analysis.figure_curves import Curves, Line, curves_info, draw_curves
 from analysis.figure_front import draw_front, front_size, number_members
 from analysis.figure_gaps import draw_effects, effects_info, gaps_info, rows_size
 from analysis.figure_subsets import PER_CLASS, Sizes, draw_sizes, extremes, gallery_info, sizes_info
-from analysis.figures import LETTERS, NEUTRAL, colours, panels, panels_size, save, wrapped
+from analysis.figures import LETTERS, NEUTRAL, colours, level, panels, panels_size, save, wrapped
 from analysis.front import front
 from analysis.results import load
 
-from .synthetic import Made, write_sweep
+from .synthetic import Made, write_study, write_sweep
 
 
 @pytest.fixture(scope="module")
@@ -71,16 +71,21 @@ def test_effects_pair_both_checkpoints(found: Digest) -> None:
     assert info.last[place, 0] > info.selected[place, 0] > 0  # selection on validation recovers a part
 
 
-def test_sizes_need_two_of_them(found: Digest) -> None:
+def of_two_sizes(table: pd.DataFrame) -> pd.DataFrame:
+    """Friendly subsets of 96 examples beside those of 108."""
+    return pd.concat([table, table[table["subset_kind"] == "friendly"].assign(subset_size=96)])
+
+
+def test_sizes_need_two_of_one_kind(found: Digest) -> None:
     table = sizes(found.results, "test_aa_acc")
-    info = sizes_info(table, "test_aa_acc", "robust")
+    assert sizes_info(table, "test_aa_acc", "robust") is None  # a point a kind, which the effects show
+    info = sizes_info(of_two_sizes(table), "test_aa_acc", "robust")
     assert info is not None
     assert {line.kind for line in info.panels["AT 0.10\nlabel_noise 0.1"]} == {"all", "friendly", "random"}
-    assert sizes_info(table[table["subset_size"] == 108], "test_aa_acc", "robust") is None
     # a search draws knobs and subset together: a panel a configuration, of one size each, says nothing of sizes
-    alone = table.assign(family=[f"lr {n}" for n in range(len(table))])
-    assert sizes_info(alone, "test_aa_acc", "robust") is None
-    many = pd.concat([table.assign(family=table["family"] + f" lr {n}") for n in range(5)])
+    alone = of_two_sizes(table)
+    assert sizes_info(alone.assign(family=[f"lr {n}" for n in range(len(alone))]), "test_aa_acc", "robust") is None
+    many = pd.concat([alone.assign(family=alone["family"] + f" lr {n}") for n in range(5)])
     crowd = sizes_info(many, "test_aa_acc", "robust")
     assert crowd is not None and (len(crowd.panels), crowd.left_out) == (12, 8)
 
@@ -150,6 +155,33 @@ def test_no_axis_of_accuracies_goes_beyond_all_of_them() -> None:
     assert np.diff(limits[0]) == pytest.approx(np.diff(limits[1]))
 
 
+def test_accuracy_against_size_is_drawn_for_both_accuracies(tmp_path: Path) -> None:
+    made = Made(noise=(0.1,), subsets=("all", "friendly 108", "friendly 96"), profile=False, faults=False)
+    drawings = list(effect_drawings(digest(load(write_sweep(tmp_path / "sizes", made)))))
+    assert [drawing.slug for drawing in drawings] == ["effects", "k_robust", "k_clean"]
+    for drawing in drawings:
+        save(drawing.draw, drawing.size, [tmp_path / f"{drawing.slug}.png"])
+        assert (tmp_path / f"{drawing.slug}.png").stat().st_size > 5_000
+
+
+def test_panels_whose_curves_lie_near_have_one_range() -> None:
+    plots = Figure().subplots(2)
+    level(plots, [(0.4, 0.6), (0.5, 0.7)])
+    assert plots[0].get_ylim() == plots[1].get_ylim() == pytest.approx((0.4, 0.7))
+
+
+def test_methods_are_lines_of_one_panel_where_no_subset_varies(tmp_path: Path) -> None:
+    """So that a knob's values can be compared by eye; more than colours tell apart have panels."""
+    made = Made(noise=(0.0, 0.1), subsets=("all",))
+    info = curves_info(load(write_study(tmp_path / "few", "method.weight.lam", (0, 1, -1), made)), "pgd")
+    assert info is not None
+    assert {name: [line.label for line in lines] for name, lines in info.panels.items()} == {
+        f"label_noise {noise}": ["lam -1", "lam 0", "lam 1"] for noise in made.noise
+    }
+    many = curves_info(load(write_study(tmp_path / "many", "method.weight.lam", tuple(range(8)))), "pgd")
+    assert many is not None and len(many.panels) == 8
+
+
 def test_a_dollar_in_a_name_is_a_dollar(tmp_path: Path) -> None:
     save(lambda figure: figure.subplots().set_title("at $_$ a piece"), (2, 2), [tmp_path / "one.png"])
     assert (tmp_path / "one.png").exists()
@@ -206,7 +238,7 @@ def test_a_long_name_of_an_attack_is_not_cut_off_by_the_figure(whole: Path) -> N
     assert plain.front is not None
     long = "robust test accuracy, AutoAttack custom (apgd-ce + apgd-t) on 500 images"
     named = replace(plain.front, y_title=long, panels=plain.front.panels[:1])
-    sizes_found = sizes_info(sizes(plain.results, "test_aa_acc"), "test_aa_acc", long)
+    sizes_found = sizes_info(of_two_sizes(sizes(plain.results, "test_aa_acc")), "test_aa_acc", long)
     effects = effects_info(plain.subset_effects, "test_aa_acc", long)
     assert sizes_found is not None and effects is not None
     one = Sizes(long, dict(list(sizes_found.panels.items())[:1]), 0)
@@ -254,7 +286,7 @@ def test_surfaces_say_the_seeds_that_they_are_over(tmp_path: Path) -> None:
 def test_every_figure_draws_and_says_its_seeds(found: Digest, tmp_path: Path) -> None:
     parts = (front_drawing, effect_drawings, curve_drawings, gap_drawing, ranking_drawings)
     drawings = [drawing for part in parts for drawing in part(found)]
-    assert len({drawing.slug for drawing in drawings}) == len(drawings) == 10
+    assert len({drawing.slug for drawing in drawings}) == len(drawings) == 8
     for drawing in drawings:
         assert "seed" in drawing.caption
         save(drawing.draw, drawing.size, [tmp_path / f"{drawing.slug}.svg"])

@@ -22,7 +22,7 @@ from analysis.results import load
 from analysis.summary import fair_share, print_summary
 from trainers.records import read_json, write_json
 
-from .synthetic import Made, write_sweep
+from .synthetic import Made, write_study, write_sweep
 
 SMALL = Made(noise=(0.1,), methods=("AT",), subsets=("all", "friendly 108"), replicates=2, profile=False, faults=False)
 VOID = {"meta", "img", "br", "link"}
@@ -55,7 +55,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_page_is_well_formed_and_needs_nothing_else(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     sources = Checked(text).sources
-    assert len(sources) == 9 and all(source.startswith("data:image/") for source in sources)
+    assert len(sources) == 7 and all(source.startswith("data:image/") for source in sources)
     assert "<script" not in text and "http" not in re.sub(r'src="[^"]*"', "", text)
     assert 'name="viewport"' in text and "@media print" in text
 
@@ -68,6 +68,15 @@ def test_the_page_says_what_ran_what_was_found_and_what_it_cannot_say(page: Path
         "loss is nan at epoch 5", "120 train, 120 val, 360 test", "data split", "Provenance",
     ):  # fmt: skip
         assert part in text
+
+
+def test_a_column_that_nothing_stands_in_is_left_out(tmp_path: Path, small: Path) -> None:
+    """And names in headers are not broken at their hyphens."""
+    one_survives = replace(SMALL, subsets=("all",), replicates=4, faults=True)
+    pages = (report(write_sweep(tmp_path / "diverged", one_survives)), small)
+    headers = [" ".join(re.findall("<th.*</th>", path.read_text(encoding="utf-8"))) for path in pages]
+    assert ["diverged" in header for header in headers] == [True, False]
+    assert "PGD‑10" in headers[1] and "PGD-10" not in headers[1]
 
 
 def test_figures_and_tables_lie_beside_the_page(page: Path) -> None:
@@ -87,6 +96,16 @@ def test_findings_say_the_effect_that_was_put_into_the_records(whole: Path) -> N
     assert "of the 12 flipped labels" in flipped and "friendly 108 12, random 108 1" in flipped
     assert "AT 0.10 · all" in found["Robust overfitting, label_noise 0.1"]
     assert any("360 examples" in limit for limit in limits(digest(load(whole))))
+
+
+@pytest.mark.parametrize(("values", "leads"), [((0, 1, -1), 2), ((0, 1, 2, 3, 4, 5), 1)])
+def test_a_study_of_one_number_says_what_it_changes(tmp_path: Path, values: tuple[int, ...], leads: int) -> None:
+    folder = write_study(tmp_path / "lam", "method.weight.lam", values)
+    text = report(folder).read_text(encoding="utf-8")
+    assert "What each axis changes" in text and f"lam {max(values)} − lam {min(values)}" in text
+    assert (folder / "report" / "tables" / "axis_effects.csv").exists()
+    found = [lead for lead, _ in findings(digest(load(folder))) if " − " in lead]
+    assert len(found) == leads and found[-1] == f"lam {max(values)} − lam {min(values)}"
 
 
 @pytest.mark.parametrize(
@@ -198,6 +217,33 @@ def test_no_setting_and_no_method_is_missing_from_the_summary(tmp_path: Path) ->
     assert points.loc[points["on_front"], "configuration"].isin(best["configuration"]).all()
 
 
+def test_what_validation_selects_off_the_front_is_shown_on_the_terminal_and_the_page(tmp_path: Path) -> None:
+    """Of two configurations the one that is worse on test is best on validation."""
+    folder = write_sweep(tmp_path / "off", replace(SMALL, subsets=("all",), methods=("GOOD", "BAD"), replicates=3))
+    for path in folder.glob("trials/*BAD*/result.json"):
+        result = read_json(path)
+        result["best"] |= {"val_clean_acc": 0.99, "val_pgd_acc": 0.99, "test_clean_acc": 0.5, "test_aa_acc": 0.1}
+        write_json(path, result)
+    shown = StringIO()
+    print_summary(load(folder), Console(file=shown, width=80))
+    text = shown.getvalue()
+    _, _, listed = text.partition("Front; –: selected on validation, but off it")
+    assert re.search(r"^–  BAD .* selects", listed, re.MULTILINE) and re.search(r"^1  GOOD ", listed, re.MULTILINE)
+    assert "last epoch" in text and "floor: what a flat curve" in text
+    assert re.search(r"^GOOD +3 +\d+\.\d±\d\.\d", text, re.MULTILINE)  # within 80 columns
+    assert max(map(len, text.splitlines())) <= 80
+    page = report(folder).read_text(encoding="utf-8")
+    assert "A dash is off the front." in page and "<td>–</td><td" in page.replace(' class="text"', "")
+
+
+def test_names_that_fill_three_lines_leave_no_room_for_errors(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "long", replace(SMALL, methods=("AT", "a method of a rather long name " * 3)))
+    shown = StringIO()
+    print_summary(load(folder), Console(file=shown, width=80))
+    before, _, front_and_after = shown.getvalue().partition("Front")
+    assert not re.search(r"\d±\d", before) and " ± " in front_and_after
+
+
 def test_rows_of_the_summary_are_taken_in_turn() -> None:
     def taken(most: int) -> set[str]:
         return set(fair_share(points, most)["configuration"])
@@ -207,9 +253,12 @@ def test_rows_of_the_summary_are_taken_in_turn() -> None:
     points["setting"] = [name.rpartition(" ")[0] for name in names]
     points["family"] = [name[-2] for name in names]
     points["on_front"] = points["configuration"] == "A2"
+    points["selected"] = points["configuration"] == "B2"
     assert taken(1) == {"A2", "hard C2", "void D1"}  # one of each setting; a front's member before all others
-    assert taken(5) == {"A2", "hard C2", "void D1", "B1", "hard C1"}  # the other method before A's next
+    assert taken(5) == {"A2", "hard C2", "void D1", "B2", "hard C1"}  # what validation selects before A's next
     assert taken(6) == {*taken(5), "A1"}
+    points["selected"] = False
+    assert taken(5) == {"A2", "hard C2", "void D1", "B1", "hard C1"}  # the other method before A's next
 
 
 def test_findings_say_how_many_more_validation_would_select(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,13 @@ import pytest
 
 from analysis.digest import digest
 from analysis.facts import duration, extent, time_in_trials
+from analysis.front import front
+from analysis.overfitting import overfitting
 from analysis.results import SweepError, load
+from analysis.tables import gaps
+from trainers.records import read_json, write_json
 
-from .synthetic import Made, write_sweep
+from .synthetic import Made, write_study, write_sweep
 
 
 def test_every_planned_trial_is_a_row_with_its_status(sweep: Path) -> None:
@@ -140,6 +146,55 @@ def test_instances_turn_the_mark_of_not_trained_into_nan(sweep: Path) -> None:
     assert np.isnan(correct[0, :3]).all() and np.isfinite(correct[1:]).all()
     assert set(np.unique(correct[1:])) == {0.0, 1.0}
     assert results.instances(results.sweep.iloc[0]["id"]) is None
+
+
+@pytest.mark.parametrize("measured", [False, True])
+def test_robust_training_accuracy_is_that_under_the_attack_of_the_curves_where_known(
+    tmp_path: Path, measured: bool
+) -> None:
+    folder = write_sweep(tmp_path / "sweep", Made(noise=(0.1,), subsets=("all",), profile=False, faults=False))
+    if measured:
+        for path in folder.glob("trials/*/epochs.jsonl"):
+            rows = [json.loads(line) for line in path.read_text().splitlines()]
+            rows = [row | ({"train_pgd_acc": 0.9} if "test_pgd_acc" in row else {}) for row in rows]
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    results = load(folder)
+    last = results.epochs.groupby("id").last().loc[results.trials["id"]].reset_index()
+    accuracy = last["train_pgd_acc" if measured else "train_robust_acc"]
+    np.testing.assert_allclose(results.trials["generalization_gap"], accuracy - results.trials["last_test_pgd_acc"])
+    (table,) = gaps(digest(results))
+    assert ("under this same attack, in eval mode" in table) == measured
+    assert ("batches as trained on" in table) != measured
+
+
+def test_what_the_readme_reads_is_there(whole: Path) -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## Reading results in Python")[2].partition("\n## ")[0]
+    code = section.partition("```python\n")[2].partition("```")[0]
+    *lines, last = code.replace("results/friendly_k", str(whole)).splitlines()
+    names: dict[str, Any] = {}
+    exec("\n".join(lines), names)
+    assert "results.instances(" in last and len(names["done"]) == 40
+    known = {*names["trials"], *names["epochs"], *overfitting(names["results"]), *front([names["results"]]).members}
+    columns = {
+        name for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE) for name in re.findall("`([a-z_]+)`", row)
+    }
+    assert columns and columns <= known
+
+
+def test_numeric_axes_are_numbers_in_exported_tables(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "knob", "method.attack.epsilon", ("8/255", 0.1, "inf"))
+    plan = read_json(folder / "plan.json")
+    plan["axes"].append("method.weight.burn_in")
+    for trial in plan["trials"][:3]:
+        trial["axes"]["method.weight.burn_in"] = trial["values"]["method.weight.burn_in"] = "20%"
+    write_json(folder / "plan.json", plan)
+    results = load(folder)
+    results.export(tmp_path)
+    for found in (results.tidy, pd.read_parquet(tmp_path / "trials.parquet"), pd.read_csv(tmp_path / "trials.csv")):
+        epsilon, burn_in = (found[f"method.{knob}"] for knob in ("attack.epsilon", "weight.burn_in"))
+        assert epsilon.tolist() == [8 / 255] * 3 + [0.1] * 3 + [np.inf] * 3
+        assert burn_in.tolist()[:3] == [0.2] * 3 and burn_in[3:].isna().all()
 
 
 def test_export_round_trips(sweep: Path, tmp_path: Path) -> None:

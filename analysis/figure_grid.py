@@ -1,0 +1,139 @@
+"""What accuracies come to along a knob of a grid: few numbers, each with everything else equal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from analysis.axes import MOST_LABELS, Axes
+from analysis.figures import PALETTE, WIDE, WIDTH, colours, legend_columns, percent
+from analysis.metrics import title
+from analysis.results import COMPLETED, Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Plot
+    from matplotlib.figure import Figure
+
+FEWEST = 3  # values of a knob that are worth a curve: two are a difference, which the table has
+CHECKPOINTS = ("best", "last")
+
+
+class Along(NamedTuple):
+    """One choice of everything else along a knob; accuracies are shares."""
+
+    name: str
+    places: np.ndarray  # (n,)
+    means: np.ndarray  # (n, metrics, 2) over seeds, at the epoch that validation selects and at the last
+    errors: np.ndarray  # (n, metrics, 2) NaN of one seed
+
+
+class Grid(NamedTuple):
+    """A knob with its values, and a column a metric."""
+
+    path: str
+    knob: str
+    titles: list[str]  # of the metrics
+    places: np.ndarray  # (values,) where each value is drawn: infinity a step beyond the largest
+    labels: list[str]
+    lines: list[Along]
+
+    @property
+    def colours(self) -> dict[str, str]:
+        """Of the lines, where there are no more than can be told apart."""
+        return colours([line.name for line in self.lines]) if len(self.lines) <= len(PALETTE) else {}
+
+
+def grids_info(results: Results, metrics: list[str]) -> list[Grid]:
+    """The numeric axes with few values, but three at least, that some other choice was made along."""
+    axes, trials = results.axes, results.sweep
+    done = trials[trials["status"] == COMPLETED]
+    found = [_grid(done, path, results, metrics) for path in axes.method if crossed(results, done, path)]
+    return [grid for grid in found if grid.lines]
+
+
+def crossed(results: Results, done: pd.DataFrame, path: str) -> bool:
+    """Whether a numeric axis has few values, and some choice of all else completed with three of them at least.
+
+    Not in a search, where a few may come to lie in a row by chance.
+    """
+    axes = results.axes
+    if any(trial.get("generation") is not None for trial in results.plan.get("trials", ())):
+        return False
+    if not axes.numeric(path) or not FEWEST <= len(axes.order[path]) <= MOST_LABELS:
+        return False
+    return any(known["configuration"].nunique() >= FEWEST for _, known in _groups(axes, done, path))
+
+
+def _groups(axes: Axes, done: pd.DataFrame, path: str) -> list[tuple[str, pd.DataFrame]]:
+    """The trials with this axis by all other choices, in words."""
+    others, known = [other for other in axes.varying if other != path], done[done[path] != ""]
+    names = [axes.describe({other: row[other] for other in others}, others) for row in known.to_dict("records")]
+    return [(str(name), group) for name, group in known.groupby(pd.Series(names, known.index, str), sort=False)]
+
+
+def _grid(done: pd.DataFrame, path: str, results: Results, metrics: list[str]) -> Grid:
+    axes = results.axes
+    labels = list(axes.order[path])
+    places = _places(np.array([axes.number(path, label) for label in labels]))
+    columns = [f"{which}_{metric}" for metric in metrics for which in CHECKPOINTS]
+    shape, lines = (-1, len(metrics), len(CHECKPOINTS)), []
+    for name, group in _groups(axes, done, path):
+        by = group.groupby(path)[columns]
+        means, errors = by.mean(), by.sem()
+        present = [label for label in labels if label in means.index]
+        if len(present) > 1:
+            at = places[[labels.index(label) for label in present]]
+            values = (table.loc[present].to_numpy(float).reshape(shape) for table in (means, errors))
+            lines.append(Along(name, at, *values))
+    return Grid(path, axes.short[path], [title(metric, results.attacks) for metric in metrics], places, labels, lines)
+
+
+def _places(values: np.ndarray) -> np.ndarray:
+    """Where values by size are drawn: by the logarithm where they span decades, infinity a step beyond the largest."""
+    finite = values[np.isfinite(values)]
+    if len(finite) and finite.min() > 0 and finite.max() > WIDE * finite.min():
+        values = np.log10(values)
+        finite = values[np.isfinite(values)]
+    step = np.ptp(finite) / max(len(finite) - 1, 1) or 1.0
+    return np.where(values == np.inf, finite.max(initial=0.0) + step, values)
+
+
+def grid_size(info: Grid) -> tuple[float, float]:
+    """Inches."""
+    names = list(info.colours)
+    return WIDTH, 3.0 + 0.17 * len(names) / legend_columns(names)
+
+
+def draw_grid(figure: Figure, info: Grid) -> None:
+    """Filled: selected on validation; open: last epoch. More lines than colours are thin, and without bars."""
+    plots = figure.subplots(1, len(info.titles), squeeze=False)[0]
+    for metric, (plot, name) in enumerate(zip(plots, info.titles, strict=True)):
+        for line in info.lines:
+            _draw(plot, line, metric, info.colours.get(line.name), 0.01 * np.ptp(info.places))
+        plot.set_title(f"{name} (%)".replace(", ", ",\n", 1), fontsize=9)
+        plot.set_xticks(info.places, info.labels, rotation=45 if sum(map(len, info.labels)) > 28 else 0)
+        plot.set_xlabel(info.knob)
+        percent(plot)
+    names = list(info.colours)
+    figure.legend(handles=_handles(info.colours), loc="outside lower center", ncols=max(2, legend_columns(names)))
+
+
+def _draw(plot: Plot, line: Along, metric: int, colour: str | None, apart: float) -> None:
+    for which, (fill, style, aside) in enumerate(((colour, "-", -apart), ("white", ":", apart))):
+        means, errors = line.means[:, metric, which], np.nan_to_num(line.errors[:, metric, which])
+        if colour is None:
+            plot.plot(line.places, means, color=PALETTE[0], ls=style, lw=0.7, alpha=0.5)
+        else:
+            x = line.places + aside
+            plot.errorbar(x, means, errors, color=colour, elinewidth=0.9, marker="o", mfc=fill, ls=style, ms=4.5)
+
+
+def _handles(paint: dict[str, str]) -> list[object]:
+    from matplotlib.lines import Line2D
+
+    marker = "o" if paint else ""
+    named = [Line2D([], [], color=colour, marker="o", label=name) for name, colour in paint.items() if name]
+    selected = Line2D([], [], color="0.4", marker=marker, label="selected epoch")
+    return [*named, selected, Line2D([], [], color="0.4", marker=marker, mfc="white", ls=":", label="last epoch")]

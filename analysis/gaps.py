@@ -1,0 +1,38 @@
+"""What overfitting costs each trial, from its curve and last epoch; `analysis.overfitting` says what each can mean."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analysis.metrics import EPOCH_METRIC
+
+
+def trained_robustness(epochs: pd.DataFrame) -> str:
+    """The column of robust training accuracy: under the attack of the curves, in eval mode, where that was measured.
+
+    Else under the training's own attack on the batches as trained on, which differs from method to method.
+    """
+    return "train_pgd_acc" if "train_pgd_acc" in epochs else "train_robust_acc"
+
+
+def with_gaps(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
+    """The table of trials with the columns of gaps, where last epochs are measured at all."""
+    if f"last_{EPOCH_METRIC}" not in trials:
+        return trials
+
+    def of_epochs(name: str, how: str) -> pd.Series:
+        """One number a trial from its curve: its maximum or its last measured value."""
+        if name not in epochs:
+            return pd.Series(np.nan, index=trials.index)
+        return trials["id"].map(epochs.groupby("id")[name].agg(how))
+
+    last = trials[f"last_{EPOCH_METRIC}"]
+    curve = of_epochs(EPOCH_METRIC, "max")
+    peak = curve.where(curve > last, last)  # the last epoch counts too: best - last is never negative
+    trials["peak_test_pgd_acc"] = peak
+    trials["robust_overfitting"] = peak - last
+    trials["robust_overfitting_val"] = trials[f"best_{EPOCH_METRIC}"] - last
+    trials["generalization_gap"] = of_epochs(trained_robustness(epochs), "last") - last
+    trials["clean_generalization_gap"] = of_epochs("train_clean_acc", "last") - trials["last_test_clean_acc"]
+    return trials.copy()

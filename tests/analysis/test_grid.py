@@ -1,0 +1,95 @@
+"""Accuracy along a knob of a grid: which lines there are, where they run, and what is left to points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.figure_grid import Grid, draw_grid, grid_size, grids_info
+from analysis.figure_knobs import knobs_info
+from analysis.figures import PALETTE, save
+from analysis.results import Results, load
+from trainers.records import read_json, write_json
+
+from .synthetic import Made, write_study
+
+METRICS = ["test_pgd20_acc", "test_clean_acc"]
+LAM = "method.weight.lam"
+
+
+def only(results: Results) -> Grid:
+    (found,) = grids_info(results, METRICS)
+    return found
+
+
+def test_a_point_is_the_mean_over_seeds_at_both_epochs(tmp_path: Path) -> None:
+    results = load(write_study(tmp_path / "lam", LAM, (2, "inf", -1)))
+    grid = only(results)
+    assert (grid.knob, grid.labels) == ("lam", ["-1", "2", "inf"])
+    assert grid.places.tolist() == [-1, 2, 5]  # infinity as far beyond as the others lie apart
+    (line,) = grid.lines
+    for place, label in enumerate(grid.labels):
+        trials = results.sweep[results.sweep[LAM] == label]
+        for metric, which in np.ndindex(2, 2):
+            values = trials[f"{('best', 'last')[which]}_{METRICS[metric]}"]
+            assert line.means[place, metric, which] == pytest.approx(values.mean())
+            assert line.errors[place, metric, which] == pytest.approx(values.sem())
+    assert knobs_info(results, METRICS) is None
+
+
+def test_everything_else_tells_lines_apart(tmp_path: Path) -> None:
+    made = Made(noise=(0.0, 0.1), subsets=("all", "random 108"))
+    grid = only(load(write_study(tmp_path / "lam", LAM, (0, 1, 2), made)))
+    names = [line.name for line in grid.lines]
+    assert len(names) == 4 and "label_noise 0.1 · random 108" in names
+    assert list(grid.colours) == names
+
+
+def test_a_value_that_did_not_complete_is_no_point(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "lam", LAM, (0, 1, 2, 3))
+    for path in folder.glob("trials/*method=1*/result.json"):
+        write_json(path, read_json(path) | {"status": "diverged", "diverged": {"epoch": 1, "why": "loss is nan"}})
+    (line,) = only(load(folder)).lines
+    assert line.places.tolist() == [0, 2, 3]
+
+
+def test_values_over_decades_lie_evenly(tmp_path: Path) -> None:
+    grid = only(load(write_study(tmp_path / "lr", "optimizer.lr", ("1e-3", 0.01, 0.1))))
+    np.testing.assert_allclose(grid.places, [-3, -2, -1])
+
+
+@pytest.mark.parametrize("values", [(0, 1), ("ce", "kl", "margin"), tuple(range(9))])
+def test_two_values_names_and_many_values_have_no_lines(tmp_path: Path, values: tuple[object, ...]) -> None:
+    assert grids_info(load(write_study(tmp_path / "few", LAM, values)), METRICS) == []
+
+
+def test_what_is_drawn_with_other_knobs_is_left_to_points(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "search", LAM, (0, 1, 2, 3))
+    plan = read_json(folder / "plan.json")
+    plan["axes"].append("optimizer.lr")
+    for trial in plan["trials"]:
+        rate = 0.1 + trial["values"][LAM] ** 2
+        trial["axes"]["optimizer.lr"], trial["values"]["optimizer.lr"] = str(rate), rate
+    write_json(folder / "plan.json", plan)
+    results = load(folder)
+    assert grids_info(results, METRICS) == []
+    info = knobs_info(results, METRICS)
+    assert info is not None and [knob.name for knob in info.knobs] == ["lam", "lr"]
+
+
+def test_a_search_has_no_lines_by_chance(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "search", LAM, (0, 1, 2, 3))
+    plan = read_json(folder / "plan.json")
+    write_json(folder / "plan.json", plan | {"trials": [trial | {"generation": 0} for trial in plan["trials"]]})
+    assert grids_info(load(folder), METRICS) == []
+    assert knobs_info(load(folder), METRICS) is not None
+
+
+def test_more_lines_than_colours_are_drawn_in_one(tmp_path: Path) -> None:
+    grid = only(load(write_study(tmp_path / "lam", LAM, (0, 1, 2))))
+    many = grid._replace(lines=[grid.lines[0]._replace(name=f"other {i}") for i in range(len(PALETTE) + 1)])
+    assert many.colours == {}
+    save(lambda figure: draw_grid(figure, many), grid_size(many), [tmp_path / "many.png", tmp_path / "many.svg"])
+    assert (tmp_path / "many.png").stat().st_size > 5_000

@@ -1,0 +1,94 @@
+"""What a page says of the trainings themselves: all that a reader needs, and nothing that goes without saying."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.report import report
+from analysis.setting import setting, words
+from trainers.config import TrialConfig
+from trainers.methods import METHODS
+from trainers.records import read_json, write_json
+
+from .synthetic import Made, write_sweep
+
+
+def trials(*configs: dict[str, Any], kind: str = "trial", **more: Any) -> list[dict[str, Any]]:
+    dumped = [
+        TrialConfig.model_validate(config | {"seed": i}).model_dump(mode="json") for i, config in enumerate(configs)
+    ]
+    return [{"kind": kind, "config": config} | more for config in dumped]
+
+
+def test_defaults_that_say_nothing_are_left_out() -> None:
+    found = setting({"trials": trials({}, {})})
+    assert found == {
+        "model": "mlp, hidden 256, 256",
+        "attack": "pgd, epsilon 8/255, step size epsilon/4, steps 10, norm linf, start uniform, ascend ce",
+        "loss": "ce",
+        "optimizer": "sgd, lr (0.1, 0.01 from 50 %, 0.001 from 75 %), weight decay 0.0005, momentum 0.9",
+        "epochs": "100",
+        "batch size": "128",
+        "data set": found["data set"],
+        "computed on": "device auto, precision auto, channels last auto, compile auto",
+    }
+    assert found["data set"].startswith("digits, ") and "noise" not in found["data set"]
+
+
+def test_what_an_axis_varies_is_said_to_and_the_rest_is_told() -> None:
+    gairat = [{"base": "gairat", "weight": {"lam": lam, "burn_in": 2}} for lam in (-1, 0)]
+    found = setting({"trials": trials(*({"method": method} for method in gairat))})
+    assert found["weight"] == "gair, burn in 2, lam varied"
+    mixed = setting({"trials": trials({"method": "pgd-at"}, {"method": "trades"}, {"epochs": 7})})
+    assert (mixed["loss"], mixed["epochs"]) == ("varied", "varied")
+    assert "epsilon varied" in mixed["attack"] and "steps 10" in mixed["attack"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_is_told_apart_from_plain_training(name: str) -> None:
+    found, plain = (setting({"trials": trials({"method": it})}) for it in (name, "standard"))
+    assert (found == plain) == (name == "standard")
+    assert not any("None" in text or "{" in text for text in found.values())
+
+
+def test_kinds_of_methods_that_have_nothing_in_common_vary() -> None:
+    assert setting({"trials": trials({"method": "free-at"}, {"method": "pgd-at"})})["method"] == "varied"
+    assert setting({"trials": trials({"method": "free-at"})})["method"] == "free, epsilon 8/255, replays 8"
+
+
+def test_how_the_ranking_was_made_is_said_by_what_is_unlike_the_trials() -> None:
+    plan = {"trials": trials({"epochs": 9}) + trials({"epochs": 4}, {"epochs": 4}, kind="profile", ranks="r")}
+    made = {"average": "scores", "first_epoch": 2}
+    found = setting(plan | {"rankings": {"r": made}})["ranking"]
+    assert found == "scores averaged over 2 seeds, losses from epoch 2; trained as the trials, but for epochs 4"
+    assert setting(plan | {"rankings": {"r": {"file": "rank.npy", "sha256": "0"}}})["ranking"] == "the file rank.npy"
+    plan["trials"] = trials({}) + trials({}, kind="pretrain")
+    assert setting(plan)["pretraining"] == "trained as the trials"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (8 / 255, "8/255"),
+        (0.1, "0.1"),
+        ({"name": "piecewise", "values": [0.1, 0.05], "drops": [8.0]}, "0.1, 0.05 from epoch 8"),
+        ({"name": "ranked", "side": "friendly", "size": 90, "score": None}, "ranked, side friendly, size 90"),
+        ({"base": "trades", "loss": {"beta": 6}}, "trades, loss (beta 6)"),
+    ],
+)
+def test_values_in_words(value: Any, text: str) -> None:
+    assert words(value) == text
+
+
+def test_the_page_says_what_was_trained_and_what_named_values_stand_for(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "sweep", Made(noise=(0.1,), methods=("AT",), profile=False, faults=False))
+    plan = read_json(folder / "plan.json")
+    for trial in plan["trials"]:
+        trial["config"] |= {"model": {"name": "mlp", "hidden": [32]}, "epochs": 24}
+    write_json(folder / "plan.json", plan)
+    text = report(folder).read_text(encoding="utf-8")
+    assert "What was trained" in text and "<dd>mlp, hidden 32</dd>" in text
+    assert "friendly 108 (ranked, side friendly, size 108)" in text
