@@ -9,6 +9,14 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
+class KnobError(ValueError):
+    """What is wrong with knobs below the piece that sees it, by their paths."""
+
+    def __init__(self, problems: dict[tuple[str, ...], str]) -> None:
+        super().__init__("; ".join(f"{'.'.join(knob)}: {message}" for knob, message in problems.items()))
+        self.problems = problems
+
+
 class Knobs(BaseModel):
     """A closed, strict, frozen set of knobs: fields are YAML keys, methods are the formula that uses them."""
 

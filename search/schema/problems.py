@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from trainers.knobs import Knobs
+from trainers.knobs import KnobError, Knobs
 
 Path = tuple[str, ...]
 
@@ -16,15 +17,24 @@ def readable(error: ValidationError, model: type[Knobs], raw: Any) -> list[tuple
     """Each problem of a failed validation as (path, message), paths without the tags that pydantic puts into them."""
     found: dict[Path, list[str]] = {}
     for item in error.errors():
-        path = _written(item["loc"], raw, missing=item["type"] == "missing")
-        extra = item["type"] == "extra_forbidden"
-        message = _unknown(path, item["loc"], model) if extra else _reworded(item)
-        known = found.setdefault(path, [])
-        if message not in known:
-            known.append(message)
+        for loc, message in _each(item, model, raw):
+            known = found.setdefault(_written(loc, raw, missing=item["type"] == "missing"), [])
+            if message not in known:
+                known.append(message)
     # a union reports the complaints of all its members; a complaint deeper in the tree is the more telling one
     tops = [path for path in found if not any(len(other) > len(path) and other[: len(path)] == path for other in found)]
     return [(path, _joined(found[path])) for path in tops]
+
+
+def _each(item: Any, model: type[Knobs], raw: Any) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Where a complaint of pydantic's points, and what it says; one of a piece about knobs below it is several."""
+    loc, error = item["loc"], item.get("ctx", {}).get("error")
+    if isinstance(error, KnobError):
+        yield from (((*loc, *knob), message) for knob, message in error.problems.items())
+    elif item["type"] == "extra_forbidden":
+        yield loc, _unknown(_written(loc, raw, missing=False), loc, model)
+    else:
+        yield loc, _reworded(item)
 
 
 def _joined(messages: list[str]) -> str:

@@ -344,6 +344,26 @@ MISTAKES = {
         "evaluate: {epsilon: 0}\n",
         "space.yaml:1: evaluate.epsilon: should be greater than 0; got 0",
     ),
+    "budget in pixels of 0..255": (
+        "trial:\n  method:\n    attack:\n      epsilon: 8\n",
+        "space.yaml:4: trial.method.attack.epsilon: is in pixels of [0, 1]; got 8: write 8/255",
+    ),
+    "measured at a budget in pixels of 0..255": (
+        "evaluate:\n  final: {}\n  epsilon: 8\n",
+        "space.yaml:3: evaluate.epsilon: is in pixels of [0, 1]; got 8: write 8/255",
+    ),
+    "measured with a step in pixels of 0..255": (
+        "evaluate:\n  final: {}\n  step_size: 2\n",
+        "space.yaml:3: evaluate.step_size: is in pixels of [0, 1]; got 2: write 2/255",
+    ),
+    "a final attack's budget in pixels of 0..255": (
+        "evaluate:\n  final:\n    p:\n      name: pgd\n      epsilon: 8\n",
+        "space.yaml:5: evaluate.final.p.epsilon: is in pixels of [0, 1]; got 8: write 8/255",
+    ),
+    "AutoAttack's budget in pixels of 0..255": (
+        "evaluate:\n  final:\n    p:\n      name: autoattack\n      epsilon: 16\n",
+        "space.yaml:5: evaluate.final.p.epsilon: is in pixels of [0, 1]; got 16: write 16/255",
+    ),
     "no CPU": ("resources: {cpus: 0}\n", "space.yaml:1: resources.cpus: should be greater than 0; got 0"),
 }
 
@@ -375,6 +395,21 @@ def test_all_mistakes_of_a_plan_are_reported_at_once(refused: Refused) -> None:
     assert [problem.partition(" ")[0] for problem in problems] == ["space.yaml:1:", "space.yaml:4:", "space.yaml:4:"]
     assert "axis method=fsat-at" in problems[1]
     assert "axis method=pgd" in problems[2]
+
+
+def test_every_budget_in_pixels_of_0_to_255_is_told_of(refused: Refused) -> None:
+    attacks = "p: {name: pgd, epsilon: 8, step_size: 2}, q: {name: autoattack, epsilon: 8}"
+    problems = refused(f"evaluate: {{epsilon: 8, step_size: 2, final: {{{attacks}}}}}\n")
+    paths = ("epsilon", "step_size", "final.p.epsilon", "final.p.step_size", "final.q.epsilon")
+    assert [problem.split(": ")[1] for problem in problems] == [f"evaluate.{path}" for path in paths]
+
+
+@pytest.mark.parametrize(
+    "method", ["{base: iat, attack: {epsilon: 8}}", "{base: free-at, epsilon: 8}", "{base: mma, d_max: 20}"]
+)
+def test_a_method_s_own_budget_is_in_pixels_of_0_to_1(refused: Refused, method: str) -> None:
+    (problem,) = refused(f"trial: {{method: {method}}}\n")
+    assert ": is in pixels of [0, 1]; got " in problem
 
 
 def test_a_mistake_in_an_extended_file_is_found_there(refused: Refused, here: Path) -> None:
