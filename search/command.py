@@ -66,7 +66,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
         plan = rounds.plan() if asker or loaded.space.search.adds_seeds else plan
         renamed = _entered(loaded, plan, store, console)
         sweep = Sweep(store, plan, loaded.space, sources, console, renamed, rounds)
-        return _run(sweep, options.reuse, console, began)
+        return _run(sweep, options.reuse, console, began, missed=True)
     except ENDINGS as error:
         return told(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors)
 
@@ -154,10 +154,11 @@ def begin(
     except OSError as error:
         raise _unwritable(store.folder, error) from None
     renamed = _entered(loaded, plan, store, console)
-    return _run(Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began)
+    return _run(Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began, missed=False)
 
 
-def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float) -> int:
+def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, missed: bool) -> int:
+    """`missed`: whether to say so where another sweep has nothing to take, as a user named it to take from."""
     folder = sweep.store.folder
     provenance = Provenance(folder)
     try:
@@ -165,7 +166,7 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float) -> in
         for other, (states, epochs, common) in take(sweep.store, sweep.plan, reuse).items():
             if states:
                 console.print(f"{states} states behind {epochs} epochs are taken from {other}.", markup=False)
-            if not common:
+            if missed and not common:
                 console.print(f"{other} holds no state that this sweep has in common with it.", markup=False)
     except OSError as error:
         raise _unwritable(folder, error) from None
