@@ -22,7 +22,7 @@ from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.planning.sources import Sources
 from search.running.borrowing import check_reused, remaining, superseded, take
-from search.running.existing import compare, set_aside, standing_code, stored_trials
+from search.running.existing import compare, over_by_other_code, set_aside, standing_code, stored_trials
 from search.running.rankings import check_rankings
 from search.running.sweep import Sweep
 from search.schema.space import Loaded, load
@@ -48,7 +48,9 @@ def execute(options: argparse.Namespace, began: float) -> int:
         resources = decided(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
         loaded.space = loaded.space.model_copy(update={"resources": resources})
         sources = Sources(download=not options.dry_run)
-        code = None if options.fresh else standing_code(folder, options.accept_code_change)
+        accept = options.accept_code_change
+        over = not (options.fresh or accept) and over_by_other_code(folder, loaded.document.tree)
+        code = None if options.fresh else standing_code(folder, accept or over)
         planner = Planner(loaded, sources.fingerprint, code)
         plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
         check(loaded, plan, sources)
@@ -58,6 +60,8 @@ def execute(options: argparse.Namespace, began: float) -> int:
         if options.dry_run:
             _planned(options, loaded, plan, folder, sources, console)
             return DONE
+        if over:
+            return _shown(folder, console)
         store = _locked(options, folder, console)
         asker = Asker(loaded.space.search, folder) if loaded.space.search.draws else None
         if asker:
@@ -69,6 +73,15 @@ def execute(options: argparse.Namespace, began: float) -> int:
         return _run(sweep, options.reuse, console, began, missed=True)
     except ENDINGS as error:
         return told(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors)
+
+
+def _shown(folder: Place, console: Console) -> int:
+    """Report a sweep that is finished, without a word in its records: to it this code is not accepted."""
+    finished = f"{folder.name} is finished: all its trainings have their results"
+    since = "the code in trainers/ has changed since, and trains nothing"
+    console.print(f"{finished}; {since}.", markup=False, soft_wrap=True)
+    _report(folder)
+    return DONE
 
 
 def _planned(
@@ -177,7 +190,7 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, misse
         provenance.nodes(kinds(sweep.nodes))
         provenance.end(code, began)  # for the report to tell
         if sweep.ended() and not sweep.interrupted:
-            subprocess.run([sys.executable, "-m", "analysis.report", str(folder)], check=False)
+            _report(folder)
             provenance.end(code, began)
     except OSError as error:
         why = filesystem.trouble_of(error, folder) or str(error)
@@ -185,3 +198,7 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, misse
             console.print(f"Not written down in provenance.json, how this ended: {why}", markup=False, soft_wrap=True)
     sweep.conclude()
     return code
+
+
+def _report(folder: Place) -> None:
+    subprocess.run([sys.executable, "-m", "analysis.report", str(folder)], check=False)

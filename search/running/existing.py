@@ -10,8 +10,9 @@ import yaml
 from search.planning.plan import Plan, Planned
 from search.running.salvage import foreign
 from search.storing.planfile import stored_plan
+from search.storing.store import Store
 from trainers.chain import training_code
-from trainers.records import Place, Row
+from trainers.records import Place, Row, read_json
 
 
 class Contradiction(Exception):
@@ -91,6 +92,21 @@ def standing_code(folder: Place, accept: bool) -> str | None:
     return stored["code"] if accept or training_code() in stored.get("accepted", []) else None
 
 
+def over_by_other_code(folder: Place, tree: Row) -> bool:
+    """Whether the very space was run to its end by other training code, so that nothing is left for this one to train.
+
+    A code that was accepted counts as the same.
+    """
+    stored, past = stored_plan(folder), read_json(folder / "provenance.json")
+    if stored is None or training_code() in (stored["code"], *stored.get("accepted", [])):
+        return False
+    runs = past.get("runs") if isinstance(past, dict) else None
+    if not runs or runs[-1].get("exit") != 0 or _difference(folder, tree):
+        return False
+    store = Store(folder)
+    return all(store.result(row["id"], row["chain"]) is not None for row in stored["trials"])
+
+
 def _ranked_anew(stored: Row, now: Planned) -> bool:
     """Whether a trial's ranking changed and its data did not."""
     return now.kind == "trial" and stored["data"] == now.data and stored["ranks"] != now.ranks
@@ -105,11 +121,15 @@ def _rankings(stored: Row, plan: Plan) -> list[str]:
 
 def differences(folder: Place, tree: Row) -> list[str]:
     """The stored space against this one, one line a key."""
+    return _difference(folder, tree) or ["  (nothing in the space itself: a default or the code behind it changed)"]
+
+
+def _difference(folder: Place, tree: Row) -> list[str]:
     try:
         old = yaml.safe_load((folder / "space.yaml").read_text())
     except (OSError, yaml.YAMLError):
         return ["  (the stored space.yaml cannot be read)"]
-    return _lines(old, tree) or ["  (nothing in the space itself: a default or the code behind it changed)"]
+    return _lines(old, tree)
 
 
 def _lines(old: Row, new: Row) -> list[str]:

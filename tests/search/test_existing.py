@@ -24,7 +24,7 @@ from search.storing.locking import lock
 from trainers.chain import training_code
 from trainers.records import read_json, write_json
 
-from .helpers import smoke, snapshot
+from .helpers import Tiny, smoke, snapshot
 
 Planned = Callable[..., Plan]
 
@@ -142,6 +142,47 @@ def test_other_training_code_does_not_mix_unless_the_user_says_so(
 def changed(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (search.planning.plan, search.planning.planner, search.running.existing):
         monkeypatch.setattr(module, "training_code", lambda: "another")
+
+
+@pytest.fixture
+def finished(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The smoke sweep, run to its end, and the code in trainers/ changed since; nothing may be trained."""
+    it = Tiny(here / "results" / "space").all()
+    write_json(it.store.folder / "provenance.json", {"runs": [{"exit": 1}, {"exit": 0}]})
+    (here / "space.yaml").write_text(smoke())
+    monkeypatch.setattr(Sweep, "run", lambda *arguments: pytest.fail("a sweep was started"))
+    monkeypatch.setattr(search.command, "lock", lambda folder: lock(folder)())  # each command is a process of its own
+    changed(monkeypatch)
+    return it.store.folder
+
+
+def test_a_finished_sweep_is_shown_whatever_code_there_is_since(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reported: list[str] = []
+    monkeypatch.setattr(search.command, "_report", lambda folder: reported.append(str(folder)))
+    before = snapshot(finished)
+    assert main(["space.yaml", "--dry-run"]) == 0
+    assert "none: all is stored" in capsys.readouterr().out
+    assert main(["space.yaml"]) == 0
+    assert capsys.readouterr().out.startswith("space is finished: all its trainings have their results; the code in ")
+    assert reported == ["results/space"]
+    assert snapshot(finished) == before, "nothing was accepted"
+
+
+def test_where_something_is_left_to_train_other_code_is_refused(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def complaint(*arguments: str) -> str:
+        assert main(["space.yaml", *arguments]) == 2
+        return capsys.readouterr().err
+
+    assert "the code in trainers/ has changed" in complaint("--set", "search.replicates=2")
+    write_json(finished / "provenance.json", {"runs": [{"exit": 0}, {"exit": 1}]})
+    assert "the code in trainers/ has changed" in complaint(), "it did not come to its end"
+    write_json(finished / "provenance.json", {"runs": [{"exit": 0}]})
+    next((finished / "trials").glob("*/result.json")).unlink()
+    assert "the code in trainers/ has changed" in complaint()
 
 
 def test_a_knob_newly_swept_and_more_epochs_are_an_extension(tmp_path: Path, planned: Planned) -> None:
