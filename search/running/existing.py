@@ -45,14 +45,13 @@ def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
         )
     gone = _gone([row for name, row in before.items() if name not in now], plan)
     if gone or (before and stored["evaluate"] != plan.evaluation.model_dump(mode="json")):
-        lost = (
-            f"{len(gone)} of its {len(before)} trainings would not be in it any more"
-            if gone
-            else "it measures otherwise"
-        )
-        raise Contradiction(
-            [f"the sweep stored there is another one: {lost}. What differs:", *differences(folder, tree)]
-        )
+        another = "the sweep stored there is another one"
+        if gone:
+            lost = f"{len(gone)} of its {len(before)} trainings would not be in it any more"
+            raise Contradiction([f"{another}: {lost}. What differs:", *differences(folder, tree)])
+        lines = [f"{another}: it measures otherwise at the end. What differs:", *differences(folder, tree)]
+        again = f"--name NEW --reuse {folder} measures anew and trains nothing again of which the last state is kept."
+        raise Contradiction([*lines, again])
     changed = [name for name, row in before.items() if name in now and row["chain"] != now[name].final]
     if changed and all(_ranked_anew(before[name], now[name]) for name in changed):
         lines = _rankings(stored, plan) or differences(folder, tree)

@@ -17,6 +17,7 @@ from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.planning.sources import Sources
 from search.run import main
+from search.running.borrowing import take
 from search.running.existing import Contradiction, compare, differences, set_aside, standing_code
 from search.running.sweep import Sweep
 from search.schema.space import load
@@ -117,9 +118,19 @@ def test_another_final_attack_is_another_sweep(sweep: Path, planned: Planned) ->
             sweep, planned, search__replicates=2, evaluate__final={"pgd20": {"name": "pgd", "steps": 3, "images": 30}}
         )
     assert caught.value.lines == [
-        "the sweep stored there is another one: it measures otherwise. What differs:",
+        "the sweep stored there is another one: it measures otherwise at the end. What differs:",
         "  evaluate.final.pgd20.steps: stored 2, now 3",
+        f"--name NEW --reuse {sweep} measures anew and trains nothing again of which the last state is kept.",
     ]  # fmt: skip
+
+
+def test_what_only_measures_otherwise_trains_nothing_again(tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"search__axes": {}, "profile": None}
+    before = Tiny(tmp_path / "before", **changes).all()
+    after = Tiny(tmp_path / "after", **changes, evaluate__final={"other": {"name": "pgd", "steps": 1}})
+    take(after.store, after.plan, [before.store.folder])
+    assert after.all().trained() == 0
+    assert "test_other_acc" in str(after.store.result(after.plan.trials[0].id, after.plan.trials[0].final))
 
 
 def test_other_training_code_does_not_mix_unless_the_user_says_so(
