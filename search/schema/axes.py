@@ -9,6 +9,7 @@ from itertools import product
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
 from search.schema.problems import nearest
@@ -39,6 +40,8 @@ def _check_plain(value: Any) -> None:
             _check_plain(item)
     elif not isinstance(value, str | int | float | None):
         raise ValueError(f"a value is a number, a word, a list or a mapping; got {value!r}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"a number is finite; got {value}")
 
 
 Values = Annotated[dict[str, Any] | tuple[Any, ...], BeforeValidator(_values)]
@@ -66,6 +69,15 @@ class Axis(Knobs):
     loguniform: Range | None = None
     int: IntRange | None = None
     when: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_how(cls, value: Any) -> Any:
+        if isinstance(value, dict | Axis):
+            return value
+        listed = value if isinstance(value, list) else [value]
+        written = yaml.safe_dump(listed, default_flow_style=True, width=math.inf).strip()
+        raise ValueError(f"an axis says how its values are taken: write {{grid: {written}}} for each of them in turn")
 
     @model_validator(mode="after")
     def _one(self) -> Axis:

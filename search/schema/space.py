@@ -30,6 +30,7 @@ from trainers.methods import overlay
 STRATEGIES = ("grid", "random", "qmc", "tpe", "nsga2", "gp")
 ADAPTIVE = ("tpe", "nsga2", "gp")  # those that learn from what came before
 Tree = dict[str, Any]
+BESIDE = "is a knob of a trial; to vary it, write it below `axes:`, indented deeper"
 
 
 def _known(strategy: Any) -> Any:
@@ -132,9 +133,16 @@ def load(file: Path, overrides: list[str]) -> Loaded:
         space = Space.model_validate(document.tree)
     except ValidationError as error:
         blank = Loaded(Space(), document, file)
-        problems = [blank.problem(path, message) for path, message in readable(error, Space, document.tree)]
+        found = readable(error, Space, document.tree)
+        problems = [blank.problem(path, BESIDE if _beside_axes(path) else message) for path, message in found]
         raise SpaceError(problems + _trial_problems(blank)) from None
     return Loaded(space, document, file)
+
+
+def _beside_axes(path: tuple[str, ...]) -> bool:
+    """Whether an unknown key of `search:` would be an axis."""
+    root = path[1].partition(".")[0] if len(path) == 2 and path[0] == "search" else ""
+    return root in TrialConfig.model_fields and root not in Search.model_fields
 
 
 def _trial_problems(loaded: Loaded) -> list[str]:

@@ -344,6 +344,54 @@ MISTAKES = {
         "evaluate: {epsilon: 0}\n",
         "space.yaml:1: evaluate.epsilon: should be greater than 0; got 0",
     ),
+    "value of an axis that is no number": (
+        axis("{grid: [1, .nan]}", "method.weight.lam"),
+        "space.yaml:3: search.axes.method.weight.lam: a number is finite; got nan",
+    ),
+    "values of an axis without how they are taken": (
+        axis("[16, 32]"),
+        "space.yaml:3: search.axes.batch_size: an axis says how its values are taken: write {grid: [16, 32]} "
+        "for each of them in turn",
+    ),
+    "value of an axis without how it is taken": (
+        axis("pgd-at", "method"),
+        "space.yaml:3: search.axes.method: an axis says how its values are taken: write {grid: [pgd-at]} "
+        "for each of them in turn",
+    ),
+    "axis beside `axes`": (
+        axis("{grid: [16, 32]}") + "  method.attack.epsilon: {grid: [0.1]}\n",
+        "space.yaml:4: search.method.attack.epsilon: is a knob of a trial; to vary it, write it below `axes:`, "
+        "indented deeper",
+    ),
+    "stopping that is a switch": (
+        "search: {stopping: true}\n",
+        "space.yaml:1: search.stopping: is none, robust, or knobs of robust such as {patience: 10%}; got True",
+    ),
+    "number in place of a list": (
+        "trial: {model: {name: mlp, hidden: 64}}\n",
+        "space.yaml:1: trial.model.hidden: should be a list, such as [64]; got 64",
+    ),
+    "share as a fraction": (
+        "trial: {subset: {name: random, size: 0.5}}\n",
+        "space.yaml:1: trial.subset.size: a share is written in percent, '50%'; got 0.5",
+    ),
+    "fraction of nothing": (
+        "evaluate: {epsilon: 8/0}\n",
+        "space.yaml:1: evaluate.epsilon: should be a number (0.1, 1e-3 or 8/255); got '8/0'",
+    ),
+    "word in place of a number": (
+        "trial: {method: {attack: {epsilon: big}}}\n",
+        "space.yaml:1: trial.method.attack.epsilon: should be a number (0.1, 1e-3 or 8/255) or should be a mapping of "
+        "knobs; got 'big'",
+    ),
+    "knob of a piece of which there are others": (
+        "trial: {optimizer: {lr: {name: piecewise, values: 0.1, drops: []}}}\n",
+        "space.yaml:1: trial.optimizer.lr.values: should be a list, such as [0.1]; got 0.1",
+    ),
+    "knob that another kind of method has": (
+        "trial: {method: {base: free-at, attack: {epsilon: 0.1}}}\n",
+        "space.yaml:1: trial.method.attack: Free has no such knob (allowed: epsilon, kind, replays)",
+    ),
     "budget in pixels of 0..255": (
         "trial:\n  method:\n    attack:\n      epsilon: 8\n",
         "space.yaml:4: trial.method.attack.epsilon: is in pixels of [0, 1]; got 8: write 8/255",
