@@ -9,7 +9,6 @@ from itertools import product
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
 from search.schema.problems import nearest
@@ -73,11 +72,10 @@ class Axis(Knobs):
     @model_validator(mode="before")
     @classmethod
     def _says_how(cls, value: Any) -> Any:
-        if isinstance(value, dict | Axis):
-            return value
-        listed = value if isinstance(value, list) else [value]
-        written = yaml.safe_dump(listed, default_flow_style=True, width=math.inf).strip()
-        raise ValueError(f"an axis says how its values are taken: write {{grid: {written}}} for each of them in turn")
+        if not isinstance(value, dict | Axis):
+            listed = value if isinstance(value, list) else [value]
+            raise ValueError(f"an axis says how its values are taken: write {{grid: {listed}}} for each in turn")
+        return value
 
     @model_validator(mode="after")
     def _one(self) -> Axis:
@@ -89,10 +87,7 @@ class Axis(Knobs):
             choices = self.choices()
             if not choices:
                 raise ValueError("an axis needs at least one value; got none")
-            for seen in (
-                [c.label for c in choices],
-                [canonical(c.value) for c in choices],
-            ):
+            for seen in ([c.label for c in choices], [canonical(c.value) for c in choices]):
                 twice = sorted({s for s in seen if seen.count(s) > 1})
                 if twice:
                     raise ValueError(f"an axis lists each value once; got {twice[0]} twice")

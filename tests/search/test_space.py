@@ -351,12 +351,12 @@ MISTAKES = {
     "values of an axis without how they are taken": (
         axis("[16, 32]"),
         "space.yaml:3: search.axes.batch_size: an axis says how its values are taken: write {grid: [16, 32]} "
-        "for each of them in turn",
+        "for each in turn",
     ),
     "value of an axis without how it is taken": (
         axis("pgd-at", "method"),
-        "space.yaml:3: search.axes.method: an axis says how its values are taken: write {grid: [pgd-at]} "
-        "for each of them in turn",
+        "space.yaml:3: search.axes.method: an axis says how its values are taken: write {grid: ['pgd-at']} "
+        "for each in turn",
     ),
     "axis beside `axes`": (
         axis("{grid: [16, 32]}") + "  method.attack.epsilon: {grid: [0.1]}\n",
@@ -443,6 +443,37 @@ def test_all_mistakes_of_a_plan_are_reported_at_once(refused: Refused) -> None:
     assert [problem.partition(" ")[0] for problem in problems] == ["space.yaml:1:", "space.yaml:4:", "space.yaml:4:"]
     assert "axis method=fsat-at" in problems[1]
     assert "axis method=pgd" in problems[2]
+
+
+EIGHT = "evaluate: {epsilon: eight}\n"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "others", "number", "what"),
+    [
+        (EIGHT, axis("{grid: [32, 0]}"), 2, "axis batch_size=0: "),
+        (EIGHT, "search: {strategy: random, trials: 3, axes: {batch_size: {int: [-9, -1]}}}", 4, "axis batch_size=-"),
+        (EIGHT, "profile: {trial: {method: fsat-at}}", 2, "profile.trial.method: "),
+        ("profile: {foo: 1}\n", axis("{grid: [pgd-at, fsat-at]}", "method"), 2, "axis method=fsat-at: "),
+        ("profile: {foo: 1, trial: {method: fsat-at}}\n", "", 2, "profile.trial.method: "),
+        ("pretrain: {foo: 1, trial: {epochs: 0}}\n", "", 2, "pretrain.trial.epochs: "),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_one_block_hides_none_in_another(
+    refused: Refused, mistake: str, others: str, number: int, what: str
+) -> None:
+    first, *further = refused(mistake + others)
+    assert first.split(": ")[1] in ("evaluate.epsilon", "profile.foo", "pretrain.foo")
+    assert len(further) == number - 1
+    assert all(what in problem for problem in further)
+
+
+def test_what_hangs_on_a_block_that_is_wrong_is_not_guessed(refused: Refused) -> None:
+    subset = "trial: {subset: {name: ranked, side: friendly, size: 50%}}\n"
+    (problem,) = refused(subset + "profile: {foo: 1}\n")
+    assert problem.startswith("space.yaml:2: profile.foo")
+    (problem,) = refused("search: {replicates: 0, axes: {batch_size: {grid: [32, 0]}}}\n")
+    assert problem.startswith("space.yaml:1: search.replicates"), "its axes may be as wrong"
 
 
 def test_every_budget_in_pixels_of_0_to_255_is_told_of(refused: Refused) -> None:
