@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from search.planning.plan import Plan, Planned
+from search.running.lengthening import hindrances
 from search.running.salvage import foreign
 from search.storing.planfile import stored_plan
 from search.storing.store import Store
@@ -48,7 +49,14 @@ def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
         another = "the sweep stored there is another one"
         if gone:
             lost = f"{len(gone)} of its {len(before)} trainings would not be in it any more"
-            raise Contradiction([f"{another}: {lost}. What differs:", *differences(folder, tree)])
+            why = hindrances(gone, plan)
+            lines = [
+                "More epochs go on from the stored ones where they leave these as they are, and here differs:",
+                *why,
+            ]
+            raise Contradiction(
+                [f"{another}: {lost}. What differs:", *differences(folder, tree), *(lines if why else ())]
+            )
         lines = [f"{another}: it measures otherwise at the end. What differs:", *differences(folder, tree)]
         again = f"--name NEW --reuse {folder} measures anew and trains nothing again of which the last state is kept."
         raise Contradiction([*lines, again])

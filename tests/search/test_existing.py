@@ -207,6 +207,36 @@ def test_a_knob_newly_swept_and_more_epochs_are_an_extension(tmp_path: Path, pla
     assert compared(tmp_path, planned, **changes) == 1
 
 
+@pytest.mark.parametrize(
+    ("trial", "every", "why"),
+    [
+        ({}, 3, "  optimizer.lr: its drops are shares of the epochs, so that more of them change those in common; "
+         "`drops: [3, 4.5]`, in epochs, would not"),
+        ({"lr": {"name": "cosine", "peak": 0.1}}, 3, "  optimizer.lr: cosine spans all epochs, so that more of them "
+         "change those in common; a number or drops in epochs would not"),
+        ({"lr": 0.1, "average": {"name": "swa"}}, 3, "  average.burn_in: 50% of 9 epochs is another than of 6; "
+         "write 3"),
+        ({"lr": 0.1}, 5, "  evaluate.every: epoch 6, the last before, is measured, and every 5 epochs does not "
+         "come to it"),
+    ],
+)  # fmt: skip
+def test_it_says_why_more_epochs_are_no_extension(
+    tmp_path: Path, planned: Planned, trial: dict[str, Any], every: int, why: str
+) -> None:
+    optimizer = {"lr": trial["lr"]} if "lr" in trial else None
+    changes: dict[str, Any] = {"search__axes": {}, "profile": None, "evaluate__every": every}
+    changes |= {"trial__optimizer": optimizer} | {f"trial__{key}": it for key, it in trial.items() if key != "lr"}
+    text = smoke(**changes)
+    stored(tmp_path / "sweep", planned(text), text, begun=1)
+    with pytest.raises(Contradiction) as caught:
+        compared(tmp_path / "sweep", planned, **changes, trial__epochs=9)
+    assert caught.value.lines[1:] == [
+        "  trial.epochs: stored 6, now 9",
+        "More epochs go on from the stored ones where they leave these as they are, and here differs:",
+        why,
+    ]
+
+
 def test_how_it_is_run_may_change(sweep: Path, planned: Planned) -> None:
     changes = {"search__retries": 5, "search__checkpoint_seconds": 60, "resources": {"memory_gb": 1}}
     assert compared(sweep, planned, search__replicates=2, **changes) == 0
