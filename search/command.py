@@ -30,7 +30,7 @@ from search.schema.yamlfile import SpaceError
 from search.storing import filesystem
 from search.storing.lease import WINDOW
 from search.storing.locking import held, lock
-from search.storing.planfile import write_plan
+from search.storing.planfile import stored_plan, write_plan
 from search.storing.provenance import Provenance, carrying_on
 from search.storing.remote import Remote, reach, said
 from search.storing.store import Store
@@ -91,8 +91,15 @@ def _planned(
     search = loaded.space.search
     stored = None if options.fresh or search.adapts else folder  # what was asked is not what is drawn for the figures
     print_plan(console, plan, loaded.space, options.results, sources, remaining(stored, plan, options.reuse))
-    if stored and not search.adds_seeds:  # which are asked for on the way
+    if not stored or search.adds_seeds:  # which are asked for on the way
+        return
+    if all(sources.holds(trial.config.data) for trial in plan.trials):
         compare(stored, plan, loaded.document.tree)
+    elif stored_plan(stored):
+        console.print(
+            f"note: {stored} holds a sweep; whether this is the same is not known without the data",
+            soft_wrap=True,
+        )
 
 
 def _loaded(options: argparse.Namespace) -> tuple[Loaded, Place]:

@@ -550,6 +550,17 @@ def test_a_dry_run_says_that_no_trial_fits_here(here: Path, capsys: pytest.Captu
     assert main(["space.yaml", "--dry-run"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "on this machine none: a trial asks for more than it has; lower `resources:` or join a cluster" in said
+    assert "note: on this machine a run would be refused: a trial asks for 4096 CPU, 0 GPU, and it has " in said
+
+
+def test_a_dry_run_says_which_data_is_not_here(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "space.yaml").write_text("trial: {data: {name: cifar10, root: files}, model: small_cnn}\n")
+    note = "note: cifar10 is not in files: a run downloads it first, and is refused where it cannot\n"
+    assert main(["space.yaml", "--dry-run"]) == 0
+    assert capsys.readouterr().out.endswith(note)
+    (here / "files" / "cifar-10-batches-py").mkdir(parents=True)
+    assert main(["space.yaml", "--dry-run"]) == 0
+    assert "note: " not in capsys.readouterr().out
 
 
 def test_a_missing_file_is_refused(refused: Refused, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
