@@ -34,6 +34,7 @@ from search.storing.planfile import stored_plan, write_plan
 from search.storing.provenance import Provenance, carrying_on
 from search.storing.remote import Remote, reach, said
 from search.storing.store import Store
+from search.words import number
 from trainers.records import Place, write_atomic
 
 
@@ -144,7 +145,8 @@ def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console) -> dict
     folder, tree = store.folder, loaded.document.tree
     added = compare(folder, plan, tree)
     if added:
-        console.print(f"Extending {folder}: {added} trainings are new.", markup=False)
+        are = "is" if added == 1 else "are"
+        console.print(f"Extending {folder}: {number(added, 'training')} {are} new.", markup=False)
     renamed = superseded(folder, plan)
     try:
         filesystem.establish(folder)

@@ -82,7 +82,7 @@ def _rules(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
         yield "seeds in doubt", f"up to {search.replicates.max}; all figures here are of {len(search.seeds)}"
     if said := str(search.budget):
         paid = affordable(search.budget, plan.tree.adds.tolist())
-        pays = f": pays for {paid:,} of the {len(plan.trials):,} trainings counted here"
+        pays = f": pays for {paid:,} of the {number(len(plan.trials), 'training')} counted here"
         yield "budget", said + pays * (paid < len(plan.trials))
 
 
@@ -91,7 +91,7 @@ def _costs(plan: Plan, space: Space, results: Place, sources: Sources, left: Rem
     saved = f" asked, {distinct:,} to train: {asked - distinct:,} ({1 - distinct / asked:.1%}) saved by sharing"
     yield "epochs", f"{asked:,}{saved if distinct < asked else ''}"
     if any(left.ended) or sum(left.epochs) < distinct:
-        results_of = f"the results of {sum(left.ended):,} of {len(plan.trials):,} trainings"
+        results_of = f"the results of {sum(left.ended):,} of {number(len(plan.trials), 'training')}"
         yield "stored before", f"{results_of}; {sum(left.epochs):,} epochs are left to train"
     here = 0 if os.environ.get("RAY_ADDRESS") else slots_here(space.resources)
     length = simulate(plan, here).makespan if here else 0

@@ -12,6 +12,7 @@ from search.running.lengthening import hindrances
 from search.running.salvage import foreign
 from search.storing.planfile import stored_plan
 from search.storing.store import Store
+from search.words import number
 from trainers.chain import training_code
 from trainers.records import Place, Row, read_json
 
@@ -48,7 +49,7 @@ def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
     if gone or (before and stored["evaluate"] != plan.evaluation.model_dump(mode="json")):
         another = "the sweep stored there is another one"
         if gone:
-            lost = f"{len(gone)} of its {len(before)} trainings would not be in it any more"
+            lost = f"{len(gone)} of its {number(len(before), 'training')} would not be in it any more"
             why = hindrances(gone, plan)
             lines = [
                 "More epochs go on from the stored ones where they leave these as they are, and here differs:",
