@@ -22,7 +22,7 @@ from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.planning.sources import Sources
 from search.running.borrowing import check_reused, remaining, superseded, take
-from search.running.existing import compare, set_aside, standing_code, stored_trials
+from search.running.existing import compare, over_by_other_code, set_aside, standing_code, stored_trials
 from search.running.rankings import check_rankings
 from search.running.sweep import Sweep
 from search.schema.space import Loaded, load
@@ -30,10 +30,11 @@ from search.schema.yamlfile import SpaceError
 from search.storing import filesystem
 from search.storing.lease import WINDOW
 from search.storing.locking import held, lock
-from search.storing.planfile import write_plan
+from search.storing.planfile import stored_plan, write_plan
 from search.storing.provenance import Provenance, carrying_on
 from search.storing.remote import Remote, reach, said
 from search.storing.store import Store
+from search.words import number
 from trainers.records import Place, write_atomic
 
 
@@ -48,7 +49,9 @@ def execute(options: argparse.Namespace, began: float) -> int:
         resources = decided(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
         loaded.space = loaded.space.model_copy(update={"resources": resources})
         sources = Sources(download=not options.dry_run)
-        code = None if options.fresh else standing_code(folder, options.accept_code_change)
+        accept = options.accept_code_change
+        over = not (options.fresh or accept) and over_by_other_code(folder, loaded.document.tree)
+        code = None if options.fresh else standing_code(folder, accept or over)
         planner = Planner(loaded, sources.fingerprint, code)
         plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
         check(loaded, plan, sources)
@@ -58,6 +61,8 @@ def execute(options: argparse.Namespace, began: float) -> int:
         if options.dry_run:
             _planned(options, loaded, plan, folder, sources, console)
             return DONE
+        if over:
+            return _shown(folder, console)
         store = _locked(options, folder, console)
         asker = Asker(loaded.space.search, folder) if loaded.space.search.draws else None
         if asker:
@@ -66,9 +71,18 @@ def execute(options: argparse.Namespace, began: float) -> int:
         plan = rounds.plan() if asker or loaded.space.search.adds_seeds else plan
         renamed = _entered(loaded, plan, store, console)
         sweep = Sweep(store, plan, loaded.space, sources, console, renamed, rounds)
-        return _run(sweep, options.reuse, console, began)
+        return _run(sweep, options.reuse, console, began, missed=True)
     except ENDINGS as error:
         return told(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors)
+
+
+def _shown(folder: Place, console: Console) -> int:
+    """Report a sweep that is finished, without a word in its records: to it this code is not accepted."""
+    finished = f"{folder.name} is finished: all its trainings have their results"
+    since = "the code in trainers/ has changed since, and trains nothing"
+    console.print(f"{finished}; {since}.", markup=False, soft_wrap=True)
+    _report(folder)
+    return DONE
 
 
 def _planned(
@@ -78,8 +92,15 @@ def _planned(
     search = loaded.space.search
     stored = None if options.fresh or search.adapts else folder  # what was asked is not what is drawn for the figures
     print_plan(console, plan, loaded.space, options.results, sources, remaining(stored, plan, options.reuse))
-    if stored and not search.adds_seeds:  # which are asked for on the way
+    if not stored or search.adds_seeds:  # which are asked for on the way
+        return
+    if all(sources.holds(trial.config.data) for trial in plan.trials):
         compare(stored, plan, loaded.document.tree)
+    elif stored_plan(stored):
+        console.print(
+            f"note: {stored} holds a sweep; whether this is the same is not known without the data",
+            soft_wrap=True,
+        )
 
 
 def _loaded(options: argparse.Namespace) -> tuple[Loaded, Place]:
@@ -124,7 +145,8 @@ def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console) -> dict
     folder, tree = store.folder, loaded.document.tree
     added = compare(folder, plan, tree)
     if added:
-        console.print(f"Extending {folder}: {added} trainings are new.", markup=False)
+        are = "is" if added == 1 else "are"
+        console.print(f"Extending {folder}: {number(added, 'training')} {are} new.", markup=False)
     renamed = superseded(folder, plan)
     try:
         filesystem.establish(folder)
@@ -154,10 +176,11 @@ def begin(
     except OSError as error:
         raise _unwritable(store.folder, error) from None
     renamed = _entered(loaded, plan, store, console)
-    return _run(Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began)
+    return _run(Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began, missed=False)
 
 
-def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float) -> int:
+def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, missed: bool) -> int:
+    """`missed`: whether to say so where another sweep has nothing to take, as a user named it to take from."""
     folder = sweep.store.folder
     provenance = Provenance(folder)
     try:
@@ -165,7 +188,7 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float) -> in
         for other, (states, epochs, common) in take(sweep.store, sweep.plan, reuse).items():
             if states:
                 console.print(f"{states} states behind {epochs} epochs are taken from {other}.", markup=False)
-            if not common:
+            if missed and not common:
                 console.print(f"{other} holds no state that this sweep has in common with it.", markup=False)
     except OSError as error:
         raise _unwritable(folder, error) from None
@@ -176,7 +199,7 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float) -> in
         provenance.nodes(kinds(sweep.nodes))
         provenance.end(code, began)  # for the report to tell
         if sweep.ended() and not sweep.interrupted:
-            subprocess.run([sys.executable, "-m", "analysis.report", str(folder)], check=False)
+            _report(folder)
             provenance.end(code, began)
     except OSError as error:
         why = filesystem.trouble_of(error, folder) or str(error)
@@ -184,3 +207,7 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float) -> in
             console.print(f"Not written down in provenance.json, how this ended: {why}", markup=False, soft_wrap=True)
     sweep.conclude()
     return code
+
+
+def _report(folder: Place) -> None:
+    subprocess.run([sys.executable, "-m", "analysis.report", str(folder)], check=False)

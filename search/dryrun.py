@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -30,6 +32,19 @@ def print_plan(console: Console, plan: Plan, space: Space, results: Place, sourc
         table.add_row(f"measured: {name}", attack)
     table.add_row("each trial asks", str(space.resources))
     console.print(table)
+    for lack in _lacking(plan, space, all(left.ended)):
+        console.print(f"note: {lack}", markup=False, soft_wrap=True)
+
+
+def _lacking(plan: Plan, space: Space, ended: bool) -> Iterator[str]:
+    """What a run wants that is not here; elsewhere it may be, so that this is no mistake of the space."""
+    if not ended and not os.environ.get("RAY_ADDRESS") and not slots_here(space.resources):
+        here = f"{number(os.cpu_count() or 1, 'CPU')}, {number(torch.cuda.device_count(), 'GPU')}"
+        yield f"on this machine a run would be refused: a trial asks for {space.resources}, and it has {here}"
+    blocks = [each for trial in plan.trials for each in (trial.config.data, trial.config.data.extra) if each]
+    for name, root in dict.fromkeys((block.name, getattr(block, "root", "")) for block in blocks if block.remote):
+        if not any(Path(root).expanduser().glob("*")):
+            yield f"{name} is not in {root}: a run downloads it first, and is refused where it cannot"
 
 
 def _trainings(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
@@ -67,7 +82,7 @@ def _rules(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
         yield "seeds in doubt", f"up to {search.replicates.max}; all figures here are of {len(search.seeds)}"
     if said := str(search.budget):
         paid = affordable(search.budget, plan.tree.adds.tolist())
-        pays = f": pays for {paid:,} of the {len(plan.trials):,} trainings counted here"
+        pays = f": pays for {paid:,} of the {number(len(plan.trials), 'training')} counted here"
         yield "budget", said + pays * (paid < len(plan.trials))
 
 
@@ -76,7 +91,7 @@ def _costs(plan: Plan, space: Space, results: Place, sources: Sources, left: Rem
     saved = f" asked, {distinct:,} to train: {asked - distinct:,} ({1 - distinct / asked:.1%}) saved by sharing"
     yield "epochs", f"{asked:,}{saved if distinct < asked else ''}"
     if any(left.ended) or sum(left.epochs) < distinct:
-        results_of = f"the results of {sum(left.ended):,} of {len(plan.trials):,} trainings"
+        results_of = f"the results of {sum(left.ended):,} of {number(len(plan.trials), 'training')}"
         yield "stored before", f"{results_of}; {sum(left.epochs):,} epochs are left to train"
     here = 0 if os.environ.get("RAY_ADDRESS") else slots_here(space.resources)
     length = simulate(plan, here).makespan if here else 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import time
 
 from rich.console import Console
@@ -22,7 +23,7 @@ from search.watching.now import Now
 from search.watching.standing import Standing, standing
 from search.watching.view import draw, headline, screen
 
-WIDE = 160  # columns where there is no terminal
+WIDE = 160  # columns where there is no terminal, and COLUMNS does not say
 LONG = 200  # lines where the view need not fit a terminal
 PLAIN_SECONDS = 15.0
 
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not 0 < options.interval < math.inf:
         it.error(f"--interval should be a number of seconds above 0; got {options.interval:g}")
     console = Console(highlight=False)
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDE
     try:
         reach(options.run)

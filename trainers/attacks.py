@@ -13,7 +13,7 @@ import torch
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Generator, Tensor
 
-from trainers.balls import Norm, ascent, normal, project
+from trainers.balls import Norm, ascent, check_units, normal, project
 from trainers.knobs import Knobs, Real, StepSize, step_length
 from trainers.losses import cross_entropy, kl, margin
 from trainers.schedules import Curve, Schedule
@@ -104,10 +104,7 @@ class PGD(Knobs):
             raise ValueError("restarts from the previous perturbation are all the same; take restarts: 1")
         if self.ascend == "kl" and self.start == "none" and self.steps:
             raise ValueError("ascend: kl has no gradient at the image itself; take start: normal or uniform")
-        if self.norm == "linf" and _largest(self.epsilon) > 1:
-            raise ValueError(
-                f"epsilon is in pixels of [0, 1]; got {_largest(self.epsilon):g}: write {_largest(self.epsilon):g}/255"
-            )
+        check_units(self.norm, {("epsilon",): _largest(self.epsilon), ("step_size",): self.step_size})
         if self.toward is not None and self.ascend != "ce":
             raise ValueError(f"toward descends the cross-entropy to a class; got ascend: {self.ascend}")
         return self

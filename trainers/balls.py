@@ -5,13 +5,26 @@ epsilon is a number, or (B, 1, 1, 1) where each example has its own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Generator, Tensor
 
+from trainers.knobs import KnobError
+
 Norm = Literal["linf", "l2"]
 Noise = Literal["none", "uniform", "normal"]
+
+
+def check_units(norm: Norm, lengths: Mapping[tuple[str, ...], float | str | None]) -> None:
+    """Raises KnobError if l-infinity lengths, by their knobs, are those of pixels 0..255: beyond 1 there is no image.
+
+    Multiples of epsilon are passed over, and what is not given.
+    """
+    far = {knob: it for knob, it in lengths.items() if norm == "linf" and isinstance(it, float) and it > 1}
+    if far:
+        raise KnobError({knob: f"is in pixels of [0, 1]; got {it:g}: write {it:g}/255" for knob, it in far.items()})
 
 
 def project(x: Tensor, point: Tensor, epsilon: float | Tensor, norm: Norm) -> Tensor:

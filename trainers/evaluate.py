@@ -17,7 +17,7 @@ from pydantic import Field, PositiveInt, model_validator
 from torch import Generator, Tensor, nn
 
 from trainers.attacks import PGD
-from trainers.balls import Noise, Norm
+from trainers.balls import Noise, Norm, check_units
 from trainers.data import Split, pixels
 from trainers.distances import MinimumPerturbation
 from trainers.knobs import Knobs, Real, StepSize
@@ -141,6 +141,14 @@ class Evaluation(Knobs):
                 "final attacks are named by identifiers other than clean and pgd, as they become test_<name>_acc; "
                 f"got {', '.join(self.final)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _units(self) -> Evaluation:
+        """Of the final attacks too, which do not know the norm: each is made only once it acts."""
+        pieces: dict[tuple[str, ...], Knobs] = {(): self} | {("final", name): it for name, it in self.final.items()}
+        knobs = ("epsilon", "step_size")
+        check_units(self.norm, {(*at, k): getattr(it, k, None) for at, it in pieces.items() for k in knobs})
         return self
 
     def curve(self) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 from torch import Generator, Tensor
 
+from trainers.balls import check_units
 from trainers.knobs import Knobs, Real
 from trainers.losses import cross_entropy
 from trainers.method import Columns, observe, spared
@@ -31,6 +32,11 @@ class Free(Knobs):
     graphs: ClassVar[int] = 1
     epsilon: Annotated[Real, Field(gt=0)] = 8 / 255
     replays: PositiveInt = 8
+
+    @model_validator(mode="after")
+    def _units(self) -> Free:
+        check_units("linf", {("epsilon",): self.epsilon})
+        return self
 
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
         _, _, state = remembered(batch)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 from torch import Generator, Tensor
 
 from trainers.attacks import PGD
+from trainers.balls import check_units
 from trainers.knobs import Duration, Knobs, Real, Share, StepSize, lasting, step_length
 from trainers.starts import remembered
 from trainers.step import Adversary, Batch, Net
@@ -34,6 +35,11 @@ class IAT(Knobs):
     least_step: StepSize = "epsilon/4"
     burn_in: Duration = 5
     bn: Literal["eval", "train"] = "eval"
+
+    @model_validator(mode="after")
+    def _units(self) -> IAT:
+        check_units("linf", {("epsilon",): self.epsilon, ("gamma",): self.gamma, ("least_step",): self.least_step})
+        return self
 
     def at(self, epoch: int, epochs: int) -> Any:
         if epoch < lasting(self.burn_in, epochs) or self.momentum == 1:  # a radius that never moves is no radius

@@ -9,6 +9,14 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
+class KnobError(ValueError):
+    """What is wrong with knobs below the piece that sees it, by their paths."""
+
+    def __init__(self, problems: dict[tuple[str, ...], str]) -> None:
+        super().__init__("; ".join(f"{'.'.join(knob)}: {message}" for knob, message in problems.items()))
+        self.problems = problems
+
+
 class Knobs(BaseModel):
     """A closed, strict, frozen set of knobs: fields are YAML keys, methods are the formula that uses them."""
 
@@ -50,6 +58,12 @@ Real = Annotated[float, BeforeValidator(number)]
 Share = Annotated[float, BeforeValidator(share), Field(ge=0, le=1)]
 
 
+def _no_fraction(value: Any) -> Any:
+    if isinstance(value, float) and 0 < value < 1:
+        raise ValueError(f"a share is written in percent, '{100 * value:g}%'; got {value:g}")
+    return value
+
+
 def _count_or_share(least: int, what: str) -> AfterValidator:
     """A count of at least `least`, or a share of all such as '80%'; a share of none only where least is 0."""
 
@@ -66,7 +80,7 @@ def _count_or_share(least: int, what: str) -> AfterValidator:
     return AfterValidator(read)
 
 
-Size = Annotated[int | str, _count_or_share(1, "a size is a count")]
+Size = Annotated[int | str, BeforeValidator(_no_fraction), _count_or_share(1, "a size is a count")]
 
 
 def count(size: int | str, total: int, what: str) -> int:
@@ -80,7 +94,7 @@ def count(size: int | str, total: int, what: str) -> int:
     return n
 
 
-Duration = Annotated[int | str, _count_or_share(0, "a number of epochs")]
+Duration = Annotated[int | str, BeforeValidator(_no_fraction), _count_or_share(0, "a number of epochs")]
 
 
 def lasting(duration: int | str, epochs: int) -> int:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 from torch import Generator, Tensor
 
 from trainers.attacks import PGD
-from trainers.balls import Norm, length
+from trainers.balls import Norm, check_units, length
 from trainers.knobs import Knobs, Real, Share, StepSize, step_length
 from trainers.losses import cross_entropy
 from trainers.method import Columns, observe
@@ -40,6 +40,11 @@ class MMA(Knobs):
     steps: PositiveInt = 10
     step_size: StepSize = "epsilon/4"
     norm: Norm = "linf"
+
+    @model_validator(mode="after")
+    def _units(self) -> MMA:
+        check_units(self.norm, {("d_max",): self.d_max, ("least",): self.least, ("step_size",): self.step_size})
+        return self
 
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
         rows, _, state = remembered(batch)

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from search.faults.memory import shortage
 from search.planning.jobs import Job, Outcome
 from search.storing.filesystem import check, trouble, trouble_of
@@ -37,10 +39,22 @@ def failure_of(job: Job, error: Exception) -> Failure:
     if lack := shortage(error):
         return Failure("out of memory", f"{lack}{_place(error.__traceback__)}")
     try:
-        note(Store(folder), job.trial, "".join(traceback.format_exception(error)))
+        note(Store(folder), job.trial, "".join(traceback.format_exception(error)) + _in_a_line(error))
     except OSError as other:
         return Failure("storage", trouble_of(other, folder) or trouble(folder) or str(other))
     return Failure("failed")
+
+
+def _in_a_line(error: Exception) -> str:
+    """A message of several lines once more in one, as the last of them are seldom what says it; else nothing."""
+    first, *others = str(error).strip().splitlines() or [""]
+    if not others:
+        return ""
+    if isinstance(error, ValidationError):  # its lines say where, what, and where pydantic's documentation is
+        first = "; ".join(": ".join(filter(None, (".".join(map(str, it["loc"])), it["msg"]))) for it in error.errors())
+    elif first.endswith(":"):
+        first = f"{first} {others[0].strip()}"
+    return f"{type(error).__name__}: {first}"
 
 
 def note(store: Store, trial: str, text: str) -> None:

@@ -12,6 +12,7 @@ from search.schema.loggers import absent
 from search.schema.problems import nearest
 from search.schema.replicates import Adaptive
 from search.schema.space import ADAPTIVE, STRATEGIES, Search, Space
+from search.words import number
 from trainers.attacks import PGD
 from trainers.config import TrialConfig
 from trainers.knobs import step_length
@@ -120,8 +121,8 @@ def twins(trials: Sequence[Planned]) -> str | None:
 def out_of_reach(trials: Sequence[Planned]) -> str | None:
     """A word on attacks whose epsilon lies farther from the image than all their steps together lead."""
     short: dict[str, str] = {}
-    of = {trial.configuration: trial.config for trial in trials}
-    for name, config in of.items():
+    of = {trial.configuration: trial for trial in trials}
+    for name, config in ((name, trial.config) for name, trial in of.items()):
         attack: Any = getattr(config.method, "attack", None)
         if isinstance(attack, PGD) and attack.start in ("none", "normal"):
             epsilon = float(attack.at(config.epochs - 1, config.epochs).epsilon)
@@ -130,8 +131,11 @@ def out_of_reach(trials: Sequence[Planned]) -> str | None:
                 short[name] = f"{attack.steps} steps reach {reach:.4g} of {epsilon:.4g} ({name})"
     if not short:
         return None
+    searched = [name for name, trial in of.items() if trial.kind == "trial"]
+    n = sum(name in short for name in searched)
+    where = [f"in {n} of {number(len(searched), 'configuration')}"] * bool(n)
+    where += ["in trainings that come first"] * (n < len(short))
     return (
-        f"in {len(short)} of {len(of)} configurations the attack's steps end "
-        f"within its epsilon, which is no bound then: {next(iter(short.values()))}; write method.attack.step_size as "
-        "a share of epsilon, or take more steps"
+        f"{' and '.join(where)} the attack's steps end within its epsilon, which is no bound then: "
+        f"{next(iter(short.values()))}; write method.attack.step_size as a share of epsilon, or take more steps"
     )

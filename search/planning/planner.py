@@ -15,7 +15,7 @@ from search.planning.sources import source_key
 from search.planning.starting import Start
 from search.schema.axes import Choice, Point, grid_points, name_of, qmc_points, random_points
 from search.schema.first import Profile
-from search.schema.space import Loaded, Tree, configured, put
+from search.schema.space import Loaded, at_point
 from search.schema.yamlfile import SpaceError
 from search.storing.rankfiles import RankingFile
 from trainers.chain import Surroundings, chain, training_code
@@ -110,26 +110,14 @@ class Planner:
             raise SpaceError(problems)
 
     def _config(self, point: Point) -> TrialConfig | None:
-        tree: Tree = self.space.trial
-        for path in sorted(point, key=lambda p: p.count(".")):
-            tree = put(tree, path, point[path].value)
         try:
-            config = configured(self.loaded, tree)
+            config = at_point(self.loaded, point)
         except SpaceError as error:
-            shown = ", ".join(f"{path}={choice.label}" for path, choice in point.items())
-            self.problems += [self._moved(problem, point) for problem in error.problems] or [shown]
+            self.problems += error.problems
             return None
         if config.needs_ranking() and self.space.profile is None:
             self._wrong(("trial", "subset"), "a ranked subset needs a ranking: add a `profile:` block that makes one")
         return config
-
-    def _moved(self, problem: str, point: Point) -> str:
-        """A complaint about a value that an axis put there names the axis."""
-        for path in sorted(point, key=len, reverse=True):
-            if f": trial.{path}" in problem:
-                where = self.loaded.document.where(("search", "axes", path))
-                return f"{where}: axis {path}={point[path].label}: {problem.partition(': ')[2]}"
-        return problem
 
     def _trial(self, point: Point, config: TrialConfig, seed: int, generation: int | None) -> Planned:
         config = config.model_copy(update={"seed": seed})

@@ -27,6 +27,10 @@ class Sources:
             self.loaded[key] = data.load()
         return fingerprint(self.loaded[key])
 
+    def holds(self, data: DataSource) -> bool:
+        """Whether its arrays are loaded, so that they and not its knobs are its identity."""
+        return source_key(data) in self.loaded
+
     def prepared(self, data: DataSource) -> Data | None:
         """The splits of a data block less its pool and corruptions, needed by workers only; None if it is not loaded.
 

@@ -8,10 +8,13 @@ from typing import Any
 import yaml
 
 from search.planning.plan import Plan, Planned
+from search.running.lengthening import hindrances
 from search.running.salvage import foreign
 from search.storing.planfile import stored_plan
+from search.storing.store import Store
+from search.words import number
 from trainers.chain import training_code
-from trainers.records import Place, Row
+from trainers.records import Place, Row, read_json
 
 
 class Contradiction(Exception):
@@ -44,14 +47,20 @@ def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
         )
     gone = _gone([row for name, row in before.items() if name not in now], plan)
     if gone or (before and stored["evaluate"] != plan.evaluation.model_dump(mode="json")):
-        lost = (
-            f"{len(gone)} of its {len(before)} trainings would not be in it any more"
-            if gone
-            else "it measures otherwise"
-        )
-        raise Contradiction(
-            [f"the sweep stored there is another one: {lost}. What differs:", *differences(folder, tree)]
-        )
+        another = "the sweep stored there is another one"
+        if gone:
+            lost = f"{len(gone)} of its {number(len(before), 'training')} would not be in it any more"
+            why = hindrances(gone, plan)
+            lines = [
+                "More epochs go on from the stored ones where they leave these as they are, and here differs:",
+                *why,
+            ]
+            raise Contradiction(
+                [f"{another}: {lost}. What differs:", *differences(folder, tree), *(lines if why else ())]
+            )
+        lines = [f"{another}: it measures otherwise at the end. What differs:", *differences(folder, tree)]
+        again = f"--name NEW --reuse {folder} measures anew and trains nothing again of which the last state is kept."
+        raise Contradiction([*lines, again])
     changed = [name for name, row in before.items() if name in now and row["chain"] != now[name].final]
     if changed and all(_ranked_anew(before[name], now[name]) for name in changed):
         lines = _rankings(stored, plan) or differences(folder, tree)
@@ -91,6 +100,21 @@ def standing_code(folder: Place, accept: bool) -> str | None:
     return stored["code"] if accept or training_code() in stored.get("accepted", []) else None
 
 
+def over_by_other_code(folder: Place, tree: Row) -> bool:
+    """Whether the very space was run to its end by other training code, so that nothing is left for this one to train.
+
+    A code that was accepted counts as the same.
+    """
+    stored, past = stored_plan(folder), read_json(folder / "provenance.json")
+    if stored is None or training_code() in (stored["code"], *stored.get("accepted", [])):
+        return False
+    runs = past.get("runs") if isinstance(past, dict) else None
+    if not runs or runs[-1].get("exit") != 0 or _difference(folder, tree):
+        return False
+    store = Store(folder)
+    return all(store.result(row["id"], row["chain"]) is not None for row in stored["trials"])
+
+
 def _ranked_anew(stored: Row, now: Planned) -> bool:
     """Whether a trial's ranking changed and its data did not."""
     return now.kind == "trial" and stored["data"] == now.data and stored["ranks"] != now.ranks
@@ -105,11 +129,15 @@ def _rankings(stored: Row, plan: Plan) -> list[str]:
 
 def differences(folder: Place, tree: Row) -> list[str]:
     """The stored space against this one, one line a key."""
+    return _difference(folder, tree) or ["  (nothing in the space itself: a default or the code behind it changed)"]
+
+
+def _difference(folder: Place, tree: Row) -> list[str]:
     try:
         old = yaml.safe_load((folder / "space.yaml").read_text())
     except (OSError, yaml.YAMLError):
         return ["  (the stored space.yaml cannot be read)"]
-    return _lines(old, tree) or ["  (nothing in the space itself: a default or the code behind it changed)"]
+    return _lines(old, tree)
 
 
 def _lines(old: Row, new: Row) -> list[str]:

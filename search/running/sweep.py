@@ -37,6 +37,7 @@ from search.storing import filesystem
 from search.storing.store import Store
 from search.watching.feeding import Feed
 from search.watching.progress import Watch
+from search.words import number
 from trainers.records import Row
 
 
@@ -85,10 +86,11 @@ class Sweep:
         self.prepare()
         total, waiting = len(self.plan.trials), self.unfinished()
         if not waiting:
-            self.console.print(f"{self.store.folder.name} is finished: all {total} trainings have their results.")
+            have = "its training has its result" if total == 1 else f"all {total} trainings have their results"
+            self.console.print(f"{self.store.folder.name} is finished: {have}.")
             return self._judged(None, command)
         self.console.print(
-            f"{self.store.folder.name}: {total} trainings{' so far' if self.space.search.adapts else ''}"
+            f"{self.store.folder.name}: {number(total, 'training')}{' so far' if self.space.search.adapts else ''}"
             + (f", {known} of them ended before" if known else "")
         )
         if self.space.resources.gpus != "auto":

@@ -10,6 +10,7 @@ from search.faults.failures import noted
 from search.planning.plan import Planned
 from search.schema.budget import WORDS
 from search.storing.store import Store
+from search.words import number
 
 NAMED = 5  # failures, at most
 AS_ASKED = "as asked"
@@ -36,7 +37,8 @@ class Verdict:
             for name, why in list(failed.items())[:NAMED]
         ]
         lines += [f"not started for want of {why}" for why in self.wanting]
-        missing = f"{len(self.left)} of {self.total} trainings have no result yet"
+        have = "has" if len(self.left) == 1 else "have"
+        missing = f"{len(self.left)} of {number(self.total, 'training')} {have} no result yet"
         if spent and trouble in (None, spent) and not failed and not self.wanting:
             raised = _without_spent(command, spent)
             how = "Raise it under `search: {budget: …}`, and the same command carries on"

@@ -39,6 +39,8 @@ def _check_plain(value: Any) -> None:
             _check_plain(item)
     elif not isinstance(value, str | int | float | None):
         raise ValueError(f"a value is a number, a word, a list or a mapping; got {value!r}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"a number is finite; got {value}")
 
 
 Values = Annotated[dict[str, Any] | tuple[Any, ...], BeforeValidator(_values)]
@@ -67,6 +69,14 @@ class Axis(Knobs):
     int: IntRange | None = None
     when: dict[str, Any] = Field(default_factory=dict)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _says_how(cls, value: Any) -> Any:
+        if not isinstance(value, dict | Axis):
+            listed = value if isinstance(value, list) else [value]
+            raise ValueError(f"an axis says how its values are taken: write {{grid: {listed}}} for each in turn")
+        return value
+
     @model_validator(mode="after")
     def _one(self) -> Axis:
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
@@ -77,10 +87,7 @@ class Axis(Knobs):
             choices = self.choices()
             if not choices:
                 raise ValueError("an axis needs at least one value; got none")
-            for seen in (
-                [c.label for c in choices],
-                [canonical(c.value) for c in choices],
-            ):
+            for seen in ([c.label for c in choices], [canonical(c.value) for c in choices]):
                 twice = sorted({s for s in seen if seen.count(s) > 1})
                 if twice:
                     raise ValueError(f"an axis lists each value once; got {twice[0]} twice")

@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from trainers.knobs import Knobs
+from trainers.knobs import KnobError, Knobs
 
 Path = tuple[str, ...]
+TAGS = ("name", "kind")  # by which the members of unions are told apart
 
 
 def readable(error: ValidationError, model: type[Knobs], raw: Any) -> list[tuple[Path, str]]:
     """Each problem of a failed validation as (path, message), paths without the tags that pydantic puts into them."""
     found: dict[Path, list[str]] = {}
-    for item in error.errors():
-        path = _written(item["loc"], raw, missing=item["type"] == "missing")
-        extra = item["type"] == "extra_forbidden"
-        message = _unknown(path, item["loc"], model) if extra else _reworded(item)
-        known = found.setdefault(path, [])
-        if message not in known:
-            known.append(message)
+    for item in _chosen(error.errors()):
+        for loc, message in _each(item, model, raw):
+            known = found.setdefault(_written(loc, raw, missing=item["type"] == "missing"), [])
+            if message not in known:
+                known.append(message)
     # a union reports the complaints of all its members; a complaint deeper in the tree is the more telling one
     tops = [path for path in found if not any(len(other) > len(path) and other[: len(path)] == path for other in found)]
     return [(path, _joined(found[path])) for path in tops]
+
+
+def _chosen(items: list[Any]) -> list[Any]:
+    """Without the complaints of those members of a union whose `name` is not the one given, if others complain."""
+    unmeant = {item["loc"][:-1] for item in items if item["type"] == "literal_error" and item["loc"][-1] == "name"}
+    for member in unmeant:
+        others = [item for item in items if item["loc"][: len(member)] != member]
+        if any(item["loc"][: len(member) - 1] == member[:-1] for item in others):
+            items = others
+    return items
+
+
+def _each(item: Any, model: type[Knobs], raw: Any) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Where a complaint of pydantic's points, and what it says; one of a piece about knobs below it is several."""
+    loc, error = item["loc"], item.get("ctx", {}).get("error")
+    if isinstance(error, KnobError):
+        yield from (((*loc, *knob), message) for knob, message in error.problems.items())
+    elif item["type"] == "extra_forbidden":
+        yield loc, _unknown(_written(loc, raw, missing=False), loc, model)
+    else:
+        yield loc, _reworded(item)
 
 
 def _joined(messages: list[str]) -> str:
@@ -64,7 +85,7 @@ def _owner(model: type[Knobs], parts: list[str]) -> type[Knobs]:
     """The class of the piece at a location: fields lead down, tags choose among the members of a union."""
     members = [model]
     for part in parts:
-        tagged = [m for m in members if "name" in m.model_fields and m.model_fields["name"].default == part]
+        tagged = [m for m in members for tag in TAGS if tag in m.model_fields and m.model_fields[tag].default == part]
         named = [m for m in members if part in m.model_fields]
         by_class = [m for m in members if m.__name__ == part]
         if tagged:
@@ -97,5 +118,9 @@ def _reworded(item: Any) -> str:
         return "is required"
     if item["type"] in ("model_type", "dict_type", "model_attributes_type"):
         return f"should be a mapping of knobs; got {found}"
+    if item["type"] in ("tuple_type", "list_type"):
+        return f"should be a list, such as [{found}]; got {found}"
+    if item["type"] in ("float_type", "float_parsing"):
+        return f"should be a number (0.1, 1e-3 or 8/255); got {found}"
     message = item["msg"][0].lower() + item["msg"][1:]
     return f"{message.replace('input should', 'should')}; got {found}"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, ValidationError
 
-from search.schema.axes import KINDS, Axis
+from search.schema.axes import KINDS, Axis, Point, grid_points, random_points
 from search.schema.budget import Budget
 from search.schema.first import Pretrain, Ranks
 from search.schema.loggers import Logger
@@ -30,6 +31,7 @@ from trainers.methods import overlay
 STRATEGIES = ("grid", "random", "qmc", "tpe", "nsga2", "gp")
 ADAPTIVE = ("tpe", "nsga2", "gp")  # those that learn from what came before
 Tree = dict[str, Any]
+BESIDE = "is a knob of a trial; to vary it, write it below `axes:`, indented deeper"
 
 
 def _known(strategy: Any) -> Any:
@@ -127,21 +129,42 @@ def load(file: Path, overrides: list[str]) -> Loaded:
     document = read(file)
     for override in overrides:
         document = document.overridden(_override(override), f"--set {override}")
-    problems: list[str] = []
     try:
-        space = Space.model_validate(document.tree)
+        return Loaded(Space.model_validate(document.tree), document, file)
     except ValidationError as error:
-        blank = Loaded(Space(), document, file)
-        problems = [blank.problem(path, message) for path, message in readable(error, Space, document.tree)]
-        raise SpaceError(problems + _trial_problems(blank)) from None
-    return Loaded(space, document, file)
+        found = readable(error, Space, document.tree)
+    wrong = {path[0] for path, _ in found if path}
+    right = {key: value for key, value in document.tree.items() if key not in wrong}
+    rest = Loaded(Space.model_validate(right) if wrong else Space(), document, file)
+    problems = [rest.problem(path, BESIDE if _beside_axes(path) else message) for path, message in found]
+    raise SpaceError([*problems, *dict.fromkeys(_further(rest))])
 
 
-def _trial_problems(loaded: Loaded) -> list[str]:
-    """What is wrong with the trial block as written, so that one look finds all there is."""
+def _beside_axes(path: tuple[str, ...]) -> bool:
+    """Whether an unknown key of `search:` would be an axis."""
+    root = path[1].partition(".")[0] if len(path) == 2 and path[0] == "search" else ""
+    return root in TrialConfig.model_fields and root not in Search.model_fields
+
+
+def _further(rest: Loaded) -> Iterator[str]:
+    """What is wrong with trainings, by the blocks of a space that are right themselves: one look finds all there is."""
+    search, trial = rest.space.search, rest.space.trial
+    grid = search.strategy == "grid"
+    points = grid_points(search.axes) if grid else random_points(search.axes, search.trials or 1, search.seed)
+    problems = [problem for point in ({}, *points) for problem in _problems(partial(at_point, rest, point))]
+    yield from problems
+    for kind in ("profile", "pretrain") if not problems else ():
+        block = rest.document.tree.get(kind)
+        if isinstance(block, dict) and isinstance(block.get("trial"), dict):
+            tree = overlay(
+                {key: value for key, value in trial.items() if key not in ("data", "subset")}, block["trial"]
+            )
+            yield from _problems(partial(configured, rest, tree, (kind, "trial")))
+
+
+def _problems(make: Callable[[], TrialConfig]) -> list[str]:
     try:
-        trial = loaded.document.tree.get("trial")
-        configured(loaded, trial if isinstance(trial, dict) else {})
+        make()
     except SpaceError as error:
         return error.problems
     return []
@@ -191,6 +214,26 @@ def configured(loaded: Loaded, tree: Tree, at: tuple[str, ...] = ("trial",)) -> 
     except ValidationError as error:
         found = readable(error, TrialConfig, plain)
         raise SpaceError([loaded.problem((*at, *path), message) for path, message in found]) from None
+
+
+def at_point(loaded: Loaded, point: Point) -> TrialConfig:
+    """The config of a trial where axes have these values. Raises SpaceError, which names the axis that is wrong."""
+    tree = loaded.space.trial
+    for path in sorted(point, key=lambda path: path.count(".")):
+        tree = put(tree, path, point[path].value)
+    try:
+        return configured(loaded, tree)
+    except SpaceError as error:
+        raise SpaceError([_of_axis(loaded, problem, point) for problem in error.problems]) from None
+
+
+def _of_axis(loaded: Loaded, problem: str, point: Point) -> str:
+    """A complaint about a value that an axis put there names the axis."""
+    for path in sorted(point, key=len, reverse=True):
+        if f": trial.{path}" in problem:
+            where = loaded.document.where(("search", "axes", path))
+            return f"{where}: axis {path}={point[path].label}: {problem.partition(': ')[2]}"
+    return problem
 
 
 def _piece(key: str, value: Any) -> Any:

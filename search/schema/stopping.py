@@ -49,6 +49,8 @@ def _named(value: Any) -> Any:
     """`stopping: none` is short for its mapping; knobs without a name are those of the rule."""
     if isinstance(value, str):
         return {"name": value}
+    if not isinstance(value, dict | Knobs):
+        raise ValueError(f"is none, robust, or knobs of robust such as {{patience: 10%}}; got {value!r}")
     return {"name": "robust"} | value if isinstance(value, dict) else value
 
 

@@ -11,6 +11,7 @@ import yaml
 from trainers.methods import overlay
 
 OVERLAYS = (("profile", "trial"), ("pretrain", "trial"))
+INDENT = "; this line begins in another column than those of its mapping: indent them alike"
 Places = dict[tuple[str, ...], str]  # of each key, 'file:line'
 
 
@@ -100,6 +101,8 @@ def _parse(path: Path) -> Document:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SpaceError([_missing(path)]) from None
+    except IsADirectoryError:
+        raise SpaceError([_folder(path)]) from None
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise SpaceError([f"{path}: cannot be read: {why}"]) from None
@@ -109,7 +112,8 @@ def _parse(path: Path) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         spot = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise SpaceError([f"{spot}: not YAML: {error.problem}"]) from None
+        column = INDENT if str(error.problem).startswith("expected <block end>") else ""
+        raise SpaceError([f"{spot}: not YAML: {error.problem}{column}"]) from None
     except yaml.YAMLError as error:
         raise SpaceError([f"{path}: not YAML: {error}"]) from None
     if not isinstance(tree, dict) or node is None:
@@ -127,9 +131,23 @@ def _parse(path: Path) -> Document:
 
 
 def _missing(path: Path) -> str:
-    near = sorted(str(p) for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-    hint = f" (there are {', '.join(near)})" if near else ""
-    return f"{path}: no such file{hint}"
+    there = _there(path.parent)
+    return f"{path}: no such file" + (f" ({there})" if there else "")
+
+
+def _there(folder: Path) -> str:
+    near = sorted(str(p) for p in folder.glob("*.yaml"))
+    return f"there are {', '.join(near)}" if near else ""
+
+
+def _folder(path: Path) -> str:
+    """Of a folder in place of a file, what is meant perhaps."""
+    if (path / "space.yaml").is_file():
+        return (
+            f"{path}: is a sweep's folder, and no space; name the YAML file that it was run from, or "
+            f"{path / 'space.yaml'}, the space as it was run (with --name {path.name}, to go on with it)"
+        )
+    return f"{path}: is a folder; {_there(path) or 'name a YAML file'}"
 
 
 def _walk(

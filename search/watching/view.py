@@ -30,7 +30,9 @@ def headline(it: Standing) -> str:
     ended = sum(training.ended for training in it.trainings)
     others = "".join(f", {n} {state}" for state, n in it.states.items() if state in ENDINGS)
     epochs = f"{it.done:,} of {it.distinct:,} epochs trained"
-    return f"{ended} of {len(it.trainings)} trainings ended{others}, {epochs}{_generation(it, ', ')}{_time(it)}"
+    return (
+        f"{ended} of {number(len(it.trainings), 'training')} ended{others}, {epochs}{_generation(it, ', ')}{_time(it)}"
+    )
 
 
 def screen(it: Standing, console: Console, stored: int | None, height: int) -> Group:
@@ -58,8 +60,8 @@ def _lines(it: Standing, width: int, height: int, stored: int | None) -> Iterato
     yield from top
     free = height - len(top)
     plot = 0
-    if it.points and free >= LEAST_PLOT + 5:  # with a title and a blank line
-        busy = sum(training.state in BUSY for training in it.trainings)
+    if it.points and free >= LEAST_PLOT + 5 + bool(it.open):  # with a title and a blank line
+        busy = max(sum(training.state in BUSY for training in it.trainings), min(len(it.open), 1))
         plot = min(max(free - busy - 5, LEAST_PLOT), MOST_PLOT) + 2
     table = list(_table(it.open, width, max(free - plot - 1, 0)))
     if table:
@@ -150,10 +152,10 @@ def _named(name: str, rest: str) -> Text:
 
 def _table(trainings: list[Training], width: int, height: int) -> Iterator[Text]:
     """Those that are under way, newest validation and its best so far, and when their files last changed."""
-    if not trainings or height < 2:
+    shown = trainings if len(trainings) < height else trainings[: max(height - 2, 0)]
+    if not shown:
         return
     columns = COLUMNS if width >= 110 else COLUMNS[:-1]
-    shown = trainings if len(trainings) < height else trainings[: height - 2]
     longest = max((cell_len(it.entry.id) for it in shown), default=0)
     room = min(width - sum(wide for _, wide in columns), longest, NAME)
     yield Text(set_cell_size("", room) + "".join(f"{name:>{wide}}" for name, wide in columns), style="bold")

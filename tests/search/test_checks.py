@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from search.run import main
 from trainers.config import TrialConfig
@@ -127,6 +128,30 @@ def test_an_epsilon_that_no_attack_reaches_is_noted(
     notes = capsys.readouterr().err
     assert (f"steps {said} (method=it-" in notes) if said else not notes
     assert notes.count("in 1 of 2 configurations the attack's steps end within its epsilon") == bool(said)
+
+
+SHORT, SHORTER, LONG = (f"{{base: trades, attack: {{epsilon: {budget}}}}}" for budget in (0.1, 0.2, 0.05))
+
+
+@pytest.mark.parametrize(
+    ("profile", "methods", "said"),
+    [
+        (LONG, {"a": SHORT, "b": LONG}, "in 1 of 2 configurations"),
+        (SHORT, {"a": SHORT, "b": SHORTER}, "in 2 of 2 configurations and in trainings that come first"),
+        (SHORT, {"a": LONG}, "in trainings that come first"),
+    ],
+)
+def test_configurations_of_short_attacks_are_counted_without_what_comes_first(
+    here: Path, capsys: pytest.CaptureFixture[str], profile: str, methods: dict[str, str], said: str
+) -> None:
+    space = {
+        "trial": {"data": "digits", "epochs": 4, "subset": {"name": "ranked", "side": "friendly", "size": "50%"}},
+        "profile": {"trial": {"method": yaml.safe_load(profile)}},
+        "search": {"axes": {"method": {"grid": {name: yaml.safe_load(it) for name, it in methods.items()}}}},
+    }
+    Path("space.yaml").write_text(yaml.safe_dump(space))
+    assert main(["space.yaml", "--dry-run"]) == 0
+    assert capsys.readouterr().err.partition("note: in")[2].startswith(said.removeprefix("in") + " the attack's steps")
 
 
 @pytest.fixture

@@ -94,6 +94,13 @@ def test_it_trains_the_front_with_seeds_that_chose_nothing(
     assert "50.0 ± 0.0 (3)" in capsys.readouterr().out
 
 
+def test_seeds_that_share_nothing_with_the_run_are_no_news(
+    run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(run.store.folder)]) == 0
+    assert capsys.readouterr().out.startswith("front of sweep")
+
+
 def test_of_a_sweep_that_is_not_finished_it_says_how_much_is_missing(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:

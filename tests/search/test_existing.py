@@ -17,14 +17,16 @@ from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.planning.sources import Sources
 from search.run import main
+from search.running.borrowing import take
 from search.running.existing import Contradiction, compare, differences, set_aside, standing_code
 from search.running.sweep import Sweep
 from search.schema.space import load
 from search.storing.locking import lock
 from trainers.chain import training_code
 from trainers.records import read_json, write_json
+from trainers.sources import Digits
 
-from .helpers import smoke, snapshot
+from .helpers import Tiny, smoke, snapshot
 
 Planned = Callable[..., Plan]
 
@@ -89,6 +91,16 @@ def test_a_dry_run_says_what_would_be_refused(here: Path, planned: Planned, caps
     assert sorted(here.rglob("*")) == before
 
 
+def test_without_its_data_a_sweep_is_not_taken_for_another(
+    here: Path, planned: Planned, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(here / "results" / "space", planned(smoke()), smoke(), begun=5)
+    monkeypatch.setattr(Digits, "remote", True)
+    assert main(["space.yaml", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "note: results/space holds a sweep; whether this is the same is not known without the data" in said
+
+
 def test_what_was_begun_may_not(sweep: Path, planned: Planned) -> None:
     with pytest.raises(Contradiction) as caught:
         compared(sweep, planned, search__replicates=1)
@@ -117,9 +129,19 @@ def test_another_final_attack_is_another_sweep(sweep: Path, planned: Planned) ->
             sweep, planned, search__replicates=2, evaluate__final={"pgd20": {"name": "pgd", "steps": 3, "images": 30}}
         )
     assert caught.value.lines == [
-        "the sweep stored there is another one: it measures otherwise. What differs:",
+        "the sweep stored there is another one: it measures otherwise at the end. What differs:",
         "  evaluate.final.pgd20.steps: stored 2, now 3",
+        f"--name NEW --reuse {sweep} measures anew and trains nothing again of which the last state is kept.",
     ]  # fmt: skip
+
+
+def test_what_only_measures_otherwise_trains_nothing_again(tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"search__axes": {}, "profile": None}
+    before = Tiny(tmp_path / "before", **changes).all()
+    after = Tiny(tmp_path / "after", **changes, evaluate__final={"other": {"name": "pgd", "steps": 1}})
+    take(after.store, after.plan, [before.store.folder])
+    assert after.all().trained() == 0
+    assert "test_other_acc" in str(after.store.result(after.plan.trials[0].id, after.plan.trials[0].final))
 
 
 def test_other_training_code_does_not_mix_unless_the_user_says_so(
@@ -144,6 +166,47 @@ def changed(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "training_code", lambda: "another")
 
 
+@pytest.fixture
+def finished(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The smoke sweep, run to its end, and the code in trainers/ changed since; nothing may be trained."""
+    it = Tiny(here / "results" / "space").all()
+    write_json(it.store.folder / "provenance.json", {"runs": [{"exit": 1}, {"exit": 0}]})
+    (here / "space.yaml").write_text(smoke())
+    monkeypatch.setattr(Sweep, "run", lambda *arguments: pytest.fail("a sweep was started"))
+    monkeypatch.setattr(search.command, "lock", lambda folder: lock(folder)())  # each command is a process of its own
+    changed(monkeypatch)
+    return it.store.folder
+
+
+def test_a_finished_sweep_is_shown_whatever_code_there_is_since(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reported: list[str] = []
+    monkeypatch.setattr(search.command, "_report", lambda folder: reported.append(str(folder)))
+    before = snapshot(finished)
+    assert main(["space.yaml", "--dry-run"]) == 0
+    assert "none: all is stored" in capsys.readouterr().out
+    assert main(["space.yaml"]) == 0
+    assert capsys.readouterr().out.startswith("space is finished: all its trainings have their results; the code in ")
+    assert reported == ["results/space"]
+    assert snapshot(finished) == before, "nothing was accepted"
+
+
+def test_where_something_is_left_to_train_other_code_is_refused(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def complaint(*arguments: str) -> str:
+        assert main(["space.yaml", *arguments]) == 2
+        return capsys.readouterr().err
+
+    assert "the code in trainers/ has changed" in complaint("--set", "search.replicates=2")
+    write_json(finished / "provenance.json", {"runs": [{"exit": 0}, {"exit": 1}]})
+    assert "the code in trainers/ has changed" in complaint(), "it did not come to its end"
+    write_json(finished / "provenance.json", {"runs": [{"exit": 0}]})
+    next((finished / "trials").glob("*/result.json")).unlink()
+    assert "the code in trainers/ has changed" in complaint()
+
+
 def test_a_knob_newly_swept_and_more_epochs_are_an_extension(tmp_path: Path, planned: Planned) -> None:
     axes: dict[str, Any] = {"subset": {"grid": ["all"]}}
     text = smoke(search__axes=axes, trial__epochs=6, profile=None)
@@ -153,6 +216,36 @@ def test_a_knob_newly_swept_and_more_epochs_are_an_extension(tmp_path: Path, pla
     lr = {"lr": {"name": "piecewise", "values": [0.1, 0.01], "drops": [3]}}
     changes = {"search__axes": axes, "profile": None, "trial__epochs": 9, "trial__optimizer": lr}
     assert compared(tmp_path, planned, **changes) == 1
+
+
+@pytest.mark.parametrize(
+    ("trial", "every", "why"),
+    [
+        ({}, 3, "  optimizer.lr: its drops are shares of the epochs, so that more of them change those in common; "
+         "`drops: [3, 4.5]`, in epochs, would not"),
+        ({"lr": {"name": "cosine", "peak": 0.1}}, 3, "  optimizer.lr: cosine spans all epochs, so that more of them "
+         "change those in common; a number or drops in epochs would not"),
+        ({"lr": 0.1, "average": {"name": "swa"}}, 3, "  average.burn_in: 50% of 9 epochs is another than of 6; "
+         "write 3"),
+        ({"lr": 0.1}, 5, "  evaluate.every: epoch 6, the last before, is measured, and every 5 epochs does not "
+         "come to it"),
+    ],
+)  # fmt: skip
+def test_it_says_why_more_epochs_are_no_extension(
+    tmp_path: Path, planned: Planned, trial: dict[str, Any], every: int, why: str
+) -> None:
+    optimizer = {"lr": trial["lr"]} if "lr" in trial else None
+    changes: dict[str, Any] = {"search__axes": {}, "profile": None, "evaluate__every": every}
+    changes |= {"trial__optimizer": optimizer} | {f"trial__{key}": it for key, it in trial.items() if key != "lr"}
+    text = smoke(**changes)
+    stored(tmp_path / "sweep", planned(text), text, begun=1)
+    with pytest.raises(Contradiction) as caught:
+        compared(tmp_path / "sweep", planned, **changes, trial__epochs=9)
+    assert caught.value.lines[1:] == [
+        "  trial.epochs: stored 6, now 9",
+        "More epochs go on from the stored ones where they leave these as they are, and here differs:",
+        why,
+    ]
 
 
 def test_how_it_is_run_may_change(sweep: Path, planned: Planned) -> None:

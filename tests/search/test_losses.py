@@ -8,13 +8,16 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from search.environment import ray
 from search.faults.failures import failure_of, note, noted
@@ -22,6 +25,7 @@ from search.faults.memory import shortage
 from search.faults.retrying import Retries
 from search.faults.watchdog import EXIT, Watchdog
 from search.running.losses import Losses, judged
+from trainers.attacks import PGD
 
 from .helpers import ROOT, Driver, Tiny, records, smoke
 from .injected import inject
@@ -200,6 +204,31 @@ def test_what_is_noted_reads_as_its_last_line(tiny: Tiny) -> None:
     assert noted(tiny.store, "a") is None
     note(tiny.store, "a", "Traceback\nValueError: no\n\n")
     assert noted(tiny.store, "a") == "ValueError: no"
+
+
+def fail(message: str) -> None:
+    raise RuntimeError(message)
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (lambda: PGD(epsilon=8), "ValidationError: Value error, epsilon: is in pixels of [0, 1]; got 8: write 8/255"),
+        (lambda: PGD(steps=-1, nrom="l2"), "ValidationError: steps: Input should be greater than or equal to 0; n"),
+        (partial(fail, "CUDA error: no luck\nCompile with TORCH_USE_CUDA_DSA."), "RuntimeError: CUDA error: no luck"),
+        (partial(fail, "backend raised:\n  no compiler\nSet VERBOSE=1"), "RuntimeError: backend raised: no compiler"),
+        (partial(fail, "no"), "RuntimeError: no"),
+        (partial(fail, ""), "RuntimeError"),
+    ],
+)  # fmt: skip
+def test_of_an_error_in_several_lines_the_one_that_tells_is_shown(
+    tiny: Tiny, raised: Callable[[], object], told: str
+) -> None:
+    with pytest.raises((ValidationError, RuntimeError)) as caught:
+        raised()
+    assert failure_of(tiny.job(0), caught.value).outcome == "failed"
+    assert str(noted(tiny.store, tiny.plan.trials[0].id)).startswith(told)
+    assert (tiny.folder(0) / "error.txt").read_text().startswith("Traceback")
 
 
 # --- the same with Ray

@@ -92,7 +92,7 @@ def test_shares_fill_each_gpu_by_itself(gpus: int, cpus: int, threads: int, copi
             "{gpu: auto}",
             "resources.gpu: Resources has no such knob; did you mean gpus? (allowed: cpus, gpus, memory_gb)",
         ),
-        ("{gpus: many}", "resources.gpus: should be 'auto' or should be a valid number; got 'many'"),
+        ("{gpus: many}", "resources.gpus: should be 'auto' or should be a number (0.1, 1e-3 or 8/255); got 'many'"),
         (
             "{gpus: 1.5}",
             "resources.gpus: should be 'auto' or should be a share of one GPU such as 0.5, or a whole number",

@@ -344,6 +344,74 @@ MISTAKES = {
         "evaluate: {epsilon: 0}\n",
         "space.yaml:1: evaluate.epsilon: should be greater than 0; got 0",
     ),
+    "value of an axis that is no number": (
+        axis("{grid: [1, .nan]}", "method.weight.lam"),
+        "space.yaml:3: search.axes.method.weight.lam: a number is finite; got nan",
+    ),
+    "values of an axis without how they are taken": (
+        axis("[16, 32]"),
+        "space.yaml:3: search.axes.batch_size: an axis says how its values are taken: write {grid: [16, 32]} "
+        "for each in turn",
+    ),
+    "value of an axis without how it is taken": (
+        axis("pgd-at", "method"),
+        "space.yaml:3: search.axes.method: an axis says how its values are taken: write {grid: ['pgd-at']} "
+        "for each in turn",
+    ),
+    "axis beside `axes`": (
+        axis("{grid: [16, 32]}") + "  method.attack.epsilon: {grid: [0.1]}\n",
+        "space.yaml:4: search.method.attack.epsilon: is a knob of a trial; to vary it, write it below `axes:`, "
+        "indented deeper",
+    ),
+    "stopping that is a switch": (
+        "search: {stopping: true}\n",
+        "space.yaml:1: search.stopping: is none, robust, or knobs of robust such as {patience: 10%}; got True",
+    ),
+    "number in place of a list": (
+        "trial: {model: {name: mlp, hidden: 64}}\n",
+        "space.yaml:1: trial.model.hidden: should be a list, such as [64]; got 64",
+    ),
+    "share as a fraction": (
+        "trial: {subset: {name: random, size: 0.5}}\n",
+        "space.yaml:1: trial.subset.size: a share is written in percent, '50%'; got 0.5",
+    ),
+    "fraction of nothing": (
+        "evaluate: {epsilon: 8/0}\n",
+        "space.yaml:1: evaluate.epsilon: should be a number (0.1, 1e-3 or 8/255); got '8/0'",
+    ),
+    "word in place of a number": (
+        "trial: {method: {attack: {epsilon: big}}}\n",
+        "space.yaml:1: trial.method.attack.epsilon: should be a number (0.1, 1e-3 or 8/255) or should be a mapping of "
+        "knobs; got 'big'",
+    ),
+    "knob of a piece of which there are others": (
+        "trial: {optimizer: {lr: {name: piecewise, values: 0.1, drops: []}}}\n",
+        "space.yaml:1: trial.optimizer.lr.values: should be a list, such as [0.1]; got 0.1",
+    ),
+    "knob that another kind of method has": (
+        "trial: {method: {base: free-at, attack: {epsilon: 0.1}}}\n",
+        "space.yaml:1: trial.method.attack: Free has no such knob (allowed: epsilon, kind, replays)",
+    ),
+    "budget in pixels of 0..255": (
+        "trial:\n  method:\n    attack:\n      epsilon: 8\n",
+        "space.yaml:4: trial.method.attack.epsilon: is in pixels of [0, 1]; got 8: write 8/255",
+    ),
+    "measured at a budget in pixels of 0..255": (
+        "evaluate:\n  final: {}\n  epsilon: 8\n",
+        "space.yaml:3: evaluate.epsilon: is in pixels of [0, 1]; got 8: write 8/255",
+    ),
+    "measured with a step in pixels of 0..255": (
+        "evaluate:\n  final: {}\n  step_size: 2\n",
+        "space.yaml:3: evaluate.step_size: is in pixels of [0, 1]; got 2: write 2/255",
+    ),
+    "a final attack's budget in pixels of 0..255": (
+        "evaluate:\n  final:\n    p:\n      name: pgd\n      epsilon: 8\n",
+        "space.yaml:5: evaluate.final.p.epsilon: is in pixels of [0, 1]; got 8: write 8/255",
+    ),
+    "AutoAttack's budget in pixels of 0..255": (
+        "evaluate:\n  final:\n    p:\n      name: autoattack\n      epsilon: 16\n",
+        "space.yaml:5: evaluate.final.p.epsilon: is in pixels of [0, 1]; got 16: write 16/255",
+    ),
     "no CPU": ("resources: {cpus: 0}\n", "space.yaml:1: resources.cpus: should be greater than 0; got 0"),
 }
 
@@ -375,6 +443,52 @@ def test_all_mistakes_of_a_plan_are_reported_at_once(refused: Refused) -> None:
     assert [problem.partition(" ")[0] for problem in problems] == ["space.yaml:1:", "space.yaml:4:", "space.yaml:4:"]
     assert "axis method=fsat-at" in problems[1]
     assert "axis method=pgd" in problems[2]
+
+
+EIGHT = "evaluate: {epsilon: eight}\n"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "others", "number", "what"),
+    [
+        (EIGHT, axis("{grid: [32, 0]}"), 2, "axis batch_size=0: "),
+        (EIGHT, "search: {strategy: random, trials: 3, axes: {batch_size: {int: [-9, -1]}}}", 4, "axis batch_size=-"),
+        (EIGHT, "profile: {trial: {method: fsat-at}}", 2, "profile.trial.method: "),
+        ("profile: {foo: 1}\n", axis("{grid: [pgd-at, fsat-at]}", "method"), 2, "axis method=fsat-at: "),
+        ("profile: {foo: 1, trial: {method: fsat-at}}\n", "", 2, "profile.trial.method: "),
+        ("pretrain: {foo: 1, trial: {epochs: 0}}\n", "", 2, "pretrain.trial.epochs: "),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_one_block_hides_none_in_another(
+    refused: Refused, mistake: str, others: str, number: int, what: str
+) -> None:
+    first, *further = refused(mistake + others)
+    assert first.split(": ")[1] in ("evaluate.epsilon", "profile.foo", "pretrain.foo")
+    assert len(further) == number - 1
+    assert all(what in problem for problem in further)
+
+
+def test_what_hangs_on_a_block_that_is_wrong_is_not_guessed(refused: Refused) -> None:
+    subset = "trial: {subset: {name: ranked, side: friendly, size: 50%}}\n"
+    (problem,) = refused(subset + "profile: {foo: 1}\n")
+    assert problem.startswith("space.yaml:2: profile.foo")
+    (problem,) = refused("search: {replicates: 0, axes: {batch_size: {grid: [32, 0]}}}\n")
+    assert problem.startswith("space.yaml:1: search.replicates"), "its axes may be as wrong"
+
+
+def test_every_budget_in_pixels_of_0_to_255_is_told_of(refused: Refused) -> None:
+    attacks = "p: {name: pgd, epsilon: 8, step_size: 2}, q: {name: autoattack, epsilon: 8}"
+    problems = refused(f"evaluate: {{epsilon: 8, step_size: 2, final: {{{attacks}}}}}\n")
+    paths = ("epsilon", "step_size", "final.p.epsilon", "final.p.step_size", "final.q.epsilon")
+    assert [problem.split(": ")[1] for problem in problems] == [f"evaluate.{path}" for path in paths]
+
+
+@pytest.mark.parametrize(
+    "method", ["{base: iat, attack: {epsilon: 8}}", "{base: free-at, epsilon: 8}", "{base: mma, d_max: 20}"]
+)
+def test_a_method_s_own_budget_is_in_pixels_of_0_to_1(refused: Refused, method: str) -> None:
+    (problem,) = refused(f"trial: {{method: {method}}}\n")
+    assert ": is in pixels of [0, 1]; got " in problem
 
 
 def test_a_mistake_in_an_extended_file_is_found_there(refused: Refused, here: Path) -> None:
@@ -436,6 +550,17 @@ def test_a_dry_run_says_that_no_trial_fits_here(here: Path, capsys: pytest.Captu
     assert main(["space.yaml", "--dry-run"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "on this machine none: a trial asks for more than it has; lower `resources:` or join a cluster" in said
+    assert "note: on this machine a run would be refused: a trial asks for 4096 CPU, 0 GPU, and it has " in said
+
+
+def test_a_dry_run_says_which_data_is_not_here(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "space.yaml").write_text("trial: {data: {name: cifar10, root: files}, model: small_cnn}\n")
+    note = "note: cifar10 is not in files: a run downloads it first, and is refused where it cannot\n"
+    assert main(["space.yaml", "--dry-run"]) == 0
+    assert capsys.readouterr().out.endswith(note)
+    (here / "files" / "cifar-10-batches-py").mkdir(parents=True)
+    assert main(["space.yaml", "--dry-run"]) == 0
+    assert "note: " not in capsys.readouterr().out
 
 
 def test_a_missing_file_is_refused(refused: Refused, here: Path, capsys: pytest.CaptureFixture[str]) -> None:

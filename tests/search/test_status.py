@@ -90,6 +90,17 @@ def test_what_sharing_saves_is_told_and_costs_are_told_alone_and_billed(
     assert "spent     29 s, 15 s of it to measure · each alone: 44 s\n" in out
 
 
+def test_a_pipe_is_as_wide_as_it_is_told(
+    sweep: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths = []
+    for columns in ("80", None):
+        monkeypatch.setenv("COLUMNS", columns) if columns else monkeypatch.delenv("COLUMNS")
+        main([str(sweep)])
+        widths.append(max(map(len, capsys.readouterr().out.splitlines())))
+    assert widths[0] <= 80 < widths[1] <= 160
+
+
 def test_a_sweep_that_is_held_is_running_now(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lock(sweep)
     assert main([str(sweep)]) == 1
@@ -153,8 +164,8 @@ def test_watching_ends_when_all_trainings_have(
     threading.Timer(0.2, go_on).start()
     assert main([str(it.folder), "--watch", "--interval", "0.01"]) == 0
     first, *_, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("0 of 1 trainings ended, 1 of 2 epochs trained, about 3 s left on 1 process")
-    assert last == "1 of 1 trainings ended, 2 of 2 epochs trained"
+    assert first.startswith("0 of 1 training ended, 1 of 2 epochs trained, about 3 s left on 1 process")
+    assert last == "1 of 1 training ended, 2 of 2 epochs trained"
 
 
 def test_ctrl_c_ends_watching(sweep: Path) -> None:

@@ -181,3 +181,19 @@ def test_of_a_search_in_generations_totals_and_time_left_are_said_to_be_of_what_
     ledger.look()
     over = standing(ledger, None, held=False)
     assert headline(over) == "2 of 2 trainings ended, 8 of 8 epochs trained, in 2 generations"
+
+
+@pytest.mark.parametrize("height", range(12, 40))
+def test_no_table_is_a_head_alone(tmp_path: Path, height: int) -> None:
+    """Between generations nothing runs, and what was begun is to go on."""
+    it = MadeUp(tmp_path / "between", [f"{i}ab" for i in range(9)])
+    for i in range(9):
+        it.train(i, 2, clean=0.9, robust=0.5)
+        if i < 5:
+            it.end(i, "completed", 0.9, 0.5)
+    ledger = Ledger(it.folder)
+    ledger.look()
+    lines = shown(standing(ledger, Now(time.time() - 1, 2), held=True), 80, height)
+    heads = [i for i, line in enumerate(lines) if line.rstrip().endswith("best PGD")]
+    assert all("seed=0" in lines[i + 1] for i in heads)
+    assert heads or height < 16

@@ -44,6 +44,11 @@ def test_what_was_not_written_is_found_at_the_nearest_that_was() -> None:
             "trial:\n\tepochs: 1\n",
             "a.yaml:2:1: not YAML: found character '\\t' that cannot start any token",
         ),
+        (
+            "search:\n  axes:\n    method: {grid: [a]}\n   epochs: {grid: [1]}\n",
+            "a.yaml:4:4: not YAML: expected <block end>, but found '<block mapping start>'; this line begins in "
+            "another column than those of its mapping: indent them alike",
+        ),
         ("trial: [1, 2\n", "a.yaml:2:1: not YAML: expected ',' or ']', but got '<stream end>'"),
         (
             "trial: !!python/object:os.system {}\n",
@@ -77,15 +82,23 @@ def test_the_same_key_in_two_items_of_a_list_is_no_duplicate() -> None:
     assert document.tree["search"]["axes"]["method"]["grid"] == [{"base": "a"}, {"base": "b"}]
 
 
+def test_a_folder_is_no_file_and_a_sweep_s_may_be_meant_for_its_space() -> None:
+    folder = Path("results", "mine")
+    folder.mkdir(parents=True)
+    assert complaints(folder) == ["results/mine: is a folder; name a YAML file"]
+    (folder / "space.yaml").write_text("trial: {}\n")
+    assert complaints(folder) == [
+        "results/mine: is a sweep's folder, and no space; name the YAML file that it was run from, or "
+        "results/mine/space.yaml, the space as it was run (with --name mine, to go on with it)"
+    ]
+    Path("a.yaml").write_text("trial: {}\n")
+    assert complaints(Path()) == [".: is a folder; there are a.yaml"]
+
+
 def test_a_missing_file_names_those_there_are() -> None:
     write("friendly.yaml", "trial: {}\n")
     assert complaints(Path("freindly.yaml")) == ["freindly.yaml: no such file (there are friendly.yaml)"]
     assert complaints(Path("nowhere/a.yaml")) == ["nowhere/a.yaml: no such file"]
-
-
-def test_a_folder_is_no_file() -> None:
-    Path("spaces").mkdir()
-    assert complaints(Path("spaces")) == ["spaces: cannot be read: Is a directory"]
 
 
 def test_extends_lays_one_file_over_another_and_remembers_where_each_key_was_written() -> None:

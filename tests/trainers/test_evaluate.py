@@ -236,3 +236,8 @@ def test_budgets_are_shown_as_they_were_meant(epsilon: float, text: str) -> None
 def test_wrong_blocks_are_refused(block: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         Evaluation.model_validate(block)
+
+
+def test_l2_budgets_reach_beyond_one() -> None:
+    block = {"norm": "l2", "epsilon": 1.5, "final": {"wide": {"name": "pgd", "epsilon": 3, "step_size": 2}}}
+    assert Evaluation.model_validate(block).along().epsilon == 1.5

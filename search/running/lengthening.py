@@ -1,0 +1,54 @@
+"""Why trainings of more epochs are not those stored, gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from search.planning.plan import Plan
+from trainers.knobs import Knobs, lasting
+from trainers.records import Row, canonical
+from trainers.schedules import Curve, Piecewise, within
+
+DURATIONS = ("burn_in", "epoch")  # knobs that may be shares of the epochs
+
+
+def hindrances(rows: list[Row], plan: Plan) -> list[str]:
+    """What changes epochs that trainings have in common with longer ones, which differ from them in nothing else."""
+    now = {(trial.kind, trial.replicate, canonical(trial.axes)): trial.config for trial in plan.trials}
+    found: dict[str, None] = {}
+    for row in rows:
+        config, before = now.get((row["kind"], row["replicate"], canonical(row["axes"]))), row["epochs"]
+        if config is None or config.epochs <= before:
+            continue
+        if config.model_dump(mode="json", exclude={"epochs", "compute"}) != {
+            key: value for key, value in row["config"].items() if key not in ("epochs", "compute")
+        }:
+            continue
+        found |= dict.fromkeys(_moved(config, "", before, config.epochs))
+        if not plan.evaluation.due(before - 1, config.epochs):
+            every = f"every {plan.evaluation.every} epochs"
+            found[f"evaluate.every: epoch {before}, the last before, is measured, and {every} does not come to it"] = (
+                None
+            )
+    return [f"  {each}" for each in found]
+
+
+def _moved(piece: Knobs, path: str, before: int, after: int) -> Iterator[str]:
+    """The knobs of a piece that act otherwise in epochs in common, and what to write instead."""
+    for name, value in piece:
+        knob = f"{path}{name}"
+        if isinstance(value, Curve):
+            if any(within(value, epoch, before) != within(value, epoch, after) for epoch in range(before)):
+                yield f"{knob}: {_shared(value, before)}"
+        elif isinstance(value, Knobs):
+            yield from _moved(value, f"{knob}.", before, after)
+        elif name in DURATIONS and isinstance(value, str) and lasting(value, before) != lasting(value, after):
+            yield f"{knob}: {value} of {after} epochs is another than of {before}; write {lasting(value, before)}"
+
+
+def _shared(value: Curve, epochs: int) -> str:
+    others = "so that more of them change those in common"
+    if not isinstance(value, Piecewise):
+        return f"{getattr(value, 'name', 'it')} spans all epochs, {others}; a number or drops in epochs would not"
+    drops = ", ".join(f"{drop * epochs:g}" for drop in value.drops)
+    return f"its drops are shares of the epochs, {others}; `drops: [{drops}]`, in epochs, would not"
