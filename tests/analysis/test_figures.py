@@ -155,6 +155,14 @@ def test_no_axis_of_accuracies_goes_beyond_all_of_them() -> None:
     assert np.diff(limits[0]) == pytest.approx(np.diff(limits[1]))
 
 
+def test_panels_of_sizes_stand_in_the_order_of_the_axes(tmp_path: Path) -> None:
+    made = Made(noise=(0.1,), subsets=("friendly 96", "friendly 108"))
+    results = load(write_study(tmp_path / "sizes", "method.attack.epsilon", (12, 8, 4), made))
+    info = sizes_info(sizes(results, "test_aa_acc"), "test_aa_acc", "robust")
+    assert info is not None and list(info.panels) == ["epsilon 4", "epsilon 8", "epsilon 12"]
+    assert [line.k.tolist() for lines in info.panels.values() for line in lines] == [[96, 108]] * 3
+
+
 def test_accuracy_against_size_is_drawn_for_both_accuracies(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), subsets=("all", "friendly 108", "friendly 96"), profile=False, faults=False)
     drawings = list(effect_drawings(digest(load(write_sweep(tmp_path / "sizes", made)))))
