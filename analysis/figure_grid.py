@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import MOST_LABELS, Axes
-from analysis.figures import PALETTE, WIDE, WIDTH, colours, legend_columns, percent
+from analysis.figures import PALETTE, WIDE, WIDTH, colours, legend_columns, measured, percent
 from analysis.metrics import title
 from analysis.results import COMPLETED, Results
 
@@ -132,7 +132,7 @@ def draw_grid(figure: Figure, info: Grid) -> None:
     for metric, (plot, name) in enumerate(zip(plots, info.titles, strict=True)):
         for line in info.lines:
             _draw(plot, line, metric, info.colour(line), 0.01 * np.ptp(info.places) if info.single else None)
-        plot.set_title(f"{name} (%)".replace(", ", ",\n", 1), fontsize=9)
+        plot.set_title(measured(name), fontsize=9)
         plot.set_xticks(info.places, info.labels, rotation=45 if sum(map(len, info.labels)) > 28 else 0)
         plot.set_xlabel(info.knob)
         percent(plot)

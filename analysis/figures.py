@@ -124,6 +124,11 @@ def wrapped(title: str) -> str:
     return "\n".join(short for line in title.splitlines() for short in _lines(line.split(SEPARATOR)))
 
 
+def measured(name: str) -> str:
+    """The title of a panel of accuracies in percent, broken first where the attack begins."""
+    return wrapped(f"{name} (%)".replace(", ", ",\n", 1))
+
+
 def _lines(parts: Sequence[str]) -> list[str]:
     lines: list[str] = []
     for part in parts:

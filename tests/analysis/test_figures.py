@@ -26,7 +26,7 @@ from analysis.figure_curves import Curves, Line, curves_info, draw_curves
 from analysis.figure_front import draw_front, front_size, number_members
 from analysis.figure_gaps import draw_effects, effects_info, gaps_info, rows_size
 from analysis.figure_subsets import PER_CLASS, Sizes, draw_sizes, extremes, gallery_info, sizes_info
-from analysis.figures import LETTERS, NEUTRAL, colours, level, panels, panels_size, save, wrapped
+from analysis.figures import LETTERS, NEUTRAL, colours, level, measured, panels, panels_size, save, wrapped
 from analysis.front import front
 from analysis.results import load
 
@@ -202,6 +202,7 @@ def test_the_gallery_of_a_ranking_from_a_file_claims_no_seeds(found: Digest) -> 
 
 
 def test_a_title_is_broken_where_its_parts_meet() -> None:
+    assert measured("robust test accuracy, PGD-50") == "robust test accuracy,\nPGD-50 (%)"
     assert wrapped("TRADES 0.10 · lr 0.05\nlabel_noise 0.1") == "TRADES 0.10 · lr 0.05\nlabel_noise 0.1"
     assert wrapped("epsilon 0.05 · weight_decay 1.535e-05 · trades") == "epsilon 0.05\nweight_decay 1.535e-05\ntrades"
     assert (
