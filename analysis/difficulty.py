@@ -137,4 +137,5 @@ def sizes(results: Results, metric: str) -> pd.DataFrame:
         return pd.DataFrame(columns=keys)
     table = done.groupby(keys, sort=False)[columns].agg(["mean", "sem", "count"])
     table.columns = ["_".join(pair) for pair in table.columns]
-    return table.reset_index().sort_values(["setting", "family", "subset_size"], kind="stable")
+    panel = table.groupby(["setting", "family"], sort=False).ngroup()  # as the axes order them, not the alphabet
+    return table.assign(panel=panel).reset_index().sort_values(["panel", "subset_size"], kind="stable")

@@ -67,8 +67,8 @@ def knob_drawings(digest: Digest) -> Iterator[Drawing]:
     """Accuracies along the numeric axes of a grid, and along the knobs that were drawn from ranges."""
     metrics = [metric for metric in (digest.robust, CLEAN) if metric in digest.results.final_metrics()]
     for grid in grids_info(digest.results, metrics) if metrics else []:
-        many = "" if grid.colours else f" Each line is one of {len(grid.lines)}."
-        caption = f"Everything else is equal along a line; test set, {digest.seeds_text}.{many or f' {BARS}'}"
+        caption = f"Everything else is equal along a line; test set, {digest.seeds_text}. "
+        caption += BARS if grid.single else f"{len(grid.lines)} lines, without their standard errors."
         what, size = f"Accuracy against {grid.knob}", grid_size(grid)
         yield Drawing(f"along_{_slug(grid.path)}", what, caption, size, lambda f, grid=grid: draw_grid(f, grid))  # type: ignore[misc]
     info = knobs_info(digest.results, metrics) if metrics else None

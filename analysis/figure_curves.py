@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from analysis.axes import MOST_LABELS
 from analysis.difficulty import CURVES, GroupCurves
-from analysis.figures import PALETTE, WIDTH, colours, level, panels, panels_size, percent
+from analysis.figures import WIDTH, colours, level, panels, panels_size, percent
 from analysis.metrics import title
 from analysis.results import COMPLETED, Results
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 12  # panels; of more configurations the best on validation are shown
+CROWD = 3  # lines, from above which a panel is crowded
 SHOWN_GROUPS = (0, 3, 6, 9)
 SHOWN_RANKINGS = 2
 
@@ -55,7 +57,7 @@ def curves_info(results: Results, kind: str) -> Curves | None:
     known = results.epochs[results.epochs["id"].isin(shown["id"])].dropna(subset=[test, val])
     table = known.groupby(["configuration", "epoch"])[[test, val]].agg(["mean", "sem", "count"])
     panels: dict[str, list[Line]] = {}
-    together = not results.axes.subset and shown["family"].nunique() <= len(PALETTE)
+    together = not results.axes.subset and shown["family"].nunique() <= MOST_LABELS
     first = shown.drop_duplicates("configuration")
     for row in first.to_dict("records"):
         if row["configuration"] not in table.index:
@@ -81,7 +83,7 @@ def draw_curves(figure: Figure, info: Curves) -> None:
     plots = panels(figure, info.panels, "epoch", f"{info.y_title} (%)")
     for plot, lines in zip(plots, info.panels.values(), strict=True):
         for line in lines:
-            draw_line(plot, line, paint[line.label], 0.2 if len(lines) <= 3 else 0.1)
+            draw_line(plot, line, paint[line.label], 0.2 if len(lines) <= CROWD else 0.1)
         percent(plot)
         plot.locator_params(axis="x", nbins=8, integer=True)
     level(plots, info.limits)
@@ -102,9 +104,10 @@ def draw_line(plot: Plot, line: Line, colour: str, band: float) -> None:
 
 
 def curves_size(info: Curves) -> tuple[float, float]:
-    """A panel alone has room for all lines."""
+    """Panels of many lines are higher, and one alone."""
     width, height = panels_size(info.panels)
-    return width, height + 0.9 * (len(info.panels) == 1)
+    crowded = max(map(len, info.panels.values())) > CROWD
+    return width, height + 0.9 * (-(-len(info.panels) // 2)) * (crowded or len(info.panels) == 1)
 
 
 def groups_size(info: dict[str, GroupCurves]) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import MOST_LABELS, Axes
-from analysis.figures import PALETTE, WIDE, WIDTH, colours, legend_columns, percent
+from analysis.figures import PALETTE, WIDE, WIDTH, colours, legend_columns, measured, percent
 from analysis.metrics import title
 from analysis.results import COMPLETED, Results
 
@@ -24,6 +24,7 @@ class Along(NamedTuple):
     """One choice of everything else along a knob; accuracies are shares."""
 
     name: str
+    labels: dict[str, str]  # of that choice: path -> label, in words
     places: np.ndarray  # (n,)
     means: np.ndarray  # (n, metrics, 2) over seeds, at the epoch that validation selects and at the last
     errors: np.ndarray  # (n, metrics, 2) NaN of one seed
@@ -40,9 +41,22 @@ class Grid(NamedTuple):
     lines: list[Along]
 
     @property
+    def single(self) -> bool:
+        """Whether each line can have a colour of its own."""
+        return len(self.lines) <= len(PALETTE)
+
+    @property
     def colours(self) -> dict[str, str]:
-        """Of the lines, where there are no more than can be told apart."""
-        return colours([line.name for line in self.lines]) if len(self.lines) <= len(PALETTE) else {}
+        """What is told apart by colours: the lines, or of too many the choices along the axis with most of them."""
+        if self.single:
+            return colours([line.name for line in self.lines])
+        found = [list(dict.fromkeys(line.labels[path] for line in self.lines)) for path in self.lines[0].labels]
+        return colours(max((its for its in found if len(its) <= len(PALETTE)), key=len, default=[]))
+
+    def colour(self, line: Along) -> str:
+        """Of a line."""
+        known = [self.colours[name] for name in (line.name, *line.labels.values()) if name in self.colours]
+        return known[0] if known else PALETTE[0]
 
 
 def grids_info(results: Results, metrics: list[str]) -> list[Grid]:
@@ -68,9 +82,13 @@ def crossed(results: Results, done: pd.DataFrame, path: str) -> bool:
 
 def _groups(axes: Axes, done: pd.DataFrame, path: str) -> list[tuple[str, pd.DataFrame]]:
     """The trials with this axis by all other choices, in words."""
-    others, known = [other for other in axes.varying if other != path], done[done[path] != ""]
+    others, known = _others(axes, path), done[done[path] != ""]
     names = [axes.describe({other: row[other] for other in others}, others) for row in known.to_dict("records")]
     return [(str(name), group) for name, group in known.groupby(pd.Series(names, known.index, str), sort=False)]
+
+
+def _others(axes: Axes, path: str) -> list[str]:
+    return [other for other in axes.varying if other != path]
 
 
 def _grid(done: pd.DataFrame, path: str, results: Results, metrics: list[str]) -> Grid:
@@ -86,7 +104,9 @@ def _grid(done: pd.DataFrame, path: str, results: Results, metrics: list[str]) -
         if len(present) > 1:
             at = places[[labels.index(label) for label in present]]
             values = (table.loc[present].to_numpy(float).reshape(shape) for table in (means, errors))
-            lines.append(Along(name, at, *values))
+            first = group.iloc[0]
+            told = {other: axes.describe({other: first[other]}, (other,)) for other in _others(axes, path)}
+            lines.append(Along(name, told, at, *values))
     return Grid(path, axes.short[path], [title(metric, results.attacks) for metric in metrics], places, labels, lines)
 
 
@@ -111,29 +131,30 @@ def draw_grid(figure: Figure, info: Grid) -> None:
     plots = figure.subplots(1, len(info.titles), squeeze=False)[0]
     for metric, (plot, name) in enumerate(zip(plots, info.titles, strict=True)):
         for line in info.lines:
-            _draw(plot, line, metric, info.colours.get(line.name), 0.01 * np.ptp(info.places))
-        plot.set_title(f"{name} (%)".replace(", ", ",\n", 1), fontsize=9)
+            _draw(plot, line, metric, info.colour(line), 0.01 * np.ptp(info.places) if info.single else None)
+        plot.set_title(measured(name), fontsize=9)
         plot.set_xticks(info.places, info.labels, rotation=45 if sum(map(len, info.labels)) > 28 else 0)
         plot.set_xlabel(info.knob)
         percent(plot)
     names = list(info.colours)
-    figure.legend(handles=_handles(info.colours), loc="outside lower center", ncols=max(2, legend_columns(names)))
+    figure.legend(handles=_handles(info), loc="outside lower center", ncols=max(2, legend_columns(names)))
 
 
-def _draw(plot: Plot, line: Along, metric: int, colour: str | None, apart: float) -> None:
-    for which, (fill, style, aside) in enumerate(((colour, "-", -apart), ("white", ":", apart))):
+def _draw(plot: Plot, line: Along, metric: int, colour: str, apart: float | None) -> None:
+    for which, (fill, style, side) in enumerate(((colour, "-", -1), ("white", ":", 1))):
         means, errors = line.means[:, metric, which], np.nan_to_num(line.errors[:, metric, which])
-        if colour is None:
-            plot.plot(line.places, means, color=PALETTE[0], ls=style, lw=0.7, alpha=0.5)
+        if apart is None:
+            plot.plot(line.places, means, color=colour, ls=style, lw=0.8, alpha=0.7)
         else:
-            x = line.places + aside
+            x = line.places + side * apart
             plot.errorbar(x, means, errors, color=colour, elinewidth=0.9, marker="o", mfc=fill, ls=style, ms=4.5)
 
 
-def _handles(paint: dict[str, str]) -> list[object]:
+def _handles(info: Grid) -> list[object]:
     from matplotlib.lines import Line2D
 
-    marker = "o" if paint else ""
-    named = [Line2D([], [], color=colour, marker="o", label=name) for name, colour in paint.items() if name]
+    marker = "o" if info.single else ""
+    paint = {name: colour for name, colour in info.colours.items() if name}
+    named = [Line2D([], [], color=colour, marker=marker, label=name) for name, colour in paint.items()]
     selected = Line2D([], [], color="0.4", marker=marker, label="selected epoch")
     return [*named, selected, Line2D([], [], color="0.4", marker=marker, mfc="white", ls=":", label="last epoch")]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.axes import Axes
 from analysis.figure_grid import FEWEST, crossed
-from analysis.figures import PALETTE, WIDE, WIDTH, colours, legend_columns, percent, wrapped
+from analysis.figures import PALETTE, WIDE, WIDTH, colours, legend_columns, measured, percent
 from analysis.metrics import title
 from analysis.results import COMPLETED, Results
 
@@ -77,7 +77,7 @@ def draw_knobs(figure: Figure, info: Knobs) -> None:
         for place, plot in enumerate(row):
             _draw(plot, knob, place, paint)
     for plot, name in zip(plots[0], info.titles, strict=True):
-        plot.set_title(wrapped(f"{name} (%)"), fontsize=9)
+        plot.set_title(measured(name), fontsize=9)
     if info.groups:
         marks = [Line2D([], [], ls="", marker="o", ms=3.5, color=paint[its], label=its or "other") for its in paint]
         figure.legend(handles=marks, loc="outside lower center", ncols=legend_columns(info.groups))

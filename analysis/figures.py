@@ -26,7 +26,7 @@ PER_INCH = 13  # letters of an axis' name
 WIDTH = 5.2  # inches; at this width 9-point type is still legible on a phone
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195")  # after Okabe and Ito
 NEUTRAL = "#444444"
-NEAR = 1.6  # times the widest panel's range, within which all panels share one
+NEAR = 3.0  # times the widest panel's range, within which all panels share one
 LEGEND = 80  # letters of a line of the legend
 WIDE = 30.0  # times the least value, from which on a knob is drawn on a logarithmic scale
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -122,6 +122,11 @@ def legend_columns(names: Collection[str]) -> int:
 def wrapped(title: str) -> str:
     """A title in lines that fit a panel, broken where its parts meet, and inside a part only where that is too long."""
     return "\n".join(short for line in title.splitlines() for short in _lines(line.split(SEPARATOR)))
+
+
+def measured(name: str) -> str:
+    """The title of a panel of accuracies in percent, broken first where the attack begins."""
+    return wrapped(f"{name} (%)".replace(", ", ",\n", 1))
 
 
 def _lines(parts: Sequence[str]) -> list[str]:

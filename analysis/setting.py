@@ -19,6 +19,7 @@ QUIET: Mapping[str, Any] = {
 SILENT = ({"name": "uniform"}, {"name": "given"}, {"name": "all"})  # weights, targets and subsets that do nothing
 VARIED = "varied"
 NAMES = ("name", "kind", "base")  # what a piece is called by
+DATA = "data set"
 PIECES = ("attack", "loss", "weight", "target", "awp")
 
 
@@ -42,7 +43,7 @@ def words(value: Any) -> str:
     if isinstance(value, Mapping):
         named = [str(value[key]) for key in NAMES if key in value and not _quiet(key, value[key])]
         others = {key: its for key, its in value.items() if key not in NAMES and not _quiet(key, its)}
-        return ", ".join([*named, *(f"{_spaced(key)} {_inner(its)}" for key, its in others.items())])
+        return ", ".join([*named, *(_knob(key, its) for key, its in others.items())])
     if isinstance(value, list | tuple):
         return ", ".join(map(words, value))
     return _number(value) if isinstance(value, float) else str(value)
@@ -58,7 +59,7 @@ def _told(common: Mapping[str, Any]) -> dict[str, str]:
         "batch size": common.get("batch_size"),
         "average of weights": common.get("average"),
         "first weights": common.get("start_from"),
-        "data set": common.get("data"),
+        DATA: common.get("data"),
         "computed on": common.get("compute"),
     }
     return {name: words(value) for name, value in rows.items() if value and value not in SILENT}
@@ -87,15 +88,17 @@ def _ranking(made_by: Row, configs: Sequence[Any], common: Mapping[str, Any]) ->
 
 
 def _apart(config: Mapping[str, Any], common: Mapping[str, Any]) -> str:
-    """Another training, by what it has unlike the trials."""
+    """Another training, by what it has unlike the trials; its data is theirs."""
     rows, known = _told(config), _told(common)
-    unlike = [f"{name} {text}" for name, text in rows.items() if known.get(name) != text]
+    unlike = [f"{name} {text}" for name, text in rows.items() if known.get(name) != text and name != DATA]
     return f"trained as the trials, but for {'; '.join(unlike)}" if unlike else "trained as the trials"
 
 
-def _inner(value: Any) -> str:
-    """A value beside its key, a piece set apart."""
-    return f"({words(value)})" if isinstance(value, Mapping) else words(value)
+def _knob(key: str, value: Any) -> str:
+    """A key and its value, a piece set apart; what is on goes by its key."""
+    if value is True:
+        return _spaced(key)
+    return f"{_spaced(key)} ({words(value)})" if isinstance(value, Mapping) else f"{_spaced(key)} {words(value)}"
 
 
 def _drop(value: Any, at: Any) -> str:

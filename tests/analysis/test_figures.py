@@ -26,7 +26,7 @@ from analysis.figure_curves import Curves, Line, curves_info, draw_curves
 from analysis.figure_front import draw_front, front_size, number_members
 from analysis.figure_gaps import draw_effects, effects_info, gaps_info, rows_size
 from analysis.figure_subsets import PER_CLASS, Sizes, draw_sizes, extremes, gallery_info, sizes_info
-from analysis.figures import LETTERS, NEUTRAL, colours, level, panels, panels_size, save, wrapped
+from analysis.figures import LETTERS, NEUTRAL, colours, level, measured, panels, panels_size, save, wrapped
 from analysis.front import front
 from analysis.results import load
 
@@ -149,10 +149,18 @@ def test_no_axis_of_accuracies_goes_beyond_all_of_them() -> None:
         return Line("", np.arange(9), rising, none, rising, 8.0, 1)
 
     figure = Figure()
-    draw_curves(figure, Curves("clean", {"wide": [line(0.1, 0.6)], "narrow": [line(0.96, 0.99)]}, 0))
+    draw_curves(figure, Curves("clean", {"wide": [line(0.1, 0.3)], "narrow": [line(0.96, 0.99)]}, 0))
     limits = [plot.get_ylim() for plot in figure.axes]
     assert limits[1][1] == pytest.approx(1.01)
     assert np.diff(limits[0]) == pytest.approx(np.diff(limits[1]))
+
+
+def test_panels_of_sizes_stand_in_the_order_of_the_axes(tmp_path: Path) -> None:
+    made = Made(noise=(0.1,), subsets=("friendly 96", "friendly 108"))
+    results = load(write_study(tmp_path / "sizes", "method.attack.epsilon", (12, 8, 4), made))
+    info = sizes_info(sizes(results, "test_aa_acc"), "test_aa_acc", "robust")
+    assert info is not None and list(info.panels) == ["epsilon 4", "epsilon 8", "epsilon 12"]
+    assert [line.k.tolist() for lines in info.panels.values() for line in lines] == [[96, 108]] * 3
 
 
 def test_accuracy_against_size_is_drawn_for_both_accuracies(tmp_path: Path) -> None:
@@ -171,15 +179,15 @@ def test_panels_whose_curves_lie_near_have_one_range() -> None:
 
 
 def test_methods_are_lines_of_one_panel_where_no_subset_varies(tmp_path: Path) -> None:
-    """So that a knob's values can be compared by eye; more than colours tell apart have panels."""
+    """So that a knob's values can be compared by eye; more than one would compare one by one have panels."""
     made = Made(noise=(0.0, 0.1), subsets=("all",))
     info = curves_info(load(write_study(tmp_path / "few", "method.weight.lam", (0, 1, -1), made)), "pgd")
     assert info is not None
     assert {name: [line.label for line in lines] for name, lines in info.panels.items()} == {
         f"label_noise {noise}": ["lam -1", "lam 0", "lam 1"] for noise in made.noise
     }
-    many = curves_info(load(write_study(tmp_path / "many", "method.weight.lam", tuple(range(8)))), "pgd")
-    assert many is not None and len(many.panels) == 8
+    many = curves_info(load(write_study(tmp_path / "many", "method.weight.lam", tuple(range(9)))), "pgd")
+    assert many is not None and len(many.panels) == 9
 
 
 def test_a_dollar_in_a_name_is_a_dollar(tmp_path: Path) -> None:
@@ -194,6 +202,7 @@ def test_the_gallery_of_a_ranking_from_a_file_claims_no_seeds(found: Digest) -> 
 
 
 def test_a_title_is_broken_where_its_parts_meet() -> None:
+    assert measured("robust test accuracy, PGD-50") == "robust test accuracy,\nPGD-50 (%)"
     assert wrapped("TRADES 0.10 · lr 0.05\nlabel_noise 0.1") == "TRADES 0.10 · lr 0.05\nlabel_noise 0.1"
     assert wrapped("epsilon 0.05 · weight_decay 1.535e-05 · trades") == "epsilon 0.05\nweight_decay 1.535e-05\ntrades"
     assert (

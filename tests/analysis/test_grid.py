@@ -87,9 +87,14 @@ def test_a_search_has_no_lines_by_chance(tmp_path: Path) -> None:
     assert knobs_info(load(folder), METRICS) is not None
 
 
-def test_more_lines_than_colours_are_drawn_in_one(tmp_path: Path) -> None:
-    grid = only(load(write_study(tmp_path / "lam", LAM, (0, 1, 2))))
-    many = grid._replace(lines=[grid.lines[0]._replace(name=f"other {i}") for i in range(len(PALETTE) + 1)])
-    assert many.colours == {}
-    save(lambda figure: draw_grid(figure, many), grid_size(many), [tmp_path / "many.png", tmp_path / "many.svg"])
+def test_more_lines_than_colours_are_told_apart_by_the_axis_with_most_values(tmp_path: Path) -> None:
+    made = Made(noise=(0.0, 0.1), subsets=("all", "random 108", "random 96", "friendly 108"), replicates=2)
+    grid = only(load(write_study(tmp_path / "lam", LAM, (0, 1, 2), made)))
+    assert len(grid.lines) == 8 > len(PALETTE)
+    assert list(grid.colours) == list(made.subsets)
+    assert {grid.colour(line) for line in grid.lines} == set(grid.colours.values())
+    assert all(grid.colour(line) == grid.colours[line.labels["subset"]] for line in grid.lines)
+    save(lambda figure: draw_grid(figure, grid), grid_size(grid), [tmp_path / "many.png", tmp_path / "many.svg"])
     assert (tmp_path / "many.png").stat().st_size > 5_000
+    unlike = grid._replace(lines=[line._replace(labels={"x": str(i)}) for i, line in enumerate(grid.lines)])
+    assert unlike.colours == {} and {unlike.colour(line) for line in unlike.lines} == {PALETTE[0]}

@@ -60,7 +60,8 @@ def test_kinds_of_methods_that_have_nothing_in_common_vary() -> None:
 
 
 def test_how_the_ranking_was_made_is_said_by_what_is_unlike_the_trials() -> None:
-    plan = {"trials": trials({"epochs": 9}) + trials({"epochs": 4}, {"epochs": 4}, kind="profile", ranks="r")}
+    noisy = {"epochs": 9, "data": {"name": "digits", "label_noise": 0.1}}
+    plan = {"trials": trials(noisy, {"epochs": 9}) + trials({"epochs": 4}, {"epochs": 4}, kind="profile", ranks="r")}
     made = {"average": "scores", "first_epoch": 2}
     found = setting(plan | {"rankings": {"r": made}})["ranking"]
     assert found == "scores averaged over 2 seeds, losses from epoch 2; trained as the trials, but for epochs 4"
@@ -76,6 +77,7 @@ def test_how_the_ranking_was_made_is_said_by_what_is_unlike_the_trials() -> None
         (0.1, "0.1"),
         ({"name": "piecewise", "values": [0.1, 0.05], "drops": [8.0]}, "0.1, 0.05 from epoch 8"),
         ({"name": "ranked", "side": "friendly", "size": 90, "score": None}, "ranked, side friendly, size 90"),
+        ({"name": "cifar10", "crop": 4, "flip": True, "extra": None}, "cifar10, crop 4, flip"),
         ({"base": "trades", "loss": {"beta": 6}}, "trades, loss (beta 6)"),
     ],
 )
