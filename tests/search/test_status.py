@@ -93,12 +93,13 @@ def test_what_sharing_saves_is_told_and_costs_are_told_alone_and_billed(
 def test_a_pipe_is_as_wide_as_it_is_told(
     sweep: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    widths = []
-    for columns in ("80", None):
-        monkeypatch.setenv("COLUMNS", columns) if columns else monkeypatch.delenv("COLUMNS")
+    def width() -> int:
         main([str(sweep)])
-        widths.append(max(map(len, capsys.readouterr().out.splitlines())))
-    assert widths[0] <= 80 < widths[1] <= 160
+        return max(map(len, capsys.readouterr().out.splitlines()))
+
+    assert 80 < width() <= 160
+    monkeypatch.setenv("COLUMNS", "80")
+    assert width() <= 80
 
 
 def test_a_sweep_that_is_held_is_running_now(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
