@@ -117,6 +117,9 @@ class Planner:
             return None
         if config.needs_ranking() and self.space.profile is None:
             self._wrong(("trial", "subset"), "a ranked subset needs a ranking: add a `profile:` block that makes one")
+        if config.compute.device == "cuda" and not self.space.resources.on_gpu:
+            why = "cuda, and no trial is given a GPU: resources.gpus is 0, or auto and there is none; give 1 or a share"
+            self._wrong(("trial", "compute", "device"), why)
         return config
 
     def _trial(self, point: Point, config: TrialConfig, seed: int, generation: int | None) -> Planned:

@@ -81,6 +81,11 @@ MISTAKES = {
         "trial:\n  subset: {name: ranked, size: 50%}\n",
         "space.yaml:2: trial.subset: a ranked subset needs a ranking: add a `profile:` block that makes one",
     ),
+    "CUDA without a GPU": (
+        "trial:\n  compute: {device: cuda}\n",
+        "space.yaml:2: trial.compute.device: cuda, and no trial is given a GPU: resources.gpus is 0, or auto and there"
+        " is none; give 1 or a share",
+    ),
     "ranking made on a subset": (
         "trial:\n  subset: {name: ranked, size: 50%}\nprofile:\n  trial:\n    subset: {name: ranked, size: 50%}\n",
         "space.yaml:5: profile.trial.subset: a ranking is made by training on all examples; remove the key",
