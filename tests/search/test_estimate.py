@@ -24,7 +24,7 @@ from trainers.records import write_json
 
 from .helpers import Tiny, smoke
 from .made_up import MadeUp
-from .test_sharing import burn_ins
+from .running.test_sharing import burn_ins
 from .trees import FIGURES, planned_space
 
 TREE = {

@@ -9,7 +9,7 @@ import pytest
 from search.verify import main as verify
 
 from .helpers import Tiny, smoke, snapshot
-from .test_sharing import burn_ins
+from .running.test_sharing import burn_ins
 
 pytestmark = pytest.mark.sweeps
 PLAIN = {"profile": None, "search__axes": {"subset": {"grid": ["all"]}}, "search__replicates": 1}

@@ -1,0 +1,115 @@
+"""A search that adapts asks for the same configurations however many run at once, and after any kill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from search.verify import main as verify
+from trainers.records import read_json, read_rows
+
+from ..helpers import Tiny, records, slow, smoke
+
+pytestmark = pytest.mark.sweeps
+
+
+def adaptive(**changes: Any) -> str:
+    axes = {
+        "method.attack.epsilon": {"uniform": [0.02, 0.3]},
+        "optimizer.lr.values": {"choice": [[0.1, 0.01], [0.05, 0.001]]},
+    }
+    given = {
+        "profile": None,
+        "search__axes": axes,
+        "search__strategy": "tpe",
+        "search__trials": 6,
+        "search__generation": 2,
+        "search__replicates": 2,
+        "search__constraints": ["val_clean_acc >= 30%"],
+        "trial__method": {"base": "pgd-at", "attack": {"steps": 2}},
+    }
+    return smoke(**(given | changes))
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    return Tiny(tmp_path_factory.mktemp("asked") / "sweep", adaptive()).all()
+
+
+def memory(it: Tiny) -> list[Any]:
+    """What was asked and told; Optuna's operations also hold the time of day and the process."""
+    rows = read_rows(it.store.folder / "generations.jsonl")
+    return [row.get("asked") or row["told"] for row in rows]
+
+
+def test_all_configurations_are_trained_for_every_seed(asked: Tiny) -> None:
+    assert len(asked.plan.trials) == len(list(asked.store.folder.glob("trials/*/result.json"))) == 6 * 2
+    stored = read_json(asked.store.folder / "plan.json")
+    assert [row["id"] for row in stored["trials"]] == [trial.id for trial in asked.plan.trials]
+    assert sorted({row["generation"] for row in stored["trials"]}) == [0, 1, 2]
+
+
+def test_optuna_opens_what_it_came_to(asked: Tiny) -> None:
+    storage = JournalStorage(JournalFileBackend(str(asked.store.folder / "journal.log")))
+    study = optuna.load_study(study_name=None, storage=storage)
+    done = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
+    assert len(done) == 6
+    result = read_json(asked.store.trial(asked.plan.trials[0].id) / "result.json")
+    assert done[0].user_attrs["configuration"] == asked.plan.trials[0].configuration
+    assert set(study.metric_names or ()) == {"val_clean_acc", "val_pgd_acc"}
+    assert 0 < result["best"]["val_clean_acc"] < 1
+
+
+@pytest.mark.parametrize("seed", [0, *slow(1, 2)])
+def test_at_any_concurrency_and_speed_the_same_is_asked(asked: Tiny, tmp_path: Path, seed: int) -> None:
+    it = Tiny(tmp_path / "sweep", adaptive())
+    assert it.going(Random(seed), workers=3 + seed)
+    assert memory(it) == memory(asked)
+    assert records(it.store.folder) == records(asked.store.folder)
+
+
+def test_after_kills_too(asked: Tiny, tmp_path: Path) -> None:
+    random = Random(0)
+    for _ in range(1000):
+        it = Tiny(tmp_path / "sweep", adaptive())
+        if it.going(random, workers=2, slices=random.randrange(3, 25)):
+            break
+    assert memory(it) == memory(asked)
+    assert records(it.store.folder) == records(asked.store.folder)
+
+
+def test_a_longer_search_begins_like_a_shorter_one_and_trains_only_what_is_new(asked: Tiny, tmp_path: Path) -> None:
+    Tiny(tmp_path / "sweep", adaptive(search__trials=4)).all()
+    it = Tiny(tmp_path / "sweep", adaptive())
+    before = {trial.id for trial in it.plan.trials}
+    it.all()
+    assert {trial.id for trial in it.plan.trials} == {trial.id for trial in asked.plan.trials} > before
+    assert it.trained() == asked.trained()
+
+
+def test_what_diverges_is_told_as_failed(tmp_path: Path) -> None:
+    axes = {"optimizer.lr": {"loguniform": [1e-3, 1e30]}}
+    it = Tiny(tmp_path / "sweep", adaptive(search__axes=axes, search__replicates=1, search__trials=6)).all()
+    found = [read_json(it.store.trial(trial.id) / "result.json")["status"] for trial in it.plan.trials]
+    storage = JournalStorage(JournalFileBackend(str(it.store.folder / "journal.log")))
+    states = [trial.state for trial in optuna.load_study(study_name=None, storage=storage).trials]
+    assert "diverged" in found
+    assert [state == TrialState.FAIL for state in states] == [status == "diverged" for status in found]
+
+
+@pytest.mark.slow
+def test_with_stopping_generations_are_judged_apart(tmp_path: Path) -> None:
+    changes = {"search__stopping": {"margin": 0.05, "dominators": 1}, "trial__epochs": 20, "evaluate__every": 1}
+    one = Tiny(tmp_path / "one" / "sweep", adaptive(**changes)).all()
+    other = Tiny(tmp_path / "other" / "sweep", adaptive(**changes))
+    assert other.going(Random(1), workers=4)
+    assert memory(one) == memory(other)
+    assert records(one.store.folder) == records(other.store.folder)
+    assert verify([str(one.store.folder), "--sample", "4"]) == 0

@@ -1,0 +1,96 @@
+"""A budget ends a sweep cleanly: what it paid for is done, what it did not is told, and a larger one goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from ..hand import Hand
+from ..helpers import Tiny
+from .test_sharing import burn_ins
+
+COMMAND = "python -m search.run space.yaml"
+
+
+def told(it: Tiny, command: str = COMMAND) -> int:
+    code = it.sweep._judged(None, command)
+    it.sweep.conclude()
+    return code
+
+
+def ended(tmp_path: Path, **budget: Any) -> tuple[Tiny, int]:
+    """How many of the trainings have a result once the budget is used up."""
+    it = Tiny(tmp_path / "sweep", burn_ins(search__budget=budget))
+    it.going(Random(0), workers=2)
+    assert told(it) == 0
+    return it, len(it.plan.trials) - len(it.sweep.unfinished())
+
+
+@pytest.mark.parametrize(
+    ("budget", "trained"),
+    [
+        ({"trials": 3}, 3),
+        ({"epochs": 6}, 1),
+        ({"epochs": 10}, 2),  # the second shares two epochs with the first
+        ({"epochs": 9}, 1),
+    ],
+)
+def test_a_plan_is_cut_to_what_is_paid_for(tmp_path: Path, budget: dict[str, int], trained: int) -> None:
+    it, done = ended(tmp_path, **budget)
+    assert done == trained
+    assert it.trained() <= budget.get("epochs", 100)
+    (unit, amount), *_ = budget.items()
+    assert f"Ended: the budget of {amount} {'trainings' if unit == 'trials' else unit} is used up; " in it.said()
+    assert "Raise it under `search: {budget: …}`" in it.said() and COMMAND in it.said()
+
+
+def test_a_larger_budget_goes_on_where_the_smaller_ended(tmp_path: Path) -> None:
+    ended(tmp_path, trials=2)
+    it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"trials": 4}, search__keep="forks"))
+    assert it.going(Random(0))
+    assert told(it) == 0
+    assert not it.said()
+
+
+@pytest.mark.parametrize("budget", [{"passes": 1}, {"wall": 0.001}])
+def test_what_shows_only_on_the_way_ends_it_on_the_way(tmp_path: Path, budget: dict[str, float]) -> None:
+    it, done = ended(tmp_path, **budget)
+    assert done < len(it.plan.trials)
+    assert "Ended: the budget of " in it.said()
+
+
+def test_given_again_a_sweep_whose_budget_is_used_up_trains_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Tiny(tmp_path / "sweep", burn_ins()).going(Random(0), slices=3)
+    it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 1}))
+    hand = Hand(it)
+    assert hand.run(monkeypatch) == 0
+    assert hand.epochs == 0
+    assert "Ended: the budget of 1 forwards and backwards is used up" in it.said()
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("--set search.budget.passes=1", "--set 'search.budget.passes=…'"),
+        ("--set 'search.budget={passes: 1}'", "--set 'search.budget=…'"),
+        ("--set='search.budget={wall: 8h, passes: 1}'", "'--set=search.budget=…'"),
+        ("--set search.budget.wall=8h", None),
+        ("--set 'search.budget={wall: 8h}'", None),
+        ("--set trial.epochs=3", None),
+    ],
+)
+def test_the_command_that_carries_on_does_not_hold_the_budget_that_is_used_up(
+    tmp_path: Path, given: str, shown: str | None
+) -> None:
+    it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 1}))
+    it.going(Random(0), workers=2)
+    assert told(it, f"{COMMAND} {given} --name 'a b'") == 0
+    how, command = it.said().splitlines()[-2:]
+    assert ("Raise the value that --set gives it, here …" in how) == (shown is not None)
+    assert ("Raise it under `search: {budget: …}`" in how) == (shown is None)
+    assert command == f"  {COMMAND} {shown or given} --name 'a b'"
