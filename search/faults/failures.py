@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from search import ROOT
 from search.faults.memory import shortage
 from search.planning.jobs import Job, Outcome
 from search.storing.filesystem import check, trouble, trouble_of
@@ -79,5 +80,5 @@ def _place(at: TracebackType | None) -> str:
 
 def innermost(frames: traceback.StackSummary) -> str | None:
     """The last line of this project in a stack, as a user can look it up."""
-    ours = [frame for frame in frames if Path(frame.filename).parent.name in OURS]
+    ours = [it for it in frames if any(Path(it.filename).resolve().is_relative_to(ROOT / name) for name in OURS)]
     return f"{ours[-1].filename.rpartition(os.sep)[2]}:{ours[-1].lineno}, {ours[-1].name}" if ours else None

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,8 @@ from search.faults.memory import shortage
 from search.faults.retrying import Retries
 from search.faults.watchdog import EXIT, Watchdog
 from search.running.losses import Losses, judged
+from search.storing.segments import joined
+from search.storing.store import Segment
 from trainers.attacks import PGD
 
 from ..helpers import ROOT, Driver, Tiny, records, smoke
@@ -163,11 +165,17 @@ def test_the_storage_is_told_by_what_is_there(tiny: Tiny) -> None:
 def test_a_step_that_hangs_ends_its_process_and_says_where(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     ended, codes = threading.Event(), []
     monkeypatch.setattr(os, "_exit", lambda code: (codes.append(code), ended.set()))
+
+    class Hanging(list[Segment]):
+        def __iter__(self) -> Iterator[Segment]:
+            assert ended.wait(10)
+            return iter(())
+
     with Watchdog(tiny.job(0)):
-        assert ended.wait(10)
+        joined(Hanging())
     assert codes == [EXIT]
     assert str(noted(tiny.store, tiny.plan.trials[0].id)).startswith(
-        "it hung: no report for 0.05 s, the search.timeout (test_losses.py:"
+        "it hung: no report for 0.05 s, the search.timeout (segments.py:"
     )
     text = (tiny.folder(0) / "error.txt").read_text()
     assert "assert ended.wait(10)" in text
