@@ -38,7 +38,9 @@ def rankings(results: Results) -> list[Ranking]:
     for trial in trials:
         name = trial.get("ranks")
         if name and name not in found:
-            own = makers.get(name, {})  # the axes that the ranking follows
+            own = makers.get(name, {})  # also axes that it follows, of which several values may have one ranking
+            cut = [it["axes"] for it in trials if it.get("ranks") == name and it["kind"] != "profile"]
+            own = {path for path, label in own.items() if all(axes.get(path) == label for axes in cut)}
             paths = [path for path in results.axes.varying if path in results.axes.data or path in own]
             setting = results.axes.describe(trial["axes"], paths)
             path = results.folder / "profile" / f"{name}.npz"
