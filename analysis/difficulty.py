@@ -33,17 +33,28 @@ class GroupCurves(NamedTuple):
 def rankings(results: Results) -> list[Ranking]:
     """All rankings that the sweep's profiling made, each by the score that its subsets are cut by."""
     found: dict[str, Ranking | None] = {}
+    titles = _settings(results)
+    for trial in sorted(results.plan["trials"], key=lambda trial: trial["kind"] == "profile"):
+        name = trial.get("ranks")
+        if name and name not in found:
+            path = results.folder / "profile" / f"{name}.npz"
+            found[name] = read_ranking(path, titles[name], _score(trial.get("config", {}).get("subset")))
+    return [ranking for ranking in found.values() if ranking is not None]
+
+
+def _settings(results: Results) -> dict[str, str]:
+    """What each ranking is of: the problem, and those values of the axes it follows that are its own alone."""
     trials = sorted(results.plan["trials"], key=lambda trial: trial["kind"] == "profile")
     makers = {trial["ranks"]: trial["axes"] for trial in trials if trial["kind"] == "profile"}
+    found: dict[str, str] = {}
     for trial in trials:
         name = trial.get("ranks")
         if name and name not in found:
-            own = makers.get(name, {})  # the axes that the ranking follows
+            cut = [it["axes"] for it in trials if it.get("ranks") == name and it["kind"] != "profile"]
+            own = {path for path, its in makers.get(name, {}).items() if all(axes.get(path) == its for axes in cut)}
             paths = [path for path in results.axes.varying if path in results.axes.data or path in own]
-            setting = results.axes.describe(trial["axes"], paths)
-            path = results.folder / "profile" / f"{name}.npz"
-            found[name] = read_ranking(path, setting, _score(trial.get("config", {}).get("subset")))
-    return [ranking for ranking in found.values() if ranking is not None]
+            found[name] = results.axes.describe(trial["axes"], paths)
+    return found
 
 
 def _score(subset: Any) -> str:
@@ -115,11 +126,13 @@ def agreement(ranking: Ranking) -> pd.DataFrame:
 def class_counts(results: Results) -> pd.DataFrame:
     """What each subset consists of, averaged over the seeds (a random subset differs between them)."""
     rows = []
+    titles, ranks = _settings(results), {trial["id"]: trial.get("ranks") for trial in results.plan["trials"]}
     for row in results.sweep.itertuples():
         outcome = results.outcomes.get(str(row.id), {})
         subset = outcome.get("subset")
         if subset and subset.get("class_counts"):
-            line = {"setting": row.setting, "subset": row.subset_label or row.subset_kind}
+            setting = titles.get(ranks[row.id] or "", row.setting)
+            line = {"setting": setting, "subset": row.subset_label or row.subset_kind}
             line |= {"size": subset["size"], "flipped_in": subset.get("flipped_in", np.nan)}
             line |= {"flipped_out": subset.get("flipped_out", np.nan)}
             rows.append(line | {f"class {c}": count for c, count in enumerate(subset["class_counts"])})

@@ -119,7 +119,9 @@ def _axes(digest: Digest) -> Iterator[tuple[str, str]]:
         short = digest.results.axes.short[path]
         pairs = [*everywhere.groupby(["minuend", "subtrahend"], sort=False)]
         ends = digest.results.axes.numeric(path) and len(pairs) > MOST
-        for (minuend, subtrahend), rows in pairs[-1:] if ends else pairs:  # of many numbers from end to end
+        names = [digest.results.axes.describe({path: label}, [path]) for label in digest.results.axes.order[path]]
+        shown = [it for it in pairs if it[0] == (names[-1], names[0])] if ends else pairs  # of many from end to end
+        for (minuend, subtrahend), rows in shown:
             text = _effect(rows, digest, 1)
             if text:
                 named = "" if minuend.startswith(f"{short} ") else f"{short}: "

@@ -15,7 +15,7 @@ import pandas as pd
 from analysis.metrics import CHECKPOINTS, attack_of, descriptions, strongest, title
 from analysis.pareto import attainment, hypervolume, non_dominated
 from analysis.results import COMPLETED, DIVERGED, Results, SweepError
-from analysis.selection import SELECT, selected
+from analysis.selection import SELECT, decisive, selected
 from analysis.stats import Estimate, estimate, seeds_of
 from trainers.records import problem_titles
 
@@ -84,7 +84,7 @@ def front(
         if (here["status"] == COMPLETED).any():
             _refuse_mixture(here, results, (x, y))
             name = here["setting"].iloc[0] if len(results) == 1 else titles[str(problem)]
-            panels.append(_panel(name, here, dict(zip(names, results, strict=True)), checkpoint, y))
+            panels.append(_panel(name, here, dict(zip(names, results, strict=True)), y))
     note = _note(panels, y, attacks, checkpoint)
     return Front(x, y, checkpoint, title(x, attacks), title(y, attacks), names, tuple(panels), note)
 
@@ -130,9 +130,11 @@ def _refuse_mixture(here: pd.DataFrame, results: Sequence[Results], metrics: Seq
             )
 
 
-def _panel(name: str, here: pd.DataFrame, results: Mapping[str, Results], checkpoint: str, metric: str) -> Panel:
+def _panel(name: str, here: pd.DataFrame, results: Mapping[str, Results], metric: str) -> Panel:
     done = here[here["status"] == COMPLETED]
-    rows = [_point(group, checkpoint, metric) for _, group in here.groupby(["sweep", "configuration"], sort=False)]
+    by = {sweep: decisive(found) for sweep, found in results.items()}
+    groups = here.groupby(["sweep", "configuration"], sort=False)
+    rows = [_point(group, by[str(sweep)], metric) for (sweep, _), group in groups]
     points = pd.DataFrame([row for row in rows if row["n"]])
     points["on_front"] = False
     points["selected"] = False
@@ -147,8 +149,8 @@ def _panel(name: str, here: pd.DataFrame, results: Mapping[str, Results], checkp
     return Panel(name, points, done[["sweep", "configuration", "replicate", "x", "y"]], surfaces, volume, compared)
 
 
-def _point(group: pd.DataFrame, checkpoint: str, metric: str) -> dict[str, object]:
-    """A configuration's mean over its completed seeds."""
+def _point(group: pd.DataFrame, by: str, metric: str) -> dict[str, object]:
+    """A configuration's mean over its completed seeds, of validation at the checkpoint that selects."""
     done, first = group[group["status"] == COMPLETED], group.iloc[0]
     x, y = estimate(done["x"]), estimate(done["y"])
     columns = ("sweep", "configuration", "name", "choice", "setting", "family", "subset_label")
@@ -158,7 +160,7 @@ def _point(group: pd.DataFrame, checkpoint: str, metric: str) -> dict[str, objec
     row |= {"y_last": last.mean, "y_last_se": last.se}
     row["diverged"] = int((group["status"] == DIVERGED).sum())
     for metric, axis in SELECT.items():
-        row[axis] = estimate(done.get(f"{checkpoint}_{metric}", [])).mean
+        row[axis] = estimate(done.get(f"{by}_{metric}", [])).mean
     return row
 
 

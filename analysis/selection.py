@@ -1,4 +1,4 @@
-"""What validation would select: by the objectives and under the constraints that the study's space states."""
+"""What validation would select: by the objectives, checkpoint and constraints that the study's space states."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def search_block(results: Results) -> Mapping[str, Any]:
         return {}
     block = tree.get("search") if isinstance(tree, dict) else None
     return block if isinstance(block, dict) else {}
+
+
+def decisive(results: Results) -> str:
+    """The checkpoint whose validation metrics select, best or last."""
+    return str(search_block(results).get("checkpoint", "best"))
 
 
 def selected(points: pd.DataFrame, results: Results) -> np.ndarray:

@@ -28,9 +28,9 @@ def setting(plan: Row) -> dict[str, str]:
     of = {kind: [trial["config"] for trial in plan["trials"] if _is(trial, kind)] for kind in ("trial", "pretrain")}
     common = _common(of["trial"])
     found = _told(common)
-    for name, ranking in plan.get("rankings", {}).items():
-        made = [trial["config"] for trial in plan["trials"] if _is(trial, "profile") and trial.get("ranks") == name]
-        found.setdefault("ranking", _ranking(ranking, made, common))
+    if rankings := plan.get("rankings", {}):
+        made = [trial["config"] for trial in plan["trials"] if _is(trial, "profile")]
+        found["ranking"] = _ranking(next(iter(rankings.values())), made, common)
     if of["pretrain"]:
         found["pretraining"] = _apart(_common(of["pretrain"]), common)
     return {name: text for name, text in found.items() if text}
@@ -77,14 +77,15 @@ def _common(configs: Sequence[Any]) -> Any:
 
 
 def _ranking(made_by: Row, configs: Sequence[Any], common: Mapping[str, Any]) -> str:
-    """How the examples were ranked: by a file, or by which trainings and from which of their epochs."""
+    """How the examples were ranked: by a file, or by which trainings, of all rankings, and from which epochs."""
     if "file" in made_by:
         return f"the file {made_by['file']}"
     if not configs:
         return ""
+    own = {config["seed"] for config in configs}  # the same for every ranking
     average = {"ranks": "ranks averaged", "scores": "scores averaged"}.get(made_by.get("average", ""), "averaged")
     start = f", losses from epoch {made_by['first_epoch']}" if made_by.get("first_epoch") else ""
-    return f"{average} over {seeds(len(configs))}{start}; {_apart(_common(configs), common)}"
+    return f"{average} over {seeds(len(own))}{start}; {_apart(_common(configs), common)}"
 
 
 def _apart(config: Mapping[str, Any], common: Mapping[str, Any]) -> str:

@@ -46,12 +46,13 @@ def execute(options: argparse.Namespace, began: float) -> int:
         for each in (options.results, *options.reuse):
             reach(each)
         loaded, folder = _loaded(options)
+        accept = options.accept_code_change
+        if not (options.fresh or accept) and over_by_other_code(folder, loaded.document.tree):
+            return _shown(folder, console, options.dry_run)
         resources = decided(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
         loaded.space = loaded.space.model_copy(update={"resources": resources})
         sources = Sources(download=not options.dry_run)
-        accept = options.accept_code_change
-        over = not (options.fresh or accept) and over_by_other_code(folder, loaded.document.tree)
-        code = None if options.fresh else standing_code(folder, accept or over)
+        code = None if options.fresh else standing_code(folder, accept)
         planner = Planner(loaded, sources.fingerprint, code)
         plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
         check(loaded, plan, sources)
@@ -61,8 +62,6 @@ def execute(options: argparse.Namespace, began: float) -> int:
         if options.dry_run:
             _planned(options, loaded, plan, folder, sources, console)
             return DONE
-        if over:
-            return _shown(folder, console)
         store = _locked(options, folder, console)
         asker = Asker(loaded.space.search, folder) if loaded.space.search.draws else None
         if asker:
@@ -76,12 +75,16 @@ def execute(options: argparse.Namespace, began: float) -> int:
         return told(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors)
 
 
-def _shown(folder: Place, console: Console) -> int:
-    """Report a sweep that is finished, without a word in its records: to it this code is not accepted."""
+def _shown(folder: Place, console: Console, dry: bool) -> int:
+    """Report a sweep that is finished, without a word in its records: to it this code is not accepted.
+
+    Nothing is planned: what this code makes of the space may have other names, and nobody would train it.
+    """
     finished = f"{folder.name} is finished: all its trainings have their results"
     since = "the code in trainers/ has changed since, and trains nothing"
     console.print(f"{finished}; {since}.", markup=False, soft_wrap=True)
-    _report(folder)
+    if not dry:
+        _report(folder)
     return DONE
 
 

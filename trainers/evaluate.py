@@ -152,8 +152,8 @@ class Evaluation(Knobs):
         return self
 
     def curve(self) -> dict[str, Any]:
-        """The part that is measured along training."""
-        return self.model_dump(exclude={"final", "min_perturbation"})
+        """The part that is measured along training; what is not asked for is no part of it."""
+        return self.model_dump(exclude={"final", "min_perturbation"} | (set() if self.train else {"train"}))
 
     def due(self, epoch: int, epochs: int) -> bool:
         return (epoch + 1) % self.every == 0 or epoch + 1 == epochs

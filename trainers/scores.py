@@ -145,7 +145,8 @@ def top_iou(one: np.ndarray, other: np.ndarray, share: float = TOP) -> float:
     """Intersection over union of the most problematic shares of two rankings, (N,), (N,): Dong et al. 2021.
 
     1 for equal rankings, 1/9 by chance for a fifth. Of examples that tie at the edge each is in as often as if either
-    ranking drew among them by itself: broken by position, both would draw the same and agree beyond chance.
+    ranking drew among them by itself, so that with ties there even equal rankings come to less. Broken by position,
+    both would draw the same and agree beyond chance.
     """
     n = max(round(share * len(one)), 1)
     shared = float(_in_top(one, n) @ _in_top(other, n))

@@ -46,7 +46,7 @@ class Planner:
         self.problems: list[str] = []
         self._fingerprints: dict[str, str] = {}
         self._first: list[Planned] = []  # trainings that make rankings and weights for others
-        self._rankings: dict[str, PlannedRanking] = {}  # by data block
+        self._rankings: dict[str, PlannedRanking] = {}  # by data block and what is followed
         self._pretrainings: dict[Hashable, Planned] = {}
         self._file = cache(Start.of_file)  # read once each
 
@@ -195,7 +195,8 @@ class Planner:
             self._planned("profile", name, own, base.model_copy(update={"seed": seed}), None) for seed in profile.seeds
         ]
         ranking = made_ranking(profile, base, [each.final for each in group], self.space.evaluate)
-        self._first += [replace(each, ranks=ranking.name) for each in group]
+        if ranking.name not in {known.name for known in self._rankings.values()}:  # else made by the same trainings
+            self._first += [replace(each, ranks=ranking.name) for each in group]
         return ranking
 
     def _pretraining(self, config: TrialConfig, point: Point) -> Planned:

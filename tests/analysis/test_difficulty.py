@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,21 @@ def test_rankings_are_named_by_their_setting_and_ordered_by_the_score_of_their_s
     assert [ranking.title for ranking in found] == ["label_noise 0.0", "label_noise 0.1"]
     assert {ranking.score for ranking in found} == {"instability"}
     assert [int(ranking.flipped.sum()) for ranking in found] == [0, 12]
+
+
+def test_a_ranking_is_named_by_what_it_follows_unless_other_values_have_it_too(whole: Path) -> None:
+    results = load(whole)
+    plan = copy.deepcopy(results.plan)
+    clean, noisy = (ranking.name for ranking in rankings(results))
+    followed = next(trial["axes"]["method"] for trial in plan["trials"] if trial["kind"] == "trial")
+    for trial in plan["trials"]:
+        if trial["kind"] == "profile":
+            trial["axes"]["method"] = followed
+        elif trial["ranks"] == clean and trial["axes"]["method"] != followed:
+            trial["ranks"] = None
+    others = {trial["axes"]["method"] for trial in plan["trials"] if trial["ranks"] == noisy} - {followed}
+    titles = [ranking.title for ranking in rankings(replace(results, plan=plan))]
+    assert others and titles == [f"label_noise 0.0 · {followed}", "label_noise 0.1"]
 
 
 def test_detection_counts_the_flipped_among_the_last_and_is_undefined_without_any(whole: Path) -> None:

@@ -83,6 +83,24 @@ def test_validation_selects_as_the_study_said(
     assert points["selected"][list(methods)].tolist() == chosen
 
 
+@pytest.mark.parametrize(("search", "chosen"), [({}, "A"), ({"checkpoint": "last"}, "B")])
+@pytest.mark.parametrize("drawn", ["best", "last"])
+def test_validation_selects_at_the_checkpoint_that_the_study_said_whichever_is_drawn(
+    tmp_path: Path, search: dict[str, str], chosen: str, drawn: str
+) -> None:
+    made = Made(noise=(0.0,), faults=False, replicates=1, methods=("A", "B"), subsets=("all",))
+    folder = write_sweep(tmp_path / "sweep", made)
+    (folder / "space.yaml").write_text(json.dumps({"search": search}))
+    for method, better in (("A", "best"), ("B", "last")):
+        (path,) = folder.glob(f"trials/*method={method}*/result.json")
+        result = json.loads(path.read_text())
+        for checkpoint in ("best", "last"):
+            result[checkpoint] |= dict.fromkeys(("val_clean_acc", "val_pgd_acc"), 0.7 if checkpoint == better else 0.2)
+        path.write_text(json.dumps(result))
+    points = front([load(folder)], checkpoint=drawn).panels[0].points
+    assert points.loc[points["selected"], "family"].tolist() == [chosen]
+
+
 def test_seeds_are_compared_over_the_same_menu(sweep: Path, tmp_path: Path) -> None:
     """A configuration that some seed did not complete is in no attainment surface."""
     complete = front([load(sweep)]).panels[1].surfaces["made_up"]

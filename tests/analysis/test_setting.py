@@ -66,6 +66,10 @@ def test_how_the_ranking_was_made_is_said_by_what_is_unlike_the_trials() -> None
     found = setting(plan | {"rankings": {"r": made}})["ranking"]
     assert found == "scores averaged over 2 seeds, losses from epoch 2; trained as the trials, but for epochs 4"
     assert setting(plan | {"rankings": {"r": {"file": "rank.npy", "sha256": "0"}}})["ranking"] == "the file rank.npy"
+    several = [trials({"method": {"attack": {"epsilon": it}}}, kind="profile", ranks=str(it)) for it in (0.1, 0.2)]
+    axis = [{"method": {"attack": {"epsilon": it}}} for it in (0.1, 0.2)]
+    following = {"trials": [*trials(*axis), *several[0], *several[1]], "rankings": {"0.1": made, "0.2": made}}
+    assert setting(following)["ranking"].endswith("over 1 seed, losses from epoch 2; trained as the trials")
     plan["trials"] = trials({}) + trials({}, kind="pretrain")
     assert setting(plan)["pretraining"] == "trained as the trials"
 

@@ -33,8 +33,8 @@ def ids(plan: Plan, kind: str = "trial") -> list[str]:
 def test_ids_are_what_they_always_were() -> None:
     """A stored sweep would not know its trials by others. A new knob moves them: its default is part of a trial."""
     plan = planned_from(SMOKE)
-    assert ids(plan)[1] == "method=pgd,subset=friendly-d4c90b,seed=0"
-    assert ids(plan, "profile")[0] == "profile-172737,seed=1000"
+    assert ids(plan)[1] == "method=pgd,subset=friendly-e568a1,seed=0"
+    assert ids(plan, "profile")[0] == "profile-f01bc7,seed=1000"
 
 
 def test_ids_do_not_hang_on_the_training_code_but_the_stages_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -284,6 +284,18 @@ def test_a_ranking_follows_a_whole_method(planned: Planned) -> None:
     assert makers == cut and len(makers) == 2
 
 
+def test_values_whose_trainings_are_the_same_have_one_ranking(planned: Planned) -> None:
+    """GAIRAT in its burn-in is PGD training: made of each of them twice, its seeds would agree with themselves."""
+    axes = AXES | {"method.weight.burn_in": {"grid": [4, 5]}}
+    method = {"base": "gairat", "attack": {"epsilon": 0.1, "steps": 2}}
+    knobs = {"profile__follows": ["method.weight.burn_in"], "profile__trial": {"epochs": 2}}
+    plan = planned(smoke(search__axes=axes, trial__method=method, **knobs))
+    (name,) = plan.rankings
+    makers = [trial for trial in plan.trials if trial.makes == name]
+    assert [trial.replicate for trial in makers] == [1000, 1001]
+    assert {trial.axes["method.weight.burn_in"] for trial in plan.trials if name in trial.needs} == {"4", "5"}
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
