@@ -65,7 +65,7 @@ def test_mixed_batches_keep_the_ratio_and_visit_each_side_evenly(drawn):
     ours, theirs = extra.parts(batch_size)
     assert (sizes[:-1] == [ours, theirs]).all()
     assert (sizes[-1] >= 1).all() and (sizes[-1] <= [ours, theirs]).all()
-    assert abs(sizes[-1, 0] / ours - sizes[-1, 1] / theirs) <= 1 / min(ours, theirs)
+    assert abs(sizes[-1, 0] * theirs - sizes[-1, 1] * ours) <= max(ours, theirs)  # of whole numbers, so exactly
     visits = np.bincount(torch.cat(mixed).numpy(), minlength=n_train + n_extra)
     assert len(visits) == n_train + n_extra
     idle = np.setdiff1d(np.arange(n_train), active.numpy())
