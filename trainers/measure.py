@@ -28,16 +28,15 @@ def along(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
     }
 
 
-def on_training(net: Net, evaluation: Evaluation, train: Split, seen: np.ndarray, seed: int) -> tuple[Row, Arrays]:
-    """Who withstands the attack of training curves of the training examples that were trained on; `seen`: (N,) bool.
+def on_training(net: Net, evaluation: Evaluation, train: Split, seen: np.ndarray, seed: int) -> np.ndarray:
+    """Who of the examples `seen`, (N,) bool, withstands the attack of training curves: (N,) uint8, else UNSEEN.
 
     In eval mode and not augmented, as validation and test are measured, and as no method's own adversary is.
     """
     active = torch.from_numpy(seen).to(train.y.device)
-    right = correct(net, Split(train.x[active], train.y[active]), evaluation.along(), seed).cpu().numpy()
     withstood = np.full(len(seen), UNSEEN, np.uint8)
-    withstood[seen] = right
-    return {"train_pgd_acc": float(right.mean())}, {"withstood": withstood}
+    withstood[seen] = correct(net, Split(train.x[active], train.y[active]), evaluation.along(), seed).cpu().numpy()
+    return withstood
 
 
 def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> tuple[Row, ByClass]:
@@ -92,6 +91,14 @@ def _losses(net: Net, split: Split, attack: PGD | None, seed: int) -> np.ndarray
             with torch.no_grad():
                 parts.append(cross_entropy(net(x), y))
     return torch.cat(parts).cpu().numpy().astype(np.float16)
+
+
+def at_best(net: Net, evaluation: Evaluation, train: Split) -> Arrays:
+    """What the best checkpoint leaves of each training example, (N,) each."""
+    arrays = {"best_clean_p_y": clean_p_y(net, train)}
+    if evaluation.min_perturbation is not None:
+        arrays["min_perturbation"] = evaluation.min_perturbation.measure(net, train)
+    return arrays
 
 
 @torch.no_grad()

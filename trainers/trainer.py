@@ -21,7 +21,7 @@ from trainers.config import Stage, TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
 from trainers.examples import Examples
-from trainers.measure import ByClass, along, clean_p_y, each_loss, final, on_training
+from trainers.measure import ByClass, along, at_best, each_loss, final, on_training
 from trainers.models import build_network
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
 from trainers.records import Row
@@ -107,9 +107,8 @@ class Trainer:
                 row |= along(self.net, self.evaluation, self.splits, seed)
                 if self.evaluation.train:
                     seen = instances["correct"] != UNSEEN
-                    found, withstood = on_training(self.net, self.evaluation, self.examples.own, seen, seed)
-                    row |= found
-                    instances |= withstood
+                    instances["withstood"] = on_training(self.net, self.evaluation, self.examples.own, seen, seed)
+                    row["train_pgd_acc"] = float(instances["withstood"][seen].mean())
                 if self.evaluation.test_losses:
                     instances |= each_loss(self.net, self.evaluation, self.splits, seed)
         self.epoch += 1
@@ -192,23 +191,16 @@ class Trainer:
         """Metrics of the last and the best checkpoint under the final attacks, these by class; what the best leaves."""
         with measured(self.net.module, self.measured_state()):
             row, classes = self._ended(self.last)
-            if self.best is None or self.best["row"]["epoch"] == self.last["epoch"]:
-                return {"last": row, "best": dict(row)}, {"last": classes, "best": classes}, self._at_best()
-        with measured(self.net.module, self.best["model"]):
-            best, theirs = self._ended(self.best["row"])
-            return {"last": row, "best": best}, {"last": classes, "best": theirs}, self._at_best()
+        other = self.best if self.best and self.best["row"]["epoch"] != self.last["epoch"] else None
+        with measured(self.net.module, other["model"] if other else self.measured_state()):
+            best, theirs = self._ended(other["row"]) if other else (dict(row), classes)
+            arrays = at_best(self.net, self.evaluation, self.examples.own)
+        return {"last": row, "best": best}, {"last": classes, "best": theirs}, arrays
 
     def _ended(self, row: Row) -> tuple[Row, ByClass]:
         seed = derived(self.config.seed, self.config.epochs, "final")
         metrics, classes = final(self.net, self.evaluation, self.splits, seed)
         return metrics_of(row) | metrics, classes
-
-    def _at_best(self) -> Arrays:
-        train = self.data.train.to(self.device)
-        arrays = {"best_clean_p_y": clean_p_y(self.net, train)}
-        if self.evaluation.min_perturbation is not None:
-            arrays["min_perturbation"] = self.evaluation.min_perturbation.measure(self.net, train)
-        return arrays
 
     def measured_state(self) -> Weights | None:
         """The weights that are measured, where they are not the network's own."""

@@ -121,6 +121,12 @@ def life(greedy: tuple[Driver, Path], tmp_path_factory: pytest.TempPathFactory) 
             driver.close()
 
 
+@pytest.fixture
+def copy(life: Life, tmp_path: Path) -> Path:
+    """The finished sweep, for a test that does something to it."""
+    return Path(shutil.copytree(life.folder, tmp_path / "smoke"))
+
+
 def test_a_second_driver_is_refused_while_the_first_runs(life: Life) -> None:
     assert life.codes["second"] == 2
 
@@ -183,10 +189,8 @@ def test_it_ends_with_code_0_and_complete_records(life: Life) -> None:
 
 
 def test_finished_it_says_so_without_starting_ray_and_changes_nothing(
-    life: Life, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    copy = tmp_path / "smoke"
-    shutil.copytree(life.folder, copy)
     before = snapshot(copy)
     assert main_here(SMOKE, *LONGER, *MORE, "--results", copy.parent) == 0
     assert capsys.readouterr().out == "smoke is finished: all 12 trainings have their results.\n"
@@ -201,10 +205,8 @@ def test_finished_it_says_so_without_starting_ray_and_changes_nothing(
 
 
 def test_another_space_under_its_name_is_refused_and_changes_nothing(
-    life: Life, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    copy = tmp_path / "smoke"
-    shutil.copytree(life.folder, copy)
     before = snapshot(copy)
     assert main_here(SMOKE, *LONGER, *MORE, "--set", "trial.batch_size=48", "--results", copy.parent) == 2
     err = capsys.readouterr().err
