@@ -22,24 +22,33 @@ Disturb = Callable[["Hand", int], None]
 class Hand:
     """Runs so many tasks in turns, an epoch at a time, and lets a test interfere before each."""
 
-    def __init__(self, tiny: Tiny, slots: int = 2, disturb: Disturb = lambda hand, turn: None) -> None:
-        self.tiny, self.slots, self.disturb = tiny, slots, disturb
+    def __init__(self, tiny: Tiny | None, slots: int = 2, disturb: Disturb = lambda hand, turn: None) -> None:
+        self._tiny, self.slots, self.disturb = tiny, slots, disturb
         self.running: dict[str, Trial] = {}
         self.epochs = 0  # trained
         self._names = iter(range(10**9))
 
+    @property
+    def tiny(self) -> Tiny:
+        assert self._tiny, "this hand was given no sweep of its own"
+        return self._tiny
+
     def run(self, monkeypatch: pytest.MonkeyPatch) -> int:
         """The sweep's exit code."""
         with monkeypatch.context() as patched:
-            patched.setattr(search.running.sweep, "cluster", lambda *arguments: nullcontext())
-            patched.setattr(search.running.sweep, "examined", lambda *arguments: [])
-            patched.setattr(search.running.sweep, "packed", lambda plan, loaded, resources, *arguments: resources)
-            patched.setattr(search.running.sweep, "slots", lambda resources: self.slots)
-            patched.setattr(search.running.sweep, "run", self._serve)
-            patched.setattr(search.running.orders, "slice_seconds", lambda workers: 0.0)
+            self.patch(patched)
             code = self.tiny.sweep.run(None, "the command")
             self.tiny.sweep.conclude()
             return code
+
+    def patch(self, patched: pytest.MonkeyPatch) -> None:
+        """Let any sweep of this process be served by this hand, and not by Ray."""
+        patched.setattr(search.running.sweep, "cluster", lambda *arguments: nullcontext())
+        patched.setattr(search.running.sweep, "examined", lambda *arguments: [])
+        patched.setattr(search.running.sweep, "packed", lambda plan, loaded, resources, *arguments: resources)
+        patched.setattr(search.running.sweep, "slots", lambda resources: self.slots)
+        patched.setattr(search.running.sweep, "run", self._serve)
+        patched.setattr(search.running.orders, "slice_seconds", lambda workers: 0.0)
 
     def lose(self, task: str, outcome: str = "lost", why: str = "its worker died") -> None:
         """A worker is gone, with all that it had not stored."""
