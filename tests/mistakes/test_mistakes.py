@@ -5,57 +5,13 @@ The corpus lies in cases/, a file each; corpus.py says how a case is written.
 
 from __future__ import annotations
 
-import importlib
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-import search.command
-from search.run import main as run
-from search.storing.locking import lock
-
-from ..search.hand import Hand
-from ..search.helpers import SMOKE
+from .commands import end_of
 from .corpus import CASES, contents, paths, read
-
-
-@pytest.fixture
-def by_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Train what a command would give to Ray in this process, without the report behind it; locks end with the test."""
-    with ExitStack() as released:
-        monkeypatch.setattr(search.command, "lock", lambda folder: released.callback(lock(folder)))
-        monkeypatch.setattr(search.command, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
-        monkeypatch.setenv("RAY_ADDRESS", "")
-        Hand(None).patch(monkeypatch)
-        yield
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with tiny.yaml and its finished sweep, results/tiny; to be copied."""
-    here = tmp_path_factory.mktemp("finished")
-    shutil.copy(SMOKE, here / "tiny.yaml")
-    with pytest.MonkeyPatch.context() as patched, ExitStack() as released:
-        patched.chdir(here)
-        patched.setattr(search.command, "lock", lambda folder: released.callback(lock(folder)))
-        patched.setattr(search.command, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
-        patched.setenv("RAY_ADDRESS", "")
-        Hand(None).patch(patched)
-        assert run(["tiny.yaml"]) == 0
-    return here
-
-
-def _code(name: str, arguments: list[str]) -> int:
-    try:
-        code = importlib.import_module(name).main(arguments)
-    except SystemExit as error:
-        code = error.code
-    assert isinstance(code, int), f"{name} ended with {code!r}, which is no exit code"
-    return code
 
 
 @pytest.mark.parametrize("path", paths(), ids=lambda path: str(path.relative_to(CASES).with_suffix("")))
@@ -75,9 +31,7 @@ def test_a_mistake_is_told(
     monkeypatch.chdir(here)
     monkeypatch.setenv("COLUMNS", "200")
     before = contents(tmp_path)
-    capsys.readouterr()
-    code = _code(str(case.run[0]), [str(argument) for argument in case.run[1:]])
-    printed = "".join(capsys.readouterr())
+    code, printed = end_of(str(case.run[0]), [str(argument) for argument in case.run[1:]], capsys)
     seen = " ".join(printed.split())
     assert "Traceback" not in printed, printed
     assert code == case.code, printed

@@ -1,0 +1,26 @@
+"""How a command ends that is called in this process."""
+
+from __future__ import annotations
+
+import importlib
+import traceback
+from collections.abc import Callable
+
+import pytest
+
+
+def end_of(
+    command: str | Callable[[list[str]], int], arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str]:
+    """The exit code and all that was printed; an exception that would end the process is 1 and its traceback."""
+    main = importlib.import_module(command).main if isinstance(command, str) else command
+    capsys.readouterr()
+    raised = ""
+    try:
+        code = main(arguments)
+    except SystemExit as error:
+        code = error.code
+    except Exception:
+        code, raised = 1, traceback.format_exc()
+    assert isinstance(code, int), f"{command} ended with {code!r}, which is no exit code"
+    return code, "".join(capsys.readouterr()) + raised
