@@ -12,11 +12,11 @@ from typing import Any
 
 import yaml
 
-Path_ = tuple[Any, ...]
 ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2**31, 2**63, 10**30, -(10**30), 1e308, -1e-308, math.nan, math.inf, "", " ", "nan",
     "8/0", "1/3", "100%", "-5%", "epsilon/0", "..", "/dev/null", "~nobody-at-all/x", "\u202e", "[/b]", "a" * 5000, [],
-    {}, [[]], {"name": None}, {"name": "pgd", "nmae": 1}, [1, 2, 3], {"grid": []}, {"grid": [1, 1]}, {"uniform": [2, 1]},
+    {}, [[]], {"name": None}, {"name": "pgd", "nmae": 1}, [1, 2, 3], {"grid": []}, {"grid": [1, 1]},
+    {"uniform": [2, 1]},
 )  # fmt: skip
 TEXTS = (
     "\t",
@@ -65,12 +65,12 @@ def _in_tree(change: Callable[[Any, Random], None]) -> Callable[[str, Random], s
     return changed
 
 
-def _places(tree: Any, path: Path_ = ()) -> Iterator[tuple[Any, Any]]:
+def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
     """Every (container, key) of a tree."""
     items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
     for key, value in items:
         yield tree, key
-        yield from _places(value, (*path, key))
+        yield from _places(value)
 
 
 def _delete(tree: Any, random: Random) -> None:
