@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,13 +33,13 @@ def test_a_difference_is_the_mean_over_seeds_of_both_trials_of_one_seed(whole: P
     results = load(whole)
     table = subset_differences(results, [METRIC])
     found = table[(table["setting"] == "label_noise 0.1") & (table["family"] == "AT 0.10")]
-    found = found.set_index(["minuend", "subtrahend"]).loc[("friendly 108", "random 108")]
+    row: Any = found.set_index(["minuend", "subtrahend"]).loc[("friendly 108", "random 108")]
     here = results.sweep[(results.sweep["data.label_noise"] == "0.1") & (results.sweep["method"] == "AT 0.10")]
     wide = here.pivot(index="replicate", columns="subset", values=METRIC)
     gaps = wide["friendly 108"] - wide["random 108"]
-    assert found["mean"] == pytest.approx(gaps.mean())
-    assert found["se"] == pytest.approx(gaps.sem())
-    assert found["mean"] == pytest.approx(0.06, abs=0.01)  # what was put there
+    assert row["mean"] == pytest.approx(gaps.mean())
+    assert row["se"] == pytest.approx(gaps.sem())
+    assert row["mean"] == pytest.approx(0.06, abs=0.01)  # what was put there
 
 
 def test_only_seeds_that_both_completed_are_paired(tmp_path: Path) -> None:

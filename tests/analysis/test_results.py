@@ -61,7 +61,7 @@ def test_a_stopped_trial_has_no_final_metrics_although_its_result_has_those_so_f
     place.write_text(json.dumps(result | {"status": "stopped", "stopped": {"epochs": 12, "reason": "a dud"}}))
     trials = load(folder).trials
     (stopped,) = trials[trials["status"] == "stopped"].to_dict("records")
-    final = [name for name in trials if name.startswith(("best_", "last_", "peak_", "robust_overf", "gener"))]
+    final = [name for name in map(str, trials) if name.startswith(("best_", "last_", "peak_", "robust_overf", "gener"))]
     assert len(final) > 10 and all(np.isnan(stopped[name]) for name in final)
 
 

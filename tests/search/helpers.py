@@ -62,6 +62,12 @@ def smoke(**changes: Any) -> str:
     return yaml.safe_dump(tree, sort_keys=False)
 
 
+def local(place: Place) -> Path:
+    """A place that is a folder or a file of this machine."""
+    assert isinstance(place, Path)
+    return place
+
+
 class Tiny:
     """spaces/smoke.yaml, or another space, planned into a folder, its trainings run without Ray.
 

@@ -17,7 +17,7 @@ from search.schema.budget import Budget
 from search.storing.locking import lock
 from trainers.records import read_json, write_json
 
-from .helpers import Tiny, smoke
+from .helpers import Tiny, local, smoke
 
 pytestmark = pytest.mark.sweeps
 
@@ -86,7 +86,7 @@ def test_it_trains_the_front_with_seeds_that_chose_nothing(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(run.store.folder), "--seeds", "3"]) == 0
-    folder = run.store.folder.with_name("sweep.confirmed")
+    folder = local(run.store.folder).with_name("sweep.confirmed")
     plan = read_json(folder / "plan.json")
     front = chosen(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
     assert {row["configuration"] for row in plan["trials"]} == set(front)
@@ -149,7 +149,7 @@ def test_a_number_of_seeds_that_is_none_is_refused(capsys: pytest.CaptureFixture
 
 
 def test_while_another_process_confirms_it(run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]) -> None:
-    folder = run.store.folder.with_name("sweep.confirmed")
+    folder = local(run.store.folder).with_name("sweep.confirmed")
     release = lock(folder)
     assert main([str(run.store.folder)]) == 2
     release()
@@ -186,7 +186,7 @@ def test_trainings_that_are_not_asked_for_any_more_are_not_passed_over(
 def test_a_place_that_cannot_be_written_to_is_named(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = run.store.folder.with_name("sweep.confirmed")
+    folder = local(run.store.folder).with_name("sweep.confirmed")
     folder.write_text("no folder")
     assert main([str(run.store.folder)]) == 2
     assert capsys.readouterr().err == (

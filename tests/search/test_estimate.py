@@ -22,7 +22,7 @@ from search.storing.pace import Left
 from search.storing.storage import stored
 from trainers.records import write_json
 
-from .helpers import Tiny, smoke
+from .helpers import Tiny, local, smoke
 from .made_up import MadeUp
 from .running.test_sharing import burn_ins
 from .trees import FIGURES, planned_space
@@ -66,7 +66,7 @@ def test_storage_is_near_what_the_sweep_took(sharing: Tiny) -> None:
     assert none.in_the_end < best.in_the_end < forks.in_the_end <= forks.at_once == best.at_once
     for i in range(4):
         assert sharing.run(i) == "completed"
-    took = sum(path.stat().st_size for path in sharing.store.stages.rglob("*.pt"))
+    took = sum(path.stat().st_size for path in local(sharing.store.stages).rglob("*.pt"))
     states = forks.in_the_end - none.in_the_end  # nobody has forgotten any yet
     assert states == (4 + 2) * 12 * (64 * 256 + 256 + 256 * 10 + 10)
     assert best.in_the_end - none.in_the_end == states * 4 / 6

@@ -7,12 +7,19 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from trainers.method import Method
 from trainers.models import MLP, build_network
 from trainers.state import InstanceState
 from trainers.step import Adversary, Batch, Net, Step
 from trainers.views import View
 
 WHOLE = View(None, None, None, 0)  # neither cropped nor mirrored
+
+
+def composed(method: object) -> Method:
+    """A method that is attack x loss x weight x target, as most are."""
+    assert isinstance(method, Method)
+    return method
 
 
 def seeded(seed: int = 0) -> Generator:

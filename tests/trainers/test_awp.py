@@ -29,7 +29,7 @@ def state(net: Net) -> dict[str, Tensor]:
 
 def moved_weights(net: Net, batch: Batch) -> dict[str, Tensor]:
     """The parameters at which the loss is taken."""
-    losses = Method(attack=NoAttack(), awp=AWP(gamma=GAMMA)).losses(net, batch, seeded())
+    losses: Any = Method(attack=NoAttack(), awp=AWP(gamma=GAMMA)).losses(net, batch, seeded())
     next(losses)
     there = {name: value.detach().clone() for name, value in net.module.named_parameters()}
     losses.close()
@@ -63,7 +63,7 @@ def test_it_is_the_loss_trained_on_that_is_climbed() -> None:
     [(loss, _)] = list(method.losses(net, batch, seeded()))
     gradients = torch.autograd.grad(loss, list(net.module.parameters()))
     before = {name: value.detach().clone() for name, value in net.module.named_parameters()}
-    losses = method.model_copy(update={"awp": AWP(gamma=GAMMA)}).losses(net, batch, seeded())
+    losses: Any = method.model_copy(update={"awp": AWP(gamma=GAMMA)}).losses(net, batch, seeded())
     next(losses)
     for (name, w), g in zip(before.items(), gradients, strict=True):
         if w.ndim > 1:
@@ -73,7 +73,7 @@ def test_it_is_the_loss_trained_on_that_is_climbed() -> None:
 
 def test_the_loss_is_higher_where_the_weights_are_moved() -> None:
     net, batch = steep(), images(50)
-    losses = Method(attack=NoAttack(), awp=AWP(gamma=1e-4)).losses(net, batch, seeded())
+    losses: Any = Method(attack=NoAttack(), awp=AWP(gamma=1e-4)).losses(net, batch, seeded())
     there = next(losses)[0].item()
     losses.close()
     here = cross_entropy(net(batch.x), batch.y).mean().item()
@@ -108,7 +108,7 @@ def test_weights_come_back_less_the_update() -> None:
 def test_weights_come_back_if_the_update_fails() -> None:
     net, batch = steep(), images()
     before = state(net)
-    losses = Method(attack=ATTACK, awp=AWP(gamma=0.5)).losses(net, batch, seeded())
+    losses: Any = Method(attack=ATTACK, awp=AWP(gamma=0.5)).losses(net, batch, seeded())
     next(losses)
     with pytest.raises(ZeroDivisionError):
         losses.throw(ZeroDivisionError())

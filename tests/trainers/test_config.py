@@ -26,6 +26,8 @@ from trainers.schedules import Cyclic, Piecewise, Ramp
 from trainers.subsets import Ranked
 from trainers.trainer import Trainer
 
+from .helpers import composed
+
 AROUND = Surroundings(data="d", compute=Compute().resolved(False), threads=1, torch="t", code="c")
 
 # The first and the last link. They are the same in every process, on every machine and in every version of Python;
@@ -109,7 +111,7 @@ def test_a_trial_is_frozen() -> None:
     [
         ("trades", METHODS["trades"]),
         ("{base: trades}", METHODS["trades"]),
-        ("{base: trades, loss: {beta: 3}}", Method(attack=METHODS["trades"].attack, loss=TRADES(beta=3))),
+        ("{base: trades, loss: {beta: 3}}", Method(attack=composed(METHODS["trades"]).attack, loss=TRADES(beta=3))),
         ("{base: pgd-at, loss: {name: trades}}", Method(loss=TRADES())),  # a new piece, all of it by default
         ("{attack: {name: none}}", Method(attack=NoAttack())),
         (
@@ -139,7 +141,9 @@ def test_overlay_merges_mappings_and_replaces_renamed_pieces_whole() -> None:
 
 def test_a_schedule_replaces_a_number_and_a_number_a_schedule() -> None:
     text = "{base: trades, loss: {beta: {name: piecewise, values: [1, 6], drops: [0.5]}}}"
-    assert TrialConfig(method=yaml.safe_load(text)).method.loss == TRADES(beta=Piecewise(values=(1, 6), drops=(0.5,)))
+    assert composed(TrialConfig(method=yaml.safe_load(text)).method).loss == TRADES(
+        beta=Piecewise(values=(1, 6), drops=(0.5,))
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,17 +164,17 @@ def test_a_stage_holds_plain_values() -> None:
     beta = Piecewise(values=(1, 6), drops=(0.5,))
     config = TrialConfig(method=Method(loss=TRADES(beta=beta)), optimizer=SGD(lr=Cyclic(peak=0.2)), epochs=10, seed=3)
     early, late = config.stage(4), config.stage(5)
-    assert early.method.loss == TRADES(beta=1) and late.method.loss == TRADES(beta=6)
+    assert [composed(stage.method).loss for stage in (early, late)] == [TRADES(beta=1), TRADES(beta=6)]
     assert early.optimizer.lr == Ramp(start=0.2, end=0.2 - 0.2 / 6)
     assert (early.epoch, early.seed, early.batch_size, early.subset) == (4, 3, 128, config.subset)
     assert Stage.model_validate(early.model_dump()) == early
-    assert config.method.loss == TRADES(beta=beta)
+    assert composed(config.method).loss == TRADES(beta=beta)
 
 
 def test_a_step_relative_to_a_scheduled_epsilon_follows_it() -> None:
     epsilon = {"name": "piecewise", "values": [0.1, 0.2], "drops": [1]}
     config = TrialConfig.model_validate({"method": {"attack": {"epsilon": epsilon}}, "epochs": 2})
-    attacks: list[Any] = [config.stage(epoch).method.attack for epoch in range(2)]
+    attacks: list[Any] = [composed(config.stage(epoch).method).attack for epoch in range(2)]
     assert [(a.epsilon, a.step_size) for a in attacks] == [(0.1, "epsilon/4"), (0.2, "epsilon/4")]
 
 

@@ -311,11 +311,12 @@ def test_the_fingerprint_of_given_arrays_never_changes():
 
 
 def test_the_fingerprint_sees_a_pixel_a_label_and_a_shape_but_not_the_memory_layout():
-    source, others = small(), []
+    source = small()
+    others: list[Source] = []
     for position in (0, 1):
         changed = [array.copy() for array in source[:4]]
         changed[position].flat[-1] ^= 1
-        others.append(Source(*changed, 3))
+        others.append(Source(changed[0], changed[1], changed[2], changed[3], 3))
     others.append(source._replace(x_train=source.x_train.reshape(3, 2, 8, 1)))
     assert len({fingerprint(each) for each in [source, *others]}) == 4
     assert fingerprint(source._replace(x_train=np.asfortranarray(source.x_train))) == fingerprint(source)

@@ -57,7 +57,8 @@ def test_candidates(correct: bool, wide: bool, near: bool) -> None:
 def test_radii_are_never_negative(radius: float, gamma: float, momentum: float, flags: list[Any]) -> None:
     value = torch.tensor([radius])
     for each in flags:
-        value = averaged(value, candidate(value, *(torch.tensor([flag]) for flag in each), gamma), momentum)
+        correct, wide, near = (torch.tensor([flag]) for flag in each)
+        value = averaged(value, candidate(value, correct, wide, near, gamma), momentum)
         assert value >= 0
 
 

@@ -24,7 +24,7 @@ from search.storing.writing import settled
 from trainers.method import Method
 
 from ..hand import Hand
-from ..helpers import Tiny, records
+from ..helpers import Tiny, local, records
 
 pytestmark = pytest.mark.sweeps
 
@@ -72,7 +72,7 @@ def carry_on(it: Tiny, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPa
     hand = Hand(it)
     assert hand.run(monkeypatch) == 0, it.said()
     assert records(it.store.folder) == undisturbed
-    assert not list(it.store.folder.rglob("error.txt"))
+    assert not list(local(it.store.folder).rglob("error.txt"))
     return hand
 
 
@@ -111,7 +111,7 @@ def test_storage_that_fails_stops_the_sweep_and_when_it_is_mended_all_goes_on(
         "the same command carries on:",
         "  the command",
     ]
-    assert not list(it.store.folder.rglob("error.txt")), "it is no trial's fault"
+    assert not list(local(it.store.folder).rglob("error.txt")), "it is no trial's fault"
     second = carry_on(it, undisturbed, monkeypatch)
     assert first.epochs + second.epochs <= it.plan.tree.distinct + 2, "one of each of the two that ran"
 
@@ -121,7 +121,8 @@ def test_a_store_that_vanishes_is_not_made_anew_in_another_place(
 ) -> None:
     """As if a file system were unmounted: below its mount point there is an empty folder."""
     it = tiny()
-    folder, away = it.store.folder, it.store.folder.with_name("away")
+    folder = local(it.store.folder)
+    away = folder.with_name("away")
     first = Hand(it, disturb=lambda hand, turn: folder.rename(away) and None if turn == 5 else None)
     assert first.run(monkeypatch) == 1
     assert not folder.exists()
@@ -168,7 +169,7 @@ def test_a_clock_that_goes_backwards_changes_nothing(
     assert records(it.store.folder) == undisturbed
     assert Hand(it).run(monkeypatch) == 0
     assert "is finished" in it.said()
-    for path in it.store.folder.rglob("*"):
+    for path in local(it.store.folder).rglob("*"):
         os.utime(path, (4_000_000_000, 4_000_000_000))
     assert search.status.main([str(it.store.folder)]) == 0
     assert "-" not in "".join(capsys.readouterr().out.split("spent:")[1:])
@@ -236,7 +237,7 @@ def test_a_training_that_has_not_enough_memory_beside_others_runs_alone(
         lacking(lambda: len(company) > 1, torch.OutOfMemoryError("CUDA out of memory."), patched)
         assert Hand(it, slots=3, disturb=disturb).run(monkeypatch) == 0, it.said()
     assert records(it.store.folder) == undisturbed
-    assert not list(it.store.folder.rglob("error.txt"))
+    assert not list(local(it.store.folder).rglob("error.txt"))
     assert "again: " in it.said() and "out of memory" in it.said()
 
 

@@ -29,7 +29,7 @@ from search.storing.segments import joined
 from search.storing.store import Segment
 from trainers.attacks import PGD
 
-from ..helpers import ROOT, Driver, Tiny, records, smoke
+from ..helpers import ROOT, Driver, Tiny, local, records, smoke
 from ..injected import inject
 
 pytestmark = pytest.mark.sweeps
@@ -156,7 +156,8 @@ def test_the_storage_is_told_by_what_is_there(tiny: Tiny) -> None:
     job = tiny.job(0)
     gone = FileNotFoundError(errno.ENOENT, "no", str(tiny.folder(0) / "epochs.jsonl"))
     assert failure_of(job, gone).outcome == "failed", "a single file"
-    tiny.store.folder.rename(tiny.store.folder.with_name("away"))
+    folder = local(tiny.store.folder)
+    folder.rename(folder.with_name("away"))
     assert failure_of(job, gone).outcome == "storage"
     assert failure_of(job, ValueError("whatever, and it cannot be written down")).outcome == "storage"
     assert not tiny.store.folder.exists()
@@ -222,7 +223,7 @@ def fail(message: str) -> None:
     ("raised", "told"),
     [
         (lambda: PGD(epsilon=8), "ValidationError: Value error, epsilon: is in pixels of [0, 1]; got 8: write 8/255"),
-        (lambda: PGD(steps=-1, nrom="l2"), "ValidationError: steps: Input should be greater than or equal to 0; n"),
+        (partial(PGD.model_validate, {"steps": -1, "nrom": "l2"}), "ValidationError: steps: Input should be greater than or equal to 0; n"),
         (partial(fail, "CUDA error: no luck\nCompile with TORCH_USE_CUDA_DSA."), "RuntimeError: CUDA error: no luck"),
         (partial(fail, "backend raised:\n  no compiler\nSet VERBOSE=1"), "RuntimeError: backend raised: no compiler"),
         (partial(fail, "no"), "RuntimeError: no"),
@@ -249,7 +250,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if trial.kind == "trial" and not it.store.ranking(str(it.plan.trials[0].ranks)).exists():
             assert it.rank() is None
         assert it.run(i) == "completed"
-    return it.store.folder
+    return local(it.store.folder)
 
 
 def run_with(

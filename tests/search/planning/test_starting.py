@@ -18,7 +18,7 @@ from search.storing.store import read_arrays
 from trainers.checkpoints import CheckpointError, load_weights
 from trainers.records import read_json, read_rows
 
-from ..helpers import Tiny, records, smoke
+from ..helpers import Tiny, local, records, smoke
 
 Make = Callable[..., Tiny]
 Plans = Callable[..., Plan]
@@ -48,7 +48,7 @@ def kinds(plan: Plan, kind: str) -> list[Planned]:
 def state_file(it: Tiny, i: int) -> Path:
     """Where a sweep stores the end of a training, as a user would name it in `start_from`."""
     name = it.plan.trials[i].final
-    return it.store.stages / name[:2] / name / "state.pt"
+    return local(it.store.stages / name[:2] / name / "state.pt")
 
 
 def weights(it: Tiny, i: int) -> dict[str, torch.Tensor]:

@@ -27,7 +27,7 @@ from trainers.evaluate import Evaluation
 from trainers.records import read_json, write_json
 from trainers.sources import Digits
 
-from ..helpers import Tiny, smoke, snapshot
+from ..helpers import Tiny, local, smoke, snapshot
 
 Planned = Callable[..., Plan]
 
@@ -176,7 +176,7 @@ def finished(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(Sweep, "run", lambda *arguments: pytest.fail("a sweep was started"))
     monkeypatch.setattr(search.command, "lock", lambda folder: lock(folder)())  # each command is a process of its own
     changed(monkeypatch)
-    return it.store.folder
+    return local(it.store.folder)
 
 
 def test_a_finished_sweep_is_shown_whatever_code_there_is_since(

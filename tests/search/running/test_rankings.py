@@ -21,7 +21,10 @@ from search.running.existing import Contradiction, compare
 from search.schema.first import Profile
 from search.storing.rankfiles import OF_TRAININGS, RankingFile
 from search.storing.store import read_arrays
+from trainers.attacks import PGD
+from trainers.config import TrialConfig
 from trainers.data import Data, prepare
+from trainers.method import Method
 from trainers.records import read_json, write_json
 from trainers.scores import agreement, ensemble, normalized_rank, scored
 from trainers.sources import Digits
@@ -34,6 +37,13 @@ AXES = {"subset": {"grid": {"all": "all", "friendly": FRIENDLY}}}
 BLOCK = {"train": 96, "val": 60, "test": 60}
 Planned = Callable[..., Plan]
 Refused = Callable[..., list[str]]
+
+
+def _epsilon(config: TrialConfig) -> float:
+    """At which a training trains."""
+    method = config.method
+    assert isinstance(method, Method) and isinstance(method.attack, PGD)
+    return float(method.attack.epsilon)
 
 
 @pytest.fixture(scope="session")
@@ -272,7 +282,7 @@ def test_a_ranking_follows_an_axis_so_that_each_of_its_values_has_its_own(planne
         if trial.kind == "trial" and trial.ranks:
             its = [maker for maker in makers if maker.ranks == trial.ranks]
             assert len(its) == seeds
-            assert {maker.config.method.attack.epsilon for maker in its} == {trial.config.method.attack.epsilon}
+            assert {_epsilon(maker.config) for maker in its} == {_epsilon(trial.config)}
             assert all(maker.id.startswith(f"profile,epsilon={trial.axes['method.attack.epsilon']}") for maker in its)
 
 

@@ -14,7 +14,7 @@ from search.running.existing import Contradiction, compare
 from search.running.salvage import mended
 from trainers.records import write_json
 
-from ..helpers import Tiny, records
+from ..helpers import Tiny, local, records
 from .test_sharing import burn_ins
 
 pytestmark = pytest.mark.sweeps
@@ -97,7 +97,7 @@ def test_a_torn_plan_of_a_sweep_that_was_extended_is_made_again(tmp_path: Path, 
 def test_a_torn_plan_of_another_sweep_is_not_gone_on_with(tmp_path: Path) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins())
     it.all()
-    (it.store.folder / "plan.json").write_text("{")
+    local(it.store.folder / "plan.json").write_text("{")
     other: Any = Tiny(tmp_path / "other", burn_ins([3])).plan
     with pytest.raises(Contradiction, match="of another sweep"):
         compare(it.store.folder, other, {})

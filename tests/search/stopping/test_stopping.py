@@ -137,7 +137,7 @@ OVERFITTING = curve((50, 0.2, 0.4), (5, 0.45, 0.5), (45, 0.5, 0.42))  # the best
 
 def own(each: Contestant, knobs: RobustStopping = RULE) -> tuple[int, str] | None:
     found = exhausted(each, knobs, OBJECTIVES)
-    return found and (found.epochs, found.rule)
+    return (found.epochs, found.rule) if found else None
 
 
 def test_patience_counts_from_the_last_drop_and_later_ones_are_waited_for() -> None:

@@ -23,7 +23,7 @@ from search.storing.locking import Busy, held, lock
 from search.storing.remote import Remote, Unreachable, place, reach
 from search.storing.store import Store
 from search.verify import main as verify
-from trainers.records import append_rows, read_json, read_rows, write_atomic, write_json
+from trainers.records import Place, append_rows, read_json, read_rows, write_atomic, write_json
 
 from ..helpers import Tiny, records, smoke
 from ..running.test_sharing import burn_ins
@@ -148,6 +148,11 @@ def test_what_was_published_is_read_back(store: Store) -> None:
     assert store.stored() == {CHAIN[1], CHAIN[2], CHAIN[4]}
 
 
+def _remote(place: Place) -> Remote:
+    assert isinstance(place, Remote)
+    return place
+
+
 @pytest.mark.parametrize("n", range(3))
 def test_a_stage_whose_writer_was_killed_is_not_there(
     store: Store, mortal: Callable[[float], list[int]], n: int
@@ -158,7 +163,9 @@ def test_a_stage_whose_writer_was_killed_is_not_there(
     mortal(99)
     assert depth(store) == 4
     assert CHAIN[5] not in store.stored() and store.state(CHAIN[5]) is None
-    assert not [entry for entry in store.folder.files() if "damaged" in entry.path], "its writer might still live"
+    assert not [entry for entry in _remote(store.folder).files() if "damaged" in entry.path], (
+        "its writer might still live"
+    )
     store.sweep_leftovers()
     assert not list(stage(store, 5).glob("*"))
     publish(store, 5, 4)
@@ -187,7 +194,7 @@ def test_a_state_that_was_forgotten_is_stored_again_whole_or_not(
 def test_a_damaged_stage_is_set_aside_and_the_one_before_serves(store: Store, file: str) -> None:
     write_atomic(stage(store, 4) / file, b"damaged")
     assert depth(store) == 2
-    aside = {entry.path for entry in (store.folder / "stages" / "damaged").files()}
+    aside = {entry.path for entry in _remote(store.folder / "stages" / "damaged").files()}
     assert {path.rpartition("/")[2] for path in aside} == set(FILES)
     assert store.stored() == {CHAIN[1], CHAIN[2]}
 

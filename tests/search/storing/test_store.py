@@ -19,7 +19,7 @@ import search.storing.stages
 from search.storing.filesystem import establish
 from search.storing.store import Segment, Store, packed_arrays, read_arrays, write_arrays
 
-from ..helpers import snapshot
+from ..helpers import local, snapshot
 
 CHAIN = [sha256(bytes([epoch])).hexdigest() for epoch in range(6)]  # names of the states after 0..5 epochs
 FILES = ("state.pt", "instances.npz", "stage.json")
@@ -62,7 +62,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def stage(store: Store, epoch: int) -> Path:
-    return store.stages / CHAIN[epoch][:2] / CHAIN[epoch]
+    return local(store.stages / CHAIN[epoch][:2] / CHAIN[epoch])
 
 
 def test_what_was_published_is_read_back_from_the_deepest(store: Store) -> None:
@@ -122,7 +122,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_a_shallower_one_serves(store: Sto
         return
     assert depth(store) == 2
     assert not stage(store, 4).exists()
-    assert [path.name[:64] for path in (store.stages / "damaged").iterdir()] == [CHAIN[4]]
+    assert [path.name[:64] for path in local(store.stages / "damaged").iterdir()] == [CHAIN[4]]
     publish(store, 4, 2)
     assert depth(store) == 4
 
@@ -169,7 +169,7 @@ def test_a_missing_ancestor_leaves_what_does_not_build_on_it(store: Store) -> No
 
 
 def test_with_all_checkpoints_lost_training_starts_anew(store: Store) -> None:
-    for path in store.stages.rglob("state.pt"):
+    for path in local(store.stages).rglob("state.pt"):
         path.write_bytes(b"")
     assert depth(store) == 0
 
@@ -331,14 +331,14 @@ def test_leftovers_of_killed_writers_are_removed(store: Store) -> None:
     (store.trial("a") / ".epochs.jsonl.x1.tmp").write_bytes(b"half")
     (store.trial("a") / "epochs.jsonl").write_bytes(b"")
     store.sweep_leftovers()
-    assert sorted(os.listdir(store.trial("a"))) == ["epochs.jsonl"]
+    assert sorted(os.listdir(local(store.trial("a")))) == ["epochs.jsonl"]
     assert not (store.stages / ".tmp-dead").exists()
     assert depth(store) == 4
 
 
 def test_a_result_counts_for_its_own_chain_alone(store: Store) -> None:
     store.trial("a").mkdir(parents=True)
-    path = store.trial("a") / "result.json"
+    path = local(store.trial("a") / "result.json")
     path.write_text('{"status": "completed", "chain": "abc"}')
     assert store.result("a", "abc") == {"status": "completed", "chain": "abc"}
     assert store.result("a", "xyz") is None
