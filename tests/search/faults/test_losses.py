@@ -219,11 +219,14 @@ def fail(message: str) -> None:
     raise RuntimeError(message)
 
 
+WRONG = {"steps": -1, "nrom": "l2"}
+
+
 @pytest.mark.parametrize(
     ("raised", "told"),
     [
         (lambda: PGD(epsilon=8), "ValidationError: Value error, epsilon: is in pixels of [0, 1]; got 8: write 8/255"),
-        (partial(PGD.model_validate, {"steps": -1, "nrom": "l2"}), "ValidationError: steps: Input should be greater than or equal to 0; n"),
+        (partial(PGD.model_validate, WRONG), "ValidationError: steps: Input should be greater than or equal to 0; n"),
         (partial(fail, "CUDA error: no luck\nCompile with TORCH_USE_CUDA_DSA."), "RuntimeError: CUDA error: no luck"),
         (partial(fail, "backend raised:\n  no compiler\nSet VERBOSE=1"), "RuntimeError: backend raised: no compiler"),
         (partial(fail, "no"), "RuntimeError: no"),
