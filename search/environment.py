@@ -17,7 +17,7 @@ QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # search.interrupt has one that keeps the exit code right
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # search.faults.interrupt has one that keeps the exit code right
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Tune's own snapshots are never read
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "86400",  # checked before the start
     **ALLOCATOR,  # read when a worker starts

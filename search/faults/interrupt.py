@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first stops a sweep cleanly (see search.grace), the second ends it at once."""
+"""Ctrl-C and SIGTERM: the first stops a sweep cleanly (see search.faults.grace), the second ends it at once."""
 
 from __future__ import annotations
 

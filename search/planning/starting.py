@@ -22,7 +22,7 @@ class Start(Knobs):
 
     @staticmethod
     def of_file(given: StartFrom) -> Start:
-        """Of a file that cannot be read, which search.checks complains of, the path must do."""
+        """Of a file that cannot be read, which search.planning.checks complains of, the path must do."""
         try:
             content = _sha256(given.file)
         except OSError:

@@ -30,7 +30,7 @@ class Hears(Protocol):
         """It came to no end, and will be tried again."""
 
     def over(self, i: int, outcome: str, why: str = "") -> None:
-        """It does not run any more: an outcome as search.jobs has it."""
+        """It does not run any more: an outcome as search.planning.jobs has it."""
 
 
 class Queue(Unpickled, Searcher):

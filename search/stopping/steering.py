@@ -21,7 +21,7 @@ class Steering:
     """
 
     def __init__(self, folder: Place, plan: Plan, knobs: RobustStopping, classes: Callable[[Planned], int]) -> None:
-        """Reads the journal of decisions. Raises search.decisions.Damaged."""
+        """Reads the journal of decisions. Raises search.stopping.decisions.Damaged."""
         self.plan, self._classes, self.store = plan, classes, Store(folder)
         self.referee = Referee(folder, knobs, plan.evaluation, plan.objectives)
         self._of: dict[str, list[int]] = defaultdict(list)  # the trials of a configuration

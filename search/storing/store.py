@@ -2,7 +2,7 @@
 
 A stage folder is named by the hash of the chain that leads to its state. It holds the state, and the rows and
 per-instance arrays since the checkpoint before it (its parent), so a chain of folders holds a trial's whole history.
-It exists whole or not at all, as search.stages has it, and who comes second loses nothing.
+It exists whole or not at all, as search.storing.stages has it, and who comes second loses nothing.
 """
 
 from __future__ import annotations

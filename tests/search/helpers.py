@@ -106,7 +106,7 @@ class Tiny:
         return Session(self.job(i), self.data(i))
 
     def run(self, i: int, seconds: float = inf) -> str:
-        """As search.trial does: slices until it ends."""
+        """As search.running.trial does: slices until it ends."""
         try:
             session = self.session(i)
             while (outcome := session.advance(seconds)) == "running":

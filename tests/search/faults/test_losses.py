@@ -197,9 +197,9 @@ def test_even_what_lets_no_thread_of_python_run_is_ended(tiny: Tiny) -> None:
 import ctypes, sys
 from types import SimpleNamespace
 from typing import Any
-import search.watchdog
-search.watchdog.LAST_WORDS = 0.5
-with search.watchdog.Watchdog(SimpleNamespace(timeout=0.2, folder=sys.argv[1], trial="a")):
+import search.faults.watchdog
+search.faults.watchdog.LAST_WORDS = 0.5
+with search.faults.watchdog.Watchdog(SimpleNamespace(timeout=0.2, folder=sys.argv[1], trial="a")):
     ctypes.PyDLL(None).sleep(100)
 """
     done = subprocess.run(
