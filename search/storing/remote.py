@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from search.storing.leftovers import REMOTE
 from trainers.records import Place
 
 WHOLE = ("s3", "gcs")  # where an object appears once all of it is there, and none is renamed
@@ -147,7 +148,7 @@ class Remote:
         """What killed writers left below a folder under temporary names; where objects come whole, nothing."""
         if self.system.type_name not in WHOLE:
             for entry in self.files():
-                if fnmatchcase(entry.path.rpartition("/")[2], ".*.tmp"):
+                if REMOTE.fullmatch(entry.path.rpartition("/")[2]):
                     yield self / entry.path
 
     def _put(self, data: bytes) -> None:
