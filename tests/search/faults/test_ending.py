@@ -237,6 +237,23 @@ def test_a_ray_that_dies_ends_what_the_driver_waits_for(interrupt: Interrupt, ra
     assert interrupt.code == 0
 
 
+def test_a_gcs_that_is_waited_for_is_told_of_at_once(
+    interrupt: Interrupt, raylet: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console, address = Console(file=StringIO()), raylet.getsockname()
+    monkeypatch.setattr(search.faults.lifeline, "endpoints", lambda: {"GCS": address})
+    with pytest.raises(KeyboardInterrupt), Lifeline(interrupt, console):
+        raylet.close()
+        until = time.monotonic() + 10
+        while "does not answer" not in console.file.getvalue():  # type: ignore[attr-defined]
+            assert time.monotonic() < until and not interrupt.broken
+            time.sleep(0.01)
+        time.sleep(10)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert said.splitlines() == ["Ray's GCS does not answer; given up in 1 s."], "once, at the pace of this test"
+    assert interrupt.broken == f"Ray died: its GCS at {address[0]}:{address[1]} does not answer any more"
+
+
 @pytest.mark.parametrize(
     ("asked", "code", "said"), [(0, 1, "Stopped: Ray died: its raylet"), (143, 143, "Stopped, as asked.")]
 )
