@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from search.storing.leftovers import REMOTE
 from trainers.records import Place
@@ -22,6 +22,7 @@ from trainers.records import Place
 WHOLE = ("s3", "gcs")  # where an object appears once all of it is there, and none is renamed
 BUCKETS = (*WHOLE, "abfs")
 ASKED_AT_ONCE = 16  # of an object store, which answers each request late and many at a time
+SECRET = re.compile(r"secret|password|token|credential$|(?:^|_)(?:key|sas|sig)$", re.IGNORECASE)  # options of URLs
 # in what pyarrow says
 DENIED = ("ACCESS_DENIED", "INVALID_ACCESS_KEY", "SIGNATURE", "ucket not found", "HTTP status 40")
 
@@ -190,8 +191,9 @@ def reach(folder: Place) -> None:
     """Raises Unreachable where a URL leads nowhere."""
     if not isinstance(folder, Remote):
         return
-    if urlsplit(folder.head).password:
-        hidden = re.sub(r":[^:@/]*@", ":...@", str(folder))
+    secret = urlsplit(folder.head).password or any(SECRET.search(key) for key, _ in parse_qsl(folder.query[1:]))
+    if secret:
+        hidden = re.sub(r":[^:@/]*@", ":...@", f"{folder.head}{folder.path}")
         raise Unreachable(f"{hidden}: a URL is written into records; let the environment hold the credentials")
     try:
         there = folder.exists()

@@ -65,7 +65,7 @@ class Store:
     def sweep_leftovers(self) -> None:
         """Remove what killed writers left under temporary names of theirs; only while holding the lock."""
         self._stages.tidy()
-        for path in self.folder.torn() if isinstance(self.folder, Remote) else left_over(self.folder):
+        for path in self.folder.torn() if isinstance(self.folder, Remote) else left_over(Path(str(self.folder))):
             path.unlink(missing_ok=True)
 
     def publish(self, name: str, parent: str | None, epoch: int, state: dict[str, Any], segment: Segment) -> None:
