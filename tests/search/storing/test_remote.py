@@ -14,6 +14,7 @@ import pytest
 import search.running.sweep
 import search.storing.remote
 from analysis.mirror import fetch
+from analysis.results import SweepError
 from search.cluster.connection import Infeasible
 from search.run import main
 from search.running.borrowing import take
@@ -396,3 +397,9 @@ def test_a_copy_of_the_records_has_no_states(tmp_path: Path) -> None:
     fetch(f"file://{served}/sweep", tmp_path / "copy")
     assert records(tmp_path / "copy") == records(served / "sweep")
     assert not (tmp_path / "copy" / "stages").exists()
+    fetch(f"file://{served}/sweep", tmp_path / "copy")  # again, as it goes on
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "space.yaml").write_text("mine")
+    with pytest.raises(SweepError, match="precious: holds files and is no sweep"):
+        fetch(f"file://{served}/sweep", tmp_path / "precious")
+    assert (tmp_path / "precious" / "space.yaml").read_text() == "mine"
