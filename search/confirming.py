@@ -43,7 +43,7 @@ def confirm(options: argparse.Namespace, began: float) -> int:
     try:
         reach(options.run)
         if why := ground.unfree(folder):
-            raise SpaceError([f"{folder}: {why}"])
+            raise SpaceError([f"{folder}: {why}; the confirmation lies there, so give that another name"])
         plan = plan_of(options.run)
         loaded = _space(options.run)
         store = Store(options.run)

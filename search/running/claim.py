@@ -50,7 +50,7 @@ class Claim:
         self._unlocked = bool(local) and not (folder / LOCK).exists()
         self._aside: Path | None = None
         self._before: dict[str, bytes | None] | None = None
-        self._trainings: set[str] = set()
+        self._trained: object = None
 
     def move_aside(self) -> Path:
         """Let what is there be under another name, which is returned."""
@@ -62,14 +62,14 @@ class Claim:
     def note(self) -> None:
         """Remember what is there, once this process holds the folder and before it writes."""
         self._before = {name: _content(self.folder / name) for name in WRITTEN}
-        self._trainings = self._begun()
+        self._trained = self._work()
 
     def take_back(self) -> bool:
         """Leave the folder as it was found, if it is held and no training has begun since.
 
         Returns whether what was moved aside is back.
         """
-        if self._before is not None and self._begun() == self._trainings:
+        if self._before is not None and self._work() == self._trained:
             if self._new:
                 _empty(self.folder)  # all that is in it is this command's
             else:
@@ -91,8 +91,9 @@ class Claim:
             elif _content(self.folder / name) != content:
                 write_atomic(self.folder / name, content)
 
-    def _begun(self) -> set[str]:
-        return {path.name for path in (self.folder / "trials").glob("*")}
+    def _work(self) -> tuple[set[str], bytes | None]:
+        """What changes once trainings run: which of them there are, and what is told to those who watch."""
+        return {path.name for path in (self.folder / "trials").glob("*")}, _content(self.folder / "now.json")
 
 
 def _listed(folder: Place) -> set[str]:

@@ -18,7 +18,7 @@ from search.running.sweep import Sweep
 from search.storing import ground
 from search.storing.locking import lock
 from search.storing.store import Store
-from trainers.records import read_json
+from trainers.records import append_rows, read_json, write_json
 
 from ..helpers import Tiny, smoke, snapshot
 
@@ -98,19 +98,27 @@ def test_what_was_moved_aside_is_back(unreachable: None, here: Path, capsys: pyt
     assert "The sweep that was there is results/space again." in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("new", [False, True])
 def test_what_was_trained_is_kept_whatever_ends_it(
-    unreachable: None, here: Path, monkeypatch: pytest.MonkeyPatch
+    unreachable: None, here: Path, monkeypatch: pytest.MonkeyPatch, new: bool
 ) -> None:
+    if not new:
+        Tiny(here / "results" / "space", smoke()).run(0)
+
     def trained(it: Sweep, *_: object) -> int:
         folder = Path(str(it.store.trial(it.plan.trials[0].id)))
-        folder.mkdir()
-        (folder / "epochs.jsonl").write_text("{}\n")
+        folder.mkdir(exist_ok=True)
+        append_rows(folder / "epochs.jsonl", [{"epoch": 6}])
+        if not new:
+            write_json(it.store.folder / "now.json", {"began": 1.0})
         raise Contradiction(["it is another one"])
 
     monkeypatch.setattr(Sweep, "run", trained)
-    refused()
-    assert list(here.glob("results/space/trials/*/epochs.jsonl"))
-    assert (here / "results" / "space" / "plan.json").exists()
+    refused("--set", "search.replicates=3")
+    (rows,) = (path.read_text().splitlines() for path in here.glob("results/space/trials/*/epochs.jsonl"))
+    assert rows[-1] == '{"epoch":6}'
+    assert len(read_json(here / "results" / "space" / "plan.json")["trials"]) == 14
+    assert len(read_json(here / "results" / "space" / "provenance.json")["runs"]) == 1
 
 
 def test_who_finds_a_sweep_running_changes_nothing_of_it(unreachable: None, here: Path) -> None:
