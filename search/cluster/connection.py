@@ -20,6 +20,7 @@ from search.faults.interrupt import Interrupt, deferred
 NOT_SHIPPED = [
     ".git/",
     ".venv/",
+    ".env",
     ".*_cache/",
     ".hypothesis/",
     "/results/",
@@ -73,7 +74,10 @@ def connected(address: str | None) -> Iterator[None]:
         quiet |= {"address": address}
     else:
         ownfolder.remove_of_the_dead()
-        folder = ownfolder.make()
+        try:
+            folder = ownfolder.make()
+        except OSError as error:
+            raise Infeasible(f"Ray did not start on this machine: its folder cannot be made: {error}") from None
         quiet |= {"address": "local", "include_dashboard": False, "_temp_dir": str(folder / "ray")}
     try:
         try:

@@ -22,8 +22,7 @@ from trainers.records import Place, write_atomic
 
 LOCK = ".lock"
 WRITTEN = ("space.yaml", "plan.json", "provenance.json", "generations.jsonl", "journal.log", "packing.json")
-
-
+MADE = ("stages", "profile", "loggers", ".tune")  # what is taken from other sweeps lies there, too
 REFUSALS = (SpaceError, Contradiction, Infeasible, Damaged, Unreachable)  # after which nothing was started
 
 
@@ -70,10 +69,12 @@ class Claim:
         Returns whether what was moved aside is back.
         """
         if self._before is not None and self._work() == self._trained:
-            if self._new:
-                _empty(self.folder)  # all that is in it is this command's
-            else:
-                self._restore(self._before)
+            self._restore(self._before)
+            if self._new:  # what lies in these is this command's
+                for name in MADE:
+                    shutil.rmtree(f"{self.folder}/{name}", ignore_errors=True)
+                with suppress(OSError):
+                    os.rmdir(f"{self.folder}/trials")
             if self._unlocked:
                 (self.folder / LOCK).unlink(missing_ok=True)
         for path in self._missing:
@@ -101,15 +102,6 @@ def _listed(folder: Place) -> set[str]:
         return set(os.listdir(str(folder)))
     except OSError:  # it is not there
         return set()
-
-
-def _empty(folder: Place) -> None:
-    for name in _listed(folder) - {LOCK}:
-        path = f"{folder}/{name}"
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            os.unlink(path)
 
 
 def _content(path: Place) -> bytes | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from search.cluster import ownfolder
+from search.cluster.connection import Infeasible, connected
 from search.cluster.ownfolder import MARK, make, remove_of_the_dead
 from search.faults.driver import descendants, end, epochs, training
 from trainers.records import Row
@@ -63,6 +64,12 @@ def test_a_folder_is_its_user_s_alone_whatever_the_umask(temporary: Path, umask:
     assert stat.S_IMODE((folder / MARK).stat().st_mode) == 0o600
     remove_of_the_dead()
     assert folder.exists(), "its process lives"
+
+
+def test_where_none_can_be_made_no_sweep_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ownfolder, "_short", lambda: "/proc")
+    with pytest.raises(Infeasible, match="its folder cannot be made"), connected(None):
+        pytest.fail("Ray started")
 
 
 def test_what_a_process_that_is_gone_left_is_removed(left: Path) -> None:

@@ -72,6 +72,16 @@ def test_an_empty_folder_stays_and_stays_empty(unreachable: None, here: Path, fi
     assert os.listdir(here / "results" / "space") == list(files)
 
 
+def test_what_a_user_lays_there_meanwhile_stays(unreachable: None, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        (here / "results" / "space" / "notes.txt").write_text("mine")
+        raise Infeasible("a node does not answer")
+
+    monkeypatch.setattr(search.running.sweep, "cluster", refuse)
+    refused()
+    assert os.listdir(here / "results" / "space") == ["notes.txt"]
+
+
 def test_states_taken_from_another_sweep_go_with_it(unreachable: None, here: Path) -> None:
     Tiny(here / "results" / "other", smoke()).all()
     before = everything(here / "results")
