@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,6 +75,13 @@ def unfree(folder: Place) -> str | None:
     except OSError as error:
         return _said(error)
     return "holds files and is no sweep; it is left as it is, and a sweep needs a folder of its own"
+
+
+def exposed(folder: Place) -> Iterator[str]:
+    """A note on each folder around a sweep, and its own, in which every user of the machine may put or remove files."""
+    for path in (Path(str(folder)), Path(str(folder)).parent) if not isinstance(folder, Remote) else ():
+        if path.is_dir() and path.stat().st_mode & stat.S_IWOTH and not path.stat().st_mode & stat.S_ISVTX:
+            yield f"{path}: every user of this machine may change what lies there; chmod o-w keeps them out"
 
 
 def is_sweep(folder: Place) -> bool:

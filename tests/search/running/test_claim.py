@@ -171,3 +171,13 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_the_start(
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
     assert "may not be written to" in str(ground.unusable(here / "results"))
     assert "may not be written to" in str(ground.unfree(here / "results" / "space"))
+
+
+def test_results_that_everybody_may_change_are_noted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "space.yaml").write_text(smoke())
+    for mode, noted in ((0o777, True), (0o1777, False), (0o775, False)):
+        (here / "results").mkdir(exist_ok=True)
+        (here / "results").chmod(mode)
+        assert main(["space.yaml", "--dry-run"]) == 0
+        said = "note: results: every user of this machine may change what lies there; chmod o-w keeps them out"
+        assert (said in capsys.readouterr().err) == noted
