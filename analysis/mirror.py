@@ -35,9 +35,11 @@ def readable(where: str) -> Iterator[Path]:
 
 
 def fetch(url: str, folder: Path) -> None:
-    """Copy the records of a sweep into a folder. Raises SweepError where there are none."""
+    """Copy the records of a sweep into a folder. Raises SweepError where there are none, or other files lie there."""
     from pyarrow.fs import FileSelector, copy_files
 
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "plan.json").exists():
+        raise SweepError(f"{folder}: holds files and is no sweep; it is left as it is, name a new folder for the copy")
     try:
         system, base = _opened(url)
         for info in system.get_file_info(FileSelector(base, allow_not_found=True)):

@@ -32,14 +32,20 @@ from trainers.records import write_atomic
 def report(folder: Path) -> Path:
     """Write the report of a sweep and return its page.
 
-    Raises SweepError where the folder is no sweep.
+    Raises SweepError where the folder is no sweep, or its report would lie elsewhere.
     """
     return write_report(load(folder))
 
 
 def write_report(results: Results) -> Path:
-    """Figures as PNG and SVG, tables as CSV and Parquet, and one page that holds all it shows."""
+    """Figures as PNG and SVG, tables as CSV and Parquet, and one page that holds all it shows.
+
+    Raises SweepError where a link would lead it elsewhere.
+    """
     found, place = digest(results), results.folder / "report"
+    for path in (place, *place.rglob("*")):
+        if path.is_symlink():  # a stranger's sweep might have it lead anywhere
+            raise SweepError(f"{path}: is a link, and the report would be written to where it leads; remove it")
     results.export(place / "tables")
     for name, table in tables.frames(found).items():
         export(table, place / "tables", name)

@@ -22,12 +22,13 @@ from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.planning.sources import Sources
 from search.running.borrowing import check_reused, remaining, superseded, take
-from search.running.existing import compare, over_by_other_code, set_aside, standing_code, stored_trials
+from search.running.claim import Claim, claimed
+from search.running.existing import compare, over_by_other_code, standing_code, stored_trials
 from search.running.rankings import check_rankings
 from search.running.sweep import Sweep
 from search.schema.space import Loaded, load
 from search.schema.yamlfile import SpaceError
-from search.storing import filesystem
+from search.storing import filesystem, ground
 from search.storing.lease import WINDOW
 from search.storing.locking import held, lock
 from search.storing.planfile import stored_plan, write_plan
@@ -57,20 +58,21 @@ def execute(options: argparse.Namespace, began: float) -> int:
         plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
         check(loaded, plan, sources)
         check_rankings(loaded, plan, sources)
-        for note in notes(loaded, plan):
+        for note in (*notes(loaded, plan), *ground.exposed(folder)):
             errors.print(f"note: {note}", markup=False)
         if options.dry_run:
             _planned(options, loaded, plan, folder, sources, console)
             return DONE
-        store = _locked(options, folder, console)
-        asker = Asker(loaded.space.search, folder) if loaded.space.search.draws else None
-        if asker:
-            planner = Planner(loaded, sources.fingerprint, planner.code)  # without what the likely ones alone want
-        rounds = Rounds(planner, store, errors.print, asker)
-        plan = rounds.plan() if asker or loaded.space.search.adds_seeds else plan
-        renamed = _entered(loaded, plan, store, console)
-        sweep = Sweep(store, plan, loaded.space, sources, console, renamed, rounds)
-        return _run(sweep, options.reuse, console, began, missed=True)
+        with claimed(folder, console) as claim:
+            store = _locked(options, claim, console)
+            asker = Asker(loaded.space.search, folder) if loaded.space.search.draws else None
+            if asker:
+                planner = Planner(loaded, sources.fingerprint, planner.code)  # without what the likely ones alone want
+            rounds = Rounds(planner, store, errors.print, asker)
+            plan = rounds.plan() if asker or loaded.space.search.adds_seeds else plan
+            renamed = _entered(loaded, plan, store, console)
+            sweep = Sweep(store, plan, loaded.space, sources, console, renamed, rounds)
+            return _run(sweep, options.reuse, console, began, missed=True)
     except ENDINGS as error:
         return told(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors)
 
@@ -109,8 +111,8 @@ def _planned(
 def _loaded(options: argparse.Namespace) -> tuple[Loaded, Place]:
     """The space and where its sweep lies. A search that was lengthened before stays so."""
     loaded = load(options.space, options.set)
-    check_reused(options.reuse)
-    folder = options.results / (options.name or loaded.name)
+    folder = _place(options, loaded)
+    check_reused(options.reuse, folder)
     if loaded.space.search.loggers and not isinstance(folder, Path):
         raise SpaceError(
             [loaded.problem(("search", "loggers"), f"they keep files beside the records, and {folder} is no folder")]
@@ -126,21 +128,45 @@ def _loaded(options: argparse.Namespace) -> tuple[Loaded, Place]:
     return loaded, folder
 
 
-def _locked(options: argparse.Namespace, folder: Place, console: Console) -> Store:
+def _place(options: argparse.Namespace, loaded: Loaded) -> Place:
+    """Where the sweep lies. Raises SpaceError where none can."""
+    name, whose = options.name, f"--name {options.name!r}"
+    if name is None:
+        name, whose = loaded.name, f"{str(options.space)!r} names its study {loaded.name!r}, which"
+    if why := ground.unfit(name):
+        raise SpaceError([f"{whose} {why}; --name NAME chooses another"])
+    if why := ground.unusable(options.results):
+        raise SpaceError([f"--results {options.results}: {why}"])
+    folder: Place = options.results / name
+    if why := ground.unfree(folder):
+        raise SpaceError([f"{folder}: {why}; --name NAME or --results DIR chooses another"])
+    return folder
+
+
+def _locked(options: argparse.Namespace, claim: Claim, console: Console) -> Store:
     """The sweep's directory, held by this process."""
-    store = Store(folder)
+    folder = claim.folder
     try:
         if options.fresh and folder.exists():
             if not isinstance(folder, Path):
                 raise SpaceError([f"--fresh: {folder} cannot be moved aside; --name NAME starts beside it"])
             lock(folder)()  # not from under a process that runs it
-            console.print(f"The sweep that was there is now {set_aside(folder)}.", markup=False)
+            console.print(f"The sweep that was there is now {claim.move_aside()}.", markup=False)
         if isinstance(folder, Remote) and held(folder):
             console.print(f"{folder}: held a moment ago; waiting {WINDOW:g} s to see whether that process lives.")
-        lock(folder)
     except OSError as error:
         raise _unwritable(folder, error) from None
-    return store
+    _held(claim)
+    return Store(folder)
+
+
+def _held(claim: Claim) -> None:
+    """Let this process hold a folder. Raises Busy, or SpaceError where nothing can be written."""
+    try:
+        lock(claim.folder)
+        claim.note()
+    except OSError as error:
+        raise _unwritable(claim.folder, error) from None
 
 
 def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console) -> dict[str, str]:
@@ -174,12 +200,10 @@ def begin(
 
     Raises Busy, Contradiction or SpaceError where it cannot begin.
     """
-    try:
-        lock(store.folder)
-    except OSError as error:
-        raise _unwritable(store.folder, error) from None
-    renamed = _entered(loaded, plan, store, console)
-    return _run(Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began, missed=False)
+    with claimed(store.folder, console) as claim:
+        _held(claim)
+        renamed = _entered(loaded, plan, store, console)
+        return _run(Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began, missed=False)
 
 
 def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, missed: bool) -> int:

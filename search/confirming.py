@@ -24,6 +24,7 @@ from search.schema.objectives import Outcome, outcome
 from search.schema.space import Loaded, Search, load
 from search.schema.stopping import NoStopping
 from search.schema.yamlfile import SpaceError
+from search.storing import ground
 from search.storing.planfile import plan_of, problem, stored_plan
 from search.storing.remote import reach, said
 from search.storing.store import Store
@@ -36,9 +37,13 @@ INSTEAD = "If the front or its seeds are others since, move that folder aside: t
 def confirm(options: argparse.Namespace, began: float) -> int:
     """Train a run's front with fresh seeds, begun at time.monotonic `began`. Returns the exit code."""
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
+    if isinstance(options.run, Path) and options.run.name in ("", ".."):  # that of the folder where one is
+        options.run = options.run.resolve()
     folder = options.run.parent / f"{options.run.name}.confirmed"
     try:
         reach(options.run)
+        if why := ground.unfree(folder):
+            raise SpaceError([f"{folder}: {why}; the confirmation lies there, so give that another name"])
         plan = plan_of(options.run)
         loaded = _space(options.run)
         store = Store(options.run)

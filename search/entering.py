@@ -1,4 +1,4 @@
-"""How a command begins that needs Ray: what imports it is imported late, with the address set and SIGTERM heeded."""
+"""How a command begins that needs Ray: what imports it is imported late, with the address set and signals heeded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Callable
 
-from search.faults.interrupt import code_of, heed_sigterm
+from search.faults.interrupt import code_of, heed
 
 Command = Callable[[argparse.Namespace, float], int]
 
@@ -15,10 +15,10 @@ def enter(options: argparse.Namespace, began: float, imported: Callable[[], Comm
     """Run what is imported with the options, begun at time.monotonic `began`. Returns the exit code."""
     if options.address:
         os.environ["RAY_ADDRESS"] = options.address  # read when Ray is imported
-    heed_sigterm()
+    heed()
     try:
         command = imported()
-        heed_sigterm()  # importing Ray took SIGTERM over
+        heed()  # importing Ray took SIGTERM over
     except KeyboardInterrupt as error:
         return code_of(error)
     return command(options, began)

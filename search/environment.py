@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 
 from trainers.allocator import ALLOCATOR
 
@@ -24,13 +25,18 @@ QUIET = {
 }
 for _key, _value in QUIET.items():
     os.environ.setdefault(_key, _value)
-if not os.environ.get("RAY_ADDRESS"):
-    # Ray listens on every interface; a token of this run's own is what keeps others out
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+if not os.environ.get("RAY_ADDRESS") and "ray" not in sys.modules:  # which a worker has imported, and is let in
+    # Ray listens on every interface; a token of this run's own is what keeps others out, whatever the environment says
+    # of clusters that are not asked for
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 import ray  # noqa: E402
 from ray import tune  # noqa: E402
+from ray.tune.execution import class_cache  # noqa: E402
+
+# Tune would hand AWS keys to its workers by way of a runtime environment, which Ray writes into log files and keeps;
+# workers on this machine inherit them, and other nodes have their own
+class_cache.ENV_VARS_TO_PROPAGATE = class_cache.ENV_VARS_TO_PROPAGATE & QUIET.keys()
 
 
 class Unpickled:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from search.faults.interrupt import NUMBERS, code_of
+from search.faults.interrupt import code_of
 
 
 def leave_with(main: Callable[[], int]) -> NoReturn:
@@ -29,8 +29,9 @@ def leave_with(main: Callable[[], int]) -> NoReturn:
     except KeyboardInterrupt as error:
         end.code = code_of(error)
         raise
-    for number in NUMBERS:
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(end.code))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes may say so twice
     sys.exit(end.code)
 
 

@@ -9,6 +9,8 @@ from hypothesis import settings
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # of a shell's background, which all that tests start inherits
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # of nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 os.environ.pop("COLUMNS", None)  # which some terminals and pytest-xdist set: output is as wide as a test says
 

@@ -1,1 +1,1 @@
-"""Ray's machines: connection, machines, nodes, nodereport; a share of a GPU: packing, probe."""
+"""Ray's machines: connection, ownfolder (Ray's), machines, nodes, nodereport; a share of a GPU: packing, probe."""

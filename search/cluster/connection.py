@@ -6,7 +6,6 @@ import logging
 import os
 import shutil
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from search import ROOT
+from search.cluster import ownfolder
 from search.environment import QUIET, ray
 from search.faults.interrupt import Interrupt, deferred
 
-PREFIX = "rs-"  # of folders beside others' in the temporary one
 NOT_SHIPPED = [
     ".git/",
     ".venv/",
+    ".env",
     ".*_cache/",
     ".hypothesis/",
     "/results/",
@@ -73,9 +73,12 @@ def connected(address: str | None) -> Iterator[None]:
         _reachable(address)
         quiet |= {"address": address}
     else:
-        _clean_up_after_the_dead()
-        folder = Path(tempfile.mkdtemp(prefix=mine(), dir=short()))
-        quiet |= {"address": "local", "include_dashboard": False, "_temp_dir": str(folder)}
+        ownfolder.remove_of_the_dead()
+        try:
+            folder = ownfolder.make()
+        except OSError as error:
+            raise Infeasible(f"Ray did not start on this machine: its folder cannot be made: {error}") from None
+        quiet |= {"address": "local", "include_dashboard": False, "_temp_dir": str(folder / "ray")}
     try:
         try:
             with deferred():
@@ -90,24 +93,6 @@ def connected(address: str | None) -> Iterator[None]:
             _Ending(folder).start()
         else:
             ray.shutdown()
-
-
-def short() -> str | None:
-    """Ray's folder needs a short path, for it holds sockets."""
-    return "/tmp" if os.path.isdir("/tmp") else None
-
-
-def mine() -> str:
-    """What the names of this process's folders there begin with."""
-    return f"{PREFIX}{os.getpid()}-"
-
-
-def _clean_up_after_the_dead() -> None:
-    """Remove the folders that killed drivers left behind."""
-    for path in Path(short() or tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
-        pid = path.name.removeprefix(PREFIX).partition("-")[0]
-        if pid.isdigit() and not Path("/proc", pid).exists() and Path("/proc").is_dir():
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def shipped() -> dict[str, Any]:

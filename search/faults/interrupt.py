@@ -1,30 +1,35 @@
-"""Ctrl-C and SIGTERM: the first stops a sweep cleanly (see search.faults.grace), the second ends it at once."""
+"""Ctrl-C, SIGTERM, a terminal that closes: the first stops a sweep cleanly (search.faults.grace), the second ends it.
+
+A terminal that closes sends SIGHUP, mostly several times, which asks once. What nohup started does not hear it.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM)
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HUNG_UP = "Hung up: what runs ends its epoch and is stored; the same command carries on."
 
 
 class Interrupt:
-    """Turns the first Ctrl-C or SIGTERM into a clean stop and the second into an immediate end."""
+    """Turns the first signal that asks to stop into a clean stop and the second into an immediate end."""
 
     def __init__(self, command: str = "") -> None:
         """`command`: that carries on what ends at once."""
         self._command = command
-        self.code = 0  # 130 or 143 once asked to stop
+        self.code = 0  # 130, 143 or 129 once asked to stop
         self.broken: str | None = None  # why nothing can run any more
         self.running = False  # whether Tune is there to be told
 
     def install(self) -> None:
-        for number in NUMBERS:
+        for number in heeded():
             signal.signal(number, self._asked)
 
     def tell(self) -> None:
@@ -37,6 +42,10 @@ class Interrupt:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def _asked(self, number: int, frame: Any) -> None:
+        if number == signal.SIGHUP:
+            leave_terminal()
+            if self.code:
+                return
         if self.broken:
             raise KeyboardInterrupt
         if self.code:
@@ -54,15 +63,38 @@ class Interrupt:
         os._exit(code)
 
 
-def heed_sigterm() -> None:
-    """SIGTERM raises KeyboardInterrupt too, with its exit code, until an Interrupt is installed."""
-    signal.signal(signal.SIGTERM, _raise)
+def heeded() -> tuple[signal.Signals, ...]:
+    """The signals that ask to stop; SIGHUP does not where it was ignored from the start, as by nohup."""
+    return tuple(it for it in NUMBERS if it != signal.SIGHUP or signal.getsignal(it) is not signal.SIG_IGN)
+
+
+def heed() -> None:
+    """SIGTERM and SIGHUP raise KeyboardInterrupt too, with their exit codes, until an Interrupt is installed."""
+    for number in heeded():
+        if number != signal.SIGINT:
+            signal.signal(number, _raise)
+
+
+def leave_terminal() -> None:
+    """Say a last word to the terminal, and nothing any more: to write to one that is gone is an error."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in filter(None, (sys.__stdin__, sys.__stdout__, sys.__stderr__)):
+        with suppress(OSError, ValueError):  # closed from the start
+            if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):  # one that hung up is no terminal to isatty
+                if stream is sys.__stdout__:
+                    with suppress(OSError):
+                        os.write(stream.fileno(), f"\r\n\x1b[?25h{HUNG_UP}\r\n".encode())
+                os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Ctrl-C and SIGTERM wait until Ray has started, which dies of a fault in memory where it is cut off, and sets
+    """What asks to stop waits until Ray has started, which dies of a fault in memory where it is cut off, and sets
     handlers of its own. Then KeyboardInterrupt is raised, with the exit code; a second signal ends all at once.
+
+    SIGHUP waits by being blocked, and Ray's processes inherit that: a terminal sends it to all that was started there,
+    and they are needed for what is stored at the end.
     """
     asked: list[int] = []
     setting = signal.signal
@@ -75,19 +107,24 @@ def deferred() -> Iterator[None]:
     def set_others(number: int, handler: Any) -> Any:
         return signal.getsignal(number) if number in NUMBERS else setting(number, handler)
 
-    before = {number: setting(number, later) for number in NUMBERS}
+    before = {number: setting(number, later) for number in (signal.SIGINT, signal.SIGTERM)}
     signal.signal = set_others  # type: ignore[assignment]
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
         yield
     finally:
         signal.signal = setting
         for number, handler in before.items():
             setting(number, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         if asked:
             raise KeyboardInterrupt(128 + asked[0])
 
 
 def _raise(number: int, frame: Any) -> None:
+    if number == signal.SIGHUP:
+        leave_terminal()
+        signal.signal(number, lambda *_: None)  # it comes again, and interrupts nothing that tidies up
     raise KeyboardInterrupt(128 + number)
 
 

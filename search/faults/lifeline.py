@@ -15,6 +15,7 @@ from search.storing.provenance import carrying_on
 
 BEAT = 1.0  # seconds between two looks
 PATIENCE = {"raylet": 3, "GCS": 30}  # looks in vain; Ray's own patience is about 10 s, and 60 s
+NOTICED = 3  # looks in vain after which that is said, if more are to come
 STUCK = 10.0  # seconds after which the main thread waits for Ray where no signal reaches it
 Address = tuple[str, int]
 
@@ -38,15 +39,19 @@ class Lifeline:
         while not self._done.wait(BEAT):
             for name, address in watched.items():
                 missed[name] = 0 if answers(address) else missed[name] + 1
+                if missed[name] == NOTICED < PATIENCE[name] and not self._done.is_set():
+                    self._say(f"Ray's {name} does not answer; given up in {(PATIENCE[name] - NOTICED) * BEAT:.0f} s.")
                 if missed[name] >= PATIENCE[name] and not self._done.is_set():
                     return self._tell(f"Ray died: its {name} at {address[0]}:{address[1]} does not answer any more")
+
+    def _say(self, what: str) -> None:
+        self._console.print(what, markup=False, soft_wrap=True)
 
     def _tell(self, why: str) -> None:
         self._interrupt.broke(why)
         if not self._done.wait(STUCK):
             what = "Stopped, as asked" if self._interrupt.code else f"Stopped: {why}"
-            last = f"{what}. All that was trained is kept; the same command carries on:\n  {carrying_on()}"
-            self._console.print(last, markup=False, soft_wrap=True)
+            self._say(f"{what}. All that was trained is kept; the same command carries on:\n  {carrying_on()}")
             self._console.show_cursor()  # which a live view has hidden
             os._exit(self._interrupt.code or 1)
 

@@ -79,6 +79,7 @@ STRIKES = {
     "workers": Strike(_worker, ends=False, every=5.0),
     "sigint": Strike(_signal(signal.SIGINT)),
     "sigterm": Strike(_signal(signal.SIGTERM)),
+    "sighup": Strike(_signal(signal.SIGHUP)),
     "raylet": Strike(_raylet),
     "torn": Strike(_torn, tears=True),
 }

@@ -72,14 +72,15 @@ attended() {
     return "$code"
 }
 
-# Ray on some nodes, until the step is ended. Its folder needs a short path, for it holds sockets.
+# Ray on some nodes, until the step is ended. Its folder needs a short path, for it holds sockets; Ray lets everybody
+# write there, so that it lies in one that is closed to others, under a name that nobody can take before.
 ray_on() { # HOW MANY, THEIR NAMES, OPTIONS...
     local count=$1 names=$2
     shift 2
     # shellcheck disable=SC2016  # each node's own shell is to expand it
     srun --nodes="$count" --ntasks="$count" --nodelist="$names" --cpu-bind=none --kill-on-bad-exit=0 bash -c '
-        folder=/tmp/ray-$SLURM_JOB_ID-$SLURM_NODEID-$$
-        ray start "$@" --block --disable-usage-stats --temp-dir="$folder" --num-cpus="$SLURM_CPUS_ON_NODE" \
+        folder=$(mktemp -d "/tmp/ray-$SLURM_JOB_ID-XXXXXX") || exit
+        ray start "$@" --block --disable-usage-stats --temp-dir="$folder/ray" --num-cpus="$SLURM_CPUS_ON_NODE" \
             --min-worker-port=0 --max-worker-port=0 >/dev/null &
         trap "kill $! 2>/dev/null" TERM
         wait || wait

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -55,17 +56,26 @@ class Taken(NamedTuple):
     common: int  # trainings that it has a state of, copied now or there already
 
 
-def check_reused(others: Iterable[Place]) -> None:
-    """Raises SpaceError where no sweep is stored, or it cannot be read."""
+def check_reused(others: Iterable[Place], own: Place) -> None:
+    """Raises SpaceError where no sweep is stored, it cannot be read, or it is the sweep's own folder."""
     problems = []
     for folder in others:
         try:
-            if stored_plan(folder) is None and not (folder / "stages").exists():
+            if folder == own or (isinstance(folder, Path) and isinstance(own, Path) and _same(folder, own)):
+                itself = (
+                    "is this sweep itself, which goes on from its own states anyway; with --name NEW another begins"
+                )
+                problems.append(f"--reuse {folder}: {itself}")
+            elif stored_plan(folder) is None and not (folder / "stages").exists():
                 problems.append(f"--reuse {folder}: no sweep is stored there; name a folder such as results/friendly_k")
         except OSError as error:
             problems.append(_unread(folder, error))
     if problems:
         raise SpaceError(problems)
+
+
+def _same(folder: Path, own: Path) -> bool:
+    return folder.exists() and own.exists() and folder.samefile(own)
 
 
 def take(store: Store, plan: Plan, others: Iterable[Place]) -> dict[Place, Taken]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from search.cluster.connection import mine, short
+from search.cluster import ownfolder
 from search.environment import Unpickled, tune
 from search.faults.grace import Grace
 from search.faults.interrupt import Interrupt
@@ -43,7 +42,7 @@ def scratch(folder: Place) -> Path:
     """
     if isinstance(folder, Path):
         return folder / ".tune"
-    return Path(tempfile.mkdtemp(prefix=f"{mine()}tune-", dir=short()))
+    return ownfolder.make() / "tune"
 
 
 def run(

@@ -76,12 +76,19 @@ def _mlflow(folder: Path) -> Any:
 
 
 def _wandb(folder: Path) -> Any:
+    import ray
     from ray.air.integrations.wandb import WandbLoggerCallback
+    from ray.air.util.node import _force_on_current_node
 
     class WandB(WandbLoggerCallback):
         def log_trial_start(self, trial: Any) -> None:
             """A training that was logged before goes on in its run."""
             trial.trial_id = trial.trial_id or token_hex(8)
+            if not getattr(
+                self, "_remote_logger_class", None
+            ):  # Ray's own has the key in a runtime environment, told in Ray's log files
+                here = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, **_force_on_current_node())
+                self._remote_logger_class = here(self._logger_actor_cls)
             super().log_trial_start(trial)
 
     project = os.environ.get("WANDB_PROJECT_NAME", "robust-search")

@@ -2,5 +2,5 @@
 
 States, records    store, stages, segments, writing; planfile, rankfiles, provenance; storage (bytes used and freed)
 Read as they grow  tails, seen, pace
-On what            filesystem, remote (URLs), locking, lease
+On what            ground (where one may lie), filesystem, remote (URLs), locking, lease, leftovers (of killed writers)
 """

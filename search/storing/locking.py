@@ -53,13 +53,22 @@ def held(folder: Place) -> bool:
 
 def _locked(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
     for again in reversed(range(TRIES)):
+        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return handle
+            if _stands(handle, folder / ".lock"):
+                return handle
         except BlockingIOError:
             if again:
                 time.sleep(PAUSE)
-    os.close(handle)
+        os.close(handle)
     raise Busy(str(folder)) from None
+
+
+def _stands(handle: int, path: Path) -> bool:
+    """Whether a file is still the one of its name: who took back what it began has removed it meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.lstat(path))
+    except FileNotFoundError:
+        return False

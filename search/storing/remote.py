@@ -14,13 +14,15 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
+from search.storing.leftovers import REMOTE
 from trainers.records import Place
 
 WHOLE = ("s3", "gcs")  # where an object appears once all of it is there, and none is renamed
 BUCKETS = (*WHOLE, "abfs")
 ASKED_AT_ONCE = 16  # of an object store, which answers each request late and many at a time
+SECRET = re.compile(r"secret|password|token|credential$|(?:^|_)(?:key|sas|sig)$", re.IGNORECASE)  # options of URLs
 # in what pyarrow says
 DENIED = ("ACCESS_DENIED", "INVALID_ACCESS_KEY", "SIGNATURE", "ucket not found", "HTTP status 40")
 
@@ -147,7 +149,7 @@ class Remote:
         """What killed writers left below a folder under temporary names; where objects come whole, nothing."""
         if self.system.type_name not in WHOLE:
             for entry in self.files():
-                if fnmatchcase(entry.path.rpartition("/")[2], ".*.tmp"):
+                if REMOTE.fullmatch(entry.path.rpartition("/")[2]):
                     yield self / entry.path
 
     def _put(self, data: bytes) -> None:
@@ -189,8 +191,9 @@ def reach(folder: Place) -> None:
     """Raises Unreachable where a URL leads nowhere."""
     if not isinstance(folder, Remote):
         return
-    if urlsplit(folder.head).password:
-        hidden = re.sub(r":[^:@/]*@", ":...@", str(folder))
+    secret = urlsplit(folder.head).password or any(SECRET.search(key) for key, _ in parse_qsl(folder.query[1:]))
+    if secret:
+        hidden = re.sub(r":[^:@/]*@", ":...@", f"{folder.head}{folder.path}")
         raise Unreachable(f"{hidden}: a URL is written into records; let the environment hold the credentials")
     try:
         there = folder.exists()

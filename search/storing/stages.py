@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from search.storing.leftovers import STAGE
 from search.storing.remote import ASKED_AT_ONCE, Remote
 from trainers.records import Place, Row, read_json, sync_folder, write_json
 
@@ -119,7 +120,8 @@ class LocalStages(_Below[Path]):
 
     def tidy(self) -> None:
         for path in self.folder.glob(".tmp-*"):
-            shutil.rmtree(path, ignore_errors=True)
+            if STAGE.fullmatch(path.name):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 class RemoteStages(_Below[Remote]):

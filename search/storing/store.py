@@ -16,6 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 
+from search.storing.leftovers import left_over
 from search.storing.remote import Remote
 from search.storing.stages import MANIFEST, STATE, stages
 from trainers.chain import Chain
@@ -62,10 +63,9 @@ class Store:
         return result if isinstance(result, dict) and result.get("chain") == final else None
 
     def sweep_leftovers(self) -> None:
-        """Remove what killed writers left under temporary names; only while holding the lock."""
+        """Remove what killed writers left under temporary names of theirs; only while holding the lock."""
         self._stages.tidy()
-        torn = self.folder.torn() if isinstance(self.folder, Remote) else self.folder.glob("**/.*.tmp")
-        for path in torn:
+        for path in self.folder.torn() if isinstance(self.folder, Remote) else left_over(Path(str(self.folder))):
             path.unlink(missing_ok=True)
 
     def publish(self, name: str, parent: str | None, epoch: int, state: dict[str, Any], segment: Segment) -> None:

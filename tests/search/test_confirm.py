@@ -190,7 +190,7 @@ def test_a_place_that_cannot_be_written_to_is_named(
     folder.write_text("no folder")
     assert main([str(run.store.folder)]) == 2
     assert capsys.readouterr().err == (
-        f"error: {folder}: cannot be written: File exists; free room or choose another folder\n"
+        f"error: {folder}: is no folder; the confirmation lies there, so give that another name\n"
         "1 problem; nothing was started.\n"
     )
     assert not sweeps

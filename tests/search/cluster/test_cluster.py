@@ -19,7 +19,7 @@ import pytest
 from ray.cluster_utils import Cluster
 from rich.console import Console
 
-from search.cluster.connection import Infeasible, cluster, short
+from search.cluster.connection import Infeasible, cluster
 from search.cluster.machines import slots
 from search.cluster.nodes import examined
 from search.cluster.packing import decided
@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.sweeps, pytest.mark.timeout(600)]
 @contextmanager
 def simulated() -> Iterator[Cluster]:
     """A head and another node, of two CPUs each."""
-    folder = tempfile.mkdtemp(prefix="rs-two-", dir=short())
+    folder = tempfile.mkdtemp(prefix="rs-two-", dir="/tmp")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RAY_TMPDIR", folder)  # where Ray notes the address of the newest cluster, for any to join
         patched.setenv("RAY_debug_dump_period_milliseconds", "300")
@@ -76,7 +76,7 @@ def test_nodes_alike_pass_and_one_that_differs_is_refused(
     assert decided(auto, two.address, said).gpus == "auto"
     assert main_here(SMOKE, "--results", tmp_path, "--address", two.address) == 2
     assert "error: not every node would train what was planned:\n  node " in capsys.readouterr().err
-    assert not list((tmp_path / "smoke" / "trials").iterdir())
+    assert not (tmp_path / "smoke").exists()
     with cluster(two.address, Interrupt()):
         with pytest.raises(Infeasible) as refused:
             examined(two.address, sweep, Resources())

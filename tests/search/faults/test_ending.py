@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +26,7 @@ import search.faults.grace
 import search.faults.lifeline
 from search.cluster.connection import connected
 from search.faults.grace import Grace, patience
-from search.faults.interrupt import Interrupt, code_of, heed_sigterm
+from search.faults.interrupt import Interrupt, code_of, heed
 from search.faults.lifeline import Lifeline
 from trainers.records import read_json, read_rows
 
@@ -117,7 +120,7 @@ def test_asked_to_stop_while_ray_starts_it_stops_once_ray_is_up(
 
     monkeypatch.setattr(search.cluster.connection.ray, "init", starting)
     monkeypatch.setattr(search.cluster.connection.ray, "shutdown", lambda: reached.append("down"))
-    heed_sigterm()
+    heed()
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt) as caught, connected(None):
         reached.append("run")
@@ -156,6 +159,63 @@ def test_asked_twice_it_ends_at_once_and_says_how_to_go_on(terminal: bool) -> No
     assert said == "still there\n" + ("\n\x1b[?25h" if terminal else "") + kept
 
 
+HUNG_UP = """
+import signal, sys
+from search.faults.interrupt import Interrupt, heed
+heed()
+interrupt = Interrupt()
+interrupt.install()
+interrupt.running = True
+signal.signal(signal.SIGUSR1, lambda *_: None)
+print("before", flush=True)
+for _ in range(3):
+    signal.raise_signal(signal.SIGHUP)
+print("after", flush=True)
+sys.exit(interrupt.code)
+"""
+
+
+@pytest.mark.parametrize("nohup", [False, True])
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_terminal_that_closes_asks_once_however_often_it_says_so_and_under_nohup_not_at_all(
+    terminal: bool, nohup: bool
+) -> None:
+    read, write = os.openpty() if terminal else os.pipe()
+    how = signal.SIG_IGN if nohup else signal.SIG_DFL
+    code = subprocess.run(
+        [sys.executable, "-c", HUNG_UP], stdout=write, check=False, cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, how),
+    ).returncode  # fmt: skip
+    said = os.read(read, 1000).decode().replace("\r", "")
+    os.close(read)
+    os.close(write)
+    assert code == (0 if nohup else 129)
+    last = "before\n\n\x1b[?25hHung up: what runs ends its epoch and is stored; the same command carries on.\n"
+    assert said == (last if terminal and not nohup else "before\nafter\n")
+
+
+STARTING = """
+import os, signal, sys, threading
+from search.faults.interrupt import code_of, deferred, heed
+heed()
+try:
+    with deferred():
+        signal.raise_signal(signal.SIGHUP)
+        print("up", signal.pthread_sigmask(signal.SIG_BLOCK, ()) >= {signal.SIGHUP}, flush=True)
+except KeyboardInterrupt as error:
+    signal.raise_signal(signal.SIGHUP)
+    sys.exit(code_of(error))
+"""
+
+
+def test_a_terminal_that_closes_while_ray_starts_is_heard_once_it_is_up() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STARTING], capture_output=True, text=True, check=False, cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (129, "up True\n", "")
+
+
 @pytest.fixture
 def raylet(monkeypatch: pytest.MonkeyPatch) -> socket.socket:
     """Something that answers, for Ray's process."""
@@ -175,6 +235,23 @@ def test_a_ray_that_dies_ends_what_the_driver_waits_for(interrupt: Interrupt, ra
         time.sleep(10)
     assert str(interrupt.broken).startswith("Ray died: its raylet at 127.0.0.1:")
     assert interrupt.code == 0
+
+
+def test_a_gcs_that_is_waited_for_is_told_of_at_once(
+    interrupt: Interrupt, raylet: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console, address = Console(file=StringIO()), raylet.getsockname()
+    monkeypatch.setattr(search.faults.lifeline, "endpoints", lambda: {"GCS": address})
+    with pytest.raises(KeyboardInterrupt), Lifeline(interrupt, console):
+        raylet.close()
+        until = time.monotonic() + 10
+        while "does not answer" not in console.file.getvalue():  # type: ignore[attr-defined]
+            assert time.monotonic() < until and not interrupt.broken
+            time.sleep(0.01)
+        time.sleep(10)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert said.splitlines() == ["Ray's GCS does not answer; given up in 1 s."], "once, at the pace of this test"
+    assert interrupt.broken == f"Ray died: its GCS at {address[0]}:{address[1]} does not answer any more"
 
 
 @pytest.mark.parametrize(
@@ -266,3 +343,53 @@ def test_epochs_that_run_when_it_is_asked_to_stop_are_ended_and_stored(tmp_path:
     assert sum(trained) > before, "the epochs that were running are among them"
     assert took < search.faults.grace.SECONDS
     assert "Stopped, as asked." in said
+
+
+class Terminal:
+    """One of its own for a command; `close` is what its user does."""
+
+    def __init__(self, *command: str | Path) -> None:
+        self._ours, theirs = os.openpty()
+
+        def its_own() -> None:
+            os.setsid()
+            fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+        self.process = subprocess.Popen(
+            list(map(str, command)), cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=its_own
+        )
+        os.close(theirs)
+
+    def reads(self) -> None:
+        """Take what was printed, so that whoever prints need not wait."""
+        while select.select([self._ours], [], [], 0)[0]:
+            os.read(self._ours, 4096)
+
+    def close(self) -> None:
+        os.close(self._ours)
+
+
+def test_whoever_closes_the_terminal_finds_every_training_stored(tmp_path: Path) -> None:
+    """All that was started in the terminal hears of it, Ray's processes too, and nothing can be printed any more."""
+    (tmp_path / "smoke.yaml").write_text(smoke(**LONG, search__checkpoint_seconds=1e6))
+    folder = tmp_path / "smoke"
+    terminal = Terminal(sys.executable, "-m", "search.run", tmp_path / "smoke.yaml", "--results", tmp_path)
+    started: list[int] = []
+    try:
+        while epochs(folder) < 20:
+            terminal.reads()
+            assert terminal.process.poll() is None
+            time.sleep(0.05)
+        started = descendants(terminal.process.pid)
+        terminal.close()
+        assert terminal.process.wait(60) == 129
+    finally:
+        terminal.process.kill()
+        for pid in started:
+            if "ray" in command_line(pid):
+                end(pid)
+    stored = {read_json(path.with_name("stage.json"))["epoch"] for path in folder.glob("stages/??/*/state.pt")}
+    assert stored == {len(read_rows(path)) for path in folder.glob("trials/*/epochs.jsonl")}
+    assert [run["exit"] for run in read_json(folder / "provenance.json")["runs"]] == [129]
+    assert not list(Path("/tmp").glob(f"rs-{terminal.process.pid}-*"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -133,6 +134,19 @@ def test_who_copies_the_command_gets_cpus_for_the_gpus() -> None:
 def test_the_cpus_that_slurm_gave_are_what_ray_counts(rehearsal: Slurm) -> None:
     assert ended(rehearsal.start("spaces/smoke.yaml", CODE="0", NODES="2"))[0] == 0
     assert all("--num-cpus=1 " in line for line in rehearsal.called("ray start"))
+
+
+def test_on_each_node_ray_s_folder_lies_in_one_that_is_closed_to_others_and_goes_with_it(rehearsal: Slurm) -> None:
+    job = rehearsal.start("spaces/smoke.yaml", CODE="told", NODES="3")
+    when(lambda: rehearsal.called("until"), job)
+    folders = [Path(re.findall(r"--temp-dir=(\S+)", line)[0]) for line in rehearsal.called("ray start")]
+    assert {path.name for path in folders} == {"ray"}
+    around = {path.parent for path in folders}
+    assert len(around) == 3, "each node has its own, also where they share a file system"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in around} == {0o700}
+    job.send_signal(signal.SIGTERM)
+    assert ended(job)[0] == 143
+    assert not [path for path in around if path.exists()]
 
 
 def test_two_nodes_share_a_token_and_the_sweep_runs_when_both_are_there(rehearsal: Slurm) -> None:

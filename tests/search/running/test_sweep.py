@@ -265,13 +265,13 @@ def test_what_no_machine_can_hold_is_refused_at_once(greedy: tuple[Driver, Path]
         f"error: resources: a trial fits on no machine: CPU 512 asked, {os.cpu_count()} on the largest machine;"
         " lower `resources:` or join a cluster\n"
     ) in driver.said
-    assert not list((folder / "trials").iterdir())
+    assert not folder.exists()
 
 
 def test_an_address_where_no_ray_answers_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main_here(SMOKE, "--results", tmp_path, "--address", "127.0.0.1:1") == 2
     assert "error: no Ray answers at 127.0.0.1:1" in capsys.readouterr().err
-    assert not list((tmp_path / "smoke" / "trials").iterdir())
+    assert not (tmp_path / "smoke").exists()
 
 
 def test_ctrl_c_before_tune_listens_is_no_sudden_end() -> None:

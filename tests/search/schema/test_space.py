@@ -575,9 +575,7 @@ def test_a_missing_file_is_refused(refused: Refused, here: Path, capsys: pytest.
 
 def test_a_results_folder_that_cannot_be_written_is_refused(refused: Refused, here: Path) -> None:
     (here / "results").write_text("a file is in the way")
-    assert refused(smoke()) == [
-        "results/space: cannot be written: Not a directory; free room or choose another folder",
-    ]
+    assert refused(smoke()) == [f"--results results: {here / 'results'} is no folder"]
 
 
 def test_the_command_ends_with_code_2_and_no_traceback(here: Path) -> None:

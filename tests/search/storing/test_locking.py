@@ -46,3 +46,31 @@ def test_who_only_looks_does_not_keep_a_sweep_from_starting(tmp_path: Path) -> N
     fcntl.flock(looking, fcntl.LOCK_SH)
     threading.Timer(PAUSE, os.close, [looking]).start()
     lock(tmp_path)()
+
+
+def test_a_lock_that_was_taken_back_holds_nobody_out_and_nobody_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for a lock may get one of a file that has no name any more."""
+    flock, removed = fcntl.flock, []
+
+    def meanwhile(handle: int, how: int) -> None:
+        if not removed:
+            removed.append(True)
+            (tmp_path / ".lock").unlink()
+        flock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", meanwhile)
+    release = lock(tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(Busy):
+        lock(tmp_path)
+    release()
+
+
+def test_a_link_in_the_place_of_the_lock_makes_no_file_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / ".lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic links"):
+        lock(tmp_path / "sweep")
+    assert not (tmp_path / "elsewhere").exists()

@@ -11,8 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
+import search.running.sweep
 import search.storing.remote
 from analysis.mirror import fetch
+from analysis.results import SweepError
+from search.cluster.connection import Infeasible
 from search.run import main
 from search.running.borrowing import take
 from search.status import main as status
@@ -334,6 +337,10 @@ def test_killed_again_and_again_it_has_the_records_of_an_undisturbed_run(
     [
         ("foo://x/y", "foo://x/y: no file system goes by that; write a folder, or a URL such as s3://bucket/prefix"),
         ("s3://key:secret@bucket/x", "s3://key:...@bucket/x: a URL is written into records; let the environment hold"),
+        (
+            "abfs://c@a/x?tenant_id=t&client_secret=secret",
+            "abfs://c@a/x: a URL is written into records; let the environment hold",
+        ),
         ("s3://bucket/x?colour=red&region=us-east-1", "Unexpected query parameter in S3 URI: 'colour'"),
         ("s3:///x", "Missing bucket name in S3 URI"),
     ],
@@ -354,6 +361,16 @@ def test_loggers_are_refused_before_anything_starts(
     assert main(["space.yaml", "--results", str(near)]) == 2
     assert "search.loggers: they keep files beside the records" in capsys.readouterr().err
     assert near.files() == []
+
+
+def test_a_start_that_is_refused_late_leaves_nothing(near: Remote, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise Infeasible("no Ray answers at 10.0.0.7:6379")
+
+    monkeypatch.setattr(search.running.sweep, "cluster", refuse)
+    (here / "space.yaml").write_text(smoke())
+    assert main(["space.yaml", "--results", str(near)]) == 2
+    assert [entry.path for entry in near.files() if not entry.path.endswith(".lock")] == []
 
 
 @pytest.mark.parametrize(
@@ -380,3 +397,9 @@ def test_a_copy_of_the_records_has_no_states(tmp_path: Path) -> None:
     fetch(f"file://{served}/sweep", tmp_path / "copy")
     assert records(tmp_path / "copy") == records(served / "sweep")
     assert not (tmp_path / "copy" / "stages").exists()
+    fetch(f"file://{served}/sweep", tmp_path / "copy")  # again, as it goes on
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "space.yaml").write_text("mine")
+    with pytest.raises(SweepError, match="precious: holds files and is no sweep"):
+        fetch(f"file://{served}/sweep", tmp_path / "precious")
+    assert (tmp_path / "precious" / "space.yaml").read_text() == "mine"

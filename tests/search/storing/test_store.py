@@ -6,6 +6,7 @@ import errno
 import os
 import pickle
 import shutil
+import uuid
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -325,14 +326,15 @@ def test_a_disk_that_fills_up_within_a_file(store: Store, monkeypatch: pytest.Mo
 
 
 def test_leftovers_of_killed_writers_are_removed(store: Store) -> None:
-    (store.stages / ".tmp-dead").mkdir()
-    (store.stages / ".tmp-dead" / "state.pt").write_bytes(b"half")
+    dead = store.stages / f".tmp-{uuid.uuid4().hex}"
+    dead.mkdir()
+    (dead / "state.pt").write_bytes(b"half")
     store.trial("a").mkdir(parents=True)
-    (store.trial("a") / ".epochs.jsonl.x1.tmp").write_bytes(b"half")
+    (store.trial("a") / ".epochs.jsonl.x1_abcde.tmp").write_bytes(b"half")
     (store.trial("a") / "epochs.jsonl").write_bytes(b"")
     store.sweep_leftovers()
     assert sorted(os.listdir(local(store.trial("a")))) == ["epochs.jsonl"]
-    assert not (store.stages / ".tmp-dead").exists()
+    assert not dead.exists()
     assert depth(store) == 4
 
 

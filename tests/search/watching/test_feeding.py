@@ -237,11 +237,13 @@ def test_wandb_has_one_run_of_a_training(sweep: MadeUp, monkeypatch: pytest.Monk
     from search.faults.interrupt import Interrupt
 
     monkeypatch.setitem(os.environ, "WANDB_MODE", "offline")
-    with (
-        cluster(None, Interrupt()),
-        Feed(sweep.folder, built(["wandb"], sweep.folder), pytest.fail, lambda: False) as fed,
-    ):
-        sweep.train(0, 4)
-        fed.on_trial_result(0, [], tune(sweep, 0), {})
+    monkeypatch.setitem(os.environ, "WANDB_API_KEY", "a-key-of-40-letters-that-is-not-to-be-told")
+    with cluster(None, Interrupt()):
+        with Feed(sweep.folder, built(["wandb"], sweep.folder), pytest.fail, lambda: False) as fed:
+            sweep.train(0, 4)
+            fed.on_trial_result(0, [], tune(sweep, 0), {})
+        (ray,) = Path("/tmp").glob(f"rs-{os.getpid()}-*/ray/session_2*/logs")
+        told = [path.name for path in ray.iterdir() if path.is_file() and b"a-key-of-40-letters" in path.read_bytes()]
+        assert told == [], "it goes by no runtime environment, which Ray writes down"
     (log,) = (sweep.folder / "loggers" / "wandb" / sweep.ids[0]).glob("wandb/offline-run-*/run-*.wandb")
     assert log.read_bytes().count(b"val_pgd_acc") >= 4
