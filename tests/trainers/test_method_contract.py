@@ -285,7 +285,7 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     SWA: {"burn_in": 1},
     Free: {"epsilon": 0.05, "replays": 3},
     GAIRRST: {"attack": PGD(epsilon=0.05, steps=3), "beta": 3.0, "lam": 0.0, "burn_in": 1},
-    MMA: {"d_max": 0.1, "least": 0.05, "clean": 0.5, "steps": 4, "step_size": "epsilon/2", "norm": "l2"},
+    MMA: {"d_max": 0.1, "least": 0.05, "clean": 0.5, "steps": 4, "step_size": "epsilon/2", "norm": "l2", "gate": "argmax"},
     SGD: {"lr": 0.05, "weight_decay": 0.01, "momentum": 0.5, "nesterov": True},
     Adam: {"lr": 0.002, "weight_decay": 0.1},
     Piecewise: {"values": [0.1, 0.02], "drops": [2]},
@@ -364,7 +364,8 @@ PLACES: dict[type[Knobs], Callable[[Any], dict[str, Any]]] = {
     ),
     **dict.fromkeys((Smoothed, RunningAverage), lambda piece: {"method": ROBUST | {"target": piece}}),
     AWP: lambda piece: {"method": ROBUST | {"awp": piece}},
-    **dict.fromkeys((Free, GAIRRST, MMA), lambda piece: {"method": piece}),
+    **dict.fromkeys((Free, GAIRRST), lambda piece: {"method": piece}),
+    MMA: lambda piece: {"method": piece, "batch_size": 4},  # updates enough for probabilities above 1/2
     **dict.fromkeys((EMA, SWA), lambda piece: {"method": ROBUST, "average": piece}),
     **dict.fromkeys((SGD, Adam), lambda piece: {"method": ROBUST, "optimizer": piece}),
     **dict.fromkeys((Random, Ranked), lambda piece: {"method": ROBUST, "subset": piece}),
