@@ -30,7 +30,7 @@ from trainers.mma import MMA
 from trainers.models import MLP, DigitsCNN, build_network
 from trainers.optimizers import SGD, Adam
 from trainers.records import canonical
-from trainers.schedules import Cosine, Cyclic, Jump, Line, Linear, Multiple, Piecewise, Ramp
+from trainers.schedules import Bend, Cosine, Cyclic, Jump, Line, Linear, Multiple, Piecewise, Ramp
 from trainers.starts import Previous
 from trainers.state import InstanceState
 from trainers.step import Adversary, Batch, Net, Step
@@ -285,17 +285,19 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     SWA: {"burn_in": 1},
     Free: {"epsilon": 0.05, "replays": 3},
     GAIRRST: {"attack": PGD(epsilon=0.05, steps=3), "beta": 3.0, "lam": 0.0, "burn_in": 1},
-    MMA: {"d_max": 0.1, "least": 0.05, "clean": 0.5, "steps": 4, "step_size": "epsilon/2", "norm": "l2", "gate": "argmax"},
+    MMA: {"d_max": 0.1, "least": 0.05, "clean": 0.5, "steps": 4, "step_size": "epsilon/2", "norm": "l2",
+          "gate": "argmax"},
     SGD: {"lr": 0.05, "weight_decay": 0.01, "momentum": 0.5, "nesterov": True},
     Adam: {"lr": 0.002, "weight_decay": 0.1},
     Piecewise: {"values": [0.1, 0.02], "drops": [2]},
     Line: {"start": 0.2, "end": 0.01},
     Linear: {"peak": 0.2, "per_step": True},
     Multiple: {"peak": 0.2},
-    Cyclic: {"peak": 0.2, "per_step": False},
+    Cyclic: {"peak": 0.2, "peak_at": "50%", "per_step": False},
     Cosine: {"peak": 0.2, "per_step": True},
     Jump: {"peak": 0.2, "first": 2, "every": 2},
     Ramp: {"start": 0.01, "end": 0.01},
+    Bend: {"shares": [0, 0.6, 1], "values": [0.1, 0.3, 0.1]},
     Random: {"size": 30, "balance": "per_class", "seed": 7},
     Ranked: {"side": "problematic", "score": "difficulty", "size": 30, "balance": "per_class",
              "plus": {"classes": [0], "side": "problematic", "size": 1}},
@@ -346,6 +348,7 @@ PIECES: dict[str, Any] = {
     "cosine": Cosine(peak=0.1),
     "jump": Jump(peak=0.1, first=1, every=1),
     "ramp": Ramp(start=0.1, end=0.05),
+    "bend": Bend(shares=(0, 0.3, 1), values=(0.1, 0.2, 0.05)),
     "random": Random(size=40),
     "ranked": Ranked(size=40),
     "drop-unlearned": DropUnlearned(epoch=1),
