@@ -151,6 +151,8 @@ class Trainer:
                 self.mean.take(self.net.module, average)
         if self.mean and average and not average.every_batch:
             self.mean.take(self.net.module, average)
+        if self.mean and average and average.statistics == "recomputed":
+            self._recompute(self.mean, batches)
         row = {
             "epoch": stage.epoch,
             "lr": stage.optimizer.lr_at(0, len(batches)),
@@ -161,6 +163,13 @@ class Trainer:
             "backwards": self.net.backwards,
         }
         return row | log.summary(self.examples.n, stage.method.adversarial), log.arrays(self.examples.n)
+
+    def _recompute(self, mean: Mean, batches: list[Tensor]) -> None:
+        """Measure the BatchNorm statistics of the averaged weights on the epoch's images, in views of their own."""
+        viewing = self._rng("statistics")
+        torch.manual_seed(derived(self.config.seed, self.epoch, "statistics"))  # for layers that draw, such as dropout
+        images = (self.examples.batch(rows, viewing).x for rows in batches)
+        self.net.forwards += mean.recompute(self.net.module, images)
 
     def _update(self, loss: Tensor, examples: int) -> None:
         self.net.backwards += examples

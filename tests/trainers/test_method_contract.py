@@ -281,8 +281,8 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     Smoothed: {"share": 0.3},
     RunningAverage: {"momentum": 0.5, "keep": 0.5, "burn_in": 1, "follow": "clean"},
     AWP: {"gamma": 0.01, "burn_in": 1},
-    EMA: {"momentum": 0.5, "burn_in": 1},
-    SWA: {"burn_in": 1},
+    EMA: {"momentum": 0.5, "burn_in": 1, "statistics": "recomputed"},
+    SWA: {"burn_in": 1, "statistics": "averaged"},
     Free: {"epsilon": 0.05, "replays": 3},
     GAIRRST: {"attack": PGD(epsilon=0.05, steps=3), "beta": 3.0, "lam": 0.0, "burn_in": 1},
     MMA: {"d_max": 0.1, "least": 0.05, "clean": 0.5, "steps": 4, "step_size": "epsilon/2", "norm": "l2",
@@ -310,6 +310,8 @@ OVERSHOOTING = {"step_size": "2*epsilon", "epsilon": 0.3}
 SPECIAL: dict[tuple[type[Knobs], str], dict[str, Any]] = {
     (PGD, "bn"): {"model": {"name": "digits_cnn"}},  # acts on BN only
     (IAT, "bn"): {"model": {"name": "digits_cnn"}},
+    (EMA, "statistics"): {"model": {"name": "digits_cnn"}},
+    (SWA, "statistics"): {"model": {"name": "digits_cnn"}},
     (PGD, "keep"): OVERSHOOTING,  # the last point is the worst unless steps overshoot
     (PGD, "geometry"): OVERSHOOTING | {"method": {"weight": {"name": "gair", "burn_in": 0}}},  # only weights read kappa
     (MART, "weighs"): {"method": {"weight": {"name": "gair", "burn_in": 0}}},
