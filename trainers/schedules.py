@@ -143,7 +143,7 @@ class Cyclic(Curve):
 
     name: Literal["cyclic"] = "cyclic"
     peak: Amount
-    peak_at: Annotated[Share, Field(gt=0, lt=1)] = 0.4
+    peak_at: Annotated[Share, Field(gt=0, lt=1, exclude_if=lambda it: it == 0.4)] = 0.4
     per_step: bool = True
 
     def value(self, t: float, epochs: int) -> float:

@@ -80,12 +80,13 @@ class Trainer:
         layout = torch.channels_last if compute.channels_last and convolutional else torch.contiguous_format
         self.net = Net(module.to(memory_format=layout), str(compute.precision), bool(compute.compile))
         self.examples = Examples(data, config.data, ranking, self.device, layout)
-        splits = {"val": data.val, "test": data.test} | {f"test_{name}": it for name, it in data.corrupted.items()}
+        splits = {"val": data.val} if len(data.val) else {}
+        splits |= {"test": data.test} | {f"test_{name}": it for name, it in data.corrupted.items()}
         self.splits = {name: split.to(self.device) for name, split in splits.items()}
         self.optimizer = config.optimizer.build(module.parameters())
         self.mean: Mean | None = None  # of the weights, where they are averaged
         self.epoch = 0
-        self.best: dict[str, Any] | None = None  # metrics and weights where val_pgd_acc was highest
+        self.best: dict[str, Any] | None = None  # metrics and weights where val_pgd_acc was highest, if there is any
         self.last: Row = {}
 
     def run_epoch(self, stage: Stage) -> Epoch:
@@ -113,7 +114,7 @@ class Trainer:
                     instances |= each_loss(self.net, self.evaluation, self.splits, seed)
         self.epoch += 1
         self.last = row
-        if due and (self.best is None or row["val_pgd_acc"] > self.best["row"]["val_pgd_acc"]):
+        if "val_pgd_acc" in row and (self.best is None or row["val_pgd_acc"] > self.best["row"]["val_pgd_acc"]):
             self.best = {"row": row, "model": deepcopy(self.measured_state() or self.net.module.state_dict())}
         seconds = trained - began
         cost = {
@@ -197,10 +198,15 @@ class Trainer:
         return self.examples.selected(stage)
 
     def final(self) -> tuple[dict[str, Row], dict[str, ByClass], Arrays]:
-        """Metrics of the last and the best checkpoint under the final attacks, these by class; what the best leaves."""
+        """Metrics of the last and the best checkpoint under the final attacks, these by class; what the best leaves.
+
+        Without validation there is no best one.
+        """
         with measured(self.net.module, self.measured_state()):
             row, classes = self._ended(self.last)
-        other = self.best if self.best and self.best["row"]["epoch"] != self.last["epoch"] else None
+        if self.best is None:
+            return {"last": row}, {"last": classes}, {}
+        other = self.best if self.best["row"]["epoch"] != self.last["epoch"] else None
         with measured(self.net.module, other["model"] if other else self.measured_state()):
             best, theirs = self._ended(other["row"]) if other else (dict(row), classes)
             arrays = at_best(self.net, self.evaluation, self.examples.own)
