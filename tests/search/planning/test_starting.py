@@ -175,7 +175,8 @@ def test_trials_of_a_pretraining_that_diverged_are_named_and_ray_is_not_started(
     assert not ray.is_initialized()
     assert it.said().splitlines()[1:3] == [
         f"not started for want of weights: {it.plan.trials[0].id} diverged, and trials start from it",
-        "1 of 2 trainings has no result yet. All that was trained is kept; the same command carries on:",
+        "1 of 2 trainings has no result yet. Equal seeds compute the same bits: the same command ends in the same way "
+        "until the cause is mended. All that was trained is kept, and the command then carries on:",
     ]
 
 
