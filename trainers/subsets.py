@@ -127,6 +127,12 @@ class Ranked(Knobs):
         base = self._base(rank, y)
         return base if self.plus is None else self.plus.beside(base, rank, y)
 
+    def count(self, y: np.ndarray) -> int:
+        """How many examples it holds, which no ranking changes."""
+        plus = self.plus
+        more = [count(plus.size, int((y == label).sum()), "subset.plus.size") for label in plus.classes] if plus else []
+        return int(self._base(np.zeros(len(y)), y).sum()) + sum(more)
+
     def check(self, y: np.ndarray) -> None:
         """Raises ValueError if these labels have too few examples whatever the ranking."""
         equal = np.zeros(len(y))

@@ -20,9 +20,9 @@ from trainers.checkpoints import Weights, start
 from trainers.config import Stage, TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
-from trainers.examples import Examples
+from trainers.examples import Examples, alone
 from trainers.measure import ByClass, along, at_best, each_loss, final, on_training
-from trainers.models import build_network
+from trainers.models import build_network, needs_two
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
 from trainers.records import Row
 from trainers.scores import UNSEEN
@@ -78,6 +78,7 @@ class Trainer:
             start(module, weights)
         convolutional = any(parameter.ndim == 4 for parameter in module.parameters())
         layout = torch.channels_last if compute.channels_last and convolutional else torch.contiguous_format
+        self._needs_two = needs_two(config.model, channels, size, data.classes)
         self.net = Net(module.to(memory_format=layout), str(compute.precision), bool(compute.compile))
         self.examples = Examples(data, config.data, ranking, self.device, layout)
         splits = {"val": data.val} if len(data.val) else {}
@@ -128,6 +129,8 @@ class Trainer:
 
     def _train(self, stage: Stage, due: bool) -> tuple[Row, Arrays]:
         batches = self.examples.batches(stage, self.selected(stage), self._rng("order", "cpu"))
+        if min(map(len, batches)) == 1 and self._needs_two:
+            raise ValueError(alone(stage, self.config.model.name))
         augmenting, attacking = self._rng("augment"), self._rng("attack")
         torch.manual_seed(derived(stage.seed, stage.epoch, "layers"))
         average = stage.average

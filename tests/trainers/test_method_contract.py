@@ -436,6 +436,7 @@ def test_every_knob_of_a_trial_is_alive(tiny: Tiny, bits: Bits) -> None:
     for change in (
         {"seed": 1},
         {"batch_size": 16},
+        {"batch_size": 59, "last_batch": "join"},
         {"epochs": 4},
         {"model": {"name": "mlp", "hidden": [17]}},
         {"optimizer": {"name": "adam"}},

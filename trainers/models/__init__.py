@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Annotated, Any, get_args
 
 import torch
@@ -28,6 +29,7 @@ __all__ = [
     "SmallCNN",
     "WideResNet",
     "build_network",
+    "needs_two",
 ]
 
 Architecture = MLP | DigitsCNN | MnistCNN | SmallCNN | ResNet | PreActResNet18 | WideResNet | VGG
@@ -72,6 +74,21 @@ def _named(value: Any) -> Any:
 
 Model = Annotated[Architecture, Field(discriminator="name"), BeforeValidator(_named)]
 MODELS: dict[str, Architecture] = KINDS | {name: TypeAdapter(Model).validate_python({"name": name}) for name in USUAL}
+
+
+@lru_cache
+def needs_two(model: Model, channels: int, size: int, classes: int) -> bool:
+    """Whether a batch of one image cannot be trained on: BatchNorm sees a single value a channel, on maps of 1x1.
+
+    Raises ValueError if the model cannot take images of size x size.
+    """
+    with torch.device("meta"):
+        network, alone = model.build(channels, size, classes).train(), torch.empty(1, channels, size, size)
+        try:
+            network(alone)
+        except ValueError:
+            return True
+    return False
 
 
 def build_network(
