@@ -59,6 +59,13 @@ def _model(trial: Planned, plan: Plan, data: Data | None) -> None:
         network = trial.config.model.build(x.shape[1], x.shape[2], data.classes)
     if weights is not None:
         checkpoints.check(network, weights)
+        theirs = checkpoints.normalizing(weights)
+        if theirs is not None and theirs != trial.config.model.normalize:
+            does = "normalises" if theirs else "does not normalise"
+            raise ValueError(
+                f"model.normalize: {str(not theirs).lower()}, and the weights of start_from belong to a network that "
+                f"{does} its input; write `normalize: {str(theirs).lower()}`"
+            )
 
 
 def _toward(trial: Planned, plan: Plan, data: Data | None) -> None:

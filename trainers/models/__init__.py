@@ -102,10 +102,13 @@ def build_network(
 ) -> Network:
     """A network for images of size x size, on the CPU, whose initial weights depend on `seed` alone.
 
+    `mean` and `std` are those of the data, which a model with `normalize: false` does not take.
+
     The global random generators are left as they were. Raises ValueError if the model cannot take the images.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed every GPU too
         network = model.build(channels, size, classes)
-    network.normalize(mean, std)
+    if model.normalize:
+        network.normalize(mean, std)
     return network
