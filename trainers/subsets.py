@@ -93,7 +93,7 @@ class Ranked(Knobs):
 
     friendly / problematic: lowest / highest rank of learning instability (Dong et al. 2021, 'Data profiling for
     adversarial training', eq. 4). easiest / hardest: of difficulty (Liu et al. 2021, 'On the impact of hard
-    adversarial instances', eq. 2). band: between two quantiles of the rank, `size` must then be absent.
+    adversarial instances', eq. 1). band: between two quantiles of the rank, `size` must then be absent.
     Liu et al. balance the classes of all their subsets. Dong et al. publish balanced halves, but their code cuts the k
     friendliest of all without: of the 5000 friendliest none is a cat.
     """

@@ -54,7 +54,11 @@ class Uniform(Knobs):
 
 
 class _AfterBurnIn(Knobs):
-    """A weight that begins to act after its burn-in; until then it is the neutral one."""
+    """A weight that begins to act after its burn-in; until then it is the neutral one.
+
+    burn_in counts epochs: with 60 the 61st is the first that is weighted. Zhang et al. 2021 count both ways (their
+    burn-in of 30 begins at epoch 31, that of 70 "from epoch 70"), and their code weights the 60th.
+    """
 
     burn_in: Duration = "50%"
     needs_clean: ClassVar[bool] = False
