@@ -31,14 +31,18 @@ from analysis.stats import seeds
 BARS = "Bars and bands are one standard error over seeds."
 
 
+def epoch_of(digest: Digest) -> str:
+    """The checkpoint whose numbers a figure shows, in words."""
+    return "epoch that validation selects" if digest.results.selects else "last epoch"
+
+
 def front_drawing(digest: Digest) -> Iterator[Drawing]:
     """The Pareto front."""
     found = digest.front
     if found is not None:
-        caption = (
-            f"{found.note} Numbers are those of the table of members. {BARS} Rings mark what validation would "
-            "select: the front over test accuracies describes, it never selects."
-        )
+        caption = f"{found.note} Numbers are those of the table of members. {BARS} "
+        caption += "Rings mark what validation would select. " * digest.results.selects
+        caption += "The front over test accuracies describes, it never selects."
         size, what = front_size(found), "Clean against robust test accuracy"
         yield Drawing("front", what, caption, size, lambda figure: draw_front(figure, found))
 
@@ -74,7 +78,7 @@ def knob_drawings(digest: Digest) -> Iterator[Drawing]:
     info = knobs_info(digest.results, metrics) if metrics else None
     if info is not None:
         caption = (
-            f"A point a configuration that ran to its end, at the epoch that validation selects; {digest.seeds_text}. "
+            f"A point a configuration that ran to its end, at the {epoch_of(digest)}; {digest.seeds_text}. "
             f"{BARS} A search draws where it expects much: a crowd says where it looked, not what the knob is worth."
         )
         yield Drawing("knobs", "Along each knob", caption, knobs_size(info), lambda figure: draw_knobs(figure, info))
@@ -85,8 +89,8 @@ def curve_drawings(digest: Digest) -> Iterator[Drawing]:
     for kind, what in (("pgd", "robust"), ("clean", "clean")):
         info = curves_info(digest.results, kind)
         if info is not None:
-            caption = f"{info.y_title[:1].upper()}{info.y_title[1:]}; {digest.seeds_text}. {BARS} The dot is "
-            caption += "the median epoch that validation selects."
+            caption = f"{info.y_title[:1].upper()}{info.y_title[1:]}; {digest.seeds_text}. {BARS}"
+            caption += " The dot is the median epoch that validation selects." * digest.results.selects
             if len(info.panels) > 1:
                 caption += f" All panels {'have one range' if near(info.limits) else 'span the same number of points'}."
             caption += _left_out(info.left_out, "panels, lower on validation,")
@@ -103,7 +107,8 @@ def gap_drawing(digest: Digest) -> Iterator[Drawing]:
             f"Attack: {digest.results.attacks.get('pgd', attack)}; {digest.seeds_text}. {BARS} Best − last on test "
             "is a maximum over noisy evaluations: compare it with its floor, which a flat curve would show."
         ) + _left_out(info.left_out, "configurations that overfit less")
-        size, what = rows_size(info.names), "Best, selected and last robust accuracy"
+        what = "Best, selected and last robust accuracy" if digest.results.selects else "Best and last robust accuracy"
+        size = rows_size(info.names)
         yield Drawing("overfitting", what, caption, size, lambda figure: draw_gaps(figure, info))
 
 
@@ -112,7 +117,7 @@ def class_drawing(digest: Digest) -> Iterator[Drawing]:
     info = classes_info(digest.results, digest.classes)
     if info is not None:
         caption = (
-            "Accuracy on the test examples of each class at the epoch that validation selects, the darker the more; "
+            f"Accuracy on the test examples of each class at the {epoch_of(digest)}, the darker the more; "
             f"means over {digest.seeds_text}"
         )
         caption += f", standard errors up to {info.error:.1f} points" if np.isfinite(info.error) else ""

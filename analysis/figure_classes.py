@@ -39,12 +39,13 @@ class Classes(NamedTuple):
 
 
 def classes_info(results: Results, table: pd.DataFrame) -> Classes | None:
-    """From the table of `analysis.classes`, at the validation-selected epoch; of many rows the best on validation."""
-    shown = table[table["checkpoint"] == "best"] if len(table) else table
+    """From the table of `analysis.classes`, at the selected epoch or, without one, the last; of many rows the best."""
+    shown = table[table["checkpoint"] == results.checkpoint] if len(table) else table
     if shown.empty:
         return None
     done = results.sweep[results.sweep["status"] == COMPLETED]
-    value = done.groupby("configuration", sort=False)["best_val_pgd_acc"].mean()
+    by = "best_val_pgd_acc" if results.selects else "last_test_pgd_acc"
+    value = done.groupby("configuration", sort=False)[by].mean()
     kept = value.index[value.index.isin(value.nlargest(MOST).index)]
     robust = attack_of(strongest(results.final_metrics(), results.attacks) or "") or "pgd"
     strong, along = (attack_title(attack, results.attacks) for attack in (robust, "pgd"))

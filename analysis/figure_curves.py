@@ -29,7 +29,7 @@ class Line(NamedTuple):
     epoch: np.ndarray  # (T,)
     test: np.ndarray  # (T,) mean over seeds
     test_se: np.ndarray  # (T,) NaN for one seed
-    val: np.ndarray  # (T,)
+    val: np.ndarray  # (T,) NaN without validation
     best_epoch: float  # median over the seeds of the epoch chosen on validation
     n: int
 
@@ -52,9 +52,10 @@ def curves_info(results: Results, kind: str) -> Curves | None:
     test, val = f"test_{kind}_acc", f"val_{kind}_acc"
     shown = results.sweep[results.sweep["status"] == COMPLETED]
     shown = shown if len(shown) else results.sweep
-    if test not in results.epochs or val not in results.epochs:
+    if test not in results.epochs:
         return None
-    known = results.epochs[results.epochs["id"].isin(shown["id"])].dropna(subset=[test, val])
+    known = results.epochs[results.epochs["id"].isin(shown["id"])].dropna(subset=[test])
+    known = known.assign(**{val: known.get(val, np.nan)})
     table = known.groupby(["configuration", "epoch"])[[test, val]].agg(["mean", "sem", "count"])
     panels: dict[str, list[Line]] = {}
     together = not results.axes.subset and shown["family"].nunique() <= MOST_LABELS
@@ -73,8 +74,13 @@ def curves_info(results: Results, kind: str) -> Curves | None:
         panels.setdefault(_panel_title(panel, row["setting"]), []).append(line)
     if not panels:
         return None
-    kept = sorted(panels, key=lambda name: -max(np.nanmax(line.val) for line in panels[name]))[:MOST]
+    kept = sorted(panels, key=lambda name: -max(map(_height, panels[name])))[:MOST]
     return Curves(title(test, results.attacks), {k: panels[k] for k in panels if k in kept}, len(panels) - len(kept))
+
+
+def _height(line: Line) -> float:
+    """The highest that a configuration came, on validation; without it its last epoch on test."""
+    return float(np.nanmax(line.val)) if np.isfinite(line.val).any() else float(line.test[-1])
 
 
 def draw_curves(figure: Figure, info: Curves) -> None:
@@ -87,7 +93,8 @@ def draw_curves(figure: Figure, info: Curves) -> None:
         percent(plot)
         plot.locator_params(axis="x", nbins=8, integer=True)
     level(plots, info.limits)
-    figure.legend(handles=_legend(paint), loc="outside lower center", ncols=3)
+    selects = any(np.isfinite(line.val).any() for lines in info.panels.values() for line in lines)
+    figure.legend(handles=_legend(paint, selects), loc="outside lower center", ncols=3)
 
 
 def draw_line(plot: Plot, line: Line, colour: str, band: float) -> None:
@@ -143,20 +150,18 @@ def _panel_title(family: str, setting: str) -> str:
 
 def _limits(lines: list[Line]) -> tuple[float, float]:
     """From the lowest of the later halves, when curves have risen, to the highest of all."""
-    curves = [curve for line in lines for curve in (line.test, line.val)]
-    low = min(float(curve[len(curve) // 2 :].min()) for curve in curves)
-    high = max(float(curve.max()) for curve in curves)
+    curves = [curve for line in lines for curve in (line.test, line.val) if np.isfinite(curve).any()]
+    low = min(float(np.nanmin(curve[len(curve) // 2 :])) for curve in curves)
+    high = max(float(np.nanmax(curve)) for curve in curves)
     margin = 0.1 * max(high - low, 0.01)
     return low - 2 * margin, high + margin
 
 
-def _legend(paint: dict[str, str]) -> list[object]:
+def _legend(paint: dict[str, str], selects: bool) -> list[object]:
     from matplotlib.lines import Line2D
 
     named = [Line2D([], [], color=colour, label=label) for label, colour in paint.items() if label]
-    return [
-        *named,
-        Line2D([], [], color="0.6", label="test"),
-        Line2D([], [], color="0.6", lw=0.8, ls="--", label="validation"),
-        Line2D([], [], color="0.6", ls="", marker="o", label="selected epoch"),
-    ]
+    test = Line2D([], [], color="0.6", label="test")
+    validation = Line2D([], [], color="0.6", lw=0.8, ls="--", label="validation")
+    selected = Line2D([], [], color="0.6", ls="", marker="o", label="selected epoch")
+    return [*named, test, *[validation, selected] * selects]

@@ -156,8 +156,11 @@ def _line_handles(front: Front) -> list[object]:
     what = "front over means of seeds" if many else "front (1 seed)"
     found: list[object] = [
         Line2D([], [], color=NEUTRAL, lw=1.2, label=what),
-        Line2D([], [], ls="", marker="o", ms=9, color="white", mec="black", label="selected on validation"),
     ]
+    if any(panel.points["selected"].any() for panel in front.panels):
+        found.append(
+            Line2D([], [], ls="", marker="o", ms=9, color="white", mec="black", label="selected on validation")
+        )
     if any(surface for panel in front.panels for surface in panel.surfaces.values()):
         found.append(Line2D([], [], color=NEUTRAL, lw=1, ls=":", label=f"attained by 50 % of {_compared(front)}"))
         found.append(Patch(color=NEUTRAL, alpha=0.12, label="attained by 25 to 75 %"))

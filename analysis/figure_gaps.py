@@ -23,7 +23,7 @@ class Gaps(NamedTuple):
 
     names: list[str]
     peak: np.ndarray  # (n,) best on test
-    selected: np.ndarray  # (n,) at the epoch chosen on validation
+    selected: np.ndarray  # (n,) at the epoch chosen on validation, NaN without one
     last: np.ndarray  # (n,)
     last_se: np.ndarray  # (n,)
     gap: np.ndarray  # (n,) peak - last
@@ -38,7 +38,7 @@ class Effects(NamedTuple):
 
     names: list[str]
     last: np.ndarray  # (n, 2) mean and s.e.
-    selected: np.ndarray  # (n, 2)
+    selected: np.ndarray  # (n, 2) NaN without validation
     y_title: str
     left_out: int
 
@@ -68,7 +68,8 @@ def draw_gaps(figure: Figure, info: Gaps) -> None:
     y = np.arange(len(info.names))
     left.hlines(y, info.last, info.peak, color="0.8", lw=2)
     left.scatter(info.peak, y, marker="D", facecolors="white", edgecolors=NEUTRAL, s=22, label="best on test")
-    left.scatter(info.selected, y, color=PALETTE[0], s=24, label="selected on validation")
+    if np.isfinite(info.selected).any():
+        left.scatter(info.selected, y, color=PALETTE[0], s=24, label="selected on validation")
     left.errorbar(info.last, y, xerr=info.last_se, fmt="s", ms=4, color=PALETTE[1], label="last")
     right.errorbar(info.gap, y, xerr=info.gap_se, fmt="o", color=NEUTRAL, label="best − last")
     right.scatter(info.floor, y, marker="|", s=90, color=PALETTE[1], label="floor: a flat curve shows this")
@@ -103,6 +104,8 @@ def draw_effects(figure: Figure, info: Effects) -> None:
         (info.last, "last epoch", "s", PALETTE[1], 0.0),
         (info.selected, "validation-selected epoch", "o", PALETTE[0], 0.2),
     ):
+        if np.isnan(found[:, 0]).all():
+            continue
         plot.errorbar(found[:, 0], y + shift, xerr=found[:, 1], fmt=marker, ms=4, color=colour, label=label)
     plot.set_xlabel(stacked(f"difference in {info.y_title} (points)", WIDTH))
     percent(plot, "x")

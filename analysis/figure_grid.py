@@ -26,7 +26,7 @@ class Along(NamedTuple):
     name: str
     labels: dict[str, str]  # of that choice: path -> label, in words
     places: np.ndarray  # (n,)
-    means: np.ndarray  # (n, metrics, 2) over seeds, at the epoch that validation selects and at the last
+    means: np.ndarray  # (n, metrics, 2) over seeds, at the epoch that validation selects, if any, and at the last
     errors: np.ndarray  # (n, metrics, 2) NaN of one seed
 
 
@@ -156,5 +156,6 @@ def _handles(info: Grid) -> list[object]:
     marker = "o" if info.single else ""
     paint = {name: colour for name, colour in info.colours.items() if name}
     named = [Line2D([], [], color=colour, marker=marker, label=name) for name, colour in paint.items()]
-    selected = Line2D([], [], color="0.4", marker=marker, label="selected epoch")
-    return [*named, selected, Line2D([], [], color="0.4", marker=marker, mfc="white", ls=":", label="last epoch")]
+    selects = any(np.isfinite(line.means[..., 0]).any() for line in info.lines)
+    selected = [Line2D([], [], color="0.4", marker=marker, label="selected epoch")] * selects
+    return [*named, *selected, Line2D([], [], color="0.4", marker=marker, mfc="white", ls=":", label="last epoch")]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Knob(NamedTuple):
-    """Configurations along one knob; accuracies are shares at the epoch that validation selects."""
+    """Configurations along one knob; accuracies are shares at the epoch that validation selects, or else the last."""
 
     name: str
     values: np.ndarray  # (n,)
@@ -48,13 +48,13 @@ def knobs_info(results: Results, metrics: list[str]) -> Knobs | None:
     several = [path for path in axes.method if axes.numeric(path) and len(axes.order[path]) >= FEWEST]
     many = [path for path in several if axes.drawn(path) or not crossed(results, done, path)]
     plain = [p for p in axes.varying if not axes.drawn(p) and (p not in axes.method or not axes.numeric(p))]
-    knobs = [_knob(done[done[path] != ""], path, plain, axes, metrics) for path in many]
+    columns = [f"{results.checkpoint}_{metric}" for metric in metrics]
+    knobs = [_knob(done[done[path] != ""], path, plain, axes, columns) for path in many]
     drawn = [knob for knob in knobs if len(knob.values) > 1]
     return Knobs([title(metric, results.attacks) for metric in metrics], drawn) if drawn else None
 
 
-def _knob(trials: pd.DataFrame, path: str, plain: list[str], axes: Axes, metrics: list[str]) -> Knob:
-    columns = [f"best_{metric}" for metric in metrics]
+def _knob(trials: pd.DataFrame, path: str, plain: list[str], axes: Axes, columns: list[str]) -> Knob:
     by = trials.groupby("configuration", sort=False)
     firsts, means, errors = by.first(), by[columns].mean(), by[columns].sem()
     groups = [axes.describe({name: row[name] for name in plain}, plain) for _, row in firsts.iterrows()]

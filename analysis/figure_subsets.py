@@ -76,7 +76,8 @@ def draw_sizes(figure: Figure, info: Sizes) -> None:
         plot.locator_params(axis="x", nbins=5, integer=True)
         percent(plot)
     level(plots, [plot.get_ylim() for plot in plots])
-    figure.legend(handles=_size_handles(paint), loc="outside lower center", ncols=3)
+    selects = any(np.isfinite(line.selected[:, 0]).any() for lines in info.panels.values() for line in lines)
+    figure.legend(handles=_size_handles(paint, selects), loc="outside lower center", ncols=3)
 
 
 def _draw_size(plot: Plot, line: SizeLine, colour: str, shift: float, apart: float) -> None:
@@ -88,12 +89,12 @@ def _draw_size(plot: Plot, line: SizeLine, colour: str, shift: float, apart: flo
         )
 
 
-def _size_handles(paint: dict[str, str]) -> list[object]:
+def _size_handles(paint: dict[str, str], selects: bool) -> list[object]:
     from matplotlib.lines import Line2D
 
     kinds = [Line2D([], [], color=colour, marker="o", label=kind) for kind, colour in paint.items()]
-    chosen = Line2D([], [], color="0.6", marker="o", label="selected epoch")
-    return [*kinds, chosen, Line2D([], [], color="0.6", marker="o", mfc="white", ls=":", label="last epoch")]
+    chosen = [Line2D([], [], color="0.6", marker="o", label="selected epoch")] * selects
+    return [*kinds, *chosen, Line2D([], [], color="0.6", marker="o", mfc="white", ls=":", label="last epoch")]
 
 
 def gallery_info(results: Results, ranking: Ranking) -> Gallery | None:

@@ -15,13 +15,17 @@ from analysis.results import Results
 from analysis.stats import POINTS, Estimate, seeds
 
 MOST = 4  # settings that are listed one by one
+NO_HOLD_OUT = (
+    "Not all trainings hold out validation examples (data.val: 0): nothing is selected, all is of the last epoch."
+)
 
 
 def findings(digest: Digest) -> list[tuple[str, str]]:
     """(what it is about, the finding) pairs."""
     if digest.front is None:
         return [("No result yet", digest.no_front)]
-    fronts = [(_about("Front", panel.title), _front(panel)) for panel in digest.front.panels]
+    selects = digest.results.selects
+    fronts = [(_about("Front", panel.title), _front(panel, selects)) for panel in digest.front.panels]
     parts = (_one_seed, _subsets, _overfitting, _rankings, _axes, _endings)
     first, *others = [list(part(digest)) for part in parts]
     return [*first, *fronts, *(finding for part in others for finding in part)]
@@ -29,12 +33,13 @@ def findings(digest: Digest) -> list[tuple[str, str]]:
 
 def limits(digest: Digest) -> list[str]:
     """What the numbers cannot say."""
+    marked = "What validation selects is marked." if digest.results.selects else NO_HOLD_OUT
     found = [
         "± is one standard error over seeds: initialisation, order of batches, random subsets. There is "
         f"{_drawn_once(digest.results)} per setting, so it understates what another draw of the data would change. "
         "Two standard errors of a few seeds are a yardstick, not a test.",
         "The front shows test accuracies of all configurations tried; choosing among them on the test set "
-        "would be selection on test. What validation selects is marked.",
+        f"would be selection on test. {marked}",
         "The best epoch on test is a maximum over noisy evaluations and serves only to measure overfitting. "
         "Its floor is what a flat curve of equal scatter would show.",
     ]
@@ -46,7 +51,7 @@ def limits(digest: Digest) -> list[str]:
 def _sampling(digest: Digest) -> str:
     """What the number of test images adds to an error; of the robust accuracy that the front and its tables show."""
     robust, test = digest.robust or EPOCH_METRIC, float(digest.completed["test_examples"].max())
-    p = float(digest.completed.get(f"best_{robust}", pd.Series(dtype=float)).mean())
+    p = float(digest.completed.get(f"{digest.results.checkpoint}_{robust}", pd.Series(dtype=float)).mean())
     if not (math.isfinite(test) and math.isfinite(p)):
         return ""
     n = images(digest.results.attacks.get(attack_of(robust) or "", ""), test)
@@ -81,14 +86,12 @@ def _endings(digest: Digest) -> Iterator[tuple[str, str]]:
         yield "Diverged trials", f"Never on a front, by number of seeds: {names}."
 
 
-def _front(panel: Panel) -> str:
+def _front(panel: Panel, selects: bool) -> str:
     members = panel.points[panel.points["on_front"]].sort_values("x", ascending=False)
     named = [f"{row['choice']} (clean {_point(row, 'x')}, robust {_point(row, 'y')})" for _, row in members.iterrows()]
     chosen = panel.points.loc[panel.points["selected"], "choice"]
-    return (
-        f"{len(members)} of {len(panel.points)} configurations are on it: {_first(named)}. "
-        f"Validation would select {_first(list(chosen))}."
-    )
+    text = f"{len(members)} of {len(panel.points)} configurations are on it: {_first(named)}."
+    return f"{text} Validation would select {_first(list(chosen))}." if selects else text
 
 
 def _first(names: list[str]) -> str:
@@ -138,13 +141,14 @@ def _effect(rows: pd.DataFrame, digest: Digest, most: int) -> str:
     n = seeds(int(by["last"]["n"].max()))
     start = f"Robust accuracy ({attack}, {n}, paired) {_verdict(pd.concat(by.values()))}. In points, at the"
     if len(by["last"]) > most:
-        return f"{start} last epoch {_range(by['last'])}, at the validation-selected epoch {_range(by['best'])}."
+        selected = f", at the validation-selected epoch {_range(by['best'])}" if len(by["best"]) else ""
+        return f"{start} last epoch {_range(by['last'])}{selected}."
     best = by["best"].set_index("family").to_dict("index")
     cases = []
     for family, row in by["last"].set_index("family").to_dict("index").items():
         pair = [as_estimate(found).text(signed=True) for found in (row, best.get(family)) if found]
         cases.append(f"{family}: {', '.join(pair)}" if str(family).strip() else ", ".join(pair))
-    return f"{start} last and at the validation-selected epoch: {'; '.join(cases)}."
+    return f"{start} last {'and at the validation-selected epoch' if best else 'epoch'}: {'; '.join(cases)}."
 
 
 def _verdict(rows: pd.DataFrame) -> str:
@@ -178,10 +182,11 @@ def _overfitting(digest: Digest) -> Iterator[tuple[str, str]]:
         floors = known[known["floor"].notna()]
         above = floors["robust_overfitting"] - 2 * floors["robust_overfitting_se"].fillna(0) > floors["floor"]
         exceed = f" {int(above.sum())} of {len(floors)} configurations exceed their floor{by}." if len(floors) else ""
+        selected = f"{val.text()} from the validation-selected epoch; " if digest.results.selects else ""
         yield (
             _about("Robust overfitting", str(setting)),
             f"largest for {worst['choice']}: {gap.text()} points of {attack} from the best epoch on test "
-            f"to the last ({val.text()} from the validation-selected epoch; floor {_number(worst['floor'])}; "
+            f"to the last ({selected}floor {_number(worst['floor'])}; "
             f"{seeds(worst['n'])}).{exceed}",
         )
 

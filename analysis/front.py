@@ -54,17 +54,23 @@ class Front:
 
 
 def front(
-    results: Sequence[Results], x: str = "test_clean_acc", y: str | None = None, checkpoint: str = "best"
+    results: Sequence[Results], x: str = "test_clean_acc", y: str | None = None, checkpoint: str | None = None
 ) -> Front:
-    """The fronts of some sweeps.
+    """The fronts of some sweeps, at the best checkpoint, or at the last where none of them has a best one.
 
-    Raises SweepError where nothing is completed, a metric is missing, one name means two attacks, or a sweep is there
-    twice: its seeds would count twice.
+    Raises SweepError where nothing is completed, a metric is missing, one name means two attacks, some sweep has no
+    best checkpoint, or a sweep is there twice: its seeds would count twice.
     """
     folders = [found.folder.resolve() for found in results]
     if again := next((folder for folder in folders if folders.count(folder) > 1), None):
         raise SweepError(f"{again}: given twice; a front compares different sweeps")
     common = _common_metrics(results)
+    checkpoint = checkpoint or ("best" if any(found.selects for found in results) else "last")
+    if checkpoint == "best" and (without := [str(found.folder) for found in results if not found.selects]):
+        raise SweepError(
+            f"{', '.join(without)}: trainings without validation (data.val: 0) have no best checkpoint; take "
+            "--checkpoint last"
+        )
     attacks = {key: text for found in results for key, text in found.attacks.items()}
     y = y or strongest(common, results[0].attacks)
     for option, metric in (("--x", x), ("--y", y)):
@@ -141,7 +147,8 @@ def _panel(name: str, here: pd.DataFrame, results: Mapping[str, Results], metric
     for sweep, group in points.groupby("sweep", sort=False):
         whole = group[group["diverged"] == 0]  # the seeds that survive a divergence would flatter
         points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
-        points.loc[whole.index, "selected"] = selected(whole, results[str(sweep)])
+        if results[str(sweep)].selects:
+            points.loc[whole.index, "selected"] = selected(whole, results[str(sweep)])
     menus = {str(sweep): _same_menu(group) for sweep, group in done.groupby("sweep", sort=False)}
     surfaces = {sweep: _surfaces(menu) for sweep, menu in menus.items()}
     compared = {sweep: menu["configuration"].nunique() for sweep, menu in menus.items()}

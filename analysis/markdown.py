@@ -27,19 +27,20 @@ def table(sweeps: Sequence[Results]) -> str:
     if not metrics:
         raise SweepError("no metric that every completed trial has; wait for the sweeps to finish")
     gap = PGD in metrics and AUTOATTACK in metrics and all(map(_same_images, sweeps))
-    head = ["configuration"] + [f"{which}: {_short(name, sweeps)}" for which in CHECKPOINTS for name in metrics]
+    checkpoints = CHECKPOINTS if any(sweep.selects for sweep in sweeps) else CHECKPOINTS[1:]
+    head = ["configuration"] + [f"{which}: {_short(name, sweeps)}" for which in checkpoints for name in metrics]
     head += ([f"last: {_short(PGD, sweeps)} − {_short(AUTOATTACK, sweeps)}"] if gap else []) + ["best − last"]
     lines = [head, ["---", *["--:"] * (len(head) - 1)]]
     for sweep in sweeps:
         for _, trials in sweep.sweep.groupby("configuration", sort=False):
             name = trials["name"].iloc[0].replace("|", r"\|")  # also within code it would end the cell
-            lines.append([f"`{name}`{_endings(trials)}", *_cells(trials, metrics, gap)])
+            lines.append([f"`{name}`{_endings(trials)}", *_cells(trials, checkpoints, metrics, gap)])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _cells(trials: pd.DataFrame, metrics: list[str], gap: bool) -> list[str]:
+def _cells(trials: pd.DataFrame, checkpoints: Sequence[str], metrics: list[str], gap: bool) -> list[str]:
     done = trials[trials["status"] == COMPLETED]
-    columns = [done[f"{which}_{name}"] for which in CHECKPOINTS for name in metrics]
+    columns = [done[f"{which}_{name}"] for which in checkpoints for name in metrics]
     differences = [done[f"last_{PGD}"] - done[f"last_{AUTOATTACK}"]] if gap else []
     differences.append(done["robust_overfitting"])
     return [estimate(values).text() for values in columns] + [estimate(values).text(True) for values in differences]
@@ -82,9 +83,10 @@ def caption(sweep: Results) -> str:
     n = sweep.sweep.groupby("configuration").size().max()
     examples = sweep.sweep["test_examples"].dropna()
     on = f" on {int(examples.iloc[0])} test images" if len(examples) else ""
+    best = "best: by validation; best − last" if sweep.selects else "best (of all epochs, on test) − last"
     return (
         f"{sweep.study}: {seeds(int(n))}, mean ± one standard error, percent{on}. {attacks}. "
-        f"best: by validation; best − last: {sweep.attacks.get('pgd', 'the attack of the curves')}. "
+        f"{best}: {sweep.attacks.get('pgd', 'the attack of the curves')}. "
         f"{str(run.get('started', ''))[:10]}{', ' if versions else ''}{versions}."
     )
 

@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", type=_image, required=True, help="a .png, .svg or .pdf to write")
     parser.add_argument("--x", default="test_clean_acc", help="horizontal metric (default: %(default)s)")
     parser.add_argument("--y", help="vertical metric (default: the strongest attack that all trials have)")
-    parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="best on validation")
+    parser.add_argument("--checkpoint", choices=("best", "last"), help="default: best, on validation, if there is one")
     return parser
 
 

@@ -69,6 +69,17 @@ class Results:
                 found.setdefault(name, text)
         return found
 
+    @property
+    def selects(self) -> bool:
+        """Whether validation chose a best checkpoint of every training; not where some hold out no validation split."""
+        done = self.sweep[self.sweep["status"] == COMPLETED]
+        return bool(done["best_epoch"].notna().all())
+
+    @property
+    def checkpoint(self) -> str:
+        """The checkpoint whose numbers stand for a training: the best, or the last where nothing is selected."""
+        return "best" if self.selects else "last"
+
     def final_metrics(self) -> list[str]:
         """The metrics that every completed trial has at its last epoch."""
         done = self.sweep[self.sweep["status"] == COMPLETED]
@@ -192,7 +203,8 @@ def _outcome(outcome: Row) -> Row:
     ended = outcome if outcome.get("status") == COMPLETED else {}  # what was stopped has those so far, for the search
     row: Row = {"best_epoch": ended.get("best", {}).get("epoch", np.nan)}
     for checkpoint in ("best", "last"):
-        metrics = {key: value for key, value in ended.get(checkpoint, {}).items() if key != "epoch"}
+        unknown = dict.fromkeys(ended.get("last", {}), np.nan)  # of the best, where validation chose none
+        metrics = {key: value for key, value in ended.get(checkpoint, unknown).items() if key != "epoch"}
         gaps = [metrics.pop(name) for name in [*metrics] if name.endswith("_gap")]  # of AutoAttacks, on their images
         if gaps:
             metrics["gradient_masking_gap"] = max(gaps)

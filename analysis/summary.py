@@ -59,8 +59,9 @@ def summary_table(results: Results, found: Front, width: int) -> Table:
     robust = attack_title(attack_of(found.y) or "", results.attacks)
     gap = f"{attack_title('pgd', results.attacks)} best−last"
     title = f"{results.study}: {counted(len(points), 'configuration')}{more}"
-    header = ("configuration", "n", "clean %", f"{robust} %", f"{robust} % last epoch", f"{gap}, points", "floor")
-    table = _table(title, *header)
+    last = {"y_last": f"{robust} % last epoch"} if found.checkpoint == "best" else {}  # else y is that already
+    named = {"x": "clean %", "y": f"{robust} %"} | last | {"robust_overfitting": f"{gap}, points", "floor": "floor"}
+    table = _table(title, "configuration", "n", *named.values())
     errors = all(len(wrap(choice, max(1, width - NUMBERS))) < 3 for choice in shown["choice"])
     gaps = overfitting(results).set_index("configuration").to_dict("index")
     for setting, rows in shown.groupby("setting", sort=False):
@@ -68,8 +69,7 @@ def summary_table(results: Results, found: Front, width: int) -> Table:
             table.add_row(Text(str(setting), style="italic"))
         for row in rows.to_dict("records"):
             of = row | gaps[row["configuration"]]
-            columns = ("x", "y", "y_last", "robust_overfitting", "floor")
-            numbers = [(of[c], of.get(f"{c}_se", math.nan) if errors else math.nan) for c in columns]
+            numbers = [(of[c], of.get(f"{c}_se", math.nan) if errors else math.nan) for c in named]
             cells = [Estimate(mean, se, row["n"]).text().replace(" ± ", "±") for mean, se in numbers]
             table.add_row(Text(row["choice"]), str(row["n"]), *cells)
     return table
@@ -98,12 +98,13 @@ def front_table(found: Front) -> Iterator[Table]:
         rows = listed(panel).to_dict("records")
         title = f"Front, {panel.title}" if panel.title else "Front"
         title += "; –: selected on validation, but off it" * any(not row["on_front"] for row in rows)
-        table = _table(title, *first, "configuration", "n", f"{found.x_title} %", f"{found.y_title} %", "validation")
+        chosen = ("validation",) if panel.points["selected"].any() else ()
+        table = _table(title, *first, "configuration", "n", f"{found.x_title} %", f"{found.y_title} %", *chosen)
         for row in rows:
             x, y = (Estimate(row[axis], row[f"{axis}_se"], row["n"]).text() for axis in ("x", "y"))
             sweep = (Text(row["sweep"]),) if many else ()
-            selected = "selects" * row["selected"]
-            table.add_row(row["number"], *sweep, Text(row["choice"]), str(row["n"]), x, y, selected)
+            selected = ("selects" * row["selected"],) * len(chosen)
+            table.add_row(row["number"], *sweep, Text(row["choice"]), str(row["n"]), x, y, *selected)
         yield table
 
 

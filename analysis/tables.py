@@ -47,12 +47,13 @@ def members(found: Digest) -> list[str]:
         off = " A dash is off the front." if (panel.points["selected"] & ~panel.points["on_front"]).any() else ""
         volume = f" Hypervolume above (0, 0): {_volume(panel)}." if panel.volume else ""
         header = ("#", "configuration", "seeds", "clean %", f"{_robust(found)} %", "selected on validation")
+        header, rows = (header, rows) if found.results.selects else (header[:-1], [row[:-1] for row in rows])
         parts.append(page.table(header, rows, f"{where}, {CHECKPOINTS[front.checkpoint]}.{off}{volume}", (1,)))
     return parts
 
 
 def summary(found: Digest) -> list[str]:
-    """Every configuration at the validation-selected epoch and at the last."""
+    """Every configuration at the validation-selected epoch, if there is one, and at the last."""
     if found.front is None:
         return []
     points = pd.concat([panel.points for panel in found.front.panels])
@@ -66,7 +67,8 @@ def summary(found: Digest) -> list[str]:
         for row in group.to_dict("records"):
             if row["on_front"]:
                 marked.append(len(rows))
-            numbers = (_pm(row, "x"), _pm(row, "y"), _pm(row, "y_last"))
+            last = _pm(row, "y_last") if found.front.checkpoint == "best" else ""  # else y is that already
+            numbers = (_pm(row, "x"), _pm(row, "y"), last)
             times = [duration(seconds) for seconds in costs.loc[row["configuration"]]]
             rows.append((row["choice"], str(row["n"]), *numbers, str(row["diverged"] or ""), *times))
     robust = _robust(found)
@@ -131,6 +133,8 @@ def gaps(found: Digest) -> list[str]:
         rows += [(str(setting),)] if setting else []
         for row in group.to_dict("records"):
             cells = [_pm(row, column) for column in columns]
+            if not found.results.selects:
+                cells[1] = cells[4] = ""
             rows.append((row["choice"], str(row["n"]), *cells[:4], _floor(row["floor"]), *cells[4:]))
     header = (
         "configuration", "seeds", "best on test", "selected", "last", "best − last", "floor", "selected − last",
@@ -142,7 +146,7 @@ def gaps(found: Digest) -> list[str]:
         if same
         else "the training batches as trained on: compare it only between trials of one training attack."
     )
-    return [page.table(header, rows, caption)]
+    return [page.table(*_filled(header, rows), caption)]
 
 
 def counts(found: Digest) -> list[str]:

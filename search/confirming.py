@@ -29,6 +29,7 @@ from search.storing.planfile import plan_of, problem, stored_plan
 from search.storing.remote import reach, said
 from search.storing.store import Store
 from search.words import number
+from trainers.knobs import is_none
 from trainers.records import Place, Row
 
 INSTEAD = "If the front or its seeds are others since, move that folder aside: the same command then begins anew."
@@ -47,6 +48,7 @@ def confirm(options: argparse.Namespace, began: float) -> int:
         plan = plan_of(options.run)
         loaded = _space(options.run)
         store = Store(options.run)
+        _check_held_out(options.run, plan)
         front = chosen(store, plan, loaded.space.search)
         if not front:
             raise SpaceError([f"{options.run}: no configuration of it has all its seeds and keeps the constraints"])
@@ -58,6 +60,14 @@ def confirm(options: argparse.Namespace, began: float) -> int:
         return code
     except ENDINGS as error:
         return told(error, folder, INSTEAD, errors)
+
+
+def _check_held_out(run: Place, plan: Row) -> None:
+    """Raises SpaceError where some trial has no validation examples, by which alone a front is chosen."""
+    blind = [row["id"] for row in plan["trials"] if is_none(row["config"]["data"].get("val", "100%"))]
+    if blind:
+        why = f"{number(len(blind), 'training')} of it have no validation examples (data.val: 0), as {blind[0]}"
+        raise SpaceError([f"{run}: {why}; a front is chosen on validation, so there is none to confirm"])
 
 
 def _missing(store: Store, plan: Row) -> str:

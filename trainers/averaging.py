@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -15,8 +15,16 @@ from trainers.knobs import Duration, Knobs, Real, lasting
 State = dict[str, Tensor]
 
 
+Statistics = Literal["recomputed", "averaged"]
+
+
 class _Average(Knobs):
-    """Buffers (BN statistics) are averaged as the weights are; integer ones are copied."""
+    """What both averages have in common.
+
+    `statistics` says where the BatchNorm statistics of the mean come from. averaged: they are averaged as the weights
+    are. recomputed: a pass of the mean over the epoch's training images, augmented but not attacked, measures them
+    anew, which costs one forward an example and epoch. Counters and other integers are copied.
+    """
 
     burn_in: Duration = 0
 
@@ -30,11 +38,14 @@ class _Average(Knobs):
 class EMA(_Average):
     """After every batch: mean <- momentum mean + (1 - momentum) weights; Rebuffi et al. 2021, arXiv:2103.01946.
 
-    A method has by then put back what weights it moved (trainers/awp.py); free-at has made all its updates.
+    A method has by then put back what weights it moved (trainers/awp.py); free-at has made all its updates. Code bases
+    differ in the statistics: many average them like the weights, as here; PyTorch ports of Rebuffi et al. copy those
+    of the network itself.
     """
 
     name: Literal["ema"] = "ema"
     momentum: Annotated[Real, Field(ge=0, lt=1)] = 0.999
+    statistics: Annotated[Statistics, Field(exclude_if=lambda it: it == "averaged")] = "averaged"
     every_batch: ClassVar[bool] = True
 
     def share(self, count: int) -> float:
@@ -45,11 +56,12 @@ class SWA(_Average):
     """The plain mean of the weights at the ends of epochs; Izmailov et al. 2018, arXiv:1803.05407.
 
     A remedy for robust overfitting in Chen et al. 2021 ('Robust overfitting may be mitigated by properly learned
-    smoothening').
+    smoothening'). Both recompute the BatchNorm statistics, sec. 3.2 there, and on images that are not attacked.
     """
 
     name: Literal["swa"] = "swa"
     burn_in: Duration = "50%"
+    statistics: Statistics = "recomputed"
     every_batch: ClassVar[bool] = False
 
     def share(self, count: int) -> float:
@@ -78,6 +90,29 @@ class Mean:
                 self.state[name].lerp_(value, average.share(self.count))
             else:
                 self.state[name].copy_(value)
+
+    def recompute(self, network: nn.Module, batches: Iterable[Tensor]) -> int:
+        """Measure the BatchNorm statistics of the mean on batches of images; return how many images were looked at.
+
+        They are means over the batches, weighted by size. The network, in train mode, keeps its own state. A network
+        without such layers looks at nothing.
+        """
+        layers = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+        if not layers:
+            return 0
+        seen, momenta = 0, [layer.momentum for layer in layers]
+        with measured(network, self.state), torch.no_grad():
+            for layer in layers:
+                layer.reset_running_stats()
+            for x in batches:
+                seen += len(x)
+                for layer in layers:
+                    layer.momentum = len(x) / seen
+                network(x)
+            self.state = {name: value.clone() for name, value in network.state_dict().items()}
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+        return seen
 
 
 @contextmanager

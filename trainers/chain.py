@@ -95,7 +95,8 @@ def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ran
 def _stages(config: TrialConfig, due: tuple[bool, ...], ranking: str | None) -> tuple[bytes, ...]:
     """Every stage but for its seed, as bytes; cached, for the seeds of a configuration come one after another."""
     ranked = ranking if isinstance(config.subset, Ranked) else None
-    tails = [f"|{config.batch_size}|{ranked}|{measured}".encode() for measured in ("", "measured")]
+    batches = f"{config.batch_size}" + " join" * (config.last_batch == "join")
+    tails = [f"|{batches}|{ranked}|{measured}".encode() for measured in ("", "measured")]
     pieces = (config.method, config.subset, config.optimizer, config.average)
     hashes = zip(*(_hashes(piece, config.epochs) for piece in pieces), strict=True)
     return tuple(b"".join((*it, tails[measured])) for it, measured in zip(hashes, due, strict=True))

@@ -66,6 +66,14 @@ def weights_of(content: Any, which: str, where: str) -> Weights:
     return {name.removeprefix("module."): value for name, value in content.items()}
 
 
+def normalizing(weights: Weights) -> bool | None:
+    """Whether the network of these weights normalises its input; None where they bring no statistics of the data."""
+    mean, std = (weights.get(name) for name in STATISTICS)
+    if mean is None or std is None:
+        return None
+    return bool(mean.any()) or bool((std != 1).any())
+
+
 def start(network: nn.Module, weights: Weights) -> None:
     """Load weights into a network. Raises CheckpointError if they are those of another architecture."""
     check(network, weights)

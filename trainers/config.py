@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from trainers.averaging import Average
 from trainers.checkpoints import StartFrom
@@ -40,6 +40,11 @@ class Compute(Knobs):
         )
 
 
+# Of the examples that do not fill a batch. keep: they are the last batch. join: where they are fewer than half a batch,
+# they go with the batch before.
+LastBatch = Annotated[Literal["keep", "join"], Field(exclude_if=lambda it: it == "keep")]
+
+
 class Stage(Knobs):
     """Everything that one epoch depends on, as plain values; randomness comes from (seed, epoch) alone."""
 
@@ -49,6 +54,7 @@ class Stage(Knobs):
     subset: Subset
     optimizer: Optimizer
     batch_size: PositiveInt
+    last_batch: LastBatch = "keep"
     average: Average | None
 
 
@@ -63,6 +69,7 @@ class TrialConfig(Knobs):
     average: Average | None = None
     start_from: StartFrom | None = None
     batch_size: PositiveInt = 128
+    last_batch: LastBatch = "keep"
     epochs: PositiveInt = 100
     seed: NonNegativeInt = 0
     compute: Compute = Compute()
@@ -80,6 +87,10 @@ class TrialConfig(Knobs):
             raise ValueError("weights by kappa need an attack, which subset instead: clean spares some; take nothing")
         if isinstance(getattr(attack, "start", None), Previous) and self.data.extra is not None:
             raise ValueError("start previous goes on from one visit an epoch, and data.extra makes several: remove it")
+        if self.last_batch == "join" and self.data.extra is not None:
+            raise ValueError(
+                "last_batch: join is for batches of training examples alone, and data.extra mixes others in"
+            )
         return self
 
     def stage(self, epoch: int) -> Stage:
@@ -91,6 +102,7 @@ class TrialConfig(Knobs):
             subset=self.subset.at(epoch, self.epochs),
             optimizer=self.optimizer.at(epoch, self.epochs),
             batch_size=self.batch_size,
+            last_batch=self.last_batch,
             average=self.average and self.average.at(epoch, self.epochs),
         )
 

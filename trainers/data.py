@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from trainers.arrays import Source, of_classes
 from trainers.corruptions import Corruptions
-from trainers.knobs import Share, Size, count
+from trainers.knobs import Share, Size, SizeOrNone, count, is_none
 from trainers.pools import Extra, Pool, Rest
 from trainers.records import Row, digest
 from trainers.views import Augmentation, View, pad
@@ -37,13 +37,18 @@ class Splits(Augmentation):
 
     classes: Classes | None = None  # only these, relabelled 0.. in this order
     train: Size | None = None  # at most so many training examples; None: all that the hold-out leaves
-    val: Size = "10%"
+    val: SizeOrNone = "10%"  # 0: none, so that all examples are trained on and nothing can be selected
     test: Size | None = None  # only where the source has no test set of its own
     split_seed: NonNegativeInt = 0
     label_noise: Share = 0.0  # training labels flipped to another class; validation and test stay clean
     noise_seed: NonNegativeInt = 0
     extra: Extra | None = None  # a pool of further training examples; noise and statistics are the training split's
     corruptions: Corruptions | None = None  # further test sets
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether there is a validation split."""
+        return not is_none(self.val)
 
     def beside(self) -> Row:
         """What names the arrays that are loaded beside the data set's own; nothing if there are none."""
@@ -72,7 +77,7 @@ class Data:
     """What a trial trains and is measured on."""
 
     train: Split
-    val: Split
+    val: Split  # empty without a hold-out
     test: Split
     y_clean: np.ndarray  # (N,) training labels before the noise
     index: np.ndarray  # (N,) position of each training example in the source
@@ -121,7 +126,7 @@ def prepare(source: Source, splits: Splits) -> Data:
             raise ValueError("data.test: this source has no test set of its own; set some apart, such as '20%'")
         test, rest = stratified(y, rest, count(splits.test, len(rest), "data.test"), rng)
         x_test, y_test = source.x_train[test], y[test]
-    n_val = count(splits.val, len(y), "data.val")
+    n_val = count(splits.val, len(y), "data.val") if splits.holds_out else 0
     if n_val >= len(rest):
         raise ValueError(
             f"data.val: asked for {splits.val}, that is {n_val} of the {len(rest)} examples that are left beside "

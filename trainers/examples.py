@@ -14,6 +14,25 @@ from trainers.step import Batch
 from trainers.subsets import DropUnlearned, Ranking, correct
 
 
+def batch_sizes(examples: int, batch_size: int, last: str) -> list[int]:
+    """The sizes of an epoch's batches: full ones, then what is left, or joined with it where that is less than half."""
+    full, left = divmod(examples, batch_size)
+    sizes = [batch_size] * full + [left] * (left > 0)
+    if last == "join" and full and 0 < 2 * left < batch_size:
+        sizes[-2:] = [batch_size + left]
+    return sizes
+
+
+def alone(stage: Stage, model: str) -> str:
+    """Why an epoch cannot be trained: a batch of one example, and BatchNorm on maps of 1x1."""
+    left = "the last batch has" if stage.batch_size > 1 else "each batch has"
+    how = "write `last_batch: join`, or take another batch_size" if stage.batch_size > 2 else "take a larger batch_size"
+    return (
+        f"batch_size: with {stage.batch_size}, {left} one example, and the BatchNorm of model {model} needs two, as it "
+        f"sees maps of one pixel; {how}"
+    )
+
+
 class Examples:
     """Rows 0..N-1 are the training split; those of a pool of extra data come after."""
 
@@ -57,7 +76,8 @@ class Examples:
             mixed = mixed_batches(active, self.n, pool, self.splits.extra, stage.batch_size, rng)
             return [rows.to(self.x.device) for rows in mixed]
         order = torch.randperm(len(active), generator=rng)
-        return list(active[order].to(self.x.device).split(stage.batch_size))
+        sizes = batch_sizes(len(active), stage.batch_size, stage.last_batch)
+        return list(active[order].to(self.x.device).split(sizes))
 
     def batch(self, rows: Tensor, rng: Generator) -> Batch:
         x, view = augment(self.x[rows], self.splits, rng)

@@ -24,6 +24,10 @@ class Free(Knobs):
 
     The perturbation has the shape of a batch and goes on from one batch to the next; its step is epsilon. An epoch
     makes `replays` times as many updates, so the papers divide the number of epochs by it.
+
+    As in Algorithm 1 the perturbation is kept as it is where the image plus it leaves [0, 1]. The code of Wong et al.
+    2020 clips it to the image's range after each replay; that of Shafahi et al. takes the gradient through the clip,
+    which is 0 there.
     """
 
     kind: Literal["free"] = "free"

@@ -19,7 +19,7 @@ from trainers.weights import tanh
 
 
 class GAIRRST(Knobs):
-    """CE(f(x), y) + beta (w KL(p(x) || p(x')) + (1 - w) KL(p(x) || p(x_cw))); Zhang et al. 2021, eq. 12.
+    """CE(f(x), y) + beta (w KL(p(x) || p(x')) + (1 - w) KL(p(x) || p(x_cw))); Zhang et al. 2021, eq. 13.
 
     w is eq. 6, not normalised: it mixes two terms. x' is the KL adversary of TRADES, as in the authors' code, where
     the text says CE; kappa is counted on its way against the (pseudo-)labels. x_cw climbs the margin within the same

@@ -83,6 +83,19 @@ def _count_or_share(least: int, what: str) -> AfterValidator:
 Size = Annotated[int | str, BeforeValidator(_no_fraction), _count_or_share(1, "a size is a count")]
 
 
+def is_none(size: int | str) -> bool:
+    """Whether a size is written as none at all: 0 or 0%."""
+    return size == 0 if isinstance(size, int) else float(size[:-1]) == 0
+
+
+SizeOrNone = Annotated[
+    int | str,
+    BeforeValidator(_no_fraction),
+    _count_or_share(0, "a size is a count"),
+    AfterValidator(lambda size: 0 if is_none(size) else size),  # one way to write it, for one identity
+]
+
+
 def count(size: int | str, total: int, what: str) -> int:
     """The number of examples that a count or a share of `total` asks for.
 

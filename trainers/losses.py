@@ -38,6 +38,17 @@ def margin(logits: Tensor, y: Tensor) -> Tensor:
     return others.amax(1) - own
 
 
+def soft_margin(logits: Tensor, y: Tensor) -> Tensor:
+    """log sum_{k != y} exp z_k - z_y: negative where p_y > 1/2, (B, C), (B,) -> (B,).
+
+    The soft logit margin of Ding et al. 2020, arXiv:1812.02637, sec. 3. It is at least `margin`, and equals it for two
+    classes.
+    """
+    own = logits.gather(1, y[:, None]).squeeze(1)
+    others = logits.scatter(1, y[:, None], -torch.inf)
+    return others.logsumexp(1) - own
+
+
 def times(weight: Tensor | None, value: Tensor) -> Tensor:
     return value if weight is None else weight * value
 

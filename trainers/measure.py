@@ -19,11 +19,12 @@ ByClass = dict[str, list[float | None]]  # clean, or an attack -> the accuracy o
 
 
 def along(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> Row:
-    """Clean accuracy and that under the attack of training curves, on validation and test."""
+    """Clean accuracy and that under the attack of training curves, on validation, if there is one, and on test."""
     attack = evaluation.along()
     return {
         f"{name}_{kind}_acc": accuracy(net, splits[name], attacked, seed)
         for name in ("val", "test")
+        if name in splits
         for kind, attacked in (("clean", None), ("pgd", attack))
     }
 

@@ -1,6 +1,7 @@
 """The table of the literature's methods: each row is attack x loss x weight x target, or a class of its own.
 
-Budgets are those of the paper or its code: 8/255 and 0.031 are different settings. A few things are no rows, as any
+Budgets are those of the paper or its code: 8/255 and 0.031 are different settings. Where this code differs from the
+authors' is listed in trainers/DIFFERENCES.md. A few things are no rows, as any
 row takes them: a subset (trainers/subsets.py), label smoothing (target), weight perturbation (awp), weight averaging
 and a checkpoint to start from (trainers/config.py). Plain fine-tuning is pgd-at from a checkpoint with extra data.
 """
@@ -49,19 +50,21 @@ METHODS: dict[str, AnyMethod] = {
     "mart": Method(attack=_CE, loss=MART(beta=5.0)),
     # Zhang et al. 2020, arXiv:2002.11242: tau grows at epochs 50 and 90 of 120
     "fat": Method(attack=PGD(epsilon=0.031, step_size=0.007, tau=Piecewise(values=(0, 1, 2), drops=(5 / 12, 0.75)))),
-    # Zhang et al. 2021, arXiv:2010.01736: lambda 0 and burn-in 60 of 120 epochs as in Table 1, budget as in Fig. 4
+    # Zhang et al. 2021, arXiv:2010.01736: lambda 0 and burn-in 60 of 120 epochs as in Table 1, budget as in Fig. 4; the
+    # start is random, as in app. C.3 and their code, where Algorithms 1 and 3 print the image itself
     "gairat": Method(weight=GAIR(lam=0.0)),
     # ... Table 1: tau 0, 3, 6 from epochs 40 and 70 of 120
     "gair-fat": Method(
         attack=PGD(epsilon=0.031, step_size=0.007, tau=Piecewise(values=(0, 3, 6), drops=(1 / 3, 7 / 12))),
         weight=GAIR(lam=0.0),
     ),
-    # ... Alg. 5 and Table 2: burn-in 75 of 100 epochs
+    # ... Alg. 5 and Table 2: burn-in 75 of 100 epochs; the start is that of TRADES, 0.001 N(0, I), where Algorithm 4
+    # prints a random unit vector times a xi that it does not give
     "gair-trades": Method(attack=_KL, loss=TRADES(beta=6.0), weight=GAIR(lam=-1.0, burn_in="75%")),
     # ... eqs. 10 and 11, Figs. 19 and 20: burn-in 75 of 120 epochs
     "gair-mart": Method(attack=_CE, loss=MART(beta=5.0), weight=GAIR(lam=0.0, burn_in="62.5%")),
     "gair-mart-kl": Method(attack=_CE, loss=MART(beta=5.0, weighs="kl"), weight=GAIR(lam=0.0, burn_in="62.5%")),
-    # ... eq. 12 and Table 3, to be trained with extra data
+    # ... eq. 13 and Table 3, to be trained with extra data
     "gair-rst": GAIRRST(),
     # Ding et al. 2020, arXiv:1812.02637
     "mma": MMA(),

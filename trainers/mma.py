@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from trainers.attacks import PGD
 from trainers.balls import Norm, check_units, length
 from trainers.knobs import Knobs, Real, Share, StepSize, step_length
-from trainers.losses import cross_entropy
+from trainers.losses import cross_entropy, soft_margin
 from trainers.method import Columns, observe
 from trainers.starts import remembered
 from trainers.step import Adversary, Batch, Net, Step
@@ -25,9 +25,15 @@ HALVINGS = 10
 class MMA(Knobs):
     """Ding et al. 2020, arXiv:1812.02637, as in their code.
 
-    Of a correctly classified image: PGD within the margin found at its last visit gives a direction, bisection along
-    it the boundary point and the new margin; its CE there counts if the margin is below d_max. A misclassified
-    image counts by its own CE. A share `clean` of the gradient is that of the CE on all images.
+    An image is right where its soft logit margin is negative, that is p_y > 1/2; `gate: argmax` takes the likeliest
+    class instead. For a right image, PGD within the margin found at its last visit gives a direction, and bisection
+    along it finds where the image stops being right: that point and its distance, the new margin. The CE there counts
+    if the margin is below d_max. A wrong image counts by its own CE. A share `clean` of the gradient is that of the CE
+    on all images.
+
+    Their code differs in details: its bisection runs with BN in train mode and its boundary point is not clipped to
+    [0, 1]; that point is the middle of the bisection's last interval, where here it is the end that is not right; and
+    distances are counted in units of the margin that PGD searched, where here they are the perturbation's length.
     """
 
     kind: Literal["mma"] = "mma"
@@ -40,6 +46,7 @@ class MMA(Knobs):
     steps: PositiveInt = 10
     step_size: StepSize = "epsilon/4"
     norm: Norm = "linf"
+    gate: Literal["soft", "argmax"] = "soft"  # what makes an image right: p_y > 1/2, or the likeliest class
 
     @model_validator(mode="after")
     def _units(self) -> MMA:
@@ -51,9 +58,9 @@ class MMA(Knobs):
         memory = state.column(COLUMN, fill=self.least)
         clean = net(batch.x)
         x, distance = self._boundary(net, batch, memory[rows], rng)
-        right = clean.detach().argmax(1) == batch.y
+        right = self._right(clean.detach(), batch.y)
         if batch.spared is not None:
-            right &= ~batch.spared  # trained on as they are, like those that are misclassified
+            right &= ~batch.spared  # trained on as they are, like wrong ones
         x = torch.where(right.view(-1, 1, 1, 1), x, batch.x)
         memory[rows] = torch.where(right, distance, 0.0).clamp_min(self.least)
         features, robust = net.features_and_logits(x)
@@ -64,7 +71,7 @@ class MMA(Knobs):
         yield ((1 - self.clean) * hinged + self.clean * own).mean(), columns
 
     def _boundary(self, net: Net, batch: Batch, margin: Tensor, rng: Generator) -> tuple[Tensor, Tensor]:
-        """The point where a line through PGD's adversary leaves the class, and how far it is, (B, ...), (B,)."""
+        """Find where a line through PGD's adversary stops being right, and how far that is, (B, ...), (B,)."""
         epsilon = margin.view(-1, 1, 1, 1)
         attack = PGD(steps=self.steps, norm=self.norm)
         x = attack.within(net, batch, rng, epsilon, step_length(self.step_size, epsilon)).x
@@ -75,9 +82,15 @@ class MMA(Knobs):
         with net.attacked("eval"), torch.no_grad():
             for _ in range(HALVINGS):
                 middle = (inside + outside) / 2
-                holds = net(_along(batch.x, direction, middle)).argmax(1) == batch.y
+                holds = self._right(net(_along(batch.x, direction, middle)), batch.y)
                 inside, outside = torch.where(holds, middle, inside), torch.where(holds, outside, middle)
         return _along(batch.x, direction, outside), outside
+
+    def _right(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Say which images are right by the gate, (B, C), (B,) -> (B,) bool."""
+        if self.gate == "argmax":
+            return logits.argmax(1) == y
+        return soft_margin(logits, y) < 0
 
 
 def _along(x: Tensor, direction: Tensor, distance: Tensor) -> Tensor:

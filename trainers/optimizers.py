@@ -10,21 +10,22 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from trainers.knobs import Knobs, Real, Share
-from trainers.schedules import Piecewise, Ramp, Schedule, within
+from trainers.schedules import Bend, Piecewise, Ramp, Schedule, within
 
 
 class _Optimizer(Knobs):
-    lr: Schedule | Ramp = Piecewise(values=(0.1, 0.01, 0.001), drops=(0.5, 0.75))
+    lr: Schedule | Ramp | Bend = Piecewise(values=(0.1, 0.01, 0.001), drops=(0.5, 0.75))
     weight_decay: Annotated[Real, Field(ge=0)] = 5e-4
 
     def at(self, epoch: int, epochs: int) -> Any:
-        """With this epoch's learning rate: a number, or a ramp where it moves with every step."""
-        return self.model_copy(update={"lr": self.lr if isinstance(self.lr, Ramp) else within(self.lr, epoch, epochs)})
+        """With this epoch's learning rate: a number, or a ramp or bend where it moves with every step."""
+        moving = isinstance(self.lr, Ramp | Bend)
+        return self.model_copy(update={"lr": self.lr if moving else within(self.lr, epoch, epochs)})
 
     def lr_at(self, step: int, steps: int) -> float:
         """The learning rate of one step (0-based) of an epoch of `steps`."""
-        if isinstance(self.lr, Ramp):
-            return self.lr.start + (self.lr.end - self.lr.start) * (step + 1) / steps
+        if isinstance(self.lr, Ramp | Bend):
+            return self.lr.at_step(step, steps)
         return float(self.lr)  # type: ignore[arg-type]
 
 
@@ -51,7 +52,7 @@ class Adam(_Optimizer):
     """Kingma & Ba 2015, arXiv:1412.6980; for the optimiser ablation of Liu et al. 2021 (1e-4, constant)."""
 
     name: Literal["adam"] = "adam"
-    lr: Schedule | Ramp = 1e-4
+    lr: Schedule | Ramp | Bend = 1e-4
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.Adam(parameters, lr=0.0, weight_decay=self.weight_decay)

@@ -2,6 +2,10 @@
 
 The forms are those of Rice et al. 2020 (arXiv:2002.11569) and of Fig. 11 of Zhang et al. 2021 (arXiv:2010.01736).
 `t` is the fractional epoch and T the number of epochs; `drops` may be epochs or shares of T.
+
+Epochs count from 0, as the text of the papers is read: a drop at 60 acts first in the 61st epoch. The code of GAIRAT,
+FAT, TRADES, MART and self-adaptive training counts from 1 and so drops one epoch earlier; drops of 59, 89, ... follow
+it. The code of Rice et al. looks at t at the end of an update, so that the last update before a drop has the new rate.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
 
-from trainers.knobs import Knobs, Real, number
+from trainers.knobs import Knobs, Real, Share, number
 
 
 def as_reals(value: Any) -> Any:
@@ -40,6 +44,10 @@ class Curve(Knobs):
     def highest(self) -> float:
         """A bound that no value lies above."""
         return float(getattr(self, "peak", math.inf))
+
+    def knees(self, epochs: int) -> tuple[float, ...]:
+        """The fractional epochs at which the curve bends: a schedule that moves with every step follows it there."""
+        return ()
 
     def moves(self) -> bool:
         return True
@@ -95,19 +103,28 @@ class Line(Curve):
 
 
 class Linear(Curve):
-    """Piecewise linear through (0, v), (T/3, v), (2T/3, v/10), (T, v/100) (Zhang et al. 2021, Fig. 11)."""
+    """Piecewise linear through (0, v), (T/3, v), (2T/3, v/10), (T, v/100) (Zhang et al. 2021, Fig. 11).
+
+    The code of Rice et al. 2020 takes whole epochs, T // 3 and 2T // 3, and moves with every step (`per_step`).
+    """
 
     name: Literal["linear"] = "linear"
     peak: Amount
     per_step: bool = False
 
     def value(self, t: float, epochs: int) -> float:
-        third = epochs / 3
-        return interpolate(t, (0, third, 2 * third, epochs), (self.peak, self.peak, self.peak / 10, self.peak / 100))
+        ends = (0.0, *self.knees(epochs), float(epochs))
+        return interpolate(t, ends, (self.peak, self.peak, self.peak / 10, self.peak / 100))
+
+    def knees(self, epochs: int) -> tuple[float, ...]:
+        return epochs / 3, 2 * (epochs / 3)
 
 
 class Multiple(Curve):
-    """v - floor(t / (T / 10)) * v / 10: ten equal steps down (Zhang et al. 2021, Fig. 11)."""
+    """v - floor(t / (T / 10)) * v / 10: ten equal steps down (Zhang et al. 2021, Fig. 11).
+
+    The code of Rice et al. 2020 counts T // 10 epochs a step.
+    """
 
     name: Literal["multiple"] = "multiple"
     peak: Amount
@@ -117,18 +134,27 @@ class Multiple(Curve):
 
 
 class Cyclic(Curve):
-    """The triangle 0 -> peak at 2T/5 -> 0 at T (Rice et al. 2020, 'superconverge'; Wong et al. 2020)."""
+    """The triangle 0 -> peak at the share `peak_at` of T -> 0 at T.
+
+    40% is 'superconverge' of Rice et al. 2020 (whose code takes the whole epoch 2T // 5) and the first commit of Wong
+    et al. 2020, arXiv:2001.03994; 50% is the code of Wong et al. since 2019-12-21. Wong et al. make the first update
+    at rate 0; here, as in the code of Rice et al., an update has the rate that its end has in the triangle.
+    """
 
     name: Literal["cyclic"] = "cyclic"
     peak: Amount
+    peak_at: Annotated[Share, Field(gt=0, lt=1, exclude_if=lambda it: it == 0.4)] = 0.4
     per_step: bool = True
 
     def value(self, t: float, epochs: int) -> float:
-        return interpolate(t, (0, 0.4 * epochs, epochs), (0, self.peak, 0))
+        return interpolate(t, (0, self.peak_at * epochs, epochs), (0, self.peak, 0))
+
+    def knees(self, epochs: int) -> tuple[float, ...]:
+        return (self.peak_at * epochs,)
 
 
 class Cosine(Curve):
-    """v / 2 * (1 + cos(pi t / T))."""
+    """v / 2 * (1 + cos(pi t / T)); in the code of Rice et al. 2020 it moves with every step (`per_step`)."""
 
     name: Literal["cosine"] = "cosine"
     peak: Amount
@@ -157,6 +183,37 @@ class Ramp(Knobs):
     start: Amount
     end: Amount
 
+    def at_step(self, step: int, steps: int) -> float:
+        """The value of one step (0-based) of an epoch of `steps`: that at the step's end."""
+        return self.start + (self.end - self.start) * (step + 1) / steps
+
+
+class Bend(Knobs):
+    """What a per-step schedule is within an epoch in which it bends: the polyline through (shares[i], values[i])."""
+
+    name: Literal["bend"] = "bend"
+    shares: Reals  # of the epoch, from 0 to 1
+    values: Amounts
+
+    @model_validator(mode="after")
+    def _fits(self) -> Bend:
+        rises = list(self.shares) == sorted(set(self.shares)) and len(self.shares) > 1
+        if not rises or (self.shares[0], self.shares[-1]) != (0, 1) or len(self.values) != len(self.shares):
+            raise ValueError(f"needs shares that rise from 0 to 1 and a value for each; got {self.at}, {self.values}")
+        return self
+
+    @property
+    def start(self) -> float:
+        return self.values[0]
+
+    @property
+    def end(self) -> float:
+        return self.values[-1]
+
+    def at_step(self, step: int, steps: int) -> float:
+        """As of a Ramp."""
+        return interpolate((step + 1) / steps, self.shares, self.values)
+
 
 def _not_negative(value: Any) -> Any:
     if isinstance(value, Curve) and value.lowest() < 0:
@@ -177,10 +234,14 @@ def interpolate(t: float, xs: tuple[float, ...], ys: tuple[float, ...]) -> float
     return ys[-1]
 
 
-def within(schedule: float | Curve, epoch: int, epochs: int) -> float | Ramp:
-    """The schedule within one epoch: its number, or a ramp to the next epoch's if it moves with every step."""
+def within(schedule: float | Curve, epoch: int, epochs: int) -> float | Ramp | Bend:
+    """The schedule within one epoch: its number, or the way to the next epoch's if it moves with every step."""
     if not isinstance(schedule, Curve):
         return schedule
-    if getattr(schedule, "per_step", False):
+    if not getattr(schedule, "per_step", False):
+        return schedule.value(epoch, epochs)
+    bends = [t for t in schedule.knees(epochs) if 1e-9 < t - epoch < 1 - 1e-9]
+    if not bends:
         return Ramp(start=schedule.value(epoch, epochs), end=schedule.value(epoch + 1, epochs))
-    return schedule.value(epoch, epochs)
+    ts = (epoch, *bends, epoch + 1)
+    return Bend(shares=tuple(t - epoch for t in ts), values=tuple(schedule.value(t, epochs) for t in ts))

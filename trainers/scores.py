@@ -21,7 +21,7 @@ TOP = 0.2  # the share of most problematic examples that Dong et al. compare bet
 
 
 def instability(run: Arrays) -> np.ndarray:
-    """Share of epochs misclassified under attack, (N,): Dong et al. 2021, eq. 3, s = 1 - (epochs correct) / T.
+    """Share of epochs misclassified under attack, (N,): Dong et al. 2021, eq. 1, s = 1 - (epochs correct) / T.
 
     Counted as the training step sees the example (train mode, augmented, before the update), as their code does for
     PGD; for TRADES it runs a PGD-10 in eval mode beside it: see `instability_eval`.
@@ -38,7 +38,7 @@ def instability_eval(run: Arrays) -> np.ndarray:
 
 
 def difficulty(run: Arrays) -> np.ndarray:
-    """Mean adversarial CE over epochs, (N,): what Liu et al. 2021, eq. 2, rank by.
+    """Mean adversarial CE over epochs, (N,): what Liu et al. 2021, eq. 1, rank by.
 
     Their text averages all epochs, their code those from the tenth on; the losses are the training step's own.
     """
@@ -95,14 +95,14 @@ def scored(run: Arrays, first_epoch: int = 0) -> Scores:
 def normalized_rank(score: np.ndarray) -> np.ndarray:
     """(#{lower} + half of #{equal, itself among them}) / N, (N,) -> (N,).
 
-    This is 1 - d of Liu et al. 2021, eq. 2; mean exactly 1/2. Dong et al.'s eq. 4 lets ties share the lowest rank
+    This is 1 - d of Liu et al. 2021, eq. 1; mean exactly 1/2. Dong et al.'s eq. 4 lets ties share the lowest rank
     instead, which keeps the order.
     """
     return (scipy.stats.rankdata(score, method="average") - 0.5) / len(score)
 
 
 def d(losses: np.ndarray) -> np.ndarray:
-    """Difficulty d of Liu et al. 2021, eq. 2, of mean losses, (N,) -> (N,): 0 hardest, 1 easiest."""
+    """Difficulty d of Liu et al. 2021, eq. 1, of mean losses, (N,) -> (N,): 0 hardest, 1 easiest."""
     return 1 - normalized_rank(losses)
 
 

@@ -19,7 +19,7 @@ from trainers.arrays import Source
 from trainers.data import Splits
 from trainers.fetch import fetched
 from trainers.images import DataError, labelled, read_folder, read_npz
-from trainers.knobs import Size
+from trainers.knobs import Size, SizeOrNone
 
 __all__ = [
     "CIFAR10",
@@ -73,7 +73,7 @@ class Digits(_DataSet):
     """The 1797 digits of 8x8 that come with scikit-learn, 16 grey levels stretched to 0..255."""
 
     name: Literal["digits"] = "digits"
-    val: Size = "20%"
+    val: SizeOrNone = "20%"
     test: Size | None = "60%"
 
     def _own(self) -> Source:
@@ -132,7 +132,7 @@ class _Fetched(_DataSet):
 
 
 class _CIFAR(_Fetched):
-    val: Size = 1000
+    val: SizeOrNone = 1000
     crop: NonNegativeInt = 4
     flip: bool = True
 
@@ -157,7 +157,7 @@ class SVHN(_Fetched):
     """Without the 531131 easier digits that were published beside it: those are a pool, `extra: {name: svhn}`."""
 
     name: Literal["svhn"] = "svhn"
-    val: Size = 1000
+    val: SizeOrNone = 1000
 
     def _own(self) -> Source:
         train, test = (fetched("SVHN", self.root, split=split) for split in ("train", "test"))

@@ -93,7 +93,7 @@ class Ranked(Knobs):
 
     friendly / problematic: lowest / highest rank of learning instability (Dong et al. 2021, 'Data profiling for
     adversarial training', eq. 4). easiest / hardest: of difficulty (Liu et al. 2021, 'On the impact of hard
-    adversarial instances', eq. 2). band: between two quantiles of the rank, `size` must then be absent.
+    adversarial instances', eq. 1). band: between two quantiles of the rank, `size` must then be absent.
     Liu et al. balance the classes of all their subsets. Dong et al. publish balanced halves, but their code cuts the k
     friendliest of all without: of the 5000 friendliest none is a cat.
     """
@@ -126,6 +126,12 @@ class Ranked(Knobs):
         rank = self._rank(ranking, len(y))
         base = self._base(rank, y)
         return base if self.plus is None else self.plus.beside(base, rank, y)
+
+    def count(self, y: np.ndarray) -> int:
+        """How many examples it holds, which no ranking changes."""
+        plus = self.plus
+        more = [count(plus.size, int((y == label).sum()), "subset.plus.size") for label in plus.classes] if plus else []
+        return int(self._base(np.zeros(len(y)), y).sum()) + sum(more)
 
     def check(self, y: np.ndarray) -> None:
         """Raises ValueError if these labels have too few examples whatever the ranking."""

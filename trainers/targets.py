@@ -49,6 +49,9 @@ class RunningAverage(Knobs):
     follow: robust with keep 0.1 are the adaptive targets of Liu et al. 2021, sec. 6.1 (rho is momentum, beta is keep;
     p is taken at x', where their code takes it before the step: follow: start). follow: clean with keep 0 is
     self-adaptive training, Huang et al. 2020, arXiv:2002.10319, eq. 4. An example's t is updated before its loss.
+
+    During burn_in t stays as it is, as in both authors' code; Algorithm 1 of Liu et al. updates it from the first epoch
+    on. The code of self-adaptive training counts epochs from 1 and so begins one earlier: burn_in 69 follows its 70.
     """
 
     name: Literal["running-average"] = "running-average"

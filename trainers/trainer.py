@@ -20,9 +20,9 @@ from trainers.checkpoints import Weights, start
 from trainers.config import Stage, TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
-from trainers.examples import Examples
+from trainers.examples import Examples, alone
 from trainers.measure import ByClass, along, at_best, each_loss, final, on_training
-from trainers.models import build_network
+from trainers.models import build_network, needs_two
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
 from trainers.records import Row
 from trainers.scores import UNSEEN
@@ -78,14 +78,16 @@ class Trainer:
             start(module, weights)
         convolutional = any(parameter.ndim == 4 for parameter in module.parameters())
         layout = torch.channels_last if compute.channels_last and convolutional else torch.contiguous_format
+        self._needs_two = needs_two(config.model, channels, size, data.classes)
         self.net = Net(module.to(memory_format=layout), str(compute.precision), bool(compute.compile))
         self.examples = Examples(data, config.data, ranking, self.device, layout)
-        splits = {"val": data.val, "test": data.test} | {f"test_{name}": it for name, it in data.corrupted.items()}
+        splits = {"val": data.val} if len(data.val) else {}
+        splits |= {"test": data.test} | {f"test_{name}": it for name, it in data.corrupted.items()}
         self.splits = {name: split.to(self.device) for name, split in splits.items()}
         self.optimizer = config.optimizer.build(module.parameters())
         self.mean: Mean | None = None  # of the weights, where they are averaged
         self.epoch = 0
-        self.best: dict[str, Any] | None = None  # metrics and weights where val_pgd_acc was highest
+        self.best: dict[str, Any] | None = None  # metrics and weights where val_pgd_acc was highest, if there is any
         self.last: Row = {}
 
     def run_epoch(self, stage: Stage) -> Epoch:
@@ -113,7 +115,7 @@ class Trainer:
                     instances |= each_loss(self.net, self.evaluation, self.splits, seed)
         self.epoch += 1
         self.last = row
-        if due and (self.best is None or row["val_pgd_acc"] > self.best["row"]["val_pgd_acc"]):
+        if "val_pgd_acc" in row and (self.best is None or row["val_pgd_acc"] > self.best["row"]["val_pgd_acc"]):
             self.best = {"row": row, "model": deepcopy(self.measured_state() or self.net.module.state_dict())}
         seconds = trained - began
         cost = {
@@ -127,6 +129,8 @@ class Trainer:
 
     def _train(self, stage: Stage, due: bool) -> tuple[Row, Arrays]:
         batches = self.examples.batches(stage, self.selected(stage), self._rng("order", "cpu"))
+        if min(map(len, batches)) == 1 and self._needs_two:
+            raise ValueError(alone(stage, self.config.model.name))
         augmenting, attacking = self._rng("augment"), self._rng("attack")
         torch.manual_seed(derived(stage.seed, stage.epoch, "layers"))
         average = stage.average
@@ -151,6 +155,8 @@ class Trainer:
                 self.mean.take(self.net.module, average)
         if self.mean and average and not average.every_batch:
             self.mean.take(self.net.module, average)
+        if self.mean and average and average.statistics == "recomputed":
+            self._recompute(self.mean, batches)
         row = {
             "epoch": stage.epoch,
             "lr": stage.optimizer.lr_at(0, len(batches)),
@@ -161,6 +167,13 @@ class Trainer:
             "backwards": self.net.backwards,
         }
         return row | log.summary(self.examples.n, stage.method.adversarial), log.arrays(self.examples.n)
+
+    def _recompute(self, mean: Mean, batches: list[Tensor]) -> None:
+        """Measure the BatchNorm statistics of the averaged weights on the epoch's images, in views of their own."""
+        viewing = self._rng("statistics")
+        torch.manual_seed(derived(self.config.seed, self.epoch, "statistics"))  # for layers that draw, such as dropout
+        images = (self.examples.batch(rows, viewing).x for rows in batches)
+        self.net.forwards += mean.recompute(self.net.module, images)
 
     def _update(self, loss: Tensor, examples: int) -> None:
         self.net.backwards += examples
@@ -188,10 +201,15 @@ class Trainer:
         return self.examples.selected(stage)
 
     def final(self) -> tuple[dict[str, Row], dict[str, ByClass], Arrays]:
-        """Metrics of the last and the best checkpoint under the final attacks, these by class; what the best leaves."""
+        """Metrics of the last and the best checkpoint under the final attacks, these by class; what the best leaves.
+
+        Without validation there is no best one.
+        """
         with measured(self.net.module, self.measured_state()):
             row, classes = self._ended(self.last)
-        other = self.best if self.best and self.best["row"]["epoch"] != self.last["epoch"] else None
+        if self.best is None:
+            return {"last": row}, {"last": classes}, {}
+        other = self.best if self.best["row"]["epoch"] != self.last["epoch"] else None
         with measured(self.net.module, other["model"] if other else self.measured_state()):
             best, theirs = self._ended(other["row"]) if other else (dict(row), classes)
             arrays = at_best(self.net, self.evaluation, self.examples.own)

@@ -6,6 +6,7 @@ batch, which times a batch mean is the papers' "weights that sum to one" times a
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import ceil
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -54,7 +55,11 @@ class Uniform(Knobs):
 
 
 class _AfterBurnIn(Knobs):
-    """A weight that begins to act after its burn-in; until then it is the neutral one."""
+    """A weight that begins to act after its burn-in; until then it is the neutral one.
+
+    burn_in counts epochs: with 60 the 61st is the first that is weighted. Zhang et al. 2021 count both ways (their
+    burn-in of 30 begins at epoch 31, that of 70 "from epoch 70"), and their code weights the 60th.
+    """
 
     burn_in: Duration = "50%"
     needs_clean: ClassVar[bool] = False
@@ -143,7 +148,10 @@ class GAIRLinear(Geometry):
 
 
 class GAIRSteps(Geometry):
-    """values[i] from kappa/K = drops[i-1] on: the omega_3 of Zhang et al. 2021, Fig. 4, drawn but not given."""
+    """values[i] from kappa/K = drops[i-1] on: the omega_3 of Zhang et al. 2021, Fig. 4, drawn but not given.
+
+    Values do not rise: omega is non-increasing in kappa, sec. 3.2 there.
+    """
 
     name: Literal["gair-steps"] = "gair-steps"
     values: Annotated[tuple[Annotated[Real, Field(ge=0)], ...], BeforeValidator(as_reals)]
@@ -158,6 +166,10 @@ class GAIRSteps(Geometry):
             )
         if any(not 0 < drop <= 1 for drop in self.drops):
             raise ValueError(f"drops are shares of the steps, above 0 and up to 1; got {list(self.drops)}")
+        if any(later > before for before, later in pairwise(self.values)):
+            raise ValueError(
+                f"values must not rise: who withstands more steps does not weigh more; got {list(self.values)}"
+            )
         if not any(self.values):
             raise ValueError("all weights would vanish; give at least one value above 0")
         return self

@@ -66,11 +66,23 @@ def note(store: Store, trial: str, text: str) -> None:
 
 def noted(store: Store, trial: str) -> str | None:
     """The last line of what is written down of a trial that failed."""
-    try:
-        lines = (store.trial(trial) / "error.txt").read_bytes().decode(errors="replace").strip().splitlines()
-    except OSError:
-        return None
+    lines = _written(store, trial).strip().splitlines()
     return lines[-1] if lines else None
+
+
+def repeats(store: Store, trial: str) -> bool:
+    """Whether a trial failed by an exception of what it computes, not by the loss of its worker or for want of memory.
+
+    Equal seeds compute the same bits, so another try meets it again.
+    """
+    return "Traceback (most recent call last)" in _written(store, trial)
+
+
+def _written(store: Store, trial: str) -> str:
+    try:
+        return (store.trial(trial) / "error.txt").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def _place(at: TracebackType | None) -> str:

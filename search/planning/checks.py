@@ -14,7 +14,9 @@ from search.schema.yamlfile import SpaceError
 from trainers import checkpoints
 from trainers.attacks import PGD
 from trainers.data import Data
+from trainers.examples import alone, batch_sizes
 from trainers.knobs import Knobs, lasting
+from trainers.models import needs_two
 from trainers.subsets import DropUnlearned, Ranked
 
 
@@ -57,6 +59,13 @@ def _model(trial: Planned, plan: Plan, data: Data | None) -> None:
         network = trial.config.model.build(x.shape[1], x.shape[2], data.classes)
     if weights is not None:
         checkpoints.check(network, weights)
+        theirs = checkpoints.normalizing(weights)
+        if theirs is not None and theirs != trial.config.model.normalize:
+            does = "normalises" if theirs else "does not normalise"
+            raise ValueError(
+                f"model.normalize: {str(not theirs).lower()}, and the weights of start_from belong to a network that "
+                f"{does} its input; write `normalize: {str(theirs).lower()}`"
+            )
 
 
 def _toward(trial: Planned, plan: Plan, data: Data | None) -> None:
@@ -76,6 +85,28 @@ def _batch(trial: Planned, plan: Plan, data: Data | None) -> None:
         trial.config.data.extra.parts(trial.config.batch_size)
 
 
+def _one_left(trial: Planned, plan: Plan, data: Data | None) -> None:
+    """A batch of one example does not go with BatchNorm on maps of one pixel.
+
+    What is left once unlearned examples are dropped is known in training alone.
+    """
+    config = trial.config
+    if data is None or config.data.extra is not None:  # mixed batches have two or more
+        return
+    if not needs_two(config.model, data.train.x.shape[1], data.train.x.shape[2], data.classes):
+        return
+    y, subset = data.train.y.numpy(), config.subset
+    n = subset.count(y) if isinstance(subset, Ranked) else int(subset.select(y, None, 0).sum())
+    if 1 in batch_sizes(n, config.batch_size, config.last_batch):
+        raise ValueError(f"{alone(config.stage(0), config.model.name)} ({n} examples)")
+    attack = getattr(config.method, "attack", None)
+    if isinstance(attack, PGD) and attack.tau is not None and attack.bn == "train":
+        raise ValueError(
+            "method.attack.bn: train takes the statistics of the images that still move, which tau makes one in the "
+            f"end, and the BatchNorm of model {config.model.name} needs two, seeing maps of one pixel; take bn: eval"
+        )
+
+
 def _evaluation(trial: Planned, plan: Plan, data: Data | None) -> None:
     for attack in plan.evaluation.final.values():
         if data is not None:
@@ -88,6 +119,7 @@ LOOKS: tuple[tuple[tuple[str, ...], Look], ...] = (  # each with the parts of a 
     (("data", "model", "start_from"), _model),
     (("data", "method"), _toward),
     (("data", "batch_size"), _batch),
+    (("data", "model", "method", "subset", "batch_size", "last_batch"), _one_left),
     (("data",), _evaluation),
 )
 

@@ -12,6 +12,7 @@ from search.schema.loggers import absent
 from search.schema.problems import nearest
 from search.schema.replicates import Adaptive
 from search.schema.space import ADAPTIVE, STRATEGIES, Search, Space
+from search.schema.stopping import NoStopping
 from search.words import number
 from trainers.attacks import PGD
 from trainers.config import TrialConfig
@@ -52,6 +53,27 @@ def contradictions(space: Space) -> Iterator[Problem]:
         yield ("trial", "seed"), "seeds are replicates: write `search: {replicates: [seed, ...]}`"
     if "start_from" in space.trial and space.pretrain is not None:
         yield ("trial", "start_from"), TWO_STARTS
+
+
+def selections(space: Space) -> Iterator[Problem]:
+    """What of a space goes by validation, and so needs a hold-out: each with what to write instead."""
+    search, why = space.search, "goes by validation, and trial.data.val: 0 leaves none"
+    if search.checkpoint == "best":
+        yield ("search", "checkpoint"), f"best {why}; write `search: {{checkpoint: last}}`"
+    if search.adapts:
+        yield ("search", "strategy"), f"{search.strategy} {why}; take grid, random or qmc"
+    if search.adds_seeds:
+        yield ("search", "replicates"), f"where a front is in doubt {why}; give a number of seeds"
+    if not isinstance(search.stopping, NoStopping):
+        yield ("search", "stopping"), f"stopping {why}; remove the key"
+    if search.constraints:
+        yield ("search", "constraints"), f"a constraint {why}; remove the key"
+    if "objectives" in search.model_fields_set:
+        yield ("search", "objectives"), f"an objective {why}; remove the key"
+    if space.pretrain is not None and space.pretrain.weights == "best":
+        yield ("pretrain", "weights"), f"best {why}; write `weights: last`"
+    if space.evaluate.min_perturbation is not None:
+        yield ("evaluate", "min_perturbation"), f"the best checkpoint, where it is measured, {why}; remove the key"
 
 
 def _strategy(search: Search) -> Iterator[Problem]:

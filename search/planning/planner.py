@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
-from search.planning.consistency import contradictions, idle
+from search.planning.consistency import contradictions, idle, selections
 from search.planning.plan import Plan, Planned
 from search.planning.pretraining import before_extra, pretraining, shared
 from search.planning.profiles import ON_REQUEST, PlannedRanking, followed, made_ranking, profile_config, read_ranking
@@ -117,6 +117,10 @@ class Planner:
             return None
         if config.needs_ranking() and self.space.profile is None:
             self._wrong(("trial", "subset"), "a ranked subset needs a ranking: add a `profile:` block that makes one")
+        if not config.data.holds_out:
+            places = self.loaded.document.places
+            for path, message in selections(self.space):  # a default has no line of its own
+                self._wrong(path, message, path if path[:1] in places else ("trial", "data", "val"))
         if config.compute.device == "cuda" and not self.space.resources.on_gpu:
             why = "cuda, and no trial is given a GPU: resources.gpus is 0, or auto and there is none; give 1 or a share"
             self._wrong(("trial", "compute", "device"), why)
@@ -210,5 +214,10 @@ class Planner:
             self._first.append(self._pretrainings[key])
         return self._pretrainings[key]
 
-    def _wrong(self, path: tuple[str, ...], message: str) -> None:
-        self.problems.append(self.loaded.problem(path, message))
+    def _wrong(self, path: tuple[str, ...], message: str, at: tuple[str, ...] | None = None) -> None:
+        """Complain of a key, where it stands or at another."""
+        if at is None or at == path:
+            self.problems.append(self.loaded.problem(path, message))
+        else:
+            where = self.loaded.document.where(at) or str(self.loaded.file)
+            self.problems.append(f"{where}: {'.'.join(path)}: {message}")

@@ -44,6 +44,7 @@ def made_ranking(
         "instability_eval": evaluation.train,
         "kappa": config.method.counts_steps,
         "min_perturbation": distances,
+        "probability": config.data.holds_out,  # at the best checkpoint
     }
     scores = tuple(name for name in SCORES if recorded.get(name, True))
     return PlannedRanking(_name(provenance), config.data, profile, scores, provenance)

@@ -34,6 +34,11 @@ class Maker:
     def makers(self, name: str) -> list[Planned]:
         return [trial for trial in self.plan.trials if trial.makes == name]
 
+    def never(self, name: str) -> bool:
+        """Whether what trainings wait for cannot come: one that makes it diverged, and so it would again."""
+        results = (self.store.result(trial.id, trial.final) for trial in self.makers(name))
+        return any(result is not None and result["status"] == "diverged" for result in results)
+
     def make(self, name: str) -> str | None:
         """Make what trainings that have ended make together, or a file has. Returns why it cannot be, if so."""
         if name in self.plan.rankings:

@@ -237,7 +237,8 @@ class Sweep:
 
     def _judged(self, trouble: str | None, command: str) -> int:
         spent = self._spent or self.purse.short(self.plan)
-        verdict = Verdict(self.store, len(self.plan.trials), self.unfinished(), list(self._blocked.values()))
+        never = {name for name in self._blocked if self.maker.never(name)}
+        verdict = Verdict(self.store, len(self.plan.trials), self.unfinished(), self._blocked, never)
         code, self._said = verdict.said(AS_ASKED if self.interrupted else trouble, spent, command)
         return code
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from search.faults.failures import noted
+from search.faults.failures import noted, repeats
 from search.planning.plan import Planned
 from search.schema.budget import WORDS
 from search.storing.store import Store
@@ -23,7 +23,8 @@ class Verdict:
     store: Store
     total: int
     left: list[Planned]
-    wanting: list[str]  # what could not be made, and trainings wait for
+    wanting: dict[str, str]  # what could not be made, and trainings wait for -> why
+    never: set[str] = field(default_factory=set)  # of these, what is made of trainings that diverged
 
     def said(self, trouble: str | None, spent: str | None, command: str) -> tuple[int, list[str]]:
         """The exit code, 0 if nothing is missing, or only what a budget did not pay for, else 1; and it in lines."""
@@ -36,7 +37,7 @@ class Verdict:
             f"failed: {name}: {why} ({self.store.trial(name) / 'error.txt'})"
             for name, why in list(failed.items())[:NAMED]
         ]
-        lines += [f"not started for want of {why}" for why in self.wanting]
+        lines += [f"not started for want of {why}" for why in self.wanting.values()]
         have = "has" if len(self.left) == 1 else "have"
         missing = f"{len(self.left)} of {number(self.total, 'training')} {have} no result yet"
         if spent and trouble in (None, spent) and not failed and not self.wanting:
@@ -47,7 +48,20 @@ class Verdict:
             return 0, [*lines, f"Ended: {spent}; {missing}. {how}:\n  {raised}"]
         if trouble:
             lines += ["Stopped, as asked." if trouble == AS_ASKED else f"Stopped: {trouble}"]
-        return 1, [*lines, f"{missing}. All that was trained is kept; the same command carries on:\n  {command}"]
+        stuck = 0 if trouble else len(self._stuck())
+        kept = "All that was trained is kept; the same command carries on"
+        if stuck:
+            whose = "the same command ends" if stuck == len(self.left) else f"{stuck} of them end"
+            missing += f". Equal seeds compute the same bits: {whose} in the same way until the cause is mended"
+        if stuck == len(self.left):
+            kept = "All that was trained is kept, and the command then carries on"
+        return 1, [*lines, f"{missing}. {kept}:\n  {command}"]
+
+    def _stuck(self) -> set[str]:
+        """What is left that another try would leave so: it failed by what it computes, or waits for such a training."""
+        failed = {trial.id for trial in self.left if repeats(self.store, trial.id)}
+        never = self.never | {trial.makes for trial in self.left if trial.id in failed and trial.makes}
+        return failed | {trial.id for trial in self.left if never & set(trial.needs)}
 
 
 def _without_spent(command: str, spent: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from trainers.config import TrialConfig
 from trainers.knobs import Knobs
 from trainers.optimizers import Optimizer
-from trainers.schedules import Ramp
+from trainers.schedules import Bend, Ramp
 
 ANNEALED = 0.1  # of its peak: below it a learning rate that falls smoothly counts as dropped
 
@@ -62,8 +62,8 @@ def _drops(optimizer: Optimizer, epochs: int) -> tuple[int, ...]:
     return tuple(e for e in range(peak, epochs) if rates[e] < ANNEALED * rates[peak])[:1]
 
 
-def _rate(lr: float | Ramp) -> float:
-    return (lr.start + lr.end) / 2 if isinstance(lr, Ramp) else float(lr)
+def _rate(lr: float | Ramp | Bend) -> float:
+    return (lr.start + lr.end) / 2 if isinstance(lr, Ramp | Bend) else float(lr)
 
 
 @lru_cache(maxsize=4096)

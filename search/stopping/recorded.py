@@ -54,6 +54,12 @@ def read(folder: Place) -> Study:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
         raise Unfit(f"{folder}: recorded by another version ({where}: {problem['msg']}); replay it with that") from None
+    blind = [row["id"] for row, config in zip(trials, configs, strict=True) if not config.data.holds_out]
+    if blind:
+        raise Unfit(
+            f"{folder}: {len(blind)} of {len(trials)} trials hold out no validation examples ({blind[0]}, "
+            "data.val: 0), and stopping rules go by validation; replay a sweep that holds some out"
+        )
     if not any(evaluation.due(epoch, config.epochs) for config in configs for epoch in range(config.epochs - 1)):
         raise Unfit(
             f"{folder}: no curve was measured: evaluate.every is {evaluation.every}, so that trials have their last "

@@ -49,7 +49,7 @@ def searched(folder: Path, count: int, seeds: int = 2) -> Results:
         trials.append(plan)
         for seed in range(seeds):
             row: dict[str, Any] = {"configuration": f"c{i}", "replicate": seed, "kind": "trial"}
-            row |= {"seconds_billed": 1.0, "seconds_alone": 1.0}
+            row |= {"seconds_billed": 1.0, "seconds_alone": 1.0, "best_epoch": 1}
             row |= {"optimizer.lr": "", "optimizer.momentum": "", "method": ""} | plan["axes"]
             row |= {"status": "failed" if i == count - 1 else "completed"}
             row |= {f"best_{metric}": i / 100 + seed / 10 + (metric == METRICS[1]) for metric in METRICS}

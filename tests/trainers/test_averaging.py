@@ -131,7 +131,11 @@ def test_an_swa_of_a_training(tiny: Tiny, trainer: Make) -> None:
 
 
 @pytest.mark.parametrize("row", ["pgd-at", "free-at", "mma"])
-@pytest.mark.parametrize("average", [{"name": "ema", "momentum": 0.0}, {"name": "swa", "burn_in": 1}], ids=str)
+@pytest.mark.parametrize(
+    "average",
+    [{"name": "ema", "momentum": 0.0}, {"name": "swa", "burn_in": 1, "statistics": "averaged"}],
+    ids=str,
+)
 def test_no_momentum_or_one_epoch_is_the_network_itself(tiny: Tiny, trained: Make, row: str, average: Any) -> None:
     ready = trained(tiny(method=row, model=CNN, average=average))
     assert equal(averaged(ready), copied(ready))
@@ -148,6 +152,83 @@ def test_averaging_leaves_the_training_alone(tiny: Tiny, trained: Make) -> None:
     plain = copied(trained(tiny(method=ROBUST)))
     for average in ({"name": "ema"}, {"name": "swa", "burn_in": 0}):
         assert equal(copied(trained(tiny(method=ROBUST, average=average))), plain)
+
+
+# BatchNorm statistics
+
+
+def batch_norm(weight: float = 1.0) -> nn.Module:
+    """One layer that normalises its input, behind a scale."""
+    scale = nn.Conv2d(1, 1, 1, bias=False)
+    nn.init.constant_(scale.weight, weight)
+    return nn.Sequential(scale, nn.BatchNorm2d(1)).train()
+
+
+@given(
+    weight=st.floats(0.5, 3),
+    batches=st.lists(st.lists(st.floats(-5, 5), min_size=2, max_size=6), min_size=1, max_size=4),
+)
+def test_recomputed_statistics_are_those_of_the_mean_on_the_batches(weight: float, batches: list[list[float]]) -> None:
+    """The mean and the unbiased variance of each batch, averaged by size; network and momentum stay as they were."""
+    network = batch_norm(weight=9.0)
+    mean = Mean.begun(batch_norm(weight))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    images = [torch.tensor(values).view(-1, 1, 1, 1) for values in batches]
+    assert mean.recompute(network, images) == sum(map(len, batches))
+    total = sum(map(len, batches))
+    expected = sum(len(x) * (weight * x).mean() for x in images) / total
+    spread = sum(len(x) * (weight * x).var() for x in images) / total
+    assert mean.state["1.running_mean"].item() == pytest.approx(float(expected), abs=1e-4)
+    assert mean.state["1.running_var"].item() == pytest.approx(float(spread), abs=1e-3, rel=1e-4)
+    assert mean.state["1.num_batches_tracked"] == len(batches)
+    assert mean.state["0.weight"].item() == pytest.approx(weight)
+    assert equal(dict(network.state_dict()), before) and network[1].momentum == 0.1  # type: ignore[index]
+
+
+def test_a_network_without_batch_norm_looks_at_nothing(tiny: Tiny, trained: Make) -> None:
+    plain, recomputed = (
+        trained(tiny(method=ROBUST, average={"name": "swa", "burn_in": 0, "statistics": each}))
+        for each in ("averaged", "recomputed")
+    )
+    assert equal(averaged(plain), averaged(recomputed)) and plain.last == recomputed.last
+
+
+@pytest.mark.parametrize("average", [{"name": "ema", "momentum": 0.5}, {"name": "swa", "burn_in": 1}], ids=str)
+def test_recomputing_moves_the_statistics_of_the_mean_alone(tiny: Tiny, trained: Make, average: Any) -> None:
+    one, other = (
+        trained(tiny(method=ROBUST, model=CNN, epochs=3, average=average | {"statistics": each}))
+        for each in ("averaged", "recomputed")
+    )
+    assert equal(copied(one), copied(other))
+    moved = {name for name, value in averaged(one).items() if not torch.equal(value, averaged(other)[name])}
+    assert moved and all("running" in name or "num_batches" in name for name in moved)
+    assert {name for name in averaged(one) if "running" in name} <= moved
+
+
+def test_recomputed_statistics_fit_the_training_images(tiny: Tiny, trained: Make) -> None:
+    """Without augmentation, those of the first layer are a pass over the training split, whatever the batches."""
+    ready = trained(tiny(method=ROBUST, model=CNN, average={"name": "swa", "burn_in": 0}))
+    with measured(ready.net.module, averaged(ready)), torch.no_grad():
+        module: Any = ready.net.module
+        x = ready.examples.own.x.float() / 255
+        (first,) = [it for it in module.body.modules() if isinstance(it, nn.BatchNorm2d)][:1]
+        seen: list[Tensor] = []
+        handle = first.register_forward_hook(lambda _, given, __: seen.append(given[0]))
+        module.eval()(x)
+        handle.remove()
+    torch.testing.assert_close(averaged(ready)[name_of(module, first)], seen[0].mean((0, 2, 3)), rtol=1e-4, atol=1e-5)
+
+
+def name_of(module: nn.Module, layer: nn.Module) -> str:
+    """Where the running mean of a layer stands in the state."""
+    (name,) = [name for name, it in module.named_modules() if it is layer]
+    return f"{name}.running_mean"
+
+
+def test_recomputing_is_counted(tiny: Tiny, trained: Make) -> None:
+    average = {"name": "swa", "burn_in": 1}
+    base, counted = (trained(tiny(method=ROBUST, model=CNN, average=it)).last["forwards"] for it in (None, average))
+    assert counted - base == 60
 
 
 # What is measured

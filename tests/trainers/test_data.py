@@ -61,7 +61,7 @@ def test_splits_are_disjoint_exact_and_keep_each_image_with_its_label(y, data):
     n = len(y) + 10
     y = np.concatenate([y, np.zeros(10, int)])
     test = data.draw(st.integers(1, n - 2), "test")
-    val = data.draw(st.integers(1, n - test - 1), "val")
+    val = data.draw(st.integers(0, n - test - 1), "val")
     train = data.draw(st.integers(1, n - test - val), "train")
     drawn = prepare(source_of(y), Splits(test=test, val=val, train=train, split_seed=data.draw(st.integers(0, 99))))
     assert (len(drawn.test), len(drawn.val), len(drawn.train)) == (test, val, train)
@@ -70,6 +70,14 @@ def test_splits_are_disjoint_exact_and_keep_each_image_with_its_label(y, data):
     for where, split in zip(found, (drawn.train, drawn.val, drawn.test), strict=True):
         np.testing.assert_array_equal(split.y.numpy(), y[where])
     np.testing.assert_array_equal(drawn.index, found[0])
+
+
+@pytest.mark.parametrize("val", [0, "0%"])
+def test_without_a_hold_out_all_are_trained_on(val):
+    drawn = prepare(source_of(np.arange(100) % 4, tests=30), Splits(val=val))
+    assert (len(drawn.train), len(drawn.val), len(drawn.test)) == (100, 0, 30)
+    assert drawn.index.tolist() == list(range(100)) and not Splits(val=val).holds_out
+    assert Splits(val=val) == Splits(val=0) and Splits(val=1).holds_out
 
 
 def test_shares_are_of_the_whole_source_for_validation_and_of_what_is_left_for_training():

@@ -9,11 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from trainers.config import TrialConfig
 from trainers.data import Split
 from trainers.evaluate import accuracy
+from trainers.examples import batch_sizes
+from trainers.models import MODELS, needs_two
 from trainers.scores import UNSEEN
+from trainers.subsets import Subset
 from trainers.trainer import Trainer, derived
 
 Tiny = Callable[..., TrialConfig]
@@ -122,3 +128,75 @@ def trainer_without(trainer: Make, config: TrialConfig) -> dict[str, np.ndarray]
     for epoch in range(config.epochs):
         ready.run_epoch(config.stage(epoch))
     return ready.final()[2]
+
+
+# Batches
+
+
+@given(examples=st.integers(1, 400), size=st.integers(1, 60))
+def test_batches_hold_every_example_and_join_what_is_less_than_half(examples: int, size: int) -> None:
+    keep, join = (batch_sizes(examples, size, last) for last in ("keep", "join"))
+    assert sum(keep) == sum(join) == examples
+    assert keep == [min(size, examples - at) for at in range(0, examples, size)]
+    left = examples % size
+    if examples > size and 0 < left < size / 2:
+        assert join == [*keep[:-2], size + left]
+    else:
+        assert join == keep
+
+
+def test_what_is_left_joins_the_batch_before(tiny: Tiny, trainer: Make) -> None:
+    data = {"name": "digits", "train": 97, "val": 60, "test": 60}
+    sizes = {}
+    for last in ("keep", "join"):
+        config = tiny(data=data, batch_size=32, last_batch=last)
+        stage = config.stage(0)
+        ready = trainer(config)
+        batches = ready.examples.batches(stage, ready.selected(stage), ready._rng("order", "cpu"))
+        sizes[last] = [len(rows) for rows in batches]
+        assert sorted(torch.cat(batches).tolist()) == list(range(97))
+    assert sizes == {"keep": [32, 32, 32, 1], "join": [32, 32, 33]}
+
+
+@pytest.mark.parametrize(("model", "two"), [("resnet10", True), ("digits_cnn", False), ("mlp", False)])
+def test_networks_that_need_two_images_are_known_beforehand(model: str, two: bool) -> None:
+    """As a real batch of one finds out: BatchNorm on maps of one pixel has no variance."""
+    build = MODELS[model]
+    assert needs_two(build, 1, 8, 10) is two
+    network, alone = build.build(1, 8, 10).train(), torch.rand(1, 1, 8, 8)
+    if two:
+        with pytest.raises(ValueError, match="more than 1 value"):
+            network(alone)
+    else:
+        network(alone)
+
+
+@pytest.mark.parametrize(("batch_size", "remedy"), [(59, "last_batch: join"), (1, "take a larger batch_size")])
+def test_a_batch_of_one_that_cannot_be_trained_on_is_told(
+    tiny: Tiny, trainer: Make, batch_size: int, remedy: str
+) -> None:
+    config = tiny(model={"name": "resnet10"}, batch_size=batch_size, method="standard")
+    with pytest.raises(ValueError, match=f"batch_size: with {batch_size}.*{remedy}"):
+        trainer(config).run_epoch(config.stage(0))
+
+
+def test_joined_batches_train(tiny: Tiny, trained: Make) -> None:
+    config = tiny(model={"name": "resnet10"}, batch_size=59, method="standard", last_batch="join", epochs=1)
+    assert trained(config).last["updates"] == 1
+
+
+@pytest.mark.parametrize(
+    ("subset", "n"),
+    [
+        ({"name": "ranked", "size": 33}, 33),
+        ({"name": "ranked", "side": "hardest", "size": "50%", "balance": "per_class"}, 30),
+        ({"name": "ranked", "side": "band", "band": [0.2, 0.75]}, 33),
+        ({"name": "ranked", "size": 20, "plus": {"classes": [0, 3], "size": 2}}, 24),
+    ],
+)
+def test_the_size_of_a_ranked_subset_is_known_before_its_ranking(subset: dict[str, Any], n: int) -> None:
+    it, y = TypeAdapter(Subset).validate_python(subset), np.arange(60) % 10
+    assert it.count(y) == n
+    for seed in range(5):
+        ranking = {f"rank_{it.needs}": np.random.default_rng(seed).permutation(60) / 60}
+        assert it.select(y, ranking, 0).sum() == n

@@ -30,7 +30,7 @@ from trainers.mma import MMA
 from trainers.models import MLP, DigitsCNN, build_network
 from trainers.optimizers import SGD, Adam
 from trainers.records import canonical
-from trainers.schedules import Cosine, Cyclic, Jump, Line, Linear, Multiple, Piecewise, Ramp
+from trainers.schedules import Bend, Cosine, Cyclic, Jump, Line, Linear, Multiple, Piecewise, Ramp
 from trainers.starts import Previous
 from trainers.state import InstanceState
 from trainers.step import Adversary, Batch, Net, Step
@@ -281,21 +281,23 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     Smoothed: {"share": 0.3},
     RunningAverage: {"momentum": 0.5, "keep": 0.5, "burn_in": 1, "follow": "clean"},
     AWP: {"gamma": 0.01, "burn_in": 1},
-    EMA: {"momentum": 0.5, "burn_in": 1},
-    SWA: {"burn_in": 1},
+    EMA: {"momentum": 0.5, "burn_in": 1, "statistics": "recomputed"},
+    SWA: {"burn_in": 1, "statistics": "averaged"},
     Free: {"epsilon": 0.05, "replays": 3},
     GAIRRST: {"attack": PGD(epsilon=0.05, steps=3), "beta": 3.0, "lam": 0.0, "burn_in": 1},
-    MMA: {"d_max": 0.1, "least": 0.05, "clean": 0.5, "steps": 4, "step_size": "epsilon/2", "norm": "l2"},
+    MMA: {"d_max": 0.1, "least": 0.05, "clean": 0.5, "steps": 4, "step_size": "epsilon/2", "norm": "l2",
+          "gate": "argmax"},
     SGD: {"lr": 0.05, "weight_decay": 0.01, "momentum": 0.5, "nesterov": True},
     Adam: {"lr": 0.002, "weight_decay": 0.1},
     Piecewise: {"values": [0.1, 0.02], "drops": [2]},
     Line: {"start": 0.2, "end": 0.01},
     Linear: {"peak": 0.2, "per_step": True},
     Multiple: {"peak": 0.2},
-    Cyclic: {"peak": 0.2, "per_step": False},
+    Cyclic: {"peak": 0.2, "peak_at": "50%", "per_step": False},
     Cosine: {"peak": 0.2, "per_step": True},
     Jump: {"peak": 0.2, "first": 2, "every": 2},
     Ramp: {"start": 0.01, "end": 0.01},
+    Bend: {"shares": [0, 0.6, 1], "values": [0.1, 0.3, 0.1]},
     Random: {"size": 30, "balance": "per_class", "seed": 7},
     Ranked: {"side": "problematic", "score": "difficulty", "size": 30, "balance": "per_class",
              "plus": {"classes": [0], "side": "problematic", "size": 1}},
@@ -308,6 +310,8 @@ OVERSHOOTING = {"step_size": "2*epsilon", "epsilon": 0.3}
 SPECIAL: dict[tuple[type[Knobs], str], dict[str, Any]] = {
     (PGD, "bn"): {"model": {"name": "digits_cnn"}},  # acts on BN only
     (IAT, "bn"): {"model": {"name": "digits_cnn"}},
+    (EMA, "statistics"): {"model": {"name": "digits_cnn"}},
+    (SWA, "statistics"): {"model": {"name": "digits_cnn"}},
     (PGD, "keep"): OVERSHOOTING,  # the last point is the worst unless steps overshoot
     (PGD, "geometry"): OVERSHOOTING | {"method": {"weight": {"name": "gair", "burn_in": 0}}},  # only weights read kappa
     (MART, "weighs"): {"method": {"weight": {"name": "gair", "burn_in": 0}}},
@@ -346,6 +350,7 @@ PIECES: dict[str, Any] = {
     "cosine": Cosine(peak=0.1),
     "jump": Jump(peak=0.1, first=1, every=1),
     "ramp": Ramp(start=0.1, end=0.05),
+    "bend": Bend(shares=(0, 0.3, 1), values=(0.1, 0.2, 0.05)),
     "random": Random(size=40),
     "ranked": Ranked(size=40),
     "drop-unlearned": DropUnlearned(epoch=1),
@@ -364,7 +369,8 @@ PLACES: dict[type[Knobs], Callable[[Any], dict[str, Any]]] = {
     ),
     **dict.fromkeys((Smoothed, RunningAverage), lambda piece: {"method": ROBUST | {"target": piece}}),
     AWP: lambda piece: {"method": ROBUST | {"awp": piece}},
-    **dict.fromkeys((Free, GAIRRST, MMA), lambda piece: {"method": piece}),
+    **dict.fromkeys((Free, GAIRRST), lambda piece: {"method": piece}),
+    MMA: lambda piece: {"method": piece, "batch_size": 4},  # updates enough for probabilities above 1/2
     **dict.fromkeys((EMA, SWA), lambda piece: {"method": ROBUST, "average": piece}),
     **dict.fromkeys((SGD, Adam), lambda piece: {"method": ROBUST, "optimizer": piece}),
     **dict.fromkeys((Random, Ranked), lambda piece: {"method": ROBUST, "subset": piece}),
@@ -430,6 +436,7 @@ def test_every_knob_of_a_trial_is_alive(tiny: Tiny, bits: Bits) -> None:
     for change in (
         {"seed": 1},
         {"batch_size": 16},
+        {"batch_size": 59, "last_batch": "join"},
         {"epochs": 4},
         {"model": {"name": "mlp", "hidden": [17]}},
         {"optimizer": {"name": "adam"}},

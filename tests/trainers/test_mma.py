@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from trainers.losses import cross_entropy
+from trainers.losses import cross_entropy, margin, soft_margin
 from trainers.method import Columns
 from trainers.mma import COLUMN, HALVINGS, MMA, REACH
 from trainers.models import DigitsCNN
@@ -136,3 +137,50 @@ def test_the_search_costs_what_it_looks_at_and_leaves_statistics_alone() -> None
     assert (net.forwards, net.backwards) == (12 * (7 + HALVINGS + 2), 12 * 7)
     assert {int(m.num_batches_tracked) for m in norms} == {2}  # type: ignore[arg-type]  # the image and the boundary point
     assert net.module.training and loss.requires_grad
+
+
+# The gate: p_y > 1/2, which is less often so than that y is the likeliest class
+
+
+def three_classes(linear: MakeLinear, slope: float = 10.0) -> Net:
+    """Logits (slope (x - 1/2), 0, 0) of images of one pixel: p_0 = 1/2 at x = 1/2 + ln 2 / slope."""
+    return linear(torch.tensor([[slope], [0.0], [0.0]]), torch.tensor([-slope / 2, 0.0, 0.0]))
+
+
+def test_the_soft_margin_in_numbers() -> None:
+    logits, y = torch.tensor([[0.5, 0.0, 0.0], [3.0, 0.0, 1.0], [0.2, 0.0, -9.0]]), torch.tensor([0, 0, 1])
+    expected = [math.log(2) - 0.5, math.log(1 + math.e) - 3, math.log(math.exp(0.2) + math.exp(-9))]
+    assert soft_margin(logits, y).tolist() == pytest.approx(expected, abs=1e-6)
+    assert soft_margin(logits, y)[0].item() == pytest.approx(0.193147, abs=1e-6)
+    half = logits.softmax(1).gather(1, y[:, None]).squeeze(1) > 0.5
+    assert torch.equal(soft_margin(logits, y) < 0, half)
+
+
+@given(st.lists(st.floats(-8, 8), min_size=3, max_size=6), st.integers(0, 2))
+def test_the_soft_margin_is_the_odds_of_the_label(values: list[float], label: int) -> None:
+    logits, y = torch.tensor([values], dtype=torch.float64), torch.tensor([label])
+    p = logits.softmax(1)[0, label]
+    assert soft_margin(logits, y).item() == pytest.approx(((1 - p) / p).log().item(), abs=1e-6)
+    assert soft_margin(logits, y) >= margin(logits, y) - 1e-9
+
+
+def test_an_image_that_is_likeliest_but_below_one_half_is_wrong(linear: MakeLinear) -> None:
+    """Logits (.5, 0, 0): p_y = .4519, so the plain CE at the image, and the least margin."""
+    net, batch = three_classes(linear), visit(torch.full((1, 1, 1, 1), 0.55), [0])
+    torch.testing.assert_close(net(batch.x).detach(), torch.tensor([[0.5, 0.0, 0.0]]))
+    own = math.log(math.exp(0.5) + 2) - 0.5
+    assert own == pytest.approx(0.794377, abs=1e-6)
+    loss, columns = only(MMA(d_max=0.2, least=0.001, clean=0.0), net, batch)
+    assert loss.item() == pytest.approx(own, abs=1e-5)
+    assert margins(batch).item() == pytest.approx(0.001) and not columns["correct"].item()
+    loss, _ = only(MMA(d_max=0.2, least=0.001, clean=0.0, gate="argmax"), net, batch)
+    assert loss.item() == pytest.approx(math.log(3), abs=0.01)  # at x = 1/2, where all three logits are 0
+    assert margins(batch).item() == pytest.approx(0.05, abs=1e-3)
+
+
+@pytest.mark.parametrize(("gate", "boundary"), [("soft", 0.5 + math.log(2) / 10), ("argmax", 0.5)])
+def test_bisection_ends_where_the_gate_turns(linear: MakeLinear, gate: Any, boundary: float) -> None:
+    net, batch = three_classes(linear), visit(torch.full((1, 1, 1, 1), 0.9), [0])
+    loss, _ = only(MMA(d_max=0.5, least=0.001, clean=0.0, gate=gate), net, batch)
+    assert margins(batch).item() == pytest.approx(0.9 - boundary, abs=REACH * 0.5 / 2**HALVINGS + 1e-6)
+    assert loss.item() == pytest.approx({"soft": math.log(2), "argmax": math.log(3)}[gate], abs=0.01)

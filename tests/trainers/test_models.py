@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from trainers.attacks import PGD
 from trainers.models import (
+    KINDS,
     MLP,
     MODELS,
     VGG,
@@ -416,3 +417,38 @@ def test_a_model_reads_back_as_itself() -> None:
 def test_wrong_knobs_are_refused(text: str, complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         parse(text)
+
+
+# Without normalisation
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_without_normalisation_a_network_sees_the_pixels(name: str) -> None:
+    """Its body is fed the image itself, and its weights are those of the network that normalises."""
+    model = KINDS[name].model_copy(update={"normalize": False})
+    with torch.device("meta"):
+        size = next(side for side in (8, 16, 32) if _takes(KINDS[name], side))
+    plain, normal = (build_network(it, 1, size, 10, (0.4,), (0.2,), seed=3).eval() for it in (model, KINDS[name]))
+    x = torch.rand(2, 1, size, size)
+    seen: list[torch.Tensor] = []
+    plain.body.register_forward_hook(lambda _, given, __: seen.append(given[0]))
+    out = plain.features(x)
+    assert torch.equal(seen[0], x)
+    torch.testing.assert_close(out, normal.features((x * 0.2) + 0.4), atol=1e-3, rtol=1e-3)
+    assert not torch.equal(out, normal.features(x))
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), normal.parameters(), strict=True))
+
+
+def _takes(model: Any, size: int) -> bool:
+    try:
+        model.build(1, size, 10)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_normalisation_leaves_no_trace_unless_it_is_off(name: str) -> None:
+    assert "normalize" not in KINDS[name].model_dump()
+    off = TypeAdapter(Model).validate_python({"name": name, "normalize": False})
+    assert off.model_dump()["normalize"] is False and TypeAdapter(Model).validate_python(off.model_dump()) == off

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from trainers.knobs import Knobs
 from trainers.optimizers import SGD, Adam
 from trainers.schedules import (
+    Bend,
     Cosine,
     Curve,
     Cyclic,
@@ -112,6 +113,13 @@ def test_cyclic_peaks_at_two_fifths() -> None:
     assert [cyclic.value(t, 15) for t in (0, 3, 6, 10.5, 15)] == pytest.approx([0, 0.1, 0.2, 0.1, 0])
 
 
+def test_wong_since_december_2019_peaks_in_the_middle() -> None:
+    """Their 15 epochs: 0 -> .2 at 7.5 -> 0."""
+    cyclic = Cyclic(peak=0.2, peak_at=0.5)
+    assert [cyclic.value(t, 15) for t in (0, 3.75, 7.5, 11.25, 15)] == pytest.approx([0, 0.1, 0.2, 0.1, 0])
+    assert parse("{name: cyclic, peak: 0.2, peak_at: 50%}") == cyclic
+
+
 def test_cosine_is_half_in_the_middle() -> None:
     cosine = Cosine(peak=0.2)
     assert [cosine.value(t, 20) for t in (0, 10, 20)] == pytest.approx([0.2, 0.1, 0])
@@ -149,6 +157,9 @@ def test_yaml_reads_numbers_within_lists() -> None:
         ("{name: piecewise, values: [0.1, -0.1], drops: [50]}", "at least 0; got one that reaches -0.1"),
         ("{name: line, start: 1, end: -0.5}", "at least 0; got one that reaches -0.5"),
         ("{name: piecewise, values: [true, 1], drops: [50]}", "valid number"),
+        ("{name: cyclic, peak: 1, peak_at: 0}", "greater than 0"),
+        ("{name: cyclic, peak: 1, peak_at: 100%}", "less than 1"),
+        ("{name: cyclic, peak: 1, peak_at: 6}", "less than"),
         ("{name: cosine, peak: -1}", "greater than or equal to 0"),
         ("{name: cosine, peak: 1, per_step: 1}", "valid boolean"),
         ("{name: jump, peak: 1, first: 0, every: 1}", "greater than 0"),
@@ -170,6 +181,7 @@ def test_within_an_epoch_a_schedule_is_its_number_or_a_ramp() -> None:
     assert within(Multiple(peak=1), 2, 10) == 0.8
     assert within(Cyclic(peak=1), 1, 10) == Ramp(start=0.25, end=0.5)
     assert within(Cyclic(peak=1, per_step=False), 1, 10) == 0.25
+    assert within(Cyclic(peak=1, peak_at=0.25), 2, 10) == Bend(shares=(0, 0.5, 1), values=(0.8, 1, 14 / 15))
     assert within(Cosine(peak=1, per_step=True), 0, 2) == Ramp(start=1, end=0.5)
 
 
@@ -180,6 +192,38 @@ def test_a_ramp_moves_with_every_step_and_joins_the_next_epoch() -> None:
     assert [first.lr_at(step, 4) for step in range(4)] == pytest.approx([0.0125, 0.025, 0.0375, 0.05])
     assert second.lr_at(0, 4) == pytest.approx(0.0625)
     assert sgd.at(9, 10).lr_at(3, 4) == pytest.approx(0)
+
+
+@given(
+    form=st.sampled_from([Cyclic(peak=0.2, peak_at=0.5), Cyclic(peak=0.2), Linear(peak=0.1, per_step=True)]),
+    epochs=st.integers(1, 40),
+    steps=st.integers(1, 13),
+)
+def test_with_every_step_the_rate_lies_on_the_curve(form: Curve, epochs: int, steps: int) -> None:
+    """Also within an epoch in which the curve bends: 15 epochs of a triangle that peaks at 7.5 reach its peak."""
+    sgd = SGD(lr=form)  # type: ignore[arg-type]
+    for epoch in range(epochs):
+        now = sgd.at(epoch, epochs)
+        rates = [now.lr_at(step, steps) for step in range(steps)]
+        assert rates == pytest.approx([form.value(epoch + (i + 1) / steps, epochs) for i in range(steps)], abs=1e-9)
+
+
+def test_the_peak_of_wong_et_al_is_reached_in_the_midst_of_an_epoch() -> None:
+    rates = [SGD(lr=Cyclic(peak=0.2, peak_at=0.5)).at(7, 15).lr_at(step, 4) for step in range(4)]
+    assert rates == pytest.approx([0.2 * 7.25 / 7.5, 0.2, 0.2 * 7.25 / 7.5, 0.2 * 7 / 7.5])
+
+
+@pytest.mark.parametrize("epochs", range(5, 1000, 5))
+def test_a_curve_that_bends_between_two_epochs_is_a_ramp_in_both(epochs: int) -> None:
+    """Rounding makes 0.4 of 35 a hair more than 14."""
+    cyclic = Cyclic(peak=0.2)
+    assert all(isinstance(within(cyclic, epoch, epochs), Ramp) for epoch in (2 * epochs // 5 - 1, 2 * epochs // 5))
+
+
+def test_bends_that_are_none_are_refused() -> None:
+    for shares, values in (((0, 1), (1,)), ((0.1, 1), (1, 2)), ((0, 0.5), (1, 2)), ((0, 1, 1), (1, 2, 3)), ((), ())):
+        with pytest.raises(ValidationError, match="rise from 0 to 1"):
+            Bend(shares=shares, values=values)
 
 
 def test_a_number_holds_throughout_the_epoch() -> None:

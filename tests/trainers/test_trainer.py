@@ -328,3 +328,12 @@ def test_cost_is_kept_apart_from_the_row(tiny: Tiny, trainer: Make) -> None:
     assert set(cost) == {"epoch", "seconds", "evaluate_seconds", "images_per_s", "peak_memory"}
     assert cost["images_per_s"] == pytest.approx(60 / cost["seconds"]) and cost["peak_memory"] > 0
     assert not set(cost) & set(row) - {"epoch"}
+
+
+def test_without_validation_there_is_no_best_checkpoint(tiny: Any, trained: Any) -> None:
+    data = {"name": "digits", "train": 60, "val": 0, "test": 60}
+    ready = trained(tiny(data=data), final={"pgd3": {"name": "pgd", "steps": 3}})
+    metrics, classes, arrays = ready.final()
+    assert ready.best is None and set(metrics) == set(classes) == {"last"} and arrays == {}
+    assert {"test_clean_acc", "test_pgd_acc", "test_pgd3_acc"} < set(metrics["last"])
+    assert not any(key.startswith("val_") for key in ready.last)

@@ -264,6 +264,7 @@ def test_lambda_in_time() -> None:
         (lambda: GAIR(lam=float("-inf")), "finite"),
         (lambda: GAIRSteps(values=(1, 0.5), drops=(0.3, 0.6)), "one value more than drops"),
         (lambda: GAIRSteps(values=(1, 0.5, 0.1), drops=(0.6, 0.3)), "increasing drops"),
+        (lambda: GAIRSteps(values=(1, 0.2, 0.3), drops=(0.3, 0.6)), "values must not rise"),
         (lambda: GAIRSteps(values=(0, 0), drops=(0.5,)), "at least one value above 0"),
         (lambda: GAIRSteps(values=(1, -1), drops=(0.5,)), "greater than or equal to 0"),
         (lambda: Method(attack=PGD(steps=1), weight=GAIR()), "take 2 or more, got 1"),

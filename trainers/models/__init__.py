@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Annotated, Any, get_args
 
 import torch
@@ -28,6 +29,7 @@ __all__ = [
     "SmallCNN",
     "WideResNet",
     "build_network",
+    "needs_two",
 ]
 
 Architecture = MLP | DigitsCNN | MnistCNN | SmallCNN | ResNet | PreActResNet18 | WideResNet | VGG
@@ -74,6 +76,21 @@ Model = Annotated[Architecture, Field(discriminator="name"), BeforeValidator(_na
 MODELS: dict[str, Architecture] = KINDS | {name: TypeAdapter(Model).validate_python({"name": name}) for name in USUAL}
 
 
+@lru_cache
+def needs_two(model: Model, channels: int, size: int, classes: int) -> bool:
+    """Whether a batch of one image cannot be trained on: BatchNorm sees a single value a channel, on maps of 1x1.
+
+    Raises ValueError if the model cannot take images of size x size.
+    """
+    with torch.device("meta"):
+        network, alone = model.build(channels, size, classes).train(), torch.empty(1, channels, size, size)
+        try:
+            network(alone)
+        except ValueError:
+            return True
+    return False
+
+
 def build_network(
     model: Model,
     channels: int,
@@ -85,10 +102,13 @@ def build_network(
 ) -> Network:
     """A network for images of size x size, on the CPU, whose initial weights depend on `seed` alone.
 
+    `mean` and `std` are those of the data, which a model with `normalize: false` does not take.
+
     The global random generators are left as they were. Raises ValueError if the model cannot take the images.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed every GPU too
         network = model.build(channels, size, classes)
-    network.normalize(mean, std)
+    if model.normalize:
+        network.normalize(mean, std)
     return network

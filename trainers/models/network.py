@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
+
+from trainers.knobs import Knobs
+
+
+class Normalizing(Knobs):
+    """What every architecture has: whether its networks see pixels less the mean of the training split, by its std.
+
+    The code of GAIRAT, FAT, TRADES, MART, self-adaptive training and ATTA does not (`normalize: false`); that of Rice
+    et al., Wong et al., Dong et al. and Balaji et al. does. Attacks work on pixels in [0, 1] either way.
+    """
+
+    normalize: Annotated[bool, Field(exclude_if=lambda it: it)] = True
 
 
 class Network(nn.Module):

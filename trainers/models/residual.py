@@ -10,10 +10,9 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from trainers.knobs import Knobs
 from trainers.models.depths import depth_of
 from trainers.models.layers import GlobalAverage, convolution
-from trainers.models.network import Network
+from trainers.models.network import Network, Normalizing
 
 # blocks in each of the four stages; those of depth 50 are bottlenecks
 RESNETS = {10: (1,) * 4, 18: (2,) * 4, 26: (3,) * 4, 34: (3, 4, 6, 3), 42: (5,) * 4, 50: (3, 4, 6, 3)}
@@ -69,7 +68,7 @@ class PreActBlock(nn.Module):
         return out + shortcut
 
 
-class ResNet(Knobs):
+class ResNet(Normalizing):
     """Post-activation ResNet with a 3x3 stem, as in the code of Zhang et al. 2021, arXiv:2010.01736.
 
     Depths 10, 26 and 42 are in no released code; 8k + 2 layers are read as k basic blocks a stage.
@@ -87,7 +86,7 @@ class ResNet(Knobs):
         return Network(nn.Sequential(*body, GlobalAverage()), 8 * b, channels, classes)
 
 
-class PreActResNet18(Knobs):
+class PreActResNet18(Normalizing):
     """Pre-activation ResNet-18 with a bare 3x3 stem; the defaults are those of Rice et al. 2020, arXiv:2002.11569.
 
     The code of Wong et al. 2020 (arXiv:2001.03994) has the raw shortcut, that of Zhang et al. 2020 and 2021

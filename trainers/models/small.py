@@ -8,16 +8,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, PositiveInt
 from torch import nn
 
-from trainers.knobs import Knobs
 from trainers.models.layers import convolution, kaiming_normal
-from trainers.models.network import Network
+from trainers.models.network import Network, Normalizing
 
 
 def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value  # YAML has lists only, and frozen knobs hash
 
 
-class MLP(Knobs):
+class MLP(Normalizing):
     """Fully connected ReLU layers; no hidden layer at all is logistic regression."""
 
     name: Literal["mlp"] = "mlp"
@@ -29,7 +28,7 @@ class MLP(Knobs):
         return Network(nn.Sequential(nn.Flatten(), *layers), widths[-1], channels, classes)
 
 
-class SmallCNN(Knobs):
+class SmallCNN(Normalizing):
     """The "6 convolutions and 2 FC layers" of Zhang et al. 2020, arXiv:2002.11242 and 2010.01736.
 
     Not the MNIST network that the TRADES repository calls SmallCNN, which is mnist_cnn.
@@ -52,7 +51,7 @@ class SmallCNN(Knobs):
         return Network(body, 256, channels, classes)
 
 
-class MnistCNN(Knobs):
+class MnistCNN(Normalizing):
     """The MNIST network of Zhang et al. 2019, arXiv:1901.08573, whose code calls it SmallCNN.
 
     As in that code convolutions are Kaiming normal, and the head starts at zero. A new network therefore says class 0
@@ -80,7 +79,7 @@ class MnistCNN(Knobs):
         return network
 
 
-class DigitsCNN(Knobs):
+class DigitsCNN(Normalizing):
     """Two convolutions of stride 2: the gradient of max-pooling is slow on a CPU with channels last."""
 
     name: Literal["digits_cnn"] = "digits_cnn"

@@ -6,17 +6,16 @@ from typing import Annotated, Literal
 
 from torch import nn
 
-from trainers.knobs import Knobs
 from trainers.models.depths import depth_of
 from trainers.models.layers import GlobalAverage, convolution, kaiming_normal
-from trainers.models.network import Network
+from trainers.models.network import Network, Normalizing
 
 WIDTHS = (64, 128, 256, 512, 512)
 # convolutions of each width: configurations A, B, D and E
 VGGS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
 
-class VGG(Knobs):
+class VGG(Normalizing):
     """Simonyan & Zisserman 2015, arXiv:1409.1556, with BN and a single linear layer, as in the field's code.
 
     Initialised as in the code of Dong et al. 2021 but for the head's weight, theirs Normal(0, 0.01); the code of

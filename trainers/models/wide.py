@@ -7,16 +7,15 @@ from typing import Annotated, Literal
 from pydantic import PositiveInt
 from torch import nn
 
-from trainers.knobs import Knobs
 from trainers.models.depths import depth_of
 from trainers.models.layers import GlobalAverage, kaiming_normal
-from trainers.models.network import Network
+from trainers.models.network import Network, Normalizing
 from trainers.models.residual import PreActBlock, conv3x3, stages
 
 DEPTHS = range(10, 1001, 6)  # 6n + 4: three stages of n blocks
 
 
-class WideResNet(Knobs):
+class WideResNet(Normalizing):
     """WRN-depth-width of Zagoruyko & Komodakis 2016, arXiv:1605.07146.
 
     The "WRN-32-10" of Zhang et al. 2020 and 2021, after Madry et al., counts its five blocks a stage as (32 - 2) / 6:

@@ -18,6 +18,7 @@ import torch
 
 import search.running.session
 import search.status
+import trainers.trainer
 from search.faults.driver import DAMAGES
 from search.storing.store import Store
 from search.storing.writing import settled
@@ -316,3 +317,34 @@ def test_workers_that_die_now_and_then_and_got_further_meanwhile_are_never_given
 
     assert Hand(it, disturb=disturb).run(monkeypatch) == 0, it.said()
     assert max(lost.count(i) for i in lost) >= 5
+
+
+# --- errors of what is computed
+
+
+def test_an_error_that_repeats_is_not_advertised_as_resumable(
+    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One training of several fails in its second epoch, at every try; once it is mended the same command goes on."""
+    it = tiny()
+    trains = trainers.trainer.Trainer.run_epoch
+
+    def broken(trainer: Any, stage: Any) -> Any:
+        if trainer.config.seed == 1 and stage.epoch == 1:
+            raise ValueError("Expected more than 1 value per channel when training")
+        return trains(trainer, stage)
+
+    ends = []
+    with monkeypatch.context() as patched:
+        patched.setattr(trainers.trainer.Trainer, "run_epoch", broken)
+        for _ in range(2):
+            assert Hand(it).run(monkeypatch) == 1
+            ends.append(it.said().splitlines()[-2:])
+    assert ends[0] == ends[1]
+    assert ends[0] == [
+        f"{len(it.sweep.unfinished())} of 8 trainings have no result yet. Equal seeds compute the same bits: the same "
+        "command ends in the same way until the cause is mended. All that was trained is kept, and the command then "
+        "carries on:",
+        "  the command",
+    ]
+    carry_on(it, undisturbed, monkeypatch)

@@ -92,6 +92,23 @@ def test_of_a_file_the_content_counts_and_not_where_it_lies(planned: Plans, trai
     assert same.start and same.start.path == str(here / "copy.pt")
 
 
+@pytest.mark.parametrize("theirs", [True, False])
+def test_weights_of_a_network_that_is_fed_otherwise_are_refused(
+    tiny: Make, here: Path, capsys: pytest.CaptureFixture[str], theirs: bool
+) -> None:
+    model = {"name": "mlp", "hidden": [8]}
+    lender = tiny(trial__model=model | {"normalize": theirs}, trial__epochs=1, **PLAIN)
+    assert lender.run(0) == "completed"
+    start = {"path": str(state_file(lender, 0)), "weights": "last"}
+    for ours in (True, False):
+        (here / "next.yaml").write_text(
+            smoke(trial__model=model | {"normalize": ours}, trial__start_from=start, **PLAIN)
+        )
+        assert main(["next.yaml", "--dry-run"]) == (0 if ours == theirs else 2)
+        said = " ".join(capsys.readouterr().err.split())
+        assert (f"write `normalize: {str(theirs).lower()}`" in said) is (ours != theirs)
+
+
 def test_a_file_that_changed_since_the_plan_is_not_trained_from(tiny: Make, trained: Path, tmp_path: Path) -> None:
     file = tmp_path / "weights.pt"
     shutil.copy(trained, file)
@@ -175,7 +192,8 @@ def test_trials_of_a_pretraining_that_diverged_are_named_and_ray_is_not_started(
     assert not ray.is_initialized()
     assert it.said().splitlines()[1:3] == [
         f"not started for want of weights: {it.plan.trials[0].id} diverged, and trials start from it",
-        "1 of 2 trainings has no result yet. All that was trained is kept; the same command carries on:",
+        "1 of 2 trainings has no result yet. Equal seeds compute the same bits: the same command ends in the same way "
+        "until the cause is mended. All that was trained is kept, and the command then carries on:",
     ]
 
 

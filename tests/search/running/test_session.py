@@ -300,7 +300,8 @@ def test_trials_that_want_such_a_ranking_are_named_and_ray_is_not_started(tiny: 
     assert it.said().splitlines() == [
         f"{it.store.folder.name}: 6 trainings, 4 of them ended before",
         f"not started for want of a ranking: {it.plan.trials[0].id} diverged, and {ranks} needs it",
-        "2 of 6 trainings have no result yet. All that was trained is kept; the same command carries on:",
+        "2 of 6 trainings have no result yet. Equal seeds compute the same bits: the same command ends in the same way "
+        "until the cause is mended. All that was trained is kept, and the command then carries on:",
         "  the command",
     ]
 

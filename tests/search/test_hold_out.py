@@ -1,0 +1,173 @@
+"""A study without validation examples: all are trained on, nothing is selected, and every reader says so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import search.command
+from analysis import markdown, pareto
+from analysis import report as reporting
+from analysis.results import load as results_of
+from search import confirm, replay, status
+from search.run import main as run
+from search.storing.locking import lock
+from trainers.records import read_json, read_rows
+
+from .hand import Hand
+
+SPACE = """
+trial:
+  data: {name: digits, train: 60, val: 0, test: 60}
+  model: {name: mlp, hidden: [8]}
+  method: {base: pgd-at, attack: {epsilon: 0.1, steps: 2}}
+  epochs: 3
+search:
+  checkpoint: last
+  replicates: 2
+  axes:
+    method: {grid: {pgd: pgd-at, trades: trades}}
+evaluate: {epsilon: 0.1, steps: 2, final: {pgd5: {name: pgd, steps: 5}}}
+"""
+
+
+@pytest.fixture
+def by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Train in this process, in an empty folder, without the report behind it."""
+    with ExitStack() as released:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(search.command, "lock", lambda folder: released.callback(lock(folder)))
+        monkeypatch.setattr(search.command, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
+        monkeypatch.setenv("RAY_ADDRESS", "")
+        monkeypatch.setenv("COLUMNS", "200")
+        Hand(None).patch(monkeypatch)
+        yield
+
+
+def page(folder: str) -> str:
+    """The words of a report."""
+    html = Path(folder, "report", "index.html").read_text()
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub(r"data:image[^\"]+", "", html)))
+
+
+def test_a_study_without_validation_is_run_and_read_to_the_end(
+    by_hand: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("whole.yaml").write_text(SPACE)
+    assert run(["whole.yaml"]) == 0
+    trials = sorted(Path("results/whole/trials").iterdir())
+    for trial in trials:
+        result = read_json(trial / "result.json")
+        assert "best" not in result and set(result["classes"]) == {"last"}
+        assert (result["data"]["val"], result["data"]["train"], result["last"]["epoch"]) == (0, 60, 2)
+        assert "test_pgd5_acc" in result["last"] and not any(key.startswith("val_") for key in result["last"])
+        assert all("test_pgd_acc" in row and "val_pgd_acc" not in row for row in read_rows(trial / "epochs.jsonl"))
+    capsys.readouterr()
+
+    assert reporting.main(["results/whole"]) == 0
+    shown = capsys.readouterr().out
+    assert "at the last epoch" in shown and " nan" not in shown and "validation" not in shown
+    words = page("results/whole")
+    assert "Members of the front, last epoch" in words and "Not all trainings hold out validation examples" in words
+    for nonsense in ("Validation would select", "validation-selected", " nan", "Rings", "selected"):
+        assert nonsense not in words.replace("nothing is selected", ""), nonsense
+
+    assert markdown.main(["results/whole"]) == 0
+    table = capsys.readouterr().out
+    assert "| configuration | last: clean | last: PGD-5 | best − last |" in table and "by validation" not in table
+
+    for options, code in (([], 0), (["--checkpoint", "last"], 0), (["--checkpoint", "best"], 2)):
+        assert pareto.main(["results/whole", "-o", "front.png", *options]) == code
+        said = capsys.readouterr()
+        assert ("at the last epoch" in said.out) is (code == 0)
+        assert ("no best checkpoint; take --checkpoint last" in said.err) is (code == 2)
+
+    assert status.main(["results/whole"]) == 0
+    assert "4 of 4" in capsys.readouterr().out
+    for command, why in ((confirm, "none to confirm"), (replay, "hold out no validation examples")):
+        assert command.main(["results/whole"]) == 2
+        assert why in capsys.readouterr().err
+
+
+def test_beside_a_study_with_validation_only_last_epochs_are_compared(
+    by_hand: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("whole.yaml").write_text(SPACE)
+    Path("held.yaml").write_text(SPACE.replace("val: 0", "val: 60").replace("checkpoint: last", "checkpoint: best"))
+    assert run(["whole.yaml"]) == run(["held.yaml"]) == 0
+    capsys.readouterr()
+    assert results_of("results/held").selects and not results_of("results/whole").selects
+    both = ["results/whole", "results/held", "-o", "front.png"]
+    assert pareto.main(both) == 2
+    assert "results/whole: trainings without validation (data.val: 0)" in capsys.readouterr().err
+    assert pareto.main([*both, "--checkpoint", "last"]) == 0
+    assert markdown.main(both[:2]) == 0
+    assert "best: clean" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (("checkpoint: last", "checkpoint: best"), "search.checkpoint"),
+        (("  checkpoint: last\n", ""), "search.checkpoint"),
+        (("replicates: 2", "replicates: {min: 2, max: 3}"), "search.replicates"),
+        (("replicates: 2", "replicates: 2\n  constraints: [val_clean_acc >= 0.5]"), "search.constraints"),
+        (("replicates: 2", "replicates: 2\n  objectives: {val_pgd_acc: max}"), "search.objectives"),
+        (("replicates: 2", "replicates: 2\n  stopping: robust"), "search.stopping"),
+        (("replicates: 2", "replicates: 2\n  strategy: tpe\n  trials: 3"), "search.strategy"),
+        (("evaluate: {", "pretrain: {trial: {epochs: 2}}\nevaluate: {"), "pretrain.weights"),
+        (("evaluate: {", "evaluate: {min_perturbation: {}, "), "evaluate.min_perturbation"),
+    ],
+    ids=lambda it: it if isinstance(it, str) else "",
+)
+def test_whatever_goes_by_validation_is_refused(
+    by_hand: None, capsys: pytest.CaptureFixture[str], change: tuple[str, str], key: str
+) -> None:
+    assert change[0] in SPACE
+    Path("whole.yaml").write_text(SPACE.replace(*change))
+    assert run(["whole.yaml", "--dry-run"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{key}: " in said and "goes by validation, and trial.data.val: 0 leaves none" in said
+    assert not Path("results").exists()
+
+
+def test_a_ranking_by_the_best_checkpoint_is_refused_and_one_along_training_is_made(
+    by_hand: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ranked = SPACE.replace("epochs: 3", "epochs: 3\n  subset: {name: ranked, size: 80%, score: SCORE}")
+    ranked += "profile: {seeds: 1}\npretrain: {weights: last, trial: {epochs: 2, subset: all}}\n"
+    Path("whole.yaml").write_text(ranked.replace("SCORE", "probability"))
+    assert run(["whole.yaml", "--dry-run"]) == 2
+    assert "this ranking has no probability" in " ".join(capsys.readouterr().err.split())
+    Path("whole.yaml").write_text(ranked.replace("SCORE", "difficulty"))
+    assert run(["whole.yaml"]) == 0
+    assert reporting.main(["results/whole"]) == 0
+
+
+def test_a_study_that_holds_out_here_and_not_there_is_reported_at_its_last_epochs(
+    by_hand: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("some.yaml").write_text(SPACE.replace("  axes:\n", "  axes:\n    data.val: {grid: [0, 60]}\n"))
+    assert run(["some.yaml"]) == 0
+    capsys.readouterr()
+    assert reporting.main(["results/some"]) == 0
+    shown = capsys.readouterr().out
+    assert "at the last epoch" in shown and "selects" not in shown and " nan" not in shown
+    assert markdown.main(["results/some"]) == 0
+    assert "best: clean" not in capsys.readouterr().out
+
+
+def test_a_sweep_without_best_weights_cannot_lend_them(by_hand: None, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("whole.yaml").write_text(SPACE)
+    assert run(["whole.yaml"]) == 0
+    state = next(Path("results/whole/stages").rglob("state.pt"))
+    start = f"start_from: {{path: {state}}}"
+    Path("next.yaml").write_text(SPACE.replace("epochs: 3", f"epochs: 3\n  {start}"))
+    capsys.readouterr()
+    assert run(["next.yaml", "--dry-run"]) == 2
+    assert "has no best weights; take weights: last" in " ".join(capsys.readouterr().err.split())
