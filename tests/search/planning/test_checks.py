@@ -85,7 +85,7 @@ LOST = "{name: npz, path: /nowhere/x.npz}"
     ],
 )
 def test_data_that_is_not_there_is_named_where_it_is_asked_for(refused: Refused, text: str, place: str) -> None:
-    assert refused(text) == [f"{place}: data: path: no file /nowhere/x.npz; name an .npz with x_train, y_train"]
+    assert refused(text) == [f"{place}: data: path: no file /nowhere/x.npz"]
 
 
 def test_all_that_is_asked_in_vain_is_told_at_once(refused: Refused) -> None:
@@ -165,7 +165,8 @@ def files(here: Path) -> None:
 
 FILES = {
     "missing": ("nowhere.pt", "start_from.path: no file {here}/nowhere.pt"),
-    "a folder": (".", "start_from.path: no file {here}"),
+    "a folder": (".", "start_from.path: {here} is a folder; name a file"),
+    "without an end": ("/dev/zero", "start_from.path: /dev/zero is a device, not a regular file"),
     "no tensors": ("text.pt", "start_from.path: {here}/text.pt holds no tensors that can be read safely ("),
     "no best weights": (
         "unmeasured.pt", "start_from.weights: {here}/unmeasured.pt has no best weights; take weights: last (trial-",
