@@ -162,7 +162,7 @@ def _lost(picture: Image.Image) -> str | None:
 def _packed(picture: Image.Image) -> str:
     """How the file holds its pixels, in Pillow's words."""
     for _, _, _, how in getattr(picture, "tile", ()):
-        return str(how[0] if isinstance(how, tuple) else how)
+        return str(how[0] if isinstance(how, tuple) and how else how)
     return picture.mode
 
 
