@@ -81,7 +81,7 @@ class Data:
     std: tuple[float, ...]
     extra: Split | None = None
     corrupted: Mapping[str, Split] = field(default_factory=dict)  # the test split under each corruption
-    names: tuple[str, ...] = ()  # of the classes, where the data set has more than numbers
+    names: tuple[str, ...] = ()  # of the classes, where the data set has them
 
     @property
     def flipped(self) -> np.ndarray:

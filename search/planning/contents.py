@@ -110,7 +110,7 @@ def _split_notes(source: Source, data: Data) -> Iterator[str]:
     splits = {"training": data.train, "validation": data.val, "test": data.test}
     for part, split in splits.items():
         counts = np.bincount(split.y.numpy(), minlength=data.classes)
-        if len(split) and (lacking := [class_name(label, data.names) for label in np.flatnonzero(counts == 0)]):
+        if len(split) and (lacking := [class_name(int(label), data.names) for label in np.flatnonzero(counts == 0)]):
             plural = "es" * (len(lacking) > 1)
             yield f"no {part} example of class{plural} {listed(lacking)}; classes are numbered by the training set"
     if source.extra is None:
