@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -14,8 +15,8 @@ SHORT = 16  # letters
 
 def class_label(label: int, names: Sequence[str]) -> str:
     """A class as a reader sees it: its number, and its name where that says more."""
-    name = names[label] if label < len(names) else ""
-    return str(label) if name in ("", str(label)) else f"{label} {name}"
+    number, name = str(label), names[label] if label < len(names) else ""
+    return name or number if not name or re.match(rf"{number}\b", name) else f"{number}: {name}"
 
 
 def short_label(label: int, names: Sequence[str]) -> str:

@@ -48,7 +48,7 @@ def of_classes(source: Source, classes: Sequence[int]) -> tuple[Source, np.ndarr
     Raises ValueError if there is no such class, or none of its examples in a part that there is.
     """
     if unknown := [each for each in classes if each >= source.classes]:
-        there = f"0..{source.classes - 1}" + (f" ({listed(source.names)})" if source.names else "")
+        there = class_range(source.classes, source.names)
         raise ValueError(f"data.classes: got {unknown[0]}; the data set has the classes {there}")
     new = np.full(source.classes, -1)
     new[list(classes)] = np.arange(len(classes))
@@ -78,5 +78,11 @@ def of_classes(source: Source, classes: Sequence[int]) -> tuple[Source, np.ndarr
 
 def class_name(label: int, names: Sequence[str]) -> str:
     """A class as a message calls it: its number, and its name where that says more."""
-    name = names[label] if label < len(names) else str(label)
-    return str(label) if name == str(label) else f"{label} ({name})"
+    name = names[label] if label < len(names) else ""
+    return str(label) if name in ("", str(label)) else f"{label} ({name})"
+
+
+def class_range(classes: int, names: Sequence[str]) -> str:
+    """All classes of a data set as a message calls them, such as '0..1 (cat, dog)'."""
+    tells = any(name != str(label) for label, name in enumerate(names))
+    return f"0..{classes - 1}" + (f" ({listed(names)})" if tells else "")

@@ -92,7 +92,7 @@ def test_records_without_them_show_none(tmp_path: Path) -> None:
 def test_classes_have_their_names_beside_their_numbers(tmp_path: Path, names: list[str] | None) -> None:
     """One seed that recorded them is enough: the others are of an older version."""
     results = load(with_classes(tmp_path / "sweep", ONE, names=names))
-    labels = [f"{label} kind of {label}" if names else str(label) for label in range(10)]
+    labels = [f"{label}: kind of {label}" if names else str(label) for label in range(10)]
     table = by_class(results)
     assert len(table) == 2 * 2 * 10 and set(zip(table["class"], table["label"], strict=True)) == set(enumerate(labels))
     info = classes_info(results, table)
@@ -103,8 +103,10 @@ def test_classes_have_their_names_beside_their_numbers(tmp_path: Path, names: li
 
 
 def test_a_name_that_is_the_number_says_nothing() -> None:
-    assert [class_label(1, names) for names in ((), ("0", "1"), ("no", "yes"), ("no",))] == ["1", "1", "1 yes", "1"]
-    assert short_label(1, ("", "a" * 99)) == f"1 {'a' * 13}…"
+    assert [class_label(1, names) for names in ((), ("0", "1"), ("no", "yes"), ("no",))] == ["1", "1", "1: yes", "1"]
+    assert class_label(1, ("0 - zero", "1 - one")) == "1 - one"
+    assert class_label(1, ("11", "12")) == "1: 12"
+    assert short_label(1, ("", "a" * 99)) == f"1: {'a' * 12}…"
 
 
 def test_names_are_written_below_the_figure(tmp_path: Path) -> None:
@@ -114,5 +116,5 @@ def test_names_are_written_below_the_figure(tmp_path: Path) -> None:
     figure = Figure(figsize=classes_size(info), layout="constrained")
     draw_classes(figure, info)
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == [
-        f"{i} {name}" for i, name in enumerate(NAMES)
+        f"{i}: {name}" for i, name in enumerate(NAMES)
     ]

@@ -23,7 +23,7 @@ RANKED = "{name: ranked, side: friendly, size: 50%, score: kappa}"
 VGG = "model vgg halves its images five times and needs 32x32 pixels or more; got 8x8; take small_cnn or resnet10"
 TOWARD = "{base: targeted, attack: {toward: {label: 0, instead: 10}}}"
 NO_CLASS = (
-    "method.attack.toward.instead: no class 10; the data has 0 to 9 (data.classes numbers those that it keeps from 0)"
+    "method.attack.toward.instead: no class 10; the data has 0..9 (data.classes numbers those that it keeps from 0)"
 )
 NO_POOL = (
     "data.extra.share: got 0.01, that is 0 examples of a batch of 32; a batch holds at least one of either kind:"
