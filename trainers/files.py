@@ -5,6 +5,7 @@ No file is larger than the memory of the machine, for all of them are loaded who
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
@@ -31,9 +32,15 @@ def user_path(text: str) -> Path:
     if "://" in text:
         raise FileError(f"{text} is a URL, and data is read from files; fetch it, and name the file")
     try:
-        return Path(text).expanduser()
+        path = Path(text).expanduser()
+        path.lstat()
     except RuntimeError:
         raise FileError(f"{text}: there is no home folder for {Path(text).parts[0]}; write the path out") from None
+    except (UnicodeEncodeError, OSError) as error:
+        if not isinstance(error, OSError) or error.errno == errno.ENAMETOOLONG:  # others may mean a file to come
+            why = error.strerror if isinstance(error, OSError) else error.reason
+            raise FileError(f"{text!r} cannot be read: {why}; no file has this name") from None
+    return path
 
 
 def check_file(path: Path) -> None:

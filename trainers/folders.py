@@ -132,6 +132,8 @@ def read_image(path: Path, size: int, channels: int) -> np.ndarray:
         return np.asarray(plain.resize((size, size))).reshape(size, size, channels)
     except DataError:
         raise
+    except FileError as error:
+        raise DataError(f"{error}; remove it") from error
     except Exception as error:  # of bytes that are no image Pillow raises whatever its reader stumbles over
         raise DataError(f"cannot read {path} ({first_line(error)}); repair or remove it") from error
 
