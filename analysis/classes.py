@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import pandas as pd
 
 from analysis.metrics import CHECKPOINTS
 from analysis.results import COMPLETED, Results
 
+SHORT = 16  # letters
+
+
+def class_label(label: int, names: Sequence[str]) -> str:
+    """A class as a reader sees it: its number, and its name where that says more."""
+    number, name = str(label), names[label] if label < len(names) else ""
+    return name or number if not name or re.match(rf"{number}\b", name) else f"{number}: {name}"
+
+
+def short_label(label: int, names: Sequence[str]) -> str:
+    """The same where there is little room."""
+    whole = class_label(label, names)
+    return whole if len(whole) <= SHORT else f"{whole[: SHORT - 1]}…"
+
 
 def by_class(results: Results) -> pd.DataFrame:
     """A row a configuration, checkpoint and class: the mean over seeds of each accuracy, in shares, and its s.e.
 
-    Columns `clean`, `pgd` (that of training curves) and one an attack of the end; `aa_gap`, PGD's less AutoAttack's on
-    the examples that AutoAttack looked at. NaN of a class that no such example is of. Empty if nothing completed.
+    `label` is the class as a reader sees it, by number and name. Columns `clean`, `pgd` (that of training curves) and
+    one an attack of the end; `aa_gap`, PGD's less AutoAttack's on the examples that AutoAttack looked at. NaN of a
+    class that no such example is of. Empty if nothing completed.
     """
     done = results.sweep[results.sweep["status"] == COMPLETED]
     rows = [
         {"configuration": trial["configuration"], "name": trial["name"], "checkpoint": checkpoint, "class": label}
+        | {"label": class_label(label, results.class_names[trial["id"]])}
         | {kind: values[label] for kind, values in classes.items()}
         for trial in done.to_dict("records")
         for checkpoint, classes in results.outcomes[trial["id"]].get("classes", {}).items()
@@ -26,7 +45,7 @@ def by_class(results: Results) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame()
     table = pd.DataFrame(rows)
-    keys = ["configuration", "name", "checkpoint", "class"]
+    keys = ["configuration", "name", "checkpoint", "class", "label"]
     kinds = [str(kind) for kind in table if kind not in keys]
     table[kinds] = table[kinds].astype(float)
     by = table.groupby(keys, sort=False)

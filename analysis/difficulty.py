@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.classes import class_label
 from analysis.instances import Instances, Ranking, locate, read_ranking
 from analysis.results import COMPLETED, Results
 
@@ -40,6 +41,12 @@ def rankings(results: Results) -> list[Ranking]:
             path = results.folder / "profile" / f"{name}.npz"
             found[name] = read_ranking(path, titles[name], _score(trial.get("config", {}).get("subset")))
     return [ranking for ranking in found.values() if ranking is not None]
+
+
+def names_of(results: Results, ranking: Ranking) -> tuple[str, ...]:
+    """The names of the classes of a ranking's examples: those of the trials that made it, or that it cut."""
+    trials = (str(trial["id"]) for trial in results.plan["trials"] if trial.get("ranks") == ranking.name)
+    return results.class_names.get(next(trials, ""), ())
 
 
 def _settings(results: Results) -> dict[str, str]:
@@ -135,7 +142,9 @@ def class_counts(results: Results) -> pd.DataFrame:
             line = {"setting": setting, "subset": row.subset_label or row.subset_kind}
             line |= {"size": subset["size"], "flipped_in": subset.get("flipped_in", np.nan)}
             line |= {"flipped_out": subset.get("flipped_out", np.nan)}
-            rows.append(line | {f"class {c}": count for c, count in enumerate(subset["class_counts"])})
+            names = results.class_names[str(row.id)]
+            counted = {f"class {class_label(c, names)}": count for c, count in enumerate(subset["class_counts"])}
+            rows.append(line | counted)
     if not rows:
         return pd.DataFrame()
     return pd.DataFrame(rows).groupby(["setting", "subset"], sort=False).mean().reset_index()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.classes import short_label
 from analysis.figures import WIDTH
 from analysis.metrics import attack_of, attack_title, strongest
 from analysis.results import COMPLETED, Results
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 MOST = 12  # rows; the table has them all
 ROW = 0.42  # inches, room for a row's name above its cells
 WRITTEN = 12  # classes whose numbers fit their cells
+LETTER = 0.06  # inches, of a class's name
 TOP, BOTTOM = 0.0, 0.45  # of a row's cells
 
 
@@ -27,6 +29,7 @@ class Panel(NamedTuple):
     title: str
     values: np.ndarray  # (configurations, classes)
     colours: str  # a colour map
+    classes: list[str]  # as a reader sees them
 
 
 class Classes(NamedTuple):
@@ -52,10 +55,13 @@ def classes_info(results: Results, table: pd.DataFrame) -> Classes | None:
     kinds = {"clean": ("clean, %", "Blues"), robust: (f"{strong}, %", "Blues")}
     kinds |= {f"{robust}_gap": (f"{along} −\n{strong}, points", "Oranges")}
     known = {kind: look for kind, look in kinds.items() if kind in shown and shown[kind].notna().any()}
-    panels = [
-        Panel(title, 100 * shown.pivot(index="configuration", columns="class", values=kind).loc[kept].to_numpy(), map_)
-        for kind, (title, map_) in known.items()
-    ]
+    named = {results.class_names[trial] for trial in done["id"]}
+    same = named.pop() if len(named) == 1 else ()  # of several data sets the numbers alone stand for a column
+    classes = [short_label(label, same) for label in range(shown["class"].max() + 1)]
+    panels = []
+    for kind, (title, paint) in known.items():
+        values = shown.pivot(index="configuration", columns="class", values=kind).loc[kept].to_numpy()
+        panels.append(Panel(title, 100 * values, paint, classes))
     at = shown[shown["configuration"].isin(kept)]
     errors = at[[f"{kind}_se" for kind in known]].to_numpy(float)
     names = at.drop_duplicates("configuration").set_index("configuration")["name"][kept].tolist()
@@ -65,7 +71,8 @@ def classes_info(results: Results, table: pd.DataFrame) -> Classes | None:
 
 def classes_size(info: Classes) -> tuple[float, float]:
     """Inches."""
-    return WIDTH, 0.9 + ROW * len(info.names)
+    longest = max((len(label) for panel in info.panels for label in _ticks(panel)), default=1)
+    return WIDTH, 0.9 + ROW * len(info.names) + LETTER * (longest if longest > 2 else 0)
 
 
 def draw_classes(figure: Figure, info: Classes) -> None:
@@ -79,6 +86,11 @@ def draw_classes(figure: Figure, info: Classes) -> None:
             name, (0, place + TOP), xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points",
             fontsize=8, annotation_clip=False,
         )  # fmt: skip
+
+
+def _ticks(panel: Panel) -> list[str]:
+    """The classes that are written below a panel: all of a few, each tenth of many."""
+    return panel.classes if len(panel.classes) <= WRITTEN else panel.classes[::10]
 
 
 def _draw(plot: Plot, panel: Panel) -> None:
@@ -98,7 +110,11 @@ def _draw(plot: Plot, panel: Panel) -> None:
                 color="white" if dark else "black",
             )  # fmt: skip
     plot.set(xlim=(-0.5, classes - 0.5), xlabel="class")
-    plot.set_xticks(range(classes) if classes <= WRITTEN else range(0, classes, 10))
+    ticks = _ticks(panel)
+    upright = 0 if max(map(len, ticks)) <= 2 else 90
+    plot.set_xticks(
+        range(classes) if classes <= WRITTEN else range(0, classes, 10), ticks, rotation=upright, parse_math=False
+    )
     plot.tick_params(length=0, labelsize=7)
     plot.spines[:].set_visible(False)
     plot.grid(False)

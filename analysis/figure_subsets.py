@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import ALL
+from analysis.classes import short_label
+from analysis.difficulty import names_of
 from analysis.figures import WIDTH, colours, level, panels, percent
 from analysis.instances import Ranking, read_images
 from analysis.results import Results
@@ -44,7 +46,7 @@ class Gallery(NamedTuple):
     """A wall of images: a row a class, friendliest on the left, most problematic on the right."""
 
     wall: np.ndarray  # (H, W, 3) uint8
-    classes: list[int]
+    classes: list[str]  # as a reader sees them
     tile: int  # pixels from one image to the next
     flips: list[tuple[float, float, int]]  # x, y of a flipped example and its label before the flip
 
@@ -103,6 +105,7 @@ def gallery_info(results: Results, ranking: Ranking) -> Gallery | None:
     if images is None:
         return None
     rows = {int(c): extremes(ranking.rank, ranking.y == c) for c in np.unique(ranking.y)[:CLASSES]}
+    names = names_of(results, ranking)
     zoom = max(1, TILE // images.shape[1])
     tile, gap = zoom * images.shape[1] + 4, zoom * images.shape[1] // 2
     wall = np.full((tile * len(rows), 2 * PER_CLASS * tile + gap, 3), 255, dtype=np.uint8)
@@ -114,7 +117,7 @@ def gallery_info(results: Results, ranking: Ranking) -> Gallery | None:
                 wall[top : top + tile, left : left + tile] = _framed(images[place], zoom, ranking.flipped[place])
                 if ranking.flipped[place]:
                     flips.append((left + 2.0, top + tile - 3.0, int(ranking.y_clean[place])))
-    return Gallery(wall, list(rows), tile, flips)
+    return Gallery(wall, [short_label(label, names) for label in rows], tile, flips)
 
 
 def extremes(rank: np.ndarray, member: np.ndarray, count: int = PER_CLASS) -> np.ndarray:
@@ -136,7 +139,8 @@ def gallery_size(info: Gallery) -> tuple[float, float]:
 def draw_gallery(plot: Plot, info: Gallery) -> None:
     """The wall of images; a thick frame and the label before the flip mark a flipped example."""
     plot.imshow(info.wall, interpolation="nearest")
-    plot.set_yticks([(row + 0.5) * info.tile for row in range(len(info.classes))], map(str, info.classes))
+    rows = [(row + 0.5) * info.tile for row in range(len(info.classes))]
+    plot.set_yticks(rows, info.classes, parse_math=False)
     centres = [PER_CLASS * info.tile / 2, info.wall.shape[1] - PER_CLASS * info.tile / 2]
     plot.set_xticks(centres, ["← friendliest", "most problematic →"])
     plot.set_ylabel("class, as labelled")

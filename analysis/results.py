@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,20 @@ class Results:
         everywhere = [str(name) for name in done if len(done) and done[name].notna().all()]
         names = [name for name in everywhere if name.startswith("last_") and name.endswith("_acc")]
         return [name.removeprefix("last_") for name in names]
+
+    @cached_property
+    def class_names(self) -> dict[str, tuple[str, ...]]:
+        """The names of each trial's classes, in order, by its id, as any trial on the same data recorded them.
+
+        None where the data has only numbers, or all its trials ran before names were recorded.
+        """
+        known: dict[str, tuple[str, ...]] = {}
+        for trial, problem in zip(self.trials["id"], self.trials["problem"], strict=True):
+            names = self.outcomes.get(trial, {}).get("class_names")
+            if isinstance(names, list) and names:
+                known.setdefault(problem, tuple(map(str, names)))
+        pairs = zip(self.trials["id"], self.trials["problem"], strict=True)
+        return {trial: known.get(problem, ()) for trial, problem in pairs}
 
     def instances(self, trial: str) -> Instances | None:
         """What a trial recorded of each example; None where it did not."""

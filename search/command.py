@@ -18,6 +18,7 @@ from search.cluster.packing import decided
 from search.dryrun import print_plan
 from search.endings import DONE, ENDINGS, told
 from search.planning.checks import check, notes
+from search.planning.contents import content_notes
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.planning.sources import Sources
@@ -58,7 +59,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
         plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
         check(loaded, plan, sources)
         check_rankings(loaded, plan, sources)
-        for note in (*notes(loaded, plan), *ground.exposed(folder)):
+        for note in (*notes(loaded, plan), *content_notes(loaded, plan, sources), *ground.exposed(folder)):
             errors.print(f"note: {note}", markup=False)
         if options.dry_run:
             _planned(options, loaded, plan, folder, sources, console)

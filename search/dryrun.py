@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -32,19 +31,17 @@ def print_plan(console: Console, plan: Plan, space: Space, results: Place, sourc
         table.add_row(f"measured: {name}", attack)
     table.add_row("each trial asks", str(space.resources))
     console.print(table)
-    for lack in _lacking(plan, space, all(left.ended)):
+    for lack in _lacking(space, sources, all(left.ended)):
         console.print(f"note: {lack}", markup=False, soft_wrap=True)
 
 
-def _lacking(plan: Plan, space: Space, ended: bool) -> Iterator[str]:
+def _lacking(space: Space, sources: Sources, ended: bool) -> Iterator[str]:
     """What a run wants that is not here; elsewhere it may be, so that this is no mistake of the space."""
     if not ended and not os.environ.get("RAY_ADDRESS") and not slots_here(space.resources):
         here = f"{number(os.cpu_count() or 1, 'CPU')}, {number(torch.cuda.device_count(), 'GPU')}"
         yield f"on this machine a run would be refused: a trial asks for {space.resources}, and it has {here}"
-    blocks = [each for trial in plan.trials for each in (trial.config.data, trial.config.data.extra) if each]
-    for name, root in dict.fromkeys((block.name, getattr(block, "root", "")) for block in blocks if block.remote):
-        if not any(Path(root).expanduser().glob("*")):
-            yield f"{name} is not in {root}: a run downloads it first, and is refused where it cannot"
+    for lack in sources.absent.values():
+        yield f"{lack}: a run downloads what is missing first, and is refused where it cannot"
 
 
 def _trainings(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:

@@ -33,7 +33,9 @@ from search.storing.store import Store
 from trainers.chain import training_code
 from trainers.checkpoints import CheckpointError
 from trainers.config import TrialConfig
-from trainers.data import prepare
+from trainers.data import prepare, split_identity
+from trainers.files import FileError
+from trainers.images import DataError
 from trainers.records import Place, Row, read_rows, write_atomic
 
 RECORDS = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
@@ -68,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (NoSweep, Unreachable) as error:
         errors.print(f"error: {error}", markup=False)
         return 2
-    except (Unverifiable, Mismatch, CheckpointError, OSError) as error:
+    except (Unverifiable, Mismatch, CheckpointError, DataError, FileError, OSError) as error:
         errors.print(f"error: {options.run}: {error}", markup=False)
         return 2
     except SpaceError as error:
@@ -110,13 +112,18 @@ def _compared(folder: Place, scratch: Path, plan: Row, row: Row) -> tuple[list[s
 
 
 def _trained(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
-    """Train one trial in a store of its own. Raises CheckpointError or OSError if what it starts from is not there."""
+    """Train one trial in a store of its own.
+
+    Raises Unverifiable, DataError, FileError, CheckpointError or OSError if what it was trained on or started from is
+    not there any more.
+    """
     store, alone = Store(folder), Store(scratch / "store")
     shutil.rmtree(scratch / "store", ignore_errors=True)
     filesystem.establish(alone.folder)
     config = TrialConfig.model_validate(row["config"])
     sources = Sources()
-    sources.fingerprint(config.data)
+    if split_identity(sources.fingerprint(config.data), config.data) != row["data"]:
+        raise Unverifiable(f"{row['id']}: its data is other data now; put back the files that it was trained on")
     if row["kind"] == "trial" and row["ranks"]:
         write_atomic(alone.ranking(row["ranks"]), store.ranking(row["ranks"]).read_bytes())
     start = Start.model_validate(row["start"]) if row["start"] else None

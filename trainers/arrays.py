@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainers.images import Labelled
+from trainers.images import Labelled, listed
 
 
 class Source(NamedTuple):
@@ -21,6 +21,8 @@ class Source(NamedTuple):
     classes: int
     extra: Labelled | None = None  # the pool that was loaded beside it
     corrupted: Mapping[str, np.ndarray] = {}  # the test images under each corruption
+    names: tuple[str, ...] = ()  # of the classes, in order; none where the data set has only their numbers
+    notes: tuple[str, ...] = ()  # what was seen while it was read: allowed, and perhaps not meant
 
 
 def fingerprint(source: Source) -> str:
@@ -46,7 +48,8 @@ def of_classes(source: Source, classes: Sequence[int]) -> tuple[Source, np.ndarr
     Raises ValueError if there is no such class, or none of its examples in a part that there is.
     """
     if unknown := [each for each in classes if each >= source.classes]:
-        raise ValueError(f"data.classes: got {unknown[0]}; the data set has the classes 0..{source.classes - 1}")
+        there = class_range(source.classes, source.names)
+        raise ValueError(f"data.classes: got {unknown[0]}; the data set has the classes {there}")
     new = np.full(source.classes, -1)
     new[list(classes)] = np.arange(len(classes))
 
@@ -69,4 +72,17 @@ def of_classes(source: Source, classes: Sequence[int]) -> tuple[Source, np.ndarr
         classes=len(classes),
         extra=extra,
         corrupted={name: x[test] for name, x in source.corrupted.items()},
+        names=tuple(source.names[label] for label in classes) if source.names else (),
     ), train
+
+
+def class_name(label: int, names: Sequence[str]) -> str:
+    """A class as a message calls it: its number, and its name where that says more."""
+    name = names[label] if label < len(names) else ""
+    return str(label) if name in ("", str(label)) else f"{label} ({name})"
+
+
+def class_range(classes: int, names: Sequence[str]) -> str:
+    """All classes of a data set as a message calls them, such as '0..1 (cat, dog)'."""
+    tells = any(name != str(label) for label, name in enumerate(names))
+    return f"0..{classes - 1}" + (f" ({listed(names)})" if tells else "")

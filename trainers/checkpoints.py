@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from trainers.files import FileError, check_file, first_line, user_path
 from trainers.knobs import Knobs
 
 Weights = dict[str, Tensor]
+NO_CODE = "it is torn, or pickles other things than tensors, which could run any code and is not unpickled"
 STATISTICS = ("mean", "std")  # of the data; a network from elsewhere may not have them
 
 
@@ -25,7 +28,11 @@ class StartFrom(Knobs):
 
     @property
     def file(self) -> Path:
-        return Path(self.path).expanduser().absolute()
+        """The absolute path. Raises CheckpointError if no file can have it."""
+        try:
+            return user_path(self.path).absolute()
+        except FileError as error:
+            raise CheckpointError(f"start_from.path: {error}") from error
 
 
 class CheckpointError(ValueError):
@@ -34,17 +41,18 @@ class CheckpointError(ValueError):
 
 def load_weights(path: Path, which: str) -> Weights:
     """The weights in a file. Raises CheckpointError if there are none."""
-    if not path.is_file():
-        raise CheckpointError(f"start_from.path: no file {path}")
+    try:
+        check_file(path)
+    except FileError as error:
+        raise CheckpointError(f"start_from.path: {error}") from error
     try:
         content: Any = torch.load(path, weights_only=True, map_location="cpu")
-    except PermissionError as error:
-        raise CheckpointError(f"start_from.path: {path} cannot be read: {error.strerror}") from error
     except Exception as error:  # of bytes that are no checkpoint torch raises whatever its reader stumbles over
-        reason = str(error).partition("\n")[0]
+        unsafe = isinstance(error, pickle.UnpicklingError)  # here torch's advice is to load it as code
+        reason = NO_CODE if unsafe else first_line(error)
         raise CheckpointError(
             f"start_from.path: {path} holds no tensors that can be read safely ({reason}); "
-            "store a state_dict with torch.save"
+            "store a state_dict alone: torch.save(model.state_dict(), path)"
         ) from error
     return weights_of(content, which, str(path))
 
@@ -63,6 +71,16 @@ def weights_of(content: Any, which: str, where: str) -> Weights:
     named = isinstance(content, dict) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items())
     if not named or not content:
         raise CheckpointError(f"start_from.path: {where} is no state_dict: names and tensors")
+    for name, value in content.items():
+        if value.layout != torch.strided or value.is_meta or value.is_quantized:
+            raise CheckpointError(
+                f"start_from.path: {where}: {name} is no plain tensor; store dense, unquantised weights"
+            )
+        if value.is_floating_point() and not value.isfinite().all():
+            raise CheckpointError(
+                f"start_from.path: {where}: {name} holds NaN or infinite values, from a training that diverged; take "
+                "earlier weights"
+            )
     return {name.removeprefix("module."): value for name, value in content.items()}
 
 

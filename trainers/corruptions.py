@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from trainers.images import DataError, images_of, labels_of
+from trainers.files import read_npy, user_path
+from trainers.images import DataError, about, images_of, labels_of
 from trainers.knobs import Knobs
 
 SEVERITIES = 5
@@ -35,7 +36,8 @@ class Corruptions(Knobs):
                 "the data set has no test set of its own, and the images that `test` sets apart have no corrupted "
                 "counterparts in order; use a data set that has one, or remove the key"
             )
-        folder = Path(self.path).expanduser()
+        with about("path"):
+            folder = user_path(self.path)
         names = self._found(folder)
         labels = labels_of("path: labels.npy", self._read(folder / "labels.npy", len(y)))
         if len(differ := np.flatnonzero(labels != y)):
@@ -47,7 +49,8 @@ class Corruptions(Knobs):
         return {name: self._images(folder, name, x) for name in names}
 
     def _found(self, folder: Path) -> list[str]:
-        there = sorted(path.stem for path in folder.glob("*.npy") if path.stem != "labels")
+        files = folder.glob("[!.]*.npy")  # what begins with a dot is left by a system
+        there = sorted(path.stem for path in files if path.stem != "labels")
         if not there:
             raise DataError(f"path: no corruption in {folder.absolute()}; expected <name>.npy as in CIFAR-10-C")
         if self.names == "all":
@@ -67,10 +70,8 @@ class Corruptions(Knobs):
 
     def _read(self, path: Path, n: int) -> np.ndarray:
         """The rows of this severity; the others are not read."""
-        try:
-            rows = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"path: {path.absolute()} cannot be read ({error}); fetch it anew") from error
+        with about("path"):
+            rows = read_npy(path, mapped=True)
         if rows.shape[:1] != (SEVERITIES * n,):
             raise DataError(
                 f"path: {path.name} has shape {rows.shape}; {SEVERITIES} severities of {n} test images, one after "

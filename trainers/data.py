@@ -86,6 +86,7 @@ class Data:
     std: tuple[float, ...]
     extra: Split | None = None
     corrupted: Mapping[str, Split] = field(default_factory=dict)  # the test split under each corruption
+    names: tuple[str, ...] = ()  # of the classes, where the data set has them
 
     @property
     def flipped(self) -> np.ndarray:
@@ -149,6 +150,7 @@ def prepare(source: Source, splits: Splits) -> Data:
         std=tuple(std.clip(1e-3).tolist()),
         extra=_pool(source, spare, splits.extra),
         corrupted=_corrupted(source, y_test, splits.corruptions),
+        names=source.names,
     )
 
 

@@ -8,25 +8,35 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from trainers.images import DataError
+from trainers.files import first_line, user_path
+from trainers.images import DataError, NotHere, about
 
 
-def fetched(name: str, folder: str, **which: Any) -> Any:
+def fetched(name: str, folder: str, download: bool, **which: Any) -> Any:
     """The part of torchvision's data set `name` that `which` tells.
 
-    Raises DataError, saying which files to put where, if it is not in the folder and cannot be downloaded.
+    Raises DataError if it cannot be had: saying which files to put where, if it is not in the folder and cannot be
+    downloaded; NotHere, if it is not there whole and no download is wanted.
     """
+    with about("root"):
+        root = user_path(folder)
+    if not download and not root.is_dir():
+        raise NotHere(f"{name} is not in {root}")
     from torchvision import datasets  # late: torchvision is slow to import
 
-    dataset, root = getattr(datasets, name), Path(folder).expanduser()
+    dataset = getattr(datasets, name)
     try:
         return dataset(str(root), download=False, **which)
     except RuntimeError:  # not there, or not whole
-        pass
+        if not download:
+            raise NotHere(f"{name} is not whole in {root}") from None
+    except Exception as error:  # of files that are damaged and bear no checksum its readers raise whatever they meet
+        place, _ = _published(dataset, root, **which)
+        raise DataError(f"root: {name} in {place} cannot be read ({first_line(error)}); remove it there") from error
     try:
         with _alone(root):
             return dataset(str(root), download=True, **which)
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # no network, no room, an archive that is torn
         place, files = _published(dataset, root, **which)
         reason = str(error).strip().rpartition("\n")[2]  # mirrors are listed before
         raise DataError(

@@ -1,17 +1,32 @@
-"""From the arrays and image files that users have to labelled images, or to an error that says what is wrong."""
+"""From the arrays that users have to labelled images, or to an error that says what is wrong."""
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from trainers.files import FileError
+
 
 class DataError(ValueError):
     """A data set cannot be had: what is missing or malformed, and what to do about it."""
+
+
+class NotHere(DataError):
+    """A data set would have to be downloaded first."""
+
+
+@contextmanager
+def about(key: str) -> Iterator[None]:
+    """Let complaints about data begin with the key that they are about."""
+    try:
+        yield
+    except (DataError, FileError) as error:
+        kind = type(error) if isinstance(error, DataError) else DataError
+        raise kind(f"{key}: {error}") from error
 
 
 class Labelled(NamedTuple):
@@ -34,7 +49,7 @@ def labelled(where: str, names: tuple[str, str], x: Any, y: Any) -> Labelled:
 def images_of(what: str, x: np.ndarray) -> np.ndarray:
     """(N, H, W), (N, H, W, channels) or (N, channels, H, W) -> (N, H, W, channels)."""
     if x.dtype != np.uint8:
-        raise DataError(f"{what} is {x.dtype}; expected uint8: store pixels as 0..255, unscaled")
+        raise DataError(f"{what} is {x.dtype}{_range(x)}; expected uint8, pixels of 0..255: {_as_uint8(x)}")
     if not x.size:
         raise DataError(f"{what} is empty, of shape {x.shape}; leave the array out if there are no images")
     if x.ndim == 3:
@@ -55,49 +70,36 @@ def labels_of(what: str, y: np.ndarray) -> np.ndarray:
         raise DataError(f"{what} has shape {y.shape}; expected (N,) or (N, 1), one label an image")
     if not np.issubdtype(y.dtype, np.integer):
         raise DataError(f"{what} is {y.dtype}; expected integers: the class numbers 0..C-1")
-    if len(y) and y.min() < 0:
-        raise DataError(f"{what} has label {y.min()}; expected the class numbers 0..C-1")
+    if len(y) and (y.min() < 0 or y.max() > np.iinfo(np.int64).max):
+        odd = y.min() if y.min() < 0 else y.max()
+        raise DataError(f"{what} has label {odd}; expected the class numbers 0..C-1")
     return np.ascontiguousarray(y, dtype=np.int64)
 
 
-def read_npz(file: str, wanted: Callable[[set[str]], Sequence[str]]) -> dict[str, np.ndarray]:
-    """The arrays of an .npz that are `wanted` of those that it holds.
-
-    Raises DataError if the file is no such archive, lacks one of them, or one cannot be read.
-    """
-    path = Path(file).expanduser()
-    if not path.is_file():
-        raise DataError(f"path: no file {path.absolute()}; name an .npz with {', '.join(wanted(set()))}")
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"path: {path} is no .npz archive, or a torn one; write it with numpy.savez")
-    with np.load(path, allow_pickle=False) as archive:
-        found = set(archive.files)
-        if missing := [key for key in wanted(found) if key not in found]:
-            raise DataError(
-                f"path: {file} lacks {', '.join(missing)}; it holds {', '.join(sorted(found)) or 'nothing'}"
-            )
-        try:
-            return {key: archive[key] for key in wanted(found)}
-        except ValueError as error:
-            raise DataError(f"path: {path} cannot be read ({error}); store numbers only") from error
+def _range(x: np.ndarray) -> str:
+    """The values that pixels of another type have."""
+    if x.dtype.kind not in "iuf" or not x.size:
+        return ""
+    bad = x.size - int(np.isfinite(x).sum())
+    return f" with {bad} values NaN or infinite" if bad else f" with values of {x.min():.6g} to {x.max():.6g}"
 
 
-def read_folder(folder: Path, size: int, channels: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """The images of <folder>/<class>/*, resized to a square, their labels, and the classes in order.
+def _as_uint8(x: np.ndarray) -> str:
+    """How to store such pixels."""
+    if x.dtype == bool:
+        return "store 255 * x.astype(np.uint8)"
+    if x.dtype.kind not in "iuf" or not x.size or not np.isfinite(x).all():
+        return "store them unscaled"
+    if x.min() < 0:
+        return "undo what standardised them, then store np.rint(255 * x).astype(np.uint8)"
+    if x.max() <= 1:
+        return "store np.rint(255 * x).astype(np.uint8)"
+    if x.max() <= 255:
+        return "store np.rint(x).astype(np.uint8)"
+    return "store np.rint(255 / white * x).astype(np.uint8), where white is 65535, or 4095 of 12 bits"
 
-    Raises DataError if there are none or one cannot be read.
-    """
-    from torchvision.datasets import ImageFolder  # late: torchvision is slow to import
 
-    try:
-        files = ImageFolder(str(folder))
-    except FileNotFoundError as error:
-        raise DataError(f"root: {error}; expected {folder.absolute()}/<class>/*.png or *.jpg") from error
-    x = np.empty((len(files), size, size, channels), np.uint8)
-    for image, (path, _) in zip(x, files.samples, strict=True):
-        try:
-            picture = files.loader(path).convert("L" if channels == 1 else "RGB")
-        except OSError as error:
-            raise DataError(f"root: cannot read {path} ({error}); repair or remove it") from error
-        image[:] = np.asarray(picture.resize((size, size))).reshape(image.shape)
-    return x, np.asarray(files.targets), files.classes
+def listed(names: Sequence[object], most: int = 10) -> str:
+    """The first few of several, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more

@@ -5,14 +5,15 @@ The pool brings labels of its own, perhaps those that another network gave it (p
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
 from trainers.fetch import fetched
-from trainers.images import DataError, Labelled, labelled, read_npz
+from trainers.files import read_npz, user_path
+from trainers.images import DataError, Labelled, about, labelled
 from trainers.knobs import Knobs, Real
 
 
@@ -24,23 +25,22 @@ class Pool(Knobs):
     where 196 batches of 128 + 128 are an epoch of 50000 + 500000 images. Only part of the training set is then in it.
     """
 
-    remote: ClassVar[bool] = False  # whether its files may have to be downloaded
     share: Annotated[Real, Field(gt=0, lt=1)] = 0.5  # of each batch
     epoch_of: Literal["extra", "train"] = "extra"
 
-    def load(self, shape: tuple[int, ...], classes: int) -> Labelled | None:
+    def load(self, shape: tuple[int, ...], classes: int, download: bool = True) -> Labelled | None:
         """The arrays of the pool, or None if it is cut from the data set itself.
 
         Raises DataError if they cannot be had, or do not go with images of this shape and with so many classes.
         """
-        pool = self._own()
+        pool = self._own(download)
         if pool is not None and pool.x.shape[1:] != shape:
             raise DataError(f"has images of {pool.x.shape[1:]}, the data set of {shape}; make them equal")
         if pool is not None and pool.y.max() >= classes:
             raise DataError(f"has label {pool.y.max()}; the data set has 0..{classes - 1} only: number them as it does")
         return pool
 
-    def _own(self) -> Labelled | None:
+    def _own(self, download: bool) -> Labelled | None:
         return None
 
     def parts(self, batch_size: int) -> tuple[int, int]:
@@ -60,8 +60,9 @@ class Archive(Pool):
     name: Literal["npz"] = "npz"
     path: str
 
-    def _own(self) -> Labelled:
-        arrays = read_npz(self.path, self._wanted)
+    def _own(self, download: bool) -> Labelled:
+        with about("path"):
+            arrays = read_npz(user_path(self.path), self._wanted)
         x, y = arrays
         return labelled(self.path, (x, y), arrays[x], arrays[y])
 
@@ -73,12 +74,11 @@ class Archive(Pool):
 class SVHNExtra(Pool):
     """The 531131 easier digits published beside the training set of SVHN (Netzer 2011)."""
 
-    remote: ClassVar[bool] = True
     name: Literal["svhn"] = "svhn"
     root: str = "data"
 
-    def _own(self) -> Labelled:
-        part = fetched("SVHN", self.root, split="extra")
+    def _own(self, download: bool) -> Labelled:
+        part = fetched("SVHN", self.root, download, split="extra")
         return labelled("SVHN", ("data", "labels"), part.data, part.labels)
 
 

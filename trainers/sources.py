@@ -7,10 +7,9 @@ to SVHN). Relative paths start at the current folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt
@@ -18,7 +17,9 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from trainers.arrays import Source
 from trainers.data import Splits
 from trainers.fetch import fetched
-from trainers.images import DataError, labelled, read_folder, read_npz
+from trainers.files import FileError, read_npz, user_path
+from trainers.folders import EXTENSIONS, ImageFiles, list_images, other_folders, read_images
+from trainers.images import DataError, about, labelled, listed
 from trainers.knobs import Size, SizeOrNone
 
 __all__ = [
@@ -35,38 +36,30 @@ __all__ = [
 ]
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+VALIDATION = ("val", "valid", "validation", "dev")  # as folders and arrays of a validation set are called
+HELD_OUT = (
+    "and validation is held out of the training set (data.val), which these examples would not join; add them to it, "
+    "or keep them elsewhere"
+)
 
 
 class _DataSet(Splits):
-    remote: ClassVar[bool] = False  # whether its files may have to be downloaded
+    def load(self, download: bool = True) -> Source:
+        """The arrays of the data set and of what is named beside it.
 
-    @property
-    def downloads(self) -> bool:
-        """Whether loading may need the network."""
-        return self.remote or (self.extra is not None and self.extra.remote)
-
-    def load(self) -> Source:
-        """The arrays of the data set and of what is named beside it. Raises DataError if they cannot be had."""
-        source = self._own()
+        Raises DataError if they cannot be had: NotHere if only a download, which is not wanted, could bring them.
+        """
+        source = self._own(download)
         if self.extra is not None:
-            with _about("extra"):
-                source = source._replace(extra=self.extra.load(source.x_train.shape[1:], source.classes))
+            with about("extra"):
+                source = source._replace(extra=self.extra.load(source.x_train.shape[1:], source.classes, download))
         if self.corruptions is not None:
-            with _about("corruptions"):
+            with about("corruptions"):
                 source = source._replace(corrupted=self.corruptions.load(source.x_test, source.y_test))
         return source
 
-    def _own(self) -> Source:
+    def _own(self, download: bool) -> Source:
         raise NotImplementedError
-
-
-@contextmanager
-def _about(key: str) -> Iterator[None]:
-    """Complaints begin with the key that they are about."""
-    try:
-        yield
-    except DataError as error:
-        raise DataError(f"{key}: {error}") from error
 
 
 class Digits(_DataSet):
@@ -76,11 +69,12 @@ class Digits(_DataSet):
     val: SizeOrNone = "20%"
     test: Size | None = "60%"
 
-    def _own(self) -> Source:
+    def _own(self, download: bool) -> Source:
         from sklearn.datasets import load_digits  # late: only these digits need it
 
         digits = load_digits()
-        return as_source("digits", np.rint(digits.images * (255 / 16)).astype(np.uint8), digits.target)
+        source = as_source("digits", np.rint(digits.images * (255 / 16)).astype(np.uint8), digits.target)
+        return source._replace(names=tuple(map(str, digits.target_names)))
 
 
 class Npz(_DataSet):
@@ -89,18 +83,21 @@ class Npz(_DataSet):
     name: Literal["npz"] = "npz"
     path: str
 
-    def _own(self) -> Source:
-        return as_source(self.path, **read_npz(self.path, self._wanted))
+    def _own(self, download: bool) -> Source:
+        with about("path"):
+            arrays = read_npz(user_path(self.path), self._wanted)
+        return as_source(self.path, **arrays)
 
-    @staticmethod
-    def _wanted(found: set[str]) -> tuple[str, ...]:
+    def _wanted(self, found: set[str]) -> tuple[str, ...]:
+        if own := sorted(found & {f"{part}_{name}" for part in "xy" for name in VALIDATION}):
+            raise FileError(f"{self.path} holds {' and '.join(own)}, {HELD_OUT}")
         return ARRAYS if found & set(ARRAYS[2:]) else ARRAYS[:2]  # half a test set is a slip
 
 
 class ImageFolder(_DataSet):
     """Image files as <root>/train/<class>/*.png or .jpg, and perhaps <root>/test/<class>/*.
 
-    Each is resized to a square without regard to its proportions.
+    Each is resized to a square without regard to its proportions. trainers.folders says what is read and refused.
     """
 
     name: Literal["image_folder"] = "image_folder"
@@ -108,27 +105,56 @@ class ImageFolder(_DataSet):
     size: PositiveInt
     channels: Literal[1, 3] = 3
 
-    def _own(self) -> Source:
-        root = Path(self.root).expanduser()
-        x, y, classes = read_folder(root / "train", self.size, self.channels)
-        if not (root / "test").is_dir():
-            return as_source(str(root), x, y)
-        x_test, y_test, test_classes = read_folder(root / "test", self.size, self.channels)
-        if test_classes != classes:  # the number of a class is its place in the list: lists must agree
-            odd = ", ".join(sorted(set(classes) ^ set(test_classes)))
-            raise DataError(f"root: {root}: train and test need the same class folders; only one of them has {odd}")
-        return as_source(str(root), x, y, x_test, y_test)
+    def _own(self, download: bool) -> Source:
+        with about("root"):
+            root = user_path(self.root)
+        others = other_folders(root, ("train", "test"))
+        if own := [name for name in others if name.lower() in VALIDATION]:
+            raise DataError(f"root: {root} has a folder {own[0]}/, {HELD_OUT}")
+        there = ("train", "test") if os.path.lexists(root / "test") else ("train",)
+        parts = {part: list_images(root / part) for part in there}
+        _check_classes(root, parts)
+        arrays = [read_images(found, self.size, self.channels) for found in parts.values()]
+        source = as_source(str(root), *(array for pair in arrays for array in pair))
+        notes = [f"{root} has {listed(others)} beside train and test, which no one reads"] * bool(others)
+        for part, found in parts.items():
+            if passed := found.passed_over:
+                count = f"{len(passed)} file{'s' * (len(passed) > 1)}"
+                notes.append(
+                    f"{count} of {root / part} passed over, as no images in class folders: {listed(passed, 3)}"
+                )
+        return source._replace(names=parts["train"].classes, notes=tuple(notes))
+
+
+def _check_classes(root: Path, parts: dict[str, ImageFiles]) -> None:
+    """Raise DataError if train and test have other classes, whose numbers are their places in the list, or none."""
+    train = parts["train"]
+    if "test" in parts:
+        own, others = {*train.classes}, {*parts["test"].classes}
+        alone = {"train": sorted(own - others), "test": sorted(others - own)}
+        if odd := [f"only {part} has {listed(names)}" for part, names in alone.items() if names]:
+            raise DataError(f"root: {root}: train and test need the same class folders; {', '.join(odd)}")
+        if not parts["test"].files:
+            raise DataError(f"root: {root / 'test'} holds no image; remove the folder, and `test` sets some apart")
+    filled = {label for _, label in train.files}
+    if empty := [name for label, name in enumerate(train.classes) if label not in filled]:
+        raise DataError(
+            f"root: {root / 'train' / empty[0]} holds no image ({', '.join(EXTENSIONS)}); remove the folder"
+        )
+    if len(train.classes) < 2:
+        raise DataError(f"root: {root / 'train'} has one class only, {train.classes[0]}; expected at least 2")
 
 
 class _Fetched(_DataSet):
     """A data set that torchvision downloads into `root`, unless its files lie there; classes bear its names."""
 
-    remote: ClassVar[bool] = True
     root: str = "data"
 
-    def _own(self) -> Source:
-        train, test = (fetched(type(self).__name__, self.root, train=train) for train in (True, False))
-        return as_source(type(self).__name__, train.data, train.targets, test.data, test.targets)
+    def _own(self, download: bool) -> Source:
+        name = type(self).__name__
+        train, test = (fetched(name, self.root, download, train=train) for train in (True, False))
+        source = as_source(name, train.data, train.targets, test.data, test.targets)
+        return source._replace(names=tuple(train.classes))
 
 
 class _CIFAR(_Fetched):
@@ -159,9 +185,10 @@ class SVHN(_Fetched):
     name: Literal["svhn"] = "svhn"
     val: SizeOrNone = 1000
 
-    def _own(self) -> Source:
-        train, test = (fetched("SVHN", self.root, split=split) for split in ("train", "test"))
-        return as_source("SVHN", train.data, train.labels, test.data, test.labels)
+    def _own(self, download: bool) -> Source:
+        train, test = (fetched("SVHN", self.root, download, split=split) for split in ("train", "test"))
+        source = as_source("SVHN", train.data, train.labels, test.data, test.labels)
+        return source._replace(names=tuple(map(str, range(source.classes))))
 
 
 DataSource = Annotated[

@@ -12,6 +12,7 @@ from search.planning.sources import Sources
 from search.schema.space import Loaded
 from search.schema.yamlfile import SpaceError
 from trainers import checkpoints
+from trainers.arrays import class_range
 from trainers.attacks import PGD
 from trainers.data import Data
 from trainers.examples import alone, batch_sizes
@@ -75,7 +76,7 @@ def _toward(trial: Planned, plan: Plan, data: Data | None) -> None:
     for knob, label in attack.toward:
         if label >= data.classes:
             raise ValueError(
-                f"method.attack.toward.{knob}: no class {label}; the data has 0 to {data.classes - 1} "
+                f"method.attack.toward.{knob}: no class {label}; the data has {class_range(data.classes, data.names)} "
                 "(data.classes numbers those that it keeps from 0)"
             )
 

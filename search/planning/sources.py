@@ -6,25 +6,29 @@ from dataclasses import replace
 
 from trainers.arrays import Source, fingerprint
 from trainers.data import Data, Splits, prepare
+from trainers.images import NotHere
 from trainers.records import digest
 from trainers.sources import DataSource
 
 
 class Sources:
-    """Loads on demand; without `download`, what would have to be downloaded is named by its knobs alone."""
+    """Loads on demand; without `download`, what would have to be downloaded first is named by its knobs alone."""
 
     def __init__(self, download: bool = True) -> None:
         self.download = download
         self.loaded: dict[str, Source] = {}
+        self.absent: dict[str, str] = {}  # what is not loaded, in words
         self._prepared: dict[str, Data] = {}
 
     def fingerprint(self, data: DataSource) -> str:
         """The identity of a source's arrays. Raises DataError if they cannot be had."""
         key = source_key(data)
-        if data.downloads and not self.download:
-            return digest({"not loaded": key})
         if key not in self.loaded:
-            self.loaded[key] = data.load()
+            try:
+                self.loaded[key] = data.load(self.download)
+            except NotHere as error:
+                self.absent[key] = str(error)
+                return digest({"not loaded": key})
         return fingerprint(self.loaded[key])
 
     def holds(self, data: DataSource) -> bool:

@@ -9,6 +9,7 @@ from typing import Literal
 from search.storing.store import Store
 from trainers import checkpoints
 from trainers.checkpoints import CheckpointError, StartFrom, Weights
+from trainers.files import FileError, check_file
 from trainers.knobs import Knobs
 
 
@@ -22,12 +23,11 @@ class Start(Knobs):
 
     @staticmethod
     def of_file(given: StartFrom) -> Start:
-        """Of a file that cannot be read, which search.planning.checks complains of, the path must do."""
+        """Name a file by its content, or by its path if it cannot be read; search.planning.checks complains of that."""
         try:
-            content = _sha256(given.file)
-        except OSError:
-            content = f"unread: {given.file}"
-        return Start(content=content, weights=given.weights, path=str(given.file))
+            return Start(content=_sha256(given.file), weights=given.weights, path=str(given.file))
+        except (OSError, CheckpointError, FileError):
+            return Start(content=f"unread: {given.path}", weights=given.weights, path=given.path)
 
     @property
     def identity(self) -> str:
@@ -35,7 +35,7 @@ class Start(Knobs):
         return f"{self.content}:{self.weights}"
 
     def load(self, store: Store) -> Weights:
-        """The weights. Raises CheckpointError or OSError if they are not there, or are not those of the plan."""
+        """The weights. Raises CheckpointError, FileError or OSError if they are not there, or not those of the plan."""
         if self.path is not None:
             path = Path(self.path)
             if _sha256(path) != self.content:
@@ -55,5 +55,6 @@ def lost(training: str) -> str:
 
 
 def _sha256(path: Path) -> str:
+    check_file(path)  # a device or a FIFO has no end
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()

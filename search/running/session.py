@@ -204,6 +204,7 @@ class Session:
                 "classes": self.data.classes,
                 "flipped": int(self.data.flipped.sum()),
             },
+            "class_names": list(self.data.names),
             "subset": subset_summary(mask, self.data),
             "chain": self.chain.final,
         }

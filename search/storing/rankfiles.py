@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import zlib
 from dataclasses import dataclass
-from hashlib import sha256
+from functools import partial
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Literal
-from zipfile import BadZipFile
+from zipfile import is_zipfile
 
 import numpy as np
 from pydantic import model_validator
 
 from trainers.data import Data
+from trainers.files import FileError, check_file, read_npy, read_npz, user_path
 from trainers.knobs import Knobs
 from trainers.scores import normalized_rank
 from trainers.subsets import ScoreName
@@ -46,26 +46,19 @@ class RankingFile(Knobs):
 
     def read(self) -> RankFile:
         """The file's ranks. Raises ValueError if it cannot be read or holds no ranks."""
-        path = Path(self.file).expanduser()
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise ValueError(f"{path.absolute()} cannot be read: {error.strerror or error}") from None
-        try:
-            loaded = np.load(io.BytesIO(content), allow_pickle=False)
-            arrays = {key: loaded[key] for key in loaded.files} if isinstance(loaded, np.lib.npyio.NpzFile) else None
-        except (ValueError, EOFError, OSError, BadZipFile, zlib.error):
-            raise ValueError(f"{path} is neither an .npy nor an .npz of numbers; write it with numpy.save") from None
-        digest = sha256(content).hexdigest()
-        if arrays is None:
-            ranks = _checked(loaded, str(path))
+        path = user_path(self.file)
+        check_file(path)
+        with path.open("rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
+        if not is_zipfile(path):
+            ranks = _checked(read_npy(path), str(path))
             if not len(ranks) or ranks.min() == ranks.max():
                 raise ValueError(f"{path}: its {len(ranks)} ranks are all equal, which orders nothing")
             return RankFile(self, digest, {self.score: ranks if self.order == "friendly_first" else -ranks}, None, None)
         vain = sorted(self.model_fields_set - {"file"})
         if vain:
             raise ValueError(f"{path} is an .npz, which says itself what its ranks mean; remove {' and '.join(vain)}")
-        return RankFile(self, digest, *_unpacked(arrays, path))
+        return RankFile(self, digest, *_unpacked(read_npz(path, partial(_wanted, path)), path))
 
 
 @dataclass(frozen=True)
@@ -130,16 +123,21 @@ def _checked(values: np.ndarray, what: str) -> np.ndarray:
     return values.astype(np.float64)
 
 
+def _wanted(path: Path, found: set[str]) -> list[str]:
+    """The arrays of a sweep's ranking. Raises FileError if it is none."""
+    ranks = sorted(key for key in found if key.startswith("rank_"))
+    if not ranks or not found >= {"index", "y"}:
+        raise FileError(
+            f"{path} is no ranking of a sweep, which has index, y and rank_<score>; it holds "
+            f"{', '.join(sorted(found)) or 'nothing'}"
+        )
+    return ["index", "y", *ranks]
+
+
 def _unpacked(arrays: dict[str, np.ndarray], path: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Ranks by score, index and labels of a sweep's ranking."""
-    names = [key for key in arrays if key.startswith("rank_")]
-    index, y = arrays.get("index"), arrays.get("y")
-    if index is None or y is None or not names:
-        raise ValueError(
-            f"{path} is no ranking of a sweep, which has index, y and rank_<score>; it holds "
-            f"{', '.join(sorted(arrays)) or 'nothing'}"
-        )
-    ranks = {key.removeprefix("rank_"): _checked(arrays[key], f"{path}: {key}") for key in names}
+    index, y = arrays.pop("index"), arrays.pop("y")
+    ranks = {key.removeprefix("rank_"): _checked(values, f"{path}: {key}") for key, values in arrays.items()}
     uneven = any(array.shape != index.shape for array in (y, *ranks.values()))
     if uneven or not len(index) or index.dtype.kind not in "iu" or len(np.unique(index)) < len(index):
         raise ValueError(f"{path}: index, y and ranks need one entry for each example, and index each position once")

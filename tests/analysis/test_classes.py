@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from analysis.classes import by_class
+from analysis.classes import by_class, class_label, short_label
+from analysis.difficulty import class_counts
 from analysis.digest import digest
 from analysis.drawings import class_drawing
-from analysis.figure_classes import MOST, classes_info
+from analysis.figure_classes import MOST, classes_info, classes_size, draw_classes
 from analysis.figures import save
 from analysis.results import load
 
@@ -21,7 +23,10 @@ from .synthetic import Made, write_sweep
 ONE = Made(noise=(0.0,), methods=("AT 0.10",), subsets=("all", "friendly 108"), profile=False, faults=False)
 
 
-def with_classes(folder: Path, made: Made, classes: int = 10) -> Path:
+NAMES = [f"kind of {label}" for label in range(10)]
+
+
+def with_classes(folder: Path, made: Made, classes: int = 10, names: list[str] | None = None) -> Path:
     """A made-up sweep in which seed r of configuration c has accuracy (c + r + class) / 200 on each class."""
     write_sweep(folder, made)
     order: list[str] = []
@@ -34,6 +39,7 @@ def with_classes(folder: Path, made: Made, classes: int = 10) -> Path:
             its: dict[str, Any] = {"clean": clean, "pgd": clean, "aa": [*clean[:-1], None]}
             its["aa_gap"] = [*([0.01] * (classes - 1)), None]
             result = json.loads(place.read_text()) | {"classes": {"best": its, "last": its}}
+            result |= {"class_names": names} if names is not None and planned["replicate"] == 1 else {}
             place.write_text(json.dumps(result))
     return folder
 
@@ -80,3 +86,35 @@ def test_it_is_drawn_for_any_number_of_classes(tmp_path: Path, classes: int) -> 
 def test_records_without_them_show_none(tmp_path: Path) -> None:
     found = digest(load(write_sweep(tmp_path / "sweep", ONE)))
     assert found.classes.empty and not list(class_drawing(found))
+
+
+@pytest.mark.parametrize("names", [None, [], NAMES])
+def test_classes_have_their_names_beside_their_numbers(tmp_path: Path, names: list[str] | None) -> None:
+    """One seed that recorded them is enough: the others are of an older version."""
+    results = load(with_classes(tmp_path / "sweep", ONE, names=names))
+    labels = [f"{label}: kind of {label}" if names else str(label) for label in range(10)]
+    table = by_class(results)
+    assert len(table) == 2 * 2 * 10 and set(zip(table["class"], table["label"], strict=True)) == set(enumerate(labels))
+    info = classes_info(results, table)
+    assert info is not None and all(panel.classes == labels for panel in info.panels)
+    assert [column for column in class_counts(results) if str(column).startswith("class ")] == [
+        f"class {label}" for label in labels
+    ]
+
+
+def test_a_name_that_is_the_number_says_nothing() -> None:
+    assert [class_label(1, names) for names in ((), ("0", "1"), ("no", "yes"), ("no",))] == ["1", "1", "1: yes", "1"]
+    assert class_label(1, ("0 - zero", "1 - one")) == "1 - one"
+    assert class_label(1, ("11", "12")) == "1: 12"
+    assert short_label(1, ("", "a" * 99)) == f"1: {'a' * 12}…"
+
+
+def test_names_are_written_below_the_figure(tmp_path: Path) -> None:
+    results = load(with_classes(tmp_path / "sweep", ONE, names=NAMES))
+    info = classes_info(results, by_class(results))
+    assert info is not None
+    figure = Figure(figsize=classes_size(info), layout="constrained")
+    draw_classes(figure, info)
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == [
+        f"{i}: {name}" for i, name in enumerate(NAMES)
+    ]

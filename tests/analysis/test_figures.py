@@ -93,7 +93,7 @@ def test_sizes_need_two_of_one_kind(found: Digest) -> None:
 def test_the_gallery_marks_every_flipped_example_it_shows(found: Digest) -> None:
     clean, noisy = (gallery_info(found.results, ranking) for ranking in found.rankings)
     assert clean is not None and noisy is not None
-    assert clean.classes == list(range(10)) and clean.flips == []
+    assert clean.classes == [str(label) for label in range(10)] and clean.flips == []
     ranking = found.rankings[1]
     shown = np.concatenate([extremes(ranking.rank, ranking.y == c) for c in range(10)])
     assert len(noisy.flips) == ranking.flipped[shown[shown >= 0]].sum() > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from search.verify import main as verify
@@ -62,3 +63,21 @@ def test_where_a_ranking_is_gone_it_says_so(tmp_path: Path, capsys: pytest.Captu
     it.store.ranking(ranks).unlink()
     assert verify([str(it.store.folder), "--sample", "100%"]) == 2
     assert f"{ranks}.npz" in capsys.readouterr().err
+
+
+def test_data_that_is_gone_or_other_data_is_no_difference_of_the_records(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng, file = np.random.default_rng(0), tmp_path / "data.npz"
+    x, y = rng.integers(0, 256, (90, 8, 8), np.uint8), np.arange(90) % 3
+    np.savez(file, x_train=x, y_train=y)
+    data = {"name": "npz", "path": str(file), "test": 30, "val": 20}
+    it = Tiny(tmp_path / "sweep", smoke(**PLAIN, trial__data=data)).all()
+    before = snapshot(it.store.folder)
+    np.savez(file, x_train=x[::-1], y_train=y)
+    assert verify([str(it.store.folder)]) == 2
+    assert "its data is other data now; put back the files that it was trained on" in capsys.readouterr().err
+    file.unlink()
+    assert verify([str(it.store.folder)]) == 2
+    assert f"path: no file {file}" in capsys.readouterr().err
+    assert snapshot(it.store.folder) == before

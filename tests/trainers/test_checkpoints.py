@@ -137,7 +137,7 @@ def test_another_architecture_is_refused_by_name(there: Any, here: Any, complain
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"start_from\.path: no file .*gone\.pt"):
         load_weights(tmp_path / "gone.pt", "best")
-    with pytest.raises(CheckpointError, match="no file"):
+    with pytest.raises(CheckpointError, match="is a folder; name a file"):
         load_weights(tmp_path, "best")
 
 

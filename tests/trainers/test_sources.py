@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from trainers import fetch
 from trainers.data import prepare
+from trainers.images import NotHere
 from trainers.sources import DataError, DataSource
 
 
@@ -58,7 +59,6 @@ def test_unknown_knobs_and_data_sets_are_refused():
 def test_each_data_set_has_the_augmentation_of_the_field(name, crop, flip, val):
     block = data(name=name)
     assert (block.crop, block.flip, block.val) == (crop, flip, val)
-    assert block.downloads == (name != "digits")
 
 
 # Digits ---------------------------------------------------------------------------------------------------------
@@ -124,8 +124,24 @@ def test_npz_may_lack_a_test_set(tmp_path):
     [
         ({"x_train": None}, r"lacks x_train; it holds x_test, y_test, y_train"),
         ({"y_test": None}, r"lacks y_test; it holds x_test, x_train, y_train"),
-        ({"x_train": images(6, 5, 4) / 255}, r"x_train is float64; expected uint8: store pixels as 0..255"),
-        ({"x_test": images(6, 5, 4).astype(np.int64)}, r"x_test is int64; expected uint8"),
+        (
+            {"x_train": images(6, 5, 4) / 255},
+            r"x_train is float64 with values of 0.*; expected uint8, .*rint\(255 \* x\)",
+        ),
+        (
+            {"x_test": images(6, 5, 4).astype(np.int64)},
+            r"x_test is int64 with values of \d+ to 2\d\d; .*: store np.rint\(x\)",
+        ),
+        ({"x_test": images(6, 5, 4) > 99}, r"x_test is bool; expected uint8, .*: store 255 \* x.astype"),
+        (
+            {"x_train": images(6, 5, 4).astype(np.uint16) * 16},
+            r"x_train is uint16 .* to 4\d\d\d; .*rint\(255 / white \* x\).*4095 of 12 bits",
+        ),
+        (
+            {"x_train": images(6, 5, 4) / 128 - 1},
+            r"x_train is float64 with values of -\d.* to .*: undo what standardised them",
+        ),
+        ({"x_train": np.full((6, 5, 4), np.nan)}, r"x_train is float64 with 120 values NaN or infinite"),
         ({"x_train": np.array([None, 1], object)}, r"cannot be read .*store numbers only"),
         ({"x_train": images(6, 20)}, r"x_train has shape \(6, 20\); expected \(N, H, W\[, C\]\)"),
         ({"x_train": images(6, 5, 4, 2)}, r"x_train has shape \(6, 5, 4, 2\); .* C 1 or 3"),
@@ -136,6 +152,11 @@ def test_npz_may_lack_a_test_set(tmp_path):
         ({"y_train": labels(6) + 1}, r"y_train has labels up to 3 but none that is 0; number the classes 0..C-1"),
         ({"y_train": labels(6) * 2}, r"y_train has labels up to 4 but none that is 1"),
         ({"y_train": labels(6) + 10**12}, r"y_train has labels up to 1000000000002 but none that is 0"),
+        (
+            {"y_train": labels(6).astype(np.uint64) + np.uint64(2**63)},
+            r"y_train has label 9223372036854775810; expected",
+        ),
+        ({"x_val": images(6, 5, 4), "y_val": labels(6)}, r"holds x_val and y_val, .*held out of the training set"),
         ({"y_train": labels(6) - 1}, r"y_train has label -1; expected the class numbers 0..C-1"),
         ({"y_train": labels(6).astype(float)}, r"y_train is float64; expected integers"),
         ({"y_train": np.eye(6, dtype=int)}, r"y_train has shape \(6, 6\); expected \(N,\) or \(N, 1\)"),
@@ -212,14 +233,15 @@ def test_image_folders_say_what_is_missing_or_broken(folder, tmp_path):
     missing = tmp_path / "nowhere"
     assert f"expected {missing}/train/<class>/*.png or *.jpg" in complaint(missing)
     (tmp_path / "flat" / "train").mkdir(parents=True)
-    assert "find any class folder" in complaint(tmp_path / "flat")
+    assert "has no class folders; expected" in complaint(tmp_path / "flat")
     (folder / "train" / "cat" / "3.png").write_bytes(b"no image")
     assert f"cannot read {folder}/train/cat/3.png" in complaint(folder)
     (folder / "train" / "cat" / "3.png").unlink()
     picture(folder / "test" / "bird" / "1.png", (0, 255, 0))
-    assert "only one of them has bird" in complaint(folder)
-    (folder / "test" / "bird" / "1.png").unlink()
-    assert "no valid file for the classes bird" in complaint(folder)
+    (folder / "train" / "cow").mkdir()
+    assert "same class folders; only train has cow, only test has bird" in complaint(folder)
+    (folder / "test" / "bird").rename(folder / "test" / "cow")
+    assert f"{folder}/train/cow holds no image" in complaint(folder)
 
 
 # What torchvision fetches ---------------------------------------------------------------------------------------
@@ -327,7 +349,7 @@ def test_a_pool_is_read_from_an_npz_and_needs_not_have_every_class(tmp_path, key
         ({"x": images(4, 5, 4)}, r"extra: path: .*set.npz lacks y; it holds x$"),
         ({"y_train": labels(4)}, r"extra: path: .*set.npz lacks x_train; it holds y_train$"),
         ({"z": labels(4)}, r"extra: path: .*set.npz lacks x, y; it holds z$"),
-        ({"x": images(4, 5, 4) / 255, "y": labels(4)}, r"extra: .*set.npz: x is float64; expected uint8"),
+        ({"x": images(4, 5, 4) / 255, "y": labels(4)}, r"extra: .*set.npz: x is float64 .*; expected uint8"),
         ({"x": images(4, 5, 4), "y": labels(5)}, r"extra: .*set.npz: x has 4 images and y 5 labels"),
     ],
 )
@@ -337,15 +359,19 @@ def test_a_pool_that_does_not_go_with_the_data_set_is_refused(tmp_path, pool, co
 
 
 def test_a_missing_pool_is_named(tmp_path):
-    with pytest.raises(DataError, match=f"extra: path: no file {tmp_path / 'none.npz'}; name an .npz with x, y"):
+    with pytest.raises(DataError, match=f"extra: path: no file {tmp_path / 'none.npz'}"):
         data(name="digits", extra={"name": "npz", "path": str(tmp_path / "none.npz")}).load()
     with pytest.raises(DataError, match=r"extra: root: SVHN is not in .* Fetch extra_32x32.mat by other means"):
         data(name="digits", extra={"name": "svhn", "root": str(tmp_path)}).load()
 
 
-def test_a_pool_may_need_the_network_where_the_data_set_does_not():
-    assert data(name="digits", extra={"name": "svhn"}).downloads
-    assert not data(name="digits", extra={"name": "rest"}).downloads
+def test_where_no_download_is_wanted_what_it_would_bring_is_not_here(tmp_path):
+    for block in (
+        {"name": "mnist", "root": str(tmp_path)},
+        {"name": "digits", "extra": {"name": "svhn", "root": "no"}},
+    ):
+        with pytest.raises(NotHere, match=r"(MNIST is not whole in|extra: SVHN is not in)"):
+            data(**block).load(download=False)
 
 
 # Without a network ----------------------------------------------------------------------------------------------

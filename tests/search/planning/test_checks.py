@@ -23,7 +23,7 @@ RANKED = "{name: ranked, side: friendly, size: 50%, score: kappa}"
 VGG = "model vgg halves its images five times and needs 32x32 pixels or more; got 8x8; take small_cnn or resnet10"
 TOWARD = "{base: targeted, attack: {toward: {label: 0, instead: 10}}}"
 NO_CLASS = (
-    "method.attack.toward.instead: no class 10; the data has 0 to 9 (data.classes numbers those that it keeps from 0)"
+    "method.attack.toward.instead: no class 10; the data has 0..9 (data.classes numbers those that it keeps from 0)"
 )
 NO_POOL = (
     "data.extra.share: got 0.01, that is 0 examples of a batch of 32; a batch holds at least one of either kind:"
@@ -85,7 +85,7 @@ LOST = "{name: npz, path: /nowhere/x.npz}"
     ],
 )
 def test_data_that_is_not_there_is_named_where_it_is_asked_for(refused: Refused, text: str, place: str) -> None:
-    assert refused(text) == [f"{place}: data: path: no file /nowhere/x.npz; name an .npz with x_train, y_train"]
+    assert refused(text) == [f"{place}: data: path: no file /nowhere/x.npz"]
 
 
 def test_all_that_is_asked_in_vain_is_told_at_once(refused: Refused) -> None:
@@ -165,7 +165,8 @@ def files(here: Path) -> None:
 
 FILES = {
     "missing": ("nowhere.pt", "start_from.path: no file {here}/nowhere.pt"),
-    "a folder": (".", "start_from.path: no file {here}"),
+    "a folder": (".", "start_from.path: {here} is a folder; name a file"),
+    "without an end": ("/dev/zero", "start_from.path: /dev/zero is a device, not a regular file"),
     "no tensors": ("text.pt", "start_from.path: {here}/text.pt holds no tensors that can be read safely ("),
     "no best weights": (
         "unmeasured.pt", "start_from.weights: {here}/unmeasured.pt has no best weights; take weights: last (trial-",

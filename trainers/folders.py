@@ -1,0 +1,173 @@
+"""Image files in class folders, <folder>/<class>/*.png and the like, as one array of squares.
+
+Names that begin with a dot, and what systems leave behind, are neither classes nor images. A file is read as it is
+meant to be seen: turned by its EXIF orientation, its palette looked up, CMYK as RGB. What 8 bits of grey or RGB cannot
+hold is refused: more bits a channel, for their white is not known; transparency, for its background is not; several
+frames, for one file is one example.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from trainers.files import FileError, check_file, check_memory, first_line
+from trainers.images import DataError, listed
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+LEFTOVERS = {"__MACOSX", "__pycache__", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"}
+LITTER = {"Thumbs.db", "desktop.ini"}  # files that systems leave
+MODES = {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV", "LA", "La", "PA", "RGBA", "RGBa"}  # 8 bits a channel
+DEEP = re.compile(r";16[BLN]$")  # how Pillow calls 16 bits a channel, of which it drops the lower eight
+
+
+class ImageFiles(NamedTuple):
+    """What a folder of class folders holds."""
+
+    classes: tuple[str, ...]  # in order: the number of a class is its place
+    files: list[tuple[Path, int]]  # each image, and its class
+    passed_over: list[Path]  # what is no image, or lies in no class folder
+
+
+def list_images(folder: Path) -> ImageFiles:
+    """The classes and images of a folder, in order. Raises DataError if it has none or cannot be looked through."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        near = sorted(name for name in _folders(folder.parent) if name.lower() == folder.name)
+        meant = (
+            f"rename {near[0]}/ to {folder.name}/" if near else f"expected {folder.absolute()}/<class>/*.png or *.jpg"
+        )
+        raise DataError(f"root: {folder} cannot be listed: {error.strerror}; {meant}") from error
+    entries = [entry for entry in entries if _counts(entry.name)]
+    classes = tuple(entry.name for entry in entries if entry.is_dir())
+    if not classes:
+        raise DataError(f"root: {folder} has no class folders; expected {folder.absolute()}/<class>/*.png or *.jpg")
+    found = ImageFiles(classes, [], [Path(entry.path) for entry in entries if not entry.is_dir()])
+    for label, name in enumerate(classes):
+        for path in _walked(folder / name):
+            if path.name.lower().endswith(EXTENSIONS):
+                found.files.append((path, label))
+            else:
+                found.passed_over.append(path)
+    return found
+
+
+def other_folders(root: Path, used: Iterable[str]) -> list[str]:
+    """The folders of a data set that are none of those used."""
+    return sorted(set(_folders(root)) - set(used))
+
+
+def _folders(root: Path) -> Iterator[str]:
+    try:
+        yield from (entry.name for entry in os.scandir(root) if entry.is_dir() and _counts(entry.name))
+    except OSError:
+        return
+
+
+def _counts(name: str) -> bool:
+    return not name.startswith(".") and name not in LEFTOVERS | LITTER
+
+
+def _walked(folder: Path) -> Iterator[Path]:
+    """The files below a folder, as torchvision's ImageFolder orders them. Raises DataError."""
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"root: {error.filename} cannot be listed: {error.strerror}; make it readable") from error
+
+    seen: dict[str, str] = {}  # a link to a folder above would count its images again and again
+    tree = []
+    for top, below, files in os.walk(folder, followlinks=True, onerror=refuse):
+        first = seen.setdefault(os.path.realpath(top), top)
+        if first != top:
+            raise DataError(f"root: {top} is the same folder as {first}, and its images would count twice; remove it")
+        below[:] = [name for name in below if _counts(name)]
+        tree.append((top, files))
+    for top, files in sorted(tree):
+        yield from (Path(top, name) for name in sorted(files) if _counts(name))
+
+
+def read_images(found: ImageFiles, size: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """The images resized to a square, (N, size, size, channels) uint8, and their labels, (N,).
+
+    Raises DataError if one cannot be read, or read without losing the picture; it names the first few of those.
+    """
+    try:
+        what = f"size: {len(found.files):,} images of {size} x {size} take"
+        check_memory(what, len(found.files) * size * size * channels)
+    except FileError as error:
+        raise DataError(f"{error}; take a smaller size") from error
+    x = np.empty((len(found.files), size, size, channels), np.uint8)
+    problems: dict[Path, str] = {}
+    for image, (path, _) in zip(x, found.files, strict=True):
+        try:
+            image[:] = read_image(path, size, channels)
+        except DataError as error:
+            problems[path] = str(error)
+    if problems:
+        first, *others = problems
+        more = f" (others that cannot be read: {listed(others, 3)})" if others else ""
+        raise DataError(f"root: {problems[first]}{more}")
+    return x, np.array([label for _, label in found.files], np.int64)
+
+
+def read_image(path: Path, size: int, channels: int) -> np.ndarray:
+    """One image, (size, size, channels) uint8. Raises DataError if that cannot be had or is not all of the picture."""
+    try:
+        check_file(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they name no file: large images, odd EXIF
+            with Image.open(path) as picture:
+                if lost := _lost(picture):
+                    raise DataError(f"{path} {lost}")
+                seen = ImageOps.exif_transpose(picture).convert("RGB")
+        plain = seen.convert("L") if channels == 1 else seen
+        return np.asarray(plain.resize((size, size))).reshape(size, size, channels)
+    except DataError:
+        raise
+    except FileError as error:
+        raise DataError(f"{error}; remove it") from error
+    except Exception as error:  # of bytes that are no image Pillow raises whatever its reader stumbles over
+        raise DataError(f"cannot read {path} ({first_line(error)}); repair or remove it") from error
+
+
+def _lost(picture: Image.Image) -> str | None:
+    """What of a picture 8 bits of grey or RGB cannot hold, and what to do."""
+    frames = getattr(picture, "n_frames", 1)
+    if frames > 1 and picture.format != "MPO":  # a camera's JPEG: the picture, then previews of it
+        return f"holds {frames} frames or pages, and one file is one example; save each as a file of its own"
+    packed = _packed(picture)
+    if picture.mode not in MODES or DEEP.search(packed):
+        values = f", values {_values(picture)}" if picture.mode in ("F", "I") or picture.mode[:2] == "I;" else ""
+        return (
+            f"does not have 8 bits a channel (mode {packed if picture.mode in MODES else picture.mode}{values}), and "
+            "does not say which value is white; save it with 8 bits, np.rint(255 / white * x).astype(np.uint8), where "
+            "white is 65535, or 4095 of 12 bits"
+        )
+    if picture.has_transparency_data:
+        least = int(np.asarray(picture.convert("RGBA"))[..., 3].min())
+        if least < 255:
+            return (
+                f"is transparent in part (alpha from {least}), and does not say which background it stands on; save "
+                "it flat: Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im.convert('RGBA')).convert('RGB')"
+            )
+    return None
+
+
+def _packed(picture: Image.Image) -> str:
+    """How the file holds its pixels, in Pillow's words."""
+    for _, _, _, how in getattr(picture, "tile", ()):
+        return str(how[0] if isinstance(how, tuple) and how else how)
+    return picture.mode
+
+
+def _values(picture: Image.Image) -> str:
+    lowest, highest = picture.getextrema()
+    return f"{lowest:.6g} to {highest:.6g}"
