@@ -47,8 +47,15 @@ def members(found: Digest) -> list[str]:
         off = " A dash is off the front." if (panel.points["selected"] & ~panel.points["on_front"]).any() else ""
         volume = f" Hypervolume above (0, 0): {_volume(panel)}." if panel.volume else ""
         header = ("#", "configuration", "seeds", "clean %", f"{_robust(found)} %", "selected on validation")
-        header, rows = (header, rows) if found.results.selects else (header[:-1], [row[:-1] for row in rows])
-        parts.append(page.table(header, rows, f"{where}, {CHECKPOINTS[front.checkpoint]}.{off}{volume}", (1,)))
+        shown = len(header) if found.results.selects else -1
+        parts.append(
+            page.table(
+                header[:shown],
+                [row[:shown] for row in rows],
+                f"{where}, {CHECKPOINTS[front.checkpoint]}.{off}{volume}",
+                (1,),
+            )
+        )
     return parts
 
 

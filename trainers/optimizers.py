@@ -19,8 +19,9 @@ class _Optimizer(Knobs):
 
     def at(self, epoch: int, epochs: int) -> Any:
         """With this epoch's learning rate: a number, or a ramp or bend where it moves with every step."""
-        moving = isinstance(self.lr, Ramp | Bend)
-        return self.model_copy(update={"lr": self.lr if moving else within(self.lr, epoch, epochs)})
+        if isinstance(self.lr, Ramp | Bend):
+            return self
+        return self.model_copy(update={"lr": within(self.lr, epoch, epochs)})
 
     def lr_at(self, step: int, steps: int) -> float:
         """The learning rate of one step (0-based) of an epoch of `steps`."""

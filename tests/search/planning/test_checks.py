@@ -189,7 +189,8 @@ def test_a_file_that_no_trial_can_start_from(refused: Refused, here: Path, path:
 @pytest.mark.usefixtures("files")
 def test_a_file_that_fits_one_of_the_models(refused: Refused) -> None:
     axes = "search:\n  axes:\n    model.hidden: {grid: {fits: [16], narrow: [8]}}\n"
-    (problem,) = refused("trial:\n  model: mlp\n  start_from: {path: weights.pt}\n" + axes)
+    text = "trial:\n  model: {name: mlp, normalize: false}\n  start_from: {path: weights.pt}\n"
+    (problem,) = refused(text + axes)
     assert "body.1.weight (16, 64) for (8, 64)" in problem
     assert "(hidden=narrow-" in problem
 
@@ -197,7 +198,7 @@ def test_a_file_that_fits_one_of_the_models(refused: Refused) -> None:
 @pytest.mark.usefixtures("files")
 def test_a_missing_file_of_an_axis_names_the_axis(refused: Refused, here: Path) -> None:
     axes = "search:\n  axes:\n    start_from: {grid: {none: null, it: {path: weights.pt}, lost: {path: lost.pt}}}\n"
-    (problem,) = refused("trial: {model: {name: mlp, hidden: [16]}}\n" + axes)
+    (problem,) = refused("trial: {model: {name: mlp, hidden: [16], normalize: false}}\n" + axes)
     assert problem.startswith(f"space.yaml:4: axis start_from=lost: start_from.path: no file {here}/lost.pt (")
 
 

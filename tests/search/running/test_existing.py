@@ -24,6 +24,7 @@ from search.schema.space import load
 from search.storing.locking import lock
 from trainers.chain import training_code
 from trainers.evaluate import Evaluation
+from trainers.images import NotHere
 from trainers.records import read_json, write_json
 from trainers.sources import Digits
 
@@ -92,11 +93,15 @@ def test_a_dry_run_says_what_would_be_refused(here: Path, planned: Planned, caps
     assert sorted(here.rglob("*")) == before
 
 
+def not_here(*_: object) -> None:
+    raise NotHere("the digits are not here")
+
+
 def test_without_its_data_a_sweep_is_not_taken_for_another(
     here: Path, planned: Planned, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored(here / "results" / "space", planned(smoke()), smoke(), begun=5)
-    monkeypatch.setattr(Digits, "remote", True)
+    monkeypatch.setattr(Digits, "load", not_here)
     assert main(["space.yaml", "--dry-run"]) == 0
     said = capsys.readouterr().out
     assert "note: results/space holds a sweep; whether this is the same is not known without the data" in said

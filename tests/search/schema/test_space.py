@@ -19,7 +19,7 @@ from ..helpers import ROOT, smoke
 
 Refused = Callable[..., list[str]]
 
-TRIAL_KEYS = "(allowed: average, batch_size, compute, data, epochs, method, model, optimizer, seed, start_from, subset)"
+TRIAL_KEYS = "(allowed: average, batch_size, compute, data, epochs, last_batch, method, model, optimizer, seed, start_from, subset)"
 PGD_KEYS = (
     "(allowed: ascend, bn, epsilon, geometry, jitter, keep, name, norm, restarts, start, step_size, steps, tau, toward)"
 )
@@ -46,7 +46,7 @@ MISTAKES = {
     ),
     "knob of a piece that another has": (
         "trial:\n  model: {name: mlp, depth: 3}\n",
-        "space.yaml:2: trial.model.depth: MLP has no such knob (allowed: hidden, name)",
+        "space.yaml:2: trial.model.depth: MLP has no such knob (allowed: hidden, name, normalize)",
     ),
     "wrong type": ("trial: {epochs: many}\n", "space.yaml:1: trial.epochs: should be a valid integer; got 'many'"),
     "wrong sign": ("trial: {epochs: 0}\n", "space.yaml:1: trial.epochs: should be greater than 0; got 0"),
