@@ -19,7 +19,10 @@ from ..helpers import ROOT, smoke
 
 Refused = Callable[..., list[str]]
 
-TRIAL_KEYS = "(allowed: average, batch_size, compute, data, epochs, last_batch, method, model, optimizer, seed, start_from, subset)"
+TRIAL_KEYS = (
+    "(allowed: average, batch_size, compute, data, epochs, last_batch, method, model, optimizer, seed, "
+    "start_from, subset)"
+)
 PGD_KEYS = (
     "(allowed: ascend, bn, epsilon, geometry, jitter, keep, name, norm, restarts, start, step_size, steps, tau, toward)"
 )
