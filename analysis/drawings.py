@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analysis.difficulty import group_curves, sizes
-from analysis.digest import CLEAN, Digest
+from analysis.digest import Digest
 from analysis.figure_classes import classes_info, classes_size, draw_classes
 from analysis.figure_curves import SHOWN_RANKINGS, curves_info, curves_size, draw_curves, draw_groups, groups_size
 from analysis.figure_front import draw_front, front_size
@@ -54,7 +54,7 @@ def effect_drawings(digest: Digest) -> Iterator[Drawing]:
         caption += _left_out(effects.left_out, "comparisons")
         size, what = rows_size(effects.names), "Effect of the subset"
         yield Drawing("effects", what, caption, size, lambda figure: draw_effects(figure, effects))
-    for slug, metric in (("k_robust", robust), ("k_clean", CLEAN)):
+    for slug, metric in (("k_robust", robust), ("k_clean", digest.clean)):
         info = sizes_info(sizes(digest.results, metric), metric, title(metric, attacks))
         if info is not None:
             caption = f"{digest.seeds_text}. {BARS} Points of one size are moved apart a little. Test set."
@@ -65,7 +65,7 @@ def effect_drawings(digest: Digest) -> Iterator[Drawing]:
 
 def knob_drawings(digest: Digest) -> Iterator[Drawing]:
     """Accuracies along the numeric axes of a grid, and along the knobs that were drawn from ranges."""
-    metrics = [metric for metric in (digest.robust, CLEAN) if metric in digest.results.final_metrics()]
+    metrics = [metric for metric in (digest.robust, digest.clean) if metric in digest.results.final_metrics()]
     for grid in grids_info(digest.results, metrics) if metrics else []:
         caption = f"Everything else is equal along a line; test set, {digest.seeds_text}. "
         caption += BARS if grid.single else f"{len(grid.lines)} lines, without their standard errors."

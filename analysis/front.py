@@ -12,7 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.metrics import CHECKPOINTS, attack_of, descriptions, strongest, title
+from analysis.metrics import (
+    CHECKPOINTS,
+    CLEAN,
+    attack_of,
+    attack_title,
+    clean_beside,
+    descriptions,
+    looked_at,
+    strongest,
+    title,
+    told,
+)
 from analysis.pareto import attainment, hypervolume, non_dominated
 from analysis.results import COMPLETED, DIVERGED, Results, SweepError
 from analysis.selection import SELECT, decisive, selected
@@ -53,24 +64,26 @@ class Front:
         return pd.concat([panel.points[panel.points["on_front"]] for panel in self.panels])
 
 
-def front(
-    results: Sequence[Results], x: str = "test_clean_acc", y: str | None = None, checkpoint: str = "best"
-) -> Front:
+def front(results: Sequence[Results], x: str | None = None, y: str | None = None, checkpoint: str = "best") -> Front:
     """The fronts of some sweeps.
 
-    Raises SweepError where nothing is completed, a metric is missing, one name means two attacks, or a sweep is there
-    twice: its seeds would count twice.
+    y: the strongest attack unless given; x: clean accuracy on the images that y was measured on.
+    Raises SweepError where nothing is completed, a metric is missing, both were measured on different images, one name
+    means two attacks, or a sweep is there twice: its seeds would count twice.
     """
     folders = [found.folder.resolve() for found in results]
     if again := next((folder for folder in folders if folders.count(folder) > 1), None):
         raise SweepError(f"{again}: given twice; a front compares different sweeps")
     common = _common_metrics(results)
     attacks = {key: text for found in results for key, text in found.attacks.items()}
-    y = y or strongest(common, results[0].attacks)
-    for option, metric in (("--x", x), ("--y", y)):
+    paired = [metric for metric in common if _clean_beside(metric, results) in common]
+    y = y or strongest(paired, results[0].attacks)
+    x = x or (_clean_beside(y, results) if y in common else CLEAN)
+    for option, metric in (("--y", y), ("--x", x)):
         if metric not in common:
             raise SweepError(_missing(results, option, metric, common))
     assert y is not None  # it is in `common`
+    _refuse_other_images(results, x, y)
     names = _sweep_names(results)
     trials = pd.concat(
         [found.sweep.assign(sweep=name) for name, found in zip(names, results, strict=True)],
@@ -86,6 +99,8 @@ def front(
             name = here["setting"].iloc[0] if len(results) == 1 else titles[str(problem)]
             panels.append(_panel(name, here, dict(zip(names, results, strict=True)), y))
     note = _note(panels, y, attacks, checkpoint)
+    if (left := strongest(common, results[0].attacks)) not in paired and y != left:
+        note += f" {_left_out(left or '', attacks)}"
     return Front(x, y, checkpoint, title(x, attacks), title(y, attacks), names, tuple(panels), note)
 
 
@@ -95,6 +110,24 @@ def _common_metrics(results: Sequence[Results]) -> list[str]:
         if not metrics:
             raise SweepError(f"{found.folder}: no completed trial yet, so there is no front to draw")
     return [metric for metric in kept[0] if all(metric in others for others in kept)]
+
+
+def _clean_beside(metric: str, results: Sequence[Results]) -> str:
+    """The clean accuracy on the images of a robust one, where some sweep did not look at all of its test set."""
+    found = {clean_beside(metric, its.attacks, its.test_examples) for its in results}
+    return CLEAN if found == {CLEAN} else min(found - {CLEAN})
+
+
+def _refuse_other_images(results: Sequence[Results], x: str, y: str) -> None:
+    """Both accuracies of a point must be of the same images."""
+    for found in results:
+        of = {metric: looked_at(metric, found.attacks, found.test_examples) for metric in (x, y)}
+        if of[x] != of[y]:
+            words = [f"{name} on {'' if drawn else 'the first '}{n:.0f}" for name, (n, drawn) in of.items()]
+            raise SweepError(
+                f"{found.folder}: a front takes both accuracies of the same test images, and these were measured "
+                f"{' and '.join(words)}; take --x {_clean_beside(y, results)} if it was recorded, or another --y"
+            )
 
 
 def _missing(results: Sequence[Results], option: str, metric: str | None, common: list[str]) -> str:
@@ -115,7 +148,7 @@ def _refuse_mixture(here: pd.DataFrame, results: Sequence[Results], metrics: Seq
     """One name must mean one attack before two accuracies may share a front."""
     ids = set(here.loc[here["status"] == COMPLETED, "id"])
     named = [
-        (f"{found.folder} ({trial})", outcome.get("attacks", {}))
+        (f"{found.folder} ({trial})", told(outcome.get("attacks", {})))
         for found in results
         for trial, outcome in found.outcomes.items()
         if trial in ids
@@ -193,3 +226,8 @@ def _note(panels: Sequence[Panel], y: str, attacks: dict[str, str], checkpoint: 
         text += " One seed has no standard error: a demonstration, not evidence."
     attack = attack_of(y)
     return f"{text} Attack: {attacks[attack]}." if attack in attacks else text
+
+
+def _left_out(metric: str, attacks: Mapping[str, str]) -> str:
+    attack = attack_title(attack_of(metric) or "", attacks)
+    return f"{attack} is left out: no clean accuracy was measured on these images alone."

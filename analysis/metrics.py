@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping
 
 CHECKPOINTS = {"best": "validation-selected epoch", "last": "last epoch"}
 EPOCH_METRIC = "test_pgd_acc"  # the robust accuracy that is measured along training
+CLEAN = "test_clean_acc"
+_BESIDE = "_clean"  # ends the name of the clean accuracy on the images that an attack looked at: test_aa_clean_acc
 _METRIC = re.compile(r"^(?P<split>train|val|test)_(?P<attack>\w+)_acc$")
 _BUDGET = re.compile(r"\b(?P<norm>linf|l2), epsilon (?P<epsilon>[^\s,]+)")
-_IMAGES = re.compile(r" on (\d+) images$")
+_IMAGES = re.compile(r" on (?:the first )?(?P<n>\d+) images(?P<drawn> drawn by class)?$")
 _PGD = re.compile(r"PGD-(?P<steps>\d+)(, (?P<restarts>\d+) restarts)?")
 _UNTOLD = {"aa": "AutoAttack standard", "pgdplus": "PGD-40, 5 restarts, right at every iterate"}  # of old records
 
@@ -20,21 +22,37 @@ _UNTOLD = {"aa": "AutoAttack standard", "pgdplus": "PGD-40, 5 restarts, right at
 def attack_of(metric: str) -> str | None:
     """The key of the attack a metric was measured under; None for clean accuracy and for other quantities."""
     match = _METRIC.match(metric)
-    return match["attack"] if match and match["attack"] != "clean" else None
+    return match["attack"] if match and match["attack"] != "clean" and not metric.endswith("_clean_acc") else None
+
+
+def told(attacks: Mapping[str, str]) -> dict[str, str]:
+    """Descriptions as older records mean them, where "on 300 images" were the first 300 of the test set."""
+    return {name: _IMAGES.sub(_told, text) for name, text in attacks.items()}
+
+
+def _told(found: re.Match[str]) -> str:
+    return found[0] if found["drawn"] else f" on the first {found['n']} images"
 
 
 def attack_title(attack: str, attacks: Mapping[str, str]) -> str:
     """An attack in a word or two, from its description: "PGD-20, linf, epsilon 0.1" -> "PGD-20".
 
-    Where another attack begins alike, what tells them apart is added: "PGD-20 epsilon 0.1".
+    Where another attack begins alike, what tells them apart is added: "PGD-20 epsilon 0.1"; and on how many images it
+    was, unless on all.
     """
-    heads = {name: re.split(r"[,(:;]", text)[0].strip() for name, text in attacks.items()}
+    bare = {name: _IMAGES.sub("", text) for name, text in attacks.items()}
+    heads = {name: re.split(r"[,(:;]", text)[0].strip() for name, text in bare.items()}
     head = heads.get(attack)
     if not head:
         return attack.upper()
-    twins = [_parts(attacks[name]) for name, other in heads.items() if other == head and name != attack]
-    telling = [part for part in _parts(attacks[attack]) if any(part not in twin for twin in twins)]
-    return " ".join([head, *telling[:1]])
+    twins = [_parts(bare[name]) for name, other in heads.items() if other == head and name != attack]
+    telling = [part for part in _parts(bare[attack]) if any(part not in twin for twin in twins)]
+    return " ".join([head, *telling[:1]]) + _on_images(attacks[attack])
+
+
+def _on_images(description: str) -> str:
+    found = _IMAGES.search(description)
+    return found[0].removesuffix(" drawn by class") if found else ""
 
 
 def _parts(description: str) -> list[str]:
@@ -49,6 +67,8 @@ def title(metric: str, attacks: Mapping[str, str]) -> str:
     split = {"val": "validation", "train": "training"}.get(match["split"], match["split"])
     if match["attack"] == "clean":
         return f"clean {split} accuracy"
+    if metric.endswith("_clean_acc"):
+        return f"clean {split} accuracy{_on_images(attacks.get(_beside(match['attack']), ''))}"
     if not _is_robust(metric, attacks):
         return f"{split} accuracy, {match['attack'].replace('_', ' ')}"
     return f"robust {split} accuracy, {attack_title(match['attack'], attacks)}"
@@ -83,7 +103,28 @@ def comparable(one: str, other: str, examples: float) -> bool:
 def images(description: str, examples: float) -> float:
     """How many images an attack had of a test set of so many."""
     found = _IMAGES.search(description)
-    return min(float(found[1]), examples) if found else examples
+    return min(float(found["n"]), examples) if found else examples
+
+
+def looked_at(metric: str, attacks: Mapping[str, str], examples: float) -> tuple[float, bool]:
+    """How many images of a test set of so many a metric was measured on, and whether they were drawn by class, or all.
+
+    Metrics may share a front where both are equal: a draw hangs on its number alone.
+    """
+    match = _METRIC.match(metric)
+    description = attacks.get(_beside(match["attack"]) if match else "", "")
+    n, found = images(description, examples), _IMAGES.search(description)
+    return n, n == examples or found is None or found["drawn"] is not None
+
+
+def clean_beside(metric: str, attacks: Mapping[str, str], examples: float) -> str:
+    """The clean test accuracy on the images that a robust one was measured on."""
+    n, _ = looked_at(metric, attacks, examples)
+    return CLEAN if n == examples else f"{metric.removesuffix('_acc')}{_BESIDE}_acc"
+
+
+def _beside(attack: str) -> str:
+    return attack.removesuffix(_BESIDE)
 
 
 def strongest(metrics: Iterable[str], attacks: Mapping[str, str]) -> str | None:

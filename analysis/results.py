@@ -17,7 +17,7 @@ import pandas as pd
 from analysis.axes import SEPARATOR, Axes, read_axes, subset_kind
 from analysis.gaps import with_gaps
 from analysis.instances import Instances, read_instances
-from analysis.metrics import EPOCH_METRIC, comparable
+from analysis.metrics import EPOCH_METRIC, comparable, told
 from trainers.records import Row, read_json, read_rows
 
 COMPLETED = "completed"
@@ -65,9 +65,15 @@ class Results:
         """What each attack was, in words, as the first trial that used it says."""
         found: dict[str, str] = {}
         for outcome in self.outcomes.values():
-            for name, text in outcome.get("attacks", {}).items():
+            for name, text in told(outcome.get("attacks", {})).items():
                 found.setdefault(name, text)
         return found
+
+    @property
+    def test_examples(self) -> float:
+        """The size of the largest test set of its trials; infinite where none says it."""
+        sizes = self.sweep["test_examples"].dropna()
+        return float(sizes.max()) if len(sizes) else np.inf
 
     def final_metrics(self) -> list[str]:
         """The metrics that every completed trial has at its last epoch."""
