@@ -57,7 +57,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
         plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
         check(loaded, plan, sources)
         check_rankings(loaded, plan, sources)
-        for note in notes(loaded, plan):
+        for note in notes(loaded, plan, sources):
             errors.print(f"note: {note}", markup=False)
         if options.dry_run:
             _planned(options, loaded, plan, folder, sources, console)

@@ -17,10 +17,10 @@ from pydantic import Field, PositiveInt, model_validator
 from torch import Generator, Tensor, nn
 
 from trainers.attacks import PGD
-from trainers.balls import Noise, Norm, check_units
+from trainers.balls import Noise, Norm, check_norm, check_units
 from trainers.data import Split, pixels
 from trainers.distances import MinimumPerturbation
-from trainers.knobs import Knobs, Real, StepSize
+from trainers.knobs import KnobError, Knobs, Real, StepSize
 from trainers.step import Batch, Net
 
 
@@ -143,6 +143,13 @@ class Evaluation(Knobs):
         for end in ("clean", "gap"):  # test_<name>_clean_acc is the clean accuracy on the images of <name>
             if shadowed := [name for name in self.final if f"{name}_{end}" in self.final]:
                 raise ValueError(f"{shadowed[0]}_{end} is what is recorded beside {shadowed[0]}; take another name")
+        return self
+
+    @model_validator(mode="after")
+    def _norm(self) -> Evaluation:
+        given = self.model_dump(include=self.model_fields_set)
+        if why := check_norm({"norm": "linf", "epsilon": 8 / 255}, given):
+            raise KnobError({("norm",): why})
         return self
 
     @model_validator(mode="after")

@@ -249,6 +249,14 @@ def test_wrong_blocks_are_refused(block: dict[str, Any], complaint: str) -> None
         Evaluation.model_validate(block)
 
 
+@pytest.mark.parametrize("block", [{"norm": "l2"}, {"norm": "l2", "final": {"wide": {"name": "pgd", "epsilon": 1.0}}}])
+def test_a_default_epsilon_is_one_of_its_norm(block: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=r"norm: l2, and epsilon 0\.03137 would be that of linf: give it too"):
+        Evaluation.model_validate(block)
+    assert Evaluation.model_validate(block | {"epsilon": "128/255"}).along().epsilon == 128 / 255
+    assert Evaluation.model_validate({"norm": "linf"}).along().epsilon == 8 / 255
+
+
 def test_l2_budgets_reach_beyond_one() -> None:
     block = {"norm": "l2", "epsilon": 1.5, "final": {"wide": {"name": "pgd", "epsilon": 3, "step_size": 2}}}
     assert Evaluation.model_validate(block).along().epsilon == 1.5
