@@ -1,6 +1,7 @@
 """The fronts of sweeps: a point per configuration over its seeds, the members, what validation picks.
 
-Accuracies are compared within one problem (one `data` block); each has its own front. The front over the test
+Accuracies are compared within one problem (one `data` block); each has its own front. A configuration of which a seed
+diverged, or names one class whatever the image, is shown and on no front. The front over the test
 accuracies describes; it never selects. What validation would select is reported beside it.
 """
 
@@ -97,7 +98,7 @@ def front(results: Sequence[Results], x: str | None = None, y: str | None = None
         if (here["status"] == COMPLETED).any():
             _refuse_mixture(here, results, (x, y))
             name = here["setting"].iloc[0] if len(results) == 1 else titles[str(problem)]
-            panels.append(_panel(name, here, dict(zip(names, results, strict=True)), y))
+            panels.append(_panel(name, here, dict(zip(names, results, strict=True)), y, checkpoint))
     note = _note(panels, y, attacks, checkpoint)
     if (left := strongest(common, results[0].attacks)) not in paired and y != left:
         note += f" {_left_out(left or '', attacks)}"
@@ -163,26 +164,27 @@ def _refuse_mixture(here: pd.DataFrame, results: Sequence[Results], metrics: Seq
             )
 
 
-def _panel(name: str, here: pd.DataFrame, results: Mapping[str, Results], metric: str) -> Panel:
+def _panel(name: str, here: pd.DataFrame, results: Mapping[str, Results], metric: str, checkpoint: str) -> Panel:
     done = here[here["status"] == COMPLETED]
     by = {sweep: decisive(found) for sweep, found in results.items()}
     groups = here.groupby(["sweep", "configuration"], sort=False)
-    rows = [_point(group, by[str(sweep)], metric) for (sweep, _), group in groups]
+    rows = [_point(group, by[str(sweep)], metric, checkpoint) for (sweep, _), group in groups]
     points = pd.DataFrame([row for row in rows if row["n"]])
     points["on_front"] = False
     points["selected"] = False
     for sweep, group in points.groupby("sweep", sort=False):
-        whole = group[group["diverged"] == 0]  # the seeds that survive a divergence would flatter
+        whole = group[(group["diverged"] == 0) & (group["constant"] == 0)]  # the seeds that survive would flatter
         points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
         points.loc[whole.index, "selected"] = selected(whole, results[str(sweep)])
-    menus = {str(sweep): _same_menu(group) for sweep, group in done.groupby("sweep", sort=False)}
+    alive = done[done[f"{checkpoint}_constant"].isna()]
+    menus = {str(sweep): _same_menu(group) for sweep, group in alive.groupby("sweep", sort=False)}
     surfaces = {sweep: _surfaces(menu) for sweep, menu in menus.items()}
     compared = {sweep: menu["configuration"].nunique() for sweep, menu in menus.items()}
     volume = {sweep: _volume(menu) for sweep, menu in menus.items()}
     return Panel(name, points, done[["sweep", "configuration", "replicate", "x", "y"]], surfaces, volume, compared)
 
 
-def _point(group: pd.DataFrame, by: str, metric: str) -> dict[str, object]:
+def _point(group: pd.DataFrame, by: str, metric: str, checkpoint: str) -> dict[str, object]:
     """A configuration's mean over its completed seeds, of validation at the checkpoint that selects."""
     done, first = group[group["status"] == COMPLETED], group.iloc[0]
     x, y = estimate(done["x"]), estimate(done["y"])
@@ -192,6 +194,7 @@ def _point(group: pd.DataFrame, by: str, metric: str) -> dict[str, object]:
     last = estimate(done.get(f"last_{metric}", []))
     row |= {"y_last": last.mean, "y_last_se": last.se}
     row["diverged"] = int((group["status"] == DIVERGED).sum())
+    row["constant"] = int(done[[f"{checkpoint}_constant", f"{by}_constant"]].notna().any(axis=1).sum())
     for metric, axis in SELECT.items():
         row[axis] = estimate(done.get(f"{by}_{metric}", [])).mean
     return row

@@ -111,7 +111,10 @@ def endings(results: Results) -> str:
     """How the trials ended, in one line, and what became of the others."""
     counts = results.sweep["status"].value_counts()
     parts = [f"{counts.pop(COMPLETED) if COMPLETED in counts else 0} of {len(results.sweep)} trials completed"]
-    return ", ".join([*parts, *(f"{count} {status}" for status, count in counts.items())]) + "."
+    parts += [f"{count} {status}" for status, count in counts.items()]
+    constant = int(results.sweep[["best_constant", "last_constant"]].notna().any(axis=1).sum())
+    parts += [f"{constant} of the completed name one class whatever the image (constant)"] * bool(constant)
+    return ", ".join(parts) + "."
 
 
 def plain(text: str) -> Text:

@@ -68,11 +68,13 @@ def summary(found: Digest) -> list[str]:
                 marked.append(len(rows))
             numbers = (_pm(row, "x"), _pm(row, "y"), _pm(row, "y_last"))
             times = [duration(seconds) for seconds in costs.loc[row["configuration"]]]
-            rows.append((row["choice"], str(row["n"]), *numbers, str(row["diverged"] or ""), *times))
+            rows.append(
+                (row["choice"], str(row["n"]), *numbers, str(row["diverged"] or ""), str(row["constant"] or ""), *times)
+            )
     robust = _robust(found)
     header = (
-        "configuration", "seeds", "clean %", f"{robust} %", f"{robust} %, last epoch", "diverged", "time alone",
-        "time billed",
+        "configuration", "seeds", "clean %", f"{robust} %", f"{robust} %, last epoch", "diverged", "constant",
+        "time alone", "time billed",
     )  # fmt: skip
     caption = (
         f"All configurations, test set, {CHECKPOINTS[found.front.checkpoint]} unless said; mean ± standard error over "

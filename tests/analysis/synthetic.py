@@ -305,3 +305,17 @@ def _tear(place: Path) -> None:
 def _crash(place: Path) -> None:
     (place / "result.json").unlink()
     (place / "error.txt").write_text("Traceback (most recent call last):\nRuntimeError: out of memory\n")
+
+
+def name_one_class(folder: Path, trial: str, checkpoint: str, explicit: bool = True) -> None:
+    """Let the network of some trials, by a glob, name class 3 whatever the image; `explicit`: and say so."""
+    for path in folder.glob(f"trials/{trial}/result.json"):
+        result = json.loads(path.read_text())
+        share = 1 / CLASSES  # whatever the attack
+        result[checkpoint] |= {key: share for key in result[checkpoint] if key.endswith("_acc")}
+        if explicit:
+            result[checkpoint]["constant"] = 3
+        else:
+            alone = [float(label == 3) for label in range(CLASSES)]
+            result.setdefault("classes", {})[checkpoint] = {"clean": alone, "pgd": alone, "aa": alone}
+        path.write_text(json.dumps(result))
