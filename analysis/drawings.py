@@ -25,7 +25,7 @@ from analysis.figure_subsets import (
 )
 from analysis.figures import Drawing, near, panels_size
 from analysis.instances import Ranking
-from analysis.metrics import attack_title, title
+from analysis.metrics import attack_title, on_images, title
 from analysis.stats import seeds
 
 BARS = "Bars and bands are one standard error over seeds."
@@ -112,7 +112,8 @@ def class_drawing(digest: Digest) -> Iterator[Drawing]:
     info = classes_info(digest.results, digest.classes)
     if info is not None:
         caption = (
-            "Accuracy on the test examples of each class at the epoch that validation selects, the darker the more; "
+            f"Accuracy on the test examples of each class{on_images(digest.robust or '', digest.results.attacks)} at "
+            "the epoch that validation selects, the darker the more; "
             f"means over {digest.seeds_text}"
         )
         caption += f", standard errors up to {info.error:.1f} points" if np.isfinite(info.error) else ""

@@ -21,6 +21,7 @@ from analysis.metrics import (
     clean_beside,
     descriptions,
     looked_at,
+    on_images,
     strongest,
     title,
     told,
@@ -232,5 +233,5 @@ def _note(panels: Sequence[Panel], y: str, attacks: dict[str, str], checkpoint: 
 
 
 def _left_out(metric: str, attacks: Mapping[str, str]) -> str:
-    attack = attack_title(attack_of(metric) or "", attacks)
+    attack = attack_title(attack_of(metric) or "", attacks) + on_images(metric, attacks)
     return f"{attack} is left out: no clean accuracy was measured on these images alone."

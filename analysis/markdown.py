@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.metrics import CLEAN, attack_of, attack_title, clean_beside, comparable, title
+from analysis.metrics import CLEAN, attack_of, attack_title, clean_beside, comparable, on_images, title
 from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError, load
 from analysis.stats import estimate, seeds
 
@@ -67,7 +67,7 @@ def _short(metric: str, sweeps: Sequence[Results]) -> str:
     attack = attack_of(metric)
     if attack is None:
         return _clean(metric, sweeps)
-    titles = {attack_title(attack, sweep.attacks) for sweep in sweeps}
+    titles = {attack_title(attack, it.attacks) + on_images(metric, it.attacks) for it in sweeps}
     name = titles.pop() if len(titles) == 1 else attack
     return re.sub(r"^AutoAttack( standard| custom)?", "AA", name) if metric == AUTOATTACK else name
 

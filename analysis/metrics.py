@@ -37,8 +37,7 @@ def _told(found: re.Match[str]) -> str:
 def attack_title(attack: str, attacks: Mapping[str, str]) -> str:
     """An attack in a word or two, from its description: "PGD-20, linf, epsilon 0.1" -> "PGD-20".
 
-    Where another attack begins alike, what tells them apart is added: "PGD-20 epsilon 0.1"; and on how many images it
-    was, unless on all.
+    Where another attack begins alike, what tells them apart is added: "PGD-20 epsilon 0.1".
     """
     bare = {name: _IMAGES.sub("", text) for name, text in attacks.items()}
     heads = {name: re.split(r"[,(:;]", text)[0].strip() for name, text in bare.items()}
@@ -47,11 +46,13 @@ def attack_title(attack: str, attacks: Mapping[str, str]) -> str:
         return attack.upper()
     twins = [_parts(bare[name]) for name, other in heads.items() if other == head and name != attack]
     telling = [part for part in _parts(bare[attack]) if any(part not in twin for twin in twins)]
-    return " ".join([head, *telling[:1]]) + _on_images(attacks[attack])
+    return " ".join([head, *telling[:1]])
 
 
-def _on_images(description: str) -> str:
-    found = _IMAGES.search(description)
+def on_images(metric: str, attacks: Mapping[str, str]) -> str:
+    """On how many images a metric was measured, if not on all: " on 300 images"."""
+    match = _METRIC.match(metric)
+    found = _IMAGES.search(attacks.get(_beside(match["attack"]), "")) if match else None
     return found[0].removesuffix(" drawn by class") if found else ""
 
 
@@ -68,10 +69,10 @@ def title(metric: str, attacks: Mapping[str, str]) -> str:
     if match["attack"] == "clean":
         return f"clean {split} accuracy"
     if metric.endswith("_clean_acc"):
-        return f"clean {split} accuracy{_on_images(attacks.get(_beside(match['attack']), ''))}"
+        return f"clean {split} accuracy{on_images(metric, attacks)}"
     if not _is_robust(metric, attacks):
         return f"{split} accuracy, {match['attack'].replace('_', ' ')}"
-    return f"robust {split} accuracy, {attack_title(match['attack'], attacks)}"
+    return f"robust {split} accuracy, {attack_title(match['attack'], attacks)}{on_images(metric, attacks)}"
 
 
 def strength(metric: str, attacks: Mapping[str, str]) -> tuple[bool, int, int]:

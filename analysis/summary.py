@@ -13,7 +13,7 @@ from rich.text import Text
 from analysis.facts import time_in_trials
 from analysis.figure_front import listed
 from analysis.front import Front, front
-from analysis.metrics import attack_of, attack_title
+from analysis.metrics import attack_of, attack_title, on_images
 from analysis.overfitting import overfitting
 from analysis.results import COMPLETED, Results, SweepError
 from analysis.stats import Estimate, counted
@@ -58,7 +58,8 @@ def summary_table(results: Results, found: Front, width: int) -> Table:
     more = f", {len(shown)} shown: fronts, then each method's best on validation" if len(points) > len(shown) else ""
     robust = attack_title(attack_of(found.y) or "", results.attacks)
     gap = f"{attack_title('pgd', results.attacks)} best−last"
-    title = f"{results.study}: {counted(len(points), 'configuration')}{more}"
+    on = on_images(found.y, results.attacks)
+    title = f"{results.study}: {counted(len(points), 'configuration')}{more}" + f"; clean and robust{on}" * bool(on)
     header = ("configuration", "n", "clean %", f"{robust} %", f"{robust} % last epoch", f"{gap}, points", "floor")
     table = _table(title, *header)
     errors = all(len(wrap(choice, max(1, width - NUMBERS))) < 3 for choice in shown["choice"])

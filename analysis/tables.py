@@ -15,7 +15,7 @@ from analysis.facts import duration
 from analysis.figure_front import listed
 from analysis.front import Panel
 from analysis.gaps import trained_robustness
-from analysis.metrics import CHECKPOINTS, attack_of, attack_title, title
+from analysis.metrics import CHECKPOINTS, attack_of, attack_title, on_images, title
 from analysis.results import COMPLETED, STOPPED
 from analysis.stats import Estimate, counted, seeds
 
@@ -47,7 +47,8 @@ def members(found: Digest) -> list[str]:
         off = " A dash is off the front." if (panel.points["selected"] & ~panel.points["on_front"]).any() else ""
         volume = f" Hypervolume above (0, 0): {_volume(panel)}." if panel.volume else ""
         header = ("#", "configuration", "seeds", "clean %", f"{_robust(found)} %", "selected on validation")
-        parts.append(page.table(header, rows, f"{where}, {CHECKPOINTS[front.checkpoint]}.{off}{volume}", (1,)))
+        on = on_images(front.y, found.results.attacks)
+        parts.append(page.table(header, rows, f"{where}{on}, {CHECKPOINTS[front.checkpoint]}.{off}{volume}", (1,)))
     return parts
 
 
@@ -76,10 +77,11 @@ def summary(found: Digest) -> list[str]:
         "configuration", "seeds", "clean %", f"{robust} %", f"{robust} %, last epoch", "diverged", "constant",
         "time alone", "time billed",
     )  # fmt: skip
+    on = on_images(found.front.y, found.results.attacks)
     caption = (
-        f"All configurations, test set, {CHECKPOINTS[found.front.checkpoint]} unless said; mean ± standard error over "
-        f"seeds; the bar at the left marks the front. Attack: {found.front.y_title}. Time is a training's mean: alone, "
-        "as if from scratch, and billed, less the epochs that it took from others."
+        f"All configurations, test set{on}, {CHECKPOINTS[found.front.checkpoint]} unless said; mean ± standard error "
+        f"over seeds; the bar at the left marks the front. Attack: {found.front.y_title}. Time is a training's mean: "
+        "alone, as if from scratch, and billed, less the epochs that it took from others."
     )
     if len(points) > len(shown):
         caption = f"The best {LONGEST} of {len(points)} on validation; tables/front.csv has all. {caption}"

@@ -57,7 +57,7 @@ def test_older_records_mean_the_first_images() -> None:
 
 
 def test_attacks_that_begin_alike_are_told_apart() -> None:
-    assert attack_title("aa", ATTACKS) == "AutoAttack standard on 300 images"
+    assert attack_title("aa", ATTACKS) == "AutoAttack standard"
     assert attack_title("pgd20", ATTACKS) == "PGD-20 epsilon 0.1"
     assert attack_title("wide", ATTACKS) == "PGD-20 epsilon 0.2"
     assert attack_title("cw", ATTACKS) == "CW"
