@@ -15,6 +15,8 @@ _BESIDE = "_clean"  # ends the name of the clean accuracy on the images that an 
 _METRIC = re.compile(r"^(?P<split>train|val|test)_(?P<attack>\w+)_acc$")
 _BUDGET = re.compile(r"\b(?P<norm>linf|l2), epsilon (?P<epsilon>[^\s,]+)")
 _IMAGES = re.compile(r" on (?:the first )?(?P<n>\d+) images(?P<drawn> drawn by class)?$")
+_SEEING = re.compile(r"\b(?:apgd|fab)\b")  # attacks of AutoAttack that use gradients
+APGD_STEPS = 100
 _PGD = re.compile(r"PGD-(?P<steps>\d+)(, (?P<restarts>\d+) restarts)?")
 _UNTOLD = {"aa": "AutoAttack standard", "pgdplus": "PGD-40, 5 restarts, right at every iterate"}  # of old records
 
@@ -77,12 +79,14 @@ def title(metric: str, attacks: Mapping[str, str]) -> str:
 
 def strength(metric: str, attacks: Mapping[str, str]) -> tuple[bool, int, int]:
     """A sort key, from what the attack was: those at the budget of the curves above those at another, AutoAttack
-    above PGD that is right at every iterate above PGD by its steps, whatever the space calls them.
+    above PGD that is right at every iterate above PGD by its steps, whatever the space calls them. A custom AutoAttack
+    of one attack that sees gradients is as PGD of so many steps, one without any is weaker.
     """
     attack = attack_of(metric) or ""
     text = attacks.get(attack) or _UNTOLD.get(attack, f"PGD-{attack[3:]}" if re.fullmatch(r"pgd\d+", attack) else "")
     if text.startswith("AutoAttack"):
-        kind, effort = 3 if "standard" in text else 2, 0
+        seeing = len(_SEEING.findall(text.partition(")")[0]))
+        kind, effort = (3, 0) if "custom" not in text else (2, 0) if seeing > 1 else (0, APGD_STEPS * seeing)
     elif found := _PGD.match(text):
         kind, effort = int("every iterate" in text), int(found["steps"]) * int(found["restarts"] or 1)
     else:

@@ -79,6 +79,8 @@ class AutoAttackRun(Knobs):
             raise ValueError("`attacks` is given with version custom and only there, such as [apgd-ce, apgd-t]")
         if self.version == "standard" and self.restarts > 1:
             raise ValueError("the standard version has one restart; take version: custom with attacks for more")
+        if self.restarts > 1 and not {"apgd-ce", "apgd-dlr"} & set(self.attacks):
+            raise ValueError(f"restarts are of apgd-ce and apgd-dlr, and the attacks are {', '.join(self.attacks)}")
         return self
 
     def withstood(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> Tensor:

@@ -6,7 +6,7 @@ What no image can show is a problem; what is seldom meant is a note. Each begins
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from search.words import number
@@ -118,26 +118,15 @@ def of_measuring(evaluation: Evaluation, sizes: Sequence[int], epochs: Sequence[
 
     sizes: of its test sets, as far as they are known; epochs: of its trainings.
     """
-    climbs = list(measuring(evaluation))
-    for climb in climbs:
+    along, *finals = measuring(evaluation)
+    for climb in (along, *finals):
         if climb.falls_short:
             yield (
                 f"{climb.key}.step_size: {climb.steps} steps of {climb.length:.4g} reach {climb.reach:.4g} of epsilon "
                 f"{climb.epsilon:.4g}, so that the attack is weaker than it says; write it as a share of epsilon, "
                 "such as epsilon/4, or take more steps"
             )
-    along, *finals = climbs
-    alike = [climb for climb in finals if math.isclose(climb.epsilon, along.epsilon)]
-    if finals and not alike:
-        yield (
-            f"evaluate.final: none is at the epsilon of the curves, {along.epsilon:.4g}, by which checkpoints are "
-            "selected: tables and fronts show the weaker attack of the curves"
-        )
-    efforts = {f"evaluate.final.{name}": it for name, it in evaluation.final.items() if isinstance(it, PGDAttack)}
-    for climb in alike:
-        it = efforts.get(climb.key)
-        if it is not None and it.steps * it.restarts < evaluation.steps and it.keep == "last":
-            yield f"{climb.key}.steps: {it.steps}, fewer than the {evaluation.steps} of the attack of the curves"
+    yield from _weaker(evaluation, along, finals)
     for name, it in evaluation.final.items():
         if it.images is not None and sizes and it.images > max(sizes):
             yield f"evaluate.final.{name}.images: {it.images}, and the test set has {max(sizes)}: all are looked at"
@@ -152,6 +141,29 @@ def of_measuring(evaluation: Evaluation, sizes: Sequence[int], epochs: Sequence[
             f"evaluate.min_perturbation.limit: {distances.limit:.4g}, within the epsilon of {evaluation.epsilon:.4g}: "
             "all examples that withstand it tie"
         )
+
+
+def _weaker(evaluation: Evaluation, along: Climb, finals: Sequence[Climb]) -> Iterator[str]:
+    """Final attacks that find less than the attack of the curves does."""
+    alike = [climb for climb in finals if math.isclose(climb.epsilon, along.epsilon)]
+    if finals and not alike:
+        yield (
+            f"evaluate.final: none is at the epsilon of the curves, {along.epsilon:.4g}, by which checkpoints are "
+            "selected: tables and fronts show the weaker attack of the curves"
+        )
+    by_key = {f"evaluate.final.{name}": attack for name, attack in evaluation.final.items()}
+    for climb in alike:
+        it = by_key[climb.key]
+        if isinstance(it, PGDAttack) and it.keep == "last" and it.steps * it.restarts < evaluation.steps:
+            yield f"{climb.key}.steps: {it.steps}, fewer than the {evaluation.steps} of the attack of the curves"
+
+
+def elsewhere(evaluation: Evaluation, configs: Iterable[TrialConfig]) -> str | None:
+    """A word on a study that measures in a norm in which nothing is trained."""
+    norms = {climb.norm for climb in map(training, configs) if climb is not None}
+    if not norms or evaluation.norm in norms:
+        return None
+    return f"evaluate.norm: {evaluation.norm}, and all that is trained against attacks is so in {norms.pop()}"
 
 
 def out_of_reach(trials: Sequence[Planned]) -> str | None:

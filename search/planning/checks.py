@@ -6,7 +6,15 @@ from collections.abc import Callable, Hashable, Iterator
 
 import torch
 
-from search.planning.budgets import check_lengths, measuring, oddities, of_measuring, out_of_reach, training
+from search.planning.budgets import (
+    check_lengths,
+    elsewhere,
+    measuring,
+    oddities,
+    of_measuring,
+    out_of_reach,
+    training,
+)
 from search.planning.consistency import twins
 from search.planning.plan import Plan, Planned
 from search.planning.sources import Sources
@@ -134,6 +142,8 @@ def _budgets(loaded: Loaded, plan: Plan, sources: Sources) -> Iterator[str]:
     epochs = [trial.config.epochs for trial in plan.trials if trial.kind == "trial"]
     measured = list(of_measuring(plan.evaluation, [len(it.test) for it in datas.values() if it], epochs))
     measured += [text for climb in measuring(plan.evaluation) for text in oddities(climb, data)]
+    other = elsewhere(plan.evaluation, (trial.config for trial in plan.trials if trial.kind == "trial"))
+    measured += [other] if other else []
     yield from (loaded.about("trial", {}, text) for text in measured)
     for trial in plan.trials:
         climb = training(trial.config)

@@ -90,8 +90,11 @@ def test_an_attack_is_as_strong_as_what_it_is_whatever_its_name() -> None:
         "carmon": "PGD-40, 5 restarts, linf, epsilon 8/255, step 0.01, right at every iterate",
         "fifty": "PGD-50, 10 restarts, linf, epsilon 8/255, step 2/255",
         "wide": "AutoAttack standard, linf, epsilon 16/255",
+        "blind": "AutoAttack custom (square), linf, epsilon 8/255",
+        "one": "AutoAttack custom (apgd-ce), linf, epsilon 8/255 on 500 images",
+        "all": "AutoAttack standard, linf, epsilon 8/255",
     }
-    weakest_first = ["wide", "pgd", "fifty", "carmon", "strong"]
+    weakest_first = ["wide", "blind", "pgd", "one", "fifty", "carmon", "strong", "all"]
     while len(weakest_first) > 1:
         names = [f"test_{name}_acc" for name in weakest_first]
         assert strongest(names, attacks) == names[-1]

@@ -240,6 +240,11 @@ def test_budgets_are_shown_as_they_were_meant(epsilon: float, text: str) -> None
         ({"final": {"aa": {"name": "autoattack", "attacks": ["apgd-ce"]}}}, "only there"),
         ({"final": {"aa": {"name": "autoattack", "version": "custom", "attacks": ["apgd"]}}}, "'apgd-ce'"),
         ({"final": {"aa": {"name": "autoattack", "version": "plus"}}}, "'standard' or 'custom'"),
+        ({"final": {"aa": {"name": "autoattack", "restarts": 2}}}, "one restart"),
+        (
+            {"final": {"aa": {"name": "autoattack", "version": "custom", "attacks": ["square"], "restarts": 2}}},
+            "restarts are of apgd-ce and apgd-dlr, and the attacks are square",
+        ),
         ({"final": {"wide": {"name": "pgd", "epsilon": 0}}}, "greater than 0"),
         ({"final": {"wide": {"name": "pgd", "loss": "kl"}}}, "loss"),
     ],

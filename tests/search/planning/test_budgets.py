@@ -81,7 +81,8 @@ def noted(capsys: pytest.CaptureFixture[str], trial: dict[str, Any], evaluate: d
 def test_an_odd_budget_of_what_measures_is_noted(
     here: Path, capsys: pytest.CaptureFixture[str], evaluate: dict[str, Any], said: str | None
 ) -> None:
-    notes = noted(capsys, {}, evaluate)
+    l2 = {"method": {"attack": {"norm": "l2", "epsilon": 1}}} if evaluate.get("norm") == "l2" else {}
+    notes = noted(capsys, l2, evaluate)
     assert (said in notes and "note: space.yaml:" in notes) if said else notes == ""
 
 
@@ -100,6 +101,7 @@ def test_an_odd_budget_of_what_measures_is_noted(
         ({"base": "free-at"}, None),
         ({"base": "iat", "attack": {"burn_in": 1}}, None),
         ("standard", None),
+        ("pgd-at-l2", "evaluate.norm: linf, and all that is trained against attacks is so in l2"),
     ],
 )
 def test_an_odd_budget_of_what_trains_is_noted_too(
