@@ -158,9 +158,9 @@ def _weaker(evaluation: Evaluation, along: Climb, finals: Sequence[Climb]) -> It
             yield f"{climb.key}.steps: {it.steps}, fewer than the {evaluation.steps} of the attack of the curves"
 
 
-def elsewhere(evaluation: Evaluation, configs: Iterable[TrialConfig]) -> str | None:
+def elsewhere(evaluation: Evaluation, climbs: Iterable[Climb | None]) -> str | None:
     """A word on a study that measures in a norm in which nothing is trained."""
-    norms = {climb.norm for climb in map(training, configs) if climb is not None}
+    norms = {climb.norm for climb in climbs if climb is not None}
     if not norms or evaluation.norm in norms:
         return None
     return f"evaluate.norm: {evaluation.norm}, and all that is trained against attacks is so in {norms.pop()}"

@@ -137,15 +137,17 @@ def notes(loaded: Loaded, plan: Plan, sources: Sources) -> list[str]:
 
 def _budgets(loaded: Loaded, plan: Plan, sources: Sources) -> Iterator[str]:
     """What is odd about the attacks that measure, then about those that train, each told once."""
-    datas = {trial.data: sources.prepared(trial.config.data) for trial in plan.trials}
-    data = next(iter(datas.values()), None)
-    epochs = [trial.config.epochs for trial in plan.trials if trial.kind == "trial"]
+    of = {trial.configuration: trial for trial in plan.trials}
+    blocks = {trial.data: trial.config.data for trial in of.values()}
+    datas = {name: sources.prepared(block) for name, block in blocks.items()}
+    climbs = {name: training(trial.config) for name, trial in of.items()}
+    epochs = [trial.config.epochs for trial in of.values() if trial.kind == "trial"]
     measured = list(of_measuring(plan.evaluation, [len(it.test) for it in datas.values() if it], epochs))
+    data = next(iter(datas.values()), None)
     measured += [text for climb in measuring(plan.evaluation) for text in oddities(climb, data)]
-    other = elsewhere(plan.evaluation, (trial.config for trial in plan.trials if trial.kind == "trial"))
-    measured += [other] if other else []
-    yield from (loaded.about("trial", {}, text) for text in measured)
-    for trial in plan.trials:
-        climb = training(trial.config)
+    other = elsewhere(plan.evaluation, (climbs[name] for name, trial in of.items() if trial.kind == "trial"))
+    yield from (loaded.about("trial", {}, text) for text in (*measured, *([other] if other else ())))
+    for name, trial in of.items():
+        climb = climbs[name]
         for text in oddities(climb, datas[trial.data]) if climb else ():
             yield loaded.about(trial.kind, trial.axes, text)

@@ -191,8 +191,8 @@ def test_the_best_checkpoint_is_that_of_highest_robust_validation_accuracy(tiny:
 
 
 def test_the_gap_of_autoattack_is_to_pgd_on_the_examples_that_it_looked_at(tiny: Tiny, trained: Make) -> None:
-    aa = {"name": "autoattack", "version": "custom", "attacks": ["apgd-ce"], "images": 60}
-    pgd = {"name": "pgd", "steps": 2, "start": "none", "images": 60}  # as the curve's
+    aa = {"name": "autoattack", "version": "custom", "attacks": ["apgd-ce"], "images": 30}
+    pgd = {"name": "pgd", "steps": 2, "start": "none", "images": 30}  # as the curve's
     ready = trained(tiny(epochs=4, **ROBUST), final={"aa": aa, "twin": pgd}, start="none")
     metrics, classes, _ = ready.final()
     last, its = metrics["last"], classes["last"]
