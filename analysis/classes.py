@@ -29,8 +29,9 @@ def by_class(results: Results) -> pd.DataFrame:
     """A row a configuration, checkpoint and class: the mean over seeds of each accuracy, in shares, and its s.e.
 
     `label` is the class as a reader sees it, by number and name. Columns `clean`, `pgd` (that of training curves) and
-    one an attack of the end; `aa_gap`, PGD's less AutoAttack's on the examples that AutoAttack looked at. NaN of a
-    class that no such example is of. Empty if nothing completed.
+    one an attack of the end; `aa_gap`, PGD's less AutoAttack's on the examples that AutoAttack looked at; `aa_clean`,
+    where these are not all, clean accuracy on them. NaN of a class that no such example is of. Empty if nothing
+    completed.
     """
     done = results.sweep[results.sweep["status"] == COMPLETED]
     rows = [

@@ -1,6 +1,7 @@
 """The fronts of sweeps: a point per configuration over its seeds, the members, what validation picks.
 
-Accuracies are compared within one problem (one `data` block); each has its own front. The front over the test
+Accuracies are compared within one problem (one `data` block); each has its own front. A configuration of which a seed
+diverged, or names one class whatever the image, is shown and on no front. The front over the test
 accuracies describes; it never selects. What validation would select is reported beside it.
 """
 
@@ -12,7 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.metrics import CHECKPOINTS, attack_of, descriptions, strongest, title
+from analysis.metrics import (
+    CHECKPOINTS,
+    CLEAN,
+    attack_of,
+    attack_title,
+    clean_beside,
+    descriptions,
+    looked_at,
+    on_images,
+    strongest,
+    title,
+    told,
+)
 from analysis.pareto import attainment, hypervolume, non_dominated
 from analysis.results import COMPLETED, DIVERGED, Results, SweepError
 from analysis.selection import SELECT, decisive, selected
@@ -54,12 +67,13 @@ class Front:
 
 
 def front(
-    results: Sequence[Results], x: str = "test_clean_acc", y: str | None = None, checkpoint: str | None = None
+    results: Sequence[Results], x: str | None = None, y: str | None = None, checkpoint: str | None = None
 ) -> Front:
     """The fronts of some sweeps, at the best checkpoint, or at the last where none of them has a best one.
 
-    Raises SweepError where nothing is completed, a metric is missing, one name means two attacks, some sweep has no
-    best checkpoint, or a sweep is there twice: its seeds would count twice.
+    y: the strongest attack unless given; x: clean accuracy on the images that y was measured on.
+    Raises SweepError where nothing is completed, a metric is missing, both were measured on different images, one name
+    means two attacks, some sweep has no best checkpoint, or a sweep is there twice: its seeds would count twice.
     """
     folders = [found.folder.resolve() for found in results]
     if again := next((folder for folder in folders if folders.count(folder) > 1), None):
@@ -72,11 +86,14 @@ def front(
             "--checkpoint last"
         )
     attacks = {key: text for found in results for key, text in found.attacks.items()}
-    y = y or strongest(common, results[0].attacks)
-    for option, metric in (("--x", x), ("--y", y)):
+    paired = [metric for metric in common if _clean_beside(metric, results) in common]
+    y = y or strongest(paired, results[0].attacks)
+    x = x or (_clean_beside(y, results) if y in common else CLEAN)
+    for option, metric in (("--y", y), ("--x", x)):
         if metric not in common:
             raise SweepError(_missing(results, option, metric, common))
     assert y is not None  # it is in `common`
+    _refuse_other_images(results, x, y)
     names = _sweep_names(results)
     trials = pd.concat(
         [found.sweep.assign(sweep=name) for name, found in zip(names, results, strict=True)],
@@ -90,8 +107,10 @@ def front(
         if (here["status"] == COMPLETED).any():
             _refuse_mixture(here, results, (x, y))
             name = here["setting"].iloc[0] if len(results) == 1 else titles[str(problem)]
-            panels.append(_panel(name, here, dict(zip(names, results, strict=True)), y))
+            panels.append(_panel(name, here, dict(zip(names, results, strict=True)), y, checkpoint))
     note = _note(panels, y, attacks, checkpoint)
+    if (left := strongest(common, results[0].attacks)) not in paired and y != left:
+        note += f" {_left_out(left or '', attacks)}"
     return Front(x, y, checkpoint, title(x, attacks), title(y, attacks), names, tuple(panels), note)
 
 
@@ -101,6 +120,24 @@ def _common_metrics(results: Sequence[Results]) -> list[str]:
         if not metrics:
             raise SweepError(f"{found.folder}: no completed trial yet, so there is no front to draw")
     return [metric for metric in kept[0] if all(metric in others for others in kept)]
+
+
+def _clean_beside(metric: str, results: Sequence[Results]) -> str:
+    """The clean accuracy on the images of a robust one, where some sweep did not look at all of its test set."""
+    found = {clean_beside(metric, its.attacks, its.test_examples) for its in results}
+    return CLEAN if found == {CLEAN} else min(found - {CLEAN})
+
+
+def _refuse_other_images(results: Sequence[Results], x: str, y: str) -> None:
+    """Both accuracies of a point must be of the same images."""
+    for found in results:
+        of = {metric: looked_at(metric, found.attacks, found.test_examples) for metric in (x, y)}
+        if of[x] != of[y]:
+            words = [f"{name} on {'' if drawn else 'the first '}{n:.0f}" for name, (n, drawn) in of.items()]
+            raise SweepError(
+                f"{found.folder}: a front takes both accuracies of the same test images, and these were measured "
+                f"{' and '.join(words)}; take --x {_clean_beside(y, results)} if it was recorded, or another --y"
+            )
 
 
 def _missing(results: Sequence[Results], option: str, metric: str | None, common: list[str]) -> str:
@@ -121,7 +158,7 @@ def _refuse_mixture(here: pd.DataFrame, results: Sequence[Results], metrics: Seq
     """One name must mean one attack before two accuracies may share a front."""
     ids = set(here.loc[here["status"] == COMPLETED, "id"])
     named = [
-        (f"{found.folder} ({trial})", outcome.get("attacks", {}))
+        (f"{found.folder} ({trial})", told(outcome.get("attacks", {})))
         for found in results
         for trial, outcome in found.outcomes.items()
         if trial in ids
@@ -136,27 +173,28 @@ def _refuse_mixture(here: pd.DataFrame, results: Sequence[Results], metrics: Seq
             )
 
 
-def _panel(name: str, here: pd.DataFrame, results: Mapping[str, Results], metric: str) -> Panel:
+def _panel(name: str, here: pd.DataFrame, results: Mapping[str, Results], metric: str, checkpoint: str) -> Panel:
     done = here[here["status"] == COMPLETED]
     by = {sweep: decisive(found) for sweep, found in results.items()}
     groups = here.groupby(["sweep", "configuration"], sort=False)
-    rows = [_point(group, by[str(sweep)], metric) for (sweep, _), group in groups]
+    rows = [_point(group, by[str(sweep)], metric, checkpoint) for (sweep, _), group in groups]
     points = pd.DataFrame([row for row in rows if row["n"]])
     points["on_front"] = False
     points["selected"] = False
     for sweep, group in points.groupby("sweep", sort=False):
-        whole = group[group["diverged"] == 0]  # the seeds that survive a divergence would flatter
+        whole = group[(group["diverged"] == 0) & (group["constant"] == 0)]  # the seeds that survive would flatter
         points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
         if results[str(sweep)].selects:
             points.loc[whole.index, "selected"] = selected(whole, results[str(sweep)])
-    menus = {str(sweep): _same_menu(group) for sweep, group in done.groupby("sweep", sort=False)}
+    alive = done[done[f"{checkpoint}_constant"].isna()]
+    menus = {str(sweep): _same_menu(group) for sweep, group in alive.groupby("sweep", sort=False)}
     surfaces = {sweep: _surfaces(menu) for sweep, menu in menus.items()}
     compared = {sweep: menu["configuration"].nunique() for sweep, menu in menus.items()}
     volume = {sweep: _volume(menu) for sweep, menu in menus.items()}
     return Panel(name, points, done[["sweep", "configuration", "replicate", "x", "y"]], surfaces, volume, compared)
 
 
-def _point(group: pd.DataFrame, by: str, metric: str) -> dict[str, object]:
+def _point(group: pd.DataFrame, by: str, metric: str, checkpoint: str) -> dict[str, object]:
     """A configuration's mean over its completed seeds, of validation at the checkpoint that selects."""
     done, first = group[group["status"] == COMPLETED], group.iloc[0]
     x, y = estimate(done["x"]), estimate(done["y"])
@@ -166,6 +204,7 @@ def _point(group: pd.DataFrame, by: str, metric: str) -> dict[str, object]:
     last = estimate(done.get(f"last_{metric}", []))
     row |= {"y_last": last.mean, "y_last_se": last.se}
     row["diverged"] = int((group["status"] == DIVERGED).sum())
+    row["constant"] = int(done[[f"{checkpoint}_constant", f"{by}_constant"]].notna().any(axis=1).sum())
     for metric, axis in SELECT.items():
         row[axis] = estimate(done.get(f"{by}_{metric}", [])).mean
     return row
@@ -200,3 +239,8 @@ def _note(panels: Sequence[Panel], y: str, attacks: dict[str, str], checkpoint: 
         text += " One seed has no standard error: a demonstration, not evidence."
     attack = attack_of(y)
     return f"{text} Attack: {attacks[attack]}." if attack in attacks else text
+
+
+def _left_out(metric: str, attacks: Mapping[str, str]) -> str:
+    attack = attack_title(attack_of(metric) or "", attacks) + on_images(metric, attacks)
+    return f"{attack} is left out: no clean accuracy was measured on these images alone."

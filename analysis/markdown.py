@@ -6,18 +6,19 @@ What a README or an issue shows of a study, with all that the numbers need to be
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from analysis.metrics import attack_of, attack_title, comparable
+from analysis.metrics import CLEAN, attack_of, attack_title, clean_beside, comparable, on_images, title
 from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError, load
 from analysis.stats import estimate, seeds
 
 CHECKPOINTS = ("best", "last")
-CLEAN, PGD, AUTOATTACK = "test_clean_acc", "test_pgd20_acc", "test_aa_acc"
+PGD, AUTOATTACK = "test_pgd20_acc", "test_aa_acc"
 
 
 def table(sweeps: Sequence[Results]) -> str:
@@ -47,17 +48,29 @@ def _cells(trials: pd.DataFrame, checkpoints: Sequence[str], metrics: list[str],
 
 
 def _ordered(sweeps: Sequence[Results]) -> list[str]:
-    """Clean accuracy first, then the attacks as the first sweep names them."""
-    return [CLEAN] + [f"test_{name}_acc" for name in sweeps[0].attacks if name != "pgd"]
+    """Clean accuracy, then the attacks as the first sweep names them, before those on some images clean on these."""
+    found = {"clean": CLEAN}  # by title: attacks on equally many images have their clean accuracy in common
+    for metric in (f"test_{name}_acc" for name in sweeps[0].attacks if name != "pgd"):
+        beside = {clean_beside(metric, it.attacks, it.test_examples) for it in sweeps}
+        for clean in sorted(beside - {CLEAN}):
+            found.setdefault(_clean(clean, sweeps), clean)
+        found[metric] = metric
+    return list(found.values())
+
+
+def _clean(metric: str, sweeps: Sequence[Results]) -> str:
+    """ "clean", or "clean on 300 images"."""
+    return title(metric, sweeps[0].attacks).replace(" test accuracy", "")
 
 
 def _short(metric: str, sweeps: Sequence[Results]) -> str:
     """What was measured, whatever the space calls it; the name where the sweeps measured different things under it."""
-    if metric in (CLEAN, AUTOATTACK):
-        return "clean" if metric == CLEAN else "AA"
-    attack = attack_of(metric) or ""
-    titles = {attack_title(attack, sweep.attacks) for sweep in sweeps}
-    return titles.pop() if len(titles) == 1 else attack
+    attack = attack_of(metric)
+    if attack is None:
+        return _clean(metric, sweeps)
+    titles = {attack_title(attack, it.attacks) + on_images(metric, it.attacks) for it in sweeps}
+    name = titles.pop() if len(titles) == 1 else attack
+    return re.sub(r"^AutoAttack( standard| custom)?", "AA", name) if metric == AUTOATTACK else name
 
 
 def _same_images(sweep: Results) -> bool:

@@ -13,7 +13,7 @@ from rich.text import Text
 from analysis.facts import time_in_trials
 from analysis.figure_front import listed
 from analysis.front import Front, front
-from analysis.metrics import attack_of, attack_title
+from analysis.metrics import attack_of, attack_title, on_images
 from analysis.overfitting import overfitting
 from analysis.results import COMPLETED, Results, SweepError
 from analysis.stats import Estimate, counted
@@ -58,7 +58,8 @@ def summary_table(results: Results, found: Front, width: int) -> Table:
     more = f", {len(shown)} shown: fronts, then each method's best on validation" if len(points) > len(shown) else ""
     robust = attack_title(attack_of(found.y) or "", results.attacks)
     gap = f"{attack_title('pgd', results.attacks)} best−last"
-    title = f"{results.study}: {counted(len(points), 'configuration')}{more}"
+    on = on_images(found.y, results.attacks)
+    title = f"{results.study}: {counted(len(points), 'configuration')}{more}" + f"; clean and robust{on}" * bool(on)
     last = {"y_last": f"{robust} % last epoch"} if found.checkpoint == "best" else {}  # else y is that already
     named = {"x": "clean %", "y": f"{robust} %"} | last | {"robust_overfitting": f"{gap}, points", "floor": "floor"}
     table = _table(title, "configuration", "n", *named.values())
@@ -112,7 +113,10 @@ def endings(results: Results) -> str:
     """How the trials ended, in one line, and what became of the others."""
     counts = results.sweep["status"].value_counts()
     parts = [f"{counts.pop(COMPLETED) if COMPLETED in counts else 0} of {len(results.sweep)} trials completed"]
-    return ", ".join([*parts, *(f"{count} {status}" for status, count in counts.items())]) + "."
+    parts += [f"{count} {status}" for status, count in counts.items()]
+    constant = int(results.sweep[["best_constant", "last_constant"]].notna().any(axis=1).sum())
+    parts += [f"{constant} of the completed name one class whatever the image (constant)"] * bool(constant)
+    return ", ".join(parts) + "."
 
 
 def plain(text: str) -> Text:

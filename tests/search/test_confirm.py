@@ -61,6 +61,17 @@ def test_no_problem_s_front_hides_another_s(tmp_path: Path) -> None:
     assert [rows[0]["config"]["data"]["label_noise"] for _, rows in found.values()] == [0, 0.3]
 
 
+def test_a_network_that_names_one_class_is_not_confirmed(run: Tiny) -> None:
+    plan, search = read_json(run.store.folder / "plan.json"), run.sweep.space.search
+    name, (_, rows) = next(iter(chosen(run.store, plan, search).items()))
+    path = run.store.trial(rows[0]["id"]) / "result.json"
+    result = read_json(path)
+    write_json(path, result | {"last": result["last"] | {"constant": 4}})
+    assert name in chosen(run.store, plan, search), "the search selects by the best checkpoint"
+    write_json(path, result | {"best": result["best"] | {"constant": 4}})
+    assert name not in chosen(run.store, plan, search)
+
+
 @pytest.fixture
 def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[Sweep]:
     """The sweeps that were run: each training is said to have ended with the same accuracies."""
