@@ -17,7 +17,7 @@ from search.schema.budget import Budget
 from search.storing.locking import lock
 from trainers.records import read_json, write_json
 
-from .helpers import Tiny, local, smoke
+from .helpers import Tiny, local, smoke, snapshot
 
 pytestmark = pytest.mark.sweeps
 
@@ -92,6 +92,16 @@ def test_it_trains_the_front_with_seeds_that_chose_nothing(
     assert {row["configuration"] for row in plan["trials"]} == set(front)
     assert {row["seed"] for row in plan["trials"]} == {2, 3, 4}
     assert "50.0 ± 0.0 (3)" in capsys.readouterr().out
+
+
+def test_it_lies_beside_the_run_however_that_is_named(
+    run: Tiny, sweeps: list[Sweep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(local(run.store.folder))
+    before = snapshot(run.store.folder)
+    assert main(["."]) == 0
+    assert local(run.store.folder).with_name("sweep.confirmed").is_dir()
+    assert snapshot(run.store.folder) == before
 
 
 def test_seeds_that_share_nothing_with_the_run_are_no_news(
