@@ -57,7 +57,7 @@ def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
     Accuracy under the final attacks, and of its corrupted versions without one; by class also clean and under the PGD
     of training curves. Of an attack on some of the images also the clean accuracy on these. Of AutoAttack moreover its
     `gap`: PGD's accuracy less its own, on the examples that it looked at, which shows how far gradients are masked.
-    `constant`, of a network that names one class whatever the image of validation and test: that class.
+    `constant`, of a network that names one class whatever the image of validation, if there is one, and test: that class.
     """
     test, attacks = splits["test"], evaluation.final
     at = {name: drawn(test.y, it.images) for name, it in attacks.items()}  # of each attack's images; None: all
@@ -79,7 +79,7 @@ def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
     y, width = test.y.cpu(), net.module.head.out_features
     classes = {name: _by_class(values, _at(y, at.get(name)), width) for name, values in each.items()}
     row |= {f"{name}_acc": accuracy(net, it, None, seed) for name, it in splits.items() if name not in ("val", "test")}
-    everywhere = torch.cat([said, predicted(net, splits["val"], seed)])
+    everywhere = torch.cat([said, *(predicted(net, splits[name], seed) for name in ("val",) if name in splits)])
     if len(everywhere.unique()) == 1 < len(y.unique()):
         row["constant"] = int(said[0])
     return row, classes
