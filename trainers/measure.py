@@ -57,7 +57,7 @@ def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
     Accuracy under the final attacks, and of its corrupted versions without one; by class also clean and under the PGD
     of training curves. Of an attack on some of the images also the clean accuracy on these. Of AutoAttack moreover its
     `gap`: PGD's accuracy less its own, on the examples that it looked at, which shows how far gradients are masked.
-    `constant`, of a network that names one class whatever the image of validation, if there is one, and test: that class.
+    `constant`, of a network that names one class for every image of validation (if there is one) and test: that class.
     """
     test, attacks = splits["test"], evaluation.final
     at = {name: drawn(test.y, it.images) for name, it in attacks.items()}  # of each attack's images; None: all
