@@ -14,12 +14,14 @@ import numpy as np
 from search.planning.plan import Plan
 from search.planning.sources import Sources, source_key
 from search.schema.space import Loaded
+from search.storing.rankfiles import RankFile
 from search.words import number
 from trainers.arrays import Source, class_name
 from trainers.data import Data, Split, Splits
 from trainers.images import listed
 
 DARK = 128  # a data set that does not reach this value was perhaps stored with fewer bits
+TIED = 0.1  # of the ranks in a file: fewer equal ones are chance
 LONG = 8  # times as wide as high, or as high as wide: perhaps an axis that is none of the image
 OF_EACH_SPLIT = set(Splits.model_fields) - {"label_noise", "noise_seed"}
 
@@ -39,7 +41,22 @@ def content_notes(loaded: Loaded, plan: Plan, sources: Sources) -> list[str]:
         )
         seen |= {split, split[0]}
         found |= dict.fromkeys(loaded.about(trial.kind, trial.axes, f"data: {note}") for note in notes)
+    files = {ranking.by.sha256: ranking.by for ranking in plan.rankings.values() if isinstance(ranking.by, RankFile)}
+    for file in files.values():
+        found |= dict.fromkeys(loaded.problem(("profile", "file"), note) for note in _tie_notes(file))
     return list(found)
+
+
+def _tie_notes(file: RankFile) -> Iterator[str]:
+    """On ranks that order little: a subset cuts among equals by their place in the data."""
+    for score, ranks in file.ranks.items():
+        _, counts = np.unique(ranks, return_counts=True)
+        tied = int(counts[counts > 1].sum())
+        if tied > TIED * len(ranks):
+            yield (
+                f"{tied:,} of the {len(ranks):,} ranks by {score} in {file.knobs.file} are equal to another's; a "
+                "subset that is cut among equals takes them by their place in the data, which may be sorted by class"
+            )
 
 
 def source_notes(source: Source) -> Iterator[str]:
