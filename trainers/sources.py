@@ -123,7 +123,8 @@ class ImageFolder(_DataSet):
                 notes.append(
                     f"{count} of {root / part} passed over, as no images in class folders: {listed(passed, 3)}"
                 )
-        return source._replace(names=parts["train"].classes, notes=tuple(notes))
+        names = ("".join(it if it.isprintable() else "?" for it in name) for name in parts["train"].classes)
+        return source._replace(names=tuple(names), notes=tuple(notes))
 
 
 def _check_classes(root: Path, parts: dict[str, ImageFiles]) -> None:

@@ -276,6 +276,7 @@ def test_cifar_is_read_from_its_pickles(tmp_path, monkeypatch, name, kind, key, 
     (home / dataset.meta["filename"]).write_bytes(pickle.dumps({dataset.meta["key"]: ["a", "b", "c"]}))
     source = data(name=name, root=str(tmp_path)).load()
     check_form(source, (32, 32, 3), 3)
+    assert source.names == ("a", "b", "c")
     assert (len(source.x_train), len(source.x_test)) == (4 * len(train), 4)
     np.testing.assert_array_equal(source.x_test, np.moveaxis(x, 1, -1))
 
@@ -290,6 +291,11 @@ def test_mnist_is_read_from_its_idx_files(tmp_path, name, kind):
     source = data(name=name, root=str(tmp_path)).load()
     check_form(source, (28, 28, 1), 3)
     np.testing.assert_array_equal(source.x_train[..., 0], x)
+    assert source.names[1] == ("1 - one" if kind == "MNIST" else "Trouser")
+    path = raw / "t10k-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DataError, match=f"root: {kind} in {raw} cannot be read .*; remove it there"):
+        data(name=name, root=str(tmp_path)).load()
 
 
 @pytest.fixture
