@@ -10,6 +10,8 @@ import numpy as np
 
 from trainers.files import FileError
 
+FAINT = 0.25  # of white: floats that do not reach it were perhaps scaled twice
+
 
 class DataError(ValueError):
     """A data set cannot be had: what is missing or malformed, and what to do about it."""
@@ -92,6 +94,8 @@ def _as_uint8(x: np.ndarray) -> str:
         return "store them unscaled"
     if x.min() < 0:
         return "undo what standardised them, then store np.rint(255 * x).astype(np.uint8)"
+    if x.max() < FAINT:
+        return "undo what scaled them so low (twice by 255?), then store np.rint(255 * x).astype(np.uint8)"
     if x.max() <= 1:
         return "store np.rint(255 * x).astype(np.uint8)"
     if x.max() <= 255:

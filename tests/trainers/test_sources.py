@@ -141,6 +141,10 @@ def test_npz_may_lack_a_test_set(tmp_path):
             {"x_train": images(6, 5, 4) / 128 - 1},
             r"x_train is float64 with values of -\d.* to .*: undo what standardised them",
         ),
+        (
+            {"x_train": images(6, 5, 4) / 255**2},
+            r"x_train is float64 with values of .* to 0.0039.*: undo what scaled them",
+        ),
         ({"x_train": np.full((6, 5, 4), np.nan)}, r"x_train is float64 with 120 values NaN or infinite"),
         ({"x_train": np.array([None, 1], object)}, r"cannot be read .*store numbers only"),
         ({"x_train": images(6, 20)}, r"x_train has shape \(6, 20\); expected \(N, H, W\[, C\]\)"),
