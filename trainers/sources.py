@@ -116,7 +116,8 @@ class ImageFolder(_DataSet):
         _check_classes(root, parts)
         arrays = [read_images(found, self.size, self.channels) for found in parts.values()]
         source = as_source(str(root), *(array for pair in arrays for array in pair))
-        notes = [f"{root} has {listed(others)} beside train and test, which no one reads"] * bool(others)
+        verb = "is" if len(others) == 1 else "are"
+        notes = [f"{root}: {listed(others)} beside train and test {verb} not read"] * bool(others)
         for part, found in parts.items():
             if passed := found.passed_over:
                 count = f"{len(passed)} file{'s' * (len(passed) > 1)}"

@@ -75,7 +75,7 @@ def test_copies_within_the_training_set_are_counted_and_their_labels_compared() 
     x[30], x[31], x[40] = x[0], x[0], x[2]  # labels 0, 1 for 0, and 1 for 2
     said = note(source(x))
     assert said.startswith(
-        "3 of 60 training images stand there before (image 30 is image 0 again); 2 of them have another"
+        "3 of 60 training images are copies of others (image 30 is a copy of image 0); 2 of them have"
     )
 
 
