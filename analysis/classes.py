@@ -14,13 +14,13 @@ SHORT = 16  # letters
 
 
 def class_label(label: int, names: Sequence[str]) -> str:
-    """A class as a reader sees it: its number, and its name where that says more."""
+    """Name a class for a reader by its number, and by its name where that says more."""
     number, name = str(label), names[label] if label < len(names) else ""
     return name or number if not name or re.match(rf"{number}\b", name) else f"{number}: {name}"
 
 
 def short_label(label: int, names: Sequence[str]) -> str:
-    """The same where there is little room."""
+    """Name a class where there is little room."""
     whole = class_label(label, names)
     return whole if len(whole) <= SHORT else f"{whole[: SHORT - 1]}…"
 

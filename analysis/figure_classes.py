@@ -90,7 +90,7 @@ def draw_classes(figure: Figure, info: Classes) -> None:
 
 
 def _ticks(panel: Panel) -> list[str]:
-    """The classes that are written below a panel: all of a few, each tenth of many."""
+    """Return the classes that are written below a panel: all of a few, each tenth of many."""
     return panel.classes if len(panel.classes) <= WRITTEN else panel.classes[::10]
 
 

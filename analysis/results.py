@@ -96,9 +96,9 @@ class Results:
 
     @cached_property
     def class_names(self) -> dict[str, tuple[str, ...]]:
-        """The names of each trial's classes, in order, by its id, as any trial on the same data recorded them.
+        """Map each trial's id to the names of its classes, in order, as any trial on the same data recorded them.
 
-        None where the data has only numbers, or all its trials ran before names were recorded.
+        A trial has no names where its data has only numbers, or where all trials on it ran before names were recorded.
         """
         known: dict[str, tuple[str, ...]] = {}
         for trial, problem in zip(self.trials["id"], self.trials["problem"], strict=True):
