@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.front_keys import Keys, keys, scale_of, told
 from analysis.metrics import CHECKPOINTS, attack_of, descriptions, strongest, title
 from analysis.pareto import attainment, hypervolume, non_dominated
 from analysis.results import COMPLETED, DIVERGED, Results, SweepError
 from analysis.selection import SELECT, decisive, selected
 from analysis.stats import Estimate, estimate, seeds_of
+from analysis.styles import register
 from trainers.records import problem_titles
 
 REFERENCE = (0.0, 0.0)
@@ -46,6 +48,7 @@ class Front:
     sweeps: tuple[str, ...]
     panels: tuple[Panel, ...]
     note: str  # seeds, attack and checkpoint, in words
+    keys: Keys  # how its points look
 
     @property
     def members(self) -> pd.DataFrame:
@@ -78,8 +81,9 @@ def front(
             raise SweepError(_missing(results, option, metric, common))
     assert y is not None  # it is in `common`
     names = _sweep_names(results)
+    scale = scale_of(results)
     trials = pd.concat(
-        [found.sweep.assign(sweep=name) for name, found in zip(names, results, strict=True)],
+        [told(found, scale).assign(sweep=name) for name, found in zip(names, results, strict=True)],
         ignore_index=True,
     )
     trials["subset_label"] = trials["subset_label"].where(trials["subset_label"] != "", trials["subset_kind"])
@@ -92,7 +96,9 @@ def front(
             name = here["setting"].iloc[0] if len(results) == 1 else titles[str(problem)]
             panels.append(_panel(name, here, dict(zip(names, results, strict=True)), y))
     note = _note(panels, y, attacks, checkpoint)
-    return Front(x, y, checkpoint, title(x, attacks), title(y, attacks), names, tuple(panels), note)
+    points, shared = pd.concat([panel.points for panel in panels]), register([found.sweep for found in results], names)
+    looks = keys(points, names, scale, shared)
+    return Front(x, y, checkpoint, title(x, attacks), title(y, attacks), names, tuple(panels), note, looks)
 
 
 def _common_metrics(results: Sequence[Results]) -> list[str]:
@@ -160,7 +166,7 @@ def _point(group: pd.DataFrame, by: str, metric: str) -> dict[str, object]:
     """A configuration's mean over its completed seeds, of validation at the checkpoint that selects."""
     done, first = group[group["status"] == COMPLETED], group.iloc[0]
     x, y = estimate(done["x"]), estimate(done["y"])
-    columns = ("sweep", "configuration", "name", "choice", "setting", "family", "subset_label")
+    columns = ("sweep", "configuration", "name", "choice", "setting", "family", "subset_label", "scale", "rest")
     row: dict[str, object] = {column: first[column] for column in columns}
     row |= {"x": x.mean, "x_se": x.se, "y": y.mean, "y_se": y.se, "n": y.n}
     last = estimate(done.get(f"last_{metric}", []))
