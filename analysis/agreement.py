@@ -7,10 +7,12 @@ on, and of the test set where the space says `evaluate: {test_losses: true}`.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,11 +28,23 @@ BY = {
     "test_pgd": "test_pgd_loss",
 }
 EASIER = ("correct", "withstood")  # of these a larger mean is an easier example
+TRAINING = ("label_noise", "noise_seed", "extra", "crop", "padding", "flip")  # knobs of data that leave its test set
 MOST = 4  # pairs that are named
+APART = "trained on other labels, or measured on another test set, so that no ranking is comparable"
 ALONE = "no two completed trainings of different seeds have examples in common and do not rank them all alike"
 ASKED = {"withstood": "take `evaluate: {train: true}`"} | dict.fromkeys(
     ("test_loss", "test_pgd_loss"), "take `evaluate: {test_losses: true}`"
 )
+
+
+class Ranked(NamedTuple):
+    """One training as a ranking of examples."""
+
+    name: str  # of its configuration
+    seed: int
+    examples: np.ndarray  # (N,) their indices
+    labels: str  # equal where the examples have equal labels, or are of the same test set
+    means: np.ndarray  # (N,) larger where an example is harder
 
 
 def ranks(values: np.ndarray, harder: int) -> np.ndarray:
@@ -61,18 +75,26 @@ def matrix(results: Results, by: str, measure: str) -> pd.DataFrame:
     """Between configurations: the mean over all pairs of trainings of different seeds.
 
     A pair is compared on the examples that both were trained on, ranked among themselves; NaN where two configurations
-    have no such pair. Raises SweepError where none have, or other examples were recorded.
+    have no such pair, or had other labels: a wrong label makes an example hard, whoever trains on it. `attrs["apart"]`
+    has the pairs of configurations with other labels or, of rankings of test sets, with other test sets. Raises
+    SweepError where none can be compared, or other examples were recorded.
     """
     found = _means(results, BY[by])
-    names = list(dict.fromkeys(name for name, *_ in found))
+    names = list(dict.fromkeys(one.name for one in found))
     pairs: dict[tuple[str, str], list[float]] = {(row, column): [] for row in names for column in names}
-    for (name, seed, index, one), (other_name, other_seed, other_index, other) in product(found, repeat=2):
-        if not np.array_equal(index, other_index):
-            raise SweepError(f"{results.folder}: {name} and {other_name} rank different examples; compare them apart")
-        both = np.isfinite(one) & np.isfinite(other)
-        if seed != other_seed and both.sum() > 1:
-            compared = MEASURES[measure](normalized_rank(one[both]), normalized_rank(other[both]))
-            pairs[name, other_name] += [compared] * bool(np.isfinite(compared))
+    apart: dict[tuple[str, str], bool] = {}
+    for one, other in product(found, repeat=2):
+        if not np.array_equal(one.examples, other.examples):
+            raise SweepError(
+                f"{results.folder}: {one.name} and {other.name} rank different examples; compare them apart"
+            )
+        if one.labels != other.labels:
+            apart[one.name, other.name] = True
+            continue
+        both = np.isfinite(one.means) & np.isfinite(other.means)
+        if one.seed != other.seed and both.sum() > 1:
+            compared = MEASURES[measure](normalized_rank(one.means[both]), normalized_rank(other.means[both]))
+            pairs[one.name, other.name] += [compared] * bool(np.isfinite(compared))
     if not any(pairs.values()):
         raise SweepError(
             f"{results.folder}: {ALONE}; take replicates >= 2"
@@ -80,20 +102,26 @@ def matrix(results: Results, by: str, measure: str) -> pd.DataFrame:
             else f"{results.folder}: no completed training recorded {BY[by]}; {ASKED.get(BY[by], 'take an attack')}"
         )
     values = [[np.mean(pairs[row, column] or [np.nan]) for column in names] for row in names]
-    return pd.DataFrame(values, names, names)
+    table = pd.DataFrame(values, names, names)
+    table.attrs["apart"] = list(apart)
+    return table
 
 
 def incomparable(table: pd.DataFrame) -> str:
     """Which configurations of a matrix cannot be compared, in words; empty if all can."""
     known, names = table.notna().to_numpy(), list(map(str, table.index))
-    pairs = [
-        f"{name} with itself" if i == j else f"{name} and {names[j]}"
-        for i, name in enumerate(names)
-        for j in range(i, len(names))
-        if not known[i, j]
-    ]
-    more = f" and {len(pairs) - MOST} more" if len(pairs) > MOST else ""
-    return f"–: {ALONE}: {'; '.join(pairs[:MOST])}{more}." if pairs else ""
+    apart = set(table.attrs.get("apart", ()))
+    pairs: dict[str, list[str]] = {APART: [], ALONE: []}
+    for i, name in enumerate(names):
+        for j in range(i, len(names)):
+            if not known[i, j]:
+                why = APART if (name, names[j]) in apart else ALONE
+                pairs[why].append(f"{name} with itself" if i == j else f"{name} and {names[j]}")
+    return "\n".join(
+        f"–: {why}: {'; '.join(these[:MOST])}{f' and {len(these) - MOST} more' if len(these) > MOST else ''}."
+        for why, these in pairs.items()
+        if these
+    )
 
 
 def corrupted(results: Results) -> pd.DataFrame:
@@ -131,15 +159,19 @@ def _completed(results: Results) -> pd.DataFrame:
     return results.sweep[results.sweep["status"] == COMPLETED]
 
 
-def _means(results: Results, curve: str) -> list[tuple[str, int, np.ndarray, np.ndarray]]:
-    """Of each training: configuration, seed, which examples it has, and their means, larger where harder."""
+def _means(results: Results, curve: str) -> list[Ranked]:
+    """The trainings that recorded a curve, with what it comes to for each example."""
     found = []
+    data = {trial["id"]: trial.get("config", {}).get("data", {}) for trial in results.plan["trials"]}
     for trial in _completed(results).to_dict("records"):
         instances = results.instances(trial["id"])
         if instances is not None and curve in instances.curves:
             harder = (-1 if curve in EASIER else 1) * means(instances.curves[curve])
-            index = np.arange(len(harder)) if curve.startswith("test_") else instances.index
-            found.append((str(trial["name"]), int(trial["seed"]), index, harder))
+            of_test = curve.startswith("test_")
+            index = np.arange(len(harder)) if of_test else instances.index
+            same = {key: value for key, value in data[trial["id"]].items() if key not in TRAINING}
+            labels = json.dumps(same, sort_keys=True) if of_test else instances.y.tobytes().hex()
+            found.append(Ranked(str(trial["name"]), int(trial["seed"]), index, labels, harder))
     return found
 
 

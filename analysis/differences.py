@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.axes import ALL
+from analysis.axes import ALL, SEPARATOR
 from analysis.results import COMPLETED, Results
 from analysis.stats import Estimate, estimate
 
@@ -25,14 +25,37 @@ def subset_differences(results: Results, metrics: Sequence[str]) -> pd.DataFrame
 
 
 def axis_differences(results: Results, axis: str, metrics: Sequence[str]) -> pd.DataFrame:
-    """Each value of an axis minus its first, the least of numbers, paired by seed, everything else equal."""
-    names = [results.axes.describe({axis: label}, (axis,)) for label in results.axes.order[axis]]
+    """Each value of an axis minus its first, the least of numbers, paired by seed, everything else equal.
+
+    Axes that only some of its values have (`when`) are a part of those values: "trades, lr 0.05" is compared with
+    "pgd-at", which has no such axis. Where both values have such an axis, it must be equal.
+    """
+    order = results.axes.order[axis]
 
     def pairs(group: pd.DataFrame) -> Iterator[tuple[str, str]]:
-        present = [name for name in names if name in set(group["_label"])]
-        yield from ((other, present[0]) for other in present[1:])
+        known = group[group[axis] != ""].drop_duplicates("_label")
+        found = zip(known[axis], known["_label"], known["_own"], strict=True)
+        choices = sorted(found, key=lambda it: order.index(it[0]))
+        for value, minuend, own in choices:
+            if value != choices[0][0]:
+                against = [its for first, *its in choices if first == choices[0][0]]
+                yield from ((minuend, other) for other, its in against if _agree(own, its))
 
     return _differences(results, metrics, (axis,), pairs)
+
+
+def uncompared(results: Results, axis: str, table: pd.DataFrame) -> list[str]:
+    """The completed values of an axis that a table of its differences compares with nothing, in words.
+
+    Empty for an axis with one value: there is nothing to compare it with.
+    """
+    done = results.sweep.loc[results.sweep["status"] == COMPLETED, axis]
+    known = table[table["n"] > 0]
+    found = {*known["minuend"], *known["subtrahend"]}
+    names = [results.axes.describe({axis: label}, (axis,)) for label in results.axes.order[axis] if label in set(done)]
+    if len(names) < 2:
+        return []
+    return [name for name in names if not any(it == name or it.startswith(name + SEPARATOR) for it in found)]
 
 
 def _differences(results: Results, metrics: Sequence[str], axes: Sequence[str], pairs: Pairs) -> pd.DataFrame:
@@ -41,8 +64,10 @@ def _differences(results: Results, metrics: Sequence[str], axes: Sequence[str], 
     for metric in metrics:  # a constant network has no more to compare than one that diverged
         ends = [end for end in ("best", "last") if metric.startswith((end, "robust_overfitting"))]
         trials.loc[trials[[f"{end}_constant" for end in ends]].notna().any(axis=1), metric] = float("nan")
-    rest = [path for path in results.axes.varying if path not in axes]
-    trials["_label"] = _describe(results, trials, axes)
+    own = _conditional(results, axes)
+    rest = [path for path in results.axes.varying if path not in axes and path not in own]
+    trials["_label"] = _describe(results, trials, [*axes, *own])
+    trials["_own"] = list(zip(*(trials[path] for path in own), strict=True)) if own else [()] * len(trials)
     trials["_setting"] = _describe(results, trials, [p for p in rest if p in results.axes.data])
     trials["_family"] = _describe(results, trials, [p for p in rest if p not in results.axes.data])
     rows = []
@@ -56,15 +81,36 @@ def _differences(results: Results, metrics: Sequence[str], axes: Sequence[str], 
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def _conditional(results: Results, axes: Sequence[str]) -> list[str]:
+    """The other axes that no trial with some choices along `axes` has, and some trials with other choices have.
+
+    Such an axis acts under a condition on `axes`: to hold it equal would leave nothing to compare.
+    """
+    trials, found = results.sweep, []
+    trials = trials[(trials[list(axes)] != "").any(axis=1)]
+    chosen = [*trials.groupby(list(axes), sort=False)] if axes else []
+    for path in results.axes.varying:
+        acts = [bool((group[path] != "").any()) for _, group in chosen]
+        if path not in axes and any(acts) and not all(acts):
+            found.append(path)
+    return found
+
+
+def _agree(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether two choices have equal values of all conditional axes that both have."""
+    return all(mine == its or not (mine and its) for mine, its in zip(one, other, strict=True))
+
+
 def _subset_pairs(group: pd.DataFrame) -> Iterator[tuple[str, str]]:
     known = group.drop_duplicates("_label")
-    subsets = list(zip(known["_label"], known["subset_kind"], known["subset_size"], strict=True))
-    for label, kind, size in subsets:
+    subsets = list(zip(known["_label"], known["subset_kind"], known["subset_size"], known["_own"], strict=True))
+    for label, kind, size, own in subsets:
         if kind == ALL:
             continue
+        agreeing = [its for *its, theirs in subsets if _agree(own, theirs)]
         if CONTROL not in kind:
-            yield from ((label, other) for other, what, many in subsets if CONTROL in what and many == size)
-        yield from ((label, other) for other, what, _ in subsets if what == ALL)
+            yield from ((label, other) for other, what, many in agreeing if CONTROL in what and many == size)
+        yield from ((label, other) for other, what, _ in agreeing if what == ALL)
 
 
 def _describe(results: Results, trials: pd.DataFrame, paths: Sequence[str]) -> pd.Series:

@@ -12,7 +12,7 @@ from analysis.instances import Instances, Ranking, locate, read_ranking
 from analysis.results import COMPLETED, Results
 
 GROUPS = 10
-CURVES = {"loss": "loss", "correct": "accuracy", "feature_norm": "feature norm"}
+CURVES = {"loss": "loss", "correct": "accuracy (%)", "feature_norm": "feature norm"}
 
 
 class Detection(NamedTuple):
@@ -27,6 +27,7 @@ class GroupCurves(NamedTuple):
     """Means over the examples of each difficulty group G0 (hardest) to G9, and over profiling trials."""
 
     curves: dict[str, np.ndarray]  # name -> (10, T)
+    errors: dict[str, np.ndarray]  # name -> (10, T) standard errors over the trials, NaN of one
     sizes: np.ndarray  # (10,)
     trials: int
 
@@ -112,8 +113,16 @@ def group_curves(results: Results, ranking: Ranking) -> GroupCurves | None:
     if not found:
         return None
     shortest = {name: min(curve.shape[1] for curve in curves) for name, curves in found.items()}
-    curves = {name: np.mean([curve[:, : shortest[name]] for curve in curves], axis=0) for name, curves in found.items()}
-    return GroupCurves(curves, np.bincount(group, minlength=GROUPS), len(records))
+    whole = {name: np.stack([curve[:, : shortest[name]] for curve in curves]) for name, curves in found.items()}
+    means = {name: curves.mean(axis=0) for name, curves in whole.items()}
+    errors = {name: _sem(curves) for name, curves in whole.items()}
+    return GroupCurves(means, errors, np.bincount(group, minlength=GROUPS), len(records))
+
+
+def _sem(curves: np.ndarray) -> np.ndarray:
+    """The standard error over the first axis; NaN of one."""
+    n = len(curves)
+    return np.asarray(curves.std(axis=0, ddof=1) / np.sqrt(n)) if n > 1 else np.full(curves.shape[1:], np.nan)
 
 
 def group_means(values: np.ndarray, group: np.ndarray) -> np.ndarray:

@@ -8,14 +8,16 @@ import pandas as pd
 
 from analysis.axes import MOST_LABELS
 from analysis.classes import by_class
-from analysis.differences import axis_differences, subset_differences
+from analysis.differences import axis_differences, subset_differences, uncompared
 from analysis.difficulty import Detection, class_counts, detection, rankings
 from analysis.front import Front, front
 from analysis.instances import Ranking
+from analysis.masking import masking
 from analysis.metrics import CLEAN, EPOCH_METRIC, strongest
 from analysis.overfitting import overfitting
 from analysis.results import COMPLETED, Results, SweepError
 from analysis.stats import seeds_of
+from analysis.styles import Register, register
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,13 @@ class Digest:
     gaps: pd.DataFrame
     subset_effects: pd.DataFrame
     axis_effects: dict[str, pd.DataFrame]
+    uncompared: dict[str, list[str]]  # axis -> its values that nothing equal in all else can be compared with
+    masking: pd.DataFrame  # PGD against the strongest attack, a row a configuration
     classes: pd.DataFrame  # accuracy class by class
     counts: pd.DataFrame
     rankings: list[Ranking]
     detections: dict[str, Detection]  # ranking -> how it finds flipped labels, where any are flipped
+    register: Register  # how every name looks, in all figures
 
     @property
     def completed(self) -> pd.DataFrame:
@@ -61,7 +66,10 @@ def digest(results: Results) -> Digest:
     except SweepError as error:
         why = str(error)
     ranked = rankings(results)
+    paths = [path for path in results.axes.method if len(results.axes.order[path]) <= MOST_LABELS]
+    effects = {path: axis_differences(results, path, compared(robust, clean)) for path in paths}
     return Digest(
+        register=register([results.sweep]),
         results=results,
         robust=robust,
         clean=clean,
@@ -69,11 +77,9 @@ def digest(results: Results) -> Digest:
         no_front=why,
         gaps=overfitting(results),
         subset_effects=subset_differences(results, compared(robust, clean)),
-        axis_effects={
-            path: axis_differences(results, path, compared(robust, clean))
-            for path in results.axes.method
-            if len(results.axes.order[path]) <= MOST_LABELS
-        },
+        axis_effects=effects,
+        uncompared={path: uncompared(results, path, table) for path, table in effects.items()},
+        masking=masking(results, robust),
         classes=by_class(results),
         counts=class_counts(results),
         rankings=ranked,

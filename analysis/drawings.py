@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
-from analysis.difficulty import group_curves, sizes
+from analysis.difficulty import GROUPS, GroupCurves, group_curves, sizes
 from analysis.digest import Digest
 from analysis.figure_classes import classes_info, classes_size, draw_classes
-from analysis.figure_curves import SHOWN_RANKINGS, curves_info, curves_size, draw_curves, draw_groups, groups_size
-from analysis.figure_front import draw_front, front_size
+from analysis.figure_curves import (
+    SHOWN_GROUPS,
+    SHOWN_RANKINGS,
+    curves_info,
+    curves_size,
+    draw_curves,
+    draw_groups,
+    groups_size,
+)
+from analysis.figure_front import band_words, draw_front, front_size
 from analysis.figure_gaps import draw_effects, draw_gaps, effects_info, gaps_info, rows_size
 from analysis.figure_grid import draw_grid, grid_size, grids_info
 from analysis.figure_knobs import draw_knobs, knobs_info, knobs_size
+from analysis.figure_rows import PAGE
 from analysis.figure_subsets import (
     PER_CLASS,
     draw_gallery,
@@ -23,7 +33,7 @@ from analysis.figure_subsets import (
     gallery_size,
     sizes_info,
 )
-from analysis.figures import Drawing, near, panels_size
+from analysis.figures import WIDTH, Draw, Drawing, cut_off, near, panels_size
 from analysis.instances import Ranking
 from analysis.metrics import attack_title, on_images, title
 from analysis.stats import seeds
@@ -36,18 +46,21 @@ def epoch_of(digest: Digest) -> str:
     return "epoch that validation selects" if digest.results.selects else "last epoch"
 
 
-def front_drawing(digest: Digest) -> Iterator[Drawing]:
+def front_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
     """The Pareto front."""
     found = digest.front
     if found is not None:
-        caption = f"{found.note} Numbers are those of the table of members. {BARS} "
+        caption = (
+            f"{found.note}{found.keys.words} Numbers are those of the table of members; one that would cover another "
+            f"is left out. Bars are one standard error over seeds.{band_words(found)} "
+        )
         caption += "Rings mark what validation would select. " * digest.results.selects
         caption += "The front over test accuracies describes, it never selects."
-        size, what = front_size(found), "Clean against robust test accuracy"
+        size, what = front_size(found, width), "Clean against robust test accuracy"
         yield Drawing("front", what, caption, size, lambda figure: draw_front(figure, found))
 
 
-def effect_drawings(digest: Digest) -> Iterator[Drawing]:
+def effect_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
     """What the choice and the number of examples change."""
     if digest.robust is None:
         return
@@ -55,64 +68,84 @@ def effect_drawings(digest: Digest) -> Iterator[Drawing]:
     effects = effects_info(digest.subset_effects, robust, title(robust, attacks))
     if effects is not None:
         caption = f"Paired by seed, {digest.seeds_text}, everything else equal. {BARS}"
-        caption += _left_out(effects.left_out, "comparisons")
-        size, what = rows_size(effects.names), "Effect of the subset"
-        yield Drawing("effects", what, caption, size, lambda figure: draw_effects(figure, effects))
+        caption += _left_out(
+            effects.left_out, "comparisons, later in the order of the plan within each problem,", "subset_effects"
+        )
+        yield from _sheets(
+            "effects", "Effect of the subset", caption,
+            [(rows_size(page, width), partial(draw_effects, info=page)) for page in effects.pages()],
+        )  # fmt: skip
     for slug, metric in (("k_robust", robust), ("k_clean", digest.clean)):
         info = sizes_info(sizes(digest.results, metric), metric, title(metric, attacks))
         if info is not None:
-            caption = f"{digest.seeds_text}. {BARS} Points of one size are moved apart a little. Test set."
-            caption += _left_out(info.left_out, "panels")
+            caption = f"{digest.seeds_text}. {BARS} Test set.{cut_off(info.limits)}"
+            caption += _left_out(info.left_out, "panels, later in the order of the plan within each problem,", "trials")
             what = f"Examples trained on against {title(metric, attacks)}"
-            yield Drawing(slug, what, caption, panels_size(info.panels), lambda f, info=info: draw_sizes(f, info))  # type: ignore[misc]
+            size = panels_size(info.titles, info.settings, width)
+            yield Drawing(slug, what, caption, size, partial(draw_sizes, info=info, register=digest.register))
 
 
-def knob_drawings(digest: Digest) -> Iterator[Drawing]:
+def knob_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
     """Accuracies along the numeric axes of a grid, and along the knobs that were drawn from ranges."""
     metrics = [metric for metric in (digest.robust, digest.clean) if metric in digest.results.final_metrics()]
     for grid in grids_info(digest.results, metrics) if metrics else []:
         caption = f"Everything else is equal along a line; test set, {digest.seeds_text}. "
         caption += BARS if grid.single else f"{len(grid.lines)} lines, without their standard errors."
-        what, size = f"Accuracy against {grid.knob}", grid_size(grid)
-        yield Drawing(f"along_{_slug(grid.path)}", what, caption, size, lambda f, grid=grid: draw_grid(f, grid))  # type: ignore[misc]
+        what, size = f"Accuracy against {grid.knob}", grid_size(grid, width)
+        draw = partial(draw_grid, info=grid, register=digest.register)
+        yield Drawing(f"along_{_slug(grid.path)}", what, caption, size, draw)
     info = knobs_info(digest.results, metrics) if metrics else None
     if info is not None:
         caption = (
             f"A point a configuration that ran to its end, at the {epoch_of(digest)}; {digest.seeds_text}. "
             f"{BARS} A search draws where it expects much: a crowd says where it looked, not what the knob is worth."
         )
-        yield Drawing("knobs", "Along each knob", caption, knobs_size(info), lambda figure: draw_knobs(figure, info))
+        draw = partial(draw_knobs, info=info, register=digest.register)
+        yield Drawing("knobs", "Along each knob", caption, knobs_size(info, width), draw)
 
 
-def curve_drawings(digest: Digest) -> Iterator[Drawing]:
-    """Learning curves of robust and clean accuracy."""
+def curve_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
+    """Learning curves of robust and clean accuracy; of many lines validation apart from test."""
     for kind, what in (("pgd", "robust"), ("clean", "clean")):
         info = curves_info(digest.results, kind)
-        if info is not None:
-            caption = f"{info.y_title[:1].upper()}{info.y_title[1:]}; {digest.seeds_text}. {BARS}"
-            caption += " The dot is the median epoch that validation selects." * digest.results.selects
+        apart = info is not None and info.crowded and digest.results.selects
+        for split in ("test", "validation") if apart else ("test",):
+            if info is None:
+                continue
+            name = info.y_title if split == "test" else info.y_title.replace("test", "validation")
+            caption = f"{name[:1].upper()}{name[1:]}; {digest.seeds_text}. {BARS}"
+            if split == "test" and digest.results.selects:
+                caption += (
+                    " The dot is test accuracy at the epoch that validation selects, the mean over seeds, each at its "
+                    "own epoch, drawn at the median of these."
+                )
             if len(info.panels) > 1:
                 caption += f" All panels {'have one range' if near(info.limits) else 'span the same number of points'}."
-            caption += _left_out(info.left_out, "panels, lower on validation,")
-            name, size = f"Learning curves, {what} accuracy", curves_size(info)
-            yield Drawing(f"curves_{what}", name, caption, size, lambda f, info=info: draw_curves(f, info))  # type: ignore[misc]
+            caption += cut_off(info.limits)
+            caption += _left_out(info.left_out, "panels, lower on validation within their problem,", "epochs")
+            slug, end = (f"curves_{what}", "") if split == "test" else (f"curves_{what}_validation", ", validation")
+            draw = partial(draw_curves, info=info, register=digest.register, split=split)
+            yield Drawing(slug, f"Learning curves, {what} accuracy{end}", caption, curves_size(info, width), draw)
 
 
-def gap_drawing(digest: Digest) -> Iterator[Drawing]:
+def gap_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
     """Best against last."""
     attack = attack_title("pgd", digest.results.attacks)
     info = gaps_info(digest.gaps, attack)
     if info is not None:
         caption = (
             f"Attack: {digest.results.attacks.get('pgd', attack)}; {digest.seeds_text}. {BARS} Best − last on test "
-            "is a maximum over noisy evaluations: compare it with its floor, which a flat curve would show."
-        ) + _left_out(info.left_out, "configurations that overfit less")
+            "is a maximum over noisy evaluations: compare it with its floor, which a curve shows that is flat once it "
+            "has climbed."
+        ) + _left_out(info.left_out, "configurations, which overfit less within their problem,", "overfitting")
         what = "Best, selected and last robust accuracy" if digest.results.selects else "Best and last robust accuracy"
-        size = rows_size(info.names)
-        yield Drawing("overfitting", what, caption, size, lambda figure: draw_gaps(figure, info))
+        yield from _sheets(
+            "overfitting", what, caption,
+            [(rows_size(page, width), partial(draw_gaps, info=page)) for page in info.pages()],
+        )  # fmt: skip
 
 
-def class_drawing(digest: Digest) -> Iterator[Drawing]:
+def class_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
     """Accuracy class by class."""
     info = classes_info(digest.results, digest.classes)
     if info is not None:
@@ -125,22 +158,24 @@ def class_drawing(digest: Digest) -> Iterator[Drawing]:
         caption += ". The last panel is what PGD leaves and AutoAttack does not: masked gradients" * (
             len(info.panels) > 2
         )
-        caption += "." + _left_out(info.left_out, "configurations, lower on validation,")
-        size, what = classes_size(info), "Accuracy class by class"
-        yield Drawing("classes", what, caption, size, lambda figure: draw_classes(figure, info))
+        caption += "."
+        if info.left_out:
+            caption += f" Of each problem {PAGE} configurations at most, its methods in turn, the best first."
+            caption += _left_out(info.left_out, "configurations", "classes")
+        sheets = [(classes_size(page, width), partial(draw_classes, info=page)) for page in info.pages(width)]
+        yield from _sheets("classes", "Accuracy class by class", caption, sheets)
 
 
-def ranking_drawings(digest: Digest) -> Iterator[Drawing]:
+def ranking_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
     """How ranked groups train, and what the ranking's ends look like."""
     curves = {ranking.title: group_curves(digest.results, ranking) for ranking in digest.rankings}
     known = {name: found for name, found in curves.items() if found is not None}
     if known:
-        caption = "Training examples in ten groups by difficulty; G0 is the hardest tenth. Means over the profiling "
-        caption += f"trials ({seeds(max(found.trials for found in known.values()))}), under the training attack."
-        if len(known) > SHOWN_RANKINGS:
-            caption += f" Of {len(known)} rankings the first {SHOWN_RANKINGS}."
-        size, what = groups_size(known), "Difficulty groups along training"
-        yield Drawing("groups", what, caption, size, lambda figure: draw_groups(figure, known))
+        pairs = [
+            dict([*known.items()][start : start + SHOWN_RANKINGS]) for start in range(0, len(known), SHOWN_RANKINGS)
+        ]
+        sheets = [(groups_size(pair, width), partial(draw_groups, info=pair)) for pair in pairs]
+        yield from _sheets("groups", "Difficulty groups along training", _groups_caption(known), sheets)
     for ranking in digest.rankings:
         info = gallery_info(digest.results, ranking)
         if info is not None:
@@ -148,7 +183,9 @@ def ranking_drawings(digest: Digest) -> Iterator[Drawing]:
             caption += f"by {ranking.score}{_over(ranking)}."
             if info.flips:
                 caption += " A coloured frame marks a flipped label; the text gives the label before the flip."
-            size = gallery_size(info)
+            if info.known > len(info.classes):
+                caption += f" The first {len(info.classes)} of {info.known} classes."
+            size = gallery_size(info, width)
             name = f"Friendliest and most problematic images, {ranking.title}"
             yield Drawing(
                 f"gallery_{_slug(ranking.title)}", name, caption, size,
@@ -156,13 +193,33 @@ def ranking_drawings(digest: Digest) -> Iterator[Drawing]:
             )  # fmt: skip
 
 
+def _groups_caption(known: dict[str, GroupCurves]) -> str:
+    trials = max(found.trials for found in known.values())
+    shown = ", ".join(f"G{group}" for group in SHOWN_GROUPS)
+    return (
+        f"Training examples in {GROUPS} groups by difficulty, of which {shown} are drawn; G0 is the hardest tenth. "
+        f"Means over the profiling trials ({seeds(trials)}), under the training attack; bands are one standard error "
+        "over these trials. Groups are formed by the mean loss in these same trainings, so that their order in loss is "
+        "so by construction, and extremes look more extreme than they would in other trainings."
+    )
+
+
+def _sheets(
+    slug: str, title: str, caption: str, sheets: Sequence[tuple[tuple[float, float], Draw]]
+) -> Iterator[Drawing]:
+    """A figure on as many sheets as it takes; each says which it is."""
+    for number, (size, draw) in enumerate(sheets, 1):
+        which = f" ({number} of {len(sheets)})" if len(sheets) > 1 else ""
+        yield Drawing(slug if number == 1 else f"{slug}_{number}", title + which, caption, size, draw)
+
+
 def _over(ranking: Ranking) -> str:
     """The trainings behind a ranking; one that was read from a file has none here."""
     return f" over {seeds(len(ranking.trials))}" if ranking.trials else ", as its file has it"
 
 
-def _left_out(count: int, what: str) -> str:
-    return f" {count} more {what} are in the tables." if count else ""
+def _left_out(count: int, what: str, table: str) -> str:
+    return f" {count} more {what} are in tables/{table}.csv." if count else ""
 
 
 def _slug(text: str) -> str:

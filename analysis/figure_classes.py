@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.classes import short_label
+from analysis.figure_rows import PAGE, ROW, in_turn, pages, rows, write_rows
 from analysis.figures import WIDTH
 from analysis.metrics import attack_of, attack_title, strongest
 from analysis.results import COMPLETED, Results
@@ -16,11 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
     from matplotlib.figure import Figure
 
-MOST = 12  # rows; the table has them all
-ROW = 0.42  # inches, room for a row's name above its cells
 WRITTEN = 12  # classes whose numbers fit their cells
+CELL = 0.17  # inches of the narrowest such cell
 LETTER = 0.06  # inches, of a class's name
-TOP, BOTTOM = 0.0, 0.45  # of a row's cells
+TOP, BOTTOM = -0.25, 0.25  # of a row's cells, about its place
 
 
 class Panel(NamedTuple):
@@ -30,26 +30,50 @@ class Panel(NamedTuple):
     values: np.ndarray  # (configurations, classes)
     colours: str  # a colour map
     classes: list[str]  # as a reader sees them
+    range: tuple[float, float]  # least and most over all pages, so that equal colours are equal numbers
 
 
 class Classes(NamedTuple):
     """One row a configuration."""
 
     names: list[str]
+    settings: list[str]
     panels: list[Panel]
     error: float  # the largest standard error shown, in points; NaN of single seeds
     left_out: int
 
+    def pages(self, width: float) -> list[Classes]:
+        """The same rows on as many sheets as they take."""
+        most = PAGE // (len(self.panels) if self.stacked(width) else 1)
+        return [
+            self._replace(
+                names=self.names[part],
+                settings=self.settings[part],
+                panels=[panel._replace(values=panel.values[part]) for panel in self.panels],
+            )
+            for part in pages(self.settings, most)
+        ]
+
+    def stacked(self, width: float) -> bool:
+        """Whether panels stand one above the other, for numbers to fit their cells."""
+        classes = self.panels[0].values.shape[1]
+        return classes <= WRITTEN and width / len(self.panels) / classes < CELL
+
 
 def classes_info(results: Results, table: pd.DataFrame) -> Classes | None:
-    """From the table of `analysis.classes`, at the selected epoch or, without one, the last; of many rows the best."""
+    """From the table of `analysis.classes`, at the selected epoch or, without one, the last.
+
+    Of many rows some of each problem: its methods take turns, each with its best first.
+    """
     shown = table[table["checkpoint"] == results.checkpoint] if len(table) else table
     if shown.empty:
         return None
     done = results.sweep[results.sweep["status"] == COMPLETED]
-    by = "best_val_pgd_acc" if results.selects else "last_test_pgd_acc"
-    value = done.groupby("configuration", sort=False)[by].mean()
-    kept = value.index[value.index.isin(value.nlargest(MOST).index)]
+    by = done.groupby("configuration", sort=False)
+    best = "best_val_pgd_acc" if results.selects else "last_test_pgd_acc"
+    first = by[["choice", "setting", "family"]].first().assign(value=by[best].mean())
+    first = first.loc[first.index.isin(shown["configuration"])]
+    kept = first.iloc[_chosen(first)]
     robust = attack_of(strongest(results.final_metrics(), results.attacks) or "") or "pgd"
     strong, along = (attack_title(attack, results.attacks) for attack in (robust, "pgd"))
     clean = f"{robust}_clean" if f"{robust}_clean" in shown else "clean"  # on the same images
@@ -60,33 +84,44 @@ def classes_info(results: Results, table: pd.DataFrame) -> Classes | None:
     same = named.pop() if len(named) == 1 else ()  # of several data sets the numbers alone stand for a column
     classes = [short_label(label, same) for label in range(shown["class"].max() + 1)]
     panels = []
-    for kind, (title, paint) in known.items():
-        values = shown.pivot(index="configuration", columns="class", values=kind).loc[kept].to_numpy()
-        panels.append(Panel(title, 100 * values, paint, classes))
-    at = shown[shown["configuration"].isin(kept)]
-    errors = at[[f"{kind}_se" for kind in known]].to_numpy(float)
-    names = at.drop_duplicates("configuration").set_index("configuration")["name"][kept].tolist()
+    for kind, (title, colours) in known.items():
+        values = 100 * shown.pivot(index="configuration", columns="class", values=kind).loc[kept.index].to_numpy()
+        panels.append(Panel(title, values, colours, classes, (float(np.nanmin(values)), float(np.nanmax(values)))))
+    errors = shown.loc[shown["configuration"].isin(kept.index), [f"{kind}_se" for kind in known]].to_numpy(float)
     largest = float(100 * np.nanmax(errors)) if np.isfinite(errors).any() else np.nan
-    return Classes(names, panels, largest, len(value) - len(kept))
+    return Classes(kept["choice"].tolist(), kept["setting"].tolist(), panels, largest, len(first) - len(kept))
 
 
-def classes_size(info: Classes) -> tuple[float, float]:
+def _chosen(first: pd.DataFrame) -> list[int]:
+    """The rows that are drawn: PAGE of each problem, its methods in turn; those of a problem one after the other."""
+    chosen = []
+    for setting in dict.fromkeys(first["setting"]):
+        here = np.flatnonzero(first["setting"] == setting)
+        best = np.argsort(-first["value"].to_numpy()[here], kind="stable")
+        kept = in_turn(first["family"].iloc[here].tolist(), PAGE, best.tolist())
+        chosen += here[kept].tolist()
+    return chosen
+
+
+def classes_size(info: Classes, width: float = WIDTH) -> tuple[float, float]:
     """Inches."""
     longest = max((len(label) for panel in info.panels for label in _ticks(panel)), default=1)
-    return WIDTH, 0.9 + ROW * len(info.names) + LETTER * (longest if longest > 2 else 0)
+    height = 0.6 + ROW * rows(info.names, info.settings, width).height + LETTER * (longest if longest > 2 else 0)
+    return width, 0.3 + height * (len(info.panels) if info.stacked(width) else 1)
 
 
 def draw_classes(figure: Figure, info: Classes) -> None:
     """A panel a quantity; the darker, the more of it."""
-    plots = figure.subplots(1, len(info.panels), squeeze=False, sharey=True)[0]
-    for plot, panel in zip(plots, info.panels, strict=True):
-        _draw(plot, panel)
-    plots[0].set(ylim=(len(info.names) - 0.5, -0.45), yticks=[])
-    for place, name in enumerate(info.names):
-        plots[0].annotate(
-            name, (0, place + TOP), xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points",
-            fontsize=8, annotation_clip=False,
-        )  # fmt: skip
+    width = figure.get_figwidth()
+    above = info.stacked(width)
+    shape = (len(info.panels), 1) if above else (1, len(info.panels))
+    plots = figure.subplots(*shape, squeeze=False, sharey=True).ravel()
+    layout = rows(info.names, info.settings, width)
+    for place, (plot, panel) in enumerate(zip(plots, info.panels, strict=True)):
+        _draw(plot, panel, layout.marks)
+        plot.set(ylim=(layout.height, 0.0), yticks=[])
+        if above or place == 0:
+            write_rows(plot, layout)
 
 
 def _ticks(panel: Panel) -> list[str]:
@@ -94,13 +129,13 @@ def _ticks(panel: Panel) -> list[str]:
     return panel.classes if len(panel.classes) <= WRITTEN else panel.classes[::10]
 
 
-def _draw(plot: Plot, panel: Panel) -> None:
+def _draw(plot: Plot, panel: Panel, places: np.ndarray) -> None:
     from matplotlib import colormaps
     from matplotlib.colors import Normalize
 
     classes = panel.values.shape[1]
-    norm, paint = Normalize(np.nanmin(panel.values), np.nanmax(panel.values)), colormaps[panel.colours]
-    for place, row in enumerate(panel.values):
+    norm, paint = Normalize(*panel.range), colormaps[panel.colours]
+    for place, row in zip(places, panel.values, strict=True):
         extent = (-0.5, classes - 0.5, place + BOTTOM, place + TOP)
         plot.imshow(row[None], extent=extent, aspect="auto", cmap=paint, norm=norm, interpolation="nearest")
         for label, value in enumerate(row if classes <= WRITTEN else ()):

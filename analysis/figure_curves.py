@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from analysis.axes import MOST_LABELS
 from analysis.difficulty import CURVES, GroupCurves
-from analysis.figures import WIDTH, colours, level, panels, panels_size, percent
+from analysis.figures import WIDTH, arranged, legend, letters, level, levelled, panels, panels_size, percent, wrapped
 from analysis.metrics import title
 from analysis.results import COMPLETED, Results
+from analysis.styles import Register, Style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-MOST = 12  # panels; of more configurations the best on validation are shown
-CROWD = 3  # lines, from above which a panel is crowded
+MOST = 12  # panels of a problem; of more those with the best configurations on validation are shown
+CROWD = 3  # lines, from above which a panel is crowded and validation has a figure of its own
 SHOWN_GROUPS = (0, 3, 6, 9)
-SHOWN_RANKINGS = 2
+SHOWN_RANKINGS = 2  # beside each other
+SHARES = ("correct",)  # of the curves of groups, those in [0, 1]
+VALIDATION = (0, (1, 1.5))  # the dots of validation curves, which no subset has
 
 
 class Line(NamedTuple):
@@ -30,7 +36,9 @@ class Line(NamedTuple):
     test: np.ndarray  # (T,) mean over seeds
     test_se: np.ndarray  # (T,) NaN for one seed
     val: np.ndarray  # (T,) NaN without validation
+    val_se: np.ndarray  # (T,)
     best_epoch: float  # median over the seeds of the epoch chosen on validation
+    best_test: float  # mean over the seeds of test accuracy, each at its own chosen epoch
     n: int
 
 
@@ -38,8 +46,23 @@ class Curves(NamedTuple):
     """Learning curves of one metric, a panel per setting and method, or per setting where methods are lines."""
 
     y_title: str
-    panels: dict[str, list[Line]]
+    panels: dict[tuple[str, str], list[Line]]  # (setting, method)
     left_out: int  # panels that did not fit
+
+    @property
+    def titles(self) -> list[str]:
+        """What each panel is titled."""
+        return ["\n".join(filter(None, reversed(key))) for key in self.panels]
+
+    @property
+    def settings(self) -> list[str]:
+        """The problem of each panel."""
+        return [setting for setting, _ in self.panels]
+
+    @property
+    def crowded(self) -> bool:
+        """Whether a panel has so many lines that validation is drawn apart."""
+        return max(map(len, self.panels.values())) > CROWD
 
     @property
     def limits(self) -> list[tuple[float, float]]:
@@ -57,25 +80,40 @@ def curves_info(results: Results, kind: str) -> Curves | None:
     known = results.epochs[results.epochs["id"].isin(shown["id"])].dropna(subset=[test])
     known = known.assign(**{val: known.get(val, np.nan)})
     table = known.groupby(["configuration", "epoch"])[[test, val]].agg(["mean", "sem", "count"])
-    panels: dict[str, list[Line]] = {}
+    panels: dict[tuple[str, str], list[Line]] = {}
     together = not results.axes.subset and shown["family"].nunique() <= MOST_LABELS
-    first = shown.drop_duplicates("configuration")
-    for row in first.to_dict("records"):
-        if row["configuration"] not in table.index:
-            continue
-        curve = table.loc[row["configuration"]]
-        best = shown.loc[shown["configuration"] == row["configuration"], "best_epoch"].median()
-        test_mean, test_se, val_mean = (
-            curve[pair].to_numpy(float) for pair in ((test, "mean"), (test, "sem"), (val, "mean"))
-        )
-        n = int(curve[test, "count"].max())
-        label, panel = (row["family"], "") if together else (row["subset_label"], row["family"])
-        line = Line(label, curve.index.to_numpy(), test_mean, test_se, val_mean, best, n)
-        panels.setdefault(_panel_title(panel, row["setting"]), []).append(line)
+    for configuration, seeds in shown.groupby("configuration", sort=False):
+        if configuration in table.index:
+            row, curve = seeds.iloc[0], table.loc[configuration]
+            label, panel = (row["family"], "") if together else (row["subset_label"], row["family"])
+            pairs = product((test, val), ("mean", "sem"))
+            values = {pair: curve[pair].to_numpy(float) for pair in pairs}
+            line = Line(
+                label,
+                curve.index.to_numpy(),
+                values[test, "mean"],
+                values[test, "sem"],
+                values[val, "mean"],
+                values[val, "sem"],
+                best_epoch=float(seeds["best_epoch"].median()),
+                best_test=float(seeds.get(f"best_{test}", pd.Series(dtype=float)).mean()),
+                n=int(curve[test, "count"].max()),
+            )
+            panels.setdefault((row["setting"], panel), []).append(line)
     if not panels:
         return None
-    kept = sorted(panels, key=lambda name: -max(map(_height, panels[name])))[:MOST]
-    return Curves(title(test, results.attacks), {k: panels[k] for k in panels if k in kept}, len(panels) - len(kept))
+    kept = _kept(panels)
+    return Curves(title(test, results.attacks), {key: panels[key] for key in kept}, len(panels) - len(kept))
+
+
+def _kept(panels: dict[tuple[str, str], list[Line]]) -> list[tuple[str, str]]:
+    """The panels that are drawn, those of one problem one after the other: MOST of each, the best on validation."""
+    found = []
+    for setting in dict.fromkeys(setting for setting, _ in panels):
+        here = [key for key in panels if key[0] == setting]
+        best = sorted(here, key=lambda key: -max(map(_height, panels[key])))[:MOST]
+        found += [key for key in here if key in best]
+    return found
 
 
 def _height(line: Line) -> float:
@@ -83,69 +121,75 @@ def _height(line: Line) -> float:
     return float(np.nanmax(line.val)) if np.isfinite(line.val).any() else float(line.test[-1])
 
 
-def draw_curves(figure: Figure, info: Curves) -> None:
-    """A line a subset, or a method where these are few and no subset varies."""
-    paint = colours(list(dict.fromkeys(line.label for lines in info.panels.values() for line in lines)))
-    plots = panels(figure, info.panels, "epoch", f"{info.y_title} (%)")
+def draw_curves(figure: Figure, info: Curves, register: Register, split: str = "test") -> None:
+    """A line a subset, or a method where these are few and no subset varies; `split` is which of a crowd of lines."""
+    paint = register.styles(line.label for lines in info.panels.values() for line in lines)
+    name = info.y_title if split == "test" else info.y_title.replace("test", "validation")
+    plots = panels(figure, info.titles, info.settings, "epoch", f"{name} (%)")
     for plot, lines in zip(plots, info.panels.values(), strict=True):
         for line in lines:
-            draw_line(plot, line, paint[line.label], 0.2 if len(lines) <= CROWD else 0.1)
+            draw_line(plot, line, paint[line.label], split, info.crowded)
+        plot.locator_params(axis="x", nbins=4, integer=True)
         percent(plot)
-        plot.locator_params(axis="x", nbins=8, integer=True)
     level(plots, info.limits)
+    places = arranged(info.settings, figure.get_figwidth())
+    if len(set(levelled(info.limits))) == 1:
+        for plot, (_, column) in zip(plots, places, strict=True):
+            plot.tick_params(labelleft=column == 0)
     selects = any(np.isfinite(line.val).any() for lines in info.panels.values() for line in lines)
-    figure.legend(handles=_legend(paint, selects), loc="outside lower center", ncols=3)
+    legend(figure, _legend(paint, split, info.crowded, selects))
 
 
-def draw_line(plot: Plot, line: Line, colour: str, band: float) -> None:
-    """Mean on test with a band of one standard error, mean on validation, the epoch chosen on validation."""
-    plot.plot(line.epoch, line.test, color=colour)
-    plot.plot(line.epoch, line.val, color=colour, lw=0.8, ls="--", alpha=0.7)
-    if np.isfinite(line.test_se).any():
-        plot.fill_between(
-            line.epoch, line.test - line.test_se, line.test + line.test_se, color=colour, alpha=band, lw=0
-        )
-    if np.isfinite(line.best_epoch):
-        height = np.interp(line.best_epoch, line.epoch, line.test)
-        plot.plot([line.best_epoch], [height], marker="o", color=colour, mec="white", ms=6)
+def draw_line(plot: Plot, line: Line, style: Style, split: str, crowded: bool) -> None:
+    """Mean with a band of one standard error; the epoch chosen on validation; validation too where there is room."""
+    mean, se = (line.test, line.test_se) if split == "test" else (line.val, line.val_se)
+    plot.plot(line.epoch, mean, color=style.colour, ls=style.dash)
+    if np.isfinite(se).any():
+        plot.fill_between(line.epoch, mean - se, mean + se, color=style.colour, alpha=0.1 if crowded else 0.2, lw=0)
+    if not crowded:
+        plot.plot(line.epoch, line.val, color=style.colour, lw=0.9, ls=VALIDATION)
+    if split == "test" and np.isfinite(line.best_epoch):
+        plot.plot([line.best_epoch], [line.best_test], marker="o", color=style.colour, mec="white", ms=6)
 
 
-def curves_size(info: Curves) -> tuple[float, float]:
+def curves_size(info: Curves, width: float = WIDTH) -> tuple[float, float]:
     """Panels of many lines are higher, and one alone."""
-    width, height = panels_size(info.panels)
-    crowded = max(map(len, info.panels.values())) > CROWD
-    return width, height + 0.9 * (-(-len(info.panels) // 2)) * (crowded or len(info.panels) == 1)
+    wide, height = panels_size(info.titles, info.settings, width)
+    rows = 1 + max(row for row, _ in arranged(info.settings, width))
+    return wide, height + 0.5 * rows * (info.crowded or len(info.panels) == 1)
 
 
-def groups_size(info: dict[str, GroupCurves]) -> tuple[float, float]:
+def groups_size(info: dict[str, GroupCurves], width: float = WIDTH) -> tuple[float, float]:
     """A row a quantity."""
-    return WIDTH, 0.9 + 1.6 * max(len(found.curves) for found in info.values())
+    return width, 0.6 + 1.6 * max(len(found.curves) for found in info.values())
 
 
 def draw_groups(figure: Figure, info: dict[str, GroupCurves]) -> None:
-    """A row a quantity and a column a ranking; the hardest group is darkest."""
+    """A row a quantity and a column a ranking, bands of one standard error; the hardest group is darkest."""
     from matplotlib import colormaps
 
-    shown = list(info.items())[:SHOWN_RANKINGS]
-    names = [name for name in CURVES if any(name in found.curves for _, found in shown)]
-    plots = figure.subplots(len(names), len(shown), squeeze=False, sharex="col", sharey="row")
-    for column, (ranking, found) in enumerate(shown):
-        plots[0, column].set_title(ranking)
-        for row, name in enumerate(names):
-            for group in SHOWN_GROUPS:
-                if name in found.curves:
-                    colour = colormaps["cividis"](group / 10)
-                    plots[row, column].plot(found.curves[name][group], color=colour, label=f"G{group}")
-            if column == 0:
-                plots[row, 0].set_ylabel(CURVES[name])
+    names = [name for name in CURVES if any(name in found.curves for found in info.values())]
+    plots = figure.subplots(len(names), len(info), squeeze=False, sharex="col", sharey="row")
+    for column, (ranking, found) in enumerate(info.items()):
+        plots[0, column].set_title(wrapped(ranking, letters(figure.get_figwidth(), len(info))))
+        for row, name in enumerate(name for name in names if name in found.curves):
+            _draw_groups(plots[row, column], found, name, colormaps["cividis"])
+    for row, name in enumerate(names):
+        plots[row, 0].set_ylabel(CURVES[name])
+        if name in SHARES:
+            percent(plots[row, 0])
     for plot in plots[-1]:
         plot.set_xlabel("epoch")
-    handles, labels = plots[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+        plot.locator_params(axis="x", nbins=5, integer=True)
+    legend(figure, plots[0, 0].get_legend_handles_labels()[0])
 
 
-def _panel_title(family: str, setting: str) -> str:
-    return "\n".join(filter(None, (family, setting)))
+def _draw_groups(plot: Plot, found: GroupCurves, name: str, colours: Colormap) -> None:
+    for group in SHOWN_GROUPS:
+        mean, se, colour = found.curves[name][group], found.errors[name][group], colours(0.85 * group / 9)
+        plot.plot(mean, color=colour, label=f"G{group}")
+        if np.isfinite(se).any():
+            plot.fill_between(np.arange(len(mean)), mean - se, mean + se, color=colour, alpha=0.2, lw=0)
 
 
 def _limits(lines: list[Line]) -> tuple[float, float]:
@@ -157,11 +201,14 @@ def _limits(lines: list[Line]) -> tuple[float, float]:
     return low - 2 * margin, high + margin
 
 
-def _legend(paint: dict[str, str], selects: bool) -> list[object]:
+def _legend(paint: dict[str, Style], split: str, crowded: bool, selects: bool) -> list[object]:
     from matplotlib.lines import Line2D
 
-    named = [Line2D([], [], color=colour, label=label) for label, colour in paint.items() if label]
-    test = Line2D([], [], color="0.6", label="test")
-    validation = Line2D([], [], color="0.6", lw=0.8, ls="--", label="validation")
-    selected = Line2D([], [], color="0.6", ls="", marker="o", label="selected epoch")
-    return [*named, test, *[validation, selected] * selects]
+    named: list[object] = [
+        Line2D([], [], color=its.colour, ls=its.dash, label=label) for label, its in paint.items() if label
+    ]
+    if not crowded and selects:
+        named.append(Line2D([], [], color="0.5", label="test"))
+        named.append(Line2D([], [], color="0.5", lw=0.9, ls=VALIDATION, label="validation"))
+    chosen = Line2D([], [], color="0.5", ls="", marker="o", label="at the selected epoch")
+    return [*named, chosen] if split == "test" and selects else named

@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.figures import MARKERS, NEUTRAL, PALETTE, WIDTH, colours, percent, stacked
+from analysis.figures import WIDTH, legend, percent, stacked
 from analysis.front import Front, Panel
-from analysis.pareto import staircase
-from analysis.stats import seeds_of
+from analysis.front_keys import scale_colours
+from analysis.pareto import PERCENTILES, staircase
+from analysis.styles import DASHES, NEUTRAL, Style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
     from matplotlib.figure import Figure
 
-MOST = 7  # labels that colours, or markers, can still tell apart
 HIGH = 3.1  # inches of a panel
 OFFSETS = ((12, 0), (-12, 0), (0, 12), (0, -12))  # points: right of a mark, left, above, below
+CLEAR = 9.0  # points between a number and any other mark or number, below which it is not written
+ENDS = 7  # lines along a scale, up to which their ends are named
 
 
-def front_size(front: Front) -> tuple[float, float]:
+def front_size(front: Front, width: float = WIDTH) -> tuple[float, float]:
     """Problems stand one above the other."""
-    return WIDTH, 1.5 + HIGH * len(front.panels)
+    return width, 0.4 + HIGH * len(front.panels)
 
 
 def draw_front(figure: Figure, front: Front) -> None:
     """One panel a problem."""
-    colour, marker = _keys(front)
     plots = figure.subplots(len(front.panels), squeeze=False)[:, 0]
     for plot, panel in zip(plots, front.panels, strict=True):
-        _draw_panel(plot, panel, colour, marker, front)
-        plot.set(xlabel=stacked(f"{front.x_title} (%)", WIDTH), ylabel=stacked(f"{front.y_title} (%)", HIGH))
+        _draw_panel(plot, panel, front)
+        width = figure.get_figwidth()
+        plot.set(xlabel=stacked(f"{front.x_title} (%)", width), ylabel=stacked(f"{front.y_title} (%)", HIGH))
         plot.set_title(panel.title)
         percent(plot, "x")
         percent(plot, "y")
-    handles = [*_handles(colour, marker), *_line_handles(front)]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    legend(figure, [*_handles(front), *_line_handles(front)])
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)  # so that numbers are placed where panels will be
+    for plot, panel in zip(plots, front.panels, strict=True):
+        _write_numbers(plot, panel, chains_of(panel, front))
 
 
 def number_members(panel: Panel) -> pd.DataFrame:
@@ -53,48 +60,70 @@ def listed(panel: Panel) -> pd.DataFrame:
     return pd.concat([members.assign(number=members["number"].astype(str)), others.assign(number="–")])
 
 
-def _draw_panel(
-    plot: Plot,
-    panel: Panel,
-    colour: tuple[str, dict[str, str]],
-    marker: tuple[str, dict[str, str]],
-    front: Front,
-) -> None:
+def _draw_panel(plot: Plot, panel: Panel, front: Front) -> None:
     points, trials = panel.points, panel.trials
     plot.scatter(trials["x"], trials["y"], s=6, color="0.75", linewidths=0, zorder=1)
     left, bottom = _corner(panel)
-    for place, sweep in enumerate(front.sweeps):
-        line = NEUTRAL if len(front.sweeps) == 1 else PALETTE[place % len(PALETTE)]
-        _draw_surfaces(plot, panel.surfaces.get(sweep, {}), left, bottom, line)
+    for sweep, line in line_styles(front).items():
+        _draw_surfaces(plot, panel.surfaces.get(sweep, {}), left, bottom, line.colour)
         members = points[points["on_front"] & (points["sweep"] == sweep)]
         if len(members):
-            plot.plot(*staircase(members[["x", "y"]].to_numpy(), left, bottom).T, color=line, lw=1.2, zorder=2)
+            plot.plot(
+                *staircase(members[["x", "y"]].to_numpy(), left, bottom).T,
+                color=line.colour,
+                ls=line.dash,
+                lw=1.2,
+                zorder=2,
+            )
+    for chain in chains_of(panel, front):
+        plot.plot(chain["x"], chain["y"], color="0.55", lw=0.8, ls="--", zorder=1.5, gid="scale")
     for row in points.to_dict("records"):
-        paint = colour[1].get(row.get(colour[0], ""), PALETTE[0])
+        style = front.keys.look(row)
         dead = row["diverged"] or row["constant"]
         plot.errorbar(
-            row["x"], row["y"], xerr=_bar(row["x_se"]), yerr=_bar(row["y_se"]), color=paint, elinewidth=0.8,
-            marker=marker[1].get(row.get(marker[0], ""), "o"), mfc="none" if dead else paint, zorder=3,
+            row["x"], row["y"], xerr=_bar(row["x_se"]), yerr=_bar(row["y_se"]), color=style.colour, elinewidth=0.8,
+            marker=style.marker, mfc="none" if dead else style.colour, zorder=3,
         )  # fmt: skip
     chosen = points[points["selected"]]
     plot.scatter(chosen["x"], chosen["y"], s=110, facecolors="none", edgecolors="black", lw=0.9, zorder=4)
     plot.set(xlim=(left, None), ylim=(bottom, None))
-    _write_numbers(plot, panel)
 
 
-def _write_numbers(plot: Plot, panel: Panel) -> None:
-    """Each member's number beside its mark, on the side where other marks and numbers are farthest."""
-    plot.autoscale_view()  # the limits that the figure will have
+def chains_of(panel: Panel, front: Front) -> list[pd.DataFrame]:
+    """The points along the scale in its order, those of one chain equal in all else; none without a scale."""
+    if front.keys.scale is None:
+        return []
+    order = {label: place for place, label in enumerate(front.keys.scale.labels)}
+    known = panel.points[panel.points["scale"].isin(order)]
+    groups = known.assign(place=known["scale"].map(order)).groupby(["sweep", "rest", "subset_label"], sort=False)
+    return [group.sort_values("place", kind="stable") for _, group in groups if len(group) > 1]
+
+
+def _write_numbers(plot: Plot, panel: Panel, chains: list[pd.DataFrame]) -> None:
+    """Each member's number beside its mark, on the side where other marks and numbers are farthest, if that is free.
+
+    Then the values at both ends of each line along a scale, where these are few.
+    """
     taken = plot.transData.transform(panel.points[["x", "y"]].to_numpy())
     for x, y, number in number_members(panel)[["x", "y", "number"]].to_numpy():
-        places = plot.transData.transform((x, y)) + np.array(OFFSETS) * plot.figure.dpi / 72
-        free = np.nanmin(np.linalg.norm(places[:, None] - taken[None], axis=2), axis=1)
-        best = int(free.argmax())
-        plot.annotate(
-            f"{number:.0f}", (x, y), xytext=OFFSETS[best], textcoords="offset points", ha="center", va="center",
-            weight="bold", zorder=5,
-        )  # fmt: skip
-        taken = np.concatenate([taken, places[best : best + 1]])
+        taken = _write(plot, (x, y), f"{number:.0f}", taken, {"weight": "bold"})
+    for chain in chains if len(chains) <= ENDS else []:
+        for _, row in chain.iloc[[0, -1]].iterrows():
+            taken = _write(plot, (row["x"], row["y"]), row["scale"], taken, {"fontsize": 7, "color": "0.35"})
+
+
+def _write(plot: Plot, at: tuple[float, float], text: str, taken: np.ndarray, look: dict[str, Any]) -> np.ndarray:
+    """Write beside a mark where it covers nothing; returns what is taken then."""
+    scale = plot.figure.dpi / 72
+    places = plot.transData.transform(at) + np.array(OFFSETS) * scale
+    free = np.nanmin(np.linalg.norm(places[:, None] - taken[None], axis=2), axis=1)
+    best = int(free.argmax())
+    if free[best] < CLEAR * scale:
+        return taken
+    plot.annotate(
+        text, at, xytext=OFFSETS[best], textcoords="offset points", ha="center", va="center", zorder=5, **look
+    )
+    return np.concatenate([taken, places[best : best + 1]])
 
 
 def _draw_surfaces(plot: Plot, surfaces: dict[int, np.ndarray], left: float, bottom: float, colour: str) -> None:
@@ -102,9 +131,10 @@ def _draw_surfaces(plot: Plot, surfaces: dict[int, np.ndarray], left: float, bot
     if not surfaces:
         return
     outlines = {p: staircase(corners, left, bottom) for p, corners in surfaces.items()}
-    band = np.concatenate([outlines[25], [[left, bottom]], outlines[75][::-1]])
+    low, middle, high = PERCENTILES
+    band = np.concatenate([outlines[low], [[left, bottom]], outlines[high][::-1]])
     plot.fill(*band.T, color=colour, alpha=0.12, lw=0, zorder=0)
-    plot.plot(*outlines[50].T, color=colour, lw=1, ls=":", zorder=1)
+    plot.plot(*outlines[middle].T, color=colour, lw=1, ls=":", zorder=1)
 
 
 def _corner(panel: Panel) -> tuple[float, float]:
@@ -118,35 +148,49 @@ def _bar(se: float) -> float | None:
     return None if np.isnan(se) else se
 
 
-def _keys(front: Front) -> tuple[tuple[str, dict[str, str]], tuple[str, dict[str, str]]]:
-    """Which column colours the points and which shapes them, with each label's colour and marker."""
-    points = pd.concat([panel.points for panel in front.panels])
-    labels = {c: list(dict.fromkeys(points[c])) for c in ("sweep", "family", "subset_label")}
-    labels["sweep"] = list(front.sweeps)  # in the order that colours the fronts' lines
-    telling = [column for column, found in labels.items() if 2 <= len(found) <= MOST]
-    by_colour = telling[0] if telling else "family"
-    by_marker = telling[1] if len(telling) > 1 else ""
-    colour = colours(labels[by_colour]) if telling else {}
-    return (by_colour, colour), (by_marker, dict(zip(labels.get(by_marker, []), MARKERS, strict=False)))
+def line_styles(front: Front) -> dict[str, Style]:
+    """The look of each sweep's front: the colour of its points where colours tell sweeps apart, else its dashes."""
+    if front.keys.by_colour == ("sweep",):
+        return {sweep: Style(front.keys.colours[sweep]) for sweep in front.sweeps}
+    return {sweep: Style(NEUTRAL, dash=DASHES[n % len(DASHES)]) for n, sweep in enumerate(front.sweeps)}
 
 
-def _handles(colour: tuple[str, dict[str, str]], marker: tuple[str, dict[str, str]]) -> list[object]:
+def _handles(front: Front) -> list[object]:
     from matplotlib.lines import Line2D
 
-    def named(label: str) -> str:
-        return label or "not varied"  # a sweep without such an axis
-
-    dots = [Line2D([], [], ls="", marker="o", color=paint, label=named(label)) for label, paint in colour[1].items()]
-    shapes = [
-        Line2D([], [], ls="", marker=shape, color="white", mec="black", label=named(label))
-        for label, shape in marker[1].items()
+    keys = front.keys
+    paint = keys.colours
+    if keys.scale is not None:
+        colours = scale_colours(keys.scale)
+        paint = {f"{keys.scale.name} {label}": colour for label, colour in colours.items()}
+    looks: list[tuple[str, dict[str, Any]]] = [
+        (name, {"marker": "o", "color": colour}) for name, colour in paint.items()
     ]
-    return [*dots, *shapes]
+    looks += [(name, {"marker": its.marker, "color": its.colour}) for name, its in keys.both.items()]
+    looks += [(name, {"marker": shape, "color": "white", "mec": "black"}) for name, shape in keys.markers.items()]
+    return [Line2D([], [], ls="", label=name, **look) for name, look in looks]
 
 
-def _compared(front: Front) -> str:
-    """The seeds that surfaces are over: not all, where configurations have unequally many."""
-    return seeds_of(panel.volume[sweep].n for panel in front.panels for sweep, it in panel.surfaces.items() if it)
+def attained(n: int) -> tuple[int, ...]:
+    """Of n seeds how many attain the lower edge of the band, its middle line and its upper edge, at least."""
+    return tuple(math.ceil(p * n / 100) for p in PERCENTILES)
+
+
+def compared(front: Front) -> list[int]:
+    """The numbers of seeds that surfaces are over: not all, where configurations have unequally many."""
+    return sorted(
+        {panel.volume[sweep].n for panel in front.panels for sweep, its in panel.surfaces.items() if its}, reverse=True
+    )
+
+
+def band_words(front: Front) -> str:
+    """What the bands and the lines within them are, as a sentence; empty where one seed has none."""
+    parts = []
+    for n in compared(front):
+        low, middle, high = attained(n)
+        whole = ", the whole range over seeds" if (low, high) == (1, n) else ""
+        parts.append(f"what {low} to what {high} of {n} seeds attain{whole}; the dotted line is what {middle} attain")
+    return f" The shaded band spans {', and of others '.join(parts)}. It is no standard error." if parts else ""
 
 
 def _line_handles(front: Front) -> list[object]:
@@ -155,16 +199,23 @@ def _line_handles(front: Front) -> list[object]:
 
     many = any(panel.points["n"].max() > 1 for panel in front.panels)
     what = "front over means of seeds" if many else "front (1 seed)"
+    fronts = {what: Style(NEUTRAL)}
+    if len(front.sweeps) > 1 and front.keys.by_colour != ("sweep",):
+        fronts = {f"{what}, {sweep}": style for sweep, style in line_styles(front).items()}
     found: list[object] = [
-        Line2D([], [], color=NEUTRAL, lw=1.2, label=what),
+        *(Line2D([], [], color=its.colour, ls=its.dash, lw=1.2, label=name) for name, its in fronts.items()),
     ]
     if any(panel.points["selected"].any() for panel in front.panels):
-        found.append(
-            Line2D([], [], ls="", marker="o", ms=9, color="white", mec="black", label="selected on validation")
-        )
-    if any(surface for panel in front.panels for surface in panel.surfaces.values()):
-        found.append(Line2D([], [], color=NEUTRAL, lw=1, ls=":", label=f"attained by 50 % of {_compared(front)}"))
-        found.append(Patch(color=NEUTRAL, alpha=0.12, label="attained by 25 to 75 %"))
+        ring: dict[str, Any] = {"ls": "", "marker": "o", "ms": 9, "color": "white", "mec": "black"}
+        found.append(Line2D([], [], label="selected on validation", **ring))
+    if front.keys.scale is not None:
+        label = f"{front.keys.scale.name} in order, all else equal"
+        found.append(Line2D([], [], color="0.55", lw=0.8, ls="--", label=label))
+    if counts := compared(front):
+        lows, middles, highs = (_either(places) for places in zip(*map(attained, counts), strict=True))
+        of = f"of {_either(counts)} seeds"
+        found.append(Line2D([], [], color=NEUTRAL, lw=1, ls=":", label=f"attained by {middles} {of}"))
+        found.append(Patch(color=NEUTRAL, alpha=0.12, label=f"attained by {lows} to {highs} {of}"))
     if many:
         found.append(Line2D([], [], ls="", marker="o", ms=2.5, color="0.75", label="one seed"))
     whys = {"diverged": "a seed diverged", "constant": "a seed names one class for all"}
@@ -172,3 +223,8 @@ def _line_handles(front: Front) -> list[object]:
     if found_here:
         found.append(Line2D([], [], ls="", marker="o", mfc="none", color=NEUTRAL, label=", or ".join(found_here)))
     return found
+
+
+def _either(counts: Sequence[int]) -> str:
+    """Some numbers: "3", "3 or 2"."""
+    return " or ".join(map(str, counts))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from analysis.axes import MOST_LABELS, Axes
-from analysis.figures import PALETTE, WIDE, WIDTH, colours, legend_columns, measured, percent
+from analysis.figures import PANEL, WIDE, WIDTH, legend, letters, measured, percent
 from analysis.metrics import title
 from analysis.results import COMPLETED, Results
+from analysis.styles import PALETTE, Register, Style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -46,17 +47,22 @@ class Grid(NamedTuple):
         return len(self.lines) <= len(PALETTE)
 
     @property
-    def colours(self) -> dict[str, str]:
+    def told(self) -> list[str]:
         """What is told apart by colours: the lines, or of too many the choices along the axis with most of them."""
         if self.single:
-            return colours([line.name for line in self.lines])
+            return [line.name for line in self.lines]
         found = [list(dict.fromkeys(line.labels[path] for line in self.lines)) for path in self.lines[0].labels]
-        return colours(max((its for its in found if len(its) <= len(PALETTE)), key=len, default=[]))
+        return max((its for its in found if len(its) <= len(PALETTE)), key=len, default=[])
 
-    def colour(self, line: Along) -> str:
-        """Of a line."""
-        known = [self.colours[name] for name in (line.name, *line.labels.values()) if name in self.colours]
-        return known[0] if known else PALETTE[0]
+    def styles(self, register: Register) -> dict[str, Style]:
+        """Of what is told apart; a name that other figures have looks as it does there."""
+        return register.styles(self.told)
+
+
+def style_of(line: Along, styles: dict[str, Style]) -> Style:
+    """Of a line."""
+    known = [styles[name] for name in (line.name, *line.labels.values()) if name in styles]
+    return known[0] if known else Style(PALETTE[0])
 
 
 def grids_info(results: Results, metrics: list[str]) -> list[Grid]:
@@ -68,14 +74,19 @@ def grids_info(results: Results, metrics: list[str]) -> list[Grid]:
 
 
 def crossed(results: Results, done: pd.DataFrame, path: str) -> bool:
-    """Whether a numeric axis has few values, and some choice of all else completed with three of them at least.
+    """Whether a numeric axis has few values, and some choice of all else completed with three of them at least."""
+    return len(results.axes.order[path]) <= MOST_LABELS and in_a_row(results, done, path)
+
+
+def in_a_row(results: Results, done: pd.DataFrame, path: str) -> bool:
+    """Whether an axis is numeric, and some choice of all else completed with three of its values at least.
 
     Not in a search, where a few may come to lie in a row by chance.
     """
     axes = results.axes
     if any(trial.get("generation") is not None for trial in results.plan.get("trials", ())):
         return False
-    if not axes.numeric(path) or not FEWEST <= len(axes.order[path]) <= MOST_LABELS:
+    if not axes.numeric(path) or len(axes.order[path]) < FEWEST:
         return False
     return any(known["configuration"].nunique() >= FEWEST for _, known in _groups(axes, done, path))
 
@@ -120,42 +131,51 @@ def _places(values: np.ndarray) -> np.ndarray:
     return np.where(values == np.inf, finite.max(initial=0.0) + step, values)
 
 
-def grid_size(info: Grid) -> tuple[float, float]:
+def grid_size(info: Grid, width: float = WIDTH) -> tuple[float, float]:
     """Inches."""
-    names = list(info.colours)
-    return WIDTH, 3.0 + 0.17 * len(names) / legend_columns(names)
+    return width, 2.6 * _shape(info, width)[0]
 
 
-def draw_grid(figure: Figure, info: Grid) -> None:
+def draw_grid(figure: Figure, info: Grid, register: Register) -> None:
     """Filled: selected on validation; open: last epoch. More lines than colours are thin, and without bars."""
-    plots = figure.subplots(1, len(info.titles), squeeze=False)[0]
+    styles, shape = info.styles(register), _shape(info, figure.get_figwidth())
+    plots = figure.subplots(*shape, squeeze=False).ravel()
     for metric, (plot, name) in enumerate(zip(plots, info.titles, strict=True)):
         for line in info.lines:
-            _draw(plot, line, metric, info.colour(line), 0.01 * np.ptp(info.places) if info.single else None)
-        plot.set_title(measured(name), fontsize=9)
-        plot.set_xticks(info.places, info.labels, rotation=45 if sum(map(len, info.labels)) > 28 else 0)
+            _draw(plot, line, metric, style_of(line, styles), 0.01 * np.ptp(info.places) if info.single else None)
+        plot.set_title(measured(name, letters(figure.get_figwidth(), shape[1])), fontsize=9)
+        turned = sum(map(len, info.labels)) > 5.4 * figure.get_figwidth() * 2 / shape[1]
+        plot.set_xticks(info.places, info.labels, rotation=45 if turned else 0)
         plot.set_xlabel(info.knob)
         percent(plot)
-    names = list(info.colours)
-    figure.legend(handles=_handles(info), loc="outside lower center", ncols=max(2, legend_columns(names)))
+    legend(figure, _handles(info, styles))
 
 
-def _draw(plot: Plot, line: Along, metric: int, colour: str, apart: float | None) -> None:
-    for which, (fill, style, side) in enumerate(((colour, "-", -1), ("white", ":", 1))):
+def _shape(info: Grid, width: float) -> tuple[int, int]:
+    """Rows and columns of the metrics' panels."""
+    columns = min(len(info.titles), max(1, int(width / (1.25 * PANEL))))
+    return -(-len(info.titles) // columns), columns
+
+
+def _draw(plot: Plot, line: Along, metric: int, style: Style, apart: float | None) -> None:
+    for which, (fill, dash, side) in enumerate(((style.colour, "-", -1), ("white", ":", 1))):
         means, errors = line.means[:, metric, which], np.nan_to_num(line.errors[:, metric, which])
         if apart is None:
-            plot.plot(line.places, means, color=colour, ls=style, lw=0.8, alpha=0.7)
+            plot.plot(line.places, means, color=style.colour, ls=dash, lw=0.8, alpha=0.7)
         else:
             x = line.places + side * apart
-            plot.errorbar(x, means, errors, color=colour, elinewidth=0.9, marker="o", mfc=fill, ls=style, ms=4.5)
+            look: dict[str, Any] = {"color": style.colour, "marker": style.marker, "mfc": fill, "ls": dash}
+            plot.errorbar(x, means, errors, elinewidth=0.9, ms=4.5, **look)
 
 
-def _handles(info: Grid) -> list[object]:
+def _handles(info: Grid, styles: dict[str, Style]) -> list[object]:
     from matplotlib.lines import Line2D
 
-    marker = "o" if info.single else ""
-    paint = {name: colour for name, colour in info.colours.items() if name}
-    named = [Line2D([], [], color=colour, marker=marker, label=name) for name, colour in paint.items()]
+    def mark(style: Style) -> str:
+        return style.marker if info.single else ""
+
+    named = [Line2D([], [], color=s.colour, marker=mark(s), label=name) for name, s in styles.items() if name]
+    grey: dict[str, Any] = {"color": "0.4", "marker": mark(Style(""))}
     selects = any(np.isfinite(line.means[..., 0]).any() for line in info.lines)
-    selected = [Line2D([], [], color="0.4", marker=marker, label="selected epoch")] * selects
-    return [*named, *selected, Line2D([], [], color="0.4", marker=marker, mfc="white", ls=":", label="last epoch")]
+    selected = [Line2D([], [], label="selected epoch", **grey)] * selects
+    return [*named, *selected, Line2D([], [], mfc="white", ls=":", label="last epoch", **grey)]

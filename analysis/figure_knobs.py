@@ -9,9 +9,10 @@ import pandas as pd
 
 from analysis.axes import Axes
 from analysis.figure_grid import FEWEST, crossed
-from analysis.figures import PALETTE, WIDE, WIDTH, colours, legend_columns, measured, percent
+from analysis.figures import WIDE, WIDTH, legend, letters, measured, percent
 from analysis.metrics import title
 from analysis.results import COMPLETED, Results
+from analysis.styles import MARKERS, PALETTE, Register, Style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -36,9 +37,9 @@ class Knobs(NamedTuple):
 
     @property
     def groups(self) -> list[str]:
-        """Those that are told apart by colours; none if there is but one, or more than colours tell apart."""
+        """Those that are told apart by colours and marks; none if there is but one, or more than these tell apart."""
         found = list(dict.fromkeys(group for knob in self.knobs for group in knob.groups))
-        return found if 1 < len(found) <= len(PALETTE) else []
+        return found if 1 < len(found) <= len(PALETTE) * len(MARKERS) else []
 
 
 def knobs_info(results: Results, metrics: list[str]) -> Knobs | None:
@@ -62,32 +63,34 @@ def _knob(trials: pd.DataFrame, path: str, plain: list[str], axes: Axes, columns
     return Knob(axes.short[path], values, means.to_numpy(float), errors.to_numpy(float), groups)
 
 
-def knobs_size(info: Knobs) -> tuple[float, float]:
+def knobs_size(info: Knobs, width: float = WIDTH) -> tuple[float, float]:
     """Inches."""
-    return WIDTH, 0.7 + 1.7 * len(info.knobs) + 0.17 * len(info.groups) / legend_columns(info.groups)
+    return width, 0.5 + 1.7 * len(info.knobs)
 
 
-def draw_knobs(figure: Figure, info: Knobs) -> None:
+def draw_knobs(figure: Figure, info: Knobs, register: Register) -> None:
     """A point a configuration."""
     from matplotlib.lines import Line2D
 
-    paint = colours(info.groups)
+    paint = register.styles(info.groups)
     plots = figure.subplots(len(info.knobs), len(info.titles), squeeze=False, sharey="col", sharex="row")
     for row, knob in zip(plots, info.knobs, strict=True):
         for place, plot in enumerate(row):
             _draw(plot, knob, place, paint)
     for plot, name in zip(plots[0], info.titles, strict=True):
-        plot.set_title(measured(name), fontsize=9)
+        plot.set_title(measured(name, letters(figure.get_figwidth(), len(info.titles))), fontsize=9)
     if info.groups:
-        marks = [Line2D([], [], ls="", marker="o", ms=3.5, color=paint[its], label=its or "other") for its in paint]
-        figure.legend(handles=marks, loc="outside lower center", ncols=legend_columns(info.groups))
+        looks = {name or "other": style for name, style in paint.items()}
+        marks = [Line2D([], [], ls="", ms=3.5, label=n, color=s.colour, marker=s.marker) for n, s in looks.items()]
+        legend(figure, marks)
 
 
-def _draw(plot: Plot, knob: Knob, place: int, paint: dict[str, str]) -> None:
+def _draw(plot: Plot, knob: Knob, place: int, paint: dict[str, Style]) -> None:
     for group in dict.fromkeys(knob.groups):
-        its, colour = np.array([each == group for each in knob.groups]), paint.get(group, PALETTE[0])
+        its, style = np.array([each == group for each in knob.groups]), paint.get(group, Style(PALETTE[0]))
         y, error = knob.means[its, place], np.nan_to_num(knob.errors[its, place])
-        plot.errorbar(knob.values[its], y, error, fmt="o", ms=3.5, lw=0, elinewidth=0.8, color=colour)
+        x, colour = knob.values[its], style.colour
+        plot.errorbar(x, y, error, ms=3.5, lw=0, elinewidth=0.8, color=colour, marker=style.marker)
     if knob.values.min() > 0 and knob.values.max() > WIDE * knob.values.min():
         plot.set_xscale("log")
         plot.xaxis.set_major_formatter("{x:g}")  # powers would be mathematics, which the house style does not read

@@ -10,15 +10,16 @@ import pandas as pd
 from analysis.axes import ALL
 from analysis.classes import short_label
 from analysis.difficulty import names_of
-from analysis.figures import WIDTH, colours, level, panels, percent
+from analysis.figures import WIDTH, legend, level, panels, percent
 from analysis.instances import Ranking, read_images
 from analysis.results import Results
+from analysis.styles import Register, Style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
     from matplotlib.figure import Figure
 
-MOST_PANELS = 12
+MOST_PANELS = 12  # of a problem
 PER_CLASS = 5
 CLASSES = 10  # of more classes the first ten are shown
 FRAME, FLIPPED = (255, 255, 255), (213, 94, 0)
@@ -38,15 +39,39 @@ class Sizes(NamedTuple):
     """A panel per setting and method."""
 
     y_title: str
-    panels: dict[str, list[SizeLine]]
+    panels: dict[tuple[str, str], list[SizeLine]]  # (setting, method)
     left_out: int  # panels that did not fit
+
+    @property
+    def titles(self) -> list[str]:
+        """What each panel is titled."""
+        return ["\n".join(filter(None, reversed(key))) for key in self.panels]
+
+    @property
+    def settings(self) -> list[str]:
+        """The problem of each panel."""
+        return [setting for setting, _ in self.panels]
+
+    @property
+    def limits(self) -> list[tuple[float, float]]:
+        """The range that each panel would take by itself."""
+        found = []
+        for lines in self.panels.values():
+            ends = [
+                pair[:, 0] + sign * np.nan_to_num(pair[:, 1]) for line in lines for pair in line[2:] for sign in (-1, 1)
+            ]
+            low, high = float(np.nanmin(np.concatenate(ends))), float(np.nanmax(np.concatenate(ends)))
+            margin = 0.1 * max(high - low, 0.01)
+            found.append((low - margin, high + margin))
+        return found
 
 
 class Gallery(NamedTuple):
     """A wall of images: a row a class, friendliest on the left, most problematic on the right."""
 
     wall: np.ndarray  # (H, W, 3) uint8
-    classes: list[str]  # as a reader sees them
+    classes: list[str]  # that are shown, as a reader sees them
+    known: int  # classes that there are
     tile: int  # pixels from one image to the next
     flips: list[tuple[float, float, int]]  # x, y of a flipped example and its label before the flip
 
@@ -55,48 +80,49 @@ def sizes_info(table: pd.DataFrame, metric: str, y_title: str) -> Sizes | None:
     """From `analysis.difficulty.sizes`: the panels where some kind has two sizes; None where there are none."""
     if table.empty:
         return None
-    panels: dict[str, list[SizeLine]] = {}
+    panels: dict[tuple[str, str], list[SizeLine]] = {}
     for (setting, family, kind), found in table.groupby(["setting", "family", "subset_kind"], sort=False):
         columns = {c: found[[f"{c}_{metric}_mean", f"{c}_{metric}_sem"]].to_numpy() for c in ("best", "last")}
         line = SizeLine(str(kind), found["subset_size"].to_numpy(), columns["best"], columns["last"])
-        panels.setdefault("\n".join(filter(None, (str(family), str(setting)))), []).append(line)
-    several = {name: its for name, its in panels.items() if any(len(line.k) > 1 for line in its)}
-    shown = dict(list(several.items())[:MOST_PANELS])
+        panels.setdefault((str(setting), str(family)), []).append(line)
+    several = {key: its for key, its in panels.items() if any(len(line.k) > 1 for line in its)}
+    problems = dict.fromkeys(setting for setting, _ in several)
+    kept = [key for setting in problems for key in [it for it in several if it[0] == setting][:MOST_PANELS]]
+    shown = {key: several[key] for key in kept}
     return Sizes(y_title, shown, len(several) - len(shown)) if shown else None
 
 
-def draw_sizes(figure: Figure, info: Sizes) -> None:
+def draw_sizes(figure: Figure, info: Sizes, register: Register) -> None:
     """Filled: selected on validation; open: last epoch. Training on all is a level line."""
-    paint = colours(list(dict.fromkeys(line.kind for lines in info.panels.values() for line in lines)))
-    every = np.concatenate([line.k for lines in info.panels.values() for line in lines])
-    apart = 0.008 * np.ptp(every)
-    plots = panels(figure, info.panels, "examples trained on", f"{info.y_title} (%)")
+    paint = register.styles(line.kind for lines in info.panels.values() for line in lines)
+    plots = panels(figure, info.titles, info.settings, "examples trained on", f"{info.y_title} (%)")
     for plot, lines in zip(plots, info.panels.values(), strict=True):
-        for place, line in enumerate(lines):
-            _draw_size(plot, line, paint[line.kind], (place - (len(lines) - 1) / 2) * 3 * apart, apart)
-        plot.margins(y=0.1)
-        plot.locator_params(axis="x", nbins=5, integer=True)
+        for line in lines:
+            _draw_size(plot, line, paint[line.kind])
+        plot.locator_params(axis="x", nbins=4, integer=True)
+        plot.margins(x=0.1)
         percent(plot)
-    level(plots, [plot.get_ylim() for plot in plots])
+    level(plots, info.limits)
     selects = any(np.isfinite(line.selected[:, 0]).any() for lines in info.panels.values() for line in lines)
-    figure.legend(handles=_size_handles(paint, selects), loc="outside lower center", ncols=3)
+    legend(figure, _size_handles(paint, selects))
 
 
-def _draw_size(plot: Plot, line: SizeLine, colour: str, shift: float, apart: float) -> None:
-    for found, fill, style, aside in ((line.selected, colour, "-", -apart), (line.last, "white", ":", apart)):
+def _draw_size(plot: Plot, line: SizeLine, style: Style) -> None:
+    for found, fill, dash in ((line.last, "white", ":"), (line.selected, style.colour, "-")):
         if line.kind == ALL:
-            plot.axhline(found[:, 0].mean(), color=colour, ls=style, lw=0.8)
+            plot.axhline(found[:, 0].mean(), color=style.colour, ls=dash, lw=0.8)
         plot.errorbar(
-            line.k + shift + aside, found[:, 0], yerr=found[:, 1], color=colour, marker="o", mfc=fill, ls=style, ms=4.5
-        )
+            line.k, found[:, 0], yerr=found[:, 1], color=style.colour, marker=style.marker, mfc=fill, ls=dash, ms=4.5,
+            elinewidth=0.9, capsize=2,
+        )  # fmt: skip
 
 
-def _size_handles(paint: dict[str, str], selects: bool) -> list[object]:
+def _size_handles(paint: dict[str, Style], selects: bool) -> list[object]:
     from matplotlib.lines import Line2D
 
-    kinds = [Line2D([], [], color=colour, marker="o", label=kind) for kind, colour in paint.items()]
-    chosen = [Line2D([], [], color="0.6", marker="o", label="selected epoch")] * selects
-    return [*kinds, *chosen, Line2D([], [], color="0.6", marker="o", mfc="white", ls=":", label="last epoch")]
+    kinds = [Line2D([], [], color=its.colour, marker=its.marker, label=kind) for kind, its in paint.items()]
+    chosen = [Line2D([], [], color="0.5", marker="o", label="selected epoch")] * selects
+    return [*kinds, *chosen, Line2D([], [], color="0.5", marker="o", mfc="white", ls=":", label="last epoch")]
 
 
 def gallery_info(results: Results, ranking: Ranking) -> Gallery | None:
@@ -104,7 +130,8 @@ def gallery_info(results: Results, ranking: Ranking) -> Gallery | None:
     images = read_images(results.folder / "profile" / f"{ranking.name}.images.npz", ranking.index)
     if images is None:
         return None
-    rows = {int(c): extremes(ranking.rank, ranking.y == c) for c in np.unique(ranking.y)[:CLASSES]}
+    known = np.unique(ranking.y)
+    rows = {int(c): extremes(ranking.rank, ranking.y == c) for c in known[:CLASSES]}
     names = names_of(results, ranking)
     zoom = max(1, TILE // images.shape[1])
     tile, gap = zoom * images.shape[1] + 4, zoom * images.shape[1] // 2
@@ -117,7 +144,7 @@ def gallery_info(results: Results, ranking: Ranking) -> Gallery | None:
                 wall[top : top + tile, left : left + tile] = _framed(images[place], zoom, ranking.flipped[place])
                 if ranking.flipped[place]:
                     flips.append((left + 2.0, top + tile - 3.0, int(ranking.y_clean[place])))
-    return Gallery(wall, [short_label(label, names) for label in rows], tile, flips)
+    return Gallery(wall, [short_label(label, names) for label in rows], len(known), tile, flips)
 
 
 def extremes(rank: np.ndarray, member: np.ndarray, count: int = PER_CLASS) -> np.ndarray:
@@ -131,9 +158,9 @@ def extremes(rank: np.ndarray, member: np.ndarray, count: int = PER_CLASS) -> np
     return chosen
 
 
-def gallery_size(info: Gallery) -> tuple[float, float]:
+def gallery_size(info: Gallery, width: float = WIDTH) -> tuple[float, float]:
     """As high as the wall is at the width that its labels leave."""
-    return WIDTH, 0.92 * WIDTH * info.wall.shape[0] / info.wall.shape[1] + 0.25
+    return width, 0.92 * width * info.wall.shape[0] / info.wall.shape[1] + 0.25
 
 
 def draw_gallery(plot: Plot, info: Gallery) -> None:

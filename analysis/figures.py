@@ -1,35 +1,35 @@
-"""What all figures share: the house style, colours that colour-blind readers can tell apart, and saving.
+"""What all figures share: the house style, panels, legends that fit, and saving.
 
 A figure is an info function from records to a NamedTuple of arrays, and a draw function from that to axes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import math
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Sequence
 from importlib.resources import as_file, files
 from io import BytesIO
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from analysis.axes import ALL, SEPARATOR
+from analysis.axes import SEPARATOR
 from trainers.records import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
     from matplotlib.figure import Figure
 
-LETTERS = 29  # of a title that fit the narrower panels of two in a row, in bold
+BOLD = 12.0  # letters an inch of a panel's title, in bold
 PER_INCH = 13  # letters of an axis' name
-WIDTH = 5.2  # inches; at this width 9-point type is still legible on a phone
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195")  # after Okabe and Ito
-NEUTRAL = "#444444"
+SMALL_PER_INCH = 14  # letters of a row's name
+WIDTH = 5.2  # inches, unless others are asked for; at this width 9-point type is still legible on a phone
+NARROW, BROADEST = 2.5, 12.0  # inches that figures can be asked to be wide
+PANEL = 1.6  # inches of the narrowest panel that is readable
 NEAR = 3.0  # times the widest panel's range, within which all panels share one
-LEGEND = 80  # letters of a line of the legend
 WIDE = 30.0  # times the least value, from which on a knob is drawn on a logarithmic scale
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MOST_COLUMNS = 4  # of a legend
 Draw = Callable[["Figure"], None]
 
 
@@ -41,6 +41,19 @@ class Drawing(NamedTuple):
     caption: str
     size: tuple[float, float]
     draw: Draw
+
+
+def inches(text: str) -> float:
+    """A width of figures, as an option gives it. Raises argparse.ArgumentTypeError."""
+    try:
+        width = float(text)
+    except ValueError:
+        width = math.nan
+    if not NARROW <= width <= BROADEST:
+        raise ArgumentTypeError(
+            f"{text}: expected inches from {NARROW:g} to {BROADEST:g}, such as 3.25 for a column of two"
+        )
+    return width
 
 
 def save(draw: Draw, size: tuple[float, float], paths: Sequence[Path]) -> None:
@@ -75,20 +88,45 @@ def _rendered(figure: Figure, suffix: str) -> bytes:
     return buffer.getvalue()
 
 
-def panels(figure: Figure, titles: Collection[str], xlabel: str, ylabel: str) -> list[Plot]:
-    """A panel a title, two in a row; the lowest of each column carries the horizontal axis' name."""
-    count = len(titles)
-    columns = min(2, count)
-    plots = list(figure.subplots(-(-count // columns), columns, squeeze=False, sharex=True).ravel())
-    for plot in plots[count:]:
+def arranged(problems: Sequence[str], width: float) -> list[tuple[int, int]]:
+    """The row and column of each panel: a problem begins a new row, unless each problem has one panel only."""
+    many = max(problems.count(problem) for problem in problems) > 1
+    groups = list(dict.fromkeys(problems)) if many else [None]
+    counts = [problems.count(group) if group is not None else len(problems) for group in groups]
+    most = max(1, int(width / PANEL))
+    columns = -(-max(counts) // -(-max(counts) // most))  # as even as the fewest rows allow
+    places, row = [], 0
+    for count in counts:
+        places += [(row + place // columns, place % columns) for place in range(count)]
+        row += -(-count // columns)
+    return places
+
+
+def panels(figure: Figure, titles: Sequence[str], problems: Sequence[str], xlabel: str, ylabel: str) -> list[Plot]:
+    """A panel a title, one problem a row; the lowest of each column carries the horizontal axis' name.
+
+    `problems`: of each panel, in order, those of one problem one after the other.
+    """
+    width = figure.get_figwidth()
+    places = arranged(problems, width)
+    rows, columns = (1 + max(its) for its in zip(*places, strict=True))
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
+    plots: list[Plot] = [grid[row, column] for row, column in places]
+    for plot in set(grid.ravel().tolist()) - set(plots):
         plot.remove()
-    for plot in plots[max(0, count - columns) : count]:
-        plot.set_xlabel(xlabel)
-        plot.tick_params(labelbottom=True)
-    for plot, title in zip(plots, titles, strict=False):
-        plot.set_title(wrapped(title))
+    for column in range(columns):
+        lowest = grid[max(row for row, its in places if its == column), column]
+        lowest.set_xlabel(stacked(xlabel, (width - 0.5) / columns - 0.15))
+        lowest.tick_params(labelbottom=True)
+    for plot, title in zip(plots, titles, strict=True):
+        plot.set_title(wrapped(title, letters(width, columns)))
     figure.supylabel(stacked(ylabel, figure.get_figheight()), fontsize=9)
-    return plots[:count]
+    return plots
+
+
+def letters(width: float, columns: int) -> int:
+    """How many letters of a panel's title fit it."""
+    return int(BOLD * ((width - 0.5) / columns - 0.15))
 
 
 def near(limits: Sequence[tuple[float, float]]) -> bool:
@@ -99,44 +137,77 @@ def near(limits: Sequence[tuple[float, float]]) -> bool:
 
 def level(plots: Sequence[Plot], limits: Sequence[tuple[float, float]]) -> None:
     """Give panels one range, or as many points each, so that equal slopes look equal; `limits`: each one's own."""
+    for plot, limit in zip(plots, levelled(limits), strict=True):
+        plot.set(ylim=limit)
+
+
+def levelled(limits: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The ranges that `level` gives to panels."""
     whole = min(low for low, _ in limits), max(high for _, high in limits)
     ranges = [whole] * len(limits) if near(limits) else list(limits)
     span = max(high - low for low, high in ranges)
-    for plot, (low, high) in zip(plots, ranges, strict=True):
-        top = min((low + high + span) / 2, 1.01)  # no accuracy lies above 1
-        plot.set(ylim=(top - span, top))
+    tops = [min((low + high + span) / 2, 1.01) for low, high in ranges]  # no accuracy lies above 1
+    return [(top - span, top) for top in tops]
 
 
-def panels_size(titles: Collection[str]) -> tuple[float, float]:
+def cut_off(limits: Sequence[tuple[float, float]]) -> str:
+    """What to say of vertical axes that do not begin at 0 %; empty where all do."""
+    lows = [low for low, _ in levelled(limits)]
+    if max(lows) <= 0:
+        return ""
+    least, most = (f"{100 * max(low, 0):.0f}" for low in (min(lows), max(lows)))
+    where = least if least == most else f"{least} to {most}"
+    return f" Vertical axes begin at {where} %, not at 0: what lies below is cut off."
+
+
+def panels_size(titles: Sequence[str], problems: Sequence[str], width: float) -> tuple[float, float]:
     """The size of a figure of panels with these titles; lines beyond the second make their row higher."""
-    lines = [max(2, wrapped(title).count("\n") + 1) for title in titles]
-    rows = [max(lines[start : start + 2]) for start in range(0, len(lines), 2)]
-    return WIDTH, 0.9 + sum(1.45 + 0.15 * row for row in rows)
+    places = arranged(problems, width)
+    columns = 1 + max(column for _, column in places)
+    lines: dict[int, int] = {}
+    for (row, _), title in zip(places, titles, strict=True):
+        lines[row] = max(lines.get(row, 2), wrapped(title, letters(width, columns)).count("\n") + 1)
+    return width, 0.7 + sum(1.45 + 0.15 * row for row in lines.values())
 
 
-def legend_columns(names: Collection[str]) -> int:
-    """How many of these names stand side by side in a legend."""
-    return max(1, min(3, LEGEND // (max(map(len, names), default=0) + 8)))
+def legend(figure: Figure, handles: Sequence[Any]) -> None:
+    """A legend below a figure, which grows by its height: in as many columns as fit, a name broken that does not."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    renderer, room = FigureCanvasAgg(figure).get_renderer(), 0.98 * figure.bbox.width
+    for columns in range(min(len(handles), MOST_COLUMNS), 0, -1):
+        drawn = figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+        width = drawn.get_window_extent(renderer).width
+        if width <= room or columns == 1:
+            break
+        drawn.remove()
+    if width > room:
+        widest = max(text.get_window_extent(renderer).width for text in drawn.get_texts())
+        longest = max(len(text.get_text()) for text in drawn.get_texts())
+        fitting = int(longest * (room - (width - widest)) / widest)
+        for text in drawn.get_texts():
+            text.set_text("\n".join(wrap(text.get_text(), max(8, fitting))))
+    figure.set_figheight(figure.get_figheight() + drawn.get_window_extent(renderer).height / figure.dpi)
 
 
-def wrapped(title: str) -> str:
-    """A title in lines that fit a panel, broken where its parts meet, and inside a part only where that is too long."""
-    return "\n".join(short for line in title.splitlines() for short in _lines(line.split(SEPARATOR)))
+def wrapped(title: str, most: int) -> str:
+    """A title in lines of so many letters, broken where its parts meet, and inside a part only where that is longer."""
+    return "\n".join(short for line in title.splitlines() for short in _lines(line.split(SEPARATOR), most))
 
 
-def measured(name: str) -> str:
+def measured(name: str, most: int) -> str:
     """The title of a panel of accuracies in percent, broken first where the attack begins."""
-    return wrapped(f"{name} (%)".replace(", ", ",\n", 1))
+    return wrapped(f"{name} (%)".replace(", ", ",\n", 1), most)
 
 
-def _lines(parts: Sequence[str]) -> list[str]:
+def _lines(parts: Sequence[str], most: int) -> list[str]:
     lines: list[str] = []
     for part in parts:
         joined = SEPARATOR.join([*lines[-1:], part])
-        if lines and len(joined) <= LETTERS:
+        if lines and len(joined) <= most:
             lines[-1] = joined
         else:
-            lines += wrap(part, LETTERS)
+            lines += wrap(part, most)
     return lines
 
 
@@ -147,20 +218,10 @@ def stacked(name: str, inches: float) -> str:
     return "\n".join(short for line in lines for short in wrap(line, most))
 
 
-def colours(labels: Sequence[str]) -> dict[str, str]:
-    """A colour per label in their order; training on everything is neutral, and none stands for two labels."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    chosen = [label for label in labels if label != ALL]
-    many = [to_hex(colour) for colour in colormaps["viridis"](np.linspace(0, 0.9, len(chosen)))]
-    paint = dict(zip(chosen, PALETTE if len(chosen) <= len(PALETTE) else many, strict=False))
-    return {label: paint.get(label, NEUTRAL) for label in labels}
-
-
 def percent(axis: Plot, which: str = "y") -> None:
     """Write an axis of shares in percent."""
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     ticks = axis.yaxis if which == "y" else axis.xaxis
+    ticks.set_major_locator(MaxNLocator(nbins=6, min_n_ticks=3))
     ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}".replace("-", "−")))

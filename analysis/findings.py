@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
-from analysis.differences import as_estimate
+from analysis.comparisons import about, comparisons, multiple
 from analysis.digest import Digest
 from analysis.front import Panel
+from analysis.masking import LARGE, Reversals, masked, reference, reversals
 from analysis.metrics import EPOCH_METRIC, attack_of, attack_title, images
 from analysis.results import Results
-from analysis.stats import POINTS, Estimate, seeds
+from analysis.stats import CONFIDENCE, POINTS, Estimate, counted, seeds, t_quantile
 
-MOST = 4  # settings that are listed one by one
+MOST = 4  # names that are listed one by one
 NO_HOLD_OUT = (
     "Not all trainings hold out validation examples (data.val: 0): nothing is selected, all is of the last epoch."
 )
@@ -24,9 +26,8 @@ def findings(digest: Digest) -> list[tuple[str, str]]:
     """(what it is about, the finding) pairs."""
     if digest.front is None:
         return [("No result yet", digest.no_front)]
-    selects = digest.results.selects
-    fronts = [(_about("Front", panel.title), _front(panel, selects)) for panel in digest.front.panels]
-    parts = (_one_seed, _subsets, _overfitting, _rankings, _axes, _endings)
+    fronts = [(about("Front", panel.title), _front(panel, digest.results.selects)) for panel in digest.front.panels]
+    parts = (_one_seed, _masking, comparisons, _overfitting, _rankings, _endings)
     first, *others = [list(part(digest)) for part in parts]
     return [*first, *fronts, *(finding for part in others for finding in part)]
 
@@ -37,14 +38,19 @@ def limits(digest: Digest) -> list[str]:
     found = [
         "± is one standard error over seeds: initialisation, order of batches, random subsets. There is "
         f"{_drawn_once(digest.results)} per setting, so it understates what another draw of the data would change. "
-        "Two standard errors of a few seeds are a yardstick, not a test.",
+        f"A t-interval of three seeds reaches {t_quantile(3):.1f} standard errors to each side and takes seeds to be "
+        "normal and independent.",
         "The front shows test accuracies of all configurations tried; choosing among them on the test set "
         f"would be selection on test. {marked}",
         "The best epoch on test is a maximum over noisy evaluations and serves only to measure overfitting. "
-        "Its floor is what a flat curve of equal scatter would show.",
+        "Its floor is what a curve of equal scatter that is flat once it has climbed would show.",
     ]
+    if compared := multiple(digest):
+        found.append(compared)
     if sampling := _sampling(digest):
         found.insert(1, sampling)
+    if digest.robust and not digest.results.attacks.get(attack_of(digest.robust) or "", "").startswith("AutoAttack"):
+        found.append("No AutoAttack was run: whether a method masks its gradients from PGD cannot be seen here.")
     return found
 
 
@@ -94,6 +100,52 @@ def _endings(digest: Digest) -> Iterator[tuple[str, str]]:
         )
 
 
+def _masking(digest: Digest) -> Iterator[tuple[str, str]]:
+    """What the strongest attack finds that PGD does not: gaps larger than that of plain PGD training, other orders."""
+    if digest.masking.empty:
+        return
+    attacks, robust = digest.results.attacks, digest.robust or EPOCH_METRIC
+    weak, strong = attack_title("pgd", attacks), attack_title(attack_of(robust) or "", attacks)
+    auto = attacks.get(attack_of(robust) or "", "").startswith("AutoAttack")
+    for setting, table in digest.masking.groupby("setting", sort=False):
+        plain = reference(table)
+        least = table.sort_values("gap").iloc[0] if plain is None else plain
+        against = "the smallest gap (no plain PGD training is in the study)" if plain is None else "plain PGD training"
+        found = masked(table, float(least["gap"]))
+        gap = f"what {weak} leaves and {strong} does not is {_point(least, 'gap')} points for {least['choice']}, "
+        gap += against
+        if len(found):
+            named = [f"{row['choice']} {_point(row, 'gap')}" for _, row in found.iterrows()]
+            text = (
+                f"{gap}, and larger by {POINTS * LARGE:.0f} points and more for {_first(named)}: trust {strong} there."
+            )
+            yield about("Masked gradients", str(setting)), text
+        elif auto:
+            text = f"{gap}; at most {POINTS * table['gap'].max():.1f} for any other, so none is larger by "
+            yield (
+                about("No sign of masked gradients", str(setting)),
+                f"{text}{POINTS * LARGE:.0f} points beyond its error.",
+            )
+        turned = reversals(digest.results, table, robust)
+        if (auto or turned.certain) and (text := _order(turned, weak, strong)):
+            yield about(f"{strong} reverses {weak}'s order", str(setting)), text
+
+
+def _order(found: Reversals, weak: str, strong: str) -> str:
+    """How many pairs are in another order under the strongest attack, and those where no chance of seeds says so."""
+    if not found.reversed:
+        return ""
+    text = f"{found.reversed} of {counted(found.pairs, 'pair')} of configurations are in another order"
+    if not found.certain:
+        return f"{text}; none of these by both 95 % t-intervals, so seeds may have done it."
+    named = [
+        f"{it.better} against {it.worse}: {it.weak.text(True)} under {weak}, {it.strong.text(True)} under {strong}"
+        for it in found.widest
+    ]
+    more = f" and {found.certain - len(named)} more" if found.certain > len(named) else ""
+    return f"{text}, {found.certain} of them by more than seeds explain: {'; '.join(named)}{more}."
+
+
 def _front(panel: Panel, selects: bool) -> str:
     members = panel.points[panel.points["on_front"]].sort_values("x", ascending=False)
     named = [f"{row['choice']} (clean {_point(row, 'x')}, robust {_point(row, 'y')})" for _, row in members.iterrows()]
@@ -114,72 +166,9 @@ def _point(row: pd.Series, axis: str) -> str:
     return Estimate(row[axis], row[f"{axis}_se"], row["n"]).text()
 
 
-def _subsets(digest: Digest) -> Iterator[tuple[str, str]]:
-    """What choosing examples changes, per setting and pair of subsets."""
-    table = digest.subset_effects
-    for (setting, minuend, subtrahend), rows in table.groupby(["setting", "minuend", "subtrahend"], sort=False):
-        text = _effect(rows, digest, MOST)
-        if text:
-            yield _about(f"{minuend} − {subtrahend}", str(setting)), text
-
-
-def _axes(digest: Digest) -> Iterator[tuple[str, str]]:
-    """What each other axis changes, over everything else."""
-    for path, table in digest.axis_effects.items():
-        everywhere = table.assign(family=table["setting"] + " " + table["family"])
-        short = digest.results.axes.short[path]
-        pairs = [*everywhere.groupby(["minuend", "subtrahend"], sort=False)]
-        ends = digest.results.axes.numeric(path) and len(pairs) > MOST
-        names = [digest.results.axes.describe({path: label}, [path]) for label in digest.results.axes.order[path]]
-        shown = [it for it in pairs if it[0] == (names[-1], names[0])] if ends else pairs  # of many from end to end
-        for (minuend, subtrahend), rows in shown:
-            text = _effect(rows, digest, 1)
-            if text:
-                named = "" if minuend.startswith(f"{short} ") else f"{short}: "
-                yield f"{named}{minuend} − {subtrahend}", text + " Those between are in the table." * ends
-
-
-def _effect(rows: pd.DataFrame, digest: Digest, most: int) -> str:
-    """One comparison wherever it was made: a verdict, then each of a few cases or the range of many."""
-    robust = digest.robust or EPOCH_METRIC
-    by = {c: rows[(rows["metric"] == f"{c}_{robust}") & (rows["n"] > 0)] for c in ("last", "best")}
-    if by["last"].empty:
-        return ""
-    attack = attack_title(attack_of(robust) or "", digest.results.attacks)
-    n = seeds(int(by["last"]["n"].max()))
-    start = f"Robust accuracy ({attack}, {n}, paired) {_verdict(pd.concat(by.values()))}. In points, at the"
-    if len(by["last"]) > most:
-        selected = f", at the validation-selected epoch {_range(by['best'])}" if len(by["best"]) else ""
-        return f"{start} last epoch {_range(by['last'])}{selected}."
-    best = by["best"].set_index("family").to_dict("index")
-    cases = []
-    for family, row in by["last"].set_index("family").to_dict("index").items():
-        pair = [as_estimate(found).text(signed=True) for found in (row, best.get(family)) if found]
-        cases.append(f"{family}: {', '.join(pair)}" if str(family).strip() else ", ".join(pair))
-    return f"{start} last {'and at the validation-selected epoch' if best else 'epoch'}: {'; '.join(cases)}."
-
-
-def _verdict(rows: pd.DataFrame) -> str:
-    """How many comparisons lie above and below zero, by more than two standard errors where there are any."""
-    if rows["se"].isna().all():
-        signs = [(mean > 0) - (mean < 0) for mean in rows["mean"]]
-        by = ""
-    else:
-        signs = [as_estimate(row).beyond() for row in rows.to_dict("records")]
-        by = " by more than 2 s.e."
-    return f"is higher{by} in {signs.count(1)} of {len(signs)} comparisons and lower in {signs.count(-1)}"
-
-
-def _range(table: pd.DataFrame) -> str:
-    """The average of a difference over many settings, and its range."""
-    values = (table["mean"].mean(), table["mean"].min(), table["mean"].max())
-    average, low, high = (Estimate(value, math.nan, 1).text(signed=True) for value in values)
-    return f"{average} on average over {len(table)} settings ({low} to {high})"
-
-
 def _overfitting(digest: Digest) -> Iterator[tuple[str, str]]:
     attack = attack_title("pgd", digest.results.attacks)
-    by = " by two standard errors" if digest.seeds > 1 else ""
+    by = f" by their {CONFIDENCE:.0%} t-interval" if digest.seeds > 1 else ""
     gaps = digest.gaps[digest.gaps["robust_overfitting"].notna() & (digest.gaps["constant"] == 0)]
     for setting, known in gaps.groupby("setting", sort=False):
         worst = known.sort_values("robust_overfitting").iloc[-1]
@@ -188,15 +177,21 @@ def _overfitting(digest: Digest) -> Iterator[tuple[str, str]]:
             for name in ("robust_overfitting", "robust_overfitting_val")
         )
         floors = known[known["floor"].notna()]
-        above = floors["robust_overfitting"] - 2 * floors["robust_overfitting_se"].fillna(0) > floors["floor"]
-        exceed = f" {int(above.sum())} of {len(floors)} configurations exceed their floor{by}." if len(floors) else ""
+        above = sum(_lowest(row) > row["floor"] for row in floors.to_dict("records"))
+        exceed = f" {above} of {len(floors)} configurations exceed their floor{by}." if len(floors) else ""
         selected = f"{val.text()} from the validation-selected epoch; " if digest.results.selects else ""
         yield (
-            _about("Robust overfitting", str(setting)),
+            about("Robust overfitting", str(setting)),
             f"largest for {worst['choice']}: {gap.text()} points of {attack} from the best epoch on test "
             f"to the last ({selected}floor {_number(worst['floor'])}; "
             f"{seeds(worst['n'])}).{exceed}",
         )
+
+
+def _lowest(row: Mapping[Any, Any]) -> float:
+    """The lower end of the interval of best − last; its value of one seed."""
+    gap = Estimate(row["robust_overfitting"], row["robust_overfitting_se"], row["n"])
+    return gap.mean - (gap.half_width if gap.n > 1 else 0.0)
 
 
 def _number(share: float) -> str:
@@ -218,8 +213,4 @@ def _rankings(digest: Digest) -> Iterator[tuple[str, str]]:
         )
         if left_out:
             text += f" Flipped labels that a subset leaves out, on average: {', '.join(left_out)}."
-        yield _about("Flipped labels", ranking.title), text
-
-
-def _about(what: str, setting: str) -> str:
-    return f"{what}, {setting}" if setting else what
+        yield about("Flipped labels", ranking.title), text

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.front_keys import Keys, by_scale, keys, scale_of
 from analysis.metrics import (
     CHECKPOINTS,
     CLEAN,
@@ -30,6 +31,7 @@ from analysis.pareto import attainment, hypervolume, non_dominated
 from analysis.results import COMPLETED, DIVERGED, Results, SweepError
 from analysis.selection import SELECT, decisive, selected
 from analysis.stats import Estimate, estimate, seeds_of
+from analysis.styles import register
 from trainers.records import problem_titles
 
 REFERENCE = (0.0, 0.0)
@@ -59,6 +61,7 @@ class Front:
     sweeps: tuple[str, ...]
     panels: tuple[Panel, ...]
     note: str  # seeds, attack and checkpoint, in words
+    keys: Keys  # how its points look
 
     @property
     def members(self) -> pd.DataFrame:
@@ -95,8 +98,9 @@ def front(
     assert y is not None  # it is in `common`
     _refuse_other_images(results, x, y)
     names = _sweep_names(results)
+    scale = scale_of(results)
     trials = pd.concat(
-        [found.sweep.assign(sweep=name) for name, found in zip(names, results, strict=True)],
+        [by_scale(found, scale).assign(sweep=name) for name, found in zip(names, results, strict=True)],
         ignore_index=True,
     )
     trials["subset_label"] = trials["subset_label"].where(trials["subset_label"] != "", trials["subset_kind"])
@@ -111,7 +115,9 @@ def front(
     note = _note(panels, y, attacks, checkpoint)
     if (left := strongest(common, results[0].attacks)) not in paired and y != left:
         note += f" {_left_out(left or '', attacks)}"
-    return Front(x, y, checkpoint, title(x, attacks), title(y, attacks), names, tuple(panels), note)
+    points, shared = pd.concat([panel.points for panel in panels]), register([found.sweep for found in results], names)
+    looks = keys(points, names, scale, shared)
+    return Front(x, y, checkpoint, title(x, attacks), title(y, attacks), names, tuple(panels), note, looks)
 
 
 def _common_metrics(results: Sequence[Results]) -> list[str]:
@@ -198,7 +204,7 @@ def _point(group: pd.DataFrame, by: str, metric: str, checkpoint: str) -> dict[s
     """A configuration's mean over its completed seeds, of validation at the checkpoint that selects."""
     done, first = group[group["status"] == COMPLETED], group.iloc[0]
     x, y = estimate(done["x"]), estimate(done["y"])
-    columns = ("sweep", "configuration", "name", "choice", "setting", "family", "subset_label")
+    columns = ("sweep", "configuration", "name", "choice", "setting", "family", "subset_label", "scale", "rest")
     row: dict[str, object] = {column: first[column] for column in columns}
     row |= {"x": x.mean, "x_se": x.se, "y": y.mean, "y_se": y.se, "n": y.n}
     last = estimate(done.get(f"last_{metric}", []))

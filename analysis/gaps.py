@@ -7,13 +7,9 @@ import pandas as pd
 
 from analysis.metrics import EPOCH_METRIC
 
-
-def trained_robustness(epochs: pd.DataFrame) -> str:
-    """The column of robust training accuracy: under the attack of the curves, in eval mode, where that was measured.
-
-    Else under the training's own attack on the batches as trained on, which differs from method to method.
-    """
-    return "train_pgd_acc" if "train_pgd_acc" in epochs else "train_robust_acc"
+# Robust training accuracy under the attack of the curves, in eval mode. `train_robust_acc` is under the training's own
+# attack, on the batches as trained on: its difference to test accuracy would be one between two attacks.
+TRAINED = "train_pgd_acc"
 
 
 def with_gaps(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
@@ -33,6 +29,6 @@ def with_gaps(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     trials["peak_test_pgd_acc"] = peak
     trials["robust_overfitting"] = peak - last
     trials["robust_overfitting_val"] = trials[f"best_{EPOCH_METRIC}"] - last
-    trials["generalization_gap"] = of_epochs(trained_robustness(epochs), "last") - last
+    trials["generalization_gap"] = of_epochs(TRAINED, "last") - last
     trials["clean_generalization_gap"] = of_epochs("train_clean_acc", "last") - trials["last_test_clean_acc"]
     return trials.copy()

@@ -1,8 +1,9 @@
 """What overfitting costs each configuration, and how large that would look if there were none.
 
 `robust_overfitting` (Rice, Wong and Kolter 2020, arXiv:2002.11569) is the best minus the last robust test
-accuracy. A maximum over noisy evaluations, it is never negative, and positive for a curve that is flat: that
-much is its *floor*. `robust_overfitting_val` uses the epoch chosen on validation instead; it has no floor.
+accuracy. A maximum over noisy evaluations, it is never negative, and positive for a curve that has climbed and is
+flat from there on: that much is its *floor*. `robust_overfitting_val` uses the epoch chosen on validation instead; it
+has no floor.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from analysis.metrics import EPOCH_METRIC
 from analysis.results import COMPLETED, DIVERGED, Results
 from analysis.stats import estimate
 
-FEWEST, ENOUGH = 3, 12  # second differences: below the first, scatter is anyone's guess
+FEWEST, ENOUGH = 3, 6  # second differences: below the first, scatter is anyone's guess
+REACH = 3.0  # standard errors of a difference: where the mean curve is within so many of its maximum, it has climbed
 DROP = 0.5  # a learning rate that falls to this share or less within one evaluation has dropped
 QUANTITIES = {
     "peak": f"peak_{EPOCH_METRIC}",  # best over the evaluations on test
@@ -40,36 +42,66 @@ class Curve(NamedTuple):
     lr: np.ndarray  # (T,)
 
 
+class Floor(NamedTuple):
+    """The best-minus-last that one configuration would show without overfitting, in shares."""
+
+    gap: float  # NaN where the scatter is not known
+    evaluations: int  # on the plateau
+    borrowed: bool  # whether the scatter is that of the whole setting
+
+
 def overfitting(results: Results) -> pd.DataFrame:
     """One row a configuration: each quantity's mean over completed seeds, its `_se`, and the floor."""
     curves = _test_curves(results)
     sweep = results.sweep
     done = sweep[sweep["status"] == COMPLETED]
-    pooled = {setting: _of(curves, group["id"]) for setting, group in done.groupby("setting")}
+    by = {str(name): _of(curves, group["id"]) for name, group in done.groupby("configuration")}
+    settings = done.drop_duplicates("configuration").groupby("setting")["configuration"]
+    pooled = {setting: np.concatenate([late_bends(by[name]) for name in names]) for setting, names in settings}
     rows = []
-    for _, group in sweep.groupby("configuration", sort=False):
+    for name, group in sweep.groupby("configuration", sort=False):
         seeds, first = group[group["status"] == COMPLETED], group.iloc[0]
         row = {column: first[column] for column in CONTEXT} | {"n": len(seeds)}
         row["diverged"] = int((group["status"] == DIVERGED).sum())
         row["constant"] = int(seeds[["best_constant", "last_constant"]].notna().any(axis=1).sum())
-        for name, column in QUANTITIES.items():
+        for quantity, column in QUANTITIES.items():
             found = estimate(seeds.get(column, []))
-            row |= {name: found.mean, f"{name}_se": found.se}
-        row["floor"] = floor(_of(curves, seeds["id"]), pooled.get(first["setting"], []))
+            row |= {quantity: found.mean, f"{quantity}_se": found.se}
+        its = floor(by.get(str(name), []), pooled.get(first["setting"], np.empty(0)))
+        row |= {"floor": its.gap, "floor_evaluations": its.evaluations, "floor_borrowed": its.borrowed}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def floor(curves: Sequence[Curve], others: Sequence[Curve] = ()) -> float:
-    """The best-minus-last to expect of a flat curve with the scatter of these, averaged over the curves.
+def floor(curves: Sequence[Curve], others: Sequence[float] | np.ndarray = ()) -> Floor:
+    """The best-minus-last to expect of one configuration's seeds if their curves are flat once they have climbed.
 
-    For T independent normal evaluations of equal mean, E[max - last] = s E[max of T standard normals]. Where
-    neighbouring evaluations agree by more than their trend, s is too small and this is a lower bound. Curves that
-    tell too little of their scatter borrow that of `others`, all those of the same setting.
+    For T independent normal evaluations of equal mean, E[max - last] = s E[max of T standard normals]. T counts the
+    plateau alone: what lies in the climb is never the maximum. s is the scatter on the plateau of these very curves;
+    where they have fewer than ENOUGH second differences it is that of `others`, those of all curves of the setting.
+    Where neighbouring evaluations agree by more than their trend, s is too small and so is the floor.
     """
-    bent = bends(curves)
-    s = scatter(bent if len(bent) >= ENOUGH else bends([*curves, *others]))
-    return float(np.mean([s * expected_maximum(len(c.accuracy)) for c in curves])) if curves else math.nan
+    if not curves:
+        return Floor(math.nan, 0, False)
+    start = plateau(curves)
+    bent = bends(curves, start)
+    borrowed = len(bent) < ENOUGH
+    s = scatter(np.concatenate([bent, others]) if borrowed else bent)
+    count = min(len(curve.accuracy) for curve in curves) - start
+    return Floor(s * expected_maximum(count), count, borrowed)
+
+
+def plateau(curves: Sequence[Curve]) -> int:
+    """The first evaluation at which the mean over seeds has ended its climb, with the scatter of the later half.
+
+    It then lies within REACH standard errors of its maximum. Without a known scatter the whole curve counts.
+    """
+    length = min(len(curve.accuracy) for curve in curves)
+    mean = np.mean([curve.accuracy[:length] for curve in curves], axis=0)
+    s = scatter(bends(curves, length // 2))
+    if math.isnan(s):
+        return 0
+    return int(np.argmax(mean >= mean.max() - REACH * s * math.sqrt(2 / len(curves))))
 
 
 def scatter(bent: np.ndarray) -> float:
@@ -80,15 +112,19 @@ def scatter(bent: np.ndarray) -> float:
     return float(np.abs(bent).mean() * math.sqrt(math.pi / 12)) if len(bent) >= FEWEST else math.nan
 
 
-def bends(curves: Sequence[Curve]) -> np.ndarray:
-    """Second differences x[t-1] - 2 x[t] + x[t+1] of the later halves, cut where the learning rate drops.
+def late_bends(curves: Sequence[Curve]) -> np.ndarray:
+    """The second differences on the plateau that the seeds of one configuration have in common."""
+    return bends(curves, plateau(curves)) if curves else np.empty(0)
+
+
+def bends(curves: Sequence[Curve], start: int) -> np.ndarray:
+    """Second differences x[t-1] - 2 x[t] + x[t+1] from evaluation `start` on, cut where the learning rate drops.
 
     They cancel a linear trend and have variance 6 s^2 (Gasser, Sroka and Jennen-Steinmetz 1986).
     """
     pieces = [np.empty(0)]
     for curve in curves:
-        late = len(curve.accuracy) // 2
-        accuracy, lr = curve.accuracy[late:], curve.lr[late:]
+        accuracy, lr = curve.accuracy[start:], curve.lr[start:]
         drops = 1 + np.flatnonzero(lr[1:] <= DROP * lr[:-1])
         pieces += [np.diff(piece, n=2) for piece in np.split(accuracy, drops)]
     return np.concatenate(pieces)

@@ -86,8 +86,8 @@ def figure(folder: Path, slug: str, title: str, caption: str) -> str:
 
 
 def details(summary: str, text: str) -> str:
-    """Long text that opens on demand."""
-    return f"<details><summary>{escape(summary)}</summary><pre>{escape(text)}</pre></details>"
+    """Long text in a box that scrolls on a screen and is whole on paper."""
+    return f'<p class="caption">{escape(summary)}</p><pre class="long" tabindex="0">{escape(text)}</pre>'
 
 
 def _cells(tag: str, cells: Sequence[str], texts: Sequence[int]) -> str:

@@ -72,18 +72,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         found = front([load(run) for run in options.run], options.x, options.y, options.checkpoint)
-        save(lambda figure: draw_front(figure, found), front_size(found), [options.output])
+        save(lambda figure: draw_front(figure, found), front_size(found, options.width), [options.output])
     except SweepError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     console = Console()
     for table in front_table(found):
         console.print(table)
-    console.print(plain(f"{found.note} Figure: {options.output}"))
+    console.print(plain(f"{found.note}{found.keys.words} Figure: {options.output}"))
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
+    from analysis.figures import WIDTH, inches
+
     parser = argparse.ArgumentParser(
         prog="python -m analysis.pareto", description="Compare the Pareto fronts of sweeps in one figure."
     )
@@ -93,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         "--x", help="horizontal metric (default: clean test accuracy, on the images that --y looked at)"
     )
     parser.add_argument("--y", help="vertical metric (default: the strongest attack that all trials have)")
+    parser.add_argument("--width", type=inches, default=WIDTH, help="inches of the figure (default: %(default)s)")
     parser.add_argument("--checkpoint", choices=("best", "last"), help="default: best, on validation, if there is one")
     return parser
 

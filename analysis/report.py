@@ -20,7 +20,7 @@ from analysis.drawings import (
     knob_drawings,
     ranking_drawings,
 )
-from analysis.figures import Drawing, save
+from analysis.figures import WIDTH, Drawing, inches, save
 from analysis.findings import findings, limits
 from analysis.mirror import readable, send
 from analysis.results import Results, SweepError, export, load
@@ -29,16 +29,16 @@ from analysis.summary import endings, plain, print_summary
 from trainers.records import write_atomic
 
 
-def report(folder: Path) -> Path:
+def report(folder: Path, width: float = WIDTH) -> Path:
     """Write the report of a sweep and return its page.
 
     Raises SweepError where the folder is no sweep, or its report would lie elsewhere.
     """
-    return write_report(load(folder))
+    return write_report(load(folder), width)
 
 
-def write_report(results: Results) -> Path:
-    """Figures as PNG and SVG, tables as CSV and Parquet, and one page that holds all it shows.
+def write_report(results: Results, width: float = WIDTH) -> Path:
+    """Figures as PNG and SVG, so many inches wide, tables as CSV and Parquet, and one page that holds all it shows.
 
     Raises SweepError where a link would lead it elsewhere.
     """
@@ -49,7 +49,7 @@ def write_report(results: Results) -> Path:
     results.export(place / "tables")
     for name, table in tables.frames(found).items():
         export(table, place / "tables", name)
-    body = [*_head(found), *_findings(found), *_sections(found, place / "figures"), *_tail(found)]
+    body = [*_head(found), *_findings(found), *_sections(found, place / "figures", width), *_tail(found)]
     write_atomic(place / "index.html", page.document(f"{results.study}: report", body))
     return place / "index.html"
 
@@ -71,16 +71,20 @@ def _findings(found: Digest) -> list[str]:
             page.bullets(limits(found))]  # fmt: skip
 
 
-def _sections(found: Digest, folder: Path) -> list[str]:
+def _sections(found: Digest, folder: Path, width: float) -> list[str]:
     """Each part of the page: its figures and tables, or nothing where the sweep has none."""
     parts: list[tuple[str, Iterable[Drawing], list[str]]] = [
-        ("Clean against robust accuracy", front_drawing(found), [*tables.members(found), *tables.summary(found)]),
-        ("What the subset changes", effect_drawings(found), tables.subset_effects(found)),
-        ("What each axis changes", knob_drawings(found), tables.axis_effects(found)),
-        ("Along training", curve_drawings(found), []),
-        ("Overfitting", gap_drawing(found), tables.gaps(found)),
-        ("Class by class", class_drawing(found), []),
-        ("Which examples", ranking_drawings(found), [*tables.counts(found), *tables.agreements(found)]),
+        (
+            "Clean against robust accuracy",
+            front_drawing(found, width),
+            [*tables.members(found), *tables.summary(found)],
+        ),
+        ("What the subset changes", effect_drawings(found, width), tables.subset_effects(found)),
+        ("What each axis changes", knob_drawings(found, width), tables.axis_effects(found)),
+        ("Along training", curve_drawings(found, width), []),
+        ("Overfitting", gap_drawing(found, width), tables.gaps(found)),
+        ("Class by class", class_drawing(found, width), []),
+        ("Which examples", ranking_drawings(found, width), [*tables.counts(found), *tables.agreements(found)]),
     ]
     body = []
     for title, drawings, shown in parts:
@@ -97,6 +101,9 @@ def _drawn(drawing: Drawing, folder: Path) -> str:
 
 def _tail(found: Digest) -> list[str]:
     body = []
+    others = tables.others(found)
+    if others:
+        body += [page.heading("Trained for others"), *others]
     unfinished = tables.unfinished(found)
     if unfinished:
         body += [page.heading("Trials that did not complete"), *unfinished]
@@ -109,11 +116,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m analysis.report", description="Redraw a sweep's report from its records."
     )
     parser.add_argument("folder", help="a sweep's folder, such as results/friendly_k, or its URL")
-    where = parser.parse_args(arguments).folder
+    parser.add_argument("--width", type=inches, default=WIDTH, help="inches of the figures (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    where = options.folder
     try:
         with readable(where) as folder:
             results = load(folder, where)
-            written = str(write_report(results))
+            written = str(write_report(results, options.width))
             if "://" in where:
                 written = f"{send(folder / 'report', where)}/index.html"
     except (SweepError, OSError) as error:

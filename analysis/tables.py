@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis import page
@@ -13,13 +14,15 @@ from analysis.difficulty import agreement
 from analysis.digest import Digest
 from analysis.facts import duration
 from analysis.figure_front import listed
+from analysis.figure_rows import in_turn
 from analysis.front import Panel
-from analysis.gaps import trained_robustness
-from analysis.metrics import CHECKPOINTS, attack_of, attack_title, on_images, title
+from analysis.metrics import CHECKPOINTS, EPOCH_METRIC, attack_of, attack_title, on_images, title
 from analysis.results import COMPLETED, STOPPED
-from analysis.stats import Estimate, counted, seeds
+from analysis.stats import Estimate, counted, estimate, seeds
 
 LONGEST = 60  # rows of a table on the page; the exported table has all
+ABREAST = 12  # classes that stand beside each other on paper
+KINDS = {"pretrain": "pretraining, which trials start from", "profile": "profiling, which ranks the examples"}
 
 
 def frames(found: Digest) -> dict[str, pd.DataFrame]:
@@ -29,7 +32,14 @@ def frames(found: Digest) -> dict[str, pd.DataFrame]:
         effects["axis_effects"] = pd.concat([table.assign(axis=path) for path, table in found.axis_effects.items()])
     front = found.front
     points = {} if front is None else {"front": pd.concat([panel.points for panel in front.panels])}
-    every = {"overfitting": found.gaps, "classes": found.classes, "class_counts": found.counts, **effects, **points}
+    every = {
+        "overfitting": found.gaps,
+        "masking": found.masking,
+        "classes": found.classes,
+        "class_counts": found.counts,
+        **effects,
+        **points,
+    }
     return {name: table for name, table in every.items() if len(table)}
 
 
@@ -58,11 +68,12 @@ def summary(found: Digest) -> list[str]:
     if found.front is None:
         return []
     points = pd.concat([panel.points for panel in found.front.panels])
-    best = points.sort_values("val_y", ascending=False)["configuration"][:LONGEST]
-    shown = points[points["configuration"].isin(best)]
+    order = np.argsort(-points["val_y"].fillna(-1.0).to_numpy(), kind="stable").tolist()
+    shown = points.iloc[in_turn(points["setting"].tolist(), LONGEST, order)]
     rows: list[tuple[str, ...]] = []
     marked = []
     costs = found.results.sweep.groupby("configuration")[["seconds_alone", "seconds_billed"]].mean()
+    masked = found.masking.set_index("configuration") if len(found.masking) else found.masking
     for setting, group in shown.groupby("setting", sort=False):
         rows += [(str(setting),)] if setting else []
         for row in group.to_dict("records"):
@@ -71,12 +82,13 @@ def summary(found: Digest) -> list[str]:
             last = _pm(row, "y_last") if found.front.checkpoint == "best" else ""  # else y is that already
             numbers = (_pm(row, "x"), _pm(row, "y"), last)
             times = [duration(seconds) for seconds in costs.loc[row["configuration"]]]
-            rows.append(
-                (row["choice"], str(row["n"]), *numbers, str(row["diverged"] or ""), str(row["constant"] or ""), *times)
-            )
+            gap = _pm(masked.loc[row["configuration"]], "gap") if row["configuration"] in masked.index else ""
+            counts = (str(row["diverged"] or ""), str(row["constant"] or ""))
+            rows.append((row["choice"], str(row["n"]), *numbers, gap, *counts, *times))
     robust = _robust(found)
     header = (
-        "configuration", "seeds", "clean %", f"{robust} %", f"{robust} %, last epoch", "diverged", "constant",
+        "configuration", "seeds", "clean %", f"{robust} %", f"{robust} %, last epoch", _gap_name(found), "diverged",
+        "constant",
         "time alone", "time billed",
     )  # fmt: skip
     on = on_images(found.front.y, found.results.attacks)
@@ -85,8 +97,11 @@ def summary(found: Digest) -> list[str]:
         f"over seeds; the bar at the left marks the front. Attack: {found.front.y_title}. Time is a training's mean: "
         "alone, as if from scratch, and billed, less the epochs that it took from others."
     )
+    if len(masked):
+        caption += f" {_gap_name(found)}: in points, on the same images."
     if len(points) > len(shown):
-        caption = f"The best {LONGEST} of {len(points)} on validation; tables/front.csv has all. {caption}"
+        which = f"{len(shown)} of {len(points)}, of each problem the best on validation"
+        caption = f"{which}; tables/front.csv has all. {caption}"
     return [page.table(*_filled(header, rows), caption, marked=marked)]
 
 
@@ -109,8 +124,10 @@ def axis_effects(found: Digest) -> list[str]:
 
 def _effects(found: Digest, table: pd.DataFrame, what: str) -> list[str]:
     known = table[table["n"] > 0]
+    alone = ", ".join(found.uncompared.get(what, ()))
+    alone = f" Nothing else is equal for, so there is no comparison of: {alone}." if alone else ""
     if known.empty:
-        return []
+        return [page.paragraph(f"{what}.{alone}", "caption")] if alone else []
     columns = list(dict.fromkeys(known["metric"]))
     rows: list[tuple[str, ...]] = []
     for setting, group in known.groupby("setting", sort=False):
@@ -121,8 +138,10 @@ def _effects(found: Digest, table: pd.DataFrame, what: str) -> list[str]:
             rows.append((name, str(int(line["n"].max())), *(cells.get(column, "–") for column in columns)))
     header = (what, "seeds", *(_short(column, found) for column in columns))
     caption = "Paired differences in points, mean ± standard error over seeds, everything else equal; test set."
+    caption += alone
     if len(rows) > LONGEST:
-        caption = f"The first {LONGEST} of {len(rows)} rows; tables/ has all. {caption}"
+        file = f"{'subset' if what == 'subset' else 'axis'}_effects.csv"
+        caption = f"The first {LONGEST} of {len(rows)} rows; tables/{file} has all. {caption}"
     return [page.table(header, rows[:LONGEST], caption)]
 
 
@@ -131,42 +150,80 @@ def gaps(found: Digest) -> list[str]:
     known = found.gaps[found.gaps["robust_overfitting"].notna()]
     if known.empty:
         return []
-    columns = ("peak", "selected", "last", "robust_overfitting", "robust_overfitting_val", "generalization_gap")
+    same = bool(known["generalization_gap"].notna().any())
+    columns = ["peak", "selected", "last", "robust_overfitting", "robust_overfitting_val"]
+    columns += ["generalization_gap"] * same
     rows: list[tuple[str, ...]] = []
-    for setting, group in known[:LONGEST].groupby("setting", sort=False):
+    shown = known.iloc[in_turn(known["setting"].tolist(), LONGEST)]
+    for setting, group in shown.groupby("setting", sort=False):
         rows += [(str(setting),)] if setting else []
         for row in group.to_dict("records"):
             cells = [_pm(row, column) for column in columns]
             if not found.results.selects:
                 cells[1] = cells[4] = ""
-            rows.append((row["choice"], str(row["n"]), *cells[:4], _floor(row["floor"]), *cells[4:]))
-    header = (
-        "configuration", "seeds", "best on test", "selected", "last", "best − last", "floor", "selected − last",
-        "train − test, last",
-    )  # fmt: skip
-    same = trained_robustness(found.results.epochs) == "train_pgd_acc"
-    caption = f"Robust accuracy in %, gaps in points; {found.results.attacks.get('pgd', 'PGD')}. train − test uses " + (
-        "the training examples under this same attack, in eval mode and not augmented."
+            rows.append((row["choice"], str(row["n"]), *cells[:4], _floor(row), *cells[4:]))
+    header = ["configuration", "seeds", "best on test", "selected", "last", "best − last", "floor", "selected − last"]
+    header += ["train − test, last"] * same
+    caption = f"Robust accuracy in %, gaps in points; {found.results.attacks.get('pgd', 'PGD')}. The floor is the best "
+    caption += "− last of a curve that is flat once it has climbed and scatters as this one"
+    caption += "; * as all of the problem, for want of evaluations." if known["floor_borrowed"].any() else "."
+    caption += (
+        " train − test uses the training examples under this same attack, in eval mode and not augmented."
         if same
-        else "the training batches as trained on: compare it only between trials of one training attack."
+        else " Training accuracy under this attack was not measured (evaluate: {train: true}), so no train − test is "
+        "shown."
     )
+    if len(known) > LONGEST:
+        caption = f"The first of each problem, {len(shown)} of {len(known)}; tables/overfitting.csv has all. {caption}"
     return [page.table(*_filled(header, rows), caption)]
 
 
 def counts(found: Digest) -> list[str]:
-    """The classes of each subset."""
+    """The classes of each subset; of many classes in as many tables as paper is wide."""
     if found.counts.empty:
         return []
     classes = [column for column in found.counts if str(column).startswith("class ")]
+    parts = []
+    for start in range(0, len(classes), ABREAST):
+        shown, first = classes[start : start + ABREAST], start == 0
+        rows: list[tuple[str, ...]] = []
+        for setting, group in found.counts[:LONGEST].groupby("setting", sort=False):
+            rows += [(str(setting),)] if setting else []
+            for row in group.to_dict("records"):
+                facts = ("size", "flipped_in", "flipped_out") if first else ()
+                rows.append((row["subset"], *(_count(row[name]) for name in (*facts, *shown))))
+        names = (str(name).removeprefix("class ") for name in shown)
+        header = ("subset", *("size", "flipped in", "flipped out") * first, *names)
+        caption = "Examples of each class in each subset, averaged over seeds, and flipped labels kept and removed."
+        if len(classes) > ABREAST:
+            caption += f" Classes {start} to {start + len(shown) - 1}."
+        if len(found.counts) > LONGEST:
+            caption += f" The first {LONGEST} of {len(found.counts)} rows; tables/class_counts.csv has all."
+        parts.append(page.table(header, rows, caption))
+    return parts
+
+
+def others(found: Digest) -> list[str]:
+    """What was trained for the trials to start from or to rank by, such as the pretraining that is their control."""
+    trials = found.results.trials
+    made = trials[(trials["kind"] != "trial") & (trials["status"] == COMPLETED)]
+    if made.empty:
+        return []
+    robust = found.robust if found.robust and f"last_{found.robust}" in made else EPOCH_METRIC
+    columns = [f"{c}_{metric}" for c in CHECKPOINTS for metric in ("test_clean_acc", robust)]
     rows: list[tuple[str, ...]] = []
-    for setting, group in found.counts.groupby("setting", sort=False):
-        rows += [(str(setting),)] if setting else []
-        for row in group.to_dict("records"):
-            flips = (_count(row["flipped_in"]), _count(row["flipped_out"]))
-            rows.append((row["subset"], _count(row["size"]), *flips, *(_count(row[c]) for c in classes)))
-    header = ("subset", "size", "flipped in", "flipped out", *(str(c).removeprefix("class ") for c in classes))
-    caption = "Examples of each class in each subset, averaged over seeds, and flipped labels kept and removed."
-    return [page.table(header, rows[:LONGEST], caption)]
+    for kind, its in made.groupby("kind", sort=False):
+        rows.append((KINDS.get(str(kind), str(kind)),))
+        for name, group in its.groupby("configuration", sort=False):
+            rows.append((str(name), str(len(group)), *(estimate(group.get(column, [])).text() for column in columns)))
+    short = attack_title(attack_of(robust) or "", found.results.attacks)
+    ends = [f"{what} %, {'last' if c == 'last' else 'selected'}" for c in CHECKPOINTS for what in ("clean", short)]
+    caption = (
+        "Accuracy on test of the trainings that trials start from or are ranked by, mean ± standard error over seeds."
+    )
+    if len(rows) > LONGEST:
+        caption += f" The first {LONGEST} of {len(rows)} rows; tables/trials.csv has all."
+    return [page.table(("training", "seeds", *ends), rows[:LONGEST], caption)]
 
 
 def agreements(found: Digest) -> list[str]:
@@ -203,6 +260,8 @@ def unfinished(found: Digest) -> list[str]:
         if STOPPED in set(others["status"])
         else ""
     )
+    if len(rows) > LONGEST:
+        caption = f"The first {LONGEST} of {len(rows)}; tables/trials.csv has all. {caption}"
     table = page.table(("trial", "status", "epochs", "why"), rows[:LONGEST], caption, (0, 1, 3))
     return [table, *errors[:LONGEST]]
 
@@ -211,11 +270,16 @@ def _volume(panel: Panel) -> str:
     """Of the first sweep, with what stands behind it: of some configurations other seeds may be missing."""
     ((sweep, volume), *_) = panel.volume.items()
     few = "" if panel.compared[sweep] == len(panel.points) else f" of {counted(panel.compared[sweep], 'configuration')}"
-    return f"{volume.mean:.4f} ({seeds(volume.n)}{few})"
+    error = "" if math.isnan(volume.se) else f" ± {volume.se:.4f}"
+    return f"{volume.mean:.4f}{error} ({seeds(volume.n)}{few})"
 
 
 def _robust(found: Digest) -> str:
     return attack_title(attack_of(found.robust or "") or "", found.results.attacks)
+
+
+def _gap_name(found: Digest) -> str:
+    return f"{attack_title('pgd', found.results.attacks)} − {_robust(found)}"
 
 
 def _short(column: str, found: Digest) -> str:
@@ -238,8 +302,9 @@ def _pm(row: Mapping[Any, Any], column: str) -> str:
     return Estimate(row[column], row[f"{column}_se"], row["n"]).text()
 
 
-def _floor(share: float) -> str:
-    return f"{100 * share:.1f}" if math.isfinite(share) else "–"
+def _floor(row: Mapping[Any, Any]) -> str:
+    """In points, with a star where the scatter is borrowed."""
+    return f"{100 * row['floor']:.1f}{'*' * row['floor_borrowed']}" if math.isfinite(row["floor"]) else "–"
 
 
 def _count(value: float) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from analysis.agreement import against, main, matrix, ranks
 from analysis.results import SweepError, load
+from trainers.records import read_json, write_json
 
 from .synthetic import Made, write_sweep
 
@@ -76,6 +77,34 @@ def test_other_draws_of_the_data_are_not_compared_although_they_are_as_many(tmp_
     folder = rewritten(recorded(tmp_path / "one"), "TRADES", index=lambda arrays: np.arange(60) + 1)
     with pytest.raises(SweepError, match="rank different examples"):
         matrix(load(folder), "difficulty", "distance")
+
+
+def test_problems_with_other_labels_are_compared_each_by_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """36 flipped labels make 36 other examples hard; the examples are the same, their order is of another problem."""
+    folder = recorded(tmp_path / "one")
+    whole = matrix(load(folder), "difficulty", "distance")
+    rewritten(folder, "TRADES", y=lambda arrays: np.arange(60) % 2)
+    table = matrix(load(folder), "difficulty", "distance")
+    assert np.isnan(table.values[0, 1]) and np.isnan(table.values[1, 0])
+    np.testing.assert_allclose(np.diag(table), np.diag(whole))
+    assert main([str(folder)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "other labels, or measured on another test set" in shown and "AT 0.10 and TRADES 0.10." in shown
+    assert np.isfinite(matrix(load(folder), "test", "distance").values).all()  # its labels are never flipped
+
+
+def test_test_sets_of_two_data_sets_are_not_compared(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "one")
+    plan = read_json(folder / "plan.json")
+    for trial in plan["trials"]:
+        noisy = {"label_noise": 0.3} if trial["replicate"] else {}
+        other = {"name": "letters"} if trial["axes"].get("method") == "TRADES 0.10" else {}
+        trial["config"]["data"] |= noisy | other
+    write_json(folder / "plan.json", plan)
+    found = matrix(load(folder), "test", "distance")
+    assert np.isnan(found.values[0, 1]) and np.isfinite(np.diag(found)).all()
 
 
 def test_who_withstands_the_attack_in_eval_mode_ranks_like_who_is_correct(tmp_path: Path) -> None:

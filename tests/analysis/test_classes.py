@@ -14,7 +14,8 @@ from analysis.classes import by_class, class_label, short_label
 from analysis.difficulty import class_counts
 from analysis.digest import digest
 from analysis.drawings import class_drawing
-from analysis.figure_classes import MOST, classes_info, classes_size, draw_classes
+from analysis.figure_classes import classes_info, classes_size, draw_classes
+from analysis.figure_rows import PAGE
 from analysis.figures import save
 from analysis.results import load
 
@@ -78,12 +79,37 @@ def test_clean_accuracy_of_a_class_is_on_the_images_of_the_strongest_attack(tmp_
 
 
 def test_of_many_configurations_the_best_on_validation_are_shown(tmp_path: Path) -> None:
-    subsets = tuple(f"random {size}" for size in range(20, 20 + MOST + 3))
+    subsets = tuple(f"random {size}" for size in range(20, 20 + PAGE + 3))
     results = load(with_classes(tmp_path / "sweep", Made(**{**vars(ONE), "subsets": subsets})))
     info = classes_info(results, by_class(results))
-    assert info is not None and (len(info.names), info.left_out) == (MOST, 3)
+    assert info is not None and (len(info.names), info.left_out) == (PAGE, 3)
     value = results.sweep.groupby("name")["best_val_pgd_acc"].mean()
     assert value[info.names].min() >= value.drop(info.names).max()
+
+
+def test_no_problem_and_no_method_is_missing_however_low_its_accuracy(tmp_path: Path) -> None:
+    """The one method that fails under label noise has the whole effect, and is worst on validation."""
+    many = {
+        "noise": (0.0, 0.1),
+        "methods": tuple(f"AT {n}" for n in range(7)),
+        "subsets": ("all", "random 96", "random 108"),
+    }
+    folder = with_classes(tmp_path / "sweep", Made(**{**vars(ONE), **many, "replicates": 1}))
+    for path in folder.glob("trials/*noise=0.1*AT_3*/result.json"):
+        result = json.loads(path.read_text())
+        result["best"] |= {"val_pgd_acc": 0.1}
+        path.write_text(json.dumps(result))
+    found = digest(load(folder))
+    info = classes_info(found.results, found.classes)
+    assert info is not None and info.left_out == 2 * 21 - 2 * PAGE
+    shown = list(zip(info.settings, info.names, strict=True))
+    for noise in many["noise"]:
+        assert info.settings.count(f"label_noise {noise}") == PAGE
+        names = [name for setting, name in shown if setting == f"label_noise {noise}"]
+        assert all(any(name.startswith(f"AT {n}") for name in names) for n in range(7))
+    drawings = list(class_drawing(found))
+    assert [drawing.slug for drawing in drawings] == ["classes", "classes_2"]  # a sheet a problem
+    assert "its methods in turn, the best first. 6 more configurations are in tables/classes.csv" in drawings[0].caption
 
 
 @pytest.mark.parametrize("classes", [2, 10, 100])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from analysis.differences import axis_differences, subset_differences
-from analysis.results import load
+from analysis.differences import axis_differences, subset_differences, uncompared
+from analysis.results import Results, load
+from trainers.records import read_json, write_json
 
 from .synthetic import Made, write_study, write_sweep
 
@@ -69,3 +72,62 @@ def test_numbers_are_compared_with_the_least_whatever_a_space_writes(tmp_path: P
 def test_without_a_subset_axis_there_is_nothing_to_compare(tmp_path: Path) -> None:
     made = Made(subsets=("all",), faults=False, profile=False)
     assert subset_differences(load(write_sweep(tmp_path / "plain", made)), [METRIC]).empty
+
+
+def conditional(folder: Path, rates: dict[str, tuple[str, ...]], made: Made) -> Path:
+    """A sweep whose learning rate is an axis under some methods alone (`when`), each with its values there."""
+    plan = read_json(write_sweep(folder, made) / "plan.json")
+    plan["axes"].append("optimizer.lr")
+    for trial in plan["trials"]:
+        method, _, number = trial["axes"]["method"].partition(" #")
+        trial["axes"]["method"] = method
+        if method in rates:
+            trial["axes"]["optimizer.lr"] = rates[method][int(number or 0)]
+            trial["values"]["optimizer.lr"] = float(trial["axes"]["optimizer.lr"])
+    write_json(folder / "plan.json", plan)
+    return folder
+
+
+def test_an_axis_that_one_method_alone_has_hinders_no_comparison_of_methods(tmp_path: Path) -> None:
+    made = Made(noise=(0.1,), methods=("AT", "TRADES #0", "TRADES #1"), subsets=("all",), faults=False, profile=False)
+    results = load(conditional(tmp_path / "when", {"TRADES": ("0.05", "0.01")}, made))
+    table = axis_differences(results, "method", [METRIC])
+    assert sorted(table["minuend"]) == ["TRADES · lr 0.01", "TRADES · lr 0.05"]
+    assert set(table["subtrahend"]) == {"AT"} and (table["n"] == 3).all()
+    one = results.sweep[results.sweep["optimizer.lr"] == "0.05"].set_index("replicate")[METRIC]
+    plain = results.sweep[results.sweep["method"] == "AT"].set_index("replicate")[METRIC]
+    found = table.set_index("minuend").loc["TRADES · lr 0.05"]
+    assert found["mean"] == pytest.approx((one - plain).mean()) and found["se"] == pytest.approx((one - plain).sem())
+    assert uncompared(results, "method", table) == []
+    rates = axis_differences(results, "optimizer.lr", [METRIC])
+    assert (rates["minuend"].tolist(), rates["subtrahend"].tolist()) == (["lr 0.05"], ["lr 0.01"])
+    assert rates["family"].tolist() == ["TRADES"]
+
+
+def test_a_conditional_axis_that_both_values_have_is_held_equal(tmp_path: Path) -> None:
+    methods = ("AT", "MART #0", "MART #1", "TRADES #0", "TRADES #1")
+    made = Made(noise=(0.1,), methods=methods, subsets=("all",), faults=False, profile=False)
+    rates = {"MART": ("0.05", "0.1"), "TRADES": ("0.05", "0.1")}
+    results = load(conditional(tmp_path / "when", rates, made))
+    trials = results.sweep[results.sweep["method"] != "AT"]
+    table = axis_differences(replace_trials(results, trials), "method", [METRIC])
+    pairs = set(zip(table["family"], table["minuend"], table["subtrahend"], strict=True))
+    assert pairs == {("lr 0.05", "TRADES", "MART"), ("lr 0.1", "TRADES", "MART")}
+    whole = axis_differences(results, "method", [METRIC])
+    assert set(whole["subtrahend"]) == {"AT"} and len(whole) == 4
+
+
+def test_a_value_without_a_comparison_is_named(tmp_path: Path) -> None:
+    """Two methods that were never trained on the same subset."""
+    made = Made(noise=(0.1,), methods=("AT", "MART", "TRADES"), subsets=("all", "random 108"), faults=False)
+    results = load(write_sweep(tmp_path / "apart", made))
+    trials = results.sweep
+    kept = trials[(trials["method"] == "TRADES") == (trials["subset"] == "random 108")]
+    results = replace_trials(results, kept)
+    table = axis_differences(results, "method", [METRIC])
+    assert set(table["minuend"]) == {"MART"} and uncompared(results, "method", table) == ["TRADES"]
+
+
+def replace_trials(results: Results, trials: pd.DataFrame) -> Results:
+    """The same sweep with some of its trials alone."""
+    return replace(results, trials=trials)

@@ -26,9 +26,10 @@ from analysis.figure_curves import Curves, Line, curves_info, draw_curves
 from analysis.figure_front import draw_front, front_size, number_members
 from analysis.figure_gaps import draw_effects, effects_info, gaps_info, rows_size
 from analysis.figure_subsets import PER_CLASS, Sizes, draw_sizes, extremes, gallery_info, sizes_info
-from analysis.figures import LETTERS, NEUTRAL, colours, level, measured, panels, panels_size, save, wrapped
+from analysis.figures import level, measured, panels, panels_size, save, wrapped
 from analysis.front import front
 from analysis.results import load
+from analysis.styles import Register
 
 from .synthetic import Made, write_study, write_sweep
 
@@ -41,8 +42,9 @@ def found(whole: Path) -> Digest:
 def test_learning_curves_are_means_over_seeds(found: Digest) -> None:
     info = curves_info(found.results, "pgd")
     assert info is not None and info.y_title == "robust test accuracy, PGD-10"
-    assert list(info.panels) == [f"{m}\nlabel_noise {n}" for n in ("0.0", "0.1") for m in ("AT 0.10", "TRADES 0.10")]
-    line = info.panels["AT 0.10\nlabel_noise 0.1"][0]
+    assert list(info.panels) == [(f"label_noise {n}", m) for n in ("0.0", "0.1") for m in ("AT 0.10", "TRADES 0.10")]
+    assert info.titles[0] == "AT 0.10\nlabel_noise 0.0"
+    line = info.panels["label_noise 0.1", "AT 0.10"][0]
     sweep, epochs = found.results.sweep, found.results.epochs
     ids = sweep[(sweep["family"] == "AT 0.10") & (sweep["setting"] == "label_noise 0.1") & (sweep["subset"] == "all")]
     here = epochs[epochs["id"].isin(ids["id"])].pivot(index="epoch", columns="id", values="test_pgd_acc").dropna()
@@ -67,7 +69,8 @@ def test_gaps_are_those_of_the_table(found: Digest) -> None:
 def test_effects_pair_both_checkpoints(found: Digest) -> None:
     info = effects_info(found.subset_effects, "test_aa_acc", "robust accuracy")
     assert info is not None and len(info.names) == 12
-    place = info.names.index("label_noise 0.1 · AT 0.10 · friendly 108 − random 108")
+    pairs = list(zip(info.settings, info.names, strict=True))
+    place = pairs.index(("label_noise 0.1", "AT 0.10 · friendly 108 − random 108"))
     assert info.last[place, 0] > info.selected[place, 0] > 0  # selection on validation recovers a part
 
 
@@ -81,13 +84,16 @@ def test_sizes_need_two_of_one_kind(found: Digest) -> None:
     assert sizes_info(table, "test_aa_acc", "robust") is None  # a point a kind, which the effects show
     info = sizes_info(of_two_sizes(table), "test_aa_acc", "robust")
     assert info is not None
-    assert {line.kind for line in info.panels["AT 0.10\nlabel_noise 0.1"]} == {"all", "friendly", "random"}
+    assert {line.kind for line in info.panels["label_noise 0.1", "AT 0.10"]} == {"all", "friendly", "random"}
     # a search draws knobs and subset together: a panel a configuration, of one size each, says nothing of sizes
     alone = of_two_sizes(table)
     assert sizes_info(alone.assign(family=[f"lr {n}" for n in range(len(alone))]), "test_aa_acc", "robust") is None
     many = pd.concat([alone.assign(family=alone["family"] + f" lr {n}") for n in range(5)])
     crowd = sizes_info(many, "test_aa_acc", "robust")
-    assert crowd is not None and (len(crowd.panels), crowd.left_out) == (12, 8)
+    assert crowd is not None and (len(crowd.panels), crowd.left_out) == (20, 0)
+    more = sizes_info(pd.concat([many, many.assign(family=many["family"] + " b")]), "test_aa_acc", "robust")
+    assert more is not None and (len(more.panels), more.left_out) == (24, 16)
+    assert [more.settings.count(setting) for setting in dict.fromkeys(more.settings)] == [12, 12]  # of each problem
 
 
 def test_the_gallery_marks_every_flipped_example_it_shows(found: Digest) -> None:
@@ -116,13 +122,6 @@ def test_members_are_numbered_by_falling_clean_accuracy(found: Digest) -> None:
         assert (np.diff(members["x"]) <= 0).all()
 
 
-def test_colours_follow_the_labels_and_training_on_all_is_neutral() -> None:
-    found = colours(["all", "friendly", "random"])
-    assert list(found) == ["all", "friendly", "random"]
-    assert found["all"] == NEUTRAL and len(set(found.values())) == 3
-    assert len(set(colours(["all", *(f"friendly {k}" for k in range(30))]).values())) == 31
-
-
 def test_lines_and_points_of_a_sweep_have_one_colour(tmp_path: Path) -> None:
     """Also where the first problem has points of the second sweep alone."""
     small = Made(study="b", noise=(0.0, 0.1), methods=("AT",), subsets=("all",), epochs=4, faults=False, profile=False)
@@ -146,10 +145,12 @@ def test_no_axis_of_accuracies_goes_beyond_all_of_them() -> None:
 
     def line(low: float, high: float) -> Line:
         rising, none = np.linspace(low, high, 9), np.full(9, np.nan)
-        return Line("", np.arange(9), rising, none, rising, 8.0, 1)
+        return Line("", np.arange(9), rising, none, rising, none, 8.0, high, 1)
 
     figure = Figure()
-    draw_curves(figure, Curves("clean", {"wide": [line(0.1, 0.3)], "narrow": [line(0.96, 0.99)]}, 0))
+    draw_curves(
+        figure, Curves("clean", {("", "wide"): [line(0.1, 0.3)], ("", "narrow"): [line(0.96, 0.99)]}, 0), Register()
+    )
     limits = [plot.get_ylim() for plot in figure.axes]
     assert limits[1][1] == pytest.approx(1.01)
     assert np.diff(limits[0]) == pytest.approx(np.diff(limits[1]))
@@ -159,7 +160,7 @@ def test_panels_of_sizes_stand_in_the_order_of_the_axes(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), subsets=("friendly 96", "friendly 108"))
     results = load(write_study(tmp_path / "sizes", "method.attack.epsilon", (12, 8, 4), made))
     info = sizes_info(sizes(results, "test_aa_acc"), "test_aa_acc", "robust")
-    assert info is not None and list(info.panels) == ["epsilon 4", "epsilon 8", "epsilon 12"]
+    assert info is not None and info.titles == ["epsilon 4", "epsilon 8", "epsilon 12"]
     assert [line.k.tolist() for lines in info.panels.values() for line in lines] == [[96, 108]] * 3
 
 
@@ -183,8 +184,8 @@ def test_methods_are_lines_of_one_panel_where_no_subset_varies(tmp_path: Path) -
     made = Made(noise=(0.0, 0.1), subsets=("all",))
     info = curves_info(load(write_study(tmp_path / "few", "method.weight.lam", (0, 1, -1), made)), "pgd")
     assert info is not None
-    assert {name: [line.label for line in lines] for name, lines in info.panels.items()} == {
-        f"label_noise {noise}": ["lam -1", "lam 0", "lam 1"] for noise in made.noise
+    assert {key: [line.label for line in lines] for key, lines in info.panels.items()} == {
+        (f"label_noise {noise}", ""): ["lam -1", "lam 0", "lam 1"] for noise in made.noise
     }
     many = curves_info(load(write_study(tmp_path / "many", "method.weight.lam", tuple(range(9)))), "pgd")
     assert many is not None and len(many.panels) == 9
@@ -202,19 +203,18 @@ def test_the_gallery_of_a_ranking_from_a_file_claims_no_seeds(found: Digest) -> 
 
 
 def test_a_title_is_broken_where_its_parts_meet() -> None:
-    assert measured("robust test accuracy, PGD-50") == "robust test accuracy,\nPGD-50 (%)"
-    assert wrapped("TRADES 0.10 · lr 0.05\nlabel_noise 0.1") == "TRADES 0.10 · lr 0.05\nlabel_noise 0.1"
-    assert wrapped("epsilon 0.05 · weight_decay 1.535e-05 · trades") == "epsilon 0.05\nweight_decay 1.535e-05\ntrades"
-    assert (
-        wrapped("bandit of four attacks and nine budgets · lr 0.1")
-        == "bandit of four attacks and\nnine budgets · lr 0.1"
-    )
+    assert measured("robust test accuracy, PGD-50", 29) == "robust test accuracy,\nPGD-50 (%)"
+    assert wrapped("TRADES 0.10 · lr 0.05\nlabel_noise 0.1", 29) == "TRADES 0.10 · lr 0.05\nlabel_noise 0.1"
+    long = wrapped("epsilon 0.05 · weight_decay 1.535e-05 · trades", 29)
+    assert long == "epsilon 0.05\nweight_decay 1.535e-05\ntrades"
+    longer = wrapped("bandit of four attacks and nine budgets · lr 0.1", 29)
+    assert longer == "bandit of four attacks and\nnine budgets · lr 0.1"
 
 
 @given(st.lists(st.text("ab1. -", min_size=1, max_size=70), min_size=1, max_size=5))
 def test_a_wrapped_title_keeps_every_letter_and_no_line_is_too_long(parts: list[str]) -> None:
-    lines = wrapped(SEPARATOR.join(parts)).splitlines()
-    assert all(len(line) <= LETTERS for line in lines)
+    lines = wrapped(SEPARATOR.join(parts), 29).splitlines()
+    assert all(len(line) <= 29 for line in lines)
     shown, meant = ("".join("".join(text).split()).replace("·", "") for text in (lines, parts))
     assert shown == meant
 
@@ -224,9 +224,10 @@ def test_titles_of_panels_lie_over_nothing_and_within_the_figure() -> None:
     titles = [
         f"epsilon 0.0537{n} · weight_decay 1.535e-0{n} · momentum 0.9123{n} · trades\nlabel_noise 0.1" for n in range(4)
     ]
-    figure = Figure(figsize=panels_size(titles), layout="constrained")
+    problems = [""] * 4
+    figure = Figure(figsize=panels_size(titles, problems, 5.2), layout="constrained")
     with as_file(files("analysis") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
-        plots = panels(figure, titles, "epoch", "robust accuracy (%)")
+        plots = panels(figure, titles, problems, "epoch", "robust accuracy (%)")
         FigureCanvasAgg(figure).draw()
         boxes = [
             text.get_window_extent()
@@ -253,8 +254,8 @@ def test_a_long_name_of_an_attack_is_not_cut_off_by_the_figure(whole: Path) -> N
     one = Sizes(long, dict(list(sizes_found.panels.items())[:1]), 0)
     drawn = (
         (lambda figure: draw_front(figure, named), front_size(named)),
-        (lambda figure: draw_sizes(figure, one), panels_size(one.panels)),
-        (lambda figure: draw_effects(figure, effects), rows_size(effects.names)),
+        (lambda figure: draw_sizes(figure, one, Register()), panels_size(one.titles, one.settings, 5.2)),
+        (lambda figure: draw_effects(figure, effects), rows_size(effects)),
     )
     for draw, size in drawn:
         figure = Figure(figsize=size, layout="constrained")
@@ -273,14 +274,16 @@ def test_every_mark_of_two_sweeps_has_a_name(tmp_path: Path) -> None:
         figure = Figure()
         draw_front(figure, front([mixed, load(write_sweep(tmp_path / other.study, other))]))
         texts = [text.get_text() for text in figure.legends[0].get_texts()]
-        return texts[: texts.index("front over means of seeds")]
+        return texts[: next(n for n, text in enumerate(texts) if text.startswith("front over means of seeds"))]
 
     small = Made(study="mixed", epochs=4, noise=(0.1,), profile=False, faults=False)
     mixed = load(write_sweep(tmp_path / "mixed", small))
     many = replace(small, study="many", methods=tuple(f"AT {n}" for n in range(9)), subsets=("all",))
-    assert marks(many) == ["mixed", "many", "all", "friendly 108", "random 108"]
+    combined = marks(many)  # nine methods beside three subsets: each combination has a colour and a marker of its own
+    assert len(combined) == len(set(combined)) == 6 + 9 and "many · AT 3 · all" in combined
     one = replace(small, study="one", methods=("AT 0.20",))
-    assert marks(one) == ["mixed", "one", "AT 0.10", "TRADES 0.10", "not varied"]
+    pairs = [f"{method} · {subset}" for method in ("AT 0.10", "TRADES 0.10") for subset in small.subsets]
+    assert marks(one) == ["mixed", "one", *pairs, *(f"not varied · {subset}" for subset in small.subsets)]
 
 
 def test_surfaces_say_the_seeds_that_they_are_over(tmp_path: Path) -> None:
@@ -289,7 +292,7 @@ def test_surfaces_say_the_seeds_that_they_are_over(tmp_path: Path) -> None:
     figure = Figure()
     draw_front(figure, front([load(write_sweep(tmp_path / made.study, made)) for made in (small, single)]))
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert "attained by 50 % of 3 seeds" in texts  # one seed has no surface
+    assert "attained by 2 of 3 seeds" in texts  # one seed has no surface
 
 
 def test_every_figure_draws_and_says_its_seeds(found: Digest, tmp_path: Path) -> None:

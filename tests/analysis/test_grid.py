@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from analysis.figure_grid import Grid, draw_grid, grid_size, grids_info
+from analysis.figure_grid import Grid, draw_grid, grid_size, grids_info, style_of
 from analysis.figure_knobs import knobs_info
-from analysis.figures import PALETTE, save
+from analysis.figures import save
 from analysis.results import Results, load
+from analysis.styles import PALETTE, Register
 from trainers.records import read_json, write_json
 
 from .synthetic import Made, write_study
@@ -44,7 +46,7 @@ def test_everything_else_tells_lines_apart(tmp_path: Path) -> None:
     grid = only(load(write_study(tmp_path / "lam", LAM, (0, 1, 2), made)))
     names = [line.name for line in grid.lines]
     assert len(names) == 4 and "label_noise 0.1 · random 108" in names
-    assert list(grid.colours) == names
+    assert grid.told == names
 
 
 def test_a_value_that_did_not_complete_is_no_point(tmp_path: Path) -> None:
@@ -91,10 +93,15 @@ def test_more_lines_than_colours_are_told_apart_by_the_axis_with_most_values(tmp
     made = Made(noise=(0.0, 0.1), subsets=("all", "random 108", "random 96", "friendly 108"), replicates=2)
     grid = only(load(write_study(tmp_path / "lam", LAM, (0, 1, 2), made)))
     assert len(grid.lines) == 8 > len(PALETTE)
-    assert list(grid.colours) == list(made.subsets)
-    assert {grid.colour(line) for line in grid.lines} == set(grid.colours.values())
-    assert all(grid.colour(line) == grid.colours[line.labels["subset"]] for line in grid.lines)
-    save(lambda figure: draw_grid(figure, grid), grid_size(grid), [tmp_path / "many.png", tmp_path / "many.svg"])
+    styles = grid.styles(Register())
+    assert list(styles) == list(made.subsets)
+    assert {style_of(line, styles) for line in grid.lines} == set(styles.values())
+    assert all(style_of(line, styles) == styles[line.labels["subset"]] for line in grid.lines)
+
+    def draw(figure: Figure) -> None:
+        draw_grid(figure, grid, Register())
+
+    save(draw, grid_size(grid), [tmp_path / "many.png", tmp_path / "many.svg"])
     assert (tmp_path / "many.png").stat().st_size > 5_000
     unlike = grid._replace(lines=[line._replace(labels={"x": str(i)}) for i, line in enumerate(grid.lines)])
-    assert unlike.colours == {} and {unlike.colour(line) for line in unlike.lines} == {PALETTE[0]}
+    assert unlike.told == [] and {style_of(line, {}).colour for line in unlike.lines} == {PALETTE[0]}

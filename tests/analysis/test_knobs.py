@@ -20,6 +20,7 @@ from analysis.facts import what_ran
 from analysis.figure_knobs import Knob, Knobs, draw_knobs, knobs_info, knobs_size
 from analysis.figures import save
 from analysis.results import Results
+from analysis.styles import Register
 
 from .test_axes import planned
 
@@ -89,12 +90,13 @@ def test_problems_and_subsets_are_told_apart(tmp_path: Path) -> None:
     ]
 
 
-def test_more_groups_than_colours_have_none(tmp_path: Path) -> None:
+def test_more_groups_than_colours_and_marks_have_none(tmp_path: Path) -> None:
     info = knobs_info(searched(tmp_path, 12), METRICS)
     assert info is not None
     assert info.groups == ["at", "trades"]
     knob = info.knobs[0]
-    assert info._replace(knobs=[knob._replace(groups=list("abcdefgh"))]).groups == []
+    assert info._replace(knobs=[knob._replace(groups=list("abcdefgh"))]).groups == list("abcdefgh")
+    assert info._replace(knobs=[knob._replace(groups=[str(n) for n in range(71)])]).groups == []
     assert info._replace(knobs=[knob._replace(groups=["a"] * 11)]).groups == []
 
 
@@ -102,7 +104,7 @@ def test_one_seed_has_no_error(tmp_path: Path) -> None:
     info = knobs_info(searched(tmp_path, 12, seeds=1), METRICS)
     assert info is not None
     assert np.isnan(info.knobs[0].errors).all()
-    save(lambda figure: draw_knobs(figure, info), knobs_size(info), [tmp_path / "knobs.png"])
+    save(lambda figure: draw_knobs(figure, info, Register()), knobs_size(info), [tmp_path / "knobs.png"])
 
 
 def test_few_values_are_compared_one_by_one(tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ def test_few_values_are_compared_one_by_one(tmp_path: Path) -> None:
 def test_it_can_be_drawn(tmp_path: Path, kind: str) -> None:
     info = knobs_info(searched(tmp_path, 12), METRICS)
     assert info is not None
-    save(lambda figure: draw_knobs(figure, info), knobs_size(info), [tmp_path / f"knobs.{kind}"])
+    save(lambda figure: draw_knobs(figure, info, Register()), knobs_size(info), [tmp_path / f"knobs.{kind}"])
     assert (tmp_path / f"knobs.{kind}").stat().st_size > 5_000
 
 
@@ -122,7 +124,7 @@ def test_a_logarithmic_scale_is_written_in_numbers(tmp_path: Path) -> None:
     knob = Knob("lr", values, values[:, None], np.full((9, 1), np.nan), [""] * 9)
     figure = Figure()
     with as_file(files("analysis") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
-        draw_knobs(figure, Knobs(["robust"], [knob]))
+        draw_knobs(figure, Knobs(["robust"], [knob]), Register())
         FigureCanvasAgg(figure).draw()
     labels = {label.get_text() for label in figure.axes[0].get_xticklabels()}
     assert {"0.0001", "0.01", "1"} <= labels and not any("$" in label for label in labels)

@@ -114,9 +114,10 @@ def test_a_standard_error_needs_two_seeds() -> None:
 
 
 @given(st.floats(-1, 1), st.floats(1e-6, 1))
-def test_beyond_is_the_sign_where_the_mean_exceeds_its_errors(mean: float, se: float) -> None:
-    sign = Estimate(mean, se, 3).beyond(2.0)
-    assert sign == (0 if abs(mean) <= 2 * se else math.copysign(1, mean))
+def test_a_side_is_the_sign_where_the_mean_exceeds_its_interval(mean: float, se: float) -> None:
+    found = Estimate(mean, se, 3)
+    assert found.half_width == pytest.approx(4.3026527 * se)  # of Student's t with two degrees of freedom
+    assert found.side() == (0 if abs(mean) <= found.half_width else math.copysign(1, mean))
 
 
 def test_estimates_are_written_in_percent_with_a_true_minus() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.overfitting import Curve, bends, expected_maximum, floor, overfitting, scatter
+from analysis.overfitting import Curve, bends, expected_maximum, floor, overfitting, plateau, scatter
 from analysis.results import load
 
 from .synthetic import Made, write_sweep
@@ -33,12 +33,12 @@ def test_flat_curves_show_their_floor_on_average(evaluations: int, seeds: int) -
     for _ in range(400):
         curves = [curve(0.7 + 0.01 * rng.standard_normal(evaluations)) for _ in range(seeds)]
         shown.append(np.mean([c.accuracy.max() - c.accuracy[-1] for c in curves]))
-        floors.append(floor(curves))
+        floors.append(floor(curves).gap)
     assert np.mean(floors) == pytest.approx(np.mean(shown), rel=0.08)
 
 
 def test_a_trend_is_no_scatter() -> None:
-    assert floor([curve(np.linspace(0.7, 0.6, 24))]) == pytest.approx(0, abs=1e-12)
+    assert floor([curve(np.linspace(0.7, 0.6, 24))]).gap == pytest.approx(0, abs=1e-12)
 
 
 def test_a_jump_where_the_learning_rate_drops_is_no_scatter() -> None:
@@ -46,18 +46,49 @@ def test_a_jump_where_the_learning_rate_drops_is_no_scatter() -> None:
     steps = np.arange(40)
     lr, jump = np.where(steps < 30, 0.1, 0.01), np.where(steps < 30, 0.0, 0.2)
     curves = [curve(0.5 + 0.005 * rng.standard_normal(40) + jump, lr) for _ in range(20)]
-    assert scatter(bends(curves)) == pytest.approx(0.005, rel=0.15)
+    assert scatter(bends(curves, 20)) == pytest.approx(0.005, rel=0.15)
     blind = [curve(c.accuracy) for c in curves]
-    assert scatter(bends(blind)) > 0.015
+    assert scatter(bends(blind, 20)) > 0.015
+
+
+@pytest.mark.parametrize("evaluations", [16, 40])
+def test_the_climb_adds_nothing_to_the_floor(evaluations: int) -> None:
+    """Curves that climb for the first half and are flat after: best less last is that of the flat half alone."""
+    rng = np.random.default_rng(3)
+    climb = np.minimum(np.linspace(0.3, 1.1, evaluations), 0.7)
+    shown, floors = [], []
+    for _ in range(400):
+        curves = [curve(climb + 0.005 * rng.standard_normal(evaluations)) for _ in range(3)]
+        shown.append(np.mean([c.accuracy.max() - c.accuracy[-1] for c in curves]))
+        floors.append(floor(curves).gap)
+    assert np.mean(floors) == pytest.approx(np.mean(shown), rel=0.08)
+    assert np.mean(floors) < 0.93 * 0.005 * expected_maximum(evaluations)
+
+
+def test_the_plateau_begins_where_the_mean_over_seeds_has_climbed_and_holds_the_decline() -> None:
+    rng = np.random.default_rng(4)
+    shape = np.concatenate([np.linspace(0.3, 0.68, 8), np.full(4, 0.7), np.linspace(0.7, 0.6, 12)])
+    curves = [curve(shape + 0.002 * rng.standard_normal(24)) for _ in range(3)]
+    assert plateau(curves) == 8 and floor(curves).evaluations == 16
+
+
+def test_a_configuration_has_the_floor_of_its_own_scatter() -> None:
+    rng = np.random.default_rng(5)
+    calm, wild = ([curve(0.7 + s * rng.standard_normal(24)) for _ in range(3)] for s in (0.002, 0.02))
+    others = np.concatenate([bends(calm, 0), bends(wild, 0)])
+    for curves, s in ((calm, 0.002), (wild, 0.02)):
+        found = floor(curves, others)
+        assert not found.borrowed and found.gap == pytest.approx(s * expected_maximum(24), rel=0.3)
 
 
 def test_short_curves_borrow_the_scatter_of_their_setting() -> None:
     rng = np.random.default_rng(2)
-    short = [curve(0.7 + 0.01 * rng.standard_normal(6))]
-    others = [curve(0.7 + 0.01 * rng.standard_normal(40)) for _ in range(10)]
-    assert math.isnan(floor(short))
-    assert floor(short, others) == pytest.approx(0.01 * expected_maximum(6), rel=0.25)
-    assert math.isnan(floor([]))
+    short = [curve(0.7 + 0.01 * rng.standard_normal(4))]
+    others = bends([curve(0.7 + 0.01 * rng.standard_normal(40)) for _ in range(10)], 0)
+    assert math.isnan(floor(short).gap) and floor(short).evaluations == 4
+    lent = floor(short, others)
+    assert lent.borrowed and lent.gap == pytest.approx(0.01 * expected_maximum(4), rel=0.25)
+    assert math.isnan(floor([]).gap)
 
 
 def test_the_table_finds_overfitting_where_it_was_put(whole: Path) -> None:

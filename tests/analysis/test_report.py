@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.resources import files
 from io import StringIO
 from pathlib import Path
 
@@ -13,12 +14,14 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from analysis import tables
 from analysis.digest import digest
 from analysis.facts import duration, extent
 from analysis.findings import findings, limits
 from analysis.front import front
 from analysis.report import main, report
 from analysis.results import load
+from analysis.stats import estimate
 from analysis.summary import fair_share, print_summary
 from trainers.records import read_json, write_json
 
@@ -90,8 +93,9 @@ def test_findings_say_the_effect_that_was_put_into_the_records(whole: Path) -> N
     found = dict(findings(digest(load(whole))))
     noisy = found["friendly 108 − random 108, label_noise 0.1"]
     clean = found["friendly 108 − random 108, label_noise 0.0"]
-    assert "is higher by more than 2 s.e. in 4 of 4 comparisons and lower in 0" in noisy
-    assert "in 0 of 4 comparisons and lower in 4" in clean and "3 seeds, paired" in clean
+    two = "by 95% t-intervals is higher in 2 and lower in 0 of 2 comparisons at the last epoch"
+    assert two in noisy and "higher in 1 and lower in 0 of 2 comparisons at the selected epoch" in noisy
+    assert "higher in 0 and lower in 2 of 2 comparisons at the last epoch" in clean and "3 seeds, paired" in clean
     flipped = found["Flipped labels, label_noise 0.1"]
     assert "of the 12 flipped labels" in flipped and "friendly 108 12, random 108 1" in flipped
     assert "AT 0.10 · all" in found["Robust overfitting, label_noise 0.1"]
@@ -100,7 +104,8 @@ def test_findings_say_the_effect_that_was_put_into_the_records(whole: Path) -> N
 
 @pytest.mark.parametrize(("values", "leads"), [((0, 1, -1), 2), ((0, 1, 2, 3, 4, 5), 1)])
 def test_a_study_of_one_number_says_what_it_changes(tmp_path: Path, values: tuple[int, ...], leads: int) -> None:
-    folder = write_study(tmp_path / "lam", "method.weight.lam", values)
+    one = replace(SMALL, methods=(), subsets=("all",), replicates=1)
+    folder = write_study(tmp_path / "lam", "method.weight.lam", values, one)
     text = report(folder).read_text(encoding="utf-8")
     assert "What each axis changes" in text and f"lam {max(values)} − lam {min(values)}" in text
     assert (folder / "report" / "tables" / "axis_effects.csv").exists()
@@ -340,3 +345,48 @@ def test_a_stopped_trial_is_censored_and_says_why(tmp_path: Path) -> None:
     assert reason in shown
     assert "censored" in shown
     assert "1 stopped" in shown
+
+
+def test_what_trials_start_from_is_in_a_table(tmp_path: Path) -> None:
+    """The pretraining is the control of everything that is fine-tuned from it."""
+    folder = write_sweep(tmp_path / "finetuned", SMALL)
+    plan = read_json(folder / "plan.json")
+    for row in plan["trials"]:
+        if row["axes"]["subset"] == "all":
+            row["kind"] = "pretrain"
+    write_json(folder / "plan.json", plan)
+    results = load(folder)
+    (table,) = tables.others(digest(results))
+    made = results.trials[results.trials["kind"] == "pretrain"]
+    assert "pretraining, which trials start from" in table
+    assert f">{estimate(made['last_test_aa_acc']).text()}</td>" in table
+    assert "Trained for others" in report(folder).read_text(encoding="utf-8")
+
+
+def test_the_classes_of_many_stand_in_tables_that_paper_holds(tmp_path: Path) -> None:
+    found = digest(load(write_sweep(tmp_path / "sweep", SMALL)))
+    classes = pd.DataFrame(1.0, found.counts.index, [f"class {label}" for label in range(100)])
+    many = pd.concat([found.counts[["setting", "subset", "size", "flipped_in", "flipped_out"]], classes], axis=1)
+    parts = tables.counts(replace(found, counts=many))
+    assert len(parts) == 9 and "Classes 96 to 99." in parts[-1]
+    heads = [re.findall(r"<th[^>]*>([^<]*)</th>", part) for part in parts]
+    assert max(map(len, heads)) == tables.ABREAST + 4
+    assert [name for head in heads for name in head if name.isdigit()] == [str(label) for label in range(100)]
+    assert "min-width: 0" in (files("analysis") / "report.css").read_text().partition("@media print")[2]
+
+
+def test_hypervolume_has_its_error_and_what_failed_is_on_paper_too(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert re.search(r"Hypervolume above \(0, 0\): 0\.\d{4} ± 0\.\d{4} \(\d seeds", text)
+    assert "<details" not in text and '<pre class="long" tabindex="0">Traceback' in text
+
+
+def test_no_table_is_cut_without_a_word(tmp_path: Path) -> None:
+    made = replace(SMALL, noise=(0.0, 0.1), methods=tuple(f"M{n}x" for n in range(20)), epochs=4, replicates=1)
+    found = digest(load(write_sweep(tmp_path / "many", made)))
+    (gaps,), (summary,) = tables.gaps(found), tables.summary(found)
+    assert "The first of each problem, 60 of 80; tables/overfitting.csv has all." in gaps
+    assert "60 of 80, of each problem the best on validation; tables/front.csv has all." in summary
+    for table in (gaps, summary):  # the easier problem does not push the other out
+        parts = table.partition(">label_noise 0.1<")
+        assert [part.count("<tr><td") + part.count('<tr class="front"') for part in (parts[0], parts[2])] == [30, 30]

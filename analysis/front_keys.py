@@ -1,0 +1,155 @@
+"""What tells the points of a front apart: an ordered scale of colours, colours, markers, or both together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from analysis.axes import SEPARATOR
+from analysis.figure_grid import in_a_row
+from analysis.results import COMPLETED, Results
+from analysis.styles import MARKERS, PALETTE, Register, Style
+
+MOST = len(PALETTE)  # labels that colours can still tell apart
+FACTORS = {"sweep": "sweeps", "rest": "methods", "subset_label": "subsets"}  # columns of points -> what they are
+NOT_VARIED = "not varied"  # a sweep without such an axis
+
+
+class Scale(NamedTuple):
+    """A numeric axis whose values, with all else equal, are joined by a line and coloured by their order."""
+
+    path: str
+    name: str
+    labels: tuple[str, ...]  # by size
+
+
+class Keys(NamedTuple):
+    """How every point looks."""
+
+    scale: Scale | None
+    colours: dict[str, str]  # name in the legend -> colour
+    markers: dict[str, str]  # name in the legend -> marker
+    both: dict[str, Style]  # name in the legend -> colour and marker, where one thing takes both
+    by_colour: tuple[str, ...]  # the columns of points that name the colour
+    by_marker: tuple[str, ...]
+    untold: tuple[str, ...]  # what neither tells apart, in words
+
+    @property
+    def words(self) -> str:
+        """What colours and markers do not tell apart, as a sentence; empty where they tell all."""
+        if not self.untold:
+            return ""
+        text = f"{' and '.join(self.untold)} are not told apart by colour and marker; members are numbered, and "
+        return f" {text[:1].upper()}{text[1:]}tables/front.csv of a report names every point."
+
+    def look(self, point: Mapping[Any, Any]) -> Style:
+        """Of one row of points."""
+        if self.both:
+            return self.both[named(point, self.by_colour)]
+        if self.scale is not None:
+            colour = scale_colours(self.scale).get(point["scale"], PALETTE[0])
+        else:
+            colour = self.colours.get(named(point, self.by_colour), PALETTE[0])
+        return Style(colour, self.markers.get(named(point, self.by_marker), MARKERS[0]))
+
+
+def scale_of(sweeps: Sequence[Results]) -> Scale | None:
+    """The numeric axis with most values, of those along which some sweep holds all else equal; None without any."""
+    found: dict[str, dict[str, float]] = {}  # path -> label -> number, over all sweeps
+    for results in sweeps:
+        done = results.sweep[results.sweep["status"] == COMPLETED]
+        paths = (*results.axes.method, *results.axes.subset)
+        found |= {path: {} for path in paths if path not in found and in_a_row(results, done, path)}
+    for results in sweeps:
+        for path in set(found) & set(results.axes.paths):
+            found[path] |= {label: results.axes.number(path, label) for label in results.axes.order[path]}
+    known = {path: numbers for path, numbers in found.items() if not any(map(math.isnan, numbers.values()))}
+    if not known:
+        return None
+    path = max(known, key=lambda path: len(known[path]))
+    name = next(results.axes.short[path] for results in sweeps if path in results.axes.paths)
+    return Scale(path, name, tuple(sorted(known[path], key=lambda label: known[path][label])))
+
+
+def by_scale(results: Results, scale: Scale | None) -> pd.DataFrame:
+    """The trials of a sweep with `scale`, their label on the scale, and `rest`, all else of their method in words."""
+    trials, axes = results.sweep, results.axes
+    if scale is None or scale.path not in axes.paths:
+        return trials.assign(scale="", rest=trials["family"])
+    others = [path for path in axes.method if path != scale.path]
+    rest = [axes.describe({path: row[path] for path in others}, others) for row in trials.to_dict("records")]
+    subsets = [path for path in axes.subset if path != scale.path]
+    labels = [axes.describe({path: row[path] for path in subsets}, subsets) for row in trials.to_dict("records")]
+    subset = labels if scale.path in axes.subset else trials["subset_label"]
+    return trials.assign(scale=trials[scale.path], rest=rest, subset_label=subset)
+
+
+def keys(points: pd.DataFrame, sweeps: Sequence[str], scale: Scale | None, register: Register) -> Keys:
+    """Give each point a look of its own as far as colours and markers go."""
+    labels = {column: list(dict.fromkeys(points[column])) for column in FACTORS}
+    labels["sweep"] = list(sweeps)  # in the order that colours the fronts' lines
+    telling = [column for column, found in labels.items() if len(found) > 1]
+    names = {column: [name or NOT_VARIED for name in found] for column, found in labels.items()}
+    if scale is not None:
+        kept = _fitting(telling, labels)
+        markers = dict(zip(_products(points, kept), MARKERS, strict=False))
+        return Keys(scale, {}, markers if kept else {}, {}, (), kept, _words(telling, kept))
+    if not telling:
+        return Keys(None, {}, {}, {}, (), (), ())
+    coloured = next((column for column in telling if len(labels[column]) <= MOST), None)
+    others = tuple(column for column in telling if column != coloured)
+    if coloured is not None and len(_products(points, others)) <= len(MARKERS):
+        markers = dict(zip(_products(points, others), MARKERS, strict=False)) if others else {}
+        return Keys(None, register.colours(names[coloured]), markers, {}, (coloured,), others, ())
+    whole = _products(points, tuple(telling))
+    if len(whole) <= MOST * len(MARKERS):
+        return Keys(None, {}, {}, register.styles(whole), tuple(telling), (), ())
+    kept = _fitting(others, labels)
+    colours = register.colours(names[coloured]) if coloured else {}
+    shown = (coloured, *kept) if coloured else kept
+    markers = dict(zip(_products(points, kept), MARKERS, strict=False)) if kept else {}
+    return Keys(None, colours, markers, {}, (coloured,) if coloured else (), kept, _words(telling, shown))
+
+
+def named(point: Mapping[Any, Any], columns: Sequence[str]) -> str:
+    """What a point is by some columns, as the legend writes it."""
+    return SEPARATOR.join(point[column] or NOT_VARIED for column in columns)
+
+
+@cache
+def scale_colours(scale: Scale) -> dict[str, str]:
+    """A colour per label of a scale, from dark to light by its order."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    ramp = colormaps["viridis"](np.linspace(0, 0.92, len(scale.labels)))
+    return {label: to_hex(colour) for label, colour in zip(scale.labels, ramp, strict=True)}
+
+
+def _products(points: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """The combinations of labels that occur, as the legend writes them, in the order of the labels."""
+    if not columns:
+        return [""]
+    found = {named(row, columns) for row in points[list(columns)].to_dict("records")}
+    order = product(*(list(dict.fromkeys(points[column])) for column in columns))
+    every = (SEPARATOR.join(label or NOT_VARIED for label in labels) for labels in order)
+    return [name for name in dict.fromkeys(every) if name in found]
+
+
+def _fitting(columns: Sequence[str], labels: dict[str, list[str]]) -> tuple[str, ...]:
+    """The first columns whose labels, all combined, markers can tell apart."""
+    kept: tuple[str, ...] = ()
+    for column in columns:
+        if np.prod([len(labels[its]) for its in (*kept, column)]) <= len(MARKERS):
+            kept = (*kept, column)
+    return kept
+
+
+def _words(telling: Sequence[str], shown: Sequence[str]) -> tuple[str, ...]:
+    return tuple(FACTORS[column] for column in telling if column not in shown)

@@ -1,0 +1,116 @@
+"""Curves along training: a problem a row, validation apart from a crowd, dots that were measured, axes that are cut."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from analysis.difficulty import group_curves, profiles
+from analysis.digest import Digest, digest
+from analysis.drawings import curve_drawings, ranking_drawings
+from analysis.figure_curves import curves_info, draw_curves, draw_groups
+from analysis.figures import arranged, cut_off, levelled, percent
+from analysis.results import load
+
+from .synthetic import Made, write_sweep
+
+FIVE = ("all", "friendly 108", "random 108", "friendly 96", "random 96")
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Digest:
+    """Three methods and five subsets in two problems."""
+    made = Made(methods=("A", "B", "C"), subsets=FIVE, epochs=12, faults=False)
+    return digest(load(write_sweep(tmp_path_factory.mktemp("curves") / "crowd", made)))
+
+
+def test_a_problem_has_its_own_rows_and_problems_of_one_panel_stand_side_by_side() -> None:
+    assert arranged(["a"] * 3 + ["b"] * 3, 5.2) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    assert arranged(["a"] * 3 + ["b"] * 2, 3.25) == [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1)]
+    assert arranged(["a"] * 4, 5.2) == [(0, 0), (0, 1), (1, 0), (1, 1)]  # as even as two rows allow
+    assert arranged(["a", "b", "c"], 5.2) == [(0, 0), (0, 1), (0, 2)]
+
+
+def test_a_crowd_shows_test_alone_and_validation_in_a_figure_of_its_own(crowd: Digest, whole: Path) -> None:
+    slugs = [drawing.slug for drawing in curve_drawings(crowd)]
+    assert slugs == ["curves_robust", "curves_robust_validation", "curves_clean", "curves_clean_validation"]
+    info = curves_info(crowd.results, "pgd")
+    assert info is not None and info.crowded
+    for split, values in (("test", "test"), ("validation", "val")):
+        figure = Figure(figsize=(5.2, 4))
+        draw_curves(figure, info, crowd.register, split)
+        lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 1]
+        assert len(lines) == 5
+        first = next(iter(info.panels.values()))
+        np.testing.assert_allclose(lines[0].get_ydata(), getattr(first[0], values))
+    assert [drawing.slug for drawing in curve_drawings(digest(load(whole)))] == ["curves_robust", "curves_clean"]
+
+
+def test_the_dot_is_the_mean_of_what_each_seed_had_at_its_own_epoch(crowd: Digest) -> None:
+    """Between evaluations, at the median of some epochs, no accuracy was measured."""
+    info = curves_info(crowd.results, "pgd")
+    assert info is not None
+    sweep = crowd.results.sweep
+    for (setting, method), lines in info.panels.items():
+        for line in lines:
+            here = sweep[
+                (sweep["setting"] == setting) & (sweep["family"] == method) & (sweep["subset_label"] == line.label)
+            ]
+            assert line.best_test == pytest.approx(here["best_test_pgd_acc"].mean())
+    figure = Figure(figsize=(5.2, 4))
+    draw_curves(figure, info, crowd.register)
+    dots = [line.get_ydata()[0] for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
+    assert dots == pytest.approx([line.best_test for line in next(iter(info.panels.values()))])
+
+
+def test_an_axis_that_does_not_begin_at_zero_says_so(crowd: Digest) -> None:
+    info = curves_info(crowd.results, "pgd")
+    assert info is not None
+    low = 100 * levelled(info.limits)[0][0]
+    assert low > 5
+    (drawing, *_) = curve_drawings(crowd)
+    assert f"Vertical axes begin at {low:.0f} %, not at 0: what lies below is cut off." in drawing.caption
+    assert cut_off([(-0.02, 0.9)]) == ""
+    assert "begin at 20 to 70 %" in cut_off([(0.2, 0.25), (0.7, 0.75)])
+
+
+def test_panels_are_chosen_within_each_problem(tmp_path: Path) -> None:
+    """The easier problem has the higher accuracies; it must not push the other's panels out."""
+    made = Made(methods=tuple(f"M{n}x" for n in range(14)), subsets=("all", "random 96"), epochs=4, replicates=1)
+    folder = write_sweep(tmp_path / "many", replace(made, profile=False, faults=False))
+    info = curves_info(load(folder), "pgd")
+    assert info is not None and info.left_out == 4
+    assert [info.settings.count(f"label_noise {noise}") for noise in made.noise] == [12, 12]
+
+
+def test_groups_have_percent_a_spread_over_trials_and_say_how_they_were_formed(crowd: Digest) -> None:
+    ranking = crowd.rankings[1]
+    found = group_curves(crowd.results, ranking)
+    assert found is not None and found.trials == 2
+    records = profiles(crowd.results, ranking)
+    group = np.minimum(np.floor(10 * (1 - ranking.ranks["difficulty"])).astype(int), 9)
+    ends = [record.curves["loss"][-1, group == 3].mean() for record in records]
+    assert found.curves["loss"][3, -1] == pytest.approx(np.mean(ends), rel=1e-5)
+    assert found.errors["loss"][3, -1] == pytest.approx(np.std(ends, ddof=1) / np.sqrt(2), rel=1e-4)
+    captions = [drawing.caption for drawing in ranking_drawings(crowd) if drawing.slug.startswith("groups")]
+    assert len(captions) == 1 and "of which G0, G3, G6, G9 are drawn" in captions[0]
+    assert "formed by the mean loss in these same trainings" in captions[0] and "standard error" in captions[0]
+    figure = Figure(figsize=(5.2, 5))
+    draw_groups(figure, {ranking.title: found})
+    (plot,) = [plot for plot in figure.axes if "%" in plot.get_ylabel()]
+    plot.set_ylim(0, 1)
+    figure.draw_without_rendering()
+    assert "100" in [label.get_text() for label in plot.get_yticklabels()]
+
+
+def test_a_narrow_range_of_accuracies_has_three_ticks_at_least() -> None:
+    figure = Figure(figsize=(1.6, 1.2))
+    plot = figure.subplots()
+    plot.set_ylim(0.7313, 0.7368)
+    percent(plot)
+    low, high = plot.get_ylim()
+    assert sum(low <= tick <= high for tick in plot.get_yticks()) >= 3
