@@ -15,15 +15,16 @@ from trainers.knobs import Duration, Knobs, Real, lasting
 State = dict[str, Tensor]
 
 
-Statistics = Literal["recomputed", "averaged"]
+Statistics = Literal["recomputed", "network", "averaged"]
 
 
 class _Average(Knobs):
     """What both averages have in common.
 
     `statistics` says where the BatchNorm statistics of the mean come from. averaged: they are averaged as the weights
-    are. recomputed: a pass of the mean over the epoch's training images, augmented but not attacked, measures them
-    anew, which costs one forward an example and epoch. Counters and other integers are copied.
+    are. network: they are those of the network that is trained. recomputed: a pass of the mean over the epoch's
+    training images, augmented but not attacked, measures them anew, which costs one forward an example and epoch.
+    Counters and other integers are copied.
     """
 
     burn_in: Duration = 0
@@ -38,9 +39,10 @@ class _Average(Knobs):
 class EMA(_Average):
     """After every batch: mean <- momentum mean + (1 - momentum) weights; Rebuffi et al. 2021, arXiv:2103.01946.
 
-    A method has by then put back what weights it moved (trainers/awp.py); free-at has made all its updates. Code bases
-    differ in the statistics: many average them like the weights, as here; PyTorch ports of Rebuffi et al. copy those
-    of the network itself.
+    A method has by then put back what weights it moved (trainers/awp.py); free-at has made all its updates. The code
+    of Rebuffi et al. takes the statistics of the network, and lets the momentum rise from 0.1 as (1 + t) / (10 + t), so
+    that the first weights are soon forgotten; here it is constant, and over a few hundred updates averages of any kind
+    lag behind. Many other code bases average the statistics too, as is the default here.
     """
 
     name: Literal["ema"] = "ema"
@@ -85,8 +87,9 @@ class Mean:
     def take(self, network: nn.Module, average: EMA | SWA) -> None:
         """Move the mean towards the network as it stands."""
         self.count += 1
+        copied = {name for name, _ in network.named_buffers()} if average.statistics == "network" else set()
         for name, value in network.state_dict().items():
-            if value.is_floating_point():
+            if value.is_floating_point() and name not in copied:
                 self.state[name].lerp_(value, average.share(self.count))
             else:
                 self.state[name].copy_(value)

@@ -205,6 +205,17 @@ def test_recomputing_moves_the_statistics_of_the_mean_alone(tiny: Tiny, trained:
     assert {name for name in averaged(one) if "running" in name} <= moved
 
 
+@pytest.mark.parametrize("name", ["ema", "swa"])
+def test_statistics_may_be_those_of_the_network(tiny: Tiny, trained: Make, name: str) -> None:
+    ready = trained(
+        tiny(method=ROBUST, model=CNN, epochs=3, average={"name": name, "burn_in": 0, "statistics": "network"})
+    )
+    buffers = {name for name, _ in ready.net.module.named_buffers()}
+    same = {name for name, value in averaged(ready).items() if torch.equal(value, copied(ready)[name])}
+    assert any("running" in name for name in buffers) and buffers <= same
+    assert len(same) < len(averaged(ready))
+
+
 def test_recomputed_statistics_fit_the_training_images(tiny: Tiny, trained: Make) -> None:
     """Without augmentation, those of the first layer are a pass over the training split, whatever the batches."""
     ready = trained(tiny(method=ROBUST, model=CNN, average={"name": "swa", "burn_in": 0}))

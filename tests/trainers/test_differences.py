@@ -22,7 +22,7 @@ def settings() -> list[tuple[str, str]]:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("| ") and len(cells) == 4:
             method = cells[0].strip("`") if cells[0].strip("`") in METHODS else ""
-            keys = r"`((?:attack|target|weight|loss|model|data|optimizer|method): [^`]+)`"
+            keys = r"`((?:attack|target|weight|loss|model|data|optimizer|method|average): [^`]+)`"
             found += [(method, text) for text in re.findall(keys, cells[3])]
     return found
 
