@@ -44,8 +44,11 @@ class Free(Knobs):
 
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
         _, _, state = remembered(batch)
-        if COLUMN not in state.columns or len(state.columns[COLUMN]) < len(batch.x):
+        before = state.columns.get(COLUMN)
+        if before is None or len(before) < len(batch.x):  # a last batch that is joined is larger than those before
             state.columns[COLUMN] = torch.zeros_like(batch.x, memory_format=torch.contiguous_format)
+            if before is not None:
+                state.columns[COLUMN][: len(before)] = before
         memory = state.columns[COLUMN]
         for _ in range(self.replays):
             point = (batch.x + memory[: len(batch.x)]).clamp(0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -88,12 +89,20 @@ def test_the_perturbation_persists_and_a_smaller_batch_uses_a_part_of_it() -> No
     assert not torch.equal(first.state.columns[COLUMN][:5], after[:5])
 
 
-def test_a_larger_batch_than_any_before_begins_from_zero() -> None:
+def test_what_a_larger_batch_has_more_begins_from_zero() -> None:
+    """A last batch that is joined is larger than those before, whose perturbation goes on in it."""
     [larger, smaller] = two_batches()
+    assert larger.state is not None
     net = steep()
-    trained(net, [smaller], Free(replays=1))
-    trained(net, [larger], Free(epsilon=0.01, replays=1))
-    assert larger.state is not None and larger.state.columns[COLUMN].abs().max() == pytest.approx(0.01)
+    trained(net, [smaller], Free(epsilon=0.05, replays=2))
+    before = larger.state.columns[COLUMN].clone()
+    padded = visit(larger.x, larger.y, InstanceState(8, torch.device("cpu")))
+    assert padded.state is not None and len(before) == 5 and before.any()
+    padded.state.columns[COLUMN] = torch.cat([before, torch.zeros_like(larger.x[5:])])
+    twin = deepcopy(net)
+    trained(net, [larger], Free(epsilon=0.05, replays=2))
+    trained(twin, [padded], Free(epsilon=0.05, replays=2))
+    assert torch.equal(larger.state.columns[COLUMN], padded.state.columns[COLUMN])
 
 
 def test_an_update_a_replay_each_of_one_forward_and_one_backward(tiny: Any, trainer: Any) -> None:
