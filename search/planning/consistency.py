@@ -94,7 +94,7 @@ def _strategy(search: Search) -> Iterator[Problem]:
 def _ring(axes: dict[str, Axis]) -> Iterator[Problem]:
     """Axes that wait for one another, so that none of them could be drawn first."""
     try:
-        TopologicalSorter({path: axis.conditions() for path, axis in axes.items()}).prepare()
+        TopologicalSorter({path: axis.when for path, axis in axes.items()}).prepare()
     except CycleError as error:
         ring = error.args[1]
         yield ("search", "axes", ring[0], "when"), f"axes wait for one another: {' <- '.join(ring)}"

@@ -1,2 +1,3 @@
 """What a space's YAML may say: space, axes, first (blocks trained before its trials), objectives, replicates, stopping,
-budget, resources, loggers; how it is read and refused: yamlfile, problems."""
+budget, resources, loggers, together the blocks; how it is read (files, reading, yamlfile, merging) and refused
+(problems, limits)."""

@@ -14,6 +14,14 @@ Path = tuple[str, ...]
 TAGS = ("name", "kind")  # by which the members of unions are told apart
 
 
+class SpaceError(Exception):
+    """What is wrong with a space, all of it at once; one readable line a problem."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
 def readable(error: ValidationError, model: type[Knobs], raw: Any) -> list[tuple[Path, str]]:
     """Each problem of a failed validation as (path, message), paths without the tags that pydantic puts into them."""
     found: dict[Path, list[str]] = {}
@@ -23,8 +31,8 @@ def readable(error: ValidationError, model: type[Knobs], raw: Any) -> list[tuple
             if message not in known:
                 known.append(message)
     # a union reports the complaints of all its members; a complaint deeper in the tree is the more telling one
-    tops = [path for path in found if not any(len(other) > len(path) and other[: len(path)] == path for other in found)]
-    return [(path, _joined(found[path])) for path in tops]
+    above = {path[:n] for path in found for n in range(len(path))}
+    return [(path, _joined(messages)) for path, messages in found.items() if path not in above]
 
 
 def _chosen(items: list[Any]) -> list[Any]:
