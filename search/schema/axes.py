@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from search.schema.labels import digits_between, distinct_labels, label_of
 from search.schema.limits import AXIS, DEPTH
 from search.schema.problems import nearest
 from search.schema.reading import value_of
@@ -21,7 +22,6 @@ from trainers.records import canonical, digest
 
 Kind = Literal["grid", "choice", "uniform", "loguniform", "int"]
 KINDS: tuple[Kind, ...] = ("grid", "choice", "uniform", "loguniform", "int")
-DIGITS, MOST = 4, 17  # of numbers in labels; so many tell all floats apart
 
 
 def _listed(value: Any) -> Any:
@@ -166,7 +166,7 @@ class Axis(Knobs):
         """The choice that a number or a word stands for."""
         if self.kind in ("grid", "choice"):
             return self._by_label[parameter]
-        return Choice(label=label_of(parameter, _digits(*getattr(self, self.kind))), value=parameter)
+        return Choice(label=label_of(parameter, digits_between(*getattr(self, self.kind))), value=parameter)
 
     def never(self, path: str, label: str) -> str | None:
         """Why no value that this axis draws has a label, if none has."""
@@ -266,39 +266,6 @@ def _conditional(axes: dict[str, Axis], point: Point) -> Point:
     while dropped := [path for path in point if not axes[path].applies(point)]:
         point = {path: choice for path, choice in point.items() if path not in dropped}
     return point
-
-
-def label_of(value: Any, digits: int = DIGITS) -> str:
-    """A short name of a value, the same wherever it is written; numbers to so many digits."""
-    if isinstance(value, bool) or value is None:
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.{digits}g}"
-    if isinstance(value, str | int):
-        return str(value)
-    if isinstance(value, dict):
-        head = value.get("name") or value.get("base") or value.get("side")
-        rest = ",".join(f"{k}={label_of(v, digits)}" for k, v in value.items() if k not in ("name", "base"))
-        text = ":".join(part for part in (str(head or ""), rest) if part)
-        return text if len(text) <= 40 else f"{text[:30]}~{digest(value)[:6]}"
-    return ",".join(label_of(v, digits) for v in value)
-
-
-def _digits(low: float, high: float) -> int:
-    """Of the labels of what is drawn between: the usual number, unless that does not tell even the ends apart."""
-    apart = next((n for n in range(DIGITS, MOST) if label_of(low, n) != label_of(high, n)), MOST)
-    return DIGITS if apart == DIGITS else min(apart + 2, MOST)
-
-
-def distinct_labels(values: Sequence[Any]) -> list[str]:
-    """A label for each value; those that would have the same are told to as many digits as tell them apart."""
-    labels = [label_of(value) for value in values]
-    for digits in range(DIGITS + 1, MOST + 1):
-        times = Counter(labels)
-        if len(times) == len(labels):
-            break
-        labels = [label_of(value, digits) if times[it] > 1 else it for it, value in zip(labels, values, strict=True)]
-    return labels
 
 
 def name_of(point: Point) -> str:

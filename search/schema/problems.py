@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from trainers.knobs import KnobError, Knobs
 
 Path = tuple[str, ...]
+UNKNOWN = "has no such knob"
 TAGS = ("name", "kind")  # by which the members of unions are told apart
 
 
@@ -86,7 +87,7 @@ def _written(loc: tuple[Any, ...], raw: Any, missing: bool) -> Path:
 def _unknown(path: Path, loc: tuple[Any, ...], model: type[Knobs]) -> str:
     owner = _owner(model, [str(part) for part in loc[:-1]])
     allowed = sorted(owner.model_fields)
-    return f"{owner.__name__} has no such knob{nearest(path[-1] if path else str(loc[-1]), allowed)}"
+    return f"{owner.__name__} {UNKNOWN}{nearest(path[-1] if path else str(loc[-1]), allowed)}"
 
 
 def _owner(model: type[Knobs], parts: list[str]) -> type[Knobs]:

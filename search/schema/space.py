@@ -10,18 +10,30 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from search.schema.axes import KINDS, Point, grid_points, random_points
+from search.schema.axes import Point, grid_points, random_points
 from search.schema.blocks import ADAPTIVE, STRATEGIES, Search, Space
-from search.schema.limits import DEPTH
+from search.schema.budget import Budget
+from search.schema.first import Pretrain, Profile
 from search.schema.merging import IMPLIED, Tree, named, nested, over_trial, without_nulls, written_out
-from search.schema.problems import readable
-from search.schema.reading import value_at
+from search.schema.overrides import in_vain, override
+from search.schema.problems import UNKNOWN, readable
+from search.schema.resources import Resources
 from search.schema.yamlfile import Document, SpaceError, read
 from trainers.config import TrialConfig
-from trainers.knobs import KnobError
+from trainers.evaluate import Evaluation
+from trainers.knobs import KnobError, Knobs
 
 __all__ = ["ADAPTIVE", "STRATEGIES", "Loaded", "Search", "Space", "at_point", "configured", "load", "put"]
 
+HOMES: dict[str, type[Knobs]] = {
+    "trial": TrialConfig,
+    "search": Search,
+    "evaluate": Evaluation,
+    "resources": Resources,
+    "profile": Profile,
+    "pretrain": Pretrain,
+    "search.budget": Budget,
+}
 BESIDE = "is a knob of a trial; to vary it, write it below `axes:`, indented deeper"
 
 
@@ -37,6 +49,7 @@ class Loaded:
 
     def problem(self, path: tuple[str, ...], message: str) -> str:
         """One readable line: where, what."""
+        message = _hinted(path, message)
         where = self.document.where(path) or str(self.file)
         return f"{where}: {'.'.join(path)}: {message}" if path else f"{where}: {message}"
 
@@ -60,21 +73,48 @@ def load(file: Path, overrides: list[str]) -> Loaded:
     Raises SpaceError with every problem found.
     """
     document = read(file)
-    for override in overrides:
-        document = document.overridden(_override(override), f"--set {override}")
+    changes = {f"--set {text}": override(text) for text in overrides}
+    for place, change in changes.items():
+        document = document.overridden(change, place)
     found = []
     try:
         loaded = Loaded(Space.model_validate(document.tree), document, file)
-        if not document.problems:
+        if not (problems := [*document.problems, *_vain(loaded, changes)]):
             return loaded
+        raise SpaceError(problems)
     except ValidationError as error:
         found = readable(error, Space, document.tree)
     wrong = {path[0] for path, _ in found if path}
     right = {key: value for key, value in document.tree.items() if key not in wrong}
     rest = Loaded(Space.model_validate(right) if wrong else Space(), document, file)
-    problems = [rest.problem(path, BESIDE if _beside_axes(path) else message) for path, message in found]
+    problems = [rest.problem(path, message) for path, message in found]
     further = () if document.problems else dict.fromkeys(_further(rest))  # of what is mistyped nothing is known
     raise SpaceError([*document.problems, *problems, *further])
+
+
+def _vain(loaded: Loaded, changes: dict[str, Tree]) -> Iterator[str]:
+    for place, change in changes.items():
+        for knob, path in in_vain(loaded.space, change):
+            axis, knob = f"search.axes.{path}", knob.removesuffix(".name").removesuffix(".base")
+            where = loaded.document.where(("search", "axes", path))
+            yield (
+                f"{place}: trial.{knob}: the axis {path} ({where}) has its own in every training; set the axis, "
+                f"--set '{axis}.grid=[...]', or take it out, --set {axis}=null"
+            )
+
+
+def _hinted(path: tuple[str, ...], message: str) -> str:
+    """A complaint about a key that is none where it stands, with the place where there is one of that name."""
+    if UNKNOWN not in message or len(path) > 2:
+        return message
+    if _beside_axes(path):
+        return BESIDE
+    key = path[-1]
+    if len(path) == 1 and key.partition(".")[0] in Space.model_fields:
+        return f"is a path, as axes and --set have them; keys are nested here: {key.replace('.', ': {')}: ..."
+    homes = [f"{block}.{key}" for block, model in HOMES.items() if key in model.model_fields]
+    meant = f"{UNKNOWN}; did you mean {' or '.join(homes)}?"
+    return re.sub(rf"{UNKNOWN}(; did you mean [^?]*\?)?", meant, message) if homes else message
 
 
 def _beside_axes(path: tuple[str, ...]) -> bool:
@@ -104,28 +144,6 @@ def _problems(make: Callable[[], TrialConfig]) -> list[str]:
     except SpaceError as error:
         return error.problems
     return []
-
-
-def _override(text: str) -> Tree:
-    path, equals, value = text.partition("=")
-    if not equals or not path.strip():
-        raise SpaceError([f"--set {text}: write it as path=value, such as trial.epochs=2"])
-    parts = tuple(_parts(path.strip()))
-    if len(parts) > DEPTH:
-        raise SpaceError([f"--set {text[:60]}...: nested deeper than {DEPTH} levels"])
-    tree = value_at(parts, value, f"--set {text}")
-    for part in reversed(parts):
-        tree = {part: tree}
-    return dict(tree)
-
-
-def _parts(path: str) -> list[str]:
-    """A dotted path's parts; the path that names an axis is one of them."""
-    head, axis = path.removeprefix("search.axes."), path.startswith("search.axes.")
-    if not axis:
-        return path.split(".")
-    knob, _, kind = head.rpartition(".")
-    return ["search", "axes", knob, kind] if kind in (*KINDS, "when") and knob else ["search", "axes", head]
 
 
 def put(tree: Tree, path: str, value: Any) -> Tree:

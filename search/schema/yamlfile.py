@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from search.schema.files import missing, text_of
+from search.schema.limits import DEPTH
 from search.schema.merging import SPACE, over_space, without_nulls, written_out
 from search.schema.problems import SpaceError as SpaceError
 from search.schema.reading import Places, parsed
@@ -63,6 +64,8 @@ def read(path: Path, seen: tuple[Path, ...] = ()) -> Document:
     if parent is None:
         return Document(without_nulls(document.tree), places, document.problems)
     at = document.where(("extends",))
+    if len(seen) >= DEPTH:
+        raise SpaceError([f"{at}: extends: more than {DEPTH} files, each laid over the next"])
     if not isinstance(parent, str) or "\0" in parent:
         raise SpaceError([f"{at}: extends: names one file; got {parent!r}"])
     if not (path.parent / parent).is_file():

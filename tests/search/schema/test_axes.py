@@ -15,15 +15,14 @@ from pydantic import ValidationError
 from search.schema.axes import (
     Axis,
     Point,
-    distinct_labels,
     grid_points,
-    label_of,
     name_of,
     qmc_points,
     random_points,
     slug,
 )
 from search.schema.blocks import Search
+from search.schema.labels import distinct_labels, label_of
 from search.schema.limits import AXIS
 
 PATHS = ("batch_size", "epochs", "optimizer.momentum")

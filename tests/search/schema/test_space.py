@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from search.planning.plan import Plan
 from search.run import main
 from search.schema.space import put
 from trainers import methods
@@ -605,3 +606,82 @@ def test_put_lays_a_mapping_over_the_piece_unless_its_name_changes() -> None:
     tree = {"subset": {"name": "random", "size": 5}}
     assert put(tree, "subset", {"size": 6})["subset"] == {"name": "random", "size": 6}
     assert put(tree, "subset", {"name": "all"})["subset"] == {"name": "all"}
+
+
+SWEPT = """
+trial: {optimizer: {lr: 0.1}, model: mlp}
+search:
+  axes:
+    method: {grid: {a: {base: pgd-at, attack: {epsilon: 0.1}}, b: trades}}
+    model.hidden: {grid: [[8], [16]]}
+    optimizer: {grid: {a: {momentum: 0.1}, b: {momentum: 0.2}}}
+    batch_size: {grid: [16, 32], when: {method: a}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("override", "knob", "path", "line"),
+    [
+        ("trial.method=trade", "method", "method", 5),
+        ("trial.method={base: trades, attack: {epsilon: 0.3}}", "method", "method", 5),
+        ("trial.method.attack.epsilon=0.3", "method.attack.epsilon", "method", 5),
+        ("trial={model: {hidden: [4]}}", "model.hidden", "model.hidden", 6),
+        ("trial.optimizer.momentum=0.3", "optimizer.momentum", "optimizer", 7),
+    ],
+)
+def test_an_override_that_an_axis_replaces_everywhere_is_refused(
+    refused: Refused, override: str, knob: str, path: str, line: int
+) -> None:
+    problem, *_ = refused(SWEPT, "--set", override)
+    assert problem == (
+        f"--set {override}: trial.{knob}: the axis {path} (space.yaml:{line}) has its own in every training; set the "
+        f"axis, --set 'search.axes.{path}.grid=[...]', or take it out, --set search.axes.{path}=null"
+    )
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "trial.optimizer.lr=0.2",  # which the values of the axis leave
+        "trial.method.loss=ce-kl",  # one of them leaves it
+        "trial.batch_size=64",  # the axis is conditional
+        "trial.model={name: mlp}",
+        "trial.optimizer=null",
+        "search.axes.method.grid={a: standard}",
+    ],
+)
+def test_an_override_that_some_training_sees_is_taken(planned: Callable[..., Plan], override: str) -> None:
+    assert planned(SWEPT, override).trials
+
+
+def test_an_override_that_first_trainings_alone_see_is_taken(planned: Callable[..., Plan]) -> None:
+    text = smoke() + "\n"
+    assert planned(text, "trial.method.attack.steps=1").trials
+
+
+TRIAL = "trial: {}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "override", "meant"),
+    [
+        (TRIAL, "epochs=10", "trial.epochs or search.budget.epochs"),
+        (TRIAL, "method.attack.epsilon=0.1", "trial.method"),
+        (TRIAL, "replicates=3", "search.replicates"),
+        (TRIAL, "trial.replicates=3", "search.replicates"),
+        (TRIAL, "evaluate.batch_size=3", "trial.batch_size"),
+        (TRIAL, "resources.wall=3", "search.budget.wall"),
+        ("trial: {objectives: {val_pgd_acc: max}}\n", "trial.epochs=1", "search.objectives"),
+        ("gpus: 1\n", "trial.epochs=1", "resources.gpus"),
+    ],
+)
+def test_a_key_in_another_block_is_known_there(refused: Refused, text: str, override: str, meant: str) -> None:
+    (problem,) = refused(text, "--set", override)
+    assert f"has no such knob; did you mean {meant}? (allowed: " in problem
+
+
+def test_keys_of_a_file_are_nested(refused: Refused) -> None:
+    assert refused("trial.optimizer.lr: 3\n") == [
+        "space.yaml:1: trial.optimizer.lr: is a path, as axes and --set have them; keys are nested here: trial: "
+        "{optimizer: {lr: ..."
+    ]
