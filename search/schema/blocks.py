@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 from search.schema.axes import Axes
 from search.schema.budget import Budget
 from search.schema.first import Pretrain, Ranks
+from search.schema.limits import GENERATION
 from search.schema.loggers import Logger
 from search.schema.objectives import Constraints, Objectives
 from search.schema.problems import nearest
@@ -37,7 +38,9 @@ class Search(Knobs):
     axes: Axes = Field(default_factory=dict)
     strategy: Annotated[str, BeforeValidator(_known)] = "grid"
     trials: PositiveInt | None = None  # how many configurations any other strategy draws
-    generation: PositiveInt = 8  # how many an adaptive strategy asks for at once, knowing what came before
+    generation: Annotated[PositiveInt, Field(le=GENERATION)] = (
+        8  # how many an adaptive strategy asks for at once, knowing what came before
+    )
     seed: NonNegativeInt = 0  # of the draws
     replicates: Replicates = (0,)
     stopping: Stopping = NoStopping()
