@@ -685,3 +685,15 @@ def test_keys_of_a_file_are_nested(refused: Refused) -> None:
         "space.yaml:1: trial.optimizer.lr: is a path, as axes and --set have them; keys are nested here: trial: "
         "{optimizer: {lr: ..."
     ]
+
+
+def test_a_dry_run_names_the_pieces_of_every_family(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = smoke(trial__method={"base": "trades"}, trial__optimizer={"name": "adam"}, search__axes__method=None)
+    (here / "space.yaml").write_text(text + "pretrain: {trial: {method: pgd-at, optimizer: sgd}}\n")
+    assert main(["space.yaml", "--dry-run"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "trained: model mlp, hidden 16 trained: attack pgd, epsilon 0.031" in said
+    assert "trained: loss trades, beta 6" in said and "trained: optimizer adam, lr 0.0001" in said
+    assert "trained: data set digits, train 96" in said
+    assert "trained: profile mlp on digits, pgd with trades, adam; trained as the trials" in said
+    assert "trained: pretrain mlp on digits, pgd with ce, sgd; trained as the trials, but for attack pgd, eps" in said
