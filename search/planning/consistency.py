@@ -15,6 +15,7 @@ from search.schema.problems import nearest
 from search.schema.replicates import Adaptive
 from search.schema.space import ADAPTIVE, STRATEGIES, Search, Space
 from search.schema.stopping import NoStopping
+from search.words import number
 from trainers.config import TrialConfig
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from search.schema.merging import IMPLIED_ALL, SPACE, named, written_out
 from search.schema.problems import SpaceError
 from search.schema.reading import parsed
 from search.storing.planfile import stored_plan
+from search.storing.provenance import command_line
 from search.storing.store import Store
 from search.words import number
 from trainers.chain import training_code
@@ -58,11 +59,16 @@ def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
                 *why,
             ]
             raise Contradiction(
-                [f"{another}: {lost}. What differs:", *differences(folder, tree), *(lines if why else ())]
+                [
+                    f"{another}: {lost}. What differs:",
+                    *differences(folder, tree),
+                    *(lines if why else ()),
+                    *_run_as(folder),
+                ]
             )
         lines = [f"{another}: it measures otherwise at the end. What differs:", *differences(folder, tree)]
         again = f"--name NEW --reuse {folder} measures anew and trains nothing again of which the last state is kept."
-        raise Contradiction([*lines, again])
+        raise Contradiction([*lines, again, *_run_as(folder)])
     if before and (anew := _looked_elsewhere(stored, plan.evaluation)):
         raise Contradiction(
             [
@@ -89,6 +95,16 @@ def _looked_elsewhere(stored: Row, evaluation: Evaluation) -> list[str]:
     some = {name for name, it in evaluation.final.items() if it.images is not None}
     words = evaluation.attacks()
     return [f"evaluate.final.{name}" for name in some if stored.get("attacks", {}).get(name) != words[name]]
+
+
+def _run_as(folder: Place) -> list[str]:
+    """The command that the stored sweep was last run by, if it is another one: it may have had more --set."""
+    past = read_json(folder / "provenance.json")
+    runs = past.get("runs") if isinstance(past, dict) else None
+    last = runs[-1] if isinstance(runs, list) and runs else None
+    command = last.get("command") if isinstance(last, dict) else None
+    known = isinstance(command, str) and command != command_line()
+    return [f"It was last run by: {command}"] if known else []
 
 
 def stored_trials(folder: Place) -> int:
