@@ -21,7 +21,7 @@ MERGE = f"{PREFIX}merge"
 PLAIN = {  # what is no word where it stands without quotes, and the letters that it begins with
     "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     "bool": (r"true|True|TRUE|false|False|FALSE", [*"tTfF"]),
-    "int": (r"[-+]?(?:[0-9][0-9_]*|0b[01_]+|0x[0-9a-fA-F_]+)", [*"-+0123456789"]),
+    "int": (r"[-+]?(?:0[0-7_]*|[1-9][0-9_]*|0b[01_]+|0x[0-9a-fA-F_]+)", [*"-+0123456789"]),
     "float": (
         r"[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?"
         r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
@@ -29,7 +29,7 @@ PLAIN = {  # what is no word where it stands without quotes, and the letters tha
     ),
     "merge": (r"<<", ["<"]),
 }
-_OCTAL = re.compile(r"[-+]?0[0-9_]+")
+_OCTAL = re.compile(r"[-+]?0[0-7_]+")
 Path = tuple[str, ...]
 Places = dict[Path, str]  # of each key, 'file:line'
 
@@ -177,10 +177,10 @@ class _Reader:
             return node.value
         what, text = ".".join(path), node.value
         if node.tag == f"{PREFIX}int" and _OCTAL.fullmatch(text):
-            decimal, octal = int(text), int(text, 8) if not set(text) & {"8", "9"} else None
+            octal, decimal = int(text.replace("_", ""), 8), int(text.replace("_", ""))
             if decimal != octal:
-                reads = f"reads {text} as {octal}" if octal is not None else f"finds no number in {text}"
-                self._wrong(node, f"{what}: YAML {reads}, for a 0 in front means base 8; write {decimal}")
+                why = f"YAML reads {text} as {octal}, for a 0 in front means base 8; write {decimal}"
+                self._wrong(node, f"{what}: {why}")
                 return None
         try:
             value = self.loader.construct_object(node)
