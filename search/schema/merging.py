@@ -15,12 +15,11 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from search.schema.blocks import Space
 from trainers.config import TrialConfig
 from trainers.knobs import Knobs
-from trainers.methods import METHODS, overlay
+from trainers.methods import METHODS, NAMES, overlay
 
 Tree = dict[str, Any]
 Path = tuple[str, ...]
 OVERLAYS = (("profile", "trial"), ("pretrain", "trial"))
-NAMES = ("name", "base", "kind")
 # what pieces are called that do not say so; the names within a method are those of its row
 IMPLIED: Tree = {"optimizer": {"name": "sgd"}, "method": {"base": "pgd-at"}}
 IMPLIED_ALL: Tree = {"trial": IMPLIED, "search": {"stopping": {"name": "robust"}}}
@@ -106,12 +105,12 @@ def _mistyped(value: Any, kind: Kind) -> str:
 
 def over_trial(trial: Tree, change: Tree) -> Tree:
     """A trial's tree with another laid over it; both are written out."""
-    return overlay(named(trial, IMPLIED), change)
+    return overlay(trial, change, named(trial, IMPLIED))
 
 
 def over_space(tree: Tree, change: Tree) -> Tree:
     """A space's tree with another laid over it; both are written out. A null takes a key out."""
-    merged = overlay(named(tree, IMPLIED_ALL), change)
+    merged = overlay(tree, change, named(tree, IMPLIED_ALL))
     if axes := (change.get("search") or {}).get("axes"):
         merged["search"]["axes"].update(axes)  # else the values of both would be crossed
     return without_nulls(merged)
@@ -149,6 +148,13 @@ def without_nulls(tree: Any, path: Path = ()) -> Any:
     if not isinstance(tree, dict) or path in OVERLAYS or (path[:2] == ("search", "axes") and len(path) == 4):
         return tree
     return {key: without_nulls(value, (*path, key)) for key, value in tree.items() if value is not None}
+
+
+def renamed(tree: Tree, path: str, name: Any) -> Tree:
+    """A tree with another name at a dotted path, `optimizer.name`; the knobs beside it stay."""
+    head, _, rest = path.partition(".")
+    below = tree.get(head)
+    return tree | {head: renamed(below if isinstance(below, dict) else {}, rest, name) if rest else name}
 
 
 def nested(path: str, value: Any) -> Tree:

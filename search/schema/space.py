@@ -14,7 +14,7 @@ from search.schema.axes import Point, grid_points, random_points
 from search.schema.blocks import ADAPTIVE, STRATEGIES, Search, Space
 from search.schema.budget import Budget
 from search.schema.first import Pretrain, Profile
-from search.schema.merging import IMPLIED, Tree, named, nested, over_trial, without_nulls, written_out
+from search.schema.merging import IMPLIED, Tree, named, nested, over_trial, renamed, without_nulls, written_out
 from search.schema.overrides import in_vain, override
 from search.schema.problems import UNKNOWN, readable
 from search.schema.resources import Resources
@@ -22,6 +22,7 @@ from search.schema.yamlfile import Document, SpaceError, read
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.knobs import KnobError, Knobs
+from trainers.methods import NAMES
 
 __all__ = ["ADAPTIVE", "STRATEGIES", "Loaded", "Search", "Space", "at_point", "configured", "load", "put"]
 
@@ -147,11 +148,14 @@ def _problems(make: Callable[[], TrialConfig]) -> list[str]:
 
 
 def put(tree: Tree, path: str, value: Any) -> Tree:
-    """A trial's tree with a value laid at a dotted path. Raises KnobError where it is none that can stand there."""
+    """A trial's tree with a value laid at a dotted path. Raises KnobError where it is none that can stand there.
+
+    A name that is swept by itself (`optimizer.name`) leaves the knobs beside it: they are of the same trial.
+    """
     change, wrong = written_out(nested(path, value))
     if wrong:
         raise KnobError(dict(wrong))
-    return over_trial(tree, change)
+    return renamed(tree, path, value) if path.rpartition(".")[2] in NAMES else over_trial(tree, change)
 
 
 def configured(loaded: Loaded, tree: Tree, at: tuple[str, ...] = ("trial",)) -> TrialConfig:

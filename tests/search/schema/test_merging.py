@@ -69,7 +69,9 @@ def spaces(draw: st.DrawFn) -> Written:
         implied = NAMED.get(key) == (rest, value) or (key == "method" and rest == "loss.name" and base == "trades")
         implied |= key == "method" and rest == "attack.name"
         is_name = path.rpartition(".")[2] in ("name", "base")
-        places[path] = "base" if is_name and not implied else draw(st.sampled_from(HOW[:-1] if is_name else HOW))
+        alone = path == "optimizer.name" or (path == "method.base" and "method.loss.name" not in leaves)
+        anywhere = HOW if alone or not is_name else HOW[:-1]
+        places[path] = draw(st.sampled_from(anywhere if implied or not is_name else ("base", *anywhere[4:])))
     return Written(leaves, places, draw(st.booleans()))
 
 
@@ -169,6 +171,22 @@ def test_what_a_piece_is_called_without_saying_so_is_no_other_piece(tmp_path: Pa
     assert at_point(its, {}).method.attack.epsilon == 0.05  # type: ignore[union-attr]
     assert at_point(its, {}).optimizer.lr == 0.01
     assert its.space.search.stopping.margin == 0.2  # type: ignore[union-attr]
+
+
+def test_a_name_that_is_swept_by_itself_leaves_the_knobs_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "space.yaml"
+    axes = "optimizer.name: {grid: [sgd, adam]}, method.base: {grid: [pgd-at, iat]}, subset.epoch: {grid: [2]}, "
+    axes += "subset.name: {grid: [drop-unlearned]}"
+    path.write_text(
+        f"trial: {{method: {{attack: {{epsilon: 0.1}}}}, optimizer: {{lr: 0.3}}}}\nsearch: {{axes: {{{axes}}}}}"
+    )
+    its = load(path, ["trial.epochs=9"])
+    configs = [at_point(its, point) for point in grid_points(its.space.search.axes)]
+    assert [(it.optimizer.name, it.method.attack.name) for it in configs] == [  # type: ignore[union-attr]
+        ("sgd", "pgd"), ("sgd", "iat"), ("adam", "pgd"), ("adam", "iat")
+    ]  # fmt: skip
+    for it in configs:
+        assert (it.optimizer.lr, it.method.attack.epsilon, it.subset.epoch) == (0.3, 0.1, 2)  # type: ignore[union-attr]
 
 
 def test_a_piece_of_another_name_takes_the_place_of_all_knobs(tmp_path: Path) -> None:
