@@ -10,8 +10,8 @@ from typing import Any
 from analysis.digest import Digest
 from analysis.results import Results
 from analysis.selection import search_block
-from analysis.setting import words
 from analysis.stats import counted, seeds_of
+from trainers.wording import words
 
 RULES = ("objectives", "constraints", "stopping", "budget")  # of a search that are written as they stand
 LONGEST = 600  # letters of what an axis is

@@ -20,12 +20,20 @@ from search.schema.space import Space
 from search.schema.stopping import RobustStopping
 from search.words import duration, number, size
 from trainers.records import Place
+from trainers.wording import apart, common, told
+
+KINDS = ("trial", "profile", "pretrain")
 
 
 def print_plan(console: Console, plan: Plan, space: Space, results: Place, sources: Sources, left: Remaining) -> None:
     """What a sweep would do: trainings, epochs, time and storage; `left` is what is not stored yet."""
     table = Table(box=None, show_header=False, pad_edge=False)
-    for row in (*_trainings(plan, space), *_rules(plan, space), *_costs(plan, space, results, sources, left)):
+    for row in (
+        *_trainings(plan, space),
+        *_trained(plan),
+        *_rules(plan, space),
+        *_costs(plan, space, results, sources, left),
+    ):
         table.add_row(*row)
     for name, attack in plan.evaluation.attacks().items():
         table.add_row(f"measured: {name}", attack)
@@ -64,6 +72,17 @@ def _trainings(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
         labels = [choice.label for choice in axis.choices()]
         listed = axis.kind in ("grid", "choice")
         yield f"axis {path}", ", ".join(labels) if listed else f"{axis.kind}, {' to '.join(labels)}"
+
+
+def _trained(plan: Plan) -> Iterator[tuple[str, str]]:
+    """The pieces of the trials and of the trainings that come first, so that one in another's place is seen."""
+    first = {trial.configuration: trial for trial in plan.trials}.values()  # one for all seeds
+    of = {kind: [it.config.model_dump(mode="json") for it in first if it.kind == kind] for kind in KINDS}
+    trials = common(of["trial"])
+    yield from ((f"trained: {name}", text) for name, text in told(trials).items())
+    for kind in KINDS[1:]:
+        if of[kind]:
+            yield f"trained: {kind}", apart(common(of[kind]), trials)
 
 
 def _rules(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:

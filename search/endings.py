@@ -7,6 +7,7 @@ from rich.console import Console
 from search.cluster.connection import Infeasible
 from search.faults.interrupt import code_of
 from search.running.existing import Contradiction
+from search.schema.limits import TOLD
 from search.schema.yamlfile import SpaceError
 from search.stopping.decisions import Damaged
 from search.storing import filesystem
@@ -40,8 +41,9 @@ def told(error: BaseException, folder: Place, instead: str, errors: Console) -> 
 def _lines(error: BaseException, folder: Place, instead: str) -> list[str]:
     if isinstance(error, SpaceError):
         n = len(error.problems)
-        problems = [f"error: {problem}" for problem in error.problems]
-        return [*problems, f"{n} problem{'s' * (n > 1)}; nothing was started."]
+        problems = [f"error: {problem}" for problem in error.problems[:TOLD]]
+        problems += [f"error: and {n - TOLD:,} more"] if n > TOLD else []
+        return [*problems, f"{n:,} problem{'s' * (n > 1)}; nothing was started."]
     if isinstance(error, Contradiction):
         return [f"error: {folder}: " + "\n".join(error.lines), f"Nothing was changed. {instead}"]
     if isinstance(error, Busy):

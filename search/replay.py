@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-import yaml
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +18,7 @@ from rich.text import Text
 
 from search.leaving import leave_with
 from search.schema.problems import nearest, readable
+from search.schema.reading import value_of
 from search.schema.stopping import RobustStopping, Stopping
 from search.stopping.recorded import Study, Unfit, read
 from search.stopping.rules import Everything, Robust, Rule, rules
@@ -91,10 +91,7 @@ def _chosen(texts: list[str], workers: int) -> dict[str, Rule]:
 
 
 def _rule(text: str, known: list[str]) -> Rule:
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError:
-        tree = None
+    tree = value_of(text)
     if not isinstance(tree, dict):
         raise Unfit(f"--rule {text}: no such rule{nearest(text, known)}; or knobs in braces, as under search.stopping")
     try:

@@ -41,7 +41,7 @@ class Surroundings(Knobs):
 def training_code() -> str:
     """A hash of the source of everything that trains."""
     folder = Path(__file__).parent
-    files = sorted(path for path in folder.rglob("*.py") if not path.name.startswith("bench"))
+    files = sorted(path for path in folder.rglob("*.py") if not path.name.startswith(("bench", "wording")))
     hasher = sha256()
     for path in files:
         hasher.update(os.fsencode(path.relative_to(folder)) + b"\0" + path.read_bytes() + b"\0")

@@ -68,9 +68,9 @@ class TrialConfig(Knobs):
     optimizer: Optimizer = SGD()
     average: Average | None = None
     start_from: StartFrom | None = None
-    batch_size: PositiveInt = 128
+    batch_size: Annotated[PositiveInt, Field(le=1_000_000)] = 128
     last_batch: LastBatch = "keep"
-    epochs: PositiveInt = 100
+    epochs: Annotated[PositiveInt, Field(le=100_000)] = 100
     seed: NonNegativeInt = 0
     compute: Compute = Compute()
 

@@ -35,9 +35,12 @@ class Knobs(BaseModel):
         return any(value.moves() for value in self.__dict__.values() if isinstance(value, Knobs))
 
 
+_VAST = re.compile(r"[eE][-+]?\d{4}")  # an exponent that no float has, and whose power takes hours
+
+
 def number(value: Any) -> Any:
     """Read '8/255' and '1e-3' (a string to YAML 1.1) as numbers; leave the rest to the validator behind."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if isinstance(value, bool) or not isinstance(value, str | int) or (isinstance(value, str) and _VAST.search(value)):
         return value
     try:
         return float(Fraction(value.replace(" ", "") if isinstance(value, str) else value))

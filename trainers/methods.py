@@ -92,14 +92,21 @@ METHODS: dict[str, AnyMethod] = {
 }
 
 
-def overlay(base: dict, change: dict) -> dict:
-    """Mappings merge; a piece whose `name`, or a method whose `base` or `kind` changes is replaced whole."""
-    if any(key in change and change[key] != base.get(key) for key in ("name", "base", "kind")):
+NAMES = ("name", "base", "kind")  # by which pieces and methods are told apart
+
+
+def overlay(base: dict, change: dict, named: dict | None = None) -> dict:
+    """Mappings merge; a piece whose `name`, or a method whose `base` or `kind` changes is replaced whole.
+
+    `named` is the base with the names that its pieces have without saying so, if they are to count too.
+    """
+    named = base if named is None else named
+    if any(key in change and change[key] != named.get(key) for key in NAMES):
         return change
     merged = dict(base)
     for key, value in change.items():
         both = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = overlay(base[key], value) if both else value
+        merged[key] = overlay(base[key], value, named[key]) if both else value
     return merged
 
 

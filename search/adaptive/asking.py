@@ -169,7 +169,7 @@ def _identity(search: Search) -> Row:
     identity["constraints"] = [str(constraint) for constraint in search.constraints]
     for path, axis in search.axes.items():
         values = [[choice.label, choice.value] for choice in axis.choices()]
-        identity[f"axes.{path}"] = [axis.kind, values, axis.conditions()]
+        identity[f"axes.{path}"] = [axis.kind, values, axis.when]
     return identity | {"axes": list(search.axes)}
 
 

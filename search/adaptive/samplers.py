@@ -59,7 +59,7 @@ def drawn(search: Search) -> list[Point] | None:
 def suggested(trial: optuna.Trial, axes: dict[str, Axis]) -> Point:
     """The point that a trial's sampler proposes: an axis is asked for once those that its condition names are known."""
     point: Point = {}
-    for path in TopologicalSorter({path: axis.conditions() for path, axis in axes.items()}).static_order():
+    for path in TopologicalSorter({path: axis.when for path, axis in axes.items()}).static_order():
         if axes[path].applies(point):
             point[path] = axes[path].chosen(_parameter(trial, path, axes[path]))
     return {path: point[path] for path in axes if path in point}

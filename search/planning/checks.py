@@ -18,6 +18,7 @@ from search.planning.budgets import (
 from search.planning.consistency import twins
 from search.planning.plan import Plan, Planned
 from search.planning.sources import Sources
+from search.schema.limits import WEIGHTS
 from search.schema.space import Loaded
 from search.schema.yamlfile import SpaceError
 from trainers import checkpoints
@@ -66,8 +67,13 @@ def _model(trial: Planned, plan: Plan, data: Data | None) -> None:
     if data is None:
         return
     x = data.train.x
-    with torch.device("meta"):
-        network = trial.config.model.build(x.shape[1], x.shape[2], data.classes)
+    try:
+        with torch.device("meta"):
+            network = trial.config.model.build(x.shape[1], x.shape[2], data.classes)
+    except (RuntimeError, OverflowError, TypeError) as error:  # sizes beyond those that torch counts in
+        raise ValueError(f"model: torch makes none of this size ({str(error).partition(chr(10))[0]})") from None
+    if (n := sum(weights.numel() for weights in network.parameters())) > WEIGHTS:
+        raise ValueError(f"model: has {n:,} weights; take one of at most {WEIGHTS:,}")
     if weights is not None:
         checkpoints.check(network, weights)
         theirs = checkpoints.normalizing(weights)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from itertools import combinations
+from itertools import combinations, product
+from math import prod
 from typing import TYPE_CHECKING
 
 from search.schema.axes import Axis, impossible
+from search.schema.limits import CROSSED, TRAININGS
 from search.schema.loggers import absent
 from search.schema.problems import nearest
 from search.schema.replicates import Adaptive
 from search.schema.space import ADAPTIVE, STRATEGIES, Search, Space
 from search.schema.stopping import NoStopping
+from search.words import number
 from trainers.config import TrialConfig
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ def contradictions(space: Space) -> Iterator[Problem]:
         yield ("search", "axes", path, "when"), message
     yield from _ring(search.axes)
     yield from _strategy(search)
+    yield from _size(search)
     for message in absent(search.loggers):
         yield ("search", "loggers"), message
     if search.budget.gpu_hours is not None and not space.resources.gpus:
@@ -91,10 +95,25 @@ def _strategy(search: Search) -> Iterator[Problem]:
         yield ("search", "axes"), f"is required: there is nothing that `strategy: {search.strategy}` could vary"
 
 
+def _size(search: Search) -> Iterator[Problem]:
+    """What no sweep is: told before it is listed, which would take hours."""
+    crossed = prod(len(axis.choices()) for axis in search.axes.values())
+    configurations = (
+        search.trials or 0 if search.draws else 1 if any(it.when for it in search.axes.values()) else crossed
+    )
+    seeds = search.replicates.max if isinstance(search.replicates, Adaptive) else len(search.replicates)
+    if not search.draws and crossed > CROSSED:
+        yield ("search", "axes"), f"cross to {crossed:,} configurations; a grid has at most {CROSSED:,}"
+    elif configurations * seeds > TRAININGS:
+        what = f"{number(configurations, 'configuration')} x {number(seeds, 'seed')}"
+        at = ("search", "trials") if search.draws else ("search", "axes")
+        yield at, f"{what} are {configurations * seeds:,} trainings; a sweep has at most {TRAININGS:,}"
+
+
 def _ring(axes: dict[str, Axis]) -> Iterator[Problem]:
     """Axes that wait for one another, so that none of them could be drawn first."""
     try:
-        TopologicalSorter({path: axis.conditions() for path, axis in axes.items()}).prepare()
+        TopologicalSorter({path: axis.when for path, axis in axes.items()}).prepare()
     except CycleError as error:
         ring = error.args[1]
         yield ("search", "axes", ring[0], "when"), f"axes wait for one another: {' <- '.join(ring)}"
@@ -111,16 +130,43 @@ def idle(axes: Sequence[str], trials: Sequence[Planned]) -> Problem | None:
             rest = (trial.replicate, *((name, label) for name, label in trial.axes.items() if name != path))
             if path in trial.axes:
                 groups.setdefault(rest, {})[trial.axes[path]] = trial.final
-        alike: dict[tuple[str, str], bool] = {}
-        for finals in groups.values():
-            for pair in combinations(finals, 2):
-                alike[pair] = alike.get(pair, True) and finals[pair[0]] == finals[pair[1]]
-        for (one, other), same in alike.items():
-            if same:
-                return ("search", "axes", path), (
-                    f"{one} and {other} give the same training, stage by stage: the knob has no effect there; "
-                    "drop a value"
-                )
+        if alike := _alike(list(groups.values())):
+            return ("search", "axes", path), (
+                f"{alike[0]} and {alike[1]} give the same training, stage by stage: the knob has no effect there; "
+                "drop a value"
+            )
+    return None
+
+
+def _alike(groups: Sequence[Mapping[str, str]]) -> tuple[str, str] | None:
+    """Two labels with the same training in each group that has both, and in one at least; found without all pairs."""
+    of: dict[str, dict[int, str]] = {}
+    for i, group in enumerate(groups):
+        for label, final in group.items():
+            of.setdefault(label, {})[i] = final
+    for group in groups:
+        same: dict[str, list[str]] = {}
+        for label, final in group.items():
+            same.setdefault(final, []).append(label)
+        for labels in same.values():
+            if len(labels) > 1 and (pair := _among(labels, of)):
+                return pair
+    return None
+
+
+def _among(labels: Sequence[str], of: Mapping[str, Mapping[int, str]]) -> tuple[str, str] | None:
+    """Of labels that agree in one group, two that agree in all; those that occur in the same groups do so or differ."""
+    first: dict[Hashable, str] = {}
+    where: dict[frozenset[int], list[str]] = {}
+    for label in labels:
+        if (one := first.setdefault(frozenset(of[label].items()), label)) != label:
+            return one, label
+        where.setdefault(frozenset(of[label]), []).append(label)
+    for some, others in combinations(where.values(), 2):
+        for pair in product(some, others):
+            common = of[pair[0]].keys() & of[pair[1]].keys()
+            if all(of[pair[0]][i] == of[pair[1]][i] for i in common):
+                return pair
     return None
 
 

@@ -15,6 +15,7 @@ from search.planning.sources import source_key
 from search.planning.starting import Start
 from search.schema.axes import Choice, Point, grid_points, name_of, qmc_points, random_points
 from search.schema.first import Profile
+from search.schema.limits import EPOCHS, TRAININGS
 from search.schema.space import Loaded, at_point
 from search.schema.yamlfile import SpaceError
 from search.storing.rankfiles import RankingFile
@@ -73,6 +74,9 @@ class Planner:
     def extend(self, plan: Plan, requests: Sequence[Request]) -> list[int]:
         """Add to a plan what it does not have yet; the places of what is new. Raises SpaceError with all problems."""
         configs = [(it, self._config(it.point)) for it in requests]
+        epochs = sum(config.epochs * len(it.seeds) for it, config in configs if config)
+        if epochs > EPOCHS:
+            self._wrong(("trial", "epochs"), f"{epochs:,} epochs in all; a sweep has at most {EPOCHS:,}")
         self._complain()
         known = {trial.id for trial in plan.trials}
         trials = [
@@ -97,7 +101,8 @@ class Planner:
     def likely(self) -> list[Request]:
         """For a search that adapts: as many configurations as it will ask, to check and to estimate by."""
         search = self.space.search
-        return [Request(point, search.seeds) for point in self.draws(search.trials or 0)]
+        count = search.trials or 0
+        return [Request(point, search.seeds) for point in self.draws(count if count <= TRAININGS else 0)]  # refused
 
     def draws(self, count: int) -> list[Point]:
         """Points of the space that hang on no outcome; for a search that adapts, such as it might ask for."""

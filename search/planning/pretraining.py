@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from search.schema.merging import over_trial
 from search.schema.space import Loaded, configured
 from search.schema.yamlfile import SpaceError
 from trainers.config import TrialConfig
-from trainers.methods import overlay
 from trainers.models import Model
 from trainers.sources import DataSource
 
@@ -20,7 +20,7 @@ def pretraining(loaded: Loaded, data: DataSource, model: Model, seed: int) -> Tr
     """
     pretrain = loaded.space.pretrain
     tree = {key: value for key, value in loaded.space.trial.items() if key not in OWN}
-    base = configured(loaded, overlay(tree, pretrain.trial if pretrain else {}), ("pretrain", "trial"))
+    base = configured(loaded, over_trial(tree, pretrain.trial if pretrain else {}), ("pretrain", "trial"))
     if base.needs_ranking():
         message = "a pretraining waits for no ranking; take a random subset, or remove the key"
         raise SpaceError([loaded.problem(("pretrain", "trial", "subset"), message)])

@@ -8,6 +8,7 @@ from typing import Any
 
 from search.schema.axes import Point
 from search.schema.first import Profile
+from search.schema.merging import nested, over_trial
 from search.schema.space import Loaded, configured, put
 from search.schema.yamlfile import SpaceError
 from search.storing.rankfiles import RankFile, RankingFile
@@ -78,7 +79,7 @@ def profile_config(loaded: Loaded, profile: Profile, data: DataSource, taken: Po
     tree = {key: value for key, value in loaded.space.trial.items() if key not in ("data", "subset")}
     for path in sorted(taken, key=lambda path: path.count(".")):
         tree = put(tree, path, taken[path].value)
-    config = configured(loaded, overlay(tree, profile.trial), ("profile", "trial"))
+    config = configured(loaded, over_trial(tree, profile.trial), ("profile", "trial"))
     if not isinstance(config.subset, All):
         problems.append(
             loaded.problem(
@@ -102,7 +103,7 @@ def _unfit(loaded: Loaded, profile: Profile) -> Iterator[str]:
     axes = loaded.space.search.axes
     for path in profile.follows:
         root, mark = path.partition(".")[0], object()
-        at: Any = overlay(put(loaded.space.trial, path, mark), profile.trial)
+        at: Any = overlay(overlay(loaded.space.trial, nested(path, mark)), profile.trial)
         if path not in axes:
             yield f"should be axes of the search; got {path} (axes: {', '.join(axes)})"
         elif root in ("data", "subset"):

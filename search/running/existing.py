@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from search.planning.plan import Plan, Planned
 from search.running.lengthening import hindrances
 from search.running.salvage import foreign
+from search.schema.merging import IMPLIED_ALL, SPACE, named, written_out
+from search.schema.problems import SpaceError
+from search.schema.reading import parsed
 from search.storing.planfile import stored_plan
+from search.storing.provenance import command_line
 from search.storing.store import Store
 from search.words import number
 from trainers.chain import training_code
@@ -57,11 +59,16 @@ def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
                 *why,
             ]
             raise Contradiction(
-                [f"{another}: {lost}. What differs:", *differences(folder, tree), *(lines if why else ())]
+                [
+                    f"{another}: {lost}. What differs:",
+                    *differences(folder, tree),
+                    *(lines if why else ()),
+                    *_run_as(folder),
+                ]
             )
         lines = [f"{another}: it measures otherwise at the end. What differs:", *differences(folder, tree)]
         again = f"--name NEW --reuse {folder} measures anew and trains nothing again of which the last state is kept."
-        raise Contradiction([*lines, again])
+        raise Contradiction([*lines, again, *_run_as(folder)])
     if before and (anew := _looked_elsewhere(stored, plan.evaluation)):
         raise Contradiction(
             [
@@ -90,13 +97,31 @@ def _looked_elsewhere(stored: Row, evaluation: Evaluation) -> list[str]:
     return [f"evaluate.final.{name}" for name in some if stored.get("attacks", {}).get(name) != words[name]]
 
 
+def _run_as(folder: Place) -> list[str]:
+    """The command that the stored sweep was last run by, if it is another one: it may have had more --set."""
+    past = read_json(folder / "provenance.json")
+    runs = past.get("runs") if isinstance(past, dict) else None
+    last = runs[-1] if isinstance(runs, list) and runs else None
+    command = last.get("command") if isinstance(last, dict) else None
+    known = isinstance(command, str) and command != command_line()
+    return [f"It was last run by: {command}"] if known else []
+
+
 def stored_trials(folder: Place) -> int:
     """How many trials a stored search draws; 0 if none is stored, or it does not draw."""
     try:
-        tree = yaml.safe_load((folder / "space.yaml").read_text())
-        return int(tree["search"]["trials"])
-    except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError):
+        return int((_stored_space(folder) or {})["search"]["trials"])
+    except (LookupError, TypeError, ValueError):
         return 0
+
+
+def _stored_space(folder: Place) -> Row | None:
+    """The tree of the stored space, as one is that is read now; None if it cannot be read."""
+    try:
+        tree, _ = parsed((folder / "space.yaml").read_text(), "space.yaml")
+    except (OSError, UnicodeDecodeError, SpaceError):
+        return None
+    return written_out(tree, SPACE)[0]
 
 
 def _gone(rows: list[Row], plan: Plan) -> list[Row]:
@@ -148,18 +173,15 @@ def differences(folder: Place, tree: Row) -> list[str]:
 
 
 def _difference(folder: Place, tree: Row) -> list[str]:
-    try:
-        old = yaml.safe_load((folder / "space.yaml").read_text())
-    except (OSError, yaml.YAMLError):
-        return ["  (the stored space.yaml cannot be read)"]
-    return _lines(old, tree)
+    old = _stored_space(folder)
+    return ["  (the stored space.yaml cannot be read)"] if old is None else _lines(old, tree)
 
 
 def _lines(old: Row, new: Row) -> list[str]:
-    stored, now = flat(old), flat(new)
+    stored, now = (flat(named(tree, IMPLIED_ALL)) for tree in (old, new))
     return [
         f"  {key}: stored {stored.get(key, 'nothing')!r}, now {now.get(key, 'nothing')!r}"
-        for key in sorted(stored.keys() | now.keys())
+        for key in sorted(flat(old).keys() | flat(new).keys())
         if stored.get(key, ...) != now.get(key, ...)
     ]
 

@@ -1,2 +1,7 @@
-"""What a space's YAML may say: space, axes, first (blocks trained before its trials), objectives, replicates, stopping,
-budget, resources, loggers; how it is read and refused: yamlfile, problems."""
+"""What a space's YAML may say, and how it is read.
+
+Its blocks         blocks, of: axes (labels), first (trained before the trials), objectives, replicates, stopping,
+                   budget, resources, loggers
+From text to one   files, reading, yamlfile (of files that extend others), overrides (--set), merging, space
+Refused            problems, limits
+"""

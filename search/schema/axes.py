@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from itertools import product
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from search.schema.labels import digits_between, distinct_labels, label_of
+from search.schema.limits import AXIS, DEPTH
 from search.schema.problems import nearest
+from search.schema.reading import value_of
 from trainers.knobs import Knobs, Real
 from trainers.records import canonical, digest
 
@@ -32,15 +37,21 @@ def _values(value: Any) -> Any:
     return tuple(value)
 
 
-def _check_plain(value: Any) -> None:
-    """YAML also reads dates and sets, which no knob takes and no JSON holds."""
+def _check_finite(value: Any) -> None:
+    """No JSON holds infinity, nor what is no number."""
     if isinstance(value, dict | list | tuple):
         for item in value.values() if isinstance(value, dict) else value:
-            _check_plain(item)
-    elif not isinstance(value, str | int | float | None):
-        raise ValueError(f"a value is a number, a word, a list or a mapping; got {value!r}")
+            _check_finite(item)
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"a number is finite; got {value}")
+
+
+def _labels(value: Any) -> Any:
+    """The labels that a condition asks for, one or a list, as it writes them."""
+    listed = value if isinstance(value, list | tuple) else [value]
+    if not listed or any(isinstance(each, dict | list | tuple) for each in listed):
+        raise ValueError(f"a condition names one label of an axis, or lists several; got {value!r}")
+    return tuple(label_of(each) for each in listed)
 
 
 Values = Annotated[dict[str, Any] | tuple[Any, ...], BeforeValidator(_values)]
@@ -67,7 +78,7 @@ class Axis(Knobs):
     uniform: Range | None = None
     loguniform: Range | None = None
     int: IntRange | None = None
-    when: dict[str, Any] = Field(default_factory=dict)
+    when: dict[str, Annotated[tuple[str, ...], BeforeValidator(_labels)]] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -82,19 +93,22 @@ class Axis(Knobs):
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             raise ValueError(f"an axis has exactly one of {', '.join(KINDS)}; got {', '.join(given) or 'none'}")
-        _check_plain((getattr(self, self.kind), self.when))
+        values = getattr(self, self.kind)
+        _check_finite(values)
         if self.kind in ("grid", "choice"):
-            choices = self.choices()
-            if not choices:
+            if not values:
                 raise ValueError("an axis needs at least one value; got none")
-            for seen in ([c.label for c in choices], [canonical(c.value) for c in choices]):
-                twice = sorted({s for s in seen if seen.count(s) > 1})
-                if twice:
-                    raise ValueError(f"an axis lists each value once; got {twice[0]} twice")
-        else:
-            low, high = getattr(self, self.kind)
-            if not low < high or (self.kind == "loguniform" and low <= 0):
-                raise ValueError(f"{self.kind}: needs low < high{' and low > 0' * (self.kind == 'loguniform')}")
+            if len(values) > AXIS:
+                raise ValueError(f"an axis has at most {AXIS:,} values; got {len(values):,}")
+            same = [_twice(self._choices, lambda it: canonical(it.value)), _twice(self._choices, lambda it: it.label)]
+            for choice in filter(None, same):
+                raise ValueError(f"an axis lists each value once; got {label_of(choice.value)} twice")
+            return self
+        low, high = values
+        if not low < high or (self.kind == "loguniform" and low <= 0):
+            raise ValueError(f"{self.kind}: needs low < high{' and low > 0' * (self.kind == 'loguniform')}")
+        if not math.isfinite(high - low):
+            raise ValueError(f"{self.kind}: from {low:g} to {high:g} is farther than numbers reach")
         return self
 
     @property
@@ -103,10 +117,19 @@ class Axis(Knobs):
 
     def choices(self) -> list[Choice]:
         """The listed values; of a range, its two ends, which is where a mistake shows."""
+        return self._choices
+
+    @cached_property
+    def _choices(self) -> list[Choice]:
         values = getattr(self, self.kind)
         if isinstance(values, dict):
-            return [Choice(label=str(label), value=value) for label, value in values.items()]
-        return [Choice(label=label_of(value), value=value) for value in values]
+            return [Choice(label=label, value=value) for label, value in values.items()]
+        labels = distinct_labels(values)
+        return [Choice(label=label, value=value) for label, value in zip(labels, values, strict=True)]
+
+    @cached_property
+    def _by_label(self) -> dict[str, Choice]:
+        return {choice.label: choice for choice in self._choices}
 
     def draw(self, rng: np.random.Generator) -> Choice:
         """One value at random."""
@@ -121,7 +144,7 @@ class Axis(Knobs):
             value = float(rng.uniform(low, high))
         else:
             value = math.exp(rng.uniform(math.log(low), math.log(high)))
-        return Choice(label=label_of(value), value=value)
+        return self.chosen(value)
 
     def at_quantile(self, share: float) -> Choice:
         """The value below which a share of [0, 1) of all draws lies; listed values are alike likely."""
@@ -142,14 +165,14 @@ class Axis(Knobs):
     def chosen(self, parameter: Any) -> Choice:
         """The choice that a number or a word stands for."""
         if self.kind in ("grid", "choice"):
-            return next(choice for choice in self.choices() if choice.label == parameter)
-        return Choice(label=label_of(parameter), value=parameter)
+            return self._by_label[parameter]
+        return Choice(label=label_of(parameter, digits_between(*getattr(self, self.kind))), value=parameter)
 
     def never(self, path: str, label: str) -> str | None:
         """Why no value that this axis draws has a label, if none has."""
         if self.kind in ("grid", "choice"):
-            known = [choice.label for choice in self.choices()]
-            return None if label in known else f"axis {path} has no value {label!r}{nearest(label, known)}"
+            known = list(self._by_label)
+            return None if label in self._by_label else f"axis {path} has no value {label!r}{nearest(label, known)}"
         low, high = getattr(self, self.kind)
         if self.kind == "int":
             within = re.fullmatch(r"0|-?[1-9]\d*", label) and low <= int(label) <= high
@@ -159,14 +182,37 @@ class Axis(Knobs):
 
     def applies(self, point: dict[str, Choice]) -> bool:
         """Whether a conditional axis acts at a point: each axis it names has one of the labels it lists."""
-        return all(path in point and point[path].label in labels for path, labels in self.conditions().items())
-
-    def conditions(self) -> dict[str, list[str]]:
-        """`when` as the labels that each axis it names may have."""
-        listed = {path: wanted if isinstance(wanted, list) else [wanted] for path, wanted in self.when.items()}
-        return {path: [label_of(wanted) for wanted in labels] for path, labels in listed.items()}
+        return all(path in point and point[path].label in labels for path, labels in self.when.items())
 
 
+def _matched(axes: dict[str, Axis]) -> dict[str, Axis]:
+    """Conditions name labels as those axes have them, also where a value is written otherwise: 0.10 for 0.1."""
+    for path in axes:
+        if path.count(".") >= DEPTH:
+            raise ValueError(f"an axis is the path of a knob; got {path[:40]}..., {path.count('.') + 1} levels deep")
+    return {path: axis.model_copy(update={"when": _known(axis, axes)}) for path, axis in axes.items()}
+
+
+def _known(axis: Axis, axes: dict[str, Axis]) -> dict[str, tuple[str, ...]]:
+    return {
+        path: tuple(_label(label, path, axes[path]) if path in axes else label for label in labels)
+        for path, labels in axis.when.items()
+    }
+
+
+def _label(written: str, path: str, axis: Axis) -> str:
+    if not axis.never(path, written):
+        return written
+    read = label_of(value_of(written))
+    return written if axis.never(path, read) else read
+
+
+def _twice(choices: Sequence[Choice], by: Callable[[Choice], str]) -> Choice | None:
+    times = Counter(map(by, choices))
+    return next((choice for choice in choices if times[by(choice)] > 1), None)
+
+
+Axes = Annotated[dict[str, Axis], AfterValidator(_matched)]
 Point = dict[str, Choice]
 
 
@@ -174,7 +220,7 @@ def impossible(axes: dict[str, Axis]) -> list[tuple[str, str]]:
     """Conditions that no point can meet, as (path of the axis, message)."""
     found = []
     for path, axis in axes.items():
-        for other, labels in axis.conditions().items():
+        for other, labels in axis.when.items():
             if other not in axes:
                 found.append((path, f"no axis {other!r}{nearest(other, list(axes))}"))
             else:
@@ -220,22 +266,6 @@ def _conditional(axes: dict[str, Axis], point: Point) -> Point:
     while dropped := [path for path in point if not axes[path].applies(point)]:
         point = {path: choice for path, choice in point.items() if path not in dropped}
     return point
-
-
-def label_of(value: Any) -> str:
-    """A short name of a value, the same wherever it is written."""
-    if isinstance(value, bool) or value is None:
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, str | int):
-        return str(value)
-    if isinstance(value, dict):
-        head = value.get("name") or value.get("base") or value.get("side")
-        rest = ",".join(f"{k}={label_of(v)}" for k, v in value.items() if k not in ("name", "base"))
-        text = ":".join(part for part in (str(head or ""), rest) if part)
-        return text if len(text) <= 40 else f"{text[:30]}~{digest(value)[:6]}"
-    return ",".join(label_of(v) for v in value)
 
 
 def name_of(point: Point) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, NonNegativeInt, Tag, field_validator
 
+from search.schema.limits import SEEDS
 from search.storing.rankfiles import RankingFile
 from trainers.knobs import Knobs
 
@@ -17,8 +18,10 @@ def _seeds(start: int) -> BeforeValidator:
 
     def read_seeds(value: Any) -> Any:
         if isinstance(value, int) and not isinstance(value, bool):
-            if value < 1:
-                raise ValueError(f"at least one seed; got {value}")
+            if not 1 <= value <= SEEDS:
+                raise ValueError(
+                    f"1 to {SEEDS:,} seeds; got {value:,}" if value > 0 else f"at least one seed; got {value}"
+                )
             return tuple(range(start, start + value))
         return tuple(value) if isinstance(value, list) else value
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, Literal
 
-from search.schema.yamlfile import SpaceError
+from search.schema.problems import SpaceError
 from trainers.records import Place
 
 Logger = Literal["tensorboard", "mlflow", "wandb"]

@@ -11,7 +11,16 @@ from pydantic import ValidationError
 from trainers.knobs import KnobError, Knobs
 
 Path = tuple[str, ...]
+UNKNOWN = "has no such knob"
 TAGS = ("name", "kind")  # by which the members of unions are told apart
+
+
+class SpaceError(Exception):
+    """What is wrong with a space, all of it at once; one readable line a problem."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 def readable(error: ValidationError, model: type[Knobs], raw: Any) -> list[tuple[Path, str]]:
@@ -23,8 +32,8 @@ def readable(error: ValidationError, model: type[Knobs], raw: Any) -> list[tuple
             if message not in known:
                 known.append(message)
     # a union reports the complaints of all its members; a complaint deeper in the tree is the more telling one
-    tops = [path for path in found if not any(len(other) > len(path) and other[: len(path)] == path for other in found)]
-    return [(path, _joined(found[path])) for path in tops]
+    above = {path[:n] for path in found for n in range(len(path))}
+    return [(path, _joined(messages)) for path, messages in found.items() if path not in above]
 
 
 def _chosen(items: list[Any]) -> list[Any]:
@@ -78,7 +87,7 @@ def _written(loc: tuple[Any, ...], raw: Any, missing: bool) -> Path:
 def _unknown(path: Path, loc: tuple[Any, ...], model: type[Knobs]) -> str:
     owner = _owner(model, [str(part) for part in loc[:-1]])
     allowed = sorted(owner.model_fields)
-    return f"{owner.__name__} has no such knob{nearest(path[-1] if path else str(loc[-1]), allowed)}"
+    return f"{owner.__name__} {UNKNOWN}{nearest(path[-1] if path else str(loc[-1]), allowed)}"
 
 
 def _owner(model: type[Knobs], parts: list[str]) -> type[Knobs]:

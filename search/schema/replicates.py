@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from search.schema.first import Seeds
+from search.schema.limits import SEEDS
 from search.schema.objectives import Outcome, measured, outcome
 from trainers.knobs import Knobs
 from trainers.records import Row
@@ -24,7 +25,7 @@ class Adaptive(Knobs):
     """At least `min` seeds, as a spread takes two, and up to `max` of them where the front is in doubt."""
 
     min: Annotated[int, Field(ge=2)]
-    max: Annotated[int, Field(ge=2)]
+    max: Annotated[int, Field(ge=2, le=SEEDS)]
 
     @model_validator(mode="after")
     def _room(self) -> Adaptive:

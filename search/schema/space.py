@@ -6,90 +6,36 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import yaml
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import ValidationError
 
-from search.schema.axes import KINDS, Axis, Point, grid_points, random_points
+from search.schema.axes import Point, grid_points, random_points
+from search.schema.blocks import ADAPTIVE, STRATEGIES, Search, Space
 from search.schema.budget import Budget
-from search.schema.first import Pretrain, Ranks
-from search.schema.loggers import Logger
-from search.schema.objectives import Constraints, Objectives
-from search.schema.problems import nearest, readable
-from search.schema.replicates import Adaptive, Replicates, first_seeds
+from search.schema.first import Pretrain, Profile
+from search.schema.merging import IMPLIED, Tree, named, nested, over_trial, renamed, without_nulls, written_out
+from search.schema.overrides import in_vain, override
+from search.schema.problems import UNKNOWN, readable
 from search.schema.resources import Resources
-from search.schema.stopping import NoStopping, Stopping
-from search.schema.yamlfile import Document, SpaceError, read, without_nulls
-from search.storing.seen import OBJECTIVES
-from search.storing.store import Keep
+from search.schema.yamlfile import Document, SpaceError, read
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.knobs import Knobs, Real
-from trainers.methods import overlay
+from trainers.knobs import KnobError, Knobs
+from trainers.methods import NAMES
 
-STRATEGIES = ("grid", "random", "qmc", "tpe", "nsga2", "gp")
-ADAPTIVE = ("tpe", "nsga2", "gp")  # those that learn from what came before
-Tree = dict[str, Any]
+__all__ = ["ADAPTIVE", "STRATEGIES", "Loaded", "Search", "Space", "at_point", "configured", "load", "put"]
+
+HOMES: dict[str, type[Knobs]] = {
+    "trial": TrialConfig,
+    "search": Search,
+    "evaluate": Evaluation,
+    "resources": Resources,
+    "profile": Profile,
+    "pretrain": Pretrain,
+    "search.budget": Budget,
+}
 BESIDE = "is a knob of a trial; to vary it, write it below `axes:`, indented deeper"
-
-
-def _known(strategy: Any) -> Any:
-    if strategy not in STRATEGIES:
-        raise ValueError(f"no strategy {strategy!r}{nearest(str(strategy), list(STRATEGIES))}")
-    return strategy
-
-
-class Search(Knobs):
-    """Which trials there are, and how often each is repeated."""
-
-    axes: dict[str, Axis] = Field(default_factory=dict)
-    strategy: Annotated[str, BeforeValidator(_known)] = "grid"
-    trials: PositiveInt | None = None  # how many configurations any other strategy draws
-    generation: PositiveInt = 8  # how many an adaptive strategy asks for at once, knowing what came before
-    seed: NonNegativeInt = 0  # of the draws
-    replicates: Replicates = (0,)
-    stopping: Stopping = NoStopping()
-    objectives: Objectives = dict.fromkeys(OBJECTIVES, "max")
-    checkpoint: Literal["best", "last"] = "best"  # whose metrics they are
-    constraints: Constraints = ()
-    budget: Budget = Budget()
-    checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # at least so long between a trial's checkpoints
-    retries: NonNegativeInt = 2  # of a trial whose worker died, in a row without getting further
-    timeout: Annotated[Real, Field(gt=0)] | None = None  # seconds; of an epoch, the last one with the final attacks
-    keep: Keep = "best"  # the states of which epochs stay once no training needs them
-    loggers: Annotated[tuple[Logger, ...], Field(strict=False)] = ()  # trackers that epochs are handed to
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """The seeds that every configuration has from the start."""
-        return first_seeds(self.replicates)
-
-    @property
-    def adds_seeds(self) -> bool:
-        """Whether configurations may get further ones."""
-        return isinstance(self.replicates, Adaptive)
-
-    @property
-    def adapts(self) -> bool:
-        """Whether its configurations hang on what came before."""
-        return self.strategy in ADAPTIVE
-
-    @property
-    def draws(self) -> bool:
-        """Whether its configurations are asked for, and not all listed."""
-        return self.strategy != "grid"
-
-
-class Space(Knobs):
-    """The top level of a space's YAML."""
-
-    trial: Tree = Field(default_factory=dict)
-    profile: Ranks | None = None
-    pretrain: Pretrain | None = None
-    search: Search = Search()
-    evaluate: Evaluation = Evaluation()
-    resources: Resources = Resources()
 
 
 class Loaded:
@@ -104,6 +50,7 @@ class Loaded:
 
     def problem(self, path: tuple[str, ...], message: str) -> str:
         """One readable line: where, what."""
+        message = _hinted(path, message)
         where = self.document.where(path) or str(self.file)
         return f"{where}: {'.'.join(path)}: {message}" if path else f"{where}: {message}"
 
@@ -127,17 +74,48 @@ def load(file: Path, overrides: list[str]) -> Loaded:
     Raises SpaceError with every problem found.
     """
     document = read(file)
-    for override in overrides:
-        document = document.overridden(_override(override), f"--set {override}")
+    changes = {f"--set {text}": override(text) for text in overrides}
+    for place, change in changes.items():
+        document = document.overridden(change, place)
+    found = []
     try:
-        return Loaded(Space.model_validate(document.tree), document, file)
+        loaded = Loaded(Space.model_validate(document.tree), document, file)
+        if not (problems := [*document.problems, *_vain(loaded, changes)]):
+            return loaded
+        raise SpaceError(problems)
     except ValidationError as error:
         found = readable(error, Space, document.tree)
     wrong = {path[0] for path, _ in found if path}
     right = {key: value for key, value in document.tree.items() if key not in wrong}
     rest = Loaded(Space.model_validate(right) if wrong else Space(), document, file)
-    problems = [rest.problem(path, BESIDE if _beside_axes(path) else message) for path, message in found]
-    raise SpaceError([*problems, *dict.fromkeys(_further(rest))])
+    problems = [rest.problem(path, message) for path, message in found]
+    further = () if document.problems else dict.fromkeys(_further(rest))  # of what is mistyped nothing is known
+    raise SpaceError([*document.problems, *problems, *further])
+
+
+def _vain(loaded: Loaded, changes: dict[str, Tree]) -> Iterator[str]:
+    for place, change in changes.items():
+        for knob, path in in_vain(loaded.space, change):
+            axis, knob = f"search.axes.{path}", knob.removesuffix(".name").removesuffix(".base")
+            where = loaded.document.where(("search", "axes", path))
+            yield (
+                f"{place}: trial.{knob}: the axis {path} ({where}) has its own in every training; set the axis, "
+                f"--set '{axis}.grid=[...]', or take it out, --set {axis}=null"
+            )
+
+
+def _hinted(path: tuple[str, ...], message: str) -> str:
+    """A complaint about a key that is none where it stands, with the place where there is one of that name."""
+    if UNKNOWN not in message or len(path) > 2:
+        return message
+    if _beside_axes(path):
+        return BESIDE
+    key = path[-1]
+    if len(path) == 1 and key.partition(".")[0] in Space.model_fields:
+        return f"is a path, as axes and --set have them; keys are nested here: {key.replace('.', ': {')}: ..."
+    homes = [f"{block}.{key}" for block, model in HOMES.items() if key in model.model_fields]
+    meant = f"{UNKNOWN}; did you mean {' or '.join(homes)}?"
+    return re.sub(rf"{UNKNOWN}(; did you mean [^?]*\?)?", meant, message) if homes else message
 
 
 def _beside_axes(path: tuple[str, ...]) -> bool:
@@ -156,9 +134,8 @@ def _further(rest: Loaded) -> Iterator[str]:
     for kind in ("profile", "pretrain") if not problems else ():
         block = rest.document.tree.get(kind)
         if isinstance(block, dict) and isinstance(block.get("trial"), dict):
-            tree = overlay(
-                {key: value for key, value in trial.items() if key not in ("data", "subset")}, block["trial"]
-            )
+            rest_of = {key: value for key, value in trial.items() if key not in ("data", "subset")}
+            tree = over_trial(rest_of, block["trial"])
             yield from _problems(partial(configured, rest, tree, (kind, "trial")))
 
 
@@ -170,45 +147,20 @@ def _problems(make: Callable[[], TrialConfig]) -> list[str]:
     return []
 
 
-def _override(text: str) -> Tree:
-    path, equals, value = text.partition("=")
-    if not equals or not path.strip():
-        raise SpaceError([f"--set {text}: write it as path=value, such as trial.epochs=2"])
-    try:
-        tree: Any = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise SpaceError([f"--set {text}: the value is not YAML"]) from None
-    for part in reversed(_parts(path.strip())):
-        tree = {part: tree}
-    return dict(tree)
-
-
-def _parts(path: str) -> list[str]:
-    """A dotted path's parts; the path that names an axis is one of them."""
-    head, axis = path.removeprefix("search.axes."), path.startswith("search.axes.")
-    if not axis:
-        return path.split(".")
-    knob, _, kind = head.rpartition(".")
-    return ["search", "axes", knob, kind] if kind in (*KINDS, "when") and knob else ["search", "axes", head]
-
-
 def put(tree: Tree, path: str, value: Any) -> Tree:
-    """The tree with a value laid at a dotted path; a piece named by a word makes room for its knobs."""
-    head, _, rest = path.partition(".")
-    if not rest:
-        inner = overlay(tree[head], value) if isinstance(value, dict) and isinstance(tree.get(head), dict) else value
-        return tree | {head: inner}
-    below = tree.get(head, {})
-    if isinstance(below, str):
-        below = {"base" if head == "method" else "name": below}
-    elif not isinstance(below, dict):
-        below = {}  # a number has no knobs; the mapping in its place is refused by the validation
-    return tree | {head: put(below, rest, value)}
+    """A trial's tree with a value laid at a dotted path. Raises KnobError where it is none that can stand there.
+
+    A name that is swept by itself (`optimizer.name`) leaves the knobs beside it: they are of the same trial.
+    """
+    change, wrong = written_out(nested(path, value))
+    if wrong:
+        raise KnobError(dict(wrong))
+    return renamed(tree, path, value) if path.rpartition(".")[2] in NAMES else over_trial(tree, change)
 
 
 def configured(loaded: Loaded, tree: Tree, at: tuple[str, ...] = ("trial",)) -> TrialConfig:
-    """A trial's tree as a config. Raises SpaceError."""
-    plain = {key: _piece(key, value) for key, value in without_nulls(tree).items()}
+    """A trial's tree, written out, as a config. Raises SpaceError."""
+    plain = named(without_nulls(tree), IMPLIED)
     try:
         return TrialConfig.model_validate(plain)
     except ValidationError as error:
@@ -219,12 +171,15 @@ def configured(loaded: Loaded, tree: Tree, at: tuple[str, ...] = ("trial",)) -> 
 def at_point(loaded: Loaded, point: Point) -> TrialConfig:
     """The config of a trial where axes have these values. Raises SpaceError, which names the axis that is wrong."""
     tree = loaded.space.trial
-    for path in sorted(point, key=lambda path: path.count(".")):
-        tree = put(tree, path, point[path].value)
     try:
+        for path in sorted(point, key=lambda path: path.count(".")):
+            tree = put(tree, path, point[path].value)
         return configured(loaded, tree)
+    except KnobError as error:
+        problems = [loaded.problem(("trial", *path), message) for path, message in error.problems.items()]
     except SpaceError as error:
-        raise SpaceError([_of_axis(loaded, problem, point) for problem in error.problems]) from None
+        problems = error.problems
+    raise SpaceError([_of_axis(loaded, problem, point) for problem in problems])
 
 
 def _of_axis(loaded: Loaded, problem: str, point: Point) -> str:
@@ -234,10 +189,3 @@ def _of_axis(loaded: Loaded, problem: str, point: Point) -> str:
             where = loaded.document.where(("search", "axes", path))
             return f"{where}: axis {path}={point[path].label}: {problem.partition(': ')[2]}"
     return problem
-
-
-def _piece(key: str, value: Any) -> Any:
-    """`subset: all` is short for `subset: {name: all}`; an optimiser without a name is SGD."""
-    if key == "optimizer" and isinstance(value, dict):
-        return {"name": "sgd"} | value
-    return {"name": value} if isinstance(value, str) and key in ("data", "model", "subset", "optimizer") else value

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from analysis.report import report
-from analysis.setting import setting, words
+from analysis.setting import setting
 from trainers.config import TrialConfig
 from trainers.methods import METHODS
 from trainers.records import read_json, write_json
+from trainers.wording import words
 
 from .synthetic import Made, write_sweep
 
@@ -43,7 +44,7 @@ def test_what_an_axis_varies_is_said_to_and_the_rest_is_told() -> None:
     found = setting({"trials": trials(*({"method": method} for method in gairat))})
     assert found["weight"] == "gair, burn in 2, lam varied"
     mixed = setting({"trials": trials({"method": "pgd-at"}, {"method": "trades"}, {"epochs": 7})})
-    assert (mixed["loss"], mixed["epochs"]) == ("varied", "varied")
+    assert (mixed["loss"], mixed["epochs"]) == ("varied: ce, trades", "varied")
     assert "epsilon varied" in mixed["attack"] and "steps 10" in mixed["attack"]
 
 
@@ -55,7 +56,9 @@ def test_every_method_is_told_apart_from_plain_training(name: str) -> None:
 
 
 def test_kinds_of_methods_that_have_nothing_in_common_vary() -> None:
-    assert setting({"trials": trials({"method": "free-at"}, {"method": "pgd-at"})})["method"] == "varied"
+    assert setting({"trials": trials({"method": "free-at"}, {"method": "pgd-at"})})["method"] == (
+        "varied: free, pgd with ce"
+    )
     assert setting({"trials": trials({"method": "free-at"})})["method"] == "free, epsilon 8/255, replays 8"
 
 
@@ -64,14 +67,44 @@ def test_how_the_ranking_was_made_is_said_by_what_is_unlike_the_trials() -> None
     plan = {"trials": trials(noisy, {"epochs": 9}) + trials({"epochs": 4}, {"epochs": 4}, kind="profile", ranks="r")}
     made = {"average": "scores", "first_epoch": 2}
     found = setting(plan | {"rankings": {"r": made}})["ranking"]
-    assert found == "scores averaged over 2 seeds, losses from epoch 2; trained as the trials, but for epochs 4"
+    pieces = "mlp on digits, pgd with ce, sgd"
+    assert (
+        found == f"scores averaged over 2 seeds, losses from epoch 2; {pieces}; trained as the trials, but for epochs 4"
+    )
     assert setting(plan | {"rankings": {"r": {"file": "rank.npy", "sha256": "0"}}})["ranking"] == "the file rank.npy"
     several = [trials({"method": {"attack": {"epsilon": it}}}, kind="profile", ranks=str(it)) for it in (0.1, 0.2)]
     axis = [{"method": {"attack": {"epsilon": it}}} for it in (0.1, 0.2)]
     following = {"trials": [*trials(*axis), *several[0], *several[1]], "rankings": {"0.1": made, "0.2": made}}
-    assert setting(following)["ranking"].endswith("over 1 seed, losses from epoch 2; trained as the trials")
+    assert setting(following)["ranking"].endswith(f"over 1 seed, losses from epoch 2; {pieces}; trained as the trials")
     plan["trials"] = trials({}) + trials({}, kind="pretrain")
-    assert setting(plan)["pretraining"] == "trained as the trials"
+    assert setting(plan)["pretraining"] == f"{pieces}; trained as the trials"
+
+
+def test_a_piece_in_another_one_s_place_is_seen_in_each_family() -> None:
+    usual = {"method": "pgd-at", "optimizer": {"name": "sgd"}, "model": {"name": "mlp"}, "data": {"name": "digits"}}
+    swaps = {
+        "method": "trades",
+        "optimizer": {"name": "adam"},
+        "model": {"name": "digits_cnn"},
+        "data": {"name": "cifar10"},
+    }
+    made = {"rankings": {"r": {"average": "ranks"}}}
+
+    def told(of_trials: dict[str, Any], first: dict[str, Any]) -> dict[str, str]:
+        both = trials(first, kind="profile", ranks="r") + trials(first, kind="pretrain")
+        return setting({"trials": trials(of_trials) + both} | made)
+
+    for piece, other in swaps.items():
+        swapped = usual | {piece: other}
+        assert told(swapped, usual) != told(usual, usual)
+        for row in ("ranking", "pretraining"):
+            assert told(usual, swapped)[row] != told(usual, usual)[row]
+            assert told(swapped, swapped)[row] != told(usual, usual)[row], "though it is as the trials are"
+
+
+def test_a_piece_that_only_some_have_is_named() -> None:
+    found = setting({"trials": trials({}, {"average": {"name": "ema"}}, {"average": {"name": "swa"}})})
+    assert found["average of weights"] == "varied: none, ema, swa"
 
 
 @pytest.mark.parametrize(

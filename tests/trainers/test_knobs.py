@@ -34,7 +34,7 @@ def test_reals(written: Any, number: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", [True, None, "", "eight", "1/0", "nan", "inf", float("nan"), float("inf"), "1e999", 10**400, [1.0]]
+    "written", [True, None, "", "eight", "1/0", "nan", "inf", float("inf"), "1e999", "1e-9999999999", 10**400, [1.0]]
 )
 def test_what_is_no_real(written: Any) -> None:
     with pytest.raises(ValidationError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveInt
 from torch import nn
 
 from trainers.models.layers import convolution, kaiming_normal
@@ -20,7 +20,7 @@ class MLP(Normalizing):
     """Fully connected ReLU layers; no hidden layer at all is logistic regression."""
 
     name: Literal["mlp"] = "mlp"
-    hidden: Annotated[tuple[PositiveInt, ...], BeforeValidator(_as_tuple)] = (256, 256)
+    hidden: Annotated[tuple[Annotated[PositiveInt, Field(le=65_536)], ...], BeforeValidator(_as_tuple)] = (256, 256)
 
     def build(self, channels: int, size: int, classes: int) -> Network:
         widths = (channels * size * size, *self.hidden)

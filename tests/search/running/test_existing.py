@@ -356,3 +356,20 @@ def test_a_sweep_that_has_nothing_to_give_is_told(
     Path("new.yaml").write_text(smoke())
     assert main(["new.yaml", "--results", str(here), "--reuse", "sweep"]) == 0
     assert "sweep holds no state that this sweep has in common with it." in capsys.readouterr().out
+
+
+def test_of_another_sweep_the_command_is_told_that_it_was_run_by(sweep: Path, planned: Planned) -> None:
+    command = "python -m search.run a.yaml --set search.replicates=2"
+    write_json(sweep / "provenance.json", {"runs": [{"command": "an older one"}, {"command": command}]})
+    for changes in ({"trial__epochs": 7}, {"evaluate__final": {}, "search__replicates": 2}):
+        with pytest.raises(Contradiction) as caught:
+            compared(sweep, planned, **changes)
+        assert caught.value.lines[-1] == f"It was last run by: {command}"
+
+
+@pytest.mark.parametrize("damaged", [None, [], {"runs": 3}, {"runs": []}, {"runs": [3]}, {"runs": [{"command": 3}]}])
+def test_a_command_that_is_not_known_is_not_told(sweep: Path, planned: Planned, damaged: Any) -> None:
+    write_json(sweep / "provenance.json", damaged)
+    with pytest.raises(Contradiction) as caught:
+        compared(sweep, planned, trial__epochs=7)
+    assert not any("run by" in line for line in caught.value.lines)

@@ -12,7 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from search.schema.axes import Axis, Point, grid_points, label_of, name_of, qmc_points, random_points, slug
+from search.schema.axes import (
+    Axis,
+    Point,
+    grid_points,
+    name_of,
+    qmc_points,
+    random_points,
+    slug,
+)
+from search.schema.blocks import Search
+from search.schema.labels import distinct_labels, label_of
+from search.schema.limits import AXIS
 
 PATHS = ("batch_size", "epochs", "optimizer.momentum")
 values = st.lists(st.integers(1, 1000), min_size=1, max_size=4, unique=True)
@@ -189,3 +200,42 @@ def test_the_name_of_a_point_fits_a_folder_however_long_its_labels(labels: list[
 def test_a_value_given_twice_in_disguise_is_refused() -> None:
     with pytest.raises(ValidationError, match=r"lists each value once; got 1 twice"):
         axis(grid=[1, 1.0])
+
+
+def test_labels_have_as_many_digits_as_tell_their_values_apart() -> None:
+    assert [c.label for c in axis(grid=[0.05, 0.1]).choices()] == ["0.05", "0.1"]
+    assert [c.label for c in axis(grid=[0.050001, 0.050002, 0.1]).choices()] == ["0.050001", "0.050002", "0.1"]
+    assert [c.label for c in axis(grid=[[0.123456, 1], [0.123457, 1]]).choices()] == ["0.123456,1", "0.123457,1"]
+    few = [{"lr": 0.12341}, {"lr": 0.12342}]
+    assert [c.label for c in axis(choice=few).choices()] == ["lr=0.12341", "lr=0.12342"]
+    narrow = axis(uniform=[0.05, 0.0500001])
+    assert [c.label for c in narrow.choices()] == ["0.05", "0.0500001"]
+    assert len({narrow.at_quantile(i / 50).label for i in range(50)}) == 50
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=6, unique_by=lambda it: it + 0.0))
+def test_other_values_have_other_labels_and_usual_ones_the_usual(listed: list[float]) -> None:
+    labels = distinct_labels(listed)
+    assert len(set(labels)) == len(listed)
+    alone = list(map(label_of, listed))
+    assert all(label == usual for label, usual in zip(labels, alone, strict=True) if alone.count(usual) == 1)
+
+
+def test_a_condition_finds_a_label_however_it_is_written() -> None:
+    def matched(axes: dict[str, dict[str, Any]]) -> dict[str, tuple[str, ...]]:
+        return Search.model_validate({"axes": axes}).axes["b"].when
+
+    assert matched({"a": {"grid": [0.1, 0.2]}, "b": {"grid": [1], "when": {"a": "0.10"}}}) == {"a": ("0.1",)}
+    assert matched({"a": {"grid": {"0.10": 1}}, "b": {"grid": [1], "when": {"a": "0.10"}}}) == {"a": ("0.10",)}
+    assert matched({"a": {"grid": {"on": 1, "off": 2}}, "b": {"grid": [1], "when": {"a": "on"}}}) == {"a": ("on",)}
+    assert matched({"a": {"grid": [True, False]}, "b": {"grid": [1], "when": {"a": "True"}}}) == {"a": ("true",)}
+    assert matched({"a": {"grid": [None, 3]}, "b": {"grid": [1], "when": {"a": ["null", "3"]}}}) == {"a": ("none", "3")}
+    assert matched({"a": {"int": [1, 300]}, "b": {"grid": [1], "when": {"a": "1_00"}}}) == {"a": ("100",)}
+
+
+def test_an_axis_is_as_large_as_a_list_may_be_and_no_larger() -> None:
+    assert len(axis(grid=list(range(AXIS))).choices()) == AXIS
+    with pytest.raises(ValidationError, match=f"an axis has at most {AXIS:,} values; got {AXIS + 1:,}"):
+        axis(grid=list(range(AXIS + 1)))
+    with pytest.raises(ValidationError, match=r"uniform: from -1e\+308 to 1e\+308 is farther than numbers reach"):
+        axis(uniform=[-1e308, 1e308])

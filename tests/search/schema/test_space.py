@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from search.planning.plan import Plan
 from search.run import main
 from search.schema.space import put
 from trainers import methods
@@ -56,7 +57,7 @@ MISTAKES = {
     "no mapping": ("trial: 3\n", "space.yaml:1: trial: should be a mapping of knobs; got 3"),
     "date": (
         "trial: {epochs: 2020-01-01}\n",
-        "space.yaml:1: trial.epochs: should be a valid integer; got datetime.date(2020, 1, 1)",
+        "space.yaml:1: trial.epochs: should be a valid integer; got '2020-01-01'",
     ),
     "unknown method": (
         "trial: {method: tradse}\n",
@@ -199,10 +200,9 @@ MISTAKES = {
         axis("{grid: {small: 32, tiny: 32}}"),
         "space.yaml:3: search.axes.batch_size: an axis lists each value once; got 32 twice",
     ),
-    "value that is no data": (
+    "date among the values of an axis": (
         axis("{grid: [2020-01-01]}"),
-        "space.yaml:3: search.axes.batch_size: a value is a number, a word, a list or a mapping; got"
-        " datetime.date(2020, 1, 1)",
+        "space.yaml:3: axis batch_size=2020-01-01: trial.batch_size: should be a valid integer; got '2020-01-01'",
     ),
     "range upside down": (
         axis("{uniform: [0.2, 0.1]}", "optimizer.weight_decay"),
@@ -290,7 +290,7 @@ MISTAKES = {
         "search:\n  strategy: random\n  trials: 2\n  axes:\n    method.loss.beta: {loguniform: [1, 9]}\n"
         "    batch_size: {choice: [16, 32], when: {method.loss.beta: 2.0}}\n",
         "space.yaml:6: search.axes.batch_size.when: axis method.loss.beta is drawn from a range, so that it never is"
-        " '2'; `when` names values of grid, choice or int",
+        " '2.0'; `when` names values of grid, choice or int",
     ),
     "condition beyond a range": (
         "search:\n  strategy: random\n  trials: 2\n  axes:\n    method.attack.steps: {int: [1, 9]}\n"
@@ -373,7 +373,8 @@ MISTAKES = {
     ),
     "stopping that is a switch": (
         "search: {stopping: true}\n",
-        "space.yaml:1: search.stopping: is none, robust, or knobs of robust such as {patience: 10%}; got True",
+        "space.yaml:1: search.stopping: should be the name of a piece, or a mapping of its knobs; got True"
+        " (allowed: none, robust)",
     ),
     "number in place of a list": (
         "trial: {model: {name: mlp, hidden: 64}}\n",
@@ -510,7 +511,7 @@ def test_a_mistake_in_an_extended_file_is_found_there(refused: Refused, here: Pa
     [
         ("trial.epochs", "--set trial.epochs: write it as path=value, such as trial.epochs=2"),
         ("=3", "--set =3: write it as path=value, such as trial.epochs=2"),
-        ("trial.epochs=[", "--set trial.epochs=[: the value is not YAML"),
+        ("trial.epochs=[", "--set trial.epochs=[: not YAML: expected the node content, but found '<stream end>'"),
         ("trial.epochs=0", "--set trial.epochs=0: trial.epochs: should be greater than 0; got 0"),
         ("trial.epoch=3", "--set trial.epoch=3: trial.epoch: TrialConfig has no such knob; did you mean epochs?"),
         ("trial.batch_size=x", "--set trial.batch_size=x: trial.batch_size: should be a valid integer; got 'x'"),
@@ -573,7 +574,8 @@ def test_a_dry_run_says_which_data_is_not_here(here: Path, capsys: pytest.Captur
 
 def test_a_missing_file_is_refused(refused: Refused, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["nowhere.yaml"]) == 2
-    assert capsys.readouterr().err == "error: nowhere.yaml: no such file\n1 problem; nothing was started.\n"
+    said = f"error: nowhere.yaml: no such file; those of the checkout lie in {ROOT / 'spaces'}\n"
+    assert capsys.readouterr().err == said + "1 problem; nothing was started.\n"
 
 
 def test_a_results_folder_that_cannot_be_written_is_refused(refused: Refused, here: Path) -> None:
@@ -594,12 +596,6 @@ def test_the_command_ends_with_code_2_and_no_traceback(here: Path) -> None:
     assert os.listdir(here) == ["space.yaml"]
 
 
-def test_put_makes_room_below_a_piece_named_by_a_word() -> None:
-    assert put({"data": "digits"}, "data.label_noise", 0.1) == {"data": {"name": "digits", "label_noise": 0.1}}
-    assert put({"method": "trades"}, "method.loss.beta", 3) == {"method": {"base": "trades", "loss": {"beta": 3}}}
-    assert put({}, "optimizer.lr", 0.1) == {"optimizer": {"lr": 0.1}}
-
-
 def test_put_leaves_the_tree_as_it_was() -> None:
     tree = {"data": {"name": "digits"}}
     put(tree, "data.label_noise", 0.1)
@@ -610,3 +606,94 @@ def test_put_lays_a_mapping_over_the_piece_unless_its_name_changes() -> None:
     tree = {"subset": {"name": "random", "size": 5}}
     assert put(tree, "subset", {"size": 6})["subset"] == {"name": "random", "size": 6}
     assert put(tree, "subset", {"name": "all"})["subset"] == {"name": "all"}
+
+
+SWEPT = """
+trial: {optimizer: {lr: 0.1}, model: mlp}
+search:
+  axes:
+    method: {grid: {a: {base: pgd-at, attack: {epsilon: 0.1}}, b: trades}}
+    model.hidden: {grid: [[8], [16]]}
+    optimizer: {grid: {a: {momentum: 0.1}, b: {momentum: 0.2}}}
+    batch_size: {grid: [16, 32], when: {method: a}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("override", "knob", "path", "line"),
+    [
+        ("trial.method=trade", "method", "method", 5),
+        ("trial.method={base: trades, attack: {epsilon: 0.3}}", "method", "method", 5),
+        ("trial.method.attack.epsilon=0.3", "method.attack.epsilon", "method", 5),
+        ("trial={model: {hidden: [4]}}", "model.hidden", "model.hidden", 6),
+        ("trial.optimizer.momentum=0.3", "optimizer.momentum", "optimizer", 7),
+    ],
+)
+def test_an_override_that_an_axis_replaces_everywhere_is_refused(
+    refused: Refused, override: str, knob: str, path: str, line: int
+) -> None:
+    problem, *_ = refused(SWEPT, "--set", override)
+    assert problem == (
+        f"--set {override}: trial.{knob}: the axis {path} (space.yaml:{line}) has its own in every training; set the "
+        f"axis, --set 'search.axes.{path}.grid=[...]', or take it out, --set search.axes.{path}=null"
+    )
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "trial.optimizer.lr=0.2",  # which the values of the axis leave
+        "trial.method.loss=ce-kl",  # one of them leaves it
+        "trial.batch_size=64",  # the axis is conditional
+        "trial.model={name: mlp}",
+        "trial.optimizer=null",
+        "search.axes.method.grid={a: standard}",
+    ],
+)
+def test_an_override_that_some_training_sees_is_taken(planned: Callable[..., Plan], override: str) -> None:
+    assert planned(SWEPT, override).trials
+
+
+def test_an_override_that_first_trainings_alone_see_is_taken(planned: Callable[..., Plan]) -> None:
+    text = smoke() + "\n"
+    assert planned(text, "trial.method.attack.steps=1").trials
+
+
+TRIAL = "trial: {}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "override", "meant"),
+    [
+        (TRIAL, "epochs=10", "trial.epochs or search.budget.epochs"),
+        (TRIAL, "method.attack.epsilon=0.1", "trial.method"),
+        (TRIAL, "replicates=3", "search.replicates"),
+        (TRIAL, "trial.replicates=3", "search.replicates"),
+        (TRIAL, "evaluate.batch_size=3", "trial.batch_size"),
+        (TRIAL, "resources.wall=3", "search.budget.wall"),
+        ("trial: {objectives: {val_pgd_acc: max}}\n", "trial.epochs=1", "search.objectives"),
+        ("gpus: 1\n", "trial.epochs=1", "resources.gpus"),
+    ],
+)
+def test_a_key_in_another_block_is_known_there(refused: Refused, text: str, override: str, meant: str) -> None:
+    (problem,) = refused(text, "--set", override)
+    assert f"has no such knob; did you mean {meant}? (allowed: " in problem
+
+
+def test_keys_of_a_file_are_nested(refused: Refused) -> None:
+    assert refused("trial.optimizer.lr: 3\n") == [
+        "space.yaml:1: trial.optimizer.lr: is a path, as axes and --set have them; keys are nested here: trial: "
+        "{optimizer: {lr: ..."
+    ]
+
+
+def test_a_dry_run_names_the_pieces_of_every_family(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = smoke(trial__method={"base": "trades"}, trial__optimizer={"name": "adam"}, search__axes__method=None)
+    (here / "space.yaml").write_text(text + "pretrain: {trial: {method: pgd-at, optimizer: sgd}}\n")
+    assert main(["space.yaml", "--dry-run"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "trained: model mlp, hidden 16 trained: attack pgd, epsilon 0.031" in said
+    assert "trained: loss trades, beta 6" in said and "trained: optimizer adam, lr 0.0001" in said
+    assert "trained: data set digits, train 96" in said
+    assert "trained: profile mlp on digits, pgd with trades, adam; trained as the trials" in said
+    assert "trained: pretrain mlp on digits, pgd with ce, sgd; trained as the trials, but for attack pgd, eps" in said

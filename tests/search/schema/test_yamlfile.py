@@ -8,6 +8,8 @@ import pytest
 
 from search.schema.yamlfile import SpaceError, read
 
+from ..helpers import ROOT
+
 pytestmark = pytest.mark.usefixtures("here")
 
 
@@ -57,7 +59,7 @@ def test_what_was_not_written_is_found_at_the_nearest_that_was() -> None:
         ),
         ("- trial\n", "a.yaml: a space is a mapping with trial, search, ...; got list"),
         ("", "a.yaml: a space is a mapping with trial, search, ...; got nothing"),
-        ("trial: &it\n  model: *it\n", "a.yaml: cannot be read: it contains itself, or is nested too deep"),
+        ("trial: &it\n  model: *it\n", "a.yaml:1:8: not YAML: it contains itself"),
     ],
 )
 def test_unreadable_yaml_is_refused_with_line_and_column(text: str, complaint: str) -> None:
@@ -95,10 +97,23 @@ def test_a_folder_is_no_file_and_a_sweep_s_may_be_meant_for_its_space() -> None:
     assert complaints(Path()) == [".: is a folder; there are a.yaml"]
 
 
-def test_a_missing_file_names_those_there_are() -> None:
+def test_a_missing_file_names_the_one_that_is_meant_or_some_of_those_there_are() -> None:
     write("friendly.yaml", "trial: {}\n")
-    assert complaints(Path("freindly.yaml")) == ["freindly.yaml: no such file (there are friendly.yaml)"]
-    assert complaints(Path("nowhere/a.yaml")) == ["nowhere/a.yaml: no such file"]
+    assert complaints(Path("freindly.yaml")) == ["freindly.yaml: no such file; did you mean friendly.yaml?"]
+    assert complaints(Path("friendly")) == ["friendly: no such file; did you mean friendly.yaml?"]
+    for name in "abcdef":
+        write(f"{name}.yaml", "trial: {}\n")
+    assert complaints(Path("zzz.yaml")) == [
+        "zzz.yaml: no such file (there are a.yaml, b.yaml, c.yaml, d.yaml and 3 more)"
+    ]
+
+
+def test_a_space_of_the_checkout_is_found_from_anywhere() -> None:
+    for name in ("friendly_k", "spaces/friendly_k.yaml", "friendly_k.yml", "freindly_k.yaml"):
+        (problem,) = complaints(Path(name))
+        assert problem == f"{name}: no such file; did you mean {ROOT / 'spaces' / 'friendly_k.yaml'}?"
+    (problem,) = complaints(Path("cifar10/gairat.yaml"))
+    assert problem.endswith(f"did you mean {ROOT / 'spaces' / 'cifar10' / 'gairat.yaml'}?")
 
 
 def test_extends_lays_one_file_over_another_and_remembers_where_each_key_was_written() -> None:
