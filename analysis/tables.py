@@ -18,6 +18,7 @@ from analysis.gaps import trained_robustness
 from analysis.metrics import CHECKPOINTS, attack_of, attack_title, on_images, title
 from analysis.results import COMPLETED, STOPPED
 from analysis.stats import Estimate, counted, seeds
+from trainers.reading import read_with
 
 LONGEST = 60  # rows of a table on the page; the exported table has all
 
@@ -193,7 +194,8 @@ def unfinished(found: Digest) -> list[str]:
         why = outcome.get("diverged", {}).get("why", "") or outcome.get("stopped", {}).get("reason", "")
         error = found.results.folder / "trials" / row["id"] / "error.txt"
         if row["status"] == "failed":
-            text = error.read_text(encoding="utf-8", errors="replace").strip()
+            text = read_with(error, lambda content: content.decode(errors="replace"), found.results.damage) or ""
+            text = text.strip()
             why = text.splitlines()[-1] if text else "no traceback was left"
             errors.append(page.details(row["id"], text))
         done = f"{row['epochs_done']} of {_count(row['epochs_planned'])}"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from search.planning.plan import Plan, Planned
 from search.running.lengthening import hindrances
 from search.running.salvage import foreign
@@ -15,7 +13,15 @@ from search.storing.store import Store
 from search.words import number
 from trainers.chain import training_code
 from trainers.evaluate import Evaluation
-from trainers.records import Place, Row, read_json
+from trainers.reading import Damage, read_json, read_yaml
+from trainers.records import Place, Row
+from trainers.shapes import A_PROVENANCE
+
+SPACE = "space.yaml"
+FORGOTTEN = (
+    "its generations.jsonl, which holds what was asked, is damaged or missing, and {n} of its trainings would not be "
+    "in it any more. Run it once with the space as it is stored: that asks for them again. What differs:"
+)
 
 
 class Contradiction(Exception):
@@ -26,11 +32,21 @@ class Contradiction(Exception):
         self.lines = lines
 
 
-def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
+def damaged(folder: Place) -> list[str]:
+    """Which of a sweep's own files are damaged, a line each."""
+    damage = Damage()
+    stored_plan(folder, damage)
+    read_yaml(folder / SPACE, damage)
+    read_json(folder / "provenance.json", A_PROVENANCE, damage)
+    return damage.lines()
+
+
+def compare(folder: Place, plan: Plan, tree: Row, forgotten: bool = False) -> int | None:
     """How many trainings the plan adds to the stored one; None if none is stored.
 
-    A training counts as stored once it has begun. Raises Contradiction if some of those are not in the plan, or other
-    training code made them.
+    A training counts as stored once it has begun. `forgotten`: what a search has asked is damaged or lost, so that a
+    training that is not in the plan will be asked for again. Raises Contradiction if some are not in it otherwise, or
+    other training code made them.
     """
     stored = stored_plan(folder)
     if stored is None:
@@ -47,6 +63,10 @@ def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
             ]
         )
     gone = _gone([row for name, row in before.items() if name not in now], plan)
+    if gone and forgotten:
+        if differs := _difference(folder, tree):
+            raise Contradiction([FORGOTTEN.format(n=len(gone)), *differs])
+        gone = []
     if gone or (before and stored["evaluate"] != plan.evaluation.model_dump(mode="json")):
         another = "the sweep stored there is another one"
         if gone:
@@ -69,7 +89,11 @@ def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
                 "class; now as many are drawn by class, and the two are not mixed"
             ]
         )
-    changed = [name for name, row in before.items() if name in now and row["chain"] != now[name].final]
+    changed = [
+        name
+        for name, row in before.items()  # a result that is of the plan shows that what is stored of it was damaged
+        if name in now and row["chain"] != now[name].final and Store(folder).result(name, now[name].final) is None
+    ]
     if changed and all(_ranked_anew(before[name], now[name]) for name in changed):
         lines = _rankings(stored, plan) or differences(folder, tree)
         raise Contradiction([f"{len(changed)} of its trainings were cut by another ranking. What differs:", *lines])
@@ -91,12 +115,14 @@ def _looked_elsewhere(stored: Row, evaluation: Evaluation) -> list[str]:
 
 
 def stored_trials(folder: Place) -> int:
-    """How many trials a stored search draws; 0 if none is stored, or it does not draw."""
-    try:
-        tree = yaml.safe_load((folder / "space.yaml").read_text())
-        return int(tree["search"]["trials"])
-    except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError):
-        return 0
+    """How many trials a stored search draws, by its plan where its space is damaged; 0 if none is stored, or drawn."""
+    damage = Damage()
+    tree = read_yaml(folder / SPACE, damage)
+    if damage and (plan := stored_plan(folder)):
+        return len({row["configuration"] for row in plan["trials"] if row["kind"] == "trial"})
+    block = tree.get("search") if tree else None
+    trials = block.get("trials") if isinstance(block, dict) else None
+    return trials if isinstance(trials, int) else 0
 
 
 def _gone(rows: list[Row], plan: Plan) -> list[Row]:
@@ -120,10 +146,10 @@ def over_by_other_code(folder: Place, tree: Row) -> bool:
 
     A code that was accepted counts as the same.
     """
-    stored, past = stored_plan(folder), read_json(folder / "provenance.json")
+    stored, past = stored_plan(folder), read_json(folder / "provenance.json", A_PROVENANCE)
     if stored is None or training_code() in (stored["code"], *stored.get("accepted", [])):
         return False
-    runs = past.get("runs") if isinstance(past, dict) else None
+    runs = past["runs"] if past else None
     if not runs or runs[-1].get("exit") != 0 or _difference(folder, tree):
         return False
     store = Store(folder)
@@ -148,11 +174,8 @@ def differences(folder: Place, tree: Row) -> list[str]:
 
 
 def _difference(folder: Place, tree: Row) -> list[str]:
-    try:
-        old = yaml.safe_load((folder / "space.yaml").read_text())
-    except (OSError, yaml.YAMLError):
-        return ["  (the stored space.yaml cannot be read)"]
-    return _lines(old, tree)
+    old = read_yaml(folder / SPACE)
+    return ["  (the stored space.yaml is damaged or missing)"] if old is None else _lines(old, tree)
 
 
 def _lines(old: Row, new: Row) -> list[str]:

@@ -11,7 +11,8 @@ from analysis.figure_grid import Grid, draw_grid, grid_size, grids_info
 from analysis.figure_knobs import knobs_info
 from analysis.figures import PALETTE, save
 from analysis.results import Results, load
-from trainers.records import read_json, write_json
+from trainers.reading import read_json
+from trainers.records import write_json
 
 from .synthetic import Made, write_study
 
