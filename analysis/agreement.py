@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.results import COMPLETED, Results, SweepError, load
+from analysis.results import COMPLETED, Results, SweepError, load, tell_damage
 from trainers.scores import d_distance, normalized_rank, top_iou
 
 BY = {
@@ -184,23 +184,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         results = load(options.run)
-        table = matrix(results, options.by, options.measure)
-        print(
-            f"{options.measure} of rankings by {options.by}, of the examples that both of a pair have; "
-            "mean over pairs of trainings of different seeds\n"
-        )
-        print(_markdown(table))
-        if unknown := incomparable(table):
-            print(f"\n{unknown}")
-        for curve in ("weight", "epsilon", "t_y"):
-            if len(found := against(results, curve)):
-                print(f"\ncorrelation of difficulty d with the mean {curve} of an example\n\n{_markdown(found)}")
-        if len(found := corrupted(results)):
-            print(f"\ndistance between the clean test set and its corrupted versions\n\n{_markdown(found)}")
+        try:
+            _print(results, options.by, options.measure)
+        finally:
+            tell_damage([results])
     except SweepError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _print(results: Results, by: str, measure: str) -> None:
+    table = matrix(results, by, measure)
+    print(
+        f"{measure} of rankings by {by}, of the examples that both of a pair have; mean over pairs of trainings of "
+        "different seeds\n"
+    )
+    print(_markdown(table))
+    if unknown := incomparable(table):
+        print(f"\n{unknown}")
+    for curve in ("weight", "epsilon", "t_y"):
+        if len(found := against(results, curve)):
+            print(f"\ncorrelation of difficulty d with the mean {curve} of an example\n\n{_markdown(found)}")
+    if len(found := corrupted(results)):
+        print(f"\ndistance between the clean test set and its corrupted versions\n\n{_markdown(found)}")
 
 
 def _markdown(table: pd.DataFrame) -> str:

@@ -40,7 +40,9 @@ def rankings(results: Results) -> list[Ranking]:
         name = trial.get("ranks")
         if name and name not in found:
             path = results.folder / "profile" / f"{name}.npz"
-            found[name] = read_ranking(path, titles[name], _score(trial.get("config", {}).get("subset")))
+            found[name] = read_ranking(
+                path, titles[name], _score(trial.get("config", {}).get("subset")), results.damage
+            )
     return [ranking for ranking in found.values() if ranking is not None]
 
 

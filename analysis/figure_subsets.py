@@ -127,7 +127,7 @@ def _size_handles(paint: dict[str, Style], selects: bool) -> list[object]:
 
 def gallery_info(results: Results, ranking: Ranking) -> Gallery | None:
     """The friendliest and most problematic examples of each class by the ranking; None without images."""
-    images = read_images(results.folder / "profile" / f"{ranking.name}.images.npz", ranking.index)
+    images = read_images(results.folder / "profile" / f"{ranking.name}.images.npz", ranking.index, results.damage)
     if images is None:
         return None
     known = np.unique(ranking.y)

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from trainers.npz import Arrays, read_arrays
+from trainers.reading import Damage, Promised
+from trainers.shapes import component
+
 NOT_TRAINED = 255  # in the integer curves: the example took no part in that epoch
 
 
@@ -50,12 +54,11 @@ class Ranking:
         return np.asarray(self.y != self.y_clean)
 
 
-def read_instances(path: Path) -> Instances | None:
-    """Per-example arrays of one trial; None where the file is missing."""
-    if not path.is_file():
+def read_instances(path: Path, damage: Damage, promised: Promised | None = None) -> Instances | None:
+    """Per-example arrays of one trial; None where the file is missing, damaged, or not what was promised of it."""
+    arrays = _of_examples(path, damage, promised)
+    if arrays is None:
         return None
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
     index, y = arrays.pop("index"), arrays.pop("y")
     curves = {}
     for name, values in arrays.items():
@@ -66,29 +69,60 @@ def read_instances(path: Path) -> Instances | None:
     return Instances(index, y, arrays.get("y_clean", y), curves)
 
 
-def read_ranking(path: Path, setting: str, score: str) -> Ranking | None:
-    """One ranking file; None where it is missing or ranks by nothing. Without `score`, by its first one."""
-    if not path.is_file():
-        return None
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
+def read_ranking(path: Path, setting: str, score: str, damage: Damage) -> Ranking | None:
+    """One ranking file; None where it is missing, damaged, or ranks by nothing. Without `score`, by its first one."""
+    arrays = _of_examples(path, damage) or {}
     ranks = {name.removeprefix("rank_"): arrays[name] for name in arrays if name.startswith("rank_")}
     if not ranks:
         return None
-    score = score if score in ranks else next(iter(ranks))
-    trials = json.loads(str(arrays.get("provenance", "{}"))).get("trials", ())
-    y = arrays["y"]
-    return Ranking(path.stem, setting, score, arrays["index"], y, arrays.get("y_clean", y), ranks, tuple(trials))
-
-
-def read_images(path: Path, index: np.ndarray) -> np.ndarray | None:
-    """The uint8 images (N, H, W, C) of some examples, in that order; None where any of them is missing."""
-    if not path.is_file():
+    if not all(_one_each(values, arrays["index"]) for values in ranks.values()):
+        damage.add(path, "its ranks are not one number for each example")
         return None
-    with np.load(path, allow_pickle=False) as file:
-        x, known = file["x"], file["index"]
+    score = score if score in ranks else next(iter(ranks))
+    y = arrays["y"]
+    trials = _makers(str(arrays.get("provenance", "{}")))
+    return Ranking(path.stem, setting, score, arrays["index"], y, arrays.get("y_clean", y), ranks, trials)
+
+
+def read_images(path: Path, index: np.ndarray, damage: Damage) -> np.ndarray | None:
+    """The uint8 images (N, H, W, C) of some examples, in that order; None where any of them is missing or damaged."""
+    arrays = read_arrays(path, damage)
+    if arrays is None:
+        return None
+    x, known = arrays.get("x", np.empty(0)), arrays.get("index", np.empty(0))
+    if x.dtype != np.uint8 or x.ndim != 4 or known.shape != (len(x),):
+        damage.add(path, "it holds no images of 8 bits with an index each")
+        return None
     place = locate(index, known)
     return None if (place < 0).any() else x[place]
+
+
+def _of_examples(path: Path, damage: Damage, promised: Promised | None = None) -> Arrays | None:
+    """Arrays of which some say which examples they are of; None where they do not, which is damage."""
+    arrays = read_arrays(path, damage, promised)
+    if arrays is None:
+        return None
+    index = arrays.get("index", np.empty(()))
+    labels = [arrays[name] for name in ("y", "y_clean") if name in arrays]
+    if "y" not in arrays or not all(
+        _one_each(values, index) and values.dtype.kind in "iu" for values in (index, *labels)
+    ):
+        damage.add(path, "it does not say of which examples it is")
+        return None
+    return arrays
+
+
+def _one_each(values: np.ndarray, index: np.ndarray) -> bool:
+    return values.ndim == 1 and values.shape == index.shape and values.dtype.kind in "iuf"
+
+
+def _makers(text: str) -> tuple[str, ...]:
+    """The trainings that a ranking says it is made of, none where it does not say."""
+    try:
+        trials = json.loads(text).get("trials", ())
+        return tuple(trial for trial in trials if component(trial) is None)
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return ()
 
 
 def locate(wanted: np.ndarray, known: np.ndarray) -> np.ndarray:

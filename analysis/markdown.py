@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.metrics import CLEAN, attack_of, attack_title, clean_beside, comparable, on_images, title
-from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError, load
+from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError, load, tell_damage
 from analysis.stats import estimate, seeds
 
 CHECKPOINTS = ("best", "last")
@@ -111,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         sweeps = [load(run) for run in options.run]
+        tell_damage(sweeps)
         print(table(sweeps), "\n".join(map(caption, sweeps)), sep="\n\n")
     except SweepError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -67,11 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from analysis.figure_front import draw_front, front_size
     from analysis.figures import save
     from analysis.front import front
-    from analysis.results import SweepError, load
+    from analysis.results import SweepError, load, tell_damage
     from analysis.summary import front_table, plain
 
     try:
-        found = front([load(run) for run in options.run], options.x, options.y, options.checkpoint)
+        sweeps = [load(run) for run in options.run]
+        tell_damage(sweeps)
+        found = front(sweeps, options.x, options.y, options.checkpoint)
         save(lambda figure: draw_front(figure, found), front_size(found, options.width), [options.output])
     except SweepError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -23,7 +23,7 @@ from analysis.drawings import (
 from analysis.figures import WIDTH, Drawing, inches, save
 from analysis.findings import findings, limits
 from analysis.mirror import readable, send
-from analysis.results import Results, SweepError, export, load
+from analysis.results import Results, SweepError, export, load, tell_damage
 from analysis.setting import setting
 from analysis.summary import endings, plain, print_summary
 from trainers.records import write_atomic
@@ -107,6 +107,8 @@ def _tail(found: Digest) -> list[str]:
     unfinished = tables.unfinished(found)
     if unfinished:
         body += [page.heading("Trials that did not complete"), *unfinished]
+    if damaged := found.results.damaged():
+        body += [page.heading("Damaged records"), page.bullets([f"{line}; it is left out" for line in damaged])]
     return [*body, page.heading("Provenance"), page.facts(facts.provenance(found))]
 
 
@@ -131,6 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     print_summary(results, console)
     console.print(plain(f"Report: {written}"), soft_wrap=True)
+    tell_damage([results])
     return 0
 
 

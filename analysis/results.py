@@ -6,6 +6,7 @@ Only records are read, so an unfinished sweep, a torn file or a crashed trial lo
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,8 +20,13 @@ from analysis.axes import SEPARATOR, Axes, read_axes, subset_kind
 from analysis.gaps import with_gaps
 from analysis.instances import Instances, read_instances
 from analysis.metrics import EPOCH_METRIC, comparable, told
-from trainers.records import Row, constant, read_json, read_rows
+from trainers.plans import NAME as PLAN
+from trainers.plans import OtherFormat, read_plan
+from trainers.reading import Damage, cost_row, epoch_row, promises, read_json, read_rows
+from trainers.records import Row, constant
+from trainers.shapes import A_PROVENANCE, A_RESULT
 
+EPOCHS, INSTANCES = "epochs.jsonl", "instances.npz"
 COMPLETED = "completed"
 DIVERGED = "diverged"
 STOPPED = "stopped"  # by a rule of the search, before its last epoch
@@ -43,6 +49,7 @@ class Results:
     outcomes: dict[str, Row]  # id -> result.json, where there is one
     axes: Axes
     where: str  # the folder, or the URL that it is a copy of
+    damage: Damage  # what of its records is damaged and left out; it grows as further ones are read
 
     @property
     def study(self) -> str:
@@ -110,7 +117,12 @@ class Results:
 
     def instances(self, trial: str) -> Instances | None:
         """What a trial recorded of each example; None where it did not."""
-        return read_instances(self.folder / "trials" / trial / "instances.npz")
+        path = self.folder / "trials" / trial / INSTANCES
+        return read_instances(path, self.damage, promises(self.outcomes.get(trial)).get(INSTANCES))
+
+    def damaged(self) -> list[str]:
+        """Which records are damaged and left out, a line each."""
+        return [line.replace(str(self.folder), self.where, 1) for line in self.damage.lines()]
 
     def export(self, folder: Path) -> list[Path]:
         """Write both tables as CSV and Parquet."""
@@ -121,31 +133,38 @@ class Results:
         ]
 
 
+def tell_damage(sweeps: Iterable[Results]) -> None:
+    """Say on stderr which records were left out, once all is read."""
+    for line in dict.fromkeys(line for sweep in sweeps for line in sweep.damaged()):
+        print(f"note: {line}; it is left out", file=sys.stderr)
+
+
 def load(folder: Path | str, where: str | None = None) -> Results:
     """Read a sweep's directory; `where`: the URL that it is a copy of.
 
     Raises SweepError where the folder is none.
     """
-    folder = Path(folder)
-    plan = read_json(folder / "plan.json")
-    if not isinstance(plan, dict) or not plan.get("trials"):
-        raise SweepError(_no_sweep(folder))
+    folder, damage = Path(folder), Damage()
+    plan = _plan(folder, damage)
     axes = read_axes(plan)
-    provenance = read_json(folder / "provenance.json") or {}
+    provenance = read_json(folder / "provenance.json", A_PROVENANCE, damage) or {}
     rows, epochs, outcomes = [], [], {}
     problems: dict[str, str] = {}  # of a configuration: its first seed's, as a seed may also draw the data
     for planned in plan["trials"]:
         place, configuration = folder / "trials" / planned["id"], planned["configuration"]
-        outcome, records = read_json(place / "result.json"), _rows(place / "epochs.jsonl")
+        outcome = read_json(place / "result.json", A_RESULT, damage)
+        records = read_rows(place / EPOCHS, epoch_row, damage, promises(outcome).get(EPOCHS))
         if outcome is not None:
             outcomes[planned["id"]] = outcome
         problems.setdefault(configuration, json.dumps(planned.get("config", {}).get("data", {}), sort_keys=True))
         row = _identity(planned, axes) | {"problem": problems[configuration]}
-        row |= {"status": _status(place, outcome, records), "epochs_done": len(records)}
-        rows.append(row | _costs(place / "cost.jsonl", planned["id"]) | _outcome(outcome or {}))
+        row |= {"status": _status(place, outcome, records, damage), "epochs_done": len(records)}
+        costs = read_rows(place / "cost.jsonl", cost_row, damage)
+        rows.append(row | _costs(costs, planned["id"]) | _outcome(outcome or {}))
         epochs.append(((planned["id"], configuration, planned["replicate"]), records))
     trials = with_gaps(_marked(pd.DataFrame(_sorted(rows, axes))), epoch_table := _epoch_table(epochs))
-    return Results(folder, plan, provenance.get("runs", []), trials, epoch_table, outcomes, axes, where or str(folder))
+    runs, where = provenance.get("runs", []), where or str(folder)
+    return Results(folder, plan, runs, trials, epoch_table, outcomes, axes, where, damage)
 
 
 def export(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
@@ -161,31 +180,35 @@ def export(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
     return paths
 
 
-def _rows(path: Path) -> list[Row]:
-    """`read_rows`, with whole files parsed at once: a sweep has hundreds of thousands of lines."""
+def _plan(folder: Path, damage: Damage) -> Row:
     try:
-        return list(json.loads(b"[" + b",".join(path.read_bytes().split(b"\n")[:-1]) + b"]"))
-    except (OSError, ValueError):
-        return read_rows(path)
+        plan = read_plan(folder, damage, ("replicate", "axes"))
+    except OtherFormat as error:
+        raise SweepError(f"{folder}: {error}; take the version that made it") from None
+    if not plan or not plan["trials"]:
+        raise SweepError(_no_sweep(folder, damage.get(str(folder / PLAN), "it plans no trial")))
+    return plan
 
 
-def _no_sweep(folder: Path) -> str:
+def _no_sweep(folder: Path, what: str) -> str:
     if not folder.exists():
         found = "no such folder"
-    elif not (folder / "plan.json").exists():
-        found = "not the directory of a sweep: it has no plan.json"
+    elif not (folder / PLAN).exists():
+        found = f"not the directory of a sweep: it has no {PLAN}"
     else:
-        found = "its plan.json is torn or plans no trial"
+        found = f"its {PLAN} is damaged: {what}; the command that ran the sweep makes it again"
     near = sorted(path.parent.name for path in folder.parent.glob("*/plan.json")) if folder.parent.exists() else []
     hint = f"; sweeps beside it: {', '.join(near[:5])}" if near else ""
     return f"{folder}: {found}; give the folder a sweep was written to, such as results/friendly_k{hint}"
 
 
-def _status(place: Path, outcome: Row | None, records: list[Row]) -> str:
+def _status(place: Path, outcome: Row | None, records: list[Row], damage: Damage) -> str:
     if outcome is not None:
         return str(outcome["status"])
     if (place / "error.txt").exists():
         return "failed"
+    if str(place / "result.json") in damage:
+        return "damaged"
     return "running" if records else "planned"
 
 
@@ -204,9 +227,8 @@ def _identity(planned: Row, axes: Axes) -> Row:
     return row | {"epochs_planned": planned.get("epochs")}
 
 
-def _costs(path: Path, trial: str) -> Row:
+def _costs(costs: list[Row], trial: str) -> Row:
     """Seconds of a trial: alone, as if trained from scratch, and billed, less the epochs that others trained for it."""
-    costs = _rows(path)
     kinds = ("seconds", "evaluate_seconds", "final_seconds")
     seconds = [sum(cost.get(kind, 0.0) for kind in kinds) for cost in costs]
     own = [cost.get("by", trial) == trial for cost in costs]

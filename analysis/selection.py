@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from analysis.pareto import non_dominated
 from analysis.results import Results
 from trainers.knobs import share
+from trainers.reading import read_yaml
 
 SELECT = {"val_clean_acc": "val_x", "val_pgd_acc": "val_y"}  # all that a search selects by -> column of points
 _CONSTRAINT = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sense><=|>=)\s*(?P<bound>.+?)\s*")
@@ -20,11 +20,8 @@ _CONSTRAINT = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sense><=|>=)\s*(?P<bound>.+?
 
 def search_block(results: Results) -> Mapping[str, Any]:
     """The `search:` block of the stored space; empty where it has none, is torn, or gone."""
-    try:
-        tree = yaml.safe_load((results.folder / "space.yaml").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return {}
-    block = tree.get("search") if isinstance(tree, dict) else None
+    tree = read_yaml(results.folder / "space.yaml", results.damage)
+    block = tree.get("search") if tree else None
     return block if isinstance(block, dict) else {}
 
 

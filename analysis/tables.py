@@ -19,6 +19,7 @@ from analysis.front import Panel
 from analysis.metrics import CHECKPOINTS, EPOCH_METRIC, attack_of, attack_title, on_images, title
 from analysis.results import COMPLETED, STOPPED
 from analysis.stats import Estimate, counted, estimate, seeds
+from trainers.reading import read_with
 
 LONGEST = 60  # rows of a table on the page; the exported table has all
 ABREAST = 12  # classes that stand beside each other on paper
@@ -250,7 +251,8 @@ def unfinished(found: Digest) -> list[str]:
         why = outcome.get("diverged", {}).get("why", "") or outcome.get("stopped", {}).get("reason", "")
         error = found.results.folder / "trials" / row["id"] / "error.txt"
         if row["status"] == "failed":
-            text = error.read_text(encoding="utf-8", errors="replace").strip()
+            text = read_with(error, lambda content: content.decode(errors="replace"), found.results.damage) or ""
+            text = text.strip()
             why = text.splitlines()[-1] if text else "no traceback was left"
             errors.append(page.details(row["id"], text))
         done = f"{row['epochs_done']} of {_count(row['epochs_planned'])}"

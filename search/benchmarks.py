@@ -25,7 +25,8 @@ from search.storing.pace import Costs
 from search.storing.planfile import write_plan
 from search.storing.store import Store
 from search.watching.progress import LIVE_SECONDS, Watch
-from trainers.records import Row, append_rows, read_rows, write_json
+from trainers.reading import read_rows
+from trainers.records import Row, append_rows, write_json
 
 WORKERS = 16
 TRIED = 100  # epochs, to see how many take five seconds

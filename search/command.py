@@ -24,7 +24,13 @@ from search.planning.planner import Planner
 from search.planning.sources import Sources
 from search.running.borrowing import check_reused, remaining, superseded, take
 from search.running.claim import Claim, claimed
-from search.running.existing import compare, over_by_other_code, standing_code, stored_trials
+from search.running.existing import (
+    compare,
+    damaged,
+    over_by_other_code,
+    standing_code,
+    stored_trials,
+)
 from search.running.rankings import check_rankings
 from search.running.sweep import Sweep
 from search.schema.space import Loaded, load
@@ -37,7 +43,7 @@ from search.storing.provenance import Provenance, carrying_on
 from search.storing.remote import Remote, reach, said
 from search.storing.store import Store
 from search.words import number
-from trainers.records import Place, write_atomic
+from trainers.records import Place, signed, write_atomic
 
 
 def execute(options: argparse.Namespace, began: float) -> int:
@@ -71,7 +77,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
                 planner = Planner(loaded, sources.fingerprint, planner.code)  # without what the likely ones alone want
             rounds = Rounds(planner, store, errors.print, asker)
             plan = rounds.plan() if asker or loaded.space.search.adds_seeds else plan
-            renamed = _entered(loaded, plan, store, console)
+            renamed = _entered(loaded, plan, store, console, asker)
             sweep = Sweep(store, plan, loaded.space, sources, console, renamed, rounds)
             return _run(sweep, options.reuse, console, began, missed=True)
     except ENDINGS as error:
@@ -100,6 +106,8 @@ def _planned(
     print_plan(console, plan, loaded.space, options.results, sources, remaining(stored, plan, options.reuse))
     if not stored or search.adds_seeds:  # which are asked for on the way
         return
+    for line in damaged(stored):
+        console.print(f"note: {line}", markup=False, soft_wrap=True)
     if all(sources.holds(trial.config.data) for trial in plan.trials):
         compare(stored, plan, loaded.document.tree)
     elif stored_plan(stored):
@@ -170,10 +178,14 @@ def _held(claim: Claim) -> None:
         raise _unwritable(claim.folder, error) from None
 
 
-def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console) -> dict[str, str]:
+def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console, asker: Asker | None = None) -> dict[str, str]:
     """Write down what is to be run, if it does not contradict what is stored; trainings that it renames."""
     folder, tree = store.folder, loaded.document.tree
-    added = compare(folder, plan, tree)
+    added = compare(folder, plan, tree, asker is not None and asker.forgot)
+    for line in damaged(folder):
+        console.print(f"note: {line}; it is made again of the space and of what is stored", markup=False)
+    for line in asker.damage.lines() if asker else ():
+        console.print(f"note: {line}; what followed is asked again, and so the same", markup=False)
     if added:
         are = "is" if added == 1 else "are"
         console.print(f"Extending {folder}: {number(added, 'training')} {are} new.", markup=False)
@@ -181,7 +193,7 @@ def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console) -> dict
     try:
         filesystem.establish(folder)
         store.sweep_leftovers()
-        write_atomic(folder / "space.yaml", yaml.safe_dump(tree, sort_keys=False))
+        write_atomic(folder / STORED, signed(yaml.safe_dump(tree, sort_keys=False)))
         write_plan(folder, plan.to_json(folder.name))
     except OSError as error:
         raise _unwritable(folder, error) from None

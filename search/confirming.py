@@ -17,7 +17,7 @@ from search.command import begin
 from search.endings import ENDINGS, told
 from search.planning.planner import Planner, Request
 from search.planning.sources import Sources
-from search.running.existing import standing_code
+from search.running.existing import STORED, standing_code
 from search.schema.axes import Choice
 from search.schema.budget import Budget
 from search.schema.objectives import Outcome, outcome
@@ -30,6 +30,7 @@ from search.storing.remote import reach, said
 from search.storing.store import Store
 from search.words import number
 from trainers.knobs import is_none
+from trainers.reading import Damage, read_yaml
 from trainers.records import Place, Row, constant
 
 INSTEAD = "If the front or its seeds are others since, move that folder aside: the same command then begins anew."
@@ -80,14 +81,19 @@ def _missing(store: Store, plan: Row) -> str:
 
 def _space(folder: Place) -> Loaded:
     """The stored space; of a sweep behind a URL by way of a copy. Raises SpaceError."""
+    damage = Damage()
+    read_yaml(folder / STORED, damage)
+    if damage:
+        again = "the command that ran the sweep writes it again"
+        raise SpaceError([f"{line}; {again}" for line in damage.lines()])
     if isinstance(folder, Path):
-        return load(folder / "space.yaml", [])
+        return load(folder / STORED, [])
     with TemporaryDirectory() as scratch:
         copy = Path(scratch, "space.yaml")
         try:
-            copy.write_bytes((folder / "space.yaml").read_bytes())
+            copy.write_bytes((folder / STORED).read_bytes())
         except OSError as error:
-            raise SpaceError([f"{folder / 'space.yaml'}: cannot be read: {said(error)}"]) from None
+            raise SpaceError([f"{folder / STORED}: cannot be read: {said(error)}"]) from None
         return load(copy, [])
 
 

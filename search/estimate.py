@@ -32,7 +32,7 @@ def measured_pace(results: Place) -> Pace:
     for folder in sorted(results.glob("*")):
         try:
             ledger = Ledger(folder)
-        except (NoSweep, KeyError):  # of another version, or none
+        except NoSweep:  # of another version, or none
             continue
         looked: Counter[Kin] = Counter()
         for i in ledger.begun():

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = it.parse_args(arguments)
     if not 0 < options.interval < math.inf:
         it.error(f"--interval should be a number of seconds above 0; got {options.interval:g}")
-    console = Console(highlight=False)
+    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDE
     try:
@@ -47,12 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
             return _watch(console, ledger, options.interval)
         now = _look(ledger)
         console.print(screen(now, console, stored(ledger.folder), LONG))
+        for line in ledger.damage.lines():
+            errors.print(f"note: {line}", markup=False, soft_wrap=True)
         return 0 if now.finished else 1
     except (NoSweep, Unreachable) as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, soft_wrap=True)
+        errors.print(f"error: {error}", markup=False, soft_wrap=True)
         return 2
     except OSError as error:
-        Console(stderr=True).print(f"error: {options.run}: {said(error)}", markup=False, soft_wrap=True)
+        errors.print(f"error: {options.run}: {said(error)}", markup=False, soft_wrap=True)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -10,6 +10,7 @@ import argparse
 import math
 import random
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
@@ -24,6 +25,7 @@ from search.leaving import leave_with
 from search.planning.jobs import Job, Mismatch
 from search.planning.sources import Sources, source_key
 from search.planning.starting import Start
+from search.running.salvage import torn
 from search.running.session import Session
 from search.schema.yamlfile import SpaceError
 from search.storing import filesystem
@@ -36,7 +38,8 @@ from trainers.config import TrialConfig
 from trainers.data import prepare, split_identity
 from trainers.files import FileError
 from trainers.images import DataError
-from trainers.records import Place, Row, read_rows, write_atomic
+from trainers.reading import content_of, read_rows
+from trainers.records import Place, Row, write_atomic
 
 RECORDS = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
 
@@ -55,7 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         reach(options.run)
-        plan, rows = _sampled(options.run, options.sample, options.seed)
+        plan, rows, ended = _sampled(options.run, options.sample, options.seed)
+        unchecked, damaged = _looked_at(Store(options.run), ended, console)
         different = weighed = 0
         with tempfile.TemporaryDirectory(prefix="verify-") as scratch:  # a kill leaves it, and not in the sweep
             for row in track(
@@ -70,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (NoSweep, Unreachable) as error:
         errors.print(f"error: {error}", markup=False)
         return 2
-    except (Unverifiable, Mismatch, CheckpointError, DataError, FileError, OSError) as error:
+    except (Unverifiable, Mismatch, CheckpointError, DataError, FileError, OSError, ValueError) as error:
         errors.print(f"error: {options.run}: {error}", markup=False)
         return 2
     except SpaceError as error:
@@ -81,11 +85,32 @@ def main(arguments: list[str] | None = None) -> int:
         f"last weights where these are stored ({weighed} of {len(rows)}), bit for bit.",
         soft_wrap=True,
     )
-    return int(different > 0)
+    console.print(_integrity(len(ended), damaged, unchecked), soft_wrap=True)
+    return int(different + damaged > 0)
 
 
-def _sampled(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row]]:
-    """The stored plan, and the rows of it to be trained again."""
+def _looked_at(store: Store, ended: list[Row], console: Console) -> tuple[int, int]:
+    """How many trials' records bear no checksums, and how many are not what they were, which are named."""
+    unchecked = damaged = 0
+    for row in ended:
+        result = store.result(row["id"], row["chain"]) or {}
+        unchecked += "sha256" not in result
+        if files := torn(store.trial(row["id"]), result, thorough=True):
+            damaged += 1
+            console.print(f"DAMAGED: {row['id']}: {' and '.join(files)}", markup=False, soft_wrap=True)
+    return unchecked, damaged
+
+
+def _integrity(ended: int, damaged: int, unchecked: int) -> str:
+    if damaged:
+        again = "the command that ran the sweep makes them again"
+        return f"The records of {damaged} of {ended} trials are not what was written; {again}."
+    old = f"; those of {unchecked} were written before there were checksums, and are not checked" if unchecked else ""
+    return f"The records of {ended - unchecked} of {ended} trials are what was written, by their checksums{old}."
+
+
+def _sampled(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row], list[Row]]:
+    """The stored plan, the rows of it to be trained again, and those of all trials that ended."""
     plan = plan_of(folder)
     if plan["code"] != training_code():
         raise Unverifiable("it was trained by other training code than this; check out the commit in provenance.json")
@@ -101,7 +126,7 @@ def _sampled(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row]]:
     if not 0 < asked < inf:
         raise Unverifiable(f"--sample {sample}: write a share or a number, such as 2% or 5")
     n = min(math.ceil(asked), len(ended))
-    return plan, random.Random(seed).sample(ended, n)
+    return plan, random.Random(seed).sample(ended, n), ended
 
 
 def _compared(folder: Place, scratch: Path, plan: Row, row: Row) -> tuple[list[str], bool]:
@@ -125,7 +150,7 @@ def _trained(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
     if split_identity(sources.fingerprint(config.data), config.data) != row["data"]:
         raise Unverifiable(f"{row['id']}: its data is other data now; put back the files that it was trained on")
     if row["kind"] == "trial" and row["ranks"]:
-        write_atomic(alone.ranking(row["ranks"]), store.ranking(row["ranks"]).read_bytes())
+        write_atomic(alone.ranking(row["ranks"]), content_of(store.ranking(row["ranks"]), sys.maxsize))
     start = Start.model_validate(row["start"]) if row["start"] else None
     if start and start.training:
         store.lend(start.content, alone)
@@ -164,14 +189,14 @@ def _differences(store: Store, alone: Store, row: Row) -> Iterator[str]:
 
 def _same_weights(store: Store, alone: Store, row: Row) -> bool | None:
     """None where the last state is not stored: `keep` has forgotten it, or there was none."""
-    stored, again = store.state(row["chain"]), alone.state(row["chain"])
-    return _hash(stored["model"]) == _hash(again["model"]) if stored and again else None
+    stored, again = store.whole_state(row["chain"]), alone.whole_state(row["chain"])
+    return _hash(stored.get("model")) == _hash(again.get("model")) if stored and again else None
 
 
 def _content(path: Place) -> bytes | None:
     try:
-        return path.read_bytes()
-    except FileNotFoundError:  # which is a difference
+        return content_of(path, sys.maxsize)
+    except (FileNotFoundError, ValueError):  # which is a difference
         return None
 
 
@@ -181,10 +206,14 @@ def _where(store: Store, alone: Store, trial: str) -> str:
     return "" if first is None else f", from epoch {first} on"
 
 
-def _hash(weights: dict[str, Any]) -> str:
+def _hash(weights: Any) -> str:
+    """Of tensors by name; what is none of these is equal to nothing that was trained."""
     hasher = sha256()
-    for name in sorted(weights):
-        hasher.update(name.encode() + weights[name].contiguous().numpy().tobytes())
+    try:
+        for name in sorted(weights):
+            hasher.update(name.encode() + weights[name].contiguous().numpy().tobytes())
+    except (TypeError, AttributeError, LookupError):
+        return ""
     return hasher.hexdigest()
 
 

@@ -14,7 +14,7 @@ from search.run import main
 from search.schema.space import load
 from search.verify import main as verify
 from trainers.methods import METHODS
-from trainers.records import read_json
+from trainers.reading import read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACES = ROOT / "spaces"

@@ -1,6 +1,6 @@
-"""The files a sweep writes and its readers read: JSON, JSON lines, and writes that a kill cannot tear.
+"""The files a sweep writes: JSON, JSON lines, checksums of both, and writes that a kill cannot tear.
 
-The only bridge between training and analysis; standard library only, so that reading needs no torch.
+With trainers.reading, which reads them, the only bridge between training and analysis; standard library only.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 Row = dict[str, Any]
+MARK = "# sha256 of what stands below: "
 
 
 class Place(Protocol):
@@ -56,10 +57,32 @@ def digest(value: Any) -> str:
     return sha256(canonical(value).encode()).hexdigest()
 
 
+def sealed(value: Row) -> Row:
+    """A record with its own checksum, by which trainers.reading tells whether it is still what was written."""
+    return value | {"digest": digest(value)}
+
+
+def broken(value: Row) -> bool:
+    """Whether a record bears a checksum that is not its own; one that bears none is not checked."""
+    return "digest" in value and value["digest"] != digest({key: its for key, its in value.items() if key != "digest"})
+
+
+def signed(text: str) -> str:
+    """YAML with a first line that holds its checksum, which is a comment to whoever reads it otherwise."""
+    return f"{MARK}{sha256(text.encode()).hexdigest()}\n{text}"
+
+
+def unchanged(text: str) -> bool:
+    """Whether YAML still is what was signed; what nobody signed is not checked."""
+    first, _, below = text.partition("\n")
+    return not first.startswith(MARK) or first == f"{MARK}{sha256(below.encode()).hexdigest()}"
+
+
 def write_atomic(path: Place, content: bytes | str) -> None:
     """Replace `path` whole: after a kill at any instant either the old or the new content stands there.
 
-    Raises OSError when the disk is full or read-only; the old content then still stands.
+    A folder that took its place is set aside. Raises OSError when the disk is full or read-only; the old content then
+    still stands.
     """
     data = content.encode() if isinstance(content, str) else content
     if not isinstance(path, Path):
@@ -73,11 +96,27 @@ def write_atomic(path: Place, content: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+        try:
+            os.replace(name, path)
+        except IsADirectoryError:  # a folder took its place
+            set_aside(path)
+            os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def set_aside(path: Place) -> None:
+    """Keep a damaged record for inspection: result.json as result.damaged, or under the next free name."""
+    stem, n = path.name.rpartition(".")[0], 1
+    while (target := path.parent / f"{stem}.damaged{f'-{n}' * (n > 1)}").exists():
+        n += 1
+    if isinstance(path, Path):
+        os.rename(path, str(target))
+    else:
+        target.write_bytes(path.read_bytes())
+        path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
@@ -101,14 +140,6 @@ def write_json(path: Place, value: Any) -> None:
     write_atomic(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
-def read_json(path: Place) -> Any | None:
-    """The value in a JSON file; None where the file is missing or torn, which both mean 'not there yet'."""
-    try:
-        return json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
-        return None
-
-
 def append_rows(path: Place, rows: Iterable[Row]) -> None:
     """Append rows as JSON lines in one write; behind a URL, where nothing is appended, that is all of the file."""
     text = "".join(canonical(row) + "\n" for row in rows)
@@ -117,21 +148,6 @@ def append_rows(path: Place, rows: Iterable[Row]) -> None:
         return
     with path.open("a", encoding="ascii") as file:
         file.write(text)
-
-
-def read_rows(path: Place) -> list[Row]:
-    """The rows of a JSON-lines file up to the first torn line; none where the file is missing."""
-    try:
-        text = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    rows: list[Row] = []
-    for line in text.split(b"\n")[:-1]:  # a complete line ends in a newline
-        try:
-            rows.append(json.loads(line))
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            break
-    return rows
 
 
 def problem_titles(problems: Iterable[str]) -> dict[str, str]:

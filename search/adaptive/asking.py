@@ -16,6 +16,7 @@ from search.schema.axes import Point
 from search.schema.objectives import Outcome
 from search.schema.space import ADAPTIVE, Search
 from search.schema.yamlfile import SpaceError
+from trainers.reading import Damage
 from trainers.records import Place, Row, canonical
 
 REPEATS = 20  # proposals in a row that were asked before, after which the sampler is held to have nothing new
@@ -35,6 +36,16 @@ class Asker:
         self._search, self._name, self._history = search, folder.name, History(folder)
         if commits := self._history.commits:
             _check_same(commits[0]["search"], _identity(search), folder)
+
+    @property
+    def damage(self) -> Damage:
+        """What of the memory was damaged; what followed it is asked again."""
+        return self._history.damage
+
+    @property
+    def forgot(self) -> bool:
+        """Whether some of what was asked may not be known any more: the memory is damaged, or missing."""
+        return bool(self._history.damage) or not self._history.commits
 
     def points(self) -> list[Point]:
         """The configurations asked so far, in order, as many as `trials` are."""

@@ -10,12 +10,15 @@ write into it lasts until the next commit.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Required, TypedDict
 
 from optuna.storages.journal import BaseJournalBackend
 
-from trainers.records import Place, Row, canonical, digest, read_rows, write_atomic
+from trainers.checking import shaped
+from trainers.reading import Damage, read_rows, read_with
+from trainers.records import Place, Row, canonical, digest, write_atomic
 
 
 class Operations(BaseJournalBackend):
@@ -40,11 +43,13 @@ class History:
 
     def __init__(self, folder: Place) -> None:
         self._memory, self._journal = folder / "generations.jsonl", folder / "journal.log"
+        self.damage = Damage()
         self.commits: list[Row] = []
         self._lines: list[str] = []
         self._hash = ""  # of the last commit and those before it
-        for row in read_rows(self._memory):
-            if not isinstance(row, dict) or row.pop("sha256", None) != digest([self._hash, row]):
+        for number, row in enumerate(read_rows(self._memory, damage=self.damage), 1):
+            if row.pop("sha256", None) != digest([self._hash, row]) or not _is_commit(row, number == 1):
+                self.damage.add(self._memory, f"line {number}: its checksum is not that of what it says")
                 break
             self._take(row)
 
@@ -53,7 +58,8 @@ class History:
 
     def commit(self, row: Row) -> None:
         """Record a row, whose operations are under `journal`. Raises OSError where the disk is full."""
-        if self._memory.exists() and (content := self._memory.read_bytes()) != "".join(self._lines).encode():
+        content = _found(self._memory)
+        if content is not None and content != "".join(self._lines).encode():
             write_atomic(self._memory.parent / "generations.damaged", content)  # for inspection, as its place is taken
         write_atomic(self._memory, "".join([*self._lines, self._line(row)]))
         self._take(row)
@@ -62,7 +68,7 @@ class History:
     def publish(self) -> None:
         """Let journal.log hold what was committed."""
         content = "".join(canonical(operation) + "\n" for row in self.commits for operation in row["journal"])
-        if content and (not self._journal.exists() or self._journal.read_bytes() != content.encode()):
+        if content and _found(self._journal) != content.encode():
             write_atomic(self._journal, content)
 
     def _take(self, row: Row) -> None:
@@ -72,3 +78,27 @@ class History:
 
     def _line(self, row: Row) -> str:
         return canonical(row | {"sha256": digest([self._hash, row])}) + "\n"
+
+
+class _Commit(TypedDict, total=False):
+    search: Row
+    asked: list[Row]
+    trials: list[int]
+    told: list[Row]
+    journal: Required[list[Row]]
+
+
+_COMMIT = shaped(_Commit)
+
+
+def _is_commit(row: Row, first: bool) -> bool:
+    """Whether it is one of this program: the first says of which search."""
+    try:
+        return "search" in _COMMIT(row) or not first
+    except ValueError:
+        return False
+
+
+def _found(path: Place) -> bytes | None:
+    """What stands in a file; None where there is none."""
+    return read_with(path, lambda content: content, Damage(), sys.maxsize)

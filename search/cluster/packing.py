@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
+from typing import Annotated, TypedDict
 
 import torch
 from rich.console import Console
@@ -19,13 +20,36 @@ from search.planning.sources import source_key
 from search.schema.resources import Resources
 from trainers.arrays import Source
 from trainers.chain import training_code
+from trainers.checking import shaped
 from trainers.models import Model
-from trainers.records import Place, Row, digest, read_json, write_json
+from trainers.reading import read_json
+from trainers.records import Place, Row, digest, sealed, write_json
 
 GAIN = 0.10  # by which another copy must raise the images a second of all, to be kept
 MARGIN = 0.10  # of the memory, kept free: trials do not all peak at once, and none may fail for want of a little
 MOST = 1 + round(1 / GAIN)  # where even perfect packing gains no more than that
 MODELS = 3  # of which the hungriest training is looked at
+
+
+class _Trial(TypedDict):
+    images_per_s: float
+    memory: int
+
+
+class _Known(TypedDict):
+    """As packing.json has it: what was measured on which GPU, and how many copies to keep of it."""
+
+    gpu: str
+    memory: int
+    copies: int
+    measured: list[_Trial]
+
+
+def _counted(known: _Known) -> str | None:
+    return None if 1 <= known["copies"] <= len(known["measured"]) else "with as many copies as were measured"
+
+
+_KNOWN = shaped(Annotated[_Known, _counted])
 
 
 def decided(resources: Resources, address: str | None, console: Console) -> Resources:
@@ -67,8 +91,8 @@ def packed(
         "trainings": [digest(_content(trial)) for trial in trainings],
     }
     path = folder / "packing.json"
-    known = read_json(path)
-    if not isinstance(known, dict) or any(known.get(key) != value for key, value in asked.items()):
+    known = read_json(path, _KNOWN)
+    if known is None or any(known.get(key) != value for key, value in asked.items()):
         console.print(f"resources.gpus: auto: measuring how many trials pay off on one {model} ...")
         try:
             measured = _measured(plan, trainings, sources, resources.cpus, most, memory, node.ip)
@@ -76,7 +100,7 @@ def packed(
             why = str(error).strip().splitlines()[-1]
             raise Infeasible(f"resources.gpus: auto: a trial could not be tried alone on one {model}: {why}") from None
         known = asked | {"copies": keeps(measured, memory, most), "measured": [each._asdict() for each in measured]}
-        write_json(path, known)
+        write_json(path, sealed(known))
     console.print(_summary(known))
     return resources.shared(known["copies"])
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from search import ROOT
 from search.storing.remote import Remote
-from trainers.records import Place, read_rows
+from trainers.reading import read_rows
+from trainers.records import Place
 
 DETERMINISTIC = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
 Costs = dict[str, list[str]]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import yaml
 
 from search.planning.jobs import Job, described
 from search.planning.keeping import depths
@@ -16,7 +16,9 @@ from search.running.salvage import torn
 from search.schema.yamlfile import SpaceError
 from search.storing.planfile import stored_plan
 from search.storing.store import Store
-from trainers.records import Place, Row, read_json, write_atomic, write_json
+from trainers.reading import read_json, read_yaml
+from trainers.records import Place, sealed, write_atomic, write_json
+from trainers.shapes import A_RESULT
 
 COPIED = ("epochs.jsonl", "cost.jsonl", "instances.npz")
 
@@ -27,17 +29,20 @@ def adopt(store: Store, trained: str, job: Job) -> None:
     `trained`: the id of that one, which has ended. If its records are torn they are left, and made again from stages.
     """
     source, target = store.trial(trained), store.trial(job.trial)
-    result: Row = read_json(source / "result.json") or {}
-    if torn(source, result):
+    result = read_json(source / "result.json", A_RESULT)
+    described_there = read_yaml(source / "config.yaml")
+    if result is None or described_there is None or torn(source, result):
         return
     target.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
-        (target / name).write_bytes((source / name).read_bytes())
-    ranks = yaml.safe_load((source / "config.yaml").read_text())["ranks"]
-    config = described(job, ranks).encode()
+        write_atomic(target / name, (source / name).read_bytes())
+    config = described(job, described_there.get("ranks")).encode()
     write_atomic(target / "config.yaml", config)
-    sizes = result.get("bytes", {}) | {"config.yaml": len(config)}
-    write_json(target / "result.json", result | {"trial": job.trial, "bytes": sizes})
+    mine = {"trial": job.trial, "bytes": result.get("bytes", {}) | {"config.yaml": len(config)}}
+    if "sha256" in result:
+        mine["sha256"] = result["sha256"] | {"config.yaml": sha256(config).hexdigest()}
+    own = {key: value for key, value in result.items() if key != "digest"} | mine
+    write_json(target / "result.json", sealed(own))
 
 
 def superseded(folder: Place, plan: Plan) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from search.running.existing import Contradiction, set_aside
 from search.schema.yamlfile import SpaceError
 from search.stopping.decisions import Damaged
 from search.storing.remote import Unreachable
+from trainers.reading import Damage, read_with
 from trainers.records import Place, write_atomic
 
 LOCK = ".lock"
@@ -105,7 +107,5 @@ def _listed(folder: Place) -> set[str]:
 
 
 def _content(path: Place) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return None
+    """What stands in a record; None where there is none, nor what could be read."""
+    return read_with(path, lambda content: content, Damage(), sys.maxsize)

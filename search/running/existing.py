@@ -9,15 +9,21 @@ from search.planning.plan import Plan, Planned
 from search.running.lengthening import hindrances
 from search.running.salvage import foreign
 from search.schema.merging import IMPLIED_ALL, SPACE, named, written_out
-from search.schema.problems import SpaceError
-from search.schema.reading import parsed
 from search.storing.planfile import stored_plan
 from search.storing.provenance import command_line
 from search.storing.store import Store
 from search.words import number
 from trainers.chain import training_code
 from trainers.evaluate import Evaluation
-from trainers.records import Place, Row, read_json
+from trainers.reading import Damage, read_json, read_yaml
+from trainers.records import Place, Row
+from trainers.shapes import A_PROVENANCE
+
+STORED = "space.yaml"
+FORGOTTEN = (
+    "its generations.jsonl, which holds what was asked, is damaged or missing, and {n} of its trainings would not be "
+    "in it any more. Run it once with the space as it is stored: that asks for them again. What differs:"
+)
 
 
 class Contradiction(Exception):
@@ -28,11 +34,21 @@ class Contradiction(Exception):
         self.lines = lines
 
 
-def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
+def damaged(folder: Place) -> list[str]:
+    """Which of a sweep's own files are damaged, a line each."""
+    damage = Damage()
+    stored_plan(folder, damage)
+    read_yaml(folder / STORED, damage)
+    read_json(folder / "provenance.json", A_PROVENANCE, damage)
+    return damage.lines()
+
+
+def compare(folder: Place, plan: Plan, tree: Row, forgotten: bool = False) -> int | None:
     """How many trainings the plan adds to the stored one; None if none is stored.
 
-    A training counts as stored once it has begun. Raises Contradiction if some of those are not in the plan, or other
-    training code made them.
+    A training counts as stored once it has begun. `forgotten`: what a search has asked is damaged or lost, so that a
+    training that is not in the plan will be asked for again. Raises Contradiction if some are not in it otherwise, or
+    other training code made them.
     """
     stored = stored_plan(folder)
     if stored is None:
@@ -49,6 +65,10 @@ def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
             ]
         )
     gone = _gone([row for name, row in before.items() if name not in now], plan)
+    if gone and forgotten:
+        if differs := _difference(folder, tree):
+            raise Contradiction([FORGOTTEN.format(n=len(gone)), *differs])
+        gone = []
     if gone or (before and stored["evaluate"] != plan.evaluation.model_dump(mode="json")):
         another = "the sweep stored there is another one"
         if gone:
@@ -76,7 +96,11 @@ def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
                 "class; now as many are drawn by class, and the two are not mixed"
             ]
         )
-    changed = [name for name, row in before.items() if name in now and row["chain"] != now[name].final]
+    changed = [
+        name
+        for name, row in before.items()  # a result that is of the plan shows that what is stored of it was damaged
+        if name in now and row["chain"] != now[name].final and Store(folder).result(name, now[name].final) is None
+    ]
     if changed and all(_ranked_anew(before[name], now[name]) for name in changed):
         lines = _rankings(stored, plan) or differences(folder, tree)
         raise Contradiction([f"{len(changed)} of its trainings were cut by another ranking. What differs:", *lines])
@@ -99,7 +123,7 @@ def _looked_elsewhere(stored: Row, evaluation: Evaluation) -> list[str]:
 
 def _run_as(folder: Place) -> list[str]:
     """The command that the stored sweep was last run by, if it is another one: it may have had more --set."""
-    past = read_json(folder / "provenance.json")
+    past = read_json(folder / "provenance.json", A_PROVENANCE)
     runs = past.get("runs") if isinstance(past, dict) else None
     last = runs[-1] if isinstance(runs, list) and runs else None
     command = last.get("command") if isinstance(last, dict) else None
@@ -108,20 +132,20 @@ def _run_as(folder: Place) -> list[str]:
 
 
 def stored_trials(folder: Place) -> int:
-    """How many trials a stored search draws; 0 if none is stored, or it does not draw."""
-    try:
-        return int((_stored_space(folder) or {})["search"]["trials"])
-    except (LookupError, TypeError, ValueError):
-        return 0
+    """How many trials a stored search draws, by its plan where its space is damaged; 0 if none is stored, or drawn."""
+    damage = Damage()
+    tree = _stored_space(folder, damage)
+    if damage and (plan := stored_plan(folder)):
+        return len({row["configuration"] for row in plan["trials"] if row["kind"] == "trial"})
+    block = tree.get("search") if tree else None
+    trials = block.get("trials") if isinstance(block, dict) else None
+    return trials if isinstance(trials, int) else 0
 
 
-def _stored_space(folder: Place) -> Row | None:
-    """The tree of the stored space, as one is that is read now; None if it cannot be read."""
-    try:
-        tree, _ = parsed((folder / "space.yaml").read_text(), "space.yaml")
-    except (OSError, UnicodeDecodeError, SpaceError):
-        return None
-    return written_out(tree, SPACE)[0]
+def _stored_space(folder: Place, damage: Damage | None = None) -> Row | None:
+    """The tree of the stored space, its words written out as those of one that is read now; None if it is damaged."""
+    tree = read_yaml(folder / STORED, damage)
+    return None if tree is None else written_out(tree, SPACE)[0]
 
 
 def _gone(rows: list[Row], plan: Plan) -> list[Row]:
@@ -145,10 +169,10 @@ def over_by_other_code(folder: Place, tree: Row) -> bool:
 
     A code that was accepted counts as the same.
     """
-    stored, past = stored_plan(folder), read_json(folder / "provenance.json")
+    stored, past = stored_plan(folder), read_json(folder / "provenance.json", A_PROVENANCE)
     if stored is None or training_code() in (stored["code"], *stored.get("accepted", [])):
         return False
-    runs = past.get("runs") if isinstance(past, dict) else None
+    runs = past["runs"] if past else None
     if not runs or runs[-1].get("exit") != 0 or _difference(folder, tree):
         return False
     store = Store(folder)
@@ -174,7 +198,7 @@ def differences(folder: Place, tree: Row) -> list[str]:
 
 def _difference(folder: Place, tree: Row) -> list[str]:
     old = _stored_space(folder)
-    return ["  (the stored space.yaml cannot be read)"] if old is None else _lines(old, tree)
+    return ["  (the stored space.yaml is damaged or missing)"] if old is None else _lines(old, tree)
 
 
 def _lines(old: Row, new: Row) -> list[str]:

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from search.planning.plan import Plan
 from search.schema.budget import Budget, shown
-from trainers.records import Place, Row, read_json, read_rows
+from trainers.reading import cost_row, epoch_row, read_json, read_rows
+from trainers.records import Place, Row
+from trainers.shapes import A_PROVENANCE
 
 
 class Spent(NamedTuple):
@@ -30,7 +32,7 @@ class Training(NamedTuple):
 def recorded(folder: Place) -> dict[str, Training]:
     """All trainings of a sweep that have begun, by their ids."""
     return {
-        path.name: Training(read_rows(path / "epochs.jsonl"), read_rows(path / "cost.jsonl"))
+        path.name: Training(read_rows(path / "epochs.jsonl", epoch_row), read_rows(path / "cost.jsonl", cost_row))
         for path in sorted((folder / "trials").glob("*/"))
     }
 
@@ -45,11 +47,13 @@ def spent(trainings: Mapping[str, Training], gpus: float, runs: Iterable[Row]) -
     for name, training in trainings.items():
         own = [row for row in training.costs if row.get("by", name) == name]
         trained = {row["epoch"] for row in own if "epoch" in row}
-        passes += sum(row["forwards"] + row["backwards"] for row in training.epochs if row["epoch"] in trained)
+        passes += sum(
+            row.get("forwards", 0) + row.get("backwards", 0) for row in training.epochs if row["epoch"] in trained
+        )
         seconds += sum(
             value for row in own for key, value in row.items() if key == "seconds" or key.endswith("_seconds")
         )
-    wall = sum(run.get("wall_seconds", 0.0) for run in runs)
+    wall = sum(run.get("wall_seconds") or 0.0 for run in runs)
     return Spent(passes, seconds * gpus / 3600, wall)
 
 
@@ -94,8 +98,8 @@ class Purse:
         now = time.monotonic()
         if now < self._next or not (self.budget.passes or self.budget.gpu_hours or self.budget.wall):
             return None
-        provenance = read_json(self._folder / "provenance.json") or {}
-        runs = [*provenance.get("runs", ()), {"wall_seconds": now - self._began}]
+        provenance = read_json(self._folder / "provenance.json", A_PROVENANCE)
+        runs = [*(provenance["runs"] if provenance else ()), {"wall_seconds": now - self._began}]
         so_far = spent(recorded(self._folder), self.gpus, runs)
         self._next = time.monotonic() + max(1.0, 20 * (time.monotonic() - now))
         return exceeded(self.budget, so_far)

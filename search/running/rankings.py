@@ -13,8 +13,11 @@ from search.schema.first import Profile
 from search.schema.space import Loaded
 from search.schema.yamlfile import SpaceError
 from search.storing.rankfiles import RankFile
-from search.storing.store import Arrays, Store, read_arrays, write_arrays
+from search.storing.stages import INSTANCES
+from search.storing.store import Arrays, Store, write_arrays
 from trainers.data import Data
+from trainers.npz import read_arrays
+from trainers.reading import promises
 from trainers.records import canonical
 from trainers.scores import agreement, ensemble, scored
 from trainers.sources import DataSource
@@ -66,7 +69,7 @@ def _made(store: Store, ranks: str, profile: Profile, trials: Sequence[Planned])
     runs = []
     for trial in trials:
         result = store.result(trial.id, trial.final)
-        arrays = read_arrays(store.trial(trial.id) / "instances.npz")
+        arrays = read_arrays(store.trial(trial.id) / INSTANCES, promised=promises(result).get(INSTANCES))
         if result is None or result["status"] != "completed":
             raise ValueError(
                 f"{trial.id} {'did not end' if result is None else result['status']}, and {ranks} needs it"

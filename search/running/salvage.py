@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from search.planning.plan import Plan
+from search.storing.planfile import of_other_format
 from search.storing.store import Store
-from trainers.records import Place, Row, read_json
+from trainers.reading import Damage, Promised, content_of, promises, read_json, stat_of
+from trainers.records import Place, Row, set_aside
+from trainers.shapes import A_RESULT
+
+SMALL = 1 << 20  # bytes that are read in no time
 
 
 def mended(store: Store, plan: Plan) -> Iterator[str]:
-    """Take back results whose records are torn, so that they are made again from the stages; says of each why.
-
-    A file that was written whole has the size that the result tells; behind a URL files are written whole.
-    """
+    """Take back results that are damaged, or whose records are, so that they are made again; says of each why."""
     for trial in plan.trials:
-        folder, result = store.trial(trial.id), store.result(trial.id, trial.final)
-        if result and (files := torn(folder, result)):
-            (folder / "result.json").unlink()
-            yield f"{trial.id}: {' and '.join(files)} torn or missing; made again from what is stored"
+        damage, path = Damage(), store.trial(trial.id) / "result.json"
+        result = store.result(trial.id, trial.final, damage)
+        if damage:
+            set_aside(path)  # somebody may want to look at it
+            yield f"{trial.id}: result.json is damaged ({damage[str(path)]}); it is made again from what is stored"
+        elif result and (files := torn(store.trial(trial.id), result)):
+            path.unlink()
+            yield f"{trial.id}: {' and '.join(files)} damaged or missing; made again from what is stored"
 
 
-def torn(folder: Place, result: Row) -> list[str]:
-    """Which records of an ended trial are not those that its result tells of."""
+def torn(folder: Place, result: Row, thorough: bool = False) -> list[str]:
+    """Which records of an ended trial are not those that its result tells of; behind a URL files are written whole.
+
+    A large file is looked into where it is younger than its result, or if asked to be `thorough`: to read the arrays
+    of a thousand trials takes minutes.
+    """
     if not isinstance(folder, Path):
         return []
-    files = [name for name, size in result.get("bytes", {}).items() if not _whole(folder / name, size, result)]
-    if not (folder / "result.json").read_bytes().endswith(b"\n"):  # it reads as if it were whole
+    path = folder / "result.json"
+    promised = promises(result)
+    files = [name for name, its in promised.items() if not _whole(folder / name, its, None if thorough else path)]
+    if not path.read_bytes().endswith(b"\n"):  # it reads as if it were whole
         files.append("result.json")
     return files
 
 
-def _whole(file: Path, size: int, result: Row) -> bool:
-    try:
-        found = os.stat(file).st_size
-    except FileNotFoundError:
+def _whole(file: Path, promised: Promised, result: Path | None) -> bool:
+    found, then = stat_of(file), stat_of(result) if result else None
+    if not found or found.st_size < promised.size or (promised.whole and found.st_size > promised.size):
         return False
-    return found == size or (found > size and result["status"] == "stopped")  # which may be taken up again
+    if then and found.st_size > SMALL and found.st_mtime_ns <= then.st_mtime_ns:
+        return True
+    try:
+        return promised.kept(content_of(file, sys.maxsize))
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 def foreign(folder: Place, plan: Plan) -> list[str]:
@@ -49,12 +65,12 @@ def foreign(folder: Place, plan: Plan) -> list[str]:
     begun = [path.name for path in (folder / "trials").glob("*")]
     if not begun:
         return []
-    if isinstance(read_json(folder / "plan.json"), dict):
-        return ["another version of this program made its plan.json, and its stages are not mixed with new"]
+    if version := of_other_format(folder):
+        return [f"{version}, and its stages are not mixed with new"]
     finals = {trial.id: trial.final for trial in plan.trials}
     names = {trial.configuration for trial in plan.trials}
-    results = {name: read_json(folder / "trials" / name / "result.json") for name in begun}
-    chains = {name: it.get("chain") for name, it in results.items() if isinstance(it, dict)}
+    results = {name: read_json(folder / "trials" / name / "result.json", A_RESULT) for name in begun}
+    chains = {name: it.get("chain") for name, it in results.items() if it}
     states = {state for trial in plan.trials for state in trial.chain}  # an extension renames what it builds on
     unknown = [name for name in begun if name not in finals and name.rpartition(",seed=")[0] not in names]
     strange = [name for name in unknown if chains.get(name) not in states]

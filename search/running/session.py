@@ -9,6 +9,8 @@ import json
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +20,20 @@ from search.planning.starting import Start
 from search.storing.filesystem import check
 from search.storing.remote import place
 from search.storing.segments import added, cut, joined, lines, so_far
-from search.storing.store import Arrays, Resumed, Segment, Store, packed_arrays, read_arrays
+from search.storing.store import Arrays, Resumed, Segment, Store, packed_arrays
 from search.storing.writing import Writer, on_host, settled
 from trainers.chain import Surroundings, chain, training_code
 from trainers.config import TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
+from trainers.npz import read_arrays
+from trainers.reading import Damage
 from trainers.recording import subset_summary
-from trainers.records import Row, append_rows, write_atomic, write_json
+from trainers.records import Row, append_rows, sealed, write_atomic, write_json
 from trainers.trainer import Diverged, Trainer
 
+UNFIT = (LookupError, TypeError, ValueError, AttributeError)  # of a state that is another's
+MISFIT = "Error(s) in loading state_dict"  # ... as torch says it
 PATIENCE = (0.1, 0.3, 1, 3)  # seconds: on a network's file system another node's new file may be seen late
 
 
@@ -40,9 +46,7 @@ class Session:
         self.folder = self.store.trial(job.trial)
         self.config = TrialConfig.model_validate(job.config)
         self.evaluation = Evaluation.model_validate(job.evaluation)
-        ranking = None
-        if self.config.needs_ranking():
-            ranking = read_arrays(self.store.ranking(str(job.ranks)))
+        ranking = self._ranking() if self.config.needs_ranking() else None
         self._ranks = json.loads(str(ranking["provenance"])) if ranking else None  # of what the subset is cut by
         self.data = data
         start = Start.model_validate(job.start) if job.start else None
@@ -56,7 +60,8 @@ class Session:
                 "install the same on every node"
             )
         weights = start.load(self.store) if start else None
-        self.trainer = Trainer(self.config, self.evaluation, self.data, ranking, job.threads, weights)
+        self._fresh_trainer = partial(Trainer, self.config, self.evaluation, self.data, ranking, job.threads, weights)
+        self.trainer = self._fresh_trainer()
         self.until = self.config.epochs if job.until is None else job.until
         self.segments: list[Segment] = []
         self.saved = [0]  # epochs after which a checkpoint stands or is being written
@@ -65,9 +70,19 @@ class Session:
         self._writing = 0.0  # seconds that the last one took
         self._fresh = Segment([], [], {})
         self._bytes: dict[str, int] = {}  # of each record, for a torn one to be noticed
+        self._digests: dict[str, str] = {}  # ... and one that was changed
         self._told = 0
         self._begun = False
         self._whole = True  # not in the midst of an epoch: the state is that of a stage
+
+    def _ranking(self) -> Arrays:
+        """What the subset is cut by. Raises Mismatch if it is not there."""
+        path, damage = self.store.ranking(str(self.job.ranks)), Damage()
+        ranking = read_arrays(path, damage)
+        if ranking is None or "provenance" not in ranking:
+            why = damage.get(str(path), "it is missing" if ranking is None else "it is no ranking")
+            raise Mismatch(f"{self.job.trial}: {path}: {why}; the command that ran the sweep makes it again")
+        return ranking
 
     def advance(self, seconds: float) -> Outcome:
         """Train for about so long, at least one epoch, or until another trial can go on from here; then end it."""
@@ -112,14 +127,26 @@ class Session:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "error.txt").unlink(missing_ok=True)
         self._write("config.yaml", described(self.job, self._ranks).encode())
-        if resumed := self._resumed():
-            self.trainer.load_state_dict(resumed.state)
+        if resumed := self._taken_up():
             self.segments = resumed.segments
             self.saved.append(resumed.epoch)
             self.stored = resumed.epoch
         self._rewrite()
         self._saved_at = time.monotonic()
         self._begun = True
+
+    def _taken_up(self) -> Resumed | None:
+        """The deepest checkpoint, which the trainer now has; one that it cannot have is set aside and trained again."""
+        while resumed := self._resumed():
+            try:
+                self.trainer.load_state_dict(resumed.state)
+                return resumed
+            except (*UNFIT, RuntimeError) as error:
+                if isinstance(error, RuntimeError) and not str(error).startswith(MISFIT):
+                    raise
+            self.store.set_aside(self.chain[resumed.epoch])
+            self.trainer = self._fresh_trainer()
+        return None
 
     def _resumed(self) -> Resumed | None:
         settled()
@@ -212,8 +239,8 @@ class Session:
         self._rewrite()
         append_rows(self.folder / "cost.jsonl", [{"final_seconds": time.perf_counter() - began, "by": self.job.trial}])
         self._write("instances.npz", packed_arrays(arrays, compress=True))
-        result["bytes"] = self._bytes
-        write_json(self.folder / "result.json", result)  # last: its presence says that all the rest is there
+        result |= {"bytes": self._bytes, "sha256": self._digests}
+        write_json(self.folder / "result.json", sealed(result))  # last: its presence says that all the rest is there
         if status != "stopped":  # which may yet be taken up again
             kept = status == "completed" and self.job.keep != "none"
             self._forget(epoch for epoch in range(1, len(rows) + 1 - kept))
@@ -241,4 +268,4 @@ class Session:
     def _write(self, name: str, content: bytes) -> None:
         """Write a record that is the same bytes however it came about."""
         write_atomic(self.folder / name, content)
-        self._bytes[name] = len(content)
+        self._bytes[name], self._digests[name] = len(content), sha256(content).hexdigest()

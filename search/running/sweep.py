@@ -81,6 +81,8 @@ class Sweep:
         """Train what is unfinished. Returns the exit code; `conclude` says how it went."""
         for torn in mended(self.store, self.plan):
             self._tell(torn)
+        for line in self.steering.referee.damage.lines() if self.steering else ():
+            self._tell(f"{line}; what followed is decided again of the same records")
         self.twins.adopt()
         known = len(self.plan.trials) - len(self.unfinished())
         self.prepare()

@@ -10,7 +10,10 @@ from typing import Literal
 from pydantic import NonNegativeInt, ValidationError
 
 from trainers.knobs import Knobs
-from trainers.records import Place, append_rows, canonical, read_rows, sync_folder, write_atomic
+from trainers.reading import Damage, read_rows, read_with
+from trainers.records import Place, Row, append_rows, canonical, digest, set_aside, sync_folder, write_atomic
+
+SEAL = "sha256"  # of a line: the checksum of it and of those before it
 
 Action = Literal["pass", "stop", "finish"]  # goes on beyond a rung, or had its last epoch; ends; ends later after all
 Rule = Literal["rung", "dominated", "chance", "diverged", "collapsed", "no new best", "near a front", "last epoch"]
@@ -61,37 +64,61 @@ class Journal:
     """The decisions of a sweep, a line each in the order taken."""
 
     def __init__(self, path: Place) -> None:
-        """Read what is there; a line that a kill tore is dropped, for it was not acted on. Raises Damaged."""
-        self.path, self.taken = path, Taken()
-        rows = read_rows(path)
-        for number, row in enumerate(rows, 1):
-            try:
-                self.taken.add([Decision.model_validate(row)])
-            except ValidationError as error:
-                problem = error.errors()[0]
-                raise Damaged(
-                    f"{path}: line {number} is no decision of this version "
-                    f"({'.'.join(map(str, problem['loc']))}: {problem['msg']}); restore it or start anew with --fresh"
-                ) from None
-        whole = "".join(canonical(row) + "\n" for row in rows)
-        if path.exists() and path.read_bytes() != whole.encode():
+        """Read what is there, as far as it is whole: what follows is decided again, of the same records.
+
+        A line that a kill tore was not acted on; of any other damage `damage` tells, and the file is kept beside.
+        Raises Damaged.
+        """
+        self.path, self.taken, self.damage = path, Taken(), Damage()
+        self._hash = ""  # of the last decision and those before it
+        lines: list[str] = []
+        for number, row in enumerate(read_rows(path, damage=self.damage), 1):
+            its = {key: value for key, value in row.items() if key != SEAL}
+            if row.get(SEAL, "" if self._hash else None) not in (None, digest([self._hash, its])):
+                self.damage.add(path, f"line {number}: its checksum is not that of what it says")
+                break
+            self.taken.add([_decision(path, number, its)])
+            self._hash = digest([self._hash, its]) if SEAL in row else ""
+            lines.append(canonical(row) + "\n")
+        content, whole = read_with(path, lambda content: content, None), "".join(lines).encode()
+        if content is not None and content != whole:
+            if self.damage:
+                write_atomic(path.parent / "stopping.damaged", content)
             write_atomic(path, whole)
 
     def take(self, decisions: Sequence[Decision]) -> None:
         """Append decisions; on return they are on disk. Raises OSError when it is full."""
         if not decisions:
             return
+        rows, last = [], self._hash
+        for decision in decisions:
+            its = decision.model_dump()
+            last = digest([last, its])
+            rows.append(its | {SEAL: last})
         if not isinstance(self.path, Path):
-            append_rows(self.path, (decision.model_dump() for decision in decisions))
-            self.taken.add(decisions)
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="ascii") as file:
-            file.write("".join(canonical(decision.model_dump()) + "\n" for decision in decisions))
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(self.path.parent)
+            append_rows(self.path, rows)
+        else:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.is_dir():
+                set_aside(self.path)
+            with self.path.open("a", encoding="ascii") as file:
+                file.write("".join(canonical(row) + "\n" for row in rows))
+                file.flush()
+                os.fsync(file.fileno())
+            sync_folder(self.path.parent)
+        self._hash = last
         self.taken.add(decisions)
+
+
+def _decision(path: Place, number: int, row: Row) -> Decision:
+    try:
+        return Decision.model_validate(row)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise Damaged(
+            f"{path}: line {number} is no decision of this version "
+            f"({'.'.join(map(str, problem['loc']))}: {problem['msg']}); restore it or start anew with --fresh"
+        ) from None
 
 
 def shown(values: Values) -> str:

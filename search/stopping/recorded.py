@@ -13,7 +13,14 @@ from search.stopping.entry import Entry
 from trainers.chain import Chain, Surroundings, chain
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.records import Place, Row, digest, read_json, read_rows
+from trainers.plans import OtherFormat, read_plan
+from trainers.reading import Damage, epoch_row, promises, read_json, read_rows
+from trainers.records import Place, Row, digest
+from trainers.shapes import A_RESULT
+
+EPOCHS = "epochs.jsonl"
+NEEDED = ("config", "configuration", "data", "ranks", "epochs")
+REMEDY = "restore it, or let the command that ran the sweep make it again"
 
 
 class Unfit(Exception):
@@ -39,9 +46,7 @@ class Study:
 
 def read(folder: Place) -> Study:
     """Read a finished sweep. Raises Unfit."""
-    plan = read_json(folder / "plan.json")
-    if not isinstance(plan, dict) or not plan.get("trials"):
-        raise Unfit(f"{folder}: no sweep is stored there (no plan.json); give a folder such as results/friendly_k")
+    plan = _plan(folder)
     objectives: Objectives = plan.get("objectives", {})
     if len(objectives) < 2:
         raise Unfit(f"{folder}: it has one objective, {', '.join(objectives)}; a front needs two or more")
@@ -68,9 +73,28 @@ def read(folder: Place) -> Study:
     return _study(folder, plan, list(zip(trials, configs, results, strict=True)), evaluation)
 
 
+def _plan(folder: Place) -> Row:
+    damage = Damage()
+    try:
+        plan = read_plan(folder, damage, NEEDED)
+    except OtherFormat as error:
+        raise Unfit(f"{folder}: {error}; replay it with that") from None
+    if damage:
+        raise Unfit(
+            f"{'; '.join(damage.lines())}; the command that ran the sweep makes it again of the space and of what is "
+            "stored"
+        )
+    if not plan or not plan["trials"]:
+        raise Unfit(f"{folder}: no sweep is stored there (no plan.json); give a folder such as results/friendly_k")
+    return plan
+
+
 def _results(folder: Place, trials: list[Row]) -> list[Row]:
-    read = {row["id"]: read_json(folder / "trials" / row["id"] / "result.json") for row in trials}
-    found: dict[str, Row] = {trial: it for trial, it in read.items() if isinstance(it, dict)}
+    damage = Damage()
+    read = {row["id"]: read_json(folder / "trials" / row["id"] / "result.json", A_RESULT, damage) for row in trials}
+    found = {trial: it for trial, it in read.items() if it}
+    if damage:
+        raise Unfit(f"{'; '.join(damage.lines())}; {REMEDY}")
     missing = [trial for trial in read if trial not in found]
     if missing:
         raise Unfit(
@@ -93,7 +117,9 @@ def _study(folder: Place, plan: Row, trained: list[tuple[Row, TrialConfig, Row]]
     numbers: dict[str, int] = {}
     for row, config, result in trained:
         name, diverged = row["configuration"], result.get("diverged", {}).get("epoch")
-        curves.setdefault(name, []).append(_curve(folder, row, objectives, diverged))
+        curves.setdefault(name, []).append(_curve(folder, row, objectives, diverged, result))
+        if "classes" not in result.get("data", {}):
+            raise Unfit(f"{folder}: the result of {row['id']} does not say of how many classes; {REMEDY}")
         entry = Entry(
             row["id"], name, config, result["data"]["classes"], str(row.get("generation", "")), not row.get("start")
         )
@@ -110,11 +136,13 @@ def _study(folder: Place, plan: Row, trained: list[tuple[Row, TrialConfig, Row]]
     )
 
 
-def _curve(folder: Place, row: Row, objectives: Objectives, diverged: int | None) -> Curve:
-    path = folder / "trials" / row["id"] / "epochs.jsonl"
-    rows, epochs = read_rows(path), row["epochs"] if diverged is None else diverged
-    if len(rows) < epochs:
-        raise Unfit(f"{path}: damaged, it has {len(rows)} of {epochs} epochs of a trial that ended; restore the file")
+def _curve(folder: Place, row: Row, objectives: Objectives, diverged: int | None, result: Row) -> Curve:
+    path, damage = folder / "trials" / row["id"] / EPOCHS, Damage()
+    rows = read_rows(path, epoch_row, damage, promises(result).get(EPOCHS))
+    epochs = row["epochs"] if diverged is None else diverged
+    if damage or len(rows) < epochs:
+        what = damage.get(str(path), f"it has {len(rows)} of {epochs} epochs of a trial that ended")
+        raise Unfit(f"{path}: damaged, {what}; {REMEDY}")
     lacking = sorted({name for it in rows if ROBUST in it for name in objectives if name not in it})
     if lacking:
         raise Unfit(f"{path}: {', '.join(lacking)} is not measured along training, so there is no curve of it")

@@ -18,6 +18,7 @@ from search.stopping.exhaustion import exhausted, horizon
 from search.stopping.finishing import worth_finishing
 from search.stopping.judging import judge, stands
 from trainers.evaluate import Evaluation
+from trainers.reading import Damage
 from trainers.records import Place, Row
 
 JOURNAL = "stopping.jsonl"
@@ -77,6 +78,11 @@ class Referee:
             return self.stopped[name]
         undecided = (n for n in self._rungs[name] if (name, n) not in self.taken.passed)
         return min(next(undecided, each.epochs), self._horizons[name])
+
+    @property
+    def damage(self) -> Damage:
+        """What of the journal was damaged, and is decided again."""
+        return self._journal.damage
 
     @property
     def taken(self) -> Taken:

@@ -11,7 +11,8 @@ from search.schema.stopping import RobustStopping
 from search.stopping.entry import Entry
 from search.stopping.referee import Referee
 from search.storing.store import Store
-from trainers.records import Place, Row, read_rows
+from trainers.reading import epoch_row, read_rows
+from trainers.records import Place, Row
 
 
 class Steering:
@@ -37,7 +38,8 @@ class Steering:
             self._of[trial.configuration].append(i)
             folder = self.store.trial(trial.id)
             result = self.store.result(trial.id, trial.final) or {}
-            self.referee.heard(trial.id, read_rows(folder / "epochs.jsonl"), result.get("diverged", {}).get("epoch"))
+            rows = read_rows(folder / "epochs.jsonl", epoch_row)
+            self.referee.heard(trial.id, rows, result.get("diverged", {}).get("epoch"))
 
     def dropped(self, places: Iterable[int]) -> None:
         """Trials that will not be trained after all."""

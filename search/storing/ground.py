@@ -11,7 +11,8 @@ from pathlib import Path
 
 from search.storing.filesystem import PARTS
 from search.storing.remote import Remote
-from trainers.records import Place, read_json
+from trainers.reading import read_json
+from trainers.records import Place
 
 PART = 255  # bytes of a part of a path, as file systems have it
 LONGEST = 200  # bytes of a name, as NAME.confirmed.old-1 is made of it

@@ -18,7 +18,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from search.storing.remote import Remote
-from trainers.records import Row, read_json, write_json
+from trainers.reading import read_json
+from trainers.records import Row, write_json
 
 NAME = ".lock"
 RENEWED = 10.0  # seconds between renewals

@@ -14,7 +14,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from search import ROOT
 from trainers.chain import training_code
-from trainers.records import Place, Row, read_json, write_atomic, write_json
+from trainers.reading import Damage, read_json
+from trainers.records import Place, Row, sealed, set_aside, write_json
+from trainers.shapes import A_PROVENANCE
 
 PACKAGES = (
     "torch", "torchvision", "ray", "optuna", "numpy", "scipy", "pandas", "pydantic", "scikit-learn", "pyautoattack",
@@ -26,10 +28,9 @@ class Provenance:
 
     def __init__(self, folder: Place) -> None:
         self.path = folder / "provenance.json"
-        stored = read_json(self.path)
-        known = stored.get("runs") if isinstance(stored, dict) else None
-        self.runs: list[Row] = known if isinstance(known, list) else []
-        self._damaged = known is not self.runs and self.path.exists()
+        self._damage = Damage()
+        stored = read_json(self.path, A_PROVENANCE, self._damage)
+        self.runs: list[Row] = stored["runs"] if stored else []
 
     def begin(self, stages: str) -> None:
         """Record a start, before anything is trained; `stages`: the training code that stages are named after."""
@@ -46,9 +47,9 @@ class Provenance:
                 "slots": None,
             }
         )
-        if self._damaged:  # for inspection, as its place is taken
-            write_atomic(self.path.parent / "provenance.damaged", self.path.read_bytes())
-        write_json(self.path, {"runs": self.runs})
+        if self._damage:
+            set_aside(self.path)  # its place is taken
+        self._write()
 
     def slots(self, slots: int) -> None:
         self.runs[-1]["slots"] = slots
@@ -60,7 +61,10 @@ class Provenance:
     def end(self, code: int, since: float) -> None:
         """Record an end; `since` is when the process began, by time.monotonic."""
         self.runs[-1] |= {"ended": _now(), "exit": code, "wall_seconds": round(time.monotonic() - since, 2)}
-        write_json(self.path, {"runs": self.runs})
+        self._write()
+
+    def _write(self) -> None:
+        write_json(self.path, sealed({"runs": self.runs}))
 
 
 def command_line() -> str:

@@ -5,7 +5,6 @@ Credentials are those of the environment, never part of a URL, for URLs are writ
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from search.storing.leftovers import REMOTE
+from trainers.reading import stat_of
 from trainers.records import Place
 
 WHOLE = ("s3", "gcs")  # where an object appears once all of it is there, and none is renamed
@@ -185,11 +185,8 @@ def stamp(path: Place) -> Stamp | None:
     """Of the file that is there now, if one is."""
     if isinstance(path, Remote):
         return path.stamp()
-    try:
-        found = os.stat(str(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return Stamp(found.st_mtime, found.st_size, found.st_ino)
+    found = stat_of(Path(str(path)))
+    return Stamp(found.st_mtime, found.st_size, found.st_ino) if found else None
 
 
 def reach(folder: Place) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from search.storing.pace import Costs
 from search.storing.remote import stamp
 from search.storing.tails import Tail
-from trainers.records import Place, Row, constant, read_json
+from trainers.reading import Damage, cost_row, epoch_row, read_json
+from trainers.records import Place, Row, constant
+from trainers.shapes import A_RESULT
 
 OBJECTIVES = ("val_clean_acc", "val_pgd_acc")  # all that a trial measures on the validation split
 FOR_GOOD = ("completed", "diverged")
 ENDED = (*FOR_GOOD, "stopped")  # which may be taken up again
+DAMAGED = "damaged"  # it ended, as its result would tell: the same command makes that again
 RECENT = 20  # epochs
 
 
@@ -26,8 +29,10 @@ class Speed(NamedTuple):
 class Seen:
     """One training: its status, its newest row, where its validation stands, what it cost alone and billed."""
 
-    def __init__(self, folder: Place, name: str, final: str) -> None:
+    def __init__(self, folder: Place, name: str, final: str, damage: Damage | None = None) -> None:
+        """`damage`: where it is noted what of its records is damaged."""
         self.folder, self.name, self.final = folder, name, final
+        self._damage = Damage() if damage is None else damage
         self.status = "planned"
         self.epochs = 0  # recorded, whoever trained them
         self.latest: Row = {}
@@ -35,15 +40,15 @@ class Seen:
         self.best: Row = {}  # validation at the best epoch
         self.constant = False  # whether it ended naming one class whatever the image
         self.heard = 0.0  # when its rows last changed, in seconds since the epoch
-        self._rows, self._cost_rows = Tail(folder / "epochs.jsonl"), Tail(folder / "cost.jsonl")
+        self._rows = Tail(folder / "epochs.jsonl", epoch_row, self._damage)
+        self._cost_rows = Tail(folder / "cost.jsonl", cost_row, self._damage)
         self._no_costs()
 
     def look(self, since: float = 0.0) -> None:
         """Read what is new. An error that is older than `since` is that of an earlier try."""
-        result = read_json(self.folder / "result.json")
-        self.status = _status(self.folder, result, self.final, since)
+        result, self.status = _ending(self.folder, self.final, since, self._damage)
         self._look_at_costs()
-        if isinstance(result, dict) and self.status in FOR_GOOD:
+        if result and self.status in FOR_GOOD:
             self.epochs, self.best = result.get("epochs", 0), result.get("best", {})
             self.constant = any(constant(result, checkpoint) is not None for checkpoint in ("best", "last"))
         else:
@@ -59,10 +64,10 @@ class Seen:
 
     @property
     def speed(self) -> Speed:
-        seconds = sum(row["seconds"] + row["evaluate_seconds"] for row in self._recent)
-        if not seconds:
+        seconds = sum(row.get("seconds", 0.0) + row.get("evaluate_seconds", 0.0) for row in self._recent)
+        if seconds <= 0:
             return Speed(0.0, 0.0)
-        images = sum(row["images_per_s"] * row["seconds"] for row in self._recent)
+        images = sum(row["images_per_s"] * row.get("seconds", 0.0) for row in self._recent)
         return Speed(len(self._recent) / seconds, images / seconds)
 
     def _look_at_epochs(self) -> None:
@@ -73,7 +78,7 @@ class Seen:
         self.epochs += len(rows)
         for row in rows:
             self.latest = row
-            if OBJECTIVES[1] in row:
+            if all(name in row for name in OBJECTIVES):
                 self.measured = row
                 if not self.best or row[OBJECTIVES[1]] > self.best[OBJECTIVES[1]]:
                     self.best = row
@@ -94,13 +99,19 @@ class Seen:
 
 
 def status_of(folder: Place, final: str, since: float = 0.0) -> str:
-    """completed, diverged, stopped, failed, begun (it has rows) or planned, as the records of a training say."""
-    return _status(folder, read_json(folder / "result.json"), final, since)
+    """completed, diverged, stopped, failed, begun (it has rows), damaged or planned, as a training's records say."""
+    return _ending(folder, final, since, Damage())[1]
 
 
-def _status(folder: Place, result: Any, final: str, since: float) -> str:
-    if isinstance(result, dict):
-        return str(result["status"]) if result.get("chain") == final else "planned"
+def _ending(folder: Place, final: str, since: float, damage: Damage) -> tuple[Row | None, str]:
+    """The result of a training, if it has one, and its status."""
+    path, torn = folder / "result.json", Damage()
+    result = read_json(path, A_RESULT, torn)
+    damage.update(torn)
+    if result:
+        return result, str(result["status"]) if result.get("chain") == final else "planned"
     if (error := stamp(folder / "error.txt")) and error.changed >= since:
-        return "failed"
-    return "begun" if (folder / "epochs.jsonl").exists() else "planned"
+        return None, "failed"
+    if torn:
+        return None, DAMAGED
+    return None, "begun" if (folder / "epochs.jsonl").exists() else "planned"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from search.storing.leftovers import STAGE
 from search.storing.remote import ASKED_AT_ONCE, Remote
-from trainers.records import Place, Row, read_json, sync_folder, write_json
+from trainers.reading import content_of, read_json
+from trainers.records import Place, Row, sync_folder, write_json
 
-STATE, MANIFEST = "state.pt", "stage.json"
+STATE, INSTANCES, MANIFEST = "state.pt", "instances.npz", "stage.json"
 P = TypeVar("P", Path, Remote)
 
 
@@ -96,10 +98,10 @@ class LocalStages(_Below[Path]):
 
     def read(self, name: str, file: str) -> bytes | None:
         try:
-            return (self.at(name) / file).read_bytes()
+            return content_of(self.at(name) / file, sys.maxsize)
         except FileNotFoundError:
             return None
-        except OSError:
+        except (OSError, ValueError):
             return b""
 
     def forget(self, name: str) -> int:

@@ -6,8 +6,10 @@ import os
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from search.storing.remote import Remote
+from trainers.reading import stat_of
 from trainers.records import Place
 
 PAUSE = 20  # times as long as counting took
@@ -20,8 +22,8 @@ def stored(folder: Place) -> int:
     total = 0
     for parent, _, names in os.walk(str(folder)):  # passes over folders that vanish
         for name in names:
-            with suppress(FileNotFoundError):
-                total += os.stat(os.path.join(parent, name)).st_size
+            found = stat_of(Path(parent, name))
+            total += found.st_size if found else 0
     return total
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from search.storing.remote import Stamp, stamp
-from trainers.records import Place, Row, read_rows
+from trainers.reading import MISSING, Damage, RowShape, opened, parsed_rows, read_rows, row
+from trainers.records import Place, Row
 
 
 class Tail:
     """The rows of a file that others append to, and replace at times."""
 
-    def __init__(self, path: Place) -> None:
-        self.path = path
+    def __init__(self, path: Place, shape: RowShape = row, damage: Damage | None = None) -> None:
+        self.path, self._shape, self._damage = path, shape, damage
+        self._rows = 0  # that were read
         self._file: tuple[int, int] | None = None  # which one it is
         self._at = 0
         self._stamp: Stamp | None = None
@@ -26,22 +27,25 @@ class Tail:
 
     def _grown(self, path: Path) -> tuple[bool, list[Row]]:
         try:
-            with path.open("rb") as file:
+            with opened(path) as file:
                 found = os.fstat(file.fileno())
                 self.changed = found.st_mtime
                 anew = (found.st_dev, found.st_ino) != self._file or found.st_size < self._at
                 if anew:
-                    self._file, self._at = (found.st_dev, found.st_ino), 0
+                    self._file, self._at, self._rows = (found.st_dev, found.st_ino), 0, 0
                 file.seek(self._at)
                 text = file.read()
-        except (FileNotFoundError, NotADirectoryError):
-            gone, self._file, self._at = self._file is not None, None, 0
+        except MISSING:
+            gone, self._file, self._at, self._rows = self._file is not None, None, 0, 0
             return gone, []
+        except ValueError:
+            return self._anew()
         whole = text[: text.rfind(b"\n") + 1]  # a line that is being written comes next time
-        rows = parsed(whole)
+        rows = parsed_rows(whole, self._shape, self._rows)
         if rows is None:  # another file under the same number, or torn within: as far as it reads from its beginning
-            return True, read_rows(self.path)
+            return self._anew()
         self._at += len(whole)
+        self._rows += len(rows)
         return anew, rows
 
     def _replaced(self) -> tuple[bool, list[Row]]:
@@ -51,12 +55,7 @@ class Tail:
             return False, []
         self._stamp = found
         self.changed = found.changed if found else 0.0
-        return True, read_rows(self.path)
+        return self._anew()
 
-
-def parsed(lines: bytes) -> list[Row] | None:
-    """JSON lines, parsed all at once, for there may be hundreds of thousands; None if one of them is torn."""
-    try:
-        return list(json.loads(b"[" + b",".join(lines.split(b"\n")[:-1]) + b"]"))
-    except ValueError:
-        return None
+    def _anew(self) -> tuple[bool, list[Row]]:
+        return True, read_rows(self.path, self._shape, self._damage)

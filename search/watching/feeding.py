@@ -13,14 +13,28 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypedDict
 
 from search.environment import Unpickled, tune
 from search.storing.seen import ENDED, status_of
 from search.storing.tails import Tail
-from trainers.records import Place, Row, canonical, read_json
+from trainers.checking import shaped
+from trainers.reading import cost_row, epoch_row, read_json
+from trainers.records import Place, Row, canonical
+from trainers.shapes import A_RESULT
 
 HURRY_SECONDS = 10.0  # for what is still to be handed over when the sweep was asked to stop
+
+
+class _Given(TypedDict):
+    """As given.json has it: what a logger was handed of a training."""
+
+    epochs: int
+    ended: int | None
+    run: str | None
+
+
+_GIVEN = shaped(_Given)
 
 
 class Run:
@@ -29,8 +43,8 @@ class Run:
     def __init__(self, place: Path, job: Row, study: str) -> None:
         place.mkdir(parents=True, exist_ok=True)
         self._file = place / "given.json"
-        known = read_json(self._file) or {}
-        self.given = int(known.get("epochs", 0))
+        known = read_json(self._file, _GIVEN) or {"epochs": 0}
+        self.given: int = known["epochs"]
         self.ended: int | None = known.get("ended")  # at which epoch, if its end was given
         self.trial_id: str | None = known.get("run")
         self.local_path, self.experiment_dir_name = str(place.absolute()), study
@@ -58,7 +72,8 @@ class Training:
         self.job = job
         self.folder = Path(job["folder"], "trials", job["trial"])
         self.runs: dict[str, Run] = {}
-        self._rows, self._costs = Tail(self.folder / "epochs.jsonl"), Tail(self.folder / "cost.jsonl")
+        self._rows = Tail(self.folder / "epochs.jsonl", epoch_row)
+        self._costs = Tail(self.folder / "cost.jsonl", cost_row)
         self._uncosted: dict[int, Row] = {}
         self._cost: dict[int, Row] = {}
 
@@ -77,7 +92,7 @@ class Training:
 
     def result(self) -> Row:
         """What it ended with, at its last epoch."""
-        found = read_json(self.folder / "result.json") or {}
+        found = read_json(self.folder / "result.json", A_RESULT) or {}
         measured = {name: found[name] for name in ("best", "last") if name in found}
         return measured | {"training_iteration": max(found.get("epochs", 1) - 1, 0)}
 

@@ -11,6 +11,7 @@ from search.storing.planfile import NoSweep, plan_of, problem
 from search.storing.remote import ASKED_AT_ONCE, Remote, Stamp, said, stamp
 from search.storing.seen import FOR_GOOD, Seen
 from search.watching.reach import Branch
+from trainers.reading import Damage
 from trainers.records import Place, Row, problem_titles
 
 
@@ -32,6 +33,7 @@ class Ledger:
 
     def __init__(self, folder: Place) -> None:
         self.folder = folder
+        self.damage = Damage()  # what of its records is damaged, as far as they were read
         self.entries: list[Entry] = []
         self.seen: list[Seen] = []
         self.generation: int | None = None  # the newest, from 1, of a search that asks in generations
@@ -48,25 +50,24 @@ class Ledger:
             raise NoSweep(f"{self.folder}: its plan.json cannot be read: {said(error)}") from None
         if found and found == self._plan_file:
             return
-        plan = plan_of(self.folder)
+        plan = plan_of(self.folder, self.damage)
         self._plan_file = found
         self.study = str(plan["study"])
         self.asked, self.distinct = (int(plan["epochs"][name]) for name in ("asked", "distinct"))
+        rows = self._known_kin(plan["trials"], plan["evaluate"])
         problems: dict[str, str] = {}  # of a configuration: its first seed's, as a seed may also draw the data
-        for row in plan["trials"]:
+        for row in rows:
             if row["kind"] == "trial" and row["configuration"] not in problems:
                 problems[row["configuration"]] = problem(row)
         title = problem_titles(problems.values())
-        asked = [row["generation"] for row in plan["trials"] if row.get("generation") is not None]
+        asked = [row["generation"] for row in rows if row.get("generation") is not None]
         self.generation = max(asked) + 1 if asked else None
         known = {(seen.name, seen.final): seen for seen in self.seen}
-        self.entries = [
-            self._entry(row, plan["evaluate"], title.get(problems.get(row["configuration"], ""), ""))
-            for row in plan["trials"]
-        ]
+        self.entries = [self._entry(row, title.get(problems.get(row["configuration"], ""), "")) for row in rows]
         self.seen = [
-            known.get((row["id"], row["chain"])) or Seen(self.folder / "trials" / row["id"], row["id"], row["chain"])
-            for row in plan["trials"]
+            known.get((row["id"], row["chain"]))
+            or Seen(self.folder / "trials" / row["id"], row["id"], row["chain"], self.damage)
+            for row in rows
         ]
         self.index = {entry.id: i for i, entry in enumerate(self.entries)}
 
@@ -87,9 +88,20 @@ class Ledger:
         """The trainings that have a folder, in the plan's order."""
         return sorted(self.index[path.name] for path in (self.folder / "trials").glob("*") if path.name in self.index)
 
-    def _entry(self, row: Row, evaluation: Row, title: str) -> Entry:
-        name = row["configuration"]
-        if name not in self._kin:  # whose trainings differ in nothing but the seed
-            self._kin[name] = kin(row["config"], evaluation)
+    def _known_kin(self, rows: list[Row], evaluation: Row) -> list[Row]:
+        """Raises NoSweep if configurations are such as no version of this program plans."""
+        try:
+            for row in rows:
+                if row["configuration"] not in self._kin:  # whose trainings differ in nothing but the seed
+                    self._kin[row["configuration"]] = kin(row["config"], evaluation)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise NoSweep(
+                f"{self.folder}: its plan.json has a configuration that is none of this version ({row['id']}: "
+                f"{type(error).__name__} {error}); take the version that made it"
+            ) from None
+        return rows
+
+    def _entry(self, row: Row, title: str) -> Entry:
+        name, branch = row["configuration"], row.get("branch", (0, 0))
         makes = {"profile": row["ranks"], "pretrain": row["id"]}.get(row["kind"])
-        return Entry(row["id"], row["kind"], name, row["epochs"], row["branch"], self._kin[name], makes, title)
+        return Entry(row["id"], row["kind"], name, row["epochs"], branch, self._kin[name], makes, title)

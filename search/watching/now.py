@@ -6,8 +6,11 @@ Nothing hangs on it: a sweep whose now.json is missing or old is shown without.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from typing import Required, TypedDict
 
-from trainers.records import Place, Row, read_json, write_json
+from trainers.checking import shaped
+from trainers.reading import read_json
+from trainers.records import Place, Row, write_json
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,25 @@ class Now:
 
     @staticmethod
     def read(folder: Place) -> Now | None:
-        found: Row | None = read_json(folder / "now.json")
-        if not isinstance(found, dict):
+        found = read_json(folder / "now.json", _A_MOMENT)
+        if found is None:
             return None
-        try:
-            return Now(**found | {name: tuple(found[name]) for name in ("running", "lost", "left_out")})
-        except (KeyError, TypeError):  # of another version, or no such thing
-            return None
+        known = {name: found[name] for name in _Moment.__annotations__ if name in found}
+        listed: Row = {name: tuple(it) if isinstance(it, list) else it for name, it in known.items()}
+        return Now(**listed)
+
+
+class _Moment(TypedDict, total=False):
+    """As now.json has it."""
+
+    began: Required[float]
+    slots: Required[int]
+    running: list[str]
+    lost: list[str]
+    left_out: list[str]
+    waiting: dict[str, int]
+    freed: int
+    forgotten: int
+
+
+_A_MOMENT = shaped(_Moment)

@@ -14,8 +14,11 @@ from search.watching.ledger import Entry, Ledger
 from search.watching.now import Now
 from search.watching.reach import begun, own, reached, remaining
 
-STATES = ("completed", "stopped", "diverged", "failed", "lost", "left out", "running", "paused", "begun", "planned")
-BUSY = ("running", "failed", "lost")  # what to look at
+STATES = (
+    "completed", "stopped", "diverged", "failed", "damaged", "lost", "left out", "running", "paused", "begun",
+    "planned",
+)  # fmt: skip
+BUSY = ("running", "failed", "damaged", "lost")  # what to look at
 FLATTERED = ("diverged", "failed", "lost")  # a configuration of which a seed is, by the seeds that are left
 
 
@@ -173,7 +176,7 @@ def points(trainings: list[Training]) -> list[Point]:
     for entry, _, seen in trainings:
         if entry.kind != "trial" or entry.configuration in out:
             continue
-        if seen.status in ("completed", "stopped") and OBJECTIVES[1] in seen.best:
+        if seen.status in ("completed", "stopped") and all(seen.best.get(name) is not None for name in OBJECTIVES):
             ended[entry.configuration].append((seen.best[OBJECTIVES[0]], seen.best[OBJECTIVES[1]]))
     problems = {it.entry.configuration: it.entry.problem for it in trainings}
     found: list[Point] = []

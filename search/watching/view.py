@@ -17,7 +17,7 @@ from search.watching.textplot import FOOT, Dot, beyond, scatter
 from search.words import duration, many, number, size
 from trainers.records import Row
 
-ENDINGS = ("stopped", "diverged", "failed", "lost", "left out")
+ENDINGS = ("stopped", "diverged", "failed", "damaged", "lost", "left out")
 UNSAID = ("completed", "planned", "running")  # the rest, or said elsewhere
 BAR, NAME = 20, 60  # columns
 LEAST_PLOT, MOST_PLOT = 6 + FOOT, 18 + FOOT  # lines
@@ -179,7 +179,7 @@ def _cells(it: Training) -> tuple[str, ...]:
 
 
 def _best(row: Row) -> str:
-    return f"{_percent(row[OBJECTIVES[1]])}" if OBJECTIVES[1] in row else ""
+    return _percent(row.get(OBJECTIVES[1]))
 
 
 def _percent(value: float | None) -> str:

@@ -101,7 +101,7 @@ RUN = {
 def _planned(made: Made, noise: float, method: str, subset: str, replicate: int) -> dict[str, Any]:
     labels = {"data.label_noise": str(noise), "method": method, "subset": subset}
     configuration = ",".join(f"{path.rpartition('.')[2]}={label}" for path, label in labels.items()) + "-ab12cd"
-    configuration = configuration.replace(" ", "_")
+    configuration = configuration.replace(" ", "_").replace("/", "_")
     kind, _, size = subset.partition(" ")
     chosen = {"name": "ranked", "side": kind, "score": None} if kind == "friendly" else {"name": kind}
     return {

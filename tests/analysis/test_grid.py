@@ -13,7 +13,8 @@ from analysis.figure_knobs import knobs_info
 from analysis.figures import save
 from analysis.results import Results, load
 from analysis.styles import PALETTE, Register
-from trainers.records import read_json, write_json
+from trainers.reading import read_json
+from trainers.records import write_json
 
 from .synthetic import Made, write_study
 

@@ -23,7 +23,8 @@ from analysis.report import main, report
 from analysis.results import load
 from analysis.stats import estimate
 from analysis.summary import fair_share, print_summary
-from trainers.records import read_json, write_json
+from trainers.reading import read_json
+from trainers.records import write_json
 
 from .synthetic import Made, write_study, write_sweep
 

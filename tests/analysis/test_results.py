@@ -19,7 +19,8 @@ from analysis.front import front
 from analysis.overfitting import overfitting
 from analysis.results import SweepError, load
 from analysis.tables import gaps
-from trainers.records import read_json, write_json
+from trainers.reading import read_json
+from trainers.records import write_json
 
 from .synthetic import Made, write_study, write_sweep
 
@@ -210,7 +211,7 @@ def test_export_round_trips(sweep: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("plan", "found"),
-    [(None, "no plan.json"), ("{torn", "torn"), ('{"trials": []}', "plans no trial")],
+    [(None, "no plan.json"), ("{torn", "damaged: it is no JSON"), ('{"trials": []}', "plans no trial")],
 )
 def test_a_folder_that_is_no_sweep_is_named_with_its_neighbours(tmp_path: Path, plan: str | None, found: str) -> None:
     for name in ("sweep", "other"):

@@ -11,7 +11,8 @@ from analysis.report import report
 from analysis.setting import setting
 from trainers.config import TrialConfig
 from trainers.methods import METHODS
-from trainers.records import read_json, write_json
+from trainers.reading import read_json
+from trainers.records import write_json
 from trainers.wording import words
 
 from .synthetic import Made, write_sweep

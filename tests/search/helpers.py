@@ -37,7 +37,8 @@ from search.schema.space import load
 from search.storing import filesystem
 from search.storing.store import Store
 from trainers.data import Data, prepare
-from trainers.records import Place, read_rows, write_json
+from trainers.reading import read_rows
+from trainers.records import Place, write_json
 
 SMOKE = ROOT / "spaces" / "smoke.yaml"
 

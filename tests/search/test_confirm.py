@@ -15,7 +15,8 @@ from search.confirming import chosen
 from search.running.sweep import Sweep
 from search.schema.budget import Budget
 from search.storing.locking import lock
-from trainers.records import read_json, write_json
+from trainers.reading import read_json
+from trainers.records import write_json
 
 from .helpers import Tiny, local, smoke, snapshot
 

@@ -17,7 +17,7 @@ from analysis.results import load as results_of
 from search import confirm, replay, status
 from search.run import main as run
 from search.storing.locking import lock
-from trainers.records import read_json, read_rows
+from trainers.reading import read_json, read_rows
 
 from .hand import Hand
 

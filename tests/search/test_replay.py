@@ -18,7 +18,8 @@ from search.stopping.halving import Halving
 from search.stopping.recorded import Study, read
 from search.stopping.rules import Everything, Robust, rules
 from search.stopping.simulation import Replay
-from trainers.records import read_json, write_json
+from trainers.reading import read_json
+from trainers.records import write_json
 
 from .made_curves import flat, synthetic_study, write_sweep
 

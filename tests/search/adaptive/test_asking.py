@@ -30,7 +30,7 @@ from search.schema.axes import Point, random_points
 from search.schema.objectives import Outcome
 from search.schema.space import Search
 from search.schema.yamlfile import SpaceError
-from trainers.records import read_rows
+from trainers.reading import read_rows
 
 from ..helpers import ROOT, snapshot
 

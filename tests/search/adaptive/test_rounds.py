@@ -13,7 +13,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from search.verify import main as verify
-from trainers.records import read_json, read_rows
+from trainers.reading import read_json, read_rows
 
 from ..helpers import Tiny, records, slow, smoke
 

@@ -26,7 +26,7 @@ from search.cluster.packing import decided
 from search.faults.driver import Driver, costs, epochs, trained_again
 from search.faults.interrupt import Interrupt
 from search.schema.resources import Resources
-from trainers.records import read_json
+from trainers.reading import read_json
 
 from ..helpers import SMOKE, Tiny, records, smoke
 from ..running.test_sweep import main_here

@@ -27,7 +27,7 @@ from search.planning.sources import Sources, source_key
 from search.run import main
 from search.schema.resources import Resources
 from trainers.models import MLP
-from trainers.records import read_json
+from trainers.reading import read_json
 
 from ..helpers import smoke
 

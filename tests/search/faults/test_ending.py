@@ -28,7 +28,7 @@ from search.cluster.connection import connected
 from search.faults.grace import Grace, patience
 from search.faults.interrupt import Interrupt, code_of, heed
 from search.faults.lifeline import Lifeline
-from trainers.records import read_json, read_rows
+from trainers.reading import read_json, read_rows
 
 from ..helpers import ROOT, Driver, command_line, descendants, end, epochs, smoke, training
 

@@ -11,7 +11,7 @@ import pytest
 
 from search.planning.jobs import Job
 from search.running.session import Session
-from trainers.records import read_json, read_rows
+from trainers.reading import read_json, read_rows
 
 from ..adaptive.test_rounds import adaptive
 from ..helpers import Tiny, records, smoke

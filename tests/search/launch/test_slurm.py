@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from trainers.records import read_json
+from trainers.reading import read_json
 
 from ..helpers import ROOT, SMOKE, Tiny, command_line, descendants, end, epochs, records
 

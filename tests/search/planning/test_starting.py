@@ -14,9 +14,9 @@ import torch
 from search.environment import ray
 from search.planning.plan import Plan, Planned
 from search.run import main
-from search.storing.store import read_arrays
 from trainers.checkpoints import CheckpointError, load_weights
-from trainers.records import read_json, read_rows
+from trainers.npz import read_arrays
+from trainers.reading import read_json, read_rows
 
 from ..helpers import Tiny, local, records, smoke
 

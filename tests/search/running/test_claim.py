@@ -18,7 +18,8 @@ from search.running.sweep import Sweep
 from search.storing import ground
 from search.storing.locking import lock
 from search.storing.store import Store
-from trainers.records import append_rows, read_json, write_json
+from trainers.reading import read_json
+from trainers.records import append_rows, write_json
 
 from ..helpers import Tiny, smoke, snapshot
 

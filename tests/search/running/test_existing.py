@@ -25,7 +25,8 @@ from search.storing.locking import lock
 from trainers.chain import training_code
 from trainers.evaluate import Evaluation
 from trainers.images import NotHere
-from trainers.records import read_json, write_json
+from trainers.reading import read_json
+from trainers.records import write_json
 from trainers.sources import Digits
 
 from ..helpers import Tiny, local, smoke, snapshot
@@ -273,7 +274,7 @@ def test_how_it_is_run_may_change(sweep: Path, planned: Planned) -> None:
 
 
 def test_a_stored_space_that_cannot_be_read(tmp_path: Path) -> None:
-    assert differences(tmp_path, {"trial": {}}) == ["  (the stored space.yaml cannot be read)"]
+    assert differences(tmp_path, {"trial": {}}) == ["  (the stored space.yaml is damaged or missing)"]
 
 
 def test_a_sweep_is_moved_aside_to_the_next_free_name(tmp_path: Path) -> None:

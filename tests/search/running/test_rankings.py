@@ -20,12 +20,13 @@ from search.run import main
 from search.running.existing import Contradiction, compare
 from search.schema.first import Profile
 from search.storing.rankfiles import OF_TRAININGS, RankingFile
-from search.storing.store import read_arrays
 from trainers.attacks import PGD
 from trainers.config import TrialConfig
 from trainers.data import Data, prepare
 from trainers.method import Method
-from trainers.records import read_json, write_json
+from trainers.npz import read_arrays
+from trainers.reading import read_json
+from trainers.records import write_json
 from trainers.scores import agreement, ensemble, normalized_rank, scored
 from trainers.sources import Digits
 

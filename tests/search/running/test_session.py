@@ -21,10 +21,10 @@ from search.planning.jobs import Mismatch
 from search.running.session import Session
 from search.running.trial import Trial
 from search.storing.seen import status_of
-from search.storing.store import read_arrays
 from search.storing.writing import settled
 from trainers.method import Method
-from trainers.records import read_json, read_rows
+from trainers.npz import read_arrays
+from trainers.reading import read_json, read_rows
 
 from ..helpers import Tiny, records
 
@@ -357,7 +357,7 @@ def test_the_trial_that_ray_runs_records_a_session_that_cannot_begin(tiny: Any) 
     trial.setup({"job": json.dumps(vars(job))}, sources=it._sources.loaded)
     report = trial.step()
     assert (report["done"], report["outcome"], report["trial"]) == (True, "failed", job.trial)
-    assert "needs a ranking" in (it.folder(RANKED) / "error.txt").read_text()
+    assert f"{job.ranks}.npz: it is missing; the command" in (it.folder(RANKED) / "error.txt").read_text()
     trial.cleanup()
 
 

@@ -10,7 +10,8 @@ import yaml
 
 from search.running.borrowing import take
 from search.verify import main as verify
-from trainers.records import read_json, read_rows, write_json
+from trainers.reading import read_json, read_rows
+from trainers.records import write_json
 
 from ..helpers import Tiny, records, smoke
 

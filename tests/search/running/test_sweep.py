@@ -26,7 +26,7 @@ from search.run import main
 from search.running.sweep import Sweep
 from search.storing.locking import held, lock
 from search.storing.planfile import stored_plan
-from trainers.records import read_json, read_rows
+from trainers.reading import read_json, read_rows
 
 from ..helpers import ROOT, SMOKE, Driver, Tiny, end, epochs, records, snapshot, training
 
@@ -231,7 +231,7 @@ def test_torn_the_sweeps_own_files_are_made_again(
     if name in ("plan.json", "space.yaml"):
         assert (copy / name).read_bytes() == whole
     if name == "provenance.json":
-        assert (copy / "provenance.damaged").read_bytes() == b'{"runs": 3}'
+        assert b'{"runs": 3}' in {kept.read_bytes() for kept in copy.glob("provenance.damaged*")}
 
 
 @pytest.mark.parametrize("nth", range(0, 12, 2))

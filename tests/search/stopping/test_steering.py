@@ -11,7 +11,7 @@ import pytest
 from search.faults.driver import DAMAGES
 from search.stopping.referee import JOURNAL
 from search.verify import main as verify
-from trainers.records import read_json
+from trainers.reading import read_json
 
 from ..helpers import Tiny, records, slow, smoke
 

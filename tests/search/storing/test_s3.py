@@ -12,7 +12,7 @@ import search.status
 from search.storing.lease import WINDOW
 from search.storing.locking import held
 from search.storing.remote import Remote, place
-from trainers.records import read_json, read_rows
+from trainers.reading import read_json, read_rows
 
 from ..cluster.test_cluster import simulated
 from ..conftest import S3

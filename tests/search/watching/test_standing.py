@@ -12,7 +12,8 @@ from search.watching.ledger import Ledger
 from search.watching.now import Now
 from search.watching.standing import Standing, standing
 from search.watching.view import headline
-from trainers.records import read_json, write_json
+from trainers.reading import read_json
+from trainers.records import write_json
 
 from ..made_up import MadeUp
 
@@ -175,7 +176,7 @@ def test_a_folder_without_a_plan_is_no_sweep(tmp_path: Path) -> None:
     with pytest.raises(NoSweep, match=r"no sweep is stored there \(no plan.json\)"):
         Ledger(tmp_path)
     (tmp_path / "plan.json").write_text('{"study": ')
-    with pytest.raises(NoSweep, match="cannot be read"):
+    with pytest.raises(NoSweep, match=r"its plan\.json is damaged: it is no JSON"):
         Ledger(tmp_path)
 
 

@@ -1,0 +1,134 @@
+"""Whether a value has the shape that a type says: a TypedDict and what it is made of. Nothing is converted.
+
+The standard library alone, for who only looks at a sweep should not wait for more to be imported.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any, Literal, Required, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+from trainers.records import Row
+
+Wrong = tuple[str, str] | None  # where, as a dotted path, and what is right there; None: nothing is wrong
+Check = Callable[[Any], Wrong]
+PLAIN: dict[Any, tuple[str, Callable[[Any], bool]]] = {
+    str: ("a text", lambda value: isinstance(value, str)),
+    bool: ("true or false", lambda value: isinstance(value, bool)),
+    int: ("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
+    float: ("a finite number", lambda value: type(value) in (int, float) and -math.inf < value < math.inf),
+    type(None): ("null", lambda value: value is None),
+    dict: ("keys and values", lambda value: isinstance(value, dict)),
+    list: ("a list", lambda value: isinstance(value, list)),
+}
+
+
+def shaped(kind: Any) -> Callable[[Any], Row]:
+    """A function that returns a record of a kind as it is, and raises ValueError of any other, saying where and why."""
+    check = _check(kind)
+
+    def shape(value: Any) -> Row:
+        if wrong := check(value):
+            where, what = wrong
+            raise ValueError(f"{where.lstrip('.') or 'it'} should be {what}")
+        record: Row = value
+        return record
+
+    return shape
+
+
+@cache
+def _check(kind: Any) -> Check:
+    origin, parts = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return lambda value: None
+    if is_typeddict(kind):
+        return _fields(kind)
+    if origin is Annotated:
+        return _further(_check(parts[0]), parts[1])
+    if origin in (Union, types.UnionType):
+        return _any(tuple(map(_check, parts)))
+    if origin is Literal:
+        return lambda value: None if value in parts else ("", f"one of {', '.join(map(str, parts))}")
+    if origin is list:
+        return _all(_plain(list), _check(parts[0]))
+    if origin is dict:
+        return _items(_plain(dict), _check(parts[0]), _check(parts[1]))
+    return _plain(kind)
+
+
+def _plain(kind: Any) -> Check:
+    what, fits = PLAIN[kind]
+    return lambda value: None if fits(value) else ("", what)
+
+
+def _further(check: Check, more: Callable[[Any], str | None]) -> Check:
+    def further(value: Any) -> Wrong:
+        if (wrong := check(value)) is not None:
+            return wrong
+        what = more(value)
+        return None if what is None else ("", what)
+
+    return further
+
+
+def _any(checks: tuple[Check, ...]) -> Check:
+    def one(value: Any) -> Wrong:
+        found: list[tuple[str, str]] = []
+        for check in checks:
+            if (wrong := check(value)) is None:
+                return None
+            found.append(wrong)
+        deepest = max(found, key=lambda wrong: wrong[0].count("."))
+        return deepest if deepest[0] else ("", " or ".join(what for _, what in found))
+
+    return one
+
+
+def _all(outer: Check, check: Check) -> Check:
+    def every(value: Any) -> Wrong:
+        if wrong := outer(value):
+            return wrong
+        for i, part in enumerate(value):
+            if wrong := check(part):
+                return f".{i}{wrong[0]}", wrong[1]
+        return None
+
+    return every
+
+
+def _items(outer: Check, key_check: Check, check: Check) -> Check:
+    def items(value: Any) -> Wrong:
+        if wrong := outer(value):
+            return wrong
+        for key, part in value.items():
+            if wrong := key_check(key):
+                return "", f"keyed by {wrong[1]}"
+            if wrong := check(part):
+                return f".{key}{wrong[0]}", wrong[1]
+        return None
+
+    return items
+
+
+def _fields(kind: Any) -> Check:
+    hints = get_type_hints(kind, include_extras=True)
+    needed = [key for key, hint in hints.items() if kind.__total__ or get_origin(hint) is Required]
+    bare = {key: get_args(hint)[0] if get_origin(hint) is Required else hint for key, hint in hints.items()}
+    checks, outer = {key: _check(hint) for key, hint in bare.items()}, _plain(dict)
+
+    def fields(value: Any) -> Wrong:
+        if wrong := outer(value):
+            return wrong
+        for key in needed:
+            if key not in value:
+                return f".{key}", "there"
+        for key, check in checks.items():
+            if key in value and (wrong := check(value[key])):
+                return f".{key}{wrong[0]}", wrong[1]
+        return None
+
+    return fields
