@@ -25,6 +25,7 @@ from search.planning.sources import Sources
 from search.running.borrowing import check_reused, remaining, superseded, take
 from search.running.claim import Claim, claimed
 from search.running.existing import (
+    STORED,
     compare,
     damaged,
     over_by_other_code,
