@@ -6,7 +6,6 @@ What a README or an issue shows of a study, with all that the numbers need to be
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,8 @@ import pandas as pd
 from analysis.metrics import attack_of, attack_title, comparable
 from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError, load
 from analysis.stats import estimate, seeds
+from terminal.console import Console, error_console
+from terminal.showing import show_with
 
 CHECKPOINTS = ("best", "last")
 CLEAN, PGD, AUTOATTACK = "test_clean_acc", "test_pgd20_acc", "test_aa_acc"
@@ -98,12 +99,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         sweeps = [load(run) for run in options.run]
-        print(table(sweeps), "\n".join(map(caption, sweeps)), sep="\n\n")
+        Console(soft_wrap=True).print(table(sweeps), "\n".join(map(caption, sweeps)), sep="\n\n")
     except SweepError as error:
-        print(f"error: {error}", file=sys.stderr)
+        error_console().print(f"error: {error}")
         return 2
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    show_with(main)

@@ -6,7 +6,6 @@ Everything is maximised. NaN is never on a front and dominates nothing.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,19 +61,18 @@ def staircase(front: np.ndarray, left: float, bottom: float) -> np.ndarray:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw the fronts of some sweeps in one figure and list their members."""
     options = _parser().parse_args(arguments)
-    from rich.console import Console
-
     from analysis.figure_front import draw_front, front_size
     from analysis.figures import save
     from analysis.front import front
     from analysis.results import SweepError, load
     from analysis.summary import front_table, plain
+    from terminal.console import Console, error_console
 
     try:
         found = front([load(run) for run in options.run], options.x, options.y, options.checkpoint)
         save(lambda figure: draw_front(figure, found), front_size(found), [options.output])
     except SweepError as error:
-        print(f"error: {error}", file=sys.stderr)
+        error_console().print(f"error: {error}")
         return 2
     console = Console()
     for table in front_table(found):
@@ -103,4 +101,6 @@ def _image(text: str) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from terminal.showing import show_with
+
+    show_with(main)

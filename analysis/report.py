@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-
-from rich.console import Console
 
 from analysis import facts, page, tables
 from analysis.digest import Digest, digest
@@ -26,6 +23,8 @@ from analysis.mirror import readable, send
 from analysis.results import Results, SweepError, export, load
 from analysis.setting import setting
 from analysis.summary import endings, plain, print_summary
+from terminal.console import Console, error_console
+from terminal.showing import show_with
 from trainers.records import write_atomic
 
 
@@ -117,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "://" in where:
                 written = f"{send(folder / 'report', where)}/index.html"
     except (SweepError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        error_console().print(f"error: {error}")
         return 2
     console = Console()
     print_summary(results, console)
@@ -126,4 +125,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    show_with(main)

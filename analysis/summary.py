@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +16,7 @@ from analysis.metrics import attack_of, attack_title
 from analysis.overfitting import overfitting
 from analysis.results import COMPLETED, Results, SweepError
 from analysis.stats import Estimate, counted
+from terminal.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

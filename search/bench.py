@@ -14,11 +14,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from search.benchmarks import PARTS, Measured
 from search.leaving import leave_with
+from terminal.console import Console
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as folder:
             print(json.dumps([each for part in options.parts for each in PARTS[part](Path(folder))]))
         return 0
-    console = Console(highlight=False)
+    console = Console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("measured", "value", "", "target"):
         table.add_column(name, justify="right" if name in ("value", "target") else "left")
@@ -54,4 +54,4 @@ def _measured(part: str) -> list[Measured]:
 
 
 if __name__ == "__main__":
-    leave_with(main)
+    leave_with(main, shows=True)

@@ -14,8 +14,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from rich.console import Console
-
 from search.planning.planner import Planner
 from search.planning.sources import Sources
 from search.running.searchers import Queue
@@ -25,6 +23,7 @@ from search.storing.pace import Costs
 from search.storing.planfile import write_plan
 from search.storing.store import Store
 from search.watching.progress import LIVE_SECONDS, Watch
+from terminal.console import Console
 from trainers.records import Row, append_rows, read_rows, write_json
 
 WORKERS = 16

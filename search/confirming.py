@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from moocore import is_nondominated
-from rich.console import Console
 from rich.table import Table
 
 from search.cluster.packing import decided
@@ -29,6 +28,7 @@ from search.storing.planfile import plan_of, problem, stored_plan
 from search.storing.remote import reach, said
 from search.storing.store import Store
 from search.words import number
+from terminal.console import Console, error_console
 from trainers.knobs import is_none
 from trainers.records import Place, Row
 
@@ -37,7 +37,7 @@ INSTEAD = "If the front or its seeds are others since, move that folder aside: t
 
 def confirm(options: argparse.Namespace, began: float) -> int:
     """Train a run's front with fresh seeds, begun at time.monotonic `began`. Returns the exit code."""
-    console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
+    console, errors = Console(), error_console()
     if isinstance(options.run, Path) and options.run.name in ("", ".."):  # that of the folder where one is
         options.run = options.run.resolve()
     folder = options.run.parent / f"{options.run.name}.confirmed"
@@ -54,7 +54,7 @@ def confirm(options: argparse.Namespace, began: float) -> int:
             raise SpaceError([f"{options.run}: no configuration of it has all its seeds and keeps the constraints"])
         missing = _missing(store, plan)
         if missing:
-            errors.print(f"note: {options.run}: {missing}; this is the front of the others so far", markup=False)
+            errors.print(f"note: {options.run}: {missing}; this is the front of the others so far")
         code = _trained(loaded, plan, front, options, folder, console, began)
         _print(console, loaded.space.search, front, Store(folder), missing)
         return code

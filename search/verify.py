@@ -17,7 +17,6 @@ from math import inf, nan
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import track
 
 from search.leaving import leave_with
@@ -30,6 +29,7 @@ from search.storing import filesystem
 from search.storing.planfile import NoSweep, plan_of
 from search.storing.remote import Unreachable, place, reach
 from search.storing.store import Store
+from terminal.console import Console, error_console
 from trainers.chain import training_code
 from trainers.checkpoints import CheckpointError
 from trainers.config import TrialConfig
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     it.add_argument("--sample", default="2%", help="a share or a number of the trials that ended (default: 2%%)")
     it.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
     options = it.parse_args(arguments)
-    console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
+    console, errors = Console(), error_console()
     try:
         reach(options.run)
         plan, rows = _sampled(options.run, options.sample, options.seed)
@@ -64,17 +64,17 @@ def main(arguments: list[str] | None = None) -> int:
                 found, weights = _compared(options.run, Path(scratch), plan, row)
                 different += bool(found)
                 weighed += weights
-                console.print(f"{'DIFFERS' if found else 'equal'}: {row['id']}", markup=False, soft_wrap=True)
+                console.print(f"{'DIFFERS' if found else 'equal'}: {row['id']}", soft_wrap=True)
                 for line in found:
-                    console.print(f"  {line}", markup=False, soft_wrap=True)
+                    console.print(f"  {line}", soft_wrap=True)
     except (NoSweep, Unreachable) as error:
-        errors.print(f"error: {error}", markup=False)
+        errors.print(f"error: {error}")
         return 2
     except (Unverifiable, Mismatch, CheckpointError, DataError, FileError, OSError) as error:
-        errors.print(f"error: {options.run}: {error}", markup=False)
+        errors.print(f"error: {options.run}: {error}")
         return 2
     except SpaceError as error:
-        errors.print(f"error: {options.run}: " + "; ".join(error.problems), markup=False)
+        errors.print(f"error: {options.run}: " + "; ".join(error.problems))
         return 2
     console.print(
         f"{len(rows) - different} of {len(rows)} trials trained again from scratch have the same records, and the same "

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from terminal.showing import show_with
 from trainers.allocator import ALLOCATOR  # what a sweep gives its workers
 from trainers.bench_cost import AUTHORS, Clock, Flops, Peak, counted, measured_peak
 from trainers.bench_plain import agreement
@@ -170,4 +171,4 @@ def _positive(text: str) -> int:
 if __name__ == "__main__":
     if any(os.environ.get(key) != value for key, value in ALLOCATOR.items()):
         os.execve(sys.executable, sys.orig_argv, os.environ | ALLOCATOR)  # read when a process starts
-    sys.exit(main(sys.argv[1:]))
+    show_with(lambda: main(sys.argv[1:]))

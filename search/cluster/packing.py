@@ -7,7 +7,6 @@ from functools import cache
 from itertools import pairwise
 
 import torch
-from rich.console import Console
 
 from search.cluster.connection import Infeasible, connected
 from search.cluster.machines import alive
@@ -17,6 +16,7 @@ from search.environment import ray
 from search.planning.plan import Plan, Planned
 from search.planning.sources import source_key
 from search.schema.resources import Resources
+from terminal.console import Console
 from trainers.arrays import Source
 from trainers.chain import training_code
 from trainers.models import Model

@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rich.console import Console
-
 from search.cluster.connection import Infeasible
 from search.running.existing import Contradiction, set_aside
 from search.schema.yamlfile import SpaceError
 from search.stopping.decisions import Damaged
 from search.storing.remote import Unreachable
+from terminal.console import Console
 from trainers.records import Place, write_atomic
 
 LOCK = ".lock"
@@ -34,7 +33,7 @@ def claimed(folder: Place, console: Console) -> Iterator[Claim]:
         yield claim
     except REFUSALS:
         if claim.take_back():
-            console.print(f"The sweep that was there is {folder} again.", markup=False, soft_wrap=True)
+            console.print(f"The sweep that was there is {folder} again.", soft_wrap=True)
         raise
 
 

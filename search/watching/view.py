@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
@@ -15,6 +15,8 @@ from search.storing.seen import OBJECTIVES
 from search.watching.standing import BUSY, Point, Standing, Training
 from search.watching.textplot import FOOT, Dot, beyond, scatter
 from search.words import duration, many, number, size
+from terminal.console import Console
+from terminal.text import ASCII
 from trainers.records import Row
 
 ENDINGS = ("stopped", "diverged", "failed", "lost", "left out")
@@ -22,7 +24,6 @@ UNSAID = ("completed", "planned", "running")  # the rest, or said elsewhere
 BAR, NAME = 20, 60  # columns
 LEAST_PLOT, MOST_PLOT = 6 + FOOT, 18 + FOOT  # lines
 COLUMNS = (("state", 9), ("epoch", 11), ("loss", 8), ("clean", 8), ("PGD", 8), ("best PGD", 10), ("heard of", 15))
-PLAIN = str.maketrans("━─└│┤●·…—×", "=-+||@.~-x")  # for a terminal without Unicode
 
 
 def headline(it: Standing) -> str:
@@ -41,7 +42,7 @@ def screen(it: Standing, console: Console, stored: int | None, height: int) -> G
     for line in lines[:height]:
         line.truncate(console.width, overflow="ellipsis")
         if console.options.ascii_only:
-            line.plain = line.plain.translate(PLAIN)
+            line.plain = line.plain.translate(ASCII)
         line.no_wrap = True
     return Group(*lines[:height])
 

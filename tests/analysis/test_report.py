@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from rich.console import Console
 
 from analysis.digest import digest
 from analysis.facts import duration, extent
@@ -20,6 +19,7 @@ from analysis.front import front
 from analysis.report import main, report
 from analysis.results import load
 from analysis.summary import fair_share, print_summary
+from terminal.console import Console
 from trainers.records import read_json, write_json
 
 from .synthetic import Made, write_study, write_sweep

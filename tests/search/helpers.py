@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from rich.console import Console
 
 from search.adaptive.asking import Asker
 from search.adaptive.rounds import Rounds
@@ -36,6 +35,7 @@ from search.running.sweep import Sweep
 from search.schema.space import load
 from search.storing import filesystem
 from search.storing.store import Store
+from terminal.console import Console
 from trainers.data import Data, prepare
 from trainers.records import Place, read_rows, write_json
 

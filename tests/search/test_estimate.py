@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from search.dryrun import print_plan
 from search.estimate import storage_estimate, time_estimate, unshared_makespan
@@ -20,6 +19,7 @@ from search.running.borrowing import Remaining, remaining
 from search.schema.space import load
 from search.storing.pace import Left
 from search.storing.storage import stored
+from terminal.console import Console
 from trainers.records import write_json
 
 from .helpers import Tiny, local, smoke

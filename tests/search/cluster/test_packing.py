@@ -12,7 +12,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 import search.cluster.packing
 import search.cluster.probe
@@ -26,6 +25,7 @@ from search.planning.plan import Plan
 from search.planning.sources import Sources, source_key
 from search.run import main
 from search.schema.resources import Resources
+from terminal.console import Console
 from trainers.models import MLP
 from trainers.records import read_json
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.console import Console
 from rich.text import Text
 
 from search.watching.ledger import Ledger
@@ -18,6 +17,7 @@ from search.watching.now import Now
 from search.watching.standing import Standing, standing
 from search.watching.textplot import MARK, OTHER, Dot, beyond, scatter
 from search.watching.view import headline, screen, shortened
+from terminal.console import Console
 from trainers.records import write_json
 
 from ..made_up import MadeUp
