@@ -7,7 +7,6 @@ on, and of the test set where the space says `evaluate: {test_losses: true}`.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -15,7 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.matrices import blocks
 from analysis.results import COMPLETED, Results, SweepError, load
+from terminal.console import Console, error_console
+from terminal.showing import show_with
 from trainers.scores import d_distance, normalized_rank, top_iou
 
 BY = {
@@ -105,10 +107,10 @@ def corrupted(results: Results) -> pd.DataFrame:
         others = [name for name in curves if name.startswith("test_") and name not in BY.values()]
         for name in others:
             pair = ranks(curves["test_loss"], 1), ranks(curves[name], 1)
-            key = (name.removeprefix("test_").removesuffix("_loss"), str(trial["name"]))
+            key = (str(trial["name"]), name.removeprefix("test_").removesuffix("_loss"))
             rows.setdefault(key, []).append(d_distance(*pair))
     table = pd.Series({key: np.mean(values) for key, values in rows.items()}, dtype=float)
-    return table.unstack() if len(table) else pd.DataFrame()
+    return table.unstack().loc[list(dict.fromkeys(name for name, _ in rows))] if len(table) else pd.DataFrame()
 
 
 def against(results: Results, curve: str) -> pd.DataFrame:
@@ -153,30 +155,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         results = load(options.run)
         table = matrix(results, options.by, options.measure)
-        print(
-            f"{options.measure} of rankings by {options.by}, of the examples that both of a pair have; "
-            "mean over pairs of trainings of different seeds\n"
-        )
-        print(_markdown(table))
-        if unknown := incomparable(table):
-            print(f"\n{unknown}")
-        for curve in ("weight", "epsilon", "t_y"):
-            if len(found := against(results, curve)):
-                print(f"\ncorrelation of difficulty d with the mean {curve} of an example\n\n{_markdown(found)}")
-        if len(found := corrupted(results)):
-            print(f"\ndistance between the clean test set and its corrupted versions\n\n{_markdown(found)}")
     except SweepError as error:
-        print(f"error: {error}", file=sys.stderr)
+        error_console().print(f"error: {error}")
         return 2
+    console = Console()
+    said = "of the examples that both of a pair have; mean over pairs of trainings of different seeds"
+    _print(console, f"{options.measure} of rankings by {options.by}, {said}", table)
+    if unknown := incomparable(table):
+        console.print(f"\n{unknown}")
+    for curve in ("weight", "epsilon", "t_y"):
+        _print(console, f"\ncorrelation of difficulty d with the mean {curve} of an example", against(results, curve))
+    _print(console, "\ndistance between the clean test set and its corrupted versions", corrupted(results))
     return 0
 
 
-def _markdown(table: pd.DataFrame) -> str:
-    head = ["", *map(str, table.columns)]
-    rows = zip(table.index, table.values, strict=True)
-    body = [[str(name), *(f"{value:.3f}" if np.isfinite(value) else "–" for value in values)] for name, values in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] + ["--:"] * len(table.columns), *body])
+def _print(console: Console, title: str, table: pd.DataFrame) -> None:
+    """Print a title and a table, unless that is empty."""
+    if len(table):
+        console.print(title)
+        for block in blocks(table, console.width):
+            console.print("", block, sep="\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    show_with(main)
