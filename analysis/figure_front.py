@@ -32,7 +32,7 @@ def draw_front(figure: Figure, front: Front) -> None:
     plots = figure.subplots(len(front.panels), squeeze=False)[:, 0]
     for plot, panel in zip(plots, front.panels, strict=True):
         _draw_panel(plot, panel, colour, marker, front)
-        plot.set(xlabel=stacked(f"{front.x_title} (%)", WIDTH), ylabel=stacked(f"{front.y_title} (%)", HIGH))
+        plot.set(xlabel=stacked(f"{panel.x_title} (%)", WIDTH), ylabel=stacked(f"{panel.y_title} (%)", HIGH))
         plot.set_title(panel.title)
         percent(plot, "x")
         percent(plot, "y")
@@ -41,8 +41,8 @@ def draw_front(figure: Figure, front: Front) -> None:
 
 
 def number_members(panel: Panel) -> pd.DataFrame:
-    """The members of a panel's fronts, numbered from 1 by falling clean accuracy, as figure and table do."""
-    members = panel.points[panel.points["on_front"]].sort_values(["sweep", "x"], ascending=[True, False])
+    """The members of a panel's front, numbered from 1 by falling clean accuracy, as figure and table do."""
+    members = panel.points[panel.points["on_front"]].sort_values("x", ascending=False, kind="stable")
     return members.assign(number=np.arange(1, len(members) + 1))
 
 
@@ -66,9 +66,12 @@ def _draw_panel(
     for place, sweep in enumerate(front.sweeps):
         line = NEUTRAL if len(front.sweeps) == 1 else PALETTE[place % len(PALETTE)]
         _draw_surfaces(plot, panel.surfaces.get(sweep, {}), left, bottom, line)
-        members = points[points["on_front"] & (points["sweep"] == sweep)]
+        members = points[points["on_own_front"] & (points["sweep"] == sweep)]
         if len(members):
             plot.plot(*staircase(members[["x", "y"]].to_numpy(), left, bottom).T, color=line, lw=1.2, zorder=2)
+    if points["sweep"].nunique() > 1:
+        joint = points.loc[points["on_front"], ["x", "y"]].to_numpy()
+        plot.plot(*staircase(joint, left, bottom).T, color=NEUTRAL, lw=3, alpha=0.35, zorder=1.5)
     for row in points.to_dict("records"):
         paint = colour[1].get(row.get(colour[0], ""), PALETTE[0])
         plot.errorbar(
@@ -161,6 +164,8 @@ def _line_handles(front: Front) -> list[object]:
         found.append(
             Line2D([], [], ls="", marker="o", ms=9, color="white", mec="black", label="selected on validation")
         )
+    if any(panel.points["sweep"].nunique() > 1 for panel in front.panels):
+        found.insert(1, Line2D([], [], color=NEUTRAL, lw=3, alpha=0.35, label="joint front, numbered"))
     if any(surface for panel in front.panels for surface in panel.surfaces.values()):
         found.append(Line2D([], [], color=NEUTRAL, lw=1, ls=":", label=f"attained by 50 % of {_compared(front)}"))
         found.append(Patch(color=NEUTRAL, alpha=0.12, label="attained by 25 to 75 %"))

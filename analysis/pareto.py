@@ -65,19 +65,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from analysis.figures import save
     from analysis.front import front
     from analysis.results import SweepError, load
-    from analysis.summary import front_table, plain
+    from analysis.summary import front_table
     from terminal.console import Console, error_console
 
     try:
         found = front([load(run) for run in options.run], options.x, options.y, options.checkpoint)
         save(lambda figure: draw_front(figure, found), front_size(found), [options.output])
-    except SweepError as error:
+    except (SweepError, OSError) as error:
         error_console().print(f"error: {error}")
         return 2
     console = Console()
-    for table in front_table(found):
-        console.print(table)
-    console.print(plain(f"{found.note} Figure: {options.output}"))
+    for panel, table in zip(found.panels, front_table(found), strict=True):
+        console.print(table, f"{panel.note} {panel.missing}".strip(), "", sep="\n")
+    console.print(f"Figure: {options.output}", soft_wrap=True)
     return 0
 
 

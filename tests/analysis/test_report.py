@@ -229,7 +229,7 @@ def test_what_validation_selects_off_the_front_is_shown_on_the_terminal_and_the_
     text = shown.getvalue()
     _, _, listed = text.partition("Front; –: selected on validation, but off it")
     assert re.search(r"^–  BAD .* selects", listed, re.MULTILINE) and re.search(r"^1  GOOD ", listed, re.MULTILINE)
-    assert "last epoch" in text and "floor: what a flat curve" in text
+    assert "last epoch" in text and " difference" in text
     assert re.search(r"^GOOD +3 +\d+\.\d±\d\.\d", text, re.MULTILINE)  # within 80 columns
     assert max(map(len, text.splitlines())) <= 80
     page = report(folder).read_text(encoding="utf-8")
