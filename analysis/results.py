@@ -6,6 +6,7 @@ Only records are read, so an unfinished sweep, a torn file or a crashed trial lo
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,11 +20,14 @@ from analysis.axes import SEPARATOR, Axes, read_axes, subset_kind
 from analysis.gaps import with_gaps
 from analysis.instances import Instances, read_instances
 from analysis.metrics import EPOCH_METRIC, comparable
+from terminal.text import visible
 from trainers.records import Row, read_json, read_rows
 
 COMPLETED = "completed"
 DIVERGED = "diverged"
 STOPPED = "stopped"  # by a rule of the search, before its last epoch
+FORMULA = re.compile(r"[=@]|[+-](?![\d.]+%?$)")  # how text begins that a spreadsheet computes; "-1" is a number
+WIDEST = 200  # letters of a line that sums results up
 IDENTITY = ("id", "kind", "configuration", "replicate", "seed")
 
 
@@ -31,7 +35,7 @@ class SweepError(Exception):
     """A folder cannot be analysed; the message says where, what was found and what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
     """All that a sweep recorded. `trials` has a column of labels per axis, named by the axis' dotted path."""
 
@@ -43,6 +47,20 @@ class Results:
     outcomes: dict[str, Row]  # id -> result.json, where there is one
     axes: Axes
     where: str  # the folder, or the URL that it is a copy of
+
+    def __repr__(self) -> str:
+        """Five lines; the tables would fill a notebook."""
+        states = ", ".join(f"{n} {status}" for status, n in self.sweep["status"].value_counts().items())
+        axes = "; ".join(f"{path}: {self.axes.span(path)}" for path in self.axes.varying) or "none"
+        attacks = "; ".join(f"{name}: {text}" for name, text in self.attacks.items()) or "none recorded"
+        lines = (
+            f"Results of {self.study} ({self.where})",
+            f"trials: {len(self.sweep)} ({states}), of {self.sweep['configuration'].nunique()} configurations",
+            f"axes: {axes}",
+            f"epochs: {len(self.epochs)} rows; attacks: {attacks}",
+            ".trials .tidy .epochs are tables, .instances(id) the arrays of one trial",
+        )
+        return "\n".join(visible(line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…") for line in lines)
 
     @property
     def study(self) -> str:
@@ -143,16 +161,32 @@ def load(folder: Path | str, where: str | None = None) -> Results:
 
 
 def export(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
-    """Write one table as CSV and as Parquet."""
+    """Write one table as CSV and as Parquet.
+
+    In CSV, which spreadsheets open, text that they would take for a formula begins with an apostrophe, and control
+    characters are escapes.
+    """
     import pyarrow as pa
     from pyarrow import csv, parquet
 
     folder.mkdir(parents=True, exist_ok=True)
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     paths = [folder / f"{name}.csv", folder / f"{name}.parquet"]
-    csv.write_csv(arrow, paths[0], csv.WriteOptions(quoting_style="needed"))
+    shown = pa.Table.from_pandas(_unformulated(table), preserve_index=False)
+    csv.write_csv(shown, paths[0], csv.WriteOptions(quoting_style="needed"))
     parquet.write_table(arrow, paths[1])
     return paths
+
+
+def _unformulated(table: pd.DataFrame) -> pd.DataFrame:
+    """A table in whose text cells nothing is a formula: =HYPERLINK(…), or @SUM(…); numbers keep their signs."""
+
+    def quoted(value: Any) -> Any:
+        return visible(f"'{value}" if FORMULA.match(value) else value) if isinstance(value, str) else value
+
+    shown = {str(column): table[column].map(quoted) if table[column].dtype.kind not in "biuf" else table[column]
+             for column in table}  # fmt: skip
+    return pd.DataFrame({quoted(column): values for column, values in shown.items()}, index=table.index)
 
 
 def _rows(path: Path) -> list[Row]:
@@ -164,6 +198,8 @@ def _rows(path: Path) -> list[Row]:
 
 
 def _no_sweep(folder: Path) -> str:
+    if re.match(r"[a-z0-9]+:/", str(folder)):  # of a URL's slashes a path keeps one
+        return f"{folder}: a URL; `python -m analysis.mirror URL FOLDER` copies its records to a folder, give that"
     if not folder.exists():
         found = "no such folder"
     elif not (folder / "plan.json").exists():
