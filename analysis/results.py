@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.axes import SEPARATOR, Axes, read_axes, subset_kind
+from analysis.axes import Axes, read_axes, subset_kind
 from analysis.gaps import with_gaps
 from analysis.instances import Instances, read_instances
 from analysis.metrics import EPOCH_METRIC, comparable
@@ -223,12 +223,9 @@ def _identity(planned: Row, axes: Axes) -> Row:
     """What the plan says of a trial: its identity, its labels, and names for humans."""
     labels = {path: str(label) for path, label in planned["axes"].items()}
     row: Row = {key: planned.get(key) for key in IDENTITY} | {path: labels.get(path, "") for path in axes.paths}
-    row["setting"] = axes.describe(labels, axes.data)
-    row["family"] = axes.describe(labels, axes.method)
-    row["subset_label"] = axes.describe(labels, axes.subset)
-    choice = SEPARATOR.join(filter(None, (row["family"], row["subset_label"])))
-    row["choice"] = choice or str(planned["configuration"])  # within a setting, and in any setting:
-    row["name"] = SEPARATOR.join(filter(None, (row["setting"], row["choice"])))
+    names = axes.names(labels, str(planned["configuration"]))
+    row |= {"setting": names.setting, "family": names.family, "subset_label": names.subset}
+    row |= {"choice": names.choice, "name": names.name}
     varied = {path: label for path, label in labels.items() if path in axes.subset}
     row["subset_kind"] = subset_kind(planned.get("config", {}).get("subset"), varied)
     return row | {"epochs_planned": planned.get("epochs")}

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from moocore import is_nondominated
 from rich.table import Table
 
+from analysis.axes import read_axes
 from search.cluster.packing import decided
 from search.command import begin
 from search.endings import ENDINGS, told
@@ -56,7 +57,7 @@ def confirm(options: argparse.Namespace, began: float) -> int:
         if missing:
             errors.print(f"note: {options.run}: {missing}; this is the front of the others so far")
         code = _trained(loaded, plan, front, options, folder, console, began)
-        _print(console, loaded.space.search, front, Store(folder), missing)
+        _print(console, loaded.space.search, options.run, front, Store(folder), missing)
         return code
     except ENDINGS as error:
         return told(error, folder, INSTEAD, errors)
@@ -147,7 +148,12 @@ def _trained(
 
 
 def _print(
-    console: Console, search: Search, front: dict[str, tuple[Outcome, list[Row]]], store: Store, missing: str
+    console: Console,
+    search: Search,
+    run: Place,
+    front: dict[str, tuple[Outcome, list[Row]]],
+    store: Store,
+    missing: str,
 ) -> None:
     """Side by side: what the search saw of the front, and what fresh seeds say; `missing` is what it did not see."""
     plan = stored_plan(store.folder) or {"trials": []}
@@ -157,7 +163,9 @@ def _print(
     table.title = f"front of {store.folder.name.removesuffix('.confirmed')}{so_far}, validation, percent (seeds)"
     for header in ("configuration", "metric", "chosen with", "fresh seeds", "front again"):
         table.add_column(header, overflow="fold", no_wrap=header != "configuration")
-    for name, (before, _) in front.items():
+    axes = read_axes(stored_plan(run) or plan)  # of the run: what varies in it, and not among the front alone
+    for name, (before, rows) in front.items():
+        called = axes.names({path: str(label) for path, label in rows[0]["axes"].items()}, name).name
         seeds = {
             row["replicate"]: store.result(row["id"], row["chain"])
             for row in plan["trials"]
@@ -165,7 +173,7 @@ def _print(
         }
         after = outcome(search, name, seeds)
         for i, metric in enumerate(search.objectives):
-            whose, stays = (name, "yes" if name in again else "no") if i == 0 else ("", "")
+            whose, stays = (called, "yes" if name in again else "no") if i == 0 else ("", "")
             table.add_row(whose, metric, _cell(before, metric), _cell(after, metric), stays)
     console.print(table)
 

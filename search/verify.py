@@ -29,6 +29,7 @@ from search.storing import filesystem
 from search.storing.planfile import NoSweep, plan_of
 from search.storing.remote import Unreachable, place, reach
 from search.storing.store import Store
+from search.words import number
 from terminal.console import Console, error_console
 from trainers.chain import training_code
 from trainers.checkpoints import CheckpointError
@@ -56,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         reach(options.run)
         plan, rows = _sampled(options.run, options.sample, options.seed)
+        epochs = sum(row["epochs"] for row in rows)
+        errors.print(f"{number(len(rows), 'trial')} of {options.run}, {number(epochs, 'epoch')}, trained from scratch:")
         different = weighed = 0
         with tempfile.TemporaryDirectory(prefix="verify-") as scratch:  # a kill leaves it, and not in the sweep
             for row in track(
