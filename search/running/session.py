@@ -16,6 +16,7 @@ import numpy as np
 from search.planning.jobs import Job, Mismatch, Outcome, described
 from search.planning.starting import Start
 from search.storing.filesystem import check
+from search.storing.partial import Beat
 from search.storing.remote import place
 from search.storing.segments import added, cut, joined, lines, so_far
 from search.storing.store import Arrays, Resumed, Segment, Store, packed_arrays, read_arrays
@@ -57,6 +58,7 @@ class Session:
             )
         weights = start.load(self.store) if start else None
         self.trainer = Trainer(self.config, self.evaluation, self.data, ranking, job.threads, weights)
+        self._beat = Beat(self.folder)
         self.until = self.config.epochs if job.until is None else job.until
         self.segments: list[Segment] = []
         self.saved = [0]  # epochs after which a checkpoint stands or is being written
@@ -132,6 +134,8 @@ class Session:
 
     def _epoch(self) -> None:
         self._whole = False
+        self._beat.begin(self.trainer.epoch)
+        self.trainer.on_batch = self._beat.tell
         row, instances, cost = self.trainer.run_epoch(self.config.stage(self.trainer.epoch))
         cost["by"] = self.job.trial
         its = Segment([row], [cost], {name: values[None] for name, values in instances.items()})
@@ -140,6 +144,7 @@ class Session:
         if isinstance(self.folder, Path):  # elsewhere nothing is appended: the rows come with the next checkpoint
             append_rows(self.folder / "epochs.jsonl", [row])
             append_rows(self.folder / "cost.jsonl", [cost])
+        self._beat.end()
         epoch = self.trainer.epoch
         if epoch == self.until or epoch in self.job.forks:
             self._checkpoint()

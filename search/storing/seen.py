@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any, NamedTuple
 
 from search.storing.pace import Costs
+from search.storing.partial import Partial, partial
 from search.storing.remote import stamp
 from search.storing.tails import Tail
 from trainers.records import Place, Row, read_json
@@ -33,6 +34,7 @@ class Seen:
         self.latest: Row = {}
         self.measured: Row = {}  # the newest with a validation
         self.best: Row = {}  # validation at the best epoch
+        self.partial = Partial()  # of the epoch behind the newest row
         self.heard = 0.0  # when its rows last changed, in seconds since the epoch
         self._rows, self._cost_rows = Tail(folder / "epochs.jsonl"), Tail(folder / "cost.jsonl")
         self._no_costs()
@@ -69,6 +71,7 @@ class Seen:
         if anew:
             self.epochs, self.latest, self.measured, self.best = 0, {}, {}, {}
         self.epochs += len(rows)
+        self.partial = partial(self.folder, self.epochs)
         for row in rows:
             self.latest = row
             if OBJECTIVES[1] in row:
