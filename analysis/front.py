@@ -18,8 +18,8 @@ import pandas as pd
 from analysis.metrics import CHECKPOINTS, strongest, title
 from analysis.pareto import attainment, hypervolume, non_dominated
 from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError
-from analysis.selection import SELECT, decisive, selected
-from analysis.stats import Estimate, counted, estimate, seeds_of
+from analysis.selection import SELECT, selected
+from analysis.stats import Estimate, counted, estimate, means, seeds_of
 from analysis.terms import Terms, terms, titles
 
 REFERENCE = (0.0, 0.0)
@@ -103,9 +103,9 @@ def front(
         raise SweepError(f"--x and --y are both {x}; a front has two metrics")
     names = _sweep_names(results)
     sweeps = dict(zip(names, results, strict=True))
-    trials = pd.concat(
-        [found.sweep.assign(sweep=name, terms=terms(found, x, y)) for name, found in sweeps.items()], ignore_index=True
-    )
+    taken = [its for found in results for its in terms(found, x, y)]
+    trials = pd.concat([found.sweep.assign(sweep=name) for name, found in sweeps.items()], ignore_index=True)
+    trials["terms"] = pd.Series(taken, dtype=object)
     trials["subset_label"] = trials["subset_label"].where(trials["subset_label"] != "", trials["subset_kind"])
     trials["x"], trials["y"] = trials[f"{checkpoint}_{x}"], trials[f"{checkpoint}_{y}"]
     done = {its: here for its, here in trials.groupby("terms", sort=False) if (here["status"] == COMPLETED).any()}
@@ -146,10 +146,7 @@ def _panel(
     others: Sequence[Terms], checkpoint: str,
 ) -> Panel:  # fmt: skip
     done = here[here["status"] == COMPLETED]
-    by = {sweep: decisive(found) for sweep, found in results.items()}
-    groups = here.groupby(["sweep", "configuration"], sort=False)
-    rows = [_point(group, by[str(sweep)], metrics[1]) for (sweep, _), group in groups]
-    points = pd.DataFrame([row for row in rows if row["n"]])
+    points = _points(here, its.rule[0], metrics[1])
     whole = points[points["diverged"] == 0]  # the seeds that survive a divergence would flatter
     points["on_front"] = points["on_own_front"] = points["selected"] = False
     points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
@@ -174,21 +171,19 @@ def _panel(
     )
 
 
-def _point(group: pd.DataFrame, by: str, metric: str) -> dict[str, object]:
-    """A configuration's mean over its completed seeds, of validation at the checkpoint that selects."""
-    done, first = group[group["status"] == COMPLETED], group.iloc[0]
-    x, y = estimate(done["x"]), estimate(done["y"])
-    columns = ("sweep", "configuration", "name", "choice", "setting", "family", "subset_label")
-    row: dict[str, object] = {column: first[column] for column in columns}
-    row |= {"x": x.mean, "x_se": x.se, "y": y.mean, "y_se": y.se, "n": y.n}
+def _points(here: pd.DataFrame, by: str, metric: str) -> pd.DataFrame:
+    """Each configuration's means over its completed seeds, of validation at the checkpoint that selects (`by`)."""
+    keys = ["sweep", "configuration"]
+    done = here[here["status"] == COMPLETED]
     last = done.get(f"last_{metric}", pd.Series(math.nan, done.index))
-    for name, values in (("y_last", last), ("y_fall", done["y"] - last)):  # the second paired by seed
-        found = estimate(values)
-        row |= {name: found.mean, f"{name}_se": found.se}
-    row["diverged"] = int((group["status"] == DIVERGED).sum())
-    for metric, axis in SELECT.items():
-        row[axis] = estimate(done.get(f"{by}_{metric}", [])).mean
-    return row
+    columns = {"x": done["x"], "y": done["y"], "y_last": last, "y_fall": done["y"] - last}  # the last paired by seed
+    columns |= {axis: done.get(f"{by}_{name}", pd.Series(math.nan, done.index)) for name, axis in SELECT.items()}
+    found = means(pd.DataFrame(columns), [done[key] for key in keys])
+    named = here.groupby(keys, sort=False)[["name", "choice", "setting", "family", "subset_label"]].first()
+    diverged = (here["status"] == DIVERGED).groupby([here[key] for key in keys], sort=False).sum()
+    points = named.join(found).join(diverged.rename("diverged").astype(int))
+    points = points.rename(columns={"y_n": "n"}).drop(columns=[f"{name}_n" for name in columns if name != "y"])
+    return points[points["n"] > 0].astype({"n": int}).reset_index()
 
 
 def _same_menu(done: pd.DataFrame) -> pd.DataFrame:

@@ -22,6 +22,7 @@ def blocks(table: pd.DataFrame, width: int) -> Iterator[Table]:
     square = names == heads
     titles = [str(number) for number in range(1, len(heads) + 1)] if square else heads
     cell = 2 + max([NUMBER, *map(len, titles)])
+    values = table.to_numpy(float)
     count = max(1, (width - min(NAME, max(map(len, names), default=0)) - 4) // cell)
     for start in range(0, len(table.columns), count):
         shown = range(start, min(start + count, len(table.columns)))
@@ -31,7 +32,7 @@ def blocks(table: pd.DataFrame, width: int) -> Iterator[Table]:
         for column in shown:
             block.add_column(titles[column], justify="right", no_wrap=True)
         for row in range(start if square else 0, len(table)):
-            cells = [_cell(table.iat[row, column]) if row >= column or not square else "" for column in shown]
+            cells = [_cell(values[row, column]) if row >= column or not square else "" for column in shown]
             block.add_row(str(row + 1), "\n".join(wrap(names[row], NAME)), *cells)
         yield block
 

@@ -57,7 +57,7 @@ def title(metric: str, attacks: Mapping[str, str]) -> str:
 def heading(metric: str, attacks: Mapping[str, str]) -> str:
     """A test metric in a word or two, fit for a column whose attack is told beside the table: "clean", "PGD-20"."""
     attack = attack_of(metric)
-    if attack in attacks:
+    if attack and attack in attacks:
         return attack_title(attack, {attack: attacks[attack]})
     return title(metric, attacks).replace(" test accuracy", "")
 

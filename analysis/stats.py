@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 POINTS = 100.0  # accuracies are in [0, 1] and are written in percent, their differences in points
 
@@ -39,6 +40,13 @@ def estimate(values: npt.ArrayLike) -> Estimate:
     mean = float(array.mean()) if n else math.nan
     se = float(array.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan
     return Estimate(mean, se, n)
+
+
+def means(table: pd.DataFrame, keys: Sequence[pd.Series]) -> pd.DataFrame:
+    """`estimate` of each column over the groups that keys make, at once: its mean, and its `_se` and `_n`."""
+    groups = table.where(np.isfinite(table.astype(float))).astype(float).groupby(list(keys), sort=False)
+    parts = (groups.mean(), groups.sem().add_suffix("_se"), groups.count().add_suffix("_n"))
+    return pd.concat(parts, axis=1)
 
 
 def seeds(n: int) -> str:

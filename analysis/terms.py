@@ -47,11 +47,11 @@ def terms(results: Results, *metrics: str) -> list[Terms]:
     for planned in results.plan["trials"]:
         data.setdefault(planned["configuration"], str(planned.get("data", "")))
     found = []
-    for trial in results.sweep[["id", "configuration", "problem"]].itertuples():
-        attacks = results.outcomes.get(trial.id, {}).get("attacks") or results.attacks
+    told, rule = results.attacks, decisive(results)
+    for trial, configuration, problem in results.sweep[["id", "configuration", "problem"]].to_numpy(str).tolist():
+        attacks = results.outcomes.get(trial, {}).get("attacks") or told
         measured = tuple(attacks.get(attack_of(metric) or "", "") for metric in metrics)
-        rule = (decisive(results), attacks.get(CURVES, ""))
-        found.append(Terms(trial.problem, data.get(trial.configuration, ""), metrics, measured, rule))
+        found.append(Terms(problem, data.get(configuration, ""), metrics, measured, (rule, attacks.get(CURVES, ""))))
     return found
 
 

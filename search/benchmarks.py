@@ -223,7 +223,7 @@ def time_tune() -> None:
         print(json.dumps([time.perf_counter() - began[0], time.process_time() - began[1]]), file=sys.stderr)
         return trouble
 
-    sweep.run = run_timed
+    sweep.run = run_timed  # type: ignore[assignment]
 
 
 def _run(path: Path, folder: Path, *settings: str, name: str = "space") -> _Run:

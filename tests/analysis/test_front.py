@@ -13,6 +13,7 @@ from analysis.figure_front import number_members
 from analysis.front import front
 from analysis.pareto import hypervolume, non_dominated
 from analysis.results import SweepError, load
+from analysis.stats import estimate, means
 
 from .synthetic import ATTACKS, Made, write_sweep
 
@@ -246,3 +247,14 @@ def test_problems_of_several_sweeps_are_told_apart_by_their_data(whole: Path, tm
     titles = ["whole: label_noise 0", "label_noise 0.1", "other: label_noise 0.2"]
     assert [panel.title for panel in found.panels] == titles
     assert [len(panel.points) for panel in found.panels] == [6, 12, 6]
+
+
+def test_means_of_groups_are_those_of_each(whole: Path) -> None:
+    trials = load(whole).sweep
+    table = trials[["last_test_aa_acc", "best_test_clean_acc"]].copy()
+    table.iloc[4, 0], table.iloc[5, 1] = np.nan, np.inf
+    found = means(table, [trials["configuration"]])
+    for name, group in table.groupby(trials["configuration"]):
+        for column in table:
+            row = [found.loc[name, f"{column}{which}"] for which in ("", "_se", "_n")]
+            np.testing.assert_allclose(row, estimate(group[column]), rtol=1e-12)
