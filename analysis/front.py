@@ -105,10 +105,12 @@ def front(
     sweeps = dict(zip(names, results, strict=True))
     taken = [its for found in results for its in terms(found, x, y)]
     trials = pd.concat([found.sweep.assign(sweep=name) for name, found in sweeps.items()], ignore_index=True)
-    trials["terms"] = pd.Series(taken, dtype=object)
+    number = {its: place for place, its in enumerate(dict.fromkeys(taken))}
+    trials["terms"] = [number[its] for its in taken]
     trials["subset_label"] = trials["subset_label"].where(trials["subset_label"] != "", trials["subset_kind"])
     trials["x"], trials["y"] = trials[f"{checkpoint}_{x}"], trials[f"{checkpoint}_{y}"]
-    done = {its: here for its, here in trials.groupby("terms", sort=False) if (here["status"] == COMPLETED).any()}
+    alike = {its: trials[trials["terms"] == place] for its, place in number.items()}
+    done = {its: here for its, here in alike.items() if (here["status"] == COMPLETED).any()}
     called = titles({its: tuple(here["sweep"].unique()) for its, here in done.items()}, names)
     panels = []
     for its, here in done.items():
