@@ -14,13 +14,13 @@ SHORT = 16  # letters
 
 
 def class_label(label: int, names: Sequence[str]) -> str:
-    """A class as a reader sees it: its number, and its name where that says more."""
+    """Name a class for a reader by its number, and by its name where that says more."""
     number, name = str(label), names[label] if label < len(names) else ""
     return name or number if not name or re.match(rf"{number}\b", name) else f"{number}: {name}"
 
 
 def short_label(label: int, names: Sequence[str]) -> str:
-    """The same where there is little room."""
+    """Name a class where there is little room."""
     whole = class_label(label, names)
     return whole if len(whole) <= SHORT else f"{whole[: SHORT - 1]}…"
 
@@ -29,8 +29,9 @@ def by_class(results: Results) -> pd.DataFrame:
     """A row a configuration, checkpoint and class: the mean over seeds of each accuracy, in shares, and its s.e.
 
     `label` is the class as a reader sees it, by number and name. Columns `clean`, `pgd` (that of training curves) and
-    one an attack of the end; `aa_gap`, PGD's less AutoAttack's on the examples that AutoAttack looked at. NaN of a
-    class that no such example is of. Empty if nothing completed.
+    one an attack of the end; `aa_gap`, PGD's less AutoAttack's on the examples that AutoAttack looked at; `aa_clean`,
+    where these are not all, clean accuracy on them. NaN of a class that no such example is of. Empty if nothing
+    completed.
     """
     done = results.sweep[results.sweep["status"] == COMPLETED]
     rows = [

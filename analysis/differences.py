@@ -38,6 +38,9 @@ def axis_differences(results: Results, axis: str, metrics: Sequence[str]) -> pd.
 def _differences(results: Results, metrics: Sequence[str], axes: Sequence[str], pairs: Pairs) -> pd.DataFrame:
     trials = results.sweep[results.sweep["status"] == COMPLETED].copy()
     metrics = [metric for metric in metrics if metric in trials]
+    for metric in metrics:  # a constant network has no more to compare than one that diverged
+        ends = [end for end in ("best", "last") if metric.startswith((end, "robust_overfitting"))]
+        trials.loc[trials[[f"{end}_constant" for end in ends]].notna().any(axis=1), metric] = float("nan")
     rest = [path for path in results.axes.varying if path not in axes]
     trials["_label"] = _describe(results, trials, axes)
     trials["_setting"] = _describe(results, trials, [p for p in rest if p in results.axes.data])

@@ -44,7 +44,7 @@ def rankings(results: Results) -> list[Ranking]:
 
 
 def names_of(results: Results, ranking: Ranking) -> tuple[str, ...]:
-    """The names of the classes of a ranking's examples: those of the trials that made it, or that it cut."""
+    """Return the names of the classes of a ranking's examples, from the trials that made it or that it cut."""
     trials = (str(trial["id"]) for trial in results.plan["trials"] if trial.get("ranks") == ranking.name)
     return results.class_names.get(next(trials, ""), ())
 

@@ -12,12 +12,10 @@ from analysis.differences import axis_differences, subset_differences
 from analysis.difficulty import Detection, class_counts, detection, rankings
 from analysis.front import Front, front
 from analysis.instances import Ranking
-from analysis.metrics import EPOCH_METRIC, strongest
+from analysis.metrics import CLEAN, EPOCH_METRIC, strongest
 from analysis.overfitting import overfitting
 from analysis.results import COMPLETED, Results, SweepError
 from analysis.stats import seeds_of
-
-CLEAN = "test_clean_acc"
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,8 @@ class Digest:
     """The results of a study with all tables that figures, findings and the page draw on."""
 
     results: Results
-    robust: str | None  # the robust test accuracy of the strongest attack every trial has
+    robust: str | None  # the robust test accuracy of the strongest attack every trial has, as the front shows it
+    clean: str  # the clean test accuracy on the same images
     front: Front | None
     no_front: str  # why there is none
     gaps: pd.DataFrame
@@ -54,22 +53,24 @@ class Digest:
 
 def digest(results: Results) -> Digest:
     """Analyse a sweep; whatever it does not have (seeds, subsets, rankings) is empty, never an error."""
-    robust = strongest(results.final_metrics(), results.attacks)
+    robust, clean = strongest(results.final_metrics(), results.attacks), CLEAN
     found, why = None, ""
     try:
         found = front([results])
+        robust, clean = found.y, found.x
     except SweepError as error:
         why = str(error)
     ranked = rankings(results)
     return Digest(
         results=results,
         robust=robust,
+        clean=clean,
         front=found,
         no_front=why,
         gaps=overfitting(results),
-        subset_effects=subset_differences(results, compared(robust)),
+        subset_effects=subset_differences(results, compared(robust, clean)),
         axis_effects={
-            path: axis_differences(results, path, compared(robust))
+            path: axis_differences(results, path, compared(robust, clean))
             for path in results.axes.method
             if len(results.axes.order[path]) <= MOST_LABELS
         },
@@ -80,8 +81,8 @@ def digest(results: Results) -> Digest:
     )
 
 
-def compared(robust: str | None) -> list[str]:
+def compared(robust: str | None, clean: str = CLEAN) -> list[str]:
     """The columns of trials that paired differences are reported for."""
-    metrics = list(dict.fromkeys((CLEAN, robust or EPOCH_METRIC, EPOCH_METRIC)))
+    metrics = list(dict.fromkeys((clean, robust or EPOCH_METRIC, EPOCH_METRIC)))
     final = [f"{checkpoint}_{metric}" for metric in metrics for checkpoint in ("last", "best")]
     return [*final, "robust_overfitting", "robust_overfitting_val"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analysis.difficulty import group_curves, sizes
-from analysis.digest import CLEAN, Digest
+from analysis.digest import Digest
 from analysis.figure_classes import classes_info, classes_size, draw_classes
 from analysis.figure_curves import SHOWN_RANKINGS, curves_info, curves_size, draw_curves, draw_groups, groups_size
 from analysis.figure_front import draw_front, front_size
@@ -25,7 +25,7 @@ from analysis.figure_subsets import (
 )
 from analysis.figures import Drawing, near, panels_size
 from analysis.instances import Ranking
-from analysis.metrics import attack_title, title
+from analysis.metrics import attack_title, on_images, title
 from analysis.stats import seeds
 
 BARS = "Bars and bands are one standard error over seeds."
@@ -58,7 +58,7 @@ def effect_drawings(digest: Digest) -> Iterator[Drawing]:
         caption += _left_out(effects.left_out, "comparisons")
         size, what = rows_size(effects.names), "Effect of the subset"
         yield Drawing("effects", what, caption, size, lambda figure: draw_effects(figure, effects))
-    for slug, metric in (("k_robust", robust), ("k_clean", CLEAN)):
+    for slug, metric in (("k_robust", robust), ("k_clean", digest.clean)):
         info = sizes_info(sizes(digest.results, metric), metric, title(metric, attacks))
         if info is not None:
             caption = f"{digest.seeds_text}. {BARS} Points of one size are moved apart a little. Test set."
@@ -69,7 +69,7 @@ def effect_drawings(digest: Digest) -> Iterator[Drawing]:
 
 def knob_drawings(digest: Digest) -> Iterator[Drawing]:
     """Accuracies along the numeric axes of a grid, and along the knobs that were drawn from ranges."""
-    metrics = [metric for metric in (digest.robust, CLEAN) if metric in digest.results.final_metrics()]
+    metrics = [metric for metric in (digest.robust, digest.clean) if metric in digest.results.final_metrics()]
     for grid in grids_info(digest.results, metrics) if metrics else []:
         caption = f"Everything else is equal along a line; test set, {digest.seeds_text}. "
         caption += BARS if grid.single else f"{len(grid.lines)} lines, without their standard errors."
@@ -117,7 +117,8 @@ def class_drawing(digest: Digest) -> Iterator[Drawing]:
     info = classes_info(digest.results, digest.classes)
     if info is not None:
         caption = (
-            f"Accuracy on the test examples of each class at the {epoch_of(digest)}, the darker the more; "
+            f"Accuracy on the test examples of each class{on_images(digest.robust or '', digest.results.attacks)} at "
+            f"the {epoch_of(digest)}, the darker the more; "
             f"means over {digest.seeds_text}"
         )
         caption += f", standard errors up to {info.error:.1f} points" if np.isfinite(info.error) else ""

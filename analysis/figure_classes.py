@@ -52,7 +52,8 @@ def classes_info(results: Results, table: pd.DataFrame) -> Classes | None:
     kept = value.index[value.index.isin(value.nlargest(MOST).index)]
     robust = attack_of(strongest(results.final_metrics(), results.attacks) or "") or "pgd"
     strong, along = (attack_title(attack, results.attacks) for attack in (robust, "pgd"))
-    kinds = {"clean": ("clean, %", "Blues"), robust: (f"{strong}, %", "Blues")}
+    clean = f"{robust}_clean" if f"{robust}_clean" in shown else "clean"  # on the same images
+    kinds = {clean: ("clean, %", "Blues"), robust: (f"{strong}, %", "Blues")}
     kinds |= {f"{robust}_gap": (f"{along} −\n{strong}, points", "Oranges")}
     known = {kind: look for kind, look in kinds.items() if kind in shown and shown[kind].notna().any()}
     named = {results.class_names[trial] for trial in done["id"]}
@@ -89,7 +90,7 @@ def draw_classes(figure: Figure, info: Classes) -> None:
 
 
 def _ticks(panel: Panel) -> list[str]:
-    """The classes that are written below a panel: all of a few, each tenth of many."""
+    """Return the classes that are written below a panel: all of a few, each tenth of many."""
     return panel.classes if len(panel.classes) <= WRITTEN else panel.classes[::10]
 
 

@@ -74,9 +74,10 @@ def _draw_panel(
         plot.plot(*staircase(joint, left, bottom).T, color=NEUTRAL, lw=3, alpha=0.35, zorder=1.5)
     for row in points.to_dict("records"):
         paint = colour[1].get(row.get(colour[0], ""), PALETTE[0])
+        dead = row["diverged"] or row["constant"]
         plot.errorbar(
             row["x"], row["y"], xerr=_bar(row["x_se"]), yerr=_bar(row["y_se"]), color=paint, elinewidth=0.8,
-            marker=marker[1].get(row.get(marker[0], ""), "o"), mfc="none" if row["diverged"] else paint, zorder=3,
+            marker=marker[1].get(row.get(marker[0], ""), "o"), mfc="none" if dead else paint, zorder=3,
         )  # fmt: skip
     chosen = points[points["selected"]]
     plot.scatter(chosen["x"], chosen["y"], s=110, facecolors="none", edgecolors="black", lw=0.9, zorder=4)
@@ -171,6 +172,8 @@ def _line_handles(front: Front) -> list[object]:
         found.append(Patch(color=NEUTRAL, alpha=0.12, label="attained by 25 to 75 %"))
     if many:
         found.append(Line2D([], [], ls="", marker="o", ms=2.5, color="0.75", label="one seed"))
-    if any((panel.points["diverged"] > 0).any() for panel in front.panels):
-        found.append(Line2D([], [], ls="", marker="o", mfc="none", color=NEUTRAL, label="a seed diverged"))
+    whys = {"diverged": "a seed diverged", "constant": "a seed names one class for all"}
+    found_here = [why for kind, why in whys.items() if any((panel.points[kind] > 0).any() for panel in front.panels)]
+    if found_here:
+        found.append(Line2D([], [], ls="", marker="o", mfc="none", color=NEUTRAL, label=", or ".join(found_here)))
     return found

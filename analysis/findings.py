@@ -84,6 +84,14 @@ def _endings(digest: Digest) -> Iterator[tuple[str, str]]:
     if len(diverged):
         names = "; ".join(f"{row['name']} ({row['diverged']})" for _, row in diverged.iterrows())
         yield "Diverged trials", f"Never on a front, by number of seeds: {names}."
+    constant = digest.gaps[digest.gaps["constant"] > 0]
+    if len(constant):
+        names = "; ".join(f"{row['name']} ({row['constant']})" for _, row in constant.iterrows())
+        yield (
+            "Constant networks",
+            "They name one class whatever the image, at the selected epoch or the last: never on a front, in no "
+            f"comparison, and no evidence of overfitting. By number of seeds: {names}.",
+        )
 
 
 def _front(panel: Panel, selects: bool) -> str:
@@ -172,7 +180,7 @@ def _range(table: pd.DataFrame) -> str:
 def _overfitting(digest: Digest) -> Iterator[tuple[str, str]]:
     attack = attack_title("pgd", digest.results.attacks)
     by = " by two standard errors" if digest.seeds > 1 else ""
-    gaps = digest.gaps[digest.gaps["robust_overfitting"].notna()]
+    gaps = digest.gaps[digest.gaps["robust_overfitting"].notna() & (digest.gaps["constant"] == 0)]
     for setting, known in gaps.groupby("setting", sort=False):
         worst = known.sort_values("robust_overfitting").iloc[-1]
         gap, val = (

@@ -1,21 +1,31 @@
 """The fronts of sweeps: a point per configuration over its seeds, the members, what validation picks.
 
 Accuracies share a front where they were taken on the same terms (`analysis.terms`); each other terms have a front of
-their own. The front over the test accuracies describes; it never selects. What validation would select is reported
-beside it.
+their own. A configuration of which a seed diverged, or names one class whatever the image, is shown, on no front. The
+front over the test accuracies describes; it never selects. What validation would select is reported beside it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
 
-from analysis.metrics import CHECKPOINTS, strongest, title
+from analysis.metrics import (
+    CHECKPOINTS,
+    CLEAN,
+    attack_of,
+    attack_title,
+    clean_beside,
+    looked_at,
+    on_images,
+    strongest,
+    title,
+)
 from analysis.pareto import attainment, hypervolume, non_dominated
 from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError
 from analysis.selection import SELECT, selected
@@ -76,13 +86,14 @@ def _of(panel: Panel, text: str) -> str:
 
 
 def front(
-    results: Sequence[Results], x: str = "test_clean_acc", y: str | None = None, checkpoint: str | None = None
+    results: Sequence[Results], x: str | None = None, y: str | None = None, checkpoint: str | None = None
 ) -> Front:
     """The fronts of some sweeps, one for all configurations that were measured on the same terms.
 
-    They are at the best checkpoint, or at the last where no sweep has a best one. Raises SweepError where nothing is
-    completed, a metric is missing or asked for twice, some sweep has no best checkpoint, or a sweep is there twice: its
-    seeds would count twice.
+    They are at the best checkpoint, or at the last where no sweep has a best one; y: the strongest attack unless given;
+    x: clean accuracy on the images that y was measured on. Raises SweepError where nothing is completed, a metric is
+    missing or asked for twice, both were measured on different images, some sweep has no best checkpoint, or a sweep is
+    there twice: its seeds would count twice.
     """
     folders = [found.folder.resolve() for found in results]
     if again := next((folder for folder in folders if folders.count(folder) > 1), None):
@@ -94,13 +105,16 @@ def front(
             f"{', '.join(without)}: trainings without validation (data.val: 0) have no best checkpoint; take "
             "--checkpoint last"
         )
-    y = y or strongest(common, results[0].attacks)
-    for option, metric in (("--x", x), ("--y", y)):
+    paired = [metric for metric in common if _clean_beside(metric, results) in common]
+    y = y or strongest(paired, results[0].attacks)
+    x = x or (_clean_beside(y, results) if y in common else CLEAN)
+    for option, metric in (("--y", y), ("--x", x)):
         if metric not in common:
             raise SweepError(_missing(results, option, metric, common))
     assert y is not None  # it is in `common`
     if x == y:
         raise SweepError(f"--x and --y are both {x}; a front has two metrics")
+    _refuse_other_images(results, x, y)
     names = _sweep_names(results)
     sweeps = dict(zip(names, results, strict=True))
     taken = [its for found in results for its in terms(found, x, y)]
@@ -113,9 +127,12 @@ def front(
     done = {its: here for its, here in alike.items() if (here["status"] == COMPLETED).any()}
     called = titles({its: tuple(here["sweep"].unique()) for its, here in done.items()}, names)
     panels = []
+    left = strongest(common, results[0].attacks)
+    unpaired = _unpaired(left, results[0].attacks) if left and left not in paired and y != left else ""
     for its, here in done.items():
         name = called[its] if len(results) > 1 or len(done) > trials["problem"].nunique() else here["setting"].iloc[0]
-        panels.append(_panel(name, here, sweeps, its, (x, y), list(done), checkpoint))
+        panel = _panel(name, here, sweeps, its, (x, y), list(done), checkpoint)
+        panels.append(replace(panel, note=f"{panel.note} {unpaired}".strip()))
     return Front(x, y, checkpoint, names, tuple(panels))
 
 
@@ -125,6 +142,24 @@ def _common_metrics(results: Sequence[Results]) -> list[str]:
         if not metrics:
             raise SweepError(f"{found.folder}: no completed trial yet, so there is no front to draw")
     return [metric for metric in kept[0] if all(metric in others for others in kept)]
+
+
+def _clean_beside(metric: str, results: Sequence[Results]) -> str:
+    """The clean accuracy on the images of a robust one, where some sweep did not look at all of its test set."""
+    found = {clean_beside(metric, its.attacks, its.test_examples) for its in results}
+    return CLEAN if found == {CLEAN} else min(found - {CLEAN})
+
+
+def _refuse_other_images(results: Sequence[Results], x: str, y: str) -> None:
+    """Both accuracies of a point must be of the same images."""
+    for found in results:
+        of = {metric: looked_at(metric, found.attacks, found.test_examples) for metric in (x, y)}
+        if of[x] != of[y]:
+            words = [f"{name} on {'' if drawn else 'the first '}{n:.0f}" for name, (n, drawn) in of.items()]
+            raise SweepError(
+                f"{found.folder}: a front takes both accuracies of the same test images, and these were measured "
+                f"{' and '.join(words)}; take --x {_clean_beside(y, results)} if it was recorded, or another --y"
+            )
 
 
 def _missing(results: Sequence[Results], option: str, metric: str | None, common: list[str]) -> str:
@@ -148,15 +183,16 @@ def _panel(
     others: Sequence[Terms], checkpoint: str,
 ) -> Panel:  # fmt: skip
     done = here[here["status"] == COMPLETED]
-    points = _points(here, its.rule[0], metrics[1])
-    whole = points[points["diverged"] == 0]  # the seeds that survive a divergence would flatter
+    points = _points(here, its.rule[0], metrics[1], checkpoint)
+    whole = points[(points["diverged"] == 0) & (points["constant"] == 0)]  # the seeds that survive would flatter
     points["on_front"] = points["on_own_front"] = points["selected"] = False
     points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
     for sweep, group in whole.groupby("sweep", sort=False):
         points.loc[group.index, "on_own_front"] = non_dominated(group[["x", "y"]].to_numpy())
         if results[str(sweep)].selects:
             points.loc[group.index, "selected"] = selected(group, results[str(sweep)])
-    menus = {str(sweep): _same_menu(group) for sweep, group in done.groupby("sweep", sort=False)}
+    alive = done[done[f"{checkpoint}_constant"].isna()]
+    menus = {str(sweep): _same_menu(group) for sweep, group in alive.groupby("sweep", sort=False)}
     attacks = its.attacks(others)
     return Panel(
         title=name,
@@ -173,7 +209,7 @@ def _panel(
     )
 
 
-def _points(here: pd.DataFrame, by: str, metric: str) -> pd.DataFrame:
+def _points(here: pd.DataFrame, by: str, metric: str, checkpoint: str) -> pd.DataFrame:
     """Each configuration's means over its completed seeds, of validation at the checkpoint that selects (`by`)."""
     keys = ["sweep", "configuration"]
     done = here[here["status"] == COMPLETED]
@@ -183,9 +219,11 @@ def _points(here: pd.DataFrame, by: str, metric: str) -> pd.DataFrame:
     found = means(pd.DataFrame(columns), [done[key] for key in keys])
     named = here.groupby(keys, sort=False)[["name", "choice", "setting", "family", "subset_label"]].first()
     diverged = (here["status"] == DIVERGED).groupby([here[key] for key in keys], sort=False).sum()
-    points = named.join(found).join(diverged.rename("diverged").astype(int))
+    one_class = done[[f"{checkpoint}_constant", f"{by}_constant"]].notna().any(axis=1)
+    constant = one_class.groupby([done[key] for key in keys], sort=False).sum()
+    points = named.join(found).join(diverged.rename("diverged").astype(int)).join(constant.rename("constant"))
     points = points.rename(columns={"y_n": "n"}).drop(columns=[f"{name}_n" for name in columns if name != "y"])
-    return points[points["n"] > 0].astype({"n": int}).reset_index()
+    return points[points["n"] > 0].astype({"n": int, "constant": int}).reset_index()
 
 
 def _same_menu(done: pd.DataFrame) -> pd.DataFrame:
@@ -231,3 +269,8 @@ def _left_out(points: pd.DataFrame, here: pd.DataFrame) -> Iterator[str]:
         diverged = int((mine["diverged"] > 0).sum())
         if diverged:
             yield f"{whose}{counted(diverged, 'configuration')} never on a front, as a seed diverged."
+
+
+def _unpaired(metric: str, attacks: Mapping[str, str]) -> str:
+    attack = attack_title(attack_of(metric) or "", attacks) + on_images(metric, attacks)
+    return f"{attack} is left out: no clean accuracy was measured on these images alone."

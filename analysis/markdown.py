@@ -12,7 +12,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from analysis.metrics import EPOCH_METRIC, attack_of, attack_title, comparable
+from analysis.metrics import CLEAN, EPOCH_METRIC, attack_of, attack_title, clean_beside, comparable, on_images, title
 from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError, load
 from analysis.stats import Estimate, estimate, seeds
 from analysis.terms import terms
@@ -21,7 +21,7 @@ from terminal.showing import show_with
 from terminal.text import visible
 
 CHECKPOINTS = ("best", "last")
-CLEAN, PGD, AUTOATTACK = "test_clean_acc", "test_pgd20_acc", "test_aa_acc"
+PGD, AUTOATTACK = "test_pgd20_acc", "test_aa_acc"
 
 
 def pages(sweeps: Sequence[Results]) -> list[str]:
@@ -43,13 +43,13 @@ def table(sweeps: Sequence[Results]) -> str:
     if not metrics:
         raise SweepError("no metric that every completed trial has; wait for the sweeps to finish")
     gap = PGD in metrics and AUTOATTACK in metrics and all(map(_same_images, sweeps))
-    attacks, several = sweeps[0].attacks, len(sweeps) > 1
+    several = len(sweeps) > 1
     head = ["sweep"] * several + ["configuration"]
     rule = ["---"] * len(head)
     checkpoints = CHECKPOINTS if any(sweep.selects for sweep in sweeps) else CHECKPOINTS[1:]
-    head += [f"{which}: {_short(name, attacks)}" for which in checkpoints for name in metrics]
-    head += [f"last: {_short(PGD, attacks)} − {_short(AUTOATTACK, attacks)}"] * gap
-    curves = _short(EPOCH_METRIC, attacks)
+    head += [f"{which}: {_short(name, sweeps)}" for which in checkpoints for name in metrics]
+    head += [f"last: {_short(PGD, sweeps)} − {_short(AUTOATTACK, sweeps)}"] * gap
+    curves = _short(EPOCH_METRIC, sweeps)
     head += [f"{curves}: best on test", f"{curves}: last", f"{curves}: best on test − last"]
     lines = [head, [*rule, *["--:"] * (len(head) - len(rule))]]
     for sweep in sweeps:
@@ -81,15 +81,29 @@ def _code(name: str) -> str:
 
 
 def _ordered(sweeps: Sequence[Results]) -> list[str]:
-    """Clean accuracy first, then the attacks as the first sweep names them."""
-    return [CLEAN] + [f"test_{name}_acc" for name in sweeps[0].attacks if name != "pgd"]
+    """Clean accuracy, then the attacks as the first sweep names them, before those on some images clean on these."""
+    found = {"clean": CLEAN}  # by title: attacks on equally many images have their clean accuracy in common
+    for metric in (f"test_{name}_acc" for name in sweeps[0].attacks if name != "pgd"):
+        beside = {clean_beside(metric, it.attacks, it.test_examples) for it in sweeps}
+        for clean in sorted(beside - {CLEAN}):
+            found.setdefault(_clean(clean, sweeps), clean)
+        found[metric] = metric
+    return list(found.values())
 
 
-def _short(metric: str, attacks: dict[str, str]) -> str:
-    """What was measured, whatever the space calls it."""
-    if metric in (CLEAN, AUTOATTACK):
-        return "clean" if metric == CLEAN else "AA"
-    return attack_title(attack_of(metric) or "", attacks)
+def _clean(metric: str, sweeps: Sequence[Results]) -> str:
+    """ "clean", or "clean on 300 images"."""
+    return title(metric, sweeps[0].attacks).replace(" test accuracy", "")
+
+
+def _short(metric: str, sweeps: Sequence[Results]) -> str:
+    """What was measured, whatever the space calls it; the name where the sweeps measured different things under it."""
+    attack = attack_of(metric)
+    if attack is None:
+        return _clean(metric, sweeps)
+    titles = {attack_title(attack, it.attacks) + on_images(metric, it.attacks) for it in sweeps}
+    name = titles.pop() if len(titles) == 1 else attack
+    return re.sub(r"^AutoAttack( standard| custom)?", "AA", name) if metric == AUTOATTACK else name
 
 
 def _same_images(sweep: Results) -> bool:

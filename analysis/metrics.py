@@ -10,9 +10,13 @@ from collections.abc import Iterable, Mapping
 
 CHECKPOINTS = {"best": "validation-selected epoch", "last": "last epoch"}
 EPOCH_METRIC = "test_pgd_acc"  # the robust accuracy that is measured along training
+CLEAN = "test_clean_acc"
+_BESIDE = "_clean"  # ends the name of the clean accuracy on the images that an attack looked at: test_aa_clean_acc
 _METRIC = re.compile(r"^(?P<split>train|val|test)_(?P<attack>\w+)_acc$")
 _BUDGET = re.compile(r"\b(?P<norm>linf|l2), epsilon (?P<epsilon>[^\s,]+)")
-_IMAGES = re.compile(r" on (\d+) images$")
+_IMAGES = re.compile(r" on (?:the first )?(?P<n>\d+) images(?P<drawn> drawn by class)?$")
+_SEEING = re.compile(r"\b(?:apgd|fab)\b")  # attacks of AutoAttack that use gradients
+APGD_STEPS = 100
 _PGD = re.compile(r"PGD-(?P<steps>\d+)(, (?P<restarts>\d+) restarts)?")
 _UNTOLD = {"aa": "AutoAttack standard", "pgdplus": "PGD-40, 5 restarts, right at every iterate"}  # of old records
 
@@ -20,7 +24,16 @@ _UNTOLD = {"aa": "AutoAttack standard", "pgdplus": "PGD-40, 5 restarts, right at
 def attack_of(metric: str) -> str | None:
     """The key of the attack a metric was measured under; None for clean accuracy and for other quantities."""
     match = _METRIC.match(metric)
-    return match["attack"] if match and match["attack"] != "clean" else None
+    return match["attack"] if match and match["attack"] != "clean" and not metric.endswith("_clean_acc") else None
+
+
+def told(attacks: Mapping[str, str]) -> dict[str, str]:
+    """Descriptions as older records mean them, where "on 300 images" were the first 300 of the test set."""
+    return {name: _IMAGES.sub(_told, text) for name, text in attacks.items()}
+
+
+def _told(found: re.Match[str]) -> str:
+    return found[0] if found["drawn"] else f" on the first {found['n']} images"
 
 
 def attack_title(attack: str, attacks: Mapping[str, str]) -> str:
@@ -28,13 +41,21 @@ def attack_title(attack: str, attacks: Mapping[str, str]) -> str:
 
     Where another attack begins alike, what tells them apart is added: "PGD-20 epsilon 0.1".
     """
-    heads = {name: re.split(r"[,(:;]", text)[0].strip() for name, text in attacks.items()}
+    bare = {name: _IMAGES.sub("", text) for name, text in attacks.items()}
+    heads = {name: re.split(r"[,(:;]", text)[0].strip() for name, text in bare.items()}
     head = heads.get(attack)
     if not head:
         return attack.upper()
-    twins = [_parts(attacks[name]) for name, other in heads.items() if other == head and name != attack]
-    telling = [part for part in _parts(attacks[attack]) if any(part not in twin for twin in twins)]
+    twins = [_parts(bare[name]) for name, other in heads.items() if other == head and name != attack]
+    telling = [part for part in _parts(bare[attack]) if any(part not in twin for twin in twins)]
     return " ".join([head, *telling[:1]])
+
+
+def on_images(metric: str, attacks: Mapping[str, str]) -> str:
+    """On how many images a metric was measured, if not on all: " on 300 images"."""
+    match = _METRIC.match(metric)
+    found = _IMAGES.search(attacks.get(_beside(match["attack"]), "")) if match else None
+    return found[0].removesuffix(" drawn by class") if found else ""
 
 
 def _parts(description: str) -> list[str]:
@@ -49,9 +70,11 @@ def title(metric: str, attacks: Mapping[str, str]) -> str:
     split = {"val": "validation", "train": "training"}.get(match["split"], match["split"])
     if match["attack"] == "clean":
         return f"clean {split} accuracy"
+    if metric.endswith("_clean_acc"):
+        return f"clean {split} accuracy{on_images(metric, attacks)}"
     if not _is_robust(metric, attacks):
         return f"{split} accuracy, {match['attack'].replace('_', ' ')}"
-    return f"robust {split} accuracy, {attack_title(match['attack'], attacks)}"
+    return f"robust {split} accuracy, {attack_title(match['attack'], attacks)}{on_images(metric, attacks)}"
 
 
 def heading(metric: str, attacks: Mapping[str, str]) -> str:
@@ -64,12 +87,14 @@ def heading(metric: str, attacks: Mapping[str, str]) -> str:
 
 def strength(metric: str, attacks: Mapping[str, str]) -> tuple[bool, int, int]:
     """A sort key, from what the attack was: those at the budget of the curves above those at another, AutoAttack
-    above PGD that is right at every iterate above PGD by its steps, whatever the space calls them.
+    above PGD that is right at every iterate above PGD by its steps, whatever the space calls them. A custom AutoAttack
+    of one attack that sees gradients is as PGD of so many steps, one without any is weaker.
     """
     attack = attack_of(metric) or ""
     text = attacks.get(attack) or _UNTOLD.get(attack, f"PGD-{attack[3:]}" if re.fullmatch(r"pgd\d+", attack) else "")
     if text.startswith("AutoAttack"):
-        kind, effort = 3 if "standard" in text else 2, 0
+        seeing = len(_SEEING.findall(text.partition(")")[0]))
+        kind, effort = (3, 0) if "custom" not in text else (2, 0) if seeing > 1 else (0, APGD_STEPS * seeing)
     elif found := _PGD.match(text):
         kind, effort = int("every iterate" in text), int(found["steps"]) * int(found["restarts"] or 1)
     else:
@@ -91,7 +116,28 @@ def comparable(one: str, other: str, examples: float) -> bool:
 def images(description: str, examples: float) -> float:
     """How many images an attack had of a test set of so many."""
     found = _IMAGES.search(description)
-    return min(float(found[1]), examples) if found else examples
+    return min(float(found["n"]), examples) if found else examples
+
+
+def looked_at(metric: str, attacks: Mapping[str, str], examples: float) -> tuple[float, bool]:
+    """How many images of a test set of so many a metric was measured on, and whether they were drawn by class, or all.
+
+    Metrics may share a front where both are equal: a draw hangs on its number alone.
+    """
+    match = _METRIC.match(metric)
+    description = attacks.get(_beside(match["attack"]) if match else "", "")
+    n, found = images(description, examples), _IMAGES.search(description)
+    return n, n == examples or found is None or found["drawn"] is not None
+
+
+def clean_beside(metric: str, attacks: Mapping[str, str], examples: float) -> str:
+    """The clean test accuracy on the images that a robust one was measured on."""
+    n, _ = looked_at(metric, attacks, examples)
+    return CLEAN if n == examples else f"{metric.removesuffix('_acc')}{_BESIDE}_acc"
+
+
+def _beside(attack: str) -> str:
+    return attack.removesuffix(_BESIDE)
 
 
 def strongest(metrics: Iterable[str], attacks: Mapping[str, str]) -> str | None:

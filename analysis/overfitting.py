@@ -51,6 +51,7 @@ def overfitting(results: Results) -> pd.DataFrame:
         seeds, first = group[group["status"] == COMPLETED], group.iloc[0]
         row = {column: first[column] for column in CONTEXT} | {"n": len(seeds)}
         row["diverged"] = int((group["status"] == DIVERGED).sum())
+        row["constant"] = int(seeds[["best_constant", "last_constant"]].notna().any(axis=1).sum())
         for name, column in QUANTITIES.items():
             found = estimate(seeds.get(column, []))
             row |= {name: found.mean, f"{name}_se": found.se}

@@ -87,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("run", nargs="+", type=Path, help="a sweep's folder, such as results/friendly_k")
     parser.add_argument("-o", "--output", type=_image, required=True, help="a .png, .svg or .pdf to write")
-    parser.add_argument("--x", default="test_clean_acc", help="horizontal metric (default: %(default)s)")
+    parser.add_argument(
+        "--x", help="horizontal metric (default: clean test accuracy, on the images that --y looked at)"
+    )
     parser.add_argument("--y", help="vertical metric (default: the strongest attack that all trials have)")
     parser.add_argument("--checkpoint", choices=("best", "last"), help="default: best, on validation, if there is one")
     return parser

@@ -19,9 +19,9 @@ import pandas as pd
 from analysis.axes import Axes, read_axes, subset_kind
 from analysis.gaps import with_gaps
 from analysis.instances import Instances, read_instances
-from analysis.metrics import EPOCH_METRIC, comparable
+from analysis.metrics import EPOCH_METRIC, comparable, told
 from terminal.text import visible
-from trainers.records import Row, read_json, read_rows
+from trainers.records import Row, constant, read_json, read_rows
 
 COMPLETED = "completed"
 DIVERGED = "diverged"
@@ -84,7 +84,7 @@ class Results:
         """What each attack was, in words, as the first trial that used it says."""
         found: dict[str, str] = {}
         for outcome in self.outcomes.values():
-            for name, text in outcome.get("attacks", {}).items():
+            for name, text in told(outcome.get("attacks", {})).items():
                 found.setdefault(name, text)
         return found
 
@@ -99,6 +99,12 @@ class Results:
         """The checkpoint whose numbers stand for a training: the best, or the last where nothing is selected."""
         return "best" if self.selects else "last"
 
+    @property
+    def test_examples(self) -> float:
+        """The size of the largest test set of its trials; infinite where none says it."""
+        sizes = self.sweep["test_examples"].dropna()
+        return float(sizes.max()) if len(sizes) else np.inf
+
     def final_metrics(self) -> list[str]:
         """The metrics that every completed trial has at its last epoch."""
         done = self.sweep[self.sweep["status"] == COMPLETED]
@@ -108,9 +114,9 @@ class Results:
 
     @cached_property
     def class_names(self) -> dict[str, tuple[str, ...]]:
-        """The names of each trial's classes, in order, by its id, as any trial on the same data recorded them.
+        """Map each trial's id to the names of its classes, in order, as any trial on the same data recorded them.
 
-        None where the data has only numbers, or all its trials ran before names were recorded.
+        A trial has no names where its data has only numbers, or where all trials on it ran before names were recorded.
         """
         known: dict[str, tuple[str, ...]] = {}
         for trial, problem in zip(self.trials["id"], self.trials["problem"], strict=True):
@@ -156,7 +162,7 @@ def load(folder: Path | str, where: str | None = None) -> Results:
         row |= {"status": _status(place, outcome, records), "epochs_done": len(records)}
         rows.append(row | _costs(place / "cost.jsonl", planned["id"]) | _outcome(outcome or {}))
         epochs.append(((planned["id"], configuration, planned["replicate"]), records))
-    trials = with_gaps(pd.DataFrame(_sorted(rows, axes)), epoch_table := _epoch_table(epochs))
+    trials = with_gaps(_marked(pd.DataFrame(_sorted(rows, axes))), epoch_table := _epoch_table(epochs))
     return Results(folder, plan, provenance.get("runs", []), trials, epoch_table, outcomes, axes, where or str(folder))
 
 
@@ -252,7 +258,10 @@ def _outcome(outcome: Row) -> Row:
     row: Row = {"best_epoch": ended.get("best", {}).get("epoch", np.nan)}
     for checkpoint in ("best", "last"):
         unknown = dict.fromkeys(ended.get("last", {}), np.nan)  # of the best, where validation chose none
-        metrics = {key: value for key, value in ended.get(checkpoint, unknown).items() if key != "epoch"}
+        found = ended.get(checkpoint, unknown).items()
+        metrics = {key: value for key, value in found if key not in ("epoch", "constant")}
+        named = constant(ended, checkpoint)
+        row[f"{checkpoint}_constant"] = np.nan if named is None else named
         gaps = [metrics.pop(name) for name in [*metrics] if name.endswith("_gap")]  # of AutoAttacks, on their images
         if gaps:
             metrics["gradient_masking_gap"] = max(gaps)
@@ -277,6 +286,20 @@ def _sorted(rows: list[Row], axes: Axes) -> list[Row]:
             r["replicate"],
         ),
     )
+
+
+def _marked(trials: pd.DataFrame) -> pd.DataFrame:
+    """The table of trials where configurations with constant networks are called so, wherever they are named."""
+    by = trials.groupby("configuration")
+    n = by["id"].transform("size")
+    best, last = (by[f"{checkpoint}_constant"].transform("count") for checkpoint in ("best", "last"))
+    for found, when in ((last.where(best == 0, 0), " at the last epoch"), (best, "")):
+        marks = [
+            f" ({'' if few == of else f'{few} of {of} '}constant{when})" * bool(few)
+            for few, of in zip(found, n, strict=True)
+        ]
+        trials = trials.assign(**{column: trials[column] + marks for column in ("choice", "name")})
+    return trials
 
 
 def _epoch_table(recorded: Iterable[tuple[tuple[Any, ...], list[Row]]]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from rich.text import Text
 from analysis.facts import time_in_trials
 from analysis.figure_front import listed
 from analysis.front import Front, front
-from analysis.metrics import heading
+from analysis.metrics import heading, on_images
 from analysis.results import COMPLETED, Results, SweepError
 from analysis.stats import Estimate, counted
 from terminal.console import Console
@@ -55,8 +55,8 @@ def summary_table(results: Results, found: Front, width: int) -> Table:
     points = pd.concat([panel.points for panel in found.panels])
     shown = fair_share(points, ROWS)
     more = f", {len(shown)} shown: fronts, then each method's best on validation" if len(points) > len(shown) else ""
-    robust = heading(found.y, results.attacks)
-    title = f"{results.study}: {counted(len(points), 'configuration')}{more}"
+    robust, on = heading(found.y, results.attacks), on_images(found.y, results.attacks)
+    title = f"{results.study}: {counted(len(points), 'configuration')}{more}" + f"; clean and robust{on}" * bool(on)
     last = {"y_last": f"{robust} %, last epoch", "y_fall": "difference"} if found.checkpoint == "best" else {}
     named = {"x": "clean %", "y": f"{robust} %"} | last
     table = _table(title, "configuration", "n", *named.values())
@@ -109,7 +109,10 @@ def endings(results: Results) -> str:
     """How the trials ended, in one line, and what became of the others."""
     counts = results.sweep["status"].value_counts()
     parts = [f"{counts.pop(COMPLETED) if COMPLETED in counts else 0} of {len(results.sweep)} trials completed"]
-    return ", ".join([*parts, *(f"{count} {status}" for status, count in counts.items())]) + "."
+    parts += [f"{count} {status}" for status, count in counts.items()]
+    constant = int(results.sweep[["best_constant", "last_constant"]].notna().any(axis=1).sum())
+    parts += [f"{constant} of the completed name one class whatever the image (constant)"] * bool(constant)
+    return ", ".join(parts) + "."
 
 
 def plain(text: str) -> Text:

@@ -15,7 +15,7 @@ from analysis.facts import duration
 from analysis.figure_front import listed
 from analysis.front import Panel
 from analysis.gaps import trained_robustness
-from analysis.metrics import CHECKPOINTS, attack_of, attack_title, title
+from analysis.metrics import CHECKPOINTS, attack_of, attack_title, on_images, title
 from analysis.results import COMPLETED, STOPPED
 from analysis.stats import Estimate, counted, seeds
 
@@ -48,14 +48,8 @@ def members(found: Digest) -> list[str]:
         volume = f" Hypervolume above (0, 0): {_volume(panel)}." if panel.volume else ""
         header = ("#", "configuration", "seeds", "clean %", f"{_robust(found)} %", "selected on validation")
         shown = len(header) if found.results.selects else -1
-        parts.append(
-            page.table(
-                header[:shown],
-                [row[:shown] for row in rows],
-                f"{where}, {CHECKPOINTS[front.checkpoint]}.{off}{volume}",
-                (1,),
-            )
-        )
+        caption = f"{where}{on_images(front.y, found.results.attacks)}, {CHECKPOINTS[front.checkpoint]}.{off}{volume}"
+        parts.append(page.table(header[:shown], [row[:shown] for row in rows], caption, (1,)))
     return parts
 
 
@@ -77,16 +71,19 @@ def summary(found: Digest) -> list[str]:
             last = _pm(row, "y_last") if found.front.checkpoint == "best" else ""  # else y is that already
             numbers = (_pm(row, "x"), _pm(row, "y"), last)
             times = [duration(seconds) for seconds in costs.loc[row["configuration"]]]
-            rows.append((row["choice"], str(row["n"]), *numbers, str(row["diverged"] or ""), *times))
+            rows.append(
+                (row["choice"], str(row["n"]), *numbers, str(row["diverged"] or ""), str(row["constant"] or ""), *times)
+            )
     robust = _robust(found)
     header = (
-        "configuration", "seeds", "clean %", f"{robust} %", f"{robust} %, last epoch", "diverged", "time alone",
-        "time billed",
+        "configuration", "seeds", "clean %", f"{robust} %", f"{robust} %, last epoch", "diverged", "constant",
+        "time alone", "time billed",
     )  # fmt: skip
+    on = on_images(found.front.y, found.results.attacks)
     caption = (
-        f"All configurations, test set, {CHECKPOINTS[found.front.checkpoint]} unless said; mean ± standard error over "
-        f"seeds; the bar at the left marks the front. Attack: {found.front.y_title}. Time is a training's mean: alone, "
-        "as if from scratch, and billed, less the epochs that it took from others."
+        f"All configurations, test set{on}, {CHECKPOINTS[found.front.checkpoint]} unless said; mean ± standard error "
+        f"over seeds; the bar at the left marks the front. Attack: {found.front.y_title}. Time is a training's mean: "
+        "alone, as if from scratch, and billed, less the epochs that it took from others."
     )
     if len(points) > len(shown):
         caption = f"The best {LONGEST} of {len(points)} on validation; tables/front.csv has all. {caption}"

@@ -59,7 +59,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
         plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
         check(loaded, plan, sources)
         check_rankings(loaded, plan, sources)
-        for note in (*notes(loaded, plan), *content_notes(loaded, plan, sources), *ground.exposed(folder)):
+        for note in (*notes(loaded, plan, sources), *content_notes(loaded, plan, sources), *ground.exposed(folder)):
             errors.print(f"note: {note}")
         if options.dry_run:
             _planned(options, loaded, plan, folder, sources, console)

@@ -31,7 +31,7 @@ from search.storing.store import Store
 from search.words import number
 from terminal.console import Console, error_console
 from trainers.knobs import is_none
-from trainers.records import Place, Row
+from trainers.records import Place, Row, constant
 
 INSTEAD = "If the front or its seeds are others since, move that folder aside: the same command then begins anew."
 
@@ -105,13 +105,20 @@ def chosen(store: Store, plan: Row, search: Search) -> dict[str, tuple[Outcome, 
     kept = [
         name
         for name, it in results.items()
-        if it.status == "completed" and max((it.violations or {}).values(), default=0) <= 0
+        if it.status == "completed"
+        and max((it.violations or {}).values(), default=0) <= 0
+        and not any(_constant(store, row, search.checkpoint) for row in rows[name])
     ]
     problems: dict[str, list[str]] = defaultdict(list)
     for name in kept:
         problems[problem(rows[name][0])].append(name)  # its first seed's, as a seed may also draw the data
     front = {name for names in problems.values() for name in _front(search, {it: results[it] for it in names})}
     return {name: (results[name], rows[name]) for name in kept if name in front}
+
+
+def _constant(store: Store, row: Row, checkpoint: str) -> bool:
+    """Whether a training ended naming one class whatever the image: its robustness is no merit."""
+    return constant(store.result(row["id"], row["chain"]) or {}, checkpoint) is not None
 
 
 def _front(search: Search, results: dict[str, Outcome]) -> list[str]:

@@ -77,12 +77,12 @@ def of_classes(source: Source, classes: Sequence[int]) -> tuple[Source, np.ndarr
 
 
 def class_name(label: int, names: Sequence[str]) -> str:
-    """A class as a message calls it: its number, and its name where that says more."""
+    """Call a class in a message by its number, and by its name where that says more."""
     name = names[label] if label < len(names) else ""
     return str(label) if name in ("", str(label)) else f"{label} ({name})"
 
 
 def class_range(classes: int, names: Sequence[str]) -> str:
-    """All classes of a data set as a message calls them, such as '0..1 (cat, dog)'."""
+    """Call all classes of a data set in a message, such as '0..1 (cat, dog)'."""
     tells = any(name != str(label) for label, name in enumerate(names))
     return f"0..{classes - 1}" + (f" ({listed(names)})" if tells else "")

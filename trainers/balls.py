@@ -6,7 +6,7 @@ epsilon is a number, or (B, 1, 1, 1) where each example has its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Generator, Tensor
@@ -15,6 +15,7 @@ from trainers.knobs import KnobError
 
 Norm = Literal["linf", "l2"]
 Noise = Literal["none", "uniform", "normal"]
+LENGTHS = ("epsilon", "d_max", "least", "step_size")  # knobs that are lengths in a norm
 
 
 def check_units(norm: Norm, lengths: Mapping[tuple[str, ...], float | str | None]) -> None:
@@ -25,6 +26,19 @@ def check_units(norm: Norm, lengths: Mapping[tuple[str, ...], float | str | None
     far = {knob: it for knob, it in lengths.items() if norm == "linf" and isinstance(it, float) and it > 1}
     if far:
         raise KnobError({knob: f"is in pixels of [0, 1]; got {it:g}: write {it:g}/255" for knob, it in far.items()})
+
+
+def check_norm(base: Mapping[str, Any], change: Mapping[str, Any]) -> str | None:
+    """Why a norm that is laid over an attack's knobs leaves lengths behind that belong to the other one; None if none.
+
+    Multiples of epsilon go along with it.
+    """
+    norm, before = change.get("norm"), base.get("norm")
+    if before is None or norm not in get_args(Norm) or norm == before:
+        return None
+    left = {knob: base[knob] for knob in LENGTHS if knob in base and knob not in change}
+    stale = [f"{knob} {it:.4g}" for knob, it in left.items() if isinstance(it, float)]
+    return f"{norm}, and {', '.join(stale)} would be that of {before}: give it too" if stale else None
 
 
 def project(x: Tensor, point: Tensor, epsilon: float | Tensor, norm: Norm) -> Tensor:

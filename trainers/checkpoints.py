@@ -65,18 +65,19 @@ def weights_of(content: Any, which: str, where: str) -> Weights:
                 raise CheckpointError(f"start_from.weights: {where} has no best weights; take weights: last")
             content = content["best"].get("model")
         else:
-            content = content.get("measured") or content["model"]
+            measured = content.get("measured")
+            content = measured if isinstance(measured, dict) and measured else content["model"]
     if isinstance(content, dict):
         content = content.get("state_dict", content)
     named = isinstance(content, dict) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items())
     if not named or not content:
         raise CheckpointError(f"start_from.path: {where} is no state_dict: names and tensors")
     for name, value in content.items():
-        if value.layout != torch.strided or value.is_meta or value.is_quantized:
+        if value.layout != torch.strided or value.is_meta or value.is_quantized or value.is_complex():
             raise CheckpointError(
-                f"start_from.path: {where}: {name} is no plain tensor; store dense, unquantised weights"
+                f"start_from.path: {where}: {name} is no plain tensor; store dense weights of real numbers"
             )
-        if value.is_floating_point() and not value.isfinite().all():
+        if value.is_floating_point() and not value.float().isfinite().all():
             raise CheckpointError(
                 f"start_from.path: {where}: {name} holds NaN or infinite values, from a training that diverged; take "
                 "earlier weights"

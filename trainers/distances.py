@@ -14,12 +14,13 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from trainers.balls import check_units
 from trainers.data import Split, pixels
 from trainers.knobs import Knobs, Real
 from trainers.losses import cross_entropy
 from trainers.step import Net
 
-Radius = Annotated[Real, Field(gt=0, le=1)]
+Radius = Annotated[Real, Field(gt=0)]
 
 
 class MinimumPerturbation(Knobs):
@@ -38,6 +39,7 @@ class MinimumPerturbation(Knobs):
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> MinimumPerturbation:
+        check_units("linf", {("step",): self.step, ("limit",): self.limit})
         if self.step > self.limit:
             raise ValueError(f"`step` is at most `limit`; got step {self.step:.4g} and limit {self.limit:.4g}")
         return self

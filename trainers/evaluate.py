@@ -17,10 +17,10 @@ from pydantic import Field, PositiveInt, model_validator
 from torch import Generator, Tensor, nn
 
 from trainers.attacks import PGD
-from trainers.balls import Noise, Norm, check_units
+from trainers.balls import Noise, Norm, check_norm, check_units
 from trainers.data import Split, pixels
 from trainers.distances import MinimumPerturbation
-from trainers.knobs import Knobs, Real, StepSize
+from trainers.knobs import KnobError, Knobs, Real, StepSize
 from trainers.step import Batch, Net
 
 
@@ -38,13 +38,13 @@ class PGDAttack(Knobs):
     restarts: PositiveInt = 1
     keep: Literal["last", "worst"] = "last"
     epsilon: Annotated[Real, Field(gt=0)] | None = None  # None: the study's
-    images: PositiveInt | None = None  # the first so many of the split; None: all
+    images: PositiveInt | None = None  # so many of the split, drawn by class as trainers.sampling has it; None: all
 
     def withstood(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> Tensor:
-        """Which of the examples attacked are still classified correctly, (N,) bool or (images,)."""
+        """Which examples of a split are still classified correctly, (N,) bool."""
         knobs = self.model_dump(include={"steps", "step_size", "start", "restarts", "keep"})
         attack = PGD(epsilon=self.epsilon or epsilon, norm=norm, **knobs)
-        return correct(net, first(split, self.images), attack, seed)
+        return correct(net, split, attack, seed)
 
     def check(self, classes: int) -> None:
         """PGD goes with any number of classes."""
@@ -71,7 +71,7 @@ class AutoAttackRun(Knobs):
     ] = ()
     restarts: PositiveInt = 1  # of APGD-CE; the custom attacks of the data-profiling code keep five
     epsilon: Annotated[Real, Field(gt=0)] | None = None
-    images: PositiveInt | None = None
+    images: PositiveInt | None = None  # as of PGD
 
     @model_validator(mode="after")
     def _consistent(self) -> AutoAttackRun:
@@ -79,11 +79,12 @@ class AutoAttackRun(Knobs):
             raise ValueError("`attacks` is given with version custom and only there, such as [apgd-ce, apgd-t]")
         if self.version == "standard" and self.restarts > 1:
             raise ValueError("the standard version has one restart; take version: custom with attacks for more")
+        if self.restarts > 1 and not {"apgd-ce", "apgd-dlr"} & set(self.attacks):
+            raise ValueError(f"restarts are of apgd-ce and apgd-dlr, and the attacks are {', '.join(self.attacks)}")
         return self
 
     def withstood(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> Tensor:
-        """Which of the examples attacked are still classified correctly, (N,) bool or (images,)."""
-        split = first(split, self.images)
+        """Which examples of a split are still classified correctly, (N,) bool."""
         classes = net.module.head.out_features
         self.check(classes)
         with undisturbed(net, seed):
@@ -141,6 +142,16 @@ class Evaluation(Knobs):
                 "final attacks are named by identifiers other than clean and pgd, as they become test_<name>_acc; "
                 f"got {', '.join(self.final)}"
             )
+        for end in ("clean", "gap"):  # test_<name>_clean_acc is the clean accuracy on the images of <name>
+            if shadowed := [name for name in self.final if f"{name}_{end}" in self.final]:
+                raise ValueError(f"{shadowed[0]}_{end} is what is recorded beside {shadowed[0]}; take another name")
+        return self
+
+    @model_validator(mode="after")
+    def _norm(self) -> Evaluation:
+        given = self.model_dump(include=self.model_fields_set)
+        if why := check_norm({"norm": "linf", "epsilon": 8 / 255}, given):
+            raise KnobError({("norm",): why})
         return self
 
     @model_validator(mode="after")
@@ -182,16 +193,18 @@ def shown_step(step_size: float | str) -> str:
 
 
 def on_images(images: int | None) -> str:
-    return f" on {images} images" if images else ""
-
-
-def first(split: Split, images: int | None) -> Split:
-    return split if images is None else Split(split.x[:images], split.y[:images])
+    return f" on {images} images drawn by class" if images else ""  # records of the first so many say no more than so
 
 
 def accuracy(net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int = 512) -> float:
     """The share of a split classified correctly, on the images (attack None) or under attack; eval mode."""
     return int(correct(net, split, attack, seed, batch_size).sum()) / len(split)
+
+
+def predicted(net: Net, split: Split, seed: int, batch_size: int = 512) -> Tensor:
+    """The class named for each image of a split in eval mode, (N,) int64; -1 where a logit is not finite."""
+    with undisturbed(net, seed):
+        return torch.cat([_named(net, pixels(x)) for x in split.x.split(batch_size)])
 
 
 def correct(net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int = 512) -> Tensor:
@@ -218,9 +231,15 @@ def _right(net: Net, batch: Batch, attack: PGD | None, rng: Generator) -> Tensor
     return right
 
 
-@torch.no_grad()
 def _correct(net: Net, batch: Batch) -> Tensor:
-    return net(batch.x).argmax(1) == batch.y
+    return _named(net, batch.x) == batch.y
+
+
+@torch.no_grad()
+def _named(net: Net, x: Tensor) -> Tensor:
+    """(B, channels, H, W) -> (B,); argmax alone would name the class of a logit that is NaN, and be right at times."""
+    logits = net(x)
+    return torch.where(logits.isfinite().all(1), logits.argmax(1), -1)
 
 
 class _Logits(nn.Module):

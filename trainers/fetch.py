@@ -27,12 +27,12 @@ def fetched(name: str, folder: str, download: bool, **which: Any) -> Any:
     dataset = getattr(datasets, name)
     try:
         return dataset(str(root), download=False, **which)
-    except RuntimeError:  # not there, or not whole
+    except Exception as error:  # of damaged files without a checksum its readers raise whatever they meet
+        if not (isinstance(error, RuntimeError) and "not found" in str(error)):  # its words for what is not whole
+            place, _ = _published(dataset, root, **which)
+            raise DataError(f"root: {name} in {place} cannot be read ({first_line(error)}); remove it there") from error
         if not download:
             raise NotHere(f"{name} is not whole in {root}") from None
-    except Exception as error:  # of files that are damaged and bear no checksum its readers raise whatever they meet
-        place, _ = _published(dataset, root, **which)
-        raise DataError(f"root: {name} in {place} cannot be read ({first_line(error)}); remove it there") from error
     try:
         with _alone(root):
             return dataset(str(root), download=True, **which)

@@ -1,6 +1,6 @@
-"""Files that a user names: checked before they are opened, and complained of by path, finding and remedy.
+"""Check the files that a user names before they are opened, and complain by path, finding and remedy.
 
-No file is larger than the memory of the machine, for all of them are loaded whole; nothing is ever unpickled.
+A file larger than the memory of the machine is refused, since every file is loaded whole. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFCHR: "a device", stat.S_IFBLK: "a devi
 
 
 class FileError(ValueError):
-    """A file cannot be read: which, what was found, and what to do."""
+    """Say which file cannot be read, what was found, and what to do."""
 
 
 def user_path(text: str) -> Path:
-    """The path that a user wrote, with ~ expanded. Raises FileError if no file can have this name."""
+    """Return the path that a user wrote, with ~ expanded. Raises FileError if no file can have this name."""
     if not text:
         raise FileError("is empty; name a file or folder")
     if "\0" in text:
@@ -79,7 +79,7 @@ def check_memory(what: str, size: int) -> None:
 
 
 def read_npy(path: Path, mapped: bool = False) -> np.ndarray:
-    """The array of an .npy; `mapped` leaves it on disk until it is used. Raises FileError if there is none."""
+    """Read the array of an .npy; `mapped` leaves it on disk until it is used. Raises FileError if there is none."""
     check_file(path)
     try:
         with path.open("rb") as file:
@@ -95,7 +95,7 @@ def read_npy(path: Path, mapped: bool = False) -> np.ndarray:
 
 
 def read_npz(path: Path, wanted: Callable[[set[str]], Sequence[str]]) -> dict[str, np.ndarray]:
-    """The arrays of an .npz that are `wanted` of the names that it holds.
+    """Read the arrays of an .npz that `wanted` chooses of the names that the file holds.
 
     Raises FileError if the file is no such archive, lacks one of them, or one cannot be read.
     """
@@ -122,5 +122,5 @@ def read_npz(path: Path, wanted: Callable[[set[str]], Sequence[str]]) -> dict[st
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says first, or its name where it says nothing."""
+    """Return the first line of an error's message, or the name of its class where it has none."""
     return str(error).strip().partition("\n")[0] or type(error).__name__

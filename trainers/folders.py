@@ -1,9 +1,9 @@
-"""Image files in class folders, <folder>/<class>/*.png and the like, as one array of squares.
+"""Read image files in class folders, <folder>/<class>/*.png and the like, as one array of squares.
 
 Names that begin with a dot, and what systems leave behind, are neither classes nor images. A file is read as it is
-meant to be seen: turned by its EXIF orientation, its palette looked up, CMYK as RGB. What 8 bits of grey or RGB cannot
-hold is refused: more bits a channel, for their white is not known; transparency, for its background is not; several
-frames, for one file is one example.
+meant to be seen: it is turned by its EXIF orientation, its palette is looked up, and CMYK becomes RGB. What 8 bits of
+grey or RGB cannot hold is refused: more bits a channel, since the file does not say which value is white; transparency,
+since the background is not known; several frames, since one file is one example.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DEEP = re.compile(r";16[BLN]$")  # how Pillow calls 16 bits a channel, of which 
 
 
 class ImageFiles(NamedTuple):
-    """What a folder of class folders holds."""
+    """The images of a folder of class folders."""
 
     classes: tuple[str, ...]  # in order: the number of a class is its place
     files: list[tuple[Path, int]]  # each image, and its class
@@ -37,7 +37,7 @@ class ImageFiles(NamedTuple):
 
 
 def list_images(folder: Path) -> ImageFiles:
-    """The classes and images of a folder, in order. Raises DataError if it has none or cannot be looked through."""
+    """List the classes and images of a folder, in order. Raises DataError if it has no class or cannot be listed."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -61,7 +61,7 @@ def list_images(folder: Path) -> ImageFiles:
 
 
 def other_folders(root: Path, used: Iterable[str]) -> list[str]:
-    """The folders of a data set that are none of those used."""
+    """List the folders of a data set beside those that are used."""
     return sorted(set(_folders(root)) - set(used))
 
 
@@ -77,7 +77,7 @@ def _counts(name: str) -> bool:
 
 
 def _walked(folder: Path) -> Iterator[Path]:
-    """The files below a folder, as torchvision's ImageFolder orders them. Raises DataError."""
+    """Walk the files below a folder in the order of torchvision's ImageFolder. Raises DataError if it cannot."""
 
     def refuse(error: OSError) -> None:
         raise DataError(f"root: {error.filename} cannot be listed: {error.strerror}; make it readable") from error
@@ -95,7 +95,7 @@ def _walked(folder: Path) -> Iterator[Path]:
 
 
 def read_images(found: ImageFiles, size: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """The images resized to a square, (N, size, size, channels) uint8, and their labels, (N,).
+    """Read the images, resized to a square, (N, size, size, channels) uint8, and their labels, (N,) int64.
 
     Raises DataError if one cannot be read, or read without losing the picture; it names the first few of those.
     """
@@ -119,7 +119,7 @@ def read_images(found: ImageFiles, size: int, channels: int) -> tuple[np.ndarray
 
 
 def read_image(path: Path, size: int, channels: int) -> np.ndarray:
-    """One image, (size, size, channels) uint8. Raises DataError if that cannot be had or is not all of the picture."""
+    """Read one image, (size, size, channels) uint8. Raises DataError if it cannot be read, or not without a loss."""
     try:
         check_file(path)
         with warnings.catch_warnings():
@@ -139,7 +139,7 @@ def read_image(path: Path, size: int, channels: int) -> np.ndarray:
 
 
 def _lost(picture: Image.Image) -> str | None:
-    """What of a picture 8 bits of grey or RGB cannot hold, and what to do."""
+    """Say what of a picture 8 bits of grey or RGB cannot hold, and what to do; None if they hold all of it."""
     frames = getattr(picture, "n_frames", 1)
     if frames > 1 and picture.format != "MPO":  # a camera's JPEG: the picture, then previews of it
         return f"holds {frames} frames or pages, and one file is one example; save each as a file of its own"
@@ -162,7 +162,7 @@ def _lost(picture: Image.Image) -> str | None:
 
 
 def _packed(picture: Image.Image) -> str:
-    """How the file holds its pixels, in Pillow's words."""
+    """Return how the file packs its pixels, in Pillow's words."""
     for _, _, _, how in getattr(picture, "tile", ()):
         return str(how[0] if isinstance(how, tuple) and how else how)
     return picture.mode

@@ -1,4 +1,4 @@
-"""From the arrays that users have to labelled images, or to an error that says what is wrong."""
+"""Turn the arrays that users have into labelled images, or into an error that says what is wrong."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from trainers.files import FileError
+
+FAINT = 0.25  # of white: floats that do not reach it were perhaps scaled twice
 
 
 class DataError(ValueError):
@@ -77,7 +79,7 @@ def labels_of(what: str, y: np.ndarray) -> np.ndarray:
 
 
 def _range(x: np.ndarray) -> str:
-    """The values that pixels of another type have."""
+    """Say which values pixels of another type have."""
     if x.dtype.kind not in "iuf" or not x.size:
         return ""
     bad = x.size - int(np.isfinite(x).sum())
@@ -85,13 +87,15 @@ def _range(x: np.ndarray) -> str:
 
 
 def _as_uint8(x: np.ndarray) -> str:
-    """How to store such pixels."""
+    """Say how to store pixels of another type as uint8."""
     if x.dtype == bool:
         return "store 255 * x.astype(np.uint8)"
     if x.dtype.kind not in "iuf" or not x.size or not np.isfinite(x).all():
         return "store them unscaled"
     if x.min() < 0:
         return "undo what standardised them, then store np.rint(255 * x).astype(np.uint8)"
+    if x.max() < FAINT:
+        return "undo what scaled them so low (twice by 255?), then store np.rint(255 * x).astype(np.uint8)"
     if x.max() <= 1:
         return "store np.rint(255 * x).astype(np.uint8)"
     if x.max() <= 255:
@@ -100,6 +104,6 @@ def _as_uint8(x: np.ndarray) -> str:
 
 
 def listed(names: Sequence[object], most: int = 10) -> str:
-    """The first few of several, and how many more there are."""
+    """Name the first few of several things, and count the others."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(map(str, names[:most])) + more

@@ -8,25 +8,36 @@ from torch import Generator, Tensor
 
 from trainers.attacks import PGD
 from trainers.data import Split, pixels
-from trainers.evaluate import AutoAttackRun, Evaluation, accuracy, correct, undisturbed
+from trainers.evaluate import AutoAttackRun, Evaluation, accuracy, correct, predicted, undisturbed
 from trainers.losses import cross_entropy
 from trainers.recording import Arrays
 from trainers.records import Row
+from trainers.sampling import drawn, part
 from trainers.scores import UNSEEN
 from trainers.step import Batch, Net
 
+DRAWN = "test_images_"  # in instances.npz, and then how many
 ByClass = dict[str, list[float | None]]  # clean, or an attack -> the accuracy on each class
 
 
+class NotFinite(ArithmeticError):
+    """A network's outputs are NaN or infinite where it is measured."""
+
+
 def along(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> Row:
-    """Clean accuracy and that under the attack of training curves, on validation, if there is one, and on test."""
-    attack = evaluation.along()
-    return {
-        f"{name}_{kind}_acc": accuracy(net, splits[name], attacked, seed)
-        for name in ("val", "test")
-        if name in splits
-        for kind, attacked in (("clean", None), ("pgd", attack))
-    }
+    """Clean accuracy and that under the attack of training curves, on validation, if there is one, and on test.
+
+    Raises NotFinite where the network's outputs are no numbers: its weights may well be.
+    """
+    attack, row = evaluation.along(), Row()
+    for name in (name for name in ("val", "test") if name in splits):
+        split = splits[name]
+        said = predicted(net, split, seed)
+        if none := int((said < 0).sum()):
+            raise NotFinite(f"predictions are not finite on {none} of {len(split)} {name} images")
+        row[f"{name}_clean_acc"] = int((said == split.y).sum()) / len(split)
+        row[f"{name}_pgd_acc"] = accuracy(net, split, attack, seed)
+    return row
 
 
 def on_training(net: Net, evaluation: Evaluation, train: Split, seen: np.ndarray, seed: int) -> np.ndarray:
@@ -44,30 +55,49 @@ def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
     """What the test split withstands at the end, and how much of each class.
 
     Accuracy under the final attacks, and of its corrupted versions without one; by class also clean and under the PGD
-    of training curves. Of AutoAttack moreover its `gap`: PGD's accuracy less its own, on the examples that it looked
-    at, which shows how far gradients are masked.
+    of training curves. Of an attack on some of the images also the clean accuracy on these. Of AutoAttack moreover its
+    `gap`: PGD's accuracy less its own, on the examples that it looked at, which shows how far gradients are masked.
+    `constant`, of a network that names one class for every image of validation (if there is one) and test: that class.
     """
     test, attacks = splits["test"], evaluation.final
-    found = {
-        "clean": correct(net, test, None, seed),
-        "pgd": correct(net, test, evaluation.along(), seed),
-        **{name: it.withstood(net, test, evaluation.epsilon, evaluation.norm, seed) for name, it in attacks.items()},
-    }
+    at = {name: drawn(test.y, it.images) for name, it in attacks.items()}  # of each attack's images; None: all
+    said = predicted(net, test, seed)
+    found = {"clean": said == test.y, "pgd": correct(net, test, evaluation.along(), seed)}
+    for name, it in attacks.items():
+        found[name] = it.withstood(net, part(test, at[name]), evaluation.epsilon, evaluation.norm, seed)
     each = {name: right.cpu().double() for name, right in found.items()}
     row: Row = {f"test_{name}_acc": float(each[name].mean()) for name in attacks}
+    for name in (name for name, it in attacks.items() if it.images is not None):
+        clean = f"{name}_clean"
+        each[clean], at[clean] = _at(each["clean"], at[name]), at[name]
+        row[f"test_{clean}_acc"] = float(each[clean].mean())
     budget = (None, evaluation.epsilon)
     for name in (name for name, it in attacks.items() if isinstance(it, AutoAttackRun) and it.epsilon in budget):
-        each[f"{name}_gap"] = each["pgd"][: len(each[name])] - each[name]
-        row[f"test_{name}_gap"] = float(each[f"{name}_gap"].mean())
-    classes = {name: _by_class(values, test.y.cpu(), net.module.head.out_features) for name, values in each.items()}
-    corrupted = [name for name in splits if name not in ("val", "test")]
-    return row | {f"{name}_acc": accuracy(net, splits[name], None, seed) for name in corrupted}, classes
+        gap = f"{name}_gap"
+        each[gap], at[gap] = _at(each["pgd"], at[name]) - each[name], at[name]
+        row[f"test_{gap}"] = float(each[gap].mean())
+    y, width = test.y.cpu(), net.module.head.out_features
+    classes = {name: _by_class(values, _at(y, at.get(name)), width) for name, values in each.items()}
+    row |= {f"{name}_acc": accuracy(net, it, None, seed) for name, it in splits.items() if name not in ("val", "test")}
+    everywhere = torch.cat([said, *(predicted(net, splits[name], seed) for name in ("val",) if name in splits)])
+    if len(everywhere.unique()) == 1 < len(y.unique()):
+        row["constant"] = int(said[0])
+    return row, classes
+
+
+def images_looked_at(evaluation: Evaluation, test: Split) -> Arrays:
+    """Name the test images that attacks on some of them look at, as positions in the test split, (images,) int32."""
+    at = {it.images: drawn(test.y, it.images) for it in evaluation.final.values()}
+    return {f"{DRAWN}{n}": its.numpy().astype(np.int32) for n, its in at.items() if its is not None}
+
+
+def _at(values: Tensor, positions: Tensor | None) -> Tensor:
+    return values if positions is None else values[positions]
 
 
 def _by_class(values: Tensor, y: Tensor, classes: int) -> list[float | None]:
-    """The mean over each class of the first examples, those that have a value; None of a class without any."""
-    seen = y[: len(values)]
-    sizes, sums = (seen.bincount(weights, minlength=classes).tolist() for weights in (None, values))
+    """The mean over each class, (N,), (N,) -> (classes,); None of a class without an example."""
+    sizes, sums = (y.bincount(weights, minlength=classes).tolist() for weights in (None, values))
     return [total / size if size else None for total, size in zip(sums, sizes, strict=True)]
 
 

@@ -14,9 +14,11 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from trainers.attacks import PGD, NoAttack, Toward
+from trainers.balls import check_norm
 from trainers.free import Free
 from trainers.gair_rst import GAIRRST
 from trainers.iat import IAT
+from trainers.knobs import KnobError
 from trainers.losses import MART, TRADES, ConsistentCE
 from trainers.method import Method
 from trainers.mma import MMA
@@ -115,7 +117,22 @@ def named(value: object) -> object:
         near = get_close_matches(str(base), METHODS, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ValueError(f"no method is called {base!r}{hint} (there are {', '.join(METHODS)})")
-    return overlay(METHODS[base].model_dump(), {key: item for key, item in value.items() if key != "base"})
+    row, change = METHODS[base].model_dump(), {key: item for key, item in value.items() if key != "base"}
+    _check_norms(row, change)
+    return overlay(row, change)
+
+
+def _check_norms(row: dict, change: dict) -> None:
+    """Raises KnobError if a norm is changed and a length of the row's, or of what replaces it, is not."""
+    attack, kind = change.get("attack"), change.get("kind", row["kind"])
+    own = row if kind == row["kind"] else next((it.model_dump() for it in METHODS.values() if it.kind == kind), {})
+    found: dict[tuple[str, ...], str | None] = {("norm",): check_norm(own, change)}
+    if isinstance(attack, dict):
+        old = row.get("attack") or {}
+        same = attack.get("name", old.get("name")) == old.get("name")
+        found["attack", "norm"] = check_norm(old if same else PGD().model_dump(), attack)
+    if problems := {knob: why for knob, why in found.items() if why}:
+        raise KnobError(problems)
 
 
 NamedMethod = Annotated[AnyMethod, Field(discriminator="kind", validate_default=True), BeforeValidator(named)]

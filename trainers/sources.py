@@ -116,14 +116,16 @@ class ImageFolder(_DataSet):
         _check_classes(root, parts)
         arrays = [read_images(found, self.size, self.channels) for found in parts.values()]
         source = as_source(str(root), *(array for pair in arrays for array in pair))
-        notes = [f"{root} has {listed(others)} beside train and test, which no one reads"] * bool(others)
+        verb = "is" if len(others) == 1 else "are"
+        notes = [f"{root}: {listed(others)} beside train and test {verb} not read"] * bool(others)
         for part, found in parts.items():
             if passed := found.passed_over:
                 count = f"{len(passed)} file{'s' * (len(passed) > 1)}"
                 notes.append(
                     f"{count} of {root / part} passed over, as no images in class folders: {listed(passed, 3)}"
                 )
-        return source._replace(names=parts["train"].classes, notes=tuple(notes))
+        names = ("".join(it if it.isprintable() else "?" for it in name) for name in parts["train"].classes)
+        return source._replace(names=tuple(names), notes=tuple(notes))
 
 
 def _check_classes(root: Path, parts: dict[str, ImageFiles]) -> None:

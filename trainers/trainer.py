@@ -22,7 +22,7 @@ from trainers.config import Stage, TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
 from trainers.examples import Examples, alone
-from trainers.measure import ByClass, along, at_best, each_loss, final, on_training
+from trainers.measure import ByClass, NotFinite, along, at_best, each_loss, final, images_looked_at, on_training
 from trainers.models import build_network, needs_two
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
 from trainers.records import Row
@@ -95,7 +95,8 @@ class Trainer:
     def run_epoch(self, stage: Stage) -> Epoch:
         """Train one stage and measure if one is due.
 
-        Raises Diverged where the loss is not finite, and ValueError where the subset does not fit the data.
+        Raises Diverged where the loss, the weights or the predictions are not finite, and ValueError where the subset
+        does not fit the data.
         """
         if stage.epoch != self.epoch:
             raise ValueError(f"the next stage is that of epoch {self.epoch}; got that of epoch {stage.epoch}")
@@ -108,7 +109,7 @@ class Trainer:
         if due:
             seed = derived(stage.seed, stage.epoch, "evaluate")
             with measured(self.net.module, self.measured_state()):
-                row |= along(self.net, self.evaluation, self.splits, seed)
+                row |= self._along(seed)
                 if self.evaluation.train:
                     seen = instances["correct"] != UNSEEN
                     instances["withstood"] = on_training(self.net, self.evaluation, self.examples.own, seen, seed)
@@ -128,6 +129,12 @@ class Trainer:
             "peak_memory": peak_memory(self.device),
         }
         return Epoch(row, instances, cost)
+
+    def _along(self, seed: int) -> Row:
+        try:
+            return along(self.net, self.evaluation, self.splits, seed)
+        except NotFinite as error:
+            raise Diverged(self.epoch, str(error)) from None
 
     def _train(self, stage: Stage, due: bool) -> tuple[Row, Arrays]:
         batches = self.examples.batches(stage, self.selected(stage), self._rng("order", "cpu"))
@@ -216,6 +223,7 @@ class Trainer:
         with measured(self.net.module, other["model"] if other else self.measured_state()):
             best, theirs = self._ended(other["row"]) if other else (dict(row), classes)
             arrays = at_best(self.net, self.evaluation, self.examples.own)
+        arrays |= images_looked_at(self.evaluation, self.splits["test"])
         return {"last": row, "best": best}, {"last": classes, "best": theirs}, arrays
 
     def _ended(self, row: Row) -> tuple[Row, ByClass]:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 
 import torch
 
-from search.planning.consistency import out_of_reach, twins
+from search.planning.budgets import (
+    check_lengths,
+    elsewhere,
+    measuring,
+    oddities,
+    of_measuring,
+    out_of_reach,
+    training,
+)
+from search.planning.consistency import twins
 from search.planning.plan import Plan, Planned
 from search.planning.sources import Sources
 from search.schema.space import Loaded
@@ -18,6 +27,7 @@ from trainers.data import Data
 from trainers.examples import alone, batch_sizes
 from trainers.knobs import Knobs, lasting
 from trainers.models import needs_two
+from trainers.sampling import check_images
 from trainers.subsets import DropUnlearned, Ranked
 
 
@@ -109,9 +119,17 @@ def _one_left(trial: Planned, plan: Plan, data: Data | None) -> None:
 
 
 def _evaluation(trial: Planned, plan: Plan, data: Data | None) -> None:
-    for attack in plan.evaluation.final.values():
-        if data is not None:
+    if data is not None:
+        check_lengths([*measuring(plan.evaluation)], data)
+        for name, attack in plan.evaluation.final.items():
             attack.check(data.classes)
+            check_images(f"evaluate.final.{name}.images", attack.images, data.classes)
+
+
+def _budget(trial: Planned, plan: Plan, data: Data | None) -> None:
+    climb = training(trial.config)
+    if data is not None and climb is not None:
+        check_lengths([climb], data)
 
 
 Look = Callable[[Planned, Plan, Data | None], None]
@@ -119,16 +137,18 @@ LOOKS: tuple[tuple[tuple[str, ...], Look], ...] = (  # each with the parts of a 
     (("data", "subset"), _subset),
     (("data", "model", "start_from"), _model),
     (("data", "method"), _toward),
+    (("data", "method"), _budget),
     (("data", "batch_size"), _batch),
     (("data", "model", "method", "subset", "batch_size", "last_batch"), _one_left),
     (("data",), _evaluation),
 )
 
 
-def notes(loaded: Loaded, plan: Plan) -> list[str]:
-    """What is allowed and seldom meant: the same training twice, an epsilon out of reach, a piece that never acts."""
+def notes(loaded: Loaded, plan: Plan, sources: Sources) -> list[str]:
+    """What is allowed and seldom meant: the same training twice, odd budgets of attacks, a piece that never acts."""
     alike = twins([trial for trial in plan.trials if trial.kind == "trial"])
     found: dict[str, None] = dict.fromkeys(filter(None, (alike, out_of_reach(plan.trials))))
+    found |= dict.fromkeys(_budgets(loaded, plan, sources))
     if any(path.endswith((".burn_in", "subset.epoch")) for path in plan.axes):
         return list(found)  # one end of it may well be a training that never gets there
     for trial in plan.trials:
@@ -146,3 +166,21 @@ def notes(loaded: Loaded, plan: Plan) -> list[str]:
                 message = f"{key}.{knob}: {first}, and training ends after {epochs} epochs: it never acts"
                 found[loaded.about(trial.kind, trial.axes, message)] = None
     return list(found)
+
+
+def _budgets(loaded: Loaded, plan: Plan, sources: Sources) -> Iterator[str]:
+    """What is odd about the attacks that measure, then about those that train, each told once."""
+    of = {trial.configuration: trial for trial in plan.trials}
+    blocks = {trial.data: trial.config.data for trial in of.values()}
+    datas = {name: sources.prepared(block) for name, block in blocks.items()}
+    climbs = {name: training(trial.config) for name, trial in of.items()}
+    epochs = [trial.config.epochs for trial in of.values() if trial.kind == "trial"]
+    measured = list(of_measuring(plan.evaluation, [len(it.test) for it in datas.values() if it], epochs))
+    data = next(iter(datas.values()), None)
+    measured += [text for climb in measuring(plan.evaluation) for text in oddities(climb, data)]
+    other = elsewhere(plan.evaluation, (climbs[name] for name, trial in of.items() if trial.kind == "trial"))
+    yield from (loaded.about("trial", {}, text) for text in (*measured, *([other] if other else ())))
+    for name, trial in of.items():
+        climb = climbs[name]
+        for text in oddities(climb, datas[trial.data]) if climb else ():
+            yield loaded.about(trial.kind, trial.axes, text)

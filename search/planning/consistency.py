@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from search.schema.axes import Axis, impossible
 from search.schema.loggers import absent
@@ -13,10 +13,7 @@ from search.schema.problems import nearest
 from search.schema.replicates import Adaptive
 from search.schema.space import ADAPTIVE, STRATEGIES, Search, Space
 from search.schema.stopping import NoStopping
-from search.words import number
-from trainers.attacks import PGD
 from trainers.config import TrialConfig
-from trainers.knobs import step_length
 
 if TYPE_CHECKING:
     from search.planning.plan import Planned
@@ -137,27 +134,4 @@ def twins(trials: Sequence[Planned]) -> str | None:
     return (
         f"{len(again)} of {len(trials)} trials are the same training as another ({example}) and cost nothing; "
         "limit an axis by `when` to have them once"
-    )
-
-
-def out_of_reach(trials: Sequence[Planned]) -> str | None:
-    """A word on attacks whose epsilon lies farther from the image than all their steps together lead."""
-    short: dict[str, str] = {}
-    of = {trial.configuration: trial for trial in trials}
-    for name, config in ((name, trial.config) for name, trial in of.items()):
-        attack: Any = getattr(config.method, "attack", None)
-        if isinstance(attack, PGD) and attack.start in ("none", "normal"):
-            epsilon = float(attack.at(config.epochs - 1, config.epochs).epsilon)
-            reach = attack.steps * step_length(attack.step_size, epsilon)
-            if 0 < reach < epsilon * (1 - 1e-9):
-                short[name] = f"{attack.steps} steps reach {reach:.4g} of {epsilon:.4g} ({name})"
-    if not short:
-        return None
-    searched = [name for name, trial in of.items() if trial.kind == "trial"]
-    n = sum(name in short for name in searched)
-    where = [f"in {n} of {number(len(searched), 'configuration')}"] * bool(n)
-    where += ["in trainings that come first"] * (n < len(short))
-    return (
-        f"{' and '.join(where)} the attack's steps end within its epsilon, which is no bound then: "
-        f"{next(iter(short.values()))}; write method.attack.step_size as a share of epsilon, or take more steps"
     )

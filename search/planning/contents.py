@@ -1,7 +1,7 @@
-"""What the images and labels of a sweep hold that is allowed and seldom meant; said before anything is trained on them.
+"""Look at what the images and labels of a sweep hold, and note what is allowed and seldom meant.
 
-Images are compared byte for byte, by 64-bit hashes: of N images two that differ pass for equal with a probability of
-N² / 2⁶⁵, which is 1e-10 for the 60,000 of CIFAR-10, whose hashes take less than a second.
+Images are compared byte for byte, by 64-bit hashes. The probability that any two of N different images pass for equal
+is N² / 2⁶⁵, which is 1e-10 for the 60,000 images of CIFAR-10; to hash these takes about a second.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ import numpy as np
 from search.planning.plan import Plan
 from search.planning.sources import Sources, source_key
 from search.schema.space import Loaded
+from search.storing.rankfiles import RankFile
 from search.words import number
 from trainers.arrays import Source, class_name
 from trainers.data import Data, Split, Splits
 from trainers.images import listed
 
 DARK = 128  # a data set that does not reach this value was perhaps stored with fewer bits
+TIED = 0.1  # of the ranks in a file: fewer equal ones are chance
 LONG = 8  # times as wide as high, or as high as wide: perhaps an axis that is none of the image
 OF_EACH_SPLIT = set(Splits.model_fields) - {"label_noise", "noise_seed"}
 
 
 def content_notes(loaded: Loaded, plan: Plan, sources: Sources) -> list[str]:
-    """One note for each finding, at the line of its data block; data that is not loaded has none."""
+    """Return one note for each finding, at the line of its data block; data that is not loaded has none."""
     found: dict[str, None] = {}
     seen: set[Hashable] = set()
     for trial in plan.trials:
@@ -39,11 +41,26 @@ def content_notes(loaded: Loaded, plan: Plan, sources: Sources) -> list[str]:
         )
         seen |= {split, split[0]}
         found |= dict.fromkeys(loaded.about(trial.kind, trial.axes, f"data: {note}") for note in notes)
+    files = {ranking.by.sha256: ranking.by for ranking in plan.rankings.values() if isinstance(ranking.by, RankFile)}
+    for file in files.values():
+        found |= dict.fromkeys(loaded.problem(("profile", "file"), note) for note in _tie_notes(file))
     return list(found)
 
 
+def _tie_notes(file: RankFile) -> Iterator[str]:
+    """Note ranks that order little, since a subset cuts among equals by their place in the data."""
+    for score, ranks in file.ranks.items():
+        _, counts = np.unique(ranks, return_counts=True)
+        tied = int(counts[counts > 1].sum())
+        if tied > TIED * len(ranks):
+            yield (
+                f"{tied:,} of the {len(ranks):,} ranks by {score} in {file.knobs.file} are equal to another's; a "
+                "subset that is cut among equals takes them by their place in the data, which may be sorted by class"
+            )
+
+
 def source_notes(source: Source) -> Iterator[str]:
-    """What the arrays of a data set hold, whatever is cut from them."""
+    """Note what the arrays of a data set hold, whatever is cut from them."""
     yield from source.notes
     parts = {"training": source.x_train, "test": source.x_test}
     if source.extra is not None:
@@ -91,22 +108,22 @@ def _pixel_notes(part: str, x: np.ndarray) -> Iterator[str]:
 
 
 def _repeats(hashes: np.ndarray, y: np.ndarray) -> Iterator[str]:
-    """On training images that stand there more than once."""
+    """Note training images that are copies of others."""
     _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
     again = np.flatnonzero(first[group] != np.arange(len(hashes)))
     if not len(again):
         return
     example = again[0]
     other = int((y[again] != y[first[group[again]]]).sum())
-    contradicting = f"; {other} of them have another label there" if other else ""
+    contradicting = f"; {other} of them have another label than the first" if other else ""
     yield (
-        f"{len(again):,} of {number(len(hashes), 'training image')} stand there before (image {example} is image "
-        f"{first[group[example]]} again){contradicting}: splits at random put copies on both sides"
+        f"{len(again):,} of {number(len(hashes), 'training image')} are copies of others (image {example} is a copy of "
+        f"image {first[group[example]]}){contradicting}: random splits put copies on both sides"
     )
 
 
 def _split_notes(source: Source, data: Data) -> Iterator[str]:
-    """What a split lacks, and what a pool takes from the images that are to judge."""
+    """Note the classes that a split lacks, and the images that a pool shares with it."""
     splits = {"training": data.train, "validation": data.val, "test": data.test}
     for part, split in splits.items():
         counts = np.bincount(split.y.numpy(), minlength=data.classes)
@@ -126,7 +143,7 @@ def _split_notes(source: Source, data: Data) -> Iterator[str]:
 
 
 def image_hashes(x: np.ndarray) -> np.ndarray:
-    """A number for each image, (N, ...) uint8 -> (N,) uint64: equal for equal images."""
+    """Hash each image, (N, ...) uint8 -> (N,) uint64."""
     return np.frombuffer(
         b"".join(blake2b(image, digest_size=8).digest() for image in np.ascontiguousarray(x)), np.uint64
     )
@@ -137,7 +154,7 @@ def _split_hashes(split: Split) -> np.ndarray:
 
 
 def _shared(some: np.ndarray, others: np.ndarray) -> tuple[str, tuple[int, int]] | None:
-    """How many of some images are among others, and the places of the first of them in both; None if none is."""
+    """Count how many of some images are among others, and find the first of them in both; None if none is."""
     among = np.flatnonzero(np.isin(some, others))
     if not len(among):
         return None

@@ -14,6 +14,7 @@ from search.storing.planfile import stored_plan
 from search.storing.store import Store
 from search.words import number
 from trainers.chain import training_code
+from trainers.evaluate import Evaluation
 from trainers.records import Place, Row, read_json
 
 
@@ -61,6 +62,13 @@ def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
         lines = [f"{another}: it measures otherwise at the end. What differs:", *differences(folder, tree)]
         again = f"--name NEW --reuse {folder} measures anew and trains nothing again of which the last state is kept."
         raise Contradiction([*lines, again])
+    if before and (anew := _looked_elsewhere(stored, plan.evaluation)):
+        raise Contradiction(
+            [
+                f"{', '.join(anew)}: what ended was measured on the first images of the test set, which may be of one "
+                "class; now as many are drawn by class, and the two are not mixed"
+            ]
+        )
     changed = [name for name, row in before.items() if name in now and row["chain"] != now[name].final]
     if changed and all(_ranked_anew(before[name], now[name]) for name in changed):
         lines = _rankings(stored, plan) or differences(folder, tree)
@@ -73,6 +81,13 @@ def compare(folder: Place, plan: Plan, tree: Row) -> int | None:
             ]
         )
     return len(now.keys() - {row["id"] for row in stored["trials"]})
+
+
+def _looked_elsewhere(stored: Row, evaluation: Evaluation) -> list[str]:
+    """The final attacks on some of the images that older code showed others: the words of a plan tell how they came."""
+    some = {name for name, it in evaluation.final.items() if it.images is not None}
+    words = evaluation.attacks()
+    return [f"evaluate.final.{name}" for name in some if stored.get("attacks", {}).get(name) != words[name]]
 
 
 def stored_trials(folder: Place) -> int:

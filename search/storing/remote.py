@@ -164,7 +164,12 @@ class Remote:
 
 
 def place(text: str) -> Place:
-    """A folder as the user names it: a path, or a URL that pyarrow.fs.FileSystem.from_uri takes."""
+    """A folder as the user names it: a path, or a URL that pyarrow.fs.FileSystem.from_uri takes.
+
+    Raises ValueError where it is empty, as a variable of the shell is that was not set.
+    """
+    if not text:
+        raise ValueError("an empty name is none of a folder")
     if text.startswith("file://"):
         return Path(urlsplit(text).path)
     if "://" not in text:

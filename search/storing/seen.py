@@ -9,7 +9,7 @@ from search.storing.pace import Costs
 from search.storing.partial import Partial, partial
 from search.storing.remote import stamp
 from search.storing.tails import Tail
-from trainers.records import Place, Row, read_json
+from trainers.records import Place, Row, constant, read_json
 
 OBJECTIVES = ("val_clean_acc", "val_pgd_acc")  # all that a trial measures on the validation split
 FOR_GOOD = ("completed", "diverged")
@@ -35,6 +35,7 @@ class Seen:
         self.measured: Row = {}  # the newest with a validation
         self.best: Row = {}  # validation at the best epoch
         self.partial = Partial()  # of the epoch behind the newest row
+        self.constant = False  # whether it ended naming one class whatever the image
         self.heard = 0.0  # when its rows last changed, in seconds since the epoch
         self._rows, self._cost_rows = Tail(folder / "epochs.jsonl"), Tail(folder / "cost.jsonl")
         self._no_costs()
@@ -46,6 +47,7 @@ class Seen:
         self._look_at_costs()
         if isinstance(result, dict) and self.status in FOR_GOOD:
             self.epochs, self.best = result.get("epochs", 0), result.get("best", {})
+            self.constant = any(constant(result, checkpoint) is not None for checkpoint in ("best", "last"))
         else:
             self._look_at_epochs()
 

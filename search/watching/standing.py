@@ -70,6 +70,11 @@ class Standing:
         return {state: found[state] for state in STATES if found[state]}
 
     @property
+    def constant(self) -> int:
+        """How many trainings ended with a network that names one class whatever the image."""
+        return sum(training.seen.constant for training in self.trainings)
+
+    @property
     def all_ended(self) -> bool:
         return all(training.ended for training in self.trainings)
 
@@ -169,7 +174,8 @@ def points(trainings: list[Training]) -> list[Point]:
 
     Problem by problem, highest clean accuracy first.
     """
-    out = {it.entry.configuration for it in trainings if it.entry.kind == "trial" and it.state in FLATTERED}
+    dead = (it for it in trainings if it.state in FLATTERED or it.seen.constant)
+    out = {it.entry.configuration for it in dead if it.entry.kind == "trial"}
     ended: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for entry, _, seen in trainings:
         if entry.kind != "trial" or entry.configuration in out:

@@ -31,6 +31,7 @@ def headline(it: Standing) -> str:
     """The sweep in one line."""
     ended = sum(training.ended for training in it.trainings)
     others = "".join(f", {n} {state}" for state, n in it.states.items() if state in ENDINGS)
+    others += f", {it.constant} constant" * bool(it.constant)
     epochs = f"{_done(it)} of {it.distinct:,} epochs trained"
     return (
         f"{ended} of {number(len(it.trainings), 'training')} ended{others}, {epochs}{_generation(it, ', ')}{_time(it)}"
@@ -113,6 +114,7 @@ def _generation(it: Standing, separator: str) -> str:
 def _progress(it: Standing) -> Iterator[Text]:
     ended = sum(training.ended for training in it.trainings)
     rest = "".join(f" · {n} {state}" for state, n in it.states.items() if state not in UNSAID)
+    rest += f" · {it.constant} constant" * bool(it.constant)
     yield _bar("trainings", ended, len(it.trainings), f"{ended:,}", f"{_generation(it, ' ')}{rest}")
     saved = it.asked - it.distinct
     yield _bar("epochs", it.done, it.distinct, _done(it), f" · sharing saves {saved / it.asked:.1%}" if saved else "")

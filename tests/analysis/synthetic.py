@@ -12,7 +12,7 @@ import numpy as np
 ATTACKS = {
     "pgd": "PGD-10, linf, epsilon 0.1, step epsilon/4",
     "pgd20": "PGD-20, linf, epsilon 0.1, step epsilon/4",
-    "aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.1 on 300 images",
+    "aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.1 on 300 images drawn by class",
 }
 CLASSES = 10
 
@@ -222,7 +222,10 @@ def _final(made: Made, row: dict[str, Any]) -> dict[str, Any]:
     keys = ("epoch", "val_clean_acc", "val_pgd_acc", "test_clean_acc", "test_pgd_acc")
     drops = {"pgd20": 0.01, "aa": 0.03}
     finals = {f"test_{a}_acc": row["test_pgd_acc"] - drop for a, drop in drops.items() if a in made.attacks}
-    return {key: row[key] for key in keys} | finals
+    some = [name for name, text in made.attacks.items() if text.endswith(" images drawn by class")]
+    return (
+        {key: row[key] for key in keys} | finals | {f"test_{a}_clean_acc": row["test_clean_acc"] - 0.01 for a in some}
+    )
 
 
 def _labels(made: Made, noise: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -302,3 +305,17 @@ def _tear(place: Path) -> None:
 def _crash(place: Path) -> None:
     (place / "result.json").unlink()
     (place / "error.txt").write_text("Traceback (most recent call last):\nRuntimeError: out of memory\n")
+
+
+def name_one_class(folder: Path, trial: str, checkpoint: str, explicit: bool = True) -> None:
+    """Let the network of some trials, by a glob, name class 3 whatever the image; `explicit`: and say so."""
+    for path in folder.glob(f"trials/{trial}/result.json"):
+        result = json.loads(path.read_text())
+        share = 1 / CLASSES  # whatever the attack
+        result[checkpoint] |= {key: share for key in result[checkpoint] if key.endswith("_acc")}
+        if explicit:
+            result[checkpoint]["constant"] = 3
+        else:
+            alone = [float(label == 3) for label in range(CLASSES)]
+            result.setdefault("classes", {})[checkpoint] = {"clean": alone, "pgd": alone, "aa": alone}
+        path.write_text(json.dumps(result))

@@ -65,6 +65,18 @@ def test_the_figure_shows_clean_the_strongest_attack_and_the_gap(tmp_path: Path)
     assert info.error == pytest.approx(100 / 200 / np.sqrt(3))
 
 
+def test_clean_accuracy_of_a_class_is_on_the_images_of_the_strongest_attack(tmp_path: Path) -> None:
+    folder = with_classes(tmp_path / "sweep", ONE)
+    for path in folder.glob("trials/*/result.json"):
+        result = json.loads(path.read_text())
+        for its in result["classes"].values():
+            its["aa_clean"] = [0.5] * 10
+        path.write_text(json.dumps(result))
+    results = load(folder)
+    info = classes_info(results, by_class(results))
+    assert info is not None and info.panels[0].title == "clean, %" and (info.panels[0].values == 50).all()
+
+
 def test_of_many_configurations_the_best_on_validation_are_shown(tmp_path: Path) -> None:
     subsets = tuple(f"random {size}" for size in range(20, 20 + MOST + 3))
     results = load(with_classes(tmp_path / "sweep", Made(**{**vars(ONE), "subsets": subsets})))
@@ -78,6 +90,7 @@ def test_of_many_configurations_the_best_on_validation_are_shown(tmp_path: Path)
 def test_it_is_drawn_for_any_number_of_classes(tmp_path: Path, classes: int) -> None:
     found = digest(load(with_classes(tmp_path / "sweep", ONE, classes)))
     (drawing,) = class_drawing(found)
+    assert "examples of each class on 300 images at the epoch" in drawing.caption
     assert "standard errors up to 0.3 points" in drawing.caption and "masked gradients" in drawing.caption
     save(drawing.draw, drawing.size, [tmp_path / "classes.png"])
     assert (tmp_path / "classes.png").stat().st_size > 5_000

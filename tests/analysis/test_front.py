@@ -22,6 +22,53 @@ def test_each_problem_has_its_own_front_and_a_point_per_configuration(whole: Pat
     found = front([load(whole)])
     assert [panel.title for panel in found.panels] == ["label_noise 0.0", "label_noise 0.1"]
     assert [len(panel.points) for panel in found.panels] == [6, 6]
+    assert (found.x, found.y) == ("test_aa_clean_acc", "test_aa_acc")
+
+
+def test_a_front_takes_both_accuracies_of_the_same_images_and_says_of_how_many(whole: Path) -> None:
+    """AutoAttack looked at 300 of 360 images: clean accuracy is that on these, a point below that on all."""
+    results = load(whole)
+    found = front([results])
+    assert found.panels[0].x_title == "clean test accuracy on 300 images"
+    assert found.y_title == "robust test accuracy, AutoAttack custom on 300 images"
+    point = found.panels[0].points.iloc[0]
+    seeds = results.sweep[results.sweep["configuration"] == point["configuration"]]
+    assert point["x"] == pytest.approx(seeds["best_test_clean_acc"].mean() - 0.01)
+    assert front([results], y="test_pgd20_acc").x == "test_clean_acc"
+
+
+@pytest.mark.parametrize(("x", "y"), [("test_clean_acc", "test_aa_acc"), ("test_aa_clean_acc", "test_pgd20_acc")])
+def test_accuracies_of_different_images_are_refused(whole: Path, x: str, y: str) -> None:
+    with pytest.raises(SweepError, match=r"both accuracies of the same test images.* on 3[06]0.* on 3[06]0"):
+        front([load(whole)], x=x, y=y)
+
+
+def test_of_an_older_record_the_attack_on_the_first_images_is_left_out_and_that_is_said(tmp_path: Path) -> None:
+    """Its clean accuracy on these images alone is not known, and they may be of one class."""
+    old = ATTACKS | {"aa": ATTACKS["aa"].removesuffix(" drawn by class")}
+    results = load(write_sweep(tmp_path / "old", Made(faults=False, attacks=old)))
+    found = front([results])
+    assert (found.x, found.y) == ("test_clean_acc", "test_pgd20_acc")
+    assert "AutoAttack custom on the first 300 images is left out" in found.note
+    assert results.attacks["aa"].endswith("epsilon 0.1 on the first 300 images")
+    with pytest.raises(SweepError, match="test_aa_acc on the first 300"):
+        front([results], x="test_clean_acc", y="test_aa_acc")
+    with pytest.raises(SweepError, match="test_aa_clean_acc is not measured"):
+        front([results], y="test_aa_acc")
+
+
+def test_sweeps_that_looked_at_other_images_share_no_front(tmp_path: Path) -> None:
+    old = ATTACKS | {"aa": ATTACKS["aa"].removesuffix(" drawn by class")}
+    sweeps = [
+        load(write_sweep(tmp_path / name, Made(study=name, faults=False, attacks=attacks)))
+        for name, attacks in (("old", old), ("new", ATTACKS))
+    ]
+    assert front(sweeps).y == "test_pgd20_acc"
+
+
+def test_an_attack_on_as_many_images_as_there_are_is_one_on_all(tmp_path: Path) -> None:
+    old = ATTACKS | {"aa": "AutoAttack standard, linf, epsilon 0.1 on 360 images"}
+    found = front([load(write_sweep(tmp_path / "old", Made(faults=False, attacks=old)))])
     assert (found.x, found.y) == ("test_clean_acc", "test_aa_acc")
 
 
@@ -169,9 +216,9 @@ def test_a_sweep_is_not_compared_with_itself(whole: Path) -> None:
 
 
 OTHERWISE = {  # an attack of the same name, or the rule that selects
-    "epsilon": {"aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.2 on 300 images"},
-    "images": {"aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.1 on 200 images"},
-    "attack": {"aa": "AutoAttack standard, linf, epsilon 0.1 on 300 images"},
+    "epsilon": {"aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.2 on 300 images drawn by class"},
+    "images": {"aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.1 on 200 images drawn by class"},
+    "attack": {"aa": "AutoAttack standard, linf, epsilon 0.1 on 300 images drawn by class"},
     "selection": {"pgd": "PGD-2, linf, epsilon 0.1, step epsilon/4"},
 }
 

@@ -8,23 +8,52 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.metrics import attack_of, attack_title, descriptions, strongest, title
+from analysis.metrics import (
+    attack_of,
+    attack_title,
+    clean_beside,
+    descriptions,
+    looked_at,
+    strongest,
+    title,
+    told,
+)
 from analysis.stats import Estimate, estimate
 
 ATTACKS = {
     "pgd": "PGD-10, linf, epsilon 0.1",
     "pgd20": "PGD-20, linf, epsilon 0.1, step epsilon/4",
     "wide": "PGD-20, linf, epsilon 0.2, step epsilon/4",
-    "aa": "AutoAttack standard, linf, epsilon 0.1 on 300 images",
+    "aa": "AutoAttack standard, linf, epsilon 0.1 on 300 images drawn by class",
 }
 
 
 @pytest.mark.parametrize(
     ("metric", "attack"),
-    [("test_pgd20_acc", "pgd20"), ("test_clean_acc", None), ("val_pgd_acc", "pgd"), ("robust_overfitting", None)],
+    [
+        ("test_pgd20_acc", "pgd20"),
+        ("test_clean_acc", None),
+        ("val_pgd_acc", "pgd"),
+        ("robust_overfitting", None),
+        ("test_aa_clean_acc", None),
+    ],
 )
 def test_the_attack_of_a_metric(metric: str, attack: str | None) -> None:
     assert attack_of(metric) == attack
+
+
+def test_clean_accuracy_is_compared_on_the_same_images() -> None:
+    assert clean_beside("test_aa_acc", ATTACKS, 360) == "test_aa_clean_acc"
+    assert clean_beside("test_aa_acc", ATTACKS, 300) == clean_beside("test_pgd20_acc", ATTACKS, 360) == "test_clean_acc"
+    assert looked_at("test_aa_clean_acc", ATTACKS, 360) == looked_at("test_aa_acc", ATTACKS, 360) == (300, True)
+    assert looked_at("test_clean_acc", ATTACKS, 360) == looked_at("test_pgd20_acc", ATTACKS, 360) == (360, True)
+
+
+def test_older_records_mean_the_first_images() -> None:
+    old = {"aa": "AutoAttack standard, linf, epsilon 0.1 on 300 images"}
+    assert told(old) == {"aa": "AutoAttack standard, linf, epsilon 0.1 on the first 300 images"}
+    assert told(told(old)) == told(old) and told(ATTACKS) == ATTACKS
+    assert looked_at("test_aa_acc", old, 360) == looked_at("test_aa_acc", told(old), 360) == (300, False)
 
 
 def test_attacks_that_begin_alike_are_told_apart() -> None:
@@ -35,7 +64,8 @@ def test_attacks_that_begin_alike_are_told_apart() -> None:
 
 
 def test_a_title_says_split_and_attack() -> None:
-    assert title("test_aa_acc", ATTACKS) == "robust test accuracy, AutoAttack standard"
+    assert title("test_aa_acc", ATTACKS) == "robust test accuracy, AutoAttack standard on 300 images"
+    assert title("test_aa_clean_acc", ATTACKS) == "clean test accuracy on 300 images"
     assert title("val_clean_acc", ATTACKS) == "clean validation accuracy"
 
 
@@ -60,8 +90,11 @@ def test_an_attack_is_as_strong_as_what_it_is_whatever_its_name() -> None:
         "carmon": "PGD-40, 5 restarts, linf, epsilon 8/255, step 0.01, right at every iterate",
         "fifty": "PGD-50, 10 restarts, linf, epsilon 8/255, step 2/255",
         "wide": "AutoAttack standard, linf, epsilon 16/255",
+        "blind": "AutoAttack custom (square), linf, epsilon 8/255",
+        "one": "AutoAttack custom (apgd-ce), linf, epsilon 8/255 on 500 images",
+        "all": "AutoAttack standard, linf, epsilon 8/255",
     }
-    weakest_first = ["wide", "pgd", "fifty", "carmon", "strong"]
+    weakest_first = ["wide", "blind", "pgd", "one", "fifty", "carmon", "strong", "all"]
     while len(weakest_first) > 1:
         names = [f"test_{name}_acc" for name in weakest_first]
         assert strongest(names, attacks) == names[-1]

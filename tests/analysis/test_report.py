@@ -223,12 +223,14 @@ def test_what_validation_selects_off_the_front_is_shown_on_the_terminal_and_the_
     for path in folder.glob("trials/*BAD*/result.json"):
         result = read_json(path)
         result["best"] |= {"val_clean_acc": 0.99, "val_pgd_acc": 0.99, "test_clean_acc": 0.5, "test_aa_acc": 0.1}
+        result["best"]["test_aa_clean_acc"] = 0.5
         write_json(path, result)
     shown = StringIO()
     print_summary(load(folder), Console(file=shown, width=80))
     text = shown.getvalue()
     _, _, listed = text.partition("Front; –: selected on validation, but off it")
     assert re.search(r"^–  BAD .* selects", listed, re.MULTILINE) and re.search(r"^1  GOOD ", listed, re.MULTILINE)
+    assert text.startswith("made_up: 2 configurations; clean and robust on 300 images")
     assert "last epoch" in text and " difference" in text
     assert re.search(r"^GOOD +3 +\d+\.\d±\d\.\d", text, re.MULTILINE)  # within 80 columns
     assert max(map(len, text.splitlines())) <= 80
@@ -283,7 +285,9 @@ def test_an_unknown_floor_is_not_one_that_nobody_exceeds(tmp_path: Path) -> None
     assert "floor unknown" in text and "exceed" not in text
 
 
-@pytest.mark.parametrize(("on", "said"), [("", "360 examples: "), (" on 90 images", "of which the attack had 90: ")])
+@pytest.mark.parametrize(
+    ("on", "said"), [("", "360 examples: "), (" on 90 images drawn by class", "of which the attack had 90: ")]
+)
 def test_the_error_of_sampling_is_that_of_the_images_attacked(tmp_path: Path, on: str, said: str) -> None:
     made = replace(SMALL, attacks={"pgd": "PGD-10, linf, epsilon 0.1", "aa": f"AutoAttack, linf, epsilon 0.1{on}"})
     found = digest(load(write_sweep(tmp_path / "sweep", made)))

@@ -18,7 +18,7 @@ from search.schema.budget import Budget
 from search.storing.locking import lock
 from trainers.records import read_json, write_json
 
-from .helpers import Tiny, local, smoke
+from .helpers import Tiny, local, smoke, snapshot
 
 pytestmark = pytest.mark.sweeps
 
@@ -62,6 +62,17 @@ def test_no_problem_s_front_hides_another_s(tmp_path: Path) -> None:
     assert [rows[0]["config"]["data"]["label_noise"] for _, rows in found.values()] == [0, 0.3]
 
 
+def test_a_network_that_names_one_class_is_not_confirmed(run: Tiny) -> None:
+    plan, search = read_json(run.store.folder / "plan.json"), run.sweep.space.search
+    name, (_, rows) = next(iter(chosen(run.store, plan, search).items()))
+    path = run.store.trial(rows[0]["id"]) / "result.json"
+    result = read_json(path)
+    write_json(path, result | {"last": result["last"] | {"constant": 4}})
+    assert name in chosen(run.store, plan, search), "the search selects by the best checkpoint"
+    write_json(path, result | {"best": result["best"] | {"constant": 4}})
+    assert name not in chosen(run.store, plan, search)
+
+
 @pytest.fixture
 def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[Sweep]:
     """The sweeps that were run: each training is said to have ended with the same accuracies."""
@@ -93,6 +104,16 @@ def test_it_trains_the_front_with_seeds_that_chose_nothing(
     assert {row["configuration"] for row in plan["trials"]} == set(front)
     assert {row["seed"] for row in plan["trials"]} == {2, 3, 4}
     assert "50.0 ± 0.0 (3)" in capsys.readouterr().out
+
+
+def test_it_lies_beside_the_run_however_that_is_named(
+    run: Tiny, sweeps: list[Sweep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(local(run.store.folder))
+    before = snapshot(run.store.folder)
+    assert main(["."]) == 0
+    assert local(run.store.folder).with_name("sweep.confirmed").is_dir()
+    assert snapshot(run.store.folder) == before
 
 
 def test_seeds_that_share_nothing_with_the_run_are_no_news(

@@ -164,6 +164,25 @@ def test_what_is_no_state_dict_is_refused(content: Any, which: str) -> None:
         weights_of(content, which, "state.pt")
 
 
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        (torch.tensor([1.0, float("nan")]), "head.bias holds NaN or infinite values, from a training that diverged"),
+        (torch.tensor([1.0, float("inf")], dtype=torch.float16), "head.bias holds NaN or infinite values"),
+        (torch.tensor([1e300], dtype=torch.float64), "head.bias holds NaN or infinite values"),  # in fp32
+        (torch.ones(2).to_sparse(), "head.bias is no plain tensor; store dense weights of real numbers"),
+        (torch.ones(2, dtype=torch.complex64), "head.bias is no plain tensor"),
+        (torch.empty(2, device="meta"), "head.bias is no plain tensor"),
+    ],
+    ids=["NaN", "infinite", "beyond fp32", "sparse", "complex", "meta"],
+)
+def test_weights_that_no_network_can_have_are_refused_by_name(value: Tensor, complaint: str) -> None:
+    with pytest.raises(CheckpointError, match=complaint):
+        weights_of({"body.weight": torch.ones(2), "head.bias": value}, "best", "state.pt")
+    with pytest.raises(CheckpointError, match="is no state_dict"):
+        weights_of({"model": {"head.bias": 3}, "measured": torch.ones(2)}, "last", "state.pt")
+
+
 def whole_file(zipped: bool) -> bytes:
     buffer = io.BytesIO()
     torch.save(network().state_dict(), buffer, _use_new_zipfile_serialization=zipped)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -305,7 +306,8 @@ def test_the_final_attacks_move_no_state_but_the_curve_does() -> None:
     curves |= {"train": True, "test_losses": True, "start": "none"}
     assert set(curves) == set(Evaluation(train=True).curve()) == {*Evaluation().curve(), "train"}
     for knob, value in curves.items():
-        assert shared(base, links(parse("{}"), Evaluation.model_validate({knob: value}))) == -1, knob
+        budget = {"epsilon": 8 / 255} if knob == "norm" else {}  # which another norm asks for
+        assert shared(base, links(parse("{}"), Evaluation.model_validate({knob: value} | budget))) == -1, knob
 
 
 def test_a_ranking_moves_a_ranked_subset_only() -> None:
@@ -353,3 +355,34 @@ def test_here_is_this_machine_and_this_code() -> None:
 def test_what_would_mean_nothing_is_refused_with_its_reason(text: str, complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("method", "stale"),
+    [
+        ("{attack: {norm: l2}}", "method.attack.norm: l2, and epsilon 0.03137 would be that of linf"),
+        ("{base: trades, attack: {norm: l2, epsilon: 0.5}}", "step_size 0.007 would be that of linf"),
+        ("{base: pgd-at-l2, attack: {norm: linf}}", "epsilon 0.502, step_size 0.05882 would be that of l2"),
+        ("{base: standard, attack: {name: pgd, norm: l2}}", "epsilon 0.03137 would be that of linf"),
+        ("{base: mma, norm: l2}", "d_max 0.07843, least 0.005 would be that of linf"),
+        ("{kind: mma, norm: l2, d_max: 1}", "least 0.005 would be that of linf"),
+        ("{base: gair-rst, attack: {norm: l2, step_size: epsilon/4}}", "epsilon 0.031 would be that of linf"),
+    ],
+)
+def test_a_norm_takes_no_length_over_from_the_other(method: str, stale: str) -> None:
+    """An l2 ball of 8/255 is next to nothing, a linf one of 128/255 is half of all there is."""
+    with pytest.raises(ValidationError, match=re.escape(stale.removeprefix("method."))):
+        parse(f"method: {method}")
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "pgd-at-l2", "{base: pgd-at-l2, attack: {norm: l2}}", "{attack: {norm: linf}}", "{base: mma, norm: linf}",
+        "{attack: {norm: l2, epsilon: 0.5}}", "{base: trades, attack: {norm: l2, epsilon: 0.5, step_size: epsilon/4}}",
+        "{base: mma, norm: l2, d_max: 1.0, least: 0.1}",
+    ],
+)  # fmt: skip
+def test_a_norm_with_lengths_of_its_own_is_taken_and_read_back(method: str) -> None:
+    config = parse(f"method: {method}")
+    assert TrialConfig.model_validate(config.model_dump(mode="json")) == config

@@ -159,6 +159,19 @@ def test_shares_and_the_test_set_are_of_the_classes_alone():
     assert (drawn.test.y == 0).all() and (positions(drawn.test.x) % 2 == 1).all()
 
 
+def test_the_names_of_the_classes_go_with_them():
+    named = source_of(np.arange(9) % 3, tests=4)._replace(y_test=np.arange(4) % 3, names=("cat", "dog", "fox"))
+    assert prepare(named, Splits(val=3)).names == ("cat", "dog", "fox")
+    assert prepare(named, Splits(val=2, classes=(2, 0))).names == ("fox", "cat")
+    with pytest.raises(ValueError, match=r"got 7; the data set has the classes 0\.\.2 \(cat, dog, fox\)"):
+        prepare(named, Splits(classes=(0, 7)))
+
+
+def test_names_and_notes_are_no_part_of_the_identity():
+    plain = source_of(np.arange(9) % 3)
+    assert fingerprint(plain) == fingerprint(plain._replace(names=("a", "b", "c"), notes=("a word",)))
+
+
 def test_all_classes_in_their_order_change_nothing():
     source = source_of(np.arange(100) % 4, tests=8)
     some, every = (prepare(source, Splits(val=10, classes=classes)) for classes in ((0, 1, 2, 3), None))

@@ -165,7 +165,8 @@ def test_a_measurement_leaves_no_trace() -> None:
     ("knobs", "complaint"),
     [
         ({"step": 0}, "greater than 0"),
-        ({"limit": 2}, "less than or equal to 1"),
+        ({"limit": 2}, r"limit: is in pixels of \[0, 1\]; got 2: write 2/255"),
+        ({"step": 4.0, "limit": 32}, "step: .*write 4/255; limit: .*write 32/255"),
         ({"step": "8/255", "limit": "4/255"}, "`step` is at most `limit`; got step 0.03137 and limit 0.01569"),
         ({"variant": "pgd"}, "'iterative' or 'single'"),
     ],

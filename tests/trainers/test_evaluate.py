@@ -14,8 +14,9 @@ from torch import Generator, Tensor
 from trainers.attacks import PGD
 from trainers.config import TrialConfig
 from trainers.data import Split, pixels
-from trainers.evaluate import AutoAttackRun, Evaluation, PGDAttack, accuracy, first, shown, undisturbed
+from trainers.evaluate import AutoAttackRun, Evaluation, PGDAttack, accuracy, correct, predicted, shown, undisturbed
 from trainers.models import MLP, DigitsCNN, build_network
+from trainers.sampling import drawn, part
 from trainers.step import Batch, Net
 from trainers.trainer import Trainer
 
@@ -47,6 +48,21 @@ def test_a_constant_model_is_right_on_one_class(linear: MakeLinear, attack: Any)
     assert 0 < share < 1
     assert accuracy(net, data, attack, seed=0) == share
     assert accuracy(net, data, attack, seed=0, batch_size=7) == share
+
+
+@pytest.mark.parametrize("attack", [None, PGD(), PGD(keep="worst", restarts=2)], ids=str)
+def test_a_network_without_an_answer_is_right_nowhere(linear: MakeLinear, attack: Any) -> None:
+    """argmax takes NaN for the highest logit, so that a dead network would be right on the first class."""
+    net, data = linear(torch.zeros(4, 64), torch.full((4,), torch.nan)), split()
+    assert int((data.y == 0).sum()) > 0
+    assert accuracy(net, data, attack, seed=0) == 0
+    assert set(predicted(net, data, 0).tolist()) == {-1}
+
+
+def test_what_is_named_is_what_is_right(fitted: Trainer) -> None:
+    test = fitted.splits["test"]
+    said = predicted(fitted.net, test, seed=0, batch_size=7)
+    assert torch.equal(said == test.y, correct(fitted.net, test, None, seed=0)) and len(said.unique()) > 1
 
 
 def under(attack: PGDAttack | AutoAttackRun, net: Net, data: Split, epsilon: float) -> float:
@@ -90,14 +106,6 @@ def test_a_measurement_depends_on_its_seed_alone(fitted: Trainer) -> None:
     torch.rand(5)
     assert accuracy(fitted.net, fitted.splits["test"], attack, seed=3) == first_time
     assert len({accuracy(fitted.net, fitted.splits["test"], PGD(epsilon=0.2, steps=0), seed) for seed in range(8)}) > 1
-
-
-def test_only_the_first_images_are_measured(fitted: Trainer) -> None:
-    few = first(fitted.splits["test"], 7)
-    assert len(few) == 7 and torch.equal(few.x, fitted.splits["test"].x[:7])
-    assert first(fitted.splits["test"], None) is fitted.splits["test"]
-    attack = PGDAttack(images=7)
-    assert under(attack, fitted.net, fitted.splits["test"], 0.05) == under(PGDAttack(), fitted.net, few, 0.05)
 
 
 def test_an_attack_of_its_own_epsilon_overrides_the_study_s(fitted: Trainer) -> None:
@@ -152,12 +160,13 @@ def test_the_trace_is_removed_after_a_failure_too() -> None:
 
 def test_autoattack_is_no_weaker_than_pgd(fitted: Trainer) -> None:
     """Custom as the data-profiling code runs it, on 40 images; one example of slack for its random starts."""
-    run = AutoAttackRun(version="custom", attacks=("apgd-ce", "apgd-t"), images=40)
-    found = under(run, fitted.net, fitted.splits["test"], 0.05)
-    pgd = under(PGDAttack(images=40), fitted.net, fitted.splits["test"], 0.05)
-    assert found == under(run, fitted.net, fitted.splits["test"], 0.05)
+    run = AutoAttackRun(version="custom", attacks=("apgd-ce", "apgd-t"))
+    test = fitted.splits["test"]
+    few = part(test, drawn(test.y, 40))
+    found, pgd = (under(it, fitted.net, few, 0.05) for it in (run, PGDAttack()))
+    assert found == under(run, fitted.net, few, 0.05)
     assert 0 < found <= pgd + 1 / 40
-    assert found < accuracy(fitted.net, first(fitted.splits["test"], 40), None, 0)
+    assert found < accuracy(fitted.net, few, None, 0)
 
 
 @pytest.mark.parametrize(("classes", "attacks"), [(4, ("apgd-t",)), (3, ("apgd-dlr",)), (2, ("apgd-ce", "fab-t"))])
@@ -201,7 +210,7 @@ def test_attacks_in_words() -> None:
     assert Evaluation.model_validate({"final": final}).attacks() == {
         "pgd": "PGD-10, linf, epsilon 8/255, step epsilon/4",
         "pgd_plus": "PGD-40, 5 restarts, linf, epsilon 0.031, step 0.01, right at every iterate",
-        "aa": "AutoAttack standard, linf, epsilon 8/255 on 300 images",
+        "aa": "AutoAttack standard, linf, epsilon 8/255 on 300 images drawn by class",
         "aa_fast": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 4/255",
     }
 
@@ -225,10 +234,17 @@ def test_budgets_are_shown_as_they_were_meant(epsilon: float, text: str) -> None
         ({"norm": "l1"}, "'linf' or 'l2'"),
         ({"final": {"clean": {"name": "pgd"}}}, "other than clean and pgd"),
         ({"final": {"pgd-20": {"name": "pgd"}}}, "identifiers"),
+        ({"final": {"aa": {"name": "pgd"}, "aa_clean": {"name": "pgd"}}}, "recorded beside aa"),
+        ({"final": {"aa": {"name": "pgd"}, "aa_gap": {"name": "pgd"}}}, "recorded beside aa"),
         ({"final": {"aa": {"name": "autoattack", "version": "custom"}}}, "only there"),
         ({"final": {"aa": {"name": "autoattack", "attacks": ["apgd-ce"]}}}, "only there"),
         ({"final": {"aa": {"name": "autoattack", "version": "custom", "attacks": ["apgd"]}}}, "'apgd-ce'"),
         ({"final": {"aa": {"name": "autoattack", "version": "plus"}}}, "'standard' or 'custom'"),
+        ({"final": {"aa": {"name": "autoattack", "restarts": 2}}}, "one restart"),
+        (
+            {"final": {"aa": {"name": "autoattack", "version": "custom", "attacks": ["square"], "restarts": 2}}},
+            "restarts are of apgd-ce and apgd-dlr, and the attacks are square",
+        ),
         ({"final": {"wide": {"name": "pgd", "epsilon": 0}}}, "greater than 0"),
         ({"final": {"wide": {"name": "pgd", "loss": "kl"}}}, "loss"),
     ],
@@ -236,6 +252,14 @@ def test_budgets_are_shown_as_they_were_meant(epsilon: float, text: str) -> None
 def test_wrong_blocks_are_refused(block: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         Evaluation.model_validate(block)
+
+
+@pytest.mark.parametrize("block", [{"norm": "l2"}, {"norm": "l2", "final": {"wide": {"name": "pgd", "epsilon": 1.0}}}])
+def test_a_default_epsilon_is_one_of_its_norm(block: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=r"norm: l2, and epsilon 0\.03137 would be that of linf: give it too"):
+        Evaluation.model_validate(block)
+    assert Evaluation.model_validate(block | {"epsilon": "128/255"}).along().epsilon == 128 / 255
+    assert Evaluation.model_validate({"norm": "linf"}).along().epsilon == 8 / 255
 
 
 def test_l2_budgets_reach_beyond_one() -> None:

@@ -262,7 +262,7 @@ def test_other_folders_beside_train_and_test_are_told(root: Path) -> None:
     (root / "extra").mkdir()
     (root / "Testing").mkdir()
     (root / "readme.txt").write_text("1")
-    assert load(root).notes == (f"{root} has Testing, extra beside train and test, which no one reads",)
+    assert load(root).notes == (f"{root}: Testing, extra beside train and test are not read",)
 
 
 def test_a_folder_of_another_case_is_meant(root: Path) -> None:

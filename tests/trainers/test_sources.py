@@ -141,6 +141,10 @@ def test_npz_may_lack_a_test_set(tmp_path):
             {"x_train": images(6, 5, 4) / 128 - 1},
             r"x_train is float64 with values of -\d.* to .*: undo what standardised them",
         ),
+        (
+            {"x_train": images(6, 5, 4) / 255**2},
+            r"x_train is float64 with values of .* to 0.0039.*: undo what scaled them",
+        ),
         ({"x_train": np.full((6, 5, 4), np.nan)}, r"x_train is float64 with 120 values NaN or infinite"),
         ({"x_train": np.array([None, 1], object)}, r"cannot be read .*store numbers only"),
         ({"x_train": images(6, 20)}, r"x_train has shape \(6, 20\); expected \(N, H, W\[, C\]\)"),
@@ -276,6 +280,7 @@ def test_cifar_is_read_from_its_pickles(tmp_path, monkeypatch, name, kind, key, 
     (home / dataset.meta["filename"]).write_bytes(pickle.dumps({dataset.meta["key"]: ["a", "b", "c"]}))
     source = data(name=name, root=str(tmp_path)).load()
     check_form(source, (32, 32, 3), 3)
+    assert source.names == ("a", "b", "c")
     assert (len(source.x_train), len(source.x_test)) == (4 * len(train), 4)
     np.testing.assert_array_equal(source.x_test, np.moveaxis(x, 1, -1))
 
@@ -290,6 +295,11 @@ def test_mnist_is_read_from_its_idx_files(tmp_path, name, kind):
     source = data(name=name, root=str(tmp_path)).load()
     check_form(source, (28, 28, 1), 3)
     np.testing.assert_array_equal(source.x_train[..., 0], x)
+    assert source.names[1] == ("1 - one" if kind == "MNIST" else "Trouser")
+    path = raw / "t10k-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DataError, match=f"root: {kind} in {raw} cannot be read .*; remove it there"):
+        data(name=name, root=str(tmp_path)).load()
 
 
 @pytest.fixture

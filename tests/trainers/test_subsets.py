@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from trainers.knobs import Knobs
-from trainers.subsets import All, Plus, Random, Ranked, Subset, lowest
+from trainers.subsets import All, Plus, Random, Ranked, Subset, lowest, untied
 
 RANK = np.array([0.7, 0.1, 0.5, 0.3, 0.9, 0.3])
 Y = np.array([0, 0, 0, 1, 1, 1])
@@ -46,9 +46,9 @@ def test_all() -> None:
 @pytest.mark.parametrize(
     ("text", "examples"),
     [
-        ("{name: ranked, side: friendly, size: 2}", [1, 3]),  # of the tied 3 and 5 the first
+        ("{name: ranked, side: friendly, size: 2}", [1, 3]),  # of the tied 3 and 5 the lots take 3
         ("{name: ranked, side: problematic, size: 2}", [0, 4]),
-        ("{name: ranked, side: problematic, size: 4}", [0, 2, 4, 5]),  # and here the last: what friendly leaves
+        ("{name: ranked, side: problematic, size: 4}", [0, 2, 4, 5]),  # and here 5: what friendly leaves
         ("{name: ranked, side: easiest, size: 2}", [0, 4]),  # by difficulty
         ("{name: ranked, side: hardest, size: 2}", [1, 5]),
         ("{name: ranked, side: friendly, score: kappa, size: 1}", [4]),
@@ -71,6 +71,26 @@ def test_all() -> None:
 )
 def test_ranked_by_hand(text: str, examples: list[int]) -> None:
     assert chosen(parse(text)) == examples
+
+
+@pytest.mark.parametrize("side", ["friendly", "problematic", "band"])
+def test_ties_are_drawn_and_not_taken_by_position(side: str) -> None:
+    """Half of a data set that lies class by class was always right: a fifth of that half is no class alone."""
+    y, tied = np.repeat(np.arange(10), 100), {"rank_instability": np.tile([0.25, 0.75], 500)}
+    cut = {"band": (0.1, 0.2)} if side == "band" else {"size": 100}
+    mask = Ranked(side=side, **cut).select(y, tied, 0)
+    counts = np.bincount(y[mask], minlength=10)
+    assert counts.sum() == 100 and counts.min() >= 3 and counts.max() <= 20  # 10 of each are to be expected
+    assert set(tied["rank_instability"][mask]) == {0.75 if side == "problematic" else 0.25}
+    assert np.array_equal(mask, Ranked(side=side, **cut).select(y, tied, 1)), "the same for every seed"
+
+
+def test_equal_ranks_are_drawn_alike_and_unequal_ones_keep_their_order() -> None:
+    rank = np.array([0.5, 0.1, 0.5, 0.9, 0.5, 0.1])
+    places = untied(rank)
+    assert sorted(places) == list(range(6)) and (np.diff(rank[np.argsort(places)]) >= 0).all()
+    assert np.array_equal(places, untied(10 * rank))
+    assert np.array_equal(untied(np.arange(6.0)[::-1]), np.arange(6)[::-1])
 
 
 @given(ranked_data(), st.data())
@@ -127,7 +147,7 @@ def test_balanced_counts_are_equal_within_one(data: tuple[np.ndarray, np.ndarray
 @given(ranked_data(), st.data())
 def test_a_balanced_choice_is_the_plain_one_within_each_class(data: tuple[np.ndarray, np.ndarray], draw: Any) -> None:
     """The rule that reproduces the balanced index files of Dong et al."""
-    rank, y = data
+    rank, y = untied(data[0]), data[1]  # without ties, as theirs is
     each = draw.draw(st.integers(1, 3))
     mask = Ranked(size=each * len(np.unique(y)), balance="per_class").select(y, {"rank_instability": rank}, 0)
     for label in np.unique(y):
@@ -265,7 +285,7 @@ def test_what_some_ranking_could_do_is_let_pass() -> None:
     """Whether the base leaves 3 of class 0 hangs on the ranks: here it takes 2 of class 1, or of class 0."""
     subset = parse("{name: ranked, size: 2, plus: {classes: [0], size: 3}}")
     subset.check(Y)
-    assert chosen(subset, ranking={"rank_instability": 1.0 - Y}) == [0, 1, 2, 3, 4]
+    assert chosen(subset, ranking={"rank_instability": 1.0 - Y + np.arange(6) / 100}) == [0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match="of which 1 are left"):
         chosen(subset, ranking={"rank_instability": Y})
 

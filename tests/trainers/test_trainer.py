@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from trainers.config import TrialConfig
-from trainers.evaluate import accuracy
+from trainers.data import Split
+from trainers.evaluate import accuracy, correct
 from trainers.methods import METHODS
 from trainers.recording import Log, subset_summary
 from trainers.records import canonical
@@ -177,7 +178,8 @@ def test_the_best_checkpoint_is_that_of_highest_robust_validation_accuracy(tiny:
                 assert whole == pytest.approx(metrics[name][f"test_{kind}_acc"], abs=1e-6)
     for name, epoch in (("best", best), ("last", 5)):
         assert metrics[name].items() >= {k: rows[epoch][k] for k in ("epoch", "val_pgd_acc", "test_clean_acc")}.items()
-        assert set(metrics[name]) == {"epoch", "val_clean_acc", "val_pgd_acc", *TEST, "test_wide_acc"}
+        assert set(metrics[name]) - {"constant"} == {"epoch", "val_clean_acc", "val_pgd_acc", *TEST, "test_wide_acc"}
+    assert "constant" not in metrics["best"]
 
     ready.net.module.load_state_dict(ready.best["model"])
     seed = derived(config.seed, best, "evaluate")
@@ -189,8 +191,8 @@ def test_the_best_checkpoint_is_that_of_highest_robust_validation_accuracy(tiny:
 
 
 def test_the_gap_of_autoattack_is_to_pgd_on_the_examples_that_it_looked_at(tiny: Tiny, trained: Make) -> None:
-    aa = {"name": "autoattack", "version": "custom", "attacks": ["apgd-ce"], "images": 60}
-    pgd = {"name": "pgd", "steps": 2, "start": "none", "images": 60}  # as the curve's
+    aa = {"name": "autoattack", "version": "custom", "attacks": ["apgd-ce"], "images": 30}
+    pgd = {"name": "pgd", "steps": 2, "start": "none", "images": 30}  # as the curve's
     ready = trained(tiny(epochs=4, **ROBUST), final={"aa": aa, "twin": pgd}, start="none")
     metrics, classes, _ = ready.final()
     last, its = metrics["last"], classes["last"]
@@ -198,13 +200,74 @@ def test_the_gap_of_autoattack_is_to_pgd_on_the_examples_that_it_looked_at(tiny:
     assert its["aa_gap"] == pytest.approx([a - b for a, b in zip(its["twin"], its["aa"], strict=True)])
 
 
+def sorted_by_class(ready: Trainer) -> Trainer:
+    """The same trainer with its test split as an image folder has it: class after class."""
+    test = ready.splits["test"]
+    order = torch.argsort(test.y, stable=True)
+    ready.splits["test"] = Split(test.x[order], test.y[order])
+    return ready
+
+
+def test_an_attack_on_some_images_sees_every_class_and_says_what_is_right_there_without_it(
+    tiny: Tiny, trained: Make
+) -> None:
+    few = {"name": "pgd", "steps": 1, "images": 30}
+    ready = sorted_by_class(trained(tiny(epochs=4, **ROBUST), final={"few": few, "also": few | {"steps": 3}}))
+    metrics, classes, arrays = ready.final()
+    test, at = ready.splits["test"], arrays["test_images_30"]
+    assert [name for name in arrays if name.startswith("test_images")] == ["test_images_30"]  # the same of both attacks
+    sizes, chosen = test.y.bincount(minlength=10), test.y[at.tolist()].bincount(minlength=10)
+    assert int(chosen.sum()) == 30 and (chosen - sizes / 2).abs().max() < 1  # 30 of 60, by largest remainders
+    right = correct(ready.net, test, None, 0)[at.tolist()]
+    assert metrics["last"]["test_few_clean_acc"] == pytest.approx(float(right.double().mean()))
+    by_class = zip(classes["last"]["few"], chosen.tolist(), strict=True)
+    assert sum(share * n for share, n in by_class) / 30 == pytest.approx(metrics["last"]["test_few_acc"])
+
+
+def test_the_images_of_an_attack_are_those_of_every_seed_and_checkpoint(tiny: Tiny, trained: Make) -> None:
+    final = {"few": {"name": "pgd", "steps": 1, "images": 12}}
+    found = [trained(tiny(epochs=2, seed=seed), final=final).final()[2]["test_images_12"] for seed in (0, 1)]
+    assert np.array_equal(*found) and found[0].tolist() != list(range(12))
+
+
+def test_as_many_images_as_there_are_or_more_are_all(tiny: Tiny, trained: Make) -> None:
+    final = {name: {"name": "pgd", "steps": 2, "images": n} for name, n in (("all", None), ("even", 60), ("more", 99))}
+    metrics, classes, arrays = trained(tiny(epochs=2, **ROBUST), final=final).final()
+    its = metrics["last"]
+    assert its["test_even_acc"] == its["test_more_acc"] == its["test_all_acc"]
+    assert its["test_even_clean_acc"] == its["test_clean_acc"] and "test_all_clean_acc" not in its
+    assert classes["last"]["more"] == classes["last"]["all"]
+    assert not [name for name in arrays if name.startswith("test_images")]
+
+
 def test_a_class_that_no_attacked_example_is_of_has_no_accuracy(tiny: Tiny, trained: Make) -> None:
     ready = trained(tiny(epochs=1, **ROBUST), final={"few": {"name": "pgd", "steps": 1, "images": 3}})
-    metrics, classes, _ = ready.final()
-    seen = ready.data.test.y[:3].tolist()
+    metrics, classes, arrays = ready.final()
+    seen = ready.data.test.y[arrays["test_images_3"].tolist()].tolist()
     few = classes["last"]["few"]
     assert len(few) == 10 and {label for label, its in enumerate(few) if its is not None} == {*seen}
     assert np.mean([few[label] for label in seen]) == pytest.approx(metrics["last"]["test_few_acc"])
+
+
+def test_a_network_that_names_one_class_is_recorded_as_constant(tiny: Tiny, trained: Make) -> None:
+    ready = trained(tiny(epochs=2, **ROBUST))
+    assert all("constant" not in row for row in ready.final()[0].values())
+    ready.net.module.head.weight.data.zero_()
+    ready.net.module.head.bias.data[:] = torch.arange(10) == 7
+    metrics, classes, _ = ready.final()
+    assert metrics["last"]["constant"] == 7
+    assert classes["last"]["clean"] == [float(label == 7) for label in range(10)]
+
+
+def test_a_network_whose_predictions_are_no_numbers_has_diverged(tiny: Tiny, trainer: Make) -> None:
+    """Its weights are, and so was the loss before its one update, after which the hidden layers overflow."""
+    config = tiny(
+        epochs=1, batch_size=60, optimizer={"name": "sgd", "lr": 1e30}, model={"name": "mlp", "hidden": [8, 8]}
+    )
+    ready = trainer(config, epsilon=0.1)
+    with pytest.raises(Diverged, match=r"epoch 0: predictions are not finite on [1-9][0-9]* of 60 val images"):
+        ready.run_epoch(config.stage(0))
+    assert all(bool(weight.isfinite().all()) for weight in ready.net.module.parameters())
 
 
 def test_of_equals_the_first_is_best(tiny: Tiny, trainer: Make) -> None:

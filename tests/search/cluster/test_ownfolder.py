@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from search.cluster import ownfolder
 from search.cluster.connection import Infeasible, connected
 from search.cluster.ownfolder import MARK, make, remove_of_the_dead
-from search.faults.driver import descendants, end, epochs, training
+from search.faults.driver import command_line, descendants, end, epochs, raylet, training
 from trainers.records import Row
 
 from ..helpers import Driver, smoke
@@ -156,8 +158,8 @@ def folder_of(driver: Driver) -> Path:
     return found
 
 
-def secrets_in(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and b"not-for-others" in path.read_bytes()]
+def told_in(folder: Path, secret: bytes = b"not-for-others") -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and secret in path.read_bytes()]
 
 
 @pytest.mark.sweeps
@@ -177,15 +179,25 @@ def test_another_user_gets_at_nothing_of_a_running_sweep_and_a_killed_one_leaves
         driver.when(lambda: "again: " in driver.printed)
         driver.when(lambda: len(training(driver)) == 2 and killed not in training(driver))
         got_at_nothing(folder, code)
-        opened = [
-            os.readlink(it) for pid in descendants(driver.process.pid) for it in Path(f"/proc/{pid}/fd").iterdir()
-        ]
-        shared = {name.removesuffix(" (deleted)") for name in opened if name.startswith("/dev/shm/")}
+        started = descendants(driver.process.pid)
+        token = re.findall(rb"RAY_AUTH_TOKEN=([0-9a-f]{64})", Path(f"/proc/{raylet(driver)}/environ").read_bytes())
+        assert len(token) == 1 and not told_in(folder, token[0])
+        assert not [pid for pid in started if token[0].decode() in command_line(pid)], "which everybody may read"
+        shared = {name.removesuffix(" (deleted)") for name in opened(started) if name.startswith("/dev/shm/")}
         assert shared and not [name for name in shared if os.path.exists(name)], "the object store has no name"
         driver.kill(workers=True)
-        assert not secrets_in(tmp_path)
+        assert not told_in(tmp_path)
     finally:
         driver.close()
+
+
+def opened(processes: list[int]) -> list[str]:
+    """The files that processes have open."""
+    names = []
+    for link in (link for pid in processes for link in Path("/proc").glob(f"{pid}/fd/*")):
+        with suppress(FileNotFoundError):  # it was closed meanwhile
+            names.append(os.readlink(link))
+    return names
 
 
 def got_at_nothing(folder: Path, code: Path) -> None:
@@ -200,7 +212,7 @@ def got_at_nothing(folder: Path, code: Path) -> None:
         assert as_another(command).returncode, command
     assert code.is_dir() and (code / "search" / "run.py").is_file()
     assert not (code / "search" / "more.py").exists()
-    assert not secrets_in(folder), "nor does anything there tell a secret"
+    assert not told_in(folder), "nor does anything there tell a secret"
 
 
 @pytest.mark.sweeps

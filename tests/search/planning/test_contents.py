@@ -75,7 +75,7 @@ def test_copies_within_the_training_set_are_counted_and_their_labels_compared() 
     x[30], x[31], x[40] = x[0], x[0], x[2]  # labels 0, 1 for 0, and 1 for 2
     said = note(source(x))
     assert said.startswith(
-        "3 of 60 training images stand there before (image 30 is image 0 again); 2 of them have another"
+        "3 of 60 training images are copies of others (image 30 is a copy of image 0); 2 of them have"
     )
 
 
@@ -151,3 +151,16 @@ def test_a_pool_that_is_the_whole_source_is_told_for_each_split(noted: Noted) ->
     assert "extra: 30 of 30 test images are in the pool too, which is measured on what was trained on" in line
     np.savez("pool.npz", x=images(30, seed=5), y=labels(30))
     assert noted({"extra": {"name": "npz", "path": "pool.npz"}}) == []
+
+
+@pytest.mark.parametrize(("levels", "tied"), [(1797, None), (1750, None), (1000, "1,594"), (10, "1,797")])
+def test_ranks_that_are_equal_to_others_are_counted(
+    here: Path, capsys: pytest.CaptureFixture[str], levels: int, tied: str | None
+) -> None:
+    np.save("ranks.npy", np.arange(1797) % levels)
+    space = {"trial": {"epochs": 2, "subset": {"name": "ranked", "size": "50%"}}, "profile": {"file": "ranks.npy"}}
+    Path("space.yaml").write_text(yaml.safe_dump(space))
+    assert main(["space.yaml", "--dry-run"]) == 0
+    said = capsys.readouterr().err
+    assert said.count(f"{tied} of the 1,797 ranks by instability in ranks.npy are equal to another's") == bool(tied)
+    assert bool(said) == bool(tied)

@@ -118,6 +118,15 @@ def test_a_file_that_changed_since_the_plan_is_not_trained_from(tiny: Make, trai
     assert f"{file} is not the file that the sweep was planned with" in (it.folder(0) / "error.txt").read_text()
 
 
+def test_a_file_that_is_gone_since_the_plan_is_named(tiny: Make, trained: Path, tmp_path: Path) -> None:
+    file = tmp_path / "weights.pt"
+    shutil.copy(trained, file)
+    it = tiny(trial__start_from={"path": str(file)}, **PLAIN)
+    file.unlink()
+    assert it.run(0) == "failed"
+    assert (it.folder(0) / "error.txt").read_text().endswith(f"FileError: no file {file}\n")
+
+
 def test_every_trial_starts_from_the_pretraining_of_its_seed(tiny: Make) -> None:
     it = tiny(pretrain=FIRST, search__replicates=[0, 5], **PLAIN)
     assert [(trial.kind, trial.config.seed) for trial in it.plan.trials] == [

@@ -141,6 +141,18 @@ def test_another_final_attack_is_another_sweep(sweep: Path, planned: Planned) ->
     ]  # fmt: skip
 
 
+def test_what_was_measured_on_the_first_images_is_not_mixed_with_what_is_drawn_by_class(
+    sweep: Path, planned: Planned
+) -> None:
+    """The knobs are the same, and the training code is accepted: the plan's words tell how the images came about."""
+    plan = read_json(sweep / "plan.json")
+    assert plan["attacks"]["pgd20"].endswith(" on 30 images drawn by class")
+    plan["attacks"]["pgd20"] = plan["attacks"]["pgd20"].removesuffix(" drawn by class")
+    write_json(sweep / "plan.json", plan)
+    with pytest.raises(Contradiction, match=r"evaluate\.final\.pgd20: what ended was measured on the first images"):
+        compared(sweep, planned, search__replicates=2)
+
+
 def test_what_only_measures_otherwise_trains_nothing_again(tmp_path: Path) -> None:
     changes: dict[str, Any] = {"search__axes": {}, "profile": None}
     before = Tiny(tmp_path / "before", **changes).all()

@@ -70,6 +70,7 @@ def test_records_are_complete(undisturbed: Tiny) -> None:
     assert result["status"] == "completed"
     assert result["epochs"] == 6
     assert result["subset"]["size"] == 72
+    assert result["class_names"] == [str(digit) for digit in range(10)]  # scikit-learn's
     assert result["chain"] == undisturbed.plan.trials[RANKED].final
     assert result["last"]["epoch"] == 5
     assert result["best"]["epoch"] in (2, 5)

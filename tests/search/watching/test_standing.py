@@ -13,7 +13,7 @@ from search.watching.ledger import Ledger
 from search.watching.now import Now
 from search.watching.standing import Standing, standing
 from search.watching.view import headline
-from trainers.records import write_json
+from trainers.records import read_json, write_json
 
 from ..made_up import MadeUp
 
@@ -150,6 +150,21 @@ def test_the_front_is_of_means_over_seeds_and_of_trials_that_ended(tmp_path: Pat
         "lam=1": (0.80, 0.60, 1, True),
         "lam=4": (0.80, 0.50, 1, False),
     }
+
+
+def test_a_network_that_names_one_class_is_counted_and_on_no_front(tmp_path: Path) -> None:
+    """At an epsilon that nothing withstands it would be the most robust."""
+    it = MadeUp(tmp_path / "front", ["aaaa", "bbbb"], seeds=2)
+    for i in range(4):
+        it.train(i, 2)
+        it.end(i, robust=0.1 if i == 1 else 0.05)
+    path = it.place(1) / "result.json"
+    result = read_json(path)
+    write_json(path, result | {"best": result["best"] | {"constant": 4}})
+    found = look(it)
+    assert (found.constant, found.states) == (1, {"completed": 4})
+    assert [point.name.partition("-")[0] for point in found.points] == ["lam=1"]
+    assert headline(found).startswith("4 of 4 trainings ended, 1 constant, ")
 
 
 @pytest.mark.parametrize("worst", ["diverged", "failed", "lost"])

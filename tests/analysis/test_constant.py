@@ -1,0 +1,94 @@
+"""A network that names one class whatever the image is no result: counted and called so, as one that diverged is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analysis.differences import axis_differences
+from analysis.digest import digest
+from analysis.findings import findings
+from analysis.front import front
+from analysis.markdown import table
+from analysis.report import write_report
+from analysis.results import load
+from analysis.summary import endings
+from trainers.records import constant
+
+from .synthetic import CLASSES, Made, name_one_class, write_sweep
+
+MADE = Made(noise=(0.0,), methods=("AT", "TRADES"), subsets=("all",), faults=False, profile=False)
+
+
+@pytest.fixture(params=[True, False], ids=["as recorded", "of an older record"])
+def dead(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """Two methods of three seeds; one seed of TRADES, which would be on the front, names one class at both ends."""
+    folder = write_sweep(tmp_path / "sweep", MADE)
+    for checkpoint in ("best", "last"):
+        name_one_class(folder, "*TRADES*seed=1", checkpoint, request.param)
+    return folder
+
+
+def test_a_constant_network_is_found_in_records_old_and_new() -> None:
+    def classes(*clean: float | None) -> dict[str, object]:
+        return {"last": {"epoch": 3}, "classes": {"last": {"clean": clean}}}
+
+    assert constant({"last": {"constant": 0}}, "last") == 0
+    assert constant(classes(0.0, 1.0, 0.0), "last") == constant(classes(0.0, 1.0, None, 0.0), "last") == 1
+    for alive in (classes(0.0, 1.0, 0.1), classes(1.0, 1.0), classes(0.0, 0.9), classes(None, 1.0), classes(0.0, 0.0)):
+        assert constant(alive, "last") is None
+    assert constant(classes(0.0, 1.0), "best") is None and constant({}, "best") is None
+
+
+def test_it_is_counted_and_marked_wherever_its_configuration_is_named(dead: Path) -> None:
+    results = load(dead)
+    assert results.trials["best_constant"].count() == results.trials["last_constant"].count() == 1
+    marked = results.sweep[results.sweep["choice"].str.startswith("TRADES")]["choice"]
+    assert set(marked) == {"TRADES (1 of 3 constant)"}
+    assert "6 of 6 trials completed, 1 of the completed name one class" in endings(results)
+    assert "`TRADES (1 of 3 constant)" in table([results])
+
+
+def test_it_is_on_no_front_and_not_selected(dead: Path) -> None:
+    points = front([load(dead)]).panels[0].points.set_index("family")
+    assert points.loc["TRADES", "constant"] == 1 and points.loc["AT", "constant"] == 0
+    assert not points.loc["TRADES", "on_front"] and not points.loc["TRADES", "selected"]
+    assert points.loc["AT", "on_front"] and points.loc["AT", "selected"]
+
+
+def test_it_is_no_evidence_in_findings_and_they_say_so(dead: Path) -> None:
+    found = dict(findings(digest(load(dead))))
+    assert "no evidence of overfitting. By number of seeds: TRADES (1 of 3 constant) (1)." in found["Constant networks"]
+    assert found["Robust overfitting"].startswith("largest for AT:")
+    effects = axis_differences(load(dead), "method", ["last_test_pgd_acc"])
+    assert effects["n"].tolist() == [2] and effects["mean"].abs().max() < 0.1
+
+
+def test_one_that_names_a_class_at_the_last_epoch_alone_has_collapsed(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "sweep", MADE)
+    name_one_class(folder, "*TRADES*", "last")
+    results = load(folder)
+    assert "TRADES (constant at the last epoch)" in set(results.sweep["choice"])
+    by_best, by_last = (
+        front([results], checkpoint=which).panels[0].points.set_index("family") for which in ("best", "last")
+    )
+    assert by_best.loc["TRADES", "on_front"] and not by_last.loc["TRADES", "on_front"]
+    effects = axis_differences(results, "method", ["last_test_pgd_acc", "best_test_pgd_acc", "robust_overfitting"])
+    assert effects.set_index("metric")["n"].to_dict() == {
+        "last_test_pgd_acc": 0, "best_test_pgd_acc": 3, "robust_overfitting": 0,
+    }  # fmt: skip
+
+
+def test_a_report_of_nothing_else_is_written_and_says_so(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "sweep", MADE)
+    for checkpoint in ("best", "last"):
+        name_one_class(folder, "*", checkpoint)
+    page = write_report(load(folder)).read_text()
+    assert "Constant networks" in page and "AT (constant)" in page and "0 of 2 configurations are on it" in page
+
+
+def test_a_class_that_is_always_right_beside_others_is_no_constant(tmp_path: Path) -> None:
+    results = load(write_sweep(tmp_path / "sweep", MADE))
+    assert results.trials[["best_constant", "last_constant"]].isna().all(axis=None)
+    assert not results.trials["name"].str.contains("constant").any() and CLASSES > 2
