@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -17,8 +16,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.matrices import blocks
 from analysis.results import COMPLETED, Results, SweepError, load, tell_damage
 from trainers.scores import d_distance, normalized_rank, top_iou
+from trainers.terminal.console import Console, error_console
+from trainers.terminal.showing import show_with
 
 BY = {
     "difficulty": "loss",
@@ -133,10 +135,10 @@ def corrupted(results: Results) -> pd.DataFrame:
         others = [name for name in curves if name.startswith("test_") and name not in BY.values()]
         for name in others:
             pair = ranks(curves["test_loss"], 1), ranks(curves[name], 1)
-            key = (name.removeprefix("test_").removesuffix("_loss"), str(trial["name"]))
+            key = (str(trial["name"]), name.removeprefix("test_").removesuffix("_loss"))
             rows.setdefault(key, []).append(d_distance(*pair))
     table = pd.Series({key: np.mean(values) for key, values in rows.items()}, dtype=float)
-    return table.unstack() if len(table) else pd.DataFrame()
+    return table.unstack().loc[list(dict.fromkeys(name for name, _ in rows))] if len(table) else pd.DataFrame()
 
 
 def against(results: Results, curve: str) -> pd.DataFrame:
@@ -185,37 +187,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         results = load(options.run)
         try:
-            _print(results, options.by, options.measure)
+            _show(results, options.by, options.measure)
         finally:
             tell_damage([results])
     except SweepError as error:
-        print(f"error: {error}", file=sys.stderr)
+        error_console().print(f"error: {error}")
         return 2
     return 0
 
 
-def _print(results: Results, by: str, measure: str) -> None:
-    table = matrix(results, by, measure)
-    print(
-        f"{measure} of rankings by {by}, of the examples that both of a pair have; mean over pairs of trainings of "
-        "different seeds\n"
-    )
-    print(_markdown(table))
+def _show(results: Results, by: str, measure: str) -> None:
+    console, table = Console(), matrix(results, by, measure)
+    said = "of the examples that both of a pair have; mean over pairs of trainings of different seeds"
+    _print(console, f"{measure} of rankings by {by}, {said}", table)
     if unknown := incomparable(table):
-        print(f"\n{unknown}")
+        console.print(f"\n{unknown}")
     for curve in ("weight", "epsilon", "t_y"):
-        if len(found := against(results, curve)):
-            print(f"\ncorrelation of difficulty d with the mean {curve} of an example\n\n{_markdown(found)}")
-    if len(found := corrupted(results)):
-        print(f"\ndistance between the clean test set and its corrupted versions\n\n{_markdown(found)}")
+        _print(console, f"\ncorrelation of difficulty d with the mean {curve} of an example", against(results, curve))
+    _print(console, "\ndistance between the clean test set and its corrupted versions", corrupted(results))
 
 
-def _markdown(table: pd.DataFrame) -> str:
-    head = ["", *map(str, table.columns)]
-    rows = zip(table.index, table.values, strict=True)
-    body = [[str(name), *(f"{value:.3f}" if np.isfinite(value) else "–" for value in values)] for name, values in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] + ["--:"] * len(table.columns), *body])
+def _print(console: Console, title: str, table: pd.DataFrame) -> None:
+    """Print a title and a table, unless that is empty."""
+    if len(table):
+        console.print(title)
+        for block in blocks(table, console.width):
+            console.print("", block, sep="\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    show_with(main)

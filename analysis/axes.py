@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from trainers.knobs import share
 from trainers.records import Row
@@ -19,6 +19,16 @@ SEPARATOR = " · "
 ALL = "all"
 MOST_LABELS = 8  # an axis with more values is one to draw, not to compare value by value
 _NUMBER = re.compile(r"(?<![A-Za-z])(k\s*=\s*)?[\d.,]+(e-?\d+)?\s*%?")
+
+
+class Names(NamedTuple):
+    """A configuration in words."""
+
+    setting: str  # the problem, by the axes that say it
+    family: str  # how it is trained
+    subset: str  # on what
+    choice: str  # the last two: its name within a setting
+    name: str  # in any setting
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,12 @@ class Axes:
                 bare = math.isnan(_number(value)) and not isinstance(value, bool) and value is not None
                 words.append(label if bare else f"{self.short[path]} {label}")
         return SEPARATOR.join(words)
+
+    def names(self, labels: Mapping[str, str], configuration: str) -> Names:
+        """Name a configuration by its labels, wherever it is shown; `configuration`: its name if nothing varies."""
+        setting, family, subset = (self.describe(labels, paths) for paths in (self.data, self.method, self.subset))
+        choice = SEPARATOR.join(filter(None, (family, subset))) or configuration
+        return Names(setting, family, subset, choice, SEPARATOR.join(filter(None, (setting, choice))))
 
 
 def read_axes(plan: Row) -> Axes:

@@ -36,7 +36,7 @@ def draw_front(figure: Figure, front: Front) -> None:
     for plot, panel in zip(plots, front.panels, strict=True):
         _draw_panel(plot, panel, front)
         width = figure.get_figwidth()
-        plot.set(xlabel=stacked(f"{front.x_title} (%)", width), ylabel=stacked(f"{front.y_title} (%)", HIGH))
+        plot.set(xlabel=stacked(f"{panel.x_title} (%)", width), ylabel=stacked(f"{panel.y_title} (%)", HIGH))
         plot.set_title(panel.title)
         percent(plot, "x")
         percent(plot, "y")
@@ -48,8 +48,8 @@ def draw_front(figure: Figure, front: Front) -> None:
 
 
 def number_members(panel: Panel) -> pd.DataFrame:
-    """The members of a panel's fronts, numbered from 1 by falling clean accuracy, as figure and table do."""
-    members = panel.points[panel.points["on_front"]].sort_values(["sweep", "x"], ascending=[True, False])
+    """The members of a panel's front, numbered from 1 by falling clean accuracy, as figure and table do."""
+    members = panel.points[panel.points["on_front"]].sort_values("x", ascending=False, kind="stable")
     return members.assign(number=np.arange(1, len(members) + 1))
 
 
@@ -66,15 +66,13 @@ def _draw_panel(plot: Plot, panel: Panel, front: Front) -> None:
     left, bottom = _corner(panel)
     for sweep, line in line_styles(front).items():
         _draw_surfaces(plot, panel.surfaces.get(sweep, {}), left, bottom, line.colour)
-        members = points[points["on_front"] & (points["sweep"] == sweep)]
+        members = points[points["on_own_front"] & (points["sweep"] == sweep)]
         if len(members):
-            plot.plot(
-                *staircase(members[["x", "y"]].to_numpy(), left, bottom).T,
-                color=line.colour,
-                ls=line.dash,
-                lw=1.2,
-                zorder=2,
-            )
+            outline = staircase(members[["x", "y"]].to_numpy(), left, bottom)
+            plot.plot(*outline.T, color=line.colour, ls=line.dash, lw=1.2, zorder=2)
+    if points["sweep"].nunique() > 1:
+        joint = points.loc[points["on_front"], ["x", "y"]].to_numpy()
+        plot.plot(*staircase(joint, left, bottom).T, color=NEUTRAL, lw=3, alpha=0.35, zorder=1.5)
     for chain in chains_of(panel, front):
         plot.plot(chain["x"], chain["y"], color="0.55", lw=0.8, ls="--", zorder=1.5, gid="scale")
     for row in points.to_dict("records"):
@@ -208,6 +206,8 @@ def _line_handles(front: Front) -> list[object]:
     if any(panel.points["selected"].any() for panel in front.panels):
         ring: dict[str, Any] = {"ls": "", "marker": "o", "ms": 9, "color": "white", "mec": "black"}
         found.append(Line2D([], [], label="selected on validation", **ring))
+    if any(panel.points["sweep"].nunique() > 1 for panel in front.panels):
+        found.append(Line2D([], [], color=NEUTRAL, lw=3, alpha=0.35, label="joint front, numbered"))
     if front.keys.scale is not None:
         label = f"{front.keys.scale.name} in order, all else equal"
         found.append(Line2D([], [], color="0.55", lw=0.8, ls="--", label=label))

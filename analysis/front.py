@@ -1,14 +1,16 @@
 """The fronts of sweeps: a point per configuration over its seeds, the members, what validation picks.
 
-Accuracies are compared within one problem (one `data` block); each has its own front. A configuration of which a seed
-diverged, or names one class whatever the image, is shown and on no front. The front over the test
-accuracies describes; it never selects. What validation would select is reported beside it.
+Accuracies share a front where they were taken on the same terms (`analysis.terms`); each other terms have a front of
+their own. A configuration of which a seed diverged, or names one class whatever the image, is shown, on no front. The
+front over the test accuracies describes; it never selects. What validation would select is reported beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -20,28 +22,32 @@ from analysis.metrics import (
     attack_of,
     attack_title,
     clean_beside,
-    descriptions,
     looked_at,
     on_images,
     strongest,
     title,
-    told,
 )
 from analysis.pareto import attainment, hypervolume, non_dominated
-from analysis.results import COMPLETED, DIVERGED, Results, SweepError
-from analysis.selection import SELECT, decisive, selected
-from analysis.stats import Estimate, estimate, seeds_of
+from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError
+from analysis.selection import SELECT, selected
+from analysis.stats import Estimate, counted, estimate, means, seeds_of
 from analysis.styles import register
-from trainers.records import problem_titles
+from analysis.terms import Terms, terms, titles
 
 REFERENCE = (0.0, 0.0)
+ENDED = (COMPLETED, DIVERGED, STOPPED)
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One problem: its configurations, its single trials, and per sweep the surfaces that seeds attain."""
+    """What was taken on the same terms: configurations, single trials, and per sweep the surfaces that seeds attain."""
 
-    title: str  # what tells this problem from the others; empty where there is one only
+    title: str  # what tells these terms from the others; empty where there are no others
+    terms: Terms
+    x_title: str
+    y_title: str
+    note: str  # seeds, attack and checkpoint, in words
+    missing: str  # what was planned and is not there, or not ranked; empty where all is
     points: pd.DataFrame  # one row a configuration: sweep, name, x, x_se, y, y_se, n, on_front, selected, …
     trials: pd.DataFrame  # one row a completed trial: sweep, x, y
     surfaces: dict[str, dict[int, np.ndarray]]  # sweep -> percentile -> corners (m, 2)
@@ -56,12 +62,21 @@ class Front:
     x: str
     y: str
     checkpoint: str
-    x_title: str
-    y_title: str
     sweeps: tuple[str, ...]
     panels: tuple[Panel, ...]
-    note: str  # seeds, attack and checkpoint, in words
     keys: Keys  # how its points look
+
+    @property
+    def y_title(self) -> str:
+        """The robust accuracy in words, of a front that has one; each panel has its own."""
+        return self.panels[0].y_title
+
+    @property
+    def note(self) -> str:
+        """What stands behind the points, once where that is the same of all panels, and what is missing."""
+        notes = {panel.note: None for panel in self.panels}
+        missing = [_of(panel, panel.missing) for panel in self.panels if panel.missing]
+        return " ".join([*(notes if len(notes) == 1 else (_of(panel, panel.note) for panel in self.panels)), *missing])
 
     @property
     def members(self) -> pd.DataFrame:
@@ -69,14 +84,19 @@ class Front:
         return pd.concat([panel.points[panel.points["on_front"]] for panel in self.panels])
 
 
+def _of(panel: Panel, text: str) -> str:
+    return f"{panel.title}: {text}" if panel.title else text
+
+
 def front(
     results: Sequence[Results], x: str | None = None, y: str | None = None, checkpoint: str | None = None
 ) -> Front:
-    """The fronts of some sweeps, at the best checkpoint, or at the last where none of them has a best one.
+    """The fronts of some sweeps, one for all configurations that were measured on the same terms.
 
-    y: the strongest attack unless given; x: clean accuracy on the images that y was measured on.
-    Raises SweepError where nothing is completed, a metric is missing, both were measured on different images, one name
-    means two attacks, some sweep has no best checkpoint, or a sweep is there twice: its seeds would count twice.
+    They are at the best checkpoint, or at the last where no sweep has a best one; y: the strongest attack unless given;
+    x: clean accuracy on the images that y was measured on. Raises SweepError where nothing is completed, a metric is
+    missing or asked for twice, both were measured on different images, some sweep has no best checkpoint, or a sweep is
+    there twice: its seeds would count twice.
     """
     folders = [found.folder.resolve() for found in results]
     if again := next((folder for folder in folders if folders.count(folder) > 1), None):
@@ -88,7 +108,6 @@ def front(
             f"{', '.join(without)}: trainings without validation (data.val: 0) have no best checkpoint; take "
             "--checkpoint last"
         )
-    attacks = {key: text for found in results for key, text in found.attacks.items()}
     paired = [metric for metric in common if _clean_beside(metric, results) in common]
     y = y or strongest(paired, results[0].attacks)
     x = x or (_clean_beside(y, results) if y in common else CLEAN)
@@ -96,28 +115,30 @@ def front(
         if metric not in common:
             raise SweepError(_missing(results, option, metric, common))
     assert y is not None  # it is in `common`
+    if x == y:
+        raise SweepError(f"--x and --y are both {x}; a front has two metrics")
     _refuse_other_images(results, x, y)
     names = _sweep_names(results)
-    scale = scale_of(results)
-    trials = pd.concat(
-        [by_scale(found, scale).assign(sweep=name) for name, found in zip(names, results, strict=True)],
-        ignore_index=True,
-    )
+    sweeps, scale = dict(zip(names, results, strict=True)), scale_of(results)
+    taken = [its for found in results for its in terms(found, x, y)]
+    scaled = [by_scale(found, scale).assign(sweep=name) for name, found in sweeps.items()]
+    trials = pd.concat(scaled, ignore_index=True)
+    number = {its: place for place, its in enumerate(dict.fromkeys(taken))}
+    trials["terms"] = [number[its] for its in taken]
     trials["subset_label"] = trials["subset_label"].where(trials["subset_label"] != "", trials["subset_kind"])
     trials["x"], trials["y"] = trials[f"{checkpoint}_{x}"], trials[f"{checkpoint}_{y}"]
+    alike = {its: trials[trials["terms"] == place] for its, place in number.items()}
+    done = {its: here for its, here in alike.items() if (here["status"] == COMPLETED).any()}
+    called = titles({its: tuple(here["sweep"].unique()) for its, here in done.items()}, names)
     panels = []
-    titles = problem_titles(trials["problem"].unique())
-    for problem, here in trials.groupby("problem", sort=False):
-        if (here["status"] == COMPLETED).any():
-            _refuse_mixture(here, results, (x, y))
-            name = here["setting"].iloc[0] if len(results) == 1 else titles[str(problem)]
-            panels.append(_panel(name, here, dict(zip(names, results, strict=True)), y, checkpoint))
-    note = _note(panels, y, attacks, checkpoint)
-    if (left := strongest(common, results[0].attacks)) not in paired and y != left:
-        note += f" {_left_out(left or '', attacks)}"
+    left = strongest(common, results[0].attacks)
+    unpaired = _unpaired(left, results[0].attacks) if left and left not in paired and y != left else ""
+    for its, here in done.items():
+        name = called[its] if len(results) > 1 or len(done) > trials["problem"].nunique() else here["setting"].iloc[0]
+        panel = _panel(name, here, sweeps, its, (x, y), list(done), checkpoint)
+        panels.append(replace(panel, note=f"{panel.note} {unpaired}".strip()))
     points, shared = pd.concat([panel.points for panel in panels]), register([found.sweep for found in results], names)
-    looks = keys(points, names, scale, shared)
-    return Front(x, y, checkpoint, title(x, attacks), title(y, attacks), names, tuple(panels), note, looks)
+    return Front(x, y, checkpoint, names, tuple(panels), keys(points, names, scale, shared))
 
 
 def _common_metrics(results: Sequence[Results]) -> list[str]:
@@ -149,7 +170,9 @@ def _refuse_other_images(results: Sequence[Results], x: str, y: str) -> None:
 def _missing(results: Sequence[Results], option: str, metric: str | None, common: list[str]) -> str:
     folders = ", ".join(str(found.folder) for found in results)
     asked = f"{metric} is not measured" if metric else "no robust test accuracy is measured"
-    return f"{folders}: {asked} at the end of every completed trial; {option} can be {', '.join(common)}"
+    near = get_close_matches(metric or "", common, 1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"{folders}: {asked} at the end of every completed trial; {hint}{option} can be {', '.join(common)}"
 
 
 def _sweep_names(results: Sequence[Results]) -> tuple[str, ...]:
@@ -160,60 +183,53 @@ def _sweep_names(results: Sequence[Results]) -> tuple[str, ...]:
     )
 
 
-def _refuse_mixture(here: pd.DataFrame, results: Sequence[Results], metrics: Sequence[str]) -> None:
-    """One name must mean one attack before two accuracies may share a front."""
-    ids = set(here.loc[here["status"] == COMPLETED, "id"])
-    named = [
-        (f"{found.folder} ({trial})", told(outcome.get("attacks", {})))
-        for found in results
-        for trial, outcome in found.outcomes.items()
-        if trial in ids
-    ]
-    for metric in metrics:
-        meanings = descriptions(metric, named)
-        if len(meanings) > 1:
-            means = " but ".join(f'"{text}" in {who[0]}' for text, who in meanings.items())
-            raise SweepError(
-                f"{metric} cannot be on one front: it is {means}; evaluate both at one budget "
-                "(the evaluate: block of the space), or draw them apart"
-            )
-
-
-def _panel(name: str, here: pd.DataFrame, results: Mapping[str, Results], metric: str, checkpoint: str) -> Panel:
+def _panel(
+    name: str, here: pd.DataFrame, results: Mapping[str, Results], its: Terms, metrics: tuple[str, str],
+    others: Sequence[Terms], checkpoint: str,
+) -> Panel:  # fmt: skip
     done = here[here["status"] == COMPLETED]
-    by = {sweep: decisive(found) for sweep, found in results.items()}
-    groups = here.groupby(["sweep", "configuration"], sort=False)
-    rows = [_point(group, by[str(sweep)], metric, checkpoint) for (sweep, _), group in groups]
-    points = pd.DataFrame([row for row in rows if row["n"]])
-    points["on_front"] = False
-    points["selected"] = False
-    for sweep, group in points.groupby("sweep", sort=False):
-        whole = group[(group["diverged"] == 0) & (group["constant"] == 0)]  # the seeds that survive would flatter
-        points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
+    points = _points(here, its.rule[0], metrics[1], checkpoint)
+    whole = points[(points["diverged"] == 0) & (points["constant"] == 0)]  # the seeds that survive would flatter
+    points["on_front"] = points["on_own_front"] = points["selected"] = False
+    points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
+    for sweep, group in whole.groupby("sweep", sort=False):
+        points.loc[group.index, "on_own_front"] = non_dominated(group[["x", "y"]].to_numpy())
         if results[str(sweep)].selects:
-            points.loc[whole.index, "selected"] = selected(whole, results[str(sweep)])
+            points.loc[group.index, "selected"] = selected(group, results[str(sweep)])
     alive = done[done[f"{checkpoint}_constant"].isna()]
     menus = {str(sweep): _same_menu(group) for sweep, group in alive.groupby("sweep", sort=False)}
-    surfaces = {sweep: _surfaces(menu) for sweep, menu in menus.items()}
-    compared = {sweep: menu["configuration"].nunique() for sweep, menu in menus.items()}
-    volume = {sweep: _volume(menu) for sweep, menu in menus.items()}
-    return Panel(name, points, done[["sweep", "configuration", "replicate", "x", "y"]], surfaces, volume, compared)
+    attacks = its.attacks(others)
+    return Panel(
+        title=name,
+        terms=its,
+        x_title=title(metrics[0], attacks),
+        y_title=title(metrics[1], attacks),
+        note=_note(points, its, checkpoint),
+        missing=" ".join(_left_out(points, here)),
+        points=points,
+        trials=done[["sweep", "configuration", "replicate", "x", "y"]],
+        surfaces={sweep: _surfaces(menu) for sweep, menu in menus.items()},
+        volume={sweep: _volume(menu) for sweep, menu in menus.items()},
+        compared={sweep: menu["configuration"].nunique() for sweep, menu in menus.items()},
+    )
 
 
-def _point(group: pd.DataFrame, by: str, metric: str, checkpoint: str) -> dict[str, object]:
-    """A configuration's mean over its completed seeds, of validation at the checkpoint that selects."""
-    done, first = group[group["status"] == COMPLETED], group.iloc[0]
-    x, y = estimate(done["x"]), estimate(done["y"])
-    columns = ("sweep", "configuration", "name", "choice", "setting", "family", "subset_label", "scale", "rest")
-    row: dict[str, object] = {column: first[column] for column in columns}
-    row |= {"x": x.mean, "x_se": x.se, "y": y.mean, "y_se": y.se, "n": y.n}
-    last = estimate(done.get(f"last_{metric}", []))
-    row |= {"y_last": last.mean, "y_last_se": last.se}
-    row["diverged"] = int((group["status"] == DIVERGED).sum())
-    row["constant"] = int(done[[f"{checkpoint}_constant", f"{by}_constant"]].notna().any(axis=1).sum())
-    for metric, axis in SELECT.items():
-        row[axis] = estimate(done.get(f"{by}_{metric}", [])).mean
-    return row
+def _points(here: pd.DataFrame, by: str, metric: str, checkpoint: str) -> pd.DataFrame:
+    """Each configuration's means over its completed seeds, of validation at the checkpoint that selects (`by`)."""
+    one = ["sweep", "configuration"]
+    done = here[here["status"] == COMPLETED]
+    last = done.get(f"last_{metric}", pd.Series(math.nan, done.index))
+    columns = {"x": done["x"], "y": done["y"], "y_last": last, "y_fall": done["y"] - last}  # the last paired by seed
+    columns |= {axis: done.get(f"{by}_{name}", pd.Series(math.nan, done.index)) for name, axis in SELECT.items()}
+    found = means(pd.DataFrame(columns), [done[key] for key in one])
+    words = ["name", "choice", "setting", "family", "subset_label", "scale", "rest"]
+    named = here.groupby(one, sort=False)[words].first()
+    diverged = (here["status"] == DIVERGED).groupby([here[key] for key in one], sort=False).sum()
+    one_class = done[[f"{checkpoint}_constant", f"{by}_constant"]].notna().any(axis=1)
+    constant = one_class.groupby([done[key] for key in one], sort=False).sum()
+    points = named.join(found).join(diverged.rename("diverged").astype(int)).join(constant.rename("constant"))
+    points = points.rename(columns={"y_n": "n"}).drop(columns=[f"{name}_n" for name in columns if name != "y"])
+    return points[points["n"] > 0].astype({"n": int, "constant": int}).reset_index()
 
 
 def _same_menu(done: pd.DataFrame) -> pd.DataFrame:
@@ -238,15 +254,29 @@ def _volume(menu: pd.DataFrame) -> Estimate:
     return estimate([hypervolume(found, REFERENCE) for found in by_seed])
 
 
-def _note(panels: Sequence[Panel], y: str, attacks: dict[str, str], checkpoint: str) -> str:
-    counts = pd.concat([panel.points["n"] for panel in panels])
-    text = f"Each point is a configuration, the mean of {seeds_of(counts)}, at the {CHECKPOINTS[checkpoint]}."
-    if counts.max() == 1:
+def _note(points: pd.DataFrame, its: Terms, checkpoint: str) -> str:
+    text = f"Each point is a configuration, the mean of {seeds_of(points['n'])}, at the {CHECKPOINTS[checkpoint]}."
+    if points["n"].max() == 1:
         text += " One seed has no standard error: a demonstration, not evidence."
-    attack = attack_of(y)
-    return f"{text} Attack: {attacks[attack]}." if attack in attacks else text
+    return f"{text} Attack: {its.y}." if its.y else text
 
 
-def _left_out(metric: str, attacks: Mapping[str, str]) -> str:
+def _left_out(points: pd.DataFrame, here: pd.DataFrame) -> Iterator[str]:
+    """What a front does not show, or shows and does not rank, sweep by sweep."""
+    for sweep, trials in here.groupby("sweep", sort=False):
+        whose = f"{sweep}: " if here["sweep"].nunique() > 1 else ""
+        missing = int((~trials["status"].isin(ENDED)).sum())
+        if missing:
+            yield f"{whose}not finished: {missing} of {counted(len(trials), 'trial')} without a result."
+        mine = points[points["sweep"] == sweep]
+        dropped = trials["configuration"].nunique() - len(mine)
+        if dropped:
+            yield f"{whose}{counted(dropped, 'configuration')} left out that completed no seed."
+        diverged = int((mine["diverged"] > 0).sum())
+        if diverged:
+            yield f"{whose}{counted(diverged, 'configuration')} never on a front, as a seed diverged."
+
+
+def _unpaired(metric: str, attacks: Mapping[str, str]) -> str:
     attack = attack_title(attack_of(metric) or "", attacks) + on_images(metric, attacks)
     return f"{attack} is left out: no clean accuracy was measured on these images alone."

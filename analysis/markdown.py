@@ -1,4 +1,4 @@
-"""Sweeps as one Markdown table, configuration by configuration: both checkpoints under every final attack.
+"""Sweeps as Markdown tables, configuration by configuration: both checkpoints under every final attack.
 
 What a README or an issue shows of a study, with all that the numbers need to be read: seeds, attacks, versions, date.
 """
@@ -7,18 +7,33 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
-from pathlib import Path
+from itertools import groupby
 
 import pandas as pd
 
-from analysis.metrics import CLEAN, attack_of, attack_title, clean_beside, comparable, on_images, title
+from analysis.metrics import CLEAN, EPOCH_METRIC, attack_of, attack_title, clean_beside, comparable, on_images, title
 from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError, load, tell_damage
-from analysis.stats import estimate, seeds
+from analysis.stats import Estimate, estimate, seeds
+from analysis.terms import terms
+from trainers.terminal.console import Console, error_console
+from trainers.terminal.showing import show_with
+from trainers.terminal.text import visible
 
 CHECKPOINTS = ("best", "last")
 PGD, AUTOATTACK = "test_pgd20_acc", "test_aa_acc"
+
+
+def pages(sweeps: Sequence[Results]) -> list[str]:
+    """A table and what stands behind it, one for all sweeps that were measured on the same terms.
+
+    Raises SweepError where no metric can be shown.
+    """
+    finals = {f"test_{attack}_acc" for sweep in sweeps for attack in sweep.attacks}
+    on = [set(terms(sweep, *sorted(finals | {CLEAN}))) for sweep in sweeps]
+    alike = sorted(range(len(sweeps)), key=lambda place: on.index(on[place]))
+    together = [[sweeps[place] for place in its] for _, its in groupby(alike, key=lambda place: on.index(on[place]))]
+    return ["\n\n".join([table(group), *map(caption, group)]) for group in together]
 
 
 def table(sweeps: Sequence[Results]) -> str:
@@ -28,23 +43,41 @@ def table(sweeps: Sequence[Results]) -> str:
     if not metrics:
         raise SweepError("no metric that every completed trial has; wait for the sweeps to finish")
     gap = PGD in metrics and AUTOATTACK in metrics and all(map(_same_images, sweeps))
+    several = len(sweeps) > 1
+    head = ["sweep"] * several + ["configuration"]
+    rule = ["---"] * len(head)
     checkpoints = CHECKPOINTS if any(sweep.selects for sweep in sweeps) else CHECKPOINTS[1:]
-    head = ["configuration"] + [f"{which}: {_short(name, sweeps)}" for which in checkpoints for name in metrics]
-    head += ([f"last: {_short(PGD, sweeps)} − {_short(AUTOATTACK, sweeps)}"] if gap else []) + ["best − last"]
-    lines = [head, ["---", *["--:"] * (len(head) - 1)]]
+    head += [f"{which}: {_short(name, sweeps)}" for which in checkpoints for name in metrics]
+    head += [f"last: {_short(PGD, sweeps)} − {_short(AUTOATTACK, sweeps)}"] * gap
+    curves = _short(EPOCH_METRIC, sweeps)
+    head += [f"{curves}: best on test", f"{curves}: last", f"{curves}: best on test − last"]
+    lines = [head, [*rule, *["--:"] * (len(head) - len(rule))]]
     for sweep in sweeps:
         for _, trials in sweep.sweep.groupby("configuration", sort=False):
-            name = trials["name"].iloc[0].replace("|", r"\|")  # also within code it would end the cell
-            lines.append([f"`{name}`{_endings(trials)}", *_cells(trials, checkpoints, metrics, gap)])
+            names = [_code(sweep.study)] * several + [f"{_code(trials['name'].iloc[0])}{_endings(trials)}"]
+            lines.append([*names, *_cells(trials, checkpoints, metrics, gap)])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _cells(trials: pd.DataFrame, checkpoints: Sequence[str], metrics: list[str], gap: bool) -> list[str]:
+    """Numbers as text; each difference behind the two that it is the difference of."""
     done = trials[trials["status"] == COMPLETED]
-    columns = [done[f"{which}_{name}"] for which in checkpoints for name in metrics]
-    differences = [done[f"last_{PGD}"] - done[f"last_{AUTOATTACK}"]] if gap else []
-    differences.append(done["robust_overfitting"])
-    return [estimate(values).text() for values in columns] + [estimate(values).text(True) for values in differences]
+
+    def of(column: str) -> Estimate:
+        return estimate(done.get(column, []))
+
+    numbers = [of(f"{which}_{name}").text() for which in checkpoints for name in metrics]
+    if gap:
+        numbers.append(estimate(done[f"last_{PGD}"] - done[f"last_{AUTOATTACK}"]).text(signed=True))
+    peak, last = of(f"peak_{EPOCH_METRIC}"), of(f"last_{EPOCH_METRIC}")
+    return [*numbers, peak.text(), last.text(), of("robust_overfitting").text(signed=True)]
+
+
+def _code(name: str) -> str:
+    """A user's name as code, in which nothing is markup but the bar, which also there would end a cell."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", name)), default=0))
+    pad = " " if "`" in name else ""
+    return f"{fence}{pad}{visible(name)}{pad}{fence}".replace("|", r"\|")
 
 
 def _ordered(sweeps: Sequence[Results]) -> list[str]:
@@ -96,10 +129,10 @@ def caption(sweep: Results) -> str:
     n = sweep.sweep.groupby("configuration").size().max()
     examples = sweep.sweep["test_examples"].dropna()
     on = f" on {int(examples.iloc[0])} test images" if len(examples) else ""
-    best = "best: by validation; best − last" if sweep.selects else "best (of all epochs, on test) − last"
+    best = "best: by validation; " if sweep.selects else ""
     return (
-        f"{sweep.study}: {seeds(int(n))}, mean ± one standard error, percent{on}. {attacks}. "
-        f"{best}: {sweep.attacks.get('pgd', 'the attack of the curves')}. "
+        f"{_code(sweep.study)}: {seeds(int(n))}, mean ± one standard error, percent{on}. {attacks}. "
+        f"{best}best on test: of all epochs, {sweep.attacks.get('pgd', 'the attack of the curves')}. "
         f"{str(run.get('started', ''))[:10]}{', ' if versions else ''}{versions}."
     )
 
@@ -107,17 +140,17 @@ def caption(sweep: Results) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table of some sweeps and what stands behind it."""
     parser = argparse.ArgumentParser(prog="python -m analysis.markdown", description=__doc__.partition("\n")[0])
-    parser.add_argument("run", nargs="+", type=Path, help="a sweep's folder, such as results/methods")
+    parser.add_argument("run", nargs="+", help="a sweep's folder, such as results/methods")
     options = parser.parse_args(arguments)
     try:
         sweeps = [load(run) for run in options.run]
         tell_damage(sweeps)
-        print(table(sweeps), "\n".join(map(caption, sweeps)), sep="\n\n")
+        Console(soft_wrap=True).print(*pages(sweeps), sep="\n\n")
     except SweepError as error:
-        print(f"error: {error}", file=sys.stderr)
+        error_console().print(f"error: {error}")
         return 2
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    show_with(main)

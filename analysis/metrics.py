@@ -77,6 +77,14 @@ def title(metric: str, attacks: Mapping[str, str]) -> str:
     return f"robust {split} accuracy, {attack_title(match['attack'], attacks)}{on_images(metric, attacks)}"
 
 
+def heading(metric: str, attacks: Mapping[str, str]) -> str:
+    """A test metric in a word or two, fit for a column whose attack is told beside the table: "clean", "PGD-20"."""
+    attack = attack_of(metric)
+    if attack and attack in attacks:
+        return attack_title(attack, {attack: attacks[attack]})
+    return title(metric, attacks).replace(" test accuracy", "")
+
+
 def strength(metric: str, attacks: Mapping[str, str]) -> tuple[bool, int, int]:
     """A sort key, from what the attack was: those at the budget of the curves above those at another, AutoAttack
     above PGD that is right at every iterate above PGD by its steps, whatever the space calls them. A custom AutoAttack

@@ -7,7 +7,6 @@ credentials.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from analysis.results import SweepError
+from trainers.terminal.console import Console, error_console
+from trainers.terminal.showing import show_with
 
 LEFT = ("stages", "report")  # what is not copied: states, and what is made of the records
 
@@ -81,11 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         fetch(options.url, options.folder)
     except SweepError as error:
-        print(f"error: {error}", file=sys.stderr)
+        error_console().print(f"error: {error}")
         return 2
-    print(f"The records of {options.url} are in {options.folder}.")
+    Console(soft_wrap=True).print(f"The records of {options.url} are in {options.folder}.")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    show_with(main)

@@ -6,7 +6,6 @@ Everything is maximised. NaN is never on a front and dominates nothing.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,26 +61,25 @@ def staircase(front: np.ndarray, left: float, bottom: float) -> np.ndarray:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw the fronts of some sweeps in one figure and list their members."""
     options = _parser().parse_args(arguments)
-    from rich.console import Console
-
     from analysis.figure_front import draw_front, front_size
     from analysis.figures import save
     from analysis.front import front
     from analysis.results import SweepError, load, tell_damage
-    from analysis.summary import front_table, plain
+    from analysis.summary import front_table
+    from trainers.terminal.console import Console, error_console
 
     try:
         sweeps = [load(run) for run in options.run]
         tell_damage(sweeps)
         found = front(sweeps, options.x, options.y, options.checkpoint)
         save(lambda figure: draw_front(figure, found), front_size(found, options.width), [options.output])
-    except SweepError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (SweepError, OSError) as error:
+        error_console().print(f"error: {error}")
         return 2
     console = Console()
-    for table in front_table(found):
-        console.print(table)
-    console.print(plain(f"{found.note}{found.keys.words} Figure: {options.output}"))
+    for panel, table in zip(found.panels, front_table(found), strict=True):
+        console.print(table, f"{panel.note} {panel.missing}".strip(), "", sep="\n")
+    console.print(f"{found.keys.words} Figure: {options.output}".strip(), soft_wrap=True)
     return 0
 
 
@@ -110,4 +108,6 @@ def _image(text: str) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from trainers.terminal.showing import show_with
+
+    show_with(main)

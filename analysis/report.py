@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-
-from rich.console import Console
 
 from analysis import facts, page, tables
 from analysis.digest import Digest, digest
@@ -27,6 +24,8 @@ from analysis.results import Results, SweepError, export, load, tell_damage
 from analysis.setting import setting
 from analysis.summary import endings, plain, print_summary
 from trainers.records import write_atomic
+from trainers.terminal.console import Console, error_console
+from trainers.terminal.showing import show_with
 
 
 def report(folder: Path, width: float = WIDTH) -> Path:
@@ -128,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "://" in where:
                 written = f"{send(folder / 'report', where)}/index.html"
     except (SweepError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        error_console().print(f"error: {error}")
         return 2
     console = Console()
     print_summary(results, console)
@@ -138,4 +137,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    show_with(main)

@@ -6,6 +6,7 @@ Only records are read, so an unfinished sweep, a torn file or a crashed trial lo
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.axes import SEPARATOR, Axes, read_axes, subset_kind
+from analysis.axes import Axes, read_axes, subset_kind
 from analysis.gaps import with_gaps
 from analysis.instances import Instances, read_instances
 from analysis.metrics import EPOCH_METRIC, comparable, told
@@ -25,11 +26,14 @@ from trainers.plans import OtherFormat, read_plan
 from trainers.reading import Damage, cost_row, epoch_row, promises, read_json, read_rows
 from trainers.records import Row, constant
 from trainers.shapes import A_PROVENANCE, A_RESULT
+from trainers.terminal.text import visible
 
 EPOCHS, INSTANCES = "epochs.jsonl", "instances.npz"
 COMPLETED = "completed"
 DIVERGED = "diverged"
 STOPPED = "stopped"  # by a rule of the search, before its last epoch
+FORMULA = re.compile(r"[=@]|[+-](?![\d.]+%?$)")  # how text begins that a spreadsheet computes; "-1" is a number
+WIDEST = 200  # letters of a line that sums results up
 IDENTITY = ("id", "kind", "configuration", "replicate", "seed")
 
 
@@ -37,7 +41,7 @@ class SweepError(Exception):
     """A folder cannot be analysed; the message says where, what was found and what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
     """All that a sweep recorded. `trials` has a column of labels per axis, named by the axis' dotted path."""
 
@@ -50,6 +54,20 @@ class Results:
     axes: Axes
     where: str  # the folder, or the URL that it is a copy of
     damage: Damage  # what of its records is damaged and left out; it grows as further ones are read
+
+    def __repr__(self) -> str:
+        """Five lines; the tables would fill a notebook."""
+        states = ", ".join(f"{n} {status}" for status, n in self.sweep["status"].value_counts().items())
+        axes = "; ".join(f"{path}: {self.axes.span(path)}" for path in self.axes.varying) or "none"
+        attacks = "; ".join(f"{name}: {text}" for name, text in self.attacks.items()) or "none recorded"
+        lines = (
+            f"Results of {self.study} ({self.where})",
+            f"trials: {len(self.sweep)} ({states}), of {self.sweep['configuration'].nunique()} configurations",
+            f"axes: {axes}",
+            f"epochs: {len(self.epochs)} rows; attacks: {attacks}",
+            ".trials .tidy .epochs are tables, .instances(id) the arrays of one trial",
+        )
+        return "\n".join(visible(line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…") for line in lines)
 
     @property
     def study(self) -> str:
@@ -168,16 +186,32 @@ def load(folder: Path | str, where: str | None = None) -> Results:
 
 
 def export(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
-    """Write one table as CSV and as Parquet."""
+    """Write one table as CSV and as Parquet.
+
+    In CSV, which spreadsheets open, text that they would take for a formula begins with an apostrophe, and control
+    characters are escapes.
+    """
     import pyarrow as pa
     from pyarrow import csv, parquet
 
     folder.mkdir(parents=True, exist_ok=True)
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     paths = [folder / f"{name}.csv", folder / f"{name}.parquet"]
-    csv.write_csv(arrow, paths[0], csv.WriteOptions(quoting_style="needed"))
+    shown = pa.Table.from_pandas(_unformulated(table), preserve_index=False)
+    csv.write_csv(shown, paths[0], csv.WriteOptions(quoting_style="needed"))
     parquet.write_table(arrow, paths[1])
     return paths
+
+
+def _unformulated(table: pd.DataFrame) -> pd.DataFrame:
+    """A table in whose text cells nothing is a formula: =HYPERLINK(…), or @SUM(…); numbers keep their signs."""
+
+    def quoted(value: Any) -> Any:
+        return visible(f"'{value}" if FORMULA.match(value) else value) if isinstance(value, str) else value
+
+    shown = {str(column): table[column].map(quoted) if table[column].dtype.kind not in "biuf" else table[column]
+              for column in table}  # fmt: skip
+    return pd.DataFrame({quoted(column): values for column, values in shown.items()}, index=table.index)
 
 
 def _plan(folder: Path, damage: Damage) -> Row:
@@ -191,6 +225,8 @@ def _plan(folder: Path, damage: Damage) -> Row:
 
 
 def _no_sweep(folder: Path, what: str) -> str:
+    if re.match(r"[a-z0-9]+:/", str(folder)):  # of a URL's slashes a path keeps one
+        return f"{folder}: a URL; `python -m analysis.mirror URL FOLDER` copies its records to a folder, give that"
     if not folder.exists():
         found = "no such folder"
     elif not (folder / PLAN).exists():
@@ -216,12 +252,9 @@ def _identity(planned: Row, axes: Axes) -> Row:
     """What the plan says of a trial: its identity, its labels, and names for humans."""
     labels = {path: str(label) for path, label in planned["axes"].items()}
     row: Row = {key: planned.get(key) for key in IDENTITY} | {path: labels.get(path, "") for path in axes.paths}
-    row["setting"] = axes.describe(labels, axes.data)
-    row["family"] = axes.describe(labels, axes.method)
-    row["subset_label"] = axes.describe(labels, axes.subset)
-    choice = SEPARATOR.join(filter(None, (row["family"], row["subset_label"])))
-    row["choice"] = choice or str(planned["configuration"])  # within a setting, and in any setting:
-    row["name"] = SEPARATOR.join(filter(None, (row["setting"], row["choice"])))
+    names = axes.names(labels, str(planned["configuration"]))
+    row |= {"setting": names.setting, "family": names.family, "subset_label": names.subset}
+    row |= {"choice": names.choice, "name": names.name}
     varied = {path: label for path, label in labels.items() if path in axes.subset}
     row["subset_kind"] = subset_kind(planned.get("config", {}).get("subset"), varied)
     return row | {"epochs_planned": planned.get("epochs")}

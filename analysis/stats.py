@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 POINTS = 100.0  # accuracies are in [0, 1] and are written in percent, their differences in points
 CONFIDENCE = 0.95  # of intervals
@@ -60,6 +61,13 @@ def sign_p(above: int, below: int) -> float:
     """The two-sided p-value of a sign test: how often fair coins fall apart by as much or more; 1.0 of none."""
     n, most = above + below, max(above, below)
     return min(1.0, 2 * sum(math.comb(n, k) for k in range(most, n + 1)) / 2**n)
+
+
+def means(table: pd.DataFrame, keys: Sequence[pd.Series]) -> pd.DataFrame:
+    """`estimate` of each column over the groups that keys make, at once: its mean, and its `_se` and `_n`."""
+    groups = table.where(np.isfinite(table.astype(float))).astype(float).groupby(list(keys), sort=False)
+    parts = (groups.mean(), groups.sem().add_suffix("_se"), groups.count().add_suffix("_n"))
+    return pd.concat(parts, axis=1)
 
 
 def seeds(n: int) -> str:

@@ -6,17 +6,16 @@ import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from analysis.facts import time_in_trials
 from analysis.figure_front import listed
 from analysis.front import Front, front
-from analysis.metrics import attack_of, attack_title, on_images
-from analysis.overfitting import overfitting
+from analysis.metrics import heading, on_images
 from analysis.results import COMPLETED, Results, SweepError
 from analysis.stats import Estimate, counted
+from trainers.terminal.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +23,11 @@ from textwrap import fill, wrap
 
 ROWS = 20
 BROAD = 10  # columns of a header of numbers
-NUMBERS = 50  # columns that the numbers of the table take, with their standard errors
+NUMBERS = 42  # columns that the numbers of the table take, with their standard errors
 ERRORS = "± is one standard error over n seeds. "
 LEGEND = (
-    "best−last: the best epoch on test less the last, which is never negative; "
-    "floor: what a flat curve that scatters as much would show."
+    "Accuracies are of the epoch that validation selects, unless the column says last; difference: that of the two "
+    "before it in points, paired by seed. The report has the best epoch on test less the last, with its floor."
 )
 
 
@@ -56,22 +55,18 @@ def summary_table(results: Results, found: Front, width: int) -> Table:
     points = pd.concat([panel.points for panel in found.panels])
     shown = fair_share(points, ROWS)
     more = f", {len(shown)} shown: fronts, then each method's best on validation" if len(points) > len(shown) else ""
-    robust = attack_title(attack_of(found.y) or "", results.attacks)
-    gap = f"{attack_title('pgd', results.attacks)} best−last"
-    on = on_images(found.y, results.attacks)
+    robust, on = heading(found.y, results.attacks), on_images(found.y, results.attacks)
     title = f"{results.study}: {counted(len(points), 'configuration')}{more}" + f"; clean and robust{on}" * bool(on)
-    last = {"y_last": f"{robust} % last epoch"} if found.checkpoint == "best" else {}  # else y is that already
-    named = {"x": "clean %", "y": f"{robust} %"} | last | {"robust_overfitting": f"{gap}, points", "floor": "floor"}
+    last = {"y_last": f"{robust} %, last epoch", "y_fall": "difference"} if found.checkpoint == "best" else {}
+    named = {"x": "clean %", "y": f"{robust} %"} | last
     table = _table(title, "configuration", "n", *named.values())
     errors = all(len(wrap(choice, max(1, width - NUMBERS))) < 3 for choice in shown["choice"])
-    gaps = overfitting(results).set_index("configuration").to_dict("index")
     for setting, rows in shown.groupby("setting", sort=False):
         if setting:
             table.add_row(Text(str(setting), style="italic"))
         for row in rows.to_dict("records"):
-            of = row | gaps[row["configuration"]]
-            numbers = [(of[c], of.get(f"{c}_se", math.nan) if errors else math.nan) for c in named]
-            cells = [Estimate(mean, se, row["n"]).text().replace(" ± ", "±") for mean, se in numbers]
+            numbers = {c: Estimate(row[c], row[f"{c}_se"] if errors else math.nan, row["n"]) for c in named}
+            cells = [it.text(signed=c == "y_fall").replace(" ± ", "±") for c, it in numbers.items()]
             table.add_row(Text(row["choice"]), str(row["n"]), *cells)
     return table
 
@@ -100,7 +95,8 @@ def front_table(found: Front) -> Iterator[Table]:
         title = f"Front, {panel.title}" if panel.title else "Front"
         title += "; –: selected on validation, but off it" * any(not row["on_front"] for row in rows)
         chosen = ("validation",) if panel.points["selected"].any() else ()
-        table = _table(title, *first, "configuration", "n", f"{found.x_title} %", f"{found.y_title} %", *chosen)
+        metrics = (f"{heading(metric, panel.terms.attacks())} %" for metric in (found.x, found.y))
+        table = _table(title, *first, "configuration", "n", *metrics, *chosen)
         for row in rows:
             x, y = (Estimate(row[axis], row[f"{axis}_se"], row["n"]).text() for axis in ("x", "y"))
             sweep = (Text(row["sweep"]),) if many else ()

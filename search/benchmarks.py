@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
-
-from rich.console import Console
+from typing import Any, NamedTuple
 
 from search.planning.planner import Planner
 from search.planning.sources import Sources
+from search.running import sweep
+from search.running.execute import run
 from search.running.searchers import Queue
 from search.running.sweep import Sweep
 from search.schema.space import load
@@ -27,6 +27,7 @@ from search.storing.store import Store
 from search.watching.progress import LIVE_SECONDS, Watch
 from trainers.reading import read_rows
 from trainers.records import Row, append_rows, write_json
+from trainers.terminal.console import Console
 
 WORKERS = 16
 TRIED = 100  # epochs, to see how many take five seconds
@@ -69,34 +70,41 @@ def space(folder: Path, trials: int, epochs: int, every: int = 1) -> Path:
     return path
 
 
-def planning(folder: Path) -> Iterator[Measured]:
-    """10,000 trials of 200 epochs: their chains, the tree they make, and plan.json."""
-    path = space(folder, 10_000, 200)
+def _trials(most: int, share: float) -> int:
+    """A share of so many trials, as many as a space of them has: fifty for each λ."""
+    return max(50, round(most * share / 50) * 50)
+
+
+def planning(folder: Path, share: float) -> Iterator[Measured]:
+    """10,000 trials of 200 epochs, or a share of them: their chains, the tree they make, and plan.json."""
+    trials = _trials(10_000, share)
+    path = space(folder, trials, 200)
     began = time.perf_counter()
     plan = Planner(load(path, []), Sources().fingerprint).plan()
-    shared = plan.tree.distinct / plan.tree.asked
+    distinct = plan.tree.distinct / plan.tree.asked
     planned = time.perf_counter()
     write_plan(folder, plan.to_json("bench"))
-    yield Measured(f"planning 10,000 trials of 200 epochs ({shared:.0%} distinct)", planned - began, "s", 10)
+    yield Measured(f"planning {trials:,} trials of 200 epochs ({distinct:.0%} distinct)", planned - began, "s", 10)
     yield Measured("... writing them to plan.json", time.perf_counter() - planned, "s")
     yield Measured("... peak memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "GB", 1)
 
 
-def hearing(folder: Path) -> Iterator[Measured]:
-    """The driver of 1,000 trials of 20 epochs without Ray: an epoch a report, as fast as they are heard."""
-    loaded, sources = load(space(folder, 1_000, 20), []), Sources()
+def hearing(folder: Path, share: float) -> Iterator[Measured]:
+    """The driver of 1,000 trials of 20 epochs, or a share of them, without Ray: an epoch a report, heard at once."""
+    trials = _trials(1_000, share)
+    loaded, sources = load(space(folder, trials, 20), []), Sources()
     plan = Planner(loaded, sources.fingerprint).plan()
     console = Console(file=StringIO(), force_terminal=True, width=140, height=50)
-    sweep = Sweep(Store(folder), plan, loaded.space, sources, console)
+    it = Sweep(Store(folder), plan, loaded.space, sources, console)
     write_plan(folder, plan.to_json("bench"))
-    sweep.prepare()
-    with Watch(console, folder, sweep.schedule, sweep.keeper, WORKERS) as watch:
-        driver = _Driver(sweep.queue, watch)
+    it.prepare()
+    with Watch(console, folder, it.schedule, it.keeper, WORKERS) as watch:
+        driver = _Driver(it.queue, watch)
         while driver.begin():
             driver.train(folder)
     looks = sorted(driver.looks)
     each = 1e3 * driver.seconds / driver.epochs
-    yield Measured(f"driver, each of {driver.epochs:,} epochs reported among 1,000 trials", each, "ms", 5)
+    yield Measured(f"driver, each of {driver.epochs:,} epochs reported among {trials:,} trials", each, "ms", 5)
     yield Measured(f"... a look at the records, every {LIVE_SECONDS:g} s", 1e3 * looks[len(looks) // 2], "ms", 25)
 
 
@@ -158,26 +166,29 @@ def _trained(folder: Path, job: Row) -> Iterator[Row]:
         yield row | {"outcome": outcome, "done": done, "trial": job["trial"], "stored": epoch + 1, "rows": [row]}
 
 
-def on_ray(folder: Path) -> Iterator[Measured]:
-    """A sweep of 1,000 trials of 10 epochs of milliseconds, all of it Ray's and ours."""
-    run = _run(space(folder, 1_000, 10), folder, "search.checkpoint_seconds=1000", "search.keep=none")
-    each = 1e3 * run.driver / run.epochs
-    yield Measured(f"Ray's and ours, each of {run.epochs:,} epochs of 1,000 trials, processor time", each, "ms", 5)
-    computing = f"{run.computing:.0f} s of it computing on {os.cpu_count()} processes"
-    yield Measured(f"... wall time of Tune, {computing}", run.tune, "s")
+def on_ray(folder: Path, share: float) -> Iterator[Measured]:
+    """A sweep of 1,000 trials of 10 epochs of milliseconds, or a share of them, all of it Ray's and ours."""
+    trials = _trials(1_000, share)
+    done = _run(space(folder, trials, 10), folder, "search.checkpoint_seconds=1000", "search.keep=none")
+    each = 1e3 * done.driver / done.epochs
+    yield Measured(
+        f"Ray's and ours, each of {done.epochs:,} epochs of {trials:,} trials, processor time", each, "ms", 5
+    )
+    computing = f"{done.computing:.0f} s of it computing on {os.cpu_count()} processes"
+    yield Measured(f"... wall time of Tune, {computing}", done.tune, "s")
 
 
-def packing(folder: Path) -> Iterator[Measured]:
-    """16 trials of about five seconds: wall time of the whole command over what their computing alone takes."""
+def packing(folder: Path, share: float) -> Iterator[Measured]:
+    """16 trials of about five seconds, or a share of that: wall time of the command over what computing alone takes."""
     path, one = space(folder, 50, 10), ("search.axes.method.weight.burn_in.grid=[1]", *_sized(TRIED))
     tried = _run(path, folder, "search.replicates=2", *one)
-    epochs = max(10, round(TRIED * 5 * 2 / tried.computing))
+    epochs = max(10, round(share * TRIED * 5 * 2 / tried.computing))
     more = ("search.axes.method.weight.burn_in.grid=[1]", *_sized(epochs))
-    run = _run(path, folder, "search.replicates=16", *more, name="packing")
+    done = _run(path, folder, "search.replicates=16", *more, name="packing")
     processes = os.cpu_count() or 1
-    what = f"16 trials of {run.computing / 16:.1f} s on {processes} processes: wall over computing"
-    yield Measured(what, run.command * processes / run.computing, "times", 1.2)
-    yield Measured("... Tune's part of it", run.tune * processes / run.computing, "times")
+    what = f"16 trials of {done.computing / 16:.1f} s on {processes} processes: wall over computing"
+    yield Measured(what, done.command * processes / done.computing, "times", 1.2)
+    yield Measured("... Tune's part of it", done.tune * processes / done.computing, "times")
 
 
 def _sized(epochs: int) -> tuple[str, ...]:
@@ -195,17 +206,25 @@ class _Run(NamedTuple):
 
 
 CHILD = """
-import json, sys, time
-import search.run, search.execute, search.sweep
+import sys
+from search.benchmarks import time_tune
 from search.leaving import leave_with
-def timed(*arguments):
-    began = time.perf_counter(), time.process_time()
-    trouble = search.execute.run(*arguments)
-    print(json.dumps([time.perf_counter() - began[0], time.process_time() - began[1]]), file=sys.stderr)
-    return trouble
-search.sweep.run = timed
-leave_with(lambda: search.run.main(sys.argv[1:]))
+from search.run import main
+time_tune()
+leave_with(lambda: main(sys.argv[1:]))
 """
+
+
+def time_tune() -> None:
+    """Let sweeps of this process print on standard error what Tune took, and of that this process, in seconds."""
+
+    def run_timed(*inputs: Any) -> str | None:
+        began = time.perf_counter(), time.process_time()
+        trouble = run(*inputs)
+        print(json.dumps([time.perf_counter() - began[0], time.process_time() - began[1]]), file=sys.stderr)
+        return trouble
+
+    sweep.run = run_timed  # type: ignore[assignment]
 
 
 def _run(path: Path, folder: Path, *settings: str, name: str = "space") -> _Run:
@@ -227,7 +246,7 @@ def _run(path: Path, folder: Path, *settings: str, name: str = "space") -> _Run:
     return _Run(took, tune, driver, billed.seconds, billed.epochs)
 
 
-PARTS: dict[str, Callable[[Path], Iterator[Measured]]] = {
+PARTS: dict[str, Callable[[Path, float], Iterator[Measured]]] = {
     "plan": planning,
     "driver": hearing,
     "ray": on_ray,

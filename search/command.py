@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import yaml
-from rich.console import Console
 
 from search.adaptive.asking import Asker
 from search.adaptive.rounds import Rounds
@@ -45,11 +44,12 @@ from search.storing.remote import Remote, reach, said
 from search.storing.store import Store
 from search.words import number
 from trainers.records import Place, signed, write_atomic
+from trainers.terminal.console import Console, error_console
 
 
 def execute(options: argparse.Namespace, began: float) -> int:
     """Run, resume, extend or plan a sweep, begun at time.monotonic `began`. Returns the exit code."""
-    console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
+    console, errors = Console(), error_console()
     folder = options.results
     try:
         for each in (options.results, *options.reuse):
@@ -67,7 +67,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
         check(loaded, plan, sources)
         check_rankings(loaded, plan, sources)
         for note in (*notes(loaded, plan, sources), *content_notes(loaded, plan, sources), *ground.exposed(folder)):
-            errors.print(f"note: {note}", markup=False)
+            errors.print(f"note: {note}")
         if options.dry_run:
             _planned(options, loaded, plan, folder, sources, console)
             return DONE
@@ -92,7 +92,7 @@ def _shown(folder: Place, console: Console, dry: bool) -> int:
     """
     finished = f"{folder.name} is finished: all its trainings have their results"
     since = "the code in trainers/ has changed since, and trains nothing"
-    console.print(f"{finished}; {since}.", markup=False, soft_wrap=True)
+    console.print(f"{finished}; {since}.", soft_wrap=True)
     if not dry:
         _report(folder)
     return DONE
@@ -161,7 +161,7 @@ def _locked(options: argparse.Namespace, claim: Claim, console: Console) -> Stor
             if not isinstance(folder, Path):
                 raise SpaceError([f"--fresh: {folder} cannot be moved aside; --name NAME starts beside it"])
             lock(folder)()  # not from under a process that runs it
-            console.print(f"The sweep that was there is now {claim.move_aside()}.", markup=False)
+            console.print(f"The sweep that was there is now {claim.move_aside()}.")
         if isinstance(folder, Remote) and held(folder):
             console.print(f"{folder}: held a moment ago; waiting {WINDOW:g} s to see whether that process lives.")
     except OSError as error:
@@ -189,7 +189,7 @@ def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console, asker: 
         console.print(f"note: {line}; what followed is asked again, and so the same", markup=False)
     if added:
         are = "is" if added == 1 else "are"
-        console.print(f"Extending {folder}: {number(added, 'training')} {are} new.", markup=False)
+        console.print(f"Extending {folder}: {number(added, 'training')} {are} new.")
     renamed = superseded(folder, plan)
     try:
         filesystem.establish(folder)
@@ -228,9 +228,9 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, misse
         provenance.begin(sweep.plan.code)
         for other, (states, epochs, common) in take(sweep.store, sweep.plan, reuse).items():
             if states:
-                console.print(f"{states} states behind {epochs} epochs are taken from {other}.", markup=False)
+                console.print(f"{states} states behind {epochs} epochs are taken from {other}.")
             if missed and not common:
-                console.print(f"{other} holds no state that this sweep has in common with it.", markup=False)
+                console.print(f"{other} holds no state that this sweep has in common with it.")
     except OSError as error:
         raise _unwritable(folder, error) from None
     code = sweep.run(os.environ.get("RAY_ADDRESS"), carrying_on())
@@ -245,7 +245,7 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, misse
     except OSError as error:
         why = filesystem.trouble_of(error, folder) or str(error)
         if not code:  # else the storage is told of as what stopped it
-            console.print(f"Not written down in provenance.json, how this ended: {why}", markup=False, soft_wrap=True)
+            console.print(f"Not written down in provenance.json, how this ended: {why}", soft_wrap=True)
     sweep.conclude()
     return code
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from moocore import is_nondominated
-from rich.console import Console
 from rich.table import Table
 
+from analysis.axes import read_axes
 from search.cluster.packing import decided
 from search.command import begin
 from search.endings import ENDINGS, told
@@ -32,13 +32,14 @@ from search.words import number
 from trainers.knobs import is_none
 from trainers.reading import Damage, read_yaml
 from trainers.records import Place, Row, constant
+from trainers.terminal.console import Console, error_console
 
 INSTEAD = "If the front or its seeds are others since, move that folder aside: the same command then begins anew."
 
 
 def confirm(options: argparse.Namespace, began: float) -> int:
     """Train a run's front with fresh seeds, begun at time.monotonic `began`. Returns the exit code."""
-    console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
+    console, errors = Console(), error_console()
     if isinstance(options.run, Path) and options.run.name in ("", ".."):  # that of the folder where one is
         options.run = options.run.resolve()
     folder = options.run.parent / f"{options.run.name}.confirmed"
@@ -55,9 +56,9 @@ def confirm(options: argparse.Namespace, began: float) -> int:
             raise SpaceError([f"{options.run}: no configuration of it has all its seeds and keeps the constraints"])
         missing = _missing(store, plan)
         if missing:
-            errors.print(f"note: {options.run}: {missing}; this is the front of the others so far", markup=False)
+            errors.print(f"note: {options.run}: {missing}; this is the front of the others so far")
         code = _trained(loaded, plan, front, options, folder, console, began)
-        _print(console, loaded.space.search, front, Store(folder), missing)
+        _print(console, loaded.space.search, options.run, front, Store(folder), missing)
         return code
     except ENDINGS as error:
         return told(error, folder, INSTEAD, errors)
@@ -160,7 +161,12 @@ def _trained(
 
 
 def _print(
-    console: Console, search: Search, front: dict[str, tuple[Outcome, list[Row]]], store: Store, missing: str
+    console: Console,
+    search: Search,
+    run: Place,
+    front: dict[str, tuple[Outcome, list[Row]]],
+    store: Store,
+    missing: str,
 ) -> None:
     """Side by side: what the search saw of the front, and what fresh seeds say; `missing` is what it did not see."""
     plan = stored_plan(store.folder) or {"trials": []}
@@ -170,7 +176,9 @@ def _print(
     table.title = f"front of {store.folder.name.removesuffix('.confirmed')}{so_far}, validation, percent (seeds)"
     for header in ("configuration", "metric", "chosen with", "fresh seeds", "front again"):
         table.add_column(header, overflow="fold", no_wrap=header != "configuration")
-    for name, (before, _) in front.items():
+    axes = read_axes(stored_plan(run) or plan)  # of the run: what varies in it, and not among the front alone
+    for name, (before, rows) in front.items():
+        called = axes.names({path: str(label) for path, label in rows[0]["axes"].items()}, name).name
         seeds = {
             row["replicate"]: store.result(row["id"], row["chain"])
             for row in plan["trials"]
@@ -178,7 +186,7 @@ def _print(
         }
         after = outcome(search, name, seeds)
         for i, metric in enumerate(search.objectives):
-            whose, stays = (name, "yes" if name in again else "no") if i == 0 else ("", "")
+            whose, stays = (called, "yes" if name in again else "no") if i == 0 else ("", "")
             table.add_row(whose, metric, _cell(before, metric), _cell(after, metric), stays)
     console.print(table)
 

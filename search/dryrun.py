@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from search.estimate import Sizes, slots_here, storage_estimate, time_estimate, unshared_makespan
@@ -20,6 +19,7 @@ from search.schema.space import Space
 from search.schema.stopping import RobustStopping
 from search.words import duration, number, size
 from trainers.records import Place
+from trainers.terminal.console import Console
 from trainers.wording import apart, common, told
 
 KINDS = ("trial", "profile", "pretrain")
@@ -40,7 +40,7 @@ def print_plan(console: Console, plan: Plan, space: Space, results: Place, sourc
     table.add_row("each trial asks", str(space.resources))
     console.print(table)
     for lack in _lacking(space, sources, all(left.ended)):
-        console.print(f"note: {lack}", markup=False, soft_wrap=True)
+        console.print(f"note: {lack}", soft_wrap=True)
 
 
 def _lacking(space: Space, sources: Sources, ended: bool) -> Iterator[str]:

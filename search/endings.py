@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
 from search.cluster.connection import Infeasible
 from search.faults.interrupt import code_of
 from search.running.existing import Contradiction
@@ -15,6 +13,7 @@ from search.storing.locking import Busy
 from search.storing.planfile import NoSweep
 from search.storing.remote import Unreachable
 from trainers.records import Place
+from trainers.terminal.console import Console
 
 DONE, UNFINISHED, BAD_INPUT = 0, 1, 2
 ENDINGS = (
@@ -28,13 +27,13 @@ def told(error: BaseException, folder: Place, instead: str, errors: Console) -> 
     `instead`: what to do if another sweep lies there.
     """
     if isinstance(error, KeyboardInterrupt):
-        errors.print("Interrupted; what was trained is kept.", markup=False)
+        errors.print("Interrupted; what was trained is kept.")
         return code_of(error)
     if isinstance(error, OSError):
-        errors.print(f"Stopped: {filesystem.trouble_of(error, folder) or error}", markup=False)
+        errors.print(f"Stopped: {filesystem.trouble_of(error, folder) or error}")
         return UNFINISHED
     for line in _lines(error, folder, instead):
-        errors.print(line, markup=False)
+        errors.print(line)
     return BAD_INPUT
 
 

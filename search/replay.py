@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +23,7 @@ from search.stopping.recorded import Study, Unfit, read
 from search.stopping.rules import Everything, Robust, Rule, rules
 from search.stopping.simulation import Outcome, Replay
 from search.storing.remote import Unreachable, place, reach
+from trainers.terminal.console import Console, error_console
 
 DRAWS = 40  # of what depends on chance
 COLUMNS = (  # of an Outcome: heading, how it is written, which of several draws is the worst
@@ -41,23 +41,23 @@ COLUMNS = (  # of an Outcome: heading, how it is written, which of several draws
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table a sweep. Exit codes: 0 done, 2 a sweep cannot be replayed or a rule is none."""
     options = _parser().parse_args(arguments)
-    console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
+    console, errors = Console(), error_console()
     try:
         played = _chosen(options.rule, options.workers)
         for folder in options.run:
             reach(folder)
         studies = [read(folder) for folder in options.run]
     except (Unfit, Unreachable) as error:
-        errors.print(f"error: {error}", markup=False)
+        errors.print(f"error: {error}")
         return 2
     for study in studies:
         console.print(_table(study, played))
         for name, rule in played.items():
             if isinstance(rule, Robust):
-                console.print(f"{name}: {_counts(rule, study)}", markup=False)
+                console.print(f"{name}: {_counts(rule, study)}")
     seeds = sorted({n for study in studies for n in study.seeds})
     shown = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seed{'s' * (seeds[0] > 1)}"
-    console.print("\n" + NOTE.format(seeds=shown, draws=DRAWS), markup=False)
+    console.print("\n" + NOTE.format(seeds=shown, draws=DRAWS))
     return 0
 
 
@@ -155,4 +155,4 @@ NOTE = (
 
 
 if __name__ == "__main__":
-    leave_with(main)
+    leave_with(main, shows=True)

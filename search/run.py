@@ -1,7 +1,8 @@
 """python -m search.run SPACE: run, resume or extend a sweep.
 
-Exit codes: 0 done, or ended by its budget, 1 some trainings have no result, or nothing can be stored there, 2 bad input
-(nothing was started), 130 interrupted (143 by SIGTERM, 129 by a terminal that was closed).
+Exit codes: 0 done, or ended by its budget, 1 some trainings have no result, or nothing can be stored any more, 2 bad
+input or a folder that cannot be written (nothing was started), 130 interrupted (143 by SIGTERM, 129 by a terminal that
+was closed).
 """
 
 from __future__ import annotations

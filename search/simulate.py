@@ -11,7 +11,6 @@ import math
 import time
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from search.leaving import leave_with
@@ -23,6 +22,7 @@ from search.planning.sources import Sources
 from search.schema.space import Search, load
 from search.schema.yamlfile import SpaceError
 from search.words import duration
+from trainers.terminal.console import Console, error_console
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,11 +56,11 @@ def main(arguments: list[str] | None = None) -> int:
         plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
     except SpaceError as error:
         for problem in error.problems:
-            Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {problem}", markup=False)
+            error_console().print(f"error: {problem}")
         return 2
     planned = time.monotonic() - began
     found = simulate(plan, options.workers)
-    console = Console(highlight=False)
+    console = Console()
     console.print(_table(plan, found, loaded.space.search, options))
     console.print(f"planned in {planned:.1f} s, simulated in {time.monotonic() - began - planned:.1f} s")
     return 0
@@ -96,4 +96,4 @@ def _table(plan: Plan, found: Simulated, search: Search, options: argparse.Names
 
 
 if __name__ == "__main__":
-    leave_with(main)
+    leave_with(main, shows=True)

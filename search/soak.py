@@ -14,7 +14,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from search.faults.driver import Costs, Driver, costs, records, seconds_again, trained_again
@@ -22,6 +21,7 @@ from search.faults.strikes import ABSENT, STRIKES
 from search.leaving import leave_with
 from search.schema.space import load
 from search.schema.yamlfile import SpaceError
+from trainers.terminal.console import Console, error_console
 
 PATIENCE = 900.0  # seconds in which a sweep that is left alone ends
 RETRIES = "search.retries=1000"  # a worker that is killed every few seconds is no fault of its trial
@@ -145,19 +145,19 @@ def main(arguments: list[str] | None = None) -> int:
     )
     it.add_argument("--seed", type=int, default=0, help="of the instants (default: 0)")
     options = it.parse_args(arguments)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     try:
         wanted = _wanted(options.faults)
         interval = load(Path(options.space), options.set).space.search.checkpoint_seconds
     except SpaceError as error:
-        Console(stderr=True).print("\n".join(f"error: {problem}" for problem in error.problems), markup=False)
+        error_console().print("\n".join(f"error: {problem}" for problem in error.problems))
         return 2
     sets = [part for override in options.set for part in ("--set", override)]
     soak = Soak(
         [str(Path(options.space).resolve()), *sets], Path(tempfile.mkdtemp(prefix="soak-")), wanted, options.seed
     )
     if not soak.undisturbed():
-        console.print(f"error: {options.space} does not run undisturbed:\n{soak.driver.printed}", markup=False)
+        console.print(f"error: {options.space} does not run undisturbed:\n{soak.driver.printed}")
         return 2
     console.print(f"Undisturbed it takes {soak.wall:.0f} s.")
     soak.disturbed(60 * options.minutes)
@@ -187,12 +187,12 @@ def _told(soak: Soak, interval: float, console: Console) -> int:
         good &= not wrong
     console.print(table)
     for line in soak.different:
-        console.print(f"DIFFERS: {line}", markup=False)
+        console.print(f"DIFFERS: {line}")
     if good:
         console.print(f"The records of all {soak.round} sweeps are those of the undisturbed one, bit for bit.")
         shutil.rmtree(soak.folder, ignore_errors=True)
     else:
-        console.print(f"What is left of it: {soak.folder}", markup=False)
+        console.print(f"What is left of it: {soak.folder}")
     return int(not good)
 
 

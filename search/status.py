@@ -10,7 +10,6 @@ import math
 import os
 import time
 
-from rich.console import Console
 from rich.live import Live
 
 from search.leaving import leave_with
@@ -22,6 +21,7 @@ from search.watching.ledger import Ledger
 from search.watching.now import Now
 from search.watching.standing import Standing, standing
 from search.watching.view import draw, headline, screen
+from trainers.terminal.console import Console, error_console
 
 WIDE = 160  # columns where there is no terminal, and COLUMNS does not say
 LONG = 200  # lines where the view need not fit a terminal
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = it.parse_args(arguments)
     if not 0 < options.interval < math.inf:
         it.error(f"--interval should be a number of seconds above 0; got {options.interval:g}")
-    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDE
     try:
@@ -48,13 +48,13 @@ def main(arguments: list[str] | None = None) -> int:
         now = _look(ledger)
         console.print(screen(now, console, stored(ledger.folder), LONG))
         for line in ledger.damage.lines():
-            errors.print(f"note: {line}", markup=False, soft_wrap=True)
+            error_console().print(f"note: {line}")
         return 0 if now.finished else 1
     except (NoSweep, Unreachable) as error:
-        errors.print(f"error: {error}", markup=False, soft_wrap=True)
+        error_console().print(f"error: {error}", soft_wrap=True)
         return 2
     except OSError as error:
-        errors.print(f"error: {options.run}: {said(error)}", markup=False, soft_wrap=True)
+        error_console().print(f"error: {options.run}: {said(error)}", soft_wrap=True)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -71,9 +71,9 @@ def _watch(console: Console, ledger: Ledger, interval: float) -> int:
     """On a terminal a picture that is drawn again; elsewhere a line now and then."""
     if not console.is_terminal:
         while not (now := _look(ledger)).finished:
-            console.print(headline(now), markup=False, soft_wrap=True)
+            console.print(headline(now), soft_wrap=True)
             time.sleep(max(interval, PLAIN_SECONDS))
-        console.print(headline(now), markup=False, soft_wrap=True)
+        console.print(headline(now), soft_wrap=True)
         return 0
     gauge = Gauge(ledger.folder)
     with Live(console=console, auto_refresh=False) as live:  # the last picture stays
@@ -86,4 +86,4 @@ def _watch(console: Console, ledger: Ledger, interval: float) -> int:
 
 
 if __name__ == "__main__":
-    leave_with(main)
+    leave_with(main, shows=True)

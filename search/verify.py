@@ -18,7 +18,6 @@ from math import inf, nan
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import track
 
 from search.leaving import leave_with
@@ -32,6 +31,7 @@ from search.storing import filesystem
 from search.storing.planfile import NoSweep, plan_of
 from search.storing.remote import Unreachable, place, reach
 from search.storing.store import Store
+from search.words import number
 from trainers.chain import training_code
 from trainers.checkpoints import CheckpointError
 from trainers.config import TrialConfig
@@ -40,6 +40,7 @@ from trainers.files import FileError
 from trainers.images import DataError
 from trainers.reading import content_of, read_rows
 from trainers.records import Place, Row, write_atomic
+from trainers.terminal.console import Console, error_console
 
 RECORDS = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
 
@@ -55,10 +56,12 @@ def main(arguments: list[str] | None = None) -> int:
     it.add_argument("--sample", default="2%", help="a share or a number of the trials that ended (default: 2%%)")
     it.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
     options = it.parse_args(arguments)
-    console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
+    console, errors = Console(), error_console()
     try:
         reach(options.run)
         plan, rows, ended = _sampled(options.run, options.sample, options.seed)
+        epochs = sum(row["epochs"] for row in rows)
+        errors.print(f"{number(len(rows), 'trial')} of {options.run}, {number(epochs, 'epoch')}, trained from scratch:")
         unchecked, damaged = _looked_at(Store(options.run), ended, console)
         different = weighed = 0
         with tempfile.TemporaryDirectory(prefix="verify-") as scratch:  # a kill leaves it, and not in the sweep
@@ -68,17 +71,17 @@ def main(arguments: list[str] | None = None) -> int:
                 found, weights = _compared(options.run, Path(scratch), plan, row)
                 different += bool(found)
                 weighed += weights
-                console.print(f"{'DIFFERS' if found else 'equal'}: {row['id']}", markup=False, soft_wrap=True)
+                console.print(f"{'DIFFERS' if found else 'equal'}: {row['id']}", soft_wrap=True)
                 for line in found:
-                    console.print(f"  {line}", markup=False, soft_wrap=True)
+                    console.print(f"  {line}", soft_wrap=True)
     except (NoSweep, Unreachable) as error:
-        errors.print(f"error: {error}", markup=False)
+        errors.print(f"error: {error}")
         return 2
     except (Unverifiable, Mismatch, CheckpointError, DataError, FileError, OSError, ValueError) as error:
-        errors.print(f"error: {options.run}: {error}", markup=False)
+        errors.print(f"error: {options.run}: {error}")
         return 2
     except SpaceError as error:
-        errors.print(f"error: {options.run}: " + "; ".join(error.problems), markup=False)
+        errors.print(f"error: {options.run}: " + "; ".join(error.problems))
         return 2
     console.print(
         f"{len(rows) - different} of {len(rows)} trials trained again from scratch have the same records, and the same "

@@ -52,7 +52,8 @@ def trained(method: str, noise: float = 0.0, lr: float = 0.1, epsilon: float = 0
         last = history[-1]
         rows.append((last["test_clean_acc"], curve[-1], max(curve) - curve[-1], last["train_robust_acc"]))
         trainers.append(trainer)
-    return Outcome(*(100 * np.array(rows)).T, trainers)
+    clean, last, falls, trained = (100 * np.array(rows)).T
+    return Outcome(clean, last, falls, trained, trainers)
 
 
 def written(**method: Any) -> str:

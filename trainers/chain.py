@@ -39,9 +39,10 @@ class Surroundings(Knobs):
 
 @cache
 def training_code() -> str:
-    """A hash of the source of everything that trains."""
+    """A hash of the source of everything that trains: not of benchmarks, nor of how things are worded and shown."""
     folder = Path(__file__).parent
-    files = sorted(path for path in folder.rglob("*.py") if not path.name.startswith(("bench", "wording")))
+    others = ("bench", "wording", "terminal")
+    files = sorted(path for path in folder.rglob("*.py") if not str(path.relative_to(folder)).startswith(others))
     hasher = sha256()
     for path in files:
         hasher.update(os.fsencode(path.relative_to(folder)) + b"\0" + path.read_bytes() + b"\0")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from copy import deepcopy
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -86,6 +87,7 @@ class Trainer:
         self.splits = {name: split.to(self.device) for name, split in splits.items()}
         self.optimizer = config.optimizer.build(module.parameters())
         self.mean: Mean | None = None  # of the weights, where they are averaged
+        self.on_batch: Callable[[int, int], None] = lambda done, batches: None  # hears how far an epoch has come
         self.epoch = 0
         self.best: dict[str, Any] | None = None  # metrics and weights where val_pgd_acc was highest, if there is any
         self.last: Row = {}
@@ -160,6 +162,7 @@ class Trainer:
                 log.add(rows, observed)
             if self.mean and average and average.every_batch:
                 self.mean.take(self.net.module, average)
+            self.on_batch(i + 1, len(batches))
         if self.mean and average and not average.every_batch:
             self.mean.take(self.net.module, average)
         if self.mean and average and average.statistics == "recomputed":

@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Annotated, TypedDict
 
 import torch
-from rich.console import Console
 
 from search.cluster.connection import Infeasible, connected
 from search.cluster.machines import alive
@@ -24,6 +23,7 @@ from trainers.checking import shaped
 from trainers.models import Model
 from trainers.reading import read_json
 from trainers.records import Place, Row, digest, sealed, write_json
+from trainers.terminal.console import Console
 
 GAIN = 0.10  # by which another copy must raise the images a second of all, to be kept
 MARGIN = 0.10  # of the memory, kept free: trials do not all peak at once, and none may fail for want of a little

@@ -6,11 +6,10 @@ import os
 import time
 from typing import Any
 
-from rich.console import Console
-
 from search.environment import Unpickled, ray, tune
 from search.faults.interrupt import Interrupt
 from search.words import duration
+from trainers.terminal.console import Console
 
 SECONDS = 90.0  # where nobody says when the job ends; batch schedulers mostly give two minutes
 LONGEST = 3600.0  # where that is long from now, for what hangs

@@ -7,11 +7,10 @@ import socket
 import threading
 from types import TracebackType
 
-from rich.console import Console
-
 from search.environment import ray
 from search.faults.interrupt import Interrupt
 from search.storing.provenance import carrying_on
+from trainers.terminal.console import Console
 
 BEAT = 1.0  # seconds between two looks
 PATIENCE = {"raylet": 3, "GCS": 30}  # looks in vain; Ray's own patience is about 10 s, and 60 s
@@ -45,7 +44,7 @@ class Lifeline:
                     return self._tell(f"Ray died: its {name} at {address[0]}:{address[1]} does not answer any more")
 
     def _say(self, what: str) -> None:
-        self._console.print(what, markup=False, soft_wrap=True)
+        self._console.print(what, soft_wrap=True)
 
     def _tell(self, why: str) -> None:
         self._interrupt.broke(why)

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rich.console import Console
-
 from search.cluster.connection import Infeasible
 from search.running.existing import Contradiction, set_aside
 from search.schema.yamlfile import SpaceError
@@ -21,6 +19,7 @@ from search.stopping.decisions import Damaged
 from search.storing.remote import Unreachable
 from trainers.reading import Damage, read_with
 from trainers.records import Place, write_atomic
+from trainers.terminal.console import Console
 
 LOCK = ".lock"
 WRITTEN = ("space.yaml", "plan.json", "provenance.json", "generations.jsonl", "journal.log", "packing.json")
@@ -36,7 +35,7 @@ def claimed(folder: Place, console: Console) -> Iterator[Claim]:
         yield claim
     except REFUSALS:
         if claim.take_back():
-            console.print(f"The sweep that was there is {folder} again.", markup=False, soft_wrap=True)
+            console.print(f"The sweep that was there is {folder} again.", soft_wrap=True)
         raise
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from search.planning.jobs import Job, Mismatch, Outcome, described
 from search.planning.starting import Start
 from search.storing.filesystem import check
+from search.storing.partial import Beat
 from search.storing.remote import place
 from search.storing.segments import added, cut, joined, lines, so_far
 from search.storing.store import Arrays, Resumed, Segment, Store, packed_arrays
@@ -62,6 +63,7 @@ class Session:
         weights = start.load(self.store) if start else None
         self._fresh_trainer = partial(Trainer, self.config, self.evaluation, self.data, ranking, job.threads, weights)
         self.trainer = self._fresh_trainer()
+        self._beat = Beat(self.folder)
         self.until = self.config.epochs if job.until is None else job.until
         self.segments: list[Segment] = []
         self.saved = [0]  # epochs after which a checkpoint stands or is being written
@@ -159,6 +161,8 @@ class Session:
 
     def _epoch(self) -> None:
         self._whole = False
+        self._beat.begin(self.trainer.epoch)
+        self.trainer.on_batch = self._beat.tell
         row, instances, cost = self.trainer.run_epoch(self.config.stage(self.trainer.epoch))
         cost["by"] = self.job.trial
         its = Segment([row], [cost], {name: values[None] for name, values in instances.items()})
@@ -167,6 +171,7 @@ class Session:
         if isinstance(self.folder, Path):  # elsewhere nothing is appended: the rows come with the next checkpoint
             append_rows(self.folder / "epochs.jsonl", [row])
             append_rows(self.folder / "cost.jsonl", [cost])
+        self._beat.end()
         epoch = self.trainer.epoch
         if epoch == self.until or epoch in self.job.forks:
             self._checkpoint()

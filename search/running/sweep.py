@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-
 from search.adaptive.rounds import Rounds
 from search.cluster.connection import cluster
 from search.cluster.machines import slots
@@ -39,6 +37,7 @@ from search.watching.feeding import Feed
 from search.watching.progress import Watch
 from search.words import number
 from trainers.records import Row
+from trainers.terminal.console import Console
 
 
 class Sweep:
@@ -235,7 +234,7 @@ class Sweep:
     def conclude(self) -> None:
         """How it went, which is the last that is said."""
         for line in self._said:
-            self.console.print(line, markup=False, soft_wrap=True)
+            self.console.print(line, soft_wrap=True)
 
     def _judged(self, trouble: str | None, command: str) -> int:
         spent = self._spent or self.purse.short(self.plan)
@@ -245,7 +244,7 @@ class Sweep:
         return code
 
     def _tell(self, note: str) -> None:
-        self.console.print(f"note: {note}", markup=False, soft_wrap=True)
+        self.console.print(f"note: {note}", soft_wrap=True)
 
     def _classes(self, trial: Planned) -> int:
         data = self.sources.prepared(trial.config.data)

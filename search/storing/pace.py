@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from search.storing.partial import Partial
 from trainers.records import Row, digest
 
 SPLIT = ("label_noise", "noise_seed", "split_seed")  # which examples, not how many
@@ -70,6 +71,7 @@ class Pace:
 
     _trained: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
     _measured: dict[str, Costs] = field(default_factory=lambda: defaultdict(Costs))
+    _whole: set[str] = field(default_factory=set)  # of which whole epochs were measured
 
     def add(self, of: Kin, costs: Costs) -> None:
         if costs.epochs:
@@ -77,6 +79,14 @@ class Pace:
             sums[0] += costs.train
             sums[1] += costs.epochs * of.share
             self._measured[of.measured] += costs
+            self._whole.add(of.trained)
+
+    def add_partial(self, of: Kin, part: Partial) -> None:
+        """A part of an epoch that is not recorded yet, where no whole one of its kin is; it was not measured yet."""
+        if of.trained not in self._whole:
+            sums = self._trained[of.trained]
+            sums[0] += part.seconds
+            sums[1] += part.share * of.share
 
     def epoch(self, of: Kin) -> float | None:
         """Seconds of one epoch with its share of evaluation; None if no kin was measured."""

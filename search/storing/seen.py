@@ -6,6 +6,7 @@ from collections import deque
 from typing import NamedTuple
 
 from search.storing.pace import Costs
+from search.storing.partial import Partial, partial
 from search.storing.remote import stamp
 from search.storing.tails import Tail
 from trainers.reading import Damage, cost_row, epoch_row, read_json
@@ -38,6 +39,7 @@ class Seen:
         self.latest: Row = {}
         self.measured: Row = {}  # the newest with a validation
         self.best: Row = {}  # validation at the best epoch
+        self.partial = Partial()  # of the epoch behind the newest row
         self.constant = False  # whether it ended naming one class whatever the image
         self.heard = 0.0  # when its rows last changed, in seconds since the epoch
         self._rows = Tail(folder / "epochs.jsonl", epoch_row, self._damage)
@@ -76,6 +78,7 @@ class Seen:
         if anew:
             self.epochs, self.latest, self.measured, self.best = 0, {}, {}, {}
         self.epochs += len(rows)
+        self.partial = partial(self.folder, self.epochs)
         for row in rows:
             self.latest = row
             if all(name in row for name in OBJECTIVES):

@@ -9,7 +9,6 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from rich.console import Console
 from rich.live import Live
 
 from search.environment import Unpickled, tune
@@ -23,6 +22,7 @@ from search.watching.now import Now
 from search.watching.standing import Standing, standing
 from search.watching.view import draw, headline, screen
 from trainers.records import Place
+from trainers.terminal.console import Console
 
 LIVE_SECONDS = 0.5  # between two looks, and two pictures
 PLAIN_SECONDS = 15.0  # between two lines
@@ -77,7 +77,7 @@ class Watch(Unpickled, tune.Callback):
     def again(self, name: str, why: str) -> None:
         """A training came to no end, and will be tried again."""
         if not self._live:
-            self.console.print(f"again: {name}: {why}", markup=False, soft_wrap=True)
+            self.console.print(f"again: {name}: {why}", soft_wrap=True)
 
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
         if time.monotonic() - self._looked > max(LIVE_SECONDS, PAUSE * self._took):
@@ -103,7 +103,7 @@ class Watch(Unpickled, tune.Callback):
             draw(self._live, screen(self._standing(), self.console, stored, self.console.height - 1))
         elif self._looked - self._spoke > PLAIN_SECONDS:
             self._spoke = self._looked
-            self.console.print(headline(self._standing()), markup=False, soft_wrap=True)
+            self.console.print(headline(self._standing()), soft_wrap=True)
 
     def _over(self, i: int) -> None:
         """A training does not run any more: it ended, or waits for its turn."""
@@ -114,7 +114,7 @@ class Watch(Unpickled, tune.Callback):
         self._ended |= {seen.name} if seen.status in ENDED else set()
         if ended and not self._live:
             line = f"[{len(self._ended)}/{len(self.ledger.seen)}] {seen.status}: {seen.name}{_accuracies(seen)}"
-            self.console.print(line, markup=False, soft_wrap=True)
+            self.console.print(line, soft_wrap=True)
 
     def _standing(self) -> Standing:
         return standing(self.ledger, self._now(), held=True)

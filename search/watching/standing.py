@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from search.storing.pace import Costs, Left, Pace, needed
+from search.storing.partial import Partial
 from search.storing.seen import ENDED, FOR_GOOD, OBJECTIVES, Seen, Speed
 from search.watching.ledger import Entry, Ledger
 from search.watching.now import Now
@@ -62,6 +63,7 @@ class Standing:
     billed: Costs
     shared: Costs  # that trainings took from others
     points: list[Point]
+    under_way: Partial  # of all epochs that run now
     generation: int | None = None  # the newest, from 1, of a search that asks in generations; what comes is not planned
 
     @property
@@ -125,14 +127,19 @@ def standing(ledger: Ledger, now: Now | None, held: bool) -> Standing:
         pace.add(entry.kin, seen.billed)
         billed += seen.billed
         shared += seen.shared
+    parts = [(it.entry.kin, it.seen.partial) for it in trainings if it.state == "running" and it.seen.partial.share]
+    for of, part in parts:
+        pace.add_partial(of, part)
+    under_way = Partial(*(sum(values) for values in zip(*(part for _, part in parts), strict=True)))
     branches = [entry.branch for entry in ledger.entries]
     depths = [seen.epochs for seen in ledger.seen]
     deep, to_do = reached(depths, branches), remaining([_wanted(it) for it in trainings], depths, branches)
     left, longest = _left(trainings, pace, deep, to_do)
+    left = left._replace(seconds=max(left.seconds - under_way.seconds, 0.0))
     return Standing(
         study=ledger.study, held=held, now=now, trainings=trainings, asked=ledger.asked, distinct=ledger.distinct,
         done=sum(own(deep, branches)), to_do=sum(to_do), left=left, longest=longest, billed=billed, shared=shared,
-        points=points(trainings), generation=ledger.generation,
+        points=points(trainings), under_way=under_way, generation=ledger.generation,
     )  # fmt: skip
 
 

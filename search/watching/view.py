@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
@@ -16,13 +16,15 @@ from search.watching.standing import BUSY, Point, Standing, Training
 from search.watching.textplot import FOOT, Dot, beyond, scatter
 from search.words import duration, many, number, size
 from trainers.records import Row
+from trainers.terminal.console import Console
+from trainers.terminal.text import ASCII
 
 ENDINGS = ("stopped", "diverged", "failed", "damaged", "lost", "left out")
 UNSAID = ("completed", "planned", "running")  # the rest, or said elsewhere
 BAR, NAME = 20, 60  # columns
+FEW = 100  # epochs of a sweep, of which tenths are told
 LEAST_PLOT, MOST_PLOT = 6 + FOOT, 18 + FOOT  # lines
 COLUMNS = (("state", 9), ("epoch", 11), ("loss", 8), ("clean", 8), ("PGD", 8), ("best PGD", 10), ("heard of", 15))
-PLAIN = str.maketrans("━─└│┤●·…—×", "=-+||@.~-x")  # for a terminal without Unicode
 
 
 def headline(it: Standing) -> str:
@@ -30,7 +32,7 @@ def headline(it: Standing) -> str:
     ended = sum(training.ended for training in it.trainings)
     others = "".join(f", {n} {state}" for state, n in it.states.items() if state in ENDINGS)
     others += f", {it.constant} constant" * bool(it.constant)
-    epochs = f"{it.done:,} of {it.distinct:,} epochs trained"
+    epochs = f"{_done(it)} of {it.distinct:,} epochs trained"
     return (
         f"{ended} of {number(len(it.trainings), 'training')} ended{others}, {epochs}{_generation(it, ', ')}{_time(it)}"
     )
@@ -42,7 +44,7 @@ def screen(it: Standing, console: Console, stored: int | None, height: int) -> G
     for line in lines[:height]:
         line.truncate(console.width, overflow="ellipsis")
         if console.options.ascii_only:
-            line.plain = line.plain.translate(PLAIN)
+            line.plain = line.plain.translate(ASCII)
         line.no_wrap = True
     return Group(*lines[:height])
 
@@ -113,9 +115,9 @@ def _progress(it: Standing) -> Iterator[Text]:
     ended = sum(training.ended for training in it.trainings)
     rest = "".join(f" · {n} {state}" for state, n in it.states.items() if state not in UNSAID)
     rest += f" · {it.constant} constant" * bool(it.constant)
-    yield _bar("trainings", ended, len(it.trainings), f"{_generation(it, ' ')}{rest}")
+    yield _bar("trainings", ended, len(it.trainings), f"{ended:,}", f"{_generation(it, ' ')}{rest}")
     saved = it.asked - it.distinct
-    yield _bar("epochs", it.done, it.distinct, f" · sharing saves {saved / it.asked:.1%}" if saved else "")
+    yield _bar("epochs", it.done, it.distinct, _done(it), f" · sharing saves {saved / it.asked:.1%}" if saved else "")
     parts = [f"{saved:,} of the {it.asked:,} epochs asked for"] if saved else []
     parts += [f"{it.shared.epochs:,} so far"] if it.shared.epochs < saved else []
     parts += [f"stopping spares {it.spared:,}"] if it.spared and "stopped" in it.states else []
@@ -123,11 +125,17 @@ def _progress(it: Standing) -> Iterator[Text]:
         yield _named("saved", " · ".join(parts))
 
 
-def _bar(name: str, done: int, total: int, rest: str) -> Text:
+def _done(it: Standing) -> str:
+    """The distinct epochs that are trained, while there are few with what is done of those that run."""
+    some = it.done + it.under_way.share
+    return f"{some:.1f}" if it.under_way.share and some < FEW else f"{it.done:,}"
+
+
+def _bar(name: str, done: int, total: int, said: str, rest: str) -> Text:
     full = BAR * done // max(total, 1)
     bar = Text(f"{name:<10}")
     bar.append("━" * full, style="green").append("─" * (BAR - full), style="dim")
-    return bar.append(f" {done:,} of {total:,}{rest}")
+    return bar.append(f" {said} of {total:,}{rest}")
 
 
 def _amounts(it: Standing, stored: int | None, width: int) -> Iterator[Text]:
@@ -174,7 +182,8 @@ def _cells(it: Training) -> tuple[str, ...]:
     loss = seen.latest.get("train_loss")
     clean, robust = (_percent(seen.measured.get(name)) for name in OBJECTIVES)
     heard = f"{duration(max(time.time() - seen.heard, 0))} ago" if seen.heard else ""
-    epoch = f"{seen.epochs}/{it.entry.epochs}"
+    share = seen.partial.share if it.state == "running" else 0.0
+    epoch = f"{f'{seen.epochs + share:.1f}' if share else seen.epochs}/{it.entry.epochs}"
     return it.state, epoch, "" if loss is None else f"{loss:.3f}", clean, robust, _best(seen.best), heard
 
 

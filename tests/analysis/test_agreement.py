@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 
 from analysis.agreement import against, main, matrix, ranks
 from analysis.results import SweepError, load
-from trainers.records import read_json, write_json
+from trainers.reading import read_json
+from trainers.records import write_json
 
 from .synthetic import Made, write_sweep
 
@@ -126,7 +128,7 @@ def test_what_cannot_be_compared_is_named(tmp_path: Path, capsys: pytest.Capture
     folder = rewritten(recorded(tmp_path / "one"), "TRADES", correct=lambda arrays: np.ones_like(arrays["correct"]))
     assert main([str(folder), "--by", "instability", "--measure", "correlation"]) == 0
     shown = capsys.readouterr().out
-    assert "nan" not in shown and "| – |" in shown
+    assert "nan" not in shown and " – " in shown
     assert "–: no two completed trainings" in shown and "AT 0.10 and TRADES 0.10; TRADES 0.10 with itself." in shown
     rewritten(folder, "AT_0.10", correct=lambda arrays: np.ones_like(arrays["correct"]))
     assert main([str(folder), "--by", "instability", "--measure", "correlation"]) == 2
@@ -161,6 +163,7 @@ def test_the_command_prints_the_matrix(tmp_path: Path, capsys: pytest.CaptureFix
     folder = recorded(tmp_path / "one")
     assert main([str(folder), "--by", "instability", "--measure", "iou"]) == 0
     shown = capsys.readouterr().out
-    assert "iou of rankings by instability" in shown and "| --: |" in shown
+    assert "iou of rankings by instability" in shown and "2  TRADES 0.10" in shown
     assert "correlation of difficulty d with the mean weight" in shown and "mean epsilon" not in shown
-    assert "corrupted versions" in shown and "| fog | 0.500 |" in shown  # there the order is reversed
+    # there the order is reversed
+    assert "corrupted versions" in shown and re.search(r"configuration +fog\n1  AT 0.10 +0.500\n", shown)

@@ -11,7 +11,8 @@ import pytest
 
 from analysis.differences import axis_differences, subset_differences, uncompared
 from analysis.results import Results, load
-from trainers.records import read_json, write_json
+from trainers.reading import read_json
+from trainers.records import write_json
 
 from .synthetic import Made, write_study, write_sweep
 

@@ -247,7 +247,7 @@ def test_a_long_name_of_an_attack_is_not_cut_off_by_the_figure(whole: Path) -> N
     plain = digest(load(whole))
     assert plain.front is not None
     long = "robust test accuracy, AutoAttack custom (apgd-ce + apgd-t) on 500 images"
-    named = replace(plain.front, y_title=long, panels=plain.front.panels[:1])
+    named = replace(plain.front, panels=(replace(plain.front.panels[0], y_title=long),))
     sizes_found = sizes_info(of_two_sizes(sizes(plain.results, "test_aa_acc")), "test_aa_acc", long)
     effects = effects_info(plain.subset_effects, "test_aa_acc", long)
     assert sizes_found is not None and effects is not None

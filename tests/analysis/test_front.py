@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from analysis.figure_front import number_members
 from analysis.front import front
-from analysis.pareto import hypervolume
+from analysis.pareto import hypervolume, non_dominated
 from analysis.results import SweepError, load
+from analysis.stats import estimate, means
 
 from .synthetic import ATTACKS, Made, write_sweep
 
@@ -26,7 +29,7 @@ def test_a_front_takes_both_accuracies_of_the_same_images_and_says_of_how_many(w
     """AutoAttack looked at 300 of 360 images: clean accuracy is that on these, a point below that on all."""
     results = load(whole)
     found = front([results])
-    assert found.x_title == "clean test accuracy on 300 images"
+    assert found.panels[0].x_title == "clean test accuracy on 300 images"
     assert found.y_title == "robust test accuracy, AutoAttack custom on 300 images"
     point = found.panels[0].points.iloc[0]
     seeds = results.sweep[results.sweep["configuration"] == point["configuration"]]
@@ -86,6 +89,7 @@ def test_a_configuration_with_a_diverged_seed_is_shown_but_never_on_the_front(tm
     assert points.loc["TRADES", "diverged"] == 1  # it alone would dominate
     assert not points.loc["TRADES", "on_front"] and not points.loc["TRADES", "selected"]
     assert points.loc["AT", "on_front"]
+    assert "1 configuration never on a front, as a seed diverged." in front([load(folder)]).note
 
 
 def test_validation_selects_by_validation_accuracies_alone(tmp_path: Path) -> None:
@@ -211,18 +215,93 @@ def test_a_sweep_is_not_compared_with_itself(whole: Path) -> None:
         front([load(whole), load(whole.parent / "." / whole.name)])
 
 
-def test_one_name_for_attacks_of_two_budgets_is_refused_and_not_passed_over(whole: Path, tmp_path: Path) -> None:
-    wide = ATTACKS | {"aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.2 on 300 images drawn by class"}
-    other = load(write_sweep(tmp_path / "other", Made(study="other", faults=False, attacks=wide)))
+OTHERWISE = {  # an attack of the same name, or the rule that selects
+    "epsilon": {"aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.2 on 300 images drawn by class"},
+    "images": {"aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.1 on 200 images drawn by class"},
+    "attack": {"aa": "AutoAttack standard, linf, epsilon 0.1 on 300 images drawn by class"},
+    "selection": {"pgd": "PGD-2, linf, epsilon 0.1, step epsilon/4"},
+}
+
+
+@pytest.mark.parametrize("what", OTHERWISE)
+def test_what_was_measured_otherwise_has_a_front_of_its_own_with_its_own_words(
+    what: str, whole: Path, tmp_path: Path
+) -> None:
+    attacks = ATTACKS | OTHERWISE[what]
+    other = load(write_sweep(tmp_path / "other", Made(study="other", faults=False, attacks=attacks, lift=0.02)))
     for sweeps in ([load(whole), other], [other, load(whole)]):
-        with pytest.raises(SweepError, match="test_aa_acc cannot be on one front"):
-            front(sweeps, y="test_aa_acc")
-    with pytest.raises(SweepError, match="test_aa_acc cannot be on one front"):
-        front([load(whole), other])
+        found = front(sweeps, y="test_aa_acc")
+        assert {panel.title for panel in found.panels} == {
+            f"{sweep}: label_noise {noise}" for sweep in ("whole", "other") for noise in (0, 0.1)
+        }
+        for place, panel in enumerate(found.panels):
+            (sweep,) = panel.points["sweep"].unique()
+            assert panel.title.startswith(sweep)
+            assert (attacks if sweep == "other" else ATTACKS)["aa"] in panel.note
+            alone = front([sweeps[place // 2]], y="test_aa_acc").panels[place % 2]
+            assert panel.points["on_front"].tolist() == alone.points["on_front"].tolist()
+        assert len({panel.y_title for panel in found.panels}) == (1 if what == "selection" else 2)
+
+
+def test_other_examples_behind_the_same_words_have_a_front_of_their_own(whole: Path, tmp_path: Path) -> None:
+    """A file of the same name may hold other images; a plan says which by their hash."""
+    other = write_sweep(tmp_path / "other", Made(study="other", faults=False))
+    plan = json.loads((other / "plan.json").read_text())
+    for trial in plan["trials"]:
+        trial["data"] = "another hash"
+    (other / "plan.json").write_text(json.dumps(plan))
+    assert [len(panel.points) for panel in front([load(whole), load(other)]).panels] == [6, 6, 6, 6]
+
+
+def test_a_joint_front_has_only_members_that_no_other_sweep_dominates(whole: Path, tmp_path: Path) -> None:
+    other = write_sweep(tmp_path / "other", Made(study="other", faults=False, lift=0.2))
+    panel = front([load(whole), load(other)]).panels[0]
+    points = panel.points
+    assert points["on_front"].tolist() == non_dominated(points[["x", "y"]].to_numpy()).tolist()
+    for _, own in points.groupby("sweep"):  # each has a front of its own, which is drawn and not numbered
+        assert own["on_own_front"].tolist() == non_dominated(own[["x", "y"]].to_numpy()).tolist()
+    assert (points["on_own_front"] & ~points["on_front"]).any()
+    numbers = number_members(panel)
+    assert numbers["on_front"].all() and numbers["number"].tolist() == list(range(1, len(numbers) + 1))
+
+
+def test_what_a_front_lacks_is_said(sweep: Path, whole: Path) -> None:
+    """Of the made-up sweep a trial diverged, one is torn and one crashed."""
+    note = front([load(sweep), load(whole)]).panels[1].missing
+    assert "made_up: not finished: 2 of 18 trials without a result." in note
+    assert "made_up: 1 configuration left out that completed no seed." in note
+    assert "whole: " not in note
+
+
+def test_a_configuration_without_a_result_is_said_to_be_left_out(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "whole"
+    shutil.copytree(whole, folder)
+    for path in folder.glob("trials/*noise=0.0*TRADES*random*/result.json"):
+        path.unlink()
+    notes = [panel.missing for panel in front([load(folder)]).panels]
+    assert "not finished: 3 of 18 trials without a result. 1 configuration left out that completed no seed." in notes[0]
+    assert "left out" not in notes[1] and "not finished" not in notes[1]
+
+
+def test_one_metric_twice_is_no_front(whole: Path) -> None:
+    with pytest.raises(SweepError, match="--x and --y are both test_clean_acc"):
+        front([load(whole)], y="test_clean_acc")
 
 
 def test_problems_of_several_sweeps_are_told_apart_by_their_data(whole: Path, tmp_path: Path) -> None:
     other = write_sweep(tmp_path / "other", Made(study="other", noise=(0.1, 0.2), faults=False))
     found = front([load(whole), load(other)])
-    assert [panel.title for panel in found.panels] == [f"label_noise {noise}" for noise in (0, 0.1, 0.2)]
+    titles = ["whole: label_noise 0", "label_noise 0.1", "other: label_noise 0.2"]
+    assert [panel.title for panel in found.panels] == titles
     assert [len(panel.points) for panel in found.panels] == [6, 12, 6]
+
+
+def test_means_of_groups_are_those_of_each(whole: Path) -> None:
+    trials = load(whole).sweep
+    table = trials[["last_test_aa_acc", "best_test_clean_acc"]].copy()
+    table.iloc[4, 0], table.iloc[5, 1] = np.nan, np.inf
+    found = means(table, [trials["configuration"]])
+    for name, group in table.groupby(trials["configuration"]):
+        for column in table:
+            row = [found.loc[name, f"{column}{which}"] for which in ("", "_se", "_n")]
+            np.testing.assert_allclose(row, estimate(group[column]), rtol=1e-12)

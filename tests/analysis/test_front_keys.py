@@ -20,7 +20,8 @@ from analysis.figure_front import CLEAR, attained, band_words, chains_of, draw_f
 from analysis.front import Front, front
 from analysis.pareto import attainment
 from analysis.results import load
-from trainers.records import read_json, write_json
+from trainers.reading import read_json
+from trainers.records import write_json
 
 from .synthetic import Made, write_study, write_sweep
 

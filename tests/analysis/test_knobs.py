@@ -21,6 +21,7 @@ from analysis.figure_knobs import Knob, Knobs, draw_knobs, knobs_info, knobs_siz
 from analysis.figures import save
 from analysis.results import Results
 from analysis.styles import Register
+from trainers.reading import Damage
 
 from .test_axes import planned
 
@@ -56,7 +57,9 @@ def searched(folder: Path, count: int, seeds: int = 2) -> Results:
             row |= {f"best_{metric}": i / 100 + seed / 10 + (metric == METRICS[1]) for metric in METRICS}
             rows.append(row)
     (folder / "space.yaml").write_text(SEARCH)
-    return Results(folder, {}, [], pd.DataFrame(rows), pd.DataFrame(), {}, read_axes({"trials": trials}), str(folder))
+    return Results(
+        folder, {}, [], pd.DataFrame(rows), pd.DataFrame(), {}, read_axes({"trials": trials}), str(folder), Damage()
+    )
 
 
 def test_a_point_is_a_configuration_that_completed(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from analysis.markdown import main, table
+from analysis.markdown import main, pages, table
 from analysis.results import load
 from analysis.stats import estimate
 
-from .synthetic import Made, write_sweep
+from .synthetic import ATTACKS, Made, write_sweep
 
 
 def lines(text: str) -> list[list[str]]:
@@ -34,14 +35,47 @@ def test_a_line_for_each_configuration_with_means_over_seeds(tmp_path: Path) -> 
     assert shown["last: PGD-20"] == estimate(trials["last_test_pgd20_acc"]).text()
     gaps = trials["last_test_pgd20_acc"] - trials["last_test_aa_acc"]
     assert shown["last: PGD-20 − AA"] == estimate(gaps).text(signed=True)
-    assert shown["best − last"] == estimate(trials["robust_overfitting"]).text(signed=True)
+    assert shown["PGD-10: best on test − last"] == estimate(trials["robust_overfitting"]).text(signed=True)
+
+
+def number(cell: str) -> float:
+    return float(cell.partition(" ")[0].replace("−", "-"))
+
+
+def test_a_difference_stands_behind_the_two_numbers_that_it_is_of(tmp_path: Path) -> None:
+    """To the rounding of three numbers; it once was of another attack's, at another best."""
+    results = load(write_sweep(tmp_path / "whole", Made(faults=False, attacks=ALIKE)))
+    head, _, *rows = lines(table([results]))
+    differences = [place for place, title in enumerate(head) if " − " in title]
+    assert [head[place] for place in differences] == ["last: PGD-20 − AA", "PGD-10: best on test − last"]
+    pairs = {differences[0]: ("last: PGD-20", "last: AA"), differences[1]: ("PGD-10: best on test", "PGD-10: last")}
+    for row in rows:
+        for place, (one, other) in pairs.items():
+            of_two = number(row[head.index(one)]) - number(row[head.index(other)])
+            assert number(row[place]) == pytest.approx(of_two, abs=0.151)
+
+
+def test_sweeps_on_the_same_terms_share_a_table_that_says_which_is_which(whole: Path, tmp_path: Path) -> None:
+    other = load(write_sweep(tmp_path / "other", Made(study="other", faults=False)))
+    (page,) = pages([load(whole), other])
+    head, _, *rows = lines(page)
+    assert head[:2] == ["sweep", "configuration"] and {row[0] for row in rows} == {"`whole`", "`other`"}
+    assert page.count("3 seeds, mean") == 2
+
+
+def test_sweeps_on_other_terms_have_a_table_and_a_caption_each(whole: Path, tmp_path: Path) -> None:
+    wide = ATTACKS | {"pgd20": "PGD-20, linf, epsilon 0.2, step epsilon/4"}
+    other = load(write_sweep(tmp_path / "other", Made(study="other", faults=False, attacks=wide)))
+    noisy = load(write_sweep(tmp_path / "noisy", Made(study="noisy", faults=False, noise=(0.1,))))
+    found = pages([load(whole), other, noisy])
+    assert ["epsilon 0.2" in page for page in found] == [False, True, False]
+    assert [[name in page for name in ("`whole`", "`other`", "`noisy`")] for page in found] == np.eye(3).tolist()
 
 
 def test_attacks_on_different_images_have_no_gap(whole: Path) -> None:
     head, *_ = lines(table([load(whole)]))  # AutoAttack on 300 of the 360
-    assert {"last: PGD-20", "last: clean on 300 images", "last: AA on 300 images", "best − last"} <= set(
-        head
-    ) and not any("− AA" in title for title in head)
+    assert {"last: PGD-20", "last: clean on 300 images", "last: AA on 300 images"} <= set(head)
+    assert not any("− AA" in title for title in head)
 
 
 def test_a_column_is_named_by_what_the_attack_was(tmp_path: Path) -> None:
@@ -54,6 +88,9 @@ def test_a_name_with_a_bar_stays_in_its_cell(tmp_path: Path) -> None:
     made = Made(faults=False, methods=("TRADES", "AT | x"), noise=(0.0,), subsets=("all",))
     *_, row = table([load(write_sweep(tmp_path / "sweep", made))]).splitlines()
     assert row.startswith(r"| `AT \| x` | ")
+    made = Made(faults=False, methods=("TRADES", "a `b` \n"), noise=(0.0,), subsets=("all",))
+    *_, row = table([load(write_sweep(tmp_path / "ticks", made))]).splitlines()
+    assert row.startswith(r"| `` a `b` \n `` | ")
 
 
 def test_what_did_not_complete_is_said_and_not_averaged(sweep: Path) -> None:

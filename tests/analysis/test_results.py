@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shutil
@@ -17,7 +18,7 @@ from analysis.digest import digest
 from analysis.facts import duration, extent, time_in_trials
 from analysis.front import front
 from analysis.overfitting import overfitting
-from analysis.results import SweepError, load
+from analysis.results import SweepError, export, load
 from analysis.tables import gaps
 from trainers.reading import read_json
 from trainers.records import write_json
@@ -237,3 +238,35 @@ def test_two_hundred_epochs_of_many_trials_load_quickly(tmp_path: Path) -> None:
     results = load(folder)
     assert len(results.epochs) > 100 * 195
     assert time.process_time() - started < 2.0
+
+
+def test_results_are_summed_up_in_five_lines(sweep: Path, tmp_path: Path) -> None:
+    shown = repr(load(sweep)).splitlines()
+    assert len(shown) == 5 and max(map(len, shown)) <= 200
+    assert str(sweep) in shown[0] and "36 (33 completed, 1 diverged, 1 running, 1 failed)" in shown[1]
+    many = Made(
+        methods=tuple(f"AT {n}" for n in range(200)), noise=(0.0,), replicates=1, epochs=2, profile=False, faults=False
+    )
+    assert len(repr(load(write_sweep(tmp_path / "many", many)))) < 1_000
+
+
+def test_no_text_of_a_csv_file_is_a_formula_or_steers_a_terminal(tmp_path: Path) -> None:
+    texts = ["=HYPERLINK(1)", "+1+2", "-2+3", "@SUM(1)", "-1", "+0.5%", "a\x1b[2J", "plain", None]
+    table = pd.DataFrame({"=name": texts, "number": np.arange(-4.0, 5.0)})
+    csv, parquet = export(table, tmp_path, "table")
+    shown = pd.read_csv(csv)
+    assert shown.columns.tolist() == ["'=name", "number"] and shown["number"].tolist() == table["number"].tolist()
+    assert shown.iloc[:, 0].tolist()[:-1] == [
+        "'=HYPERLINK(1)", "'+1+2", "'-2+3", "'@SUM(1)", "-1", "+0.5%", "a\\x1b[2J", "plain",
+    ]  # fmt: skip
+    assert pd.read_parquet(parquet)["=name"].tolist()[:-1] == texts[:-1]
+
+
+@pytest.mark.parametrize("command", ["markdown", "agreement", "pareto"])
+def test_a_url_is_named_as_one_where_only_folders_are_read(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = importlib.import_module(f"analysis.{command}").main
+    more = ["-o", str(tmp_path / "f.png")] if command == "pareto" else []
+    assert main(["s3://bucket/sweep", *more]) == 2
+    assert "analysis.mirror" in capsys.readouterr().err

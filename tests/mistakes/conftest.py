@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,16 +13,24 @@ import pytest
 import search.command
 from search.run import main
 from search.storing.locking import lock
+from trainers.records import Place
 
 from ..search.hand import Hand
 from ..search.helpers import SMOKE
+
+
+def _locked(folder: Place, released: ExitStack) -> Callable[[], None]:
+    """A lock that ends at the latest with what it is released with, and sooner where its release is called."""
+    mine = released.enter_context(ExitStack())
+    mine.callback(lock(folder))
+    return mine.close
 
 
 @contextmanager
 def _by_hand() -> Iterator[pytest.MonkeyPatch]:
     """Train what a command would give to Ray in this process, without the report behind it; locks end at its end."""
     with pytest.MonkeyPatch.context() as patched, ExitStack() as released:
-        patched.setattr(search.command, "lock", lambda folder: released.callback(lock(folder)))
+        patched.setattr(search.command, "lock", lambda folder: _locked(folder, released))
         patched.setattr(search.command, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
         patched.setenv("RAY_ADDRESS", "")
         Hand(None).patch(patched)

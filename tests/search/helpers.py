@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from rich.console import Console
 
 from search.adaptive.asking import Asker
 from search.adaptive.rounds import Rounds
@@ -39,6 +38,7 @@ from search.storing.store import Store
 from trainers.data import Data, prepare
 from trainers.reading import read_rows
 from trainers.records import Place, write_json
+from trainers.terminal.console import Console
 
 SMOKE = ROOT / "spaces" / "smoke.yaml"
 

@@ -10,6 +10,7 @@ import search.command
 import search.planning.plan
 import search.planning.planner
 import search.running.existing
+from analysis.results import load as load_results
 from search.confirm import main
 from search.confirming import chosen
 from search.running.sweep import Sweep
@@ -137,6 +138,18 @@ def test_of_a_sweep_that_is_not_finished_it_says_how_much_is_missing(
     missing = "1 of its 6 trainings has no result yet"
     assert said.err == f"note: {run.store.folder}: {missing}; this is the front of the others so far\n"
     assert f"front of sweep so far ({missing}), validation" in " ".join(said.out.split())
+
+
+def test_configurations_have_the_names_that_the_report_gives_them(
+    run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(run.store.folder)]) == 0
+    shown = capsys.readouterr().out
+    trials = load_results(local(run.store.folder)).sweep
+    front = chosen(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
+    names = set(trials.loc[trials["configuration"].isin(front), "name"])
+    assert names and all(f"\n{name} " in shown for name in names)
+    assert not any(configuration in shown for configuration in front)
 
 
 def test_what_limited_the_search_does_not_limit_what_confirms_it(tmp_path: Path, sweeps: list[Sweep]) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from search.dryrun import print_plan
 from search.estimate import storage_estimate, time_estimate, unshared_makespan
@@ -21,6 +20,7 @@ from search.schema.space import load
 from search.storing.pace import Left
 from search.storing.storage import stored
 from trainers.records import write_json
+from trainers.terminal.console import Console
 
 from .helpers import Tiny, local, smoke
 from .made_up import MadeUp

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from search.storing.store import Store
 from search.verify import main as verify
 
 from .helpers import Tiny, smoke, snapshot
@@ -81,3 +82,18 @@ def test_data_that_is_gone_or_other_data_is_no_difference_of_the_records(
     assert verify([str(it.store.folder)]) == 2
     assert f"path: no file {file}" in capsys.readouterr().err
     assert snapshot(it.store.folder) == before
+
+
+def test_before_it_trains_it_says_how_much(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
+    epochs = sum(trial.config.epochs for trial in it.plan.trials)
+    said = []
+
+    def heard(*_: object) -> Store:
+        said.append(capsys.readouterr().err)
+        return it.store
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("search.verify._trained", heard)
+        assert verify([str(it.store.folder), "--sample", "100%"]) == 0
+    assert said[0].startswith(f"1 trial of {it.store.folder}, {epochs} epochs, trained from scratch:")

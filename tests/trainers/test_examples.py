@@ -19,7 +19,7 @@ from trainers.evaluate import accuracy
 from trainers.examples import batch_sizes
 from trainers.models import MODELS, needs_two
 from trainers.scores import UNSEEN
-from trainers.subsets import Subset
+from trainers.subsets import Ranked, Subset
 from trainers.trainer import Trainer, derived
 
 Tiny = Callable[..., TrialConfig]
@@ -196,6 +196,7 @@ def test_joined_batches_train(tiny: Tiny, trained: Make) -> None:
 )
 def test_the_size_of_a_ranked_subset_is_known_before_its_ranking(subset: dict[str, Any], n: int) -> None:
     it, y = TypeAdapter(Subset).validate_python(subset), np.arange(60) % 10
+    assert isinstance(it, Ranked)
     assert it.count(y) == n
     for seed in range(5):
         ranking = {f"rank_{it.needs}": np.random.default_rng(seed).permutation(60) / 60}

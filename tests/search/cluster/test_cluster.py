@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 from ray.cluster_utils import Cluster
-from rich.console import Console
 
 from search.cluster.connection import Infeasible, cluster
 from search.cluster.machines import slots
@@ -27,6 +26,7 @@ from search.faults.driver import Driver, costs, epochs, trained_again
 from search.faults.interrupt import Interrupt
 from search.schema.resources import Resources
 from trainers.reading import read_json
+from trainers.terminal.console import Console
 
 from ..helpers import SMOKE, Tiny, records, smoke
 from ..running.test_sweep import main_here

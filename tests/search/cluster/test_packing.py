@@ -12,7 +12,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 import search.cluster.packing
 import search.cluster.probe
@@ -28,6 +27,7 @@ from search.run import main
 from search.schema.resources import Resources
 from trainers.models import MLP
 from trainers.reading import read_json
+from trainers.terminal.console import Console
 
 from ..helpers import smoke
 

@@ -19,7 +19,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 import search.cluster.connection
 import search.faults.grace
@@ -29,6 +28,7 @@ from search.faults.grace import Grace, patience
 from search.faults.interrupt import Interrupt, code_of, heed
 from search.faults.lifeline import Lifeline
 from trainers.reading import read_json, read_rows
+from trainers.terminal.console import Console
 
 from ..helpers import ROOT, Driver, command_line, descendants, end, epochs, smoke, training
 

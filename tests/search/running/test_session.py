@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 
 import search.running.session
+import search.storing.partial
 from search.environment import ray
 from search.planning.jobs import Mismatch
 from search.running.session import Session
 from search.running.trial import Trial
+from search.storing.partial import Beat, partial
 from search.storing.seen import status_of
 from search.storing.writing import settled
 from trainers.method import Method
@@ -429,3 +431,23 @@ def test_a_full_disk_is_an_outcome_and_with_room_again_nothing_was_lost(
     assert it.run(PROFILE) == "completed"
     for name in ("epochs.jsonl", "result.json", "instances.npz"):
         assert (it.folder(PROFILE) / name).read_bytes() == (undisturbed.folder(PROFILE) / name).read_bytes()
+
+
+def test_the_running_epoch_is_told_of_and_leaves_nothing(
+    tiny: Callable[..., Tiny], undisturbed: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search.storing.partial, "BEAT", 0.0)
+    it, heard = tiny(), []
+    tell = Beat.tell
+
+    def listened(beat: Beat, done: int, batches: int) -> None:
+        tell(beat, done, batches)
+        heard.append((partial(it.folder(PROFILE), len(heard) // batches).share, done / batches))
+
+    monkeypatch.setattr(Beat, "tell", listened)
+    assert it.run(PROFILE) == "completed"
+    assert heard and all(share == expected for share, expected in heard)
+    assert records(it.folder(PROFILE)) == records(undisturbed.folder(PROFILE))
+    assert sorted(path.name for path in it.folder(PROFILE).iterdir()) == [
+        "config.yaml", "cost.jsonl", "epochs.jsonl", "instances.npz", "result.json",
+    ]  # fmt: skip

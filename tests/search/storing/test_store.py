@@ -183,7 +183,7 @@ def test_a_state_may_hold_tensors_and_plain_values_alone(store: Store) -> None:
     store.publish(CHAIN[5], CHAIN[4], 5, {"epoch": 5, "model": Burglar()}, segment(4))
     assert depth(store) == 4, "the one before it serves"
     assert not (store.folder / "broken in").exists()
-    assert [path.name[:64] for path in (store.stages / "damaged").iterdir()] == [CHAIN[5]]
+    assert [path.name[:64] for path in local(store.stages / "damaged").iterdir()] == [CHAIN[5]]
 
 
 def test_a_state_that_was_forgotten_can_be_published_again(store: Store) -> None:

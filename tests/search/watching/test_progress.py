@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 import search.status
 import search.watching.progress
@@ -17,6 +16,7 @@ from search.planning.schedule import Schedule
 from search.storing.locking import lock
 from search.watching.now import Now
 from search.watching.progress import Watch
+from trainers.terminal.console import Console
 
 from ..made_up import MadeUp
 from ..planning.test_schedule import plan_of

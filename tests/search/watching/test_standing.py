@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from search.storing.partial import Partial
 from search.storing.planfile import NoSweep
 from search.watching.ledger import Ledger
 from search.watching.now import Now
@@ -54,6 +55,36 @@ def test_shared_epochs_count_once_and_are_billed_to_whom_trained_them(trunk: Mad
     assert it.shared.seconds == 6 * EPOCH
     assert it.left.seconds == (2 + 4) * EPOCH + 2 * FINAL
     assert it.longest == 4 * EPOCH + FINAL
+
+
+def test_the_running_epoch_gives_an_estimate_before_the_first_one_ends(trunk: MadeUp) -> None:
+    """A quarter of an epoch took 5 s: one takes 20, of which 15 are left, and the other 17 distinct ones."""
+    now = Now(0.0, 1, running=(trunk.ids[0],))
+    (trunk.place(0) / "epochs.jsonl").touch()
+    assert look(trunk, now, held=True).seconds_left is None
+    write_json(trunk.place(0) / "epoch.json", {"epoch": 0, "share": 0.25, "seconds": 5.0})
+    it = look(trunk, now, held=True)
+    assert it.seconds_left == pytest.approx(18 * 20 - 5)
+    assert "0.2 of 18 epochs trained" in headline(it) and "not known" not in headline(it)
+    assert it.under_way == Partial(0.25, 5.0)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [{"epoch": 1, "share": 0.5, "seconds": 5.0}, {"epoch": 0, "share": 2, "seconds": 1}, {"epoch": 0}, [1], None],
+)
+def test_what_a_killed_process_left_of_an_epoch_is_passed_over(trunk: MadeUp, left: object) -> None:
+    (trunk.place(0) / "epochs.jsonl").touch()
+    write_json(trunk.place(0) / "epoch.json", left)
+    it = look(trunk, Now(0.0, 1, running=(trunk.ids[0],)), held=True)
+    assert (it.seconds_left, it.under_way) == (None, Partial())
+
+
+def test_whole_epochs_are_better_measured_than_parts(trunk: MadeUp) -> None:
+    trunk.train(0, 1)
+    write_json(trunk.place(0) / "epoch.json", {"epoch": 1, "share": 0.5, "seconds": 1.0})
+    it = look(trunk, Now(0.0, 1, running=(trunk.ids[0],)), held=True)
+    assert it.seconds_left == pytest.approx(17 * EPOCH - 1.0)
 
 
 def test_more_processes_share_what_is_left_but_not_the_longest_training(trunk: MadeUp) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -10,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.console import Console
 from rich.text import Text
 
 from search.watching.ledger import Ledger
@@ -19,6 +19,7 @@ from search.watching.standing import Standing, standing
 from search.watching.textplot import MARK, OTHER, Dot, beyond, scatter
 from search.watching.view import headline, screen, shortened
 from trainers.records import write_json
+from trainers.terminal.console import Console
 
 from ..made_up import MadeUp
 from .test_standing import noisy
@@ -98,7 +99,7 @@ def test_it_fits(big: Standing, width: int, height: int) -> None:
 def test_it_says_it_all_on_a_common_terminal(big: Standing, width: int, height: int) -> None:
     text = "\n".join(shown(big, width, height - 1))
     for part in (
-        "16 of 16 processes busy", "1 min 40 s so far", "left", "40 of 80 · 13 stopped · 13 diverged · 4 paused",
+        "16 of 16 processes busy", "1 min 4", " s so far", "left", "40 of 80 · 13 stopped · 13 diverged · 4 paused",
         "sharing saves", "epochs/min", "images/s", "123 MB stored", "3 MB freed", "each alone", "15: 7 for lam=22",
         "best PGD", "PGD %", "on the front", MARK,
         "validation, best epoch: 7 configurations, up to 2 seeds · ● clean/PGD front",
@@ -114,7 +115,7 @@ def test_a_terminal_without_unicode_gets_other_signs(big: Standing) -> None:
 def test_the_headline_of_a_sweep_that_runs(big: Standing) -> None:
     line = headline(big)
     assert line.startswith("40 of 80 trainings ended, 13 stopped, 13 diverged, ")
-    assert "epochs trained, 1 min 40 s so far, about " in line
+    assert re.search(r"epochs trained, 1 min 4\d s so far, about ", line)
 
 
 @pytest.mark.parametrize(

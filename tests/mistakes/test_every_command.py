@@ -1,0 +1,138 @@
+"""Every command of the README, and every `python -m` entry point there is, runs through its real main."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from .commands import end_of
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("search", "analysis", "trainers")
+
+
+@dataclass(frozen=True)
+class Use:
+    """A command on a finished tiny sweep: its arguments, how it ends and what it says."""
+
+    module: str
+    arguments: Sequence[str]
+    says: str
+    code: int = 0
+    first: Sequence[str] = ()  # what search.run is given before
+    ray: bool = False  # whether it starts Ray, and is no quick test
+
+
+RUN = "search.run"
+SHORT = ("--set", "trial.epochs=2")
+USES = {  # by the row of the README's table, or by the module where it has none
+    "python -m search.run SPACE": Use(RUN, ["tiny.yaml"], "tiny is finished"),
+    "… --dry-run": Use(RUN, ["tiny.yaml", "--dry-run"], "stored before"),
+    "… --set trial.epochs=20 --set search.replicates=5": Use(
+        RUN, ["tiny.yaml", "--dry-run", *SHORT, "--set", "search.replicates=5", "--name", "other"], "5 seeds"
+    ),
+    "… --name N --results DIR --fresh": Use(
+        RUN, ["tiny.yaml", "--name", "tiny", "--results", "results", "--fresh"], "The sweep that was there is now"
+    ),
+    "… --address HOST:PORT": Use(RUN, ["tiny.yaml", "--fresh", "--address", "127.0.0.1:1"], "no Ray answers", 2),
+    "… --add-trials N": Use(
+        RUN,
+        ["tiny.yaml", "--name", "drawn", "--set", "search.strategy=random", "--set", "search.trials=1",
+         "--add-trials", "5", "--dry-run"],
+        "configurations x 1 seed",
+    ),
+    "… --reuse results/other": Use(RUN, ["tiny.yaml", "--name", "other", "--reuse", "results/tiny"], "are taken from"),
+    "… --accept-code-change": Use(RUN, ["tiny.yaml", "--accept-code-change"], "tiny is finished"),
+    "python -m search.status results/friendly_k": Use("search.status", ["results/tiny"], "finished"),
+    "python -m search.verify results/friendly_k --sample 2%": Use(
+        "search.verify", ["results/tiny", "--sample", "1"], "1 of 1 trials trained again"
+    ),
+    "python -m search.confirm results/friendly_k --seeds 5": Use(
+        "search.confirm", ["results/tiny", "--seeds", "1"], "front of tiny"
+    ),
+    "python -m search.replay RUN [RUN …] [--rule '{patience: 5%}']": Use(
+        "search.replay", ["results/tiny", "--rule", "{patience: 5%}"], "Validation accuracies"
+    ),
+    "python -m search.simulate SPACE --workers 1000": Use("search.simulate", ["tiny.yaml"], "from start to end"),
+    "python -m analysis.report results/friendly_k": Use("analysis.report", ["results/tiny"], "report/index.html"),
+    "python -m analysis.pareto RUN [RUN …] -o front.png": Use(
+        "analysis.pareto", ["results/tiny", "-o", "front.png"], "Figure: front.png"
+    ),
+    "python -m analysis.agreement RUN": Use(
+        "analysis.agreement", ["results/two"], "distance of rankings",
+        first=["tiny.yaml", "--name", "two", "--set", "search.replicates=2"],
+    ),
+    "python -m analysis.markdown RUN [RUN …]": Use("analysis.markdown", ["results/tiny"], "| configuration |"),
+    "python -m search.soak spaces/smoke.yaml --minutes 10": Use(
+        "search.soak", ["tiny.yaml", "--minutes", "0", "--faults", "kill=1"], "as it should be", ray=True
+    ),
+    "python -m search.bench": Use("search.bench", ["--share", "0.01"], "Ray's and ours", ray=True),
+    "python -m trainers.bench --model preact_resnet18 --plain": Use(
+        "trainers.bench", ["--model", "resnet10", "--size", "8", "--batch", "4", "--rounds", "1"], "images/s"
+    ),
+    "analysis.mirror": Use("analysis.mirror", ["file://HERE/results/tiny", "copy"], "The records of"),
+}  # fmt: skip
+
+
+def rows() -> list[str]:
+    """What the README's table of commands has in its first column."""
+    table = (ROOT / "README.md").read_text().partition("\n## Commands\n")[2].partition("\n\nExit codes")[0]
+    return re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)
+
+
+def entry_points() -> set[str]:
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    mains = [path for path in files if '\nif __name__ == "__main__":' in path.read_text()]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in mains}
+
+
+def test_every_command_of_the_readme_is_used_here_and_every_entry_point_there_is() -> None:
+    listed = rows()
+    assert len(listed) > 15
+    assert [row for row in listed if row not in USES] == []
+    assert [row for row in USES if row not in listed and row != USES[row].module] == []
+    assert {use.module for use in USES.values()} == entry_points()
+
+
+@pytest.mark.parametrize("row", [row for row, use in USES.items() if not use.ray and "--address" not in row])
+def test_it_runs(
+    row: str,
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    by_hand: None,
+) -> None:
+    ends(row, finished, tmp_path, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(
+    "row", [row if not use.ray else pytest.param(row, marks=pytest.mark.sweeps) for row, use in USES.items()
+            if use.ray or "--address" in row],
+)  # fmt: skip
+def test_it_runs_with_ray(
+    row: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends(row, finished, tmp_path, monkeypatch, capsys)
+
+
+def ends(
+    row: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fails unless the command of a row ends and says what it should, without a traceback."""
+    use, here = USES[row], tmp_path / "here"
+    shutil.copytree(finished, here, symlinks=True)
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if use.first:
+        assert end_of(RUN, list(use.first), capsys)[0] == 0
+    code, printed = end_of(use.module, [part.replace("HERE", str(here)) for part in use.arguments], capsys)
+    assert "Traceback" not in printed, printed
+    assert code == use.code, printed
+    assert use.says in " ".join(printed.split()), printed

@@ -1,0 +1,59 @@
+"""What a user called a thing is shown as it is: it is no markup, and steers no terminal."""
+
+from __future__ import annotations
+
+import re
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.table import Table
+from rich.text import Text
+
+from trainers.terminal.console import Console
+from trainers.terminal.text import visible, visible_lines
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("[/b]", "[red]x[/red]", ":smile:", "[link=http://x]y", r"\[b]")
+
+
+def shown(*renderables: object, **options: object) -> str:
+    file = StringIO()
+    Console(file=file, width=60, force_terminal=True, color_system="truecolor").print(*renderables, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_markup_is_text_wherever_it_stands(name: str) -> None:
+    table = Table(name, title=name, box=None, caption=name)
+    table.add_row(name)
+    text = re.sub(r"\x1b\[[\d;]*m", "", shown(name, table))
+    assert text.count(name) == 5
+
+
+def test_numbers_are_not_coloured() -> None:
+    assert shown("3 of 4 at /tmp/x") == "3 of 4 at /tmp/x\n"
+
+
+def test_control_characters_are_shown_as_escapes() -> None:
+    table = Table("name", box=None)
+    table.add_row("a\x1b[2Jb")
+    assert "\x1b[2J" not in shown(Text("a\x1b[2Jb"), table, "\x9b2J\u202e")
+    assert shown("a\x1b[2Jb\nc\x9b") == "a\\x1b[2Jb\nc\\x9b\n"
+    assert shown(Text("bold", style="bold")) == "\x1b[1mbold\x1b[0m\n"  # its own are sent
+
+
+def test_lines_are_kept_where_text_has_some_and_shown_where_it_should_have_none() -> None:
+    assert visible_lines("a\nb\x1b\tc") == "a\nb\\x1b\tc"
+    assert visible("a\nb\r\u2028é€λ") == "a\\nb\\r\\u2028é€λ"
+
+
+def test_no_other_console_is_used() -> None:
+    modules = [path for package in ("search", "analysis", "trainers") for path in (ROOT / package).rglob("*.py")]
+    assert len(modules) > 100
+    others = re.compile(
+        r"from rich\.console import .*Console\b|from rich import print|rich\.get_console|(?<![\w.])print\("
+    )
+    found = {path.name for path in modules if others.search(path.read_text())}
+    # bench prints JSON for its parent, nodereport code for another process, and trainers know nothing of rich
+    assert found <= {"bench.py", "benchmarks.py", "nodereport.py"}

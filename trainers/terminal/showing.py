@@ -1,0 +1,20 @@
+"""How a command begins and ends that only shows something."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from trainers.terminal.streams import guard_streams
+
+
+def show_with(main: Callable[[], int]) -> NoReturn:
+    """Run a command and end the process with its exit code: 130 after a Ctrl-C, 141 where nobody reads on."""
+    guard_streams(ends=True)
+    try:
+        code = main()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
