@@ -20,7 +20,7 @@ from trainers.records import Row
 from trainers.sources import Npz
 from trainers.trainer import Trainer
 
-NEVER = 10**6  # epochs: no round is the last or has a measurement due
+NEVER = 10**5  # epochs: no round is the last or has a measurement due
 
 
 class Case(NamedTuple):

@@ -131,11 +131,11 @@ class Ranked(Knobs):
         """How many examples it holds, which no ranking changes."""
         plus = self.plus
         more = [count(plus.size, int((y == label).sum()), "subset.plus.size") for label in plus.classes] if plus else []
-        return int(self._base(np.zeros(len(y)), y).sum()) + sum(more)
+        return int(self._base(untied(np.zeros(len(y))), y).sum()) + sum(more)
 
     def check(self, y: np.ndarray) -> None:
         """Raises ValueError if these labels have too few examples whatever the ranking."""
-        equal = np.zeros(len(y))
+        equal = untied(np.zeros(len(y)))
         base = self._base(equal, y)
         if self.plus is not None:  # how many of each class a base leaves is known beforehand only if it is balanced
             self.plus.beside(base & (self.balance == "per_class"), equal, y)

@@ -114,8 +114,11 @@ def _hinted(path: tuple[str, ...], message: str) -> str:
     if len(path) == 1 and key.partition(".")[0] in Space.model_fields:
         return f"is a path, as axes and --set have them; keys are nested here: {key.replace('.', ': {')}: ..."
     homes = [f"{block}.{key}" for block, model in HOMES.items() if key in model.model_fields]
-    meant = f"{UNKNOWN}; did you mean {' or '.join(homes)}?"
-    return re.sub(rf"{UNKNOWN}(; did you mean [^?]*\?)?", meant, message) if homes else message
+    if not homes:
+        return message
+    near = re.search(rf"{UNKNOWN}; did you mean ([^?]*)\?", message)  # a misspelt key of its own block
+    meant = " or ".join([*([near[1]] if near else []), *homes])
+    return re.sub(rf"{UNKNOWN}(; did you mean [^?]*\?)?", f"{UNKNOWN}; did you mean {meant}?", message)
 
 
 def _beside_axes(path: tuple[str, ...]) -> bool:

@@ -5,7 +5,8 @@ A later fault extends it by one file. Keys of a case:
 right    one line that says what is right
 files    what is written first, by path: text, or {maker: arguments} of makers.py
 sweep    true: results/tiny is a finished sweep of tiny.yaml, and both are there
-damage   in order: {file: GLOB} with one of append, text, replace: [old, new], delete, directory, truncate, hex
+damage   in order: {file: GLOB} with one of append, text, replace: [old, new], delete, directory, truncate, hex,
+         unsign (without checksums, as older versions wrote it)
 run      a module that has main(arguments), and its arguments
 code     the exit code
 says     what is printed, on stdout or stderr, contains each of these; white space counts as one blank
@@ -16,6 +17,7 @@ writes   whether files may change; false where the code is 2
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,11 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from trainers.records import MARK
+
 from .makers import MAKERS
 
+CHECKSUMS = ("digest", "head")  # keys of records
 CASES = Path(__file__).parent / "cases"
 
 
@@ -39,6 +44,7 @@ class Damage(BaseModel):
     replace: tuple[str, str] | None = None
     truncate: int | None = None  # bytes that stay; below 0: that are cut off
     hex: str | None = None
+    unsign: bool = False
     delete: bool = False
     directory: bool = False
 
@@ -78,7 +84,19 @@ class Damage(BaseModel):
             return before.replace(old, new, 1)
         if self.truncate is not None:
             return before[: self.truncate]
+        if self.unsign:
+            return _unsigned(before)
         return bytes.fromhex(self.hex) if self.hex is not None else (self.text or "").encode()
+
+
+def _unsigned(content: bytes) -> bytes:
+    """A record without the checksums of its own content, those of its trainings among them."""
+    if content.startswith(MARK.encode()):
+        return content.partition(b"\n")[2]
+    record = {key: value for key, value in json.loads(content).items() if key not in CHECKSUMS}
+    if "trials" in record:
+        record["trials"] = [{k: v for k, v in row.items() if k not in CHECKSUMS} for row in record["trials"]]
+    return json.dumps(record).encode() + b"\n"
 
 
 class Case(BaseModel):

@@ -225,7 +225,7 @@ MISTAKES = {
     ),
     "misspelt knob of trainings": (
         "{seed: [3]}",
-        "profile.seed: Profile has no such knob; did you mean seeds? "
+        "profile.seed: Profile has no such knob; did you mean seeds or trial.seed or search.seed? "
         "(allowed: average, first_epoch, follows, seeds, trial)",
     ),
     "no mapping": ("good.npy", "profile: should be a mapping of knobs; got 'good.npy'"),
