@@ -104,6 +104,8 @@ def _image(text: str) -> Path:
     path = Path(text)
     if path.suffix not in (".png", ".svg", ".pdf"):
         raise argparse.ArgumentTypeError(f"{text}: expected a name ending in .png, .svg or .pdf")
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: is a folder; name a file")
     return path
 
 

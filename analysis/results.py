@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +25,7 @@ from trainers.plans import OtherFormat, read_plan
 from trainers.reading import Damage, cost_row, epoch_row, promises, read_json, read_rows
 from trainers.records import Row, constant
 from trainers.shapes import A_PROVENANCE, A_RESULT
+from trainers.terminal.console import error_console
 from trainers.terminal.text import visible
 
 EPOCHS, INSTANCES = "epochs.jsonl", "instances.npz"
@@ -154,7 +154,7 @@ class Results:
 def tell_damage(sweeps: Iterable[Results]) -> None:
     """Say on stderr which records were left out, once all is read."""
     for line in dict.fromkeys(line for sweep in sweeps for line in sweep.damaged()):
-        print(f"note: {line}; it is left out", file=sys.stderr)
+        error_console().print(f"note: {line}; it is left out")
 
 
 def load(folder: Path | str, where: str | None = None) -> Results:

@@ -25,10 +25,11 @@ ROWS = 20
 BROAD = 10  # columns of a header of numbers
 NUMBERS = 42  # columns that the numbers of the table take, with their standard errors
 ERRORS = "± is one standard error over n seeds. "
-LEGEND = (
-    "Accuracies are of the epoch that validation selects, unless the column says last; difference: that of the two "
-    "before it in points, paired by seed. The report has the best epoch on test less the last, with its floor."
-)
+LEGENDS = {
+    "best": "Accuracies are of the epoch that validation selects, unless the column says last; difference: that of the "
+    "two before it in points, paired by seed. The report has the best epoch on test less the last, with its floor.",
+    "last": "The report has the best epoch on test less the last, with its floor.",
+}
 
 
 def print_summary(results: Results, console: Console) -> None:
@@ -40,7 +41,7 @@ def print_summary(results: Results, console: Console) -> None:
     else:
         console.print(summary_table(results, found, console.width))
         several = any((panel.points["n"] > 1).any() for panel in found.panels)
-        console.print(plain(ERRORS * several + LEGEND))
+        console.print(plain(ERRORS * several + LEGENDS[found.checkpoint]))
         for table in front_table(found):
             console.print(table)
         console.print(plain(found.note))

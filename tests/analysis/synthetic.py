@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ RUN = {
 def _planned(made: Made, noise: float, method: str, subset: str, replicate: int) -> dict[str, Any]:
     labels = {"data.label_noise": str(noise), "method": method, "subset": subset}
     configuration = ",".join(f"{path.rpartition('.')[2]}={label}" for path, label in labels.items()) + "-ab12cd"
-    configuration = configuration.replace(" ", "_").replace("/", "_")
+    configuration = re.sub(r"[\s/]", "_", configuration)
     kind, _, size = subset.partition(" ")
     chosen = {"name": "ranked", "side": kind, "score": None} if kind == "friendly" else {"name": kind}
     return {

@@ -60,7 +60,7 @@ USES = {  # by the row of the README's table, or by the module where it has none
     ),
     "python -m search.simulate SPACE --workers 1000": Use("search.simulate", ["tiny.yaml"], "from start to end"),
     "python -m analysis.report results/friendly_k": Use("analysis.report", ["results/tiny"], "report/index.html"),
-    "python -m analysis.pareto RUN [RUN …] -o front.png": Use(
+    "python -m analysis.pareto RUN [RUN …] -o front.pdf": Use(
         "analysis.pareto", ["results/tiny", "-o", "front.png"], "Figure: front.png"
     ),
     "python -m analysis.agreement RUN": Use(

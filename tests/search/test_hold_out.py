@@ -79,7 +79,10 @@ def test_a_study_without_validation_is_run_and_read_to_the_end(
 
     assert markdown.main(["results/whole"]) == 0
     table = capsys.readouterr().out
-    assert "| configuration | last: clean | last: PGD-5 | best − last |" in table and "by validation" not in table
+    assert (
+        "| configuration | last: clean | last: PGD-5 | PGD-2: best on test | PGD-2: last |" in table
+        and "by validation" not in table
+    )
 
     for options, code in (([], 0), (["--checkpoint", "last"], 0), (["--checkpoint", "best"], 2)):
         assert pareto.main(["results/whole", "-o", "front.png", *options]) == code

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SHOWS = "from trainers.terminal.showing import show_with; show_with(lambda: {main})"
 WORKS = "from search.leaving import leave_with; leave_with(lambda: {main})"
 PRINTS = (
