@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,8 @@ def _hinted(path: tuple[str, ...], message: str) -> str:
     homes = [f"{block}.{key}" for block, model in HOMES.items() if key in model.model_fields]
     if not homes:
         return message
-    near = re.search(rf"{UNKNOWN}; did you mean ([^?]*)\?", message)  # a misspelt key of its own block
-    meant = " or ".join([*([near[1]] if near else []), *homes])
+    own = re.findall(rf"{UNKNOWN}; did you mean ([^?]*)\?", message)
+    meant = " or ".join([*get_close_matches(key, own, cutoff=0.85), *homes])  # a misspelt key of its own block
     return re.sub(rf"{UNKNOWN}(; did you mean [^?]*\?)?", f"{UNKNOWN}; did you mean {meant}?", message)
 
 
