@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 POINTS = 100.0  # accuracies are in [0, 1] and are written in percent, their differences in points
-EXACT = 9  # digits to which sums taken in another order agree, so that 8.75 is written alike wherever it stands
+EXACT = 9  # digits to which sums taken in another order agree, so that 13.75 is written alike wherever it stands
 CONFIDENCE = 0.95  # of intervals
 
 
