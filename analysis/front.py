@@ -132,7 +132,7 @@ def front(
     called = titles({its: tuple(here["sweep"].unique()) for its, here in done.items()}, names)
     panels = []
     left = strongest(common, results[0].attacks)
-    unpaired = _unpaired(left, results[0].attacks) if left and left not in paired and y != left else ""
+    unpaired = _unpaired(left, results) if left and left not in paired and y != left else ""
     for its, here in done.items():
         name = called[its] if len(results) > 1 or len(done) > trials["problem"].nunique() else here["setting"].iloc[0]
         panel = _panel(name, here, sweeps, its, (x, y), list(done), checkpoint)
@@ -198,7 +198,8 @@ def _panel(
             points.loc[group.index, "selected"] = selected(group, results[str(sweep)])
     alive = done[done[f"{checkpoint}_constant"].isna()]
     menus = {str(sweep): _same_menu(group) for sweep, group in alive.groupby("sweep", sort=False)}
-    attacks = its.attacks(others)
+    theirs = {name: text for sweep in here["sweep"].unique() for name, text in results[str(sweep)].attacks.items()}
+    attacks = theirs | its.attacks(others)  # a title tells an attack from all that stand beside it
     return Panel(
         title=name,
         terms=its,
@@ -275,8 +276,14 @@ def _left_out(points: pd.DataFrame, here: pd.DataFrame) -> Iterator[str]:
         diverged = int((mine["diverged"] > 0).sum())
         if diverged:
             yield f"{whose}{counted(diverged, 'configuration')} never on a front, as a seed diverged."
+        constant = int(((mine["constant"] > 0) & (mine["diverged"] == 0)).sum())
+        if constant:
+            yield f"{whose}{counted(constant, 'configuration')} never on a front, as a seed names one class for all."
 
 
-def _unpaired(metric: str, attacks: Mapping[str, str]) -> str:
-    attack = attack_title(attack_of(metric) or "", attacks) + on_images(metric, attacks)
-    return f"{attack} is left out: no clean accuracy was measured on these images alone."
+def _unpaired(metric: str, results: Sequence[Results]) -> str:
+    named = [attack_title(attack_of(metric) or "", it.attacks) + on_images(metric, it.attacks) for it in results]
+    where = " in every sweep" if len(results) > 1 else ""
+    return (
+        f"{' or '.join(dict.fromkeys(named))} is left out: clean accuracy on the same images was not measured{where}."
+    )

@@ -25,7 +25,7 @@ def with_gaps(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
 
     last = trials[f"last_{EPOCH_METRIC}"]
     curve = of_epochs(EPOCH_METRIC, "max")
-    peak = curve.where(curve > last, last)  # the last epoch counts too: best - last is never negative
+    peak = np.maximum(curve, last)  # the last epoch counts too: best - last is never negative; NaN without a curve
     trials["peak_test_pgd_acc"] = peak
     trials["robust_overfitting"] = peak - last
     trials["robust_overfitting_val"] = trials[f"best_{EPOCH_METRIC}"] - last

@@ -69,6 +69,8 @@ def _cells(trials: pd.DataFrame, checkpoints: Sequence[str], metrics: list[str],
     numbers = [of(f"{which}_{name}").text() for which in checkpoints for name in metrics]
     if gap:
         numbers.append(estimate(done[f"last_{PGD}"] - done[f"last_{AUTOATTACK}"]).text(signed=True))
+    if "robust_overfitting" in done:
+        done = done[done["robust_overfitting"].notna()]  # a curve that is lost has a last epoch, and no best one
     peak, last = of(f"peak_{EPOCH_METRIC}"), of(f"last_{EPOCH_METRIC}")
     return [*numbers, peak.text(), last.text(), of("robust_overfitting").text(signed=True)]
 

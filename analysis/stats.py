@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 POINTS = 100.0  # accuracies are in [0, 1] and are written in percent, their differences in points
+EXACT = 9  # digits to which sums taken in another order agree, so that 13.75 is written alike wherever it stands
 CONFIDENCE = 0.95  # of intervals
 
 
@@ -26,8 +27,9 @@ class Estimate(NamedTuple):
         """In percent or points: "73.4 ± 0.2"; one seed has no "±", what is not known is a dash."""
         if self.n == 0 or math.isnan(self.mean):
             return "–"
-        mean = f"{POINTS * self.mean:{'+' if signed else ''}.1f}".replace("-", "−")
-        return mean if math.isnan(self.se) else f"{mean} ± {POINTS * self.se:.1f}"
+        mean, se = (round(POINTS * it, EXACT) for it in (self.mean, self.se))
+        text = f"{mean:{'+' if signed else ''}.1f}".replace("-", "−")
+        return text if math.isnan(se) else f"{text} ± {se:.1f}"
 
     @property
     def half_width(self) -> float:

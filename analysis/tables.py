@@ -93,10 +93,11 @@ def summary(found: Digest) -> list[str]:
         "time alone", "time billed",
     )  # fmt: skip
     on = on_images(found.front.y, found.results.attacks)
+    attack = found.front.panels[0].terms.y or robust
     caption = (
         f"All configurations, test set{on}, {CHECKPOINTS[found.front.checkpoint]} unless said; mean ± standard error "
-        f"over seeds; the bar at the left marks the front. Attack: {found.front.y_title}. Time is a training's mean: "
-        "alone, as if from scratch, and billed, less the epochs that it took from others."
+        f"over seeds; the bar at the left marks the front. Attack: {attack}. Time is a training's mean: alone, as if "
+        "from scratch, and billed, less the epochs that it took from others."
     )
     if len(masked):
         caption += f" {_gap_name(found)}: in points, on the same images."

@@ -118,12 +118,12 @@ def over_space(tree: Tree, change: Tree) -> Tree:
 
 def named(tree: Tree, like: Tree) -> Tree:
     """A tree whose pieces have the names that they have without saying so, those of `like`."""
-    own = any(key in tree for key in NAMES)
-    if own and any(tree.get(key, name) != name for key, name in like.items() if key in NAMES):
+    if any(tree.get(key, name) != name for key, name in like.items() if key in NAMES):
         like = {}  # another piece
-    if isinstance(base := tree.get("base", like.get("base")), str) and base in METHODS and "kind" not in tree:
-        like = _of_row(base) | {"base": base} | like
-    names = {key: like[key] for key in NAMES if key in like and not own}
+    if isinstance(base := tree.get("base", like.get("base")), str) and base in METHODS:
+        row = _of_row(base) | {"base": base}
+        like = row | like if tree.get("kind", row["kind"]) == row["kind"] else {}
+    names = {key: like[key] for key in NAMES if key in like and key not in tree}
     return names | {
         key: named(it, like[key]) if isinstance(it, dict) and key in like else it for key, it in tree.items()
     }
@@ -135,9 +135,26 @@ def _of_row(base: str) -> Tree:
 
 
 def _names(tree: Tree) -> Tree:
-    """Only the names of pieces within pieces."""
+    """Only the names of a piece and of those within it."""
     inner = {key: _names(value) for key, value in tree.items() if isinstance(value, dict)}
-    return inner | ({"name": tree["name"]} if "name" in tree else {})
+    return inner | {key: tree[key] for key in NAMES if key in tree}
+
+
+def covered_nulls(tree: Tree, change: Tree) -> Iterator[Path]:
+    """Where a first training's null takes a key of the trial out and a mapping is laid over it.
+
+    The null would be forgotten: knobs alone cannot say that nothing of the trial's is to stay beside them.
+    """
+    for block, key in OVERLAYS:
+        its, over = ((each.get(block) or {}).get(key) or {} for each in (tree, change))
+        yield from _covered(its, over, (block, key))
+
+
+def _covered(tree: Tree, change: Tree, path: Path) -> Iterator[Path]:
+    for key, value in change.items():
+        if isinstance(value, dict) and key in tree:
+            here = (*path, key)
+            yield from [here] if tree[key] is None else _covered(tree[key], value, here)
 
 
 def without_nulls(tree: Any, path: Path = ()) -> Any:

@@ -18,10 +18,12 @@ OWN = {"profile": ("data", "subset"), "pretrain": ("data", "model", "subset")}  
 
 
 def override(text: str) -> Tree:
-    """The tree that a --set lays over a space. Raises SpaceError if it is written otherwise than path=value."""
+    """The tree that a --set lays over a space. Raises SpaceError if it is no path=value."""
     path, equals, value = text.partition("=")
     if not equals or not path.strip():
         raise SpaceError([f"--set {text}: write it as path=value, such as trial.epochs=2"])
+    if not value.strip():  # such as an unset variable of the shell, which would take the key out
+        raise SpaceError([f"--set {text}: no value after the =; write null to take the key out"])
     parts = tuple(_parts(path.strip()))
     if len(parts) > DEPTH:
         raise SpaceError([f"--set {text[:60]}...: nested deeper than {DEPTH} levels"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from search.schema.files import missing, text_of
 from search.schema.limits import DEPTH
-from search.schema.merging import SPACE, over_space, without_nulls, written_out
+from search.schema.merging import SPACE, covered_nulls, over_space, without_nulls, written_out
 from search.schema.problems import SpaceError as SpaceError
 from search.schema.reading import Places, parsed
 
@@ -43,8 +43,17 @@ class Document:
         for path in around:
             at = kept.get(path, place)
             places[path] = at if at == place or len(path) == 1 else f"{at} with {place}"  # a mistake of both together
-        its = Document.of(change, places)
-        return Document(over_space(self.tree, its.tree), places, (*self.problems, *its.problems))
+        return self.under(Document.of(change, places), places)
+
+    def under(self, over: Document, places: Places) -> Document:
+        """With another document laid over it; the places are those of both."""
+        forgotten = (
+            f"{over.where(path)}: {'.'.join(path)}: is null in {self.where(path)}, which takes the trial's out; write "
+            "there what is to stand in its place, or remove the null to change some knobs of the trial's"
+            for path in covered_nulls(self.tree, over.tree)
+        )
+        problems = (*self.problems, *over.problems, *forgotten)
+        return Document(over_space(self.tree, over.tree), places, problems)
 
 
 def read(path: Path, seen: tuple[Path, ...] = ()) -> Document:
@@ -71,8 +80,7 @@ def read(path: Path, seen: tuple[Path, ...] = ()) -> Document:
     if not (path.parent / parent).is_file():
         raise SpaceError([f"{at}: extends: {missing(path.parent / parent)}"])
     base = read(path.parent / parent, (*seen, path.resolve()))
-    merged = over_space(base.tree, document.tree)
-    return Document(merged, base.places | places, (*base.problems, *document.problems))
+    return base.under(document, base.places | places)
 
 
 def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -51,7 +51,9 @@ def test_it_is_counted_and_marked_wherever_its_configuration_is_named(dead: Path
 
 
 def test_it_is_on_no_front_and_not_selected(dead: Path) -> None:
-    points = front([load(dead)]).panels[0].points.set_index("family")
+    found = front([load(dead)])
+    assert found.panels[0].missing == "1 configuration never on a front, as a seed names one class for all."
+    points = found.panels[0].points.set_index("family")
     assert points.loc["TRADES", "constant"] == 1 and points.loc["AT", "constant"] == 0
     assert not points.loc["TRADES", "on_front"] and not points.loc["TRADES", "selected"]
     assert points.loc["AT", "on_front"] and points.loc["AT", "selected"]

@@ -63,7 +63,16 @@ def test_sweeps_that_looked_at_other_images_share_no_front(tmp_path: Path) -> No
         load(write_sweep(tmp_path / name, Made(study=name, faults=False, attacks=attacks)))
         for name, attacks in (("old", old), ("new", ATTACKS))
     ]
-    assert front(sweeps).y == "test_pgd20_acc"
+    found = front(sweeps)
+    assert found.y == "test_pgd20_acc"
+    both = "AutoAttack custom on the first 300 images or AutoAttack custom on 300 images is left out"
+    assert f"{both}: clean accuracy on the same images was not measured in every sweep." in found.note
+
+
+def test_the_axis_tells_an_attack_from_those_beside_it_that_the_front_does_not_show(tmp_path: Path) -> None:
+    wide = {"wide": "PGD-20, linf, epsilon 0.2, step epsilon/4"}
+    found = front([load(write_sweep(tmp_path / "a", Made(faults=False, attacks=ATTACKS | wide)))], y="test_pgd20_acc")
+    assert found.y_title == "robust test accuracy, PGD-20 epsilon 0.1"
 
 
 def test_an_attack_on_as_many_images_as_there_are_is_one_on_all(tmp_path: Path) -> None:

@@ -107,3 +107,13 @@ def test_diverged_seeds_are_counted_and_left_out_of_the_means(tmp_path: Path) ->
     (row,) = overfitting(load(write_sweep(tmp_path / "sweep", made))).to_dict("records")
     assert (row["n"], row["diverged"]) == (2, 1)
     assert math.isfinite(row["robust_overfitting_se"])
+
+
+def test_a_trial_whose_curve_is_lost_has_no_best_epoch_rather_than_no_overfitting(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "sweep", Made(noise=(0.0,), faults=False, profile=False))
+    lost, *_ = sorted(folder.glob("trials/*/epochs.jsonl"))
+    lost.write_text("")
+    trials = load(folder).sweep.set_index("id")
+    assert math.isnan(trials.loc[lost.parent.name, "peak_test_pgd_acc"])
+    assert math.isnan(trials.loc[lost.parent.name, "robust_overfitting"])
+    assert (trials.drop(lost.parent.name)["robust_overfitting"] >= 0).all()

@@ -83,6 +83,11 @@ def test_a_column_that_nothing_stands_in_is_left_out(tmp_path: Path, small: Path
     assert "PGD‑10" in headers[1] and "PGD-10" not in headers[1]
 
 
+def test_the_table_of_all_configurations_says_its_attack_in_full(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert "Attack: AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.1 on 300 images drawn by class. Time" in text
+
+
 def test_figures_and_tables_lie_beside_the_page(page: Path) -> None:
     figures = {path.name for path in (page.parent / "figures").iterdir()}
     assert {"front.png", "front.svg", "curves_robust.png", "overfitting.svg", "effects.png"} <= figures

@@ -199,6 +199,32 @@ def test_a_piece_of_another_name_takes_the_place_of_all_knobs(tmp_path: Path) ->
     assert config.method.kind == "pieces"
 
 
+def test_the_kind_that_a_method_has_without_saying_so_is_no_other_method(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("trial: {method: {base: trades, loss: {beta: 3}}}")
+    path = tmp_path / "space.yaml"
+    path.write_text("extends: base.yaml\ntrial: {method: {kind: pieces}}\n")
+    its = load(path, ["trial.method.kind=pieces", "trial.method={kind: pieces, attack: {epsilon: 0.05}}"])
+    method = {"base": "trades", "loss": {"beta": 3}, "attack": {"epsilon": 0.05}}
+    assert at_point(its, {}) == TrialConfig.model_validate({"method": method})
+
+
+@pytest.mark.parametrize("block", ["profile", "pretrain"])
+@pytest.mark.parametrize("below", ["an extending file", "--set"])
+def test_a_null_that_takes_out_a_key_of_the_trial_is_not_forgotten(tmp_path: Path, block: str, below: str) -> None:
+    taken_out = "{trial: {method: {loss: null}, epochs: null}}"
+    (tmp_path / "base.yaml").write_text(f"trial: {{method: trades}}\n{block}: {taken_out}\n")
+    path = tmp_path / "space.yaml"
+    over = f"{block}: {{trial: {{method: {{loss: {{beta: 3}}}}, epochs: 4}}}}\n"
+    path.write_text("extends: base.yaml\n" + over * (below == "an extending file"))
+    knobs = [f"{block}.trial.epochs=4", f"{block}.trial.method.loss.beta=3"] if below == "--set" else []
+    with pytest.raises(SpaceError) as caught:
+        load(path, knobs)
+    (problem,) = caught.value.problems
+    null = f"{tmp_path / 'base.yaml'}:2"
+    where = f"{null} with --set {knobs[-1]}" if knobs else f"{path}:2"
+    assert problem.startswith(f"{where}: {block}.trial.method.loss: is null in {null}, which takes the trial's out")
+
+
 MISTYPED = {
     "trial.method": ("[trades]", "true", "3"),
     "trial.optimizer": ("[adam]", "1.5"),
