@@ -16,7 +16,16 @@ from search.storing.locking import lock
 from trainers.records import Place
 
 from ..search.hand import Hand
-from ..search.helpers import SMOKE
+from ..search.helpers import SMOKE, smoke
+
+ASKED = {  # of a sweep that draws its trials, ends some of them early and adds seeds to none
+    "profile": None,
+    "search__axes": {"method.attack.epsilon": {"uniform": [0.05, 0.2]}},
+    "search__strategy": "tpe",
+    "search__trials": 4,
+    "search__generation": 2,
+    "search__stopping": {"patience": "20%"},
+}
 
 
 def _locked(folder: Place, released: ExitStack) -> Callable[[], None]:
@@ -48,6 +57,17 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with tiny.yaml and its finished sweep, results/tiny; to be copied."""
     here = tmp_path_factory.mktemp("finished")
     shutil.copy(SMOKE, here / "tiny.yaml")
+    with _by_hand() as patched:
+        patched.chdir(here)
+        assert main(["tiny.yaml"]) == 0
+    return here
+
+
+@pytest.fixture(scope="session")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `finished`, of a sweep that learns what to train next and stops trainings early."""
+    here = tmp_path_factory.mktemp("asked")
+    (here / "tiny.yaml").write_text(smoke(**ASKED))
     with _by_hand() as patched:
         patched.chdir(here)
         assert main(["tiny.yaml"]) == 0

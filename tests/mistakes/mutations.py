@@ -1,16 +1,15 @@
-"""Mistakes that a seed draws: spaces and stored files, each changed in one to three ways."""
+"""Changes that a seed draws: of a tree, of a text, of bytes. Any of them is a mistake, or may be none.
+
+spoiling.py makes commands and files of them.
+"""
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
+from copy import deepcopy
 from random import Random
 from typing import Any
-
-import yaml
 
 ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2**31, 2**63, 10**30, -(10**30), 1e308, -1e-308, math.nan, math.inf, "", " ", "nan",
@@ -19,89 +18,84 @@ ODD: tuple[Any, ...] = (
     {"uniform": [2, 1]},
 )  # fmt: skip
 TEXTS = (
-    "\t",
-    "\x00",
-    "---\n",
-    "...\n",
-    "&a [*a]\n",
-    "*b",
-    "!!python/object:os.system x",
-    "? ",
-    ": ",
-    "{",
-    "]",
-    "'",
-    "%",
-    "\r",
-)
+    "\t", "\x00", "---\n", "...\n", "&a [*a]\n", "*b", "<<: *b\n", "!!python/object:os.system x", "? ", ": ", "{", "]",
+    "'", "%", "\r", "[" * 3000,
+)  # fmt: skip
+LINES = (b"3\n", b"null\n", b"[]\n", b"{}\n", b'"x"\n', b'{"a": 1}\n', b"\0" * 512, b"{", b"\xff\xfe\n")
 
 
-def mutated(text: str, random: Random) -> str:
-    """The text of a space, changed one to three times."""
-    for _ in range(random.randint(1, 3)):
-        text = random.choice(_OF_SPACES)(text, random)
-    return text
+def change_tree(tree: Any, random: Random) -> None:
+    """Change one place of a tree, in place. Raises IndexError where it has none."""
+    random.choice((_delete, _rename, _replace, _replace, _nudge, _nudge, _wrap, _move))(tree, random)
 
 
-def damaged(folder: Path, random: Random) -> Path:
-    """Change one file of a sweep's folder and return its path."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "lock")
-    path = random.choice(files)
-    random.choice(_OF_FILES)(path, random)
-    return path
+def change_text(text: str, random: Random) -> str:
+    return random.choice((_cut, _insert, _double, _shift))(text, random)
 
 
-def _in_tree(change: Callable[[Any, Random], None]) -> Callable[[str, Random], str]:
-    """A change of the tree that a text stands for; of what is no tree (any more), of the text."""
-
-    def changed(text: str, random: Random) -> str:
-        try:
-            tree = yaml.safe_load(text)
-            change(tree, random)
-            return str(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
-        except (yaml.YAMLError, IndexError, ValueError, TypeError, OverflowError):
-            return _cut(text, random)
-
-    return changed
+def change_bytes(content: bytes, random: Random) -> bytes:
+    return random.choice((_flip, _flip, _digit, _truncate, _zeros, _twice, _append))(content, random)
 
 
-def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
-    """Every (container, key) of a tree."""
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
-    for key, value in items:
-        yield tree, key
-        yield from _places(value)
+def places(tree: Any) -> Iterator[tuple[Any, Any]]:
+    """Every (container, key) of a tree, once where several places share one."""
+    below, seen = [tree], set()
+    while below:
+        container = below.pop()
+        if not isinstance(container, dict | list) or id(container) in seen:
+            continue
+        seen.add(id(container))
+        for key in list(container if isinstance(container, dict) else range(len(container))):
+            yield container, key
+            below.append(container[key])
 
 
 def _delete(tree: Any, random: Random) -> None:
-    container, key = random.choice(list(_places(tree)))
+    container, key = random.choice(list(places(tree)))
     del container[key]
 
 
 def _rename(tree: Any, random: Random) -> None:
-    container, key = random.choice([place for place in _places(tree) if isinstance(place[0], dict)])
-    letters = list(str(key))
-    letters.insert(random.randrange(len(letters) + 1), random.choice("aex.-_ 9"))
-    container[random.choice(["".join(letters), str(key)[:-1], str(key).upper(), 7, None, True, 1.5])] = container.pop(
-        key
-    )
+    container, key = random.choice([place for place in places(tree) if isinstance(place[0], dict)])
+    container[random.choice([misspelt(str(key), random), str(key).upper(), 7, None, True, 1.5])] = container.pop(key)
+
+
+def misspelt(word: str, random: Random) -> str:
+    """One letter more, or one less at the end."""
+    at = random.randrange(len(word) + 1)
+    return random.choice([word[:at] + random.choice("aex.-_ 9") + word[at:], word[:-1]])
 
 
 def _replace(tree: Any, random: Random) -> None:
-    container, key = random.choice(list(_places(tree)))
-    container[key] = random.choice(ODD)
+    container, key = random.choice(list(places(tree)))
+    container[key] = deepcopy(random.choice(ODD))
+
+
+def _nudge(tree: Any, random: Random) -> None:
+    """A number that is too large, too small, of another type or of the wrong sign."""
+    numbers = [(at, key) for at, key in places(tree) if isinstance(at[key], int | float) and at[key] == at[key]]
+    container, key = random.choice(numbers)
+    value = container[key]
+    container[key] = random.choice([-value, value * 10, value * 1000, value / 2, value + 1, 0, str(value), [value]])
 
 
 def _wrap(tree: Any, random: Random) -> None:
-    container, key = random.choice(list(_places(tree)))
+    container, key = random.choice(list(places(tree)))
     container[key] = random.choice([[container[key]], {"name": container[key]}, {str(key): container[key]}])
 
 
 def _move(tree: Any, random: Random) -> None:
-    places = list(_places(tree))
-    container, key = random.choice(places)
-    other, at = random.choice(places)
-    other[at] = json.loads(json.dumps(container[key]))
+    (container, key), (other, at) = random.choices(list(places(tree)), k=2)
+    other[at] = deepcopy(container[key])
+
+
+def share(tree: Any, random: Random) -> None:
+    """One value at two places, which may be within itself, or many times over, as YAML writes aliases of it."""
+    (container, key), (other, at) = random.choices(list(places(tree)), k=2)
+    value, times = container[key], random.choice([1, 2, 9])
+    for _ in range(random.choice([0, 1, 3, 30])):
+        value = [value] * times
+    other[at] = value
 
 
 def _cut(text: str, random: Random) -> str:
@@ -126,67 +120,35 @@ def _shift(text: str, random: Random) -> str:
     return "".join(lines)
 
 
-def _truncate(path: Path, random: Random) -> None:
-    content = path.read_bytes()
-    path.write_bytes(content[: random.choice([0, 1, len(content) // 2, max(len(content) - 1, 0)])])
+def _flip(content: bytes, random: Random) -> bytes:
+    """One to eight bits; more often near one of the ends, where headers and tables stand."""
+    changed = bytearray(content or b"\0")
+    for _ in range(random.choice([1, 1, 8])):
+        at = random.randrange(len(changed)) if random.random() < 0.5 else random.randrange(min(200, len(changed)))
+        changed[random.choice([at, -1 - at])] ^= 1 << random.randrange(8)
+    return bytes(changed)
 
 
-def _flip(path: Path, random: Random) -> None:
-    content = bytearray(path.read_bytes() or b"\0")
-    content[random.randrange(len(content))] ^= 1 << random.randrange(8)
-    path.write_bytes(bytes(content))
-
-
-def _digit(path: Path, random: Random) -> None:
-    content = bytearray(path.read_bytes())
+def _digit(content: bytes, random: Random) -> bytes:
     digits = [i for i, byte in enumerate(content) if byte in b"0123456789"]
-    if digits:
-        content[random.choice(digits)] = random.choice(b"0123456789")
-    path.write_bytes(bytes(content))
+    at = random.choice(digits or [len(content)])
+    return content[:at] + random.choice([b"0", b"5", b"9", b"-", b"99999999999999999999"]) + content[at + 1 :]
 
 
-def _append(path: Path, random: Random) -> None:
-    more = random.choice(
-        [b"3\n", b"null\n", b"[]\n", b"{}\n", b'"x"\n', b'{"a": 1}\n', b"\0" * 512, b"{", b"\xff\xfe\n"]
-    )
-    path.write_bytes(path.read_bytes() + more)
+def _truncate(content: bytes, random: Random) -> bytes:
+    return content[: random.choice([0, 1, len(content) // 2, max(len(content) - 1, 0)])]
 
 
-def _other_json(path: Path, random: Random) -> None:
-    path.write_text(random.choice(["[]", "3", '"x"', "null", "{}", '{"a": 1}', "NaN", "[[1]]", "{" * 3000]))
+def _zeros(content: bytes, random: Random) -> bytes:
+    """What a loss of power leaves of a block."""
+    at = random.randrange(len(content) + 1)
+    return content[:at] + bytes(len(content[at : at + 512])) + content[at + 512 :]
 
 
-def _json_value(path: Path, random: Random) -> None:
-    """A value of another type somewhere within a record that stays JSON."""
-    lines = path.read_bytes().splitlines(keepends=True)
-    at = random.randrange(len(lines) or 1)
-    try:
-        tree = json.loads(lines[at] if path.suffix == ".jsonl" else path.read_bytes())
-        _replace(tree, random)
-        text = json.dumps(tree, default=str).encode()
-    except (ValueError, IndexError, UnicodeDecodeError):
-        return _flip(path, random)
-    path.write_bytes(b"".join([*lines[:at], text + b"\n", *lines[at + 1 :]]) if path.suffix == ".jsonl" else text)
+def _twice(content: bytes, random: Random) -> bytes:
+    at = random.randrange(len(content) + 1)
+    return content[:at] + content[at : at + 64] + content[at:]
 
 
-def _unlink(path: Path, random: Random) -> None:
-    path.unlink()
-
-
-def _folder_instead(path: Path, random: Random) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def _copied(path: Path, random: Random) -> None:
-    """The content of another file."""
-    files = sorted(other for other in path.parent.parent.rglob("*") if other.is_file() and other != path)
-    shutil.copyfile(random.choice(files), path)
-
-
-_OF_SPACES = (
-    *map(_in_tree, (_delete, _rename, _replace, _replace, _replace, _wrap, _move)), _cut, _insert, _double, _shift,
-)  # fmt: skip
-_OF_FILES = (
-    _truncate, _flip, _digit, _append, _other_json, _json_value, _json_value, _unlink, _folder_instead, _copied,
-)  # fmt: skip
+def _append(content: bytes, random: Random) -> bytes:
+    return content + random.choice(LINES)

@@ -1,4 +1,4 @@
-"""Spaces and folders that a seed has spoilt: every command ends with a code of its own, and never with a traceback.
+"""Spaces, data and folders that a seed has spoilt: every command ends with a code of its own, never with a traceback.
 
 `-m slow` draws 5,000 of them; a failing number is to become a case of the corpus.
 """
@@ -6,63 +6,103 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
+from time import process_time
+from typing import Any
 
 import pytest
 
-from search.run import main
-
-from ..search.helpers import ROOT
+from ..search.helpers import records
+from . import spoiling
 from .commands import end_of
 from .corpus import contents
-from .mutations import damaged, mutated
 
-SPACES = [ROOT / "spaces" / name for name in ("smoke.yaml", "gairat_lambda.yaml", "finetune.yaml", "friendly_k.yaml")]
-BLOCK, QUICK, SLOW = 25, 0, 100  # mutations of one test; how many tests of each kind run by default, and with -m slow
-BLOCKS = [*range(QUICK), *(pytest.param(i, marks=pytest.mark.slow) for i in range(QUICK, SLOW))]
+BLOCK, SECONDS = 25, 30  # mutations of one test; of processor time that a command may take, where a good one takes one
+READERS: Sequence[tuple[str, list[str]]] = (  # beside the status of the sweep
+    ("analysis.markdown", ["results/tiny"]),
+    ("analysis.agreement", ["results/tiny"]),
+    ("search.replay", ["results/tiny"]),
+    ("search.run", ["tiny.yaml", "--name", "other", "--reuse", "results/tiny", "--dry-run"]),
+)
+
+
+def blocks(quick: int, slow: int) -> list[Any]:
+    """Numbers of blocks: so many by default, so many in all with -m slow."""
+    return [*range(quick), *(pytest.param(i, marks=pytest.mark.slow) for i in range(quick, slow))]
+
+
+def randoms(block: int) -> Iterator[tuple[int, Random]]:
+    return ((number, Random(number)) for number in range(block * BLOCK, (block + 1) * BLOCK))
+
+
+def ended(
+    of: str, command: str, arguments: list[str], codes: tuple[int, ...], capsys: pytest.CaptureFixture[str]
+) -> int:
+    """The code of a command. Fails unless it is one of these, told without a traceback and in time."""
+    began = process_time()
+    code, printed = end_of(command, arguments, capsys)
+    said = f"mutation {of}: {command} {arguments} ended with {code}: {printed}"
+    assert code in codes and "Traceback" not in printed, said
+    assert code != 2 or "rror: " in printed, said
+    assert process_time() - began < SECONDS, said
+    return code
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("block", blocks(6, 80))
 def test_a_spoilt_space_is_planned_or_refused(
     block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    for number in range(block * BLOCK, (block + 1) * BLOCK):
-        random = Random(number)
-        source = SPACES[0] if random.random() < 0.7 else random.choice(SPACES[1:])
-        Path("space.yaml").write_text(mutated(source.read_text(), random))
+    for number, random in randoms(block):
+        here = tmp_path / str(number)
+        here.mkdir()
+        monkeypatch.chdir(here)
+        typed = spoiling.space(random)
+        typed.write(here)
         before = contents(tmp_path)
-        code, printed = end_of(main, ["space.yaml", "--dry-run"], capsys)
-        assert code in (0, 2), f"mutation {number} of {source.name}: {printed}"
-        assert "Traceback" not in printed, f"mutation {number} of {source.name}: {printed}"
-        assert code == 0 or "error: " in printed, f"mutation {number} of {source.name}: {printed}"
-        assert contents(tmp_path) == before, f"mutation {number} of {source.name}: files changed"
+        ended(str(number), "search.run", typed.arguments, (0, 2), capsys)
+        assert contents(tmp_path) == before, f"mutation {number}: files changed"
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("block", blocks(4, 40))
+def test_spoilt_data_is_planned_or_refused(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of what a space names. A bit of a picture that is another is still a picture."""
+    for number, random in randoms(block):
+        here = tmp_path / str(number)
+        here.mkdir()
+        monkeypatch.chdir(here)
+        spoilt = spoiling.data(here, random)
+        before = contents(tmp_path)
+        ended(f"{number}, of {spoilt.name}", "search.run", ["space.yaml", "--dry-run"], (0, 2), capsys)
+        assert contents(tmp_path) == before, f"mutation {number}, of {spoilt.name}: files changed"
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("block", blocks(6, 80))
 def test_a_spoilt_folder_is_read_or_refused(
     block: int,
     finished: Path,
+    asked: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     by_hand: None,
 ) -> None:
-    """By the readers, and by the command that ran it, which may make again what is spoilt."""
-    for number in range(block * BLOCK, (block + 1) * BLOCK):
-        random, here = Random(number), tmp_path / str(number)
-        shutil.copytree(finished, here, symlinks=True)
+    """By the readers, and by the command that ran it, which makes again what is spoilt, or refuses it."""
+    for number, random in randoms(block):
+        good, here = random.choice([finished, asked]), tmp_path / str(number)
+        shutil.copytree(good, here, symlinks=True)
         monkeypatch.chdir(here)
-        spoilt = damaged(here / "results" / "tiny", random).relative_to(here)
-        for name, arguments, codes in (
-            ("search.status", ["results/tiny"], (0, 1, 2)),
-            ("analysis.markdown", ["results/tiny"], (0, 2)),
-            ("search.run", ["tiny.yaml"], (0, 2)),
-        ):
-            code, printed = end_of(name, arguments, capsys)
-            assert code in codes, f"mutation {number}, of {spoilt}, {name} ended with {code}: {printed}"
-            assert "Traceback" not in printed, f"mutation {number}, of {spoilt}, {name}: {printed}"
+        spoilt, believable = spoiling.folder(here / "results" / "tiny", random)
+        of = f"{number}, of {good.name} {spoilt.relative_to(here)}"
+        ended(of, "search.status", ["results/tiny"], (0, 1, 2), capsys)
+        ended(of, *random.choice(READERS), (0, 2), capsys)
+        code = ended(of, "search.run", ["tiny.yaml"], (0, 2), capsys)
+        if code == 0 and not believable:
+            assert records(here / "results" / "tiny") == records(good / "results" / "tiny"), f"mutation {of}: lost"
         shutil.rmtree(here)
