@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from analysis.axes import MOST_LABELS
 from analysis.figures import WIDTH, legend, percent, stacked
 from analysis.front import Front, Panel
 from analysis.front_keys import scale_colours
@@ -157,7 +158,9 @@ def _handles(front: Front) -> list[object]:
     paint = keys.colours
     if keys.scale is not None:
         colours = scale_colours(keys.scale)
-        paint = {f"{keys.scale.name} {label}": colour for label, colour in colours.items()}
+        shown = np.unique(np.linspace(0, len(colours) - 1, min(len(colours), MOST_LABELS)).round().astype(int))
+        some = [[*colours.items()][place] for place in shown]  # of many values a few, from end to end
+        paint = {f"{keys.scale.name} {label}": colour for label, colour in some}
     looks: list[tuple[str, dict[str, Any]]] = [
         (name, {"marker": "o", "color": colour}) for name, colour in paint.items()
     ]

@@ -81,7 +81,7 @@ def overfitting(results: Results) -> pd.DataFrame:
     return pd.concat(parts, axis=1).reset_index(drop=True)
 
 
-def floor(curves: Sequence[Curve], others: Bending = Bending()) -> Floor:
+def floor(curves: Sequence[Curve], others: Bending | None = None) -> Floor:
     """The best-minus-last to expect of one configuration's seeds if their curves are flat once they have climbed.
 
     For T independent normal evaluations of equal mean, E[max - last] = s E[max of T standard normals]. T counts the
@@ -93,7 +93,7 @@ def floor(curves: Sequence[Curve], others: Bending = Bending()) -> Floor:
         return Floor(math.nan, 0, False)
     start = plateau(curves)
     bent = bends(curves, start)
-    own, borrowed = bending(bent), len(bent) < ENOUGH
+    own, others, borrowed = bending(bent), others or Bending(), len(bent) < ENOUGH
     s = _deviation(own.total + others.total, own.count + others.count) if borrowed else scatter(bent)
     count = min(len(curve.accuracy) for curve in curves) - start
     return Floor(s * expected_maximum(count), count, borrowed)

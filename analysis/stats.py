@@ -50,7 +50,7 @@ def estimate(values: npt.ArrayLike) -> Estimate:
 
 
 def estimates(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`estimate` over the last axis, (..., n) -> means, standard errors and numbers of the finite values, (...) each."""
+    """`estimate` over the last axis, (..., n) -> means, standard errors and numbers of the finite, (...) each."""
     known = np.isfinite(values)
     counts, filled = known.sum(axis=-1), np.where(known, values, 0.0)
     means, errors = np.full((2, *counts.shape), np.nan)
