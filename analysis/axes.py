@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from trainers.knobs import share
@@ -58,7 +59,11 @@ class Axes:
 
     def rank(self, path: str, label: str | None) -> int:
         """The place of a label in its axis' order; trials without this axis come first."""
-        return self.order[path].index(label) + 1 if label in self.order[path] else 0
+        return self._places[path].get(label, 0)
+
+    @cached_property
+    def _places(self) -> dict[str, dict[str | None, int]]:
+        return {path: {label: place for place, label in enumerate(order, 1)} for path, order in self.order.items()}
 
     def numeric(self, path: str) -> bool:
         """Whether all of an axis' values are numbers, as '8/255' and 'inf' are, or all are shares, as '20%'."""

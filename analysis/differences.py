@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.axes import ALL, SEPARATOR
 from analysis.results import COMPLETED, Results
-from analysis.stats import Estimate, estimate
+from analysis.stats import Estimate, estimates
 
 CONTROL = "random"
 Pairs = Callable[[pd.DataFrame], Iterator[tuple[str, str]]]
@@ -36,9 +37,9 @@ def axis_differences(results: Results, axis: str, metrics: Sequence[str]) -> pd.
         known = group[group[axis] != ""].drop_duplicates("_label")
         found = zip(known[axis], known["_label"], known["_own"], strict=True)
         choices = sorted(found, key=lambda it: order.index(it[0]))
+        against = [its for first, *its in choices if first == choices[0][0]]
         for value, minuend, own in choices:
             if value != choices[0][0]:
-                against = [its for first, *its in choices if first == choices[0][0]]
                 yield from ((minuend, other) for other, its in against if _agree(own, its))
 
     return _differences(results, metrics, (axis,), pairs)
@@ -72,13 +73,23 @@ def _differences(results: Results, metrics: Sequence[str], axes: Sequence[str], 
     trials["_family"] = _describe(results, trials, [p for p in rest if p not in results.axes.data])
     rows = []
     for (setting, family), group in trials.groupby(["_setting", "_family"], sort=False):
-        by_label = {label: chosen.set_index("replicate") for label, chosen in group.groupby("_label")}
-        for minuend, subtrahend in pairs(group):
-            gaps = by_label[minuend][metrics] - by_label[subtrahend][metrics]
-            for metric in metrics:
-                found = estimate(gaps[metric])
-                rows.append((setting, family, minuend, subtrahend, metric, *found))
+        compared, places = list(pairs(group)), {label: place for place, label in enumerate(group["_label"].unique())}
+        ends = [[places[pair[side]] for pair in compared] for side in (0, 1)]
+        by_seed = _by_seed(group, metrics)
+        found = estimates(by_seed[ends[0]] - by_seed[ends[1]])
+        for place, pair in enumerate(compared):
+            its = (setting, family, *pair)
+            rows += [(*its, metric, *(values[place, n] for values in found)) for n, metric in enumerate(metrics)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _by_seed(trials: pd.DataFrame, metrics: Sequence[str]) -> np.ndarray:
+    """Each metric of each choice by seed, NaN where a choice was not made with it: (choices, metrics, seeds)."""
+    labels, choices = pd.factorize(trials["_label"])
+    replicates, seeds = pd.factorize(trials["replicate"])
+    found = np.full((len(choices), len(metrics), len(seeds)), np.nan)
+    found[labels, :, replicates] = trials[list(metrics)].to_numpy(float)
+    return found
 
 
 def _conditional(results: Results, axes: Sequence[str]) -> list[str]:
@@ -104,13 +115,15 @@ def _agree(one: Sequence[str], other: Sequence[str]) -> bool:
 def _subset_pairs(group: pd.DataFrame) -> Iterator[tuple[str, str]]:
     known = group.drop_duplicates("_label")
     subsets = list(zip(known["_label"], known["subset_kind"], known["subset_size"], known["_own"], strict=True))
+    everything = [(label, own) for label, kind, _, own in subsets if kind == ALL]
+    controls: dict[float, list[tuple[str, tuple[str, ...]]]] = {}
     for label, kind, size, own in subsets:
-        if kind == ALL:
-            continue
-        agreeing = [its for *its, theirs in subsets if _agree(own, theirs)]
-        if CONTROL not in kind:
-            yield from ((label, other) for other, what, many in agreeing if CONTROL in what and many == size)
-        yield from ((label, other) for other, what, _ in agreeing if what == ALL)
+        if CONTROL in kind:
+            controls.setdefault(size, []).append((label, own))
+    for label, kind, size, own in subsets:
+        if kind != ALL:
+            against = [*([] if CONTROL in kind else controls.get(size, [])), *everything]
+            yield from ((label, other) for other, theirs in against if _agree(own, theirs))
 
 
 def _describe(results: Results, trials: pd.DataFrame, paths: Sequence[str]) -> pd.Series:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -79,31 +78,33 @@ def curves_info(results: Results, kind: str) -> Curves | None:
         return None
     known = results.epochs[results.epochs["id"].isin(shown["id"])].dropna(subset=[test])
     known = known.assign(**{val: known.get(val, np.nan)})
-    table = known.groupby(["configuration", "epoch"])[[test, val]].agg(["mean", "sem", "count"])
+    curves = _curves(known, test, val)
+    best = shown.assign(best_test=shown.get(f"best_{test}", np.nan)).groupby("configuration", sort=False)
+    epochs, accuracies = best["best_epoch"].median(), best["best_test"].mean()
     panels: dict[tuple[str, str], list[Line]] = {}
     together = not results.axes.subset and shown["family"].nunique() <= MOST_LABELS
-    for configuration, seeds in shown.groupby("configuration", sort=False):
-        if configuration in table.index:
-            row, curve = seeds.iloc[0], table.loc[configuration]
+    for row in shown.drop_duplicates("configuration").to_dict("records"):
+        if row["configuration"] in curves:
             label, panel = (row["family"], "") if together else (row["subset_label"], row["family"])
-            pairs = product((test, val), ("mean", "sem"))
-            values = {pair: curve[pair].to_numpy(float) for pair in pairs}
-            line = Line(
-                label,
-                curve.index.to_numpy(),
-                values[test, "mean"],
-                values[test, "sem"],
-                values[val, "mean"],
-                values[val, "sem"],
-                best_epoch=float(seeds["best_epoch"].median()),
-                best_test=float(seeds.get(f"best_{test}", pd.Series(dtype=float)).mean()),
-                n=int(curve[test, "count"].max()),
-            )
+            *curve, counts = curves[row["configuration"]]
+            chosen = float(epochs[row["configuration"]]), float(accuracies[row["configuration"]])
+            line = Line(label, *curve, *chosen, n=int(counts.max()))
             panels.setdefault((row["setting"], panel), []).append(line)
     if not panels:
         return None
     kept = _kept(panels)
     return Curves(title(test, results.attacks), {key: panels[key] for key in kept}, len(panels) - len(kept))
+
+
+def _curves(epochs: pd.DataFrame, test: str, val: str) -> dict[str, list[np.ndarray]]:
+    """Of each configuration its epochs, mean and error on test and on validation, and the seeds at each epoch."""
+    by = epochs.groupby(["configuration", "epoch"])
+    parts = {(name, how): getattr(by[name], how)() for name in (test, val) for how in ("mean", "sem")}
+    table = pd.DataFrame({" ".join(pair): values for pair, values in parts.items()} | {"n": by[test].count()})
+    table = table.reset_index()
+    starts = np.flatnonzero(~table["configuration"].duplicated())
+    columns = [np.split(table[column].to_numpy(), starts[1:]) for column in table.columns[1:]]
+    return dict(zip(table["configuration"].iloc[starts], map(list, zip(*columns, strict=True)), strict=True))
 
 
 def _kept(panels: dict[tuple[str, str], list[Line]]) -> list[tuple[str, str]]:
@@ -126,11 +127,14 @@ def draw_curves(figure: Figure, info: Curves, register: Register, split: str = "
     paint = register.styles(line.label for lines in info.panels.values() for line in lines)
     name = info.y_title if split == "test" else info.y_title.replace("test", "validation")
     plots = panels(figure, info.titles, info.settings, "epoch", f"{name} (%)")
+    for plot in plots:  # panels share their axis: each line would have the limits of all worked out again
+        plot.autoscale(False)
     for plot, lines in zip(plots, info.panels.values(), strict=True):
         for line in lines:
             draw_line(plot, line, paint[line.label], split, info.crowded)
         plot.locator_params(axis="x", nbins=4, integer=True)
         percent(plot)
+    plots[0].autoscale(True, axis="x")
     level(plots, info.limits)
     places = arranged(info.settings, figure.get_figwidth())
     if len(set(levelled(info.limits))) == 1:

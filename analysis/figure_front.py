@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from analysis.axes import MOST_LABELS
 from analysis.figures import WIDTH, legend, percent, stacked
 from analysis.front import Front, Panel
 from analysis.front_keys import scale_colours
@@ -75,12 +76,13 @@ def _draw_panel(plot: Plot, panel: Panel, front: Front) -> None:
         plot.plot(*staircase(joint, left, bottom).T, color=NEUTRAL, lw=3, alpha=0.35, zorder=1.5)
     for chain in chains_of(panel, front):
         plot.plot(chain["x"], chain["y"], color="0.55", lw=0.8, ls="--", zorder=1.5, gid="scale")
-    for row in points.to_dict("records"):
-        style = front.keys.look(row)
-        dead = row["diverged"] or row["constant"]
+    dead = (points["diverged"] > 0) | (points["constant"] > 0)
+    looks = pd.Series([front.keys.look(row) for row in points.to_dict("records")], points.index)
+    for (style, is_dead), alike in points.groupby([looks, dead], sort=False):  # artists cost, their points do not
+        bars = {f"{axis}err": alike[f"{axis}_se"] if alike[f"{axis}_se"].notna().any() else None for axis in "xy"}
         plot.errorbar(
-            row["x"], row["y"], xerr=_bar(row["x_se"]), yerr=_bar(row["y_se"]), color=style.colour, elinewidth=0.8,
-            marker=style.marker, mfc="none" if dead else style.colour, zorder=3,
+            alike["x"], alike["y"], **bars, color=style.colour, elinewidth=0.8, ls="",
+            marker=style.marker, mfc="none" if is_dead else style.colour, zorder=3,
         )  # fmt: skip
     chosen = points[points["selected"]]
     plot.scatter(chosen["x"], chosen["y"], s=110, facecolors="none", edgecolors="black", lw=0.9, zorder=4)
@@ -142,10 +144,6 @@ def _corner(panel: Panel) -> tuple[float, float]:
     return float(low[0] - 0.06 * span[0]), float(low[1] - 0.06 * span[1])
 
 
-def _bar(se: float) -> float | None:
-    return None if np.isnan(se) else se
-
-
 def line_styles(front: Front) -> dict[str, Style]:
     """The look of each sweep's front: the colour of its points where colours tell sweeps apart, else its dashes."""
     if front.keys.by_colour == ("sweep",):
@@ -160,7 +158,9 @@ def _handles(front: Front) -> list[object]:
     paint = keys.colours
     if keys.scale is not None:
         colours = scale_colours(keys.scale)
-        paint = {f"{keys.scale.name} {label}": colour for label, colour in colours.items()}
+        shown = np.unique(np.linspace(0, len(colours) - 1, min(len(colours), MOST_LABELS)).round().astype(int))
+        some = [[*colours.items()][place] for place in shown]  # of many values a few, from end to end
+        paint = {f"{keys.scale.name} {label}": colour for label, colour in some}
     looks: list[tuple[str, dict[str, Any]]] = [
         (name, {"marker": "o", "color": colour}) for name, colour in paint.items()
     ]

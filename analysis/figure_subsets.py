@@ -81,15 +81,16 @@ def sizes_info(table: pd.DataFrame, metric: str, y_title: str) -> Sizes | None:
     if table.empty:
         return None
     panels: dict[tuple[str, str], list[SizeLine]] = {}
-    for (setting, family, kind), found in table.groupby(["setting", "family", "subset_kind"], sort=False):
+    several_sizes = table.groupby(["setting", "family", "subset_kind"])["subset_size"].transform("size") > 1
+    drawn = several_sizes.groupby([table["setting"], table["family"]]).transform("any")
+    for (setting, family, kind), found in table[drawn].groupby(["setting", "family", "subset_kind"], sort=False):
         columns = {c: found[[f"{c}_{metric}_mean", f"{c}_{metric}_sem"]].to_numpy() for c in ("best", "last")}
         line = SizeLine(str(kind), found["subset_size"].to_numpy(), columns["best"], columns["last"])
         panels.setdefault((str(setting), str(family)), []).append(line)
-    several = {key: its for key, its in panels.items() if any(len(line.k) > 1 for line in its)}
-    problems = dict.fromkeys(setting for setting, _ in several)
-    kept = [key for setting in problems for key in [it for it in several if it[0] == setting][:MOST_PANELS]]
-    shown = {key: several[key] for key in kept}
-    return Sizes(y_title, shown, len(several) - len(shown)) if shown else None
+    problems = dict.fromkeys(setting for setting, _ in panels)
+    kept = [key for setting in problems for key in [it for it in panels if it[0] == setting][:MOST_PANELS]]
+    shown = {key: panels[key] for key in kept}
+    return Sizes(y_title, shown, len(panels) - len(shown)) if shown else None
 
 
 def draw_sizes(figure: Figure, info: Sizes, register: Register) -> None:

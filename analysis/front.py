@@ -239,7 +239,7 @@ def _same_menu(done: pd.DataFrame) -> pd.DataFrame:
     Of the sets of seeds that configurations completed the one that keeps most trials, and of these the larger.
     """
     have = {str(name): frozenset(its) for name, its in done.groupby("configuration")["replicate"]}
-    kept = {seeds: [name for name, its in have.items() if seeds <= its] for seeds in have.values()}
+    kept = {seeds: [name for name, its in have.items() if seeds <= its] for seeds in set(have.values())}
     seeds = max(kept, key=lambda its: (len(its) * len(kept[its]), len(its), sorted(its)))
     return done[done["replicate"].isin(seeds) & done["configuration"].isin(kept[seeds])]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -136,10 +135,9 @@ def _products(points: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     """The combinations of labels that occur, as the legend writes them, in the order of the labels."""
     if not columns:
         return [""]
-    found = {named(row, columns) for row in points[list(columns)].to_dict("records")}
-    order = product(*(list(dict.fromkeys(points[column])) for column in columns))
-    every = (SEPARATOR.join(label or NOT_VARIED for label in labels) for labels in order)
-    return [name for name in dict.fromkeys(every) if name in found]
+    places = [pd.factorize(points[column])[0] for column in columns]
+    first = points[list(columns)].iloc[np.lexsort(places[::-1])].drop_duplicates()
+    return list(dict.fromkeys(named(row, columns) for row in first.to_dict("records")))
 
 
 def _fitting(columns: Sequence[str], labels: dict[str, list[str]]) -> tuple[str, ...]:

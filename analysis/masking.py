@@ -15,7 +15,7 @@ import pandas as pd
 
 from analysis.metrics import EPOCH_METRIC, attack_of, comparable
 from analysis.results import COMPLETED, Results
-from analysis.stats import Estimate, estimate, t_quantile
+from analysis.stats import Estimate, estimate, estimates, t_quantile
 
 LARGE = 0.03  # of accuracy, by which a gap exceeds that of plain PGD training before it is called large
 MOST = 4  # reversals that are named
@@ -118,7 +118,7 @@ def reversals(results: Results, table: pd.DataFrame, robust: str) -> Reversals:
     known, turned, sure = 0, 0, list[tuple[float, int, int]]()
     for one in range(len(names)):  # a row at a time: all pairs of thousands would not fit memory
         differences = both[:, one, None] - both[:, one + 1 :]
-        means, errors, counts = _estimates(differences)
+        means, errors, (counts, _) = estimates(differences)
         is_turned = means[0] * means[1] < 0
         width = np.array([t_quantile(int(n)) if n > 1 else np.nan for n in range(both.shape[2] + 1)])[counts]
         least = np.where(counts > 1, errors * width, LARGE)
@@ -127,15 +127,6 @@ def reversals(results: Results, table: pd.DataFrame, robust: str) -> Reversals:
         sure += [(-float(np.ptp(means[:, n])), one, one + 1 + int(n)) for n in np.flatnonzero(certain)]
     widest = [_reversal(table, one, other, both) for _, one, other in sorted(sure)[:MOST]]
     return Reversals(known, turned, len(sure), widest)
-
-
-def _estimates(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Means and standard errors over the last axis, NaN left out, and of how many: (2, n), (2, n) and (n,)."""
-    known = np.isfinite(values)
-    counts = known.sum(axis=2)
-    means = np.where(known, values, 0.0).sum(axis=2) / np.maximum(counts, 1)
-    squares = np.where(known, (values - means[:, :, None]) ** 2, 0.0).sum(axis=2)
-    return means, np.sqrt(squares / np.maximum(counts - 1, 1) / np.maximum(counts, 1)), counts[0]
 
 
 def _reversal(table: pd.DataFrame, one: int, other: int, both: np.ndarray) -> Reversal:

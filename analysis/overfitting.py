@@ -18,7 +18,7 @@ import pandas as pd
 
 from analysis.metrics import EPOCH_METRIC
 from analysis.results import COMPLETED, DIVERGED, Results
-from analysis.stats import estimate
+from analysis.stats import means
 
 FEWEST, ENOUGH = 3, 6  # second differences: below the first, scatter is anyone's guess
 REACH = 3.0  # standard errors of a difference: where the mean curve is within so many of its maximum, it has climbed
@@ -50,6 +50,13 @@ class Floor(NamedTuple):
     borrowed: bool  # whether the scatter is that of the whole setting
 
 
+class Bending(NamedTuple):
+    """What scatter is estimated from, of curves however many."""
+
+    total: float = 0.0  # of the absolute second differences
+    count: int = 0
+
+
 def overfitting(results: Results) -> pd.DataFrame:
     """One row a configuration: each quantity's mean over completed seeds, its `_se`, and the floor."""
     curves = _test_curves(results)
@@ -57,23 +64,24 @@ def overfitting(results: Results) -> pd.DataFrame:
     done = sweep[sweep["status"] == COMPLETED]
     by = {str(name): _of(curves, group["id"]) for name, group in done.groupby("configuration")}
     settings = done.drop_duplicates("configuration").groupby("setting")["configuration"]
-    pooled = {setting: np.concatenate([late_bends(by[name]) for name in names]) for setting, names in settings}
-    rows = []
-    for name, group in sweep.groupby("configuration", sort=False):
-        seeds, first = group[group["status"] == COMPLETED], group.iloc[0]
-        row = {column: first[column] for column in CONTEXT} | {"n": len(seeds)}
-        row["diverged"] = int((group["status"] == DIVERGED).sum())
-        row["constant"] = int(seeds[["best_constant", "last_constant"]].notna().any(axis=1).sum())
-        for quantity, column in QUANTITIES.items():
-            found = estimate(seeds.get(column, []))
-            row |= {quantity: found.mean, f"{quantity}_se": found.se}
-        its = floor(by.get(str(name), []), pooled.get(first["setting"], np.empty(0)))
-        row |= {"floor": its.gap, "floor_evaluations": its.evaluations, "floor_borrowed": its.borrowed}
-        rows.append(row)
-    return pd.DataFrame(rows)
+    pooled = {setting: bending(np.concatenate([late_bends(by[name]) for name in names])) for setting, names in settings}
+    one = sweep["configuration"]
+    firsts = sweep.drop_duplicates("configuration").set_index("configuration", drop=False)
+    completed, constant = sweep["status"] == COMPLETED, sweep[["best_constant", "last_constant"]].notna().any(axis=1)
+    counts = {"n": completed, "diverged": sweep["status"] == DIVERGED, "constant": completed & constant}
+    counted = pd.DataFrame(counts).groupby(one, sort=False).sum()
+    unknown = pd.Series(math.nan, done.index)
+    columns = {quantity: done.get(column, unknown) for quantity, column in QUANTITIES.items()}
+    measured = means(pd.DataFrame(columns), [done["configuration"]])
+    names = [name for quantity in QUANTITIES for name in (quantity, f"{quantity}_se")]
+    settings = firsts["setting"].items()
+    floors = [floor(by.get(str(name), []), pooled.get(setting, Bending())) for name, setting in settings]
+    found = pd.DataFrame(floors, firsts.index, ["floor", "floor_evaluations", "floor_borrowed"])
+    parts = [firsts[list(CONTEXT)], counted, measured[names].reindex(firsts.index), found]
+    return pd.concat(parts, axis=1).reset_index(drop=True)
 
 
-def floor(curves: Sequence[Curve], others: Sequence[float] | np.ndarray = ()) -> Floor:
+def floor(curves: Sequence[Curve], others: Bending | None = None) -> Floor:
     """The best-minus-last to expect of one configuration's seeds if their curves are flat once they have climbed.
 
     For T independent normal evaluations of equal mean, E[max - last] = s E[max of T standard normals]. T counts the
@@ -85,8 +93,8 @@ def floor(curves: Sequence[Curve], others: Sequence[float] | np.ndarray = ()) ->
         return Floor(math.nan, 0, False)
     start = plateau(curves)
     bent = bends(curves, start)
-    borrowed = len(bent) < ENOUGH
-    s = scatter(np.concatenate([bent, others]) if borrowed else bent)
+    own, others, borrowed = bending(bent), others or Bending(), len(bent) < ENOUGH
+    s = _deviation(own.total + others.total, own.count + others.count) if borrowed else scatter(bent)
     count = min(len(curve.accuracy) for curve in curves) - start
     return Floor(s * expected_maximum(count), count, borrowed)
 
@@ -109,7 +117,16 @@ def scatter(bent: np.ndarray) -> float:
 
     The mean absolute value of a normal is sqrt(2/pi) times its standard deviation, here sqrt(6) s.
     """
-    return float(np.abs(bent).mean() * math.sqrt(math.pi / 12)) if len(bent) >= FEWEST else math.nan
+    return _deviation(*bending(bent))
+
+
+def bending(bent: np.ndarray) -> Bending:
+    """Sum second differences up: a setting's are summed once, however many of its configurations borrow them."""
+    return Bending(float(np.abs(bent).sum()), len(bent))
+
+
+def _deviation(total: float, count: int) -> float:
+    return total / count * math.sqrt(math.pi / 12) if count >= FEWEST else math.nan
 
 
 def late_bends(curves: Sequence[Curve]) -> np.ndarray:

@@ -86,7 +86,7 @@ class Results:
         columns = {path: [self.axes.number(path, label) for label in self.trials[path]] for path in numeric}
         return self.trials.assign(**columns)
 
-    @property
+    @cached_property
     def attacks(self) -> dict[str, str]:
         """What each attack was, in words, as the first trial that used it says."""
         found: dict[str, str] = {}
@@ -95,7 +95,7 @@ class Results:
                 found.setdefault(name, text)
         return found
 
-    @property
+    @cached_property
     def selects(self) -> bool:
         """Whether validation chose a best checkpoint of every training; not where some hold out no validation split."""
         done = self.sweep[self.sweep["status"] == COMPLETED]

@@ -51,6 +51,17 @@ def estimate(values: npt.ArrayLike) -> Estimate:
     return Estimate(mean, se, n)
 
 
+def estimates(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`estimate` over the last axis, (..., n) -> means, standard errors and numbers of the finite, (...) each."""
+    known = np.isfinite(values)
+    counts, filled = known.sum(axis=-1), np.where(known, values, 0.0)
+    means, errors = np.full((2, *counts.shape), np.nan)
+    np.divide(filled.sum(axis=-1), counts, out=means, where=counts > 0)
+    squares = np.where(known, filled - means[..., None], 0.0) ** 2
+    np.divide(squares.sum(axis=-1), (counts - 1) * counts, out=errors, where=counts > 1)
+    return means, np.sqrt(errors), counts
+
+
 @cache
 def t_quantile(n: int) -> float:
     """How many standard errors of n seeds the 95 % t-interval reaches to each side: 12.7 of two, 4.3 of three."""

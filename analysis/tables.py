@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import page
+from analysis.axes import SEPARATOR
 from analysis.difficulty import agreement
 from analysis.digest import Digest
 from analysis.facts import duration
@@ -131,13 +132,16 @@ def _effects(found: Digest, table: pd.DataFrame, what: str) -> list[str]:
     if known.empty:
         return [page.paragraph(f"{what}.{alone}", "caption")] if alone else []
     columns = list(dict.fromkeys(known["metric"]))
+    settings: dict[str, dict[str, dict[str, Mapping[Any, Any]]]] = {}  # setting -> comparison -> metric -> row
+    for row in known.to_dict("records"):
+        name = SEPARATOR.join(filter(None, (f"{row['minuend']} − {row['subtrahend']}", row["family"])))
+        settings.setdefault(row["setting"], {}).setdefault(name, {})[row["metric"]] = row
     rows: list[tuple[str, ...]] = []
-    for setting, group in known.groupby("setting", sort=False):
-        rows += [(str(setting),)] if setting else []
-        for (pair, family), line in group.assign(pair=_pairs(group)).groupby(["pair", "family"], sort=False):
-            cells = {m: _difference(row) for m, row in line.set_index("metric").to_dict("index").items()}
-            name = f"{pair} · {family}" if family else str(pair)
-            rows.append((name, str(int(line["n"].max())), *(cells.get(column, "–") for column in columns)))
+    for setting, comparisons in settings.items():
+        rows += [(setting,)] if setting else []
+        for name, by in comparisons.items():
+            cells = (_difference(by[column]) if column in by else "–" for column in columns)
+            rows.append((name, str(max(int(row["n"]) for row in by.values())), *cells))
     header = (what, "seeds", *(_short(column, found) for column in columns))
     caption = "Paired differences in points, mean ± standard error over seeds, everything else equal; test set."
     caption += alone
@@ -291,10 +295,6 @@ def _short(column: str, found: Digest) -> str:
         name = title(metric, found.results.attacks).replace(" test accuracy", "")
         return f"{name}, {'last' if checkpoint == 'last' else 'selected'}"
     return {"robust_overfitting": "best − last", "robust_overfitting_val": "selected − last"}.get(column, column)
-
-
-def _pairs(table: pd.DataFrame) -> pd.Series:
-    return table["minuend"] + " − " + table["subtrahend"]
 
 
 def _difference(row: Mapping[Any, Any]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.overfitting import Curve, bends, expected_maximum, floor, overfitting, plateau, scatter
+from analysis.overfitting import Curve, bending, bends, expected_maximum, floor, overfitting, plateau, scatter
 from analysis.results import load
 
 from .synthetic import Made, write_sweep
@@ -75,7 +75,7 @@ def test_the_plateau_begins_where_the_mean_over_seeds_has_climbed_and_holds_the_
 def test_a_configuration_has_the_floor_of_its_own_scatter() -> None:
     rng = np.random.default_rng(5)
     calm, wild = ([curve(0.7 + s * rng.standard_normal(24)) for _ in range(3)] for s in (0.002, 0.02))
-    others = np.concatenate([bends(calm, 0), bends(wild, 0)])
+    others = bending(np.concatenate([bends(calm, 0), bends(wild, 0)]))
     for curves, s in ((calm, 0.002), (wild, 0.02)):
         found = floor(curves, others)
         assert not found.borrowed and found.gap == pytest.approx(s * expected_maximum(24), rel=0.3)
@@ -84,7 +84,7 @@ def test_a_configuration_has_the_floor_of_its_own_scatter() -> None:
 def test_short_curves_borrow_the_scatter_of_their_setting() -> None:
     rng = np.random.default_rng(2)
     short = [curve(0.7 + 0.01 * rng.standard_normal(4))]
-    others = bends([curve(0.7 + 0.01 * rng.standard_normal(40)) for _ in range(10)], 0)
+    others = bending(bends([curve(0.7 + 0.01 * rng.standard_normal(40)) for _ in range(10)], 0))
     assert math.isnan(floor(short).gap) and floor(short).evaluations == 4
     lent = floor(short, others)
     assert lent.borrowed and lent.gap == pytest.approx(0.01 * expected_maximum(4), rel=0.25)
