@@ -67,7 +67,7 @@ def test_a_network_that_names_one_class_is_not_confirmed(run: Tiny) -> None:
     plan, search = read_json(run.store.folder / "plan.json"), run.sweep.space.search
     name, (_, rows) = next(iter(chosen(run.store, plan, search).items()))
     path = run.store.trial(rows[0]["id"]) / "result.json"
-    result = read_json(path)
+    result = {key: value for key, value in read_json(path).items() if key != "digest"}  # the checksum of all else
     write_json(path, result | {"last": result["last"] | {"constant": 4}})
     assert name in chosen(run.store, plan, search), "the search selects by the best checkpoint"
     write_json(path, result | {"best": result["best"] | {"constant": 4}})
