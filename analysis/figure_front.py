@@ -79,7 +79,9 @@ def _draw_panel(plot: Plot, panel: Panel, front: Front) -> None:
     dead = (points["diverged"] > 0) | (points["constant"] > 0)
     looks = pd.Series([front.keys.look(row) for row in points.to_dict("records")], points.index)
     for (style, is_dead), alike in points.groupby([looks, dead], sort=False):  # artists cost, their points do not
-        bars = {f"{axis}err": alike[f"{axis}_se"] if alike[f"{axis}_se"].notna().any() else None for axis in "xy"}
+        bars: dict[str, Any] = {
+            f"{axis}err": alike[f"{axis}_se"] if alike[f"{axis}_se"].notna().any() else None for axis in "xy"
+        }
         plot.errorbar(
             alike["x"], alike["y"], **bars, color=style.colour, elinewidth=0.8, ls="",
             marker=style.marker, mfc="none" if is_dead else style.colour, zorder=3,
