@@ -74,9 +74,9 @@ def _differences(results: Results, metrics: Sequence[str], axes: Sequence[str], 
     rows = []
     for (setting, family), group in trials.groupby(["_setting", "_family"], sort=False):
         compared, places = list(pairs(group)), {label: place for place, label in enumerate(group["_label"].unique())}
-        ends = [[places[pair[side]] for pair in compared] for side in (0, 1)]
+        firsts, seconds = ([places[pair[side]] for pair in compared] for side in (0, 1))
         by_seed = _by_seed(group, metrics)
-        found = estimates(by_seed[ends[0]] - by_seed[ends[1]])
+        found = estimates(by_seed[firsts] - by_seed[seconds])
         for place, pair in enumerate(compared):
             its = (setting, family, *pair)
             rows += [(*its, metric, *(values[place, n] for values in found)) for n, metric in enumerate(metrics)]

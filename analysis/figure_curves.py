@@ -86,9 +86,9 @@ def curves_info(results: Results, kind: str) -> Curves | None:
     for row in shown.drop_duplicates("configuration").to_dict("records"):
         if row["configuration"] in curves:
             label, panel = (row["family"], "") if together else (row["subset_label"], row["family"])
-            *curve, counts = curves[row["configuration"]]
+            epoch, mean, se, val_mean, val_se, counts = curves[row["configuration"]]
             chosen = float(epochs[row["configuration"]]), float(accuracies[row["configuration"]])
-            line = Line(label, *curve, *chosen, n=int(counts.max()))
+            line = Line(label, epoch, mean, se, val_mean, val_se, *chosen, n=int(counts.max()))
             panels.setdefault((row["setting"], panel), []).append(line)
     if not panels:
         return None

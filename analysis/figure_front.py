@@ -78,6 +78,7 @@ def _draw_panel(plot: Plot, panel: Panel, front: Front) -> None:
         plot.plot(chain["x"], chain["y"], color="0.55", lw=0.8, ls="--", zorder=1.5, gid="scale")
     dead = (points["diverged"] > 0) | (points["constant"] > 0)
     looks = pd.Series([front.keys.look(row) for row in points.to_dict("records")], points.index)
+    style: Any
     for (style, is_dead), alike in points.groupby([looks, dead], sort=False):  # artists cost, their points do not
         bars: dict[str, Any] = {
             f"{axis}err": alike[f"{axis}_se"] if alike[f"{axis}_se"].notna().any() else None for axis in "xy"

@@ -54,7 +54,7 @@ class Bending(NamedTuple):
     """What scatter is estimated from, of curves however many."""
 
     total: float = 0.0  # of the absolute second differences
-    count: int = 0
+    bends: int = 0
 
 
 def overfitting(results: Results) -> pd.DataFrame:
@@ -63,8 +63,10 @@ def overfitting(results: Results) -> pd.DataFrame:
     sweep = results.sweep
     done = sweep[sweep["status"] == COMPLETED]
     by = {str(name): _of(curves, group["id"]) for name, group in done.groupby("configuration")}
-    settings = done.drop_duplicates("configuration").groupby("setting")["configuration"]
-    pooled = {setting: bending(np.concatenate([late_bends(by[name]) for name in names])) for setting, names in settings}
+    of_setting = done.drop_duplicates("configuration").groupby("setting")["configuration"]
+    pooled = {
+        str(setting): bending(np.concatenate([late_bends(by[name]) for name in names])) for setting, names in of_setting
+    }
     one = sweep["configuration"]
     firsts = sweep.drop_duplicates("configuration").set_index("configuration", drop=False)
     completed, constant = sweep["status"] == COMPLETED, sweep[["best_constant", "last_constant"]].notna().any(axis=1)
@@ -74,8 +76,8 @@ def overfitting(results: Results) -> pd.DataFrame:
     columns = {quantity: done.get(column, unknown) for quantity, column in QUANTITIES.items()}
     measured = means(pd.DataFrame(columns), [done["configuration"]])
     names = [name for quantity in QUANTITIES for name in (quantity, f"{quantity}_se")]
-    settings = firsts["setting"].items()
-    floors = [floor(by.get(str(name), []), pooled.get(setting, Bending())) for name, setting in settings]
+    placed = zip(firsts.index, firsts["setting"], strict=True)
+    floors = [floor(by.get(str(name), []), pooled.get(str(setting), Bending())) for name, setting in placed]
     found = pd.DataFrame(floors, firsts.index, ["floor", "floor_evaluations", "floor_borrowed"])
     parts = [firsts[list(CONTEXT)], counted, measured[names].reindex(firsts.index), found]
     return pd.concat(parts, axis=1).reset_index(drop=True)
@@ -94,7 +96,7 @@ def floor(curves: Sequence[Curve], others: Bending | None = None) -> Floor:
     start = plateau(curves)
     bent = bends(curves, start)
     own, others, borrowed = bending(bent), others or Bending(), len(bent) < ENOUGH
-    s = _deviation(own.total + others.total, own.count + others.count) if borrowed else scatter(bent)
+    s = _deviation(own.total + others.total, own.bends + others.bends) if borrowed else scatter(bent)
     count = min(len(curve.accuracy) for curve in curves) - start
     return Floor(s * expected_maximum(count), count, borrowed)
 
