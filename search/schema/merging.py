@@ -7,10 +7,10 @@ of another name takes the place of the one before with all its knobs, and so doe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from search.schema.blocks import Space
 from trainers.config import TrialConfig
@@ -31,6 +31,7 @@ class Kind(NamedTuple):
     pieces: tuple[type[Knobs], ...] = ()
     inner: Kind | None = None  # what the values of a mapping are
     plain: bool = False
+    never: tuple[type, ...] = ()  # what no plain value is
 
     @property
     def word(self) -> str:
@@ -44,6 +45,11 @@ class Kind(NamedTuple):
 
 
 ANYTHING = Kind(plain=True)
+# what stands for a piece by mistake, and how an annotation shows that it may stand there; numbers and words say more
+LOOSE: dict[type, Callable[[Any], bool]] = {
+    list: lambda leaf: leaf is Any or get_origin(leaf) in (list, tuple) or leaf in (list, tuple),
+    bool: lambda leaf: leaf is Any or leaf is bool or (get_origin(leaf) is Literal and True in get_args(leaf)),
+}
 
 
 @cache
@@ -54,7 +60,9 @@ def _below(pieces: tuple[type[Knobs], ...], key: str) -> Kind:
     if not found:
         return ANYTHING  # which the validation refuses
     inner = next((each.inner for each in found if each.inner), None)
-    return Kind(tuple(piece for each in found for piece in each.pieces), inner, any(each.plain for each in found))
+    pieces = tuple(piece for each in found for piece in each.pieces)
+    never = tuple(kind for kind in LOOSE if all(kind in each.never for each in found))
+    return Kind(pieces, inner, any(each.plain for each in found), never)
 
 
 def _kind(annotation: Any) -> Kind:
@@ -62,7 +70,8 @@ def _kind(annotation: Any) -> Kind:
     pieces = tuple(leaf for leaf in leaves if isinstance(leaf, type) and issubclass(leaf, Knobs))
     mappings = [get_args(leaf)[1] for leaf in leaves if get_origin(leaf) is dict]
     inner = next((_kind(value) for value in mappings), None)
-    return Kind(pieces, inner, len(pieces) + len(mappings) < len(leaves))
+    never = tuple(kind for kind, shows in LOOSE.items() if not any(map(shows, leaves)))
+    return Kind(pieces, inner, len(pieces) + len(mappings) < len(leaves), never)
 
 
 def _leaves(annotation: Any) -> Iterator[Any]:
@@ -87,7 +96,8 @@ def written_out(tree: Any, kind: Kind = TRIAL, path: Path = ()) -> tuple[Any, li
     if isinstance(tree, dict) and path != ("search", "axes"):  # axes are replaced whole, and each checks itself
         below = {key: written_out(value, kind.at(key), (*path, key)) for key, value in tree.items()}
         return {key: its for key, (its, _) in below.items()}, [each for _, wrong in below.values() for each in wrong]
-    if tree is None or kind.plain or isinstance(tree, dict):
+    wrong = bool(kind.pieces) and isinstance(tree, kind.never)
+    if tree is None or isinstance(tree, dict) or (kind.plain and not wrong):
         return tree, []
     if isinstance(tree, str) and kind.word:
         return {kind.word: tree}, []
@@ -97,10 +107,11 @@ def written_out(tree: Any, kind: Kind = TRIAL, path: Path = ()) -> tuple[Any, li
 def _mistyped(value: Any, kind: Kind) -> str:
     found = repr(value)
     found = found if len(found) <= 60 else found[:57] + "..."
+    plain = "a number, a word or " if kind.plain else ""
     if not kind.word:
-        return f"should be a mapping of knobs; got {found}"
+        return f"should be {plain}a mapping of knobs; got {found}"
     names = METHODS if kind.word == "base" else dict.fromkeys(it.model_fields["name"].default for it in kind.pieces)
-    return f"should be the name of a piece, or a mapping of its knobs; got {found} (allowed: {', '.join(names)})"
+    return f"should be {plain}the name of a piece, or a mapping of its knobs; got {found} (allowed: {', '.join(names)})"
 
 
 def over_trial(trial: Tree, change: Tree) -> Tree:
