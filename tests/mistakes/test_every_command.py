@@ -26,6 +26,11 @@ class Use:
     code: int = 0
     first: Sequence[str] = ()  # what search.run is given before
     ray: bool = False  # whether it starts Ray, and is no quick test
+    slow: bool = False
+
+    @property
+    def marks(self) -> list[pytest.MarkDecorator]:
+        return [pytest.mark.sweeps, *([pytest.mark.slow] if self.slow else [])]
 
 
 RUN = "search.run"
@@ -69,7 +74,7 @@ USES = {  # by the row of the README's table, or by the module where it has none
     ),
     "python -m analysis.markdown RUN [RUN …]": Use("analysis.markdown", ["results/tiny"], "| configuration |"),
     "python -m search.soak spaces/smoke.yaml --minutes 10": Use(
-        "search.soak", ["tiny.yaml", "--minutes", "0", "--faults", "kill=1"], "as it should be", ray=True
+        "search.soak", ["tiny.yaml", "--minutes", "0", "--faults", "kill=1"], "as it should be", ray=True, slow=True
     ),
     "python -m search.bench": Use(  # trainings this short are far from the target of wall over computing
         "search.bench", ["--share", "0.01"], "Ray's and ours", code=1, ray=True
@@ -114,7 +119,7 @@ def test_it_runs(
 
 
 @pytest.mark.parametrize(
-    "row", [row if not use.ray else pytest.param(row, marks=pytest.mark.sweeps) for row, use in USES.items()
+    "row", [row if not use.ray else pytest.param(row, marks=use.marks) for row, use in USES.items()
             if use.ray or "--address" in row],
 )  # fmt: skip
 def test_it_runs_with_ray(
