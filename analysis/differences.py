@@ -73,7 +73,10 @@ def _differences(results: Results, metrics: Sequence[str], axes: Sequence[str], 
     trials["_family"] = _describe(results, trials, [p for p in rest if p not in results.axes.data])
     rows = []
     for (setting, family), group in trials.groupby(["_setting", "_family"], sort=False):
-        compared, places = list(pairs(group)), {label: place for place, label in enumerate(group["_label"].unique())}
+        compared = list(pairs(group))
+        if not compared:  # of a search along a number that is drawn, each of thousands of groups
+            continue
+        places = {label: place for place, label in enumerate(group["_label"].unique())}
         firsts, seconds = ([places[pair[side]] for pair in compared] for side in (0, 1))
         by_seed = _by_seed(group, metrics)
         found = estimates(by_seed[firsts] - by_seed[seconds])

@@ -130,8 +130,7 @@ def draw_curves(figure: Figure, info: Curves, register: Register, split: str = "
     for plot in plots:  # panels share their axis: each line would have the limits of all worked out again
         plot.autoscale(False)
     for plot, lines in zip(plots, info.panels.values(), strict=True):
-        for line in lines:
-            draw_line(plot, line, paint[line.label], split, info.crowded)
+        draw_lines(plot, lines, paint, split, info.crowded)
         plot.locator_params(axis="x", nbins=4, integer=True)
         percent(plot)
     plots[0].autoscale(True, axis="x")
@@ -144,16 +143,36 @@ def draw_curves(figure: Figure, info: Curves, register: Register, split: str = "
     legend(figure, _legend(paint, split, info.crowded, selects))
 
 
-def draw_line(plot: Plot, line: Line, style: Style, split: str, crowded: bool) -> None:
-    """Mean with a band of one standard error; the epoch chosen on validation; validation too where there is room."""
-    mean, se = (line.test, line.test_se) if split == "test" else (line.val, line.val_se)
-    plot.plot(line.epoch, mean, color=style.colour, ls=style.dash)
-    if np.isfinite(se).any():
-        plot.fill_between(line.epoch, mean - se, mean + se, color=style.colour, alpha=0.1 if crowded else 0.2, lw=0)
+def draw_lines(plot: Plot, lines: list[Line], paint: dict[str, Style], split: str, crowded: bool) -> None:
+    """Means with bands of one standard error; the epoch chosen on validation; validation too where there is room.
+
+    All lines of a kind are one collection: a panel may have fifty, and a page thousands.
+    """
+    from matplotlib.collections import LineCollection, PolyCollection
+
+    styles = [paint[line.label] for line in lines]
+    colours = [style.colour for style in styles]
+    shown = [(line.test, line.test_se) if split == "test" else (line.val, line.val_se) for line in lines]
+    wide = [place for place, (_, se) in enumerate(shown) if np.isfinite(se).any()]
+    bands = [_band(lines[place].epoch, *shown[place]) for place in wide]
+    alpha = 0.1 if crowded else 0.2
+    plot.add_collection(PolyCollection(bands, facecolors=[colours[place] for place in wide], alpha=alpha, linewidths=0))
+    segments = [np.column_stack((line.epoch, mean)) for line, (mean, _) in zip(lines, shown, strict=True)]
+    plot.add_collection(LineCollection(segments, colors=colours, linestyles=[style.dash for style in styles], zorder=2))
     if not crowded:
-        plot.plot(line.epoch, line.val, color=style.colour, lw=0.9, ls=VALIDATION)
-    if split == "test" and np.isfinite(line.best_epoch):
-        plot.plot([line.best_epoch], [line.best_test], marker="o", color=style.colour, mec="white", ms=6)
+        second = [np.column_stack((line.epoch, line.val)) for line in lines]
+        plot.add_collection(LineCollection(second, colors=colours, linestyles=VALIDATION, linewidths=0.9, zorder=2))
+    if split == "test":
+        chosen = [place for place, line in enumerate(lines) if np.isfinite(line.best_epoch)]
+        x, y = ([getattr(lines[place], name) for place in chosen] for name in ("best_epoch", "best_test"))
+        plot.scatter(x, y, s=6**2, c=[colours[place] for place in chosen], edgecolors="white", zorder=3)
+
+
+def _band(epoch: np.ndarray, mean: np.ndarray, se: np.ndarray) -> np.ndarray:
+    """The outline of one standard error about a mean, where both are known, (2 n, 2)."""
+    known = np.isfinite(mean) & np.isfinite(se)
+    upper, lower = (np.column_stack((epoch, mean + sign * se))[known] for sign in (1, -1))
+    return np.concatenate((upper, lower[::-1]))
 
 
 def curves_size(info: Curves, width: float = WIDTH) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection, PathCollection, PolyCollection
 from matplotlib.figure import Figure
 
 from analysis.difficulty import group_curves, profiles
@@ -43,10 +44,10 @@ def test_a_crowd_shows_test_alone_and_validation_in_a_figure_of_its_own(crowd: D
     for split, values in (("test", "test"), ("validation", "val")):
         figure = Figure(figsize=(5.2, 4))
         draw_curves(figure, info, crowd.register, split)
-        lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 1]
-        assert len(lines) == 5
+        (lines,) = (it for it in figure.axes[0].collections if isinstance(it, LineCollection))
         first = next(iter(info.panels.values()))
-        np.testing.assert_allclose(lines[0].get_ydata(), getattr(first[0], values))
+        for drawn, line in zip(lines.get_segments(), first, strict=True):
+            np.testing.assert_allclose(drawn, np.column_stack((line.epoch, getattr(line, values))))
     assert [drawing.slug for drawing in curve_drawings(digest(load(whole)))] == ["curves_robust", "curves_clean"]
 
 
@@ -63,8 +64,25 @@ def test_the_dot_is_the_mean_of_what_each_seed_had_at_its_own_epoch(crowd: Diges
             assert line.best_test == pytest.approx(here["best_test_pgd_acc"].mean())
     figure = Figure(figsize=(5.2, 4))
     draw_curves(figure, info, crowd.register)
-    dots = [line.get_ydata()[0] for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
-    assert dots == pytest.approx([line.best_test for line in next(iter(info.panels.values()))])
+    (dots,) = (it for it in figure.axes[0].collections if isinstance(it, PathCollection))
+    first = next(iter(info.panels.values()))
+    np.testing.assert_allclose(dots.get_offsets(), [(line.best_epoch, line.best_test) for line in first])
+
+
+def test_a_band_is_one_standard_error_about_the_mean_where_both_are_known(crowd: Digest) -> None:
+    info = curves_info(crowd.results, "pgd")
+    assert info is not None
+    figure = Figure(figsize=(5.2, 4))
+    draw_curves(figure, info, crowd.register)
+    bands = [it for it in figure.axes[0].collections if isinstance(it, PolyCollection)]
+    first = next(iter(info.panels.values()))
+    wide = [line for line in first if np.isfinite(line.test_se).any()]
+    assert wide
+    for outline, line in zip(bands[0].get_paths(), wide, strict=True):
+        points = np.asarray(outline.vertices)
+        at = points[np.isclose(points[:, 0], line.epoch[-1]), 1]
+        last = [line.test[-1] - line.test_se[-1], line.test[-1] + line.test_se[-1]]
+        np.testing.assert_allclose([at.min(), at.max()], last)
 
 
 def test_an_axis_that_does_not_begin_at_zero_says_so(crowd: Digest) -> None:
