@@ -1,4 +1,4 @@
-"""What the literature says of its methods is seen on the embedded digits: three seeds each, under stated attacks."""
+"""What the literature says of its methods is seen on the embedded digits, over several seeds, under stated attacks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from trainers.trainer import Trainer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SEEDS = (0, 1, 2)
+EIGHT = tuple(range(8))  # for what three seeds scatter too much to show
 BUDGET = {"epsilon": 0.1, "step_size": "epsilon/4", "steps": 7}
 ONE_STEP = {"epsilon": 0.1, "step_size": "epsilon/2"}
 
 
 class Outcome(NamedTuple):
-    """One entry a seed, (3,) each, in percent."""
+    """One entry a seed, (seeds,) each, in percent."""
 
     clean: np.ndarray  # test, last epoch
     pgd: np.ndarray  # PGD-10 at the training epsilon, test, last epoch
@@ -32,10 +33,12 @@ class Outcome(NamedTuple):
 
 
 @cache
-def trained(method: str, noise: float = 0.0, lr: float = 0.1, epsilon: float = 0.1) -> Outcome:
+def trained(
+    method: str, noise: float = 0.0, lr: float = 0.1, epsilon: float = 0.1, seeds: tuple[int, ...] = SEEDS
+) -> Outcome:
     """`method` as YAML."""
     source, trainers, rows = Digits().load(), [], []
-    for seed in SEEDS:
+    for seed in seeds:
         drops = {"name": "piecewise", "values": [lr, lr / 10, lr / 100], "drops": [0.6, 0.8]}
         tree: dict[str, Any] = {
             "data": {"name": "digits", "train": 359, "val": 359, "test": 1079, "label_noise": noise},
@@ -67,7 +70,7 @@ def above(one: np.ndarray, other: np.ndarray, by: float = 0.0) -> bool:
 
 
 def masked(outcome: Outcome) -> np.ndarray:
-    """PGD-20 accuracy less that under APGD-CE and targeted APGD, the two attacks that decide AutoAttack, (3,)."""
+    """PGD-20 accuracy less that under APGD-CE and targeted APGD, the two attacks that decide AutoAttack, (seeds,)."""
     strong = AutoAttackRun(version="custom", attacks=("apgd-ce", "apgd-t"))
     gaps = []
     for trainer in outcome.trainers:
@@ -79,8 +82,9 @@ def masked(outcome: Outcome) -> np.ndarray:
 
 
 def test_gairat_is_strong_against_pgd_only() -> None:
-    """Zhang et al. concede it: without extra data it is weak against AutoAttack."""
-    gairat, plain = (masked(trained(written(**m))) for m in ({"base": "gairat", "attack": BUDGET}, {"attack": BUDGET}))
+    """Zhang et al. concede it: without extra data it is weak against AutoAttack. Its gap scatters between 4 and 21."""
+    methods: list[dict[str, Any]] = [{"base": "gairat", "attack": BUDGET}, {"attack": BUDGET}]
+    gairat, plain = (masked(trained(written(**method), seeds=EIGHT)) for method in methods)
     assert above(gairat, plain, by=3.0)
 
 
