@@ -98,6 +98,16 @@ def _endings(digest: Digest) -> Iterator[tuple[str, str]]:
             "They name one class whatever the image, at the selected epoch or the last: never on a front, in no "
             f"comparison, and no evidence of overfitting. By number of seeds: {names}.",
         )
+    done = digest.completed
+    early = done[done["best_epoch"] < done["burn_in"]]
+    if len(early):
+        names = "; ".join(f"{name} ({n})" for name, n in early.groupby("family", sort=False).size().items())
+        yield (
+            "Best within a burn-in",
+            "The selected epoch lies before the method's own weights or targets act, so that its numbers, and best "
+            f"less last, say nothing of that method: trial.select: {{from: burn-in}} selects behind it. By number of "
+            f"trainings: {names}.",
+        )
 
 
 def _masking(digest: Digest) -> Iterator[tuple[str, str]]:

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.front_keys import Keys, by_scale, keys, scale_of
+from analysis.gaps import moment
 from analysis.metrics import (
-    CHECKPOINTS,
     CLEAN,
     attack_of,
     attack_title,
@@ -205,7 +205,7 @@ def _panel(
         terms=its,
         x_title=title(metrics[0], attacks),
         y_title=title(metrics[1], attacks),
-        note=_note(points, its, checkpoint),
+        note=_note(points, its, moment(checkpoint, here)),
         missing=" ".join(_left_out(points, here)),
         points=points,
         trials=done[["sweep", "configuration", "replicate", "x", "y"]],
@@ -255,8 +255,8 @@ def _volume(menu: pd.DataFrame) -> Estimate:
     return estimate([hypervolume(found, REFERENCE) for found in by_seed])
 
 
-def _note(points: pd.DataFrame, its: Terms, checkpoint: str) -> str:
-    text = f"Each point is a configuration, the mean of {seeds_of(points['n'])}, at the {CHECKPOINTS[checkpoint]}."
+def _note(points: pd.DataFrame, its: Terms, when: str) -> str:
+    text = f"Each point is a configuration, the mean of {seeds_of(points['n'])}, at the {when}."
     if points["n"].max() == 1:
         text += " One seed has no standard error: a demonstration, not evidence."
     return f"{text} Attack: {its.y}." if its.y else text

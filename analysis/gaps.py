@@ -1,15 +1,47 @@
-"""What overfitting costs each trial, from its curve and last epoch; `analysis.overfitting` says what each can mean."""
+"""What overfitting costs each trial, from its curve and last epoch; `analysis.overfitting` says what each can mean.
+
+Peaks are of the selection window, as the best checkpoint is.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from analysis.metrics import EPOCH_METRIC
+from analysis.metrics import CHECKPOINTS, EPOCH_METRIC
+from trainers.selection import BEGINS
 
 # Robust training accuracy under the attack of the curves, in eval mode. `train_robust_acc` is under the training's own
 # attack, on the batches as trained on: its difference to test accuracy would be one between two attacks.
 TRAINED = "train_pgd_acc"
+
+
+def begins(epochs: pd.DataFrame) -> pd.Series:
+    """The first epoch of each trial's selection window, by its id; 0 where it has not come there yet."""
+    known = epochs.dropna(subset=[BEGINS]) if BEGINS in epochs else epochs.iloc[:0].assign(**{BEGINS: 0})
+    return known.groupby("id")[BEGINS].max()
+
+
+def within(epochs: pd.DataFrame) -> pd.DataFrame:
+    """The rows of epochs in their trial's selection window: of those that may be the best."""
+    first = epochs["id"].map(begins(epochs)).fillna(0)
+    return epochs[epochs["epoch"] >= first]
+
+
+def window(trials: pd.DataFrame) -> str:
+    """From which epoch on the best of some trials is selected, in words; empty where all select from the first on."""
+    firsts = sorted({int(first) for first in trials["select_from"]})
+    if not firsts or not firsts[-1]:
+        return ""
+    if len(firsts) == 1:
+        return f"from epoch {firsts[0]} on"
+    return f"from epoch {firsts[0]} to {firsts[-1]} on, by configuration"
+
+
+def moment(checkpoint: str, trials: pd.DataFrame) -> str:
+    """When the numbers of a checkpoint are from: the last epoch, or the one that validation selects, and from where."""
+    words = window(trials) if checkpoint == "best" else ""
+    return f"{CHECKPOINTS[checkpoint]}{f' ({words})' * bool(words)}"
 
 
 def with_gaps(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
@@ -17,14 +49,14 @@ def with_gaps(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     if f"last_{EPOCH_METRIC}" not in trials:
         return trials
 
-    def of_epochs(name: str, how: str) -> pd.Series:
+    def of_epochs(name: str, how: str, rows: pd.DataFrame = epochs) -> pd.Series:
         """One number a trial from its curve: its maximum or its last measured value."""
-        if name not in epochs:
+        if name not in rows:
             return pd.Series(np.nan, index=trials.index)
-        return trials["id"].map(epochs.groupby("id")[name].agg(how))
+        return trials["id"].map(rows.groupby("id")[name].agg(how))
 
     last = trials[f"last_{EPOCH_METRIC}"]
-    curve = of_epochs(EPOCH_METRIC, "max")
+    curve = of_epochs(EPOCH_METRIC, "max", within(epochs))
     peak = np.maximum(curve, last)  # the last epoch counts too: best - last is never negative; NaN without a curve
     trials["peak_test_pgd_acc"] = peak
     trials["robust_overfitting"] = peak - last

@@ -12,6 +12,7 @@ from itertools import groupby
 
 import pandas as pd
 
+from analysis.gaps import window
 from analysis.metrics import CLEAN, EPOCH_METRIC, attack_of, attack_title, clean_beside, comparable, on_images, title
 from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError, load, tell_damage
 from analysis.stats import Estimate, estimate, seeds
@@ -131,10 +132,12 @@ def caption(sweep: Results) -> str:
     n = sweep.sweep.groupby("configuration").size().max()
     examples = sweep.sweep["test_examples"].dropna()
     on = f" on {int(examples.iloc[0])} test images" if len(examples) else ""
-    best = "best: by validation; " if sweep.selects else ""
+    begins = window(sweep.sweep)
+    best = f"best: by validation{f' {begins}' * bool(begins)}; " if sweep.selects else ""
+    peak = f"best on test: of {'the same' if begins else 'all'} epochs"
     return (
         f"{_code(sweep.study)}: {seeds(int(n))}, mean ± one standard error, percent{on}. {attacks}. "
-        f"{best}best on test: of all epochs, {sweep.attacks.get('pgd', 'the attack of the curves')}. "
+        f"{best}{peak}, {sweep.attacks.get('pgd', 'the attack of the curves')}. "
         f"{str(run.get('started', ''))[:10]}{', ' if versions else ''}{versions}."
     )
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.gaps import within
 from analysis.metrics import EPOCH_METRIC
 from analysis.results import COMPLETED, DIVERGED, Results
 from analysis.stats import means
@@ -163,10 +164,10 @@ def _of(curves: dict[str, Curve], trials: Iterable[str]) -> list[Curve]:
 
 
 def _test_curves(results: Results) -> dict[str, Curve]:
-    """Each trial's evaluations of robust test accuracy, in order."""
+    """Each trial's evaluations of robust test accuracy in its selection window, in order."""
     if EPOCH_METRIC not in results.epochs:
         return {}
-    measured = results.epochs[["id", EPOCH_METRIC, "lr"]].dropna(subset=[EPOCH_METRIC])
+    measured = within(results.epochs)[["id", EPOCH_METRIC, "lr"]].dropna(subset=[EPOCH_METRIC])
     return {
         str(trial): Curve(group[EPOCH_METRIC].to_numpy(float), group["lr"].to_numpy(float))
         for trial, group in measured.groupby("id")

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import Axes, read_axes, subset_kind
-from analysis.gaps import with_gaps
+from analysis.gaps import begins, with_gaps
 from analysis.instances import Instances, read_instances
 from analysis.metrics import EPOCH_METRIC, comparable, told
 from trainers.plans import NAME as PLAN
@@ -180,7 +180,9 @@ def load(folder: Path | str, where: str | None = None) -> Results:
         costs = read_rows(place / "cost.jsonl", cost_row, damage)
         rows.append(row | _costs(costs, planned["id"]) | _outcome(outcome or {}))
         epochs.append(((planned["id"], configuration, planned["replicate"]), records))
-    trials = with_gaps(_marked(pd.DataFrame(_sorted(rows, axes))), epoch_table := _epoch_table(epochs))
+    trials, epoch_table = _marked(pd.DataFrame(_sorted(rows, axes))), _epoch_table(epochs)
+    trials["select_from"] = trials["id"].map(begins(epoch_table)).fillna(0)
+    trials = with_gaps(trials, epoch_table)
     runs, where = provenance.get("runs", []), where or str(folder)
     return Results(folder, plan, runs, trials, epoch_table, outcomes, axes, where, damage)
 
@@ -293,6 +295,7 @@ def _outcome(outcome: Row) -> Row:
     row["subset_size"] = subset.get("size", outcome.get("data", {}).get("train", np.nan))
     row |= {key: subset.get(key, np.nan) for key in ("flipped_in", "flipped_out")}
     row["test_examples"] = outcome.get("data", {}).get("test", np.nan)
+    row["burn_in"] = outcome.get("burn_in", 0)
     row["diverged_epoch"] = outcome.get("diverged", {}).get("epoch", np.nan)
     return row
 
@@ -311,14 +314,23 @@ def _sorted(rows: list[Row], axes: Axes) -> list[Row]:
 
 
 def _marked(trials: pd.DataFrame) -> pd.DataFrame:
-    """The table of trials where configurations with constant networks are called so, wherever they are named."""
+    """The table of trials where a number misleads wherever a configuration is named: it then says why.
+
+    A constant network names one class whatever the image; a best epoch within a method's own burn-in, before its
+    weights or targets act, says nothing of that method.
+    """
+    best, last = (trials[f"{checkpoint}_constant"].notna() for checkpoint in ("best", "last"))
+    early = trials["best_epoch"] < trials["burn_in"]
     by = trials.groupby("configuration")
-    n = by["id"].transform("size")
-    best, last = (by[f"{checkpoint}_constant"].transform("count") for checkpoint in ("best", "last"))
-    for found, when in ((last.where(best == 0, 0), " at the last epoch"), (best, "")):
+    for found, mark in (
+        (last & ~best.groupby(trials["configuration"]).transform("any"), "constant at the last epoch"),
+        (best, "constant"),
+        (early, "best within its burn-in"),
+    ):
+        counts = found.groupby(trials["configuration"]).transform("sum")
         marks = [
-            f" ({'' if few == of else f'{few} of {of} '}constant{when})" * bool(few)
-            for few, of in zip(found, n, strict=True)
+            f" ({'' if few == of else f'{few} of {of} '}{mark})" * bool(few)
+            for few, of in zip(counts, by["id"].transform("size"), strict=True)
         ]
         trials = trials.assign(**{column: trials[column] + marks for column in ("choice", "name")})
     return trials

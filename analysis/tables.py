@@ -17,6 +17,7 @@ from analysis.facts import duration
 from analysis.figure_front import listed
 from analysis.figure_rows import in_turn
 from analysis.front import Panel
+from analysis.gaps import moment
 from analysis.metrics import CHECKPOINTS, EPOCH_METRIC, attack_of, attack_title, on_images, title
 from analysis.results import COMPLETED, STOPPED
 from analysis.stats import Estimate, counted, estimate, seeds
@@ -60,7 +61,8 @@ def members(found: Digest) -> list[str]:
         volume = f" Hypervolume above (0, 0): {_volume(panel)}." if panel.volume else ""
         header = ("#", "configuration", "seeds", "clean %", f"{_robust(found)} %", "selected on validation")
         shown = len(header) if found.results.selects else -1
-        caption = f"{where}{on_images(front.y, found.results.attacks)}, {CHECKPOINTS[front.checkpoint]}.{off}{volume}"
+        when = moment(front.checkpoint, found.results.sweep)
+        caption = f"{where}{on_images(front.y, found.results.attacks)}, {when}.{off}{volume}"
         parts.append(page.table(header[:shown], [row[:shown] for row in rows], caption, (1,)))
     return parts
 
@@ -96,9 +98,9 @@ def summary(found: Digest) -> list[str]:
     on = on_images(found.front.y, found.results.attacks)
     attack = found.front.panels[0].terms.y or robust
     caption = (
-        f"All configurations, test set{on}, {CHECKPOINTS[found.front.checkpoint]} unless said; mean ± standard error "
-        f"over seeds; the bar at the left marks the front. Attack: {attack}. Time is a training's mean: alone, as if "
-        "from scratch, and billed, less the epochs that it took from others."
+        f"All configurations, test set{on}, {moment(found.front.checkpoint, found.results.sweep)} unless said; "
+        f"mean ± standard error over seeds; the bar at the left marks the front. Attack: {attack}. Time is a "
+        "training's mean: alone, as if from scratch, and billed, less the epochs that it took from others."
     )
     if len(masked):
         caption += f" {_gap_name(found)}: in points, on the same images."

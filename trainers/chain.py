@@ -75,7 +75,7 @@ def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ran
 
     `ranking` is the identity of the ranking a ranked subset is cut from. The per-epoch part of the evaluation is in
     the root: it decides what is recorded and which checkpoint is best, though not the weights. So does whether an
-    epoch is measured, for the last always is.
+    epoch is measured, for the last always is, and whether the selection window begins with it.
     """
     root = {
         "model": config.model.model_dump(),
@@ -98,9 +98,11 @@ def _stages(config: TrialConfig, due: tuple[bool, ...], ranking: str | None) -> 
     ranked = ranking if isinstance(config.subset, Ranked) else None
     batches = f"{config.batch_size}" + " join" * (config.last_batch == "join")
     tails = [f"|{batches}|{ranked}|{measured}".encode() for measured in ("", "measured")]
+    first = config.select_from
+    begins = [b"|selects" if 0 < first == epoch else b"" for epoch in range(config.epochs)]
     pieces = (config.method, config.subset, config.optimizer, config.average)
     hashes = zip(*(_hashes(piece, config.epochs) for piece in pieces), strict=True)
-    return tuple(b"".join((*it, tails[measured])) for it, measured in zip(hashes, due, strict=True))
+    return tuple(b"".join((*it, tails[now], window)) for it, now, window in zip(hashes, due, begins, strict=True))
 
 
 @lru_cache(maxsize=4096)

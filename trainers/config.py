@@ -8,10 +8,11 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from trainers.averaging import Average
 from trainers.checkpoints import StartFrom
-from trainers.knobs import Knobs
+from trainers.knobs import KnobError, Knobs
 from trainers.methods import METHODS, AnyMethod, NamedMethod
 from trainers.models import MLP, Model
 from trainers.optimizers import SGD, Optimizer
+from trainers.selection import Select, burn_in
 from trainers.sources import DataSource, Digits
 from trainers.starts import Previous
 from trainers.subsets import All, DropUnlearned, Subset
@@ -71,6 +72,7 @@ class TrialConfig(Knobs):
     batch_size: Annotated[PositiveInt, Field(le=1_000_000)] = 128
     last_batch: LastBatch = "keep"
     epochs: Annotated[PositiveInt, Field(le=100_000)] = 100
+    select: Annotated[Select, Field(exclude_if=lambda it: it == Select())] = Select()
     seed: NonNegativeInt = 0
     compute: Compute = Compute()
 
@@ -92,6 +94,25 @@ class TrialConfig(Knobs):
                 "last_batch: join is for batches of training examples alone, and data.extra mixes others in"
             )
         return self
+
+    @model_validator(mode="after")
+    def _selects(self) -> TrialConfig:
+        if self.select != Select() and not self.data.holds_out:
+            raise KnobError({("select",): "goes by validation, and data.val: 0 leaves none; remove the key"})
+        if self.select_from >= self.epochs:
+            why = f"{self.select.start} of {self.epochs} epochs pass, and none is left to select; begin earlier"
+            raise KnobError({("select", "from"): why})
+        return self
+
+    @property
+    def select_from(self) -> int:
+        """The first epoch (0-based) that may be selected as the best."""
+        return self.select.first(self.method, self.epochs)
+
+    @property
+    def burn_in(self) -> int:
+        """How many epochs pass until the method has all of its pieces."""
+        return burn_in(self.method, self.epochs)
 
     def stage(self, epoch: int) -> Stage:
         """The stage of one epoch (0-based): schedules are numbers, pieces that are off are gone."""

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 
 class KnobError(ValueError):
@@ -29,6 +30,11 @@ class Knobs(BaseModel):
             if isinstance(value, Knobs) and (now := value.at(epoch, epochs)) is not value:
                 changed[key] = now
         return self.model_copy(update=changed) if changed else self
+
+    @classmethod
+    def written(cls) -> dict[str, FieldInfo]:
+        """The keys that a YAML file may give, which are the fields' names but where those are words of Python."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
 
     def moves(self) -> bool:
         """Whether the piece may act differently in different epochs; a class with an `at` of its own says so."""

@@ -27,6 +27,7 @@ from trainers.models import build_network, needs_two
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
 from trainers.records import Row
 from trainers.scores import UNSEEN
+from trainers.selection import BEGINS, chosen
 from trainers.step import Batch, Net
 from trainers.subsets import Ranking
 
@@ -89,7 +90,7 @@ class Trainer:
         self.mean: Mean | None = None  # of the weights, where they are averaged
         self.on_batch: Callable[[int, int], None] = lambda done, batches: None  # hears how far an epoch has come
         self.epoch = 0
-        self.best: dict[str, Any] | None = None  # metrics and weights where val_pgd_acc was highest, if there is any
+        self.best: dict[str, Any] | None = None  # metrics and weights of the best epoch, if validation chose any
         self.last: Row = {}
 
     def run_epoch(self, stage: Stage) -> Epoch:
@@ -100,7 +101,7 @@ class Trainer:
         """
         if stage.epoch != self.epoch:
             raise ValueError(f"the next stage is that of epoch {self.epoch}; got that of epoch {stage.epoch}")
-        due = self.evaluation.due(self.epoch, self.config.epochs)
+        due, first = self.evaluation.due(self.epoch, self.config.epochs), self.config.select_from
         began = time.perf_counter()
         row, instances = self._train(stage, due)
         trained = time.perf_counter()
@@ -118,7 +119,9 @@ class Trainer:
                     instances |= each_loss(self.net, self.evaluation, self.splits, seed)
         self.epoch += 1
         self.last = row
-        if "val_pgd_acc" in row and (self.best is None or row["val_pgd_acc"] > self.best["row"]["val_pgd_acc"]):
+        if first == stage.epoch and first:  # epochs before are those of a training that selects from its first on
+            row[BEGINS] = first
+        if chosen(row, self.best and self.best["row"], first):
             self.best = {"row": row, "model": deepcopy(self.measured_state() or self.net.module.state_dict())}
         seconds = trained - began
         cost = {

@@ -43,6 +43,7 @@ def told(common: Mapping[str, Any]) -> dict[str, str]:
         "batch size": common.get("batch_size"),
         "average of weights": common.get("average"),
         "first weights": common.get("start_from"),
+        "selection": common.get("select"),
         DATA: common.get("data"),
         "computed on": common.get("compute"),
     }
@@ -56,7 +57,8 @@ def common(configs: Sequence[Any]) -> Any:
         return first
     if not all(isinstance(config, Mapping) for config in configs):
         named = dict.fromkeys(called(config) for config in configs if isinstance(config, Mapping))
-        return f"{VARIED}: {', '.join(['none', *named])}" if named and None in configs else VARIED
+        told_apart = None in configs and set(named) - {VARIED}
+        return f"{VARIED}: {', '.join(['none', *named])}" if told_apart else VARIED
     if any(len({str(config.get(key)) for config in configs}) > 1 for key in NAMES):
         return f"{VARIED}: {', '.join(dict.fromkeys(map(called, configs)))}"
     keys = dict.fromkeys(key for config in configs for key in config if key != "seed")

@@ -21,6 +21,7 @@ from search.planning.sources import Sources
 from search.schema.limits import WEIGHTS
 from search.schema.space import Loaded
 from search.schema.yamlfile import SpaceError
+from search.words import number
 from trainers import checkpoints
 from trainers.arrays import class_range
 from trainers.attacks import PGD
@@ -155,6 +156,8 @@ def notes(loaded: Loaded, plan: Plan, sources: Sources) -> list[str]:
     alike = twins([trial for trial in plan.trials if trial.kind == "trial"])
     found: dict[str, None] = dict.fromkeys(filter(None, (alike, out_of_reach(plan.trials))))
     found |= dict.fromkeys(_budgets(loaded, plan, sources))
+    if early := _selected_early(plan):
+        found[loaded.about("trial", {}, early)] = None
     if any(path.endswith((".burn_in", "subset.epoch")) for path in plan.axes):
         return list(found)  # one end of it may well be a training that never gets there
     for trial in plan.trials:
@@ -172,6 +175,21 @@ def notes(loaded: Loaded, plan: Plan, sources: Sources) -> list[str]:
                 message = f"{key}.{knob}: {first}, and training ends after {epochs} epochs: it never acts"
                 found[loaded.about(trial.kind, trial.axes, message)] = None
     return list(found)
+
+
+def _selected_early(plan: Plan) -> str | None:
+    """A word on trials whose best checkpoint may lie where their method is not yet itself."""
+    of = {trial.configuration: trial.config for trial in plan.trials if trial.kind == "trial"}
+    early = {name: it for name, it in of.items() if it.data.holds_out and it.select_from < it.burn_in}
+    if not early:
+        return None
+    name, first = next(iter(early.items()))
+    begins = f"epoch {first.select_from}" if first.select_from else "the first epoch"
+    return (
+        f"select.from: in {len(early)} of {number(len(of), 'configuration')} the best checkpoint is sought from "
+        f"{begins} on, and may be one of the method's own burn-in, {number(first.burn_in, 'epoch')} ({name}); "
+        "`trial: {select: {from: burn-in}}` seeks it behind"
+    )
 
 
 def _budgets(loaded: Loaded, plan: Plan, sources: Sources) -> Iterator[str]:

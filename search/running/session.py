@@ -218,6 +218,8 @@ class Session:
         self._settle()
         rows = self._rows()
         result: Row = {"trial": self.job.trial, "status": status, "epochs": len(rows)} | more
+        if self.config.burn_in:
+            result["burn_in"] = self.config.burn_in
         arrays = self._instances()
         if status == "completed":
             metrics, classes, measured = self.trainer.final()

@@ -36,7 +36,7 @@ class Kind(NamedTuple):
     @property
     def word(self) -> str:
         """The key that a word is short for; empty where none is."""
-        keys = {key for piece in self.pieces for key in piece.model_fields}
+        keys = {key for piece in self.pieces for key in piece.written()}
         return "base" if "kind" in keys else "name" if "name" in keys else ""
 
     def at(self, key: str) -> Kind:
@@ -56,7 +56,7 @@ LOOSE: dict[type, Callable[[Any], bool]] = {
 def _below(pieces: tuple[type[Knobs], ...], key: str) -> Kind:
     if key == "trial" and TrialConfig not in pieces:
         return Kind((TrialConfig,))
-    found = [_kind(piece.model_fields[key].annotation) for piece in pieces if key in piece.model_fields]
+    found = [_kind(piece.written()[key].annotation) for piece in pieces if key in piece.written()]
     if not found:
         return ANYTHING  # which the validation refuses
     inner = next((each.inner for each in found if each.inner), None)
@@ -110,7 +110,7 @@ def _mistyped(value: Any, kind: Kind) -> str:
     plain = "a number, a word or " if kind.plain else ""
     if not kind.word:
         return f"should be {plain}a mapping of knobs; got {found}"
-    names = METHODS if kind.word == "base" else dict.fromkeys(it.model_fields["name"].default for it in kind.pieces)
+    names = METHODS if kind.word == "base" else dict.fromkeys(it.written()["name"].default for it in kind.pieces)
     return f"should be {plain}the name of a piece, or a mapping of its knobs; got {found} (allowed: {', '.join(names)})"
 
 

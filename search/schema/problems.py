@@ -86,7 +86,7 @@ def _written(loc: tuple[Any, ...], raw: Any, missing: bool) -> Path:
 
 def _unknown(path: Path, loc: tuple[Any, ...], model: type[Knobs]) -> str:
     owner = _owner(model, [str(part) for part in loc[:-1]])
-    allowed = sorted(owner.model_fields)
+    allowed = sorted(owner.written())
     return f"{owner.__name__} {UNKNOWN}{nearest(path[-1] if path else str(loc[-1]), allowed)}"
 
 
@@ -94,13 +94,13 @@ def _owner(model: type[Knobs], parts: list[str]) -> type[Knobs]:
     """The class of the piece at a location: fields lead down, tags choose among the members of a union."""
     members = [model]
     for part in parts:
-        tagged = [m for m in members for tag in TAGS if tag in m.model_fields and m.model_fields[tag].default == part]
-        named = [m for m in members if part in m.model_fields]
+        tagged = [m for m in members for tag in TAGS if tag in m.written() and m.written()[tag].default == part]
+        named = [m for m in members if part in m.written()]
         by_class = [m for m in members if m.__name__ == part]
         if tagged:
             members = tagged
         elif named:
-            members = _members(named[0].model_fields[part].annotation)
+            members = _members(named[0].written()[part].annotation)
         elif by_class:
             members = by_class
     return members[0] if members else model

@@ -15,8 +15,8 @@ import numpy as np
 
 from search.stopping.phases import Phases
 from trainers.records import Row
+from trainers.selection import ROBUST
 
-ROBUST = "val_pgd_acc"  # by which the trainer chooses its best checkpoint
 NEAR_CHANCE = 0.02  # whoever always names the same class is right a little more often than one in the classes
 Objectives = Mapping[str, str]  # name -> max or min
 
@@ -44,9 +44,11 @@ class Curve:
         """Whether all is known of its first n epochs."""
         return bool(self.points and self.points[-1].epoch >= n - 1) or (self.diverged is not None and self.diverged < n)
 
-    def best(self, n: int) -> Point:
-        """As the trainer chooses it: the first of the most robust."""
-        return max((point for point in self.points if point.epoch < n), key=lambda point: point.robust)
+    def best(self, n: int, first: int = 0) -> Point:
+        """As the trainer chooses it: the first of the most robust, from epoch `first` on if any is measured there."""
+        known = [point for point in self.points if point.epoch < n]
+        within = [point for point in known if point.epoch >= first]
+        return max(within or known, key=lambda point: point.robust)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,11 @@ class Contestant:
 
     def at_best(self, n: int) -> np.ndarray:
         """The objectives at each seed's best checkpoint of n epochs, (seeds, objectives)."""
-        return np.array([curve.best(n).values for curve in self.curves])
+        return np.array([curve.best(n, self.phases.selects).values for curve in self.curves])
+
+    def robust_at_best(self, n: int) -> float:
+        """The robust accuracy of the best checkpoints of n epochs, the mean over seeds."""
+        return float(np.mean([curve.best(n, self.phases.selects).robust for curve in self.curves]))
 
     def at_most(self, n: int) -> np.ndarray:
         """The highest that each seed had in n epochs of each objective by itself, (seeds, objectives)."""

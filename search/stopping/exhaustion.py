@@ -1,6 +1,7 @@
 """What ends a configuration by its own curve: a seed that diverged, a collapse, or no new best after the last drop.
 
-The curve is the mean over its seeds of the robust accuracy by which the trainer chooses its best checkpoint. A verdict
+The curve is the mean over its seeds of the robust accuracy by which the trainer chooses its best checkpoint; a best
+before the selection window is none. A verdict
 after n epochs is given once all seeds have arrived there, so it does not matter which of them is ahead; one that went
 further is cut back to n, and `horizon` says how far each may go without that.
 """
@@ -10,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from search.schema.stopping import RobustStopping
-from search.stopping.curves import NEAR_CHANCE, ROBUST, Contestant, Objectives, plain
+from search.stopping.curves import NEAR_CHANCE, Contestant, Objectives, plain
 from search.stopping.decisions import Decision, Rule
+from trainers.selection import ROBUST
 
 RUIN = 0.1  # of its best: what catastrophic overfitting leaves of the robust accuracy
 
@@ -21,10 +23,10 @@ def exhausted(each: Contestant, knobs: RobustStopping, objectives: Objectives) -
 
     One diverged seed ends all: its configuration is on no front, as the seeds that survive would flatter it.
     """
-    means, measured, best = each.robust, each.measured[:-1], 0
+    means, measured, best, first = each.robust, each.measured[:-1], 0, each.phases.selects
     for i, (epoch, mean) in enumerate(zip(measured, means, strict=False)):
-        best = i if mean > means[best] else best
-        if each.adversarial and _collapsed(means[: i + 1], means[best], each.chance):
+        best = i if mean > means[best] or measured[best] < first <= epoch else best
+        if each.adversarial and _collapsed(means[: i + 1], max(means[: i + 1]), each.chance):
             fall = f"{ROBUST} fell from {means[i - 2]:.1%} to {means[i - 1]:.1%} and is {mean:.1%}"
             return _end(each, "collapsed", epoch + 1, objectives, fall)
         if _spent(each, epoch, measured[best], knobs):
@@ -41,8 +43,9 @@ def exhausted(each: Contestant, knobs: RobustStopping, objectives: Objectives) -
 
 def horizon(each: Contestant, knobs: RobustStopping) -> int:
     """How many epochs any seed may train before the others must have followed: where a verdict may fall next."""
-    means = each.robust
-    best = each.measured[means.index(max(means))] if means else -1
+    means, first = each.robust, each.phases.selects
+    within = [(mean, -epoch) for epoch, mean in zip(each.measured, means, strict=False) if epoch >= first]
+    best = -max(within)[1] if within else -1  # the first of the highest
     for epoch in each.measured[len(means) :]:
         if (each.diverged is not None and each.diverged <= epoch) or _spent(each, epoch, best, knobs):
             return epoch + 1
@@ -61,8 +64,9 @@ def _spent(each: Contestant, epoch: int, best: int, knobs: RobustStopping) -> bo
     if not phases.drops:
         return False  # the learning rate stands still: nothing says that the best is past
     awaited = phases.drops[:1] if knobs.skip_later_drops else phases.drops
-    since = max(best, phases.since(epoch))
-    return epoch >= max(*awaited, *phases.switches, 0) and epoch - since >= knobs.patient(phases.epochs)
+    since = max(best, phases.since(epoch), phases.selects)
+    begun = epoch >= max(*awaited, *phases.switches, phases.selects)
+    return begun and epoch - since >= knobs.patient(phases.epochs)
 
 
 def _collapsed(means: Sequence[float], highest: float, chance: float) -> bool:

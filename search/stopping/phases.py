@@ -27,6 +27,7 @@ class Phases:
     epochs: int
     drops: tuple[int, ...]  # at most half the learning rate of the epoch before; of a smooth fall, where it is annealed
     switches: tuple[int, ...]  # method, subset or averaging act otherwise than in the epoch before
+    selects: int = 0  # the first epoch that may be selected as the best; it begins no phase
 
     @property
     def bounds(self) -> tuple[int, ...]:
@@ -47,7 +48,7 @@ def phases(config: TrialConfig) -> Phases:
     """The phases of a trial; cheap, for its pieces are looked at once each however many trials share them."""
     pieces = (config.method, config.subset, config.average)
     found = set().union(*(_switches(piece, config.epochs) for piece in pieces))
-    return Phases(config.epochs, _drops(config.optimizer, config.epochs), tuple(sorted(found)))
+    return Phases(config.epochs, _drops(config.optimizer, config.epochs), tuple(sorted(found)), config.select_from)
 
 
 @lru_cache(maxsize=4096)

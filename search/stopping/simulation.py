@@ -68,8 +68,7 @@ class Front:
         """A configuration's best checkpoint of n epochs, and its robust accuracy; every draw asks again."""
         if (name, n) not in self._cache:
             each = self._sound[name]
-            robust = float(np.mean([curve.best(n).robust for curve in each.curves]))
-            self._cache[name, n] = each.at_best(n).mean(axis=0), robust
+            self._cache[name, n] = each.at_best(n).mean(axis=0), each.robust_at_best(n)
         return self._cache[name, n]
 
     def _volume(self, points: Points) -> float:

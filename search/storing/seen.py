@@ -11,6 +11,7 @@ from search.storing.remote import stamp
 from search.storing.tails import Tail
 from trainers.reading import Damage, cost_row, epoch_row, read_json
 from trainers.records import Place, Row, constant
+from trainers.selection import BEGINS, chosen
 from trainers.shapes import A_RESULT
 
 OBJECTIVES = ("val_clean_acc", "val_pgd_acc")  # all that a trial measures on the validation split
@@ -39,6 +40,7 @@ class Seen:
         self.latest: Row = {}
         self.measured: Row = {}  # the newest with a validation
         self.best: Row = {}  # validation at the best epoch
+        self._first = 0  # epoch that may be the best
         self.partial = Partial()  # of the epoch behind the newest row
         self.constant = False  # whether it ended naming one class whatever the image
         self.heard = 0.0  # when its rows last changed, in seconds since the epoch
@@ -76,15 +78,15 @@ class Seen:
         anew, rows = self._rows.look()
         self.heard = self._rows.changed
         if anew:
-            self.epochs, self.latest, self.measured, self.best = 0, {}, {}, {}
+            self.epochs, self.latest, self.measured, self.best, self._first = 0, {}, {}, {}, 0
         self.epochs += len(rows)
         self.partial = partial(self.folder, self.epochs)
         for row in rows:
             self.latest = row
+            self._first = row.get(BEGINS, self._first)
             if all(name in row for name in OBJECTIVES):
                 self.measured = row
-                if not self.best or row[OBJECTIVES[1]] > self.best[OBJECTIVES[1]]:
-                    self.best = row
+                self.best = row if chosen(row, self.best or None, self._first) else self.best
 
     def _look_at_costs(self) -> None:
         anew, rows = self._cost_rows.look()

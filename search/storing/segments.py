@@ -10,6 +10,7 @@ from search.storing.store import Arrays, Segment
 from trainers.recording import metrics_of
 from trainers.records import Row, canonical
 from trainers.scores import UNSEEN
+from trainers.selection import ROBUST, best_of
 
 
 def lines(rows: Iterable[Row]) -> bytes:
@@ -56,8 +57,8 @@ def cut(parts: list[Segment], epochs: int) -> list[Segment]:
 
 def so_far(rows: list[Row]) -> dict[str, Row]:
     """What was measured along training, at its end and where validation was best: no final attack was run."""
-    measured = [row for row in rows if "val_pgd_acc" in row]
-    if not measured:
+    best = best_of(rows)
+    if best is None:
         return {}
-    best = max(measured, key=lambda row: row["val_pgd_acc"])  # the first of equals, as the trainer has it
-    return {"last": metrics_of(measured[-1]), "best": metrics_of(best)}
+    last = next(row for row in reversed(rows) if ROBUST in row)
+    return {"last": metrics_of(last), "best": metrics_of(best)}

@@ -24,6 +24,7 @@ def contestant(
     epochs: int = 100,
     drops: tuple[int, ...] = (50, 75),
     switches: tuple[int, ...] = (),
+    selects: int = 0,
     every: int = 1,
     diverged: Mapping[int, int] | None = None,  # seed -> epoch
     adversarial: bool = True,
@@ -35,7 +36,7 @@ def contestant(
         Curve(tuple(Point(e, seed[e][1], tuple(seed[e])) for e in measured if e < len(seed)), (diverged or {}).get(i))
         for i, seed in enumerate(seeds)
     )
-    return Contestant(name, Phases(epochs, drops, switches), measured, curves, 0.1, adversarial)
+    return Contestant(name, Phases(epochs, drops, switches, selects), measured, curves, 0.1, adversarial)
 
 
 def flat(clean: float, robust: float, epochs: int = 100) -> list[tuple[float, float]]:

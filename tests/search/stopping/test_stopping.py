@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -157,6 +158,16 @@ def test_a_drop_restarts_the_clock_even_where_later_ones_are_not_waited_for() ->
 def test_a_switch_of_the_method_is_waited_for_as_a_drop_is() -> None:
     assert own(contestant("a", OVERFITTING, drops=(50,), switches=(70,))) == (81, "no new best")
     assert own(contestant("a", OVERFITTING, drops=(), switches=(50,))) is None  # the rate stands still to the end
+
+
+def test_a_best_before_the_selection_window_is_none() -> None:
+    """Nothing ends before the window begins, and in it patience counts from the best that it has itself."""
+    at_once = contestant("a", OVERFITTING, drops=(50,), selects=70)  # falls from the first epoch of the window on
+    assert own(at_once) == (81, "no new best")
+    assert at_once.at_best(60)[0, 1] == 0.5 and at_once.at_best(90)[0, 1] < 0.48
+    later = contestant("a", curve((60, 0.2, 0.6), (20, 0.3, 0.5), (20, 0.45, 0.45)), drops=(50,), selects=60)
+    assert own(later) == (90, "no new best")  # epoch 79 is its best, not the peak of epoch 59
+    assert own(contestant("a", OVERFITTING, drops=(50,), selects=95)) is None
 
 
 def test_before_a_drop_and_without_one_nothing_is_exhausted() -> None:
@@ -351,3 +362,16 @@ def test_no_seed_trains_in_vain_within_the_horizon(contest: list[Contestant], kn
         end = exhausted(each, knobs, OBJECTIVES)
         if end and end.rule == "no new best":
             assert all(horizon(each.cut(n), knobs) <= end.epochs for n in range(end.epochs))
+
+
+@given(contests(), KNOBS, st.integers(0, EPOCHS - 1))
+@settings(max_examples=60, deadline=None)
+def test_a_selection_window_ends_nothing_before_it_begins(
+    contest: list[Contestant], knobs: RobustStopping, selects: int
+) -> None:
+    for each in contest:
+        windowed = replace(each, phases=replace(each.phases, selects=selects))
+        end = exhausted(windowed, knobs, OBJECTIVES)
+        if end and end.rule == "no new best":
+            assert end.epochs > selects
+            assert all(horizon(windowed.cut(n), knobs) <= end.epochs for n in range(end.epochs))

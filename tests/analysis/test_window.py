@@ -1,0 +1,87 @@
+"""Selection windows: peaks, floors and captions are of the window, and a best within a burn-in is marked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from analysis.digest import digest
+from analysis.findings import findings
+from analysis.front import front
+from analysis.gaps import moment, window
+from analysis.markdown import caption, table
+from analysis.overfitting import overfitting
+from analysis.results import load
+from trainers.selection import BEGINS
+
+from .synthetic import Made, write_sweep
+
+MADE = Made(noise=(0.1,), methods=("AT 0.10", "GAIRAT 0.10"), subsets=("all",), profile=False, faults=False)
+
+
+def change(folder: Path, trials: str, first: int = 0, burn_in: int = 0, best: int | None = None) -> None:
+    """Give trials, by a glob, a window, a burn-in, and a best epoch with the numbers of that epoch."""
+    for place in folder.glob(f"trials/{trials}"):
+        rows = [json.loads(line) for line in (place / "epochs.jsonl").read_text().splitlines()]
+        if first:
+            rows[first][BEGINS] = first
+        (place / "epochs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        result = json.loads((place / "result.json").read_text())
+        if burn_in:
+            result["burn_in"] = burn_in
+        if best is not None:
+            result["best"] |= {"epoch": best}
+        (place / "result.json").write_text(json.dumps(result))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_sweep(tmp_path / "sweep", MADE)
+
+
+def curves(folder: Path) -> dict[str, dict[int, float]]:
+    """Robust test accuracy of each trial by epoch."""
+    epochs = load(folder).epochs.dropna(subset=["test_pgd_acc"])
+    return {str(name): dict(zip(its["epoch"], its["test_pgd_acc"], strict=True)) for name, its in epochs.groupby("id")}
+
+
+def test_best_less_last_is_of_the_window(folder: Path) -> None:
+    change(folder, "*GAIRAT*", first=16)
+    trials = load(folder).sweep.set_index("id")
+    for name, curve in curves(folder).items():
+        first = 16 if "GAIRAT" in name else 0
+        peak = max(its for epoch, its in curve.items() if epoch >= first)
+        assert trials.loc[name, "peak_test_pgd_acc"] == pytest.approx(peak)
+        assert trials.loc[name, "robust_overfitting"] == pytest.approx(peak - curve[23])
+    gaps = overfitting(load(folder)).set_index("family")
+    whole = overfitting(load(write_sweep(folder.parent / "whole", MADE))).set_index("family")
+    assert gaps.loc["GAIRAT 0.10", "floor_evaluations"] <= 4 < whole.loc["GAIRAT 0.10", "floor_evaluations"]
+    assert gaps.loc["AT 0.10", "floor"] == whole.loc["AT 0.10", "floor"]
+
+
+def test_captions_say_from_where_on_validation_selects(folder: Path) -> None:
+    results = load(folder)
+    assert window(results.sweep) == "" and moment("best", results.sweep) == "validation-selected epoch"
+    assert "best: by validation; best on test: of all epochs" in caption(results)
+    change(folder, "*GAIRAT*", first=16)
+    results = load(folder)
+    assert "best: by validation from epoch 0 to 16 on, by configuration; best on test: of the same" in caption(results)
+    (panel,) = front([results]).panels
+    assert "at the validation-selected epoch (from epoch 0 to 16 on, by configuration)." in panel.note
+    change(folder, "*AT*", first=16)
+    assert moment("best", load(folder).sweep) == "validation-selected epoch (from epoch 16 on)"
+    assert moment("last", load(folder).sweep) == "last epoch"
+    assert set(load(folder).tidy["select_from"]) == {16}
+
+
+def test_a_best_within_its_own_burn_in_is_marked_wherever_it_is_named(folder: Path) -> None:
+    change(folder, "*GAIRAT*", burn_in=12, best=13)
+    assert "burn-in" not in table([load(folder)])
+    for path in sorted(folder.glob("trials/*GAIRAT*"))[:2]:
+        change(folder, path.name, best=11)
+    results = load(folder)
+    assert "`GAIRAT 0.10 (2 of 3 best within its burn-in)`" in table([results])
+    found = dict(findings(digest(results)))["Best within a burn-in"]
+    assert "trial.select: {from: burn-in}" in found and found.endswith("By number of trainings: GAIRAT 0.10 (2).")

@@ -1,0 +1,89 @@
+"""The selection window: the epochs among which validation chooses the best checkpoint of a training.
+
+Zhang et al. 2021 (arXiv:2010.01736) select where the weights already act: GAIRAT in epochs 59 to 100 of 120. Before, it
+is PGD training, whose peak says nothing about GAIRAT.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+
+from trainers.knobs import Duration, Knobs, lasting
+from trainers.records import Row
+
+ROBUST = "val_pgd_acc"  # by which the best checkpoint is chosen
+BEGINS = "select_from"  # in the row of the epoch that begins a window: that epoch
+BURN_IN = "burn-in"
+
+
+def _beginning(value: Any, read: ValidatorFunctionWrapHandler) -> int | str:
+    """Read `burn-in`, a number of epochs, or a share of them."""
+    if value == BURN_IN:
+        return BURN_IN
+    try:
+        epochs: int | str = read(value)
+        return epochs
+    except ValidationError:
+        raise ValueError(
+            f"should be a number of epochs that pass before, a share of all such as '50%', or burn-in; got {value!r}"
+        ) from None
+
+
+Beginning = Annotated[Duration, WrapValidator(_beginning)]
+
+
+class Select(Knobs):
+    """Where the best checkpoint may lie: from the epoch after so many on.
+
+    from: a number of epochs or a share of them; burn-in: as many as pass until the method has all of its pieces.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)  # `from` is a word of Python
+
+    start: Annotated[Beginning, Field(alias="from")] = 0
+
+    def first(self, method: Knobs, epochs: int) -> int:
+        """The first epoch (0-based) of the window."""
+        return burn_in(method, epochs) if self.start == BURN_IN else lasting(self.start, epochs)
+
+
+@lru_cache(maxsize=4096)
+def burn_in(method: Knobs, epochs: int) -> int:
+    """How many epochs pass until a method has the pieces that it ends with; 0 where it always has them.
+
+    Numbers that follow a schedule, such as the tau of friendly adversarial training, are no burn-in.
+    """
+    if not method.moves():
+        return 0
+    last = _pieces(method.at(epochs - 1, epochs))
+    others = (epoch for epoch in range(epochs - 1, -1, -1) if _pieces(method.at(epoch, epochs)) != last)
+    return next(others, -1) + 1
+
+
+def _pieces(piece: Any) -> Any:
+    """The classes of a piece and of those below it."""
+    below = piece.__dict__.items() if isinstance(piece, Knobs) else ()
+    return type(piece), tuple((key, _pieces(its)) for key, its in below if isinstance(its, Knobs))
+
+
+def chosen(row: Row, best: Row | None, first: int) -> bool:
+    """Whether an epoch's row takes the place of the best before it, in a window that begins with epoch `first`.
+
+    The first of the most robust; what lies before the window stands until the window has a measurement.
+    """
+    if ROBUST not in row:
+        return False
+    enters = best is not None and best["epoch"] < first <= row["epoch"]
+    return best is None or enters or row[ROBUST] > best[ROBUST]
+
+
+def best_of(rows: list[Row]) -> Row | None:
+    """The row of the best checkpoint in a training's record; None where validation was not measured."""
+    best, first = None, 0
+    for row in rows:
+        first = row.get(BEGINS, first)
+        best = row if chosen(row, best, first) else best
+    return best
