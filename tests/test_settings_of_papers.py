@@ -59,6 +59,7 @@ SETTINGS = (
         "cifar10/architectures", 24, 0, (100,), ((30, 60),), tuple(f"{k}/255" for k in (1, 2, 4, 6, 8, 10, 12, 16))
     ),
     Setting("svhn/architectures", 13, 0, (100,), ((30, 60),), tuple(f"{k}/255" for k in (1, 2, 4, 6, 8, 10, 12, 16))),
+    Setting("cifar10/pgd_steps", 20, 0, (120,), ((60, 90, 110),), ("0.031",)),
     Setting("cifar10/gairat_kappa", 9, 0, (100,), ((30, 60),), ("8/255",)),
     Setting("svhn/gairat_kappa", 9, 0, (100,), ((30, 60),), ("8/255",)),
 )  # fmt: skip
