@@ -91,7 +91,10 @@ def detection(rank: np.ndarray, is_flipped: np.ndarray) -> Detection | None:
 
 
 def groups(d: np.ndarray) -> np.ndarray:
-    """Group of each example by its difficulty d: G_i with i = min(floor(10 d), 9); G_0 is hardest."""
+    """Group of each example by its difficulty d: G_i with i = min(floor(10 d), 9); G_0 is hardest.
+
+    Liu et al. 2021, sec. 4.2; their text to Figure 14 numbers the groups the other way round.
+    """
     return np.asarray(np.minimum(np.floor(GROUPS * d).astype(int), GROUPS - 1))
 
 

@@ -200,7 +200,8 @@ def _groups_caption(known: dict[str, GroupCurves]) -> str:
         f"Training examples in {GROUPS} groups by difficulty, of which {shown} are drawn; G0 is the hardest tenth. "
         f"Means over the profiling trials ({seeds(trials)}), under the training attack; bands are one standard error "
         "over these trials. Groups are formed by the mean loss in these same trainings, so that their order in loss is "
-        "so by construction, and extremes look more extreme than they would in other trainings."
+        "so by construction, and extremes look more extreme than they would in other trainings. Liu et al. 2021 group "
+        "so; Dong et al. 2021, Figure 15a, group by problematic rank."
     )
 
 

@@ -22,10 +22,10 @@ class IAT(Knobs):
 
     The candidate is epsilon_i + gamma where PGD within that leaves the example right, else epsilon_i, else
     epsilon_i - gamma; 0 where the image itself is misclassified. Steps are epsilon_i / (K / 2), but at least
-    least_step. Plain PGD training at `epsilon` during burn_in, after which every epsilon_i starts there, as in the
-    code of Liu et al. 2021; in that of Balaji et al. they start at 0 and warm up gated by the clean prediction. That
-    code also attacks with BN in train mode, its call of eval() being commented out, and does not clip the random start
-    of PGD to [0, 1], as is done here.
+    least_step. Plain PGD training at `epsilon` during burn_in, after which every epsilon_i starts there. This start is
+    that of the code of Liu et al. 2021, whose appendix C gives none; in the code of Balaji et al. they start at 0 and
+    warm up gated by the clean prediction. That code also attacks with BN in train mode, its call of eval() being
+    commented out, and does not clip the random start of PGD to [0, 1], as is done here.
     """
 
     name: Literal["iat"] = "iat"

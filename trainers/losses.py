@@ -23,7 +23,11 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def kl(clean: Tensor, robust: Tensor) -> Tensor:
-    """KL(p(x) || p(x')) per example, clean first; the gradient flows through both, (B, C), (B, C) -> (B,)."""
+    """KL(p(x) || p(x')) per example, clean first; the gradient flows through both, (B, C), (B, C) -> (B,).
+
+    Two papers also print the adversary first (Zhang et al. 2021, eq. 10; Liu et al. 2021, app. D.5, but not sec. 6.2).
+    The clean prediction comes first in the code of TRADES, MART and Liu et al. 2021, and here in every method.
+    """
     log_p, log_q = clean.log_softmax(1), robust.log_softmax(1)
     return (log_p.exp() * (log_p - log_q)).sum(1)
 

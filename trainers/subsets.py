@@ -171,9 +171,9 @@ CORRECT, UNLEARNED = "correct", "unlearned"  # columns of the state
 class DropUnlearned(Knobs):
     """Dong et al. 2021, app. F: examples misclassified in the training pass of the epoch before `epoch`.
 
-    They are judged once, at the start of `epoch`, by what that pass itself recorded: train mode, augmented, attacked,
-    before the update. `instead`: nothing (the paper) or the clean image. Within a stage epoch is 0 (judge now) or
-    None (as judged).
+    The paper's text has epoch 80 of 160, the default here, and no other. Examples are judged once, at the start of
+    `epoch`, by what that pass itself recorded: train mode, augmented, attacked, before the update. `instead`: nothing
+    (the paper) or the clean image. Within a stage epoch is 0 (judge now) or None (as judged).
     """
 
     name: Literal["drop-unlearned"] = "drop-unlearned"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.markdown import main, pages, table
+from analysis.markdown import MASKING, main, pages, table
 from analysis.results import load
 from analysis.stats import estimate
 
@@ -53,6 +53,14 @@ def test_a_difference_stands_behind_the_two_numbers_that_it_is_of(tmp_path: Path
         for place, (one, other) in pairs.items():
             of_two = number(row[head.index(one)]) - number(row[head.index(other)])
             assert number(row[place]) == pytest.approx(of_two, abs=0.151)
+
+
+def test_a_page_says_of_which_epoch_its_gap_is(whole: Path, tmp_path: Path) -> None:
+    """The paper takes it at the best checkpoint, which trials.csv has; a page without the gap says nothing of it."""
+    sweep = load(write_sweep(tmp_path / "alike", Made(faults=False, attacks=ALIKE)))
+    shown = [page.count(MASKING) for page in pages([sweep, load(whole)])]
+    assert shown == [1, 0]
+    assert "best_gradient_masking_gap" in sweep.sweep and "`best_gradient_masking_gap`" in MASKING
 
 
 def test_sweeps_on_the_same_terms_share_a_table_that_says_which_is_which(whole: Path, tmp_path: Path) -> None:

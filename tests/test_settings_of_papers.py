@@ -1,0 +1,156 @@
+"""What the studies in a paper's setting train is what that paper states: how many, how long, on how much, how far."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from search.planning.plan import Plan, Planned
+from search.planning.planner import Planner
+from search.schema.space import load
+from trainers.evaluate import AutoAttackRun
+from trainers.schedules import Cyclic, Piecewise
+from trainers.weights import GAIR
+
+from .test_spaces import OF_PAPERS, SPACES, comment
+
+PROFILING = "Data profiling for adversarial training"  # the title of Dong et al. 2021
+TENTHS = tuple(range(5000, 50000, 5000))
+
+
+class Setting(NamedTuple):
+    """Of a study's trials and what is trained before them; what is empty is not asked."""
+
+    study: str
+    trials: int
+    first: int  # trainings that make a ranking or are started from
+    epochs: tuple[int, ...]
+    drops: tuple[tuple[float, ...], ...] = ()  # of the learning rate
+    epsilons: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()  # of subsets that are cut
+
+    def __str__(self) -> str:
+        return self.study
+
+
+SETTINGS = (
+    Setting("cifar10/friendly_k", 285, 10, (160,), ((80, 120),), ("8/255", "12/255"), TENTHS),
+    Setting(
+        "cifar10/epsilon_by_k", 336, 10, (160,), ((80, 120),), tuple(f"{k}/255" for k in range(2, 17, 2)), TENTHS[3:]
+    ),
+    Setting("cifar10/cross_generalization", 171, 10, (160,), ((80, 120),), ("8/255",), TENTHS),
+    Setting("cifar10/added_classes", 30, 10, (160,), ((80, 120),), ("8/255",), (10000,)),
+    Setting(
+        "cifar10/friendly_networks", 48, 10, (120,), ((100, 110),),
+        tuple(f"{k}/255" for k in range(6, 17, 2)), (40000,),
+    ),
+    Setting("cifar10/rank_consistency", 15, 0, (120, 160), ((80, 120), (100, 110)), ("8/255",)),
+    Setting("cifar10/scores", 24, 10, (160,), ((80, 120),), ("12/255",), (40000,)),
+    Setting("cifar10/targeted_classes", 18, 13, (30,), (), ("8/255",)),
+    Setting("cifar10/targeted_from_standard", 18, 13, (30,), (), ("8/255",)),
+    Setting("cifar10/fast_training", 15, 0, (15, 25, 38), ((0.5, 0.75),), ("8/255",)),
+    Setting("cifar10/finetune", 8, 1, (1, 5), (), ("8/255",)),
+    Setting("cifar10/finetune_long", 24, 1, (1, 5, 10, 20), (), ("8/255",)),
+    Setting("svhn/finetune", 8, 1, (1, 5), (), ("0.02",)),
+    Setting(
+        "cifar10/architectures", 24, 0, (100,), ((30, 60),), tuple(f"{k}/255" for k in (1, 2, 4, 6, 8, 10, 12, 16))
+    ),
+    Setting("svhn/architectures", 13, 0, (100,), ((30, 60),), tuple(f"{k}/255" for k in (1, 2, 4, 6, 8, 10, 12, 16))),
+    Setting("cifar10/pgd_steps", 20, 0, (120,), ((60, 90, 110),), ("0.031",)),
+    Setting("cifar10/gairat_kappa", 9, 0, (100,), ((30, 60),), ("8/255",)),
+    Setting("svhn/gairat_kappa", 9, 0, (100,), ((30, 60),), ("8/255",)),
+)  # fmt: skip
+
+
+@cache
+def planned(study: str) -> Plan:
+    return Planner(load(SPACES / f"{study}.yaml", []), lambda data: "any data").plan()
+
+
+def trials(study: str) -> list[Planned]:
+    return [trial for trial in planned(study).trials if trial.kind == "trial"]
+
+
+def number(text: str) -> float:
+    over, _, under = text.partition("/")
+    return float(over) / float(under or 1)
+
+
+def epsilon(trial: Planned) -> float | None:
+    method = trial.config.method
+    return getattr(getattr(method, "attack", method), "epsilon", None)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_a_study_has_the_numbers_that_its_paper_states(setting: Setting) -> None:
+    found = trials(setting.study)
+    assert (len(found), len(planned(setting.study).trials) - len(found)) == (setting.trials, setting.first)
+    assert {trial.config.epochs for trial in found} == set(setting.epochs)
+    rates = [trial.config.optimizer.lr for trial in found]
+    assert {rate.drops for rate in rates if isinstance(rate, Piecewise)} == set(setting.drops)
+    assert {it for trial in found if (it := epsilon(trial)) is not None} == set(map(number, setting.epsilons))
+    sizes = {getattr(trial.config.subset, "size", None) for trial in found} - {None}
+    assert not setting.sizes or sizes == set(setting.sizes)
+
+
+@pytest.mark.parametrize("study", ("cifar10/friendly_k", "cifar10/cross_generalization"))
+def test_each_friendly_subset_has_a_random_one_of_its_size(study: str) -> None:
+    cut = {(trial.config.subset.name, getattr(trial.config.subset, "size", None)) for trial in trials(study)}
+    assert cut == {("all", None)} | {(name, size) for name in ("ranked", "random") for size in TENTHS}
+
+
+def test_pairs_of_classes_have_controls_that_do_not_compete() -> None:
+    airplane, horse, ship = 0, 7, 8
+    plus = [it for trial in trials("cifar10/added_classes") if (it := getattr(trial.config.subset, "plus", None))]
+    problematic = {frozenset(it.classes) for it in plus if it.side == "problematic"}
+    assert problematic == {
+        frozenset(pair) for pair in ({airplane}, {ship}, {horse}, {airplane, ship}, {airplane, horse}, {ship, horse})
+    }
+    assert {frozenset(it.classes) for it in plus if it.side == "friendly"} == {
+        frozenset(pair) for pair in ({airplane}, {ship}, {airplane, ship})
+    }
+
+
+def test_fast_training_climbs_and_falls_and_nothing_selects() -> None:
+    found = trials("cifar10/fast_training")
+    cycles = {trial.config.optimizer.lr.peak for trial in found if isinstance(trial.config.optimizer.lr, Cyclic)}
+    assert cycles == {0.2}
+    assert {trial.config.model.name for trial in found if trial.config.epochs == 15} == {"preact_resnet18", "wrn"}
+    for study in ("cifar10/fast_training", "cifar10/atta_reweight", "cifar10/atta_adaptive"):
+        assert load(SPACES / f"{study}.yaml", []).space.search.checkpoint == "last"
+        assert not any(trial.config.data.holds_out for trial in trials(study))
+
+
+def test_lambdas_by_network_are_those_that_are_printed() -> None:
+    by_network: dict[str, set[float]] = {}
+    for trial in trials("cifar10/architectures"):
+        if isinstance(weight := getattr(trial.config.method, "weight", None), GAIR):
+            by_network.setdefault(trial.config.model.name, set()).add(weight.lam)
+    assert by_network == {"resnet": {0, 3}, "small_cnn": {0, 3}, "vgg": {3, 3.5}}
+
+
+def test_what_a_network_of_standard_training_is_started_from_is_its_last() -> None:
+    for study in ("targeted_from_standard", "cifar10/targeted_from_standard"):
+        first = [trial.config.method for trial in planned(study).trials if trial.kind == "pretrain"]
+        assert {method.adversarial for method in first} == {False}
+        assert load(SPACES / f"{study}.yaml", []).space.pretrain.weights == "last"
+
+
+def versions(study: Path) -> set[str]:
+    final = load(SPACES / study, []).space.evaluate.final
+    return {it.describe(0.1, "linf") for it in final.values() if isinstance(it, AutoAttackRun)}
+
+
+def test_a_paper_has_one_autoattack() -> None:
+    """Dong et al. state the custom version for all but their table; its five restarts are in their code alone."""
+    profiling = [study for study in OF_PAPERS if PROFILING in comment(study)]
+    table = Path("cifar10/friendly_k.yaml")
+    custom = AutoAttackRun(version="custom", attacks=("apgd-ce", "apgd-t"), restarts=5).describe(0.1, "linf")
+    standard = AutoAttackRun().describe(0.1, "linf")
+    assert set().union(*(versions(study) for study in profiling if study != table)) == {custom}
+    assert set().union(*(versions(study) for study in OF_PAPERS if study == table or study not in profiling)) == {
+        standard
+    }

@@ -1,0 +1,40 @@
+"""The page of the studies: every space stands there once, with as many trainings as the planner counts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from search.planning.planner import Planner
+from search.schema.space import load
+
+SPACES = Path(__file__).resolve().parent.parent / "spaces"
+STUDIES = sorted(path.relative_to(SPACES).as_posix() for path in SPACES.rglob("*.yaml"))
+PAGE = (SPACES / "README.md").read_text()
+LISTED = re.findall(r"`([\w/]+\.yaml)` ([\d,]+) ", PAGE)
+
+
+def test_every_space_is_named_once_and_no_other() -> None:
+    assert sorted(re.findall(r"[\w/]+\.yaml", PAGE)) == STUDIES
+    assert sorted(study for study, _ in LISTED) == STUDIES, "each with its number of trainings"
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_space_has_as_many_trainings_as_its_page_says(study: str) -> None:
+    plan = Planner(load(SPACES / study, []), lambda data: "any data").plan()
+    assert dict(LISTED).get(study) == f"{len(plan.trials):,}", f"write {len(plan.trials):,} in spaces/README.md"
+
+
+def test_a_study_in_the_setting_of_a_paper_shares_the_row_of_its_digits() -> None:
+    rows = [re.findall(r"([\w/]+)\.yaml", line) for line in PAGE.splitlines() if line.startswith("| ")]
+    assert [row for row in rows if len({name.rpartition("/")[2] for name in row}) > 1] == []
+    folders = [[name.rpartition("/")[0] for name in row] for row in rows]
+    assert all(row == [it for it in ("", "cifar10", "svhn") if it in row] for row in folders if row)
+
+
+@pytest.mark.parametrize("title", re.findall(r"^## (.+)", PAGE, re.MULTILINE))
+def test_the_table_of_contents_links_to_each_section(title: str) -> None:
+    anchor = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+    assert f"- [{title}](#{anchor})" in PAGE
