@@ -38,7 +38,7 @@ from trainers.subsets import All, DropUnlearned, Random, Ranked
 from trainers.targets import Given, RunningAverage, Smoothed
 from trainers.trainer import Trainer
 from trainers.views import View
-from trainers.weights import GAIR, Confidence, GAIRLinear, GAIRSigmoid, GAIRSteps, Probability, Uniform
+from trainers.weights import GAIR, Confidence, GAIRLinear, GAIRSigmoid, GAIRSteps, LossSize, Probability, Uniform
 
 Tiny = Callable[..., TrialConfig]
 Bits = Callable[..., list[Tensor]]
@@ -278,6 +278,7 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     GAIRLinear: {"burn_in": 1, "normalize": False},
     GAIRSteps: {"values": [1.0, 0.1], "drops": [0.2], "burn_in": 1, "normalize": False},
     Probability: {"of": "clean", "which": "top", "detach": False, "burn_in": 1},
+    LossSize: {"tilt": -1.0, "burn_in": 1},
     Smoothed: {"share": 0.3},
     RunningAverage: {"momentum": 0.5, "keep": 0.5, "burn_in": 1, "follow": "clean"},
     AWP: {"gamma": 0.01, "burn_in": 1},
@@ -332,6 +333,7 @@ PIECES: dict[str, Any] = {
     "gair-linear": GAIRLinear(burn_in=0),
     "gair-steps": GAIRSteps(values=(1, 0.2), drops=(0.5,), burn_in=0),
     "probability": Probability(burn_in=0),
+    "loss-size": LossSize(burn_in=0),
     "smoothed": Smoothed(),
     "running-average": RunningAverage(burn_in=0),
     "awp": AWP(),
@@ -365,7 +367,8 @@ PLACES: dict[type[Knobs], Callable[[Any], dict[str, Any]]] = {
     ConsistentCE: lambda piece: {"method": ROBUST | {"loss": piece}},
     MART: lambda piece: {"method": ROBUST | {"loss": piece}},
     **dict.fromkeys(
-        (GAIR, GAIRSigmoid, GAIRLinear, GAIRSteps, Probability), lambda piece: {"method": ROBUST | {"weight": piece}}
+        (GAIR, GAIRSigmoid, GAIRLinear, GAIRSteps, Probability, LossSize),
+        lambda piece: {"method": ROBUST | {"weight": piece}},
     ),
     **dict.fromkeys((Smoothed, RunningAverage), lambda piece: {"method": ROBUST | {"target": piece}}),
     AWP: lambda piece: {"method": ROBUST | {"awp": piece}},

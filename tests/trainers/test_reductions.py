@@ -25,7 +25,7 @@ from trainers.schedules import Line, Piecewise
 from trainers.starts import Previous
 from trainers.targets import RunningAverage, Smoothed
 from trainers.trainer import Trainer
-from trainers.weights import GAIR, Confidence, GAIRSigmoid, GAIRSteps, Probability
+from trainers.weights import GAIR, Confidence, GAIRSigmoid, GAIRSteps, LossSize, Probability
 
 from .helpers import composed
 
@@ -87,6 +87,10 @@ METHOD_REDUCTIONS: dict[str, tuple[AnyMethod, AnyMethod]] = {
     "gairat by steps that are level -> pgd-at": (
         Method(attack=PLAIN, weight=GAIRSteps(values=(1, 1), drops=(0.5,), burn_in=0)), Method(attack=PLAIN),
     ),
+    "weighted by loss, tilt 0, by nothing -> pgd-at": (
+        Method(attack=PLAIN, weight=LossSize(tilt=0, burn_in=0)), Method(attack=PLAIN),
+    ),
+    "weighted by loss in burn-in -> pgd-at": (Method(attack=PLAIN, weight=LossSize(burn_in=2)), Method(attack=PLAIN)),
     "gairat in burn-in -> pgd-at": (Method(attack=PLAIN, weight=GAIR(lam=0, burn_in=2)), Method(attack=PLAIN)),
     "gair-trades, lambda infinite -> trades": (
         Method(attack=KL, loss=TRADES(), weight=GAIR(lam=float("inf"), burn_in=0)), Method(attack=KL, loss=TRADES()),
@@ -150,6 +154,7 @@ NOT_QUITE: dict[str, tuple[AnyMethod, AnyMethod]] = {
     "gairat by steps": (
         Method(attack=PLAIN, weight=GAIRSteps(values=(1, 0.9), drops=(0.5,), burn_in=0)), Method(attack=PLAIN),
     ),
+    "weighted by loss": (Method(attack=PLAIN, weight=LossSize(tilt=0.1, burn_in=0)), Method(attack=PLAIN)),
     "gairat in burn-in for an epoch": (Method(attack=PLAIN, weight=GAIR(lam=0, burn_in=1)), Method(attack=PLAIN)),
     "gair-trades": (Method(attack=KL, loss=TRADES(), weight=GAIR(burn_in=0)), Method(attack=KL, loss=TRADES())),
     "gair-mart": (Method(attack=PLAIN, loss=MART(), weight=GAIR(burn_in=0)), Method(attack=PLAIN, loss=MART())),
