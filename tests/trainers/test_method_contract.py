@@ -280,7 +280,7 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     Probability: {"of": "clean", "which": "top", "detach": False, "burn_in": 1},
     LossSize: {"tilt": -1.0, "burn_in": 1},
     Smoothed: {"share": 0.3},
-    RunningAverage: {"momentum": 0.5, "keep": 0.5, "burn_in": 1, "follow": "clean"},
+    RunningAverage: {"momentum": 0.5, "keep": 0.5, "burn_in": 1, "follow": "clean", "updates": "always"},
     AWP: {"gamma": 0.01, "burn_in": 1},
     EMA: {"momentum": 0.5, "burn_in": 1, "statistics": "recomputed"},
     SWA: {"burn_in": 1, "statistics": "averaged"},
@@ -316,6 +316,7 @@ SPECIAL: dict[tuple[type[Knobs], str], dict[str, Any]] = {
     (PGD, "keep"): OVERSHOOTING,  # the last point is the worst unless steps overshoot
     (PGD, "geometry"): OVERSHOOTING | {"method": {"weight": {"name": "gair", "burn_in": 0}}},  # only weights read kappa
     (MART, "weighs"): {"method": {"weight": {"name": "gair", "burn_in": 0}}},
+    (RunningAverage, "updates"): {"burn_in": 1},
     (Jump, "every"): {"first": 1},  # acts on what follows the first drop
 }
 NEEDS_ANOTHER = {(Ranked, "band")}  # replaces size; tested below

@@ -134,6 +134,12 @@ METHOD_REDUCTIONS: dict[str, tuple[AnyMethod, AnyMethod]] = {
     ),
     "atta, adaptive, keep 1 -> atta": (atta(target=RunningAverage(keep=1.0, burn_in=0)), atta()),
     "atta, adaptive, momentum 1 -> atta": (atta(target=RunningAverage(momentum=1.0, keep=0.1, burn_in=0)), atta()),
+    "atta, adaptive, its targets updated and not yet fitted -> atta": (
+        atta(target=RunningAverage(keep=0.1, burn_in=2, updates="always")), atta(),
+    ),
+    "atta, adaptive, its targets updated from the first epoch, which fits them -> atta, adaptive": (
+        atta(target=RunningAverage(burn_in=0, updates="always")), atta(target=RunningAverage(burn_in=0)),
+    ),
     "atta, adaptive, in burn-in -> atta": (atta(target=RunningAverage(keep=0.1, burn_in=2)), atta()),
     "atta, reweighted, in burn-in -> atta": (atta(weight=Probability(burn_in=2)), atta()),
     "iat, momentum 1 -> pgd-at": (Method(attack=IAT(epsilon=0.1, steps=4, momentum=1.0)), Method(attack=PLAIN)),
@@ -172,6 +178,9 @@ NOT_QUITE: dict[str, tuple[AnyMethod, AnyMethod]] = {
     "self-adaptive without its weights": (self_adaptive(weight=Probability(burn_in=2)), self_adaptive()),
     "atta, not drawn anew": (atta(), Method(attack=one_step("normal"))),
     "atta, adaptive": (atta(target=RunningAverage(keep=0.1, burn_in=0)), atta()),
+    "atta, adaptive, its targets updated before they are fitted": (
+        atta(target=RunningAverage(burn_in=1, updates="always")), atta(target=RunningAverage(burn_in=1)),
+    ),
     "atta, reweighted": (atta(weight=Probability(burn_in=0)), atta()),
     "iat": (Method(attack=IAT(epsilon=0.1, steps=4, burn_in=0)), Method(attack=PLAIN)),
     "ce-kl": (Method(attack=PLAIN, loss=ConsistentCE()), Method(attack=PLAIN)),
