@@ -269,6 +269,7 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     Previous: {"fill": "uniform", "reset_every": 2, "half": True},
     IAT: {
         "epsilon": 0.05, "gamma": 0.05, "momentum": 0.5, "steps": 4, "least_step": 0.08, "burn_in": 2, "bn": "train",
+        "warm_up": "gated",
     },
     TRADES: {"beta": 3.0},
     ConsistentCE: {"beta": 3.0},
@@ -311,6 +312,7 @@ OVERSHOOTING = {"step_size": "2*epsilon", "epsilon": 0.3}
 SPECIAL: dict[tuple[type[Knobs], str], dict[str, Any]] = {
     (PGD, "bn"): {"model": {"name": "digits_cnn"}},  # acts on BN only
     (IAT, "bn"): {"model": {"name": "digits_cnn"}},
+    (IAT, "warm_up"): {"burn_in": 1},
     (EMA, "statistics"): {"model": {"name": "digits_cnn"}},
     (SWA, "statistics"): {"model": {"name": "digits_cnn"}},
     (PGD, "keep"): OVERSHOOTING,  # the last point is the worst unless steps overshoot
