@@ -12,6 +12,7 @@ from analysis.difficulty import GROUPS, GroupCurves, group_curves, sizes
 from analysis.digest import Digest
 from analysis.figure_classes import classes_info, classes_size, draw_classes
 from analysis.figure_curves import (
+    NAMES,
     SHOWN_GROUPS,
     SHOWN_RANKINGS,
     curves_info,
@@ -105,27 +106,33 @@ def knob_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
 
 
 def curve_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
-    """Learning curves of robust and clean accuracy; of many lines validation apart from test."""
+    """Learning curves of robust and clean accuracy; of many lines validation and training apart from test."""
     for kind, what in (("pgd", "robust"), ("clean", "clean")):
         info = curves_info(digest.results, kind)
-        apart = info is not None and info.crowded and digest.results.selects
-        for split in ("test", "validation") if apart else ("test",):
-            if info is None:
-                continue
-            name = info.y_title if split == "test" else info.y_title.replace("test", "validation")
+        if info is None:
+            continue
+        measured = {"test": True, "val": digest.results.selects, "train": info.has("train")}
+        for split in (it for it in measured if measured[it]) if info.crowded else ("test",):
+            name, limits = info.named(split), info.limits(split)
             caption = f"{name[:1].upper()}{name[1:]}; {digest.seeds_text}. {BARS}"
             if split == "test" and digest.results.selects:
                 caption += (
                     " The dot is test accuracy at the epoch that validation selects, the mean over seeds, each at its "
                     "own epoch, drawn at the median of these."
                 )
+            if "train" in info.beside(split):
+                caption += (
+                    " Training accuracy is that on the examples trained on, measured as on test: after the epoch, in "
+                    "eval mode, without augmentation, under the same attack."
+                )
             if len(info.panels) > 1:
-                caption += f" All panels {'have one range' if near(info.limits) else 'span the same number of points'}."
-            caption += cut_off(info.limits)
+                caption += f" All panels {'have one range' if near(limits) else 'span the same number of points'}."
+            caption += cut_off(limits)
             caption += _left_out(info.left_out, "panels, lower on validation within their problem,", "epochs")
-            slug, end = (f"curves_{what}", "") if split == "test" else (f"curves_{what}_validation", ", validation")
+            slug, end = (f"curves_{what}", "") if split == "test" else (f"curves_{what}_{NAMES[split]}", NAMES[split])
             draw = partial(draw_curves, info=info, register=digest.register, split=split)
-            yield Drawing(slug, f"Learning curves, {what} accuracy{end}", caption, curves_size(info, width), draw)
+            topic = ", ".join(filter(None, (f"Learning curves, {what} accuracy", end)))
+            yield Drawing(slug, topic, caption, curves_size(info, width), draw)
 
 
 def gap_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:

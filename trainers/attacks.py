@@ -77,6 +77,9 @@ class PGD(Knobs):
 
     tau, of Zhang et al. 2020 (arXiv:2002.11242, Alg. 1): an example rests once it was misclassified at tau + 1 points.
     Only the others are computed on, in place: the batch is not reordered. tau = K is PGD.
+
+    steps 0 is the start itself, without a pass through the network and without a kappa: training on it is the control
+    that asks what random noise of this size does, which is what FGSM was in the code of Liu et al. 2021.
     """
 
     name: Literal["pgd"] = "pgd"
@@ -120,7 +123,7 @@ class PGD(Knobs):
         """The same within a budget and step of each example's own, (B, 1, 1, 1)."""
         with net.attacked(self.bn):
             clean = None
-            if self.ascend == "kl":
+            if self.ascend == "kl" and (self.steps or self._compares):
                 with torch.no_grad():
                     clean = net(batch.x)  # once: it does not change while the attack runs
             scene = _Scene(batch.x, batch.y, clean, epsilon, length)
@@ -129,12 +132,19 @@ class PGD(Knobs):
             for _ in range(self.restarts - 1):
                 other, height = climb(net, scene, self._started(batch, epsilon, rng), rng)
                 best, top = _pick(best, top, other, height)
-            if self.geometry == "image_first" and best.kappa is not None:
+            if not self.steps:
+                best = best._replace(kappa=None)  # nothing was counted
+            elif self.geometry == "image_first" and best.kappa is not None:
                 with torch.no_grad():
                     best = best._replace(kappa=best.kappa * (net(batch.x).argmax(1) == batch.y))
         if isinstance(self.start, Previous):
             self.start.keep(batch, best.x - batch.x)
         return best
+
+    @property
+    def _compares(self) -> bool:
+        """Whether points are compared by the climbed loss."""
+        return self.keep == "worst" or self.restarts > 1
 
     def _started(self, batch: Batch, epsilon: float | Tensor, rng: Generator) -> Tensor:
         offset = begin(self.start, batch, epsilon, self.norm, rng)
@@ -153,7 +163,7 @@ class PGD(Knobs):
             if every_point:
                 best, top = _higher(best, top, x, value)
             x = self._moved(scene, x, gradient, rng)
-        if not every_point and self.restarts == 1:
+        if not self._compares:
             return Adversary(x, kappa, steps=self.steps, logits=first), torch.zeros_like(top)
         with torch.no_grad():
             logits = net(x)

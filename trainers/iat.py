@@ -22,10 +22,13 @@ class IAT(Knobs):
 
     The candidate is epsilon_i + gamma where PGD within that leaves the example right, else epsilon_i, else
     epsilon_i - gamma; 0 where the image itself is misclassified. Steps are epsilon_i / (K / 2), but at least
-    least_step. Plain PGD training at `epsilon` during burn_in, after which every epsilon_i starts there. This start is
-    that of the code of Liu et al. 2021, whose appendix C gives none; in the code of Balaji et al. they start at 0 and
-    warm up gated by the clean prediction. That code also attacks with BN in train mode, its call of eval() being
-    commented out, and does not clip the random start of PGD to [0, 1], as is done here.
+    least_step.
+
+    Before that come burn_in epochs of a warm-up. plain: PGD training at `epsilon`, where every epsilon_i starts then,
+    as in the code of Liu et al. 2021, whose appendix C gives no start. gated: at each visit epsilon_i is `epsilon`
+    where the image itself is classified correctly and 0 elsewhere, as in the code of Balaji et al. That code also
+    attacks with BN in train mode, its call of eval() being commented out, and does not clip the random start of PGD to
+    [0, 1], as is done here.
     """
 
     name: Literal["iat"] = "iat"
@@ -35,6 +38,7 @@ class IAT(Knobs):
     steps: PositiveInt = 10
     least_step: StepSize = "epsilon/4"
     burn_in: Duration = 5
+    warm_up: Annotated[Literal["plain", "gated"], Field(exclude_if=lambda it: it == "plain")] = "plain"
     bn: Literal["eval", "train"] = "eval"
 
     @model_validator(mode="after")
@@ -43,22 +47,27 @@ class IAT(Knobs):
         return self
 
     def at(self, epoch: int, epochs: int) -> Any:
-        if epoch < lasting(self.burn_in, epochs) or self.momentum == 1:  # a radius that never moves is no radius
+        """Within a stage burn_in is 1, while the gate sets radii, or 0."""
+        warming = epoch < lasting(self.burn_in, epochs)
+        if self.warm_up == "plain" and (warming or self.momentum == 1):  # a radius that never moves is no radius
             return PGD(epsilon=self.epsilon, step_size=self.least_step, steps=self.steps, bn=self.bn)
-        return self.model_copy(update={"burn_in": 0})
+        return self.model_copy(update={"burn_in": int(warming)})
 
     def moves(self) -> bool:
         return True
 
     def __call__(self, net: Net, batch: Batch, rng: Generator) -> Adversary:
         rows, _, state = remembered(batch)
-        memory = state.column(COLUMN, fill=self.epsilon)
+        memory = state.column(COLUMN, fill=self.epsilon if self.warm_up == "plain" else 0.0)
         radius = memory[rows]
         with net.attacked(self.bn), torch.no_grad():
             correct = net(batch.x).argmax(1) == batch.y
-        wide = self._robust(net, batch, radius + self.gamma, rng)
-        near = self._robust(net, batch, radius, rng)
-        radius = averaged(radius, candidate(radius, correct, wide, near, self.gamma), self.momentum)
+        if self.warm_up == "gated" and self.burn_in:
+            radius = self.epsilon * correct
+        else:
+            wide = self._robust(net, batch, radius + self.gamma, rng)
+            near = self._robust(net, batch, radius, rng)
+            radius = averaged(radius, candidate(radius, correct, wide, near, self.gamma), self.momentum)
         memory[rows] = radius
         return self._climbed(net, batch, radius, rng)._replace(epsilon=radius)
 

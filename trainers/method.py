@@ -74,7 +74,7 @@ class Method(Knobs):
     @property
     def counts_steps(self) -> bool:
         """Whether it records kappa."""
-        return self.adversarial
+        return getattr(self.attack, "steps", 0) > 0
 
     @property
     def graphs(self) -> int:

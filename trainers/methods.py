@@ -71,7 +71,7 @@ METHODS: dict[str, AnyMethod] = {
     # Ding et al. 2020, arXiv:1812.02637
     "mma": MMA(),
     # Zheng et al. 2020, arXiv:1912.11969: one step from the last visit's perturbation; their code divides the mean loss
-    # by the batch once more, which is a learning rate 64 times smaller and a weight decay 64 times larger
+    # by the batch of 64 once more, which is loss_scale: 1/64 of the optimizer
     "atta": Method(attack=PGD(epsilon=0.031, step_size=0.015, steps=1, start=Previous())),
     # Liu et al. 2021, sec. 6.1 and Alg. 1
     "atta-reweight": Method(attack=_ATTA, weight=Probability()),

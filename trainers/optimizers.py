@@ -12,10 +12,16 @@ from torch import nn
 from trainers.knobs import Knobs, Real, Share
 from trainers.schedules import Bend, Piecewise, Ramp, Schedule, within
 
+# What a batch's mean loss is multiplied by before its gradient is taken; what is recorded is not. 1/64 is the code of
+# Zheng et al. 2020 (ATTA), which divides a mean over 64 examples by 64 again. Under SGD it is a learning rate so many
+# times smaller with a weight decay so many times larger.
+LossScale = Annotated[Real, Field(gt=0, exclude_if=lambda it: it == 1)]
+
 
 class _Optimizer(Knobs):
     lr: Schedule | Ramp | Bend = Piecewise(values=(0.1, 0.01, 0.001), drops=(0.5, 0.75))
     weight_decay: Annotated[Real, Field(ge=0)] = 5e-4
+    loss_scale: LossScale = 1.0
 
     def at(self, epoch: int, epochs: int) -> Any:
         """With this epoch's learning rate: a number, or a ramp or bend where it moves with every step."""

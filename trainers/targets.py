@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 from torch import Tensor
 from torch.nn.functional import one_hot
 
@@ -50,8 +50,10 @@ class RunningAverage(Knobs):
     p is taken at x', where their code takes it before the step: follow: start). follow: clean with keep 0 is
     self-adaptive training, Huang et al. 2020, arXiv:2002.10319, eq. 4. An example's t is updated before its loss.
 
-    During burn_in t stays as it is, as in both authors' code; Algorithm 1 of Liu et al. updates it from the first epoch
-    on. The code of self-adaptive training counts epochs from 1 and so begins one earlier: burn_in 69 follows its 70.
+    During burn_in the loss fits the labels, and t stays as it is, as in both authors' code. Algorithm 1 of Liu et al.
+    updates t from the first epoch on: with `updates: always` it has followed the model for burn_in epochs when it is
+    first fitted. The code of self-adaptive training counts epochs from 1 and so begins one earlier: burn_in 69 follows
+    its 70.
     """
 
     name: Literal["running-average"] = "running-average"
@@ -59,6 +61,9 @@ class RunningAverage(Knobs):
     keep: Share = 0.0
     burn_in: Duration = 5
     follow: Literal["robust", "clean", "start"] = "robust"
+    updates: Annotated[Literal["after_burn_in", "always"], Field(exclude_if=lambda it: it == "after_burn_in")] = (
+        "after_burn_in"
+    )
     soft: ClassVar[bool] = True
 
     @property
@@ -66,9 +71,14 @@ class RunningAverage(Knobs):
         return self.follow == "clean"
 
     def at(self, epoch: int, epochs: int) -> Any:
-        if epoch < lasting(self.burn_in, epochs) or self.keep == 1 or self.momentum == 1:
+        if self.keep == 1 or self.momentum == 1:
             return Given()
-        return self.model_copy(update={"burn_in": 0})
+        acting = self.model_copy(update={"burn_in": 0, "updates": "after_burn_in"})
+        if epoch >= lasting(self.burn_in, epochs):
+            return acting
+        if self.updates == "after_burn_in":
+            return Given()
+        return Watched(average=acting.model_copy(update={"keep": 0.0}))  # which acts on what is fitted alone
 
     def moves(self) -> bool:
         return True
@@ -90,9 +100,26 @@ class RunningAverage(Knobs):
         return logits
 
 
+class Watched(Knobs):
+    """What a running average is during its burn-in if it is updated there: the loss fits the labels; of a stage."""
+
+    name: Literal["watched"] = "watched"
+    average: RunningAverage
+    soft: ClassVar[bool] = False
+
+    @property
+    def needs_clean(self) -> bool:
+        return self.average.needs_clean
+
+    def __call__(self, step: Step) -> Tensor:
+        self.average(step)
+        return step.batch.y
+
+
 def labels(step: Step) -> Tensor:
     """The given labels as distributions, (B, C)."""
     return one_hot(step.batch.y, step.robust.shape[1]).to(step.robust.dtype)
 
 
-Target = Annotated[Given | Smoothed | RunningAverage, Field(discriminator="name")]
+# any: of a stage it may be Watched, which nobody writes
+Target = SerializeAsAny[Annotated[Given | Smoothed | RunningAverage, Field(discriminator="name")]]

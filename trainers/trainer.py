@@ -158,7 +158,7 @@ class Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = stage.optimizer.lr_at(i, len(batches))
             for loss, observed in stage.method.losses(self.net, batch, attacking):
-                self._update(loss, len(rows))
+                self._update(stage.optimizer.loss_scale * loss, len(rows))
                 losses.append(loss.detach())
                 sizes.append(len(rows))
                 self.examples.learned(rows, observed["correct"])

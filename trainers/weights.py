@@ -15,7 +15,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from torch import Tensor
 
 from trainers.knobs import Duration, Knobs, Real, lasting
-from trainers.schedules import Reals, SignedSchedule, as_reals
+from trainers.losses import cross_entropy
+from trainers.schedules import Curve, Reals, SignedSchedule, as_reals
 from trainers.step import Step
 
 
@@ -207,6 +208,40 @@ class Probability(_AfterBurnIn):
         return mean_one(p.amax(1) if self.which == "top" else p.gather(1, step.batch.y[:, None]).squeeze(1))
 
 
+MOST_TILT = 40.0  # beyond it one example of a batch has nearly all the weight, unless losses are within a tenth
+
+
+class LossSize(_AfterBurnIn):
+    """exp(tilt CE(f(x'), y)), the rival of kappa: how large an example's adversarial loss is (Zhang et al. 2021, 3.3).
+
+    The papers give no shape. This one has a single parameter, and its weighted gradient is that of the tilted risk of
+    Li et al. 2021, arXiv:2007.01162, Lemma 1: with tilt above 0 large losses count more, below 0 small ones do, and
+    with 0 all count alike. tilt: -1 is p_y on the adversary, the weight of Liu et al. 2021 (`probability`). The loss is
+    the one to the given label that is recorded of each example, whichever loss is minimised.
+    """
+
+    name: Literal["loss-size"] = "loss-size"
+    tilt: SignedSchedule = 1.0
+
+    @model_validator(mode="after")
+    def _bounded(self) -> LossSize:
+        ends = (self.tilt.lowest(), self.tilt.highest()) if isinstance(self.tilt, Curve) else (self.tilt,)
+        if far := [end for end in ends if abs(end) > MOST_TILT]:
+            raise ValueError(
+                f"tilt {far[0]:g} leaves one example of a batch nearly all the weight; take -{MOST_TILT:g} to "
+                f"{MOST_TILT:g} (1 weighs by 1/p_y, -1 by p_y)"
+            )
+        return self
+
+    def at(self, epoch: int, epochs: int) -> Any:
+        now = super().at(epoch, epochs)
+        return Uniform() if isinstance(now, LossSize) and now.tilt == 0 else now
+
+    def __call__(self, step: Step, target: Tensor) -> Tensor:
+        loss = cross_entropy(step.robust.detach(), step.batch.y)
+        return len(loss) * (float(self.tilt) * loss).softmax(0)  # type: ignore[arg-type]  # a number in a stage
+
+
 class Confidence(Knobs):
     """By the largest entry of a soft target; self-adaptive training, Huang et al. 2020, arXiv:2002.10319, eq. 5."""
 
@@ -218,5 +253,6 @@ class Confidence(Knobs):
 
 
 Weight = Annotated[
-    Uniform | GAIR | GAIRSigmoid | GAIRLinear | GAIRSteps | Probability | Confidence, Field(discriminator="name")
+    Uniform | GAIR | GAIRSigmoid | GAIRLinear | GAIRSteps | Probability | LossSize | Confidence,
+    Field(discriminator="name"),
 ]

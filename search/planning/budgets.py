@@ -113,6 +113,16 @@ def oddities(climb: Climb, data: Data | None) -> Iterator[str]:
         )
 
 
+def unmoved(config: TrialConfig) -> Iterator[str]:
+    """A word on an attack that neither starts nor goes anywhere."""
+    attack = getattr(config.method, "attack", None)
+    if isinstance(attack, PGD) and not attack.steps and attack.start == "none":
+        yield (
+            "method.attack.steps: 0, from the image itself: this is standard training; with start: uniform it is the "
+            "control that trains on random noise"
+        )
+
+
 def of_measuring(evaluation: Evaluation, sizes: Sequence[int], epochs: Sequence[int]) -> Iterator[str]:
     """What is odd about how a study measures.
 

@@ -14,6 +14,7 @@ from search.planning.budgets import (
     of_measuring,
     out_of_reach,
     training,
+    unmoved,
 )
 from search.planning.consistency import twins
 from search.planning.plan import Plan, Planned
@@ -206,5 +207,5 @@ def _budgets(loaded: Loaded, plan: Plan, sources: Sources) -> Iterator[str]:
     yield from (loaded.about("trial", {}, text) for text in (*measured, *([other] if other else ())))
     for name, trial in of.items():
         climb = climbs[name]
-        for text in oddities(climb, datas[trial.data]) if climb else ():
+        for text in (*unmoved(trial.config), *(oddities(climb, datas[trial.data]) if climb else ())):
             yield loaded.about(trial.kind, trial.axes, text)

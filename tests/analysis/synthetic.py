@@ -35,6 +35,7 @@ class Made:
     faults: bool = True  # the last trial crashed, the one before is torn, the one before that diverged
     attacks: dict[str, str] = field(default_factory=lambda: dict(ATTACKS))
     lift: float = 0.0  # added to every robust accuracy
+    train: bool = False  # robust training accuracy too is measured under the attack of the curves
 
 
 def write_sweep(folder: Path, made: Made = Made()) -> Path:
@@ -188,6 +189,8 @@ def _curve(made: Made, true: dict[str, float], rng: np.random.Generator, lift: f
             for split, scatter in (("val", 0.006), ("test", 0.003)):
                 row[f"{split}_clean_acc"] = true["clean"] * rise + 0.002 * rng.standard_normal()
                 row[f"{split}_pgd_acc"] = robust + scatter * rng.standard_normal()
+            if made.train:
+                row["train_pgd_acc"] = min(1.0, (true["robust"] + 0.25 * progress) * rise + seed_effect)
         rows.append({key: float(v) if isinstance(v, np.floating) else v for key, v in row.items()})
     return rows
 

@@ -41,14 +41,61 @@ def test_a_crowd_shows_test_alone_and_validation_in_a_figure_of_its_own(crowd: D
     assert slugs == ["curves_robust", "curves_robust_validation", "curves_clean", "curves_clean_validation"]
     info = curves_info(crowd.results, "pgd")
     assert info is not None and info.crowded
-    for split, values in (("test", "test"), ("validation", "val")):
+    for split in ("test", "val"):
         figure = Figure(figsize=(5.2, 4))
         draw_curves(figure, info, crowd.register, split)
         (lines,) = (it for it in figure.axes[0].collections if isinstance(it, LineCollection))
         first = next(iter(info.panels.values()))
         for drawn, line in zip(lines.get_segments(), first, strict=True):
-            np.testing.assert_allclose(drawn, np.column_stack((line.epoch, getattr(line, values))))
+            np.testing.assert_allclose(drawn, np.column_stack((line.epoch, line.of(split)[0])))
     assert [drawing.slug for drawing in curve_drawings(digest(load(whole)))] == ["curves_robust", "curves_clean"]
+
+
+def test_training_under_the_attack_of_the_curves_is_drawn_beside_test(tmp_path: Path, whole: Path) -> None:
+    """Where it was measured: robust alone, for clean training accuracy is of another protocol."""
+    found = digest(load(write_sweep(tmp_path / "train", Made(faults=False, train=True))))
+    robust, clean, without = (
+        curves_info(results, kind)
+        for results, kind in ((found.results, "pgd"), (found.results, "clean"), (load(whole), "pgd"))
+    )
+    assert robust is not None and clean is not None and without is not None
+    assert robust.has("train") and not clean.has("train") and not without.has("train")
+    lines = robust.panels["label_noise 0.1", "AT 0.10"]
+    sweep, epochs = found.results.sweep, found.results.epochs
+    ids = sweep[(sweep["family"] == "AT 0.10") & (sweep["setting"] == "label_noise 0.1") & (sweep["subset"] == "all")]
+    here = epochs[epochs["id"].isin(ids["id"])].pivot(index="epoch", columns="id", values="train_pgd_acc").dropna()
+    np.testing.assert_allclose(lines[0].train, here.mean(axis=1))
+    np.testing.assert_allclose(lines[0].train_se, here.sem(axis=1))
+    figure = Figure(figsize=(5.2, 4))
+    draw_curves(figure, robust, found.register)
+    place = list(robust.panels).index(("label_noise 0.1", "AT 0.10"))
+    drawn = [it for it in figure.axes[place].collections if isinstance(it, LineCollection)]
+    for collection, split in zip(drawn, ("test", "val", "train"), strict=True):
+        for segment, line in zip(collection.get_segments(), lines, strict=True):
+            np.testing.assert_allclose(segment[:, 1], line.of(split)[0])
+    assert max(plot.get_ylim()[1] for plot in figure.axes) >= max(float(line.train.max()) for line in lines)
+    assert [text.get_text() for text in figure.legends[0].get_texts()][3:6] == ["test", "validation", "training"]
+    captions = {drawing.slug: drawing.caption for drawing in curve_drawings(found)}
+    assert captions.keys() == {"curves_robust", "curves_clean"}
+    assert captions["curves_robust"].startswith("Robust accuracy, PGD-10; 3 seeds.")
+    assert "Training accuracy is that on the examples trained on" in captions["curves_robust"]
+    assert "raining" not in captions["curves_clean"] and captions["curves_clean"].startswith("Clean test accuracy;")
+
+
+def test_of_a_crowd_training_has_a_figure_and_a_range_of_its_own(tmp_path: Path) -> None:
+    made = Made(methods=("A",), subsets=FIVE, epochs=12, faults=False, profile=False, train=True)
+    found = digest(load(write_sweep(tmp_path / "crowd", made)))
+    slugs = [drawing.slug for drawing in curve_drawings(found) if "robust" in drawing.slug]
+    assert slugs == ["curves_robust", "curves_robust_validation", "curves_robust_training"]
+    info = curves_info(found.results, "pgd")
+    assert info is not None and info.limits("test") == info.limits("val") != info.limits("train")
+    figure = Figure(figsize=(5.2, 4))
+    draw_curves(figure, info, found.register, "train")
+    (lines,) = (it for it in figure.axes[0].collections if isinstance(it, LineCollection))
+    first = next(iter(info.panels.values()))
+    for segment, line in zip(lines.get_segments(), first, strict=True):
+        np.testing.assert_allclose(segment[:, 1], line.train)
+    assert info.named("train") == "robust training accuracy, PGD-10"
 
 
 def test_the_dot_is_the_mean_of_what_each_seed_had_at_its_own_epoch(crowd: Digest) -> None:
@@ -88,7 +135,7 @@ def test_a_band_is_one_standard_error_about_the_mean_where_both_are_known(crowd:
 def test_an_axis_that_does_not_begin_at_zero_says_so(crowd: Digest) -> None:
     info = curves_info(crowd.results, "pgd")
     assert info is not None
-    low = 100 * levelled(info.limits)[0][0]
+    low = 100 * levelled(info.limits())[0][0]
     assert low > 5
     (drawing, *_) = curve_drawings(crowd)
     assert f"Vertical axes begin at {low:.0f} %, not at 0: what lies below is cut off." in drawing.caption

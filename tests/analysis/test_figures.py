@@ -145,7 +145,7 @@ def test_no_axis_of_accuracies_goes_beyond_all_of_them() -> None:
 
     def line(low: float, high: float) -> Line:
         rising, none = np.linspace(low, high, 9), np.full(9, np.nan)
-        return Line("", np.arange(9), rising, none, rising, none, 8.0, high, 1)
+        return Line("", np.arange(9), 8.0, high, 1, rising, none, rising, none, none, none)
 
     figure = Figure()
     draw_curves(

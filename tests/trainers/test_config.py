@@ -275,6 +275,7 @@ def test_what_stands_at_the_root(change: dict[str, Any]) -> None:
         {"batch_size": 64},
         {"last_batch": "join"},
         {"optimizer": {"name": "sgd", "weight_decay": 0}},
+        {"optimizer": {"name": "sgd", "loss_scale": 0.5}},
         {"optimizer": {"name": "adam"}},
         {"subset": {"name": "random", "size": 10}},
         {"method": {"attack": {"steps": 3}}},

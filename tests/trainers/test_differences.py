@@ -31,7 +31,9 @@ def settings() -> list[tuple[str, str]]:
 def test_a_setting_of_the_register_is_one_that_changes_a_trial(method: str, text: str) -> None:
     tree = yaml.safe_load(text)
     base = {"method": method} if method else {}
-    changed = TrialConfig.model_validate({"method": {"base": method} | tree} if method else tree)
+    if method and not tree.keys() & TrialConfig.model_fields.keys():  # else a key of the trial, beside the method's
+        tree = {"method": {"base": method} | tree}
+    changed = TrialConfig.model_validate(base | tree)
     assert changed != TrialConfig.model_validate(base)
 
 

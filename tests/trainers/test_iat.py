@@ -138,6 +138,45 @@ def test_until_burn_in_it_is_pgd_at_one_radius() -> None:
     assert IAT(momentum=1.0).at(50, 110) == PGD()  # a radius that never moves
 
 
+def test_a_gated_warm_up_sets_radii_by_the_clean_prediction_and_forgets_them(linear: MakeLinear) -> None:
+    """Each visit anew, whatever was before; from the right side of a boundary to the wrong one and back."""
+    attack = IAT(burn_in=3, warm_up="gated").at(0, 110)
+    net, batch = one_pixel(linear, 0.2, -0.2)
+    for flip in (False, True, False):
+        seen = batch._replace(x=batch.x.flip(0)) if flip else batch
+        adversary = attack(net, seen, seeded())
+        expected = [0.0, EPSILON] if flip else [EPSILON, 0.0]
+        assert radii(batch).tolist() == adversary.epsilon.tolist() == pytest.approx(expected)
+        far = (adversary.x - seen.x).abs().flatten(1).amax(1)
+        assert (far <= radii(batch) + 1e-6).all() and far.max() > 0
+
+
+def test_a_gated_warm_up_costs_one_climb_and_one_look_a_visit() -> None:
+    net, batch = steep(), images()
+    IAT(steps=10, burn_in=2, warm_up="gated").at(1, 10)(net, batch, seeded())
+    assert (net.forwards, net.backwards) == (11 * 12, 10 * 12)
+
+
+@pytest.mark.parametrize("momentum", [0.9, 1.0])
+def test_after_a_gated_warm_up_radii_go_on_from_where_it_left_them(linear: MakeLinear, momentum: float) -> None:
+    """The wrong one stays at 0; the one far from the boundary gains a tenth of gamma, or nothing at momentum 1."""
+    iat = IAT(burn_in=1, warm_up="gated", momentum=momentum)
+    net, batch = one_pixel(linear, 0.4, -0.2)
+    for epoch in range(2):
+        iat.at(epoch, 2)(net, batch, seeded(epoch))
+    assert radii(batch).tolist() == pytest.approx([EPSILON + (1 - momentum) * GAMMA, 0.0])
+    unseen = images(3)
+    iat.at(1, 2).model_copy(update={"momentum": 1.0})(steep(), unseen, seeded())
+    assert radii(unseen).tolist() == [0.0] * 3  # as all are before a warm-up
+
+
+def test_a_warm_up_is_plain_unless_told_otherwise_and_then_no_part_of_a_configuration() -> None:
+    assert "warm_up" not in IAT().model_dump()
+    gated = IAT(burn_in=5, warm_up="gated")
+    assert [gated.at(epoch, 110).burn_in for epoch in (0, 4, 5, 109)] == [1, 1, 0, 0]
+    assert gated.at(0, 110) == gated.model_copy(update={"burn_in": 1})
+
+
 def test_who_is_first_seen_after_burn_in_begins_at_epsilon() -> None:
     batch = images(3)
     IAT(epsilon=0.07, gamma=0.0, momentum=1.0)(steep(), batch, seeded())

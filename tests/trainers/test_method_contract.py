@@ -38,7 +38,7 @@ from trainers.subsets import All, DropUnlearned, Random, Ranked
 from trainers.targets import Given, RunningAverage, Smoothed
 from trainers.trainer import Trainer
 from trainers.views import View
-from trainers.weights import GAIR, Confidence, GAIRLinear, GAIRSigmoid, GAIRSteps, Probability, Uniform
+from trainers.weights import GAIR, Confidence, GAIRLinear, GAIRSigmoid, GAIRSteps, LossSize, Probability, Uniform
 
 Tiny = Callable[..., TrialConfig]
 Bits = Callable[..., list[Tensor]]
@@ -269,6 +269,7 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     Previous: {"fill": "uniform", "reset_every": 2, "half": True},
     IAT: {
         "epsilon": 0.05, "gamma": 0.05, "momentum": 0.5, "steps": 4, "least_step": 0.08, "burn_in": 2, "bn": "train",
+        "warm_up": "gated",
     },
     TRADES: {"beta": 3.0},
     ConsistentCE: {"beta": 3.0},
@@ -278,8 +279,9 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     GAIRLinear: {"burn_in": 1, "normalize": False},
     GAIRSteps: {"values": [1.0, 0.1], "drops": [0.2], "burn_in": 1, "normalize": False},
     Probability: {"of": "clean", "which": "top", "detach": False, "burn_in": 1},
+    LossSize: {"tilt": -1.0, "burn_in": 1},
     Smoothed: {"share": 0.3},
-    RunningAverage: {"momentum": 0.5, "keep": 0.5, "burn_in": 1, "follow": "clean"},
+    RunningAverage: {"momentum": 0.5, "keep": 0.5, "burn_in": 1, "follow": "clean", "updates": "always"},
     AWP: {"gamma": 0.01, "burn_in": 1},
     EMA: {"momentum": 0.5, "burn_in": 1, "statistics": "recomputed"},
     SWA: {"burn_in": 1, "statistics": "averaged"},
@@ -287,8 +289,8 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     GAIRRST: {"attack": PGD(epsilon=0.05, steps=3), "beta": 3.0, "lam": 0.0, "burn_in": 1},
     MMA: {"d_max": 0.1, "least": 0.05, "clean": 0.5, "steps": 4, "step_size": "epsilon/2", "norm": "l2",
           "gate": "argmax"},
-    SGD: {"lr": 0.05, "weight_decay": 0.01, "momentum": 0.5, "nesterov": True},
-    Adam: {"lr": 0.002, "weight_decay": 0.1},
+    SGD: {"lr": 0.05, "weight_decay": 0.01, "momentum": 0.5, "nesterov": True, "loss_scale": 0.5},
+    Adam: {"lr": 0.002, "weight_decay": 0.1, "loss_scale": 0.5},
     Piecewise: {"values": [0.1, 0.02], "drops": [2]},
     Line: {"start": 0.2, "end": 0.01},
     Linear: {"peak": 0.2, "per_step": True},
@@ -310,11 +312,13 @@ OVERSHOOTING = {"step_size": "2*epsilon", "epsilon": 0.3}
 SPECIAL: dict[tuple[type[Knobs], str], dict[str, Any]] = {
     (PGD, "bn"): {"model": {"name": "digits_cnn"}},  # acts on BN only
     (IAT, "bn"): {"model": {"name": "digits_cnn"}},
+    (IAT, "warm_up"): {"burn_in": 1},
     (EMA, "statistics"): {"model": {"name": "digits_cnn"}},
     (SWA, "statistics"): {"model": {"name": "digits_cnn"}},
     (PGD, "keep"): OVERSHOOTING,  # the last point is the worst unless steps overshoot
     (PGD, "geometry"): OVERSHOOTING | {"method": {"weight": {"name": "gair", "burn_in": 0}}},  # only weights read kappa
     (MART, "weighs"): {"method": {"weight": {"name": "gair", "burn_in": 0}}},
+    (RunningAverage, "updates"): {"burn_in": 1},
     (Jump, "every"): {"first": 1},  # acts on what follows the first drop
 }
 NEEDS_ANOTHER = {(Ranked, "band")}  # replaces size; tested below
@@ -332,6 +336,7 @@ PIECES: dict[str, Any] = {
     "gair-linear": GAIRLinear(burn_in=0),
     "gair-steps": GAIRSteps(values=(1, 0.2), drops=(0.5,), burn_in=0),
     "probability": Probability(burn_in=0),
+    "loss-size": LossSize(burn_in=0),
     "smoothed": Smoothed(),
     "running-average": RunningAverage(burn_in=0),
     "awp": AWP(),
@@ -365,7 +370,8 @@ PLACES: dict[type[Knobs], Callable[[Any], dict[str, Any]]] = {
     ConsistentCE: lambda piece: {"method": ROBUST | {"loss": piece}},
     MART: lambda piece: {"method": ROBUST | {"loss": piece}},
     **dict.fromkeys(
-        (GAIR, GAIRSigmoid, GAIRLinear, GAIRSteps, Probability), lambda piece: {"method": ROBUST | {"weight": piece}}
+        (GAIR, GAIRSigmoid, GAIRLinear, GAIRSteps, Probability, LossSize),
+        lambda piece: {"method": ROBUST | {"weight": piece}},
     ),
     **dict.fromkeys((Smoothed, RunningAverage), lambda piece: {"method": ROBUST | {"target": piece}}),
     AWP: lambda piece: {"method": ROBUST | {"awp": piece}},

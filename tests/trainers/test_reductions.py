@@ -25,7 +25,7 @@ from trainers.schedules import Line, Piecewise
 from trainers.starts import Previous
 from trainers.targets import RunningAverage, Smoothed
 from trainers.trainer import Trainer
-from trainers.weights import GAIR, Confidence, GAIRSigmoid, GAIRSteps, Probability
+from trainers.weights import GAIR, Confidence, GAIRSigmoid, GAIRSteps, LossSize, Probability
 
 from .helpers import composed
 
@@ -87,6 +87,10 @@ METHOD_REDUCTIONS: dict[str, tuple[AnyMethod, AnyMethod]] = {
     "gairat by steps that are level -> pgd-at": (
         Method(attack=PLAIN, weight=GAIRSteps(values=(1, 1), drops=(0.5,), burn_in=0)), Method(attack=PLAIN),
     ),
+    "weighted by loss, tilt 0, by nothing -> pgd-at": (
+        Method(attack=PLAIN, weight=LossSize(tilt=0, burn_in=0)), Method(attack=PLAIN),
+    ),
+    "weighted by loss in burn-in -> pgd-at": (Method(attack=PLAIN, weight=LossSize(burn_in=2)), Method(attack=PLAIN)),
     "gairat in burn-in -> pgd-at": (Method(attack=PLAIN, weight=GAIR(lam=0, burn_in=2)), Method(attack=PLAIN)),
     "gair-trades, lambda infinite -> trades": (
         Method(attack=KL, loss=TRADES(), weight=GAIR(lam=float("inf"), burn_in=0)), Method(attack=KL, loss=TRADES()),
@@ -130,6 +134,12 @@ METHOD_REDUCTIONS: dict[str, tuple[AnyMethod, AnyMethod]] = {
     ),
     "atta, adaptive, keep 1 -> atta": (atta(target=RunningAverage(keep=1.0, burn_in=0)), atta()),
     "atta, adaptive, momentum 1 -> atta": (atta(target=RunningAverage(momentum=1.0, keep=0.1, burn_in=0)), atta()),
+    "atta, adaptive, its targets updated and not yet fitted -> atta": (
+        atta(target=RunningAverage(keep=0.1, burn_in=2, updates="always")), atta(),
+    ),
+    "atta, adaptive, its targets updated from the first epoch, which fits them -> atta, adaptive": (
+        atta(target=RunningAverage(burn_in=0, updates="always")), atta(target=RunningAverage(burn_in=0)),
+    ),
     "atta, adaptive, in burn-in -> atta": (atta(target=RunningAverage(keep=0.1, burn_in=2)), atta()),
     "atta, reweighted, in burn-in -> atta": (atta(weight=Probability(burn_in=2)), atta()),
     "iat, momentum 1 -> pgd-at": (Method(attack=IAT(epsilon=0.1, steps=4, momentum=1.0)), Method(attack=PLAIN)),
@@ -150,6 +160,7 @@ NOT_QUITE: dict[str, tuple[AnyMethod, AnyMethod]] = {
     "gairat by steps": (
         Method(attack=PLAIN, weight=GAIRSteps(values=(1, 0.9), drops=(0.5,), burn_in=0)), Method(attack=PLAIN),
     ),
+    "weighted by loss": (Method(attack=PLAIN, weight=LossSize(tilt=0.1, burn_in=0)), Method(attack=PLAIN)),
     "gairat in burn-in for an epoch": (Method(attack=PLAIN, weight=GAIR(lam=0, burn_in=1)), Method(attack=PLAIN)),
     "gair-trades": (Method(attack=KL, loss=TRADES(), weight=GAIR(burn_in=0)), Method(attack=KL, loss=TRADES())),
     "gair-mart": (Method(attack=PLAIN, loss=MART(), weight=GAIR(burn_in=0)), Method(attack=PLAIN, loss=MART())),
@@ -167,6 +178,9 @@ NOT_QUITE: dict[str, tuple[AnyMethod, AnyMethod]] = {
     "self-adaptive without its weights": (self_adaptive(weight=Probability(burn_in=2)), self_adaptive()),
     "atta, not drawn anew": (atta(), Method(attack=one_step("normal"))),
     "atta, adaptive": (atta(target=RunningAverage(keep=0.1, burn_in=0)), atta()),
+    "atta, adaptive, its targets updated before they are fitted": (
+        atta(target=RunningAverage(burn_in=1, updates="always")), atta(target=RunningAverage(burn_in=1)),
+    ),
     "atta, reweighted": (atta(weight=Probability(burn_in=0)), atta()),
     "iat": (Method(attack=IAT(epsilon=0.1, steps=4, burn_in=0)), Method(attack=PLAIN)),
     "ce-kl": (Method(attack=PLAIN, loss=ConsistentCE()), Method(attack=PLAIN)),

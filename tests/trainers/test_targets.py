@@ -19,7 +19,7 @@ from trainers.methods import METHODS
 from trainers.starts import Previous
 from trainers.state import InstanceState
 from trainers.step import Step
-from trainers.targets import Given, RunningAverage, Smoothed
+from trainers.targets import COLUMN, Given, RunningAverage, Smoothed, Watched
 from trainers.weights import Confidence, Uniform
 
 from .helpers import images, seeded, steep, step
@@ -182,9 +182,63 @@ def test_until_burn_in_they_are_the_labels_and_remember_nothing(row: str, epochs
     assert all(isinstance(stage.weight, Uniform) for stage in stages[:first])
 
 
+@pytest.mark.parametrize("updates", ["after_burn_in", "always"])
 @pytest.mark.parametrize("limit", [{"momentum": 1.0}, {"keep": 1.0}])
-def test_a_target_that_never_moves_is_the_label(limit: dict[str, float]) -> None:
-    assert RunningAverage(**limit).at(50, 100) == Given()  # type: ignore[arg-type]
+def test_a_target_that_never_moves_is_the_label(limit: dict[str, Any], updates: Any) -> None:
+    assert {RunningAverage(updates=updates, **limit).at(epoch, 100) for epoch in (0, 50)} == {Given()}
+
+
+@given(
+    burn_in=st.integers(0, 6), momentum=st.floats(0, 0.99), keep=st.floats(0, 0.99), seed=st.integers(0, 99),
+    updates=st.sampled_from(["after_burn_in", "always"]),
+)  # fmt: skip
+def test_in_burn_in_the_loss_fits_the_labels_and_t_follows_if_told_to(
+    burn_in: int, momentum: float, keep: float, seed: int, updates: Any
+) -> None:
+    """Algorithm 1 of Liu et al. 2021 updates t in its warm-up, their code does not: t_n counts other visits."""
+    state, rng = InstanceState(2, torch.device("cpu")), seeded(seed)
+    target = RunningAverage(burn_in=burn_in, momentum=momentum, keep=keep, updates=updates)
+    t = ONE_HOT
+    for epoch in range(6):
+        p = torch.rand(2, 3, generator=rng).softmax(1)
+        now = target.at(epoch, 6)
+        fitted = now(visited(state, p))
+        if updates == "always" or epoch >= burn_in:
+            t = momentum * t + (1 - momentum) * p
+        if epoch < burn_in:
+            assert not now.soft and fitted.tolist() == LABELS
+        else:
+            assert now.soft
+            torch.testing.assert_close(fitted, keep * ONE_HOT + (1 - keep) * t)
+    assert (COLUMN in state.columns) == (updates == "always" or burn_in < 6)
+
+
+def test_updates_are_after_burn_in_unless_told_otherwise_and_then_no_part_of_a_configuration() -> None:
+    assert "updates" not in RunningAverage().model_dump()
+    told = RunningAverage(updates="always")
+    assert told.model_dump()["updates"] == "always"
+    assert {told.at(epoch, 100) for epoch in range(5, 100)} == {RunningAverage().at(5, 100)}  # one once it acts
+    with pytest.raises(ValidationError, match="does not match any of the expected tags: 'given', 'smoothed'"):
+        Method.model_validate({"target": told.at(0, 100).model_dump()})
+
+
+def test_weights_by_confidence_wait_for_targets_that_are_fitted() -> None:
+    target = RunningAverage(follow="clean", burn_in=3, updates="always")
+    method = Method(loss=TRADES(), weight=Confidence(), target=target)
+    stages = [method.at(epoch, 6) for epoch in range(6)]
+    assert [isinstance(stage.weight, Uniform) for stage in stages] == [True] * 3 + [False] * 3
+    assert [isinstance(stage.target, Watched) for stage in stages] == [True] * 3 + [False] * 3
+    assert all(stage.target.needs_clean for stage in stages)
+
+
+def test_what_watches_a_stage_dumps_as_it_is(recwarn: pytest.WarningsRecorder) -> None:
+    """A state's name is a hash of its stages: two that watch other averages are two, and keep is no part of it yet."""
+    fast, slow, firm = (
+        Method(target=RunningAverage(updates="always", **knobs)).at(0, 10).model_dump()
+        for knobs in ({"momentum": 0.5}, {"momentum": 0.9}, {"momentum": 0.9, "keep": 0.5})
+    )
+    assert fast["target"]["average"]["momentum"] == 0.5 and fast != slow == firm
+    assert not recwarn.list
 
 
 # Refusals

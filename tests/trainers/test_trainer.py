@@ -77,6 +77,22 @@ def test_passes_per_batch(tiny: Tiny, trainer: Make, method: str) -> None:
         assert row["updates"] == (16 if method == "free-at" else 2)
 
 
+@pytest.mark.parametrize(
+    ("method", "forwards"),
+    [({"base": "pgd-at"}, 1), ({"base": "trades"}, 2), ({"base": "pgd-at", "target": {"name": "smoothed"}}, 1)],
+)
+def test_training_on_noise_costs_what_its_loss_costs(
+    tiny: Tiny, trainer: Make, method: dict[str, Any], forwards: int
+) -> None:
+    """The control steps: 0; nothing is counted, so nothing is said of kappa."""
+    config = tiny(method=method | {"attack": {"steps": 0, "epsilon": 0.1}})
+    ready = trainer(config)
+    row, instances, _ = ready.run_epoch(config.stage(0))
+    assert (row["forwards"], row["backwards"]) == (forwards * 60, 60)
+    assert not [key for key in (*row, *instances) if "kappa" in key]
+    assert row["train_robust_acc"] == instances["correct"].mean()
+
+
 def test_the_row_of_an_epoch(tiny: Tiny, trainer: Make) -> None:
     config = tiny(epochs=3, batch_size=25, **ROBUST)
     rows = rows_of(trainer(config, every=2), config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -18,11 +19,13 @@ from trainers.methods import METHODS
 from trainers.schedules import Line, Piecewise
 from trainers.weights import (
     GAIR,
+    MOST_TILT,
     VANISHING,
     Confidence,
     GAIRLinear,
     GAIRSigmoid,
     GAIRSteps,
+    LossSize,
     Probability,
     Uniform,
     linear,
@@ -181,6 +184,56 @@ def test_the_probability_of_the_label_on_the_adversary() -> None:
     assert Probability(of="clean").needs_clean and not Probability().needs_clean
 
 
+def test_the_size_of_the_loss_by_hand() -> None:
+    """exp(tilt CE) is p_y to the power -tilt, over the batch's mean of it."""
+    at = step(torch.tensor([[0.5, 0.3, 0.2], [0.6, 0.3, 0.1], [0.25, 0.25, 0.5]]).log().requires_grad_(), [0, 2, 1])
+    powers = {1.0: (2, 10, 4), -1.0: (0.5, 0.1, 0.25), 2.0: (4, 100, 16), 0.5: (2**0.5, 10**0.5, 2)}
+    for tilt, raw in powers.items():
+        weight = LossSize(tilt=tilt)(at, at.batch.y)
+        assert weight.tolist() == pytest.approx([3 * each / sum(raw) for each in raw])
+        assert not weight.requires_grad
+    assert not LossSize().needs_clean
+
+
+LOGITS = st.lists(st.lists(st.floats(-20, 20, width=32), min_size=3, max_size=3), min_size=1, max_size=8)
+
+
+@given(LOGITS, st.floats(-MOST_TILT, MOST_TILT))
+def test_weights_by_loss_average_one_and_go_with_the_loss(logits: list[list[float]], tilt: float) -> None:
+    """Large losses count more above 0, less below; and whatever a constant adds to every logit."""
+    at = step(torch.tensor(logits, dtype=torch.float64), [1] * len(logits))
+    weight, loss = LossSize(tilt=tilt)(at, at.batch.y), cross_entropy(at.robust, at.batch.y)
+    assert weight.mean().item() == pytest.approx(1)
+    assert (weight[loss.argsort()].diff() * tilt >= 0).all()
+    torch.testing.assert_close(LossSize(tilt=tilt)(at._replace(robust=at.robust + 3), at.batch.y), weight)
+
+
+@given(LOGITS)
+def test_a_tilt_of_minus_one_is_the_probability_of_the_label(logits: list[list[float]]) -> None:
+    at = step(torch.tensor(logits, dtype=torch.float64), [1] * len(logits))
+    torch.testing.assert_close(LossSize(tilt=-1)(at, at.batch.y), Probability()(at, at.batch.y))
+
+
+@given(LOGITS, st.floats(-5, 5).filter(lambda tilt: abs(tilt) > 0.01))
+def test_the_gradient_is_that_of_the_tilted_risk(logits: list[list[float]], tilt: float) -> None:
+    """log(mean exp(tilt CE)) / tilt; Li et al. 2021, Lemma 1."""
+    robust = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
+    at = step(robust, [1] * len(logits))
+    CrossEntropy()(at, at.batch.y, LossSize(tilt=tilt)(at, at.batch.y)).mean().backward()
+    again = robust.detach().clone().requires_grad_()
+    risk = ((tilt * cross_entropy(again, at.batch.y)).logsumexp(0) - math.log(len(logits))) / tilt
+    risk.backward()
+    torch.testing.assert_close(robust.grad, again.grad)
+
+
+def test_a_tilt_of_0_is_the_unweighted_mean_and_a_tilt_in_time_passes_it() -> None:
+    assert LossSize(tilt=0, burn_in=0).at(7, 10) == Uniform()
+    steps = LossSize(tilt=Piecewise(values=(1, 0, -1), drops=(4, 8)), burn_in=2)
+    acting = [steps.at(epoch, 10) for epoch in range(10)]
+    assert [getattr(weight, "tilt", 0) for weight in acting] == [0, 0, 1, 1, 0, 0, 0, 0, -1, -1]
+    assert {weight for weight in acting if isinstance(weight, Uniform)} == {Uniform()}
+
+
 def test_the_confidence_of_a_target() -> None:
     """Huang et al. 2020, eq. 5: the largest entry of the target, whichever class it is."""
     at = step(torch.zeros(2, 3), [0, 1])
@@ -269,6 +322,8 @@ def test_lambda_in_time() -> None:
         (lambda: GAIRSteps(values=(1, -1), drops=(0.5,)), "greater than or equal to 0"),
         (lambda: Method(attack=PGD(steps=1), weight=GAIR()), "take 2 or more, got 1"),
         (lambda: Method(weight=Confidence()), "a label's is always 1"),
+        (lambda: LossSize(tilt=41), "tilt 41 leaves one example of a batch nearly all the weight; take -40 to 40"),
+        (lambda: LossSize(tilt=Line(start=1, end=-50)), "tilt -50"),
     ],
 )
 def test_wrong_weights_are_refused(make: Any, complaint: str) -> None:

@@ -59,6 +59,10 @@ MISTAKES = {
         f"trial:\n  subset: {RANKED}\nprofile: {{trial: {{method: standard}}}}\n",
         f"space.yaml:3: profile: {NO_KAPPA}",
     ),
+    "a score that training on noise does not record": (
+        f"trial:\n  subset: {RANKED}\nprofile: {{trial: {{method: {{base: pgd-at, attack: {{steps: 0}}}}}}}}\n",
+        f"space.yaml:3: profile: {NO_KAPPA}",
+    ),
     "too few classes for the final attack": (
         "trial:\n  data: {name: digits, classes: [3, 8]}\nevaluate:\n  final: {aa: {name: autoattack}}\n",
         f"space.yaml:4: {TOO_FEW}",
@@ -233,6 +237,12 @@ def test_which_methods_count_steps(name: str) -> None:
         ),
         ("trial: {method: gairat}\nsearch:\n  axes:\n    method.weight.burn_in: {grid: [50%, 100%]}\n", ""),
         ("trial: {method: gairat}\n", ""),
+        (
+            "trial:\n  method: {base: pgd-at, attack: {steps: 0, start: none}}\n",
+            "note: space.yaml:2: trial: method.attack.steps: 0, from the image itself: this is standard training; with"
+            " start: uniform it is the control that trains on random noise\n",
+        ),
+        ("trial:\n  method: {base: pgd-at, attack: {steps: 0}}\n", ""),
     ],
 )
 def test_a_piece_that_never_acts_is_noted(here: Path, capsys: pytest.CaptureFixture[str], text: str, note: str) -> None:
