@@ -98,7 +98,7 @@ def draw_gaps(figure: Figure, info: Gaps) -> None:
     right.spines["left"].set_visible(False)
     right.tick_params(axis="y", length=0)
     left.set_xlabel(stacked(f"robust test accuracy, {info.attack} (%)", 0.5 * figure.get_figwidth()))
-    right.set_xlabel(stacked("best − last (points)", 0.3 * figure.get_figwidth()))
+    right.set_xlabel(stacked(f"best − last, {info.attack} (points)", 0.3 * figure.get_figwidth()))
     for plot in (left, right):
         percent(plot, "x")
     legend(figure, [*left.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]])

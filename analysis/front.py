@@ -15,6 +15,7 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 
+from analysis.copies import in_common, refuse_copies
 from analysis.front_keys import Keys, by_scale, keys, scale_of
 from analysis.gaps import moment
 from analysis.metrics import (
@@ -95,12 +96,10 @@ def front(
 
     They are at the best checkpoint, or at the last where no sweep has a best one; y: the strongest attack unless given;
     x: clean accuracy on the images that y was measured on. Raises SweepError where nothing is completed, a metric is
-    missing or asked for twice, both were measured on different images, some sweep has no best checkpoint, or a sweep is
-    there twice: its seeds would count twice.
+    missing or asked for twice, both were measured on different images, some sweep has no best checkpoint, or a sweep or
+    a copy of it is there twice: its seeds would count twice.
     """
-    folders = [found.folder.resolve() for found in results]
-    if again := next((folder for folder in folders if folders.count(folder) > 1), None):
-        raise SweepError(f"{again}: given twice; a front compares different sweeps")
+    refuse_copies(results)
     common = _common_metrics(results)
     checkpoint = checkpoint or ("best" if any(found.selects for found in results) else "last")
     if checkpoint == "best" and (without := [str(found.folder) for found in results if not found.selects]):
@@ -133,10 +132,11 @@ def front(
     panels = []
     left = strongest(common, results[0].attacks)
     unpaired = _unpaired(left, results) if left and left not in paired and y != left else ""
+    remark = f"{unpaired} {in_common(results, names)}".strip()
     for its, here in done.items():
         name = called[its] if len(results) > 1 or len(done) > trials["problem"].nunique() else here["setting"].iloc[0]
         panel = _panel(name, here, sweeps, its, (x, y), list(done), checkpoint)
-        panels.append(replace(panel, note=f"{panel.note} {unpaired}".strip()))
+        panels.append(replace(panel, note=f"{panel.note} {remark}".strip()))
     points, shared = pd.concat([panel.points for panel in panels]), register([found.sweep for found in results], names)
     return Front(x, y, checkpoint, names, tuple(panels), keys(points, names, scale, shared))
 

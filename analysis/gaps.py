@@ -49,11 +49,13 @@ def with_gaps(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     if f"last_{EPOCH_METRIC}" not in trials:
         return trials
 
+    torn = trials["epochs_done"] < pd.to_numeric(trials["epochs_planned"])
+
     def of_epochs(name: str, how: str, rows: pd.DataFrame = epochs) -> pd.Series:
-        """One number a trial from its curve: its maximum or its last measured value."""
+        """One number a trial from its whole curve, of whose beginning alone it would say nothing: maximum, or last."""
         if name not in rows:
             return pd.Series(np.nan, index=trials.index)
-        return trials["id"].map(rows.groupby("id")[name].agg(how))
+        return trials["id"].map(rows.groupby("id")[name].agg(how)).mask(torn)
 
     last = trials[f"last_{EPOCH_METRIC}"]
     curve = of_epochs(EPOCH_METRIC, "max", within(epochs))

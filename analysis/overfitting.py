@@ -59,10 +59,15 @@ class Bending(NamedTuple):
 
 
 def overfitting(results: Results) -> pd.DataFrame:
-    """One row a configuration: each quantity's mean over completed seeds, its `_se`, and the floor."""
+    """One row a configuration: each quantity's mean over the same `n` seeds, its `_se`, and the floor.
+
+    These are the completed seeds whose curves are there: the last epoch of another would stand beside no best one.
+    """
     curves = _test_curves(results)
     sweep = results.sweep
-    done = sweep[sweep["status"] == COMPLETED]
+    completed = sweep["status"] == COMPLETED
+    whole = completed & sweep.get("robust_overfitting", pd.Series(math.nan, sweep.index)).notna()
+    done = sweep[whole]
     by = {str(name): _of(curves, group["id"]) for name, group in done.groupby("configuration")}
     of_setting = done.drop_duplicates("configuration").groupby("setting")["configuration"]
     pooled = {
@@ -70,8 +75,8 @@ def overfitting(results: Results) -> pd.DataFrame:
     }
     one = sweep["configuration"]
     firsts = sweep.drop_duplicates("configuration").set_index("configuration", drop=False)
-    completed, constant = sweep["status"] == COMPLETED, sweep[["best_constant", "last_constant"]].notna().any(axis=1)
-    counts = {"n": completed, "diverged": sweep["status"] == DIVERGED, "constant": completed & constant}
+    constant = sweep[["best_constant", "last_constant"]].notna().any(axis=1)
+    counts = {"n": whole, "diverged": sweep["status"] == DIVERGED, "constant": completed & constant}
     counted = pd.DataFrame(counts).groupby(one, sort=False).sum()
     unknown = pd.Series(math.nan, done.index)
     columns = {quantity: done.get(column, unknown) for quantity, column in QUANTITIES.items()}

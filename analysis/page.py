@@ -1,15 +1,22 @@
-"""The pieces of a self-contained HTML page: no script, no network, everything escaped."""
+"""The pieces of a self-contained HTML page: no script, no network, everything escaped, control characters visible."""
 
 from __future__ import annotations
 
+import html
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 
+from trainers.terminal.text import visible_lines
+
 HYPHEN = "\N{NON-BREAKING HYPHEN}"  # of names in headers, which are broken where words end
 HEAVY = 400_000  # bytes above which a vector figure weighs more than it is worth
+
+
+def escape(text: str) -> str:
+    """Write any text as text: what a user called a thing is no markup, and turns no direction of writing."""
+    return html.escape(visible_lines(text))
 
 
 def document(title: str, body: Sequence[str]) -> str:

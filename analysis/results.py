@@ -1,6 +1,7 @@
 """A sweep's directory as tidy tables: one row a trial, one row an epoch, per-instance arrays on demand.
 
-Only records are read, so an unfinished sweep, a torn file or a crashed trial loads like any other.
+Only records are read, so an unfinished sweep, a torn file or a crashed trial loads like any other. What users named,
+studies, labels, classes and attacks, is read with control characters as escapes: figures and pages are XML.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Results:
     @property
     def study(self) -> str:
         """The study's name."""
-        return str(self.plan.get("study") or self.folder.name)
+        return visible(str(self.plan.get("study") or self.folder.name))
 
     @property
     def sweep(self) -> pd.DataFrame:
@@ -92,7 +93,7 @@ class Results:
         found: dict[str, str] = {}
         for outcome in self.outcomes.values():
             for name, text in told(outcome.get("attacks", {})).items():
-                found.setdefault(name, text)
+                found.setdefault(name, visible(text))
         return found
 
     @cached_property
@@ -129,7 +130,7 @@ class Results:
         for trial, problem in zip(self.trials["id"], self.trials["problem"], strict=True):
             names = self.outcomes.get(trial, {}).get("class_names")
             if isinstance(names, list) and names:
-                known.setdefault(problem, tuple(map(str, names)))
+                known.setdefault(problem, tuple(visible(str(name)) for name in names))
         pairs = zip(self.trials["id"], self.trials["problem"], strict=True)
         return {trial: known.get(problem, ()) for trial, problem in pairs}
 
@@ -223,6 +224,8 @@ def _plan(folder: Path, damage: Damage) -> Row:
         raise SweepError(f"{folder}: {error}; take the version that made it") from None
     if not plan or not plan["trials"]:
         raise SweepError(_no_sweep(folder, damage.get(str(folder / PLAN), "it plans no trial")))
+    for planned in plan["trials"]:
+        planned["axes"] = {path: visible(str(label)) for path, label in planned["axes"].items()}
     return plan
 
 

@@ -159,6 +159,7 @@ def gaps(found: Digest) -> list[str]:
     if known.empty:
         return []
     same = bool(known["generalization_gap"].notna().any())
+    attack = attack_title("pgd", found.results.attacks)
     columns = ["peak", "selected", "last", "robust_overfitting", "robust_overfitting_val"]
     columns += ["generalization_gap"] * same
     rows: list[tuple[str, ...]] = []
@@ -170,8 +171,9 @@ def gaps(found: Digest) -> list[str]:
             if not found.results.selects:
                 cells[1] = cells[4] = ""
             rows.append((row["choice"], str(row["n"]), *cells[:4], _floor(row), *cells[4:]))
-    header = ["configuration", "seeds", "best on test", "selected", "last", "best − last", "floor", "selected − last"]
-    header += ["train − test, last"] * same
+    header = ["configuration", "seeds", "best on test", "selected", "last"]
+    header += [f"best − last, {attack}", "floor", f"selected − last, {attack}"]
+    header += [f"train − test, last, {attack}"] * same
     caption = f"Robust accuracy in %, gaps in points; {found.results.attacks.get('pgd', 'PGD')}. The floor is the best "
     caption += "− last of a curve that is flat once it has climbed and scatters as this one"
     caption += "; * as all of the problem, for want of evaluations." if known["floor_borrowed"].any() else "."
@@ -296,7 +298,8 @@ def _short(column: str, found: Digest) -> str:
     if checkpoint in CHECKPOINTS:
         name = title(metric, found.results.attacks).replace(" test accuracy", "")
         return f"{name}, {'last' if checkpoint == 'last' else 'selected'}"
-    return {"robust_overfitting": "best − last", "robust_overfitting_val": "selected − last"}.get(column, column)
+    gaps = {"robust_overfitting": "best − last", "robust_overfitting_val": "selected − last"}
+    return f"{gaps[column]}, {attack_title('pgd', found.results.attacks)}" if column in gaps else column
 
 
 def _difference(row: Mapping[Any, Any]) -> str:

@@ -23,6 +23,7 @@ from search.stopping.recorded import Study, Unfit, read
 from search.stopping.rules import Everything, Robust, Rule, rules
 from search.stopping.simulation import Outcome, Replay
 from search.storing.remote import Unreachable, place, reach
+from trainers.records import Place
 from trainers.terminal.console import Console, error_console
 
 DRAWS = 40  # of what depends on chance
@@ -50,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Unfit, Unreachable) as error:
         errors.print(f"error: {error}")
         return 2
-    for study in studies:
+    for study, title in zip(studies, _titles(studies, options.run), strict=True):
+        console.print(Text(title, style="italic"), soft_wrap=True)
         console.print(_table(study, played))
         for name, rule in played.items():
             if isinstance(rule, Robust):
@@ -102,9 +104,16 @@ def _rule(text: str, known: list[str]) -> Rule:
     return Robust(stopping) if isinstance(stopping, RobustStopping) else Everything()
 
 
+def _titles(studies: Sequence[Study], folders: Sequence[Place]) -> list[str]:
+    """The sweeps' names; folders, as they were given, where two sweeps share one."""
+    count = Counter(study.name for study in studies)
+    pairs = zip(studies, folders, strict=True)
+    return [study.name if count[study.name] == 1 else str(folder) for study, folder in pairs]
+
+
 def _table(study: Study, played: dict[str, Rule]) -> Table:
     replay = Replay(study)
-    table = Table(title=Text(study.name), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("rule", no_wrap=True)
     for heading, _, _ in COLUMNS:
         table.add_column(heading, justify="right", no_wrap=True)

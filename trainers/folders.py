@@ -37,7 +37,10 @@ class ImageFiles(NamedTuple):
 
 
 def list_images(folder: Path) -> ImageFiles:
-    """List the classes and images of a folder, in order. Raises DataError if it has no class or cannot be listed."""
+    """List the classes and images of a folder, in order.
+
+    Raises DataError if it has no class, cannot be listed, or leads to the same folder twice, be it in two classes.
+    """
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -51,8 +54,9 @@ def list_images(folder: Path) -> ImageFiles:
     if not classes:
         raise DataError(f"root: {folder} has no class folders; expected {folder.absolute()}/<class>/*.png or *.jpg")
     found = ImageFiles(classes, [], [Path(entry.path) for entry in entries if not entry.is_dir()])
+    seen: dict[str, Path] = {}
     for label, name in enumerate(classes):
-        for path in _walked(folder / name):
+        for path in _walked(folder / name, seen):
             if path.name.lower().endswith(EXTENSIONS):
                 found.files.append((path, label))
             else:
@@ -76,18 +80,22 @@ def _counts(name: str) -> bool:
     return not name.startswith(".") and name not in LEFTOVERS | LITTER
 
 
-def _walked(folder: Path) -> Iterator[Path]:
-    """Walk the files below a folder in the order of torchvision's ImageFolder. Raises DataError if it cannot."""
+def _walked(folder: Path, seen: dict[str, Path]) -> Iterator[Path]:
+    """Walk the files below a class folder in the order of torchvision's ImageFolder.
+
+    `seen` takes up where each folder that the walks come to really is. Raises DataError if one cannot be listed, or was
+    seen: a link to a folder above, or to what another class holds.
+    """
 
     def refuse(error: OSError) -> None:
         raise DataError(f"root: {error.filename} cannot be listed: {error.strerror}; make it readable") from error
 
-    seen: dict[str, str] = {}  # a link to a folder above would count its images again and again
     tree = []
     for top, below, files in os.walk(folder, followlinks=True, onerror=refuse):
-        first = seen.setdefault(os.path.realpath(top), top)
-        if first != top:
-            raise DataError(f"root: {top} is the same folder as {first}, and its images would count twice; remove it")
+        first = seen.setdefault(os.path.realpath(top), Path(top))
+        if first != Path(top):
+            twice = "count twice" if first.is_relative_to(folder) else "be of two classes"
+            raise DataError(f"root: {top} is the same folder as {first}, and its images would {twice}; remove one")
         below[:] = [name for name in below if _counts(name)]
         tree.append((top, files))
     for top, files in sorted(tree):

@@ -59,6 +59,12 @@ Range = Annotated[tuple[Real, Real], BeforeValidator(_listed)]
 IntRange = Annotated[tuple[int, int], BeforeValidator(_listed)]
 
 
+def no_axis(value: Any) -> str:
+    """What is wrong with a value where an axis should stand."""
+    listed = value if isinstance(value, list) else [value]
+    return f"an axis says how its values are taken: write {{grid: {listed}}} for each in turn"
+
+
 class Choice(Knobs):
     """One value of an axis and the short label it has in ids, tables and figures."""
 
@@ -84,8 +90,7 @@ class Axis(Knobs):
     @classmethod
     def _says_how(cls, value: Any) -> Any:
         if not isinstance(value, dict | Axis):
-            listed = value if isinstance(value, list) else [value]
-            raise ValueError(f"an axis says how its values are taken: write {{grid: {listed}}} for each in turn")
+            raise ValueError(no_axis(value))
         return value
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
+from search.schema.axes import no_axis
 from search.schema.blocks import Space
 from trainers.config import TrialConfig
 from trainers.knobs import Knobs
@@ -93,7 +94,10 @@ def written_out(tree: Any, kind: Kind = TRIAL, path: Path = ()) -> tuple[Any, li
 
     Such a value is left out: what is laid over it would hide the mistake.
     """
-    if isinstance(tree, dict) and path != ("search", "axes"):  # axes are replaced whole, and each checks itself
+    if isinstance(tree, dict) and path == ("search", "axes"):  # axes are replaced whole, and each checks itself
+        axes = {key: value for key, value in tree.items() if value is None or isinstance(value, dict)}
+        return axes, [((*path, key), no_axis(value)) for key, value in tree.items() if key not in axes]
+    if isinstance(tree, dict):
         below = {key: written_out(value, kind.at(key), (*path, key)) for key, value in tree.items()}
         return {key: its for key, (its, _) in below.items()}, [each for _, wrong in below.values() for each in wrong]
     wrong = bool(kind.pieces) and isinstance(tree, kind.never)

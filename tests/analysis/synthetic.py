@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def _planned(made: Made, noise: float, method: str, subset: str, replicate: int)
         },
         "config": {"data": {"name": "shapes", "label_noise": noise}, "subset": chosen},
         "ranks": _ranks(noise) if kind == "friendly" and made.profile else None,
-        "chain": "00",
+        "chain": sha256(f"{made}, {configuration}, {replicate}".encode()).hexdigest(),
         "epochs": made.epochs,
     }
 
@@ -218,7 +219,7 @@ def _result(made: Made, planned: dict[str, Any], rows: list[dict[str, Any]], rng
             "flipped_out": flipped - inside,
             "hash": "ff",
         },
-        "chain": "00",
+        "chain": planned["chain"],
     }
 
 

@@ -224,6 +224,29 @@ def test_a_sweep_is_not_compared_with_itself(whole: Path) -> None:
         front([load(whole), load(whole.parent / "." / whole.name)])
 
 
+def test_a_copy_of_a_sweep_is_not_compared_with_it(whole: Path, tmp_path: Path) -> None:
+    """Neither whole nor of an earlier state, when it had fewer trainings; what is common to others is told."""
+    shutil.copytree(whole, copied := tmp_path / "copied")
+    with pytest.raises(SweepError, match=rf"^{copied}: of its 36 trainings none is its own, it is the same .* {whole}"):
+        front([load(whole), load(copied)])
+    plan = json.loads((copied / "plan.json").read_text())
+    (copied / "plan.json").write_text(json.dumps(plan | {"trials": plan["trials"][:-6]}))
+    for pair in ([whole, copied], [copied, whole]):
+        with pytest.raises(SweepError, match=rf"^{copied}: of its 30 trainings none is its own, {whole} has them too"):
+            front([load(folder) for folder in pair])
+
+
+def test_trainings_that_two_sweeps_have_in_common_are_told(whole: Path, tmp_path: Path) -> None:
+    other = write_sweep(tmp_path / "other", Made(study="other", faults=False, lift=0.02))
+    theirs, mine = (json.loads((its / "plan.json").read_text()) for its in (other, whole))
+    for row, same in list(zip(theirs["trials"], mine["trials"], strict=True))[-4:]:
+        row["chain"] = same["chain"]
+    (other / "plan.json").write_text(json.dumps(theirs))
+    found = front([load(whole), load(other)])
+    assert found.note.endswith("whole and other have 4 trainings in common, which count for both.")
+    assert "in common" not in front([load(whole)]).note
+
+
 OTHERWISE = {  # an attack of the same name, or the rule that selects
     "epsilon": {"aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.2 on 300 images drawn by class"},
     "images": {"aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.1 on 200 images drawn by class"},

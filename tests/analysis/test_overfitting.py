@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from analysis.digest import digest
 from analysis.overfitting import Curve, bending, bends, expected_maximum, floor, overfitting, plateau, scatter
 from analysis.results import load
+from analysis.tables import gaps, subset_effects
 
 from .synthetic import Made, write_sweep
 
@@ -117,3 +120,28 @@ def test_a_trial_whose_curve_is_lost_has_no_best_epoch_rather_than_no_overfittin
     assert math.isnan(trials.loc[lost.parent.name, "peak_test_pgd_acc"])
     assert math.isnan(trials.loc[lost.parent.name, "robust_overfitting"])
     assert (trials.drop(lost.parent.name)["robust_overfitting"] >= 0).all()
+
+
+@pytest.mark.parametrize("rest", [0, 6], ids=["whole", "from the seventh epoch on"])
+def test_gaps_stand_beside_accuracies_of_the_same_seeds(tmp_path: Path, rest: int) -> None:
+    """Of three seeds one lost its curve, or the end of it: what is left of the others is compared."""
+    made = Made(noise=(0.1,), methods=("AT 0.10",), subsets=("all",), faults=False, profile=False)
+    folder = write_sweep(tmp_path / "sweep", made)
+    lost, *_ = sorted(folder.glob("trials/*/epochs.jsonl"))
+    lost.write_text("".join(lost.read_text().splitlines(keepends=True)[:rest]))
+    results = load(folder)
+    (row,) = overfitting(results).to_dict("records")
+    assert row["n"] == 2
+    assert row["peak"] - row["last"] == pytest.approx(row["robust_overfitting"])
+    assert row["selected"] - row["last"] == pytest.approx(row["robust_overfitting_val"])
+    others = results.sweep[results.sweep["id"] != lost.parent.name]
+    assert row["last"] == pytest.approx(others["last_test_pgd_acc"].mean())
+    (table,) = gaps(digest(results))
+    assert "<td>2</td>" in table and "<td>3</td>" not in table
+
+
+def test_every_difference_names_its_attack(whole: Path) -> None:
+    found = digest(load(whole))
+    heads = "".join(re.findall("<thead>.*?</thead>", "".join([*gaps(found), *subset_effects(found)])))
+    differences = re.findall("<th>([^<]* − [^<]*)</th>", heads)
+    assert len(differences) == 4 and all(it.endswith(", PGD\N{NON-BREAKING HYPHEN}10") for it in differences)

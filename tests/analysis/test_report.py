@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from importlib.resources import files
 from io import StringIO
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -183,6 +184,25 @@ def test_a_name_with_markup_is_only_text(tmp_path: Path) -> None:
     shown = StringIO()
     print_summary(load(folder), Console(file=shown, width=100))
     assert "[red]" in shown.getvalue() and "<script>" in shown.getvalue()
+
+
+def test_control_characters_of_a_name_reach_neither_page_nor_figures(tmp_path: Path) -> None:
+    """A figure with an escape is no XML, which browsers do not draw; an override would turn the text behind it."""
+    folder = write_sweep(tmp_path / "controls", replace(SMALL, study="a\x1b[2Jb", methods=("AT", "TRADES")))
+    plan = read_json(folder / "plan.json")
+    for row in plan["trials"]:
+        row["axes"] = {path: label.replace("AT", "A\x1b[31m\u202eT") for path, label in row["axes"].items()}
+    write_json(folder / "plan.json", plan)
+    for path in folder.glob("trials/*/result.json"):
+        write_json(path, read_json(path) | {"class_names": [f"{digit}\x1b" for digit in range(10)]})
+    text = report(folder).read_text(encoding="utf-8")
+    assert "a\\x1b[2Jb" in text and "A\\x1b[31m\\u202eT" in text
+    figures = [path.read_text(encoding="utf-8") for path in (folder / "report" / "figures").glob("*.svg")]
+    assert any("A\\x1b[31m" in figure for figure in figures)
+    for figure in figures:
+        ElementTree.fromstring(figure)
+    for written in (text, *figures):
+        assert re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", written) is None
 
 
 def test_the_command_prints_a_summary_and_where_the_report_is(

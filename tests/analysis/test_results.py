@@ -165,7 +165,7 @@ def test_a_generalization_gap_is_shown_only_where_both_accuracies_are_under_one_
     expected = 0.9 - results.trials["last_test_pgd_acc"] if measured else np.full(len(results.trials), np.nan)
     np.testing.assert_allclose(results.trials["generalization_gap"], expected)
     (table,) = gaps(digest(results))
-    assert ("<th>train − test, last</th>" in table) == measured
+    assert ("<th>train − test, last, PGD\N{NON-BREAKING HYPHEN}10</th>" in table) == measured
     assert ("under this same attack, in eval mode" in table) == measured
     assert ("evaluate: {train: true}" in table) != measured
 

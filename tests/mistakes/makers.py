@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ def hexadecimal(path: Path, digits: str) -> None:
 def link(path: Path, to: str) -> None:
     """Make a symbolic link, which may point nowhere or at itself."""
     path.symlink_to(to)
+
+
+def copy(path: Path, of: str) -> None:
+    """Copy a folder that lies beside it, byte for byte."""
+    shutil.copytree(path.parent / of, path, symlinks=True)
 
 
 def folder(path: Path) -> None:
@@ -97,6 +103,7 @@ MAKERS: dict[str, Callable[..., None]] = {
     "npz": npz,
     "hex": hexadecimal,
     "link": link,
+    "copy": copy,
     "folder": folder,
     "fifo": fifo,
     "npy": npy,

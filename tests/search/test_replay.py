@@ -194,6 +194,15 @@ def test_the_table_has_a_row_a_rule_and_chance_beside_it(tmp_path: Path, capsys:
     assert code == 0 and "asha" not in out and "{patience: 5%, margin: 0.3}" in out
 
 
+def test_sweeps_of_one_name_are_told_apart_by_their_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = {"a": [flat(0.5, 0.3, 10)], "b": [flat(0.6, 0.2, 10)]}
+    here, there = tmp_path / ("long" * 40) / "mine", tmp_path / "there" / "mine"
+    runs = [write_sweep(folder, sweep) for folder in (here, there, tmp_path / "other")]
+    code, out, _ = printed(capsys, *runs, "--rule", "none")
+    titles = [line.strip() for line in out.splitlines() if line.strip() in {"mine", "other", str(here), str(there)}]
+    assert (code, titles) == (0, [str(here), str(there), "other"])
+
+
 @pytest.mark.parametrize(
     ("rule", "complaint"),
     [

@@ -296,6 +296,25 @@ def test_a_link_back_counts_nothing_twice(root: Path) -> None:
     assert "again is the same folder as" in complaint(root)
 
 
+def test_one_folder_is_not_two_classes(root: Path) -> None:
+    """A link to another class, and one to a folder that holds what another class leads to."""
+    train = root / "train"
+    (train / "wolf").symlink_to("dog")
+    assert f"{train}/wolf is the same folder as {train}/dog, and its images would be of two classes" in complaint(root)
+    (train / "wolf").unlink()
+    (train / "dog").rename(root / "store")
+    (train / "dog").symlink_to("../store")
+    (train / "animal").mkdir()
+    (train / "animal" / "all").symlink_to("../../store")
+    assert f"{train}/dog is the same folder as {train}/animal/all, and its images would be of two" in complaint(root)
+
+
+def test_classes_may_be_links_to_folders_elsewhere(root: Path) -> None:
+    (root / "train" / "cat").rename(root / "store")
+    (root / "train" / "cat").symlink_to("../store")
+    assert load(root).y_train.tolist() == [0, 0, 1, 1]
+
+
 def test_a_test_set_that_is_a_file_is_refused(root: Path) -> None:
     for path in sorted((root / "test").rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
