@@ -105,16 +105,19 @@ def knob_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
 
 
 def curve_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
-    """Learning curves of robust and clean accuracy; of many lines validation apart from test."""
-    for kind, what in (("pgd", "robust"), ("clean", "clean")):
+    """Learning curves of robust and clean accuracy and under further attacks; of many lines validation apart."""
+    attacks = digest.results.attacks
+    further = {name: f"accuracy under {attack_title(name, attacks)}" for name in digest.results.along}
+    for kind, what in ({"pgd": "robust accuracy", "clean": "clean accuracy"} | further).items():
         info = curves_info(digest.results, kind)
-        apart = info is not None and info.crowded and digest.results.selects
+        selects = digest.results.selects and kind not in further
+        apart = info is not None and info.crowded and selects
         for split in ("test", "validation") if apart else ("test",):
             if info is None:
                 continue
             name = info.y_title if split == "test" else info.y_title.replace("test", "validation")
             caption = f"{name[:1].upper()}{name[1:]}; {digest.seeds_text}. {BARS}"
-            if split == "test" and digest.results.selects:
+            if split == "test" and selects:
                 caption += (
                     " The dot is test accuracy at the epoch that validation selects, the mean over seeds, each at its "
                     "own epoch, drawn at the median of these."
@@ -123,9 +126,10 @@ def curve_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
                 caption += f" All panels {'have one range' if near(info.limits) else 'span the same number of points'}."
             caption += cut_off(info.limits)
             caption += _left_out(info.left_out, "panels, lower on validation within their problem,", "epochs")
-            slug, end = (f"curves_{what}", "") if split == "test" else (f"curves_{what}_validation", ", validation")
+            slug = f"curves_along_{kind}" if kind in further else f"curves_{what.split()[0]}"
+            slug, end = (slug, "") if split == "test" else (f"{slug}_validation", ", validation")
             draw = partial(draw_curves, info=info, register=digest.register, split=split)
-            yield Drawing(slug, f"Learning curves, {what} accuracy{end}", caption, curves_size(info, width), draw)
+            yield Drawing(slug, f"Learning curves, {what}{end}", caption, curves_size(info, width), draw)
 
 
 def gap_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:

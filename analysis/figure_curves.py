@@ -70,7 +70,10 @@ class Curves(NamedTuple):
 
 
 def curves_info(results: Results, kind: str) -> Curves | None:
-    """Learning curves of clean or robust accuracy (`kind` is "clean" or "pgd"); None where not measured."""
+    """Learning curves of an accuracy along training; None where not measured.
+
+    `kind`: "clean", "pgd", or the name of a further attack, which no validation has.
+    """
     test, val = f"test_{kind}_acc", f"val_{kind}_acc"
     shown = results.sweep[results.sweep["status"] == COMPLETED]
     shown = shown if len(shown) else results.sweep
@@ -163,7 +166,7 @@ def draw_lines(plot: Plot, lines: list[Line], paint: dict[str, Style], split: st
         second = [np.column_stack((line.epoch, line.val)) for line in lines]
         plot.add_collection(LineCollection(second, colors=colours, linestyles=VALIDATION, linewidths=0.9, zorder=2))
     if split == "test":
-        chosen = [place for place, line in enumerate(lines) if np.isfinite(line.best_epoch)]
+        chosen = [place for place, line in enumerate(lines) if np.isfinite(line.best_test)]
         x, y = ([getattr(lines[place], name) for place in chosen] for name in ("best_epoch", "best_test"))
         plot.scatter(x, y, s=6**2, c=[colours[place] for place in chosen], edgecolors="white", zorder=3)
 
