@@ -15,6 +15,7 @@ from analysis.figure_curves import (
     NAMES,
     SHOWN_GROUPS,
     SHOWN_RANKINGS,
+    Curves,
     curves_info,
     curves_size,
     draw_curves,
@@ -106,33 +107,46 @@ def knob_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
 
 
 def curve_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
-    """Learning curves of robust and clean accuracy; of many lines validation and training apart from test."""
-    for kind, what in (("pgd", "robust"), ("clean", "clean")):
+    """Learning curves of robust and clean accuracy, and under further attacks.
+
+    Of many lines validation and training are drawn apart from test.
+    """
+    attacks = digest.results.attacks
+    further = {name: f"accuracy under {attack_title(name, attacks)}" for name in digest.results.along}
+    for kind, what in ({"pgd": "robust accuracy", "clean": "clean accuracy"} | further).items():
         info = curves_info(digest.results, kind)
         if info is None:
             continue
-        measured = {"test": True, "val": digest.results.selects, "train": info.has("train")}
+        selects = digest.results.selects and kind not in further
+        measured = {"test": True, "val": selects, "train": info.has("train")}
         for split in (it for it in measured if measured[it]) if info.crowded else ("test",):
-            name, limits = info.named(split), info.limits(split)
-            caption = f"{name[:1].upper()}{name[1:]}; {digest.seeds_text}. {BARS}"
-            if split == "test" and digest.results.selects:
-                caption += (
-                    " The dot is test accuracy at the epoch that validation selects, the mean over seeds, each at its "
-                    "own epoch, drawn at the median of these."
-                )
-            if "train" in info.beside(split):
-                caption += (
-                    " Training accuracy is that on the examples trained on, measured as on test: after the epoch, in "
-                    "eval mode, without augmentation, under the same attack."
-                )
-            if len(info.panels) > 1:
-                caption += f" All panels {'have one range' if near(limits) else 'span the same number of points'}."
-            caption += cut_off(limits)
-            caption += _left_out(info.left_out, "panels, lower on validation within their problem,", "epochs")
-            slug, end = (f"curves_{what}", "") if split == "test" else (f"curves_{what}_{NAMES[split]}", NAMES[split])
+            caption = _curves_caption(digest, info, split, selects)
+            slug = f"curves_along_{kind}" if kind in further else f"curves_{what.split()[0]}"
+            slug, end = (slug, "") if split == "test" else (f"{slug}_{NAMES[split]}", NAMES[split])
             draw = partial(draw_curves, info=info, register=digest.register, split=split)
-            topic = ", ".join(filter(None, (f"Learning curves, {what} accuracy", end)))
+            topic = ", ".join(filter(None, (f"Learning curves, {what}", end)))
             yield Drawing(slug, topic, caption, curves_size(info, width), draw)
+
+
+def _curves_caption(digest: Digest, info: Curves, split: str, selects: bool) -> str:
+    """What a figure of learning curves that begins with `split` shows, and what it leaves out."""
+    name, limits = info.named(split), info.limits(split)
+    text = f"{name[:1].upper()}{name[1:]}; {digest.seeds_text}. {BARS}"
+    if split == "test" and selects:
+        text += (
+            " The dot is test accuracy at the epoch that validation selects, the mean over seeds, each at its own "
+            "epoch, drawn at the median of these."
+        )
+    if "train" in info.beside(split):
+        text += (
+            " Training accuracy is that on the examples trained on, measured as on test: after the epoch, in eval "
+            "mode, without augmentation, under the same attack."
+        )
+    if len(info.panels) > 1:
+        text += f" All panels {'have one range' if near(limits) else 'span the same number of points'}."
+    return (
+        text + cut_off(limits) + _left_out(info.left_out, "panels, lower on validation within their problem,", "epochs")
+    )
 
 
 def gap_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:

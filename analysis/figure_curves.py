@@ -97,9 +97,10 @@ class Curves(NamedTuple):
 
 
 def curves_info(results: Results, kind: str) -> Curves | None:
-    """Learning curves of clean or robust accuracy (`kind` is "clean" or "pgd"); None where not measured.
+    """Learning curves of an accuracy along training; None where not measured.
 
-    Robust training accuracy is that under the attack of the test curve; clean training accuracy is of another protocol.
+    `kind`: "clean", "pgd", or the name of a further attack, which no validation has. Robust training accuracy is that
+    under the attack of the test curve; clean training accuracy is of another protocol.
     """
     columns = [f"{split}_{kind}_acc" for split in NAMES]
     measured, _, trained = columns
@@ -197,7 +198,7 @@ def draw_lines(plot: Plot, lines: list[Line], paint: dict[str, Style], splits: S
         second = [np.column_stack((line.epoch, line.of(other)[0])) for line in lines]
         plot.add_collection(LineCollection(second, colors=colours, linestyles=SECOND[other], linewidths=0.9, zorder=2))
     if first == "test":
-        chosen = [place for place, line in enumerate(lines) if np.isfinite(line.best_epoch)]
+        chosen = [place for place, line in enumerate(lines) if np.isfinite(line.best_test)]
         x, y = ([getattr(lines[place], name) for place in chosen] for name in ("best_epoch", "best_test"))
         plot.scatter(x, y, s=6**2, c=[colours[place] for place in chosen], edgecolors="white", zorder=3)
 

@@ -17,7 +17,8 @@ _BUDGET = re.compile(r"\b(?P<norm>linf|l2), epsilon (?P<epsilon>[^\s,]+)")
 _IMAGES = re.compile(r" on (?:the first )?(?P<n>\d+) images(?P<drawn> drawn by class)?$")
 _SEEING = re.compile(r"\b(?:apgd|fab)\b")  # attacks of AutoAttack that use gradients
 APGD_STEPS = 100
-_PGD = re.compile(r"PGD-(?P<steps>\d+)(, (?P<restarts>\d+) restarts)?")
+_PGD = re.compile(r"PGD-(?P<steps>\d+)(?: on the (?P<loss>margin|KL)[^,]*)?(, (?P<restarts>\d+) restarts)?")
+_LOSSES = ("KL", None, "margin")  # of PGDs alike in steps, from the weakest; None: CE
 _UNTOLD = {"aa": "AutoAttack standard", "pgdplus": "PGD-40, 5 restarts, right at every iterate"}  # of old records
 
 
@@ -85,11 +86,13 @@ def heading(metric: str, attacks: Mapping[str, str]) -> str:
     return title(metric, attacks).replace(" test accuracy", "")
 
 
-def strength(metric: str, attacks: Mapping[str, str]) -> tuple[bool, int, int]:
+def strength(metric: str, attacks: Mapping[str, str]) -> tuple[bool, int, int, int]:
     """A sort key, from what the attack was: those at the budget of the curves above those at another, AutoAttack
     above PGD that is right at every iterate above PGD by its steps, whatever the space calls them. A custom AutoAttack
-    of one attack that sees gradients is as PGD of so many steps, one without any is weaker.
+    of one attack that sees gradients is as PGD of so many steps, one without any is weaker. Of PGDs of as many steps
+    that on the margin is above that on CE, above that on the KL divergence.
     """
+    loss = _LOSSES.index(None)
     attack = attack_of(metric) or ""
     text = attacks.get(attack) or _UNTOLD.get(attack, f"PGD-{attack[3:]}" if re.fullmatch(r"pgd\d+", attack) else "")
     if text.startswith("AutoAttack"):
@@ -97,9 +100,10 @@ def strength(metric: str, attacks: Mapping[str, str]) -> tuple[bool, int, int]:
         kind, effort = (3, 0) if "custom" not in text else (2, 0) if seeing > 1 else (0, APGD_STEPS * seeing)
     elif found := _PGD.match(text):
         kind, effort = int("every iterate" in text), int(found["steps"]) * int(found["restarts"] or 1)
+        loss = _LOSSES.index(found["loss"])
     else:
         kind, effort = (0, 0) if attack == "pgd" else (-1, 0)
-    return budget(text) in (None, budget(attacks.get("pgd", text))), kind, effort
+    return budget(text) in (None, budget(attacks.get("pgd", text))), kind, effort, loss
 
 
 def budget(description: str) -> tuple[str, str] | None:

@@ -96,6 +96,11 @@ class Results:
                 found.setdefault(name, visible(text))
         return found
 
+    @property
+    def along(self) -> list[str]:
+        """The further attacks that were run along training, beside the PGD by which validation selects."""
+        return [*self.plan.get("evaluate", {}).get("along", {})]
+
     @cached_property
     def selects(self) -> bool:
         """Whether validation chose a best checkpoint of every training; not where some hold out no validation split."""

@@ -36,11 +36,20 @@ def print_plan(console: Console, plan: Plan, space: Space, results: Place, sourc
     ):
         table.add_row(*row)
     for name, attack in plan.evaluation.attacks().items():
-        table.add_row(f"measured: {name}", attack)
+        table.add_row(f"measured: {name}", attack + _often(plan, name))
     table.add_row("each trial asks", str(space.resources))
     console.print(table)
     for lack in _lacking(space, sources, all(left.ended)):
         console.print(f"note: {lack}", soft_wrap=True)
+
+
+def _often(plan: Plan, name: str) -> str:
+    """How often a further attack is run along training; the dearest decide what measuring costs."""
+    further = plan.evaluation.along.get(name)
+    if further is None:
+        return ""
+    every = further.every or plan.evaluation.every
+    return f"; every {every} epochs, and after the last" if every > 1 else "; every epoch"
 
 
 def _lacking(space: Space, sources: Sources, ended: bool) -> Iterator[str]:
@@ -124,6 +133,8 @@ def _costs(plan: Plan, space: Space, results: Place, sources: Sources, left: Rem
         yield "time", "no estimate: no such training was recorded in this results folder yet"
     else:
         without = f", without {number(time.unknown, 'training')} of no measured kin" if time.unknown else ""
+        if time.unmeasured:
+            without += f", without evaluating {number(time.unmeasured, 'training')}: none was measured so before"
         share = max(length / distinct, 1 / left.ended.count(False))  # a training runs on one process
         wall = f", about {duration(time.seconds * share)} on {_processes(here)}" if here > 1 else ""
         yield "time", f"{duration(time.seconds)} on one process{wall}, as measured in {results}{without}"

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import yaml
 
+from trainers.attack_runs import AutoAttackRun, PGDAttack
 from trainers.config import TrialConfig
 from trainers.data import prepare
-from trainers.evaluate import AutoAttackRun, Evaluation, PGDAttack
+from trainers.evaluate import Evaluation
 from trainers.sources import Digits
 from trainers.trainer import Trainer
 

@@ -83,6 +83,8 @@ def shortened(study: Path) -> list[str]:
     if "profile" in tree:
         small["profile.seeds"] = 1
     small |= {f"evaluate.final.{name}.images": 20 for name in tree["evaluate"].get("final", {})}
+    for name in tree["evaluate"].get("along", {}):
+        small |= {f"evaluate.along.{name}.images": 20, f"evaluate.along.{name}.every": 5}
     epochs = tree["search"].get("axes", {}).get("epochs", {}).get("grid", [])
     changes = [f"{path}={value}" for path, value in small.items()]
     if any(value > EPOCHS for value in epochs):

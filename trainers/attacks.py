@@ -14,11 +14,19 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Generator, Tensor
 
 from trainers.balls import Norm, ascent, check_units, normal, project
-from trainers.knobs import Knobs, Real, StepSize, step_length
+from trainers.knobs import KnobError, Knobs, Real, StepSize, step_length
 from trainers.losses import cross_entropy, kl, margin
 from trainers.schedules import Curve, Schedule
 from trainers.starts import Previous, Start, begin
 from trainers.step import Adversary, Batch, Net
+
+Ascend = Literal["ce", "kl", "margin"]  # the loss that is climbed, by the names of trainers.losses
+
+
+def check_ascent(ascend: Ascend, start: object) -> None:
+    """Raise KnobError where the first step would lead nowhere."""
+    if ascend == "kl" and start == "none":
+        raise KnobError({("ascend",): "kl has no gradient at the image itself; take start: normal or uniform"})
 
 
 class NoAttack(Knobs):
@@ -88,7 +96,7 @@ class PGD(Knobs):
     steps: NonNegativeInt = 10
     norm: Norm = "linf"
     start: Start = "uniform"
-    ascend: Literal["ce", "kl", "margin"] = "ce"
+    ascend: Ascend = "ce"
     toward: Toward | None = None
     bn: Literal["eval", "train"] = "eval"
     keep: Literal["last", "worst"] = "last"
@@ -105,8 +113,8 @@ class PGD(Knobs):
             raise ValueError("tau stops a climb early, restarts and keep: worst look further; drop one of them")
         if isinstance(self.start, Previous) and self.restarts > 1:
             raise ValueError("restarts from the previous perturbation are all the same; take restarts: 1")
-        if self.ascend == "kl" and self.start == "none" and self.steps:
-            raise ValueError("ascend: kl has no gradient at the image itself; take start: normal or uniform")
+        if self.steps:
+            check_ascent(self.ascend, self.start)
         check_units(self.norm, {("epsilon",): _largest(self.epsilon), ("step_size",): self.step_size})
         if self.toward is not None and self.ascend != "ce":
             raise ValueError(f"toward descends the cross-entropy to a class; got ascend: {self.ascend}")

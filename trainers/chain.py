@@ -74,8 +74,8 @@ def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ran
     """The chain of a trial.
 
     `ranking` is the identity of the ranking a ranked subset is cut from. The per-epoch part of the evaluation is in
-    the root: it decides what is recorded and which checkpoint is best, though not the weights. So does whether an
-    epoch is measured, for the last always is, and whether the selection window begins with it.
+    the root: it decides what is recorded and which checkpoint is best, though not the weights. A stage names what is
+    measured after it, for all is after the last, and whether the selection window begins with it.
     """
     root = {
         "model": config.model.model_dump(),
@@ -85,24 +85,29 @@ def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ran
     }
     link = bytes.fromhex(digest(root))[:WIDTH]
     links = [link]
-    due = tuple(evaluation.due(epoch, config.epochs) for epoch in range(config.epochs))
-    for stage in _stages(config.model_copy(update={"seed": 0}), due, ranking):
+    epochs, first = config.epochs, config.select_from
+    measured = tuple(_measured(evaluation, epoch, epochs, 0 < first == epoch) for epoch in range(epochs))
+    for stage in _stages(config.model_copy(update={"seed": 0}), measured, ranking):
         link = sha256(link + stage).digest()[:WIDTH]
         links.append(link)
     return Chain(b"".join(links))
 
 
+def _measured(evaluation: Evaluation, epoch: int, epochs: int, begins: bool) -> str:
+    """What is measured after an epoch, nothing or the curves and which further attacks; whether a window begins."""
+    found = ["measured"] * evaluation.due(epoch, epochs) + [*evaluation.due_along(epoch, epochs)]
+    return " ".join(found) + "|selects" * begins
+
+
 @lru_cache(maxsize=16)
-def _stages(config: TrialConfig, due: tuple[bool, ...], ranking: str | None) -> tuple[bytes, ...]:
+def _stages(config: TrialConfig, measured: tuple[str, ...], ranking: str | None) -> tuple[bytes, ...]:
     """Every stage but for its seed, as bytes; cached, for the seeds of a configuration come one after another."""
     ranked = ranking if isinstance(config.subset, Ranked) else None
     batches = f"{config.batch_size}" + " join" * (config.last_batch == "join")
-    tails = [f"|{batches}|{ranked}|{measured}".encode() for measured in ("", "measured")]
-    first = config.select_from
-    begins = [b"|selects" if 0 < first == epoch else b"" for epoch in range(config.epochs)]
+    tails = {it: f"|{batches}|{ranked}|{it}".encode() for it in set(measured)}
     pieces = (config.method, config.subset, config.optimizer, config.average)
     hashes = zip(*(_hashes(piece, config.epochs) for piece in pieces), strict=True)
-    return tuple(b"".join((*it, tails[now], window)) for it, now, window in zip(hashes, due, begins, strict=True))
+    return tuple(b"".join((*stage, tails[it])) for stage, it in zip(hashes, measured, strict=True))
 
 
 @lru_cache(maxsize=4096)

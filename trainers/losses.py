@@ -35,7 +35,8 @@ def kl(clean: Tensor, robust: Tensor) -> Tensor:
 def margin(logits: Tensor, y: Tensor) -> Tensor:
     """max_{k != y} z_k - z_y: positive where misclassified, (B, C), (B,) -> (B,).
 
-    Climbing it is the "C&W" attack of Zhang et al. 2021, whose cap at a confidence of 50 acts only beyond that gap.
+    The objective of Carlini & Wagner 2017, arXiv:1608.04644, sec. VI-A. Climbing it is the "C&W" attack of Zhang et al.
+    2021, whose cap at a confidence of 50 acts only beyond that gap.
     """
     own = logits.gather(1, y[:, None]).squeeze(1)
     others = logits.scatter(1, y[:, None], -torch.inf)

@@ -6,9 +6,11 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from trainers.accuracy import accuracy, correct, predicted, undisturbed
+from trainers.attack_runs import AutoAttackRun, NamedAttack
 from trainers.attacks import PGD
 from trainers.data import Split, pixels
-from trainers.evaluate import AutoAttackRun, Evaluation, accuracy, correct, predicted, undisturbed
+from trainers.evaluate import Evaluation
 from trainers.losses import cross_entropy
 from trainers.recording import Arrays
 from trainers.records import Row
@@ -29,7 +31,7 @@ def along(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
 
     Raises NotFinite where the network's outputs are no numbers: its weights may well be.
     """
-    attack, row = evaluation.along(), Row()
+    attack, row = evaluation.pgd(), Row()
     for name in (name for name in ("val", "test") if name in splits):
         split = splits[name]
         said = predicted(net, split, seed)
@@ -40,6 +42,18 @@ def along(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
     return row
 
 
+def further(net: Net, evaluation: Evaluation, test: Split, attacks: dict[str, NamedAttack], seed: int) -> Row:
+    """Accuracy on test under further attacks; of one that looks at some of the images also the clean one on these."""
+    row = Row()
+    for name, it in attacks.items():
+        seen = part(test, drawn(test.y, it.images))
+        withstood = it.withstood(net, seen, evaluation.epsilon, evaluation.norm, seed)
+        row[f"test_{name}_acc"] = int(withstood.sum()) / len(seen)
+        if it.images is not None:
+            row[f"test_{name}_clean_acc"] = accuracy(net, seen, None, seed)
+    return row
+
+
 def on_training(net: Net, evaluation: Evaluation, train: Split, seen: np.ndarray, seed: int) -> np.ndarray:
     """Who of the examples `seen`, (N,) bool, withstands the attack of training curves: (N,) uint8, else UNSEEN.
 
@@ -47,7 +61,7 @@ def on_training(net: Net, evaluation: Evaluation, train: Split, seen: np.ndarray
     """
     active = torch.from_numpy(seen).to(train.y.device)
     withstood = np.full(len(seen), UNSEEN, np.uint8)
-    withstood[seen] = correct(net, Split(train.x[active], train.y[active]), evaluation.along(), seed).cpu().numpy()
+    withstood[seen] = correct(net, Split(train.x[active], train.y[active]), evaluation.pgd(), seed).cpu().numpy()
     return withstood
 
 
@@ -62,7 +76,7 @@ def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
     test, attacks = splits["test"], evaluation.final
     at = {name: drawn(test.y, it.images) for name, it in attacks.items()}  # of each attack's images; None: all
     said = predicted(net, test, seed)
-    found = {"clean": said == test.y, "pgd": correct(net, test, evaluation.along(), seed)}
+    found = {"clean": said == test.y, "pgd": correct(net, test, evaluation.pgd(), seed)}
     for name, it in attacks.items():
         found[name] = it.withstood(net, part(test, at[name]), evaluation.epsilon, evaluation.norm, seed)
     each = {name: right.cpu().double() for name, right in found.items()}
@@ -87,7 +101,7 @@ def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
 
 def images_looked_at(evaluation: Evaluation, test: Split) -> Arrays:
     """Name the test images that attacks on some of them look at, as positions in the test split, (images,) int32."""
-    at = {it.images: drawn(test.y, it.images) for it in evaluation.final.values()}
+    at = {it.images: drawn(test.y, it.images) for it in evaluation.named().values()}
     return {f"{DRAWN}{n}": its.numpy().astype(np.int32) for n, its in at.items() if its is not None}
 
 
@@ -108,7 +122,7 @@ def each_loss(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: 
     """
     tests = {name: split for name, split in splits.items() if name != "val"}
     return {f"{name}_loss": _losses(net, split, None, seed) for name, split in tests.items()} | {
-        "test_pgd_loss": _losses(net, splits["test"], evaluation.along(), seed)
+        "test_pgd_loss": _losses(net, splits["test"], evaluation.pgd(), seed)
     }
 
 

@@ -21,9 +21,12 @@ COMPACT = {  # others: uint8
 }
 
 
+METRICS = ("epoch", *(f"{split}_{kind}_acc" for split in ("val", "test") for kind in ("clean", "pgd")))
+
+
 def metrics_of(row: Row) -> Row:
-    """The epoch and accuracies of a row."""
-    return {key: value for key, value in row.items() if key == "epoch" or key.startswith(("val_", "test_"))}
+    """The epoch and the accuracies that every measured epoch has: further attacks may be due at other epochs."""
+    return {key: row[key] for key in METRICS if key in row}
 
 
 class Log:

@@ -22,7 +22,17 @@ from trainers.config import Stage, TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
 from trainers.examples import Examples, alone
-from trainers.measure import ByClass, NotFinite, along, at_best, each_loss, final, images_looked_at, on_training
+from trainers.measure import (
+    ByClass,
+    NotFinite,
+    along,
+    at_best,
+    each_loss,
+    final,
+    further,
+    images_looked_at,
+    on_training,
+)
 from trainers.models import build_network, needs_two
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
 from trainers.records import Row
@@ -135,9 +145,11 @@ class Trainer:
 
     def _along(self, seed: int) -> Row:
         try:
-            return along(self.net, self.evaluation, self.splits, seed)
+            row = along(self.net, self.evaluation, self.splits, seed)
         except NotFinite as error:
             raise Diverged(self.epoch, str(error)) from None
+        attacks = self.evaluation.due_along(self.epoch, self.config.epochs)
+        return row | further(self.net, self.evaluation, self.splits["test"], attacks, seed)
 
     def _train(self, stage: Stage, due: bool) -> tuple[Row, Arrays]:
         batches = self.examples.batches(stage, self.selected(stage), self._rng("order", "cpu"))

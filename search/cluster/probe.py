@@ -35,10 +35,13 @@ class Measured(NamedTuple):
 
 
 class Begun(Trainer):
-    """A trainer of the whole data whose epoch is its last one's first steps, and a batch of each measurement."""
+    """A trainer of the whole data whose epoch is its last one's first steps, and a batch of each measurement.
+
+    Without the further attacks along training, of which one may take longer than all the rest.
+    """
 
     def __init__(self, config: TrialConfig, evaluation: Evaluation, source: Source, threads: int) -> None:
-        always = evaluation.model_copy(update={"every": 1})
+        always = evaluation.model_copy(update={"every": 1, "along": {}})
         super().__init__(config, always, prepare(source, config.data), None, threads)
         self.stage = config.stage(config.epochs - 1)  # past every burn-in
         self.splits = {name: Split(it.x[:IMAGES], it.y[:IMAGES]) for name, it in self.splits.items() if "_" not in name}

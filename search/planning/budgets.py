@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from search.words import number
+from trainers.attack_runs import FGSM, PGDAttack
 from trainers.attacks import PGD
 from trainers.config import TrialConfig
 from trainers.data import Data
-from trainers.evaluate import Evaluation, PGDAttack
+from trainers.evaluate import Evaluation
 from trainers.iat import IAT
 from trainers.knobs import step_length
 from trainers.mma import MMA
@@ -56,10 +57,12 @@ def measuring(evaluation: Evaluation) -> Iterator[Climb]:
     norm, steps = evaluation.norm, evaluation.steps
     length = step_length(evaluation.step_size, evaluation.epsilon)
     yield Climb("evaluate", norm, evaluation.epsilon, steps, length, evaluation.start)
-    for name, it in evaluation.final.items():
-        key, epsilon = f"evaluate.final.{name}", it.epsilon or evaluation.epsilon
+    for (block, name), it in evaluation.named().items():
+        key, epsilon = f"evaluate.{block}.{name}", it.epsilon or evaluation.epsilon
         if isinstance(it, PGDAttack):
             yield Climb(key, norm, epsilon, it.steps, step_length(it.step_size, epsilon), it.start)
+        elif isinstance(it, FGSM):
+            yield Climb(key, norm, epsilon, 1, epsilon)
         else:
             yield Climb(key, norm, epsilon)
 
@@ -128,23 +131,23 @@ def of_measuring(evaluation: Evaluation, sizes: Sequence[int], epochs: Sequence[
 
     sizes: of its test sets, as far as they are known; epochs: of its trainings.
     """
-    along, *finals = measuring(evaluation)
-    for climb in (along, *finals):
+    climbs = [*measuring(evaluation)]
+    for climb in climbs:
         if climb.falls_short:
             yield (
                 f"{climb.key}.step_size: {climb.steps} steps of {climb.length:.4g} reach {climb.reach:.4g} of epsilon "
                 f"{climb.epsilon:.4g}, so that the attack is weaker than it says; write it as a share of epsilon, "
                 "such as epsilon/4, or take more steps"
             )
-    yield from _weaker(evaluation, along, finals)
-    for name, it in evaluation.final.items():
+    yield from _weaker(evaluation, climbs[0], [climb for climb in climbs if climb.key.startswith("evaluate.final.")])
+    for (block, name), it in evaluation.named().items():
         if it.images is not None and sizes and it.images > max(sizes):
-            yield f"evaluate.final.{name}.images: {it.images}, and the test set has {max(sizes)}: all are looked at"
-    if evaluation.every > 1 and epochs and max(epochs) <= evaluation.every:
-        yield (
-            f"evaluate.every: {evaluation.every}, and trainings have {max(epochs)} epochs: the last alone is measured, "
-            "so that it is the best, and nothing is known of overfitting"
-        )
+            yield f"evaluate.{block}.{name}.images: {it.images}, and the test set has {max(sizes)}: all are looked at"
+    for key, every in evaluation.rhythms().items():
+        if every > 1 and epochs and max(epochs) <= every:
+            so = "so that it is the best, and nothing is known of overfitting"
+            so = so if key == "evaluate.every" else "as `final` does"
+            yield f"{key}: {every}, and trainings have {max(epochs)} epochs: the last alone is measured, {so}"
     distances = evaluation.min_perturbation
     if distances is not None and evaluation.norm == "linf" and distances.limit < evaluation.epsilon:
         yield (

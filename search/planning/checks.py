@@ -129,9 +129,11 @@ def _one_left(trial: Planned, plan: Plan, data: Data | None) -> None:
 def _evaluation(trial: Planned, plan: Plan, data: Data | None) -> None:
     if data is not None:
         check_lengths([*measuring(plan.evaluation)], data)
-        for name, attack in plan.evaluation.final.items():
-            attack.check(data.classes)
-            check_images(f"evaluate.final.{name}.images", attack.images, data.classes)
+        for (block, name), attack in plan.evaluation.named().items():
+            key = f"evaluate.{block}.{name}"
+            if why := attack.unfit(data.classes):
+                raise ValueError(f"{key}: {why}")
+            check_images(f"{key}.images", attack.images, data.classes)
 
 
 def _budget(trial: Planned, plan: Plan, data: Data | None) -> None:

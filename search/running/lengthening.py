@@ -25,11 +25,10 @@ def hindrances(rows: list[Row], plan: Plan) -> list[str]:
         }:
             continue
         found |= dict.fromkeys(_moved(config, "", before, config.epochs))
-        if not plan.evaluation.due(before - 1, config.epochs):
-            every = f"every {plan.evaluation.every} epochs"
-            found[f"evaluate.every: epoch {before}, the last before, is measured, and {every} does not come to it"] = (
-                None
-            )
+        for key, every in plan.evaluation.rhythms().items():
+            if before % every:
+                rhythm = f"every {every} epochs does not come to it"
+                found[f"{key}: epoch {before}, the last before, is measured, and {rhythm}"] = None
     return [f"  {each}" for each in found]
 
 

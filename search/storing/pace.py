@@ -96,6 +96,10 @@ class Pace:
         measured = self._measured.get(of.measured)
         return seconds / epochs * of.share + (measured.evaluate / measured.epochs if measured else 0.0)
 
+    def measures(self, of: Kin) -> bool:
+        """Whether it is known how long its evaluations take."""
+        return of.measured in self._measured
+
     def final(self, of: Kin) -> float:
         """Seconds at the end of a training, as far as measured."""
         measured = self._measured.get(of.measured)
@@ -107,18 +111,20 @@ class Left(NamedTuple):
 
     seconds: float
     unknown: int
+    unmeasured: int = 0  # of those whose pace is known, how many are measured as none before: it takes time not told
 
 
 def needed(pace: Pace, epochs: Iterable[tuple[Kin, int, bool]]) -> Left:
     """What so many epochs of each kind take, and the final evaluation where it is to come."""
-    seconds, unknown = 0.0, 0
+    seconds, unknown, unmeasured = 0.0, 0, 0
     for of, count, ending in epochs:
         per_epoch = pace.epoch(of)
         if per_epoch is None:
             unknown += bool(count)
         else:
             seconds += per_epoch * count + ending * pace.final(of)
-    return Left(seconds, unknown)
+            unmeasured += bool(count) and not pace.measures(of)
+    return Left(seconds, unknown, unmeasured)
 
 
 def _share(subset: Row, examples: Any) -> tuple[float, Any]:

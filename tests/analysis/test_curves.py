@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,6 +97,38 @@ def test_of_a_crowd_training_has_a_figure_and_a_range_of_its_own(tmp_path: Path)
     for segment, line in zip(lines.get_segments(), first, strict=True):
         np.testing.assert_allclose(segment[:, 1], line.train)
     assert info.named("train") == "robust training accuracy, PGD-10"
+
+
+def test_a_further_attack_has_a_figure_of_its_own_without_validation(tmp_path: Path) -> None:
+    """It is measured at its own epochs, and no figure of a checkpoint is: no dot either."""
+    words = {"pgd": "PGD-10, linf, epsilon 0.1", "fgsm": "FGSM, linf, epsilon 0.1"}
+    made = Made(noise=(0.0,), methods=("A",), subsets=FIVE, epochs=12, profile=False, faults=False, attacks=words)
+    folder = write_sweep(tmp_path / "along", made)
+    plan = json.loads((folder / "plan.json").read_text())
+    plan["evaluate"]["along"] = {"fgsm": {"name": "fgsm", "every": 4}}
+    (folder / "plan.json").write_text(json.dumps(plan))
+    for path in folder.glob("trials/*/epochs.jsonl"):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        due = {row["epoch"]: {"test_fgsm_acc": row["test_pgd_acc"] + 0.1} for row in rows[3::4]}
+        path.write_text("".join(json.dumps(row | due.get(row["epoch"], {})) + "\n" for row in rows))
+    found = digest(load(folder))
+    drawings = {drawing.slug: drawing for drawing in curve_drawings(found)}
+    robust, clean, own = (f"curves_{what}" for what in ("robust", "clean", "along_fgsm"))
+    assert [*drawings] == [robust, f"{robust}_validation", clean, f"{clean}_validation", own]
+    assert drawings[own].title == "Learning curves, accuracy under FGSM"
+    assert drawings[own].caption.startswith("Robust test accuracy, FGSM;") and "The dot" not in drawings[own].caption
+    assert "The dot" in drawings[robust].caption
+    figure = Figure(figsize=drawings[own].size)
+    drawings[own].draw(figure)
+    (lines,) = (it for it in figure.axes[0].collections if isinstance(it, LineCollection))
+    curves = curves_info(found.results, "fgsm")
+    assert curves is not None and len(lines.get_segments()) == len(FIVE)
+    (panel,) = curves.panels.values()
+    for drawn, line in zip(lines.get_segments(), panel, strict=True):
+        assert drawn[:, 0].tolist() == [3, 7, 11]
+        np.testing.assert_allclose(drawn[:, 1], line.test)
+    dots = [it for it in figure.axes[0].collections if isinstance(it, PathCollection)]
+    assert not any(len(it.get_offsets()) for it in dots)
 
 
 def test_the_dot_is_the_mean_of_what_each_seed_had_at_its_own_epoch(crowd: Digest) -> None:

@@ -275,6 +275,18 @@ def test_what_was_measured_otherwise_has_a_front_of_its_own_with_its_own_words(
         assert len({panel.y_title for panel in found.panels}) == (1 if what == "selection" else 2)
 
 
+@pytest.mark.parametrize("name", ["pgd", "pgd20"])
+def test_attacks_that_climb_another_loss_share_no_front(name: str, tmp_path: Path) -> None:
+    """Of the curves, as it selects the epoch, and of the end."""
+    attacks = ATTACKS | {name: ATTACKS[name].replace(",", " on the margin,", 1)}
+    sweeps = [
+        load(write_sweep(tmp_path / study, Made(study=study, faults=False, noise=(0.0,), attacks=its)))
+        for study, its in (("ce", ATTACKS), ("margin", attacks), ("ce too", ATTACKS))
+    ]
+    found = front(sweeps, y="test_pgd20_acc")
+    assert [panel.points["sweep"].unique().tolist() for panel in found.panels] == [["ce", "ce too"], ["margin"]]
+
+
 def test_other_examples_behind_the_same_words_have_a_front_of_their_own(whole: Path, tmp_path: Path) -> None:
     """A file of the same name may hold other images; a plan says which by their hash."""
     other = write_sweep(tmp_path / "other", Made(study="other", faults=False))

@@ -63,6 +63,12 @@ def test_attacks_that_begin_alike_are_told_apart() -> None:
     assert attack_title("cw", ATTACKS) == "CW"
 
 
+def test_a_title_says_which_loss_is_climbed() -> None:
+    attacks = {"pgd20": "PGD-20, linf, epsilon 0.1", "cw": "PGD-20 on the margin, linf, epsilon 0.1 on 300 images"}
+    assert title("test_pgd20_acc", attacks) == "robust test accuracy, PGD-20"
+    assert title("test_cw_acc", attacks) == "robust test accuracy, PGD-20 on the margin on 300 images"
+
+
 def test_a_title_says_split_and_attack() -> None:
     assert title("test_aa_acc", ATTACKS) == "robust test accuracy, AutoAttack standard on 300 images"
     assert title("test_aa_clean_acc", ATTACKS) == "clean test accuracy on 300 images"
@@ -93,8 +99,11 @@ def test_an_attack_is_as_strong_as_what_it_is_whatever_its_name() -> None:
         "blind": "AutoAttack custom (square), linf, epsilon 8/255",
         "one": "AutoAttack custom (apgd-ce), linf, epsilon 8/255 on 500 images",
         "all": "AutoAttack standard, linf, epsilon 8/255",
+        "step": "FGSM, linf, epsilon 8/255",
+        "divergence": "PGD-50 on the KL divergence, 10 restarts, linf, epsilon 8/255, step 2/255",
+        "cw": "PGD-50 on the margin, 10 restarts, linf, epsilon 8/255, step 2/255",
     }
-    weakest_first = ["wide", "blind", "pgd", "one", "fifty", "carmon", "strong", "all"]
+    weakest_first = ["wide", "step", "blind", "pgd", "one", "divergence", "fifty", "cw", "carmon", "strong", "all"]
     while len(weakest_first) > 1:
         names = [f"test_{name}_acc" for name in weakest_first]
         assert strongest(names, attacks) == names[-1]

@@ -48,15 +48,15 @@ def test_time_counts_shared_epochs_once_by_the_pace_of_kin(sharing: Tiny, tmp_pa
     assert (plan.tree.asked, plan.tree.distinct) == (32, 18)
     results = tmp_path / "results"
     nothing = remaining(None, plan)
-    assert time_estimate(plan, results, nothing) == (0.0, 4)
+    assert time_estimate(plan, results, nothing) == (0.0, 4, 0)
     before = MadeUp(results / "before", ["aa"], **plan.trials[0].config.model_dump(mode="json"))
     before.plan["evaluate"] = plan.evaluation.model_dump(mode="json")
     write_json(before.folder / "plan.json", before.plan)
     before.train(0, 2, seconds=2.0)
     before.end(0)
-    assert time_estimate(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0)
+    assert time_estimate(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0, 0)
     MadeUp(results / "strange", ["aa"], model={"name": "another"}).train(0, 2)
-    assert time_estimate(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0)
+    assert time_estimate(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0, 0)
 
 
 def test_storage_is_near_what_the_sweep_took(sharing: Tiny) -> None:
@@ -158,7 +158,21 @@ def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
     assert "in the end (keep: best), at most " in first
     config = planned_space(text).trials[0].config.model_dump(mode="json")
     MadeUp(here / "results" / "before", ["aa"], **config).train(0, 2, seconds=2.0)
-    assert "time 49 min 20 s on one process" in said()  # 1,480 x 2 s; another evaluation is none of the same
+    later = said()
+    assert "time 49 min 20 s on one process" in later  # 1,480 x 2 s; another evaluation is none of the same
+    assert f"without evaluating {len(planned_space(text).trials)} trainings: none was measured so before" in later
+
+
+def test_it_says_how_often_further_attacks_are_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    along = {"fgsm": {"name": "fgsm"}, "rare": {"name": "fgsm", "every": 6, "images": 50}}
+    text = smoke(evaluate__every=3, evaluate__along=along)
+    (here / "space.yaml").write_text(text)
+    plan, space = planned_space(text), load(here / "space.yaml", []).space
+    print_plan(Console(width=200), plan, space, here / "results", Sources(), remaining(None, plan))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "measured: fgsm FGSM, linf, epsilon 0.1; every 3 epochs, and after the last" in said
+    assert "measured: rare FGSM, linf, epsilon 0.1 on 50 images drawn by class; every 6 epochs, and after the" in said
+    assert "on 30 images drawn by class each trial asks" in said, "of an attack of the end nothing is said"
 
 
 def test_the_last_training_takes_its_time_on_however_many_processes(

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from trainers import measure
+from trainers.accuracy import accuracy
 from trainers.averaging import EMA, SWA, Mean, measured
 from trainers.config import TrialConfig
-from trainers.evaluate import accuracy
 from trainers.methods import METHODS
 from trainers.trainer import Trainer, derived
 

@@ -306,6 +306,7 @@ def test_the_final_attacks_move_no_state_but_the_curve_does() -> None:
     curves: dict[str, Any] = {"epsilon": 0.1, "norm": "l2", "steps": 20, "step_size": 0.01, "every": 2}
     curves |= {"train": True, "test_losses": True, "start": "none"}
     assert set(curves) == set(Evaluation(train=True).curve()) == {*Evaluation().curve(), "train"}
+    curves |= {"ascend": "margin", "along": {"fgsm": {"name": "fgsm"}}}  # no part of it where they are off
     for knob, value in curves.items():
         budget = {"epsilon": 8 / 255} if knob == "norm" else {}  # which another norm asks for
         assert shared(base, links(parse("{}"), Evaluation.model_validate({knob: value} | budget))) == -1, knob

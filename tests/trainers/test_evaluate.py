@@ -11,10 +11,12 @@ import torch
 from pydantic import ValidationError
 from torch import Generator, Tensor
 
+from trainers.accuracy import accuracy, correct, predicted, undisturbed
+from trainers.attack_runs import AutoAttackRun, PGDAttack, shown
 from trainers.attacks import PGD
 from trainers.config import TrialConfig
 from trainers.data import Split, pixels
-from trainers.evaluate import AutoAttackRun, Evaluation, PGDAttack, accuracy, correct, predicted, shown, undisturbed
+from trainers.evaluate import Evaluation
 from trainers.models import MLP, DigitsCNN, build_network
 from trainers.sampling import drawn, part
 from trainers.step import Batch, Net
@@ -258,10 +260,10 @@ def test_wrong_blocks_are_refused(block: dict[str, Any], complaint: str) -> None
 def test_a_default_epsilon_is_one_of_its_norm(block: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=r"norm: l2, and epsilon 0\.03137 would be that of linf: give it too"):
         Evaluation.model_validate(block)
-    assert Evaluation.model_validate(block | {"epsilon": "128/255"}).along().epsilon == 128 / 255
-    assert Evaluation.model_validate({"norm": "linf"}).along().epsilon == 8 / 255
+    assert Evaluation.model_validate(block | {"epsilon": "128/255"}).pgd().epsilon == 128 / 255
+    assert Evaluation.model_validate({"norm": "linf"}).pgd().epsilon == 8 / 255
 
 
 def test_l2_budgets_reach_beyond_one() -> None:
     block = {"norm": "l2", "epsilon": 1.5, "final": {"wide": {"name": "pgd", "epsilon": 3, "step_size": 2}}}
-    assert Evaluation.model_validate(block).along().epsilon == 1.5
+    assert Evaluation.model_validate(block).pgd().epsilon == 1.5

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from trainers.accuracy import accuracy
 from trainers.config import TrialConfig
 from trainers.data import Split
-from trainers.evaluate import accuracy
 from trainers.examples import batch_sizes
 from trainers.models import MODELS, needs_two
 from trainers.scores import UNSEEN
@@ -105,7 +105,7 @@ def test_training_examples_are_measured_as_they_are_on_request(tiny: Tiny, train
     assert np.flatnonzero(withstood != UNSEEN).tolist() == used.tolist() and withstood.shape == (60,)
     own = Split(ready.data.train.x[used], ready.data.train.y[used])
     seed = derived(config.seed, 2, "evaluate")
-    assert row["train_pgd_acc"] == withstood[used].mean() == accuracy(ready.net, own, ready.evaluation.along(), seed)
+    assert row["train_pgd_acc"] == withstood[used].mean() == accuracy(ready.net, own, ready.evaluation.pgd(), seed)
     assert 0 < row["train_pgd_acc"] < 1
     for epoch in range(3):
         without.run_epoch(config.stage(epoch))

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import torch
 
+from trainers.attack_runs import PGDAttack
 from trainers.config import Compute, TrialConfig
 from trainers.data import Data
-from trainers.evaluate import Evaluation, PGDAttack
+from trainers.evaluate import Evaluation
 from trainers.methods import METHODS
 from trainers.trainer import Trainer
 

@@ -17,14 +17,16 @@ import pytest
 import torch
 from art.attacks.evasion import FastGradientMethod, ProjectedGradientDescent
 from art.estimators.classification import PyTorchClassifier
+from foolbox.attacks.carlini_wagner import best_other_classes
 from foolbox.criteria import TargetedMisclassification
 from torch import Tensor, nn
 
+from trainers.accuracy import undisturbed
+from trainers.attack_runs import FGSM, PGDAttack
 from trainers.attacks import PGD, Toward
 from trainers.config import TrialConfig
 from trainers.data import Split, pixels
 from trainers.distances import MinimumPerturbation
-from trainers.evaluate import undisturbed
 from trainers.step import Batch, Net
 from trainers.trainer import Trainer
 
@@ -33,6 +35,7 @@ from .helpers import seeded
 EPSILON = 0.12
 LENGTH = {"linf": 0.03, "l2": 0.25}
 BUDGET = {"linf": EPSILON, "l2": 1.0}
+WITHSTOOD = {"linf": EPSILON, "l2": 0.6}  # by some of the images, and not by others
 N = 256  # a power of two: sums and means over it have gradients of the very same bits
 
 
@@ -147,6 +150,89 @@ def test_climbing_the_margin_is_the_toolboxs_climb_of_it(target: Target) -> None
     together(x, theirs)
 
 
+class Begun:
+    """An attack of Foolbox from a start that is given; by its own rule for the best other class up the margin."""
+
+    def __init__(self, target: Target, begun: Tensor, ascend: str, **knobs: Any) -> None:
+        super().__init__(random_start=True, **knobs)  # type: ignore[call-arg]
+        self.begun, self.ascend = begun, ascend
+        with torch.no_grad():
+            self.clean = target.net(target.batch.x).softmax(1)
+
+    def get_random_start(self, x0: Any, epsilon: float) -> Any:
+        return eagerpy.astensor(self.begun)
+
+    def get_loss_fn(self, model: Any, labels: Any) -> Any:
+        def divergence(x: Any) -> Any:
+            return eagerpy.astensor(nn.functional.kl_div(model(x).raw.log_softmax(1), self.clean, reduction="sum"))
+
+        def margin(x: Any) -> Any:
+            z, rows = model(x), range(len(labels))
+            return (z[rows, best_other_classes(z, labels)] - z[rows, labels]).sum()
+
+        if self.ascend == "ce":
+            return super().get_loss_fn(model, labels)  # type: ignore[misc]
+        return {"kl": divergence, "margin": margin}[self.ascend]
+
+
+class LinfBegun(Begun, foolbox.attacks.LinfPGD):
+    """In l-infinity."""
+
+
+class L2Begun(Begun, foolbox.attacks.L2PGD):
+    """In l2."""
+
+
+def as_bytes(target: Target) -> Split:
+    return Split((255 * target.batch.x).round().to(torch.uint8), target.batch.y)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize(
+    ("ascend", "start"),
+    [("ce", "none"), ("ce", "uniform"), ("margin", "none"), ("margin", "uniform"), ("kl", "uniform")],
+)
+def test_an_evaluation_says_of_each_image_what_foolbox_says(
+    trained_network: Target, norm: Any, ascend: Any, start: Any
+) -> None:
+    """PGD-20 as `evaluate.final` runs it: verdict by verdict, from the same starts."""
+    target, knobs = trained_network, {"norm": norm, "epsilon": WITHSTOOD[norm], "start": start}
+    begun, kind = ours(target, steps=0, **knobs), {"linf": LinfBegun, "l2": L2Begun}[norm]
+    attack = kind(target, begun, ascend, rel_stepsize=0.25, steps=20)
+    theirs = target.right(attack(target.foolbox, target.batch.x, target.batch.y, epsilons=WITHSTOOD[norm])[1])
+    found = PGDAttack(ascend=ascend, start=start).withstood(target.net, as_bytes(target), WITHSTOOD[norm], norm, 0)
+    assert torch.equal(found, theirs)
+    assert 0.2 < found.float().mean() < target.accuracy(target.batch.x) - 0.2
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("ascend", ["ce", "margin"])
+def test_an_evaluation_says_of_each_image_what_the_toolbox_says(
+    trained_network: Target, norm: Any, ascend: str
+) -> None:
+    """On images of so little contrast that nothing leaves [0, 1], where the toolbox projects as it does."""
+    target, budget = trained_network, 0.4 * WITHSTOOD[norm]
+    grey = (127 + (target.batch.x - 0.5) * 96).round() / 255
+    pale = target._replace(batch=target.batch._replace(x=grey))
+    loss = nn.CrossEntropyLoss() if ascend == "ce" else Margin()
+    attack = ProjectedGradientDescent(pale.art(loss), norm={"linf": np.inf, "l2": 2}[norm], eps=budget,
+                                      eps_step=budget / 4, max_iter=20, batch_size=N, verbose=False)  # fmt: skip
+    theirs = pale.right(attack.generate(pale.batch.x.numpy(), pale.batch.y.numpy()))
+    run = PGDAttack(ascend=ascend, start="none")  # type: ignore[arg-type]
+    found = run.withstood(pale.net, as_bytes(pale), budget, norm, 0)
+    assert torch.equal(found, theirs)
+    assert 0.05 < found.float().mean() < pale.accuracy(pale.batch.x) - 0.05
+
+
+def test_fgsm_of_an_evaluation_is_foolboxs(trained_network: Target) -> None:
+    target = trained_network
+    for norm, kind in (("linf", foolbox.attacks.LinfFastGradientAttack), ("l2", foolbox.attacks.L2FastGradientAttack)):
+        attack = kind(random_start=False)
+        x = attack(target.foolbox, target.batch.x, target.batch.y, epsilons=BUDGET[norm])[1]
+        found = FGSM().withstood(target.net, as_bytes(target), BUDGET[norm], norm, 0)  # type: ignore[arg-type]
+        assert torch.equal(found, target.right(x)) and not found.all()
+
+
 def test_going_toward_a_class_is_foolboxs_targeted_attack(target: Target) -> None:
     goals = torch.where(target.batch.y == 3, 8, 3)
     attack = foolbox.attacks.LinfPGD(abs_stepsize=0.03, steps=7, random_start=False)
@@ -156,30 +242,10 @@ def test_going_toward_a_class_is_foolboxs_targeted_attack(target: Target) -> Non
     together(ours(target, epsilon=EPSILON, step_size=0.03, steps=7, start="none", toward=toward), theirs)
 
 
-class Divergence(foolbox.attacks.LinfPGD):
-    """TRADES's attack as an extension of Foolbox, from a start that is given."""
-
-    def __init__(self, begun: Tensor, clean: Tensor, **knobs: Any) -> None:
-        super().__init__(random_start=True, **knobs)
-        self.begun, self.clean = begun, clean
-
-    def get_random_start(self, x0: Any, epsilon: float) -> Any:
-        return eagerpy.astensor(self.begun)
-
-    def get_loss_fn(self, model: Any, labels: Any) -> Any:
-        def loss(x: Any) -> Any:
-            log_q = model(x).raw.log_softmax(1)
-            return eagerpy.astensor(nn.functional.kl_div(log_q, self.clean, reduction="sum"))
-
-        return loss
-
-
 def test_climbing_the_divergence_is_foolboxs_with_that_loss(target: Target) -> None:
     knobs: dict[str, Any] = {"epsilon": EPSILON, "start": "normal", "ascend": "kl"}
     begun = ours(target, steps=0, **knobs)
-    with torch.no_grad():
-        clean = target.net(target.batch.x).softmax(1)
-    attack = Divergence(begun, clean, abs_stepsize=0.03, steps=4)
+    attack = LinfBegun(target, begun, "kl", abs_stepsize=0.03, steps=4)
     _, theirs, _ = attack(target.foolbox, target.batch.x, target.batch.y, epsilons=EPSILON)
     x = ours(target, steps=4, step_size=0.03, **knobs)
     apart = (x - theirs).abs().flatten(1).amax(1)
@@ -187,8 +253,7 @@ def test_climbing_the_divergence_is_foolboxs_with_that_loss(target: Target) -> N
 
 
 def radii(target: Target, **knobs: Any) -> np.ndarray:
-    images = Split((255 * target.batch.x).round().to(torch.uint8), target.batch.y)
-    return MinimumPerturbation(**knobs).measure(target.net, images)
+    return MinimumPerturbation(**knobs).measure(target.net, as_bytes(target))
 
 
 def far(target: Target, x: Any) -> np.ndarray:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from trainers.accuracy import accuracy, correct
 from trainers.config import TrialConfig
 from trainers.data import Split
-from trainers.evaluate import accuracy, correct
 from trainers.methods import METHODS
 from trainers.recording import Log, subset_summary
 from trainers.records import canonical
@@ -199,7 +199,7 @@ def test_the_best_checkpoint_is_that_of_highest_robust_validation_accuracy(tiny:
 
     ready.net.module.load_state_dict(ready.best["model"])
     seed = derived(config.seed, best, "evaluate")
-    assert accuracy(ready.net, ready.splits["val"], ready.evaluation.along(), seed) == heights[best]
+    assert accuracy(ready.net, ready.splits["val"], ready.evaluation.pgd(), seed) == heights[best]
     assert accuracy(ready.net, ready.splits["test"], None, 0) == metrics["best"]["test_clean_acc"]
     with torch.no_grad():
         chances = ready.net(ready.data.train.x / 255).softmax(1)[torch.arange(60), ready.data.train.y]

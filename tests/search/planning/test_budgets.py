@@ -63,6 +63,30 @@ MEASURED: dict[str, tuple[dict[str, Any], str | None]] = {
         {"every": 9},
         "evaluate.every: 9, and trainings have 4 epochs: the last alone is measured, so that it is the best",
     ),
+    "the loss that is climbed": (
+        {"ascend": "margin", "final": {"cw": {"name": "pgd", "ascend": "margin"}, "fgsm": {"name": "fgsm"}}}, None
+    ),
+    "a margin that leads nowhere": (
+        {"final": {"cw": {"name": "pgd", "ascend": "margin", "step_size": 0.001}}},
+        f"evaluate.final.cw.step_size: 20 steps of 0.001 reach 0.02 of epsilon 0.1, {WEAKER}",
+    ),
+    "one step to all that there is": (
+        {"along": {"fgsm": {"name": "fgsm", "epsilon": 0.5}}},
+        "evaluate.along.fgsm.epsilon: within 0.5 in linf every image can be made",
+    ),
+    "a further attack, weaker than the curves": ({"along": {"fgsm": {"name": "fgsm"}}}, None),
+    "a further attack that leads nowhere": (
+        {"along": {"pgd50": {"name": "pgd", "steps": 50, "step_size": 0.0004}}},
+        f"evaluate.along.pgd50.step_size: 50 steps of 0.0004 reach 0.02 of epsilon 0.1, {WEAKER}",
+    ),
+    "a further attack on more images than there are": (
+        {"along": {"fgsm": {"name": "fgsm", "images": 9999}}},
+        "evaluate.along.fgsm.images: 9999, and the test set has 1078: all are looked at",
+    ),
+    "a further attack at the end alone": (
+        {"along": {"fgsm": {"name": "fgsm", "every": 8}}},
+        "evaluate.along.fgsm.every: 8, and trainings have 4 epochs: the last alone is measured, as `final` does",
+    ),
     "distances that end within the ball": (
         {"min_perturbation": {"limit": "16/255"}},
         "evaluate.min_perturbation.limit: 0.06275, within the epsilon of 0.1",
@@ -131,6 +155,15 @@ def test_an_odd_budget_of_what_trains_is_noted_too(
         (
             "trial: {data: digits}\nevaluate:\n  final:\n    aa: {name: autoattack, images: 9}\n",
             "space.yaml:4: evaluate.final.aa.images: 9 images cannot show each of 10 classes; take at least 10",
+        ),
+        (
+            "trial: {data: digits}\nevaluate:\n  along:\n    aa: {name: autoattack, images: 9}\n",
+            "space.yaml:4: evaluate.along.aa.images: 9 images cannot show each of 10 classes; take at least 10",
+        ),
+        (
+            "trial: {data: digits}\nevaluate:\n  norm: l2\n  epsilon: 1\n  along:\n"
+            "    fgsm: {name: fgsm, epsilon: 9}\n",
+            "space.yaml:6: evaluate.along.fgsm.epsilon: 9 in l2",
         ),
     ],
 )

@@ -31,8 +31,8 @@ NO_POOL = (
 )
 NO_KAPPA = "this ranking has no kappa, by which a subset is cut"
 TOO_FEW = (
-    "evaluate.final: the DLR loss of this AutoAttack needs 4 classes, the data has 2; take version custom with attacks:"
-    " [apgd-ce, fab, square]"
+    "evaluate.final.aa: the DLR loss of this AutoAttack needs 4 classes, the data has 2; take version custom with "
+    "attacks: [apgd-ce, fab, square]"
 )
 
 MISTAKES = {
@@ -66,6 +66,10 @@ MISTAKES = {
     "too few classes for the final attack": (
         "trial:\n  data: {name: digits, classes: [3, 8]}\nevaluate:\n  final: {aa: {name: autoattack}}\n",
         f"space.yaml:4: {TOO_FEW}",
+    ),
+    "too few classes for a further attack": (
+        "trial:\n  data: {name: digits, classes: [3, 8]}\nevaluate:\n  along: {aa: {name: autoattack}}\n",
+        f"space.yaml:4: {TOO_FEW.replace('final', 'along')}",
     ),
 }
 

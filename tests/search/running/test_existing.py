@@ -268,6 +268,23 @@ def test_it_says_why_more_epochs_are_no_extension(
     ]
 
 
+def test_it_says_which_further_attack_does_not_come_to_the_last_epoch_before(tmp_path: Path, planned: Planned) -> None:
+    along = {"fgsm": {"name": "fgsm", "every": 4}, "each": {"name": "fgsm"}, "third": {"name": "fgsm", "every": 3}}
+    changes: dict[str, Any] = {"search__axes": {}, "profile": None, "evaluate__every": 1, "evaluate__along": along}
+    changes |= {"trial__optimizer": {"lr": 0.1}}
+    text = smoke(**changes)
+    stored(tmp_path / "sweep", planned(text), text, begun=1)
+    with pytest.raises(Contradiction) as caught:
+        compared(tmp_path / "sweep", planned, **changes, trial__epochs=9)
+    assert caught.value.lines[3:] == [
+        "  evaluate.along.fgsm.every: epoch 6, the last before, is measured, and every 4 epochs does not come to it"
+    ]
+    changes["evaluate__along"] = along | {"fgsm": {"name": "fgsm", "every": 2}}
+    text = smoke(**changes)
+    stored(tmp_path / "other", planned(text), text, begun=1)
+    assert compared(tmp_path / "other", planned, **changes, trial__epochs=9) > 0
+
+
 def test_how_it_is_run_may_change(sweep: Path, planned: Planned) -> None:
     changes = {"search__retries": 5, "search__checkpoint_seconds": 60, "resources": {"memory_gb": 1}}
     assert compared(sweep, planned, search__replicates=2, **changes) == 0

@@ -86,7 +86,8 @@ def test_what_has_no_measured_kin_is_counted_and_not_guessed() -> None:
     left = needed(
         pace, [(known, 10, True), (known, 5, False), (known, 0, True), (stranger, 3, True), (stranger, 0, True)]
     )
-    assert left == (20.0 + 1.0 + 10.0 + 1.0, 1)
+    assert left == (20.0 + 1.0 + 10.0 + 1.0, 1, 0)
+    assert needed(pace, [(known._replace(measured="c"), 10, True), (known, 5, False)]) == (20.0 + 10.0, 0, 1)
 
 
 def test_costs_of_epochs_and_of_the_end_are_told_apart() -> None:
