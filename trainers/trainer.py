@@ -25,7 +25,7 @@ from trainers.examples import Examples, alone
 from trainers.measure import ByClass, NotFinite, along, at_best, each_loss, final, images_looked_at, on_training
 from trainers.models import build_network, needs_two
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
-from trainers.records import Row
+from trainers.records import Row, selected_by
 from trainers.scores import UNSEEN
 from trainers.step import Batch, Net
 from trainers.subsets import Ranking
@@ -89,7 +89,7 @@ class Trainer:
         self.mean: Mean | None = None  # of the weights, where they are averaged
         self.on_batch: Callable[[int, int], None] = lambda done, batches: None  # hears how far an epoch has come
         self.epoch = 0
-        self.best: dict[str, Any] | None = None  # metrics and weights where val_pgd_acc was highest, if there is any
+        self.best: dict[str, Any] | None = None  # metrics and weights where validation was best, if there is any
         self.last: Row = {}
 
     def run_epoch(self, stage: Stage) -> Epoch:
@@ -117,7 +117,8 @@ class Trainer:
                 instances |= each_loss(self.net, self.evaluation, self.splits, self.examples.own, seed)
         self.epoch += 1
         self.last = row
-        if "val_pgd_acc" in row and (self.best is None or row["val_pgd_acc"] > self.best["row"]["val_pgd_acc"]):
+        by = selected_by(row)
+        if by in row and (self.best is None or row[by] > self.best["row"][by]):
             self.best = {"row": row, "model": deepcopy(self.measured_state() or self.net.module.state_dict())}
         seconds = trained - began
         cost = {

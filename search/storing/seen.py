@@ -10,10 +10,10 @@ from search.storing.partial import Partial, partial
 from search.storing.remote import stamp
 from search.storing.tails import Tail
 from trainers.reading import Damage, cost_row, epoch_row, read_json
-from trainers.records import Place, Row, constant
+from trainers.records import CLEAN, ROBUST, Place, Row, constant, selected_by
 from trainers.shapes import A_RESULT
 
-OBJECTIVES = ("val_clean_acc", "val_pgd_acc")  # all that a trial measures on the validation split
+OBJECTIVES = (CLEAN, ROBUST)
 FOR_GOOD = ("completed", "diverged")
 ENDED = (*FOR_GOOD, "stopped")  # which may be taken up again
 DAMAGED = "damaged"  # it ended, as its result would tell: the same command makes that again
@@ -83,7 +83,7 @@ class Seen:
             self.latest = row
             if all(name in row for name in OBJECTIVES):
                 self.measured = row
-                if not self.best or row[OBJECTIVES[1]] > self.best[OBJECTIVES[1]]:
+                if not self.best or row[selected_by(row)] > self.best[selected_by(row)]:
                     self.best = row
 
     def _look_at_costs(self) -> None:

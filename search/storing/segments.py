@@ -8,7 +8,7 @@ import numpy as np
 
 from search.storing.store import Arrays, Segment
 from trainers.recording import metrics_of
-from trainers.records import Row, canonical
+from trainers.records import ROBUST, Row, canonical, selected_by
 from trainers.scores import UNSEEN
 
 
@@ -56,8 +56,8 @@ def cut(parts: list[Segment], epochs: int) -> list[Segment]:
 
 def so_far(rows: list[Row]) -> dict[str, Row]:
     """What was measured along training, at its end and where validation was best: no final attack was run."""
-    measured = [row for row in rows if "val_pgd_acc" in row]
+    measured = [row for row in rows if ROBUST in row]
     if not measured:
         return {}
-    best = max(measured, key=lambda row: row["val_pgd_acc"])  # the first of equals, as the trainer has it
+    best = max(measured, key=lambda row: row[selected_by(row)])  # the first of equals, as the trainer has it
     return {"last": metrics_of(measured[-1]), "best": metrics_of(best)}
