@@ -20,7 +20,7 @@ import pandas as pd
 from analysis.corrupted import Measure, corrupted
 from analysis.hardness import hardness, known, on_test, remedy, title
 from analysis.matrices import blocks
-from analysis.reference import LAST, NONE, judged, references
+from analysis.reference import LAST, NONE, References, judged, references
 from analysis.results import COMPLETED, Results, SweepError, load, tell_damage
 from trainers.scores import d_distance, normalized_rank, top_iou
 from trainers.terminal.console import Console, error_console
@@ -145,12 +145,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show(results: Results, by: str, measure: str, file: Path | None) -> None:
-    console, table = Console(), matrix(results, known(by), measure)
+    by, them = known(by), references(results, file)
+    console, table = Console(), matrix(results, by, measure)
     said = "of the examples that both of a pair have; mean over pairs of trainings of different seeds"
     _print(console, f"{measure} of rankings by {title(by, results)}, {said}", table)
     if unknown := incomparable(table):
         console.print(f"\n{unknown}")
-    _show_judged(console, results, file)
+    _show_judged(console, results, them)
     for name, found in corrupted(results, MEASURES[measure]).items():
         _print(
             console,
@@ -160,15 +161,15 @@ def _show(results: Results, by: str, measure: str, file: Path | None) -> None:
         )
 
 
-def _show_judged(console: Console, results: Results, file: Path | None) -> None:
-    them = references(results, file)
+def _show_judged(console: Console, results: Results, them: References) -> None:
     found = judged(results, them)
     for curve, table in found.correlations.items():
         which = f"the {curve} of an example at the end" if curve in LAST else f"the mean {curve} of an example"
         _print(console, f"\ncorrelation of difficulty d (1: easiest), that of {them.what}, with {which}", table)
     _print(console, "\nmean t_max at the last epoch by group of that difficulty, G0 the hardest", found.groups)
-    if found.without and file is not None and not found.correlations:
-        raise SweepError(f"--ranking {file}: it ranks other examples, or under other labels, than {results.folder} has")
+    if found.without and them.file is not None and not found.correlations:
+        ranks = "it ranks other examples, or under other labels, than"
+        raise SweepError(f"--ranking {them.file}: {ranks} {results.folder} has")
     if found.without:
         some = " of some trainings" if found.correlations else ""
         console.print(f"\n{', '.join(found.without)}{some}: correlations with difficulty {NONE}.")

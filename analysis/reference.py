@@ -43,6 +43,7 @@ class References(NamedTuple):
 
     what: str  # they are, in words
     found: Sequence[Reference]
+    file: Path | None = None  # that they were read from
 
     def d(self, instances: Instances, seed: int) -> np.ndarray | None:
         """The difficulty of a training's examples, (N,); None where no other training ranks them with their labels."""
@@ -63,9 +64,11 @@ def references(results: Results, file: Path | None = None) -> References:
         ranking = read_ranking(file, "", "difficulty", results.damage)
         if ranking is None or "difficulty" not in ranking.ranks:
             found = "it is missing or damaged" if ranking is None else f"it ranks by {', '.join(ranking.ranks)}"
-            raise SweepError(f"{file}: no ranking by difficulty: {found}; give profile/<ranking>.npz of a sweep")
+            raise SweepError(
+                f"--ranking {file}: no ranking by difficulty: {found}; give profile/<ranking>.npz of a sweep"
+            )
         d = 1 - ranking.ranks["difficulty"]
-        return References(str(file), [Reference(None, ranking.index, ranking.y, d)])
+        return References(str(file), [Reference(None, ranking.index, ranking.y, d)], file)
     configs = {trial["id"]: trial.get("config", {}) for trial in results.plan["trials"]}
     made = [
         Reference(None, it.index, it.y, 1 - it.ranks["difficulty"])
