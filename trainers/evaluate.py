@@ -40,11 +40,14 @@ class PGDAttack(Knobs):
     epsilon: Annotated[Real, Field(gt=0)] | None = None  # None: the study's
     images: PositiveInt | None = None  # so many of the split, drawn by class as trainers.sampling has it; None: all
 
+    def climb(self, epsilon: float, norm: Norm) -> PGD:
+        """The attack, in a study of this budget and norm."""
+        knobs = self.model_dump(include={"steps", "step_size", "start", "restarts", "keep"})
+        return PGD(epsilon=self.epsilon or epsilon, norm=norm, **knobs)
+
     def withstood(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> Tensor:
         """Which examples of a split are still classified correctly, (N,) bool."""
-        knobs = self.model_dump(include={"steps", "step_size", "start", "restarts", "keep"})
-        attack = PGD(epsilon=self.epsilon or epsilon, norm=norm, **knobs)
-        return correct(net, split, attack, seed)
+        return correct(net, split, self.climb(epsilon, norm), seed)
 
     def check(self, classes: int) -> None:
         """PGD goes with any number of classes."""
@@ -118,6 +121,7 @@ class AutoAttackRun(Knobs):
 
 
 FinalAttack = Annotated[PGDAttack | AutoAttackRun, Field(discriminator="name")]
+Asked = Annotated[bool, Field(exclude_if=lambda it: not it)]  # a measurement that is no part of a study without it
 
 
 class Evaluation(Knobs):
@@ -130,7 +134,10 @@ class Evaluation(Knobs):
     start: Noise = "uniform"
     every: PositiveInt = 1  # epochs between measurements; the last epoch is always measured
     train: bool = False  # also the training examples, as they are: what a gap to test compares, and instability_eval
+    entropy: Asked = False  # also record the entropy of each prediction in training, for difficulty_entropy
     test_losses: bool = False  # also record the loss of every test example, for the difficulty of test examples
+    train_losses: Asked = False  # also of every training example, as it is, whatever the training attacks
+    loss_attacks: Annotated[dict[str, PGDAttack], Field(exclude_if=lambda it: not it)] = {}  # for such losses, with pgd
     final: dict[str, FinalAttack] = {"pgd20": PGDAttack()}
     min_perturbation: MinimumPerturbation | None = None  # of every training example, at the best checkpoint
 
@@ -148,6 +155,20 @@ class Evaluation(Knobs):
         return self
 
     @model_validator(mode="after")
+    def _losses(self) -> Evaluation:
+        for name, it in self.loss_attacks.items():
+            if not name.isidentifier() or name == "pgd":
+                why = "is named by an identifier other than pgd, the attack of the curves, as it becomes"
+                raise KnobError({("loss_attacks", name): f"{why} test_<name>_loss; got {name}"})
+            if it.keep != "last" or it.images is not None:
+                why = "has the loss of each example at the last iterate; remove `keep` and `images`"
+                raise KnobError({("loss_attacks", name): why})
+        if self.loss_attacks and not (self.test_losses or self.train_losses):
+            why = "nothing is recorded under them; write `test_losses: true`, or `train_losses: true`, or remove them"
+            raise KnobError({("loss_attacks",): why})
+        return self
+
+    @model_validator(mode="after")
     def _norm(self) -> Evaluation:
         given = self.model_dump(include=self.model_fields_set)
         if why := check_norm({"norm": "linf", "epsilon": 8 / 255}, given):
@@ -158,6 +179,7 @@ class Evaluation(Knobs):
     def _units(self) -> Evaluation:
         """Of the final attacks too, which do not know the norm: each is made only once it acts."""
         pieces: dict[tuple[str, ...], Knobs] = {(): self} | {("final", name): it for name, it in self.final.items()}
+        pieces |= {("loss_attacks", name): it for name, it in self.loss_attacks.items()}
         knobs = ("epsilon", "step_size")
         check_units(self.norm, {(*at, k): getattr(it, k, None) for at, it in pieces.items() for k in knobs})
         return self
@@ -172,6 +194,11 @@ class Evaluation(Knobs):
     def along(self) -> PGD:
         """The attack measured along training: last iterate, eval mode."""
         return PGD(epsilon=self.epsilon, norm=self.norm, steps=self.steps, step_size=self.step_size, start=self.start)
+
+    def for_losses(self) -> dict[str, PGD]:
+        """The attacks under which each example's loss is recorded, by name."""
+        named = {name: it.climb(self.epsilon, self.norm) for name, it in self.loss_attacks.items()}
+        return {"pgd": self.along()} | named
 
     def attacks(self) -> dict[str, str]:
         """What each robust accuracy is measured under, in words."""

@@ -62,6 +62,10 @@ def measuring(evaluation: Evaluation) -> Iterator[Climb]:
             yield Climb(key, norm, epsilon, it.steps, step_length(it.step_size, epsilon), it.start)
         else:
             yield Climb(key, norm, epsilon)
+    for name, each in evaluation.loss_attacks.items():
+        epsilon = each.epsilon or evaluation.epsilon
+        key, length = f"evaluate.loss_attacks.{name}", step_length(each.step_size, epsilon)
+        yield Climb(key, norm, epsilon, each.steps, length, each.start)
 
 
 def training(config: TrialConfig) -> Climb | None:
@@ -128,15 +132,15 @@ def of_measuring(evaluation: Evaluation, sizes: Sequence[int], epochs: Sequence[
 
     sizes: of its test sets, as far as they are known; epochs: of its trainings.
     """
-    along, *finals = measuring(evaluation)
-    for climb in (along, *finals):
+    along, *others = measuring(evaluation)
+    for climb in (along, *others):
         if climb.falls_short:
             yield (
                 f"{climb.key}.step_size: {climb.steps} steps of {climb.length:.4g} reach {climb.reach:.4g} of epsilon "
                 f"{climb.epsilon:.4g}, so that the attack is weaker than it says; write it as a share of epsilon, "
                 "such as epsilon/4, or take more steps"
             )
-    yield from _weaker(evaluation, along, finals)
+    yield from _weaker(evaluation, along, [climb for climb in others if climb.key.startswith("evaluate.final.")])
     for name, it in evaluation.final.items():
         if it.images is not None and sizes and it.images > max(sizes):
             yield f"evaluate.final.{name}.images: {it.images}, and the test set has {max(sizes)}: all are looked at"

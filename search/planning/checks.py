@@ -132,6 +132,8 @@ def _evaluation(trial: Planned, plan: Plan, data: Data | None) -> None:
         for name, attack in plan.evaluation.final.items():
             attack.check(data.classes)
             check_images(f"evaluate.final.{name}.images", attack.images, data.classes)
+        if taken := sorted(set(plan.evaluation.loss_attacks) & set(data.corrupted)):
+            raise ValueError(f"evaluate.loss_attacks.{taken[0]}: is the name of a corruption, too; take another")
 
 
 def _budget(trial: Planned, plan: Plan, data: Data | None) -> None:
