@@ -1,14 +1,15 @@
 """How alike trainings rank the examples: distances, correlations and shared tops between a sweep's configurations.
 
-Liu et al. 2021, Tables 4 and 5; Dong et al. 2021, Figures 5 and 6. Every training is a ranking of what it was trained
-on, and of the test set where the space says `evaluate: {test_losses: true}`.
+Liu et al. 2021, Tables 4 and 5; Dong et al. 2021, Figures 5, 6 and 8 to 10. Every training is a ranking of what it was
+trained on by each score of trainers.scores that it recorded, and of the test set, under attack and corrupted as well,
+where the space says `evaluate: {test_losses: true}`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -16,27 +17,19 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.corrupted import Measure, corrupted
+from analysis.hardness import hardness, known, on_test, remedy, title
 from analysis.matrices import blocks
+from analysis.reference import LAST, NONE, References, judged, references
 from analysis.results import COMPLETED, Results, SweepError, load, tell_damage
 from trainers.scores import d_distance, normalized_rank, top_iou
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import show_with
 
-BY = {
-    "difficulty": "loss",
-    "instability": "correct",
-    "instability_eval": "withstood",
-    "test": "test_loss",
-    "test_pgd": "test_pgd_loss",
-}
-EASIER = ("correct", "withstood")  # of these a larger mean is an easier example
 TRAINING = ("label_noise", "noise_seed", "extra", "crop", "padding", "flip")  # knobs of data that leave its test set
 MOST = 4  # pairs that are named
 APART = "trained on other labels, or measured on another test set, so that no ranking is comparable"
 ALONE = "no two completed trainings of different seeds have examples in common and do not rank them all alike"
-ASKED = {"withstood": "take `evaluate: {train: true}`"} | dict.fromkeys(
-    ("test_loss", "test_pgd_loss"), "take `evaluate: {test_losses: true}`"
-)
 
 
 class Ranked(NamedTuple):
@@ -49,24 +42,12 @@ class Ranked(NamedTuple):
     means: np.ndarray  # (N,) larger where an example is harder
 
 
-def ranks(values: np.ndarray, harder: int) -> np.ndarray:
-    """(T, N) -> (N,) in [0, 1], 1 the hardest, ties averaged; `harder` +1 where larger means are harder, else -1."""
-    return normalized_rank(harder * means(values))
-
-
-def means(values: np.ndarray) -> np.ndarray:
-    """Over the epochs that trained an example, (T, N) -> (N,); NaN where none did."""
-    known = np.isfinite(values)
-    totals, epochs = np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)
-    return np.divide(totals, epochs, out=np.full(len(epochs), np.nan), where=epochs > 0)
-
-
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
     """Pearson's, here of ranks; NaN where one of them has all alike."""
     return float(np.corrcoef(one, other)[0, 1]) if np.ptp(one) and np.ptp(other) else float("nan")
 
 
-MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+MEASURES: dict[str, Measure] = {
     "distance": d_distance,
     "correlation": correlation,
     "iou": top_iou,
@@ -74,14 +55,14 @@ MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 
 
 def matrix(results: Results, by: str, measure: str) -> pd.DataFrame:
-    """Between configurations: the mean over all pairs of trainings of different seeds.
+    """Between configurations: the mean over all pairs of trainings of different seeds; `by` as `hardness.known` says.
 
     A pair is compared on the examples that both were trained on, ranked among themselves; NaN where two configurations
     have no such pair, or had other labels: a wrong label makes an example hard, whoever trains on it. `attrs["apart"]`
     has the pairs of configurations with other labels or, of rankings of test sets, with other test sets. Raises
     SweepError where none can be compared, or other examples were recorded.
     """
-    found = _means(results, BY[by])
+    found = _ranked(results, by)
     names = list(dict.fromkeys(one.name for one in found))
     pairs: dict[tuple[str, str], list[float]] = {(row, column): [] for row in names for column in names}
     apart: dict[tuple[str, str], bool] = {}
@@ -101,7 +82,7 @@ def matrix(results: Results, by: str, measure: str) -> pd.DataFrame:
         raise SweepError(
             f"{results.folder}: {ALONE}; take replicates >= 2"
             if found
-            else f"{results.folder}: no completed training recorded {BY[by]}; {ASKED.get(BY[by], 'take an attack')}"
+            else f"{results.folder}: no completed training recorded what ranks by {by}; {remedy(by)}"
         )
     values = [[np.mean(pairs[row, column] or [np.nan]) for column in names] for row in names]
     table = pd.DataFrame(values, names, names)
@@ -126,53 +107,17 @@ def incomparable(table: pd.DataFrame) -> str:
     )
 
 
-def corrupted(results: Results) -> pd.DataFrame:
-    """D-distance between the test set and its corrupted versions, within a training; the mean over seeds."""
-    rows: dict[tuple[str, str], list[float]] = {}
-    for trial in _completed(results).to_dict("records"):
-        instances = results.instances(trial["id"])
-        curves = {} if instances is None else instances.curves
-        others = [name for name in curves if name.startswith("test_") and name not in BY.values()]
-        for name in others:
-            pair = ranks(curves["test_loss"], 1), ranks(curves[name], 1)
-            key = (str(trial["name"]), name.removeprefix("test_").removesuffix("_loss"))
-            rows.setdefault(key, []).append(d_distance(*pair))
-    table = pd.Series({key: np.mean(values) for key, values in rows.items()}, dtype=float)
-    return table.unstack().loc[list(dict.fromkeys(name for name, _ in rows))] if len(table) else pd.DataFrame()
-
-
-def against(results: Results, curve: str) -> pd.DataFrame:
-    """Correlation of d (1: easiest) with an example's mean weight, epsilon or target, within a training; over seeds.
-
-    Liu et al. 2021, Figs. 13, 18 and 19, print .844, .89 and .96. d is that of the same training, as there.
-    """
-    rows: dict[str, list[float]] = {}
-    for trial in _completed(results).to_dict("records"):
-        instances = results.instances(trial["id"])
-        if instances is not None and {curve, "loss"} <= set(instances.curves):
-            loss, mean = means(instances.curves["loss"]), means(instances.curves[curve])
-            known = np.isfinite(loss) & np.isfinite(mean)
-            d = 1 - normalized_rank(loss[known])
-            rows.setdefault(str(trial["name"]), []).append(correlation(d, mean[known]))
-    return pd.DataFrame({f"d and {curve}": {name: np.mean(values) for name, values in rows.items()}}, dtype=float)
-
-
-def _completed(results: Results) -> pd.DataFrame:
-    return results.sweep[results.sweep["status"] == COMPLETED]
-
-
-def _means(results: Results, curve: str) -> list[Ranked]:
-    """The trainings that recorded a curve, with what it comes to for each example."""
+def _ranked(results: Results, by: str) -> list[Ranked]:
+    """The trainings that recorded what ranks by `by`, with what it comes to for each example."""
     found = []
     data = {trial["id"]: trial.get("config", {}).get("data", {}) for trial in results.plan["trials"]}
-    for trial in _completed(results).to_dict("records"):
+    for trial in results.sweep[results.sweep["status"] == COMPLETED].to_dict("records"):
         instances = results.instances(trial["id"])
-        if instances is not None and curve in instances.curves:
-            harder = (-1 if curve in EASIER else 1) * means(instances.curves[curve])
-            of_test = curve.startswith("test_")
-            index = np.arange(len(harder)) if of_test else instances.index
+        harder = None if instances is None else hardness(instances, by)
+        if instances is not None and harder is not None:
+            index = np.arange(len(harder)) if on_test(by) else instances.index
             same = {key: value for key, value in data[trial["id"]].items() if key not in TRAINING}
-            labels = json.dumps(same, sort_keys=True) if of_test else instances.y.tobytes().hex()
+            labels = json.dumps(same, sort_keys=True) if on_test(by) else instances.y.tobytes().hex()
             found.append(Ranked(str(trial["name"]), int(trial["seed"]), index, labels, harder))
     return found
 
@@ -181,13 +126,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print how alike the configurations of a sweep rank the examples."""
     parser = argparse.ArgumentParser(prog="python -m analysis.agreement", description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path, help="a sweep's folder, such as results/difficulty_distance")
-    parser.add_argument("--by", choices=BY, default="difficulty", help="what is ranked by (default: %(default)s)")
+    scores = "a score, or a recorded loss such as test, test_pgd, train_fgsm (default: %(default)s)"
+    parser.add_argument("--by", default="difficulty", help=scores)
     parser.add_argument("--measure", choices=MEASURES, default="distance", help="(default: %(default)s)")
+    file = "whose difficulty weights and targets are set against: profile/<ranking>.npz of a sweep by PGD training"
+    parser.add_argument("--ranking", type=Path, help=file)
     options = parser.parse_args(arguments)
     try:
         results = load(options.run)
         try:
-            _show(results, options.by, options.measure)
+            _show(results, options.by, options.measure, options.ranking)
         finally:
             tell_damage([results])
     except SweepError as error:
@@ -196,15 +144,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _show(results: Results, by: str, measure: str) -> None:
+def _show(results: Results, by: str, measure: str, file: Path | None) -> None:
+    by, them = known(by), references(results, file)
     console, table = Console(), matrix(results, by, measure)
     said = "of the examples that both of a pair have; mean over pairs of trainings of different seeds"
-    _print(console, f"{measure} of rankings by {by}, {said}", table)
+    _print(console, f"{measure} of rankings by {title(by, results)}, {said}", table)
     if unknown := incomparable(table):
         console.print(f"\n{unknown}")
-    for curve in ("weight", "epsilon", "t_y"):
-        _print(console, f"\ncorrelation of difficulty d with the mean {curve} of an example", against(results, curve))
-    _print(console, "\ndistance between the clean test set and its corrupted versions", corrupted(results))
+    _show_judged(console, results, them)
+    for name, found in corrupted(results, MEASURES[measure]).items():
+        _print(
+            console,
+            f"\n{measure} between the difficulty of corrupted test images, of networks trained on clean ones ({name}), "
+            "and that of the images of each row (training: images)",
+            found,
+        )
+
+
+def _show_judged(console: Console, results: Results, them: References) -> None:
+    found = judged(results, them)
+    for curve, table in found.correlations.items():
+        which = f"the {curve} of an example at the end" if curve in LAST else f"the mean {curve} of an example"
+        _print(console, f"\ncorrelation of difficulty d (1: easiest), that of {them.what}, with {which}", table)
+    _print(console, "\nmean t_max at the last epoch by group of that difficulty, G0 the hardest", found.groups)
+    if found.without and them.file is not None and not found.correlations:
+        ranks = "it ranks other examples, or under other labels, than"
+        raise SweepError(f"--ranking {them.file}: {ranks} {results.folder} has")
+    if found.without:
+        some = " of some trainings" if found.correlations else ""
+        console.print(f"\n{', '.join(found.without)}{some}: correlations with difficulty {NONE}.")
 
 
 def _print(console: Console, title: str, table: pd.DataFrame) -> None:

@@ -12,7 +12,12 @@ from analysis.instances import Instances, Ranking, locate, read_ranking
 from analysis.results import COMPLETED, Results
 
 GROUPS = 10
-CURVES = {"loss": "loss", "correct": "accuracy (%)", "feature_norm": "feature norm"}
+CURVES = {
+    "loss": "loss",
+    "correct": "accuracy (%)",
+    "feature_norm": "feature norm",
+    "t_max": "largest entry of the target",
+}
 
 
 class Detection(NamedTuple):

@@ -17,12 +17,13 @@ NOT_TRAINED = 255  # in the integer curves: the example took no part in that epo
 
 @dataclass(frozen=True)
 class Instances:
-    """Per-example records of one trial; `curves` are (T, N), NaN where an example was not trained on."""
+    """Per-example records of one trial: (T, N) `curves`, NaN where an example was not trained on, and (N,) `ends`."""
 
     index: np.ndarray  # (N,) position in the original training set
     y: np.ndarray  # (N,) labels as given
     y_clean: np.ndarray  # (N,) labels before any was flipped
     curves: dict[str, np.ndarray]
+    ends: dict[str, np.ndarray]  # measured once, at the best checkpoint
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,15 @@ def read_instances(path: Path, damage: Damage, promised: Promised | None = None)
     if arrays is None:
         return None
     index, y = arrays.pop("index"), arrays.pop("y")
-    curves = {}
+    curves, ends = {}, {}
     for name, values in arrays.items():
+        if values.shape == index.shape and values.dtype.kind == "f":
+            ends[name] = values.astype(np.float32)
         if values.ndim == 2:
             curves[name] = values.astype(np.float32)
             if values.dtype == np.uint8:
                 curves[name][values == NOT_TRAINED] = np.nan
-    return Instances(index, y, arrays.get("y_clean", y), curves)
+    return Instances(index, y, arrays.get("y_clean", y), curves, ends)
 
 
 def read_ranking(path: Path, setting: str, score: str, damage: Damage) -> Ranking | None:

@@ -55,11 +55,15 @@ class PGDAttack(Knobs):
         check_ascent(self.ascend, self.start)
         return self
 
-    def withstood(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> Tensor:
-        """Which examples of a split are still classified correctly, (N,) bool."""
+    def climb(self, epsilon: float, norm: Norm) -> PGD:
+        """The attack, in a study of this budget and norm."""
         names = {"steps", "step_size", "start", "ascend", "restarts", "keep"}
         knobs = {name: getattr(self, name) for name in names}
-        return correct(net, split, PGD(epsilon=self.epsilon or epsilon, norm=norm, **knobs), seed)
+        return PGD(epsilon=self.epsilon or epsilon, norm=norm, **knobs)
+
+    def withstood(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> Tensor:
+        """Which examples of a split are still classified correctly, (N,) bool."""
+        return correct(net, split, self.climb(epsilon, norm), seed)
 
     def unfit(self, classes: int) -> str | None:
         """PGD goes with any number of classes."""
@@ -84,10 +88,13 @@ class FGSM(Knobs):
     images: Images = None
     every: Every = None
 
+    def climb(self, epsilon: float, norm: Norm) -> PGD:
+        """The attack, in a study of this budget and norm."""
+        return PGD(epsilon=self.epsilon or epsilon, norm=norm, steps=1, step_size="epsilon", start="none")
+
     def withstood(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> Tensor:
         """Which examples of a split are still classified correctly, (N,) bool."""
-        attack = PGD(epsilon=self.epsilon or epsilon, norm=norm, steps=1, step_size="epsilon", start="none")
-        return correct(net, split, attack, seed)
+        return correct(net, split, self.climb(epsilon, norm), seed)
 
     def unfit(self, classes: int) -> str | None:
         """One step goes with any number of classes."""

@@ -24,18 +24,21 @@ Radius = Annotated[Real, Field(gt=0)]
 
 
 class MinimumPerturbation(Knobs):
-    """The radius max|x' - x| of the first point that is not classified as y, on a path of steps that raise CE.
+    """The radius max|x' - x| of the first point that is not classified as x is, on a path of steps that raise CE.
 
     iterative: each step along the sign of the gradient at the point reached, as the paper says. single: each along
     that at x, as ART does. No ball confines either path, only [0, 1].
-    0 where x itself is misclassified: the true label is taken (the paper names none), so that such examples come out
-    hardest. limit + step where no point of the path is: more than any radius found, so that these examples come out
+    label predicted: the radius that changes the prediction, right or wrong, as the paper and ART have it, so that
+    misclassified examples have one too. given: the radius of the first point that is not classified as y, 0 where x
+    itself is misclassified, so that such examples come out hardest.
+    limit + step where no point of the path is found: more than any radius, so that these examples come out
     friendliest, tied; and finite, so that radii can be averaged and drawn.
     """
 
     step: Radius = 1 / 255
     limit: Radius = 32 / 255  # of the path: four times the usual 8/255, twice the largest budget the paper trains with
     variant: Literal["iterative", "single"] = "iterative"
+    label: Literal["predicted", "given"] = "predicted"  # the class that is to be left; records without it: given
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> MinimumPerturbation:
@@ -51,15 +54,18 @@ class MinimumPerturbation(Knobs):
             return torch.cat([self._radii(net, pixels(x), y) for x, y in batches]).cpu().numpy()
 
     def _radii(self, net: Net, x: Tensor, y: Tensor) -> Tensor:
-        """(B, channels, H, W), (B,) -> (B,); only those go on that are still classified correctly."""
+        """(B, channels, H, W), (B,) -> (B,); only those go on that are still classified as they were, or as y says."""
+        if self.label == "predicted":
+            with torch.no_grad():
+                y = net(x).argmax(1)
         radii = torch.full(y.shape, self.limit + self.step, device=x.device)
         point, sign, left = x, None, torch.arange(len(y), device=x.device)
         for _ in range(1 + int(self.limit / self.step + 1e-6)):
             logits, sign = self._look(net, point, y[left], sign)
-            right = logits.argmax(1) == y[left]
+            kept = logits.argmax(1) == y[left]
             reached = (point - x[left]).abs().flatten(1).amax(1)
-            radii[left[~right]] = self._rounded(reached[~right])
-            point, sign, left = point[right], sign[right], left[right]
+            radii[left[~kept]] = self._rounded(reached[~kept])
+            point, sign, left = point[kept], sign[kept], left[kept]
             if not len(left):
                 break
             point = (point + self.step * sign).clamp_(0, 1)

@@ -10,13 +10,15 @@ from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt, model_validator
 
-from trainers.attack_runs import Climbed, NamedAttack, PGDAttack
+from trainers.attack_runs import FGSM, Climbed, NamedAttack, PGDAttack
 from trainers.attacks import PGD, check_ascent
 from trainers.balls import Noise, Norm, check_norm, check_units
 from trainers.distances import MinimumPerturbation
 from trainers.knobs import KnobError, Knobs, Real, StepSize
 
 Along = Annotated[dict[str, NamedAttack], Field(exclude_if=lambda it: not it)]
+OfLosses = Annotated[PGDAttack | FGSM, Field(discriminator="name")]
+Asked = Annotated[bool, Field(exclude_if=lambda it: not it)]  # a measurement that is no part of a study without it
 
 
 class Evaluation(Knobs):
@@ -30,7 +32,10 @@ class Evaluation(Knobs):
     ascend: Climbed = "ce"  # the loss that this PGD climbs, as of the PGD of `final`
     every: PositiveInt = 1  # epochs between measurements; the last epoch is always measured
     train: bool = False  # also the training examples, as they are: what a gap to test compares, and instability_eval
+    entropy: Asked = False  # also record the entropy of each prediction in training, for difficulty_entropy
     test_losses: bool = False  # also record the loss of every test example, for the difficulty of test examples
+    train_losses: Asked = False  # also of every training example, as it is, whatever the training attacks
+    loss_attacks: Annotated[dict[str, OfLosses], Field(exclude_if=lambda it: not it)] = {}  # for such losses, with pgd
     along: Along = {}  # further attacks on test while a network trains, each `every` so many epochs and at the last
     final: dict[str, NamedAttack] = {"pgd20": PGDAttack()}
     min_perturbation: MinimumPerturbation | None = None  # of every training example, at the best checkpoint
@@ -57,6 +62,20 @@ class Evaluation(Knobs):
         return self
 
     @model_validator(mode="after")
+    def _losses(self) -> Evaluation:
+        for name, it in self.loss_attacks.items():
+            if not name.isidentifier() or name == "pgd":
+                why = "is named by an identifier other than pgd, the attack of the curves, as it becomes"
+                raise KnobError({("loss_attacks", name): f"{why} test_<name>_loss; got {name}"})
+            if getattr(it, "keep", "last") != "last" or it.images is not None or it.every is not None:
+                why = "has the loss of each example at the last iterate, at each measurement"
+                raise KnobError({("loss_attacks", name): f"{why}; remove `keep`, `images` and `every`"})
+        if self.loss_attacks and not (self.test_losses or self.train_losses):
+            why = "nothing is recorded under them; write `test_losses: true`, or `train_losses: true`, or remove them"
+            raise KnobError({("loss_attacks",): why})
+        return self
+
+    @model_validator(mode="after")
     def _norm(self) -> Evaluation:
         given = self.model_dump(include=self.model_fields_set)
         if why := check_norm({"norm": "linf", "epsilon": 8 / 255}, given):
@@ -67,6 +86,7 @@ class Evaluation(Knobs):
     def _units(self) -> Evaluation:
         """Of the named attacks too, which do not know the norm: each is made only once it acts."""
         pieces: list[tuple[tuple[str, ...], Knobs]] = [((), self), *self.named().items()]
+        pieces += [(("loss_attacks", name), it) for name, it in self.loss_attacks.items()]
         knobs = ("epsilon", "step_size")
         check_units(self.norm, {(*at, k): getattr(it, k, None) for at, it in pieces for k in knobs})
         return self
@@ -114,6 +134,11 @@ class Evaluation(Knobs):
         """The attack of training curves, by which validation selects: last iterate, eval mode."""
         knobs = {name: getattr(self, name) for name in ("epsilon", "norm", "steps", "step_size", "start", "ascend")}
         return PGD(**knobs)
+
+    def for_losses(self) -> dict[str, PGD]:
+        """The attacks under which each example's loss is recorded, by name."""
+        named = {name: it.climb(self.epsilon, self.norm) for name, it in self.loss_attacks.items()}
+        return {"pgd": self.pgd()} | named
 
     def attacks(self) -> dict[str, str]:
         """What each robust accuracy is measured under, in words."""

@@ -115,15 +115,19 @@ def _by_class(values: Tensor, y: Tensor, classes: int) -> list[float | None]:
     return [total / size if size else None for total, size in zip(sums, sizes, strict=True)]
 
 
-def each_loss(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> dict[str, np.ndarray]:
-    """The cross-entropy of every example of the test split and its corrupted versions, clean, (N,) each.
+def each_loss(net: Net, evaluation: Evaluation, splits: dict[str, Split], train: Split, seed: int) -> Arrays:
+    """The cross-entropy of every example that `evaluation` asks for, (N,) each: what its difficulty goes by.
 
-    Of the test split also under the attack of training curves: what the difficulty of test examples goes by.
+    Test examples on their images, their corrupted versions, and under attack; training examples on their images and
+    under attack. The attacks are that of training curves, as `pgd`, and those of `loss_attacks`.
     """
-    tests = {name: split for name, split in splits.items() if name != "val"}
-    return {f"{name}_loss": _losses(net, split, None, seed) for name, split in tests.items()} | {
-        "test_pgd_loss": _losses(net, splits["test"], evaluation.pgd(), seed)
-    }
+    asked = {name: split for name, split in splits.items() if name != "val"} if evaluation.test_losses else {}
+    asked |= {"train": train} if evaluation.train_losses else {}
+    found = {f"{name}_loss": _losses(net, split, None, seed) for name, split in asked.items()}
+    for name in (name for name in ("test", "train") if name in asked):
+        for attack, climb in evaluation.for_losses().items():
+            found[f"{name}_{attack}_loss"] = _losses(net, asked[name], climb, seed)
+    return found
 
 
 def _losses(net: Net, split: Split, attack: PGD | None, seed: int) -> np.ndarray:

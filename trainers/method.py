@@ -138,13 +138,17 @@ def spared(batch: Batch, adversary: Adversary) -> Adversary:
 def observe(step: Step, weight: Tensor | None, target: Tensor) -> Columns:
     """Per example, of the training step before its update: CE, correctness, p_y and feature norm on the adversary.
 
-    With soft targets also their entry of the label, `t_y`, their likeliest class, `t_class`, and whether it is hit.
+    `entropy` is that of the prediction there. With soft targets also their entry of the label, `t_y`, their largest
+    entry, `t_max` (before a weight scales it), its class, `t_class`, and whether the prediction is that class, on the
+    adversary, `t_correct`, and on the image, `t_clean_correct`.
     """
     logits, y = step.robust.detach(), step.batch.y
+    p = logits.softmax(1)
     columns = {
         "loss": cross_entropy(logits, y),
         "correct": logits.argmax(1) == y,
-        "p_y": logits.softmax(1).gather(1, y[:, None]).squeeze(1),
+        "p_y": p.gather(1, y[:, None]).squeeze(1),
+        "entropy": torch.special.entr(p).sum(1),
         "feature_norm": step.features.detach().norm(dim=1),
     }
     if step.clean is not None:
@@ -157,6 +161,8 @@ def observe(step: Step, weight: Tensor | None, target: Tensor) -> Columns:
         columns["weight"] = weight.detach()
     if target.ndim > 1:
         columns["t_y"] = target.gather(1, y[:, None]).squeeze(1)
-        columns["t_class"] = target.argmax(1)
+        columns["t_max"], columns["t_class"] = target.amax(1), target.argmax(1)
         columns["t_correct"] = logits.argmax(1) == columns["t_class"]
+        if step.clean is not None:
+            columns["t_clean_correct"] = step.clean.detach().argmax(1) == columns["t_class"]
     return columns

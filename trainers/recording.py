@@ -17,7 +17,7 @@ from trainers.scores import UNSEEN
 Arrays = dict[str, np.ndarray]
 COMPACT = {  # others: uint8
     "loss": np.float32,
-    **dict.fromkeys(("p_y", "feature_norm", "weight", "epsilon", "t_y"), np.float16),
+    **dict.fromkeys(("p_y", "entropy", "feature_norm", "weight", "epsilon", "t_y", "t_max"), np.float16),
 }
 
 

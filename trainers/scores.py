@@ -1,6 +1,7 @@
 """Scores of training examples from what training recorded of them, and their ranks.
 
-Inputs are the arrays of one training: (T, N) per epoch, or (N,) from its final pass. A score is oriented so that
+Inputs are the arrays of one training: (T, N) per epoch, or (N,) from its final pass; where an example was not trained
+on, uint8 arrays have UNSEEN and others NaN. A score is oriented so that
 more is harder to learn robustly, and NaN for an example that was never trained on. Ranks are in [0, 1], 0 =
 friendliest / easiest, ties averaged.
 """
@@ -42,7 +43,23 @@ def difficulty(run: Arrays) -> np.ndarray:
 
     Their text averages all epochs, their code those from the tenth on; the losses are the training step's own.
     """
-    return _mean(run["loss"], ~np.isnan(run["loss"]))
+    return _mean(run["loss"], _seen(run["loss"]))
+
+
+def difficulty_last(run: Arrays) -> np.ndarray:
+    """Adversarial CE in the last epoch that trained an example, (N,): mode "last" of the code of Liu et al. 2021."""
+    seen = _seen(run["loss"])
+    last = len(seen) - 1 - seen[::-1].argmax(0)
+    values = np.take_along_axis(run["loss"], last[None], axis=0)[0].astype(np.float64)
+    return np.where(seen.any(0), values, np.nan)
+
+
+def difficulty_entropy(run: Arrays) -> np.ndarray:
+    """Mean entropy of the prediction on the adversary over epochs, (N,): the metric "entropy" of the same code.
+
+    A confident error has a low one, as a confident hit has. `evaluate: {entropy: true}` records it.
+    """
+    return _mean(run["entropy"], _seen(run["entropy"]))
 
 
 def kappa(run: Arrays) -> np.ndarray:
@@ -54,7 +71,7 @@ def first_learned(run: Arrays) -> np.ndarray:
     """First epoch classified correctly under attack, (N,); never learned counts as T, not as -1: Dong et al. 2021."""
     correct = run["correct"] == 1
     first = np.where(correct.any(0), correct.argmax(0), len(correct)).astype(np.float64)
-    return np.where((run["correct"] != UNSEEN).any(0), first, np.nan)
+    return np.where(_seen(run["correct"]).any(0), first, np.nan)
 
 
 def probability(run: Arrays) -> np.ndarray:
@@ -63,7 +80,11 @@ def probability(run: Arrays) -> np.ndarray:
 
 
 def min_perturbation(run: Arrays) -> np.ndarray:
-    """Minus the least radius that changes the prediction, (N,), as trainers.distances measures it."""
+    """Minus the least radius that changes the prediction, (N,): Dong et al. 2021, Fig. 7b.
+
+    `evaluate: {min_perturbation: {}}` measures it, as trainers.distances says; with `label: given` that which is not
+    classified as given, 0 of a misclassified example.
+    """
     return -run["min_perturbation"].astype(np.float64)
 
 
@@ -72,12 +93,14 @@ SCORES: dict[str, Callable[[Arrays], np.ndarray]] = {
     "instability_eval": instability_eval,
     "difficulty": difficulty,
     "difficulty_01": instability,  # Liu et al. 2021, Fig. 3: the same count, ranked with its ties as d is
+    "difficulty_last": difficulty_last,
+    "difficulty_entropy": difficulty_entropy,
     "kappa": kappa,
     "first_learned": first_learned,
     "probability": probability,
     "min_perturbation": min_perturbation,
 }
-FROM_FIRST_EPOCH = ("difficulty", "difficulty_01")
+FROM_FIRST_EPOCH = ("difficulty", "difficulty_01", "difficulty_entropy")
 
 
 def scored(run: Arrays, first_epoch: int = 0) -> Scores:
@@ -174,8 +197,13 @@ def agreement(runs: Sequence[Scores]) -> dict[str, dict[str, float]]:
 
 
 def _counted(counts: np.ndarray) -> np.ndarray:
-    """Mean over the epochs in which an example was seen, (T, N) uint8 -> (N,)."""
-    return _mean(counts, counts != UNSEEN)
+    """Mean over the epochs in which an example was seen, (T, N) uint8, or floats with NaN elsewhere -> (N,)."""
+    return _mean(counts, _seen(counts))
+
+
+def _seen(values: np.ndarray) -> np.ndarray:
+    """Which examples were trained on in which epoch, (T, N) -> (T, N) bool."""
+    return (values != UNSEEN) if values.dtype == np.uint8 else ~np.isnan(values)
 
 
 def _mean(values: np.ndarray, seen: np.ndarray) -> np.ndarray:

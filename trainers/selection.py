@@ -12,9 +12,8 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from trainers.knobs import Duration, Knobs, lasting
-from trainers.records import Row
+from trainers.records import Row, selected_by
 
-ROBUST = "val_pgd_acc"  # by which the best checkpoint is chosen
 BEGINS = "select_from"  # in the row of the epoch that begins a window: that epoch
 BURN_IN = "burn-in"
 
@@ -72,12 +71,14 @@ def _pieces(piece: Any) -> Any:
 def chosen(row: Row, best: Row | None, first: int) -> bool:
     """Whether an epoch's row takes the place of the best before it, in a window that begins with epoch `first`.
 
-    The first of the most robust; what lies before the window stands until the window has a measurement.
+    The first of the highest in what `selected_by` names; what lies before the window stands until the window has a
+    measurement.
     """
-    if ROBUST not in row:
+    by = selected_by(row)
+    if by not in row:
         return False
     enters = best is not None and best["epoch"] < first <= row["epoch"]
-    return best is None or enters or row[ROBUST] > best[ROBUST]
+    return best is None or enters or row[by] > best[by]
 
 
 def best_of(rows: list[Row]) -> Row | None:

@@ -22,6 +22,8 @@ ScoreName = Literal[
     "instability_eval",
     "difficulty",
     "difficulty_01",
+    "difficulty_last",
+    "difficulty_entropy",
     "kappa",
     "first_learned",
     "probability",

@@ -125,8 +125,7 @@ class Trainer:
                     seen = instances["correct"] != UNSEEN
                     instances["withstood"] = on_training(self.net, self.evaluation, self.examples.own, seen, seed)
                     row["train_pgd_acc"] = float(instances["withstood"][seen].mean())
-                if self.evaluation.test_losses:
-                    instances |= each_loss(self.net, self.evaluation, self.splits, seed)
+                instances |= each_loss(self.net, self.evaluation, self.splits, self.examples.own, seed)
         self.epoch += 1
         self.last = row
         if first == stage.epoch and first:  # epochs before are those of a training that selects from its first on
@@ -157,7 +156,7 @@ class Trainer:
             raise ValueError(alone(stage, self.config.model.name))
         augmenting, attacking = self._rng("augment"), self._rng("attack")
         torch.manual_seed(derived(stage.seed, stage.epoch, "layers"))
-        average = stage.average
+        average, unasked = stage.average, () if self.evaluation.entropy else ("entropy",)
         if average is not None and self.mean is None:
             self.mean = Mean.begun(self.net.module)
         self.net.module.train()
@@ -174,7 +173,7 @@ class Trainer:
                 losses.append(loss.detach())
                 sizes.append(len(rows))
                 self.examples.learned(rows, observed["correct"])
-                log.add(rows, observed)
+                log.add(rows, {name: its for name, its in observed.items() if name not in unasked})
             if self.mean and average and average.every_batch:
                 self.mean.take(self.net.module, average)
             self.on_batch(i + 1, len(batches))

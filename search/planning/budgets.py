@@ -57,7 +57,8 @@ def measuring(evaluation: Evaluation) -> Iterator[Climb]:
     norm, steps = evaluation.norm, evaluation.steps
     length = step_length(evaluation.step_size, evaluation.epsilon)
     yield Climb("evaluate", norm, evaluation.epsilon, steps, length, evaluation.start)
-    for (block, name), it in evaluation.named().items():
+    losses = {("loss_attacks", name): it for name, it in evaluation.loss_attacks.items()}
+    for (block, name), it in (evaluation.named() | losses).items():
         key, epsilon = f"evaluate.{block}.{name}", it.epsilon or evaluation.epsilon
         if isinstance(it, PGDAttack):
             yield Climb(key, norm, epsilon, it.steps, step_length(it.step_size, epsilon), it.start)
@@ -131,15 +132,15 @@ def of_measuring(evaluation: Evaluation, sizes: Sequence[int], epochs: Sequence[
 
     sizes: of its test sets, as far as they are known; epochs: of its trainings.
     """
-    climbs = [*measuring(evaluation)]
-    for climb in climbs:
+    along, *others = measuring(evaluation)
+    for climb in (along, *others):
         if climb.falls_short:
             yield (
                 f"{climb.key}.step_size: {climb.steps} steps of {climb.length:.4g} reach {climb.reach:.4g} of epsilon "
                 f"{climb.epsilon:.4g}, so that the attack is weaker than it says; write it as a share of epsilon, "
                 "such as epsilon/4, or take more steps"
             )
-    yield from _weaker(evaluation, climbs[0], [climb for climb in climbs if climb.key.startswith("evaluate.final.")])
+    yield from _weaker(evaluation, along, [climb for climb in others if climb.key.startswith("evaluate.final.")])
     for (block, name), it in evaluation.named().items():
         if it.images is not None and sizes and it.images > max(sizes):
             yield f"evaluate.{block}.{name}.images: {it.images}, and the test set has {max(sizes)}: all are looked at"

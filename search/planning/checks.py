@@ -134,6 +134,8 @@ def _evaluation(trial: Planned, plan: Plan, data: Data | None) -> None:
             if why := attack.unfit(data.classes):
                 raise ValueError(f"{key}: {why}")
             check_images(f"{key}.images", attack.images, data.classes)
+        if taken := sorted(set(plan.evaluation.loss_attacks) & set(data.corrupted)):
+            raise ValueError(f"evaluate.loss_attacks.{taken[0]}: is the name of a corruption, too; take another")
 
 
 def _budget(trial: Planned, plan: Plan, data: Data | None) -> None:

@@ -20,7 +20,11 @@ from trainers.scores import SCORES
 from trainers.sources import DataSource
 from trainers.subsets import All
 
-ON_REQUEST = {"min_perturbation": "min_perturbation: {}", "instability_eval": "train: true"}  # scores, of `evaluate:`
+ON_REQUEST = {  # scores, of `evaluate:`
+    "min_perturbation": "min_perturbation: {}",
+    "instability_eval": "train: true",
+    "difficulty_entropy": "entropy: true",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ def made_ranking(
     provenance["min_perturbation"] = distances and distances.model_dump()
     recorded = {
         "instability_eval": evaluation.train,
+        "difficulty_entropy": evaluation.entropy,
         "kappa": config.method.counts_steps,
         "min_perturbation": distances,
         "probability": config.data.holds_out,  # at the best checkpoint

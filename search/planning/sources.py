@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from trainers.arrays import Source, fingerprint
-from trainers.data import Data, Splits, prepare
+from trainers.data import Data, Split, Splits, prepare
 from trainers.images import NotHere
 from trainers.records import digest
 from trainers.sources import DataSource
@@ -36,14 +36,16 @@ class Sources:
         return source_key(data) in self.loaded
 
     def prepared(self, data: DataSource) -> Data | None:
-        """The splits of a data block less its pool and corruptions, needed by workers only; None if it is not loaded.
+        """The splits of a data block less its pool and corrupted images, needed by workers only; None if not loaded.
 
         Raises ValueError if they do not fit the source.
         """
         key = digest(data.model_dump(mode="json"))
         source = self.loaded.get(source_key(data))
         if key not in self._prepared and source is not None:
-            self._prepared[key] = replace(prepare(source, data), extra=None, corrupted={})
+            whole = prepare(source, data)
+            names = {name: Split(it.x[:0].clone(), it.y[:0].clone()) for name, it in whole.corrupted.items()}
+            self._prepared[key] = replace(whole, extra=None, corrupted=names)
         return self._prepared.get(key)
 
 

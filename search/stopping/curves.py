@@ -14,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from search.stopping.phases import Phases
-from trainers.records import Row
-from trainers.selection import ROBUST
+from trainers.records import CLEAN, ROBUST, Row, selected_by
 
 NEAR_CHANCE = 0.02  # whoever always names the same class is right a little more often than one in the classes
 Objectives = Mapping[str, str]  # name -> max or min
@@ -27,6 +26,12 @@ class Point(NamedTuple):
     epoch: int
     robust: float
     values: tuple[float, ...]  # the objectives, signed
+    clean: float | None = None  # of a training without attacks, whose best checkpoint is chosen by it
+
+    @property
+    def chosen(self) -> float:
+        """The accuracy by which the trainer chooses its best checkpoint."""
+        return self.robust if self.clean is None else self.clean
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,10 @@ class Curve:
         return bool(self.points and self.points[-1].epoch >= n - 1) or (self.diverged is not None and self.diverged < n)
 
     def best(self, n: int, first: int = 0) -> Point:
-        """As the trainer chooses it: the first of the most robust, from epoch `first` on if any is measured there."""
+        """As the trainer chooses it: the first of the highest, from epoch `first` on if any is measured there."""
         known = [point for point in self.points if point.epoch < n]
         within = [point for point in known if point.epoch >= first]
-        return max(within or known, key=lambda point: point.robust)
+        return max(within or known, key=lambda point: point.chosen)
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,20 @@ class Contestant:
     @cached_property
     def robust(self) -> tuple[float, ...]:
         """Its robust accuracy at the measurements that all of its seeds have, means over them."""
-        seeds = zip(*([point.robust for point in curve.points] for curve in self.curves), strict=False)
-        return tuple(sum(values) / len(values) for values in seeds)
+        return self._means([[point.robust for point in curve.points] for curve in self.curves])
+
+    @cached_property
+    def chosen(self) -> tuple[float, ...]:
+        """The same of the accuracy by which the trainer chooses its best checkpoint."""
+        return self._means([[point.chosen for point in curve.points] for curve in self.curves])
+
+    @property
+    def chosen_by(self) -> str:
+        """Its name."""
+        return ROBUST if self.adversarial else CLEAN
+
+    def _means(self, curves: Sequence[Sequence[float]]) -> tuple[float, ...]:
+        return tuple(sum(values) / len(values) for values in zip(*curves, strict=False))
 
     def at_best(self, n: int) -> np.ndarray:
         """The objectives at each seed's best checkpoint of n epochs, (seeds, objectives)."""
@@ -104,7 +121,11 @@ class Contestant:
 def curve(rows: Iterable[Row], objectives: Objectives, diverged: int | None = None) -> Curve:
     """The curve in the rows of a training's record; epochs that were not measured are passed over."""
     measured = (row for row in rows if ROBUST in row)
-    return Curve(tuple(Point(row["epoch"], row[ROBUST], signed(row, objectives)) for row in measured), diverged)
+    return Curve(tuple(_point(row, objectives) for row in measured), diverged)
+
+
+def _point(row: Row, objectives: Objectives) -> Point:
+    return Point(row["epoch"], row[ROBUST], signed(row, objectives), row[CLEAN] if selected_by(row) == CLEAN else None)
 
 
 def signed(row: Row, objectives: Objectives) -> tuple[float, ...]:

@@ -1,7 +1,7 @@
 """What ends a configuration by its own curve: a seed that diverged, a collapse, or no new best after the last drop.
 
-The curve is the mean over its seeds of the robust accuracy by which the trainer chooses its best checkpoint; a best
-before the selection window is none. A verdict
+The curve is the mean over its seeds of the accuracy by which the trainer chooses its best checkpoint; a best before the
+selection window is none. A verdict
 after n epochs is given once all seeds have arrived there, so it does not matter which of them is ahead; one that went
 further is cut back to n, and `horizon` says how far each may go without that.
 """
@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from search.schema.stopping import RobustStopping
 from search.stopping.curves import NEAR_CHANCE, Contestant, Objectives, plain
 from search.stopping.decisions import Decision, Rule
-from trainers.selection import ROBUST
 
 RUIN = 0.1  # of its best: what catastrophic overfitting leaves of the robust accuracy
 
@@ -23,14 +22,14 @@ def exhausted(each: Contestant, knobs: RobustStopping, objectives: Objectives) -
 
     One diverged seed ends all: its configuration is on no front, as the seeds that survive would flatter it.
     """
-    means, measured, best, first = each.robust, each.measured[:-1], 0, each.phases.selects
+    means, measured, best, first = each.chosen, each.measured[:-1], 0, each.phases.selects
     for i, (epoch, mean) in enumerate(zip(measured, means, strict=False)):
         best = i if mean > means[best] or measured[best] < first <= epoch else best
         if each.adversarial and _collapsed(means[: i + 1], max(means[: i + 1]), each.chance):
-            fall = f"{ROBUST} fell from {means[i - 2]:.1%} to {means[i - 1]:.1%} and is {mean:.1%}"
+            fall = f"{each.chosen_by} fell from {means[i - 2]:.1%} to {means[i - 1]:.1%} and is {mean:.1%}"
             return _end(each, "collapsed", epoch + 1, objectives, fall)
         if _spent(each, epoch, measured[best], knobs):
-            highest = f"{ROBUST} was highest after {measured[best] + 1} epochs, {means[best]:.1%}"
+            highest = f"{each.chosen_by} was highest after {measured[best] + 1} epochs, {means[best]:.1%}"
             phase = f"the last phase began after {each.phases.since(epoch)}"
             return _end(each, "no new best", epoch + 1, objectives, f"{highest}, and is {mean:.1%}; {phase}")
     n = next((epoch + 1 for epoch in measured[len(means) :]), None)  # which some seed has not, or not yet
@@ -43,7 +42,7 @@ def exhausted(each: Contestant, knobs: RobustStopping, objectives: Objectives) -
 
 def horizon(each: Contestant, knobs: RobustStopping) -> int:
     """How many epochs any seed may train before the others must have followed: where a verdict may fall next."""
-    means, first = each.robust, each.phases.selects
+    means, first = each.chosen, each.phases.selects
     within = [(mean, -epoch) for epoch, mean in zip(each.measured, means, strict=False) if epoch >= first]
     best = -max(within)[1] if within else -1  # the first of the highest
     for epoch in each.measured[len(means) :]:

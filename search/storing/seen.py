@@ -10,11 +10,11 @@ from search.storing.partial import Partial, partial
 from search.storing.remote import stamp
 from search.storing.tails import Tail
 from trainers.reading import Damage, cost_row, epoch_row, read_json
-from trainers.records import Place, Row, constant
+from trainers.records import CLEAN, ROBUST, Place, Row, constant
 from trainers.selection import BEGINS, chosen
 from trainers.shapes import A_RESULT
 
-OBJECTIVES = ("val_clean_acc", "val_pgd_acc")  # all that a trial measures on the validation split
+OBJECTIVES = (CLEAN, ROBUST)
 FOR_GOOD = ("completed", "diverged")
 ENDED = (*FOR_GOOD, "stopped")  # which may be taken up again
 DAMAGED = "damaged"  # it ended, as its result would tell: the same command makes that again

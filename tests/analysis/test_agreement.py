@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.agreement import against, main, matrix, ranks
-from analysis.results import SweepError, load
+from analysis.agreement import MEASURES, main, matrix
+from analysis.corrupted import corrupted
+from analysis.instances import Instances
+from analysis.reference import Reference, References, is_pgd, judged, references
+from analysis.results import Results, SweepError, load
 from trainers.reading import read_json
 from trainers.records import write_json
 
 from .synthetic import Made, write_sweep
 
-
-def test_ranks_of_mean_losses_by_hand() -> None:
-    """Losses (3, 1, 1, 2): the mean of ranks is 1/2, ties share theirs."""
-    assert ranks(np.array([[3.0, 1.0, 1.0, 2.0]]), 1).tolist() == [0.875, 0.25, 0.25, 0.625]
-    assert ranks(np.array([[1.0, 0.0], [1.0, np.nan]]), -1).tolist() == [0.25, 0.75]  # right always, never
+PGD: dict[str, Any] = {
+    "kind": "pieces",
+    "attack": {"name": "pgd", "steps": 10, "start": "uniform", "tau": None, "toward": None},
+    "loss": {"name": "ce"}, "weight": {"name": "uniform"}, "target": {"name": "given"}, "awp": None,
+}  # fmt: skip
+STANDARD = PGD | {"attack": {"name": "none"}}
 
 
 def recorded(folder: Path) -> Path:
@@ -31,9 +36,20 @@ def recorded(folder: Path) -> Path:
         rng = np.random.default_rng(number)
         loss = (hard + rng.normal(0, 0.5, (4, 60))).astype(np.float32)
         arrays = {"loss": loss, "correct": (loss < 1.5).astype(np.uint8), "test_loss": loss, "test_fog_loss": -loss}
-        arrays["weight"] = np.exp(-loss)
+        arrays |= {"weight": np.exp(-loss), "min_perturbation": np.float32(3) - loss.mean(axis=0)}
         np.savez(folder / "trials" / trial / "instances.npz", index=np.arange(60), y=np.zeros(60, int), **arrays)
     return folder
+
+
+def methods(folder: Path, **of: dict[str, Any]) -> Results:
+    """The sweep, planned with these methods by a part of their label."""
+    plan = read_json(folder / "plan.json")
+    for trial in plan["trials"]:
+        for part, method in of.items():
+            if part in trial["id"]:
+                trial["config"]["method"] = method
+    write_json(folder / "plan.json", plan)
+    return load(folder)
 
 
 def test_a_matrix_has_every_configuration_and_pairs_of_different_seeds_only(tmp_path: Path) -> None:
@@ -64,7 +80,6 @@ def test_trainings_on_subsets_are_compared_on_the_examples_that_both_saw(tmp_pat
 
     results = load(rewritten(folder, "TRADES", loss=left_out))
     found = matrix(results, "difficulty", "distance")
-    assert (against(results, "weight") > 0.7).all(axis=None)
 
     def half(arrays: dict[str, np.ndarray]) -> np.ndarray:
         return arrays["loss"][:, easier]
@@ -144,9 +159,155 @@ def test_one_seed_is_not_compared_with_itself(tmp_path: Path, capsys: pytest.Cap
     assert "nan" not in shown and "TRADES 0.10 with itself." in shown
 
 
-def test_weights_that_favour_the_easy_go_with_d(tmp_path: Path) -> None:
-    table = against(load(recorded(tmp_path / "one")), "weight")
-    assert ((table["d and weight"] > 0.7) & (table["d and weight"] < 1)).all()
+def test_every_score_that_was_recorded_ranks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What Dong et al. compare in Figs. 8 to 10 beside instability; hard examples lie near the boundary here."""
+    folder = recorded(tmp_path / "one")
+    results = load(folder)
+    by_loss = matrix(results, "difficulty", "correlation")
+    np.testing.assert_allclose(matrix(results, "min_perturbation", "correlation").values, by_loss.values, atol=1e-6)
+    assert (matrix(results, "first_learned", "correlation").values > 0.2).all()
+    assert (matrix(results, "difficulty_last", "correlation").values < by_loss.values).all()  # of one noisy epoch
+    for label, said in (("predicted", "predicted"), (None, "given")):
+        plan = read_json(folder / "plan.json")
+        plan["evaluate"]["min_perturbation"] = {"label": label} if label else {}
+        write_json(folder / "plan.json", plan)
+        assert main([str(folder), "--by", "min_perturbation"]) == 0
+        assert f"rankings by min_perturbation (of the {said} label)" in capsys.readouterr().out
+    with pytest.raises(SweepError, match=r"ranks by difficulty_entropy; take `evaluate: \{entropy: true\}`"):
+        matrix(results, "difficulty_entropy", "distance")
+    assert main([str(folder), "--by", "dificulty"]) == 2
+    assert "--by 'dificulty': allowed are the scores instability" in capsys.readouterr().err
+
+
+def test_weights_go_with_the_difficulty_of_pgd_trainings_of_other_seeds(tmp_path: Path) -> None:
+    """Not with a training's own: here TRADES' losses are noise, and its weights those of what is hard for PGD."""
+    folder = recorded(tmp_path / "one")
+    hard = np.linspace(0, 3, 60)
+    noise = np.random.default_rng(9).normal(0, 1, (4, 60)).astype(np.float32)
+    rewritten(
+        folder, "TRADES", loss=lambda arrays: noise, weight=lambda arrays: np.tile(np.exp(-hard), (4, 1)),
+        t_max=lambda arrays: np.tile(1 - hard / 5, (4, 1)),
+    )  # fmt: skip
+    results = methods(folder, TRADES=PGD | {"weight": {"name": "confidence"}}, AT=PGD)
+    found = judged(results, references(results))
+    (table,) = [found.correlations["weight"]]
+    assert table.loc["TRADES 0.10", "correlation"] > 0.85 and not found.without
+    groups = found.groups.loc["TRADES 0.10"].to_numpy()
+    assert list(found.groups.columns) == [f"G{group}" for group in range(10)]
+    assert groups[0] < 0.5 and groups[-1] > 0.9 and (np.diff(groups) > -0.05).all()
+    alone = judged(results, references(results)._replace(found=[]))
+    assert not alone.correlations and set(alone.without) == {"weight", "t_max"}
+
+
+def test_without_a_pgd_training_no_correlation_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = recorded(tmp_path / "one")
+    methods(folder, TRADES=PGD | {"weight": {"name": "gair"}}, AT=PGD | {"attack": PGD["attack"] | {"start": {}}})
+    assert main([str(folder)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "weight: correlations with difficulty need the difficulty of a PGD training of another seed" in shown
+    assert "correlation of difficulty d" not in shown and "--ranking results/<sweep>/profile/<ranking>.npz" in shown
+
+
+def test_the_difficulty_may_be_that_of_another_sweeps_ranking(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, file = recorded(tmp_path / "one"), tmp_path / "ranks-000000000000.npz"
+    ranked = {"index": np.arange(60)[::-1], "y": np.zeros(60, int)}
+    rank = np.linspace(0, 1, 60)[::-1]
+    np.savez(file, **ranked, rank_difficulty=rank, rank_instability=1 - rank, provenance="{}")
+    assert main([str(folder), "--ranking", str(file)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"thatof{file},withthemeanweightofanexample" in shown.replace(" ", "")  # lines end anywhere in a path
+    (values,) = [judged(load(folder), references(load(folder), file)).correlations["weight"]["correlation"]]
+    assert (values > 0.7).all()
+    for change, complaint in (
+        ({"y": np.ones(60, int)}, "it ranks other examples, or under other labels"),
+        ({"index": np.arange(60) + 1}, "it ranks other examples, or under other labels"),
+    ):
+        np.savez(file, **ranked | change, rank_difficulty=rank, provenance="{}")
+        assert main([str(folder), "--ranking", str(file)]) == 2
+        assert complaint in capsys.readouterr().err
+    np.savez(file, **ranked, rank_instability=rank, provenance="{}")
+    assert main([str(folder), "--ranking", str(file)]) == 2
+    assert "it ranks by instability; give profile/<ranking>.npz" in capsys.readouterr().err
+    assert main([str(folder), "--ranking", str(tmp_path / "nothing.npz")]) == 2
+    assert "it is missing or damaged" in capsys.readouterr().err
+
+
+def test_a_training_is_never_set_against_its_own_losses() -> None:
+    instances = Instances(np.arange(3), np.zeros(3, int), np.zeros(3, int), {}, {})
+    own, other = (Reference(seed, np.arange(3)[::-1], np.zeros(3, int), np.array([0, 0.5, 1])) for seed in (0, 1))
+    assert References("", [own]).d(instances, 0) is None
+    assert References("", [own, other]).d(instances, 0) == pytest.approx([5 / 6, 1 / 2, 1 / 6])
+    flipped = Instances(np.arange(3), np.array([0, 0, 1]), np.zeros(3, int), {}, {})
+    assert References("", [other]).d(flipped, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, True),
+        ({"attack": {"name": "pgd", "steps": 1, "start": "uniform"}}, False),  # FGSM and fast AT
+        ({"attack": {"name": "pgd", "steps": 10, "start": {"name": "previous"}}}, False),  # ATTA
+        ({"attack": {"name": "pgd", "steps": 10, "tau": 1}}, False),  # FAT
+        ({"attack": {"name": "pgd", "steps": 10, "toward": {"label": 0}}}, False),
+        ({"attack": {"name": "none"}}, False),
+        ({"loss": {"name": "trades"}}, False),
+    ],
+)
+def test_what_pgd_training_is(change: dict[str, Any], expected: bool) -> None:
+    assert is_pgd({"method": PGD | change}) is expected
+
+
+def views(folder: Path) -> Results:
+    """Clean training, whose networks see fog as noise and snow as the images, beside FGSM and PGD training."""
+    folder = recorded(folder)
+    rng = np.random.default_rng(5)
+    noise = rng.normal(0, 1, (4, 60))
+    rewritten(
+        folder, "AT_0.10", test_fog_loss=lambda arrays: noise, test_snow_loss=lambda arrays: arrays["test_loss"],
+        test_pgd_loss=lambda arrays: -arrays["test_loss"], test_fgsm_loss=lambda arrays: arrays["test_loss"] + 1,
+    )  # fmt: skip
+    rewritten(
+        folder, "TRADES", test_fog_loss=lambda arrays: arrays["test_loss"],
+        test_pgd_loss=lambda arrays: arrays["test_loss"], test_fgsm_loss=lambda arrays: -arrays["test_loss"],
+    )  # fmt: skip
+    plan = read_json(folder / "plan.json")
+    plan["evaluate"] |= {"test_losses": True, "loss_attacks": {"fgsm": {}}}
+    write_json(folder / "plan.json", plan)
+    return methods(folder, TRADES=PGD, AT=STANDARD)
+
+
+def test_corruptions_are_those_of_networks_trained_on_clean_images(tmp_path: Path) -> None:
+    """Liu et al. 2021, Table 5: held against clean and attacked images, of these networks and of attacked ones."""
+    found = corrupted(views(tmp_path / "one"), MEASURES["distance"])
+    assert list(found) == ["AT 0.10"]
+    table = found["AT 0.10"]
+    rows = ["AT 0.10: clean", "AT 0.10: fgsm", "AT 0.10: pgd", "TRADES 0.10: fgsm", "TRADES 0.10: pgd"]
+    assert table.index.tolist() == rows and table.columns.tolist() == ["fog", "snow"]
+    near = matrix(load(tmp_path / "one"), "test", "distance").loc["AT 0.10", "AT 0.10"]
+    assert table.loc["AT 0.10: clean", "snow"] == table.loc["AT 0.10: fgsm", "snow"] == pytest.approx(near)
+    assert near < 0.15
+    assert table["fog"].between(0.25, 0.42).all()  # unrelated: 1/3
+    assert (table.loc[["AT 0.10: pgd", "TRADES 0.10: fgsm"], "snow"] > 0.4).all()  # reversed: 1/2
+    assert table.loc["TRADES 0.10: pgd", "snow"] < 0.15
+    related = corrupted(views(tmp_path / "other"), MEASURES["correlation"])["AT 0.10"]
+    assert related.loc["AT 0.10: clean", "snow"] > 0.85 and related.loc["AT 0.10: pgd", "snow"] < -0.85
+
+
+def test_trainings_of_one_seed_or_of_another_setting_are_held_against_no_corruption(tmp_path: Path) -> None:
+    results = views(tmp_path / "one")
+    plan = read_json(results.folder / "plan.json")
+    for trial in plan["trials"]:
+        if "TRADES" in trial["id"]:
+            trial["config"]["epochs"] = 7  # differs in more than its method
+    write_json(results.folder / "plan.json", plan)
+    assert {
+        row.partition(":")[0] for row in corrupted(load(results.folder), MEASURES["distance"])["AT 0.10"].index
+    } == {"AT 0.10"}
+    for path in results.folder.glob("trials/*seed=[12]/instances.npz"):
+        path.unlink()
+    assert corrupted(load(results.folder), MEASURES["distance"]) == {}
 
 
 def test_what_was_not_recorded_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,6 +325,9 @@ def test_the_command_prints_the_matrix(tmp_path: Path, capsys: pytest.CaptureFix
     assert main([str(folder), "--by", "instability", "--measure", "iou"]) == 0
     shown = capsys.readouterr().out
     assert "iou of rankings by instability" in shown and "2  TRADES 0.10" in shown
-    assert "correlation of difficulty d with the mean weight" in shown and "mean epsilon" not in shown
-    # there the order is reversed
-    assert "corrupted versions" in shown and re.search(r"configuration +fog\n1  AT 0.10 +0.500\n", shown)
+    assert "corrupted test images" not in shown and "weight: correlations with difficulty need" in shown
+    views(tmp_path / "two")
+    assert main([str(tmp_path / "two")]) == 0
+    shown = capsys.readouterr().out
+    assert "of networks trained on clean ones (AT 0.10)" in " ".join(shown.split())
+    assert re.search(r"configuration +fog +snow\n1  AT 0.10: clean +0\.\d{3} +0\.\d{3}\n", shown)

@@ -33,7 +33,14 @@ def contestant(
     evaluation = Evaluation(every=every)
     measured = tuple(epoch for epoch in range(epochs) if evaluation.due(epoch, epochs))
     curves = tuple(
-        Curve(tuple(Point(e, seed[e][1], tuple(seed[e])) for e in measured if e < len(seed)), (diverged or {}).get(i))
+        Curve(
+            tuple(
+                Point(e, seed[e][1], tuple(seed[e]), None if adversarial else seed[e][0])
+                for e in measured
+                if e < len(seed)
+            ),
+            (diverged or {}).get(i),
+        )
         for i, seed in enumerate(seeds)
     )
     return Contestant(name, Phases(epochs, drops, switches, selects), measured, curves, 0.1, adversarial)

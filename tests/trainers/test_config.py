@@ -312,6 +312,18 @@ def test_the_final_attacks_move_no_state_but_the_curve_does() -> None:
         assert shared(base, links(parse("{}"), Evaluation.model_validate({knob: value} | budget))) == -1, knob
 
 
+def test_measurements_that_nobody_asks_for_are_no_part_of_a_study() -> None:
+    """Whoever takes them has other states; nobody else's plan, ids or chains know of them."""
+    known = {"entropy", "train_losses", "loss_attacks"}
+    assert not known & {*Evaluation().model_dump(), *Evaluation().curve()}
+    fgsm: dict[str, Any] = {"train_losses": True, "loss_attacks": {"fgsm": {"steps": 1, "step_size": "epsilon"}}}
+    for asked in ({"entropy": True}, {"train_losses": True}, fgsm):
+        evaluation = Evaluation.model_validate(asked)
+        assert asked.keys() <= evaluation.curve().keys()
+        assert Evaluation.model_validate(evaluation.model_dump(mode="json")) == evaluation
+        assert shared(links(parse("{}")), links(parse("{}"), evaluation)) == -1
+
+
 def test_a_ranking_moves_a_ranked_subset_only() -> None:
     ranked = TrialConfig(subset=Ranked(size=10))
     assert shared(links(ranked, ranks="r"), links(ranked, ranks="s")) == 0

@@ -20,6 +20,7 @@ from trainers.models import MLP, DigitsCNN, build_network
 from trainers.step import Net
 
 STEP = 1 / 255
+GIVEN: dict[str, Any] = {"label": "given"}
 both = pytest.mark.parametrize("variant", ["iterative", "single"])
 Linear = Callable[..., Net]
 
@@ -54,6 +55,8 @@ def steep(count: int) -> tuple[Net, Split]:
 def alone(net: Net, knobs: MinimumPerturbation, x: Tensor, y: Tensor) -> float:
     """The definition, for one example."""
     point, sign = x, None
+    if knobs.label == "predicted":
+        y = net(x).argmax(1).detach()
     for _ in range(round(knobs.limit / knobs.step) + 1):
         leaf = point.clone().requires_grad_()
         logits = net(leaf)
@@ -96,7 +99,27 @@ def test_the_radius_is_not_below_the_exact_distance_and_less_than_a_step_above(
 @both
 def test_who_is_misclassified_to_begin_with_has_radius_0(linear: Linear, variant: Any) -> None:
     net = linear(torch.tensor([[0.0], [1.0]]), torch.tensor([0.0, -0.5]))
-    assert MinimumPerturbation(variant=variant).measure(net, split([[128], [127]], [0, 1])).tolist() == [0, 0]
+    data = split([[128], [127]], [0, 1])
+    assert MinimumPerturbation(variant=variant, label="given").measure(net, data).tolist() == [0, 0]
+
+
+@both
+def test_what_changes_the_prediction_is_asked_of_errors_too(linear: Linear, variant: Any) -> None:
+    """128 is predicted as 1, 127 as 0, whatever the labels say: each lies half a level from 127.5, one step away."""
+    net = linear(torch.tensor([[0.0], [1.0]]), torch.tensor([0.0, -0.5]))
+    for labels in ([0, 1], [1, 0]):
+        radii = MinimumPerturbation(variant=variant).measure(net, split([[128], [127]], labels))
+        assert radii == pytest.approx([STEP, STEP], abs=1e-7)
+
+
+def test_of_examples_that_are_right_both_labels_say_the_same() -> None:
+    net, data = steep(100)
+    predicted, given = (MinimumPerturbation(label=label).measure(net, data) for label in ("predicted", "given"))
+    with torch.no_grad():
+        right = (net(pixels(data.x)).argmax(1) == data.y).numpy()
+    assert 0 < right.mean() < 1
+    np.testing.assert_array_equal(predicted[right], given[right])
+    assert (predicted[~right] > 0).all() and not given[~right].any()
 
 
 @both
@@ -113,14 +136,15 @@ def test_a_path_stays_within_the_range_of_pixels(linear: Linear, variant: Any) -
     """The first pixel can fall by two levels only: 2 + 105 - 2 - 5 = 100 is the first below 100.5."""
     net = Watched(linear(torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.tensor([0.0, -100.5 / 255])))
     assert MinimumPerturbation(variant=variant).measure(net, split([[2, 105]], [1])) == pytest.approx([5 * STEP])
-    assert len(net.seen) == 6
+    assert len(net.seen) == 1 + 6  # what is predicted, and the points of the path
     assert all(x.min() >= 0 for x in net.seen)
 
 
 @both
-def test_a_batch_is_measured_as_each_example_alone(variant: Any) -> None:
+@pytest.mark.parametrize("label", ["predicted", "given"])
+def test_a_batch_is_measured_as_each_example_alone(variant: Any, label: Any) -> None:
     net, data = steep(40)
-    knobs = MinimumPerturbation(variant=variant, limit=12 / 255)
+    knobs = MinimumPerturbation(variant=variant, limit=12 / 255, label=label)
     expected = [alone(net, knobs, x[None], y[None]) for x, y in zip(pixels(data.x), data.y, strict=True)]
     assert len({round(radius, 4) for radius in expected}) > 5, "the network is too flat or too steep to tell"
     assert knobs.measure(net, data, batch_size=16) == pytest.approx(expected, abs=1e-5)
@@ -129,14 +153,14 @@ def test_a_batch_is_measured_as_each_example_alone(variant: Any) -> None:
 def test_only_who_has_not_flipped_goes_on() -> None:
     net, data = steep(40)
     net = Watched(net)
-    radii = MinimumPerturbation().measure(net, data)
+    radii = MinimumPerturbation(label="given").measure(net, data)
     steps = np.rint(radii / STEP)
     assert [len(x) for x in net.seen] == [(steps >= k).sum() for k in range(int(steps.max()) + 1)]
 
 
 def test_the_variants_differ_where_the_gradient_turns() -> None:
     net, data = steep(100)
-    iterative, single = (MinimumPerturbation(variant=v).measure(net, data) for v in ("iterative", "single"))
+    iterative, single = (MinimumPerturbation(variant=v, **GIVEN).measure(net, data) for v in ("iterative", "single"))
     assert 0 < np.mean(iterative != single) < 1
     assert ((iterative == 0) == (single == 0)).all()
     assert iterative.mean() < single.mean()
@@ -169,6 +193,7 @@ def test_a_measurement_leaves_no_trace() -> None:
         ({"step": 4.0, "limit": 32}, "step: .*write 4/255; limit: .*write 32/255"),
         ({"step": "8/255", "limit": "4/255"}, "`step` is at most `limit`; got step 0.03137 and limit 0.01569"),
         ({"variant": "pgd"}, "'iterative' or 'single'"),
+        ({"label": "true"}, "'predicted' or 'given'"),
     ],
 )
 def test_wrong_knobs_are_refused(knobs: dict[str, Any], complaint: str) -> None:

@@ -95,6 +95,44 @@ def test_corrupted_test_sets_are_measured_at_the_end_and_each_loss_on_request(
     assert metrics["last"]["test_fog_acc"] == pytest.approx(0.1)
 
 
+def test_losses_are_recorded_under_named_attacks_and_of_training_examples(
+    tiny: Tiny, trainer: Make, foggy: dict[str, Any]
+) -> None:
+    """A training without attacks is measured under some; it is left as it was by that."""
+    config = tiny(data=foggy, method="standard", epochs=1)
+    fgsm = {"steps": 1, "step_size": "epsilon", "start": "none"}
+    ready = trainer(config, test_losses=True, train_losses=True, loss_attacks={"fgsm": fgsm})
+    instances = ready.run_epoch(config.stage(0)).instances
+    views = {"test_loss", "test_pgd_loss", "test_fgsm_loss", "test_fog_loss"}
+    views |= {"train_loss", "train_pgd_loss", "train_fgsm_loss"}
+    assert {name for name in instances if name.startswith(("test_", "train_"))} == views
+    x, y, net = ready.data.train.x / 255, ready.data.train.y, ready.net.module.eval()
+    leaf = x.clone().requires_grad_()
+    torch.nn.functional.cross_entropy(net(leaf), y, reduction="sum").backward()
+    assert leaf.grad is not None
+    there = (x + ready.evaluation.epsilon * leaf.grad.sign()).clamp(0, 1)
+    for name, images in (("train_loss", x), ("train_fgsm_loss", there)):
+        with torch.no_grad():
+            losses = torch.nn.functional.cross_entropy(net(images), y, reduction="none")
+        np.testing.assert_allclose(instances[name], losses, rtol=2e-3, atol=1e-6)
+    means = [float(instances[f"train_{name}loss"].mean()) for name in ("", "fgsm_", "pgd_")]
+    assert means[0] < min(means[1:])
+    without = trainer(config)
+    without.run_epoch(config.stage(0))
+    pairs = zip(*(each.net.module.state_dict().values() for each in (ready, without)), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_the_entropy_of_predictions_is_recorded_on_request(tiny: Tiny, trainer: Make) -> None:
+    config = tiny(method=ROBUST, epochs=1)
+    with_it, without = (
+        trainer(config, **more).run_epoch(config.stage(0)).instances for more in ({"entropy": True}, {})
+    )
+    assert with_it.keys() - without.keys() == {"entropy"} and without.keys() <= with_it.keys()
+    assert with_it["entropy"].dtype == np.float16 and 0 < with_it["entropy"].min() < with_it["entropy"].max() < 2.31
+    assert all(np.array_equal(with_it[name], without[name]) for name in without)
+
+
 def test_training_examples_are_measured_as_they_are_on_request(tiny: Tiny, trainer: Make) -> None:
     config = tiny(method=ROBUST, epochs=3, subset={"name": "random", "size": 40, "seed": 1})
     ready, without = trainer(config, every=2, train=True), trainer(config, every=2)

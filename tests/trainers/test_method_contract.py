@@ -186,9 +186,14 @@ def test_what_is_recorded_of_a_step() -> None:
     assert columns["p_y"].tolist() == pytest.approx([right, 1 - right])
     assert columns["loss"].tolist() == pytest.approx([-np.log(right), -np.log(1 - right)])
     assert columns["feature_norm"].tolist() == [5.0, 5.0]
-    assert columns.keys() == {"correct", "p_y", "loss", "feature_norm"}
+    assert columns["entropy"].tolist() == pytest.approx([-right * np.log(right) - (1 - right) * np.log(1 - right)] * 2)
+    assert columns.keys() == {"correct", "p_y", "loss", "entropy", "feature_norm"}
     soft = observe(step._replace(clean=robust), torch.ones(2), torch.tensor([[0.25, 0.75], [0.25, 0.75]]))
     assert soft["t_y"].tolist() == [0.75, 0.25] and soft["t_class"].tolist() == [1, 1]
+    assert soft["t_max"].tolist() == [0.75, 0.75]  # as it is, where a weight by it averages one
+    assert soft["t_correct"].tolist() == [True, True] and soft["t_clean_correct"].tolist() == [True, True]
+    wrong = observe(step._replace(clean=robust.detach().flip(1)), None, torch.tensor([[0.25, 0.75]] * 2))
+    assert wrong["t_correct"].tolist() == [True, True] and wrong["t_clean_correct"].tolist() == [False, False]
     assert soft["clean_correct"].tolist() == [True, False] and soft["weight"].tolist() == [1.0, 1.0]
 
 
@@ -489,6 +494,7 @@ def test_every_knob_of_the_curve_is_alive(tiny: Tiny, trainer: Make) -> None:
     base = measured()
     alternatives = {"epsilon": 0.05, "norm": "l2", "steps": 1, "step_size": "epsilon/20", "every": 2}
     others = {"start", "ascend", "final", "along", "min_perturbation", "test_losses", "train"}
+    others |= {"train_losses", "loss_attacks", "entropy"}
     assert set(alternatives) == set(Evaluation.model_fields) - others
     noisy = {"epsilon": 0.3, "steps": 1, "step_size": "epsilon/20"}  # where it begins decides
     assert measured(start="none", **noisy) != measured(**noisy)

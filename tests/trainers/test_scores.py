@@ -19,6 +19,8 @@ from trainers.scores import (
     d,
     d_distance,
     difficulty,
+    difficulty_entropy,
+    difficulty_last,
     ensemble,
     first_learned,
     instability,
@@ -117,6 +119,34 @@ def test_epochs_in_which_an_example_was_not_trained_on_do_not_count() -> None:
     assert difficulty({"loss": losses}).tolist() == [2.0, 5.0]
 
 
+def test_the_last_epoch_that_trained_an_example_is_its_own() -> None:
+    nan = np.nan
+    losses = np.array([[1, nan, nan], [3, 5, nan], [2, nan, nan]], dtype=np.float32)
+    np.testing.assert_array_equal(difficulty_last({"loss": losses}), [2.0, 5.0, nan])
+
+
+def test_a_confident_error_is_hard_by_loss_and_easy_by_entropy() -> None:
+    """The metric "entropy" of the code of Liu et al. asks how sure the network is, not of what."""
+    p = np.array([[0.5, 0.01], [0.7, 0.02]])  # of the given label, of two
+    run = {"loss": -np.log(p), "entropy": -(p * np.log(p) + (1 - p) * np.log(1 - p))}
+    assert difficulty(run)[0] < difficulty(run)[1]
+    assert difficulty_entropy(run)[0] > difficulty_entropy(run)[1]
+    assert difficulty_entropy(run)[1] == pytest.approx((0.0560015 + 0.0980391) / 2, abs=1e-6)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_scores_are_the_same_of_counts_and_of_floats_with_nan(seed: int) -> None:
+    """Recorded arrays have 255 where an example was not trained on, those that analysis reads have NaN."""
+    rng = np.random.default_rng(seed)
+    counts = rng.choice(np.array([0, 1, UNSEEN], np.uint8), (4, 6))
+    floats = np.where(counts == UNSEEN, np.nan, counts).astype(np.float32)
+    for name in ("correct", "withstood", "kappa"):
+        one, other = scored({name: counts}), scored({name: floats})
+        assert one and one.keys() == other.keys()
+        for score in one:
+            np.testing.assert_array_equal(one[score], other[score])
+
+
 def test_many_large_counts_do_not_overflow() -> None:
     assert kappa({"kappa": np.full((300, 2), 250, dtype=np.uint8)}).tolist() == [-250.0, -250.0]
 
@@ -133,6 +163,7 @@ def test_more_is_always_harder() -> None:
         "correct": np.array([[1, 0], [1, 0], [1, 1]], dtype=np.uint8),
         "withstood": np.array([[1, 0], [1, 1]], dtype=np.uint8),
         "loss": np.array([[0.1, 2.0], [0.1, 1.0], [0.1, 0.5]], dtype=np.float32),
+        "entropy": np.array([[0.1, 2.0], [0.1, 1.0], [0.1, 0.5]], dtype=np.float16),
         "kappa": np.array([[9, 1], [10, 2], [10, 5]], dtype=np.uint8),
         "best_clean_p_y": np.array([0.9, 0.2], dtype=np.float16),
         "min_perturbation": np.array([0.04, 0.0], dtype=np.float32),

@@ -15,7 +15,7 @@ from trainers.config import TrialConfig
 from trainers.data import Split
 from trainers.methods import METHODS
 from trainers.recording import Log, subset_summary
-from trainers.records import canonical
+from trainers.records import canonical, selected_by
 from trainers.trainer import Diverged, Trainer, derived
 
 Tiny = Callable[..., TrialConfig]
@@ -284,6 +284,19 @@ def test_a_network_whose_predictions_are_no_numbers_has_diverged(tiny: Tiny, tra
     with pytest.raises(Diverged, match=r"epoch 0: predictions are not finite on [1-9][0-9]* of 60 val images"):
         ready.run_epoch(config.stage(0))
     assert all(bool(weight.isfinite().all()) for weight in ready.net.module.parameters())
+
+
+def test_a_training_without_attacks_is_selected_by_what_it_is_for(tiny: Tiny, trainer: Make) -> None:
+    """It withstands most in its first epochs, when it knows least."""
+    config = tiny(epochs=12, method="standard", optimizer={"name": "sgd", "lr": 0.1})
+    ready = trainer(config, epsilon=0.3)
+    rows = rows_of(ready, config)
+    clean, robust = ([row[f"val_{name}_acc"] for row in rows] for name in ("clean", "pgd"))
+    assert clean.index(max(clean)) != robust.index(max(robust))
+    assert ready.best is not None and ready.best["row"] == rows[clean.index(max(clean))]
+    assert {selected_by(row) for row in rows} == {"val_clean_acc"}
+    attacked = tiny(epochs=2, **ROBUST)
+    assert {selected_by(row) for row in rows_of(trainer(attacked), attacked)} == {"val_pgd_acc"}
 
 
 def test_of_equals_the_first_is_best(tiny: Tiny, trainer: Make) -> None:

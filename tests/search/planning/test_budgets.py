@@ -55,6 +55,11 @@ MEASURED: dict[str, tuple[dict[str, Any], str | None]] = {
         "evaluate.final.pgd5.steps: 5, fewer than the 10 of the attack of the curves",
     ),
     "as many by restarts": ({"final": {"pgd5": {"name": "pgd", "steps": 5, "restarts": 2}}}, None),
+    "losses under fewer steps": ({"test_losses": True, "loss_attacks": {"one": {"steps": 1, "step_size": 0.1}}}, None),
+    "losses under steps that fall short": (
+        {"test_losses": True, "loss_attacks": {"short": {"steps": 1, "start": "none"}}},
+        "evaluate.loss_attacks.short.step_size: 1 steps of 0.025 reach 0.025 of epsilon 0.1",
+    ),
     "more images than there are": (
         {"final": {"aa": {"name": "pgd", "images": 9999}}},
         "evaluate.final.aa.images: 9999, and the test set has 1078: all are looked at",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -253,3 +254,17 @@ def test_a_piece_that_never_acts_is_noted(here: Path, capsys: pytest.CaptureFixt
     Path("space.yaml").write_text(text)
     assert main(["space.yaml", "--dry-run"]) == 0
     assert capsys.readouterr().err == note
+
+
+def test_losses_under_an_attack_and_a_corruption_have_names_of_their_own(here: Path, refused: Refused) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (90, 8, 8), np.uint8), np.arange(90) % 10
+    np.savez("set.npz", x_train=x[:60], y_train=y[:60], x_test=x[60:], y_test=y[60:])
+    np.save("fog.npy", np.full((150, 8, 8), 255, np.uint8))
+    np.save("labels.npy", np.tile(y[60:], 5))
+    data = {"name": "npz", "path": "set.npz", "val": 20, "corruptions": {"path": ".", "severity": 1, "names": ["fog"]}}
+    text = yaml.safe_dump(
+        {"trial": {"data": data}, "evaluate": {"test_losses": True, "loss_attacks": {"fog": {"steps": 5}}}}
+    )
+    (problem,) = refused(text)
+    assert "evaluate.loss_attacks.fog: is the name of a corruption, too; take another" in problem

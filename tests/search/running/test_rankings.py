@@ -255,7 +255,12 @@ def test_a_score_that_the_trainings_do_not_record_is_refused(refused: Refused, m
 
 
 @pytest.mark.parametrize(
-    ("score", "knob"), [("instability_eval", "train: true"), ("min_perturbation", "min_perturbation: {}")]
+    ("score", "knob"),
+    [
+        ("instability_eval", "train: true"),
+        ("min_perturbation", "min_perturbation: {}"),
+        ("difficulty_entropy", "entropy: true"),
+    ],
 )
 def test_a_score_that_is_recorded_on_request_says_by_which_knob(
     refused: Refused, planned: Planned, score: str, knob: str

@@ -93,10 +93,11 @@ def test_trainings_that_share_all_their_epochs_are_one() -> None:
 
 
 def test_the_most_that_was_ever_had_counts_for_who_is_judged() -> None:
-    """Standard training is most robust at once and accurate later: its best checkpoint is poor, and it is no dud."""
+    """Standard training is most robust at once and accurate later: its best checkpoint is the accurate one, no dud."""
     learning = [(min(0.3 + 0.1 * e, 0.95), 0.25 if e == 0 else 0.0) for e in range(100)]
     standard = contestant("standard", learning, adversarial=False)
-    assert standard.at_best(6).tolist() == [[0.3, 0.25]]
+    assert standard.at_best(6).tolist() == [[0.8, 0.0]]
+    assert standard.at_most(6).tolist() == [[0.8, 0.25]]
     assert stops(standard, contestant("a", GOOD), contestant("b", BETTER), knobs=DUDS) == {}
 
 
@@ -194,6 +195,17 @@ def test_catastrophic_overfitting_is_a_fall_within_an_epoch_from_which_nothing_r
     assert own(contestant("a", slow)) is None
     assert own(contestant("a", fgsm[:50], adversarial=False)) is None  # robustness is not what it trains for
     assert own(contestant("a", curve((20, 0.1, 0.1), (30, 0.0, 0.0)))) is None  # there was no best above guessing
+
+
+def test_a_training_without_attacks_ends_when_its_clean_accuracy_is_past_its_best() -> None:
+    """Its robust accuracy is past its best from the first epochs on, and says nothing of it."""
+    learns = [(0.3 + 0.006 * e, 0.2 - 0.002 * e) for e in range(100)]
+    assert own(contestant("a", learns, adversarial=False)) is None
+    assert own(contestant("a", [(robust, clean) for clean, robust in learns])) is None
+    spent = [(max(0.9 - 0.005 * abs(e - 55), 0.1), 0.01 * e) for e in range(100)]
+    (found,) = [own(contestant("a", spent, adversarial=False))]
+    assert found is not None and found[1] == "no new best"
+    assert own(contestant("a", spent)) is None
 
 
 def test_seeds_stop_together_by_their_mean() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.storing.segments import added, cut, joined
+from search.stopping.curves import curve
+from search.storing.seen import Seen
+from search.storing.segments import added, cut, joined, lines, so_far
 from search.storing.store import Arrays, Segment
 from trainers.scores import UNSEEN
 
@@ -59,3 +63,21 @@ def test_cut_back_it_is_what_would_have_been_recorded_so_far(epochs: list[set[st
     assert equal(joined(kept), joined(recorded(epochs[:until])) if until else {})
     assert [row["epoch"] for part in kept for row in part.rows] == [*range(min(until, len(epochs)))]
     assert sum(len(part.costs) for part in kept) == len(epochs)  # they were spent
+
+
+@pytest.mark.parametrize("attacks", [True, False])
+def test_the_best_so_far_is_what_the_training_would_be_selected_by(tmp_path: Path, attacks: bool) -> None:
+    """Robust validation accuracy, or clean of a training that does not attack its images; wherever it is read."""
+    more = {"train_robust_acc": 0.5} if attacks else {}
+    heights = [(0.5, 0.3), (0.7, 0.2), (0.9, 0.1), (0.9, 0.1)]
+    rows = [
+        {"epoch": i, "train_clean_acc": 0.9, "val_clean_acc": clean, "val_pgd_acc": robust} | more
+        for i, (clean, robust) in enumerate(heights)
+    ]
+    best = 0 if attacks else 2
+    assert so_far(rows)["best"]["epoch"] == best
+    assert curve(rows, {"val_pgd_acc": "max"}).best(4).epoch == best
+    (tmp_path / "epochs.jsonl").write_bytes(lines(rows))
+    seen = Seen(tmp_path, "one", "")
+    seen.look()
+    assert seen.best["epoch"] == best

@@ -1,0 +1,62 @@
+"""How hard one training found each example: by a score of what it recorded, or by a loss along training."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from analysis.instances import Instances
+from analysis.results import Results, SweepError
+from trainers.scores import SCORES, difficulty
+
+LOSSES = re.compile(r"(test|train)(_\w+)?")
+TEST, TRAIN = "take `evaluate: {test_losses: true}`", "take `evaluate: {train_losses: true}`"
+ASKED = {
+    "instability_eval": "take `evaluate: {train: true}`",
+    "difficulty_entropy": "take `evaluate: {entropy: true}`",
+    "min_perturbation": "take `evaluate: {min_perturbation: {}}`",
+    "probability": "hold validation examples out",
+}
+
+
+def known(by: str) -> str:
+    """Return the name of a score or of a recorded loss as it is. Raises SweepError where there is none of this name."""
+    if by in SCORES or LOSSES.fullmatch(by):
+        return by
+    raise SweepError(
+        f"--by {by!r}: allowed are the scores {', '.join(SCORES)}, and recorded losses: test, test_pgd, train, "
+        "train_pgd, and test_<name> or train_<name> of an attack of evaluate.loss_attacks or of a corruption"
+    )
+
+
+def hardness(instances: Instances, by: str) -> np.ndarray | None:
+    """(N,), larger where an example is harder, NaN where it was not trained on; None where it was not recorded."""
+    if by not in SCORES:
+        curve = instances.curves.get(f"{by}_loss")
+        return None if curve is None else difficulty({"loss": curve})
+    try:
+        return SCORES[by](instances.curves | instances.ends)
+    except KeyError:
+        return None
+
+
+def on_test(by: str) -> bool:
+    """Whether test examples are ranked."""
+    return by.startswith("test")
+
+
+def remedy(by: str) -> str:
+    """What records it."""
+    whose = {"test": TEST, "train": TRAIN}.get(by.partition("_")[0])
+    attack = "" if by in ("test", "train", "test_pgd", "train_pgd") else ", with the attack in `loss_attacks`"
+    return whose + attack if whose and by not in SCORES else ASKED.get(by, "take an attack")
+
+
+def title(by: str, results: Results) -> str:
+    """A way to rank by in words: of minimum perturbations also which label is left."""
+    if by != "min_perturbation":
+        return by
+    knobs = results.plan.get("evaluate", {}).get("min_perturbation") or {}
+    label = knobs.get("label", "given")  # a record that does not say it is older than the knob
+    return f"{by} (of the {label} label)"
