@@ -61,7 +61,7 @@ METHODS: dict[str, AnyMethod] = {
         weight=GAIR(lam=0.0),
     ),
     # ... Alg. 5 and Table 2: burn-in 75 of 100 epochs; the start is that of TRADES, 0.001 N(0, I), where Algorithm 4
-    # prints a random unit vector times a xi that it does not give
+    # prints a random unit vector times a xi that it does not give (start: {name: direction, length: xi})
     "gair-trades": Method(attack=_KL, loss=TRADES(beta=6.0), weight=GAIR(lam=-1.0, burn_in="75%")),
     # ... eqs. 10 and 11, Figs. 19 and 20: burn-in 75 of 120 epochs
     "gair-mart": Method(attack=_CE, loss=MART(beta=5.0), weight=GAIR(lam=0.0, burn_in="62.5%")),

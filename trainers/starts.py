@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Generator, Tensor
 
-from trainers.balls import Noise, Norm, noise
-from trainers.knobs import Knobs
+from trainers.balls import Noise, Norm, noise, normal, unit
+from trainers.knobs import Knobs, Real
 from trainers.state import InstanceState
 from trainers.step import Batch
 from trainers.views import View
@@ -57,6 +57,21 @@ class Previous(Knobs):
         return state.column(COLUMN, shape, dtype=torch.float16 if self.half else torch.float32)
 
 
+class Direction(Knobs):
+    """A random unit vector times `length`: Algorithm 4 of Zhang et al. 2021, which prints no value for its xi.
+
+    length is an l2 length in pixels of [0, 1], whatever the attack's norm. 0.001 N(0, 1), the start of TRADES and the
+    default of gair-trades, has a length of 0.055 on 32x32 colour images.
+    """
+
+    name: Literal["direction"] = "direction"
+    length: Annotated[Real, Field(gt=0)]
+
+    def draw(self, like: Tensor, rng: Generator) -> Tensor:
+        """The offsets to begin from, (B, channels, H, W)."""
+        return self.length * unit(normal(like, rng))
+
+
 def remembered(batch: Batch) -> tuple[Tensor, View, InstanceState]:
     """What identifies the examples of a training batch. Raises TypeError for a batch that is only measured."""
     if batch.rows is None or batch.view is None or batch.state is None:
@@ -64,11 +79,13 @@ def remembered(batch: Batch) -> tuple[Tensor, View, InstanceState]:
     return batch.rows, batch.view, batch.state
 
 
-Start = Noise | Previous
+Start = Noise | Annotated[Previous | Direction, Field(discriminator="name")]
 
 
 def begin(start: Start, batch: Batch, epsilon: float | Tensor, norm: Norm, rng: Generator) -> Tensor:
     """The offsets of a start, (B, channels, H, W)."""
     if isinstance(start, Previous):
         return start.recall(batch, epsilon, norm, rng)
+    if isinstance(start, Direction):
+        return start.draw(batch.x, rng)
     return noise(start, batch.x, epsilon, norm, rng)

@@ -10,7 +10,15 @@ from typing import Any
 
 QUIET: Mapping[str, Any] = {
     **{"kind": "pieces", "crop": 0, "padding": "zeros", "split_seed": 0, "noise_seed": 0, "label_noise": 0},
-    **{"bn": "eval", "keep": "last", "restarts": 1, "jitter": 0, "geometry": "count", "normalize": True},
+    **{
+        "bn": "eval",
+        "keep": "last",
+        "restarts": 1,
+        "jitter": 0,
+        "geometry": "count",
+        "normalize": True,
+        "detach": True,
+    },
     **{"compile": False, "channels_last": True, "deterministic": True, "balance": "none"},
 }  # a knob -> the value of which one need not be told
 SILENT = ({"name": "uniform"}, {"name": "given"}, {"name": "all"})  # weights, targets and subsets that do nothing
@@ -91,9 +99,9 @@ def called(piece: Any) -> str:
 
 
 def _knob(key: str, value: Any) -> str:
-    """A key and its value, a piece set apart; what is on goes by its key."""
-    if value is True:
-        return _spaced(key)
+    """A key and its value, a piece set apart; what is on goes by its key, what is on as a rule is said to be off."""
+    if isinstance(value, bool):
+        return _spaced(key) + " off" * (not value)
     return f"{_spaced(key)} ({words(value)})" if isinstance(value, Mapping) else f"{_spaced(key)} {words(value)}"
 
 
@@ -103,7 +111,7 @@ def _drop(value: Any, at: Any) -> str:
 
 
 def _quiet(key: str, value: Any) -> bool:
-    return value is None or value == [] or value is False or (key in QUIET and value == QUIET[key])
+    return value is None or value == [] or (value == QUIET[key] if key in QUIET else value is False)
 
 
 def _number(value: float) -> str:

@@ -18,6 +18,7 @@ from trainers.evaluate import Evaluation
 from trainers.iat import IAT
 from trainers.knobs import step_length
 from trainers.mma import MMA
+from trainers.starts import Previous
 
 if TYPE_CHECKING:
     from search.planning.plan import Planned
@@ -75,9 +76,9 @@ def training(config: TrialConfig) -> Climb | None:
     if isinstance(attack, PGD):
         epsilon, start = float(attack.epsilon), attack.start  # type: ignore[arg-type]  # a number in a stage
         length = step_length(attack.step_size, epsilon)
-        goes_on = not isinstance(start, str)  # from the last visit's perturbation, epoch after epoch
+        goes_on = isinstance(start, Previous)  # from the last visit's perturbation, epoch after epoch
         steps = None if goes_on or not attack.steps else attack.steps
-        return Climb("method.attack", attack.norm, epsilon, steps, length, "none" if goes_on else str(start))
+        return Climb("method.attack", attack.norm, epsilon, steps, length, start if isinstance(start, str) else "none")
     if isinstance(attack, MMA):
         length = step_length(attack.step_size, attack.d_max)
         return Climb("method", attack.norm, attack.d_max, attack.steps, length)

@@ -40,6 +40,25 @@ def test_defaults_that_say_nothing_are_left_out() -> None:
     assert found["data set"].startswith("digits, ") and "noise" not in found["data set"]
 
 
+@pytest.mark.parametrize(
+    ("trial", "row", "told"),
+    [
+        ({"model": {"name": "mlp", "normalize": False}}, "model", "mlp, normalize off, hidden 256, 256"),
+        ({"method": {"weight": {"name": "gair", "normalize": False}}}, "weight", ", normalize off, lam 0"),
+        ({"method": {"weight": {"name": "probability", "detach": False}}}, "weight", ", detach off"),
+        ({"method": {"weight": {"name": "probability"}}}, "weight", "of robust, which label"),
+        ({"compute": {"channels_last": False, "deterministic": False}}, "computed on", "channels last off, compile"),
+        ({"optimizer": {"name": "sgd", "nesterov": True}}, "optimizer", ", nesterov"),
+        ({"method": {"weight": {"name": "loss-size", "tilt": -1}}}, "weight", "loss-size, burn in 50%, tilt -1"),
+        ({"optimizer": {"name": "sgd", "loss_scale": "1/64"}}, "optimizer", ", loss scale 0.015625"),
+        ({"method": {"base": "iat", "attack": {"warm_up": "gated"}}}, "attack", ", warm up gated"),
+        ({"method": {"base": "atta-adaptive", "target": {"updates": "always"}}}, "target", ", updates always"),
+    ],
+)  # fmt: skip
+def test_what_is_off_where_it_is_on_as_a_rule_is_told(trial: dict[str, Any], row: str, told: str) -> None:
+    assert told in setting({"trials": trials(trial)})[row]
+
+
 def test_what_an_axis_varies_is_said_to_and_the_rest_is_told() -> None:
     gairat = [{"base": "gairat", "weight": {"lam": lam, "burn_in": 2}} for lam in (-1, 0)]
     found = setting({"trials": trials(*({"method": method} for method in gairat))})

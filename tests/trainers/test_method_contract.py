@@ -31,7 +31,7 @@ from trainers.models import MLP, DigitsCNN, build_network
 from trainers.optimizers import SGD, Adam
 from trainers.records import canonical
 from trainers.schedules import Bend, Cosine, Cyclic, Jump, Line, Linear, Multiple, Piecewise, Ramp
-from trainers.starts import Previous
+from trainers.starts import Direction, Previous
 from trainers.state import InstanceState
 from trainers.step import Adversary, Batch, Net, Step
 from trainers.subsets import All, DropUnlearned, Random, Ranked
@@ -272,6 +272,7 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     },
     Toward: {"label": 2, "instead": 3},
     Previous: {"fill": "uniform", "reset_every": 2, "half": True},
+    Direction: {"length": 0.5},
     IAT: {
         "epsilon": 0.05, "gamma": 0.05, "momentum": 0.5, "steps": 4, "least_step": 0.08, "burn_in": 2, "bn": "train",
         "warm_up": "gated",
@@ -332,6 +333,7 @@ PIECES: dict[str, Any] = {
     "pgd": PGD(epsilon=0.1, steps=3),
     "toward": Toward(label=0, instead=1),
     "previous": Previous(),
+    "direction": Direction(length=0.1),
     "iat": IAT(epsilon=0.1, gamma=0.02, steps=3, burn_in=0),
     "trades": TRADES(beta=6.0),
     "ce-kl": ConsistentCE(beta=6.0),
@@ -370,7 +372,9 @@ PLACES: dict[type[Knobs], Callable[[Any], dict[str, Any]]] = {
     PGD: lambda piece: {"method": {"attack": piece}},
     IAT: lambda piece: {"method": {"attack": piece}},
     Toward: lambda piece: {"method": {"attack": {"epsilon": 0.1, "toward": piece}}},
-    Previous: lambda piece: {"method": {"attack": {"epsilon": 0.1, "steps": 1, "start": piece}}},
+    **dict.fromkeys(
+        (Previous, Direction), lambda piece: {"method": {"attack": {"epsilon": 0.1, "steps": 1, "start": piece}}}
+    ),
     TRADES: lambda piece: {"method": {"base": "trades", "loss": piece}},
     ConsistentCE: lambda piece: {"method": ROBUST | {"loss": piece}},
     MART: lambda piece: {"method": ROBUST | {"loss": piece}},

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
 
 from trainers.attacks import PGD
 from trainers.config import TrialConfig
 from trainers.methods import METHODS
-from trainers.starts import COLUMN, Previous, begin
+from trainers.starts import COLUMN, Direction, Previous, begin
 from trainers.state import InstanceState
 from trainers.step import Batch
 from trainers.views import View
@@ -175,7 +177,51 @@ def test_half_precision_keeps_the_same_to_its_rounding() -> None:
     assert not torch.equal(starts[1], starts[0])
 
 
+# A random direction
+
+
+@given(length=st.floats(1e-4, 3), norm=st.sampled_from(["linf", "l2"]), seed=st.integers(0, 99))
+def test_a_direction_has_its_length_in_l2_and_then_stays_in_the_ball(length: float, norm: Any, seed: int) -> None:
+    batch = images()._replace(x=torch.full((12, 1, 8, 8), 0.5))
+    offset = begin(Direction(length=length), batch, 0.1, norm, seeded(seed))
+    torch.testing.assert_close(offset.flatten(1).norm(dim=1), torch.full((12,), length))
+    assert len({tuple(each) for each in offset.flatten(1).tolist()}) == 12
+    attack = PGD(steps=0, epsilon=0.1, norm=norm, start=Direction(length=length))
+    far = (attack(steep(), batch, seeded(seed)).x - batch.x).flatten(1)
+    size = far.norm(dim=1) if norm == "l2" else far.abs().amax(1)
+    assert (size <= 0.1 + 1e-6).all()
+    if norm == "l2":  # inside it is the offset, outside it lies on the ball's edge
+        torch.testing.assert_close(size, torch.full((12,), min(length, 0.1)))
+
+
+def test_directions_are_those_of_the_normal_start() -> None:
+    """x + xi u with u = n / |n|: the draw of 0.001 N(0, 1), scaled."""
+    batch = images()
+    fixed, free = (begin(it, batch, 0.1, "linf", seeded()) for it in (Direction(length=0.3), "normal"))
+    torch.testing.assert_close(fixed, 0.3 * free / free.flatten(1).norm(dim=1).view(-1, 1, 1, 1))
+
+
+def test_the_kl_can_be_climbed_from_a_direction() -> None:
+    method = TrialConfig.model_validate(
+        {"method": {"base": "gair-trades", "attack": {"start": {"name": "direction", "length": "1/20"}}}}
+    ).method
+    assert method.attack.start == Direction(length=0.05)  # type: ignore[union-attr]
+
+
 # Refusals
+
+
+@pytest.mark.parametrize(
+    ("start", "complaint"),
+    [
+        ({"name": "direction"}, "Field required"),
+        ({"name": "direction", "length": 0}, "greater than 0"),
+        ({"name": "sphere", "length": 1}, "does not match any of the expected tags: 'previous', 'direction'"),
+    ],
+)
+def test_a_direction_without_a_length_is_refused(start: Any, complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        PGD(start=start)
 
 
 def test_who_is_only_measured_is_not_remembered() -> None:
