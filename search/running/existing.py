@@ -164,19 +164,25 @@ def standing_code(folder: Place, accept: bool) -> str | None:
     return stored["code"] if accept or training_code() in stored.get("accepted", []) else None
 
 
-def over_by_other_code(folder: Place, tree: Row) -> bool:
-    """Whether the very space was run to its end by other training code, so that nothing is left for this one to train.
+def over_by_other_code(folder: Place, tree: Row) -> str | None:
+    """Say how the very space came to its end by other training code, if this one has nothing left to train of it.
 
-    A code that was accepted counts as the same.
+    Its trainings all have their results, or a budget is used up, which has not been raised since. A code that was
+    accepted counts as the same.
     """
     stored, past = stored_plan(folder), read_json(folder / "provenance.json", A_PROVENANCE)
     if stored is None or training_code() in (stored["code"], *stored.get("accepted", [])):
-        return False
+        return None
     runs = past["runs"] if past else None
     if not runs or runs[-1].get("exit") != 0 or _difference(folder, tree):
-        return False
+        return None
     store = Store(folder)
-    return all(store.result(row["id"], row["chain"]) is not None for row in stored["trials"])
+    left = sum(store.result(row["id"], row["chain"]) is None for row in stored["trials"])
+    if spent := runs[-1].get("spent"):
+        of = number(len(stored["trials"]), "training")
+        missing = f"{left} of {of} without a result" if left else "some that were stopped are not trained on"
+        return f"is not finished, its budget ended it: {spent}, {missing}"
+    return None if left else "is finished: all its trainings have their results"
 
 
 def _ranked_anew(stored: Row, now: Planned) -> bool:
