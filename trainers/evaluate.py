@@ -21,6 +21,7 @@ from trainers.balls import Noise, Norm, check_norm, check_units
 from trainers.data import Split, pixels
 from trainers.distances import MinimumPerturbation
 from trainers.knobs import KnobError, Knobs, Real, StepSize
+from trainers.losses import named
 from trainers.step import Batch, Net
 
 
@@ -237,9 +238,8 @@ def _correct(net: Net, batch: Batch) -> Tensor:
 
 @torch.no_grad()
 def _named(net: Net, x: Tensor) -> Tensor:
-    """(B, channels, H, W) -> (B,); argmax alone would name the class of a logit that is NaN, and be right at times."""
-    logits = net(x)
-    return torch.where(logits.isfinite().all(1), logits.argmax(1), -1)
+    """(B, channels, H, W) -> (B,)"""
+    return named(net(x))
 
 
 class _Logits(nn.Module):
