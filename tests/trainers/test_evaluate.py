@@ -84,6 +84,16 @@ def test_who_has_no_answer_under_attack_has_not_withstood_it(restarts: int) -> N
         assert under(PGDAttack(steps=2, keep=keep, restarts=restarts), net, data, 0.05) == 0
 
 
+@pytest.mark.parametrize("attack", ["apgd-ce", "apgd-t", "square"])
+def test_autoattack_does_not_take_silence_for_class_0(attack: Any) -> None:
+    """Right on the images themselves, of all classes, and silent wherever an attack leads."""
+    net = silent_where(lambda x: ((255 * x - (255 * x).round()).abs() > 1e-3).any(1))
+    right, wrong = torch.zeros(30, dtype=torch.long), torch.ones(10, dtype=torch.long)
+    data = Split(split().x, torch.cat([right, wrong]))
+    assert accuracy(net, data, None, 0) == 0.75
+    assert under(AutoAttackRun(version="custom", attacks=(attack,)), net, data, 0.05) == 0
+
+
 @pytest.mark.parametrize("keep", ["last", "worst"])
 def test_of_several_restarts_one_without_an_answer_is_the_worst(keep: Any) -> None:
     """Silent where the first pixel rises, as it does in half of the starts: 1 of 256 examples has none in eight."""
