@@ -96,10 +96,14 @@ class Axes:
         return SEPARATOR.join(words)
 
     def names(self, labels: Mapping[str, str], configuration: str) -> Names:
-        """Name a configuration by its labels, wherever it is shown; `configuration`: its name if nothing varies."""
+        """Name a configuration by its labels, wherever it is shown: by those that vary, else by all it has.
+
+        `configuration`: its name where it has none, as in a sweep without axes.
+        """
         setting, family, subset = (self.describe(labels, paths) for paths in (self.data, self.method, self.subset))
-        choice = SEPARATOR.join(filter(None, (family, subset))) or configuration
-        return Names(setting, family, subset, choice, SEPARATOR.join(filter(None, (setting, choice))))
+        fixed = self.describe(labels, [path for path in self.paths if path not in self.varying])
+        choice = SEPARATOR.join(filter(None, (family, subset))) or fixed or setting or configuration
+        return Names(setting, family, subset, choice, SEPARATOR.join(dict.fromkeys(filter(None, (setting, choice)))))
 
 
 def read_axes(plan: Row) -> Axes:

@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.classes import class_label
 from analysis.instances import Instances, Ranking, locate, read_ranking
 from analysis.results import COMPLETED, Results
+from trainers.scores import in_top
 
 GROUPS = 10
 CURVES = {
@@ -24,7 +25,7 @@ class Detection(NamedTuple):
     """How well a ranking finds flipped labels."""
 
     flipped: int
-    found: int  # how many of them are among as many most problematic examples
+    found: float  # how many of them are among as many most problematic examples; of ties at the edge, on average
     auc: float  # probability that a flipped example ranks above one that is not
 
 
@@ -89,10 +90,9 @@ def detection(rank: np.ndarray, is_flipped: np.ndarray) -> Detection | None:
     n = int(is_flipped.sum())
     if n in (0, len(rank)):
         return None
-    last = np.argsort(rank, kind="stable")[len(rank) - n :]
     ordinal = pd.Series(rank).rank().to_numpy()
     auc = (ordinal[is_flipped].sum() - n * (n + 1) / 2) / (n * (len(rank) - n))
-    return Detection(n, int(is_flipped[last].sum()), float(auc))
+    return Detection(n, float(in_top(rank, n) @ is_flipped), float(auc))
 
 
 def groups(d: np.ndarray) -> np.ndarray:

@@ -218,7 +218,7 @@ def _rankings(digest: Digest) -> Iterator[tuple[str, str]]:
         here = counts[(counts["setting"] == ranking.setting) & (counts["flipped_out"] > 0)] if len(counts) else counts
         left_out = [f"{row['subset']} {row['flipped_out']:.3g}" for row in here.to_dict("records")]
         text = (
-            f"{seen.found} of the {seen.flipped} flipped labels are among the {seen.flipped} examples "
+            f"{round(seen.found, 1):.10g} of the {seen.flipped} flipped labels are among the {seen.flipped} examples "
             f"that {ranking.score} ranks most problematic, out of {len(ranking.y)} (AUC {seen.auc:.3f})."
         )
         if left_out:

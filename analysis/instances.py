@@ -78,7 +78,7 @@ def read_ranking(path: Path, setting: str, score: str, damage: Damage) -> Rankin
     ranks = {name.removeprefix("rank_"): arrays[name] for name in arrays if name.startswith("rank_")}
     if not ranks:
         return None
-    if not all(_one_each(values, arrays["index"]) for values in ranks.values()):
+    if not all(_one_each(values, arrays["index"]) and np.isfinite(values).all() for values in ranks.values()):
         damage.add(path, "its ranks are not one number for each example")
         return None
     score = score if score in ranks else next(iter(ranks))

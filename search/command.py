@@ -56,8 +56,9 @@ def execute(options: argparse.Namespace, began: float) -> int:
             reach(each)
         loaded, folder = _loaded(options)
         accept = options.accept_code_change
-        if not (options.fresh or accept) and over_by_other_code(folder, loaded.document.tree):
-            return _shown(folder, console, options.dry_run)
+        over = None if options.fresh or accept else over_by_other_code(folder, loaded.document.tree)
+        if over:
+            return _shown(folder, over, console, options.dry_run)
         resources = decided(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
         loaded.space = loaded.space.model_copy(update={"resources": resources})
         sources = Sources(download=not options.dry_run)
@@ -85,14 +86,13 @@ def execute(options: argparse.Namespace, began: float) -> int:
         return told(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors)
 
 
-def _shown(folder: Place, console: Console, dry: bool) -> int:
-    """Report a sweep that is finished, without a word in its records: to it this code is not accepted.
+def _shown(folder: Place, over: str, console: Console, dry: bool) -> int:
+    """Report a sweep that came to its end, without a word in its records: to it this code is not accepted.
 
     Nothing is planned: what this code makes of the space may have other names, and nobody would train it.
     """
-    finished = f"{folder.name} is finished: all its trainings have their results"
     since = "the code in trainers/ has changed since, and trains nothing"
-    console.print(f"{finished}; {since}.", soft_wrap=True)
+    console.print(f"{folder.name} {over}; {since}.", soft_wrap=True)
     if not dry:
         _report(folder)
     return DONE
@@ -238,10 +238,10 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, misse
         filesystem.check(folder)
         provenance.slots(sweep.orders.slots)
         provenance.nodes(kinds(sweep.nodes))
-        provenance.end(code, began)  # for the report to tell
+        provenance.end(code, began, sweep.spent)  # for the report to tell
         if sweep.ended() and not sweep.interrupted:
             _report(folder)
-            provenance.end(code, began)
+            provenance.end(code, began, sweep.spent)
     except OSError as error:
         why = filesystem.trouble_of(error, folder) or str(error)
         if not code:  # else the storage is told of as what stopped it

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from trainers.attacks import PGD
 from trainers.data import Split, pixels
+from trainers.losses import named
 from trainers.step import Batch, Net
 
 
@@ -55,9 +56,8 @@ def right_on(net: Net, batch: Batch) -> Tensor:
 
 @torch.no_grad()
 def _named(net: Net, x: Tensor) -> Tensor:
-    """(B, channels, H, W) -> (B,); argmax alone would name the class of a logit that is NaN, and be right at times."""
-    logits = net(x)
-    return torch.where(logits.isfinite().all(1), logits.argmax(1), -1)
+    """(B, channels, H, W) -> (B,)"""
+    return named(net(x))
 
 
 @contextmanager

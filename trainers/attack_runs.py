@@ -141,14 +141,18 @@ class AutoAttackRun(Knobs):
             import pyautoattack  # late: it is only needed here
 
             chosen: dict[str, Any] = {"attacks": list(self.attacks)} if self.attacks else {}
+            logits = _Logits(net)
             attack = pyautoattack.AutoAttack(
-                _Logits(net), norm={"linf": "Linf", "l2": "L2"}[norm], eps=self.epsilon or epsilon, seed=seed,
+                logits, norm={"linf": "Linf", "l2": "L2"}[norm], eps=self.epsilon or epsilon, seed=seed,
                 version=self.version, device=split.x.device, **chosen,
             )  # fmt: skip
             attack.apgd.n_restarts, attack.fab.n_restarts = self.restarts, 1  # custom alone would keep five
             attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = min(9, classes - 1)
             x = pixels(split.x).contiguous()  # its gradient checks use view(), which channels-last arrays refuse
             adversaries, _ = attack.run_standard_evaluation(x, split.y, batch_size=250)
+            for label in split.y.unique().tolist() if logits.silent else ():  # once more, for it took NaN for class 0
+                logits.instead, its = (label + 1) % classes, split.y == label
+                adversaries[its], _ = attack.run_standard_evaluation(x[its], split.y[its], batch_size=250)
             batches = zip(adversaries.split(512), split.y.split(512), strict=True)
             return torch.cat([right_on(net, Batch(x, y)) for x, y in batches])
 
@@ -177,10 +181,17 @@ class _Logits(nn.Module):
     def __init__(self, net: Net) -> None:
         super().__init__()
         self.net = net
+        self.silent: Tensor | bool = False  # whether a logit was not finite
+        self.instead: int | None = None  # the class that is named there
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net(x)
+        logits = self.net(x)
+        known = logits.isfinite().all(1, keepdim=True)
+        self.silent = self.silent | ~known.all()
+        if self.instead is None:
+            return logits
+        return torch.where(known, logits, torch.eye(logits.shape[1], device=x.device)[self.instead])
 
 
 def shown(epsilon: float) -> str:

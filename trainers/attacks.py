@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 
 from trainers.balls import Norm, ascent, check_units, normal, project
 from trainers.knobs import KnobError, Knobs, Real, StepSize, step_length
-from trainers.losses import cross_entropy, kl, margin
+from trainers.losses import cross_entropy, kl, margin, named
 from trainers.schedules import Curve, Schedule
 from trainers.starts import Previous, Start, begin
 from trainers.step import Adversary, Batch, Net
@@ -167,7 +167,7 @@ class PGD(Knobs):
         for step in range(self.steps):
             logits, value, gradient = self._look(net, scene, x)
             first = logits if first is None else first
-            kappa = self._counted(kappa, logits.argmax(1) == scene.y, step)
+            kappa = self._counted(kappa, (named(logits) if every_point else logits.argmax(1)) == scene.y, step)
             if every_point:
                 best, top = _higher(best, top, x, value)
             x = self._moved(scene, x, gradient, rng)
@@ -176,7 +176,7 @@ class PGD(Knobs):
         with torch.no_grad():
             logits = net(x)
             value = self._height(logits, scene)
-        survived = (kappa == self.steps) & (logits.argmax(1) == scene.y)
+        survived = (kappa == self.steps) & (named(logits) == scene.y)
         best, top = _higher(best, top, x, value) if every_point else (x, value)
         return Adversary(best, kappa, survived, self.steps, logits=first), top
 
@@ -229,7 +229,8 @@ def _largest(schedule: Any) -> float:
 
 
 def _higher(best: Tensor, top: Tensor, x: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    better = value > top
+    """The higher of two points; NaN is highest, for there the network has no answer."""
+    better = (value > top) | (value.isnan() & ~top.isnan())
     return torch.where(better.view(-1, 1, 1, 1), x, best), torch.where(better, value, top)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from trainers.balls import check_units
 from trainers.data import Split, pixels
 from trainers.knobs import Knobs, Real
-from trainers.losses import cross_entropy
+from trainers.losses import cross_entropy, named
 from trainers.step import Net
 
 Radius = Annotated[Real, Field(gt=0)]
@@ -62,7 +62,7 @@ class MinimumPerturbation(Knobs):
         point, sign, left = x, None, torch.arange(len(y), device=x.device)
         for _ in range(1 + int(self.limit / self.step + 1e-6)):
             logits, sign = self._look(net, point, y[left], sign)
-            kept = logits.argmax(1) == y[left]
+            kept = named(logits) == y[left]
             reached = (point - x[left]).abs().flatten(1).amax(1)
             radii[left[~kept]] = self._rounded(reached[~kept])
             point, sign, left = point[kept], sign[kept], left[kept]

@@ -17,6 +17,14 @@ from trainers.schedules import Schedule
 from trainers.step import Step
 
 
+def named(logits: Tensor) -> Tensor:
+    """The class of the highest logit, (B, C) -> (B,) int64; -1 where a logit is not finite.
+
+    argmax alone would name the class of a logit that is NaN, and be right at times.
+    """
+    return torch.where(logits.isfinite().all(1), logits.argmax(1), -1)
+
+
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """CE per example, (B, C) with labels (B,) or soft targets (B, C) -> (B,)."""
     return functional.cross_entropy(logits, target, reduction="none")

@@ -172,11 +172,11 @@ def top_iou(one: np.ndarray, other: np.ndarray, share: float = TOP) -> float:
     both would draw the same and agree beyond chance.
     """
     n = max(round(share * len(one)), 1)
-    shared = float(_in_top(one, n) @ _in_top(other, n))
+    shared = float(in_top(one, n) @ in_top(other, n))
     return shared / (2 * n - shared)
 
 
-def _in_top(rank: np.ndarray, n: int) -> np.ndarray:
+def in_top(rank: np.ndarray, n: int) -> np.ndarray:
     """How surely each example is among the n of highest rank, (N,): 1 above the edge, a share of what is left on it."""
     edge = np.partition(rank, -n)[-n]
     above, tied = rank > edge, rank == edge

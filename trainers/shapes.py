@@ -179,6 +179,7 @@ class Run(TypedDict, total=False):
     versions: dict[str, str | None]
     slots: int | None
     exit: int
+    spent: str  # the budget that ended it, in words
     wall_seconds: float | None
 
 

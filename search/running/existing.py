@@ -20,6 +20,7 @@ from trainers.records import Place, Row
 from trainers.shapes import A_PROVENANCE
 
 STORED = "space.yaml"
+ANOTHER = "the sweep stored there is another one"
 FORGOTTEN = (
     "its generations.jsonl, which holds what was asked, is damaged or missing, and {n} of its trainings would not be "
     "in it any more. Run it once with the space as it is stored: that asks for them again. What differs:"
@@ -57,68 +58,88 @@ def compare(folder: Place, plan: Plan, tree: Row, forgotten: bool = False) -> in
         return None
     now = {trial.id: trial for trial in plan.trials}
     before = {row["id"]: row for row in stored["trials"] if (folder / "trials" / row["id"]).exists()}
-    if before and stored["code"] != plan.code:
-        raise Contradiction(
-            [
-                f"the code in trainers/ has changed since {len(before)} of its trainings began; their stages are not "
-                "mixed with new ones unless you say so: --accept-code-change goes on from them"
-            ]
-        )
     gone = _gone([row for name, row in before.items() if name not in now], plan)
-    if gone and forgotten:
-        if differs := _difference(folder, tree):
-            raise Contradiction([FORGOTTEN.format(n=len(gone)), *differs])
-        gone = []
-    if gone or (before and stored["evaluate"] != plan.evaluation.model_dump(mode="json")):
-        another = "the sweep stored there is another one"
-        if gone:
-            lost = f"{len(gone)} of its {number(len(before), 'training')} would not be in it any more"
-            why = hindrances(gone, plan)
-            lines = [
-                "More epochs go on from the stored ones where they leave these as they are, and here differs:",
-                *why,
-            ]
-            raise Contradiction(
-                [
-                    f"{another}: {lost}. What differs:",
-                    *differences(folder, tree),
-                    *(lines if why else ()),
-                    *_run_as(folder),
-                ]
-            )
-        lines = [f"{another}: it measures otherwise at the end. What differs:", *differences(folder, tree)]
-        again = f"--name NEW --reuse {folder} measures anew and trains nothing again of which the last state is kept."
-        raise Contradiction([*lines, again, *_run_as(folder)])
-    if before and (anew := _looked_elsewhere(stored, plan.evaluation)):
-        raise Contradiction(
-            [
-                f"{', '.join(anew)}: what ended was measured on the first images of the test set, which may be of one "
-                "class; now as many are drawn by class, and the two are not mixed"
-            ]
+    lines = (
+        []
+        if not before
+        else (
+            _of_other_code(stored, len(before), plan)
+            or _not_asked_for(folder, gone, len(before), plan, tree, forgotten)
+            or _measured_otherwise(folder, stored, plan, tree)
+            or _looked_elsewhere(stored, plan.evaluation)
+            or _planned_otherwise(folder, stored, [row for name, row in before.items() if name in now], plan, tree)
         )
-    changed = [
-        name
-        for name, row in before.items()  # a result that is of the plan shows that what is stored of it was damaged
-        if name in now and row["chain"] != now[name].final and Store(folder).result(name, now[name].final) is None
-    ]
-    if changed and all(_ranked_anew(before[name], now[name]) for name in changed):
-        lines = _rankings(stored, plan) or differences(folder, tree)
-        raise Contradiction([f"{len(changed)} of its trainings were cut by another ranking. What differs:", *lines])
-    if changed:
-        raise Contradiction(
-            [
-                f"{len(changed)} of its trainings were planned with another torch, data, start_from or number of "
-                "threads, and their stages must not be mixed with new ones"
-            ]
-        )
+    )
+    if lines:
+        raise Contradiction(lines)
     return len(now.keys() - {row["id"] for row in stored["trials"]})
 
 
+def _of_other_code(stored: Row, begun: int, plan: Plan) -> list[str]:
+    """Say that other code made its stages, if it did and that is not accepted."""
+    if stored["code"] == plan.code:
+        return []
+    return [
+        f"the code in trainers/ has changed since {begun} of its trainings began; their stages are not mixed with new "
+        "ones unless you say so: --accept-code-change goes on from them"
+    ]
+
+
+def _not_asked_for(folder: Place, gone: list[Row], begun: int, plan: Plan, tree: Row, forgotten: bool) -> list[str]:
+    """Say that some of its trainings would not be in the plan, unless a search has forgotten that it asked for them."""
+    if not gone:
+        return []
+    if forgotten:
+        differs = _difference(folder, tree)
+        return [FORGOTTEN.format(n=len(gone)), *differs] if differs else []
+    lost = f"{len(gone)} of its {number(begun, 'training')} would not be in it any more"
+    more = "More epochs go on from the stored ones where they leave these as they are, and here differs:"
+    why = hindrances(gone, plan)
+    lines = [f"{ANOTHER}: {lost}. What differs:", *differences(folder, tree), *([more, *why] if why else ())]
+    return [*lines, *_run_as(folder)]
+
+
+def _measured_otherwise(folder: Place, stored: Row, plan: Plan, tree: Row) -> list[str]:
+    """Say that its trainings were measured by another `evaluate:`."""
+    if stored["evaluate"] == plan.evaluation.model_dump(mode="json"):
+        return []
+    lines = [f"{ANOTHER}: it measures otherwise at the end. What differs:", *differences(folder, tree)]
+    again = f"--name NEW --reuse {folder} measures anew and trains nothing again of which the last state is kept."
+    return [*lines, again, *_run_as(folder)]
+
+
 def _looked_elsewhere(stored: Row, evaluation: Evaluation) -> list[str]:
-    """The final attacks on some of the images that older code showed others: the words of a plan tell how they came."""
+    """Say which final attacks had other images under older code: the words of a plan tell how they were drawn."""
     some = {name for name, it in evaluation.final.items() if it.images is not None}
-    words = evaluation.attacks()
-    return [f"evaluate.final.{name}" for name in some if stored.get("attacks", {}).get(name) != words[name]]
+    words, told = evaluation.attacks(), stored.get("attacks", {})
+    anew = [f"evaluate.final.{name}" for name in some if told.get(name) != words[name]]
+    if not anew:
+        return []
+    return [
+        f"{', '.join(anew)}: what ended was measured on the first images of the test set, which may be of one class; "
+        "now as many are drawn by class, and the two are not mixed"
+    ]
+
+
+def _planned_otherwise(folder: Place, stored: Row, rows: list[Row], plan: Plan, tree: Row) -> list[str]:
+    """Say that trainings which both have would end in other states; `rows` are the stored ones.
+
+    A result that is of the plan shows that what is stored of a training was damaged.
+    """
+    now, store = {trial.id: trial for trial in plan.trials}, Store(folder)
+    finals = {row["id"]: now[row["id"]].final for row in rows}
+    changed = [
+        row for row in rows if row["chain"] != finals[row["id"]] and store.result(row["id"], finals[row["id"]]) is None
+    ]
+    if not changed:
+        return []
+    if all(_ranked_anew(row, now[row["id"]]) for row in changed):
+        lines = _rankings(stored, plan) or differences(folder, tree)
+        return [f"{len(changed)} of its trainings were cut by another ranking. What differs:", *lines]
+    return [
+        f"{len(changed)} of its trainings were planned with another torch, data, start_from or number of threads, and "
+        "their stages must not be mixed with new ones"
+    ]
 
 
 def _run_as(folder: Place) -> list[str]:
@@ -164,19 +185,25 @@ def standing_code(folder: Place, accept: bool) -> str | None:
     return stored["code"] if accept or training_code() in stored.get("accepted", []) else None
 
 
-def over_by_other_code(folder: Place, tree: Row) -> bool:
-    """Whether the very space was run to its end by other training code, so that nothing is left for this one to train.
+def over_by_other_code(folder: Place, tree: Row) -> str | None:
+    """Say how the very space came to its end by other training code, if this one has nothing left to train of it.
 
-    A code that was accepted counts as the same.
+    Its trainings all have their results, or a budget is used up, which has not been raised since. A code that was
+    accepted counts as the same.
     """
     stored, past = stored_plan(folder), read_json(folder / "provenance.json", A_PROVENANCE)
     if stored is None or training_code() in (stored["code"], *stored.get("accepted", [])):
-        return False
+        return None
     runs = past["runs"] if past else None
     if not runs or runs[-1].get("exit") != 0 or _difference(folder, tree):
-        return False
+        return None
     store = Store(folder)
-    return all(store.result(row["id"], row["chain"]) is not None for row in stored["trials"])
+    left = sum(store.result(row["id"], row["chain"]) is None for row in stored["trials"])
+    if spent := runs[-1].get("spent"):
+        of = number(len(stored["trials"]), "training")
+        missing = f"{left} of {of} without a result" if left else "some that were stopped are not trained on"
+        return f"is not finished, its budget ended it: {spent}, {missing}"
+    return None if left else "is finished: all its trainings have their results"
 
 
 def _ranked_anew(stored: Row, now: Planned) -> bool:

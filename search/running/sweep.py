@@ -59,7 +59,8 @@ class Sweep:
         if isinstance(space.search.stopping, RobustStopping):
             self.steering = Steering(store.folder, plan, space.search.stopping, self._classes)
         self.purse = Purse(space.search.budget, store.folder)
-        self._spent: str | None = None  # the budget that ended it
+        self._spent: str | None = None  # the budget that is used up
+        self.spent: str | None = None  # the budget that ended it
         self.nodes: list[Report] = []
         self.interrupted = False
         self._said: list[str] = []  # how it went
@@ -241,6 +242,7 @@ class Sweep:
         never = {name for name in self._blocked if self.maker.never(name)}
         verdict = Verdict(self.store, len(self.plan.trials), self.unfinished(), self._blocked, never)
         code, self._said = verdict.said(AS_ASKED if self.interrupted else trouble, spent, command)
+        self.spent = spent if verdict.left and not code else None
         return code
 
     def _tell(self, note: str) -> None:

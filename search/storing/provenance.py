@@ -58,9 +58,10 @@ class Provenance:
         """The hosts that trained, by their hardware."""
         self.runs[-1]["nodes"] = kinds
 
-    def end(self, code: int, since: float) -> None:
-        """Record an end; `since` is when the process began, by time.monotonic."""
+    def end(self, code: int, since: float, spent: str | None = None) -> None:
+        """Record an end; `since` is when the process began, by time.monotonic, `spent` the budget that ended it."""
         self.runs[-1] |= {"ended": _now(), "exit": code, "wall_seconds": round(time.monotonic() - since, 2)}
+        self.runs[-1] |= {"spent": spent} if spent else {}
         self._write()
 
     def _write(self) -> None:

@@ -11,8 +11,9 @@ from search.storing.planfile import NoSweep, plan_of, problem
 from search.storing.remote import ASKED_AT_ONCE, Remote, Stamp, said, stamp
 from search.storing.seen import FOR_GOOD, Seen
 from search.watching.reach import Branch
-from trainers.reading import Damage
+from trainers.reading import Damage, read_json
 from trainers.records import Place, Row, problem_titles
+from trainers.shapes import A_PROVENANCE
 
 
 class Entry(NamedTuple):
@@ -87,6 +88,11 @@ class Ledger:
     def begun(self) -> list[int]:
         """The trainings that have a folder, in the plan's order."""
         return sorted(self.index[path.name] for path in (self.folder / "trials").glob("*") if path.name in self.index)
+
+    def spent(self) -> str | None:
+        """Return the budget that ended the sweep's last run, in words; None where none did."""
+        stored = read_json(self.folder / "provenance.json", A_PROVENANCE, self.damage)
+        return stored["runs"][-1].get("spent") if stored and stored["runs"] else None
 
     def _known_kin(self, rows: list[Row], evaluation: Row) -> list[Row]:
         """Raises NoSweep if configurations are such as no version of this program plans."""

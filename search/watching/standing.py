@@ -65,6 +65,7 @@ class Standing:
     points: list[Point]
     under_way: Partial  # of all epochs that run now
     generation: int | None = None  # the newest, from 1, of a search that asks in generations; what comes is not planned
+    spent: str | None = None  # the budget that ended its last run, in words
 
     @property
     def states(self) -> dict[str, int]:
@@ -140,6 +141,7 @@ def standing(ledger: Ledger, now: Now | None, held: bool) -> Standing:
         study=ledger.study, held=held, now=now, trainings=trainings, asked=ledger.asked, distinct=ledger.distinct,
         done=sum(own(deep, branches)), to_do=sum(to_do), left=left, longest=longest, billed=billed, shared=shared,
         points=points(trainings), under_way=under_way, generation=ledger.generation,
+        spent=None if held else ledger.spent(),
     )  # fmt: skip
 
 

@@ -78,7 +78,7 @@ def _lines(it: Standing, width: int, height: int, stored: int | None) -> Iterato
 
 def _title(it: Standing, width: int) -> Text:
     running = it.states.get("running", 0)
-    doing = "finished" if it.all_ended else "not running now"
+    doing = f"ended, {it.spent}" if it.spent else "finished" if it.all_ended else "not running now"
     if it.held and not it.all_ended:
         doing = f"{running} of {max(it.slots, running)} processes busy" if it.now else "running"
     left = Text.assemble((it.study, "bold"), f"  {doing}")

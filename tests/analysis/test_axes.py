@@ -70,6 +70,22 @@ def test_text_stands_for_itself_and_numbers_are_preceded_by_their_axis() -> None
     assert axes.describe(trials[1]["axes"], ("method", "data.label_noise")) == "trades · label_noise 0.1"
 
 
+@pytest.mark.parametrize(
+    ("trials", "choice", "name"),
+    [
+        ([planned(lr=("0.1", 0.1), method=("at", "at"))], "lr 0.1 · at", "lr 0.1 · at"),  # as a front of one member
+        ([planned(data__noise=(str(n), n)) for n in (0, 0.3)], "noise 0", "noise 0"),
+        ([planned(data__noise=(str(n), n), lr=("0.1", 0.1)) for n in (0, 0.3)], "lr 0.1", "noise 0 · lr 0.1"),
+        ([planned()], "default-ab12cd", "default-ab12cd"),
+    ],
+)
+def test_a_configuration_has_a_name_in_words_also_where_nothing_varies(
+    trials: list[dict[str, Any]], choice: str, name: str
+) -> None:
+    names = read_axes({"trials": trials}).names(trials[0]["axes"], "default-ab12cd")
+    assert (names.choice, names.name) == (choice, name)
+
+
 def test_a_trial_without_a_conditional_axis_is_named_without_it() -> None:
     trials = [planned(method=("at", "at")), planned(method=("gairat", "gairat"), lam=("-1", -1))]
     axes = read_axes({"trials": trials})

@@ -25,6 +25,8 @@ from analysis.difficulty import (
 from analysis.instances import locate
 from analysis.results import load
 
+from .synthetic import Made, write_sweep
+
 
 def test_rankings_are_named_by_their_setting_and_ordered_by_the_score_of_their_subsets(whole: Path) -> None:
     found = rankings(load(whole))
@@ -55,6 +57,36 @@ def test_detection_counts_the_flipped_among_the_last_and_is_undefined_without_an
     assert seen is not None and seen.flipped == 12
     worst = np.argsort(noisy.rank)[-12:]
     assert seen.found == noisy.flipped[worst].sum() > 6
+
+
+@pytest.mark.parametrize(
+    ("rank", "found"),
+    [
+        ([0.5] * 10, 0.9),  # 3 of 10 all alike: as by chance, 3 * 3 / 10
+        ([0.1] * 5 + [0.9] * 5, 3 * 3 / 5),  # the flipped ones are among the five that tie at the top
+        ([0.9, 0.9, 0.5, 0.5, 0.5, 0.5, 0.1, 0.1, 0.1, 0.1], 0.25),  # one place is left for four, one of them flipped
+    ],
+)
+def test_of_examples_that_tie_at_the_edge_detection_counts_the_mean_over_their_orders(
+    rank: list[float], found: float
+) -> None:
+    """In closed form; by position, the order of the data would decide, which is often by class."""
+    is_flipped = np.isin(np.arange(10), [5, 6, 7])
+    for order in (slice(None), slice(None, None, -1)):
+        seen = detection(np.array(rank)[order], is_flipped[order])
+        assert seen is not None and seen.found == pytest.approx(found)
+
+
+def test_ranks_that_are_no_numbers_are_damage_and_no_most_problematic_examples(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "sweep", Made(noise=(0.1,), methods=("AT",), subsets=("all", "friendly 108")))
+    (path,) = (it for it in folder.glob("profile/*.npz") if "images" not in it.name)
+    with np.load(path) as arrays:
+        spoilt = dict(arrays)
+    spoilt["rank_instability"][3] = np.nan
+    np.savez(path, **spoilt)
+    results = load(folder)
+    assert rankings(results) == []
+    assert [line for line in results.damaged() if "its ranks are not one number for each example" in line]
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.randoms())

@@ -37,6 +37,22 @@ def randoms(block: int) -> Iterator[tuple[int, Random]]:
     return ((number, Random(number)) for number in range(block * BLOCK, (block + 1) * BLOCK))
 
 
+def folders(block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, Random, Path]]:
+    """The mutations of a block, in turn each in an empty folder that is the working one."""
+    for number, random in randoms(block):
+        here = tmp_path / str(number)
+        here.mkdir()
+        monkeypatch.chdir(here)
+        yield number, random, here
+
+
+def planned_or_refused(of: str, arguments: list[str], here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Fails unless a space is planned or refused, and nothing is written."""
+    before = contents(here.parent)
+    ended(of, "search.run", arguments, (0, 2), capsys)
+    assert contents(here.parent) == before, f"mutation {of}: files changed"
+
+
 def ended(
     of: str, command: str, arguments: list[str], codes: tuple[int, ...], capsys: pytest.CaptureFixture[str]
 ) -> int:
@@ -55,15 +71,10 @@ def ended(
 def test_a_spoilt_space_is_planned_or_refused(
     block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for number, random in randoms(block):
-        here = tmp_path / str(number)
-        here.mkdir()
-        monkeypatch.chdir(here)
+    for number, random, here in folders(block, tmp_path, monkeypatch):
         typed = spoiling.space(random)
         typed.write(here)
-        before = contents(tmp_path)
-        ended(str(number), "search.run", typed.arguments, (0, 2), capsys)
-        assert contents(tmp_path) == before, f"mutation {number}: files changed"
+        planned_or_refused(str(number), typed.arguments, here, capsys)
 
 
 @pytest.mark.timeout(600)
@@ -72,14 +83,9 @@ def test_spoilt_data_is_planned_or_refused(
     block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Of what a space names. A bit of a picture that is another is still a picture."""
-    for number, random in randoms(block):
-        here = tmp_path / str(number)
-        here.mkdir()
-        monkeypatch.chdir(here)
+    for number, random, here in folders(block, tmp_path, monkeypatch):
         spoilt = spoiling.data(here, random)
-        before = contents(tmp_path)
-        ended(f"{number}, of {spoilt.name}", "search.run", ["space.yaml", "--dry-run"], (0, 2), capsys)
-        assert contents(tmp_path) == before, f"mutation {number}, of {spoilt.name}: files changed"
+        planned_or_refused(f"{number}, of {spoilt.name}", ["space.yaml", "--dry-run"], here, capsys)
 
 
 @pytest.mark.timeout(600)

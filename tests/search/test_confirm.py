@@ -150,6 +150,8 @@ def test_configurations_have_the_names_that_the_report_gives_them(
     names = set(trials.loc[trials["configuration"].isin(front), "name"])
     assert names and all(f"\n{name} " in shown for name in names)
     assert not any(configuration in shown for configuration in front)
+    own = load_results(local(run.store.folder).with_name("sweep.confirmed")).sweep
+    assert set(own["name"]) == names, "in its own report too, where perhaps one is left and nothing varies"
 
 
 def test_what_limited_the_search_does_not_limit_what_confirms_it(tmp_path: Path, sweeps: list[Sweep]) -> None:

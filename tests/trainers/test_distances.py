@@ -132,6 +132,15 @@ def test_who_never_flips_lies_one_step_beyond_the_limit(linear: Linear, variant:
 
 
 @both
+def test_where_the_network_has_no_answer_the_path_ends(linear: Linear, variant: Any) -> None:
+    """Of class 0, to which argmax would give a network that answers NaN; the first pixel falls by two levels."""
+    net = linear(torch.tensor([[1.0], [0.0]]), torch.tensor([0.0, -9.0]))
+    answers = net.module.head.forward
+    net.module.head.forward = lambda x: answers(x) + torch.where(x < 126.5 / 255, torch.nan, 0.0)
+    assert MinimumPerturbation(variant=variant).measure(net, split([[128]], [0])) == pytest.approx([2 * STEP])
+
+
+@both
 def test_a_path_stays_within_the_range_of_pixels(linear: Linear, variant: Any) -> None:
     """The first pixel can fall by two levels only: 2 + 105 - 2 - 5 = 100 is the first below 100.5."""
     net = Watched(linear(torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.tensor([0.0, -100.5 / 255])))

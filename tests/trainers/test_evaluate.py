@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from trainers.accuracy import accuracy, correct, predicted, undisturbed
 from trainers.attack_runs import AutoAttackRun, PGDAttack, shown
@@ -18,6 +18,7 @@ from trainers.config import TrialConfig
 from trainers.data import Split, pixels
 from trainers.evaluate import Evaluation
 from trainers.models import MLP, DigitsCNN, build_network
+from trainers.models.network import Network
 from trainers.sampling import drawn, part
 from trainers.step import Batch, Net
 from trainers.trainer import Trainer
@@ -59,6 +60,49 @@ def test_a_network_without_an_answer_is_right_nowhere(linear: MakeLinear, attack
     assert int((data.y == 0).sum()) > 0
     assert accuracy(net, data, attack, seed=0) == 0
     assert set(predicted(net, data, 0).tolist()) == {-1}
+
+
+def silent_where(dead: Callable[[Tensor], Tensor]) -> Net:
+    """A network that names class 0, and has no answer on the images, (B, 64), that `dead` says, (B,) bool."""
+
+    class Silent(nn.Flatten):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) + torch.where(dead(x.flatten(1)), torch.nan, 0.0)[:, None]
+
+    network = Network(Silent(), 64, 1, 4)
+    with torch.no_grad():
+        network.head.weight.copy_(1e-3 * torch.eye(4, 64))
+        network.head.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0]))
+    return Net(network)
+
+
+@pytest.mark.parametrize("restarts", [1, 3])
+def test_who_has_no_answer_under_attack_has_not_withstood_it(restarts: int) -> None:
+    """Right on the images themselves, which are multiples of 1/255, and silent between them, where argmax says 0."""
+    net = silent_where(lambda x: ((255 * x - (255 * x).round()).abs() > 1e-3).any(1))
+    data = Split(split().x, torch.zeros(40, dtype=torch.long))
+    assert accuracy(net, data, None, 0) == 1
+    for keep in ("last", "worst"):
+        assert under(PGDAttack(steps=2, keep=keep, restarts=restarts), net, data, 0.05) == 0
+
+
+@pytest.mark.parametrize("attack", ["apgd-ce", "apgd-t", "square"])
+def test_autoattack_does_not_take_silence_for_class_0(attack: Any) -> None:
+    """Right on the images themselves, of all classes, and silent wherever an attack leads."""
+    net = silent_where(lambda x: ((255 * x - (255 * x).round()).abs() > 1e-3).any(1))
+    right, wrong = torch.zeros(30, dtype=torch.long), torch.ones(10, dtype=torch.long)
+    data = Split(split().x, torch.cat([right, wrong]))
+    assert accuracy(net, data, None, 0) == 0.75
+    assert under(AutoAttackRun(version="custom", attacks=(attack,)), net, data, 0.05) == 0
+
+
+@pytest.mark.parametrize("keep", ["last", "worst"])
+def test_of_several_restarts_one_without_an_answer_is_the_worst(keep: Any) -> None:
+    """Silent where the first pixel rises, as it does in half of the starts: 1 of 256 examples has none in eight."""
+    net = silent_where(lambda x: x[:, 0] > 128.5 / 255)
+    data = Split(torch.full((256, 1, 8, 8), 128, dtype=torch.uint8), torch.zeros(256, dtype=torch.long))
+    assert accuracy(net, data, PGD(epsilon=0.2, steps=0, keep=keep, restarts=8), 0) < 0.03
+    assert 0.4 < accuracy(net, data, PGD(epsilon=0.2, steps=0, keep=keep), 0) < 0.6
 
 
 def test_what_is_named_is_what_is_right(fitted: Trainer) -> None:

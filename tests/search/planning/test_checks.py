@@ -236,12 +236,15 @@ def test_which_methods_count_steps(name: str) -> None:
             "note: space.yaml:3: trial: average.burn_in: 100%, and training ends after 10 epochs: it never acts\n",
         ),
         (
-            "trial: {epochs: 5}\nsearch:\n  axes:\n    method: {grid: [gairat, iat]}\n",
+            f"trial: {{epochs: 5, {WINDOW}}}\nsearch:\n  axes:\n    method: {{grid: [gairat, iat]}}\n",
             "note: space.yaml:4: axis method=iat: method.attack.burn_in: 5, and training ends after 5 epochs: it never"
             " acts\n",
         ),
-        ("trial: {method: gairat}\nsearch:\n  axes:\n    method.weight.burn_in: {grid: [50%, 100%]}\n", ""),
-        ("trial: {method: gairat}\n", ""),
+        (
+            f"trial: {{method: gairat, {WINDOW}}}\nsearch:\n  axes:\n    method.weight.burn_in: {{grid: [50%, 100%]}}\n",
+            "",
+        ),
+        (f"trial: {{method: gairat, {WINDOW}}}\n", ""),
         (
             "trial:\n  method: {base: pgd-at, attack: {steps: 0, start: none}}\n",
             "note: space.yaml:2: trial: method.attack.steps: 0, from the image itself: this is standard training; with"

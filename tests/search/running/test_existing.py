@@ -212,6 +212,19 @@ def test_a_finished_sweep_is_shown_whatever_code_there_is_since(
     assert snapshot(finished) == before, "nothing was accepted"
 
 
+def test_what_a_budget_did_not_let_be_trained_on_is_not_finished(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All have a result, those that were stopped near a front too, which a larger budget would train to the end."""
+    monkeypatch.setattr(search.command, "_report", lambda folder: None)
+    write_json(finished / "provenance.json", {"runs": [{"exit": 0, "spent": "the budget of 8 GPU hours is used up"}]})
+    assert main(["space.yaml"]) == 0
+    assert capsys.readouterr().out == (
+        "space is not finished, its budget ended it: the budget of 8 GPU hours is used up, some that were stopped are "
+        "not trained on; the code in trainers/ has changed since, and trains nothing.\n"
+    )
+
+
 def test_where_something_is_left_to_train_other_code_is_refused(
     finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import search.command
+import search.planning.plan
+import search.planning.planner
+import search.running.existing
+import search.status
+from search.run import main
+from search.storing.locking import lock
+from trainers.reading import read_json
+
 from ..hand import Hand
-from ..helpers import Tiny
+from ..helpers import Tiny, snapshot
 from .test_sharing import burn_ins
 
 COMMAND = "python -m search.run space.yaml"
@@ -94,3 +104,38 @@ def test_the_command_that_carries_on_does_not_hold_the_budget_that_is_used_up(
     assert ("Raise the value that --set gives it, here …" in how) == (shown is not None)
     assert ("Raise it under `search: {budget: …}`" in how) == (shown is None)
     assert command == f"  {COMMAND} {shown or given} --name 'a b'"
+
+
+def test_a_sweep_that_its_budget_ended_is_not_called_finished_whatever_code_there_is_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAY_ADDRESS", "")
+    monkeypatch.setattr(search.command, "subprocess", SimpleNamespace(run=lambda *given, **how: None))
+    monkeypatch.setattr(search.command, "lock", lambda folder: lock(folder)())  # each command is a process of its own
+    Hand(None).patch(monkeypatch)
+    Path("space.yaml").write_text(burn_ins(search__budget={"trials": 1}))
+    spent = "the budget of 1 trainings is used up"
+    assert main(["space.yaml"]) == 0
+    assert f"Ended: {spent}; 3 of 4 trainings have no result yet" in capsys.readouterr().out
+    assert read_json(Path("results/space/provenance.json"))["runs"][-1]["spent"] == spent
+    assert search.status.main(["results/space"]) == 1
+    assert f"space  ended, {spent}" in capsys.readouterr().out
+
+    for module in (search.planning.plan, search.planning.planner, search.running.existing):
+        monkeypatch.setattr(module, "training_code", lambda: "another")
+    before = snapshot(Path("results/space"))
+    assert main(["space.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert (
+        f"space is not finished, its budget ended it: {spent}, 3 of 4 trainings without a result; the code in" in said
+    )
+    assert main(["space.yaml", "--set", "search.budget.trials=2"]) == 2
+    assert "the code in trainers/ has changed" in capsys.readouterr().err
+    assert snapshot(Path("results/space")) == before
+
+
+def test_a_sweep_whose_budget_lasted_to_its_end_is_finished(tmp_path: Path) -> None:
+    it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 10**9}))
+    it.going(Random(0), workers=2)
+    assert told(it) == 0 and it.sweep.spent is None
