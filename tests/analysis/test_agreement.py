@@ -273,7 +273,7 @@ def views(folder: Path) -> Results:
         test_pgd_loss=lambda arrays: arrays["test_loss"], test_fgsm_loss=lambda arrays: -arrays["test_loss"],
     )  # fmt: skip
     plan = read_json(folder / "plan.json")
-    plan["evaluate"] |= {"test_losses": True, "loss_attacks": {"fgsm": {}}}
+    plan["evaluate"] |= {"test_losses": True, "loss_attacks": {"fgsm": {"name": "fgsm"}}}
     write_json(folder / "plan.json", plan)
     return methods(folder, TRADES=PGD, AT=STANDARD)
 

@@ -316,7 +316,7 @@ def test_measurements_that_nobody_asks_for_are_no_part_of_a_study() -> None:
     """Whoever takes them has other states; nobody else's plan, ids or chains know of them."""
     known = {"entropy", "train_losses", "loss_attacks"}
     assert not known & {*Evaluation().model_dump(), *Evaluation().curve()}
-    fgsm: dict[str, Any] = {"train_losses": True, "loss_attacks": {"fgsm": {"steps": 1, "step_size": "epsilon"}}}
+    fgsm: dict[str, Any] = {"train_losses": True, "loss_attacks": {"fgsm": {"name": "fgsm"}}}
     for asked in ({"entropy": True}, {"train_losses": True}, fgsm):
         evaluation = Evaluation.model_validate(asked)
         assert asked.keys() <= evaluation.curve().keys()

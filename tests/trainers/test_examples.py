@@ -100,7 +100,7 @@ def test_losses_are_recorded_under_named_attacks_and_of_training_examples(
 ) -> None:
     """A training without attacks is measured under some; it is left as it was by that."""
     config = tiny(data=foggy, method="standard", epochs=1)
-    fgsm = {"steps": 1, "step_size": "epsilon", "start": "none"}
+    fgsm = {"name": "fgsm"}
     ready = trainer(config, test_losses=True, train_losses=True, loss_attacks={"fgsm": fgsm})
     instances = ready.run_epoch(config.stage(0)).instances
     views = {"test_loss", "test_pgd_loss", "test_fgsm_loss", "test_fog_loss"}

@@ -22,6 +22,7 @@ from trainers.trainer import Trainer
 Refused = Callable[..., list[str]]
 RANKED = "{name: ranked, side: friendly, size: 50%, score: kappa}"
 VGG = "model vgg halves its images five times and needs 32x32 pixels or more; got 8x8; take small_cnn or resnet10"
+WINDOW = "select: {from: burn-in}"  # without it a further note says that a best may lie in the burn-in
 TOWARD = "{base: targeted, attack: {toward: {label: 0, instead: 10}}}"
 NO_CLASS = (
     "method.attack.toward.instead: no class 10; the data has 0..9 (data.classes numbers those that it keeps from 0)"
@@ -241,7 +242,8 @@ def test_which_methods_count_steps(name: str) -> None:
             " acts\n",
         ),
         (
-            f"trial: {{method: gairat, {WINDOW}}}\nsearch:\n  axes:\n    method.weight.burn_in: {{grid: [50%, 100%]}}\n",
+            f"trial: {{method: gairat, {WINDOW}}}\n"
+            "search:\n  axes:\n    method.weight.burn_in: {grid: [50%, 100%]}\n",
             "",
         ),
         (f"trial: {{method: gairat, {WINDOW}}}\n", ""),
@@ -267,7 +269,10 @@ def test_losses_under_an_attack_and_a_corruption_have_names_of_their_own(here: P
     np.save("labels.npy", np.tile(y[60:], 5))
     data = {"name": "npz", "path": "set.npz", "val": 20, "corruptions": {"path": ".", "severity": 1, "names": ["fog"]}}
     text = yaml.safe_dump(
-        {"trial": {"data": data}, "evaluate": {"test_losses": True, "loss_attacks": {"fog": {"steps": 5}}}}
+        {
+            "trial": {"data": data},
+            "evaluate": {"test_losses": True, "loss_attacks": {"fog": {"name": "pgd", "steps": 5}}},
+        }
     )
     (problem,) = refused(text)
     assert "evaluate.loss_attacks.fog: is the name of a corruption, too; take another" in problem
