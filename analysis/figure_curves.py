@@ -10,7 +10,20 @@ import pandas as pd
 
 from analysis.axes import MOST_LABELS
 from analysis.difficulty import CURVES, GroupCurves
-from analysis.figures import WIDTH, arranged, legend, letters, level, levelled, panels, panels_size, percent, wrapped
+from analysis.figures import (
+    WIDTH,
+    arranged,
+    legend,
+    letters,
+    level,
+    levelled,
+    panels,
+    panels_size,
+    percent,
+    settings_of,
+    titles_of,
+    wrapped,
+)
 from analysis.gaps import TRAINED
 from analysis.metrics import title
 from analysis.results import COMPLETED, Results
@@ -64,12 +77,12 @@ class Curves(NamedTuple):
     @property
     def titles(self) -> list[str]:
         """What each panel is titled."""
-        return ["\n".join(filter(None, reversed(key))) for key in self.panels]
+        return titles_of(self.panels)
 
     @property
     def settings(self) -> list[str]:
         """The problem of each panel."""
-        return [setting for setting, _ in self.panels]
+        return settings_of(self.panels)
 
     @property
     def crowded(self) -> bool:

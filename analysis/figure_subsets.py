@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.axes import ALL
 from analysis.classes import short_label
 from analysis.difficulty import names_of
-from analysis.figures import WIDTH, legend, level, panels, percent
+from analysis.figures import WIDTH, legend, level, panels, percent, settings_of, titles_of
 from analysis.instances import Ranking, read_images
 from analysis.results import Results
 from analysis.styles import Register, Style
@@ -45,12 +45,12 @@ class Sizes(NamedTuple):
     @property
     def titles(self) -> list[str]:
         """What each panel is titled."""
-        return ["\n".join(filter(None, reversed(key))) for key in self.panels]
+        return titles_of(self.panels)
 
     @property
     def settings(self) -> list[str]:
         """The problem of each panel."""
-        return [setting for setting, _ in self.panels]
+        return settings_of(self.panels)
 
     @property
     def limits(self) -> list[tuple[float, float]]:

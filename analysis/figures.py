@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import as_file, files
 from io import BytesIO
 from pathlib import Path
@@ -122,6 +122,16 @@ def panels(figure: Figure, titles: Sequence[str], problems: Sequence[str], xlabe
         plot.set_title(wrapped(title, letters(width, columns)))
     figure.supylabel(stacked(ylabel, figure.get_figheight()), fontsize=9)
     return plots
+
+
+def titles_of(keys: Iterable[tuple[str, str]]) -> list[str]:
+    """What panels of a (setting, method) each are titled: the method, and below it the setting."""
+    return ["\n".join(filter(None, (method, setting))) for setting, method in keys]
+
+
+def settings_of(keys: Iterable[tuple[str, str]]) -> list[str]:
+    """The problem of each panel."""
+    return [setting for setting, _ in keys]
 
 
 def letters(width: float, columns: int) -> int:
