@@ -11,7 +11,7 @@ import pytest
 from search.planning.plan import Plan, Planned
 from search.planning.planner import Planner
 from search.schema.space import load
-from trainers.evaluate import AutoAttackRun
+from trainers.attack_runs import AutoAttackRun
 from trainers.schedules import Cyclic, Piecewise
 from trainers.weights import GAIR
 
