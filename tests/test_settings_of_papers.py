@@ -11,7 +11,6 @@ import pytest
 from search.planning.plan import Plan, Planned
 from search.planning.planner import Planner
 from search.schema.space import load
-from trainers.evaluate import AutoAttackRun
 from trainers.schedules import Cyclic, Piecewise
 from trainers.weights import GAIR
 
@@ -141,16 +140,16 @@ def test_what_a_network_of_standard_training_is_started_from_is_its_last() -> No
 
 def versions(study: Path) -> set[str]:
     final = load(SPACES / study, []).space.evaluate.final
-    return {it.describe(0.1, "linf") for it in final.values() if isinstance(it, AutoAttackRun)}
+    return {it.describe(0.1, "linf") for it in final.values() if it.name == "autoattack"}
 
 
 def test_a_paper_has_one_autoattack() -> None:
     """Dong et al. state the custom version for all but their table; its five restarts are in their code alone."""
-    profiling = [study for study in OF_PAPERS if PROFILING in comment(study)]
+    profiling = {study for study in OF_PAPERS if PROFILING in comment(study)}
     table = Path("cifar10/friendly_k.yaml")
-    custom = AutoAttackRun(version="custom", attacks=("apgd-ce", "apgd-t"), restarts=5).describe(0.1, "linf")
-    standard = AutoAttackRun().describe(0.1, "linf")
-    assert set().union(*(versions(study) for study in profiling if study != table)) == {custom}
-    assert set().union(*(versions(study) for study in OF_PAPERS if study == table or study not in profiling)) == {
-        standard
+    assert set().union(*map(versions, profiling - {table})) == {
+        "AutoAttack custom (apgd-ce + apgd-t), 5 restarts, linf, epsilon 0.1"
+    }
+    assert set().union(*map(versions, {table, *OF_PAPERS} - (profiling - {table}))) == {
+        "AutoAttack standard, linf, epsilon 0.1"
     }
