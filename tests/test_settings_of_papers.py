@@ -12,9 +12,10 @@ from search.planning.plan import Plan, Planned
 from search.planning.planner import Planner
 from search.schema.space import load
 from trainers.schedules import Cyclic, Piecewise
-from trainers.weights import GAIR
+from trainers.selection import burn_in
+from trainers.weights import GAIR, Geometry
 
-from .test_spaces import OF_PAPERS, SPACES, comment
+from .test_spaces import OF_PAPERS, SPACES, STUDIES, comment
 
 PROFILING = "Data profiling for adversarial training"  # the title of Dong et al. 2021
 TENTHS = tuple(range(5000, 50000, 5000))
@@ -129,6 +130,21 @@ def test_lambdas_by_network_are_those_that_are_printed() -> None:
         if isinstance(weight := getattr(trial.config.method, "weight", None), GAIR):
             by_network.setdefault(trial.config.model.name, set()).add(weight.lam)
     assert by_network == {"resnet": {0, 3}, "small_cnn": {0, 3}, "vgg": {3, 3.5}}
+
+
+@pytest.mark.parametrize(("study", "first"), [("gairat", 60), ("gair_trades", 75)])
+def test_the_best_is_chosen_where_the_paper_chooses_it(study: str, first: int) -> None:
+    assert {trial.config.select_from for trial in trials(f"cifar10/{study}")} == {first}
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=str)
+def test_no_best_of_geometry_aware_weights_is_of_their_burn_in(study: Path) -> None:
+    weighted = [trial for trial in trials(study.with_suffix("").as_posix()) if geometric(trial)]
+    assert all(trial.config.select_from >= burn_in(trial.config.method, trial.config.epochs) for trial in weighted)
+
+
+def geometric(trial: Planned) -> bool:
+    return isinstance(getattr(trial.config.method, "weight", None), Geometry)
 
 
 def test_what_a_network_of_standard_training_is_started_from_is_its_last() -> None:
