@@ -42,6 +42,7 @@ SETTINGS = (
         "cifar10/epsilon_by_k", 336, 10, (160,), ((80, 120),), tuple(f"{k}/255" for k in range(2, 17, 2)), TENTHS[3:]
     ),
     Setting("cifar10/cross_generalization", 171, 10, (160,), ((80, 120),), ("8/255",), TENTHS),
+    Setting("cifar10/profile_halves", 18, 10, (160,), ((80, 120),), ("8/255",)),
     Setting("cifar10/added_classes", 30, 10, (160,), ((80, 120),), ("8/255",), (10000,)),
     Setting(
         "cifar10/friendly_networks", 48, 10, (120,), ((100, 110),),
@@ -100,6 +101,12 @@ def test_a_study_has_the_numbers_that_its_paper_states(setting: Setting) -> None
 def test_each_friendly_subset_has_a_random_one_of_its_size(study: str) -> None:
     cut = {(trial.config.subset.name, getattr(trial.config.subset, "size", None)) for trial in trials(study)}
     assert cut == {("all", None)} | {(name, size) for name in ("ranked", "random") for size in TENTHS}
+
+
+def test_autoattack_is_run_along_training_on_the_images_of_pgd() -> None:
+    loaded = load(SPACES / "cifar10/profile_halves.yaml", [])
+    assert {(it.every, it.images) for it in loaded.space.evaluate.along.values()} == {(10, 1000)}
+    assert {trial.config.subset.size for trial in trials("cifar10/profile_halves")} == {"50%"}
 
 
 def test_pairs_of_classes_have_controls_that_do_not_compete() -> None:
