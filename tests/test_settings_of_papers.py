@@ -13,9 +13,10 @@ from search.planning.planner import Planner
 from search.schema.space import load
 from trainers.attack_runs import AutoAttackRun
 from trainers.schedules import Cyclic, Piecewise
-from trainers.weights import GAIR
+from trainers.selection import burn_in
+from trainers.weights import GAIR, Geometry
 
-from .test_spaces import OF_PAPERS, SPACES, comment
+from .test_spaces import OF_PAPERS, SPACES, STUDIES, comment
 
 PROFILING = "Data profiling for adversarial training"  # the title of Dong et al. 2021
 TENTHS = tuple(range(5000, 50000, 5000))
@@ -42,6 +43,7 @@ SETTINGS = (
         "cifar10/epsilon_by_k", 336, 10, (160,), ((80, 120),), tuple(f"{k}/255" for k in range(2, 17, 2)), TENTHS[3:]
     ),
     Setting("cifar10/cross_generalization", 171, 10, (160,), ((80, 120),), ("8/255",), TENTHS),
+    Setting("cifar10/profile_halves", 18, 10, (160,), ((80, 120),), ("8/255",)),
     Setting("cifar10/added_classes", 30, 10, (160,), ((80, 120),), ("8/255",), (10000,)),
     Setting(
         "cifar10/friendly_networks", 48, 10, (120,), ((100, 110),),
@@ -102,6 +104,12 @@ def test_each_friendly_subset_has_a_random_one_of_its_size(study: str) -> None:
     assert cut == {("all", None)} | {(name, size) for name in ("ranked", "random") for size in TENTHS}
 
 
+def test_autoattack_is_run_along_training_on_the_images_of_pgd() -> None:
+    loaded = load(SPACES / "cifar10/profile_halves.yaml", [])
+    assert {(it.every, it.images) for it in loaded.space.evaluate.along.values()} == {(10, 1000)}
+    assert {trial.config.subset.size for trial in trials("cifar10/profile_halves")} == {"50%"}
+
+
 def test_pairs_of_classes_have_controls_that_do_not_compete() -> None:
     airplane, horse, ship = 0, 7, 8
     plus = [it for trial in trials("cifar10/added_classes") if (it := getattr(trial.config.subset, "plus", None))]
@@ -132,6 +140,21 @@ def test_lambdas_by_network_are_those_that_are_printed() -> None:
     assert by_network == {"resnet": {0, 3}, "small_cnn": {0, 3}, "vgg": {3, 3.5}}
 
 
+@pytest.mark.parametrize(("study", "first"), [("gairat", 60), ("gair_trades", 75)])
+def test_the_best_is_chosen_where_the_paper_chooses_it(study: str, first: int) -> None:
+    assert {trial.config.select_from for trial in trials(f"cifar10/{study}")} == {first}
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=str)
+def test_no_best_of_geometry_aware_weights_is_of_their_burn_in(study: Path) -> None:
+    weighted = [trial for trial in trials(study.with_suffix("").as_posix()) if geometric(trial)]
+    assert all(trial.config.select_from >= burn_in(trial.config.method, trial.config.epochs) for trial in weighted)
+
+
+def geometric(trial: Planned) -> bool:
+    return isinstance(getattr(trial.config.method, "weight", None), Geometry)
+
+
 def test_what_a_network_of_standard_training_is_started_from_is_its_last() -> None:
     for study in ("targeted_from_standard", "cifar10/targeted_from_standard"):
         first = [trial.config.method for trial in planned(study).trials if trial.kind == "pretrain"]
@@ -141,16 +164,16 @@ def test_what_a_network_of_standard_training_is_started_from_is_its_last() -> No
 
 def versions(study: Path) -> set[str]:
     final = load(SPACES / study, []).space.evaluate.final
-    return {it.describe(0.1, "linf") for it in final.values() if isinstance(it, AutoAttackRun)}
+    return {it.describe(0.1, "linf") for it in final.values() if it.name == "autoattack"}
 
 
 def test_a_paper_has_one_autoattack() -> None:
     """Dong et al. state the custom version for all but their table; its five restarts are in their code alone."""
-    profiling = [study for study in OF_PAPERS if PROFILING in comment(study)]
+    profiling = {study for study in OF_PAPERS if PROFILING in comment(study)}
     table = Path("cifar10/friendly_k.yaml")
-    custom = AutoAttackRun(version="custom", attacks=("apgd-ce", "apgd-t"), restarts=5).describe(0.1, "linf")
-    standard = AutoAttackRun().describe(0.1, "linf")
-    assert set().union(*(versions(study) for study in profiling if study != table)) == {custom}
-    assert set().union(*(versions(study) for study in OF_PAPERS if study == table or study not in profiling)) == {
-        standard
+    assert set().union(*map(versions, profiling - {table})) == {
+        "AutoAttack custom (apgd-ce + apgd-t), 5 restarts, linf, epsilon 0.1"
+    }
+    assert set().union(*map(versions, {table, *OF_PAPERS} - (profiling - {table}))) == {
+        "AutoAttack standard, linf, epsilon 0.1"
     }

@@ -1,0 +1,59 @@
+"""What the headers of studies offer to type: every override plans, and what is to be reused is in common."""
+
+from __future__ import annotations
+
+import shlex
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from search.planning.plan import Plan
+from search.planning.planner import Planner
+from search.schema.space import load
+from trainers.chain import WIDTH
+
+from .test_spaces import SPACES, STUDIES
+
+START, GOES_ON = "#   --", "#     --"
+
+
+def offered(study: Path) -> list[list[str]]:
+    """The commands of a header, each as its words: indented lines that begin with an option, and what goes on below."""
+    found: list[str] = []
+    for line in (SPACES / study).read_text().splitlines():
+        if line.startswith(GOES_ON):
+            found[-1] += line.removeprefix("#")
+        elif line.startswith(START):
+            found.append(line.removeprefix("#"))
+    return [shlex.split(command) for command in found]
+
+
+def values(words: list[str], option: str) -> list[str]:
+    return [value for word, value in pairwise(words) if word == option]
+
+
+def plan(study: Path, overrides: list[str]) -> Plan:
+    return Planner(load(SPACES / study, overrides), lambda data: "any data").plan()
+
+
+COMMANDS = [(study, words) for study in STUDIES for words in offered(study)]
+REUSES = [(study, folder) for study, words in COMMANDS for folder in values(words, "--reuse")]
+
+
+@pytest.mark.parametrize(
+    ("study", "words"), COMMANDS, ids=lambda it: shlex.join(it) if isinstance(it, list) else str(it)
+)
+def test_what_a_header_sets_plans(study: Path, words: list[str]) -> None:
+    assert set(words[::2]) <= {"--set", "--name", "--reuse"}
+    assert plan(study, values(words, "--set")).trials
+
+
+def ends(study: Path) -> set[bytes]:
+    """The names of the last states of a study's trainings."""
+    return {trial.chain.links[-WIDTH:] for trial in plan(study, []).trials}
+
+
+@pytest.mark.parametrize(("study", "folder"), REUSES, ids=str)
+def test_what_a_header_reuses_is_in_common(study: Path, folder: str) -> None:
+    assert ends(study) & ends(study.with_name(f"{Path(folder).name}.yaml"))
