@@ -11,7 +11,6 @@ import pytest
 from search.planning.plan import Plan, Planned
 from search.planning.planner import Planner
 from search.schema.space import load
-from trainers.attack_runs import AutoAttackRun
 from trainers.schedules import Cyclic, Piecewise
 from trainers.selection import burn_in
 from trainers.weights import GAIR, Geometry
