@@ -11,6 +11,7 @@ from analysis.metrics import CHECKPOINTS
 from analysis.results import COMPLETED, Results
 
 SHORT = 16  # letters
+MEAN = "mean"  # over the epochs measured, where `evaluate: {by_class: true}` recorded them
 
 
 def class_label(label: int, names: Sequence[str]) -> str:
@@ -28,6 +29,8 @@ def short_label(label: int, names: Sequence[str]) -> str:
 def by_class(results: Results) -> pd.DataFrame:
     """A row a configuration, checkpoint and class: the mean over seeds of each accuracy, in shares, and its s.e.
 
+    Checkpoint `mean` is none: there each seed's accuracies are means over the epochs measured.
+
     `label` is the class as a reader sees it, by number and name. Columns `clean`, `pgd` (that of training curves) and
     one an attack of the end; `aa_gap`, PGD's less AutoAttack's on the examples that AutoAttack looked at; `aa_clean`,
     where these are not all, clean accuracy on them. NaN of a class that no such example is of. Empty if nothing
@@ -40,7 +43,7 @@ def by_class(results: Results) -> pd.DataFrame:
         | {kind: values[label] for kind, values in classes.items()}
         for trial in done.to_dict("records")
         for checkpoint, classes in results.outcomes[trial["id"]].get("classes", {}).items()
-        if checkpoint in CHECKPOINTS
+        if checkpoint in (*CHECKPOINTS, MEAN)
         for label in range(len(classes["clean"]))
     ]
     if not rows:

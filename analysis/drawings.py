@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from analysis.classes import MEAN
 from analysis.difficulty import GROUPS, GroupCurves, group_curves, sizes
 from analysis.digest import Digest
 from analysis.figure_classes import classes_info, classes_size, draw_classes
@@ -167,13 +168,18 @@ def gap_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
 
 
 def class_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
-    """Accuracy class by class."""
-    info = classes_info(digest.results, digest.classes)
-    if info is not None:
+    """Accuracy class by class: at a checkpoint, and where it was recorded along training its mean over epochs."""
+    for checkpoint, when, slug, topic in (
+        (digest.results.checkpoint, f"at the {epoch_of(digest)}", "classes", "Accuracy class by class"),
+        (MEAN, "as a mean over the epochs measured", "classes_mean", "Accuracy class by class, mean over epochs"),
+    ):
+        info = classes_info(digest.results, digest.classes, checkpoint)
+        if info is None:
+            continue
+        on = on_images(f"test_{info.robust}_acc", digest.results.attacks)
         caption = (
-            f"Accuracy on the test examples of each class{on_images(digest.robust or '', digest.results.attacks)} at "
-            f"the {epoch_of(digest)}, the darker the more; "
-            f"means over {digest.seeds_text}"
+            f"Accuracy on the test examples of each class{on} {when}, the darker the more; means over "
+            f"{digest.seeds_text}"
         )
         caption += f", standard errors up to {info.error:.1f} points" if np.isfinite(info.error) else ""
         caption += ". The last panel is what PGD leaves and AutoAttack does not: masked gradients" * (
@@ -184,7 +190,7 @@ def class_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
             caption += f" Of each problem {PAGE} configurations at most, its methods in turn, the best first."
             caption += _left_out(info.left_out, "configurations", "classes")
         sheets = [(classes_size(page, width), partial(draw_classes, info=page)) for page in info.pages(width)]
-        yield from _sheets("classes", "Accuracy class by class", caption, sheets)
+        yield from _sheets(slug, topic, caption, sheets)
 
 
 def ranking_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:

@@ -41,6 +41,7 @@ class Classes(NamedTuple):
     panels: list[Panel]
     error: float  # the largest standard error shown, in points; NaN of single seeds
     left_out: int
+    robust: str  # the attack whose accuracies are shown
 
     def pages(self, width: float) -> list[Classes]:
         """The same rows on as many sheets as they take."""
@@ -60,12 +61,12 @@ class Classes(NamedTuple):
         return classes <= WRITTEN and width / len(self.panels) / classes < CELL
 
 
-def classes_info(results: Results, table: pd.DataFrame) -> Classes | None:
-    """From the table of `analysis.classes`, at the selected epoch or, without one, the last.
+def classes_info(results: Results, table: pd.DataFrame, checkpoint: str) -> Classes | None:
+    """From the table of `analysis.classes`, at one of its checkpoints.
 
     Of many rows some of each problem: its methods take turns, each with its best first.
     """
-    shown = table[table["checkpoint"] == results.checkpoint] if len(table) else table
+    shown = table[table["checkpoint"] == checkpoint] if len(table) else table
     if shown.empty:
         return None
     done = results.sweep[results.sweep["status"] == COMPLETED]
@@ -74,12 +75,14 @@ def classes_info(results: Results, table: pd.DataFrame) -> Classes | None:
     first = by[["choice", "setting", "family"]].first().assign(value=by[best].mean())
     first = first.loc[first.index.isin(shown["configuration"])]
     kept = first.iloc[_chosen(first)]
-    robust = attack_of(strongest(results.final_metrics(), results.attacks) or "") or "pgd"
+    measured = {kind for kind in shown if shown[kind].notna().any()}
+    run = [f"test_{attack}_acc" for attack in results.attacks if attack in measured]
+    robust = attack_of(strongest(run, results.attacks) or "") or "pgd"
     strong, along = (attack_title(attack, results.attacks) for attack in (robust, "pgd"))
-    clean = f"{robust}_clean" if f"{robust}_clean" in shown else "clean"  # on the same images
+    clean = f"{robust}_clean" if f"{robust}_clean" in measured else "clean"  # on the same images
     kinds = {clean: ("clean, %", "Blues"), robust: (f"{strong}, %", "Blues")}
     kinds |= {f"{robust}_gap": (f"{along} −\n{strong}, points", "Oranges")}
-    known = {kind: look for kind, look in kinds.items() if kind in shown and shown[kind].notna().any()}
+    known = {kind: look for kind, look in kinds.items() if kind in measured}
     named = {results.class_names[trial] for trial in done["id"]}
     same = named.pop() if len(named) == 1 else ()  # of several data sets the numbers alone stand for a column
     classes = [short_label(label, same) for label in range(shown["class"].max() + 1)]
@@ -89,7 +92,7 @@ def classes_info(results: Results, table: pd.DataFrame) -> Classes | None:
         panels.append(Panel(title, values, colours, classes, (float(np.nanmin(values)), float(np.nanmax(values)))))
     errors = shown.loc[shown["configuration"].isin(kept.index), [f"{kind}_se" for kind in known]].to_numpy(float)
     largest = float(100 * np.nanmax(errors)) if np.isfinite(errors).any() else np.nan
-    return Classes(kept["choice"].tolist(), kept["setting"].tolist(), panels, largest, len(first) - len(kept))
+    return Classes(kept["choice"].tolist(), kept["setting"].tolist(), panels, largest, len(first) - len(kept), robust)
 
 
 def _chosen(first: pd.DataFrame) -> list[int]:

@@ -36,6 +36,7 @@ class Evaluation(Knobs):
     test_losses: bool = False  # also record the loss of every test example, for the difficulty of test examples
     train_losses: Asked = False  # also of every training example, as it is, whatever the training attacks
     loss_attacks: Annotated[dict[str, OfLosses], Field(exclude_if=lambda it: not it)] = {}  # for such losses, with pgd
+    by_class: Asked = False  # also record each class's test accuracies along training, and their means over it
     along: Along = {}  # further attacks on test while a network trains, each `every` so many epochs and at the last
     final: dict[str, NamedAttack] = {"pgd20": PGDAttack()}
     min_perturbation: MinimumPerturbation | None = None  # of every training example, at the best checkpoint

@@ -19,39 +19,64 @@ from trainers.scores import UNSEEN
 from trainers.step import Batch, Net
 
 DRAWN = "test_images_"  # in instances.npz, and then how many
+OF_CLASS = "class_"  # in instances.npz, and then clean or an attack
 ByClass = dict[str, list[float | None]]  # clean, or an attack -> the accuracy on each class
+Verdicts = dict[str, tuple[Tensor, Tensor]]  # clean, or an attack -> who is right, and the labels, (N,) each
 
 
 class NotFinite(ArithmeticError):
     """A network's outputs are NaN or infinite where it is measured."""
 
 
-def along(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> Row:
+def along(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> tuple[Row, Verdicts]:
     """Clean accuracy and that under the attack of training curves, on validation, if there is one, and on test.
 
-    Raises NotFinite where the network's outputs are no numbers: its weights may well be.
+    Also who of the test examples is right, by `clean` and `pgd`. Raises NotFinite where the network's outputs are no
+    numbers: its weights may well be.
     """
-    attack, row = evaluation.pgd(), Row()
+    attack, row, verdicts = evaluation.pgd(), Row(), Verdicts()
     for name in (name for name in ("val", "test") if name in splits):
         split = splits[name]
         said = predicted(net, split, seed)
         if none := int((said < 0).sum()):
             raise NotFinite(f"predictions are not finite on {none} of {len(split)} {name} images")
-        row[f"{name}_clean_acc"] = int((said == split.y).sum()) / len(split)
-        row[f"{name}_pgd_acc"] = accuracy(net, split, attack, seed)
-    return row
+        right = {"clean": said == split.y, "pgd": correct(net, split, attack, seed)}
+        row |= {f"{name}_{kind}_acc": int(its.sum()) / len(split) for kind, its in right.items()}
+        verdicts = {kind: (its, split.y) for kind, its in right.items()}
+    return row, verdicts  # test comes last
 
 
-def further(net: Net, evaluation: Evaluation, test: Split, attacks: dict[str, NamedAttack], seed: int) -> Row:
-    """Accuracy on test under further attacks; of one that looks at some of the images also the clean one on these."""
-    row = Row()
+def further(
+    net: Net, evaluation: Evaluation, test: Split, attacks: dict[str, NamedAttack], seed: int
+) -> tuple[Row, Verdicts]:
+    """Accuracy on test under further attacks; of one that looks at some of the images also the clean one on these.
+
+    Also who of the examples looked at withstands each.
+    """
+    row, verdicts = Row(), Verdicts()
     for name, it in attacks.items():
         seen = part(test, drawn(test.y, it.images))
         withstood = it.withstood(net, seen, evaluation.epsilon, evaluation.norm, seed)
-        row[f"test_{name}_acc"] = int(withstood.sum()) / len(seen)
+        verdicts[name] = withstood, seen.y
         if it.images is not None:
-            row[f"test_{name}_clean_acc"] = accuracy(net, seen, None, seed)
-    return row
+            verdicts[f"{name}_clean"] = correct(net, seen, None, seed), seen.y
+    return row | {f"test_{name}_acc": int(right.sum()) / len(right) for name, (right, _) in verdicts.items()}, verdicts
+
+
+def each_class(verdicts: Verdicts, classes: int) -> Arrays:
+    """Each class's share of right examples, as `class_<kind>`, (classes,) float32; NaN of a class without any."""
+    shares = {kind: _by_class(right.cpu().double(), y.cpu(), classes) for kind, (right, y) in verdicts.items()}
+    return {f"{OF_CLASS}{kind}": np.array(its, float).astype(np.float32) for kind, its in shares.items()}
+
+
+def mean_by_class(arrays: Arrays) -> ByClass:
+    """The mean over the epochs measured of what `each_class` gave for each, (epochs, classes) each."""
+    found: ByClass = {}
+    for name, values in arrays.items():
+        if name.startswith(OF_CLASS):
+            known = values[np.isfinite(values).any(axis=1)].astype(float).mean(axis=0)
+            found[name.removeprefix(OF_CLASS)] = [float(it) if np.isfinite(it) else None for it in known]
+    return found
 
 
 def on_training(net: Net, evaluation: Evaluation, train: Split, seen: np.ndarray, seed: int) -> np.ndarray:

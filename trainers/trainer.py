@@ -27,6 +27,7 @@ from trainers.measure import (
     NotFinite,
     along,
     at_best,
+    each_class,
     each_loss,
     final,
     further,
@@ -120,7 +121,7 @@ class Trainer:
         if due:
             seed = derived(stage.seed, stage.epoch, "evaluate")
             with measured(self.net.module, self.measured_state()):
-                row |= self._along(seed)
+                row |= self._along(seed, instances)
                 if self.evaluation.train:
                     seen = instances["correct"] != UNSEEN
                     instances["withstood"] = on_training(self.net, self.evaluation, self.examples.own, seen, seed)
@@ -142,13 +143,16 @@ class Trainer:
         }
         return Epoch(row, instances, cost)
 
-    def _along(self, seed: int) -> Row:
+    def _along(self, seed: int, instances: Arrays) -> Row:
         try:
-            row = along(self.net, self.evaluation, self.splits, seed)
+            row, verdicts = along(self.net, self.evaluation, self.splits, seed)
         except NotFinite as error:
             raise Diverged(self.epoch, str(error)) from None
         attacks = self.evaluation.due_along(self.epoch, self.config.epochs)
-        return row | further(self.net, self.evaluation, self.splits["test"], attacks, seed)
+        others, theirs = further(self.net, self.evaluation, self.splits["test"], attacks, seed)
+        if self.evaluation.by_class:
+            instances |= each_class(verdicts | theirs, self.data.classes)
+        return row | others
 
     def _train(self, stage: Stage, due: bool) -> tuple[Row, Arrays]:
         batches = self.examples.batches(stage, self.selected(stage), self._rng("order", "cpu"))

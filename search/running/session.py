@@ -27,6 +27,7 @@ from trainers.chain import Surroundings, chain, training_code
 from trainers.config import TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
+from trainers.measure import mean_by_class
 from trainers.npz import read_arrays
 from trainers.reading import Damage
 from trainers.recording import subset_summary
@@ -223,7 +224,8 @@ class Session:
         arrays = self._instances()
         if status == "completed":
             metrics, classes, measured = self.trainer.final()
-            result |= metrics | {"classes": classes}
+            mean = {"mean": its} if (its := mean_by_class(arrays)) else {}
+            result |= metrics | {"classes": classes | mean}
             arrays |= measured
         elif status == "stopped":
             result |= so_far(rows)

@@ -57,7 +57,7 @@ def test_means_and_standard_errors_over_seeds(tmp_path: Path) -> None:
 
 def test_the_figure_shows_clean_the_strongest_attack_and_the_gap(tmp_path: Path) -> None:
     results = load(with_classes(tmp_path / "sweep", ONE))
-    info = classes_info(results, by_class(results))
+    info = classes_info(results, by_class(results), "best")
     assert info is not None and info.names == ["all", "friendly 108"] and info.left_out == 0
     titles = ["clean, %", "AutoAttack custom, %", "PGD-10 −\nAutoAttack custom, points"]
     assert [panel.title for panel in info.panels] == titles
@@ -74,14 +74,14 @@ def test_clean_accuracy_of_a_class_is_on_the_images_of_the_strongest_attack(tmp_
             its["aa_clean"] = [0.5] * 10
         path.write_text(json.dumps(result))
     results = load(folder)
-    info = classes_info(results, by_class(results))
+    info = classes_info(results, by_class(results), "best")
     assert info is not None and info.panels[0].title == "clean, %" and (info.panels[0].values == 50).all()
 
 
 def test_of_many_configurations_the_best_on_validation_are_shown(tmp_path: Path) -> None:
     subsets = tuple(f"random {size}" for size in range(20, 20 + PAGE + 3))
     results = load(with_classes(tmp_path / "sweep", Made(**{**vars(ONE), "subsets": subsets})))
-    info = classes_info(results, by_class(results))
+    info = classes_info(results, by_class(results), "best")
     assert info is not None and (len(info.names), info.left_out) == (PAGE, 3)
     value = results.sweep.groupby("name")["best_val_pgd_acc"].mean()
     assert value[info.names].min() >= value.drop(info.names).max()
@@ -100,7 +100,7 @@ def test_no_problem_and_no_method_is_missing_however_low_its_accuracy(tmp_path: 
         result["best"] |= {"val_pgd_acc": 0.1}
         path.write_text(json.dumps(result))
     found = digest(load(folder))
-    info = classes_info(found.results, found.classes)
+    info = classes_info(found.results, found.classes, "best")
     assert info is not None and info.left_out == 2 * 21 - 2 * PAGE
     shown = list(zip(info.settings, info.names, strict=True))
     for noise in many["noise"]:
@@ -122,6 +122,28 @@ def test_it_is_drawn_for_any_number_of_classes(tmp_path: Path, classes: int) -> 
     assert (tmp_path / "classes.png").stat().st_size > 5_000
 
 
+def test_a_mean_over_epochs_has_a_figure_of_its_own_under_the_attacks_that_were_run_along(tmp_path: Path) -> None:
+    folder = with_classes(tmp_path / "sweep", ONE)
+    for path in folder.glob("trials/*/result.json"):
+        result = json.loads(path.read_text())
+        result["attacks"]["aa_along"] = (
+            "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.1 on 50 images drawn by class"
+        )
+        its = {"clean": [0.9] * 10, "pgd": [0.5] * 10, "aa_along": [0.4] * 10, "aa_along_clean": [0.8] * 10}
+        result["classes"]["mean"] = its
+        path.write_text(json.dumps(result))
+    found = digest(load(folder))
+    at, mean = class_drawing(found)
+    assert (at.slug, mean.slug) == ("classes", "classes_mean")
+    assert "each class on 50 images as a mean over the epochs measured, the darker the more" in mean.caption
+    assert "each class on 300 images at the epoch that validation selects" in at.caption
+    info = classes_info(found.results, found.classes, "mean")
+    assert info is not None and info.robust == "aa_along"
+    assert [panel.values[0, 0] for panel in info.panels] == pytest.approx([80, 40])  # clean on the same images
+    mean_rows = found.classes[found.classes["checkpoint"] == "mean"]
+    assert mean_rows["aa"].isna().all() and set(mean_rows["aa_along"].round(9)) == {0.4}
+
+
 def test_records_without_them_show_none(tmp_path: Path) -> None:
     found = digest(load(write_sweep(tmp_path / "sweep", ONE)))
     assert found.classes.empty and not list(class_drawing(found))
@@ -134,7 +156,7 @@ def test_classes_have_their_names_beside_their_numbers(tmp_path: Path, names: li
     labels = [f"{label}: kind of {label}" if names else str(label) for label in range(10)]
     table = by_class(results)
     assert len(table) == 2 * 2 * 10 and set(zip(table["class"], table["label"], strict=True)) == set(enumerate(labels))
-    info = classes_info(results, table)
+    info = classes_info(results, table, "best")
     assert info is not None and all(panel.classes == labels for panel in info.panels)
     assert [column for column in class_counts(results) if str(column).startswith("class ")] == [
         f"class {label}" for label in labels
@@ -150,7 +172,7 @@ def test_a_name_that_is_the_number_says_nothing() -> None:
 
 def test_names_are_written_below_the_figure(tmp_path: Path) -> None:
     results = load(with_classes(tmp_path / "sweep", ONE, names=NAMES))
-    info = classes_info(results, by_class(results))
+    info = classes_info(results, by_class(results), "best")
     assert info is not None
     figure = Figure(figsize=classes_size(info), layout="constrained")
     draw_classes(figure, info)

@@ -14,7 +14,7 @@ from trainers.attack_runs import FGSM, AutoAttackRun
 from trainers.chain import Chain, Surroundings, chain
 from trainers.config import Compute, TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.measure import DRAWN
+from trainers.measure import DRAWN, mean_by_class
 from trainers.sampling import drawn, part
 from trainers.trainer import Trainer, derived
 
@@ -117,3 +117,29 @@ def test_a_shorter_training_knows_more_of_its_last_epoch() -> None:
     assert short[:6] == long[:6] and short[6] != long[6]
     assert links({}, 6)[6] == links({}, 8)[6]
     assert links(rare, 4)[4] == links(rare, 8)[4]
+
+
+def test_by_class_each_measurement_is_kept_and_its_mean_is_that_over_epochs(
+    config: TrialConfig, trainer: Callable[..., Trainer], told: Told
+) -> None:
+    """Of clean images, the attack of the curves and the further ones; the classes together are what the rows have."""
+    ready = trainer(config, every=2, along=ALONG, by_class=True)
+    found = [ready.run_epoch(config.stage(epoch)) for epoch in range(config.epochs)]
+    assert [it.row for it in found] == told.rows
+    test = ready.splits["test"]
+    sizes = {n: part(test, drawn(test.y, n)).y.bincount(minlength=10).numpy() for n in (None, 30)}
+    kinds = {"clean": None, "pgd": None, "fgsm": None, "aa": 30, "aa_clean": 30}
+    arrays: dict[str, list[np.ndarray]] = {}
+    for epoch, (row, instances, _) in enumerate(found):
+        recorded = {name.removeprefix("class_"): its for name, its in instances.items() if name.startswith("class_")}
+        assert recorded.keys() == {kind for kind in kinds if f"test_{kind}_acc" in row}, epoch
+        for kind, values in recorded.items():
+            share = np.nansum(values * sizes[kinds[kind]]) / sizes[kinds[kind]].sum()
+            assert share == pytest.approx(row[f"test_{kind}_acc"], abs=1e-6)
+            arrays.setdefault(f"class_{kind}", []).append(values)
+    unmeasured = np.full(10, np.nan, np.float32)
+    means = mean_by_class({name: np.stack([unmeasured, *values]) for name, values in arrays.items()})
+    assert means.keys() == kinds.keys()
+    for kind, values in means.items():
+        expected = np.mean(arrays[f"class_{kind}"], axis=0)
+        assert np.array(values, float) == pytest.approx(expected, abs=1e-6, nan_ok=True)
