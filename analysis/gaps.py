@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.metrics import CHECKPOINTS, EPOCH_METRIC
-from trainers.selection import BEGINS
+from trainers.best import BEGINS
 
 # Robust training accuracy under the attack of the curves, in eval mode. `train_robust_acc` is under the training's own
 # attack, on the batches as trained on: its difference to test accuracy would be one between two attacks.

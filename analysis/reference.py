@@ -21,6 +21,7 @@ from trainers.scores import d as difficulty_d
 from trainers.scores import difficulty, normalized_rank
 
 CURVES = ("weight", "epsilon", "t_y", "t_max")
+MOST = 0.5  # of a training's examples, more of which must be ranked
 LAST = ("epsilon", "t_max")  # of which a training's last epoch counts; of others the mean over epochs
 NONE = (
     "need the difficulty of a PGD training of another seed, on the same examples and labels, and this sweep has none: "
@@ -46,13 +47,23 @@ class References(NamedTuple):
     file: Path | None = None  # that they were read from
 
     def d(self, instances: Instances, seed: int) -> np.ndarray | None:
-        """The difficulty of a training's examples, (N,); None where no other training ranks them with their labels."""
+        """The difficulty of a training's examples, (N,), NaN of those that were held out where it was found.
+
+        None where no other training ranks most of them, with their labels.
+        """
         fitting = []
         for it in self.found:
             place = locate(instances.index, it.examples)
-            if it.seed != seed and (place >= 0).all() and np.array_equal(it.y[place], instances.y):
-                fitting.append(it.d[place])
-        return normalized_rank(np.mean(fitting, axis=0)) if fitting else None
+            known = place >= 0
+            if it.seed == seed or known.mean() <= MOST or not np.array_equal(it.y[place[known]], instances.y[known]):
+                continue
+            fitting.append(np.where(known, it.d[place], np.nan))
+        if not fitting:
+            return None
+        mean = np.mean(fitting, axis=0)
+        known = np.isfinite(mean)
+        mean[known] = normalized_rank(mean[known])
+        return mean
 
 
 def references(results: Results, file: Path | None = None) -> References:
@@ -96,7 +107,8 @@ def _of_training(instances: Instances | None, seed: int) -> list[Reference]:
 def is_pgd(config: Mapping[str, Any]) -> bool:
     """Whether a configuration is PGD training as Madry et al. 2018 have it: no ATTA, FGSM, FAT or targeted training."""
     attack = (config.get("method") or {}).get("attack") or {}
-    goes_on = isinstance(attack.get("start"), Mapping)  # from the last visit's perturbation
+    start = attack.get("start")
+    goes_on = isinstance(start, Mapping) and start.get("name") == "previous"  # from the last visit's perturbation
     early = attack.get("tau") is not None or attack.get("toward") is not None
     return is_plain(config) and attack.get("steps", 0) > 1 and not goes_on and not early
 
@@ -129,7 +141,8 @@ def judged(results: Results, them: References) -> Judged:
         for curve, values in curves.items():
             rows[curve].setdefault(name, []).append(_correlation(d, _of_each(curve, values)))
         if "t_max" in curves:
-            means.setdefault(name, []).append(group_means(curves["t_max"][-1:], groups(d))[:, 0])
+            known = np.isfinite(d)
+            means.setdefault(name, []).append(group_means(curves["t_max"][-1:, known], groups(d[known]))[:, 0])
     tables = {curve: _means({name: np.array(its) for name, its in found.items()}) for curve, found in rows.items()}
     table = {name: np.mean(each, axis=0) for name, each in means.items()}
     columns = [f"G{group}" for group in range(GROUPS)]
@@ -146,7 +159,7 @@ def _of_each(curve: str, values: np.ndarray) -> np.ndarray:
 
 
 def _correlation(d: np.ndarray, values: np.ndarray) -> float:
-    both = np.isfinite(values)
+    both = np.isfinite(values) & np.isfinite(d)
     if both.sum() < 2 or not (np.ptp(values[both]) and np.ptp(d[both])):
         return float("nan")
     return float(np.corrcoef(d[both], values[both])[0, 1])

@@ -107,12 +107,12 @@ class TrialConfig(Knobs):
     @property
     def select_from(self) -> int:
         """The first epoch (0-based) that may be selected as the best."""
-        return self.select.first(self.method, self.epochs)
+        return self.select.first(self.burn_in, self.epochs)
 
     @property
     def burn_in(self) -> int:
-        """How many epochs pass until the method has all of its pieces."""
-        return burn_in(self.method, self.epochs)
+        """How many epochs pass until method, averaging and subset are what they end as."""
+        return max(burn_in(piece, self.epochs) for piece in (self.method, self.average, self.subset))
 
     def stage(self, epoch: int) -> Stage:
         """The stage of one epoch (0-based): schedules are numbers, pieces that are off are gone."""

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 Row = dict[str, Any]
-CLEAN, ROBUST = "val_clean_acc", "val_pgd_acc"  # all that is measured on validation
 MARK = "# sha256 of what stands below: "
 
 
@@ -149,15 +148,6 @@ def append_rows(path: Place, rows: Iterable[Row]) -> None:
         return
     with path.open("a", encoding="ascii") as file:
         file.write(text)
-
-
-def selected_by(row: Row) -> str:
-    """Return the accuracy by which the best checkpoint of a training is chosen, from a row of a measured epoch.
-
-    It is what the training is for: validation accuracy under PGD, or clean of a training without attacks, whose PGD
-    accuracy is highest in the first epochs. Only a training that attacks its images records how many withstood.
-    """
-    return CLEAN if "train_clean_acc" in row and "train_robust_acc" not in row else ROBUST
 
 
 def problem_titles(problems: Iterable[str]) -> dict[str, str]:

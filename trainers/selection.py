@@ -12,9 +12,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from trainers.knobs import Duration, Knobs, lasting
-from trainers.records import Row, selected_by
 
-BEGINS = "select_from"  # in the row of the epoch that begins a window: that epoch
 BURN_IN = "burn-in"
 
 
@@ -44,47 +42,26 @@ class Select(Knobs):
 
     start: Annotated[Beginning, Field(alias="from")] = 0
 
-    def first(self, method: Knobs, epochs: int) -> int:
-        """The first epoch (0-based) of the window."""
-        return burn_in(method, epochs) if self.start == BURN_IN else lasting(self.start, epochs)
+    def first(self, own: int, epochs: int) -> int:
+        """The first epoch (0-based) of the window of a training with a burn-in of `own` epochs."""
+        return own if self.start == BURN_IN else lasting(self.start, epochs)
 
 
 @lru_cache(maxsize=4096)
-def burn_in(method: Knobs, epochs: int) -> int:
-    """How many epochs pass until a method has the pieces that it ends with; 0 where it always has them.
+def burn_in(piece: Knobs | None, epochs: int) -> int:
+    """How many epochs pass until a method, or another piece, is what it ends as; 0 where it always is.
 
     Numbers that follow a schedule, such as the tau of friendly adversarial training, are no burn-in.
     """
-    if not method.moves():
+    if piece is None or not piece.moves():
         return 0
-    last = _pieces(method.at(epochs - 1, epochs))
-    others = (epoch for epoch in range(epochs - 1, -1, -1) if _pieces(method.at(epoch, epochs)) != last)
+    last = _pieces(piece.at(epochs - 1, epochs))
+    others = (epoch for epoch in range(epochs - 1, -1, -1) if _pieces(piece.at(epoch, epochs)) != last)
     return next(others, -1) + 1
 
 
 def _pieces(piece: Any) -> Any:
-    """The classes of a piece and of those below it."""
+    """The classes of a piece and of those below it, and which of them still warm up."""
     below = piece.__dict__.items() if isinstance(piece, Knobs) else ()
-    return type(piece), tuple((key, _pieces(its)) for key, its in below if isinstance(its, Knobs))
-
-
-def chosen(row: Row, best: Row | None, first: int) -> bool:
-    """Whether an epoch's row takes the place of the best before it, in a window that begins with epoch `first`.
-
-    The first of the highest in what `selected_by` names; what lies before the window stands until the window has a
-    measurement.
-    """
-    by = selected_by(row)
-    if by not in row:
-        return False
-    enters = best is not None and best["epoch"] < first <= row["epoch"]
-    return best is None or enters or row[by] > best[by]
-
-
-def best_of(rows: list[Row]) -> Row | None:
-    """The row of the best checkpoint in a training's record; None where validation was not measured."""
-    best, first = None, 0
-    for row in rows:
-        first = row.get(BEGINS, first)
-        best = row if chosen(row, best, first) else best
-    return best
+    warming = bool(getattr(piece, "burn_in", 0))
+    return type(piece), warming, tuple((key, _pieces(its)) for key, its in below if isinstance(its, Knobs))

@@ -17,6 +17,7 @@ import torch
 from torch import Generator, Tensor
 
 from trainers.averaging import Mean, measured
+from trainers.best import BEGINS, chosen
 from trainers.checkpoints import Weights, start
 from trainers.config import Stage, TrialConfig
 from trainers.data import Data
@@ -38,7 +39,6 @@ from trainers.models import build_network, needs_two
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
 from trainers.records import Row
 from trainers.scores import UNSEEN
-from trainers.selection import BEGINS, chosen
 from trainers.step import Batch, Net
 from trainers.subsets import Ranking
 
@@ -235,14 +235,14 @@ class Trainer:
         """
         with measured(self.net.module, self.measured_state()):
             row, classes = self._ended(self.last)
+        looked_at = images_looked_at(self.evaluation, self.splits["test"])
         if self.best is None:
-            return {"last": row}, {"last": classes}, {}
+            return {"last": row}, {"last": classes}, looked_at
         other = self.best if self.best["row"]["epoch"] != self.last["epoch"] else None
         with measured(self.net.module, other["model"] if other else self.measured_state()):
             best, theirs = self._ended(other["row"]) if other else (dict(row), classes)
             arrays = at_best(self.net, self.evaluation, self.examples.own)
-        arrays |= images_looked_at(self.evaluation, self.splits["test"])
-        return {"last": row, "best": best}, {"last": classes, "best": theirs}, arrays
+        return {"last": row, "best": best}, {"last": classes, "best": theirs}, arrays | looked_at
 
     def _ended(self, row: Row) -> tuple[Row, ByClass]:
         seed = derived(self.config.seed, self.config.epochs, "final")

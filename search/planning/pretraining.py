@@ -9,14 +9,14 @@ from trainers.config import TrialConfig
 from trainers.models import Model
 from trainers.sources import DataSource
 
-OWN = ("data", "model", "subset")  # not of the space's `trial:`
+OWN = ("data", "model", "subset", "select")  # not of the space's `trial:`
 
 
 def pretraining(loaded: Loaded, data: DataSource, model: Model, seed: int) -> TrialConfig:
     """The configuration of a pretraining. Raises SpaceError.
 
-    Of a trial it sees what it must share with it, and of `trial:` the rest: not what axes say. It uses all examples,
-    unless its own block names a subset.
+    Of a trial it sees what it must share with it, and of `trial:` the rest: not what axes say. It uses all examples and
+    selects from its first epoch on, unless its own block says otherwise.
     """
     pretrain = loaded.space.pretrain
     tree = {key: value for key, value in loaded.space.trial.items() if key not in OWN}

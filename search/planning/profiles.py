@@ -81,7 +81,7 @@ def profile_config(loaded: Loaded, profile: Profile, data: DataSource, taken: Po
     problems = [loaded.problem(("profile", "follows"), why) for why in _unfit(loaded, profile)]
     if problems:
         raise SpaceError(problems)
-    tree = {key: value for key, value in loaded.space.trial.items() if key not in ("data", "subset")}
+    tree = {key: value for key, value in loaded.space.trial.items() if key not in ("data", "subset", "select")}
     for path in sorted(taken, key=lambda path: path.count(".")):
         tree = put(tree, path, taken[path].value)
     config = configured(loaded, over_trial(tree, profile.trial), ("profile", "trial"))

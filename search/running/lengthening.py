@@ -9,7 +9,7 @@ from trainers.knobs import Knobs, lasting
 from trainers.records import Row, canonical
 from trainers.schedules import Curve, Piecewise, within
 
-DURATIONS = ("burn_in", "epoch")  # knobs that may be shares of the epochs
+DURATIONS = ("burn_in", "epoch", "from")  # knobs that may be shares of the epochs
 
 
 def hindrances(rows: list[Row], plan: Plan) -> list[str]:
@@ -34,14 +34,15 @@ def hindrances(rows: list[Row], plan: Plan) -> list[str]:
 
 def _moved(piece: Knobs, path: str, before: int, after: int) -> Iterator[str]:
     """The knobs of a piece that act otherwise in epochs in common, and what to write instead."""
-    for name, value in piece:
+    for field, value in piece:
+        name = type(piece).model_fields[field].alias or field
         knob = f"{path}{name}"
         if isinstance(value, Curve):
             if any(within(value, epoch, before) != within(value, epoch, after) for epoch in range(before)):
                 yield f"{knob}: {_shared(value, before)}"
         elif isinstance(value, Knobs):
             yield from _moved(value, f"{knob}.", before, after)
-        elif name in DURATIONS and isinstance(value, str) and lasting(value, before) != lasting(value, after):
+        elif name in DURATIONS and str(value).endswith("%") and lasting(value, before) != lasting(value, after):
             yield f"{knob}: {value} of {after} epochs is another than of {before}; write {lasting(value, before)}"
 
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from search.stopping.phases import Phases
-from trainers.records import CLEAN, ROBUST, Row, selected_by
+from trainers.best import CLEAN, ROBUST, selected_by
+from trainers.records import Row
 
 NEAR_CHANCE = 0.02  # whoever always names the same class is right a little more often than one in the classes
 Objectives = Mapping[str, str]  # name -> max or min

@@ -1,9 +1,8 @@
 """What ends a configuration by its own curve: a seed that diverged, a collapse, or no new best after the last drop.
 
 The curve is the mean over its seeds of the accuracy by which the trainer chooses its best checkpoint; a best before the
-selection window is none. A verdict
-after n epochs is given once all seeds have arrived there, so it does not matter which of them is ahead; one that went
-further is cut back to n, and `horizon` says how far each may go without that.
+selection window is none. A verdict after n epochs is given once all seeds have arrived there, so it does not matter
+which of them is ahead; one that went further is cut back to n, and `horizon` says how far each may go without that.
 """
 
 from __future__ import annotations

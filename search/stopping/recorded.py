@@ -10,12 +10,13 @@ from pydantic import ValidationError
 
 from search.stopping.curves import Contestant, Curve, Objectives, curve
 from search.stopping.entry import Entry
+from trainers.best import ROBUST
 from trainers.chain import Chain, Surroundings, chain
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.plans import OtherFormat, read_plan
 from trainers.reading import Damage, epoch_row, promises, read_json, read_rows
-from trainers.records import ROBUST, Place, Row, digest
+from trainers.records import Place, Row, digest
 from trainers.shapes import A_RESULT
 
 EPOCHS = "epochs.jsonl"

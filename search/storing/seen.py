@@ -9,9 +9,9 @@ from search.storing.pace import Costs
 from search.storing.partial import Partial, partial
 from search.storing.remote import stamp
 from search.storing.tails import Tail
+from trainers.best import BEGINS, CLEAN, ROBUST, chosen
 from trainers.reading import Damage, cost_row, epoch_row, read_json
-from trainers.records import CLEAN, ROBUST, Place, Row, constant
-from trainers.selection import BEGINS, chosen
+from trainers.records import Place, Row, constant
 from trainers.shapes import A_RESULT
 
 OBJECTIVES = (CLEAN, ROBUST)

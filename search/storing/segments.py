@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from search.storing.store import Arrays, Segment
+from trainers.best import ROBUST, best_of
 from trainers.recording import metrics_of
-from trainers.records import ROBUST, Row, canonical
+from trainers.records import Row, canonical
 from trainers.scores import UNSEEN
-from trainers.selection import best_of
 
 
 def lines(rows: Iterable[Row]) -> bytes:

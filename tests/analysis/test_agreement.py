@@ -201,7 +201,7 @@ def test_weights_go_with_the_difficulty_of_pgd_trainings_of_other_seeds(tmp_path
 
 def test_without_a_pgd_training_no_correlation_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = recorded(tmp_path / "one")
-    methods(folder, TRADES=PGD | {"weight": {"name": "gair"}}, AT=PGD | {"attack": PGD["attack"] | {"start": {}}})
+    methods(folder, TRADES=PGD | {"weight": {"name": "gair"}}, AT=PGD | {"attack": PGD["attack"] | {"start": {"name": "previous"}}})
     assert main([str(folder)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "weight: correlations with difficulty need the difficulty of a PGD training of another seed" in shown
@@ -222,7 +222,7 @@ def test_the_difficulty_may_be_that_of_another_sweeps_ranking(
     assert (values > 0.7).all()
     for change, complaint in (
         ({"y": np.ones(60, int)}, "it ranks other examples, or under other labels"),
-        ({"index": np.arange(60) + 1}, "it ranks other examples, or under other labels"),
+        ({"index": np.arange(60) + 31}, "it ranks other examples, or under other labels"),
     ):
         np.savez(file, **ranked | change, rank_difficulty=rank, provenance="{}")
         assert main([str(folder), "--ranking", str(file)]) == 2
@@ -239,6 +239,9 @@ def test_a_training_is_never_set_against_its_own_losses() -> None:
     own, other = (Reference(seed, np.arange(3)[::-1], np.zeros(3, int), np.array([0, 0.5, 1])) for seed in (0, 1))
     assert References("", [own]).d(instances, 0) is None
     assert References("", [own, other]).d(instances, 0) == pytest.approx([5 / 6, 1 / 2, 1 / 6])
+    assert References("", [Reference(1, np.array([0, 2]), np.zeros(2, int), np.array([0.1, 0.9]))]).d(
+        instances, 0
+    ) == pytest.approx([1 / 4, np.nan, 3 / 4], nan_ok=True)  # example 1 was held out there
     flipped = Instances(np.arange(3), np.array([0, 0, 1]), np.zeros(3, int), {}, {})
     assert References("", [other]).d(flipped, 0) is None
 
@@ -249,6 +252,7 @@ def test_a_training_is_never_set_against_its_own_losses() -> None:
         ({}, True),
         ({"attack": {"name": "pgd", "steps": 1, "start": "uniform"}}, False),  # FGSM and fast AT
         ({"attack": {"name": "pgd", "steps": 10, "start": {"name": "previous"}}}, False),  # ATTA
+        ({"attack": {"name": "pgd", "steps": 10, "start": {"name": "direction", "length": 0.1}}}, True),
         ({"attack": {"name": "pgd", "steps": 10, "tau": 1}}, False),  # FAT
         ({"attack": {"name": "pgd", "steps": 10, "toward": {"label": 0}}}, False),
         ({"attack": {"name": "none"}}, False),

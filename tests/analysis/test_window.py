@@ -14,7 +14,7 @@ from analysis.gaps import moment, window
 from analysis.markdown import caption, table
 from analysis.overfitting import overfitting
 from analysis.results import load
-from trainers.selection import BEGINS
+from trainers.best import BEGINS
 
 from .synthetic import Made, write_sweep
 

@@ -140,6 +140,6 @@ def test_by_class_each_measurement_is_kept_and_its_mean_is_that_over_epochs(
     unmeasured = np.full(10, np.nan, np.float32)
     means = mean_by_class({name: np.stack([unmeasured, *values]) for name, values in arrays.items()})
     assert means.keys() == kinds.keys()
-    for kind, values in means.items():
+    for kind, shares in means.items():
         expected = np.mean(arrays[f"class_{kind}"], axis=0)
-        assert np.array(values, float) == pytest.approx(expected, abs=1e-6, nan_ok=True)
+        assert np.array(shares, float) == pytest.approx(expected, abs=1e-6, nan_ok=True)

@@ -262,7 +262,7 @@ def far(target: Target, x: Any) -> np.ndarray:
 
 def test_the_minimum_perturbation_along_one_gradient_is_the_toolboxs(target: Target) -> None:
     """Of those that are right to begin with; the others are 0 here and a step there."""
-    found = radii(target, step=2 / 255, limit=0.25, variant="single")
+    found = radii(target, step=2 / 255, limit=0.25, variant="single", label="given")
     attack = FastGradientMethod(target.art(nn.CrossEntropyLoss()), eps=0.25, eps_step=2 / 255, minimal=True,
                                 batch_size=N)  # fmt: skip
     theirs = attack.generate(target.batch.x.numpy(), target.batch.y.numpy())
@@ -274,7 +274,10 @@ def test_the_minimum_perturbation_along_one_gradient_is_the_toolboxs(target: Tar
 
 def test_the_iterative_one_is_the_first_length_of_their_path_that_fools(trained_network: Target) -> None:
     target, step = trained_network, 6 / 255
-    found, seen = radii(target, step=step, limit=8 * step), np.where(target.right(trained_network.batch.x), np.inf, 0)
+    found, seen = (
+        radii(target, step=step, limit=8 * step, label="given"),
+        np.where(target.right(trained_network.batch.x), np.inf, 0),
+    )
     for steps in range(1, 9):
         attack = foolbox.attacks.LinfPGD(abs_stepsize=step, steps=steps, random_start=False)
         _, x, fooled = attack(target.foolbox, target.batch.x, target.batch.y, epsilons=1.0)

@@ -16,11 +16,12 @@ from pydantic import ValidationError
 from search.stopping.curves import curve
 from search.storing.seen import Seen
 from search.storing.segments import lines, so_far
+from trainers.best import BEGINS, best_of, chosen
 from trainers.chain import Surroundings, chain
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.methods import METHODS
-from trainers.selection import BEGINS, best_of, burn_in, chosen
+from trainers.selection import burn_in
 from trainers.trainer import Trainer
 
 Tiny = Callable[..., TrialConfig]
@@ -46,6 +47,14 @@ def test_the_last_piece_to_act_ends_the_burn_in_and_one_that_never_acts_has_none
     assert tiny(method=both, epochs=10).burn_in == 7
     assert tiny(method={"base": "gairat", "weight": {"lam": "inf"}}, epochs=10).burn_in == 0
     assert tiny(method={"awp": {"burn_in": 6}}, epochs=10).burn_in == 6
+    assert tiny(method={"base": "iat", "attack": {"warm_up": "gated", "burn_in": 4}}, epochs=10).burn_in == 4
+
+
+def test_what_is_averaged_or_dropped_later_on_has_a_burn_in_too(tiny: Tiny) -> None:
+    """Before averages are taken the network's own weights are measured, and before examples are dropped all count."""
+    assert tiny(average={"name": "swa", "burn_in": "50%"}, epochs=10, **window("burn-in")).select_from == 5
+    assert tiny(average={"name": "ema"}, epochs=10).burn_in == 0
+    assert tiny(subset={"name": "drop-unlearned", "epoch": 7}, epochs=10).burn_in == 7
 
 
 @pytest.mark.parametrize(("written", "first"), [(0, 0), (4, 4), ("50%", 5), ("burn-in", 3)])

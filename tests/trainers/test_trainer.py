@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from trainers.accuracy import accuracy, correct
+from trainers.best import selected_by
 from trainers.config import TrialConfig
 from trainers.data import Split
 from trainers.methods import METHODS
 from trainers.recording import Log, subset_summary
-from trainers.records import canonical, selected_by
+from trainers.records import canonical
 from trainers.trainer import Diverged, Trainer, derived
 
 Tiny = Callable[..., TrialConfig]
@@ -244,6 +245,12 @@ def test_the_images_of_an_attack_are_those_of_every_seed_and_checkpoint(tiny: Ti
     final = {"few": {"name": "pgd", "steps": 1, "images": 12}}
     found = [trained(tiny(epochs=2, seed=seed), final=final).final()[2]["test_images_12"] for seed in (0, 1)]
     assert np.array_equal(*found) and found[0].tolist() != list(range(12))
+
+
+def test_without_a_best_the_images_of_an_attack_are_named_too(tiny: Tiny, trained: Make) -> None:
+    blind = {"name": "digits", "train": 60, "val": 0, "test": 60}
+    metrics, _, arrays = trained(tiny(data=blind), final={"few": {"name": "pgd", "steps": 1, "images": 12}}).final()
+    assert metrics.keys() == {"last"} and len(arrays["test_images_12"]) == 12
 
 
 def test_as_many_images_as_there_are_or_more_are_all(tiny: Tiny, trained: Make) -> None:

@@ -186,6 +186,19 @@ def test_a_pretraining_sees_data_model_and_seed_of_its_trials_and_no_other_axis(
         assert trial.config.average is not None
 
 
+def test_the_selection_window_of_trials_is_none_of_what_is_trained_first(planned: Plans) -> None:
+    """It is written for the trials' method; a pretraining of fewer epochs may not even reach it."""
+    plan = planned(smoke(pretrain=FIRST, trial__select={"from": 5}, search__axes=PLAIN["search__axes"]))
+    windows = {kind: {trial.config.select_from for trial in kinds(plan, kind)} for kind in ("trial", "pretrain")}
+    assert windows == {"trial": {5}, "pretrain": {0}}
+    ranked = planned(smoke(trial__select={"from": 5}))
+    windows = {kind: {trial.config.select_from for trial in kinds(ranked, kind)} for kind in ("trial", "profile")}
+    assert windows == {"trial": {5}, "profile": {0}}
+    own = {"trial": FIRST["trial"] | {"select": {"from": "50%"}}}
+    plan = planned(smoke(pretrain=own, trial__select={"from": 5}, search__axes=PLAIN["search__axes"]))
+    assert {trial.config.select_from for trial in kinds(plan, "pretrain")} == {2}
+
+
 def test_another_pretraining_makes_other_trials(planned: Plans) -> None:
     spaces = ({}, {"pretrain": FIRST}, {"pretrain": FIRST | {"weights": "last"}},
               {"pretrain": {"trial": {"method": "standard", "epochs": 5}}})  # fmt: skip

@@ -260,6 +260,7 @@ def test_a_knob_newly_swept_and_more_epochs_are_an_extension(tmp_path: Path, pla
          "change those in common; a number or drops in epochs would not"),
         ({"lr": 0.1, "average": {"name": "swa"}}, 3, "  average.burn_in: 50% of 9 epochs is another than of 6; "
          "write 3"),
+        ({"lr": 0.1, "select": {"from": "50%"}}, 3, "  select.from: 50% of 9 epochs is another than of 6; write 3"),
         ({"lr": 0.1}, 5, "  evaluate.every: epoch 6, the last before, is measured, and every 5 epochs does not "
          "come to it"),
     ],

@@ -22,7 +22,7 @@ Refused = Callable[..., list[str]]
 
 TRIAL_KEYS = (
     "(allowed: average, batch_size, compute, data, epochs, last_batch, method, model, optimizer, seed, "
-    "start_from, subset)"
+    "select, start_from, subset)"
 )
 PGD_KEYS = (
     "(allowed: ascend, bn, epsilon, geometry, jitter, keep, name, norm, restarts, start, step_size, steps, tau, toward)"

@@ -131,7 +131,7 @@ def test_what_ended_early_or_failed_is_not_waited_for(trunk: MadeUp) -> None:
     trunk.train(2, 7, taken=6)
     trunk.fail(2, time.time())
     it = look(trunk)
-    assert (it.left, it.longest, it.seconds_left) == ((0.0, 0), 0.0, 0.0)
+    assert (it.left, it.longest, it.seconds_left) == ((0.0, 0, 0), 0.0, 0.0)
     assert (it.done, it.to_do, it.spared) == (10 + 2 + 1, 0, 5)
     assert not it.all_ended
 
