@@ -8,11 +8,11 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from trainers.averaging import Average
 from trainers.checkpoints import StartFrom
-from trainers.knobs import KnobError, Knobs
+from trainers.knobs import KnobError, Knobs, lasting
 from trainers.methods import METHODS, AnyMethod, NamedMethod
 from trainers.models import MLP, Model
 from trainers.optimizers import SGD, Optimizer
-from trainers.selection import Select, burn_in
+from trainers.selection import ALL_EPOCHS, BURN_IN, Select, burn_in
 from trainers.sources import DataSource, Digits
 from trainers.starts import Previous
 from trainers.subsets import All, DropUnlearned, Subset
@@ -72,7 +72,7 @@ class TrialConfig(Knobs):
     batch_size: Annotated[PositiveInt, Field(le=1_000_000)] = 128
     last_batch: LastBatch = "keep"
     epochs: Annotated[PositiveInt, Field(le=100_000)] = 100
-    select: Annotated[Select, Field(exclude_if=lambda it: it == Select())] = Select()
+    select: Annotated[Select, Field(exclude_if=lambda it: it == ALL_EPOCHS)] = ALL_EPOCHS
     seed: NonNegativeInt = 0
     compute: Compute = Compute()
 
@@ -97,7 +97,9 @@ class TrialConfig(Knobs):
 
     @model_validator(mode="after")
     def _selects(self) -> TrialConfig:
-        if self.select != Select() and not self.data.holds_out:
+        if self.select == ALL_EPOCHS:  # of most trainings: planning passes here for each
+            return self
+        if not self.data.holds_out:
             raise KnobError({("select",): "goes by validation, and data.val: 0 leaves none; remove the key"})
         if self.select_from >= self.epochs:
             why = f"{self.select.start} of {self.epochs} epochs pass, and none is left to select; begin earlier"
@@ -107,7 +109,7 @@ class TrialConfig(Knobs):
     @property
     def select_from(self) -> int:
         """The first epoch (0-based) that may be selected as the best."""
-        return self.select.first(self.burn_in, self.epochs)
+        return self.burn_in if self.select.start == BURN_IN else lasting(self.select.start, self.epochs)
 
     @property
     def burn_in(self) -> int:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from trainers.knobs import Duration, Knobs, lasting
+from trainers.knobs import Duration, Knobs
 
 BURN_IN = "burn-in"
 
@@ -42,9 +42,8 @@ class Select(Knobs):
 
     start: Annotated[Beginning, Field(alias="from")] = 0
 
-    def first(self, own: int, epochs: int) -> int:
-        """The first epoch (0-based) of the window of a training with a burn-in of `own` epochs."""
-        return own if self.start == BURN_IN else lasting(self.start, epochs)
+
+ALL_EPOCHS = Select()
 
 
 @lru_cache(maxsize=4096)

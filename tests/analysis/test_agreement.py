@@ -201,7 +201,11 @@ def test_weights_go_with_the_difficulty_of_pgd_trainings_of_other_seeds(tmp_path
 
 def test_without_a_pgd_training_no_correlation_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = recorded(tmp_path / "one")
-    methods(folder, TRADES=PGD | {"weight": {"name": "gair"}}, AT=PGD | {"attack": PGD["attack"] | {"start": {"name": "previous"}}})
+    methods(
+        folder,
+        TRADES=PGD | {"weight": {"name": "gair"}},
+        AT=PGD | {"attack": PGD["attack"] | {"start": {"name": "previous"}}},
+    )
     assert main([str(folder)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "weight: correlations with difficulty need the difficulty of a PGD training of another seed" in shown
