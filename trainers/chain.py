@@ -12,7 +12,7 @@ import torch
 from pydantic import PositiveInt
 
 from trainers.config import Compute, TrialConfig
-from trainers.evaluate import Evaluation
+from trainers.evaluate import Evaluation, falls_due
 from trainers.knobs import Knobs
 from trainers.records import digest
 from trainers.subsets import Ranked
@@ -85,18 +85,23 @@ def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ran
     }
     link = bytes.fromhex(digest(root))[:WIDTH]
     links = [link]
-    epochs, first = config.epochs, config.select_from
-    measured = tuple(_measured(evaluation, epoch, epochs, 0 < first == epoch) for epoch in range(epochs))
+    along = tuple((name, it.every or evaluation.every) for name, it in evaluation.along.items())
+    measured = _measured(evaluation.every, along, config.epochs, config.select_from)
     for stage in _stages(config.model_copy(update={"seed": 0}), measured, ranking):
         link = sha256(link + stage).digest()[:WIDTH]
         links.append(link)
     return Chain(b"".join(links))
 
 
-def _measured(evaluation: Evaluation, epoch: int, epochs: int, begins: bool) -> str:
-    """What is measured after an epoch, nothing or the curves and which further attacks; whether a window begins."""
-    found = ["measured"] * evaluation.due(epoch, epochs) + [*evaluation.due_along(epoch, epochs)]
-    return " ".join(found) + "|selects" * begins
+@lru_cache(maxsize=64)
+def _measured(every: int, along: tuple[tuple[str, int], ...], epochs: int, first: int) -> tuple[str, ...]:
+    """What is measured after each epoch, nothing or the curves and which further attacks; where a window begins."""
+    found = []
+    for epoch in range(epochs):
+        further = [name for name, its in along if falls_due(its, epoch, epochs)]
+        words = ["measured"] * falls_due(every, epoch, epochs) + further
+        found.append(" ".join(words) + "|selects" * (0 < first == epoch))
+    return tuple(found)
 
 
 @lru_cache(maxsize=16)

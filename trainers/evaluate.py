@@ -21,6 +21,11 @@ OfLosses = Annotated[PGDAttack | FGSM, Field(discriminator="name")]
 Asked = Annotated[bool, Field(exclude_if=lambda it: not it)]  # a measurement that is no part of a study without it
 
 
+def falls_due(every: int, epoch: int, epochs: int) -> bool:
+    """Whether what is measured each `every` epochs is so after an epoch (0-based); after the last it always is."""
+    return (epoch + 1) % every == 0 or epoch + 1 == epochs
+
+
 class Evaluation(Knobs):
     """The `evaluate:` block: one for a whole study, so that all its trials are measured alike."""
 
@@ -119,12 +124,11 @@ class Evaluation(Knobs):
         return self.model_dump(exclude={"final", "min_perturbation"} | (set() if self.train else {"train"}))
 
     def due(self, epoch: int, epochs: int) -> bool:
-        return (epoch + 1) % self.every == 0 or epoch + 1 == epochs
+        return falls_due(self.every, epoch, epochs)
 
     def due_along(self, epoch: int, epochs: int) -> dict[str, NamedAttack]:
         """The further attacks that are run after an epoch (0-based), by name; after the last all of them."""
-        last = epoch + 1 == epochs
-        return {name: it for name, it in self.along.items() if last or (epoch + 1) % (it.every or self.every) == 0}
+        return {name: it for name, it in self.along.items() if falls_due(it.every or self.every, epoch, epochs)}
 
     def rhythms(self) -> dict[str, int]:
         """The epochs between measurements, by the key that says so."""
