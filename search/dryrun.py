@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from rich.table import Table
 
+from search.effort import effort
 from search.estimate import Sizes, slots_here, storage_estimate, time_estimate, unshared_makespan
 from search.planning.makespan import simulate
 from search.planning.plan import Plan
@@ -115,6 +116,10 @@ def _costs(plan: Plan, space: Space, results: Place, sources: Sources, left: Rem
     asked, distinct = plan.tree.asked, plan.tree.distinct
     saved = f" asked, {distinct:,} to train: {asked - distinct:,} ({1 - distinct / asked:.1%}) saved by sharing"
     yield "epochs", f"{asked:,}{saved if distinct < asked else ''}"
+    trained = effort(plan, {trial.data: sources.prepared(trial.config.data) for trial in plan.trials})
+    if trained and trained.used < trained.whole:
+        alike = round(distinct * trained.used / trained.whole)
+        yield "examples", f"{trained.used:,} to train on, as many as in {number(alike, 'epoch')} of all"
     if any(left.ended) or sum(left.epochs) < distinct:
         results_of = f"the results of {sum(left.ended):,} of {number(len(plan.trials), 'training')}"
         yield "stored before", f"{results_of}; {sum(left.epochs):,} epochs are left to train"

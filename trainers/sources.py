@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt
@@ -150,6 +150,8 @@ def _check_classes(root: Path, parts: dict[str, ImageFiles]) -> None:
 class _Fetched(_DataSet):
     """A data set that torchvision downloads into `root`, unless its files lie there; classes bear its names."""
 
+    examples: ClassVar[int]  # of its training set, known before it is here
+
     root: str = "data"
 
     def _own(self, download: bool) -> Source:
@@ -166,24 +168,29 @@ class _CIFAR(_Fetched):
 
 
 class CIFAR10(_CIFAR):
+    examples: ClassVar[int] = 50_000
     name: Literal["cifar10"] = "cifar10"
 
 
 class CIFAR100(_CIFAR):
+    examples: ClassVar[int] = 50_000
     name: Literal["cifar100"] = "cifar100"
 
 
 class MNIST(_Fetched):
+    examples: ClassVar[int] = 60_000
     name: Literal["mnist"] = "mnist"
 
 
 class FashionMNIST(_Fetched):
+    examples: ClassVar[int] = 60_000
     name: Literal["fashion_mnist"] = "fashion_mnist"
 
 
 class SVHN(_Fetched):
     """Without the 531131 easier digits that were published beside it: those are a pool, `extra: {name: svhn}`."""
 
+    examples: ClassVar[int] = 73_257
     name: Literal["svhn"] = "svhn"
     val: SizeOrNone = 1000
 
