@@ -1,8 +1,8 @@
 """The search: planning, scheduling on Ray, storing, watching. Where a thing lives, each package knowing those below it:
 
-here        what a user types: run (command, dryrun, estimate, endings), status, confirm (confirming), verify, replay,
-            simulate, bench (benchmarks), soak; how these begin and end: entering, leaving; known to all: environment
-            (Ray, silenced), words
+here        what a user types: run (command, dryrun, effort, estimate, endings), status, confirm (confirming), verify,
+            replay, simulate, bench (benchmarks), soak; how these begin and end: entering, leaving; known to all:
+            environment (Ray, silenced), words
 running     a sweep that runs, and its trainings on a worker
 adaptive    configurations that are asked for while it runs
 stopping    trainings that are ended early, and finished sweeps replayed to try it
