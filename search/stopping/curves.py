@@ -120,8 +120,9 @@ class Contestant:
 
 
 def curve(rows: Iterable[Row], objectives: Objectives, diverged: int | None = None) -> Curve:
-    """The curve in the rows of a training's record; epochs that were not measured are passed over."""
-    measured = (row for row in rows if ROBUST in row)
+    """The curve in the rows of a training's record; epochs that were not measured, or not wholly, are passed over."""
+    wanted = {CLEAN, ROBUST, *objectives}
+    measured = (row for row in rows if wanted <= row.keys())
     return Curve(tuple(_point(row, objectives) for row in measured), diverged)
 
 

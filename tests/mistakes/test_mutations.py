@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from trainers.reading import read_json
+
 from ..search.helpers import records
 from . import spoiling
 from .commands import end_of
@@ -66,6 +68,13 @@ def ended(
     return code
 
 
+def lost(here: Path, good: Path) -> list[str]:
+    """The records that say another thing than before; of a JSON key that stands there twice the last one counts."""
+    now, before = records(here), records(good)
+    changed = [name for name in now.keys() | before.keys() if now.get(name) != before.get(name)]
+    return [name for name in changed if not name.endswith(".json") or read_json(here / name) != read_json(good / name)]
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("block", blocks(6, 80))
 def test_a_spoilt_space_is_planned_or_refused(
@@ -110,5 +119,5 @@ def test_a_spoilt_folder_is_read_or_refused(
         ended(of, *random.choice(READERS), (0, 2), capsys)
         code = ended(of, "search.run", ["tiny.yaml"], (0, 2), capsys)
         if code == 0 and not believable:
-            assert records(here / "results" / "tiny") == records(good / "results" / "tiny"), f"mutation {of}: lost"
+            assert not lost(here / "results" / "tiny", good / "results" / "tiny"), f"mutation {of}"
         shutil.rmtree(here)

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from search.schema.stopping import NoStopping, RobustStopping, Stopping
 from search.stopping.curves import Contestant
+from search.stopping.curves import curve as measured_curve
 from search.stopping.decisions import Decision, Taken
 from search.stopping.duds import Rung
 from search.stopping.exhaustion import exhausted, horizon
@@ -265,6 +266,13 @@ def test_a_diverged_seed_keeps_off_the_front() -> None:
     other = contestant("other", flat(0.6, 0.3))
     gone = contestant("gone", flat(0.9, 0.9)[:20], flat(0.9, 0.9)[:21], diverged={0: 20})
     assert finished(other, gone, stopped={"gone": 21, "other": 86}) == {"other"}
+
+
+def test_a_row_that_lost_a_measurement_is_passed_over() -> None:
+    """A record may be damaged by hand, while its training goes on."""
+    rows = [{"epoch": epoch, "val_clean_acc": 0.8, "val_pgd_acc": 0.4} for epoch in range(4)]
+    del rows[1]["val_clean_acc"], rows[2]["val_pgd_acc"]
+    assert [point.epoch for point in measured_curve(rows, OBJECTIVES).points] == [0, 3]
 
 
 # --- laws
