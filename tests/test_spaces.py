@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -85,10 +86,16 @@ def shortened(study: Path) -> list[str]:
     small |= {f"evaluate.final.{name}.images": 20 for name in tree["evaluate"].get("final", {})}
     for name in tree["evaluate"].get("along", {}):
         small |= {f"evaluate.along.{name}.images": 20, f"evaluate.along.{name}.every": 5}
-    epochs = tree["search"].get("axes", {}).get("epochs", {}).get("grid", [])
+    axis = tree["search"].get("axes", {}).get("epochs", {})
+    epochs = axis.get("grid", [])
+    if epochs and "when" not in axis:  # every training has its own
+        del small["trial.epochs"]
     changes = [f"{path}={value}" for path, value in small.items()]
     if any(value > EPOCHS for value in epochs):
-        changes.append(f"search.axes.epochs.grid={[EPOCHS - i for i in range(len(epochs))]}")
+        shorter = axis | {
+            "grid": [EPOCHS - i for i in range(len(epochs))]
+        }  # with its condition: an axis is replaced whole
+        changes.append(f"search.axes.epochs={json.dumps(shorter)}")
     return [word for change in changes for word in ("--set", change)]
 
 
