@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -92,10 +91,7 @@ def shortened(study: Path) -> list[str]:
         del small["trial.epochs"]
     changes = [f"{path}={value}" for path, value in small.items()]
     if any(value > EPOCHS for value in epochs):
-        shorter = axis | {
-            "grid": [EPOCHS - i for i in range(len(epochs))]
-        }  # with its condition: an axis is replaced whole
-        changes.append(f"search.axes.epochs={json.dumps(shorter)}")
+        changes.append(f"search.axes.epochs.grid={[EPOCHS - i for i in range(len(epochs))]}")
     return [word for change in changes for word in ("--set", change)]
 
 

@@ -127,8 +127,15 @@ def over_space(tree: Tree, change: Tree) -> Tree:
     """A space's tree with another laid over it; both are written out. A null takes a key out."""
     merged = overlay(tree, change, named(tree, IMPLIED_ALL))
     if axes := (change.get("search") or {}).get("axes"):
-        merged["search"]["axes"].update(axes)  # else the values of both would be crossed
+        before = (tree.get("search") or {}).get("axes") or {}  # the values of both would be crossed
+        merged["search"]["axes"].update({path: _conditioned(axis, before.get(path)) for path, axis in axes.items()})
     return without_nulls(merged)
+
+
+def _conditioned(axis: Any, before: Any) -> Any:
+    """An axis laid over another: its values alone, and the other's condition unless it says its own, or null."""
+    kept = isinstance(axis, dict) and isinstance(before, dict) and "when" in before and "when" not in axis
+    return {"when": before["when"]} | axis if kept else axis
 
 
 def named(tree: Tree, like: Tree) -> Tree:

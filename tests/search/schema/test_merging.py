@@ -11,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search.schema.merging import SPACE, over_trial, written_out
+from search.schema.merging import SPACE, over_space, over_trial, written_out
 from search.schema.space import Loaded, at_point, configured, grid_points, load
 from search.schema.yamlfile import SpaceError
 from trainers.config import TrialConfig
@@ -292,3 +292,21 @@ def test_words_are_written_out_wherever_only_a_piece_may_stand() -> None:
     assert out["evaluate"] == {"final": {"aa": {"name": "autoattack"}}}
     assert out["search"] == tree["search"] | {"stopping": {"name": "none"}}
     assert written_out(out, SPACE) == (out, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "when"),
+    [
+        ({"grid": [3]}, {"method": "gairat"}),
+        ({"uniform": [0, 1]}, {"method": "gairat"}),
+        ({"grid": [3], "when": {"method": "pgd-at"}}, {"method": "pgd-at"}),
+        ({"grid": [3], "when": None}, None),
+    ],
+)
+def test_an_axis_laid_over_another_keeps_its_condition_and_none_of_its_values(change: Any, when: Any) -> None:
+    """`--set search.axes.epochs.grid=[3]` is about values; without `when` the axis would act in every training."""
+    tree = {"search": {"axes": {"epochs": {"grid": [1, 2], "when": {"method": "gairat"}}, "seed": {"grid": [0]}}}}
+    merged = over_space(tree, {"search": {"axes": {"epochs": change}}})["search"]["axes"]
+    values = {key: value for key, value in change.items() if key != "when"}
+    assert merged["epochs"] == values | ({"when": when} if when else {})
+    assert list(merged) == ["epochs", "seed"]
