@@ -104,9 +104,9 @@ def _endings(digest: Digest) -> Iterator[tuple[str, str]]:
         names = "; ".join(f"{name} ({n})" for name, n in early.groupby("family", sort=False).size().items())
         yield (
             "Best within a burn-in",
-            "The selected epoch lies before the method's own weights or targets act, so that its numbers, and best "
-            f"less last, say nothing of that method: trial.select: {{from: burn-in}} selects behind it. By number of "
-            f"trainings: {names}.",
+            "The selected epoch lies before the method's weights or targets act, averages are taken or examples are "
+            "dropped, so that its numbers, and best less last, say nothing of what the training is named by: "
+            f"trial.select: {{from: burn-in}} selects behind it. By number of trainings: {names}.",
         )
 
 

@@ -324,8 +324,8 @@ def _sorted(rows: list[Row], axes: Axes) -> list[Row]:
 def _marked(trials: pd.DataFrame) -> pd.DataFrame:
     """The table of trials where a number misleads wherever a configuration is named: it then says why.
 
-    A constant network names one class whatever the image; a best epoch within a method's own burn-in, before its
-    weights or targets act, says nothing of that method.
+    A constant network names one class whatever the image; a best epoch within a training's own burn-in, before its
+    weights or targets act, averages are taken or examples are dropped, says nothing of these.
     """
     best, last = (trials[f"{checkpoint}_constant"].notna() for checkpoint in ("best", "last"))
     early = trials["best_epoch"] < trials["burn_in"]
