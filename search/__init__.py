@@ -1,18 +1,15 @@
-"""The search: planning, scheduling on Ray, storing, watching. Where a thing lives, each package knowing those below it:
+"""The search: planning, scheduling on Ray, storing, monitoring. Each package knows those below it:
 
-here        what a user types: run (command, dryrun, effort, estimate, endings), status, confirm (confirming), verify,
-            replay, simulate, bench (benchmarks), soak; how these begin and end: entering, leaving; known to all:
-            environment (Ray, silenced), words
-running     a sweep that runs, and its trainings on a worker
-adaptive    configurations that are asked for while it runs
-stopping    trainings that are ended early, and finished sweeps replayed to try it
-watching    what others see of it while it runs
-cluster     machines: joining them, what they can hold
-faults      what goes wrong, and what befalls a sweep in a soak
-planning    a space as a tree of stages, and who trains when
-schema      what a space's YAML may say
-storing     a sweep's folder: states, records, locks, on a file system or behind a URL
-launch      scripts that start it on clusters
+confirm                              front again with fresh seeds, by a run
+run, bench, verify, simulate, soak   further commands; `python -m search` lists all
+execution, replay, status            a sweep that runs; finished sweeps replayed; a sweep's status
+monitor, cluster, sampling, stopping progress; Ray's machines; drawn configurations and seeds; early stopping
+cli                                  how each command begins, ends and reports errors
+planning                             a space as trials in a tree of stages
+schema                               what a space's YAML may say
+store                                a sweep's folder: checkpoints, records, locks, on a file system or behind a URL
+exceptions, signals, ray_env, formatting    used by all
+launch                               scripts for Slurm and Kubernetes
 """
 
 import gc

@@ -13,15 +13,16 @@ from pathlib import Path
 
 from rich.table import Table
 
-from search.leaving import leave_with
+from search.cli import leave_with
+from search.exceptions import SpaceError
+from search.formatting import duration
+from search.planning.datasets import Sources
 from search.planning.jobs import slice_seconds
-from search.planning.makespan import Simulated, simulate
 from search.planning.plan import Plan
 from search.planning.planner import Planner
-from search.planning.sources import Sources
-from search.schema.space import Search, load
-from search.schema.yamlfile import SpaceError
-from search.words import duration
+from search.planning.schedule import Simulated, simulate
+from search.schema.blocks import Search
+from search.schema.space import load
 from trainers.terminal.console import Console, error_console
 
 

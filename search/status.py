@@ -12,15 +12,15 @@ import time
 
 from rich.live import Live
 
-from search.leaving import leave_with
-from search.storing.locking import held
-from search.storing.planfile import NoSweep
-from search.storing.remote import Unreachable, place, reach, said
-from search.storing.storage import Gauge, stored
-from search.watching.ledger import Ledger
-from search.watching.now import Now
-from search.watching.standing import Standing, standing
-from search.watching.view import draw, headline, screen
+from search.cli import leave_with
+from search.exceptions import NoSweep, Unreachable
+from search.monitor.disk_usage import Gauge, stored
+from search.monitor.heartbeat import Now
+from search.monitor.reader import Ledger
+from search.monitor.screen import draw, headline, screen
+from search.monitor.sweep_status import Standing, standing
+from search.store.lock import held
+from search.store.remote import place, reach, said
 from trainers.terminal.console import Console, error_console
 
 WIDE = 160  # columns where there is no terminal, and COLUMNS does not say

@@ -20,18 +20,18 @@ from typing import Any
 
 from rich.progress import track
 
-from search.leaving import leave_with
-from search.planning.jobs import Job, Mismatch
-from search.planning.sources import Sources, source_key
-from search.planning.starting import Start
-from search.running.salvage import torn
-from search.running.session import Session
-from search.schema.yamlfile import SpaceError
-from search.storing import filesystem
-from search.storing.planfile import NoSweep, plan_of
-from search.storing.remote import Unreachable, place, reach
-from search.storing.store import Store
-from search.words import number
+from search.cli import leave_with
+from search.exceptions import Mismatch, NoSweep, SpaceError, Unreachable
+from search.execution.repair import torn
+from search.execution.session import Session
+from search.formatting import number
+from search.planning.datasets import Sources, source_key
+from search.planning.jobs import Job
+from search.planning.start_weights import Start
+from search.store import health
+from search.store.plan_file import plan_of
+from search.store.remote import place, reach
+from search.store.store import Store
 from trainers.chain import training_code
 from trainers.checkpoints import CheckpointError
 from trainers.config import TrialConfig
@@ -147,7 +147,7 @@ def _trained(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
     """
     store, alone = Store(folder), Store(scratch / "store")
     shutil.rmtree(scratch / "store", ignore_errors=True)
-    filesystem.establish(alone.folder)
+    health.establish(alone.folder)
     config = TrialConfig.model_validate(row["config"])
     sources = Sources()
     if split_identity(sources.fingerprint(config.data), config.data) != row["data"]:

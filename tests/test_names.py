@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from search.schema.space import Search
+from search.schema.blocks import Search
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("search", "trainers", "analysis")

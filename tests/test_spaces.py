@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from search.planning.planner import Planner
-from search.run import main
+from search.run.__main__ import main
 from search.schema.space import load
 from search.verify import main as verify
 from trainers.methods import METHODS

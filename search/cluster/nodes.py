@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from search.cluster.connection import Infeasible
-from search.cluster.machines import alive, room, short_of_cpus
-from search.cluster.nodereport import Report, report, waited
-from search.environment import ray
+from search.cluster.capacity import alive, room, short_of_cpus
+from search.cluster.node_report import Report, report, waited
+from search.exceptions import Infeasible
+from search.ray_env import ray
 from search.schema.resources import Resources
 from trainers.records import Place
 

@@ -1,6 +1,8 @@
-"""From a space to trainings in a tree of stages.
+"""From a space to trials in a tree of stages.
 
-The plan           planner, plan, tree; made first: profiles, pretraining, starting; sources (data)
-Refused or noted   consistency, checks, budgets (of attacks), contents (of the data)
-Who trains when    schedule, jobs, keeping (of states), makespan
+planner, plan, jobs    the trials, what a worker gets of each
+stage_tree, schedule   which epochs are shared, and which trial goes on next
+retention              how long stored stages are kept
+rankings, start_weights, datasets    what trials need before they start
+validation, consistency, attack_budgets, data_inspection    what is refused or noted before the start
 """

@@ -8,14 +8,14 @@ from itertools import combinations, product
 from math import prod
 from typing import TYPE_CHECKING
 
+from search.formatting import number
 from search.schema.axes import Axis, impossible
+from search.schema.blocks import ADAPTIVE, STRATEGIES, Search, Space
 from search.schema.limits import CROSSED, TRAININGS
 from search.schema.loggers import absent
-from search.schema.problems import nearest
+from search.schema.messages import nearest
 from search.schema.replicates import Adaptive
-from search.schema.space import ADAPTIVE, STRATEGIES, Search, Space
 from search.schema.stopping import NoStopping
-from search.words import number
 from trainers.config import TrialConfig
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from search.planning.profiles import PlannedRanking
-from search.planning.starting import Start
-from search.planning.tree import StageTree
+from search.planning.rankings import PlannedRanking
+from search.planning.stage_tree import StageTree
+from search.planning.start_weights import Start
 from search.schema.stopping import NoStopping, RobustStopping
-from search.storing.planfile import FORMAT
+from search.store.plan_file import FORMAT
 from trainers.chain import Chain, training_code
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation

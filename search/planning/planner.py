@@ -7,18 +7,17 @@ from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
+from search.exceptions import SpaceError
 from search.planning.consistency import contradictions, idle, selections
+from search.planning.datasets import source_key
 from search.planning.plan import Plan, Planned
-from search.planning.pretraining import before_extra, pretraining, shared
-from search.planning.profiles import ON_REQUEST, PlannedRanking, followed, made_ranking, profile_config, read_ranking
-from search.planning.sources import source_key
-from search.planning.starting import Start
+from search.planning.rankings import ON_REQUEST, PlannedRanking, followed, made_ranking, profile_config, read_ranking
+from search.planning.start_weights import Start, before_extra, pretraining, shared
 from search.schema.axes import Choice, Point, grid_points, name_of, qmc_points, random_points
-from search.schema.first import Profile
 from search.schema.limits import EPOCHS, TRAININGS
+from search.schema.ranking_file import RankingFile
 from search.schema.space import Loaded, at_point
-from search.schema.yamlfile import SpaceError
-from search.storing.rankfiles import RankingFile
+from search.schema.upstream import Profile
 from trainers.chain import Surroundings, chain, training_code
 from trainers.config import TrialConfig
 from trainers.data import split_identity

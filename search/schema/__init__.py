@@ -1,7 +1,6 @@
 """What a space's YAML may say, and how it is read.
 
-Its blocks         blocks, of: axes (labels), first (trained before the trials), objectives, replicates, stopping,
-                   budget, resources, loggers
-From text to one   files, reading, yamlfile (of files that extend others), overrides (--set), merging, space
-Refused            problems, limits
+Reading    document (files, `extends`, `--set`), yaml_tree, merging, overrides, messages (mistakes in words), limits
+Blocks     space (the whole), blocks, axes, labels, upstream (what is trained first), ranking_file, objectives,
+           replicates, stopping, budget, resources, loggers
 """

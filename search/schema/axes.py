@@ -15,8 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from search.schema.labels import digits_between, distinct_labels, label_of
 from search.schema.limits import AXIS, DEPTH
-from search.schema.problems import nearest
-from search.schema.reading import value_of
+from search.schema.messages import nearest
+from search.schema.yaml_tree import value_of
 from trainers.knobs import Knobs, Real
 from trainers.records import canonical, digest
 

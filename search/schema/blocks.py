@@ -8,21 +8,21 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from search.schema.axes import Axes
 from search.schema.budget import Budget
-from search.schema.first import Pretrain, Ranks
 from search.schema.limits import GENERATION
 from search.schema.loggers import Logger
-from search.schema.objectives import Constraints, Objectives
-from search.schema.problems import nearest
+from search.schema.messages import nearest
+from search.schema.objectives import OBJECTIVES, Constraints, Objectives
 from search.schema.replicates import Adaptive, Replicates, first_seeds
 from search.schema.resources import Resources
 from search.schema.stopping import NoStopping, Stopping
-from search.storing.seen import OBJECTIVES
-from search.storing.store import Keep
+from search.schema.upstream import Pretrain, Ranks
 from trainers.evaluate import Evaluation
 from trainers.knobs import Knobs, Real
 
 STRATEGIES = ("grid", "random", "qmc", "tpe", "nsga2", "gp")
 ADAPTIVE = ("tpe", "nsga2", "gp")  # those that learn from what came before
+# which states stay when no training needs them any more: every one, forks and last ones, last ones, none
+Keep = Literal["all", "forks", "best", "none"]
 Tree = dict[str, Any]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
-from search.words import duration
+from search.formatting import duration
 from trainers.knobs import Knobs, Real, number
 
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}

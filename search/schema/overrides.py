@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from search.exceptions import SpaceError
 from search.schema.axes import KINDS, Axis
 from search.schema.blocks import Space
-from search.schema.first import Profile
 from search.schema.limits import DEPTH
 from search.schema.merging import SPACE, Tree, nested, over_trial, written_out
-from search.schema.problems import SpaceError
-from search.schema.reading import value_at
+from search.schema.upstream import Profile
+from search.schema.yaml_tree import value_at
 from trainers.methods import overlay
 
 OWN = {"profile": ("data", "subset"), "pretrain": ("data", "model", "subset")}  # what blocks do not have of `trial:`

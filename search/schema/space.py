@@ -11,15 +11,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from search.exceptions import SpaceError
 from search.schema.axes import Point, grid_points, random_points
 from search.schema.blocks import ADAPTIVE, STRATEGIES, Search, Space
 from search.schema.budget import Budget
-from search.schema.first import Pretrain, Profile
+from search.schema.document import Document, read
 from search.schema.merging import IMPLIED, Tree, named, nested, over_trial, renamed, without_nulls, written_out
+from search.schema.messages import UNKNOWN, readable
 from search.schema.overrides import in_vain, override
-from search.schema.problems import UNKNOWN, readable
 from search.schema.resources import Resources
-from search.schema.yamlfile import Document, SpaceError, read
+from search.schema.upstream import Pretrain, Profile
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.knobs import KnobError, Knobs

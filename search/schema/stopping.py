@@ -2,9 +2,9 @@
 
 On the 200-epoch CIFAR-10 trainings published with Rice et al. 2020 (arXiv:2002.11569) ranks before the first drop of
 the learning rate anti-correlate with the final ones, and robust accuracy peaks and then falls: ASHA, which ranks early,
-kept less of their front than as many trainings drawn at random. Hence only clear duds end within the first phase
-(search/stopping/duds.py); after the last drop ends who has no new best (exhaustion.py); what lies near a front is
-finished after all (finishing.py). judging.py decides, referee.py stands between it and a sweep.
+kept less of their front than as many trainings drawn at random. Hence only clear duds end within the first phase;
+after the last drop a training ends that has no new best; what lies near a front is finished after all. The rule itself
+is search/stopping/robust_rule.py; search/stopping/controller.py carries its decisions to a sweep.
 """
 
 from __future__ import annotations

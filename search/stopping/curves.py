@@ -6,6 +6,7 @@ of epochs trained, of which the last is epoch n - 1.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,8 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from search.stopping.phases import Phases
+from search.stopping.phases import Phases, phases
 from trainers.best import CLEAN, ROBUST, selected_by
+from trainers.config import TrialConfig
+from trainers.evaluate import Evaluation
 from trainers.records import Row
 
 NEAR_CHANCE = 0.02  # whoever always names the same class is right a little more often than one in the classes
@@ -138,3 +141,37 @@ def plain(values: Sequence[float] | np.ndarray, objectives: Objectives) -> dict[
     """Signed values as they are recorded, by name."""
     signs = [-1 if way == "min" else 1 for way in objectives.values()]
     return {name: float(value) * sign for name, value, sign in zip(objectives, values, signs, strict=True)}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One training of a sweep: a seed of a configuration. Those that make rankings or weights do not enter."""
+
+    training: str
+    configuration: str
+    config: TrialConfig
+    classes: int
+    group: str = ""  # generations are judged apart; a grid is one group
+    fresh: bool = True  # starts from new weights
+
+    @cached_property
+    def problem(self) -> str:
+        """What accuracies share that are on one front."""
+        return json.dumps(self.config.data.model_dump(mode="json"), sort_keys=True)
+
+    @cached_property
+    def contest(self) -> tuple[str, str, int, bool]:
+        """What curves share that are compared at an epoch: from old weights, or in fewer epochs, one learns sooner."""
+        return self.group, self.problem, self.config.epochs, self.fresh
+
+    def contestant(self, evaluation: Evaluation, curves: Iterable[Curve]) -> Contestant:
+        """Its configuration, with the curves of all seeds."""
+        epochs = self.config.epochs
+        return Contestant(
+            name=self.configuration,
+            phases=phases(self.config),
+            measured=tuple(epoch for epoch in range(epochs) if evaluation.due(epoch, epochs)),
+            curves=tuple(curves),
+            chance=1 / self.classes,
+            adversarial=self.config.method.adversarial,
+        )

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import NonNegativeInt, ValidationError
 
+from search.exceptions import Damaged
 from trainers.knobs import Knobs
 from trainers.reading import Damage, read_rows, read_with
 from trainers.records import Place, Row, append_rows, canonical, digest, set_aside, sync_folder, write_atomic
@@ -54,10 +55,6 @@ class Taken:
     def reached(self, configuration: str, epochs: int) -> int:
         """How many of its epochs a configuration has in the end."""
         return epochs if configuration in self.finished else self.stops.get(configuration, epochs)
-
-
-class Damaged(Exception):
-    """A journal that cannot be read; the message says where."""
 
 
 class Journal:

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-import search.command
-from search.run import main
-from search.storing.locking import lock
+import search.run.driver
+from search.run.__main__ import main
+from search.store.lock import lock
 from trainers.records import Place
 
 from ..search.hand import Hand
@@ -39,8 +39,8 @@ def _locked(folder: Place, released: ExitStack) -> Callable[[], None]:
 def _by_hand() -> Iterator[pytest.MonkeyPatch]:
     """Train what a command would give to Ray in this process, without the report behind it; locks end at its end."""
     with pytest.MonkeyPatch.context() as patched, ExitStack() as released:
-        patched.setattr(search.command, "lock", lambda folder: _locked(folder, released))
-        patched.setattr(search.command, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
+        patched.setattr(search.run.driver, "lock", lambda folder: _locked(folder, released))
+        patched.setattr(search.run.driver, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
         patched.setenv("RAY_ADDRESS", "")
         Hand(None).patch(patched)
         yield patched

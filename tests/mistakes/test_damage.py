@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-import search.command
-from search.storing.locking import lock
+import search.run.driver
+from search.store.lock import lock
 
 from ..search.helpers import records
 from .commands import end_of
@@ -74,7 +74,9 @@ def test_what_is_damaged_is_named_the_rest_is_shown_and_it_is_made_again(
     here = tmp_path / "here"
     shutil.copytree(finished, here, symlinks=True)
     monkeypatch.chdir(here)
-    monkeypatch.setattr(search.command, "lock", lambda folder: lock(folder)())  # each command is a process of its own
+    monkeypatch.setattr(
+        search.run.driver, "lock", lambda folder: lock(folder)()
+    )  # each command is a process of its own
     folder = here / "results" / "tiny"
     path = sorted(folder.glob(kind))[0]
     before = path.read_bytes()

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from search.execution.sweep import Sweep
+from search.planning.datasets import Sources
 from search.planning.plan import Plan
 from search.planning.planner import Planner
-from search.planning.sources import Sources
-from search.run import main
-from search.running.sweep import Sweep
+from search.run.__main__ import main
 from search.schema.space import load
 
 

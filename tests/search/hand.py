@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-import search.running.orders
-import search.running.sweep
-from search.running.searchers import Queue
-from search.running.trial import Trial
-from search.storing.writing import settled
+import search.execution.sweep
+import search.planning.jobs
+from search.execution.job_queue import Queue
+from search.execution.trainable import Trial
+from search.store.checkpoint_writer import settled
 
 from .helpers import Tiny
 
@@ -43,12 +43,12 @@ class Hand:
 
     def patch(self, patched: pytest.MonkeyPatch) -> None:
         """Let any sweep of this process be served by this hand, and not by Ray."""
-        patched.setattr(search.running.sweep, "cluster", lambda *arguments: nullcontext())
-        patched.setattr(search.running.sweep, "examined", lambda *arguments: [])
-        patched.setattr(search.running.sweep, "packed", lambda plan, loaded, resources, *arguments: resources)
-        patched.setattr(search.running.sweep, "slots", lambda resources: self.slots)
-        patched.setattr(search.running.sweep, "run", self._serve)
-        patched.setattr(search.running.orders, "slice_seconds", lambda workers: 0.0)
+        patched.setattr(search.execution.sweep, "cluster", lambda *arguments: nullcontext())
+        patched.setattr(search.execution.sweep, "examined", lambda *arguments: [])
+        patched.setattr(search.execution.sweep, "packed", lambda plan, loaded, resources, *arguments: resources)
+        patched.setattr(search.execution.sweep, "slots", lambda resources: self.slots)
+        patched.setattr(search.execution.sweep, "run", self._serve)
+        patched.setattr(search.planning.jobs, "slice_seconds", lambda workers: 0.0)
 
     def lose(self, task: str, outcome: str = "lost", why: str = "its worker died") -> None:
         """A worker is gone, with all that it had not stored."""

@@ -12,29 +12,29 @@ from typing import Any
 import pytest
 import yaml
 
-from search.adaptive.asking import Asker
-from search.adaptive.rounds import Rounds
-from search.faults.driver import DETERMINISTIC as DETERMINISTIC
-from search.faults.driver import ROOT as ROOT
-from search.faults.driver import Driver as Driver
-from search.faults.driver import command_line as command_line
-from search.faults.driver import descendants as descendants
-from search.faults.driver import end as end
-from search.faults.driver import epochs as epochs
-from search.faults.driver import records as records
-from search.faults.driver import snapshot as snapshot
-from search.faults.driver import training as training
-from search.faults.failures import failure_of
+from search.execution.failures import failure_of
+from search.execution.reuse import superseded
+from search.execution.session import Session
+from search.execution.sweep import Sweep
+from search.planning.datasets import Sources, source_key
 from search.planning.jobs import Job
 from search.planning.plan import Plan
 from search.planning.planner import Planner
-from search.planning.sources import Sources, source_key
-from search.running.borrowing import superseded
-from search.running.session import Session
-from search.running.sweep import Sweep
+from search.sampling.ask_tell import Rounds
+from search.sampling.study import Asker
 from search.schema.space import load
-from search.storing import filesystem
-from search.storing.store import Store
+from search.soak.process import DETERMINISTIC as DETERMINISTIC
+from search.soak.process import ROOT as ROOT
+from search.soak.process import Driver as Driver
+from search.soak.process import command_line as command_line
+from search.soak.process import descendants as descendants
+from search.soak.process import end as end
+from search.soak.process import epochs as epochs
+from search.soak.process import records as records
+from search.soak.process import snapshot as snapshot
+from search.soak.process import training as training
+from search.store import health
+from search.store.store import Store
 from trainers.data import Data, prepare
 from trainers.reading import read_rows
 from trainers.records import Place, write_json
@@ -82,7 +82,7 @@ class Tiny:
         self._console = Console(file=StringIO(), width=1000)
         loaded, sources = load(folder / "space.yaml", []), Sources()
         self.store = Store(place)
-        filesystem.establish(self.store.folder)
+        health.establish(self.store.folder)
         search = loaded.space.search
         asker = Asker(search, place) if search.draws else None
         rounds = Rounds(Planner(loaded, sources.fingerprint), self.store, self._console.print, asker)
@@ -107,7 +107,7 @@ class Tiny:
         return Session(self.job(i), self.data(i))
 
     def run(self, i: int, seconds: float = inf) -> str:
-        """As search.running.trial does: slices until it ends."""
+        """As search.execution.trainable does: slices until it ends."""
         try:
             session = self.session(i)
             while (outcome := session.advance(seconds)) == "running":

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import search.cluster.connection
-from search.run import main
+import search.cluster.ray_cluster
+from search.run.__main__ import main
 
 IN_WORKERS = '''
 import importlib.abc, importlib.util, os, sys, time
@@ -60,10 +60,10 @@ def inject(folder: Path, fault: str) -> tuple[str, ...]:
 
 
 def _with(folder: str) -> Any:
-    shipped = search.cluster.connection.shipped
+    shipped = search.cluster.ray_cluster.shipped
     return lambda: (shipped() or {}) | {"env_vars": {"PYTHONPATH": folder}}
 
 
 if __name__ == "__main__":
-    search.cluster.connection.shipped = _with(sys.argv[1])
+    search.cluster.ray_cluster.shipped = _with(sys.argv[1])
     sys.exit(main(sys.argv[2:]))

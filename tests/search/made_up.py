@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from search.planning.tree import StageTree
-from search.storing.planfile import FORMAT
+from search.planning.stage_tree import StageTree
+from search.store.plan_file import FORMAT
 from trainers.chain import WIDTH, Chain
 from trainers.records import Row, append_rows, write_json
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from search.bench import main
-from search.benchmarks import space
+from search.bench.__main__ import main
+from search.bench.measurements import space
+from search.planning.datasets import Sources
 from search.planning.planner import Planner
-from search.planning.sources import Sources
 from search.schema.space import load
 
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-import search.command
+import search.execution.compatibility
 import search.planning.plan
 import search.planning.planner
-import search.running.existing
+import search.run.driver
 from analysis.results import load as load_results
-from search.confirm import main
-from search.confirming import chosen
-from search.running.sweep import Sweep
+from search.confirm.__main__ import main
+from search.confirm.front import chosen
+from search.execution.sweep import Sweep
 from search.schema.budget import Budget
-from search.storing.locking import lock
+from search.store.lock import lock
 from trainers.reading import read_json
 from trainers.records import write_json
 
@@ -91,7 +91,7 @@ def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[Sweep]:
     monkeypatch.setattr(Sweep, "ended", lambda sweep: False)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     # a process holds its lock until it ends, and each of these commands would be one
-    monkeypatch.setattr(search.command, "lock", lambda folder: lock(folder)())
+    monkeypatch.setattr(search.run.driver, "lock", lambda folder: lock(folder)())
     return found
 
 
@@ -200,7 +200,7 @@ def test_other_training_code_is_refused_unless_accepted(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main([str(run.store.folder)]) == 0
-    for module in (search.planning.plan, search.planning.planner, search.running.existing):
+    for module in (search.planning.plan, search.planning.planner, search.execution.compatibility):
         monkeypatch.setattr(module, "training_code", lambda: "another")
     assert main([str(run.store.folder)]) == 2
     said = capsys.readouterr().err

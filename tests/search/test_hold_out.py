@@ -10,13 +10,15 @@ from types import SimpleNamespace
 
 import pytest
 
-import search.command
+import search.run.driver
 from analysis import markdown, pareto
 from analysis import report as reporting
 from analysis.results import load as results_of
-from search import confirm, replay, status
-from search.run import main as run
-from search.storing.locking import lock
+from search import status
+from search.confirm import __main__ as confirm
+from search.replay import __main__ as replay
+from search.run.__main__ import main as run
+from search.store.lock import lock
 from trainers.reading import read_json, read_rows
 
 from .hand import Hand
@@ -41,8 +43,8 @@ def by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Train in this process, in an empty folder, without the report behind it."""
     with ExitStack() as released:
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(search.command, "lock", lambda folder: released.callback(lock(folder)))
-        monkeypatch.setattr(search.command, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
+        monkeypatch.setattr(search.run.driver, "lock", lambda folder: released.callback(lock(folder)))
+        monkeypatch.setattr(search.run.driver, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
         monkeypatch.setenv("RAY_ADDRESS", "")
         monkeypatch.setenv("COLUMNS", "200")
         Hand(None).patch(monkeypatch)

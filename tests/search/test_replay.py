@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from search.replay import main
+from search.replay.__main__ import main
+from search.replay.finished_sweep import Study, read
+from search.replay.rules import Everything, Halving, Robust, rules
+from search.replay.scoring import Replay
 from search.schema.stopping import RobustStopping
-from search.stopping.halving import Halving
-from search.stopping.recorded import Study, read
-from search.stopping.rules import Everything, Robust, rules
-from search.stopping.simulation import Replay
 from trainers.reading import read_json
 from trainers.records import write_json
 
@@ -267,7 +266,8 @@ def test_a_sweep_that_cannot_be_replayed_says_why(
 
 def test_ray_is_not_needed(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "s", {"a": [flat(0.5, 0.3, 10)], "b": [flat(0.6, 0.2, 10)]})
-    code = f"import sys; from search.replay import main; c = main([{str(folder)!r}]); print(c, 'ray' in sys.modules)"
+    call = f"c = main([{str(folder)!r}]); print(c, 'ray' in sys.modules)"
+    code = f"import sys; from search.replay.__main__ import main; {call}"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True
     )

@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 
-from search.faults.driver import DAMAGES, Driver, costs, seconds_again, trained_again
-from search.faults.strikes import STRIKES
-from search.soak import main
+from search.soak.__main__ import main
+from search.soak.faults import STRIKES
+from search.soak.process import DAMAGES, Driver, costs, seconds_again, trained_again
 
 from .helpers import SMOKE
 

@@ -18,7 +18,7 @@ import pytest
 import search.status
 from search.planning.plan import Plan
 from search.status import main
-from search.storing.locking import lock
+from search.store.lock import lock
 from trainers.records import append_rows, write_json
 
 from .helpers import ROOT, smoke, snapshot

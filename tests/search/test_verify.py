@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.storing.store import Store
+from search.store.store import Store
 from search.verify import main as verify
 
+from .execution.test_reuse import burn_ins
 from .helpers import Tiny, smoke, snapshot
-from .running.test_sharing import burn_ins
 
 pytestmark = pytest.mark.sweeps
 PLAIN = {"profile": None, "search__axes": {"subset": {"grid": ["all"]}}, "search__replicates": 1}

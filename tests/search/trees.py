@@ -7,9 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from search.planning.datasets import Sources
 from search.planning.plan import Plan
 from search.planning.planner import Planner
-from search.planning.sources import Sources
 from search.schema.space import load
 from trainers.chain import WIDTH, Chain
 

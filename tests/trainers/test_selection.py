@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from search.monitor.trial_progress import Seen
 from search.stopping.curves import curve
-from search.storing.seen import Seen
-from search.storing.segments import lines, so_far
+from search.store.segments import lines, so_far
 from trainers.best import BEGINS, best_of, chosen
 from trainers.chain import Surroundings, chain
 from trainers.config import TrialConfig

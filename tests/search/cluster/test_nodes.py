@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import search.cluster.nodereport
+import search.cluster.node_report
 import search.cluster.nodes
-from search.cluster.nodereport import Report, report
+from search.cluster.node_report import Report, report
 from search.cluster.nodes import differences, examined, kinds, notes
 from search.schema.resources import Resources
 
@@ -83,7 +83,7 @@ def test_a_node_tells_what_it_is_and_leaves_a_mark(tmp_path: Path, mark: str) ->
 
 
 def test_a_node_that_sees_another_folder_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search.cluster.nodereport, "LATE", 0.0)
+    monkeypatch.setattr(search.cluster.node_report, "LATE", 0.0)
     said = report(str(tmp_path), "mark", gpus=False)
     assert said.trouble == [
         f"does not see {tmp_path} as the driver does; put --results on a file system that all nodes share"
@@ -103,7 +103,7 @@ def test_a_node_that_cannot_write_says_so(tmp_path: Path, mark: str, monkeypatch
 def test_gpus_that_torch_cannot_use_are_complained_of(
     tmp_path: Path, mark: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search.cluster.nodereport, "DEVICES", "raise RuntimeError('driver too old')")
+    monkeypatch.setattr(search.cluster.node_report, "DEVICES", "raise RuntimeError('driver too old')")
     (complaint,) = report(str(tmp_path), mark, gpus=True).trouble
     assert complaint.startswith("torch cannot use its GPUs (RuntimeError: driver too old)")
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from search.run import parser
+from search.run.__main__ import parser
 from search.schema.space import load
 
 from ..helpers import ROOT

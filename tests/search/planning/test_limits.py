@@ -82,7 +82,7 @@ def test_a_path_of_an_override_has_an_end(refused: Refused) -> None:
 def test_of_many_mistakes_some_are_spelled_out_and_all_are_counted(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from search.run import main
+    from search.run.__main__ import main
 
     (here / "space.yaml").write_text("trial:\n" + "".join(f"  epochs{i}: 1\n" for i in range(20_000)))
     began = time.process_time()
@@ -100,7 +100,7 @@ def test_keys_without_end_are_refused_before_they_are_looked_at(refused: Refused
 
 @pytest.mark.parametrize("name", ["/dev/zero", "pipe"])
 def test_what_has_no_end_is_no_space(here: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
-    from search.run import main
+    from search.run.__main__ import main
 
     os.mkfifo("pipe")
     assert main([name, "--dry-run"]) == 2

@@ -14,7 +14,7 @@ import search.planning.planner
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.schema.space import load
-from search.storing.planfile import stored_plan, write_plan
+from search.store.plan_file import stored_plan, write_plan
 from trainers.chain import Surroundings
 from trainers.records import Row
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from search.planning.plan import Plan
 from search.planning.schedule import Schedule, Task
-from search.planning.tree import StageTree
+from search.planning.stage_tree import StageTree
 
 from ..trees import chain_of
 

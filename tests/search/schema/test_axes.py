@@ -12,15 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from search.schema.axes import (
-    Axis,
-    Point,
-    grid_points,
-    name_of,
-    qmc_points,
-    random_points,
-    slug,
-)
+from search.schema.axes import Axis, Point, grid_points, name_of, qmc_points, random_points, slug
 from search.schema.blocks import Search
 from search.schema.labels import distinct_labels, label_of
 from search.schema.limits import AXIS

@@ -11,9 +11,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from search.exceptions import SpaceError
+from search.schema.axes import grid_points
 from search.schema.merging import SPACE, over_space, over_trial, written_out
-from search.schema.space import Loaded, at_point, configured, grid_points, load
-from search.schema.yamlfile import SpaceError
+from search.schema.space import Loaded, at_point, configured, load
 from trainers.config import TrialConfig
 
 Leaves = dict[str, Any]

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.schema.objectives import Outcome, outcome
-from search.schema.space import Search
-from search.storing.seen import OBJECTIVES
+from search.sampling.outcomes import Outcome, outcome
+from search.schema.blocks import Search
+from search.schema.objectives import OBJECTIVES
 from trainers.data import Split
 from trainers.evaluate import Evaluation
 from trainers.measure import along

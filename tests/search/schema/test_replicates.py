@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.schema.replicates import further, undecided
-from search.schema.space import Search
+from search.sampling.replication import further, undecided
+from search.schema.blocks import Search
 from trainers.records import Row
 
 accuracies = st.floats(0, 1)

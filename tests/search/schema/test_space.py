@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from search.planning.plan import Plan
-from search.run import main
+from search.run.__main__ import main
 from search.schema.space import put
 from trainers import methods
 

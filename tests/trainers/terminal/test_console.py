@@ -57,4 +57,4 @@ def test_no_other_console_is_used() -> None:
     found = {path.name for path in modules if others.search(path.read_text())}
     # bench prints JSON for its parent, nodereport code for another process, streams where a console cannot write, and
     # trainers know nothing of rich
-    assert found <= {"bench.py", "benchmarks.py", "nodereport.py", "streams.py"}
+    assert found <= {"bench.py", "measurements.py", "node_report.py", "streams.py"}

@@ -1,1 +1,0 @@
-"""Configurations asked for while a sweep runs: rounds, asking, samplers, journal (Optuna's)."""

@@ -1,0 +1,254 @@
+"""What is measured of the search itself: planning, the driver, Ray's share, and processes that are idle."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from search.execution import sweep
+from search.execution.job_queue import Queue
+from search.execution.ray_tuner import run
+from search.execution.sweep import Sweep
+from search.monitor.cost_model import Costs
+from search.monitor.live import LIVE_SECONDS, Watch
+from search.planning.datasets import Sources
+from search.planning.planner import Planner
+from search.schema.space import load
+from search.store.plan_file import write_plan
+from search.store.store import Store
+from trainers.reading import read_rows
+from trainers.records import Row, append_rows, write_json
+from trainers.terminal.console import Console
+
+WORKERS = 16
+TRIED = 100  # epochs, to see how many take five seconds
+OTHERS = ("train_loss", "lr", "updates", "examples", "forwards", "backwards", "train_robust_acc", "kappa_mean")
+SPACE = """
+trial:
+  data: {name: digits, train: 96, val: 60, test: 60}
+  model: {name: mlp, hidden: [16]}
+  method: {base: gairat, attack: {epsilon: 0.1, steps: 2}}
+  optimizer: {lr: 0.1}
+  epochs: EPOCHS
+search:
+  replicates: 10
+  axes:
+    method.weight.lam: {grid: LAMBDAS}
+    method.weight.burn_in: {grid: BURN_INS}
+evaluate: {epsilon: 0.1, steps: 2, every: EVERY, final: {pgd20: {name: pgd, steps: 2}}}
+"""
+
+
+class Measured(NamedTuple):
+    """One figure and what it should be at most."""
+
+    what: str
+    value: float
+    unit: str
+    target: float | None = None
+
+
+def space(folder: Path, trials: int, epochs: int, every: int = 1) -> Path:
+    """A space of so many trials in ten seeds, half of whose epochs are shared."""
+    burn_ins = [round(epochs * share) for share in (0.1, 0.3, 0.5, 0.7, 0.9)]  # of ten epochs or more: all different
+    lambdas = [round(-2 + i * 0.01, 2) for i in range(trials // 50)]
+    values = {"EPOCHS": epochs, "LAMBDAS": lambdas, "BURN_INS": burn_ins, "EVERY": every}
+    text = SPACE
+    for name, value in values.items():
+        text = text.replace(name, str(value))
+    path = folder / "space.yaml"
+    path.write_text(text)
+    return path
+
+
+def _trials(most: int, share: float) -> int:
+    """A share of so many trials, as many as a space of them has: fifty for each λ."""
+    return max(50, round(most * share / 50) * 50)
+
+
+def planning(folder: Path, share: float) -> Iterator[Measured]:
+    """10,000 trials of 200 epochs, or a share of them: their chains, the tree they make, and plan.json."""
+    trials = _trials(10_000, share)
+    path = space(folder, trials, 200)
+    began = time.perf_counter()
+    plan = Planner(load(path, []), Sources().fingerprint).plan()
+    distinct = plan.tree.distinct / plan.tree.asked
+    planned = time.perf_counter()
+    write_plan(folder, plan.to_json("bench"))
+    yield Measured(f"planning {trials:,} trials of 200 epochs ({distinct:.0%} distinct)", planned - began, "s", 10)
+    yield Measured("... writing them to plan.json", time.perf_counter() - planned, "s")
+    yield Measured("... peak memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "GB", 1)
+
+
+def hearing(folder: Path, share: float) -> Iterator[Measured]:
+    """The driver of 1,000 trials of 20 epochs, or a share of them, without Ray: an epoch a report, heard at once."""
+    trials = _trials(1_000, share)
+    loaded, sources = load(space(folder, trials, 20), []), Sources()
+    plan = Planner(loaded, sources.fingerprint).plan()
+    console = Console(file=StringIO(), force_terminal=True, width=140, height=50)
+    it = Sweep(Store(folder), plan, loaded.space, sources, console)
+    write_plan(folder, plan.to_json("bench"))
+    it.prepare()
+    with Watch(console, folder, it.schedule, it.keeper, WORKERS) as watch:
+        driver = _Driver(it.queue, watch)
+        while driver.begin():
+            driver.train(folder)
+    looks = sorted(driver.looks)
+    each = 1e3 * driver.seconds / driver.epochs
+    yield Measured(f"driver, each of {driver.epochs:,} epochs reported among {trials:,} trials", each, "ms", 5)
+    yield Measured(f"... a look at the records, every {LIVE_SECONDS:g} s", 1e3 * looks[len(looks) // 2], "ms", 25)
+
+
+class _Driver:
+    """Calls what Tune calls, and takes the time."""
+
+    def __init__(self, queue: Queue, watch: Watch) -> None:
+        self.queue, self.watch = queue, watch
+        self.seconds, self.epochs, self.looks = 0.0, 0, list[float]()
+        self._running: list[tuple[str, Row]] = []
+        self._tasks = 0
+
+    def begin(self) -> bool:
+        """Start what may start; whether anything runs."""
+        began = time.perf_counter()
+        while len(self._running) < WORKERS:
+            name = f"task {self._tasks}"
+            found = self.queue.suggest(name)
+            if not isinstance(found, dict):
+                break
+            self.watch.on_trial_start(0, [], SimpleNamespace(trial_id=name, config=found))
+            self._running.append((name, json.loads(found["job"])))
+            self._tasks += 1
+        self.seconds += time.perf_counter() - began
+        return bool(self._running)
+
+    def train(self, folder: Path) -> None:
+        """The oldest task, to its end."""
+        name, job = self._running.pop(0)
+        for result in _trained(folder, job):
+            began = time.perf_counter()
+            if result["done"]:
+                self.queue.on_trial_complete(name, result)
+                self.watch.on_trial_complete(0, [], SimpleNamespace(trial_id=name))
+            else:
+                self.queue.on_trial_result(name, result)
+            self.watch.on_trial_result(0, [], None, result)
+            self.seconds += time.perf_counter() - began
+            self.epochs += 1
+        began = time.perf_counter()
+        self.watch._look()
+        self.looks.append(time.perf_counter() - began)
+
+
+def _trained(folder: Path, job: Row) -> Iterator[Row]:
+    """What a worker would record and report of a job, an epoch a report."""
+    place = folder / "trials" / job["trial"]
+    place.mkdir(parents=True, exist_ok=True)
+    for epoch in range(job["since"], job["until"]):
+        row = {"epoch": epoch, "val_clean_acc": 0.5, "val_pgd_acc": 0.25} | dict.fromkeys(OTHERS, 0.5)
+        cost = {"epoch": epoch, "seconds": 1.0, "evaluate_seconds": 0.5, "images_per_s": 96.0, "by": job["trial"]}
+        append_rows(place / "epochs.jsonl", [row])
+        append_rows(place / "cost.jsonl", [cost])
+        done = epoch + 1 == job["until"]
+        if done:
+            result = {"status": "completed", "epochs": job["until"], "chain": job["final"], "best": row}
+            write_json(place / "result.json", result)
+        outcome = "completed" if done else "running"
+        yield row | {"outcome": outcome, "done": done, "trial": job["trial"], "stored": epoch + 1, "rows": [row]}
+
+
+def on_ray(folder: Path, share: float) -> Iterator[Measured]:
+    """A sweep of 1,000 trials of 10 epochs of milliseconds, or a share of them, all of it Ray's and ours."""
+    trials = _trials(1_000, share)
+    done = _run(space(folder, trials, 10), folder, "search.checkpoint_seconds=1000", "search.keep=none")
+    each = 1e3 * done.driver / done.epochs
+    yield Measured(
+        f"Ray's and ours, each of {done.epochs:,} epochs of {trials:,} trials, processor time", each, "ms", 5
+    )
+    computing = f"{done.computing:.0f} s of it computing on {os.cpu_count()} processes"
+    yield Measured(f"... wall time of Tune, {computing}", done.tune, "s")
+
+
+def packing(folder: Path, share: float) -> Iterator[Measured]:
+    """16 trials of about five seconds, or a share of that: wall time of the command over what computing alone takes."""
+    path, one = space(folder, 50, 10), ("search.axes.method.weight.burn_in.grid=[1]", *_sized(TRIED))
+    tried = _run(path, folder, "search.replicates=2", *one)
+    epochs = max(10, round(share * TRIED * 5 * 2 / tried.computing))
+    more = ("search.axes.method.weight.burn_in.grid=[1]", *_sized(epochs))
+    done = _run(path, folder, "search.replicates=16", *more, name="packing")
+    processes = os.cpu_count() or 1
+    what = f"16 trials of {done.computing / 16:.1f} s on {processes} processes: wall over computing"
+    yield Measured(what, done.command * processes / done.computing, "times", 1.2)
+    yield Measured("... Tune's part of it", done.tune * processes / done.computing, "times")
+
+
+def _sized(epochs: int) -> tuple[str, ...]:
+    return f"trial.epochs={epochs}", f"evaluate.every={epochs}", "trial.model.hidden=[256, 256]", "trial.data.train=359"
+
+
+class _Run(NamedTuple):
+    """A sweep that was run as a command, in seconds."""
+
+    command: float
+    tune: float
+    driver: float  # processor time while Tune ran
+    computing: float  # of the trials, summed
+    epochs: int
+
+
+CHILD = """
+import sys
+from search.bench.measurements import time_tune
+from search.cli import leave_with
+from search.run.__main__ import main
+time_tune()
+leave_with(lambda: main(sys.argv[1:]))
+"""
+
+
+def time_tune() -> None:
+    """Let sweeps of this process print on standard error what Tune took, and of that this process, in seconds."""
+
+    def run_timed(*inputs: Any) -> str | None:
+        began = time.perf_counter(), time.process_time()
+        trouble = run(*inputs)
+        print(json.dumps([time.perf_counter() - began[0], time.process_time() - began[1]]), file=sys.stderr)
+        return trouble
+
+    sweep.run = run_timed  # type: ignore[assignment]
+
+
+def _run(path: Path, folder: Path, *settings: str, name: str = "space") -> _Run:
+    """Raises RuntimeError with what it said if it did not end well."""
+    more = [part for it in settings for part in ("--set", it)]
+    results = folder / "results"
+    command = [sys.executable, "-c", CHILD, str(path), "--results", str(results), "--name", name, *more]
+    began = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    took = time.perf_counter() - began
+    if done.returncode:
+        raise RuntimeError(done.stdout + done.stderr)
+    tune, driver = next(json.loads(line) for line in done.stderr.splitlines() if line.startswith("["))
+    billed = Costs()
+    for costs in results.glob(f"{name}/trials/*/cost.jsonl"):
+        for row in read_rows(costs):
+            if row["by"] == costs.parent.name:
+                billed.add(row)
+    return _Run(took, tune, driver, billed.seconds, billed.epochs)
+
+
+PARTS: dict[str, Callable[[Path, float], Iterator[Measured]]] = {
+    "plan": planning,
+    "driver": hearing,
+    "ray": on_ray,
+    "packing": packing,
+}

@@ -1,0 +1,112 @@
+"""How a command begins and ends: with streams that no reader can break, and without taking apart what torch and Ray
+hold, which takes Python a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+from search.exceptions import Busy, Contradiction, Damaged, Infeasible, NoSweep, SpaceError, Unreachable
+from search.schema.limits import TOLD
+from search.signals import code_of, heed
+from search.store import health
+from trainers.records import Place
+from trainers.terminal.console import Console, error_console
+from trainers.terminal.streams import guard_streams
+
+
+def leave_with(main: Callable[[], int], shows: bool = False) -> NoReturn:
+    """Run a command and end the process with its exit code.
+
+    `shows`: whether it only shows something, and ends once nobody reads that; others go on without a word.
+    Threads that are no daemons, and all that is registered with atexit from here on, come to their ends before; a
+    Ctrl-C or SIGTERM that comes while the process waits for them ends it at once.
+    """
+    end = _End()
+    atexit.register(end)  # as the first, for it to be called as the last
+    guard_streams(ends=shows)
+    try:
+        end.code = main()
+        if sys.stdout:
+            sys.stdout.flush()
+    except SystemExit as error:
+        end.code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        raise
+    except KeyboardInterrupt as error:
+        end.code = code_of(error)
+        error_console().print("Interrupted.")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(end.code))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes may say so twice
+    sys.exit(end.code)
+
+
+class _End:
+    """What Python does last, or would after all that it takes apart."""
+
+    def __init__(self) -> None:
+        self.code = 1  # of a traceback
+
+    def __call__(self) -> None:
+        for stream in filter(None, (sys.stdout, sys.stderr)):  # None where it was closed from the start
+            with suppress(OSError, ValueError):  # nobody reads any more
+                stream.flush()
+        os._exit(self.code)
+
+
+Command = Callable[[argparse.Namespace, float], int]
+
+
+def enter(options: argparse.Namespace, began: float, imported: Callable[[], Command]) -> int:
+    """Run what is imported with the options, begun at time.monotonic `began`. Returns the exit code."""
+    if options.address:
+        os.environ["RAY_ADDRESS"] = options.address  # read when Ray is imported
+    heed()
+    try:
+        command = imported()
+        heed()  # importing Ray took SIGTERM over
+    except KeyboardInterrupt as error:
+        return code_of(error)
+    return command(options, began)
+
+
+DONE, UNFINISHED, BAD_INPUT = 0, 1, 2
+ENDINGS = (
+    SpaceError, Contradiction, Busy, NoSweep, Infeasible, Unreachable, Damaged, OSError, KeyboardInterrupt,
+)  # fmt: skip
+
+
+def told(error: BaseException, folder: Place, instead: str, errors: Console) -> int:
+    """Say why a command that works in a folder ends, by one of ENDINGS. Returns the exit code.
+
+    `instead`: what to do if another sweep lies there.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        errors.print("Interrupted; what was trained is kept.")
+        return code_of(error)
+    if isinstance(error, OSError):
+        errors.print(f"Stopped: {health.trouble_of(error, folder) or error}")
+        return UNFINISHED
+    for line in _lines(error, folder, instead):
+        errors.print(line)
+    return BAD_INPUT
+
+
+def _lines(error: BaseException, folder: Place, instead: str) -> list[str]:
+    if isinstance(error, SpaceError):
+        n = len(error.problems)
+        problems = [f"error: {problem}" for problem in error.problems[:TOLD]]
+        problems += [f"error: and {n - TOLD:,} more"] if n > TOLD else []
+        return [*problems, f"{n:,} problem{'s' * (n > 1)}; nothing was started."]
+    if isinstance(error, Contradiction):
+        return [f"error: {folder}: " + "\n".join(error.lines), f"Nothing was changed. {instead}"]
+    if isinstance(error, Busy):
+        return [f"error: {folder}: another process is running this sweep; wait for it or stop it."]
+    return [f"error: {error}"]

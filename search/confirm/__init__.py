@@ -1,0 +1,1 @@
+"""Train the front again with fresh seeds: `python -m search.confirm RUN`."""

@@ -1,0 +1,251 @@
+"""One run of a sweep: what is left to do, doing it, and saying how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from search.cluster.capacity import slots
+from search.cluster.gpu_packing import packed
+from search.cluster.node_report import Report
+from search.cluster.nodes import examined, notes
+from search.cluster.ray_cluster import cluster
+from search.execution.budget_tracker import Purse
+from search.execution.failures import note, noted
+from search.execution.job_queue import Queue, Retries
+from search.execution.ray_tuner import run, scratch
+from search.execution.repair import mended
+from search.execution.reuse import Twins
+from search.execution.summary import AS_ASKED, Verdict
+from search.execution.upstream import Maker
+from search.formatting import number
+from search.monitor.live import Watch
+from search.monitor.trackers import Feed, built
+from search.planning.datasets import Sources
+from search.planning.jobs import ENDED, Orders
+from search.planning.plan import Plan, Planned
+from search.planning.retention import Keeper, depths
+from search.planning.schedule import Schedule
+from search.sampling.ask_tell import Rounds
+from search.schema.blocks import Space
+from search.schema.stopping import RobustStopping
+from search.signals import Interrupt
+from search.stopping.controller import Steering
+from search.store import health
+from search.store.store import Store
+from trainers.records import Row
+from trainers.terminal.console import Console
+
+
+class Sweep:
+    """Runs the trainings of a plan that have no result yet."""
+
+    def __init__(
+        self, store: Store, plan: Plan, space: Space, sources: Sources, console: Console,
+        renamed: dict[str, str] | None = None, rounds: Rounds | None = None,
+    ) -> None:  # fmt: skip
+        """`renamed`: trainings that the folder holds under other ids, by the name of their last state."""
+        self.store, self.plan, self.space, self.sources, self.console = store, plan, space, sources, console
+        self.rounds = rounds
+        self._blocked: dict[str, str] = {}  # what cannot be made -> why
+        self.orders = Orders(store, plan, space.search)
+        self.twins = Twins(store, plan, renamed or {}, self.orders.whole)
+        self.maker = Maker(store, plan, sources)
+        self.keeper = Keeper(store, plan, space.search.keep)
+        self.steering: Steering | None = None
+        if isinstance(space.search.stopping, RobustStopping):
+            self.steering = Steering(store.folder, plan, space.search.stopping, self._classes)
+        self.purse = Purse(space.search.budget, store.folder)
+        self._spent: str | None = None  # the budget that is used up
+        self.spent: str | None = None  # the budget that ended it
+        self.nodes: list[Report] = []
+        self.interrupted = False
+        self._said: list[str] = []  # how it went
+
+    def ended(self) -> bool:
+        """Whether any trial has a result, so that there is something to report."""
+        return any(self.store.result(trial.id, trial.final) for trial in self.plan.trials)
+
+    def unfinished(self) -> list[Planned]:
+        return [trial for trial in self.plan.trials if self._open(trial)]
+
+    def _open(self, trial: Planned) -> bool:
+        """Whether there is something to do: it has no result, or was stopped and is trained on after all."""
+        result = self.store.result(trial.id, trial.final)
+        return result is None or bool(self.steering and self.steering.open(trial, result))
+
+    def run(self, address: str | None, command: str) -> int:
+        """Train what is unfinished. Returns the exit code; `conclude` says how it went."""
+        for torn in mended(self.store, self.plan):
+            self._tell(torn)
+        for line in self.steering.referee.damage.lines() if self.steering else ():
+            self._tell(f"{line}; what followed is decided again of the same records")
+        self.twins.adopt()
+        known = len(self.plan.trials) - len(self.unfinished())
+        self.prepare()
+        total, waiting = len(self.plan.trials), self.unfinished()
+        if not waiting:
+            have = "its training has its result" if total == 1 else f"all {total} trainings have their results"
+            self.console.print(f"{self.store.folder.name} is finished: {have}.")
+            return self._judged(None, command)
+        self.console.print(
+            f"{self.store.folder.name}: {number(total, 'training')}{' so far' if self.space.search.adapts else ''}"
+            + (f", {known} of them ended before" if known else "")
+        )
+        if self.space.resources.gpus != "auto":
+            self.purse.gpus = self.space.resources.gpus
+        self._pay()
+        if not self.schedule.open or self._spent:
+            return self._judged(None, command)
+        loggers = built(self.space.search.loggers, self.store.folder)
+        interrupt = Interrupt(command)
+        with cluster(address, interrupt):
+            self.nodes = examined(address, self.store.folder, self.space.resources)
+            for found in notes(self.nodes):
+                self._tell(found)
+            resources = packed(
+                self.plan, self.sources.loaded, self.space.resources, self.store.folder, self.nodes, self.console
+            )
+            self.orders.slots = slots(resources)
+            self.purse.gpus = resources.amounts.get("GPU", 0.0)
+            with (
+                Feed(self.store.folder, loggers, self._tell, lambda: bool(interrupt.code)) as feed,
+                Watch(self.console, self.store.folder, self.schedule, self.keeper, self.orders.slots) as self._watch,
+            ):
+                trouble = run(
+                    self.queue, self.sources.loaded, resources, self._watch, feed, interrupt,
+                    self.orders.slots, scratch(self.store.folder),
+                )  # fmt: skip
+        self.interrupted = bool(interrupt.code)
+        return self._judged(trouble, command) and (interrupt.code or 1)
+
+    def prepare(self) -> None:
+        """Plan from what is stored: where every training goes on, what is made, and which states are still wanted."""
+        self.schedule = Schedule(self.plan, (), {})
+        self.queue = Queue(self.schedule, self.orders.of, self, Retries(self.space.search.retries))
+        self._begin(range(len(self.plan.trials)))
+        self.keeper.tidy(self.store.stored())
+        self._go_on()
+
+    def _begin(self, places: Iterable[int]) -> None:
+        """Let trainings of the plan be scheduled, those that have something to do."""
+        at, paid = depths(self.plan, self.store.stored()), self.purse.pays(self.plan)
+        firsts = [i for i in places if self.twins.first(i) == i]
+        wanted = [i for i in firsts if self._open(self.plan.trials[i])]
+        todo = [i for i in wanted if i < paid]
+        ready, blocked = self.maker.made([self.plan.trials[i] for i in todo])
+        self._blocked |= blocked
+        self.keeper.begin(wanted, at)  # a budget may be raised
+        self.schedule.at.update({i: at[i] for i in todo if i in at})
+        self.schedule.ready |= ready
+        self.schedule.add(todo)
+        if self.steering:
+            self.steering.enter(i for i in firsts if i < paid)  # nobody waits for those that are not trained
+        for name in self._blocked:
+            self._drop(name)
+        if self.steering:
+            self.steering.steer(self.schedule)
+
+    def _drop(self, name: str) -> None:
+        """What trainings wait for cannot be made."""
+        dropped = self.schedule.drop(name)
+        if self.steering:
+            self.steering.dropped(dropped)
+
+    def reported(self, i: int, result: Row) -> None:
+        """A training goes on: what shares its new state needs no older one."""
+        with self._storing():
+            if result["stored"]:
+                self.keeper.stored(i, result["stored"])
+            if self.steering:
+                self.steering.reported(self.schedule, i, result["rows"])
+            self._pay()
+
+    def depth(self, i: int) -> int:
+        """After how many epochs the deepest state of a training is stored."""
+        with self._storing():
+            return self.store.depth(self.plan.trials[i].chain)
+        return 0
+
+    def again(self, i: int, why: str) -> None:
+        """A training came to no end; if that is since nothing can be stored, no other will."""
+        self.queue.trouble = self.queue.trouble or health.trouble(self.store.folder)
+        if not self.queue.trouble:
+            name = self.plan.trials[i].id
+            self._watch.again(name, noted(self.store, name) or why)
+
+    def over(self, i: int, outcome: str, why: str = "") -> None:
+        """A training ended; what others wait for is made once all have ended that make it."""
+        trial = self.plan.trials[i]
+        with self._storing():
+            if outcome in ("completed", "diverged"):
+                self.keeper.ended(i)
+            if outcome in ("completed", "diverged", "stopped"):
+                self.twins.ended(i)
+            elif outcome == "failed" and not noted(self.store, trial.id):
+                note(self.store, trial.id, why)
+            for j in (i, *self.twins.of(i)) if outcome in ENDED else ():
+                if name := self.plan.trials[j].makes:
+                    self._made_by(name)
+            if self.steering:
+                self.steering.over(self.schedule, i, outcome)
+            self._go_on()
+            self._pay()
+
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        """What the driver cannot store ends the sweep, as what a worker cannot."""
+        try:
+            yield
+        except OSError as error:
+            self.queue.trouble = health.trouble_of(error, self.store.folder) or str(error)
+
+    def _made_by(self, name: str) -> None:
+        """Make what others wait for, once all have ended that make it."""
+        makers = {self.twins.first(j) for j, trial in enumerate(self.plan.trials) if trial.makes == name}
+        if makers & self.schedule.open:
+            return
+        why = self.maker.make(name)
+        if why is None:
+            self.schedule.made(name)
+        else:
+            self._blocked[name] = why
+            self._drop(name)
+            if self.steering:
+                self.steering.steer(self.schedule)
+
+    def _go_on(self) -> None:
+        """Once nothing is left to do: ask for further configurations, then finish what was stopped near a front."""
+        while not self.schedule.open and not self.purse.short(self.plan):
+            places = self.rounds.more(self.plan) if self.rounds else []
+            if not places and self.steering:
+                places = self.steering.finish(self.schedule)
+            if not places:
+                return
+            self._begin(places)
+
+    def _pay(self) -> None:
+        """End the sweep where a budget is used up."""
+        if not self.queue.trouble and (spent := self.purse.empty()):
+            self._spent = self.queue.trouble = spent
+
+    def conclude(self) -> None:
+        """How it went, which is the last that is said."""
+        for line in self._said:
+            self.console.print(line, soft_wrap=True)
+
+    def _judged(self, trouble: str | None, command: str) -> int:
+        spent = self._spent or self.purse.short(self.plan)
+        never = {name for name in self._blocked if self.maker.never(name)}
+        verdict = Verdict(self.store, len(self.plan.trials), self.unfinished(), self._blocked, never)
+        code, self._said = verdict.said(AS_ASKED if self.interrupted else trouble, spent, command)
+        self.spent = spent if verdict.left and not code else None
+        return code
+
+    def _tell(self, note: str) -> None:
+        self.console.print(f"note: {note}", soft_wrap=True)
+
+    def _classes(self, trial: Planned) -> int:
+        data = self.sources.prepared(trial.config.data)
+        assert data is not None  # a sweep that runs has loaded it
+        return data.classes

@@ -1,0 +1,137 @@
+"""What trainings make for others: a ranking of several together, the weights of one to start from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from search.exceptions import SpaceError
+from search.planning.datasets import Sources, source_key
+from search.planning.plan import Plan, Planned
+from search.planning.rankings import PlannedRanking
+from search.planning.start_weights import lost
+from search.schema.ranking_file import RankFile
+from search.schema.space import Loaded
+from search.schema.upstream import Profile
+from search.store import health
+from search.store.segments import write_arrays
+from search.store.stages import INSTANCES
+from search.store.store import Arrays, Store
+from trainers.data import Data
+from trainers.npz import read_arrays
+from trainers.reading import promises
+from trainers.records import canonical
+from trainers.scores import agreement, ensemble, scored
+from trainers.sources import DataSource
+
+
+class Maker:
+    """Makes what a plan's trainings wait for, once those have ended that it is made of."""
+
+    def __init__(self, store: Store, plan: Plan, sources: Sources) -> None:
+        self.store, self.plan, self.sources = store, plan, sources
+
+    def made(self, waiting: list[Planned]) -> tuple[set[str], dict[str, str]]:
+        """What is there of rankings and of weights that are waited for; rankings are made now; and why others are not.
+
+        Of trainings that have not all ended nothing is said.
+        """
+        ready, blocked = set(), {}
+        for name in set(self.plan.rankings).union(*(trial.needs for trial in waiting)):
+            if all(self.store.result(trial.id, trial.final) for trial in self.makers(name)):
+                why = self.make(name)
+                if why is None:
+                    ready.add(name)
+                else:
+                    blocked[name] = why
+        return ready, blocked
+
+    def makers(self, name: str) -> list[Planned]:
+        return [trial for trial in self.plan.trials if trial.makes == name]
+
+    def never(self, name: str) -> bool:
+        """Whether what trainings wait for cannot come: one that makes it diverged, and so it would again."""
+        results = (self.store.result(trial.id, trial.final) for trial in self.makers(name))
+        return any(result is not None and result["status"] == "diverged" for result in results)
+
+    def make(self, name: str) -> str | None:
+        """Make what trainings that have ended make together, or a file has. Returns why it cannot be, if so."""
+        if name in self.plan.rankings:
+            why = self.rank(name)
+            return why and f"a ranking: {why}"
+        (training,) = self.makers(name)
+        why = self._weights(training)
+        return why and f"weights: {why}"
+
+    def rank(self, ranks: str) -> str | None:
+        try:
+            health.check(self.store.folder)
+            return make_ranking(self.store, self.plan.rankings[ranks], self.makers(ranks), self.sources)
+        except OSError as error:
+            return f"{ranks} cannot be written: {health.trouble_of(error, self.store.folder) or error}"
+
+    def _weights(self, trial: Planned) -> str | None:
+        result = self.store.result(trial.id, trial.final)
+        if result is None or result["status"] != "completed":
+            return f"{trial.id} {'did not end' if result is None else result['status']}, and trials start from it"
+        return None if self.store.state(trial.final) else lost(trial.id)
+
+
+def make_ranking(store: Store, ranking: PlannedRanking, profiles: Sequence[Planned], sources: Sources) -> str | None:
+    """Write profile/<ranks>.npz, and the images it ranks for the gallery; return what stands in the way, or None.
+
+    A pure function of the profile trials' records, or of the file: made again, it has the same bytes.
+    """
+    data = sources.prepared(ranking.data)
+    if data is None:
+        return f"{ranking.name}: its data is not loaded"
+    try:
+        if isinstance(ranking.by, RankFile):
+            arrays = _fitted(ranking.by, ranking.data, data, sources)
+        else:
+            arrays = _made(store, ranking.name, ranking.by, profiles)
+    except ValueError as error:
+        return str(error)
+    arrays |= {"index": data.index, "y": data.train.y.numpy(), "y_clean": data.y_clean}
+    provenance = {"ranks": ranking.name, "trials": [profile.id for profile in profiles]} | ranking.provenance
+    write_arrays(store.ranking(ranking.name), arrays | {"provenance": np.array(canonical(provenance))})
+    images = np.moveaxis(data.train.x.numpy(), 1, -1)
+    write_arrays(store.folder / "profile" / f"{ranking.name}.images.npz", {"index": data.index, "x": images})
+    return None
+
+
+def check_rankings(loaded: Loaded, plan: Plan, sources: Sources) -> None:
+    """Refuse files of ranks that do not fit the data, where it is at hand. Raises SpaceError."""
+    problems = []
+    for ranking in plan.rankings.values():
+        data = sources.prepared(ranking.data)
+        if isinstance(ranking.by, RankFile) and data:
+            try:
+                _fitted(ranking.by, ranking.data, data, sources)
+            except ValueError as error:
+                problems.append(loaded.problem(("profile", "file"), str(error)))
+    if problems:
+        raise SpaceError(problems)
+
+
+def _fitted(file: RankFile, block: DataSource, data: Data, sources: Sources) -> Arrays:
+    return file.fitted(data, len(sources.loaded[source_key(block)].y_train))
+
+
+def _made(store: Store, ranks: str, profile: Profile, trials: Sequence[Planned]) -> Arrays:
+    """Scores and ranks from the records of the trials. Raises ValueError, saying what stands in the way."""
+    runs = []
+    for trial in trials:
+        result = store.result(trial.id, trial.final)
+        arrays = read_arrays(store.trial(trial.id) / INSTANCES, promised=promises(result).get(INSTANCES))
+        if result is None or result["status"] != "completed":
+            raise ValueError(
+                f"{trial.id} {'did not end' if result is None else result['status']}, and {ranks} needs it"
+            )
+        if arrays is None:
+            raise ValueError(
+                f"{trial.id}: instances.npz is missing or damaged; remove its result.json to train it again"
+            )
+        runs.append(scored(arrays, profile.first_epoch))
+    return ensemble(runs, profile.average) | {"agreement": np.array(canonical(agreement(runs)))}

@@ -1,0 +1,161 @@
+"""Look at what the images and labels of a sweep hold, and note what is allowed and seldom meant.
+
+Images are compared byte for byte, by 64-bit hashes. The probability that any two of N different images pass for equal
+is N² / 2⁶⁵, which is 1e-10 for the 60,000 images of CIFAR-10; to hash these takes about a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from hashlib import blake2b
+
+import numpy as np
+
+from search.formatting import number
+from search.planning.datasets import Sources, source_key
+from search.planning.plan import Plan
+from search.schema.ranking_file import RankFile
+from search.schema.space import Loaded
+from trainers.arrays import Source, class_name
+from trainers.data import Data, Split, Splits
+from trainers.images import listed
+
+DARK = 128  # a data set that does not reach this value was perhaps stored with fewer bits
+TIED = 0.1  # of the ranks in a file: fewer equal ones are chance
+LONG = 8  # times as wide as high, or as high as wide: perhaps an axis that is none of the image
+OF_EACH_SPLIT = set(Splits.model_fields) - {"label_noise", "noise_seed"}
+
+
+def content_notes(loaded: Loaded, plan: Plan, sources: Sources) -> list[str]:
+    """Return one note for each finding, at the line of its data block; data that is not loaded has none."""
+    found: dict[str, None] = {}
+    seen: set[Hashable] = set()
+    for trial in plan.trials:
+        block = trial.config.data
+        source, data = sources.loaded.get(source_key(block)), sources.prepared(block)
+        split = (source_key(block), block.model_dump_json(include=OF_EACH_SPLIT))
+        if source is None or data is None or split in seen:
+            continue
+        notes = (
+            [*_split_notes(source, data)] if split[0] in seen else [*source_notes(source), *_split_notes(source, data)]
+        )
+        seen |= {split, split[0]}
+        found |= dict.fromkeys(loaded.about(trial.kind, trial.axes, f"data: {note}") for note in notes)
+    files = {ranking.by.sha256: ranking.by for ranking in plan.rankings.values() if isinstance(ranking.by, RankFile)}
+    for file in files.values():
+        found |= dict.fromkeys(loaded.problem(("profile", "file"), note) for note in _tie_notes(file))
+    return list(found)
+
+
+def _tie_notes(file: RankFile) -> Iterator[str]:
+    """Note ranks that order little, since a subset cuts among equals by their place in the data."""
+    for score, ranks in file.ranks.items():
+        _, counts = np.unique(ranks, return_counts=True)
+        tied = int(counts[counts > 1].sum())
+        if tied > TIED * len(ranks):
+            yield (
+                f"{tied:,} of the {len(ranks):,} ranks by {score} in {file.knobs.file} are equal to another's; a "
+                "subset that is cut among equals takes them by their place in the data, which may be sorted by class"
+            )
+
+
+def source_notes(source: Source) -> Iterator[str]:
+    """Note what the arrays of a data set hold, whatever is cut from them."""
+    yield from source.notes
+    parts = {"training": source.x_train, "test": source.x_test}
+    if source.extra is not None:
+        parts["pool"] = source.extra.x
+    for part, x in parts.items():
+        if len(x):
+            yield from _pixel_notes(part, x)
+    hashes = image_hashes(source.x_train)
+    yield from _repeats(hashes, source.y_train)
+    if shared := _shared(image_hashes(source.x_test), hashes):
+        count, (test, train) = shared
+        yield (
+            f"{count} of {number(len(source.x_test), 'test image')} are training images too (the first is test image "
+            f"{test}, training image {train}): test accuracy counts what was trained on"
+        )
+    for name, x in source.corrupted.items():
+        if np.array_equal(x, source.x_test):
+            yield f"corruptions: {name} is the clean test set, byte for byte"
+
+
+def _pixel_notes(part: str, x: np.ndarray) -> Iterator[str]:
+    flat = x.reshape(len(x), -1)
+    top, constant = int(flat.max()), flat.max(1) == flat.min(1)
+    if top <= 1:
+        what = "0 or 1" if top else "0"
+        yield (
+            f"every pixel of the {part} images is {what}, which of 0..255 is black; if they were bits or shares of "
+            "white, store them times 255"
+        )
+    elif top < DARK:
+        yield (
+            f"no pixel of the {part} images is above {top} of 255; if they were stored with fewer bits, scale them up, "
+            "for epsilon is a share of 255"
+        )
+    if constant.all() and (flat == flat[0, 0]).all():
+        yield f"all {number(len(x), f'{part} image')} are one colour, the same in all: there is nothing to tell apart"
+    elif constant.any():
+        yield (
+            f"{constant.sum():,} of {number(len(x), f'{part} image')} are of one value throughout (the first is image "
+            f"{constant.argmax()}): nothing is to be seen on them"
+        )
+    height, width = x.shape[1:3]
+    if max(height, width) >= LONG * min(height, width):
+        yield f"the {part} images are {height} pixels high and {width} wide; is one of these axes another thing?"
+
+
+def _repeats(hashes: np.ndarray, y: np.ndarray) -> Iterator[str]:
+    """Note training images that are copies of others."""
+    _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
+    again = np.flatnonzero(first[group] != np.arange(len(hashes)))
+    if not len(again):
+        return
+    example = again[0]
+    other = int((y[again] != y[first[group[again]]]).sum())
+    contradicting = f"; {other} of them have another label than the first" if other else ""
+    yield (
+        f"{len(again):,} of {number(len(hashes), 'training image')} are copies of others (image {example} is a copy of "
+        f"image {first[group[example]]}){contradicting}: random splits put copies on both sides"
+    )
+
+
+def _split_notes(source: Source, data: Data) -> Iterator[str]:
+    """Note the classes that a split lacks, and the images that a pool shares with it."""
+    splits = {"training": data.train, "validation": data.val, "test": data.test}
+    for part, split in splits.items():
+        counts = np.bincount(split.y.numpy(), minlength=data.classes)
+        if len(split) and (lacking := [class_name(int(label), data.names) for label in np.flatnonzero(counts == 0)]):
+            plural = "es" * (len(lacking) > 1)
+            yield f"no {part} example of class{plural} {listed(lacking)}; classes are numbered by the training set"
+    if source.extra is None:
+        return
+    pool = image_hashes(source.extra.x)
+    for part, split in splits.items():
+        if shared := _shared(_split_hashes(split), pool):
+            what = "counts them twice" if part == "training" else "is measured on what was trained on"
+            yield (
+                f"extra: {shared[0]} of {number(len(split), f'{part} image')} are in the pool too, which {what}; take "
+                "them out of it, or use {name: rest} for a pool of the training set's own"
+            )
+
+
+def image_hashes(x: np.ndarray) -> np.ndarray:
+    """Hash each image, (N, ...) uint8 -> (N,) uint64."""
+    return np.frombuffer(
+        b"".join(blake2b(image, digest_size=8).digest() for image in np.ascontiguousarray(x)), np.uint64
+    )
+
+
+def _split_hashes(split: Split) -> np.ndarray:
+    return image_hashes(np.moveaxis(split.x.numpy(), 1, -1))
+
+
+def _shared(some: np.ndarray, others: np.ndarray) -> tuple[str, tuple[int, int]] | None:
+    """Count how many of some images are among others, and find the first of them in both; None if none is."""
+    among = np.flatnonzero(np.isin(some, others))
+    if not len(among):
+        return None
+    return f"{len(among):,}", (int(among[0]), int(np.flatnonzero(others == some[among[0]])[0]))

@@ -1,0 +1,161 @@
+"""Finished sweeps as stopping sees them, read from their records alone: whole curves, and which epochs are shared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from search.exceptions import Unfit
+from search.stopping.curves import Contestant, Curve, Entry, Objectives, curve
+from trainers.best import ROBUST
+from trainers.chain import Chain, Surroundings, chain
+from trainers.config import TrialConfig
+from trainers.evaluate import Evaluation
+from trainers.plans import OtherFormat, read_plan
+from trainers.reading import Damage, epoch_row, promises, read_json, read_rows
+from trainers.records import Place, Row, digest
+from trainers.shapes import A_RESULT
+
+EPOCHS = "epochs.jsonl"
+NEEDED = ("config", "configuration", "data", "ranks", "epochs")
+REMEDY = "restore it, or let the command that ran the sweep make it again"
+
+
+@dataclass(frozen=True)
+class Study:
+    """All configurations of a finished sweep, each with the whole curves of its seeds."""
+
+    name: str
+    objectives: Objectives
+    contestants: dict[str, Contestant]
+    contests: tuple[tuple[str, ...], ...]  # who is judged together
+    problems: tuple[tuple[str, ...], ...]  # who shares a front
+    stages: dict[str, tuple[np.ndarray, ...]]  # of each seed, the numbers of its epochs' stages; shared ones are equal
+
+    @property
+    def seeds(self) -> list[int]:
+        """The numbers of seeds that configurations have."""
+        return sorted({len(each.curves) for each in self.contestants.values()})
+
+
+def read(folder: Place) -> Study:
+    """Read a finished sweep. Raises Unfit."""
+    plan = _plan(folder)
+    objectives: Objectives = plan.get("objectives", {})
+    if len(objectives) < 2:
+        raise Unfit(f"{folder}: it has one objective, {', '.join(objectives)}; a front needs two or more")
+    trials = [row for row in plan["trials"] if row["kind"] == "trial"]
+    results = _results(folder, trials)
+    try:
+        evaluation = Evaluation.model_validate(plan["evaluate"])
+        configs = [TrialConfig.model_validate(row["config"]) for row in trials]
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise Unfit(f"{folder}: recorded by another version ({where}: {problem['msg']}); replay it with that") from None
+    blind = [row["id"] for row, config in zip(trials, configs, strict=True) if not config.data.holds_out]
+    if blind:
+        raise Unfit(
+            f"{folder}: {len(blind)} of {len(trials)} trials hold out no validation examples ({blind[0]}, "
+            "data.val: 0), and stopping rules go by validation; replay a sweep that holds some out"
+        )
+    if not any(evaluation.due(epoch, config.epochs) for config in configs for epoch in range(config.epochs - 1)):
+        raise Unfit(
+            f"{folder}: no curve was measured: evaluate.every is {evaluation.every}, so that trials have their last "
+            "epoch alone; measure more often"
+        )
+    return _study(folder, plan, list(zip(trials, configs, results, strict=True)), evaluation)
+
+
+def _plan(folder: Place) -> Row:
+    damage = Damage()
+    try:
+        plan = read_plan(folder, damage, NEEDED)
+    except OtherFormat as error:
+        raise Unfit(f"{folder}: {error}; replay it with that") from None
+    if damage:
+        raise Unfit(
+            f"{'; '.join(damage.lines())}; the command that ran the sweep makes it again of the space and of what is "
+            "stored"
+        )
+    if not plan or not plan["trials"]:
+        raise Unfit(f"{folder}: no sweep is stored there (no plan.json); give a folder such as results/friendly_k")
+    return plan
+
+
+def _results(folder: Place, trials: list[Row]) -> list[Row]:
+    damage = Damage()
+    read = {row["id"]: read_json(folder / "trials" / row["id"] / "result.json", A_RESULT, damage) for row in trials}
+    found = {trial: it for trial, it in read.items() if it}
+    if damage:
+        raise Unfit(f"{'; '.join(damage.lines())}; {REMEDY}")
+    missing = [trial for trial in read if trial not in found]
+    if missing:
+        raise Unfit(
+            f"{folder}: unfinished, {len(missing)} of {len(read)} trials have no result ({missing[0]}); run it first"
+        )
+    stopped = [trial for trial, it in found.items() if it["status"] not in ("completed", "diverged")]
+    if stopped:
+        raise Unfit(
+            f"{folder}: {len(stopped)} of {len(read)} trials were themselves stopped ({stopped[0]}); what they would "
+            "have come to is not known: replay a sweep that ran with stopping: none"
+        )
+    return list(found.values())
+
+
+def _study(folder: Place, plan: Row, trained: list[tuple[Row, TrialConfig, Row]], evaluation: Evaluation) -> Study:
+    objectives: Objectives = plan["objectives"]
+    entries: dict[str, Entry] = {}
+    curves: dict[str, list[Curve]] = {}
+    stages: dict[str, list[np.ndarray]] = {}
+    numbers: dict[str, int] = {}
+    for row, config, result in trained:
+        name, diverged = row["configuration"], result.get("diverged", {}).get("epoch")
+        curves.setdefault(name, []).append(_curve(folder, row, objectives, diverged, result))
+        if "classes" not in result.get("data", {}):
+            raise Unfit(f"{folder}: the result of {row['id']} does not say of how many classes; {REMEDY}")
+        entry = Entry(
+            row["id"], name, config, result["data"]["classes"], str(row.get("generation", "")), not row.get("start")
+        )
+        entries.setdefault(name, entry)
+        links = list(_chain(row, config, evaluation))[1 : config.epochs + 1 if diverged is None else diverged + 2]
+        stages.setdefault(name, []).append(np.array([numbers.setdefault(it, len(numbers)) for it in links], dtype=int))
+    return Study(
+        name=folder.name,
+        objectives=objectives,
+        contestants={name: entry.contestant(evaluation, curves[name]) for name, entry in entries.items()},
+        contests=_grouped((name, entry.contest) for name, entry in entries.items()),
+        problems=_grouped((name, entry.problem) for name, entry in entries.items()),
+        stages={name: tuple(each) for name, each in stages.items()},
+    )
+
+
+def _curve(folder: Place, row: Row, objectives: Objectives, diverged: int | None, result: Row) -> Curve:
+    path, damage = folder / "trials" / row["id"] / EPOCHS, Damage()
+    rows = read_rows(path, epoch_row, damage, promises(result).get(EPOCHS))
+    epochs = row["epochs"] if diverged is None else diverged
+    if damage or len(rows) < epochs:
+        what = damage.get(str(path), f"it has {len(rows)} of {epochs} epochs of a trial that ended")
+        raise Unfit(f"{path}: damaged, {what}; {REMEDY}")
+    lacking = sorted({name for it in rows if ROBUST in it for name in objectives if name not in it})
+    if lacking:
+        raise Unfit(f"{path}: {', '.join(lacking)} is not measured along training, so there is no curve of it")
+    return curve(rows[:epochs], objectives, diverged)
+
+
+def _chain(row: Row, config: TrialConfig, evaluation: Evaluation) -> Chain:
+    """The names of a trial's stages, comparable within the sweep; what all of its trials share is left out."""
+    around = Surroundings(
+        data=row["data"], compute=config.compute, threads=1, torch="", code="", start=digest(row.get("start"))
+    )
+    return chain(config, evaluation, around, row["ranks"])
+
+
+def _grouped(keyed: Any) -> tuple[tuple[str, ...], ...]:
+    groups: dict[Any, list[str]] = {}
+    for name, key in keyed:
+        groups.setdefault(key, []).append(name)
+    return tuple(tuple(names) for names in groups.values())

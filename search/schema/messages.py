@@ -1,0 +1,127 @@
+"""Validation errors as a user reads them: where, what was found, what is allowed, the nearest spelling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from trainers.knobs import KnobError, Knobs
+
+Path = tuple[str, ...]
+UNKNOWN = "has no such knob"
+TAGS = ("name", "kind")  # by which the members of unions are told apart
+
+
+def readable(error: ValidationError, model: type[Knobs], raw: Any) -> list[tuple[Path, str]]:
+    """Each problem of a failed validation as (path, message), paths without the tags that pydantic puts into them."""
+    found: dict[Path, list[str]] = {}
+    for item in _chosen(error.errors()):
+        for loc, message in _each(item, model, raw):
+            known = found.setdefault(_written(loc, raw, missing=item["type"] == "missing"), [])
+            if message not in known:
+                known.append(message)
+    # a union reports the complaints of all its members; a complaint deeper in the tree is the more telling one
+    above = {path[:n] for path in found for n in range(len(path))}
+    return [(path, _joined(messages)) for path, messages in found.items() if path not in above]
+
+
+def _chosen(items: list[Any]) -> list[Any]:
+    """Without the complaints of those members of a union whose `name` is not the one given, if others complain."""
+    unmeant = {item["loc"][:-1] for item in items if item["type"] == "literal_error" and item["loc"][-1] == "name"}
+    for member in unmeant:
+        others = [item for item in items if item["loc"][: len(member)] != member]
+        if any(item["loc"][: len(member) - 1] == member[:-1] for item in others):
+            items = others
+    return items
+
+
+def _each(item: Any, model: type[Knobs], raw: Any) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Where a complaint of pydantic's points, and what it says; one of a piece about knobs below it is several."""
+    loc, error = item["loc"], item.get("ctx", {}).get("error")
+    if isinstance(error, KnobError):
+        yield from (((*loc, *knob), message) for knob, message in error.problems.items())
+    elif item["type"] == "extra_forbidden":
+        yield loc, _unknown(_written(loc, raw, missing=False), loc, model)
+    else:
+        yield loc, _reworded(item)
+
+
+def _joined(messages: list[str]) -> str:
+    """'should be a or should be b; got x' of messages that complain of the same value."""
+    got = {message.rpartition("; got ")[2] for message in messages if "; got " in message}
+    if len(messages) == 1 or len(got) != 1:
+        return " or ".join(messages)
+    return " or ".join(message.rpartition("; got ")[0] or message for message in messages) + f"; got {got.pop()}"
+
+
+def nearest(word: str, allowed: list[str]) -> str:
+    """'; did you mean X? (allowed: ...)'."""
+    near = get_close_matches(word, allowed, 1)
+    return (f"; did you mean {near[0]}?" if near else "") + f" (allowed: {', '.join(allowed)})"
+
+
+def _written(loc: tuple[Any, ...], raw: Any, missing: bool) -> Path:
+    path: list[str] = []
+    for i, part in enumerate(loc):
+        if (isinstance(raw, dict) and part in raw) or (
+            isinstance(raw, list | tuple) and isinstance(part, int) and part < len(raw)
+        ):
+            raw = raw[part]
+            path.append(str(part))
+        elif i == len(loc) - 1 and missing:
+            path.append(str(part))
+    return tuple(path)
+
+
+def _unknown(path: Path, loc: tuple[Any, ...], model: type[Knobs]) -> str:
+    owner = _owner(model, [str(part) for part in loc[:-1]])
+    allowed = sorted(owner.written())
+    return f"{owner.__name__} {UNKNOWN}{nearest(path[-1] if path else str(loc[-1]), allowed)}"
+
+
+def _owner(model: type[Knobs], parts: list[str]) -> type[Knobs]:
+    """The class of the piece at a location: fields lead down, tags choose among the members of a union."""
+    members = [model]
+    for part in parts:
+        tagged = [m for m in members for tag in TAGS if tag in m.written() and m.written()[tag].default == part]
+        named = [m for m in members if part in m.written()]
+        by_class = [m for m in members if m.__name__ == part]
+        if tagged:
+            members = tagged
+        elif named:
+            members = _members(named[0].written()[part].annotation)
+        elif by_class:
+            members = by_class
+    return members[0] if members else model
+
+
+def _members(annotation: Any) -> list[type[Knobs]]:
+    if isinstance(annotation, type) and issubclass(annotation, Knobs):
+        return [annotation]
+    return [member for argument in get_args(annotation) for member in _members(argument)]
+
+
+def _reworded(item: Any) -> str:
+    found = repr(item.get("input"))
+    found = found if len(found) <= 60 else found[:57] + "..."
+    context = item.get("ctx", {})
+    if item["type"] == "union_tag_invalid":
+        allowed = sorted(tag.strip("' ") for tag in context["expected_tags"].split(","))
+        return f"no such piece {context['tag']!r}{nearest(context['tag'], allowed)}"
+    if item["type"] == "union_tag_not_found":
+        return f"needs a `name`; got {found}"
+    if item["type"] == "value_error":
+        return str(context.get("error", item["msg"]))
+    if item["type"] == "missing":
+        return "is required"
+    if item["type"] in ("model_type", "dict_type", "model_attributes_type"):
+        return f"should be a mapping of knobs; got {found}"
+    if item["type"] in ("tuple_type", "list_type"):
+        return f"should be a list, such as [{found}]; got {found}"
+    if item["type"] in ("float_type", "float_parsing"):
+        return f"should be a number (0.1, 1e-3 or 8/255); got {found}"
+    message = item["msg"][0].lower() + item["msg"][1:]
+    return f"{message.replace('input should', 'should')}; got {found}"

@@ -1,0 +1,197 @@
+"""A sweep as a process, what may befall it, and how to tell that nothing was lost; for the soak, and for tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from search import ROOT
+from search.store.remote import Remote
+from trainers.reading import read_rows
+from trainers.records import Place
+
+DETERMINISTIC = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
+Costs = dict[str, list[str]]
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda content: b"",
+    "half": lambda content: content[: len(content) // 2],
+    "last byte lost": lambda content: content[:-1],
+    "garbage behind": lambda content: content + b"\0garbage",
+}
+
+
+class Driver:
+    """`python -m search.run` as a process of its own, with all that it starts."""
+
+    def __init__(
+        self, *arguments: str | Path, scratch: Path, program: tuple[str, ...] = ("-m", "search.run"), **environ: str
+    ) -> None:
+        scratch.mkdir(parents=True, exist_ok=True)
+        self._started: list[int] = []
+        self._sessions: set[str] = set()
+        self.out, self.err = (scratch / f"{time.monotonic_ns()}.{name}" for name in ("out", "err"))
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TUNE_"))}
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, *program, *map(str, arguments)], cwd=ROOT, stdout=out, stderr=err,
+                env=environment | {"TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"} | environ,
+            )  # fmt: skip
+
+    @property
+    def printed(self) -> str:
+        return self.out.read_text() + self.err.read_text()
+
+    @property
+    def said(self) -> str:
+        """All it printed. Raises AssertionError if there is a traceback: that is looked at wherever it is read."""
+        if "Traceback" in self.printed:
+            raise AssertionError(self.printed)
+        return self.printed
+
+    def wait(self, timeout: float = 240) -> int:
+        return self.process.wait(timeout)
+
+    def when(self, happened: Callable[[], bool], timeout: float = 120) -> None:
+        """Return as soon as something has happened. Raises AssertionError if the process ends before it."""
+        until = time.monotonic() + timeout
+        while not happened():
+            if self.process.poll() is not None:
+                raise AssertionError(f"ended too early:\n{self.said}")
+            if time.monotonic() > until:
+                raise AssertionError(f"nothing happened in {timeout} s:\n{self.said}")
+            time.sleep(0.005)
+
+    def listens(self) -> None:
+        """Return when it has made ready for signals, or has ended: an interpreter that starts dies of them."""
+        while self.process.poll() is None and not _caught(self.process.pid) >> (signal.SIGTERM - 1) & 1:
+            time.sleep(0.005)
+
+    def stop(self, number: signal.Signals) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def kill(self, workers: bool) -> None:
+        """SIGKILL, to the processes it started too or leaving them to notice by themselves."""
+        self._started = descendants(self.process.pid)
+        self._sessions = {name for pid in self._started for name in re.findall(r"/tmp/rs-[\w-]+", command_line(pid))}
+        self.process.kill()
+        self.process.wait()
+        if workers:
+            self.close()
+
+    def close(self) -> None:
+        """End whatever a kill left."""
+        if self.process.poll() is None:
+            self.kill(workers=False)
+        for pid in self._started:
+            if "ray" in command_line(pid):  # and not another process that has got its number meanwhile
+                end(pid)
+        for session in self._sessions:
+            shutil.rmtree(session, ignore_errors=True)
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process started, and those they started."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found, todo = [], [pid]
+    while todo:
+        children = parents.get(todo.pop(), [])
+        found += children
+        todo += children
+    return found
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def _caught(pid: int) -> int:
+    """The signals for which a process has handlers, one bit each."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return int(status.partition("SigCgt:")[2].split()[0], 16)
+
+
+def end(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def training(driver: Driver) -> list[int]:
+    """The processes in which a driver's trials run now; Ray writes what an actor does into its title."""
+    return [pid for pid in descendants(driver.process.pid) if re.match(r"ray::\w+\.train", command_line(pid))]
+
+
+def raylet(driver: Driver) -> int | None:
+    """Ray's own process under a driver."""
+    return next((pid for pid in descendants(driver.process.pid) if "raylet/raylet" in command_line(pid)), None)
+
+
+def snapshot(folder: Place) -> dict[str, str]:
+    """The sha256 of every file under a folder."""
+    if isinstance(folder, Remote):
+        return {path: sha256((folder / path).read_bytes()).hexdigest() for path, *_ in folder.files()}
+    files = sorted(path for path in Path(str(folder)).rglob("*") if path.is_file())
+    return {str(path.relative_to(str(folder))): sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def records(folder: Place) -> dict[str, str]:
+    """The sha256 of what a sweep promises to be the same bytes however it came about."""
+    return {
+        name: digest
+        for name, digest in snapshot(folder).items()
+        if name.startswith("profile/") or (name.startswith("trials/") and name.endswith(DETERMINISTIC))
+    }
+
+
+def epochs(folder: Path) -> int:
+    """How many epochs a sweep has recorded so far."""
+    return sum(len(read_rows(path)) for path in folder.glob("trials/*/epochs.jsonl"))
+
+
+def costs(folder: Path) -> Costs:
+    """The cost lines of each training: how long an epoch took tells one training of it from another."""
+    return {path.parent.name: path.read_text().splitlines() for path in folder.glob("trials/*/cost.jsonl")}
+
+
+def trained_again(before: Costs, after: Costs) -> int:
+    """The most epochs that any training recorded before a fault and had to train once more."""
+    return max((len(lost) for lost in _lost(before, after)), default=0)
+
+
+def seconds_again(before: Costs, after: Costs) -> float:
+    """The most seconds that these took, without the newest of them, whose checkpoint could not stand yet."""
+    return max((sum(lost[:-1]) for lost in _lost(before, after)), default=0.0)
+
+
+def _lost(before: Costs, after: Costs) -> list[list[float]]:
+    """Of each training the epochs that are not recorded any more as they were, in seconds."""
+    lost = []
+    for name, lines in before.items():
+        now = after.get(name, [])
+        kept = next((i for i, line in enumerate(lines) if i >= len(now) or now[i] != line), len(lines))
+        rows = [json.loads(line) for line in lines[kept:] if line.endswith("}")]  # a kill may have torn the last
+        lost.append([row["seconds"] + row["evaluate_seconds"] for row in rows if "epoch" in row])
+    return lost

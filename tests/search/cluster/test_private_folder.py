@@ -1,0 +1,239 @@
+"""Folders among everybody's temporary ones: no other user gets in, and only what is surely left over is removed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from search.cluster import private_folder
+from search.cluster.private_folder import MARK, make, remove_of_the_dead
+from search.cluster.ray_cluster import connected
+from search.exceptions import Infeasible
+from search.soak.process import command_line, descendants, end, epochs, raylet, training
+from trainers.records import Row
+
+from ..helpers import Driver, smoke
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """In the place of /tmp."""
+    monkeypatch.setattr(private_folder, "_short", lambda: str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def left(temporary: Path) -> Path:
+    """A folder of a process that is gone."""
+    folder, process = make(), subprocess.Popen(["sleep", "60"])
+    (folder / MARK).write_text(json.dumps(private_folder._mark(process.pid)))
+    process.kill()
+    process.wait()
+    return folder
+
+
+def as_another(command: str) -> subprocess.CompletedProcess[str]:
+    """A shell's command as a user who is neither this one nor in its groups; skips where nobody can become one."""
+    if os.geteuid():
+        pytest.skip("NOT TESTED: what another user can do, for only root can become one")
+    return subprocess.run(
+        ["/bin/sh", "-c", command], user="nobody", group=65534, extra_groups=[],
+        capture_output=True, text=True, check=False, cwd="/",
+    )  # fmt: skip
+
+
+def marked(folder: Path, **changes: object) -> None:
+    said = json.loads((folder / MARK).read_text())
+    (folder / MARK).write_text(json.dumps(said | changes))
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_a_folder_is_its_user_s_alone_whatever_the_umask(temporary: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        folder = make()
+    finally:
+        os.umask(before)
+    assert folder.parent == temporary
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / MARK).stat().st_mode) == 0o600
+    remove_of_the_dead()
+    assert folder.exists(), "its process lives"
+
+
+def test_where_none_can_be_made_no_sweep_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(private_folder, "_short", lambda: "/proc")
+    with pytest.raises(Infeasible, match="its folder cannot be made"), connected(None):
+        pytest.fail("Ray started")
+
+
+def test_what_a_process_that_is_gone_left_is_removed(left: Path) -> None:
+    (left / "ray").mkdir(mode=0o777)
+    (left / "ray" / "log").write_text("said")
+    remove_of_the_dead()
+    assert not left.exists()
+
+
+def test_a_process_that_got_the_number_of_one_that_is_gone_is_another(left: Path) -> None:
+    marked(left, pid=os.getpid())
+    remove_of_the_dead()
+    assert not left.exists()
+
+
+def nobody_s(folder: Path) -> None:
+    if os.geteuid():
+        pytest.skip("NOT TESTED: what another user owns, for only root can give a file away")
+    os.chown(folder, 65534, 65534)
+
+
+def unmarked(folder: Path) -> None:
+    (folder / MARK).unlink()
+
+
+def linked(folder: Path) -> None:
+    (folder / MARK).rename(folder.parent / "mark")
+    (folder / MARK).symlink_to(folder.parent / "mark")
+
+
+def link(folder: Path) -> None:
+    folder.rename(folder.parent / "mine")
+    folder.symlink_to(folder.parent / "mine")
+
+
+CASES: dict[str, Callable[[Path], object]] = {
+    "no mark": unmarked,
+    "an empty mark": lambda folder: (folder / MARK).write_text(""),
+    "a mark of something else": lambda folder: (folder / MARK).write_text("[1]"),
+    "another program's mark": lambda folder: marked(folder, by="another"),
+    "an earlier start of the machine": lambda folder: marked(folder, boot="another"),
+    "another container's processes": lambda folder: marked(folder, namespace="pid:[1]"),
+    "no namespace": lambda folder: marked(folder, namespace=None),
+    "a mark that says more": lambda folder: marked(folder, more=1),
+    "a process id that is none": lambda folder: marked(folder, pid="all"),
+    "a process that lives": lambda folder: (folder / MARK).write_text(json.dumps(private_folder._mark(os.getpid()))),
+    "a mark that is a link": linked,
+    "a folder that is a link": link,
+    "a folder that others may write to": lambda folder: folder.chmod(0o777),
+    "a mark that others may write to": lambda folder: (folder / MARK).chmod(0o666),
+    "a folder of another user": nobody_s,
+    "a mark of another user": lambda folder: nobody_s(folder / MARK),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_in_doubt_stays(left: Path, case: str) -> None:
+    (left / "data").write_text("mine")
+    CASES[case](left)
+    remove_of_the_dead()
+    assert (left / "data").read_text() == "mine"
+
+
+def test_a_user_s_folder_of_such_a_name_stays(temporary: Path) -> None:
+    (temporary / "rs-999999-mydata").mkdir()
+    (temporary / "rs-999999-mydata" / "thesis.tex").write_text("years")
+    (temporary / "rs-notes").write_text("mine")
+    remove_of_the_dead()
+    assert (temporary / "rs-999999-mydata" / "thesis.tex").read_text() == "years"
+    assert (temporary / "rs-notes").read_text() == "mine"
+
+
+# --- the same with Ray
+
+SECRETS: Row = {
+    "AWS_ACCESS_KEY_ID": "not-for-others-1",
+    "AWS_SECRET_ACCESS_KEY": "not-for-others-2",
+    "AWS_SESSION_TOKEN": "not-for-others-3",
+}
+
+
+def folder_of(driver: Driver) -> Path:
+    (found,) = Path("/tmp").glob(f"rs-{driver.process.pid}-*")
+    return found
+
+
+def told_in(folder: Path, secret: bytes = b"not-for-others") -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and secret in path.read_bytes()]
+
+
+@pytest.mark.sweeps
+@pytest.mark.timeout(600)
+def test_another_user_gets_at_nothing_of_a_running_sweep_and_a_killed_one_leaves_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "smoke.yaml").write_text(smoke(trial__epochs=400, evaluate__every=200, search__retries=5))
+    arguments = (tmp_path / "smoke.yaml", "--results", tmp_path)
+    driver = Driver(*arguments, scratch=tmp_path / "tmp", **SECRETS)
+    try:
+        driver.when(lambda: epochs(tmp_path / "smoke") > 20 and bool(training(driver)))
+        folder = folder_of(driver)
+        (code,) = folder.glob("ray/session_2*/runtime_resources/working_dir_files/_ray_pkg_*/")
+        assert stat.S_IMODE(code.parent.stat().st_mode) == 0o777, "Ray itself keeps nobody out"
+        got_at_nothing(folder, code)
+        killed = training(driver)[0]
+        end(killed)
+        driver.when(lambda: "again: " in driver.printed)
+        driver.when(lambda: len(training(driver)) == 2 and killed not in training(driver))
+        got_at_nothing(folder, code)
+        started = descendants(driver.process.pid)
+        token = re.findall(rb"RAY_AUTH_TOKEN=([0-9a-f]{64})", Path(f"/proc/{raylet(driver)}/environ").read_bytes())
+        assert len(token) == 1 and not told_in(folder, token[0])
+        assert not [pid for pid in started if token[0].decode() in command_line(pid)], "which everybody may read"
+        shared = {name.removesuffix(" (deleted)") for name in opened(started) if name.startswith("/dev/shm/")}
+        assert shared and not [name for name in shared if os.path.exists(name)], "the object store has no name"
+        driver.kill(workers=True)
+        assert not told_in(tmp_path)
+    finally:
+        driver.close()
+
+
+def opened(processes: list[int]) -> list[str]:
+    """The files that processes have open."""
+    names = []
+    for link in (link for pid in processes for link in Path("/proc").glob(f"{pid}/fd/*")):
+        with suppress(FileNotFoundError):  # it was closed meanwhile
+            names.append(os.readlink(link))
+    return names
+
+
+def got_at_nothing(folder: Path, code: Path) -> None:
+    """Whatever another user tries below a sweep's folder, nothing of it is done."""
+    sockets = next(folder.glob("ray/session_2*/sockets/plasma_store"))
+    for command in (
+        f"ls {folder}", f"ls {folder}/ray", f"ls {code}", f"cat {folder}/{MARK}", f"cat {code}/search/run/__main__.py",
+        f"mv {code} {code}.old", f"mv {folder}/ray {folder}/mine", f"mv {folder} {folder}.mine",
+        f"touch {code}/search/more.py", f"mkdir {folder}/ray/mine", f"test -S {sockets}",
+        f"ln -s /etc {folder}/ray/link", f"rm -r {folder}/ray", f"chmod 777 {folder}",
+    ):  # fmt: skip
+        assert as_another(command).returncode, command
+    assert code.is_dir() and (code / "search" / "run.py").is_file()
+    assert not (code / "search" / "more.py").exists()
+    assert not told_in(folder), "nor does anything there tell a secret"
+
+
+@pytest.mark.sweeps
+@pytest.mark.timeout(600)
+def test_what_a_killed_sweep_left_is_closed_to_others_and_gone_at_the_next_start(tmp_path: Path) -> None:
+    (tmp_path / "smoke.yaml").write_text(smoke(trial__epochs=100, evaluate__every=50))
+    arguments = (tmp_path / "smoke.yaml", "--results", tmp_path)
+    driver = Driver(*arguments, scratch=tmp_path / "tmp", **SECRETS)
+    again = None
+    try:
+        driver.when(lambda: epochs(tmp_path / "smoke") > 5)
+        folder = folder_of(driver)
+        driver.kill(workers=False)
+        assert folder.exists()
+        assert as_another(f"ls {folder}").returncode
+        again = Driver(*arguments, scratch=tmp_path / "tmp", **SECRETS)
+        assert again.wait() == 0, again.said
+        assert not folder.exists()
+        assert not list(Path("/tmp").glob(f"rs-{again.process.pid}-*"))
+    finally:
+        driver.close()
+        if again:
+            again.close()

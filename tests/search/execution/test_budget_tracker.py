@@ -1,0 +1,143 @@
+"""A budget ends a sweep cleanly: what it paid for is done, what it did not is told, and a larger one goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import search.execution.compatibility
+import search.planning.plan
+import search.planning.planner
+import search.run.driver
+import search.status
+from search.run.__main__ import main
+from search.store.lock import lock
+from trainers.reading import read_json
+
+from ..hand import Hand
+from ..helpers import Tiny, snapshot
+from .test_reuse import burn_ins
+
+COMMAND = "python -m search.run space.yaml"
+
+
+def told(it: Tiny, command: str = COMMAND) -> int:
+    code = it.sweep._judged(None, command)
+    it.sweep.conclude()
+    return code
+
+
+def ended(tmp_path: Path, **budget: Any) -> tuple[Tiny, int]:
+    """How many of the trainings have a result once the budget is used up."""
+    it = Tiny(tmp_path / "sweep", burn_ins(search__budget=budget))
+    it.going(Random(0), workers=2)
+    assert told(it) == 0
+    return it, len(it.plan.trials) - len(it.sweep.unfinished())
+
+
+@pytest.mark.parametrize(
+    ("budget", "trained"),
+    [
+        ({"trials": 3}, 3),
+        ({"epochs": 6}, 1),
+        ({"epochs": 10}, 2),  # the second shares two epochs with the first
+        ({"epochs": 9}, 1),
+    ],
+)
+def test_a_plan_is_cut_to_what_is_paid_for(tmp_path: Path, budget: dict[str, int], trained: int) -> None:
+    it, done = ended(tmp_path, **budget)
+    assert done == trained
+    assert it.trained() <= budget.get("epochs", 100)
+    (unit, amount), *_ = budget.items()
+    assert f"Ended: the budget of {amount} {'trainings' if unit == 'trials' else unit} is used up; " in it.said()
+    assert "Raise it under `search: {budget: …}`" in it.said() and COMMAND in it.said()
+
+
+def test_a_larger_budget_goes_on_where_the_smaller_ended(tmp_path: Path) -> None:
+    ended(tmp_path, trials=2)
+    it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"trials": 4}, search__keep="forks"))
+    assert it.going(Random(0))
+    assert told(it) == 0
+    assert not it.said()
+
+
+@pytest.mark.parametrize("budget", [{"passes": 1}, {"wall": 0.001}])
+def test_what_shows_only_on_the_way_ends_it_on_the_way(tmp_path: Path, budget: dict[str, float]) -> None:
+    it, done = ended(tmp_path, **budget)
+    assert done < len(it.plan.trials)
+    assert "Ended: the budget of " in it.said()
+
+
+def test_given_again_a_sweep_whose_budget_is_used_up_trains_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Tiny(tmp_path / "sweep", burn_ins()).going(Random(0), slices=3)
+    it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 1}))
+    hand = Hand(it)
+    assert hand.run(monkeypatch) == 0
+    assert hand.epochs == 0
+    assert "Ended: the budget of 1 forwards and backwards is used up" in it.said()
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("--set search.budget.passes=1", "--set 'search.budget.passes=…'"),
+        ("--set 'search.budget={passes: 1}'", "--set 'search.budget=…'"),
+        ("--set='search.budget={wall: 8h, passes: 1}'", "'--set=search.budget=…'"),
+        ("--set search.budget.wall=8h", None),
+        ("--set 'search.budget={wall: 8h}'", None),
+        ("--set trial.epochs=3", None),
+    ],
+)
+def test_the_command_that_carries_on_does_not_hold_the_budget_that_is_used_up(
+    tmp_path: Path, given: str, shown: str | None
+) -> None:
+    it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 1}))
+    it.going(Random(0), workers=2)
+    assert told(it, f"{COMMAND} {given} --name 'a b'") == 0
+    how, command = it.said().splitlines()[-2:]
+    assert ("Raise the value that --set gives it, here …" in how) == (shown is not None)
+    assert ("Raise it under `search: {budget: …}`" in how) == (shown is None)
+    assert command == f"  {COMMAND} {shown or given} --name 'a b'"
+
+
+def test_a_sweep_that_its_budget_ended_is_not_called_finished_whatever_code_there_is_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAY_ADDRESS", "")
+    monkeypatch.setattr(search.run.driver, "subprocess", SimpleNamespace(run=lambda *given, **how: None))
+    monkeypatch.setattr(
+        search.run.driver, "lock", lambda folder: lock(folder)()
+    )  # each command is a process of its own
+    Hand(None).patch(monkeypatch)
+    Path("space.yaml").write_text(burn_ins(search__budget={"trials": 1}))
+    spent = "the budget of 1 trainings is used up"
+    assert main(["space.yaml"]) == 0
+    assert f"Ended: {spent}; 3 of 4 trainings have no result yet" in capsys.readouterr().out
+    assert read_json(Path("results/space/provenance.json"))["runs"][-1]["spent"] == spent
+    assert search.status.main(["results/space"]) == 1
+    assert f"space  ended, {spent}" in capsys.readouterr().out
+
+    for module in (search.planning.plan, search.planning.planner, search.execution.compatibility):
+        monkeypatch.setattr(module, "training_code", lambda: "another")
+    before = snapshot(Path("results/space"))
+    assert main(["space.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert (
+        f"space is not finished, its budget ended it: {spent}, 3 of 4 trainings without a result; the code in" in said
+    )
+    assert main(["space.yaml", "--set", "search.budget.trials=2"]) == 2
+    assert "the code in trainers/ has changed" in capsys.readouterr().err
+    assert snapshot(Path("results/space")) == before
+
+
+def test_a_sweep_whose_budget_lasted_to_its_end_is_finished(tmp_path: Path) -> None:
+    it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 10**9}))
+    it.going(Random(0), workers=2)
+    assert told(it) == 0 and it.sweep.spent is None

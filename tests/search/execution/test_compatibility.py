@@ -1,0 +1,410 @@
+"""A folder that holds a sweep: the same again, more of it, or another one, which is refused with the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import search.execution.compatibility
+import search.planning.plan
+import search.planning.planner
+import search.run.driver
+from search.exceptions import Contradiction
+from search.execution.compatibility import compare, differences, set_aside, standing_code
+from search.execution.reuse import take
+from search.execution.sweep import Sweep
+from search.planning.datasets import Sources
+from search.planning.plan import Plan
+from search.planning.planner import Planner
+from search.run.__main__ import main
+from search.schema.space import load
+from search.store.lock import lock
+from trainers.chain import training_code
+from trainers.evaluate import Evaluation
+from trainers.images import NotHere
+from trainers.reading import read_json
+from trainers.records import write_json
+from trainers.sources import Digits
+
+from ..helpers import Tiny, local, smoke, snapshot
+
+Planned = Callable[..., Plan]
+
+
+def stored(folder: Path, plan: Plan, text: str, begun: int) -> None:
+    """A sweep of which so many trainings were begun."""
+    write_json(folder / "plan.json", plan.to_json("sweep"))
+    (folder / "space.yaml").write_text(text)
+    for trial in plan.trials[:begun]:
+        (folder / "trials" / trial.id).mkdir(parents=True)
+
+
+def compared(folder: Path, planned: Planned, **changes: Any) -> int | None:
+    text = smoke(**changes)
+    return compare(folder, planned(text), yaml.safe_load(text))
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, planned: Planned) -> Path:
+    """The smoke sweep with two replicates: 10 trainings, 5 of them begun."""
+    text = smoke(search__replicates=2)
+    stored(tmp_path / "sweep", planned(text), text, begun=5)
+    return tmp_path / "sweep"
+
+
+def test_an_empty_folder_contradicts_nothing(tmp_path: Path, planned: Planned) -> None:
+    assert compared(tmp_path, planned) is None
+
+
+def test_the_same_again(sweep: Path, planned: Planned) -> None:
+    assert compared(sweep, planned, search__replicates=2) == 0
+
+
+def test_more_of_it(sweep: Path, planned: Planned) -> None:
+    assert compared(sweep, planned, search__replicates=4) == 8
+    grid = yaml.safe_load(smoke())["search"]["axes"]["method"]["grid"] | {"fast": "fast-at"}
+    assert compared(sweep, planned, search__replicates=2, search__axes__method={"grid": grid}) == 4
+
+
+def test_what_was_never_begun_may_be_dropped(tmp_path: Path, planned: Planned) -> None:
+    text = smoke(search__replicates=2)
+    stored(tmp_path / "sweep", planned(text), text, begun=3)  # two profile trainings and the first trial
+    assert compared(tmp_path / "sweep", planned) == 0
+    assert compared(tmp_path / "sweep", planned, search__replicates=[0, 7]) == 4
+
+
+def test_a_dry_run_says_what_would_be_refused(here: Path, planned: Planned, capsys: pytest.CaptureFixture[str]) -> None:
+    text = smoke(search__replicates=2)
+    stored(here / "results" / "space", planned(text), text, begun=5)
+    before = sorted(here.rglob("*"))
+    for changes, options, code in (
+        ({"search__replicates": 4}, [], 0),
+        ({"search__replicates": 2, "trial__epochs": 5}, [], 2),
+        ({"search__replicates": 2, "trial__epochs": 5}, ["--fresh"], 0),
+        ({"search__replicates": 2, "trial__epochs": 5}, ["--name", "another"], 0),
+    ):
+        (here / "space.yaml").write_text(smoke(**changes))
+        assert main(["space.yaml", "--dry-run", *options]) == code
+        said = capsys.readouterr()
+        assert "epochs" in said.out, "the plan is shown in any case"
+        assert ("Nothing was changed. --name NAME starts beside it" in said.err) == (code == 2)
+    assert sorted(here.rglob("*")) == before
+
+
+def not_here(*_: object) -> None:
+    raise NotHere("the digits are not here")
+
+
+def test_without_its_data_a_sweep_is_not_taken_for_another(
+    here: Path, planned: Planned, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(here / "results" / "space", planned(smoke()), smoke(), begun=5)
+    monkeypatch.setattr(Digits, "load", not_here)
+    assert main(["space.yaml", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "note: results/space holds a sweep; whether this is the same is not known without the data" in said
+
+
+def test_what_was_begun_may_not(sweep: Path, planned: Planned) -> None:
+    with pytest.raises(Contradiction) as caught:
+        compared(sweep, planned, search__replicates=1)
+    assert caught.value.lines == [
+        "the sweep stored there is another one: 1 of its 5 trainings would not be in it any more. What differs:",
+        "  search.replicates: stored 2, now 1",
+    ]
+
+
+def test_another_setting_of_a_trial_is_another_sweep(sweep: Path, planned: Planned) -> None:
+    with pytest.raises(Contradiction) as caught:
+        compared(sweep, planned, search__replicates=2, trial__epochs=7, trial__optimizer=None)
+    assert caught.value.lines == [
+        "the sweep stored there is another one: 5 of its 5 trainings would not be in it any more. What differs:",
+        "  trial.epochs: stored 6, now 7",
+        "  trial.optimizer.lr.drops.0: stored 0.5, now 'nothing'",
+        "  trial.optimizer.lr.name: stored 'piecewise', now 'nothing'",
+        "  trial.optimizer.lr.values.0: stored 0.1, now 'nothing'",
+        "  trial.optimizer.lr.values.1: stored 0.01, now 'nothing'",
+    ]
+
+
+def test_another_final_attack_is_another_sweep(sweep: Path, planned: Planned) -> None:
+    with pytest.raises(Contradiction) as caught:
+        compared(
+            sweep, planned, search__replicates=2, evaluate__final={"pgd20": {"name": "pgd", "steps": 3, "images": 30}}
+        )
+    assert caught.value.lines == [
+        "the sweep stored there is another one: it measures otherwise at the end. What differs:",
+        "  evaluate.final.pgd20.steps: stored 2, now 3",
+        f"--name NEW --reuse {sweep} measures anew and trains nothing again of which the last state is kept.",
+    ]  # fmt: skip
+
+
+def test_what_was_measured_on_the_first_images_is_not_mixed_with_what_is_drawn_by_class(
+    sweep: Path, planned: Planned
+) -> None:
+    """The knobs are the same, and the training code is accepted: the plan's words tell how the images came about."""
+    plan = read_json(sweep / "plan.json")
+    assert plan["attacks"]["pgd20"].endswith(" on 30 images drawn by class")
+    plan["attacks"]["pgd20"] = plan["attacks"]["pgd20"].removesuffix(" drawn by class")
+    write_json(sweep / "plan.json", plan)
+    with pytest.raises(Contradiction, match=r"evaluate\.final\.pgd20: what ended was measured on the first images"):
+        compared(sweep, planned, search__replicates=2)
+
+
+def test_what_only_measures_otherwise_trains_nothing_again(tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"search__axes": {}, "profile": None}
+    before = Tiny(tmp_path / "before", **changes).all()
+    after = Tiny(tmp_path / "after", **changes, evaluate__final={"other": {"name": "pgd", "steps": 1}})
+    take(after.store, after.plan, [before.store.folder])
+    assert after.all().trained() == 0
+    assert "test_other_acc" in str(after.store.result(after.plan.trials[0].id, after.plan.trials[0].final))
+
+
+def test_other_training_code_does_not_mix_unless_the_user_says_so(
+    sweep: Path, planned: Planned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = planned(smoke(search__replicates=2))
+    changed(monkeypatch)
+    with pytest.raises(Contradiction, match=r"has changed since 5 of its trainings began.*--accept-code-change"):
+        compared(sweep, planned, search__replicates=2)
+    assert standing_code(sweep, accept=False) is None
+    code = standing_code(sweep, accept=True)
+    loaded = load(Path("space.yaml"), [])
+    after = Planner(loaded, Sources(download=False).fingerprint, code).plan()
+    assert [trial.final for trial in after.trials] == [trial.final for trial in before.trials]
+    assert compare(sweep, after, loaded.document.tree) == 0
+    write_json(sweep / "plan.json", after.to_json("sweep"))
+    assert standing_code(sweep, accept=False) == code, "said once is enough"
+
+
+def changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (search.planning.plan, search.planning.planner, search.execution.compatibility):
+        monkeypatch.setattr(module, "training_code", lambda: "another")
+
+
+@pytest.fixture
+def finished(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The smoke sweep, run to its end, and the code in trainers/ changed since; nothing may be trained."""
+    it = Tiny(here / "results" / "space").all()
+    write_json(it.store.folder / "provenance.json", {"runs": [{"exit": 1}, {"exit": 0}]})
+    (here / "space.yaml").write_text(smoke())
+    monkeypatch.setattr(Sweep, "run", lambda *arguments: pytest.fail("a sweep was started"))
+    monkeypatch.setattr(
+        search.run.driver, "lock", lambda folder: lock(folder)()
+    )  # each command is a process of its own
+    changed(monkeypatch)
+    return local(it.store.folder)
+
+
+def test_a_finished_sweep_is_shown_whatever_code_there_is_since(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reported: list[str] = []
+    monkeypatch.setattr(search.run.driver, "_report", lambda folder: reported.append(str(folder)))
+    monkeypatch.setattr(Evaluation, "curve", lambda self: {"a": "knob since"})  # by which all trainings are named anew
+    before, said = snapshot(finished), "space is finished: all its trainings have their results; the code in trainers/"
+    assert main(["space.yaml", "--dry-run"]) == 0
+    assert capsys.readouterr().out.startswith(said) and reported == []
+    assert main(["space.yaml"]) == 0
+    assert capsys.readouterr().out.startswith(said)
+    assert reported == ["results/space"]
+    assert snapshot(finished) == before, "nothing was accepted"
+
+
+def test_what_a_budget_did_not_let_be_trained_on_is_not_finished(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All have a result, those that were stopped near a front too, which a larger budget would train to the end."""
+    monkeypatch.setattr(search.run.driver, "_report", lambda folder: None)
+    write_json(finished / "provenance.json", {"runs": [{"exit": 0, "spent": "the budget of 8 GPU hours is used up"}]})
+    assert main(["space.yaml"]) == 0
+    assert capsys.readouterr().out == (
+        "space is not finished, its budget ended it: the budget of 8 GPU hours is used up, some that were stopped are "
+        "not trained on; the code in trainers/ has changed since, and trains nothing.\n"
+    )
+
+
+def test_where_something_is_left_to_train_other_code_is_refused(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def complaint(*arguments: str) -> str:
+        assert main(["space.yaml", *arguments]) == 2
+        return capsys.readouterr().err
+
+    assert "the code in trainers/ has changed" in complaint("--set", "search.replicates=2")
+    write_json(finished / "provenance.json", {"runs": [{"exit": 0}, {"exit": 1}]})
+    assert "the code in trainers/ has changed" in complaint(), "it did not come to its end"
+    write_json(finished / "provenance.json", {"runs": [{"exit": 0}]})
+    next((finished / "trials").glob("*/result.json")).unlink()
+    assert "the code in trainers/ has changed" in complaint()
+
+
+def test_a_knob_newly_swept_and_more_epochs_are_an_extension(tmp_path: Path, planned: Planned) -> None:
+    axes: dict[str, Any] = {"subset": {"grid": ["all"]}}
+    text = smoke(search__axes=axes, trial__epochs=6, profile=None)
+    stored(tmp_path, planned(text), text, begun=1)
+    drops = {"optimizer.lr.drops": {"grid": [[0.5], [2]]}}
+    assert compared(tmp_path, planned, search__axes=axes | drops, trial__epochs=6, profile=None) == 2
+    lr = {"lr": {"name": "piecewise", "values": [0.1, 0.01], "drops": [3]}}
+    changes = {"search__axes": axes, "profile": None, "trial__epochs": 9, "trial__optimizer": lr}
+    assert compared(tmp_path, planned, **changes) == 1
+
+
+@pytest.mark.parametrize(
+    ("trial", "every", "why"),
+    [
+        ({}, 3, "  optimizer.lr: its drops are shares of the epochs, so that more of them change those in common; "
+         "`drops: [3, 4.5]`, in epochs, would not"),
+        ({"lr": {"name": "cosine", "peak": 0.1}}, 3, "  optimizer.lr: cosine spans all epochs, so that more of them "
+         "change those in common; a number or drops in epochs would not"),
+        ({"lr": 0.1, "average": {"name": "swa"}}, 3, "  average.burn_in: 50% of 9 epochs is another than of 6; "
+         "write 3"),
+        ({"lr": 0.1, "select": {"from": "50%"}}, 3, "  select.from: 50% of 9 epochs is another than of 6; write 3"),
+        ({"lr": 0.1}, 5, "  evaluate.every: epoch 6, the last before, is measured, and every 5 epochs does not "
+         "come to it"),
+    ],
+)  # fmt: skip
+def test_it_says_why_more_epochs_are_no_extension(
+    tmp_path: Path, planned: Planned, trial: dict[str, Any], every: int, why: str
+) -> None:
+    optimizer = {"lr": trial["lr"]} if "lr" in trial else None
+    changes: dict[str, Any] = {"search__axes": {}, "profile": None, "evaluate__every": every}
+    changes |= {"trial__optimizer": optimizer} | {f"trial__{key}": it for key, it in trial.items() if key != "lr"}
+    text = smoke(**changes)
+    stored(tmp_path / "sweep", planned(text), text, begun=1)
+    with pytest.raises(Contradiction) as caught:
+        compared(tmp_path / "sweep", planned, **changes, trial__epochs=9)
+    assert caught.value.lines[1:] == [
+        "  trial.epochs: stored 6, now 9",
+        "More epochs go on from the stored ones where they leave these as they are, and here differs:",
+        why,
+    ]
+
+
+def test_it_says_which_further_attack_does_not_come_to_the_last_epoch_before(tmp_path: Path, planned: Planned) -> None:
+    along = {"fgsm": {"name": "fgsm", "every": 4}, "each": {"name": "fgsm"}, "third": {"name": "fgsm", "every": 3}}
+    changes: dict[str, Any] = {"search__axes": {}, "profile": None, "evaluate__every": 1, "evaluate__along": along}
+    changes |= {"trial__optimizer": {"lr": 0.1}}
+    text = smoke(**changes)
+    stored(tmp_path / "sweep", planned(text), text, begun=1)
+    with pytest.raises(Contradiction) as caught:
+        compared(tmp_path / "sweep", planned, **changes, trial__epochs=9)
+    assert caught.value.lines[3:] == [
+        "  evaluate.along.fgsm.every: epoch 6, the last before, is measured, and every 4 epochs does not come to it"
+    ]
+    changes["evaluate__along"] = along | {"fgsm": {"name": "fgsm", "every": 2}}
+    text = smoke(**changes)
+    stored(tmp_path / "other", planned(text), text, begun=1)
+    assert compared(tmp_path / "other", planned, **changes, trial__epochs=9) > 0
+
+
+def test_how_it_is_run_may_change(sweep: Path, planned: Planned) -> None:
+    changes = {"search__retries": 5, "search__checkpoint_seconds": 60, "resources": {"memory_gb": 1}}
+    assert compared(sweep, planned, search__replicates=2, **changes) == 0
+
+
+def test_a_stored_space_that_cannot_be_read(tmp_path: Path) -> None:
+    assert differences(tmp_path, {"trial": {}}) == ["  (the stored space.yaml is damaged or missing)"]
+
+
+def test_a_sweep_is_moved_aside_to_the_next_free_name(tmp_path: Path) -> None:
+    for n in (1, 2):
+        (tmp_path / "sweep").mkdir()
+        (tmp_path / "sweep" / "kept").write_text(str(n))
+        assert set_aside(tmp_path / "sweep") == tmp_path / f"sweep.old-{n}"
+    assert [(tmp_path / f"sweep.old-{n}" / "kept").read_text() for n in (1, 2)] == ["1", "2"]
+
+
+def test_a_contradiction_is_refused_by_the_command_and_changes_nothing(
+    sweep: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock(sweep)
+    (sweep / "trials" / "x").mkdir()
+    before = snapshot(sweep)
+    Path("sweep.yaml").write_text(smoke(search__replicates=1))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(search.run.driver, "lock", lambda folder: 0)  # this process holds it already
+        assert main(["sweep.yaml", "--results", str(here)]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {sweep}: the sweep stored there is another one: 1 of its 5 trainings would not be in it any more."
+        " What differs:\n  search.replicates: stored 2, now 1\n"
+        "Nothing was changed. --name NAME starts beside it, --fresh moves it aside.\n"
+    )
+    assert snapshot(sweep) == before
+
+
+@pytest.mark.parametrize("arguments", [[], ["--fresh"]])
+def test_a_sweep_that_another_process_runs_is_left_alone(
+    sweep: Path, here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    lock(sweep)
+    before = snapshot(here)
+    Path("sweep.yaml").write_text(smoke(search__replicates=2))
+    assert main(["sweep.yaml", "--results", str(here), *arguments]) == 2
+    assert "another process is running this sweep" in capsys.readouterr().err
+    Path("sweep.yaml").unlink()
+    assert snapshot(here) == before
+
+
+def test_fresh_moves_the_old_sweep_aside_and_starts_anew(
+    sweep: Path, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sweep, "run", lambda *arguments: 0)
+    before = snapshot(sweep)
+    Path("sweep.yaml").write_text(smoke(trial__epochs=7))
+    assert main(["sweep.yaml", "--results", str(here), "--fresh"]) == 0
+    assert f"The sweep that was there is now {here / 'sweep.old-1'}." in capsys.readouterr().out.replace("\n", "")
+    assert snapshot(here / "sweep.old-1") == before | {".lock": snapshot(sweep)[".lock"]}
+    assert not list((sweep / "trials").iterdir())
+    assert yaml.safe_load((sweep / "space.yaml").read_text())["trial"]["epochs"] == 7
+
+
+@pytest.mark.parametrize("arguments", [[], ["--accept-code-change"]])
+def test_a_fresh_sweep_is_named_by_the_code_that_trains_it(
+    sweep: Path, here: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """Else its states would be taken for those of the code before, by --reuse."""
+    monkeypatch.setattr(Sweep, "run", lambda *arguments: 0)
+    plan = read_json(sweep / "plan.json")
+    write_json(sweep / "plan.json", plan | {"code": "of old", "accepted": [training_code()]})
+    Path("sweep.yaml").write_text(smoke(search__replicates=2))
+    assert main(["sweep.yaml", "--results", str(here), "--fresh", *arguments]) == 0
+    assert read_json(sweep / "plan.json")["code"] == training_code()
+    assert read_json(here / "sweep.old-1" / "plan.json")["code"] == "of old"
+
+
+def test_what_is_no_sweep_cannot_be_reused(refused: Callable[..., list[str]], sweep: Path) -> None:
+    Path("empty").mkdir()
+    said = refused(smoke(), "--reuse", "results/typo", "--reuse", str(sweep), "--reuse", "empty")
+    name = "no sweep is stored there; name a folder such as results/friendly_k"
+    assert said == [f"--reuse results/typo: {name}", f"--reuse empty: {name}"]
+
+
+def test_a_sweep_that_has_nothing_to_give_is_told(
+    sweep: Path, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sweep, "run", lambda *arguments: 0)
+    Path("new.yaml").write_text(smoke())
+    assert main(["new.yaml", "--results", str(here), "--reuse", "sweep"]) == 0
+    assert "sweep holds no state that this sweep has in common with it." in capsys.readouterr().out
+
+
+def test_of_another_sweep_the_command_is_told_that_it_was_run_by(sweep: Path, planned: Planned) -> None:
+    command = "python -m search.run a.yaml --set search.replicates=2"
+    write_json(sweep / "provenance.json", {"runs": [{"command": "an older one"}, {"command": command}]})
+    for changes in ({"trial__epochs": 7}, {"evaluate__final": {}, "search__replicates": 2}):
+        with pytest.raises(Contradiction) as caught:
+            compared(sweep, planned, **changes)
+        assert caught.value.lines[-1] == f"It was last run by: {command}"
+
+
+@pytest.mark.parametrize("damaged", [None, [], {"runs": 3}, {"runs": []}, {"runs": [3]}, {"runs": [{"command": 3}]}])
+def test_a_command_that_is_not_known_is_not_told(sweep: Path, planned: Planned, damaged: Any) -> None:
+    write_json(sweep / "provenance.json", damaged)
+    with pytest.raises(Contradiction) as caught:
+        compared(sweep, planned, trial__epochs=7)
+    assert not any("run by" in line for line in caught.value.lines)

@@ -1,0 +1,350 @@
+"""Faults of storage, memory and workers: nothing that was finished is lost, and the records are those of no fault.
+
+Sweeps without Ray, whose trials share epochs; tests of real processes are in test_sweep and test_losses.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import search.execution.session
+import search.status
+import trainers.trainer
+from search.soak.process import DAMAGES
+from search.store.checkpoint_writer import settled
+from search.store.store import Store
+from trainers.method import Method
+
+from ..hand import Hand
+from ..helpers import Tiny, local, records
+
+pytestmark = pytest.mark.sweeps
+
+# two seeds of GAIRAT whose weights set in after 2 or 4 of 6 epochs: each seed has one trunk, and a fork
+SHARED: dict[str, Any] = {
+    "trial__method": {"base": "gairat", "attack": {"epsilon": 0.1, "steps": 2}},
+    "search__axes": {
+        "method.weight.burn_in": {"grid": [2, 4]},
+        "method.weight.lam": {"grid": [-1, 0]},
+    },
+    "search__replicates": 2,
+    "profile": None,
+}
+Make = Callable[..., Tiny]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Make:
+    names = count()
+    return lambda **changes: Tiny(tmp_path / f"sweep-{next(names)}", **SHARED | changes)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The records of each training run in one go, by itself, with nothing to share."""
+    it = Tiny(tmp_path_factory.mktemp("undisturbed") / "sweep", **SHARED)
+    for i in range(len(it.plan.trials)):
+        alone = Tiny(tmp_path_factory.mktemp("alone") / "sweep", **SHARED)
+        assert alone.run(i) == "completed"
+        alone.folder(i).rename(it.folder(i))
+    return records(it.store.folder)
+
+
+def test_served_by_hand_every_distinct_epoch_is_trained_once_and_records_are_those_of_each_alone(
+    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand = Hand(it := tiny())
+    assert hand.run(monkeypatch) == 0
+    assert records(it.store.folder) == undisturbed
+    assert hand.epochs == it.plan.tree.distinct < it.plan.tree.asked
+
+
+def carry_on(it: Tiny, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Hand:
+    """The same command again ends with all records."""
+    hand = Hand(it)
+    assert hand.run(monkeypatch) == 0, it.said()
+    assert records(it.store.folder) == undisturbed
+    assert not list(local(it.store.folder).rglob("error.txt"))
+    return hand
+
+
+# --- storage
+
+
+SAID = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the quota of disk space is used up",
+    errno.EROFS: "the storage can only be read",
+    errno.EACCES: "the storage may not be written to",
+    errno.EIO: "the storage fails: Input/output error",
+    errno.ESTALE: "the storage fails: Stale file handle",
+}
+
+
+@pytest.mark.parametrize("number", SAID, ids=[errno.errorcode[number] for number in SAID])
+@pytest.mark.parametrize("nth", [3, 40, 111])
+def test_storage_that_fails_stops_the_sweep_and_when_it_is_mended_all_goes_on(
+    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, number: int, nth: int
+) -> None:
+    it, (fsync, calls) = tiny(), (os.fsync, count())
+
+    def failing(handle: int) -> None:
+        if next(calls) >= nth:
+            raise OSError(number, os.strerror(number))
+        fsync(handle)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", failing)
+        first = Hand(it)
+        assert first.run(monkeypatch) == 1
+    assert f"Stopped: {SAID[number]} ({it.store.folder})" in it.said()
+    assert it.said().splitlines()[-2:] == [
+        f"{len(it.sweep.unfinished())} of 8 trainings have no result yet. All that was trained is kept; "
+        "the same command carries on:",
+        "  the command",
+    ]
+    assert not list(local(it.store.folder).rglob("error.txt")), "it is no trial's fault"
+    second = carry_on(it, undisturbed, monkeypatch)
+    assert first.epochs + second.epochs <= it.plan.tree.distinct + 2, "one of each of the two that ran"
+
+
+def test_a_store_that_vanishes_is_not_made_anew_in_another_place(
+    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if a file system were unmounted: below its mount point there is an empty folder."""
+    it = tiny()
+    folder = local(it.store.folder)
+    away = folder.with_name("away")
+    first = Hand(it, disturb=lambda hand, turn: folder.rename(away) and None if turn == 5 else None)
+    assert first.run(monkeypatch) == 1
+    assert not folder.exists()
+    assert it.said().splitlines()[-2:] == [
+        f"Stopped: the storage is gone ({folder}); bring it back, then carry on with the same command:",
+        "  the command",
+    ]
+    away.rename(folder)
+    second = carry_on(it, undisturbed, monkeypatch)
+    assert first.epochs + second.epochs <= it.plan.tree.distinct + 2
+
+
+@pytest.mark.parametrize("turn", [0, 4, 9])
+def test_storage_that_fails_the_driver_alone_stops_it_too(
+    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, turn: int
+) -> None:
+    """It forgets states that nobody wants any more."""
+
+    def failing(store: Store, name: str) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    def disturb(hand: Hand, now: int) -> None:
+        if now == turn:
+            patched.setattr("search.store.store.Store.forget_state", failing)
+
+    it = tiny()
+    with monkeypatch.context() as patched:
+        assert Hand(it, disturb=disturb).run(monkeypatch) == 1
+    assert "Stopped: the storage can only be read" in it.said()
+    carry_on(it, undisturbed, monkeypatch)
+
+
+# --- clocks
+
+
+def test_a_clock_that_goes_backwards_changes_nothing(
+    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An hour at each look."""
+    it, clock = tiny(), count(2_000_000_000, -3600)
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: float(next(clock)))
+        assert Hand(it).run(monkeypatch) == 0
+    assert records(it.store.folder) == undisturbed
+    assert Hand(it).run(monkeypatch) == 0
+    assert "is finished" in it.said()
+    for path in local(it.store.folder).rglob("*"):
+        os.utime(path, (4_000_000_000, 4_000_000_000))
+    assert search.status.main([str(it.store.folder)]) == 0
+    assert "-" not in "".join(capsys.readouterr().out.split("spent:")[1:])
+
+
+# --- states
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("file", ["state.pt", "stage.json", "instances.npz"])
+def test_a_fork_that_others_need_is_torn_and_they_train_what_it_held_again(
+    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, file: str, damage: str
+) -> None:
+    monkeypatch.setattr(search.execution.session, "PATIENCE", ())  # a file of a network that is not to be seen yet
+    it = tiny()
+    fork = it.plan.tree.forks(0)[0]
+    name = it.plan.trials[0].chain[fork]
+    path = Path(str(it.store.stages)) / name[:2] / name / file
+
+    def killed(hand: Hand, turn: int) -> None:
+        if path.exists():
+            raise KeyboardInterrupt
+
+    first = Hand(it, disturb=killed)
+    with pytest.raises(KeyboardInterrupt):
+        first.run(monkeypatch)
+    settled()
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    second = carry_on(it, undisturbed, monkeypatch)
+    sharers = int(it.plan.tree.sharers[0, fork])
+    assert first.epochs + second.epochs <= it.plan.tree.distinct + 2 + sharers, "an epoch each of those that shared it"
+
+
+# --- memory
+
+
+def lacking(when: Callable[[], bool], error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training step for which memory runs out under a condition."""
+    losses = Method.losses
+
+    def failing(*arguments: Any) -> Any:
+        if when():
+            raise error
+        return losses(*arguments)
+
+    monkeypatch.setattr(Method, "losses", failing)
+
+
+GREEDY = RuntimeError(
+    "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 4294967296 bytes."
+)
+
+
+def test_a_training_that_has_not_enough_memory_beside_others_runs_alone(
+    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it, company = tiny(), []
+
+    def disturb(hand: Hand, turn: int) -> None:
+        company[:] = hand.running
+        lonely = [task for task in hand.running if hand.trains(task) in it.sweep.schedule.alone]
+        assert not lonely or len(hand.running) == 1, "and nothing beside it"
+
+    with monkeypatch.context() as patched:
+        lacking(lambda: len(company) > 1, torch.OutOfMemoryError("CUDA out of memory."), patched)
+        assert Hand(it, slots=3, disturb=disturb).run(monkeypatch) == 0, it.said()
+    assert records(it.store.folder) == undisturbed
+    assert not list(local(it.store.folder).rglob("error.txt"))
+    assert "again: " in it.said() and "out of memory" in it.said()
+
+
+def test_a_training_that_has_not_enough_memory_alone_fails_and_says_what_it_asked_for(
+    tiny: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = tiny(search__axes={"method.weight.burn_in": {"grid": [2, 4]}}, search__replicates=1)
+    error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4294967296 bytes.")
+    with monkeypatch.context() as patched:
+        lacking(lambda: True, error, patched)
+        assert Hand(it).run(monkeypatch) == 1
+    assert len(it.sweep.unfinished()) == len(it.sweep.schedule.alone) == 2
+    for trial in it.sweep.unfinished():
+        (line,) = (it.store.trial(trial.id) / "error.txt").read_text().splitlines()
+        assert line.startswith("out of memory: its process asked for 4.0 GiB more, and had held ")
+        assert line.endswith("), also alone; give it more by `resources:`, or lower trial.batch_size")
+        assert f"failed: {trial.id}: {line}" in it.said()
+    assert Hand(it).run(monkeypatch) == 0
+
+
+# --- workers
+
+
+def test_the_one_that_carries_the_trunk_may_be_lost_again_and_again(
+    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others wait for what it will store; whoever is next takes its place, and trains nothing twice."""
+    it, lost = tiny(search__retries=1), []
+
+    def disturb(hand: Hand, turn: int) -> None:
+        for task in list(hand.running):
+            if turn % 2 and it.sweep.schedule.running[hand.trains(task)]:
+                lost.append(hand.trains(task))
+                hand.lose(task)
+
+    hand = Hand(it, disturb=disturb)
+    assert hand.run(monkeypatch) == 0, it.said()
+    assert records(it.store.folder) == undisturbed
+    assert len(lost) >= 4
+    assert hand.epochs == it.plan.tree.distinct, "a checkpoint stood at each epoch"
+
+
+def test_a_worker_that_dies_where_it_died_before_is_given_up_and_named(
+    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = tiny(search__retries=2)
+    begun: list[int] = []
+
+    def disturb(hand: Hand, turn: int) -> None:
+        for task in list(hand.running):
+            if hand.trains(task) == 5:
+                begun.append(turn)
+                hand.lose(task)
+
+    assert Hand(it, disturb=disturb).run(monkeypatch) == 1
+    assert len(begun) == 3
+    (trial,) = it.sweep.unfinished()
+    assert trial is it.plan.trials[5]
+    path = it.store.trial(trial.id) / "error.txt"
+    assert f"failed: {trial.id}: its worker died, 3 times in a row ({path})" in it.said()
+    carry_on(it, undisturbed, monkeypatch)
+
+
+def test_workers_that_die_now_and_then_and_got_further_meanwhile_are_never_given_up(
+    tiny: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice at the same epoch, at most, and five times in all."""
+    it = tiny(search__retries=2, search__axes={"method.weight.burn_in": {"grid": [2, 4]}})
+    lost: list[int] = []
+
+    def disturb(hand: Hand, turn: int) -> None:
+        for task in list(hand.running):
+            if turn % 2:
+                lost.append(hand.trains(task))
+                hand.lose(task)
+
+    assert Hand(it, disturb=disturb).run(monkeypatch) == 0, it.said()
+    assert max(lost.count(i) for i in lost) >= 5
+
+
+# --- errors of what is computed
+
+
+def test_an_error_that_repeats_is_not_advertised_as_resumable(
+    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One training of several fails in its second epoch, at every try; once it is mended the same command goes on."""
+    it = tiny()
+    trains = trainers.trainer.Trainer.run_epoch
+
+    def broken(trainer: Any, stage: Any) -> Any:
+        if trainer.config.seed == 1 and stage.epoch == 1:
+            raise ValueError("Expected more than 1 value per channel when training")
+        return trains(trainer, stage)
+
+    ends = []
+    with monkeypatch.context() as patched:
+        patched.setattr(trainers.trainer.Trainer, "run_epoch", broken)
+        for _ in range(2):
+            assert Hand(it).run(monkeypatch) == 1
+            ends.append(it.said().splitlines()[-2:])
+    assert ends[0] == ends[1]
+    assert ends[0] == [
+        f"{len(it.sweep.unfinished())} of 8 trainings have no result yet. Equal seeds compute the same bits: the same "
+        "command ends in the same way until the cause is mended. All that was trained is kept, and the command then "
+        "carries on:",
+        "  the command",
+    ]
+    carry_on(it, undisturbed, monkeypatch)

@@ -1,0 +1,183 @@
+"""A command that is refused after it has begun to write leaves everything as it was."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+import search.execution.sweep
+import search.run.driver
+from search.exceptions import Contradiction, Infeasible
+from search.execution.sweep import Sweep
+from search.run.__main__ import main
+from search.store import location
+from search.store.lock import lock
+from search.store.store import Store
+from trainers.reading import read_json
+from trainers.records import append_rows, write_json
+
+from ..helpers import Tiny, smoke, snapshot
+
+
+@pytest.fixture
+def unreachable(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No cluster answers, which is known late; locks end with the command."""
+    with ExitStack() as released:
+
+        def locked(folder: Path) -> Callable[[], None]:
+            held = ExitStack()
+            held.callback(lock(folder))
+            released.push(held)
+            return held.close
+
+        monkeypatch.setattr(search.run.driver, "lock", locked)
+        monkeypatch.setattr(search.execution.sweep, "cluster", refused_there)
+        (here / "space.yaml").write_text(smoke())
+        yield
+
+
+def refused_there(*_: object) -> None:
+    raise Infeasible("no Ray answers at 10.0.0.7:6379")
+
+
+def refused(*arguments: str) -> None:
+    assert main(["space.yaml", *arguments]) == 2
+
+
+def everything(folder: Path) -> dict[str, str]:
+    return snapshot(folder) | {str(path.relative_to(folder)): "" for path in folder.rglob("*") if path.is_dir()}
+
+
+@pytest.mark.parametrize("draws", [False, True])
+def test_no_folder_is_left_of_a_sweep_that_no_cluster_answers(unreachable: None, here: Path, draws: bool) -> None:
+    if draws:
+        axes = {"optimizer.lr": {"choice": [0.1, 0.2]}}
+        changes = {"search__strategy": "random", "search__trials": 2, "search__axes": axes, "profile": None}
+        (here / "space.yaml").write_text(smoke(**changes))
+    before = everything(here)
+    refused("--results", "new/results")
+    assert everything(here) == before
+
+
+@pytest.mark.parametrize("files", [(), (".lock",)])
+def test_an_empty_folder_stays_and_stays_empty(unreachable: None, here: Path, files: tuple[str, ...]) -> None:
+    (here / "results" / "space").mkdir(parents=True)
+    for name in files:
+        (here / "results" / "space" / name).touch()
+    refused()
+    assert os.listdir(here / "results" / "space") == list(files)
+
+
+def test_what_a_user_lays_there_meanwhile_stays(unreachable: None, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        (here / "results" / "space" / "notes.txt").write_text("mine")
+        raise Infeasible("a node does not answer")
+
+    monkeypatch.setattr(search.execution.sweep, "cluster", refuse)
+    refused()
+    assert os.listdir(here / "results" / "space") == ["notes.txt"]
+
+
+def test_states_taken_from_another_sweep_go_with_it(unreachable: None, here: Path) -> None:
+    Tiny(here / "results" / "other", smoke()).all()
+    before = everything(here / "results")
+    refused("--reuse", "results/other")
+    assert everything(here / "results") == before
+
+
+def test_a_sweep_that_is_not_extended_is_as_before_and_its_command_goes_on(unreachable: None, here: Path) -> None:
+    it = Tiny(here / "results" / "space", smoke())
+    it.run(0)
+    before = everything(here)
+    refused("--set", "search.replicates=3")
+    assert everything(here) == before
+    plan = read_json(here / "results" / "space" / "plan.json")
+    assert len(plan["trials"]) == len(it.plan.trials)
+
+
+def test_what_was_moved_aside_is_back(unreachable: None, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Tiny(here / "results" / "space", smoke()).run(0)
+    (here / "results" / "space" / ".lock").touch()
+    before = everything(here)
+    refused("--fresh")
+    assert everything(here) == before
+    assert "The sweep that was there is results/space again." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("new", [False, True])
+def test_what_was_trained_is_kept_whatever_ends_it(
+    unreachable: None, here: Path, monkeypatch: pytest.MonkeyPatch, new: bool
+) -> None:
+    if not new:
+        Tiny(here / "results" / "space", smoke()).run(0)
+
+    def trained(it: Sweep, *_: object) -> int:
+        folder = Path(str(it.store.trial(it.plan.trials[0].id)))
+        folder.mkdir(exist_ok=True)
+        append_rows(folder / "epochs.jsonl", [{"epoch": 6}])
+        if not new:
+            write_json(it.store.folder / "now.json", {"began": 1.0})
+        raise Contradiction(["it is another one"])
+
+    monkeypatch.setattr(Sweep, "run", trained)
+    refused("--set", "search.replicates=3")
+    (rows,) = (path.read_text().splitlines() for path in here.glob("results/space/trials/*/epochs.jsonl"))
+    assert rows[-1] == '{"epoch":6}'
+    assert len(read_json(here / "results" / "space" / "plan.json")["trials"]) == 14
+    assert len(read_json(here / "results" / "space" / "provenance.json")["runs"]) == 1
+
+
+def test_who_finds_a_sweep_running_changes_nothing_of_it(unreachable: None, here: Path) -> None:
+    Tiny(here / "results" / "space", smoke())
+    release = lock(here / "results" / "space")
+    before = everything(here)
+    refused("--set", "search.replicates=3")
+    refused("--fresh")
+    assert everything(here) == before
+    release()
+
+
+@pytest.mark.parametrize("damage", ["plan.json", "space.yaml", "provenance.json", "trials", "stages", ".lock"])
+def test_a_damaged_sweep_is_still_one(here: Path, damage: str) -> None:
+    it = Tiny(here / "sweep", smoke())
+    (here / "sweep" / ".lock").touch()
+    assert isinstance(it.store, Store) and location.is_sweep(here / "sweep")
+    path = here / "sweep" / damage
+    if path.is_dir():
+        path.rmdir()
+    else:
+        path.write_bytes(b"\xff{")
+    assert location.unfree(here / "sweep") is None
+    if damage == "plan.json":
+        path.unlink()
+        path.mkdir()
+        assert location.unfree(here / "sweep") is None, "a folder in its place"
+
+
+def test_a_user_s_plan_makes_no_sweep(here: Path) -> None:
+    (here / "work" / "trials").mkdir(parents=True)
+    (here / "work" / "plan.json").write_text('{"monday": "think"}')
+    assert str(location.unfree(here / "work")).startswith("holds files and is no sweep")
+
+
+def test_a_folder_that_may_not_be_written_to_is_told_before_the_start(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "results" / "space").mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    assert "may not be written to" in str(location.unusable(here / "results"))
+    assert "may not be written to" in str(location.unfree(here / "results" / "space"))
+
+
+def test_results_that_everybody_may_change_are_noted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "space.yaml").write_text(smoke())
+    for mode, noted in ((0o777, True), (0o1777, False), (0o775, False)):
+        (here / "results").mkdir(exist_ok=True)
+        (here / "results").chmod(mode)
+        assert main(["space.yaml", "--dry-run"]) == 0
+        said = "note: results: every user of this machine may change what lies there; chmod o-w keeps them out"
+        assert (said in capsys.readouterr().err) == noted

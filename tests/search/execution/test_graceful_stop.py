@@ -1,0 +1,395 @@
+"""Ends that come from outside: a request to stop, with a grace period; Ray that dies under the driver."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import search.cluster.ray_cluster
+import search.execution.graceful_stop
+import search.execution.ray_liveness
+from search.cluster.ray_cluster import connected
+from search.execution.graceful_stop import Grace, patience
+from search.execution.ray_liveness import Lifeline
+from search.signals import Interrupt, code_of, heed
+from trainers.reading import read_json, read_rows
+from trainers.terminal.console import Console
+
+from ..helpers import ROOT, Driver, command_line, descendants, end, epochs, smoke, training
+
+pytestmark = pytest.mark.sweeps
+
+
+@pytest.fixture
+def interrupt() -> Iterator[Interrupt]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
+    it = Interrupt()
+    it.install()
+    yield it
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+class Actor:
+    """A worker of which only its pausing matters."""
+
+    def __init__(self) -> None:
+        self.paused = 0
+        self.pause = SimpleNamespace(remote=self._pause)
+
+    def _pause(self) -> Any:
+        self.paused += 1
+        return self
+
+
+def trial(status: str, actor: Actor | None) -> Any:
+    return SimpleNamespace(status=status, RUNNING="RUNNING", temporary_state=SimpleNamespace(ray_actor=actor))
+
+
+def test_once_asked_to_stop_all_that_runs_is_paused_and_only_then_tune_is_told(
+    interrupt: Interrupt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[Any] = []
+    monkeypatch.delenv("SEARCH_ENDS_AT", raising=False)
+    monkeypatch.setattr(
+        search.ray_env.ray,
+        "wait",
+        lambda refs, num_returns, timeout: waited.append((len(refs), num_returns, timeout)),
+    )
+    told: list[list[Any]] = []
+    signal.signal(signal.SIGUSR1, lambda *arguments: told.append(list(waited)))
+    interrupt.running = True
+    console = Console(file=StringIO())
+    grace = Grace(interrupt, console)
+    actors = [Actor(), Actor(), Actor()]
+    trials = [
+        trial("RUNNING", actors[0]),
+        trial("RUNNING", actors[1]),
+        trial("TERMINATED", actors[2]),
+        trial("PENDING", None),
+    ]
+    grace.on_step_end(0, trials)
+    assert not told
+    signal.raise_signal(signal.SIGTERM)
+    grace.on_step_end(1, trials)
+    grace.on_step_end(2, trials)
+    assert told == [[(2, 2, search.execution.graceful_stop.SECONDS)]]
+    assert [actor.paused for actor in actors] == [1, 1, 0]
+    assert interrupt.code == 143
+
+
+@pytest.mark.parametrize(
+    ("ends", "seconds"),
+    [("1600", 570.0), ("1120", 90.0), ("1090", 60.0), ("1e9", 3600.0), ("1000", 90.0), ("", 90.0), ("soon", 90.0)],
+)
+def test_the_last_epochs_have_the_time_that_the_scheduler_leaves(
+    monkeypatch: pytest.MonkeyPatch, ends: str, seconds: float
+) -> None:
+    monkeypatch.setenv("SEARCH_ENDS_AT", ends)
+    assert patience(1000.0) == seconds
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("ends", [RuntimeError("it died"), None])
+def test_asked_to_stop_while_ray_starts_it_stops_once_ray_is_up(
+    interrupt: Interrupt, monkeypatch: pytest.MonkeyPatch, number: int, code: int, ends: Exception | None
+) -> None:
+    reached: list[str] = []
+
+    def starting(**options: Any) -> None:
+        signal.signal(number, lambda *_: sys.exit(15))  # as Ray does
+        signal.raise_signal(number)
+        reached.append("up")
+        if ends:
+            raise ends
+
+    monkeypatch.setattr(search.ray_env.ray, "init", starting)
+    monkeypatch.setattr(search.ray_env.ray, "shutdown", lambda: reached.append("down"))
+    heed()
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt) as caught, connected(None):
+        reached.append("run")
+    for thread in threading.enumerate():
+        if thread.name == "end of Ray":  # it ends beside the report
+            thread.join()
+    assert reached == ["up", "down"]
+    assert code_of(caught.value) == code
+    assert signal.getsignal(number) is before
+    signal.signal(number, signal.SIG_DFL)
+    assert signal.getsignal(number) is signal.SIG_DFL, "others may be set again"
+
+
+TWICE = """
+import signal
+from search.signals import Interrupt
+interrupt = Interrupt("python -m search.run space.yaml")
+interrupt.install()
+interrupt.running = True
+signal.signal(signal.SIGUSR1, lambda *_: None)
+signal.raise_signal(signal.SIGTERM)
+print("still there", flush=True)
+signal.raise_signal(signal.SIGINT)
+"""
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_asked_twice_it_ends_at_once_and_says_how_to_go_on(terminal: bool) -> None:
+    read, write = os.openpty() if terminal else os.pipe()
+    code = subprocess.run([sys.executable, "-c", TWICE], stdout=write, check=False, cwd=ROOT).returncode
+    said = os.read(read, 1000).decode().replace("\r", "")
+    os.close(read)
+    os.close(write)
+    assert code == 130
+    kept = "Ended at once. What was stored is kept; the same command carries on:\n  python -m search.run space.yaml\n"
+    assert said == "still there\n" + ("\n\x1b[?25h" if terminal else "") + kept
+
+
+HUNG_UP = """
+import signal, sys
+from search.signals import Interrupt, heed
+heed()
+interrupt = Interrupt()
+interrupt.install()
+interrupt.running = True
+signal.signal(signal.SIGUSR1, lambda *_: None)
+print("before", flush=True)
+for _ in range(3):
+    signal.raise_signal(signal.SIGHUP)
+print("after", flush=True)
+sys.exit(interrupt.code)
+"""
+
+
+@pytest.mark.parametrize("nohup", [False, True])
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_terminal_that_closes_asks_once_however_often_it_says_so_and_under_nohup_not_at_all(
+    terminal: bool, nohup: bool
+) -> None:
+    read, write = os.openpty() if terminal else os.pipe()
+    how = signal.SIG_IGN if nohup else signal.SIG_DFL
+    code = subprocess.run(
+        [sys.executable, "-c", HUNG_UP], stdout=write, check=False, cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, how),
+    ).returncode  # fmt: skip
+    said = os.read(read, 1000).decode().replace("\r", "")
+    os.close(read)
+    os.close(write)
+    assert code == (0 if nohup else 129)
+    last = "before\n\n\x1b[?25hHung up: what runs ends its epoch and is stored; the same command carries on.\n"
+    assert said == (last if terminal and not nohup else "before\nafter\n")
+
+
+STARTING = """
+import os, signal, sys, threading
+from search.signals import code_of, deferred, heed
+heed()
+try:
+    with deferred():
+        signal.raise_signal(signal.SIGHUP)
+        print("up", signal.pthread_sigmask(signal.SIG_BLOCK, ()) >= {signal.SIGHUP}, flush=True)
+except KeyboardInterrupt as error:
+    signal.raise_signal(signal.SIGHUP)
+    sys.exit(code_of(error))
+"""
+
+
+def test_a_terminal_that_closes_while_ray_starts_is_heard_once_it_is_up() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STARTING], capture_output=True, text=True, check=False, cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (129, "up True\n", "")
+
+
+@pytest.fixture
+def raylet(monkeypatch: pytest.MonkeyPatch) -> socket.socket:
+    """Something that answers, for Ray's process."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    monkeypatch.setattr(search.execution.ray_liveness, "BEAT", 0.02)
+    monkeypatch.setattr(search.execution.ray_liveness, "STUCK", 0.2)
+    address = listening.getsockname()
+    monkeypatch.setattr(search.execution.ray_liveness, "endpoints", lambda: {"raylet": address})
+    return listening
+
+
+def test_a_ray_that_dies_ends_what_the_driver_waits_for(interrupt: Interrupt, raylet: socket.socket) -> None:
+    with pytest.raises(KeyboardInterrupt), Lifeline(interrupt, Console(file=StringIO())):
+        time.sleep(0.2)
+        assert interrupt.broken is None, "it lives"
+        raylet.close()
+        time.sleep(10)
+    assert str(interrupt.broken).startswith("Ray died: its raylet at 127.0.0.1:")
+    assert interrupt.code == 0
+
+
+def test_a_gcs_that_is_waited_for_is_told_of_at_once(
+    interrupt: Interrupt, raylet: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console, address = Console(file=StringIO()), raylet.getsockname()
+    monkeypatch.setattr(search.execution.ray_liveness, "endpoints", lambda: {"GCS": address})
+    with pytest.raises(KeyboardInterrupt), Lifeline(interrupt, console):
+        raylet.close()
+        until = time.monotonic() + 10
+        while "does not answer" not in console.file.getvalue():  # type: ignore[attr-defined]
+            assert time.monotonic() < until and not interrupt.broken
+            time.sleep(0.01)
+        time.sleep(10)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert said.splitlines() == ["Ray's GCS does not answer; given up in 1 s."], "once, at the pace of this test"
+    assert interrupt.broken == f"Ray died: its GCS at {address[0]}:{address[1]} does not answer any more"
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "said"), [(0, 1, "Stopped: Ray died: its raylet"), (143, 143, "Stopped, as asked.")]
+)
+def test_where_no_signal_reaches_the_driver_it_ends_with_its_last_words(
+    interrupt: Interrupt, raylet: socket.socket, monkeypatch: pytest.MonkeyPatch, asked: int, code: int, said: str
+) -> None:
+    """As within a call of Ray that waits for what has died."""
+    ended, codes, console = threading.Event(), [], Console(file=StringIO())
+    monkeypatch.setattr(os, "_exit", lambda code: (codes.append(code), ended.set()))
+    monkeypatch.setattr(Interrupt, "broke", lambda it, why: None)
+    interrupt.code = asked
+    with Lifeline(interrupt, console):
+        raylet.close()
+        assert ended.wait(10)
+    assert codes == [code]
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert text.startswith(said)
+    assert "the same command carries on:" in text
+
+
+def test_a_sweep_that_ended_is_watched_no_longer(
+    interrupt: Interrupt, raylet: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "_exit", lambda code: pytest.fail("it was ended"))
+    with Lifeline(interrupt, Console(file=StringIO())):
+        pass
+    raylet.close()
+    time.sleep(0.5)
+    assert interrupt.broken is None
+
+
+def test_what_does_not_answer_from_the_start_is_not_watched(interrupt: Interrupt, raylet: socket.socket) -> None:
+    """A Ray client may not reach the processes of its cluster."""
+    raylet.close()
+    with Lifeline(interrupt, Console(file=StringIO())):
+        time.sleep(0.5)
+    assert interrupt.broken is None
+
+
+# --- the same with Ray
+
+LONG = {"trial__epochs": 150, "evaluate__every": 100}
+
+
+def begun(tmp_path: Path, **changes: Any) -> Driver:
+    (tmp_path / "smoke.yaml").write_text(smoke(**LONG | changes))
+    return Driver(tmp_path / "smoke.yaml", "--results", tmp_path, scratch=tmp_path / "tmp")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", ["raylet/raylet", "gcs/gcs_server"])
+def test_a_ray_that_is_killed_ends_the_sweep_with_code_1_and_it_goes_on(tmp_path: Path, process: str) -> None:
+    driver = begun(tmp_path)
+    try:
+        driver.when(lambda: epochs(tmp_path / "smoke") > 60)
+        (pid,) = (pid for pid in descendants(driver.process.pid) if process in command_line(pid))
+        end(pid)
+        assert driver.wait() == 1
+        assert "Stopped: Ray died: its " in driver.said
+        assert driver.said.strip().splitlines()[-1].startswith("  python -m search.run ")
+    finally:
+        driver.close()
+    again = begun(tmp_path)
+    try:
+        assert again.wait() == 0, again.said
+    finally:
+        again.close()
+
+
+@pytest.mark.slow
+def test_epochs_that_run_when_it_is_asked_to_stop_are_ended_and_stored(tmp_path: Path) -> None:
+    """Of some seconds, and no checkpoint would be due for long."""
+    slow = {"attack": {"epsilon": 0.1, "steps": 1500}}
+    driver = begun(tmp_path, trial__method=slow, search__checkpoint_seconds=1e6)
+    folder = tmp_path / "smoke"
+    try:
+        driver.when(lambda: epochs(folder) >= 3 and len(training(driver)) == 2)
+        before, asked = epochs(folder), time.monotonic()
+        assert driver.stop(signal.SIGTERM) == 143
+        took = time.monotonic() - asked
+        said = driver.said
+    finally:
+        driver.close()
+    stored = {read_json(path.with_name("stage.json"))["epoch"] for path in folder.glob("stages/??/*/state.pt")}
+    trained = [len(read_rows(path)) for path in folder.glob("trials/*/epochs.jsonl")]
+    assert stored == set(trained)
+    assert sum(trained) > before, "the epochs that were running are among them"
+    assert took < search.execution.graceful_stop.SECONDS
+    assert "Stopped, as asked." in said
+
+
+class Terminal:
+    """One of its own for a command; `close` is what its user does."""
+
+    def __init__(self, *command: str | Path) -> None:
+        self._ours, theirs = os.openpty()
+
+        def its_own() -> None:
+            os.setsid()
+            fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+        self.process = subprocess.Popen(
+            list(map(str, command)), cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=its_own
+        )
+        os.close(theirs)
+
+    def reads(self) -> None:
+        """Take what was printed, so that whoever prints need not wait."""
+        while select.select([self._ours], [], [], 0)[0]:
+            os.read(self._ours, 4096)
+
+    def close(self) -> None:
+        os.close(self._ours)
+
+
+def test_whoever_closes_the_terminal_finds_every_training_stored(tmp_path: Path) -> None:
+    """All that was started in the terminal hears of it, Ray's processes too, and nothing can be printed any more."""
+    (tmp_path / "smoke.yaml").write_text(smoke(**LONG, search__checkpoint_seconds=1e6))
+    folder = tmp_path / "smoke"
+    terminal = Terminal(sys.executable, "-m", "search.run", tmp_path / "smoke.yaml", "--results", tmp_path)
+    started: list[int] = []
+    try:
+        while epochs(folder) < 20:
+            terminal.reads()
+            assert terminal.process.poll() is None
+            time.sleep(0.05)
+        started = descendants(terminal.process.pid)
+        terminal.close()
+        assert terminal.process.wait(60) == 129
+    finally:
+        terminal.process.kill()
+        for pid in started:
+            if "ray" in command_line(pid):
+                end(pid)
+    stored = {read_json(path.with_name("stage.json"))["epoch"] for path in folder.glob("stages/??/*/state.pt")}
+    assert stored == {len(read_rows(path)) for path in folder.glob("trials/*/epochs.jsonl")}
+    assert [run["exit"] for run in read_json(folder / "provenance.json")["runs"]] == [129]
+    assert not list(Path("/tmp").glob(f"rs-{terminal.process.pid}-*"))

@@ -1,0 +1,311 @@
+"""Workers that die, hang or have not enough memory: what is made of it, and how it reads."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from search.execution.failures import failure_of, note, noted, shortage
+from search.execution.job_queue import Retries
+from search.execution.lost_workers import Losses, judged
+from search.execution.watchdog import EXIT, Watchdog
+from search.ray_env import ray
+from search.store.segments import Segment, joined
+from trainers.attacks import PGD
+
+from ..helpers import ROOT, Driver, Tiny, local, records, smoke
+from ..injected import inject
+
+pytestmark = pytest.mark.sweeps
+
+DIED = """The actor died unexpectedly before finishing this task.
+\tclass_name: Trial
+\tpid: 25313
+The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: Worker \
+unexpectedly exits with a connection error code 2. End of file. Some common causes include: (1) the process was \
+killed by the OOM killer due to high memory usage, (2) ray stop --force was called."""
+KILLED = """1 worker(s) were killed due to the node running low on memory. Memory on the node (IP: 192.0.2.2, \
+ID: b49904) was 5.33GB used / 23.54GB limit (0.226579)
+Ray killed 1 worker(s) based on the killing policy
+Selected to kill: (Actor(5ca8d6): job ID=01000000, task name=Trial.train, pid=26783, actual memory used=1.30GB, worker)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "why"),
+    [
+        (DIED, "lost", "its worker died"),
+        ("The actor died because its node has died. Node Id: 5ca8", "lost", "its node died"),
+        (
+            KILLED, "out of memory",
+            "out of memory: Ray ended its worker, which held 1.30 GB, when 5.33 of 23.54 GB were in use",
+        ),
+        ("Traceback\nModuleNotFoundError: no torch\n", "lost", "its worker was lost: ModuleNotFoundError: no torch"),
+        ("", "lost", "its worker was lost"),
+    ],
+)  # fmt: skip
+def test_what_ray_says_of_a_lost_worker(text: str, outcome: str, why: str) -> None:
+    assert judged(text) == (outcome, why)
+
+
+class Queued:
+    """A queue of which only what is running and what was lost matters."""
+
+    def __init__(self, *running: str) -> None:
+        self.running, self.lost_ones = running, dict[str, str]()
+
+    def lost(self, task: str, outcome: str, why: str) -> None:
+        self.lost_ones[task] = outcome
+
+    def cut_off(self) -> None:
+        self.running = ()
+
+
+def after(actors: dict[str, str], text: str) -> tuple[bool, dict[str, str]]:
+    """Whether a sweep of so named workers goes on after an error, and what became of their tasks."""
+    queue = Queued(*actors)
+    losses = Losses(queue)  # type: ignore[arg-type]
+    for task, actor in actors.items():
+        handle = SimpleNamespace(_actor_id=SimpleNamespace(hex=lambda actor=actor: actor))
+        state = SimpleNamespace(ray_actor=handle)
+        losses.on_trial_start(0, [], SimpleNamespace(trial_id=task, temporary_state=state))
+    try:
+        try:
+            raise ray.exceptions.OutOfMemoryError(text)
+        except ray.exceptions.OutOfMemoryError as error:
+            raise RuntimeError("Tune failed") from error
+    except RuntimeError as error:
+        goes_on = losses.survived(error)
+    assert not queue.running
+    return goes_on, queue.lost_ones
+
+
+def test_of_ray_ending_a_worker_for_memory_tune_dies_and_the_sweep_does_not() -> None:
+    assert after({"a": "5ca8d6", "b": "777777"}, KILLED) == (True, {"a": "out of memory"})
+
+
+def test_whom_ray_ended_is_not_known_then_all_that_ran_run_alone() -> None:
+    assert after({"a": "111111", "b": "777777"}, KILLED) == (True, {"a": "out of memory", "b": "out of memory"})
+
+
+def test_another_error_of_tune_ends_the_sweep() -> None:
+    assert not Losses(Queued("a")).survived(ValueError("no"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has"), "2.00 GiB more"),
+        (RuntimeError("can't allocate memory: you tried to allocate 4294967296 bytes. Error code 12"), "4.0 GiB more"),
+        (RuntimeError("CUDA error: out of memory"), "more"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), "more"),
+        (MemoryError("Unable to allocate 7.11 PiB for an array with shape (1,)"), "7.11 PiB more"),
+        (MemoryError(), "more"),
+    ],
+)  # fmt: skip
+def test_memory_that_ran_out_is_told_from_other_errors(error: Exception, asked: str) -> None:
+    said = shortage(error)
+    assert said and f"memory: its process asked for {asked}, and had held " in said
+
+
+def test_a_real_allocation_that_fails_is_one() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 50)
+    assert shortage(caught.value)
+    assert shortage(RuntimeError("shapes do not match")) is None
+    assert shortage(ValueError("out of memory")) is None
+
+
+def test_a_loss_counts_while_a_training_gets_no_further() -> None:
+    it = Retries(2)
+    assert [it.lost(0, at) for at in (0, 0, 1, 1, 1)] == [True, True, True, True, False]
+    assert it.lost(1, 1), "of each by itself"
+    assert not Retries(0).lost(0, 5)
+    assert [it.out_of_memory(0), it.out_of_memory(0), it.out_of_memory(1)] == [True, False, True]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Tiny:
+    return Tiny(tmp_path / "sweep", search__timeout=0.05)
+
+
+@pytest.mark.parametrize("named", ["start.pt", None])
+def test_an_error_of_another_file_is_the_trials_own(tiny: Tiny, tmp_path: Path, named: str | None) -> None:
+    error = OSError(errno.EIO if named else errno.ECONNRESET, "no", *([str(tmp_path / named)] if named else []))
+    assert failure_of(tiny.job(0), error).outcome == "failed"
+    assert "Error: [Errno" in str(noted(tiny.store, tiny.plan.trials[0].id))
+
+
+def test_the_storage_is_told_by_what_is_there(tiny: Tiny) -> None:
+    job = tiny.job(0)
+    gone = FileNotFoundError(errno.ENOENT, "no", str(tiny.folder(0) / "epochs.jsonl"))
+    assert failure_of(job, gone).outcome == "failed", "a single file"
+    folder = local(tiny.store.folder)
+    folder.rename(folder.with_name("away"))
+    assert failure_of(job, gone).outcome == "storage"
+    assert failure_of(job, ValueError("whatever, and it cannot be written down")).outcome == "storage"
+    assert not tiny.store.folder.exists()
+
+
+def test_a_step_that_hangs_ends_its_process_and_says_where(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, codes = threading.Event(), []
+    monkeypatch.setattr(os, "_exit", lambda code: (codes.append(code), ended.set()))
+
+    class Hanging(list[Segment]):
+        def __iter__(self) -> Iterator[Segment]:
+            assert ended.wait(10)
+            return iter(())
+
+    with Watchdog(tiny.job(0)):
+        joined(Hanging())
+    assert codes == [EXIT]
+    assert str(noted(tiny.store, tiny.plan.trials[0].id)).startswith(
+        "it hung: no report for 0.05 s, the search.timeout (segments.py:"
+    )
+    text = (tiny.folder(0) / "error.txt").read_text()
+    assert "assert ended.wait(10)" in text
+
+
+def test_a_step_that_ends_in_time_is_left_alone(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "_exit", lambda code: pytest.fail("it was ended"))
+    for job in (tiny.job(0), replace(tiny.job(0), timeout=None)):
+        with Watchdog(job):
+            pass
+        time.sleep(0.1)
+    assert noted(tiny.store, tiny.plan.trials[0].id) is None
+
+
+@pytest.mark.slow
+def test_even_what_lets_no_thread_of_python_run_is_ended(tiny: Tiny) -> None:
+    program = """
+import ctypes, sys
+from types import SimpleNamespace
+from typing import Any
+import search.execution.watchdog
+search.execution.watchdog.LAST_WORDS = 0.5
+with search.execution.watchdog.Watchdog(SimpleNamespace(timeout=0.2, folder=sys.argv[1], trial="a")):
+    ctypes.PyDLL(None).sleep(100)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tiny.store.folder)], cwd=ROOT, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert b"Timeout" in done.stderr
+
+
+def test_what_is_noted_reads_as_its_last_line(tiny: Tiny) -> None:
+    assert noted(tiny.store, "a") is None
+    note(tiny.store, "a", "Traceback\nValueError: no\n\n")
+    assert noted(tiny.store, "a") == "ValueError: no"
+
+
+def fail(message: str) -> None:
+    raise RuntimeError(message)
+
+
+WRONG = {"steps": -1, "nrom": "l2"}
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (lambda: PGD(epsilon=8), "ValidationError: Value error, epsilon: is in pixels of [0, 1]; got 8: write 8/255"),
+        (partial(PGD.model_validate, WRONG), "ValidationError: steps: Input should be greater than or equal to 0; n"),
+        (partial(fail, "CUDA error: no luck\nCompile with TORCH_USE_CUDA_DSA."), "RuntimeError: CUDA error: no luck"),
+        (partial(fail, "backend raised:\n  no compiler\nSet VERBOSE=1"), "RuntimeError: backend raised: no compiler"),
+        (partial(fail, "no"), "RuntimeError: no"),
+        (partial(fail, ""), "RuntimeError"),
+    ],
+)  # fmt: skip
+def test_of_an_error_in_several_lines_the_one_that_tells_is_shown(
+    tiny: Tiny, raised: Callable[[], object], told: str
+) -> None:
+    with pytest.raises((ValidationError, RuntimeError)) as caught:
+        raised()
+    assert failure_of(tiny.job(0), caught.value).outcome == "failed"
+    assert str(noted(tiny.store, tiny.plan.trials[0].id)).startswith(told)
+    assert (tiny.folder(0) / "error.txt").read_text().startswith("Traceback")
+
+
+# --- the same with Ray
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    it = Tiny(tmp_path_factory.mktemp("undisturbed") / "smoke")
+    for i, trial in enumerate(it.plan.trials):
+        if trial.kind == "trial" and not it.store.ranking(str(it.plan.trials[0].ranks)).exists():
+            assert it.rank() is None
+        assert it.run(i) == "completed"
+    return local(it.store.folder)
+
+
+def run_with(
+    tmp_path: Path, fault: str, changes: dict[str, Any] | None = None, **environ: str
+) -> tuple[int, str, Path]:
+    (tmp_path / "smoke.yaml").write_text(smoke(**changes or {}))
+    driver = Driver(tmp_path / "smoke.yaml", "--results", tmp_path, scratch=tmp_path / "tmp",
+                    program=inject(tmp_path / "faults", fault), **environ)  # fmt: skip
+    try:
+        return driver.wait(), driver.said, tmp_path / "smoke"
+    finally:
+        driver.close()
+
+
+@pytest.mark.slow
+def test_a_trial_that_hangs_once_is_tried_again(tmp_path: Path, undisturbed: Path) -> None:
+    fault = 'def fault():\n    if first("hung"): time.sleep(3600)'
+    code, said, folder = run_with(tmp_path, fault, {"search__timeout": 15})
+    assert code == 0, said
+    assert "it hung: no report for 15 s, the search.timeout (trainer.py:" in said
+    assert records(folder) == records(undisturbed)
+
+
+@pytest.mark.slow
+def test_trials_that_always_hang_fail_and_are_named(tmp_path: Path) -> None:
+    fault = "def fault():\n    time.sleep(3600)"
+    one = {"profile": None, "search__axes": {"batch_size": {"grid": [32]}}}
+    code, said, folder = run_with(tmp_path, fault, {"search__timeout": 10, "search__retries": 1} | one)
+    assert code == 1
+    (path,) = folder.rglob("error.txt")
+    assert said.count("again: ") == 1
+    assert f"failed: {path.parent.name}: it hung: no report for 10 s" in said
+    assert "time.sleep(3600)" in path.read_text()
+
+
+@pytest.mark.slow
+def test_a_worker_that_ray_ends_for_memory_is_tried_again_alone(tmp_path: Path, undisturbed: Path) -> None:
+    """Which ends Tune, and not the sweep."""
+    known = {line.split(":")[0]: int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines()}
+    if known["MemAvailable"] < 10 << 20:
+        pytest.skip("NOT TESTED: it takes 6 GB of memory, and 4 to spare")
+    share = (known["MemTotal"] - known["MemAvailable"] + (4 << 20)) / known["MemTotal"]
+    fault = """
+def fault():
+    if first("greedy"):
+        x = bytearray(6 << 30)
+        for i in range(0, len(x), 4096):
+            x[i] = 1
+        time.sleep(60)
+"""
+    code, said, folder = run_with(
+        tmp_path, fault, RAY_memory_usage_threshold=str(share), RAY_memory_monitor_refresh_ms="100"
+    )
+    assert code == 0, said
+    assert said.count("again: ") == 1
+    assert "out of memory: Ray ended its worker, which held " in said
+    assert records(folder) == records(undisturbed)

@@ -1,0 +1,107 @@
+"""Files of a sweep that are damaged, at every kind of place: what can be made again is, with the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import yaml
+
+from search.exceptions import Contradiction
+from search.execution.compatibility import compare
+from search.execution.repair import mended
+from trainers.records import write_json
+
+from ..helpers import Tiny, local, records
+from .test_reuse import burn_ins
+
+pytestmark = pytest.mark.sweeps
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda content: b"",
+    "half": lambda content: content[: len(content) // 2],
+    "trailing garbage": lambda content: content + b"\0garbage",
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    return Tiny(tmp_path_factory.mktemp("whole") / "sweep", burn_ins()).all()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["epochs.jsonl", "instances.npz", "config.yaml", "result.json"])
+def test_a_torn_record_of_a_finished_trial_is_made_again(whole: Tiny, tmp_path: Path, name: str, damage: str) -> None:
+    it = Tiny(tmp_path / "sweep", burn_ins()).all()
+    path = it.folder(1) / name
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    again = Tiny(tmp_path / "sweep", burn_ins())
+    told = list(mended(again.store, again.plan))
+    assert again.going(Random(0))
+    assert records(again.store.folder) == records(whole.store.folder)
+    assert again.trained() == it.plan.tree.distinct, "no epoch was trained again"
+    assert len(told) == 1 and name in told[0]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["epochs.jsonl", "config.yaml"])
+def test_a_torn_record_of_a_trial_that_was_renamed_is_not_taken_over(tmp_path: Path, name: str, damage: str) -> None:
+    it = Tiny(tmp_path / "sweep", burn_ins([1])).all()
+    path = it.folder(1) / name
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    rates = {"optimizer.lr.values": {"grid": [[0.1, 0.01]]}}
+    axes = yaml.safe_load(burn_ins([1]))["search"]["axes"] | rates
+    more = Tiny(tmp_path / "sweep", burn_ins([1], search__axes=axes)).all()
+    assert more.trained() == 0, "its stages are stored"
+    assert not list(mended(more.store, more.plan))
+    alone = Tiny(tmp_path / "alone", burn_ins([1], search__axes=axes)).all()
+    assert records(alone.store.folder).items() <= records(more.store.folder).items()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_torn_plan_is_made_again_of_the_space(whole: Tiny, tmp_path: Path, damage: str) -> None:
+    it = Tiny(tmp_path / "sweep", burn_ins()).all()
+    path = it.store.folder / "plan.json"
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    assert compare(it.store.folder, it.plan, {}) is None
+    again = Tiny(tmp_path / "sweep", burn_ins())
+    assert not again.sweep.unfinished()
+    assert records(again.store.folder) == records(whole.store.folder)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_torn_plan_of_a_sweep_that_was_extended_is_made_again(tmp_path: Path, damage: str) -> None:
+    """The trainings that the extension renamed are still there, one of them as it was cut off."""
+    short, longer = burn_ins([1]), burn_ins([1], epochs=8)
+    it = Tiny(tmp_path / "sweep", short)
+    assert it.run(0) == "completed"
+    it.session(1).advance(0)
+    path = it.store.folder / "plan.json"
+    path.write_bytes(b"{")
+    assert compare(it.store.folder, Tiny(tmp_path / "other", longer).plan, {}) is None, "nothing of it has begun"
+    more = Tiny(tmp_path / "sweep", longer)
+    more.session(0).advance(0)
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    assert len(list((it.store.folder / "trials").glob("*"))) == 3
+    assert compare(it.store.folder, more.plan, {}) is None
+    again = Tiny(tmp_path / "sweep", longer).all()
+    alone = Tiny(tmp_path / "alone", longer).all()
+    assert records(alone.store.folder).items() <= records(again.store.folder).items()
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    with pytest.raises(Contradiction, match="of another sweep"):
+        compare(it.store.folder, Tiny(tmp_path / "third", burn_ins([3], epochs=8)).plan, {})
+
+
+def test_a_torn_plan_of_another_sweep_is_not_gone_on_with(tmp_path: Path) -> None:
+    it = Tiny(tmp_path / "sweep", burn_ins())
+    it.all()
+    local(it.store.folder / "plan.json").write_text("{")
+    other: Any = Tiny(tmp_path / "other", burn_ins([3])).plan
+    with pytest.raises(Contradiction, match="of another sweep"):
+        compare(it.store.folder, other, {})
+    write_json(it.store.folder / "plan.json", {"format": 1, "trials": []})
+    with pytest.raises(Contradiction, match="another version"):
+        compare(it.store.folder, it.plan, {})

@@ -1,0 +1,453 @@
+"""One trial: however often it is stopped, killed or out of room, it leaves the records of an undisturbed run."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import count
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import search.execution.session
+import search.monitor.epoch_progress
+from search.exceptions import Mismatch
+from search.execution.session import Session
+from search.execution.trainable import Trial
+from search.monitor.epoch_progress import Beat, partial
+from search.monitor.trial_progress import status_of
+from search.ray_env import ray
+from search.store.checkpoint_writer import settled
+from trainers.method import Method
+from trainers.npz import read_arrays
+from trainers.reading import read_json, read_rows
+
+from ..helpers import Tiny, records
+
+PROFILE, PLAIN, RANKED = 0, 2, 3  # trainings of spaces/smoke.yaml
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Callable[..., Tiny]:
+    names = count()
+    return lambda **changes: Tiny(tmp_path / str(next(names)), **changes)
+
+
+def all_by(it: Tiny, way: Callable[[Tiny, int], str] = Tiny.run) -> Tiny:
+    """The profile trainings, the ranking, a plain and a ranked trial, each run in some way."""
+    assert [way(it, i) for i in (0, 1)] == ["completed"] * 2
+    assert it.rank() is None
+    assert [way(it, i) for i in (PLAIN, RANKED)] == ["completed"] * 2
+    return it
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """Each training run in one go; to be read only."""
+    return all_by(Tiny(tmp_path_factory.mktemp("undisturbed") / "sweep"))
+
+
+def test_records_are_complete(undisturbed: Tiny) -> None:
+    folder = undisturbed.folder(RANKED)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "config.yaml", "cost.jsonl", "epochs.jsonl", "instances.npz", "result.json",
+    ]  # fmt: skip
+    rows = read_rows(folder / "epochs.jsonl")
+    assert [row["epoch"] for row in rows] == list(range(6))
+    assert [row["epoch"] for row in rows if "val_pgd_acc" in row] == [2, 5]
+    assert [row["examples"] for row in rows] == [72] * 6
+    *costs, final = read_rows(folder / "cost.jsonl")
+    assert [cost["epoch"] for cost in costs] == list(range(6))
+    assert {cost["by"] for cost in costs} == {undisturbed.plan.trials[RANKED].id}
+    assert list(final) == ["by", "final_seconds"]
+    result = read_json(folder / "result.json")
+    assert result["status"] == "completed"
+    assert result["epochs"] == 6
+    assert result["subset"]["size"] == 72
+    assert result["class_names"] == [str(digit) for digit in range(10)]  # scikit-learn's
+    assert result["chain"] == undisturbed.plan.trials[RANKED].final
+    assert result["last"]["epoch"] == 5
+    assert result["best"]["epoch"] in (2, 5)
+    arrays = read_arrays(folder / "instances.npz")
+    assert arrays is not None
+    assert arrays["loss"].shape == arrays["correct"].shape == (6, 96)
+    assert (np.isnan(arrays["loss"]).sum(1) == 24).all()
+    assert arrays["best_clean_p_y"].shape == (96,)
+
+
+def test_stopped_after_every_epoch_and_continued_by_another_process(undisturbed: Tiny, tiny: Any) -> None:
+    def in_pieces(it: Tiny, i: int) -> str:
+        for _ in range(20):
+            if (outcome := it.session(i).advance(0)) != "running":
+                return outcome
+        pytest.fail("it does not get on")
+
+    disturbed = all_by(tiny(), in_pieces)
+    assert records(disturbed.store.folder) == records(undisturbed.store.folder)
+    for i in (PROFILE, PLAIN, RANKED):
+        assert len(read_rows(disturbed.folder(i) / "cost.jsonl")) == 7, "no epoch was trained twice"
+
+
+def test_slices_of_one_session_are_one_run(undisturbed: Tiny, tiny: Any) -> None:
+    disturbed = all_by(tiny(), lambda it, i: it.run(i, seconds=0))
+    assert records(disturbed.store.folder) == records(undisturbed.store.folder)
+
+
+def test_checkpoints_move_no_bits(undisturbed: Tiny, tiny: Any) -> None:
+    rare = all_by(tiny(search__checkpoint_seconds=1e9))
+    assert records(rare.store.folder) == records(undisturbed.store.folder)
+    assert len(list(rare.store.stages.glob("*/*/state.pt"))) == 4, "the last of each"
+
+
+def states(it: Tiny) -> int:
+    return len(it.store.stored())
+
+
+def test_of_the_states_the_newest_two_are_kept_and_at_the_end_the_last(tiny: Any) -> None:
+    it = tiny()
+    seen = []
+    session = it.session(PLAIN)
+    while session.advance(0) == "running":
+        session._settle()
+        seen.append(states(it))
+    assert seen == [1, 2, 2, 2, 2]
+    assert states(it) == 1
+    assert len(list(it.store.stages.glob("*/*/stage.json"))) == 6
+
+
+@pytest.mark.parametrize(("keep", "left"), [("all", 6), ("forks", 1), ("best", 1), ("none", 0)])
+def test_the_user_says_which_states_stay(tiny: Any, keep: str, left: int) -> None:
+    it = tiny(search__keep=keep)
+    assert it.run(PLAIN) == "completed"
+    assert states(it) == left
+
+
+def test_trained_to_a_limit_it_rests_and_goes_on_from_there(undisturbed: Tiny, tiny: Any) -> None:
+    it = tiny(search__checkpoint_seconds=1e9)
+    job, data = it.job(PLAIN), it.data(PLAIN)
+    assert Session(replace(job, until=4), data).advance(inf) == "paused"
+    assert status_of(it.folder(PLAIN), job.final) == "begun"
+    assert Session(replace(job, since=4), data).advance(inf) == "completed"
+    assert len(read_rows(it.folder(PLAIN) / "cost.jsonl")) == 7
+    assert alike(it, undisturbed, PLAIN)
+
+
+def test_stopped_it_is_cut_back_and_says_why(undisturbed: Tiny, tiny: Any) -> None:
+    it, other = tiny(search__checkpoint_seconds=0), tiny(search__checkpoint_seconds=1e9)
+    why = {"epoch": 3, "reason": "no new best"}
+    for each, trained in ((it, 5), (other, 3)):  # whether it ran beyond or not
+        assert Session(replace(each.job(PLAIN), until=trained), each.data(PLAIN)).advance(inf) == "paused"
+        assert Session(replace(each.job(PLAIN), until=3, stop=why), each.data(PLAIN)).advance(inf) == "stopped"
+    assert alike(it, other, PLAIN)
+    result = read_json(it.folder(PLAIN) / "result.json")
+    assert (result["status"], result["epochs"], result["stopped"]) == ("stopped", 3, why)
+    rows = read_rows(undisturbed.folder(PLAIN) / "epochs.jsonl")[:3]
+    assert read_rows(it.folder(PLAIN) / "epochs.jsonl") == rows
+    assert result["last"]["val_pgd_acc"] == result["best"]["val_pgd_acc"] == rows[2]["val_pgd_acc"]
+    assert not any(name.startswith("test_pgd20") for name in result["last"]), "what was not measured is not filled in"
+    arrays = read_arrays(it.folder(PLAIN) / "instances.npz")
+    assert arrays is not None and len(arrays["loss"]) == 3
+
+
+def alike(one: Tiny, other: Tiny, i: int) -> bool:
+    names = ("epochs.jsonl", "result.json", "instances.npz")
+    return all((one.folder(i) / name).read_bytes() == (other.folder(i) / name).read_bytes() for name in names)
+
+
+def test_without_a_checkpoint_a_killed_session_starts_over(undisturbed: Tiny, tiny: Any) -> None:
+    it = tiny(search__checkpoint_seconds=1e9)
+    for _ in range(3):
+        assert it.session(PROFILE).advance(0) == "running"
+        assert len(read_rows(it.folder(PROFILE) / "epochs.jsonl")) == 1
+    assert it.run(PROFILE) == "completed"
+    for name in ("epochs.jsonl", "result.json", "instances.npz"):
+        assert (it.folder(PROFILE) / name).read_bytes() == (undisturbed.folder(PROFILE) / name).read_bytes()
+
+
+def test_pausing_keeps_what_was_trained(undisturbed: Tiny, tiny: Any) -> None:
+    def politely(it: Tiny, i: int) -> str:
+        for _ in range(20):
+            session = it.session(i)
+            outcome = session.advance(0)
+            session.pause()
+            if outcome != "running":
+                return outcome
+        pytest.fail("it does not get on")
+
+    disturbed = all_by(tiny(search__checkpoint_seconds=1e9), politely)
+    assert records(disturbed.store.folder) == records(undisturbed.store.folder)
+
+
+def test_pausing_before_the_first_epoch_or_after_the_last_does_nothing(tiny: Any) -> None:
+    it = tiny()
+    it.session(PROFILE).pause()
+    assert not list(it.store.stages.iterdir())
+    session = it.session(PROFILE)
+    assert session.advance(inf) == "completed"
+    before = len(list(it.store.stages.rglob("*")))
+    session.pause()
+    assert len(list(it.store.stages.rglob("*"))) == before
+
+
+def test_pausing_after_an_error_in_the_midst_of_an_epoch_stores_no_half_trained_state(
+    undisturbed: Tiny, tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = tiny(search__checkpoint_seconds=1e9)
+    session = it.session(PROFILE)
+    assert session.advance(0) == "running"
+    call, calls = Method.losses, [0]
+
+    def failing(*arguments: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == 3:
+            raise RuntimeError("out of memory, say")
+        return call(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Method, "losses", failing)
+        with pytest.raises(RuntimeError):
+            session.advance(0)
+    session.pause()
+    assert it.run(PROFILE) == "completed"
+    for name in ("epochs.jsonl", "result.json", "instances.npz"):
+        assert (it.folder(PROFILE) / name).read_bytes() == (undisturbed.folder(PROFILE) / name).read_bytes()
+
+
+@pytest.mark.parametrize("tail", [b'{"epoch":3,"lr":0.', b"\0\0\0", b'{"epoch":3}\n{"epoch":4}\n', b"\n"])
+def test_rows_beyond_the_checkpoint_and_torn_ones_are_cut_off(undisturbed: Tiny, tiny: Any, tail: bytes) -> None:
+    it = tiny()
+    for _ in range(3):
+        it.session(PROFILE).advance(0)
+    for name in ("epochs.jsonl", "cost.jsonl"):
+        with (it.folder(PROFILE) / name).open("ab") as file:
+            file.write(tail)
+    assert it.run(PROFILE) == "completed"
+    assert len(read_rows(it.folder(PROFILE) / "cost.jsonl")) == 7
+    mine, theirs = (x.folder(PROFILE) / "epochs.jsonl" for x in (it, undisturbed))
+    assert mine.read_bytes() == theirs.read_bytes()
+
+
+@pytest.mark.parametrize("gone", ["epochs.jsonl", "cost.jsonl", "config.yaml", "instances.npz", "result.json"])
+def test_a_deleted_record_is_made_again_from_the_stages(tiny: Any, gone: str) -> None:
+    it = tiny()
+    assert it.run(PLAIN) == "completed"
+    before = records(it.store.folder)
+    costs = (it.folder(PLAIN) / "cost.jsonl").read_text().splitlines()[:6]
+    (it.folder(PLAIN) / gone).unlink()
+    (it.folder(PLAIN) / "result.json").unlink(missing_ok=True)
+    assert it.run(PLAIN) == "completed"
+    assert records(it.store.folder) == before
+    assert (it.folder(PLAIN) / "cost.jsonl").read_text().splitlines()[:6] == costs, "not trained again"
+
+
+def test_a_damaged_newest_state_costs_one_interval(undisturbed: Tiny, tiny: Any) -> None:
+    it = tiny()
+    for _ in range(4):
+        it.session(PROFILE).advance(0)
+    settled()
+    states = sorted(it.store.stages.glob("*/*/state.pt"), key=lambda path: path.stat().st_mtime_ns)
+    states[-1].write_bytes(states[-1].read_bytes()[:100])
+    session = it.session(PROFILE)
+    assert session.advance(0) == "running"
+    assert session.trainer.epoch == 4, "after the third epoch it went on, and trained the fourth again"
+    assert it.run(PROFILE) == "completed"
+    mine, theirs = (x.folder(PROFILE) / "result.json" for x in (it, undisturbed))
+    assert mine.read_bytes() == theirs.read_bytes()
+
+
+def test_a_diverging_trial_is_an_outcome(tiny: Any) -> None:
+    it = tiny(trial__optimizer={"lr": 1e30})
+    assert it.run(PROFILE) == "diverged"
+    result = read_json(it.folder(PROFILE) / "result.json")
+    assert result["status"] == "diverged"
+    assert result["diverged"]["epoch"] == result["epochs"] == len(read_rows(it.folder(PROFILE) / "epochs.jsonl"))
+    assert result["diverged"]["why"].startswith(("loss is nan at update", "loss is inf at update"))
+    assert not (it.folder(PROFILE) / "error.txt").exists()
+    json.loads((it.folder(PROFILE) / "result.json").read_text(), parse_constant=pytest.fail)
+    trial = it.plan.trials[PROFILE]
+    assert status_of(it.store.trial(trial.id), trial.final) == "diverged"
+
+
+def test_a_trial_that_diverges_late_does_so_after_a_kill_too(tiny: Any) -> None:
+    late = {"lr": {"name": "piecewise", "values": [0.1, 1e30], "drops": [3]}}
+    whole, pieces = tiny(trial__optimizer=late), tiny(trial__optimizer=late)
+    assert whole.run(PROFILE) == "diverged"
+    outcomes = [pieces.session(PROFILE).advance(0) for _ in range(4)]
+    assert outcomes == ["running"] * 3 + ["diverged"]
+    assert records(pieces.store.folder) == records(whole.store.folder)
+    assert read_json(whole.folder(PROFILE) / "result.json")["epochs"] == 3
+
+
+def test_a_ranking_is_not_made_of_a_diverged_training(tiny: Any) -> None:
+    it = tiny(trial__optimizer={"lr": 1e30})
+    assert it.rank() == f"{it.plan.trials[0].id} did not end, and {it.plan.trials[0].ranks} needs it"
+    for i in (0, 1):
+        it.run(i)
+    assert it.rank() == f"{it.plan.trials[0].id} diverged, and {it.plan.trials[0].ranks} needs it"
+
+
+def test_trials_that_want_such_a_ranking_are_named_and_ray_is_not_started(tiny: Any) -> None:
+    it = tiny(trial__optimizer={"lr": 1e30})
+    for i in (0, 1, 2, 4):
+        assert it.run(i) == "diverged"
+    assert it.sweep.run(None, "the command") == 1
+    it.sweep.conclude()
+    assert not ray.is_initialized()
+    ranks = it.plan.trials[0].ranks
+    assert it.said().splitlines() == [
+        f"{it.store.folder.name}: 6 trainings, 4 of them ended before",
+        f"not started for want of a ranking: {it.plan.trials[0].id} diverged, and {ranks} needs it",
+        "2 of 6 trainings have no result yet. Equal seeds compute the same bits: the same command ends in the same way "
+        "until the cause is mended. All that was trained is kept, and the command then carries on:",
+        "  the command",
+    ]
+
+
+def test_a_full_disk_on_the_way_to_a_ranking_is_said(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = tiny()
+    assert [it.run(i) for i in (0, 1, 2, 4)] == ["completed"] * 4
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert it.sweep.run(None, "the command") == 1
+    it.sweep.conclude()
+    assert f"cannot be written: the disk is full ({it.store.folder}); free some room" in it.said()
+    assert not ray.is_initialized()
+
+
+def test_a_ranking_made_again_has_the_same_bytes(tiny: Any) -> None:
+    it = tiny()
+    assert [it.run(0), it.run(1), it.rank()] == ["completed", "completed", None]
+    before = records(it.store.folder)
+    for path in (it.store.folder / "profile").iterdir():
+        path.unlink()
+    assert it.rank() is None
+    assert records(it.store.folder) == before
+    (it.folder(0) / "instances.npz").write_bytes(b"torn")
+    assert "instances.npz is missing or damaged" in str(it.rank())
+
+
+def test_an_exception_is_recorded_and_gone_once_it_succeeds(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = tiny()
+    trial = it.plan.trials[PROFILE]
+    with monkeypatch.context() as patched:
+        patched.setattr(Method, "losses", lambda *arguments: 1 / 0)
+        assert it.run(PROFILE) == "failed"
+    text = (it.folder(PROFILE) / "error.txt").read_text()
+    assert text.startswith("Traceback")
+    assert text.endswith("ZeroDivisionError: division by zero\n")
+    assert not (it.folder(PROFILE) / "result.json").exists()
+    assert status_of(it.store.trial(trial.id), trial.final) == "failed"
+    assert it.run(PROFILE) == "completed"
+    assert not (it.folder(PROFILE) / "error.txt").exists()
+    assert status_of(it.store.trial(trial.id), trial.final) == "completed"
+
+
+def test_the_trial_that_ray_runs_records_a_session_that_cannot_begin(tiny: Any) -> None:
+    """A ranked trial whose ranking is not there."""
+    it = tiny()
+    trial = Trial.__new__(Trial)
+    job = it.job(RANKED)
+    trial.setup({"job": json.dumps(vars(job))}, sources=it._sources.loaded)
+    report = trial.step()
+    assert (report["done"], report["outcome"], report["trial"]) == (True, "failed", job.trial)
+    assert f"{job.ranks}.npz: it is missing; the command" in (it.folder(RANKED) / "error.txt").read_text()
+    trial.cleanup()
+
+
+def test_the_trial_that_ray_runs_goes_from_job_to_job(undisturbed: Tiny, tiny: Any) -> None:
+    it = tiny()
+    trial = Trial.__new__(Trial)
+    trial.setup({"job": json.dumps(vars(it.job(0)))}, sources=it._sources.loaded)
+    for following in (1, 2):
+        while not (report := trial.step())["done"]:
+            continue
+        assert (report["outcome"], report["epoch"]) == ("completed", 5)
+        assert trial.reset_config({"job": json.dumps(vars(it.job(following)))})
+    for i in (0, 1):
+        mine, theirs = (x.folder(i) / "instances.npz" for x in (it, undisturbed))
+        assert mine.read_bytes() == theirs.read_bytes()
+
+
+def test_a_worker_with_other_training_code_refuses(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = tiny()
+    job, data = it.job(PROFILE), it.data(PROFILE)
+    monkeypatch.setattr(search.execution.session, "training_code", lambda: "another")
+    with pytest.raises(Mismatch, match="install the same on every node"):
+        Session(job, data)
+    assert not it.folder(PROFILE).exists()
+
+
+def test_a_worker_with_another_number_of_threads_refuses(tiny: Any) -> None:
+    it = tiny()
+    with pytest.raises(Mismatch):
+        Session(replace(it.job(PROFILE), threads=7), it.data(PROFILE))
+
+
+@pytest.fixture
+def failures(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Any, int], None]]:
+    """Makes the n-th call of a function, and all that follow, find the disk full."""
+
+    def fail(name: str, owner: Any, nth: int) -> None:
+        original, calls = getattr(owner, name), [0]
+
+        def failing(*arguments: Any) -> Any:
+            calls[0] += 1
+            if calls[0] <= nth:
+                return original(*arguments)
+            if name == "append_rows":  # half a line gets through
+                with Path(arguments[0]).open("a") as file:
+                    file.write('{"epoch":')
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(owner, name, failing)
+
+    yield fail
+
+
+WRITES = [("fsync", os, nth) for nth in (0, 1, 3, 5, 8, 13, 21, 28, 34, 40)]
+WRITES += [("append_rows", search.execution.session, nth) for nth in (0, 1, 4, 11, 12)]
+WRITES += [("mkdir", os, nth) for nth in (0, 1, 4)]
+
+
+@pytest.mark.parametrize(("name", "owner", "nth"), WRITES, ids=[f"{name} {nth}" for name, _, nth in WRITES])
+def test_a_full_disk_is_an_outcome_and_with_room_again_nothing_was_lost(
+    undisturbed: Tiny, tiny: Any, failures: Any, monkeypatch: pytest.MonkeyPatch, name: str, owner: Any, nth: int
+) -> None:
+    it = tiny()
+    failures(name, owner, nth)
+    assert it.run(PROFILE) == "storage"
+    monkeypatch.undo()
+    assert not (it.folder(PROFILE) / "result.json").exists()
+    assert not (it.folder(PROFILE) / "error.txt").exists()
+    assert it.run(PROFILE) == "completed"
+    for name in ("epochs.jsonl", "result.json", "instances.npz"):
+        assert (it.folder(PROFILE) / name).read_bytes() == (undisturbed.folder(PROFILE) / name).read_bytes()
+
+
+def test_the_running_epoch_is_told_of_and_leaves_nothing(
+    tiny: Callable[..., Tiny], undisturbed: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search.monitor.epoch_progress, "BEAT", 0.0)
+    it, heard = tiny(), []
+    tell = Beat.tell
+
+    def listened(beat: Beat, done: int, batches: int) -> None:
+        tell(beat, done, batches)
+        heard.append((partial(it.folder(PROFILE), len(heard) // batches).share, done / batches))
+
+    monkeypatch.setattr(Beat, "tell", listened)
+    assert it.run(PROFILE) == "completed"
+    assert heard and all(share == expected for share, expected in heard)
+    assert records(it.folder(PROFILE)) == records(undisturbed.folder(PROFILE))
+    assert sorted(path.name for path in it.folder(PROFILE).iterdir()) == [
+        "config.yaml", "cost.jsonl", "epochs.jsonl", "instances.npz", "result.json",
+    ]  # fmt: skip

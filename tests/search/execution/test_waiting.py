@@ -1,0 +1,118 @@
+"""Whoever is not trained holds up nobody: twins, what a budget does not pay for, what waits for what cannot be made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from search.execution.session import Session
+from search.planning.jobs import Job
+from trainers.reading import read_json, read_rows
+
+from ..execution.test_reuse import burn_ins
+from ..helpers import Tiny, records, smoke
+from ..sampling.test_ask_tell import adaptive
+from ..stopping.test_controller_and_schedule import rivals
+
+pytestmark = pytest.mark.sweeps
+
+STOPPING: dict[str, Any] = {"search__stopping": {"margin": 0.1}, "evaluate__every": 1, "trial__epochs": 20}
+
+
+def ends(it: Tiny) -> dict[str, Any]:
+    """What each training that has a result came to: how it ended, and after how many epochs."""
+    found = {trial.id: read_json(it.store.trial(trial.id) / "result.json") for trial in it.plan.trials}
+    return {name: (result["status"], result["epochs"]) for name, result in found.items() if result}
+
+
+def trainers(it: Tiny) -> set[str]:
+    return {row["by"] for trial in it.plan.trials for row in read_rows(it.store.trial(trial.id) / "cost.jsonl")}
+
+
+@pytest.mark.parametrize("changes", [STOPPING, {}], ids=["stopping", "none"])
+def test_twins_are_trained_once_and_end_alike(tmp_path: Path, changes: dict[str, Any]) -> None:
+    it = Tiny(tmp_path / "sweep", burn_ins([1, "inf"], **changes)).all()
+    twins = [trial.id for trial in it.plan.trials if "lam=inf" in trial.id]
+    assert len(twins) == 2 and len({ends(it)[name] for name in twins}) == 1
+    assert len(trainers(it)) == len(it.plan.trials) - 1
+
+
+def test_twins_that_are_stopped_and_finished_after_all_end_alike(tmp_path: Path) -> None:
+    stopping = {"margin": 0.0, "dominators": 1, "finish": 1.0}
+    it = Tiny(tmp_path / "sweep", burn_ins([-2, -1, "inf"], **STOPPING | {"search__stopping": stopping})).all()
+    decisions = [row["action"] for row in read_rows(it.store.folder / "stopping.jsonl")]
+    assert "stop" in decisions and "finish" in decisions
+    assert set(ends(it).values()) == {("completed", 20)}
+
+
+def test_a_twin_makes_what_others_wait_for(tmp_path: Path) -> None:
+    """The pretraining of a seed is the training that ranks."""
+    it = Tiny(tmp_path / "sweep", smoke(profile={"seeds": [0]}, pretrain={}, search__replicates=1))
+    makers = [trial for trial in it.plan.trials if trial.kind != "trial"]
+    assert len(makers) == 2 and len({trial.final for trial in makers}) == 1
+    it.all()
+
+
+@pytest.mark.parametrize("budget", [{"trials": 6}, {"epochs": 130}])
+def test_what_a_budget_does_not_pay_for_is_not_waited_for(tmp_path: Path, budget: dict[str, int]) -> None:
+    it = Tiny(tmp_path / "sweep", rivals(search__budget=budget))
+    it.going(Random(0))
+    paid = it.sweep.purse.pays(it.plan)
+    assert 0 < paid < len(it.plan.trials)
+    assert list(ends(it)) == [trial.id for trial in it.plan.trials[:paid]]
+
+
+def test_states_that_it_does_not_pay_for_yet_are_kept(tmp_path: Path) -> None:
+    text = burn_ins([1, 2], search__budget={"trials": 2})
+    Tiny(tmp_path / "sweep", text).going(Random(0))
+    it = Tiny(tmp_path / "sweep", burn_ins([1, 2])).all()
+    assert it.trained() == it.plan.tree.distinct
+    assert records(it.store.folder) == records(Tiny(tmp_path / "whole" / "sweep", burn_ins([1, 2])).all().store.folder)
+
+
+@pytest.mark.parametrize("n", [9, 11])
+def test_given_again_a_budget_pays_for_no_more(tmp_path: Path, n: int) -> None:
+    text = adaptive(search__replicates={"min": 2, "max": 4}, search__budget={"trials": n}, search__constraints=[])
+    first = Tiny(tmp_path / "sweep", text)
+    first.going(Random(0))
+    order = [trial.id for trial in first.plan.trials]
+    again = Tiny(tmp_path / "sweep", text)
+    assert [trial.id for trial in again.plan.trials] == order
+    again.going(Random(0))
+    assert len(ends(again)) == n
+
+
+def test_what_waits_for_a_ranking_that_fails_is_not_waited_for(tmp_path: Path) -> None:
+    it = Tiny(tmp_path / "sweep", smoke(**STOPPING))
+    it.sweep.twins.adopt()
+    it.sweep.prepare()
+    queue, n = it.sweep.queue, 0
+    while isinstance(suggested := queue.suggest(str(n)), dict):
+        job = Job(**json.loads(suggested["job"]))
+        i = [trial.id for trial in it.plan.trials].index(job.trial)
+        if it.plan.trials[i].kind == "profile":
+            queue.on_trial_complete(str(n), {"outcome": "failed", "why": "it is broken", "stored": 0, "rows": []})
+        else:
+            session = Session(job, it.data(i))
+            while (outcome := session.advance(1e9)) == "running":
+                continue
+            result = session.latest | {"outcome": outcome, "stored": session.stored, "rows": session.news()}
+            queue.on_trial_complete(str(n), result)
+        n += 1
+    free = {trial.id for trial in it.plan.trials if trial.kind == "trial" and not trial.ranks}
+    assert free and set(ends(it)) == free
+
+
+def test_near_a_front_trials_are_finished_when_the_search_is_over(tmp_path: Path) -> None:
+    stopping = {"margin": 0.05, "dominators": 1, "finish": 1.0}
+    text = adaptive(search__stopping=stopping, trial__epochs=20, evaluate__every=1, search__replicates=1)
+    it = Tiny(tmp_path / "sweep", text).all()
+    actions = [row["action"] for row in read_rows(it.store.folder / "stopping.jsonl")]
+    assert "finish" in actions
+    assert {"pass"} >= set(actions[actions.index("finish") :]) - {"finish"}
+    told = [outcome for row in read_rows(it.store.folder / "generations.jsonl") for outcome in row.get("told", ())]
+    assert "stopped" in {outcome["status"] for outcome in told}

@@ -1,0 +1,66 @@
+"""Reading what grows: each row once, whatever is appended, replaced or torn meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.monitor.jsonl_tail import Tail
+from trainers.records import Row, append_rows, write_atomic
+
+
+def rows(*numbers: int) -> list[Row]:
+    return [{"n": n} for n in numbers]
+
+
+def test_each_row_is_seen_once_and_none_that_is_being_written(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    tail = Tail(path)
+    assert tail.look() == (False, [])
+    append_rows(path, rows(0, 1))
+    assert tail.look() == (True, rows(0, 1))
+    with path.open("a") as file:
+        file.write('{"n":')
+    assert tail.look() == (False, [])
+    with path.open("a") as file:
+        file.write("2}\n")
+    assert tail.look() == (False, rows(2))
+    assert tail.look() == (False, [])
+
+
+def test_a_file_that_was_replaced_is_read_again_from_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    tail = Tail(path)
+    append_rows(path, rows(0, 1, 2))
+    tail.look()
+    write_atomic(path, '{"n":7}\n')
+    assert tail.look() == (True, rows(7))
+    path.unlink()
+    assert tail.look() == (True, [])
+    assert tail.look() == (False, [])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["append", "replace", "tear", "mend"]), st.integers(0, 99)), max_size=12))
+def test_what_was_seen_is_always_what_is_there_as_far_as_it_reads(tmp_path_factory: object, steps: list) -> None:
+    folder = tmp_path_factory.mktemp("tail")  # type: ignore[attr-defined]
+    path, seen = folder / "rows.jsonl", []
+    tail = Tail(path)
+    whole: list[int] = []  # as far as it can be read
+    torn = False
+    for what, n in steps:
+        if what == "append":
+            append_rows(path, rows(n))
+            whole += [] if torn else [n]
+        elif what == "tear":
+            with path.open("a") as file:
+                file.write("{broken\n")
+            torn = True
+        else:
+            whole = whole[: n % 3] if what == "replace" else whole
+            write_atomic(path, "".join(f'{{"n":{m}}}\n' for m in whole))
+            torn = False
+        anew, found = tail.look()
+        seen = found if anew else seen + found
+        assert seen == rows(*whole)

@@ -1,0 +1,43 @@
+"""Counting shared epochs without names: the same as counting the names."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.monitor.sweep_status import begun, own, reached, remaining
+from search.planning.stage_tree import StageTree
+
+from ..trees import chain_of
+
+
+@st.composite
+def sweeps(draw: st.DrawFn) -> tuple[list[str], list[int], list[int]]:
+    """Trainings as words, how much of each is wanted, and how much of that is done."""
+    words = draw(st.lists(st.text("ab", min_size=1, max_size=6), min_size=1, max_size=8))
+    wanted = [draw(st.integers(0, len(word))) for word in words]
+    return words, wanted, [draw(st.integers(0, depth)) for depth in wanted]
+
+
+def names(words: list[str], depths: list[int]) -> set[str]:
+    """The states behind the beginning that are reached if each training goes so far."""
+    return {word[:epoch] for word, depth in zip(words, depths, strict=True) for epoch in range(1, depth + 1)}
+
+
+@given(sweeps())
+def test_epochs_are_counted_as_the_names_of_their_states_are(sweep: tuple[list[str], list[int], list[int]]) -> None:
+    words, wanted, done = sweep
+    branches = StageTree([chain_of(word) for word in words]).branches.tolist()
+    assert sum(own(reached(done, branches), branches)) == len(names(words, done))
+    assert sum(remaining(wanted, done, branches)) == len(names(words, wanted) - names(words, done))
+
+
+@given(sweeps())
+def test_a_training_can_begin_at_the_deepest_state_of_its_chain_that_is_there(
+    sweep: tuple[list[str], list[int], list[int]],
+) -> None:
+    words, _, done = sweep
+    branches = StageTree([chain_of(word) for word in words]).branches.tolist()
+    there = names(words, done) | {""}
+    deepest = [max(e for e in range(len(word) + 1) if word[:e] in there) for word in words]
+    assert begun(reached(done, branches), branches) == deepest

@@ -1,0 +1,269 @@
+"""Where a sweep stands: states, shared epochs, costs, time left and the front, from made-up records."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from search.exceptions import NoSweep
+from search.monitor.epoch_progress import Partial
+from search.monitor.heartbeat import Now
+from search.monitor.reader import Ledger
+from search.monitor.screen import headline
+from search.monitor.sweep_status import Standing, standing
+from trainers.reading import read_json
+from trainers.records import write_json
+
+from ..made_up import MadeUp
+
+EPOCH, FINAL = 3.0, 4.0  # seconds, as made up
+
+
+def look(it: MadeUp, now: Now | None = None, held: bool = False) -> Standing:
+    ledger = Ledger(it.folder)
+    ledger.look(since=now.began if now else 0.0)
+    return standing(ledger, now, held)
+
+
+def states(it: Standing) -> dict[str, str]:
+    return {training.entry.id.partition("-")[0]: training.state for training in it.trainings}
+
+
+@pytest.fixture
+def trunk(tmp_path: Path) -> MadeUp:
+    """Three trainings of ten epochs with six in common: 30 asked, 18 distinct."""
+    return MadeUp(tmp_path / "trunk", ["aaaaaabbbb", "aaaaaacccc", "aaaaaadddd"])
+
+
+def test_nothing_was_begun(trunk: MadeUp) -> None:
+    it = look(trunk)
+    assert it.states == {"planned": 3}
+    assert (it.asked, it.distinct, it.done) == (30, 18, 0)
+    assert (it.seconds_left, it.left.unknown, it.points, it.billed.seconds) == (None, 3, [], 0.0)
+
+
+def test_shared_epochs_count_once_and_are_billed_to_whom_trained_them(trunk: MadeUp) -> None:
+    trunk.train(1, 10)
+    trunk.end(1)
+    trunk.train(0, 8, taken=6)
+    it = look(trunk)
+    assert it.done == 10 + 2
+    assert (it.billed.epochs, it.shared.epochs) == (12, 6)
+    assert it.billed.seconds == 12 * EPOCH + FINAL
+    assert it.shared.seconds == 6 * EPOCH
+    assert it.left.seconds == (2 + 4) * EPOCH + 2 * FINAL
+    assert it.longest == 4 * EPOCH + FINAL
+
+
+def test_the_running_epoch_gives_an_estimate_before_the_first_one_ends(trunk: MadeUp) -> None:
+    """A quarter of an epoch took 5 s: one takes 20, of which 15 are left, and the other 17 distinct ones."""
+    now = Now(0.0, 1, running=(trunk.ids[0],))
+    (trunk.place(0) / "epochs.jsonl").touch()
+    assert look(trunk, now, held=True).seconds_left is None
+    write_json(trunk.place(0) / "epoch.json", {"epoch": 0, "share": 0.25, "seconds": 5.0})
+    it = look(trunk, now, held=True)
+    assert it.seconds_left == pytest.approx(18 * 20 - 5)
+    assert "0.2 of 18 epochs trained" in headline(it) and "not known" not in headline(it)
+    assert it.under_way == Partial(0.25, 5.0)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [{"epoch": 1, "share": 0.5, "seconds": 5.0}, {"epoch": 0, "share": 2, "seconds": 1}, {"epoch": 0}, [1], None],
+)
+def test_what_a_killed_process_left_of_an_epoch_is_passed_over(trunk: MadeUp, left: object) -> None:
+    (trunk.place(0) / "epochs.jsonl").touch()
+    write_json(trunk.place(0) / "epoch.json", left)
+    it = look(trunk, Now(0.0, 1, running=(trunk.ids[0],)), held=True)
+    assert (it.seconds_left, it.under_way) == (None, Partial())
+
+
+def test_whole_epochs_are_better_measured_than_parts(trunk: MadeUp) -> None:
+    trunk.train(0, 1)
+    write_json(trunk.place(0) / "epoch.json", {"epoch": 1, "share": 0.5, "seconds": 1.0})
+    it = look(trunk, Now(0.0, 1, running=(trunk.ids[0],)), held=True)
+    assert it.seconds_left == pytest.approx(17 * EPOCH - 1.0)
+
+
+def test_more_processes_share_what_is_left_but_not_the_longest_training(trunk: MadeUp) -> None:
+    trunk.train(0, 1)
+    total = 17 * EPOCH  # no end was measured yet
+    for slots, expected in ((1, total), (2, max(total / 2, 9 * EPOCH)), (64, 9 * EPOCH)):
+        assert look(trunk, Now(0.0, slots), held=True).seconds_left == pytest.approx(expected)
+
+
+def test_who_makes_what_others_wait_for_comes_before_them(tmp_path: Path) -> None:
+    it = MadeUp(tmp_path / "ranked", ["aaaa", "bb"])
+    it.plan["trials"][1] |= {"kind": "profile", "ranks": "a ranking"}
+    write_json(it.folder / "plan.json", it.plan)
+    it.train(0, 1)
+    assert look(it, Now(0.0, 64), held=True).seconds_left == (3 + 2) * EPOCH
+
+
+def test_states_while_a_process_runs_the_sweep(tmp_path: Path) -> None:
+    it = MadeUp(tmp_path / "all", [letter * 4 for letter in "abcdefghij"])
+    for i, status in ((0, "completed"), (1, "diverged"), (2, "stopped"), (9, "stopped")):
+        it.train(i, 2)
+        it.end(i, status)
+    for i in (3, 4, 5):
+        it.train(i, 1)
+    began = time.time()
+    it.fail(6, began + 1)
+    it.fail(7, began - 9)
+    left_out = (it.ids[5], it.ids[8])
+    now = Now(began, 2, running=(it.ids[3], it.ids[9]), lost=(it.ids[5],), left_out=left_out)
+    found = look(it, now, held=True)
+    assert list(states(found).values()) == [
+        "completed", "diverged", "stopped", "running", "paused", "lost", "failed", "planned", "left out", "running",
+    ]  # fmt: skip
+    assert found.left.seconds == (3 + 3 + 4 + 2) * EPOCH + 4 * FINAL  # of those that run, rest and are planned
+    assert states(look(it))["lam=4"] == "begun"
+    assert states(look(it, now))["lam=3"] == "begun"  # it is that of a run that is over
+
+
+def test_what_ended_early_or_failed_is_not_waited_for(trunk: MadeUp) -> None:
+    trunk.train(0, 10)
+    trunk.end(0)
+    trunk.train(1, 8, taken=6)
+    trunk.end(1, "stopped")
+    trunk.train(2, 7, taken=6)
+    trunk.fail(2, time.time())
+    it = look(trunk)
+    assert (it.left, it.longest, it.seconds_left) == ((0.0, 0, 0), 0.0, 0.0)
+    assert (it.done, it.to_do, it.spared) == (10 + 2 + 1, 0, 5)
+    assert not it.all_ended
+
+
+def test_the_front_is_of_means_over_seeds_and_of_trials_that_ended(tmp_path: Path) -> None:
+    it = MadeUp(tmp_path / "front", ["aaaa", "bbbb", "cccc", "dddd", "eeee"], seeds=2)
+    measured = {0: (0.90, 0.40), 1: (0.92, 0.50), 2: (0.80, 0.60), 4: (0.95, 0.44), 6: (0.99, 0.99), 8: (0.80, 0.50)}
+    for i, (clean, robust) in measured.items():
+        it.train(i, 2, clean=clean - 0.01, robust=robust - 0.01)
+        it.end(i, {4: "stopped", 6: "diverged"}.get(i, "completed"), clean, robust)
+    found = {
+        p.name.partition("-")[0]: (round(p.clean, 6), round(p.robust, 6), p.seeds, p.on_front) for p in look(it).points
+    }
+    assert found == {
+        "lam=2": (0.95, 0.44, 1, True),
+        "lam=0": (0.91, 0.45, 2, True),
+        "lam=1": (0.80, 0.60, 1, True),
+        "lam=4": (0.80, 0.50, 1, False),
+    }
+
+
+def test_a_network_that_names_one_class_is_counted_and_on_no_front(tmp_path: Path) -> None:
+    """At an epsilon that nothing withstands it would be the most robust."""
+    it = MadeUp(tmp_path / "front", ["aaaa", "bbbb"], seeds=2)
+    for i in range(4):
+        it.train(i, 2)
+        it.end(i, robust=0.1 if i == 1 else 0.05)
+    path = it.place(1) / "result.json"
+    result = read_json(path)
+    write_json(path, result | {"best": result["best"] | {"constant": 4}})
+    found = look(it)
+    assert (found.constant, found.states) == (1, {"completed": 4})
+    assert [point.name.partition("-")[0] for point in found.points] == ["lam=1"]
+    assert headline(found).startswith("4 of 4 trainings ended, 1 constant, ")
+
+
+@pytest.mark.parametrize("worst", ["diverged", "failed", "lost"])
+def test_a_configuration_that_lost_a_seed_is_not_shown_by_those_that_are_left(tmp_path: Path, worst: str) -> None:
+    it, began = MadeUp(tmp_path / "front", ["aaaa", "bbbb"], seeds=2), time.time()
+    for i, accuracy in enumerate((0.9, 0.9, 0.5, 0.5)):
+        it.train(i, 2, clean=accuracy, robust=accuracy)
+        if i != 1:
+            it.end(i, "completed", accuracy, accuracy)
+    if worst == "diverged":
+        it.end(1, worst, 0.9, 0.9)
+    elif worst == "failed":
+        it.fail(1, began + 1)
+    now = Now(began, 2, lost=(it.ids[1],)) if worst == "lost" else Now(began, 2)
+    points = look(it, now, held=True).points
+    assert [(point.name.partition("-")[0], point.seeds, point.on_front) for point in points] == [("lam=1", 2, True)]
+
+
+def test_a_record_is_followed_and_a_plan_that_grows_too(tmp_path: Path) -> None:
+    it = MadeUp(tmp_path / "grows", ["aaaa"])
+    ledger = Ledger(it.folder)
+    it.train(0, 2)
+    ledger.look()
+    assert (ledger.seen[0].epochs, ledger.seen[0].billed.epochs) == (2, 2)
+    more = MadeUp(tmp_path / "grows", ["aaaa", "aabb"])
+    it.train(0, 4, since=2)
+    it.end(0)
+    more.train(1, 3, taken=2)
+    ledger.grow()
+    ledger.look()
+    assert [(seen.status, seen.epochs, seen.billed.epochs) for seen in ledger.seen] == [
+        ("completed", 4, 4),
+        ("begun", 3, 1),
+    ]
+    assert (ledger.asked, ledger.distinct) == (8, 6)
+
+
+def test_a_folder_without_a_plan_is_no_sweep(tmp_path: Path) -> None:
+    with pytest.raises(NoSweep, match=r"no sweep is stored there \(no plan.json\)"):
+        Ledger(tmp_path)
+    (tmp_path / "plan.json").write_text('{"study": ')
+    with pytest.raises(NoSweep, match=r"its plan\.json is damaged: it is no JSON"):
+        Ledger(tmp_path)
+
+
+def test_of_a_search_in_generations_the_newest_is_known(tmp_path: Path) -> None:
+    it = MadeUp(tmp_path / "asks", ["aaaa", "bbbb"])
+    assert look(it).generation is None
+    ledger = Ledger(it.folder)
+    for i, generation in ((0, 0), (1, 1)):
+        it.plan["trials"][i]["generation"] = generation
+        write_json(it.folder / "plan.json", it.plan)
+        ledger.grow()
+        assert standing(ledger, None, held=False).generation == generation + 1
+
+
+def test_the_speed_is_that_of_what_runs(trunk: MadeUp) -> None:
+    trunk.train(0, 4)
+    trunk.train(1, 4, seconds=4.0)
+    assert look(trunk, Now(0.0, 2), held=True).speed == (0.0, 0.0)
+    both = look(trunk, Now(0.0, 2, running=tuple(trunk.ids)), held=True).speed
+    assert both == pytest.approx((1 / 3 + 1 / 6, 100 / 3 + 100 / 6))
+
+
+def noisy(it: MadeUp, *places: int) -> None:
+    """Let some trainings be of the same data with other labels."""
+    for i in places:
+        row = it.plan["trials"][i]
+        row["config"] = row["config"] | {"data": row["config"]["data"] | {"label_noise": 0.1}}
+    write_json(it.folder / "plan.json", it.plan)
+
+
+def test_each_problem_has_its_own_front(tmp_path: Path) -> None:
+    it = MadeUp(tmp_path / "two", ["aaaa", "bbbb", "cccc", "dddd"])
+    noisy(it, 1, 3)
+    measured = [(0.95, 0.80), (0.90, 0.75), (0.93, 0.70), (0.92, 0.60)]  # the first is better than all others
+    for i, (clean, robust) in enumerate(measured):
+        it.train(i, 2)
+        it.end(i, "completed", clean, robust)
+    found = [(p.name.partition("-")[0], p.problem, p.on_front) for p in look(it).points]
+    assert found == [
+        ("lam=0", "label_noise 0", True),
+        ("lam=2", "label_noise 0", False),
+        ("lam=3", "label_noise 0.1", True),
+        ("lam=1", "label_noise 0.1", True),
+    ]
+
+
+def test_between_generations_a_search_is_not_finished(tmp_path: Path) -> None:
+    it = MadeUp(tmp_path / "asks", ["aaaa", "bbbb"])
+    for i in (0, 1):
+        it.train(i, 4)
+        it.end(i)
+    now = look(it, held=True)
+    assert now.all_ended and now.finished
+    for row in it.plan["trials"]:
+        row["generation"] = 0
+    write_json(it.folder / "plan.json", it.plan)
+    assert look(it, held=True).all_ended
+    assert not look(it, held=True).finished
+    assert look(it, held=False).finished

@@ -1,0 +1,82 @@
+"""States are kept exactly as long as a training needs them, or as the user pins them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.planning.retention import Keeper
+from search.planning.schedule import Schedule
+from search.schema.blocks import Keep
+
+from .test_schedule import plan_of, words
+
+
+class Shelf:
+    """A store of which only the names of its states matter."""
+
+    def __init__(self) -> None:
+        self.states: set[str] = set()
+
+    def forget_state(self, name: str) -> int:
+        there = name in self.states
+        self.states.discard(name)
+        return int(there)
+
+
+def played(letters: list[str], keep: Keep, random: Any = None) -> tuple[Any, Shelf, list[int]]:
+    """A sweep with one worker: what is left on the shelf, and how many states stood there after each step."""
+    plan, shelf, seen = plan_of(letters), Shelf(), []
+    schedule, keeper = Schedule(plan, range(len(letters)), {}), Keeper(shelf, plan, keep)  # type: ignore[arg-type]
+    keeper.begin(list(range(len(letters))), {})
+    while task := schedule.next():
+        chain = plan.trials[task.i].chain
+        assert task.since == 0 or chain[task.since] in shelf.states, "what a task goes on from is there"
+        for epoch in (*schedule.running[task.i], task.until):
+            shelf.states.add(chain[epoch])
+            schedule.stored(task.i, epoch)
+            keeper.stored(task.i, epoch)
+            seen.append(len(shelf.states))
+        schedule.released(task.i, ended=True)
+        keeper.ended(task.i)
+    assert not schedule.open
+    return plan, shelf, seen
+
+
+def test_a_fork_goes_when_the_last_that_needs_it_has_gone_on() -> None:
+    plan, shelf, seen = played(["aaa", "aab", "acc"], "best")
+    assert shelf.states == {trial.final for trial in plan.trials}
+    assert max(seen) <= 4
+
+
+@given(words)
+def test_whatever_the_tree_nothing_is_wanted_in_vain_and_nothing_stays(letters: list[str]) -> None:
+    plan, shelf, _ = played(letters, "none")
+    assert not shelf.states
+    plan, shelf, _ = played(letters, "best")
+    assert shelf.states == {trial.final for trial in plan.trials}
+
+
+@given(words)
+def test_pinned_forks_stay(letters: list[str]) -> None:
+    plan, shelf, _ = played(letters, "forks")
+    forks = {trial.chain[e] for i, trial in enumerate(plan.trials) for e in plan.tree.forks(i)}
+    assert shelf.states == forks | {trial.final for trial in plan.trials}
+
+
+@pytest.mark.parametrize("keep", ["best", "none"])
+@given(letters=words, ended=st.integers(0, 8))
+def test_after_a_cut_the_forks_that_nobody_wants_any_more_go(keep: Keep, letters: list[str], ended: int) -> None:
+    plan, shelf = plan_of(letters), Shelf()
+    shelf.states = {trial.chain[e] for i, trial in enumerate(plan.trials) for e in plan.tree.forks(i)}
+    todo = list(range(len(letters)))[ended:]
+    at = {i: max(plan.tree.forks(i), default=0) for i in todo}
+    keeper = Keeper(shelf, plan, keep)  # type: ignore[arg-type]
+    keeper.begin(todo, at)
+    keeper.tidy(set(shelf.states))
+    wanted = {plan.trials[i].chain[at[i]] for i in todo if at[i]}
+    finals = {trial.final for trial in plan.trials} if keep == "best" else set()
+    assert wanted <= shelf.states <= wanted | finals

@@ -1,0 +1,285 @@
+"""Trials that start from weights: those in a file, and those of a pretraining that the same sweep makes first."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from search.planning.plan import Plan, Planned
+from search.ray_env import ray
+from search.run.__main__ import main
+from trainers.checkpoints import CheckpointError, load_weights
+from trainers.npz import read_arrays
+from trainers.reading import read_json, read_rows
+
+from ..helpers import Tiny, local, records, smoke
+
+Make = Callable[..., Tiny]
+Plans = Callable[..., Plan]
+FIRST = {"trial": {"method": "standard", "epochs": 4}}
+PLAIN = {"search__axes": {"method": {"grid": {"pgd": {"attack": {"epsilon": 0.1, "steps": 2}}}}}, "profile": None}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Make:
+    names = count()
+    return lambda **changes: Tiny(tmp_path / str(next(names)), **changes)
+
+
+def run_all(it: Tiny, way: Callable[[Tiny, int], str] = Tiny.run) -> Tiny:
+    """All trainings in the plan's order, with the ranking made before the first trial."""
+    for i, trial in enumerate(it.plan.trials):
+        if trial.ranks and trial.kind == "trial" and not it.store.ranking(trial.ranks).exists():
+            assert it.rank() is None
+        assert way(it, i) == "completed"
+    return it
+
+
+def kinds(plan: Plan, kind: str) -> list[Planned]:
+    return [trial for trial in plan.trials if trial.kind == kind]
+
+
+def state_file(it: Tiny, i: int) -> Path:
+    """Where a sweep stores the end of a training, as a user would name it in `start_from`."""
+    name = it.plan.trials[i].final
+    return local(it.store.stages / name[:2] / name / "state.pt")
+
+
+def weights(it: Tiny, i: int) -> dict[str, torch.Tensor]:
+    """Those that a training starts with."""
+    return it.session(i).trainer.net.module.state_dict()
+
+
+def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state at the end of a training; its best weights are not its last."""
+    it = Tiny(tmp_path_factory.mktemp("trained") / "sweep", trial__optimizer={"lr": 0.2}, evaluate__every=1, **PLAIN)
+    assert it.run(0) == "completed"
+    path = state_file(it, 0)
+    assert not equal(load_weights(path, "best"), load_weights(path, "last"))
+    return path
+
+
+@pytest.mark.parametrize("which", ["best", "last"])
+def test_a_trial_starts_from_the_weights_in_a_file(tiny: Make, trained: Path, which: str) -> None:
+    it = tiny(trial__start_from={"path": str(trained), "weights": which}, **PLAIN)
+    assert equal(weights(it, 0), load_weights(trained, which))
+    assert not equal(weights(it, 0), weights(tiny(**PLAIN), 0))
+
+
+def test_of_a_file_the_content_counts_and_not_where_it_lies(planned: Plans, trained: Path, here: Path) -> None:
+    """A worker is told the absolute path, for its current folder is another."""
+    shutil.copy(trained, here / "copy.pt")
+    torch.save(load_weights(trained, "last"), here / "other.pt")
+    one, same, other, last = (
+        planned(smoke(trial__start_from={"path": path} | more, **PLAIN)).trials[0]
+        for path, more in (
+            (str(trained), {}), ("copy.pt", {}), ("other.pt", {}), (str(trained), {"weights": "last"}),
+        )
+    )  # fmt: skip
+    assert one.final == same.final
+    assert len({one.final, other.final, last.final, planned(smoke(**PLAIN)).trials[0].final}) == 4
+    assert same.start and same.start.path == str(here / "copy.pt")
+
+
+@pytest.mark.parametrize("theirs", [True, False])
+def test_weights_of_a_network_that_is_fed_otherwise_are_refused(
+    tiny: Make, here: Path, capsys: pytest.CaptureFixture[str], theirs: bool
+) -> None:
+    model = {"name": "mlp", "hidden": [8]}
+    lender = tiny(trial__model=model | {"normalize": theirs}, trial__epochs=1, **PLAIN)
+    assert lender.run(0) == "completed"
+    start = {"path": str(state_file(lender, 0)), "weights": "last"}
+    for ours in (True, False):
+        (here / "next.yaml").write_text(
+            smoke(trial__model=model | {"normalize": ours}, trial__start_from=start, **PLAIN)
+        )
+        assert main(["next.yaml", "--dry-run"]) == (0 if ours == theirs else 2)
+        said = " ".join(capsys.readouterr().err.split())
+        assert (f"write `normalize: {str(theirs).lower()}`" in said) is (ours != theirs)
+
+
+def test_a_file_that_changed_since_the_plan_is_not_trained_from(tiny: Make, trained: Path, tmp_path: Path) -> None:
+    file = tmp_path / "weights.pt"
+    shutil.copy(trained, file)
+    it = tiny(trial__start_from={"path": str(file)}, **PLAIN)
+    torch.save(load_weights(trained, "last"), file)
+    assert it.run(0) == "failed"
+    assert f"{file} is not the file that the sweep was planned with" in (it.folder(0) / "error.txt").read_text()
+
+
+def test_a_file_that_is_gone_since_the_plan_is_named(tiny: Make, trained: Path, tmp_path: Path) -> None:
+    file = tmp_path / "weights.pt"
+    shutil.copy(trained, file)
+    it = tiny(trial__start_from={"path": str(file)}, **PLAIN)
+    file.unlink()
+    assert it.run(0) == "failed"
+    assert (it.folder(0) / "error.txt").read_text().endswith(f"FileError: no file {file}\n")
+
+
+def test_every_trial_starts_from_the_pretraining_of_its_seed(tiny: Make) -> None:
+    it = tiny(pretrain=FIRST, search__replicates=[0, 5], **PLAIN)
+    assert [(trial.kind, trial.config.seed) for trial in it.plan.trials] == [
+        ("pretrain", 0), ("pretrain", 5), ("trial", 0), ("trial", 5),
+    ]  # fmt: skip
+    assert [it.run(0), it.run(1)] == ["completed"] * 2
+    for before, after in ((0, 2), (1, 3)):
+        assert equal(weights(it, after), load_weights(state_file(it, before), "best"))
+
+
+def test_from_the_store_or_from_a_file_it_is_the_same_training(tiny: Make) -> None:
+    it = run_all(tiny(pretrain=FIRST, **PLAIN))
+    by_file = run_all(tiny(trial__start_from={"path": str(state_file(it, 0))}, **PLAIN))
+    mine, theirs = it.folder(1), by_file.folder(0)
+    for name in ("epochs.jsonl", "instances.npz"):
+        assert (mine / name).read_bytes() == (theirs / name).read_bytes()
+
+
+def test_stopped_after_every_epoch_and_continued_by_another_process_it_has_the_same_records(tiny: Make) -> None:
+    def in_pieces(it: Tiny, i: int) -> str:
+        while (outcome := it.session(i).advance(0)) == "running":
+            continue
+        return outcome
+
+    axes = {"subset": {"grid": {"friendly": {"name": "ranked", "side": "friendly", "size": "75%"}}}}
+    whole, pieces = (
+        run_all(tiny(pretrain=FIRST, profile__seeds=[7], trial__epochs=4, search__axes=axes), way)
+        for way in (Tiny.run, in_pieces)
+    )
+    assert records(pieces.store.folder) == records(whole.store.folder)
+    assert [trial.kind for trial in whole.plan.trials] == ["profile", "pretrain", "trial"]
+
+
+def test_a_pretraining_sees_data_model_and_seed_of_its_trials_and_no_other_axis(planned: Plans) -> None:
+    axes = {
+        "data.label_noise": {"grid": [0, 0.1]},
+        "model.hidden": {"grid": {"narrow": [8], "wide": [16]}},
+        "batch_size": {"grid": [16, 32]},
+        "data.extra": {"grid": {"none": None, "rest": {"name": "rest"}}},
+    }
+    plan = planned(smoke(pretrain={"trial": {"epochs": 2, "average": None}}, trial__average={"name": "ema"},
+                         search__axes=axes, search__replicates=2, profile=None))  # fmt: skip
+    first = kinds(plan, "pretrain")
+    assert len(first) == 2 * 2 * 2
+    assert len(kinds(plan, "trial")) == 2 * 2 * 2 * 2 * 2
+    assert {trial.config.batch_size for trial in first} == {32}
+    assert {trial.config.data.extra for trial in first} == {None}
+    assert {trial.config.average for trial in first} == {None}, "a null takes out what `trial:` says"
+    by_id = {trial.id: trial for trial in first}
+    assert set(first[0].axes) == {"data.label_noise", "model.hidden"}
+    for trial in kinds(plan, "trial"):
+        assert trial.start is not None
+        before = by_id[str(trial.start.training)]
+        assert trial.needs == {before.id}
+        assert (trial.config.model, trial.config.seed) == (before.config.model, before.config.seed)
+        assert trial.axes["data.label_noise"] == before.axes["data.label_noise"]
+        assert trial.config.average is not None
+
+
+def test_the_selection_window_of_trials_is_none_of_what_is_trained_first(planned: Plans) -> None:
+    """It is written for the trials' method; a pretraining of fewer epochs may not even reach it."""
+    plan = planned(smoke(pretrain=FIRST, trial__select={"from": 5}, search__axes=PLAIN["search__axes"]))
+    windows = {kind: {trial.config.select_from for trial in kinds(plan, kind)} for kind in ("trial", "pretrain")}
+    assert windows == {"trial": {5}, "pretrain": {0}}
+    ranked = planned(smoke(trial__select={"from": 5}))
+    windows = {kind: {trial.config.select_from for trial in kinds(ranked, kind)} for kind in ("trial", "profile")}
+    assert windows == {"trial": {5}, "profile": {0}}
+    own = {"trial": FIRST["trial"] | {"select": {"from": "50%"}}}
+    plan = planned(smoke(pretrain=own, trial__select={"from": 5}, search__axes=PLAIN["search__axes"]))
+    assert {trial.config.select_from for trial in kinds(plan, "pretrain")} == {2}
+
+
+def test_another_pretraining_makes_other_trials(planned: Plans) -> None:
+    spaces = ({}, {"pretrain": FIRST}, {"pretrain": FIRST | {"weights": "last"}},
+              {"pretrain": {"trial": {"method": "standard", "epochs": 5}}})  # fmt: skip
+    trials = [kinds(planned(smoke(**PLAIN, **change)), "trial")[0] for change in spaces]
+    assert len({trial.id for trial in trials}) == len({trial.final for trial in trials}) == 4
+
+
+def test_trials_of_a_pretraining_that_diverged_are_named_and_ray_is_not_started(tiny: Make) -> None:
+    it = tiny(pretrain={"trial": {"optimizer": {"lr": 1e30}}}, **PLAIN)
+    assert it.run(0) == "diverged"
+    assert it.sweep.run(None, "the command") == 1
+    it.sweep.conclude()
+    assert not ray.is_initialized()
+    assert it.said().splitlines()[1:3] == [
+        f"not started for want of weights: {it.plan.trials[0].id} diverged, and trials start from it",
+        "1 of 2 trainings has no result yet. Equal seeds compute the same bits: the same command ends in the same way "
+        "until the cause is mended. All that was trained is kept, and the command then carries on:",
+    ]
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"torn")])
+def test_weights_that_were_lost_are_named_and_can_be_made_again(tiny: Make, damage: Callable[[Path], Any]) -> None:
+    it = tiny(pretrain=FIRST, **PLAIN)
+    assert it.run(0) == "completed"
+    before, path = records(it.store.folder), state_file(it, 0)
+    damage(path)
+    complaint = f"{it.plan.trials[0].id}: its last state is missing or damaged; remove its result.json"
+    assert it.sweep.run(None, "the command") == 1
+    it.sweep.conclude()
+    assert complaint in it.said()
+    with pytest.raises(CheckpointError, match="its last state is missing or damaged"):
+        it.session(1)
+    (it.folder(0) / "result.json").unlink()
+    assert [it.run(0), it.run(1)] == ["completed"] * 2
+    assert path.exists()
+    assert {name: records(it.store.folder)[name] for name in before} == before
+
+
+def test_a_longer_training_that_passes_the_end_of_a_pretraining_leaves_it_there(tiny: Make) -> None:
+    """Both are one chain, so whoever comes first trains it for the other."""
+    it = tiny(pretrain={"trial": {"epochs": 3}}, profile__seeds=[0], trial__optimizer={"lr": 0.1})
+    (longer,), (first,) = (kinds(it.plan, kind) for kind in ("profile", "pretrain"))
+    assert it.run(it.plan.trials.index(longer)) == "completed"
+    assert it.store.state(first.final) is not None
+    i = it.plan.trials.index(first)
+    session = it.session(i)
+    assert session.advance(0) == "completed"
+    assert session.saved == [0, 3], "not trained again"
+    assert equal(weights(it, i + 1), load_weights(state_file(it, i), "best"))
+
+
+def test_a_profile_training_starts_as_the_trial_block_says_and_never_from_a_pretraining(
+    planned: Plans, trained: Path
+) -> None:
+    axes = {"subset": {"grid": {"friendly": {"name": "ranked", "side": "friendly", "size": "75%"}}}}
+    from_file = smoke(trial__start_from={"path": str(trained)}, search__axes=axes)
+    profiles = [kinds(planned(text, *more), "profile") for text, more in (
+        (from_file, ()),
+        (from_file, ("profile.trial.start_from=null",)),
+        (smoke(pretrain=FIRST, search__axes=axes), ()),
+    )]  # fmt: skip
+    assert [bool(group[0].start) for group in profiles] == [True, False, False]
+    assert profiles[0][0].ranks != profiles[1][0].ranks
+    assert profiles[1][0].final == profiles[2][0].final
+
+
+def test_a_plan_says_what_is_trained_first(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("space.yaml").write_text(smoke(pretrain=FIRST, search__replicates=3))
+    assert main(["space.yaml", "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "2, for 1 ranking" in out
+    assert "3, for trials to start from" in out
+    assert "12: 4 configurations x 3 seeds" in out
+
+
+def test_records_say_where_a_trial_started(tiny: Make) -> None:
+    it = run_all(tiny(pretrain=FIRST, **PLAIN))
+    first, trial = it.plan.trials
+    row = trial.row()["start"]
+    assert (row["training"], row["weights"]) == (first.id, "best")
+    assert f"start: {first.final}:best" in (it.folder(1) / "config.yaml").read_text()
+    assert [r["epoch"] for r in read_rows(it.folder(1) / "epochs.jsonl")] == list(range(6))
+    assert read_json(it.folder(1) / "result.json")["status"] == "completed"
+    assert read_arrays(it.folder(1) / "instances.npz") is not None

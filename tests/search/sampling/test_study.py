@@ -1,0 +1,437 @@
+"""Adaptive search: the same proposals however a sweep was run, a study that Optuna reads, samplers that learn."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import moocore
+import numpy as np
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+from optuna.visualization.matplotlib import plot_pareto_front
+
+from search.exceptions import SpaceError
+from search.sampling import optuna_journal
+from search.sampling.outcomes import Outcome
+from search.sampling.study import Asker
+from search.schema.axes import Point, random_points
+from search.schema.blocks import Search
+from trainers.reading import read_rows
+
+from ..helpers import ROOT, snapshot
+
+SLOW_GP = pytest.param("gp", marks=pytest.mark.slow)  # half a second a proposal
+STRATEGIES = ["tpe", "nsga2", SLOW_GP, "random", "qmc"]
+AXES: dict[str, Any] = {
+    "method.loss.beta": {"uniform": [0, 10], "when": {"method": ["trades", "own"]}},  # before what it depends on
+    "method": {"choice": {"pgd-at": "pgd-at", "trades": "trades", "own": {"base": "trades", "loss": {"beta": 3}}}},
+    "optimizer.lr": {"loguniform": ["1e-4", 1]},
+    "method.attack.steps": {"int": [1, 10]},
+}
+FAILS = ("failed", "diverged")
+
+
+def searching(strategy: str = "tpe", trials: int = 12, **knobs: Any) -> Search:
+    knobs = {"generation": 4, "constraints": ["val_clean_acc >= 0.5"], "axes": AXES} | knobs
+    return Search.model_validate({"strategy": strategy, "trials": trials} | knobs)
+
+
+def measured(point: Point) -> dict[str, float]:
+    """A trade-off by beta, best at an lr of 0.06 and many steps."""
+    value = {path: choice.value for path, choice in point.items()}
+    beta, steps = value.get("method.loss.beta", 0) / 10, value.get("method.attack.steps", 10) / 10
+    quality = 1 - 0.15 * (math.log10(value.get("optimizer.lr", 0.06)) + 1.2) ** 2 - 0.2 * (1 - steps)
+    return {"val_clean_acc": quality * (0.95 - 0.35 * beta), "val_pgd_acc": quality * (0.3 + 0.25 * beta**0.5)}
+
+
+def outcome(search: Search, point: Point, i: int) -> Outcome:
+    """Every fifth training fails or diverges, every seventh is stopped."""
+    status = FAILS[i % 2] if i % 5 == 4 else "stopped" if i % 7 == 3 else "completed"
+    if status in FAILS:
+        return Outcome(f"c{i}", status, (0, 1))
+    values = measured(point)
+    violations = {str(it): it.violation(values[it.metric]) for it in search.constraints}
+    kept = {name: values[name] for name in search.objectives}
+    return Outcome(f"c{i}", status, (0, 1), kept, dict.fromkeys(kept, 0.01), violations)
+
+
+def told(asker: Asker, search: Search, most: int | None = None) -> None:
+    points = asker.points()
+    waiting = range(len(points) - len(asker.waiting()), len(points))
+    asker.tell([outcome(search, points[i], i) for i in waiting][:most])
+
+
+def run(search: Search, folder: Path) -> list[Point]:
+    """A whole search, begun or carried on."""
+    asker = Asker(search, folder)
+    while asker.waiting() or asker.ask():
+        told(asker, search)
+    return asker.points()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, list[Point]]]:
+    """A finished search of a strategy: its folder and its points."""
+    done: dict[str, tuple[Path, list[Point]]] = {}
+
+    def finished(strategy: str) -> tuple[Path, list[Point]]:
+        if strategy not in done:
+            folder = tmp_path_factory.mktemp(strategy) / "study"
+            done[strategy] = (folder, run(searching(strategy), folder))
+        return done[strategy]
+
+    return finished
+
+
+Undisturbed = Callable[[str], tuple[Path, list[Point]]]
+
+
+@pytest.fixture(params=STRATEGIES)
+def strategy(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_a_search_asks_as_many_as_it_was_told_to_and_none_twice(strategy: str, undisturbed: Undisturbed) -> None:
+    points = undisturbed(strategy)[1]
+    assert len(points) == 12
+    assert len({str(point) for point in points}) == 12
+
+
+def test_points_lie_on_their_axes_and_conditions_hold(strategy: str, undisturbed: Undisturbed) -> None:
+    for point in undisturbed(strategy)[1]:
+        assert [path for path in AXES if path in point] == list(point), "in the order written, as names are"
+        assert ("method.loss.beta" in point) == (point["method"].label != "pgd-at")
+        assert point["method"].value == AXES["method"]["choice"][point["method"].label]
+        assert 1e-4 <= point["optimizer.lr"].value <= 1
+        assert point["optimizer.lr"].label == f"{point['optimizer.lr'].value:.4g}"
+        assert isinstance(point["method.attack.steps"].value, int)
+        assert 1 <= point["method.attack.steps"].value <= 10
+
+
+def test_seeds_draw_otherwise(strategy: str, tmp_path: Path) -> None:
+    other = Asker(searching(strategy, seed=1), tmp_path / "other").ask()
+    assert other != Asker(searching(strategy), tmp_path / "study").ask()
+
+
+def test_the_points_of_a_random_search_are_those_it_always_had(undisturbed: Undisturbed) -> None:
+    search = searching("random")
+    assert undisturbed("random")[1] == random_points(search.axes, 12, 0)
+
+
+@pytest.mark.parametrize("strategy", ["random", "qmc"])
+def test_what_learns_nothing_is_asked_all_at_once(strategy: str, tmp_path: Path) -> None:
+    assert len(Asker(searching(strategy), tmp_path / "study").ask()) == 12
+
+
+def test_opening_and_looking_write_nothing(tmp_path: Path, undisturbed: Undisturbed) -> None:
+    asker = Asker(searching(), tmp_path / "nowhere")
+    assert (asker.points(), asker.waiting()) == ([], [])
+    assert not (tmp_path / "nowhere").exists()
+    folder = undisturbed("tpe")[0]
+    before = snapshot(folder)
+    asker = Asker(searching(), folder)
+    assert (len(asker.points()), asker.waiting(), asker.ask()) == (12, [], [])
+    assert snapshot(folder) == before
+
+
+# however it was run
+
+
+@settings(max_examples=15, deadline=None)
+@given(parts=st.lists(st.integers(0, 4), max_size=12))
+def test_proposals_do_not_hang_on_who_asks_or_how_much_is_told_at_once(
+    undisturbed: Undisturbed, parts: list[int]
+) -> None:
+    """Each call by a process of its own, a generation told in parts: as a sweep that is killed between any two."""
+    search, points = searching(), undisturbed("tpe")[1]
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "study"
+        for most in parts:
+            if not Asker(search, folder).waiting():
+                Asker(search, folder).ask()
+            told(Asker(search, folder), search, most)
+            assert Asker(search, folder).points() == points[: len(Asker(search, folder).points())]
+        assert run(search, folder) == points
+
+
+def test_every_strategy_goes_on_as_if_it_had_not_been_interrupted(
+    strategy: str, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    search, folder = searching(strategy), tmp_path / "study"
+    while Asker(search, folder).waiting() or Asker(search, folder).ask():
+        told(Asker(search, folder), search, 3)
+    assert Asker(search, folder).points() == undisturbed(strategy)[1]
+
+
+def test_gp_goes_on_too_with_conditions_and_constraints(tmp_path: Path) -> None:
+    """Quickly: two proposals of its model."""
+    search = searching("gp", trials=6, generation=4)
+    whole = run(search, tmp_path / "whole")
+    for parts in (1, 3, 2):
+        asker = Asker(search, tmp_path / "study")
+        if not asker.waiting():
+            asker.ask()
+        told(asker, search, parts)
+    assert run(search, tmp_path / "study") == whole
+
+
+def test_another_process_asks_the_same(tmp_path: Path, undisturbed: Undisturbed) -> None:
+    """Python hashes words otherwise in each process, which moves whatever goes through sets of them."""
+    code = "from tests.search.sampling.test_study import *\n" + "".join(
+        f"run(searching({strategy!r}), Path({str(tmp_path / strategy)!r}))\n" for strategy in ("tpe", "nsga2")
+    )
+    environment = os.environ | {"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=120)
+    for strategy in ("tpe", "nsga2"):
+        assert Asker(searching(strategy), tmp_path / strategy).points() == undisturbed(strategy)[1]
+
+
+class Killed(BaseException):
+    """As a process that is gone: nothing catches it."""
+
+
+@pytest.mark.parametrize("at", range(13))
+def test_a_kill_in_the_midst_of_asking_telling_or_writing_changes_nothing(
+    at: int, tmp_path: Path, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three generations are twelve files written, two whenever one is asked or told: killed before the at-th."""
+    search, folder, written = searching(), tmp_path / "study", iter(range(100))
+    write = optuna_journal.write_atomic
+
+    def killed(path: Path, content: str) -> None:
+        if next(written) == at:
+            raise Killed
+        write(path, content)
+
+    monkeypatch.setattr("search.sampling.optuna_journal.write_atomic", killed)
+    if at < 12:
+        with pytest.raises(Killed):
+            run(search, folder)
+    monkeypatch.setattr("search.sampling.optuna_journal.write_atomic", write)
+    assert run(search, folder) == undisturbed("tpe")[1]
+    assert states(folder) == states(undisturbed("tpe")[0])
+
+
+def test_a_full_disk_records_nothing_and_the_same_is_asked_once_there_is_room(
+    tmp_path: Path, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    search, points = searching(), undisturbed("tpe")[1]
+    asker = Asker(search, tmp_path / "study")
+    for step, waiting in ((asker.ask, 0), (lambda: told(asker, search), 4)):
+        with monkeypatch.context() as patched:
+            patched.setattr("search.sampling.optuna_journal.write_atomic", full)
+            with pytest.raises(OSError, match="No space"):
+                step()
+        assert len(asker.waiting()) == waiting
+        step()
+    assert asker.points() == points[:4]
+    assert run(search, tmp_path / "study") == points
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_kill_while_a_sampler_thinks_changes_nothing(
+    share: float, tmp_path: Path, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, calls = tmp_path / "study", iter(range(10**6))
+    append = optuna_journal.Operations.append_logs
+    total = len((undisturbed("tpe")[0] / "journal.log").read_text().splitlines())
+
+    def killed(self: optuna_journal.Operations, logs: list[dict[str, Any]]) -> None:
+        if next(calls) == int(share * total):
+            raise Killed
+        append(self, logs)
+
+    monkeypatch.setattr(optuna_journal.Operations, "append_logs", killed)
+    with pytest.raises(Killed):
+        run(searching(), folder)
+    monkeypatch.undo()
+    assert run(searching(), folder) == undisturbed("tpe")[1]
+
+
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+@pytest.mark.parametrize("name", ["generations.jsonl", "journal.log"])
+@pytest.mark.parametrize("strategy", ["tpe", "nsga2"])
+def test_a_file_that_was_torn_lost_or_altered_is_made_again_the_same(
+    name: str, strategy: str, data: st.DataObject, undisturbed: Undisturbed
+) -> None:
+    done, points = undisturbed(strategy)
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "study"
+        shutil.copytree(done, folder)
+        content = (folder / name).read_bytes()
+        at = data.draw(st.integers(0, len(content) - 1), "byte")
+        how = data.draw(st.sampled_from(["cut", "lost", "garbage", "altered"]), "how")
+        if how == "lost":
+            (folder / name).unlink()
+        else:
+            tail = {
+                "cut": b"",
+                "garbage": b'\xff\x00{"a":1}\n',
+                "altered": bytes([content[at] ^ 1]) + content[at + 1 :],
+            }
+            (folder / name).write_bytes(content[:at] + tail[how])
+        asker = Asker(searching(strategy), folder)
+        assert asker.points() == points[: len(asker.points())]
+        assert run(searching(strategy), folder) == points
+        assert states(folder) == states(done)
+
+
+def test_what_could_not_be_read_is_kept(tmp_path: Path, undisturbed: Undisturbed) -> None:
+    shutil.copytree(undisturbed("tpe")[0], tmp_path / "study")
+    memory = tmp_path / "study" / "generations.jsonl"
+    torn = memory.read_bytes()[:-9]
+    memory.write_bytes(torn)
+    run(searching(), tmp_path / "study")
+    assert memory.with_suffix(".damaged").read_bytes() == torn
+
+
+def test_a_longer_search_asks_as_if_it_had_been_so_long_from_the_start(
+    strategy: str, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    """6 trials are a generation and a half: the rest of the second is run when more are asked for."""
+    assert len(run(searching(strategy, trials=6), tmp_path / "study")) == 6
+    assert run(searching(strategy, trials=12), tmp_path / "study") == undisturbed(strategy)[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "told_of"),
+    [
+        ({"strategy": "nsga2"}, "search.strategy: begun with tpe, now nsga2"),
+        ({"seed": 3}, "search.seed: begun with 0, now 3"),
+        ({"generation": 5}, "search.generation: begun with 4, now 5"),
+        ({"checkpoint": "last"}, "search.checkpoint: begun with best, now last"),
+        ({"constraints": []}, "search.constraints: begun with ['val_clean_acc >= 0.5'], now []"),
+        (
+            {"objectives": {"val_pgd_acc": "max"}},
+            "search.objectives: begun with {'val_clean_acc': 'max', 'val_pgd_acc': 'max'}, now {'val_pgd_acc': 'max'}",
+        ),
+        (
+            {"axes": AXES | {"method.attack.steps": {"int": [1, 9]}}},
+            "search.axes.method.attack.steps: begun with ['int', [['1', 1], ['10', 10]], {}],"
+            " now ['int', [['1', 1], ['9', 9]], {}]",
+        ),
+    ],
+)
+def test_another_search_is_not_mixed_in(change: dict[str, Any], told_of: str, undisturbed: Undisturbed) -> None:
+    folder = undisturbed("tpe")[0]
+    with pytest.raises(SpaceError) as error:
+        Asker(searching(**change), folder)
+    *lines, hint = error.value.problems
+    assert lines == [told_of]
+    assert hint.startswith(f"{folder}: a search goes on as it was begun; ")
+
+
+def test_a_generation_waits_for_the_one_before_it(tmp_path: Path) -> None:
+    search, asker = searching(), Asker(searching(), tmp_path / "study")
+    asker.ask()
+    told(asker, search, 3)
+    with pytest.raises(RuntimeError, match="once the one before it was told"):
+        asker.ask()
+    with pytest.raises(ValueError, match="2 outcomes of 1 configurations that wait"):
+        asker.tell([Outcome("a", "failed")] * 2)
+
+
+# points that were asked before
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_no_point_is_trained_twice_and_a_space_that_is_used_up_ends_the_search(strategy: str, tmp_path: Path) -> None:
+    axes = {"method": {"choice": ["pgd-at", "trades"]}, "batch_size": {"choice": [32, 64, 128]}}
+    search, folder = searching(strategy, trials=40, axes=axes), tmp_path / "study"
+    points = run(search, folder)
+    assert len({(point["method"].label, point["batch_size"].value) for point in points}) == len(points) == 6
+    before = snapshot(folder)
+    assert run(search, folder) == points
+    assert snapshot(folder) == before, "asking in vain leaves no trace"
+
+
+def test_a_repeated_proposal_says_whose_it_is(tmp_path: Path) -> None:
+    axes = {"method": {"choice": ["pgd-at", "trades"]}, "batch_size": {"choice": [32, 64, 128]}}
+    run(searching(trials=40, axes=axes), tmp_path / "study")
+    trials = study(tmp_path / "study").trials
+    repeats = [trial for trial in trials if "repeats" in trial.user_attrs]
+    assert repeats, "else this shows nothing"
+    for trial in repeats:
+        assert trial.state == TrialState.FAIL
+        assert trials[trial.user_attrs["repeats"]].params == trial.params
+
+
+# what Optuna's own tools see
+
+
+def study(folder: Path) -> optuna.Study:
+    storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
+    return optuna.load_study(study_name=None, storage=storage)
+
+
+def asked(folder: Path) -> Iterator[FrozenTrial]:
+    """The trials that are configurations."""
+    numbers = [number for row in read_rows(folder / "generations.jsonl") for number in row.get("trials", ())]
+    return (study(folder).trials[number] for number in numbers)
+
+
+def states(folder: Path) -> list[Any]:
+    return [
+        (trial.number, trial.state, trial.params, trial.values, trial.user_attrs, trial.constraints)
+        for trial in study(folder).trials
+    ]
+
+
+def test_optuna_loads_the_study_with_all_that_was_told(strategy: str, undisturbed: Undisturbed) -> None:
+    folder, points = undisturbed(strategy)
+    found = study(folder)
+    assert found.study_name == "study"
+    assert found.metric_names == ["val_clean_acc", "val_pgd_acc"]
+    assert [direction.name for direction in found.directions] == ["MAXIMIZE", "MAXIMIZE"]
+    assert found.user_attrs == {"strategy": strategy, "seed": 0, "checkpoint": "best"}
+    trials = list(asked(folder))
+    assert len(trials) == 12
+    for i, (trial, point) in enumerate(zip(trials, points, strict=True)):
+        its = outcome(searching(), point, i)
+        assert trial.state == (TrialState.COMPLETE if its.values else TrialState.FAIL)
+        assert trial.values == (list(its.values.values()) if its.values else None)
+        assert trial.constraints == (its.violations or {})
+        assert {key: trial.user_attrs[key] for key in ("configuration", "status", "seeds", "censored")} == {
+            "configuration": f"c{i}", "status": its.status, "seeds": [0, 1], "censored": its.status == "stopped"
+        }  # fmt: skip
+        assert ("standard error of val_pgd_acc" in trial.user_attrs) == (its.values is not None)
+        assert trial.params.keys() == point.keys()
+    assert {"completed", "stopped", "failed", "diverged"} <= {trial.user_attrs["status"] for trial in trials}
+
+
+@pytest.mark.filterwarnings("ignore:.*plot_pareto_front is experimental")
+def test_optuna_draws_the_front(undisturbed: Undisturbed) -> None:
+    folder, points = undisturbed("tpe")
+    found = study(folder)
+    values = np.array([list(measured(points[i]).values()) for i in range(12) if i % 5 != 4])
+    feasible = values[values[:, 0] >= 0.5]
+    front = feasible[moocore.is_nondominated(feasible, maximise=True)]
+    assert sorted(trial.values for trial in found.best_trials) == sorted(front.tolist())
+    assert plot_pareto_front(found).get_xlabel() == "val_clean_acc"
+
+
+def test_minimising_and_a_single_objective_are_told_as_such(tmp_path: Path) -> None:
+    search = searching(trials=4, objectives={"val_pgd_acc": "min"}, constraints=[])
+    run(search, tmp_path / "study")
+    found = study(tmp_path / "study")
+    assert found.direction.name == "MINIMIZE"
+    assert found.metric_names == ["val_pgd_acc"]
+    assert found.best_value == min(trial.value for trial in found.trials if trial.value is not None)

@@ -1,0 +1,31 @@
+"""What a sweep's run says of itself: the command as it was typed, and the one that carries on."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+import pytest
+
+from search.store.provenance import carrying_on, command_line
+
+AXIS = "search.axes.subset.grid=[all, {name: random, size: 50}]"
+
+
+def test_a_command_can_be_pasted_into_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = ["spaces/smoke.yaml", "--set", AXIS, "--name", "it's"]
+    monkeypatch.setattr(sys, "argv", ["run", *typed])
+    for said in (command_line(), carrying_on()):
+        assert shlex.split(said)[3:] == typed
+
+
+@pytest.mark.parametrize(
+    "once", [["--fresh"], ["--fre"], ["--add-trials", "10"], ["--add-trials=10"], ["--add-t", "10", "--fresh"], []]
+)
+def test_to_carry_on_is_neither_to_begin_anew_nor_to_ask_for_more_trials(
+    monkeypatch: pytest.MonkeyPatch, once: list[str]
+) -> None:
+    kept = ["--address", "a:1", "--accept-code-change", "space.yaml", "--set", AXIS, "--results", "else where"]
+    monkeypatch.setattr(sys, "argv", ["run", *kept[:4], *once, *kept[4:]])
+    assert shlex.split(carrying_on())[3:] == kept
+    assert shlex.split(command_line())[3:] == [*kept[:4], *once, *kept[4:]], "this one is what was typed"

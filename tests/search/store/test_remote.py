@@ -1,0 +1,407 @@
+"""Sweeps behind URLs: what is stored there is whole or absent, however writers end, and is what a folder would hold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+
+import pytest
+
+import search.execution.sweep
+import search.store.remote
+from analysis.mirror import fetch
+from analysis.results import SweepError
+from search.exceptions import Busy, Infeasible, Unreachable
+from search.execution.reuse import take
+from search.run.__main__ import main
+from search.status import main as status
+from search.stopping.decisions import SEAL, Decision, Journal
+from search.store import lease
+from search.store.health import establish
+from search.store.lock import held, lock
+from search.store.remote import Remote, place, reach
+from search.store.store import Store
+from search.verify import main as verify
+from trainers.reading import read_json, read_rows
+from trainers.records import Place, append_rows, write_atomic, write_json
+
+from ..execution.test_reuse import burn_ins
+from ..helpers import Tiny, records, smoke
+from .test_store import CHAIN, FILES, depth, publish, segment, state
+
+pytestmark = pytest.mark.sweeps
+
+
+class Killed(BaseException):
+    """The process that writes is no more."""
+
+
+def folder(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Remote:
+    """In memory, in a system that writes by renaming or one whose files come whole, or in an object store."""
+    if kind == "whole":
+        monkeypatch.setattr(search.store.remote, "WHOLE", ("s3", "gcs", "mock"))
+    path = f"{str(tmp_path).strip('/')}/{kind}/sweep"
+    found = place(request.getfixturevalue("s3").url(path) if kind == "s3" else f"mock:///{path}")
+    assert isinstance(found, Remote)
+    return found
+
+
+@pytest.fixture(params=["renamed", "whole", "s3"])
+def there(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
+    return folder(request.param, tmp_path, monkeypatch, request)
+
+
+@pytest.fixture(params=["renamed", "whole"])
+def near(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
+    """For what asks it hundreds of times."""
+    return folder(request.param, tmp_path, monkeypatch, request)
+
+
+@pytest.fixture
+def mortal(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], list[int]]:
+    """Lets the writer be killed before its n-th file from now is written; returns the count."""
+    put, count = Remote._put, [0]
+
+    def die_at(n: float) -> list[int]:
+        count[0] = 0
+
+        def writing(self: Remote, data: bytes) -> None:
+            count[0] += 1
+            if count[0] > n:
+                raise Killed
+            put(self, data)
+
+        monkeypatch.setattr(Remote, "_put", writing)
+        return count
+
+    return die_at
+
+
+@pytest.mark.parametrize("url", ["s3://b", "s3://b/x/y?region=r&scheme=http", "hdfs://h:1/x", "abfs://c@a.net/x"])
+def test_a_url_is_what_was_written_and_names_below_it_come_before_its_options(url: str) -> None:
+    it, (bare, _, options) = place(url), url.partition("?")
+    assert str(it) == url
+    assert str(it / "a" / "b") == f"{bare}/a/b{'?' if options else ''}{options}"
+    assert (it / "a" / "b").parent == it / "a" == place(str(it / "a"))
+    assert (it / "a").name == "a"
+
+
+def test_what_is_on_this_machine_is_a_path() -> None:
+    assert place("file:///a/b") == place("/a/b") == Path("/a/b")
+    assert place("results") == Path("results")
+
+
+def test_files_are_there_or_not_as_with_paths(there: Remote) -> None:
+    file = there / "a" / "b.json"
+    assert not file.exists() and read_json(file) is None and read_rows(file) == []
+    with pytest.raises(FileNotFoundError):
+        file.read_bytes()
+    with pytest.raises(FileNotFoundError):
+        file.unlink()
+    file.unlink(missing_ok=True)
+    assert list(there.glob("*")) == there.files() == []
+    for value in (1, 2):  # the second over the first
+        write_json(file, value)
+        assert read_json(file) == value
+    append_rows(there / "rows", [{"a": 1}])
+    append_rows(there / "rows", [{"a": 2}])
+    assert read_rows(there / "rows") == [{"a": 1}, {"a": 2}]
+    assert sorted(path.name for path in there.glob("*")) == ["a", "rows"]
+    assert list(there.glob("r*")) == [there / "rows"]
+    assert sorted(entry.path for entry in there.files()) == ["a/b.json", "rows"]
+    file.move(there / "c" / "d")
+    assert not file.exists() and (there / "c" / "d").read_text() == "2\n"
+    write_atomic(file, b"3")
+    file.move(there / "c" / "d")
+    assert (there / "c" / "d").read_bytes() == b"3"
+
+
+def test_what_killed_writers_left_is_swept_up(there: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(Remote, "move", killed)
+    with suppress(Killed):
+        write_json(there / "trials" / "a" / "result.json", {})
+    monkeypatch.undo()
+    Store(there).sweep_leftovers()
+    assert all(entry.path.endswith("result.json") and ".tmp" not in entry.path for entry in there.files())
+
+
+@pytest.fixture
+def store(there: Remote) -> Store:
+    """A sweep with checkpoints after 1, 2 and 4 epochs."""
+    store = Store(there)
+    for epoch, parent in ((1, 0), (2, 1), (4, 2)):
+        publish(store, epoch, parent)
+    return store
+
+
+def stage(store: Store, epoch: int) -> Remote:
+    folder = store.folder / "stages" / CHAIN[epoch][:2] / CHAIN[epoch]
+    assert isinstance(folder, Remote)
+    return folder
+
+
+def test_what_was_published_is_read_back(store: Store) -> None:
+    assert depth(store) == 4
+    assert store.stored() == {CHAIN[1], CHAIN[2], CHAIN[4]}
+
+
+def _remote(place: Place) -> Remote:
+    assert isinstance(place, Remote)
+    return place
+
+
+@pytest.mark.parametrize("n", range(3))
+def test_a_stage_whose_writer_was_killed_is_not_there(
+    store: Store, mortal: Callable[[float], list[int]], n: int
+) -> None:
+    mortal(n)
+    with pytest.raises(Killed):
+        publish(store, 5, 4)
+    mortal(99)
+    assert depth(store) == 4
+    assert CHAIN[5] not in store.stored() and store.state(CHAIN[5]) is None
+    assert not [entry for entry in _remote(store.folder).files() if "damaged" in entry.path], (
+        "its writer might still live"
+    )
+    store.sweep_leftovers()
+    assert not list(stage(store, 5).glob("*"))
+    publish(store, 5, 4)
+    assert depth(store) == 5
+
+
+@pytest.mark.parametrize("n", range(4))
+@pytest.mark.parametrize(("parent", "files"), [(2, 1), (1, 3)], ids=["as it was", "on another way"])
+def test_a_state_that_was_forgotten_is_stored_again_whole_or_not(
+    store: Store, mortal: Callable[[float], list[int]], n: int, parent: int, files: int
+) -> None:
+    """Where the same rows stand, its own file is all that is wanting."""
+    size = len((stage(store, 4) / "state.pt").read_bytes())
+    assert (store.forget_state(CHAIN[4]), store.forget_state(CHAIN[4])) == (size, 0)
+    assert (depth(store), store.stored()) == (2, {CHAIN[1], CHAIN[2]})
+    mortal(n)
+    with suppress(Killed):
+        publish(store, 4, parent)
+    mortal(99)
+    assert depth(store) == (4 if n >= files else 2)
+    publish(store, 4, parent)
+    assert depth(store) == 4
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_damaged_stage_is_set_aside_and_the_one_before_serves(store: Store, file: str) -> None:
+    write_atomic(stage(store, 4) / file, b"damaged")
+    assert depth(store) == 2
+    aside = {entry.path for entry in _remote(store.folder / "stages" / "damaged").files()}
+    assert {path.rpartition("/")[2] for path in aside} == set(FILES)
+    assert store.stored() == {CHAIN[1], CHAIN[2]}
+
+
+def test_an_error_of_the_network_is_no_damage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Remote) -> bytes:
+        raise OSError("AWS Error NETWORK_CONNECTION during GetObject operation")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="NETWORK"):
+        patched.setattr(Remote, "read_bytes", fail)
+        depth(store)
+    assert depth(store) == 4
+
+
+def test_states_are_lent_from_folders_and_to_them(store: Store, there: Remote, tmp_path: Path) -> None:
+    local, other = Store(tmp_path / "local"), Store(there.parent / "other")
+    establish(local.folder)
+    store.lend(CHAIN[4], local)
+    local.lend(CHAIN[4], other)
+    assert (depth(local), depth(other)) == (4, 4)
+    assert read_json(stage(other, 4) / "stage.json")["rows"] == segment(2, 3).rows
+    assert state(4).keys() == (other.state(CHAIN[4]) or {}).keys()
+
+
+def test_decisions_are_kept(there: Remote) -> None:
+    decisions = [
+        Decision(action="pass", rule="rung", configuration=name, epochs=3, values={"val_pgd_acc": 0.5}, reason="it is")
+        for name in "ab"
+    ]
+    for decision in decisions:
+        Journal(there / "stopping.jsonl").take([decision])
+    rows = [{key: its for key, its in row.items() if key != SEAL} for row in read_rows(there / "stopping.jsonl")]
+    assert rows == [decision.model_dump() for decision in decisions]
+    assert Journal(there / "stopping.jsonl").taken.passed == {("a", 3), ("b", 3)}
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("RENEWED", 0.05), ("WINDOW", 0.6), ("SETTLED", 0.02)):
+        monkeypatch.setattr(lease, name, seconds)
+
+
+def renewed(there: Remote) -> float:
+    return float(read_json(there / lease.NAME)["renewed"])
+
+
+def test_who_renews_a_lease_keeps_others_out_and_lets_go_at_its_end(there: Remote, quick: None) -> None:
+    assert not held(there)
+    release = lock(there)
+    sizes, first = set(), renewed(there)
+    while renewed(there) < first + 0.8:  # longer than the window
+        sizes.add(len((there / lease.NAME).read_bytes()))
+    assert len(sizes) == 1
+    assert held(there)
+    with pytest.raises(Busy):
+        lock(there)
+    release()
+    assert not held(there) and not (there / lease.NAME).exists()
+    began = time.monotonic()
+    lock(there)()
+    assert time.monotonic() - began < 0.5
+
+
+@pytest.mark.parametrize(("age", "least", "most"), [(0, 0.6, 2.0), (7200, 0, 0.5)])
+def test_of_a_killed_driver_the_lease_is_taken_once_it_was_not_renewed_for_long(
+    there: Remote, quick: None, age: float, least: float, most: float
+) -> None:
+    write_json(there / lease.NAME, {"token": "of the dead", "renewed": time.time() - age})
+    began = time.monotonic()
+    lock(there)()
+    assert least <= time.monotonic() - began < most
+
+
+@pytest.mark.parametrize("found", [[], 3, {}, {"token": "of another version"}, {"token": "x", "renewed": "soon"}])
+def test_what_is_no_lease_keeps_nobody_out(
+    there: Remote, quick: None, monkeypatch: pytest.MonkeyPatch, found: object
+) -> None:
+    monkeypatch.setattr(lease, "RENEWED", 60.0)  # a renewal on its way would overwrite what is written below
+    write_json(there / lease.NAME, found)  # type: ignore[arg-type]
+    assert not held(there)
+    release = lock(there)
+    assert held(there)
+    write_json(there / lease.NAME, found)  # type: ignore[arg-type]
+    release()
+    assert read_json(there / lease.NAME) == found
+
+
+def test_of_two_that_come_at_once_one_gives_way(there: Remote, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def meanwhile(seconds: float) -> None:
+        write_json(there / lease.NAME, {"token": "the other's", "renewed": time.time()})
+
+    monkeypatch.setattr(lease, "time", SimpleNamespace(sleep=meanwhile, time=time.time, monotonic=time.monotonic))
+    with pytest.raises(lease.Leased):
+        lease.hold(there)
+    assert read_json(there / lease.NAME)["token"] == "the other's"
+
+
+def test_a_sweep_has_the_records_that_it_has_in_a_folder(
+    near: Remote, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local, it = Tiny(tmp_path / "local").all(), Tiny(tmp_path / "here", at=near).all()
+    assert records(near) == records(local.store.folder)
+    assert it.store.stored() == local.store.stored()
+    assert status([str(near)]) == 0
+    assert "sweep  finished" in capsys.readouterr().out
+    assert verify([str(near), "--sample", "2"]) == 0
+
+
+def test_prefixes_are_shared_and_states_forgotten_as_in_a_folder(near: Remote, tmp_path: Path) -> None:
+    local, it = Tiny(tmp_path / "local", burn_ins()).all(), Tiny(tmp_path / "here", burn_ins(), near).all()
+    assert (it.trained(), it.store.stored()) == (local.trained(), local.store.stored())
+    assert records(near) == records(local.store.folder)
+    more = Tiny(tmp_path / "more", burn_ins([3], search__keep="forks"), near.parent / "more")
+    assert take(more.store, more.plan, [near]) == {near: (0, 0, 0)}, "no fork was kept"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_killed_again_and_again_it_has_the_records_of_an_undisturbed_run(
+    near: Remote, tmp_path: Path, mortal: Callable[[float], list[int]], seed: int
+) -> None:
+    random, text = Random(seed), burn_ins([1]).replace("checkpoint_seconds: 1000000000.0", "checkpoint_seconds: 0")
+    undisturbed = Tiny(tmp_path / "local", text).all()
+    kills = 0
+    for _ in range(8):
+        mortal(random.randrange(1, 25))
+        try:
+            Tiny(tmp_path / "here", text, near).going(random, workers=2)
+        except Killed:
+            kills += 1
+    assert kills > 1
+    mortal(float("inf"))
+    Tiny(tmp_path / "here", text, near).all()
+    assert records(near) == records(undisturbed.store.folder)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("foo://x/y", "foo://x/y: no file system goes by that; write a folder, or a URL such as s3://bucket/prefix"),
+        ("s3://key:secret@bucket/x", "s3://key:...@bucket/x: a URL is written into records; let the environment hold"),
+        (
+            "abfs://c@a/x?tenant_id=t&client_secret=secret",
+            "abfs://c@a/x: a URL is written into records; let the environment hold",
+        ),
+        ("s3://bucket/x?colour=red&region=us-east-1", "Unexpected query parameter in S3 URI: 'colour'"),
+        ("s3:///x", "Missing bucket name in S3 URI"),
+    ],
+)
+def test_a_url_that_leads_nowhere_is_refused_before_anything_starts(
+    here: Path, capsys: pytest.CaptureFixture[str], url: str, words: str
+) -> None:
+    (here / "space.yaml").write_text("{}")
+    assert main(["space.yaml", "--results", url]) == status([url]) == verify([url]) == 2
+    told = capsys.readouterr().err
+    assert told.count(words) == 3 and "secret" not in told and "Traceback" not in told
+
+
+def test_loggers_are_refused_before_anything_starts(
+    near: Remote, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "space.yaml").write_text(smoke(search__loggers=["tensorboard"]))
+    assert main(["space.yaml", "--results", str(near)]) == 2
+    assert "search.loggers: they keep files beside the records" in capsys.readouterr().err
+    assert near.files() == []
+
+
+def test_a_start_that_is_refused_late_leaves_nothing(near: Remote, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise Infeasible("no Ray answers at 10.0.0.7:6379")
+
+    monkeypatch.setattr(search.execution.sweep, "cluster", refuse)
+    (here / "space.yaml").write_text(smoke())
+    assert main(["space.yaml", "--results", str(near)]) == 2
+    assert [entry.path for entry in near.files() if not entry.path.endswith(".lock")] == []
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "When getting information for key 'x' in bucket 'b': AWS Error ACCESS_DENIED during HeadObject operation",
+        "When resolving region for bucket 'b': AWS Error UNKNOWN (HTTP status 403) during HeadBucket operation",
+    ],
+)
+def test_where_credentials_do_not_reach_it_says_where_they_come_from(
+    there: Remote, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    def refused(self: Remote) -> bool:
+        raise OSError(why)
+
+    monkeypatch.setattr(Remote, "exists", refused)
+    with pytest.raises(Unreachable, match="credentials in the environment"):
+        reach(there)
+
+
+def test_a_copy_of_the_records_has_no_states(tmp_path: Path) -> None:
+    served = tmp_path / "served"
+    Tiny(served / "sweep").all()
+    fetch(f"file://{served}/sweep", tmp_path / "copy")
+    assert records(tmp_path / "copy") == records(served / "sweep")
+    assert not (tmp_path / "copy" / "stages").exists()
+    fetch(f"file://{served}/sweep", tmp_path / "copy")  # again, as it goes on
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "space.yaml").write_text("mine")
+    with pytest.raises(SweepError, match="precious: holds files and is no sweep"):
+        fetch(f"file://{served}/sweep", tmp_path / "precious")
+    assert (tmp_path / "precious" / "space.yaml").read_text() == "mine"

@@ -1,0 +1,83 @@
+"""Per-instance records in parts: where a training was checkpointed, or stopped, is not to be seen in them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.monitor.trial_progress import Seen
+from search.stopping.curves import curve
+from search.store.segments import Segment, added, cut, joined, lines, so_far
+from search.store.store import Arrays
+from trainers.scores import UNSEEN
+
+KINDS = {"loss": (np.float32, 4), "weight": (np.float16, 4), "kappa": (np.uint8, 4), "test_loss": (np.float16, 3)}
+EPOCHS = st.lists(st.sets(st.sampled_from([*KINDS])).map(lambda names: names | {"loss"}), min_size=1, max_size=7)
+NOTHING = Segment([], [], {})
+
+
+def epoch(number: int, names: set[str]) -> Segment:
+    """One whose arrays hold its number."""
+    arrays = {name: np.full((1, KINDS[name][1]), number, KINDS[name][0]) for name in sorted(names)}
+    return Segment([{"epoch": number}], [{"epoch": number}], arrays)
+
+
+def recorded(epochs: list[set[str]], checkpoints: set[int] = frozenset()) -> list[Segment]:  # type: ignore[assignment]
+    """In parts, as a session has them: one between two checkpoints."""
+    parts = []
+    for first, last in pairwise(sorted({0, len(epochs), *(each for each in checkpoints if each < len(epochs))})):
+        part = NOTHING
+        for number in range(first, last):
+            part = added(part, epoch(number, epochs[number]))
+        parts.append(part)
+    return parts
+
+
+def equal(one: Arrays, other: Arrays) -> bool:
+    return [*one] == [*other] and all(
+        one[name].dtype == other[name].dtype and np.array_equal(one[name], other[name], equal_nan=True) for name in one
+    )
+
+
+@given(EPOCHS, st.sets(st.integers(1, 6)))
+def test_every_array_has_a_row_an_epoch_however_it_was_checkpointed(epochs: list[set[str]], at: set[int]) -> None:
+    whole = joined(recorded(epochs, at))
+    assert equal(whole, joined(recorded(epochs)))
+    for name, values in whole.items():
+        assert values.shape == (len(epochs), KINDS[name][1]) and values.dtype == KINDS[name][0]
+        for number, names in enumerate(epochs):
+            missing = UNSEEN if values.dtype == np.uint8 else np.nan
+            expected = number if name in names else missing
+            assert np.array_equal(values[number], np.full(KINDS[name][1], expected), equal_nan=True)
+
+
+@given(EPOCHS, st.sets(st.integers(1, 6)), st.integers(0, 7))
+def test_cut_back_it_is_what_would_have_been_recorded_so_far(epochs: list[set[str]], at: set[int], until: int) -> None:
+    """An array that begins with a later epoch, as weights after a burn-in, is not there."""
+    kept = cut(recorded(epochs, at), until)
+    assert equal(joined(kept), joined(recorded(epochs[:until])) if until else {})
+    assert [row["epoch"] for part in kept for row in part.rows] == [*range(min(until, len(epochs)))]
+    assert sum(len(part.costs) for part in kept) == len(epochs)  # they were spent
+
+
+@pytest.mark.parametrize("attacks", [True, False])
+def test_the_best_so_far_is_what_the_training_would_be_selected_by(tmp_path: Path, attacks: bool) -> None:
+    """Robust validation accuracy, or clean of a training that does not attack its images; wherever it is read."""
+    more = {"train_robust_acc": 0.5} if attacks else {}
+    heights = [(0.5, 0.3), (0.7, 0.2), (0.9, 0.1), (0.9, 0.1)]
+    rows = [
+        {"epoch": i, "train_clean_acc": 0.9, "val_clean_acc": clean, "val_pgd_acc": robust} | more
+        for i, (clean, robust) in enumerate(heights)
+    ]
+    best = 0 if attacks else 2
+    assert so_far(rows)["best"]["epoch"] == best
+    assert curve(rows, {"val_pgd_acc": "max"}).best(4).epoch == best
+    (tmp_path / "epochs.jsonl").write_bytes(lines(rows))
+    seen = Seen(tmp_path, "one", "")
+    seen.look()
+    assert seen.best["epoch"] == best

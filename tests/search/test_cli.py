@@ -1,0 +1,83 @@
+"""How a command's process ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = """
+import atexit, sys, threading, time
+from search.cli import leave_with
+
+class Held:
+    def __del__(self):
+        print("taken apart")
+
+held = Held()
+held.itself = held
+
+def main():
+    atexit.register(print, "registered")
+    threading.Thread(target=lambda: (time.sleep(0.2), print("waited for"))).start()
+    print("done", end=" ")
+    ENDS
+
+leave_with(main)
+"""
+
+
+def ran(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+
+
+def ended(ends: str) -> tuple[int, str, str]:
+    done = ran([sys.executable, "-c", COMMAND.replace("ENDS", ends)])
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    [("return 0", 0), ("return 130", 130), ("sys.exit(2)", 2), ("sys.exit()", 0), ("sys.exit('no')", 1)],
+)
+def test_all_but_the_taking_apart_is_done(ends: str, code: int) -> None:
+    assert ended(ends) == (code, "done waited for\nregistered\n", "no\n" if "no" in ends else "")
+
+
+def test_an_error_ends_it_as_ever() -> None:
+    code, out, err = ended("raise RuntimeError('a mistake of ours')")
+    assert (code, out) == (1, "done waited for\nregistered\n")
+    assert err.startswith("Traceback") and err.endswith("RuntimeError: a mistake of ours\n")
+
+
+@pytest.mark.parametrize(("raised", "code"), [("KeyboardInterrupt", 130), ("KeyboardInterrupt(143)", 143)])
+def test_ctrl_c_that_a_command_does_not_catch_has_its_code(raised: str, code: int) -> None:
+    """Not 1, which is what search.verify found different."""
+    assert ended(f"raise {raised}")[0] == code
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_while_threads_end_ends_at_once(number: int) -> None:
+    last = f"time.sleep(0.2), os.kill(os.getpid(), {int(number)}), time.sleep(60)"
+    main = f"threading.Thread(target=lambda: ({last})).start() or 3"
+    code = f"import os, threading, time; from search.cli import leave_with; leave_with(lambda: {main})"
+    began = time.monotonic()
+    done = ran([sys.executable, "-c", code])
+    assert (done.returncode, done.stderr) == (3, "")
+    assert time.monotonic() - began < 30
+
+
+def test_output_that_was_closed_from_the_start() -> None:
+    code = "from search.cli import leave_with; leave_with(lambda: print(1) or 3)"
+    done = ran(["bash", "-c", '"$0" -c "$1" >&-', sys.executable, code])
+    assert (done.returncode, done.stderr) == (3, "")
+
+
+def test_nobody_reads_any_more() -> None:
+    code = "import time; from search.cli import leave_with; leave_with(lambda: print(1) or time.sleep(0.3) or 3)"
+    done = ran(["bash", "-c", '"$0" -E -c "$1" | true; echo ${PIPESTATUS[0]}', sys.executable, code])
+    assert (done.stdout, done.stderr) == ("3\n", "")
