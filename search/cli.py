@@ -13,16 +13,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from search.exceptions import Busy, Contradiction, Damaged, Infeasible, NoSweep, SpaceError, Unreachable
+from search.exceptions import DamagedJournal, DifferentSweep, Infeasible, NoSweep, SpaceError, SweepLocked, Unreachable
 from search.schema.limits import TOLD
-from search.signals import code_of, heed
+from search.signals import exit_code_of, install_handlers
 from search.store import health
 from trainers.records import Place
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.streams import guard_streams
 
 
-def leave_with(main: Callable[[], int], shows: bool = False) -> NoReturn:
+def exit_with(main: Callable[[], int], shows: bool = False) -> NoReturn:
     """Run a command and end the process with its exit code.
 
     `shows`: whether it only shows something, and ends once nobody reads that; others go on without a word.
@@ -40,7 +40,7 @@ def leave_with(main: Callable[[], int], shows: bool = False) -> NoReturn:
         end.code = error.code if isinstance(error.code, int) else int(error.code is not None)
         raise
     except KeyboardInterrupt as error:
-        end.code = code_of(error)
+        end.code = exit_code_of(error)
         error_console().print("Interrupted.")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(end.code))
@@ -64,35 +64,36 @@ class _End:
 Command = Callable[[argparse.Namespace, float], int]
 
 
-def enter(options: argparse.Namespace, began: float, imported: Callable[[], Command]) -> int:
+def run_command(options: argparse.Namespace, began: float, imported: Callable[[], Command]) -> int:
     """Run what is imported with the options, begun at time.monotonic `began`. Returns the exit code."""
     if options.address:
         os.environ["RAY_ADDRESS"] = options.address  # read when Ray is imported
-    heed()
+    install_handlers()
     try:
         command = imported()
-        heed()  # importing Ray took SIGTERM over
+        install_handlers()  # importing Ray took SIGTERM over
     except KeyboardInterrupt as error:
-        return code_of(error)
+        return exit_code_of(error)
     return command(options, began)
 
 
 DONE, UNFINISHED, BAD_INPUT = 0, 1, 2
 ENDINGS = (
-    SpaceError, Contradiction, Busy, NoSweep, Infeasible, Unreachable, Damaged, OSError, KeyboardInterrupt,
+    SpaceError, DifferentSweep, SweepLocked, NoSweep, Infeasible, Unreachable, DamagedJournal,
+    OSError, KeyboardInterrupt,
 )  # fmt: skip
 
 
-def told(error: BaseException, folder: Place, instead: str, errors: Console) -> int:
+def report_error(error: BaseException, folder: Place, instead: str, errors: Console) -> int:
     """Say why a command that works in a folder ends, by one of ENDINGS. Returns the exit code.
 
     `instead`: what to do if another sweep lies there.
     """
     if isinstance(error, KeyboardInterrupt):
         errors.print("Interrupted; what was trained is kept.")
-        return code_of(error)
+        return exit_code_of(error)
     if isinstance(error, OSError):
-        errors.print(f"Stopped: {health.trouble_of(error, folder) or error}")
+        errors.print(f"Stopped: {health.storage_problem_behind(error, folder) or error}")
         return UNFINISHED
     for line in _lines(error, folder, instead):
         errors.print(line)
@@ -105,8 +106,8 @@ def _lines(error: BaseException, folder: Place, instead: str) -> list[str]:
         problems = [f"error: {problem}" for problem in error.problems[:TOLD]]
         problems += [f"error: and {n - TOLD:,} more"] if n > TOLD else []
         return [*problems, f"{n:,} problem{'s' * (n > 1)}; nothing was started."]
-    if isinstance(error, Contradiction):
+    if isinstance(error, DifferentSweep):
         return [f"error: {folder}: " + "\n".join(error.lines), f"Nothing was changed. {instead}"]
-    if isinstance(error, Busy):
+    if isinstance(error, SweepLocked):
         return [f"error: {folder}: another process is running this sweep; wait for it or stop it."]
     return [f"error: {error}"]

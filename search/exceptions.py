@@ -11,7 +11,7 @@ class SpaceError(Exception):
         self.problems = problems
 
 
-class Contradiction(Exception):
+class DifferentSweep(Exception):
     """The stored sweep is another one; one readable line a difference."""
 
     def __init__(self, lines: list[str]) -> None:
@@ -19,7 +19,7 @@ class Contradiction(Exception):
         self.lines = lines
 
 
-class Busy(Exception):
+class SweepLocked(Exception):
     """Another process runs this sweep."""
 
 
@@ -35,17 +35,17 @@ class Unreachable(Exception):
     """A URL that nothing can be stored behind; the message says why and what to do."""
 
 
-class Damaged(Exception):
+class DamagedJournal(Exception):
     """A journal that cannot be read; the message says where."""
 
 
-class Mismatch(Exception):
+class PlanMismatch(Exception):
     """This worker would train something else than was planned."""
 
 
-class Unfit(Exception):
+class NotReplayable(Exception):
     """A folder that cannot be replayed: where, what was found, what to do."""
 
 
-class Leased(Exception):
+class LeaseHeld(Exception):
     """Another process renews it."""

@@ -70,7 +70,7 @@ def heeded() -> tuple[signal.Signals, ...]:
     return tuple(it for it in NUMBERS if it != signal.SIGHUP or signal.getsignal(it) is not signal.SIG_IGN)
 
 
-def heed() -> None:
+def install_handlers() -> None:
     """SIGTERM and SIGHUP raise KeyboardInterrupt too, with their exit codes, until an Interrupt is installed."""
     for number in heeded():
         if number != signal.SIGINT:
@@ -130,6 +130,6 @@ def _raise(number: int, frame: Any) -> None:
     raise KeyboardInterrupt(128 + number)
 
 
-def code_of(error: KeyboardInterrupt) -> int:
+def exit_code_of(error: KeyboardInterrupt) -> int:
     """The exit code that says which signal it was."""
     return int(error.args[0]) if error.args else 128 + signal.SIGINT

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from search.cli import leave_with
+from search.cli import exit_with
 from search.exceptions import SpaceError
 from search.formatting import duration
-from search.planning.datasets import Sources
+from search.planning.datasets import DatasetCache
 from search.planning.jobs import slice_seconds
 from search.planning.plan import Plan
 from search.planning.planner import Planner
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     began = time.monotonic()
     try:
         loaded = load(options.space, options.set)
-        sources = Sources(download=False)
+        sources = DatasetCache(download=False)
         planner = Planner(loaded, sources.fingerprint)
         plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
     except SpaceError as error:
@@ -97,4 +97,4 @@ def _table(plan: Plan, found: Simulated, search: Search, options: argparse.Names
 
 
 if __name__ == "__main__":
-    leave_with(main, shows=True)
+    exit_with(main, shows=True)

@@ -20,17 +20,17 @@ from typing import Any
 
 from rich.progress import track
 
-from search.cli import leave_with
-from search.exceptions import Mismatch, NoSweep, SpaceError, Unreachable
-from search.execution.repair import torn
+from search.cli import exit_with
+from search.exceptions import NoSweep, PlanMismatch, SpaceError, Unreachable
+from search.execution.repair import damaged_files
 from search.execution.session import Session
 from search.formatting import number
-from search.planning.datasets import Sources, source_key
+from search.planning.datasets import DatasetCache, source_key
 from search.planning.jobs import Job
-from search.planning.start_weights import Start
+from search.planning.start_weights import StartWeights
 from search.store import health
 from search.store.plan_file import plan_of
-from search.store.remote import place, reach
+from search.store.remote import check_reachable, parse_path
 from search.store.store import Store
 from trainers.chain import training_code
 from trainers.checkpoints import CheckpointError
@@ -52,13 +52,13 @@ class Unverifiable(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Everything between the command line and the exit code."""
     it = argparse.ArgumentParser(prog="python -m search.verify", description=__doc__)
-    it.add_argument("run", type=place, help="a sweep's folder, such as results/friendly_k, or its URL")
+    it.add_argument("run", type=parse_path, help="a sweep's folder, such as results/friendly_k, or its URL")
     it.add_argument("--sample", default="2%", help="a share or a number of the trials that ended (default: 2%%)")
     it.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
     options = it.parse_args(arguments)
     console, errors = Console(), error_console()
     try:
-        reach(options.run)
+        check_reachable(options.run)
         plan, rows, ended = _sampled(options.run, options.sample, options.seed)
         epochs = sum(row["epochs"] for row in rows)
         errors.print(f"{number(len(rows), 'trial')} of {options.run}, {number(epochs, 'epoch')}, trained from scratch:")
@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (NoSweep, Unreachable) as error:
         errors.print(f"error: {error}")
         return 2
-    except (Unverifiable, Mismatch, CheckpointError, DataError, FileError, OSError, ValueError) as error:
+    except (Unverifiable, PlanMismatch, CheckpointError, DataError, FileError, OSError, ValueError) as error:
         errors.print(f"error: {options.run}: {error}")
         return 2
     except SpaceError as error:
@@ -98,7 +98,7 @@ def _looked_at(store: Store, ended: list[Row], console: Console) -> tuple[int, i
     for row in ended:
         result = store.result(row["id"], row["chain"]) or {}
         unchecked += "sha256" not in result
-        if files := torn(store.trial(row["id"]), result, thorough=True):
+        if files := damaged_files(store.trial(row["id"]), result, thorough=True):
             damaged += 1
             console.print(f"DAMAGED: {row['id']}: {' and '.join(files)}", markup=False, soft_wrap=True)
     return unchecked, damaged
@@ -149,12 +149,12 @@ def _trained(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
     shutil.rmtree(scratch / "store", ignore_errors=True)
     health.establish(alone.folder)
     config = TrialConfig.model_validate(row["config"])
-    sources = Sources()
+    sources = DatasetCache()
     if split_identity(sources.fingerprint(config.data), config.data) != row["data"]:
         raise Unverifiable(f"{row['id']}: its data is other data now; put back the files that it was trained on")
     if row["kind"] == "trial" and row["ranks"]:
         write_atomic(alone.ranking(row["ranks"]), content_of(store.ranking(row["ranks"]), sys.maxsize))
-    start = Start.model_validate(row["start"]) if row["start"] else None
+    start = StartWeights.model_validate(row["start"]) if row["start"] else None
     if start and start.training:
         store.lend(start.content, alone)
     key, stop = source_key(config.data), (store.result(row["id"], row["chain"]) or {}).get("stopped")
@@ -162,7 +162,7 @@ def _trained(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
     return alone
 
 
-def _job(alone: Store, plan: Row, row: Row, start: Start | None, source: str, stop: Row | None) -> Job:
+def _job(alone: Store, plan: Row, row: Row, start: StartWeights | None, source: str, stop: Row | None) -> Job:
     return Job(
         folder=str(alone.folder),
         trial=row["id"],
@@ -221,4 +221,4 @@ def _hash(weights: Any) -> str:
 
 
 if __name__ == "__main__":
-    leave_with(main)
+    exit_with(main)

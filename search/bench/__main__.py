@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.table import Table
 
 from search.bench.measurements import PARTS, Measured
-from search.cli import leave_with
+from search.cli import exit_with
 from trainers.terminal.console import Console
 
 
@@ -59,4 +59,4 @@ def _measured(part: str, share: float) -> list[Measured]:
 
 
 if __name__ == "__main__":
-    leave_with(main, shows=True)
+    exit_with(main, shows=True)

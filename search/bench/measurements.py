@@ -15,12 +15,12 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from search.execution import sweep
-from search.execution.job_queue import Queue
+from search.execution.job_queue import JobQueue
 from search.execution.ray_tuner import run
 from search.execution.sweep import Sweep
 from search.monitor.cost_model import Costs
-from search.monitor.live import LIVE_SECONDS, Watch
-from search.planning.datasets import Sources
+from search.monitor.live import LIVE_SECONDS, LiveView
+from search.planning.datasets import DatasetCache
 from search.planning.planner import Planner
 from search.schema.space import load
 from search.store.plan_file import write_plan
@@ -80,7 +80,7 @@ def planning(folder: Path, share: float) -> Iterator[Measured]:
     trials = _trials(10_000, share)
     path = space(folder, trials, 200)
     began = time.perf_counter()
-    plan = Planner(load(path, []), Sources().fingerprint).plan()
+    plan = Planner(load(path, []), DatasetCache().fingerprint).plan()
     distinct = plan.tree.distinct / plan.tree.asked
     planned = time.perf_counter()
     write_plan(folder, plan.to_json("bench"))
@@ -92,13 +92,13 @@ def planning(folder: Path, share: float) -> Iterator[Measured]:
 def hearing(folder: Path, share: float) -> Iterator[Measured]:
     """The driver of 1,000 trials of 20 epochs, or a share of them, without Ray: an epoch a report, heard at once."""
     trials = _trials(1_000, share)
-    loaded, sources = load(space(folder, trials, 20), []), Sources()
+    loaded, sources = load(space(folder, trials, 20), []), DatasetCache()
     plan = Planner(loaded, sources.fingerprint).plan()
     console = Console(file=StringIO(), force_terminal=True, width=140, height=50)
     it = Sweep(Store(folder), plan, loaded.space, sources, console)
     write_plan(folder, plan.to_json("bench"))
     it.prepare()
-    with Watch(console, folder, it.schedule, it.keeper, WORKERS) as watch:
+    with LiveView(console, folder, it.schedule, it.keeper, WORKERS) as watch:
         driver = _Driver(it.queue, watch)
         while driver.begin():
             driver.train(folder)
@@ -111,7 +111,7 @@ def hearing(folder: Path, share: float) -> Iterator[Measured]:
 class _Driver:
     """Calls what Tune calls, and takes the time."""
 
-    def __init__(self, queue: Queue, watch: Watch) -> None:
+    def __init__(self, queue: JobQueue, watch: LiveView) -> None:
         self.queue, self.watch = queue, watch
         self.seconds, self.epochs, self.looks = 0.0, 0, list[float]()
         self._running: list[tuple[str, Row]] = []

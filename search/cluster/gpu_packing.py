@@ -11,7 +11,7 @@ import torch
 
 from search.cluster.capacity import alive
 from search.cluster.gpu_probe import Crowd, Measured
-from search.cluster.node_report import Report
+from search.cluster.node_report import NodeReport
 from search.cluster.ray_cluster import connected
 from search.exceptions import Infeasible
 from search.planning.datasets import source_key
@@ -53,7 +53,7 @@ def _counted(known: _Known) -> str | None:
 _KNOWN = shaped(Annotated[_Known, _counted])
 
 
-def decided(resources: Resources, address: str | None, console: Console) -> Resources:
+def resolve_gpus(resources: Resources, address: str | None, console: Console) -> Resources:
     """Auto made none where no machine has a GPU, which the plan must know. Raises Infeasible if Ray is not reached."""
     if resources.gpus != "auto":
         return resources
@@ -67,8 +67,8 @@ def decided(resources: Resources, address: str | None, console: Console) -> Reso
     return resources.decided(found)
 
 
-def packed(
-    plan: Plan, sources: Mapping[str, Source], resources: Resources, folder: Place, nodes: Sequence[Report],
+def measure_gpu_share(
+    plan: Plan, sources: Mapping[str, Source], resources: Resources, folder: Place, nodes: Sequence[NodeReport],
     console: Console,
 ) -> Resources:  # fmt: skip
     """Auto made a share of a GPU, measured where Ray is up, unless the sweep has measured it before.
@@ -197,7 +197,7 @@ def _by_cpus(ip: str, cpus: int) -> int:
     return max(1, min(MOST, int(node["CPU"] / node["GPU"] / cpus)))
 
 
-def _least(node: Report) -> int:
+def _least(node: NodeReport) -> int:
     return min(memory for _, memory in node.gpus)
 
 

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeVar
 
-from search.store.remote import place
+from search.store.remote import parse_path
 from trainers.records import Place
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ print(json.dumps([[each.name, each.total_memory] for each in found]))
 
 
 @dataclass(frozen=True)
-class Report:
+class NodeReport:
     """Of one node, in plain values."""
 
     host: str
@@ -47,7 +47,7 @@ class Report:
     trouble: list[str] = field(default_factory=list)
 
 
-def report(folder: str, nonce: str, gpus: bool) -> Report:
+def report(folder: str, nonce: str, gpus: bool) -> NodeReport:
     """This node's; it looks for the driver's mark in the sweep's folder, and leaves one of its own beside it."""
     trouble: list[str] = []
     versions = {name: found for name in ("ray", "numpy") if (found := _version(name))}
@@ -62,8 +62,8 @@ def report(folder: str, nonce: str, gpus: bool) -> Report:
         code, cpu = training_code(), machine(torch.device("cpu"))
     except ImportError as error:
         trouble.append(f"cannot import what trains ({error}); install the same packages on every node")
-    free, answer = _visible(place(folder), nonce, trouble)
-    return Report(
+    free, answer = _visible(parse_path(folder), nonce, trouble)
+    return NodeReport(
         host=socket.gethostname(),
         python=".".join(platform.python_version_tuple()[:2]),
         versions=versions,

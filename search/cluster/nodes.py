@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from search.cluster.capacity import alive, room, short_of_cpus
-from search.cluster.node_report import Report, report, waited
+from search.cluster.node_report import NodeReport, report, waited
 from search.exceptions import Infeasible
 from search.ray_env import ray
 from search.schema.resources import Resources
@@ -19,7 +19,7 @@ LITTLE = 1 << 30  # bytes of free disk
 PACKAGES = ("torch", "ray", "numpy")
 
 
-def examined(address: str | None, folder: Place, resources: Resources) -> list[Report]:
+def check_nodes(address: str | None, folder: Place, resources: Resources) -> list[NodeReport]:
     """What each node that can hold a trial says of itself; of this machine alone this process says it.
 
     Raises Infeasible, naming all that differs from the driver.
@@ -43,7 +43,7 @@ def examined(address: str | None, folder: Place, resources: Resources) -> list[R
     return list(said.values())
 
 
-def _asked(folder: Place, nonce: str, resources: Resources) -> tuple[dict[str, Report], list[str]]:
+def _asked(folder: Place, nonce: str, resources: Resources) -> tuple[dict[str, NodeReport], list[str]]:
     """What the nodes say, by their names, and what is wrong with those that cannot."""
     asked: dict[Any, tuple[str, str, float, str]] = {}
     for node in alive():
@@ -73,7 +73,7 @@ def _asked(folder: Place, nonce: str, resources: Resources) -> tuple[dict[str, R
     return said, problems
 
 
-def differences(theirs: Report, here: Report) -> list[str]:
+def differences(theirs: NodeReport, here: NodeReport) -> list[str]:
     """Why a node cannot train for this driver: what it complains of, and what differs."""
     found = list(theirs.trouble)
     if theirs.python != here.python:
@@ -90,7 +90,7 @@ def differences(theirs: Report, here: Report) -> list[str]:
     return found
 
 
-def notes(nodes: Sequence[Report]) -> list[str]:
+def notes(nodes: Sequence[NodeReport]) -> list[str]:
     """What is allowed and should be known: nodes of several kinds, idle GPUs, and disks that are nearly full."""
     found = []
     if len(kinds(nodes)) > 1:
@@ -105,7 +105,7 @@ def notes(nodes: Sequence[Report]) -> list[str]:
     return found
 
 
-def kinds(nodes: Sequence[Report]) -> dict[str, list[str]]:
+def kinds(nodes: Sequence[NodeReport]) -> dict[str, list[str]]:
     """The hosts of each kind of hardware."""
     found: dict[str, list[str]] = {}
     for node in nodes:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 import time
 
-from search.cli import Command, enter, leave_with
-from search.store.remote import place
+from search.cli import Command, exit_with, run_command
+from search.store.remote import parse_path
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     it = argparse.ArgumentParser(prog="python -m search.confirm", description=__doc__)
     it.add_argument(
         "run",
-        type=place,
+        type=parse_path,
         help="a sweep's folder, such as results/friendly_k, or its URL; finished, or its front is that so far",
     )
     it.add_argument("--seeds", type=int, default=5, help="fresh seeds for each configuration of the front (default: 5)")
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = it.parse_args(arguments)
     if options.seeds < 1:
         it.error(f"--seeds should be at least 1; got {options.seeds}")
-    return enter(options, began, _imported)
+    return run_command(options, began, _imported)
 
 
 def _imported() -> Command:
@@ -42,4 +42,4 @@ def _imported() -> Command:
 
 
 if __name__ == "__main__":
-    leave_with(main)
+    exit_with(main)

@@ -12,12 +12,12 @@ from moocore import is_nondominated
 from rich.table import Table
 
 from analysis.axes import read_axes
-from search.cli import ENDINGS, told
-from search.cluster.gpu_packing import decided
+from search.cli import ENDINGS, report_error
+from search.cluster.gpu_packing import resolve_gpus
 from search.exceptions import SpaceError
 from search.execution.compatibility import STORED, standing_code
 from search.formatting import number
-from search.planning.datasets import Sources
+from search.planning.datasets import DatasetCache
 from search.planning.planner import Planner, Request
 from search.run.driver import begin
 from search.sampling.outcomes import Outcome, outcome
@@ -28,7 +28,7 @@ from search.schema.space import Loaded, load
 from search.schema.stopping import NoStopping
 from search.store import location
 from search.store.plan_file import plan_of, problem, stored_plan
-from search.store.remote import reach, said
+from search.store.remote import check_reachable, explain_error
 from search.store.store import Store
 from trainers.knobs import is_none
 from trainers.reading import Damage, read_yaml
@@ -45,7 +45,7 @@ def confirm(options: argparse.Namespace, began: float) -> int:
         options.run = options.run.resolve()
     folder = options.run.parent / f"{options.run.name}.confirmed"
     try:
-        reach(options.run)
+        check_reachable(options.run)
         if why := location.unfree(folder):
             raise SpaceError([f"{folder}: {why}; the confirmation lies there, so give that another name"])
         plan = plan_of(options.run)
@@ -62,7 +62,7 @@ def confirm(options: argparse.Namespace, began: float) -> int:
         _print(console, loaded.space.search, options.run, front, Store(folder), missing)
         return code
     except ENDINGS as error:
-        return told(error, folder, INSTEAD, errors)
+        return report_error(error, folder, INSTEAD, errors)
 
 
 def _check_held_out(run: Place, plan: Row) -> None:
@@ -95,7 +95,7 @@ def _space(folder: Place) -> Loaded:
         try:
             copy.write_bytes((folder / STORED).read_bytes())
         except OSError as error:
-            raise SpaceError([f"{folder / STORED}: cannot be read: {said(error)}"]) from None
+            raise SpaceError([f"{folder / STORED}: cannot be read: {explain_error(error)}"]) from None
         return load(copy, [])
 
 
@@ -148,11 +148,11 @@ def _trained(
 ) -> int:
     """Run the sweep of fresh seeds, each trained to its end: what limited the search does not limit this."""
     search = loaded.space.search.model_copy(update={"stopping": NoStopping(), "budget": Budget()})
-    resources = decided(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
+    resources = resolve_gpus(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
     loaded.space = loaded.space.model_copy(update={"search": search, "resources": resources})
     first = max(row["replicate"] for row in plan["trials"] if row["kind"] == "trial") + 1
     seeds = tuple(range(first, first + options.seeds))
-    sources = Sources()
+    sources = DatasetCache()
     planner = Planner(loaded, sources.fingerprint, standing_code(folder, options.accept_code_change))
     requests = []
     for _, rows in front.values():

@@ -80,7 +80,7 @@ def affordable(budget: Budget, epochs: Sequence[int]) -> int:
     return len(epochs)
 
 
-class Purse:
+class BudgetTracker:
     """A sweep's budget while it runs."""
 
     def __init__(self, budget: Budget, folder: Place) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from search.exceptions import Contradiction
-from search.execution.extension import hindrances
+from search.exceptions import DifferentSweep
+from search.execution.extension import why_not_extendable
 from search.formatting import number
 from search.planning.plan import Plan, Planned
 from search.schema.merging import IMPLIED_ALL, SPACE, named, written_out
@@ -36,17 +36,17 @@ def damaged(folder: Place) -> list[str]:
     return damage.lines()
 
 
-def compare(folder: Place, plan: Plan, tree: Row, forgotten: bool = False) -> int | None:
+def check_compatible(folder: Place, plan: Plan, tree: Row, forgotten: bool = False) -> int | None:
     """How many trainings the plan adds to the stored one; None if none is stored.
 
     A training counts as stored once it has begun. `forgotten`: what a search has asked is damaged or lost, so that a
-    training that is not in the plan will be asked for again. Raises Contradiction if some are not in it otherwise, or
+    training that is not in the plan will be asked for again. Raises DifferentSweep if some are not in it otherwise, or
     other training code made them.
     """
     stored = stored_plan(folder)
     if stored is None:
-        if lines := foreign(folder, plan):
-            raise Contradiction(lines)
+        if lines := foreign_contents(folder, plan):
+            raise DifferentSweep(lines)
         return None
     now = {trial.id: trial for trial in plan.trials}
     before = {row["id"]: row for row in stored["trials"] if (folder / "trials" / row["id"]).exists()}
@@ -63,7 +63,7 @@ def compare(folder: Place, plan: Plan, tree: Row, forgotten: bool = False) -> in
         )
     )
     if lines:
-        raise Contradiction(lines)
+        raise DifferentSweep(lines)
     return len(now.keys() - {row["id"] for row in stored["trials"]})
 
 
@@ -86,7 +86,7 @@ def _not_asked_for(folder: Place, gone: list[Row], begun: int, plan: Plan, tree:
         return [FORGOTTEN.format(n=len(gone)), *differs] if differs else []
     lost = f"{len(gone)} of its {number(begun, 'training')} would not be in it any more"
     more = "More epochs go on from the stored ones where they leave these as they are, and here differs:"
-    why = hindrances(gone, plan)
+    why = why_not_extendable(gone, plan)
     lines = [f"{ANOTHER}: {lost}. What differs:", *differences(folder, tree), *([more, *why] if why else ())]
     return [*lines, *_run_as(folder)]
 
@@ -238,7 +238,7 @@ def flat(tree: Any, path: str = "") -> dict[str, Any]:
     return {path: tree}
 
 
-def set_aside(folder: Path) -> Path:
+def move_aside(folder: Path) -> Path:
     """Move a sweep to the next free name; nothing is deleted."""
     n = 1
     while (target := folder.with_name(f"{folder.name}.old-{n}")).exists():
@@ -247,7 +247,7 @@ def set_aside(folder: Path) -> Path:
     return target
 
 
-def foreign(folder: Place, plan: Plan) -> list[str]:
+def foreign_contents(folder: Place, plan: Plan) -> list[str]:
     """Why what a folder holds is not of this plan, where its plan.json cannot tell; empty if it is, and may go on.
 
     States are named after all that they depend on, so that none is ever mixed up; what was finished may be another's.

@@ -12,7 +12,7 @@ from trainers.schedules import Curve, Piecewise, within
 DURATIONS = ("burn_in", "epoch", "from")  # knobs that may be shares of the epochs
 
 
-def hindrances(rows: list[Row], plan: Plan) -> list[str]:
+def why_not_extendable(rows: list[Row], plan: Plan) -> list[str]:
     """What changes epochs that trainings have in common with longer ones, which differ from them in nothing else."""
     now = {(trial.kind, trial.replicate, canonical(trial.axes)): trial.config for trial in plan.trials}
     found: dict[str, None] = {}

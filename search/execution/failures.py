@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from search import ROOT
 from search.planning.jobs import Job, Outcome
-from search.store.health import check, trouble, trouble_of
-from search.store.remote import place
+from search.store.health import check, storage_problem, storage_problem_behind
+from search.store.remote import parse_path
 from search.store.store import Store
 from trainers.recording import peak_memory
 from trainers.records import write_atomic
@@ -37,15 +37,15 @@ def failure_of(job: Job, error: Exception) -> Failure:
     One of the storage ends the sweep, for every other trial would meet it; memory that ran out may be there for a
     trial alone; any other is written to the trial's error.txt.
     """
-    folder = place(job.folder)
-    if isinstance(error, OSError) and (why := trouble_of(error, folder)):
+    folder = parse_path(job.folder)
+    if isinstance(error, OSError) and (why := storage_problem_behind(error, folder)):
         return Failure("storage", why)
     if lack := shortage(error):
         return Failure("out of memory", f"{lack}{_place(error.__traceback__)}")
     try:
         note(Store(folder), job.trial, "".join(traceback.format_exception(error)) + _in_a_line(error))
     except OSError as other:
-        return Failure("storage", trouble_of(other, folder) or trouble(folder) or str(other))
+        return Failure("storage", storage_problem_behind(other, folder) or storage_problem(folder) or str(other))
     return Failure("failed")
 
 
@@ -67,7 +67,7 @@ def note(store: Store, trial: str, text: str) -> None:
     write_atomic(store.trial(trial) / "error.txt", text.rstrip("\n") + "\n")
 
 
-def noted(store: Store, trial: str) -> str | None:
+def last_error_line(store: Store, trial: str) -> str | None:
     """The last line of what is written down of a trial that failed."""
     lines = _written(store, trial).strip().splitlines()
     return lines[-1] if lines else None

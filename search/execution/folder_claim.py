@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from search.exceptions import Contradiction, Damaged, Infeasible, SpaceError, Unreachable
-from search.execution.compatibility import set_aside
+from search.exceptions import DamagedJournal, DifferentSweep, Infeasible, SpaceError, Unreachable
+from search.execution.compatibility import move_aside
 from trainers.reading import Damage, read_with
 from trainers.records import Place, write_atomic
 from trainers.terminal.console import Console
@@ -21,7 +21,7 @@ from trainers.terminal.console import Console
 LOCK = ".lock"
 WRITTEN = ("space.yaml", "plan.json", "provenance.json", "generations.jsonl", "journal.log", "packing.json")
 MADE = ("stages", "profile", "loggers", ".tune")  # what is taken from other sweeps lies there, too
-REFUSALS = (SpaceError, Contradiction, Infeasible, Damaged, Unreachable)  # after which nothing was started
+REFUSALS = (SpaceError, DifferentSweep, Infeasible, DamagedJournal, Unreachable)  # after which nothing was started
 
 
 @contextmanager
@@ -52,7 +52,7 @@ class Claim:
     def move_aside(self) -> Path:
         """Let what is there be under another name, which is returned."""
         assert isinstance(self.folder, Path)  # behind a URL nothing is renamed
-        self._aside = set_aside(self.folder)
+        self._aside = move_aside(self.folder)
         self._missing, self._new, self._unlocked = [self.folder], True, True
         return self._aside
 

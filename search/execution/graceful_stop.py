@@ -28,7 +28,7 @@ def patience(now: float) -> float:
     return min(left, LONGEST) if left > 0 else SECONDS
 
 
-class Grace(Unpickled, tune.Callback):
+class GracefulStop(Unpickled, tune.Callback):
     """Tune itself would give a worker ten seconds, which an epoch may well take."""
 
     def __init__(self, interrupt: Interrupt, console: Console) -> None:

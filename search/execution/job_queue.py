@@ -16,7 +16,7 @@ from search.ray_env import Unpickled  # before any other import of Ray
 MORE = "give it more by `resources:`, or lower trial.batch_size"
 
 
-class Hears(Protocol):
+class QueueListener(Protocol):
     """Whoever wants to know how trainings go on."""
 
     def reported(self, i: int, result: dict[str, Any]) -> None:
@@ -32,14 +32,14 @@ class Hears(Protocol):
         """It does not run any more: an outcome as search.planning.jobs has it."""
 
 
-class Queue(Unpickled, Searcher):
+class JobQueue(Unpickled, Searcher):
     """Hands out jobs as the schedule has them, and tells it what came of them.
 
     A task is a trial to Tune; a training may come as several tasks, one after another. Tune tries nothing again: who
     waits for a state that was lost with its trainer may have to make it, and that the schedule knows.
     """
 
-    def __init__(self, schedule: Schedule, job: Callable[[Task], Job], hears: Hears, retries: Retries) -> None:
+    def __init__(self, schedule: Schedule, job: Callable[[Task], Job], hears: QueueListener, retries: Retries) -> None:
         super().__init__(metric="epoch", mode="max")
         self.trouble: str | None = None  # why no training can go on
         self._schedule, self._job, self._hears, self._retries = schedule, job, hears, retries

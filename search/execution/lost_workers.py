@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from search.execution.job_queue import Queue
+from search.execution.job_queue import JobQueue
 from search.ray_env import Unpickled, ray, tune
 
 VICTIM = re.compile(r"Selected to kill: \(Actor\((\w+)\)(?:.*?actual memory used=([\d.]+) ?GB)?")
@@ -14,10 +14,10 @@ NODE = re.compile(r"[Mm]emory on the node .*?was ([\d.]+) ?GB used / ([\d.]+) ?G
 LOW = "low on memory"  # in what Ray's memory monitor says
 
 
-class Losses(Unpickled, tune.Callback):
+class LostWorkerCallback(Unpickled, tune.Callback):
     """Hears from Tune of tasks that ended with their worker."""
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
         self._actors: dict[str, str] = {}  # Ray's name of each task's worker
 

@@ -19,7 +19,7 @@ STUCK = 10.0  # seconds after which the main thread waits for Ray where no signa
 Address = tuple[str, int]
 
 
-class Lifeline:
+class RayLivenessMonitor:
     """As a context: asks Ray's processes that this one hangs on whether they are there, by connecting to them."""
 
     def __init__(self, interrupt: Interrupt, console: Console) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from search.cluster import private_folder
-from search.execution.graceful_stop import Grace
-from search.execution.job_queue import Queue
-from search.execution.lost_workers import Losses
-from search.execution.ray_liveness import Lifeline
-from search.execution.trainable import Trial
-from search.monitor.live import Watch
-from search.monitor.trackers import Feed
+from search.execution.graceful_stop import GracefulStop
+from search.execution.job_queue import JobQueue
+from search.execution.lost_workers import LostWorkerCallback
+from search.execution.ray_liveness import RayLivenessMonitor
+from search.execution.trainable import TrialTrainable
+from search.monitor.live import LiveView
+from search.monitor.trackers import TrackerCallback
 from search.ray_env import Unpickled, tune
 from search.schema.resources import Resources
 from search.signals import Interrupt
@@ -25,7 +25,7 @@ from trainers.records import Place
 class _StopWhen(Unpickled, tune.Stopper):
     """Ends the whole run once nothing can be stored: every further trial would meet it."""
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
 
     def __call__(self, trial_id: str, result: dict) -> bool:
@@ -46,7 +46,7 @@ def scratch(folder: Place) -> Path:
 
 
 def run(
-    queue: Queue, sources: dict[str, Source], resources: Resources, watch: Watch, feed: Feed,
+    queue: JobQueue, sources: dict[str, Source], resources: Resources, watch: LiveView, feed: TrackerCallback,
     interrupt: Interrupt, slots: int, scratch: Path,
 ) -> str | None:  # fmt: skip
     """Run what the queue hands out until it is finished, interrupted, or nothing can be stored any more.
@@ -55,11 +55,11 @@ def run(
     """
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)  # else actors of a custom searcher start one by one
     asked = {kind.lower(): amount for kind, amount in resources.amounts.items()}
-    trainable = tune.with_resources(tune.with_parameters(Trial, sources=sources), asked)
-    losses = Losses(queue)
-    callbacks = [watch, feed, losses, Grace(interrupt, watch.console)]
+    trainable = tune.with_resources(tune.with_parameters(TrialTrainable, sources=sources), asked)
+    losses = LostWorkerCallback(queue)
+    callbacks = [watch, feed, losses, GracefulStop(interrupt, watch.console)]
     try:
-        with Lifeline(interrupt, watch.console):
+        with RayLivenessMonitor(interrupt, watch.console):
             while True:
                 try:
                     interrupt.running = True
@@ -78,7 +78,7 @@ def run(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _tuner(queue: Queue, trainable: Any, callbacks: list[Any], scratch: Path) -> Any:
+def _tuner(queue: JobQueue, trainable: Any, callbacks: list[Any], scratch: Path) -> Any:
     shutil.rmtree(scratch, ignore_errors=True)  # Tune's own files, never read again
     return tune.Tuner(
         trainable,

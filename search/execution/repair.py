@@ -14,7 +14,7 @@ from trainers.records import Place, Row, set_aside
 SMALL = 1 << 20  # bytes that are read in no time
 
 
-def mended(store: Store, plan: Plan) -> Iterator[str]:
+def discard_torn_results(store: Store, plan: Plan) -> Iterator[str]:
     """Take back results that are damaged, or whose records are, so that they are made again; says of each why."""
     for trial in plan.trials:
         damage, path = Damage(), store.trial(trial.id) / "result.json"
@@ -22,12 +22,12 @@ def mended(store: Store, plan: Plan) -> Iterator[str]:
         if damage:
             set_aside(path)  # somebody may want to look at it
             yield f"{trial.id}: result.json is damaged ({damage[str(path)]}); it is made again from what is stored"
-        elif result and (files := torn(store.trial(trial.id), result)):
+        elif result and (files := damaged_files(store.trial(trial.id), result)):
             path.unlink()
             yield f"{trial.id}: {' and '.join(files)} damaged or missing; made again from what is stored"
 
 
-def torn(folder: Place, result: Row, thorough: bool = False) -> list[str]:
+def damaged_files(folder: Place, result: Row, thorough: bool = False) -> list[str]:
     """Which records of an ended trial are not those that its result tells of; behind a URL files are written whole.
 
     A large file is looked into where it is younger than its result, or if asked to be `thorough`: to read the arrays

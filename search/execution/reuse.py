@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from search.exceptions import SpaceError
-from search.execution.repair import torn
-from search.planning.jobs import Job, described
+from search.execution.repair import damaged_files
+from search.planning.jobs import Job, config_yaml
 from search.planning.plan import Plan
-from search.planning.retention import depths
+from search.planning.retention import deepest_stored_epochs
 from search.store.plan_file import stored_plan
 from search.store.store import Store
 from trainers.reading import read_json, read_yaml
@@ -24,7 +24,7 @@ from trainers.shapes import A_RESULT
 COPIED = ("epochs.jsonl", "cost.jsonl", "instances.npz")
 
 
-def adopt(store: Store, trained: str, job: Job) -> None:
+def copy_records(store: Store, trained: str, job: Job) -> None:
     """Give a trial the records of one whose chain is the same, bit for bit what training it would have recorded.
 
     `trained`: the id of that one, which has ended. If its records are torn they are left, and made again from stages.
@@ -32,12 +32,12 @@ def adopt(store: Store, trained: str, job: Job) -> None:
     source, target = store.trial(trained), store.trial(job.trial)
     result = read_json(source / "result.json", A_RESULT)
     described_there = read_yaml(source / "config.yaml")
-    if result is None or described_there is None or torn(source, result):
+    if result is None or described_there is None or damaged_files(source, result):
         return
     target.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         write_atomic(target / name, (source / name).read_bytes())
-    config = described(job, described_there.get("ranks")).encode()
+    config = config_yaml(job, described_there.get("ranks")).encode()
     write_atomic(target / "config.yaml", config)
     mine = {"trial": job.trial, "bytes": result.get("bytes", {}) | {"config.yaml": len(config)}}
     if "sha256" in result:
@@ -46,7 +46,7 @@ def adopt(store: Store, trained: str, job: Job) -> None:
     write_json(target / "result.json", sealed(own))
 
 
-def superseded(folder: Place, plan: Plan) -> dict[str, str]:
+def renamed_trials(folder: Place, plan: Plan) -> dict[str, str]:
     """Trials that a folder holds and the plan does not, by the name of their last state: of a space that has grown."""
     stored = stored_plan(folder)
     known = {trial.id for trial in plan.trials}
@@ -54,7 +54,7 @@ def superseded(folder: Place, plan: Plan) -> dict[str, str]:
     return {row["chain"]: row["id"] for row in rows if row["id"] not in known}
 
 
-class Taken(NamedTuple):
+class ReuseSummary(NamedTuple):
     """What another sweep gave."""
 
     states: int  # that were copied
@@ -84,20 +84,20 @@ def _same(folder: Path, own: Path) -> bool:
     return folder.exists() and own.exists() and folder.samefile(own)
 
 
-def take(store: Store, plan: Plan, others: Iterable[Place]) -> dict[Place, Taken]:
+def import_states(store: Store, plan: Plan, others: Iterable[Place]) -> dict[Place, ReuseSummary]:
     """Copy from other sweeps the deepest states that trainings of the plan have in common with them.
 
     Raises SpaceError if one cannot be listed.
     """
-    taken: dict[Place, Taken] = {}
+    taken: dict[Place, ReuseSummary] = {}
     for folder in others:
         other = Store(folder)
-        theirs = depths(plan, _listed(folder))
-        have = depths(plan, store.stored())
+        theirs = deepest_stored_epochs(plan, _listed(folder))
+        have = deepest_stored_epochs(plan, store.stored())
         deeper = {plan.trials[i].chain[e]: e for i, e in theirs.items() if e > have.get(i, 0)}
         for name in deeper:
             other.lend(name, store, folder.name)
-        taken[folder] = Taken(len(deeper), sum(deeper.values()), len(theirs))
+        taken[folder] = ReuseSummary(len(deeper), sum(deeper.values()), len(theirs))
     return taken
 
 
@@ -118,7 +118,7 @@ def remaining(folder: Place | None, plan: Plan, others: Iterable[Place] = ()) ->
     for other in others:
         stored |= _listed(other)
     ended = [trial.final in over for trial in plan.trials]
-    at, tree = depths(plan, stored), plan.tree
+    at, tree = deepest_stored_epochs(plan, stored), plan.tree
     done = [int(tree.lengths[i]) if it else at.get(i, 0) for i, it in enumerate(ended)]
     epochs = np.arange(tree.names.shape[1])
     rows, columns = np.nonzero((epochs > np.array(done)[:, None]) & (epochs <= tree.lengths[:, None]))
@@ -128,7 +128,7 @@ def remaining(folder: Place | None, plan: Plan, others: Iterable[Place] = ()) ->
 
 def _ended(folder: Place, plan: Plan) -> set[str]:
     """The last states of trainings that have their results, perhaps under other names."""
-    store, renamed = Store(folder), superseded(folder, plan)
+    store, renamed = Store(folder), renamed_trials(folder, plan)
     held = {trial.final: {trial.id, renamed.get(trial.final, trial.id)} for trial in plan.trials}
     return {final for final, ids in held.items() if any(store.result(name, final) for name in ids)}
 
@@ -144,7 +144,7 @@ def _unread(folder: Place, error: OSError) -> str:
     return f"--reuse {folder}: cannot be read: {error.strerror or error}"
 
 
-class Twins:
+class DuplicateTrials:
     """Who trains for whom: the first of a plan's trials that have the same last state trains for all of them."""
 
     def __init__(self, store: Store, plan: Plan, renamed: Mapping[str, str], job: Callable[[int], Job]) -> None:
@@ -183,7 +183,7 @@ class Twins:
         """One that was stopped has what it came to once it is trained to its end after all."""
         its = self._store.result(source, self._plan.trials[i].final)
         if its and (known is None or (known["status"] == "stopped" and its["status"] != "stopped")):
-            adopt(self._store, source, self._job(i))
+            copy_records(self._store, source, self._job(i))
 
     def _all(self, i: int) -> list[int]:
         for j in range(self._known, len(self._plan.trials)):  # a plan grows at its end

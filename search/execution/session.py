@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from search.exceptions import Mismatch
+from search.exceptions import PlanMismatch
 from search.monitor.epoch_progress import Beat
-from search.planning.jobs import Job, Outcome, described
-from search.planning.start_weights import Start
-from search.store.checkpoint_writer import Writer, on_host, settled
+from search.planning.jobs import Job, Outcome, config_yaml
+from search.planning.start_weights import StartWeights
+from search.store.checkpoint_writer import Writer, copy_to_cpu, wait_for_writes
 from search.store.health import check
-from search.store.remote import place
+from search.store.remote import parse_path
 from search.store.segments import Segment, added, cut, joined, lines, packed_arrays, so_far
 from search.store.store import Arrays, Resumed, Store
 from trainers.chain import Surroundings, chain, training_code
@@ -45,20 +45,20 @@ class Session:
 
     def __init__(self, job: Job, data: Data) -> None:
         self.job = job
-        self.store = Store(place(job.folder))
+        self.store = Store(parse_path(job.folder))
         self.folder = self.store.trial(job.trial)
         self.config = TrialConfig.model_validate(job.config)
         self.evaluation = Evaluation.model_validate(job.evaluation)
         ranking = self._ranking() if self.config.needs_ranking() else None
         self._ranks = json.loads(str(ranking["provenance"])) if ranking else None  # of what the subset is cut by
         self.data = data
-        start = Start.model_validate(job.start) if job.start else None
+        start = StartWeights.model_validate(job.start) if job.start else None
         around = Surroundings.here(
             job.data, self.config.compute, job.threads, start.identity if start else None, job.code
         )
         self.chain = chain(self.config, self.evaluation, around, job.ranks)
         if self.chain.final != job.final or training_code() != job.trains:
-            raise Mismatch(
+            raise PlanMismatch(
                 f"{job.trial}: this worker's training code, torch version or settings differ from the driver's; "
                 "install the same on every node"
             )
@@ -80,12 +80,12 @@ class Session:
         self._whole = True  # not in the midst of an epoch: the state is that of a stage
 
     def _ranking(self) -> Arrays:
-        """What the subset is cut by. Raises Mismatch if it is not there."""
+        """What the subset is cut by. Raises PlanMismatch if it is not there."""
         path, damage = self.store.ranking(str(self.job.ranks)), Damage()
         ranking = read_arrays(path, damage)
         if ranking is None or "provenance" not in ranking:
             why = damage.get(str(path), "it is missing" if ranking is None else "it is no ranking")
-            raise Mismatch(f"{self.job.trial}: {path}: {why}; the command that ran the sweep makes it again")
+            raise PlanMismatch(f"{self.job.trial}: {path}: {why}; the command that ran the sweep makes it again")
         return ranking
 
     def advance(self, seconds: float) -> Outcome:
@@ -130,7 +130,7 @@ class Session:
     def _begin(self) -> None:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "error.txt").unlink(missing_ok=True)
-        self._write("config.yaml", described(self.job, self._ranks).encode())
+        self._write("config.yaml", config_yaml(self.job, self._ranks).encode())
         if resumed := self._taken_up():
             self.segments = resumed.segments
             self.saved.append(resumed.epoch)
@@ -153,7 +153,7 @@ class Session:
         return None
 
     def _resumed(self) -> Resumed | None:
-        settled()
+        wait_for_writes()
         for patience in PATIENCE:
             resumed = self.store.deepest(self.chain)
             if (resumed.epoch if resumed else 0) >= self.job.since:
@@ -186,7 +186,7 @@ class Session:
     def _checkpoint(self) -> None:
         epoch, parent, segment = self.trainer.epoch, self.saved[-1], self._fresh
         above = self.chain[parent] if parent else None
-        state = on_host(self.trainer.state_dict())
+        state = copy_to_cpu(self.trainer.state_dict())
 
         def write() -> None:
             began = time.monotonic()

@@ -6,7 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
-from search.execution.failures import noted, repeats
+from search.execution.failures import last_error_line, repeats
 from search.formatting import number
 from search.planning.plan import Planned
 from search.schema.budget import WORDS
@@ -17,7 +17,7 @@ AS_ASKED = "as asked"
 
 
 @dataclass
-class Verdict:
+class RunSummary:
     """What has no result, and why."""
 
     store: Store
@@ -32,7 +32,7 @@ class Verdict:
             return 1, [f"Stopped: {trouble}:\n  {command}"]
         if not self.left:
             return 0, []
-        failed = {trial.id: why for trial in self.left if (why := noted(self.store, trial.id))}
+        failed = {trial.id: why for trial in self.left if (why := last_error_line(self.store, trial.id))}
         lines = [
             f"failed: {name}: {why} ({self.store.trial(name) / 'error.txt'})"
             for name, why in list(failed.items())[:NAMED]

@@ -6,27 +6,27 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from search.cluster.capacity import slots
-from search.cluster.gpu_packing import packed
-from search.cluster.node_report import Report
-from search.cluster.nodes import examined, notes
+from search.cluster.gpu_packing import measure_gpu_share
+from search.cluster.node_report import NodeReport
+from search.cluster.nodes import check_nodes, notes
 from search.cluster.ray_cluster import cluster
-from search.execution.budget_tracker import Purse
-from search.execution.failures import note, noted
-from search.execution.job_queue import Queue, Retries
+from search.execution.budget_tracker import BudgetTracker
+from search.execution.failures import last_error_line, note
+from search.execution.job_queue import JobQueue, Retries
 from search.execution.ray_tuner import run, scratch
-from search.execution.repair import mended
-from search.execution.reuse import Twins
-from search.execution.summary import AS_ASKED, Verdict
-from search.execution.upstream import Maker
+from search.execution.repair import discard_torn_results
+from search.execution.reuse import DuplicateTrials
+from search.execution.summary import AS_ASKED, RunSummary
+from search.execution.upstream import UpstreamBuilder
 from search.formatting import number
-from search.monitor.live import Watch
-from search.monitor.trackers import Feed, built
-from search.planning.datasets import Sources
-from search.planning.jobs import ENDED, Orders
+from search.monitor.live import LiveView
+from search.monitor.trackers import TrackerCallback, built
+from search.planning.datasets import DatasetCache
+from search.planning.jobs import ENDED, JobFactory
 from search.planning.plan import Plan, Planned
-from search.planning.retention import Keeper, depths
+from search.planning.retention import StateRetention, deepest_stored_epochs
 from search.planning.schedule import Schedule
-from search.sampling.ask_tell import Rounds
+from search.sampling.ask_tell import AskTellLoop
 from search.schema.blocks import Space
 from search.schema.stopping import RobustStopping
 from search.signals import Interrupt
@@ -41,24 +41,24 @@ class Sweep:
     """Runs the trainings of a plan that have no result yet."""
 
     def __init__(
-        self, store: Store, plan: Plan, space: Space, sources: Sources, console: Console,
-        renamed: dict[str, str] | None = None, rounds: Rounds | None = None,
+        self, store: Store, plan: Plan, space: Space, sources: DatasetCache, console: Console,
+        renamed: dict[str, str] | None = None, rounds: AskTellLoop | None = None,
     ) -> None:  # fmt: skip
         """`renamed`: trainings that the folder holds under other ids, by the name of their last state."""
         self.store, self.plan, self.space, self.sources, self.console = store, plan, space, sources, console
         self.rounds = rounds
         self._blocked: dict[str, str] = {}  # what cannot be made -> why
-        self.orders = Orders(store, plan, space.search)
-        self.twins = Twins(store, plan, renamed or {}, self.orders.whole)
-        self.maker = Maker(store, plan, sources)
-        self.keeper = Keeper(store, plan, space.search.keep)
+        self.orders = JobFactory(store, plan, space.search)
+        self.twins = DuplicateTrials(store, plan, renamed or {}, self.orders.whole)
+        self.maker = UpstreamBuilder(store, plan, sources)
+        self.keeper = StateRetention(store, plan, space.search.keep)
         self.steering: Steering | None = None
         if isinstance(space.search.stopping, RobustStopping):
             self.steering = Steering(store.folder, plan, space.search.stopping, self._classes)
-        self.purse = Purse(space.search.budget, store.folder)
+        self.purse = BudgetTracker(space.search.budget, store.folder)
         self._spent: str | None = None  # the budget that is used up
         self.spent: str | None = None  # the budget that ended it
-        self.nodes: list[Report] = []
+        self.nodes: list[NodeReport] = []
         self.interrupted = False
         self._said: list[str] = []  # how it went
 
@@ -76,7 +76,7 @@ class Sweep:
 
     def run(self, address: str | None, command: str) -> int:
         """Train what is unfinished. Returns the exit code; `conclude` says how it went."""
-        for torn in mended(self.store, self.plan):
+        for torn in discard_torn_results(self.store, self.plan):
             self._tell(torn)
         for line in self.steering.referee.damage.lines() if self.steering else ():
             self._tell(f"{line}; what followed is decided again of the same records")
@@ -100,17 +100,17 @@ class Sweep:
         loggers = built(self.space.search.loggers, self.store.folder)
         interrupt = Interrupt(command)
         with cluster(address, interrupt):
-            self.nodes = examined(address, self.store.folder, self.space.resources)
+            self.nodes = check_nodes(address, self.store.folder, self.space.resources)
             for found in notes(self.nodes):
                 self._tell(found)
-            resources = packed(
+            resources = measure_gpu_share(
                 self.plan, self.sources.loaded, self.space.resources, self.store.folder, self.nodes, self.console
             )
             self.orders.slots = slots(resources)
             self.purse.gpus = resources.amounts.get("GPU", 0.0)
             with (
-                Feed(self.store.folder, loggers, self._tell, lambda: bool(interrupt.code)) as feed,
-                Watch(self.console, self.store.folder, self.schedule, self.keeper, self.orders.slots) as self._watch,
+                TrackerCallback(self.store.folder, loggers, self._tell, lambda: bool(interrupt.code)) as feed,
+                LiveView(self.console, self.store.folder, self.schedule, self.keeper, self.orders.slots) as self._watch,
             ):
                 trouble = run(
                     self.queue, self.sources.loaded, resources, self._watch, feed, interrupt,
@@ -122,14 +122,14 @@ class Sweep:
     def prepare(self) -> None:
         """Plan from what is stored: where every training goes on, what is made, and which states are still wanted."""
         self.schedule = Schedule(self.plan, (), {})
-        self.queue = Queue(self.schedule, self.orders.of, self, Retries(self.space.search.retries))
+        self.queue = JobQueue(self.schedule, self.orders.of, self, Retries(self.space.search.retries))
         self._begin(range(len(self.plan.trials)))
         self.keeper.tidy(self.store.stored())
         self._go_on()
 
     def _begin(self, places: Iterable[int]) -> None:
         """Let trainings of the plan be scheduled, those that have something to do."""
-        at, paid = depths(self.plan, self.store.stored()), self.purse.pays(self.plan)
+        at, paid = deepest_stored_epochs(self.plan, self.store.stored()), self.purse.pays(self.plan)
         firsts = [i for i in places if self.twins.first(i) == i]
         wanted = [i for i in firsts if self._open(self.plan.trials[i])]
         todo = [i for i in wanted if i < paid]
@@ -169,10 +169,10 @@ class Sweep:
 
     def again(self, i: int, why: str) -> None:
         """A training came to no end; if that is since nothing can be stored, no other will."""
-        self.queue.trouble = self.queue.trouble or health.trouble(self.store.folder)
+        self.queue.trouble = self.queue.trouble or health.storage_problem(self.store.folder)
         if not self.queue.trouble:
             name = self.plan.trials[i].id
-            self._watch.again(name, noted(self.store, name) or why)
+            self._watch.again(name, last_error_line(self.store, name) or why)
 
     def over(self, i: int, outcome: str, why: str = "") -> None:
         """A training ended; what others wait for is made once all have ended that make it."""
@@ -182,7 +182,7 @@ class Sweep:
                 self.keeper.ended(i)
             if outcome in ("completed", "diverged", "stopped"):
                 self.twins.ended(i)
-            elif outcome == "failed" and not noted(self.store, trial.id):
+            elif outcome == "failed" and not last_error_line(self.store, trial.id):
                 note(self.store, trial.id, why)
             for j in (i, *self.twins.of(i)) if outcome in ENDED else ():
                 if name := self.plan.trials[j].makes:
@@ -198,7 +198,7 @@ class Sweep:
         try:
             yield
         except OSError as error:
-            self.queue.trouble = health.trouble_of(error, self.store.folder) or str(error)
+            self.queue.trouble = health.storage_problem_behind(error, self.store.folder) or str(error)
 
     def _made_by(self, name: str) -> None:
         """Make what others wait for, once all have ended that make it."""
@@ -237,7 +237,7 @@ class Sweep:
     def _judged(self, trouble: str | None, command: str) -> int:
         spent = self._spent or self.purse.short(self.plan)
         never = {name for name in self._blocked if self.maker.never(name)}
-        verdict = Verdict(self.store, len(self.plan.trials), self.unfinished(), self._blocked, never)
+        verdict = RunSummary(self.store, len(self.plan.trials), self.unfinished(), self._blocked, never)
         code, self._said = verdict.said(AS_ASKED if self.interrupted else trouble, spent, command)
         self.spent = spent if verdict.left and not code else None
         return code

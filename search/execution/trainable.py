@@ -15,7 +15,7 @@ from trainers.config import TrialConfig
 from trainers.data import Data, prepare
 
 
-class Trial(tune.Trainable):
+class TrialTrainable(tune.Trainable):
     """Trains one job after another in the same process, so that imports and data are paid for once."""
 
     def setup(self, config: dict[str, Any], sources: dict[str, Source] | None = None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from search.exceptions import SpaceError
-from search.planning.datasets import Sources, source_key
+from search.planning.datasets import DatasetCache, source_key
 from search.planning.plan import Plan, Planned
 from search.planning.rankings import PlannedRanking
 from search.planning.start_weights import lost
@@ -26,10 +26,10 @@ from trainers.scores import agreement, ensemble, scored
 from trainers.sources import DataSource
 
 
-class Maker:
+class UpstreamBuilder:
     """Makes what a plan's trainings wait for, once those have ended that it is made of."""
 
-    def __init__(self, store: Store, plan: Plan, sources: Sources) -> None:
+    def __init__(self, store: Store, plan: Plan, sources: DatasetCache) -> None:
         self.store, self.plan, self.sources = store, plan, sources
 
     def made(self, waiting: list[Planned]) -> tuple[set[str], dict[str, str]]:
@@ -69,7 +69,7 @@ class Maker:
             health.check(self.store.folder)
             return make_ranking(self.store, self.plan.rankings[ranks], self.makers(ranks), self.sources)
         except OSError as error:
-            return f"{ranks} cannot be written: {health.trouble_of(error, self.store.folder) or error}"
+            return f"{ranks} cannot be written: {health.storage_problem_behind(error, self.store.folder) or error}"
 
     def _weights(self, trial: Planned) -> str | None:
         result = self.store.result(trial.id, trial.final)
@@ -78,7 +78,9 @@ class Maker:
         return None if self.store.state(trial.final) else lost(trial.id)
 
 
-def make_ranking(store: Store, ranking: PlannedRanking, profiles: Sequence[Planned], sources: Sources) -> str | None:
+def make_ranking(
+    store: Store, ranking: PlannedRanking, profiles: Sequence[Planned], sources: DatasetCache
+) -> str | None:
     """Write profile/<ranks>.npz, and the images it ranks for the gallery; return what stands in the way, or None.
 
     A pure function of the profile trials' records, or of the file: made again, it has the same bytes.
@@ -101,7 +103,7 @@ def make_ranking(store: Store, ranking: PlannedRanking, profiles: Sequence[Plann
     return None
 
 
-def check_rankings(loaded: Loaded, plan: Plan, sources: Sources) -> None:
+def check_rankings(loaded: Loaded, plan: Plan, sources: DatasetCache) -> None:
     """Refuse files of ranks that do not fit the data, where it is at hand. Raises SpaceError."""
     problems = []
     for ranking in plan.rankings.values():
@@ -115,7 +117,7 @@ def check_rankings(loaded: Loaded, plan: Plan, sources: Sources) -> None:
         raise SpaceError(problems)
 
 
-def _fitted(file: RankFile, block: DataSource, data: Data, sources: Sources) -> Arrays:
+def _fitted(file: RankFile, block: DataSource, data: Data, sources: DatasetCache) -> Arrays:
     return file.fitted(data, len(sources.loaded[source_key(block)].y_train))
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from search.execution.failures import innermost, note
 from search.planning.jobs import Job
-from search.store.remote import place
+from search.store.remote import parse_path
 from search.store.store import Store
 
 LAST_WORDS = 20.0  # seconds to write down why, where the storage may be what hangs
@@ -43,6 +43,6 @@ class Watchdog:
         try:
             stack = traceback.extract_stack(sys._current_frames()[self._watched])
             why = f"it hung: no report for {self._job.timeout:g} s, the search.timeout ({innermost(stack)})"
-            note(Store(place(self._job.folder)), self._job.trial, "".join(traceback.format_list(stack)) + why)
+            note(Store(parse_path(self._job.folder)), self._job.trial, "".join(traceback.format_list(stack)) + why)
         finally:
             os._exit(EXIT)

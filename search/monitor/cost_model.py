@@ -18,7 +18,7 @@ from trainers.records import Row, digest
 SPLIT = ("label_noise", "noise_seed", "split_seed")  # which examples, not how many
 
 
-class Kin(NamedTuple):
+class CostKey(NamedTuple):
     """With whom a training can be compared."""
 
     trained: str
@@ -54,7 +54,7 @@ class Costs:
         return self
 
 
-def kin(config: Row, evaluation: Row) -> Kin:
+def cost_key(config: Row, evaluation: Row) -> CostKey:
     """Of a training as plan.json has it."""
     share, unknown = _share(config["subset"], config["data"].get("train"))
     data = {key: value for key, value in config["data"].items() if key not in SPLIT}
@@ -62,18 +62,18 @@ def kin(config: Row, evaluation: Row) -> Kin:
         {key: config[key] for key in ("model", "batch_size", "compute")}
         | {"data": data, "method": _costly(config["method"]), "size": unknown}
     )
-    return Kin(trained, digest([trained, evaluation]), share)
+    return CostKey(trained, digest([trained, evaluation]), share)
 
 
 @dataclass
-class Pace:
+class CostModel:
     """Seconds of an epoch, of its evaluation and of the final one, of every kind of training that was measured."""
 
     _trained: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
     _measured: dict[str, Costs] = field(default_factory=lambda: defaultdict(Costs))
     _whole: set[str] = field(default_factory=set)  # of which whole epochs were measured
 
-    def add(self, of: Kin, costs: Costs) -> None:
+    def add(self, of: CostKey, costs: Costs) -> None:
         if costs.epochs:
             sums = self._trained[of.trained]
             sums[0] += costs.train
@@ -81,14 +81,14 @@ class Pace:
             self._measured[of.measured] += costs
             self._whole.add(of.trained)
 
-    def add_partial(self, of: Kin, part: Partial) -> None:
+    def add_partial(self, of: CostKey, part: Partial) -> None:
         """A part of an epoch that is not recorded yet, where no whole one of its kin is; it was not measured yet."""
         if of.trained not in self._whole:
             sums = self._trained[of.trained]
             sums[0] += part.seconds
             sums[1] += part.share * of.share
 
-    def epoch(self, of: Kin) -> float | None:
+    def epoch(self, of: CostKey) -> float | None:
         """Seconds of one epoch with its share of evaluation; None if no kin was measured."""
         if of.trained not in self._trained:
             return None
@@ -96,11 +96,11 @@ class Pace:
         measured = self._measured.get(of.measured)
         return seconds / epochs * of.share + (measured.evaluate / measured.epochs if measured else 0.0)
 
-    def measures(self, of: Kin) -> bool:
+    def measures(self, of: CostKey) -> bool:
         """Whether it is known how long its evaluations take."""
         return of.measured in self._measured
 
-    def final(self, of: Kin) -> float:
+    def final(self, of: CostKey) -> float:
         """Seconds at the end of a training, as far as measured."""
         measured = self._measured.get(of.measured)
         return measured.final / measured.ended if measured and measured.ended else 0.0
@@ -114,7 +114,7 @@ class Left(NamedTuple):
     unmeasured: int = 0  # of those whose pace is known, how many are measured as none before: it takes time not told
 
 
-def needed(pace: Pace, epochs: Iterable[tuple[Kin, int, bool]]) -> Left:
+def estimate_time(pace: CostModel, epochs: Iterable[tuple[CostKey, int, bool]]) -> Left:
     """What so many epochs of each kind take, and the final evaluation where it is to come."""
     seconds, unknown, unmeasured = 0.0, 0, 0
     for of, count, ending in epochs:

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from search.store.remote import Remote
+from search.store.remote import RemotePath
 from trainers.reading import stat_of
 from trainers.records import Place
 
@@ -17,7 +17,7 @@ PAUSE = 20  # times as long as counting took
 
 def stored(folder: Place) -> int:
     """The bytes of all files under a folder; some vanish meanwhile where a sweep runs."""
-    if isinstance(folder, Remote):
+    if isinstance(folder, RemotePath):
         return sum(entry.size for entry in folder.files())
     total = 0
     for parent, _, names in os.walk(str(folder)):  # passes over folders that vanish
@@ -27,7 +27,7 @@ def stored(folder: Place) -> int:
     return total
 
 
-class Gauge:
+class DiskUsageMonitor:
     """Counts again and again until the process ends."""
 
     def __init__(self, folder: Place) -> None:

@@ -14,7 +14,7 @@ from trainers.records import Place, Row, write_json
 
 
 @dataclass(frozen=True)
-class Now:
+class Heartbeat:
     """The moment of a run."""
 
     began: float  # seconds since the epoch
@@ -37,13 +37,13 @@ class Now:
         write_json(folder / "now.json", asdict(self))
 
     @staticmethod
-    def read(folder: Place) -> Now | None:
+    def read(folder: Place) -> Heartbeat | None:
         found = read_json(folder / "now.json", _A_MOMENT)
         if found is None:
             return None
         known = {name: found[name] for name in _Moment.__annotations__ if name in found}
         listed: Row = {name: tuple(it) if isinstance(it, list) else it for name, it in known.items()}
-        return Now(**listed)
+        return Heartbeat(**listed)
 
 
 class _Moment(TypedDict, total=False):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from search.store.remote import Stamp, stamp
+from search.store.remote import Stamp, file_version
 from trainers.reading import MISSING, Damage, RowShape, opened, parsed_rows, read_rows, row
 from trainers.records import Place, Row
 
 
-class Tail:
+class JsonlTail:
     """The rows of a file that others append to, and replace at times."""
 
     def __init__(self, path: Place, shape: RowShape = row, damage: Damage | None = None) -> None:
@@ -50,7 +50,7 @@ class Tail:
 
     def _replaced(self) -> tuple[bool, list[Row]]:
         """Behind a URL a file is always written whole."""
-        found = stamp(self.path)
+        found = file_version(self.path)
         if found == self._stamp:
             return False, []
         self._stamp = found

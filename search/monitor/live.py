@@ -12,13 +12,13 @@ from typing import Any
 from rich.live import Live
 
 from search.exceptions import NoSweep
-from search.monitor.disk_usage import PAUSE, Gauge
-from search.monitor.heartbeat import Now
-from search.monitor.reader import Ledger
+from search.monitor.disk_usage import PAUSE, DiskUsageMonitor
+from search.monitor.heartbeat import Heartbeat
+from search.monitor.reader import SweepReader
 from search.monitor.screen import draw, headline, screen
-from search.monitor.sweep_status import Standing, standing
-from search.monitor.trial_progress import ENDED, Seen
-from search.planning.retention import Keeper
+from search.monitor.sweep_status import SweepStatus, standing
+from search.monitor.trial_progress import ENDED, TrialProgress
+from search.planning.retention import StateRetention
 from search.planning.schedule import Schedule
 from search.ray_env import Unpickled, tune
 from trainers.best import CLEAN, ROBUST
@@ -30,28 +30,28 @@ PLAIN_SECONDS = 15.0  # between two lines
 NOW_SECONDS = 1.0
 
 
-class Watch(Unpickled, tune.Callback):
+class LiveView(Unpickled, tune.Callback):
     """Looks at the records of what runs, at most twice a second, and shows where the sweep stands."""
 
-    def __init__(self, console: Console, folder: Place, schedule: Schedule, keeper: Keeper, slots: int) -> None:
+    def __init__(self, console: Console, folder: Place, schedule: Schedule, keeper: StateRetention, slots: int) -> None:
         self.console, self.schedule, self.keeper, self.slots = console, schedule, keeper, slots
-        self.ledger = Ledger(folder)
+        self.ledger = SweepReader(folder)
         self._began = time.time()
-        self._before = Now.read(folder) or Now(0.0, 0)  # the last run's, whose freed bytes stay freed
-        self._told = Now(0.0, 0)  # what now.json says
+        self._before = Heartbeat.read(folder) or Heartbeat(0.0, 0)  # the last run's, whose freed bytes stay freed
+        self._told = Heartbeat(0.0, 0)  # what now.json says
         self._at_work: dict[str, str] = {}  # by Tune's trial: others that were handed out wait for a process
         self._watched: set[int] = set()  # trainings that ran and whose end is not told yet
         self._looked = self._spoke = self._wrote = time.monotonic()
         self._took = 0.0  # seconds for a look: behind a URL, many
         self._ended: set[str] = set()  # as told: whoever was stopped and is finished after all ends but once
         self._live: Live | None = None
-        self._gauge: Gauge | None = None
+        self._gauge: DiskUsageMonitor | None = None
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> LiveView:
         self.ledger.look(since=self._began)
         self._ended = {it.name for it in self.ledger.seen if it.status in ENDED}
         if self.console.is_terminal:
-            self._gauge = Gauge(self.ledger.folder)
+            self._gauge = DiskUsageMonitor(self.ledger.folder)
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
             self._live.start()
         self._tell()
@@ -117,16 +117,16 @@ class Watch(Unpickled, tune.Callback):
             line = f"[{len(self._ended)}/{len(self.ledger.seen)}] {seen.status}: {seen.name}{_accuracies(seen)}"
             self.console.print(line, soft_wrap=True)
 
-    def _standing(self) -> Standing:
+    def _standing(self) -> SweepStatus:
         return standing(self.ledger, self._now(), held=True)
 
-    def _now(self) -> Now:
+    def _now(self) -> Heartbeat:
         names, seen = self.ledger.entries, self.ledger.seen
         lost = self._watched - self.schedule.running.keys() - self.schedule.open
         left_out = (
             i for i in range(len(seen)) if i not in self.schedule.open and seen[i].status in ("planned", "begun")
         )
-        return Now(
+        return Heartbeat(
             began=self._began,
             slots=self.slots,
             running=tuple(self._at_work.values()),
@@ -152,7 +152,7 @@ class Watch(Unpickled, tune.Callback):
                 self._told = now
 
 
-def _accuracies(seen: Seen) -> str:
+def _accuracies(seen: TrialProgress) -> str:
     if ROBUST not in seen.best:
         return ""
     clean, robust = (f"{seen.best[name]:.1%}" for name in (CLEAN, ROBUST))

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from search.exceptions import NoSweep
-from search.monitor.cost_model import Kin, kin
-from search.monitor.trial_progress import FOR_GOOD, Seen
+from search.monitor.cost_model import CostKey, cost_key
+from search.monitor.trial_progress import FOR_GOOD, TrialProgress
 from search.store.plan_file import plan_of, problem
-from search.store.remote import ASKED_AT_ONCE, Remote, Stamp, said, stamp
+from search.store.remote import ASKED_AT_ONCE, RemotePath, Stamp, explain_error, file_version
 from trainers.reading import Damage, read_json
 from trainers.records import Place, Row, problem_titles
 from trainers.shapes import A_PROVENANCE
@@ -24,31 +24,31 @@ class Entry(NamedTuple):
     configuration: str
     epochs: int
     branch: Branch
-    kin: Kin
+    cost_key: CostKey
     makes: str | None  # the ranking or the weights that others wait for
     problem: str  # by what tells it from the others of this sweep; empty where there is one only
 
 
-class Ledger:
+class SweepReader:
     """The records of one sweep, read once and then only where something may have changed. Raises NoSweep."""
 
     def __init__(self, folder: Place) -> None:
         self.folder = folder
         self.damage = Damage()  # what of its records is damaged, as far as they were read
         self.entries: list[Entry] = []
-        self.seen: list[Seen] = []
+        self.seen: list[TrialProgress] = []
         self.generation: int | None = None  # the newest, from 1, of a search that asks in generations
         self.index: dict[str, int] = {}
         self._plan_file: Stamp | None = None
-        self._kin: dict[str, Kin] = {}
+        self._kin: dict[str, CostKey] = {}
         self.grow()
 
     def grow(self) -> None:
         """Read the plan if it is another than before: a search in generations plans as it goes."""
         try:
-            found = stamp(self.folder / "plan.json")
+            found = file_version(self.folder / "plan.json")
         except OSError as error:
-            raise NoSweep(f"{self.folder}: its plan.json cannot be read: {said(error)}") from None
+            raise NoSweep(f"{self.folder}: its plan.json cannot be read: {explain_error(error)}") from None
         if found and found == self._plan_file:
             return
         plan = plan_of(self.folder, self.damage)
@@ -67,7 +67,7 @@ class Ledger:
         self.entries = [self._entry(row, title.get(problems.get(row["configuration"], ""), "")) for row in rows]
         self.seen = [
             known.get((row["id"], row["chain"]))
-            or Seen(self.folder / "trials" / row["id"], row["id"], row["chain"], self.damage)
+            or TrialProgress(self.folder / "trials" / row["id"], row["id"], row["chain"], self.damage)
             for row in rows
         ]
         self.index = {entry.id: i for i, entry in enumerate(self.entries)}
@@ -78,7 +78,7 @@ class Ledger:
             self.seen[i] for i in (self.begun() if trainings is None else trainings)
             if self.seen[i].status not in FOR_GOOD
         ]  # fmt: skip
-        if isinstance(self.folder, Remote) and len(open_) > 1:
+        if isinstance(self.folder, RemotePath) and len(open_) > 1:
             with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
                 list(pool.map(lambda seen: seen.look(since), open_))
             return
@@ -99,7 +99,7 @@ class Ledger:
         try:
             for row in rows:
                 if row["configuration"] not in self._kin:  # whose trainings differ in nothing but the seed
-                    self._kin[row["configuration"]] = kin(row["config"], evaluation)
+                    self._kin[row["configuration"]] = cost_key(row["config"], evaluation)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise NoSweep(
                 f"{self.folder}: its plan.json has a configuration that is none of this version ({row['id']}: "

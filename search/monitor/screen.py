@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from search.formatting import duration, many, number, size
-from search.monitor.sweep_status import BUSY, Point, Standing, Training
+from search.monitor.sweep_status import BUSY, Point, SweepStatus, Training
 from search.monitor.textplot import FOOT, Dot, beyond, scatter
 from trainers.best import CLEAN, ROBUST
 from trainers.records import Row
@@ -27,7 +27,7 @@ LEAST_PLOT, MOST_PLOT = 6 + FOOT, 18 + FOOT  # lines
 COLUMNS = (("state", 9), ("epoch", 11), ("loss", 8), ("clean", 8), ("PGD", 8), ("best PGD", 10), ("heard of", 15))
 
 
-def headline(it: Standing) -> str:
+def headline(it: SweepStatus) -> str:
     """The sweep in one line."""
     ended = sum(training.ended for training in it.trainings)
     others = "".join(f", {n} {state}" for state, n in it.states.items() if state in ENDINGS)
@@ -38,7 +38,7 @@ def headline(it: Standing) -> str:
     )
 
 
-def screen(it: Standing, console: Console, stored: int | None, height: int) -> Group:
+def screen(it: SweepStatus, console: Console, stored: int | None, height: int) -> Group:
     """At most so many lines, none wider than the console."""
     lines = list(_lines(it, console.width, height, stored))
     for line in lines[:height]:
@@ -58,7 +58,7 @@ def draw(live: Live, picture: Group) -> None:
     file.flush()
 
 
-def _lines(it: Standing, width: int, height: int, stored: int | None) -> Iterator[Text]:
+def _lines(it: SweepStatus, width: int, height: int, stored: int | None) -> Iterator[Text]:
     top = [_title(it, width), *_progress(it), *_amounts(it, stored, width)]
     yield from top
     free = height - len(top)
@@ -76,7 +76,7 @@ def _lines(it: Standing, width: int, height: int, stored: int | None) -> Iterato
         yield from _front(it.points, width, min(free - 2, MOST_PLOT))
 
 
-def _title(it: Standing, width: int) -> Text:
+def _title(it: SweepStatus, width: int) -> Text:
     running = it.states.get("running", 0)
     doing = f"ended, {it.spent}" if it.spent else "finished" if it.all_ended else "not running now"
     if it.held and not it.all_ended:
@@ -89,7 +89,7 @@ def _title(it: Standing, width: int) -> Text:
     return left + Text(right)
 
 
-def _time(it: Standing) -> str:
+def _time(it: SweepStatus) -> str:
     so_far = (
         f", {duration(max(time.time() - it.now.began, 0))} so far" if it.held and it.now and not it.all_ended else ""
     )
@@ -104,14 +104,14 @@ def _time(it: Standing) -> str:
     return f"{so_far}, about {duration(left)} left{of}{on}{rest}"
 
 
-def _generation(it: Standing, separator: str) -> str:
+def _generation(it: SweepStatus, separator: str) -> str:
     """Of a search that asks in generations, which is the newest: all totals are of what was asked so far."""
     if it.generation is None:
         return ""
     return f"{separator}in {number(it.generation, 'generation')}" + ("" if it.finished else " so far")
 
 
-def _progress(it: Standing) -> Iterator[Text]:
+def _progress(it: SweepStatus) -> Iterator[Text]:
     ended = sum(training.ended for training in it.trainings)
     rest = "".join(f" · {n} {state}" for state, n in it.states.items() if state not in UNSAID)
     rest += f" · {it.constant} constant" * bool(it.constant)
@@ -125,7 +125,7 @@ def _progress(it: Standing) -> Iterator[Text]:
         yield _named("saved", " · ".join(parts))
 
 
-def _done(it: Standing) -> str:
+def _done(it: SweepStatus) -> str:
     """The distinct epochs that are trained, while there are few with what is done of those that run."""
     some = it.done + it.under_way.share
     return f"{some:.1f}" if it.under_way.share and some < FEW else f"{it.done:,}"
@@ -138,7 +138,7 @@ def _bar(name: str, done: int, total: int, said: str, rest: str) -> Text:
     return bar.append(f" {said} of {total:,}{rest}")
 
 
-def _amounts(it: Standing, stored: int | None, width: int) -> Iterator[Text]:
+def _amounts(it: SweepStatus, stored: int | None, width: int) -> Iterator[Text]:
     speed = it.speed
     parts = [f"{many(60 * speed.epochs)} epochs/min", f"{many(speed.images)} images/s"] if speed.epochs else []
     parts += [f"{size(stored)} stored"] if stored is not None else []

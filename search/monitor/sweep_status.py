@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
-from search.monitor.cost_model import Costs, Left, Pace, needed
+from search.monitor.cost_model import CostModel, Costs, Left, estimate_time
 from search.monitor.epoch_progress import Partial
-from search.monitor.heartbeat import Now
-from search.monitor.reader import Branch, Entry, Ledger
-from search.monitor.trial_progress import ENDED, FOR_GOOD, Seen, Speed
+from search.monitor.heartbeat import Heartbeat
+from search.monitor.reader import Branch, Entry, SweepReader
+from search.monitor.trial_progress import ENDED, FOR_GOOD, Speed, TrialProgress
 from trainers.best import CLEAN, ROBUST
 
 STATES = (
@@ -39,7 +39,7 @@ class Training(NamedTuple):
 
     entry: Entry
     state: str
-    seen: Seen
+    seen: TrialProgress
 
     @property
     def ended(self) -> bool:
@@ -47,12 +47,12 @@ class Training(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Standing:
+class SweepStatus:
     """Where a sweep stands."""
 
     study: str
     held: bool  # a process runs it
-    now: Now | None
+    now: Heartbeat | None
     trainings: list[Training]
     asked: int  # epochs, each training counted by itself
     distinct: int  # epochs, less what trainings share
@@ -116,19 +116,21 @@ class Standing:
         return Speed(sum(it.epochs for it in speeds), sum(it.images for it in speeds))
 
 
-def standing(ledger: Ledger, now: Now | None, held: bool) -> Standing:
+def standing(ledger: SweepReader, now: Heartbeat | None, held: bool) -> SweepStatus:
     """What the records that were read come to."""
     told = now.states if now and held else {}
     trainings = [
         Training(entry, _state(seen, told.get(seen.name), held), seen)
         for entry, seen in zip(ledger.entries, ledger.seen, strict=True)
     ]
-    pace, billed, shared = Pace(), Costs(), Costs()
+    pace, billed, shared = CostModel(), Costs(), Costs()
     for entry, _, seen in trainings:
-        pace.add(entry.kin, seen.billed)
+        pace.add(entry.cost_key, seen.billed)
         billed += seen.billed
         shared += seen.shared
-    parts = [(it.entry.kin, it.seen.partial) for it in trainings if it.state == "running" and it.seen.partial.share]
+    parts = [
+        (it.entry.cost_key, it.seen.partial) for it in trainings if it.state == "running" and it.seen.partial.share
+    ]
     for of, part in parts:
         pace.add_partial(of, part)
     under_way = Partial(*(sum(values) for values in zip(*(part for _, part in parts), strict=True)))
@@ -137,7 +139,7 @@ def standing(ledger: Ledger, now: Now | None, held: bool) -> Standing:
     deep, to_do = reached(depths, branches), remaining([_wanted(it) for it in trainings], depths, branches)
     left, longest = _left(trainings, pace, deep, to_do)
     left = left._replace(seconds=max(left.seconds - under_way.seconds, 0.0))
-    return Standing(
+    return SweepStatus(
         study=ledger.study, held=held, now=now, trainings=trainings, asked=ledger.asked, distinct=ledger.distinct,
         done=sum(own(deep, branches)), to_do=sum(to_do), left=left, longest=longest, billed=billed, shared=shared,
         points=points(trainings), under_way=under_way, generation=ledger.generation,
@@ -145,7 +147,7 @@ def standing(ledger: Ledger, now: Now | None, held: bool) -> Standing:
     )  # fmt: skip
 
 
-def _state(seen: Seen, told: str | None, held: bool) -> str:
+def _state(seen: TrialProgress, told: str | None, held: bool) -> str:
     """By its records, unless they do not show what the process that runs the sweep tells."""
     if seen.status in FOR_GOOD or (seen.status == "stopped" and told != "running"):  # which may be taken up again
         return seen.status
@@ -163,13 +165,13 @@ def _wanted(training: Training) -> int:
     return training.entry.epochs if _ends(training) else training.seen.epochs
 
 
-def _left(trainings: list[Training], pace: Pace, deep: list[int], epochs: list[int]) -> tuple[Left, float]:
-    left = needed(pace, ((it.entry.kin, n, _ends(it)) for it, n in zip(trainings, epochs, strict=True)))
+def _left(trainings: list[Training], pace: CostModel, deep: list[int], epochs: list[int]) -> tuple[Left, float]:
+    left = estimate_time(pace, ((it.entry.cost_key, n, _ends(it)) for it, n in zip(trainings, epochs, strict=True)))
     longest: dict[bool, float] = defaultdict(float)  # of those that make what others wait for, and of these
     at = begun(deep, [it.entry.branch for it in trainings])
     for (entry, state, seen), depth in zip(trainings, at, strict=True):
         if _ends(Training(entry, state, seen)):
-            path = needed(pace, [(entry.kin, entry.epochs - depth, True)]).seconds
+            path = estimate_time(pace, [(entry.cost_key, entry.epochs - depth, True)]).seconds
             longest[entry.makes is None] = max(longest[entry.makes is None], path)
     return left, sum(longest.values())
 

@@ -19,7 +19,7 @@ from secrets import token_hex
 from typing import Any, TypedDict
 
 from search.exceptions import SpaceError
-from search.monitor.jsonl_tail import Tail
+from search.monitor.jsonl_tail import JsonlTail
 from search.monitor.trial_progress import ENDED, status_of
 from search.ray_env import Unpickled, tune
 from search.schema.loggers import Logger
@@ -77,8 +77,8 @@ class Training:
         self.job = job
         self.folder = Path(job["folder"], "trials", job["trial"])
         self.runs: dict[str, Run] = {}
-        self._rows = Tail(self.folder / "epochs.jsonl", epoch_row)
-        self._costs = Tail(self.folder / "cost.jsonl", cost_row)
+        self._rows = JsonlTail(self.folder / "epochs.jsonl", epoch_row)
+        self._costs = JsonlTail(self.folder / "cost.jsonl", cost_row)
         self._uncosted: dict[int, Row] = {}
         self._cost: dict[int, Row] = {}
 
@@ -102,7 +102,7 @@ class Training:
         return measured | {"training_iteration": max(found.get("epochs", 1) - 1, 0)}
 
 
-class Feed(Unpickled, tune.Callback):
+class TrackerCallback(Unpickled, tune.Callback):
     """Hears of reports and has the thread look at the records."""
 
     def __init__(
@@ -114,7 +114,7 @@ class Feed(Unpickled, tune.Callback):
         self._trainings: dict[str, Training] = {}
         self._thread = threading.Thread(target=self._work, name="loggers", daemon=True)
 
-    def __enter__(self) -> Feed:
+    def __enter__(self) -> TrackerCallback:
         self._thread.start()
         return self
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from search.monitor.cost_model import Costs
 from search.monitor.epoch_progress import Partial, partial
-from search.monitor.jsonl_tail import Tail
-from search.store.remote import stamp
+from search.monitor.jsonl_tail import JsonlTail
+from search.store.remote import file_version
 from trainers.best import BEGINS, CLEAN, ROBUST, chosen
 from trainers.reading import Damage, cost_row, epoch_row, read_json
 from trainers.records import Place, Row, constant
@@ -27,7 +27,7 @@ class Speed(NamedTuple):
     images: float  # a second
 
 
-class Seen:
+class TrialProgress:
     """One training: its status, its newest row, where its validation stands, what it cost alone and billed."""
 
     def __init__(self, folder: Place, name: str, final: str, damage: Damage | None = None) -> None:
@@ -43,8 +43,8 @@ class Seen:
         self.partial = Partial()  # of the epoch behind the newest row
         self.constant = False  # whether it ended naming one class whatever the image
         self.heard = 0.0  # when its rows last changed, in seconds since the epoch
-        self._rows = Tail(folder / "epochs.jsonl", epoch_row, self._damage)
-        self._cost_rows = Tail(folder / "cost.jsonl", cost_row, self._damage)
+        self._rows = JsonlTail(folder / "epochs.jsonl", epoch_row, self._damage)
+        self._cost_rows = JsonlTail(folder / "cost.jsonl", cost_row, self._damage)
         self._no_costs()
 
     def look(self, since: float = 0.0) -> None:
@@ -114,7 +114,7 @@ def _ending(folder: Place, final: str, since: float, damage: Damage) -> tuple[Ro
     damage.update(torn)
     if result:
         return result, str(result["status"]) if result.get("chain") == final else "planned"
-    if (error := stamp(folder / "error.txt")) and error.changed >= since:
+    if (error := file_version(folder / "error.txt")) and error.changed >= since:
         return None, "failed"
     if torn:
         return None, DAMAGED

@@ -122,7 +122,7 @@ def _ring(axes: dict[str, Axis]) -> Iterator[Problem]:
 TWO_STARTS = "trials start from the weights of the pretraining or from a file, not from both; remove one of the keys"
 
 
-def idle(axes: Sequence[str], trials: Sequence[Planned]) -> Problem | None:
+def ineffective_axis(axes: Sequence[str], trials: Sequence[Planned]) -> Problem | None:
     """Two values of an axis that give the same training wherever both occur are a mistake: a burn-in behind the end."""
     for path in axes:
         groups: dict[Hashable, dict[str, str]] = {}

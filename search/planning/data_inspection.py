@@ -12,7 +12,7 @@ from hashlib import blake2b
 import numpy as np
 
 from search.formatting import number
-from search.planning.datasets import Sources, source_key
+from search.planning.datasets import DatasetCache, source_key
 from search.planning.plan import Plan
 from search.schema.ranking_file import RankFile
 from search.schema.space import Loaded
@@ -26,7 +26,7 @@ LONG = 8  # times as wide as high, or as high as wide: perhaps an axis that is n
 OF_EACH_SPLIT = set(Splits.model_fields) - {"label_noise", "noise_seed"}
 
 
-def content_notes(loaded: Loaded, plan: Plan, sources: Sources) -> list[str]:
+def content_notes(loaded: Loaded, plan: Plan, sources: DatasetCache) -> list[str]:
     """Return one note for each finding, at the line of its data block; data that is not loaded has none."""
     found: dict[str, None] = {}
     seen: set[Hashable] = set()

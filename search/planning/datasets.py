@@ -11,7 +11,7 @@ from trainers.records import digest
 from trainers.sources import DataSource
 
 
-class Sources:
+class DatasetCache:
     """Loads on demand; without `download`, what would have to be downloaded first is named by its knobs alone."""
 
     def __init__(self, download: bool = True) -> None:

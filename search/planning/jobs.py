@@ -10,7 +10,7 @@ import yaml
 from search.planning.datasets import source_key
 from search.planning.plan import Plan
 from search.planning.schedule import Task
-from search.planning.start_weights import Start
+from search.planning.start_weights import StartWeights
 from search.schema.blocks import Keep, Search
 from search.store.store import Store
 from trainers.chain import training_code
@@ -53,14 +53,14 @@ def slice_seconds(workers: int) -> float:
     return max(SLICE_SECONDS, workers / REPORTS)
 
 
-def described(job: Job, ranks: Row | None) -> str:
+def config_yaml(job: Job, ranks: Row | None) -> str:
     """The trial's config.yaml; `ranks`: where the ranking comes from that its subset is cut by."""
-    start = Start.model_validate(job.start).identity if job.start else None
+    start = StartWeights.model_validate(job.start).identity if job.start else None
     content = {"trial": job.config, "evaluate": job.evaluation, "ranks": ranks, "start": start}
     return yaml.safe_dump(content, sort_keys=False)
 
 
-class Orders:
+class JobFactory:
     """The jobs of a plan."""
 
     def __init__(self, store: Store, plan: Plan, search: Search) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from search.planning.rankings import PlannedRanking
 from search.planning.stage_tree import StageTree
-from search.planning.start_weights import Start
+from search.planning.start_weights import StartWeights
 from search.schema.stopping import NoStopping, RobustStopping
 from search.store.plan_file import FORMAT
 from trainers.chain import Chain, training_code
@@ -35,7 +35,7 @@ class Planned:
     ranks: str | None  # the ranking it is cut from (a trial) or makes (a profile)
     data: str  # split_identity
     chain: Chain  # the names of its states
-    start: Start | None = None  # None: fresh weights
+    start: StartWeights | None = None  # None: fresh weights
     generation: int | None = None  # in which it was asked for, where a search adapts
 
     @property

@@ -8,11 +8,11 @@ from functools import cache
 from typing import NamedTuple
 
 from search.exceptions import SpaceError
-from search.planning.consistency import contradictions, idle, selections
+from search.planning.consistency import contradictions, ineffective_axis, selections
 from search.planning.datasets import source_key
 from search.planning.plan import Plan, Planned
 from search.planning.rankings import ON_REQUEST, PlannedRanking, followed, made_ranking, profile_config, read_ranking
-from search.planning.start_weights import Start, before_extra, pretraining, shared
+from search.planning.start_weights import StartWeights, before_extra, pretraining, shared
 from search.schema.axes import Choice, Point, grid_points, name_of, qmc_points, random_points
 from search.schema.limits import EPOCHS, TRAININGS
 from search.schema.ranking_file import RankingFile
@@ -48,7 +48,7 @@ class Planner:
         self._first: list[Planned] = []  # trainings that make rankings and weights for others
         self._rankings: dict[str, PlannedRanking] = {}  # by data block and what is followed
         self._pretrainings: dict[Hashable, Planned] = {}
-        self._file = cache(Start.of_file)  # read once each
+        self._file = cache(StartWeights.of_file)  # read once each
 
     def plan(self, requests: Sequence[Request] | None = None) -> Plan:
         """The plan of what the space lists or draws, or of what is requested. Raises SpaceError with all problems."""
@@ -65,7 +65,7 @@ class Planner:
             stopping=search.stopping,
         )
         self.extend(plan, self._own() if requests is None else requests)
-        if requests is None and (vain := idle(plan.axes, [it for it in plan.trials if it.kind == "trial"])):
+        if requests is None and (vain := ineffective_axis(plan.axes, [it for it in plan.trials if it.kind == "trial"])):
             self._wrong(*vain)
         self._complain()
         return plan
@@ -146,7 +146,7 @@ class Planner:
         content: Row = {"config": bare, "evaluate": self.space.evaluate.curve()}
         start = self._file(config.start_from) if config.start_from else None
         if before and self.space.pretrain:
-            start = Start(content=before.final, weights=self.space.pretrain.weights, training=before.id)
+            start = StartWeights(content=before.final, weights=self.space.pretrain.weights, training=before.id)
             content["start"] = [before.configuration, start.weights]
         configuration = f"{name}-{digest(content)[:6]}"
         data = self._data(kind, config.data, point)

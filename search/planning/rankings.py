@@ -10,7 +10,7 @@ from search.exceptions import SpaceError
 from search.schema.axes import Point
 from search.schema.merging import nested, over_trial
 from search.schema.ranking_file import RankFile, RankingFile
-from search.schema.space import Loaded, configured, put
+from search.schema.space import Loaded, configured, set_at_path
 from search.schema.upstream import Profile
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
@@ -83,7 +83,7 @@ def profile_config(loaded: Loaded, profile: Profile, data: DataSource, taken: Po
         raise SpaceError(problems)
     tree = {key: value for key, value in loaded.space.trial.items() if key not in ("data", "subset", "select")}
     for path in sorted(taken, key=lambda path: path.count(".")):
-        tree = put(tree, path, taken[path].value)
+        tree = set_at_path(tree, path, taken[path].value)
     config = configured(loaded, over_trial(tree, profile.trial), ("profile", "trial"))
     if not isinstance(config.subset, All):
         problems.append(

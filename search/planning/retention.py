@@ -9,7 +9,7 @@ from search.schema.blocks import Keep
 from search.store.store import Store
 
 
-def depths(plan: Plan, stored: set[str]) -> dict[int, int]:
+def deepest_stored_epochs(plan: Plan, stored: set[str]) -> dict[int, int]:
     """After how many epochs the deepest stored state of each training stands; without those that have none."""
     if not stored:
         return {}
@@ -22,7 +22,7 @@ def depths(plan: Plan, stored: set[str]) -> dict[int, int]:
     return found
 
 
-class Keeper:
+class StateRetention:
     """Forgets forks that no training goes on from any more; what only one training wants, its worker forgets."""
 
     def __init__(self, store: Store, plan: Plan, keep: Keep) -> None:

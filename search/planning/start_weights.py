@@ -19,7 +19,7 @@ from trainers.models import Model
 from trainers.sources import DataSource
 
 
-class Start(Knobs):
+class StartWeights(Knobs):
     """Those in a file, or those at the end of another training of the sweep; plain values, for any node to load."""
 
     content: str  # sha256 of the file, or the name of that training's last state
@@ -28,12 +28,12 @@ class Start(Knobs):
     training: str | None = None  # the id of the other training
 
     @staticmethod
-    def of_file(given: StartFrom) -> Start:
+    def of_file(given: StartFrom) -> StartWeights:
         """Name a file by its content, or by its path if it cannot be read (search.planning.validation reports that)."""
         try:
-            return Start(content=_sha256(given.file), weights=given.weights, path=str(given.file))
+            return StartWeights(content=_sha256(given.file), weights=given.weights, path=str(given.file))
         except (OSError, CheckpointError, FileError):
-            return Start(content=f"unread: {given.path}", weights=given.weights, path=given.path)
+            return StartWeights(content=f"unread: {given.path}", weights=given.weights, path=given.path)
 
     @property
     def identity(self) -> str:

@@ -19,7 +19,7 @@ from search.planning.attack_budgets import (
     unmoved,
 )
 from search.planning.consistency import twins
-from search.planning.datasets import Sources
+from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan, Planned
 from search.schema.limits import WEIGHTS
 from search.schema.space import Loaded
@@ -34,7 +34,7 @@ from trainers.sampling import check_images
 from trainers.subsets import DropUnlearned, Ranked
 
 
-def check(loaded: Loaded, plan: Plan, sources: Sources) -> None:
+def check(loaded: Loaded, plan: Plan, sources: DatasetCache) -> None:
     """Raises SpaceError with every problem; what hangs on data that is not loaded yet is passed over."""
     problems: dict[str, str] = {}  # with the first training that has it
     seen: set[Hashable] = set()
@@ -156,7 +156,7 @@ LOOKS: tuple[tuple[tuple[str, ...], Look], ...] = (  # each with the parts of a 
 )
 
 
-def notes(loaded: Loaded, plan: Plan, sources: Sources) -> list[str]:
+def notes(loaded: Loaded, plan: Plan, sources: DatasetCache) -> list[str]:
     """What is allowed and seldom meant: the same training twice, odd budgets of attacks, a piece that never acts."""
     alike = twins([trial for trial in plan.trials if trial.kind == "trial"])
     found: dict[str, None] = dict.fromkeys(filter(None, (alike, out_of_reach(plan.trials))))
@@ -197,7 +197,7 @@ def _selected_early(plan: Plan) -> str | None:
     )
 
 
-def _budgets(loaded: Loaded, plan: Plan, sources: Sources) -> Iterator[str]:
+def _budgets(loaded: Loaded, plan: Plan, sources: DatasetCache) -> Iterator[str]:
     """What is odd about the attacks that measure, then about those that train, each told once."""
     of = {trial.configuration: trial for trial in plan.trials}
     blocks = {trial.data: trial.config.data for trial in of.values()}

@@ -15,15 +15,15 @@ from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 from rich.text import Text
 
-from search.cli import leave_with
-from search.exceptions import Unfit, Unreachable
+from search.cli import exit_with
+from search.exceptions import NotReplayable, Unreachable
 from search.replay.finished_sweep import Study, read
 from search.replay.rules import Everything, Robust, Rule, rules
 from search.replay.scoring import Outcome, Replay
 from search.schema.messages import nearest, readable
 from search.schema.stopping import RobustStopping, Stopping
 from search.schema.yaml_tree import value_of
-from search.store.remote import place, reach
+from search.store.remote import check_reachable, parse_path
 from trainers.records import Place
 from trainers.terminal.console import Console, error_console
 
@@ -47,9 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         played = _chosen(options.rule, options.workers)
         for folder in options.run:
-            reach(folder)
+            check_reachable(folder)
         studies = [read(folder) for folder in options.run]
-    except (Unfit, Unreachable) as error:
+    except (NotReplayable, Unreachable) as error:
         errors.print(f"error: {error}")
         return 2
     for study, title in zip(studies, _titles(studies, options.run), strict=True):
@@ -66,7 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m search.replay", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("run", nargs="+", type=place, help="the folder of a finished sweep, such as results/friendly_k")
+    parser.add_argument(
+        "run", nargs="+", type=parse_path, help="the folder of a finished sweep, such as results/friendly_k"
+    )
     parser.add_argument(
         "--rule",
         action="append",
@@ -88,7 +90,7 @@ def _count(text: str) -> int:
 
 
 def _chosen(texts: list[str], workers: int) -> dict[str, Rule]:
-    """The rules asked for. Raises Unfit."""
+    """The rules asked for. Raises NotReplayable."""
     known = rules(workers)
     return {text: known[text] if text in known else _rule(text, list(known)) for text in texts} or known
 
@@ -96,12 +98,14 @@ def _chosen(texts: list[str], workers: int) -> dict[str, Rule]:
 def _rule(text: str, known: list[str]) -> Rule:
     tree = value_of(text)
     if not isinstance(tree, dict):
-        raise Unfit(f"--rule {text}: no such rule{nearest(text, known)}; or knobs in braces, as under search.stopping")
+        raise NotReplayable(
+            f"--rule {text}: no such rule{nearest(text, known)}; or knobs in braces, as under search.stopping"
+        )
     try:
         stopping: Stopping = TypeAdapter(Stopping).validate_python(tree)
     except ValidationError as error:
         found = [f"{'.'.join(path)}: {message}" for path, message in readable(error, RobustStopping, tree)]
-        raise Unfit(f"--rule {text}: {'; '.join(found)}") from None
+        raise NotReplayable(f"--rule {text}: {'; '.join(found)}") from None
     return Robust(stopping) if isinstance(stopping, RobustStopping) else Everything()
 
 
@@ -165,4 +169,4 @@ NOTE = (
 
 
 if __name__ == "__main__":
-    leave_with(main, shows=True)
+    exit_with(main, shows=True)

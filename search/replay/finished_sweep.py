@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from search.exceptions import Unfit
-from search.stopping.curves import Contestant, Curve, Entry, Objectives, curve
+from search.exceptions import NotReplayable
+from search.stopping.curves import Candidate, Curve, Entry, Objectives, curve
 from trainers.best import ROBUST
 from trainers.chain import Chain, Surroundings, chain
 from trainers.config import TrialConfig
@@ -30,7 +30,7 @@ class Study:
 
     name: str
     objectives: Objectives
-    contestants: dict[str, Contestant]
+    contestants: dict[str, Candidate]
     contests: tuple[tuple[str, ...], ...]  # who is judged together
     problems: tuple[tuple[str, ...], ...]  # who shares a front
     stages: dict[str, tuple[np.ndarray, ...]]  # of each seed, the numbers of its epochs' stages; shared ones are equal
@@ -42,11 +42,11 @@ class Study:
 
 
 def read(folder: Place) -> Study:
-    """Read a finished sweep. Raises Unfit."""
+    """Read a finished sweep. Raises NotReplayable."""
     plan = _plan(folder)
     objectives: Objectives = plan.get("objectives", {})
     if len(objectives) < 2:
-        raise Unfit(f"{folder}: it has one objective, {', '.join(objectives)}; a front needs two or more")
+        raise NotReplayable(f"{folder}: it has one objective, {', '.join(objectives)}; a front needs two or more")
     trials = [row for row in plan["trials"] if row["kind"] == "trial"]
     results = _results(folder, trials)
     try:
@@ -55,15 +55,17 @@ def read(folder: Place) -> Study:
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
-        raise Unfit(f"{folder}: recorded by another version ({where}: {problem['msg']}); replay it with that") from None
+        raise NotReplayable(
+            f"{folder}: recorded by another version ({where}: {problem['msg']}); replay it with that"
+        ) from None
     blind = [row["id"] for row, config in zip(trials, configs, strict=True) if not config.data.holds_out]
     if blind:
-        raise Unfit(
+        raise NotReplayable(
             f"{folder}: {len(blind)} of {len(trials)} trials hold out no validation examples ({blind[0]}, "
             "data.val: 0), and stopping rules go by validation; replay a sweep that holds some out"
         )
     if not any(evaluation.due(epoch, config.epochs) for config in configs for epoch in range(config.epochs - 1)):
-        raise Unfit(
+        raise NotReplayable(
             f"{folder}: no curve was measured: evaluate.every is {evaluation.every}, so that trials have their last "
             "epoch alone; measure more often"
         )
@@ -75,14 +77,16 @@ def _plan(folder: Place) -> Row:
     try:
         plan = read_plan(folder, damage, NEEDED)
     except OtherFormat as error:
-        raise Unfit(f"{folder}: {error}; replay it with that") from None
+        raise NotReplayable(f"{folder}: {error}; replay it with that") from None
     if damage:
-        raise Unfit(
+        raise NotReplayable(
             f"{'; '.join(damage.lines())}; the command that ran the sweep makes it again of the space and of what is "
             "stored"
         )
     if not plan or not plan["trials"]:
-        raise Unfit(f"{folder}: no sweep is stored there (no plan.json); give a folder such as results/friendly_k")
+        raise NotReplayable(
+            f"{folder}: no sweep is stored there (no plan.json); give a folder such as results/friendly_k"
+        )
     return plan
 
 
@@ -91,15 +95,15 @@ def _results(folder: Place, trials: list[Row]) -> list[Row]:
     read = {row["id"]: read_json(folder / "trials" / row["id"] / "result.json", A_RESULT, damage) for row in trials}
     found = {trial: it for trial, it in read.items() if it}
     if damage:
-        raise Unfit(f"{'; '.join(damage.lines())}; {REMEDY}")
+        raise NotReplayable(f"{'; '.join(damage.lines())}; {REMEDY}")
     missing = [trial for trial in read if trial not in found]
     if missing:
-        raise Unfit(
+        raise NotReplayable(
             f"{folder}: unfinished, {len(missing)} of {len(read)} trials have no result ({missing[0]}); run it first"
         )
     stopped = [trial for trial, it in found.items() if it["status"] not in ("completed", "diverged")]
     if stopped:
-        raise Unfit(
+        raise NotReplayable(
             f"{folder}: {len(stopped)} of {len(read)} trials were themselves stopped ({stopped[0]}); what they would "
             "have come to is not known: replay a sweep that ran with stopping: none"
         )
@@ -116,7 +120,7 @@ def _study(folder: Place, plan: Row, trained: list[tuple[Row, TrialConfig, Row]]
         name, diverged = row["configuration"], result.get("diverged", {}).get("epoch")
         curves.setdefault(name, []).append(_curve(folder, row, objectives, diverged, result))
         if "classes" not in result.get("data", {}):
-            raise Unfit(f"{folder}: the result of {row['id']} does not say of how many classes; {REMEDY}")
+            raise NotReplayable(f"{folder}: the result of {row['id']} does not say of how many classes; {REMEDY}")
         entry = Entry(
             row["id"], name, config, result["data"]["classes"], str(row.get("generation", "")), not row.get("start")
         )
@@ -139,10 +143,10 @@ def _curve(folder: Place, row: Row, objectives: Objectives, diverged: int | None
     epochs = row["epochs"] if diverged is None else diverged
     if damage or len(rows) < epochs:
         what = damage.get(str(path), f"it has {len(rows)} of {epochs} epochs of a trial that ended")
-        raise Unfit(f"{path}: damaged, {what}; {REMEDY}")
+        raise NotReplayable(f"{path}: damaged, {what}; {REMEDY}")
     lacking = sorted({name for it in rows if ROBUST in it for name in objectives if name not in it})
     if lacking:
-        raise Unfit(f"{path}: {', '.join(lacking)} is not measured along training, so there is no curve of it")
+        raise NotReplayable(f"{path}: {', '.join(lacking)} is not measured along training, so there is no curve of it")
     return curve(rows[:epochs], objectives, diverged)
 
 

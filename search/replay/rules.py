@@ -13,9 +13,9 @@ import numpy as np
 from search.replay.finished_sweep import Study
 from search.replay.scoring import Reached
 from search.schema.stopping import RobustStopping
-from search.stopping.curves import Contestant
-from search.stopping.decisions import Decision, Taken
-from search.stopping.robust_rule import ends, judge, worth_finishing
+from search.stopping.curves import Candidate
+from search.stopping.decisions import Decision, DecisionState
+from search.stopping.robust_rule import decide, ends, near_front
 
 
 class Rule(Protocol):
@@ -39,7 +39,7 @@ class Robust:
     knobs: RobustStopping
 
     def reached(self, study: Study, rng: np.random.Generator) -> Reached:
-        taken = Taken(self.decisions(study))
+        taken = DecisionState(self.decisions(study))
         return {name: taken.reached(name, each.epochs) for name, each in study.contestants.items()}
 
     def decisions(self, study: Study) -> list[Decision]:
@@ -48,11 +48,11 @@ class Robust:
         for names in study.contests:
             contest = [study.contestants[name] for name in names]
             own = ends(contest, self.knobs, study.objectives)
-            taken += judge(contest, own, Taken(), self.knobs, study.objectives)
-        stopped = Taken(taken)
+            taken += decide(contest, own, DecisionState(), self.knobs, study.objectives)
+        stopped = DecisionState(taken)
         for names in study.problems:
             rivals = [study.contestants[name] for name in names]
-            taken += worth_finishing(rivals, stopped, self.knobs, study.objectives)
+            taken += near_front(rivals, stopped, self.knobs, study.objectives)
         return [decision for decision in taken if decision.action != "pass"]
 
 
@@ -90,7 +90,7 @@ class Halving:
             found |= self._race([study.contestants[names[place]] for place in rng.permutation(len(names))])
         return found
 
-    def _race(self, order: list[Contestant]) -> dict[str, int]:
+    def _race(self, order: list[Candidate]) -> dict[str, int]:
         reached: dict[str, int] = {}
         earlier: dict[int, list[np.ndarray]] = defaultdict(list)  # by height: lengths differ
         running = [(float(self._heights(each)[0]), who, 0) for who, each in enumerate(order[: self.workers])]
@@ -107,12 +107,12 @@ class Halving:
                 begun += 1
         return reached
 
-    def _heights(self, each: Contestant) -> list[int]:
+    def _heights(self, each: Candidate) -> list[int]:
         """The measurements at which a configuration is judged, none twice, and its end."""
         ends = [epoch + 1 for epoch in each.measured]
         return sorted({next(n for n in ends if n >= share * each.epochs) for share in (*self.rungs, 1.0)})
 
-    def _goes_on(self, each: Contestant, n: int, earlier: list[np.ndarray]) -> bool:
+    def _goes_on(self, each: Candidate, n: int, earlier: list[np.ndarray]) -> bool:
         if each.diverged is not None and each.diverged < n:
             return False
         mine = each.at_end(n).mean(axis=0) if self.several else np.array([each.robust[each.measured.index(n - 1)]])

@@ -9,7 +9,7 @@ import moocore
 import numpy as np
 
 from search.replay.finished_sweep import Study
-from search.stopping.curves import Contestant, Objectives
+from search.stopping.curves import Candidate, Objectives
 
 Reached = Mapping[str, int]  # configuration -> how many epochs it is trained; who is absent is not trained at all
 Points = dict[str, np.ndarray]  # configuration -> its objectives, means over the seeds
@@ -34,7 +34,7 @@ class Outcome(NamedTuple):
 class Front:
     """The configurations of one problem, and their fronts when all are trained; a diverged seed keeps off both."""
 
-    def __init__(self, contestants: Iterable[Contestant], objectives: Objectives) -> None:
+    def __init__(self, contestants: Iterable[Candidate], objectives: Objectives) -> None:
         self._sound = {each.name: each for each in contestants if each.diverged is None}
         self._cache: dict[tuple[str, int], tuple[np.ndarray, float]] = {}
         self._lasts = {name: each.at_end(each.epochs).mean(axis=0) for name, each in self._sound.items()}
@@ -143,7 +143,7 @@ def _near(points: Points) -> list[str]:
     return [name for name, point in points.items() if (table - point).min(axis=1).max() <= NEAR + 1e-9]
 
 
-def _reference(sound: list[Contestant], objectives: Objectives) -> np.ndarray:
+def _reference(sound: list[Candidate], objectives: Objectives) -> np.ndarray:
     """What hypervolume counts from: guessing for the clean accuracy, 0 for others; else the worst that was seen."""
     if not sound:
         return np.zeros(len(objectives))

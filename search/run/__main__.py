@@ -11,8 +11,8 @@ import argparse
 import time
 from pathlib import Path
 
-from search.cli import Command, enter, leave_with
-from search.store.remote import place
+from search.cli import Command, exit_with, run_command
+from search.store.remote import parse_path
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,11 +24,15 @@ def parser() -> argparse.ArgumentParser:
     it.add_argument("space", type=Path, help="a YAML file such as spaces/friendly_k.yaml")
     it.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override, as trial.epochs=2")
     it.add_argument("--name", help="of the study; default: the file's name")
-    it.add_argument("--results", type=place, default=Path("results"), metavar="DIR", help="or a URL; default: results")
+    it.add_argument(
+        "--results", type=parse_path, default=Path("results"), metavar="DIR", help="or a URL; default: results"
+    )
     it.add_argument("--fresh", action="store_true", help="move what is stored under that name aside and start anew")
     it.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     it.add_argument("--add-trials", type=int, default=0, metavar="N", help="lengthen a search that draws its trials")
-    it.add_argument("--reuse", type=place, action="append", default=[], metavar="RUN", help="take stages of that sweep")
+    it.add_argument(
+        "--reuse", type=parse_path, action="append", default=[], metavar="RUN", help="take stages of that sweep"
+    )
     it.add_argument(
         "--accept-code-change", action="store_true", help="go on from stages of other code in trainers/, knowingly"
     )
@@ -40,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Everything between the command line and the exit code."""
     began = time.monotonic()
     options = parser().parse_args(arguments)
-    return enter(options, began, _imported)
+    return run_command(options, began, _imported)
 
 
 def _imported() -> Command:
@@ -50,4 +54,4 @@ def _imported() -> Command:
 
 
 if __name__ == "__main__":
-    leave_with(main)
+    exit_with(main)

@@ -10,31 +10,38 @@ from pathlib import Path
 
 import yaml
 
-from search.cli import DONE, ENDINGS, told
-from search.cluster.gpu_packing import decided
+from search.cli import DONE, ENDINGS, report_error
+from search.cluster.gpu_packing import resolve_gpus
 from search.cluster.nodes import kinds
 from search.exceptions import SpaceError
-from search.execution.compatibility import STORED, compare, damaged, over_by_other_code, standing_code, stored_trials
+from search.execution.compatibility import (
+    STORED,
+    check_compatible,
+    damaged,
+    over_by_other_code,
+    standing_code,
+    stored_trials,
+)
 from search.execution.folder_claim import Claim, claimed
-from search.execution.reuse import check_reused, remaining, superseded, take
+from search.execution.reuse import check_reused, import_states, remaining, renamed_trials
 from search.execution.sweep import Sweep
 from search.execution.upstream import check_rankings
 from search.formatting import number
 from search.planning.data_inspection import content_notes
-from search.planning.datasets import Sources
+from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.planning.validation import check, notes
 from search.run.dry_run import print_plan
-from search.sampling.ask_tell import Rounds
-from search.sampling.study import Asker
+from search.sampling.ask_tell import AskTellLoop
+from search.sampling.study import AskTellStudy
 from search.schema.space import Loaded, load
 from search.store import health, location
 from search.store.lease import WINDOW
-from search.store.lock import held, lock
+from search.store.lock import acquire, is_locked
 from search.store.plan_file import stored_plan, write_plan
 from search.store.provenance import Provenance, carrying_on
-from search.store.remote import Remote, reach, said
+from search.store.remote import RemotePath, check_reachable, explain_error
 from search.store.store import Store
 from trainers.records import Place, signed, write_atomic
 from trainers.terminal.console import Console, error_console
@@ -46,15 +53,15 @@ def execute(options: argparse.Namespace, began: float) -> int:
     folder = options.results
     try:
         for each in (options.results, *options.reuse):
-            reach(each)
+            check_reachable(each)
         loaded, folder = _loaded(options)
         accept = options.accept_code_change
         over = None if options.fresh or accept else over_by_other_code(folder, loaded.document.tree)
         if over:
             return _shown(folder, over, console, options.dry_run)
-        resources = decided(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
+        resources = resolve_gpus(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
         loaded.space = loaded.space.model_copy(update={"resources": resources})
-        sources = Sources(download=not options.dry_run)
+        sources = DatasetCache(download=not options.dry_run)
         code = None if options.fresh else standing_code(folder, accept)
         planner = Planner(loaded, sources.fingerprint, code)
         plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
@@ -67,16 +74,16 @@ def execute(options: argparse.Namespace, began: float) -> int:
             return DONE
         with claimed(folder, console) as claim:
             store = _locked(options, claim, console)
-            asker = Asker(loaded.space.search, folder) if loaded.space.search.draws else None
+            asker = AskTellStudy(loaded.space.search, folder) if loaded.space.search.draws else None
             if asker:
                 planner = Planner(loaded, sources.fingerprint, planner.code)  # without what the likely ones alone want
-            rounds = Rounds(planner, store, errors.print, asker)
+            rounds = AskTellLoop(planner, store, errors.print, asker)
             plan = rounds.plan() if asker or loaded.space.search.adds_seeds else plan
             renamed = _entered(loaded, plan, store, console, asker)
             sweep = Sweep(store, plan, loaded.space, sources, console, renamed, rounds)
             return _run(sweep, options.reuse, console, began, missed=True)
     except ENDINGS as error:
-        return told(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors)
+        return report_error(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors)
 
 
 def _shown(folder: Place, over: str, console: Console, dry: bool) -> int:
@@ -92,7 +99,7 @@ def _shown(folder: Place, over: str, console: Console, dry: bool) -> int:
 
 
 def _planned(
-    options: argparse.Namespace, loaded: Loaded, plan: Plan, folder: Place, sources: Sources, console: Console
+    options: argparse.Namespace, loaded: Loaded, plan: Plan, folder: Place, sources: DatasetCache, console: Console
 ) -> None:
     """What would be done, and whether it would be refused where that can be known."""
     search = loaded.space.search
@@ -103,7 +110,7 @@ def _planned(
     for line in damaged(stored):
         console.print(f"note: {line}", markup=False, soft_wrap=True)
     if all(sources.holds(trial.config.data) for trial in plan.trials):
-        compare(stored, plan, loaded.document.tree)
+        check_compatible(stored, plan, loaded.document.tree)
     elif stored_plan(stored):
         console.print(
             f"note: {stored} holds a sweep; whether this is the same is not known without the data",
@@ -153,9 +160,9 @@ def _locked(options: argparse.Namespace, claim: Claim, console: Console) -> Stor
         if options.fresh and folder.exists():
             if not isinstance(folder, Path):
                 raise SpaceError([f"--fresh: {folder} cannot be moved aside; --name NAME starts beside it"])
-            lock(folder)()  # not from under a process that runs it
+            acquire(folder)()  # not from under a process that runs it
             console.print(f"The sweep that was there is now {claim.move_aside()}.")
-        if isinstance(folder, Remote) and held(folder):
+        if isinstance(folder, RemotePath) and is_locked(folder):
             console.print(f"{folder}: held a moment ago; waiting {WINDOW:g} s to see whether that process lives.")
     except OSError as error:
         raise _unwritable(folder, error) from None
@@ -164,18 +171,20 @@ def _locked(options: argparse.Namespace, claim: Claim, console: Console) -> Stor
 
 
 def _held(claim: Claim) -> None:
-    """Let this process hold a folder. Raises Busy, or SpaceError where nothing can be written."""
+    """Let this process hold a folder. Raises SweepLocked, or SpaceError where nothing can be written."""
     try:
-        lock(claim.folder)
+        acquire(claim.folder)
         claim.note()
     except OSError as error:
         raise _unwritable(claim.folder, error) from None
 
 
-def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console, asker: Asker | None = None) -> dict[str, str]:
+def _entered(
+    loaded: Loaded, plan: Plan, store: Store, console: Console, asker: AskTellStudy | None = None
+) -> dict[str, str]:
     """Write down what is to be run, if it does not contradict what is stored; trainings that it renames."""
     folder, tree = store.folder, loaded.document.tree
-    added = compare(folder, plan, tree, asker is not None and asker.forgot)
+    added = check_compatible(folder, plan, tree, asker is not None and asker.forgot)
     for line in damaged(folder):
         console.print(f"note: {line}; it is made again of the space and of what is stored", markup=False)
     for line in asker.damage.lines() if asker else ():
@@ -183,7 +192,7 @@ def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console, asker: 
     if added:
         are = "is" if added == 1 else "are"
         console.print(f"Extending {folder}: {number(added, 'training')} {are} new.")
-    renamed = superseded(folder, plan)
+    renamed = renamed_trials(folder, plan)
     try:
         health.establish(folder)
         store.sweep_leftovers()
@@ -195,17 +204,17 @@ def _entered(loaded: Loaded, plan: Plan, store: Store, console: Console, asker: 
 
 
 def _unwritable(folder: Place, error: OSError) -> SpaceError:
-    if isinstance(folder, Remote):
-        return SpaceError([f"{folder}: cannot be written: {said(error)}"])
+    if isinstance(folder, RemotePath):
+        return SpaceError([f"{folder}: cannot be written: {explain_error(error)}"])
     return SpaceError([f"{folder}: cannot be written: {error.strerror or error}; free room or choose another folder"])
 
 
 def begin(
-    loaded: Loaded, plan: Plan, sources: Sources, store: Store, reuse: list[Place], console: Console, began: float
+    loaded: Loaded, plan: Plan, sources: DatasetCache, store: Store, reuse: list[Place], console: Console, began: float
 ) -> int:
     """Run a plan of which nothing further is asked, in a folder of its own. Returns the exit code.
 
-    Raises Busy, Contradiction or SpaceError where it cannot begin.
+    Raises SweepLocked, DifferentSweep or SpaceError where it cannot begin.
     """
     with claimed(store.folder, console) as claim:
         _held(claim)
@@ -219,7 +228,7 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, misse
     provenance = Provenance(folder)
     try:
         provenance.begin(sweep.plan.code)
-        for other, (states, epochs, common) in take(sweep.store, sweep.plan, reuse).items():
+        for other, (states, epochs, common) in import_states(sweep.store, sweep.plan, reuse).items():
             if states:
                 console.print(f"{states} states behind {epochs} epochs are taken from {other}.")
             if missed and not common:
@@ -236,7 +245,7 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, misse
             _report(folder)
             provenance.end(code, began, sweep.spent)
     except OSError as error:
-        why = health.trouble_of(error, folder) or str(error)
+        why = health.storage_problem_behind(error, folder) or str(error)
         if not code:  # else the storage is told of as what stopped it
             console.print(f"Not written down in provenance.json, how this ended: {why}", soft_wrap=True)
     sweep.conclude()

@@ -11,7 +11,7 @@ from rich.table import Table
 from search.execution.budget_tracker import affordable
 from search.execution.reuse import Remaining
 from search.formatting import duration, number, size
-from search.planning.datasets import Sources
+from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.schedule import simulate
 from search.run.estimate import Sizes, effort, slots_here, storage_estimate, time_estimate, unshared_makespan
@@ -25,7 +25,9 @@ from trainers.wording import apart, common, told
 KINDS = ("trial", "profile", "pretrain")
 
 
-def print_plan(console: Console, plan: Plan, space: Space, results: Place, sources: Sources, left: Remaining) -> None:
+def print_plan(
+    console: Console, plan: Plan, space: Space, results: Place, sources: DatasetCache, left: Remaining
+) -> None:
     """What a sweep would do: trainings, epochs, time and storage; `left` is what is not stored yet."""
     table = Table(box=None, show_header=False, pad_edge=False)
     for row in (
@@ -52,7 +54,7 @@ def _often(plan: Plan, name: str) -> str:
     return f"; every {every} epochs, and after the last" if every > 1 else "; every epoch"
 
 
-def _lacking(space: Space, sources: Sources, ended: bool) -> Iterator[str]:
+def _lacking(space: Space, sources: DatasetCache, ended: bool) -> Iterator[str]:
     """What a run wants that is not here; elsewhere it may be, so that this is no mistake of the space."""
     if not ended and not os.environ.get("RAY_ADDRESS") and not slots_here(space.resources):
         here = f"{number(os.cpu_count() or 1, 'CPU')}, {number(torch.cuda.device_count(), 'GPU')}"
@@ -111,7 +113,9 @@ def _rules(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
         yield "budget", said + pays * (paid < len(plan.trials))
 
 
-def _costs(plan: Plan, space: Space, results: Place, sources: Sources, left: Remaining) -> Iterator[tuple[str, str]]:
+def _costs(
+    plan: Plan, space: Space, results: Place, sources: DatasetCache, left: Remaining
+) -> Iterator[tuple[str, str]]:
     asked, distinct = plan.tree.asked, plan.tree.distinct
     saved = f" asked, {distinct:,} to train: {asked - distinct:,} ({1 - distinct / asked:.1%}) saved by sharing"
     yield "epochs", f"{asked:,}{saved if distinct < asked else ''}"
@@ -155,7 +159,7 @@ def _processes(count: int) -> str:
     return f"{count} process{'es' * (count > 1)}"
 
 
-def _sizes(plan: Plan, sources: Sources) -> Sizes:
+def _sizes(plan: Plan, sources: DatasetCache) -> Sizes:
     sizes: Sizes = {}
     for trial in plan.trials:
         if trial.data not in sizes and (data := sources.prepared(trial.config.data)):

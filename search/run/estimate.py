@@ -13,8 +13,8 @@ import torch
 from search.cluster.capacity import room
 from search.exceptions import NoSweep
 from search.execution.reuse import Remaining
-from search.monitor.cost_model import Kin, Left, Pace, kin, needed
-from search.monitor.reader import Ledger
+from search.monitor.cost_model import CostKey, CostModel, Left, cost_key, estimate_time
+from search.monitor.reader import SweepReader
 from search.planning.plan import Plan, Planned
 from search.schema.blocks import Keep
 from search.schema.resources import Resources
@@ -30,33 +30,33 @@ STATE_NUMBERS = 3 * 4  # bytes a parameter: weights, momentum and best weights, 
 Sizes = dict[str, tuple[int, int, int, int]]  # data identity -> (N, channels, size, classes)
 
 
-def measured_pace(results: Place) -> Pace:
+def measured_pace(results: Place) -> CostModel:
     """How long trainings took, of a few of every kind that is recorded under a results folder."""
-    pace = Pace()
+    pace = CostModel()
     for folder in sorted(results.glob("*")):
         try:
-            ledger = Ledger(folder)
+            ledger = SweepReader(folder)
         except NoSweep:  # of another version, or none
             continue
-        looked: Counter[Kin] = Counter()
+        looked: Counter[CostKey] = Counter()
         for i in ledger.begun():
             entry, seen = ledger.entries[i], ledger.seen[i]
-            if looked[entry.kin] < ENOUGH:
+            if looked[entry.cost_key] < ENOUGH:
                 ledger.look([i])
-                pace.add(entry.kin, seen.billed)
-                looked[entry.kin] += seen.billed.epochs > 0
+                pace.add(entry.cost_key, seen.billed)
+                looked[entry.cost_key] += seen.billed.epochs > 0
     return pace
 
 
 def time_estimate(plan: Plan, results: Place, remaining: Remaining) -> Left:
     """Seconds on one process for what remains, and how many trainings have no measured kin and are not in it."""
     pace, evaluation = measured_pace(results), plan.evaluation.model_dump(mode="json")
-    kin_of: dict[str, Kin] = {}
+    kin_of: dict[str, CostKey] = {}
     for trial in plan.trials:
         if trial.configuration not in kin_of:
-            kin_of[trial.configuration] = kin(trial.config.model_dump(mode="json"), evaluation)
+            kin_of[trial.configuration] = cost_key(trial.config.model_dump(mode="json"), evaluation)
     rest = zip(plan.trials, remaining.epochs, remaining.ended, strict=True)
-    return needed(pace, ((kin_of[trial.configuration], epochs, not ended) for trial, epochs, ended in rest))
+    return estimate_time(pace, ((kin_of[trial.configuration], epochs, not ended) for trial, epochs, ended in rest))
 
 
 def slots_here(resources: Resources) -> int:

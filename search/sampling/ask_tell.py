@@ -9,18 +9,18 @@ from search.exceptions import SpaceError
 from search.planning.plan import Plan, Planned
 from search.planning.planner import Planner, Request
 from search.sampling.outcomes import Outcome, outcome
-from search.sampling.replication import further
-from search.sampling.study import Asker
+from search.sampling.replication import next_replicates
+from search.sampling.study import AskTellStudy
 from search.schema.axes import Choice, Point
 from search.store.plan_file import stored_plan, write_plan
 from search.store.store import Store
 from trainers.records import Row, canonical
 
 
-class Rounds:
+class AskTellLoop:
     """Asks, plans and tells. What it goes by is on disk: the asker's memory, plan.json and the results."""
 
-    def __init__(self, planner: Planner, store: Store, say: Callable[[str], None], asker: Asker | None) -> None:
+    def __init__(self, planner: Planner, store: Store, say: Callable[[str], None], asker: AskTellStudy | None) -> None:
         """`asker` of a search that adapts; all others know their configurations from the start."""
         self.asker, self.planner, self.store, self._say = asker, planner, store, say
         self.search = planner.space.search
@@ -47,7 +47,7 @@ class Rounds:
 
     def more(self, plan: Plan) -> list[int]:
         """The places of the trainings that come next, recorded before they run; none when the search is done."""
-        new = self._replicate(plan, further(self.search, self._results(plan)))
+        new = self._replicate(plan, next_replicates(self.search, self._results(plan)))
         while not new and self.asker:
             if waiting := self.asker.waiting():
                 self.asker.tell(self._outcomes(plan, waiting))

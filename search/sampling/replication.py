@@ -19,7 +19,7 @@ from search.schema.replicates import Adaptive
 SURE = 2.0  # standard errors
 
 
-def further(search: Search, results: Mapping[str, Mapping[int, Row | None]]) -> list[tuple[str, int]]:
+def next_replicates(search: Search, results: Mapping[str, Mapping[int, Row | None]]) -> list[tuple[str, int]]:
     """The configurations that deserve one more seed, and which; once the seeds they have all ended.
 
     `results` has the result.json of each configuration's seeds, None of one that failed for good. Those that have no
@@ -32,13 +32,13 @@ def further(search: Search, results: Mapping[str, Mapping[int, Row | None]]) -> 
     out = _far_off(search, valued, results)
     if search.checkpoint == "last":
         out |= {name for name, its in valued.items() if its.censored}  # a last epoch that is not the last
-    doubtful = undecided({name: _values(search, results[name]) for name in valued if name not in out})
+    doubtful = ambiguous_on_front({name: _values(search, results[name]) for name in valued if name not in out})
     all_seeds = range(search.replicates.max)
     unused = {name: [seed for seed in all_seeds if seed not in results[name]] for name in results if name in doubtful}
     return [(name, seeds[0]) for name, seeds in unused.items() if seeds]
 
 
-def undecided(values: Mapping[str, Sequence[Sequence[float]]]) -> set[str]:
+def ambiguous_on_front(values: Mapping[str, Sequence[Sequence[float]]]) -> set[str]:
     """Configurations of which it is not clear which dominates which; values[name] are (seeds, objectives), more better.
 
     Each has a box: its means +- SURE standard errors. One is out if another's box dominates the whole of its own. Of

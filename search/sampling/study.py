@@ -22,7 +22,7 @@ from trainers.records import Place, Row, canonical
 REPEATS = 20  # proposals in a row that were asked before, after which the sampler is held to have nothing new
 
 
-class Asker:
+class AskTellStudy:
     """One study in a sweep's folder: generations.jsonl is its memory, journal.log what Optuna's tools open.
 
     A generation's proposals depend on what was told before it and on (seed, generation) alone: not on how many

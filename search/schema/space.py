@@ -26,7 +26,7 @@ from trainers.evaluate import Evaluation
 from trainers.knobs import KnobError, Knobs
 from trainers.methods import NAMES
 
-__all__ = ["ADAPTIVE", "STRATEGIES", "Loaded", "Search", "Space", "at_point", "configured", "load", "put"]
+__all__ = ["ADAPTIVE", "STRATEGIES", "Loaded", "Search", "Space", "at_point", "configured", "load", "set_at_path"]
 
 HOMES: dict[str, type[Knobs]] = {
     "trial": TrialConfig,
@@ -152,7 +152,7 @@ def _problems(make: Callable[[], TrialConfig]) -> list[str]:
     return []
 
 
-def put(tree: Tree, path: str, value: Any) -> Tree:
+def set_at_path(tree: Tree, path: str, value: Any) -> Tree:
     """A trial's tree with a value laid at a dotted path. Raises KnobError where it is none that can stand there.
 
     A name that is swept by itself (`optimizer.name`) leaves the knobs beside it: they are of the same trial.
@@ -178,7 +178,7 @@ def at_point(loaded: Loaded, point: Point) -> TrialConfig:
     tree = loaded.space.trial
     try:
         for path in sorted(point, key=lambda path: path.count(".")):
-            tree = put(tree, path, point[path].value)
+            tree = set_at_path(tree, path, point[path].value)
         return configured(loaded, tree)
     except KnobError as error:
         problems = [loaded.problem(("trial", *path), message) for path, message in error.problems.items()]

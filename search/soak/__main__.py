@@ -16,11 +16,11 @@ from pathlib import Path
 
 from rich.table import Table
 
-from search.cli import leave_with
+from search.cli import exit_with
 from search.exceptions import SpaceError
 from search.schema.space import load
-from search.soak.faults import ABSENT, STRIKES
-from search.soak.process import Costs, Driver, costs, records, seconds_again, trained_again
+from search.soak.faults import ABSENT, FAULTS
+from search.soak.process import Costs, SweepProcess, costs, records, seconds_again, trained_again
 from trainers.terminal.console import Console, error_console
 
 PATIENCE = 900.0  # seconds in which a sweep that is left alone ends
@@ -55,16 +55,16 @@ class Soak:
         self.different: list[str] = []
         self.round = 0
         self.wall = 0.0  # seconds of the undisturbed run
-        self.driver: Driver
+        self.driver: SweepProcess
 
     @property
     def sweep(self) -> Path:
         """The folder of this round's sweep."""
         return self.folder / str(self.round) / "sweep"
 
-    def start(self) -> Driver:
+    def start(self) -> SweepProcess:
         more = ["--name", "sweep", "--results", str(self.sweep.parent), "--set", RETRIES]
-        self.driver = Driver(*self.arguments, *more, scratch=self.folder / "tmp")
+        self.driver = SweepProcess(*self.arguments, *more, scratch=self.folder / "tmp")
         return self.driver
 
     def undisturbed(self) -> bool:
@@ -90,15 +90,15 @@ class Soak:
     def _life(self, until: float) -> bool:
         """One process of the sweep, whatever befalls it; whether it ended by itself, with all done or not."""
         driver, began = self.start(), time.monotonic()
-        fate = self.random.choice([*(name for name in self._open(until) if STRIKES[name].ends), None])
+        fate = self.random.choice([*(name for name in self._open(until) if FAULTS[name].ends), None])
         due = {fate: began + self.random.uniform(0, self.wall)} if fate else {}
-        due |= {name: began + STRIKES[name].every for name in self.tallies if not STRIKES[name].ends}
+        due |= {name: began + FAULTS[name].every for name in self.tallies if not FAULTS[name].ends}
         struck = False
         while driver.process.poll() is None:
             now = time.monotonic()
             for name in self._open(until) & {name for name, then in due.items() if then < now}:
                 struck |= self._strike(name)
-                due[name] = now + STRIKES[name].every
+                due[name] = now + FAULTS[name].every
             if now > max(until, began) + PATIENCE:
                 self.different.append(f"round {self.round}: it does not end")
                 driver.kill(workers=True)
@@ -119,13 +119,13 @@ class Soak:
     def _strike(self, name: str) -> bool:
         before = costs(self.sweep)
         try:
-            wrong = STRIKES[name].strike(self.driver, self.sweep, self.random)
+            wrong = FAULTS[name].strike(self.driver, self.sweep, self.random)
         except (AssertionError, subprocess.TimeoutExpired) as error:  # a traceback, or no end
             self.driver.kill(workers=True)
             wrong = "see below"
             self.different.append(f"round {self.round}, {name}: {error}")
         if wrong == ABSENT:
-            return STRIKES[name].ends
+            return FAULTS[name].ends
         tally = self.tallies[name]
         tally.times += 1
         tally.before.append(before)
@@ -139,7 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
     it.add_argument("space", help="a YAML file such as spaces/smoke.yaml")
     it.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override, as search.run has it")
     it.add_argument("--minutes", type=float, default=2.0, help="how long faults befall it (default: 2)")
-    names = ",".join(STRIKES)
+    names = ",".join(FAULTS)
     it.add_argument(
         "--faults", default=names, help=f"which, and how often if not ever again: kill=50,workers ({names})"
     )
@@ -169,8 +169,8 @@ def _wanted(text: str) -> dict[str, int | None]:
     wanted: dict[str, int | None] = {}
     for part in text.split(","):
         name, _, times = part.partition("=")
-        if name not in STRIKES or (times and not times.isdigit()):
-            raise SpaceError([f"--faults {part}: write names, perhaps with how often: {', '.join(STRIKES)}=50"])
+        if name not in FAULTS or (times and not times.isdigit()):
+            raise SpaceError([f"--faults {part}: write names, perhaps with how often: {', '.join(FAULTS)}=50"])
         wanted[name] = int(times) if times else None
     return wanted
 
@@ -181,7 +181,7 @@ def _told(soak: Soak, interval: float, console: Console) -> int:
         table.add_column(name)
     good = not soak.different
     for name, tally in soak.tallies.items():
-        much = tally.seconds > interval and not STRIKES[name].tears
+        much = tally.seconds > interval and not FAULTS[name].tears
         wrong = [*tally.wrong[:1], *([f"{tally.seconds:.0f} s beyond an epoch trained again"] if much else [])]
         table.add_row(name, str(tally.times), str(tally.epochs), "; ".join(wrong) or "as it should be")
         good &= not wrong
@@ -197,4 +197,4 @@ def _told(soak: Soak, interval: float, console: Console) -> int:
 
 
 if __name__ == "__main__":
-    leave_with(main)
+    exit_with(main)

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from search.soak.process import DAMAGES, Driver, end, raylet, training
+from search.soak.process import DAMAGES, SweepProcess, end, raylet, training
 
 ABSENT = "nothing there to befall"
 FILES = (
@@ -17,22 +17,22 @@ FILES = (
 )  # fmt: skip
 
 
-class Strike(NamedTuple):
+class Fault(NamedTuple):
     """One kind of fault."""
 
-    strike: Callable[[Driver, Path, Random], str | None]  # what was wrong with how the sweep took it, if anything
+    strike: Callable[[SweepProcess, Path, Random], str | None]  # what was wrong with how the sweep took it, if anything
     ends: bool = True  # the driver
     every: float = 0.0  # seconds, where it does not
     tears: bool = False  # what was stored, so that more than an interval may have to be trained again
 
 
-def _kill(driver: Driver, sweep: Path, random: Random) -> str | None:
+def _kill(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
     """With all that it started, or leaving that to notice."""
     driver.kill(workers=random.random() < 0.5)
     return None
 
 
-def _worker(driver: Driver, sweep: Path, random: Random) -> str | None:
+def _worker(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
     found = training(driver)
     if not found:
         return ABSENT
@@ -40,10 +40,10 @@ def _worker(driver: Driver, sweep: Path, random: Random) -> str | None:
     return None
 
 
-def _signal(number: signal.Signals) -> Callable[[Driver, Path, Random], str | None]:
+def _signal(number: signal.Signals) -> Callable[[SweepProcess, Path, Random], str | None]:
     """Asked to stop it says so by its code, unless it had ended just before."""
 
-    def send(driver: Driver, sweep: Path, random: Random) -> str | None:
+    def send(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
         driver.listens()
         code = driver.stop(number)
         said = driver.said
@@ -52,7 +52,7 @@ def _signal(number: signal.Signals) -> Callable[[Driver, Path, Random], str | No
     return send
 
 
-def _raylet(driver: Driver, sweep: Path, random: Random) -> str | None:
+def _raylet(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
     pid = raylet(driver)
     if pid is None:
         driver.kill(workers=True)
@@ -63,7 +63,7 @@ def _raylet(driver: Driver, sweep: Path, random: Random) -> str | None:
     return None if code in (0, 1, 2) and lines else f"ended with code {code} and {lines[-1:]}"
 
 
-def _torn(driver: Driver, sweep: Path, random: Random) -> str | None:
+def _torn(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
     """Of whatever is stored a file loses its end, as after a loss of power."""
     driver.kill(workers=True)
     files = [path for pattern in FILES for path in sorted(sweep.glob(pattern)) if path.is_file()]
@@ -74,12 +74,12 @@ def _torn(driver: Driver, sweep: Path, random: Random) -> str | None:
     return None
 
 
-STRIKES = {
-    "kill": Strike(_kill),
-    "workers": Strike(_worker, ends=False, every=5.0),
-    "sigint": Strike(_signal(signal.SIGINT)),
-    "sigterm": Strike(_signal(signal.SIGTERM)),
-    "sighup": Strike(_signal(signal.SIGHUP)),
-    "raylet": Strike(_raylet),
-    "torn": Strike(_torn, tears=True),
+FAULTS = {
+    "kill": Fault(_kill),
+    "workers": Fault(_worker, ends=False, every=5.0),
+    "sigint": Fault(_signal(signal.SIGINT)),
+    "sigterm": Fault(_signal(signal.SIGTERM)),
+    "sighup": Fault(_signal(signal.SIGHUP)),
+    "raylet": Fault(_raylet),
+    "torn": Fault(_torn, tears=True),
 }

@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from search import ROOT
-from search.store.remote import Remote
+from search.store.remote import RemotePath
 from trainers.reading import read_rows
 from trainers.records import Place
 
@@ -30,7 +30,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-class Driver:
+class SweepProcess:
     """`python -m search.run` as a process of its own, with all that it starts."""
 
     def __init__(
@@ -139,19 +139,19 @@ def end(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def training(driver: Driver) -> list[int]:
+def training(driver: SweepProcess) -> list[int]:
     """The processes in which a driver's trials run now; Ray writes what an actor does into its title."""
     return [pid for pid in descendants(driver.process.pid) if re.match(r"ray::\w+\.train", command_line(pid))]
 
 
-def raylet(driver: Driver) -> int | None:
+def raylet(driver: SweepProcess) -> int | None:
     """Ray's own process under a driver."""
     return next((pid for pid in descendants(driver.process.pid) if "raylet/raylet" in command_line(pid)), None)
 
 
 def snapshot(folder: Place) -> dict[str, str]:
     """The sha256 of every file under a folder."""
-    if isinstance(folder, Remote):
+    if isinstance(folder, RemotePath):
         return {path: sha256((folder / path).read_bytes()).hexdigest() for path, *_ in folder.files()}
     files = sorted(path for path in Path(str(folder)).rglob("*") if path.is_file())
     return {str(path.relative_to(str(folder))): sha256(path.read_bytes()).hexdigest() for path in files}

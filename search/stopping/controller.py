@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from search.planning.plan import Plan, Planned
 from search.planning.schedule import Schedule
 from search.schema.stopping import RobustStopping
-from search.stopping.curves import Contestant, Curve, Entry, Objectives, curve
-from search.stopping.decisions import Decision, Journal, Taken
-from search.stopping.robust_rule import exhausted, horizon, judge, stands, worth_finishing
+from search.stopping.curves import Candidate, Curve, Entry, Objectives, curve
+from search.stopping.decisions import Decision, DecisionState, Journal
+from search.stopping.robust_rule import decide, near_front, own_curve_stop, stands, train_limit
 from search.store.store import Store
 from trainers.evaluate import Evaluation
 from trainers.reading import Damage, epoch_row, read_rows
@@ -24,7 +24,7 @@ class Steering:
     """
 
     def __init__(self, folder: Place, plan: Plan, knobs: RobustStopping, classes: Callable[[Planned], int]) -> None:
-        """Reads the journal of decisions. Raises search.exceptions.Damaged."""
+        """Reads the journal of decisions. Raises search.exceptions.DamagedJournal."""
         self.plan, self._classes, self.store = plan, classes, Store(folder)
         self.referee = Referee(folder, knobs, plan.evaluation, plan.objectives)
         self._of: dict[str, list[int]] = defaultdict(list)  # the trials of a configuration
@@ -121,13 +121,13 @@ class Referee:
     """Where stopping stands in one sweep."""
 
     def __init__(self, folder: Place, knobs: RobustStopping, evaluation: Evaluation, objectives: Objectives) -> None:
-        """Reads the sweep's journal. Raises Damaged."""
+        """Reads the sweep's journal. Raises DamagedJournal."""
         self.knobs, self.evaluation, self.objectives = knobs, evaluation, objectives
         self._journal = Journal(folder / JOURNAL)
         self._entries: dict[str, Entry] = {}  # by training: that of its configuration's first seed
         self._first: dict[str, Entry] = {}
         self._curves: dict[str, dict[str, Curve]] = defaultdict(dict)  # configuration -> training -> heard of it
-        self._contestants: dict[str, Contestant] = {}  # by configuration, as are the next four
+        self._contestants: dict[str, Candidate] = {}  # by configuration, as are the next four
         self._rungs: dict[str, tuple[int, ...]] = {}
         self._ends: dict[str, Decision | None] = {}
         self._horizons: dict[str, int] = {}
@@ -178,7 +178,7 @@ class Referee:
         return self._journal.damage
 
     @property
-    def taken(self) -> Taken:
+    def taken(self) -> DecisionState:
         """What all decisions so far come to."""
         return self._journal.taken
 
@@ -197,7 +197,7 @@ class Referee:
         for key in sorted(self._touched):
             contest = self._present(self._contests[key])
             ends = {each.name: self._ends[each.name] for each in contest}
-            new += judge(contest, ends, self.taken, self.knobs, self.objectives)
+            new += decide(contest, ends, self.taken, self.knobs, self.objectives)
         self._journal.take(new)
         self._touched.clear()
         return new
@@ -206,11 +206,11 @@ class Referee:
         """Once all has ended or stopped: what is trained to its end after all; decided and on disk as the others."""
         new: list[Decision] = []
         for names in self._problems.values():
-            new += worth_finishing(self._present(names), self.taken, self.knobs, self.objectives)
+            new += near_front(self._present(names), self.taken, self.knobs, self.objectives)
         self._journal.take(new)
         return new
 
-    def _present(self, names: Iterable[str]) -> list[Contestant]:
+    def _present(self, names: Iterable[str]) -> list[Candidate]:
         return [self._contestants[name] for name in names if name not in self._lost]
 
     def _update(self, entry: Entry) -> None:
@@ -220,6 +220,6 @@ class Referee:
             heights = self.knobs.heights(each.epochs, each.measured)
             self._rungs[name] = tuple(n for n in heights if stands(each, n))
         self._contestants[name] = each
-        self._ends[name] = exhausted(each, self.knobs, self.objectives)
-        self._horizons[name] = horizon(each, self.knobs)
+        self._ends[name] = own_curve_stop(each, self.knobs, self.objectives)
+        self._horizons[name] = train_limit(each, self.knobs)
         self._touched.add(entry.contest)

@@ -61,7 +61,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Candidate:
     """A configuration among those it is compared with: its seeds stand or fall together."""
 
     name: str
@@ -80,7 +80,7 @@ class Contestant:
         """The first epoch in which a seed diverged: its configuration is then on no front."""
         return min((curve.diverged for curve in self.curves if curve.diverged is not None), default=None)
 
-    def cut(self, n: int) -> Contestant:
+    def cut(self, n: int) -> Candidate:
         """As it was after n epochs."""
         return replace(self, curves=tuple(curve.cut(n) for curve in self.curves))
 
@@ -164,10 +164,10 @@ class Entry:
         """What curves share that are compared at an epoch: from old weights, or in fewer epochs, one learns sooner."""
         return self.group, self.problem, self.config.epochs, self.fresh
 
-    def contestant(self, evaluation: Evaluation, curves: Iterable[Curve]) -> Contestant:
+    def contestant(self, evaluation: Evaluation, curves: Iterable[Curve]) -> Candidate:
         """Its configuration, with the curves of all seeds."""
         epochs = self.config.epochs
-        return Contestant(
+        return Candidate(
             name=self.configuration,
             phases=phases(self.config),
             measured=tuple(epoch for epoch in range(epochs) if evaluation.due(epoch, epochs)),

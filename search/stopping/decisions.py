@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import NonNegativeInt, ValidationError
 
-from search.exceptions import Damaged
+from search.exceptions import DamagedJournal
 from trainers.knobs import Knobs
 from trainers.reading import Damage, read_rows, read_with
 from trainers.records import Place, Row, append_rows, canonical, digest, set_aside, sync_folder, write_atomic
@@ -33,7 +33,7 @@ class Decision(Knobs):
     reason: str
 
 
-class Taken:
+class DecisionState:
     """What decisions come to: where configurations stop, who passed which rung, who is finished after all."""
 
     def __init__(self, decisions: Iterable[Decision] = ()) -> None:
@@ -64,9 +64,9 @@ class Journal:
         """Read what is there, as far as it is whole: what follows is decided again, of the same records.
 
         A line that a kill tore was not acted on; of any other damage `damage` tells, and the file is kept beside.
-        Raises Damaged.
+        Raises DamagedJournal.
         """
-        self.path, self.taken, self.damage = path, Taken(), Damage()
+        self.path, self.taken, self.damage = path, DecisionState(), Damage()
         self._hash = ""  # of the last decision and those before it
         lines: list[str] = []
         for number, row in enumerate(read_rows(path, damage=self.damage), 1):
@@ -112,7 +112,7 @@ def _decision(path: Place, number: int, row: Row) -> Decision:
         return Decision.model_validate(row)
     except ValidationError as error:
         problem = error.errors()[0]
-        raise Damaged(
+        raise DamagedJournal(
             f"{path}: line {number} is no decision of this version "
             f"({'.'.join(map(str, problem['loc']))}: {problem['msg']}); restore it or start anew with --fresh"
         ) from None

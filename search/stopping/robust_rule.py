@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from search.schema.stopping import RobustStopping
-from search.stopping.curves import NEAR_CHANCE, Contestant, Curve, Objectives, plain
-from search.stopping.decisions import Action, Decision, Rule, Taken, Values, shown
+from search.stopping.curves import NEAR_CHANCE, Candidate, Curve, Objectives, plain
+from search.stopping.decisions import Action, Decision, DecisionState, Rule, Values, shown
 
 Ends = Mapping[str, Decision | None]  # of each configuration, by its own curve
 
 
-def ends(contest: Iterable[Contestant], knobs: RobustStopping, objectives: Objectives) -> Ends:
-    return {each.name: exhausted(each, knobs, objectives) for each in contest}
+def ends(contest: Iterable[Candidate], knobs: RobustStopping, objectives: Objectives) -> Ends:
+    return {each.name: own_curve_stop(each, knobs, objectives) for each in contest}
 
 
-def judge(
-    contest: Sequence[Contestant], ends: Ends, taken: Taken, knobs: RobustStopping, objectives: Objectives
+def decide(
+    contest: Sequence[Candidate], ends: Ends, taken: DecisionState, knobs: RobustStopping, objectives: Objectives
 ) -> list[Decision]:
     """All decisions, beyond those taken, that the measurements allow of configurations of as many epochs each.
 
@@ -47,19 +47,19 @@ def judge(
     return new + [_ended(each) for each in sorted(open_, key=lambda it: it.name) if each.arrived(each.epochs)]
 
 
-def _ended(each: Contestant) -> Decision:
+def _ended(each: Candidate) -> Decision:
     reason = f"it had all of its {each.epochs} epochs"
     return Decision(
         action="pass", rule="last epoch", configuration=each.name, epochs=each.epochs, values={}, reason=reason
     )
 
 
-def heights(contest: Sequence[Contestant], knobs: RobustStopping) -> tuple[int, ...]:
+def heights(contest: Sequence[Candidate], knobs: RobustStopping) -> tuple[int, ...]:
     """After how many epochs the rungs of a contest stand."""
     return knobs.heights(contest[0].epochs, contest[0].measured) if contest else ()
 
 
-def stands(each: Contestant, n: int) -> bool:
+def stands(each: Candidate, n: int) -> bool:
     """Whether a configuration is judged, and others by it, after n epochs: only within its first phase."""
     return n <= each.phases.first
 
@@ -70,7 +70,7 @@ SPREADS = 3.0  # standard deviations over the seeds by which two means must diff
 class Rung:
     """Those that stand at a rung, `n` of as many epochs each, and have all arrived."""
 
-    def __init__(self, field: Sequence[Contestant], n: int, knobs: RobustStopping, objectives: Objectives) -> None:
+    def __init__(self, field: Sequence[Candidate], n: int, knobs: RobustStopping, objectives: Objectives) -> None:
         self.field, self.n, self.knobs, self.objectives = field, n, knobs, objectives
         best = [each.at_best(n) for each in field]
         most = [each.at_most(n) for each in field]
@@ -103,7 +103,7 @@ class Rung:
         return list(distinct.values())
 
     def _decided(
-        self, action: Action, rule: Rule, each: Contestant, values: Values, why: str, others: dict[str, Values]
+        self, action: Action, rule: Rule, each: Candidate, values: Values, why: str, others: dict[str, Values]
     ) -> Decision:
         reason = f"after {self.n} of {each.epochs} epochs at most {shown(values)}: {why}"
         return Decision(
@@ -121,7 +121,7 @@ def _spread(values: np.ndarray) -> np.ndarray:
 RUIN = 0.1  # of its best: what catastrophic overfitting leaves of the robust accuracy
 
 
-def exhausted(each: Contestant, knobs: RobustStopping, objectives: Objectives) -> Decision | None:
+def own_curve_stop(each: Candidate, knobs: RobustStopping, objectives: Objectives) -> Decision | None:
     """The earliest such end in what is known of a configuration; none at its last epoch, where nothing is saved.
 
     One diverged seed ends all: its configuration is on no front, as the seeds that survive would flatter it.
@@ -144,7 +144,7 @@ def exhausted(each: Contestant, knobs: RobustStopping, objectives: Objectives) -
     return _end(each, "diverged", n, objectives, why)
 
 
-def horizon(each: Contestant, knobs: RobustStopping) -> int:
+def train_limit(each: Candidate, knobs: RobustStopping) -> int:
     """How many epochs any seed may train before the others must have followed: where a verdict may fall next."""
     means, first = each.chosen, each.phases.selects
     within = [(mean, -epoch) for epoch, mean in zip(each.measured, means, strict=False) if epoch >= first]
@@ -155,13 +155,13 @@ def horizon(each: Contestant, knobs: RobustStopping) -> int:
     return each.epochs
 
 
-def _end(each: Contestant, rule: Rule, n: int, objectives: Objectives, why: str) -> Decision:
+def _end(each: Candidate, rule: Rule, n: int, objectives: Objectives, why: str) -> Decision:
     values = {} if rule == "diverged" else plain(each.at_best(n).mean(axis=0), objectives)
     reason = f"after {n} of {each.epochs} epochs {why}"
     return Decision(action="stop", rule=rule, configuration=each.name, epochs=n, values=values, reason=reason)
 
 
-def _spent(each: Contestant, epoch: int, best: int, knobs: RobustStopping) -> bool:
+def _spent(each: Candidate, epoch: int, best: int, knobs: RobustStopping) -> bool:
     """Whether patience is at its end: the last drop is past, or not waited for, and the best one far behind."""
     phases = each.phases
     if not phases.drops:
@@ -179,8 +179,8 @@ def _collapsed(means: Sequence[float], highest: float, chance: float) -> bool:
     return means[-3] >= highest / 2 and max(means[-2:]) <= RUIN * highest
 
 
-def worth_finishing(
-    rivals: Sequence[Contestant], taken: Taken, knobs: RobustStopping, objectives: Objectives
+def near_front(
+    rivals: Sequence[Candidate], taken: DecisionState, knobs: RobustStopping, objectives: Objectives
 ) -> list[Decision]:
     """Those stopped, among configurations that share their fronts, whom no one beats by more than `finish` in every
     objective: by their best checkpoints or by where they stand. A diverged seed keeps off all fronts.
@@ -200,17 +200,17 @@ def worth_finishing(
     return list(found.values())
 
 
-def _sound(each: Contestant) -> bool:
+def _sound(each: Candidate) -> bool:
     return each.diverged is None and all(curve.points for curve in each.curves)
 
 
-def _point(each: Contestant, n: int, what: str) -> np.ndarray:
+def _point(each: Candidate, n: int, what: str) -> np.ndarray:
     mean: np.ndarray = (each.at_best(n) if what == "best" else each.at_end(n)).mean(axis=0)
     return mean
 
 
 def _finish(
-    each: Contestant, n: int, what: str, values: dict[str, float], rival: dict[str, dict[str, float]], lead: float
+    each: Candidate, n: int, what: str, values: dict[str, float], rival: dict[str, dict[str, float]], lead: float
 ) -> Decision:
     """The lead is that of the rival, in the objective where it is least."""
     place = f"stopped after {n} of {each.epochs} epochs, its {what}, {shown(values)}, is"

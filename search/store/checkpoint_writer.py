@@ -29,17 +29,17 @@ class Writer:
             now.result()
 
 
-def settled() -> None:
+def wait_for_writes() -> None:
     """Return when no session of this process writes any more, also one that was given up in the midst of it."""
     _POOL.submit(lambda: None).result()
 
 
-def on_host(state: Any) -> Any:
+def copy_to_cpu(state: Any) -> Any:
     """A copy of a state on the host, which further training does not touch."""
     if isinstance(state, torch.Tensor):
         return state.detach().to("cpu", copy=True)
     if isinstance(state, dict):
-        return {key: on_host(value) for key, value in state.items()}
+        return {key: copy_to_cpu(value) for key, value in state.items()}
     if isinstance(state, list | tuple):
-        return type(state)(on_host(value) for value in state)
+        return type(state)(copy_to_cpu(value) for value in state)
     return state

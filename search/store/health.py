@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from search.store.remote import Remote, said
+from search.store.remote import RemotePath, explain_error
 from trainers.records import Place
 
 PROBE = ".probe"
@@ -36,14 +36,16 @@ def check(folder: Place) -> None:
     Whoever wrote on would do so below the mount point, where nobody looks when the storage is back.
     """
     for part in PARTS:
-        if not isinstance(folder, Remote) and not os.path.isdir(f"{folder}/{part}"):  # behind a URL nothing is mounted
+        if not isinstance(folder, RemotePath) and not os.path.isdir(
+            f"{folder}/{part}"
+        ):  # behind a URL nothing is mounted
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder / part))
 
 
-def trouble(folder: Place) -> str | None:
+def storage_problem(folder: Place) -> str | None:
     """Why nothing can be stored in a sweep's folder now, and what to do; None if something can."""
     try:
-        if isinstance(folder, Remote):
+        if isinstance(folder, RemotePath):
             (folder / PROBE).write_bytes(bytes(4096))
             (folder / PROBE).unlink(missing_ok=True)  # another's may have been the same
             return None
@@ -57,18 +59,18 @@ def trouble(folder: Place) -> str | None:
     return None
 
 
-def trouble_of(error: OSError, folder: Place) -> str | None:
+def storage_problem_behind(error: OSError, folder: Place) -> str | None:
     """Why nothing can be stored, if that is what an error shows; None if it is about something else."""
-    if isinstance(folder, Remote):
-        return trouble(folder)
+    if isinstance(folder, RemotePath):
+        return storage_problem(folder)
     about_it = error.filename is None or Path(os.fsdecode(error.filename)).is_relative_to(str(folder))
     if about_it and error.errno in AT_ONCE:
         return _said(error, folder)
-    return trouble(folder)
+    return storage_problem(folder)
 
 
 def _said(error: OSError, folder: Place) -> str:
-    if isinstance(folder, Remote):
-        return f"the storage fails ({folder}): {said(error)}; then carry on with the same command"
+    if isinstance(folder, RemotePath):
+        return f"the storage fails ({folder}): {explain_error(error)}; then carry on with the same command"
     what, remedy = MEND.get(error.errno or 0, (f"the storage fails: {error.strerror or error}", "mend it"))
     return f"{what} ({folder}); {remedy}, then carry on with the same command"

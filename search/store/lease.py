@@ -17,8 +17,8 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 
-from search.exceptions import Leased
-from search.store.remote import Remote
+from search.exceptions import LeaseHeld
+from search.store.remote import RemotePath
 from trainers.reading import read_json
 from trainers.records import Row, write_json
 
@@ -29,10 +29,10 @@ SETTLED = 1.0  # seconds in which of two who come at once the later one overwrit
 LONG = 3600.0  # seconds by which clocks do not differ
 
 
-def hold(folder: Remote) -> Callable[[], None]:
+def acquire_lease(folder: RemotePath) -> Callable[[], None]:
     """Hold a sweep for this process until it ends; returns how to let it go before.
 
-    Waits up to WINDOW seconds where a holder was killed. Raises Leased, or OSError where nothing can be written.
+    Waits up to WINDOW seconds where a holder was killed. Raises LeaseHeld, or OSError where nothing can be written.
     """
     at = folder / NAME
     mine = {"host": socket.gethostname(), "pid": os.getpid(), "token": uuid.uuid4().hex}
@@ -40,7 +40,7 @@ def hold(folder: Remote) -> Callable[[], None]:
     _renew(at, mine)
     time.sleep(SETTLED)
     if not _is(at, mine):
-        raise Leased(str(folder))
+        raise LeaseHeld(str(folder))
     over = threading.Event()
 
     def renewing() -> None:
@@ -65,21 +65,21 @@ def hold(folder: Remote) -> Callable[[], None]:
     return release
 
 
-def held(folder: Remote) -> bool:
+def is_leased(folder: RemotePath) -> bool:
     """Whether a process holds it, as far as the clocks of both agree."""
     lease = read_json(folder / NAME)
     return isinstance(lease, dict) and _age(lease) < WINDOW
 
 
-def _outlast(at: Remote) -> None:
-    """Return once nobody renews a lease: it was let go, or was not renewed for so long. Raises Leased."""
+def _outlast(at: RemotePath) -> None:
+    """Return once nobody renews a lease: it was let go, or was not renewed for so long. Raises LeaseHeld."""
     seen = read_json(at)
     until = time.monotonic() + WINDOW
     while isinstance(seen, dict) and _age(seen) < LONG and time.monotonic() < until:
         time.sleep(min(1.0, WINDOW / 10))
         if (now := read_json(at)) != seen:
             if now is not None:
-                raise Leased(str(at))
+                raise LeaseHeld(str(at))
             return
 
 
@@ -91,12 +91,12 @@ def _age(lease: Row) -> float:
         return math.inf
 
 
-def _renew(at: Remote, mine: Row) -> None:
+def _renew(at: RemotePath, mine: Row) -> None:
     """As long as ever: who reads an object while it is replaced may get the bytes of one and the length of another."""
     write_json(at, mine | {"renewed": f"{time.time():.3f}"})
 
 
-def _is(at: Remote, mine: Row) -> bool:
+def _is(at: RemotePath, mine: Row) -> bool:
     with suppress(FileNotFoundError, ValueError):
         lease = json.loads(at.read_bytes())
         return isinstance(lease, dict) and lease.get("token") == mine["token"]

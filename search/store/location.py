@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from search.store.health import PARTS
-from search.store.remote import Remote
+from search.store.remote import RemotePath
 from trainers.reading import read_json
 from trainers.records import Place
 
@@ -39,7 +39,7 @@ def unfit(name: str) -> str | None:
 
 def unusable(results: Place) -> str | None:
     """Why no sweep can lie in a folder of results; None if it can, or if that is known behind its URL alone."""
-    if isinstance(results, Remote):
+    if isinstance(results, RemotePath):
         return None
     folder = Path(os.path.abspath(str(results)))
     if any(len(os.fsencode(part)) > PART for part in folder.parts):
@@ -59,7 +59,7 @@ def unusable(results: Place) -> str | None:
 
 def unfree(folder: Place) -> str | None:
     """Why a sweep can neither begin nor go on in a folder: what lies there is not a sweep's. None if it can."""
-    if isinstance(folder, Remote):
+    if isinstance(folder, RemotePath):
         return None
     size = len(os.fsencode(os.path.abspath(str(folder))))
     if size + BELOW > DEEPEST:
@@ -80,7 +80,7 @@ def unfree(folder: Place) -> str | None:
 
 def exposed(folder: Place) -> Iterator[str]:
     """A note on each folder around a sweep, and its own, in which every user of the machine may put or remove files."""
-    for path in (Path(str(folder)), Path(str(folder)).parent) if not isinstance(folder, Remote) else ():
+    for path in (Path(str(folder)), Path(str(folder)).parent) if not isinstance(folder, RemotePath) else ():
         if path.is_dir() and path.stat().st_mode & stat.S_IWOTH and not path.stat().st_mode & stat.S_ISVTX:
             yield f"{path}: every user of this machine may change what lies there; chmod o-w keeps them out"
 

@@ -9,32 +9,32 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from search.exceptions import Busy
+from search.exceptions import SweepLocked
 from search.store import lease
-from search.store.remote import Remote
+from search.store.remote import RemotePath
 from trainers.records import Place
 
 TRIES, PAUSE = 5, 0.02  # whoever only asks holds it for an instant
 
 
-def lock(folder: Place) -> Callable[[], None]:
+def acquire(folder: Place) -> Callable[[], None]:
     """Hold a sweep for this process, until it ends; returns how to let it go before.
 
-    Raises Busy, or OSError where nothing can be written.
+    Raises SweepLocked, or OSError where nothing can be written.
     """
     if isinstance(folder, Path):
         return partial(os.close, _locked(folder))
-    assert isinstance(folder, Remote)
+    assert isinstance(folder, RemotePath)
     try:
-        return lease.hold(folder)
-    except lease.Leased:
-        raise Busy(str(folder)) from None
+        return lease.acquire_lease(folder)
+    except lease.LeaseHeld:
+        raise SweepLocked(str(folder)) from None
 
 
-def held(folder: Place) -> bool:
+def is_locked(folder: Place) -> bool:
     """Whether a process runs the sweep; asked of a folder that one may only read, too."""
-    if isinstance(folder, Remote):
-        return lease.held(folder)
+    if isinstance(folder, RemotePath):
+        return lease.is_leased(folder)
     try:
         handle = os.open(f"{folder}/.lock", os.O_RDONLY)
     except OSError:
@@ -60,7 +60,7 @@ def _locked(folder: Path) -> int:
             if again:
                 time.sleep(PAUSE)
         os.close(handle)
-    raise Busy(str(folder)) from None
+    raise SweepLocked(str(folder)) from None
 
 
 def _stands(handle: int, path: Path) -> bool:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from search.exceptions import NoSweep
-from search.store.remote import said
+from search.store.remote import explain_error
 from trainers.plans import FORMAT as FORMAT
 from trainers.plans import NAME, OtherFormat, read_plan, sealed_plan
 from trainers.reading import Damage
@@ -42,7 +42,7 @@ def plan_of(folder: Place, damage: Damage | None = None) -> Row:
     except OtherFormat as error:
         raise NoSweep(f"{folder}: {error}; take the version that made it") from None
     except OSError as error:
-        raise NoSweep(f"{folder}: its {NAME} cannot be read: {said(error)}") from None
+        raise NoSweep(f"{folder}: its {NAME} cannot be read: {explain_error(error)}") from None
     what = found.get(str(folder / NAME), "")
     if plan and _complete(plan) and (not what or (damage is not None and plan["trials"])):
         return plan

@@ -45,7 +45,7 @@ class Stamp(NamedTuple):
 
 
 @dataclass(frozen=True, order=True)
-class Remote:
+class RemotePath:
     """A folder or a file; folders are there as soon as something lies in them."""
 
     head: str  # scheme://authority
@@ -55,16 +55,16 @@ class Remote:
     def __str__(self) -> str:
         return f"{self.head}{self.path}{self.query}"
 
-    def __truediv__(self, key: str) -> Remote:
-        return Remote(self.head, f"{self.path}/{key}", self.query)
+    def __truediv__(self, key: str) -> RemotePath:
+        return RemotePath(self.head, f"{self.path}/{key}", self.query)
 
     @property
     def name(self) -> str:
         return self.path.rpartition("/")[2]
 
     @property
-    def parent(self) -> Remote:
-        return Remote(self.head, self.path.rpartition("/")[0], self.query)
+    def parent(self) -> RemotePath:
+        return RemotePath(self.head, self.path.rpartition("/")[0], self.query)
 
     @property
     def system(self) -> Any:
@@ -117,7 +117,7 @@ class Remote:
             if not missing_ok:
                 raise
 
-    def move(self, target: Remote) -> None:
+    def move(self, target: RemotePath) -> None:
         """Rename a file, over another if one is there; where nothing is renamed it is copied and deleted."""
         try:
             self.system.move(self.at, target.at)
@@ -128,7 +128,7 @@ class Remote:
             target.unlink(missing_ok=True)
             self.system.move(self.at, target.at)
 
-    def glob(self, pattern: str) -> Iterator[Remote]:
+    def glob(self, pattern: str) -> Iterator[RemotePath]:
         """What lies in a folder, by its name alone: no deeper pattern, as every level would be listed."""
         for info in self._listed(recursive=False):
             if fnmatchcase(info.base_name, pattern.rstrip("/")):
@@ -142,7 +142,7 @@ class Remote:
             if info.is_file
         ]
 
-    def torn(self) -> Iterator[Remote]:
+    def torn(self) -> Iterator[RemotePath]:
         """What killed writers left below a folder under temporary names; where objects come whole, nothing."""
         if self.system.type_name not in WHOLE:
             for entry in self.files():
@@ -160,7 +160,7 @@ class Remote:
         return found
 
 
-def place(text: str) -> Place:
+def parse_path(text: str) -> Place:
     """A folder as the user names it: a path, or a URL that pyarrow.fs.FileSystem.from_uri takes.
 
     Raises ValueError where it is empty, as a variable of the shell is that was not set.
@@ -175,20 +175,20 @@ def place(text: str) -> Place:
     scheme, _, rest = head.partition("://")
     authority, _, path = rest.partition("/")
     path = path.strip("/")
-    return Remote(f"{scheme}://{authority}", f"/{path}" if path else "", f"?{query}" if query else "")
+    return RemotePath(f"{scheme}://{authority}", f"/{path}" if path else "", f"?{query}" if query else "")
 
 
-def stamp(path: Place) -> Stamp | None:
+def file_version(path: Place) -> Stamp | None:
     """Of the file that is there now, if one is."""
-    if isinstance(path, Remote):
+    if isinstance(path, RemotePath):
         return path.stamp()
     found = stat_of(Path(str(path)))
     return Stamp(found.st_mtime, found.st_size, found.st_ino) if found else None
 
 
-def reach(folder: Place) -> None:
+def check_reachable(folder: Place) -> None:
     """Raises Unreachable where a URL leads nowhere."""
-    if not isinstance(folder, Remote):
+    if not isinstance(folder, RemotePath):
         return
     secret = urlsplit(folder.head).password or any(SECRET.search(key) for key, _ in parse_qsl(folder.query[1:]))
     if secret:
@@ -196,13 +196,13 @@ def reach(folder: Place) -> None:
         raise Unreachable(f"{hidden}: a URL is written into records; let the environment hold the credentials")
     try:
         there = folder.exists()
-        if not there and folder.system.type_name in BUCKETS and not Remote(folder.head, "", folder.query).exists():
+        if not there and folder.system.type_name in BUCKETS and not RemotePath(folder.head, "", folder.query).exists():
             raise Unreachable(f"{folder}: there is no such bucket; make it first")
     except (OSError, ValueError, ImportError) as error:
-        raise Unreachable(f"{folder}: {said(error)}") from None
+        raise Unreachable(f"{folder}: {explain_error(error)}") from None
 
 
-def said(error: Exception) -> str:
+def explain_error(error: Exception) -> str:
     """Why a file system refused, in a line, and what to do about it if that is known."""
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     if "Unrecognized filesystem type" in first:

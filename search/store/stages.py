@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from search.store.leftovers import STAGE
-from search.store.remote import ASKED_AT_ONCE, Remote
+from search.store.remote import ASKED_AT_ONCE, RemotePath
 from trainers.reading import content_of, read_json
 from trainers.records import Place, Row, sync_folder, write_json
 
 STATE, INSTANCES, MANIFEST = "state.pt", "instances.npz", "stage.json"
-P = TypeVar("P", Path, Remote)
+P = TypeVar("P", Path, RemotePath)
 
 
 class Stages(Protocol):
@@ -126,7 +126,7 @@ class LocalStages(_Below[Path]):
                 shutil.rmtree(path, ignore_errors=True)
 
 
-class RemoteStages(_Below[Remote]):
+class RemoteStages(_Below[RemotePath]):
     """Behind a URL, where each file comes whole but a folder does not: one without its manifest is not there."""
 
     def has(self, name: str) -> bool:
@@ -195,7 +195,7 @@ def stages(folder: Place) -> Stages:
     """Those of the sweep in a folder."""
     if isinstance(folder, Path):
         return LocalStages(folder / "stages")
-    if isinstance(folder, Remote):
+    if isinstance(folder, RemotePath):
         return RemoteStages(folder / "stages")
     raise TypeError(f"{folder!r} is neither a path nor a URL")
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 
 from search.store.leftovers import left_over
-from search.store.remote import Remote
+from search.store.remote import RemotePath
 from search.store.segments import Segment, _packed, packed_arrays
 from search.store.stages import INSTANCES, MANIFEST, STATE, stages
 from trainers.chain import Chain
@@ -57,7 +57,7 @@ class Store:
     def sweep_leftovers(self) -> None:
         """Remove what killed writers left under temporary names of theirs; only while holding the lock."""
         self._stages.tidy()
-        for path in self.folder.torn() if isinstance(self.folder, Remote) else left_over(Path(str(self.folder))):
+        for path in self.folder.torn() if isinstance(self.folder, RemotePath) else left_over(Path(str(self.folder))):
             path.unlink(missing_ok=True)
 
     def publish(self, name: str, parent: str | None, epoch: int, state: dict[str, Any], segment: Segment) -> None:

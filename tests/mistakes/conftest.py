@@ -12,7 +12,7 @@ import pytest
 
 import search.run.driver
 from search.run.__main__ import main
-from search.store.lock import lock
+from search.store.lock import acquire
 from trainers.records import Place
 
 from ..search.hand import Hand
@@ -31,7 +31,7 @@ ASKED = {  # of a sweep that draws its trials, ends some of them early and adds 
 def _locked(folder: Place, released: ExitStack) -> Callable[[], None]:
     """A lock that ends at the latest with what it is released with, and sooner where its release is called."""
     mine = released.enter_context(ExitStack())
-    mine.callback(lock(folder))
+    mine.callback(acquire(folder))
     return mine.close
 
 
@@ -39,7 +39,7 @@ def _locked(folder: Place, released: ExitStack) -> Callable[[], None]:
 def _by_hand() -> Iterator[pytest.MonkeyPatch]:
     """Train what a command would give to Ray in this process, without the report behind it; locks end at its end."""
     with pytest.MonkeyPatch.context() as patched, ExitStack() as released:
-        patched.setattr(search.run.driver, "lock", lambda folder: _locked(folder, released))
+        patched.setattr(search.run.driver, "acquire", lambda folder: _locked(folder, released))
         patched.setattr(search.run.driver, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
         patched.setenv("RAY_ADDRESS", "")
         Hand(None).patch(patched)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import search.run.driver
-from search.store.lock import lock
+from search.store.lock import acquire
 
 from ..search.helpers import records
 from .commands import end_of
@@ -75,7 +75,7 @@ def test_what_is_damaged_is_named_the_rest_is_shown_and_it_is_made_again(
     shutil.copytree(finished, here, symlinks=True)
     monkeypatch.chdir(here)
     monkeypatch.setattr(
-        search.run.driver, "lock", lambda folder: lock(folder)()
+        search.run.driver, "acquire", lambda folder: acquire(folder)()
     )  # each command is a process of its own
     folder = here / "results" / "tiny"
     path = sorted(folder.glob(kind))[0]

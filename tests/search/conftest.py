@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from search.execution.sweep import Sweep
-from search.planning.datasets import Sources
+from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.run.__main__ import main
@@ -35,7 +35,7 @@ def planned(here: Path) -> Callable[..., Plan]:
 
     def plan(text: str, *overrides: str) -> Plan:
         Path("space.yaml").write_text(text)
-        return Planner(load(Path("space.yaml"), list(overrides)), Sources(download=False).fingerprint).plan()
+        return Planner(load(Path("space.yaml"), list(overrides)), DatasetCache(download=False).fingerprint).plan()
 
     return plan
 

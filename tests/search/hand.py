@@ -10,9 +10,9 @@ import pytest
 
 import search.execution.sweep
 import search.planning.jobs
-from search.execution.job_queue import Queue
-from search.execution.trainable import Trial
-from search.store.checkpoint_writer import settled
+from search.execution.job_queue import JobQueue
+from search.execution.trainable import TrialTrainable
+from search.store.checkpoint_writer import wait_for_writes
 
 from .helpers import Tiny
 
@@ -24,7 +24,7 @@ class Hand:
 
     def __init__(self, tiny: Tiny | None, slots: int = 2, disturb: Disturb = lambda hand, turn: None) -> None:
         self._tiny, self.slots, self.disturb = tiny, slots, disturb
-        self.running: dict[str, Trial] = {}
+        self.running: dict[str, TrialTrainable] = {}
         self.epochs = 0  # trained
         self._names = iter(range(10**9))
 
@@ -44,15 +44,15 @@ class Hand:
     def patch(self, patched: pytest.MonkeyPatch) -> None:
         """Let any sweep of this process be served by this hand, and not by Ray."""
         patched.setattr(search.execution.sweep, "cluster", lambda *arguments: nullcontext())
-        patched.setattr(search.execution.sweep, "examined", lambda *arguments: [])
-        patched.setattr(search.execution.sweep, "packed", lambda plan, loaded, resources, *arguments: resources)
+        patched.setattr(search.execution.sweep, "check_nodes", lambda *arguments: [])
+        patched.setattr(search.execution.sweep, "measure_gpu_share", lambda plan, loaded, resources, *arguments: resources)
         patched.setattr(search.execution.sweep, "slots", lambda resources: self.slots)
         patched.setattr(search.execution.sweep, "run", self._serve)
         patched.setattr(search.planning.jobs, "slice_seconds", lambda workers: 0.0)
 
     def lose(self, task: str, outcome: str = "lost", why: str = "its worker died") -> None:
         """A worker is gone, with all that it had not stored."""
-        settled()
+        wait_for_writes()
         del self.running[task]
         self._queue.lost(task, outcome, why)
 
@@ -61,7 +61,7 @@ class Hand:
         ids = [trial.id for trial in self.tiny.plan.trials]
         return ids.index(self.running[task]._job.trial)
 
-    def _serve(self, queue: Queue, sources: Any, resources: Any, watch: Any, *rest: Any) -> str | None:
+    def _serve(self, queue: JobQueue, sources: Any, resources: Any, watch: Any, *rest: Any) -> str | None:
         self._queue, self.running = queue, {}
         for turn in range(10_000):
             self._fill(sources)
@@ -84,7 +84,7 @@ class Hand:
             if not isinstance(config, dict):
                 assert config is None or not self.running, "it was finished too early"
                 return
-            self.running[task] = Trial.__new__(Trial)
+            self.running[task] = TrialTrainable.__new__(TrialTrainable)
             self.running[task].setup(config, sources=sources)
 
     def _step(self, task: str) -> None:

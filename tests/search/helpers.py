@@ -13,19 +13,19 @@ import pytest
 import yaml
 
 from search.execution.failures import failure_of
-from search.execution.reuse import superseded
+from search.execution.reuse import renamed_trials
 from search.execution.session import Session
 from search.execution.sweep import Sweep
-from search.planning.datasets import Sources, source_key
+from search.planning.datasets import DatasetCache, source_key
 from search.planning.jobs import Job
 from search.planning.plan import Plan
 from search.planning.planner import Planner
-from search.sampling.ask_tell import Rounds
-from search.sampling.study import Asker
+from search.sampling.ask_tell import AskTellLoop
+from search.sampling.study import AskTellStudy
 from search.schema.space import load
 from search.soak.process import DETERMINISTIC as DETERMINISTIC
 from search.soak.process import ROOT as ROOT
-from search.soak.process import Driver as Driver
+from search.soak.process import SweepProcess as SweepProcess
 from search.soak.process import command_line as command_line
 from search.soak.process import descendants as descendants
 from search.soak.process import end as end
@@ -80,14 +80,14 @@ class Tiny:
         (folder / "space.yaml").write_text(text or smoke(**changes))
         place = at or folder
         self._console = Console(file=StringIO(), width=1000)
-        loaded, sources = load(folder / "space.yaml", []), Sources()
+        loaded, sources = load(folder / "space.yaml", []), DatasetCache()
         self.store = Store(place)
         health.establish(self.store.folder)
         search = loaded.space.search
-        asker = Asker(search, place) if search.draws else None
-        rounds = Rounds(Planner(loaded, sources.fingerprint), self.store, self._console.print, asker)
+        asker = AskTellStudy(search, place) if search.draws else None
+        rounds = AskTellLoop(Planner(loaded, sources.fingerprint), self.store, self._console.print, asker)
         self.plan: Plan = rounds.plan()
-        renamed = superseded(place, self.plan)
+        renamed = renamed_trials(place, self.plan)
         write_json(place / "plan.json", self.plan.to_json(place.name))
         self.sweep = Sweep(self.store, self.plan, loaded.space, sources, self._console, renamed, rounds)
         self._sources = sources

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from search.stopping.curves import Contestant, Curve, Point
+from search.stopping.curves import Candidate, Curve, Point
 from search.stopping.phases import Phases
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
@@ -28,7 +28,7 @@ def contestant(
     every: int = 1,
     diverged: Mapping[int, int] | None = None,  # seed -> epoch
     adversarial: bool = True,
-) -> Contestant:
+) -> Candidate:
     """A configuration of ten classes, of which so much is trained as there are accuracies."""
     evaluation = Evaluation(every=every)
     measured = tuple(epoch for epoch in range(epochs) if evaluation.due(epoch, epochs))
@@ -43,7 +43,7 @@ def contestant(
         )
         for i, seed in enumerate(seeds)
     )
-    return Contestant(name, Phases(epochs, drops, switches, selects), measured, curves, 0.1, adversarial)
+    return Candidate(name, Phases(epochs, drops, switches, selects), measured, curves, 0.1, adversarial)
 
 
 def flat(clean: float, robust: float, epochs: int = 100) -> list[tuple[float, float]]:

@@ -15,7 +15,7 @@ from search.confirm.__main__ import main
 from search.confirm.front import chosen
 from search.execution.sweep import Sweep
 from search.schema.budget import Budget
-from search.store.lock import lock
+from search.store.lock import acquire
 from trainers.reading import read_json
 from trainers.records import write_json
 
@@ -91,7 +91,7 @@ def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[Sweep]:
     monkeypatch.setattr(Sweep, "ended", lambda sweep: False)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     # a process holds its lock until it ends, and each of these commands would be one
-    monkeypatch.setattr(search.run.driver, "lock", lambda folder: lock(folder)())
+    monkeypatch.setattr(search.run.driver, "acquire", lambda folder: acquire(folder)())
     return found
 
 
@@ -187,7 +187,7 @@ def test_a_number_of_seeds_that_is_none_is_refused(capsys: pytest.CaptureFixture
 
 def test_while_another_process_confirms_it(run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]) -> None:
     folder = local(run.store.folder).with_name("sweep.confirmed")
-    release = lock(folder)
+    release = acquire(folder)
     assert main([str(run.store.folder)]) == 2
     release()
     assert capsys.readouterr().err == (

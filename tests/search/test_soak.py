@@ -10,8 +10,8 @@ from random import Random
 import pytest
 
 from search.soak.__main__ import main
-from search.soak.faults import STRIKES
-from search.soak.process import DAMAGES, Driver, costs, seconds_again, trained_again
+from search.soak.faults import FAULTS
+from search.soak.process import DAMAGES, SweepProcess, costs, seconds_again, trained_again
 
 from .helpers import SMOKE
 
@@ -71,15 +71,15 @@ time.sleep(60)
 )
 def test_who_is_asked_to_stop_says_so_by_its_code(tmp_path: Path, ends: str, wrong: str | None) -> None:
     """And is not asked before it listens."""
-    driver = Driver("-c", PROGRAM.format(ends), scratch=tmp_path, program=())
-    assert STRIKES["sigterm"].strike(driver, tmp_path, Random(0)) == wrong
+    driver = SweepProcess("-c", PROGRAM.format(ends), scratch=tmp_path, program=())
+    assert FAULTS["sigterm"].strike(driver, tmp_path, Random(0)) == wrong
 
 
 def test_who_is_asked_to_stop_ends_without_a_traceback(tmp_path: Path) -> None:
     ends = "try: 1 / 0\n    except ZeroDivisionError: __import__('traceback').print_exc(); sys.exit(143)"
-    driver = Driver("-c", PROGRAM.format(ends), scratch=tmp_path, program=())
+    driver = SweepProcess("-c", PROGRAM.format(ends), scratch=tmp_path, program=())
     with pytest.raises(AssertionError, match="Traceback"):
-        STRIKES["sigterm"].strike(driver, tmp_path, Random(0))
+        FAULTS["sigterm"].strike(driver, tmp_path, Random(0))
 
 
 @pytest.mark.parametrize("faults", ["flood", "kill=often", "kill,,"])

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from search.planning.datasets import Sources
+from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.schema.space import load
@@ -32,7 +32,7 @@ def planned_space(text: str) -> Plan:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "space.yaml")
         path.write_text(text)
-        return Planner(load(path, []), Sources().fingerprint).plan()
+        return Planner(load(path, []), DatasetCache().fingerprint).plan()
 
 
 GAIRAT = """

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from search.monitor.trial_progress import Seen
+from search.monitor.trial_progress import TrialProgress
 from search.stopping.curves import curve
 from search.store.segments import lines, so_far
 from trainers.best import BEGINS, best_of, chosen
@@ -151,6 +151,6 @@ def test_trainer_stopping_status_and_stopped_trials_choose_the_same_epoch(
     assert curve(rows, {"val_pgd_acc": "max"}).best(len(rows), first).epoch == best["epoch"]
     folder: Path = tmp_path_factory.mktemp("seen")
     (folder / "epochs.jsonl").write_bytes(lines(rows))
-    seen = Seen(folder, "trial", "chain")
+    seen = TrialProgress(folder, "trial", "chain")
     seen.look()
     assert seen.best == best

@@ -20,19 +20,19 @@ from search.cluster.gpu_packing import (
     GAIN,
     MARGIN,
     MOST,
-    decided,
     fitting,
     hungriest,
     keeps,
     kept_bytes,
     measure,
-    packed,
+    measure_gpu_share,
+    resolve_gpus,
 )
 from search.cluster.gpu_probe import Crowd, Measured
-from search.cluster.node_report import Report
+from search.cluster.node_report import NodeReport
 from search.cluster.ray_cluster import connected
 from search.exceptions import Infeasible
-from search.planning.datasets import Sources, source_key
+from search.planning.datasets import DatasetCache, source_key
 from search.planning.plan import Plan
 from search.ray_env import ray
 from search.run.__main__ import main
@@ -133,8 +133,8 @@ def test_a_share_is_the_largest_of_which_so_many_fit_one_gpu(copies: int) -> Non
 def test_auto_is_none_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch, found: bool) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: found)
     console = Console(file=StringIO(), width=200)
-    assert decided(AUTO, None, console) == (AUTO if found else Resources(gpus=0.0))
-    assert decided(Resources(gpus=0.5), None, console) == Resources(gpus=0.5)
+    assert resolve_gpus(AUTO, None, console) == (AUTO if found else Resources(gpus=0.0))
+    assert resolve_gpus(Resources(gpus=0.5), None, console) == Resources(gpus=0.5)
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert said == ("" if found else "resources.gpus: auto: there is no GPU here; none is used.\n")
 
@@ -167,7 +167,7 @@ AXES = {
 @pytest.fixture
 def on_gpu(planned: Callable[..., Plan]) -> tuple[Plan, dict]:
     plan = planned(smoke(search__axes=AXES, profile=None, resources={"gpus": "auto"}))
-    sources = Sources()
+    sources = DatasetCache()
     for trial in plan.trials:
         sources.fingerprint(trial.config.data)
     return plan, sources.loaded
@@ -192,10 +192,12 @@ def test_a_sweep_that_goes_on_packs_as_it_did(
 
     monkeypatch.setattr(search.cluster.gpu_packing, "_measured", measured)
     monkeypatch.setattr(search.cluster.gpu_packing, "alive", lambda: [NODE])
-    small, large = (Report(name, "", {}, "", "", gpus=[(name, size * GB)] * 2) for name, size in (("A", 40), ("B", 80)))
+    small, large = (
+        NodeReport(name, "", {}, "", "", gpus=[(name, size * GB)] * 2) for name, size in (("A", 40), ("B", 80))
+    )
     console = Console(file=StringIO(), width=200)
     for _ in range(2):
-        assert packed(plan, sources, AUTO, tmp_path, [large, small], console) == Resources(gpus=0.5)
+        assert measure_gpu_share(plan, sources, AUTO, tmp_path, [large, small], console) == Resources(gpus=0.5)
     assert len(asked) == 1
     stored = read_json(tmp_path / "packing.json")
     assert (stored["gpu"], stored["memory"], stored["at most"], stored["copies"]) == ("A", 40 * GB, 8, 2)
@@ -204,17 +206,17 @@ def test_a_sweep_that_goes_on_packs_as_it_did(
     assert said.splitlines()[1:] == [line, line]
     for key, other in (("gpu", "C"), ("training_code", "f00d"), ("trainings", [])):
         (tmp_path / "packing.json").write_text(json.dumps(stored | {key: other}))
-        packed(plan, sources, AUTO, tmp_path, [large, small], console)
+        measure_gpu_share(plan, sources, AUTO, tmp_path, [large, small], console)
         assert read_json(tmp_path / "packing.json") == stored
     assert len(asked) == 4
 
 
 def test_trials_that_stay_on_the_cpu_get_no_gpu(planned: Callable[..., Plan], tmp_path: Path) -> None:
     plan = planned(smoke(profile=None, trial__compute={"device": "cpu"}, search__axes=None, resources={"gpus": "auto"}))
-    sources = Sources()
+    sources = DatasetCache()
     sources.fingerprint(plan.trials[0].config.data)
     console = Console(file=StringIO(), width=200)
-    assert packed(plan, sources.loaded, AUTO, tmp_path, [], console) == Resources(gpus=0.0)
+    assert measure_gpu_share(plan, sources.loaded, AUTO, tmp_path, [], console) == Resources(gpus=0.0)
     assert "no trial computes on a GPU" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -226,7 +228,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_copies_are_run_beside_each_other(planned: Callable[..., Plan], quick: None) -> None:
     """On CPUs, as there may be no GPU: what is measured is the process then."""
-    plan, sources = planned(smoke(profile=None, search__axes=None)), Sources()
+    plan, sources = planned(smoke(profile=None, search__axes=None)), DatasetCache()
     config = plan.trials[0].config
     sources.fingerprint(config.data)
     with connected(None), Crowd(config, plan.evaluation, sources.loaded[source_key(config.data)], 1, 2) as crowd:
@@ -244,21 +246,21 @@ def test_what_cannot_be_trained_alone_is_said(
 
     monkeypatch.setattr(search.cluster.gpu_packing, "_measured", fails)
     monkeypatch.setattr(search.cluster.gpu_packing, "alive", lambda: [NODE])
-    node = Report("A", "", {}, "", "", gpus=[("A", GB)])
+    node = NodeReport("A", "", {}, "", "", gpus=[("A", GB)])
     with pytest.raises(Infeasible, match=r"a trial could not be tried alone on one A: .*CUDA out of memory"):
-        packed(*on_gpu, AUTO, tmp_path, [node], Console(file=StringIO()))
+        measure_gpu_share(*on_gpu, AUTO, tmp_path, [node], Console(file=StringIO()))
     assert not (tmp_path / "packing.json").exists()
 
 
 @pytest.mark.gpu
 def test_on_a_gpu_small_trainings_are_packed(planned: Callable[..., Plan], tmp_path: Path, quick: None) -> None:
     """Of a digits network no single training fills a GPU; each holds less than a tenth of it, context and all."""
-    plan, sources = planned(smoke(profile=None, search__axes=None, resources={"gpus": "auto"})), Sources()
+    plan, sources = planned(smoke(profile=None, search__axes=None, resources={"gpus": "auto"})), DatasetCache()
     sources.fingerprint(plan.trials[0].config.data)
     properties = torch.cuda.get_device_properties(0)
-    node = Report("here", "", {}, "", "", gpus=[(properties.name, properties.total_memory)])
+    node = NodeReport("here", "", {}, "", "", gpus=[(properties.name, properties.total_memory)])
     with connected(None):
-        resources = packed(plan, sources.loaded, AUTO, tmp_path, [node], Console())
+        resources = measure_gpu_share(plan, sources.loaded, AUTO, tmp_path, [node], Console())
     stored = read_json(tmp_path / "packing.json")
     assert 0 < float(resources.gpus) <= 1
     assert (stored["copies"] > 1) == (stored["at most"] > 1)

@@ -9,13 +9,15 @@ import pytest
 
 import search.cluster.node_report
 import search.cluster.nodes
-from search.cluster.node_report import Report, report
-from search.cluster.nodes import differences, examined, kinds, notes
+from search.cluster.node_report import NodeReport, report
+from search.cluster.nodes import check_nodes, differences, kinds, notes
 from search.schema.resources import Resources
 
 pytestmark = pytest.mark.sweeps
 
-HERE = Report("head", "3.11", {"torch": "2.9.0", "ray": "2.60.0", "numpy": "2.4.0"}, "c0de" * 16, "EPYC", free=1 << 40)
+HERE = NodeReport(
+    "head", "3.11", {"torch": "2.9.0", "ray": "2.60.0", "numpy": "2.4.0"}, "c0de" * 16, "EPYC", free=1 << 40
+)
 H100, A100 = ("NVIDIA H100", 80 << 30), ("NVIDIA A100", 40 << 30)
 
 
@@ -40,7 +42,7 @@ def test_a_node_like_the_driver_is_fine() -> None:
         (replace(HERE, trouble=["sees no folder"]), "sees no folder"),
     ],
 )
-def test_what_differs_is_told_with_both_sides(theirs: Report, complaint: str) -> None:
+def test_what_differs_is_told_with_both_sides(theirs: NodeReport, complaint: str) -> None:
     (found,) = differences(theirs, HERE)
     assert found.startswith(complaint)
 
@@ -109,6 +111,6 @@ def test_gpus_that_torch_cannot_use_are_complained_of(
 
 
 def test_alone_a_machine_is_asked_without_ray_and_nothing_is_left(tmp_path: Path) -> None:
-    (said,) = examined(None, tmp_path, Resources())
+    (said,) = check_nodes(None, tmp_path, Resources())
     assert said.trouble == []
     assert list(tmp_path.iterdir()) == []

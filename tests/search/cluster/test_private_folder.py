@@ -20,7 +20,7 @@ from search.exceptions import Infeasible
 from search.soak.process import command_line, descendants, end, epochs, raylet, training
 from trainers.records import Row
 
-from ..helpers import Driver, smoke
+from ..helpers import SweepProcess, smoke
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ SECRETS: Row = {
 }
 
 
-def folder_of(driver: Driver) -> Path:
+def folder_of(driver: SweepProcess) -> Path:
     (found,) = Path("/tmp").glob(f"rs-{driver.process.pid}-*")
     return found
 
@@ -168,7 +168,7 @@ def told_in(folder: Path, secret: bytes = b"not-for-others") -> list[Path]:
 def test_another_user_gets_at_nothing_of_a_running_sweep_and_a_killed_one_leaves_no_secret(tmp_path: Path) -> None:
     (tmp_path / "smoke.yaml").write_text(smoke(trial__epochs=400, evaluate__every=200, search__retries=5))
     arguments = (tmp_path / "smoke.yaml", "--results", tmp_path)
-    driver = Driver(*arguments, scratch=tmp_path / "tmp", **SECRETS)
+    driver = SweepProcess(*arguments, scratch=tmp_path / "tmp", **SECRETS)
     try:
         driver.when(lambda: epochs(tmp_path / "smoke") > 20 and bool(training(driver)))
         folder = folder_of(driver)
@@ -221,7 +221,7 @@ def got_at_nothing(folder: Path, code: Path) -> None:
 def test_what_a_killed_sweep_left_is_closed_to_others_and_gone_at_the_next_start(tmp_path: Path) -> None:
     (tmp_path / "smoke.yaml").write_text(smoke(trial__epochs=100, evaluate__every=50))
     arguments = (tmp_path / "smoke.yaml", "--results", tmp_path)
-    driver = Driver(*arguments, scratch=tmp_path / "tmp", **SECRETS)
+    driver = SweepProcess(*arguments, scratch=tmp_path / "tmp", **SECRETS)
     again = None
     try:
         driver.when(lambda: epochs(tmp_path / "smoke") > 5)
@@ -229,7 +229,7 @@ def test_what_a_killed_sweep_left_is_closed_to_others_and_gone_at_the_next_start
         driver.kill(workers=False)
         assert folder.exists()
         assert as_another(f"ls {folder}").returncode
-        again = Driver(*arguments, scratch=tmp_path / "tmp", **SECRETS)
+        again = SweepProcess(*arguments, scratch=tmp_path / "tmp", **SECRETS)
         assert again.wait() == 0, again.said
         assert not folder.exists()
         assert not list(Path("/tmp").glob(f"rs-{again.process.pid}-*"))

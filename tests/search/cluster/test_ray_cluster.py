@@ -19,13 +19,13 @@ import pytest
 from ray.cluster_utils import Cluster
 
 from search.cluster.capacity import slots
-from search.cluster.gpu_packing import decided
-from search.cluster.nodes import examined
+from search.cluster.gpu_packing import resolve_gpus
+from search.cluster.nodes import check_nodes
 from search.cluster.ray_cluster import cluster
 from search.exceptions import Infeasible
 from search.schema.resources import Resources
 from search.signals import Interrupt
-from search.soak.process import Driver, costs, epochs, trained_again
+from search.soak.process import SweepProcess, costs, epochs, trained_again
 from trainers.reading import read_json
 from trainers.terminal.console import Console
 
@@ -74,17 +74,17 @@ def test_nodes_alike_pass_and_one_that_differs_is_refused(
 ) -> None:
     sweep, auto, said = tmp_path / "sweep", Resources(gpus="auto"), Console(file=StringIO())
     sweep.mkdir()
-    assert decided(auto, two.address, said).gpus == "auto"
+    assert resolve_gpus(auto, two.address, said).gpus == "auto"
     assert main_here(SMOKE, "--results", tmp_path, "--address", two.address) == 2
     assert "error: not every node would train what was planned:\n  node " in capsys.readouterr().err
     assert not (tmp_path / "smoke").exists()
     with cluster(two.address, Interrupt()):
         with pytest.raises(Infeasible) as refused:
-            examined(two.address, sweep, Resources())
+            check_nodes(two.address, sweep, Resources())
         with pytest.raises(Infeasible) as without_gpu:
-            examined(two.address, sweep, auto)  # of which the others cannot hold a trial
+            check_nodes(two.address, sweep, auto)  # of which the others cannot hold a trial
         two.remove_node(odd)
-        first, second = examined(two.address, sweep, Resources())
+        first, second = check_nodes(two.address, sweep, Resources())
         assert slots(Resources()) == 4
     assert first.versions == second.versions
     header, problem = str(refused.value).splitlines()
@@ -93,7 +93,7 @@ def test_nodes_alike_pass_and_one_that_differs_is_refused(
     assert f"{odd.node_id[:6]}): numpy 0.1, the driver has {first.versions['numpy']}; install the same on" in problem
     assert "Ray counts 1 GPUs, torch can use 0" in str(without_gpu.value)
     assert list(sweep.iterdir()) == []
-    assert decided(auto, two.address, said).gpus == 0
+    assert resolve_gpus(auto, two.address, said).gpus == 0
 
 
 def received(node: Any) -> int:
@@ -121,7 +121,7 @@ def test_a_node_that_is_lost_and_one_that_comes_cost_nothing_that_was_stored(
     token = {name: os.environ[name] for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")}
     with simulated() as nodes:
         arguments = (tmp_path / "smoke.yaml", "--results", tmp_path, "--address", nodes.address)
-        driver = Driver(*arguments, scratch=tmp_path / "tmp", **token)
+        driver = SweepProcess(*arguments, scratch=tmp_path / "tmp", **token)
         try:
             (other,) = nodes.worker_nodes
             driver.when(lambda: workers(other) >= 2 and epochs(folder) > 100)

@@ -13,16 +13,16 @@ import search.execution.compatibility
 import search.planning.plan
 import search.planning.planner
 import search.run.driver
-from search.exceptions import Contradiction
-from search.execution.compatibility import compare, differences, set_aside, standing_code
-from search.execution.reuse import take
+from search.exceptions import DifferentSweep
+from search.execution.compatibility import check_compatible, differences, move_aside, standing_code
+from search.execution.reuse import import_states
 from search.execution.sweep import Sweep
-from search.planning.datasets import Sources
+from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.run.__main__ import main
 from search.schema.space import load
-from search.store.lock import lock
+from search.store.lock import acquire
 from trainers.chain import training_code
 from trainers.evaluate import Evaluation
 from trainers.images import NotHere
@@ -45,7 +45,7 @@ def stored(folder: Path, plan: Plan, text: str, begun: int) -> None:
 
 def compared(folder: Path, planned: Planned, **changes: Any) -> int | None:
     text = smoke(**changes)
-    return compare(folder, planned(text), yaml.safe_load(text))
+    return check_compatible(folder, planned(text), yaml.safe_load(text))
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_without_its_data_a_sweep_is_not_taken_for_another(
 
 
 def test_what_was_begun_may_not(sweep: Path, planned: Planned) -> None:
-    with pytest.raises(Contradiction) as caught:
+    with pytest.raises(DifferentSweep) as caught:
         compared(sweep, planned, search__replicates=1)
     assert caught.value.lines == [
         "the sweep stored there is another one: 1 of its 5 trainings would not be in it any more. What differs:",
@@ -119,7 +119,7 @@ def test_what_was_begun_may_not(sweep: Path, planned: Planned) -> None:
 
 
 def test_another_setting_of_a_trial_is_another_sweep(sweep: Path, planned: Planned) -> None:
-    with pytest.raises(Contradiction) as caught:
+    with pytest.raises(DifferentSweep) as caught:
         compared(sweep, planned, search__replicates=2, trial__epochs=7, trial__optimizer=None)
     assert caught.value.lines == [
         "the sweep stored there is another one: 5 of its 5 trainings would not be in it any more. What differs:",
@@ -132,7 +132,7 @@ def test_another_setting_of_a_trial_is_another_sweep(sweep: Path, planned: Plann
 
 
 def test_another_final_attack_is_another_sweep(sweep: Path, planned: Planned) -> None:
-    with pytest.raises(Contradiction) as caught:
+    with pytest.raises(DifferentSweep) as caught:
         compared(
             sweep, planned, search__replicates=2, evaluate__final={"pgd20": {"name": "pgd", "steps": 3, "images": 30}}
         )
@@ -151,7 +151,7 @@ def test_what_was_measured_on_the_first_images_is_not_mixed_with_what_is_drawn_b
     assert plan["attacks"]["pgd20"].endswith(" on 30 images drawn by class")
     plan["attacks"]["pgd20"] = plan["attacks"]["pgd20"].removesuffix(" drawn by class")
     write_json(sweep / "plan.json", plan)
-    with pytest.raises(Contradiction, match=r"evaluate\.final\.pgd20: what ended was measured on the first images"):
+    with pytest.raises(DifferentSweep, match=r"evaluate\.final\.pgd20: what ended was measured on the first images"):
         compared(sweep, planned, search__replicates=2)
 
 
@@ -159,7 +159,7 @@ def test_what_only_measures_otherwise_trains_nothing_again(tmp_path: Path) -> No
     changes: dict[str, Any] = {"search__axes": {}, "profile": None}
     before = Tiny(tmp_path / "before", **changes).all()
     after = Tiny(tmp_path / "after", **changes, evaluate__final={"other": {"name": "pgd", "steps": 1}})
-    take(after.store, after.plan, [before.store.folder])
+    import_states(after.store, after.plan, [before.store.folder])
     assert after.all().trained() == 0
     assert "test_other_acc" in str(after.store.result(after.plan.trials[0].id, after.plan.trials[0].final))
 
@@ -169,14 +169,14 @@ def test_other_training_code_does_not_mix_unless_the_user_says_so(
 ) -> None:
     before = planned(smoke(search__replicates=2))
     changed(monkeypatch)
-    with pytest.raises(Contradiction, match=r"has changed since 5 of its trainings began.*--accept-code-change"):
+    with pytest.raises(DifferentSweep, match=r"has changed since 5 of its trainings began.*--accept-code-change"):
         compared(sweep, planned, search__replicates=2)
     assert standing_code(sweep, accept=False) is None
     code = standing_code(sweep, accept=True)
     loaded = load(Path("space.yaml"), [])
-    after = Planner(loaded, Sources(download=False).fingerprint, code).plan()
+    after = Planner(loaded, DatasetCache(download=False).fingerprint, code).plan()
     assert [trial.final for trial in after.trials] == [trial.final for trial in before.trials]
-    assert compare(sweep, after, loaded.document.tree) == 0
+    assert check_compatible(sweep, after, loaded.document.tree) == 0
     write_json(sweep / "plan.json", after.to_json("sweep"))
     assert standing_code(sweep, accept=False) == code, "said once is enough"
 
@@ -194,7 +194,7 @@ def finished(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (here / "space.yaml").write_text(smoke())
     monkeypatch.setattr(Sweep, "run", lambda *arguments: pytest.fail("a sweep was started"))
     monkeypatch.setattr(
-        search.run.driver, "lock", lambda folder: lock(folder)()
+        search.run.driver, "acquire", lambda folder: acquire(folder)()
     )  # each command is a process of its own
     changed(monkeypatch)
     return local(it.store.folder)
@@ -276,7 +276,7 @@ def test_it_says_why_more_epochs_are_no_extension(
     changes |= {"trial__optimizer": optimizer} | {f"trial__{key}": it for key, it in trial.items() if key != "lr"}
     text = smoke(**changes)
     stored(tmp_path / "sweep", planned(text), text, begun=1)
-    with pytest.raises(Contradiction) as caught:
+    with pytest.raises(DifferentSweep) as caught:
         compared(tmp_path / "sweep", planned, **changes, trial__epochs=9)
     assert caught.value.lines[1:] == [
         "  trial.epochs: stored 6, now 9",
@@ -291,7 +291,7 @@ def test_it_says_which_further_attack_does_not_come_to_the_last_epoch_before(tmp
     changes |= {"trial__optimizer": {"lr": 0.1}}
     text = smoke(**changes)
     stored(tmp_path / "sweep", planned(text), text, begun=1)
-    with pytest.raises(Contradiction) as caught:
+    with pytest.raises(DifferentSweep) as caught:
         compared(tmp_path / "sweep", planned, **changes, trial__epochs=9)
     assert caught.value.lines[3:] == [
         "  evaluate.along.fgsm.every: epoch 6, the last before, is measured, and every 4 epochs does not come to it"
@@ -315,19 +315,19 @@ def test_a_sweep_is_moved_aside_to_the_next_free_name(tmp_path: Path) -> None:
     for n in (1, 2):
         (tmp_path / "sweep").mkdir()
         (tmp_path / "sweep" / "kept").write_text(str(n))
-        assert set_aside(tmp_path / "sweep") == tmp_path / f"sweep.old-{n}"
+        assert move_aside(tmp_path / "sweep") == tmp_path / f"sweep.old-{n}"
     assert [(tmp_path / f"sweep.old-{n}" / "kept").read_text() for n in (1, 2)] == ["1", "2"]
 
 
 def test_a_contradiction_is_refused_by_the_command_and_changes_nothing(
     sweep: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lock(sweep)
+    acquire(sweep)
     (sweep / "trials" / "x").mkdir()
     before = snapshot(sweep)
     Path("sweep.yaml").write_text(smoke(search__replicates=1))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(search.run.driver, "lock", lambda folder: 0)  # this process holds it already
+        patched.setattr(search.run.driver, "acquire", lambda folder: 0)  # this process holds it already
         assert main(["sweep.yaml", "--results", str(here)]) == 2
     assert capsys.readouterr().err == (
         f"error: {sweep}: the sweep stored there is another one: 1 of its 5 trainings would not be in it any more."
@@ -341,7 +341,7 @@ def test_a_contradiction_is_refused_by_the_command_and_changes_nothing(
 def test_a_sweep_that_another_process_runs_is_left_alone(
     sweep: Path, here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    lock(sweep)
+    acquire(sweep)
     before = snapshot(here)
     Path("sweep.yaml").write_text(smoke(search__replicates=2))
     assert main(["sweep.yaml", "--results", str(here), *arguments]) == 2
@@ -397,7 +397,7 @@ def test_of_another_sweep_the_command_is_told_that_it_was_run_by(sweep: Path, pl
     command = "python -m search.run a.yaml --set search.replicates=2"
     write_json(sweep / "provenance.json", {"runs": [{"command": "an older one"}, {"command": command}]})
     for changes in ({"trial__epochs": 7}, {"evaluate__final": {}, "search__replicates": 2}):
-        with pytest.raises(Contradiction) as caught:
+        with pytest.raises(DifferentSweep) as caught:
             compared(sweep, planned, **changes)
         assert caught.value.lines[-1] == f"It was last run by: {command}"
 
@@ -405,6 +405,6 @@ def test_of_another_sweep_the_command_is_told_that_it_was_run_by(sweep: Path, pl
 @pytest.mark.parametrize("damaged", [None, [], {"runs": 3}, {"runs": []}, {"runs": [3]}, {"runs": [{"command": 3}]}])
 def test_a_command_that_is_not_known_is_not_told(sweep: Path, planned: Planned, damaged: Any) -> None:
     write_json(sweep / "provenance.json", damaged)
-    with pytest.raises(Contradiction) as caught:
+    with pytest.raises(DifferentSweep) as caught:
         compared(sweep, planned, trial__epochs=7)
     assert not any("run by" in line for line in caught.value.lines)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from search.exceptions import Contradiction
-from search.execution.compatibility import compare, damaged, stored_trials
-from search.execution.repair import mended, torn
+from search.exceptions import DifferentSweep
+from search.execution.compatibility import check_compatible, damaged, stored_trials
+from search.execution.repair import damaged_files, discard_torn_results
 from search.store.plan_file import stored_plan, write_plan
 from search.store.store import Store
 from search.verify import main as verify
@@ -54,7 +54,7 @@ def test_a_record_that_was_changed_at_equal_size_is_told_and_made_again(
         assert verify([str(it.store.folder)]) == 1
         assert f"DAMAGED: {it.plan.trials[0].id}: {name}" in capsys.readouterr().out
     again = Tiny(tmp_path / "sweep", smoke(**PLAIN))
-    (told,) = mended(again.store, again.plan)
+    (told,) = discard_torn_results(again.store, again.plan)
     assert told.startswith(f"{it.plan.trials[0].id}: {name} ") and "damaged" in told
     assert again.going(Random(0))
     assert records(again.store.folder) == records(whole.store.folder)
@@ -67,7 +67,7 @@ def test_of_what_was_damaged_itself_a_copy_is_kept(tmp_path: Path) -> None:
     it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
     flipped(it.folder(0) / "result.json")
     content = (it.folder(0) / "result.json").read_bytes()
-    assert len(list(mended(it.store, it.plan))) == 1
+    assert len(list(discard_torn_results(it.store, it.plan))) == 1
     assert (it.folder(0) / "result.damaged").read_bytes() == content
 
 
@@ -78,12 +78,12 @@ def test_large_arrays_are_looked_into_where_they_are_younger_than_their_result(
     monkeypatch.setattr("search.execution.repair.SMALL", 0)
     it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
     path, result = it.folder(0) / "instances.npz", it.store.result(it.plan.trials[0].id, it.plan.trials[0].final)
-    assert result and torn(it.folder(0), result) == []
+    assert result and damaged_files(it.folder(0), result) == []
     flipped(path)
-    assert torn(it.folder(0), result) == ["instances.npz"]
+    assert damaged_files(it.folder(0), result) == ["instances.npz"]
     os.utime(path, (0, 0))  # as if the disk had lost the bit
-    assert torn(it.folder(0), result) == []
-    assert torn(it.folder(0), result, thorough=True) == ["instances.npz"]
+    assert damaged_files(it.folder(0), result) == []
+    assert damaged_files(it.folder(0), result, thorough=True) == ["instances.npz"]
 
 
 def older(folder: Path) -> None:
@@ -104,7 +104,7 @@ def test_an_older_sweep_counts_as_it_is_and_is_said_not_to_be_checked(
     it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
     older(tmp_path / "sweep")
     again = Tiny(tmp_path / "sweep", smoke(**PLAIN))
-    assert not list(mended(again.store, again.plan)) and not again.sweep.unfinished()
+    assert not list(discard_torn_results(again.store, again.plan)) and not again.sweep.unfinished()
     verify([str(it.store.folder)])
     assert "those of 1 were written before there were checksums, and are not checked" in capsys.readouterr().out
 
@@ -120,7 +120,7 @@ def test_a_damaged_chain_in_a_plan_is_no_other_torch(tmp_path: Path) -> None:
         path, final = tmp_path / "sweep" / "plan.json", it.plan.trials[0].final
         other = final[:-1] + ("0" if final[-1] != "0" else "1")
         path.write_text(path.read_text().replace(final, other))
-        assert not compare(tmp_path / "sweep", it.plan, tree)
+        assert not check_compatible(tmp_path / "sweep", it.plan, tree)
         assert [("plan.json: damaged: training" in line) for line in damaged(tmp_path / "sweep")] == [True] * seal
 
 
@@ -196,9 +196,9 @@ def test_what_a_search_has_asked_is_asked_again_where_its_memory_is_damaged(tmp_
     assert asker is not None and asker.forgot == (how != "a line of another kind" or bool(asker.damage))
     tree = {"a": "space"}
     (tmp_path / "sweep" / "space.yaml").write_text(signed("a: space\n"))
-    assert compare(tmp_path / "sweep", again.plan, tree, asker.forgot) is not None
-    with pytest.raises(Contradiction, match=r"generations.jsonl.*is damaged or missing.*Run it once with the space"):
-        compare(tmp_path / "sweep", again.plan, {"a": "nother"}, asker.forgot)
+    assert check_compatible(tmp_path / "sweep", again.plan, tree, asker.forgot) is not None
+    with pytest.raises(DifferentSweep, match=r"generations.jsonl.*is damaged or missing.*Run it once with the space"):
+        check_compatible(tmp_path / "sweep", again.plan, {"a": "nother"}, asker.forgot)
     assert again.going(Random(0))
     assert records(again.store.folder) == before
     assert asked(memory.read_text()) == asked(content)
@@ -287,5 +287,5 @@ def test_reading_and_checking_a_thousand_results_stays_cheap(whole: Tiny, tmp_pa
     began = time.process_time()
     for n in range(100):
         result = store.result(str(n), trial.final)
-        assert result is not None and not torn(tmp_path / "many" / "trials" / str(n), result)
+        assert result is not None and not damaged_files(tmp_path / "many" / "trials" / str(n), result)
     assert time.process_time() - began < 1.0

@@ -20,7 +20,7 @@ import search.execution.session
 import search.status
 import trainers.trainer
 from search.soak.process import DAMAGES
-from search.store.checkpoint_writer import settled
+from search.store.checkpoint_writer import wait_for_writes
 from search.store.store import Store
 from trainers.method import Method
 
@@ -197,7 +197,7 @@ def test_a_fork_that_others_need_is_torn_and_they_train_what_it_held_again(
     first = Hand(it, disturb=killed)
     with pytest.raises(KeyboardInterrupt):
         first.run(monkeypatch)
-    settled()
+    wait_for_writes()
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
     second = carry_on(it, undisturbed, monkeypatch)
     sharers = int(it.plan.tree.sharers[0, fork])

@@ -11,11 +11,11 @@ import pytest
 
 import search.execution.sweep
 import search.run.driver
-from search.exceptions import Contradiction, Infeasible
+from search.exceptions import DifferentSweep, Infeasible
 from search.execution.sweep import Sweep
 from search.run.__main__ import main
 from search.store import location
-from search.store.lock import lock
+from search.store.lock import acquire
 from search.store.store import Store
 from trainers.reading import read_json
 from trainers.records import append_rows, write_json
@@ -30,11 +30,11 @@ def unreachable(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
         def locked(folder: Path) -> Callable[[], None]:
             held = ExitStack()
-            held.callback(lock(folder))
+            held.callback(acquire(folder))
             released.push(held)
             return held.close
 
-        monkeypatch.setattr(search.run.driver, "lock", locked)
+        monkeypatch.setattr(search.run.driver, "acquire", locked)
         monkeypatch.setattr(search.execution.sweep, "cluster", refused_there)
         (here / "space.yaml").write_text(smoke())
         yield
@@ -121,7 +121,7 @@ def test_what_was_trained_is_kept_whatever_ends_it(
         append_rows(folder / "epochs.jsonl", [{"epoch": 6}])
         if not new:
             write_json(it.store.folder / "now.json", {"began": 1.0})
-        raise Contradiction(["it is another one"])
+        raise DifferentSweep(["it is another one"])
 
     monkeypatch.setattr(Sweep, "run", trained)
     refused("--set", "search.replicates=3")
@@ -133,7 +133,7 @@ def test_what_was_trained_is_kept_whatever_ends_it(
 
 def test_who_finds_a_sweep_running_changes_nothing_of_it(unreachable: None, here: Path) -> None:
     Tiny(here / "results" / "space", smoke())
-    release = lock(here / "results" / "space")
+    release = acquire(here / "results" / "space")
     before = everything(here)
     refused("--set", "search.replicates=3")
     refused("--fresh")

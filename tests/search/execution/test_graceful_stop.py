@@ -24,13 +24,13 @@ import search.cluster.ray_cluster
 import search.execution.graceful_stop
 import search.execution.ray_liveness
 from search.cluster.ray_cluster import connected
-from search.execution.graceful_stop import Grace, patience
-from search.execution.ray_liveness import Lifeline
-from search.signals import Interrupt, code_of, heed
+from search.execution.graceful_stop import GracefulStop, patience
+from search.execution.ray_liveness import RayLivenessMonitor
+from search.signals import Interrupt, exit_code_of, install_handlers
 from trainers.reading import read_json, read_rows
 from trainers.terminal.console import Console
 
-from ..helpers import ROOT, Driver, command_line, descendants, end, epochs, smoke, training
+from ..helpers import ROOT, SweepProcess, command_line, descendants, end, epochs, smoke, training
 
 pytestmark = pytest.mark.sweeps
 
@@ -75,7 +75,7 @@ def test_once_asked_to_stop_all_that_runs_is_paused_and_only_then_tune_is_told(
     signal.signal(signal.SIGUSR1, lambda *arguments: told.append(list(waited)))
     interrupt.running = True
     console = Console(file=StringIO())
-    grace = Grace(interrupt, console)
+    grace = GracefulStop(interrupt, console)
     actors = [Actor(), Actor(), Actor()]
     trials = [
         trial("RUNNING", actors[0]),
@@ -120,7 +120,7 @@ def test_asked_to_stop_while_ray_starts_it_stops_once_ray_is_up(
 
     monkeypatch.setattr(search.ray_env.ray, "init", starting)
     monkeypatch.setattr(search.ray_env.ray, "shutdown", lambda: reached.append("down"))
-    heed()
+    install_handlers()
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt) as caught, connected(None):
         reached.append("run")
@@ -128,7 +128,7 @@ def test_asked_to_stop_while_ray_starts_it_stops_once_ray_is_up(
         if thread.name == "end of Ray":  # it ends beside the report
             thread.join()
     assert reached == ["up", "down"]
-    assert code_of(caught.value) == code
+    assert exit_code_of(caught.value) == code
     assert signal.getsignal(number) is before
     signal.signal(number, signal.SIG_DFL)
     assert signal.getsignal(number) is signal.SIG_DFL, "others may be set again"
@@ -228,7 +228,7 @@ def raylet(monkeypatch: pytest.MonkeyPatch) -> socket.socket:
 
 
 def test_a_ray_that_dies_ends_what_the_driver_waits_for(interrupt: Interrupt, raylet: socket.socket) -> None:
-    with pytest.raises(KeyboardInterrupt), Lifeline(interrupt, Console(file=StringIO())):
+    with pytest.raises(KeyboardInterrupt), RayLivenessMonitor(interrupt, Console(file=StringIO())):
         time.sleep(0.2)
         assert interrupt.broken is None, "it lives"
         raylet.close()
@@ -242,7 +242,7 @@ def test_a_gcs_that_is_waited_for_is_told_of_at_once(
 ) -> None:
     console, address = Console(file=StringIO()), raylet.getsockname()
     monkeypatch.setattr(search.execution.ray_liveness, "endpoints", lambda: {"GCS": address})
-    with pytest.raises(KeyboardInterrupt), Lifeline(interrupt, console):
+    with pytest.raises(KeyboardInterrupt), RayLivenessMonitor(interrupt, console):
         raylet.close()
         until = time.monotonic() + 10
         while "does not answer" not in console.file.getvalue():  # type: ignore[attr-defined]
@@ -265,7 +265,7 @@ def test_where_no_signal_reaches_the_driver_it_ends_with_its_last_words(
     monkeypatch.setattr(os, "_exit", lambda code: (codes.append(code), ended.set()))
     monkeypatch.setattr(Interrupt, "broke", lambda it, why: None)
     interrupt.code = asked
-    with Lifeline(interrupt, console):
+    with RayLivenessMonitor(interrupt, console):
         raylet.close()
         assert ended.wait(10)
     assert codes == [code]
@@ -278,7 +278,7 @@ def test_a_sweep_that_ended_is_watched_no_longer(
     interrupt: Interrupt, raylet: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "_exit", lambda code: pytest.fail("it was ended"))
-    with Lifeline(interrupt, Console(file=StringIO())):
+    with RayLivenessMonitor(interrupt, Console(file=StringIO())):
         pass
     raylet.close()
     time.sleep(0.5)
@@ -288,7 +288,7 @@ def test_a_sweep_that_ended_is_watched_no_longer(
 def test_what_does_not_answer_from_the_start_is_not_watched(interrupt: Interrupt, raylet: socket.socket) -> None:
     """A Ray client may not reach the processes of its cluster."""
     raylet.close()
-    with Lifeline(interrupt, Console(file=StringIO())):
+    with RayLivenessMonitor(interrupt, Console(file=StringIO())):
         time.sleep(0.5)
     assert interrupt.broken is None
 
@@ -298,9 +298,9 @@ def test_what_does_not_answer_from_the_start_is_not_watched(interrupt: Interrupt
 LONG = {"trial__epochs": 150, "evaluate__every": 100}
 
 
-def begun(tmp_path: Path, **changes: Any) -> Driver:
+def begun(tmp_path: Path, **changes: Any) -> SweepProcess:
     (tmp_path / "smoke.yaml").write_text(smoke(**LONG | changes))
-    return Driver(tmp_path / "smoke.yaml", "--results", tmp_path, scratch=tmp_path / "tmp")
+    return SweepProcess(tmp_path / "smoke.yaml", "--results", tmp_path, scratch=tmp_path / "tmp")
 
 
 @pytest.mark.slow

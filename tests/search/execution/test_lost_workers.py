@@ -19,15 +19,15 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from search.execution.failures import failure_of, note, noted, shortage
+from search.execution.failures import failure_of, last_error_line, note, shortage
 from search.execution.job_queue import Retries
-from search.execution.lost_workers import Losses, judged
+from search.execution.lost_workers import LostWorkerCallback, judged
 from search.execution.watchdog import EXIT, Watchdog
 from search.ray_env import ray
 from search.store.segments import Segment, joined
 from trainers.attacks import PGD
 
-from ..helpers import ROOT, Driver, Tiny, local, records, smoke
+from ..helpers import ROOT, SweepProcess, Tiny, local, records, smoke
 from ..injected import inject
 
 pytestmark = pytest.mark.sweeps
@@ -78,7 +78,7 @@ class Queued:
 def after(actors: dict[str, str], text: str) -> tuple[bool, dict[str, str]]:
     """Whether a sweep of so named workers goes on after an error, and what became of their tasks."""
     queue = Queued(*actors)
-    losses = Losses(queue)  # type: ignore[arg-type]
+    losses = LostWorkerCallback(queue)  # type: ignore[arg-type]
     for task, actor in actors.items():
         handle = SimpleNamespace(_actor_id=SimpleNamespace(hex=lambda actor=actor: actor))
         state = SimpleNamespace(ray_actor=handle)
@@ -103,7 +103,7 @@ def test_whom_ray_ended_is_not_known_then_all_that_ran_run_alone() -> None:
 
 
 def test_another_error_of_tune_ends_the_sweep() -> None:
-    assert not Losses(Queued("a")).survived(ValueError("no"))  # type: ignore[arg-type]
+    assert not LostWorkerCallback(Queued("a")).survived(ValueError("no"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def tiny(tmp_path: Path) -> Tiny:
 def test_an_error_of_another_file_is_the_trials_own(tiny: Tiny, tmp_path: Path, named: str | None) -> None:
     error = OSError(errno.EIO if named else errno.ECONNRESET, "no", *([str(tmp_path / named)] if named else []))
     assert failure_of(tiny.job(0), error).outcome == "failed"
-    assert "Error: [Errno" in str(noted(tiny.store, tiny.plan.trials[0].id))
+    assert "Error: [Errno" in str(last_error_line(tiny.store, tiny.plan.trials[0].id))
 
 
 def test_the_storage_is_told_by_what_is_there(tiny: Tiny) -> None:
@@ -173,7 +173,7 @@ def test_a_step_that_hangs_ends_its_process_and_says_where(tiny: Tiny, monkeypat
     with Watchdog(tiny.job(0)):
         joined(Hanging())
     assert codes == [EXIT]
-    assert str(noted(tiny.store, tiny.plan.trials[0].id)).startswith(
+    assert str(last_error_line(tiny.store, tiny.plan.trials[0].id)).startswith(
         "it hung: no report for 0.05 s, the search.timeout (segments.py:"
     )
     text = (tiny.folder(0) / "error.txt").read_text()
@@ -186,7 +186,7 @@ def test_a_step_that_ends_in_time_is_left_alone(tiny: Tiny, monkeypatch: pytest.
         with Watchdog(job):
             pass
         time.sleep(0.1)
-    assert noted(tiny.store, tiny.plan.trials[0].id) is None
+    assert last_error_line(tiny.store, tiny.plan.trials[0].id) is None
 
 
 @pytest.mark.slow
@@ -208,9 +208,9 @@ with search.execution.watchdog.Watchdog(SimpleNamespace(timeout=0.2, folder=sys.
 
 
 def test_what_is_noted_reads_as_its_last_line(tiny: Tiny) -> None:
-    assert noted(tiny.store, "a") is None
+    assert last_error_line(tiny.store, "a") is None
     note(tiny.store, "a", "Traceback\nValueError: no\n\n")
-    assert noted(tiny.store, "a") == "ValueError: no"
+    assert last_error_line(tiny.store, "a") == "ValueError: no"
 
 
 def fail(message: str) -> None:
@@ -237,7 +237,7 @@ def test_of_an_error_in_several_lines_the_one_that_tells_is_shown(
     with pytest.raises((ValidationError, RuntimeError)) as caught:
         raised()
     assert failure_of(tiny.job(0), caught.value).outcome == "failed"
-    assert str(noted(tiny.store, tiny.plan.trials[0].id)).startswith(told)
+    assert str(last_error_line(tiny.store, tiny.plan.trials[0].id)).startswith(told)
     assert (tiny.folder(0) / "error.txt").read_text().startswith("Traceback")
 
 
@@ -258,7 +258,7 @@ def run_with(
     tmp_path: Path, fault: str, changes: dict[str, Any] | None = None, **environ: str
 ) -> tuple[int, str, Path]:
     (tmp_path / "smoke.yaml").write_text(smoke(**changes or {}))
-    driver = Driver(tmp_path / "smoke.yaml", "--results", tmp_path, scratch=tmp_path / "tmp",
+    driver = SweepProcess(tmp_path / "smoke.yaml", "--results", tmp_path, scratch=tmp_path / "tmp",
                     program=inject(tmp_path / "faults", fault), **environ)  # fmt: skip
     try:
         return driver.wait(), driver.said, tmp_path / "smoke"

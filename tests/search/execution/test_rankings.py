@@ -15,8 +15,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.exceptions import Contradiction
-from search.execution.compatibility import compare
+from search.exceptions import DifferentSweep
+from search.execution.compatibility import check_compatible
 from search.planning.plan import Plan
 from search.run.__main__ import main
 from search.schema.ranking_file import OF_TRAININGS, RankingFile
@@ -449,10 +449,10 @@ def test_a_file_that_changed_meanwhile_is_another_sweep(here: Path, planned: Pla
     write_json(here / "plan.json", plan.to_json("sweep"))
     (here / "trials" / plan.trials[0].id).mkdir(parents=True)
     saved(here / "ranks.npy", ranks(1))
-    assert compare(here, planned(text), yaml.safe_load(text)) == 0
+    assert check_compatible(here, planned(text), yaml.safe_load(text)) == 0
     (here / "trials" / plan.trials[1].id).mkdir(parents=True)
-    with pytest.raises(Contradiction) as caught:
-        compare(here, planned(text), yaml.safe_load(text))
+    with pytest.raises(DifferentSweep) as caught:
+        check_compatible(here, planned(text), yaml.safe_load(text))
     assert caught.value.lines == [
         "1 of its trainings were cut by another ranking. What differs:",
         f"  the content of {here / 'ranks.npy'}",
@@ -469,8 +469,8 @@ def test_another_way_to_average_is_another_sweep(here: Path, planned: Planned) -
         (here / "trials" / trial.id).mkdir(parents=True)
     changed = planned(texts[1])
     (here / "space.yaml").write_text(texts[0])  # where the plan was written too
-    with pytest.raises(Contradiction) as caught:
-        compare(here, changed, yaml.safe_load(texts[1]))
+    with pytest.raises(DifferentSweep) as caught:
+        check_compatible(here, changed, yaml.safe_load(texts[1]))
     assert caught.value.lines == [
         "1 of its trainings were cut by another ranking. What differs:",
         "  profile.average: stored 'nothing', now 'scores'",

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from search.exceptions import Contradiction
-from search.execution.compatibility import compare
-from search.execution.repair import mended
+from search.exceptions import DifferentSweep
+from search.execution.compatibility import check_compatible
+from search.execution.repair import discard_torn_results
 from trainers.records import write_json
 
 from ..helpers import Tiny, local, records
@@ -39,7 +39,7 @@ def test_a_torn_record_of_a_finished_trial_is_made_again(whole: Tiny, tmp_path: 
     path = it.folder(1) / name
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
     again = Tiny(tmp_path / "sweep", burn_ins())
-    told = list(mended(again.store, again.plan))
+    told = list(discard_torn_results(again.store, again.plan))
     assert again.going(Random(0))
     assert records(again.store.folder) == records(whole.store.folder)
     assert again.trained() == it.plan.tree.distinct, "no epoch was trained again"
@@ -56,7 +56,7 @@ def test_a_torn_record_of_a_trial_that_was_renamed_is_not_taken_over(tmp_path: P
     axes = yaml.safe_load(burn_ins([1]))["search"]["axes"] | rates
     more = Tiny(tmp_path / "sweep", burn_ins([1], search__axes=axes)).all()
     assert more.trained() == 0, "its stages are stored"
-    assert not list(mended(more.store, more.plan))
+    assert not list(discard_torn_results(more.store, more.plan))
     alone = Tiny(tmp_path / "alone", burn_ins([1], search__axes=axes)).all()
     assert records(alone.store.folder).items() <= records(more.store.folder).items()
 
@@ -66,7 +66,7 @@ def test_a_torn_plan_is_made_again_of_the_space(whole: Tiny, tmp_path: Path, dam
     it = Tiny(tmp_path / "sweep", burn_ins()).all()
     path = it.store.folder / "plan.json"
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
-    assert compare(it.store.folder, it.plan, {}) is None
+    assert check_compatible(it.store.folder, it.plan, {}) is None
     again = Tiny(tmp_path / "sweep", burn_ins())
     assert not again.sweep.unfinished()
     assert records(again.store.folder) == records(whole.store.folder)
@@ -81,18 +81,20 @@ def test_a_torn_plan_of_a_sweep_that_was_extended_is_made_again(tmp_path: Path, 
     it.session(1).advance(0)
     path = it.store.folder / "plan.json"
     path.write_bytes(b"{")
-    assert compare(it.store.folder, Tiny(tmp_path / "other", longer).plan, {}) is None, "nothing of it has begun"
+    assert check_compatible(it.store.folder, Tiny(tmp_path / "other", longer).plan, {}) is None, (
+        "nothing of it has begun"
+    )
     more = Tiny(tmp_path / "sweep", longer)
     more.session(0).advance(0)
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
     assert len(list((it.store.folder / "trials").glob("*"))) == 3
-    assert compare(it.store.folder, more.plan, {}) is None
+    assert check_compatible(it.store.folder, more.plan, {}) is None
     again = Tiny(tmp_path / "sweep", longer).all()
     alone = Tiny(tmp_path / "alone", longer).all()
     assert records(alone.store.folder).items() <= records(again.store.folder).items()
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
-    with pytest.raises(Contradiction, match="of another sweep"):
-        compare(it.store.folder, Tiny(tmp_path / "third", burn_ins([3], epochs=8)).plan, {})
+    with pytest.raises(DifferentSweep, match="of another sweep"):
+        check_compatible(it.store.folder, Tiny(tmp_path / "third", burn_ins([3], epochs=8)).plan, {})
 
 
 def test_a_torn_plan_of_another_sweep_is_not_gone_on_with(tmp_path: Path) -> None:
@@ -100,8 +102,8 @@ def test_a_torn_plan_of_another_sweep_is_not_gone_on_with(tmp_path: Path) -> Non
     it.all()
     local(it.store.folder / "plan.json").write_text("{")
     other: Any = Tiny(tmp_path / "other", burn_ins([3])).plan
-    with pytest.raises(Contradiction, match="of another sweep"):
-        compare(it.store.folder, other, {})
+    with pytest.raises(DifferentSweep, match="of another sweep"):
+        check_compatible(it.store.folder, other, {})
     write_json(it.store.folder / "plan.json", {"format": 1, "trials": []})
-    with pytest.raises(Contradiction, match="another version"):
-        compare(it.store.folder, it.plan, {})
+    with pytest.raises(DifferentSweep, match="another version"):
+        check_compatible(it.store.folder, it.plan, {})

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from search.execution.reuse import take
+from search.execution.reuse import import_states
 from search.verify import main as verify
 from trainers.reading import read_json, read_rows
 from trainers.records import write_json
@@ -116,9 +116,9 @@ def test_trials_that_are_one_training_are_trained_and_measured_once(tmp_path: Pa
 
 def test_another_study_takes_the_stages_that_it_has_in_common(shared: Tiny, tmp_path: Path) -> None:
     it = Tiny(tmp_path / "other", burn_ins([3], search__keep="forks"))
-    taken = take(it.store, it.plan, [shared.store.folder])
+    taken = import_states(it.store, it.plan, [shared.store.folder])
     assert taken == {shared.store.folder: (2, 2 + 4, 2)}
-    assert take(it.store, it.plan, [shared.store.folder]) == {shared.store.folder: (0, 0, 2)}, "they are there"
+    assert import_states(it.store, it.plan, [shared.store.folder]) == {shared.store.folder: (0, 0, 2)}, "they are there"
     it.all()
     assert it.trained() == 4 + 2
     costs = [cost for cost in read_rows(it.folder(0) / "cost.jsonl") if "epoch" in cost]

@@ -17,13 +17,13 @@ import pytest
 
 import search.execution.session
 import search.monitor.epoch_progress
-from search.exceptions import Mismatch
+from search.exceptions import PlanMismatch
 from search.execution.session import Session
-from search.execution.trainable import Trial
+from search.execution.trainable import TrialTrainable
 from search.monitor.epoch_progress import Beat, partial
 from search.monitor.trial_progress import status_of
 from search.ray_env import ray
-from search.store.checkpoint_writer import settled
+from search.store.checkpoint_writer import wait_for_writes
 from trainers.method import Method
 from trainers.npz import read_arrays
 from trainers.reading import read_json, read_rows
@@ -250,7 +250,7 @@ def test_a_damaged_newest_state_costs_one_interval(undisturbed: Tiny, tiny: Any)
     it = tiny()
     for _ in range(4):
         it.session(PROFILE).advance(0)
-    settled()
+    wait_for_writes()
     states = sorted(it.store.stages.glob("*/*/state.pt"), key=lambda path: path.stat().st_mtime_ns)
     states[-1].write_bytes(states[-1].read_bytes()[:100])
     session = it.session(PROFILE)
@@ -354,7 +354,7 @@ def test_an_exception_is_recorded_and_gone_once_it_succeeds(tiny: Any, monkeypat
 def test_the_trial_that_ray_runs_records_a_session_that_cannot_begin(tiny: Any) -> None:
     """A ranked trial whose ranking is not there."""
     it = tiny()
-    trial = Trial.__new__(Trial)
+    trial = TrialTrainable.__new__(TrialTrainable)
     job = it.job(RANKED)
     trial.setup({"job": json.dumps(vars(job))}, sources=it._sources.loaded)
     report = trial.step()
@@ -365,7 +365,7 @@ def test_the_trial_that_ray_runs_records_a_session_that_cannot_begin(tiny: Any) 
 
 def test_the_trial_that_ray_runs_goes_from_job_to_job(undisturbed: Tiny, tiny: Any) -> None:
     it = tiny()
-    trial = Trial.__new__(Trial)
+    trial = TrialTrainable.__new__(TrialTrainable)
     trial.setup({"job": json.dumps(vars(it.job(0)))}, sources=it._sources.loaded)
     for following in (1, 2):
         while not (report := trial.step())["done"]:
@@ -381,14 +381,14 @@ def test_a_worker_with_other_training_code_refuses(tiny: Any, monkeypatch: pytes
     it = tiny()
     job, data = it.job(PROFILE), it.data(PROFILE)
     monkeypatch.setattr(search.execution.session, "training_code", lambda: "another")
-    with pytest.raises(Mismatch, match="install the same on every node"):
+    with pytest.raises(PlanMismatch, match="install the same on every node"):
         Session(job, data)
     assert not it.folder(PROFILE).exists()
 
 
 def test_a_worker_with_another_number_of_threads_refuses(tiny: Any) -> None:
     it = tiny()
-    with pytest.raises(Mismatch):
+    with pytest.raises(PlanMismatch):
         Session(replace(it.job(PROFILE), threads=7), it.data(PROFILE))
 
 

@@ -22,13 +22,13 @@ import search.status
 from search.execution.sweep import Sweep
 from search.ray_env import ray
 from search.run.__main__ import main
-from search.signals import Interrupt, code_of
+from search.signals import Interrupt, exit_code_of
 from search.soak.process import DAMAGES, Costs, costs, trained_again
-from search.store.lock import held, lock
+from search.store.lock import acquire, is_locked
 from search.store.plan_file import stored_plan
 from trainers.reading import read_json, read_rows
 
-from ..helpers import ROOT, SMOKE, Driver, Tiny, end, epochs, records, snapshot, training
+from ..helpers import ROOT, SMOKE, SweepProcess, Tiny, end, epochs, records, snapshot, training
 
 # long enough to be stopped in the midst of it, and with a pretraining for each seed
 LONGER = ("--set", "trial.epochs=40", "--set", "evaluate.every=20", "--set", "pretrain.trial.epochs=10")
@@ -46,7 +46,7 @@ def main_here(*arguments: str | Path) -> int:
     with pytest.MonkeyPatch.context() as patched, ExitStack() as released:
         patched.chdir(ROOT)
         patched.setenv("RAY_ADDRESS", "")  # which the command may set, and which is put back
-        patched.setattr(search.run.driver, "lock", lambda folder: released.callback(lock(folder)))
+        patched.setattr(search.run.driver, "acquire", lambda folder: released.callback(acquire(folder)))
         patched.setattr(search.run.driver, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
         return main([str(argument) for argument in arguments])
 
@@ -75,22 +75,22 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def greedy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Driver, Path]]:
+def greedy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SweepProcess, Path]]:
     """A sweep whose trials ask for more than there is; begun early, as it needs its time to start."""
     results = tmp_path_factory.mktemp("greedy")
-    driver = Driver(SMOKE, "--set", "resources.cpus=512", "--results", results, scratch=results / "tmp")
+    driver = SweepProcess(SMOKE, "--set", "resources.cpus=512", "--results", results, scratch=results / "tmp")
     yield driver, results / "smoke"
     driver.close()
 
 
 @pytest.fixture(scope="module")
-def life(greedy: tuple[Driver, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+def life(greedy: tuple[SweepProcess, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     results = tmp_path_factory.mktemp("life")
     arguments = (SMOKE, *LONGER, "--results", results)
     it, drivers = Life(results / "smoke"), []
 
-    def start(*more: str) -> Driver:
-        drivers.append(Driver(*arguments, *more, scratch=results / "tmp"))
+    def start(*more: str) -> SweepProcess:
+        drivers.append(SweepProcess(*arguments, *more, scratch=results / "tmp"))
         return drivers[-1]
 
     try:
@@ -100,7 +100,7 @@ def life(greedy: tuple[Driver, Path], tmp_path_factory: pytest.TempPathFactory) 
         it.costs["killed"] = costs(it.folder)
 
         interrupted = start()
-        interrupted.when(lambda: held(it.folder))  # long before Ray is up
+        interrupted.when(lambda: is_locked(it.folder))  # long before Ray is up
         it.codes["second"] = main_here(*arguments)
         it.codes["status"] = search.status.main([str(it.folder)])
         interrupted.when(lambda: epochs(it.folder) > EPOCHS // 3)
@@ -258,7 +258,7 @@ def test_a_disk_that_is_full_when_a_sweep_begins_is_told_and_nothing_is_torn(
     assert stored_plan(tmp_path / "smoke")
 
 
-def test_what_no_machine_can_hold_is_refused_at_once(greedy: tuple[Driver, Path]) -> None:
+def test_what_no_machine_can_hold_is_refused_at_once(greedy: tuple[SweepProcess, Path]) -> None:
     driver, folder = greedy
     assert driver.wait() == 2
     assert (
@@ -283,7 +283,7 @@ def test_ctrl_c_before_tune_listens_is_no_sudden_end() -> None:
         assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
         with pytest.raises(KeyboardInterrupt) as stopped:
             signal.raise_signal(signal.SIGTERM)
-        assert interrupt.code == code_of(stopped.value) == 143
+        assert interrupt.code == exit_code_of(stopped.value) == 143
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -305,13 +305,13 @@ def test_stopped_before_ray_is_up_it_says_by_which_signal(
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["before the first epoch", "in the midst"])
 def test_terminated_it_ends_with_143(tmp_path: Path, when: str) -> None:
-    driver = Driver(SMOKE, *LONGER, "--results", tmp_path, scratch=tmp_path / "tmp")
+    driver = SweepProcess(SMOKE, *LONGER, "--results", tmp_path, scratch=tmp_path / "tmp")
     folder = tmp_path / "smoke"
     driver.when(lambda: list(folder.glob("trials/*")) != [] if when == "before the first epoch" else beyond(folder, 90))
     assert driver.stop(signal.SIGTERM) == 143
     assert "All that was trained is kept; the same command carries on:" in driver.said
     before = costs(folder)
-    again = Driver(SMOKE, *LONGER, "--results", tmp_path, scratch=tmp_path / "tmp")
+    again = SweepProcess(SMOKE, *LONGER, "--results", tmp_path, scratch=tmp_path / "tmp")
     assert again.wait() == 0
     assert trained_again(before, costs(folder)) == 0 if before else when == "before the first epoch"
 
@@ -323,12 +323,12 @@ def test_killed_at_ten_instants_it_ends_as_undisturbed(undisturbed: Path, tmp_pa
     folder, drivers, seen = tmp_path / "smoke", [], []
     try:
         for i in range(10):
-            driver = Driver(SMOKE, *LONGER, *MORE, "--results", tmp_path, scratch=tmp_path / "tmp")
+            driver = SweepProcess(SMOKE, *LONGER, *MORE, "--results", tmp_path, scratch=tmp_path / "tmp")
             drivers.append(driver)
             driver.when(partial(beyond, folder, (EPOCHS + 4 * 40 + 10) * (i + 0.5) / 11))
             driver.kill(workers=bool(i % 2))
             seen.append(costs(folder))
-        last = Driver(SMOKE, *LONGER, *MORE, "--results", tmp_path, scratch=tmp_path / "tmp")
+        last = SweepProcess(SMOKE, *LONGER, *MORE, "--results", tmp_path, scratch=tmp_path / "tmp")
         drivers.append(last)
         assert last.wait() == 0, last.said
     finally:
@@ -366,7 +366,7 @@ def test_storage_that_cannot_be_written_or_is_gone_stops_it_and_when_it_is_back_
         mount("--bind", str(small_disk), str(place))  # keeps what is on it
     mount("-o", "remount,bind,ro", str(fixed))  # what is written to now would refuse to become so itself
     arguments = (SMOKE, *LONGER, *MORE, "--results", small_disk)
-    stopped = Driver(*arguments, scratch=tmp_path / "tmp")
+    stopped = SweepProcess(*arguments, scratch=tmp_path / "tmp")
     try:
         stopped.when(lambda: beyond(folder, EPOCHS // 3))
         before = costs(folder)
@@ -385,7 +385,7 @@ def test_storage_that_cannot_be_written_or_is_gone_stops_it_and_when_it_is_back_
             assert not list(small_disk.rglob("*.json*")), "nothing was written under the mount point"
             mount("--bind", str(aside), str(small_disk))
         assert not list(folder.rglob("error.txt"))
-        again = Driver(*arguments, scratch=tmp_path / "tmp")
+        again = SweepProcess(*arguments, scratch=tmp_path / "tmp")
         assert again.wait() == 0, again.said
         assert records(folder) == records(undisturbed)
         assert trained_again(before, costs(folder)) <= 1
@@ -400,17 +400,17 @@ def test_a_full_disk_stops_it_and_with_room_again_it_goes_on(
     undisturbed: Path, small_disk: Path, tmp_path: Path
 ) -> None:
     arguments = (SMOKE, *LONGER, *MORE, "--results", small_disk)
-    full = Driver(*arguments, scratch=tmp_path / "tmp")
+    full = SweepProcess(*arguments, scratch=tmp_path / "tmp")
     assert full.wait() == 1, full.said
     folder = small_disk / "smoke"
     assert f"Stopped: the disk is full ({folder}); free some room, then carry on with the same command" in full.said
     assert 0 < epochs(folder) < EPOCHS
     assert not list(folder.rglob("error.txt"))
-    still = Driver(*arguments, scratch=tmp_path / "tmp")
+    still = SweepProcess(*arguments, scratch=tmp_path / "tmp")
     assert still.wait() in (1, 2), still.said
     assert "No space left" in still.said or "disk is full" in still.said
     subprocess.run(["mount", "-o", "remount,size=100m", str(small_disk)], check=True)
-    roomy = Driver(*arguments, scratch=tmp_path / "tmp")
+    roomy = SweepProcess(*arguments, scratch=tmp_path / "tmp")
     assert roomy.wait() == 0, roomy.said
     assert records(folder) == records(undisturbed)
     assert not list(folder.rglob("*.tmp")) + list(folder.rglob(".tmp-*"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.monitor.jsonl_tail import Tail
+from search.monitor.jsonl_tail import JsonlTail
 from trainers.records import Row, append_rows, write_atomic
 
 
@@ -17,7 +17,7 @@ def rows(*numbers: int) -> list[Row]:
 
 def test_each_row_is_seen_once_and_none_that_is_being_written(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
-    tail = Tail(path)
+    tail = JsonlTail(path)
     assert tail.look() == (False, [])
     append_rows(path, rows(0, 1))
     assert tail.look() == (True, rows(0, 1))
@@ -32,7 +32,7 @@ def test_each_row_is_seen_once_and_none_that_is_being_written(tmp_path: Path) ->
 
 def test_a_file_that_was_replaced_is_read_again_from_its_beginning(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
-    tail = Tail(path)
+    tail = JsonlTail(path)
     append_rows(path, rows(0, 1, 2))
     tail.look()
     write_atomic(path, '{"n":7}\n')
@@ -46,7 +46,7 @@ def test_a_file_that_was_replaced_is_read_again_from_its_beginning(tmp_path: Pat
 def test_what_was_seen_is_always_what_is_there_as_far_as_it_reads(tmp_path_factory: object, steps: list) -> None:
     folder = tmp_path_factory.mktemp("tail")  # type: ignore[attr-defined]
     path, seen = folder / "rows.jsonl", []
-    tail = Tail(path)
+    tail = JsonlTail(path)
     whole: list[int] = []  # as far as it can be read
     torn = False
     for what, n in steps:

@@ -12,10 +12,10 @@ import pytest
 
 import search.monitor.live
 import search.status
-from search.monitor.heartbeat import Now
-from search.monitor.live import Watch
+from search.monitor.heartbeat import Heartbeat
+from search.monitor.live import LiveView
 from search.planning.schedule import Schedule
-from search.store.lock import lock
+from search.store.lock import acquire
 from trainers.terminal.console import Console
 
 from ..made_up import MadeUp
@@ -32,7 +32,7 @@ class Run:
         self.schedule = Schedule(plan, range(len(words)), {})
         self.console = Console(file=StringIO(), width=100, height=30, force_terminal=terminal)
         keeper: Any = SimpleNamespace(freed=2048, forgotten=3)
-        self.watch = Watch(self.console, folder, self.schedule, keeper, slots=2)
+        self.watch = LiveView(self.console, folder, self.schedule, keeper, slots=2)
 
     def start(self) -> int:
         task = self.schedule.next()
@@ -137,13 +137,13 @@ def test_another_terminal_sees_what_runs_and_what_waits_for_it(
     run: Callable[..., Run], capsys: pytest.CaptureFixture[str]
 ) -> None:
     it = run("aaab", "aaac", "dddd")
-    lock(it.records.folder)
+    acquire(it.records.folder)
     first = it.start()
     it.records.train(first, 1)
     assert it.start() == 2
     assert it.schedule.next() is None
     it.beat()
-    now = Now.read(it.records.folder)
+    now = Heartbeat.read(it.records.folder)
     assert now is not None
     assert (now.running, now.waiting) == ((it.records.ids[first], it.records.ids[2]), {it.records.ids[first]: 1})
     assert (now.freed, now.forgotten, now.slots) == (2048, 3, 2)
@@ -157,7 +157,7 @@ def test_another_terminal_sees_what_runs_and_what_waits_for_it(
 def test_what_a_run_freed_is_added_to_what_the_runs_before_did(run: Callable[..., Run], tmp_path: Path) -> None:
     first = run("aaaa")
     first.watch.__exit__()
-    assert Now.read(tmp_path / "study") == Now(first.watch._began, 2, freed=2048, forgotten=3)
+    assert Heartbeat.read(tmp_path / "study") == Heartbeat(first.watch._began, 2, freed=2048, forgotten=3)
     again = run("aaaa")
     again.beat()
     assert again.watch._now().freed == 4096
@@ -193,7 +193,7 @@ def test_what_cannot_be_shown_does_not_end_the_sweep(run: Callable[..., Run], mo
     def full(*arguments: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(search.monitor.heartbeat.Now, "write", full)
+    monkeypatch.setattr(search.monitor.heartbeat.Heartbeat, "write", full)
     it.start()
     it.beat()
     (it.records.folder / "plan.json").unlink()

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from search.monitor.heartbeat import Now
-from search.monitor.reader import Ledger
+from search.monitor.heartbeat import Heartbeat
+from search.monitor.reader import SweepReader
 from search.monitor.screen import headline, screen, shortened
-from search.monitor.sweep_status import Standing, standing
+from search.monitor.sweep_status import SweepStatus, standing
 from search.monitor.textplot import MARK, OTHER, Dot, beyond, scatter
 from trainers.records import write_json
 from trainers.terminal.console import Console
@@ -62,7 +62,7 @@ def test_what_lies_far_below_all_others_does_not_squeeze_them() -> None:
 
 
 @pytest.fixture(scope="module")
-def big(tmp_path_factory: pytest.TempPathFactory) -> Standing:
+def big(tmp_path_factory: pytest.TempPathFactory) -> SweepStatus:
     """A sweep of many trainings in every state, one of them with a name that no terminal holds."""
     names = [f"a{i % 7}b{i % 5}cd"[: 3 + i % 4] for i in range(40)]
     it = MadeUp(tmp_path_factory.mktemp("view") / "big", names, seeds=2)
@@ -70,16 +70,16 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Standing:
         it.train(i, 2, taken=1, clean=0.89 - i / 1000, robust=0.49 + i / 1000)
         if i < 40:
             it.end(i, ("completed", "stopped", "diverged")[i % 3], 0.9 - i / 1000, 0.5 + i / 1000)
-    ledger = Ledger(it.folder)
+    ledger = SweepReader(it.folder)
     ledger.look()
     long = f"method={'very-' * 40}long-abcdef,seed=0"
     ledger.entries[50] = ledger.entries[50]._replace(id=long)
     waiting = {it.ids[45]: 7, long: 5, "a ranking": 3}
-    now = Now(time.time() - 100, 16, running=tuple(it.ids[40:56]), waiting=waiting, freed=3_000_000)
+    now = Heartbeat(time.time() - 100, 16, running=tuple(it.ids[40:56]), waiting=waiting, freed=3_000_000)
     return standing(ledger, now, held=True)
 
 
-def shown(it: Standing, width: int, height: int, encoding: str = "utf-8") -> list[str]:
+def shown(it: SweepStatus, width: int, height: int, encoding: str = "utf-8") -> list[str]:
     file = TextIOWrapper(BytesIO(), encoding=encoding)
     console = Console(file=file, width=width, height=height, force_terminal=True, color_system=None)
     console.print(screen(it, console, 123_456_789, height))
@@ -89,14 +89,14 @@ def shown(it: Standing, width: int, height: int, encoding: str = "utf-8") -> lis
 
 @settings(max_examples=30, deadline=None)
 @given(width=st.integers(20, 220), height=st.integers(2, 70))
-def test_it_fits(big: Standing, width: int, height: int) -> None:
+def test_it_fits(big: SweepStatus, width: int, height: int) -> None:
     lines = shown(big, width, height)
     assert len(lines) <= height
     assert max(map(cell_len, lines)) <= width
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (140, 50)])
-def test_it_says_it_all_on_a_common_terminal(big: Standing, width: int, height: int) -> None:
+def test_it_says_it_all_on_a_common_terminal(big: SweepStatus, width: int, height: int) -> None:
     text = "\n".join(shown(big, width, height - 1))
     for part in (
         "16 of 16 processes busy", "1 min 4", " s so far", "left", "40 of 80 · 13 stopped · 13 diverged · 4 paused",
@@ -108,11 +108,11 @@ def test_it_says_it_all_on_a_common_terminal(big: Standing, width: int, height: 
     assert text.count(" running ") >= (3 if height < 30 else 16)
 
 
-def test_a_terminal_without_unicode_gets_other_signs(big: Standing) -> None:
+def test_a_terminal_without_unicode_gets_other_signs(big: SweepStatus) -> None:
     assert shown(big, 100, 40, encoding="ascii")[1].startswith("trainings =====")
 
 
-def test_the_headline_of_a_sweep_that_runs(big: Standing) -> None:
+def test_the_headline_of_a_sweep_that_runs(big: SweepStatus) -> None:
     line = headline(big)
     assert line.startswith("40 of 80 trainings ended, 13 stopped, 13 diverged, ")
     assert re.search(r"epochs trained, 1 min 4\d s so far, about ", line)
@@ -134,8 +134,8 @@ def test_a_name_loses_its_hash_first_then_the_names_of_its_axes_and_its_seed_las
 
 def test_what_is_not_known_is_said_to_be(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "new", ["aaaa", "aabb"])
-    assert "no such training was measured yet" in headline(standing(Ledger(it.folder), None, held=False))
-    assert "time left not known yet" in headline(standing(Ledger(it.folder), Now(time.time(), 2), held=True))
+    assert "no such training was measured yet" in headline(standing(SweepReader(it.folder), None, held=False))
+    assert "time left not known yet" in headline(standing(SweepReader(it.folder), Heartbeat(time.time(), 2), held=True))
 
 
 def test_a_front_is_shown_for_each_problem_and_named_by_it(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_front_is_shown_for_each_problem_and_named_by_it(tmp_path: Path) -> No
     for i, accuracy in enumerate((0.9, 0.8, 0.7)):
         it.train(i, 2)
         it.end(i, "completed", accuracy, accuracy)
-    ledger = Ledger(it.folder)
+    ledger = SweepReader(it.folder)
     ledger.look()
     lines = shown(standing(ledger, None, held=False), 100, 40)
     title = next(i for i, line in enumerate(lines) if line.startswith("validation"))
@@ -168,9 +168,9 @@ def test_of_a_search_in_generations_totals_and_time_left_are_said_to_be_of_what_
     write_json(it.folder / "plan.json", it.plan)
     it.train(0, 4)
     it.end(0)
-    ledger = Ledger(it.folder)
+    ledger = SweepReader(it.folder)
     ledger.look()
-    now = standing(ledger, Now(time.time(), 1), held=True)
+    now = standing(ledger, Heartbeat(time.time(), 1), held=True)
     assert "4 of 8 epochs trained, in 2 generations so far, 0 s so far, about 16 s left of this generation" in (
         headline(now)
     )
@@ -192,9 +192,9 @@ def test_no_table_is_a_head_alone(tmp_path: Path, height: int) -> None:
         it.train(i, 2, clean=0.9, robust=0.5)
         if i < 5:
             it.end(i, "completed", 0.9, 0.5)
-    ledger = Ledger(it.folder)
+    ledger = SweepReader(it.folder)
     ledger.look()
-    lines = shown(standing(ledger, Now(time.time() - 1, 2), held=True), 80, height)
+    lines = shown(standing(ledger, Heartbeat(time.time() - 1, 2), held=True), 80, height)
     heads = [i for i, line in enumerate(lines) if line.rstrip().endswith("best PGD")]
     assert all("seed=0" in lines[i + 1] for i in heads)
     assert heads or height < 16

@@ -9,10 +9,10 @@ import pytest
 
 from search.exceptions import NoSweep
 from search.monitor.epoch_progress import Partial
-from search.monitor.heartbeat import Now
-from search.monitor.reader import Ledger
+from search.monitor.heartbeat import Heartbeat
+from search.monitor.reader import SweepReader
 from search.monitor.screen import headline
-from search.monitor.sweep_status import Standing, standing
+from search.monitor.sweep_status import SweepStatus, standing
 from trainers.reading import read_json
 from trainers.records import write_json
 
@@ -21,13 +21,13 @@ from ..made_up import MadeUp
 EPOCH, FINAL = 3.0, 4.0  # seconds, as made up
 
 
-def look(it: MadeUp, now: Now | None = None, held: bool = False) -> Standing:
-    ledger = Ledger(it.folder)
+def look(it: MadeUp, now: Heartbeat | None = None, held: bool = False) -> SweepStatus:
+    ledger = SweepReader(it.folder)
     ledger.look(since=now.began if now else 0.0)
     return standing(ledger, now, held)
 
 
-def states(it: Standing) -> dict[str, str]:
+def states(it: SweepStatus) -> dict[str, str]:
     return {training.entry.id.partition("-")[0]: training.state for training in it.trainings}
 
 
@@ -59,7 +59,7 @@ def test_shared_epochs_count_once_and_are_billed_to_whom_trained_them(trunk: Mad
 
 def test_the_running_epoch_gives_an_estimate_before_the_first_one_ends(trunk: MadeUp) -> None:
     """A quarter of an epoch took 5 s: one takes 20, of which 15 are left, and the other 17 distinct ones."""
-    now = Now(0.0, 1, running=(trunk.ids[0],))
+    now = Heartbeat(0.0, 1, running=(trunk.ids[0],))
     (trunk.place(0) / "epochs.jsonl").touch()
     assert look(trunk, now, held=True).seconds_left is None
     write_json(trunk.place(0) / "epoch.json", {"epoch": 0, "share": 0.25, "seconds": 5.0})
@@ -76,14 +76,14 @@ def test_the_running_epoch_gives_an_estimate_before_the_first_one_ends(trunk: Ma
 def test_what_a_killed_process_left_of_an_epoch_is_passed_over(trunk: MadeUp, left: object) -> None:
     (trunk.place(0) / "epochs.jsonl").touch()
     write_json(trunk.place(0) / "epoch.json", left)
-    it = look(trunk, Now(0.0, 1, running=(trunk.ids[0],)), held=True)
+    it = look(trunk, Heartbeat(0.0, 1, running=(trunk.ids[0],)), held=True)
     assert (it.seconds_left, it.under_way) == (None, Partial())
 
 
 def test_whole_epochs_are_better_measured_than_parts(trunk: MadeUp) -> None:
     trunk.train(0, 1)
     write_json(trunk.place(0) / "epoch.json", {"epoch": 1, "share": 0.5, "seconds": 1.0})
-    it = look(trunk, Now(0.0, 1, running=(trunk.ids[0],)), held=True)
+    it = look(trunk, Heartbeat(0.0, 1, running=(trunk.ids[0],)), held=True)
     assert it.seconds_left == pytest.approx(17 * EPOCH - 1.0)
 
 
@@ -91,7 +91,7 @@ def test_more_processes_share_what_is_left_but_not_the_longest_training(trunk: M
     trunk.train(0, 1)
     total = 17 * EPOCH  # no end was measured yet
     for slots, expected in ((1, total), (2, max(total / 2, 9 * EPOCH)), (64, 9 * EPOCH)):
-        assert look(trunk, Now(0.0, slots), held=True).seconds_left == pytest.approx(expected)
+        assert look(trunk, Heartbeat(0.0, slots), held=True).seconds_left == pytest.approx(expected)
 
 
 def test_who_makes_what_others_wait_for_comes_before_them(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_who_makes_what_others_wait_for_comes_before_them(tmp_path: Path) -> Non
     it.plan["trials"][1] |= {"kind": "profile", "ranks": "a ranking"}
     write_json(it.folder / "plan.json", it.plan)
     it.train(0, 1)
-    assert look(it, Now(0.0, 64), held=True).seconds_left == (3 + 2) * EPOCH
+    assert look(it, Heartbeat(0.0, 64), held=True).seconds_left == (3 + 2) * EPOCH
 
 
 def test_states_while_a_process_runs_the_sweep(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_states_while_a_process_runs_the_sweep(tmp_path: Path) -> None:
     it.fail(6, began + 1)
     it.fail(7, began - 9)
     left_out = (it.ids[5], it.ids[8])
-    now = Now(began, 2, running=(it.ids[3], it.ids[9]), lost=(it.ids[5],), left_out=left_out)
+    now = Heartbeat(began, 2, running=(it.ids[3], it.ids[9]), lost=(it.ids[5],), left_out=left_out)
     found = look(it, now, held=True)
     assert list(states(found).values()) == [
         "completed", "diverged", "stopped", "running", "paused", "lost", "failed", "planned", "left out", "running",
@@ -179,14 +179,14 @@ def test_a_configuration_that_lost_a_seed_is_not_shown_by_those_that_are_left(tm
         it.end(1, worst, 0.9, 0.9)
     elif worst == "failed":
         it.fail(1, began + 1)
-    now = Now(began, 2, lost=(it.ids[1],)) if worst == "lost" else Now(began, 2)
+    now = Heartbeat(began, 2, lost=(it.ids[1],)) if worst == "lost" else Heartbeat(began, 2)
     points = look(it, now, held=True).points
     assert [(point.name.partition("-")[0], point.seeds, point.on_front) for point in points] == [("lam=1", 2, True)]
 
 
 def test_a_record_is_followed_and_a_plan_that_grows_too(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "grows", ["aaaa"])
-    ledger = Ledger(it.folder)
+    ledger = SweepReader(it.folder)
     it.train(0, 2)
     ledger.look()
     assert (ledger.seen[0].epochs, ledger.seen[0].billed.epochs) == (2, 2)
@@ -205,16 +205,16 @@ def test_a_record_is_followed_and_a_plan_that_grows_too(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_plan_is_no_sweep(tmp_path: Path) -> None:
     with pytest.raises(NoSweep, match=r"no sweep is stored there \(no plan.json\)"):
-        Ledger(tmp_path)
+        SweepReader(tmp_path)
     (tmp_path / "plan.json").write_text('{"study": ')
     with pytest.raises(NoSweep, match=r"its plan\.json is damaged: it is no JSON"):
-        Ledger(tmp_path)
+        SweepReader(tmp_path)
 
 
 def test_of_a_search_in_generations_the_newest_is_known(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "asks", ["aaaa", "bbbb"])
     assert look(it).generation is None
-    ledger = Ledger(it.folder)
+    ledger = SweepReader(it.folder)
     for i, generation in ((0, 0), (1, 1)):
         it.plan["trials"][i]["generation"] = generation
         write_json(it.folder / "plan.json", it.plan)
@@ -225,8 +225,8 @@ def test_of_a_search_in_generations_the_newest_is_known(tmp_path: Path) -> None:
 def test_the_speed_is_that_of_what_runs(trunk: MadeUp) -> None:
     trunk.train(0, 4)
     trunk.train(1, 4, seconds=4.0)
-    assert look(trunk, Now(0.0, 2), held=True).speed == (0.0, 0.0)
-    both = look(trunk, Now(0.0, 2, running=tuple(trunk.ids)), held=True).speed
+    assert look(trunk, Heartbeat(0.0, 2), held=True).speed == (0.0, 0.0)
+    both = look(trunk, Heartbeat(0.0, 2, running=tuple(trunk.ids)), held=True).speed
     assert both == pytest.approx((1 / 3 + 1 / 6, 100 / 3 + 100 / 6))
 
 

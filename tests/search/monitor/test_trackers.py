@@ -16,7 +16,7 @@ import pytest
 import search.monitor.trackers
 import search.schema.loggers
 from search.exceptions import SpaceError
-from search.monitor.trackers import Feed, Run, built
+from search.monitor.trackers import Run, TrackerCallback, built
 from search.schema.loggers import PACKAGES
 from trainers.records import Row, canonical, write_atomic
 
@@ -61,9 +61,9 @@ def sweep(tmp_path: Path) -> MadeUp:
     return MadeUp(tmp_path / "study", ["aaaa", "aabb"])
 
 
-def feed(it: MadeUp, *stubs: Stub, hurried: bool = False) -> Feed:
+def feed(it: MadeUp, *stubs: Stub, hurried: bool = False) -> TrackerCallback:
     said: list[str] = []
-    fed = Feed(it.folder, {f"stub{i}": stub for i, stub in enumerate(stubs)}, said.append, lambda: hurried)
+    fed = TrackerCallback(it.folder, {f"stub{i}": stub for i, stub in enumerate(stubs)}, said.append, lambda: hurried)
     fed.said = said  # type: ignore[attr-defined]
     return fed
 
@@ -172,7 +172,7 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 def test_tensorboard_shows_one_curve_of_a_training_in_two_tasks(sweep: MadeUp) -> None:
     trial = tune(sweep, 0)
-    with Feed(sweep.folder, built(["tensorboard"], sweep.folder), pytest.fail, lambda: False) as fed:
+    with TrackerCallback(sweep.folder, built(["tensorboard"], sweep.folder), pytest.fail, lambda: False) as fed:
         sweep.train(0, 2)
         fed.on_trial_complete(0, [], trial)
         sweep.train(0, 4, since=2)
@@ -220,7 +220,7 @@ def test_mlflow_has_one_run_of_a_training_in_two_runs_of_the_sweep(
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     for until in (2, 4):
-        with Feed(sweep.folder, built(["mlflow"], sweep.folder), pytest.fail, lambda: False) as fed:
+        with TrackerCallback(sweep.folder, built(["mlflow"], sweep.folder), pytest.fail, lambda: False) as fed:
             sweep.train(0, until, since=until - 2)
             fed.on_trial_result(0, [], tune(sweep, 0), {})
     client = mlflow.MlflowClient(f"sqlite:///{sweep.folder}/loggers/mlflow/mlflow.db")
@@ -239,7 +239,7 @@ def test_wandb_has_one_run_of_a_training(sweep: MadeUp, monkeypatch: pytest.Monk
     monkeypatch.setitem(os.environ, "WANDB_MODE", "offline")
     monkeypatch.setitem(os.environ, "WANDB_API_KEY", "a-key-of-40-letters-that-is-not-to-be-told")
     with cluster(None, Interrupt()):
-        with Feed(sweep.folder, built(["wandb"], sweep.folder), pytest.fail, lambda: False) as fed:
+        with TrackerCallback(sweep.folder, built(["wandb"], sweep.folder), pytest.fail, lambda: False) as fed:
             sweep.train(0, 4)
             fed.on_trial_result(0, [], tune(sweep, 0), {})
         (ray,) = Path("/tmp").glob(f"rs-{os.getpid()}-*/ray/session_2*/logs")

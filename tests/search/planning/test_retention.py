@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.planning.retention import Keeper
+from search.planning.retention import StateRetention
 from search.planning.schedule import Schedule
 from search.schema.blocks import Keep
 
@@ -30,7 +30,7 @@ class Shelf:
 def played(letters: list[str], keep: Keep, random: Any = None) -> tuple[Any, Shelf, list[int]]:
     """A sweep with one worker: what is left on the shelf, and how many states stood there after each step."""
     plan, shelf, seen = plan_of(letters), Shelf(), []
-    schedule, keeper = Schedule(plan, range(len(letters)), {}), Keeper(shelf, plan, keep)  # type: ignore[arg-type]
+    schedule, keeper = Schedule(plan, range(len(letters)), {}), StateRetention(shelf, plan, keep)  # type: ignore[arg-type]
     keeper.begin(list(range(len(letters))), {})
     while task := schedule.next():
         chain = plan.trials[task.i].chain
@@ -74,7 +74,7 @@ def test_after_a_cut_the_forks_that_nobody_wants_any_more_go(keep: Keep, letters
     shelf.states = {trial.chain[e] for i, trial in enumerate(plan.trials) for e in plan.tree.forks(i)}
     todo = list(range(len(letters)))[ended:]
     at = {i: max(plan.tree.forks(i), default=0) for i in todo}
-    keeper = Keeper(shelf, plan, keep)  # type: ignore[arg-type]
+    keeper = StateRetention(shelf, plan, keep)  # type: ignore[arg-type]
     keeper.begin(todo, at)
     keeper.tidy(set(shelf.states))
     wanted = {plan.trials[i].chain[at[i]] for i in todo if at[i]}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from search.planning.datasets import Sources
+from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.run.__main__ import main
@@ -45,7 +45,7 @@ def test_a_named_data_set_is_as_large_as_it_is_published(tmp_path: Path, data: d
 
 
 def test_of_other_data_nothing_is_known_before_it_is_here(tmp_path: Path) -> None:
-    sources = Sources()
+    sources = DatasetCache()
     plan = planned(tmp_path, space({"name": "digits", "train": 200, "val": 60, "test": 60}), sources.fingerprint)
     assert effort(plan, {}) is None
     data = sources.prepared(plan.trials[0].config.data)

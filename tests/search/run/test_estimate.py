@@ -12,7 +12,7 @@ import pytest
 from search.execution.reuse import Remaining, remaining
 from search.monitor.cost_model import Left
 from search.monitor.disk_usage import stored
-from search.planning.datasets import Sources
+from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.schedule import simulate
 from search.run.__main__ import main
@@ -150,7 +150,7 @@ def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
 
     text = FIGURES[0].text
     (here / "space.yaml").write_text(text)
-    space, sources = load(here / "space.yaml", []).space, Sources()
+    space, sources = load(here / "space.yaml", []).space, DatasetCache()
     sources.fingerprint(planned_space(text).trials[0].config.data)
     first = said()
     assert "epochs 2,800 asked, 1,480 to train: 1,320 (47.1%) saved by sharing" in first
@@ -168,7 +168,7 @@ def test_it_says_how_often_further_attacks_are_run(here: Path, capsys: pytest.Ca
     text = smoke(evaluate__every=3, evaluate__along=along)
     (here / "space.yaml").write_text(text)
     plan, space = planned_space(text), load(here / "space.yaml", []).space
-    print_plan(Console(width=200), plan, space, here / "results", Sources(), remaining(None, plan))
+    print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), remaining(None, plan))
     said = " ".join(capsys.readouterr().out.split())
     assert "measured: fgsm FGSM, linf, epsilon 0.1; every 3 epochs, and after the last" in said
     assert "measured: rare FGSM, linf, epsilon 0.1 on 50 images drawn by class; every 6 epochs, and after the" in said
@@ -184,14 +184,14 @@ def test_the_last_training_takes_its_time_on_however_many_processes(
     plan, space = planned_space(FIGURES[0].text), load(here / "space.yaml", []).space
     count = len(plan.trials)
     left = Remaining([True] * (count - 1) + [False], [0] * (count - 1) + [8])
-    print_plan(Console(width=200), plan, space, here / "results", Sources(), left)
+    print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), left)
     assert "8 s on one process, about 8 s on 4 processes" in " ".join(capsys.readouterr().out.split())
 
 
 def test_of_twins_alone_no_time_is_known_either(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A twin adds no epoch, which takes no time whatever its pace; the others have no kin."""
     (here / "space.yaml").write_text(burn_ins([1, "inf"]))
-    plan, sources = planned_space(burn_ins([1, "inf"])), Sources()
+    plan, sources = planned_space(burn_ins([1, "inf"])), DatasetCache()
     print_plan(
         Console(width=200), plan, load(here / "space.yaml", []).space, here / "results", sources, remaining(None, plan)
     )

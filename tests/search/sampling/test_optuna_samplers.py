@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from search.sampling.outcomes import Outcome
-from search.sampling.study import Asker
+from search.sampling.study import AskTellStudy
 from search.schema.axes import Point
 from search.schema.blocks import Search
 
@@ -27,7 +27,7 @@ def traded(point: Point) -> dict[str, float]:
 def found(folder: Path, **knobs: object) -> np.ndarray:
     """Clean and robust accuracy of a search's configurations, (trials, 2)."""
     search = Search.model_validate({"axes": KNOBS, "generation": 8} | knobs)
-    asker, values = Asker(search, folder), []
+    asker, values = AskTellStudy(search, folder), []
     while asker.waiting() or asker.ask():
         rows = [traded(point) for point in asker.waiting()]
         broken = [{str(it): it.violation(row[it.metric]) for it in search.constraints} for row in rows]

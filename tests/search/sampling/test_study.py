@@ -27,7 +27,7 @@ from optuna.visualization.matplotlib import plot_pareto_front
 from search.exceptions import SpaceError
 from search.sampling import optuna_journal
 from search.sampling.outcomes import Outcome
-from search.sampling.study import Asker
+from search.sampling.study import AskTellStudy
 from search.schema.axes import Point, random_points
 from search.schema.blocks import Search
 from trainers.reading import read_rows
@@ -69,7 +69,7 @@ def outcome(search: Search, point: Point, i: int) -> Outcome:
     return Outcome(f"c{i}", status, (0, 1), kept, dict.fromkeys(kept, 0.01), violations)
 
 
-def told(asker: Asker, search: Search, most: int | None = None) -> None:
+def told(asker: AskTellStudy, search: Search, most: int | None = None) -> None:
     points = asker.points()
     waiting = range(len(points) - len(asker.waiting()), len(points))
     asker.tell([outcome(search, points[i], i) for i in waiting][:most])
@@ -77,7 +77,7 @@ def told(asker: Asker, search: Search, most: int | None = None) -> None:
 
 def run(search: Search, folder: Path) -> list[Point]:
     """A whole search, begun or carried on."""
-    asker = Asker(search, folder)
+    asker = AskTellStudy(search, folder)
     while asker.waiting() or asker.ask():
         told(asker, search)
     return asker.points()
@@ -123,8 +123,8 @@ def test_points_lie_on_their_axes_and_conditions_hold(strategy: str, undisturbed
 
 
 def test_seeds_draw_otherwise(strategy: str, tmp_path: Path) -> None:
-    other = Asker(searching(strategy, seed=1), tmp_path / "other").ask()
-    assert other != Asker(searching(strategy), tmp_path / "study").ask()
+    other = AskTellStudy(searching(strategy, seed=1), tmp_path / "other").ask()
+    assert other != AskTellStudy(searching(strategy), tmp_path / "study").ask()
 
 
 def test_the_points_of_a_random_search_are_those_it_always_had(undisturbed: Undisturbed) -> None:
@@ -134,16 +134,16 @@ def test_the_points_of_a_random_search_are_those_it_always_had(undisturbed: Undi
 
 @pytest.mark.parametrize("strategy", ["random", "qmc"])
 def test_what_learns_nothing_is_asked_all_at_once(strategy: str, tmp_path: Path) -> None:
-    assert len(Asker(searching(strategy), tmp_path / "study").ask()) == 12
+    assert len(AskTellStudy(searching(strategy), tmp_path / "study").ask()) == 12
 
 
 def test_opening_and_looking_write_nothing(tmp_path: Path, undisturbed: Undisturbed) -> None:
-    asker = Asker(searching(), tmp_path / "nowhere")
+    asker = AskTellStudy(searching(), tmp_path / "nowhere")
     assert (asker.points(), asker.waiting()) == ([], [])
     assert not (tmp_path / "nowhere").exists()
     folder = undisturbed("tpe")[0]
     before = snapshot(folder)
-    asker = Asker(searching(), folder)
+    asker = AskTellStudy(searching(), folder)
     assert (len(asker.points()), asker.waiting(), asker.ask()) == (12, [], [])
     assert snapshot(folder) == before
 
@@ -161,10 +161,10 @@ def test_proposals_do_not_hang_on_who_asks_or_how_much_is_told_at_once(
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "study"
         for most in parts:
-            if not Asker(search, folder).waiting():
-                Asker(search, folder).ask()
-            told(Asker(search, folder), search, most)
-            assert Asker(search, folder).points() == points[: len(Asker(search, folder).points())]
+            if not AskTellStudy(search, folder).waiting():
+                AskTellStudy(search, folder).ask()
+            told(AskTellStudy(search, folder), search, most)
+            assert AskTellStudy(search, folder).points() == points[: len(AskTellStudy(search, folder).points())]
         assert run(search, folder) == points
 
 
@@ -172,9 +172,9 @@ def test_every_strategy_goes_on_as_if_it_had_not_been_interrupted(
     strategy: str, tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
     search, folder = searching(strategy), tmp_path / "study"
-    while Asker(search, folder).waiting() or Asker(search, folder).ask():
-        told(Asker(search, folder), search, 3)
-    assert Asker(search, folder).points() == undisturbed(strategy)[1]
+    while AskTellStudy(search, folder).waiting() or AskTellStudy(search, folder).ask():
+        told(AskTellStudy(search, folder), search, 3)
+    assert AskTellStudy(search, folder).points() == undisturbed(strategy)[1]
 
 
 def test_gp_goes_on_too_with_conditions_and_constraints(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_gp_goes_on_too_with_conditions_and_constraints(tmp_path: Path) -> None:
     search = searching("gp", trials=6, generation=4)
     whole = run(search, tmp_path / "whole")
     for parts in (1, 3, 2):
-        asker = Asker(search, tmp_path / "study")
+        asker = AskTellStudy(search, tmp_path / "study")
         if not asker.waiting():
             asker.ask()
         told(asker, search, parts)
@@ -197,7 +197,7 @@ def test_another_process_asks_the_same(tmp_path: Path, undisturbed: Undisturbed)
     environment = os.environ | {"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=120)
     for strategy in ("tpe", "nsga2"):
-        assert Asker(searching(strategy), tmp_path / strategy).points() == undisturbed(strategy)[1]
+        assert AskTellStudy(searching(strategy), tmp_path / strategy).points() == undisturbed(strategy)[1]
 
 
 class Killed(BaseException):
@@ -233,7 +233,7 @@ def test_a_full_disk_records_nothing_and_the_same_is_asked_once_there_is_room(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     search, points = searching(), undisturbed("tpe")[1]
-    asker = Asker(search, tmp_path / "study")
+    asker = AskTellStudy(search, tmp_path / "study")
     for step, waiting in ((asker.ask, 0), (lambda: told(asker, search), 4)):
         with monkeypatch.context() as patched:
             patched.setattr("search.sampling.optuna_journal.write_atomic", full)
@@ -288,7 +288,7 @@ def test_a_file_that_was_torn_lost_or_altered_is_made_again_the_same(
                 "altered": bytes([content[at] ^ 1]) + content[at + 1 :],
             }
             (folder / name).write_bytes(content[:at] + tail[how])
-        asker = Asker(searching(strategy), folder)
+        asker = AskTellStudy(searching(strategy), folder)
         assert asker.points() == points[: len(asker.points())]
         assert run(searching(strategy), folder) == points
         assert states(folder) == states(done)
@@ -333,14 +333,14 @@ def test_a_longer_search_asks_as_if_it_had_been_so_long_from_the_start(
 def test_another_search_is_not_mixed_in(change: dict[str, Any], told_of: str, undisturbed: Undisturbed) -> None:
     folder = undisturbed("tpe")[0]
     with pytest.raises(SpaceError) as error:
-        Asker(searching(**change), folder)
+        AskTellStudy(searching(**change), folder)
     *lines, hint = error.value.problems
     assert lines == [told_of]
     assert hint.startswith(f"{folder}: a search goes on as it was begun; ")
 
 
 def test_a_generation_waits_for_the_one_before_it(tmp_path: Path) -> None:
-    search, asker = searching(), Asker(searching(), tmp_path / "study")
+    search, asker = searching(), AskTellStudy(searching(), tmp_path / "study")
     asker.ask()
     told(asker, search, 3)
     with pytest.raises(RuntimeError, match="once the one before it was told"):

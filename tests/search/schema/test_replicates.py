@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.sampling.replication import further, undecided
+from search.sampling.replication import ambiguous_on_front, next_replicates
 from search.schema.blocks import Search
 from trainers.records import Row
 
@@ -38,25 +38,25 @@ def test_neighbours_that_overlap_get_a_seed_and_those_apart_none() -> None:
         "c": [(0.3, 0.8), (0.32, 0.8)],
         "beaten": [(0.2, 0.4), (0.22, 0.4)],
     }
-    assert undecided(values) == {"a", "b"}
+    assert ambiguous_on_front(values) == {"a", "b"}
 
 
 def test_one_alone_or_none_is_decided() -> None:
-    assert undecided({}) == set()
-    assert undecided({"a": [(0.1, 0.5), (0.9, 0.2)]}) == set()
+    assert ambiguous_on_front({}) == set()
+    assert ambiguous_on_front({"a": [(0.1, 0.5), (0.9, 0.2)]}) == set()
 
 
 def test_two_seeds_that_happen_to_agree_are_no_certainty() -> None:
     """b has no spread of its own, and lies within that which all have in common."""
     spread = {f"far {i}": [(i / 10, 1 - i / 10), (i / 10 + 0.05, 1 - i / 10 + 0.05)] for i in range(8)}
     pair = {"a": [(0.80, 2.0), (0.80, 2.0)], "b": [(0.81, 2.0), (0.81, 2.0)]}
-    assert undecided(pair) == set()
-    assert undecided(spread | pair) >= {"a", "b"}
+    assert ambiguous_on_front(pair) == set()
+    assert ambiguous_on_front(spread | pair) >= {"a", "b"}
 
 
 @given(st.dictionaries(st.sampled_from("abcdefg"), st.tuples(accuracies, accuracies), min_size=1))
 def test_where_seeds_agree_exactly_nobody_gets_one(values: dict[str, tuple[float, float]]) -> None:
-    assert undecided({name: [pair] * (2 + i) for i, (name, pair) in enumerate(values.items())}) == set()
+    assert ambiguous_on_front({name: [pair] * (2 + i) for i, (name, pair) in enumerate(values.items())}) == set()
 
 
 @given(sweeps)
@@ -65,18 +65,20 @@ def test_one_that_is_clearly_beaten_never_gets_a_seed(values: dict[str, list[tup
     widest = max(statistics.stdev(column) for seeds in values.values() for column in zip(*seeds, strict=True))
     lowest = [min(statistics.mean(column) for column in zip(*seeds, strict=True)) for seeds in values.values()]
     below = min(lowest) - 3 * widest - 0.01
-    assert "beaten" not in undecided(values | {"beaten": [(below, below)] * 2})
+    assert "beaten" not in ambiguous_on_front(values | {"beaten": [(below, below)] * 2})
 
 
 @given(sweeps, st.randoms(use_true_random=False))
 def test_the_order_of_configurations_and_seeds_is_of_no_account(values: dict[str, Any], random: Any) -> None:
     names = random.sample(sorted(values), len(values))
-    assert undecided({name: random.sample(values[name], len(values[name])) for name in names}) == undecided(values)
+    assert ambiguous_on_front(
+        {name: random.sample(values[name], len(values[name])) for name in names}
+    ) == ambiguous_on_front(values)
 
 
 @given(sweeps)
 def test_who_is_undecided_is_so_with_another(values: dict[str, Any]) -> None:
-    assert len(undecided(values)) != 1
+    assert len(ambiguous_on_front(values)) != 1
 
 
 @given(sweeps, st.sampled_from(["val_clean_acc", "val_pgd_acc"]))
@@ -85,9 +87,9 @@ def test_less_of_what_is_minimised_is_more(values: dict[str, Any], flipped: str)
         return (1 - pair[0], pair[1]) if flipped == "val_clean_acc" else (pair[0], 1 - pair[1])
 
     exact = {name: [tuple(round(v * 64) / 64 for v in pair) for pair in seeds] for name, seeds in values.items()}
-    plain = further(searching(), {name: results(seeds) for name, seeds in exact.items()})  # type: ignore[arg-type]
+    plain = next_replicates(searching(), {name: results(seeds) for name, seeds in exact.items()})  # type: ignore[arg-type]
     search = searching(objectives={"val_clean_acc": "max", "val_pgd_acc": "max"} | {flipped: "min"})
-    other = further(search, {name: results([mirrored(it) for it in seeds]) for name, seeds in exact.items()})  # type: ignore[arg-type]
+    other = next_replicates(search, {name: results([mirrored(it) for it in seeds]) for name, seeds in exact.items()})  # type: ignore[arg-type]
     assert plain == other
 
 
@@ -100,7 +102,7 @@ def test_the_next_seed_is_the_first_that_is_unused_and_none_beyond_max() -> None
         "three": results([*OVERLAPPING, (0.7, 0.5)]),
         "four": results([*OVERLAPPING, *OVERLAPPING]),
     }
-    assert further(searching(), found) == [("two", 2), ("three", 3)]
+    assert next_replicates(searching(), found) == [("two", 2), ("three", 3)]
 
 
 @given(st.integers(0, 1000))
@@ -114,7 +116,7 @@ def test_rounds_of_further_seeds_come_to_an_end(seed: int) -> None:
 
     values = {name: [trained(name) for _ in range(2)] for name in centres}
     rounds = 0
-    while more := further(search, {name: results(seeds) for name, seeds in values.items()}):
+    while more := next_replicates(search, {name: results(seeds) for name, seeds in values.items()}):
         rounds += 1
         for name, its in more:
             assert its == len(values[name]) < 6
@@ -133,27 +135,27 @@ LEFT_OUT: dict[str, dict[int, Row | None]] = {
 @pytest.mark.parametrize("left_out", LEFT_OUT.values(), ids=LEFT_OUT)
 def test_what_has_no_value_or_misses_a_constraint_gets_none(left_out: dict[int, Row | None]) -> None:
     search = searching(constraints=["val_pgd_acc >= 0.45"])
-    assert further(search, {"a": results(OVERLAPPING), "out": left_out}) == []
-    assert len(further(search, {"a": results(OVERLAPPING), "in": results(OVERLAPPING)})) == 2
+    assert next_replicates(search, {"a": results(OVERLAPPING), "out": left_out}) == []
+    assert len(next_replicates(search, {"a": results(OVERLAPPING), "in": results(OVERLAPPING)})) == 2
 
 
 def test_two_seeds_that_happen_to_agree_miss_a_constraint_no_more_surely_than_others() -> None:
     """Both have the mean .799 where .8 is asked; all together spread by .009, of which two seeds' mean has .006."""
     search = searching(constraints=["val_clean_acc >= 80%"])
     found = {"spread": results([(0.790, 0.5), (0.808, 0.52)]), "agree": results([(0.799, 0.5), (0.799, 0.52)])}
-    assert further(search, found) == [("spread", 2), ("agree", 2)]
+    assert next_replicates(search, found) == [("spread", 2), ("agree", 2)]
     far = {"far": results([(0.78, 0.5), (0.78, 0.52)])}
-    assert further(search, found | far) == [("spread", 2), ("agree", 2)]
+    assert next_replicates(search, found | far) == [("spread", 2), ("agree", 2)]
 
 
 @pytest.mark.parametrize(("checkpoint", "asked"), [("best", 2), ("last", 0)])
 def test_what_was_stopped_has_a_best_but_no_last(checkpoint: str, asked: int) -> None:
     found = {"a": results(OVERLAPPING), "stopped": results(OVERLAPPING, "stopped")}
-    assert len(further(searching(checkpoint=checkpoint), found)) == asked
+    assert len(next_replicates(searching(checkpoint=checkpoint), found)) == asked
 
 
 def test_a_fixed_number_of_seeds_is_never_more() -> None:
-    assert further(searching(replicates=2), {"a": results(OVERLAPPING), "b": results(OVERLAPPING)}) == []
+    assert next_replicates(searching(replicates=2), {"a": results(OVERLAPPING), "b": results(OVERLAPPING)}) == []
 
 
 def test_seeds_from_the_start() -> None:

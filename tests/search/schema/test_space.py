@@ -13,7 +13,7 @@ import pytest
 
 from search.planning.plan import Plan
 from search.run.__main__ import main
-from search.schema.space import put
+from search.schema.space import set_at_path
 from trainers import methods
 
 from ..helpers import ROOT, smoke
@@ -598,14 +598,14 @@ def test_the_command_ends_with_code_2_and_no_traceback(here: Path) -> None:
 
 def test_put_leaves_the_tree_as_it_was() -> None:
     tree = {"data": {"name": "digits"}}
-    put(tree, "data.label_noise", 0.1)
+    set_at_path(tree, "data.label_noise", 0.1)
     assert tree == {"data": {"name": "digits"}}
 
 
 def test_put_lays_a_mapping_over_the_piece_unless_its_name_changes() -> None:
     tree = {"subset": {"name": "random", "size": 5}}
-    assert put(tree, "subset", {"size": 6})["subset"] == {"name": "random", "size": 6}
-    assert put(tree, "subset", {"name": "all"})["subset"] == {"name": "all"}
+    assert set_at_path(tree, "subset", {"size": 6})["subset"] == {"name": "random", "size": 6}
+    assert set_at_path(tree, "subset", {"name": "all"})["subset"] == {"name": "all"}
 
 
 SWEPT = """

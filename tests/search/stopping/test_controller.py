@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.exceptions import Damaged
+from search.exceptions import DamagedJournal
 from search.schema.stopping import RobustStopping
 from search.stopping.controller import JOURNAL, Referee
-from search.stopping.curves import Contestant, Entry
-from search.stopping.decisions import SEAL, Decision, Taken
-from search.stopping.robust_rule import ends, judge, worth_finishing
+from search.stopping.curves import Candidate, Entry
+from search.stopping.decisions import SEAL, Decision, DecisionState
+from search.stopping.robust_rule import decide, ends, near_front
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.reading import read_rows
@@ -84,7 +84,7 @@ class Driver:
         self.referee.heard(name, rows(self.curves[name], start, self.done[name]), diverged)
 
 
-def whole(trainings: Trainings, knobs: RobustStopping) -> tuple[list[Decision], list[Contestant]]:
+def whole(trainings: Trainings, knobs: RobustStopping) -> tuple[list[Decision], list[Candidate]]:
     """What is decided of the whole curves at once."""
     with TemporaryDirectory() as folder:
         it = referee(Path(folder), trainings, knobs)
@@ -92,8 +92,8 @@ def whole(trainings: Trainings, knobs: RobustStopping) -> tuple[list[Decision], 
             for name, curve in seeds.items():
                 it.heard(name, rows(curve, 0, len(curve)), len(curve) if len(curve) < EPOCHS else None)
         contest = list(it._contestants.values())
-    found = judge(contest, ends(contest, knobs, OBJECTIVES), Taken(), knobs, OBJECTIVES)
-    return found + worth_finishing(contest, Taken(found), knobs, OBJECTIVES), contest
+    found = decide(contest, ends(contest, knobs, OBJECTIVES), DecisionState(), knobs, OBJECTIVES)
+    return found + near_front(contest, DecisionState(found), knobs, OBJECTIVES), contest
 
 
 def by_name(decisions: Sequence[Decision] | list[Row]) -> list[str]:
@@ -140,7 +140,7 @@ def test_neither_the_order_of_trainings_nor_kills_decide_anything(trainings: Tra
             if data.draw(st.integers(0, 7)) == 0:
                 driver.kill()
                 assert driver.referee.decisions() == []  # what could be decided was, and is not told again
-        taken = Taken(expected)
+        taken = DecisionState(expected)
         assert by_name(told) == by_name(expected) == by_name(journaled(Path(place) / JOURNAL))
         for each in contest:
             for name in trainings[each.name]:
@@ -194,7 +194,7 @@ def test_what_is_told_is_on_disk_and_a_torn_line_is_not(tmp_path: Path) -> None:
 
 def test_a_journal_of_another_kind_is_refused_by_file_and_line(tmp_path: Path) -> None:
     (tmp_path / JOURNAL).write_text('{"action":"halt"}\n')
-    with pytest.raises(Damaged, match=rf"{JOURNAL}: line 1 is no decision"):
+    with pytest.raises(DamagedJournal, match=rf"{JOURNAL}: line 1 is no decision"):
         referee(tmp_path, THREE)
 
 

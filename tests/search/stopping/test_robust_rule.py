@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from search.schema.stopping import NoStopping, RobustStopping, Stopping
-from search.stopping.curves import Contestant
+from search.stopping.curves import Candidate
 from search.stopping.curves import curve as measured_curve
-from search.stopping.decisions import Decision, Taken
-from search.stopping.robust_rule import Rung, ends, exhausted, horizon, judge, worth_finishing
+from search.stopping.decisions import Decision, DecisionState
+from search.stopping.robust_rule import Rung, decide, ends, near_front, own_curve_stop, train_limit
 
 from ..made_curves import OBJECTIVES, Accuracies, contestant, flat
 
@@ -23,11 +23,11 @@ RULE = RobustStopping()
 DUDS = RobustStopping(patience="100%")  # no patience ends
 
 
-def judged(*contest: Contestant, knobs: RobustStopping = RULE, decided: Sequence[Decision] = ()) -> list[Decision]:
-    return judge(contest, ends(contest, knobs, OBJECTIVES), Taken(decided), knobs, OBJECTIVES)
+def judged(*contest: Candidate, knobs: RobustStopping = RULE, decided: Sequence[Decision] = ()) -> list[Decision]:
+    return decide(contest, ends(contest, knobs, OBJECTIVES), DecisionState(decided), knobs, OBJECTIVES)
 
 
-def stops(*contest: Contestant, knobs: RobustStopping = RULE) -> dict[str, tuple[int, str]]:
+def stops(*contest: Candidate, knobs: RobustStopping = RULE) -> dict[str, tuple[int, str]]:
     found = judged(*contest, knobs=knobs)
     return {it.configuration: (it.epochs, it.rule) for it in found if it.action == "stop"}
 
@@ -135,8 +135,8 @@ def curve(*pieces: tuple[int, float, float]) -> list[tuple[float, float]]:
 OVERFITTING = curve((50, 0.2, 0.4), (5, 0.45, 0.5), (45, 0.5, 0.42))  # the best is epoch 54, the drops are 50 and 75
 
 
-def own(each: Contestant, knobs: RobustStopping = RULE) -> tuple[int, str] | None:
-    found = exhausted(each, knobs, OBJECTIVES)
+def own(each: Candidate, knobs: RobustStopping = RULE) -> tuple[int, str] | None:
+    found = own_curve_stop(each, knobs, OBJECTIVES)
     return (found.epochs, found.rule) if found else None
 
 
@@ -180,7 +180,7 @@ def test_one_diverged_seed_ends_all_when_they_have_come_there() -> None:
     each = contestant("a", GOOD[:7], GOOD[:30], diverged={0: 7})
     assert own(each) == (8, "diverged")
     assert own(contestant("a", GOOD[:7], GOOD[:6], diverged={0: 7})) is None  # the other one may diverge before that
-    assert horizon(contestant("a", GOOD[:7], GOOD[:6], diverged={0: 7}), RULE) == 8
+    assert train_limit(contestant("a", GOOD[:7], GOOD[:6], diverged={0: 7}), RULE) == 8
     assert own(contestant("a", GOOD[:5], GOOD, every=5, diverged={0: 7})) == (10, "diverged")
 
 
@@ -229,12 +229,12 @@ def test_reasons_are_sentences_with_numbers() -> None:
 # --- finishing
 
 
-def finished(*rivals: Contestant, stopped: dict[str, int], knobs: RobustStopping = RULE) -> set[str]:
+def finished(*rivals: Candidate, stopped: dict[str, int], knobs: RobustStopping = RULE) -> set[str]:
     taken = [
         Decision(action="stop", rule="no new best", configuration=name, epochs=n, values={}, reason="")
         for name, n in stopped.items()
     ]
-    return {it.configuration for it in worth_finishing(rivals, Taken(taken), knobs, OBJECTIVES)}
+    return {it.configuration for it in near_front(rivals, DecisionState(taken), knobs, OBJECTIVES)}
 
 
 def test_what_no_one_beats_by_two_points_in_both_is_finished() -> None:
@@ -279,7 +279,7 @@ EPOCHS = 20
 
 
 @st.composite
-def contests(draw: st.DrawFn, least: int = 1) -> list[Contestant]:
+def contests(draw: st.DrawFn, least: int = 1) -> list[Candidate]:
     """Whole curves of up to six configurations, of one number of seeds, some of which diverge."""
     seeds = draw(st.integers(1, 2))
     found = []
@@ -311,7 +311,7 @@ KNOBS = st.builds(
 @given(contests(), KNOBS, st.randoms())
 @settings(max_examples=60, deadline=None)
 def test_the_order_of_the_configurations_decides_nothing(
-    contest: list[Contestant], knobs: RobustStopping, random: object
+    contest: list[Candidate], knobs: RobustStopping, random: object
 ) -> None:
     shuffled = list(contest)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
@@ -320,25 +320,25 @@ def test_the_order_of_the_configurations_decides_nothing(
 
 @given(contests(), KNOBS)
 @settings(max_examples=60, deadline=None)
-def test_curves_cut_where_they_stop_give_the_same_decisions(contest: list[Contestant], knobs: RobustStopping) -> None:
+def test_curves_cut_where_they_stop_give_the_same_decisions(contest: list[Candidate], knobs: RobustStopping) -> None:
     found = judged(*contest, knobs=knobs)
-    taken = Taken(found)
+    taken = DecisionState(found)
     cut = [each.cut(taken.reached(each.name, each.epochs)) for each in contest]
     assert judged(*cut, knobs=knobs) == found
     assert judged(*cut, knobs=knobs, decided=found) == []
 
 
-def sound(contest: list[Contestant]) -> list[Contestant]:
+def sound(contest: list[Candidate]) -> list[Candidate]:
     return [each for each in contest if each.diverged is None]
 
 
 @given(contests(least=2), st.integers(1, 2))
 @settings(max_examples=60, deadline=None)
-def test_another_configuration_stops_only_whom_it_beats_itself(contest: list[Contestant], dominators: int) -> None:
+def test_another_configuration_stops_only_whom_it_beats_itself(contest: list[Candidate], dominators: int) -> None:
     knobs = RobustStopping(dominators=dominators)
     *field, added = sound(contest) or [contestant("c", flat(0, 0))]
 
-    def duds(those: list[Contestant]) -> set[str]:
+    def duds(those: list[Candidate]) -> set[str]:
         rung = Rung(those, 3, knobs, OBJECTIVES)
         return {each.name for i, each in enumerate(those) if rung.verdict(i, early=True).action == "stop"}
 
@@ -352,7 +352,7 @@ def test_another_configuration_stops_only_whom_it_beats_itself(contest: list[Con
 
 @given(contests(least=2))
 @settings(max_examples=60, deadline=None)
-def test_who_is_on_the_front_at_a_rung_is_no_dud(contest: list[Contestant]) -> None:
+def test_who_is_on_the_front_at_a_rung_is_no_dud(contest: list[Candidate]) -> None:
     field = sound(contest)
     if not field:
         return
@@ -368,27 +368,27 @@ def test_who_is_on_the_front_at_a_rung_is_no_dud(contest: list[Contestant]) -> N
 def test_a_curve_that_still_rises_is_never_exhausted(steps: list[float], knobs: RobustStopping) -> None:
     rising = [(0.5, float(r)) for r in 0.2 + np.cumsum(steps)]
     for drops in ((), (1,), (8, 14)):
-        assert exhausted(contestant("a", rising, epochs=EPOCHS, drops=drops), knobs, OBJECTIVES) is None
+        assert own_curve_stop(contestant("a", rising, epochs=EPOCHS, drops=drops), knobs, OBJECTIVES) is None
 
 
 @given(contests(), KNOBS)
 @settings(max_examples=60, deadline=None)
-def test_no_seed_trains_in_vain_within_the_horizon(contest: list[Contestant], knobs: RobustStopping) -> None:
+def test_no_seed_trains_in_vain_within_the_horizon(contest: list[Candidate], knobs: RobustStopping) -> None:
     """From what is known up to any epoch, a seed is let go no further than where patience will have ended."""
     for each in contest:
-        end = exhausted(each, knobs, OBJECTIVES)
+        end = own_curve_stop(each, knobs, OBJECTIVES)
         if end and end.rule == "no new best":
-            assert all(horizon(each.cut(n), knobs) <= end.epochs for n in range(end.epochs))
+            assert all(train_limit(each.cut(n), knobs) <= end.epochs for n in range(end.epochs))
 
 
 @given(contests(), KNOBS, st.integers(0, EPOCHS - 1))
 @settings(max_examples=60, deadline=None)
 def test_a_selection_window_ends_nothing_before_it_begins(
-    contest: list[Contestant], knobs: RobustStopping, selects: int
+    contest: list[Candidate], knobs: RobustStopping, selects: int
 ) -> None:
     for each in contest:
         windowed = replace(each, phases=replace(each.phases, selects=selects))
-        end = exhausted(windowed, knobs, OBJECTIVES)
+        end = own_curve_stop(windowed, knobs, OBJECTIVES)
         if end and end.rule == "no new best":
             assert end.epochs > selects
-            assert all(horizon(windowed.cut(n), knobs) <= end.epochs for n in range(end.epochs))
+            assert all(train_limit(windowed.cut(n), knobs) <= end.epochs for n in range(end.epochs))

@@ -61,9 +61,9 @@ def test_whatever_a_killed_writer_left_goes_and_what_a_user_has_stays(
     ):  # fmt: skip
         killed(lambda name=name: write_atomic(folder / name, "half"), "replace", monkeypatch)  # type: ignore[misc]
     killed(lambda: publish(store, 4, 2), "rename", monkeypatch)
-    killed(lambda: health.trouble(folder), "fsync", monkeypatch)
+    killed(lambda: health.storage_problem(folder), "fsync", monkeypatch)
     monkeypatch.setattr(nodes, "report", lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
-    killed(lambda: nodes.examined(None, folder, Resources()), "abort", monkeypatch)
+    killed(lambda: nodes.check_nodes(None, folder, Resources()), "abort", monkeypatch)
     left = {name for name in names(folder) - before if ".tmp" in name}
     assert len(left) >= 13, "each of them left something"
     store.sweep_leftovers()

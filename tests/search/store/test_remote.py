@@ -15,15 +15,15 @@ import search.execution.sweep
 import search.store.remote
 from analysis.mirror import fetch
 from analysis.results import SweepError
-from search.exceptions import Busy, Infeasible, Unreachable
-from search.execution.reuse import take
+from search.exceptions import Infeasible, SweepLocked, Unreachable
+from search.execution.reuse import import_states
 from search.run.__main__ import main
 from search.status import main as status
 from search.stopping.decisions import SEAL, Decision, Journal
 from search.store import lease
 from search.store.health import establish
-from search.store.lock import held, lock
-from search.store.remote import Remote, place, reach
+from search.store.lock import acquire, is_locked
+from search.store.remote import RemotePath, check_reachable, parse_path
 from search.store.store import Store
 from search.verify import main as verify
 from trainers.reading import read_json, read_rows
@@ -40,23 +40,23 @@ class Killed(BaseException):
     """The process that writes is no more."""
 
 
-def folder(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Remote:
+def folder(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> RemotePath:
     """In memory, in a system that writes by renaming or one whose files come whole, or in an object store."""
     if kind == "whole":
         monkeypatch.setattr(search.store.remote, "WHOLE", ("s3", "gcs", "mock"))
     path = f"{str(tmp_path).strip('/')}/{kind}/sweep"
-    found = place(request.getfixturevalue("s3").url(path) if kind == "s3" else f"mock:///{path}")
-    assert isinstance(found, Remote)
+    found = parse_path(request.getfixturevalue("s3").url(path) if kind == "s3" else f"mock:///{path}")
+    assert isinstance(found, RemotePath)
     return found
 
 
 @pytest.fixture(params=["renamed", "whole", "s3"])
-def there(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
+def there(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RemotePath:
     return folder(request.param, tmp_path, monkeypatch, request)
 
 
 @pytest.fixture(params=["renamed", "whole"])
-def near(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
+def near(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RemotePath:
     """For what asks it hundreds of times."""
     return folder(request.param, tmp_path, monkeypatch, request)
 
@@ -64,18 +64,18 @@ def near(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.fixture
 def mortal(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], list[int]]:
     """Lets the writer be killed before its n-th file from now is written; returns the count."""
-    put, count = Remote._put, [0]
+    put, count = RemotePath._put, [0]
 
     def die_at(n: float) -> list[int]:
         count[0] = 0
 
-        def writing(self: Remote, data: bytes) -> None:
+        def writing(self: RemotePath, data: bytes) -> None:
             count[0] += 1
             if count[0] > n:
                 raise Killed
             put(self, data)
 
-        monkeypatch.setattr(Remote, "_put", writing)
+        monkeypatch.setattr(RemotePath, "_put", writing)
         return count
 
     return die_at
@@ -83,19 +83,19 @@ def mortal(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], list[int]]:
 
 @pytest.mark.parametrize("url", ["s3://b", "s3://b/x/y?region=r&scheme=http", "hdfs://h:1/x", "abfs://c@a.net/x"])
 def test_a_url_is_what_was_written_and_names_below_it_come_before_its_options(url: str) -> None:
-    it, (bare, _, options) = place(url), url.partition("?")
+    it, (bare, _, options) = parse_path(url), url.partition("?")
     assert str(it) == url
     assert str(it / "a" / "b") == f"{bare}/a/b{'?' if options else ''}{options}"
-    assert (it / "a" / "b").parent == it / "a" == place(str(it / "a"))
+    assert (it / "a" / "b").parent == it / "a" == parse_path(str(it / "a"))
     assert (it / "a").name == "a"
 
 
 def test_what_is_on_this_machine_is_a_path() -> None:
-    assert place("file:///a/b") == place("/a/b") == Path("/a/b")
-    assert place("results") == Path("results")
+    assert parse_path("file:///a/b") == parse_path("/a/b") == Path("/a/b")
+    assert parse_path("results") == Path("results")
 
 
-def test_files_are_there_or_not_as_with_paths(there: Remote) -> None:
+def test_files_are_there_or_not_as_with_paths(there: RemotePath) -> None:
     file = there / "a" / "b.json"
     assert not file.exists() and read_json(file) is None and read_rows(file) == []
     with pytest.raises(FileNotFoundError):
@@ -120,11 +120,11 @@ def test_files_are_there_or_not_as_with_paths(there: Remote) -> None:
     assert (there / "c" / "d").read_bytes() == b"3"
 
 
-def test_what_killed_writers_left_is_swept_up(there: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_killed_writers_left_is_swept_up(there: RemotePath, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: object) -> None:
         raise Killed
 
-    monkeypatch.setattr(Remote, "move", killed)
+    monkeypatch.setattr(RemotePath, "move", killed)
     with suppress(Killed):
         write_json(there / "trials" / "a" / "result.json", {})
     monkeypatch.undo()
@@ -133,7 +133,7 @@ def test_what_killed_writers_left_is_swept_up(there: Remote, monkeypatch: pytest
 
 
 @pytest.fixture
-def store(there: Remote) -> Store:
+def store(there: RemotePath) -> Store:
     """A sweep with checkpoints after 1, 2 and 4 epochs."""
     store = Store(there)
     for epoch, parent in ((1, 0), (2, 1), (4, 2)):
@@ -141,9 +141,9 @@ def store(there: Remote) -> Store:
     return store
 
 
-def stage(store: Store, epoch: int) -> Remote:
+def stage(store: Store, epoch: int) -> RemotePath:
     folder = store.folder / "stages" / CHAIN[epoch][:2] / CHAIN[epoch]
-    assert isinstance(folder, Remote)
+    assert isinstance(folder, RemotePath)
     return folder
 
 
@@ -152,8 +152,8 @@ def test_what_was_published_is_read_back(store: Store) -> None:
     assert store.stored() == {CHAIN[1], CHAIN[2], CHAIN[4]}
 
 
-def _remote(place: Place) -> Remote:
-    assert isinstance(place, Remote)
+def _remote(place: Place) -> RemotePath:
+    assert isinstance(place, RemotePath)
     return place
 
 
@@ -204,16 +204,16 @@ def test_a_damaged_stage_is_set_aside_and_the_one_before_serves(store: Store, fi
 
 
 def test_an_error_of_the_network_is_no_damage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: Remote) -> bytes:
+    def fail(self: RemotePath) -> bytes:
         raise OSError("AWS Error NETWORK_CONNECTION during GetObject operation")
 
     with monkeypatch.context() as patched, pytest.raises(OSError, match="NETWORK"):
-        patched.setattr(Remote, "read_bytes", fail)
+        patched.setattr(RemotePath, "read_bytes", fail)
         depth(store)
     assert depth(store) == 4
 
 
-def test_states_are_lent_from_folders_and_to_them(store: Store, there: Remote, tmp_path: Path) -> None:
+def test_states_are_lent_from_folders_and_to_them(store: Store, there: RemotePath, tmp_path: Path) -> None:
     local, other = Store(tmp_path / "local"), Store(there.parent / "other")
     establish(local.folder)
     store.lend(CHAIN[4], local)
@@ -223,7 +223,7 @@ def test_states_are_lent_from_folders_and_to_them(store: Store, there: Remote, t
     assert state(4).keys() == (other.state(CHAIN[4]) or {}).keys()
 
 
-def test_decisions_are_kept(there: Remote) -> None:
+def test_decisions_are_kept(there: RemotePath) -> None:
     decisions = [
         Decision(action="pass", rule="rung", configuration=name, epochs=3, values={"val_pgd_acc": 0.5}, reason="it is")
         for name in "ab"
@@ -241,63 +241,65 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(lease, name, seconds)
 
 
-def renewed(there: Remote) -> float:
+def renewed(there: RemotePath) -> float:
     return float(read_json(there / lease.NAME)["renewed"])
 
 
-def test_who_renews_a_lease_keeps_others_out_and_lets_go_at_its_end(there: Remote, quick: None) -> None:
-    assert not held(there)
-    release = lock(there)
+def test_who_renews_a_lease_keeps_others_out_and_lets_go_at_its_end(there: RemotePath, quick: None) -> None:
+    assert not is_locked(there)
+    release = acquire(there)
     sizes, first = set(), renewed(there)
     while renewed(there) < first + 0.8:  # longer than the window
         sizes.add(len((there / lease.NAME).read_bytes()))
     assert len(sizes) == 1
-    assert held(there)
-    with pytest.raises(Busy):
-        lock(there)
+    assert is_locked(there)
+    with pytest.raises(SweepLocked):
+        acquire(there)
     release()
-    assert not held(there) and not (there / lease.NAME).exists()
+    assert not is_locked(there) and not (there / lease.NAME).exists()
     began = time.monotonic()
-    lock(there)()
+    acquire(there)()
     assert time.monotonic() - began < 0.5
 
 
 @pytest.mark.parametrize(("age", "least", "most"), [(0, 0.6, 2.0), (7200, 0, 0.5)])
 def test_of_a_killed_driver_the_lease_is_taken_once_it_was_not_renewed_for_long(
-    there: Remote, quick: None, age: float, least: float, most: float
+    there: RemotePath, quick: None, age: float, least: float, most: float
 ) -> None:
     write_json(there / lease.NAME, {"token": "of the dead", "renewed": time.time() - age})
     began = time.monotonic()
-    lock(there)()
+    acquire(there)()
     assert least <= time.monotonic() - began < most
 
 
 @pytest.mark.parametrize("found", [[], 3, {}, {"token": "of another version"}, {"token": "x", "renewed": "soon"}])
 def test_what_is_no_lease_keeps_nobody_out(
-    there: Remote, quick: None, monkeypatch: pytest.MonkeyPatch, found: object
+    there: RemotePath, quick: None, monkeypatch: pytest.MonkeyPatch, found: object
 ) -> None:
     monkeypatch.setattr(lease, "RENEWED", 60.0)  # a renewal on its way would overwrite what is written below
     write_json(there / lease.NAME, found)  # type: ignore[arg-type]
-    assert not held(there)
-    release = lock(there)
-    assert held(there)
+    assert not is_locked(there)
+    release = acquire(there)
+    assert is_locked(there)
     write_json(there / lease.NAME, found)  # type: ignore[arg-type]
     release()
     assert read_json(there / lease.NAME) == found
 
 
-def test_of_two_that_come_at_once_one_gives_way(there: Remote, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_that_come_at_once_one_gives_way(
+    there: RemotePath, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def meanwhile(seconds: float) -> None:
         write_json(there / lease.NAME, {"token": "the other's", "renewed": time.time()})
 
     monkeypatch.setattr(lease, "time", SimpleNamespace(sleep=meanwhile, time=time.time, monotonic=time.monotonic))
-    with pytest.raises(lease.Leased):
-        lease.hold(there)
+    with pytest.raises(lease.LeaseHeld):
+        lease.acquire_lease(there)
     assert read_json(there / lease.NAME)["token"] == "the other's"
 
 
 def test_a_sweep_has_the_records_that_it_has_in_a_folder(
-    near: Remote, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    near: RemotePath, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local, it = Tiny(tmp_path / "local").all(), Tiny(tmp_path / "here", at=near).all()
     assert records(near) == records(local.store.folder)
@@ -307,17 +309,17 @@ def test_a_sweep_has_the_records_that_it_has_in_a_folder(
     assert verify([str(near), "--sample", "2"]) == 0
 
 
-def test_prefixes_are_shared_and_states_forgotten_as_in_a_folder(near: Remote, tmp_path: Path) -> None:
+def test_prefixes_are_shared_and_states_forgotten_as_in_a_folder(near: RemotePath, tmp_path: Path) -> None:
     local, it = Tiny(tmp_path / "local", burn_ins()).all(), Tiny(tmp_path / "here", burn_ins(), near).all()
     assert (it.trained(), it.store.stored()) == (local.trained(), local.store.stored())
     assert records(near) == records(local.store.folder)
     more = Tiny(tmp_path / "more", burn_ins([3], search__keep="forks"), near.parent / "more")
-    assert take(more.store, more.plan, [near]) == {near: (0, 0, 0)}, "no fork was kept"
+    assert import_states(more.store, more.plan, [near]) == {near: (0, 0, 0)}, "no fork was kept"
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_killed_again_and_again_it_has_the_records_of_an_undisturbed_run(
-    near: Remote, tmp_path: Path, mortal: Callable[[float], list[int]], seed: int
+    near: RemotePath, tmp_path: Path, mortal: Callable[[float], list[int]], seed: int
 ) -> None:
     random, text = Random(seed), burn_ins([1]).replace("checkpoint_seconds: 1000000000.0", "checkpoint_seconds: 0")
     undisturbed = Tiny(tmp_path / "local", text).all()
@@ -357,7 +359,7 @@ def test_a_url_that_leads_nowhere_is_refused_before_anything_starts(
 
 
 def test_loggers_are_refused_before_anything_starts(
-    near: Remote, here: Path, capsys: pytest.CaptureFixture[str]
+    near: RemotePath, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (here / "space.yaml").write_text(smoke(search__loggers=["tensorboard"]))
     assert main(["space.yaml", "--results", str(near)]) == 2
@@ -365,7 +367,9 @@ def test_loggers_are_refused_before_anything_starts(
     assert near.files() == []
 
 
-def test_a_start_that_is_refused_late_leaves_nothing(near: Remote, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_that_is_refused_late_leaves_nothing(
+    near: RemotePath, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise Infeasible("no Ray answers at 10.0.0.7:6379")
 
@@ -383,14 +387,14 @@ def test_a_start_that_is_refused_late_leaves_nothing(near: Remote, here: Path, m
     ],
 )
 def test_where_credentials_do_not_reach_it_says_where_they_come_from(
-    there: Remote, monkeypatch: pytest.MonkeyPatch, why: str
+    there: RemotePath, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    def refused(self: Remote) -> bool:
+    def refused(self: RemotePath) -> bool:
         raise OSError(why)
 
-    monkeypatch.setattr(Remote, "exists", refused)
+    monkeypatch.setattr(RemotePath, "exists", refused)
     with pytest.raises(Unreachable, match="credentials in the environment"):
-        reach(there)
+        check_reachable(there)
 
 
 def test_a_copy_of_the_records_has_no_states(tmp_path: Path) -> None:

@@ -10,21 +10,21 @@ import pytest
 import analysis.report
 import search.status
 from search.store.lease import WINDOW
-from search.store.lock import held
-from search.store.remote import Remote, place
+from search.store.lock import is_locked
+from search.store.remote import RemotePath, parse_path
 from trainers.reading import read_json, read_rows
 
 from ..cluster.test_ray_cluster import simulated
 from ..conftest import S3
 from ..execution.test_sweep import main_here
-from ..helpers import SMOKE, Driver, Tiny, records
+from ..helpers import SMOKE, SweepProcess, Tiny, records
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 LONGER = ("--set", "trial.epochs=20", "--set", "evaluate.every=10")
 EPOCHS = 6 * 20
 
 
-def trained(folder: Remote) -> int:
+def trained(folder: RemotePath) -> int:
     time.sleep(0.5)  # the server has few cores, and others ask it too
     return sum(len(read_rows(trial / "epochs.jsonl")) for trial in (folder / "trials").glob("*"))
 
@@ -33,20 +33,20 @@ def test_killed_and_given_again_it_has_the_records_of_an_undisturbed_run(
     s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     undisturbed = Tiny(tmp_path / "smoke", trial__epochs=20, evaluate__every=10).all()
-    folder = place(s3.url("killed/smoke"))
-    assert isinstance(folder, Remote)
+    folder = parse_path(s3.url("killed/smoke"))
+    assert isinstance(folder, RemotePath)
     arguments, drivers = (SMOKE, *LONGER, "--results", s3.url("killed")), []
     try:
         for workers in (False, True):
-            drivers.append(Driver(*arguments, scratch=tmp_path / "tmp"))
+            drivers.append(SweepProcess(*arguments, scratch=tmp_path / "tmp"))
             if not workers:
-                drivers[-1].when(lambda: held(folder))  # long before Ray is up
+                drivers[-1].when(lambda: is_locked(folder))  # long before Ray is up
                 assert main_here(*arguments) == 2, "another driver runs it"
             before = trained(folder)
             drivers[-1].when(lambda before=before: trained(folder) > before + EPOCHS // 6)
             drivers[-1].kill(workers=workers)
         assert trained(folder) < EPOCHS
-        drivers.append(Driver(*arguments, scratch=tmp_path / "tmp"))
+        drivers.append(SweepProcess(*arguments, scratch=tmp_path / "tmp"))
         assert drivers[-1].wait() == 0, drivers[-1].said
     finally:
         for driver in drivers:
@@ -57,13 +57,13 @@ def test_killed_and_given_again_it_has_the_records_of_an_undisturbed_run(
     assert records(folder) == records(undisturbed.store.folder)
     assert not [entry for entry in folder.files() if "damaged" in entry.path or "error.txt" in entry.path]
     assert [run.get("exit") for run in read_json(folder / "provenance.json")["runs"]] == [None, None, 0]
-    assert not held(folder)
+    assert not is_locked(folder)
     assert search.status.main([str(folder)]) == 0
     assert "smoke  finished" in capsys.readouterr().out
 
 
 def test_extended_it_trains_only_what_is_new(s3: S3, tmp_path: Path) -> None:
-    folder = place(s3.url("extended/smoke"))
+    folder = parse_path(s3.url("extended/smoke"))
     Tiny(tmp_path / "first", at=folder).all()
     before = {path: (folder / path).read_bytes() for path in records(folder)}
     assert main_here(SMOKE, "--set", "search.replicates=2", "--results", s3.url("extended")) == 0
@@ -76,7 +76,7 @@ def test_extended_it_trains_only_what_is_new(s3: S3, tmp_path: Path) -> None:
 def test_two_nodes_train_what_one_does(s3: S3, tmp_path: Path) -> None:
     with simulated() as nodes:
         assert main_here(SMOKE, "--results", s3.url("two"), "--address", nodes.address) == 0
-    folder = place(s3.url("two/smoke"))
+    folder = parse_path(s3.url("two/smoke"))
     (run,) = read_json(folder / "provenance.json")["runs"]
     assert (run["slots"], [len(hosts) for hosts in run["nodes"].values()]) == (4, [2])
     assert records(folder) == records(Tiny(tmp_path / "smoke").all().store.folder)
@@ -84,10 +84,10 @@ def test_two_nodes_train_what_one_does(s3: S3, tmp_path: Path) -> None:
 
 
 def test_a_report_is_drawn_from_a_url(s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Tiny(tmp_path / "smoke", at=place(s3.url("reported/smoke"))).all()
+    Tiny(tmp_path / "smoke", at=parse_path(s3.url("reported/smoke"))).all()
     assert analysis.report.main([s3.url("reported/smoke")]) == 0
     assert "Report: s3://bucket/reported/smoke/report/index.html" in capsys.readouterr().out
-    page = (place(s3.url("reported/smoke")) / "report" / "index.html").read_text()
+    page = (parse_path(s3.url("reported/smoke")) / "report" / "index.html").read_text()
     assert "python -m analysis.report s3://bucket/reported/smoke?" in page
     assert analysis.report.main([s3.url("nowhere")]) == 2
     assert "no sweep is stored there" in capsys.readouterr().err

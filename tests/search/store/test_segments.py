@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.monitor.trial_progress import Seen
+from search.monitor.trial_progress import TrialProgress
 from search.stopping.curves import curve
 from search.store.segments import Segment, added, cut, joined, lines, so_far
 from search.store.store import Arrays
@@ -78,6 +78,6 @@ def test_the_best_so_far_is_what_the_training_would_be_selected_by(tmp_path: Pat
     assert so_far(rows)["best"]["epoch"] == best
     assert curve(rows, {"val_pgd_acc": "max"}).best(4).epoch == best
     (tmp_path / "epochs.jsonl").write_bytes(lines(rows))
-    seen = Seen(tmp_path, "one", "")
+    seen = TrialProgress(tmp_path, "one", "")
     seen.look()
     assert seen.best["epoch"] == best
