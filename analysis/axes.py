@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from trainers.knobs import share
-from trainers.records import Row
+from trainers.record_io import Row
 
 SEPARATOR = " · "
 ALL = "all"

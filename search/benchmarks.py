@@ -26,7 +26,7 @@ from search.storing.planfile import write_plan
 from search.storing.store import Store
 from search.watching.progress import LIVE_SECONDS, Watch
 from trainers.reading import read_rows
-from trainers.records import Row, append_rows, write_json
+from trainers.record_io import Row, append_rows, write_json
 from trainers.terminal.console import Console
 
 WORKERS = 16

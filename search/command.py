@@ -43,7 +43,7 @@ from search.storing.provenance import Provenance, carrying_on
 from search.storing.remote import Remote, reach, said
 from search.storing.store import Store
 from search.words import number
-from trainers.records import Place, signed, write_atomic
+from trainers.record_io import Place, signed, write_atomic
 from trainers.terminal.console import Console, error_console
 
 

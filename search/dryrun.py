@@ -19,7 +19,7 @@ from search.schema.replicates import Adaptive
 from search.schema.space import Space
 from search.schema.stopping import RobustStopping
 from search.words import duration, number, size
-from trainers.records import Place
+from trainers.record_io import Place
 from trainers.terminal.console import Console
 from trainers.wording import apart, common, told
 

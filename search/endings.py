@@ -12,7 +12,7 @@ from search.storing import filesystem
 from search.storing.locking import Busy
 from search.storing.planfile import NoSweep
 from search.storing.remote import Unreachable
-from trainers.records import Place
+from trainers.record_io import Place
 from trainers.terminal.console import Console
 
 DONE, UNFINISHED, BAD_INPUT = 0, 1, 2

@@ -18,7 +18,7 @@ from search.storing.pace import Kin, Left, Pace, kin, needed
 from search.storing.planfile import NoSweep
 from search.storing.store import Keep
 from search.watching.ledger import Ledger
-from trainers.records import Place, Row, digest
+from trainers.record_io import Place, Row, digest
 
 ENOUGH = 8  # trainings of a kind that are looked at in a sweep
 BYTES_PER_INSTANCE = 15  # and epoch: loss 4, correct 1, kappa 1, p_y 2, feature norm 2, and copies

@@ -23,7 +23,7 @@ from search.stopping.recorded import Study, Unfit, read
 from search.stopping.rules import Everything, Robust, Rule, rules
 from search.stopping.simulation import Outcome, Replay
 from search.storing.remote import Unreachable, place, reach
-from trainers.records import Place
+from trainers.record_io import Place
 from trainers.terminal.console import Console, error_console
 
 DRAWS = 40  # of what depends on chance

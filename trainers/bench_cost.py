@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from trainers.models import Model
-from trainers.records import Row
+from trainers.record_io import Row
 
 CLASSES = 10
 # Forwards and backwards an example of the authors' code at K = 10, K steps of an attack and the update together.

@@ -16,7 +16,7 @@ from trainers.evaluate import Evaluation
 from trainers.methods import METHODS, AnyMethod
 from trainers.models import Model
 from trainers.optimizers import SGD
-from trainers.records import Row
+from trainers.record_io import Row
 from trainers.sources import Npz
 from trainers.trainer import Trainer
 

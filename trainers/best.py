@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainers.records import Row
+from trainers.record_io import Row
 
 CLEAN, ROBUST = "val_clean_acc", "val_pgd_acc"  # all that is measured on validation
 BEGINS = "select_from"  # in the row of the epoch that begins a selection window: that epoch

@@ -14,7 +14,7 @@ from pydantic import PositiveInt
 from trainers.config import Compute, TrialConfig
 from trainers.evaluate import Evaluation, falls_due
 from trainers.knobs import Knobs
-from trainers.records import digest
+from trainers.record_io import digest
 from trainers.subsets import Ranked
 
 WIDTH = 16  # bytes of a name: of two million states two collide with probability 1e-26

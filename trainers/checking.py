@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, Literal, Required, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from trainers.records import Row
+from trainers.record_io import Row
 
 Wrong = tuple[str, str] | None  # where, as a dotted path, and what is right there; None: nothing is wrong
 Check = Callable[[Any], Wrong]

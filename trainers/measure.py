@@ -12,8 +12,8 @@ from trainers.attacks import PGD
 from trainers.data import Split, pixels
 from trainers.evaluate import Evaluation
 from trainers.losses import cross_entropy
+from trainers.record_io import Row
 from trainers.recording import Arrays
-from trainers.records import Row
 from trainers.sampling import drawn, part
 from trainers.scores import UNSEEN
 from trainers.step import Batch, Net

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trainers.data import Data
 from trainers.method import Columns
-from trainers.records import Row
+from trainers.record_io import Row
 from trainers.scores import UNSEEN
 
 Arrays = dict[str, np.ndarray]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Required, TypedDict
 
 from trainers.checking import shaped
-from trainers.records import Row
+from trainers.record_io import Row
 
 
 def component(text: str) -> str | None:

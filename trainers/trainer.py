@@ -36,8 +36,8 @@ from trainers.measure import (
     on_training,
 )
 from trainers.models import build_network, needs_two
+from trainers.record_io import Row
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
-from trainers.records import Row
 from trainers.scores import UNSEEN
 from trainers.step import Batch, Net
 from trainers.subsets import Ranking

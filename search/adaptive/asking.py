@@ -17,7 +17,7 @@ from search.schema.objectives import Outcome
 from search.schema.space import ADAPTIVE, Search
 from search.schema.yamlfile import SpaceError
 from trainers.reading import Damage
-from trainers.records import Place, Row, canonical
+from trainers.record_io import Place, Row, canonical
 
 REPEATS = 20  # proposals in a row that were asked before, after which the sampler is held to have nothing new
 

@@ -14,7 +14,7 @@ from search.schema.replicates import further
 from search.schema.yamlfile import SpaceError
 from search.storing.planfile import stored_plan, write_plan
 from search.storing.store import Store
-from trainers.records import Row, canonical
+from trainers.record_io import Row, canonical
 
 
 class Rounds:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from search.storing.remote import place
-from trainers.records import Place
+from trainers.record_io import Place
 
 T = TypeVar("T")
 LATE = (

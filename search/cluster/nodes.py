@@ -12,7 +12,7 @@ from search.cluster.machines import alive, room, short_of_cpus
 from search.cluster.nodereport import Report, report, waited
 from search.environment import ray
 from search.schema.resources import Resources
-from trainers.records import Place
+from trainers.record_io import Place
 
 PATIENCE = 300.0  # seconds: a node may have to fetch the checkout, and to read torch from a slow disk
 LITTLE = 1 << 30  # bytes of free disk

@@ -16,7 +16,7 @@ from search.planning.jobs import Job, Outcome
 from search.storing.filesystem import check, trouble, trouble_of
 from search.storing.remote import place
 from search.storing.store import Store
-from trainers.records import write_atomic
+from trainers.record_io import write_atomic
 
 OURS = ("search", "trainers")
 

@@ -9,7 +9,7 @@ import yaml
 
 from search.planning.starting import Start
 from search.storing.store import Keep
-from trainers.records import Row
+from trainers.record_io import Row
 
 Outcome = Literal["running", "paused", "completed", "diverged", "stopped", "failed", "out of memory", "storage"]
 ENDED = ("completed", "diverged", "stopped", "failed")  # for this run; others may go on

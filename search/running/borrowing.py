@@ -17,7 +17,7 @@ from search.schema.yamlfile import SpaceError
 from search.storing.planfile import stored_plan
 from search.storing.store import Store
 from trainers.reading import read_json, read_yaml
-from trainers.records import Place, sealed, write_atomic, write_json
+from trainers.record_io import Place, sealed, write_atomic, write_json
 from trainers.shapes import A_RESULT
 
 COPIED = ("epochs.jsonl", "cost.jsonl", "instances.npz")

@@ -18,7 +18,7 @@ from search.schema.yamlfile import SpaceError
 from search.stopping.decisions import Damaged
 from search.storing.remote import Unreachable
 from trainers.reading import Damage, read_with
-from trainers.records import Place, write_atomic
+from trainers.record_io import Place, write_atomic
 from trainers.terminal.console import Console
 
 LOCK = ".lock"

@@ -19,7 +19,7 @@ from search.schema.resources import Resources
 from search.watching.feeding import Feed
 from search.watching.progress import Watch
 from trainers.arrays import Source
-from trainers.records import Place
+from trainers.record_io import Place
 
 
 class _StopWhen(Unpickled, tune.Stopper):

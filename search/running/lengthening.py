@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from search.planning.plan import Plan
 from trainers.knobs import Knobs, lasting
-from trainers.records import Row, canonical
+from trainers.record_io import Row, canonical
 from trainers.schedules import Curve, Piecewise, within
 
 DURATIONS = ("burn_in", "epoch", "from")  # knobs that may be shares of the epochs

@@ -18,7 +18,7 @@ from search.storing.store import Arrays, Store, write_arrays
 from trainers.data import Data
 from trainers.npz import read_arrays
 from trainers.reading import promises
-from trainers.records import canonical
+from trainers.record_io import canonical
 from trainers.scores import agreement, ensemble, scored
 from trainers.sources import DataSource
 

@@ -10,7 +10,7 @@ from search.planning.plan import Plan
 from search.storing.planfile import of_other_format
 from search.storing.store import Store
 from trainers.reading import Damage, Promised, content_of, promises, read_json, stat_of
-from trainers.records import Place, Row, set_aside
+from trainers.record_io import Place, Row, set_aside
 from trainers.shapes import A_RESULT
 
 SMALL = 1 << 20  # bytes that are read in no time

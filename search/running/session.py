@@ -30,8 +30,8 @@ from trainers.evaluate import Evaluation
 from trainers.measure import mean_by_class
 from trainers.npz import read_arrays
 from trainers.reading import Damage
+from trainers.record_io import Row, append_rows, sealed, write_atomic, write_json
 from trainers.recording import subset_summary
-from trainers.records import Row, append_rows, sealed, write_atomic, write_json
 from trainers.trainer import Diverged, Trainer
 
 UNFIT = (LookupError, TypeError, ValueError, AttributeError)  # of a state that is another's

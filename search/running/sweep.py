@@ -36,7 +36,7 @@ from search.storing.store import Store
 from search.watching.feeding import Feed
 from search.watching.progress import Watch
 from search.words import number
-from trainers.records import Row
+from trainers.record_io import Row
 from trainers.terminal.console import Console
 
 

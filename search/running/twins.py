@@ -9,7 +9,7 @@ from search.planning.jobs import Job
 from search.planning.plan import Plan
 from search.running.borrowing import adopt
 from search.storing.store import Store
-from trainers.records import Row
+from trainers.record_io import Row
 
 
 class Twins:

@@ -16,7 +16,7 @@ from secrets import token_hex
 from typing import Any, Literal
 
 from search.schema.problems import SpaceError
-from trainers.records import Place
+from trainers.record_io import Place
 
 Logger = Literal["tensorboard", "mlflow", "wandb"]
 PACKAGES: dict[Logger, str] = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"}

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator
 from search.schema.problems import nearest
 from search.storing.seen import OBJECTIVES
 from trainers.knobs import Knobs, Share, share
-from trainers.records import Row
+from trainers.record_io import Row
 
 if TYPE_CHECKING:
     from search.schema.space import Search

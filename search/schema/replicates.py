@@ -13,7 +13,7 @@ from search.schema.first import Seeds
 from search.schema.limits import SEEDS
 from search.schema.objectives import Outcome, measured, outcome
 from trainers.knobs import Knobs
-from trainers.records import Row
+from trainers.record_io import Row
 
 if TYPE_CHECKING:
     from search.schema.space import Search

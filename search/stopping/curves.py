@@ -15,7 +15,7 @@ import numpy as np
 
 from search.stopping.phases import Phases
 from trainers.best import CLEAN, ROBUST, selected_by
-from trainers.records import Row
+from trainers.record_io import Row
 
 NEAR_CHANCE = 0.02  # whoever always names the same class is right a little more often than one in the classes
 Objectives = Mapping[str, str]  # name -> max or min

@@ -19,7 +19,7 @@ from search.stopping.finishing import worth_finishing
 from search.stopping.judging import judge, stands
 from trainers.evaluate import Evaluation
 from trainers.reading import Damage
-from trainers.records import Place, Row
+from trainers.record_io import Place, Row
 
 JOURNAL = "stopping.jsonl"
 

@@ -12,7 +12,7 @@ from search.stopping.entry import Entry
 from search.stopping.referee import Referee
 from search.storing.store import Store
 from trainers.reading import epoch_row, read_rows
-from trainers.records import Place, Row
+from trainers.record_io import Place, Row
 
 
 class Steering:

@@ -19,7 +19,7 @@ from contextlib import suppress
 
 from search.storing.remote import Remote
 from trainers.reading import read_json
-from trainers.records import Row, write_json
+from trainers.record_io import Row, write_json
 
 NAME = ".lock"
 RENEWED = 10.0  # seconds between renewals

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from search.storing import lease
 from search.storing.remote import Remote
-from trainers.records import Place
+from trainers.record_io import Place
 
 TRIES, PAUSE = 5, 0.02  # whoever only asks holds it for an instant
 

@@ -11,7 +11,8 @@ from search.storing.remote import stamp
 from search.storing.tails import Tail
 from trainers.best import BEGINS, CLEAN, ROBUST, chosen
 from trainers.reading import Damage, cost_row, epoch_row, read_json
-from trainers.records import Place, Row, constant
+from trainers.record_io import Place, Row
+from trainers.records import constant
 from trainers.shapes import A_RESULT
 
 OBJECTIVES = (CLEAN, ROBUST)

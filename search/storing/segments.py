@@ -8,8 +8,8 @@ import numpy as np
 
 from search.storing.store import Arrays, Segment
 from trainers.best import ROBUST, best_of
+from trainers.record_io import Row, canonical
 from trainers.recording import metrics_of
-from trainers.records import Row, canonical
 from trainers.scores import UNSEEN
 
 

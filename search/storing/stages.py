@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from search.storing.leftovers import STAGE
 from search.storing.remote import ASKED_AT_ONCE, Remote
 from trainers.reading import content_of, read_json
-from trainers.records import Place, Row, sync_folder, write_json
+from trainers.record_io import Place, Row, sync_folder, write_json
 
 STATE, INSTANCES, MANIFEST = "state.pt", "instances.npz", "stage.json"
 P = TypeVar("P", Path, Remote)

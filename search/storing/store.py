@@ -24,7 +24,7 @@ from trainers.chain import Chain
 from trainers.npz import Arrays as Arrays
 from trainers.npz import unpacked_arrays
 from trainers.reading import Damage, cost_row, epoch_row, read_json
-from trainers.records import Place, Row, sealed, write_atomic
+from trainers.record_io import Place, Row, sealed, write_atomic
 from trainers.shapes import A_MANIFEST, A_RESULT
 
 # which states stay when no training needs them any more: every one, forks and last ones, last ones, none

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from search.storing.remote import Stamp, stamp
 from trainers.reading import MISSING, Damage, RowShape, opened, parsed_rows, read_rows, row
-from trainers.records import Place, Row
+from trainers.record_io import Place, Row
 
 
 class Tail:

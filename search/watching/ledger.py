@@ -12,7 +12,8 @@ from search.storing.remote import ASKED_AT_ONCE, Remote, Stamp, said, stamp
 from search.storing.seen import FOR_GOOD, Seen
 from search.watching.reach import Branch
 from trainers.reading import Damage, read_json
-from trainers.records import Place, Row, problem_titles
+from trainers.record_io import Place, Row
+from trainers.records import problem_titles
 from trainers.shapes import A_PROVENANCE
 
 

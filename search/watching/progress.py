@@ -21,7 +21,7 @@ from search.watching.ledger import Ledger
 from search.watching.now import Now
 from search.watching.standing import Standing, standing
 from search.watching.view import draw, headline, screen
-from trainers.records import Place
+from trainers.record_io import Place
 from trainers.terminal.console import Console
 
 LIVE_SECONDS = 0.5  # between two looks, and two pictures

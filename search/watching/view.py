@@ -15,7 +15,7 @@ from search.storing.seen import OBJECTIVES
 from search.watching.standing import BUSY, Point, Standing, Training
 from search.watching.textplot import FOOT, Dot, beyond, scatter
 from search.words import duration, many, number, size
-from trainers.records import Row
+from trainers.record_io import Row
 from trainers.terminal.console import Console
 from trainers.terminal.text import ASCII
 

@@ -13,7 +13,7 @@ import pytest
 import search.command
 from search.run import main
 from search.storing.locking import lock
-from trainers.records import Place
+from trainers.record_io import Place
 
 from ..search.hand import Hand
 from ..search.helpers import SMOKE, smoke

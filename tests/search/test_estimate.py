@@ -19,7 +19,7 @@ from search.running.borrowing import Remaining, remaining
 from search.schema.space import load
 from search.storing.pace import Left
 from search.storing.storage import stored
-from trainers.records import write_json
+from trainers.record_io import write_json
 from trainers.terminal.console import Console
 
 from .helpers import Tiny, local, smoke

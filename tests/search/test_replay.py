@@ -19,7 +19,7 @@ from search.stopping.recorded import Study, read
 from search.stopping.rules import Everything, Robust, rules
 from search.stopping.simulation import Replay
 from trainers.reading import read_json
-from trainers.records import write_json
+from trainers.record_io import write_json
 
 from .made_curves import flat, synthetic_study, write_sweep
 

@@ -17,7 +17,7 @@ from search.cluster import ownfolder
 from search.cluster.connection import Infeasible, connected
 from search.cluster.ownfolder import MARK, make, remove_of_the_dead
 from search.faults.driver import command_line, descendants, end, epochs, raylet, training
-from trainers.records import Row
+from trainers.record_io import Row
 
 from ..helpers import Driver, smoke
 

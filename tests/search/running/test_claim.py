@@ -19,7 +19,7 @@ from search.storing import ground
 from search.storing.locking import lock
 from search.storing.store import Store
 from trainers.reading import read_json
-from trainers.records import append_rows, write_json
+from trainers.record_io import append_rows, write_json
 
 from ..helpers import Tiny, smoke, snapshot
 

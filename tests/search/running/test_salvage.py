@@ -12,7 +12,7 @@ import yaml
 
 from search.running.existing import Contradiction, compare
 from search.running.salvage import mended
-from trainers.records import write_json
+from trainers.record_io import write_json
 
 from ..helpers import Tiny, local, records
 from .test_sharing import burn_ins

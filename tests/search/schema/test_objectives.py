@@ -17,7 +17,7 @@ from trainers.data import Split
 from trainers.evaluate import Evaluation
 from trainers.measure import along
 from trainers.models import MLP
-from trainers.records import Row
+from trainers.record_io import Row
 from trainers.step import Net
 
 shares = st.floats(0, 1)

@@ -22,7 +22,7 @@ from search.stopping.referee import JOURNAL, Referee
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.reading import read_rows
-from trainers.records import Row
+from trainers.record_io import Row
 
 from ..made_curves import OBJECTIVES, Accuracies, flat
 

@@ -22,7 +22,7 @@ from search.storing.store import Store, packed_arrays
 from search.verify import main as verify
 from trainers.npz import read_arrays
 from trainers.reading import Damage, content_of, read_json, read_rows, read_yaml
-from trainers.records import sealed, write_json
+from trainers.record_io import sealed, write_json
 from trainers.shapes import A_RESULT, component
 
 from ..helpers import Tiny, smoke, snapshot

@@ -8,7 +8,7 @@ import pytest
 
 from search.storing.pace import Costs, Kin, Pace, kin, needed
 from trainers.config import TrialConfig
-from trainers.records import Row
+from trainers.record_io import Row
 
 from ..made_up import CONFIG
 

@@ -27,7 +27,7 @@ from search.storing.remote import Remote, Unreachable, place, reach
 from search.storing.store import Store
 from search.verify import main as verify
 from trainers.reading import read_json, read_rows
-from trainers.records import Place, append_rows, write_atomic, write_json
+from trainers.record_io import Place, append_rows, write_atomic, write_json
 
 from ..helpers import Tiny, records, smoke
 from ..running.test_sharing import burn_ins

@@ -18,7 +18,7 @@ import search.watching.feeding
 from search.schema.loggers import PACKAGES, built
 from search.schema.yamlfile import SpaceError
 from search.watching.feeding import Feed, Run
-from trainers.records import Row, canonical, write_atomic
+from trainers.record_io import Row, canonical, write_atomic
 
 from ..helpers import smoke
 from ..made_up import MadeUp

@@ -14,7 +14,7 @@ from search.watching.now import Now
 from search.watching.standing import Standing, standing
 from search.watching.view import headline
 from trainers.reading import read_json
-from trainers.records import write_json
+from trainers.record_io import write_json
 
 from ..made_up import MadeUp
 

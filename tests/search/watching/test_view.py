@@ -18,7 +18,7 @@ from search.watching.now import Now
 from search.watching.standing import Standing, standing
 from search.watching.textplot import MARK, OTHER, Dot, beyond, scatter
 from search.watching.view import headline, screen, shortened
-from trainers.records import write_json
+from trainers.record_io import write_json
 from trainers.terminal.console import Console
 
 from ..made_up import MadeUp
