@@ -123,9 +123,9 @@ class PGD(Knobs):
     def __call__(self, net: Net, batch: Batch, rng: Generator) -> Adversary:
         """The adversary of a batch; of several restarts, per example, the point where the climbed loss is highest."""
         epsilon = float(self.epsilon)  # type: ignore[arg-type]
-        return self.within(net, batch, rng, epsilon, step_length(self.step_size, epsilon))
+        return self.perturb(net, batch, rng, epsilon, step_length(self.step_size, epsilon))
 
-    def within(
+    def perturb(
         self, net: Net, batch: Batch, rng: Generator, epsilon: float | Tensor, length: float | Tensor
     ) -> Adversary:
         """The same within a budget and step of each example's own, (B, 1, 1, 1)."""

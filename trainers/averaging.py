@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from trainers.knobs import Duration, Knobs, Real, lasting
+from trainers.knobs import Duration, Knobs, Real, to_epochs
 
 State = dict[str, Tensor]
 
@@ -30,7 +30,7 @@ class _Average(Knobs):
     burn_in: Duration = 0
 
     def at(self, epoch: int, epochs: int) -> Any:
-        return None if epoch < lasting(self.burn_in, epochs) else self.model_copy(update={"burn_in": 0})
+        return None if epoch < to_epochs(self.burn_in, epochs) else self.model_copy(update={"burn_in": 0})
 
     def moves(self) -> bool:
         return True

@@ -12,7 +12,7 @@ import torch
 from pydantic import PositiveInt
 
 from trainers.config import Compute, TrialConfig
-from trainers.evaluate import Evaluation, falls_due
+from trainers.evaluate import Evaluation, is_due
 from trainers.knobs import Knobs
 from trainers.record_io import digest
 from trainers.subsets import Ranked
@@ -98,8 +98,8 @@ def _measured(every: int, along: tuple[tuple[str, int], ...], epochs: int, first
     """What is measured after each epoch, nothing or the curves and which further attacks; where a window begins."""
     found = []
     for epoch in range(epochs):
-        further = [name for name, its in along if falls_due(its, epoch, epochs)]
-        words = ["measured"] * falls_due(every, epoch, epochs) + further
+        further = [name for name, its in along if is_due(its, epoch, epochs)]
+        words = ["measured"] * is_due(every, epoch, epochs) + further
         found.append(" ".join(words) + "|selects" * (0 < first == epoch))
     return tuple(found)
 

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from trainers.averaging import Average
 from trainers.checkpoints import StartFrom
-from trainers.knobs import KnobError, Knobs, lasting
+from trainers.knobs import KnobError, Knobs, to_epochs
 from trainers.methods import METHODS, AnyMethod, NamedMethod
 from trainers.models import MLP, Model
 from trainers.optimizers import SGD, Optimizer
@@ -109,7 +109,7 @@ class TrialConfig(Knobs):
     @property
     def select_from(self) -> int:
         """The first epoch (0-based) that may be selected as the best."""
-        return self.burn_in if self.select.start == BURN_IN else lasting(self.select.start, self.epochs)
+        return self.burn_in if self.select.start == BURN_IN else to_epochs(self.select.start, self.epochs)
 
     @property
     def burn_in(self) -> int:

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from trainers.balls import check_units
 from trainers.knobs import Knobs, Real
 from trainers.losses import cross_entropy
-from trainers.method import Columns, observe, spared
+from trainers.method import Columns, observe, with_clean_images
 from trainers.starts import remembered
 from trainers.step import Adversary, Batch, Net, Step
 
@@ -52,7 +52,7 @@ class Free(Knobs):
         memory = state.columns[COLUMN]
         for _ in range(self.replays):
             point = (batch.x + memory[: len(batch.x)]).clamp(0, 1)
-            x = spared(batch, Adversary(point)).x.requires_grad_()
+            x = with_clean_images(batch, Adversary(point)).x.requires_grad_()
             features, logits = net.features_and_logits(x)
             step = Step(batch, Adversary(x.detach()), None, logits, features)
             yield cross_entropy(logits, batch.y).mean(), observe(step, None, batch.y)

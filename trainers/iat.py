@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from trainers.attacks import PGD
 from trainers.balls import check_units
-from trainers.knobs import Duration, Knobs, Real, Share, StepSize, lasting, step_length
+from trainers.knobs import Duration, Knobs, Real, Share, StepSize, step_length, to_epochs
 from trainers.starts import remembered
 from trainers.step import Adversary, Batch, Net
 
@@ -48,7 +48,7 @@ class IAT(Knobs):
 
     def at(self, epoch: int, epochs: int) -> Any:
         """Within a stage burn_in is 1, while the gate sets radii, or 0."""
-        warming = epoch < lasting(self.burn_in, epochs)
+        warming = epoch < to_epochs(self.burn_in, epochs)
         if self.warm_up == "plain" and (warming or self.momentum == 1):  # a radius that never moves is no radius
             return PGD(epsilon=self.epsilon, step_size=self.least_step, steps=self.steps, bn=self.bn)
         return self.model_copy(update={"burn_in": int(warming)})
@@ -81,7 +81,7 @@ class IAT(Knobs):
         attack = PGD(steps=self.steps, bn=self.bn)
         epsilon = radius.view(-1, 1, 1, 1)
         least = step_length(self.least_step, self.epsilon)
-        return attack.within(net, batch, rng, epsilon, (2 * epsilon / self.steps).clamp_min(least))
+        return attack.perturb(net, batch, rng, epsilon, (2 * epsilon / self.steps).clamp_min(least))
 
 
 def candidate(radius: Tensor, correct: Tensor, wide: Tensor, near: Tensor, gamma: float) -> Tensor:

@@ -28,7 +28,7 @@ class NotFinite(ArithmeticError):
     """A network's outputs are NaN or infinite where it is measured."""
 
 
-def along(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> tuple[Row, Verdicts]:
+def evaluate_epoch(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> tuple[Row, Verdicts]:
     """Clean accuracy and that under the attack of training curves, on validation, if there is one, and on test.
 
     Also who of the test examples is right, by `clean` and `pgd`. Raises NotFinite where the network's outputs are no
@@ -46,7 +46,7 @@ def along(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
     return row, verdicts  # test comes last
 
 
-def further(
+def evaluate_further(
     net: Net, evaluation: Evaluation, test: Split, attacks: dict[str, NamedAttack], seed: int
 ) -> tuple[Row, Verdicts]:
     """Accuracy on test under further attacks; of one that looks at some of the images also the clean one on these.
@@ -63,14 +63,14 @@ def further(
     return row | {f"test_{name}_acc": int(right.sum()) / len(right) for name, (right, _) in verdicts.items()}, verdicts
 
 
-def each_class(verdicts: Verdicts, classes: int) -> Arrays:
+def accuracy_by_class(verdicts: Verdicts, classes: int) -> Arrays:
     """Each class's share of right examples, as `class_<kind>`, (classes,) float32; NaN of a class without any."""
     shares = {kind: _by_class(right.cpu().double(), y.cpu(), classes) for kind, (right, y) in verdicts.items()}
     return {f"{OF_CLASS}{kind}": np.array(its, float).astype(np.float32) for kind, its in shares.items()}
 
 
-def mean_by_class(arrays: Arrays) -> ByClass:
-    """The mean over the epochs measured of what `each_class` gave for each, (epochs, classes) each."""
+def mean_accuracy_by_class(arrays: Arrays) -> ByClass:
+    """The mean over the epochs measured of what `accuracy_by_class` gave for each, (epochs, classes) each."""
     found: ByClass = {}
     for name, values in arrays.items():
         if name.startswith(OF_CLASS):
@@ -79,7 +79,7 @@ def mean_by_class(arrays: Arrays) -> ByClass:
     return found
 
 
-def on_training(net: Net, evaluation: Evaluation, train: Split, seen: np.ndarray, seed: int) -> np.ndarray:
+def evaluate_training(net: Net, evaluation: Evaluation, train: Split, seen: np.ndarray, seed: int) -> np.ndarray:
     """Who of the examples `seen`, (N,) bool, withstands the attack of training curves: (N,) uint8, else UNSEEN.
 
     In eval mode and not augmented, as validation and test are measured, and as no method's own adversary is.
@@ -90,7 +90,7 @@ def on_training(net: Net, evaluation: Evaluation, train: Split, seen: np.ndarray
     return withstood
 
 
-def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> tuple[Row, ByClass]:
+def evaluate_final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> tuple[Row, ByClass]:
     """What the test split withstands at the end, and how much of each class.
 
     Accuracy under the final attacks, and of its corrupted versions without one; by class also clean and under the PGD
@@ -124,7 +124,7 @@ def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
     return row, classes
 
 
-def images_looked_at(evaluation: Evaluation, test: Split) -> Arrays:
+def attacked_test_images(evaluation: Evaluation, test: Split) -> Arrays:
     """Name the test images that attacks on some of them look at, as positions in the test split, (images,) int32."""
     at = {it.images: drawn(test.y, it.images) for it in evaluation.named().values()}
     return {f"{DRAWN}{n}": its.numpy().astype(np.int32) for n, its in at.items() if its is not None}
@@ -140,7 +140,7 @@ def _by_class(values: Tensor, y: Tensor, classes: int) -> list[float | None]:
     return [total / size if size else None for total, size in zip(sums, sizes, strict=True)]
 
 
-def each_loss(net: Net, evaluation: Evaluation, splits: dict[str, Split], train: Split, seed: int) -> Arrays:
+def loss_by_example(net: Net, evaluation: Evaluation, splits: dict[str, Split], train: Split, seed: int) -> Arrays:
     """The cross-entropy of every example that `evaluation` asks for, (N,) each: what its difficulty goes by.
 
     Test examples on their images, their corrupted versions, and under attack; training examples on their images and
@@ -167,7 +167,7 @@ def _losses(net: Net, split: Split, attack: PGD | None, seed: int) -> np.ndarray
     return torch.cat(parts).cpu().numpy().astype(np.float16)
 
 
-def at_best(net: Net, evaluation: Evaluation, train: Split) -> Arrays:
+def arrays_at_best(net: Net, evaluation: Evaluation, train: Split) -> Arrays:
     """What the best checkpoint leaves of each training example, (N,) each."""
     arrays = {"best_clean_p_y": clean_p_y(net, train)}
     if evaluation.min_perturbation is not None:

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from trainers.attacks import PGD, NoAttack
 from trainers.awp import AWP, moved, unmoved_statistics
 from trainers.iat import IAT
-from trainers.knobs import Knobs, lasting
+from trainers.knobs import Knobs, to_epochs
 from trainers.losses import MART, CrossEntropy, Loss, cross_entropy
 from trainers.step import Adversary, Batch, Net, Step
 from trainers.targets import Given, Target
@@ -93,7 +93,7 @@ class Method(Knobs):
         if isinstance(now.weight, Uniform) and isinstance(now.loss, MART):  # without a weight both are MART
             now = now.model_copy(update={"loss": now.loss.model_copy(update={"weighs": "ce"})})
         if now.awp is not None:
-            on = epoch >= lasting(now.awp.burn_in, epochs)
+            on = epoch >= to_epochs(now.awp.burn_in, epochs)
             now = now.model_copy(update={"awp": now.awp.model_copy(update={"burn_in": 0}) if on else None})
         return now
 
@@ -105,7 +105,7 @@ class Method(Knobs):
 
         The caller makes one update of the weights from each loss before it asks for the next.
         """
-        adversary = spared(batch, self.attack(net, batch, rng))
+        adversary = with_clean_images(batch, self.attack(net, batch, rng))
         if self.awp is None:
             step = self._look(net, batch, adversary)
             target = self.target(step)
@@ -128,7 +128,7 @@ class Method(Knobs):
         return Step(batch, adversary, clean, robust, features)
 
 
-def spared(batch: Batch, adversary: Adversary) -> Adversary:
+def with_clean_images(batch: Batch, adversary: Adversary) -> Adversary:
     """The adversary, with the images themselves where the batch says so."""
     if batch.spared is None:
         return adversary

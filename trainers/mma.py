@@ -74,7 +74,7 @@ class MMA(Knobs):
         """Find where a line through PGD's adversary stops being right, and how far that is, (B, ...), (B,)."""
         epsilon = margin.view(-1, 1, 1, 1)
         attack = PGD(steps=self.steps, norm=self.norm)
-        x = attack.within(net, batch, rng, epsilon, step_length(self.step_size, epsilon)).x
+        x = attack.perturb(net, batch, rng, epsilon, step_length(self.step_size, epsilon)).x
         delta = x - batch.x
         size = delta.abs().flatten(1).amax(1).view(-1, 1, 1, 1) if self.norm == "linf" else length(delta)
         direction = delta / size.clamp_min(1e-12)

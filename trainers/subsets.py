@@ -14,7 +14,7 @@ import torch
 from pydantic import Field, NonNegativeInt, model_validator
 from torch import Tensor
 
-from trainers.knobs import Duration, Knobs, Share, Size, count, lasting
+from trainers.knobs import Duration, Knobs, Share, Size, count, to_epochs
 from trainers.state import InstanceState
 
 ScoreName = Literal[
@@ -190,7 +190,7 @@ class DropUnlearned(Knobs):
         return self
 
     def at(self, epoch: int, epochs: int) -> Any:
-        first = max(1, lasting(self.epoch or 0, epochs))  # a share may come to less than an epoch
+        first = max(1, to_epochs(self.epoch or 0, epochs))  # a share may come to less than an epoch
         if epoch < first:
             return All()
         return self.model_copy(update={"epoch": 0 if epoch == first else None})

@@ -26,14 +26,14 @@ from trainers.examples import Examples, alone
 from trainers.measure import (
     ByClass,
     NotFinite,
-    along,
-    at_best,
-    each_class,
-    each_loss,
-    final,
-    further,
-    images_looked_at,
-    on_training,
+    accuracy_by_class,
+    arrays_at_best,
+    attacked_test_images,
+    evaluate_epoch,
+    evaluate_final,
+    evaluate_further,
+    evaluate_training,
+    loss_by_example,
 )
 from trainers.models import build_network, needs_two
 from trainers.record_io import Row
@@ -124,9 +124,9 @@ class Trainer:
                 row |= self._along(seed, instances)
                 if self.evaluation.train:
                     seen = instances["correct"] != UNSEEN
-                    instances["withstood"] = on_training(self.net, self.evaluation, self.examples.own, seen, seed)
+                    instances["withstood"] = evaluate_training(self.net, self.evaluation, self.examples.own, seen, seed)
                     row["train_pgd_acc"] = float(instances["withstood"][seen].mean())
-                instances |= each_loss(self.net, self.evaluation, self.splits, self.examples.own, seed)
+                instances |= loss_by_example(self.net, self.evaluation, self.splits, self.examples.own, seed)
         self.epoch += 1
         self.last = row
         if first == stage.epoch and first:  # epochs before are those of a training that selects from its first on
@@ -145,13 +145,13 @@ class Trainer:
 
     def _along(self, seed: int, instances: Arrays) -> Row:
         try:
-            row, verdicts = along(self.net, self.evaluation, self.splits, seed)
+            row, verdicts = evaluate_epoch(self.net, self.evaluation, self.splits, seed)
         except NotFinite as error:
             raise Diverged(self.epoch, str(error)) from None
         attacks = self.evaluation.due_along(self.epoch, self.config.epochs)
-        others, theirs = further(self.net, self.evaluation, self.splits["test"], attacks, seed)
+        others, theirs = evaluate_further(self.net, self.evaluation, self.splits["test"], attacks, seed)
         if self.evaluation.by_class:
-            instances |= each_class(verdicts | theirs, self.data.classes)
+            instances |= accuracy_by_class(verdicts | theirs, self.data.classes)
         return row | others
 
     def _train(self, stage: Stage, due: bool) -> tuple[Row, Arrays]:
@@ -235,18 +235,18 @@ class Trainer:
         """
         with measured(self.net.module, self.measured_state()):
             row, classes = self._ended(self.last)
-        looked_at = images_looked_at(self.evaluation, self.splits["test"])
+        looked_at = attacked_test_images(self.evaluation, self.splits["test"])
         if self.best is None:
             return {"last": row}, {"last": classes}, looked_at
         other = self.best if self.best["row"]["epoch"] != self.last["epoch"] else None
         with measured(self.net.module, other["model"] if other else self.measured_state()):
             best, theirs = self._ended(other["row"]) if other else (dict(row), classes)
-            arrays = at_best(self.net, self.evaluation, self.examples.own)
+            arrays = arrays_at_best(self.net, self.evaluation, self.examples.own)
         return {"last": row, "best": best}, {"last": classes, "best": theirs}, arrays | looked_at
 
     def _ended(self, row: Row) -> tuple[Row, ByClass]:
         seed = derived(self.config.seed, self.config.epochs, "final")
-        metrics, classes = final(self.net, self.evaluation, self.splits, seed)
+        metrics, classes = evaluate_final(self.net, self.evaluation, self.splits, seed)
         return metrics_of(row) | metrics, classes
 
     def measured_state(self) -> Weights | None:

@@ -27,7 +27,7 @@ from trainers.chain import Surroundings, chain, training_code
 from trainers.config import TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
-from trainers.measure import mean_by_class
+from trainers.measure import mean_accuracy_by_class
 from trainers.npz import read_arrays
 from trainers.reading import Damage
 from trainers.record_io import Row, append_rows, sealed, write_atomic, write_json
@@ -224,7 +224,7 @@ class Session:
         arrays = self._instances()
         if status == "completed":
             metrics, classes, measured = self.trainer.final()
-            mean = {"mean": its} if (its := mean_by_class(arrays)) else {}
+            mean = {"mean": its} if (its := mean_accuracy_by_class(arrays)) else {}
             result |= metrics | {"classes": classes | mean}
             arrays |= measured
         elif status == "stopped":
