@@ -39,9 +39,9 @@ class Surroundings(Knobs):
 
 @cache
 def training_code() -> str:
-    """A hash of the source of everything that trains: not of benchmarks, nor of how things are worded and shown."""
+    """Return a hash of the source of everything that trains: not of benchmarks, descriptions and what is shown."""
     folder = Path(__file__).parent
-    others = ("bench", "wording", "terminal")
+    others = ("__main__", "bench", "columns", "records", "wording", "terminal")
     files = sorted(path for path in folder.rglob("*.py") if not str(path.relative_to(folder)).startswith(others))
     hasher = sha256()
     for path in files:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -140,7 +140,7 @@ def write_json(path: Place, value: Any) -> None:
     write_atomic(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
-def append_rows(path: Place, rows: Iterable[Row]) -> None:
+def append_rows(path: Place, rows: Iterable[Mapping[str, Any]]) -> None:
     """Append rows as JSON lines in one write; behind a URL, where nothing is appended, that is all of the file."""
     text = "".join(canonical(row) + "\n" for row in rows)
     if not isinstance(path, Path):

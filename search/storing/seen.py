@@ -9,7 +9,7 @@ from search.storing.pace import Costs
 from search.storing.partial import Partial, partial
 from search.storing.remote import stamp
 from search.storing.tails import Tail
-from trainers.best import BEGINS, CLEAN, ROBUST, chosen
+from trainers.best import BEGINS, CLEAN, ROBUST, replaces_best
 from trainers.reading import Damage, cost_row, epoch_row, read_json
 from trainers.record_io import Place, Row
 from trainers.records import constant
@@ -87,7 +87,7 @@ class Seen:
             self._first = row.get(BEGINS, self._first)
             if all(name in row for name in OBJECTIVES):
                 self.measured = row
-                self.best = row if chosen(row, self.best or None, self._first) else self.best
+                self.best = row if replaces_best(row, self.best or None, self._first) else self.best
 
     def _look_at_costs(self) -> None:
         anew, rows = self._cost_rows.look()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from search.storing.store import Arrays, Segment
 from trainers.best import ROBUST, best_of
-from trainers.record_io import Row, canonical
+from trainers.record_io import canonical
 from trainers.recording import metrics_of
+from trainers.records import CheckpointRecord, EpochRecord
 from trainers.scores import UNSEEN
 
 
-def lines(rows: Iterable[Row]) -> bytes:
+def lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
     """Rows as a file of JSON lines holds them."""
     return "".join(canonical(row) + "\n" for row in rows).encode()
 
@@ -55,7 +57,7 @@ def cut(parts: list[Segment], epochs: int) -> list[Segment]:
     return kept
 
 
-def so_far(rows: list[Row]) -> dict[str, Row]:
+def so_far(rows: list[EpochRecord]) -> dict[str, CheckpointRecord]:
     """What was measured along training, at its end and where validation was best: no final attack was run."""
     best = best_of(rows)
     if best is None:

@@ -25,6 +25,7 @@ from trainers.npz import Arrays as Arrays
 from trainers.npz import unpacked_arrays
 from trainers.reading import Damage, cost_row, epoch_row, read_json
 from trainers.record_io import Place, Row, sealed, write_atomic
+from trainers.records import CostRecord, EpochRecord
 from trainers.shapes import A_MANIFEST, A_RESULT
 
 # which states stay when no training needs them any more: every one, forks and last ones, last ones, none
@@ -34,8 +35,8 @@ Keep = Literal["all", "forks", "best", "none"]
 class Segment(NamedTuple):
     """What training recorded between two checkpoints."""
 
-    rows: list[Row]
-    costs: list[Row]
+    rows: list[EpochRecord]
+    costs: list[CostRecord]
     instances: Arrays  # (epochs of the segment, N) each; NaN or UNSEEN where an epoch did not record it
 
 

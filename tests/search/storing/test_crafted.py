@@ -20,10 +20,11 @@ from search.storing.filesystem import establish
 from search.storing.planfile import NoSweep, plan_of, stored_plan
 from search.storing.store import Store, packed_arrays
 from search.verify import main as verify
+from trainers.checking import component
 from trainers.npz import read_arrays
 from trainers.reading import Damage, content_of, read_json, read_rows, read_yaml
 from trainers.record_io import sealed, write_json
-from trainers.shapes import A_RESULT, component
+from trainers.shapes import A_RESULT
 
 from ..helpers import Tiny, smoke, snapshot
 
