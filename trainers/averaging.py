@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from trainers.knobs import Duration, Knobs, Real, to_epochs
+from trainers.passes import Passes
 
 State = dict[str, Tensor]
 
@@ -71,6 +72,12 @@ class SWA(_Average):
 
 
 Average = Annotated[EMA | SWA, Field(discriminator="name")]
+
+
+def averaging_passes(average: EMA | SWA) -> Passes:
+    """Return what averaging costs for an example in an epoch: at most a forward, for networks with BatchNorm."""
+    recomputed = average.statistics == "recomputed"
+    return Passes(forwards=recomputed, fewer_forwards=recomputed)
 
 
 class Mean:

@@ -13,6 +13,7 @@ from trainers.balls import check_units
 from trainers.knobs import Knobs, Real
 from trainers.losses import cross_entropy
 from trainers.method import Columns, observe, with_clean_images
+from trainers.passes import UPDATE, Passes
 from trainers.starts import remembered
 from trainers.step import Adversary, Batch, Net, Step
 
@@ -41,6 +42,10 @@ class Free(Knobs):
     def _units(self) -> Free:
         check_units("linf", {("epsilon",): self.epsilon})
         return self
+
+    def passes(self) -> Passes:
+        """Return what one visit of an example costs: an update for each replay, whose backward serves both."""
+        return UPDATE * self.replays
 
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
         _, _, state = remembered(batch)

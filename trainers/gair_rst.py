@@ -12,6 +12,7 @@ from trainers.attacks import PGD
 from trainers.knobs import Duration, Knobs, to_epochs
 from trainers.losses import TRADES, as_number, cross_entropy, kl
 from trainers.method import Columns, Method, observe, with_clean_images
+from trainers.passes import UPDATE, Passes
 from trainers.schedules import Schedule, SignedSchedule
 from trainers.starts import Previous
 from trainers.step import Batch, Net, Step
@@ -56,9 +57,17 @@ class GAIRRST(Knobs):
     def moves(self) -> bool:
         return True
 
+    def passes(self) -> Passes:
+        """Return what one visit of an example costs, as the method acts after its burn-in: two attacks, three looks."""
+        return self.attack.passes() + self._other_attack.passes() + Passes(forwards=2) + UPDATE
+
+    @property
+    def _other_attack(self) -> PGD:
+        return self.attack.model_copy(update={"ascend": "margin"})
+
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
         adversary = with_clean_images(batch, self.attack(net, batch, rng))
-        other = with_clean_images(batch, self.attack.model_copy(update={"ascend": "margin"})(net, batch, rng))
+        other = with_clean_images(batch, self._other_attack(net, batch, rng))
         features, robust = net.features_and_logits(adversary.x)
         beyond, clean = net(other.x), net(batch.x)  # BN statistics end on the image, as in the authors' code
         if adversary.kappa is None:

@@ -116,6 +116,13 @@ def count(size: int | str, total: int, what: str) -> int:
     return n
 
 
+def fraction(size: int | str, total: int | None) -> float | None:
+    """Return the fraction of `total` that a count or a share is, or None for a count of an unknown total."""
+    if isinstance(size, str):
+        return float(size[:-1]) / 100
+    return size / total if total else None
+
+
 Duration = Annotated[int | str, BeforeValidator(_no_fraction), _count_or_share(0, "a number of epochs")]
 
 

@@ -14,6 +14,7 @@ from trainers.awp import AWP, moved, unmoved_statistics
 from trainers.iat import IAT
 from trainers.knobs import Knobs, to_epochs
 from trainers.losses import MART, CrossEntropy, Loss, cross_entropy
+from trainers.passes import Passes
 from trainers.step import Adversary, Batch, Net, Step
 from trainers.targets import Given, Target
 from trainers.weights import Confidence, Geometry, Probability, Uniform, Weight
@@ -100,6 +101,16 @@ class Method(Knobs):
     def moves(self) -> bool:
         return super().moves() or self.awp is not None
 
+    def passes(self) -> Passes:
+        """Return what one visit of an example costs, as the method acts in one epoch (`at`)."""
+        look = Passes(forwards=1 + self._needs_clean, backwards=1)
+        ascent = Passes() if self.awp is None else look
+        return self.attack.passes() + ascent + look + Passes(updates=1)
+
+    @property
+    def _needs_clean(self) -> bool:
+        return self.loss.needs_clean or self.weight.needs_clean or self.target.needs_clean
+
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
         """The training loss of a batch, a scalar, and what is recorded of each example, (B,) each.
 
@@ -122,8 +133,7 @@ class Method(Knobs):
             yield self.loss(there, target, weight).mean(), observe(step, weight, target)
 
     def _look(self, net: Net, batch: Batch, adversary: Adversary) -> Step:
-        wanted = self.loss.needs_clean or self.weight.needs_clean or self.target.needs_clean
-        clean = net(batch.x) if wanted else None
+        clean = net(batch.x) if self._needs_clean else None
         features, robust = net.features_and_logits(adversary.x)
         return Step(batch, adversary, clean, robust, features)
 

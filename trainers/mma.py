@@ -14,6 +14,7 @@ from trainers.balls import Norm, check_units, length
 from trainers.knobs import Knobs, Real, Share, StepSize, step_length
 from trainers.losses import cross_entropy, soft_margin
 from trainers.method import Columns, observe
+from trainers.passes import UPDATE, Passes
 from trainers.starts import remembered
 from trainers.step import Adversary, Batch, Net, Step
 
@@ -52,6 +53,10 @@ class MMA(Knobs):
     def _units(self) -> MMA:
         check_units(self.norm, {("d_max",): self.d_max, ("least",): self.least, ("step_size",): self.step_size})
         return self
+
+    def passes(self) -> Passes:
+        """Return what one visit of an example costs: PGD, bisection, and two forwards to one update."""
+        return PGD(steps=self.steps).passes() + Passes(forwards=HALVINGS + 1) + UPDATE
 
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
         rows, _, state = remembered(batch)
