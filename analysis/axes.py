@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from trainers.knobs import share
-from trainers.records import Row
+from trainers.knobs import parse_share
+from trainers.record_io import Row
 
 SEPARATOR = " · "
 ALL = "all"
@@ -140,7 +140,7 @@ def _under(path: str, root: str) -> bool:
 
 def _number(value: Any) -> float:
     """What a value is as a number; NaN where it is none."""
-    read = value if isinstance(value, bool) else share(value)
+    read = value if isinstance(value, bool) else parse_share(value)
     if isinstance(read, str) and read in ("inf", "-inf"):
         return float(read)
     return float(read) if isinstance(read, int | float) and not isinstance(read, bool) else math.nan

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.results import COMPLETED, Results
-from trainers.records import Row
+from trainers.record_io import Row
 from trainers.scores import difficulty, normalized_rank
 
 CLEAN = "clean"

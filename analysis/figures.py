@@ -15,7 +15,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis.axes import SEPARATOR
-from trainers.records import write_atomic
+from trainers.record_io import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from trainers.checking import component
 from trainers.npz import Arrays, read_arrays
 from trainers.reading import Damage, Promised
-from trainers.shapes import component
 
 NOT_TRAINED = 255  # in the integer curves: the example took no part in that epoch
 

@@ -23,7 +23,7 @@ from analysis.mirror import readable, send
 from analysis.results import Results, SweepError, export, load, tell_damage
 from analysis.setting import setting
 from analysis.summary import endings, plain, print_summary
-from trainers.records import write_atomic
+from trainers.record_io import write_atomic
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import show_with
 

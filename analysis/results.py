@@ -24,7 +24,8 @@ from analysis.metrics import EPOCH_METRIC, comparable, told
 from trainers.plans import NAME as PLAN
 from trainers.plans import OtherFormat, read_plan
 from trainers.reading import Damage, cost_row, epoch_row, promises, read_json, read_rows
-from trainers.records import Row, constant
+from trainers.record_io import Row
+from trainers.records import constant
 from trainers.shapes import A_PROVENANCE, A_RESULT
 from trainers.terminal.console import error_console
 from trainers.terminal.text import visible

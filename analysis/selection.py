@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.pareto import non_dominated
 from analysis.results import Results
-from trainers.knobs import share
+from trainers.knobs import parse_share
 from trainers.reading import read_yaml
 
 SELECT = {"val_clean_acc": "val_x", "val_pgd_acc": "val_y"}  # all that a search selects by -> column of points
@@ -35,7 +35,7 @@ def selected(points: pd.DataFrame, results: Results) -> np.ndarray:
     kept = np.ones(len(points), dtype=bool)
     for text in search_block(results).get("constraints") or ():
         if match := _CONSTRAINT.fullmatch(str(text)):
-            values, bound = points[SELECT[match["metric"]]].to_numpy(float), float(share(match["bound"]))
+            values, bound = points[SELECT[match["metric"]]].to_numpy(float), float(parse_share(match["bound"]))
             kept &= values >= bound if match["sense"] == ">=" else values <= bound
     objectives = results.plan.get("objectives") or dict.fromkeys(SELECT, "max")
     signed = [points[SELECT[name]] * (1 if way == "max" else -1) for name, way in objectives.items()]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.stats import seeds
-from trainers.records import Row
+from trainers.record_io import Row
 from trainers.wording import apart, common, told
 
 

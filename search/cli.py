@@ -17,7 +17,7 @@ from search.exceptions import DamagedJournal, DifferentSweep, Infeasible, NoSwee
 from search.schema.limits import TOLD
 from search.signals import exit_code_of, install_handlers
 from search.store import health
-from trainers.records import Place
+from trainers.record_io import Place
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.streams import guard_streams
 

@@ -39,7 +39,7 @@ from trainers.data import prepare, split_identity
 from trainers.files import FileError
 from trainers.images import DataError
 from trainers.reading import content_of, read_rows
-from trainers.records import Place, Row, write_atomic
+from trainers.record_io import Place, Row, write_atomic
 from trainers.terminal.console import Console, error_console
 
 RECORDS = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")

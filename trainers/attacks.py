@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from trainers.balls import Norm, ascent, check_units, normal, project
 from trainers.knobs import KnobError, Knobs, Real, StepSize, step_length
 from trainers.losses import cross_entropy, kl, margin, named
+from trainers.passes import Passes
 from trainers.schedules import Curve, Schedule
 from trainers.starts import Previous, Start, begin
 from trainers.step import Adversary, Batch, Net
@@ -33,6 +34,10 @@ class NoAttack(Knobs):
     """Standard training: the adversary is the clean image."""
 
     name: Literal["none"] = "none"
+
+    def passes(self) -> Passes:
+        """No attack makes no pass."""
+        return Passes()
 
     def __call__(self, net: Net, batch: Batch, rng: Generator) -> Adversary:
         return Adversary(batch.x)
@@ -120,18 +125,28 @@ class PGD(Knobs):
             raise ValueError(f"toward descends the cross-entropy to a class; got ascend: {self.ascend}")
         return self
 
+    def passes(self) -> Passes:
+        """Return what the attack costs, as it acts in one epoch: tau is a number."""
+        looks = Passes(forwards=self.steps, backwards=self.steps)
+        if self.tau is not None:  # an example rests after at least tau + 1 looks
+            fewer = max(0, self.steps - round(float(self.tau)) - 1)  # type: ignore[arg-type]
+            looks += Passes(fewer_forwards=fewer, fewer_backwards=fewer)
+        climb = looks + Passes(forwards=self._compares)
+        once = self._needs_clean + (self.geometry == "image_first" and self.steps > 0)
+        return climb * self.restarts + Passes(forwards=once)
+
     def __call__(self, net: Net, batch: Batch, rng: Generator) -> Adversary:
         """The adversary of a batch; of several restarts, per example, the point where the climbed loss is highest."""
         epsilon = float(self.epsilon)  # type: ignore[arg-type]
-        return self.within(net, batch, rng, epsilon, step_length(self.step_size, epsilon))
+        return self.perturb(net, batch, rng, epsilon, step_length(self.step_size, epsilon))
 
-    def within(
+    def perturb(
         self, net: Net, batch: Batch, rng: Generator, epsilon: float | Tensor, length: float | Tensor
     ) -> Adversary:
         """The same within a budget and step of each example's own, (B, 1, 1, 1)."""
         with net.attacked(self.bn):
             clean = None
-            if self.ascend == "kl" and (self.steps or self._compares):
+            if self._needs_clean:
                 with torch.no_grad():
                     clean = net(batch.x)  # once: it does not change while the attack runs
             scene = _Scene(batch.x, batch.y, clean, epsilon, length)
@@ -148,6 +163,11 @@ class PGD(Knobs):
         if isinstance(self.start, Previous):
             self.start.keep(batch, best.x - batch.x)
         return best
+
+    @property
+    def _needs_clean(self) -> bool:
+        """Whether the climbed loss compares with the logits on the image."""
+        return self.ascend == "kl" and (self.steps > 0 or self._compares)
 
     @property
     def _compares(self) -> bool:

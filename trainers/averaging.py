@@ -10,7 +10,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from trainers.knobs import Duration, Knobs, Real, lasting
+from trainers.knobs import Duration, Knobs, Real, to_epochs
+from trainers.passes import Passes
 
 State = dict[str, Tensor]
 
@@ -30,7 +31,7 @@ class _Average(Knobs):
     burn_in: Duration = 0
 
     def at(self, epoch: int, epochs: int) -> Any:
-        return None if epoch < lasting(self.burn_in, epochs) else self.model_copy(update={"burn_in": 0})
+        return None if epoch < to_epochs(self.burn_in, epochs) else self.model_copy(update={"burn_in": 0})
 
     def moves(self) -> bool:
         return True
@@ -71,6 +72,12 @@ class SWA(_Average):
 
 
 Average = Annotated[EMA | SWA, Field(discriminator="name")]
+
+
+def averaging_passes(average: EMA | SWA) -> Passes:
+    """Return what averaging costs for an example in an epoch: at most a forward, for networks with BatchNorm."""
+    recomputed = average.statistics == "recomputed"
+    return Passes(forwards=recomputed, fewer_forwards=recomputed)
 
 
 class Mean:

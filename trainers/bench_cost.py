@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from trainers.models import Model
-from trainers.records import Row
+from trainers.records import EpochRecord
 
 CLASSES = 10
 # Forwards and backwards an example of the authors' code at K = 10, K steps of an attack and the update together.
@@ -30,7 +30,7 @@ class Flops(NamedTuple):
     to_input: int  # a backward that ends at the image
     to_weights: int  # a backward that ends at the weights: twice a forward, less the first layer's input gradient
 
-    def of_step(self, row: Row, graphs: int) -> float:
+    def of_step(self, row: EpochRecord, graphs: int) -> float:
         """Useful FLOPs per image of an epoch's updates, from the passes its row counted, in examples.
 
         graphs: forwards that the training backward goes back through. What an implementation computes beyond this,

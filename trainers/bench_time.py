@@ -16,7 +16,7 @@ from trainers.evaluate import Evaluation
 from trainers.methods import METHODS, AnyMethod
 from trainers.models import Model
 from trainers.optimizers import SGD
-from trainers.records import Row
+from trainers.records import EpochRecord
 from trainers.sources import Npz
 from trainers.trainer import Trainer
 
@@ -68,7 +68,7 @@ def acting(name: str) -> AnyMethod:
 
 class Timing(NamedTuple):
     name: str
-    row: Row  # of the trainer's epoch: its counts of passes
+    row: EpochRecord  # of the trainer's epoch: its counts of passes
     flops: float  # useful ones of one image
     images: float  # trained on in a round, each replay anew
     seconds: list[float]  # of each round
@@ -93,5 +93,5 @@ def timed(case: Case, methods: Sequence[str], rounds: int, plain: bool, flops: F
     return [timing for timing, _ in timings]
 
 
-def _epoch(trainer: Trainer) -> Row:
+def _epoch(trainer: Trainer) -> EpochRecord:
     return trainer.run_epoch(trainer.config.stage(trainer.epoch)).row

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from trainers.records import Row
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+Record = Mapping[str, Any]  # an EpochRecord of trainers.records, or one as it was read from a file
+AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 CLEAN, ROBUST = "val_clean_acc", "val_pgd_acc"  # all that is measured on validation
-BEGINS = "select_from"  # in the row of the epoch that begins a selection window: that epoch
+BEGINS = "select_from"  # in the record of the epoch that begins a selection window: that epoch
 
 
-def selected_by(row: Row) -> str:
-    """Return the accuracy by which the best checkpoint of a training is chosen, from a row of a measured epoch.
+def selected_by(record: Record) -> str:
+    """Return the accuracy by which the best checkpoint of a training is chosen, from the record of a measured epoch.
 
-    It is what the training is for: validation accuracy under PGD, or clean of a training without attacks, whose PGD
-    accuracy is highest in the first epochs. Only a training that attacks its images records how many withstood.
+    It is validation accuracy under PGD, or clean accuracy for a training without attacks, whose PGD accuracy is
+    highest in the first epochs. Only a training that attacks its images records their accuracy under attack.
     """
-    return CLEAN if "train_clean_acc" in row and "train_robust_acc" not in row else ROBUST
+    return CLEAN if "train_clean_acc" in record and "train_robust_acc" not in record else ROBUST
 
 
-def chosen(row: Row, best: Row | None, first: int) -> bool:
-    """Whether an epoch's row takes the place of the best before it, in a window that begins with epoch `first`.
+def replaces_best(record: Record, best: Record | None, first: int) -> bool:
+    """Return whether an epoch takes the place of the best one before it, in a window that begins with epoch `first`.
 
-    The first of the highest in what `selected_by` names; what lies before the window stands until the window has a
-    measurement.
+    The first epoch with the highest value of `selected_by` is the best. An epoch before the window remains the best
+    until the window has a measurement.
     """
-    by = selected_by(row)
-    if by not in row:
+    by = selected_by(record)
+    if by not in record:
         return False
-    enters = best is not None and best["epoch"] < first <= row["epoch"]
-    return best is None or enters or row[by] > best[by]
+    enters = best is not None and best["epoch"] < first <= record["epoch"]
+    return best is None or enters or record[by] > best[by]
 
 
-def best_of(rows: list[Row]) -> Row | None:
-    """The row of the best checkpoint in a training's record; None where validation was not measured."""
-    best, first = None, 0
-    for row in rows:
-        first = row.get(BEGINS, first)
-        best = row if chosen(row, best, first) else best
+def best_of(records: Sequence[AnyRecord]) -> AnyRecord | None:
+    """Return the epoch of the best checkpoint among a training's records, or None if validation was not measured."""
+    best: AnyRecord | None = None
+    first = 0
+    for record in records:
+        first = record.get(BEGINS, first)
+        best = record if replaces_best(record, best, first) else best
     return best

@@ -12,9 +12,9 @@ import torch
 from pydantic import PositiveInt
 
 from trainers.config import Compute, TrialConfig
-from trainers.evaluate import Evaluation, falls_due
+from trainers.evaluate import Evaluation, is_due
 from trainers.knobs import Knobs
-from trainers.records import digest
+from trainers.record_io import digest
 from trainers.subsets import Ranked
 
 WIDTH = 16  # bytes of a name: of two million states two collide with probability 1e-26
@@ -39,9 +39,9 @@ class Surroundings(Knobs):
 
 @cache
 def training_code() -> str:
-    """A hash of the source of everything that trains: not of benchmarks, nor of how things are worded and shown."""
+    """Return a hash of the source of everything that trains: not of benchmarks, descriptions and what is shown."""
     folder = Path(__file__).parent
-    others = ("bench", "wording", "terminal")
+    others = ("__main__", "bench", "columns", "records", "wording", "terminal")
     files = sorted(path for path in folder.rglob("*.py") if not str(path.relative_to(folder)).startswith(others))
     hasher = sha256()
     for path in files:
@@ -98,8 +98,8 @@ def _measured(every: int, along: tuple[tuple[str, int], ...], epochs: int, first
     """What is measured after each epoch, nothing or the curves and which further attacks; where a window begins."""
     found = []
     for epoch in range(epochs):
-        further = [name for name, its in along if falls_due(its, epoch, epochs)]
-        words = ["measured"] * falls_due(every, epoch, epochs) + further
+        further = [name for name, its in along if is_due(its, epoch, epochs)]
+        words = ["measured"] * is_due(every, epoch, epochs) + further
         found.append(" ".join(words) + "|selects" * (0 < first == epoch))
     return tuple(found)
 

@@ -9,9 +9,20 @@ import math
 import types
 from collections.abc import Callable
 from functools import cache
-from typing import Annotated, Any, Literal, Required, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
-from trainers.records import Row
+from trainers.record_io import Row
 
 Wrong = tuple[str, str] | None  # where, as a dotted path, and what is right there; None: nothing is wrong
 Check = Callable[[Any], Wrong]
@@ -24,6 +35,28 @@ PLAIN: dict[Any, tuple[str, Callable[[Any], bool]]] = {
     dict: ("keys and values", lambda value: isinstance(value, dict)),
     list: ("a list", lambda value: isinstance(value, list)),
 }
+
+
+def component(text: str) -> str | None:
+    """What is wrong with a text as one part of a path, if something is."""
+    if text in ("", ".", "..") or any(letter in "/\\" or not letter.isprintable() for letter in text):
+        return "the name of a file, which leads nowhere else"
+    return "a shorter name" if len(text.encode(errors="replace")) > 255 else None
+
+
+def count(number: int) -> str | None:
+    """What is wrong with a number as one of things that can be counted."""
+    return None if 0 <= number < 2**53 else "a number from 0 on"
+
+
+Name = Annotated[str, component]
+Count = Annotated[int, count]
+
+
+class ReadAs(NamedTuple):
+    """Annotates a key that is checked as another type than writers have, such as one that lists not all of its keys."""
+
+    kind: Any
 
 
 def shaped(kind: Any) -> Callable[[Any], Row]:
@@ -48,7 +81,8 @@ def _check(kind: Any) -> Check:
     if is_typeddict(kind):
         return _fields(kind)
     if origin is Annotated:
-        return _further(_check(parts[0]), parts[1])
+        read_as = next((more.kind for more in parts[1:] if isinstance(more, ReadAs)), parts[0])
+        return _further(_check(read_as), *(more for more in parts[1:] if callable(more)))  # others describe the key
     if origin in (Union, types.UnionType):
         return _any(tuple(map(_check, parts)))
     if origin is Literal:
@@ -65,12 +99,12 @@ def _plain(kind: Any) -> Check:
     return lambda value: None if fits(value) else ("", what)
 
 
-def _further(check: Check, more: Callable[[Any], str | None]) -> Check:
+def _further(check: Check, *more: Callable[[Any], str | None]) -> Check:
     def further(value: Any) -> Wrong:
         if (wrong := check(value)) is not None:
             return wrong
-        what = more(value)
-        return None if what is None else ("", what)
+        found = (examine(value) for examine in more)
+        return next((("", what) for what in found if what is not None), None)
 
     return further
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from trainers.averaging import Average
+from trainers.averaging import Average, averaging_passes
 from trainers.checkpoints import StartFrom
-from trainers.knobs import KnobError, Knobs, lasting
+from trainers.knobs import KnobError, Knobs, to_epochs
 from trainers.methods import METHODS, AnyMethod, NamedMethod
 from trainers.models import MLP, Model
 from trainers.optimizers import SGD, Optimizer
+from trainers.passes import Passes
 from trainers.selection import ALL_EPOCHS, BURN_IN, Select, burn_in
 from trainers.sources import DataSource, Digits
 from trainers.starts import Previous
@@ -109,7 +111,7 @@ class TrialConfig(Knobs):
     @property
     def select_from(self) -> int:
         """The first epoch (0-based) that may be selected as the best."""
-        return self.burn_in if self.select.start == BURN_IN else lasting(self.select.start, self.epochs)
+        return self.burn_in if self.select.start == BURN_IN else to_epochs(self.select.start, self.epochs)
 
     @property
     def burn_in(self) -> int:
@@ -129,6 +131,28 @@ class TrialConfig(Knobs):
             average=self.average and self.average.at(epoch, self.epochs),
         )
 
+    def passes(self, epoch: int) -> Passes:
+        """Return what one visit of an example costs in an epoch (0-based): passes through the network."""
+        return _passes(self.method, self.average, epoch, self.epochs)
+
+    def mean_passes(self) -> Passes:
+        """Return the mean of `passes` over all epochs."""
+        return _mean_passes(self.method, self.average, self.epochs)
+
     def needs_ranking(self) -> str | None:
         """The score whose ranking the subset is cut from, if it needs one."""
         return self.subset.needs
+
+
+def _passes(method: AnyMethod, average: Average | None, epoch: int, epochs: int) -> Passes:
+    acting: AnyMethod = method.at(epoch, epochs)
+    averaging: Average | None = average and average.at(epoch, epochs)
+    return acting.passes() + (averaging_passes(averaging) if averaging else Passes())
+
+
+@lru_cache(maxsize=4096)  # a space has fewer distinct methods than trials
+def _mean_passes(method: AnyMethod, average: Average | None, epochs: int) -> Passes:
+    if not method.moves() and average is None:
+        return _passes(method, average, 0, epochs)
+    total = sum((_passes(method, average, epoch, epochs) for epoch in range(epochs)), Passes())
+    return total / epochs

@@ -19,7 +19,7 @@ from trainers.arrays import Source, of_classes
 from trainers.corruptions import Corruptions
 from trainers.knobs import Share, Size, SizeOrNone, count, is_none
 from trainers.pools import Extra, Pool, Rest
-from trainers.records import Row, digest
+from trainers.record_io import Row, digest
 from trainers.views import Augmentation, View, pad
 
 

@@ -21,7 +21,7 @@ OfLosses = Annotated[PGDAttack | FGSM, Field(discriminator="name")]
 Asked = Annotated[bool, Field(exclude_if=lambda it: not it)]  # a measurement that is no part of a study without it
 
 
-def falls_due(every: int, epoch: int, epochs: int) -> bool:
+def is_due(every: int, epoch: int, epochs: int) -> bool:
     """Whether what is measured each `every` epochs is so after an epoch (0-based); after the last it always is."""
     return (epoch + 1) % every == 0 or epoch + 1 == epochs
 
@@ -124,11 +124,11 @@ class Evaluation(Knobs):
         return self.model_dump(exclude={"final", "min_perturbation"} | (set() if self.train else {"train"}))
 
     def due(self, epoch: int, epochs: int) -> bool:
-        return falls_due(self.every, epoch, epochs)
+        return is_due(self.every, epoch, epochs)
 
     def due_along(self, epoch: int, epochs: int) -> dict[str, NamedAttack]:
         """The further attacks that are run after an epoch (0-based), by name; after the last all of them."""
-        return {name: it for name, it in self.along.items() if falls_due(it.every or self.every, epoch, epochs)}
+        return {name: it for name, it in self.along.items() if is_due(it.every or self.every, epoch, epochs)}
 
     def rhythms(self) -> dict[str, int]:
         """The epochs between measurements, by the key that says so."""

@@ -12,7 +12,8 @@ from torch import Generator, Tensor
 from trainers.balls import check_units
 from trainers.knobs import Knobs, Real
 from trainers.losses import cross_entropy
-from trainers.method import Columns, observe, spared
+from trainers.method import Columns, observe, with_clean_images
+from trainers.passes import UPDATE, Passes
 from trainers.starts import remembered
 from trainers.step import Adversary, Batch, Net, Step
 
@@ -42,6 +43,10 @@ class Free(Knobs):
         check_units("linf", {("epsilon",): self.epsilon})
         return self
 
+    def passes(self) -> Passes:
+        """Return what one visit of an example costs: an update for each replay, whose backward serves both."""
+        return UPDATE * self.replays
+
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
         _, _, state = remembered(batch)
         before = state.columns.get(COLUMN)
@@ -52,7 +57,7 @@ class Free(Knobs):
         memory = state.columns[COLUMN]
         for _ in range(self.replays):
             point = (batch.x + memory[: len(batch.x)]).clamp(0, 1)
-            x = spared(batch, Adversary(point)).x.requires_grad_()
+            x = with_clean_images(batch, Adversary(point)).x.requires_grad_()
             features, logits = net.features_and_logits(x)
             step = Step(batch, Adversary(x.detach()), None, logits, features)
             yield cross_entropy(logits, batch.y).mean(), observe(step, None, batch.y)

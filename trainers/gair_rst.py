@@ -9,9 +9,10 @@ from pydantic import model_validator
 from torch import Generator, Tensor
 
 from trainers.attacks import PGD
-from trainers.knobs import Duration, Knobs, lasting
-from trainers.losses import TRADES, cross_entropy, kl, number
-from trainers.method import Columns, Method, observe, spared
+from trainers.knobs import Duration, Knobs, to_epochs
+from trainers.losses import TRADES, as_number, cross_entropy, kl
+from trainers.method import Columns, Method, observe, with_clean_images
+from trainers.passes import UPDATE, Passes
 from trainers.schedules import Schedule, SignedSchedule
 from trainers.starts import Previous
 from trainers.step import Batch, Net, Step
@@ -49,21 +50,29 @@ class GAIRRST(Knobs):
         return self
 
     def at(self, epoch: int, epochs: int) -> Any:
-        if epoch < lasting(self.burn_in, epochs):
+        if epoch < to_epochs(self.burn_in, epochs):
             return Method(attack=self.attack, loss=TRADES(beta=self.beta)).at(epoch, epochs)
         return super().at(epoch, epochs).model_copy(update={"burn_in": 0})
 
     def moves(self) -> bool:
         return True
 
+    def passes(self) -> Passes:
+        """Return what one visit of an example costs, as the method acts after its burn-in: two attacks, three looks."""
+        return self.attack.passes() + self._other_attack.passes() + Passes(forwards=2) + UPDATE
+
+    @property
+    def _other_attack(self) -> PGD:
+        return self.attack.model_copy(update={"ascend": "margin"})
+
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
-        adversary = spared(batch, self.attack(net, batch, rng))
-        other = spared(batch, self.attack.model_copy(update={"ascend": "margin"})(net, batch, rng))
+        adversary = with_clean_images(batch, self.attack(net, batch, rng))
+        other = with_clean_images(batch, self._other_attack(net, batch, rng))
         features, robust = net.features_and_logits(adversary.x)
         beyond, clean = net(other.x), net(batch.x)  # BN statistics end on the image, as in the authors' code
         if adversary.kappa is None:
             raise TypeError("PGD counts its steps")
-        weight = tanh(adversary.kappa.to(robust.dtype) / adversary.steps, number(self.lam))
+        weight = tanh(adversary.kappa.to(robust.dtype) / adversary.steps, as_number(self.lam))
         apart = weight * kl(clean, robust) + (1 - weight) * kl(clean, beyond)
-        loss = cross_entropy(clean, batch.y) + number(self.beta) * apart
+        loss = cross_entropy(clean, batch.y) + as_number(self.beta) * apart
         yield loss.mean(), observe(Step(batch, adversary, clean, robust, features), weight, batch.y)

@@ -10,7 +10,8 @@ from torch import Generator, Tensor
 
 from trainers.attacks import PGD
 from trainers.balls import check_units
-from trainers.knobs import Duration, Knobs, Real, Share, StepSize, lasting, step_length
+from trainers.knobs import Duration, Knobs, Real, Share, StepSize, step_length, to_epochs
+from trainers.passes import Passes
 from trainers.starts import remembered
 from trainers.step import Adversary, Batch, Net
 
@@ -48,7 +49,7 @@ class IAT(Knobs):
 
     def at(self, epoch: int, epochs: int) -> Any:
         """Within a stage burn_in is 1, while the gate sets radii, or 0."""
-        warming = epoch < lasting(self.burn_in, epochs)
+        warming = epoch < to_epochs(self.burn_in, epochs)
         if self.warm_up == "plain" and (warming or self.momentum == 1):  # a radius that never moves is no radius
             return PGD(epsilon=self.epsilon, step_size=self.least_step, steps=self.steps, bn=self.bn)
         return self.model_copy(update={"burn_in": int(warming)})
@@ -56,13 +57,18 @@ class IAT(Knobs):
     def moves(self) -> bool:
         return True
 
+    def passes(self) -> Passes:
+        """Return what the attack costs, as it acts in one epoch: three climbs and three looks, or one while gated."""
+        climb_and_look = PGD(steps=self.steps).passes() + Passes(forwards=1)
+        return climb_and_look * (1 if self._gated else 3)
+
     def __call__(self, net: Net, batch: Batch, rng: Generator) -> Adversary:
         rows, _, state = remembered(batch)
         memory = state.column(COLUMN, fill=self.epsilon if self.warm_up == "plain" else 0.0)
         radius = memory[rows]
         with net.attacked(self.bn), torch.no_grad():
             correct = net(batch.x).argmax(1) == batch.y
-        if self.warm_up == "gated" and self.burn_in:
+        if self._gated:
             radius = self.epsilon * correct
         else:
             wide = self._robust(net, batch, radius + self.gamma, rng)
@@ -70,6 +76,10 @@ class IAT(Knobs):
             radius = averaged(radius, candidate(radius, correct, wide, near, self.gamma), self.momentum)
         memory[rows] = radius
         return self._climbed(net, batch, radius, rng)._replace(epsilon=radius)
+
+    @property
+    def _gated(self) -> bool:
+        return self.warm_up == "gated" and bool(self.burn_in)
 
     def _robust(self, net: Net, batch: Batch, radius: Tensor, rng: Generator) -> Tensor:
         """(B,) bool: right at the end of PGD within the radius."""
@@ -81,7 +91,7 @@ class IAT(Knobs):
         attack = PGD(steps=self.steps, bn=self.bn)
         epsilon = radius.view(-1, 1, 1, 1)
         least = step_length(self.least_step, self.epsilon)
-        return attack.within(net, batch, rng, epsilon, (2 * epsilon / self.steps).clamp_min(least))
+        return attack.perturb(net, batch, rng, epsilon, (2 * epsilon / self.steps).clamp_min(least))
 
 
 def candidate(radius: Tensor, correct: Tensor, wide: Tensor, near: Tensor, gamma: float) -> Tensor:

@@ -44,7 +44,7 @@ class Knobs(BaseModel):
 _VAST = re.compile(r"[eE][-+]?\d{4}")  # an exponent that no float has, and whose power takes hours
 
 
-def number(value: Any) -> Any:
+def parse_number(value: Any) -> Any:
     """Read '8/255' and '1e-3' (a string to YAML 1.1) as numbers; leave the rest to the validator behind."""
     if isinstance(value, bool) or not isinstance(value, str | int) or (isinstance(value, str) and _VAST.search(value)):
         return value
@@ -57,14 +57,14 @@ def number(value: Any) -> Any:
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 
-def share(value: Any) -> Any:
+def parse_share(value: Any) -> Any:
     """Read '80%' as 0.8, and whatever else is a number as that."""
     match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
-    return float(match[1]) / 100 if match else number(value)
+    return float(match[1]) / 100 if match else parse_number(value)
 
 
-Real = Annotated[float, BeforeValidator(number)]
-Share = Annotated[float, BeforeValidator(share), Field(ge=0, le=1)]
+Real = Annotated[float, BeforeValidator(parse_number)]
+Share = Annotated[float, BeforeValidator(parse_share), Field(ge=0, le=1)]
 
 
 def _no_fraction(value: Any) -> Any:
@@ -116,10 +116,17 @@ def count(size: int | str, total: int, what: str) -> int:
     return n
 
 
+def fraction(size: int | str, total: int | None) -> float | None:
+    """Return the fraction of `total` that a count or a share is, or None for a count of an unknown total."""
+    if isinstance(size, str):
+        return float(size[:-1]) / 100
+    return size / total if total else None
+
+
 Duration = Annotated[int | str, BeforeValidator(_no_fraction), _count_or_share(0, "a number of epochs")]
 
 
-def lasting(duration: int | str, epochs: int) -> int:
+def to_epochs(duration: int | str, epochs: int) -> int:
     """The number of epochs that a number of them, or a share of `epochs`, is."""
     return round(epochs * float(duration[:-1]) / 100) if isinstance(duration, str) else duration
 
@@ -132,7 +139,7 @@ def _step_size(value: Any) -> Any:
         if float(match["times"] or 1) <= 0 or float(match["by"] or 1) <= 0:
             raise ValueError(f"a step size is positive; got {value!r}")
         return value.strip().replace(" ", "")
-    value = number(value)
+    value = parse_number(value)
     if isinstance(value, float) and value > 0:
         return value
     raise ValueError(f"a step size is a positive number (2/255) or a multiple of epsilon (epsilon/4); got {value!r}")

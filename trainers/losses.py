@@ -62,7 +62,7 @@ def soft_margin(logits: Tensor, y: Tensor) -> Tensor:
     return others.logsumexp(1) - own
 
 
-def times(weight: Tensor | None, value: Tensor) -> Tensor:
+def weighted(weight: Tensor | None, value: Tensor) -> Tensor:
     return value if weight is None else weight * value
 
 
@@ -74,7 +74,7 @@ class CrossEntropy(Knobs):
     takes_soft: ClassVar[bool] = True
 
     def __call__(self, step: Step, target: Tensor, weight: Tensor | None) -> Tensor:
-        return times(weight, cross_entropy(step.robust, target))
+        return weighted(weight, cross_entropy(step.robust, target))
 
 
 class TRADES(Knobs):
@@ -92,7 +92,7 @@ class TRADES(Knobs):
 
     def __call__(self, step: Step, target: Tensor, weight: Tensor | None) -> Tensor:
         clean = clean_of(step)
-        return times(weight, cross_entropy(clean, target)) + number(self.beta) * kl(clean, step.robust)
+        return weighted(weight, cross_entropy(clean, target)) + as_number(self.beta) * kl(clean, step.robust)
 
 
 class ConsistentCE(Knobs):
@@ -104,8 +104,8 @@ class ConsistentCE(Knobs):
     takes_soft: ClassVar[bool] = True
 
     def __call__(self, step: Step, target: Tensor, weight: Tensor | None) -> Tensor:
-        value = cross_entropy(step.robust, target) + number(self.beta) * kl(clean_of(step), step.robust)
-        return times(weight, value)
+        value = cross_entropy(step.robust, target) + as_number(self.beta) * kl(clean_of(step), step.robust)
+        return weighted(weight, value)
 
 
 class MART(Knobs):
@@ -131,8 +131,8 @@ class MART(Knobs):
         apart = (p * (log_p - (q + 1e-12).log())).sum(1)
         unsure = 1.0000001 - p.gather(1, target[:, None]).squeeze(1)
         if self.weighs == "kl":
-            return own + boost + number(self.beta) * apart * (unsure if weight is None else weight)
-        return times(weight, own) + boost + number(self.beta) * apart * unsure
+            return own + boost + as_number(self.beta) * apart * (unsure if weight is None else weight)
+        return weighted(weight, own) + boost + as_number(self.beta) * apart * unsure
 
 
 def clean_of(step: Step) -> Tensor:
@@ -141,7 +141,7 @@ def clean_of(step: Step) -> Tensor:
     return step.clean
 
 
-def number(schedule: object) -> float:
+def as_number(schedule: object) -> float:
     """A schedule as it stands within a stage."""
     return float(schedule)  # type: ignore[arg-type]
 

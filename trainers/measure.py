@@ -1,6 +1,8 @@
-"""What a trainer measures of its network: along training, and at the end."""
+"""What a trainer measures of its network: after an epoch, and at the end."""
 
 from __future__ import annotations
+
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,76 +15,80 @@ from trainers.data import Split, pixels
 from trainers.evaluate import Evaluation
 from trainers.losses import cross_entropy
 from trainers.recording import Arrays
-from trainers.records import Row
+from trainers.records import ByClass, CheckpointRecord, EpochRecord
 from trainers.sampling import drawn, part
 from trainers.scores import UNSEEN
 from trainers.step import Batch, Net
 
-DRAWN = "test_images_"  # in instances.npz, and then how many
-OF_CLASS = "class_"  # in instances.npz, and then clean or an attack
-ByClass = dict[str, list[float | None]]  # clean, or an attack -> the accuracy on each class
-Verdicts = dict[str, tuple[Tensor, Tensor]]  # clean, or an attack -> who is right, and the labels, (N,) each
+DRAWN = "test_images_"  # in instances.npz, followed by the number of images
+OF_CLASS = "class_"  # in instances.npz, followed by clean or an attack
+Verdicts = dict[str, tuple[Tensor, Tensor]]  # clean, or an attack -> which examples are right, and labels, (N,) each
 
 
 class NotFinite(ArithmeticError):
-    """A network's outputs are NaN or infinite where it is measured."""
+    """Outputs of a network are NaN or infinite where it is measured."""
 
 
-def along(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> tuple[Row, Verdicts]:
-    """Clean accuracy and that under the attack of training curves, on validation, if there is one, and on test.
+def evaluate_epoch(
+    net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int
+) -> tuple[EpochRecord, Verdicts]:
+    """Measure clean accuracy and accuracy under the attack of training curves, on validation (if any) and on test.
 
-    Also who of the test examples is right, by `clean` and `pgd`. Raises NotFinite where the network's outputs are no
-    numbers: its weights may well be.
+    Also return which test examples are right, under `clean` and `pgd`. Raises NotFinite if outputs of the network are
+    not finite, although its weights may be.
     """
-    attack, row, verdicts = evaluation.pgd(), Row(), Verdicts()
+    attack, accuracies, verdicts = evaluation.pgd(), dict[str, float](), Verdicts()
     for name in (name for name in ("val", "test") if name in splits):
         split = splits[name]
-        said = predicted(net, split, seed)
-        if none := int((said < 0).sum()):
+        labels = predicted(net, split, seed)
+        if none := int((labels < 0).sum()):
             raise NotFinite(f"predictions are not finite on {none} of {len(split)} {name} images")
-        right = {"clean": said == split.y, "pgd": correct(net, split, attack, seed)}
-        row |= {f"{name}_{kind}_acc": int(its.sum()) / len(split) for kind, its in right.items()}
-        verdicts = {kind: (its, split.y) for kind, its in right.items()}
-    return row, verdicts  # test comes last
+        right = {"clean": labels == split.y, "pgd": correct(net, split, attack, seed)}
+        accuracies |= {f"{name}_{kind}_acc": int(hits.sum()) / len(split) for kind, hits in right.items()}
+        verdicts = {kind: (hits, split.y) for kind, hits in right.items()}
+    return cast(EpochRecord, accuracies), verdicts  # test comes last
 
 
-def further(
+def evaluate_further(
     net: Net, evaluation: Evaluation, test: Split, attacks: dict[str, NamedAttack], seed: int
-) -> tuple[Row, Verdicts]:
-    """Accuracy on test under further attacks; of one that looks at some of the images also the clean one on these.
+) -> tuple[EpochRecord, Verdicts]:
+    """Measure accuracy on test under further attacks.
 
-    Also who of the examples looked at withstands each.
+    For an attack on some of the images, also measure clean accuracy on these. Also return which of the examples
+    withstand each attack.
     """
-    row, verdicts = Row(), Verdicts()
-    for name, it in attacks.items():
-        seen = part(test, drawn(test.y, it.images))
-        withstood = it.withstood(net, seen, evaluation.epsilon, evaluation.norm, seed)
+    verdicts = Verdicts()
+    for name, attack in attacks.items():
+        seen = part(test, drawn(test.y, attack.images))
+        withstood = attack.withstood(net, seen, evaluation.epsilon, evaluation.norm, seed)
         verdicts[name] = withstood, seen.y
-        if it.images is not None:
+        if attack.images is not None:
             verdicts[f"{name}_clean"] = correct(net, seen, None, seed), seen.y
-    return row | {f"test_{name}_acc": int(right.sum()) / len(right) for name, (right, _) in verdicts.items()}, verdicts
+    accuracies = {f"test_{name}_acc": int(right.sum()) / len(right) for name, (right, _) in verdicts.items()}
+    return cast(EpochRecord, accuracies), verdicts
 
 
-def each_class(verdicts: Verdicts, classes: int) -> Arrays:
-    """Each class's share of right examples, as `class_<kind>`, (classes,) float32; NaN of a class without any."""
+def accuracy_by_class(verdicts: Verdicts, classes: int) -> Arrays:
+    """Return the accuracy on each class as `class_<kind>`, (classes,) float32; NaN for a class without examples."""
     shares = {kind: _by_class(right.cpu().double(), y.cpu(), classes) for kind, (right, y) in verdicts.items()}
-    return {f"{OF_CLASS}{kind}": np.array(its, float).astype(np.float32) for kind, its in shares.items()}
+    return {f"{OF_CLASS}{kind}": np.array(values, float).astype(np.float32) for kind, values in shares.items()}
 
 
-def mean_by_class(arrays: Arrays) -> ByClass:
-    """The mean over the epochs measured of what `each_class` gave for each, (epochs, classes) each."""
-    found: ByClass = {}
+def mean_accuracy_by_class(arrays: Arrays) -> ByClass:
+    """Return the mean over measured epochs of the arrays of `accuracy_by_class`, given as (epochs, classes) each."""
+    means: ByClass = {}
     for name, values in arrays.items():
         if name.startswith(OF_CLASS):
             known = values[np.isfinite(values).any(axis=1)].astype(float).mean(axis=0)
-            found[name.removeprefix(OF_CLASS)] = [float(it) if np.isfinite(it) else None for it in known]
-    return found
+            means[name.removeprefix(OF_CLASS)] = [float(mean) if np.isfinite(mean) else None for mean in known]
+    return means
 
 
-def on_training(net: Net, evaluation: Evaluation, train: Split, seen: np.ndarray, seed: int) -> np.ndarray:
-    """Who of the examples `seen`, (N,) bool, withstands the attack of training curves: (N,) uint8, else UNSEEN.
+def evaluate_training(net: Net, evaluation: Evaluation, train: Split, seen: np.ndarray, seed: int) -> np.ndarray:
+    """Return which of the examples `seen`, (N,) bool, withstand the attack of training curves: (N,) uint8, else UNSEEN.
 
-    In eval mode and not augmented, as validation and test are measured, and as no method's own adversary is.
+    The network is in eval mode and images are not augmented, as for validation and test. A method's own adversaries
+    are neither.
     """
     active = torch.from_numpy(seen).to(train.y.device)
     withstood = np.full(len(seen), UNSEEN, np.uint8)
@@ -90,44 +96,49 @@ def on_training(net: Net, evaluation: Evaluation, train: Split, seen: np.ndarray
     return withstood
 
 
-def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int) -> tuple[Row, ByClass]:
-    """What the test split withstands at the end, and how much of each class.
+def evaluate_final(
+    net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int
+) -> tuple[CheckpointRecord, ByClass]:
+    """Measure the test split under the final attacks, and each class of it.
 
-    Accuracy under the final attacks, and of its corrupted versions without one; by class also clean and under the PGD
-    of training curves. Of an attack on some of the images also the clean accuracy on these. Of AutoAttack moreover its
-    `gap`: PGD's accuracy less its own, on the examples that it looked at, which shows how far gradients are masked.
-    `constant`, of a network that names one class for every image of validation (if there is one) and test: that class.
+    The record has the accuracy under each attack, and clean accuracy on each corrupted version of the split. By class
+    there are also clean accuracy and that under the PGD of training curves. Three more keys depend on the study:
+    an attack on some of the images has the clean accuracy on these; AutoAttack has its `gap`, PGD's accuracy less its
+    own on the examples that it looks at, which shows how far gradients are masked; and a network that predicts one
+    class for every image of validation (if any) and test has that class as `constant`.
     """
     test, attacks = splits["test"], evaluation.final
-    at = {name: drawn(test.y, it.images) for name, it in attacks.items()}  # of each attack's images; None: all
-    said = predicted(net, test, seed)
-    found = {"clean": said == test.y, "pgd": correct(net, test, evaluation.pgd(), seed)}
-    for name, it in attacks.items():
-        found[name] = it.withstood(net, part(test, at[name]), evaluation.epsilon, evaluation.norm, seed)
-    each = {name: right.cpu().double() for name, right in found.items()}
-    row: Row = {f"test_{name}_acc": float(each[name].mean()) for name in attacks}
-    for name in (name for name, it in attacks.items() if it.images is not None):
+    at = {name: drawn(test.y, attack.images) for name, attack in attacks.items()}  # each attack's images; None: all
+    labels = predicted(net, test, seed)
+    right = {"clean": labels == test.y, "pgd": correct(net, test, evaluation.pgd(), seed)}
+    for name, attack in attacks.items():
+        right[name] = attack.withstood(net, part(test, at[name]), evaluation.epsilon, evaluation.norm, seed)
+    values = {name: hits.cpu().double() for name, hits in right.items()}
+    record = {f"test_{name}_acc": float(values[name].mean()) for name in attacks}
+    for name in (name for name, attack in attacks.items() if attack.images is not None):
         clean = f"{name}_clean"
-        each[clean], at[clean] = _at(each["clean"], at[name]), at[name]
-        row[f"test_{clean}_acc"] = float(each[clean].mean())
-    budget = (None, evaluation.epsilon)
-    for name in (name for name, it in attacks.items() if isinstance(it, AutoAttackRun) and it.epsilon in budget):
-        gap = f"{name}_gap"
-        each[gap], at[gap] = _at(each["pgd"], at[name]) - each[name], at[name]
-        row[f"test_{gap}"] = float(each[gap].mean())
+        values[clean], at[clean] = _at(values["clean"], at[name]), at[name]
+        record[f"test_{clean}_acc"] = float(values[clean].mean())
+    budgets = (None, evaluation.epsilon)
+    for name, attack in attacks.items():
+        if isinstance(attack, AutoAttackRun) and attack.epsilon in budgets:
+            gap = f"{name}_gap"
+            values[gap], at[gap] = _at(values["pgd"], at[name]) - values[name], at[name]
+            record[f"test_{gap}"] = float(values[gap].mean())
     y, width = test.y.cpu(), net.module.head.out_features
-    classes = {name: _by_class(values, _at(y, at.get(name)), width) for name, values in each.items()}
-    row |= {f"{name}_acc": accuracy(net, it, None, seed) for name, it in splits.items() if name not in ("val", "test")}
-    everywhere = torch.cat([said, *(predicted(net, splits[name], seed) for name in ("val",) if name in splits)])
+    classes = {name: _by_class(hits, _at(y, at.get(name)), width) for name, hits in values.items()}
+    corrupted = {name: split for name, split in splits.items() if name not in ("val", "test")}
+    record |= {f"{name}_acc": accuracy(net, split, None, seed) for name, split in corrupted.items()}
+    everywhere = torch.cat([labels, *(predicted(net, splits[name], seed) for name in ("val",) if name in splits)])
     if len(everywhere.unique()) == 1 < len(y.unique()):
-        row["constant"] = int(said[0])
-    return row, classes
+        record["constant"] = int(labels[0])
+    return cast(CheckpointRecord, record), classes
 
 
-def images_looked_at(evaluation: Evaluation, test: Split) -> Arrays:
-    """Name the test images that attacks on some of them look at, as positions in the test split, (images,) int32."""
-    at = {it.images: drawn(test.y, it.images) for it in evaluation.named().values()}
-    return {f"{DRAWN}{n}": its.numpy().astype(np.int32) for n, its in at.items() if its is not None}
+def attacked_test_images(evaluation: Evaluation, test: Split) -> Arrays:
+    """Return the images that attacks on some of the test split look at, as positions in it, (images,) int32."""
+    at = {attack.images: drawn(test.y, attack.images) for attack in evaluation.named().values()}
+    return {f"{DRAWN}{n}": positions.numpy().astype(np.int32) for n, positions in at.items() if positions is not None}
 
 
 def _at(values: Tensor, positions: Tensor | None) -> Tensor:
@@ -135,24 +146,24 @@ def _at(values: Tensor, positions: Tensor | None) -> Tensor:
 
 
 def _by_class(values: Tensor, y: Tensor, classes: int) -> list[float | None]:
-    """The mean over each class, (N,), (N,) -> (classes,); None of a class without an example."""
+    """Return the mean over each class, (N,), (N,) -> (classes,); None for a class without examples."""
     sizes, sums = (y.bincount(weights, minlength=classes).tolist() for weights in (None, values))
     return [total / size if size else None for total, size in zip(sums, sizes, strict=True)]
 
 
-def each_loss(net: Net, evaluation: Evaluation, splits: dict[str, Split], train: Split, seed: int) -> Arrays:
-    """The cross-entropy of every example that `evaluation` asks for, (N,) each: what its difficulty goes by.
+def loss_by_example(net: Net, evaluation: Evaluation, splits: dict[str, Split], train: Split, seed: int) -> Arrays:
+    """Return the cross-entropy of every example that `evaluation` asks for, (N,) each: the basis of difficulty.
 
-    Test examples on their images, their corrupted versions, and under attack; training examples on their images and
-    under attack. The attacks are that of training curves, as `pgd`, and those of `loss_attacks`.
+    Test examples are measured on their images, their corrupted versions, and under attack; training examples on their
+    images and under attack. The attacks are that of training curves, as `pgd`, and those of `loss_attacks`.
     """
-    asked = {name: split for name, split in splits.items() if name != "val"} if evaluation.test_losses else {}
-    asked |= {"train": train} if evaluation.train_losses else {}
-    found = {f"{name}_loss": _losses(net, split, None, seed) for name, split in asked.items()}
-    for name in (name for name in ("test", "train") if name in asked):
+    wanted = {name: split for name, split in splits.items() if name != "val"} if evaluation.test_losses else {}
+    wanted |= {"train": train} if evaluation.train_losses else {}
+    losses = {f"{name}_loss": _losses(net, split, None, seed) for name, split in wanted.items()}
+    for name in (name for name in ("test", "train") if name in wanted):
         for attack, climb in evaluation.for_losses().items():
-            found[f"{name}_{attack}_loss"] = _losses(net, asked[name], climb, seed)
-    return found
+            losses[f"{name}_{attack}_loss"] = _losses(net, wanted[name], climb, seed)
+    return losses
 
 
 def _losses(net: Net, split: Split, attack: PGD | None, seed: int) -> np.ndarray:
@@ -167,8 +178,8 @@ def _losses(net: Net, split: Split, attack: PGD | None, seed: int) -> np.ndarray
     return torch.cat(parts).cpu().numpy().astype(np.float16)
 
 
-def at_best(net: Net, evaluation: Evaluation, train: Split) -> Arrays:
-    """What the best checkpoint leaves of each training example, (N,) each."""
+def arrays_at_best(net: Net, evaluation: Evaluation, train: Split) -> Arrays:
+    """Measure each training example at the best checkpoint, (N,) an array."""
     arrays = {"best_clean_p_y": clean_p_y(net, train)}
     if evaluation.min_perturbation is not None:
         arrays["min_perturbation"] = evaluation.min_perturbation.measure(net, train)
@@ -177,7 +188,7 @@ def at_best(net: Net, evaluation: Evaluation, train: Split) -> Arrays:
 
 @torch.no_grad()
 def clean_p_y(net: Net, split: Split) -> np.ndarray:
-    """The probability of the given label on the images, (N,)."""
+    """Return the probability of the given label on the images, (N,)."""
     with undisturbed(net, 0):
         parts = [
             net(pixels(x)).softmax(1).gather(1, y[:, None]).squeeze(1)

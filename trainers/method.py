@@ -12,8 +12,9 @@ from torch import Generator, Tensor
 from trainers.attacks import PGD, NoAttack
 from trainers.awp import AWP, moved, unmoved_statistics
 from trainers.iat import IAT
-from trainers.knobs import Knobs, lasting
+from trainers.knobs import Knobs, to_epochs
 from trainers.losses import MART, CrossEntropy, Loss, cross_entropy
+from trainers.passes import Passes
 from trainers.step import Adversary, Batch, Net, Step
 from trainers.targets import Given, Target
 from trainers.weights import Confidence, Geometry, Probability, Uniform, Weight
@@ -93,19 +94,29 @@ class Method(Knobs):
         if isinstance(now.weight, Uniform) and isinstance(now.loss, MART):  # without a weight both are MART
             now = now.model_copy(update={"loss": now.loss.model_copy(update={"weighs": "ce"})})
         if now.awp is not None:
-            on = epoch >= lasting(now.awp.burn_in, epochs)
+            on = epoch >= to_epochs(now.awp.burn_in, epochs)
             now = now.model_copy(update={"awp": now.awp.model_copy(update={"burn_in": 0}) if on else None})
         return now
 
     def moves(self) -> bool:
         return super().moves() or self.awp is not None
 
+    def passes(self) -> Passes:
+        """Return what one visit of an example costs, as the method acts in one epoch (`at`)."""
+        look = Passes(forwards=1 + self._needs_clean, backwards=1)
+        ascent = Passes() if self.awp is None else look
+        return self.attack.passes() + ascent + look + Passes(updates=1)
+
+    @property
+    def _needs_clean(self) -> bool:
+        return self.loss.needs_clean or self.weight.needs_clean or self.target.needs_clean
+
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
         """The training loss of a batch, a scalar, and what is recorded of each example, (B,) each.
 
         The caller makes one update of the weights from each loss before it asks for the next.
         """
-        adversary = spared(batch, self.attack(net, batch, rng))
+        adversary = with_clean_images(batch, self.attack(net, batch, rng))
         if self.awp is None:
             step = self._look(net, batch, adversary)
             target = self.target(step)
@@ -122,13 +133,12 @@ class Method(Knobs):
             yield self.loss(there, target, weight).mean(), observe(step, weight, target)
 
     def _look(self, net: Net, batch: Batch, adversary: Adversary) -> Step:
-        wanted = self.loss.needs_clean or self.weight.needs_clean or self.target.needs_clean
-        clean = net(batch.x) if wanted else None
+        clean = net(batch.x) if self._needs_clean else None
         features, robust = net.features_and_logits(adversary.x)
         return Step(batch, adversary, clean, robust, features)
 
 
-def spared(batch: Batch, adversary: Adversary) -> Adversary:
+def with_clean_images(batch: Batch, adversary: Adversary) -> Adversary:
     """The adversary, with the images themselves where the batch says so."""
     if batch.spared is None:
         return adversary

@@ -14,6 +14,7 @@ from trainers.balls import Norm, check_units, length
 from trainers.knobs import Knobs, Real, Share, StepSize, step_length
 from trainers.losses import cross_entropy, soft_margin
 from trainers.method import Columns, observe
+from trainers.passes import UPDATE, Passes
 from trainers.starts import remembered
 from trainers.step import Adversary, Batch, Net, Step
 
@@ -53,6 +54,10 @@ class MMA(Knobs):
         check_units(self.norm, {("d_max",): self.d_max, ("least",): self.least, ("step_size",): self.step_size})
         return self
 
+    def passes(self) -> Passes:
+        """Return what one visit of an example costs: PGD, bisection, and two forwards to one update."""
+        return PGD(steps=self.steps).passes() + Passes(forwards=HALVINGS + 1) + UPDATE
+
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
         rows, _, state = remembered(batch)
         memory = state.column(COLUMN, fill=self.least)
@@ -74,7 +79,7 @@ class MMA(Knobs):
         """Find where a line through PGD's adversary stops being right, and how far that is, (B, ...), (B,)."""
         epsilon = margin.view(-1, 1, 1, 1)
         attack = PGD(steps=self.steps, norm=self.norm)
-        x = attack.within(net, batch, rng, epsilon, step_length(self.step_size, epsilon)).x
+        x = attack.perturb(net, batch, rng, epsilon, step_length(self.step_size, epsilon)).x
         delta = x - batch.x
         size = delta.abs().flatten(1).amax(1).view(-1, 1, 1, 1) if self.norm == "linf" else length(delta)
         direction = delta / size.clamp_min(1e-12)

@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from trainers.reading import BROKEN_PROMISE, Damage, Promised, read_with
-from trainers.records import Place
+from trainers.record_io import Place
 
 Arrays = dict[str, np.ndarray]
 DAMAGED = (

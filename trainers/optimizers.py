@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from trainers.knobs import Knobs, Real, Share
-from trainers.schedules import Bend, Piecewise, Ramp, Schedule, within
+from trainers.schedules import Bend, Piecewise, Ramp, Schedule, schedule_in_epoch
 
 # What a batch's mean loss is multiplied by before its gradient is taken; what is recorded is not. 1/64 is the code of
 # Zheng et al. 2020 (ATTA), which divides a mean over 64 examples by 64 again. Under SGD it is a learning rate so many
@@ -27,7 +27,7 @@ class _Optimizer(Knobs):
         """With this epoch's learning rate: a number, or a ramp or bend where it moves with every step."""
         if isinstance(self.lr, Ramp | Bend):
             return self
-        return self.model_copy(update={"lr": within(self.lr, epoch, epochs)})
+        return self.model_copy(update={"lr": schedule_in_epoch(self.lr, epoch, epochs)})
 
     def lr_at(self, step: int, steps: int) -> float:
         """The learning rate of one step (0-based) of an epoch of `steps`."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from trainers.reading import Damage, read_json
-from trainers.records import Place, Row, broken, digest, sealed
+from trainers.record_io import Place, Row, broken, digest, sealed
 from trainers.shapes import A_HEAD, A_TRAINING
 
 FORMAT = 2  # other versions of this program had others

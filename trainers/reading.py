@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
-from trainers.records import Place, Row, broken, unchanged
+from trainers.record_io import Place, Row, broken, unchanged
 
 LARGEST = 1 << 30  # bytes of a record of text; the plan of half a million trainings has fewer
 EXPANDED = 1_000_000  # values in a YAML file, those that aliases stand for among them

@@ -1,9 +1,11 @@
-"""What a training leaves behind: small per-instance arrays, metrics, the subset it used."""
+"""What a training records: small arrays with a value for each example, summaries of an epoch, the subset in use."""
 
 from __future__ import annotations
 
 import resource
+from collections.abc import Mapping
 from hashlib import sha256
+from typing import cast
 
 import numpy as np
 import torch
@@ -11,34 +13,35 @@ from torch import Tensor
 
 from trainers.data import Data
 from trainers.method import Columns
-from trainers.records import Row
+from trainers.records import CheckpointRecord, EpochRecord, SubsetSummary
 from trainers.scores import UNSEEN
 
 Arrays = dict[str, np.ndarray]
-COMPACT = {  # others: uint8
+COMPACT = {  # the dtype of a column; all others are uint8
     "loss": np.float32,
     **dict.fromkeys(("p_y", "entropy", "feature_norm", "weight", "epsilon", "t_y", "t_max"), np.float16),
 }
 
-
 METRICS = ("epoch", *(f"{split}_{kind}_acc" for split in ("val", "test") for kind in ("clean", "pgd")))
 
 
-def metrics_of(row: Row) -> Row:
-    """The epoch and the accuracies that every measured epoch has: further attacks may be due at other epochs."""
-    return {key: row[key] for key in METRICS if key in row}
+def metrics_of(record: EpochRecord) -> CheckpointRecord:
+    """Return the epoch and the accuracies that every measured epoch has; further attacks may be due at other epochs."""
+    values: Mapping[str, object] = record
+    return cast(CheckpointRecord, {key: values[key] for key in METRICS if key in values})
 
 
 class Log:
-    """What an epoch's steps observed of each example, (N,) a column; of one that came again, the last visit."""
+    """What the steps of an epoch observe of each example: one column (N,) each, with an example's last visit."""
 
     def __init__(self, n: int, device: torch.device) -> None:
         self.n, self.device = n, device
         self.columns: Columns = {}
         self.visited = torch.zeros(n, dtype=torch.bool, device=device)
-        self.clean: Tensor | None = None  # right on the image itself, in eval mode, where that was looked at
+        self.clean: Tensor | None = None  # right on the image itself, in eval mode; None unless it was measured
 
     def add(self, rows: Tensor, observed: Columns) -> None:
+        """Store what a step observed of the examples `rows`."""
         for name, values in observed.items():
             if name not in self.columns:
                 self.columns[name] = torch.zeros(self.n, dtype=values.dtype, device=self.device)
@@ -46,31 +49,33 @@ class Log:
         self.visited[rows] = True
 
     def add_clean(self, rows: Tensor, right: Tensor) -> None:
+        """Store which of the examples `rows` are right on the image itself."""
         if self.clean is None:
             self.clean = torch.zeros(self.n, dtype=torch.bool, device=self.device)
         self.clean[rows] = right
 
-    def summary(self, n: int, adversarial: bool) -> Row:
-        """The row's figures over those of the first n examples that were trained on."""
+    def summary(self, n: int, adversarial: bool) -> EpochRecord:
+        """Return the means and extremes over those of the first n examples that were trained on."""
         active = self.visited[:n].nonzero().squeeze(1)
         seen = {name: column[active] for name, column in self.columns.items()}
-        row: Row = {}
+        record: EpochRecord = {}
         if self.clean is not None:
-            row["train_clean_acc"] = int(self.clean[active].sum()) / len(active)
+            record["train_clean_acc"] = int(self.clean[active].sum()) / len(active)
         if adversarial:
-            row["train_robust_acc"] = int(seen["correct"].sum()) / len(active)
+            record["train_robust_acc"] = int(seen["correct"].sum()) / len(active)
         if "kappa" in seen:
-            row["kappa_mean"] = float(seen["kappa"].double().mean())
-            row["kappa_median"] = float(seen["kappa"].median())
+            record["kappa_mean"] = _mean(seen["kappa"])
+            record["kappa_median"] = float(seen["kappa"].median())
         if "weight" in seen:
-            row["weight_min"], row["weight_max"] = (float(v) for v in seen["weight"].aminmax())
-        for name in ("epsilon", "t_y"):
-            if name in seen:
-                row[f"{name}_mean"] = float(seen[name].double().mean())
-        return row
+            record["weight_min"], record["weight_max"] = (float(v) for v in seen["weight"].aminmax())
+        if "epsilon" in seen:
+            record["epsilon_mean"] = _mean(seen["epsilon"])
+        if "t_y" in seen:
+            record["t_y_mean"] = _mean(seen["t_y"])
+        return record
 
     def arrays(self, n: int) -> Arrays:
-        """The columns of the first n examples as small arrays; NaN or 255 where one was not trained on."""
+        """Return the columns of the first n examples as small arrays; NaN or 255 where one was not trained on."""
         active = self.visited[:n].cpu().numpy().nonzero()[0]
         out: Arrays = {}
         for name, column in self.columns.items():
@@ -82,15 +87,19 @@ class Log:
         return out
 
 
+def _mean(column: Tensor) -> float:
+    return float(column.double().mean())
+
+
 def peak_memory(device: torch.device) -> int:
-    """Bytes: the device's peak since the process began, or on a CPU the process's."""
+    """Return the peak memory in bytes: of the GPU since the process began, or of the process on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def subset_summary(mask: np.ndarray, data: Data) -> Row:
-    """What a subset holds: its size, class counts, a hash of its members, and how many flipped labels it kept."""
+def subset_summary(mask: np.ndarray, data: Data) -> SubsetSummary:
+    """Describe a subset, given as (N,) bool: its size, class counts, flipped labels and a hash of its members."""
     y = data.train.y.cpu().numpy()
     return {
         "size": int(mask.sum()),

@@ -1,153 +1,306 @@
-"""The files a sweep writes: JSON, JSON lines, checksums of both, and writes that a kill cannot tear.
+"""The records of a training: the type of each file that a trial leaves, with the meaning of every key.
 
-With trainers.reading, which reads them, the only bridge between training and analysis; standard library only.
+Trainers write these records, and search and analysis read them (trainers.reading): nothing else passes between the
+three packages. Keys that carry the name of an attack or of a corruption are patterns, such as `test_{along}_acc`.
+`python -m trainers.columns` prints all of them. Standard library only.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Iterable, Iterator
-from hashlib import sha256
-from pathlib import Path
-from typing import Any, Protocol, Self
+from collections.abc import Iterable
+from typing import Annotated, Literal, NamedTuple, Required, TypedDict
 
-Row = dict[str, Any]
-MARK = "# sha256 of what stands below: "
+from trainers.checking import Count, Name, ReadAs
+from trainers.record_io import Row
 
-
-class Place(Protocol):
-    """Where records lie: a pathlib.Path, or what stands for one behind a URL and writes a file whole or not at all."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def parent(self) -> Self: ...
-
-    def __truediv__(self, key: str, /) -> Self: ...
-
-    def __lt__(self, other: Self, /) -> bool: ...
-
-    def exists(self) -> bool: ...
-
-    def glob(self, pattern: str, /) -> Iterator[Self]: ...
-
-    def mkdir(self, *, parents: bool = False, exist_ok: bool = False) -> None: ...
-
-    def touch(self) -> None: ...
-
-    def read_bytes(self) -> bytes: ...
-
-    def read_text(self) -> str: ...
-
-    def write_bytes(self, data: bytes, /) -> int: ...
-
-    def unlink(self, missing_ok: bool = False) -> None: ...
+FRACTION = "fraction in [0, 1]"
+WEIGHT = "0 or more, mean 1 in a batch; not normalised: [0, 1]"
+MEASURED = "measured epochs"
+VALIDATED = "measured epochs, if `data.val` is not 0"
 
 
-def canonical(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces, no NaN; equal values give equal text anywhere."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+class Doc(NamedTuple):
+    """Describes a recorded key."""
+
+    meaning: str
+    unit: str = ""  # or its range
+    when: str = "always"  # in which records the key is present
 
 
-def digest(value: Any) -> str:
-    """The sha256 of a value's canonical JSON, in hex."""
-    return sha256(canonical(value).encode()).hexdigest()
+class EpochRecord(TypedDict, total=False):
+    """A row of epochs.jsonl: what one epoch trained and measured, the same bits however often a run was resumed."""
+
+    epoch: Annotated[int, Doc("the epoch", "from 0")]
+    lr: Annotated[float, Doc("learning rate of the first update")]
+    train_loss: Annotated[float, Doc("mean training loss of an example, before the update that it takes part in")]
+    examples: Annotated[int, Doc("examples in all updates; each replay of free-at counts again")]
+    updates: Annotated[int, Doc("updates of the weights")]
+    forwards: Annotated[int, Doc("forward passes, in examples, of attack, loss and update; no measurement counts")]
+    backwards: Annotated[int, Doc("backward passes, in examples, likewise")]
+    train_robust_acc: Annotated[
+        float, Doc("accuracy on the method's own adversaries, before the update", FRACTION, "methods that attack")
+    ]
+    train_clean_acc: Annotated[
+        float, Doc("accuracy on the augmented training images, before the update, in eval mode", FRACTION, MEASURED)
+    ]
+    train_pgd_acc: Annotated[
+        float,
+        Doc(
+            "accuracy on the training images trained on, not augmented, under the attack of training curves",
+            FRACTION,
+            "measured epochs, with `evaluate.train`",
+        ),
+    ]
+    val_clean_acc: Annotated[float, Doc("clean accuracy on validation", FRACTION, VALIDATED)]
+    val_pgd_acc: Annotated[
+        float, Doc("accuracy on validation under the attack of training curves", FRACTION, VALIDATED)
+    ]
+    test_clean_acc: Annotated[float, Doc("clean accuracy on test", FRACTION, MEASURED)]
+    test_pgd_acc: Annotated[float, Doc("accuracy on test under the attack of training curves", FRACTION, MEASURED)]
+    kappa_mean: Annotated[
+        float,
+        Doc("mean number of attack steps from which an example was still right", "0 to K", "attacks that count steps"),
+    ]
+    kappa_median: Annotated[float, Doc("median of the same", "0 to K", "attacks that count steps")]
+    weight_min: Annotated[float, Doc("least weight of an example", WEIGHT, "epochs that weigh examples")]
+    weight_max: Annotated[float, Doc("largest weight of an example", WEIGHT, "epochs that weigh examples")]
+    epsilon_mean: Annotated[
+        float, Doc("mean of the examples' own radii", "pixels in [0, 1]", "methods with a radius for each example")
+    ]
+    t_y_mean: Annotated[float, Doc("mean entry of the given label in the target", FRACTION, "soft targets")]
+    select_from: Annotated[
+        int, Doc("the first epoch that may be selected", "epoch", "the row of that epoch, if it is not 0")
+    ]
 
 
-def sealed(value: Row) -> Row:
-    """A record with its own checksum, by which trainers.reading tells whether it is still what was written."""
-    return value | {"digest": digest(value)}
+class CostRecord(TypedDict, total=False):
+    """A row of cost.jsonl: what an epoch, or the final evaluation, took. Times differ from run to run."""
+
+    epoch: Annotated[int, Doc("the epoch", "from 0", "rows of an epoch")]
+    seconds: Annotated[float, Doc("time of training", "s", "rows of an epoch")]
+    evaluate_seconds: Annotated[float, Doc("time of the measurements after it", "s", "rows of an epoch")]
+    images_per_s: Annotated[float, Doc("`examples` of the epoch over `seconds`", "1/s", "rows of an epoch")]
+    peak_memory: Annotated[
+        int, Doc("peak memory of the GPU, or of the process on a CPU, so far", "bytes", "rows of an epoch")
+    ]
+    final_seconds: Annotated[float, Doc("time of the final evaluation and of its records", "s", "a row at the end")]
+    by: Annotated[str, Doc("the trial that spent it; <sweep>/<trial> if another sweep did")]
 
 
-def broken(value: Row) -> bool:
-    """Whether a record bears a checksum that is not its own; one that bears none is not checked."""
-    return "digest" in value and value["digest"] != digest({key: its for key, its in value.items() if key != "digest"})
+class CheckpointRecord(TypedDict, total=False):
+    """`best` or `last` of a result: what a checkpoint was measured at. `stopped` trials lack the final attacks."""
+
+    epoch: Annotated[int, Doc("epoch of the checkpoint", "from 0")]
+    val_clean_acc: Annotated[float, Doc("clean accuracy on validation", FRACTION, "if `data.val` is not 0")]
+    val_pgd_acc: Annotated[
+        float, Doc("accuracy on validation under the attack of training curves", FRACTION, "if `data.val` is not 0")
+    ]
+    test_clean_acc: Annotated[float, Doc("clean accuracy on test", FRACTION)]
+    test_pgd_acc: Annotated[float, Doc("accuracy on test under the attack of training curves", FRACTION)]
+    constant: Annotated[
+        int,
+        Doc("the class that is predicted for every image of validation and test", "class", "if there is such a class"),
+    ]
 
 
-def signed(text: str) -> str:
-    """YAML with a first line that holds its checksum, which is a comment to whoever reads it otherwise."""
-    return f"{MARK}{sha256(text.encode()).hexdigest()}\n{text}"
+class DataSummary(TypedDict, total=False):
+    """`data` of a result."""
+
+    train: Annotated[Count, Doc("training examples")]
+    val: Annotated[Count, Doc("validation examples")]
+    test: Annotated[Count, Doc("test examples")]
+    classes: Annotated[Count, Doc("classes")]
+    flipped: Annotated[Count, Doc("training examples whose label was flipped")]
 
 
-def unchanged(text: str) -> bool:
-    """Whether YAML still is what was signed; what nobody signed is not checked."""
-    first, _, below = text.partition("\n")
-    return not first.startswith(MARK) or first == f"{MARK}{sha256(below.encode()).hexdigest()}"
+class SubsetSummary(TypedDict, total=False):
+    """`subset` of a result: the training examples that the last epoch used."""
+
+    size: Annotated[Count, Doc("examples")]
+    class_counts: Annotated[list[Count], Doc("examples of each class", "(classes,)")]
+    flipped_in: Annotated[Count, Doc("flipped labels in the subset")]
+    flipped_out: Annotated[Count, Doc("flipped labels outside it")]
+    hash: Annotated[str, Doc("hash of the members' indices in the original training set", "sha256")]
 
 
-def write_atomic(path: Place, content: bytes | str) -> None:
-    """Replace `path` whole: after a kill at any instant either the old or the new content stands there.
+class Divergence(TypedDict, total=False):
+    """`diverged` of a result."""
 
-    A folder that took its place is set aside. Raises OSError when the disk is full or read-only; the old content then
-    still stands.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    if not isinstance(path, Path):
-        path.write_bytes(data)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        try:
-            os.replace(name, path)
-        except IsADirectoryError:  # a folder took its place
-            set_aside(path)
-            os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    epoch: Required[Annotated[Count, Doc("epoch whose loss, weights or predictions were not finite", "from 0")]]
+    why: Annotated[str, Doc("what was not finite")]
 
 
-def set_aside(path: Place) -> None:
-    """Keep a damaged record for inspection: result.json as result.damaged, or under the next free name."""
-    stem, n = path.name.rpartition(".")[0], 1
-    while (target := path.parent / f"{stem}.damaged{f'-{n}' * (n > 1)}").exists():
-        n += 1
-    if isinstance(path, Path):
-        os.rename(path, str(target))
-    else:
-        target.write_bytes(path.read_bytes())
-        path.unlink(missing_ok=True)
+class Stop(TypedDict, total=False):
+    """`stopped` of a result: the decision of a stopping rule."""
+
+    epoch: Annotated[Count, Doc("number of epochs after which the trial stopped")]
+    rule: Annotated[str, Doc("the part of the rule that applied")]
+    reason: Annotated[str, Doc("the numbers that it went by")]
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames within a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+Metrics = dict[str, float | bool | None]  # a checkpoint as readers check it: attacks name further keys
+ByClass = dict[str, list[float | None]]  # `clean` or an attack -> the accuracy on each class; None: no example of it
 
 
-def _umask() -> int:
-    """mkstemp makes files private; a sweep's records should be as readable as any file the user writes."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+class TrialResult(TypedDict, total=False):
+    """result.json: written last, so that its presence says that all other records of the trial are there."""
+
+    trial: Annotated[str, Doc("id of the trial")]
+    status: Required[Annotated[Literal["completed", "diverged", "stopped"], Doc("how the training ended")]]
+    epochs: Annotated[Count, Doc("number of epochs trained")]
+    burn_in: Annotated[Count, Doc("epochs until method, averaging and subset are complete", "", "if it is not 0")]
+    best: Annotated[
+        CheckpointRecord,
+        ReadAs(Metrics),
+        Doc("the checkpoint that validation selects", "", "completed or stopped, and validation was measured"),
+    ]
+    last: Annotated[
+        CheckpointRecord,
+        ReadAs(Metrics),
+        Doc("the last checkpoint; of a stopped trial the last measured epoch", "", "completed, or as `best`"),
+    ]
+    classes: Annotated[
+        dict[str, ByClass],
+        Doc(
+            "accuracy on each class, by `best`, `last` or (with `evaluate.by_class`) `mean` over epochs, and by attack",
+            "(classes,) fractions",
+            "completed",
+        ),
+    ]
+    diverged: Annotated[Divergence, Doc("where training diverged", "", "diverged")]
+    stopped: Annotated[Stop, Doc("why the search stopped the trial", "", "stopped")]
+    attacks: Annotated[dict[str, str], Doc("each attack in words, by its name")]
+    data: Annotated[DataSummary, Doc("sizes of the data")]
+    class_names: Annotated[list[str], Doc("name of each class", "(classes,)")]
+    subset: Annotated[SubsetSummary, Doc("the training examples used")]
+    chain: Annotated[str, Doc("name of the trial's last state", "hash")]
+    bytes: Annotated[dict[Name, Count], Doc("size of each other record of the trial", "bytes")]
+    sha256: Annotated[dict[Name, str], Doc("checksum of each other record of the trial")]
+    digest: Annotated[str, Doc("checksum of this record", "sha256")]
 
 
-def write_json(path: Place, value: Any) -> None:
-    """Write a value as readable JSON, atomically."""
-    write_atomic(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+# Keys with the name of an attack of `evaluate.along`, of `evaluate.final`, of `evaluate.loss_attacks` (and `pgd`, the
+# attack of training curves), or of a corruption of the test set. A sampled attack has `images`: it runs on so many.
+EPOCH_PATTERNS: dict[str, Doc] = {
+    "test_{along}_acc": Doc("accuracy on test under an attack of `evaluate.along`", FRACTION, "epochs where it is due"),
+    "test_{sampled_along}_clean_acc": Doc(
+        "clean accuracy on the test images that the attack looks at", FRACTION, "with it; attacks with `images`"
+    ),
+}
+CHECKPOINT_PATTERNS: dict[str, Doc] = {
+    "test_{final}_acc": Doc("accuracy on test under an attack of `evaluate.final`", FRACTION, "completed"),
+    "test_{sampled_final}_clean_acc": Doc(
+        "clean accuracy on the test images that the attack looks at", FRACTION, "completed; attacks with `images`"
+    ),
+    "test_{autoattack}_gap": Doc(
+        "accuracy under the PGD of training curves less that under AutoAttack, on the images that AutoAttack looks at",
+        "difference of fractions",
+        "completed; AutoAttack at `evaluate.epsilon`",
+    ),
+    "test_{corruption}_acc": Doc("clean accuracy on a corrupted test set", FRACTION, "completed; corrupted data"),
+}
 
 
-def append_rows(path: Place, rows: Iterable[Row]) -> None:
-    """Append rows as JSON lines in one write; behind a URL, where nothing is appended, that is all of the file."""
-    text = "".join(canonical(row) + "\n" for row in rows)
-    if not isinstance(path, Path):
-        path.write_bytes((path.read_bytes() if path.exists() else b"") + text.encode())
-        return
-    with path.open("a", encoding="ascii") as file:
-        file.write(text)
+class ArrayDoc(NamedTuple):
+    """Describes an array of an .npz file. N: training examples, T: epochs trained, C: classes, M: test examples."""
+
+    meaning: str
+    shape: str
+    dtype: str
+    when: str = "always"
+
+
+_STEP = "methods that attack"
+_TARGET = "soft targets"
+# of instances.npz. NaN, or 255 in uint8: the example was not trained on, or the epoch did not record the array
+INSTANCE_ARRAYS: dict[str, ArrayDoc] = {
+    "index": ArrayDoc("position in the original training set", "(N,)", "int64"),
+    "y": ArrayDoc("given label", "(N,)", "int64"),
+    "y_clean": ArrayDoc("label before flips", "(N,)", "int64"),
+    "loss": ArrayDoc("cross-entropy on the adversary of the training step, before the update", "(T, N)", "float32"),
+    "correct": ArrayDoc("whether the prediction there is right", "(T, N)", "uint8"),
+    "p_y": ArrayDoc("probability of the given label there", "(T, N)", "float16"),
+    "entropy": ArrayDoc("entropy of the prediction there, in nats", "(T, N)", "float16", "with `evaluate.entropy`"),
+    "feature_norm": ArrayDoc("l2 norm of the penultimate activations there", "(T, N)", "float16"),
+    "clean_correct": ArrayDoc(
+        "whether the prediction on the image is right", "(T, N)", "uint8", "methods that look at clean logits"
+    ),
+    "kappa": ArrayDoc("attack steps from which it was still right, at most 254", "(T, N)", "uint8", "as `kappa_mean`"),
+    "epsilon": ArrayDoc("the example's own radius", "(T, N)", "float16", "as `epsilon_mean`"),
+    "weight": ArrayDoc("weight in the loss", "(T, N)", "float16", "as `weight_min`"),
+    "t_y": ArrayDoc("entry of the given label in the target", "(T, N)", "float16", _TARGET),
+    "t_max": ArrayDoc("largest entry of the target", "(T, N)", "float16", _TARGET),
+    "t_class": ArrayDoc("its class", "(T, N)", "uint8", _TARGET),
+    "t_correct": ArrayDoc("whether the prediction on the adversary is that class", "(T, N)", "uint8", _TARGET),
+    "t_clean_correct": ArrayDoc(
+        "whether the prediction on the image is that class", "(T, N)", "uint8", "soft targets, clean logits looked at"
+    ),
+    "withstood": ArrayDoc(
+        "whether it withstands the attack of training curves, in eval mode and not augmented",
+        "(T, N)",
+        "uint8",
+        "with `evaluate.train`",
+    ),
+    "train_loss": ArrayDoc("cross-entropy on the image", "(T, N)", "float16", "with `evaluate.train_losses`"),
+    "test_loss": ArrayDoc("cross-entropy on the test image", "(T, M)", "float16", "with `evaluate.test_losses`"),
+    "best_clean_p_y": ArrayDoc(
+        "probability of the given label on the image, at the best checkpoint",
+        "(N,)",
+        "float16",
+        "completed, with `best`",
+    ),
+    "min_perturbation": ArrayDoc(
+        "least l-infinity radius that changes the prediction, at the best checkpoint",
+        "(N,)",
+        "float32",
+        "with `evaluate.min_perturbation`",
+    ),
+}
+INSTANCE_PATTERNS: dict[str, ArrayDoc] = {
+    "train_{loss_attack}_loss": ArrayDoc(
+        "cross-entropy under the attack", "(T, N)", "float16", "with `evaluate.train_losses`"
+    ),
+    "test_{loss_attack}_loss": ArrayDoc(
+        "cross-entropy of the test example under the attack", "(T, M)", "float16", "with `evaluate.test_losses`"
+    ),
+    "test_{corruption}_loss": ArrayDoc(
+        "cross-entropy of the corrupted test example", "(T, M)", "float16", "with `evaluate.test_losses`"
+    ),
+    "class_{measured}": ArrayDoc(
+        "accuracy on each class of test: `clean`, `pgd`, an attack of `evaluate.along`, `<attack>_clean` on its images",
+        "(T, C)",
+        "float32",
+        "with `evaluate.by_class`",
+    ),
+    "test_images_{images}": ArrayDoc(
+        "positions in the test split of the images that attacks on so many look at", "(images,)", "int32", "completed"
+    ),
+}
+# of profile/<ranking>.npz. A ranking read from a file has what the file holds
+RANKING_ARRAYS: dict[str, ArrayDoc] = {
+    "index": INSTANCE_ARRAYS["index"],
+    "y": INSTANCE_ARRAYS["y"],
+    "y_clean": INSTANCE_ARRAYS["y_clean"],
+    "agreement": ArrayDoc(
+        "for each score its `d_distance` and `top_iou`, means over pairs of profile trainings, as JSON",
+        "()",
+        "str",
+        "rankings made by trainings",
+    ),
+    "provenance": ArrayDoc("name of the ranking, its profile trials, and how they were trained, as JSON", "()", "str"),
+}
+RANKING_PATTERNS: dict[str, ArrayDoc] = {
+    "{score}": ArrayDoc("mean of the score over profile trainings; higher is harder to learn", "(N,)", "float64"),
+    "rank_{score}": ArrayDoc("rank by the score, 0 the friendliest; ties share a rank", "(N,), in [0, 1]", "float64"),
+}
+
+
+# of profile/<ranking>.images.npz
+IMAGE_ARRAYS: dict[str, ArrayDoc] = {
+    "index": INSTANCE_ARRAYS["index"],
+    "x": ArrayDoc("the image", "(N, height, width, channels)", "uint8"),
+}
 
 
 def problem_titles(problems: Iterable[str]) -> dict[str, str]:

@@ -16,11 +16,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
 
-from trainers.knobs import Knobs, Real, Share, number
+from trainers.knobs import Knobs, Real, Share, parse_number
 
 
 def as_reals(value: Any) -> Any:
-    return tuple(number(item) for item in value) if isinstance(value, list | tuple) else value
+    return tuple(parse_number(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 Amount = Annotated[Real, Field(ge=0)]
@@ -234,7 +234,7 @@ def interpolate(t: float, xs: tuple[float, ...], ys: tuple[float, ...]) -> float
     return ys[-1]
 
 
-def within(schedule: float | Curve, epoch: int, epochs: int) -> float | Ramp | Bend:
+def schedule_in_epoch(schedule: float | Curve, epoch: int, epochs: int) -> float | Ramp | Bend:
     """The schedule within one epoch: its number, or the way to the next epoch's if it moves with every step."""
     if not isinstance(schedule, Curve):
         return schedule

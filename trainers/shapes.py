@@ -8,79 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Required, TypedDict
 
-from trainers.checking import shaped
-from trainers.records import Row
+from trainers.checking import Count, Name, component, shaped
+from trainers.record_io import Row
+from trainers.records import TrialResult
 
-
-def component(text: str) -> str | None:
-    """What is wrong with a text as one part of a path, if something is."""
-    if text in ("", ".", "..") or any(letter in "/\\" or not letter.isprintable() for letter in text):
-        return "the name of a file, which leads nowhere else"
-    return "a shorter name" if len(text.encode(errors="replace")) > 255 else None
-
-
-def count(number: int) -> str | None:
-    """What is wrong with a number as one of things that can be counted."""
-    return None if 0 <= number < 2**53 else "a number from 0 on"
-
-
-Name = Annotated[str, component]
-Count = Annotated[int, count]
 File = Literal["state.pt", "instances.npz"]  # of a stage
-Metrics = dict[str, float | bool | None]
-
-
-class Split(TypedDict, total=False):
-    """Of the data, as a result tells of it: numbers of examples."""
-
-    train: Count
-    val: Count
-    test: Count
-    classes: Count
-    flipped: Count
-
-
-class Subset(TypedDict, total=False):
-    """Of the examples that were trained on."""
-
-    size: Count
-    class_counts: list[Count]
-    flipped_in: Count
-    flipped_out: Count
-
-
-class Diverged(TypedDict, total=False):
-    """Where a loss was no longer finite."""
-
-    epoch: Required[Count]
-    why: str
-
-
-class Stopped(TypedDict, total=False):
-    """By which rule of the search, and after how many epochs."""
-
-    epoch: Count
-    rule: str
-    reason: str
-
-
-class Result(TypedDict, total=False):
-    """result.json of a trial."""
-
-    trial: str
-    status: Required[Literal["completed", "diverged", "stopped"]]
-    epochs: Count
-    best: Metrics
-    last: Metrics
-    classes: dict[str, dict[str, list[float | None]]]
-    diverged: Diverged
-    stopped: Stopped
-    attacks: dict[str, str]
-    data: Split
-    subset: Subset
-    chain: str
-    bytes: dict[Name, Count]
-    sha256: dict[Name, str]
 
 
 class Manifest(TypedDict):
@@ -189,7 +121,7 @@ class Provenance(TypedDict):
     runs: list[Run]
 
 
-A_RESULT = shaped(Result)
+A_RESULT = shaped(TrialResult)
 A_MANIFEST = shaped(Manifest)
 A_TRAINING = shaped(Planned)
 A_HEAD = shaped(Head)

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field, NonNegativeInt, model_validator
 from torch import Tensor
 
-from trainers.knobs import Duration, Knobs, Share, Size, count, lasting
+from trainers.knobs import Duration, Knobs, Share, Size, count, fraction, to_epochs
 from trainers.state import InstanceState
 
 ScoreName = Literal[
@@ -38,6 +38,10 @@ class All(Knobs):
     name: Literal["all"] = "all"
     needs: ClassVar[None] = None
 
+    def fraction(self, examples: int | None) -> float | None:
+        """Return the fraction of the training examples that the subset uses."""
+        return 1.0
+
     def select(self, y: np.ndarray, ranking: Ranking | None, seed: int) -> np.ndarray:
         return np.ones(len(y), bool)
 
@@ -50,6 +54,10 @@ class Random(Knobs):
     balance: Literal["none", "per_class"] = "none"
     seed: NonNegativeInt | None = None  # None: the trial's own seed, so that replicates draw different subsets
     needs: ClassVar[None] = None
+
+    def fraction(self, examples: int | None) -> float | None:
+        """Return the fraction of the training examples that the subset uses, or None if their number is unknown."""
+        return fraction(self.size, examples)
 
     def select(self, y: np.ndarray, ranking: Ranking | None, seed: int) -> np.ndarray:
         rng = np.random.default_rng([seed if self.seed is None else self.seed, 0x5B5E7])
@@ -129,6 +137,13 @@ class Ranked(Knobs):
         base = self._base(rank, y)
         return base if self.plus is None else self.plus.beside(base, rank, y)
 
+    def fraction(self, examples: int | None) -> float | None:
+        """Return the fraction of the training examples in the base, or None if their number is unknown.
+
+        The few examples of `plus` are left out.
+        """
+        return self.band[1] - self.band[0] if self.band is not None else fraction(self.size or 0, examples)
+
     def count(self, y: np.ndarray) -> int:
         """How many examples it holds, which no ranking changes."""
         plus = self.plus
@@ -190,13 +205,17 @@ class DropUnlearned(Knobs):
         return self
 
     def at(self, epoch: int, epochs: int) -> Any:
-        first = max(1, lasting(self.epoch or 0, epochs))  # a share may come to less than an epoch
+        first = max(1, to_epochs(self.epoch or 0, epochs))  # a share may come to less than an epoch
         if epoch < first:
             return All()
         return self.model_copy(update={"epoch": 0 if epoch == first else None})
 
     def moves(self) -> bool:
         return True
+
+    def fraction(self, examples: int | None) -> float | None:
+        """Return the fraction of the training examples that the subset uses, at most: the state decides."""
+        return 1.0
 
     def select(self, y: np.ndarray, ranking: object, seed: int) -> np.ndarray:
         """Everyone: who is dropped depends on the state."""

@@ -9,7 +9,7 @@ from pydantic import Field, SerializeAsAny
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from trainers.knobs import Duration, Knobs, Share, lasting
+from trainers.knobs import Duration, Knobs, Share, to_epochs
 from trainers.starts import remembered
 from trainers.step import Step
 
@@ -74,7 +74,7 @@ class RunningAverage(Knobs):
         if self.keep == 1 or self.momentum == 1:
             return Given()
         acting = self.model_copy(update={"burn_in": 0, "updates": "after_burn_in"})
-        if epoch >= lasting(self.burn_in, epochs):
+        if epoch >= to_epochs(self.burn_in, epochs):
             return acting
         if self.updates == "after_burn_in":
             return Given()

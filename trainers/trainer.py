@@ -1,7 +1,7 @@
-"""The shared trainer: runs one stage at a time on the state left by the one before, and measures what it leaves.
+"""The trainer of all methods: runs one stage at a time on the state that the stage before left, and measures it.
 
-It knows nothing of sweeps. Randomness comes from (seed, epoch, purpose) alone, so the state after epoch e is a pure
-function of stages 0..e on a given machine kind.
+The trainer knows nothing of sweeps. Randomness comes from (seed, epoch, purpose) alone, so the state after epoch e is
+a pure function of stages 0..e on a given kind of machine.
 """
 
 from __future__ import annotations
@@ -17,34 +17,33 @@ import torch
 from torch import Generator, Tensor
 
 from trainers.averaging import Mean, measured
-from trainers.best import BEGINS, chosen
+from trainers.best import replaces_best
 from trainers.checkpoints import Weights, start
 from trainers.config import Stage, TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
 from trainers.examples import Examples, alone
 from trainers.measure import (
-    ByClass,
     NotFinite,
-    along,
-    at_best,
-    each_class,
-    each_loss,
-    final,
-    further,
-    images_looked_at,
-    on_training,
+    accuracy_by_class,
+    arrays_at_best,
+    attacked_test_images,
+    evaluate_epoch,
+    evaluate_final,
+    evaluate_further,
+    evaluate_training,
+    loss_by_example,
 )
 from trainers.models import build_network, needs_two
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
-from trainers.records import Row
+from trainers.records import ByClass, CheckpointRecord, CostRecord, EpochRecord
 from trainers.scores import UNSEEN
 from trainers.step import Batch, Net
 from trainers.subsets import Ranking
 
 
 class Diverged(Exception):
-    """The loss is not finite: an outcome of the trial, not a fault of the program."""
+    """The loss, the weights or the predictions are not finite: an outcome of the trial, not an error in the program."""
 
     def __init__(self, epoch: int, why: str) -> None:
         super().__init__(f"epoch {epoch}: {why}")
@@ -52,15 +51,15 @@ class Diverged(Exception):
 
 
 class Epoch(NamedTuple):
-    """What an epoch leaves: the row (the same bits however it came about), per-instance arrays (N,), its cost."""
+    """What an epoch records: its row and per-example arrays (N,), both the same bits in every run, and its cost."""
 
-    row: Row
+    row: EpochRecord
     instances: Arrays
-    cost: Row
+    cost: CostRecord
 
 
 class Trainer:
-    """One trial's network, optimiser, memory of examples and best checkpoint, moved on by run_epoch."""
+    """The network, optimiser, memory of examples and best checkpoint of one trial; run_epoch trains them."""
 
     def __init__(
         self,
@@ -71,7 +70,7 @@ class Trainer:
         threads: int = 1,
         weights: Weights | None = None,
     ) -> None:
-        """`weights` to start from instead of fresh ones. Raises CheckpointError if they do not fit the network."""
+        """Start from `weights`, or from fresh ones if None. Raises CheckpointError if they do not fit the network."""
         self.config, self.evaluation = config, evaluation
         compute = config.compute.resolved(torch.cuda.is_available())
         configure(compute.deterministic, threads)
@@ -95,20 +94,20 @@ class Trainer:
         self.net = Net(module.to(memory_format=layout), str(compute.precision), bool(compute.compile))
         self.examples = Examples(data, config.data, ranking, self.device, layout)
         splits = {"val": data.val} if len(data.val) else {}
-        splits |= {"test": data.test} | {f"test_{name}": it for name, it in data.corrupted.items()}
+        splits |= {"test": data.test} | {f"test_{name}": split for name, split in data.corrupted.items()}
         self.splits = {name: split.to(self.device) for name, split in splits.items()}
         self.optimizer = config.optimizer.build(module.parameters())
-        self.mean: Mean | None = None  # of the weights, where they are averaged
-        self.on_batch: Callable[[int, int], None] = lambda done, batches: None  # hears how far an epoch has come
+        self.mean: Mean | None = None  # of the weights, if they are averaged
+        self.on_batch: Callable[[int, int], None] = lambda done, batches: None  # called after each batch
         self.epoch = 0
         self.best: dict[str, Any] | None = None  # metrics and weights of the best epoch, if validation chose any
-        self.last: Row = {}
+        self.last: EpochRecord = {}
 
     def run_epoch(self, stage: Stage) -> Epoch:
-        """Train one stage and measure if one is due.
+        """Train one stage, and measure if a measurement is due.
 
-        Raises Diverged where the loss, the weights or the predictions are not finite, and ValueError where the subset
-        does not fit the data.
+        Raises Diverged if the loss, the weights or the predictions are not finite, and ValueError if the subset does
+        not fit the data.
         """
         if stage.epoch != self.epoch:
             raise ValueError(f"the next stage is that of epoch {self.epoch}; got that of epoch {stage.epoch}")
@@ -121,20 +120,20 @@ class Trainer:
         if due:
             seed = derived(stage.seed, stage.epoch, "evaluate")
             with measured(self.net.module, self.measured_state()):
-                row |= self._along(seed, instances)
+                row |= self._evaluate_epoch(seed, instances)
                 if self.evaluation.train:
                     seen = instances["correct"] != UNSEEN
-                    instances["withstood"] = on_training(self.net, self.evaluation, self.examples.own, seen, seed)
+                    instances["withstood"] = evaluate_training(self.net, self.evaluation, self.examples.own, seen, seed)
                     row["train_pgd_acc"] = float(instances["withstood"][seen].mean())
-                instances |= each_loss(self.net, self.evaluation, self.splits, self.examples.own, seed)
+                instances |= loss_by_example(self.net, self.evaluation, self.splits, self.examples.own, seed)
         self.epoch += 1
         self.last = row
-        if first == stage.epoch and first:  # epochs before are those of a training that selects from its first on
-            row[BEGINS] = first
-        if chosen(row, self.best and self.best["row"], first):
+        if first == stage.epoch and first:  # epochs before it equal those of a training that selects from its first
+            row["select_from"] = first
+        if replaces_best(row, self.best and self.best["row"], first):
             self.best = {"row": row, "model": deepcopy(self.measured_state() or self.net.module.state_dict())}
         seconds = trained - began
-        cost = {
+        cost: CostRecord = {
             "epoch": stage.epoch,
             "seconds": seconds,
             "evaluate_seconds": time.perf_counter() - trained,
@@ -143,24 +142,24 @@ class Trainer:
         }
         return Epoch(row, instances, cost)
 
-    def _along(self, seed: int, instances: Arrays) -> Row:
+    def _evaluate_epoch(self, seed: int, instances: Arrays) -> EpochRecord:
         try:
-            row, verdicts = along(self.net, self.evaluation, self.splits, seed)
+            row, verdicts = evaluate_epoch(self.net, self.evaluation, self.splits, seed)
         except NotFinite as error:
             raise Diverged(self.epoch, str(error)) from None
         attacks = self.evaluation.due_along(self.epoch, self.config.epochs)
-        others, theirs = further(self.net, self.evaluation, self.splits["test"], attacks, seed)
+        further, further_verdicts = evaluate_further(self.net, self.evaluation, self.splits["test"], attacks, seed)
         if self.evaluation.by_class:
-            instances |= each_class(verdicts | theirs, self.data.classes)
-        return row | others
+            instances |= accuracy_by_class(verdicts | further_verdicts, self.data.classes)
+        return row | further
 
-    def _train(self, stage: Stage, due: bool) -> tuple[Row, Arrays]:
+    def _train(self, stage: Stage, due: bool) -> tuple[EpochRecord, Arrays]:
         batches = self.examples.batches(stage, self.selected(stage), self._rng("order", "cpu"))
         if min(map(len, batches)) == 1 and self._needs_two:
             raise ValueError(alone(stage, self.config.model.name))
         augmenting, attacking = self._rng("augment"), self._rng("attack")
         torch.manual_seed(derived(stage.seed, stage.epoch, "layers"))
-        average, unasked = stage.average, () if self.evaluation.entropy else ("entropy",)
+        average, unrecorded = stage.average, () if self.evaluation.entropy else ("entropy",)
         if average is not None and self.mean is None:
             self.mean = Mean.begun(self.net.module)
         self.net.module.train()
@@ -177,7 +176,7 @@ class Trainer:
                 losses.append(loss.detach())
                 sizes.append(len(rows))
                 self.examples.learned(rows, observed["correct"])
-                log.add(rows, {name: its for name, its in observed.items() if name not in unasked})
+                log.add(rows, {name: column for name, column in observed.items() if name not in unrecorded})
             if self.mean and average and average.every_batch:
                 self.mean.take(self.net.module, average)
             self.on_batch(i + 1, len(batches))
@@ -185,7 +184,7 @@ class Trainer:
             self.mean.take(self.net.module, average)
         if self.mean and average and average.statistics == "recomputed":
             self._recompute(self.mean, batches)
-        row = {
+        row: EpochRecord = {
             "epoch": stage.epoch,
             "lr": stage.optimizer.lr_at(0, len(batches)),
             "train_loss": self._mean_loss(torch.stack(losses), sizes),
@@ -197,7 +196,7 @@ class Trainer:
         return row | log.summary(self.examples.n, stage.method.adversarial), log.arrays(self.examples.n)
 
     def _recompute(self, mean: Mean, batches: list[Tensor]) -> None:
-        """Measure the BatchNorm statistics of the averaged weights on the epoch's images, in views of their own."""
+        """Measure the BatchNorm statistics of the averaged weights on the epoch's images, augmented anew."""
         viewing = self._rng("statistics")
         torch.manual_seed(derived(self.config.seed, self.epoch, "statistics"))  # for layers that draw, such as dropout
         images = (self.examples.batch(rows, viewing).x for rows in batches)
@@ -210,8 +209,8 @@ class Trainer:
         self.optimizer.step()
 
     def _mean_loss(self, losses: Tensor, sizes: list[int]) -> float:
-        """The epoch's mean loss; raises Diverged naming the first update that was not finite."""
-        bad = (~losses.isfinite()).nonzero()  # looked at once an epoch: a look at each batch would stall a GPU
+        """Return the mean loss of the epoch. Raises Diverged, naming the first update whose loss is not finite."""
+        bad = (~losses.isfinite()).nonzero()  # once an epoch: reading it after each batch would stall a GPU
         if len(bad):
             raise Diverged(self.epoch, f"loss is {losses[int(bad[0])].item()} at update {int(bad[0])}")
         return float(losses.double().cpu() @ torch.tensor(sizes, dtype=torch.float64)) / sum(sizes)
@@ -221,36 +220,37 @@ class Trainer:
         passes = self.net.forwards
         with self.net.attacked("eval"):
             right = self.net(batch.x).argmax(1) == batch.y
-        self.net.forwards = passes  # a measurement, no part of the method's cost
+        self.net.forwards = passes  # a measurement is no part of the method's cost
         return right
 
     def selected(self, stage: Stage) -> Tensor:
-        """The positions of the training examples that a stage uses, ascending."""
+        """Return the positions of the training examples that a stage uses, ascending."""
         return self.examples.selected(stage)
 
-    def final(self) -> tuple[dict[str, Row], dict[str, ByClass], Arrays]:
-        """Metrics of the last and the best checkpoint under the final attacks, these by class; what the best leaves.
+    def final(self) -> tuple[dict[str, CheckpointRecord], dict[str, ByClass], Arrays]:
+        """Measure the last and the best checkpoint under the final attacks.
 
-        Without validation there is no best one.
+        Return the metrics of both, the same by class, and the arrays of the best checkpoint. Without validation there
+        is no best checkpoint.
         """
         with measured(self.net.module, self.measured_state()):
-            row, classes = self._ended(self.last)
-        looked_at = images_looked_at(self.evaluation, self.splits["test"])
+            last, classes = self._evaluate_final(self.last)
+        attacked = attacked_test_images(self.evaluation, self.splits["test"])
         if self.best is None:
-            return {"last": row}, {"last": classes}, looked_at
+            return {"last": last}, {"last": classes}, attacked
         other = self.best if self.best["row"]["epoch"] != self.last["epoch"] else None
         with measured(self.net.module, other["model"] if other else self.measured_state()):
-            best, theirs = self._ended(other["row"]) if other else (dict(row), classes)
-            arrays = at_best(self.net, self.evaluation, self.examples.own)
-        return {"last": row, "best": best}, {"last": classes, "best": theirs}, arrays | looked_at
+            best, best_classes = self._evaluate_final(other["row"]) if other else (last.copy(), classes)
+            arrays = arrays_at_best(self.net, self.evaluation, self.examples.own)
+        return {"last": last, "best": best}, {"last": classes, "best": best_classes}, arrays | attacked
 
-    def _ended(self, row: Row) -> tuple[Row, ByClass]:
+    def _evaluate_final(self, row: EpochRecord) -> tuple[CheckpointRecord, ByClass]:
         seed = derived(self.config.seed, self.config.epochs, "final")
-        metrics, classes = final(self.net, self.evaluation, self.splits, seed)
+        metrics, classes = evaluate_final(self.net, self.evaluation, self.splits, seed)
         return metrics_of(row) | metrics, classes
 
     def measured_state(self) -> Weights | None:
-        """The weights that are measured, where they are not the network's own."""
+        """Return the weights that are measured, or None if they are the network's own."""
         return self.mean.state if self.mean else None
 
     def _rng(self, purpose: str, device: str | None = None) -> Generator:
@@ -258,7 +258,7 @@ class Trainer:
         return rng.manual_seed(derived(self.config.seed, self.epoch, purpose))
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next epoch depends on, as tensors and plain values."""
+        """Return all that the next epoch depends on, as tensors and plain values."""
         return {
             "epoch": self.epoch,
             "model": self.net.module.state_dict(),
@@ -271,6 +271,7 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state that `state_dict` returned."""
         self.net.module.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.examples.state.load_state_dict(state["examples"])
@@ -280,12 +281,12 @@ class Trainer:
 
 
 def derived(seed: int, epoch: int, purpose: str) -> int:
-    """An independent seed for each (seed, epoch, purpose)."""
+    """Return an independent seed for each (seed, epoch, purpose)."""
     return int.from_bytes(sha256(f"{seed}|{epoch}|{purpose}".encode()).digest()[:7])
 
 
 def configure(deterministic: bool, threads: int) -> None:
-    """Set what the process shares: threads (their number moves bits) and kernels whose bits do not vary."""
+    """Set the number of threads of the process, on which bits depend, and choose kernels whose bits do not vary."""
     torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     torch.use_deterministic_algorithms(deterministic)

@@ -14,7 +14,7 @@ import torch
 from pydantic import BeforeValidator, Field, model_validator
 from torch import Tensor
 
-from trainers.knobs import Duration, Knobs, Real, lasting
+from trainers.knobs import Duration, Knobs, Real, to_epochs
 from trainers.losses import cross_entropy
 from trainers.schedules import Curve, Reals, SignedSchedule, as_reals
 from trainers.step import Step
@@ -66,7 +66,7 @@ class _AfterBurnIn(Knobs):
     needs_clean: ClassVar[bool] = False
 
     def at(self, epoch: int, epochs: int) -> Any:
-        if epoch < lasting(self.burn_in, epochs):
+        if epoch < to_epochs(self.burn_in, epochs):
             return Uniform()
         return super().at(epoch, epochs).model_copy(update={"burn_in": 0})
 

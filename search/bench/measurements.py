@@ -26,7 +26,7 @@ from search.schema.space import load
 from search.store.plan_file import write_plan
 from search.store.store import Store
 from trainers.reading import read_rows
-from trainers.records import Row, append_rows, write_json
+from trainers.record_io import Row, append_rows, write_json
 from trainers.terminal.console import Console
 
 WORKERS = 16

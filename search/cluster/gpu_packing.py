@@ -23,7 +23,7 @@ from trainers.chain import training_code
 from trainers.checking import shaped
 from trainers.models import Model
 from trainers.reading import read_json
-from trainers.records import Place, Row, digest, sealed, write_json
+from trainers.record_io import Place, Row, digest, sealed, write_json
 from trainers.terminal.console import Console
 
 GAIN = 0.10  # by which another copy must raise the images a second of all, to be kept

@@ -15,8 +15,8 @@ from trainers.arrays import Source
 from trainers.config import TrialConfig
 from trainers.data import Split, prepare
 from trainers.evaluate import Evaluation
+from trainers.record_io import Row
 from trainers.recording import peak_memory
-from trainers.records import Row
 from trainers.trainer import Trainer
 
 STEPS = 32  # of an epoch

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from search.store.remote import parse_path
-from trainers.records import Place
+from trainers.record_io import Place
 
 T = TypeVar("T")
 LATE = (

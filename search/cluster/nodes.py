@@ -12,7 +12,7 @@ from search.cluster.node_report import NodeReport, report, waited
 from search.exceptions import Infeasible
 from search.ray_env import ray
 from search.schema.resources import Resources
-from trainers.records import Place
+from trainers.record_io import Place
 
 PATIENCE = 300.0  # seconds: a node may have to fetch the checkout, and to read torch from a slow disk
 LITTLE = 1 << 30  # bytes of free disk

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from trainers.records import Row
+from trainers.record_io import Row
 
 PREFIX = "rs-"
 MARK = ".made-by"  # in each: which process made it

@@ -32,7 +32,8 @@ from search.store.remote import check_reachable, explain_error
 from search.store.store import Store
 from trainers.knobs import is_none
 from trainers.reading import Damage, read_yaml
-from trainers.records import Place, Row, constant
+from trainers.record_io import Place, Row
+from trainers.records import constant
 from trainers.terminal.console import Console, error_console
 
 INSTEAD = "If the front or its seeds are others since, move that folder aside: the same command then begins anew."

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from search.planning.plan import Plan
 from search.schema.budget import Budget, shown
 from trainers.reading import cost_row, epoch_row, read_json, read_rows
-from trainers.records import Place, Row
+from trainers.record_io import Place, Row
 from trainers.shapes import A_PROVENANCE
 
 

@@ -16,7 +16,7 @@ from search.store.store import Store
 from trainers.chain import training_code
 from trainers.evaluate import Evaluation
 from trainers.reading import Damage, read_json, read_yaml
-from trainers.records import Place, Row
+from trainers.record_io import Place, Row
 from trainers.shapes import A_PROVENANCE, A_RESULT
 
 STORED = "space.yaml"

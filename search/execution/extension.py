@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from search.planning.plan import Plan
-from trainers.knobs import Knobs, lasting
-from trainers.records import Row, canonical
-from trainers.schedules import Curve, Piecewise, within
+from trainers.knobs import Knobs, to_epochs
+from trainers.record_io import Row, canonical
+from trainers.schedules import Curve, Piecewise, schedule_in_epoch
 
 DURATIONS = ("burn_in", "epoch", "from")  # knobs that may be shares of the epochs
 
@@ -38,12 +38,15 @@ def _moved(piece: Knobs, path: str, before: int, after: int) -> Iterator[str]:
         name = type(piece).model_fields[field].alias or field
         knob = f"{path}{name}"
         if isinstance(value, Curve):
-            if any(within(value, epoch, before) != within(value, epoch, after) for epoch in range(before)):
+            if any(
+                schedule_in_epoch(value, epoch, before) != schedule_in_epoch(value, epoch, after)
+                for epoch in range(before)
+            ):
                 yield f"{knob}: {_shared(value, before)}"
         elif isinstance(value, Knobs):
             yield from _moved(value, f"{knob}.", before, after)
-        elif name in DURATIONS and str(value).endswith("%") and lasting(value, before) != lasting(value, after):
-            yield f"{knob}: {value} of {after} epochs is another than of {before}; write {lasting(value, before)}"
+        elif name in DURATIONS and str(value).endswith("%") and to_epochs(value, before) != to_epochs(value, after):
+            yield f"{knob}: {value} of {after} epochs is another than of {before}; write {to_epochs(value, before)}"
 
 
 def _shared(value: Curve, epochs: int) -> str:

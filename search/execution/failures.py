@@ -18,8 +18,8 @@ from search.planning.jobs import Job, Outcome
 from search.store.health import check, storage_problem, storage_problem_behind
 from search.store.remote import parse_path
 from search.store.store import Store
+from trainers.record_io import write_atomic
 from trainers.recording import peak_memory
-from trainers.records import write_atomic
 
 OURS = ("search", "trainers")
 

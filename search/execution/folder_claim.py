@@ -15,7 +15,7 @@ from pathlib import Path
 from search.exceptions import DamagedJournal, DifferentSweep, Infeasible, SpaceError, Unreachable
 from search.execution.compatibility import move_aside
 from trainers.reading import Damage, read_with
-from trainers.records import Place, write_atomic
+from trainers.record_io import Place, write_atomic
 from trainers.terminal.console import Console
 
 LOCK = ".lock"

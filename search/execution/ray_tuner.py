@@ -19,7 +19,7 @@ from search.ray_env import Unpickled, tune
 from search.schema.resources import Resources
 from search.signals import Interrupt
 from trainers.arrays import Source
-from trainers.records import Place
+from trainers.record_io import Place
 
 
 class _StopWhen(Unpickled, tune.Stopper):

@@ -9,7 +9,7 @@ from pathlib import Path
 from search.planning.plan import Plan
 from search.store.store import Store
 from trainers.reading import Damage, Promised, content_of, promises, stat_of
-from trainers.records import Place, Row, set_aside
+from trainers.record_io import Place, Row, set_aside
 
 SMALL = 1 << 20  # bytes that are read in no time
 

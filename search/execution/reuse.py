@@ -18,7 +18,7 @@ from search.planning.retention import deepest_stored_epochs
 from search.store.plan_file import stored_plan
 from search.store.store import Store
 from trainers.reading import read_json, read_yaml
-from trainers.records import Place, Row, sealed, write_atomic, write_json
+from trainers.record_io import Place, Row, sealed, write_atomic, write_json
 from trainers.shapes import A_RESULT
 
 COPIED = ("epochs.jsonl", "cost.jsonl", "instances.npz")

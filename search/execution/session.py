@@ -28,11 +28,12 @@ from trainers.chain import Surroundings, chain, training_code
 from trainers.config import TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
-from trainers.measure import mean_by_class
+from trainers.measure import mean_accuracy_by_class
 from trainers.npz import read_arrays
 from trainers.reading import Damage
+from trainers.record_io import Row, append_rows, sealed, write_atomic, write_json
 from trainers.recording import subset_summary
-from trainers.records import Row, append_rows, sealed, write_atomic, write_json
+from trainers.records import EpochRecord
 from trainers.trainer import Diverged, Trainer
 
 UNFIT = (LookupError, TypeError, ValueError, AttributeError)  # of a state that is another's
@@ -116,12 +117,12 @@ class Session:
             self._settle()
 
     @property
-    def latest(self) -> Row:
+    def latest(self) -> EpochRecord:
         """The newest row, for whoever watches."""
         rows = self._fresh.rows or (self.segments[-1].rows if self.segments else [])
         return rows[-1] if rows else {}
 
-    def news(self) -> list[Row]:
+    def news(self) -> list[EpochRecord]:
         """The rows that were not told of yet; at first all there are, whoever trained them."""
         rows = self._rows()
         told, self._told = self._told, len(rows)
@@ -225,7 +226,7 @@ class Session:
         arrays = self._instances()
         if status == "completed":
             metrics, classes, measured = self.trainer.final()
-            mean = {"mean": its} if (its := mean_by_class(arrays)) else {}
+            mean = {"mean": its} if (its := mean_accuracy_by_class(arrays)) else {}
             result |= metrics | {"classes": classes | mean}
             arrays |= measured
         elif status == "stopped":
@@ -261,7 +262,7 @@ class Session:
         parts = [*self.segments, self._fresh]
         return cut(parts, self.until) if self.job.stop else parts
 
-    def _rows(self) -> list[Row]:
+    def _rows(self) -> list[EpochRecord]:
         return [row for part in self._parts() for row in part.rows]
 
     def _instances(self) -> Arrays:

@@ -33,7 +33,7 @@ from search.signals import Interrupt
 from search.stopping.controller import Steering
 from search.store import health
 from search.store.store import Store
-from trainers.records import Row
+from trainers.record_io import Row
 from trainers.terminal.console import Console
 
 

@@ -21,7 +21,7 @@ from search.store.store import Arrays, Store
 from trainers.data import Data
 from trainers.npz import read_arrays
 from trainers.reading import promises
-from trainers.records import canonical
+from trainers.record_io import canonical
 from trainers.scores import agreement, ensemble, scored
 from trainers.sources import DataSource
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from search.monitor.epoch_progress import Partial
-from trainers.records import Row, digest
+from trainers.record_io import Row, digest
 
 SPLIT = ("label_noise", "noise_seed", "split_seed")  # which examples, not how many
 

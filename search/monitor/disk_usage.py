@@ -10,7 +10,7 @@ from pathlib import Path
 
 from search.store.remote import RemotePath
 from trainers.reading import stat_of
-from trainers.records import Place
+from trainers.record_io import Place
 
 PAUSE = 20  # times as long as counting took
 

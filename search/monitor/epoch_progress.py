@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trainers.reading import read_json
-from trainers.records import Place, canonical
+from trainers.record_io import Place, canonical
 
 FILE = "epoch.json"
 BEAT = 3.0  # seconds between two writes

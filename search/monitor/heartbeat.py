@@ -10,7 +10,7 @@ from typing import Required, TypedDict
 
 from trainers.checking import shaped
 from trainers.reading import read_json
-from trainers.records import Place, Row, write_json
+from trainers.record_io import Place, Row, write_json
 
 
 @dataclass(frozen=True)

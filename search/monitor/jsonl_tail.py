@@ -7,7 +7,7 @@ from pathlib import Path
 
 from search.store.remote import Stamp, file_version
 from trainers.reading import MISSING, Damage, RowShape, opened, parsed_rows, read_rows, row
-from trainers.records import Place, Row
+from trainers.record_io import Place, Row
 
 
 class JsonlTail:

@@ -22,7 +22,7 @@ from search.planning.retention import StateRetention
 from search.planning.schedule import Schedule
 from search.ray_env import Unpickled, tune
 from trainers.best import CLEAN, ROBUST
-from trainers.records import Place
+from trainers.record_io import Place
 from trainers.terminal.console import Console
 
 LIVE_SECONDS = 0.5  # between two looks, and two pictures

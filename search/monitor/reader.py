@@ -12,7 +12,8 @@ from search.monitor.trial_progress import FOR_GOOD, TrialProgress
 from search.store.plan_file import plan_of, problem
 from search.store.remote import ASKED_AT_ONCE, RemotePath, Stamp, explain_error, file_version
 from trainers.reading import Damage, read_json
-from trainers.records import Place, Row, problem_titles
+from trainers.record_io import Place, Row
+from trainers.records import problem_titles
 from trainers.shapes import A_PROVENANCE
 
 

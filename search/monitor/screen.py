@@ -15,7 +15,7 @@ from search.formatting import duration, many, number, size
 from search.monitor.sweep_status import BUSY, Point, SweepStatus, Training
 from search.monitor.textplot import FOOT, Dot, beyond, scatter
 from trainers.best import CLEAN, ROBUST
-from trainers.records import Row
+from trainers.record_io import Row
 from trainers.terminal.console import Console
 from trainers.terminal.text import ASCII
 

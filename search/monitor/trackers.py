@@ -25,7 +25,7 @@ from search.ray_env import Unpickled, tune
 from search.schema.loggers import Logger
 from trainers.checking import shaped
 from trainers.reading import cost_row, epoch_row, read_json
-from trainers.records import Place, Row, canonical
+from trainers.record_io import Place, Row, canonical
 from trainers.shapes import A_RESULT
 
 HURRY_SECONDS = 10.0  # for what is still to be handed over when the sweep was asked to stop

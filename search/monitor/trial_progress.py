@@ -9,9 +9,10 @@ from search.monitor.cost_model import Costs
 from search.monitor.epoch_progress import Partial, partial
 from search.monitor.jsonl_tail import JsonlTail
 from search.store.remote import file_version
-from trainers.best import BEGINS, CLEAN, ROBUST, chosen
+from trainers.best import BEGINS, CLEAN, ROBUST, replaces_best
 from trainers.reading import Damage, cost_row, epoch_row, read_json
-from trainers.records import Place, Row, constant
+from trainers.record_io import Place, Row
+from trainers.records import constant
 from trainers.shapes import A_RESULT
 
 FOR_GOOD = ("completed", "diverged")
@@ -85,7 +86,7 @@ class TrialProgress:
             self._first = row.get(BEGINS, self._first)
             if all(name in row for name in (CLEAN, ROBUST)):
                 self.measured = row
-                self.best = row if chosen(row, self.best or None, self._first) else self.best
+                self.best = row if replaces_best(row, self.best or None, self._first) else self.best
 
     def _look_at_costs(self) -> None:
         anew, rows = self._cost_rows.look()

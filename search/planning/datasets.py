@@ -7,7 +7,7 @@ from dataclasses import replace
 from trainers.arrays import Source, fingerprint
 from trainers.data import Data, Split, Splits, prepare
 from trainers.images import NotHere
-from trainers.records import digest
+from trainers.record_io import digest
 from trainers.sources import DataSource
 
 

@@ -14,7 +14,7 @@ from search.planning.start_weights import StartWeights
 from search.schema.blocks import Keep, Search
 from search.store.store import Store
 from trainers.chain import training_code
-from trainers.records import Row
+from trainers.record_io import Row
 
 Outcome = Literal["running", "paused", "completed", "diverged", "stopped", "failed", "out of memory", "storage"]
 ENDED = ("completed", "diverged", "stopped", "failed")  # for this run; others may go on

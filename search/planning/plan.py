@@ -15,7 +15,7 @@ from search.store.plan_file import FORMAT
 from trainers.chain import Chain, training_code
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.records import Row
+from trainers.record_io import Row
 
 
 @dataclass(frozen=True)

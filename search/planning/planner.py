@@ -22,7 +22,7 @@ from trainers.chain import Surroundings, chain, training_code
 from trainers.config import TrialConfig
 from trainers.data import split_identity
 from trainers.images import DataError
-from trainers.records import Row, digest
+from trainers.record_io import Row, digest
 from trainers.sources import DataSource
 
 Fingerprint = Callable[[DataSource], str]

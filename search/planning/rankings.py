@@ -15,7 +15,7 @@ from search.schema.upstream import Profile
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.methods import overlay
-from trainers.records import Row, digest
+from trainers.record_io import Row, digest
 from trainers.scores import SCORES
 from trainers.sources import DataSource
 from trainers.subsets import All

@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from search.planning.plan import Plan
-from trainers.records import Row
+from trainers.record_io import Row
 
 
 class Task(NamedTuple):

@@ -28,7 +28,7 @@ from trainers.arrays import class_range
 from trainers.attacks import PGD
 from trainers.data import Data
 from trainers.examples import alone, batch_sizes
-from trainers.knobs import Knobs, lasting
+from trainers.knobs import Knobs, to_epochs
 from trainers.models import needs_two
 from trainers.sampling import check_images
 from trainers.subsets import DropUnlearned, Ranked
@@ -176,7 +176,7 @@ def notes(loaded: Loaded, plan: Plan, sources: DatasetCache) -> list[str]:
         for key, piece in pieces.items():
             knob = "epoch" if isinstance(piece, DropUnlearned) else "burn_in"
             first = getattr(piece, knob, 0)
-            if lasting(first, epochs) >= epochs:
+            if to_epochs(first, epochs) >= epochs:
                 message = f"{key}.{knob}: {first}, and training ends after {epochs} epochs: it never acts"
                 found[loaded.about(trial.kind, trial.axes, message)] = None
     return list(found)

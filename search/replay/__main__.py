@@ -24,7 +24,7 @@ from search.schema.messages import nearest, readable
 from search.schema.stopping import RobustStopping, Stopping
 from search.schema.yaml_tree import value_of
 from search.store.remote import check_reachable, parse_path
-from trainers.records import Place
+from trainers.record_io import Place
 from trainers.terminal.console import Console, error_console
 
 DRAWS = 40  # of what depends on chance

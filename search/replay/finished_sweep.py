@@ -16,7 +16,7 @@ from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.plans import OtherFormat, read_plan
 from trainers.reading import Damage, epoch_row, promises, read_json, read_rows
-from trainers.records import Place, Row, digest
+from trainers.record_io import Place, Row, digest
 from trainers.shapes import A_RESULT
 
 EPOCHS = "epochs.jsonl"

@@ -43,7 +43,7 @@ from search.store.plan_file import stored_plan, write_plan
 from search.store.provenance import Provenance, carrying_on
 from search.store.remote import RemotePath, check_reachable, explain_error
 from search.store.store import Store
-from trainers.records import Place, signed, write_atomic
+from trainers.record_io import Place, signed, write_atomic
 from trainers.terminal.console import Console, error_console
 
 

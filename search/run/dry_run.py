@@ -18,7 +18,7 @@ from search.run.estimate import Sizes, effort, slots_here, storage_estimate, tim
 from search.schema.blocks import Space
 from search.schema.replicates import Adaptive
 from search.schema.stopping import RobustStopping
-from trainers.records import Place
+from trainers.record_io import Place
 from trainers.terminal.console import Console
 from trainers.wording import apart, common, told
 

@@ -20,7 +20,7 @@ from search.schema.blocks import Keep
 from search.schema.resources import Resources
 from trainers.data import Data
 from trainers.knobs import count
-from trainers.records import Place, Row, digest
+from trainers.record_io import Place, Row, digest
 from trainers.sources import DataSource
 from trainers.subsets import Random, Ranked, Subset
 

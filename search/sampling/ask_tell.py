@@ -14,7 +14,7 @@ from search.sampling.study import AskTellStudy
 from search.schema.axes import Choice, Point
 from search.store.plan_file import stored_plan, write_plan
 from search.store.store import Store
-from trainers.records import Row, canonical
+from trainers.record_io import Row, canonical
 
 
 class AskTellLoop:

@@ -18,7 +18,7 @@ from optuna.storages.journal import BaseJournalBackend
 
 from trainers.checking import shaped
 from trainers.reading import Damage, read_rows, read_with
-from trainers.records import Place, Row, canonical, digest, write_atomic
+from trainers.record_io import Place, Row, canonical, digest, write_atomic
 
 
 class Operations(BaseJournalBackend):

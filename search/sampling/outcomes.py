@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Literal
 
-from trainers.records import Row
+from trainers.record_io import Row
 
 if TYPE_CHECKING:
     from search.schema.blocks import Search

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.sampling.outcomes import Outcome, measured, outcome
-from trainers.records import Row
+from trainers.record_io import Row
 
 if TYPE_CHECKING:
     from search.schema.blocks import Search

@@ -17,7 +17,7 @@ from search.sampling.outcomes import Outcome
 from search.schema.axes import Point
 from search.schema.blocks import ADAPTIVE, Search
 from trainers.reading import Damage
-from trainers.records import Place, Row, canonical
+from trainers.record_io import Place, Row, canonical
 
 REPEATS = 20  # proposals in a row that were asked before, after which the sampler is held to have nothing new
 

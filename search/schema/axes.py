@@ -18,7 +18,7 @@ from search.schema.limits import AXIS, DEPTH
 from search.schema.messages import nearest
 from search.schema.yaml_tree import value_of
 from trainers.knobs import Knobs, Real
-from trainers.records import canonical, digest
+from trainers.record_io import canonical, digest
 
 Kind = Literal["grid", "choice", "uniform", "loguniform", "int"]
 KINDS: tuple[Kind, ...] = ("grid", "choice", "uniform", "loguniform", "int")

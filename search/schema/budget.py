@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PositiveInt
 
 from search.formatting import duration
-from trainers.knobs import Knobs, Real, number
+from trainers.knobs import Knobs, Real, parse_number
 
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 WORDS = {
@@ -25,7 +25,7 @@ def _seconds(value: Any) -> Any:
     """Read 8h, 90m or 1h30m as seconds; leave numbers to the validator behind."""
     if isinstance(value, str) and _WALL.fullmatch(value.strip()):
         return sum(float(count) * _SECONDS[unit] for count, unit in re.findall(r"([\d.]+)\s*([dhms])", value))
-    if isinstance(value, str) and isinstance(number(value), str):
+    if isinstance(value, str) and isinstance(parse_number(value), str):
         raise ValueError(f"a time is written 8h, 90m, 1h30m, or as a number of seconds; got {value!r}")
     return value
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from trainers.records import digest
+from trainers.record_io import digest
 
 DIGITS, MOST = 4, 17  # of numbers; so many tell all floats apart
 

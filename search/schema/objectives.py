@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from search.schema.messages import nearest
 from trainers.best import CLEAN, ROBUST
-from trainers.knobs import Knobs, Share, share
+from trainers.knobs import Knobs, Share, parse_share
 
 if TYPE_CHECKING:
     pass
@@ -55,7 +55,7 @@ def _parts(value: Any) -> Any:
     if match is None:
         raise ValueError(f"a constraint is written `val_clean_acc >= 0.8`, with >= or <=; got {value!r}")
     metric, sense, bound = match.groups()
-    number = share(bound)
+    number = parse_share(bound)
     if not isinstance(number, float):
         raise ValueError(f"{value!r}: the bound of a constraint is a number, 0.8 or 80%; got {bound!r}")
     if not 0 <= number <= 1:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
-from trainers.knobs import Duration, Knobs, Share, lasting
+from trainers.knobs import Duration, Knobs, Share, to_epochs
 
 
 class NoStopping(Knobs):
@@ -36,13 +36,13 @@ class RobustStopping(Knobs):
 
     def heights(self, epochs: int, measured: Sequence[int]) -> tuple[int, ...]:
         """After how many epochs the rungs stand: each at a measurement, none at the end, none twice."""
-        least = (max(1, lasting(rung, epochs)) for rung in self.rungs)
+        least = (max(1, to_epochs(rung, epochs)) for rung in self.rungs)
         found = (next((epoch + 1 for epoch in measured if epoch + 1 >= n), epochs) for n in least)
         return tuple(sorted({n for n in found if n < epochs}))
 
     def patient(self, epochs: int) -> int:
         """For how many epochs a training may go without a new best."""
-        return max(1, lasting(self.patience, epochs))
+        return max(1, to_epochs(self.patience, epochs))
 
 
 def _named(value: Any) -> Any:

@@ -18,7 +18,7 @@ from pathlib import Path
 from search import ROOT
 from search.store.remote import RemotePath
 from trainers.reading import read_rows
-from trainers.records import Place
+from trainers.record_io import Place
 
 DETERMINISTIC = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
 Costs = dict[str, list[str]]

@@ -14,7 +14,7 @@ from search.stopping.robust_rule import decide, near_front, own_curve_stop, stan
 from search.store.store import Store
 from trainers.evaluate import Evaluation
 from trainers.reading import Damage, epoch_row, read_rows
-from trainers.records import Place, Row
+from trainers.record_io import Place, Row
 
 
 class Steering:

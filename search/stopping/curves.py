@@ -18,7 +18,7 @@ from search.stopping.phases import Phases, phases
 from trainers.best import CLEAN, ROBUST, selected_by
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.records import Row
+from trainers.record_io import Row
 
 NEAR_CHANCE = 0.02  # whoever always names the same class is right a little more often than one in the classes
 Objectives = Mapping[str, str]  # name -> max or min

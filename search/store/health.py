@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from search.store.remote import RemotePath, explain_error
-from trainers.records import Place
+from trainers.record_io import Place
 
 PROBE = ".probe"
 PARTS = ("trials", "stages")  # made by the driver alone: where they are missing, another folder stands in its place

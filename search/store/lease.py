@@ -20,7 +20,7 @@ from contextlib import suppress
 from search.exceptions import LeaseHeld
 from search.store.remote import RemotePath
 from trainers.reading import read_json
-from trainers.records import Row, write_json
+from trainers.record_io import Row, write_json
 
 NAME = ".lock"
 RENEWED = 10.0  # seconds between renewals

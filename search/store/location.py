@@ -12,7 +12,7 @@ from pathlib import Path
 from search.store.health import PARTS
 from search.store.remote import RemotePath
 from trainers.reading import read_json
-from trainers.records import Place
+from trainers.record_io import Place
 
 PART = 255  # bytes of a part of a path, as file systems have it
 LONGEST = 200  # bytes of a name, as NAME.confirmed.old-1 is made of it

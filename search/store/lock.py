@@ -12,7 +12,7 @@ from pathlib import Path
 from search.exceptions import SweepLocked
 from search.store import lease
 from search.store.remote import RemotePath
-from trainers.records import Place
+from trainers.record_io import Place
 
 TRIES, PAUSE = 5, 0.02  # whoever only asks holds it for an instant
 

@@ -10,7 +10,7 @@ from search.store.remote import explain_error
 from trainers.plans import FORMAT as FORMAT
 from trainers.plans import NAME, OtherFormat, read_plan, sealed_plan
 from trainers.reading import Damage
-from trainers.records import Place, Row, write_atomic
+from trainers.record_io import Place, Row, write_atomic
 
 SHOWN = ("chain", "epochs", "config", "ranks")
 NEEDED = (*SHOWN, "replicate", "axes", "values", "data", "start")  # by who goes on from it

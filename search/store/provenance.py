@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from search import ROOT
 from trainers.chain import training_code
 from trainers.reading import Damage, read_json
-from trainers.records import Place, Row, sealed, set_aside, write_json
+from trainers.record_io import Place, Row, sealed, set_aside, write_json
 from trainers.shapes import A_PROVENANCE
 
 PACKAGES = (

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from search.exceptions import Unreachable
 from search.store.leftovers import REMOTE
 from trainers.reading import stat_of
-from trainers.records import Place
+from trainers.record_io import Place
 
 WHOLE = ("s3", "gcs")  # where an object appears once all of it is there, and none is renamed
 BUCKETS = (*WHOLE, "abfs")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +11,13 @@ import torch
 
 from trainers.best import ROBUST, best_of
 from trainers.npz import Arrays
+from trainers.record_io import Place, canonical, write_atomic
 from trainers.recording import metrics_of
-from trainers.records import Place, Row, canonical, write_atomic
+from trainers.records import CheckpointRecord, CostRecord, EpochRecord
 from trainers.scores import UNSEEN
 
 
-def lines(rows: Iterable[Row]) -> bytes:
+def lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
     """Rows as a file of JSON lines holds them."""
     return "".join(canonical(row) + "\n" for row in rows).encode()
 
@@ -58,7 +59,7 @@ def cut(parts: list[Segment], epochs: int) -> list[Segment]:
     return kept
 
 
-def so_far(rows: list[Row]) -> dict[str, Row]:
+def so_far(rows: list[EpochRecord]) -> dict[str, CheckpointRecord]:
     """What was measured along training, at its end and where validation was best: no final attack was run."""
     best = best_of(rows)
     if best is None:
@@ -70,8 +71,8 @@ def so_far(rows: list[Row]) -> dict[str, Row]:
 class Segment(NamedTuple):
     """What training recorded between two checkpoints."""
 
-    rows: list[Row]
-    costs: list[Row]
+    rows: list[EpochRecord]
+    costs: list[CostRecord]
     instances: Arrays  # (epochs of the segment, N) each; NaN or UNSEEN where an epoch did not record it
 
 

@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from search.store.leftovers import STAGE
 from search.store.remote import ASKED_AT_ONCE, RemotePath
 from trainers.reading import content_of, read_json
-from trainers.records import Place, Row, sync_folder, write_json
+from trainers.record_io import Place, Row, sync_folder, write_json
 
 STATE, INSTANCES, MANIFEST = "state.pt", "instances.npz", "stage.json"
 P = TypeVar("P", Path, RemotePath)

@@ -23,7 +23,7 @@ from search.store.stages import INSTANCES, MANIFEST, STATE, stages
 from trainers.chain import Chain
 from trainers.npz import Arrays, unpacked_arrays
 from trainers.reading import Damage, cost_row, epoch_row, read_json
-from trainers.records import Place, Row, sealed
+from trainers.record_io import Place, Row, sealed
 from trainers.shapes import A_MANIFEST, A_RESULT
 
 

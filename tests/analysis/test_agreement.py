@@ -16,7 +16,7 @@ from analysis.instances import Instances
 from analysis.reference import Reference, References, is_pgd, judged, references
 from analysis.results import Results, SweepError, load
 from trainers.reading import read_json
-from trainers.records import write_json
+from trainers.record_io import write_json
 
 from .synthetic import Made, write_sweep
 

@@ -12,7 +12,7 @@ import pytest
 from analysis.differences import axis_differences, subset_differences, uncompared
 from analysis.results import Results, load
 from trainers.reading import read_json
-from trainers.records import write_json
+from trainers.record_io import write_json
 
 from .synthetic import Made, write_study, write_sweep
 

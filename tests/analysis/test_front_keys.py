@@ -21,7 +21,7 @@ from analysis.front import Front, front
 from analysis.pareto import attainment
 from analysis.results import load
 from trainers.reading import read_json
-from trainers.records import write_json
+from trainers.record_io import write_json
 
 from .synthetic import Made, write_study, write_sweep
 

@@ -14,7 +14,7 @@ from analysis.figures import save
 from analysis.results import Results, load
 from analysis.styles import PALETTE, Register
 from trainers.reading import read_json
-from trainers.records import write_json
+from trainers.record_io import write_json
 
 from .synthetic import Made, write_study
 

@@ -24,7 +24,7 @@ from analysis.results import load
 from analysis.stats import estimate
 from analysis.summary import fair_share, print_summary
 from trainers.reading import read_json
-from trainers.records import write_json
+from trainers.record_io import write_json
 from trainers.terminal.console import Console
 
 from .synthetic import Made, write_study, write_sweep

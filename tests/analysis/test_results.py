@@ -21,7 +21,7 @@ from analysis.overfitting import overfitting
 from analysis.results import SweepError, export, load
 from analysis.tables import gaps
 from trainers.reading import read_json
-from trainers.records import write_json
+from trainers.record_io import write_json
 
 from .synthetic import Made, write_study, write_sweep
 

@@ -12,7 +12,7 @@ from analysis.setting import setting
 from trainers.config import TrialConfig
 from trainers.methods import METHODS
 from trainers.reading import read_json
-from trainers.records import write_json
+from trainers.record_io import write_json
 from trainers.wording import words
 
 from .synthetic import Made, write_sweep

@@ -13,7 +13,7 @@ import pytest
 import search.run.driver
 from search.run.__main__ import main
 from search.store.lock import acquire
-from trainers.records import Place
+from trainers.record_io import Place
 
 from ..search.hand import Hand
 from ..search.helpers import SMOKE, smoke

@@ -25,7 +25,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from trainers.records import MARK
+from trainers.record_io import MARK
 
 from .makers import MAKERS
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from trainers.records import sealed
+from trainers.record_io import sealed
 
 from ..search.helpers import ROOT
 from .makers import MAKERS

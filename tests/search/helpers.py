@@ -37,7 +37,7 @@ from search.store import health
 from search.store.store import Store
 from trainers.data import Data, prepare
 from trainers.reading import read_rows
-from trainers.records import Place, write_json
+from trainers.record_io import Place, write_json
 from trainers.terminal.console import Console
 
 SMOKE = ROOT / "spaces" / "smoke.yaml"

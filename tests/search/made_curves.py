@@ -12,7 +12,7 @@ from search.stopping.curves import Candidate, Curve, Point
 from search.stopping.phases import Phases
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.records import append_rows, write_json
+from trainers.record_io import append_rows, write_json
 
 OBJECTIVES = {"val_clean_acc": "max", "val_pgd_acc": "max"}
 Accuracies = Sequence[tuple[float, float]]  # clean and robust after each epoch trained

@@ -9,7 +9,7 @@ from typing import Any
 from search.planning.stage_tree import StageTree
 from search.store.plan_file import FORMAT
 from trainers.chain import WIDTH, Chain
-from trainers.records import Row, append_rows, write_json
+from trainers.record_io import Row, append_rows, write_json
 
 from .trees import chain_of
 

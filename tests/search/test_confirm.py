@@ -17,7 +17,7 @@ from search.execution.sweep import Sweep
 from search.schema.budget import Budget
 from search.store.lock import acquire
 from trainers.reading import read_json
-from trainers.records import write_json
+from trainers.record_io import write_json
 
 from .helpers import Tiny, local, smoke, snapshot
 

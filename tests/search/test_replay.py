@@ -18,7 +18,7 @@ from search.replay.rules import Everything, Halving, Robust, rules
 from search.replay.scoring import Replay
 from search.schema.stopping import RobustStopping
 from trainers.reading import read_json
-from trainers.records import write_json
+from trainers.record_io import write_json
 
 from .made_curves import flat, synthetic_study, write_sweep
 

@@ -19,7 +19,7 @@ import search.status
 from search.planning.plan import Plan
 from search.status import main
 from search.store.lock import acquire
-from trainers.records import append_rows, write_json
+from trainers.record_io import append_rows, write_json
 
 from .helpers import ROOT, smoke, snapshot
 from .made_up import MadeUp

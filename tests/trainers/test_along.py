@@ -14,7 +14,7 @@ from trainers.attack_runs import FGSM, AutoAttackRun
 from trainers.chain import Chain, Surroundings, chain
 from trainers.config import Compute, TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.measure import DRAWN, mean_by_class
+from trainers.measure import DRAWN, mean_accuracy_by_class
 from trainers.sampling import drawn, part
 from trainers.trainer import Trainer, derived
 
@@ -138,7 +138,7 @@ def test_by_class_each_measurement_is_kept_and_its_mean_is_that_over_epochs(
             assert share == pytest.approx(row[f"test_{kind}_acc"], abs=1e-6)
             arrays.setdefault(f"class_{kind}", []).append(values)
     unmeasured = np.full(10, np.nan, np.float32)
-    means = mean_by_class({name: np.stack([unmeasured, *values]) for name, values in arrays.items()})
+    means = mean_accuracy_by_class({name: np.stack([unmeasured, *values]) for name, values in arrays.items()})
     assert means.keys() == kinds.keys()
     for kind, shares in means.items():
         expected = np.mean(arrays[f"class_{kind}"], axis=0)

@@ -270,7 +270,7 @@ def test_it_is_the_average_that_is_measured_and_kept(tiny: Tiny, trainer: Make, 
         assert metrics[which]["epoch"] == epoch
         plain = trainer(tiny(method=ROBUST), final=final)
         plain.net.module.load_state_dict(means[epoch])
-        attacked, _ = measure.final(plain.net, plain.evaluation, plain.splits, derived(0, 6, "final"))
+        attacked, _ = measure.evaluate_final(plain.net, plain.evaluation, plain.splits, derived(0, 6, "final"))
         clean = accuracy(plain.net, plain.splits["test"], None, 0)
         assert metrics[which]["test_pgd3_acc"] == attacked["test_pgd3_acc"]
         assert metrics[which]["test_clean_acc"] == clean

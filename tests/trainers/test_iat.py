@@ -115,9 +115,9 @@ def test_steps_are_two_radii_over_k_but_not_less_than_the_least(
     """max(epsilon_i / (K / 2), 2/255), seen where nothing stops them: from the image, on a slope."""
     net, batch = one_pixel(linear, 0.4)
     attack, seen = IAT(steps=steps, burn_in=0), []
-    within = PGD.within
+    perturb = PGD.perturb
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PGD, "within", lambda self, *args: (seen.append(args[4].item()), within(self, *args))[1])
+        patch.setattr(PGD, "perturb", lambda self, *args: (seen.append(args[4].item()), perturb(self, *args))[1])
         attack._climbed(net, batch, torch.tensor([radius]), seeded())
     assert seen == pytest.approx([length])
 

@@ -29,7 +29,7 @@ from trainers.methods import METHODS, AnyMethod
 from trainers.mma import MMA
 from trainers.models import MLP, DigitsCNN, build_network
 from trainers.optimizers import SGD, Adam
-from trainers.records import canonical
+from trainers.record_io import canonical
 from trainers.schedules import Bend, Cosine, Cyclic, Jump, Line, Linear, Multiple, Piecewise, Ramp
 from trainers.starts import Direction, Previous
 from trainers.state import InstanceState

@@ -27,7 +27,7 @@ from trainers.schedules import (
     Ramp,
     Schedule,
     interpolate,
-    within,
+    schedule_in_epoch,
 )
 
 FORMS: list[Curve] = [
@@ -177,12 +177,12 @@ def test_interpolation_is_constant_beyond_the_ends() -> None:
 
 
 def test_within_an_epoch_a_schedule_is_its_number_or_a_ramp() -> None:
-    assert within(0.3, 2, 10) == 0.3
-    assert within(Multiple(peak=1), 2, 10) == 0.8
-    assert within(Cyclic(peak=1), 1, 10) == Ramp(start=0.25, end=0.5)
-    assert within(Cyclic(peak=1, per_step=False), 1, 10) == 0.25
-    assert within(Cyclic(peak=1, peak_at=0.25), 2, 10) == Bend(shares=(0, 0.5, 1), values=(0.8, 1, 14 / 15))
-    assert within(Cosine(peak=1, per_step=True), 0, 2) == Ramp(start=1, end=0.5)
+    assert schedule_in_epoch(0.3, 2, 10) == 0.3
+    assert schedule_in_epoch(Multiple(peak=1), 2, 10) == 0.8
+    assert schedule_in_epoch(Cyclic(peak=1), 1, 10) == Ramp(start=0.25, end=0.5)
+    assert schedule_in_epoch(Cyclic(peak=1, per_step=False), 1, 10) == 0.25
+    assert schedule_in_epoch(Cyclic(peak=1, peak_at=0.25), 2, 10) == Bend(shares=(0, 0.5, 1), values=(0.8, 1, 14 / 15))
+    assert schedule_in_epoch(Cosine(peak=1, per_step=True), 0, 2) == Ramp(start=1, end=0.5)
 
 
 def test_a_ramp_moves_with_every_step_and_joins_the_next_epoch() -> None:
@@ -217,7 +217,9 @@ def test_the_peak_of_wong_et_al_is_reached_in_the_midst_of_an_epoch() -> None:
 def test_a_curve_that_bends_between_two_epochs_is_a_ramp_in_both(epochs: int) -> None:
     """Rounding makes 0.4 of 35 a hair more than 14."""
     cyclic = Cyclic(peak=0.2)
-    assert all(isinstance(within(cyclic, epoch, epochs), Ramp) for epoch in (2 * epochs // 5 - 1, 2 * epochs // 5))
+    assert all(
+        isinstance(schedule_in_epoch(cyclic, epoch, epochs), Ramp) for epoch in (2 * epochs // 5 - 1, 2 * epochs // 5)
+    )
 
 
 def test_bends_that_are_none_are_refused() -> None:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from search.monitor.trial_progress import TrialProgress
 from search.stopping.curves import curve
 from search.store.segments import lines, so_far
-from trainers.best import BEGINS, best_of, chosen
+from trainers.best import BEGINS, best_of, replaces_best
 from trainers.chain import Surroundings, chain
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
@@ -140,7 +140,7 @@ def test_trainer_stopping_status_and_stopped_trials_choose_the_same_epoch(
     rows, first = made
     best = None
     for row in rows:
-        best = row if chosen(row, best, first) else best
+        best = row if replaces_best(row, best, first) else best
     known = [row for row in rows if "val_pgd_acc" in row]
     within = [row for row in known if row["epoch"] >= first] or known
     if not within:

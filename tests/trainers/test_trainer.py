@@ -15,8 +15,8 @@ from trainers.best import selected_by
 from trainers.config import TrialConfig
 from trainers.data import Split
 from trainers.methods import METHODS
+from trainers.record_io import canonical
 from trainers.recording import Log, subset_summary
-from trainers.records import canonical
 from trainers.trainer import Diverged, Trainer, derived
 
 Tiny = Callable[..., TrialConfig]

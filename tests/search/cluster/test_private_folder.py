@@ -18,7 +18,7 @@ from search.cluster.private_folder import MARK, make, remove_of_the_dead
 from search.cluster.ray_cluster import connected
 from search.exceptions import Infeasible
 from search.soak.process import command_line, descendants, end, epochs, raylet, training
-from trainers.records import Row
+from trainers.record_io import Row
 
 from ..helpers import SweepProcess, smoke
 

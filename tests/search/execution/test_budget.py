@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from search.execution.budget_tracker import Spent, Training, affordable, exceeded, recorded, spent
 from search.schema.budget import Budget
-from trainers.records import Row
+from trainers.record_io import Row
 
 from ..helpers import Tiny
 

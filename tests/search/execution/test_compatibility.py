@@ -27,7 +27,7 @@ from trainers.chain import training_code
 from trainers.evaluate import Evaluation
 from trainers.images import NotHere
 from trainers.reading import read_json
-from trainers.records import write_json
+from trainers.record_io import write_json
 from trainers.sources import Digits
 
 from ..helpers import Tiny, local, smoke, snapshot

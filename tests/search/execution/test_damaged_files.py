@@ -20,7 +20,7 @@ from search.store.plan_file import stored_plan, write_plan
 from search.store.store import Store
 from search.verify import main as verify
 from trainers.reading import Damage, read_json
-from trainers.records import Row, sealed, signed, write_json
+from trainers.record_io import Row, sealed, signed, write_json
 
 from ..helpers import Tiny, records, smoke
 

@@ -18,7 +18,7 @@ from search.store import location
 from search.store.lock import acquire
 from search.store.store import Store
 from trainers.reading import read_json
-from trainers.records import append_rows, write_json
+from trainers.record_io import append_rows, write_json
 
 from ..helpers import Tiny, smoke, snapshot
 

@@ -27,7 +27,7 @@ from trainers.data import Data, prepare
 from trainers.method import Method
 from trainers.npz import read_arrays
 from trainers.reading import read_json
-from trainers.records import write_json
+from trainers.record_io import write_json
 from trainers.scores import agreement, ensemble, normalized_rank, scored
 from trainers.sources import Digits
 

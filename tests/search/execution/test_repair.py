@@ -13,7 +13,7 @@ import yaml
 from search.exceptions import DifferentSweep
 from search.execution.compatibility import check_compatible
 from search.execution.repair import discard_torn_results
-from trainers.records import write_json
+from trainers.record_io import write_json
 
 from ..helpers import Tiny, local, records
 from .test_reuse import burn_ins

@@ -11,7 +11,7 @@ import yaml
 from search.execution.reuse import import_states
 from search.verify import main as verify
 from trainers.reading import read_json, read_rows
-from trainers.records import write_json
+from trainers.record_io import write_json
 
 from ..helpers import Tiny, records, smoke
 

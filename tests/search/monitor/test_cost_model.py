@@ -8,7 +8,7 @@ import pytest
 
 from search.monitor.cost_model import CostKey, CostModel, Costs, cost_key, estimate_time
 from trainers.config import TrialConfig
-from trainers.records import Row
+from trainers.record_io import Row
 
 from ..made_up import CONFIG
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.monitor.jsonl_tail import JsonlTail
-from trainers.records import Row, append_rows, write_atomic
+from trainers.record_io import Row, append_rows, write_atomic
 
 
 def rows(*numbers: int) -> list[Row]:

@@ -18,7 +18,7 @@ from search.monitor.reader import SweepReader
 from search.monitor.screen import headline, screen, shortened
 from search.monitor.sweep_status import SweepStatus, standing
 from search.monitor.textplot import MARK, OTHER, Dot, beyond, scatter
-from trainers.records import write_json
+from trainers.record_io import write_json
 from trainers.terminal.console import Console
 
 from ..made_up import MadeUp

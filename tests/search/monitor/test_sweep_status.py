@@ -14,7 +14,7 @@ from search.monitor.reader import SweepReader
 from search.monitor.screen import headline
 from search.monitor.sweep_status import SweepStatus, standing
 from trainers.reading import read_json
-from trainers.records import write_json
+from trainers.record_io import write_json
 
 from ..made_up import MadeUp
 

@@ -18,7 +18,7 @@ import search.schema.loggers
 from search.exceptions import SpaceError
 from search.monitor.trackers import Run, TrackerCallback, built
 from search.schema.loggers import PACKAGES
-from trainers.records import Row, canonical, write_atomic
+from trainers.record_io import Row, canonical, write_atomic
 
 from ..helpers import smoke
 from ..made_up import MadeUp

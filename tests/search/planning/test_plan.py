@@ -16,7 +16,7 @@ from search.planning.planner import Planner
 from search.schema.space import load
 from search.store.plan_file import stored_plan, write_plan
 from trainers.chain import Surroundings
-from trainers.records import Row
+from trainers.record_io import Row
 
 from ..helpers import SMOKE, smoke
 

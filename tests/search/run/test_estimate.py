@@ -19,7 +19,7 @@ from search.run.__main__ import main
 from search.run.dry_run import print_plan
 from search.run.estimate import storage_estimate, time_estimate, unshared_makespan
 from search.schema.space import load
-from trainers.records import write_json
+from trainers.record_io import write_json
 from trainers.terminal.console import Console
 
 from ..execution.test_reuse import burn_ins

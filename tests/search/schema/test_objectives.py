@@ -15,9 +15,9 @@ from search.schema.blocks import Search
 from search.schema.objectives import OBJECTIVES
 from trainers.data import Split
 from trainers.evaluate import Evaluation
-from trainers.measure import along
+from trainers.measure import evaluate_epoch
 from trainers.models import MLP
-from trainers.records import Row
+from trainers.record_io import Row
 from trainers.step import Net
 
 shares = st.floats(0, 1)
@@ -39,7 +39,7 @@ def searching(**knobs: Any) -> Search:
 def test_every_validation_metric_that_a_trial_measures_can_be_an_objective() -> None:
     module = MLP(hidden=(2,)).build(1, 2, 2)
     split = Split(torch.zeros(6, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 1, 0, 1, 0, 1]))
-    row, _ = along(Net(module, "fp32", False), Evaluation(steps=1), {"val": split, "test": split}, 0)
+    row, _ = evaluate_epoch(Net(module, "fp32", False), Evaluation(steps=1), {"val": split, "test": split}, 0)
     assert [name for name in row if name.startswith("val_")] == list(OBJECTIVES)
 
 

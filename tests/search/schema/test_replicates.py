@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from search.sampling.replication import ambiguous_on_front, next_replicates
 from search.schema.blocks import Search
-from trainers.records import Row
+from trainers.record_io import Row
 
 accuracies = st.floats(0, 1)
 seeds_of_one = st.lists(st.tuples(accuracies, accuracies), min_size=2, max_size=5)

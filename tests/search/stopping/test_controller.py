@@ -21,7 +21,7 @@ from search.stopping.robust_rule import decide, ends, near_front
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.reading import read_rows
-from trainers.records import Row
+from trainers.record_io import Row
 
 from ..made_curves import OBJECTIVES, Accuracies, flat
 

@@ -22,10 +22,11 @@ from search.store.plan_file import plan_of, stored_plan
 from search.store.segments import packed_arrays
 from search.store.store import Store
 from search.verify import main as verify
+from trainers.checking import component
 from trainers.npz import read_arrays
 from trainers.reading import Damage, content_of, read_json, read_rows, read_yaml
-from trainers.records import sealed, write_json
-from trainers.shapes import A_RESULT, component
+from trainers.record_io import sealed, write_json
+from trainers.shapes import A_RESULT
 
 from ..helpers import Tiny, smoke, snapshot
 

@@ -13,7 +13,7 @@ from search.cluster import nodes
 from search.schema.resources import Resources
 from search.store import health
 from search.store.store import Store
-from trainers.records import write_atomic
+from trainers.record_io import write_atomic
 
 from .test_store import publish
 

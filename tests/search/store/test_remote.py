@@ -27,7 +27,7 @@ from search.store.remote import RemotePath, check_reachable, parse_path
 from search.store.store import Store
 from search.verify import main as verify
 from trainers.reading import read_json, read_rows
-from trainers.records import Place, append_rows, write_atomic, write_json
+from trainers.record_io import Place, append_rows, write_atomic, write_json
 
 from ..execution.test_reuse import burn_ins
 from ..helpers import Tiny, records, smoke

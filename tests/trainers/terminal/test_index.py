@@ -1,0 +1,50 @@
+"""The index names every command of a package, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from trainers.terminal.index import commands, print_index
+
+COMMAND = '"""{doc}"""\n\nif __name__ == "__main__":\n    raise SystemExit\n'
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package with two commands and other modules, whose import would fail."""
+    folder = tmp_path / "made_up"
+    (folder / "show").mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    (folder / "__main__.py").write_text(COMMAND.format(doc="List the commands."))
+    (folder / "draw.py").write_text(COMMAND.format(doc="python -m made_up.draw RUN [RUN ...]: draw a run.\n\nMore."))
+    (folder / "show" / "__main__.py").write_text(COMMAND.format(doc="Show a run: all of it."))
+    (folder / "show" / "broken.py").write_text('"""No command."""\nimport nothing_of_this_name\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "made_up", raising=False)
+    return folder
+
+
+def test_commands_are_found_without_an_import(package: Path) -> None:
+    assert commands("made_up") == {"made_up.draw": "Draw a run.", "made_up.show": "Show a run: all of it."}
+
+
+def test_a_line_is_printed_for_each(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert print_index("made_up", []) == 0
+    assert capsys.readouterr().out == (
+        "python -m made_up.draw  Draw a run.\npython -m made_up.show  Show a run: all of it.\n"
+    )
+
+
+def test_an_argument_is_refused(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        print_index("made_up", ["draw"])
+    assert ended.value.code == 2
+    assert "unrecognized arguments: draw" in capsys.readouterr().err
+
+
+def test_the_packages_have_their_commands() -> None:
+    assert {"trainers.bench", "trainers.columns"} <= commands("trainers").keys()
+    assert "search.run" in commands("search") and "analysis.report" in commands("analysis")
