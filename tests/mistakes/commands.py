@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import traceback
 from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 
@@ -13,7 +14,7 @@ def end_of(
     command: str | Callable[[list[str]], int], arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> tuple[int, str]:
     """The exit code and all that was printed; an exception that would end the process is 1 and its traceback."""
-    main = importlib.import_module(command).main if isinstance(command, str) else command
+    main = _module(command).main if isinstance(command, str) else command
     capsys.readouterr()
     raised = ""
     try:
@@ -24,3 +25,9 @@ def end_of(
         code, raised = 1, traceback.format_exc()
     assert isinstance(code, int), f"{command} ended with {code!r}, which is no exit code"
     return code, "".join(capsys.readouterr()) + raised
+
+
+def _module(command: str) -> ModuleType:
+    """Import the module that `python -m command` runs."""
+    module = importlib.import_module(command)
+    return importlib.import_module(f"{command}.__main__") if hasattr(module, "__path__") else module

@@ -211,7 +211,7 @@ def got_at_nothing(folder: Path, code: Path) -> None:
         f"ln -s /etc {folder}/ray/link", f"rm -r {folder}/ray", f"chmod 777 {folder}",
     ):  # fmt: skip
         assert as_another(command).returncode, command
-    assert code.is_dir() and (code / "search" / "run.py").is_file()
+    assert code.is_dir() and (code / "search" / "run" / "__main__.py").is_file()
     assert not (code / "search" / "more.py").exists()
     assert not told_in(folder), "nor does anything there tell a secret"
 
