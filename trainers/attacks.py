@@ -2,7 +2,7 @@
 
 Madry et al. 2018, arXiv:1706.06083: x <- project(x + step_size * ascent(gradient)), first on the epsilon-ball,
 then on [0, 1]. Which start, which loss is climbed, which BN mode and which point is returned differ between
-papers, change their numbers, and are therefore fields.
+papers and change their numbers; therefore they are fields.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Ascend = Literal["ce", "kl", "margin"]  # the loss that is climbed, by the names
 
 
 def check_ascent(ascend: Ascend, start: object) -> None:
-    """Raise KnobError where the first step would lead nowhere."""
+    """Raise KnobError if the first step has no gradient to follow."""
     if ascend == "kl" and start == "none":
         raise KnobError({("ascend",): "kl has no gradient at the image itself; take start: normal or uniform"})
 
@@ -44,7 +44,7 @@ class NoAttack(Knobs):
 
 
 class Toward(Knobs):
-    """The c-c' attack of Dong et al. 2021, app. H: every example toward class `label`, those of it toward `instead`.
+    """The c-c' attack of Dong et al. 2021, app. H: examples move toward `label`, those of that class toward `instead`.
 
     In the authors' code `instead` is class 9 (truck), whatever the pair.
     """
@@ -59,12 +59,12 @@ class Toward(Knobs):
         return self
 
     def goals(self, y: Tensor) -> Tensor:
-        """(B,) -> (B,)"""
+        """Return the class that each example moves toward, (B,) -> (B,)."""
         return torch.where(y == self.label, self.instead, self.label)
 
 
 class _Scene(NamedTuple):
-    """What a climb goes by: the images it stays near and how near, and what it climbs away from."""
+    """Constants of a climb: images, the budget around them, and the labels or logits that it climbs away from."""
 
     x: Tensor  # (B, channels, H, W)
     y: Tensor  # (B,)
@@ -73,6 +73,8 @@ class _Scene(NamedTuple):
     length: float | Tensor
 
     def of(self, rows: Tensor) -> _Scene:
+        """Return the scene of some of the examples."""
+
         def rowed(value: Any) -> Any:
             return value[rows] if isinstance(value, Tensor) else value
 
@@ -85,14 +87,14 @@ class PGD(Knobs):
     kappa counts, over the K points from which a step was taken (the first is the start), those still classified
     correctly: Algorithm 1 of Zhang et al. 2021 (arXiv:2010.01736) and their code. Their text says "least number of
     steps to fool" (geometry: first_failure), which agrees unless a prediction flips back. The last point is never
-    inspected, so kappa = K does not imply robustness. With restarts, the least over them. image_first counts too, and
-    is 0 where the image itself is misclassified, as their text has it.
+    inspected, so kappa = K does not imply robustness. With restarts kappa is the least over them. image_first counts
+    likewise, and is 0 if the image itself is misclassified, as in their text.
 
     tau, of Zhang et al. 2020 (arXiv:2002.11242, Alg. 1): an example rests once it was misclassified at tau + 1 points.
-    Only the others are computed on, in place: the batch is not reordered. tau = K is PGD.
+    The attack goes on with the other examples alone, and the batch is not reordered. tau = K is PGD.
 
-    steps 0 is the start itself, without a pass through the network and without a kappa: training on it is the control
-    that asks what random noise of this size does, which is what FGSM was in the code of Liu et al. 2021.
+    steps 0 is the start itself, without a pass through the network and without a kappa. Training on it is the control
+    for random noise of this size, which is what FGSM was in the code of Liu et al. 2021.
     """
 
     name: Literal["pgd"] = "pgd"
@@ -136,19 +138,19 @@ class PGD(Knobs):
         return climb * self.restarts + Passes(forwards=once)
 
     def __call__(self, net: Net, batch: Batch, rng: Generator) -> Adversary:
-        """The adversary of a batch; of several restarts, per example, the point where the climbed loss is highest."""
+        """Return the adversary of a batch; of several restarts, each example's point of the highest climbed loss."""
         epsilon = float(self.epsilon)  # type: ignore[arg-type]
         return self.perturb(net, batch, rng, epsilon, step_length(self.step_size, epsilon))
 
     def perturb(
         self, net: Net, batch: Batch, rng: Generator, epsilon: float | Tensor, length: float | Tensor
     ) -> Adversary:
-        """The same within a budget and step of each example's own, (B, 1, 1, 1)."""
+        """Return the adversary within a budget and by a step that may differ between examples, (B, 1, 1, 1)."""
         with net.attacked(self.bn):
             clean = None
             if self._needs_clean:
                 with torch.no_grad():
-                    clean = net(batch.x)  # once: it does not change while the attack runs
+                    clean = net(batch.x)  # once: the network does not change while the attack runs
             scene = _Scene(batch.x, batch.y, clean, epsilon, length)
             climb = self._climb if self.tau is None else self._climb_until_wrong
             best, top = climb(net, scene, self._started(batch, epsilon, rng), rng)
@@ -171,7 +173,7 @@ class PGD(Knobs):
 
     @property
     def _compares(self) -> bool:
-        """Whether points are compared by the climbed loss."""
+        """Whether the attack compares points by the climbed loss."""
         return self.keep == "worst" or self.restarts > 1
 
     def _started(self, batch: Batch, epsilon: float | Tensor, rng: Generator) -> Tensor:
@@ -179,7 +181,7 @@ class PGD(Knobs):
         return project(batch.x, batch.x + offset, epsilon, self.norm)
 
     def _climb(self, net: Net, scene: _Scene, x: Tensor, rng: Generator) -> tuple[Adversary, Tensor]:
-        """One run from one start: its adversary and the loss climbed there (zeros if nobody compares it)."""
+        """Climb once from a start; return the adversary and its climbed loss (zeros if the attack does not compare)."""
         kappa = torch.zeros_like(scene.y)
         every_point = self.keep == "worst"
         best, top = x, torch.full(scene.y.shape, -torch.inf, device=x.device)
@@ -201,7 +203,7 @@ class PGD(Knobs):
         return Adversary(best, kappa, survived, self.steps, logits=first), top
 
     def _climb_until_wrong(self, net: Net, scene: _Scene, x: Tensor, rng: Generator) -> tuple[Adversary, Tensor]:
-        """The same, where an example rests once its patience tau is used up; the point after step K is not checked."""
+        """Climb likewise; an example rests once its patience tau is used up. The point after step K is not checked."""
         kappa = torch.zeros_like(scene.y)
         patience = torch.full_like(scene.y, round(float(self.tau)))  # type: ignore[arg-type]  # a number in a stage
         moving = torch.arange(len(x), device=x.device)
@@ -220,7 +222,7 @@ class PGD(Knobs):
         return Adversary(x, kappa, steps=self.steps, logits=first), torch.zeros(len(x), device=x.device)
 
     def _look(self, net: Net, scene: _Scene, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """At a point the logits, the climbed loss and its gradient."""
+        """Return the logits, the climbed loss and its gradient at a point."""
         x = x.detach().requires_grad_()  # a leaf of its own: the caller keeps the point
         logits = net(x)
         value = self._height(logits, scene)
@@ -236,7 +238,7 @@ class PGD(Knobs):
         return kappa + (correct & (kappa == step) if self.geometry == "first_failure" else correct)
 
     def _height(self, logits: Tensor, scene: _Scene) -> Tensor:
-        """The climbed loss per example, (B, C) -> (B,)."""
+        """Return the climbed loss of each example, (B, C) -> (B,)."""
         if scene.clean is not None:
             return kl(scene.clean, logits)
         if self.toward is not None:
@@ -249,13 +251,13 @@ def _largest(schedule: Any) -> float:
 
 
 def _higher(best: Tensor, top: Tensor, x: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """The higher of two points; NaN is highest, for there the network has no answer."""
+    """Return the higher of two points for each example; NaN is highest, since the network predicts nothing there."""
     better = (value > top) | (value.isnan() & ~top.isnan())
     return torch.where(better.view(-1, 1, 1, 1), x, best), torch.where(better, value, top)
 
 
 def _pick(one: Adversary, top: Tensor, other: Adversary, height: Tensor) -> tuple[Adversary, Tensor]:
-    """Of two restarts: the higher point; the least kappa; survived only where both did."""
+    """Merge two restarts: the higher point, the lower kappa, and survival of both."""
     x, top = _higher(one.x, top, other.x, height)
     if one.kappa is None or other.kappa is None or one.survived is None or other.survived is None:
         raise TypeError("restarts are compared on points that were looked at")

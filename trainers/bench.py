@@ -1,7 +1,7 @@
-"""How fast a training step is here: images a second, useful FLOPs, and their share of the device's measured peak.
+"""Measure the speed of training steps: images a second, useful FLOPs, and their share of the device's measured peak.
 
-What is timed is the trainer's own epoch on random images, without measurements: augmentation, attack, loss,
-backward, optimiser, records. --plain times the field's plain loop beside it, round by round.
+The benchmark times the trainer's own epoch on random images, without measurements: augmentation, attack, loss,
+backward, optimiser, records. --plain times the plain loop of the literature beside it, round by round.
 """
 
 from __future__ import annotations
@@ -29,26 +29,27 @@ from trainers.models import MODELS
 from trainers.terminal.showing import show_with
 
 LEGEND = """
-Each method as it acts late in training, past its burn-in, at K = 10. forwards, backwards: passes of an example an
-update, the update's own among them; an attack that stops early does as many as its examples need, here on random
-labels. authors': the same of the papers' code, up to; TRADES' recomputes clean logits at each step, and that of
-Rice et al. (pgd-at) looks twice more. x standard: time of an image over that of standard training in this run."""
+Each method is timed as it acts late in training, past its burn-in, at K = 10. forwards, backwards: passes of an example
+for each update, attack and update together; an attack that stops early makes as many as its examples need, here on
+random labels. authors': the same in the papers' code, at most; TRADES' code recomputes clean logits at each step, and
+that of Rice et al. (pgd-at) looks twice more. x standard: time of an image over that of standard training in this
+run."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    it = parser()
-    options = it.parse_args(arguments)
+    reader = parser()
+    options = reader.parse_args(arguments)
     try:
         print(report(options))
     except ValueError as error:
-        it.error(str(error))  # exits with 2
+        reader.error(str(error))  # exits with 2
     return 0
 
 
 def parser() -> argparse.ArgumentParser:
-    it = argparse.ArgumentParser(prog="python -m trainers.bench", description=__doc__.partition("\n")[0])
-    it.add_argument("--method", type=_one_of("method", METHODS), default="pgd-at", help=", ".join(METHODS))
-    it.add_argument("--model", type=_one_of("model", MODELS), default="preact_resnet18", help=", ".join(MODELS))
+    reader = argparse.ArgumentParser(prog="python -m trainers.bench", description=__doc__.partition("\n")[0])
+    reader.add_argument("--method", type=_one_of("method", METHODS), default="pgd-at", help=", ".join(METHODS))
+    reader.add_argument("--model", type=_one_of("model", MODELS), default="preact_resnet18", help=", ".join(MODELS))
     for name, default, what in (
         ("batch", 128, "images a step"),
         ("threads", 1, "of the CPU"),
@@ -56,20 +57,20 @@ def parser() -> argparse.ArgumentParser:
         ("channels", 3, "of the images"),
         ("rounds", 5, "timed rounds"),
     ):
-        it.add_argument(
+        reader.add_argument(
             f"--{name}", type=_positive, default=default, metavar="N", help=f"{what}; {default} if not given"
         )
-    it.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    it.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="auto: fp32 on a CPU")
-    it.add_argument("--compile", action="store_true", help="torch.compile on a CPU too")
-    either = it.add_mutually_exclusive_group()
+    reader.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    reader.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="auto: fp32 on a CPU")
+    reader.add_argument("--compile", action="store_true", help="torch.compile on a CPU too")
+    either = reader.add_mutually_exclusive_group()
     either.add_argument("--all", action="store_true", help="every method")
-    either.add_argument("--plain", action="store_true", help="compare with the field's plain loop")
-    return it
+    either.add_argument("--plain", action="store_true", help="compare with the plain loop of the literature")
+    return reader
 
 
 def report(options: argparse.Namespace) -> str:
-    """All that is printed. Raises ValueError where the options do not go together."""
+    """Return the text to print. Raises ValueError if the options contradict each other."""
     if options.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("--device cuda: torch sees no GPU here; take cpu")
     compute = Compute(device=options.device, precision=options.precision, compile=options.compile or "auto")
@@ -82,7 +83,7 @@ def report(options: argparse.Namespace) -> str:
     before = measured_peak(clock, bf16)
     methods = list(METHODS) if options.all else [options.method]
     timings = timed(case, methods, options.rounds, options.plain, flops, clock)
-    peak = max(before, measured_peak(clock, bf16))  # twice, for a shared machine has slow moments
+    peak = max(before, measured_peak(clock, bf16))  # measured twice, as a shared machine has slow moments
     parts = [header(options.model, case, peak, flops, clock, options.rounds), table(timings, peak)]
     if options.all:
         parts.append(LEGEND)
@@ -90,7 +91,7 @@ def report(options: argparse.Namespace) -> str:
 
 
 def table(timings: Sequence[Timing], peak: Peak) -> str:
-    """One line a timing, columns aligned."""
+    """Return a line for each timing, with aligned columns."""
     head = ["step", "images/s", "", "s/step", "x standard", "forwards", "backwards", "authors'"]
     head += ["MFLOP/image", "GFLOP/s", "of peak"]
     lines = [head]
@@ -128,7 +129,7 @@ def header(model: str, case: Case, peak: Peak, flops: Flops, clock: Clock, round
 
 
 def machine(device: torch.device) -> str:
-    """The name of the GPU, or of the processor."""
+    """Return the name of the GPU, or of the processor."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:
@@ -140,7 +141,7 @@ def machine(device: torch.device) -> str:
 
 
 def verdict(case: Case, ours: Timing, plain: Timing) -> str:
-    ratios = [theirs / mine for mine, theirs in zip(ours.seconds, plain.seconds, strict=True)]
+    ratios = [other / own for own, other in zip(ours.seconds, plain.seconds, strict=True)]
     fp32, fp64 = (agreement(case.trainer(ours.name, 1), dtype) for dtype in (torch.float32, torch.float64))
     return (
         f"\nours / plain: {median(ratios):.3g} times the images/s {_range(ratios)}, round by round\n"

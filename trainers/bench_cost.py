@@ -1,4 +1,4 @@
-"""What a training step costs by counting, and what the machine could do: useful FLOPs, a clock, the measured peak."""
+"""The cost of a training step in FLOPs, a clock, and the measured peak of the machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trainers.models import Model
 from trainers.records import EpochRecord
 
 CLASSES = 10
-# Forwards and backwards an example of the authors' code at K = 10, K steps of an attack and the update together.
+# Forwards and backwards of an example in the authors' code at K = 10: K steps of an attack and the update together.
 AUTHORS: dict[str, tuple[int, int]] = {
     "standard": (1, 1), "fgsm-at": (2, 2), "fast-at": (2, 2), "free-at": (1, 1), "pgd-at": (13, 11),
     "trades": (23, 11), "mart": (12, 11), "fat": (12, 11), "gairat": (11, 11), "gair-fat": (12, 11),
@@ -24,17 +24,17 @@ AUTHORS: dict[str, tuple[int, int]] = {
 
 
 class Flops(NamedTuple):
-    """FLOPs of one image: two a multiply-add of convolutions and matrix products, nothing for the rest."""
+    """FLOPs of one image: two for each multiply-add of convolutions and matrix products, none for the rest."""
 
     forward: int
     to_input: int  # a backward that ends at the image
     to_weights: int  # a backward that ends at the weights: twice a forward, less the first layer's input gradient
 
     def of_step(self, row: EpochRecord, graphs: int) -> float:
-        """Useful FLOPs per image of an epoch's updates, from the passes its row counted, in examples.
+        """Return the useful FLOPs for an image of an epoch's updates, from the passes in its row, counted in examples.
 
-        graphs: forwards that the training backward goes back through. What an implementation computes beyond this,
-        such as weight gradients during an attack, earns no credit.
+        graphs: forwards that the training backward goes back through. Further work of an implementation, such as
+        weight gradients during an attack, earns no credit.
         """
         attack = row["backwards"] - row["examples"]
         passes = row["forwards"] * self.forward + attack * self.to_input + graphs * row["examples"] * self.to_weights
@@ -42,7 +42,7 @@ class Flops(NamedTuple):
 
 
 def counted(model: Model, channels: int, size: int) -> Flops:
-    """Counted on the meta device, where nothing is computed. Raises ValueError if the images do not fit the model."""
+    """Count on the meta device, which computes nothing. Raises ValueError if the images do not fit the model."""
     with torch.device("meta"):
         network, x = model.build(channels, size, CLASSES).eval(), torch.empty(1, channels, size, size)
     forward = _counted(lambda: network(x))
@@ -58,7 +58,7 @@ def _counted(run: Callable[[], object]) -> int:
 
 
 class Clock:
-    """Seconds: of CPU time where one thread computes, for it does not see what else the machine runs; else of wall."""
+    """A clock: CPU time if one thread computes, which ignores what else the machine runs; otherwise wall time."""
 
     def __init__(self, device: torch.device, threads: int) -> None:
         self.device = device
@@ -66,6 +66,7 @@ class Clock:
         self.name = "CPU time of the process" if self.busy else "wall time"
 
     def time(self, run: Callable[[], object]) -> float:
+        """Return the seconds that `run` takes."""
         began = self._now()
         run()
         return self._now() - began
@@ -82,7 +83,7 @@ class Peak(NamedTuple):
 
 
 def measured_peak(clock: Clock, bf16: bool, rounds: int = 8) -> Peak:
-    """The best that large kernels of the kinds a network is made of reach here, at the same threads and precision."""
+    """Return the best speed of large convolutions and matrix products, at the same threads and precision."""
     dtype = torch.bfloat16 if bf16 else torch.float32
     batch, side = (1024, 8192) if clock.device.type == "cuda" else (32, 1024)
     peaks = [_convolution(clock, dtype, batch, width, rounds) for width in (64, 128, 256)]
@@ -105,6 +106,6 @@ def _product(clock: Clock, dtype: torch.dtype, side: int, rounds: int) -> Peak:
 
 @torch.no_grad()
 def _best(clock: Clock, kernel: Callable[[], Tensor], rounds: int) -> float:
-    repeats = 20 if clock.device.type == "cuda" else 1  # hides what launching costs
+    repeats = 20 if clock.device.type == "cuda" else 1  # hides the cost of launching
     kernel()
     return min(clock.time(lambda: [kernel() for _ in range(repeats)]) for _ in range(rounds)) / repeats

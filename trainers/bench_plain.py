@@ -1,7 +1,7 @@
-"""The plain training loop of the field's code, to compare with: what it computes is the same, to rounding.
+"""The plain training loop of the literature, for comparison: it computes the same, up to rounding.
 
-As in the code of Dong et al. 2021 and Zhang et al. 2021 (arXiv:2010.01736): fp32, PIL transforms in a DataLoader,
-loss.backward() through all parameters at each step of the attack.
+The loop is as in the code of Dong et al. 2021 and Zhang et al. 2021 (arXiv:2010.01736): fp32, PIL transforms in a
+DataLoader, loss.backward() through all parameters at each step of the attack.
 """
 
 from __future__ import annotations
@@ -48,11 +48,12 @@ class Plain:
         self.noise = Generator(self.device)
 
     def run_epoch(self) -> None:
+        """Train on every image once."""
         for x, y in self.loader:
             self.step(x.to(self.device), y.to(self.device), self.noise)
 
     def step(self, x: Tensor, y: Tensor, rng: Generator) -> Tensor:
-        """One update. Returns the adversarial examples, (B, channels, H, W)."""
+        """Make one update; return the adversarial examples, (B, channels, H, W)."""
         self.network.train(self.attack.bn == "train")
         adversary = self._attacked(x, y, rng)
         self.network.train()
@@ -87,7 +88,7 @@ class _Images(Dataset[tuple[Tensor, int]]):
     """A split as PIL images, cropped and mirrored one by one."""
 
     def __init__(self, split: Split, splits: Splits) -> None:
-        from PIL import Image  # late, as torchvision: slow to import and needed here alone
+        from PIL import Image  # imported late, as torchvision is: both are slow to import and needed here alone
         from torchvision import transforms
 
         x = split.x.cpu().numpy()
@@ -106,7 +107,7 @@ class _Images(Dataset[tuple[Tensor, int]]):
 
 
 class Agreement(NamedTuple):
-    """How far two implementations are apart after one step on the same batch from the same noise."""
+    """Difference of two implementations after one step on the same batch from the same noise."""
 
     moved: float  # share of the adversaries' pixels that differ by more than 1e-6
     furthest: float  # the largest difference of a pixel
@@ -114,7 +115,7 @@ class Agreement(NamedTuple):
 
 
 def agreement(trainer: Trainer, dtype: torch.dtype, images: int = 8) -> Agreement:
-    """Move a trainer's network by one step of its method and a copy by the plain loop, both in the given precision."""
+    """Compare a step of a trainer's method with one of the plain loop on a copy, both in the given precision."""
     trainer.net.module.to(dtype)
     plain, net = Plain(trainer), Net(trainer.net.module)
     stage = trainer.config.stage(trainer.epoch)
@@ -122,13 +123,13 @@ def agreement(trainer: Trainer, dtype: torch.dtype, images: int = 8) -> Agreemen
     batch = Batch(x.contiguous(memory_format=trainer.examples.layout), y)
     before = _flat(plain.network)
     ours = plain.attack(net, batch, _noise(trainer)).x
-    theirs = plain.step(x, y, _noise(trainer))
+    others = plain.step(x, y, _noise(trainer))
     ((loss, _),) = stage.method.losses(net, batch, _noise(trainer))
     loss.backward()
     optimizer = trainer.config.optimizer.build(net.module.parameters())
     optimizer.param_groups[0]["lr"] = stage.optimizer.lr_at(0, 1)
     optimizer.step()
-    apart = (ours - theirs).abs()
+    apart = (ours - others).abs()
     update = _flat(plain.network) - before
     error = _flat(net.module) - before - update
     return Agreement((apart > 1e-6).double().mean().item(), apart.max().item(), (error.norm() / update.norm()).item())

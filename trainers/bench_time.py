@@ -24,7 +24,7 @@ NEVER = 10**5  # epochs: no round is the last or has a measurement due
 
 
 class Case(NamedTuple):
-    """What is timed, under which conditions."""
+    """The conditions of a timing."""
 
     model: Model
     batch: int
@@ -34,7 +34,7 @@ class Case(NamedTuple):
     threads: int
 
     def trainer(self, method: str, steps: int) -> Trainer:
-        """A trainer whose epoch is so many steps on random images."""
+        """Return a trainer whose epoch is so many steps on random images."""
         config = TrialConfig(
             data=Npz(path="random", crop=self.size // 8, flip=True),
             model=self.model,
@@ -55,18 +55,20 @@ class Case(NamedTuple):
         return Data(split, split, split, y, np.arange(n), CLASSES, tuple(mean.tolist()), tuple(std.tolist()))
 
     def steps(self, flops: Flops) -> int:
-        """Steps in a round: enough that its start and end do not count, one where a step takes seconds."""
+        """Return the steps of a round: enough that its start and end do not count, or one if a step takes seconds."""
         enough = 2e13 if self.compute.device == "cuda" else 2e10
         return min(64, max(1, round(enough / (23 * flops.forward * self.batch))))
 
 
 def acting(name: str) -> AnyMethod:
-    """A row of the table as it acts late in training, when no burn-in holds it back and no memory is drawn anew."""
+    """Return a method as it acts late in training, past its burn-in and in an epoch that draws no memory anew."""
     method: AnyMethod = METHODS[name].at(98, 100)
     return method
 
 
 class Timing(NamedTuple):
+    """The measured rounds of a method or of the plain loop."""
+
     name: str
     row: EpochRecord  # of the trainer's epoch: its counts of passes
     flops: float  # useful ones of one image
@@ -75,7 +77,7 @@ class Timing(NamedTuple):
 
 
 def timed(case: Case, methods: Sequence[str], rounds: int, plain: bool, flops: Flops, clock: Clock) -> list[Timing]:
-    """Each method, and perhaps the plain loop of the first, round by round in turn, so that they share the weather."""
+    """Time each method, and perhaps the plain loop of the first, in turn each round, so that load hits all alike."""
     steps = case.steps(flops)
     timings: list[tuple[Timing, Callable[[], object]]] = []
     for method in methods:

@@ -1,4 +1,4 @@
-"""The chain of hashes that names a trial's states, so that equal states have equal names wherever they are trained."""
+"""Chains of hashes that name the states of a trial, so that equal states have equal names wherever they are trained."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ WIDTH = 16  # bytes of a name: of two million states two collide with probabilit
 
 
 class Surroundings(Knobs):
-    """What else moves bits: it stands at the root of every chain, beside data, model and seed."""
+    """Everything else that bits depend on; part of the root of every chain, beside model and seed."""
 
     data: str  # split_identity of the trial's data
     compute: Compute  # resolved
     threads: PositiveInt
     torch: str
-    code: str  # training_code(), or that of stages that are gone on from knowingly
-    start: str | None = None  # the weights that training starts from, if not fresh ones
+    code: str  # training_code(), or that of stages whose code the user accepted
+    start: str | None = None  # identity of the weights to start from; None: fresh ones
 
     @staticmethod
     def here(data: str, compute: Compute, threads: int, start: str | None, code: str) -> Surroundings:
+        """Return the surroundings of a training with the torch of this process."""
         return Surroundings(
             data=data, compute=compute, threads=threads, torch=torch.__version__, code=code, start=start
         )
@@ -50,7 +51,7 @@ def training_code() -> str:
 
 
 class Chain:
-    """The names of a trial's states: chain[e] names the state after e epochs, a function of stages 0..e-1 alone."""
+    """Names of a trial's states: chain[e] names the state after e epochs, a function of stages 0..e-1 alone."""
 
     def __init__(self, links: bytes) -> None:
         self.links = links  # WIDTH bytes a state: a sweep may hold millions of them
@@ -67,15 +68,16 @@ class Chain:
 
     @property
     def final(self) -> str:
+        """Name of the state after the last epoch."""
         return self[-1]
 
 
 def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ranking: str | None) -> Chain:
-    """The chain of a trial.
+    """Return the chain of a trial.
 
-    `ranking` is the identity of the ranking a ranked subset is cut from. The per-epoch part of the evaluation is in
-    the root: it decides what is recorded and which checkpoint is best, though not the weights. A stage names what is
-    measured after it, for all is after the last, and whether the selection window begins with it.
+    `ranking` is the identity of the ranking from which a ranked subset is cut. The per-epoch part of the evaluation is
+    in the root: it decides what is recorded and which checkpoint is best, though not the weights. A stage names the
+    measurements after it, since after the last epoch all are made, and whether the selection window begins with it.
     """
     root = {
         "model": config.model.model_dump(),
@@ -85,7 +87,7 @@ def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ran
     }
     link = bytes.fromhex(digest(root))[:WIDTH]
     links = [link]
-    along = tuple((name, it.every or evaluation.every) for name, it in evaluation.along.items())
+    along = tuple((name, attack.every or evaluation.every) for name, attack in evaluation.along.items())
     measured = _measured(evaluation.every, along, config.epochs, config.select_from)
     for stage in _stages(config.model_copy(update={"seed": 0}), measured, ranking):
         link = sha256(link + stage).digest()[:WIDTH]
@@ -95,10 +97,10 @@ def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ran
 
 @lru_cache(maxsize=64)
 def _measured(every: int, along: tuple[tuple[str, int], ...], epochs: int, first: int) -> tuple[str, ...]:
-    """What is measured after each epoch, nothing or the curves and which further attacks; where a window begins."""
+    """Return for each epoch, in words, the measurements after it, and whether the selection window begins there."""
     found = []
     for epoch in range(epochs):
-        further = [name for name, its in along if is_due(its, epoch, epochs)]
+        further = [name for name, interval in along if is_due(interval, epoch, epochs)]
         words = ["measured"] * is_due(every, epoch, epochs) + further
         found.append(" ".join(words) + "|selects" * (0 < first == epoch))
     return tuple(found)
@@ -106,18 +108,18 @@ def _measured(every: int, along: tuple[tuple[str, int], ...], epochs: int, first
 
 @lru_cache(maxsize=16)
 def _stages(config: TrialConfig, measured: tuple[str, ...], ranking: str | None) -> tuple[bytes, ...]:
-    """Every stage but for its seed, as bytes; cached, for the seeds of a configuration come one after another."""
+    """Return every stage as bytes, without its seed; cached, as the seeds of a configuration follow one another."""
     ranked = ranking if isinstance(config.subset, Ranked) else None
     batches = f"{config.batch_size}" + " join" * (config.last_batch == "join")
-    tails = {it: f"|{batches}|{ranked}|{it}".encode() for it in set(measured)}
+    tails = {words: f"|{batches}|{ranked}|{words}".encode() for words in set(measured)}
     pieces = (config.method, config.subset, config.optimizer, config.average)
     hashes = zip(*(_hashes(piece, config.epochs) for piece in pieces), strict=True)
-    return tuple(b"".join((*stage, tails[it])) for stage, it in zip(hashes, measured, strict=True))
+    return tuple(b"".join((*stage, tails[words])) for stage, words in zip(hashes, measured, strict=True))
 
 
 @lru_cache(maxsize=4096)
 def _hashes(piece: Knobs | None, epochs: int) -> tuple[bytes, ...]:
-    """The hash of a piece as it acts in each epoch; cached, for a space has fewer distinct pieces than trials."""
+    """Return the hash of a piece as it acts in each epoch; cached, as a space has fewer distinct pieces than trials."""
     if piece is None or not piece.moves():
         return (_hash(piece),) * epochs
     hashes: list[bytes] = []

@@ -22,7 +22,7 @@ from trainers.weights import Geometry
 
 
 class Compute(Knobs):
-    """How the arithmetic is done. auto: exact on a CPU (fp32, eager), fast on a GPU (bf16, channels last, compiled)."""
+    """Arithmetic of a training. auto: exact on a CPU (fp32, eager), fast on a GPU (bf16, channels last, compiled)."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -31,7 +31,7 @@ class Compute(Knobs):
     deterministic: bool = True  # refuse kernels whose bits vary from run to run
 
     def resolved(self, cuda: bool) -> Compute:
-        """These settings with every auto decided, for a machine with or without a GPU."""
+        """Return these settings with every auto resolved, for a machine with or without a GPU."""
         device = self.device if self.device != "auto" else ("cuda" if cuda else "cpu")
         fast = device == "cuda"
         return Compute(
@@ -43,13 +43,13 @@ class Compute(Knobs):
         )
 
 
-# Of the examples that do not fill a batch. keep: they are the last batch. join: where they are fewer than half a batch,
-# they go with the batch before.
-LastBatch = Annotated[Literal["keep", "join"], Field(exclude_if=lambda it: it == "keep")]
+# Some examples may remain that do not fill a batch. keep: they are the last batch. join: if they are fewer than half a
+# batch, they join the batch before.
+LastBatch = Annotated[Literal["keep", "join"], Field(exclude_if=lambda mode: mode == "keep")]
 
 
 class Stage(Knobs):
-    """Everything that one epoch depends on, as plain values; randomness comes from (seed, epoch) alone."""
+    """All settings of one epoch, as plain values; randomness comes from (seed, epoch) alone."""
 
     epoch: NonNegativeInt
     seed: NonNegativeInt
@@ -62,7 +62,7 @@ class Stage(Knobs):
 
 
 class TrialConfig(Knobs):
-    """A trial: fields are the keys of a space's `trial:` block."""
+    """Configuration of a trial: fields are the keys of a space's `trial:` block."""
 
     data: DataSource = Digits()
     model: Model = MLP()
@@ -74,7 +74,7 @@ class TrialConfig(Knobs):
     batch_size: Annotated[PositiveInt, Field(le=1_000_000)] = 128
     last_batch: LastBatch = "keep"
     epochs: Annotated[PositiveInt, Field(le=100_000)] = 100
-    select: Annotated[Select, Field(exclude_if=lambda it: it == ALL_EPOCHS)] = ALL_EPOCHS
+    select: Annotated[Select, Field(exclude_if=lambda select: select == ALL_EPOCHS)] = ALL_EPOCHS
     seed: NonNegativeInt = 0
     compute: Compute = Compute()
 
@@ -99,7 +99,7 @@ class TrialConfig(Knobs):
 
     @model_validator(mode="after")
     def _selects(self) -> TrialConfig:
-        if self.select == ALL_EPOCHS:  # of most trainings: planning passes here for each
+        if self.select == ALL_EPOCHS:  # so in most trainings, and planning validates each
             return self
         if not self.data.holds_out:
             raise KnobError({("select",): "goes by validation, and data.val: 0 leaves none; remove the key"})
@@ -110,16 +110,16 @@ class TrialConfig(Knobs):
 
     @property
     def select_from(self) -> int:
-        """The first epoch (0-based) that may be selected as the best."""
+        """Return the first epoch (0-based) that may be selected as the best."""
         return self.burn_in if self.select.start == BURN_IN else to_epochs(self.select.start, self.epochs)
 
     @property
     def burn_in(self) -> int:
-        """How many epochs pass until method, averaging and subset are what they end as."""
+        """Return the number of epochs until method, averaging and subset are complete."""
         return max(burn_in(piece, self.epochs) for piece in (self.method, self.average, self.subset))
 
     def stage(self, epoch: int) -> Stage:
-        """The stage of one epoch (0-based): schedules are numbers, pieces that are off are gone."""
+        """Return the stage of an epoch (0-based): schedules are numbers, pieces that do not act yet are absent."""
         return Stage.model_construct(
             epoch=epoch,
             seed=self.seed,
@@ -140,7 +140,7 @@ class TrialConfig(Knobs):
         return _mean_passes(self.method, self.average, self.epochs)
 
     def needs_ranking(self) -> str | None:
-        """The score whose ranking the subset is cut from, if it needs one."""
+        """Return the score whose ranking the subset is cut from, or None if it needs no ranking."""
         return self.subset.needs
 
 

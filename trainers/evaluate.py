@@ -1,7 +1,7 @@
 """Evaluation: accuracies that may share a front, all at attack budgets fixed for the whole study.
 
-Every figure is a fraction of a split, in [0, 1]. `pgd` is measured along training, and validation selects by it; the
-attacks of `along` are run beside it and select nothing; those of `final` on the best checkpoint and the last.
+Accuracies are fractions in [0, 1]. `pgd` is measured along training, and validation selects by it. The attacks of
+`along` run beside it and select nothing; those of `final` run on the best checkpoint and on the last.
 """
 
 from __future__ import annotations
@@ -16,35 +16,37 @@ from trainers.balls import Noise, Norm, check_norm, check_units
 from trainers.distances import MinimumPerturbation
 from trainers.knobs import KnobError, Knobs, Real, StepSize
 
-Along = Annotated[dict[str, NamedAttack], Field(exclude_if=lambda it: not it)]
+Along = Annotated[dict[str, NamedAttack], Field(exclude_if=lambda attacks: not attacks)]
 OfLosses = Annotated[PGDAttack | FGSM, Field(discriminator="name")]
-Asked = Annotated[bool, Field(exclude_if=lambda it: not it)]  # a measurement that is no part of a study without it
+Asked = Annotated[bool, Field(exclude_if=lambda asked: not asked)]  # absent from the identity of a study if off
 
 
 def is_due(every: int, epoch: int, epochs: int) -> bool:
-    """Whether what is measured each `every` epochs is so after an epoch (0-based); after the last it always is."""
+    """Return whether a measurement each `every` epochs is due after an epoch (0-based). After the last it always is."""
     return (epoch + 1) % every == 0 or epoch + 1 == epochs
 
 
 class Evaluation(Knobs):
-    """The `evaluate:` block: one for a whole study, so that all its trials are measured alike."""
+    """The `evaluate:` block of a study: all of its trials are measured alike."""
 
     epsilon: Annotated[Real, Field(gt=0)] = 8 / 255
     norm: Norm = "linf"
-    steps: PositiveInt = 10  # of the PGD measured along training
+    steps: PositiveInt = 10  # of the PGD that is measured along training
     step_size: StepSize = "epsilon/4"
     start: Noise = "uniform"
-    ascend: Climbed = "ce"  # the loss that this PGD climbs, as of the PGD of `final`
+    ascend: Climbed = "ce"  # the loss that this PGD climbs, as in PGDAttack
     every: PositiveInt = 1  # epochs between measurements; the last epoch is always measured
-    train: bool = False  # also the training examples, as they are: what a gap to test compares, and instability_eval
+    train: bool = False  # also measure training images, not augmented: for the gap to test, and instability_eval
     entropy: Asked = False  # also record the entropy of each prediction in training, for difficulty_entropy
     test_losses: bool = False  # also record the loss of every test example, for the difficulty of test examples
-    train_losses: Asked = False  # also of every training example, as it is, whatever the training attacks
-    loss_attacks: Annotated[dict[str, OfLosses], Field(exclude_if=lambda it: not it)] = {}  # for such losses, with pgd
+    train_losses: Asked = False  # also of every training image, not augmented, whatever attack trains
+    loss_attacks: Annotated[
+        dict[str, OfLosses], Field(exclude_if=lambda attacks: not attacks)
+    ] = {}  # for these losses, beside pgd
     by_class: Asked = False  # also record each class's test accuracies along training, and their means over it
-    along: Along = {}  # further attacks on test while a network trains, each `every` so many epochs and at the last
+    along: Along = {}  # further attacks on test along training, each `every` so many epochs and after the last
     final: dict[str, NamedAttack] = {"pgd20": PGDAttack()}
-    min_perturbation: MinimumPerturbation | None = None  # of every training example, at the best checkpoint
+    min_perturbation: MinimumPerturbation | None = None  # for every training example, at the best checkpoint
 
     @model_validator(mode="after")
     def _names(self) -> Evaluation:
@@ -69,11 +71,11 @@ class Evaluation(Knobs):
 
     @model_validator(mode="after")
     def _losses(self) -> Evaluation:
-        for name, it in self.loss_attacks.items():
+        for name, attack in self.loss_attacks.items():
             if not name.isidentifier() or name == "pgd":
                 why = "is named by an identifier other than pgd, the attack of the curves, as it becomes"
                 raise KnobError({("loss_attacks", name): f"{why} test_<name>_loss; got {name}"})
-            if getattr(it, "keep", "last") != "last" or it.images is not None or it.every is not None:
+            if getattr(attack, "keep", "last") != "last" or attack.images is not None or attack.every is not None:
                 why = "has the loss of each example at the last iterate, at each measurement"
                 raise KnobError({("loss_attacks", name): f"{why}; remove `keep`, `images` and `every`"})
         if self.loss_attacks and not (self.test_losses or self.train_losses):
@@ -90,63 +92,65 @@ class Evaluation(Knobs):
 
     @model_validator(mode="after")
     def _units(self) -> Evaluation:
-        """Of the named attacks too, which do not know the norm: each is made only once it acts."""
+        """Check the named attacks too: they do not know the norm, and build their PGD only when they run."""
         pieces: list[tuple[tuple[str, ...], Knobs]] = [((), self), *self.named().items()]
-        pieces += [(("loss_attacks", name), it) for name, it in self.loss_attacks.items()]
+        pieces += [(("loss_attacks", name), attack) for name, attack in self.loss_attacks.items()]
         knobs = ("epsilon", "step_size")
-        check_units(self.norm, {(*at, k): getattr(it, k, None) for at, it in pieces for k in knobs})
+        check_units(self.norm, {(*at, knob): getattr(piece, knob, None) for at, piece in pieces for knob in knobs})
         return self
 
     @model_validator(mode="after")
     def _every(self) -> Evaluation:
         wrong: dict[tuple[str, ...], str] = {}
-        for (block, name), it in self.named().items():
-            if it.every is not None and block == "final":
+        for (block, name), attack in self.named().items():
+            if attack.every is not None and block == "final":
                 why = "final attacks are run once, at the end; remove it, or write the attack below evaluate.along"
                 wrong[block, name, "every"] = why
-            elif it.every is not None and it.every % self.every:
-                near = self.every * -(-it.every // self.every)
-                why = (
-                    f"{it.every}, and evaluate.every measures each {self.every} epochs; take a multiple, such as {near}"
-                )
+            elif attack.every is not None and attack.every % self.every:
+                near = self.every * -(-attack.every // self.every)
+                measures = f"evaluate.every measures each {self.every} epochs"
+                why = f"{attack.every}, and {measures}; take a multiple, such as {near}"
                 wrong[block, name, "every"] = why
         if wrong:
             raise KnobError(wrong)
         return self
 
     def named(self) -> dict[tuple[str, str], NamedAttack]:
-        """The attacks that have names, by their block and name."""
+        """Return the attacks of `along` and `final`, by block and name."""
         blocks = {"along": self.along, "final": self.final}
-        return {(block, name): it for block, attacks in blocks.items() for name, it in attacks.items()}
+        return {(block, name): attack for block, attacks in blocks.items() for name, attack in attacks.items()}
 
     def curve(self) -> dict[str, Any]:
-        """The part that is measured along training; what is not asked for is no part of it."""
+        """Return the part that is measured along training, without measurements that are off."""
         return self.model_dump(exclude={"final", "min_perturbation"} | (set() if self.train else {"train"}))
 
     def due(self, epoch: int, epochs: int) -> bool:
+        """Return whether the training curves are measured after an epoch (0-based)."""
         return is_due(self.every, epoch, epochs)
 
     def due_along(self, epoch: int, epochs: int) -> dict[str, NamedAttack]:
-        """The further attacks that are run after an epoch (0-based), by name; after the last all of them."""
-        return {name: it for name, it in self.along.items() if is_due(it.every or self.every, epoch, epochs)}
+        """Return the further attacks that run after an epoch (0-based), by name; after the last all of them."""
+        return {
+            name: attack for name, attack in self.along.items() if is_due(attack.every or self.every, epoch, epochs)
+        }
 
     def rhythms(self) -> dict[str, int]:
-        """The epochs between measurements, by the key that says so."""
-        own = {f"evaluate.along.{name}.every": it.every for name, it in self.along.items() if it.every is not None}
-        return {"evaluate.every": self.every, **own}
+        """Return the epochs between measurements, by the key that sets them."""
+        every = {f"evaluate.along.{name}.every": attack.every for name, attack in self.along.items()}
+        return {"evaluate.every": self.every} | {key: epochs for key, epochs in every.items() if epochs is not None}
 
     def pgd(self) -> PGD:
-        """The attack of training curves, by which validation selects: last iterate, eval mode."""
+        """Return the attack of training curves, by which validation selects: last iterate, eval mode."""
         knobs = {name: getattr(self, name) for name in ("epsilon", "norm", "steps", "step_size", "start", "ascend")}
         return PGD(**knobs)
 
     def for_losses(self) -> dict[str, PGD]:
-        """The attacks under which each example's loss is recorded, by name."""
-        named = {name: it.climb(self.epsilon, self.norm) for name, it in self.loss_attacks.items()}
+        """Return the attacks under which each example's loss is recorded, by name."""
+        named = {name: attack.climb(self.epsilon, self.norm) for name, attack in self.loss_attacks.items()}
         return {"pgd": self.pgd()} | named
 
     def attacks(self) -> dict[str, str]:
-        """What each robust accuracy is measured under, in words."""
+        """Return each attack in words, by the name that its accuracy has."""
         curves = PGDAttack(steps=self.steps, step_size=self.step_size, start=self.start, ascend=self.ascend)
-        every = {"pgd": curves} | {name: it for (_, name), it in self.named().items()}
-        return {name: it.describe(self.epsilon, self.norm) for name, it in every.items()}
+        attacks = {"pgd": curves} | {name: attack for (_, name), attack in self.named().items()}
+        return {name: attack.describe(self.epsilon, self.norm) for name, attack in attacks.items()}

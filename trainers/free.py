@@ -21,14 +21,15 @@ COLUMN = "replayed"
 
 
 class Free(Knobs):
-    """Shafahi et al. 2019, arXiv:1904.12843, Alg. 1: every batch is replayed, each replay an update of the weights.
+    """Free adversarial training of Shafahi et al. 2019, arXiv:1904.12843, Alg. 1: each batch makes several updates.
 
-    The perturbation has the shape of a batch and goes on from one batch to the next; its step is epsilon. An epoch
-    makes `replays` times as many updates, so the papers divide the number of epochs by it.
+    Every batch is replayed, and each replay updates the weights. The perturbation has the shape of a batch and carries
+    over from one batch to the next; its step is epsilon. An epoch makes `replays` times as many updates, so the papers
+    divide the number of epochs by `replays`.
 
-    As in Algorithm 1 the perturbation is kept as it is where the image plus it leaves [0, 1]. The code of Wong et al.
-    2020 clips it to the image's range after each replay; that of Shafahi et al. takes the gradient through the clip,
-    which is 0 there.
+    As in Algorithm 1, the perturbation stays unclipped where image plus perturbation leaves [0, 1]. The code of Wong et
+    al. 2020 clips the perturbation to the image's range after each replay; that of Shafahi et al. takes the gradient
+    through the clip, which is 0 there.
     """
 
     kind: Literal["free"] = "free"
@@ -48,6 +49,7 @@ class Free(Knobs):
         return UPDATE * self.replays
 
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
+        """Yield the loss of each replay and the columns of its examples, as Method does."""
         _, _, state = remembered(batch)
         before = state.columns.get(COLUMN)
         if before is None or len(before) < len(batch.x):  # a last batch that is joined is larger than those before

@@ -1,4 +1,4 @@
-"""GAIR-RST: attacks twice, and mixes the two adversaries by geometry; it does not factor into the pieces of Method."""
+"""GAIR-RST: attacks twice and mixes both adversaries by geometry, which does not factor into the pieces of Method."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from trainers.weights import tanh
 class GAIRRST(Knobs):
     """CE(f(x), y) + beta (w KL(p(x) || p(x')) + (1 - w) KL(p(x) || p(x_cw))); Zhang et al. 2021, eq. 13.
 
-    w is eq. 6, not normalised: it mixes two terms. x' is the KL adversary of TRADES, as in the authors' code, where
-    the text says CE; kappa is counted on its way against the (pseudo-)labels. x_cw climbs the margin within the same
-    budget. Until burn_in it is TRADES, which with extra data is the RST of Carmon et al. 2019, arXiv:1905.13736.
+    w is eq. 6, not normalised, since it mixes two terms. x' is the KL adversary of TRADES, as in the authors' code,
+    where the text says CE; its attack counts kappa against the (pseudo-)labels. x_cw climbs the margin within the same
+    budget. Until burn_in the method is TRADES; with extra data that is the RST of Carmon et al. 2019, arXiv:1905.13736.
     """
 
     kind: Literal["gair-rst"] = "gair-rst"
@@ -66,6 +66,7 @@ class GAIRRST(Knobs):
         return self.attack.model_copy(update={"ascend": "margin"})
 
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
+        """Yield the loss of a batch and the columns of its examples, as Method does."""
         adversary = with_clean_images(batch, self.attack(net, batch, rng))
         other = with_clean_images(batch, self._other_attack(net, batch, rng))
         features, robust = net.features_and_logits(adversary.x)

@@ -1,4 +1,4 @@
-"""Instance-adaptive training: each example has an epsilon of its own, which follows how robust it is."""
+"""Instance-adaptive training: each example has its own epsilon, which follows the robustness of the example."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ COLUMN = "epsilon"
 
 
 class IAT(Knobs):
-    """Balaji et al. 2019, arXiv:1910.08051, Alg. 1, as in their code: a candidate radius, and its running average.
+    """Instance-adaptive attack of Balaji et al. 2019, arXiv:1910.08051, Alg. 1: a running average of candidate radii.
 
-    The candidate is epsilon_i + gamma where PGD within that leaves the example right, else epsilon_i, else
-    epsilon_i - gamma; 0 where the image itself is misclassified. Steps are epsilon_i / (K / 2), but at least
-    least_step.
+    As in their code, the candidate is epsilon_i + gamma if PGD within that radius leaves the example right, else
+    epsilon_i if PGD within that does, else epsilon_i - gamma; it is 0 if the image itself is misclassified. Steps are
+    epsilon_i / (K / 2), but at least least_step.
 
-    Before that come burn_in epochs of a warm-up. plain: PGD training at `epsilon`, where every epsilon_i starts then,
-    as in the code of Liu et al. 2021, whose appendix C gives no start. gated: at each visit epsilon_i is `epsilon`
-    where the image itself is classified correctly and 0 elsewhere, as in the code of Balaji et al. That code also
-    attacks with BN in train mode, its call of eval() being commented out, and does not clip the random start of PGD to
-    [0, 1], as is done here.
+    A warm-up of burn_in epochs comes first. plain: PGD training at `epsilon`, from which every epsilon_i then starts,
+    as in the code of Liu et al. 2021, whose appendix C gives no start. gated: at each visit epsilon_i is `epsilon` if
+    the image itself is classified correctly and 0 otherwise, as in the code of Balaji et al. That code also attacks
+    with BN in train mode, as its call of eval() is commented out, and does not clip the random start of PGD to [0, 1],
+    unlike this one.
     """
 
     name: Literal["iat"] = "iat"
@@ -39,7 +39,7 @@ class IAT(Knobs):
     steps: PositiveInt = 10
     least_step: StepSize = "epsilon/4"
     burn_in: Duration = 5
-    warm_up: Annotated[Literal["plain", "gated"], Field(exclude_if=lambda it: it == "plain")] = "plain"
+    warm_up: Annotated[Literal["plain", "gated"], Field(exclude_if=lambda warm_up: warm_up == "plain")] = "plain"
     bn: Literal["eval", "train"] = "eval"
 
     @model_validator(mode="after")
@@ -48,9 +48,9 @@ class IAT(Knobs):
         return self
 
     def at(self, epoch: int, epochs: int) -> Any:
-        """Within a stage burn_in is 1, while the gate sets radii, or 0."""
+        """Return the attack of an epoch: PGD, or this one with burn_in 1 while the gate sets radii, and 0 later."""
         warming = epoch < to_epochs(self.burn_in, epochs)
-        if self.warm_up == "plain" and (warming or self.momentum == 1):  # a radius that never moves is no radius
+        if self.warm_up == "plain" and (warming or self.momentum == 1):  # radii that never move are PGD
             return PGD(epsilon=self.epsilon, step_size=self.least_step, steps=self.steps, bn=self.bn)
         return self.model_copy(update={"burn_in": int(warming)})
 
@@ -82,7 +82,7 @@ class IAT(Knobs):
         return self.warm_up == "gated" and bool(self.burn_in)
 
     def _robust(self, net: Net, batch: Batch, radius: Tensor, rng: Generator) -> Tensor:
-        """(B,) bool: right at the end of PGD within the radius."""
+        """Return which examples are right at the end of PGD within the radius, (B,) bool."""
         x = self._climbed(net, batch, radius, rng).x
         with net.attacked(self.bn), torch.no_grad():
             return net(x).argmax(1) == batch.y
@@ -95,10 +95,11 @@ class IAT(Knobs):
 
 
 def candidate(radius: Tensor, correct: Tensor, wide: Tensor, near: Tensor, gamma: float) -> Tensor:
-    """The radius that an example asks for, (B,): one gamma up where robust there, one down where not robust here."""
+    """Return the candidate radii, (B,): gamma larger if robust there, gamma smaller if not robust within the radius."""
     asked = torch.where(wide, radius + gamma, torch.where(near, radius, radius - gamma))
     return torch.where(correct, asked, 0).clamp_min(0)
 
 
 def averaged(radius: Tensor, asked: Tensor, momentum: float) -> Tensor:
+    """Return the running average of the radii, moved toward the candidates, (B,)."""
     return momentum * radius + (1 - momentum) * asked

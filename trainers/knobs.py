@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 
 class KnobError(ValueError):
-    """What is wrong with knobs below the piece that sees it, by their paths."""
+    """Knobs below a piece are wrong: the problems by the paths of the knobs."""
 
     def __init__(self, problems: dict[tuple[str, ...], str]) -> None:
         super().__init__("; ".join(f"{'.'.join(knob)}: {message}" for knob, message in problems.items()))
@@ -24,33 +24,33 @@ class Knobs(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     def at(self, epoch: int, epochs: int) -> Any:
-        """This piece as it acts in one epoch (0-based) of `epochs`: schedules become numbers, off parts vanish."""
+        """Return the piece as it acts in an epoch (0-based) of `epochs`: schedules become numbers, off parts vanish."""
         changed = {}
-        for key, value in self.__dict__.items():  # planning passes here for every epoch of every method
+        for key, value in self.__dict__.items():  # planning calls this for every epoch of every method
             if isinstance(value, Knobs) and (now := value.at(epoch, epochs)) is not value:
                 changed[key] = now
         return self.model_copy(update=changed) if changed else self
 
     @classmethod
     def written(cls) -> dict[str, FieldInfo]:
-        """The keys that a YAML file may give, which are the fields' names but where those are words of Python."""
+        """Return the keys that a YAML file may have: names of fields, or an alias if a key is a Python keyword."""
         return {field.alias or name: field for name, field in cls.model_fields.items()}
 
     def moves(self) -> bool:
-        """Whether the piece may act differently in different epochs; a class with an `at` of its own says so."""
+        """Return whether the piece may act differently in two epochs; classes with their own `at` override this."""
         return any(value.moves() for value in self.__dict__.values() if isinstance(value, Knobs))
 
 
-_VAST = re.compile(r"[eE][-+]?\d{4}")  # an exponent that no float has, and whose power takes hours
+_VAST = re.compile(r"[eE][-+]?\d{4}")  # an exponent beyond all floats, whose power would take hours
 
 
 def parse_number(value: Any) -> Any:
-    """Read '8/255' and '1e-3' (a string to YAML 1.1) as numbers; leave the rest to the validator behind."""
+    """Read '8/255' and '1e-3' (a string in YAML 1.1) as numbers; leave other values to the next validator."""
     if isinstance(value, bool) or not isinstance(value, str | int) or (isinstance(value, str) and _VAST.search(value)):
         return value
     try:
         return float(Fraction(value.replace(" ", "") if isinstance(value, str) else value))
-    except (ValueError, ArithmeticError):  # no number, x/0, or beyond the range of floats
+    except (ValueError, ArithmeticError):  # not a number, x/0, or beyond the range of floats
         return value
 
 
@@ -58,7 +58,7 @@ _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 
 def parse_share(value: Any) -> Any:
-    """Read '80%' as 0.8, and whatever else is a number as that."""
+    """Read '80%' as 0.8, and other values as `parse_number` does."""
     match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
     return float(match[1]) / 100 if match else parse_number(value)
 
@@ -74,7 +74,7 @@ def _no_fraction(value: Any) -> Any:
 
 
 def _count_or_share(least: int, what: str) -> AfterValidator:
-    """A count of at least `least`, or a share of all such as '80%'; a share of none only where least is 0."""
+    """Return a validator of a count of at least `least`, or a share of all such as '80%'; 0% only if `least` is 0."""
 
     def read(value: int | str) -> int | str:
         if isinstance(value, int):
@@ -93,7 +93,7 @@ Size = Annotated[int | str, BeforeValidator(_no_fraction), _count_or_share(1, "a
 
 
 def is_none(size: int | str) -> bool:
-    """Whether a size is written as none at all: 0 or 0%."""
+    """Return whether a size is 0 or 0%."""
     return size == 0 if isinstance(size, int) else float(size[:-1]) == 0
 
 
@@ -101,14 +101,14 @@ SizeOrNone = Annotated[
     int | str,
     BeforeValidator(_no_fraction),
     _count_or_share(0, "a size is a count"),
-    AfterValidator(lambda size: 0 if is_none(size) else size),  # one way to write it, for one identity
+    AfterValidator(lambda size: 0 if is_none(size) else size),  # one spelling, for one identity
 ]
 
 
 def count(size: int | str, total: int, what: str) -> int:
-    """The number of examples that a count or a share of `total` asks for.
+    """Return the number of examples that a count or a share of `total` asks for.
 
-    Raises ValueError if it asks for none or for more than there are.
+    Raises ValueError if that is none, or more than there are.
     """
     n = round(total * float(size[:-1]) / 100) if isinstance(size, str) else size
     if not 1 <= n <= total:
@@ -127,7 +127,7 @@ Duration = Annotated[int | str, BeforeValidator(_no_fraction), _count_or_share(0
 
 
 def to_epochs(duration: int | str, epochs: int) -> int:
-    """The number of epochs that a number of them, or a share of `epochs`, is."""
+    """Return the number of epochs of a duration: a number of epochs, or a share of `epochs`."""
     return round(epochs * float(duration[:-1]) / 100) if isinstance(duration, str) else duration
 
 
@@ -149,7 +149,7 @@ StepSize = Annotated[float | str, BeforeValidator(_step_size)]
 
 
 def step_length(step_size: float | str, epsilon: Any) -> Any:
-    """The step in pixels of [0, 1]: itself, or the written multiple of epsilon, a number or one an example."""
+    """Return the step in pixels of [0, 1]: the number, or the multiple of epsilon, a number or one an example."""
     if isinstance(step_size, float):
         return step_size
     match = _RELATIVE.fullmatch(step_size)

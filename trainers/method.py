@@ -1,4 +1,4 @@
-"""How one batch becomes a loss: the only place where attack, loss, weight and target meet."""
+"""A training method made of pieces: here alone attack, loss, weight and target meet, and a batch becomes a loss."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Attack = Annotated[NoAttack | PGD | IAT, Field(discriminator="name")]
 
 
 class Method(Knobs):
-    """Attack x loss x weight x target, and perhaps weights moved against the loss."""
+    """Attack x loss x weight x target, and perhaps adversarial weight perturbation."""
 
     kind: Literal["pieces"] = "pieces"
     attack: Attack = PGD()
@@ -69,17 +69,17 @@ class Method(Knobs):
 
     @property
     def adversarial(self) -> bool:
-        """Whether it trains on anything but the images themselves."""
+        """Whether the method trains on adversaries, and not on the images alone."""
         return not isinstance(self.attack, NoAttack)
 
     @property
     def counts_steps(self) -> bool:
-        """Whether it records kappa."""
+        """Whether the method records kappa."""
         return getattr(self.attack, "steps", 0) > 0
 
     @property
     def graphs(self) -> int:
-        """Forwards that the training backward goes back through."""
+        """Number of forwards that the backward of an update goes back through."""
         through_weight = self._through_weight and self.weight.needs_clean
         return 2 if self.loss.needs_clean or through_weight else 1
 
@@ -112,9 +112,9 @@ class Method(Knobs):
         return self.loss.needs_clean or self.weight.needs_clean or self.target.needs_clean
 
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
-        """The training loss of a batch, a scalar, and what is recorded of each example, (B,) each.
+        """Yield the training loss of a batch, a scalar, and the columns recorded of its examples, (B,) each.
 
-        The caller makes one update of the weights from each loss before it asks for the next.
+        The caller makes one update of the weights from each loss before it takes the next.
         """
         adversary = with_clean_images(batch, self.attack(net, batch, rng))
         if self.awp is None:
@@ -125,7 +125,7 @@ class Method(Knobs):
             return
         with unmoved_statistics(net):
             step = self._look(net, batch, adversary)
-            target = self.target(step)  # once: it remembers
+            target = self.target(step)  # once, as it updates its memory
             weight = self.weight(step, target)
             offsets = self.awp.offsets(net, self.loss(step, target, weight))
         with moved(offsets):
@@ -139,18 +139,18 @@ class Method(Knobs):
 
 
 def with_clean_images(batch: Batch, adversary: Adversary) -> Adversary:
-    """The adversary, with the images themselves where the batch says so."""
+    """Return the adversary, with the image itself for examples that the batch spares."""
     if batch.spared is None:
         return adversary
     return adversary._replace(x=torch.where(batch.spared.view(-1, 1, 1, 1), batch.x, adversary.x))
 
 
 def observe(step: Step, weight: Tensor | None, target: Tensor) -> Columns:
-    """Per example, of the training step before its update: CE, correctness, p_y and feature norm on the adversary.
+    """Return the columns of a training step before its update: CE, correctness, p_y and feature norm on the adversary.
 
-    `entropy` is that of the prediction there. With soft targets also their entry of the label, `t_y`, their largest
-    entry, `t_max` (before a weight scales it), its class, `t_class`, and whether the prediction is that class, on the
-    adversary, `t_correct`, and on the image, `t_clean_correct`.
+    `entropy` is that of the prediction there. Soft targets add their entry of the label, `t_y`, their largest entry,
+    `t_max` (before a weight scales it), its class, `t_class`, and whether the prediction is that class, on the
+    adversary, `t_correct`, and on the image, `t_clean_correct`. All are (B,).
     """
     logits, y = step.robust.detach(), step.batch.y
     p = logits.softmax(1)

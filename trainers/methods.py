@@ -1,9 +1,9 @@
 """The table of the literature's methods: each row is attack x loss x weight x target, or a class of its own.
 
-Budgets are those of the paper or its code: 8/255 and 0.031 are different settings. Where this code differs from the
-authors' is listed in trainers/DIFFERENCES.md. A few things are no rows, as any
-row takes them: a subset (trainers/subsets.py), label smoothing (target), weight perturbation (awp), weight averaging
-and a checkpoint to start from (trainers/config.py). Plain fine-tuning is pgd-at from a checkpoint with extra data.
+Budgets are those of the paper or its code: 8/255 and 0.031 are different settings. trainers/DIFFERENCES.md lists where
+this code differs from the authors'. Some techniques are not rows, since they combine with every row: a subset
+(trainers/subsets.py), label smoothing (target), weight perturbation (awp), weight averaging and a checkpoint to start
+from (trainers/config.py). Plain fine-tuning is pgd-at from a checkpoint with extra data.
 """
 
 from __future__ import annotations
@@ -92,13 +92,13 @@ METHODS: dict[str, AnyMethod] = {
 }
 
 
-NAMES = ("name", "base", "kind")  # by which pieces and methods are told apart
+NAMES = ("name", "base", "kind")  # the keys that identify pieces and methods
 
 
 def overlay(base: dict, change: dict, named: dict | None = None) -> dict:
-    """Mappings merge; a piece whose `name`, or a method whose `base` or `kind` changes is replaced whole.
+    """Merge a mapping into another; a piece whose `name`, or a method whose `base` or `kind` changes is replaced whole.
 
-    `named` is the base with the names that its pieces have without saying so, if they are to count too.
+    `named` is the base with the names that its pieces have by default, if these are to count too.
     """
     named = base if named is None else named
     if any(key in change and change[key] != named.get(key) for key in NAMES):
@@ -130,9 +130,13 @@ def named(value: object) -> object:
 
 
 def _check_norms(row: dict, change: dict) -> None:
-    """Raises KnobError if a norm is changed and a length of the row's, or of what replaces it, is not."""
+    """Raise KnobError if a norm is changed and a length of the row, or of the piece that replaces it, is not."""
     attack, kind = change.get("attack"), change.get("kind", row["kind"])
-    own = row if kind == row["kind"] else next((it.model_dump() for it in METHODS.values() if it.kind == kind), {})
+    own = (
+        row
+        if kind == row["kind"]
+        else next((method.model_dump() for method in METHODS.values() if method.kind == kind), {})
+    )
     found: dict[tuple[str, ...], str | None] = {("norm",): check_norm(own, change)}
     if isinstance(attack, dict):
         old = row.get("attack") or {}

@@ -1,6 +1,6 @@
-"""The files a sweep writes: JSON, JSON lines, checksums of both, and writes that a kill cannot tear.
+"""Writing the files of a sweep: JSON, JSON lines, checksums of both, and writes that a kill cannot tear.
 
-With trainers.reading, which reads such files: standard library only.
+trainers.reading reads these files. Standard library only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MARK = "# sha256 of what stands below: "
 
 
 class Place(Protocol):
-    """Where records lie: a pathlib.Path, or what stands for one behind a URL and writes a file whole or not at all."""
+    """A path of records: a pathlib.Path, or an object like it behind a URL, which writes a file whole or not at all."""
 
     @property
     def name(self) -> str: ...
@@ -48,41 +48,40 @@ class Place(Protocol):
 
 
 def canonical(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces, no NaN; equal values give equal text anywhere."""
+    """Return the canonical JSON of a value: sorted keys, no spaces, no NaN. Equal values give equal text everywhere."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def digest(value: Any) -> str:
-    """The sha256 of a value's canonical JSON, in hex."""
+    """Return the sha256 of a value's canonical JSON, in hex."""
     return sha256(canonical(value).encode()).hexdigest()
 
 
 def sealed(value: Row) -> Row:
-    """A record with its own checksum, by which trainers.reading tells whether it is still what was written."""
+    """Return a record with its own checksum, by which trainers.reading notices a change."""
     return value | {"digest": digest(value)}
 
 
 def broken(value: Row) -> bool:
-    """Whether a record bears a checksum that is not its own; one that bears none is not checked."""
-    return "digest" in value and value["digest"] != digest({key: its for key, its in value.items() if key != "digest"})
+    """Return whether a record's checksum is wrong. A record without a checksum is not checked."""
+    return "digest" in value and value["digest"] != digest({key: value[key] for key in value if key != "digest"})
 
 
 def signed(text: str) -> str:
-    """YAML with a first line that holds its checksum, which is a comment to whoever reads it otherwise."""
+    """Return YAML with its checksum in a first line, which is a comment to other readers."""
     return f"{MARK}{sha256(text.encode()).hexdigest()}\n{text}"
 
 
 def unchanged(text: str) -> bool:
-    """Whether YAML still is what was signed; what nobody signed is not checked."""
+    """Return whether YAML still has its checksum. YAML that was not signed is not checked."""
     first, _, below = text.partition("\n")
     return not first.startswith(MARK) or first == f"{MARK}{sha256(below.encode()).hexdigest()}"
 
 
 def write_atomic(path: Place, content: bytes | str) -> None:
-    """Replace `path` whole: after a kill at any instant either the old or the new content stands there.
+    """Replace a file atomically: after a kill at any instant it has either the old or the new content.
 
-    A folder that took its place is set aside. Raises OSError when the disk is full or read-only; the old content then
-    still stands.
+    A folder at this path is set aside. Raises OSError if the disk is full or read-only; the old content then remains.
     """
     data = content.encode() if isinstance(content, str) else content
     if not isinstance(path, Path):
@@ -98,7 +97,7 @@ def write_atomic(path: Place, content: bytes | str) -> None:
         os.chmod(name, 0o666 & ~_umask())
         try:
             os.replace(name, path)
-        except IsADirectoryError:  # a folder took its place
+        except IsADirectoryError:  # a folder is at this path
             set_aside(path)
             os.replace(name, path)
     except BaseException:
@@ -108,7 +107,7 @@ def write_atomic(path: Place, content: bytes | str) -> None:
 
 
 def set_aside(path: Place) -> None:
-    """Keep a damaged record for inspection: result.json as result.damaged, or under the next free name."""
+    """Rename a damaged record for inspection: result.json to result.damaged, or to the next free name."""
     stem, n = path.name.rpartition(".")[0], 1
     while (target := path.parent / f"{stem}.damaged{f'-{n}' * (n > 1)}").exists():
         n += 1
@@ -129,7 +128,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _umask() -> int:
-    """mkstemp makes files private; a sweep's records should be as readable as any file the user writes."""
+    """Return the user's umask: mkstemp makes private files, and records should be as readable as other files."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -141,7 +140,7 @@ def write_json(path: Place, value: Any) -> None:
 
 
 def append_rows(path: Place, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Append rows as JSON lines in one write; behind a URL, where nothing is appended, that is all of the file."""
+    """Append rows as JSON lines in one write. Behind a URL, where nothing can be appended, rewrite the whole file."""
     text = "".join(canonical(row) + "\n" for row in rows)
     if not isinstance(path, Path):
         path.write_bytes((path.read_bytes() if path.exists() else b"") + text.encode())

@@ -304,7 +304,10 @@ IMAGE_ARRAYS: dict[str, ArrayDoc] = {
 
 
 def problem_titles(problems: Iterable[str]) -> dict[str, str]:
-    """Problems, each a `data` block as JSON, by the fields in which they differ; one that is alone has no title."""
+    """Return a title for each problem, a `data` block as JSON: the fields in which the problems differ.
+
+    A problem without another beside it has an empty title.
+    """
     blocks = {problem: json.loads(problem) for problem in problems}
     fields = dict.fromkeys(key for block in blocks.values() for key in block)
     differ = [key for key in fields if len({json.dumps(block.get(key)) for block in blocks.values()}) > 1]
@@ -314,13 +317,13 @@ def problem_titles(problems: Iterable[str]) -> dict[str, str]:
     }
 
 
-def constant(outcome: Row, checkpoint: str) -> int | None:
-    """The class that a network names whatever the image, by a result.json; None where it names several.
+def constant(result: Row, checkpoint: str) -> int | None:
+    """Return the class that a network predicts for every image, by its result.json, or None if it predicts several.
 
-    checkpoint: best or last. A result of older code does not say it, and its accuracies class by class do: one class is
-    always right, and no other ever.
+    `checkpoint` is best or last. Results of older code lack the key `constant`; their accuracies by class show the
+    same: one class is always right, and no other ever is.
     """
-    ended, classes = outcome.get(checkpoint) or {}, outcome.get("classes") or {}
+    ended, classes = result.get(checkpoint) or {}, result.get("classes") or {}
     if "constant" in ended:
         return int(ended["constant"])
     clean = {

@@ -29,24 +29,25 @@ Reals = Annotated[tuple[Real, ...], BeforeValidator(as_reals)]
 
 
 class Curve(Knobs):
-    """A value in time; as a knob of a piece it becomes the number it takes at the start of the epoch."""
+    """A value in time. As a knob of a piece it becomes the number that it has at the start of the epoch."""
 
     def value(self, t: float, epochs: int) -> float:
+        """Return the value at the fractional epoch t."""
         raise TypeError(f"{type(self).__name__} is no schedule of its own")
 
     def at(self, epoch: int, epochs: int) -> float:  # type: ignore[override]
         return self.value(epoch, epochs)
 
     def lowest(self) -> float:
-        """A bound that no value lies below; the forms that know a peak only lie above 0."""
+        """Return a lower bound of all values; forms that have only a peak stay above 0."""
         return 0.0
 
     def highest(self) -> float:
-        """A bound that no value lies above."""
+        """Return an upper bound of all values."""
         return float(getattr(self, "peak", math.inf))
 
     def knees(self, epochs: int) -> tuple[float, ...]:
-        """The fractional epochs at which the curve bends: a schedule that moves with every step follows it there."""
+        """Return the fractional epochs at which the curve bends, as a schedule that moves with every step then does."""
         return ()
 
     def moves(self) -> bool:
@@ -143,7 +144,7 @@ class Cyclic(Curve):
 
     name: Literal["cyclic"] = "cyclic"
     peak: Amount
-    peak_at: Annotated[Share, Field(gt=0, lt=1, exclude_if=lambda it: it == 0.4)] = 0.4
+    peak_at: Annotated[Share, Field(gt=0, lt=1, exclude_if=lambda share: share == 0.4)] = 0.4
     per_step: bool = True
 
     def value(self, t: float, epochs: int) -> float:
@@ -177,19 +178,19 @@ class Jump(Curve):
 
 
 class Ramp(Knobs):
-    """What a per-step schedule is within one epoch: from `start` to `end`, linear in the steps."""
+    """A per-step schedule within one epoch: from `start` to `end`, linear in the steps."""
 
     name: Literal["ramp"] = "ramp"
     start: Amount
     end: Amount
 
     def at_step(self, step: int, steps: int) -> float:
-        """The value of one step (0-based) of an epoch of `steps`: that at the step's end."""
+        """Return the value of one step (0-based) of an epoch of `steps`, taken at the end of the step."""
         return self.start + (self.end - self.start) * (step + 1) / steps
 
 
 class Bend(Knobs):
-    """What a per-step schedule is within an epoch in which it bends: the polyline through (shares[i], values[i])."""
+    """A per-step schedule within an epoch in which it bends: the polyline through (shares[i], values[i])."""
 
     name: Literal["bend"] = "bend"
     shares: Reals  # of the epoch, from 0 to 1
@@ -211,7 +212,7 @@ class Bend(Knobs):
         return self.values[-1]
 
     def at_step(self, step: int, steps: int) -> float:
-        """As of a Ramp."""
+        """Return the value of one step, as a Ramp does."""
         return interpolate((step + 1) / steps, self.shares, self.values)
 
 
@@ -227,15 +228,17 @@ SignedSchedule = Real | Form  # for the few knobs that may be negative
 
 
 def interpolate(t: float, xs: tuple[float, ...], ys: tuple[float, ...]) -> float:
-    """The polyline through (xs, ys) at t, constant beyond its ends."""
+    """Return the value at t of the polyline through (xs, ys), constant beyond its ends."""
     for x0, x1, y0, y1 in zip(xs, xs[1:], ys, ys[1:], strict=False):
         if t <= x1:
-            return y0 + (y1 - y0) * (max(t - x0, 0) / (x1 - x0))  # so bracketed, never below the lower end
+            return y0 + (y1 - y0) * (
+                max(t - x0, 0) / (x1 - x0)
+            )  # with these brackets, rounding never goes below the lower end
     return ys[-1]
 
 
 def schedule_in_epoch(schedule: float | Curve, epoch: int, epochs: int) -> float | Ramp | Bend:
-    """The schedule within one epoch: its number, or the way to the next epoch's if it moves with every step."""
+    """Return a schedule within one epoch: a number, or a Ramp or Bend to the next epoch if it moves with every step."""
     if not isinstance(schedule, Curve):
         return schedule
     if not getattr(schedule, "per_step", False):

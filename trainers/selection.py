@@ -1,7 +1,7 @@
 """The selection window: the epochs among which validation chooses the best checkpoint of a training.
 
-Zhang et al. 2021 (arXiv:2010.01736) select where the weights already act: GAIRAT in epochs 59 to 100 of 120. Before, it
-is PGD training, whose peak says nothing about GAIRAT.
+Zhang et al. 2021 (arXiv:2010.01736) select among epochs in which the weights already act: GAIRAT in epochs 59 to 100 of
+120. Before that it is PGD training, whose peak says nothing about GAIRAT.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ Beginning = Annotated[Duration, WrapValidator(_beginning)]
 
 
 class Select(Knobs):
-    """Where the best checkpoint may lie: from the epoch after so many on.
+    """Window of the best checkpoint: all epochs but the first so many.
 
-    from: a number of epochs or a share of them; burn-in: as many as pass until the method has all of its pieces.
+    from: a number of epochs or a share of them, or burn-in: the epochs until the method has all of its pieces.
     """
 
-    model_config = ConfigDict(serialize_by_alias=True)  # `from` is a word of Python
+    model_config = ConfigDict(serialize_by_alias=True)  # `from` is a Python keyword
 
     start: Annotated[Beginning, Field(alias="from")] = 0
 
@@ -48,7 +48,7 @@ ALL_EPOCHS = Select()
 
 @lru_cache(maxsize=4096)
 def burn_in(piece: Knobs | None, epochs: int) -> int:
-    """How many epochs pass until a method, or another piece, is what it ends as; 0 where it always is.
+    """Return the number of epochs until a method or another piece is complete; 0 if it is complete from the start.
 
     Numbers that follow a schedule, such as the tau of friendly adversarial training, are no burn-in.
     """
@@ -60,7 +60,7 @@ def burn_in(piece: Knobs | None, epochs: int) -> int:
 
 
 def _pieces(piece: Any) -> Any:
-    """The classes of a piece and of those below it, and which of them still warm up."""
+    """Return the classes of a piece and of the pieces below it, and which of them still warm up."""
     below = piece.__dict__.items() if isinstance(piece, Knobs) else ()
     warming = bool(getattr(piece, "burn_in", 0))
-    return type(piece), warming, tuple((key, _pieces(its)) for key, its in below if isinstance(its, Knobs))
+    return type(piece), warming, tuple((key, _pieces(value)) for key, value in below if isinstance(value, Knobs))

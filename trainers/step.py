@@ -1,4 +1,4 @@
-"""What is known at one training step: all that a piece of a method may look at."""
+"""The data of one training step, which pieces of a method may use, and the network as they see it."""
 
 from __future__ import annotations
 
@@ -16,27 +16,33 @@ from trainers.views import View
 
 
 class Batch(NamedTuple):
+    """Examples of a step. Fields that default to None are None for examples that are only measured."""
+
     x: Tensor  # (B, channels, H, W) in [0, 1]
     y: Tensor  # (B,) given labels
-    rows: Tensor | None = None  # (B,) of the state; None, as all below, for examples that are only measured
-    view: View | None = None  # how the images were cut from their padded originals
+    rows: Tensor | None = None  # (B,) positions in the state
+    view: View | None = None  # crop and mirroring that cut the images from their padded originals
     state: InstanceState | None = None
-    spared: Tensor | None = None  # (B,) bool, trained on as they are, without an attack
+    spared: Tensor | None = None  # (B,) bool: trained on without an attack
 
 
 class Adversary(NamedTuple):
+    """The result of an attack on a batch."""
+
     x: Tensor  # (B, channels, H, W) in [0, 1], within epsilon of the batch
-    kappa: Tensor | None = None  # (B,) how many of the K points before each step were still classified correctly
+    kappa: Tensor | None = None  # (B,) number of the K points before the steps that were still classified correctly
     survived: Tensor | None = None  # (B,) correct at every point visited; None unless every point was looked at
     steps: int = 0  # K
-    epsilon: Tensor | None = None  # (B,) each example's own, where they differ
+    epsilon: Tensor | None = None  # (B,) budgets of the examples, if they differ
     logits: Tensor | None = None  # (B, C) at the start of the climb
 
 
 class Step(NamedTuple):
+    """A batch, its adversary, and the outputs of the network on both."""
+
     batch: Batch
     adversary: Adversary
-    clean: Tensor | None  # (B, C) logits on x; None unless the loss asks for them
+    clean: Tensor | None  # (B, C) logits on x; None unless a piece needs them
     robust: Tensor  # (B, C) logits on the adversary
     features: Tensor  # (B, F) penultimate activations on the adversary
 
@@ -44,7 +50,7 @@ class Step(NamedTuple):
 class Net:
     """A network as a method sees it: fp32 logits whatever the precision inside, and a count of passes.
 
-    Passes are counted in examples, as an attack that stops early on some of a batch costs what the others cost.
+    Passes are counted in examples: an attack that stops early on some of a batch costs what the other examples cost.
     """
 
     def __init__(self, module: Network, precision: str = "fp32", compiled: bool = False) -> None:
@@ -53,14 +59,14 @@ class Net:
         self._run = module.features_and_logits
         if compiled:
             keep_apart()
-            torch._dynamo.reset()  # graphs of an earlier training in this process would serve this one
-            # dynamic from the first call: else which graph serves a batch hangs on the sizes seen before it
+            torch._dynamo.reset()  # else graphs of an earlier training in this process would serve this one
+            # dynamic from the first call: else the graph of a batch would depend on the sizes of earlier batches
             self._run = torch.compile(module.features_and_logits, dynamic=True)
         self.forwards = 0
         self.backwards = 0
 
     def features_and_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, channels, H, W) -> (B, F), (B, C)."""
+        """Return penultimate activations and logits, (B, channels, H, W) -> (B, F), (B, C)."""
         self.forwards += len(x)
         if not self.bf16:
             return self._run(x)  # type: ignore[no-any-return]
@@ -69,18 +75,18 @@ class Net:
         return features.float(), logits.float()
 
     def __call__(self, x: Tensor) -> Tensor:
-        """(B, channels, H, W) -> (B, C)."""
+        """Return logits, (B, channels, H, W) -> (B, C)."""
         return self.features_and_logits(x)[1]
 
     def input_gradient(self, value: Tensor, x: Tensor) -> Tensor:
-        """The gradient of a summed value with respect to the input alone; parameters get none."""
+        """Return the gradient of a summed value with respect to the input; parameters get no gradient."""
         self.backwards += len(x)
         (gradient,) = torch.autograd.grad(value.sum(), x)  # sum, not mean: same sign, no underflow in half precision
         return gradient
 
     @contextmanager
     def exact(self) -> Iterator[None]:
-        """Compute in fp32: for numbers that are reported."""
+        """Compute in fp32, for reported numbers."""
         was, self.bf16 = self.bf16, False
         try:
             yield
@@ -89,10 +95,10 @@ class Net:
 
     @contextmanager
     def attacked(self, bn: str) -> Iterator[None]:
-        """Let an attack use the network and leave no trace: no parameter gradients, mode restored.
+        """Let an attack use the network without a trace: no parameter gradients, and the mode is restored.
 
-        bn "eval" keeps BN statistics; "train" uses batch statistics and moves the running ones at each of the
-        attack's steps, as Rice et al. 2020 and Wong et al. 2020 do: their numbers depend on it.
+        bn "eval" keeps BN statistics. "train" uses batch statistics and moves the running ones at each step of the
+        attack, as Rice et al. 2020 and Wong et al. 2020 do; their numbers depend on it.
         """
         was_training = self.module.training
         parameters = list(self.module.parameters())

@@ -1,7 +1,7 @@
 """Weights: how much each example counts in the loss. None means that all count alike.
 
-Functions of tensors return (B,); no gradient flows through a weight unless it is asked to. They average one over the
-batch, which times a batch mean is the papers' "weights that sum to one" times a sum.
+Functions of tensors return (B,). No gradient flows through a weight unless `detach` is false. Weights average one over
+the batch; times a batch mean they are the papers' "weights that sum to one" times a sum.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from trainers.step import Step
 
 
 def mean_one(weight: Tensor) -> Tensor:
-    """Scaled to average one, (B,) -> (B,); where all of a batch have vanished, all count alike."""
+    """Scale weights to average one, (B,) -> (B,). If all of a batch have vanished, all count alike."""
     total = weight.sum()
     return torch.where(total > 0, weight * (len(weight) / total), torch.ones_like(weight))
 
 
 def tanh(share: Tensor, lam: float) -> Tensor:
-    """(1 + tanh(lam + 5 (1 - 2 kappa/K))) / 2; Zhang et al. 2021, arXiv:2010.01736, eq. 6, (B,) -> (B,).
+    """Return (1 + tanh(lam + 5 (1 - 2 kappa/K))) / 2; Zhang et al. 2021, arXiv:2010.01736, eq. 6, (B,) -> (B,).
 
-    As a sigmoid of twice the argument, which is the same and does not cancel to 0 where the tanh is near -1: in fp32
-    a batch of robust examples alone would else weigh 0/0 from lam = -5 on.
+    It is computed as the sigmoid of twice the argument, which is equal and does not cancel to 0 where the tanh is near
+    -1. Otherwise a batch of robust examples alone would weigh 0/0 in fp32 for lam of -5 and below.
     """
     return torch.sigmoid(2 * (lam + 5 * (1 - 2 * share)))
 
 
 def sigmoid(share: Tensor, lam: float) -> Tensor:
-    """sigma(lam + 5 (1 - 2 kappa/K)); Zhang et al. 2021, eq. 8, (B,) -> (B,)."""
+    """Return sigma(lam + 5 (1 - 2 kappa/K)); Zhang et al. 2021, eq. 8, (B,) -> (B,)."""
     return torch.sigmoid(lam + 5 * (1 - 2 * share))
 
 
 def linear(share: Tensor, steps: int) -> Tensor:
-    """1 - kappa/(K + 1); Zhang et al. 2021, eq. 7, (B,) -> (B,)."""
+    """Return 1 - kappa/(K + 1); Zhang et al. 2021, eq. 7, (B,) -> (B,)."""
     return 1 - share * steps / (steps + 1)
 
 
@@ -56,7 +56,7 @@ class Uniform(Knobs):
 
 
 class _AfterBurnIn(Knobs):
-    """A weight that begins to act after its burn-in; until then it is the neutral one.
+    """A weight that acts after its burn-in, and until then is the neutral one.
 
     burn_in counts epochs: with 60 the 61st is the first that is weighted. Zhang et al. 2021 count both ways (their
     burn-in of 30 begins at epoch 31, that of 70 "from epoch 70"), and their code weights the 60th.
@@ -75,9 +75,9 @@ class _AfterBurnIn(Knobs):
 
 
 class Geometry(_AfterBurnIn):
-    """By the share kappa/K of attack steps that an example withstands; what is common to the shapes below.
+    """Weight by the share kappa/K of attack steps that an example withstands; the base of the shapes below.
 
-    normalize: to average one (Zhang et al. 2021, Alg. 2); eqs. 10 and 11 for MART leave it open.
+    normalize: scale to average one (Zhang et al. 2021, Alg. 2); eqs. 10 and 11 for MART leave this open.
     """
 
     normalize: bool = True
@@ -90,11 +90,12 @@ class Geometry(_AfterBurnIn):
         return mean_one(weight) if self.normalize else weight
 
     def omega(self, share: Tensor, steps: int) -> Tensor:
+        """Return the weight of each example before scaling, given kappa/K and K, (B,) -> (B,)."""
         raise TypeError(f"{type(self).__name__} has no shape")
 
 
 def _lam(value: Any) -> Any:
-    """`.inf` is YAML's infinity; both it and inf mean that all count alike, which is PGD training."""
+    """Read `.inf`, which is infinity in YAML, as inf: all examples count alike, which is PGD training."""
     return "inf" if isinstance(value, float) and value == float("inf") else value
 
 
@@ -122,7 +123,7 @@ class _Curved(Geometry):
 
 
 class GAIR(_Curved):
-    """Geometry-aware instance reweighting; Zhang et al. 2021, eq. 6: the tanh shape."""
+    """Geometry-aware instance reweighting: the tanh shape; Zhang et al. 2021, eq. 6."""
 
     name: Literal["gair"] = "gair"
 
@@ -131,7 +132,7 @@ class GAIR(_Curved):
 
 
 class GAIRSigmoid(_Curved):
-    """Zhang et al. 2021, eq. 8."""
+    """The sigmoid shape; Zhang et al. 2021, eq. 8."""
 
     name: Literal["gair-sigmoid"] = "gair-sigmoid"
 
@@ -140,7 +141,7 @@ class GAIRSigmoid(_Curved):
 
 
 class GAIRLinear(Geometry):
-    """Zhang et al. 2021, eq. 7."""
+    """The linear shape; Zhang et al. 2021, eq. 7."""
 
     name: Literal["gair-linear"] = "gair-linear"
 
@@ -149,7 +150,7 @@ class GAIRLinear(Geometry):
 
 
 class GAIRSteps(Geometry):
-    """values[i] from kappa/K = drops[i-1] on: the omega_3 of Zhang et al. 2021, Fig. 4, drawn but not given.
+    """Steps: values[i] from kappa/K = drops[i-1] on; the omega_3 of Zhang et al. 2021, Fig. 4, drawn but not given.
 
     Values do not rise: omega is non-increasing in kappa, sec. 3.2 there.
     """
@@ -183,11 +184,11 @@ class GAIRSteps(Geometry):
 
 
 class Probability(_AfterBurnIn):
-    """By the probability of the true class; Liu et al. 2021, sec. 6.1: what the model finds easy counts more.
+    """Weight by the probability of the true class; Liu et al. 2021, sec. 6.1: easy examples count more.
 
-    `of`: the adversary (the paper) or the clean image; `which`: the label's class or the likeliest. Their code for
-    fine-tuning takes of: clean, which: top, detach: false, which lets the gradient through: confidence is rewarded
-    where the loss is low.
+    `of`: the prediction on the adversary (the paper) or on the clean image; `which`: the class of the label or the
+    likeliest. Their code for fine-tuning has of: clean, which: top, detach: false; the gradient through the weight then
+    rewards confidence where the loss is low.
     """
 
     name: Literal["probability"] = "probability"
@@ -212,7 +213,7 @@ MOST_TILT = 40.0  # beyond it one example of a batch has nearly all the weight, 
 
 
 class LossSize(_AfterBurnIn):
-    """exp(tilt CE(f(x'), y)), the rival of kappa: how large an example's adversarial loss is (Zhang et al. 2021, 3.3).
+    """Weight by exp(tilt CE(f(x'), y)): the size of the adversarial loss, the rival of kappa (Zhang et al. 2021, 3.3).
 
     The papers give no shape. This one has a single parameter, and its weighted gradient is that of the tilted risk of
     Li et al. 2021, arXiv:2007.01162, Lemma 1: with tilt above 0 large losses count more, below 0 small ones do, and
@@ -243,7 +244,10 @@ class LossSize(_AfterBurnIn):
 
 
 class Confidence(Knobs):
-    """By the largest entry of a soft target; self-adaptive training, Huang et al. 2020, arXiv:2002.10319, eq. 5."""
+    """Weight by the largest entry of a soft target, as self-adaptive training does.
+
+    Huang et al. 2020, arXiv:2002.10319, eq. 5.
+    """
 
     name: Literal["confidence"] = "confidence"
     needs_clean: ClassVar[bool] = False
