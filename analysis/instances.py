@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from trainers.npz import Arrays, read_arrays
-from trainers.reading import Damage, Promised
-from trainers.shapes import component
+from trainers.reading import Damage, ExpectedFile
+from trainers.shapes import check_component
 
 NOT_TRAINED = 255  # in the integer curves: the example took no part in that epoch
 
@@ -55,9 +55,9 @@ class Ranking:
         return np.asarray(self.y != self.y_clean)
 
 
-def read_instances(path: Path, damage: Damage, promised: Promised | None = None) -> Instances | None:
-    """Per-example arrays of one trial; None where the file is missing, damaged, or not what was promised of it."""
-    arrays = _of_examples(path, damage, promised)
+def read_instances(path: Path, damage: Damage, expected: ExpectedFile | None = None) -> Instances | None:
+    """Per-example arrays of one trial; None where the file is missing, damaged, or not what was expected of it."""
+    arrays = _of_examples(path, damage, expected)
     if arrays is None:
         return None
     index, y = arrays.pop("index"), arrays.pop("y")
@@ -100,9 +100,9 @@ def read_images(path: Path, index: np.ndarray, damage: Damage) -> np.ndarray | N
     return None if (place < 0).any() else x[place]
 
 
-def _of_examples(path: Path, damage: Damage, promised: Promised | None = None) -> Arrays | None:
+def _of_examples(path: Path, damage: Damage, expected: ExpectedFile | None = None) -> Arrays | None:
     """Arrays of which some say which examples they are of; None where they do not, which is damage."""
-    arrays = read_arrays(path, damage, promised)
+    arrays = read_arrays(path, damage, expected)
     if arrays is None:
         return None
     index = arrays.get("index", np.empty(()))
@@ -123,7 +123,7 @@ def _makers(text: str) -> tuple[str, ...]:
     """The trainings that a ranking says it is made of, none where it does not say."""
     try:
         trials = json.loads(text).get("trials", ())
-        return tuple(trial for trial in trials if component(trial) is None)
+        return tuple(trial for trial in trials if check_component(trial) is None)
     except (ValueError, AttributeError, TypeError, RecursionError):
         return ()
 

@@ -21,7 +21,7 @@ from search.schema.stopping import RobustStopping
 from search.words import duration, number, size
 from trainers.records import Place
 from trainers.terminal.console import Console
-from trainers.wording import apart, common, told
+from trainers.wording import describe_config, describe_difference, find_common
 
 KINDS = ("trial", "profile", "pretrain")
 
@@ -88,11 +88,11 @@ def _trained(plan: Plan) -> Iterator[tuple[str, str]]:
     """The pieces of the trials and of the trainings that come first, so that one in another's place is seen."""
     first = {trial.configuration: trial for trial in plan.trials}.values()  # one for all seeds
     of = {kind: [it.config.model_dump(mode="json") for it in first if it.kind == kind] for kind in KINDS}
-    trials = common(of["trial"])
-    yield from ((f"trained: {name}", text) for name, text in told(trials).items())
+    trials = find_common(of["trial"])
+    yield from ((f"trained: {name}", text) for name, text in describe_config(trials).items())
     for kind in KINDS[1:]:
         if of[kind]:
-            yield f"trained: {kind}", apart(common(of[kind]), trials)
+            yield f"trained: {kind}", describe_difference(find_common(of[kind]), trials)
 
 
 def _rules(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,6 @@
-"""Whether a value has the shape that a type says: a TypedDict and what it is made of. Nothing is converted.
+"""Check that a value has the shape that a type describes: a TypedDict and its parts. Nothing is converted.
 
-The standard library alone, for who only looks at a sweep should not wait for more to be imported.
+The module imports the standard library and trainers.records only, so that commands that only read a sweep start fast.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Required, Union, get_args, get_origi
 
 from trainers.records import Row
 
-Wrong = tuple[str, str] | None  # where, as a dotted path, and what is right there; None: nothing is wrong
+Wrong = tuple[str, str] | None  # where, as a dotted path, and what is expected there; None: the value fits
 Check = Callable[[Any], Wrong]
 PLAIN: dict[Any, tuple[str, Callable[[Any], bool]]] = {
     str: ("a text", lambda value: isinstance(value, str)),
@@ -26,18 +26,21 @@ PLAIN: dict[Any, tuple[str, Callable[[Any], bool]]] = {
 }
 
 
-def shaped(kind: Any) -> Callable[[Any], Row]:
-    """A function that returns a record of a kind as it is, and raises ValueError of any other, saying where and why."""
-    check = _check(kind)
+def build_checker(kind: Any) -> Callable[[Any], Row]:
+    """Return a function that returns a record of this kind unchanged, and raises ValueError for any other value.
 
-    def shape(value: Any) -> Row:
-        if wrong := check(value):
+    The error says where in the record something is wrong, and what is expected there.
+    """
+    find_wrong = _check(kind)
+
+    def check(value: Any) -> Row:
+        if wrong := find_wrong(value):
             where, what = wrong
             raise ValueError(f"{where.lstrip('.') or 'it'} should be {what}")
         record: Row = value
         return record
 
-    return shape
+    return check
 
 
 @cache

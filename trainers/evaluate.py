@@ -142,7 +142,7 @@ class Evaluation(Knobs):
 
     def for_losses(self) -> dict[str, PGD]:
         """The attacks under which each example's loss is recorded, by name."""
-        named = {name: it.climb(self.epsilon, self.norm) for name, it in self.loss_attacks.items()}
+        named = {name: it.build(self.epsilon, self.norm) for name, it in self.loss_attacks.items()}
         return {"pgd": self.pgd()} | named
 
     def attacks(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ from trainers.balls import check_units
 from trainers.knobs import Knobs, Real
 from trainers.losses import cross_entropy
 from trainers.method import Columns, observe, spared
-from trainers.starts import remembered
+from trainers.starts import training_memory
 from trainers.step import Adversary, Batch, Net, Step
 
 COLUMN = "replayed"
@@ -43,7 +43,7 @@ class Free(Knobs):
         return self
 
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
-        _, _, state = remembered(batch)
+        _, _, state = training_memory(batch)
         before = state.columns.get(COLUMN)
         if before is None or len(before) < len(batch.x):  # a last batch that is joined is larger than those before
             state.columns[COLUMN] = torch.zeros_like(batch.x, memory_format=torch.contiguous_format)

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from trainers.attacks import PGD
 from trainers.balls import check_units
 from trainers.knobs import Duration, Knobs, Real, Share, StepSize, lasting, step_length
-from trainers.starts import remembered
+from trainers.starts import training_memory
 from trainers.step import Adversary, Batch, Net
 
 COLUMN = "epsilon"
@@ -57,7 +57,7 @@ class IAT(Knobs):
         return True
 
     def __call__(self, net: Net, batch: Batch, rng: Generator) -> Adversary:
-        rows, _, state = remembered(batch)
+        rows, _, state = training_memory(batch)
         memory = state.column(COLUMN, fill=self.epsilon if self.warm_up == "plain" else 0.0)
         radius = memory[rows]
         with net.attacked(self.bn), torch.no_grad():

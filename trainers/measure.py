@@ -6,15 +6,15 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from trainers.accuracy import accuracy, correct, predicted, undisturbed
+from trainers.accuracy import evaluation_mode, find_correct, measure_accuracy, predict_split
 from trainers.attack_runs import AutoAttackRun, NamedAttack
 from trainers.attacks import PGD
-from trainers.data import Split, pixels
+from trainers.data import Split, to_pixels
 from trainers.evaluate import Evaluation
 from trainers.losses import cross_entropy
 from trainers.recording import Arrays
 from trainers.records import Row
-from trainers.sampling import drawn, part
+from trainers.sampling import draw_images, take_images
 from trainers.scores import UNSEEN
 from trainers.step import Batch, Net
 
@@ -37,10 +37,10 @@ def along(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
     attack, row, verdicts = evaluation.pgd(), Row(), Verdicts()
     for name in (name for name in ("val", "test") if name in splits):
         split = splits[name]
-        said = predicted(net, split, seed)
+        said = predict_split(net, split, seed)
         if none := int((said < 0).sum()):
             raise NotFinite(f"predictions are not finite on {none} of {len(split)} {name} images")
-        right = {"clean": said == split.y, "pgd": correct(net, split, attack, seed)}
+        right = {"clean": said == split.y, "pgd": find_correct(net, split, attack, seed)}
         row |= {f"{name}_{kind}_acc": int(its.sum()) / len(split) for kind, its in right.items()}
         verdicts = {kind: (its, split.y) for kind, its in right.items()}
     return row, verdicts  # test comes last
@@ -55,11 +55,11 @@ def further(
     """
     row, verdicts = Row(), Verdicts()
     for name, it in attacks.items():
-        seen = part(test, drawn(test.y, it.images))
-        withstood = it.withstood(net, seen, evaluation.epsilon, evaluation.norm, seed)
+        seen = take_images(test, draw_images(test.y, it.images))
+        withstood = it.find_robust(net, seen, evaluation.epsilon, evaluation.norm, seed)
         verdicts[name] = withstood, seen.y
         if it.images is not None:
-            verdicts[f"{name}_clean"] = correct(net, seen, None, seed), seen.y
+            verdicts[f"{name}_clean"] = find_correct(net, seen, None, seed), seen.y
     return row | {f"test_{name}_acc": int(right.sum()) / len(right) for name, (right, _) in verdicts.items()}, verdicts
 
 
@@ -86,7 +86,7 @@ def on_training(net: Net, evaluation: Evaluation, train: Split, seen: np.ndarray
     """
     active = torch.from_numpy(seen).to(train.y.device)
     withstood = np.full(len(seen), UNSEEN, np.uint8)
-    withstood[seen] = correct(net, Split(train.x[active], train.y[active]), evaluation.pgd(), seed).cpu().numpy()
+    withstood[seen] = find_correct(net, Split(train.x[active], train.y[active]), evaluation.pgd(), seed).cpu().numpy()
     return withstood
 
 
@@ -99,11 +99,11 @@ def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
     `constant`, of a network that names one class for every image of validation (if there is one) and test: that class.
     """
     test, attacks = splits["test"], evaluation.final
-    at = {name: drawn(test.y, it.images) for name, it in attacks.items()}  # of each attack's images; None: all
-    said = predicted(net, test, seed)
-    found = {"clean": said == test.y, "pgd": correct(net, test, evaluation.pgd(), seed)}
+    at = {name: draw_images(test.y, it.images) for name, it in attacks.items()}  # of each attack's images; None: all
+    said = predict_split(net, test, seed)
+    found = {"clean": said == test.y, "pgd": find_correct(net, test, evaluation.pgd(), seed)}
     for name, it in attacks.items():
-        found[name] = it.withstood(net, part(test, at[name]), evaluation.epsilon, evaluation.norm, seed)
+        found[name] = it.find_robust(net, take_images(test, at[name]), evaluation.epsilon, evaluation.norm, seed)
     each = {name: right.cpu().double() for name, right in found.items()}
     row: Row = {f"test_{name}_acc": float(each[name].mean()) for name in attacks}
     for name in (name for name, it in attacks.items() if it.images is not None):
@@ -117,8 +117,12 @@ def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
         row[f"test_{gap}"] = float(each[gap].mean())
     y, width = test.y.cpu(), net.module.head.out_features
     classes = {name: _by_class(values, _at(y, at.get(name)), width) for name, values in each.items()}
-    row |= {f"{name}_acc": accuracy(net, it, None, seed) for name, it in splits.items() if name not in ("val", "test")}
-    everywhere = torch.cat([said, *(predicted(net, splits[name], seed) for name in ("val",) if name in splits)])
+    row |= {
+        f"{name}_acc": measure_accuracy(net, it, None, seed)
+        for name, it in splits.items()
+        if name not in ("val", "test")
+    }
+    everywhere = torch.cat([said, *(predict_split(net, splits[name], seed) for name in ("val",) if name in splits)])
     if len(everywhere.unique()) == 1 < len(y.unique()):
         row["constant"] = int(said[0])
     return row, classes
@@ -126,7 +130,7 @@ def final(net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int)
 
 def images_looked_at(evaluation: Evaluation, test: Split) -> Arrays:
     """Name the test images that attacks on some of them look at, as positions in the test split, (images,) int32."""
-    at = {it.images: drawn(test.y, it.images) for it in evaluation.named().values()}
+    at = {it.images: draw_images(test.y, it.images) for it in evaluation.named().values()}
     return {f"{DRAWN}{n}": its.numpy().astype(np.int32) for n, its in at.items() if its is not None}
 
 
@@ -157,10 +161,10 @@ def each_loss(net: Net, evaluation: Evaluation, splits: dict[str, Split], train:
 
 def _losses(net: Net, split: Split, attack: PGD | None, seed: int) -> np.ndarray:
     parts = []
-    with undisturbed(net, seed):
+    with evaluation_mode(net, seed):
         rng = Generator(split.x.device).manual_seed(seed)
         for images, y in zip(split.x.split(512), split.y.split(512), strict=True):
-            x = pixels(images)
+            x = to_pixels(images)
             x = x if attack is None else attack(net, Batch(x, y), rng).x
             with torch.no_grad():
                 parts.append(cross_entropy(net(x), y))
@@ -178,9 +182,9 @@ def at_best(net: Net, evaluation: Evaluation, train: Split) -> Arrays:
 @torch.no_grad()
 def clean_p_y(net: Net, split: Split) -> np.ndarray:
     """The probability of the given label on the images, (N,)."""
-    with undisturbed(net, 0):
+    with evaluation_mode(net, 0):
         parts = [
-            net(pixels(x)).softmax(1).gather(1, y[:, None]).squeeze(1)
+            net(to_pixels(x)).softmax(1).gather(1, y[:, None]).squeeze(1)
             for x, y in zip(split.x.split(512), split.y.split(512), strict=True)
         ]
     return torch.cat(parts).cpu().numpy().astype(np.float16)

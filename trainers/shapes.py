@@ -1,37 +1,37 @@
-"""The shapes of a sweep's records, by which trainers.reading tells what is damaged, or was never written by a sweep.
+"""The shapes of a sweep's records, by which trainers.reading finds records that are damaged or not written by a sweep.
 
-A folder may come from anybody. Whatever a record names that becomes part of a path is a Name here: one component, so
-that no reader leaves the folder, and no writer either. Keys that are not listed may be there, for records gain fields.
+A folder may come from anybody. A text of a record that becomes part of a path is a Name here: one component, so that no
+reader or writer leaves the folder. Other keys than those listed are allowed, as records gain fields.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Required, TypedDict
 
-from trainers.checking import shaped
+from trainers.checking import build_checker
 from trainers.records import Row
 
 
-def component(text: str) -> str | None:
-    """What is wrong with a text as one part of a path, if something is."""
+def check_component(text: str) -> str | None:
+    """Return what a text should be to serve as one component of a path, or None if it does."""
     if text in ("", ".", "..") or any(letter in "/\\" or not letter.isprintable() for letter in text):
         return "the name of a file, which leads nowhere else"
     return "a shorter name" if len(text.encode(errors="replace")) > 255 else None
 
 
-def count(number: int) -> str | None:
-    """What is wrong with a number as one of things that can be counted."""
+def check_count(number: int) -> str | None:
+    """Return what a number should be to serve as a count, or None if it does."""
     return None if 0 <= number < 2**53 else "a number from 0 on"
 
 
-Name = Annotated[str, component]
-Count = Annotated[int, count]
-File = Literal["state.pt", "instances.npz"]  # of a stage
+Name = Annotated[str, check_component]
+Count = Annotated[int, check_count]
+File = Literal["state.pt", "instances.npz"]  # files of a stage
 Metrics = dict[str, float | bool | None]
 
 
-class Split(TypedDict, total=False):
-    """Of the data, as a result tells of it: numbers of examples."""
+class SplitRecord(TypedDict, total=False):
+    """`data` of result.json: numbers of examples and of classes."""
 
     train: Count
     val: Count
@@ -40,8 +40,8 @@ class Split(TypedDict, total=False):
     flipped: Count
 
 
-class Subset(TypedDict, total=False):
-    """Of the examples that were trained on."""
+class SubsetRecord(TypedDict, total=False):
+    """`subset` of result.json: numbers of the examples that were trained on."""
 
     size: Count
     class_counts: list[Count]
@@ -49,22 +49,22 @@ class Subset(TypedDict, total=False):
     flipped_out: Count
 
 
-class Diverged(TypedDict, total=False):
-    """Where a loss was no longer finite."""
+class DivergedRecord(TypedDict, total=False):
+    """`diverged` of result.json: the epoch in which a loss was no longer finite."""
 
     epoch: Required[Count]
     why: str
 
 
-class Stopped(TypedDict, total=False):
-    """By which rule of the search, and after how many epochs."""
+class StoppedRecord(TypedDict, total=False):
+    """`stopped` of result.json: the rule that stopped the trial, and after how many epochs."""
 
     epoch: Count
     rule: str
     reason: str
 
 
-class Result(TypedDict, total=False):
+class ResultRecord(TypedDict, total=False):
     """result.json of a trial."""
 
     trial: str
@@ -73,18 +73,18 @@ class Result(TypedDict, total=False):
     best: Metrics
     last: Metrics
     classes: dict[str, dict[str, list[float | None]]]
-    diverged: Diverged
-    stopped: Stopped
+    diverged: DivergedRecord
+    stopped: StoppedRecord
     attacks: dict[str, str]
-    data: Split
-    subset: Subset
+    data: SplitRecord
+    subset: SubsetRecord
     chain: str
     bytes: dict[Name, Count]
     sha256: dict[Name, str]
 
 
-class Manifest(TypedDict):
-    """stage.json: what a stage holds beside its state."""
+class ManifestRecord(TypedDict):
+    """stage.json: the records of a stage beside its state."""
 
     parent: Name | None
     epoch: Count
@@ -102,19 +102,19 @@ class _Starts(TypedDict, total=False):
 
 
 def _of_a_state(start: _Starts) -> str | None:
-    """Of a training it is the name of its last state, of a file nothing that becomes part of a path."""
-    return component(start["content"]) if start.get("training") is not None else None
+    """Return what `content` should be, or None if it fits; it is a path component only if `training` is set."""
+    return check_component(start["content"]) if start.get("training") is not None else None
 
 
-Starts = Annotated[_Starts, _of_a_state]  # the weights of a file, or of another training's last state
+Starts = Annotated[_Starts, _of_a_state]  # the weights in a file, or in another training's last state
 
 
 def _pair(branch: list[int]) -> str | None:
     return None if len(branch) == 2 else "two numbers"
 
 
-class Config(TypedDict, total=False):
-    """What a plan says of how one training is done, as far as readers look into it."""
+class ConfigRecord(TypedDict, total=False):
+    """`config` of a training in plan.json, as far as readers use it."""
 
     data: dict[str, Any]
     model: dict[str, Any]
@@ -123,7 +123,7 @@ class Config(TypedDict, total=False):
     seed: int
 
 
-class Planned(TypedDict, total=False):
+class PlannedRecord(TypedDict, total=False):
     """One training of plan.json."""
 
     id: Required[Name]
@@ -133,7 +133,7 @@ class Planned(TypedDict, total=False):
     seed: int
     axes: dict[str, str | bool | int | float]
     values: dict[str, Any]
-    config: Config
+    config: ConfigRecord
     ranks: Name | None
     start: Starts | None
     data: str
@@ -148,8 +148,8 @@ class _Epochs(TypedDict):
     distinct: Count
 
 
-class Head(TypedDict, total=False):
-    """plan.json without its trainings, which are looked at one by one."""
+class HeadRecord(TypedDict, total=False):
+    """plan.json without its trainings, which are checked one by one."""
 
     format: int
     study: str
@@ -166,8 +166,8 @@ class Head(TypedDict, total=False):
     trials: Required[list[Any]]
 
 
-class Run(TypedDict, total=False):
-    """One start of a sweep."""
+class RunRecord(TypedDict, total=False):
+    """One run of a sweep's command, in provenance.json."""
 
     started: str
     ended: str
@@ -179,18 +179,18 @@ class Run(TypedDict, total=False):
     versions: dict[str, str | None]
     slots: int | None
     exit: int
-    spent: str  # the budget that ended it, in words
+    spent: str  # the budget that ended the run, in words
     wall_seconds: float | None
 
 
-class Provenance(TypedDict):
-    """provenance.json."""
+class ProvenanceRecord(TypedDict):
+    """provenance.json: the runs of a sweep."""
 
-    runs: list[Run]
+    runs: list[RunRecord]
 
 
-A_RESULT = shaped(Result)
-A_MANIFEST = shaped(Manifest)
-A_TRAINING = shaped(Planned)
-A_HEAD = shaped(Head)
-A_PROVENANCE = shaped(Provenance)
+check_result = build_checker(ResultRecord)
+check_manifest = build_checker(ManifestRecord)
+check_training = build_checker(PlannedRecord)
+check_head = build_checker(HeadRecord)
+check_provenance = build_checker(ProvenanceRecord)

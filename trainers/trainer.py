@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from trainers.averaging import Mean, measured
+from trainers.averaging import AveragedWeights, temporary_weights
 from trainers.best import BEGINS, chosen
-from trainers.checkpoints import Weights, start
+from trainers.checkpoints import Weights, set_weights
 from trainers.config import Stage, TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
-from trainers.examples import Examples, alone
+from trainers.examples import Examples, explain_single_example
 from trainers.measure import (
     ByClass,
     NotFinite,
@@ -35,7 +35,7 @@ from trainers.measure import (
     images_looked_at,
     on_training,
 )
-from trainers.models import build_network, needs_two
+from trainers.models import build_network, needs_two_examples
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
 from trainers.records import Row
 from trainers.scores import UNSEEN
@@ -88,17 +88,17 @@ class Trainer:
             derived(config.seed, 0, "initial weights"),
         ).to(self.device)
         if weights is not None:
-            start(module, weights)
+            set_weights(module, weights)
         convolutional = any(parameter.ndim == 4 for parameter in module.parameters())
         layout = torch.channels_last if compute.channels_last and convolutional else torch.contiguous_format
-        self._needs_two = needs_two(config.model, channels, size, data.classes)
+        self._needs_two = needs_two_examples(config.model, channels, size, data.classes)
         self.net = Net(module.to(memory_format=layout), str(compute.precision), bool(compute.compile))
         self.examples = Examples(data, config.data, ranking, self.device, layout)
         splits = {"val": data.val} if len(data.val) else {}
         splits |= {"test": data.test} | {f"test_{name}": it for name, it in data.corrupted.items()}
         self.splits = {name: split.to(self.device) for name, split in splits.items()}
         self.optimizer = config.optimizer.build(module.parameters())
-        self.mean: Mean | None = None  # of the weights, where they are averaged
+        self.mean: AveragedWeights | None = None  # of the weights, where they are averaged
         self.on_batch: Callable[[int, int], None] = lambda done, batches: None  # hears how far an epoch has come
         self.epoch = 0
         self.best: dict[str, Any] | None = None  # metrics and weights of the best epoch, if validation chose any
@@ -120,13 +120,15 @@ class Trainer:
             raise Diverged(self.epoch, "weights are not finite after the last update")
         if due:
             seed = derived(stage.seed, stage.epoch, "evaluate")
-            with measured(self.net.module, self.measured_state()):
+            with temporary_weights(self.net.module, self.measured_state()):
                 row |= self._along(seed, instances)
                 if self.evaluation.train:
                     seen = instances["correct"] != UNSEEN
-                    instances["withstood"] = on_training(self.net, self.evaluation, self.examples.own, seen, seed)
+                    instances["withstood"] = on_training(
+                        self.net, self.evaluation, self.examples.training_split, seen, seed
+                    )
                     row["train_pgd_acc"] = float(instances["withstood"][seen].mean())
-                instances |= each_loss(self.net, self.evaluation, self.splits, self.examples.own, seed)
+                instances |= each_loss(self.net, self.evaluation, self.splits, self.examples.training_split, seed)
         self.epoch += 1
         self.last = row
         if first == stage.epoch and first:  # epochs before are those of a training that selects from its first on
@@ -155,19 +157,19 @@ class Trainer:
         return row | others
 
     def _train(self, stage: Stage, due: bool) -> tuple[Row, Arrays]:
-        batches = self.examples.batches(stage, self.selected(stage), self._rng("order", "cpu"))
+        batches = self.examples.draw_batches(stage, self.selected(stage), self._rng("order", "cpu"))
         if min(map(len, batches)) == 1 and self._needs_two:
-            raise ValueError(alone(stage, self.config.model.name))
+            raise ValueError(explain_single_example(stage, self.config.model.name))
         augmenting, attacking = self._rng("augment"), self._rng("attack")
         torch.manual_seed(derived(stage.seed, stage.epoch, "layers"))
         average, unasked = stage.average, () if self.evaluation.entropy else ("entropy",)
         if average is not None and self.mean is None:
-            self.mean = Mean.begun(self.net.module)
+            self.mean = AveragedWeights.from_network(self.net.module)
         self.net.module.train()
         self.net.forwards = self.net.backwards = 0
         losses, sizes, log = [], [], Log(len(self.examples), self.device)
         for i, rows in enumerate(batches):
-            batch = self.examples.batch(rows, augmenting)
+            batch = self.examples.load_batch(rows, augmenting)
             if due:
                 log.add_clean(rows, self._clean_correct(batch))
             for group in self.optimizer.param_groups:
@@ -176,13 +178,13 @@ class Trainer:
                 self._update(stage.optimizer.loss_scale * loss, len(rows))
                 losses.append(loss.detach())
                 sizes.append(len(rows))
-                self.examples.learned(rows, observed["correct"])
+                self.examples.record_correct(rows, observed["correct"])
                 log.add(rows, {name: its for name, its in observed.items() if name not in unasked})
             if self.mean and average and average.every_batch:
-                self.mean.take(self.net.module, average)
+                self.mean.update(self.net.module, average)
             self.on_batch(i + 1, len(batches))
         if self.mean and average and not average.every_batch:
-            self.mean.take(self.net.module, average)
+            self.mean.update(self.net.module, average)
         if self.mean and average and average.statistics == "recomputed":
             self._recompute(self.mean, batches)
         row = {
@@ -196,11 +198,11 @@ class Trainer:
         }
         return row | log.summary(self.examples.n, stage.method.adversarial), log.arrays(self.examples.n)
 
-    def _recompute(self, mean: Mean, batches: list[Tensor]) -> None:
+    def _recompute(self, mean: AveragedWeights, batches: list[Tensor]) -> None:
         """Measure the BatchNorm statistics of the averaged weights on the epoch's images, in views of their own."""
         viewing = self._rng("statistics")
         torch.manual_seed(derived(self.config.seed, self.epoch, "statistics"))  # for layers that draw, such as dropout
-        images = (self.examples.batch(rows, viewing).x for rows in batches)
+        images = (self.examples.load_batch(rows, viewing).x for rows in batches)
         self.net.forwards += mean.recompute(self.net.module, images)
 
     def _update(self, loss: Tensor, examples: int) -> None:
@@ -226,22 +228,22 @@ class Trainer:
 
     def selected(self, stage: Stage) -> Tensor:
         """The positions of the training examples that a stage uses, ascending."""
-        return self.examples.selected(stage)
+        return self.examples.select(stage)
 
     def final(self) -> tuple[dict[str, Row], dict[str, ByClass], Arrays]:
         """Metrics of the last and the best checkpoint under the final attacks, these by class; what the best leaves.
 
         Without validation there is no best one.
         """
-        with measured(self.net.module, self.measured_state()):
+        with temporary_weights(self.net.module, self.measured_state()):
             row, classes = self._ended(self.last)
         looked_at = images_looked_at(self.evaluation, self.splits["test"])
         if self.best is None:
             return {"last": row}, {"last": classes}, looked_at
         other = self.best if self.best["row"]["epoch"] != self.last["epoch"] else None
-        with measured(self.net.module, other["model"] if other else self.measured_state()):
+        with temporary_weights(self.net.module, other["model"] if other else self.measured_state()):
             best, theirs = self._ended(other["row"]) if other else (dict(row), classes)
-            arrays = at_best(self.net, self.evaluation, self.examples.own)
+            arrays = at_best(self.net, self.evaluation, self.examples.training_split)
         return {"last": row, "best": best}, {"last": classes, "best": theirs}, arrays | looked_at
 
     def _ended(self, row: Row) -> tuple[Row, ByClass]:
@@ -275,7 +277,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.examples.state.load_state_dict(state["examples"])
         mean = {name: value.to(self.device, copy=True) for name, value in (state["measured"] or {}).items()}
-        self.mean = Mean(mean, state["averaged"]) if mean else None
+        self.mean = AveragedWeights(mean, state["averaged"]) if mean else None
         self.epoch, self.best, self.last = state["epoch"], state["best"], state["last"]
 
 

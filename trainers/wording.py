@@ -28,20 +28,20 @@ DATA = "data set"
 PIECES = ("attack", "loss", "weight", "target", "awp")
 
 
-def words(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value of a configuration, its name first: "sgd, lr 0.1, momentum 0.9"."""
     if isinstance(value, Mapping) and value.get("name") == "piecewise" and VARIED not in value.values():
-        return ", ".join([words(value["values"][0]), *map(_drop, value["values"][1:], value["drops"])])
+        return ", ".join([format_value(value["values"][0]), *map(_drop, value["values"][1:], value["drops"])])
     if isinstance(value, Mapping):
         named = [str(value[key]) for key in NAMES if key in value and not _quiet(key, value[key])]
         others = {key: its for key, its in value.items() if key not in NAMES and not _quiet(key, its)}
         return ", ".join([*named, *(_knob(key, its) for key, its in others.items())])
     if isinstance(value, list | tuple):
-        return ", ".join(map(words, value))
+        return ", ".join(map(format_value, value))
     return _number(value) if isinstance(value, float) else str(value)
 
 
-def told(common: Mapping[str, Any]) -> dict[str, str]:
+def describe_config(common: Mapping[str, Any]) -> dict[str, str]:
     """The rows for a configuration, piece by piece."""
     method = common.get("method", {})
     whole = isinstance(method, Mapping) and method.get("kind") == "pieces"
@@ -55,46 +55,46 @@ def told(common: Mapping[str, Any]) -> dict[str, str]:
         DATA: common.get("data"),
         "computed on": common.get("compute"),
     }
-    return {name: words(value) for name, value in rows.items() if value and value not in SILENT}
+    return {name: format_value(value) for name, value in rows.items() if value and value not in SILENT}
 
 
-def common(configs: Sequence[Any]) -> Any:
+def find_common(configs: Sequence[Any]) -> Any:
     """What configurations agree on; what differs is said to, and of pieces by different names these."""
     first = configs[0] if configs else {}
     if all(config == first for config in configs):
         return first
     if not all(isinstance(config, Mapping) for config in configs):
-        named = dict.fromkeys(called(config) for config in configs if isinstance(config, Mapping))
+        named = dict.fromkeys(name_piece(config) for config in configs if isinstance(config, Mapping))
         told_apart = None in configs and set(named) - {VARIED}
         return f"{VARIED}: {', '.join(['none', *named])}" if told_apart else VARIED
     if any(len({str(config.get(key)) for config in configs}) > 1 for key in NAMES):
-        return f"{VARIED}: {', '.join(dict.fromkeys(map(called, configs)))}"
+        return f"{VARIED}: {', '.join(dict.fromkeys(map(name_piece, configs)))}"
     keys = dict.fromkeys(key for config in configs for key in config if key != "seed")
-    return {key: common([config.get(key) for config in configs]) for key in keys}
+    return {key: find_common([config.get(key) for config in configs]) for key in keys}
 
 
-def apart(config: Mapping[str, Any], trials: Mapping[str, Any]) -> str:
+def describe_difference(config: Mapping[str, Any], trials: Mapping[str, Any]) -> str:
     """Another training: the names of its pieces, and what it has unlike the trials; its data is theirs."""
-    rows, known = told(config), told(trials)
+    rows, known = describe_config(config), describe_config(trials)
     unlike = [f"{name} {text}" for name, text in rows.items() if known.get(name) != text and name != DATA]
     but = f", but for {'; '.join(unlike)}" if unlike else ""
-    return f"{pieces_of(config)}; trained as the trials{but}"
+    return f"{name_pieces(config)}; trained as the trials{but}"
 
 
-def pieces_of(config: Mapping[str, Any]) -> str:
+def name_pieces(config: Mapping[str, Any]) -> str:
     """What a configuration is made of, by names alone: "mlp on digits, pgd with trades, sgd"."""
-    model, data, method, optimizer = (called(config.get(key)) for key in ("model", "data", "method", "optimizer"))
+    model, data, method, optimizer = (name_piece(config.get(key)) for key in ("model", "data", "method", "optimizer"))
     return f"{model} on {data}, {method}, {optimizer}"
 
 
-def called(piece: Any) -> str:
+def name_piece(piece: Any) -> str:
     """A piece's name; of a method made of pieces those of its pieces that do something: "pgd with trades"."""
     if not isinstance(piece, Mapping):
         return str(piece)
     if piece.get("kind") != "pieces":
         return str(next((piece[key] for key in NAMES if key in piece), VARIED))
     parts = [piece.get(name) for name in ("attack", "loss", "weight", "target")]
-    names = [called(part) for part in parts if part and part not in SILENT]
+    names = [name_piece(part) for part in parts if part and part not in SILENT]
     return " with ".join([*names, *(["awp"] if piece.get("awp") else [])])
 
 
@@ -102,12 +102,16 @@ def _knob(key: str, value: Any) -> str:
     """A key and its value, a piece set apart; what is on goes by its key, what is on as a rule is said to be off."""
     if isinstance(value, bool):
         return _spaced(key) + " off" * (not value)
-    return f"{_spaced(key)} ({words(value)})" if isinstance(value, Mapping) else f"{_spaced(key)} {words(value)}"
+    return (
+        f"{_spaced(key)} ({format_value(value)})"
+        if isinstance(value, Mapping)
+        else f"{_spaced(key)} {format_value(value)}"
+    )
 
 
 def _drop(value: Any, at: Any) -> str:
     """A value of a schedule and from when on; below 1 is a share of the epochs."""
-    return f"{words(value)} from {f'{100 * at:g} %' if at < 1 else f'epoch {at:g}'}"
+    return f"{format_value(value)} from {f'{100 * at:g} %' if at < 1 else f'epoch {at:g}'}"
 
 
 def _quiet(key: str, value: Any) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Required, TypedDict
 
 from optuna.storages.journal import BaseJournalBackend
 
-from trainers.checking import shaped
+from trainers.checking import build_checker
 from trainers.reading import Damage, read_rows, read_with
 from trainers.records import Place, Row, canonical, digest, write_atomic
 
@@ -88,7 +88,7 @@ class _Commit(TypedDict, total=False):
     journal: Required[list[Row]]
 
 
-_COMMIT = shaped(_Commit)
+_COMMIT = build_checker(_Commit)
 
 
 def _is_commit(row: Row, first: bool) -> bool:

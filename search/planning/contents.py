@@ -16,9 +16,9 @@ from search.planning.sources import Sources, source_key
 from search.schema.space import Loaded
 from search.storing.rankfiles import RankFile
 from search.words import number
-from trainers.arrays import Source, class_name
+from trainers.arrays import Source, format_class
 from trainers.data import Data, Split, Splits
-from trainers.images import listed
+from trainers.images import format_list
 
 DARK = 128  # a data set that does not reach this value was perhaps stored with fewer bits
 TIED = 0.1  # of the ranks in a file: fewer equal ones are chance
@@ -127,9 +127,9 @@ def _split_notes(source: Source, data: Data) -> Iterator[str]:
     splits = {"training": data.train, "validation": data.val, "test": data.test}
     for part, split in splits.items():
         counts = np.bincount(split.y.numpy(), minlength=data.classes)
-        if len(split) and (lacking := [class_name(int(label), data.names) for label in np.flatnonzero(counts == 0)]):
+        if len(split) and (lacking := [format_class(int(label), data.names) for label in np.flatnonzero(counts == 0)]):
             plural = "es" * (len(lacking) > 1)
-            yield f"no {part} example of class{plural} {listed(lacking)}; classes are numbered by the training set"
+            yield f"no {part} example of class{plural} {format_list(lacking)}; classes are numbered by the training set"
     if source.extra is None:
         return
     pool = image_hashes(source.extra.x)

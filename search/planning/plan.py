@@ -33,7 +33,7 @@ class Planned:
     values: dict[str, Any]
     config: TrialConfig
     ranks: str | None  # the ranking it is cut from (a trial) or makes (a profile)
-    data: str  # split_identity
+    data: str  # identify_splits
     chain: Chain  # the names of its states
     start: Start | None = None  # None: fresh weights
     generation: int | None = None  # in which it was asked for, where a search adapts

@@ -17,7 +17,7 @@ from trainers.chain import training_code
 from trainers.evaluate import Evaluation
 from trainers.reading import Damage, read_json, read_yaml
 from trainers.records import Place, Row
-from trainers.shapes import A_PROVENANCE
+from trainers.shapes import check_provenance
 
 STORED = "space.yaml"
 ANOTHER = "the sweep stored there is another one"
@@ -40,7 +40,7 @@ def damaged(folder: Place) -> list[str]:
     damage = Damage()
     stored_plan(folder, damage)
     read_yaml(folder / STORED, damage)
-    read_json(folder / "provenance.json", A_PROVENANCE, damage)
+    read_json(folder / "provenance.json", check_provenance, damage)
     return damage.lines()
 
 
@@ -144,7 +144,7 @@ def _planned_otherwise(folder: Place, stored: Row, rows: list[Row], plan: Plan, 
 
 def _run_as(folder: Place) -> list[str]:
     """The command that the stored sweep was last run by, if it is another one: it may have had more --set."""
-    past = read_json(folder / "provenance.json", A_PROVENANCE)
+    past = read_json(folder / "provenance.json", check_provenance)
     runs = past.get("runs") if isinstance(past, dict) else None
     last = runs[-1] if isinstance(runs, list) and runs else None
     command = last.get("command") if isinstance(last, dict) else None
@@ -191,7 +191,7 @@ def over_by_other_code(folder: Place, tree: Row) -> str | None:
     Its trainings all have their results, or a budget is used up, which has not been raised since. A code that was
     accepted counts as the same.
     """
-    stored, past = stored_plan(folder), read_json(folder / "provenance.json", A_PROVENANCE)
+    stored, past = stored_plan(folder), read_json(folder / "provenance.json", check_provenance)
     if stored is None or training_code() in (stored["code"], *stored.get("accepted", [])):
         return None
     runs = past["runs"] if past else None

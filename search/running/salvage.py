@@ -9,9 +9,9 @@ from pathlib import Path
 from search.planning.plan import Plan
 from search.storing.planfile import of_other_format
 from search.storing.store import Store
-from trainers.reading import Damage, Promised, content_of, promises, read_json, stat_of
+from trainers.reading import Damage, ExpectedFile, expected_files, read_content, read_json, stat_file
 from trainers.records import Place, Row, set_aside
-from trainers.shapes import A_RESULT
+from trainers.shapes import check_result
 
 SMALL = 1 << 20  # bytes that are read in no time
 
@@ -38,21 +38,21 @@ def torn(folder: Place, result: Row, thorough: bool = False) -> list[str]:
     if not isinstance(folder, Path):
         return []
     path = folder / "result.json"
-    promised = promises(result)
-    files = [name for name, its in promised.items() if not _whole(folder / name, its, None if thorough else path)]
+    expected = expected_files(result)
+    files = [name for name, its in expected.items() if not _whole(folder / name, its, None if thorough else path)]
     if not path.read_bytes().endswith(b"\n"):  # it reads as if it were whole
         files.append("result.json")
     return files
 
 
-def _whole(file: Path, promised: Promised, result: Path | None) -> bool:
-    found, then = stat_of(file), stat_of(result) if result else None
-    if not found or found.st_size < promised.size or (promised.whole and found.st_size > promised.size):
+def _whole(file: Path, expected: ExpectedFile, result: Path | None) -> bool:
+    found, then = stat_file(file), stat_file(result) if result else None
+    if not found or found.st_size < expected.size or (expected.whole and found.st_size > expected.size):
         return False
     if then and found.st_size > SMALL and found.st_mtime_ns <= then.st_mtime_ns:
         return True
     try:
-        return promised.kept(content_of(file, sys.maxsize))
+        return expected.matches(read_content(file, sys.maxsize))
     except (FileNotFoundError, ValueError):
         return False
 
@@ -69,7 +69,7 @@ def foreign(folder: Place, plan: Plan) -> list[str]:
         return [f"{version}, and its stages are not mixed with new"]
     finals = {trial.id: trial.final for trial in plan.trials}
     names = {trial.configuration for trial in plan.trials}
-    results = {name: read_json(folder / "trials" / name / "result.json", A_RESULT) for name in begun}
+    results = {name: read_json(folder / "trials" / name / "result.json", check_result) for name in begun}
     chains = {name: it.get("chain") for name, it in results.items() if it}
     states = {state for trial in plan.trials for state in trial.chain}  # an extension renames what it builds on
     unknown = [name for name in begun if name not in finals and name.rpartition(",seed=")[0] not in names]

@@ -11,7 +11,7 @@ from search.schema.stopping import RobustStopping
 from search.stopping.entry import Entry
 from search.stopping.referee import Referee
 from search.storing.store import Store
-from trainers.reading import epoch_row, read_rows
+from trainers.reading import is_epoch_row, read_rows
 from trainers.records import Place, Row
 
 
@@ -38,7 +38,7 @@ class Steering:
             self._of[trial.configuration].append(i)
             folder = self.store.trial(trial.id)
             result = self.store.result(trial.id, trial.final) or {}
-            rows = read_rows(folder / "epochs.jsonl", epoch_row)
+            rows = read_rows(folder / "epochs.jsonl", is_epoch_row)
             self.referee.heard(trial.id, rows, result.get("diverged", {}).get("epoch"))
 
     def dropped(self, places: Iterable[int]) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from search.storing.leftovers import REMOTE
-from trainers.reading import stat_of
+from trainers.reading import stat_file
 from trainers.records import Place
 
 WHOLE = ("s3", "gcs")  # where an object appears once all of it is there, and none is renamed
@@ -185,7 +185,7 @@ def stamp(path: Place) -> Stamp | None:
     """Of the file that is there now, if one is."""
     if isinstance(path, Remote):
         return path.stamp()
-    found = stat_of(Path(str(path)))
+    found = stat_file(Path(str(path)))
     return Stamp(found.st_mtime, found.st_size, found.st_ino) if found else None
 
 

@@ -18,10 +18,10 @@ from typing import Any, TypedDict
 from search.environment import Unpickled, tune
 from search.storing.seen import ENDED, status_of
 from search.storing.tails import Tail
-from trainers.checking import shaped
-from trainers.reading import cost_row, epoch_row, read_json
+from trainers.checking import build_checker
+from trainers.reading import is_cost_row, is_epoch_row, read_json
 from trainers.records import Place, Row, canonical
-from trainers.shapes import A_RESULT
+from trainers.shapes import check_result
 
 HURRY_SECONDS = 10.0  # for what is still to be handed over when the sweep was asked to stop
 
@@ -34,7 +34,7 @@ class _Given(TypedDict):
     run: str | None
 
 
-_GIVEN = shaped(_Given)
+_GIVEN = build_checker(_Given)
 
 
 class Run:
@@ -72,8 +72,8 @@ class Training:
         self.job = job
         self.folder = Path(job["folder"], "trials", job["trial"])
         self.runs: dict[str, Run] = {}
-        self._rows = Tail(self.folder / "epochs.jsonl", epoch_row)
-        self._costs = Tail(self.folder / "cost.jsonl", cost_row)
+        self._rows = Tail(self.folder / "epochs.jsonl", is_epoch_row)
+        self._costs = Tail(self.folder / "cost.jsonl", is_cost_row)
         self._uncosted: dict[int, Row] = {}
         self._cost: dict[int, Row] = {}
 
@@ -92,7 +92,7 @@ class Training:
 
     def result(self) -> Row:
         """What it ended with, at its last epoch."""
-        found = read_json(self.folder / "result.json", A_RESULT) or {}
+        found = read_json(self.folder / "result.json", check_result) or {}
         measured = {name: found[name] for name in ("best", "last") if name in found}
         return measured | {"training_iteration": max(found.get("epochs", 1) - 1, 0)}
 

@@ -13,7 +13,7 @@ from search.storing.seen import FOR_GOOD, Seen
 from search.watching.reach import Branch
 from trainers.reading import Damage, read_json
 from trainers.records import Place, Row, problem_titles
-from trainers.shapes import A_PROVENANCE
+from trainers.shapes import check_provenance
 
 
 class Entry(NamedTuple):
@@ -91,7 +91,7 @@ class Ledger:
 
     def spent(self) -> str | None:
         """Return the budget that ended the sweep's last run, in words; None where none did."""
-        stored = read_json(self.folder / "provenance.json", A_PROVENANCE, self.damage)
+        stored = read_json(self.folder / "provenance.json", check_provenance, self.damage)
         return stored["runs"][-1].get("spent") if stored and stored["runs"] else None
 
     def _known_kin(self, rows: list[Row], evaluation: Row) -> list[Row]:

@@ -35,7 +35,7 @@ from search.running.sweep import Sweep
 from search.schema.space import load
 from search.storing import filesystem
 from search.storing.store import Store
-from trainers.data import Data, prepare
+from trainers.data import Data, prepare_data
 from trainers.reading import read_rows
 from trainers.records import Place, write_json
 from trainers.terminal.console import Console
@@ -98,7 +98,7 @@ class Tiny:
 
     def data(self, i: int) -> Data:
         block = self.plan.trials[i].config.data
-        return prepare(self._sources.loaded[source_key(block)], block)
+        return prepare_data(self._sources.loaded[source_key(block)], block)
 
     def job(self, i: int) -> Job:
         return self.sweep.orders.whole(i)

@@ -29,7 +29,7 @@ __all__ = [
     "SmallCNN",
     "WideResNet",
     "build_network",
-    "needs_two",
+    "needs_two_examples",
 ]
 
 Architecture = MLP | DigitsCNN | MnistCNN | SmallCNN | ResNet | PreActResNet18 | WideResNet | VGG
@@ -77,7 +77,7 @@ MODELS: dict[str, Architecture] = KINDS | {name: TypeAdapter(Model).validate_pyt
 
 
 @lru_cache
-def needs_two(model: Model, channels: int, size: int, classes: int) -> bool:
+def needs_two_examples(model: Model, channels: int, size: int, classes: int) -> bool:
     """Whether a batch of one image cannot be trained on: BatchNorm sees a single value a channel, on maps of 1x1.
 
     Raises ValueError if the model cannot take images of size x size.

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pydantic import AfterValidator
 
 
-def depth_of(family: str, allowed: Collection[int]) -> AfterValidator:
+def check_depth(family: str, allowed: Collection[int]) -> AfterValidator:
     """Refuses a depth of which there is no network, naming the nearest and the first six that there are."""
 
     def known(depth: int) -> int:

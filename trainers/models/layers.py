@@ -19,12 +19,12 @@ class GlobalAverage(nn.Module):
         return x.mean((2, 3))
 
 
-def convolution(a: int, b: int, stride: int = 1, bias: bool = False) -> tuple[nn.Module, ...]:
+def conv_bn_relu(a: int, b: int, stride: int = 1, bias: bool = False) -> tuple[nn.Module, ...]:
     """Convolution, BN, ReLU."""
     return nn.Conv2d(a, b, 3, stride=stride, padding=1, bias=bias), nn.BatchNorm2d(b), nn.ReLU()
 
 
-def kaiming_normal(network: Network, fan: Literal["fan_in", "fan_out"]) -> Network:
+def init_kaiming_normal(network: Network, fan: Literal["fan_in", "fan_out"]) -> Network:
     """Convolutions Normal(0, sqrt(2 / fan)), k^2 times the channels in or out; their biases and the head's 0.
 
     He et al. 2015, arXiv:1502.01852, eqs. 10 and 14. BN starts at 1 and 0, linear weights where PyTorch puts them.

@@ -10,8 +10,8 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from trainers.models.depths import depth_of
-from trainers.models.layers import GlobalAverage, convolution
+from trainers.models.depths import check_depth
+from trainers.models.layers import GlobalAverage, conv_bn_relu
 from trainers.models.network import Network, Normalizing
 
 # blocks in each of the four stages; those of depth 50 are bottlenecks
@@ -75,14 +75,14 @@ class ResNet(Normalizing):
     """
 
     name: Literal["resnet"] = "resnet"
-    depth: Annotated[int, depth_of("ResNet", RESNETS)] = 18
+    depth: Annotated[int, check_depth("ResNet", RESNETS)] = 18
     width: PositiveInt = 64  # channels of the stem; the stages have 1, 2, 4, 8 times as many, bottlenecks 4 times those
 
     def build(self, channels: int, size: int, classes: int) -> Network:
         w = self.width
         block, b = (Bottleneck, 4 * w) if self.depth == 50 else (BasicBlock, w)
-        stem = nn.Sequential(*convolution(channels, w))
-        body = [stem, *stages(block, w, (b, 2 * b, 4 * b, 8 * b), RESNETS[self.depth])]
+        stem = nn.Sequential(*conv_bn_relu(channels, w))
+        body = [stem, *build_stages(block, w, (b, 2 * b, 4 * b, 8 * b), RESNETS[self.depth])]
         return Network(nn.Sequential(*body, GlobalAverage()), 8 * b, channels, classes)
 
 
@@ -101,12 +101,12 @@ class PreActResNet18(Normalizing):
     def build(self, channels: int, size: int, classes: int) -> Network:
         w = self.width
         block = partial(PreActBlock, raw=self.shortcut == "raw")
-        body = [conv3x3(channels, w), *stages(block, w, (w, 2 * w, 4 * w, 8 * w), RESNETS[18])]
+        body = [conv3x3(channels, w), *build_stages(block, w, (w, 2 * w, 4 * w, 8 * w), RESNETS[18])]
         final = [nn.BatchNorm2d(8 * w), nn.ReLU()] if self.final_bn else []
         return Network(nn.Sequential(*body, *final, GlobalAverage()), 8 * w, channels, classes)
 
 
-def stages(
+def build_stages(
     block: Callable[[int, int, int], nn.Module], a: int, widths: Sequence[int], blocks: Sequence[int]
 ) -> list[nn.Module]:
     """A stage for each width, of so many blocks; each stage but the first halves the image."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveInt
 from torch import nn
 
-from trainers.models.layers import convolution, kaiming_normal
+from trainers.models.layers import conv_bn_relu, init_kaiming_normal
 from trainers.models.network import Network, Normalizing
 
 
@@ -45,7 +45,7 @@ class SmallCNN(Normalizing):
             )
         layers: list[nn.Module] = []
         for a, b in pairwise((channels, 64, 128, 196)):
-            layers += [*convolution(a, b, bias=True), *convolution(b, b, bias=True), nn.MaxPool2d(2)]
+            layers += [*conv_bn_relu(a, b, bias=True), *conv_bn_relu(b, b, bias=True), nn.MaxPool2d(2)]
         flat = 196 * (size // 8) ** 2
         body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, 256), nn.ReLU())
         return Network(body, 256, channels, classes)
@@ -74,7 +74,7 @@ class MnistCNN(Normalizing):
         flat = 64 * (((size - 4) // 2 - 4) // 2) ** 2
         dense = [nn.Linear(flat, 200), nn.ReLU(), nn.Dropout(0.5), nn.Linear(200, 200), nn.ReLU()]
         body = nn.Sequential(*layers, nn.Flatten(), *dense)
-        network = kaiming_normal(Network(body, 200, channels, classes), "fan_in")
+        network = init_kaiming_normal(Network(body, 200, channels, classes), "fan_in")
         nn.init.zeros_(network.head.weight)
         return network
 
@@ -86,5 +86,5 @@ class DigitsCNN(Normalizing):
 
     def build(self, channels: int, size: int, classes: int) -> Network:
         side = -(-size // 4)  # two halvings, each rounded up
-        body = nn.Sequential(*convolution(channels, 32, stride=2), *convolution(32, 64, stride=2), nn.Flatten())
+        body = nn.Sequential(*conv_bn_relu(channels, 32, stride=2), *conv_bn_relu(32, 64, stride=2), nn.Flatten())
         return Network(body, 64 * side**2, channels, classes)

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from torch import nn
 
-from trainers.models.depths import depth_of
-from trainers.models.layers import GlobalAverage, convolution, kaiming_normal
+from trainers.models.depths import check_depth
+from trainers.models.layers import GlobalAverage, conv_bn_relu, init_kaiming_normal
 from trainers.models.network import Network, Normalizing
 
 WIDTHS = (64, 128, 256, 512, 512)
@@ -23,7 +23,7 @@ class VGG(Normalizing):
     """
 
     name: Literal["vgg"] = "vgg"
-    depth: Annotated[int, depth_of("VGG", VGGS)] = 13
+    depth: Annotated[int, check_depth("VGG", VGGS)] = 13
 
     def build(self, channels: int, size: int, classes: int) -> Network:
         """Raises ValueError if the images are too small to be halved five times."""
@@ -36,7 +36,7 @@ class VGG(Normalizing):
         a = channels
         for b, count in zip(WIDTHS, VGGS[self.depth], strict=True):
             for _ in range(count):
-                layers += convolution(a, b, bias=True)
+                layers += conv_bn_relu(a, b, bias=True)
                 a = b
             layers.append(nn.MaxPool2d(2))
-        return kaiming_normal(Network(nn.Sequential(*layers, GlobalAverage()), a, channels, classes), "fan_out")
+        return init_kaiming_normal(Network(nn.Sequential(*layers, GlobalAverage()), a, channels, classes), "fan_out")

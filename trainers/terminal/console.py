@@ -9,7 +9,7 @@ import rich.console
 from rich.console import ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from trainers.terminal.text import visible_lines
+from trainers.terminal.text import escape_lines
 
 
 class Console(rich.console.Console):
@@ -20,7 +20,7 @@ class Console(rich.console.Console):
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=visible_lines(segment.text))
+            yield segment if segment.control else segment._replace(text=escape_lines(segment.text))
 
 
 def error_console() -> Console:

@@ -9,7 +9,7 @@ from typing import NoReturn
 from trainers.terminal.streams import guard_streams
 
 
-def show_with(main: Callable[[], int]) -> NoReturn:
+def run_and_exit(main: Callable[[], int]) -> NoReturn:
     """Run a command and end the process with its exit code: 130 after a Ctrl-C, 141 where nobody reads on."""
     guard_streams(ends=True)
     try:

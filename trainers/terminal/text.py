@@ -12,14 +12,14 @@ ASCII = str.maketrans("━─└│┤●·…—–−×≥≤’", "=-+||@.~--
 REPLACE = "replace_letters"  # the error handler of a stream that shall write whatever it can
 
 
-def visible(text: str) -> str:
+def escape_controls(text: str) -> str:
     r"""Write control characters as escapes, such as \x1b: what a user called a thing must not steer a terminal."""
     return _CONTROLS.sub(_escaped, text)
 
 
-def visible_lines(text: str) -> str:
-    """Do as `visible` does, but keep the breaks between lines."""
-    return "\n".join(map(visible, text.split("\n"))) if _CONTROLS.search(text) else text
+def escape_lines(text: str) -> str:
+    """Do as `escape_controls` does, but keep the breaks between lines."""
+    return "\n".join(map(escape_controls, text.split("\n"))) if _CONTROLS.search(text) else text
 
 
 def _escaped(found: re.Match[str]) -> str:
