@@ -1,4 +1,4 @@
-"""The depths that a family of networks comes in."""
+"""A validator of network depths."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import AfterValidator
 
 
 def check_depth(family: str, allowed: Collection[int]) -> AfterValidator:
-    """Refuses a depth of which there is no network, naming the nearest and the first six that there are."""
+    """Return a validator that refuses depths not in `allowed`; its message gives the nearest and the first six."""
 
     def known(depth: int) -> int:
         if depth in allowed:

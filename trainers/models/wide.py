@@ -18,9 +18,9 @@ DEPTHS = range(10, 1001, 6)  # 6n + 4: three stages of n blocks
 class WideResNet(Normalizing):
     """WRN-depth-width of Zagoruyko & Komodakis 2016, arXiv:1605.07146.
 
-    The "WRN-32-10" of Zhang et al. 2020 and 2021, after Madry et al., counts its five blocks a stage as (32 - 2) / 6:
-    it is of the same size and layout as WRN-34-10, and wrn_32_10 is read as that. The TRADES code and its heirs
-    construct a further group of blocks that forward never uses, and so count 48.3 million parameters.
+    The "WRN-32-10" of Zhang et al. 2020 and 2021, after Madry et al., counts its five blocks a stage as (32 - 2) / 6.
+    It has the size and layout of WRN-34-10, and wrn_32_10 is read as that. The TRADES code and code derived from it
+    construct another group of blocks that forward never uses, and so count 48.3 million parameters.
     """
 
     name: Literal["wrn"] = "wrn"
@@ -28,6 +28,7 @@ class WideResNet(Normalizing):
     width: PositiveInt = 10  # the first of three stages has 16 times as many channels
 
     def build(self, channels: int, size: int, classes: int) -> Network:
+        """Return a new network for images of size x size pixels."""
         w, n = 16 * self.width, (self.depth - 4) // 6
         body = [conv3x3(channels, 16), *build_stages(PreActBlock, 16, (w, 2 * w, 4 * w), (n, n, n))]
         body += [nn.BatchNorm2d(4 * w), nn.ReLU(), GlobalAverage()]
