@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -34,6 +33,7 @@ from analysis.selection import SELECT, selected
 from analysis.stats import Estimate, counted, estimate, means, seeds_of
 from analysis.styles import register
 from analysis.terms import Terms, terms, titles
+from trainers.formatting import did_you_mean
 
 REFERENCE = (0.0, 0.0)
 ENDED = (COMPLETED, DIVERGED, STOPPED)
@@ -170,9 +170,8 @@ def _refuse_other_images(results: Sequence[Results], x: str, y: str) -> None:
 def _missing(results: Sequence[Results], option: str, metric: str | None, common: list[str]) -> str:
     folders = ", ".join(str(found.folder) for found in results)
     asked = f"{metric} is not measured" if metric else "no robust test accuracy is measured"
-    near = get_close_matches(metric or "", common, 1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"{folders}: {asked} at the end of every completed trial; {hint}{option} can be {', '.join(common)}"
+    hint = did_you_mean(metric or "", common) or ";"
+    return f"{folders}: {asked} at the end of every completed trial{hint} {option} can be {', '.join(common)}"
 
 
 def _sweep_names(results: Sequence[Results]) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainers.images import LabelledImages, format_list
+from trainers.formatting import format_list
+from trainers.images import LabelledImages
 
 
 class Source(NamedTuple):

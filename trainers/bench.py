@@ -12,7 +12,6 @@ import platform
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,6 +23,7 @@ from trainers.bench_cost import AUTHORS, Clock, Flops, Peak, counted, measured_p
 from trainers.bench_plain import agreement
 from trainers.bench_time import Case, Timing, timed
 from trainers.config import Compute
+from trainers.formatting import did_you_mean
 from trainers.methods import METHODS
 from trainers.models import MODELS
 from trainers.terminal.showing import run_and_exit
@@ -155,8 +155,7 @@ def _one_of(what: str, table: Iterable[str]) -> Any:
     def known(word: str) -> str:
         if word in table:
             return word
-        near = get_close_matches(word, table, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(word, table)
         raise argparse.ArgumentTypeError(f"no {what} is called {word!r}{hint} (there are {', '.join(table)})")
 
     return known

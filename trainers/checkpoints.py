@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from trainers.files import FileError, check_file, expand_path, first_line
+from trainers.formatting import format_list
 from trainers.knobs import Knobs
 
 Weights = dict[str, Tensor]
@@ -115,8 +116,7 @@ def check_architecture(network: nn.Module, weights: Weights) -> None:
     ]
     for what, names in (("lacks", missing), ("has besides", unknown), ("has in another shape", misfits)):
         if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             raise CheckpointError(
-                f"start_from: the checkpoint is one of another architecture: it {what} {', '.join(names[:3])}{more}; "
+                f"start_from: the checkpoint is one of another architecture: it {what} {format_list(names, 3)}; "
                 "set trial.model to the one that it was trained with"
             )

@@ -5,7 +5,6 @@ The files have the layout of CIFAR-10-C, Hendrycks and Dietterich 2019, arXiv:19
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from trainers.files import expand_path, read_npy
+from trainers.formatting import did_you_mean
 from trainers.images import DataError, convert_images, convert_labels, prefix_errors
 from trainers.knobs import Knobs
 
@@ -57,8 +57,7 @@ class Corruptions(Knobs):
             return there
         for name in self.names:
             if name not in there:
-                near = get_close_matches(name, there, 1)
-                hint = f"; did you mean {near[0]}?" if near else ""
+                hint = did_you_mean(name, there)
                 raise DataError(f"names: no {name}.npy in {folder.absolute()}{hint} (there are {', '.join(there)})")
         return sorted(set(self.names))
 

@@ -9,12 +9,13 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from zipfile import is_zipfile
 
 import numpy as np
 from numpy.lib import format
+
+from trainers.formatting import did_you_mean
 
 KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
 
@@ -50,8 +51,7 @@ def check_file(path: Path) -> None:
         if stat.S_ISREG(found.st_mode):
             path.open("rb").close()
     except (FileNotFoundError, NotADirectoryError):
-        hint = "".join(f"; did you mean {near}?" for near in get_close_matches(path.name, _beside(path), 1))
-        raise FileError(f"no file {path.absolute()}{hint}") from None
+        raise FileError(f"no file {path.absolute()}{did_you_mean(path.name, _beside(path))}") from None
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
     if stat.S_ISDIR(found.st_mode):

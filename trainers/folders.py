@@ -19,7 +19,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from trainers.files import FileError, check_file, check_memory, first_line
-from trainers.images import DataError, format_list
+from trainers.formatting import format_list
+from trainers.images import DataError
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 LEFTOVERS = {"__MACOSX", "__pycache__", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -109,9 +109,3 @@ def _as_uint8(x: np.ndarray) -> str:
     if x.max() <= 255:
         return "store np.rint(x).astype(np.uint8)"
     return "store np.rint(255 / white * x).astype(np.uint8), where white is 65535, or 4095 of 12 bits"
-
-
-def format_list(names: Sequence[object], most: int = 10) -> str:
-    """Join the first `most` names by commas and count the others, such as 'a, b and 3 more'."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(str, names[:most])) + more

@@ -8,13 +8,13 @@ and a checkpoint to start from (trainers/config.py). Plain fine-tuning is pgd-at
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
 from trainers.attacks import PGD, NoAttack, Toward
 from trainers.balls import check_norm
+from trainers.formatting import did_you_mean
 from trainers.free import Free
 from trainers.gair_rst import GAIRRST
 from trainers.iat import IAT
@@ -121,9 +121,9 @@ def named(value: object) -> object:
         return value
     base = value.get("base", "pgd-at")
     if not isinstance(base, str) or base not in METHODS:
-        near = get_close_matches(str(base), METHODS, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"no method is called {base!r}{hint} (there are {', '.join(METHODS)})")
+        raise ValueError(
+            f"no method is called {base!r}{did_you_mean(str(base), METHODS)} (there are {', '.join(METHODS)})"
+        )
     row, change = METHODS[base].model_dump(), {key: item for key, item in value.items() if key != "base"}
     _check_norms(row, change)
     return overlay(row, change)

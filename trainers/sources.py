@@ -19,7 +19,8 @@ from trainers.data import Splits
 from trainers.fetch import load_torchvision
 from trainers.files import FileError, expand_path, read_npz
 from trainers.folders import EXTENSIONS, ImageFiles, list_images, list_other_folders, read_images
-from trainers.images import DataError, check_labelled, format_list, prefix_errors
+from trainers.formatting import format_list
+from trainers.images import DataError, check_labelled, prefix_errors
 from trainers.knobs import Size, SizeOrNone
 
 __all__ = [

@@ -18,7 +18,7 @@ from search.storing.rankfiles import RankFile
 from search.words import number
 from trainers.arrays import Source, format_class
 from trainers.data import Data, Split, Splits
-from trainers.images import format_list
+from trainers.formatting import format_list
 
 DARK = 128  # a data set that does not reach this value was perhaps stored with fewer bits
 TIED = 0.1  # of the ranks in a file: fewer equal ones are chance

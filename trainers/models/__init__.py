@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Annotated, Any, get_args
 
 import torch
 from pydantic import BeforeValidator, Field, TypeAdapter
 
+from trainers.formatting import did_you_mean
 from trainers.models.network import Network
 from trainers.models.residual import RESNETS, PreActResNet18, ResNet
 from trainers.models.small import MLP, DigitsCNN, MnistCNN, SmallCNN
@@ -61,8 +61,7 @@ def _named(value: Any) -> Any:
         return value
     knobs = _knobs_of(name)
     if knobs is None:
-        near = get_close_matches(name, (*KINDS, *USUAL), 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(name, (*KINDS, *USUAL))
         raise ValueError(f"no model is called {name!r}{hint} (allowed: {', '.join((*KINDS, *USUAL))})")
     for knob, fixed in knobs.items():
         if knob != "name" and value.get(knob, fixed) != fixed:

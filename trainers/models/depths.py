@@ -14,7 +14,7 @@ def check_depth(family: str, allowed: Collection[int]) -> AfterValidator:
         if depth in allowed:
             return depth
         near = min(allowed, key=lambda other: abs(other - depth))
-        listed = ", ".join(str(other) for other in list(allowed)[:6]) + ", ..." * (len(allowed) > 6)
-        raise ValueError(f"no {family} is {depth} layers deep; did you mean {near}? (allowed: {listed})")
+        first = ", ".join(str(other) for other in list(allowed)[:6]) + ", ..." * (len(allowed) > 6)
+        raise ValueError(f"no {family} is {depth} layers deep; did you mean {near}? (allowed: {first})")
 
     return AfterValidator(known)
