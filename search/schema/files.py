@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from search import ROOT
 from search.schema.limits import BYTES
 from search.schema.problems import SpaceError
+from trainers.formatting import find_nearest
 
 SPACES = ROOT / "spaces"  # those that come with the checkout
 SHOWN = 4
@@ -52,8 +52,8 @@ def _folders(path: Path) -> list[Path]:
 
 def _near(path: Path, folder: Path) -> Path | None:
     known = {file.stem: file for file in sorted(folder.glob("*.yaml"))}
-    found = get_close_matches(path.name.partition(".")[0], known, 1)
-    return known[found[0]] if found else None
+    found = find_nearest(path.name.partition(".")[0], known)
+    return known[found] if found else None
 
 
 def _folder(path: Path) -> str:
