@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from analysis.digest import Digest
 from analysis.results import Results
 from analysis.selection import search_block
 from analysis.stats import counted, seeds_of
+from trainers.formatting import format_duration
 from trainers.wording import format_value
 
 RULES = ("objectives", "constraints", "stopping", "budget")  # of a search that are written as they stand
@@ -39,7 +39,7 @@ def what_ran(found: Digest) -> dict[str, str]:
         **{f"attack {name}": text for name, text in results.attacks.items()},
         "data": "; ".join(_data(json.loads(block)) for block in data),
         "date": str(runs[-1].get("ended") or runs[-1].get("started", "")) if runs else "",
-        "wall time": f"{duration(wall)} in {len(runs)} run{'s' * (len(runs) > 1)}" if wall else "",
+        "wall time": f"{format_duration(wall)} in {len(runs)} run{'s' * (len(runs) > 1)}" if wall else "",
         "time in trials": time_in_trials(results),
     }
 
@@ -73,7 +73,8 @@ def _plainly(value: Any) -> str:
 def time_in_trials(results: Results) -> str:
     """What all trainings cost, and what they would have if none had taken epochs from another."""
     billed, alone = (float(results.trials[f"seconds_{how}"].sum()) for how in ("billed", "alone"))
-    return duration(billed) + (f" billed; {duration(alone)} if each had trained alone" if alone > billed else "")
+    saved = f" billed; {format_duration(alone)} if each had trained alone" if alone > billed else ""
+    return format_duration(billed) + saved
 
 
 def provenance(found: Digest) -> dict[str, str]:
@@ -87,16 +88,6 @@ def provenance(found: Digest) -> dict[str, str]:
         "host": run.get("host") or "",
         "redraw": f"python -m analysis.report {found.results.where}",
     }
-
-
-def duration(seconds: float) -> str:
-    """A time in the two largest units that matter."""
-    if not math.isfinite(seconds):
-        return ""
-    for unit, name, small, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if seconds >= unit:
-            return f"{int(seconds // unit)} {name} {int(seconds % unit // small)} {smaller}"
-    return f"{seconds:.0f} s"
 
 
 def _data(block: Mapping[str, Any]) -> str:

@@ -13,7 +13,6 @@ from analysis import page
 from analysis.axes import SEPARATOR
 from analysis.difficulty import agreement
 from analysis.digest import Digest
-from analysis.facts import duration
 from analysis.figure_front import listed
 from analysis.figure_rows import in_turn
 from analysis.front import Panel
@@ -21,6 +20,7 @@ from analysis.gaps import moment
 from analysis.metrics import CHECKPOINTS, EPOCH_METRIC, attack_of, attack_title, on_images, title
 from analysis.results import COMPLETED, STOPPED
 from analysis.stats import Estimate, counted, estimate, seeds
+from trainers.formatting import format_duration
 from trainers.reading import read_with
 
 LONGEST = 60  # rows of a table on the page; the exported table has all
@@ -85,7 +85,7 @@ def summary(found: Digest) -> list[str]:
                 marked.append(len(rows))
             last = _pm(row, "y_last") if found.front.checkpoint == "best" else ""  # else y is that already
             numbers = (_pm(row, "x"), _pm(row, "y"), last)
-            times = [duration(seconds) for seconds in costs.loc[row["configuration"]]]
+            times = [format_duration(seconds) for seconds in costs.loc[row["configuration"]]]
             gap = _pm(masked.loc[row["configuration"]], "gap") if row["configuration"] in masked.index else ""
             counts = (str(row["diverged"] or ""), str(row["constant"] or ""))
             rows.append((row["choice"], str(row["n"]), *numbers, gap, *counts, *times))

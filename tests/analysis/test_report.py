@@ -16,7 +16,7 @@ import pytest
 
 from analysis import tables
 from analysis.digest import digest
-from analysis.facts import duration, extent
+from analysis.facts import extent
 from analysis.findings import findings, limits
 from analysis.front import front
 from analysis.report import main, report
@@ -333,14 +333,6 @@ def test_where_no_configuration_has_all_its_seeds_the_front_says_so(tmp_path: Pa
         write_json(path, read_json(path) | {"status": "diverged", "diverged": {"epoch": 1, "why": "loss is nan"}})
     text = dict(findings(digest(load(folder))))["Front"]
     assert text == "0 of 2 configurations are on it: none. Validation would select none."
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(5.4, "5 s"), (65, "1 min 5 s"), (7300, "2 h 1 min"), (90000, "1 d 1 h"), (float("nan"), "")],
-)
-def test_durations_are_written_in_two_units(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_an_axis_that_only_some_trials_have_is_no_obstacle(tmp_path: Path) -> None:

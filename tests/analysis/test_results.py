@@ -15,11 +15,12 @@ import pandas as pd
 import pytest
 
 from analysis.digest import digest
-from analysis.facts import duration, extent, time_in_trials
+from analysis.facts import extent, time_in_trials
 from analysis.front import front
 from analysis.overfitting import overfitting
 from analysis.results import SweepError, export, load
 from analysis.tables import gaps
+from trainers.formatting import format_duration
 from trainers.reading import read_json
 from trainers.records import write_json
 
@@ -107,7 +108,7 @@ def test_epochs_that_others_trained_cost_alone_and_are_not_billed(whole: Path, t
     assert row["epochs_billed"] == 14
     total = trials["seconds_alone"].sum() + load(whole).trials["seconds_alone"].iloc[len(trials) :].sum()
     found = time_in_trials(load(tmp_path / "shared"))
-    assert found == f"{duration(total - 7.5)} billed; {duration(total)} if each had trained alone"
+    assert found == f"{format_duration(total - 7.5)} billed; {format_duration(total)} if each had trained alone"
 
 
 def test_best_minus_last_is_never_negative_and_the_selected_one_can_be(whole: Path) -> None:
