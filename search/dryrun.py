@@ -18,7 +18,8 @@ from search.running.purse import affordable
 from search.schema.replicates import Adaptive
 from search.schema.space import Space
 from search.schema.stopping import RobustStopping
-from search.words import duration, number, size
+from search.words import number, size
+from trainers.formatting import format_duration
 from trainers.records import Place
 from trainers.terminal.console import Console
 from trainers.wording import describe_config, describe_difference, find_common
@@ -141,8 +142,8 @@ def _costs(plan: Plan, space: Space, results: Place, sources: Sources, left: Rem
         if time.unmeasured:
             without += f", without evaluating {number(time.unmeasured, 'training')}: none was measured so before"
         share = max(length / distinct, 1 / left.ended.count(False))  # a training runs on one process
-        wall = f", about {duration(time.seconds * share)} on {_processes(here)}" if here > 1 else ""
-        yield "time", f"{duration(time.seconds)} on one process{wall}, as measured in {results}{without}"
+        wall = f", about {format_duration(time.seconds * share)} on {_processes(here)}" if here > 1 else ""
+        yield "time", f"{format_duration(time.seconds)} on one process{wall}, as measured in {results}{without}"
     stored = storage_estimate(plan, _sizes(plan, sources), space.search.keep, max(here, 1))
     keep = f"(keep: {space.search.keep})"
     if stored is None:

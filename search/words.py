@@ -3,18 +3,6 @@
 from __future__ import annotations
 
 
-def duration(seconds: float) -> str:
-    """Seconds in the one or two units that matter."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
-
-
 def size(count: float) -> str:
     """Bytes, to three figures."""
     for unit in ("B", "kB", "MB", "GB"):

@@ -8,7 +8,7 @@ from typing import Any
 
 from search.environment import Unpickled, ray, tune
 from search.faults.interrupt import Interrupt
-from search.words import duration
+from trainers.formatting import format_duration
 from trainers.terminal.console import Console
 
 SECONDS = 90.0  # where nobody says when the job ends; batch schedulers mostly give two minutes
@@ -40,8 +40,9 @@ class Grace(Unpickled, tune.Callback):
             return
         self._told = True
         seconds = patience(time.time())
+        most = format_duration(seconds)
         self._console.print(
-            f"Stopping: what runs ends its epoch and stores it, {duration(seconds)} at most; once more ends at once.",
+            f"Stopping: what runs ends its epoch and stores it, {most} at most; once more ends at once.",
             soft_wrap=True,
         )
         actors = [trial.temporary_state.ray_actor for trial in trials if trial.status == trial.RUNNING]

@@ -14,7 +14,8 @@ from rich.text import Text
 from search.storing.seen import OBJECTIVES
 from search.watching.standing import BUSY, Point, Standing, Training
 from search.watching.textplot import FOOT, Dot, beyond, scatter
-from search.words import duration, many, number, size
+from search.words import many, number, size
+from trainers.formatting import format_duration
 from trainers.records import Row
 from trainers.terminal.console import Console
 from trainers.terminal.text import ASCII
@@ -90,9 +91,8 @@ def _title(it: Standing, width: int) -> Text:
 
 
 def _time(it: Standing) -> str:
-    so_far = (
-        f", {duration(max(time.time() - it.now.began, 0))} so far" if it.held and it.now and not it.all_ended else ""
-    )
+    now = it.now if it.held and not it.all_ended else None
+    so_far = f", {format_duration(max(time.time() - now.began, 0))} so far" if now else ""
     if it.all_ended:
         return so_far
     left = it.seconds_left
@@ -101,7 +101,7 @@ def _time(it: Standing) -> str:
     of = "" if it.generation is None else " of this generation"
     rest = f" and {number(it.left.unknown, 'training')} of unknown pace" if it.left.unknown else ""
     on = "" if it.held else f" on {number(it.slots, 'process') if it.slots == 1 else f'{it.slots} processes'}"
-    return f"{so_far}, about {duration(left)} left{of}{on}{rest}"
+    return f"{so_far}, about {format_duration(left)} left{of}{on}{rest}"
 
 
 def _generation(it: Standing, separator: str) -> str:
@@ -147,9 +147,9 @@ def _amounts(it: Standing, stored: int | None, width: int) -> Iterator[Text]:
         yield _named("now", " · ".join(parts))
     billed, alone = it.billed.seconds, it.billed.seconds + it.shared.seconds
     if billed:
-        measuring = f", {duration(it.billed.evaluate + it.billed.final)} of it to measure"
-        alike = f" · each alone: {duration(alone)}" if it.shared.epochs else ""
-        yield _named("spent", f"{duration(billed)}{measuring}{alike}")
+        measuring = f", {format_duration(it.billed.evaluate + it.billed.final)} of it to measure"
+        alike = f" · each alone: {format_duration(alone)}" if it.shared.epochs else ""
+        yield _named("spent", f"{format_duration(billed)}{measuring}{alike}")
     if it.held and it.now and it.now.waiting:
         awaited = sorted(it.now.waiting.items(), key=lambda pair: -pair[1])
         parts = [f"{n} for {shortened(what, width // 2)}" for what, n in awaited]
@@ -181,7 +181,7 @@ def _cells(it: Training) -> tuple[str, ...]:
     seen = it.seen
     loss = seen.latest.get("train_loss")
     clean, robust = (_percent(seen.measured.get(name)) for name in OBJECTIVES)
-    heard = f"{duration(max(time.time() - seen.heard, 0))} ago" if seen.heard else ""
+    heard = f"{format_duration(max(time.time() - seen.heard, 0))} ago" if seen.heard else ""
     share = seen.partial.share if it.state == "running" else 0.0
     epoch = f"{f'{seen.epochs + share:.1f}' if share else seen.epochs}/{it.entry.epochs}"
     return it.state, epoch, "" if loss is None else f"{loss:.3f}", clean, robust, _best(seen.best), heard
