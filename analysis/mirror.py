@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from analysis.results import SweepError
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
+from trainers.urls import open_url
 
 LEFT = ("stages", "report")  # what is not copied: states, and what is made of the records
 
@@ -42,7 +42,7 @@ def fetch(url: str, folder: Path) -> None:
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "plan.json").exists():
         raise SweepError(f"{folder}: holds files and is no sweep; it is left as it is, name a new folder for the copy")
     try:
-        system, base = _opened(url)
+        system, base = open_url(url)
         for info in system.get_file_info(FileSelector(base, allow_not_found=True)):
             if info.base_name not in LEFT and not info.base_name.startswith("."):
                 target = folder / info.base_name
@@ -59,18 +59,11 @@ def send(folder: Path, url: str) -> str:
     from pyarrow.fs import copy_files
 
     try:
-        system, base = _opened(url)
+        system, base = open_url(url)
         copy_files(str(folder), f"{base}/{folder.name}", destination_filesystem=system)
     except (OSError, ValueError) as error:
         raise SweepError(f"{url}: {folder.name}/ cannot be copied there: {error}") from None
     return f"{url.partition('?')[0].rstrip('/')}/{folder.name}"
-
-
-def _opened(url: str) -> tuple[Any, str]:
-    from pyarrow.fs import FileSystem
-
-    system, base = FileSystem.from_uri(url)
-    return system, base.rstrip("/")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
