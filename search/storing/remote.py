@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from search.storing.leftovers import REMOTE
 from trainers.reading import stat_file
 from trainers.records import Place
+from trainers.urls import open_url
 
 WHOLE = ("s3", "gcs")  # where an object appears once all of it is there, and none is renamed
 BUCKETS = (*WHOLE, "abfs")
@@ -221,9 +222,5 @@ def said(error: Exception) -> str:
 @cache
 def _opened(head: str, query: str) -> tuple[Any, str]:
     """The file system behind a URL, and what its paths begin with."""
-    from pyarrow.fs import FileSystem
-
-    if head.startswith("s3:"):  # a small object in one request instead of three
-        query += ("&" if query else "?") + "allow_delayed_open=true"
-    system, below = FileSystem.from_uri(f"{head}/x{query}")
+    system, below = open_url(f"{head}/x{query}")
     return system, below.removesuffix("x")
