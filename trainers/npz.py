@@ -21,6 +21,7 @@ DAMAGED = (
     NotImplementedError,
     RuntimeError,
     SyntaxError,
+    TypeError,  # the file is a single array, as an .npy is, and no archive to be opened
     BadZipFile,
     zlib.error,
 )
@@ -31,7 +32,7 @@ def unpack_arrays(content: bytes) -> Arrays:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
-    except DAMAGED as error:  # AttributeError is not among them: a lone array, as .npy holds, has no files
+    except DAMAGED as error:
         raise ValueError(f"it is no .npz of numbers ({type(error).__name__})") from None
 
 
