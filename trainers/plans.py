@@ -30,7 +30,7 @@ def read_plan(folder: Place, damage: Damage, needs: Iterable[str] = ()) -> Row |
         made = f"another version of this program made its {NAME}"
         raise PlanFormatError(f"{made} (format {plan['format']}, and this one reads {FORMAT})")
     other = "head" in plan and plan["head"] != _head(plan)
-    found = ["what it says of all trainings is not what was written"] if other else []
+    found = ["the part on all trainings does not match its checksum"] if other else []
     whole: dict[int, Row] = {}
     for number, row in enumerate(plan["trials"]):
         try:
@@ -59,7 +59,7 @@ def _whole(row: Row, needs: Iterable[str]) -> Row:
     """Return a training. Raises ValueError if it is damaged or lacks a field."""
     check_training(row)
     if broken(row):
-        raise ValueError("its checksum is not that of what it says")
+        raise ValueError("its checksum does not match its content")
     if lacking := [key for key in needs if key not in row]:
         raise ValueError(f"it has no {', '.join(lacking)}")
     return row

@@ -23,7 +23,7 @@ from trainers.records import Place, Row, broken, unchanged
 LARGEST = 1 << 30  # bytes of a record of text; the plan of half a million trainings has fewer
 EXPANDED = 1_000_000  # largest number of values in a YAML file once its aliases are expanded
 MISSING = (FileNotFoundError, NotADirectoryError)
-NOT_AS_RECORDED = "it is not what the result beside it tells of"
+NOT_AS_RECORDED = "it does not match the size and checksum in the result beside it"
 
 T = TypeVar("T")
 Shape = Callable[[Any], T]  # returns the value, or raises ValueError that says what is wrong with it
@@ -250,7 +250,7 @@ def _mapping(content: bytes) -> Row:
     try:
         text = content.decode()
         if not unchanged(text):
-            raise ValueError("its checksum is not that of what it says")
+            raise ValueError("its checksum does not match its content")
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is not None and _expanded(node, {}) > EXPANDED:
@@ -282,7 +282,7 @@ def _no_number(text: str) -> float:
 
 def _intact(value: Any) -> Any:
     if isinstance(value, dict) and broken(value):
-        raise ValueError("its checksum is not that of what it says")
+        raise ValueError("its checksum does not match its content")
     return value
 
 

@@ -49,7 +49,7 @@ class History:
         self._hash = ""  # of the last commit and those before it
         for number, row in enumerate(read_rows(self._memory, damage=self.damage), 1):
             if row.pop("sha256", None) != digest([self._hash, row]) or not _is_commit(row, number == 1):
-                self.damage.add(self._memory, f"line {number}: its checksum is not that of what it says")
+                self.damage.add(self._memory, f"line {number}: its checksum does not match its content")
                 break
             self._take(row)
 
