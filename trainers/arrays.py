@@ -54,16 +54,16 @@ def select_classes(source: Source, classes: Sequence[int]) -> tuple[Source, np.n
     new = np.full(source.classes, -1)
     new[list(classes)] = np.arange(len(classes))
 
-    def kept(y: np.ndarray, part: str) -> np.ndarray:
+    def find_positions(y: np.ndarray, part: str) -> np.ndarray:
         positions = np.flatnonzero(new[y] >= 0)
         if len(y) and not len(positions):
             raise ValueError(f"data.classes: {part} has no example of the classes {list(classes)}; keep others as well")
         return positions
 
-    train, test = kept(source.y_train, "the training set"), kept(source.y_test, "the test set")
+    train, test = find_positions(source.y_train, "the training set"), find_positions(source.y_test, "the test set")
     extra = source.extra
     if extra is not None:
-        pool = kept(extra.y, "the pool `extra`")
+        pool = find_positions(extra.y, "the pool `extra`")
         extra = LabelledImages(extra.x[pool], new[extra.y[pool]])
     return Source(
         x_train=source.x_train[train],

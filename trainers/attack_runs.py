@@ -65,7 +65,7 @@ class PGDAttack(Knobs):
         return PGD(epsilon=self.epsilon or epsilon, norm=norm, **knobs)
 
     def find_robust(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> Tensor:
-        """Which examples of a split are still classified correctly, (N,) bool."""
+        """Return which examples of a split are still classified correctly, (N,) bool."""
         return find_correct(net, split, self.build(epsilon, norm), seed)
 
     def why_unfit(self, classes: int) -> str | None:
@@ -97,7 +97,7 @@ class FGSM(Knobs):
         return PGD(epsilon=self.epsilon or epsilon, norm=norm, steps=1, step_size="epsilon", start="none")
 
     def find_robust(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> Tensor:
-        """Which examples of a split are still classified correctly, (N,) bool."""
+        """Return which examples of a split are still classified correctly, (N,) bool."""
         return find_correct(net, split, self.build(epsilon, norm), seed)
 
     def why_unfit(self, classes: int) -> str | None:

@@ -28,6 +28,7 @@ class _Average(Knobs):
     burn_in: Duration = 0
 
     def at(self, epoch: int, epochs: int) -> Any:
+        """Return this average without its burn-in, or None for an epoch within the burn-in."""
         return None if epoch < lasting(self.burn_in, epochs) else self.model_copy(update={"burn_in": 0})
 
     def moves(self) -> bool:

@@ -22,7 +22,7 @@ def set_cache_folder() -> None:
     folder = Path(tempfile.gettempdir(), f"torchinductor-{os.geteuid()}")
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
         folder = Path(tempfile.mkdtemp(prefix=f"{folder.name}-"))
     os.environ[VARIABLE] = str(folder)

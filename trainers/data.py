@@ -68,6 +68,7 @@ class Split:
     y: Tensor  # (N,) int64
 
     def to(self, device: torch.device) -> Split:
+        """Return the split on a device."""
         return Split(self.x.to(device), self.y.to(device))
 
     def __len__(self) -> int:

@@ -27,8 +27,9 @@ def read_plan(folder: Place, damage: Damage, needs: Iterable[str] = ()) -> Row |
     if plan is None:
         return None
     if plan.get("format", FORMAT) != FORMAT:
-        made = f"another version of this program made its {NAME}"
-        raise PlanFormatError(f"{made} (format {plan['format']}, and this one reads {FORMAT})")
+        raise PlanFormatError(
+            f"another version of this program made its {NAME} (format {plan['format']}, and this one reads {FORMAT})"
+        )
     other = "head" in plan and plan["head"] != _head(plan)
     found = ["the part on all trainings does not match its checksum"] if other else []
     whole: dict[int, Row] = {}

@@ -117,12 +117,12 @@ class ImageFolder(_DataSet):
         there = ("train", "test") if os.path.lexists(root / "test") else ("train",)
         parts = {part: list_images(root / part) for part in there}
         _check_classes(root, parts)
-        arrays = [read_images(found, self.size, self.channels) for found in parts.values()]
+        arrays = [read_images(images, self.size, self.channels) for images in parts.values()]
         source = build_source(str(root), *(array for pair in arrays for array in pair))
         verb = "is" if len(others) == 1 else "are"
         notes = [f"{root}: {format_list(others)} beside train and test {verb} not read"] * bool(others)
-        for part, found in parts.items():
-            if passed := found.passed_over:
+        for part, images in parts.items():
+            if passed := images.passed_over:
                 count = f"{len(passed)} file{'s' * (len(passed) > 1)}"
                 notes.append(
                     f"{count} of {root / part} passed over, as no images in class folders: {format_list(passed, 3)}"

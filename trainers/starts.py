@@ -32,6 +32,7 @@ class Previous(Knobs):
     half: bool = False  # keep perturbations in half precision: 0.48 GB instead of 0.96 for CIFAR-10
 
     def at(self, epoch: int, epochs: int) -> Previous:
+        """Return this start with reset_every 1 in an epoch that draws anew, and None in the others."""
         due = epoch == 0 or (self.reset_every is not None and (epoch + 1) % self.reset_every == 0)
         return self.model_copy(update={"reset_every": 1 if due else None})
 

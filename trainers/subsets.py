@@ -198,6 +198,7 @@ class DropUnlearned(Knobs):
         return self
 
     def at(self, epoch: int, epochs: int) -> Any:
+        """Return the subset of an epoch: all examples before `epoch`, then this subset as a stage has it."""
         first = max(1, lasting(self.epoch or 0, epochs))  # a share may be less than an epoch
         if epoch < first:
             return All()

@@ -39,6 +39,7 @@ class Smoothed(Knobs):
     needs_clean: ClassVar[bool] = False
 
     def at(self, epoch: int, epochs: int) -> Any:
+        """Return this target, or the given labels if share is 0."""
         return self if self.share else Given()
 
     def __call__(self, step: Step) -> Tensor:
@@ -75,6 +76,10 @@ class RunningAverage(Knobs):
         return self.follow == "clean"
 
     def at(self, epoch: int, epochs: int) -> Any:
+        """Return the target of an epoch: the given labels in burn-in or if t can never change them, else this target.
+
+        With `updates: always` a burn-in epoch has a BurnInAverage.
+        """
         if self.keep == 1 or self.momentum == 1:
             return Given()
         acting = self.model_copy(update={"burn_in": 0, "updates": "after_burn_in"})
