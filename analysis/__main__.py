@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from trainers.terminal.index import print_index
-from trainers.terminal.showing import show_with
+from trainers.terminal.showing import run_and_exit
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -14,4 +14,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    show_with(lambda: main(sys.argv[1:]))
+    run_and_exit(lambda: main(sys.argv[1:]))

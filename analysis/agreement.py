@@ -24,7 +24,7 @@ from analysis.reference import LAST, NONE, References, judged, references
 from analysis.results import COMPLETED, Results, SweepError, load, tell_damage
 from trainers.scores import d_distance, normalized_rank, top_iou
 from trainers.terminal.console import Console, error_console
-from trainers.terminal.showing import show_with
+from trainers.terminal.showing import run_and_exit
 
 TRAINING = ("label_noise", "noise_seed", "extra", "crop", "padding", "flip")  # knobs of data that leave its test set
 MOST = 4  # pairs that are named
@@ -184,4 +184,4 @@ def _print(console: Console, title: str, table: pd.DataFrame) -> None:
 
 
 if __name__ == "__main__":
-    show_with(main)
+    run_and_exit(main)

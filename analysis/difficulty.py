@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.classes import class_label
 from analysis.instances import Instances, Ranking, locate, read_ranking
 from analysis.results import COMPLETED, Results
-from trainers.scores import in_top
+from trainers.scores import top_membership
 
 GROUPS = 10
 CURVES = {
@@ -92,7 +92,7 @@ def detection(rank: np.ndarray, is_flipped: np.ndarray) -> Detection | None:
         return None
     ordinal = pd.Series(rank).rank().to_numpy()
     auc = (ordinal[is_flipped].sum() - n * (n + 1) / 2) / (n * (len(rank) - n))
-    return Detection(n, float(in_top(rank, n) @ is_flipped), float(auc))
+    return Detection(n, float(top_membership(rank, n) @ is_flipped), float(auc))
 
 
 def groups(d: np.ndarray) -> np.ndarray:

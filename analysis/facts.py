@@ -11,7 +11,7 @@ from analysis.digest import Digest
 from analysis.results import Results
 from analysis.selection import search_block
 from analysis.stats import counted, seeds_of
-from trainers.wording import words
+from trainers.wording import format_value
 
 RULES = ("objectives", "constraints", "stopping", "budget")  # of a search that are written as they stand
 LONGEST = 600  # letters of what an axis is
@@ -49,7 +49,7 @@ def _axis(results: Results, path: str) -> str:
     axes = results.axes
     if not any(isinstance(value, Mapping) for value in axes.values[path].values()):
         return axes.span(path)
-    stand = {label: words(axes.values[path][label]) for label in axes.order[path]}
+    stand = {label: format_value(axes.values[path][label]) for label in axes.order[path]}
     return "; ".join(label if text in ("", label) else f"{label} ({text})" for label, text in stand.items())
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from trainers.checking import component
+from trainers.checking import check_component
 from trainers.npz import Arrays, read_arrays
-from trainers.reading import Damage, Promised
+from trainers.reading import Damage, ExpectedFile
 
 NOT_TRAINED = 255  # in the integer curves: the example took no part in that epoch
 
@@ -55,7 +55,7 @@ class Ranking:
         return np.asarray(self.y != self.y_clean)
 
 
-def read_instances(path: Path, damage: Damage, promised: Promised | None = None) -> Instances | None:
+def read_instances(path: Path, damage: Damage, promised: ExpectedFile | None = None) -> Instances | None:
     """Per-example arrays of one trial; None where the file is missing, damaged, or not what was promised of it."""
     arrays = _of_examples(path, damage, promised)
     if arrays is None:
@@ -100,7 +100,7 @@ def read_images(path: Path, index: np.ndarray, damage: Damage) -> np.ndarray | N
     return None if (place < 0).any() else x[place]
 
 
-def _of_examples(path: Path, damage: Damage, promised: Promised | None = None) -> Arrays | None:
+def _of_examples(path: Path, damage: Damage, promised: ExpectedFile | None = None) -> Arrays | None:
     """Arrays of which some say which examples they are of; None where they do not, which is damage."""
     arrays = read_arrays(path, damage, promised)
     if arrays is None:
@@ -123,7 +123,7 @@ def _makers(text: str) -> tuple[str, ...]:
     """The trainings that a ranking says it is made of, none where it does not say."""
     try:
         trials = json.loads(text).get("trials", ())
-        return tuple(trial for trial in trials if component(trial) is None)
+        return tuple(trial for trial in trials if check_component(trial) is None)
     except (ValueError, AttributeError, TypeError, RecursionError):
         return ()
 

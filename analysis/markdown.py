@@ -18,8 +18,8 @@ from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError, 
 from analysis.stats import Estimate, estimate, seeds
 from analysis.terms import terms
 from trainers.terminal.console import Console, error_console
-from trainers.terminal.showing import show_with
-from trainers.terminal.text import visible
+from trainers.terminal.showing import run_and_exit
+from trainers.terminal.text import escape_controls
 
 CHECKPOINTS = ("best", "last")
 PGD, AUTOATTACK = "test_pgd20_acc", "test_aa_acc"
@@ -94,7 +94,7 @@ def _code(name: str) -> str:
     """A user's name as code, in which nothing is markup but the bar, which also there would end a cell."""
     fence = "`" * (1 + max(map(len, re.findall("`+", name)), default=0))
     pad = " " if "`" in name else ""
-    return f"{fence}{pad}{visible(name)}{pad}{fence}".replace("|", r"\|")
+    return f"{fence}{pad}{escape_controls(name)}{pad}{fence}".replace("|", r"\|")
 
 
 def _ordered(sweeps: Sequence[Results]) -> list[str]:
@@ -172,4 +172,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    show_with(main)
+    run_and_exit(main)

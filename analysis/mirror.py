@@ -15,7 +15,7 @@ from typing import Any
 
 from analysis.results import SweepError
 from trainers.terminal.console import Console, error_console
-from trainers.terminal.showing import show_with
+from trainers.terminal.showing import run_and_exit
 
 LEFT = ("stages", "report")  # what is not copied: states, and what is made of the records
 
@@ -89,4 +89,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    show_with(main)
+    run_and_exit(main)

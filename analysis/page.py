@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from trainers.terminal.text import visible_lines
+from trainers.terminal.text import escape_lines
 
 HYPHEN = "\N{NON-BREAKING HYPHEN}"  # of names in headers, which are broken where words end
 HEAVY = 400_000  # bytes above which a vector figure weighs more than it is worth
@@ -16,7 +16,7 @@ HEAVY = 400_000  # bytes above which a vector figure weighs more than it is wort
 
 def escape(text: str) -> str:
     """Write any text as text: what a user called a thing is no markup, and turns no direction of writing."""
-    return html.escape(visible_lines(text))
+    return html.escape(escape_lines(text))
 
 
 def document(title: str, body: Sequence[str]) -> str:

@@ -110,6 +110,6 @@ def _image(text: str) -> Path:
 
 
 if __name__ == "__main__":
-    from trainers.terminal.showing import show_with
+    from trainers.terminal.showing import run_and_exit
 
-    show_with(main)
+    run_and_exit(main)

@@ -17,8 +17,8 @@ from analysis.difficulty import GROUPS, group_means, groups, rankings
 from analysis.instances import Instances, locate, read_ranking
 from analysis.masking import is_plain
 from analysis.results import COMPLETED, Results, SweepError
-from trainers.scores import d as difficulty_d
 from trainers.scores import difficulty, normalized_rank
+from trainers.scores import difficulty_d as difficulty_d
 
 CURVES = ("weight", "epsilon", "t_y", "t_max")
 MOST = 0.5  # of a training's examples, more of which must be ranked

@@ -25,7 +25,7 @@ from analysis.setting import setting
 from analysis.summary import endings, plain, print_summary
 from trainers.record_io import write_atomic
 from trainers.terminal.console import Console, error_console
-from trainers.terminal.showing import show_with
+from trainers.terminal.showing import run_and_exit
 
 
 def report(folder: Path, width: float = WIDTH) -> Path:
@@ -137,4 +137,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    show_with(main)
+    run_and_exit(main)

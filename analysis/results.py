@@ -22,13 +22,13 @@ from analysis.gaps import begins, with_gaps
 from analysis.instances import Instances, read_instances
 from analysis.metrics import EPOCH_METRIC, comparable, told
 from trainers.plans import NAME as PLAN
-from trainers.plans import OtherFormat, read_plan
-from trainers.reading import Damage, cost_row, epoch_row, promises, read_json, read_rows
+from trainers.plans import PlanFormatError, read_plan
+from trainers.reading import Damage, expected_files, is_cost_row, is_epoch_row, read_json, read_rows
 from trainers.record_io import Row
 from trainers.records import constant
-from trainers.shapes import A_PROVENANCE, A_RESULT
+from trainers.shapes import check_provenance, check_result
 from trainers.terminal.console import error_console
-from trainers.terminal.text import visible
+from trainers.terminal.text import escape_controls
 
 EPOCHS, INSTANCES = "epochs.jsonl", "instances.npz"
 COMPLETED = "completed"
@@ -69,12 +69,12 @@ class Results:
             f"epochs: {len(self.epochs)} rows; attacks: {attacks}",
             ".trials .tidy .epochs are tables, .instances(id) the arrays of one trial",
         )
-        return "\n".join(visible(line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…") for line in lines)
+        return "\n".join(escape_controls(line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…") for line in lines)
 
     @property
     def study(self) -> str:
         """The study's name."""
-        return visible(str(self.plan.get("study") or self.folder.name))
+        return escape_controls(str(self.plan.get("study") or self.folder.name))
 
     @property
     def sweep(self) -> pd.DataFrame:
@@ -94,7 +94,7 @@ class Results:
         found: dict[str, str] = {}
         for outcome in self.outcomes.values():
             for name, text in told(outcome.get("attacks", {})).items():
-                found.setdefault(name, visible(text))
+                found.setdefault(name, escape_controls(text))
         return found
 
     @property
@@ -136,14 +136,14 @@ class Results:
         for trial, problem in zip(self.trials["id"], self.trials["problem"], strict=True):
             names = self.outcomes.get(trial, {}).get("class_names")
             if isinstance(names, list) and names:
-                known.setdefault(problem, tuple(visible(str(name)) for name in names))
+                known.setdefault(problem, tuple(escape_controls(str(name)) for name in names))
         pairs = zip(self.trials["id"], self.trials["problem"], strict=True)
         return {trial: known.get(problem, ()) for trial, problem in pairs}
 
     def instances(self, trial: str) -> Instances | None:
         """What a trial recorded of each example; None where it did not."""
         path = self.folder / "trials" / trial / INSTANCES
-        return read_instances(path, self.damage, promises(self.outcomes.get(trial)).get(INSTANCES))
+        return read_instances(path, self.damage, expected_files(self.outcomes.get(trial)).get(INSTANCES))
 
     def damaged(self) -> list[str]:
         """Which records are damaged and left out, a line each."""
@@ -172,19 +172,19 @@ def load(folder: Path | str, where: str | None = None) -> Results:
     folder, damage = Path(folder), Damage()
     plan = _plan(folder, damage)
     axes = read_axes(plan)
-    provenance = read_json(folder / "provenance.json", A_PROVENANCE, damage) or {}
+    provenance = read_json(folder / "provenance.json", check_provenance, damage) or {}
     rows, epochs, outcomes = [], [], {}
     problems: dict[str, str] = {}  # of a configuration: its first seed's, as a seed may also draw the data
     for planned in plan["trials"]:
         place, configuration = folder / "trials" / planned["id"], planned["configuration"]
-        outcome = read_json(place / "result.json", A_RESULT, damage)
-        records = read_rows(place / EPOCHS, epoch_row, damage, promises(outcome).get(EPOCHS))
+        outcome = read_json(place / "result.json", check_result, damage)
+        records = read_rows(place / EPOCHS, is_epoch_row, damage, expected_files(outcome).get(EPOCHS))
         if outcome is not None:
             outcomes[planned["id"]] = outcome
         problems.setdefault(configuration, json.dumps(planned.get("config", {}).get("data", {}), sort_keys=True))
         row = _identity(planned, axes) | {"problem": problems[configuration]}
         row |= {"status": _status(place, outcome, records, damage), "epochs_done": len(records)}
-        costs = read_rows(place / "cost.jsonl", cost_row, damage)
+        costs = read_rows(place / "cost.jsonl", is_cost_row, damage)
         rows.append(row | _costs(costs, planned["id"]) | _outcome(outcome or {}))
         epochs.append(((planned["id"], configuration, planned["replicate"]), records))
     trials, epoch_table = _marked(pd.DataFrame(_sorted(rows, axes))), _epoch_table(epochs)
@@ -216,7 +216,7 @@ def _unformulated(table: pd.DataFrame) -> pd.DataFrame:
     """A table in whose text cells nothing is a formula: =HYPERLINK(…), or @SUM(…); numbers keep their signs."""
 
     def quoted(value: Any) -> Any:
-        return visible(f"'{value}" if FORMULA.match(value) else value) if isinstance(value, str) else value
+        return escape_controls(f"'{value}" if FORMULA.match(value) else value) if isinstance(value, str) else value
 
     shown = {str(column): table[column].map(quoted) if table[column].dtype.kind not in "biuf" else table[column]
               for column in table}  # fmt: skip
@@ -226,12 +226,12 @@ def _unformulated(table: pd.DataFrame) -> pd.DataFrame:
 def _plan(folder: Path, damage: Damage) -> Row:
     try:
         plan = read_plan(folder, damage, ("replicate", "axes"))
-    except OtherFormat as error:
+    except PlanFormatError as error:
         raise SweepError(f"{folder}: {error}; take the version that made it") from None
     if not plan or not plan["trials"]:
         raise SweepError(_no_sweep(folder, damage.get(str(folder / PLAN), "it plans no trial")))
     for planned in plan["trials"]:
-        planned["axes"] = {path: visible(str(label)) for path, label in planned["axes"].items()}
+        planned["axes"] = {path: escape_controls(str(label)) for path, label in planned["axes"].items()}
     return plan
 
 

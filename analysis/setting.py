@@ -10,19 +10,19 @@ from typing import Any
 
 from analysis.stats import seeds
 from trainers.record_io import Row
-from trainers.wording import apart, common, told
+from trainers.wording import describe_config, describe_difference, find_common
 
 
 def setting(plan: Row) -> dict[str, str]:
     """Names and what they are, of all trials of a plan; then how their rankings and first weights were made."""
     of = {kind: [trial["config"] for trial in plan["trials"] if _is(trial, kind)] for kind in ("trial", "pretrain")}
-    trials = common(of["trial"])
-    found = told(trials)
+    trials = find_common(of["trial"])
+    found = describe_config(trials)
     if rankings := plan.get("rankings", {}):
         made = [trial["config"] for trial in plan["trials"] if _is(trial, "profile")]
         found["ranking"] = _ranking(next(iter(rankings.values())), made, trials)
     if of["pretrain"]:
-        found["pretraining"] = apart(common(of["pretrain"]), trials)
+        found["pretraining"] = describe_difference(find_common(of["pretrain"]), trials)
     return {name: text for name, text in found.items() if text}
 
 
@@ -35,7 +35,7 @@ def _ranking(made_by: Row, configs: Sequence[Any], trials: Mapping[str, Any]) ->
     own = {config["seed"] for config in configs}  # the same for every ranking
     average = {"ranks": "ranks averaged", "scores": "scores averaged"}.get(made_by.get("average", ""), "averaged")
     start = f", losses from epoch {made_by['first_epoch']}" if made_by.get("first_epoch") else ""
-    return f"{average} over {seeds(len(own))}{start}; {apart(common(configs), trials)}"
+    return f"{average} over {seeds(len(own))}{start}; {describe_difference(find_common(configs), trials)}"
 
 
 def _is(trial: Row, kind: str) -> bool:

@@ -15,7 +15,6 @@ from rich.table import Table
 
 from search.cli import exit_with
 from search.exceptions import SpaceError
-from search.formatting import duration
 from search.planning.datasets import DatasetCache
 from search.planning.jobs import slice_seconds
 from search.planning.plan import Plan
@@ -23,6 +22,7 @@ from search.planning.planner import Planner
 from search.planning.schedule import Simulated, simulate
 from search.schema.blocks import Search
 from search.schema.space import load
+from trainers.formatting import format_duration
 from trainers.terminal.console import Console, error_console
 
 
@@ -73,7 +73,9 @@ def _table(plan: Plan, found: Simulated, search: Search, options: argparse.Names
     asked, wall = plan.tree.asked, found.makespan * seconds
     table.add_row("trainings", f"{len(plan.trials)}, {asked} epochs asked, {found.trained} trained")
     alone = math.ceil(asked / workers)
-    table.add_row("from start to end", f"{found.makespan} epochs, {duration(wall)}; without sharing at least {alone}")
+    table.add_row(
+        "from start to end", f"{found.makespan} epochs, {format_duration(wall)}; without sharing at least {alone}"
+    )
     busy = found.trained / (found.makespan * workers)
     table.add_row("workers", f"{workers}, busy {busy:.1%} of the time")
     reports = found.trained / math.ceil(slice_seconds(workers) / seconds) + found.states + found.tasks

@@ -24,7 +24,7 @@ from search.cli import exit_with
 from search.exceptions import NoSweep, PlanMismatch, SpaceError, Unreachable
 from search.execution.repair import damaged_files
 from search.execution.session import Session
-from search.formatting import number
+from search.formatting import format_count
 from search.planning.datasets import DatasetCache, source_key
 from search.planning.jobs import Job
 from search.planning.start_weights import StartWeights
@@ -35,10 +35,10 @@ from search.store.store import Store
 from trainers.chain import training_code
 from trainers.checkpoints import CheckpointError
 from trainers.config import TrialConfig
-from trainers.data import prepare, split_identity
+from trainers.data import identify_splits, prepare_data
 from trainers.files import FileError
 from trainers.images import DataError
-from trainers.reading import content_of, read_rows
+from trainers.reading import read_content, read_rows
 from trainers.record_io import Place, Row, write_atomic
 from trainers.terminal.console import Console, error_console
 
@@ -61,7 +61,10 @@ def main(arguments: list[str] | None = None) -> int:
         check_reachable(options.run)
         plan, rows, ended = _sampled(options.run, options.sample, options.seed)
         epochs = sum(row["epochs"] for row in rows)
-        errors.print(f"{number(len(rows), 'trial')} of {options.run}, {number(epochs, 'epoch')}, trained from scratch:")
+        errors.print(
+            f"{format_count(len(rows), 'trial')} of {options.run}, {format_count(epochs, 'epoch')}, "
+            "trained from scratch:"
+        )
         unchecked, damaged = _looked_at(Store(options.run), ended, console)
         different = weighed = 0
         with tempfile.TemporaryDirectory(prefix="verify-") as scratch:  # a kill leaves it, and not in the sweep
@@ -150,15 +153,15 @@ def _trained(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
     health.establish(alone.folder)
     config = TrialConfig.model_validate(row["config"])
     sources = DatasetCache()
-    if split_identity(sources.fingerprint(config.data), config.data) != row["data"]:
+    if identify_splits(sources.fingerprint(config.data), config.data) != row["data"]:
         raise Unverifiable(f"{row['id']}: its data is other data now; put back the files that it was trained on")
     if row["kind"] == "trial" and row["ranks"]:
-        write_atomic(alone.ranking(row["ranks"]), content_of(store.ranking(row["ranks"]), sys.maxsize))
+        write_atomic(alone.ranking(row["ranks"]), read_content(store.ranking(row["ranks"]), sys.maxsize))
     start = StartWeights.model_validate(row["start"]) if row["start"] else None
     if start and start.training:
         store.lend(start.content, alone)
     key, stop = source_key(config.data), (store.result(row["id"], row["chain"]) or {}).get("stopped")
-    Session(_job(alone, plan, row, start, key, stop), prepare(sources.loaded[key], config.data)).advance(inf)
+    Session(_job(alone, plan, row, start, key, stop), prepare_data(sources.loaded[key], config.data)).advance(inf)
     return alone
 
 
@@ -198,7 +201,7 @@ def _same_weights(store: Store, alone: Store, row: Row) -> bool | None:
 
 def _content(path: Place) -> bytes | None:
     try:
-        return content_of(path, sys.maxsize)
+        return read_content(path, sys.maxsize)
     except (FileNotFoundError, ValueError):  # which is a difference
         return None
 

@@ -11,7 +11,7 @@ import yaml
 
 from trainers.attack_runs import AutoAttackRun, PGDAttack
 from trainers.config import TrialConfig
-from trainers.data import prepare
+from trainers.data import prepare_data
 from trainers.evaluate import Evaluation
 from trainers.sources import Digits
 from trainers.trainer import Trainer
@@ -50,7 +50,9 @@ def trained(
             "seed": seed,
         }
         config = TrialConfig.model_validate(tree)
-        trainer = Trainer(config, Evaluation(epsilon=epsilon, every=2, final={}), prepare(source, config.data), None)
+        trainer = Trainer(
+            config, Evaluation(epsilon=epsilon, every=2, final={}), prepare_data(source, config.data), None
+        )
         history = [trainer.run_epoch(config.stage(epoch)).row for epoch in range(config.epochs)]
         curve = [row["test_pgd_acc"] for row in history if "test_pgd_acc" in row]
         last = history[-1]
@@ -76,7 +78,7 @@ def masked(outcome: Outcome) -> np.ndarray:
     gaps = []
     for trainer in outcome.trainers:
         test = trainer.splits["test"]
-        right = [attack.withstood(trainer.net, test, 0.1, "linf", 0) for attack in (PGDAttack(), strong)]
+        right = [attack.find_robust(trainer.net, test, 0.1, "linf", 0) for attack in (PGDAttack(), strong)]
         pgd, aa = (100 * float(it.double().mean()) for it in right)
         gaps.append(pgd - aa)
     return np.array(gaps)

@@ -1,4 +1,4 @@
-"""Who is classified correctly, on the images themselves or under attack: verdicts in eval mode that leave no trace."""
+"""Accuracy on the images themselves or under attack, measured in eval mode without side effects."""
 
 from __future__ import annotations
 
@@ -10,61 +10,66 @@ import torch
 from torch import Generator, Tensor
 
 from trainers.attacks import PGD
-from trainers.data import Split, pixels
-from trainers.losses import named
+from trainers.data import Split, to_pixels
+from trainers.losses import predict_class
 from trainers.step import Batch, Net
 
 
-def accuracy(net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int = 512) -> float:
-    """The share of a split classified correctly, on the images (attack None) or under attack; eval mode."""
-    return int(correct(net, split, attack, seed, batch_size).sum()) / len(split)
+def measure_accuracy(net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int = 512) -> float:
+    """Return the fraction of a split that is classified correctly in eval mode.
+
+    The images are used as they are if `attack` is None, else as the attack changes them; `seed` fixes its draws.
+    """
+    return int(find_correct(net, split, attack, seed, batch_size).sum()) / len(split)
 
 
-def predicted(net: Net, split: Split, seed: int, batch_size: int = 512) -> Tensor:
-    """The class named for each image of a split in eval mode, (N,) int64; -1 where a logit is not finite."""
-    with undisturbed(net, seed):
-        return torch.cat([_named(net, pixels(x)) for x in split.x.split(batch_size)])
+def predict_split(net: Net, split: Split, seed: int, batch_size: int = 512) -> Tensor:
+    """Return the class predicted for each image of a split in eval mode, (N,) int64; -1 where a logit is not finite."""
+    with evaluation_mode(net, seed):
+        return torch.cat([_named(net, to_pixels(x)) for x in split.x.split(batch_size)])
 
 
-def correct(net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int = 512) -> Tensor:
-    """Which examples of a split are classified correctly, (N,) bool; as `accuracy`."""
-    with undisturbed(net, seed):
+def find_correct(net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int = 512) -> Tensor:
+    """Return which examples of a split are classified correctly, (N,) bool; arguments as of `measure_accuracy`."""
+    with evaluation_mode(net, seed):
         rng = Generator(split.x.device).manual_seed(seed)
         batches = zip(split.x.split(batch_size), split.y.split(batch_size), strict=True)
-        return torch.cat([_right(net, Batch(pixels(x), y), attack, rng) for x, y in batches])
+        return torch.cat([_right(net, Batch(to_pixels(x), y), attack, rng) for x, y in batches])
 
 
 def _right(net: Net, batch: Batch, attack: PGD | None, rng: Generator) -> Tensor:
-    """(B,) bool: who is still classified correctly."""
+    """Return which examples of a batch are still classified correctly, (B,) bool."""
     if attack is None:
-        return right_on(net, batch)
+        return is_correct(net, batch)
     if attack.keep == "last":
-        return right_on(net, Batch(attack(net, batch, rng).x, batch.y))
-    right = right_on(net, batch)
-    survivors = right.nonzero().squeeze(1)  # who is wrong on the image itself need not be attacked
+        return is_correct(net, Batch(attack(net, batch, rng).x, batch.y))
+    right = is_correct(net, batch)
+    survivors = right.nonzero().squeeze(1)  # an image that is misclassified as it is need not be attacked
     if len(survivors):
         survived = attack(net, Batch(batch.x[survivors], batch.y[survivors]), rng).survived
         if survived is None:
-            raise TypeError("an attack that keeps the worst looks at every point")
+            raise TypeError("an attack with keep worst must report which examples survived")
         right[survivors] = survived
     return right
 
 
-def right_on(net: Net, batch: Batch) -> Tensor:
+def is_correct(net: Net, batch: Batch) -> Tensor:
+    """Return which examples of a batch are classified correctly as they are, (B,) bool."""
     return _named(net, batch.x) == batch.y
 
 
 @torch.no_grad()
 def _named(net: Net, x: Tensor) -> Tensor:
-    """(B, channels, H, W) -> (B,)"""
-    return named(net(x))
+    """Return the class predicted for each image, (B, channels, H, W) -> (B,) int64."""
+    return predict_class(net(x))
 
 
 @contextmanager
-def undisturbed(net: Net, seed: int) -> Iterator[None]:
-    """Measure without a trace: eval mode, fp32, no parameter gradients, the caller's random state and tracer restored.
+def evaluation_mode(net: Net, seed: int) -> Iterator[None]:
+    """Put a network into eval mode, fp32 and without parameter gradients, under a random state seeded by `seed`.
 
-    AutoAttack reseeds the global generator and removes the tracer (coverage, debuggers).
+    On leaving, the modes, the caller's random state and its tracer are restored: AutoAttack reseeds the global
+    generator and removes the tracer (coverage, debuggers).
     """
     tracer = sys.gettrace()
     with net.exact(), net.attacked("eval"), torch.random.fork_rng(enabled=True):

@@ -1,6 +1,7 @@
-"""Settings of glibc's allocator that a process must start with; they change no number.
+"""Settings of glibc's allocator, as environment variables that must be set before a process starts.
 
-Without them tensors over 32 MB are mapped and unmapped anew by every operation: a third of a training step on a CPU.
+They change no result. Without them every operation maps and unmaps tensors over 32 MB anew, which takes a third of a
+training step on a CPU.
 """
 
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "8589934592"}

@@ -13,12 +13,12 @@ import torch
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Generator, Tensor
 
-from trainers.balls import Norm, ascent, check_units, normal, project
+from trainers.balls import Norm, ascent_direction, check_units, draw_normal, project
 from trainers.knobs import KnobError, Knobs, Real, StepSize, step_length
-from trainers.losses import cross_entropy, kl, margin, named
+from trainers.losses import cross_entropy, kl, margin, predict_class
 from trainers.passes import Passes
 from trainers.schedules import Curve, Schedule
-from trainers.starts import Previous, Start, begin
+from trainers.starts import Previous, Start, draw_start
 from trainers.step import Adversary, Batch, Net
 
 Ascend = Literal["ce", "kl", "margin"]  # the loss that is climbed, by the names of trainers.losses
@@ -177,7 +177,7 @@ class PGD(Knobs):
         return self.keep == "worst" or self.restarts > 1
 
     def _started(self, batch: Batch, epsilon: float | Tensor, rng: Generator) -> Tensor:
-        offset = begin(self.start, batch, epsilon, self.norm, rng)
+        offset = draw_start(self.start, batch, epsilon, self.norm, rng)
         return project(batch.x, batch.x + offset, epsilon, self.norm)
 
     def _climb(self, net: Net, scene: _Scene, x: Tensor, rng: Generator) -> tuple[Adversary, Tensor]:
@@ -189,7 +189,7 @@ class PGD(Knobs):
         for step in range(self.steps):
             logits, value, gradient = self._look(net, scene, x)
             first = logits if first is None else first
-            kappa = self._counted(kappa, (named(logits) if every_point else logits.argmax(1)) == scene.y, step)
+            kappa = self._counted(kappa, (predict_class(logits) if every_point else logits.argmax(1)) == scene.y, step)
             if every_point:
                 best, top = _higher(best, top, x, value)
             x = self._moved(scene, x, gradient, rng)
@@ -198,7 +198,7 @@ class PGD(Knobs):
         with torch.no_grad():
             logits = net(x)
             value = self._height(logits, scene)
-        survived = (kappa == self.steps) & (named(logits) == scene.y)
+        survived = (kappa == self.steps) & (predict_class(logits) == scene.y)
         best, top = _higher(best, top, x, value) if every_point else (x, value)
         return Adversary(best, kappa, survived, self.steps, logits=first), top
 
@@ -229,9 +229,9 @@ class PGD(Knobs):
         return logits.detach(), value.detach(), net.input_gradient(value, x)
 
     def _moved(self, scene: _Scene, x: Tensor, gradient: Tensor, rng: Generator) -> Tensor:
-        point = x + scene.length * ascent(gradient, self.norm)
+        point = x + scene.length * ascent_direction(gradient, self.norm)
         if self.jitter:
-            point = point + self.jitter * normal(point, rng)
+            point = point + self.jitter * draw_normal(point, rng)
         return project(scene.x, point, scene.epsilon, self.norm)
 
     def _counted(self, kappa: Tensor, correct: Tensor, step: int) -> Tensor:

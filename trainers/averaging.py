@@ -1,4 +1,4 @@
-"""Weight averaging: the network that is measured is a mean of those that training passed through."""
+"""Weight averaging: the network that is measured is a mean of the networks that training passed through."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from trainers.knobs import Duration, Knobs, Real, to_epochs
 from trainers.passes import Passes
 
 State = dict[str, Tensor]
-
-
 Statistics = Literal["recomputed", "network", "averaged"]
 
 
 class _Average(Knobs):
-    """What both averages have in common.
+    """The common base of both averages.
 
-    `statistics` says where the BatchNorm statistics of the mean come from. averaged: they are averaged as the weights
-    are. network: they are those of the network that is trained. recomputed: a pass of the mean over the epoch's
-    training images, augmented but not attacked, measures them anew, which costs one forward an example and epoch.
-    Counters and other integers are copied.
+    `statistics` says where the BatchNorm statistics of the mean come from. averaged: they are averaged like weights.
+    network: they are copied from the network that is trained. recomputed: a pass of the mean over the epoch's training
+    images, augmented but not attacked, measures them anew; this costs one forward pass per example and epoch. Counters
+    and other integers are copied.
     """
 
     burn_in: Duration = 0
 
     def at(self, epoch: int, epochs: int) -> Any:
+        """Return this average without its burn-in, or None for an epoch within the burn-in."""
         return None if epoch < to_epochs(self.burn_in, epochs) else self.model_copy(update={"burn_in": 0})
 
     def moves(self) -> bool:
@@ -40,26 +39,28 @@ class _Average(Knobs):
 class EMA(_Average):
     """After every batch: mean <- momentum mean + (1 - momentum) weights; Rebuffi et al. 2021, arXiv:2103.01946.
 
-    A method has by then put back what weights it moved (trainers/awp.py); free-at has made all its updates. The code
-    of Rebuffi et al. takes the statistics of the network, and lets the momentum rise from 0.1 as (1 + t) / (10 + t), so
-    that the first weights are soon forgotten; here it is constant, and over a few hundred updates averages of any kind
-    lag behind. Many other code bases average the statistics too, as is the default here.
+    By then a method has restored any weights that it perturbed (trainers/awp.py), and free-at has made all its updates.
+    The code of Rebuffi et al. copies the statistics of the network and lets the momentum rise from 0.1 as
+    (1 + t) / (10 + t), so that the first weights are soon forgotten. Here the momentum is constant; over only a few
+    hundred updates an average of any kind lags behind. Many other code bases average the statistics too, which is the
+    default here.
     """
 
     name: Literal["ema"] = "ema"
     momentum: Annotated[Real, Field(ge=0, lt=1)] = 0.999
-    statistics: Annotated[Statistics, Field(exclude_if=lambda it: it == "averaged")] = "averaged"
+    statistics: Annotated[Statistics, Field(exclude_if=lambda statistics: statistics == "averaged")] = "averaged"
     every_batch: ClassVar[bool] = True
 
-    def share(self, count: int) -> float:
+    def weight_of_new(self, count: int) -> float:
+        """Return the weight of the newest network in the mean; `count` includes it."""
         return 1 - self.momentum
 
 
 class SWA(_Average):
     """The plain mean of the weights at the ends of epochs; Izmailov et al. 2018, arXiv:1803.05407.
 
-    A remedy for robust overfitting in Chen et al. 2021 ('Robust overfitting may be mitigated by properly learned
-    smoothening'). Both recompute the BatchNorm statistics, sec. 3.2 there, and on images that are not attacked.
+    Chen et al. 2021 ('Robust overfitting may be mitigated by properly learned smoothening') use it against robust
+    overfitting. Both recompute the BatchNorm statistics (sec. 3.2 of Izmailov et al.), on images that are not attacked.
     """
 
     name: Literal["swa"] = "swa"
@@ -67,7 +68,8 @@ class SWA(_Average):
     statistics: Statistics = "recomputed"
     every_batch: ClassVar[bool] = False
 
-    def share(self, count: int) -> float:
+    def weight_of_new(self, count: int) -> float:
+        """Return the weight of the newest network in the mean of `count`."""
         return 1 / count
 
 
@@ -80,38 +82,39 @@ def averaging_passes(average: EMA | SWA) -> Passes:
     return Passes(forwards=recomputed, fewer_forwards=recomputed)
 
 
-class Mean:
-    """The mean so far, and of how many networks."""
+class AveragedWeights:
+    """The mean of the network states so far, and the number of networks in it."""
 
     def __init__(self, state: State, count: int = 0) -> None:
         self.state, self.count = state, count
 
     @staticmethod
-    def begun(network: nn.Module) -> Mean:
-        return Mean({name: value.clone() for name, value in network.state_dict().items()})
+    def from_network(network: nn.Module) -> AveragedWeights:
+        """Return an average that starts at a network's present state, with a count of 0."""
+        return AveragedWeights({name: value.clone() for name, value in network.state_dict().items()})
 
     @torch.no_grad()
-    def take(self, network: nn.Module, average: EMA | SWA) -> None:
-        """Move the mean towards the network as it stands."""
+    def update(self, network: nn.Module, average: EMA | SWA) -> None:
+        """Add the network's present state to the mean."""
         self.count += 1
         copied = {name for name, _ in network.named_buffers()} if average.statistics == "network" else set()
         for name, value in network.state_dict().items():
             if value.is_floating_point() and name not in copied:
-                self.state[name].lerp_(value, average.share(self.count))
+                self.state[name].lerp_(value, average.weight_of_new(self.count))
             else:
                 self.state[name].copy_(value)
 
     def recompute(self, network: nn.Module, batches: Iterable[Tensor]) -> int:
-        """Measure the BatchNorm statistics of the mean on batches of images; return how many images were looked at.
+        """Measure the BatchNorm statistics of the mean on batches of images; return the number of images used.
 
-        They are means over the batches, weighted by size. The network, in train mode, keeps its own state. A network
-        without such layers looks at nothing.
+        The statistics are means over the batches, weighted by size. The network, in train mode, keeps its own state. A
+        network without BatchNorm uses no image.
         """
         layers = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
         if not layers:
             return 0
         seen, momenta = 0, [layer.momentum for layer in layers]
-        with measured(network, self.state), torch.no_grad():
+        with temporary_weights(network, self.state), torch.no_grad():
             for layer in layers:
                 layer.reset_running_stats()
             for x in batches:
@@ -126,14 +129,14 @@ class Mean:
 
 
 @contextmanager
-def measured(network: nn.Module, state: State | None) -> Iterator[None]:
-    """Let the network have other weights, if there are any, while it is measured."""
+def temporary_weights(network: nn.Module, state: State | None) -> Iterator[None]:
+    """Load `state` into the network, and restore the network's own state on leaving; do nothing if `state` is None."""
     if state is None:
         yield
         return
-    own = {name: value.clone() for name, value in network.state_dict().items()}
+    before = {name: value.clone() for name, value in network.state_dict().items()}
     network.load_state_dict(state)
     try:
         yield
     finally:
-        network.load_state_dict(own)
+        network.load_state_dict(before)

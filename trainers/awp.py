@@ -1,4 +1,4 @@
-"""Adversarial weight perturbation: the loss is taken where the weights are moved against it."""
+"""Adversarial weight perturbation: the loss is computed at weights that are perturbed to increase it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ Offsets = list[tuple[torch.nn.Parameter, Tensor]]
 
 
 class AWP(Knobs):
-    """Wu et al. 2020, arXiv:2004.05884, Alg. 1, one ascent step: w + gamma |w| g / |g| in each weight tensor.
+    """One ascent step w + gamma |w| g / |g| in each weight tensor: Wu et al. 2020, arXiv:2004.05884, Alg. 1.
 
-    Vectors (biases, BN) stay, as in the authors' code. The update is computed at the moved weights and applied to
-    the original ones; weight decay, as there, acts on the moved ones.
+    Vectors (biases, BN) are not perturbed, as in the authors' code. The update is computed at the perturbed weights and
+    applied to the original ones. Weight decay, as in their code, acts on the perturbed weights.
     """
 
     gamma: Annotated[Real, Field(gt=0)] = 0.005
     burn_in: Duration = 0
 
-    def offsets(self, net: Net, losses: Tensor) -> Offsets:
-        """How far each weight moves up the mean of losses, (B,)."""
+    def compute_offsets(self, net: Net, losses: Tensor) -> Offsets:
+        """Return each weight tensor with its offset, in the direction that increases the mean of losses, (B,)."""
         weights = [w for w in net.module.parameters() if w.ndim > 1]
         gradients = torch.autograd.grad(losses.mean(), weights)
         net.backwards += len(losses)
@@ -36,8 +36,8 @@ class AWP(Knobs):
 
 
 @contextmanager
-def moved(offsets: Offsets) -> Iterator[None]:
-    """Move the weights; on leaving take the same offsets back."""
+def perturbed_weights(offsets: Offsets) -> Iterator[None]:
+    """Add the offsets to the weights, and subtract the same offsets on leaving."""
     _shift(offsets, 1)
     try:
         yield
@@ -52,8 +52,11 @@ def _shift(offsets: Offsets, sign: int) -> None:
 
 
 @contextmanager
-def unmoved_statistics(net: Net) -> Iterator[None]:
-    """Let forwards in train mode leave the BN statistics as they were; a backward needs them as they are within."""
+def frozen_statistics(net: Net) -> Iterator[None]:
+    """Restore all buffers, such as BN statistics, on leaving, so that forwards in train mode do not change them.
+
+    A backward pass through such a forward must run inside: it needs the buffers as the forward left them.
+    """
     before = [(buffer, buffer.clone()) for buffer in net.module.buffers()]
     yield
     for buffer, kept in before:

@@ -26,7 +26,7 @@ from trainers.bench_time import Case, Timing, timed
 from trainers.config import Compute
 from trainers.methods import METHODS
 from trainers.models import MODELS
-from trainers.terminal.showing import show_with
+from trainers.terminal.showing import run_and_exit
 
 LEGEND = """
 Each method is timed as it acts late in training, past its burn-in, at K = 10. forwards, backwards: passes of an example
@@ -172,4 +172,4 @@ def _positive(text: str) -> int:
 if __name__ == "__main__":
     if any(os.environ.get(key) != value for key, value in ALLOCATOR.items()):
         os.execve(sys.executable, sys.orig_argv, os.environ | ALLOCATOR)  # read when a process starts
-    show_with(lambda: main(sys.argv[1:]))
+    run_and_exit(lambda: main(sys.argv[1:]))

@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from trainers.attacks import PGD
-from trainers.data import Split, Splits, pixels
+from trainers.data import Split, Splits, to_pixels
 from trainers.knobs import step_length
 from trainers.losses import CrossEntropy
 from trainers.method import Method
@@ -119,7 +119,7 @@ def agreement(trainer: Trainer, dtype: torch.dtype, images: int = 8) -> Agreemen
     trainer.net.module.to(dtype)
     plain, net = Plain(trainer), Net(trainer.net.module)
     stage = trainer.config.stage(trainer.epoch)
-    x, y = pixels(trainer.examples.x[:images]).to(dtype), trainer.examples.y[:images]
+    x, y = to_pixels(trainer.examples.x[:images]).to(dtype), trainer.examples.y[:images]
     batch = Batch(x.contiguous(memory_format=trainer.examples.layout), y)
     before = _flat(plain.network)
     ours = plain.attack(net, batch, _noise(trainer)).x

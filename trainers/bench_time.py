@@ -11,7 +11,7 @@ import torch
 from trainers.bench_cost import CLASSES, Clock, Flops
 from trainers.bench_plain import Plain
 from trainers.config import Compute, TrialConfig
-from trainers.data import Data, Split, mean_std
+from trainers.data import Data, Split, compute_mean_std
 from trainers.evaluate import Evaluation
 from trainers.methods import METHODS, AnyMethod
 from trainers.models import Model
@@ -51,7 +51,7 @@ class Case(NamedTuple):
         x = rng.integers(0, 256, (n, self.size, self.size, self.channels), dtype=np.uint8)
         y = np.arange(n) % CLASSES
         split = Split(torch.from_numpy(np.moveaxis(x, -1, 1).copy()), torch.from_numpy(y))
-        mean, std = mean_std(x)
+        mean, std = compute_mean_std(x)
         return Data(split, split, split, y, np.arange(n), CLASSES, tuple(mean.tolist()), tuple(std.tolist()))
 
     def steps(self, flops: Flops) -> int:

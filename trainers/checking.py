@@ -1,6 +1,6 @@
-"""Whether a value has the shape that a type says: a TypedDict and what it is made of. Nothing is converted.
+"""Check that a value has the shape that a type describes: a TypedDict and its parts. Nothing is converted.
 
-The standard library alone, for who only looks at a sweep should not wait for more to be imported.
+The module imports the standard library and trainers.records only, so that commands that only read a sweep start fast.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import (
 
 from trainers.record_io import Row
 
-Wrong = tuple[str, str] | None  # where, as a dotted path, and what is right there; None: nothing is wrong
+Wrong = tuple[str, str] | None  # where, as a dotted path, and what is expected there; None: the value fits
 Check = Callable[[Any], Wrong]
 PLAIN: dict[Any, tuple[str, Callable[[Any], bool]]] = {
     str: ("a text", lambda value: isinstance(value, str)),
@@ -37,20 +37,20 @@ PLAIN: dict[Any, tuple[str, Callable[[Any], bool]]] = {
 }
 
 
-def component(text: str) -> str | None:
-    """What is wrong with a text as one part of a path, if something is."""
+def check_component(text: str) -> str | None:
+    """Return what a text should be to serve as one component of a path, or None if it does."""
     if text in ("", ".", "..") or any(letter in "/\\" or not letter.isprintable() for letter in text):
         return "the name of a file, which leads nowhere else"
     return "a shorter name" if len(text.encode(errors="replace")) > 255 else None
 
 
-def count(number: int) -> str | None:
-    """What is wrong with a number as one of things that can be counted."""
+def check_count(number: int) -> str | None:
+    """Return what a number should be to serve as a count, or None if it does."""
     return None if 0 <= number < 2**53 else "a number from 0 on"
 
 
-Name = Annotated[str, component]
-Count = Annotated[int, count]
+Name = Annotated[str, check_component]
+Count = Annotated[int, check_count]
 
 
 class ReadAs(NamedTuple):
@@ -59,18 +59,21 @@ class ReadAs(NamedTuple):
     kind: Any
 
 
-def shaped(kind: Any) -> Callable[[Any], Row]:
-    """A function that returns a record of a kind as it is, and raises ValueError of any other, saying where and why."""
-    check = _check(kind)
+def build_checker(kind: Any) -> Callable[[Any], Row]:
+    """Return a function that returns a record of this kind unchanged, and raises ValueError for any other value.
 
-    def shape(value: Any) -> Row:
-        if wrong := check(value):
+    The error says where in the record something is wrong, and what is expected there.
+    """
+    find_wrong = _check(kind)
+
+    def check(value: Any) -> Row:
+        if wrong := find_wrong(value):
             where, what = wrong
             raise ValueError(f"{where.lstrip('.') or 'it'} should be {what}")
         record: Row = value
         return record
 
-    return shape
+    return check
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Checkpoints to start from: a network's weights from a file, checked against the network that wants them."""
+"""Checkpoints to start from: weights read from a file and checked against the network that they are for."""
 
 from __future__ import annotations
 
@@ -9,56 +9,61 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from trainers.files import FileError, check_file, first_line, user_path
+from trainers.files import FileError, check_file, expand_path, first_line
+from trainers.formatting import format_list
 from trainers.knobs import Knobs
 
 Weights = dict[str, Tensor]
 NO_CODE = "it is torn, or pickles other things than tensors, which could run any code and is not unpickled"
-STATISTICS = ("mean", "std")  # of the data; a network from elsewhere may not have them
+STATISTICS = ("mean", "std")  # buffers with the data's mean and std, which a network from elsewhere may lack
 
 
 class StartFrom(Knobs):
     """The weights that training starts from; optimiser, schedules and memory begin afresh.
 
-    A file as a sweep stores them (stages/<hash>/state.pt), or a network's own state_dict.
+    The file is a state of a sweep (stages/<hash>/state.pt) or a network's state_dict.
     """
 
     path: str
-    weights: Literal["best", "last"] = "best"  # of a training's state: chosen on validation, or the final ones
+    weights: Literal["best", "last"] = "best"  # for a training's state: chosen on validation, or the final ones
 
     @property
     def file(self) -> Path:
-        """The absolute path. Raises CheckpointError if no file can have it."""
+        """The absolute path. Raises CheckpointError if no file can have this path."""
         try:
-            return user_path(self.path).absolute()
+            return expand_path(self.path).absolute()
         except FileError as error:
             raise CheckpointError(f"start_from.path: {error}") from error
 
 
 class CheckpointError(ValueError):
-    """A checkpoint cannot be used: why, and what to do."""
+    """Raised if a checkpoint cannot be used; the message says why, and what to do."""
 
 
 def load_weights(path: Path, which: str) -> Weights:
-    """The weights in a file. Raises CheckpointError if there are none."""
+    """Return the best or last weights in a file, on the CPU. Raises CheckpointError if it holds no usable weights."""
     try:
         check_file(path)
     except FileError as error:
         raise CheckpointError(f"start_from.path: {error}") from error
     try:
         content: Any = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # of bytes that are no checkpoint torch raises whatever its reader stumbles over
-        unsafe = isinstance(error, pickle.UnpicklingError)  # here torch's advice is to load it as code
+    except Exception as error:  # torch raises errors of any class for bytes that are no checkpoint
+        unsafe = isinstance(error, pickle.UnpicklingError)  # here torch's own message advises to load it as code
         reason = NO_CODE if unsafe else first_line(error)
         raise CheckpointError(
             f"start_from.path: {path} holds no tensors that can be read safely ({reason}); "
             "store a state_dict alone: torch.save(model.state_dict(), path)"
         ) from error
-    return weights_of(content, which, str(path))
+    return extract_weights(content, which, str(path))
 
 
-def weights_of(content: Any, which: str, where: str) -> Weights:
-    """The weights of a training's state or a bare state_dict. Raises CheckpointError."""
+def extract_weights(content: Any, which: str, where: str) -> Weights:
+    """Return the weights in a training's state or a bare state_dict, without a prefix `module.` of their names.
+
+    `which` (best or last) chooses among those of a state; `where` names the file in messages. Raises CheckpointError if
+    there are no weights, or if one is not a plain tensor of finite real numbers.
+    """
     if isinstance(content, dict) and "model" in content:
         if which == "best":
             if not isinstance(content.get("best"), dict):
@@ -85,34 +90,33 @@ def weights_of(content: Any, which: str, where: str) -> Weights:
     return {name.removeprefix("module."): value for name, value in content.items()}
 
 
-def normalizing(weights: Weights) -> bool | None:
-    """Whether the network of these weights normalises its input; None where they bring no statistics of the data."""
+def is_normalized(weights: Weights) -> bool | None:
+    """Return whether the network of these weights normalises its input; None if they lack the data's mean and std."""
     mean, std = (weights.get(name) for name in STATISTICS)
     if mean is None or std is None:
         return None
     return bool(mean.any()) or bool((std != 1).any())
 
 
-def start(network: nn.Module, weights: Weights) -> None:
-    """Load weights into a network. Raises CheckpointError if they are those of another architecture."""
-    check(network, weights)
+def set_weights(network: nn.Module, weights: Weights) -> None:
+    """Load weights into a network. Raises CheckpointError if they belong to another architecture."""
+    check_architecture(network, weights)
     network.load_state_dict(weights, strict=False)
 
 
-def check(network: nn.Module, weights: Weights) -> None:
-    """Raises CheckpointError if weights are those of another architecture; the network may be one on meta."""
-    own = network.state_dict()
-    missing = [name for name in own if name not in weights and name not in STATISTICS]
-    unknown = [name for name in weights if name not in own]
+def check_architecture(network: nn.Module, weights: Weights) -> None:
+    """Raise CheckpointError if weights belong to another architecture; the network may be on the meta device."""
+    state = network.state_dict()
+    missing = [name for name in state if name not in weights and name not in STATISTICS]
+    unknown = [name for name in weights if name not in state]
     misfits = [
-        f"{name} {tuple(weights[name].shape)} for {tuple(own[name].shape)}"
-        for name in own
-        if name in weights and weights[name].shape != own[name].shape
+        f"{name} {tuple(weights[name].shape)} for {tuple(state[name].shape)}"
+        for name in state
+        if name in weights and weights[name].shape != state[name].shape
     ]
     for what, names in (("lacks", missing), ("has besides", unknown), ("has in another shape", misfits)):
         if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             raise CheckpointError(
-                f"start_from: the checkpoint is one of another architecture: it {what} {', '.join(names[:3])}{more}; "
+                f"start_from: the checkpoint is one of another architecture: it {what} {format_list(names, 3)}; "
                 "set trial.model to the one that it was trained with"
             )

@@ -33,7 +33,7 @@ from trainers.records import (
     SubsetSummary,
     TrialResult,
 )
-from trainers.terminal.showing import show_with
+from trainers.terminal.showing import run_and_exit
 
 AnyDoc = TypeVar("AnyDoc", Doc, ArrayDoc)
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -155,4 +155,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    show_with(lambda: main(sys.argv[1:]))
+    run_and_exit(lambda: main(sys.argv[1:]))

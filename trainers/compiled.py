@@ -1,4 +1,4 @@
-"""Where torch.compile keeps what it made: in a folder that no other user can have laid anything into, for it is run."""
+"""The cache folder of torch.compile: one that no other user can write to, as the code in it is executed."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 
 
-def keep_apart() -> None:
-    """Choose that folder, unless the environment names one.
+def set_cache_folder() -> None:
+    """Set the environment variable TORCHINDUCTOR_CACHE_DIR, unless it is set already.
 
-    torch's own is /tmp/torchinductor_USER, whoever made it. This one is made with mode 0700 and serves later processes
-    of the user; where another user was there first, one of this process alone takes its place.
+    torch's default is /tmp/torchinductor_USER, which any user can create first. This folder is created with mode 0700
+    and shared by later processes of the user. If another user created it first, this process gets a folder of its own.
     """
     if os.environ.get(VARIABLE):
         return
     folder = Path(tempfile.gettempdir(), f"torchinductor-{os.geteuid()}")
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
         folder = Path(tempfile.mkdtemp(prefix=f"{folder.name}-"))
     os.environ[VARIABLE] = str(folder)

@@ -1,45 +1,45 @@
 """Corrupted test sets: the images of a data set's own test set under fog, noise, blur and the like.
 
-Hendrycks and Dietterich 2019, arXiv:1903.12261, whose CIFAR-10-C sets the layout of the files.
+The files have the layout of CIFAR-10-C, Hendrycks and Dietterich 2019, arXiv:1903.12261.
 """
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from trainers.files import read_npy, user_path
-from trainers.images import DataError, about, images_of, labels_of
+from trainers.files import expand_path, read_npy
+from trainers.formatting import did_you_mean
+from trainers.images import DataError, convert_images, convert_labels, prefix_errors
 from trainers.knobs import Knobs
 
 SEVERITIES = 5
 
 
 class Corruptions(Knobs):
-    """A folder with <name>.npy, all severities of the N test images one after another, and labels.npy, 5 N each."""
+    """A folder of <name>.npy files and labels.npy, 5 N rows each: the N test images at severity 1, then at 2, to 5."""
 
     path: str
     names: Literal["all"] | Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = "all"
     severity: Annotated[int, Field(ge=1, le=SEVERITIES)]
 
     def load(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
-        """The corrupted counterparts of these test images, (N, H, W, channels) uint8 each, by name.
+        """Return the corrupted counterparts of the test images x, (N, H, W, channels) uint8 each, by name.
 
-        Raises DataError if there are none, or if they are not those of the images (N, H, W, channels), labels (N,).
+        Raises DataError if there are none, or if their shapes or labels are not those of x and of y, (N,).
         """
         if not len(y):
             raise DataError(
                 "the data set has no test set of its own, and the images that `test` sets apart have no corrupted "
                 "counterparts in order; use a data set that has one, or remove the key"
             )
-        with about("path"):
-            folder = user_path(self.path)
+        with prefix_errors("path"):
+            folder = expand_path(self.path)
         names = self._found(folder)
-        labels = labels_of("path: labels.npy", self._read(folder / "labels.npy", len(y)))
+        labels = convert_labels("path: labels.npy", self._read(folder / "labels.npy", len(y)))
         if len(differ := np.flatnonzero(labels != y)):
             i = differ[0]
             raise DataError(
@@ -49,7 +49,7 @@ class Corruptions(Knobs):
         return {name: self._images(folder, name, x) for name in names}
 
     def _found(self, folder: Path) -> list[str]:
-        files = folder.glob("[!.]*.npy")  # what begins with a dot is left by a system
+        files = folder.glob("[!.]*.npy")  # operating systems leave files that begin with a dot
         there = sorted(path.stem for path in files if path.stem != "labels")
         if not there:
             raise DataError(f"path: no corruption in {folder.absolute()}; expected <name>.npy as in CIFAR-10-C")
@@ -57,20 +57,19 @@ class Corruptions(Knobs):
             return there
         for name in self.names:
             if name not in there:
-                near = get_close_matches(name, there, 1)
-                hint = f"; did you mean {near[0]}?" if near else ""
+                hint = did_you_mean(name, there)
                 raise DataError(f"names: no {name}.npy in {folder.absolute()}{hint} (there are {', '.join(there)})")
         return sorted(set(self.names))
 
     def _images(self, folder: Path, name: str, x: np.ndarray) -> np.ndarray:
-        images = images_of(f"path: {name}.npy", self._read(folder / f"{name}.npy", len(x)))
+        images = convert_images(f"path: {name}.npy", self._read(folder / f"{name}.npy", len(x)))
         if images.shape != x.shape:
             raise DataError(f"path: {name}.npy has images of {images.shape[1:]}, the test set of {x.shape[1:]}")
         return images
 
     def _read(self, path: Path, n: int) -> np.ndarray:
-        """The rows of this severity; the others are not read."""
-        with about("path"):
+        """Read the rows of this severity only."""
+        with prefix_errors("path"):
             rows = read_npy(path, mapped=True)
         if rows.shape[:1] != (SEVERITIES * n,):
             raise DataError(

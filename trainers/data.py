@@ -1,7 +1,7 @@
-"""Data: from a source's arrays to the splits of a trial, and batches cropped and flipped on the device.
+"""Data: the splits of a trial, made from a source's arrays, and batches cropped and flipped on the device.
 
-A trial's splits (hold-out, label noise) are drawn from a source by seeds of their own, so that every trial of a
-study with the same `data` block sees the same examples.
+Separate seeds draw a trial's splits (hold-out, label noise), so that all trials of a study with the same `data` block
+see the same examples.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import torch
 from pydantic import AfterValidator, Field, NonNegativeInt
 from torch import Generator, Tensor
 
-from trainers.arrays import Source, of_classes
+from trainers.arrays import Source, select_classes
 from trainers.corruptions import Corruptions
 from trainers.knobs import Share, Size, SizeOrNone, count, is_none
 from trainers.pools import Extra, Pool, Rest
 from trainers.record_io import Row, digest
-from trainers.views import Augmentation, View, pad
+from trainers.views import Augmentation, View, pad_images
 
 
 def _distinct(classes: tuple[int, ...]) -> tuple[int, ...]:
@@ -33,25 +33,25 @@ Classes = Annotated[tuple[NonNegativeInt, ...], Field(strict=False), AfterValida
 
 
 class Splits(Augmentation):
-    """How a source is split and disturbed; every data block has these knobs beside those of its source."""
+    """The knobs of splitting and augmentation; every data block has them beside those of its source."""
 
     classes: Classes | None = None  # only these, relabelled 0.. in this order
-    train: Size | None = None  # at most so many training examples; None: all that the hold-out leaves
-    val: SizeOrNone = "10%"  # 0: none, so that all examples are trained on and nothing can be selected
-    test: Size | None = None  # only where the source has no test set of its own
+    train: Size | None = None  # size of the training split; None: all that the hold-out leaves
+    val: SizeOrNone = "10%"  # 0: no validation split; all examples are trained on and no checkpoint can be selected
+    test: Size | None = None  # only for a source without a test set of its own
     split_seed: NonNegativeInt = 0
     label_noise: Share = 0.0  # training labels flipped to another class; validation and test stay clean
     noise_seed: NonNegativeInt = 0
-    extra: Extra | None = None  # a pool of further training examples; noise and statistics are the training split's
+    extra: Extra | None = None  # a pool of further training examples, without label noise; it enters no mean or std
     corruptions: Corruptions | None = None  # further test sets
 
     @property
     def holds_out(self) -> bool:
-        """Whether there is a validation split."""
+        """Whether a validation split is held out."""
         return not is_none(self.val)
 
-    def beside(self) -> Row:
-        """What names the arrays that are loaded beside the data set's own; nothing if there are none."""
+    def identify_extras(self) -> Row:
+        """Return the blocks that name arrays loaded beside the data set's own: `extra` and `corruptions`, if set."""
         named: Row = {}
         if self.extra is not None and not isinstance(self.extra, Rest):
             named["extra"] = self.extra.model_dump(mode="json", exclude=set(Pool.model_fields))
@@ -62,10 +62,13 @@ class Splits(Augmentation):
 
 @dataclass(frozen=True)
 class Split:
+    """Images and labels of one split."""
+
     x: Tensor  # (N, channels, H, W) uint8
     y: Tensor  # (N,) int64
 
     def to(self, device: torch.device) -> Split:
+        """Return the split on a device."""
         return Split(self.x.to(device), self.y.to(device))
 
     def __len__(self) -> int:
@@ -74,48 +77,49 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """What a trial trains and is measured on."""
+    """The splits that a trial trains and is measured on."""
 
     train: Split
-    val: Split  # empty without a hold-out
+    val: Split  # empty if nothing is held out
     test: Split
     y_clean: np.ndarray  # (N,) training labels before the noise
     index: np.ndarray  # (N,) position of each training example in the source
     classes: int
-    mean: tuple[float, ...]  # per channel, of the training split
+    mean: tuple[float, ...]  # of the training split, per channel, in pixels of [0, 1]
     std: tuple[float, ...]
     extra: Split | None = None
     corrupted: Mapping[str, Split] = field(default_factory=dict)  # the test split under each corruption
-    names: tuple[str, ...] = ()  # of the classes, where the data set has them
+    names: tuple[str, ...] = ()  # class names; empty if the data set has none
 
     @property
     def flipped(self) -> np.ndarray:
-        """(N,) bool: whose label the noise changed."""
+        """Mask of the training examples whose label the noise changed, (N,) bool."""
         flipped: np.ndarray = self.y_clean != self.train.y.cpu().numpy()
         return flipped
 
 
-def split_identity(source: str, splits: Splits) -> str:
-    """The name of what `prepare` makes of a source: equal names, equal splits and augmentation.
+def identify_splits(source: str, splits: Splits) -> str:
+    """Return an id of the splits that `prepare_data` makes: equal ids mean equal splits and augmentation.
 
-    `source` is its fingerprint: where the arrays were read from is no part of the name.
+    `source` is the source's fingerprint, so that the id does not depend on where the arrays were read from.
     """
     knobs = splits.model_dump(
         include=set(Splits.model_fields),
-        exclude={"extra": {"path", "root"}, "corruptions": True},  # the fingerprint has their bytes
+        exclude={"extra": {"path", "root"}, "corruptions": True},  # the fingerprint covers their contents
     )
     return digest({"source": source, "splits": knobs})
 
 
-def prepare(source: Source, splits: Splits) -> Data:
-    """Split (test first if the source has none, then validation, then the training limit), then flip labels.
+def prepare_data(source: Source, splits: Splits) -> Data:
+    """Split a source (test first if it has no test set, then validation, then the training limit), then flip labels.
 
-    Raises ValueError if a knob asks for more than there is, or the crop for more than a reflection holds.
+    Raises ValueError if a knob asks for more examples than there are, or the crop for more pixels than reflect padding
+    allows.
     """
     splits.check_sides(*source.x_train.shape[1:3])
     kept = np.arange(len(source.y_train))
     if splits.classes is not None:
-        source, kept = of_classes(source, splits.classes)
+        source, kept = select_classes(source, splits.classes)
     rng = np.random.default_rng([splits.split_seed, 0x5B117])
     y, rest = source.y_train, np.arange(len(source.y_train))
     if len(source.y_test):
@@ -125,7 +129,7 @@ def prepare(source: Source, splits: Splits) -> Data:
     else:
         if splits.test is None:
             raise ValueError("data.test: this source has no test set of its own; set some apart, such as '20%'")
-        test, rest = stratified(y, rest, count(splits.test, len(rest), "data.test"), rng)
+        test, rest = draw_stratified(y, rest, count(splits.test, len(rest), "data.test"), rng)
         x_test, y_test = source.x_train[test], y[test]
     n_val = count(splits.val, len(y), "data.val") if splits.holds_out else 0
     if n_val >= len(rest):
@@ -133,12 +137,12 @@ def prepare(source: Source, splits: Splits) -> Data:
             f"data.val: asked for {splits.val}, that is {n_val} of the {len(rest)} examples that are left beside "
             "the test split; at least one must remain to train on"
         )
-    held, rest = stratified(y, rest, n_val, rng)
+    held, rest = draw_stratified(y, rest, n_val, rng)
     spare = rest[:0]
     if splits.train is not None:
-        rest, spare = stratified(y, rest, count(splits.train, len(rest), "data.train"), rng)
+        rest, spare = draw_stratified(y, rest, count(splits.train, len(rest), "data.train"), rng)
     x, y_clean = source.x_train[rest], y[rest]
-    mean, std = mean_std(x)
+    mean, std = compute_mean_std(x)
     return Data(
         train=_split(x, flip_labels(y_clean, splits.label_noise, source.classes, splits.noise_seed)),
         val=_split(source.x_train[held], y[held]),
@@ -177,8 +181,13 @@ def _corrupted(source: Source, y_test: np.ndarray, corruptions: Corruptions | No
     return {name: _split(x, y_test) for name, x in source.corrupted.items()}
 
 
-def stratified(y: np.ndarray, among: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """n of the positions `among`, each class in proportion (largest remainders), and the rest; both ascending."""
+def draw_stratified(
+    y: np.ndarray, among: np.ndarray, n: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw n of the positions `among`, each class in proportion (largest remainders); return them and the others.
+
+    `y` (N,) are the labels of all positions. Both results are ascending.
+    """
     labels, sizes = np.unique(y[among], return_counts=True)
     exact = sizes * n / len(among)
     quota = np.floor(exact).astype(int)
@@ -189,10 +198,10 @@ def stratified(y: np.ndarray, among: np.ndarray, n: int, rng: np.random.Generato
     return chosen, np.setdiff1d(among, chosen)
 
 
-def mean_std(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of the pixels in [0, 1] per channel, (N, H, W, channels) uint8 -> two of (channels,).
+def compute_mean_std(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and std of the pixels in [0, 1] per channel, (N, H, W, channels) uint8 -> two of (channels,).
 
-    From the counts of the 256 values: the pixels themselves as floats would fill gigabytes.
+    They are computed from the counts of the 256 values, as the pixels as floats would fill gigabytes.
     """
     counts = np.zeros((x.shape[-1], 256))
     for few in np.array_split(x, -(-len(x) // 1024)):
@@ -204,7 +213,7 @@ def mean_std(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def flip_labels(y: np.ndarray, share: float, classes: int, seed: int) -> np.ndarray:
-    """Exactly round(share * N) labels moved to another class, uniformly, (N,) -> (N,)."""
+    """Move exactly round(share * N) labels to another class, drawn uniformly, (N,) -> (N,)."""
     rng = np.random.default_rng([seed, 0xF11B])
     noisy = y.copy()
     chosen = rng.permutation(len(y))[: round(share * len(y))]
@@ -213,16 +222,16 @@ def flip_labels(y: np.ndarray, share: float, classes: int, seed: int) -> np.ndar
 
 
 def _split(x: np.ndarray, y: np.ndarray) -> Split:
-    channels_first = np.moveaxis(x, -1, 1).copy(order="C")  # always a copy: shared arrays are read-only
+    channels_first = np.moveaxis(x, -1, 1).copy(order="C")  # always a copy, since shared arrays are read-only
     return Split(torch.from_numpy(channels_first), torch.from_numpy(y.astype(np.int64)))
 
 
-def pixels(x: Tensor) -> Tensor:
-    """uint8 -> float32 in [0, 1]."""
+def to_pixels(x: Tensor) -> Tensor:
+    """Convert uint8 values 0..255 to float32 pixels in [0, 1], of the same shape."""
     return x.float().div_(255)
 
 
 def augment(x: Tensor, augmentation: Augmentation, rng: Generator) -> tuple[Tensor, View]:
-    """Random crop and mirror of a uint8 batch where it lies, (B, channels, H, W) -> the same, and how it was cut."""
+    """Crop and mirror a uint8 batch at random on its device; return it, (B, channels, H, W), and the view drawn."""
     view = View.draw(len(x), augmentation, rng, x.device)
-    return view.cut(pad(x, augmentation.crop, augmentation.padding)), view
+    return view.cut(pad_images(x, augmentation.crop, augmentation.padding)), view

@@ -146,7 +146,7 @@ class Evaluation(Knobs):
 
     def for_losses(self) -> dict[str, PGD]:
         """Return the attacks under which each example's loss is recorded, by name."""
-        named = {name: attack.climb(self.epsilon, self.norm) for name, attack in self.loss_attacks.items()}
+        named = {name: attack.build(self.epsilon, self.norm) for name, attack in self.loss_attacks.items()}
         return {"pgd": self.pgd()} | named
 
     def attacks(self) -> dict[str, str]:

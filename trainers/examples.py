@@ -1,4 +1,4 @@
-"""The training examples on the device: which of them an epoch uses, in what batches, and what is remembered of them."""
+"""The training examples on the device: selection, batches and per-example state."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import torch
 from torch import Generator, Tensor
 
 from trainers.config import Stage
-from trainers.data import Data, Split, Splits, augment, pixels
-from trainers.pools import mixed_batches
+from trainers.data import Data, Split, Splits, augment, to_pixels
+from trainers.pools import mix_batches
 from trainers.state import InstanceState
 from trainers.step import Batch
-from trainers.subsets import DropUnlearned, Ranking, correct
+from trainers.subsets import DropUnlearned, Ranking, correct_column
 
 
-def batch_sizes(examples: int, batch_size: int, last: str) -> list[int]:
-    """The sizes of an epoch's batches: full ones, then what is left, or joined with it where that is less than half."""
+def compute_batch_sizes(examples: int, batch_size: int, last: str) -> list[int]:
+    """Return the sizes of an epoch's batches: full ones, then the remainder.
+
+    With last "join" a remainder of less than half a batch is joined with the last full batch.
+    """
     full, left = divmod(examples, batch_size)
     sizes = [batch_size] * full + [left] * (left > 0)
     if last == "join" and full and 0 < 2 * left < batch_size:
@@ -23,8 +26,8 @@ def batch_sizes(examples: int, batch_size: int, last: str) -> list[int]:
     return sizes
 
 
-def alone(stage: Stage, model: str) -> str:
-    """Why an epoch cannot be trained: a batch of one example, and BatchNorm on maps of 1x1."""
+def explain_single_example(stage: Stage, model: str) -> str:
+    """Return the message for a batch of one example whose BatchNorm sees maps of 1x1, which cannot be trained on."""
     left = "the last batch has" if stage.batch_size > 1 else "each batch has"
     how = "write `last_batch: join`, or take another batch_size" if stage.batch_size > 2 else "take a larger batch_size"
     return (
@@ -34,7 +37,10 @@ def alone(stage: Stage, model: str) -> str:
 
 
 class Examples:
-    """Rows 0..N-1 are the training split; those of a pool of extra data come after."""
+    """The training split and pool of a trial on its device, with the state of each example.
+
+    Rows 0..N-1 are the training split; the rows of a pool of extra data follow.
+    """
 
     def __init__(
         self, data: Data, splits: Splits, ranking: Ranking | None, device: torch.device, layout: torch.memory_format
@@ -42,23 +48,27 @@ class Examples:
         self.n, self.ranking, self.splits, self.layout = len(data.train), ranking, splits, layout
         self.labels = data.train.y.numpy()
         parts = [data.train] if data.extra is None else [data.train, data.extra]
-        self.x, self.y = (torch.cat(each).to(device) for each in zip(*((p.x, p.y) for p in parts), strict=True))
+        self.x = torch.cat([split.x for split in parts]).to(device)
+        self.y = torch.cat([split.y for split in parts]).to(device)
         self.state = InstanceState(len(self.x), device)
-        self.spared: Tensor | None = None  # (N,) bool, of the epoch under way
+        self.kept_clean: Tensor | None = None  # (N,) bool: trained on without attack in this epoch; None: no example
 
     def __len__(self) -> int:
         return len(self.x)
 
     @property
-    def own(self) -> Split:
-        """Those of the training split, as they are, with the labels that they are trained on."""
+    def training_split(self) -> Split:
+        """The training split without augmentation, with the labels that it is trained on."""
         return Split(self.x[: self.n], self.y[: self.n])
 
-    def selected(self, stage: Stage) -> Tensor:
-        """The positions of the training examples that a stage uses, ascending."""
+    def select(self, stage: Stage) -> Tensor:
+        """Return the positions of the training examples that a stage uses, ascending.
+
+        Raises ValueError if none is left.
+        """
         mask = stage.subset.select(self.labels, self.ranking, stage.seed)
         if isinstance(stage.subset, DropUnlearned) and stage.subset.instead == "nothing":
-            mask &= ~stage.subset.judged(self.state)[: self.n]
+            mask &= ~stage.subset.judge(self.state)[: self.n]
             if not mask.any():
                 raise ValueError(
                     f"subset.epoch: no example was learned before epoch {stage.epoch}, so none would be left; "
@@ -66,25 +76,26 @@ class Examples:
                 )
         return torch.from_numpy(np.flatnonzero(mask))
 
-    def batches(self, stage: Stage, active: Tensor, rng: Generator) -> list[Tensor]:
-        """The epoch's batches, rows each."""
-        self.spared = None
+    def draw_batches(self, stage: Stage, active: Tensor, rng: Generator) -> list[Tensor]:
+        """Draw the batches of an epoch, each a tensor of row numbers, from the active training examples."""
+        self.kept_clean = None
         if isinstance(stage.subset, DropUnlearned) and stage.subset.instead == "clean":
-            self.spared = torch.from_numpy(stage.subset.judged(self.state)).to(self.x.device)
+            self.kept_clean = torch.from_numpy(stage.subset.judge(self.state)).to(self.x.device)
         pool = len(self) - self.n
         if self.splits.extra is not None:
-            mixed = mixed_batches(active, self.n, pool, self.splits.extra, stage.batch_size, rng)
+            mixed = mix_batches(active, self.n, pool, self.splits.extra, stage.batch_size, rng)
             return [rows.to(self.x.device) for rows in mixed]
         order = torch.randperm(len(active), generator=rng)
-        sizes = batch_sizes(len(active), stage.batch_size, stage.last_batch)
+        sizes = compute_batch_sizes(len(active), stage.batch_size, stage.last_batch)
         return list(active[order].to(self.x.device).split(sizes))
 
-    def batch(self, rows: Tensor, rng: Generator) -> Batch:
+    def load_batch(self, rows: Tensor, rng: Generator) -> Batch:
+        """Return the augmented batch of these rows."""
         x, view = augment(self.x[rows], self.splits, rng)
-        spared = None if self.spared is None else self.spared[rows]
-        x = pixels(x).contiguous(memory_format=self.layout)
+        spared = None if self.kept_clean is None else self.kept_clean[rows]
+        x = to_pixels(x).contiguous(memory_format=self.layout)
         return Batch(x, self.y[rows], rows, view, self.state, spared)
 
-    def learned(self, rows: Tensor, right: Tensor) -> None:
-        """Remember who was right under attack."""
-        correct(self.state)[rows] = right
+    def record_correct(self, rows: Tensor, right: Tensor) -> None:
+        """Store which of these rows were classified correctly under attack."""
+        correct_column(self.state)[rows] = right

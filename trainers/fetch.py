@@ -1,4 +1,4 @@
-"""The data sets that torchvision knows: from their files in a folder, downloaded if need be."""
+"""The data sets of torchvision, read from their files in a folder or downloaded into it."""
 
 from __future__ import annotations
 
@@ -8,37 +8,38 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from trainers.files import first_line, user_path
-from trainers.images import DataError, NotHere, about
+from trainers.files import expand_path, first_line
+from trainers.images import DataError, NotDownloaded, prefix_errors
 
 
-def fetched(name: str, folder: str, download: bool, **which: Any) -> Any:
-    """The part of torchvision's data set `name` that `which` tells.
+def load_torchvision(name: str, folder: str, download: bool, **which: Any) -> Any:
+    """Load a part of torchvision's data set `name`; `which` are the arguments that choose it, such as train=True.
 
-    Raises DataError if it cannot be had: saying which files to put where, if it is not in the folder and cannot be
-    downloaded; NotHere, if it is not there whole and no download is wanted.
+    Raises NotDownloaded if files are missing and `download` is false. Raises DataError if the files cannot be read, or
+    if the download fails; the message then says which files to put where.
     """
-    with about("root"):
-        root = user_path(folder)
+    with prefix_errors("root"):
+        root = expand_path(folder)
     if not download and not root.is_dir():
-        raise NotHere(f"{name} is not in {root}")
+        raise NotDownloaded(f"{name} is not in {root}")
     from torchvision import datasets  # late: torchvision is slow to import
 
     dataset = getattr(datasets, name)
     try:
         return dataset(str(root), download=False, **which)
-    except Exception as error:  # of damaged files without a checksum its readers raise whatever they meet
-        if not (isinstance(error, RuntimeError) and "not found" in str(error)):  # its words for what is not whole
+    except Exception as error:  # torchvision's readers raise errors of any class for damaged files without a checksum
+        missing = isinstance(error, RuntimeError) and "not found" in str(error)  # raised also if a file is incomplete
+        if not missing:
             place, _ = _published(dataset, root, **which)
             raise DataError(f"root: {name} in {place} cannot be read ({first_line(error)}); remove it there") from error
         if not download:
-            raise NotHere(f"{name} is not whole in {root}") from None
+            raise NotDownloaded(f"{name} is not whole in {root}") from None
     try:
-        with _alone(root):
+        with _download_lock(root):
             return dataset(str(root), download=True, **which)
-    except Exception as error:  # no network, no room, an archive that is torn
+    except Exception as error:  # no network, no space, a torn archive
         place, files = _published(dataset, root, **which)
-        reason = str(error).strip().rpartition("\n")[2]  # mirrors are listed before
+        reason = str(error).strip().rpartition("\n")[2]  # the lines before list the mirrors
         raise DataError(
             f"root: {name} is not in {root.absolute()} and its download failed ({reason}). "
             f"Fetch {', '.join(files)} by other means and put it in {place.absolute()}; or set root to a "
@@ -47,8 +48,8 @@ def fetched(name: str, folder: str, download: bool, **which: Any) -> Any:
 
 
 @contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Only one process at a time downloads into a folder: torchvision writes in place."""
+def _download_lock(root: Path) -> Iterator[None]:
+    """Let only one process at a time download into a folder, as torchvision writes in place."""
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".download.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -56,7 +57,7 @@ def _alone(root: Path) -> Iterator[None]:
 
 
 def _published(dataset: Any, root: Path, **which: Any) -> tuple[Path, list[str]]:
-    """Where torchvision looks for which files as they are published."""
+    """Return the folder where torchvision looks for the published files, and their names."""
     if hasattr(dataset, "resources"):  # the MNISTs
         return root / dataset.__name__ / "raw", [name for name, _ in dataset.resources]
     if "split" in which:  # SVHN

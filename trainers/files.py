@@ -1,6 +1,6 @@
-"""Check the files that a user names before they are opened, and complain by path, finding and remedy.
+"""Check the files that a user names before they are opened; errors give the path, what was found and what to do.
 
-A file larger than the memory of the machine is refused, since every file is loaded whole. Nothing is ever unpickled.
+A file larger than the machine's memory is refused, since every file is loaded whole. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -9,22 +9,23 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from zipfile import is_zipfile
 
 import numpy as np
 from numpy.lib import format
 
+from trainers.formatting import did_you_mean
+
 KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
 
 
 class FileError(ValueError):
-    """Say which file cannot be read, what was found, and what to do."""
+    """Raised if a file cannot be read; the message says which file, what was found, and what to do."""
 
 
-def user_path(text: str) -> Path:
-    """Return the path that a user wrote, with ~ expanded. Raises FileError if no file can have this name."""
+def expand_path(text: str) -> Path:
+    """Return the path that a user wrote, with ~ expanded. Raises FileError if no file can have this path."""
     if not text:
         raise FileError("is empty; name a file or folder")
     if "\0" in text:
@@ -37,7 +38,7 @@ def user_path(text: str) -> Path:
     except RuntimeError:
         raise FileError(f"{text}: there is no home folder for {Path(text).parts[0]}; write the path out") from None
     except (UnicodeEncodeError, OSError) as error:
-        if not isinstance(error, OSError) or error.errno == errno.ENAMETOOLONG:  # others may mean a file to come
+        if not isinstance(error, OSError) or error.errno == errno.ENAMETOOLONG:  # other errors: the file may come later
             why = error.strerror if isinstance(error, OSError) else error.reason
             raise FileError(f"{text!r} cannot be read: {why}; no file has this name") from None
     return path
@@ -50,8 +51,7 @@ def check_file(path: Path) -> None:
         if stat.S_ISREG(found.st_mode):
             path.open("rb").close()
     except (FileNotFoundError, NotADirectoryError):
-        hint = "".join(f"; did you mean {near}?" for near in get_close_matches(path.name, _beside(path), 1))
-        raise FileError(f"no file {path.absolute()}{hint}") from None
+        raise FileError(f"no file {path.absolute()}{did_you_mean(path.name, _beside(path))}") from None
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
     if stat.S_ISDIR(found.st_mode):
@@ -63,6 +63,7 @@ def check_file(path: Path) -> None:
 
 
 def _beside(path: Path) -> list[str]:
+    """Return the names in the folder of a path; an empty list if it cannot be listed."""
     try:
         return os.listdir(path.parent)
     except OSError:
@@ -79,15 +80,15 @@ def check_memory(what: str, size: int) -> None:
 
 
 def read_npy(path: Path, mapped: bool = False) -> np.ndarray:
-    """Read the array of an .npy; `mapped` leaves it on disk until it is used. Raises FileError if there is none."""
+    """Read the array of an .npy; `mapped` leaves it on disk until it is used. Raises FileError if it cannot be read."""
     check_file(path)
     try:
         with path.open("rb") as file:
-            begins = file.read(len(format.MAGIC_PREFIX))
-        if begins == format.MAGIC_PREFIX:
+            prefix = file.read(len(format.MAGIC_PREFIX))
+        if prefix == format.MAGIC_PREFIX:
             array: np.ndarray = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
             return array
-    except Exception as error:  # of bytes that are no array numpy raises whatever its reader stumbles over
+    except Exception as error:  # numpy raises errors of any class for bytes that are no array
         raise FileError(
             f"{path} cannot be read ({first_line(error)}); store an array of numbers by numpy.save"
         ) from error
@@ -95,9 +96,9 @@ def read_npy(path: Path, mapped: bool = False) -> np.ndarray:
 
 
 def read_npz(path: Path, wanted: Callable[[set[str]], Sequence[str]]) -> dict[str, np.ndarray]:
-    """Read the arrays of an .npz that `wanted` chooses of the names that the file holds.
+    """Read some arrays of an .npz; `wanted` maps the names in the file to the names to read.
 
-    Raises FileError if the file is no such archive, lacks one of them, or one cannot be read.
+    Raises FileError if the file is no .npz, or if an array is missing or cannot be read.
     """
     check_file(path)
     if not is_zipfile(path):
@@ -113,10 +114,10 @@ def read_npz(path: Path, wanted: Callable[[set[str]], Sequence[str]]) -> dict[st
             arrays = {key: archive[key] for key in keys}
     except FileError:
         raise
-    except Exception as error:  # a wrong checksum, a pickle, a method of packing that is not known, ...
+    except Exception as error:  # a wrong checksum, a pickle, an unknown compression method, ...
         raise FileError(f"{path} cannot be read ({first_line(error)}); store numbers only, by numpy.savez") from error
     for key, array in arrays.items():
-        if not isinstance(array, np.ndarray):  # numpy hands out the bytes of a member that is no array
+        if not isinstance(array, np.ndarray):  # numpy returns the bytes of a member that is no array
             raise FileError(f"{path}: {key} is no array; write the file with numpy.savez")
     return arrays
 

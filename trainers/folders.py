@@ -1,9 +1,9 @@
-"""Read image files in class folders, <folder>/<class>/*.png and the like, as one array of squares.
+"""Read image files in class folders, <folder>/<class>/*.png and the like, as one array of square images.
 
-Names that begin with a dot, and what systems leave behind, are neither classes nor images. A file is read as it is
-meant to be seen: it is turned by its EXIF orientation, its palette is looked up, and CMYK becomes RGB. What 8 bits of
-grey or RGB cannot hold is refused: more bits a channel, since the file does not say which value is white; transparency,
-since the background is not known; several frames, since one file is one example.
+Names that begin with a dot, and files and folders that operating systems leave behind, are neither classes nor images.
+An image is read as viewers show it: rotated by its EXIF orientation, with its palette applied, and with CMYK converted
+to RGB. Pictures that 8 bits of grey or RGB cannot hold are refused: more bits a channel, since the file does not say
+which value is white; transparency, since the background is unknown; several frames, since one file is one example.
 """
 
 from __future__ import annotations
@@ -19,27 +19,28 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from trainers.files import FileError, check_file, check_memory, first_line
-from trainers.images import DataError, listed
+from trainers.formatting import format_list
+from trainers.images import DataError
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 LEFTOVERS = {"__MACOSX", "__pycache__", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"}
-LITTER = {"Thumbs.db", "desktop.ini"}  # files that systems leave
+LITTER = {"Thumbs.db", "desktop.ini"}  # files that operating systems leave behind
 MODES = {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV", "LA", "La", "PA", "RGBA", "RGBa"}  # 8 bits a channel
-DEEP = re.compile(r";16[BLN]$")  # how Pillow calls 16 bits a channel, of which it drops the lower eight
+DEEP = re.compile(r";16[BLN]$")  # Pillow's name for 16 bits a channel, whose lower eight bits it drops
 
 
 class ImageFiles(NamedTuple):
     """The images of a folder of class folders."""
 
-    classes: tuple[str, ...]  # in order: the number of a class is its place
-    files: list[tuple[Path, int]]  # each image, and its class
-    passed_over: list[Path]  # what is no image, or lies in no class folder
+    classes: tuple[str, ...]  # in order: the number of a class is its position
+    files: list[tuple[Path, int]]  # each image and the number of its class
+    passed_over: list[Path]  # files that are no images, or lie in no class folder
 
 
 def list_images(folder: Path) -> ImageFiles:
     """List the classes and images of a folder, in order.
 
-    Raises DataError if it has no class, cannot be listed, or leads to the same folder twice, be it in two classes.
+    Raises DataError if it has no class folder, cannot be listed, or leads to the same folder twice.
     """
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -64,8 +65,8 @@ def list_images(folder: Path) -> ImageFiles:
     return found
 
 
-def other_folders(root: Path, used: Iterable[str]) -> list[str]:
-    """List the folders of a data set beside those that are used."""
+def list_other_folders(root: Path, used: Iterable[str]) -> list[str]:
+    """Return the names of the folders in `root` that are not in `used`, sorted."""
     return sorted(set(_folders(root)) - set(used))
 
 
@@ -77,14 +78,15 @@ def _folders(root: Path) -> Iterator[str]:
 
 
 def _counts(name: str) -> bool:
+    """Return whether a name may be a class or an image: it is not hidden and not left by an operating system."""
     return not name.startswith(".") and name not in LEFTOVERS | LITTER
 
 
 def _walked(folder: Path, seen: dict[str, Path]) -> Iterator[Path]:
     """Walk the files below a class folder in the order of torchvision's ImageFolder.
 
-    `seen` takes up where each folder that the walks come to really is. Raises DataError if one cannot be listed, or was
-    seen: a link to a folder above, or to what another class holds.
+    `seen` maps the real path of each folder visited so far to the path it was reached by. Raises DataError if a folder
+    cannot be listed, or was visited before through a link: to a folder above, or to a folder of another class.
     """
 
     def refuse(error: OSError) -> None:
@@ -105,7 +107,7 @@ def _walked(folder: Path, seen: dict[str, Path]) -> Iterator[Path]:
 def read_images(found: ImageFiles, size: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
     """Read the images, resized to a square, (N, size, size, channels) uint8, and their labels, (N,) int64.
 
-    Raises DataError if one cannot be read, or read without losing the picture; it names the first few of those.
+    Raises DataError if a picture cannot be read, or not without loss; the message names the first few of them.
     """
     try:
         what = f"size: {len(found.files):,} images of {size} x {size} take"
@@ -121,17 +123,17 @@ def read_images(found: ImageFiles, size: int, channels: int) -> tuple[np.ndarray
             problems[path] = str(error)
     if problems:
         first, *others = problems
-        more = f" (others that cannot be read: {listed(others, 3)})" if others else ""
+        more = f" (others that cannot be read: {format_list(others, 3)})" if others else ""
         raise DataError(f"root: {problems[first]}{more}")
     return x, np.array([label for _, label in found.files], np.int64)
 
 
 def read_image(path: Path, size: int, channels: int) -> np.ndarray:
-    """Read one image, (size, size, channels) uint8. Raises DataError if it cannot be read, or not without a loss."""
+    """Read one image, (size, size, channels) uint8. Raises DataError if it cannot be read, or not without loss."""
     try:
         check_file(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they name no file: large images, odd EXIF
+            warnings.simplefilter("ignore")  # warnings of large images or odd EXIF do not name the file
             with Image.open(path) as picture:
                 if lost := _lost(picture):
                     raise DataError(f"{path} {lost}")
@@ -142,14 +144,14 @@ def read_image(path: Path, size: int, channels: int) -> np.ndarray:
         raise
     except FileError as error:
         raise DataError(f"{error}; remove it") from error
-    except Exception as error:  # of bytes that are no image Pillow raises whatever its reader stumbles over
+    except Exception as error:  # Pillow raises errors of any class for bytes that are no image
         raise DataError(f"cannot read {path} ({first_line(error)}); repair or remove it") from error
 
 
 def _lost(picture: Image.Image) -> str | None:
-    """Say what of a picture 8 bits of grey or RGB cannot hold, and what to do; None if they hold all of it."""
+    """Return what 8 bits of grey or RGB would lose of a picture, and what to do; None if they lose nothing."""
     frames = getattr(picture, "n_frames", 1)
-    if frames > 1 and picture.format != "MPO":  # a camera's JPEG: the picture, then previews of it
+    if frames > 1 and picture.format != "MPO":  # MPO is a camera's JPEG: the picture, then previews of it
         return f"holds {frames} frames or pages, and one file is one example; save each as a file of its own"
     packed = _packed(picture)
     if picture.mode not in MODES or DEEP.search(packed):
@@ -170,7 +172,7 @@ def _lost(picture: Image.Image) -> str | None:
 
 
 def _packed(picture: Image.Image) -> str:
-    """Return how the file packs its pixels, in Pillow's words."""
+    """Return Pillow's name for the pixel format of the file."""
     for _, _, _, how in getattr(picture, "tile", ()):
         return str(how[0] if isinstance(how, tuple) and how else how)
     return picture.mode

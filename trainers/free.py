@@ -14,7 +14,7 @@ from trainers.knobs import Knobs, Real
 from trainers.losses import cross_entropy
 from trainers.method import Columns, observe, with_clean_images
 from trainers.passes import UPDATE, Passes
-from trainers.starts import remembered
+from trainers.starts import training_memory
 from trainers.step import Adversary, Batch, Net, Step
 
 COLUMN = "replayed"
@@ -50,7 +50,7 @@ class Free(Knobs):
 
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
         """Yield the loss of each replay and the columns of its examples, as Method does."""
-        _, _, state = remembered(batch)
+        _, _, state = training_memory(batch)
         before = state.columns.get(COLUMN)
         if before is None or len(before) < len(batch.x):  # a last batch that is joined is larger than those before
             state.columns[COLUMN] = torch.zeros_like(batch.x, memory_format=torch.contiguous_format)

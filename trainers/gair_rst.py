@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from trainers.attacks import PGD
 from trainers.knobs import Duration, Knobs, to_epochs
-from trainers.losses import TRADES, as_number, cross_entropy, kl
+from trainers.losses import TRADES, cross_entropy, kl, schedule_value
 from trainers.method import Columns, Method, observe, with_clean_images
 from trainers.passes import UPDATE, Passes
 from trainers.schedules import Schedule, SignedSchedule
@@ -73,7 +73,7 @@ class GAIRRST(Knobs):
         beyond, clean = net(other.x), net(batch.x)  # BN statistics end on the image, as in the authors' code
         if adversary.kappa is None:
             raise TypeError("PGD counts its steps")
-        weight = tanh(adversary.kappa.to(robust.dtype) / adversary.steps, as_number(self.lam))
+        weight = tanh(adversary.kappa.to(robust.dtype) / adversary.steps, schedule_value(self.lam))
         apart = weight * kl(clean, robust) + (1 - weight) * kl(clean, beyond)
-        loss = cross_entropy(clean, batch.y) + as_number(self.beta) * apart
+        loss = cross_entropy(clean, batch.y) + schedule_value(self.beta) * apart
         yield loss.mean(), observe(Step(batch, adversary, clean, robust, features), weight, batch.y)

@@ -12,7 +12,7 @@ from trainers.attacks import PGD
 from trainers.balls import check_units
 from trainers.knobs import Duration, Knobs, Real, Share, StepSize, step_length, to_epochs
 from trainers.passes import Passes
-from trainers.starts import remembered
+from trainers.starts import training_memory
 from trainers.step import Adversary, Batch, Net
 
 COLUMN = "epsilon"
@@ -63,7 +63,7 @@ class IAT(Knobs):
         return climb_and_look * (1 if self._gated else 3)
 
     def __call__(self, net: Net, batch: Batch, rng: Generator) -> Adversary:
-        rows, _, state = remembered(batch)
+        rows, _, state = training_memory(batch)
         memory = state.column(COLUMN, fill=self.epsilon if self.warm_up == "plain" else 0.0)
         radius = memory[rows]
         with net.attacked(self.bn), torch.no_grad():

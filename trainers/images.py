@@ -1,8 +1,8 @@
-"""Turn the arrays that users have into labelled images, or into an error that says what is wrong."""
+"""Convert a user's arrays to labelled images, or raise an error that says what is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -10,20 +10,20 @@ import numpy as np
 
 from trainers.files import FileError
 
-FAINT = 0.25  # of white: floats that do not reach it were perhaps scaled twice
+FAINT = 0.25  # fraction of white: float pixels that stay below it were perhaps scaled twice
 
 
 class DataError(ValueError):
-    """A data set cannot be had: what is missing or malformed, and what to do about it."""
+    """Raised if a data set cannot be loaded; the message says what is missing or malformed, and what to do."""
 
 
-class NotHere(DataError):
-    """A data set would have to be downloaded first."""
+class NotDownloaded(DataError):
+    """Raised if a data set would have to be downloaded first."""
 
 
 @contextmanager
-def about(key: str) -> Iterator[None]:
-    """Let complaints about data begin with the key that they are about."""
+def prefix_errors(key: str) -> Iterator[None]:
+    """Prefix the message of a DataError or FileError with the key that it is about; both are raised as DataError."""
     try:
         yield
     except (DataError, FileError) as error:
@@ -31,25 +31,30 @@ def about(key: str) -> Iterator[None]:
         raise kind(f"{key}: {error}") from error
 
 
-class Labelled(NamedTuple):
+class LabelledImages(NamedTuple):
+    """Images and their labels, checked."""
+
     x: np.ndarray  # (N, H, W, channels) uint8
     y: np.ndarray  # (N,) int64
 
 
-def labelled(where: str, names: tuple[str, str], x: Any, y: Any) -> Labelled:
-    """Check images and labels, called by these names, and bring them to their form.
+def check_labelled(where: str, names: tuple[str, str], x: Any, y: Any) -> LabelledImages:
+    """Check images and labels and convert them to LabelledImages; messages call them by `names`.
 
-    Raises DataError, beginning with `where`, if they are not uint8 images with labels from 0.
+    Raises DataError, beginning with `where`, if they are not equally many uint8 images and labels from 0.
     """
-    images = images_of(f"{where}: {names[0]}", np.asarray(x))
-    labels = labels_of(f"{where}: {names[1]}", np.asarray(y))
+    images = convert_images(f"{where}: {names[0]}", np.asarray(x))
+    labels = convert_labels(f"{where}: {names[1]}", np.asarray(y))
     if len(images) != len(labels):
         raise DataError(f"{where}: {names[0]} has {len(images)} images and {names[1]} {len(labels)} labels")
-    return Labelled(images, labels)
+    return LabelledImages(images, labels)
 
 
-def images_of(what: str, x: np.ndarray) -> np.ndarray:
-    """(N, H, W), (N, H, W, channels) or (N, channels, H, W) -> (N, H, W, channels)."""
+def convert_images(what: str, x: np.ndarray) -> np.ndarray:
+    """Convert images to channels last: (N, H, W), (N, H, W, channels) or (N, channels, H, W) -> (N, H, W, channels).
+
+    Raises DataError, beginning with `what`, if they are not uint8 or their shape is another or ambiguous.
+    """
     if x.dtype != np.uint8:
         raise DataError(f"{what} is {x.dtype}{_range(x)}; expected uint8, pixels of 0..255: {_as_uint8(x)}")
     if not x.size:
@@ -64,8 +69,11 @@ def images_of(what: str, x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x if last else np.moveaxis(x, 1, -1))
 
 
-def labels_of(what: str, y: np.ndarray) -> np.ndarray:
-    """(N,) or (N, 1) integers -> (N,) int64."""
+def convert_labels(what: str, y: np.ndarray) -> np.ndarray:
+    """Convert labels: (N,) or (N, 1) integers -> (N,) int64.
+
+    Raises DataError, beginning with `what`, if they are no integers, are negative, or have another shape.
+    """
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
@@ -79,7 +87,7 @@ def labels_of(what: str, y: np.ndarray) -> np.ndarray:
 
 
 def _range(x: np.ndarray) -> str:
-    """Say which values pixels of another type have."""
+    """Return a clause on the values of pixels that are not uint8, or '' if there is nothing to say."""
     if x.dtype.kind not in "iuf" or not x.size:
         return ""
     bad = x.size - int(np.isfinite(x).sum())
@@ -87,7 +95,7 @@ def _range(x: np.ndarray) -> str:
 
 
 def _as_uint8(x: np.ndarray) -> str:
-    """Say how to store pixels of another type as uint8."""
+    """Return an instruction to store pixels of another type as uint8."""
     if x.dtype == bool:
         return "store 255 * x.astype(np.uint8)"
     if x.dtype.kind not in "iuf" or not x.size or not np.isfinite(x).all():
@@ -101,9 +109,3 @@ def _as_uint8(x: np.ndarray) -> str:
     if x.max() <= 255:
         return "store np.rint(x).astype(np.uint8)"
     return "store np.rint(255 / white * x).astype(np.uint8), where white is 65535, or 4095 of 12 bits"
-
-
-def listed(names: Sequence[object], most: int = 10) -> str:
-    """Name the first few of several things, and count the others."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(str, names[:most])) + more

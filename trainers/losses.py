@@ -1,6 +1,7 @@
-"""Losses: what is minimised on an adversary, per example, before averaging.
+"""Losses on an adversary, per example, before averaging.
 
-Functions map logits to (B,) values. The classes hold the knobs, and say which term a weight multiplies.
+Functions map logits to (B,) values. The classes hold the knobs; their docstrings say which term a weight multiplies.
+A loss class is called with a step, its target, (B,) or (B, C), and weights, (B,) or None, and returns (B,) losses.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from trainers.schedules import Schedule
 from trainers.step import Step
 
 
-def named(logits: Tensor) -> Tensor:
-    """The class of the highest logit, (B, C) -> (B,) int64; -1 where a logit is not finite.
+def predict_class(logits: Tensor) -> Tensor:
+    """Return the class of the highest logit, (B, C) -> (B,) int64; -1 where a logit is not finite.
 
-    argmax alone would name the class of a logit that is NaN, and be right at times.
+    argmax alone would return the class of a NaN logit, which is right at times.
     """
     return torch.where(logits.isfinite().all(1), logits.argmax(1), -1)
 
 
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """CE per example, (B, C) with labels (B,) or soft targets (B, C) -> (B,)."""
+    """Return CE per example, (B, C) with labels (B,) or soft targets (B, C) -> (B,)."""
     return functional.cross_entropy(logits, target, reduction="none")
 
 
 def kl(clean: Tensor, robust: Tensor) -> Tensor:
-    """KL(p(x) || p(x')) per example, clean first; the gradient flows through both, (B, C), (B, C) -> (B,).
+    """Return KL(p(x) || p(x')) per example, clean first; the gradient flows through both, (B, C), (B, C) -> (B,).
 
     Two papers also print the adversary first (Zhang et al. 2021, eq. 10; Liu et al. 2021, app. D.5, but not sec. 6.2).
     The clean prediction comes first in the code of TRADES, MART and Liu et al. 2021, and here in every method.
@@ -41,33 +42,37 @@ def kl(clean: Tensor, robust: Tensor) -> Tensor:
 
 
 def margin(logits: Tensor, y: Tensor) -> Tensor:
-    """max_{k != y} z_k - z_y: positive where misclassified, (B, C), (B,) -> (B,).
+    """Return max_{k != y} z_k - z_y, which is positive where misclassified, (B, C), (B,) -> (B,).
 
-    The objective of Carlini & Wagner 2017, arXiv:1608.04644, sec. VI-A. Climbing it is the "C&W" attack of Zhang et al.
-    2021, whose cap at a confidence of 50 acts only beyond that gap.
+    This is the objective of Carlini & Wagner 2017, arXiv:1608.04644, sec. VI-A. Climbing it is the "C&W" attack of
+    Zhang et al. 2021, whose cap at a confidence of 50 acts only beyond that gap.
     """
-    own = logits.gather(1, y[:, None]).squeeze(1)
+    true = logits.gather(1, y[:, None]).squeeze(1)
     others = logits.scatter(1, y[:, None], -torch.inf)
-    return others.amax(1) - own
+    return others.amax(1) - true
 
 
 def soft_margin(logits: Tensor, y: Tensor) -> Tensor:
-    """log sum_{k != y} exp z_k - z_y: negative where p_y > 1/2, (B, C), (B,) -> (B,).
+    """Return log sum_{k != y} exp z_k - z_y, which is negative where p_y > 1/2, (B, C), (B,) -> (B,).
 
-    The soft logit margin of Ding et al. 2020, arXiv:1812.02637, sec. 3. It is at least `margin`, and equals it for two
-    classes.
+    This is the soft logit margin of Ding et al. 2020, arXiv:1812.02637, sec. 3. It is at least `margin`, and equals it
+    for two classes.
     """
-    own = logits.gather(1, y[:, None]).squeeze(1)
+    true = logits.gather(1, y[:, None]).squeeze(1)
     others = logits.scatter(1, y[:, None], -torch.inf)
-    return others.logsumexp(1) - own
+    return others.logsumexp(1) - true
 
 
 def weighted(weight: Tensor | None, value: Tensor) -> Tensor:
+    """Return weight * value, (B,); no weight leaves the value as it is."""
     return value if weight is None else weight * value
 
 
 class CrossEntropy(Knobs):
-    """CE on the adversary: the outer minimisation of Madry et al. 2018, arXiv:1706.06083, eq. 2.1."""
+    """CE on the adversary: the outer minimisation of Madry et al. 2018, arXiv:1706.06083, eq. 2.1.
+
+    A weight multiplies it.
+    """
 
     name: Literal["ce"] = "ce"
     needs_clean: ClassVar[bool] = False
@@ -80,9 +85,9 @@ class CrossEntropy(Knobs):
 class TRADES(Knobs):
     """CE(f(x), y) + beta KL(p(x) || p(x')), beta = 1/lambda; Zhang et al. 2019, arXiv:1901.08573, eq. 5.
 
-    The clean logits serve both terms; the authors' code recomputes them by a third train-mode forward, which
-    counts clean data twice in the BN statistics. A weight acts on the clean term, as in GAIR-TRADES (Zhang et al.
-    2021, Alg. 5) and self-adaptive training (Huang et al. 2020, arXiv:2002.10319).
+    Both terms use the same clean logits; the authors' code recomputes them by a third train-mode forward, which counts
+    clean data twice in the BN statistics. A weight multiplies the clean term, as in GAIR-TRADES (Zhang et al. 2021,
+    Alg. 5) and self-adaptive training (Huang et al. 2020, arXiv:2002.10319).
     """
 
     name: Literal["trades"] = "trades"
@@ -91,12 +96,15 @@ class TRADES(Knobs):
     takes_soft: ClassVar[bool] = True
 
     def __call__(self, step: Step, target: Tensor, weight: Tensor | None) -> Tensor:
-        clean = clean_of(step)
-        return weighted(weight, cross_entropy(clean, target)) + as_number(self.beta) * kl(clean, step.robust)
+        clean = clean_logits(step)
+        return weighted(weight, cross_entropy(clean, target)) + schedule_value(self.beta) * kl(clean, step.robust)
 
 
 class ConsistentCE(Knobs):
-    """CE(f(x'), y) + beta KL(p(x) || p(x')): fine-tuning of Liu et al. 2021, sec. 6.2, whose lambda is beta here."""
+    """CE(f(x'), y) + beta KL(p(x) || p(x')): fine-tuning of Liu et al. 2021, sec. 6.2, whose lambda is beta here.
+
+    A weight multiplies the sum.
+    """
 
     name: Literal["ce-kl"] = "ce-kl"
     beta: Schedule = 6.0
@@ -104,16 +112,15 @@ class ConsistentCE(Knobs):
     takes_soft: ClassVar[bool] = True
 
     def __call__(self, step: Step, target: Tensor, weight: Tensor | None) -> Tensor:
-        value = cross_entropy(step.robust, target) + as_number(self.beta) * kl(clean_of(step), step.robust)
+        value = cross_entropy(step.robust, target) + schedule_value(self.beta) * kl(clean_logits(step), step.robust)
         return weighted(weight, value)
 
 
 class MART(Knobs):
     """BCE(p(x'), y) + beta KL(p(x) || p(x')) (1 - p_y(x)); Wang et al. 2020 (ICLR), eq. 11.
 
-    BCE = -log p'_y - log(1.0001 - max_{k != y} p'_k), with the constants of the authors' code. A weight multiplies
-    -log p'_y alone (weighs: ce) or takes the place of 1 - p_y (weighs: kl): the two GAIR-MARTs of Zhang et al. 2021,
-    eqs. 10 and 11.
+    BCE = -log p'_y - log(1.0001 - max_{k != y} p'_k), with the constants of the authors' code. A weight multiplies only
+    -log p'_y (weighs: ce) or replaces 1 - p_y (weighs: kl): the two GAIR-MARTs of Zhang et al. 2021, eqs. 10 and 11.
     """
 
     name: Literal["mart"] = "mart"
@@ -123,26 +130,27 @@ class MART(Knobs):
     takes_soft: ClassVar[bool] = False
 
     def __call__(self, step: Step, target: Tensor, weight: Tensor | None) -> Tensor:
-        log_p, q = clean_of(step).log_softmax(1), step.robust.softmax(1)
+        log_p, q = clean_logits(step).log_softmax(1), step.robust.softmax(1)
         p = log_p.exp()
-        own = cross_entropy(step.robust, target)
+        ce = cross_entropy(step.robust, target)
         rival = q.scatter(1, target[:, None], 0.0).amax(1)
         boost = -torch.log(1.0001 - rival + 1e-12)
         apart = (p * (log_p - (q + 1e-12).log())).sum(1)
         unsure = 1.0000001 - p.gather(1, target[:, None]).squeeze(1)
         if self.weighs == "kl":
-            return own + boost + as_number(self.beta) * apart * (unsure if weight is None else weight)
-        return weighted(weight, own) + boost + as_number(self.beta) * apart * unsure
+            return ce + boost + schedule_value(self.beta) * apart * (unsure if weight is None else weight)
+        return weighted(weight, ce) + boost + schedule_value(self.beta) * apart * unsure
 
 
-def clean_of(step: Step) -> Tensor:
+def clean_logits(step: Step) -> Tensor:
+    """Return the logits at the images without attack, (B, C). Raises TypeError if the step did not compute them."""
     if step.clean is None:
         raise TypeError("this loss needs the clean logits")
     return step.clean
 
 
-def as_number(schedule: object) -> float:
-    """A schedule as it stands within a stage."""
+def schedule_value(schedule: object) -> float:
+    """Return the value of a schedule within a stage, where it is a number."""
     return float(schedule)  # type: ignore[arg-type]
 
 

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from trainers.accuracy import accuracy, correct, predicted, undisturbed
+from trainers.accuracy import evaluation_mode, find_correct, measure_accuracy, predict_split
 from trainers.attack_runs import AutoAttackRun, NamedAttack
 from trainers.attacks import PGD
-from trainers.data import Split, pixels
+from trainers.data import Split, to_pixels
 from trainers.evaluate import Evaluation
 from trainers.losses import cross_entropy
 from trainers.recording import Arrays
 from trainers.records import ByClass, CheckpointRecord, EpochRecord
-from trainers.sampling import drawn, part
+from trainers.sampling import draw_images, take_images
 from trainers.scores import UNSEEN
 from trainers.step import Batch, Net
 
@@ -40,10 +40,10 @@ def evaluate_epoch(
     attack, accuracies, verdicts = evaluation.pgd(), dict[str, float](), Verdicts()
     for name in (name for name in ("val", "test") if name in splits):
         split = splits[name]
-        labels = predicted(net, split, seed)
+        labels = predict_split(net, split, seed)
         if none := int((labels < 0).sum()):
             raise NotFinite(f"predictions are not finite on {none} of {len(split)} {name} images")
-        right = {"clean": labels == split.y, "pgd": correct(net, split, attack, seed)}
+        right = {"clean": labels == split.y, "pgd": find_correct(net, split, attack, seed)}
         accuracies |= {f"{name}_{kind}_acc": int(hits.sum()) / len(split) for kind, hits in right.items()}
         verdicts = {kind: (hits, split.y) for kind, hits in right.items()}
     return cast(EpochRecord, accuracies), verdicts  # test comes last
@@ -59,11 +59,11 @@ def evaluate_further(
     """
     verdicts = Verdicts()
     for name, attack in attacks.items():
-        seen = part(test, drawn(test.y, attack.images))
-        withstood = attack.withstood(net, seen, evaluation.epsilon, evaluation.norm, seed)
+        seen = take_images(test, draw_images(test.y, attack.images))
+        withstood = attack.find_robust(net, seen, evaluation.epsilon, evaluation.norm, seed)
         verdicts[name] = withstood, seen.y
         if attack.images is not None:
-            verdicts[f"{name}_clean"] = correct(net, seen, None, seed), seen.y
+            verdicts[f"{name}_clean"] = find_correct(net, seen, None, seed), seen.y
     accuracies = {f"test_{name}_acc": int(right.sum()) / len(right) for name, (right, _) in verdicts.items()}
     return cast(EpochRecord, accuracies), verdicts
 
@@ -92,7 +92,7 @@ def evaluate_training(net: Net, evaluation: Evaluation, train: Split, seen: np.n
     """
     active = torch.from_numpy(seen).to(train.y.device)
     withstood = np.full(len(seen), UNSEEN, np.uint8)
-    withstood[seen] = correct(net, Split(train.x[active], train.y[active]), evaluation.pgd(), seed).cpu().numpy()
+    withstood[seen] = find_correct(net, Split(train.x[active], train.y[active]), evaluation.pgd(), seed).cpu().numpy()
     return withstood
 
 
@@ -108,11 +108,13 @@ def evaluate_final(
     class for every image of validation (if any) and test has that class as `constant`.
     """
     test, attacks = splits["test"], evaluation.final
-    at = {name: drawn(test.y, attack.images) for name, attack in attacks.items()}  # each attack's images; None: all
-    labels = predicted(net, test, seed)
-    right = {"clean": labels == test.y, "pgd": correct(net, test, evaluation.pgd(), seed)}
+    at = {
+        name: draw_images(test.y, attack.images) for name, attack in attacks.items()
+    }  # each attack's images; None: all
+    labels = predict_split(net, test, seed)
+    right = {"clean": labels == test.y, "pgd": find_correct(net, test, evaluation.pgd(), seed)}
     for name, attack in attacks.items():
-        right[name] = attack.withstood(net, part(test, at[name]), evaluation.epsilon, evaluation.norm, seed)
+        right[name] = attack.find_robust(net, take_images(test, at[name]), evaluation.epsilon, evaluation.norm, seed)
     values = {name: hits.cpu().double() for name, hits in right.items()}
     record = {f"test_{name}_acc": float(values[name].mean()) for name in attacks}
     for name in (name for name, attack in attacks.items() if attack.images is not None):
@@ -128,8 +130,8 @@ def evaluate_final(
     y, width = test.y.cpu(), net.module.head.out_features
     classes = {name: _by_class(hits, _at(y, at.get(name)), width) for name, hits in values.items()}
     corrupted = {name: split for name, split in splits.items() if name not in ("val", "test")}
-    record |= {f"{name}_acc": accuracy(net, split, None, seed) for name, split in corrupted.items()}
-    everywhere = torch.cat([labels, *(predicted(net, splits[name], seed) for name in ("val",) if name in splits)])
+    record |= {f"{name}_acc": measure_accuracy(net, split, None, seed) for name, split in corrupted.items()}
+    everywhere = torch.cat([labels, *(predict_split(net, splits[name], seed) for name in ("val",) if name in splits)])
     if len(everywhere.unique()) == 1 < len(y.unique()):
         record["constant"] = int(labels[0])
     return cast(CheckpointRecord, record), classes
@@ -137,7 +139,7 @@ def evaluate_final(
 
 def attacked_test_images(evaluation: Evaluation, test: Split) -> Arrays:
     """Return the images that attacks on some of the test split look at, as positions in it, (images,) int32."""
-    at = {attack.images: drawn(test.y, attack.images) for attack in evaluation.named().values()}
+    at = {attack.images: draw_images(test.y, attack.images) for attack in evaluation.named().values()}
     return {f"{DRAWN}{n}": positions.numpy().astype(np.int32) for n, positions in at.items() if positions is not None}
 
 
@@ -168,10 +170,10 @@ def loss_by_example(net: Net, evaluation: Evaluation, splits: dict[str, Split], 
 
 def _losses(net: Net, split: Split, attack: PGD | None, seed: int) -> np.ndarray:
     parts = []
-    with undisturbed(net, seed):
+    with evaluation_mode(net, seed):
         rng = Generator(split.x.device).manual_seed(seed)
         for images, y in zip(split.x.split(512), split.y.split(512), strict=True):
-            x = pixels(images)
+            x = to_pixels(images)
             x = x if attack is None else attack(net, Batch(x, y), rng).x
             with torch.no_grad():
                 parts.append(cross_entropy(net(x), y))
@@ -189,9 +191,9 @@ def arrays_at_best(net: Net, evaluation: Evaluation, train: Split) -> Arrays:
 @torch.no_grad()
 def clean_p_y(net: Net, split: Split) -> np.ndarray:
     """Return the probability of the given label on the images, (N,)."""
-    with undisturbed(net, 0):
+    with evaluation_mode(net, 0):
         parts = [
-            net(pixels(x)).softmax(1).gather(1, y[:, None]).squeeze(1)
+            net(to_pixels(x)).softmax(1).gather(1, y[:, None]).squeeze(1)
             for x, y in zip(split.x.split(512), split.y.split(512), strict=True)
         ]
     return torch.cat(parts).cpu().numpy().astype(np.float16)

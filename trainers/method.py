@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from torch import Generator, Tensor
 
 from trainers.attacks import PGD, NoAttack
-from trainers.awp import AWP, moved, unmoved_statistics
+from trainers.awp import AWP, frozen_statistics, perturbed_weights
 from trainers.iat import IAT
 from trainers.knobs import Knobs, to_epochs
 from trainers.losses import MART, CrossEntropy, Loss, cross_entropy
@@ -123,12 +123,12 @@ class Method(Knobs):
             weight = self.weight(step, target)
             yield self.loss(step, target, weight).mean(), observe(step, weight, target)
             return
-        with unmoved_statistics(net):
+        with frozen_statistics(net):
             step = self._look(net, batch, adversary)
             target = self.target(step)  # once, as it updates its memory
             weight = self.weight(step, target)
-            offsets = self.awp.offsets(net, self.loss(step, target, weight))
-        with moved(offsets):
+            offsets = self.awp.compute_offsets(net, self.loss(step, target, weight))
+        with perturbed_weights(offsets):
             there = self._look(net, batch, adversary)
             yield self.loss(there, target, weight).mean(), observe(step, weight, target)
 

@@ -10,12 +10,12 @@ from pydantic import Field, PositiveInt, model_validator
 from torch import Generator, Tensor
 
 from trainers.attacks import PGD
-from trainers.balls import Norm, check_units, length
+from trainers.balls import Norm, check_units, l2_length
 from trainers.knobs import Knobs, Real, Share, StepSize, step_length
 from trainers.losses import cross_entropy, soft_margin
 from trainers.method import Columns, observe
 from trainers.passes import UPDATE, Passes
-from trainers.starts import remembered
+from trainers.starts import training_memory
 from trainers.step import Adversary, Batch, Net, Step
 
 COLUMN = "margin"
@@ -60,7 +60,7 @@ class MMA(Knobs):
 
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
         """Yield the loss of a batch and the columns of its examples, as Method does."""
-        rows, _, state = remembered(batch)
+        rows, _, state = training_memory(batch)
         memory = state.column(COLUMN, fill=self.least)
         clean = net(batch.x)
         x, distance = self._boundary(net, batch, memory[rows], rng)
@@ -82,7 +82,7 @@ class MMA(Knobs):
         attack = PGD(steps=self.steps, norm=self.norm)
         x = attack.perturb(net, batch, rng, epsilon, step_length(self.step_size, epsilon)).x
         delta = x - batch.x
-        size = delta.abs().flatten(1).amax(1).view(-1, 1, 1, 1) if self.norm == "linf" else length(delta)
+        size = delta.abs().flatten(1).amax(1).view(-1, 1, 1, 1) if self.norm == "linf" else l2_length(delta)
         direction = delta / size.clamp_min(1e-12)
         inside, outside = torch.zeros_like(margin), torch.full_like(margin, REACH * self.d_max)
         with net.attacked("eval"), torch.no_grad():

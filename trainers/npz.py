@@ -1,4 +1,4 @@
-"""Arrays in .npz files as a sweep keeps them, read without trust: nothing is unpickled, and no damage is an error."""
+"""Read the .npz files of a sweep without trusting them: nothing is unpickled, and a damaged file is no error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from trainers.reading import BROKEN_PROMISE, Damage, Promised, read_with
+from trainers.reading import NOT_AS_RECORDED, Damage, ExpectedFile, read_with
 from trainers.record_io import Place
 
 Arrays = dict[str, np.ndarray]
@@ -21,26 +21,30 @@ DAMAGED = (
     NotImplementedError,
     RuntimeError,
     SyntaxError,
+    TypeError,  # the file is a single array, as an .npy is, and no archive to be opened
     BadZipFile,
     zlib.error,
 )
 
 
-def unpacked_arrays(content: bytes) -> Arrays:
-    """The arrays in the bytes of an .npz file. Raises ValueError where they are none."""
+def unpack_arrays(content: bytes) -> Arrays:
+    """Return the arrays in the bytes of an .npz file. Raises ValueError if the bytes are not an .npz of numbers."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
-    except DAMAGED as error:  # of a single array there are no files
+    except DAMAGED as error:
         raise ValueError(f"it is no .npz of numbers ({type(error).__name__})") from None
 
 
-def read_arrays(path: Place, damage: Damage | None = None, promised: Promised | None = None) -> Arrays | None:
-    """The arrays of an .npz file; None where it is missing, damaged, or not what was promised of it."""
+def read_arrays(path: Place, damage: Damage | None = None, expected: ExpectedFile | None = None) -> Arrays | None:
+    """Return the arrays of an .npz file, or None if it is missing, damaged, or not as `expected`.
+
+    Damage is recorded in `damage`. Raises OSError if the file cannot be read.
+    """
 
     def read(content: bytes) -> Arrays:
-        if promised and not promised.kept(content):
-            raise ValueError(BROKEN_PROMISE)
-        return unpacked_arrays(content)
+        if expected and not expected.matches(content):
+            raise ValueError(NOT_AS_RECORDED)
+        return unpack_arrays(content)
 
     return read_with(path, read, damage, sys.maxsize)

@@ -12,10 +12,10 @@ from torch import nn
 from trainers.knobs import Knobs, Real, Share
 from trainers.schedules import Bend, Piecewise, Ramp, Schedule, schedule_in_epoch
 
-# What a batch's mean loss is multiplied by before its gradient is taken; what is recorded is not. 1/64 is the code of
-# Zheng et al. 2020 (ATTA), which divides a mean over 64 examples by 64 again. Under SGD it is a learning rate so many
-# times smaller with a weight decay so many times larger.
-LossScale = Annotated[Real, Field(gt=0, exclude_if=lambda it: it == 1)]
+# A factor on a batch's mean loss before its gradient is computed; recorded losses are not scaled. 1/64 reproduces the
+# code of Zheng et al. 2020 (ATTA), which divides a mean over 64 examples by 64 again. Under SGD, a factor 1/n equals a
+# learning rate n times smaller with a weight decay n times larger.
+LossScale = Annotated[Real, Field(gt=0, exclude_if=lambda scale: scale == 1)]
 
 
 class _Optimizer(Knobs):
@@ -24,20 +24,20 @@ class _Optimizer(Knobs):
     loss_scale: LossScale = 1.0
 
     def at(self, epoch: int, epochs: int) -> Any:
-        """With this epoch's learning rate: a number, or a ramp or bend where it moves with every step."""
+        """Return this optimizer with the epoch's learning rate: a number, or a ramp or bend that changes every step."""
         if isinstance(self.lr, Ramp | Bend):
             return self
         return self.model_copy(update={"lr": schedule_in_epoch(self.lr, epoch, epochs)})
 
     def lr_at(self, step: int, steps: int) -> float:
-        """The learning rate of one step (0-based) of an epoch of `steps`."""
+        """Return the learning rate of one step (0-based) in an epoch of `steps` steps."""
         if isinstance(self.lr, Ramp | Bend):
             return self.lr.at_step(step, steps)
         return float(self.lr)  # type: ignore[arg-type]
 
 
 class SGD(_Optimizer):
-    """Stochastic gradient descent with momentum, no dampening: what all three papers use."""
+    """Stochastic gradient descent with momentum and no dampening, as all three papers use it."""
 
     name: Literal["sgd"] = "sgd"
     momentum: Share = 0.9
@@ -50,18 +50,20 @@ class SGD(_Optimizer):
         return self
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the torch optimizer, whose learning rate the trainer sets before each step."""
         return torch.optim.SGD(
             parameters, lr=0.0, momentum=self.momentum, weight_decay=self.weight_decay, nesterov=self.nesterov
         )
 
 
 class Adam(_Optimizer):
-    """Kingma & Ba 2015, arXiv:1412.6980; for the optimiser ablation of Liu et al. 2021 (1e-4, constant)."""
+    """Adam, Kingma & Ba 2015, arXiv:1412.6980; Liu et al. 2021 use it in an ablation (1e-4, constant)."""
 
     name: Literal["adam"] = "adam"
     lr: Schedule | Ramp | Bend = 1e-4
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the torch optimizer, whose learning rate the trainer sets before each step."""
         return torch.optim.Adam(parameters, lr=0.0, weight_decay=self.weight_decay)
 
 

@@ -1,4 +1,4 @@
-"""plan.json as it is read back: what of it is whole, wherever it came from; each training has its own checksum."""
+"""Read plan.json and keep its undamaged trainings; the plan and each training have a checksum."""
 
 from __future__ import annotations
 
@@ -7,30 +7,31 @@ from typing import Any
 
 from trainers.reading import Damage, read_json
 from trainers.record_io import Place, Row, broken, digest, sealed
-from trainers.shapes import A_HEAD, A_TRAINING
+from trainers.shapes import check_head, check_training
 
-FORMAT = 2  # other versions of this program had others
+FORMAT = 2  # other versions of this program wrote other formats
 NAME = "plan.json"
 
 
-class OtherFormat(Exception):
-    """Another version of this program made it; the message says which."""
+class PlanFormatError(Exception):
+    """Raised if another version of this program wrote the plan; the message gives both formats."""
 
 
 def read_plan(folder: Place, damage: Damage, needs: Iterable[str] = ()) -> Row | None:
-    """A plan with those of its trainings that are whole and have the fields needed; None where there is none to read.
+    """Return the plan in a folder with its undamaged trainings, or None if the file is missing or damaged as a whole.
 
-    Raises OtherFormat.
+    A training without a field in `needs` counts as damaged. Damage is recorded in `damage`. Raises PlanFormatError.
     """
     path = folder / NAME
-    plan = read_json(path, A_HEAD, damage)
+    plan = read_json(path, check_head, damage)
     if plan is None:
         return None
     if plan.get("format", FORMAT) != FORMAT:
-        made = f"another version of this program made its {NAME}"
-        raise OtherFormat(f"{made} (format {plan['format']}, and this one reads {FORMAT})")
+        raise PlanFormatError(
+            f"another version of this program made its {NAME} (format {plan['format']}, and this one reads {FORMAT})"
+        )
     other = "head" in plan and plan["head"] != _head(plan)
-    found = ["what it says of all trainings is not what was written"] if other else []
+    found = ["the part on all trainings does not match its checksum"] if other else []
     whole: dict[int, Row] = {}
     for number, row in enumerate(plan["trials"]):
         try:
@@ -44,34 +45,38 @@ def read_plan(folder: Place, damage: Damage, needs: Iterable[str] = ()) -> Row |
     return plan | {"trials": _placed(whole)}
 
 
-def sealed_plan(plan: Row) -> Row:
-    """A plan with the checksums that `read_plan` looks at."""
+def seal_plan(plan: Row) -> Row:
+    """Return a plan with the checksums that `read_plan` verifies."""
     counted = plan | {"count": len(plan["trials"])}
     return counted | {"head": _head(counted), "trials": [sealed(row) for row in plan["trials"]]}
 
 
 def _head(plan: Row) -> str:
-    """The checksum of what a plan says besides its trainings, of which each has its own."""
+    """Return the checksum of a plan without its trainings, each of which has its own."""
     return digest({key: value for key, value in plan.items() if key not in ("head", "trials")})
 
 
 def _whole(row: Row, needs: Iterable[str]) -> Row:
-    A_TRAINING(row)
+    """Return a training. Raises ValueError if it is damaged or lacks a field."""
+    check_training(row)
     if broken(row):
-        raise ValueError("its checksum is not that of what it says")
+        raise ValueError("its checksum does not match its content")
     if lacking := [key for key in needs if key not in row]:
         raise ValueError(f"it has no {', '.join(lacking)}")
     return row
 
 
 def _called(row: Any, number: int) -> str:
-    """What a training is called that may be none; nothing that a terminal would obey."""
+    """Return the name of a training that may be damaged, or its number; never control characters of a terminal."""
     name = row.get("id") if isinstance(row, dict) else None
     return f"number {number + 1}" if not isinstance(name, str) else name if name.isprintable() else ascii(name)
 
 
 def _placed(rows: dict[int, Row]) -> list[Row]:
-    """Rows by their places, with the places that they name of each other as they are among those that are left."""
+    """Return the remaining rows in order, with the row numbers in `branch` mapped to those among the remaining rows.
+
+    A branch from a row that is gone becomes a branch from the row itself at epoch 0.
+    """
     place = {number: i for i, number in enumerate(rows)}
     placed = []
     for number, row in rows.items():

@@ -1,6 +1,6 @@
-"""Extra training data: a pool beside the training set, and batches that are mixed of both.
+"""Extra training data: a pool beside the training set, and batches that mix both.
 
-The pool brings labels of its own, perhaps those that another network gave it (pseudo-labels).
+The pool has labels of its own, perhaps assigned by another network (pseudo-labels).
 """
 
 from __future__ import annotations
@@ -11,40 +11,42 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from trainers.fetch import fetched
-from trainers.files import read_npz, user_path
-from trainers.images import DataError, Labelled, about, labelled
+from trainers.fetch import load_torchvision
+from trainers.files import expand_path, read_npz
+from trainers.images import DataError, LabelledImages, check_labelled, prefix_errors
 from trainers.knobs import Knobs, Real
 
 
 class Pool(Knobs):
-    """How a pool is mixed into training.
+    """The base of all pools: how a pool is mixed into training.
 
-    epoch_of "extra": an epoch is one pass over the pool, as in the fine-tuning of Liu et al. 2021 (sec. 6.2); "train":
-    it has as many batches as without the pool, and so costs as much, as in Carmon et al. 2019, arXiv:1905.13736 (code),
-    where 196 batches of 128 + 128 are an epoch of 50000 + 500000 images. Only part of the training set is then in it.
+    epoch_of "extra": an epoch is one pass over the pool, as in the fine-tuning of Liu et al. 2021 (sec. 6.2). "train":
+    an epoch has as many batches as without the pool, and costs as much, as in Carmon et al. 2019, arXiv:1905.13736
+    (code), where 196 batches of 128 + 128 are an epoch of 50000 + 500000 images; it then uses only part of the training
+    set.
     """
 
-    share: Annotated[Real, Field(gt=0, lt=1)] = 0.5  # of each batch
+    share: Annotated[Real, Field(gt=0, lt=1)] = 0.5  # fraction of each batch that comes from the pool
     epoch_of: Literal["extra", "train"] = "extra"
 
-    def load(self, shape: tuple[int, ...], classes: int, download: bool = True) -> Labelled | None:
-        """The arrays of the pool, or None if it is cut from the data set itself.
+    def load(self, shape: tuple[int, ...], classes: int, download: bool = True) -> LabelledImages | None:
+        """Return the arrays of the pool, or None if it is cut from the data set itself.
 
-        Raises DataError if they cannot be had, or do not go with images of this shape and with so many classes.
+        Raises DataError if they cannot be loaded, or do not fit images of this shape, (H, W, channels), and the number
+        of classes.
         """
-        pool = self._own(download)
+        pool = self._load(download)
         if pool is not None and pool.x.shape[1:] != shape:
             raise DataError(f"has images of {pool.x.shape[1:]}, the data set of {shape}; make them equal")
         if pool is not None and pool.y.max() >= classes:
             raise DataError(f"has label {pool.y.max()}; the data set has 0..{classes - 1} only: number them as it does")
         return pool
 
-    def _own(self, download: bool) -> Labelled | None:
+    def _load(self, download: bool) -> LabelledImages | None:
         return None
 
-    def parts(self, batch_size: int) -> tuple[int, int]:
-        """How many training and how many extra examples a batch holds. Raises ValueError if one of them is none."""
+    def split_batch(self, batch_size: int) -> tuple[int, int]:
+        """Return the numbers of training and of extra examples in a batch. Raises ValueError if one of them is 0."""
         extra = round(batch_size * self.share)
         if not 0 < extra < batch_size:
             raise ValueError(
@@ -60,11 +62,11 @@ class Archive(Pool):
     name: Literal["npz"] = "npz"
     path: str
 
-    def _own(self, download: bool) -> Labelled:
-        with about("path"):
-            arrays = read_npz(user_path(self.path), self._wanted)
+    def _load(self, download: bool) -> LabelledImages:
+        with prefix_errors("path"):
+            arrays = read_npz(expand_path(self.path), self._wanted)
         x, y = arrays
-        return labelled(self.path, (x, y), arrays[x], arrays[y])
+        return check_labelled(self.path, (x, y), arrays[x], arrays[y])
 
     @staticmethod
     def _wanted(found: set[str]) -> tuple[str, str]:
@@ -72,18 +74,18 @@ class Archive(Pool):
 
 
 class SVHNExtra(Pool):
-    """The 531131 easier digits published beside the training set of SVHN (Netzer 2011)."""
+    """The 531131 easier digits that were published beside the training set of SVHN (Netzer 2011)."""
 
     name: Literal["svhn"] = "svhn"
     root: str = "data"
 
-    def _own(self, download: bool) -> Labelled:
-        part = fetched("SVHN", self.root, download, split="extra")
-        return labelled("SVHN", ("data", "labels"), part.data, part.labels)
+    def _load(self, download: bool) -> LabelledImages:
+        part = load_torchvision("SVHN", self.root, download, split="extra")
+        return check_labelled("SVHN", ("data", "labels"), part.data, part.labels)
 
 
 class Rest(Pool):
-    """The training examples that the limit `train` leaves out: any data set can be its own pool."""
+    """The training examples that the limit `train` leaves out; with it any data set can be its own pool."""
 
     name: Literal["rest"] = "rest"
 
@@ -91,32 +93,34 @@ class Rest(Pool):
 Extra = Annotated[Archive | SVHNExtra | Rest, Field(discriminator="name")]
 
 
-def mixed_batches(
+def mix_batches(
     active: Tensor, n_train: int, n_extra: int, extra: Pool, batch_size: int, rng: Generator
 ) -> list[Tensor]:
-    """The batches of an epoch as positions in [train | extra], the training examples of each first.
+    """Draw the batches of an epoch as positions in [train | extra], the training examples of each batch first.
 
-    `active` (n,) are the training examples in use; example j of the pool is n_train + j. The side that is not passed
-    over begins anew, in a new order, whenever it runs out. A last batch that is not full keeps the ratio.
+    `active` (n,) are the training examples in use; example j of the pool has position n_train + j. epoch_of says which
+    side is passed over once; the other side begins anew, in a new order, whenever it runs out. A last batch that is not
+    full keeps the ratio.
     """
-    n, m = extra.parts(batch_size)
+    n, m = extra.split_batch(batch_size)
     if extra.epoch_of == "extra":
-        theirs = _filled(n_extra, m)
-        ours = [max(1, round(size * n / m)) for size in theirs]
+        of_pool = _batch_sizes(n_extra, m)
+        of_train = [max(1, round(size * n / m)) for size in of_pool]
     else:
-        sizes = _filled(len(active), batch_size)
-        theirs = [max(1, round(size * m / batch_size)) for size in sizes]
-        ours = [max(1, size - other) for size, other in zip(sizes, theirs, strict=True)]
-    train = active[_orders(len(active), sum(ours), rng)].split(ours)
-    pool = (n_train + _orders(n_extra, sum(theirs), rng)).split(theirs)
+        sizes = _batch_sizes(len(active), batch_size)
+        of_pool = [max(1, round(size * m / batch_size)) for size in sizes]
+        of_train = [max(1, size - taken) for size, taken in zip(sizes, of_pool, strict=True)]
+    train = active[_orders(len(active), sum(of_train), rng)].split(of_train)
+    pool = (n_train + _orders(n_extra, sum(of_pool), rng)).split(of_pool)
     return [torch.cat(pair) for pair in zip(train, pool, strict=True)]
 
 
-def _filled(total: int, size: int) -> list[int]:
+def _batch_sizes(total: int, size: int) -> list[int]:
+    """Return full batches, then one of the remainder if there is any."""
     full, left = divmod(total, size)
     return [size] * full + [left] * (left > 0)
 
 
 def _orders(n: int, wanted: int, rng: Generator) -> Tensor:
-    """`wanted` positions below n: one random order after another."""
+    """Draw `wanted` positions below n: one random order after another."""
     return torch.cat([torch.randperm(n, generator=rng) for _ in range(-(-wanted // n))])[:wanted]

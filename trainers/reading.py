@@ -1,8 +1,8 @@
-"""The one reader of a sweep's records, for whoever trains, shows or analyses: what is damaged is named, and left out.
+"""The only reader of a sweep's records, for training, status and analysis; it names damaged records and skips them.
 
-A record is damaged if it is no file, no JSON, not of the shape that its kind has (trainers.shapes), or not what its
-checksum says. One that is missing is not there yet, which is no damage; nor is a last line without its end, which is
-being written. Whoever wants to say what was damaged hands a Damage in.
+A record is damaged if it is not a regular file, not JSON, not of the shape of its kind (trainers.shapes), or if its
+checksum does not match. A missing record is not damaged, as it may be written later; nor is a last line without a
+newline, which is being written. A caller passes a Damage to learn which records were damaged.
 """
 
 from __future__ import annotations
@@ -21,84 +21,88 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar
 from trainers.record_io import Place, Row, broken, unchanged
 
 LARGEST = 1 << 30  # bytes of a record of text; the plan of half a million trainings has fewer
-EXPANDED = 1_000_000  # values in a YAML file, those that aliases stand for among them
+EXPANDED = 1_000_000  # largest number of values in a YAML file once its aliases are expanded
 MISSING = (FileNotFoundError, NotADirectoryError)
-BROKEN_PROMISE = "it is not what the result beside it tells of"
+NOT_AS_RECORDED = "it does not match the size and checksum in the result beside it"
 
 T = TypeVar("T")
-Shape = Callable[[Any], T]  # returns the value; raises ValueError, saying what is wrong with it
-RowShape = Callable[[Any, int], bool]  # whether a value is a row of its kind, and may stand in that place of the file
+Shape = Callable[[Any], T]  # returns the value, or raises ValueError that says what is wrong with it
+RowShape = Callable[[Any, int], bool]  # whether a value is a row of its kind, and may be that row (0-based) of the file
 
 
 class Damage(dict[str, str]):
-    """What is wrong with which record, each named once."""
+    """The damaged records by path, each with what is wrong with it."""
 
     def add(self, path: Place, what: str) -> None:
+        """Record damage, unless some is recorded for this path already."""
         self.setdefault(str(path), what)
 
     def lines(self) -> list[str]:
-        """For whoever is to know, a line a record."""
+        """Return a message for each damaged record."""
         return [f"{path}: damaged: {what}" for path, what in self.items()]
 
 
-class Promised(NamedTuple):
-    """What a result tells of a record beside it."""
+class ExpectedFile(NamedTuple):
+    """Size and checksum of a record, as the result of its trial states them."""
 
     size: int  # bytes
-    sha256: str | None  # None: written before there were checksums, and not checked
-    whole: bool = True  # else more may have been added since: the trial was stopped, and is trained on
+    sha256: str | None  # None: not checked, as older results have no checksums
+    whole: bool = True  # False: the file may have grown since, as the trial was stopped and may be trained further
 
-    def kept(self, content: bytes) -> bool:
-        """Whether a record still is what it was."""
+    def matches(self, content: bytes) -> bool:
+        """Return whether the content of a record is as stated; if not `whole`, its first `size` bytes."""
         if len(content) != self.size and (self.whole or len(content) < self.size):
             return False
         return self.sha256 is None or sha256(content[: self.size]).hexdigest() == self.sha256
 
 
-def promises(result: Row | None) -> dict[str, Promised]:
-    """What a result tells of the records of its trial, by their names."""
+def expected_files(result: Row | None) -> dict[str, ExpectedFile]:
+    """Return the size and checksum of each record of a trial, by file name, as its result states them."""
     result = result or {}
     digests, stopped = result.get("sha256", {}), result.get("status") == "stopped"
     return {
-        name: Promised(size, digests.get(name), whole=not (stopped and name.endswith(".jsonl")))
+        name: ExpectedFile(size, digests.get(name), whole=not (stopped and name.endswith(".jsonl")))
         for name, size in result.get("bytes", {}).items()
     }
 
 
-def anything(value: Any) -> Any:
-    """The shape that every value has."""
+def accept_any(value: Any) -> Any:
+    """Return any value as it is: the shape of records that are not checked."""
     return value
 
 
-def row(value: Any, place: int) -> bool:
-    """The shape of rows of which nothing is known."""
+def is_row(value: Any, place: int) -> bool:
+    """Return whether a value is a JSON object, whatever its keys."""
     return isinstance(value, dict)
 
 
-def epoch_row(value: Any, place: int) -> bool:
-    """Of epochs.jsonl: finite numbers by name, of the epoch after the one before."""
+def is_epoch_row(value: Any, place: int) -> bool:
+    """Return whether a value is row `place` of epochs.jsonl: finite numbers by name, with `epoch` equal to `place`."""
     return isinstance(value, dict) and value.get("epoch") == place and _finite(value)
 
 
-def cost_row(value: Any, place: int) -> bool:
-    """Of cost.jsonl: finite numbers by name, the seconds that something took among them, and who paid for it."""
+def is_cost_row(value: Any, place: int) -> bool:
+    """Return whether a value is a row of cost.jsonl: finite numbers by name, and if given the trial that paid in `by`.
+
+    One of the numbers is `seconds` or `final_seconds`.
+    """
     if not isinstance(value, dict) or not isinstance(value.get("by", ""), str):
         return False
     if "seconds" not in value and "final_seconds" not in value:
         return False
-    return _finite({key: its for key, its in value.items() if key != "by"})
+    return _finite({key: number for key, number in value.items() if key != "by"})
 
 
 def _finite(value: Row) -> bool:
-    """Whether there are numbers alone, none of them infinite; as fast as it must be for each epoch of a sweep."""
+    """Return whether all values are finite numbers; one sum is fast enough for every epoch of a sweep."""
     try:
         return math.isfinite(sum(value.values()))
     except (TypeError, OverflowError):
         return False
 
 
-def stat_of(path: Path) -> os.stat_result | None:
-    """What a file system says of a file; None where there is none, nor anything that a link leads to."""
+def stat_file(path: Path) -> os.stat_result | None:
+    """Return the stat of a file; None if it is missing or a link that leads nowhere. Raises other OSErrors."""
     try:
         return os.stat(path)
     except MISSING:
@@ -110,9 +114,9 @@ def stat_of(path: Path) -> os.stat_result | None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """A record to be read. Raises ValueError if it is no file, which may have no end, and OSError."""
-    try:  # a pipe without a writer would be waited for
+def open_record(path: Path) -> Iterator[BinaryIO]:
+    """Open a record to read. Raises ValueError if it is no regular file, as others may have no end, and OSError."""
+    try:  # O_NONBLOCK: opening a pipe without a writer would block
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG):
@@ -128,51 +132,62 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         os.close(handle)
 
 
-def content_of(path: Place, most: int = LARGEST) -> bytes:
-    """All bytes of a record. Raises ValueError if it is no file or too large, and OSError if it cannot be read."""
+def read_content(path: Place, most: int = LARGEST) -> bytes:
+    """Return all bytes of a record.
+
+    Raises ValueError if it is no regular file or has more than `most` bytes, and OSError if it cannot be read.
+    """
     if not isinstance(path, Path):
         return path.read_bytes()
-    with opened(path) as file:
+    with open_record(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:
             raise ValueError(f"it has {size} bytes, and such a record at most {most}")
         return file.read()
 
 
-def read_json(path: Place, shape: Shape[T] = anything, damage: Damage | None = None) -> T | None:
-    """The value in a JSON file; None where the file is missing, or damaged."""
+def read_json(path: Place, shape: Shape[T] = accept_any, damage: Damage | None = None) -> T | None:
+    """Return the value in a JSON file, or None if the file is missing or damaged; damage is recorded in `damage`.
+
+    Raises OSError if the file cannot be read.
+    """
     return read_with(path, lambda content: shape(_intact(_parsed(content))), damage)
 
 
 def read_rows(
-    path: Place, shape: RowShape = row, damage: Damage | None = None, promised: Promised | None = None
+    path: Place, shape: RowShape = is_row, damage: Damage | None = None, expected: ExpectedFile | None = None
 ) -> list[Row]:
-    """The rows of a JSON-lines file up to the first that is damaged; none where the file is missing.
+    """Return the rows of a JSON-lines file up to the first damaged one; no row if the file is missing.
 
-    None either where it is not what was `promised` of it: no row of such a file is to be trusted.
+    If the file is not as `expected`, no row is returned, as none can be trusted. Damage is recorded in `damage`. Raises
+    OSError if the file cannot be read.
     """
 
     def read(content: bytes) -> list[Row]:
-        if promised and not promised.kept(content):
-            raise ValueError(BROKEN_PROMISE)
-        rows = parsed_rows(content, shape)
+        if expected and not expected.matches(content):
+            raise ValueError(NOT_AS_RECORDED)
+        rows = parse_rows(content, shape)
         return _whole_rows(content, shape, lambda what: _note(damage, path, what)) if rows is None else rows
 
     return read_with(path, read, damage) or []
 
 
 def read_yaml(path: Place, damage: Damage | None = None) -> Row | None:
-    """The mapping in a YAML file, as space.yaml and config.yaml have one; None where it is missing, or damaged."""
+    """Return the mapping in a YAML file, such as space.yaml or config.yaml; None if it is missing or damaged.
+
+    Damage is recorded in `damage`. Raises OSError if the file cannot be read.
+    """
     return read_with(path, _mapping, damage)
 
 
 def read_with(path: Place, read: Callable[[bytes], T], damage: Damage | None, most: int = LARGEST) -> T | None:
-    """What is read of a record's bytes; None where it is missing or `read` raises ValueError, which is damage.
+    """Return read(content) of a record, or None if it is missing or damaged; `read` raises ValueError on damage.
 
-    Raises OSError if it cannot be read, but where one may not read it that counts as damage, if it is to be told.
+    Damage is recorded in `damage`. Raises OSError if the record cannot be read; a lack of permission counts as damage
+    if `damage` is given.
     """
     try:
-        return read(content_of(path, most))
+        return read(read_content(path, most))
     except MISSING:
         return None
     except PermissionError:
@@ -187,7 +202,7 @@ def read_with(path: Place, read: Callable[[bytes], T], damage: Damage | None, mo
 
 
 def _whole_rows(content: bytes, shape: RowShape, say: Callable[[str], None]) -> list[Row]:
-    """The rows before the first line that is none."""
+    """Return the rows before the first damaged line, and report that line to `say`."""
     rows: list[Row] = []
     for line in content.split(b"\n")[:-1]:
         try:
@@ -201,10 +216,10 @@ def _whole_rows(content: bytes, shape: RowShape, say: Callable[[str], None]) -> 
     return rows
 
 
-def parsed_rows(content: bytes, shape: RowShape = row, place: int = 0) -> list[Row] | None:
-    """JSON lines, the first of them in a place of their file; None if one of them is damaged.
+def parse_rows(content: bytes, shape: RowShape = is_row, place: int = 0) -> list[Row] | None:
+    """Return the rows of JSON lines, or None if one of them is damaged; `place` is the first row's number in its file.
 
-    All are parsed at once, for a sweep has hundreds of thousands.
+    A last line without a newline is skipped. All lines are parsed at once, as a sweep has hundreds of thousands.
     """
     lines = content.split(b"\n")[:-1]  # a complete line ends in a newline
     try:
@@ -216,7 +231,7 @@ def parsed_rows(content: bytes, shape: RowShape = row, place: int = 0) -> list[R
 
 
 def _parsed(content: bytes) -> Any:
-    """The value that JSON says. Raises ValueError, saying why it is none."""
+    """Return the value of a JSON text. Raises ValueError that says why it is not one."""
     if not content or content.isspace():
         raise ValueError("it is empty")
     if b"\0" in content:
@@ -230,12 +245,12 @@ def _parsed(content: bytes) -> Any:
 
 
 def _mapping(content: bytes) -> Row:
-    import yaml  # by few of those who read
+    import yaml  # late: few readers need it
 
     try:
         text = content.decode()
         if not unchanged(text):
-            raise ValueError("its checksum is not that of what it says")
+            raise ValueError("its checksum does not match its content")
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is not None and _expanded(node, {}) > EXPANDED:
@@ -251,12 +266,12 @@ def _mapping(content: bytes) -> Row:
 
 
 def _expanded(node: Any, known: dict[int, float]) -> float:
-    """How many values a node of YAML stands for, each alias counted as all that it stands for."""
+    """Return the number of values in a YAML node once its aliases are expanded; infinite if it contains itself."""
     if id(node) not in known:
-        known[id(node)] = math.inf  # of one that holds itself
+        known[id(node)] = math.inf  # for a node that contains itself
         parts = node.value if isinstance(node.value, list) else ()
         known[id(node)] = 1 + sum(
-            _expanded(it, known) for part in parts for it in (part if isinstance(part, tuple) else (part,))
+            _expanded(child, known) for part in parts for child in (part if isinstance(part, tuple) else (part,))
         )
     return known[id(node)]
 
@@ -267,7 +282,7 @@ def _no_number(text: str) -> float:
 
 def _intact(value: Any) -> Any:
     if isinstance(value, dict) and broken(value):
-        raise ValueError("its checksum is not that of what it says")
+        raise ValueError("its checksum does not match its content")
     return value
 
 

@@ -1,22 +1,22 @@
-"""The shapes of a sweep's records, by which trainers.reading tells what is damaged, or was never written by a sweep.
+"""The shapes of a sweep's records, by which trainers.reading finds records that are damaged or not written by a sweep.
 
-A folder may come from anybody. Whatever a record names that becomes part of a path is a Name here: one component, so
-that no reader leaves the folder, and no writer either. Keys that are not listed may be there, for records gain fields.
+A folder may come from anybody. A text of a record that becomes part of a path is a Name here: one component, so that no
+reader or writer leaves the folder. Other keys than those listed are allowed, as records gain fields.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Required, TypedDict
 
-from trainers.checking import Count, Name, component, shaped
+from trainers.checking import Count, Name, build_checker, check_component
 from trainers.record_io import Row
 from trainers.records import TrialResult
 
-File = Literal["state.pt", "instances.npz"]  # of a stage
+File = Literal["state.pt", "instances.npz"]  # files of a stage
 
 
-class Manifest(TypedDict):
-    """stage.json: what a stage holds beside its state."""
+class ManifestRecord(TypedDict):
+    """stage.json: the records of a stage beside its state."""
 
     parent: Name | None
     epoch: Count
@@ -34,19 +34,19 @@ class _Starts(TypedDict, total=False):
 
 
 def _of_a_state(start: _Starts) -> str | None:
-    """Of a training it is the name of its last state, of a file nothing that becomes part of a path."""
-    return component(start["content"]) if start.get("training") is not None else None
+    """Return what `content` should be, or None if it fits; it is a path component only if `training` is set."""
+    return check_component(start["content"]) if start.get("training") is not None else None
 
 
-Starts = Annotated[_Starts, _of_a_state]  # the weights of a file, or of another training's last state
+Starts = Annotated[_Starts, _of_a_state]  # the weights in a file, or in another training's last state
 
 
 def _pair(branch: list[int]) -> str | None:
     return None if len(branch) == 2 else "two numbers"
 
 
-class Config(TypedDict, total=False):
-    """What a plan says of how one training is done, as far as readers look into it."""
+class ConfigRecord(TypedDict, total=False):
+    """`config` of a training in plan.json, as far as readers use it."""
 
     data: dict[str, Any]
     model: dict[str, Any]
@@ -55,7 +55,7 @@ class Config(TypedDict, total=False):
     seed: int
 
 
-class Planned(TypedDict, total=False):
+class PlannedRecord(TypedDict, total=False):
     """One training of plan.json."""
 
     id: Required[Name]
@@ -65,7 +65,7 @@ class Planned(TypedDict, total=False):
     seed: int
     axes: dict[str, str | bool | int | float]
     values: dict[str, Any]
-    config: Config
+    config: ConfigRecord
     ranks: Name | None
     start: Starts | None
     data: str
@@ -80,8 +80,8 @@ class _Epochs(TypedDict):
     distinct: Count
 
 
-class Head(TypedDict, total=False):
-    """plan.json without its trainings, which are looked at one by one."""
+class HeadRecord(TypedDict, total=False):
+    """plan.json without its trainings, which are checked one by one."""
 
     format: int
     study: str
@@ -94,12 +94,12 @@ class Head(TypedDict, total=False):
     accepted: list[str]
     rankings: dict[Name, dict[str, Any]]
     epochs: _Epochs
-    count: Count
+    check_count: Count
     trials: Required[list[Any]]
 
 
-class Run(TypedDict, total=False):
-    """One start of a sweep."""
+class RunRecord(TypedDict, total=False):
+    """One run of a sweep's command, in provenance.json."""
 
     started: str
     ended: str
@@ -111,18 +111,18 @@ class Run(TypedDict, total=False):
     versions: dict[str, str | None]
     slots: int | None
     exit: int
-    spent: str  # the budget that ended it, in words
+    spent: str  # the budget that ended the run, in words
     wall_seconds: float | None
 
 
-class Provenance(TypedDict):
-    """provenance.json."""
+class ProvenanceRecord(TypedDict):
+    """provenance.json: the runs of a sweep."""
 
-    runs: list[Run]
+    runs: list[RunRecord]
 
 
-A_RESULT = shaped(TrialResult)
-A_MANIFEST = shaped(Manifest)
-A_TRAINING = shaped(Planned)
-A_HEAD = shaped(Head)
-A_PROVENANCE = shaped(Provenance)
+check_result = build_checker(TrialResult)
+check_manifest = build_checker(ManifestRecord)
+check_training = build_checker(PlannedRecord)
+check_head = build_checker(HeadRecord)
+check_provenance = build_checker(ProvenanceRecord)

@@ -1,4 +1,4 @@
-"""Where an attack begins: a fresh offset, or the perturbation that the example's last visit ended in."""
+"""Starts of an attack: a fresh random offset, or the final perturbation of the example's last visit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Generator, Tensor
 
-from trainers.balls import Noise, Norm, noise, normal, unit
+from trainers.balls import Noise, Norm, draw_noise, draw_normal, unit_vector
 from trainers.knobs import Knobs, Real
 from trainers.state import InstanceState
 from trainers.step import Batch
@@ -18,12 +18,12 @@ COLUMN = "perturbation"
 
 
 class Previous(Knobs):
-    """ATTA: go on from the last epoch's perturbation of the same pixels; Zheng et al. 2020, arXiv:1912.11969, Alg. 2.
+    """ATTA: continue from the last epoch's perturbation of the pixels; Zheng et al. 2020, arXiv:1912.11969, Alg. 2.
 
-    Perturbations are kept on the padded image, so that crop and mirror may differ between epochs; pixels outside an
-    epoch's window keep what they had. They are drawn anew in the first epoch and, as in the authors' code, in every
-    reset_every-th (counted from 1: 10, 20, ...); None never does, as in the code of Liu et al. 2021. Within a stage
-    reset_every is 1 (now) or None.
+    Perturbations are stored for the padded image, so that crop and mirror may differ between epochs; those outside an
+    epoch's window stay as they are. They are drawn anew in the first epoch and, as in the authors' code, in every
+    reset_every-th epoch (counted from 1: 10, 20, ...); with None only in the first, as in the code of Liu et al. 2021.
+    Within a stage reset_every is 1 (draw now) or None.
     """
 
     name: Literal["previous"] = "previous"
@@ -32,6 +32,7 @@ class Previous(Knobs):
     half: bool = False  # keep perturbations in half precision: 0.48 GB instead of 0.96 for CIFAR-10
 
     def at(self, epoch: int, epochs: int) -> Previous:
+        """Return this start with reset_every 1 in an epoch that draws anew, and None in the others."""
         due = epoch == 0 or (self.reset_every is not None and (epoch + 1) % self.reset_every == 0)
         return self.model_copy(update={"reset_every": 1 if due else None})
 
@@ -39,15 +40,16 @@ class Previous(Knobs):
         return True
 
     def recall(self, batch: Batch, epsilon: float | Tensor, norm: Norm, rng: Generator) -> Tensor:
-        """The offsets to begin from, (B, channels, H, W)."""
-        rows, view, state = remembered(batch)
+        """Return the stored offsets of a batch, (B, channels, H, W), after drawing them anew if a reset is due."""
+        rows, view, state = training_memory(batch)
         memory = self._memory(state, batch.x, view)
         if self.reset_every is not None:
-            memory[rows] = noise(self.fill, memory[rows].float(), epsilon, norm, rng).to(memory.dtype)
+            memory[rows] = draw_noise(self.fill, memory[rows].float(), epsilon, norm, rng).to(memory.dtype)
         return view.cut(memory[rows]).float()
 
     def keep(self, batch: Batch, delta: Tensor) -> None:
-        rows, view, state = remembered(batch)
+        """Store the offsets that the attack on a batch ended with, (B, channels, H, W)."""
+        rows, view, state = training_memory(batch)
         memory = self._memory(state, batch.x, view)
         memory[rows] = view.paste(memory[rows], delta.to(memory.dtype))
 
@@ -58,7 +60,7 @@ class Previous(Knobs):
 
 
 class Direction(Knobs):
-    """A random unit vector times `length`: Algorithm 4 of Zhang et al. 2021, which prints no value for its xi.
+    """A random unit vector times `length`: Algorithm 4 of Zhang et al. 2021, which gives no value for this length, xi.
 
     length is an l2 length in pixels of [0, 1], whatever the attack's norm. 0.001 N(0, 1), the start of TRADES and the
     default of gair-trades, has a length of 0.055 on 32x32 colour images.
@@ -68,12 +70,12 @@ class Direction(Knobs):
     length: Annotated[Real, Field(gt=0)]
 
     def draw(self, like: Tensor, rng: Generator) -> Tensor:
-        """The offsets to begin from, (B, channels, H, W)."""
-        return self.length * unit(normal(like, rng))
+        """Draw the offsets of a batch `like`, (B, channels, H, W)."""
+        return self.length * unit_vector(draw_normal(like, rng))
 
 
-def remembered(batch: Batch) -> tuple[Tensor, View, InstanceState]:
-    """What identifies the examples of a training batch. Raises TypeError for a batch that is only measured."""
+def training_memory(batch: Batch) -> tuple[Tensor, View, InstanceState]:
+    """Return rows, view and instance state of a training batch. Raises TypeError for a batch that is only measured."""
     if batch.rows is None or batch.view is None or batch.state is None:
         raise TypeError("only training examples are remembered")
     return batch.rows, batch.view, batch.state
@@ -82,10 +84,10 @@ def remembered(batch: Batch) -> tuple[Tensor, View, InstanceState]:
 Start = Noise | Annotated[Previous | Direction, Field(discriminator="name")]
 
 
-def begin(start: Start, batch: Batch, epsilon: float | Tensor, norm: Norm, rng: Generator) -> Tensor:
-    """The offsets of a start, (B, channels, H, W)."""
+def draw_start(start: Start, batch: Batch, epsilon: float | Tensor, norm: Norm, rng: Generator) -> Tensor:
+    """Return the offsets of a start for a batch, (B, channels, H, W)."""
     if isinstance(start, Previous):
         return start.recall(batch, epsilon, norm, rng)
     if isinstance(start, Direction):
         return start.draw(batch.x, rng)
-    return noise(start, batch.x, epsilon, norm, rng)
+    return draw_noise(start, batch.x, epsilon, norm, rng)

@@ -1,4 +1,4 @@
-"""What is remembered of training examples from epoch to epoch: one row an example, checkpointed whole."""
+"""Per-example state that is carried from epoch to epoch and checkpointed whole."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from torch import Tensor
 
 
 class InstanceState:
-    """Named columns, (N, ...) each, on the device; a piece makes its own at first use and indexes it by Batch.rows."""
+    """Named columns with a row per training example, (N, ...) each, on the device.
+
+    A piece creates its column at first use and indexes it by Batch.rows.
+    """
 
     def __init__(self, n: int, device: torch.device) -> None:
         self.n, self.device = n, device
@@ -16,13 +19,15 @@ class InstanceState:
     def column(
         self, name: str, shape: tuple[int, ...] = (), fill: float = 0.0, dtype: torch.dtype = torch.float32
     ) -> Tensor:
-        """The column of that name, (N, *shape); a new one holds `fill` everywhere."""
+        """Return the column of this name, (N, *shape); a new column is filled with `fill`."""
         if name not in self.columns:
             self.columns[name] = torch.full((self.n, *shape), fill, dtype=dtype, device=self.device)
         return self.columns[name]
 
     def state_dict(self) -> dict[str, Tensor]:
+        """Return the columns by name, as a checkpoint holds them."""
         return dict(self.columns)
 
     def load_state_dict(self, columns: dict[str, Tensor]) -> None:
+        """Replace the columns by copies of those of a checkpoint."""
         self.columns = {name: column.to(self.device, copy=True) for name, column in columns.items()}

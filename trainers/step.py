@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from trainers.compiled import keep_apart
+from trainers.compiled import set_cache_folder
 from trainers.models.network import Network
 from trainers.state import InstanceState
 from trainers.views import View
@@ -58,7 +58,7 @@ class Net:
         self.bf16 = precision == "bf16"
         self._run = module.features_and_logits
         if compiled:
-            keep_apart()
+            set_cache_folder()
             torch._dynamo.reset()  # else graphs of an earlier training in this process would serve this one
             # dynamic from the first call: else the graph of a batch would depend on the sizes of earlier batches
             self._run = torch.compile(module.features_and_logits, dynamic=True)

@@ -1,7 +1,8 @@
-"""Subsets: which training examples an epoch uses. The fifth axis, independent of the method.
+"""Subsets: the training examples that an epoch uses, independent of the method.
 
-Order is fixed: the hold-out is removed first (the data does it), then examples are ranked, then classes balanced,
-then the cut is made. All selections are stable: equal ranks keep the order of the data.
+The order of operations is fixed: the hold-out is removed first (by trainers.data), then examples are ranked, then
+classes balanced, then the cut is made. A subset's `select` returns the chosen examples, (N,) bool, given their labels,
+the ranking that `needs` names, and the trial's seed. All selections are stable: equal keys keep the order of the data.
 """
 
 from __future__ import annotations
@@ -43,11 +44,12 @@ class All(Knobs):
         return 1.0
 
     def select(self, y: np.ndarray, ranking: Ranking | None, seed: int) -> np.ndarray:
+        """Return the mask of all examples, (N,) bool."""
         return np.ones(len(y), bool)
 
 
 class Random(Knobs):
-    """As many examples drawn at random: the control without which an effect of k cannot be told from one of size."""
+    """A random subset: the control that separates the effect of which examples are kept from that of how many."""
 
     name: Literal["random"] = "random"
     size: Size
@@ -60,21 +62,22 @@ class Random(Knobs):
         return fraction(self.size, examples)
 
     def select(self, y: np.ndarray, ranking: Ranking | None, seed: int) -> np.ndarray:
+        """Return the mask of `size` random examples, (N,) bool. Raises ValueError if a class has too few."""
         rng = np.random.default_rng([seed if self.seed is None else self.seed, 0x5B5E7])
-        return lowest(rng.permutation(len(y)), y, count(self.size, len(y), "subset.size"), self.balance)
+        return select_lowest(rng.permutation(len(y)), y, count(self.size, len(y), "subset.size"), self.balance)
 
 
 class Plus(Knobs):
-    """Further examples of some classes beside those of a base: what do they do to these and to the other classes?
+    """Further examples of some classes beside a base subset, to study their effect on these and other classes.
 
-    Dong et al. 2021, Figs. 19 and 20: beside the balanced friendliest 10,000, the 500 most problematic of a class, of
-    another, or of both; the control is as many friendly ones. Whether their 500 are those of both classes together is
-    not said; here `size` is that of each class.
+    Dong et al. 2021, Figs. 19 and 20, add to the balanced friendliest 10,000 the 500 most problematic examples of one
+    class, of another, or of both; the control is as many friendly ones. They do not say whether the 500 are those of
+    both classes together; here `size` counts per class.
     """
 
     classes: Annotated[tuple[NonNegativeInt, ...], Field(strict=False, min_length=1)]
-    side: Literal["friendly", "problematic"] = "problematic"  # lowest or highest rank of those that the base leaves
-    size: Size  # of each class; a share is one of the class
+    side: Literal["friendly", "problematic"] = "problematic"  # lowest or highest rank among those not in the base
+    size: Size  # per class; a share is a share of the class
 
     @model_validator(mode="after")
     def _distinct(self) -> Plus:
@@ -82,10 +85,10 @@ class Plus(Knobs):
             raise ValueError(f"`classes` names each class once; got {list(self.classes)}")
         return self
 
-    def beside(self, base: np.ndarray, rank: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The base and its additions, (N,) bool, (N,), (N,) -> (N,) bool.
+    def extend(self, base: np.ndarray, rank: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the base with the additions, (N,) bool, rank (N,), labels (N,) -> (N,) bool.
 
-        Raises ValueError where the base leaves fewer of a class.
+        Raises ValueError if the base leaves too few examples of a class.
         """
         chosen = base.copy()
         for label in self.classes:
@@ -99,13 +102,13 @@ class Plus(Knobs):
 
 
 class Ranked(Knobs):
-    """Examples by their rank in a score of how hard they are to learn robustly.
+    """A subset cut by rank in a score of how hard examples are to learn robustly.
 
     friendly / problematic: lowest / highest rank of learning instability (Dong et al. 2021, 'Data profiling for
-    adversarial training', eq. 4). easiest / hardest: of difficulty (Liu et al. 2021, 'On the impact of hard
-    adversarial instances', eq. 1). band: between two quantiles of the rank, `size` must then be absent.
+    adversarial training', eq. 4). easiest / hardest: lowest / highest rank of difficulty (Liu et al. 2021, 'On the
+    impact of hard adversarial instances', eq. 1). band: ranks between two quantiles; `size` must then be absent.
     Liu et al. balance the classes of all their subsets. Dong et al. publish balanced halves, but their code cuts the k
-    friendliest of all without: of the 5000 friendliest none is a cat.
+    friendliest without balance: the 5000 friendliest contain no cat.
     """
 
     name: Literal["ranked"] = "ranked"
@@ -129,13 +132,18 @@ class Ranked(Knobs):
 
     @property
     def needs(self) -> str:
-        """The score whose ranking this subset is cut from."""
+        """The score whose ranking the subset is cut from."""
         return self.score or ("difficulty" if self.side in ("easiest", "hardest") else "instability")
 
     def select(self, y: np.ndarray, ranking: Ranking | None, seed: int) -> np.ndarray:
+        """Return the mask of the chosen examples, (N,) bool.
+
+        Raises ValueError if the ranking is missing, lacks the score or has another length, or if there are too few
+        examples.
+        """
         rank = self._rank(ranking, len(y))
         base = self._base(rank, y)
-        return base if self.plus is None else self.plus.beside(base, rank, y)
+        return base if self.plus is None else self.plus.extend(base, rank, y)
 
     def fraction(self, examples: int | None) -> float | None:
         """Return the fraction of the training examples in the base, or None if their number is unknown.
@@ -144,18 +152,18 @@ class Ranked(Knobs):
         """
         return self.band[1] - self.band[0] if self.band is not None else fraction(self.size or 0, examples)
 
-    def count(self, y: np.ndarray) -> int:
-        """How many examples it holds, which no ranking changes."""
+    def count_examples(self, y: np.ndarray) -> int:
+        """Return the number of examples in the subset, which does not depend on the ranking."""
         plus = self.plus
         more = [count(plus.size, int((y == label).sum()), "subset.plus.size") for label in plus.classes] if plus else []
-        return int(self._base(untied(np.zeros(len(y))), y).sum()) + sum(more)
+        return int(self._base(break_ties(np.zeros(len(y))), y).sum()) + sum(more)
 
-    def check(self, y: np.ndarray) -> None:
-        """Raises ValueError if these labels have too few examples whatever the ranking."""
-        equal = untied(np.zeros(len(y)))
+    def check_sizes(self, y: np.ndarray) -> None:
+        """Raise ValueError if there are too few examples with these labels, whatever the ranking."""
+        equal = break_ties(np.zeros(len(y)))
         base = self._base(equal, y)
-        if self.plus is not None:  # how many of each class a base leaves is known beforehand only if it is balanced
-            self.plus.beside(base & (self.balance == "per_class"), equal, y)
+        if self.plus is not None:  # what a base leaves of each class is known without a ranking only if it is balanced
+            self.plus.extend(base & (self.balance == "per_class"), equal, y)
 
     def _rank(self, ranking: Ranking | None, examples: int) -> np.ndarray:
         if ranking is None:
@@ -167,7 +175,7 @@ class Ranked(Knobs):
             )
         if len(rank) != examples:
             raise ValueError(f"the ranking has {len(rank)} examples and the training data {examples}; they must match")
-        return untied(rank)
+        return break_ties(rank)
 
     def _base(self, rank: np.ndarray, y: np.ndarray) -> np.ndarray:
         if self.band is not None:
@@ -178,19 +186,19 @@ class Ranked(Knobs):
             return chosen
         k = count(self.size or 0, len(y), "subset.size")
         if self.side in ("friendly", "easiest"):
-            return lowest(rank, y, k, self.balance)
-        return lowest(-rank[::-1], y[::-1], k, self.balance)[::-1]  # reversed, so that k and N - k never overlap
+            return select_lowest(rank, y, k, self.balance)
+        return select_lowest(-rank[::-1], y[::-1], k, self.balance)[::-1]  # reversed, so that k and N - k never overlap
 
 
-CORRECT, UNLEARNED = "correct", "unlearned"  # columns of the state
+CORRECT, UNLEARNED = "correct", "unlearned"  # columns of the instance state
 
 
 class DropUnlearned(Knobs):
-    """Dong et al. 2021, app. F: examples misclassified in the training pass of the epoch before `epoch`.
+    """Dong et al. 2021, app. F: drop the examples misclassified in the training pass of the epoch before `epoch`.
 
-    The paper's text has epoch 80 of 160, the default here, and no other. Examples are judged once, at the start of
-    `epoch`, by what that pass itself recorded: train mode, augmented, attacked, before the update. `instead`: nothing
-    (the paper) or the clean image. Within a stage epoch is 0 (judge now) or None (as judged).
+    The paper uses only epoch 80 of 160, the default here. Examples are judged once, at the start of `epoch`, by the
+    records of that pass: train mode, augmented, attacked, before the update. `instead` says what replaces a dropped
+    example: nothing (as in the paper) or its clean image. Within a stage epoch is 0 (judge now) or None (done before).
     """
 
     name: Literal["drop-unlearned"] = "drop-unlearned"
@@ -205,7 +213,8 @@ class DropUnlearned(Knobs):
         return self
 
     def at(self, epoch: int, epochs: int) -> Any:
-        first = max(1, to_epochs(self.epoch or 0, epochs))  # a share may come to less than an epoch
+        """Return the subset of an epoch: all examples before `epoch`, then this subset as a stage has it."""
+        first = max(1, to_epochs(self.epoch or 0, epochs))  # a share may be less than an epoch
         if epoch < first:
             return All()
         return self.model_copy(update={"epoch": 0 if epoch == first else None})
@@ -218,26 +227,29 @@ class DropUnlearned(Knobs):
         return 1.0
 
     def select(self, y: np.ndarray, ranking: object, seed: int) -> np.ndarray:
-        """Everyone: who is dropped depends on the state."""
+        """Return the mask of all examples, (N,) bool: which are dropped depends on the state (`judge`)."""
         return np.ones(len(y), bool)
 
-    def judged(self, state: InstanceState) -> np.ndarray:
-        """Whom this stage drops or spares, (N,) bool."""
-        if self.epoch == 0 and UNLEARNED not in state.columns:  # asked again after the epoch, it stands
-            state.columns[UNLEARNED] = ~correct(state)
+    def judge(self, state: InstanceState) -> np.ndarray:
+        """Return the examples that this stage drops, or trains on clean images, (N,) bool."""
+        if self.epoch == 0 and UNLEARNED not in state.columns:  # a second call, after the epoch, must not judge anew
+            state.columns[UNLEARNED] = ~correct_column(state)
         return state.columns[UNLEARNED].cpu().numpy()
 
 
-def correct(state: InstanceState) -> Tensor:
-    """Who was right under attack at its last visit, (N,) bool; kept of every training, so that any may fork here."""
+def correct_column(state: InstanceState) -> Tensor:
+    """Return the state column of examples correct under attack at their last visit, (N,) bool.
+
+    Every training keeps it, so that a training with DropUnlearned can fork from any other.
+    """
     return state.column(CORRECT, dtype=torch.bool)
 
 
-def untied(rank: np.ndarray) -> np.ndarray:
-    """The places of the ranks in their order, (N,) -> (N,) from 0, ties drawn by lots that hang on N alone.
+def break_ties(rank: np.ndarray) -> np.ndarray:
+    """Return the position of each rank in ascending order, (N,) -> (N,) from 0; ties are broken at random, seeded by N.
 
-    Broken by position, ties in data that lies class by class, as an image folder does, would go to the first classes:
-    shares of few epochs tie by the hundred.
+    If ties were broken by position, data in class order, such as an image folder, would favour the first classes:
+    scores that count a few epochs have hundreds of ties.
     """
     lots = np.random.default_rng([len(rank), 0x71E5]).permutation(len(rank))
     places = np.empty(len(rank), int)
@@ -245,10 +257,11 @@ def untied(rank: np.ndarray) -> np.ndarray:
     return places
 
 
-def lowest(key: np.ndarray, y: np.ndarray, k: int, balance: str) -> np.ndarray:
-    """The k examples of lowest key, (N,), (N,) -> (N,) bool; per_class takes equally many of every class.
+def select_lowest(key: np.ndarray, y: np.ndarray, k: int, balance: str) -> np.ndarray:
+    """Return the mask of the k examples of lowest key, (N,), labels (N,) -> (N,) bool.
 
-    Raises ValueError if a class has fewer than its share.
+    balance per_class takes equally many of every class, and of the first classes one more if k is no multiple of their
+    number. Raises ValueError if a class has too few examples.
     """
     chosen = np.zeros(len(y), bool)
     if balance == "none":

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from trainers.averaging import Mean, measured
+from trainers.averaging import AveragedWeights, temporary_weights
 from trainers.best import replaces_best
-from trainers.checkpoints import Weights, start
+from trainers.checkpoints import Weights, set_weights
 from trainers.config import Stage, TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
-from trainers.examples import Examples, alone
+from trainers.examples import Examples, explain_single_example
 from trainers.measure import (
     NotFinite,
     accuracy_by_class,
@@ -34,7 +34,7 @@ from trainers.measure import (
     evaluate_training,
     loss_by_example,
 )
-from trainers.models import build_network, needs_two
+from trainers.models import build_network, needs_two_examples
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
 from trainers.records import ByClass, CheckpointRecord, CostRecord, EpochRecord
 from trainers.scores import UNSEEN
@@ -87,17 +87,17 @@ class Trainer:
             derived(config.seed, 0, "initial weights"),
         ).to(self.device)
         if weights is not None:
-            start(module, weights)
+            set_weights(module, weights)
         convolutional = any(parameter.ndim == 4 for parameter in module.parameters())
         layout = torch.channels_last if compute.channels_last and convolutional else torch.contiguous_format
-        self._needs_two = needs_two(config.model, channels, size, data.classes)
+        self._needs_two = needs_two_examples(config.model, channels, size, data.classes)
         self.net = Net(module.to(memory_format=layout), str(compute.precision), bool(compute.compile))
         self.examples = Examples(data, config.data, ranking, self.device, layout)
         splits = {"val": data.val} if len(data.val) else {}
         splits |= {"test": data.test} | {f"test_{name}": split for name, split in data.corrupted.items()}
         self.splits = {name: split.to(self.device) for name, split in splits.items()}
         self.optimizer = config.optimizer.build(module.parameters())
-        self.mean: Mean | None = None  # of the weights, if they are averaged
+        self.mean: AveragedWeights | None = None  # of the weights, if they are averaged
         self.on_batch: Callable[[int, int], None] = lambda done, batches: None  # called after each batch
         self.epoch = 0
         self.best: dict[str, Any] | None = None  # metrics and weights of the best epoch, if validation chose any
@@ -119,13 +119,15 @@ class Trainer:
             raise Diverged(self.epoch, "weights are not finite after the last update")
         if due:
             seed = derived(stage.seed, stage.epoch, "evaluate")
-            with measured(self.net.module, self.measured_state()):
+            with temporary_weights(self.net.module, self.measured_state()):
                 row |= self._evaluate_epoch(seed, instances)
                 if self.evaluation.train:
                     seen = instances["correct"] != UNSEEN
-                    instances["withstood"] = evaluate_training(self.net, self.evaluation, self.examples.own, seen, seed)
+                    instances["withstood"] = evaluate_training(
+                        self.net, self.evaluation, self.examples.training_split, seen, seed
+                    )
                     row["train_pgd_acc"] = float(instances["withstood"][seen].mean())
-                instances |= loss_by_example(self.net, self.evaluation, self.splits, self.examples.own, seed)
+                instances |= loss_by_example(self.net, self.evaluation, self.splits, self.examples.training_split, seed)
         self.epoch += 1
         self.last = row
         if first == stage.epoch and first:  # epochs before it equal those of a training that selects from its first
@@ -154,19 +156,19 @@ class Trainer:
         return row | further
 
     def _train(self, stage: Stage, due: bool) -> tuple[EpochRecord, Arrays]:
-        batches = self.examples.batches(stage, self.selected(stage), self._rng("order", "cpu"))
+        batches = self.examples.draw_batches(stage, self.selected(stage), self._rng("order", "cpu"))
         if min(map(len, batches)) == 1 and self._needs_two:
-            raise ValueError(alone(stage, self.config.model.name))
+            raise ValueError(explain_single_example(stage, self.config.model.name))
         augmenting, attacking = self._rng("augment"), self._rng("attack")
         torch.manual_seed(derived(stage.seed, stage.epoch, "layers"))
         average, unrecorded = stage.average, () if self.evaluation.entropy else ("entropy",)
         if average is not None and self.mean is None:
-            self.mean = Mean.begun(self.net.module)
+            self.mean = AveragedWeights.from_network(self.net.module)
         self.net.module.train()
         self.net.forwards = self.net.backwards = 0
         losses, sizes, log = [], [], Log(len(self.examples), self.device)
         for i, rows in enumerate(batches):
-            batch = self.examples.batch(rows, augmenting)
+            batch = self.examples.load_batch(rows, augmenting)
             if due:
                 log.add_clean(rows, self._clean_correct(batch))
             for group in self.optimizer.param_groups:
@@ -175,13 +177,13 @@ class Trainer:
                 self._update(stage.optimizer.loss_scale * loss, len(rows))
                 losses.append(loss.detach())
                 sizes.append(len(rows))
-                self.examples.learned(rows, observed["correct"])
+                self.examples.record_correct(rows, observed["correct"])
                 log.add(rows, {name: column for name, column in observed.items() if name not in unrecorded})
             if self.mean and average and average.every_batch:
-                self.mean.take(self.net.module, average)
+                self.mean.update(self.net.module, average)
             self.on_batch(i + 1, len(batches))
         if self.mean and average and not average.every_batch:
-            self.mean.take(self.net.module, average)
+            self.mean.update(self.net.module, average)
         if self.mean and average and average.statistics == "recomputed":
             self._recompute(self.mean, batches)
         row: EpochRecord = {
@@ -195,11 +197,11 @@ class Trainer:
         }
         return row | log.summary(self.examples.n, stage.method.adversarial), log.arrays(self.examples.n)
 
-    def _recompute(self, mean: Mean, batches: list[Tensor]) -> None:
+    def _recompute(self, mean: AveragedWeights, batches: list[Tensor]) -> None:
         """Measure the BatchNorm statistics of the averaged weights on the epoch's images, augmented anew."""
         viewing = self._rng("statistics")
         torch.manual_seed(derived(self.config.seed, self.epoch, "statistics"))  # for layers that draw, such as dropout
-        images = (self.examples.batch(rows, viewing).x for rows in batches)
+        images = (self.examples.load_batch(rows, viewing).x for rows in batches)
         self.net.forwards += mean.recompute(self.net.module, images)
 
     def _update(self, loss: Tensor, examples: int) -> None:
@@ -225,7 +227,7 @@ class Trainer:
 
     def selected(self, stage: Stage) -> Tensor:
         """Return the positions of the training examples that a stage uses, ascending."""
-        return self.examples.selected(stage)
+        return self.examples.select(stage)
 
     def final(self) -> tuple[dict[str, CheckpointRecord], dict[str, ByClass], Arrays]:
         """Measure the last and the best checkpoint under the final attacks.
@@ -233,15 +235,15 @@ class Trainer:
         Return the metrics of both, the same by class, and the arrays of the best checkpoint. Without validation there
         is no best checkpoint.
         """
-        with measured(self.net.module, self.measured_state()):
+        with temporary_weights(self.net.module, self.measured_state()):
             last, classes = self._evaluate_final(self.last)
         attacked = attacked_test_images(self.evaluation, self.splits["test"])
         if self.best is None:
             return {"last": last}, {"last": classes}, attacked
         other = self.best if self.best["row"]["epoch"] != self.last["epoch"] else None
-        with measured(self.net.module, other["model"] if other else self.measured_state()):
+        with temporary_weights(self.net.module, other["model"] if other else self.measured_state()):
             best, best_classes = self._evaluate_final(other["row"]) if other else (last.copy(), classes)
-            arrays = arrays_at_best(self.net, self.evaluation, self.examples.own)
+            arrays = arrays_at_best(self.net, self.evaluation, self.examples.training_split)
         return {"last": last, "best": best}, {"last": classes, "best": best_classes}, arrays | attacked
 
     def _evaluate_final(self, row: EpochRecord) -> tuple[CheckpointRecord, ByClass]:
@@ -276,7 +278,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.examples.state.load_state_dict(state["examples"])
         mean = {name: value.to(self.device, copy=True) for name, value in (state["measured"] or {}).items()}
-        self.mean = Mean(mean, state["averaged"]) if mean else None
+        self.mean = AveragedWeights(mean, state["averaged"]) if mean else None
         self.epoch, self.best, self.last = state["epoch"], state["best"], state["last"]
 
 

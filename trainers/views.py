@@ -1,7 +1,7 @@
-"""Views: which window of its padded images a batch shows, which of them mirrored, and how to write back through it.
+"""Views: the random window and mirroring by which a batch sees its padded images, and how to write back through it.
 
-What is kept of an example between epochs, such as the perturbations of Zheng et al. 2020, arXiv:1912.11969 (ATTA),
-lies in the coordinates of the padded image; each epoch looks at it, and changes it, through another view.
+State per pixel that is kept between epochs, such as the perturbations of Zheng et al. 2020, arXiv:1912.11969 (ATTA), is
+stored in the coordinates of the padded image; each epoch reads and writes it through another view.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from torch import Generator, Tensor
 from trainers.knobs import Knobs
 
 Padding = Literal["zeros", "reflect", "grey"]
-GREY = 128  # of 255: what Zheng et al. write as 0.5 lies between two values of uint8
+GREY = 128  # of 255: the 0.5 of Zheng et al. lies between two values of uint8
 
 
 class Augmentation(Knobs):
-    """How training images are disturbed, without the label's minding it."""
+    """The random crop and mirroring of training images."""
 
-    crop: NonNegativeInt = 0  # pad by so many pixels and crop back at random
+    crop: NonNegativeInt = 0  # pad by this many pixels on each side and crop back at random
     padding: Padding = "zeros"
     flip: bool = False  # mirror left-right with probability 1/2
 
     def check_sides(self, height: int, width: int) -> None:
-        """Raises ValueError if images of this size cannot be padded so."""
+        """Raise ValueError if images of this size, in pixels, are too small for reflect padding."""
         if self.padding == "reflect" and self.crop >= min(height, width):
             raise ValueError(
                 f"data.crop: got {self.crop}; reflect padding of {height}x{width} images reaches at most "
@@ -35,14 +35,16 @@ class Augmentation(Knobs):
 
 
 class View(NamedTuple):
-    rows: Tensor | None  # (B,) where the window begins in the padded image; None: no crop
-    columns: Tensor | None  # (B,)
+    """The window of each image of a batch in its padded image, and whether it is mirrored."""
+
+    rows: Tensor | None  # (B,) first row of the window in the padded image; None: no crop
+    columns: Tensor | None  # (B,) first column
     mirror: Tensor | None  # (B,) bool, left-right; None: no flip
     crop: int
 
     @staticmethod
     def draw(n: int, augmentation: Augmentation, rng: Generator, device: torch.device) -> View:
-        """A view of n images; parts that are off draw nothing."""
+        """Draw a view of n images; a crop or flip that is off draws no random number."""
         rows = columns = mirror = None
         if augmentation.crop:
             rows = torch.randint(2 * augmentation.crop + 1, (n,), generator=rng, device=device)
@@ -52,7 +54,7 @@ class View(NamedTuple):
         return View(rows, columns, mirror, augmentation.crop)
 
     def cut(self, canvas: Tensor) -> Tensor:
-        """What is seen of padded images, (B, channels, H + 2 crop, W + 2 crop) -> (B, channels, H, W)."""
+        """Return the windows of padded images, (B, channels, H + 2 crop, W + 2 crop) -> (B, channels, H, W)."""
         if self._whole:
             return canvas
         height, width = canvas.shape[2] - 2 * self.crop, canvas.shape[3] - 2 * self.crop
@@ -61,7 +63,7 @@ class View(NamedTuple):
         return _taken(canvas, rows, columns)
 
     def paste(self, canvas: Tensor, window: Tensor) -> Tensor:
-        """New padded images with the window written where it was cut, shapes as there; all around stays as it is."""
+        """Return padded images with the window written where `cut` reads it; other pixels stay. Shapes as in `cut`."""
         if self._whole:
             return window.clone()
         height, width = window.shape[2:]
@@ -69,7 +71,7 @@ class View(NamedTuple):
         columns = torch.arange(canvas.shape[3], device=canvas.device) - _offset(self.columns)
         inside = _within(rows, height)[..., None] & _within(columns, width)[..., None, :]  # ([B,] canvas)
         columns = self._mirrored(columns.clamp(0, width - 1), width)
-        # every pixel of the canvas reads: writes at indices would be slow where they must be deterministic
+        # gather for every pixel of the canvas: a deterministic scatter would be slow
         written = _taken(window, rows.clamp(0, height - 1), columns)
         return torch.where(inside.unsqueeze(-3), written, canvas)
 
@@ -90,15 +92,18 @@ def _within(positions: Tensor, side: int) -> Tensor:
 
 
 def _taken(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Of each image the pixels at rows x columns, ([B,] h) and ([B,] w) -> (B, channels, h, w)."""
+    """Return the pixels of each image at rows x columns, ([B,] h) and ([B,] w) -> (B, channels, h, w)."""
     b, channels, _, width = x.shape
     at = rows[..., None] * width + columns[..., None, :]  # one gather is faster than an index of rows and columns
     flat = at.expand(b, -1, -1).flatten(1)[:, None].expand(-1, channels, -1)
     return x.flatten(2).gather(2, flat).view(b, channels, *at.shape[-2:])
 
 
-def pad(x: Tensor, by: int, padding: Padding) -> Tensor:
-    """Images with a border, uint8 or pixels in [0, 1]; before or after `pixels` it is the same border."""
+def pad_images(x: Tensor, by: int, padding: Padding) -> Tensor:
+    """Pad images, uint8 or pixels in [0, 1], by a border of `by` pixels; before or after `to_pixels` it is the same.
+
+    (B, channels, H, W) -> (B, channels, H + 2 by, W + 2 by).
+    """
     sides = (by, by, by, by)
     if padding == "reflect":
         return torch.nn.functional.pad(x.float(), sides, mode="reflect").to(x.dtype)  # reflect knows no uint8

@@ -1,6 +1,6 @@
-"""Configurations in words, for a report and for what a sweep would do: plain values alone, as plans hold them.
+"""Configurations in words, for reports and dry runs, from the plain values that plans hold.
 
-Knobs that are off, or as they are wherever nobody asked, are left out.
+Knobs that are off, or at a usual value, are left out.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ QUIET: Mapping[str, Any] = {
         "detach": True,
     },
     **{"compile": False, "channels_last": True, "deterministic": True, "balance": "none"},
-}  # a knob -> the value of which one need not be told
+}  # the usual value of a knob, which is left out
 SILENT = ({"name": "uniform"}, {"name": "given"}, {"name": "all"})  # weights, targets and subsets that do nothing
 VARIED = "varied"
-NAMES = ("name", "kind", "base")  # what a piece is called by
+NAMES = ("name", "kind", "base")  # keys that hold the name of a piece
 DATA = "data set"
 PIECES = ("attack", "loss", "weight", "target", "awp")
 
 
-def words(value: Any) -> str:
-    """A value of a configuration, its name first: "sgd, lr 0.1, momentum 0.9"."""
+def format_value(value: Any) -> str:
+    """Return a value of a configuration in words, its name first: "sgd, lr 0.1, momentum 0.9"."""
     if isinstance(value, Mapping) and value.get("name") == "piecewise" and VARIED not in value.values():
-        return ", ".join([words(value["values"][0]), *map(_drop, value["values"][1:], value["drops"])])
+        return ", ".join([format_value(value["values"][0]), *map(_drop, value["values"][1:], value["drops"])])
     if isinstance(value, Mapping):
         named = [str(value[key]) for key in NAMES if key in value and not _quiet(key, value[key])]
-        others = {key: its for key, its in value.items() if key not in NAMES and not _quiet(key, its)}
-        return ", ".join([*named, *(_knob(key, its) for key, its in others.items())])
+        others = {key: knob for key, knob in value.items() if key not in NAMES and not _quiet(key, knob)}
+        return ", ".join([*named, *(_knob(key, knob) for key, knob in others.items())])
     if isinstance(value, list | tuple):
-        return ", ".join(map(words, value))
+        return ", ".join(map(format_value, value))
     return _number(value) if isinstance(value, float) else str(value)
 
 
-def told(common: Mapping[str, Any]) -> dict[str, str]:
-    """The rows for a configuration, piece by piece."""
+def describe_config(common: Mapping[str, Any]) -> dict[str, str]:
+    """Return a configuration in words, piece by piece: the name of the row -> its text."""
     method = common.get("method", {})
     whole = isinstance(method, Mapping) and method.get("kind") == "pieces"
     pieces = {name: method.get(name) for name in PIECES} if whole else {"method": method}
@@ -55,59 +55,66 @@ def told(common: Mapping[str, Any]) -> dict[str, str]:
         DATA: common.get("data"),
         "computed on": common.get("compute"),
     }
-    return {name: words(value) for name, value in rows.items() if value and value not in SILENT}
+    return {name: format_value(value) for name, value in rows.items() if value and value not in SILENT}
 
 
-def common(configs: Sequence[Any]) -> Any:
-    """What configurations agree on; what differs is said to, and of pieces by different names these."""
+def find_common(configs: Sequence[Any]) -> Any:
+    """Return the part that configurations agree on.
+
+    A value that differs becomes "varied"; pieces with different names become "varied: " and the names.
+    """
     first = configs[0] if configs else {}
     if all(config == first for config in configs):
         return first
     if not all(isinstance(config, Mapping) for config in configs):
-        named = dict.fromkeys(called(config) for config in configs if isinstance(config, Mapping))
-        told_apart = None in configs and set(named) - {VARIED}
-        return f"{VARIED}: {', '.join(['none', *named])}" if told_apart else VARIED
+        named = dict.fromkeys(name_piece(config) for config in configs if isinstance(config, Mapping))
+        some_lack_it = None in configs and set(named) - {VARIED}
+        return f"{VARIED}: {', '.join(['none', *named])}" if some_lack_it else VARIED
     if any(len({str(config.get(key)) for config in configs}) > 1 for key in NAMES):
-        return f"{VARIED}: {', '.join(dict.fromkeys(map(called, configs)))}"
+        return f"{VARIED}: {', '.join(dict.fromkeys(map(name_piece, configs)))}"
     keys = dict.fromkeys(key for config in configs for key in config if key != "seed")
-    return {key: common([config.get(key) for config in configs]) for key in keys}
+    return {key: find_common([config.get(key) for config in configs]) for key in keys}
 
 
-def apart(config: Mapping[str, Any], trials: Mapping[str, Any]) -> str:
-    """Another training: the names of its pieces, and what it has unlike the trials; its data is theirs."""
-    rows, known = told(config), told(trials)
+def describe_difference(config: Mapping[str, Any], trials: Mapping[str, Any]) -> str:
+    """Return a training in words: the names of its pieces, and its differences from the trials, except in data."""
+    rows, known = describe_config(config), describe_config(trials)
     unlike = [f"{name} {text}" for name, text in rows.items() if known.get(name) != text and name != DATA]
     but = f", but for {'; '.join(unlike)}" if unlike else ""
-    return f"{pieces_of(config)}; trained as the trials{but}"
+    return f"{name_pieces(config)}; trained as the trials{but}"
 
 
-def pieces_of(config: Mapping[str, Any]) -> str:
-    """What a configuration is made of, by names alone: "mlp on digits, pgd with trades, sgd"."""
-    model, data, method, optimizer = (called(config.get(key)) for key in ("model", "data", "method", "optimizer"))
+def name_pieces(config: Mapping[str, Any]) -> str:
+    """Return the names of a configuration's pieces: "mlp on digits, pgd with trades, sgd"."""
+    model, data, method, optimizer = (name_piece(config.get(key)) for key in ("model", "data", "method", "optimizer"))
     return f"{model} on {data}, {method}, {optimizer}"
 
 
-def called(piece: Any) -> str:
-    """A piece's name; of a method made of pieces those of its pieces that do something: "pgd with trades"."""
+def name_piece(piece: Any) -> str:
+    """Return the name of a piece; for a method of pieces, the names of those that do something: "pgd with trades"."""
     if not isinstance(piece, Mapping):
         return str(piece)
     if piece.get("kind") != "pieces":
         return str(next((piece[key] for key in NAMES if key in piece), VARIED))
     parts = [piece.get(name) for name in ("attack", "loss", "weight", "target")]
-    names = [called(part) for part in parts if part and part not in SILENT]
+    names = [name_piece(part) for part in parts if part and part not in SILENT]
     return " with ".join([*names, *(["awp"] if piece.get("awp") else [])])
 
 
 def _knob(key: str, value: Any) -> str:
-    """A key and its value, a piece set apart; what is on goes by its key, what is on as a rule is said to be off."""
+    """Return a key and its value, a piece in parentheses; a switch by its key alone, followed by "off" if it is off."""
     if isinstance(value, bool):
         return _spaced(key) + " off" * (not value)
-    return f"{_spaced(key)} ({words(value)})" if isinstance(value, Mapping) else f"{_spaced(key)} {words(value)}"
+    return (
+        f"{_spaced(key)} ({format_value(value)})"
+        if isinstance(value, Mapping)
+        else f"{_spaced(key)} {format_value(value)}"
+    )
 
 
 def _drop(value: Any, at: Any) -> str:
-    """A value of a schedule and from when on; below 1 is a share of the epochs."""
-    return f"{words(value)} from {f'{100 * at:g} %' if at < 1 else f'epoch {at:g}'}"
+    """Return a value of a schedule and when it begins; `at` below 1 is a fraction of the epochs."""
+    return f"{format_value(value)} from {f'{100 * at:g} %' if at < 1 else f'epoch {at:g}'}"
 
 
 def _quiet(key: str, value: Any) -> bool:
@@ -115,7 +122,7 @@ def _quiet(key: str, value: Any) -> bool:
 
 
 def _number(value: float) -> str:
-    """As short as it can be read back; an epsilon of so many grey levels as these."""
+    """Return a number in few digits; a multiple of 1/255 as a fraction, such as 8/255."""
     levels = value * 255
     if len(f"{value:g}") > 6 and abs(levels - round(levels)) < 1e-9:
         return f"{round(levels)}/255"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from search.exceptions import Infeasible
-from search.formatting import number
+from search.formatting import format_count
 from search.ray_env import ray
 from search.schema.resources import GB, Resources
 
@@ -42,7 +42,8 @@ def short_of_cpus(node: dict[str, float], resources: Resources) -> str:
     if rooms["CPU"] >= rooms.get("GPU", 0):
         return ""
     return (
-        f"its GPUs would hold {number(rooms['GPU'], 'trial')} at once, its {number(int(node.get('CPU', 0)), 'CPU')} "
+        f"its GPUs would hold {format_count(rooms['GPU'], 'trial')} at once, "
+        f"its {format_count(int(node.get('CPU', 0)), 'CPU')} "
         f"only {rooms['CPU']} of {resources.cpus} each: give it more (in Slurm --exclusive or --cpus-per-task), or "
         "lower resources.cpus"
     )

@@ -20,7 +20,7 @@ from search.ray_env import ray
 from search.schema.resources import Resources
 from trainers.arrays import Source
 from trainers.chain import training_code
-from trainers.checking import shaped
+from trainers.checking import build_checker
 from trainers.models import Model
 from trainers.reading import read_json
 from trainers.record_io import Place, Row, digest, sealed, write_json
@@ -50,7 +50,7 @@ def _counted(known: _Known) -> str | None:
     return None if 1 <= known["copies"] <= len(known["measured"]) else "with as many copies as were measured"
 
 
-_KNOWN = shaped(Annotated[_Known, _counted])
+_KNOWN = build_checker(Annotated[_Known, _counted])
 
 
 def resolve_gpus(resources: Resources, address: str | None, console: Console) -> Resources:

@@ -13,7 +13,7 @@ import torch
 from search.ray_env import ray
 from trainers.arrays import Source
 from trainers.config import TrialConfig
-from trainers.data import Split, prepare
+from trainers.data import Split, prepare_data
 from trainers.evaluate import Evaluation
 from trainers.record_io import Row
 from trainers.recording import peak_memory
@@ -42,11 +42,11 @@ class Begun(Trainer):
 
     def __init__(self, config: TrialConfig, evaluation: Evaluation, source: Source, threads: int) -> None:
         always = evaluation.model_copy(update={"every": 1, "along": {}})
-        super().__init__(config, always, prepare(source, config.data), None, threads)
+        super().__init__(config, always, prepare_data(source, config.data), None, threads)
         self.stage = config.stage(config.epochs - 1)  # past every burn-in
         self.splits = {name: Split(it.x[:IMAGES], it.y[:IMAGES]) for name, it in self.splits.items() if "_" not in name}
-        whole = self.examples.batches
-        self.examples.batches = lambda *asked: whole(*asked)[:STEPS]  # type: ignore[method-assign]
+        whole = self.examples.draw_batches
+        self.examples.draw_batches = lambda *asked: whole(*asked)[:STEPS]  # type: ignore[method-assign]
 
     def selected(self, stage: Any) -> torch.Tensor:
         """All, for which no ranking is needed."""

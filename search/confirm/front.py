@@ -16,7 +16,7 @@ from search.cli import ENDINGS, report_error
 from search.cluster.gpu_packing import resolve_gpus
 from search.exceptions import SpaceError
 from search.execution.compatibility import STORED, standing_code
-from search.formatting import number
+from search.formatting import format_count
 from search.planning.datasets import DatasetCache
 from search.planning.planner import Planner, Request
 from search.run.driver import begin
@@ -70,7 +70,7 @@ def _check_held_out(run: Place, plan: Row) -> None:
     """Raises SpaceError where some trial has no validation examples, by which alone a front is chosen."""
     blind = [row["id"] for row in plan["trials"] if is_none(row["config"]["data"].get("val", "100%"))]
     if blind:
-        why = f"{number(len(blind), 'training')} of it have no validation examples (data.val: 0), as {blind[0]}"
+        why = f"{format_count(len(blind), 'training')} of it have no validation examples (data.val: 0), as {blind[0]}"
         raise SpaceError([f"{run}: {why}; a front is chosen on validation, so there is none to confirm"])
 
 
@@ -78,7 +78,9 @@ def _missing(store: Store, plan: Row) -> str:
     """How many trainings have no result yet, in words; empty where all have."""
     n = sum(store.result(row["id"], row["chain"]) is None for row in plan["trials"])
     return (
-        f"{n} of its {number(len(plan['trials']), 'training')} {'has' if n == 1 else 'have'} no result yet" if n else ""
+        f"{n} of its {format_count(len(plan['trials']), 'training')} {'has' if n == 1 else 'have'} no result yet"
+        if n
+        else ""
     )
 
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from search.planning.plan import Plan
 from search.schema.budget import Budget, shown
-from trainers.reading import cost_row, epoch_row, read_json, read_rows
+from trainers.reading import is_cost_row, is_epoch_row, read_json, read_rows
 from trainers.record_io import Place, Row
-from trainers.shapes import A_PROVENANCE
+from trainers.shapes import check_provenance
 
 
 class Spent(NamedTuple):
@@ -32,7 +32,7 @@ class Training(NamedTuple):
 def recorded(folder: Place) -> dict[str, Training]:
     """All trainings of a sweep that have begun, by their ids."""
     return {
-        path.name: Training(read_rows(path / "epochs.jsonl", epoch_row), read_rows(path / "cost.jsonl", cost_row))
+        path.name: Training(read_rows(path / "epochs.jsonl", is_epoch_row), read_rows(path / "cost.jsonl", is_cost_row))
         for path in sorted((folder / "trials").glob("*/"))
     }
 
@@ -98,7 +98,7 @@ class BudgetTracker:
         now = time.monotonic()
         if now < self._next or not (self.budget.passes or self.budget.gpu_hours or self.budget.wall):
             return None
-        provenance = read_json(self._folder / "provenance.json", A_PROVENANCE)
+        provenance = read_json(self._folder / "provenance.json", check_provenance)
         runs = [*(provenance["runs"] if provenance else ()), {"wall_seconds": now - self._began}]
         so_far = spent(recorded(self._folder), self.gpus, runs)
         self._next = time.monotonic() + max(1.0, 20 * (time.monotonic() - now))

@@ -7,7 +7,7 @@ from typing import Any
 
 from search.exceptions import DifferentSweep
 from search.execution.extension import why_not_extendable
-from search.formatting import number
+from search.formatting import format_count
 from search.planning.plan import Plan, Planned
 from search.schema.merging import IMPLIED_ALL, SPACE, named, written_out
 from search.store.plan_file import of_other_format, stored_plan
@@ -17,7 +17,7 @@ from trainers.chain import training_code
 from trainers.evaluate import Evaluation
 from trainers.reading import Damage, read_json, read_yaml
 from trainers.record_io import Place, Row
-from trainers.shapes import A_PROVENANCE, A_RESULT
+from trainers.shapes import check_provenance, check_result
 
 STORED = "space.yaml"
 ANOTHER = "the sweep stored there is another one"
@@ -32,7 +32,7 @@ def damaged(folder: Place) -> list[str]:
     damage = Damage()
     stored_plan(folder, damage)
     read_yaml(folder / STORED, damage)
-    read_json(folder / "provenance.json", A_PROVENANCE, damage)
+    read_json(folder / "provenance.json", check_provenance, damage)
     return damage.lines()
 
 
@@ -84,7 +84,7 @@ def _not_asked_for(folder: Place, gone: list[Row], begun: int, plan: Plan, tree:
     if forgotten:
         differs = _difference(folder, tree)
         return [FORGOTTEN.format(n=len(gone)), *differs] if differs else []
-    lost = f"{len(gone)} of its {number(begun, 'training')} would not be in it any more"
+    lost = f"{len(gone)} of its {format_count(begun, 'training')} would not be in it any more"
     more = "More epochs go on from the stored ones where they leave these as they are, and here differs:"
     why = why_not_extendable(gone, plan)
     lines = [f"{ANOTHER}: {lost}. What differs:", *differences(folder, tree), *([more, *why] if why else ())]
@@ -136,7 +136,7 @@ def _planned_otherwise(folder: Place, stored: Row, rows: list[Row], plan: Plan, 
 
 def _run_as(folder: Place) -> list[str]:
     """The command that the stored sweep was last run by, if it is another one: it may have had more --set."""
-    past = read_json(folder / "provenance.json", A_PROVENANCE)
+    past = read_json(folder / "provenance.json", check_provenance)
     runs = past.get("runs") if isinstance(past, dict) else None
     last = runs[-1] if isinstance(runs, list) and runs else None
     command = last.get("command") if isinstance(last, dict) else None
@@ -183,7 +183,7 @@ def over_by_other_code(folder: Place, tree: Row) -> str | None:
     Its trainings all have their results, or a budget is used up, which has not been raised since. A code that was
     accepted counts as the same.
     """
-    stored, past = stored_plan(folder), read_json(folder / "provenance.json", A_PROVENANCE)
+    stored, past = stored_plan(folder), read_json(folder / "provenance.json", check_provenance)
     if stored is None or training_code() in (stored["code"], *stored.get("accepted", [])):
         return None
     runs = past["runs"] if past else None
@@ -192,7 +192,7 @@ def over_by_other_code(folder: Place, tree: Row) -> str | None:
     store = Store(folder)
     left = sum(store.result(row["id"], row["chain"]) is None for row in stored["trials"])
     if spent := runs[-1].get("spent"):
-        of = number(len(stored["trials"]), "training")
+        of = format_count(len(stored["trials"]), "training")
         missing = f"{left} of {of} without a result" if left else "some that were stopped are not trained on"
         return f"is not finished, its budget ended it: {spent}, {missing}"
     return None if left else "is finished: all its trainings have their results"
@@ -259,7 +259,7 @@ def foreign_contents(folder: Place, plan: Plan) -> list[str]:
         return [f"{version}, and its stages are not mixed with new"]
     finals = {trial.id: trial.final for trial in plan.trials}
     names = {trial.configuration for trial in plan.trials}
-    results = {name: read_json(folder / "trials" / name / "result.json", A_RESULT) for name in begun}
+    results = {name: read_json(folder / "trials" / name / "result.json", check_result) for name in begun}
     chains = {name: it.get("chain") for name, it in results.items() if it}
     states = {state for trial in plan.trials for state in trial.chain}  # an extension renames what it builds on
     unknown = [name for name in begun if name not in finals and name.rpartition(",seed=")[0] not in names]

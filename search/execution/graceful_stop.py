@@ -6,9 +6,9 @@ import os
 import time
 from typing import Any
 
-from search.formatting import duration
 from search.ray_env import Unpickled, ray, tune
 from search.signals import Interrupt
+from trainers.formatting import format_duration
 from trainers.terminal.console import Console
 
 SECONDS = 90.0  # where nobody says when the job ends; batch schedulers mostly give two minutes
@@ -41,7 +41,8 @@ class GracefulStop(Unpickled, tune.Callback):
         self._told = True
         seconds = patience(time.time())
         self._console.print(
-            f"Stopping: what runs ends its epoch and stores it, {duration(seconds)} at most; once more ends at once.",
+            f"Stopping: what runs ends its epoch and stores it, {format_duration(seconds)} at most; "
+            "once more ends at once.",
             soft_wrap=True,
         )
         actors = [trial.temporary_state.ray_actor for trial in trials if trial.status == trial.RUNNING]

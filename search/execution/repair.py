@@ -8,7 +8,7 @@ from pathlib import Path
 
 from search.planning.plan import Plan
 from search.store.store import Store
-from trainers.reading import Damage, Promised, content_of, promises, stat_of
+from trainers.reading import Damage, ExpectedFile, expected_files, read_content, stat_file
 from trainers.record_io import Place, Row, set_aside
 
 SMALL = 1 << 20  # bytes that are read in no time
@@ -36,20 +36,20 @@ def damaged_files(folder: Place, result: Row, thorough: bool = False) -> list[st
     if not isinstance(folder, Path):
         return []
     path = folder / "result.json"
-    promised = promises(result)
+    promised = expected_files(result)
     files = [name for name, its in promised.items() if not _whole(folder / name, its, None if thorough else path)]
     if not path.read_bytes().endswith(b"\n"):  # it reads as if it were whole
         files.append("result.json")
     return files
 
 
-def _whole(file: Path, promised: Promised, result: Path | None) -> bool:
-    found, then = stat_of(file), stat_of(result) if result else None
+def _whole(file: Path, promised: ExpectedFile, result: Path | None) -> bool:
+    found, then = stat_file(file), stat_file(result) if result else None
     if not found or found.st_size < promised.size or (promised.whole and found.st_size > promised.size):
         return False
     if then and found.st_size > SMALL and found.st_mtime_ns <= then.st_mtime_ns:
         return True
     try:
-        return promised.kept(content_of(file, sys.maxsize))
+        return promised.matches(read_content(file, sys.maxsize))
     except (FileNotFoundError, ValueError):
         return False

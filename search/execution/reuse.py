@@ -19,7 +19,7 @@ from search.store.plan_file import stored_plan
 from search.store.store import Store
 from trainers.reading import read_json, read_yaml
 from trainers.record_io import Place, Row, sealed, write_atomic, write_json
-from trainers.shapes import A_RESULT
+from trainers.shapes import check_result
 
 COPIED = ("epochs.jsonl", "cost.jsonl", "instances.npz")
 
@@ -30,7 +30,7 @@ def copy_records(store: Store, trained: str, job: Job) -> None:
     `trained`: the id of that one, which has ended. If its records are torn they are left, and made again from stages.
     """
     source, target = store.trial(trained), store.trial(job.trial)
-    result = read_json(source / "result.json", A_RESULT)
+    result = read_json(source / "result.json", check_result)
     described_there = read_yaml(source / "config.yaml")
     if result is None or described_there is None or damaged_files(source, result):
         return

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass, field
 
 from search.execution.failures import last_error_line, repeats
-from search.formatting import number
+from search.formatting import format_count
 from search.planning.plan import Planned
 from search.schema.budget import WORDS
 from search.store.store import Store
@@ -39,7 +39,7 @@ class RunSummary:
         ]
         lines += [f"not started for want of {why}" for why in self.wanting.values()]
         have = "has" if len(self.left) == 1 else "have"
-        missing = f"{len(self.left)} of {number(self.total, 'training')} {have} no result yet"
+        missing = f"{len(self.left)} of {format_count(self.total, 'training')} {have} no result yet"
         if spent and trouble in (None, spent) and not failed and not self.wanting:
             raised = _without_spent(command, spent)
             how = "Raise it under `search: {budget: …}`, and the same command carries on"

@@ -18,7 +18,7 @@ from search.execution.repair import discard_torn_results
 from search.execution.reuse import DuplicateTrials
 from search.execution.summary import AS_ASKED, RunSummary
 from search.execution.upstream import UpstreamBuilder
-from search.formatting import number
+from search.formatting import format_count
 from search.monitor.live import LiveView
 from search.monitor.trackers import TrackerCallback, built
 from search.planning.datasets import DatasetCache
@@ -89,8 +89,8 @@ class Sweep:
             self.console.print(f"{self.store.folder.name} is finished: {have}.")
             return self._judged(None, command)
         self.console.print(
-            f"{self.store.folder.name}: {number(total, 'training')}{' so far' if self.space.search.adapts else ''}"
-            + (f", {known} of them ended before" if known else "")
+            f"{self.store.folder.name}: {format_count(total, 'training')}"
+            f"{' so far' if self.space.search.adapts else ''}" + (f", {known} of them ended before" if known else "")
         )
         if self.space.resources.gpus != "auto":
             self.purse.gpus = self.space.resources.gpus

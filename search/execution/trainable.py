@@ -12,7 +12,7 @@ from search.planning.jobs import Job
 from search.ray_env import tune  # first: it prepares what Ray reads on import
 from trainers.arrays import Source
 from trainers.config import TrialConfig
-from trainers.data import Data, prepare
+from trainers.data import Data, prepare_data
 
 
 class TrialTrainable(tune.Trainable):
@@ -52,7 +52,7 @@ class TrialTrainable(tune.Trainable):
         if self._job.data not in self._data:
             self._data.clear()  # one at a time: a data set may be large
             config = TrialConfig.model_validate(self._job.config)
-            self._data[self._job.data] = prepare(self._sources[self._job.source], config.data)
+            self._data[self._job.data] = prepare_data(self._sources[self._job.source], config.data)
         return self._data[self._job.data]
 
     def pause(self) -> None:

@@ -20,9 +20,9 @@ from search.store.stages import INSTANCES
 from search.store.store import Arrays, Store
 from trainers.data import Data
 from trainers.npz import read_arrays
-from trainers.reading import promises
+from trainers.reading import expected_files
 from trainers.record_io import canonical
-from trainers.scores import agreement, ensemble, scored
+from trainers.scores import average_runs, compute_scores, measure_agreement
 from trainers.sources import DataSource
 
 
@@ -126,7 +126,7 @@ def _made(store: Store, ranks: str, profile: Profile, trials: Sequence[Planned])
     runs = []
     for trial in trials:
         result = store.result(trial.id, trial.final)
-        arrays = read_arrays(store.trial(trial.id) / INSTANCES, promised=promises(result).get(INSTANCES))
+        arrays = read_arrays(store.trial(trial.id) / INSTANCES, expected=expected_files(result).get(INSTANCES))
         if result is None or result["status"] != "completed":
             raise ValueError(
                 f"{trial.id} {'did not end' if result is None else result['status']}, and {ranks} needs it"
@@ -135,5 +135,5 @@ def _made(store: Store, ranks: str, profile: Profile, trials: Sequence[Planned])
             raise ValueError(
                 f"{trial.id}: instances.npz is missing or damaged; remove its result.json to train it again"
             )
-        runs.append(scored(arrays, profile.first_epoch))
-    return ensemble(runs, profile.average) | {"agreement": np.array(canonical(agreement(runs)))}
+        runs.append(compute_scores(arrays, profile.first_epoch))
+    return average_runs(runs, profile.average) | {"agreement": np.array(canonical(measure_agreement(runs)))}

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from search.store.remote import RemotePath
-from trainers.reading import stat_of
+from trainers.reading import stat_file
 from trainers.record_io import Place
 
 PAUSE = 20  # times as long as counting took
@@ -22,7 +22,7 @@ def stored(folder: Place) -> int:
     total = 0
     for parent, _, names in os.walk(str(folder)):  # passes over folders that vanish
         for name in names:
-            found = stat_of(Path(parent, name))
+            found = stat_file(Path(parent, name))
             total += found.st_size if found else 0
     return total
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Required, TypedDict
 
-from trainers.checking import shaped
+from trainers.checking import build_checker
 from trainers.reading import read_json
 from trainers.record_io import Place, Row, write_json
 
@@ -59,4 +59,4 @@ class _Moment(TypedDict, total=False):
     forgotten: int
 
 
-_A_MOMENT = shaped(_Moment)
+_A_MOMENT = build_checker(_Moment)

@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 
 from search.store.remote import Stamp, file_version
-from trainers.reading import MISSING, Damage, RowShape, opened, parsed_rows, read_rows, row
+from trainers.reading import MISSING, Damage, RowShape, is_row, open_record, parse_rows, read_rows
 from trainers.record_io import Place, Row
 
 
 class JsonlTail:
     """The rows of a file that others append to, and replace at times."""
 
-    def __init__(self, path: Place, shape: RowShape = row, damage: Damage | None = None) -> None:
+    def __init__(self, path: Place, shape: RowShape = is_row, damage: Damage | None = None) -> None:
         self.path, self._shape, self._damage = path, shape, damage
         self._rows = 0  # that were read
         self._file: tuple[int, int] | None = None  # which one it is
@@ -27,7 +27,7 @@ class JsonlTail:
 
     def _grown(self, path: Path) -> tuple[bool, list[Row]]:
         try:
-            with opened(path) as file:
+            with open_record(path) as file:
                 found = os.fstat(file.fileno())
                 self.changed = found.st_mtime
                 anew = (found.st_dev, found.st_ino) != self._file or found.st_size < self._at
@@ -41,7 +41,7 @@ class JsonlTail:
         except ValueError:
             return self._anew()
         whole = text[: text.rfind(b"\n") + 1]  # a line that is being written comes next time
-        rows = parsed_rows(whole, self._shape, self._rows)
+        rows = parse_rows(whole, self._shape, self._rows)
         if rows is None:  # another file under the same number, or torn within: as far as it reads from its beginning
             return self._anew()
         self._at += len(whole)

@@ -14,7 +14,7 @@ from search.store.remote import ASKED_AT_ONCE, RemotePath, Stamp, explain_error,
 from trainers.reading import Damage, read_json
 from trainers.record_io import Place, Row
 from trainers.records import problem_titles
-from trainers.shapes import A_PROVENANCE
+from trainers.shapes import check_provenance
 
 
 class Entry(NamedTuple):
@@ -92,7 +92,7 @@ class SweepReader:
 
     def spent(self) -> str | None:
         """Return the budget that ended the sweep's last run, in words; None where none did."""
-        stored = read_json(self.folder / "provenance.json", A_PROVENANCE, self.damage)
+        stored = read_json(self.folder / "provenance.json", check_provenance, self.damage)
         return stored["runs"][-1].get("spent") if stored and stored["runs"] else None
 
     def _known_kin(self, rows: list[Row], evaluation: Row) -> list[Row]:

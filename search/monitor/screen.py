@@ -11,10 +11,11 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from search.formatting import duration, many, number, size
+from search.formatting import format_bytes, format_count, format_rate
 from search.monitor.sweep_status import BUSY, Point, SweepStatus, Training
 from search.monitor.textplot import FOOT, Dot, beyond, scatter
 from trainers.best import CLEAN, ROBUST
+from trainers.formatting import format_duration
 from trainers.record_io import Row
 from trainers.terminal.console import Console
 from trainers.terminal.text import ASCII
@@ -33,9 +34,8 @@ def headline(it: SweepStatus) -> str:
     others = "".join(f", {n} {state}" for state, n in it.states.items() if state in ENDINGS)
     others += f", {it.constant} constant" * bool(it.constant)
     epochs = f"{_done(it)} of {it.distinct:,} epochs trained"
-    return (
-        f"{ended} of {number(len(it.trainings), 'training')} ended{others}, {epochs}{_generation(it, ', ')}{_time(it)}"
-    )
+    trainings = format_count(len(it.trainings), "training")
+    return f"{ended} of {trainings} ended{others}, {epochs}{_generation(it, ', ')}{_time(it)}"
 
 
 def screen(it: SweepStatus, console: Console, stored: int | None, height: int) -> Group:
@@ -91,7 +91,9 @@ def _title(it: SweepStatus, width: int) -> Text:
 
 def _time(it: SweepStatus) -> str:
     so_far = (
-        f", {duration(max(time.time() - it.now.began, 0))} so far" if it.held and it.now and not it.all_ended else ""
+        f", {format_duration(max(time.time() - it.now.began, 0))} so far"
+        if it.held and it.now and not it.all_ended
+        else ""
     )
     if it.all_ended:
         return so_far
@@ -99,16 +101,16 @@ def _time(it: SweepStatus) -> str:
     if left is None:
         return f"{so_far}, time left not known yet" if it.held else f"{so_far}, no such training was measured yet"
     of = "" if it.generation is None else " of this generation"
-    rest = f" and {number(it.left.unknown, 'training')} of unknown pace" if it.left.unknown else ""
-    on = "" if it.held else f" on {number(it.slots, 'process') if it.slots == 1 else f'{it.slots} processes'}"
-    return f"{so_far}, about {duration(left)} left{of}{on}{rest}"
+    rest = f" and {format_count(it.left.unknown, 'training')} of unknown pace" if it.left.unknown else ""
+    on = "" if it.held else f" on {format_count(it.slots, 'process') if it.slots == 1 else f'{it.slots} processes'}"
+    return f"{so_far}, about {format_duration(left)} left{of}{on}{rest}"
 
 
 def _generation(it: SweepStatus, separator: str) -> str:
     """Of a search that asks in generations, which is the newest: all totals are of what was asked so far."""
     if it.generation is None:
         return ""
-    return f"{separator}in {number(it.generation, 'generation')}" + ("" if it.finished else " so far")
+    return f"{separator}in {format_count(it.generation, 'generation')}" + ("" if it.finished else " so far")
 
 
 def _progress(it: SweepStatus) -> Iterator[Text]:
@@ -140,16 +142,20 @@ def _bar(name: str, done: int, total: int, said: str, rest: str) -> Text:
 
 def _amounts(it: SweepStatus, stored: int | None, width: int) -> Iterator[Text]:
     speed = it.speed
-    parts = [f"{many(60 * speed.epochs)} epochs/min", f"{many(speed.images)} images/s"] if speed.epochs else []
-    parts += [f"{size(stored)} stored"] if stored is not None else []
-    parts += [f"{size(it.now.freed)} freed"] if it.now and it.now.freed else []
+    parts = (
+        [f"{format_rate(60 * speed.epochs)} epochs/min", f"{format_rate(speed.images)} images/s"]
+        if speed.epochs
+        else []
+    )
+    parts += [f"{format_bytes(stored)} stored"] if stored is not None else []
+    parts += [f"{format_bytes(it.now.freed)} freed"] if it.now and it.now.freed else []
     if parts:
         yield _named("now", " · ".join(parts))
     billed, alone = it.billed.seconds, it.billed.seconds + it.shared.seconds
     if billed:
-        measuring = f", {duration(it.billed.evaluate + it.billed.final)} of it to measure"
-        alike = f" · each alone: {duration(alone)}" if it.shared.epochs else ""
-        yield _named("spent", f"{duration(billed)}{measuring}{alike}")
+        measuring = f", {format_duration(it.billed.evaluate + it.billed.final)} of it to measure"
+        alike = f" · each alone: {format_duration(alone)}" if it.shared.epochs else ""
+        yield _named("spent", f"{format_duration(billed)}{measuring}{alike}")
     if it.held and it.now and it.now.waiting:
         awaited = sorted(it.now.waiting.items(), key=lambda pair: -pair[1])
         parts = [f"{n} for {shortened(what, width // 2)}" for what, n in awaited]
@@ -181,7 +187,7 @@ def _cells(it: Training) -> tuple[str, ...]:
     seen = it.seen
     loss = seen.latest.get("train_loss")
     clean, robust = (_percent(seen.measured.get(name)) for name in (CLEAN, ROBUST))
-    heard = f"{duration(max(time.time() - seen.heard, 0))} ago" if seen.heard else ""
+    heard = f"{format_duration(max(time.time() - seen.heard, 0))} ago" if seen.heard else ""
     share = seen.partial.share if it.state == "running" else 0.0
     epoch = f"{f'{seen.epochs + share:.1f}' if share else seen.epochs}/{it.entry.epochs}"
     return it.state, epoch, "" if loss is None else f"{loss:.3f}", clean, robust, _best(seen.best), heard
@@ -202,7 +208,7 @@ def _front(points: Sequence[Point], width: int, height: int) -> Iterator[Text]:
     off = f" · {n} below" if (n := beyond(dots)) else ""
     which = "front of each problem" if len({point.problem for point in points}) > 1 else "front"
     # of these two whatever the search selects by
-    title = f"validation, best epoch: {number(len(points), 'configuration')}, {over} · ● clean/PGD {which}{off}"
+    title = f"validation, best epoch: {format_count(len(points), 'configuration')}, {over} · ● clean/PGD {which}{off}"
     yield Text(title, style="bold")
     plot = scatter(dots, min(width // 2, 60), height, "clean %", "PGD %")
     names = list(_members(points))

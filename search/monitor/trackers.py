@@ -23,10 +23,10 @@ from search.monitor.jsonl_tail import JsonlTail
 from search.monitor.trial_progress import ENDED, status_of
 from search.ray_env import Unpickled, tune
 from search.schema.loggers import Logger
-from trainers.checking import shaped
-from trainers.reading import cost_row, epoch_row, read_json
+from trainers.checking import build_checker
+from trainers.reading import is_cost_row, is_epoch_row, read_json
 from trainers.record_io import Place, Row, canonical
-from trainers.shapes import A_RESULT
+from trainers.shapes import check_result
 
 HURRY_SECONDS = 10.0  # for what is still to be handed over when the sweep was asked to stop
 
@@ -39,7 +39,7 @@ class _Given(TypedDict):
     run: str | None
 
 
-_GIVEN = shaped(_Given)
+_GIVEN = build_checker(_Given)
 
 
 class Run:
@@ -77,8 +77,8 @@ class Training:
         self.job = job
         self.folder = Path(job["folder"], "trials", job["trial"])
         self.runs: dict[str, Run] = {}
-        self._rows = JsonlTail(self.folder / "epochs.jsonl", epoch_row)
-        self._costs = JsonlTail(self.folder / "cost.jsonl", cost_row)
+        self._rows = JsonlTail(self.folder / "epochs.jsonl", is_epoch_row)
+        self._costs = JsonlTail(self.folder / "cost.jsonl", is_cost_row)
         self._uncosted: dict[int, Row] = {}
         self._cost: dict[int, Row] = {}
 
@@ -97,7 +97,7 @@ class Training:
 
     def result(self) -> Row:
         """What it ended with, at its last epoch."""
-        found = read_json(self.folder / "result.json", A_RESULT) or {}
+        found = read_json(self.folder / "result.json", check_result) or {}
         measured = {name: found[name] for name in ("best", "last") if name in found}
         return measured | {"training_iteration": max(found.get("epochs", 1) - 1, 0)}
 

@@ -10,10 +10,10 @@ from search.monitor.epoch_progress import Partial, partial
 from search.monitor.jsonl_tail import JsonlTail
 from search.store.remote import file_version
 from trainers.best import BEGINS, CLEAN, ROBUST, replaces_best
-from trainers.reading import Damage, cost_row, epoch_row, read_json
+from trainers.reading import Damage, is_cost_row, is_epoch_row, read_json
 from trainers.record_io import Place, Row
 from trainers.records import constant
-from trainers.shapes import A_RESULT
+from trainers.shapes import check_result
 
 FOR_GOOD = ("completed", "diverged")
 ENDED = (*FOR_GOOD, "stopped")  # which may be taken up again
@@ -44,8 +44,8 @@ class TrialProgress:
         self.partial = Partial()  # of the epoch behind the newest row
         self.constant = False  # whether it ended naming one class whatever the image
         self.heard = 0.0  # when its rows last changed, in seconds since the epoch
-        self._rows = JsonlTail(folder / "epochs.jsonl", epoch_row, self._damage)
-        self._cost_rows = JsonlTail(folder / "cost.jsonl", cost_row, self._damage)
+        self._rows = JsonlTail(folder / "epochs.jsonl", is_epoch_row, self._damage)
+        self._cost_rows = JsonlTail(folder / "cost.jsonl", is_cost_row, self._damage)
         self._no_costs()
 
     def look(self, since: float = 0.0) -> None:
@@ -111,7 +111,7 @@ def status_of(folder: Place, final: str, since: float = 0.0) -> str:
 def _ending(folder: Place, final: str, since: float, damage: Damage) -> tuple[Row | None, str]:
     """The result of a training, if it has one, and its status."""
     path, torn = folder / "result.json", Damage()
-    result = read_json(path, A_RESULT, torn)
+    result = read_json(path, check_result, torn)
     damage.update(torn)
     if result:
         return result, str(result["status"]) if result.get("chain") == final else "planned"

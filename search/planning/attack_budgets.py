@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from search.formatting import number
+from search.formatting import format_count
 from trainers.attack_runs import FGSM, PGDAttack
 from trainers.attacks import PGD
 from trainers.config import TrialConfig
@@ -193,7 +193,7 @@ def out_of_reach(trials: Sequence[Planned]) -> str | None:
         return None
     searched = [name for name, trial in of.items() if trial.kind == "trial"]
     n = sum(name in short for name in searched)
-    where = [f"in {n} of {number(len(searched), 'configuration')}"] * bool(n)
+    where = [f"in {n} of {format_count(len(searched), 'configuration')}"] * bool(n)
     where += ["in trainings that come first"] * (n < len(short))
     return (
         f"{' and '.join(where)} the attack's steps end within its epsilon, which is no bound then: "

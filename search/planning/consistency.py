@@ -8,7 +8,7 @@ from itertools import combinations, product
 from math import prod
 from typing import TYPE_CHECKING
 
-from search.formatting import number
+from search.formatting import format_count
 from search.schema.axes import Axis, impossible
 from search.schema.blocks import ADAPTIVE, STRATEGIES, Search, Space
 from search.schema.limits import CROSSED, TRAININGS
@@ -105,7 +105,7 @@ def _size(search: Search) -> Iterator[Problem]:
     if not search.draws and crossed > CROSSED:
         yield ("search", "axes"), f"cross to {crossed:,} configurations; a grid has at most {CROSSED:,}"
     elif configurations * seeds > TRAININGS:
-        what = f"{number(configurations, 'configuration')} x {number(seeds, 'seed')}"
+        what = f"{format_count(configurations, 'configuration')} x {format_count(seeds, 'seed')}"
         at = ("search", "trials") if search.draws else ("search", "axes")
         yield at, f"{what} are {configurations * seeds:,} trainings; a sweep has at most {TRAININGS:,}"
 

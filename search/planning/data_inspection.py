@@ -11,14 +11,14 @@ from hashlib import blake2b
 
 import numpy as np
 
-from search.formatting import number
+from search.formatting import format_count
 from search.planning.datasets import DatasetCache, source_key
 from search.planning.plan import Plan
 from search.schema.ranking_file import RankFile
 from search.schema.space import Loaded
-from trainers.arrays import Source, class_name
+from trainers.arrays import Source, format_class
 from trainers.data import Data, Split, Splits
-from trainers.images import listed
+from trainers.formatting import format_list
 
 DARK = 128  # a data set that does not reach this value was perhaps stored with fewer bits
 TIED = 0.1  # of the ranks in a file: fewer equal ones are chance
@@ -73,7 +73,8 @@ def source_notes(source: Source) -> Iterator[str]:
     if shared := _shared(image_hashes(source.x_test), hashes):
         count, (test, train) = shared
         yield (
-            f"{count} of {number(len(source.x_test), 'test image')} are training images too (the first is test image "
+            f"{count} of {format_count(len(source.x_test), 'test image')} are training images too "
+            "(the first is test image "
             f"{test}, training image {train}): test accuracy counts what was trained on"
         )
     for name, x in source.corrupted.items():
@@ -96,10 +97,12 @@ def _pixel_notes(part: str, x: np.ndarray) -> Iterator[str]:
             "for epsilon is a share of 255"
         )
     if constant.all() and (flat == flat[0, 0]).all():
-        yield f"all {number(len(x), f'{part} image')} are one colour, the same in all: there is nothing to tell apart"
+        images = format_count(len(x), f"{part} image")
+        yield f"all {images} are one colour, the same in all: there is nothing to tell apart"
     elif constant.any():
         yield (
-            f"{constant.sum():,} of {number(len(x), f'{part} image')} are of one value throughout (the first is image "
+            f"{constant.sum():,} of {format_count(len(x), f'{part} image')} are of one value throughout "
+            "(the first is image "
             f"{constant.argmax()}): nothing is to be seen on them"
         )
     height, width = x.shape[1:3]
@@ -117,7 +120,8 @@ def _repeats(hashes: np.ndarray, y: np.ndarray) -> Iterator[str]:
     other = int((y[again] != y[first[group[again]]]).sum())
     contradicting = f"; {other} of them have another label than the first" if other else ""
     yield (
-        f"{len(again):,} of {number(len(hashes), 'training image')} are copies of others (image {example} is a copy of "
+        f"{len(again):,} of {format_count(len(hashes), 'training image')} are copies of others "
+        f"(image {example} is a copy of "
         f"image {first[group[example]]}){contradicting}: random splits put copies on both sides"
     )
 
@@ -127,9 +131,9 @@ def _split_notes(source: Source, data: Data) -> Iterator[str]:
     splits = {"training": data.train, "validation": data.val, "test": data.test}
     for part, split in splits.items():
         counts = np.bincount(split.y.numpy(), minlength=data.classes)
-        if len(split) and (lacking := [class_name(int(label), data.names) for label in np.flatnonzero(counts == 0)]):
+        if len(split) and (lacking := [format_class(int(label), data.names) for label in np.flatnonzero(counts == 0)]):
             plural = "es" * (len(lacking) > 1)
-            yield f"no {part} example of class{plural} {listed(lacking)}; classes are numbered by the training set"
+            yield f"no {part} example of class{plural} {format_list(lacking)}; classes are numbered by the training set"
     if source.extra is None:
         return
     pool = image_hashes(source.extra.x)
@@ -137,7 +141,8 @@ def _split_notes(source: Source, data: Data) -> Iterator[str]:
         if shared := _shared(_split_hashes(split), pool):
             what = "counts them twice" if part == "training" else "is measured on what was trained on"
             yield (
-                f"extra: {shared[0]} of {number(len(split), f'{part} image')} are in the pool too, which {what}; take "
+                f"extra: {shared[0]} of {format_count(len(split), f'{part} image')} are in the pool too, "
+                f"which {what}; take "
                 "them out of it, or use {name: rest} for a pool of the training set's own"
             )
 

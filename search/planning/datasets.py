@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from trainers.arrays import Source, fingerprint
-from trainers.data import Data, Split, Splits, prepare
-from trainers.images import NotHere
+from trainers.data import Data, Split, Splits, prepare_data
+from trainers.images import NotDownloaded
 from trainers.record_io import digest
 from trainers.sources import DataSource
 
@@ -26,7 +26,7 @@ class DatasetCache:
         if key not in self.loaded:
             try:
                 self.loaded[key] = data.load(self.download)
-            except NotHere as error:
+            except NotDownloaded as error:
                 self.absent[key] = str(error)
                 return digest({"not loaded": key})
         return fingerprint(self.loaded[key])
@@ -43,7 +43,7 @@ class DatasetCache:
         key = digest(data.model_dump(mode="json"))
         source = self.loaded.get(source_key(data))
         if key not in self._prepared and source is not None:
-            whole = prepare(source, data)
+            whole = prepare_data(source, data)
             names = {name: Split(it.x[:0].clone(), it.y[:0].clone()) for name, it in whole.corrupted.items()}
             self._prepared[key] = replace(whole, extra=None, corrupted=names)
         return self._prepared.get(key)
@@ -52,4 +52,4 @@ class DatasetCache:
 def source_key(data: DataSource) -> str:
     """What names a source's arrays: its knobs less those of the split, and what is loaded beside it."""
     knobs = data.model_dump(mode="json", exclude=set(Splits.model_fields))
-    return digest(knobs | data.beside())
+    return digest(knobs | data.identify_extras())

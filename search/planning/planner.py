@@ -20,7 +20,7 @@ from search.schema.space import Loaded, at_point
 from search.schema.upstream import Profile
 from trainers.chain import Surroundings, chain, training_code
 from trainers.config import TrialConfig
-from trainers.data import split_identity
+from trainers.data import identify_splits
 from trainers.images import DataError
 from trainers.record_io import Row, digest
 from trainers.sources import DataSource
@@ -175,7 +175,7 @@ class Planner:
             except DataError as error:
                 labels = {path: choice.label for path, choice in point.items()}
                 raise SpaceError([self.loaded.about(kind, labels, f"data: {error}")]) from None
-        return split_identity(self._fingerprints[key], data)
+        return identify_splits(self._fingerprints[key], data)
 
     def _ranking(self, config: TrialConfig, point: Point) -> str:
         """The name of a trial's ranking; the trainings that make it are planned on first use."""

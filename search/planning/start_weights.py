@@ -53,7 +53,7 @@ class StartWeights(Knobs):
         state = store.state(self.content)
         if state is None:
             raise CheckpointError(lost(str(self.training)))
-        return checkpoints.weights_of(state, self.weights, str(self.training))
+        return checkpoints.extract_weights(state, self.weights, str(self.training))
 
 
 def lost(training: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator
 import torch
 
 from search.exceptions import SpaceError
-from search.formatting import number
+from search.formatting import format_count
 from search.planning.attack_budgets import (
     check_lengths,
     elsewhere,
@@ -24,12 +24,12 @@ from search.planning.plan import Plan, Planned
 from search.schema.limits import WEIGHTS
 from search.schema.space import Loaded
 from trainers import checkpoints
-from trainers.arrays import class_range
+from trainers.arrays import format_classes
 from trainers.attacks import PGD
 from trainers.data import Data
-from trainers.examples import alone, batch_sizes
+from trainers.examples import compute_batch_sizes, explain_single_example
 from trainers.knobs import Knobs, to_epochs
-from trainers.models import needs_two
+from trainers.models import needs_two_examples
 from trainers.sampling import check_images
 from trainers.subsets import DropUnlearned, Ranked
 
@@ -57,7 +57,7 @@ def _subset(trial: Planned, plan: Plan, data: Data | None) -> None:
     if data is not None:
         y = data.train.y.numpy()
         if isinstance(subset, Ranked):
-            subset.check(y)
+            subset.check_sizes(y)
         else:
             subset.select(y, None, 0)
 
@@ -77,8 +77,8 @@ def _model(trial: Planned, plan: Plan, data: Data | None) -> None:
     if (n := sum(weights.numel() for weights in network.parameters())) > WEIGHTS:
         raise ValueError(f"model: has {n:,} weights; take one of at most {WEIGHTS:,}")
     if weights is not None:
-        checkpoints.check(network, weights)
-        theirs = checkpoints.normalizing(weights)
+        checkpoints.check_architecture(network, weights)
+        theirs = checkpoints.is_normalized(weights)
         if theirs is not None and theirs != trial.config.model.normalize:
             does = "normalises" if theirs else "does not normalise"
             raise ValueError(
@@ -94,14 +94,15 @@ def _toward(trial: Planned, plan: Plan, data: Data | None) -> None:
     for knob, label in attack.toward:
         if label >= data.classes:
             raise ValueError(
-                f"method.attack.toward.{knob}: no class {label}; the data has {class_range(data.classes, data.names)} "
+                f"method.attack.toward.{knob}: no class {label}; the data has "
+                f"{format_classes(data.classes, data.names)} "
                 "(data.classes numbers those that it keeps from 0)"
             )
 
 
 def _batch(trial: Planned, plan: Plan, data: Data | None) -> None:
     if trial.config.data.extra is not None:
-        trial.config.data.extra.parts(trial.config.batch_size)
+        trial.config.data.extra.split_batch(trial.config.batch_size)
 
 
 def _one_left(trial: Planned, plan: Plan, data: Data | None) -> None:
@@ -112,12 +113,12 @@ def _one_left(trial: Planned, plan: Plan, data: Data | None) -> None:
     config = trial.config
     if data is None or config.data.extra is not None:  # mixed batches have two or more
         return
-    if not needs_two(config.model, data.train.x.shape[1], data.train.x.shape[2], data.classes):
+    if not needs_two_examples(config.model, data.train.x.shape[1], data.train.x.shape[2], data.classes):
         return
     y, subset = data.train.y.numpy(), config.subset
-    n = subset.count(y) if isinstance(subset, Ranked) else int(subset.select(y, None, 0).sum())
-    if 1 in batch_sizes(n, config.batch_size, config.last_batch):
-        raise ValueError(f"{alone(config.stage(0), config.model.name)} ({n} examples)")
+    n = subset.count_examples(y) if isinstance(subset, Ranked) else int(subset.select(y, None, 0).sum())
+    if 1 in compute_batch_sizes(n, config.batch_size, config.last_batch):
+        raise ValueError(f"{explain_single_example(config.stage(0), config.model.name)} ({n} examples)")
     attack = getattr(config.method, "attack", None)
     if isinstance(attack, PGD) and attack.tau is not None and attack.bn == "train":
         raise ValueError(
@@ -131,7 +132,7 @@ def _evaluation(trial: Planned, plan: Plan, data: Data | None) -> None:
         check_lengths([*measuring(plan.evaluation)], data)
         for (block, name), attack in plan.evaluation.named().items():
             key = f"evaluate.{block}.{name}"
-            if why := attack.unfit(data.classes):
+            if why := attack.why_unfit(data.classes):
                 raise ValueError(f"{key}: {why}")
             check_images(f"{key}.images", attack.images, data.classes)
         if taken := sorted(set(plan.evaluation.loss_attacks) & set(data.corrupted)):
@@ -191,8 +192,8 @@ def _selected_early(plan: Plan) -> str | None:
     name, first = next(iter(early.items()))
     begins = f"epoch {first.select_from}" if first.select_from else "the first epoch"
     return (
-        f"select.from: in {len(early)} of {number(len(of), 'configuration')} the best checkpoint is sought from "
-        f"{begins} on, and may be one of the method's own burn-in, {number(first.burn_in, 'epoch')} ({name}); "
+        f"select.from: in {len(early)} of {format_count(len(of), 'configuration')} the best checkpoint is sought from "
+        f"{begins} on, and may be one of the method's own burn-in, {format_count(first.burn_in, 'epoch')} ({name}); "
         "`trial: {select: {from: burn-in}}` seeks it behind"
     )
 

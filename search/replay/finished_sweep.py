@@ -14,10 +14,10 @@ from trainers.best import ROBUST
 from trainers.chain import Chain, Surroundings, chain
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.plans import OtherFormat, read_plan
-from trainers.reading import Damage, epoch_row, promises, read_json, read_rows
+from trainers.plans import PlanFormatError, read_plan
+from trainers.reading import Damage, expected_files, is_epoch_row, read_json, read_rows
 from trainers.record_io import Place, Row, digest
-from trainers.shapes import A_RESULT
+from trainers.shapes import check_result
 
 EPOCHS = "epochs.jsonl"
 NEEDED = ("config", "configuration", "data", "ranks", "epochs")
@@ -76,7 +76,7 @@ def _plan(folder: Place) -> Row:
     damage = Damage()
     try:
         plan = read_plan(folder, damage, NEEDED)
-    except OtherFormat as error:
+    except PlanFormatError as error:
         raise NotReplayable(f"{folder}: {error}; replay it with that") from None
     if damage:
         raise NotReplayable(
@@ -92,7 +92,7 @@ def _plan(folder: Place) -> Row:
 
 def _results(folder: Place, trials: list[Row]) -> list[Row]:
     damage = Damage()
-    read = {row["id"]: read_json(folder / "trials" / row["id"] / "result.json", A_RESULT, damage) for row in trials}
+    read = {row["id"]: read_json(folder / "trials" / row["id"] / "result.json", check_result, damage) for row in trials}
     found = {trial: it for trial, it in read.items() if it}
     if damage:
         raise NotReplayable(f"{'; '.join(damage.lines())}; {REMEDY}")
@@ -139,7 +139,7 @@ def _study(folder: Place, plan: Row, trained: list[tuple[Row, TrialConfig, Row]]
 
 def _curve(folder: Place, row: Row, objectives: Objectives, diverged: int | None, result: Row) -> Curve:
     path, damage = folder / "trials" / row["id"] / EPOCHS, Damage()
-    rows = read_rows(path, epoch_row, damage, promises(result).get(EPOCHS))
+    rows = read_rows(path, is_epoch_row, damage, expected_files(result).get(EPOCHS))
     epochs = row["epochs"] if diverged is None else diverged
     if damage or len(rows) < epochs:
         what = damage.get(str(path), f"it has {len(rows)} of {epochs} epochs of a trial that ended")

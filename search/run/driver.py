@@ -26,7 +26,7 @@ from search.execution.folder_claim import Claim, claimed
 from search.execution.reuse import check_reused, import_states, remaining, renamed_trials
 from search.execution.sweep import Sweep
 from search.execution.upstream import check_rankings
-from search.formatting import number
+from search.formatting import format_count
 from search.planning.data_inspection import content_notes
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
@@ -191,7 +191,7 @@ def _entered(
         console.print(f"note: {line}; what followed is asked again, and so the same", markup=False)
     if added:
         are = "is" if added == 1 else "are"
-        console.print(f"Extending {folder}: {number(added, 'training')} {are} new.")
+        console.print(f"Extending {folder}: {format_count(added, 'training')} {are} new.")
     renamed = renamed_trials(folder, plan)
     try:
         health.establish(folder)

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from search.execution.budget_tracker import affordable
 from search.execution.reuse import Remaining
-from search.formatting import duration, number, size
+from search.formatting import format_bytes, format_count
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.schedule import simulate
@@ -18,9 +18,10 @@ from search.run.estimate import Sizes, effort, slots_here, storage_estimate, tim
 from search.schema.blocks import Space
 from search.schema.replicates import Adaptive
 from search.schema.stopping import RobustStopping
+from trainers.formatting import format_duration
 from trainers.record_io import Place
 from trainers.terminal.console import Console
-from trainers.wording import apart, common, told
+from trainers.wording import describe_config, describe_difference, find_common
 
 KINDS = ("trial", "profile", "pretrain")
 
@@ -57,7 +58,7 @@ def _often(plan: Plan, name: str) -> str:
 def _lacking(space: Space, sources: DatasetCache, ended: bool) -> Iterator[str]:
     """What a run wants that is not here; elsewhere it may be, so that this is no mistake of the space."""
     if not ended and not os.environ.get("RAY_ADDRESS") and not slots_here(space.resources):
-        here = f"{number(os.cpu_count() or 1, 'CPU')}, {number(torch.cuda.device_count(), 'GPU')}"
+        here = f"{format_count(os.cpu_count() or 1, 'CPU')}, {format_count(torch.cuda.device_count(), 'GPU')}"
         yield f"on this machine a run would be refused: a trial asks for {space.resources}, and it has {here}"
     for lack in sources.absent.values():
         yield f"{lack}: a run downloads what is missing first, and is refused where it cannot"
@@ -67,15 +68,15 @@ def _trainings(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
     trials = [trial for trial in plan.trials if trial.kind == "trial"]
     configurations = len({trial.configuration for trial in trials})
     search = space.search
-    seeds = number(len(search.seeds), "seed")
-    yield "trials", f"{len(trials):,}: {number(configurations, 'configuration')} x {seeds}"
+    seeds = format_count(len(search.seeds), "seed")
+    yield "trials", f"{len(trials):,}: {format_count(configurations, 'configuration')} x {seeds}"
     if search.adapts:
         figures = "all figures here are of as many drawn at random, none of them stored"
         yield "asked by", f"{search.strategy}, {search.generation} at once; {figures}"
     for kind, what in (("profile", "for {}"), ("pretrain", "for trials to start from")):
         makes = [trial.makes for trial in plan.trials if trial.kind == kind]
         if makes:
-            yield "trained first", f"{len(makes)}, {what.format(number(len(set(makes)), 'ranking'))}"
+            yield "trained first", f"{len(makes)}, {what.format(format_count(len(set(makes)), 'ranking'))}"
     profiled = any(trial.kind == "profile" for trial in plan.trials)
     for file in sorted({ranking.provenance["file"] for ranking in plan.rankings.values() if not profiled}):
         yield "ranked by", file
@@ -89,11 +90,11 @@ def _trained(plan: Plan) -> Iterator[tuple[str, str]]:
     """The pieces of the trials and of the trainings that come first, so that one in another's place is seen."""
     first = {trial.configuration: trial for trial in plan.trials}.values()  # one for all seeds
     of = {kind: [it.config.model_dump(mode="json") for it in first if it.kind == kind] for kind in KINDS}
-    trials = common(of["trial"])
-    yield from ((f"trained: {name}", text) for name, text in told(trials).items())
+    trials = find_common(of["trial"])
+    yield from ((f"trained: {name}", text) for name, text in describe_config(trials).items())
     for kind in KINDS[1:]:
         if of[kind]:
-            yield f"trained: {kind}", apart(common(of[kind]), trials)
+            yield f"trained: {kind}", describe_difference(find_common(of[kind]), trials)
 
 
 def _rules(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
@@ -109,7 +110,7 @@ def _rules(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
         yield "seeds in doubt", f"up to {search.replicates.max}; all figures here are of {len(search.seeds)}"
     if said := str(search.budget):
         paid = affordable(search.budget, plan.tree.adds.tolist())
-        pays = f": pays for {paid:,} of the {number(len(plan.trials), 'training')} counted here"
+        pays = f": pays for {paid:,} of the {format_count(len(plan.trials), 'training')} counted here"
         yield "budget", said + pays * (paid < len(plan.trials))
 
 
@@ -122,9 +123,9 @@ def _costs(
     trained = effort(plan, {trial.data: sources.prepared(trial.config.data) for trial in plan.trials})
     if trained and trained.used < trained.whole:
         alike = round(distinct * trained.used / trained.whole)
-        yield "examples", f"{trained.used:,} to train on, as many as in {number(alike, 'epoch')} of all"
+        yield "examples", f"{trained.used:,} to train on, as many as in {format_count(alike, 'epoch')} of all"
     if any(left.ended) or sum(left.epochs) < distinct:
-        results_of = f"the results of {sum(left.ended):,} of {number(len(plan.trials), 'training')}"
+        results_of = f"the results of {sum(left.ended):,} of {format_count(len(plan.trials), 'training')}"
         yield "stored before", f"{results_of}; {sum(left.epochs):,} epochs are left to train"
     here = 0 if os.environ.get("RAY_ADDRESS") else slots_here(space.resources)
     length = simulate(plan, here).makespan if here else 0
@@ -140,19 +141,23 @@ def _costs(
     elif not time.seconds:
         yield "time", "no estimate: no such training was recorded in this results folder yet"
     else:
-        without = f", without {number(time.unknown, 'training')} of no measured kin" if time.unknown else ""
+        without = f", without {format_count(time.unknown, 'training')} of no measured kin" if time.unknown else ""
         if time.unmeasured:
-            without += f", without evaluating {number(time.unmeasured, 'training')}: none was measured so before"
+            without += f", without evaluating {format_count(time.unmeasured, 'training')}: none was measured so before"
         share = max(length / distinct, 1 / left.ended.count(False))  # a training runs on one process
-        wall = f", about {duration(time.seconds * share)} on {_processes(here)}" if here > 1 else ""
-        yield "time", f"{duration(time.seconds)} on one process{wall}, as measured in {results}{without}"
+        wall = f", about {format_duration(time.seconds * share)} on {_processes(here)}" if here > 1 else ""
+        yield "time", f"{format_duration(time.seconds)} on one process{wall}, as measured in {results}{without}"
     stored = storage_estimate(plan, _sizes(plan, sources), space.search.keep, max(here, 1))
     keep = f"(keep: {space.search.keep})"
     if stored is None:
         yield "storage", "no estimate: the data is not here yet"
     else:
         about = "at least" if space.search.keep == "all" else "about"
-        yield "storage", f"{about} {size(stored.in_the_end)} in the end {keep}, at most {size(stored.at_once)} at once"
+        yield (
+            "storage",
+            f"{about} {format_bytes(stored.in_the_end)} in the end {keep}, "
+            f"at most {format_bytes(stored.at_once)} at once",
+        )
 
 
 def _processes(count: int) -> str:

@@ -149,7 +149,7 @@ def _published(source: DataSource) -> int | None:
 
 def _used(subset: Subset, n: int, data: Data | None) -> int | None:
     if isinstance(subset, Ranked) and data is not None:
-        return subset.count(data.train.y.numpy())
+        return subset.count_examples(data.train.y.numpy())
     if isinstance(subset, Ranked) and subset.plus is not None:
         return None
     if isinstance(subset, Ranked) and subset.band is not None:

@@ -16,7 +16,7 @@ from typing import Any, Required, TypedDict
 
 from optuna.storages.journal import BaseJournalBackend
 
-from trainers.checking import shaped
+from trainers.checking import build_checker
 from trainers.reading import Damage, read_rows, read_with
 from trainers.record_io import Place, Row, canonical, digest, write_atomic
 
@@ -49,7 +49,7 @@ class History:
         self._hash = ""  # of the last commit and those before it
         for number, row in enumerate(read_rows(self._memory, damage=self.damage), 1):
             if row.pop("sha256", None) != digest([self._hash, row]) or not _is_commit(row, number == 1):
-                self.damage.add(self._memory, f"line {number}: its checksum is not that of what it says")
+                self.damage.add(self._memory, f"line {number}: its checksum does not match its content")
                 break
             self._take(row)
 
@@ -88,7 +88,7 @@ class _Commit(TypedDict, total=False):
     journal: Required[list[Row]]
 
 
-_COMMIT = shaped(_Commit)
+_COMMIT = build_checker(_Commit)
 
 
 def _is_commit(row: Row, first: bool) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
-from search.formatting import duration
+from trainers.formatting import format_duration
 from trainers.knobs import Knobs, Real, parse_number
 
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -50,5 +50,5 @@ class Budget(Knobs):
 def shown(unit: str, allowed: float) -> str:
     """A budget as a user reads it."""
     if unit == "wall":
-        return f"{duration(allowed)} of {WORDS[unit]}"
+        return f"{format_duration(allowed)} of {WORDS[unit]}"
     return f"{allowed:g} {WORDS[unit]}" if isinstance(allowed, float) else f"{allowed} {WORDS[unit]}"

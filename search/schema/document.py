@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from search.exceptions import SpaceError
 from search.schema.limits import BYTES, DEPTH
 from search.schema.merging import SPACE, covered_nulls, over_space, without_nulls, written_out
 from search.schema.yaml_tree import Places, parsed
+from trainers.formatting import find_nearest
 
 
 class Document:
@@ -136,8 +136,8 @@ def _folders(path: Path) -> list[Path]:
 
 def _near(path: Path, folder: Path) -> Path | None:
     known = {file.stem: file for file in sorted(folder.glob("*.yaml"))}
-    found = get_close_matches(path.name.partition(".")[0], known, 1)
-    return known[found[0]] if found else None
+    found = find_nearest(path.name.partition(".")[0], known)
+    return known[found] if found else None
 
 
 def _folder(path: Path) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from trainers.formatting import did_you_mean
 from trainers.knobs import KnobError, Knobs
 
 Path = tuple[str, ...]
@@ -59,8 +59,7 @@ def _joined(messages: list[str]) -> str:
 
 def nearest(word: str, allowed: list[str]) -> str:
     """'; did you mean X? (allowed: ...)'."""
-    near = get_close_matches(word, allowed, 1)
-    return (f"; did you mean {near[0]}?" if near else "") + f" (allowed: {', '.join(allowed)})"
+    return f"{did_you_mean(word, allowed)} (allowed: {', '.join(allowed)})"
 
 
 def _written(loc: tuple[Any, ...], raw: Any, missing: bool) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import model_validator
 
 from trainers.data import Data
-from trainers.files import FileError, check_file, read_npy, read_npz, user_path
+from trainers.files import FileError, check_file, expand_path, read_npy, read_npz
 from trainers.knobs import Knobs
 from trainers.scores import normalized_rank
 from trainers.subsets import ScoreName
@@ -46,7 +46,7 @@ class RankingFile(Knobs):
 
     def read(self) -> RankFile:
         """The file's ranks. Raises ValueError if it cannot be read or holds no ranks."""
-        path = user_path(self.file)
+        path = expand_path(self.file)
         check_file(path)
         with path.open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()

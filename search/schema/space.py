@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from search.schema.resources import Resources
 from search.schema.upstream import Pretrain, Profile
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
+from trainers.formatting import find_nearest
 from trainers.knobs import KnobError, Knobs
 from trainers.methods import NAMES
 
@@ -119,7 +119,8 @@ def _hinted(path: tuple[str, ...], message: str) -> str:
     if not homes:
         return message
     own = re.findall(rf"{UNKNOWN}; did you mean ([^?]*)\?", message)
-    meant = " or ".join([*get_close_matches(key, own, cutoff=0.85), *homes])  # a misspelt key of its own block
+    near = [word for word in own if find_nearest(key, [word], cutoff=0.85)]  # a misspelt key of its own block
+    meant = " or ".join([*near, *homes])
     return re.sub(rf"{UNKNOWN}(; did you mean [^?]*\?)?", f"{UNKNOWN}; did you mean {meant}?", message)
 
 

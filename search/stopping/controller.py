@@ -13,7 +13,7 @@ from search.stopping.decisions import Decision, DecisionState, Journal
 from search.stopping.robust_rule import decide, near_front, own_curve_stop, stands, train_limit
 from search.store.store import Store
 from trainers.evaluate import Evaluation
-from trainers.reading import Damage, epoch_row, read_rows
+from trainers.reading import Damage, is_epoch_row, read_rows
 from trainers.record_io import Place, Row
 
 
@@ -40,7 +40,7 @@ class Steering:
             self._of[trial.configuration].append(i)
             folder = self.store.trial(trial.id)
             result = self.store.result(trial.id, trial.final) or {}
-            rows = read_rows(folder / "epochs.jsonl", epoch_row)
+            rows = read_rows(folder / "epochs.jsonl", is_epoch_row)
             self.referee.heard(trial.id, rows, result.get("diverged", {}).get("epoch"))
 
     def dropped(self, places: Iterable[int]) -> None:

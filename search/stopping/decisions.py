@@ -72,7 +72,7 @@ class Journal:
         for number, row in enumerate(read_rows(path, damage=self.damage), 1):
             its = {key: value for key, value in row.items() if key != SEAL}
             if row.get(SEAL, "" if self._hash else None) not in (None, digest([self._hash, its])):
-                self.damage.add(path, f"line {number}: its checksum is not that of what it says")
+                self.damage.add(path, f"line {number}: its checksum does not match its content")
                 break
             self.taken.add([_decision(path, number, its)])
             self._hash = digest([self._hash, its]) if SEAL in row else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from search.exceptions import NoSweep
 from search.store.remote import explain_error
 from trainers.plans import FORMAT as FORMAT
-from trainers.plans import NAME, OtherFormat, read_plan, sealed_plan
+from trainers.plans import NAME, PlanFormatError, read_plan, seal_plan
 from trainers.reading import Damage
 from trainers.record_io import Place, Row, write_atomic
 
@@ -23,7 +23,7 @@ def stored_plan(folder: Place, damage: Damage | None = None) -> Row | None:
     found = Damage()
     try:
         plan = read_plan(folder, found, NEEDED)
-    except OtherFormat:
+    except PlanFormatError:
         return None
     if damage is not None:
         damage.update(found)
@@ -39,7 +39,7 @@ def plan_of(folder: Place, damage: Damage | None = None) -> Row:
     try:
         plan = read_plan(folder, found, NEEDED if damage is None else SHOWN)
         there = plan is not None or (folder / NAME).exists()
-    except OtherFormat as error:
+    except PlanFormatError as error:
         raise NoSweep(f"{folder}: {error}; take the version that made it") from None
     except OSError as error:
         raise NoSweep(f"{folder}: its {NAME} cannot be read: {explain_error(error)}") from None
@@ -59,7 +59,7 @@ def of_other_format(folder: Place) -> str | None:
     """Why this version reads no plan of a folder, if another one made it."""
     try:
         read_plan(folder, Damage())
-    except OtherFormat as error:
+    except PlanFormatError as error:
         return str(error)
     return None
 
@@ -71,7 +71,7 @@ def problem(row: Row) -> str:
 
 def write_plan(folder: Place, plan: Row) -> None:
     """Store a plan, a line a training: of ten thousand, indented JSON takes a second and 150 MB."""
-    whole = sealed_plan(plan)
+    whole = seal_plan(plan)
     head = json.dumps({key: value for key, value in whole.items() if key != "trials"}, indent=1, allow_nan=False)
     rows = ",\n".join(json.dumps(row, allow_nan=False) for row in whole["trials"])
     write_atomic(folder / NAME, head.removesuffix("\n}") + f',\n "trials": [\n{rows}\n ]\n}}\n')

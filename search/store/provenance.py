@@ -16,7 +16,7 @@ from search import ROOT
 from trainers.chain import training_code
 from trainers.reading import Damage, read_json
 from trainers.record_io import Place, Row, sealed, set_aside, write_json
-from trainers.shapes import A_PROVENANCE
+from trainers.shapes import check_provenance
 
 PACKAGES = (
     "torch", "torchvision", "ray", "optuna", "numpy", "scipy", "pandas", "pydantic", "scikit-learn", "pyautoattack",
@@ -29,7 +29,7 @@ class Provenance:
     def __init__(self, folder: Place) -> None:
         self.path = folder / "provenance.json"
         self._damage = Damage()
-        stored = read_json(self.path, A_PROVENANCE, self._damage)
+        stored = read_json(self.path, check_provenance, self._damage)
         self.runs: list[Row] = stored["runs"] if stored else []
 
     def begin(self, stages: str) -> None:

@@ -17,8 +17,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from search.exceptions import Unreachable
 from search.store.leftovers import REMOTE
-from trainers.reading import stat_of
+from trainers.reading import stat_file
 from trainers.record_io import Place
+from trainers.urls import open_url
 
 WHOLE = ("s3", "gcs")  # where an object appears once all of it is there, and none is renamed
 BUCKETS = (*WHOLE, "abfs")
@@ -182,7 +183,7 @@ def file_version(path: Place) -> Stamp | None:
     """Of the file that is there now, if one is."""
     if isinstance(path, RemotePath):
         return path.stamp()
-    found = stat_of(Path(str(path)))
+    found = stat_file(Path(str(path)))
     return Stamp(found.st_mtime, found.st_size, found.st_ino) if found else None
 
 
@@ -218,9 +219,5 @@ def explain_error(error: Exception) -> str:
 @cache
 def _opened(head: str, query: str) -> tuple[Any, str]:
     """The file system behind a URL, and what its paths begin with."""
-    from pyarrow.fs import FileSystem
-
-    if head.startswith("s3:"):  # a small object in one request instead of three
-        query += ("&" if query else "?") + "allow_delayed_open=true"
-    system, below = FileSystem.from_uri(f"{head}/x{query}")
+    system, below = open_url(f"{head}/x{query}")
     return system, below.removesuffix("x")

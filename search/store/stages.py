@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from search.store.leftovers import STAGE
 from search.store.remote import ASKED_AT_ONCE, RemotePath
-from trainers.reading import content_of, read_json
+from trainers.reading import read_content, read_json
 from trainers.record_io import Place, Row, sync_folder, write_json
 
 STATE, INSTANCES, MANIFEST = "state.pt", "instances.npz", "stage.json"
@@ -98,7 +98,7 @@ class LocalStages(_Below[Path]):
 
     def read(self, name: str, file: str) -> bytes | None:
         try:
-            return content_of(self.at(name) / file, sys.maxsize)
+            return read_content(self.at(name) / file, sys.maxsize)
         except FileNotFoundError:
             return None
         except (OSError, ValueError):

@@ -21,10 +21,10 @@ from search.store.remote import RemotePath
 from search.store.segments import Segment, _packed, packed_arrays
 from search.store.stages import INSTANCES, MANIFEST, STATE, stages
 from trainers.chain import Chain
-from trainers.npz import Arrays, unpacked_arrays
-from trainers.reading import Damage, cost_row, epoch_row, read_json
+from trainers.npz import Arrays, unpack_arrays
+from trainers.reading import Damage, is_cost_row, is_epoch_row, read_json
 from trainers.record_io import Place, Row, sealed
-from trainers.shapes import A_MANIFEST, A_RESULT
+from trainers.shapes import check_manifest, check_result
 
 
 class Resumed(NamedTuple):
@@ -51,7 +51,7 @@ class Store:
 
     def result(self, trial: str, final: str, damage: Damage | None = None) -> Row | None:
         """A trial's result if it ended and is that of the chain asked for."""
-        result = read_json(self.trial(trial) / "result.json", A_RESULT, damage)
+        result = read_json(self.trial(trial) / "result.json", check_result, damage)
         return result if result and result.get("chain") == final else None
 
     def sweep_leftovers(self) -> None:
@@ -180,7 +180,7 @@ class Store:
             return None
         content = self._stages.read(name, INSTANCES)
         try:
-            arrays = unpacked_arrays(content) if content and _is(content, manifest, INSTANCES) else None
+            arrays = unpack_arrays(content) if content and _is(content, manifest, INSTANCES) else None
         except ValueError:
             arrays = None
         if arrays is None or not all(its.ndim and len(its) == len(manifest["rows"]) for its in arrays.values()):
@@ -195,11 +195,11 @@ def _is(content: bytes, manifest: Row, file: str) -> bool:
 
 def _a_stage(value: Any) -> Row:
     """The shape of a manifest: of epochs that come after its parent's. Raises ValueError."""
-    manifest = A_MANIFEST(value)
+    manifest = check_manifest(value)
     rows, epoch = manifest["rows"], manifest["epoch"]
-    if not rows or not all(epoch_row(row, epoch - len(rows) + i) for i, row in enumerate(rows)):
+    if not rows or not all(is_epoch_row(row, epoch - len(rows) + i) for i, row in enumerate(rows)):
         raise ValueError("its rows are not those of the epochs before it")
-    if not all(cost_row(cost, i) for i, cost in enumerate(manifest["costs"])):
+    if not all(is_cost_row(cost, i) for i, cost in enumerate(manifest["costs"])):
         raise ValueError("its costs are none")
     return manifest
 

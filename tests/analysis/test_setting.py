@@ -13,7 +13,7 @@ from trainers.config import TrialConfig
 from trainers.methods import METHODS
 from trainers.reading import read_json
 from trainers.record_io import write_json
-from trainers.wording import words
+from trainers.wording import format_value
 
 from .synthetic import Made, write_sweep
 
@@ -139,7 +139,7 @@ def test_a_piece_that_only_some_have_is_named() -> None:
     ],
 )
 def test_values_in_words(value: Any, text: str) -> None:
-    assert words(value) == text
+    assert format_value(value) == text
 
 
 def test_the_page_says_what_was_trained_and_what_named_values_stand_for(tmp_path: Path) -> None:

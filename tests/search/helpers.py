@@ -35,7 +35,7 @@ from search.soak.process import snapshot as snapshot
 from search.soak.process import training as training
 from search.store import health
 from search.store.store import Store
-from trainers.data import Data, prepare
+from trainers.data import Data, prepare_data
 from trainers.reading import read_rows
 from trainers.record_io import Place, write_json
 from trainers.terminal.console import Console
@@ -98,7 +98,7 @@ class Tiny:
 
     def data(self, i: int) -> Data:
         block = self.plan.trials[i].config.data
-        return prepare(self._sources.loaded[source_key(block)], block)
+        return prepare_data(self._sources.loaded[source_key(block)], block)
 
     def job(self, i: int) -> Job:
         return self.sweep.orders.whole(i)

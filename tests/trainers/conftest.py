@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trainers.config import TrialConfig
-from trainers.data import Data, prepare
+from trainers.data import Data, prepare_data
 from trainers.evaluate import Evaluation
 from trainers.models.network import Network
 from trainers.sources import Digits
@@ -48,7 +48,7 @@ def digits() -> Callable[[TrialConfig], Data]:
     def data(config: TrialConfig) -> Data:
         if config.data not in made:
             own = source if config.data.name == "digits" else config.data.load()
-            made[config.data] = prepare(own, config.data)
+            made[config.data] = prepare_data(own, config.data)
         return made[config.data]
 
     return data

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from trainers.accuracy import accuracy
+from trainers.accuracy import measure_accuracy
 from trainers.attack_runs import FGSM, AutoAttackRun
 from trainers.chain import Chain, Surroundings, chain
 from trainers.config import Compute, TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.measure import DRAWN, mean_accuracy_by_class
-from trainers.sampling import drawn, part
+from trainers.sampling import draw_images, take_images
 from trainers.trainer import Trainer, derived
 
 ALONG: dict[str, Any] = {
@@ -41,12 +41,12 @@ class Told:
     def _measured(self, epoch: int) -> dict[str, float]:
         """By hand, on the network as it is after an epoch."""
         net, test = self.trainer.net, self.trainer.splits["test"]
-        seed, few = derived(0, epoch, "evaluate"), part(test, drawn(test.y, 30))
+        seed, few = derived(0, epoch, "evaluate"), take_images(test, draw_images(test.y, 30))
         run = AutoAttackRun(version="custom", attacks=("apgd-ce",))
         return {
-            "test_fgsm_acc": float(FGSM().withstood(net, test, 0.1, "linf", seed).double().mean()),
-            "test_aa_acc": float(run.withstood(net, few, 0.1, "linf", seed).double().mean()),
-            "test_aa_clean_acc": accuracy(net, few, None, seed),
+            "test_fgsm_acc": float(FGSM().find_robust(net, test, 0.1, "linf", seed).double().mean()),
+            "test_aa_acc": float(run.find_robust(net, few, 0.1, "linf", seed).double().mean()),
+            "test_aa_clean_acc": measure_accuracy(net, few, None, seed),
         }
 
 
@@ -88,7 +88,7 @@ def test_they_change_no_weight_no_curve_and_not_what_is_best(
     assert mine == theirs, "what is recorded of checkpoints is what every measured epoch has"
     assert set(arrays) - set(others) == {f"{DRAWN}30"}
     test = with_them.splits["test"]
-    assert np.array_equal(arrays[f"{DRAWN}30"], drawn(test.y, 30).numpy())  # type: ignore[union-attr]
+    assert np.array_equal(arrays[f"{DRAWN}30"], draw_images(test.y, 30).numpy())  # type: ignore[union-attr]
 
 
 def test_their_time_is_that_of_measuring(told: Told, config: TrialConfig, trainer: Callable[..., Trainer]) -> None:
@@ -127,7 +127,7 @@ def test_by_class_each_measurement_is_kept_and_its_mean_is_that_over_epochs(
     found = [ready.run_epoch(config.stage(epoch)) for epoch in range(config.epochs)]
     assert [it.row for it in found] == told.rows
     test = ready.splits["test"]
-    sizes = {n: part(test, drawn(test.y, n)).y.bincount(minlength=10).numpy() for n in (None, 30)}
+    sizes = {n: take_images(test, draw_images(test.y, n)).y.bincount(minlength=10).numpy() for n in (None, 30)}
     kinds = {"clean": None, "pgd": None, "fgsm": None, "aa": 30, "aa_clean": 30}
     arrays: dict[str, list[np.ndarray]] = {}
     for epoch, (row, instances, _) in enumerate(found):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from trainers.accuracy import correct
+from trainers.accuracy import find_correct
 from trainers.attack_runs import FGSM, PGDAttack
 from trainers.attacks import PGD
 from trainers.config import TrialConfig
@@ -32,14 +32,14 @@ def test_an_evaluation_climbs_what_it_is_told_to(fitted: Trainer, norm: Any, asc
     """As the PGD of trainings does, with each number of restarts and each point that is kept."""
     test, epsilon = fitted.splits["test"], {"linf": 0.08, "l2": 0.4}[norm]
     attack = PGD(epsilon=epsilon, norm=norm, steps=6, ascend=ascend, **more)
-    found = PGDAttack(steps=6, ascend=ascend, **more).withstood(fitted.net, test, epsilon, norm, 3)
-    assert torch.equal(found, correct(fitted.net, test, attack, 3)) and 0 < found.sum() < len(test)
+    found = PGDAttack(steps=6, ascend=ascend, **more).find_robust(fitted.net, test, epsilon, norm, 3)
+    assert torch.equal(found, find_correct(fitted.net, test, attack, 3)) and 0 < found.sum() < len(test)
 
 
 def test_the_climbed_loss_is_a_knob_that_acts(fitted: Trainer) -> None:
     test = fitted.splits["test"]
     runs = [PGDAttack(steps=3, ascend=ascend) for ascend in ("ce", "kl", "margin")]  # type: ignore[arg-type]
-    found = [run.withstood(fitted.net, test, 0.08, "linf", 0).tolist() for run in runs]
+    found = [run.find_robust(fitted.net, test, 0.08, "linf", 0).tolist() for run in runs]
     assert found[0] != found[1] != found[2] != found[0]
 
 
@@ -47,10 +47,10 @@ def test_fgsm_is_one_step_of_pgd_from_the_image(fitted: Trainer) -> None:
     test = fitted.splits["test"]
     one = PGDAttack(steps=1, step_size="epsilon", start="none")
     for norm, epsilon in (("linf", 0.08), ("l2", 0.4)):
-        found, its = (it.withstood(fitted.net, test, epsilon, norm, 0) for it in (FGSM(), one))  # type: ignore[arg-type]
+        found, its = (it.find_robust(fitted.net, test, epsilon, norm, 0) for it in (FGSM(), one))  # type: ignore[arg-type]
         assert torch.equal(found, its) and 0 < found.sum() < len(test)
-    wide = FGSM(epsilon=0.2).withstood(fitted.net, test, 0.08, "linf", 0)
-    assert torch.equal(wide, FGSM().withstood(fitted.net, test, 0.2, "linf", 0))
+    wide = FGSM(epsilon=0.2).find_robust(fitted.net, test, 0.08, "linf", 0)
+    assert torch.equal(wide, FGSM().find_robust(fitted.net, test, 0.2, "linf", 0))
 
 
 def test_words_say_which_loss_is_climbed() -> None:

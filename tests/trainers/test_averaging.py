@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from trainers import measure
-from trainers.accuracy import accuracy
-from trainers.averaging import EMA, SWA, Mean, measured
+from trainers.accuracy import measure_accuracy
+from trainers.averaging import EMA, SWA, AveragedWeights, temporary_weights
 from trainers.config import TrialConfig
 from trainers.methods import METHODS
 from trainers.trainer import Trainer, derived
@@ -70,9 +70,9 @@ def network(*values: float) -> nn.Module:
 @given(momentum=st.floats(0, 1, exclude_max=True), values=st.lists(st.floats(-5, 5), min_size=2, max_size=8))
 def test_an_ema_unrolled(momentum: float, values: list[float]) -> None:
     """m_T = mu^T w_0 + (1 - mu) sum_t mu^(T-t) w_t, for weights and statistics; counters are copied."""
-    mean = Mean.begun(network(values[0], -values[0], 0))
+    mean = AveragedWeights.from_network(network(values[0], -values[0], 0))
     for t, value in enumerate(values[1:], start=1):
-        mean.take(network(value, -value, t), EMA(momentum=momentum))
+        mean.update(network(value, -value, t), EMA(momentum=momentum))
     last = len(values) - 1
     parts = [(1 - momentum) * momentum ** (last - t) * value for t, value in enumerate(values[1:], start=1)]
     expected = momentum**last * values[0] + sum(parts)
@@ -83,9 +83,9 @@ def test_an_ema_unrolled(momentum: float, values: list[float]) -> None:
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=8))
 def test_an_swa_is_the_plain_mean(values: list[float]) -> None:
-    mean = Mean.begun(network(100, 100, 0))  # where it begins has no say
+    mean = AveragedWeights.from_network(network(100, 100, 0))  # where it begins has no say
     for t, value in enumerate(values):
-        mean.take(network(value, 2 * value, t), SWA())
+        mean.update(network(value, 2 * value, t), SWA())
     assert mean.state["weight"].item() == pytest.approx(sum(values) / len(values), abs=1e-5)
     assert mean.state["running_mean"].item() == pytest.approx(2 * sum(values) / len(values), abs=1e-5)
     assert mean.count == len(values)
@@ -93,7 +93,7 @@ def test_an_swa_is_the_plain_mean(values: list[float]) -> None:
 
 def test_a_mean_does_not_follow_the_network_by_itself() -> None:
     module = network(1, 2, 3)
-    mean = Mean.begun(module)
+    mean = AveragedWeights.from_network(module)
     with torch.no_grad():
         module.weight.fill_(9)  # type: ignore[operator,union-attr]
     assert mean.state["weight"].item() == 1
@@ -171,7 +171,7 @@ def batch_norm(weight: float = 1.0) -> nn.Module:
 def test_recomputed_statistics_are_those_of_the_mean_on_the_batches(weight: float, batches: list[list[float]]) -> None:
     """The mean and the unbiased variance of each batch, averaged by size; network and momentum stay as they were."""
     network = batch_norm(weight=9.0)
-    mean = Mean.begun(batch_norm(weight))
+    mean = AveragedWeights.from_network(batch_norm(weight))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     images = [torch.tensor(values).view(-1, 1, 1, 1) for values in batches]
     assert mean.recompute(network, images) == sum(map(len, batches))
@@ -219,9 +219,9 @@ def test_statistics_may_be_those_of_the_network(tiny: Tiny, trained: Make, name:
 def test_recomputed_statistics_fit_the_training_images(tiny: Tiny, trained: Make) -> None:
     """Without augmentation, those of the first layer are a pass over the training split, whatever the batches."""
     ready = trained(tiny(method=ROBUST, model=CNN, average={"name": "swa", "burn_in": 0}))
-    with measured(ready.net.module, averaged(ready)), torch.no_grad():
+    with temporary_weights(ready.net.module, averaged(ready)), torch.no_grad():
         module: Any = ready.net.module
-        x = ready.examples.own.x.float() / 255
+        x = ready.examples.training_split.x.float() / 255
         (first,) = [it for it in module.body.modules() if isinstance(it, nn.BatchNorm2d)][:1]
         seen: list[Tensor] = []
         handle = first.register_forward_hook(lambda _, given, __: seen.append(given[0]))
@@ -256,9 +256,9 @@ def test_it_is_the_average_that_is_measured_and_kept(tiny: Tiny, trainer: Make, 
         own = copied(ready)
         state = ready.measured_state()
         means.append({name: value.clone() for name, value in (state or own).items()})
-        with measured(ready.net.module, means[-1]):
+        with temporary_weights(ready.net.module, means[-1]):
             for split in ("val", "test"):
-                assert rows[-1][f"{split}_clean_acc"] == accuracy(ready.net, ready.splits[split], None, 0)
+                assert rows[-1][f"{split}_clean_acc"] == measure_accuracy(ready.net, ready.splits[split], None, 0)
         assert equal(copied(ready), own)  # measuring leaves the network its own weights
     curve = [row["val_pgd_acc"] for row in rows]
     best = curve.index(max(curve))
@@ -271,7 +271,7 @@ def test_it_is_the_average_that_is_measured_and_kept(tiny: Tiny, trainer: Make, 
         plain = trainer(tiny(method=ROBUST), final=final)
         plain.net.module.load_state_dict(means[epoch])
         attacked, _ = measure.evaluate_final(plain.net, plain.evaluation, plain.splits, derived(0, 6, "final"))
-        clean = accuracy(plain.net, plain.splits["test"], None, 0)
+        clean = measure_accuracy(plain.net, plain.splits["test"], None, 0)
         assert metrics[which]["test_pgd3_acc"] == attacked["test_pgd3_acc"]
         assert metrics[which]["test_clean_acc"] == clean
 
@@ -289,7 +289,7 @@ def test_averages_and_networks_differ_in_what_they_measure(tiny: Tiny, trained: 
 def test_after_an_error_the_network_has_its_own_weights() -> None:
     module = network(1, 2, 3)
     other = {name: value + 1 for name, value in module.state_dict().items()}
-    with pytest.raises(ZeroDivisionError), measured(module, other):
+    with pytest.raises(ZeroDivisionError), temporary_weights(module, other):
         assert module.weight.item() == 2  # type: ignore[operator,union-attr]
         raise ZeroDivisionError
     assert module.weight.item() == 1  # type: ignore[operator,union-attr]

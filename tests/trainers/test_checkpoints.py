@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from trainers.checkpoints import CheckpointError, StartFrom, load_weights, start, weights_of
+from trainers.checkpoints import CheckpointError, StartFrom, extract_weights, load_weights, set_weights
 from trainers.config import TrialConfig
 from trainers.models import MLP, DigitsCNN, build_network
 from trainers.trainer import Trainer
@@ -87,7 +87,7 @@ def test_the_statistics_of_the_data_may_be_missing() -> None:
     there, here = network(seed=1), network(seed=0)
     weights = {name: value for name, value in there.state_dict().items() if name not in ("mean", "std")}
     here.normalize((0.25,), (0.125,))
-    start(here, weights)
+    set_weights(here, weights)
     assert here.mean.item() == 0.25 and here.std.item() == 0.125
     assert all(torch.equal(here.state_dict()[name], value) for name, value in weights.items())
 
@@ -125,7 +125,7 @@ def test_best_is_the_default() -> None:
 def test_another_architecture_is_refused_by_name(there: Any, here: Any, complaint: str) -> None:
     before = {name: value.clone() for name, value in here.state_dict().items()}
     with pytest.raises(CheckpointError, match=complaint) as raised:
-        start(here, there.state_dict())
+        set_weights(here, there.state_dict())
     assert "one of another architecture" in str(raised.value) and "set trial.model to" in str(raised.value)
     assert len(str(raised.value)) < 300
     assert same(here.state_dict(), before)  # nothing was loaded
@@ -161,7 +161,7 @@ def test_a_training_without_a_best_says_to_take_the_last(tiny: Tiny, trainer: Ma
 @pytest.mark.parametrize("which", ["best", "last"])
 def test_what_is_no_state_dict_is_refused(content: Any, which: str) -> None:
     with pytest.raises(CheckpointError, match=r"is no state_dict: names and tensors|has no best weights"):
-        weights_of(content, which, "state.pt")
+        extract_weights(content, which, "state.pt")
 
 
 @pytest.mark.parametrize(
@@ -178,9 +178,9 @@ def test_what_is_no_state_dict_is_refused(content: Any, which: str) -> None:
 )
 def test_weights_that_no_network_can_have_are_refused_by_name(value: Tensor, complaint: str) -> None:
     with pytest.raises(CheckpointError, match=complaint):
-        weights_of({"body.weight": torch.ones(2), "head.bias": value}, "best", "state.pt")
+        extract_weights({"body.weight": torch.ones(2), "head.bias": value}, "best", "state.pt")
     with pytest.raises(CheckpointError, match="is no state_dict"):
-        weights_of({"model": {"head.bias": 3}, "measured": torch.ones(2)}, "last", "state.pt")
+        extract_weights({"model": {"head.bias": 3}, "measured": torch.ones(2)}, "last", "state.pt")
 
 
 def whole_file(zipped: bool) -> bytes:

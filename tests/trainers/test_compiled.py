@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch._inductor.runtime.cache_dir_utils import cache_dir
 
-from trainers.compiled import VARIABLE, keep_apart
+from trainers.compiled import VARIABLE, set_cache_folder
 from trainers.models.small import SmallCNN
 from trainers.step import Net
 
@@ -24,7 +24,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def chosen() -> Path:
     os.environ[VARIABLE] = ""
-    keep_apart()
+    set_cache_folder()
     return Path(os.environ[VARIABLE])
 
 
@@ -56,7 +56,7 @@ def test_a_folder_that_the_environment_names_is_the_user_s_choice(
     temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, "/data/cache")
-    keep_apart()
+    set_cache_folder()
     assert os.environ[VARIABLE] == "/data/cache"
 
 

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from trainers.arrays import Source, fingerprint
 from trainers.corruptions import Corruptions
-from trainers.data import Data, Splits, prepare, split_identity
+from trainers.data import Data, Splits, identify_splits, prepare_data
 from trainers.images import DataError
 from trainers.sources import DataSource
 
@@ -41,7 +41,7 @@ def block(folder: Path, severity: int = 1, **more):
 
 
 def prepared(splits) -> Data:
-    return prepare(splits.load(), splits)
+    return prepare_data(splits.load(), splits)
 
 
 @pytest.mark.parametrize("severity", [1, 3, 5])
@@ -142,7 +142,7 @@ def test_a_severity_is_one_of_five_and_some_corruption_is_asked_for(knobs):
 def test_a_source_loaded_without_them_is_no_source_of_them(folder):
     plain = block(folder).model_copy(update={"corruptions": None}).load()
     with pytest.raises(ValueError, match=r"data\.corruptions: the source was loaded without them"):
-        prepare(plain, block(folder))
+        prepare_data(plain, block(folder))
 
 
 # Identity -------------------------------------------------------------------------------------------------------
@@ -159,4 +159,4 @@ def test_the_fingerprint_sees_the_corrupted_images_and_their_names(folder):
 
 def test_where_they_lie_is_no_part_of_the_identity(folder):
     here, there = (Splits(corruptions=Corruptions(path=path, severity=1)) for path in ("here", "there"))
-    assert split_identity("f", here) == split_identity("f", there)
+    assert identify_splits("f", here) == identify_splits("f", there)

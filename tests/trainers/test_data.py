@@ -16,14 +16,14 @@ from trainers.arrays import Source, fingerprint
 from trainers.data import (
     Splits,
     augment,
+    compute_mean_std,
+    draw_stratified,
     flip_labels,
-    mean_std,
-    pixels,
-    prepare,
-    split_identity,
-    stratified,
+    identify_splits,
+    prepare_data,
+    to_pixels,
 )
-from trainers.views import pad
+from trainers.views import pad_images
 
 LABELS = st.lists(st.integers(1, 30), min_size=2, max_size=6).map(lambda sizes: np.repeat(np.arange(len(sizes)), sizes))
 
@@ -49,7 +49,7 @@ def test_a_stratified_choice_is_exact_and_within_one_example_of_proportion(y, sh
     rng = np.random.default_rng(seed)
     among = rng.permutation(len(y))[: rng.integers(1, len(y) + 1)]
     n = round(share * len(among))
-    chosen, others = stratified(y, among, n, rng)
+    chosen, others = draw_stratified(y, among, n, rng)
     assert len(chosen) == n
     np.testing.assert_array_equal(np.sort(np.concatenate([chosen, others])), np.sort(among))
     per_class = np.bincount(y[chosen], minlength=y.max() + 1)
@@ -63,7 +63,9 @@ def test_splits_are_disjoint_exact_and_keep_each_image_with_its_label(y, data):
     test = data.draw(st.integers(1, n - 2), "test")
     val = data.draw(st.integers(0, n - test - 1), "val")
     train = data.draw(st.integers(1, n - test - val), "train")
-    drawn = prepare(source_of(y), Splits(test=test, val=val, train=train, split_seed=data.draw(st.integers(0, 99))))
+    drawn = prepare_data(
+        source_of(y), Splits(test=test, val=val, train=train, split_seed=data.draw(st.integers(0, 99)))
+    )
     assert (len(drawn.test), len(drawn.val), len(drawn.train)) == (test, val, train)
     found = [positions(split.x) for split in (drawn.train, drawn.val, drawn.test)]
     assert len(np.unique(np.concatenate(found))) == test + val + train
@@ -74,28 +76,28 @@ def test_splits_are_disjoint_exact_and_keep_each_image_with_its_label(y, data):
 
 @pytest.mark.parametrize("val", [0, "0%"])
 def test_without_a_hold_out_all_are_trained_on(val):
-    drawn = prepare(source_of(np.arange(100) % 4, tests=30), Splits(val=val))
+    drawn = prepare_data(source_of(np.arange(100) % 4, tests=30), Splits(val=val))
     assert (len(drawn.train), len(drawn.val), len(drawn.test)) == (100, 0, 30)
     assert drawn.index.tolist() == list(range(100)) and not Splits(val=val).holds_out
     assert Splits(val=val) == Splits(val=0) and Splits(val=1).holds_out
 
 
 def test_shares_are_of_the_whole_source_for_validation_and_of_what_is_left_for_training():
-    drawn = prepare(source_of(np.arange(1000) % 10), Splits(test="60%", val="20%", train="50%"))
+    drawn = prepare_data(source_of(np.arange(1000) % 10), Splits(test="60%", val="20%", train="50%"))
     assert (len(drawn.test), len(drawn.val), len(drawn.train)) == (600, 200, 100)
 
 
 def test_a_source_with_a_test_set_keeps_it_whole_and_in_order():
-    drawn = prepare(source_of(np.arange(100) % 4, tests=30), Splits(val=10))
+    drawn = prepare_data(source_of(np.arange(100) % 4, tests=30), Splits(val=10))
     np.testing.assert_array_equal(positions(drawn.test.x), np.arange(100, 130))
     assert (len(drawn.train), len(drawn.val)) == (90, 10)
 
 
 def test_the_split_depends_on_its_seed_alone():
     source = source_of(np.arange(300) % 3, tests=5)
-    first = prepare(source, Splits(split_seed=1)).index
-    np.testing.assert_array_equal(first, prepare(source, Splits(split_seed=1, label_noise=0.3, crop=1)).index)
-    assert not np.array_equal(first, prepare(source, Splits(split_seed=2)).index)
+    first = prepare_data(source, Splits(split_seed=1)).index
+    np.testing.assert_array_equal(first, prepare_data(source, Splits(split_seed=1, label_noise=0.3, crop=1)).index)
+    assert not np.array_equal(first, prepare_data(source, Splits(split_seed=2)).index)
 
 
 @pytest.mark.parametrize(
@@ -113,12 +115,12 @@ def test_the_split_depends_on_its_seed_alone():
 )
 def test_asking_for_more_than_there_is_names_the_knob_and_the_numbers(splits, complaint):
     with pytest.raises(ValueError, match=complaint):
-        prepare(source_of(np.arange(100) % 4), splits)
+        prepare_data(source_of(np.arange(100) % 4), splits)
 
 
 def test_a_second_test_set_is_refused():
     with pytest.raises(ValueError, match=r"data\.test: this source has a test set of its own"):
-        prepare(source_of(np.arange(100) % 4, tests=10), Splits(test=10))
+        prepare_data(source_of(np.arange(100) % 4, tests=10), Splits(test=10))
 
 
 def test_splits_own_their_memory():
@@ -128,7 +130,7 @@ def test_splits_own_their_memory():
         array.flags.writeable = False
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # torch warns of tensors over read-only memory
-        drawn = prepare(source, Splits(val=10))
+        drawn = prepare_data(source, Splits(val=10))
     before = fingerprint(source)
     for split in (drawn.train, drawn.val, drawn.test):
         split.x.fill_(7)
@@ -142,7 +144,7 @@ def test_splits_own_their_memory():
 @given(classes=st.lists(st.integers(0, 4), min_size=2, unique=True))
 def test_some_classes_are_all_their_examples_numbered_in_the_order_given(classes):
     y = np.arange(100) % 5
-    drawn = prepare(source_of(y), Splits(test=10, val=5, classes=classes))
+    drawn = prepare_data(source_of(y), Splits(test=10, val=5, classes=classes))
     assert drawn.classes == len(classes)
     splits = (drawn.train, drawn.val, drawn.test)
     found = [positions(split.x) for split in splits]
@@ -154,17 +156,17 @@ def test_some_classes_are_all_their_examples_numbered_in_the_order_given(classes
 
 def test_shares_and_the_test_set_are_of_the_classes_alone():
     source = source_of(np.arange(100) % 5, tests=20)  # the labels of the test set are 0 and 1
-    drawn = prepare(source, Splits(val="10%", classes=(1, 4)))
+    drawn = prepare_data(source, Splits(val="10%", classes=(1, 4)))
     assert (len(drawn.train), len(drawn.val), len(drawn.test)) == (36, 4, 10)
     assert (drawn.test.y == 0).all() and (positions(drawn.test.x) % 2 == 1).all()
 
 
 def test_the_names_of_the_classes_go_with_them():
     named = source_of(np.arange(9) % 3, tests=4)._replace(y_test=np.arange(4) % 3, names=("cat", "dog", "fox"))
-    assert prepare(named, Splits(val=3)).names == ("cat", "dog", "fox")
-    assert prepare(named, Splits(val=2, classes=(2, 0))).names == ("fox", "cat")
+    assert prepare_data(named, Splits(val=3)).names == ("cat", "dog", "fox")
+    assert prepare_data(named, Splits(val=2, classes=(2, 0))).names == ("fox", "cat")
     with pytest.raises(ValueError, match=r"got 7; the data set has the classes 0\.\.2 \(cat, dog, fox\)"):
-        prepare(named, Splits(classes=(0, 7)))
+        prepare_data(named, Splits(classes=(0, 7)))
 
 
 def test_names_and_notes_are_no_part_of_the_identity():
@@ -174,7 +176,7 @@ def test_names_and_notes_are_no_part_of_the_identity():
 
 def test_all_classes_in_their_order_change_nothing():
     source = source_of(np.arange(100) % 4, tests=8)
-    some, every = (prepare(source, Splits(val=10, classes=classes)) for classes in ((0, 1, 2, 3), None))
+    some, every = (prepare_data(source, Splits(val=10, classes=classes)) for classes in ((0, 1, 2, 3), None))
     assert torch.equal(some.train.x, every.train.x) and torch.equal(some.train.y, every.train.y)
     np.testing.assert_array_equal(some.index, every.index)
 
@@ -185,7 +187,7 @@ def test_all_classes_in_their_order_change_nothing():
 )
 def test_classes_that_are_not_there_are_refused(classes, complaint):
     with pytest.raises(ValueError, match=rf"data\.classes: {complaint}"):
-        prepare(source_of(np.arange(100) % 4, tests=10), Splits(classes=classes))
+        prepare_data(source_of(np.arange(100) % 4, tests=10), Splits(classes=classes))
 
 
 @pytest.mark.parametrize("classes", [[], [1], [1, 1, 2], [0, -1], [0, 1.5], [0, True], ["0", "1"], "01", 3])
@@ -213,7 +215,7 @@ def test_noise_reaches_every_other_class_alike():
 
 def test_noise_spares_validation_and_test():
     y = np.arange(400) % 4
-    drawn = prepare(source_of(y), Splits(test=100, val=100, label_noise=0.25, noise_seed=3))
+    drawn = prepare_data(source_of(y), Splits(test=100, val=100, label_noise=0.25, noise_seed=3))
     assert drawn.flipped.sum() == 50
     np.testing.assert_array_equal(drawn.y_clean, y[drawn.index])
     np.testing.assert_array_equal(drawn.flipped, drawn.train.y.numpy() != y[drawn.index])
@@ -223,7 +225,7 @@ def test_noise_spares_validation_and_test():
 
 def test_the_noise_has_a_seed_of_its_own():
     def flipped(**knobs):
-        return prepare(source_of(np.arange(400) % 4, tests=4), Splits(label_noise=0.2, **knobs)).flipped
+        return prepare_data(source_of(np.arange(400) % 4, tests=4), Splits(label_noise=0.2, **knobs)).flipped
 
     np.testing.assert_array_equal(flipped(noise_seed=1), flipped(noise_seed=1, split_seed=5))
     assert not np.array_equal(flipped(noise_seed=1), flipped(noise_seed=2))
@@ -234,7 +236,7 @@ def test_the_noise_has_a_seed_of_its_own():
 
 @given(nps.arrays(np.uint8, st.tuples(st.integers(1, 9), st.just(3), st.just(2), st.sampled_from([1, 3]))))
 def test_mean_and_deviation_are_those_of_the_pixels(x):
-    mean, std = mean_std(x)
+    mean, std = compute_mean_std(x)
     floats = x.reshape(-1, x.shape[-1]) / 255
     np.testing.assert_allclose(mean, floats.mean(0), atol=1e-12)
     np.testing.assert_allclose(std, floats.std(0), atol=1e-12)
@@ -242,11 +244,11 @@ def test_mean_and_deviation_are_those_of_the_pixels(x):
 
 def test_mean_and_deviation_count_every_image_of_a_large_set():
     x = np.random.default_rng(0).integers(0, 256, (2500, 2, 2, 3), np.uint8)
-    np.testing.assert_allclose(mean_std(x)[1], (x / 255).std((0, 1, 2)), atol=1e-12)
+    np.testing.assert_allclose(compute_mean_std(x)[1], (x / 255).std((0, 1, 2)), atol=1e-12)
 
 
 def test_pixels_lie_in_the_unit_interval():
-    assert pixels(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0, 0.2, 1])
+    assert to_pixels(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0, 0.2, 1])
 
 
 # Augmentation ---------------------------------------------------------------------------------------------------
@@ -307,7 +309,7 @@ def test_augmentation_follows_its_generator_and_leaves_the_batch_alone():
 def test_the_view_tells_how_the_batch_was_cut():
     x = torch.randint(0, 256, (50, 3, 6, 5), generator=rng(1), dtype=torch.uint8)
     out, view = augment(x, Splits(crop=2, padding="reflect", flip=True), rng())
-    assert torch.equal(out, view.cut(pad(x, 2, "reflect")))
+    assert torch.equal(out, view.cut(pad_images(x, 2, "reflect")))
 
 
 def test_no_augmentation_draws_no_random_number():
@@ -347,8 +349,8 @@ def test_the_identity_of_splits_is_their_knobs_and_the_arrays_not_the_place_of_t
     class Placed(Splits):
         path: str
 
-    name = split_identity("f", Placed(path="here"))
-    assert name == split_identity("f", Placed(path="there"))
+    name = identify_splits("f", Placed(path="here"))
+    assert name == identify_splits("f", Placed(path="there"))
     others = [Splits(crop=1), Splits(flip=True), Splits(val=7), Splits(split_seed=1), Splits(noise_seed=1)]
     others += [Splits(classes=[0, 1]), Splits(classes=[1, 0])]
-    assert len({name, split_identity("g", Splits()), *(split_identity("f", each) for each in others)}) == 9
+    assert len({name, identify_splits("g", Splits()), *(identify_splits("f", each) for each in others)}) == 9

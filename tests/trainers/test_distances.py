@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Generator, Tensor, nn
 
-from trainers.data import Split, pixels
+from trainers.data import Split, to_pixels
 from trainers.distances import MinimumPerturbation
 from trainers.losses import cross_entropy
 from trainers.models import MLP, DigitsCNN, build_network
@@ -47,7 +47,7 @@ def steep(count: int) -> tuple[Net, Split]:
     net = Net(build_network(MLP(hidden=(16,)), 1, 8, 4, (0.5,), (0.2,), seed=1).eval())
     x = torch.randint(256, (count, 1, 8, 8), generator=Generator().manual_seed(0), dtype=torch.uint8)
     with torch.no_grad():
-        y = net(pixels(x)).argmax(1)
+        y = net(to_pixels(x)).argmax(1)
     y[::7] = (y[::7] + 1) % 4
     return net, Split(x, y)
 
@@ -89,7 +89,7 @@ def test_the_radius_is_not_below_the_exact_distance_and_less_than_a_step_above(
     x = torch.randint(50, 206, (20, 1, 1, 6), generator=rng, dtype=torch.uint8)
     net = linear(weight, torch.stack([slope.sum() / 2, torch.zeros(())]))
     with torch.no_grad():
-        logits = net(pixels(x))
+        logits = net(to_pixels(x))
     exact = ((logits[:, 1] - logits[:, 0]).abs() / slope.abs().sum()).numpy()
     radii = MinimumPerturbation(variant=variant, limit=49 / 255).measure(net, Split(x, logits.argmax(1)))
     assert (radii >= np.minimum(exact, 50 / 255) - 1e-6).all()
@@ -116,7 +116,7 @@ def test_of_examples_that_are_right_both_labels_say_the_same() -> None:
     net, data = steep(100)
     predicted, given = (MinimumPerturbation(label=label).measure(net, data) for label in ("predicted", "given"))
     with torch.no_grad():
-        right = (net(pixels(data.x)).argmax(1) == data.y).numpy()
+        right = (net(to_pixels(data.x)).argmax(1) == data.y).numpy()
     assert 0 < right.mean() < 1
     np.testing.assert_array_equal(predicted[right], given[right])
     assert (predicted[~right] > 0).all() and not given[~right].any()
@@ -156,7 +156,7 @@ def test_a_path_stays_within_the_range_of_pixels(linear: Linear, variant: Any) -
 def test_a_batch_is_measured_as_each_example_alone(variant: Any, label: Any) -> None:
     net, data = steep(40)
     knobs = MinimumPerturbation(variant=variant, limit=12 / 255, label=label)
-    expected = [alone(net, knobs, x[None], y[None]) for x, y in zip(pixels(data.x), data.y, strict=True)]
+    expected = [alone(net, knobs, x[None], y[None]) for x, y in zip(to_pixels(data.x), data.y, strict=True)]
     assert len({round(radius, 4) for radius in expected}) > 5, "the network is too flat or too steep to tell"
     assert knobs.measure(net, data, batch_size=16) == pytest.approx(expected, abs=1e-5)
 

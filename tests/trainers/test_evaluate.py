@@ -11,15 +11,15 @@ import torch
 from pydantic import ValidationError
 from torch import Generator, Tensor, nn
 
-from trainers.accuracy import accuracy, correct, predicted, undisturbed
-from trainers.attack_runs import AutoAttackRun, PGDAttack, shown
+from trainers.accuracy import evaluation_mode, find_correct, measure_accuracy, predict_split
+from trainers.attack_runs import AutoAttackRun, PGDAttack, format_epsilon
 from trainers.attacks import PGD
 from trainers.config import TrialConfig
-from trainers.data import Split, pixels
+from trainers.data import Split, to_pixels
 from trainers.evaluate import Evaluation
 from trainers.models import MLP, DigitsCNN, build_network
 from trainers.models.network import Network
-from trainers.sampling import drawn, part
+from trainers.sampling import draw_images, take_images
 from trainers.step import Batch, Net
 from trainers.trainer import Trainer
 
@@ -41,7 +41,7 @@ def split(count: int = 40, classes: int = 4, seed: int = 0) -> Split:
 def labelled(net: Net, count: int = 40) -> Split:
     x = split(count).x
     with torch.no_grad():
-        return Split(x, net(pixels(x)).argmax(1))
+        return Split(x, net(to_pixels(x)).argmax(1))
 
 
 @pytest.mark.parametrize("attack", [None, PGD(), PGD(keep="worst", restarts=2)], ids=str)
@@ -49,8 +49,8 @@ def test_a_constant_model_is_right_on_one_class(linear: MakeLinear, attack: Any)
     net, data = linear(torch.zeros(4, 64), torch.tensor([0.0, 1.0, 0.0, 0.0])), split()
     share = int((data.y == 1).sum()) / 40
     assert 0 < share < 1
-    assert accuracy(net, data, attack, seed=0) == share
-    assert accuracy(net, data, attack, seed=0, batch_size=7) == share
+    assert measure_accuracy(net, data, attack, seed=0) == share
+    assert measure_accuracy(net, data, attack, seed=0, batch_size=7) == share
 
 
 @pytest.mark.parametrize("attack", [None, PGD(), PGD(keep="worst", restarts=2)], ids=str)
@@ -58,8 +58,8 @@ def test_a_network_without_an_answer_is_right_nowhere(linear: MakeLinear, attack
     """argmax takes NaN for the highest logit, so that a dead network would be right on the first class."""
     net, data = linear(torch.zeros(4, 64), torch.full((4,), torch.nan)), split()
     assert int((data.y == 0).sum()) > 0
-    assert accuracy(net, data, attack, seed=0) == 0
-    assert set(predicted(net, data, 0).tolist()) == {-1}
+    assert measure_accuracy(net, data, attack, seed=0) == 0
+    assert set(predict_split(net, data, 0).tolist()) == {-1}
 
 
 def silent_where(dead: Callable[[Tensor], Tensor]) -> Net:
@@ -81,7 +81,7 @@ def test_who_has_no_answer_under_attack_has_not_withstood_it(restarts: int) -> N
     """Right on the images themselves, which are multiples of 1/255, and silent between them, where argmax says 0."""
     net = silent_where(lambda x: ((255 * x - (255 * x).round()).abs() > 1e-3).any(1))
     data = Split(split().x, torch.zeros(40, dtype=torch.long))
-    assert accuracy(net, data, None, 0) == 1
+    assert measure_accuracy(net, data, None, 0) == 1
     for keep in ("last", "worst"):
         assert under(PGDAttack(steps=2, keep=keep, restarts=restarts), net, data, 0.05) == 0
 
@@ -92,7 +92,7 @@ def test_autoattack_does_not_take_silence_for_class_0(attack: Any) -> None:
     net = silent_where(lambda x: ((255 * x - (255 * x).round()).abs() > 1e-3).any(1))
     right, wrong = torch.zeros(30, dtype=torch.long), torch.ones(10, dtype=torch.long)
     data = Split(split().x, torch.cat([right, wrong]))
-    assert accuracy(net, data, None, 0) == 0.75
+    assert measure_accuracy(net, data, None, 0) == 0.75
     assert under(AutoAttackRun(version="custom", attacks=(attack,)), net, data, 0.05) == 0
 
 
@@ -101,19 +101,19 @@ def test_of_several_restarts_one_without_an_answer_is_the_worst(keep: Any) -> No
     """Silent where the first pixel rises, as it does in half of the starts: 1 of 256 examples has none in eight."""
     net = silent_where(lambda x: x[:, 0] > 128.5 / 255)
     data = Split(torch.full((256, 1, 8, 8), 128, dtype=torch.uint8), torch.zeros(256, dtype=torch.long))
-    assert accuracy(net, data, PGD(epsilon=0.2, steps=0, keep=keep, restarts=8), 0) < 0.03
-    assert 0.4 < accuracy(net, data, PGD(epsilon=0.2, steps=0, keep=keep), 0) < 0.6
+    assert measure_accuracy(net, data, PGD(epsilon=0.2, steps=0, keep=keep, restarts=8), 0) < 0.03
+    assert 0.4 < measure_accuracy(net, data, PGD(epsilon=0.2, steps=0, keep=keep), 0) < 0.6
 
 
 def test_what_is_named_is_what_is_right(fitted: Trainer) -> None:
     test = fitted.splits["test"]
-    said = predicted(fitted.net, test, seed=0, batch_size=7)
-    assert torch.equal(said == test.y, correct(fitted.net, test, None, seed=0)) and len(said.unique()) > 1
+    said = predict_split(fitted.net, test, seed=0, batch_size=7)
+    assert torch.equal(said == test.y, find_correct(fitted.net, test, None, seed=0)) and len(said.unique()) > 1
 
 
 def under(attack: PGDAttack | AutoAttackRun, net: Net, data: Split, epsilon: float) -> float:
     """Accuracy."""
-    return float(attack.withstood(net, data, epsilon, "linf", 0).double().mean())
+    return float(attack.find_robust(net, data, epsilon, "linf", 0).double().mean())
 
 
 def test_the_worst_is_no_better_than_the_last_and_restarts_no_better_than_one(fitted: Trainer) -> None:
@@ -121,37 +121,45 @@ def test_the_worst_is_no_better_than_the_last_and_restarts_no_better_than_one(fi
         return under(PGDAttack(steps=5, step_size="epsilon", **knobs), fitted.net, fitted.splits["test"], 0.05)
 
     last, worst = measured(), measured(keep="worst")
-    assert measured(keep="worst", restarts=3) <= worst <= last < accuracy(fitted.net, fitted.splits["test"], None, 0)
+    assert (
+        measured(keep="worst", restarts=3)
+        <= worst
+        <= last
+        < measure_accuracy(fitted.net, fitted.splits["test"], None, 0)
+    )
 
 
 def test_keep_worst_is_right_at_every_iterate_by_brute_force() -> None:
     net = Net(build_network(MLP(hidden=(32, 32)), 1, 8, 4, (0.5,), (0.05,), 1))
     data = labelled(net, 60)
     noisy = Split(data.x, torch.where(torch.arange(60) < 10, (data.y + 1) % 4, data.y))  # ten are wrong from the start
-    batch = Batch(pixels(noisy.x), noisy.y)
+    batch = Batch(to_pixels(noisy.x), noisy.y)
     knobs: dict[str, Any] = {"epsilon": 0.1, "step_size": "2*epsilon", "start": "none"}  # no noise: the same for all
     right = torch.ones(60, dtype=torch.bool)
     for steps in range(5):
         x = PGD(steps=steps, **knobs)(net, batch, Generator()).x
         with torch.no_grad():
             right &= net(x).argmax(1) == batch.y
-    found = accuracy(net, noisy, PGD(steps=4, keep="worst", **knobs), seed=0)
+    found = measure_accuracy(net, noisy, PGD(steps=4, keep="worst", **knobs), seed=0)
     assert found == int(right.sum()) / 60
-    assert 0 < found < accuracy(net, noisy, PGD(steps=4, **knobs), seed=0)
+    assert 0 < found < measure_accuracy(net, noisy, PGD(steps=4, **knobs), seed=0)
 
 
 def test_nobody_left_to_attack(linear: MakeLinear) -> None:
     net = linear(torch.zeros(4, 64), torch.tensor([0.0, 9.0, 0.0, 0.0]))
     data = Split(split().x, torch.zeros(40, dtype=torch.long))
-    assert accuracy(net, data, PGD(keep="worst"), seed=0) == 0
+    assert measure_accuracy(net, data, PGD(keep="worst"), seed=0) == 0
 
 
 def test_a_measurement_depends_on_its_seed_alone(fitted: Trainer) -> None:
     attack = PGD(epsilon=0.05, steps=1)
-    first_time = accuracy(fitted.net, fitted.splits["test"], attack, seed=3)
+    first_time = measure_accuracy(fitted.net, fitted.splits["test"], attack, seed=3)
     torch.rand(5)
-    assert accuracy(fitted.net, fitted.splits["test"], attack, seed=3) == first_time
-    assert len({accuracy(fitted.net, fitted.splits["test"], PGD(epsilon=0.2, steps=0), seed) for seed in range(8)}) > 1
+    assert measure_accuracy(fitted.net, fitted.splits["test"], attack, seed=3) == first_time
+    assert (
+        len({measure_accuracy(fitted.net, fitted.splits["test"], PGD(epsilon=0.2, steps=0), seed) for seed in range(8)})
+        > 1
+    )
 
 
 def test_an_attack_of_its_own_epsilon_overrides_the_study_s(fitted: Trainer) -> None:
@@ -175,8 +183,8 @@ def tracer(*_: Any) -> Any:
 @pytest.mark.parametrize(
     "measure",
     [
-        lambda net, data: accuracy(net, data, None, 0),
-        lambda net, data: accuracy(net, data, PGD(bn="eval", restarts=2, keep="worst"), 0),
+        lambda net, data: measure_accuracy(net, data, None, 0),
+        lambda net, data: measure_accuracy(net, data, PGD(bn="eval", restarts=2, keep="worst"), 0),
         lambda net, data: under(AutoAttackRun(version="custom", attacks=("apgd-ce",)), net, data, 0.02),
     ],
     ids=["clean", "pgd", "autoattack"],
@@ -198,7 +206,7 @@ def test_measuring_leaves_no_trace(training: bool, measure: Any) -> None:
 def test_the_trace_is_removed_after_a_failure_too() -> None:
     net = Net(build_network(DigitsCNN(), 1, 8, 4, (0.5,), (0.3,), 0).train())
     before = snapshot(net)
-    with pytest.raises(KeyError), undisturbed(net, 1):
+    with pytest.raises(KeyError), evaluation_mode(net, 1):
         torch.rand(3)
         raise KeyError
     assert snapshot(net) == before
@@ -208,11 +216,11 @@ def test_autoattack_is_no_weaker_than_pgd(fitted: Trainer) -> None:
     """Custom as the data-profiling code runs it, on 40 images; one example of slack for its random starts."""
     run = AutoAttackRun(version="custom", attacks=("apgd-ce", "apgd-t"))
     test = fitted.splits["test"]
-    few = part(test, drawn(test.y, 40))
+    few = take_images(test, draw_images(test.y, 40))
     found, pgd = (under(it, fitted.net, few, 0.05) for it in (run, PGDAttack()))
     assert found == under(run, fitted.net, few, 0.05)
     assert 0 < found <= pgd + 1 / 40
-    assert found < accuracy(fitted.net, few, None, 0)
+    assert found < measure_accuracy(fitted.net, few, None, 0)
 
 
 @pytest.mark.parametrize(("classes", "attacks"), [(4, ("apgd-t",)), (3, ("apgd-dlr",)), (2, ("apgd-ce", "fab-t"))])
@@ -269,7 +277,7 @@ def test_attacks_in_words() -> None:
     ],
 )  # fmt: skip
 def test_budgets_are_shown_as_they_were_meant(epsilon: float, text: str) -> None:
-    assert shown(epsilon) == text
+    assert format_epsilon(epsilon) == text
 
 
 @pytest.mark.parametrize(
@@ -289,7 +297,7 @@ def test_budgets_are_shown_as_they_were_meant(epsilon: float, text: str) -> None
         ({"final": {"aa": {"name": "autoattack", "restarts": 2}}}, "one restart"),
         (
             {"final": {"aa": {"name": "autoattack", "version": "custom", "attacks": ["square"], "restarts": 2}}},
-            "restarts are of apgd-ce and apgd-dlr, and the attacks are square",
+            "restarts apply to apgd-ce and apgd-dlr; the attacks are square",
         ),
         ({"final": {"wide": {"name": "pgd", "epsilon": 0}}}, "greater than 0"),
         ({"final": {"wide": {"name": "pgd", "loss": "kl"}}}, "loss"),

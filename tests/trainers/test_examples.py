@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from trainers.accuracy import accuracy
+from trainers.accuracy import measure_accuracy
 from trainers.config import TrialConfig
 from trainers.data import Split
-from trainers.examples import batch_sizes
-from trainers.models import MODELS, needs_two
+from trainers.examples import compute_batch_sizes
+from trainers.models import MODELS, needs_two_examples
 from trainers.scores import UNSEEN
 from trainers.subsets import Ranked, Subset
 from trainers.trainer import Trainer, derived
@@ -34,8 +34,8 @@ def test_a_batch_holds_the_asked_share_of_the_pool_and_only_the_own_are_recorded
     n, pool = 60, len(ready.examples) - 60
     assert pool == 1797 - 3 * 60  # what the limit `train` leaves out
     batches: list[torch.Tensor] = []
-    make = ready.examples.batch
-    ready.examples.batch = lambda rows, rng: (batches.append(rows), make(rows, rng))[1]  # type: ignore[method-assign]
+    make = ready.examples.load_batch
+    ready.examples.load_batch = lambda rows, rng: (batches.append(rows), make(rows, rng))[1]  # type: ignore[method-assign]
     row, instances, _ = ready.run_epoch(config.stage(0))
     assert [int((rows < n).sum()) for rows in batches[:-1]] == [16] * (len(batches) - 1)
     visits = torch.cat(batches)
@@ -143,7 +143,9 @@ def test_training_examples_are_measured_as_they_are_on_request(tiny: Tiny, train
     assert np.flatnonzero(withstood != UNSEEN).tolist() == used.tolist() and withstood.shape == (60,)
     own = Split(ready.data.train.x[used], ready.data.train.y[used])
     seed = derived(config.seed, 2, "evaluate")
-    assert row["train_pgd_acc"] == withstood[used].mean() == accuracy(ready.net, own, ready.evaluation.pgd(), seed)
+    assert (
+        row["train_pgd_acc"] == withstood[used].mean() == measure_accuracy(ready.net, own, ready.evaluation.pgd(), seed)
+    )
     assert 0 < row["train_pgd_acc"] < 1
     for epoch in range(3):
         without.run_epoch(config.stage(epoch))
@@ -173,7 +175,7 @@ def trainer_without(trainer: Make, config: TrialConfig) -> dict[str, np.ndarray]
 
 @given(examples=st.integers(1, 400), size=st.integers(1, 60))
 def test_batches_hold_every_example_and_join_what_is_less_than_half(examples: int, size: int) -> None:
-    keep, join = (batch_sizes(examples, size, last) for last in ("keep", "join"))
+    keep, join = (compute_batch_sizes(examples, size, last) for last in ("keep", "join"))
     assert sum(keep) == sum(join) == examples
     assert keep == [min(size, examples - at) for at in range(0, examples, size)]
     left = examples % size
@@ -190,7 +192,7 @@ def test_what_is_left_joins_the_batch_before(tiny: Tiny, trainer: Make) -> None:
         config = tiny(data=data, batch_size=32, last_batch=last)
         stage = config.stage(0)
         ready = trainer(config)
-        batches = ready.examples.batches(stage, ready.selected(stage), ready._rng("order", "cpu"))
+        batches = ready.examples.draw_batches(stage, ready.selected(stage), ready._rng("order", "cpu"))
         sizes[last] = [len(rows) for rows in batches]
         assert sorted(torch.cat(batches).tolist()) == list(range(97))
     assert sizes == {"keep": [32, 32, 32, 1], "join": [32, 32, 33]}
@@ -200,7 +202,7 @@ def test_what_is_left_joins_the_batch_before(tiny: Tiny, trainer: Make) -> None:
 def test_networks_that_need_two_images_are_known_beforehand(model: str, two: bool) -> None:
     """As a real batch of one finds out: BatchNorm on maps of one pixel has no variance."""
     build = MODELS[model]
-    assert needs_two(build, 1, 8, 10) is two
+    assert needs_two_examples(build, 1, 8, 10) is two
     network, alone = build.build(1, 8, 10).train(), torch.rand(1, 1, 8, 8)
     if two:
         with pytest.raises(ValueError, match="more than 1 value"):
@@ -235,7 +237,7 @@ def test_joined_batches_train(tiny: Tiny, trained: Make) -> None:
 def test_the_size_of_a_ranked_subset_is_known_before_its_ranking(subset: dict[str, Any], n: int) -> None:
     it, y = TypeAdapter(Subset).validate_python(subset), np.arange(60) % 10
     assert isinstance(it, Ranked)
-    assert it.count(y) == n
+    assert it.count_examples(y) == n
     for seed in range(5):
         ranking = {f"rank_{it.needs}": np.random.default_rng(seed).permutation(60) / 60}
         assert it.select(y, ranking, 0).sum() == n

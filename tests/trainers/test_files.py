@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trainers.files import FileError, check_file, read_npy, read_npz, user_path
+from trainers.files import FileError, check_file, expand_path, read_npy, read_npz
 
 ARRAY = np.arange(12, dtype=np.uint8).reshape(3, 4)
 
@@ -46,12 +46,12 @@ def test_whole_files_are_read_as_they_were_written(tmp_path: Path) -> None:
     "text", ["", "a\0b", "s3://bucket/x.npz", "~no-such-user-here/x.npz", "x" * 300, "a/" * 9000, "\ud800"]
 )
 def test_what_no_file_can_be_called_is_refused(text: str) -> None:
-    assert complaint(user_path, text)
+    assert complaint(expand_path, text)
 
 
 def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/somewhere")
-    assert user_path("~/x.npz") == Path("/somewhere/x.npz")
+    assert expand_path("~/x.npz") == Path("/somewhere/x.npz")
 
 
 @pytest.mark.timeout(20)

@@ -21,11 +21,11 @@ from foolbox.attacks.carlini_wagner import best_other_classes
 from foolbox.criteria import TargetedMisclassification
 from torch import Tensor, nn
 
-from trainers.accuracy import undisturbed
+from trainers.accuracy import evaluation_mode
 from trainers.attack_runs import FGSM, PGDAttack
 from trainers.attacks import PGD, Toward
 from trainers.config import TrialConfig
-from trainers.data import Split, pixels
+from trainers.data import Split, to_pixels
 from trainers.distances import MinimumPerturbation
 from trainers.step import Batch, Net
 from trainers.trainer import Trainer
@@ -78,7 +78,7 @@ def trained_network(tiny: Callable[..., TrialConfig], trained: Callable[..., Tra
     after = trained(tiny(data=data, model={"name": "digits_cnn"}, method=method, epochs=5))
     after.net.module.eval()
     test = after.splits["test"]
-    return Target(after.net, Batch(pixels(test.x), test.y))
+    return Target(after.net, Batch(to_pixels(test.x), test.y))
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,7 @@ def test_an_evaluation_says_of_each_image_what_foolbox_says(
     begun, kind = ours(target, steps=0, **knobs), {"linf": LinfBegun, "l2": L2Begun}[norm]
     attack = kind(target, begun, ascend, rel_stepsize=0.25, steps=20)
     theirs = target.right(attack(target.foolbox, target.batch.x, target.batch.y, epsilons=WITHSTOOD[norm])[1])
-    found = PGDAttack(ascend=ascend, start=start).withstood(target.net, as_bytes(target), WITHSTOOD[norm], norm, 0)
+    found = PGDAttack(ascend=ascend, start=start).find_robust(target.net, as_bytes(target), WITHSTOOD[norm], norm, 0)
     assert torch.equal(found, theirs)
     assert 0.2 < found.float().mean() < target.accuracy(target.batch.x) - 0.2
 
@@ -219,7 +219,7 @@ def test_an_evaluation_says_of_each_image_what_the_toolbox_says(
                                       eps_step=budget / 4, max_iter=20, batch_size=N, verbose=False)  # fmt: skip
     theirs = pale.right(attack.generate(pale.batch.x.numpy(), pale.batch.y.numpy()))
     run = PGDAttack(ascend=ascend, start="none")  # type: ignore[arg-type]
-    found = run.withstood(pale.net, as_bytes(pale), budget, norm, 0)
+    found = run.find_robust(pale.net, as_bytes(pale), budget, norm, 0)
     assert torch.equal(found, theirs)
     assert 0.05 < found.float().mean() < pale.accuracy(pale.batch.x) - 0.05
 
@@ -229,7 +229,7 @@ def test_fgsm_of_an_evaluation_is_foolboxs(trained_network: Target) -> None:
     for norm, kind in (("linf", foolbox.attacks.LinfFastGradientAttack), ("l2", foolbox.attacks.L2FastGradientAttack)):
         attack = kind(random_start=False)
         x = attack(target.foolbox, target.batch.x, target.batch.y, epsilons=BUDGET[norm])[1]
-        found = FGSM().withstood(target.net, as_bytes(target), BUDGET[norm], norm, 0)  # type: ignore[arg-type]
+        found = FGSM().find_robust(target.net, as_bytes(target), BUDGET[norm], norm, 0)  # type: ignore[arg-type]
         assert torch.equal(found, target.right(x)) and not found.all()
 
 
@@ -311,7 +311,7 @@ def test_apgd_finds_no_fewer_and_agrees_on_who_was_fooled(trained_network: Targe
     """What PGD-20 fools within the radius APGD-CE fools too, and hardly more."""
     target = trained_network
     survives = target.right(ours(target, epsilon=EPSILON, steps=20))
-    with undisturbed(target.net, 0):
+    with evaluation_mode(target.net, 0):
         attack = pyautoattack.AutoAttack(target.net.module, norm="Linf", eps=EPSILON, seed=0, version="custom",
                                          attacks=["apgd-ce"], device="cpu")  # fmt: skip
         x, _ = attack.run_standard_evaluation(target.batch.x.contiguous(), target.batch.y, batch_size=N)

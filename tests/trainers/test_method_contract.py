@@ -227,13 +227,13 @@ CONTINUE = """
 import sys, torch, yaml
 from pathlib import Path
 from trainers.config import TrialConfig
-from trainers.data import prepare
+from trainers.data import prepare_data
 from trainers.evaluate import Evaluation
 from trainers.trainer import Trainer
 for folder in sorted(path for path in Path().iterdir() if path.is_dir()):
     config = TrialConfig.model_validate(yaml.safe_load((folder / "config.yaml").read_text()))
     evaluation = Evaluation.model_validate(yaml.safe_load((folder / "evaluation.yaml").read_text()))
-    trainer = Trainer(config, evaluation, prepare(config.data.load(), config.data), None)
+    trainer = Trainer(config, evaluation, prepare_data(config.data.load(), config.data), None)
     trainer.load_state_dict(torch.load(folder / "state.pt", weights_only=True))
     row = trainer.run_epoch(config.stage(1)).row
     torch.save({"state": trainer.state_dict(), "row": row}, folder / "continued.pt")

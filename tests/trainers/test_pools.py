@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from trainers.arrays import Source, fingerprint
-from trainers.data import Splits, prepare, split_identity
-from trainers.images import Labelled
-from trainers.pools import Archive, Rest, mixed_batches
+from trainers.data import Splits, identify_splits, prepare_data
+from trainers.images import LabelledImages
+from trainers.pools import Archive, Rest, mix_batches
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -30,7 +30,7 @@ def counts(batches: list[torch.Tensor], n_train: int) -> np.ndarray:
 @pytest.mark.parametrize(("n_extra", "batches"), [(500_000, 7813), (531_131, 8299)])
 def test_an_epoch_over_the_pool_is_that_of_the_fine_tuning(n_extra, batches):
     """Liu et al. 2021, sec. 6.2: 64 + 64, one pass over 500000 images of TinyImages or the extra part of SVHN."""
-    mixed = mixed_batches(torch.arange(50_000), 50_000, n_extra, Rest(), 128, rng())
+    mixed = mix_batches(torch.arange(50_000), 50_000, n_extra, Rest(), 128, rng())
     assert len(mixed) == batches
     assert (counts(mixed[:-1], 50_000) == 64).all()
     last = n_extra - 64 * (batches - 1)
@@ -39,7 +39,7 @@ def test_an_epoch_over_the_pool_is_that_of_the_fine_tuning(n_extra, batches):
 
 def test_an_epoch_of_the_training_set_has_as_many_batches_as_without_the_pool():
     """Carmon et al. 2019: 50000 images in batches of 256, of which 128 are extra, are 196."""
-    mixed = mixed_batches(torch.arange(50_000), 50_000, 500_000, Rest(epoch_of="train"), 256, rng())
+    mixed = mix_batches(torch.arange(50_000), 50_000, 500_000, Rest(epoch_of="train"), 256, rng())
     assert len(mixed) == 196
     assert (counts(mixed[:-1], 50_000) == 128).all()
     assert counts(mixed[-1:], 50_000).tolist() == [[40, 40]]  # 80 images are left of 50000
@@ -60,9 +60,9 @@ def settings(draw):
 @given(drawn=settings())
 def test_mixed_batches_keep_the_ratio_and_visit_each_side_evenly(drawn):
     active, n_train, n_extra, extra, batch_size, seed = drawn
-    mixed = mixed_batches(active, n_train, n_extra, extra, batch_size, rng(seed))
+    mixed = mix_batches(active, n_train, n_extra, extra, batch_size, rng(seed))
     sizes = counts(mixed, n_train)
-    ours, theirs = extra.parts(batch_size)
+    ours, theirs = extra.split_batch(batch_size)
     assert (sizes[:-1] == [ours, theirs]).all()
     assert (sizes[-1] >= 1).all() and (sizes[-1] <= [ours, theirs]).all()
     assert abs(sizes[-1, 0] * theirs - sizes[-1, 1] * ours) <= max(ours, theirs)  # of whole numbers, so exactly
@@ -81,7 +81,7 @@ def test_mixed_batches_keep_the_ratio_and_visit_each_side_evenly(drawn):
 
 def test_the_order_is_random_and_follows_its_generator():
     def drawn(seed):
-        return torch.cat(mixed_batches(torch.arange(40), 40, 40, Rest(), 8, rng(seed)))
+        return torch.cat(mix_batches(torch.arange(40), 40, 40, Rest(), 8, rng(seed)))
 
     assert torch.equal(drawn(1), drawn(1))
     assert not torch.equal(drawn(1), drawn(2))
@@ -91,7 +91,7 @@ def test_the_order_is_random_and_follows_its_generator():
 def test_a_batch_that_cannot_hold_both_is_refused():
     for share, batch_size, extra in ((0.01, 32, 0), (0.99, 32, 32), (0.5, 1, 0)):
         with pytest.raises(ValueError, match=rf"data\.extra\.share: got {share}, that is {extra} examples of a batch"):
-            Rest(share=share).parts(batch_size)
+            Rest(share=share).split_batch(batch_size)
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.5, "3/2"])
@@ -107,7 +107,7 @@ def source(pool: int = 0, n: int = 200) -> Source:
     """n images of one pixel and, if asked for, a pool of white ones."""
     x = np.arange(n, dtype=np.uint8).reshape(n, 1, 1, 1)
     y = np.arange(n) % 4
-    extra = Labelled(np.full((pool, 1, 1, 1), 255, np.uint8), np.arange(pool) % 2) if pool else None
+    extra = LabelledImages(np.full((pool, 1, 1, 1), 255, np.uint8), np.arange(pool) % 2) if pool else None
     return Source(x, y, x[:0], y[:0], 4, extra)
 
 
@@ -115,11 +115,11 @@ ARCHIVE = Archive(path="pool.npz")
 
 
 def test_without_a_pool_there_is_none():
-    assert prepare(source(), Splits(test=50)).extra is None
+    assert prepare_data(source(), Splits(test=50)).extra is None
 
 
 def test_the_rest_is_what_the_training_limit_leaves_out():
-    drawn = prepare(source(), Splits(test=50, val=20, train=30, extra=Rest()))
+    drawn = prepare_data(source(), Splits(test=50, val=20, train=30, extra=Rest()))
     parts = [split.x.flatten().numpy() for split in (drawn.train, drawn.val, drawn.test, drawn.extra)]
     assert [len(part) for part in parts] == [30, 20, 50, 100]
     np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(200))
@@ -129,12 +129,12 @@ def test_the_rest_is_what_the_training_limit_leaves_out():
 @pytest.mark.parametrize("limit", [{}, {"train": "100%"}])
 def test_no_rest_is_refused(limit):
     with pytest.raises(ValueError, match=r"data\.extra: rest are the training examples that data\.train leaves out"):
-        prepare(source(), Splits(test=50, extra=Rest(), **limit))
+        prepare_data(source(), Splits(test=50, extra=Rest(), **limit))
 
 
 def test_a_pool_changes_nothing_of_the_splits_and_is_spared_the_noise():
-    alone = prepare(source(), Splits(test=50, label_noise=0.5))
-    drawn = prepare(source(pool=60), Splits(test=50, label_noise=0.5, extra=ARCHIVE))
+    alone = prepare_data(source(), Splits(test=50, label_noise=0.5))
+    drawn = prepare_data(source(pool=60), Splits(test=50, label_noise=0.5, extra=ARCHIVE))
     assert drawn.mean == alone.mean and drawn.std == alone.std
     for mine, other in ((drawn.train, alone.train), (drawn.val, alone.val), (drawn.test, alone.test)):
         assert torch.equal(mine.x, other.x) and torch.equal(mine.y, other.y)
@@ -144,22 +144,22 @@ def test_a_pool_changes_nothing_of_the_splits_and_is_spared_the_noise():
 def test_a_pool_owns_its_memory():
     shared = source(pool=3)
     shared.extra.x.flags.writeable = False
-    prepare(shared, Splits(test=50, extra=ARCHIVE)).extra.x.zero_()
+    prepare_data(shared, Splits(test=50, extra=ARCHIVE)).extra.x.zero_()
     assert (shared.extra.x == 255).all()
 
 
 def test_a_source_loaded_without_the_pool_is_no_source_of_it():
     with pytest.raises(ValueError, match=r"data\.extra: the source was loaded without this pool"):
-        prepare(source(), Splits(test=50, extra=ARCHIVE))
+        prepare_data(source(), Splits(test=50, extra=ARCHIVE))
 
 
 def test_of_some_classes_the_pool_has_those_alone():
-    drawn = prepare(source(pool=6), Splits(test=50, classes=(3, 1), extra=ARCHIVE))  # the pool's are 0 and 1
+    drawn = prepare_data(source(pool=6), Splits(test=50, classes=(3, 1), extra=ARCHIVE))  # the pool's are 0 and 1
     assert drawn.extra.y.tolist() == [1, 1, 1]
-    rest = prepare(source(), Splits(test=50, train=10, classes=(3, 1), extra=Rest())).extra
+    rest = prepare_data(source(), Splits(test=50, train=10, classes=(3, 1), extra=Rest())).extra
     np.testing.assert_array_equal(np.array([3, 1])[rest.y.numpy()], rest.x.flatten().numpy() % 4)
     with pytest.raises(ValueError, match=r"data\.classes: the pool `extra` has no example of the classes \[2, 3\]"):
-        prepare(source(pool=6), Splits(test=50, classes=(2, 3), extra=ARCHIVE))
+        prepare_data(source(pool=6), Splits(test=50, classes=(2, 3), extra=ARCHIVE))
 
 
 # Identity -------------------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def test_the_fingerprint_sees_the_pool():
 
 def test_the_identity_is_how_a_pool_is_mixed_not_where_it_lies():
     def name(extra):
-        return split_identity("f", Splits(extra=extra))
+        return identify_splits("f", Splits(extra=extra))
 
     assert name(ARCHIVE) == name(Archive(path="elsewhere.npz"))
     others = [ARCHIVE, Archive(path="", share=0.25), Archive(path="", epoch_of="train"), Rest(), None]

@@ -15,20 +15,20 @@ from hypothesis.extra import numpy as arrays
 from trainers.scores import (
     SCORES,
     UNSEEN,
-    agreement,
-    d,
+    average_runs,
+    compute_scores,
     d_distance,
     difficulty,
+    difficulty_d,
     difficulty_entropy,
     difficulty_last,
-    ensemble,
     first_learned,
     instability,
     kappa,
+    measure_agreement,
     min_perturbation,
     normalized_rank,
     probability,
-    scored,
     top_iou,
 )
 from trainers.subsets import ScoreName
@@ -42,12 +42,12 @@ def recorded(*columns: tuple[int, ...]) -> dict[str, np.ndarray]:
 
 
 def test_difficulty_d_of_liu_et_al() -> None:
-    assert d(np.array([3.0, 1.0, 1.0, 2.0])).tolist() == [0.125, 0.75, 0.75, 0.375]
+    assert difficulty_d(np.array([3.0, 1.0, 1.0, 2.0])).tolist() == [0.125, 0.75, 0.75, 0.375]
 
 
 @given(VALUES)
 def test_the_mean_of_d_is_one_half_and_its_ends_are_half_an_example_off(values: np.ndarray) -> None:
-    ranks = d(values)
+    ranks = difficulty_d(values)
     assert ranks.mean() == pytest.approx(0.5)
     assert 0.5 / len(values) - 1e-12 <= ranks.min() and ranks.max() <= 1 - 0.5 / len(values) + 1e-12
 
@@ -55,7 +55,7 @@ def test_the_mean_of_d_is_one_half_and_its_ends_are_half_an_example_off(values: 
 @given(VALUES)
 def test_d_counts_the_harder_and_half_of_the_equal(values: np.ndarray) -> None:
     counted = [((values > v).sum() + 0.5 * (values == v).sum()) / len(values) for v in values]
-    assert d(values) == pytest.approx(counted)
+    assert difficulty_d(values) == pytest.approx(counted)
 
 
 @given(VALUES)
@@ -67,9 +67,9 @@ def test_a_reversed_ranking_is_one_half_away_and_an_independent_one_a_third() ->
     """The 0.375 of Liu et al. for independent rankings is wrong."""
     rng = np.random.default_rng(0)
     losses = rng.permutation(50_000).astype(float)
-    assert d_distance(d(losses), d(losses)) == 0
-    assert d_distance(d(losses), d(-losses)) == pytest.approx(1 / 2)
-    assert d_distance(d(losses), d(rng.permutation(losses))) == pytest.approx(1 / 3, abs=0.005)
+    assert d_distance(difficulty_d(losses), difficulty_d(losses)) == 0
+    assert d_distance(difficulty_d(losses), difficulty_d(-losses)) == pytest.approx(1 / 2)
+    assert d_distance(difficulty_d(losses), difficulty_d(rng.permutation(losses))) == pytest.approx(1 / 3, abs=0.005)
 
 
 def test_the_most_problematic_fifths_overlap_by_a_ninth_by_chance() -> None:
@@ -141,7 +141,7 @@ def test_scores_are_the_same_of_counts_and_of_floats_with_nan(seed: int) -> None
     counts = rng.choice(np.array([0, 1, UNSEEN], np.uint8), (4, 6))
     floats = np.where(counts == UNSEEN, np.nan, counts).astype(np.float32)
     for name in ("correct", "withstood", "kappa"):
-        one, other = scored({name: counts}), scored({name: floats})
+        one, other = compute_scores({name: counts}), compute_scores({name: floats})
         assert one and one.keys() == other.keys()
         for score in one:
             np.testing.assert_array_equal(one[score], other[score])
@@ -168,7 +168,7 @@ def test_more_is_always_harder() -> None:
         "best_clean_p_y": np.array([0.9, 0.2], dtype=np.float16),
         "min_perturbation": np.array([0.04, 0.0], dtype=np.float32),
     }
-    ranks = ensemble([scored(run)])
+    ranks = average_runs([compute_scores(run)])
     for name, score in SCORES.items():
         easy, hard = score(run)
         assert easy < hard, name
@@ -191,7 +191,7 @@ def test_the_scores_of_liu_et_al_may_begin_late_and_only_they() -> None:
     """Their code counts from epoch 10."""
     run = recorded((0, 1, 0), (1, 1, 1)) | {"loss": np.array([[9, 1], [2, 1], [4, 1]], dtype=np.float32)}
     run |= {"kappa": run["correct"], "best_clean_p_y": np.array([0.5, 1], dtype=np.float16)}
-    whole, late = scored(run), scored(run, first_epoch=1)
+    whole, late = compute_scores(run), compute_scores(run, first_epoch=1)
     assert (whole["difficulty"].tolist(), late["difficulty"].tolist()) == ([5.0, 1.0], [3.0, 1.0])
     assert (whole["difficulty_01"][0], late["difficulty_01"][0]) == (pytest.approx(2 / 3), 0.5)
     for name in set(whole) - {"difficulty", "difficulty_01"}:
@@ -204,17 +204,17 @@ def test_an_example_never_trained_on_has_no_score_and_no_ranking_is_made() -> No
     run["kappa"] = run["correct"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        scores = scored(run)
+        scores = compute_scores(run)
     for name in scores:
         assert np.isnan(scores[name]).tolist() == [False, True], name
     with pytest.raises(ValueError, match=r"instability: 1 of 2 examples were never trained on"):
-        ensemble([scored(recorded((1, 0), (0, 1))), scores])
+        average_runs([compute_scores(recorded((1, 0), (0, 1))), scores])
 
 
 def test_an_ensemble_averages_ranks_or_scores() -> None:
-    calm = scored(recorded((1,), (0,), (0,), (0,)))  # ranks 1/8, 5/8, 5/8, 5/8
-    wild = scored(recorded((0, 0), (0, 1), (0, 1), (1, 1)))  # ranks 7/8, 1/2, 1/2, 1/8
-    ranks, counts = ensemble([calm, wild]), ensemble([calm, wild], "scores")
+    calm = compute_scores(recorded((1,), (0,), (0,), (0,)))  # ranks 1/8, 5/8, 5/8, 5/8
+    wild = compute_scores(recorded((0, 0), (0, 1), (0, 1), (1, 1)))  # ranks 7/8, 1/2, 1/2, 1/8
+    ranks, counts = average_runs([calm, wild]), average_runs([calm, wild], "scores")
     assert ranks["instability"].tolist() == counts["instability"].tolist() == [0.5, 0.75, 0.75, 0.5]
     assert ranks["rank_instability"].tolist() == [0.375, 0.75, 0.75, 0.125]
     assert counts["rank_instability"].tolist() == [0.25, 0.75, 0.75, 0.25]
@@ -224,8 +224,8 @@ def test_averaged_ranks_and_counts_order_nearly_alike() -> None:
     """Ten runs of 160 epochs, as Dong et al.: whether ranks or counts are averaged is contradictory there."""
     rng = np.random.default_rng(0)
     hard = rng.beta(0.7, 0.7, 2000)
-    runs = [scored({"correct": (rng.random((160, 2000)) > hard).astype(np.uint8)}) for _ in range(10)]
-    ranks, counts = ensemble(runs), ensemble(runs, "scores")
+    runs = [compute_scores({"correct": (rng.random((160, 2000)) > hard).astype(np.uint8)}) for _ in range(10)]
+    ranks, counts = average_runs(runs), average_runs(runs, "scores")
     assert np.corrcoef(ranks["rank_instability"], counts["rank_instability"])[0, 1] > 0.99
     assert len(np.unique(counts["rank_instability"])) <= 10 * 160 + 1
 
@@ -234,32 +234,32 @@ def test_averaged_ranks_and_counts_order_nearly_alike() -> None:
 def test_ties_stay_ties_in_whatever_order_the_runs_come(average: str) -> None:
     """Sums of sixths differ in the last bit by their order."""
     wrong = np.array(list(permutations([2, 3, 5]))).T  # (3 runs, 6 examples)
-    runs = [scored({"correct": (np.arange(6)[:, None] >= times).astype(np.uint8)}) for times in wrong]
+    runs = [compute_scores({"correct": (np.arange(6)[:, None] >= times).astype(np.uint8)}) for times in wrong]
     assert len({float(sum(shares)) for shares in zip(*(run["instability"] for run in runs), strict=True)}) > 1
-    assert ensemble(runs, average)["rank_instability"].tolist() == [0.5] * 6  # type: ignore[arg-type]
+    assert average_runs(runs, average)["rank_instability"].tolist() == [0.5] * 6  # type: ignore[arg-type]
 
 
 @given(VALUES, st.integers(1, 4))
 def test_runs_that_agree_give_back_the_ranks_they_agree_on(values: np.ndarray, runs: int) -> None:
-    rank = ensemble([{"difficulty": values}] * runs)["rank_difficulty"]
+    rank = average_runs([{"difficulty": values}] * runs)["rank_difficulty"]
     assert rank.tolist() == normalized_rank(values).tolist()
 
 
 def test_agreement_is_the_mean_over_pairs_of_runs() -> None:
     one, other = np.arange(10.0), np.arange(10.0)[::-1]
-    found = agreement([{"instability": one, "kappa": one}, {"instability": one}, {"instability": other}])
+    found = measure_agreement([{"instability": one, "kappa": one}, {"instability": one}, {"instability": other}])
     assert found == {"instability": {"d_distance": pytest.approx(1 / 3), "top_iou": pytest.approx(1 / 3)}}
-    assert agreement([{"instability": one}]) == {}
+    assert measure_agreement([{"instability": one}]) == {}
 
 
 def test_an_ensemble_leaves_out_what_was_not_recorded() -> None:
-    assert set(ensemble([scored(recorded((1, 0)))])) == {
+    assert set(average_runs([compute_scores(recorded((1, 0)))])) == {
         f"{prefix}{name}" for prefix in ("", "rank_") for name in ("instability", "difficulty_01", "first_learned")
     }
 
 
 def test_an_ensemble_of_one_is_that_run() -> None:
     run = recorded((1, 0, 1), (0, 0, 0))
-    one = ensemble([scored(run)])
+    one = average_runs([compute_scores(run)])
     assert one["instability"].tolist() == instability(run).tolist()
     assert one["rank_instability"].tolist() == normalized_rank(instability(run)).tolist()

@@ -14,8 +14,8 @@ from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
 from trainers import fetch
-from trainers.data import prepare
-from trainers.images import NotHere
+from trainers.data import prepare_data
+from trainers.images import NotDownloaded
 from trainers.sources import DataError, DataSource
 
 
@@ -79,7 +79,7 @@ def test_the_17_grey_levels_of_digits_span_the_range_evenly():
 
 def test_digits_split_as_they_come():
     block = data(name="digits")
-    drawn = prepare(block.load(), block)
+    drawn = prepare_data(block.load(), block)
     assert (len(drawn.test), len(drawn.val), len(drawn.train)) == (1078, 359, 360)
 
 
@@ -380,7 +380,7 @@ def test_where_no_download_is_wanted_what_it_would_bring_is_not_here(tmp_path):
         {"name": "mnist", "root": str(tmp_path)},
         {"name": "digits", "extra": {"name": "svhn", "root": "no"}},
     ):
-        with pytest.raises(NotHere, match=r"(MNIST is not whole in|extra: SVHN is not in)"):
+        with pytest.raises(NotDownloaded, match=r"(MNIST is not whole in|extra: SVHN is not in)"):
             data(**block).load(download=False)
 
 
@@ -422,6 +422,6 @@ def test_downloads_into_one_folder_wait_for_each_other(tmp_path):
                 return False
             return True
 
-    with fetch._alone(tmp_path):
+    with fetch._download_lock(tmp_path):
         assert not is_free()
     assert is_free()

@@ -15,7 +15,7 @@ from torch import Tensor
 from trainers.attacks import PGD
 from trainers.config import TrialConfig
 from trainers.methods import METHODS
-from trainers.starts import COLUMN, Direction, Previous, begin
+from trainers.starts import COLUMN, Direction, Previous, draw_start
 from trainers.state import InstanceState
 from trainers.step import Batch
 from trainers.views import View
@@ -56,7 +56,7 @@ def test_the_start_is_the_window_of_what_is_kept() -> None:
     view = every_view()
     batch = filled(view, 50)
     kept = canvas_of(batch).clone()
-    start = begin(LATER, batch, 0.05, "linf", seeded())
+    start = draw_start(LATER, batch, 0.05, "linf", seeded())
     for i in range(50):
         row, column = int(view.rows[i]), int(view.columns[i])  # type: ignore[index]
         window = kept[i, :, row : row + SIDE, column : column + SIDE]
@@ -70,7 +70,7 @@ def test_keeping_fills_the_window_and_leaves_what_is_around_it() -> None:
     before = canvas_of(batch).clone()
     delta = 1 + torch.rand(50, 1, SIDE, SIDE, generator=seeded())
     LATER.keep(batch, delta)
-    assert torch.equal(begin(LATER, batch, 0.05, "linf", seeded()), delta)
+    assert torch.equal(draw_start(LATER, batch, 0.05, "linf", seeded()), delta)
     new = canvas_of(batch) >= 1
     assert (new.flatten(1).sum(1) == SIDE * SIDE).all()
     assert torch.equal(canvas_of(batch)[~new], before[~new])
@@ -98,7 +98,7 @@ def test_another_view_sees_the_same_pixels_elsewhere() -> None:
     delta = torch.linspace(-0.02, 0.02, SIDE * SIDE).view(1, 1, SIDE, SIDE)
     LATER.keep(first, delta)
     later = first._replace(view=View(place, place + 1, torch.tensor([True]), CROP))
-    seen = begin(LATER, later, 0.05, "linf", seeded())
+    seen = draw_start(LATER, later, 0.05, "linf", seeded())
     assert torch.equal(seen.flip(3)[..., :-1], delta[..., 1:])
     assert not seen.flip(3)[..., -1].any()  # never seen before
 
@@ -127,7 +127,7 @@ def test_only_who_is_visited_changes() -> None:
 @pytest.mark.parametrize("fill", ["none", "normal", "uniform"])
 def test_when_due_all_that_is_kept_is_drawn_anew(fill: Any) -> None:
     batch = filled(every_view(), 50)
-    start = begin(NOW.model_copy(update={"fill": fill}), batch, 0.05, "linf", seeded())
+    start = draw_start(NOW.model_copy(update={"fill": fill}), batch, 0.05, "linf", seeded())
     kept = canvas_of(batch)
     assert torch.equal(start, batch.view.cut(kept))  # type: ignore[union-attr]
     if fill == "none":
@@ -171,7 +171,7 @@ def test_half_precision_keeps_the_same_to_its_rounding() -> None:
     LATER.keep(whole, delta)
     LATER.model_copy(update={"half": True}).keep(half, delta)
     assert canvas_of(half).dtype == torch.float16
-    starts = [begin(LATER, batch, 0.1, "linf", seeded()) for batch in (whole, half)]
+    starts = [draw_start(LATER, batch, 0.1, "linf", seeded()) for batch in (whole, half)]
     assert starts[1].dtype == torch.float32
     torch.testing.assert_close(starts[1], starts[0], rtol=1e-3, atol=1e-4)
     assert not torch.equal(starts[1], starts[0])
@@ -183,7 +183,7 @@ def test_half_precision_keeps_the_same_to_its_rounding() -> None:
 @given(length=st.floats(1e-4, 3), norm=st.sampled_from(["linf", "l2"]), seed=st.integers(0, 99))
 def test_a_direction_has_its_length_in_l2_and_then_stays_in_the_ball(length: float, norm: Any, seed: int) -> None:
     batch = images()._replace(x=torch.full((12, 1, 8, 8), 0.5))
-    offset = begin(Direction(length=length), batch, 0.1, norm, seeded(seed))
+    offset = draw_start(Direction(length=length), batch, 0.1, norm, seeded(seed))
     torch.testing.assert_close(offset.flatten(1).norm(dim=1), torch.full((12,), length))
     assert len({tuple(each) for each in offset.flatten(1).tolist()}) == 12
     attack = PGD(steps=0, epsilon=0.1, norm=norm, start=Direction(length=length))
@@ -197,7 +197,7 @@ def test_a_direction_has_its_length_in_l2_and_then_stays_in_the_ball(length: flo
 def test_directions_are_those_of_the_normal_start() -> None:
     """x + xi u with u = n / |n|: the draw of 0.001 N(0, 1), scaled."""
     batch = images()
-    fixed, free = (begin(it, batch, 0.1, "linf", seeded()) for it in (Direction(length=0.3), "normal"))
+    fixed, free = (draw_start(it, batch, 0.1, "linf", seeded()) for it in (Direction(length=0.3), "normal"))
     torch.testing.assert_close(fixed, 0.3 * free / free.flatten(1).norm(dim=1).view(-1, 1, 1, 1))
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from trainers.knobs import Knobs
-from trainers.subsets import All, Plus, Random, Ranked, Subset, lowest, untied
+from trainers.subsets import All, Plus, Random, Ranked, Subset, break_ties, select_lowest
 
 RANK = np.array([0.7, 0.1, 0.5, 0.3, 0.9, 0.3])
 Y = np.array([0, 0, 0, 1, 1, 1])
@@ -87,10 +87,10 @@ def test_ties_are_drawn_and_not_taken_by_position(side: str) -> None:
 
 def test_equal_ranks_are_drawn_alike_and_unequal_ones_keep_their_order() -> None:
     rank = np.array([0.5, 0.1, 0.5, 0.9, 0.5, 0.1])
-    places = untied(rank)
+    places = break_ties(rank)
     assert sorted(places) == list(range(6)) and (np.diff(rank[np.argsort(places)]) >= 0).all()
-    assert np.array_equal(places, untied(10 * rank))
-    assert np.array_equal(untied(np.arange(6.0)[::-1]), np.arange(6)[::-1])
+    assert np.array_equal(places, break_ties(10 * rank))
+    assert np.array_equal(break_ties(np.arange(6.0)[::-1]), np.arange(6)[::-1])
 
 
 @given(ranked_data(), st.data())
@@ -147,7 +147,7 @@ def test_balanced_counts_are_equal_within_one(data: tuple[np.ndarray, np.ndarray
 @given(ranked_data(), st.data())
 def test_a_balanced_choice_is_the_plain_one_within_each_class(data: tuple[np.ndarray, np.ndarray], draw: Any) -> None:
     """The rule that reproduces the balanced index files of Dong et al."""
-    rank, y = untied(data[0]), data[1]  # without ties, as theirs is
+    rank, y = break_ties(data[0]), data[1]  # without ties, as theirs is
     each = draw.draw(st.integers(1, 3))
     mask = Ranked(size=each * len(np.unique(y)), balance="per_class").select(y, {"rank_instability": rank}, 0)
     for label in np.unique(y):
@@ -278,13 +278,13 @@ def test_what_does_not_fit_the_data_is_refused(subset: Any, complaint: str) -> N
 )
 def test_what_no_ranking_could_do_is_known_before_there_is_one(text: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        parse(text).check(Y)
+        parse(text).check_sizes(Y)
 
 
 def test_what_some_ranking_could_do_is_let_pass() -> None:
     """Whether the base leaves 3 of class 0 hangs on the ranks: here it takes 2 of class 1, or of class 0."""
     subset = parse("{name: ranked, size: 2, plus: {classes: [0], size: 3}}")
-    subset.check(Y)
+    subset.check_sizes(Y)
     assert chosen(subset, ranking={"rank_instability": 1.0 - Y + np.arange(6) / 100}) == [0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match="of which 1 are left"):
         chosen(subset, ranking={"rank_instability": Y})
@@ -293,8 +293,8 @@ def test_what_some_ranking_could_do_is_let_pass() -> None:
 def test_a_class_too_small_for_its_share_is_named() -> None:
     y = np.array([0, 0, 0, 0, 1])
     with pytest.raises(ValueError, match=r"takes 2 of class 1, which has only 1; ask for at most 2"):
-        lowest(np.arange(5), y, 4, "per_class")
-    assert lowest(np.arange(5), y, 2, "per_class").sum() == 2
+        select_lowest(np.arange(5), y, 4, "per_class")
+    assert select_lowest(np.arange(5), y, 2, "per_class").sum() == 2
 
 
 def test_a_ranked_subset_without_a_fitting_ranking_is_refused() -> None:

@@ -19,7 +19,7 @@ from trainers.methods import METHODS
 from trainers.starts import Previous
 from trainers.state import InstanceState
 from trainers.step import Step
-from trainers.targets import COLUMN, Given, RunningAverage, Smoothed, Watched
+from trainers.targets import COLUMN, BurnInAverage, Given, RunningAverage, Smoothed
 from trainers.weights import Confidence, Uniform
 
 from .helpers import images, seeded, steep, step
@@ -227,7 +227,7 @@ def test_weights_by_confidence_wait_for_targets_that_are_fitted() -> None:
     method = Method(loss=TRADES(), weight=Confidence(), target=target)
     stages = [method.at(epoch, 6) for epoch in range(6)]
     assert [isinstance(stage.weight, Uniform) for stage in stages] == [True] * 3 + [False] * 3
-    assert [isinstance(stage.target, Watched) for stage in stages] == [True] * 3 + [False] * 3
+    assert [isinstance(stage.target, BurnInAverage) for stage in stages] == [True] * 3 + [False] * 3
     assert all(stage.target.needs_clean for stage in stages)
 
 

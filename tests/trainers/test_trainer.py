@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainers.accuracy import accuracy, correct
+from trainers.accuracy import find_correct, measure_accuracy
 from trainers.best import selected_by
 from trainers.config import TrialConfig
 from trainers.data import Split
@@ -121,7 +121,7 @@ def test_the_row_sums_up_the_instances(tiny: Tiny, trainer: Make) -> None:
 def test_clean_accuracy_is_that_of_the_weights_before_each_step(tiny: Tiny, trainer: Make) -> None:
     config = tiny(batch_size=60, method="standard")
     ready = trainer(config)
-    before = accuracy(ready.net, ready.data.train, None, 0)
+    before = measure_accuracy(ready.net, ready.data.train, None, 0)
     row, instances, _ = ready.run_epoch(config.stage(0))
     assert row["train_clean_acc"] == before == instances["correct"].mean()
 
@@ -200,8 +200,8 @@ def test_the_best_checkpoint_is_that_of_highest_robust_validation_accuracy(tiny:
 
     ready.net.module.load_state_dict(ready.best["model"])
     seed = derived(config.seed, best, "evaluate")
-    assert accuracy(ready.net, ready.splits["val"], ready.evaluation.pgd(), seed) == heights[best]
-    assert accuracy(ready.net, ready.splits["test"], None, 0) == metrics["best"]["test_clean_acc"]
+    assert measure_accuracy(ready.net, ready.splits["val"], ready.evaluation.pgd(), seed) == heights[best]
+    assert measure_accuracy(ready.net, ready.splits["test"], None, 0) == metrics["best"]["test_clean_acc"]
     with torch.no_grad():
         chances = ready.net(ready.data.train.x / 255).softmax(1)[torch.arange(60), ready.data.train.y]
     assert p_y.dtype == np.float16 and np.abs(p_y - chances.numpy()).max() < 1e-3
@@ -235,7 +235,7 @@ def test_an_attack_on_some_images_sees_every_class_and_says_what_is_right_there_
     assert [name for name in arrays if name.startswith("test_images")] == ["test_images_30"]  # the same of both attacks
     sizes, chosen = test.y.bincount(minlength=10), test.y[at.tolist()].bincount(minlength=10)
     assert int(chosen.sum()) == 30 and (chosen - sizes / 2).abs().max() < 1  # 30 of 60, by largest remainders
-    right = correct(ready.net, test, None, 0)[at.tolist()]
+    right = find_correct(ready.net, test, None, 0)[at.tolist()]
     assert metrics["last"]["test_few_clean_acc"] == pytest.approx(float(right.double().mean()))
     by_class = zip(classes["last"]["few"], chosen.tolist(), strict=True)
     assert sum(share * n for share, n in by_class) / 30 == pytest.approx(metrics["last"]["test_few_acc"])
@@ -363,8 +363,10 @@ def test_every_epoch_is_shuffled_anew(tiny: Tiny, trainer: Make, monkeypatch: py
     config = tiny(method="standard")
     ready = trainer(config)
     orders: list[list[int]] = []
-    make = ready.examples.batch
-    monkeypatch.setattr(ready.examples, "batch", lambda rows, rng: (orders.append(rows.tolist()), make(rows, rng))[1])
+    make = ready.examples.load_batch
+    monkeypatch.setattr(
+        ready.examples, "load_batch", lambda rows, rng: (orders.append(rows.tolist()), make(rows, rng))[1]
+    )
     rows_of(ready, config)
     first, second = orders[0] + orders[1], orders[2] + orders[3]
     assert sorted(first) == sorted(second) == list(range(60))

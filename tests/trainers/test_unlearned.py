@@ -89,8 +89,8 @@ def test_the_spared_are_trained_on_as_they_are(config: Any, trainer: Make) -> No
         attacked.run_epoch(plain.stage(epoch))
     seen: dict[str, list[Tensor]] = {"spared": [], "attacked": []}
     for name, each, stage in (("spared", spared, trial.stage(WHEN)), ("attacked", attacked, plain.stage(WHEN))):
-        each.examples.batches(stage, each.selected(stage), seeded())
-        batch = each.examples.batch(torch.arange(60), seeded())
+        each.examples.draw_batches(stage, each.selected(stage), seeded())
+        batch = each.examples.load_batch(torch.arange(60), seeded())
         seen[name] = trained_on(METHODS["pgd-at"], each.net, batch)
         assert (batch.spared is None) == (name == "attacked")
     unlearned = spared.examples.state.columns[UNLEARNED]

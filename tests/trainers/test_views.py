@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from trainers.data import pixels
-from trainers.views import Augmentation, View, pad
+from trainers.data import to_pixels
+from trainers.views import Augmentation, View, pad_images
 
 HEIGHT, WIDTH = 4, 3
 
@@ -90,13 +90,13 @@ def test_parts_that_are_off_draw_nothing_and_leave_the_draws_of_the_others():
 @pytest.mark.parametrize("padding", ["zeros", "reflect", "grey"])
 def test_a_border_is_the_same_before_and_after_the_scaling_to_the_unit_interval(padding):
     x = torch.randint(0, 256, (3, 1, 5, 6), dtype=torch.uint8)
-    padded = pad(x, 2, padding)
+    padded = pad_images(x, 2, padding)
     assert padded.dtype == torch.uint8 and torch.equal(padded[:, :, 2:-2, 2:-2], x)
-    assert torch.equal(pixels(padded), pad(pixels(x), 2, padding))
-    assert torch.equal(pad(x, 0, padding), x)
+    assert torch.equal(to_pixels(padded), pad_images(to_pixels(x), 2, padding))
+    assert torch.equal(pad_images(x, 0, padding), x)
 
 
 def test_a_grey_border_is_half_of_white_to_the_next_of_256_levels():
-    border = pad(torch.zeros(1, 1, 1, 1, dtype=torch.uint8), 1, "grey")
+    border = pad_images(torch.zeros(1, 1, 1, 1, dtype=torch.uint8), 1, "grey")
     assert border.unique().tolist() == [0, 128]
     assert abs(128 / 255 - 0.5) <= 1 / 510

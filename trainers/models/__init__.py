@@ -1,15 +1,15 @@
-"""The architectures a trial may name, and how one of them becomes a network."""
+"""The architectures that a trial may name, and the construction of a network from one."""
 
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Annotated, Any, get_args
 
 import torch
 from pydantic import BeforeValidator, Field, TypeAdapter
 
+from trainers.formatting import did_you_mean
 from trainers.models.network import Network
 from trainers.models.residual import RESNETS, PreActResNet18, ResNet
 from trainers.models.small import MLP, DigitsCNN, MnistCNN, SmallCNN
@@ -29,7 +29,7 @@ __all__ = [
     "SmallCNN",
     "WideResNet",
     "build_network",
-    "needs_two",
+    "needs_two_examples",
 ]
 
 Architecture = MLP | DigitsCNN | MnistCNN | SmallCNN | ResNet | PreActResNet18 | WideResNet | VGG
@@ -46,28 +46,27 @@ SPELLINGS = (
 
 
 def _knobs_of(name: str) -> dict[str, Any] | None:
-    """What a usual name stands for: {name: wrn, depth: 28, width: 10} for `wrn_28_10`; None if it is none."""
+    """Return the knobs of a usual name, such as {name: wrn, depth: 28, width: 10} for `wrn_28_10`; None for others."""
     name = {"wrn_32_10": "wrn_34_10"}.get(name, name)  # Zhang et al. count layers as Madry et al. do
     for match in (spelling.fullmatch(name) for spelling in SPELLINGS):
         if match:
-            return {knob: int(said) if said.isdecimal() else said for knob, said in match.groupdict().items()}
+            return {knob: int(text) if text.isdecimal() else text for knob, text in match.groupdict().items()}
     return None
 
 
 def _named(value: Any) -> Any:
-    """Read a usual name as its knobs; those that it does not fix may be set beside it."""
+    """Replace a usual name by its knobs; other knobs may be set beside the name."""
     name = value.get("name") if isinstance(value, dict) else None
     if not isinstance(name, str) or name in KINDS:
         return value
     knobs = _knobs_of(name)
     if knobs is None:
-        near = get_close_matches(name, (*KINDS, *USUAL), 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(name, (*KINDS, *USUAL))
         raise ValueError(f"no model is called {name!r}{hint} (allowed: {', '.join((*KINDS, *USUAL))})")
-    for knob, said in knobs.items():
-        if knob != "name" and value.get(knob, said) != said:
+    for knob, fixed in knobs.items():
+        if knob != "name" and value.get(knob, fixed) != fixed:
             raise ValueError(
-                f"{name} has {knob} {said}; write `name: {knobs['name']}` to set the {knob}; got {value[knob]!r}"
+                f"{name} has {knob} {fixed}; write `name: {knobs['name']}` to set the {knob}; got {value[knob]!r}"
             )
     return value | knobs
 
@@ -77,15 +76,15 @@ MODELS: dict[str, Architecture] = KINDS | {name: TypeAdapter(Model).validate_pyt
 
 
 @lru_cache
-def needs_two(model: Model, channels: int, size: int, classes: int) -> bool:
-    """Whether a batch of one image cannot be trained on: BatchNorm sees a single value a channel, on maps of 1x1.
+def needs_two_examples(model: Model, channels: int, size: int, classes: int) -> bool:
+    """Return whether a batch needs two images, as BatchNorm on maps of 1x1 sees one value a channel in a batch of one.
 
     Raises ValueError if the model cannot take images of size x size.
     """
     with torch.device("meta"):
-        network, alone = model.build(channels, size, classes).train(), torch.empty(1, channels, size, size)
+        network, image = model.build(channels, size, classes).train(), torch.empty(1, channels, size, size)
         try:
-            network(alone)
+            network(image)
         except ValueError:
             return True
     return False
@@ -100,11 +99,10 @@ def build_network(
     std: tuple[float, ...],
     seed: int,
 ) -> Network:
-    """A network for images of size x size, on the CPU, whose initial weights depend on `seed` alone.
+    """Return a network for images of size x size, on the CPU, whose initial weights depend on `seed` only.
 
-    `mean` and `std` are those of the data, which a model with `normalize: false` does not take.
-
-    The global random generators are left as they were. Raises ValueError if the model cannot take the images.
+    `mean` and `std` are those of the data, one a channel in pixels of [0, 1]; a model with `normalize: false` ignores
+    them. The global random generators keep their state. Raises ValueError if the model cannot take the images.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed every GPU too

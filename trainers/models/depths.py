@@ -1,4 +1,4 @@
-"""The depths that a family of networks comes in."""
+"""A validator of network depths."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Collection
 from pydantic import AfterValidator
 
 
-def depth_of(family: str, allowed: Collection[int]) -> AfterValidator:
-    """Refuses a depth of which there is no network, naming the nearest and the first six that there are."""
+def check_depth(family: str, allowed: Collection[int]) -> AfterValidator:
+    """Return a validator that refuses depths not in `allowed`; its message gives the nearest and the first six."""
 
     def known(depth: int) -> int:
         if depth in allowed:
             return depth
         near = min(allowed, key=lambda other: abs(other - depth))
-        listed = ", ".join(str(other) for other in list(allowed)[:6]) + ", ..." * (len(allowed) > 6)
-        raise ValueError(f"no {family} is {depth} layers deep; did you mean {near}? (allowed: {listed})")
+        first = ", ".join(str(other) for other in list(allowed)[:6]) + ", ..." * (len(allowed) > 6)
+        raise ValueError(f"no {family} is {depth} layers deep; did you mean {near}? (allowed: {first})")
 
     return AfterValidator(known)

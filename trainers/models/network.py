@@ -12,17 +12,17 @@ from trainers.knobs import Knobs
 
 
 class Normalizing(Knobs):
-    """What every architecture has: whether its networks see pixels less the mean of the training split, by its std.
+    """The base of every architecture: whether its networks standardise pixels by mean and std of the training split.
 
     The code of GAIRAT, FAT, TRADES, MART, self-adaptive training and ATTA does not (`normalize: false`); that of Rice
     et al., Wong et al., Dong et al. and Balaji et al. does. Attacks work on pixels in [0, 1] either way.
     """
 
-    normalize: Annotated[bool, Field(exclude_if=lambda it: it)] = True
+    normalize: Annotated[bool, Field(exclude_if=lambda normalize: normalize)] = True
 
 
 class Network(nn.Module):
-    """Maps pixels in [0, 1] to logits, so attacks work in pixel space whatever the body is fed."""
+    """A network from pixels in [0, 1] to logits; it standardises its input, so that attacks work in pixel space."""
 
     mean: Tensor  # (channels, 1, 1)
     std: Tensor
@@ -35,9 +35,9 @@ class Network(nn.Module):
         self.register_buffer("std", torch.ones(channels, 1, 1))
 
     def normalize(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-        """Take the statistics of the data, one pair a channel; a new network has mean 0 and std 1.
+        """Set mean and std of the input, one pair a channel in pixels of [0, 1]; a new network has mean 0 and std 1.
 
-        Raises ValueError if there are not as many as channels or an std is not positive.
+        Raises ValueError if their number is not that of the channels, or if an std is not positive.
         """
         channels = len(self.mean)
         if not len(mean) == len(std) == channels or min(std) <= 0:
@@ -49,15 +49,15 @@ class Network(nn.Module):
         self.std.copy_(torch.tensor(std).view_as(self.std))
 
     def features(self, x: Tensor) -> Tensor:
-        """The penultimate activations, (B, channels, H, W) -> (B, F)."""
+        """Return the penultimate activations, (B, channels, H, W) -> (B, F)."""
         features: Tensor = self.body((x - self.mean) / self.std)
         return features
 
     def features_and_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Both in one pass, (B, channels, H, W) -> (B, F), (B, C)."""
+        """Return penultimate activations and logits from one pass, (B, channels, H, W) -> (B, F), (B, C)."""
         features = self.features(x)
         return features, self.head(features)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, H, W) -> (B, C)."""
+        """Return the logits, (B, channels, H, W) -> (B, C)."""
         return self.features_and_logits(x)[1]

@@ -10,8 +10,8 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from trainers.models.depths import depth_of
-from trainers.models.layers import GlobalAverage, convolution
+from trainers.models.depths import check_depth
+from trainers.models.layers import GlobalAverage, conv_bn_relu
 from trainers.models.network import Network, Normalizing
 
 # blocks in each of the four stages; those of depth 50 are bottlenecks
@@ -19,7 +19,7 @@ RESNETS = {10: (1,) * 4, 18: (2,) * 4, 26: (3,) * 4, 34: (3, 4, 6, 3), 42: (5,) 
 
 
 class BasicBlock(nn.Module):
-    """He et al. 2016, arXiv:1512.03385: ReLU after the addition, BN on a shortcut that changes shape."""
+    """Basic block of He et al. 2016, arXiv:1512.03385: ReLU after the addition, BN on a shortcut that changes shape."""
 
     def __init__(self, a: int, b: int, stride: int) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """He et al. 2016, arXiv:1512.03385: 1x1 to a quarter of the channels, 3x3 (which takes the stride), 1x1 back."""
+    """Bottleneck of He et al. 2016, arXiv:1512.03385: 1x1 to a quarter of the channels, 3x3 with stride, 1x1 back."""
 
     def __init__(self, a: int, b: int, stride: int) -> None:
         super().__init__()
@@ -49,9 +49,9 @@ class Bottleneck(nn.Module):
 
 
 class PreActBlock(nn.Module):
-    """He et al. 2016, arXiv:1603.05027: BN and ReLU first.
+    """The pre-activation block of He et al. 2016, arXiv:1603.05027: BN and ReLU before each convolution.
 
-    A shortcut that changes shape is one convolution, without BN: of the activated input, or of the raw one.
+    A shortcut that changes shape is one convolution without BN, applied to the activated or to the raw input.
     """
 
     def __init__(self, a: int, b: int, stride: int, raw: bool = False) -> None:
@@ -71,18 +71,19 @@ class PreActBlock(nn.Module):
 class ResNet(Normalizing):
     """Post-activation ResNet with a 3x3 stem, as in the code of Zhang et al. 2021, arXiv:2010.01736.
 
-    Depths 10, 26 and 42 are in no released code; 8k + 2 layers are read as k basic blocks a stage.
+    No released code has depths 10, 26 and 42; 8k + 2 layers are read as k basic blocks a stage.
     """
 
     name: Literal["resnet"] = "resnet"
-    depth: Annotated[int, depth_of("ResNet", RESNETS)] = 18
+    depth: Annotated[int, check_depth("ResNet", RESNETS)] = 18
     width: PositiveInt = 64  # channels of the stem; the stages have 1, 2, 4, 8 times as many, bottlenecks 4 times those
 
     def build(self, channels: int, size: int, classes: int) -> Network:
+        """Return a new network for images of size x size pixels."""
         w = self.width
         block, b = (Bottleneck, 4 * w) if self.depth == 50 else (BasicBlock, w)
-        stem = nn.Sequential(*convolution(channels, w))
-        body = [stem, *stages(block, w, (b, 2 * b, 4 * b, 8 * b), RESNETS[self.depth])]
+        stem = nn.Sequential(*conv_bn_relu(channels, w))
+        body = [stem, *build_stages(block, w, (b, 2 * b, 4 * b, 8 * b), RESNETS[self.depth])]
         return Network(nn.Sequential(*body, GlobalAverage()), 8 * b, channels, classes)
 
 
@@ -95,30 +96,35 @@ class PreActResNet18(Normalizing):
 
     name: Literal["preact_resnet18"] = "preact_resnet18"
     width: PositiveInt = 64  # channels of the first of four stages, doubled by each next one
-    shortcut: Literal["activated", "raw"] = "activated"  # what a shortcut that changes shape is taken from
+    shortcut: Literal["activated", "raw"] = "activated"  # the input of a shortcut that changes shape
     final_bn: bool = True  # BN and ReLU before pooling
 
     def build(self, channels: int, size: int, classes: int) -> Network:
+        """Return a new network for images of size x size pixels."""
         w = self.width
         block = partial(PreActBlock, raw=self.shortcut == "raw")
-        body = [conv3x3(channels, w), *stages(block, w, (w, 2 * w, 4 * w, 8 * w), RESNETS[18])]
+        body = [conv3x3(channels, w), *build_stages(block, w, (w, 2 * w, 4 * w, 8 * w), RESNETS[18])]
         final = [nn.BatchNorm2d(8 * w), nn.ReLU()] if self.final_bn else []
         return Network(nn.Sequential(*body, *final, GlobalAverage()), 8 * w, channels, classes)
 
 
-def stages(
+def build_stages(
     block: Callable[[int, int, int], nn.Module], a: int, widths: Sequence[int], blocks: Sequence[int]
 ) -> list[nn.Module]:
-    """A stage for each width, of so many blocks; each stage but the first halves the image."""
-    made: list[nn.Module] = []
+    """Return a stage for each width, with the given number of blocks; each stage but the first halves the image.
+
+    `a` is the number of input channels.
+    """
+    layers: list[nn.Module] = []
     for position, (b, count) in enumerate(zip(widths, blocks, strict=True)):
         first = block(a, b, 1 if position == 0 else 2)
-        made.append(nn.Sequential(first, *(block(b, b, 1) for _ in range(count - 1))))
+        layers.append(nn.Sequential(first, *(block(b, b, 1) for _ in range(count - 1))))
         a = b
-    return made
+    return layers
 
 
 def conv3x3(a: int, b: int, stride: int = 1) -> nn.Conv2d:
+    """Return a 3x3 convolution from a to b channels with padding 1 and no bias."""
     return nn.Conv2d(a, b, 3, stride, padding=1, bias=False)
 
 

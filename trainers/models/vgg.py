@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from torch import nn
 
-from trainers.models.depths import depth_of
-from trainers.models.layers import GlobalAverage, convolution, kaiming_normal
+from trainers.models.depths import check_depth
+from trainers.models.layers import GlobalAverage, conv_bn_relu, init_kaiming_normal
 from trainers.models.network import Network, Normalizing
 
 WIDTHS = (64, 128, 256, 512, 512)
@@ -16,17 +16,17 @@ VGGS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2
 
 
 class VGG(Normalizing):
-    """Simonyan & Zisserman 2015, arXiv:1409.1556, with BN and a single linear layer, as in the field's code.
+    """VGG of Simonyan & Zisserman 2015, arXiv:1409.1556, with BN and a single linear layer, as in the field's code.
 
-    Initialised as in the code of Dong et al. 2021 but for the head's weight, theirs Normal(0, 0.01); the code of
-    Zhang et al. 2020, arXiv:2002.11242, leaves all of it to PyTorch.
+    It is initialised as in the code of Dong et al. 2021, except for the head's weight, there Normal(0, 0.01). The code
+    of Zhang et al. 2020, arXiv:2002.11242, uses PyTorch's defaults.
     """
 
     name: Literal["vgg"] = "vgg"
-    depth: Annotated[int, depth_of("VGG", VGGS)] = 13
+    depth: Annotated[int, check_depth("VGG", VGGS)] = 13
 
     def build(self, channels: int, size: int, classes: int) -> Network:
-        """Raises ValueError if the images are too small to be halved five times."""
+        """Return a new network. Raises ValueError if the images are too small to be halved five times."""
         if size < 32:
             raise ValueError(
                 "model vgg halves its images five times and needs 32x32 pixels or more; "
@@ -36,7 +36,7 @@ class VGG(Normalizing):
         a = channels
         for b, count in zip(WIDTHS, VGGS[self.depth], strict=True):
             for _ in range(count):
-                layers += convolution(a, b, bias=True)
+                layers += conv_bn_relu(a, b, bias=True)
                 a = b
             layers.append(nn.MaxPool2d(2))
-        return kaiming_normal(Network(nn.Sequential(*layers, GlobalAverage()), a, channels, classes), "fan_out")
+        return init_kaiming_normal(Network(nn.Sequential(*layers, GlobalAverage()), a, channels, classes), "fan_out")

@@ -1,4 +1,4 @@
-"""What all commands share: text, streams and consoles that show a user's words as they are; how a command ends.
+"""Terminal output of all commands: text, streams and consoles that show user text literally, and exit codes.
 
-It knows neither sweeps nor plots, so that what trains, what searches and what draws can all use it.
+The package knows neither sweeps nor plots, so that trainers, search and analysis can all use it.
 """

@@ -1,4 +1,4 @@
-"""How a command begins and ends that only shows something."""
+"""Start and exit code of commands that only show something."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import NoReturn
 from trainers.terminal.streams import guard_streams
 
 
-def show_with(main: Callable[[], int]) -> NoReturn:
-    """Run a command and end the process with its exit code: 130 after a Ctrl-C, 141 where nobody reads on."""
+def run_and_exit(main: Callable[[], int]) -> NoReturn:
+    """Run a command and end the process with its exit code: 130 after a Ctrl-C, 141 if the reader closed the pipe."""
     guard_streams(ends=True)
     try:
         code = main()

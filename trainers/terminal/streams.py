@@ -1,4 +1,4 @@
-"""Standard output and error that write what they can, to whoever still reads."""
+"""Standard output and error that survive unencodable letters, closed pipes and full disks."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any, TextIO
 
 from trainers.terminal.text import REPLACE
 
-UNREAD = 128 + signal.SIGPIPE  # the exit code of what ends because nobody reads on, as shells count it
+UNREAD = 128 + signal.SIGPIPE  # the exit code of a command that ends by a closed pipe, as in shells
 
 
 class Descriptor(io.RawIOBase):
-    """A file descriptor that is written to until its first error; from then on it drops what it is given."""
+    """A file descriptor that is written to until its first error, and then drops all data."""
 
     def __init__(self, number: int, failed: Callable[[OSError], None]) -> None:
-        """`failed` hears of that first error, and may raise what ends the command."""
+        """Call `failed` with the first error; it may raise an exception to end the command."""
         self._number, self._failed, self._lost = number, failed, False
 
     def fileno(self) -> int:
@@ -35,7 +35,7 @@ class Descriptor(io.RawIOBase):
         while not self._lost:
             try:
                 return os.write(self._number, data)
-            except BlockingIOError:  # whoever started this made it so
+            except BlockingIOError:  # the parent process made the descriptor non-blocking
                 select.select([], [self._number], [])
             except OSError as error:
                 self._lost = True
@@ -46,9 +46,9 @@ class Descriptor(io.RawIOBase):
 def guard_streams(ends: bool) -> None:
     """Replace standard output and error, so that no letter and no reader can fail a command.
 
-    Where nobody reads standard output any more, a command that only shows something ends (`ends`), quietly and with
-    the code UNREAD; another goes on, as what it does is worth more than what it says. Where output cannot be written
-    for another reason, such as a full disk, that is said on standard error.
+    If the reader of standard output closes the pipe, a command that only shows something (`ends`) ends quietly with the
+    code UNREAD; other commands continue, as their work matters more than their output. Any other write error, such as a
+    full disk, is reported on standard error, and ends a command with `ends` with code 1.
     """
 
     def failed(error: OSError) -> None:
@@ -66,7 +66,7 @@ def guard_streams(ends: bool) -> None:
 
 
 def _guarded(stream: TextIO | None, failed: Callable[[OSError], None]) -> Any:
-    if stream is None:  # it was closed from the start
+    if stream is None:  # the stream was closed from the start
         return None
     stream.flush()
     buffered = io.BufferedWriter(Descriptor(stream.fileno(), failed))

@@ -25,7 +25,7 @@ from search.schema.space import load
 from search.store.lock import acquire
 from trainers.chain import training_code
 from trainers.evaluate import Evaluation
-from trainers.images import NotHere
+from trainers.images import NotDownloaded
 from trainers.reading import read_json
 from trainers.record_io import write_json
 from trainers.sources import Digits
@@ -96,7 +96,7 @@ def test_a_dry_run_says_what_would_be_refused(here: Path, planned: Planned, caps
 
 
 def not_here(*_: object) -> None:
-    raise NotHere("the digits are not here")
+    raise NotDownloaded("the digits are not here")
 
 
 def test_without_its_data_a_sweep_is_not_taken_for_another(

@@ -272,7 +272,7 @@ def test_numbers_that_were_changed_are_none(tmp_path: Path, name: str) -> None:
     path.write_text(path.read_text().replace('"n": 5', '"n": 6'))
     damage = Damage()
     assert read_json(path, damage=damage) is None
-    assert damage[str(path)] == "its checksum is not that of what it says"
+    assert damage[str(path)] == "its checksum does not match its content"
 
 
 def test_reading_and_checking_a_thousand_results_stays_cheap(whole: Tiny, tmp_path: Path) -> None:

@@ -23,12 +23,12 @@ from search.schema.ranking_file import OF_TRAININGS, RankingFile
 from search.schema.upstream import Profile
 from trainers.attacks import PGD
 from trainers.config import TrialConfig
-from trainers.data import Data, prepare
+from trainers.data import Data, prepare_data
 from trainers.method import Method
 from trainers.npz import read_arrays
 from trainers.reading import read_json
 from trainers.record_io import write_json
-from trainers.scores import agreement, ensemble, normalized_rank, scored
+from trainers.scores import average_runs, compute_scores, measure_agreement, normalized_rank
 from trainers.sources import Digits
 
 from ..helpers import Tiny, smoke
@@ -50,7 +50,7 @@ def _epsilon(config: TrialConfig) -> float:
 
 @pytest.fixture(scope="session")
 def data() -> Data:
-    return prepare(Digits().load(), Digits(**BLOCK))
+    return prepare_data(Digits().load(), Digits(**BLOCK))
 
 
 @pytest.fixture
@@ -181,14 +181,14 @@ def test_a_file_of_another_length_is_refused(tmp_path: Path, data: Data) -> None
 
 
 def test_ranks_do_not_know_of_flipped_labels(tmp_path: Path) -> None:
-    noisy = prepare(Digits().load(), Digits(**BLOCK, label_noise=0.1))
+    noisy = prepare_data(Digits().load(), Digits(**BLOCK, label_noise=0.1))
     with pytest.raises(ValueError, match=r"does not know of the 10 labels that data.label_noise flips"):
         fitted(tmp_path / "ranks.npy", ranks(), noisy)
 
 
 def test_an_npz_of_other_labels_is_refused(tmp_path: Path, data: Data) -> None:
     """Another data set, or the same with label noise; an npz made with the very noise is welcome."""
-    noisy = prepare(Digits().load(), Digits(**BLOCK, label_noise=0.1))
+    noisy = prepare_data(Digits().load(), Digits(**BLOCK, label_noise=0.1))
     made = {"index": noisy.index, "y": noisy.train.y.numpy(), "rank_instability": ranks()[noisy.index]}
     assert fitted(tmp_path / "ranks.npz", made, noisy)["rank_instability"].mean() == pytest.approx(0.5)
     with pytest.raises(ValueError, match="was made with other labels: 10 of 96 differ"):
@@ -432,10 +432,10 @@ def test_a_made_ranking_is_what_its_trainings_recorded(tiny: Any) -> None:
     assert [it.run(0), it.run(1), it.rank()] == ["completed", "completed", None]
     found = read_arrays(it.store.ranking(str(it.plan.trials[0].ranks)))
     assert found is not None
-    runs = [scored(read_arrays(it.folder(i) / "instances.npz") or {}, first_epoch=2) for i in (0, 1)]
-    for name, values in ensemble(runs, "scores").items():
+    runs = [compute_scores(read_arrays(it.folder(i) / "instances.npz") or {}, first_epoch=2) for i in (0, 1)]
+    for name, values in average_runs(runs, "scores").items():
         assert found[name].tolist() == values.tolist(), name
-    assert json.loads(str(found["agreement"])) == agreement(runs)
+    assert json.loads(str(found["agreement"])) == measure_agreement(runs)
     provenance = json.loads(str(found["provenance"]))
     assert (provenance["first_epoch"], provenance["average"]) == (2, "scores")
     assert provenance["trials"] == [trial.id for trial in it.plan.trials[:2]]

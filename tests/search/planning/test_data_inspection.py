@@ -12,7 +12,7 @@ import yaml
 from search.planning.data_inspection import image_hashes, source_notes
 from search.run.__main__ import main
 from trainers.arrays import Source
-from trainers.images import Labelled
+from trainers.images import LabelledImages
 from trainers.sources import Digits
 
 CLASSES = 3
@@ -30,7 +30,7 @@ def labels(n: int) -> np.ndarray:
 
 def source(x: np.ndarray, x_test: np.ndarray | None = None, extra: np.ndarray | None = None) -> Source:
     held = images(30, seed=1) if x_test is None else x_test
-    pool = None if extra is None else Labelled(extra, labels(len(extra)))
+    pool = None if extra is None else LabelledImages(extra, labels(len(extra)))
     return Source(x, labels(len(x)), held, labels(len(held)), CLASSES, pool)
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from search.run.__main__ import main
 from trainers.config import TrialConfig
-from trainers.data import prepare
+from trainers.data import prepare_data
 from trainers.evaluate import Evaluation
 from trainers.methods import METHODS
 from trainers.models import MLP
@@ -216,7 +216,7 @@ def test_a_missing_file_of_an_axis_names_the_axis(refused: Refused, here: Path) 
 def test_which_methods_count_steps(name: str) -> None:
     source = Digits(train=24, val=20, test=20)
     config = TrialConfig(data=source, model=MLP(hidden=(4,)), method=METHODS[name], epochs=1, batch_size=12)
-    trainer = Trainer(config, Evaluation(steps=1, final={}), prepare(source.load(), source), None)
+    trainer = Trainer(config, Evaluation(steps=1, final={}), prepare_data(source.load(), source), None)
     _, instances, _ = trainer.run_epoch(config.stage(0))
     assert ("kappa" in instances) == METHODS[name].counts_steps
 

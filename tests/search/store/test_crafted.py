@@ -22,11 +22,11 @@ from search.store.plan_file import plan_of, stored_plan
 from search.store.segments import packed_arrays
 from search.store.store import Store
 from search.verify import main as verify
-from trainers.checking import component
+from trainers.checking import check_component
 from trainers.npz import read_arrays
-from trainers.reading import Damage, content_of, read_json, read_rows, read_yaml
+from trainers.reading import Damage, read_content, read_json, read_rows, read_yaml
 from trainers.record_io import sealed, write_json
-from trainers.shapes import A_RESULT
+from trainers.shapes import check_result
 
 from ..helpers import Tiny, smoke, snapshot
 
@@ -36,12 +36,12 @@ PLAIN = {"profile": None, "search__axes": {"subset": {"grid": ["all"]}}, "search
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_one_part_of_a_path(name: str) -> None:
-    assert component(name)
+    assert check_component(name)
 
 
 @pytest.mark.parametrize("name", ["CON", "lam=0.5,seed=0", "ranks-0123456789ab", ".hidden", "-rf", "~"])
 def test_what_leads_nowhere_else_is_one(name: str) -> None:
-    assert component(name) is None
+    assert check_component(name) is None
 
 
 def stage(store: Store, name: str, **changes: Any) -> None:
@@ -168,7 +168,7 @@ def test_of_a_plan_of_another_format_it_says_so(ended: Tiny, tmp_path: Path) -> 
 
 Read = Callable[[Path, Damage], object]
 READS: dict[str, Read] = {
-    "json": lambda path, damage: read_json(path, A_RESULT, damage),
+    "json": lambda path, damage: read_json(path, check_result, damage),
     "rows": lambda path, damage: read_rows(path, damage=damage) or None,
     "yaml": read_yaml,
     "arrays": read_arrays,
@@ -194,7 +194,7 @@ def test_a_file_larger_than_any_record_is_not_read(tmp_path: Path) -> None:
     assert read_json(path, damage=damage) is None
     assert "4398046511104 bytes" in damage[str(path)]
     with pytest.raises(ValueError, match="at most"):
-        content_of(path)
+        read_content(path)
 
 
 def test_nothing_is_unpickled(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trainers.terminal.console import Console
-from trainers.terminal.text import visible, visible_lines
+from trainers.terminal.text import escape_controls, escape_lines
 
 ROOT = Path(__file__).parents[3]
 NAMES = ("[/b]", "[red]x[/red]", ":smile:", "[link=http://x]y", r"\[b]")
@@ -44,8 +44,8 @@ def test_control_characters_are_shown_as_escapes() -> None:
 
 
 def test_lines_are_kept_where_text_has_some_and_shown_where_it_should_have_none() -> None:
-    assert visible_lines("a\nb\x1b\tc") == "a\nb\\x1b\tc"
-    assert visible("a\nb\r\u2028é€λ") == "a\\nb\\r\\u2028é€λ"
+    assert escape_lines("a\nb\x1b\tc") == "a\nb\\x1b\tc"
+    assert escape_controls("a\nb\r\u2028é€λ") == "a\\nb\\r\\u2028é€λ"
 
 
 def test_no_other_console_is_used() -> None:

@@ -1,0 +1,38 @@
+"""Phrases of messages: lists, durations and the nearest spelling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+
+def format_list(names: Sequence[object], most: int = 10) -> str:
+    """Join the first `most` names by commas and count the others, such as 'a, b and 3 more'."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
+
+
+def format_duration(seconds: float) -> str:
+    """Return seconds in the one or two largest units, such as '1 h 05 min'; '' if they are not finite."""
+    if not math.isfinite(seconds):
+        return ""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+
+
+def find_nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the known word that is spelt most like `word`, or None if none has a similarity of at least `cutoff`."""
+    return next(iter(get_close_matches(word, list(known), 1, cutoff)), None)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the clause '; did you mean X?' with the nearest known spelling, or '' if no word is near."""
+    near = find_nearest(word, known)
+    return f"; did you mean {near}?" if near else ""
