@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import MOST_LABELS
+from analysis.dominance import PERCENTILES, staircase
 from analysis.figures import WIDTH, legend, percent, stacked
 from analysis.front import Front, Panel
 from analysis.front_keys import scale_colours
-from analysis.pareto import PERCENTILES, staircase
 from analysis.styles import DASHES, NEUTRAL, Style
 
 if TYPE_CHECKING:

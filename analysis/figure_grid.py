@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.axes import MOST_LABELS, Axes
 from analysis.figures import PANEL, WIDE, WIDTH, legend, letters, measured, percent
 from analysis.metrics import title
+from analysis.one_axis import forms_lines, group_by_others, other_axes
 from analysis.results import COMPLETED, Results
 from analysis.styles import PALETTE, Register, Style
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
     from matplotlib.figure import Figure
 
-FEWEST = 3  # values of a knob that are worth a curve: two are a difference, which the table has
 CHECKPOINTS = ("best", "last")
 
 
@@ -69,37 +68,8 @@ def grids_info(results: Results, metrics: list[str]) -> list[Grid]:
     """The numeric axes with few values, but three at least, that some other choice was made along."""
     axes, trials = results.axes, results.sweep
     done = trials[trials["status"] == COMPLETED]
-    found = [_grid(done, path, results, metrics) for path in axes.method if crossed(results, done, path)]
+    found = [_grid(done, path, results, metrics) for path in axes.method if forms_lines(results, done, path)]
     return [grid for grid in found if grid.lines]
-
-
-def crossed(results: Results, done: pd.DataFrame, path: str) -> bool:
-    """Whether a numeric axis has few values, and some choice of all else completed with three of them at least."""
-    return len(results.axes.order[path]) <= MOST_LABELS and in_a_row(results, done, path)
-
-
-def in_a_row(results: Results, done: pd.DataFrame, path: str) -> bool:
-    """Whether an axis is numeric, and some choice of all else completed with three of its values at least.
-
-    Not in a search, where a few may come to lie in a row by chance.
-    """
-    axes = results.axes
-    if any(trial.get("generation") is not None for trial in results.plan.get("trials", ())):
-        return False
-    if not axes.numeric(path) or len(axes.order[path]) < FEWEST:
-        return False
-    return any(known["configuration"].nunique() >= FEWEST for _, known in _groups(axes, done, path))
-
-
-def _groups(axes: Axes, done: pd.DataFrame, path: str) -> list[tuple[str, pd.DataFrame]]:
-    """The trials with this axis by all other choices, in words."""
-    others, known = _others(axes, path), done[done[path] != ""]
-    names = [axes.describe({other: row[other] for other in others}, others) for row in known.to_dict("records")]
-    return [(str(name), group) for name, group in known.groupby(pd.Series(names, known.index, str), sort=False)]
-
-
-def _others(axes: Axes, path: str) -> list[str]:
-    return [other for other in axes.varying if other != path]
 
 
 def _grid(done: pd.DataFrame, path: str, results: Results, metrics: list[str]) -> Grid:
@@ -108,7 +78,7 @@ def _grid(done: pd.DataFrame, path: str, results: Results, metrics: list[str]) -
     places = _places(np.array([axes.number(path, label) for label in labels]))
     columns = [f"{which}_{metric}" for metric in metrics for which in CHECKPOINTS]
     shape, lines = (-1, len(metrics), len(CHECKPOINTS)), []
-    for name, group in _groups(axes, done, path):
+    for name, group in group_by_others(axes, done, path):
         by = group.groupby(path)[columns]
         means, errors = by.mean(), by.sem()
         present = [label for label in labels if label in means.index]
@@ -116,7 +86,7 @@ def _grid(done: pd.DataFrame, path: str, results: Results, metrics: list[str]) -
             at = places[[labels.index(label) for label in present]]
             values = (table.loc[present].to_numpy(float).reshape(shape) for table in (means, errors))
             first = group.iloc[0]
-            told = {other: axes.describe({other: first[other]}, (other,)) for other in _others(axes, path)}
+            told = {other: axes.describe({other: first[other]}, (other,)) for other in other_axes(axes, path)}
             lines.append(Along(name, told, at, *values))
     return Grid(path, axes.short[path], [title(metric, results.attacks) for metric in metrics], places, labels, lines)
 

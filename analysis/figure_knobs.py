@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import Axes
-from analysis.figure_grid import FEWEST, crossed
 from analysis.figures import WIDE, WIDTH, legend, letters, measured, percent
 from analysis.metrics import title
+from analysis.one_axis import FEWEST, forms_lines
 from analysis.results import COMPLETED, Results
 from analysis.styles import MARKERS, PALETTE, Register, Style
 
@@ -47,7 +47,7 @@ def knobs_info(results: Results, metrics: list[str]) -> Knobs | None:
     axes, trials = results.axes, results.sweep
     done = trials[trials["status"] == COMPLETED]
     several = [path for path in axes.method if axes.numeric(path) and len(axes.order[path]) >= FEWEST]
-    many = [path for path in several if axes.drawn(path) or not crossed(results, done, path)]
+    many = [path for path in several if axes.drawn(path) or not forms_lines(results, done, path)]
     plain = [p for p in axes.varying if not axes.drawn(p) and (p not in axes.method or not axes.numeric(p))]
     columns = [f"{results.checkpoint}_{metric}" for metric in metrics]
     knobs = [_knob(done[done[path] != ""], path, plain, axes, columns) for path in many]

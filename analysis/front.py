@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.copies import in_common, refuse_copies
+from analysis.dominance import attainment, hypervolume, non_dominated
 from analysis.front_keys import Keys, by_scale, keys, scale_of
 from analysis.gaps import moment
 from analysis.metrics import (
@@ -28,7 +29,6 @@ from analysis.metrics import (
     strongest,
     title,
 )
-from analysis.pareto import attainment, hypervolume, non_dominated
 from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError
 from analysis.selection import SELECT, selected
 from analysis.stats import Estimate, counted, estimate, means, seeds_of

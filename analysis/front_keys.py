@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import SEPARATOR
-from analysis.figure_grid import in_a_row
+from analysis.one_axis import varies_alone
 from analysis.results import COMPLETED, Results
 from analysis.styles import MARKERS, PALETTE, Register, Style
 
@@ -64,7 +64,7 @@ def scale_of(sweeps: Sequence[Results]) -> Scale | None:
     for results in sweeps:
         done = results.sweep[results.sweep["status"] == COMPLETED]
         paths = (*results.axes.method, *results.axes.subset)
-        found |= {path: {} for path in paths if path not in found and in_a_row(results, done, path)}
+        found |= {path: {} for path in paths if path not in found and varies_alone(results, done, path)}
     for results in sweeps:
         for path in set(found) & set(results.axes.paths):
             found[path] |= {label: results.axes.number(path, label) for label in results.axes.order[path]}

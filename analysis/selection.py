@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.pareto import non_dominated
+from analysis.dominance import non_dominated
 from analysis.results import Results
 from trainers.knobs import share
 from trainers.reading import read_yaml

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.dominance import hypervolume, non_dominated
 from analysis.figure_front import number_members
 from analysis.front import front
-from analysis.pareto import hypervolume, non_dominated
 from analysis.results import SweepError, load
 from analysis.stats import estimate, means
 

@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
 from analysis.digest import digest
+from analysis.dominance import attainment
 from analysis.drawings import front_drawing
 from analysis.figure_front import CLEAR, attained, band_words, chains_of, draw_front, front_size
 from analysis.front import Front, front
-from analysis.pareto import attainment
 from analysis.results import load
 from trainers.reading import read_json
 from trainers.records import write_json
