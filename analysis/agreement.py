@@ -17,11 +17,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.corrupted import Measure, corrupted
-from analysis.hardness import hardness, known, on_test, remedy, title
-from analysis.matrices import blocks
-from analysis.reference import LAST, NONE, References, judged, references
-from analysis.results import COMPLETED, Results, SweepError, load, tell_damage
+from analysis.corrupted import Measure, compare_corrupted
+from analysis.difficulty_reference import LAST, NONE, References, correlate_with_difficulty, find_references
+from analysis.exceptions import SweepError
+from analysis.hardness import check_score, describe_score, explain_recording, measure_hardness, ranks_test_set
+from analysis.matrices import lay_out_blocks
+from analysis.results import Results, load, print_damage
+from analysis.trial_table import COMPLETED
 from trainers.scores import d_distance, normalized_rank, top_iou
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import show_with
@@ -32,7 +34,7 @@ APART = "trained on other labels, or measured on another test set, so that no ra
 ALONE = "no two completed trainings of different seeds have examples in common and do not rank them all alike"
 
 
-class Ranked(NamedTuple):
+class RankedTraining(NamedTuple):
     """One training as a ranking of examples."""
 
     name: str  # of its configuration
@@ -82,7 +84,7 @@ def matrix(results: Results, by: str, measure: str) -> pd.DataFrame:
         raise SweepError(
             f"{results.folder}: {ALONE}; take replicates >= 2"
             if found
-            else f"{results.folder}: no completed training recorded what ranks by {by}; {remedy(by)}"
+            else f"{results.folder}: no completed training recorded what ranks by {by}; {explain_recording(by)}"
         )
     values = [[np.mean(pairs[row, column] or [np.nan]) for column in names] for row in names]
     table = pd.DataFrame(values, names, names)
@@ -107,18 +109,18 @@ def incomparable(table: pd.DataFrame) -> str:
     )
 
 
-def _ranked(results: Results, by: str) -> list[Ranked]:
+def _ranked(results: Results, by: str) -> list[RankedTraining]:
     """The trainings that recorded what ranks by `by`, with what it comes to for each example."""
     found = []
     data = {trial["id"]: trial.get("config", {}).get("data", {}) for trial in results.plan["trials"]}
     for trial in results.sweep[results.sweep["status"] == COMPLETED].to_dict("records"):
         instances = results.instances(trial["id"])
-        harder = None if instances is None else hardness(instances, by)
+        harder = None if instances is None else measure_hardness(instances, by)
         if instances is not None and harder is not None:
-            index = np.arange(len(harder)) if on_test(by) else instances.index
+            index = np.arange(len(harder)) if ranks_test_set(by) else instances.index
             same = {key: value for key, value in data[trial["id"]].items() if key not in TRAINING}
-            labels = json.dumps(same, sort_keys=True) if on_test(by) else instances.y.tobytes().hex()
-            found.append(Ranked(str(trial["name"]), int(trial["seed"]), index, labels, harder))
+            labels = json.dumps(same, sort_keys=True) if ranks_test_set(by) else instances.y.tobytes().hex()
+            found.append(RankedTraining(str(trial["name"]), int(trial["seed"]), index, labels, harder))
     return found
 
 
@@ -137,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             _show(results, options.by, options.measure, options.ranking)
         finally:
-            tell_damage([results])
+            print_damage([results])
     except SweepError as error:
         error_console().print(f"error: {error}")
         return 2
@@ -145,14 +147,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show(results: Results, by: str, measure: str, file: Path | None) -> None:
-    by, them = known(by), references(results, file)
+    by, them = check_score(by), find_references(results, file)
     console, table = Console(), matrix(results, by, measure)
     said = "of the examples that both of a pair have; mean over pairs of trainings of different seeds"
-    _print(console, f"{measure} of rankings by {title(by, results)}, {said}", table)
+    _print(console, f"{measure} of rankings by {describe_score(by, results)}, {said}", table)
     if unknown := incomparable(table):
         console.print(f"\n{unknown}")
     _show_judged(console, results, them)
-    for name, found in corrupted(results, MEASURES[measure]).items():
+    for name, found in compare_corrupted(results, MEASURES[measure]).items():
         _print(
             console,
             f"\n{measure} between the difficulty of corrupted test images, of networks trained on clean ones ({name}), "
@@ -162,7 +164,7 @@ def _show(results: Results, by: str, measure: str, file: Path | None) -> None:
 
 
 def _show_judged(console: Console, results: Results, them: References) -> None:
-    found = judged(results, them)
+    found = correlate_with_difficulty(results, them)
     for curve, table in found.correlations.items():
         which = f"the {curve} of an example at the end" if curve in LAST else f"the mean {curve} of an example"
         _print(console, f"\ncorrelation of difficulty d (1: easiest), that of {them.what}, with {which}", table)
@@ -179,7 +181,7 @@ def _print(console: Console, title: str, table: pd.DataFrame) -> None:
     """Print a title and a table, unless that is empty."""
     if len(table):
         console.print(title)
-        for block in blocks(table, console.width):
+        for block in lay_out_blocks(table, console.width):
             console.print("", block, sep="\n")
 
 

@@ -120,7 +120,7 @@ def read_axes(plan: Row) -> Axes:
     return Axes(paths, varying, order, values, _short(tuple(values)))
 
 
-def subset_kind(subset: Any, labels: Mapping[str, str]) -> str:
+def name_subset_kind(subset: Any, labels: Mapping[str, str]) -> str:
     """The kind of a subset whatever its size: from its configuration, else from its labels without numbers."""
     if isinstance(subset, Mapping) and (name := subset.get("side") or subset.get("name")):
         band = subset.get("band")

@@ -8,25 +8,26 @@ from collections.abc import Sequence
 import pandas as pd
 
 from analysis.metrics import CHECKPOINTS
-from analysis.results import COMPLETED, Results
+from analysis.results import Results
+from analysis.trial_table import COMPLETED
 
 SHORT = 16  # letters
 MEAN = "mean"  # over the epochs measured, where `evaluate: {by_class: true}` recorded them
 
 
-def class_label(label: int, names: Sequence[str]) -> str:
+def name_class(label: int, names: Sequence[str]) -> str:
     """Name a class for a reader by its number, and by its name where that says more."""
     number, name = str(label), names[label] if label < len(names) else ""
     return name or number if not name or re.match(rf"{number}\b", name) else f"{number}: {name}"
 
 
-def short_label(label: int, names: Sequence[str]) -> str:
+def abbreviate_class(label: int, names: Sequence[str]) -> str:
     """Name a class where there is little room."""
-    whole = class_label(label, names)
+    whole = name_class(label, names)
     return whole if len(whole) <= SHORT else f"{whole[: SHORT - 1]}…"
 
 
-def by_class(results: Results) -> pd.DataFrame:
+def tabulate_classes(results: Results) -> pd.DataFrame:
     """A row a configuration, checkpoint and class: the mean over seeds of each accuracy, in shares, and its s.e.
 
     Checkpoint `mean` is none: there each seed's accuracies are means over the epochs measured.
@@ -39,7 +40,7 @@ def by_class(results: Results) -> pd.DataFrame:
     done = results.sweep[results.sweep["status"] == COMPLETED]
     rows = [
         {"configuration": trial["configuration"], "name": trial["name"], "checkpoint": checkpoint, "class": label}
-        | {"label": class_label(label, results.class_names[trial["id"]])}
+        | {"label": name_class(label, results.class_names[trial["id"]])}
         | {kind: values[label] for kind, values in classes.items()}
         for trial in done.to_dict("records")
         for checkpoint, classes in results.outcomes[trial["id"]].get("classes", {}).items()

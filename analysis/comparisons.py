@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from analysis.differences import as_estimate
-from analysis.digest import Digest
-from analysis.metrics import EPOCH_METRIC, attack_of, attack_title
-from analysis.stats import CONFIDENCE, Estimate, counted, seeds_of, sign_p, t_quantile
+from analysis.differences import to_estimate
+from analysis.metrics import EPOCH_METRIC, parse_attack, shorten_attack
+from analysis.report_data import ReportData
+from analysis.stats import CONFIDENCE, Estimate, format_count, format_seed_counts, sign_test, t_quantile
 
 Comparison = tuple[str, pd.DataFrame, int, str]  # what is compared, its rows, how many of them to list, a last remark
 MOST = 4  # settings that are listed one by one
 FEWEST_SIGNS = 5  # comparisons from which on a sign test can say something: of four none has p below 0.1
 
 
-def comparisons(digest: Digest) -> Iterator[tuple[str, str]]:
+def describe_comparisons(digest: ReportData) -> Iterator[tuple[str, str]]:
     """What choosing examples and each other axis changes; where no interval excludes zero, by name alone."""
     unclear = []
     for lead, rows, most, more in [*_subsets(digest), *_axes(digest)]:
@@ -34,14 +34,14 @@ def comparisons(digest: Digest) -> Iterator[tuple[str, str]]:
         )
 
 
-def _subsets(digest: Digest) -> Iterator[Comparison]:
+def _subsets(digest: ReportData) -> Iterator[Comparison]:
     """What choosing examples changes, per setting and pair of subsets."""
     table = digest.subset_effects
     for (setting, minuend, subtrahend), rows in table.groupby(["setting", "minuend", "subtrahend"], sort=False):
-        yield about(f"{minuend} − {subtrahend}", str(setting)), rows, MOST, ""
+        yield title_finding(f"{minuend} − {subtrahend}", str(setting)), rows, MOST, ""
 
 
-def _axes(digest: Digest) -> Iterator[Comparison]:
+def _axes(digest: ReportData) -> Iterator[Comparison]:
     """What each other axis changes, over everything else."""
     axes = digest.results.axes
     for path, table in digest.axis_effects.items():
@@ -55,26 +55,26 @@ def _axes(digest: Digest) -> Iterator[Comparison]:
             yield f"{named}{minuend} − {subtrahend}", rows, 1, " Those between are in the table." * ends
 
 
-def _told_apart(rows: pd.DataFrame, digest: Digest) -> bool:
+def _told_apart(rows: pd.DataFrame, digest: ReportData) -> bool:
     """Whether at some checkpoint an interval excludes zero, or the signs of many do; single seeds have neither."""
     robust = digest.robust or EPOCH_METRIC
     for checkpoint in ("last", "best"):
         known = rows[(rows["metric"] == f"{checkpoint}_{robust}") & (rows["n"] > 0)]
-        found = [as_estimate(row) for row in known.to_dict("records")]
+        found = [to_estimate(row) for row in known.to_dict("records")]
         above, below = (sum(sign * it.mean > 0 for it in found) for sign in (1, -1))
-        if any(it.side() or it.n == 1 for it in found) or sign_p(above, below) < 1 - CONFIDENCE:
+        if any(it.side() or it.n == 1 for it in found) or sign_test(above, below) < 1 - CONFIDENCE:
             return True
     return False
 
 
-def _effect(rows: pd.DataFrame, digest: Digest, most: int) -> str:
+def _effect(rows: pd.DataFrame, digest: ReportData, most: int) -> str:
     """One comparison wherever it was made: a verdict a checkpoint, then each of a few cases or the range of many."""
     robust = digest.robust or EPOCH_METRIC
     by = {c: rows[(rows["metric"] == f"{c}_{robust}") & (rows["n"] > 0)] for c in ("last", "best")}
     if by["last"].empty:
         return ""
-    attack = attack_title(attack_of(robust) or "", digest.results.attacks)
-    n = seeds_of(by["last"]["n"])
+    attack = shorten_attack(parse_attack(robust) or "", digest.results.attacks)
+    n = format_seed_counts(by["last"]["n"])
     start = f"Robust accuracy ({attack}, {n}, paired) {_verdicts(by)} In points, at the"
     if len(by["last"]) > most:
         selected = f", at the validation-selected epoch {_range(by['best'])}" if len(by["best"]) else ""
@@ -82,7 +82,7 @@ def _effect(rows: pd.DataFrame, digest: Digest, most: int) -> str:
     best = by["best"].set_index("family").to_dict("index")
     cases = []
     for family, row in by["last"].set_index("family").to_dict("index").items():
-        pair = [as_estimate(found).text(signed=True) for found in (row, best.get(family)) if found]
+        pair = [to_estimate(found).text(signed=True) for found in (row, best.get(family)) if found]
         cases.append(f"{family}: {', '.join(pair)}" if str(family).strip() else ", ".join(pair))
     return f"{start} last {'and at the validation-selected epoch' if best else 'epoch'}: {'; '.join(cases)}."
 
@@ -102,13 +102,13 @@ def _verdicts(by: Mapping[str, pd.DataFrame]) -> str:
 
 def _verdict(rows: pd.DataFrame) -> str:
     """How many comparisons lie above and below zero, and of five or more what a sign test says of their means."""
-    found = [as_estimate(row) for row in rows.to_dict("records")]
+    found = [to_estimate(row) for row in rows.to_dict("records")]
     sides = [it.side() if it.n > 1 else (it.mean > 0) - (it.mean < 0) for it in found]
-    text = f"higher in {sides.count(1)} and lower in {sides.count(-1)} of {counted(len(found), 'comparison')}"
+    text = f"higher in {sides.count(1)} and lower in {sides.count(-1)} of {format_count(len(found), 'comparison')}"
     above, below = (sum(sign * it.mean > 0 for it in found) for sign in (1, -1))
     if above + below < FEWEST_SIGNS:
         return text
-    return f"{text} (means: {above} above zero, {below} below, sign test p = {sign_p(above, below):.2g})"
+    return f"{text} (means: {above} above zero, {below} below, sign test p = {sign_test(above, below):.2g})"
 
 
 def _range(table: pd.DataFrame) -> str:
@@ -118,7 +118,7 @@ def _range(table: pd.DataFrame) -> str:
     return f"{average} on average over {len(table)} settings ({low} to {high})"
 
 
-def multiple(digest: Digest) -> str:
+def describe_multiplicity(digest: ReportData) -> str:
     """How many intervals were looked at, and how many of them exclude zero by chance."""
     robust = digest.robust or EPOCH_METRIC
     tables = [digest.subset_effects, *digest.axis_effects.values()]
@@ -133,6 +133,6 @@ def multiple(digest: Digest) -> str:
     )
 
 
-def about(what: str, setting: str) -> str:
+def title_finding(what: str, setting: str) -> str:
     """What a finding is about, and in which problem where there are several."""
     return f"{what}, {setting}" if setting else what

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from analysis.results import Results, SweepError
-from analysis.stats import counted
+from analysis.exceptions import SweepError
+from analysis.results import Results
+from analysis.stats import format_count
 
 
 def refuse_copies(results: Sequence[Results]) -> None:
@@ -23,17 +24,17 @@ def refuse_copies(results: Sequence[Results]) -> None:
         if fewer and fewer == mine & its:
             which = f"it is the same sweep as {more.where}" if mine == its else f"{more.where} has them too"
             raise SweepError(
-                f"{less.where}: of its {counted(len(fewer), 'training')} none is its own, {which}; a front would count "
-                "them twice: give one of the two"
+                f"{less.where}: of its {format_count(len(fewer), 'training')} none is its own, {which}; a front would "
+                "count them twice: give one of the two"
             )
 
 
-def in_common(results: Sequence[Results], names: Sequence[str]) -> str:
+def describe_shared_trainings(results: Sequence[Results], names: Sequence[str]) -> str:
     """Say of which pairs of sweeps some trainings are the same; empty where all are different."""
     known = [*zip(names, map(_trainings, results), strict=True)]
     shared = {f"{one} and {other}": len(mine & its) for (one, mine), (other, its) in combinations(known, 2)}
     return " ".join(
-        f"{pair} have {counted(n, 'training')} in common, which count for both." for pair, n in shared.items() if n
+        f"{pair} have {format_count(n, 'training')} in common, which count for both." for pair, n in shared.items() if n
     )
 
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.results import COMPLETED, Results
+from analysis.results import Results
+from analysis.trial_table import COMPLETED
 from trainers.records import Row
 from trainers.scores import difficulty, normalized_rank
 
@@ -16,7 +17,7 @@ CLEAN = "clean"
 Measure = Callable[[np.ndarray, np.ndarray], float]
 
 
-class Seen(NamedTuple):
+class ViewRanks(NamedTuple):
     """One training, and how it ranks the test examples under each view of them."""
 
     name: str  # of its configuration
@@ -25,7 +26,7 @@ class Seen(NamedTuple):
     ranks: dict[str, np.ndarray]  # clean, an attack or a corruption -> (N,) in [0, 1], 1 the hardest
 
 
-def corrupted(results: Results, measure: Measure) -> dict[str, pd.DataFrame]:
+def compare_corrupted(results: Results, measure: Measure) -> dict[str, pd.DataFrame]:
     """A table for each configuration that is trained on clean images: a column a corruption, a row other images.
 
     Difficulty under a corruption is that of the networks trained on clean images, measured on corrupted test images
@@ -51,7 +52,7 @@ def corrupted(results: Results, measure: Measure) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def _between(own: list[Seen], theirs: list[Seen], column: str, view: str, measure: Measure) -> float:
+def _between(own: list[ViewRanks], theirs: list[ViewRanks], column: str, view: str, measure: Measure) -> float:
     """The mean over pairs of different seeds; NaN where there is none."""
     found = [
         measure(one.ranks[column], other.ranks[view])
@@ -62,7 +63,7 @@ def _between(own: list[Seen], theirs: list[Seen], column: str, view: str, measur
     return float(np.mean(found)) if found else float("nan")
 
 
-def _trainings(results: Results) -> list[Seen]:
+def _trainings(results: Results) -> list[ViewRanks]:
     """The completed trainings that recorded losses of test examples."""
     configs = {trial["id"]: trial.get("config", {}) for trial in results.plan["trials"]}
     found = []
@@ -73,7 +74,7 @@ def _trainings(results: Results) -> list[Seen]:
                  for name, values in curves.items() if name.startswith("test_") and name.endswith("_loss")}  # fmt: skip
         ranks = {view: normalized_rank(difficulty({"loss": values})) for view, values in views.items()}
         if ranks:
-            found.append(Seen(str(trial["name"]), int(trial["seed"]), configs[trial["id"]], ranks))
+            found.append(ViewRanks(str(trial["name"]), int(trial["seed"]), configs[trial["id"]], ranks))
     return found
 
 

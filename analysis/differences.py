@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import ALL, SEPARATOR
-from analysis.results import COMPLETED, Results
-from analysis.stats import Estimate, estimates
+from analysis.results import Results
+from analysis.stats import Estimate, estimate_last_axis
+from analysis.trial_table import COMPLETED
 
 CONTROL = "random"
 Pairs = Callable[[pd.DataFrame], Iterator[tuple[str, str]]]
 COLUMNS = ("setting", "family", "minuend", "subtrahend", "metric", "mean", "se", "n")
 
 
-def subset_differences(results: Results, metrics: Sequence[str]) -> pd.DataFrame:
+def compare_subsets(results: Results, metrics: Sequence[str]) -> pd.DataFrame:
     """Each subset minus training on all, and minus a random subset of the same size, paired by seed.
 
     Without the random control an effect of *which* examples cannot be told from one of *how many*.
@@ -25,7 +26,7 @@ def subset_differences(results: Results, metrics: Sequence[str]) -> pd.DataFrame
     return _differences(results, metrics, results.axes.subset, _subset_pairs)
 
 
-def axis_differences(results: Results, axis: str, metrics: Sequence[str]) -> pd.DataFrame:
+def compare_axis(results: Results, axis: str, metrics: Sequence[str]) -> pd.DataFrame:
     """Each value of an axis minus its first, the least of numbers, paired by seed, everything else equal.
 
     Axes that only some of its values have (`when`) are a part of those values: "trades, lr 0.05" is compared with
@@ -45,7 +46,7 @@ def axis_differences(results: Results, axis: str, metrics: Sequence[str]) -> pd.
     return _differences(results, metrics, (axis,), pairs)
 
 
-def uncompared(results: Results, axis: str, table: pd.DataFrame) -> list[str]:
+def find_uncompared(results: Results, axis: str, table: pd.DataFrame) -> list[str]:
     """The completed values of an axis that a table of its differences compares with nothing, in words.
 
     Empty for an axis with one value: there is nothing to compare it with.
@@ -79,7 +80,7 @@ def _differences(results: Results, metrics: Sequence[str], axes: Sequence[str], 
         places = {label: place for place, label in enumerate(group["_label"].unique())}
         firsts, seconds = ([places[pair[side]] for pair in compared] for side in (0, 1))
         by_seed = _by_seed(group, metrics)
-        found = estimates(by_seed[firsts] - by_seed[seconds])
+        found = estimate_last_axis(by_seed[firsts] - by_seed[seconds])
         for place, pair in enumerate(compared):
             its = (setting, family, *pair)
             rows += [(*its, metric, *(values[place, n] for values in found)) for n, metric in enumerate(metrics)]
@@ -135,6 +136,6 @@ def _describe(results: Results, trials: pd.DataFrame, paths: Sequence[str]) -> p
     return pd.Series(names, index=trials.index, dtype=str)
 
 
-def as_estimate(row: Mapping[Any, Any]) -> Estimate:
+def to_estimate(row: Mapping[Any, Any]) -> Estimate:
     """A row of a table of differences as an estimate."""
     return Estimate(float(row["mean"]), float(row["se"]), int(row["n"]))

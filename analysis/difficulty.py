@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.classes import class_label
+from analysis.classes import name_class
 from analysis.instances import Instances, Ranking, locate, read_ranking
-from analysis.results import COMPLETED, Results
+from analysis.results import Results
+from analysis.trial_table import COMPLETED
 from trainers.scores import in_top
 
 GROUPS = 10
@@ -38,7 +39,7 @@ class GroupCurves(NamedTuple):
     trials: int
 
 
-def rankings(results: Results) -> list[Ranking]:
+def read_rankings(results: Results) -> list[Ranking]:
     """All rankings that the sweep's profiling made, each by the score that its subsets are cut by."""
     found: dict[str, Ranking | None] = {}
     titles = _settings(results)
@@ -52,7 +53,7 @@ def rankings(results: Results) -> list[Ranking]:
     return [ranking for ranking in found.values() if ranking is not None]
 
 
-def names_of(results: Results, ranking: Ranking) -> tuple[str, ...]:
+def find_class_names(results: Results, ranking: Ranking) -> tuple[str, ...]:
     """Return the names of the classes of a ranking's examples, from the trials that made it or that it cut."""
     trials = (str(trial["id"]) for trial in results.plan["trials"] if trial.get("ranks") == ranking.name)
     return results.class_names.get(next(trials, ""), ())
@@ -79,13 +80,13 @@ def _score(subset: Any) -> str:
     return str(given.get("score") or ("difficulty" if given.get("side") in ("easiest", "hardest") else "instability"))
 
 
-def profiles(results: Results, ranking: Ranking) -> list[Instances]:
+def read_profiles(results: Results, ranking: Ranking) -> list[Instances]:
     """The per-example records of the trials a ranking comes from."""
     found = [results.instances(trial) for trial in ranking.trials]
     return [instances for instances in found if instances is not None]
 
 
-def detection(rank: np.ndarray, is_flipped: np.ndarray) -> Detection | None:
+def measure_detection(rank: np.ndarray, is_flipped: np.ndarray) -> Detection | None:
     """How many flipped labels a ranking puts last; None where none is flipped."""
     n = int(is_flipped.sum())
     if n in (0, len(rank)):
@@ -95,7 +96,7 @@ def detection(rank: np.ndarray, is_flipped: np.ndarray) -> Detection | None:
     return Detection(n, float(in_top(rank, n) @ is_flipped), float(auc))
 
 
-def groups(d: np.ndarray) -> np.ndarray:
+def assign_groups(d: np.ndarray) -> np.ndarray:
     """Group of each example by its difficulty d: G_i with i = min(floor(10 d), 9); G_0 is hardest.
 
     Liu et al. 2021, sec. 4.2; their text to Figure 14 numbers the groups the other way round.
@@ -103,23 +104,23 @@ def groups(d: np.ndarray) -> np.ndarray:
     return np.asarray(np.minimum(np.floor(GROUPS * d).astype(int), GROUPS - 1))
 
 
-def difficulty(ranking: Ranking) -> np.ndarray:
+def compute_difficulty(ranking: Ranking) -> np.ndarray:
     """d in [0, 1], 0 the hardest: one minus the rank by mean loss, else by the ranking's own score."""
     return 1 - ranking.ranks.get("difficulty", ranking.rank)
 
 
-def group_curves(results: Results, ranking: Ranking) -> GroupCurves | None:
+def compute_group_curves(results: Results, ranking: Ranking) -> GroupCurves | None:
     """Loss, accuracy under attack and feature norm of each group along training; None without records."""
-    group = groups(difficulty(ranking))
+    group = assign_groups(compute_difficulty(ranking))
     found: dict[str, list[np.ndarray]] = {}
-    records = profiles(results, ranking)
+    records = read_profiles(results, ranking)
     for instances in records:
         place = locate(ranking.index, instances.index)
         known = place >= 0
         for name in CURVES:
             if name in instances.curves:
                 curve = instances.curves[name][:, place[known]]
-                found.setdefault(name, []).append(group_means(curve, group[known]))
+                found.setdefault(name, []).append(compute_group_means(curve, group[known]))
     if not found:
         return None
     shortest = {name: min(curve.shape[1] for curve in curves) for name, curves in found.items()}
@@ -135,7 +136,7 @@ def _sem(curves: np.ndarray) -> np.ndarray:
     return np.asarray(curves.std(axis=0, ddof=1) / np.sqrt(n)) if n > 1 else np.full(curves.shape[1:], np.nan)
 
 
-def group_means(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+def compute_group_means(values: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Means of (T, N) values over the examples of each group, leaving NaN out: (10, T)."""
     members = np.eye(GROUPS)[group]  # (N, 10)
     known = np.isfinite(values)
@@ -144,12 +145,12 @@ def group_means(values: np.ndarray, group: np.ndarray) -> np.ndarray:
     return np.asarray(means.T)
 
 
-def agreement(ranking: Ranking) -> pd.DataFrame:
+def correlate_scores(ranking: Ranking) -> pd.DataFrame:
     """Spearman's correlation between the scores' ranks of the examples."""
     return pd.DataFrame(ranking.ranks).corr(method="spearman")
 
 
-def class_counts(results: Results) -> pd.DataFrame:
+def count_classes(results: Results) -> pd.DataFrame:
     """What each subset consists of, averaged over the seeds (a random subset differs between them)."""
     rows = []
     titles, ranks = _settings(results), {trial["id"]: trial.get("ranks") for trial in results.plan["trials"]}
@@ -162,14 +163,14 @@ def class_counts(results: Results) -> pd.DataFrame:
             line |= {"size": subset["size"], "flipped_in": subset.get("flipped_in", np.nan)}
             line |= {"flipped_out": subset.get("flipped_out", np.nan)}
             names = results.class_names[str(row.id)]
-            counted = {f"class {class_label(c, names)}": count for c, count in enumerate(subset["class_counts"])}
+            counted = {f"class {name_class(c, names)}": count for c, count in enumerate(subset["class_counts"])}
             rows.append(line | counted)
     if not rows:
         return pd.DataFrame()
     return pd.DataFrame(rows).groupby(["setting", "subset"], sort=False).mean().reset_index()
 
 
-def sizes(results: Results, metric: str) -> pd.DataFrame:
+def tabulate_sizes(results: Results, metric: str) -> pd.DataFrame:
     """Accuracy against the subset's size: mean, s.e. (`_sem`) and `_count` for both checkpoints."""
     done = results.sweep[results.sweep["status"] == COMPLETED]
     keys = ["setting", "family", "subset_kind", "subset_size"]

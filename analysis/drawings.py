@@ -9,8 +9,7 @@ from functools import partial
 import numpy as np
 
 from analysis.classes import MEAN
-from analysis.difficulty import GROUPS, GroupCurves, group_curves, sizes
-from analysis.digest import Digest
+from analysis.difficulty import GROUPS, GroupCurves, compute_group_curves, tabulate_sizes
 from analysis.figure_classes import classes_info, classes_size, draw_classes
 from analysis.figure_curves import (
     NAMES,
@@ -36,20 +35,21 @@ from analysis.figure_subsets import (
     gallery_size,
     sizes_info,
 )
-from analysis.figures import WIDTH, Draw, Drawing, cut_off, near, panels_size
+from analysis.figures import WIDTH, Draw, FigureSpec, cut_off, near, panels_size
 from analysis.instances import Ranking
-from analysis.metrics import attack_title, on_images, title
-from analysis.stats import seeds
+from analysis.metrics import describe_images, describe_metric, shorten_attack
+from analysis.report_data import ReportData
+from analysis.stats import format_seeds
 
 BARS = "Bars and bands are one standard error over seeds."
 
 
-def epoch_of(digest: Digest) -> str:
+def epoch_of(digest: ReportData) -> str:
     """The checkpoint whose numbers a figure shows, in words."""
     return "epoch that validation selects" if digest.results.selects else "last epoch"
 
 
-def front_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
+def front_drawing(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
     """The Pareto front."""
     found = digest.front
     if found is not None:
@@ -60,15 +60,15 @@ def front_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
         caption += "Rings mark what validation would select. " * digest.results.selects
         caption += "The front over test accuracies describes, it never selects."
         size, what = front_size(found, width), "Clean against robust test accuracy"
-        yield Drawing("front", what, caption, size, lambda figure: draw_front(figure, found))
+        yield FigureSpec("front", what, caption, size, lambda figure: draw_front(figure, found))
 
 
-def effect_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
+def effect_drawings(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
     """What the choice and the number of examples change."""
     if digest.robust is None:
         return
     attacks, robust = digest.results.attacks, digest.robust
-    effects = effects_info(digest.subset_effects, robust, title(robust, attacks))
+    effects = effects_info(digest.subset_effects, robust, describe_metric(robust, attacks))
     if effects is not None:
         caption = f"Paired by seed, {digest.seeds_text}, everything else equal. {BARS}"
         caption += _left_out(
@@ -79,16 +79,16 @@ def effect_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
             [(rows_size(page, width), partial(draw_effects, info=page)) for page in effects.pages()],
         )  # fmt: skip
     for slug, metric in (("k_robust", robust), ("k_clean", digest.clean)):
-        info = sizes_info(sizes(digest.results, metric), metric, title(metric, attacks))
+        info = sizes_info(tabulate_sizes(digest.results, metric), metric, describe_metric(metric, attacks))
         if info is not None:
             caption = f"{digest.seeds_text}. {BARS} Test set.{cut_off(info.limits)}"
             caption += _left_out(info.left_out, "panels, later in the order of the plan within each problem,", "trials")
-            what = f"Examples trained on against {title(metric, attacks)}"
+            what = f"Examples trained on against {describe_metric(metric, attacks)}"
             size = panels_size(info.titles, info.settings, width)
-            yield Drawing(slug, what, caption, size, partial(draw_sizes, info=info, register=digest.register))
+            yield FigureSpec(slug, what, caption, size, partial(draw_sizes, info=info, register=digest.register))
 
 
-def knob_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
+def knob_drawings(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
     """Accuracies along the numeric axes of a grid, and along the knobs that were drawn from ranges."""
     metrics = [metric for metric in (digest.robust, digest.clean) if metric in digest.results.final_metrics()]
     for grid in grids_info(digest.results, metrics) if metrics else []:
@@ -96,7 +96,7 @@ def knob_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
         caption += BARS if grid.single else f"{len(grid.lines)} lines, without their standard errors."
         what, size = f"Accuracy against {grid.knob}", grid_size(grid, width)
         draw = partial(draw_grid, info=grid, register=digest.register)
-        yield Drawing(f"along_{_slug(grid.path)}", what, caption, size, draw)
+        yield FigureSpec(f"along_{_slug(grid.path)}", what, caption, size, draw)
     info = knobs_info(digest.results, metrics) if metrics else None
     if info is not None:
         caption = (
@@ -104,16 +104,16 @@ def knob_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
             f"{BARS} A search draws where it expects much: a crowd says where it looked, not what the knob is worth."
         )
         draw = partial(draw_knobs, info=info, register=digest.register)
-        yield Drawing("knobs", "Along each knob", caption, knobs_size(info, width), draw)
+        yield FigureSpec("knobs", "Along each knob", caption, knobs_size(info, width), draw)
 
 
-def curve_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
+def curve_drawings(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
     """Learning curves of robust and clean accuracy, and under further attacks.
 
     Of many lines validation and training are drawn apart from test.
     """
     attacks = digest.results.attacks
-    further = {name: f"accuracy under {attack_title(name, attacks)}" for name in digest.results.along}
+    further = {name: f"accuracy under {shorten_attack(name, attacks)}" for name in digest.results.along}
     for kind, what in ({"pgd": "robust accuracy", "clean": "clean accuracy"} | further).items():
         info = curves_info(digest.results, kind)
         if info is None:
@@ -126,10 +126,10 @@ def curve_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
             slug, end = (slug, "") if split == "test" else (f"{slug}_{NAMES[split]}", NAMES[split])
             draw = partial(draw_curves, info=info, register=digest.register, split=split)
             topic = ", ".join(filter(None, (f"Learning curves, {what}", end)))
-            yield Drawing(slug, topic, caption, curves_size(info, width), draw)
+            yield FigureSpec(slug, topic, caption, curves_size(info, width), draw)
 
 
-def _curves_caption(digest: Digest, info: Curves, split: str, selects: bool) -> str:
+def _curves_caption(digest: ReportData, info: Curves, split: str, selects: bool) -> str:
     """What a figure of learning curves that begins with `split` shows, and what it leaves out."""
     name, limits = info.named(split), info.limits(split)
     text = f"{name[:1].upper()}{name[1:]}; {digest.seeds_text}. {BARS}"
@@ -150,9 +150,9 @@ def _curves_caption(digest: Digest, info: Curves, split: str, selects: bool) -> 
     )
 
 
-def gap_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
+def gap_drawing(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
     """Best against last."""
-    attack = attack_title("pgd", digest.results.attacks)
+    attack = shorten_attack("pgd", digest.results.attacks)
     info = gaps_info(digest.gaps, attack)
     if info is not None:
         caption = (
@@ -167,7 +167,7 @@ def gap_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
         )  # fmt: skip
 
 
-def class_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
+def class_drawing(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
     """Accuracy class by class: at a checkpoint, and where it was recorded along training its mean over epochs."""
     for checkpoint, when, slug, topic in (
         (digest.results.checkpoint, f"at the {epoch_of(digest)}", "classes", "Accuracy class by class"),
@@ -176,7 +176,7 @@ def class_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
         info = classes_info(digest.results, digest.classes, checkpoint)
         if info is None:
             continue
-        on = on_images(f"test_{info.robust}_acc", digest.results.attacks)
+        on = describe_images(f"test_{info.robust}_acc", digest.results.attacks)
         caption = (
             f"Accuracy on the test examples of each class{on} {when}, the darker the more; means over "
             f"{digest.seeds_text}"
@@ -193,9 +193,9 @@ def class_drawing(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
         yield from _sheets(slug, topic, caption, sheets)
 
 
-def ranking_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
+def ranking_drawings(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
     """How ranked groups train, and what the ranking's ends look like."""
-    curves = {ranking.title: group_curves(digest.results, ranking) for ranking in digest.rankings}
+    curves = {ranking.title: compute_group_curves(digest.results, ranking) for ranking in digest.rankings}
     known = {name: found for name, found in curves.items() if found is not None}
     if known:
         pairs = [
@@ -214,7 +214,7 @@ def ranking_drawings(digest: Digest, width: float = WIDTH) -> Iterator[Drawing]:
                 caption += f" The first {len(info.classes)} of {info.known} classes."
             size = gallery_size(info, width)
             name = f"Friendliest and most problematic images, {ranking.title}"
-            yield Drawing(
+            yield FigureSpec(
                 f"gallery_{_slug(ranking.title)}", name, caption, size,
                 lambda f, info=info: draw_gallery(f.subplots(), info),  # type: ignore[misc]
             )  # fmt: skip
@@ -225,25 +225,25 @@ def _groups_caption(known: dict[str, GroupCurves]) -> str:
     shown = ", ".join(f"G{group}" for group in SHOWN_GROUPS)
     return (
         f"Training examples in {GROUPS} groups by difficulty, of which {shown} are drawn; G0 is the hardest tenth. "
-        f"Means over the profiling trials ({seeds(trials)}), under the training attack; bands are one standard error "
-        "over these trials. Groups are formed by the mean loss in these same trainings, so that their order in loss is "
-        "so by construction, and extremes look more extreme than they would in other trainings. Liu et al. 2021 group "
-        "so; Dong et al. 2021, Figure 15a, group by problematic rank."
+        f"Means over the profiling trials ({format_seeds(trials)}), under the training attack; bands are one standard "
+        "error over these trials. Groups are formed by the mean loss in these same trainings, so that their order in "
+        "loss is so by construction, and extremes look more extreme than they would in other trainings. Liu et al. "
+        "2021 group so; Dong et al. 2021, Figure 15a, group by problematic rank."
     )
 
 
 def _sheets(
     slug: str, title: str, caption: str, sheets: Sequence[tuple[tuple[float, float], Draw]]
-) -> Iterator[Drawing]:
+) -> Iterator[FigureSpec]:
     """A figure on as many sheets as it takes; each says which it is."""
     for number, (size, draw) in enumerate(sheets, 1):
         which = f" ({number} of {len(sheets)})" if len(sheets) > 1 else ""
-        yield Drawing(slug if number == 1 else f"{slug}_{number}", title + which, caption, size, draw)
+        yield FigureSpec(slug if number == 1 else f"{slug}_{number}", title + which, caption, size, draw)
 
 
 def _over(ranking: Ranking) -> str:
     """The trainings behind a ranking; one that was read from a file has none here."""
-    return f" over {seeds(len(ranking.trials))}" if ranking.trials else ", as its file has it"
+    return f" over {format_seeds(len(ranking.trials))}" if ranking.trials else ", as its file has it"
 
 
 def _left_out(count: int, what: str, table: str) -> str:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.classes import short_label
+from analysis.classes import abbreviate_class
 from analysis.figure_rows import PAGE, ROW, in_turn, pages, rows, write_rows
 from analysis.figures import WIDTH
-from analysis.metrics import attack_of, attack_title, strongest
-from analysis.results import COMPLETED, Results
+from analysis.metrics import find_strongest, parse_attack, shorten_attack
+from analysis.results import Results
+from analysis.trial_table import COMPLETED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -77,15 +78,15 @@ def classes_info(results: Results, table: pd.DataFrame, checkpoint: str) -> Clas
     kept = first.iloc[_chosen(first)]
     measured = {kind for kind in shown if shown[kind].notna().any()}
     run = [f"test_{attack}_acc" for attack in results.attacks if attack in measured]
-    robust = attack_of(strongest(run, results.attacks) or "") or "pgd"
-    strong, along = (attack_title(attack, results.attacks) for attack in (robust, "pgd"))
+    robust = parse_attack(find_strongest(run, results.attacks) or "") or "pgd"
+    strong, along = (shorten_attack(attack, results.attacks) for attack in (robust, "pgd"))
     clean = f"{robust}_clean" if f"{robust}_clean" in measured else "clean"  # on the same images
     kinds = {clean: ("clean, %", "Blues"), robust: (f"{strong}, %", "Blues")}
     kinds |= {f"{robust}_gap": (f"{along} −\n{strong}, points", "Oranges")}
     known = {kind: look for kind, look in kinds.items() if kind in measured}
     named = {results.class_names[trial] for trial in done["id"]}
     same = named.pop() if len(named) == 1 else ()  # of several data sets the numbers alone stand for a column
-    classes = [short_label(label, same) for label in range(shown["class"].max() + 1)]
+    classes = [abbreviate_class(label, same) for label in range(shown["class"].max() + 1)]
     panels = []
     for kind, (title, colours) in known.items():
         values = 100 * shown.pivot(index="configuration", columns="class", values=kind).loc[kept.index].to_numpy()

@@ -25,9 +25,10 @@ from analysis.figures import (
     wrapped,
 )
 from analysis.gaps import TRAINED
-from analysis.metrics import title
-from analysis.results import COMPLETED, Results
+from analysis.metrics import describe_metric
+from analysis.results import Results
 from analysis.styles import Register, Style
+from analysis.trial_table import COMPLETED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -43,7 +44,7 @@ SECOND = {"val": (0, (1, 1.5)), "train": (0, (8, 2))}  # dots and long dashes be
 NAMES = {"test": "test", "val": "validation", "train": "training"}
 
 
-class Line(NamedTuple):
+class CurveLine(NamedTuple):
     """One configuration's curve over its seeds."""
 
     label: str
@@ -71,7 +72,7 @@ class Curves(NamedTuple):
     """Learning curves of one metric, a panel per setting and method, or per setting where methods are lines."""
 
     y_title: str
-    panels: dict[tuple[str, str], list[Line]]  # (setting, method)
+    panels: dict[tuple[str, str], list[CurveLine]]  # (setting, method)
     left_out: int  # panels that did not fit
 
     @property
@@ -128,19 +129,21 @@ def curves_info(results: Results, kind: str) -> Curves | None:
     curves = _curves(known, columns)
     best = shown.assign(best_test=shown.get(f"best_{measured}", np.nan)).groupby("configuration", sort=False)
     epochs, accuracies = best["best_epoch"].median(), best["best_test"].mean()
-    panels: dict[tuple[str, str], list[Line]] = {}
+    panels: dict[tuple[str, str], list[CurveLine]] = {}
     together = not results.axes.subset and shown["family"].nunique() <= MOST_LABELS
     for row in shown.drop_duplicates("configuration").to_dict("records"):
         if row["configuration"] in curves:
             label, panel = (row["family"], "") if together else (row["subset_label"], row["family"])
             epoch, test, test_se, val, val_se, train, train_se, counts = curves[row["configuration"]]
             chosen = float(epochs[row["configuration"]]), float(accuracies[row["configuration"]])
-            line = Line(label, epoch, *chosen, int(counts.max()), test, test_se, val, val_se, train, train_se)
+            line = CurveLine(label, epoch, *chosen, int(counts.max()), test, test_se, val, val_se, train, train_se)
             panels.setdefault((row["setting"], panel), []).append(line)
     if not panels:
         return None
     kept = _kept(panels)
-    return Curves(title(measured, results.attacks), {key: panels[key] for key in kept}, len(panels) - len(kept))
+    return Curves(
+        describe_metric(measured, results.attacks), {key: panels[key] for key in kept}, len(panels) - len(kept)
+    )
 
 
 def _curves(epochs: pd.DataFrame, names: list[str]) -> dict[str, list[np.ndarray]]:
@@ -154,7 +157,7 @@ def _curves(epochs: pd.DataFrame, names: list[str]) -> dict[str, list[np.ndarray
     return dict(zip(table["configuration"].iloc[starts], map(list, zip(*columns, strict=True)), strict=True))
 
 
-def _kept(panels: dict[tuple[str, str], list[Line]]) -> list[tuple[str, str]]:
+def _kept(panels: dict[tuple[str, str], list[CurveLine]]) -> list[tuple[str, str]]:
     """The panels that are drawn, those of one problem one after the other: MOST of each, the best on validation."""
     found = []
     for setting in dict.fromkeys(setting for setting, _ in panels):
@@ -164,7 +167,7 @@ def _kept(panels: dict[tuple[str, str], list[Line]]) -> list[tuple[str, str]]:
     return found
 
 
-def _height(line: Line) -> float:
+def _height(line: CurveLine) -> float:
     """The highest that a configuration came, on validation; without it its last epoch on test."""
     return float(np.nanmax(line.val)) if np.isfinite(line.val).any() else float(line.test[-1])
 
@@ -190,7 +193,9 @@ def draw_curves(figure: Figure, info: Curves, register: Register, split: str = "
     legend(figure, _legend(paint, splits, info.has("val")))
 
 
-def draw_lines(plot: Plot, lines: list[Line], paint: dict[str, Style], splits: Sequence[str], crowded: bool) -> None:
+def draw_lines(
+    plot: Plot, lines: list[CurveLine], paint: dict[str, Style], splits: Sequence[str], crowded: bool
+) -> None:
     """Means of the first split with bands of one standard error, of others without; the epoch chosen on validation.
 
     All lines of a kind are one collection: a panel may have fifty, and a page thousands.
@@ -263,7 +268,7 @@ def _draw_groups(plot: Plot, found: GroupCurves, name: str, colours: Colormap) -
             plot.fill_between(np.arange(len(mean)), mean - se, mean + se, color=colour, alpha=0.2, lw=0)
 
 
-def _limits(lines: list[Line], splits: Iterable[str]) -> tuple[float, float]:
+def _limits(lines: list[CurveLine], splits: Iterable[str]) -> tuple[float, float]:
     """From the lowest of the later halves, when curves have risen, to the highest of all."""
     curves = [curve for line in lines for curve in (line.of(it)[0] for it in splits) if np.isfinite(curve).any()]
     low = min(float(np.nanmin(curve[len(curve) // 2 :])) for curve in curves)

@@ -12,8 +12,8 @@ import pandas as pd
 from analysis.axes import MOST_LABELS
 from analysis.dominance import PERCENTILES, staircase
 from analysis.figures import WIDTH, legend, percent, stacked
-from analysis.front import Front, Panel
-from analysis.front_keys import scale_colours
+from analysis.front import FrontData, FrontPanel
+from analysis.front_keys import colour_scale
 from analysis.styles import DASHES, NEUTRAL, Style
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ CLEAR = 9.0  # points between a number and any other mark or number, below which
 ENDS = 7  # lines along a scale, up to which their ends are named
 
 
-def front_size(front: Front, width: float = WIDTH) -> tuple[float, float]:
+def front_size(front: FrontData, width: float = WIDTH) -> tuple[float, float]:
     """Problems stand one above the other."""
     return width, 0.4 + HIGH * len(front.panels)
 
 
-def draw_front(figure: Figure, front: Front) -> None:
+def draw_front(figure: Figure, front: FrontData) -> None:
     """One panel a problem."""
     plots = figure.subplots(len(front.panels), squeeze=False)[:, 0]
     for plot, panel in zip(plots, front.panels, strict=True):
@@ -48,20 +48,20 @@ def draw_front(figure: Figure, front: Front) -> None:
         _write_numbers(plot, panel, chains_of(panel, front))
 
 
-def number_members(panel: Panel) -> pd.DataFrame:
+def number_members(panel: FrontPanel) -> pd.DataFrame:
     """The members of a panel's front, numbered from 1 by falling clean accuracy, as figure and table do."""
     members = panel.points[panel.points["on_front"]].sort_values("x", ascending=False, kind="stable")
     return members.assign(number=np.arange(1, len(members) + 1))
 
 
-def listed(panel: Panel) -> pd.DataFrame:
+def listed(panel: FrontPanel) -> pd.DataFrame:
     """The members with their numbers, then what validation selects that is off the front, with a dash."""
     others = panel.points[panel.points["selected"] & ~panel.points["on_front"]].sort_values("x", ascending=False)
     members = number_members(panel)
     return pd.concat([members.assign(number=members["number"].astype(str)), others.assign(number="–")])
 
 
-def _draw_panel(plot: Plot, panel: Panel, front: Front) -> None:
+def _draw_panel(plot: Plot, panel: FrontPanel, front: FrontData) -> None:
     points, trials = panel.points, panel.trials
     plot.scatter(trials["x"], trials["y"], s=6, color="0.75", linewidths=0, zorder=1)
     left, bottom = _corner(panel)
@@ -92,7 +92,7 @@ def _draw_panel(plot: Plot, panel: Panel, front: Front) -> None:
     plot.set(xlim=(left, None), ylim=(bottom, None))
 
 
-def chains_of(panel: Panel, front: Front) -> list[pd.DataFrame]:
+def chains_of(panel: FrontPanel, front: FrontData) -> list[pd.DataFrame]:
     """The points along the scale in its order, those of one chain equal in all else; none without a scale."""
     if front.keys.scale is None:
         return []
@@ -102,7 +102,7 @@ def chains_of(panel: Panel, front: Front) -> list[pd.DataFrame]:
     return [group.sort_values("place", kind="stable") for _, group in groups if len(group) > 1]
 
 
-def _write_numbers(plot: Plot, panel: Panel, chains: list[pd.DataFrame]) -> None:
+def _write_numbers(plot: Plot, panel: FrontPanel, chains: list[pd.DataFrame]) -> None:
     """Each member's number beside its mark, on the side where other marks and numbers are farthest, if that is free.
 
     Then the values at both ends of each line along a scale, where these are few.
@@ -140,27 +140,27 @@ def _draw_surfaces(plot: Plot, surfaces: dict[int, np.ndarray], left: float, bot
     plot.plot(*outlines[middle].T, color=colour, lw=1, ls=":", zorder=1)
 
 
-def _corner(panel: Panel) -> tuple[float, float]:
+def _corner(panel: FrontPanel) -> tuple[float, float]:
     """Just below and left of every point, so that the fronts' outlines can leave the frame."""
     found = panel.trials[["x", "y"]].to_numpy()
     low, span = found.min(axis=0), np.maximum(np.ptp(found, axis=0), 0.01)
     return float(low[0] - 0.06 * span[0]), float(low[1] - 0.06 * span[1])
 
 
-def line_styles(front: Front) -> dict[str, Style]:
+def line_styles(front: FrontData) -> dict[str, Style]:
     """The look of each sweep's front: the colour of its points where colours tell sweeps apart, else its dashes."""
     if front.keys.by_colour == ("sweep",):
         return {sweep: Style(front.keys.colours[sweep]) for sweep in front.sweeps}
     return {sweep: Style(NEUTRAL, dash=DASHES[n % len(DASHES)]) for n, sweep in enumerate(front.sweeps)}
 
 
-def _handles(front: Front) -> list[object]:
+def _handles(front: FrontData) -> list[object]:
     from matplotlib.lines import Line2D
 
     keys = front.keys
     paint = keys.colours
     if keys.scale is not None:
-        colours = scale_colours(keys.scale)
+        colours = colour_scale(keys.scale)
         shown = np.unique(np.linspace(0, len(colours) - 1, min(len(colours), MOST_LABELS)).round().astype(int))
         some = [[*colours.items()][place] for place in shown]  # of many values a few, from end to end
         paint = {f"{keys.scale.name} {label}": colour for label, colour in some}
@@ -177,14 +177,14 @@ def attained(n: int) -> tuple[int, ...]:
     return tuple(math.ceil(p * n / 100) for p in PERCENTILES)
 
 
-def compared(front: Front) -> list[int]:
+def compared(front: FrontData) -> list[int]:
     """The numbers of seeds that surfaces are over: not all, where configurations have unequally many."""
     return sorted(
         {panel.volume[sweep].n for panel in front.panels for sweep, its in panel.surfaces.items() if its}, reverse=True
     )
 
 
-def band_words(front: Front) -> str:
+def band_words(front: FrontData) -> str:
     """What the bands and the lines within them are, as a sentence; empty where one seed has none."""
     parts = []
     for n in compared(front):
@@ -194,7 +194,7 @@ def band_words(front: Front) -> str:
     return f" The shaded band spans {', and of others '.join(parts)}. It is no standard error." if parts else ""
 
 
-def _line_handles(front: Front) -> list[object]:
+def _line_handles(front: FrontData) -> list[object]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.figures import PANEL, WIDE, WIDTH, legend, letters, measured, percent
-from analysis.metrics import title
+from analysis.metrics import describe_metric
 from analysis.one_axis import forms_lines, group_by_others, other_axes
-from analysis.results import COMPLETED, Results
+from analysis.results import Results
 from analysis.styles import PALETTE, Register, Style
+from analysis.trial_table import COMPLETED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -88,7 +89,9 @@ def _grid(done: pd.DataFrame, path: str, results: Results, metrics: list[str]) -
             first = group.iloc[0]
             told = {other: axes.describe({other: first[other]}, (other,)) for other in other_axes(axes, path)}
             lines.append(Along(name, told, at, *values))
-    return Grid(path, axes.short[path], [title(metric, results.attacks) for metric in metrics], places, labels, lines)
+    return Grid(
+        path, axes.short[path], [describe_metric(metric, results.attacks) for metric in metrics], places, labels, lines
+    )
 
 
 def _places(values: np.ndarray) -> np.ndarray:

@@ -9,10 +9,11 @@ import pandas as pd
 
 from analysis.axes import Axes
 from analysis.figures import WIDE, WIDTH, legend, letters, measured, percent
-from analysis.metrics import title
+from analysis.metrics import describe_metric
 from analysis.one_axis import FEWEST, forms_lines
-from analysis.results import COMPLETED, Results
+from analysis.results import Results
 from analysis.styles import MARKERS, PALETTE, Register, Style
+from analysis.trial_table import COMPLETED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -52,7 +53,7 @@ def knobs_info(results: Results, metrics: list[str]) -> Knobs | None:
     columns = [f"{results.checkpoint}_{metric}" for metric in metrics]
     knobs = [_knob(done[done[path] != ""], path, plain, axes, columns) for path in many]
     drawn = [knob for knob in knobs if len(knob.values) > 1]
-    return Knobs([title(metric, results.attacks) for metric in metrics], drawn) if drawn else None
+    return Knobs([describe_metric(metric, results.attacks) for metric in metrics], drawn) if drawn else None
 
 
 def _knob(trials: pd.DataFrame, path: str, plain: list[str], axes: Axes, columns: list[str]) -> Knob:

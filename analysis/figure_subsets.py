@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import ALL
-from analysis.classes import short_label
-from analysis.difficulty import names_of
+from analysis.classes import abbreviate_class
+from analysis.difficulty import find_class_names
 from analysis.figures import WIDTH, legend, level, panels, percent, settings_of, titles_of
 from analysis.instances import Ranking, read_images
 from analysis.results import Results
@@ -133,7 +133,7 @@ def gallery_info(results: Results, ranking: Ranking) -> Gallery | None:
         return None
     known = np.unique(ranking.y)
     rows = {int(c): extremes(ranking.rank, ranking.y == c) for c in known[:CLASSES]}
-    names = names_of(results, ranking)
+    names = find_class_names(results, ranking)
     zoom = max(1, TILE // images.shape[1])
     tile, gap = zoom * images.shape[1] + 4, zoom * images.shape[1] // 2
     wall = np.full((tile * len(rows), 2 * PER_CLASS * tile + gap, 3), 255, dtype=np.uint8)
@@ -145,7 +145,7 @@ def gallery_info(results: Results, ranking: Ranking) -> Gallery | None:
                 wall[top : top + tile, left : left + tile] = _framed(images[place], zoom, ranking.flipped[place])
                 if ranking.flipped[place]:
                     flips.append((left + 2.0, top + tile - 3.0, int(ranking.y_clean[place])))
-    return Gallery(wall, [short_label(label, names) for label in rows], len(known), tile, flips)
+    return Gallery(wall, [abbreviate_class(label, names) for label in rows], len(known), tile, flips)
 
 
 def extremes(rank: np.ndarray, member: np.ndarray, count: int = PER_CLASS) -> np.ndarray:

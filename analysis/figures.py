@@ -33,7 +33,7 @@ MOST_COLUMNS = 4  # of a legend
 Draw = Callable[["Figure"], None]
 
 
-class Drawing(NamedTuple):
+class FigureSpec(NamedTuple):
     """A figure to be: its file name, what the page says of it, its size in inches and how to draw it."""
 
     slug: str

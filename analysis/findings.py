@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.comparisons import about, comparisons, multiple
-from analysis.digest import Digest
-from analysis.front import Panel
+from analysis.comparisons import describe_comparisons, describe_multiplicity, title_finding
+from analysis.front import FrontPanel
 from analysis.masking import LARGE, Reversals, masked, reference, reversals
-from analysis.metrics import EPOCH_METRIC, attack_of, attack_title, images
+from analysis.metrics import EPOCH_METRIC, count_images, parse_attack, shorten_attack
+from analysis.report_data import ReportData
 from analysis.results import Results
-from analysis.stats import CONFIDENCE, POINTS, Estimate, counted, seeds, t_quantile
+from analysis.stats import CONFIDENCE, POINTS, Estimate, format_count, format_seeds, t_quantile
 
 MOST = 4  # names that are listed one by one
 NO_HOLD_OUT = (
@@ -22,17 +22,19 @@ NO_HOLD_OUT = (
 )
 
 
-def findings(digest: Digest) -> list[tuple[str, str]]:
+def findings(digest: ReportData) -> list[tuple[str, str]]:
     """(what it is about, the finding) pairs."""
     if digest.front is None:
         return [("No result yet", digest.no_front)]
-    fronts = [(about("Front", panel.title), _front(panel, digest.results.selects)) for panel in digest.front.panels]
-    parts = (_one_seed, _masking, comparisons, _overfitting, _rankings, _endings)
+    fronts = [
+        (title_finding("Front", panel.title), _front(panel, digest.results.selects)) for panel in digest.front.panels
+    ]
+    parts = (_one_seed, _masking, describe_comparisons, _overfitting, _rankings, _endings)
     first, *others = [list(part(digest)) for part in parts]
     return [*first, *fronts, *(finding for part in others for finding in part)]
 
 
-def limits(digest: Digest) -> list[str]:
+def limits(digest: ReportData) -> list[str]:
     """What the numbers cannot say."""
     marked = "What validation selects is marked." if digest.results.selects else NO_HOLD_OUT
     found = [
@@ -45,22 +47,22 @@ def limits(digest: Digest) -> list[str]:
         "The best epoch on test is a maximum over noisy evaluations and serves only to measure overfitting. "
         "Its floor is what a curve of equal scatter that is flat once it has climbed would show.",
     ]
-    if compared := multiple(digest):
+    if compared := describe_multiplicity(digest):
         found.append(compared)
     if sampling := _sampling(digest):
         found.insert(1, sampling)
-    if digest.robust and not digest.results.attacks.get(attack_of(digest.robust) or "", "").startswith("AutoAttack"):
+    if digest.robust and not digest.results.attacks.get(parse_attack(digest.robust) or "", "").startswith("AutoAttack"):
         found.append("No AutoAttack was run: whether a method masks its gradients from PGD cannot be seen here.")
     return found
 
 
-def _sampling(digest: Digest) -> str:
+def _sampling(digest: ReportData) -> str:
     """What the number of test images adds to an error; of the robust accuracy that the front and its tables show."""
     robust, test = digest.robust or EPOCH_METRIC, float(digest.completed["test_examples"].max())
     p = float(digest.completed.get(f"{digest.results.checkpoint}_{robust}", pd.Series(dtype=float)).mean())
     if not (math.isfinite(test) and math.isfinite(p)):
         return ""
-    n = images(digest.results.attacks.get(attack_of(robust) or "", ""), test)
+    n = count_images(digest.results.attacks.get(parse_attack(robust) or "", ""), test)
     attacked = f", of which the attack had {n:.0f}" if n < test else ""
     return (
         f"The test set has {test:.0f} examples{attacked}: a single robust accuracy has a binomial standard error "
@@ -76,7 +78,7 @@ def _drawn_once(results: Results) -> str:
     return " and ".join(filter(None, [", ".join(once[:-1]), once[-1]]))
 
 
-def _one_seed(digest: Digest) -> Iterator[tuple[str, str]]:
+def _one_seed(digest: ReportData) -> Iterator[tuple[str, str]]:
     if digest.seeds == 1:
         yield (
             "One seed",
@@ -85,7 +87,7 @@ def _one_seed(digest: Digest) -> Iterator[tuple[str, str]]:
         )
 
 
-def _endings(digest: Digest) -> Iterator[tuple[str, str]]:
+def _endings(digest: ReportData) -> Iterator[tuple[str, str]]:
     diverged = digest.gaps[digest.gaps["diverged"] > 0]
     if len(diverged):
         names = "; ".join(f"{row['name']} ({row['diverged']})" for _, row in diverged.iterrows())
@@ -110,13 +112,13 @@ def _endings(digest: Digest) -> Iterator[tuple[str, str]]:
         )
 
 
-def _masking(digest: Digest) -> Iterator[tuple[str, str]]:
+def _masking(digest: ReportData) -> Iterator[tuple[str, str]]:
     """What the strongest attack finds that PGD does not: gaps larger than that of plain PGD training, other orders."""
     if digest.masking.empty:
         return
     attacks, robust = digest.results.attacks, digest.robust or EPOCH_METRIC
-    weak, strong = attack_title("pgd", attacks), attack_title(attack_of(robust) or "", attacks)
-    auto = attacks.get(attack_of(robust) or "", "").startswith("AutoAttack")
+    weak, strong = shorten_attack("pgd", attacks), shorten_attack(parse_attack(robust) or "", attacks)
+    auto = attacks.get(parse_attack(robust) or "", "").startswith("AutoAttack")
     for setting, table in digest.masking.groupby("setting", sort=False):
         plain = reference(table)
         least = table.sort_values("gap").iloc[0] if plain is None else plain
@@ -129,23 +131,23 @@ def _masking(digest: Digest) -> Iterator[tuple[str, str]]:
             text = (
                 f"{gap}, and larger by {POINTS * LARGE:.0f} points and more for {_first(named)}: trust {strong} there."
             )
-            yield about("Masked gradients", str(setting)), text
+            yield title_finding("Masked gradients", str(setting)), text
         elif auto:
             text = f"{gap}; at most {POINTS * table['gap'].max():.1f} for any other, so none is larger by "
             yield (
-                about("No sign of masked gradients", str(setting)),
+                title_finding("No sign of masked gradients", str(setting)),
                 f"{text}{POINTS * LARGE:.0f} points beyond its error.",
             )
         turned = reversals(digest.results, table, robust)
         if (auto or turned.certain) and (text := _order(turned, weak, strong)):
-            yield about(f"{strong} reverses {weak}'s order", str(setting)), text
+            yield title_finding(f"{strong} reverses {weak}'s order", str(setting)), text
 
 
 def _order(found: Reversals, weak: str, strong: str) -> str:
     """How many pairs are in another order under the strongest attack, and those where no chance of seeds says so."""
     if not found.reversed:
         return ""
-    text = f"{found.reversed} of {counted(found.pairs, 'pair')} of configurations are in another order"
+    text = f"{found.reversed} of {format_count(found.pairs, 'pair')} of configurations are in another order"
     if not found.certain:
         return f"{text}; none of these by both 95 % t-intervals, so seeds may have done it."
     named = [
@@ -156,7 +158,7 @@ def _order(found: Reversals, weak: str, strong: str) -> str:
     return f"{text}, {found.certain} of them by more than seeds explain: {'; '.join(named)}{more}."
 
 
-def _front(panel: Panel, selects: bool) -> str:
+def _front(panel: FrontPanel, selects: bool) -> str:
     members = panel.points[panel.points["on_front"]].sort_values("x", ascending=False)
     named = [f"{row['choice']} (clean {_point(row, 'x')}, robust {_point(row, 'y')})" for _, row in members.iterrows()]
     chosen = panel.points.loc[panel.points["selected"], "choice"]
@@ -176,8 +178,8 @@ def _point(row: pd.Series, axis: str) -> str:
     return Estimate(row[axis], row[f"{axis}_se"], row["n"]).text()
 
 
-def _overfitting(digest: Digest) -> Iterator[tuple[str, str]]:
-    attack = attack_title("pgd", digest.results.attacks)
+def _overfitting(digest: ReportData) -> Iterator[tuple[str, str]]:
+    attack = shorten_attack("pgd", digest.results.attacks)
     by = f" by their {CONFIDENCE:.0%} t-interval" if digest.seeds > 1 else ""
     gaps = digest.gaps[digest.gaps["robust_overfitting"].notna() & (digest.gaps["constant"] == 0)]
     for setting, known in gaps.groupby("setting", sort=False):
@@ -191,10 +193,10 @@ def _overfitting(digest: Digest) -> Iterator[tuple[str, str]]:
         exceed = f" {above} of {len(floors)} configurations exceed their floor{by}." if len(floors) else ""
         selected = f"{val.text()} from the validation-selected epoch; " if digest.results.selects else ""
         yield (
-            about("Robust overfitting", str(setting)),
+            title_finding("Robust overfitting", str(setting)),
             f"largest for {worst['choice']}: {gap.text()} points of {attack} from the best epoch on test "
             f"to the last ({selected}floor {_number(worst['floor'])}; "
-            f"{seeds(worst['n'])}).{exceed}",
+            f"{format_seeds(worst['n'])}).{exceed}",
         )
 
 
@@ -208,7 +210,7 @@ def _number(share: float) -> str:
     return "unknown" if math.isnan(share) else f"{POINTS * share:.1f}"
 
 
-def _rankings(digest: Digest) -> Iterator[tuple[str, str]]:
+def _rankings(digest: ReportData) -> Iterator[tuple[str, str]]:
     """Whether the ranking found the flipped labels, and which subsets left them out."""
     counts = digest.counts
     for ranking in digest.rankings:
@@ -223,4 +225,4 @@ def _rankings(digest: Digest) -> Iterator[tuple[str, str]]:
         )
         if left_out:
             text += f" Flipped labels that a subset leaves out, on average: {', '.join(left_out)}."
-        yield about("Flipped labels", ranking.title), text
+        yield title_finding("Flipped labels", ranking.title), text

@@ -15,32 +15,34 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 
-from analysis.copies import in_common, refuse_copies
+from analysis.copies import describe_shared_trainings, refuse_copies
 from analysis.dominance import attainment, hypervolume, non_dominated
-from analysis.front_keys import Keys, by_scale, keys, scale_of
-from analysis.gaps import moment
+from analysis.exceptions import SweepError
+from analysis.front_keys import PointKeys, add_scale, assign_keys, find_scale
+from analysis.gaps import describe_checkpoint
 from analysis.metrics import (
     CLEAN,
-    attack_of,
-    attack_title,
-    clean_beside,
-    looked_at,
-    on_images,
-    strongest,
-    title,
+    describe_images,
+    describe_metric,
+    find_clean_metric,
+    find_strongest,
+    parse_attack,
+    parse_images,
+    shorten_attack,
 )
-from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError
-from analysis.selection import SELECT, selected
-from analysis.stats import Estimate, counted, estimate, means, seeds_of
+from analysis.results import Results
+from analysis.selection import SELECT, find_selected
+from analysis.stats import Estimate, estimate, estimate_groups, format_count, format_seed_counts
 from analysis.styles import register
 from analysis.terms import Terms, terms, titles
+from analysis.trial_table import COMPLETED, DIVERGED, STOPPED
 
 REFERENCE = (0.0, 0.0)
 ENDED = (COMPLETED, DIVERGED, STOPPED)
 
 
 @dataclass(frozen=True)
-class Panel:
+class FrontPanel:
     """What was taken on the same terms: configurations, single trials, and per sweep the surfaces that seeds attain."""
 
     title: str  # what tells these terms from the others; empty where there are no others
@@ -57,15 +59,15 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Front:
+class FrontData:
     """What a figure and a table of fronts need."""
 
     x: str
     y: str
     checkpoint: str
     sweeps: tuple[str, ...]
-    panels: tuple[Panel, ...]
-    keys: Keys  # how its points look
+    panels: tuple[FrontPanel, ...]
+    keys: PointKeys  # how its points look
 
     @property
     def y_title(self) -> str:
@@ -85,13 +87,13 @@ class Front:
         return pd.concat([panel.points[panel.points["on_front"]] for panel in self.panels])
 
 
-def _of(panel: Panel, text: str) -> str:
+def _of(panel: FrontPanel, text: str) -> str:
     return f"{panel.title}: {text}" if panel.title else text
 
 
-def front(
+def compute_fronts(
     results: Sequence[Results], x: str | None = None, y: str | None = None, checkpoint: str | None = None
-) -> Front:
+) -> FrontData:
     """The fronts of some sweeps, one for all configurations that were measured on the same terms.
 
     They are at the best checkpoint, or at the last where no sweep has a best one; y: the strongest attack unless given;
@@ -108,7 +110,7 @@ def front(
             "--checkpoint last"
         )
     paired = [metric for metric in common if _clean_beside(metric, results) in common]
-    y = y or strongest(paired, results[0].attacks)
+    y = y or find_strongest(paired, results[0].attacks)
     x = x or (_clean_beside(y, results) if y in common else CLEAN)
     for option, metric in (("--y", y), ("--x", x)):
         if metric not in common:
@@ -118,9 +120,9 @@ def front(
         raise SweepError(f"--x and --y are both {x}; a front has two metrics")
     _refuse_other_images(results, x, y)
     names = _sweep_names(results)
-    sweeps, scale = dict(zip(names, results, strict=True)), scale_of(results)
+    sweeps, scale = dict(zip(names, results, strict=True)), find_scale(results)
     taken = [its for found in results for its in terms(found, x, y)]
-    scaled = [by_scale(found, scale).assign(sweep=name) for name, found in sweeps.items()]
+    scaled = [add_scale(found, scale).assign(sweep=name) for name, found in sweeps.items()]
     trials = pd.concat(scaled, ignore_index=True)
     number = {its: place for place, its in enumerate(dict.fromkeys(taken))}
     trials["terms"] = [number[its] for its in taken]
@@ -130,15 +132,15 @@ def front(
     done = {its: here for its, here in alike.items() if (here["status"] == COMPLETED).any()}
     called = titles({its: tuple(here["sweep"].unique()) for its, here in done.items()}, names)
     panels = []
-    left = strongest(common, results[0].attacks)
+    left = find_strongest(common, results[0].attacks)
     unpaired = _unpaired(left, results) if left and left not in paired and y != left else ""
-    remark = f"{unpaired} {in_common(results, names)}".strip()
+    remark = f"{unpaired} {describe_shared_trainings(results, names)}".strip()
     for its, here in done.items():
         name = called[its] if len(results) > 1 or len(done) > trials["problem"].nunique() else here["setting"].iloc[0]
         panel = _panel(name, here, sweeps, its, (x, y), list(done), checkpoint)
         panels.append(replace(panel, note=f"{panel.note} {remark}".strip()))
     points, shared = pd.concat([panel.points for panel in panels]), register([found.sweep for found in results], names)
-    return Front(x, y, checkpoint, names, tuple(panels), keys(points, names, scale, shared))
+    return FrontData(x, y, checkpoint, names, tuple(panels), assign_keys(points, names, scale, shared))
 
 
 def _common_metrics(results: Sequence[Results]) -> list[str]:
@@ -151,14 +153,14 @@ def _common_metrics(results: Sequence[Results]) -> list[str]:
 
 def _clean_beside(metric: str, results: Sequence[Results]) -> str:
     """The clean accuracy on the images of a robust one, where some sweep did not look at all of its test set."""
-    found = {clean_beside(metric, its.attacks, its.test_examples) for its in results}
+    found = {find_clean_metric(metric, its.attacks, its.test_examples) for its in results}
     return CLEAN if found == {CLEAN} else min(found - {CLEAN})
 
 
 def _refuse_other_images(results: Sequence[Results], x: str, y: str) -> None:
     """Both accuracies of a point must be of the same images."""
     for found in results:
-        of = {metric: looked_at(metric, found.attacks, found.test_examples) for metric in (x, y)}
+        of = {metric: parse_images(metric, found.attacks, found.test_examples) for metric in (x, y)}
         if of[x] != of[y]:
             words = [f"{name} on {'' if drawn else 'the first '}{n:.0f}" for name, (n, drawn) in of.items()]
             raise SweepError(
@@ -186,7 +188,7 @@ def _sweep_names(results: Sequence[Results]) -> tuple[str, ...]:
 def _panel(
     name: str, here: pd.DataFrame, results: Mapping[str, Results], its: Terms, metrics: tuple[str, str],
     others: Sequence[Terms], checkpoint: str,
-) -> Panel:  # fmt: skip
+) -> FrontPanel:  # fmt: skip
     done = here[here["status"] == COMPLETED]
     points = _points(here, its.rule[0], metrics[1], checkpoint)
     whole = points[(points["diverged"] == 0) & (points["constant"] == 0)]  # the seeds that survive would flatter
@@ -195,17 +197,17 @@ def _panel(
     for sweep, group in whole.groupby("sweep", sort=False):
         points.loc[group.index, "on_own_front"] = non_dominated(group[["x", "y"]].to_numpy())
         if results[str(sweep)].selects:
-            points.loc[group.index, "selected"] = selected(group, results[str(sweep)])
+            points.loc[group.index, "selected"] = find_selected(group, results[str(sweep)])
     alive = done[done[f"{checkpoint}_constant"].isna()]
     menus = {str(sweep): _same_menu(group) for sweep, group in alive.groupby("sweep", sort=False)}
     theirs = {name: text for sweep in here["sweep"].unique() for name, text in results[str(sweep)].attacks.items()}
     attacks = theirs | its.attacks(others)  # a title tells an attack from all that stand beside it
-    return Panel(
+    return FrontPanel(
         title=name,
         terms=its,
-        x_title=title(metrics[0], attacks),
-        y_title=title(metrics[1], attacks),
-        note=_note(points, its, moment(checkpoint, here)),
+        x_title=describe_metric(metrics[0], attacks),
+        y_title=describe_metric(metrics[1], attacks),
+        note=_note(points, its, describe_checkpoint(checkpoint, here)),
         missing=" ".join(_left_out(points, here)),
         points=points,
         trials=done[["sweep", "configuration", "replicate", "x", "y"]],
@@ -222,7 +224,7 @@ def _points(here: pd.DataFrame, by: str, metric: str, checkpoint: str) -> pd.Dat
     last = done.get(f"last_{metric}", pd.Series(math.nan, done.index))
     columns = {"x": done["x"], "y": done["y"], "y_last": last, "y_fall": done["y"] - last}  # the last paired by seed
     columns |= {axis: done.get(f"{by}_{name}", pd.Series(math.nan, done.index)) for name, axis in SELECT.items()}
-    found = means(pd.DataFrame(columns), [done[key] for key in one])
+    found = estimate_groups(pd.DataFrame(columns), [done[key] for key in one])
     words = ["name", "choice", "setting", "family", "subset_label", "scale", "rest"]
     named = here.groupby(one, sort=False)[words].first()
     diverged = (here["status"] == DIVERGED).groupby([here[key] for key in one], sort=False).sum()
@@ -256,7 +258,7 @@ def _volume(menu: pd.DataFrame) -> Estimate:
 
 
 def _note(points: pd.DataFrame, its: Terms, when: str) -> str:
-    text = f"Each point is a configuration, the mean of {seeds_of(points['n'])}, at the {when}."
+    text = f"Each point is a configuration, the mean of {format_seed_counts(points['n'])}, at the {when}."
     if points["n"].max() == 1:
         text += " One seed has no standard error: a demonstration, not evidence."
     return f"{text} Attack: {its.y}." if its.y else text
@@ -268,21 +270,24 @@ def _left_out(points: pd.DataFrame, here: pd.DataFrame) -> Iterator[str]:
         whose = f"{sweep}: " if here["sweep"].nunique() > 1 else ""
         missing = int((~trials["status"].isin(ENDED)).sum())
         if missing:
-            yield f"{whose}not finished: {missing} of {counted(len(trials), 'trial')} without a result."
+            yield f"{whose}not finished: {missing} of {format_count(len(trials), 'trial')} without a result."
         mine = points[points["sweep"] == sweep]
         dropped = trials["configuration"].nunique() - len(mine)
         if dropped:
-            yield f"{whose}{counted(dropped, 'configuration')} left out that completed no seed."
+            yield f"{whose}{format_count(dropped, 'configuration')} left out that completed no seed."
         diverged = int((mine["diverged"] > 0).sum())
         if diverged:
-            yield f"{whose}{counted(diverged, 'configuration')} never on a front, as a seed diverged."
+            yield f"{whose}{format_count(diverged, 'configuration')} never on a front, as a seed diverged."
         constant = int(((mine["constant"] > 0) & (mine["diverged"] == 0)).sum())
         if constant:
-            yield f"{whose}{counted(constant, 'configuration')} never on a front, as a seed names one class for all."
+            count = format_count(constant, "configuration")
+            yield f"{whose}{count} never on a front, as a seed names one class for all."
 
 
 def _unpaired(metric: str, results: Sequence[Results]) -> str:
-    named = [attack_title(attack_of(metric) or "", it.attacks) + on_images(metric, it.attacks) for it in results]
+    named = [
+        shorten_attack(parse_attack(metric) or "", it.attacks) + describe_images(metric, it.attacks) for it in results
+    ]
     where = " in every sweep" if len(results) > 1 else ""
     return (
         f"{' or '.join(dict.fromkeys(named))} is left out: clean accuracy on the same images was not measured{where}."

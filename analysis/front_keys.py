@@ -12,8 +12,9 @@ import pandas as pd
 
 from analysis.axes import SEPARATOR
 from analysis.one_axis import varies_alone
-from analysis.results import COMPLETED, Results
+from analysis.results import Results
 from analysis.styles import MARKERS, PALETTE, Register, Style
+from analysis.trial_table import COMPLETED
 
 MOST = len(PALETTE)  # labels that colours can still tell apart
 FACTORS = {"sweep": "sweeps", "rest": "methods", "subset_label": "subsets"}  # columns of points -> what they are
@@ -28,7 +29,7 @@ class Scale(NamedTuple):
     labels: tuple[str, ...]  # by size
 
 
-class Keys(NamedTuple):
+class PointKeys(NamedTuple):
     """How every point looks."""
 
     scale: Scale | None
@@ -50,15 +51,15 @@ class Keys(NamedTuple):
     def look(self, point: Mapping[Any, Any]) -> Style:
         """Of one row of points."""
         if self.both:
-            return self.both[named(point, self.by_colour)]
+            return self.both[join_labels(point, self.by_colour)]
         if self.scale is not None:
-            colour = scale_colours(self.scale).get(point["scale"], PALETTE[0])
+            colour = colour_scale(self.scale).get(point["scale"], PALETTE[0])
         else:
-            colour = self.colours.get(named(point, self.by_colour), PALETTE[0])
-        return Style(colour, self.markers.get(named(point, self.by_marker), MARKERS[0]))
+            colour = self.colours.get(join_labels(point, self.by_colour), PALETTE[0])
+        return Style(colour, self.markers.get(join_labels(point, self.by_marker), MARKERS[0]))
 
 
-def scale_of(sweeps: Sequence[Results]) -> Scale | None:
+def find_scale(sweeps: Sequence[Results]) -> Scale | None:
     """The numeric axis with most values, of those along which some sweep holds all else equal; None without any."""
     found: dict[str, dict[str, float]] = {}  # path -> label -> number, over all sweeps
     for results in sweeps:
@@ -76,7 +77,7 @@ def scale_of(sweeps: Sequence[Results]) -> Scale | None:
     return Scale(path, name, tuple(sorted(known[path], key=lambda label: known[path][label])))
 
 
-def by_scale(results: Results, scale: Scale | None) -> pd.DataFrame:
+def add_scale(results: Results, scale: Scale | None) -> pd.DataFrame:
     """The trials of a sweep with `scale`, their label on the scale, and `rest`, all else of their method in words."""
     trials, axes = results.sweep, results.axes
     if scale is None or scale.path not in axes.paths:
@@ -89,7 +90,7 @@ def by_scale(results: Results, scale: Scale | None) -> pd.DataFrame:
     return trials.assign(scale=trials[scale.path], rest=rest, subset_label=subset)
 
 
-def keys(points: pd.DataFrame, sweeps: Sequence[str], scale: Scale | None, register: Register) -> Keys:
+def assign_keys(points: pd.DataFrame, sweeps: Sequence[str], scale: Scale | None, register: Register) -> PointKeys:
     """Give each point a look of its own as far as colours and markers go."""
     labels = {column: list(dict.fromkeys(points[column])) for column in FACTORS}
     labels["sweep"] = list(sweeps)  # in the order that colours the fronts' lines
@@ -98,31 +99,31 @@ def keys(points: pd.DataFrame, sweeps: Sequence[str], scale: Scale | None, regis
     if scale is not None:
         kept = _fitting(telling, labels)
         markers = dict(zip(_products(points, kept), MARKERS, strict=False))
-        return Keys(scale, {}, markers if kept else {}, {}, (), kept, _words(telling, kept))
+        return PointKeys(scale, {}, markers if kept else {}, {}, (), kept, _words(telling, kept))
     if not telling:
-        return Keys(None, {}, {}, {}, (), (), ())
+        return PointKeys(None, {}, {}, {}, (), (), ())
     coloured = next((column for column in telling if len(labels[column]) <= MOST), None)
     others = tuple(column for column in telling if column != coloured)
     if coloured is not None and len(_products(points, others)) <= len(MARKERS):
         markers = dict(zip(_products(points, others), MARKERS, strict=False)) if others else {}
-        return Keys(None, register.colours(names[coloured]), markers, {}, (coloured,), others, ())
+        return PointKeys(None, register.colours(names[coloured]), markers, {}, (coloured,), others, ())
     whole = _products(points, tuple(telling))
     if len(whole) <= MOST * len(MARKERS):
-        return Keys(None, {}, {}, register.styles(whole), tuple(telling), (), ())
+        return PointKeys(None, {}, {}, register.styles(whole), tuple(telling), (), ())
     kept = _fitting(others, labels)
     colours = register.colours(names[coloured]) if coloured else {}
     shown = (coloured, *kept) if coloured else kept
     markers = dict(zip(_products(points, kept), MARKERS, strict=False)) if kept else {}
-    return Keys(None, colours, markers, {}, (coloured,) if coloured else (), kept, _words(telling, shown))
+    return PointKeys(None, colours, markers, {}, (coloured,) if coloured else (), kept, _words(telling, shown))
 
 
-def named(point: Mapping[Any, Any], columns: Sequence[str]) -> str:
+def join_labels(point: Mapping[Any, Any], columns: Sequence[str]) -> str:
     """What a point is by some columns, as the legend writes it."""
     return SEPARATOR.join(point[column] or NOT_VARIED for column in columns)
 
 
 @cache
-def scale_colours(scale: Scale) -> dict[str, str]:
+def colour_scale(scale: Scale) -> dict[str, str]:
     """A colour per label of a scale, from dark to light by its order."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
@@ -137,7 +138,7 @@ def _products(points: pd.DataFrame, columns: Sequence[str]) -> list[str]:
         return [""]
     places = [pd.factorize(points[column])[0] for column in columns]
     first = points[list(columns)].iloc[np.lexsort(places[::-1])].drop_duplicates()
-    return list(dict.fromkeys(named(row, columns) for row in first.to_dict("records")))
+    return list(dict.fromkeys(join_labels(row, columns) for row in first.to_dict("records")))
 
 
 def _fitting(columns: Sequence[str], labels: dict[str, list[str]]) -> tuple[str, ...]:

@@ -16,19 +16,19 @@ from trainers.best import BEGINS
 TRAINED = "train_pgd_acc"
 
 
-def begins(epochs: pd.DataFrame) -> pd.Series:
+def find_selection_starts(epochs: pd.DataFrame) -> pd.Series:
     """The first epoch of each trial's selection window, by its id; 0 where it has not come there yet."""
     known = epochs.dropna(subset=[BEGINS]) if BEGINS in epochs else epochs.iloc[:0].assign(**{BEGINS: 0})
     return known.groupby("id")[BEGINS].max()
 
 
-def within(epochs: pd.DataFrame) -> pd.DataFrame:
+def keep_selectable(epochs: pd.DataFrame) -> pd.DataFrame:
     """The rows of epochs in their trial's selection window: of those that may be the best."""
-    first = epochs["id"].map(begins(epochs)).fillna(0)
+    first = epochs["id"].map(find_selection_starts(epochs)).fillna(0)
     return epochs[epochs["epoch"] >= first]
 
 
-def window(trials: pd.DataFrame) -> str:
+def describe_window(trials: pd.DataFrame) -> str:
     """From which epoch on the best of some trials is selected, in words; empty where all select from the first on."""
     firsts = sorted({int(first) for first in trials["select_from"]})
     if not firsts or not firsts[-1]:
@@ -38,13 +38,13 @@ def window(trials: pd.DataFrame) -> str:
     return f"from epoch {firsts[0]} to {firsts[-1]} on, by configuration"
 
 
-def moment(checkpoint: str, trials: pd.DataFrame) -> str:
+def describe_checkpoint(checkpoint: str, trials: pd.DataFrame) -> str:
     """When the numbers of a checkpoint are from: the last epoch, or the one that validation selects, and from where."""
-    words = window(trials) if checkpoint == "best" else ""
+    words = describe_window(trials) if checkpoint == "best" else ""
     return f"{CHECKPOINTS[checkpoint]}{f' ({words})' * bool(words)}"
 
 
-def with_gaps(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
+def add_gaps(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     """The table of trials with the columns of gaps, where last epochs are measured at all."""
     if f"last_{EPOCH_METRIC}" not in trials:
         return trials
@@ -58,7 +58,7 @@ def with_gaps(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
         return trials["id"].map(rows.groupby("id")[name].agg(how)).mask(torn)
 
     last = trials[f"last_{EPOCH_METRIC}"]
-    curve = of_epochs(EPOCH_METRIC, "max", within(epochs))
+    curve = of_epochs(EPOCH_METRIC, "max", keep_selectable(epochs))
     peak = np.maximum(curve, last)  # the last epoch counts too: best - last is never negative; NaN without a curve
     trials["peak_test_pgd_acc"] = peak
     trials["robust_overfitting"] = peak - last

@@ -6,8 +6,9 @@ import re
 
 import numpy as np
 
+from analysis.exceptions import SweepError
 from analysis.instances import Instances
-from analysis.results import Results, SweepError
+from analysis.results import Results
 from trainers.scores import SCORES, difficulty
 
 LOSSES = re.compile(r"(test|train)(_\w+)?")
@@ -20,7 +21,7 @@ ASKED = {
 }
 
 
-def known(by: str) -> str:
+def check_score(by: str) -> str:
     """Return the name of a score or of a recorded loss as it is. Raises SweepError where there is none of this name."""
     if by in SCORES or LOSSES.fullmatch(by):
         return by
@@ -30,7 +31,7 @@ def known(by: str) -> str:
     )
 
 
-def hardness(instances: Instances, by: str) -> np.ndarray | None:
+def measure_hardness(instances: Instances, by: str) -> np.ndarray | None:
     """(N,), larger where an example is harder, NaN where it was not trained on; None where it was not recorded."""
     if by not in SCORES:
         curve = instances.curves.get(f"{by}_loss")
@@ -41,19 +42,19 @@ def hardness(instances: Instances, by: str) -> np.ndarray | None:
         return None
 
 
-def on_test(by: str) -> bool:
+def ranks_test_set(by: str) -> bool:
     """Whether test examples are ranked."""
     return by.startswith("test")
 
 
-def remedy(by: str) -> str:
+def explain_recording(by: str) -> str:
     """What records it."""
     whose = {"test": TEST, "train": TRAIN}.get(by.partition("_")[0])
     attack = "" if by in ("test", "train", "test_pgd", "train_pgd") else ", with the attack in `loss_attacks`"
     return whose + attack if whose and by not in SCORES else ASKED.get(by, "take an attack")
 
 
-def title(by: str, results: Results) -> str:
+def describe_score(by: str, results: Results) -> str:
     """A way to rank by in words: of minimum perturbations also which label is left."""
     if by != "min_perturbation":
         return by

@@ -12,11 +12,22 @@ from itertools import groupby
 
 import pandas as pd
 
-from analysis.gaps import window
-from analysis.metrics import CLEAN, EPOCH_METRIC, attack_of, attack_title, clean_beside, comparable, on_images, title
-from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError, load, tell_damage
-from analysis.stats import Estimate, estimate, seeds
+from analysis.exceptions import SweepError
+from analysis.gaps import describe_window
+from analysis.metrics import (
+    CLEAN,
+    EPOCH_METRIC,
+    describe_images,
+    describe_metric,
+    find_clean_metric,
+    is_comparable,
+    parse_attack,
+    shorten_attack,
+)
+from analysis.results import Results, load, print_damage
+from analysis.stats import Estimate, estimate, format_seeds
 from analysis.terms import terms
+from analysis.trial_table import COMPLETED, DIVERGED, STOPPED
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import show_with
 from trainers.terminal.text import visible
@@ -101,7 +112,7 @@ def _ordered(sweeps: Sequence[Results]) -> list[str]:
     """Clean accuracy, then the attacks as the first sweep names them, before those on some images clean on these."""
     found = {"clean": CLEAN}  # by title: attacks on equally many images have their clean accuracy in common
     for metric in (f"test_{name}_acc" for name in sweeps[0].attacks if name != "pgd"):
-        beside = {clean_beside(metric, it.attacks, it.test_examples) for it in sweeps}
+        beside = {find_clean_metric(metric, it.attacks, it.test_examples) for it in sweeps}
         for clean in sorted(beside - {CLEAN}):
             found.setdefault(_clean(clean, sweeps), clean)
         found[metric] = metric
@@ -110,23 +121,23 @@ def _ordered(sweeps: Sequence[Results]) -> list[str]:
 
 def _clean(metric: str, sweeps: Sequence[Results]) -> str:
     """ "clean", or "clean on 300 images"."""
-    return title(metric, sweeps[0].attacks).replace(" test accuracy", "")
+    return describe_metric(metric, sweeps[0].attacks).replace(" test accuracy", "")
 
 
 def _short(metric: str, sweeps: Sequence[Results]) -> str:
     """What was measured, whatever the space calls it; the name where the sweeps measured different things under it."""
-    attack = attack_of(metric)
+    attack = parse_attack(metric)
     if attack is None:
         return _clean(metric, sweeps)
-    titles = {attack_title(attack, it.attacks) + on_images(metric, it.attacks) for it in sweeps}
+    titles = {shorten_attack(attack, it.attacks) + describe_images(metric, it.attacks) for it in sweeps}
     name = titles.pop() if len(titles) == 1 else attack
     return re.sub(r"^AutoAttack( standard| custom)?", "AA", name) if metric == AUTOATTACK else name
 
 
 def _same_images(sweep: Results) -> bool:
     """Whether PGD and AutoAttack had one budget and the same images: else their gap is also one between images."""
-    pgd, aa = (sweep.attacks.get(attack_of(metric) or "", "") for metric in (PGD, AUTOATTACK))
-    return comparable(pgd, aa, float(sweep.sweep["test_examples"].max()))
+    pgd, aa = (sweep.attacks.get(parse_attack(metric) or "", "") for metric in (PGD, AUTOATTACK))
+    return is_comparable(pgd, aa, float(sweep.sweep["test_examples"].max()))
 
 
 def _endings(trials: pd.DataFrame) -> str:
@@ -146,11 +157,11 @@ def caption(sweep: Results) -> str:
     n = sweep.sweep.groupby("configuration").size().max()
     examples = sweep.sweep["test_examples"].dropna()
     on = f" on {int(examples.iloc[0])} test images" if len(examples) else ""
-    begins = window(sweep.sweep)
+    begins = describe_window(sweep.sweep)
     best = f"best: by validation{f' {begins}' * bool(begins)}; " if sweep.selects else ""
     peak = f"best on test: of {'the same' if begins else 'all'} epochs"
     return (
-        f"{_code(sweep.study)}: {seeds(int(n))}, mean ± one standard error, percent{on}. {attacks}. "
+        f"{_code(sweep.study)}: {format_seeds(int(n))}, mean ± one standard error, percent{on}. {attacks}. "
         f"{best}{peak}, {sweep.attacks.get('pgd', 'the attack of the curves')}. "
         f"{str(run.get('started', ''))[:10]}{', ' if versions else ''}{versions}."
     )
@@ -163,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         sweeps = [load(run) for run in options.run]
-        tell_damage(sweeps)
+        print_damage(sweeps)
         Console(soft_wrap=True).print(*pages(sweeps), sep="\n\n")
     except SweepError as error:
         error_console().print(f"error: {error}")

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.metrics import EPOCH_METRIC, attack_of, comparable
-from analysis.results import COMPLETED, Results
-from analysis.stats import Estimate, estimate, estimates, t_quantile
+from analysis.metrics import EPOCH_METRIC, is_comparable, parse_attack
+from analysis.results import Results
+from analysis.stats import Estimate, estimate, estimate_last_axis, t_quantile
+from analysis.trial_table import COMPLETED
 
 LARGE = 0.03  # of accuracy, by which a gap exceeds that of plain PGD training before it is called large
 MOST = 4  # reversals that are named
@@ -69,8 +70,8 @@ def masking(results: Results, robust: str | None) -> pd.DataFrame:
 
 def _on_its_images(trials: pd.DataFrame, results: Results, robust: str) -> pd.Series:
     """The accuracy under the PGD of training curves, on the images that the strongest attack had."""
-    weak, strong = results.attacks.get("pgd", ""), results.attacks.get(attack_of(robust) or "", "")
-    if comparable(weak, strong, float(trials["test_examples"].max())):
+    weak, strong = results.attacks.get("pgd", ""), results.attacks.get(parse_attack(robust) or "", "")
+    if is_comparable(weak, strong, float(trials["test_examples"].max())):
         return trials[f"{results.checkpoint}_{EPOCH_METRIC}"]
     gap = f"{results.checkpoint}_gradient_masking_gap"
     if strong.startswith("AutoAttack") and gap in trials:
@@ -118,7 +119,7 @@ def reversals(results: Results, table: pd.DataFrame, robust: str) -> Reversals:
     known, turned, sure = 0, 0, list[tuple[float, int, int]]()
     for one in range(len(names)):  # a row at a time: all pairs of thousands would not fit memory
         differences = both[:, one, None] - both[:, one + 1 :]
-        means, errors, (counts, _) = estimates(differences)
+        means, errors, (counts, _) = estimate_last_axis(differences)
         is_turned = means[0] * means[1] < 0
         width = np.array([t_quantile(int(n)) if n > 1 else np.nan for n in range(both.shape[2] + 1)])[counts]
         least = np.where(counts > 1, errors * width, LARGE)

@@ -13,7 +13,7 @@ NUMBER = 6  # columns of a number, "−0.123"
 NAME = 34  # columns of a name, at most; a longer one is broken
 
 
-def blocks(table: pd.DataFrame, width: int) -> Iterator[Table]:
+def lay_out_blocks(table: pd.DataFrame, width: int) -> Iterator[Table]:
     """Lay a table of numbers out in so many columns: rows by number and name, columns by number or by a short name.
 
     Of a table whose rows are its columns, which has every number twice, only the half below the diagonal is laid out.

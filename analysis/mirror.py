@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from analysis.results import SweepError
+from analysis.exceptions import SweepError
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import show_with
 

@@ -16,10 +16,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.gaps import within
+from analysis.gaps import keep_selectable
 from analysis.metrics import EPOCH_METRIC
-from analysis.results import COMPLETED, DIVERGED, Results
-from analysis.stats import means
+from analysis.results import Results
+from analysis.stats import estimate_groups
+from analysis.trial_table import COMPLETED, DIVERGED
 
 FEWEST, ENOUGH = 3, 6  # second differences: below the first, scatter is anyone's guess
 REACH = 3.0  # standard errors of a difference: where the mean curve is within so many of its maximum, it has climbed
@@ -36,7 +37,7 @@ QUANTITIES = {
 CONTEXT = ("configuration", "name", "choice", "setting", "family", "subset_label", "subset_kind")
 
 
-class Curve(NamedTuple):
+class AccuracyCurve(NamedTuple):
     """Robust test accuracy along one trial."""
 
     accuracy: np.ndarray  # (T,)
@@ -51,14 +52,14 @@ class Floor(NamedTuple):
     borrowed: bool  # whether the scatter is that of the whole setting
 
 
-class Bending(NamedTuple):
+class DifferenceSum(NamedTuple):
     """What scatter is estimated from, of curves however many."""
 
     total: float = 0.0  # of the absolute second differences
     bends: int = 0
 
 
-def overfitting(results: Results) -> pd.DataFrame:
+def measure_overfitting(results: Results) -> pd.DataFrame:
     """One row a configuration: each quantity's mean over the same `n` seeds, its `_se`, and the floor.
 
     These are the completed seeds whose curves are there: the last epoch of another would stand beside no best one.
@@ -71,7 +72,8 @@ def overfitting(results: Results) -> pd.DataFrame:
     by = {str(name): _of(curves, group["id"]) for name, group in done.groupby("configuration")}
     of_setting = done.drop_duplicates("configuration").groupby("setting")["configuration"]
     pooled = {
-        str(setting): bending(np.concatenate([late_bends(by[name]) for name in names])) for setting, names in of_setting
+        str(setting): sum_differences(np.concatenate([plateau_differences(by[name]) for name in names]))
+        for setting, names in of_setting
     }
     one = sweep["configuration"]
     firsts = sweep.drop_duplicates("configuration").set_index("configuration", drop=False)
@@ -80,16 +82,18 @@ def overfitting(results: Results) -> pd.DataFrame:
     counted = pd.DataFrame(counts).groupby(one, sort=False).sum()
     unknown = pd.Series(math.nan, done.index)
     columns = {quantity: done.get(column, unknown) for quantity, column in QUANTITIES.items()}
-    measured = means(pd.DataFrame(columns), [done["configuration"]])
+    measured = estimate_groups(pd.DataFrame(columns), [done["configuration"]])
     names = [name for quantity in QUANTITIES for name in (quantity, f"{quantity}_se")]
     placed = zip(firsts.index, firsts["setting"], strict=True)
-    floors = [floor(by.get(str(name), []), pooled.get(str(setting), Bending())) for name, setting in placed]
+    floors = [
+        estimate_floor(by.get(str(name), []), pooled.get(str(setting), DifferenceSum())) for name, setting in placed
+    ]
     found = pd.DataFrame(floors, firsts.index, ["floor", "floor_evaluations", "floor_borrowed"])
     parts = [firsts[list(CONTEXT)], counted, measured[names].reindex(firsts.index), found]
     return pd.concat(parts, axis=1).reset_index(drop=True)
 
 
-def floor(curves: Sequence[Curve], others: Bending | None = None) -> Floor:
+def estimate_floor(curves: Sequence[AccuracyCurve], others: DifferenceSum | None = None) -> Floor:
     """The best-minus-last to expect of one configuration's seeds if their curves are flat once they have climbed.
 
     For T independent normal evaluations of equal mean, E[max - last] = s E[max of T standard normals]. T counts the
@@ -99,50 +103,50 @@ def floor(curves: Sequence[Curve], others: Bending | None = None) -> Floor:
     """
     if not curves:
         return Floor(math.nan, 0, False)
-    start = plateau(curves)
-    bent = bends(curves, start)
-    own, others, borrowed = bending(bent), others or Bending(), len(bent) < ENOUGH
-    s = _deviation(own.total + others.total, own.bends + others.bends) if borrowed else scatter(bent)
+    start = find_plateau(curves)
+    bent = second_differences(curves, start)
+    own, others, borrowed = sum_differences(bent), others or DifferenceSum(), len(bent) < ENOUGH
+    s = _deviation(own.total + others.total, own.bends + others.bends) if borrowed else estimate_scatter(bent)
     count = min(len(curve.accuracy) for curve in curves) - start
     return Floor(s * expected_maximum(count), count, borrowed)
 
 
-def plateau(curves: Sequence[Curve]) -> int:
+def find_plateau(curves: Sequence[AccuracyCurve]) -> int:
     """The first evaluation at which the mean over seeds has ended its climb, with the scatter of the later half.
 
     It then lies within REACH standard errors of its maximum. Without a known scatter the whole curve counts.
     """
     length = min(len(curve.accuracy) for curve in curves)
     mean = np.mean([curve.accuracy[:length] for curve in curves], axis=0)
-    s = scatter(bends(curves, length // 2))
+    s = estimate_scatter(second_differences(curves, length // 2))
     if math.isnan(s):
         return 0
     return int(np.argmax(mean >= mean.max() - REACH * s * math.sqrt(2 / len(curves))))
 
 
-def scatter(bent: np.ndarray) -> float:
+def estimate_scatter(bent: np.ndarray) -> float:
     """The standard deviation of evaluations about the trend, from second differences; NaN of too few.
 
     The mean absolute value of a normal is sqrt(2/pi) times its standard deviation, here sqrt(6) s.
     """
-    return _deviation(*bending(bent))
+    return _deviation(*sum_differences(bent))
 
 
-def bending(bent: np.ndarray) -> Bending:
+def sum_differences(bent: np.ndarray) -> DifferenceSum:
     """Sum second differences up: a setting's are summed once, however many of its configurations borrow them."""
-    return Bending(float(np.abs(bent).sum()), len(bent))
+    return DifferenceSum(float(np.abs(bent).sum()), len(bent))
 
 
 def _deviation(total: float, count: int) -> float:
     return total / count * math.sqrt(math.pi / 12) if count >= FEWEST else math.nan
 
 
-def late_bends(curves: Sequence[Curve]) -> np.ndarray:
+def plateau_differences(curves: Sequence[AccuracyCurve]) -> np.ndarray:
     """The second differences on the plateau that the seeds of one configuration have in common."""
-    return bends(curves, plateau(curves)) if curves else np.empty(0)
+    return second_differences(curves, find_plateau(curves)) if curves else np.empty(0)
 
 
-def bends(curves: Sequence[Curve], start: int) -> np.ndarray:
+def second_differences(curves: Sequence[AccuracyCurve], start: int) -> np.ndarray:
     """Second differences x[t-1] - 2 x[t] + x[t+1] from evaluation `start` on, cut where the learning rate drops.
 
     They cancel a linear trend and have variance 6 s^2 (Gasser, Sroka and Jennen-Steinmetz 1986).
@@ -164,16 +168,16 @@ def expected_maximum(n: int) -> float:
     return float(step * (tail.sum() - (tail[0] + tail[-1]) / 2))
 
 
-def _of(curves: dict[str, Curve], trials: Iterable[str]) -> list[Curve]:
+def _of(curves: dict[str, AccuracyCurve], trials: Iterable[str]) -> list[AccuracyCurve]:
     return [curves[trial] for trial in trials if trial in curves]
 
 
-def _test_curves(results: Results) -> dict[str, Curve]:
+def _test_curves(results: Results) -> dict[str, AccuracyCurve]:
     """Each trial's evaluations of robust test accuracy in its selection window, in order."""
     if EPOCH_METRIC not in results.epochs:
         return {}
-    measured = within(results.epochs)[["id", EPOCH_METRIC, "lr"]].dropna(subset=[EPOCH_METRIC])
+    measured = keep_selectable(results.epochs)[["id", EPOCH_METRIC, "lr"]].dropna(subset=[EPOCH_METRIC])
     return {
-        str(trial): Curve(group[EPOCH_METRIC].to_numpy(float), group["lr"].to_numpy(float))
+        str(trial): AccuracyCurve(group[EPOCH_METRIC].to_numpy(float), group["lr"].to_numpy(float))
         for trial, group in measured.groupby("id")
     }

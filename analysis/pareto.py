@@ -6,11 +6,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.exceptions import SweepError
 from analysis.figure_front import draw_front, front_size
 from analysis.figures import WIDTH, inches, save
-from analysis.front import front
-from analysis.results import SweepError, load, tell_damage
-from analysis.summary import front_table
+from analysis.front import compute_fronts
+from analysis.results import load, print_damage
+from analysis.summary import build_front_tables
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import show_with
 
@@ -20,14 +21,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         sweeps = [load(run) for run in options.run]
-        tell_damage(sweeps)
-        found = front(sweeps, options.x, options.y, options.checkpoint)
+        print_damage(sweeps)
+        found = compute_fronts(sweeps, options.x, options.y, options.checkpoint)
         save(lambda figure: draw_front(figure, found), front_size(found, options.width), [options.output])
     except (SweepError, OSError) as error:
         error_console().print(f"error: {error}")
         return 2
     console = Console()
-    for panel, table in zip(found.panels, front_table(found), strict=True):
+    for panel, table in zip(found.panels, build_front_tables(found), strict=True):
         console.print(table, f"{panel.note} {panel.missing}".strip(), "", sep="\n")
     console.print(f"{found.keys.words} Figure: {options.output}".strip(), soft_wrap=True)
     return 0

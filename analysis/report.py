@@ -6,8 +6,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from analysis import facts, page, tables
-from analysis.digest import Digest, digest
+from analysis import page, provenance, tables
 from analysis.drawings import (
     class_drawing,
     curve_drawings,
@@ -17,12 +16,15 @@ from analysis.drawings import (
     knob_drawings,
     ranking_drawings,
 )
-from analysis.figures import WIDTH, Drawing, inches, save
+from analysis.exceptions import SweepError
+from analysis.export import write_table
+from analysis.figures import WIDTH, FigureSpec, inches, save
 from analysis.findings import findings, limits
 from analysis.mirror import readable, send
-from analysis.results import Results, SweepError, export, load, tell_damage
-from analysis.setting import setting
-from analysis.summary import endings, plain, print_summary
+from analysis.report_data import ReportData, collect_report_data
+from analysis.results import Results, load, print_damage
+from analysis.setting import describe_setting
+from analysis.summary import describe_endings, plain_text, print_summary
 from trainers.records import write_atomic
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import show_with
@@ -41,38 +43,38 @@ def write_report(results: Results, width: float = WIDTH) -> Path:
 
     Raises SweepError where a link would lead it elsewhere.
     """
-    found, place = digest(results), results.folder / "report"
+    found, place = collect_report_data(results), results.folder / "report"
     for path in (place, *place.rglob("*")):
         if path.is_symlink():  # a stranger's sweep might have it lead anywhere
             raise SweepError(f"{path}: is a link, and the report would be written to where it leads; remove it")
     results.export(place / "tables")
     for name, table in tables.frames(found).items():
-        export(table, place / "tables", name)
+        write_table(table, place / "tables", name)
     body = [*_head(found), *_findings(found), *_sections(found, place / "figures", width), *_tail(found)]
     write_atomic(place / "index.html", page.document(f"{results.study}: report", body))
     return place / "index.html"
 
 
-def _head(found: Digest) -> list[str]:
+def _head(found: ReportData) -> list[str]:
     results = found.results
-    lead = f"{facts.extent(found)} {endings(results)}"
+    lead = f"{provenance.describe_extent(found)} {describe_endings(results)}"
     return [
         page.heading(results.study, 1),
         page.paragraph(lead, "lead"),
-        page.facts(facts.what_ran(found)),
+        page.facts(provenance.describe_run(found)),
         page.heading("What was trained", 3),
-        page.facts(setting(results.plan)),
+        page.facts(describe_setting(results.plan)),
     ]
 
 
-def _findings(found: Digest) -> list[str]:
+def _findings(found: ReportData) -> list[str]:
     return [page.heading("Key findings"), page.bullets(findings(found)), page.heading("Limits", 3),
             page.bullets(limits(found))]  # fmt: skip
 
 
-def _sections(found: Digest, folder: Path, width: float) -> list[str]:
+def _sections(found: ReportData, folder: Path, width: float) -> list[str]:
     """Each part of the page: its figures and tables, or nothing where the sweep has none."""
-    parts: list[tuple[str, Iterable[Drawing], list[str]]] = [
+    parts: list[tuple[str, Iterable[FigureSpec], list[str]]] = [
         (
             "Clean against robust accuracy",
             front_drawing(found, width),
@@ -93,12 +95,12 @@ def _sections(found: Digest, folder: Path, width: float) -> list[str]:
     return body
 
 
-def _drawn(drawing: Drawing, folder: Path) -> str:
+def _drawn(drawing: FigureSpec, folder: Path) -> str:
     save(drawing.draw, drawing.size, [folder / f"{drawing.slug}.{kind}" for kind in ("png", "svg")])
     return page.figure(folder, drawing.slug, drawing.title, drawing.caption)
 
 
-def _tail(found: Digest) -> list[str]:
+def _tail(found: ReportData) -> list[str]:
     body = []
     others = tables.others(found)
     if others:
@@ -108,7 +110,7 @@ def _tail(found: Digest) -> list[str]:
         body += [page.heading("Trials that did not complete"), *unfinished]
     if damaged := found.results.damaged():
         body += [page.heading("Damaged records"), page.bullets([f"{line}; it is left out" for line in damaged])]
-    return [*body, page.heading("Provenance"), page.facts(facts.provenance(found))]
+    return [*body, page.heading("Provenance"), page.facts(provenance.describe_provenance(found))]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,8 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     console = Console()
     print_summary(results, console)
-    console.print(plain(f"Report: {written}"), soft_wrap=True)
-    tell_damage([results])
+    console.print(plain_text(f"Report: {written}"), soft_wrap=True)
+    print_damage([results])
     return 0
 
 

@@ -18,22 +18,22 @@ SELECT = {"val_clean_acc": "val_x", "val_pgd_acc": "val_y"}  # all that a search
 _CONSTRAINT = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sense><=|>=)\s*(?P<bound>.+?)\s*")
 
 
-def search_block(results: Results) -> Mapping[str, Any]:
+def read_search_block(results: Results) -> Mapping[str, Any]:
     """The `search:` block of the stored space; empty where it has none, is torn, or gone."""
     tree = read_yaml(results.folder / "space.yaml", results.damage)
     block = tree.get("search") if tree else None
     return block if isinstance(block, dict) else {}
 
 
-def decisive(results: Results) -> str:
+def read_checkpoint(results: Results) -> str:
     """The checkpoint whose validation metrics select, best or last."""
-    return str(search_block(results).get("checkpoint", "best"))
+    return str(read_search_block(results).get("checkpoint", "best"))
 
 
-def selected(points: pd.DataFrame, results: Results) -> np.ndarray:
+def find_selected(points: pd.DataFrame, results: Results) -> np.ndarray:
     """Which configurations keep the constraints, and no other that does beats in every objective, (n,) bool."""
     kept = np.ones(len(points), dtype=bool)
-    for text in search_block(results).get("constraints") or ():
+    for text in read_search_block(results).get("constraints") or ():
         if match := _CONSTRAINT.fullmatch(str(text)):
             values, bound = points[SELECT[match["metric"]]].to_numpy(float), float(share(match["bound"]))
             kept &= values >= bound if match["sense"] == ">=" else values <= bound

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.stats import seeds
+from analysis.stats import format_seeds
 from trainers.records import Row
 from trainers.wording import apart, common, told
 
 
-def setting(plan: Row) -> dict[str, str]:
+def describe_setting(plan: Row) -> dict[str, str]:
     """Names and what they are, of all trials of a plan; then how their rankings and first weights were made."""
     of = {kind: [trial["config"] for trial in plan["trials"] if _is(trial, kind)] for kind in ("trial", "pretrain")}
     trials = common(of["trial"])
@@ -35,7 +35,7 @@ def _ranking(made_by: Row, configs: Sequence[Any], trials: Mapping[str, Any]) ->
     own = {config["seed"] for config in configs}  # the same for every ranking
     average = {"ranks": "ranks averaged", "scores": "scores averaged"}.get(made_by.get("average", ""), "averaged")
     start = f", losses from epoch {made_by['first_epoch']}" if made_by.get("first_epoch") else ""
-    return f"{average} over {seeds(len(own))}{start}; {apart(common(configs), trials)}"
+    return f"{average} over {format_seeds(len(own))}{start}; {apart(common(configs), trials)}"
 
 
 def _is(trial: Row, kind: str) -> bool:

@@ -51,7 +51,7 @@ def estimate(values: npt.ArrayLike) -> Estimate:
     return Estimate(mean, se, n)
 
 
-def estimates(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def estimate_last_axis(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`estimate` over the last axis, (..., n) -> means, standard errors and numbers of the finite, (...) each."""
     known = np.isfinite(values)
     counts, filled = known.sum(axis=-1), np.where(known, values, 0.0)
@@ -70,30 +70,30 @@ def t_quantile(n: int) -> float:
     return float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) if n > 1 else math.nan
 
 
-def sign_p(above: int, below: int) -> float:
+def sign_test(above: int, below: int) -> float:
     """The two-sided p-value of a sign test: how often fair coins fall apart by as much or more; 1.0 of none."""
     n, most = above + below, max(above, below)
     return min(1.0, 2 * sum(math.comb(n, k) for k in range(most, n + 1)) / 2**n)
 
 
-def means(table: pd.DataFrame, keys: Sequence[pd.Series]) -> pd.DataFrame:
+def estimate_groups(table: pd.DataFrame, keys: Sequence[pd.Series]) -> pd.DataFrame:
     """`estimate` of each column over the groups that keys make, at once: its mean, and its `_se` and `_n`."""
     groups = table.where(np.isfinite(table.astype(float))).astype(float).groupby(list(keys), sort=False)
     parts = (groups.mean(), groups.sem().add_suffix("_se"), groups.count().add_suffix("_n"))
     return pd.concat(parts, axis=1)
 
 
-def seeds(n: int) -> str:
+def format_seeds(n: int) -> str:
     """A number of seeds in words."""
-    return counted(n, "seed")
+    return format_count(n, "seed")
 
 
-def seeds_of(counts: Iterable[int]) -> str:
+def format_seed_counts(counts: Iterable[int]) -> str:
     """The numbers of seeds of several configurations in words: "3 seeds", "2 to 4 seeds"."""
     known = {int(count) for count in counts} or {0}
-    return f"{min(known)} to {seeds(max(known))}" if len(known) > 1 else seeds(max(known))
+    return f"{min(known)} to {format_seeds(max(known))}" if len(known) > 1 else format_seeds(max(known))
 
 
-def counted(n: int, noun: str) -> str:
+def format_count(n: int, noun: str) -> str:
     """So many of them."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

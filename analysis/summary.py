@@ -9,12 +9,14 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from analysis.facts import time_in_trials
+from analysis.exceptions import SweepError
 from analysis.figure_front import listed
-from analysis.front import Front, front
-from analysis.metrics import heading, on_images
-from analysis.results import COMPLETED, Results, SweepError
-from analysis.stats import Estimate, counted
+from analysis.front import FrontData, compute_fronts
+from analysis.metrics import describe_images, shorten_metric
+from analysis.provenance import describe_time
+from analysis.results import Results
+from analysis.stats import Estimate, format_count
+from analysis.trial_table import COMPLETED
 from trainers.terminal.console import Console
 
 if TYPE_CHECKING:
@@ -35,29 +37,31 @@ LEGENDS = {
 def print_summary(results: Results, console: Console) -> None:
     """Print what a sweep found, in at most about forty lines."""
     try:
-        found = front([results])
+        found = compute_fronts([results])
     except SweepError as error:
-        console.print(plain(str(error)))
+        console.print(plain_text(str(error)))
     else:
-        console.print(summary_table(results, found, console.width))
+        console.print(build_summary_table(results, found, console.width))
         several = any((panel.points["n"] > 1).any() for panel in found.panels)
-        console.print(plain(ERRORS * several + LEGENDS[found.checkpoint]))
-        for table in front_table(found):
+        console.print(plain_text(ERRORS * several + LEGENDS[found.checkpoint]))
+        for table in build_front_tables(found):
             console.print(table)
-        console.print(plain(found.note))
-    console.print(plain(f"{endings(results)} Time in trials: {time_in_trials(results)}."))
+        console.print(plain_text(found.note))
+    console.print(plain_text(f"{describe_endings(results)} Time in trials: {describe_time(results)}."))
 
 
-def summary_table(results: Results, found: Front, width: int) -> Table:
+def build_summary_table(results: Results, found: FrontData, width: int) -> Table:
     """The front's members and the configurations with the highest robust accuracy on validation, by settings.
 
     Standard errors are left out where names would have to be broken into more than two lines for them.
     """
     points = pd.concat([panel.points for panel in found.panels])
-    shown = fair_share(points, ROWS)
+    shown = pick_rows(points, ROWS)
     more = f", {len(shown)} shown: fronts, then each method's best on validation" if len(points) > len(shown) else ""
-    robust, on = heading(found.y, results.attacks), on_images(found.y, results.attacks)
-    title = f"{results.study}: {counted(len(points), 'configuration')}{more}" + f"; clean and robust{on}" * bool(on)
+    robust, on = shorten_metric(found.y, results.attacks), describe_images(found.y, results.attacks)
+    title = f"{results.study}: {format_count(len(points), 'configuration')}{more}" + f"; clean and robust{on}" * bool(
+        on
+    )
     last = {"y_last": f"{robust} %, last epoch", "y_fall": "difference"} if found.checkpoint == "best" else {}
     named = {"x": "clean %", "y": f"{robust} %"} | last
     table = _table(title, "configuration", "n", *named.values())
@@ -72,7 +76,7 @@ def summary_table(results: Results, found: Front, width: int) -> Table:
     return table
 
 
-def fair_share(points: pd.DataFrame, most: int) -> pd.DataFrame:
+def pick_rows(points: pd.DataFrame, most: int) -> pd.DataFrame:
     """So many rows, but one of each setting at least: settings take turns, and within one its methods.
 
     Each gives its front's members first, what validation selects, then its best on validation. One ranking of all
@@ -87,7 +91,7 @@ def fair_share(points: pd.DataFrame, most: int) -> pd.DataFrame:
     return points[points["configuration"].isin(best)]
 
 
-def front_table(found: Front) -> Iterator[Table]:
+def build_front_tables(found: FrontData) -> Iterator[Table]:
     """The members of each front, numbered as in the figure, and what validation selects beside them."""
     for panel in found.panels:
         many = len(found.sweeps) > 1
@@ -96,7 +100,7 @@ def front_table(found: Front) -> Iterator[Table]:
         title = f"Front, {panel.title}" if panel.title else "Front"
         title += "; –: selected on validation, but off it" * any(not row["on_front"] for row in rows)
         chosen = ("validation",) if panel.points["selected"].any() else ()
-        metrics = (f"{heading(metric, panel.terms.attacks())} %" for metric in (found.x, found.y))
+        metrics = (f"{shorten_metric(metric, panel.terms.attacks())} %" for metric in (found.x, found.y))
         table = _table(title, *first, "configuration", "n", *metrics, *chosen)
         for row in rows:
             x, y = (Estimate(row[axis], row[f"{axis}_se"], row["n"]).text() for axis in ("x", "y"))
@@ -106,7 +110,7 @@ def front_table(found: Front) -> Iterator[Table]:
         yield table
 
 
-def endings(results: Results) -> str:
+def describe_endings(results: Results) -> str:
     """How the trials ended, in one line, and what became of the others."""
     counts = results.sweep["status"].value_counts()
     parts = [f"{counts.pop(COMPLETED) if COMPLETED in counts else 0} of {len(results.sweep)} trials completed"]
@@ -116,13 +120,13 @@ def endings(results: Results) -> str:
     return ", ".join(parts) + "."
 
 
-def plain(text: str) -> Text:
+def plain_text(text: str) -> Text:
     """Text that rich neither interprets nor colours."""
     return Text(text)
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=plain(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(title=plain_text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         named = column in ("configuration", "sweep", "validation")
         header = column if named else fill(column, BROAD)  # the numbers below are never broken

@@ -11,16 +11,16 @@ import pandas as pd
 
 from analysis import page
 from analysis.axes import SEPARATOR
-from analysis.difficulty import agreement
-from analysis.digest import Digest
-from analysis.facts import duration
+from analysis.difficulty import correlate_scores
 from analysis.figure_front import listed
 from analysis.figure_rows import in_turn
-from analysis.front import Panel
-from analysis.gaps import moment
-from analysis.metrics import CHECKPOINTS, EPOCH_METRIC, attack_of, attack_title, on_images, title
-from analysis.results import COMPLETED, STOPPED
-from analysis.stats import Estimate, counted, estimate, seeds
+from analysis.front import FrontPanel
+from analysis.gaps import describe_checkpoint
+from analysis.metrics import CHECKPOINTS, EPOCH_METRIC, describe_images, describe_metric, parse_attack, shorten_attack
+from analysis.provenance import format_duration
+from analysis.report_data import ReportData
+from analysis.stats import Estimate, estimate, format_count, format_seeds
+from analysis.trial_table import COMPLETED, STOPPED
 from trainers.reading import read_with
 
 LONGEST = 60  # rows of a table on the page; the exported table has all
@@ -28,7 +28,7 @@ ABREAST = 12  # classes that stand beside each other on paper
 KINDS = {"pretrain": "pretraining, which trials start from", "profile": "profiling, which ranks the examples"}
 
 
-def frames(found: Digest) -> dict[str, pd.DataFrame]:
+def frames(found: ReportData) -> dict[str, pd.DataFrame]:
     """Everything the report computes, to be exported."""
     effects = {"subset_effects": found.subset_effects}
     if found.axis_effects:
@@ -46,7 +46,7 @@ def frames(found: Digest) -> dict[str, pd.DataFrame]:
     return {name: table for name, table in every.items() if len(table)}
 
 
-def members(found: Digest) -> list[str]:
+def members(found: ReportData) -> list[str]:
     """Who is on each front."""
     if found.front is None:
         return []
@@ -61,13 +61,13 @@ def members(found: Digest) -> list[str]:
         volume = f" Hypervolume above (0, 0): {_volume(panel)}." if panel.volume else ""
         header = ("#", "configuration", "seeds", "clean %", f"{_robust(found)} %", "selected on validation")
         shown = len(header) if found.results.selects else -1
-        when = moment(front.checkpoint, found.results.sweep)
-        caption = f"{where}{on_images(front.y, found.results.attacks)}, {when}.{off}{volume}"
+        when = describe_checkpoint(front.checkpoint, found.results.sweep)
+        caption = f"{where}{describe_images(front.y, found.results.attacks)}, {when}.{off}{volume}"
         parts.append(page.table(header[:shown], [row[:shown] for row in rows], caption, (1,)))
     return parts
 
 
-def summary(found: Digest) -> list[str]:
+def summary(found: ReportData) -> list[str]:
     """Every configuration at the validation-selected epoch, if there is one, and at the last."""
     if found.front is None:
         return []
@@ -85,7 +85,7 @@ def summary(found: Digest) -> list[str]:
                 marked.append(len(rows))
             last = _pm(row, "y_last") if found.front.checkpoint == "best" else ""  # else y is that already
             numbers = (_pm(row, "x"), _pm(row, "y"), last)
-            times = [duration(seconds) for seconds in costs.loc[row["configuration"]]]
+            times = [format_duration(seconds) for seconds in costs.loc[row["configuration"]]]
             gap = _pm(masked.loc[row["configuration"]], "gap") if row["configuration"] in masked.index else ""
             counts = (str(row["diverged"] or ""), str(row["constant"] or ""))
             rows.append((row["choice"], str(row["n"]), *numbers, gap, *counts, *times))
@@ -95,11 +95,11 @@ def summary(found: Digest) -> list[str]:
         "constant",
         "time alone", "time billed",
     )  # fmt: skip
-    on = on_images(found.front.y, found.results.attacks)
+    on = describe_images(found.front.y, found.results.attacks)
     attack = found.front.panels[0].terms.y or robust
     caption = (
-        f"All configurations, test set{on}, {moment(found.front.checkpoint, found.results.sweep)} unless said; "
-        f"mean ± standard error over seeds; the bar at the left marks the front. Attack: {attack}. Time is a "
+        f"All configurations, test set{on}, {describe_checkpoint(found.front.checkpoint, found.results.sweep)} unless "
+        f"said; mean ± standard error over seeds; the bar at the left marks the front. Attack: {attack}. Time is a "
         "training's mean: alone, as if from scratch, and billed, less the epochs that it took from others."
     )
     if len(masked):
@@ -116,18 +116,18 @@ def _filled(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[
     return [header[i] for i in kept], [[row[i] for i in kept] if len(row) > 1 else [*row] for row in rows]
 
 
-def subset_effects(found: Digest) -> list[str]:
+def subset_effects(found: ReportData) -> list[str]:
     """Paired differences between subsets, in points."""
     return _effects(found, found.subset_effects, "subset")
 
 
-def axis_effects(found: Digest) -> list[str]:
+def axis_effects(found: ReportData) -> list[str]:
     """Paired differences along each other axis, in points."""
     tables = found.axis_effects.items()
     return [part for path, table in tables for part in _effects(found, table, path)]
 
 
-def _effects(found: Digest, table: pd.DataFrame, what: str) -> list[str]:
+def _effects(found: ReportData, table: pd.DataFrame, what: str) -> list[str]:
     known = table[table["n"] > 0]
     alone = ", ".join(found.uncompared.get(what, ()))
     alone = f" Nothing else is equal for, so there is no comparison of: {alone}." if alone else ""
@@ -153,13 +153,13 @@ def _effects(found: Digest, table: pd.DataFrame, what: str) -> list[str]:
     return [page.table(header, rows[:LONGEST], caption)]
 
 
-def gaps(found: Digest) -> list[str]:
+def gaps(found: ReportData) -> list[str]:
     """What overfitting costs each configuration."""
     known = found.gaps[found.gaps["robust_overfitting"].notna()]
     if known.empty:
         return []
     same = bool(known["generalization_gap"].notna().any())
-    attack = attack_title("pgd", found.results.attacks)
+    attack = shorten_attack("pgd", found.results.attacks)
     columns = ["peak", "selected", "last", "robust_overfitting", "robust_overfitting_val"]
     columns += ["generalization_gap"] * same
     rows: list[tuple[str, ...]] = []
@@ -188,7 +188,7 @@ def gaps(found: Digest) -> list[str]:
     return [page.table(*_filled(header, rows), caption)]
 
 
-def counts(found: Digest) -> list[str]:
+def counts(found: ReportData) -> list[str]:
     """The classes of each subset; of many classes in as many tables as paper is wide."""
     if found.counts.empty:
         return []
@@ -213,7 +213,7 @@ def counts(found: Digest) -> list[str]:
     return parts
 
 
-def others(found: Digest) -> list[str]:
+def others(found: ReportData) -> list[str]:
     """What was trained for the trials to start from or to rank by, such as the pretraining that is their control."""
     trials = found.results.trials
     made = trials[(trials["kind"] != "trial") & (trials["status"] == COMPLETED)]
@@ -226,7 +226,7 @@ def others(found: Digest) -> list[str]:
         rows.append((KINDS.get(str(kind), str(kind)),))
         for name, group in its.groupby("configuration", sort=False):
             rows.append((str(name), str(len(group)), *(estimate(group.get(column, [])).text() for column in columns)))
-    short = attack_title(attack_of(robust) or "", found.results.attacks)
+    short = shorten_attack(parse_attack(robust) or "", found.results.attacks)
     ends = [f"{what} %, {'last' if c == 'last' else 'selected'}" for c in CHECKPOINTS for what in ("clean", short)]
     caption = (
         "Accuracy on test of the trainings that trials start from or are ranked by, mean ± standard error over seeds."
@@ -236,11 +236,11 @@ def others(found: Digest) -> list[str]:
     return [page.table(("training", "seeds", *ends), rows[:LONGEST], caption)]
 
 
-def agreements(found: Digest) -> list[str]:
+def agreements(found: ReportData) -> list[str]:
     """How far the scores agree on the order of the examples."""
     parts = []
     for ranking in found.rankings:
-        table = agreement(ranking)
+        table = correlate_scores(ranking)
         if len(table) > 1:
             rows = [(str(name), *(f"{value:.3f}" for value in line)) for name, line in table.iterrows()]
             caption = f"Spearman's correlation between the scores' ranks of the examples, {ranking.title}."
@@ -248,7 +248,7 @@ def agreements(found: Digest) -> list[str]:
     return parts
 
 
-def unfinished(found: Digest) -> list[str]:
+def unfinished(found: ReportData) -> list[str]:
     """Trials that diverged, were stopped, failed or still wait, with why."""
     trials = found.results.trials
     others = trials[trials["status"] != COMPLETED]
@@ -277,29 +277,33 @@ def unfinished(found: Digest) -> list[str]:
     return [table, *errors[:LONGEST]]
 
 
-def _volume(panel: Panel) -> str:
+def _volume(panel: FrontPanel) -> str:
     """Of the first sweep, with what stands behind it: of some configurations other seeds may be missing."""
     ((sweep, volume), *_) = panel.volume.items()
-    few = "" if panel.compared[sweep] == len(panel.points) else f" of {counted(panel.compared[sweep], 'configuration')}"
+    few = (
+        ""
+        if panel.compared[sweep] == len(panel.points)
+        else f" of {format_count(panel.compared[sweep], 'configuration')}"
+    )
     error = "" if math.isnan(volume.se) else f" ± {volume.se:.4f}"
-    return f"{volume.mean:.4f}{error} ({seeds(volume.n)}{few})"
+    return f"{volume.mean:.4f}{error} ({format_seeds(volume.n)}{few})"
 
 
-def _robust(found: Digest) -> str:
-    return attack_title(attack_of(found.robust or "") or "", found.results.attacks)
+def _robust(found: ReportData) -> str:
+    return shorten_attack(parse_attack(found.robust or "") or "", found.results.attacks)
 
 
-def _gap_name(found: Digest) -> str:
-    return f"{attack_title('pgd', found.results.attacks)} − {_robust(found)}"
+def _gap_name(found: ReportData) -> str:
+    return f"{shorten_attack('pgd', found.results.attacks)} − {_robust(found)}"
 
 
-def _short(column: str, found: Digest) -> str:
+def _short(column: str, found: ReportData) -> str:
     checkpoint, _, metric = column.partition("_")
     if checkpoint in CHECKPOINTS:
-        name = title(metric, found.results.attacks).replace(" test accuracy", "")
+        name = describe_metric(metric, found.results.attacks).replace(" test accuracy", "")
         return f"{name}, {'last' if checkpoint == 'last' else 'selected'}"
     gaps = {"robust_overfitting": "best − last", "robust_overfitting_val": "selected − last"}
-    return f"{gaps[column]}, {attack_title('pgd', found.results.attacks)}" if column in gaps else column
+    return f"{gaps[column]}, {shorten_attack('pgd', found.results.attacks)}" if column in gaps else column
 
 
 def _difference(row: Mapping[Any, Any]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from analysis.metrics import attack_of
+from analysis.metrics import parse_attack
 from analysis.results import Results
-from analysis.selection import decisive
+from analysis.selection import read_checkpoint
 from trainers.records import problem_titles
 
 CURVES = "pgd"  # the attack along training, by which validation selects an epoch
@@ -35,7 +35,7 @@ class Terms(NamedTuple):
         return {name: text for name, text in (self._named() | unlike).items() if text}
 
     def _named(self) -> dict[str, str]:
-        return {attack_of(metric) or "": text for metric, text in zip(self.metrics, self.measured, strict=True)}
+        return {parse_attack(metric) or "": text for metric, text in zip(self.metrics, self.measured, strict=True)}
 
 
 def terms(results: Results, *metrics: str) -> list[Terms]:
@@ -47,10 +47,10 @@ def terms(results: Results, *metrics: str) -> list[Terms]:
     for planned in results.plan["trials"]:
         data.setdefault(planned["configuration"], str(planned.get("data", "")))
     found = []
-    told, rule = results.attacks, decisive(results)
+    told, rule = results.attacks, read_checkpoint(results)
     for trial, configuration, problem in results.sweep[["id", "configuration", "problem"]].to_numpy(str).tolist():
         attacks = results.outcomes.get(trial, {}).get("attacks") or told
-        measured = tuple(attacks.get(attack_of(metric) or "", "") for metric in metrics)
+        measured = tuple(attacks.get(parse_attack(metric) or "", "") for metric in metrics)
         found.append(Terms(problem, data.get(configuration, ""), metrics, measured, (rule, attacks.get(CURVES, ""))))
     return found
 

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 
 from analysis.agreement import MEASURES, main, matrix
-from analysis.corrupted import corrupted
+from analysis.corrupted import compare_corrupted
+from analysis.difficulty_reference import Reference, References, correlate_with_difficulty, find_references, is_pgd
+from analysis.exceptions import SweepError
 from analysis.instances import Instances
-from analysis.reference import Reference, References, is_pgd, judged, references
-from analysis.results import Results, SweepError, load
+from analysis.results import Results, load
 from trainers.reading import read_json
 from trainers.records import write_json
 
@@ -189,13 +190,13 @@ def test_weights_go_with_the_difficulty_of_pgd_trainings_of_other_seeds(tmp_path
         t_max=lambda arrays: np.tile(1 - hard / 5, (4, 1)),
     )  # fmt: skip
     results = methods(folder, TRADES=PGD | {"weight": {"name": "confidence"}}, AT=PGD)
-    found = judged(results, references(results))
+    found = correlate_with_difficulty(results, find_references(results))
     (table,) = [found.correlations["weight"]]
     assert table.loc["TRADES 0.10", "correlation"] > 0.85 and not found.without
     groups = found.groups.loc["TRADES 0.10"].to_numpy()
     assert list(found.groups.columns) == [f"G{group}" for group in range(10)]
     assert groups[0] < 0.5 and groups[-1] > 0.9 and (np.diff(groups) > -0.05).all()
-    alone = judged(results, references(results)._replace(found=[]))
+    alone = correlate_with_difficulty(results, find_references(results)._replace(found=[]))
     assert not alone.correlations and set(alone.without) == {"weight", "t_max"}
 
 
@@ -222,7 +223,11 @@ def test_the_difficulty_may_be_that_of_another_sweeps_ranking(
     assert main([str(folder), "--ranking", str(file)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert f"thatof{file},withthemeanweightofanexample" in shown.replace(" ", "")  # lines end anywhere in a path
-    (values,) = [judged(load(folder), references(load(folder), file)).correlations["weight"]["correlation"]]
+    (values,) = [
+        correlate_with_difficulty(load(folder), find_references(load(folder), file)).correlations["weight"][
+            "correlation"
+        ]
+    ]
     assert (values > 0.7).all()
     for change, complaint in (
         ({"y": np.ones(60, int)}, "it ranks other examples, or under other labels"),
@@ -288,7 +293,7 @@ def views(folder: Path) -> Results:
 
 def test_corruptions_are_those_of_networks_trained_on_clean_images(tmp_path: Path) -> None:
     """Liu et al. 2021, Table 5: held against clean and attacked images, of these networks and of attacked ones."""
-    found = corrupted(views(tmp_path / "one"), MEASURES["distance"])
+    found = compare_corrupted(views(tmp_path / "one"), MEASURES["distance"])
     assert list(found) == ["AT 0.10"]
     table = found["AT 0.10"]
     rows = ["AT 0.10: clean", "AT 0.10: fgsm", "AT 0.10: pgd", "TRADES 0.10: fgsm", "TRADES 0.10: pgd"]
@@ -299,7 +304,7 @@ def test_corruptions_are_those_of_networks_trained_on_clean_images(tmp_path: Pat
     assert table["fog"].between(0.25, 0.42).all()  # unrelated: 1/3
     assert (table.loc[["AT 0.10: pgd", "TRADES 0.10: fgsm"], "snow"] > 0.4).all()  # reversed: 1/2
     assert table.loc["TRADES 0.10: pgd", "snow"] < 0.15
-    related = corrupted(views(tmp_path / "other"), MEASURES["correlation"])["AT 0.10"]
+    related = compare_corrupted(views(tmp_path / "other"), MEASURES["correlation"])["AT 0.10"]
     assert related.loc["AT 0.10: clean", "snow"] > 0.85 and related.loc["AT 0.10: pgd", "snow"] < -0.85
 
 
@@ -311,11 +316,11 @@ def test_trainings_of_one_seed_or_of_another_setting_are_held_against_no_corrupt
             trial["config"]["epochs"] = 7  # differs in more than its method
     write_json(results.folder / "plan.json", plan)
     assert {
-        row.partition(":")[0] for row in corrupted(load(results.folder), MEASURES["distance"])["AT 0.10"].index
+        row.partition(":")[0] for row in compare_corrupted(load(results.folder), MEASURES["distance"])["AT 0.10"].index
     } == {"AT 0.10"}
     for path in results.folder.glob("trials/*seed=[12]/instances.npz"):
         path.unlink()
-    assert corrupted(load(results.folder), MEASURES["distance"]) == {}
+    assert compare_corrupted(load(results.folder), MEASURES["distance"]) == {}
 
 
 def test_what_was_not_recorded_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

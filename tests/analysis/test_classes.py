@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.classes import by_class, class_label, short_label
-from analysis.difficulty import class_counts
-from analysis.digest import digest
+from analysis.classes import abbreviate_class, name_class, tabulate_classes
+from analysis.difficulty import count_classes
 from analysis.drawings import class_drawing
 from analysis.figure_classes import classes_info, classes_size, draw_classes
 from analysis.figure_rows import PAGE
 from analysis.figures import save
+from analysis.report_data import collect_report_data
 from analysis.results import load
 
 from .synthetic import Made, write_sweep
@@ -46,7 +46,7 @@ def with_classes(folder: Path, made: Made, classes: int = 10, names: list[str] |
 
 
 def test_means_and_standard_errors_over_seeds(tmp_path: Path) -> None:
-    table = by_class(load(with_classes(tmp_path / "sweep", ONE)))
+    table = tabulate_classes(load(with_classes(tmp_path / "sweep", ONE)))
     assert len(table) == 2 * 2 * 10 and set(table["n"]) == {3}
     row = table[(table["name"] == "friendly 108") & (table["checkpoint"] == "best") & (table["class"] == 4)].iloc[0]
     assert row["clean"] == pytest.approx((1 + 1 + 4) / 200)
@@ -57,7 +57,7 @@ def test_means_and_standard_errors_over_seeds(tmp_path: Path) -> None:
 
 def test_the_figure_shows_clean_the_strongest_attack_and_the_gap(tmp_path: Path) -> None:
     results = load(with_classes(tmp_path / "sweep", ONE))
-    info = classes_info(results, by_class(results), "best")
+    info = classes_info(results, tabulate_classes(results), "best")
     assert info is not None and info.names == ["all", "friendly 108"] and info.left_out == 0
     titles = ["clean, %", "AutoAttack custom, %", "PGD-10 −\nAutoAttack custom, points"]
     assert [panel.title for panel in info.panels] == titles
@@ -74,14 +74,14 @@ def test_clean_accuracy_of_a_class_is_on_the_images_of_the_strongest_attack(tmp_
             its["aa_clean"] = [0.5] * 10
         path.write_text(json.dumps(result))
     results = load(folder)
-    info = classes_info(results, by_class(results), "best")
+    info = classes_info(results, tabulate_classes(results), "best")
     assert info is not None and info.panels[0].title == "clean, %" and (info.panels[0].values == 50).all()
 
 
 def test_of_many_configurations_the_best_on_validation_are_shown(tmp_path: Path) -> None:
     subsets = tuple(f"random {size}" for size in range(20, 20 + PAGE + 3))
     results = load(with_classes(tmp_path / "sweep", Made(**{**vars(ONE), "subsets": subsets})))
-    info = classes_info(results, by_class(results), "best")
+    info = classes_info(results, tabulate_classes(results), "best")
     assert info is not None and (len(info.names), info.left_out) == (PAGE, 3)
     value = results.sweep.groupby("name")["best_val_pgd_acc"].mean()
     assert value[info.names].min() >= value.drop(info.names).max()
@@ -99,7 +99,7 @@ def test_no_problem_and_no_method_is_missing_however_low_its_accuracy(tmp_path: 
         result = json.loads(path.read_text())
         result["best"] |= {"val_pgd_acc": 0.1}
         path.write_text(json.dumps(result))
-    found = digest(load(folder))
+    found = collect_report_data(load(folder))
     info = classes_info(found.results, found.classes, "best")
     assert info is not None and info.left_out == 2 * 21 - 2 * PAGE
     shown = list(zip(info.settings, info.names, strict=True))
@@ -114,7 +114,7 @@ def test_no_problem_and_no_method_is_missing_however_low_its_accuracy(tmp_path: 
 
 @pytest.mark.parametrize("classes", [2, 10, 100])
 def test_it_is_drawn_for_any_number_of_classes(tmp_path: Path, classes: int) -> None:
-    found = digest(load(with_classes(tmp_path / "sweep", ONE, classes)))
+    found = collect_report_data(load(with_classes(tmp_path / "sweep", ONE, classes)))
     (drawing,) = class_drawing(found)
     assert "examples of each class on 300 images at the epoch" in drawing.caption
     assert "standard errors up to 0.3 points" in drawing.caption and "masked gradients" in drawing.caption
@@ -132,7 +132,7 @@ def test_a_mean_over_epochs_has_a_figure_of_its_own_under_the_attacks_that_were_
         its = {"clean": [0.9] * 10, "pgd": [0.5] * 10, "aa_along": [0.4] * 10, "aa_along_clean": [0.8] * 10}
         result["classes"]["mean"] = its
         path.write_text(json.dumps(result))
-    found = digest(load(folder))
+    found = collect_report_data(load(folder))
     at, mean = class_drawing(found)
     assert (at.slug, mean.slug) == ("classes", "classes_mean")
     assert "each class on 50 images as a mean over the epochs measured, the darker the more" in mean.caption
@@ -145,7 +145,7 @@ def test_a_mean_over_epochs_has_a_figure_of_its_own_under_the_attacks_that_were_
 
 
 def test_records_without_them_show_none(tmp_path: Path) -> None:
-    found = digest(load(write_sweep(tmp_path / "sweep", ONE)))
+    found = collect_report_data(load(write_sweep(tmp_path / "sweep", ONE)))
     assert found.classes.empty and not list(class_drawing(found))
 
 
@@ -154,25 +154,25 @@ def test_classes_have_their_names_beside_their_numbers(tmp_path: Path, names: li
     """One seed that recorded them is enough: the others are of an older version."""
     results = load(with_classes(tmp_path / "sweep", ONE, names=names))
     labels = [f"{label}: kind of {label}" if names else str(label) for label in range(10)]
-    table = by_class(results)
+    table = tabulate_classes(results)
     assert len(table) == 2 * 2 * 10 and set(zip(table["class"], table["label"], strict=True)) == set(enumerate(labels))
     info = classes_info(results, table, "best")
     assert info is not None and all(panel.classes == labels for panel in info.panels)
-    assert [column for column in class_counts(results) if str(column).startswith("class ")] == [
+    assert [column for column in count_classes(results) if str(column).startswith("class ")] == [
         f"class {label}" for label in labels
     ]
 
 
 def test_a_name_that_is_the_number_says_nothing() -> None:
-    assert [class_label(1, names) for names in ((), ("0", "1"), ("no", "yes"), ("no",))] == ["1", "1", "1: yes", "1"]
-    assert class_label(1, ("0 - zero", "1 - one")) == "1 - one"
-    assert class_label(1, ("11", "12")) == "1: 12"
-    assert short_label(1, ("", "a" * 99)) == f"1: {'a' * 12}…"
+    assert [name_class(1, names) for names in ((), ("0", "1"), ("no", "yes"), ("no",))] == ["1", "1", "1: yes", "1"]
+    assert name_class(1, ("0 - zero", "1 - one")) == "1 - one"
+    assert name_class(1, ("11", "12")) == "1: 12"
+    assert abbreviate_class(1, ("", "a" * 99)) == f"1: {'a' * 12}…"
 
 
 def test_names_are_written_below_the_figure(tmp_path: Path) -> None:
     results = load(with_classes(tmp_path / "sweep", ONE, names=NAMES))
-    info = classes_info(results, by_class(results), "best")
+    info = classes_info(results, tabulate_classes(results), "best")
     assert info is not None
     figure = Figure(figsize=classes_size(info), layout="constrained")
     draw_classes(figure, info)

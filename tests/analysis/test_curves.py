@@ -11,11 +11,11 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection, PolyCollection
 from matplotlib.figure import Figure
 
-from analysis.difficulty import group_curves, profiles
-from analysis.digest import Digest, digest
+from analysis.difficulty import compute_group_curves, read_profiles
 from analysis.drawings import curve_drawings, ranking_drawings
 from analysis.figure_curves import curves_info, draw_curves, draw_groups
 from analysis.figures import arranged, cut_off, levelled, percent
+from analysis.report_data import ReportData, collect_report_data
 from analysis.results import load
 
 from .synthetic import Made, write_sweep
@@ -24,10 +24,10 @@ FIVE = ("all", "friendly 108", "random 108", "friendly 96", "random 96")
 
 
 @pytest.fixture(scope="module")
-def crowd(tmp_path_factory: pytest.TempPathFactory) -> Digest:
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
     """Three methods and five subsets in two problems."""
     made = Made(methods=("A", "B", "C"), subsets=FIVE, epochs=12, faults=False)
-    return digest(load(write_sweep(tmp_path_factory.mktemp("curves") / "crowd", made)))
+    return collect_report_data(load(write_sweep(tmp_path_factory.mktemp("curves") / "crowd", made)))
 
 
 def test_a_problem_has_its_own_rows_and_problems_of_one_panel_stand_side_by_side() -> None:
@@ -37,7 +37,7 @@ def test_a_problem_has_its_own_rows_and_problems_of_one_panel_stand_side_by_side
     assert arranged(["a", "b", "c"], 5.2) == [(0, 0), (0, 1), (0, 2)]
 
 
-def test_a_crowd_shows_test_alone_and_validation_in_a_figure_of_its_own(crowd: Digest, whole: Path) -> None:
+def test_a_crowd_shows_test_alone_and_validation_in_a_figure_of_its_own(crowd: ReportData, whole: Path) -> None:
     slugs = [drawing.slug for drawing in curve_drawings(crowd)]
     assert slugs == ["curves_robust", "curves_robust_validation", "curves_clean", "curves_clean_validation"]
     info = curves_info(crowd.results, "pgd")
@@ -49,12 +49,15 @@ def test_a_crowd_shows_test_alone_and_validation_in_a_figure_of_its_own(crowd: D
         first = next(iter(info.panels.values()))
         for drawn, line in zip(lines.get_segments(), first, strict=True):
             np.testing.assert_allclose(drawn, np.column_stack((line.epoch, line.of(split)[0])))
-    assert [drawing.slug for drawing in curve_drawings(digest(load(whole)))] == ["curves_robust", "curves_clean"]
+    assert [drawing.slug for drawing in curve_drawings(collect_report_data(load(whole)))] == [
+        "curves_robust",
+        "curves_clean",
+    ]
 
 
 def test_training_under_the_attack_of_the_curves_is_drawn_beside_test(tmp_path: Path, whole: Path) -> None:
     """Where it was measured: robust alone, for clean training accuracy is of another protocol."""
-    found = digest(load(write_sweep(tmp_path / "train", Made(faults=False, train=True))))
+    found = collect_report_data(load(write_sweep(tmp_path / "train", Made(faults=False, train=True))))
     robust, clean, without = (
         curves_info(results, kind)
         for results, kind in ((found.results, "pgd"), (found.results, "clean"), (load(whole), "pgd"))
@@ -85,7 +88,7 @@ def test_training_under_the_attack_of_the_curves_is_drawn_beside_test(tmp_path: 
 
 def test_of_a_crowd_training_has_a_figure_and_a_range_of_its_own(tmp_path: Path) -> None:
     made = Made(methods=("A",), subsets=FIVE, epochs=12, faults=False, profile=False, train=True)
-    found = digest(load(write_sweep(tmp_path / "crowd", made)))
+    found = collect_report_data(load(write_sweep(tmp_path / "crowd", made)))
     slugs = [drawing.slug for drawing in curve_drawings(found) if "robust" in drawing.slug]
     assert slugs == ["curves_robust", "curves_robust_validation", "curves_robust_training"]
     info = curves_info(found.results, "pgd")
@@ -111,7 +114,7 @@ def test_a_further_attack_has_a_figure_of_its_own_without_validation(tmp_path: P
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         due = {row["epoch"]: {"test_fgsm_acc": row["test_pgd_acc"] + 0.1} for row in rows[3::4]}
         path.write_text("".join(json.dumps(row | due.get(row["epoch"], {})) + "\n" for row in rows))
-    found = digest(load(folder))
+    found = collect_report_data(load(folder))
     drawings = {drawing.slug: drawing for drawing in curve_drawings(found)}
     robust, clean, own = (f"curves_{what}" for what in ("robust", "clean", "along_fgsm"))
     assert [*drawings] == [robust, f"{robust}_validation", clean, f"{clean}_validation", own]
@@ -131,7 +134,7 @@ def test_a_further_attack_has_a_figure_of_its_own_without_validation(tmp_path: P
     assert not any(len(it.get_offsets()) for it in dots)
 
 
-def test_the_dot_is_the_mean_of_what_each_seed_had_at_its_own_epoch(crowd: Digest) -> None:
+def test_the_dot_is_the_mean_of_what_each_seed_had_at_its_own_epoch(crowd: ReportData) -> None:
     """Between evaluations, at the median of some epochs, no accuracy was measured."""
     info = curves_info(crowd.results, "pgd")
     assert info is not None
@@ -149,7 +152,7 @@ def test_the_dot_is_the_mean_of_what_each_seed_had_at_its_own_epoch(crowd: Diges
     np.testing.assert_allclose(dots.get_offsets(), [(line.best_epoch, line.best_test) for line in first])
 
 
-def test_a_band_is_one_standard_error_about_the_mean_where_both_are_known(crowd: Digest) -> None:
+def test_a_band_is_one_standard_error_about_the_mean_where_both_are_known(crowd: ReportData) -> None:
     info = curves_info(crowd.results, "pgd")
     assert info is not None
     figure = Figure(figsize=(5.2, 4))
@@ -165,7 +168,7 @@ def test_a_band_is_one_standard_error_about_the_mean_where_both_are_known(crowd:
         np.testing.assert_allclose([at.min(), at.max()], last)
 
 
-def test_an_axis_that_does_not_begin_at_zero_says_so(crowd: Digest) -> None:
+def test_an_axis_that_does_not_begin_at_zero_says_so(crowd: ReportData) -> None:
     info = curves_info(crowd.results, "pgd")
     assert info is not None
     low = 100 * levelled(info.limits())[0][0]
@@ -185,11 +188,11 @@ def test_panels_are_chosen_within_each_problem(tmp_path: Path) -> None:
     assert [info.settings.count(f"label_noise {noise}") for noise in made.noise] == [12, 12]
 
 
-def test_groups_have_percent_a_spread_over_trials_and_say_how_they_were_formed(crowd: Digest) -> None:
+def test_groups_have_percent_a_spread_over_trials_and_say_how_they_were_formed(crowd: ReportData) -> None:
     ranking = crowd.rankings[1]
-    found = group_curves(crowd.results, ranking)
+    found = compute_group_curves(crowd.results, ranking)
     assert found is not None and found.trials == 2
-    records = profiles(crowd.results, ranking)
+    records = read_profiles(crowd.results, ranking)
     group = np.minimum(np.floor(10 * (1 - ranking.ranks["difficulty"])).astype(int), 9)
     ends = [record.curves["loss"][-1, group == 3].mean() for record in records]
     assert found.curves["loss"][3, -1] == pytest.approx(np.mean(ends), rel=1e-5)

@@ -19,15 +19,15 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from analysis.axes import SEPARATOR
-from analysis.difficulty import sizes
-from analysis.digest import Digest, digest
+from analysis.difficulty import tabulate_sizes
 from analysis.drawings import curve_drawings, effect_drawings, front_drawing, gap_drawing, ranking_drawings
-from analysis.figure_curves import Curves, Line, curves_info, draw_curves
+from analysis.figure_curves import CurveLine, Curves, curves_info, draw_curves
 from analysis.figure_front import draw_front, front_size, number_members
 from analysis.figure_gaps import draw_effects, effects_info, gaps_info, rows_size
 from analysis.figure_subsets import PER_CLASS, Sizes, draw_sizes, extremes, gallery_info, sizes_info
 from analysis.figures import level, measured, panels, panels_size, save, wrapped
-from analysis.front import front
+from analysis.front import compute_fronts
+from analysis.report_data import ReportData, collect_report_data
 from analysis.results import load
 from analysis.styles import Register
 
@@ -35,11 +35,11 @@ from .synthetic import Made, write_study, write_sweep
 
 
 @pytest.fixture(scope="module")
-def found(whole: Path) -> Digest:
-    return digest(load(whole))
+def found(whole: Path) -> ReportData:
+    return collect_report_data(load(whole))
 
 
-def test_learning_curves_are_means_over_seeds(found: Digest) -> None:
+def test_learning_curves_are_means_over_seeds(found: ReportData) -> None:
     info = curves_info(found.results, "pgd")
     assert info is not None and info.y_title == "robust test accuracy, PGD-10"
     assert list(info.panels) == [(f"label_noise {n}", m) for n in ("0.0", "0.1") for m in ("AT 0.10", "TRADES 0.10")]
@@ -55,18 +55,18 @@ def test_learning_curves_are_means_over_seeds(found: Digest) -> None:
     assert line.best_epoch == ids["best_epoch"].median()
 
 
-def test_a_metric_that_was_not_measured_has_no_curves(found: Digest) -> None:
+def test_a_metric_that_was_not_measured_has_no_curves(found: ReportData) -> None:
     assert curves_info(found.results, "aa") is None
 
 
-def test_gaps_are_those_of_the_table(found: Digest) -> None:
+def test_gaps_are_those_of_the_table(found: ReportData) -> None:
     info = gaps_info(found.gaps, "PGD-10")
     assert info is not None and len(info.names) == 12 and info.left_out == 0
     np.testing.assert_allclose(info.peak - info.last, info.gap)
     assert (info.floor > 0).all()
 
 
-def test_effects_pair_both_checkpoints(found: Digest) -> None:
+def test_effects_pair_both_checkpoints(found: ReportData) -> None:
     info = effects_info(found.subset_effects, "test_aa_acc", "robust accuracy")
     assert info is not None and len(info.names) == 12
     pairs = list(zip(info.settings, info.names, strict=True))
@@ -79,8 +79,8 @@ def of_two_sizes(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, table[table["subset_kind"] == "friendly"].assign(subset_size=96)])
 
 
-def test_sizes_need_two_of_one_kind(found: Digest) -> None:
-    table = sizes(found.results, "test_aa_acc")
+def test_sizes_need_two_of_one_kind(found: ReportData) -> None:
+    table = tabulate_sizes(found.results, "test_aa_acc")
     assert sizes_info(table, "test_aa_acc", "robust") is None  # a point a kind, which the effects show
     info = sizes_info(of_two_sizes(table), "test_aa_acc", "robust")
     assert info is not None
@@ -96,7 +96,7 @@ def test_sizes_need_two_of_one_kind(found: Digest) -> None:
     assert [more.settings.count(setting) for setting in dict.fromkeys(more.settings)] == [12, 12]  # of each problem
 
 
-def test_the_gallery_marks_every_flipped_example_it_shows(found: Digest) -> None:
+def test_the_gallery_marks_every_flipped_example_it_shows(found: ReportData) -> None:
     clean, noisy = (gallery_info(found.results, ranking) for ranking in found.rankings)
     assert clean is not None and noisy is not None
     assert clean.classes == [str(label) for label in range(10)] and clean.flips == []
@@ -114,7 +114,7 @@ def test_extremes_are_the_ends_of_a_class_and_never_shared() -> None:
     assert few.tolist() == [0, 1, *[-1] * (2 * PER_CLASS - 4), 3, 4]
 
 
-def test_members_are_numbered_by_falling_clean_accuracy(found: Digest) -> None:
+def test_members_are_numbered_by_falling_clean_accuracy(found: ReportData) -> None:
     assert found.front is not None
     for panel in found.front.panels:
         members = number_members(panel)
@@ -129,7 +129,7 @@ def test_lines_and_points_of_a_sweep_have_one_colour(tmp_path: Path) -> None:
     for path in first.glob("trials/*noise=0.0*/result.json"):
         path.unlink()
     other = write_sweep(tmp_path / "c", replace(small, study="c", noise=(0.0,)))
-    info = front([load(first), load(other)])
+    info = compute_fronts([load(first), load(other)])
     figure = Figure()
     draw_front(figure, info)
     (legend,) = figure.legends
@@ -143,9 +143,9 @@ def test_lines_and_points_of_a_sweep_have_one_colour(tmp_path: Path) -> None:
 def test_no_axis_of_accuracies_goes_beyond_all_of_them() -> None:
     """The panel of the narrow curves spans as much as that of the wide ones, downward where they lie at the top."""
 
-    def line(low: float, high: float) -> Line:
+    def line(low: float, high: float) -> CurveLine:
         rising, none = np.linspace(low, high, 9), np.full(9, np.nan)
-        return Line("", np.arange(9), 8.0, high, 1, rising, none, rising, none, none, none)
+        return CurveLine("", np.arange(9), 8.0, high, 1, rising, none, rising, none, none, none)
 
     figure = Figure()
     draw_curves(
@@ -159,14 +159,14 @@ def test_no_axis_of_accuracies_goes_beyond_all_of_them() -> None:
 def test_panels_of_sizes_stand_in_the_order_of_the_axes(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), subsets=("friendly 96", "friendly 108"))
     results = load(write_study(tmp_path / "sizes", "method.attack.epsilon", (12, 8, 4), made))
-    info = sizes_info(sizes(results, "test_aa_acc"), "test_aa_acc", "robust")
+    info = sizes_info(tabulate_sizes(results, "test_aa_acc"), "test_aa_acc", "robust")
     assert info is not None and info.titles == ["epsilon 4", "epsilon 8", "epsilon 12"]
     assert [line.k.tolist() for lines in info.panels.values() for line in lines] == [[96, 108]] * 3
 
 
 def test_accuracy_against_size_is_drawn_for_both_accuracies(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), subsets=("all", "friendly 108", "friendly 96"), profile=False, faults=False)
-    drawings = list(effect_drawings(digest(load(write_sweep(tmp_path / "sizes", made)))))
+    drawings = list(effect_drawings(collect_report_data(load(write_sweep(tmp_path / "sizes", made)))))
     assert [drawing.slug for drawing in drawings] == ["effects", "k_robust", "k_clean"]
     for drawing in drawings:
         save(drawing.draw, drawing.size, [tmp_path / f"{drawing.slug}.png"])
@@ -196,7 +196,7 @@ def test_a_dollar_in_a_name_is_a_dollar(tmp_path: Path) -> None:
     assert (tmp_path / "one.png").exists()
 
 
-def test_the_gallery_of_a_ranking_from_a_file_claims_no_seeds(found: Digest) -> None:
+def test_the_gallery_of_a_ranking_from_a_file_claims_no_seeds(found: ReportData) -> None:
     read = replace(found, rankings=[replace(ranking, trials=()) for ranking in found.rankings])
     captions = [drawing.caption for drawing in ranking_drawings(read) if drawing.slug.startswith("gallery")]
     assert len(captions) == 2 and all("as its file has it" in text and "seed" not in text for text in captions)
@@ -244,11 +244,11 @@ def test_titles_of_panels_lie_over_nothing_and_within_the_figure() -> None:
 
 def test_a_long_name_of_an_attack_is_not_cut_off_by_the_figure(whole: Path) -> None:
     """Two attacks that begin alike are told apart by more words, which one panel's height does not hold in a line."""
-    plain = digest(load(whole))
+    plain = collect_report_data(load(whole))
     assert plain.front is not None
     long = "robust test accuracy, AutoAttack custom (apgd-ce + apgd-t) on 500 images"
     named = replace(plain.front, panels=(replace(plain.front.panels[0], y_title=long),))
-    sizes_found = sizes_info(of_two_sizes(sizes(plain.results, "test_aa_acc")), "test_aa_acc", long)
+    sizes_found = sizes_info(of_two_sizes(tabulate_sizes(plain.results, "test_aa_acc")), "test_aa_acc", long)
     effects = effects_info(plain.subset_effects, "test_aa_acc", long)
     assert sizes_found is not None and effects is not None
     one = Sizes(long, dict(list(sizes_found.panels.items())[:1]), 0)
@@ -272,7 +272,7 @@ def test_every_mark_of_two_sweeps_has_a_name(tmp_path: Path) -> None:
 
     def marks(other: Made) -> list[str]:
         figure = Figure()
-        draw_front(figure, front([mixed, load(write_sweep(tmp_path / other.study, other))]))
+        draw_front(figure, compute_fronts([mixed, load(write_sweep(tmp_path / other.study, other))]))
         texts = [text.get_text() for text in figure.legends[0].get_texts()]
         return texts[: next(n for n, text in enumerate(texts) if text.startswith("front over means of seeds"))]
 
@@ -290,12 +290,12 @@ def test_surfaces_say_the_seeds_that_they_are_over(tmp_path: Path) -> None:
     small = Made(study="three", epochs=4, noise=(0.1,), profile=False, faults=False)
     single = replace(small, study="single", replicates=1)
     figure = Figure()
-    draw_front(figure, front([load(write_sweep(tmp_path / made.study, made)) for made in (small, single)]))
+    draw_front(figure, compute_fronts([load(write_sweep(tmp_path / made.study, made)) for made in (small, single)]))
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "attained by 2 of 3 seeds" in texts  # one seed has no surface
 
 
-def test_every_figure_draws_and_says_its_seeds(found: Digest, tmp_path: Path) -> None:
+def test_every_figure_draws_and_says_its_seeds(found: ReportData, tmp_path: Path) -> None:
     parts = (front_drawing, effect_drawings, curve_drawings, gap_drawing, ranking_drawings)
     drawings = [drawing for part in parts for drawing in part(found)]
     assert len({drawing.slug for drawing in drawings}) == len(drawings) == 8
@@ -305,7 +305,7 @@ def test_every_figure_draws_and_says_its_seeds(found: Digest, tmp_path: Path) ->
         assert (tmp_path / f"{drawing.slug}.svg").read_text().rstrip().endswith("</svg>")
 
 
-def test_equal_records_give_equal_files(found: Digest, tmp_path: Path) -> None:
+def test_equal_records_give_equal_files(found: ReportData, tmp_path: Path) -> None:
     (drawing,) = gap_drawing(found)
     for name in ("one", "two"):
         save(drawing.draw, drawing.size, [tmp_path / f"{name}.png", tmp_path / f"{name}.svg"])

@@ -16,9 +16,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from analysis.axes import MOST_LABELS, read_axes
-from analysis.facts import what_ran
 from analysis.figure_knobs import Knob, Knobs, draw_knobs, knobs_info, knobs_size
 from analysis.figures import save
+from analysis.provenance import describe_run
 from analysis.results import Results
 from analysis.styles import Register
 from trainers.reading import Damage
@@ -134,7 +134,7 @@ def test_a_logarithmic_scale_is_written_in_numbers(tmp_path: Path) -> None:
 
 
 def test_the_report_says_what_was_searched_for(tmp_path: Path) -> None:
-    said = what_ran(SimpleNamespace(results=searched(tmp_path, 12)))  # type: ignore[arg-type]
+    said = describe_run(SimpleNamespace(results=searched(tmp_path, 12)))  # type: ignore[arg-type]
     assert said["optimizer.lr"] == "12 values from 1e-12 to 1e-1"
     assert said["optimizer.momentum"] == "0, 1"
     assert said["search"] == "tpe, 12 configurations, 4 at once"
@@ -147,4 +147,4 @@ def test_the_report_says_what_was_searched_for(tmp_path: Path) -> None:
 def test_a_space_that_cannot_be_read_leaves_it_unsaid(tmp_path: Path, content: bytes | None) -> None:
     results = searched(tmp_path, 12)
     (tmp_path / "space.yaml").unlink() if content is None else (tmp_path / "space.yaml").write_bytes(content)
-    assert "search" not in what_ran(SimpleNamespace(results=results))  # type: ignore[arg-type]
+    assert "search" not in describe_run(SimpleNamespace(results=results))  # type: ignore[arg-type]

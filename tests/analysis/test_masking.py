@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.digest import Digest, digest
 from analysis.findings import findings, limits
 from analysis.masking import is_plain, masked, reference, reversals
 from analysis.report import report
+from analysis.report_data import ReportData, collect_report_data
 from analysis.results import load
 
 from .synthetic import ATTACKS, Made, write_sweep
@@ -29,7 +29,7 @@ GAIRAT = PLAIN | {"weight": {"name": "gairat"}}
 ACCURACIES = {"AT": (0.50, 0.47), "GAIRAT": (0.58, 0.36), "MART": (0.52, 0.49)}  # under PGD and under AutoAttack
 
 
-def attacked(folder: Path, made: Made, accuracies: dict[str, tuple[float, float]] = ACCURACIES) -> Digest:
+def attacked(folder: Path, made: Made, accuracies: dict[str, tuple[float, float]] = ACCURACIES) -> ReportData:
     """A sweep with these accuracies, half a point apart from seed to seed under both attacks."""
     folder = write_sweep(folder, replace(made, attacks=WHOLE))
     plan = json.loads((folder / "plan.json").read_text())
@@ -45,7 +45,7 @@ def attacked(folder: Path, made: Made, accuracies: dict[str, tuple[float, float]
             result[checkpoint] |= {"test_pgd_acc": pgd, "test_aa_acc": auto, "test_aa_gap": pgd - auto}
         path.write_text(json.dumps(result))
     (folder / "plan.json").write_text(json.dumps(plan))
-    return digest(load(folder))
+    return collect_report_data(load(folder))
 
 
 def test_a_gap_far_above_that_of_plain_pgd_training_and_a_reversed_order_are_findings(tmp_path: Path) -> None:
@@ -109,14 +109,14 @@ def test_what_pgd_did_on_the_images_that_autoattack_had_is_its_own_accuracy_and_
             result[checkpoint]["test_aa_clean_acc"] = result[checkpoint]["test_clean_acc"]
         result["best"]["test_pgd_acc"] += 0.1
         path.write_text(json.dumps(result))
-    table = digest(load(folder)).masking.set_index("choice")
+    table = collect_report_data(load(folder)).masking.set_index("choice")
     assert table["gap"].to_dict() == pytest.approx({"AT": 0.03, "GAIRAT": 0.22, "MART": 0.03})
     assert table.loc["AT", "weak"] == pytest.approx(0.505)
 
 
 def test_without_autoattack_nothing_is_said_of_masking_but_that(tmp_path: Path) -> None:
     weak = {name: text for name, text in ATTACKS.items() if name != "aa"}
-    found = digest(load(write_sweep(tmp_path / "weak", replace(MADE, attacks=weak))))
+    found = collect_report_data(load(write_sweep(tmp_path / "weak", replace(MADE, attacks=weak))))
     assert not any("mask" in lead for lead, _ in findings(found))
     assert any("No AutoAttack was run" in limit for limit in limits(found))
 
@@ -140,7 +140,7 @@ def test_pairs_are_judged_by_the_seeds_that_both_have(tmp_path: Path) -> None:
         pgd, auto = 0.5 + 0.05 * rng.standard_normal(), 0.4 + 0.05 * rng.standard_normal()
         result["best"] |= {"test_pgd_acc": pgd, "test_aa_acc": auto, "test_aa_gap": pgd - auto}
         path.write_text(json.dumps(result if number % 9 else result | {"status": "stopped"}))
-    found = digest(load(folder))
+    found = collect_report_data(load(folder))
     turned = reversals(found.results, found.masking, "test_aa_acc")
     done = found.completed.set_index(["configuration", "replicate"])[["best_test_pgd_acc", "best_test_aa_acc"]]
     expected = [0, 0, 0]

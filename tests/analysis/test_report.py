@@ -15,14 +15,14 @@ import pandas as pd
 import pytest
 
 from analysis import tables
-from analysis.digest import digest
-from analysis.facts import duration, extent
 from analysis.findings import findings, limits
-from analysis.front import front
+from analysis.front import compute_fronts
+from analysis.provenance import describe_extent, format_duration
 from analysis.report import main, report
+from analysis.report_data import collect_report_data
 from analysis.results import load
 from analysis.stats import estimate
-from analysis.summary import fair_share, print_summary
+from analysis.summary import pick_rows, print_summary
 from trainers.reading import read_json
 from trainers.records import write_json
 from trainers.terminal.console import Console
@@ -97,7 +97,7 @@ def test_figures_and_tables_lie_beside_the_page(page: Path) -> None:
 
 
 def test_findings_say_the_effect_that_was_put_into_the_records(whole: Path) -> None:
-    found = dict(findings(digest(load(whole))))
+    found = dict(findings(collect_report_data(load(whole))))
     noisy = found["friendly 108 − random 108, label_noise 0.1"]
     clean = found["friendly 108 − random 108, label_noise 0.0"]
     two = "by 95% t-intervals is higher in 2 and lower in 0 of 2 comparisons at the last epoch"
@@ -106,7 +106,7 @@ def test_findings_say_the_effect_that_was_put_into_the_records(whole: Path) -> N
     flipped = found["Flipped labels, label_noise 0.1"]
     assert "of the 12 flipped labels" in flipped and "friendly 108 12, random 108 1" in flipped
     assert "AT 0.10 · all" in found["Robust overfitting, label_noise 0.1"]
-    assert any("360 examples" in limit for limit in limits(digest(load(whole))))
+    assert any("360 examples" in limit for limit in limits(collect_report_data(load(whole))))
 
 
 @pytest.mark.parametrize(("values", "leads"), [((0, 1, -1), 2), ((0, 1, 2, 3, 4, 5), 1)])
@@ -116,7 +116,7 @@ def test_a_study_of_one_number_says_what_it_changes(tmp_path: Path, values: tupl
     text = report(folder).read_text(encoding="utf-8")
     assert "What each axis changes" in text and f"lam {max(values)} − lam {min(values)}" in text
     assert (folder / "report" / "tables" / "axis_effects.csv").exists()
-    found = [lead for lead, _ in findings(digest(load(folder))) if " − " in lead]
+    found = [lead for lead, _ in findings(collect_report_data(load(folder))) if " − " in lead]
     assert len(found) == leads and found[-1] == f"lam {max(values)} − lam {min(values)}"
 
 
@@ -130,16 +130,16 @@ def test_a_study_of_one_number_says_what_it_changes(tmp_path: Path, values: tupl
     ],
 )
 def test_limits_name_only_what_the_study_has(tmp_path: Path, noise: float, profile: bool, once: str) -> None:
-    found = digest(load(write_sweep(tmp_path / "sweep", replace(SMALL, noise=(noise,), profile=profile))))
+    found = collect_report_data(load(write_sweep(tmp_path / "sweep", replace(SMALL, noise=(noise,), profile=profile))))
     assert once in limits(found)[0]
 
 
 def test_the_extent_says_where_configurations_have_unequally_many_seeds(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "sweep", SMALL)
-    assert extent(digest(load(folder))) == "2 configurations × 2 seeds."
+    assert describe_extent(collect_report_data(load(folder))) == "2 configurations × 2 seeds."
     plan = read_json(folder / "plan.json")
     write_json(folder / "plan.json", plan | {"trials": plan["trials"][:-1]})  # a poor one was given no second seed
-    assert extent(digest(load(folder))) == "2 configurations × 1 to 2 seeds."
+    assert describe_extent(collect_report_data(load(folder))) == "2 configurations × 1 to 2 seeds."
 
 
 @pytest.fixture(scope="module")
@@ -241,8 +241,8 @@ def test_no_setting_and_no_method_is_missing_from_the_summary(tmp_path: Path) ->
         shown.getvalue().split()
     )
     assert " clean % " in shown.getvalue() and "points" in shown.getvalue()  # records hold shares, tables percent
-    points = pd.concat([panel.points for panel in front([results]).panels])
-    best = fair_share(points, 20)
+    points = pd.concat([panel.points for panel in compute_fronts([results]).panels])
+    best = pick_rows(points, 20)
     assert best["setting"].value_counts().to_dict() == {"label_noise 0.0": 10, "label_noise 0.1": 10}
     assert best.groupby("setting")["family"].nunique().to_dict() == {"label_noise 0.0": 6, "label_noise 0.1": 6}
     assert points.loc[points["on_front"], "configuration"].isin(best["configuration"]).all()
@@ -279,7 +279,7 @@ def test_names_that_fill_three_lines_leave_no_room_for_errors(tmp_path: Path) ->
 
 def test_rows_of_the_summary_are_taken_in_turn() -> None:
     def taken(most: int) -> set[str]:
-        return set(fair_share(points, most)["configuration"])
+        return set(pick_rows(points, most)["configuration"])
 
     names = ["A1", "A2", "A3", "B1", "B2", "hard C1", "hard C2", "void D1"]
     points = pd.DataFrame({"configuration": names, "val_y": [0.9, 0.8, 0.7, 0.6, 0.5, 0.1, 0.2, np.nan]})
@@ -300,19 +300,23 @@ def test_findings_say_how_many_more_validation_would_select(tmp_path: Path) -> N
         result = read_json(path)
         result["best"] |= {"val_clean_acc": 0.9, "val_pgd_acc": 0.8}  # equal on validation: all are selected
         write_json(path, result)
-    text = dict(findings(digest(load(folder))))["Front"]
+    text = dict(findings(collect_report_data(load(folder))))["Front"]
     assert text.endswith("; B · friendly 108 and 2 more.") and "Validation would select A · all; " in text
 
 
 def test_flipped_labels_that_a_subset_leaves_out_are_told_where_no_axis_says_the_problem(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), methods=("AT",), subsets=("all", "friendly 108"), replicates=2, faults=False)
-    (flipped,) = [text for lead, text in findings(digest(load(write_sweep(tmp_path / "one", made)))) if "Flip" in lead]
+    (flipped,) = [
+        text
+        for lead, text in findings(collect_report_data(load(write_sweep(tmp_path / "one", made))))
+        if "Flip" in lead
+    ]
     assert flipped.endswith("leaves out, on average: friendly 108 12.")
 
 
 def test_an_unknown_floor_is_not_one_that_nobody_exceeds(tmp_path: Path) -> None:
     made = replace(SMALL, epochs=4)  # two evaluations: no second difference, no scatter
-    text = dict(findings(digest(load(write_sweep(tmp_path / "short", made)))))["Robust overfitting"]
+    text = dict(findings(collect_report_data(load(write_sweep(tmp_path / "short", made)))))["Robust overfitting"]
     assert "floor unknown" in text and "exceed" not in text
 
 
@@ -321,7 +325,7 @@ def test_an_unknown_floor_is_not_one_that_nobody_exceeds(tmp_path: Path) -> None
 )
 def test_the_error_of_sampling_is_that_of_the_images_attacked(tmp_path: Path, on: str, said: str) -> None:
     made = replace(SMALL, attacks={"pgd": "PGD-10, linf, epsilon 0.1", "aa": f"AutoAttack, linf, epsilon 0.1{on}"})
-    found = digest(load(write_sweep(tmp_path / "sweep", made)))
+    found = collect_report_data(load(write_sweep(tmp_path / "sweep", made)))
     (text,) = [limit for limit in limits(found) if "binomial" in limit]
     p, n = found.completed["best_test_aa_acc"].mean(), 90 if on else 360
     assert said in text and f"error of {100 * np.sqrt(p * (1 - p) / n):.1f} points" in text
@@ -331,7 +335,7 @@ def test_where_no_configuration_has_all_its_seeds_the_front_says_so(tmp_path: Pa
     folder = write_sweep(tmp_path / "sweep", SMALL)
     for path in folder.glob("trials/*seed=0/result.json"):
         write_json(path, read_json(path) | {"status": "diverged", "diverged": {"epoch": 1, "why": "loss is nan"}})
-    text = dict(findings(digest(load(folder))))["Front"]
+    text = dict(findings(collect_report_data(load(folder))))["Front"]
     assert text == "0 of 2 configurations are on it: none. Validation would select none."
 
 
@@ -340,7 +344,7 @@ def test_where_no_configuration_has_all_its_seeds_the_front_says_so(tmp_path: Pa
     [(5.4, "5 s"), (65, "1 min 5 s"), (7300, "2 h 1 min"), (90000, "1 d 1 h"), (float("nan"), "")],
 )
 def test_durations_are_written_in_two_units(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_an_axis_that_only_some_trials_have_is_no_obstacle(tmp_path: Path) -> None:
@@ -382,7 +386,7 @@ def test_what_trials_start_from_is_in_a_table(tmp_path: Path) -> None:
             row["kind"] = "pretrain"
     write_json(folder / "plan.json", plan)
     results = load(folder)
-    (table,) = tables.others(digest(results))
+    (table,) = tables.others(collect_report_data(results))
     made = results.trials[results.trials["kind"] == "pretrain"]
     assert "pretraining, which trials start from" in table
     assert f">{estimate(made['last_test_aa_acc']).text()}</td>" in table
@@ -390,7 +394,7 @@ def test_what_trials_start_from_is_in_a_table(tmp_path: Path) -> None:
 
 
 def test_the_classes_of_many_stand_in_tables_that_paper_holds(tmp_path: Path) -> None:
-    found = digest(load(write_sweep(tmp_path / "sweep", SMALL)))
+    found = collect_report_data(load(write_sweep(tmp_path / "sweep", SMALL)))
     classes = pd.DataFrame(1.0, found.counts.index, [f"class {label}" for label in range(100)])
     many = pd.concat([found.counts[["setting", "subset", "size", "flipped_in", "flipped_out"]], classes], axis=1)
     parts = tables.counts(replace(found, counts=many))
@@ -409,7 +413,7 @@ def test_hypervolume_has_its_error_and_what_failed_is_on_paper_too(page: Path) -
 
 def test_no_table_is_cut_without_a_word(tmp_path: Path) -> None:
     made = replace(SMALL, noise=(0.0, 0.1), methods=tuple(f"M{n}x" for n in range(20)), epochs=4, replicates=1)
-    found = digest(load(write_sweep(tmp_path / "many", made)))
+    found = collect_report_data(load(write_sweep(tmp_path / "many", made)))
     (gaps,), (summary,) = tables.gaps(found), tables.summary(found)
     assert "The first of each problem, 60 of 80; tables/overfitting.csv has all." in gaps
     assert "60 of 80, of each problem the best on validation; tables/front.csv has all." in summary

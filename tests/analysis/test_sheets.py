@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from analysis.digest import Digest, digest
 from analysis.drawings import (
     curve_drawings,
     effect_drawings,
@@ -26,8 +25,9 @@ from analysis.drawings import (
 )
 from analysis.figure_gaps import effects_info, gaps_info
 from analysis.figure_rows import MOST, PAGE, in_turn, pages, rows
-from analysis.figures import BROADEST, NARROW, Drawing, legend
+from analysis.figures import BROADEST, NARROW, FigureSpec, legend
 from analysis.report import main
+from analysis.report_data import ReportData, collect_report_data
 from analysis.results import load
 
 from .synthetic import Made, write_study, write_sweep
@@ -37,7 +37,7 @@ LONG = tuple(f"friendly {108 - n} with a name that goes on and on" for n in rang
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Digest:
+def found(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
     """Two problems, a conditional-looking long method name, five subsets of two kinds and two sizes."""
     made = Made(
         methods=("AT 0.10", "TRADES 0.10", "a method of a rather long name · lr 0.05"),
@@ -45,16 +45,16 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Digest:
         faults=False,
         epochs=12,
     )
-    return digest(load(write_sweep(tmp_path_factory.mktemp("sheets") / "made", made)))
+    return collect_report_data(load(write_sweep(tmp_path_factory.mktemp("sheets") / "made", made)))
 
 
-def drawn(found: Digest, width: float) -> list[Drawing]:
+def drawn(found: ReportData, width: float) -> list[FigureSpec]:
     """All figures of a page."""
     parts = (front_drawing, effect_drawings, knob_drawings, curve_drawings, gap_drawing, ranking_drawings)
     return [drawing for part in parts for drawing in part(found, width)]
 
 
-def on_paper(drawing: Drawing) -> Figure:
+def on_paper(drawing: FigureSpec) -> Figure:
     """A figure in the house style, laid out."""
     with as_file(files("analysis") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
         figure = Figure(figsize=drawing.size, layout="constrained")
@@ -64,7 +64,7 @@ def on_paper(drawing: Drawing) -> Figure:
 
 
 @pytest.mark.parametrize("width", [NARROW, 3.25, 5.2, 6.75])
-def test_in_every_width_type_is_readable_and_nothing_is_cut_off(found: Digest, width: float) -> None:
+def test_in_every_width_type_is_readable_and_nothing_is_cut_off(found: ReportData, width: float) -> None:
     for drawing in drawn(found, width):
         figure = on_paper(drawing)
         assert figure.get_figwidth() == width
@@ -86,7 +86,7 @@ def written(figure: Figure) -> list[Text]:
     return [it for it in figure.findobj(Text) if it.get_visible() and it.get_text().strip() and it not in hidden]
 
 
-def test_every_sheet_fits_on_paper(found: Digest) -> None:
+def test_every_sheet_fits_on_paper(found: ReportData) -> None:
     for drawing in drawn(found, 5.2):
         assert on_paper(drawing).get_figheight() <= PAPER, drawing.slug
 
@@ -108,7 +108,7 @@ def test_all_effects_are_drawn_or_their_number_and_place_are_said(tmp_path: Path
     """TRADES under label noise, the last in the plan, was what a cut at thirty rows left out."""
     subsets = ("all", "friendly 108", "random 108", "friendly 96", "random 96")
     made = Made(methods=("A", "B", "TRADES"), subsets=subsets, profile=False, faults=False, epochs=6)
-    found = digest(load(write_sweep(tmp_path / "quickstart", made)))
+    found = collect_report_data(load(write_sweep(tmp_path / "quickstart", made)))
     drawings = [drawing for drawing in effect_drawings(found) if drawing.slug.startswith("effects")]
     info = effects_info(found.subset_effects, "test_aa_acc", "robust")
     assert info is not None and (len(info.names), info.left_out) == (36, 0)
@@ -127,7 +127,7 @@ def test_all_effects_are_drawn_or_their_number_and_place_are_said(tmp_path: Path
     assert crowd.settings.count("label_noise 0.0") == crowd.settings.count("label_noise 0.1") == MOST // 2
 
 
-def test_of_too_many_gaps_each_problem_shows_its_widest(found: Digest) -> None:
+def test_of_too_many_gaps_each_problem_shows_its_widest(found: ReportData) -> None:
     many = pd.concat([found.gaps.assign(choice=found.gaps["choice"] + f" {n}") for n in range(9)], ignore_index=True)
     info = gaps_info(many, "PGD-10")
     assert info is not None and len(info.names) == MOST and info.left_out == len(many) - MOST
@@ -167,7 +167,7 @@ def test_a_width_is_asked_for_at_the_command_and_refused_where_no_figure_can_be(
 
 def test_long_names_of_a_knob_s_lines_stay_in_the_figure(tmp_path: Path) -> None:
     made = replace(Made(noise=(0.0, 0.1), profile=False, faults=False, epochs=4), subsets=("all", "random 108"))
-    found = digest(load(write_study(tmp_path / "lam", "method.weight.lam", (0, 1, 2, "inf"), made)))
+    found = collect_report_data(load(write_study(tmp_path / "lam", "method.weight.lam", (0, 1, 2, "inf"), made)))
     for drawing in knob_drawings(found, 3.25):
         box = on_paper(drawing).legends[0].get_window_extent()
         assert box.x0 >= 0 and box.x1 <= 3.25 * 100 + 1

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.digest import digest
+from analysis.report_data import collect_report_data
 from analysis.results import load
 from analysis.styles import MARKERS, NEUTRAL, PALETTE, Register, register
 
@@ -92,7 +92,7 @@ def test_every_name_has_a_look_of_its_own_and_training_on_all_is_neutral() -> No
 
 def test_a_name_has_one_colour_in_all_figures_of_a_page(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), subsets=("all", "friendly 96", "friendly 108", "random 96", "random 108"), faults=False)
-    found = digest(load(write_sweep(tmp_path / "page", made)))
+    found = collect_report_data(load(write_sweep(tmp_path / "page", made)))
     known = found.register
     assert found.front is not None
     on_front = found.front.keys.colours

@@ -13,8 +13,8 @@ import pytest
 
 import search.running.sweep
 import search.storing.remote
+from analysis.exceptions import SweepError
 from analysis.mirror import fetch
-from analysis.results import SweepError
 from search.cluster.connection import Infeasible
 from search.run import main
 from search.running.borrowing import take

@@ -7,26 +7,26 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.digest import Digest
+from analysis.report_data import ReportData
 from analysis.results import Results
-from analysis.selection import search_block
-from analysis.stats import counted, seeds_of
+from analysis.selection import read_search_block
+from analysis.stats import format_count, format_seed_counts
 from trainers.wording import words
 
 RULES = ("objectives", "constraints", "stopping", "budget")  # of a search that are written as they stand
 LONGEST = 600  # letters of what an axis is
 
 
-def extent(found: Digest) -> str:
+def describe_extent(found: ReportData) -> str:
     """How much was planned, in one sentence."""
     replicates = found.results.sweep.groupby("configuration")["replicate"].nunique()
-    parts = [f"{counted(len(replicates), 'configuration')} × {seeds_of(replicates)}"]
+    parts = [f"{format_count(len(replicates), 'configuration')} × {format_seed_counts(replicates)}"]
     kinds = found.results.trials["kind"].value_counts()
     named = (("profile", "profiling trials"), ("pretrain", "pretrainings"))
     return ", ".join([*parts, *(f"{kinds[kind]} {name}" for kind, name in named if kind in kinds)]) + "."
 
 
-def what_ran(found: Digest) -> dict[str, str]:
+def describe_run(found: ReportData) -> dict[str, str]:
     """Axes, attacks, data and cost, in words."""
     results = found.results
     axes = {path: _axis(results, path) for path in results.axes.varying}
@@ -39,8 +39,8 @@ def what_ran(found: Digest) -> dict[str, str]:
         **{f"attack {name}": text for name, text in results.attacks.items()},
         "data": "; ".join(_data(json.loads(block)) for block in data),
         "date": str(runs[-1].get("ended") or runs[-1].get("started", "")) if runs else "",
-        "wall time": f"{duration(wall)} in {len(runs)} run{'s' * (len(runs) > 1)}" if wall else "",
-        "time in trials": time_in_trials(results),
+        "wall time": f"{format_duration(wall)} in {len(runs)} run{'s' * (len(runs) > 1)}" if wall else "",
+        "time in trials": describe_time(results),
     }
 
 
@@ -55,7 +55,7 @@ def _axis(results: Results, path: str) -> str:
 
 def _search(results: Results) -> dict[str, str]:
     """How the trials were chosen and what may end them sooner, as far as the space says it."""
-    block = search_block(results)
+    block = read_search_block(results)
     drawn = ", ".join(
         text.format(block[key])
         for key, text in (("strategy", "{}"), ("trials", "{} configurations"), ("generation", "{} at once"))
@@ -70,13 +70,15 @@ def _plainly(value: Any) -> str:
     return ", ".join(map(_plainly, value)) if isinstance(value, list) else str(value)
 
 
-def time_in_trials(results: Results) -> str:
+def describe_time(results: Results) -> str:
     """What all trainings cost, and what they would have if none had taken epochs from another."""
     billed, alone = (float(results.trials[f"seconds_{how}"].sum()) for how in ("billed", "alone"))
-    return duration(billed) + (f" billed; {duration(alone)} if each had trained alone" if alone > billed else "")
+    return format_duration(billed) + (
+        f" billed; {format_duration(alone)} if each had trained alone" if alone > billed else ""
+    )
 
 
-def provenance(found: Digest) -> dict[str, str]:
+def describe_provenance(found: ReportData) -> dict[str, str]:
     """Where the numbers come from."""
     run = found.results.runs[-1] if found.results.runs else {}
     versions = {"python": run.get("python")} | run.get("versions", {})
@@ -89,7 +91,7 @@ def provenance(found: Digest) -> dict[str, str]:
     }
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A time in the two largest units that matter."""
     if not math.isfinite(seconds):
         return ""

@@ -7,27 +7,29 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.axes import MOST_LABELS
-from analysis.classes import by_class
-from analysis.differences import axis_differences, subset_differences, uncompared
-from analysis.difficulty import Detection, class_counts, detection, rankings
-from analysis.front import Front, front
+from analysis.classes import tabulate_classes
+from analysis.differences import compare_axis, compare_subsets, find_uncompared
+from analysis.difficulty import Detection, count_classes, measure_detection, read_rankings
+from analysis.exceptions import SweepError
+from analysis.front import FrontData, compute_fronts
 from analysis.instances import Ranking
 from analysis.masking import masking
-from analysis.metrics import CLEAN, EPOCH_METRIC, strongest
-from analysis.overfitting import overfitting
-from analysis.results import COMPLETED, Results, SweepError
-from analysis.stats import seeds_of
+from analysis.metrics import CLEAN, EPOCH_METRIC, find_strongest
+from analysis.overfitting import measure_overfitting
+from analysis.results import Results
+from analysis.stats import format_seed_counts
 from analysis.styles import Register, register
+from analysis.trial_table import COMPLETED
 
 
 @dataclass(frozen=True)
-class Digest:
+class ReportData:
     """The results of a study with all tables that figures, findings and the page draw on."""
 
     results: Results
     robust: str | None  # the robust test accuracy of the strongest attack every trial has, as the front shows it
     clean: str  # the clean test accuracy on the same images
-    front: Front | None
+    front: FrontData | None
     no_front: str  # why there is none
     gaps: pd.DataFrame
     subset_effects: pd.DataFrame
@@ -53,41 +55,43 @@ class Digest:
     @property
     def seeds_text(self) -> str:
         """How many seeds configurations completed, in words."""
-        return seeds_of(self.completed.groupby("configuration").size())
+        return format_seed_counts(self.completed.groupby("configuration").size())
 
 
-def digest(results: Results) -> Digest:
+def collect_report_data(results: Results) -> ReportData:
     """Analyse a sweep; whatever it does not have (seeds, subsets, rankings) is empty, never an error."""
-    robust, clean = strongest(results.final_metrics(), results.attacks), CLEAN
+    robust, clean = find_strongest(results.final_metrics(), results.attacks), CLEAN
     found, why = None, ""
     try:
-        found = front([results])
+        found = compute_fronts([results])
         robust, clean = found.y, found.x
     except SweepError as error:
         why = str(error)
-    ranked = rankings(results)
+    ranked = read_rankings(results)
     paths = [path for path in results.axes.method if len(results.axes.order[path]) <= MOST_LABELS]
-    effects = {path: axis_differences(results, path, compared(robust, clean)) for path in paths}
-    return Digest(
+    effects = {path: compare_axis(results, path, list_compared_columns(robust, clean)) for path in paths}
+    return ReportData(
         register=register([results.sweep]),
         results=results,
         robust=robust,
         clean=clean,
         front=found,
         no_front=why,
-        gaps=overfitting(results),
-        subset_effects=subset_differences(results, compared(robust, clean)),
+        gaps=measure_overfitting(results),
+        subset_effects=compare_subsets(results, list_compared_columns(robust, clean)),
         axis_effects=effects,
-        uncompared={path: uncompared(results, path, table) for path, table in effects.items()},
+        uncompared={path: find_uncompared(results, path, table) for path, table in effects.items()},
         masking=masking(results, robust),
-        classes=by_class(results),
-        counts=class_counts(results),
+        classes=tabulate_classes(results),
+        counts=count_classes(results),
         rankings=ranked,
-        detections={ranking.name: seen for ranking in ranked if (seen := detection(ranking.rank, ranking.flipped))},
+        detections={
+            ranking.name: seen for ranking in ranked if (seen := measure_detection(ranking.rank, ranking.flipped))
+        },
     )
 
 
-def compared(robust: str | None, clean: str = CLEAN) -> list[str]:
+def list_compared_columns(robust: str | None, clean: str = CLEAN) -> list[str]:
     """The columns of trials that paired differences are reported for."""
     metrics = list(dict.fromkeys((clean, robust or EPOCH_METRIC, EPOCH_METRIC)))
     final = [f"{checkpoint}_{metric}" for metric in metrics for checkpoint in ("last", "best")]

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.difficulty import GROUPS, group_means, groups, rankings
+from analysis.difficulty import GROUPS, assign_groups, compute_group_means, read_rankings
+from analysis.exceptions import SweepError
 from analysis.instances import Instances, locate, read_ranking
 from analysis.masking import is_plain
-from analysis.results import COMPLETED, Results, SweepError
+from analysis.results import Results
+from analysis.trial_table import COMPLETED
 from trainers.scores import d as difficulty_d
 from trainers.scores import difficulty, normalized_rank
 
@@ -66,7 +68,7 @@ class References(NamedTuple):
         return mean
 
 
-def references(results: Results, file: Path | None = None) -> References:
+def find_references(results: Results, file: Path | None = None) -> References:
     """The ranking in a file, else those that PGD trainings made for this sweep, else its own PGD trainings.
 
     Raises SweepError where the file is no ranking by difficulty.
@@ -83,7 +85,7 @@ def references(results: Results, file: Path | None = None) -> References:
     configs = {trial["id"]: trial.get("config", {}) for trial in results.plan["trials"]}
     made = [
         Reference(None, it.index, it.y, 1 - it.ranks["difficulty"])
-        for it in rankings(results)
+        for it in read_rankings(results)
         if "difficulty" in it.ranks and it.trials and all(is_pgd(configs.get(trial, {})) for trial in it.trials)
     ]
     if made:
@@ -113,7 +115,7 @@ def is_pgd(config: Mapping[str, Any]) -> bool:
     return is_plain(config) and attack.get("steps", 0) > 1 and not goes_on and not early
 
 
-class Judged(NamedTuple):
+class DifficultyCorrelations(NamedTuple):
     """How what was recorded of each example goes with its difficulty; configurations are rows, means over seeds."""
 
     correlations: dict[str, pd.DataFrame]  # a curve -> its correlation with d (1: easiest)
@@ -121,7 +123,7 @@ class Judged(NamedTuple):
     without: list[str]  # curves of which some training recorded one that is set against nothing
 
 
-def judged(results: Results, them: References) -> Judged:
+def correlate_with_difficulty(results: Results, them: References) -> DifficultyCorrelations:
     """Set the weights, epsilons and targets of all trainings against difficulty; each record is read once.
 
     Liu et al. 2021 print .844 of the epsilon at the end (Fig. 13), .89 of the mean weight (Fig. 18) and .96 of the mean
@@ -142,11 +144,13 @@ def judged(results: Results, them: References) -> Judged:
             rows[curve].setdefault(name, []).append(_correlation(d, _of_each(curve, values)))
         if "t_max" in curves:
             known = np.isfinite(d)
-            means.setdefault(name, []).append(group_means(curves["t_max"][-1:, known], groups(d[known]))[:, 0])
+            means.setdefault(name, []).append(
+                compute_group_means(curves["t_max"][-1:, known], assign_groups(d[known]))[:, 0]
+            )
     tables = {curve: _means({name: np.array(its) for name, its in found.items()}) for curve, found in rows.items()}
     table = {name: np.mean(each, axis=0) for name, each in means.items()}
     columns = [f"G{group}" for group in range(GROUPS)]
-    return Judged(
+    return DifficultyCorrelations(
         {curve: table for curve, table in tables.items() if len(table)},
         pd.DataFrame.from_dict(table, orient="index", columns=columns),
         list(without),
