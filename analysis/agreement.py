@@ -23,7 +23,6 @@ from analysis.exceptions import SweepError
 from analysis.hardness import check_score, describe_score, explain_recording, measure_hardness, ranks_test_set
 from analysis.matrices import lay_out_blocks
 from analysis.results import Results, load, print_damage
-from analysis.trial_table import COMPLETED
 from trainers.scores import d_distance, normalized_rank, top_iou
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import show_with
@@ -113,7 +112,7 @@ def _ranked(results: Results, by: str) -> list[RankedTraining]:
     """The trainings that recorded what ranks by `by`, with what it comes to for each example."""
     found = []
     data = {trial["id"]: trial.get("config", {}).get("data", {}) for trial in results.plan["trials"]}
-    for trial in results.sweep[results.sweep["status"] == COMPLETED].to_dict("records"):
+    for trial in results.completed.to_dict("records"):
         instances = results.instances(trial["id"])
         harder = None if instances is None else measure_hardness(instances, by)
         if instances is not None and harder is not None:

@@ -9,7 +9,6 @@ import pandas as pd
 
 from analysis.metrics import CHECKPOINTS
 from analysis.results import Results
-from analysis.trial_table import COMPLETED
 
 SHORT = 16  # letters
 MEAN = "mean"  # over the epochs measured, where `evaluate: {by_class: true}` recorded them
@@ -37,7 +36,7 @@ def tabulate_classes(results: Results) -> pd.DataFrame:
     where these are not all, clean accuracy on them. NaN of a class that no such example is of. Empty if nothing
     completed.
     """
-    done = results.sweep[results.sweep["status"] == COMPLETED]
+    done = results.completed
     rows = [
         {"configuration": trial["configuration"], "name": trial["name"], "checkpoint": checkpoint, "class": label}
         | {"label": name_class(label, results.class_names[trial["id"]])}

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from analysis.results import Results
-from analysis.trial_table import COMPLETED
 from trainers.records import Row
 from trainers.scores import difficulty, normalized_rank
 
@@ -67,7 +66,7 @@ def _trainings(results: Results) -> list[ViewRanks]:
     """The completed trainings that recorded losses of test examples."""
     configs = {trial["id"]: trial.get("config", {}) for trial in results.plan["trials"]}
     found = []
-    for trial in results.sweep[results.sweep["status"] == COMPLETED].to_dict("records"):
+    for trial in results.completed.to_dict("records"):
         instances = results.instances(trial["id"])
         curves = {} if instances is None else instances.curves
         views = {CLEAN if name == "test_loss" else name.removeprefix("test_").removesuffix("_loss"): values

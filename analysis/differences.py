@@ -11,7 +11,6 @@ import pandas as pd
 from analysis.axes import ALL, SEPARATOR
 from analysis.results import Results
 from analysis.stats import Estimate, estimate_last_axis
-from analysis.trial_table import COMPLETED
 
 CONTROL = "random"
 Pairs = Callable[[pd.DataFrame], Iterator[tuple[str, str]]]
@@ -51,7 +50,7 @@ def find_uncompared(results: Results, axis: str, table: pd.DataFrame) -> list[st
 
     Empty for an axis with one value: there is nothing to compare it with.
     """
-    done = results.sweep.loc[results.sweep["status"] == COMPLETED, axis]
+    done = results.completed[axis]
     known = table[table["n"] > 0]
     found = {*known["minuend"], *known["subtrahend"]}
     names = [results.axes.describe({axis: label}, (axis,)) for label in results.axes.order[axis] if label in set(done)]
@@ -61,7 +60,7 @@ def find_uncompared(results: Results, axis: str, table: pd.DataFrame) -> list[st
 
 
 def _differences(results: Results, metrics: Sequence[str], axes: Sequence[str], pairs: Pairs) -> pd.DataFrame:
-    trials = results.sweep[results.sweep["status"] == COMPLETED].copy()
+    trials = results.completed.copy()
     metrics = [metric for metric in metrics if metric in trials]
     for metric in metrics:  # a constant network has no more to compare than one that diverged
         ends = [end for end in ("best", "last") if metric.startswith((end, "robust_overfitting"))]

@@ -10,7 +10,6 @@ import pandas as pd
 from analysis.classes import name_class
 from analysis.instances import Instances, Ranking, locate, read_ranking
 from analysis.results import Results
-from analysis.trial_table import COMPLETED
 from trainers.scores import in_top
 
 GROUPS = 10
@@ -172,7 +171,7 @@ def count_classes(results: Results) -> pd.DataFrame:
 
 def tabulate_sizes(results: Results, metric: str) -> pd.DataFrame:
     """Accuracy against the subset's size: mean, s.e. (`_sem`) and `_count` for both checkpoints."""
-    done = results.sweep[results.sweep["status"] == COMPLETED]
+    done = results.completed
     keys = ["setting", "family", "subset_kind", "subset_size"]
     columns = [f"{checkpoint}_{metric}" for checkpoint in ("best", "last")]
     if done["subset_size"].isna().all() or not set(columns) <= set(done.columns):

@@ -18,7 +18,6 @@ from analysis.exceptions import SweepError
 from analysis.instances import Instances, locate, read_ranking
 from analysis.masking import is_plain
 from analysis.results import Results
-from analysis.trial_table import COMPLETED
 from trainers.scores import d as difficulty_d
 from trainers.scores import difficulty, normalized_rank
 
@@ -91,7 +90,7 @@ def find_references(results: Results, file: Path | None = None) -> References:
     if made:
         return References("the PGD trainings of `profile`", made)
     own = []
-    for trial in results.sweep[results.sweep["status"] == COMPLETED].to_dict("records"):
+    for trial in results.completed.to_dict("records"):
         config = configs[trial["id"]]
         if is_pgd(config) and config.get("subset", {}).get("name") == "all":
             own += _of_training(results.instances(trial["id"]), int(trial["seed"]))
@@ -133,7 +132,7 @@ def correlate_with_difficulty(results: Results, them: References) -> DifficultyC
     rows: dict[str, dict[str, list[float]]] = {curve: {} for curve in CURVES}
     means: dict[str, list[np.ndarray]] = {}
     without: dict[str, None] = {}
-    for trial in results.sweep[results.sweep["status"] == COMPLETED].to_dict("records"):
+    for trial in results.completed.to_dict("records"):
         instances, name = results.instances(trial["id"]), str(trial["name"])
         curves = {} if instances is None else {it: instances.curves[it] for it in CURVES if it in instances.curves}
         d = them.d(instances, int(trial["seed"])) if instances is not None and curves else None

@@ -12,7 +12,6 @@ from analysis.figure_rows import PAGE, ROW, in_turn, pages, rows, write_rows
 from analysis.figures import WIDTH
 from analysis.metrics import find_strongest, parse_attack, shorten_attack
 from analysis.results import Results
-from analysis.trial_table import COMPLETED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -70,7 +69,7 @@ def classes_info(results: Results, table: pd.DataFrame, checkpoint: str) -> Clas
     shown = table[table["checkpoint"] == checkpoint] if len(table) else table
     if shown.empty:
         return None
-    done = results.sweep[results.sweep["status"] == COMPLETED]
+    done = results.completed
     by = done.groupby("configuration", sort=False)
     best = "best_val_pgd_acc" if results.selects else "last_test_pgd_acc"
     first = by[["choice", "setting", "family"]].first().assign(value=by[best].mean())

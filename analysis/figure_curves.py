@@ -28,7 +28,6 @@ from analysis.gaps import TRAINED
 from analysis.metrics import describe_metric
 from analysis.results import Results
 from analysis.styles import Register, Style
-from analysis.trial_table import COMPLETED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -118,7 +117,7 @@ def curves_info(results: Results, kind: str) -> Curves | None:
     """
     columns = [f"{split}_{kind}_acc" for split in NAMES]
     measured, _, trained = columns
-    shown = results.sweep[results.sweep["status"] == COMPLETED]
+    shown = results.completed
     shown = shown if len(shown) else results.sweep
     if measured not in results.epochs:
         return None

@@ -12,7 +12,6 @@ from analysis.metrics import describe_metric
 from analysis.one_axis import forms_lines, group_by_others, other_axes
 from analysis.results import Results
 from analysis.styles import PALETTE, Register, Style
-from analysis.trial_table import COMPLETED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -67,8 +66,7 @@ def style_of(line: Along, styles: dict[str, Style]) -> Style:
 
 def grids_info(results: Results, metrics: list[str]) -> list[Grid]:
     """The numeric axes with few values, but three at least, that some other choice was made along."""
-    axes, trials = results.axes, results.sweep
-    done = trials[trials["status"] == COMPLETED]
+    axes, done = results.axes, results.completed
     found = [_grid(done, path, results, metrics) for path in axes.method if forms_lines(results, done, path)]
     return [grid for grid in found if grid.lines]
 

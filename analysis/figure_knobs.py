@@ -13,7 +13,6 @@ from analysis.metrics import describe_metric
 from analysis.one_axis import FEWEST, forms_lines
 from analysis.results import Results
 from analysis.styles import MARKERS, PALETTE, Register, Style
-from analysis.trial_table import COMPLETED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -45,8 +44,7 @@ class Knobs(NamedTuple):
 
 def knobs_info(results: Results, metrics: list[str]) -> Knobs | None:
     """Along numeric axes with many values, or with few of which no others differ in nothing else; None of none."""
-    axes, trials = results.axes, results.sweep
-    done = trials[trials["status"] == COMPLETED]
+    axes, done = results.axes, results.completed
     several = [path for path in axes.method if axes.numeric(path) and len(axes.order[path]) >= FEWEST]
     many = [path for path in several if axes.drawn(path) or not forms_lines(results, done, path)]
     plain = [p for p in axes.varying if not axes.drawn(p) and (p not in axes.method or not axes.numeric(p))]

@@ -58,8 +58,8 @@ def limits(digest: ReportData) -> list[str]:
 
 def _sampling(digest: ReportData) -> str:
     """What the number of test images adds to an error; of the robust accuracy that the front and its tables show."""
-    robust, test = digest.robust or EPOCH_METRIC, float(digest.completed["test_examples"].max())
-    p = float(digest.completed.get(f"{digest.results.checkpoint}_{robust}", pd.Series(dtype=float)).mean())
+    robust, test = digest.robust or EPOCH_METRIC, float(digest.results.completed["test_examples"].max())
+    p = float(digest.results.completed.get(f"{digest.results.checkpoint}_{robust}", pd.Series(dtype=float)).mean())
     if not (math.isfinite(test) and math.isfinite(p)):
         return ""
     n = count_images(digest.results.attacks.get(parse_attack(robust) or "", ""), test)
@@ -100,7 +100,7 @@ def _endings(digest: ReportData) -> Iterator[tuple[str, str]]:
             "They name one class whatever the image, at the selected epoch or the last: never on a front, in no "
             f"comparison, and no evidence of overfitting. By number of seeds: {names}.",
         )
-    done = digest.completed
+    done = digest.results.completed
     early = done[done["best_epoch"] < done["burn_in"]]
     if len(early):
         names = "; ".join(f"{name} ({n})" for name, n in early.groupby("family", sort=False).size().items())

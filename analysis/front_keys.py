@@ -14,7 +14,6 @@ from analysis.axes import SEPARATOR
 from analysis.one_axis import varies_alone
 from analysis.results import Results
 from analysis.styles import MARKERS, PALETTE, Register, Style
-from analysis.trial_table import COMPLETED
 
 MOST = len(PALETTE)  # labels that colours can still tell apart
 FACTORS = {"sweep": "sweeps", "rest": "methods", "subset_label": "subsets"}  # columns of points -> what they are
@@ -63,7 +62,7 @@ def find_scale(sweeps: Sequence[Results]) -> Scale | None:
     """The numeric axis with most values, of those along which some sweep holds all else equal; None without any."""
     found: dict[str, dict[str, float]] = {}  # path -> label -> number, over all sweeps
     for results in sweeps:
-        done = results.sweep[results.sweep["status"] == COMPLETED]
+        done = results.completed
         paths = (*results.axes.method, *results.axes.subset)
         found |= {path: {} for path in paths if path not in found and varies_alone(results, done, path)}
     for results in sweeps:

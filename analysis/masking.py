@@ -16,7 +16,6 @@ import pandas as pd
 from analysis.metrics import EPOCH_METRIC, is_comparable, parse_attack
 from analysis.results import Results
 from analysis.stats import Estimate, estimate, estimate_last_axis, t_quantile
-from analysis.trial_table import COMPLETED
 
 LARGE = 0.03  # of accuracy, by which a gap exceeds that of plain PGD training before it is called large
 MOST = 4  # reversals that are named
@@ -48,7 +47,7 @@ def masking(results: Results, robust: str | None) -> pd.DataFrame:
     `plain`: whether it is plain PGD training. Empty where the strongest attack is that PGD, or had another budget, or
     nobody knows what PGD did on its images.
     """
-    strong, test = f"{results.checkpoint}_{robust}", results.sweep[results.sweep["status"] == COMPLETED]
+    strong, test = f"{results.checkpoint}_{robust}", results.completed
     if robust is None or robust == EPOCH_METRIC or strong not in test:
         return pd.DataFrame()
     pairs = test.assign(strong=test[strong], weak=_on_its_images(test, results, robust))
@@ -106,7 +105,7 @@ def masked(table: pd.DataFrame, least: float) -> pd.DataFrame:
 
 def reversals(results: Results, table: pd.DataFrame, robust: str) -> Reversals:
     """Pairs of the rows of one problem whose order the strongest attack reverses, paired by seed."""
-    done = results.sweep[results.sweep["status"] == COMPLETED]
+    done = results.completed
     done = done.assign(weak=_on_its_images(done, results, robust), strong=done[f"{results.checkpoint}_{robust}"])
     names = table["configuration"].tolist()
     both = np.stack(

@@ -19,7 +19,6 @@ from analysis.overfitting import measure_overfitting
 from analysis.results import Results
 from analysis.stats import format_seed_counts
 from analysis.styles import Register, register
-from analysis.trial_table import COMPLETED
 
 
 @dataclass(frozen=True)
@@ -43,19 +42,14 @@ class ReportData:
     register: Register  # how every name looks, in all figures
 
     @property
-    def completed(self) -> pd.DataFrame:
-        """The trials of the sweep that ran to their end."""
-        return self.results.sweep[self.results.sweep["status"] == COMPLETED]
-
-    @property
     def seeds(self) -> int:
         """The most seeds that any configuration completed."""
-        return int(self.completed.groupby("configuration").size().max()) if len(self.completed) else 0
+        return int(self.results.completed.groupby("configuration").size().max()) if len(self.results.completed) else 0
 
     @property
     def seeds_text(self) -> str:
         """How many seeds configurations completed, in words."""
-        return format_seed_counts(self.completed.groupby("configuration").size())
+        return format_seed_counts(self.results.completed.groupby("configuration").size())
 
 
 def collect_report_data(results: Results) -> ReportData:

@@ -142,7 +142,7 @@ def test_pairs_are_judged_by_the_seeds_that_both_have(tmp_path: Path) -> None:
         path.write_text(json.dumps(result if number % 9 else result | {"status": "stopped"}))
     found = collect_report_data(load(folder))
     turned = reversals(found.results, found.masking, "test_aa_acc")
-    done = found.completed.set_index(["configuration", "replicate"])[["best_test_pgd_acc", "best_test_aa_acc"]]
+    done = found.results.completed.set_index(["configuration", "replicate"])[["best_test_pgd_acc", "best_test_aa_acc"]]
     expected = [0, 0, 0]
     for one, other in combinations(found.masking["configuration"], 2):
         gaps = (done.loc[one] - done.loc[other]).dropna()

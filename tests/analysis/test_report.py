@@ -327,7 +327,7 @@ def test_the_error_of_sampling_is_that_of_the_images_attacked(tmp_path: Path, on
     made = replace(SMALL, attacks={"pgd": "PGD-10, linf, epsilon 0.1", "aa": f"AutoAttack, linf, epsilon 0.1{on}"})
     found = collect_report_data(load(write_sweep(tmp_path / "sweep", made)))
     (text,) = [limit for limit in limits(found) if "binomial" in limit]
-    p, n = found.completed["best_test_aa_acc"].mean(), 90 if on else 360
+    p, n = found.results.completed["best_test_aa_acc"].mean(), 90 if on else 360
     assert said in text and f"error of {100 * np.sqrt(p * (1 - p) / n):.1f} points" in text
 
 
