@@ -33,8 +33,8 @@ from analysis.metrics import (
 from analysis.results import Results
 from analysis.selection import SELECT, find_selected
 from analysis.stats import Estimate, estimate, estimate_groups, format_count, format_seed_counts
-from analysis.styles import register
-from analysis.terms import Terms, terms, titles
+from analysis.styles import build_register
+from analysis.terms import Terms, read_terms, title_terms
 from analysis.trial_table import COMPLETED, DIVERGED, STOPPED
 
 REFERENCE = (0.0, 0.0)
@@ -121,7 +121,7 @@ def compute_fronts(
     _refuse_other_images(results, x, y)
     names = _sweep_names(results)
     sweeps, scale = dict(zip(names, results, strict=True)), find_scale(results)
-    taken = [its for found in results for its in terms(found, x, y)]
+    taken = [its for found in results for its in read_terms(found, x, y)]
     scaled = [add_scale(found, scale).assign(sweep=name) for name, found in sweeps.items()]
     trials = pd.concat(scaled, ignore_index=True)
     number = {its: place for place, its in enumerate(dict.fromkeys(taken))}
@@ -130,7 +130,7 @@ def compute_fronts(
     trials["x"], trials["y"] = trials[f"{checkpoint}_{x}"], trials[f"{checkpoint}_{y}"]
     alike = {its: trials[trials["terms"] == place] for its, place in number.items()}
     done = {its: here for its, here in alike.items() if (here["status"] == COMPLETED).any()}
-    called = titles({its: tuple(here["sweep"].unique()) for its, here in done.items()}, names)
+    called = title_terms({its: tuple(here["sweep"].unique()) for its, here in done.items()}, names)
     panels = []
     left = find_strongest(common, results[0].attacks)
     unpaired = _unpaired(left, results) if left and left not in paired and y != left else ""
@@ -139,7 +139,10 @@ def compute_fronts(
         name = called[its] if len(results) > 1 or len(done) > trials["problem"].nunique() else here["setting"].iloc[0]
         panel = _panel(name, here, sweeps, its, (x, y), list(done), checkpoint)
         panels.append(replace(panel, note=f"{panel.note} {remark}".strip()))
-    points, shared = pd.concat([panel.points for panel in panels]), register([found.sweep for found in results], names)
+    points, shared = (
+        pd.concat([panel.points for panel in panels]),
+        build_register([found.sweep for found in results], names),
+    )
     return FrontData(x, y, checkpoint, names, tuple(panels), assign_keys(points, names, scale, shared))
 
 

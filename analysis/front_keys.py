@@ -105,12 +105,12 @@ def assign_keys(points: pd.DataFrame, sweeps: Sequence[str], scale: Scale | None
     others = tuple(column for column in telling if column != coloured)
     if coloured is not None and len(_products(points, others)) <= len(MARKERS):
         markers = dict(zip(_products(points, others), MARKERS, strict=False)) if others else {}
-        return PointKeys(None, register.colours(names[coloured]), markers, {}, (coloured,), others, ())
+        return PointKeys(None, register.assign_colours(names[coloured]), markers, {}, (coloured,), others, ())
     whole = _products(points, tuple(telling))
     if len(whole) <= MOST * len(MARKERS):
-        return PointKeys(None, {}, {}, register.styles(whole), tuple(telling), (), ())
+        return PointKeys(None, {}, {}, register.assign_styles(whole), tuple(telling), (), ())
     kept = _fitting(others, labels)
-    colours = register.colours(names[coloured]) if coloured else {}
+    colours = register.assign_colours(names[coloured]) if coloured else {}
     shown = (coloured, *kept) if coloured else kept
     markers = dict(zip(_products(points, kept), MARKERS, strict=False)) if kept else {}
     return PointKeys(None, colours, markers, {}, (coloured,) if coloured else (), kept, _words(telling, shown))

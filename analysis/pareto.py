@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.exceptions import SweepError
-from analysis.figure_front import draw_front, front_size
-from analysis.figures import WIDTH, inches, save
+from analysis.figure_front import draw_front, size_front
+from analysis.figures import WIDTH, parse_width, save_figure
 from analysis.front import compute_fronts
 from analysis.results import load, print_damage
 from analysis.summary import build_front_tables
@@ -17,13 +17,13 @@ from trainers.terminal.showing import show_with
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw the fronts of some sweeps in one figure and list their members."""
-    options = _parser().parse_args(arguments)
+    """Draw the fronts of some sweeps in one figure and print their members."""
+    options = _build_parser().parse_args(arguments)
     try:
         sweeps = [load(run) for run in options.run]
         print_damage(sweeps)
         found = compute_fronts(sweeps, options.x, options.y, options.checkpoint)
-        save(lambda figure: draw_front(figure, found), front_size(found, options.width), [options.output])
+        save_figure(lambda figure: draw_front(figure, found), size_front(found, options.width), [options.output])
     except (SweepError, OSError) as error:
         error_console().print(f"error: {error}")
         return 2
@@ -34,22 +34,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m analysis.pareto", description="Compare the Pareto fronts of sweeps in one figure."
     )
     parser.add_argument("run", nargs="+", type=Path, help="a sweep's folder, such as results/friendly_k")
-    parser.add_argument("-o", "--output", type=_image, required=True, help="a .png, .svg or .pdf to write")
+    parser.add_argument("-o", "--output", type=_parse_image, required=True, help="file to write: .png, .svg or .pdf")
+    parser.add_argument("--x", help="horizontal metric (default: clean test accuracy on the images of --y)")
     parser.add_argument(
-        "--x", help="horizontal metric (default: clean test accuracy, on the images that --y looked at)"
+        "--y", help="vertical metric (default: accuracy under the strongest attack that all trials have)"
     )
-    parser.add_argument("--y", help="vertical metric (default: the strongest attack that all trials have)")
-    parser.add_argument("--width", type=inches, default=WIDTH, help="inches of the figure (default: %(default)s)")
-    parser.add_argument("--checkpoint", choices=("best", "last"), help="default: best, on validation, if there is one")
+    parser.add_argument(
+        "--width", type=parse_width, default=WIDTH, help="width of the figure in inches (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--checkpoint",
+        choices=("best", "last"),
+        help="best is selected on validation (default: best if there is one, else last)",
+    )
     return parser
 
 
-def _image(text: str) -> Path:
+def _parse_image(text: str) -> Path:
     path = Path(text)
     if path.suffix not in (".png", ".svg", ".pdf"):
         raise argparse.ArgumentTypeError(f"{text}: expected a name ending in .png, .svg or .pdf")

@@ -13,12 +13,12 @@ from analysis.difficulty import Detection, count_classes, measure_detection, rea
 from analysis.exceptions import SweepError
 from analysis.front import FrontData, compute_fronts
 from analysis.instances import Ranking
-from analysis.masking import masking
+from analysis.masking import measure_masking
 from analysis.metrics import CLEAN, EPOCH_METRIC, find_strongest
 from analysis.overfitting import measure_overfitting
 from analysis.results import Results
 from analysis.stats import format_seed_counts
-from analysis.styles import Register, register
+from analysis.styles import Register, build_register
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def collect_report_data(results: Results) -> ReportData:
     paths = [path for path in results.axes.method if len(results.axes.order[path]) <= MOST_LABELS]
     effects = {path: compare_axis(results, path, list_compared_columns(robust, clean)) for path in paths}
     return ReportData(
-        register=register([results.sweep]),
+        register=build_register([results.sweep]),
         results=results,
         robust=robust,
         clean=clean,
@@ -75,7 +75,7 @@ def collect_report_data(results: Results) -> ReportData:
         subset_effects=compare_subsets(results, list_compared_columns(robust, clean)),
         axis_effects=effects,
         uncompared={path: find_uncompared(results, path, table) for path, table in effects.items()},
-        masking=masking(results, robust),
+        masking=measure_masking(results, robust),
         classes=tabulate_classes(results),
         counts=count_classes(results),
         rankings=ranked,

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.exceptions import SweepError
-from analysis.figure_front import listed
+from analysis.figure_front import list_members
 from analysis.front import FrontData, compute_fronts
 from analysis.metrics import describe_images, shorten_metric
 from analysis.provenance import describe_time
@@ -96,7 +96,7 @@ def build_front_tables(found: FrontData) -> Iterator[Table]:
     for panel in found.panels:
         many = len(found.sweeps) > 1
         first = ("#", "sweep") if many else ("#",)
-        rows = listed(panel).to_dict("records")
+        rows = list_members(panel).to_dict("records")
         title = f"Front, {panel.title}" if panel.title else "Front"
         title += "; –: selected on validation, but off it" * any(not row["on_front"] for row in rows)
         chosen = ("validation",) if panel.points["selected"].any() else ()

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 
 from analysis.classes import abbreviate_class, name_class, tabulate_classes
 from analysis.difficulty import count_classes
-from analysis.drawings import class_drawing
-from analysis.figure_classes import classes_info, classes_size, draw_classes
-from analysis.figure_rows import PAGE
-from analysis.figures import save
+from analysis.drawings import specify_classes
+from analysis.figure_classes import collect_classes, draw_classes, size_classes
+from analysis.figure_rows import PAGE_ROWS
+from analysis.figures import save_figure
 from analysis.report_data import collect_report_data
 from analysis.results import load
 
@@ -57,7 +57,7 @@ def test_means_and_standard_errors_over_seeds(tmp_path: Path) -> None:
 
 def test_the_figure_shows_clean_the_strongest_attack_and_the_gap(tmp_path: Path) -> None:
     results = load(with_classes(tmp_path / "sweep", ONE))
-    info = classes_info(results, tabulate_classes(results), "best")
+    info = collect_classes(results, tabulate_classes(results), "best")
     assert info is not None and info.names == ["all", "friendly 108"] and info.left_out == 0
     titles = ["clean, %", "AutoAttack custom, %", "PGD-10 −\nAutoAttack custom, points"]
     assert [panel.title for panel in info.panels] == titles
@@ -74,15 +74,15 @@ def test_clean_accuracy_of_a_class_is_on_the_images_of_the_strongest_attack(tmp_
             its["aa_clean"] = [0.5] * 10
         path.write_text(json.dumps(result))
     results = load(folder)
-    info = classes_info(results, tabulate_classes(results), "best")
+    info = collect_classes(results, tabulate_classes(results), "best")
     assert info is not None and info.panels[0].title == "clean, %" and (info.panels[0].values == 50).all()
 
 
 def test_of_many_configurations_the_best_on_validation_are_shown(tmp_path: Path) -> None:
-    subsets = tuple(f"random {size}" for size in range(20, 20 + PAGE + 3))
+    subsets = tuple(f"random {size}" for size in range(20, 20 + PAGE_ROWS + 3))
     results = load(with_classes(tmp_path / "sweep", Made(**{**vars(ONE), "subsets": subsets})))
-    info = classes_info(results, tabulate_classes(results), "best")
-    assert info is not None and (len(info.names), info.left_out) == (PAGE, 3)
+    info = collect_classes(results, tabulate_classes(results), "best")
+    assert info is not None and (len(info.names), info.left_out) == (PAGE_ROWS, 3)
     value = results.sweep.groupby("name")["best_val_pgd_acc"].mean()
     assert value[info.names].min() >= value.drop(info.names).max()
 
@@ -100,25 +100,27 @@ def test_no_problem_and_no_method_is_missing_however_low_its_accuracy(tmp_path: 
         result["best"] |= {"val_pgd_acc": 0.1}
         path.write_text(json.dumps(result))
     found = collect_report_data(load(folder))
-    info = classes_info(found.results, found.classes, "best")
-    assert info is not None and info.left_out == 2 * 21 - 2 * PAGE
+    info = collect_classes(found.results, found.classes, "best")
+    assert info is not None and info.left_out == 2 * 21 - 2 * PAGE_ROWS
     shown = list(zip(info.settings, info.names, strict=True))
     for noise in many["noise"]:
-        assert info.settings.count(f"label_noise {noise}") == PAGE
+        assert info.settings.count(f"label_noise {noise}") == PAGE_ROWS
         names = [name for setting, name in shown if setting == f"label_noise {noise}"]
         assert all(any(name.startswith(f"AT {n}") for name in names) for n in range(7))
-    drawings = list(class_drawing(found))
+    drawings = list(specify_classes(found))
     assert [drawing.slug for drawing in drawings] == ["classes", "classes_2"]  # a sheet a problem
-    assert "its methods in turn, the best first. 6 more configurations are in tables/classes.csv" in drawings[0].caption
+    assert (
+        "its methods take turns, the best first. 6 more configurations are in tables/classes.csv" in drawings[0].caption
+    )
 
 
 @pytest.mark.parametrize("classes", [2, 10, 100])
 def test_it_is_drawn_for_any_number_of_classes(tmp_path: Path, classes: int) -> None:
     found = collect_report_data(load(with_classes(tmp_path / "sweep", ONE, classes)))
-    (drawing,) = class_drawing(found)
-    assert "examples of each class on 300 images at the epoch" in drawing.caption
+    (drawing,) = specify_classes(found)
+    assert "accuracy of each class, measured on 300 images, at the epoch" in drawing.caption
     assert "standard errors up to 0.3 points" in drawing.caption and "masked gradients" in drawing.caption
-    save(drawing.draw, drawing.size, [tmp_path / "classes.png"])
+    save_figure(drawing.draw, drawing.size, [tmp_path / "classes.png"])
     assert (tmp_path / "classes.png").stat().st_size > 5_000
 
 
@@ -133,11 +135,11 @@ def test_a_mean_over_epochs_has_a_figure_of_its_own_under_the_attacks_that_were_
         result["classes"]["mean"] = its
         path.write_text(json.dumps(result))
     found = collect_report_data(load(folder))
-    at, mean = class_drawing(found)
+    at, mean = specify_classes(found)
     assert (at.slug, mean.slug) == ("classes", "classes_mean")
-    assert "each class on 50 images as a mean over the epochs measured, the darker the more" in mean.caption
-    assert "each class on 300 images at the epoch that validation selects" in at.caption
-    info = classes_info(found.results, found.classes, "mean")
+    assert "each class, measured on 50 images, averaged over the measured epochs; darker is higher" in mean.caption
+    assert "each class, measured on 300 images, at the epoch that validation selects" in at.caption
+    info = collect_classes(found.results, found.classes, "mean")
     assert info is not None and info.robust == "aa_along"
     assert [panel.values[0, 0] for panel in info.panels] == pytest.approx([80, 40])  # clean on the same images
     mean_rows = found.classes[found.classes["checkpoint"] == "mean"]
@@ -146,7 +148,7 @@ def test_a_mean_over_epochs_has_a_figure_of_its_own_under_the_attacks_that_were_
 
 def test_records_without_them_show_none(tmp_path: Path) -> None:
     found = collect_report_data(load(write_sweep(tmp_path / "sweep", ONE)))
-    assert found.classes.empty and not list(class_drawing(found))
+    assert found.classes.empty and not list(specify_classes(found))
 
 
 @pytest.mark.parametrize("names", [None, [], NAMES])
@@ -156,7 +158,7 @@ def test_classes_have_their_names_beside_their_numbers(tmp_path: Path, names: li
     labels = [f"{label}: kind of {label}" if names else str(label) for label in range(10)]
     table = tabulate_classes(results)
     assert len(table) == 2 * 2 * 10 and set(zip(table["class"], table["label"], strict=True)) == set(enumerate(labels))
-    info = classes_info(results, table, "best")
+    info = collect_classes(results, table, "best")
     assert info is not None and all(panel.classes == labels for panel in info.panels)
     assert [column for column in count_classes(results) if str(column).startswith("class ")] == [
         f"class {label}" for label in labels
@@ -172,9 +174,9 @@ def test_a_name_that_is_the_number_says_nothing() -> None:
 
 def test_names_are_written_below_the_figure(tmp_path: Path) -> None:
     results = load(with_classes(tmp_path / "sweep", ONE, names=NAMES))
-    info = classes_info(results, tabulate_classes(results), "best")
+    info = collect_classes(results, tabulate_classes(results), "best")
     assert info is not None
-    figure = Figure(figsize=classes_size(info), layout="constrained")
+    figure = Figure(figsize=size_classes(info), layout="constrained")
     draw_classes(figure, info)
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == [
         f"{i}: {name}" for i, name in enumerate(NAMES)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from analysis.differences import compare_axis
-from analysis.findings import findings
+from analysis.findings import list_findings
 from analysis.front import compute_fronts
-from analysis.markdown import table
+from analysis.markdown import render_table
 from analysis.report import write_report
 from analysis.report_data import collect_report_data
 from analysis.results import load
@@ -47,7 +47,7 @@ def test_it_is_counted_and_marked_wherever_its_configuration_is_named(dead: Path
     marked = results.sweep[results.sweep["choice"].str.startswith("TRADES")]["choice"]
     assert set(marked) == {"TRADES (1 of 3 constant)"}
     assert "6 of 6 trials completed, 1 of the completed name one class" in describe_endings(results)
-    assert "`TRADES (1 of 3 constant)" in table([results])
+    assert "`TRADES (1 of 3 constant)" in render_table([results])
 
 
 def test_it_is_on_no_front_and_not_selected(dead: Path) -> None:
@@ -60,8 +60,8 @@ def test_it_is_on_no_front_and_not_selected(dead: Path) -> None:
 
 
 def test_it_is_no_evidence_in_findings_and_they_say_so(dead: Path) -> None:
-    found = dict(findings(collect_report_data(load(dead))))
-    assert "no evidence of overfitting. By number of seeds: TRADES (1 of 3 constant) (1)." in found["Constant networks"]
+    found = dict(list_findings(collect_report_data(load(dead))))
+    assert "no evidence of overfitting. Number of seeds: TRADES (1 of 3 constant) (1)." in found["Constant networks"]
     assert found["Robust overfitting"].startswith("largest for AT:")
     effects = compare_axis(load(dead), "method", ["last_test_pgd_acc"])
     assert effects["n"].tolist() == [2] and effects["mean"].abs().max() < 0.1
@@ -87,7 +87,7 @@ def test_a_report_of_nothing_else_is_written_and_says_so(tmp_path: Path) -> None
     for checkpoint in ("best", "last"):
         name_one_class(folder, "*", checkpoint)
     page = write_report(load(folder)).read_text()
-    assert "Constant networks" in page and "AT (constant)" in page and "0 of 2 configurations are on it" in page
+    assert "Constant networks" in page and "AT (constant)" in page and "0 of 2 configurations are on the front" in page
 
 
 def test_a_class_that_is_always_right_beside_others_is_no_constant(tmp_path: Path) -> None:

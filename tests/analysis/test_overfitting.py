@@ -21,7 +21,7 @@ from analysis.overfitting import (
 )
 from analysis.report_data import collect_report_data
 from analysis.results import load
-from analysis.tables import gaps, subset_effects
+from analysis.tables import render_gaps, render_subset_effects
 
 from .synthetic import Made, write_sweep
 
@@ -145,12 +145,12 @@ def test_gaps_stand_beside_accuracies_of_the_same_seeds(tmp_path: Path, rest: in
     assert row["selected"] - row["last"] == pytest.approx(row["robust_overfitting_val"])
     others = results.sweep[results.sweep["id"] != lost.parent.name]
     assert row["last"] == pytest.approx(others["last_test_pgd_acc"].mean())
-    (table,) = gaps(collect_report_data(results))
+    (table,) = render_gaps(collect_report_data(results))
     assert "<td>2</td>" in table and "<td>3</td>" not in table
 
 
 def test_every_difference_names_its_attack(whole: Path) -> None:
     found = collect_report_data(load(whole))
-    heads = "".join(re.findall("<thead>.*?</thead>", "".join([*gaps(found), *subset_effects(found)])))
+    heads = "".join(re.findall("<thead>.*?</thead>", "".join([*render_gaps(found), *render_subset_effects(found)])))
     differences = re.findall("<th>([^<]* − [^<]*)</th>", heads)
     assert len(differences) == 4 and all(it.endswith(", PGD\N{NON-BREAKING HYPHEN}10") for it in differences)

@@ -21,7 +21,7 @@ from analysis.overfitting import measure_overfitting
 from analysis.provenance import describe_extent, describe_time, format_duration
 from analysis.report_data import collect_report_data
 from analysis.results import load
-from analysis.tables import gaps
+from analysis.tables import render_gaps
 from trainers.reading import read_json
 from trainers.records import write_json
 
@@ -166,9 +166,9 @@ def test_a_generalization_gap_is_shown_only_where_both_accuracies_are_under_one_
     assert results.epochs["train_robust_acc"].notna().any()  # under the training's own attack
     expected = 0.9 - results.trials["last_test_pgd_acc"] if measured else np.full(len(results.trials), np.nan)
     np.testing.assert_allclose(results.trials["generalization_gap"], expected)
-    (table,) = gaps(collect_report_data(results))
+    (table,) = render_gaps(collect_report_data(results))
     assert ("<th>train − test, last, PGD\N{NON-BREAKING HYPHEN}10</th>" in table) == measured
-    assert ("under this same attack, in eval mode" in table) == measured
+    assert ("under the same attack, in eval mode" in table) == measured
     assert ("evaluate: {train: true}" in table) != measured
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analysis.report import report
+from analysis.report import redraw_report
 from analysis.setting import describe_setting
 from trainers.config import TrialConfig
 from trainers.methods import METHODS
@@ -153,6 +153,6 @@ def test_the_page_says_what_was_trained_and_what_named_values_stand_for(tmp_path
     for trial in plan["trials"]:
         trial["config"] |= {"model": {"name": "mlp", "hidden": [32]}, "epochs": 24}
     write_json(folder / "plan.json", plan)
-    text = report(folder).read_text(encoding="utf-8")
+    text = redraw_report(folder).read_text(encoding="utf-8")
     assert "What was trained" in text and "<dd>mlp, hidden 32</dd>" in text
     assert "friendly 108 (ranked, side friendly, size 108)" in text

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from analysis.findings import findings
+from analysis.findings import list_findings
 from analysis.front import compute_fronts
 from analysis.gaps import describe_checkpoint, describe_window
-from analysis.markdown import caption, table
+from analysis.markdown import render_caption, render_table
 from analysis.overfitting import measure_overfitting
 from analysis.report_data import collect_report_data
 from analysis.results import load
@@ -67,10 +67,12 @@ def test_captions_say_from_where_on_validation_selects(folder: Path) -> None:
         describe_window(results.sweep) == ""
         and describe_checkpoint("best", results.sweep) == "validation-selected epoch"
     )
-    assert "best: by validation; best on test: of all epochs" in caption(results)
+    assert "best: by validation; best on test: of all epochs" in render_caption(results)
     change(folder, "*GAIRAT*", first=16)
     results = load(folder)
-    assert "best: by validation from epoch 0 to 16 on, by configuration; best on test: of the same" in caption(results)
+    assert "best: by validation from epoch 0 to 16 on, by configuration; best on test: of the same" in render_caption(
+        results
+    )
     (panel,) = compute_fronts([results]).panels
     assert "at the validation-selected epoch (from epoch 0 to 16 on, by configuration)." in panel.note
     change(folder, "*AT*", first=16)
@@ -81,10 +83,10 @@ def test_captions_say_from_where_on_validation_selects(folder: Path) -> None:
 
 def test_a_best_within_its_own_burn_in_is_marked_wherever_it_is_named(folder: Path) -> None:
     change(folder, "*GAIRAT*", burn_in=12, best=13)
-    assert "burn-in" not in table([load(folder)])
+    assert "burn-in" not in render_table([load(folder)])
     for path in sorted(folder.glob("trials/*GAIRAT*"))[:2]:
         change(folder, path.name, best=11)
     results = load(folder)
-    assert "`GAIRAT 0.10 (2 of 3 best within its burn-in)`" in table([results])
-    found = dict(findings(collect_report_data(results)))["Best within a burn-in"]
-    assert "trial.select: {from: burn-in}" in found and found.endswith("By number of trainings: GAIRAT 0.10 (2).")
+    assert "`GAIRAT 0.10 (2 of 3 best within its burn-in)`" in render_table([results])
+    found = dict(list_findings(collect_report_data(results)))["Best within a burn-in"]
+    assert "trial.select: {from: burn-in}" in found and found.endswith("Number of trainings: GAIRAT 0.10 (2).")
