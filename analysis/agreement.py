@@ -180,7 +180,7 @@ def _print_difficulty(console: Console, results: Results, difficulties: Referenc
     found = correlate_with_difficulty(results, difficulties)
     for curve, table in found.correlations.items():
         which = f"the {curve} of an example at the end" if curve in LAST else f"the mean {curve} of an example"
-        source = f"difficulty d (1: easiest) of {difficulties.what}"
+        source = f"difficulty d (1: easiest) of {difficulties.description}"
         _print_table(console, f"\ncorrelation of {source} with {which}", table)
     _print_table(console, "\nmean t_max at the last epoch by group of this difficulty, G0 the hardest", found.groups)
     if found.without and difficulties.file is not None and not found.correlations:

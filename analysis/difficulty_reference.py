@@ -1,7 +1,7 @@
-"""The difficulty that weights, targets and epsilons are set against: that of PGD trainings other than the one judged.
+"""The difficulty of examples in other PGD trainings, to which weights, targets and epsilons of a training are compared.
 
-Liu et al. 2021, Figures 13, 14, 18 and 19. Judged by its own losses a training would be set against its own luck, and
-one by ATTA against the very examples that its weights have let go.
+Liu et al. 2021, Figures 13, 14, 18 and 19. A training's own losses would share its noise, and those of an ATTA
+training depend on which examples its weights neglect.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from trainers.scores import d as difficulty_d
 from trainers.scores import difficulty, normalized_rank
 
 CURVES = ("weight", "epsilon", "t_y", "t_max")
-MOST = 0.5  # of a training's examples, more of which must be ranked
-LAST = ("epsilon", "t_max")  # of which a training's last epoch counts; of others the mean over epochs
+LEAST_RANKED = 0.5  # of a training's examples; a reference must rank more than this
+LAST = ("epsilon", "t_max")  # curves whose last epoch counts; for others it is the mean over epochs
 NONE = (
     "need the difficulty of a PGD training of another seed, on the same examples and labels, and this sweep has none: "
     "add a configuration `method: pgd-at`, or give the ranking that another sweep made by PGD training, "
@@ -32,33 +32,34 @@ NONE = (
 
 
 class Reference(NamedTuple):
-    """A difficulty of examples."""
+    """The difficulty of examples, by one training or a ranking."""
 
-    seed: int | None  # of the training whose it is; None of a ranking by several
-    examples: np.ndarray  # (N,) their indices
+    seed: int | None  # of the training; None for a ranking by several
+    examples: np.ndarray  # (N,) indices
     y: np.ndarray  # (N,) labels as given
     d: np.ndarray  # (N,) in [0, 1], 0 the hardest
 
 
 class References(NamedTuple):
-    """The difficulties that a sweep's trainings may be set against."""
+    """The difficulties that a sweep's trainings may be compared to."""
 
-    what: str  # they are, in words
+    description: str
     found: Sequence[Reference]
-    file: Path | None = None  # that they were read from
+    file: Path | None = None  # from which they were read
 
     def d(self, instances: Instances, seed: int) -> np.ndarray | None:
-        """The difficulty of a training's examples, (N,), NaN of those that were held out where it was found.
+        """Return the difficulty of a training's examples, (N,), with NaN for those that the references held out.
 
-        None where no other training ranks most of them, with their labels.
+        Return None if no other training ranks most of them, with the same labels.
         """
         fitting = []
-        for it in self.found:
-            place = locate(instances.index, it.examples)
+        for reference in self.found:
+            place = locate(instances.index, reference.examples)
             known = place >= 0
-            if it.seed == seed or known.mean() <= MOST or not np.array_equal(it.y[place[known]], instances.y[known]):
+            if reference.seed == seed or known.mean() <= LEAST_RANKED:
                 continue
-            fitting.append(np.where(known, it.d[place], np.nan))
+            if np.array_equal(reference.y[place[known]], instances.y[known]):
+                fitting.append(np.where(known, reference.d[place], np.nan))
         if not fitting:
             return None
         mean = np.mean(fitting, axis=0)
@@ -68,9 +69,9 @@ class References(NamedTuple):
 
 
 def find_references(results: Results, file: Path | None = None) -> References:
-    """The ranking in a file, else those that PGD trainings made for this sweep, else its own PGD trainings.
+    """Return the ranking in a file, else the rankings that PGD trainings made for this sweep, else its PGD trainings.
 
-    Raises SweepError where the file is no ranking by difficulty.
+    Raises SweepError if the file is no ranking by difficulty.
     """
     if file is not None:
         ranking = read_ranking(file, "", "difficulty", results.damage)
@@ -83,21 +84,23 @@ def find_references(results: Results, file: Path | None = None) -> References:
         return References(str(file), [Reference(None, ranking.index, ranking.y, d)], file)
     configs = {trial["id"]: trial.get("config", {}) for trial in results.plan["trials"]}
     made = [
-        Reference(None, it.index, it.y, 1 - it.ranks["difficulty"])
-        for it in read_rankings(results)
-        if "difficulty" in it.ranks and it.trials and all(is_pgd(configs.get(trial, {})) for trial in it.trials)
+        Reference(None, ranking.index, ranking.y, 1 - ranking.ranks["difficulty"])
+        for ranking in read_rankings(results)
+        if "difficulty" in ranking.ranks
+        and ranking.trials
+        and all(is_pgd(configs.get(trial, {})) for trial in ranking.trials)
     ]
     if made:
         return References("the PGD trainings of `profile`", made)
-    own = []
+    trained: list[Reference] = []
     for trial in results.completed.to_dict("records"):
         config = configs[trial["id"]]
         if is_pgd(config) and config.get("subset", {}).get("name") == "all":
-            own += _of_training(results.instances(trial["id"]), int(trial["seed"]))
-    return References("the sweep's PGD trainings of other seeds", own)
+            trained += _reference_of(results.instances(trial["id"]), int(trial["seed"]))
+    return References("the sweep's PGD trainings of other seeds", trained)
 
 
-def _of_training(instances: Instances | None, seed: int) -> list[Reference]:
+def _reference_of(instances: Instances | None, seed: int) -> list[Reference]:
     if instances is None or "loss" not in instances.curves:
         return []
     losses = difficulty(instances.curves)
@@ -106,47 +109,51 @@ def _of_training(instances: Instances | None, seed: int) -> list[Reference]:
 
 
 def is_pgd(config: Mapping[str, Any]) -> bool:
-    """Whether a configuration is PGD training as Madry et al. 2018 have it: no ATTA, FGSM, FAT or targeted training."""
+    """Return whether a configuration is PGD training as in Madry et al. 2018: no ATTA, FGSM, FAT, targeted attack."""
     attack = (config.get("method") or {}).get("attack") or {}
     start = attack.get("start")
-    goes_on = isinstance(start, Mapping) and start.get("name") == "previous"  # from the last visit's perturbation
-    early = attack.get("tau") is not None or attack.get("toward") is not None
-    return is_plain(config) and attack.get("steps", 0) > 1 and not goes_on and not early
+    continues = isinstance(start, Mapping) and start.get("name") == "previous"  # from the last visit's perturbation
+    other = attack.get("tau") is not None or attack.get("toward") is not None  # stopped early, or targeted
+    return is_plain(config) and attack.get("steps", 0) > 1 and not continues and not other
 
 
 class DifficultyCorrelations(NamedTuple):
-    """How what was recorded of each example goes with its difficulty; configurations are rows, means over seeds."""
+    """The relation of per-example records to difficulty; a row a configuration, means over seeds."""
 
-    correlations: dict[str, pd.DataFrame]  # a curve -> its correlation with d (1: easiest)
+    correlations: dict[str, pd.DataFrame]  # curve -> its correlation with d (1: easiest)
     groups: pd.DataFrame  # the mean of t_max at the last epoch over the groups of difficulty, G0 the hardest
-    without: list[str]  # curves of which some training recorded one that is set against nothing
+    without: list[str]  # curves that some training recorded and no reference fits
 
 
-def correlate_with_difficulty(results: Results, them: References) -> DifficultyCorrelations:
-    """Set the weights, epsilons and targets of all trainings against difficulty; each record is read once.
+def correlate_with_difficulty(results: Results, references: References) -> DifficultyCorrelations:
+    """Correlate the weights, epsilons and targets of all trainings with difficulty; each record is read once.
 
     Liu et al. 2021 print .844 of the epsilon at the end (Fig. 13), .89 of the mean weight (Fig. 18) and .96 of the mean
-    target of the label (Fig. 19); the largest entry of a self-adaptive target is about 1 of the easiest group and about
-    .4 of the hardest (Fig. 14).
+    target of the label (Fig. 19). The largest entry of a self-adaptive target is about 1 for the easiest group and
+    about .4 for the hardest (Fig. 14).
     """
     rows: dict[str, dict[str, list[float]]] = {curve: {} for curve in CURVES}
     means: dict[str, list[np.ndarray]] = {}
     without: dict[str, None] = {}
     for trial in results.completed.to_dict("records"):
         instances, name = results.instances(trial["id"]), str(trial["name"])
-        curves = {} if instances is None else {it: instances.curves[it] for it in CURVES if it in instances.curves}
-        d = them.d(instances, int(trial["seed"])) if instances is not None and curves else None
+        curves = (
+            {} if instances is None else {name: instances.curves[name] for name in CURVES if name in instances.curves}
+        )
+        d = references.d(instances, int(trial["seed"])) if instances is not None and curves else None
         if d is None:
             without |= dict.fromkeys(curves)
             continue
         for curve, values in curves.items():
-            rows[curve].setdefault(name, []).append(_correlation(d, _of_each(curve, values)))
+            rows[curve].setdefault(name, []).append(_correlate(d, _reduce_epochs(curve, values)))
         if "t_max" in curves:
             known = np.isfinite(d)
             means.setdefault(name, []).append(
                 compute_group_means(curves["t_max"][-1:, known], assign_groups(d[known]))[:, 0]
             )
-    tables = {curve: _means({name: np.array(its) for name, its in found.items()}) for curve, found in rows.items()}
+    tables = {
+        curve: _mean_table({name: np.array(values) for name, values in found.items()}) for curve, found in rows.items()
+    }
     table = {name: np.mean(each, axis=0) for name, each in means.items()}
     columns = [f"G{group}" for group in range(GROUPS)]
     return DifficultyCorrelations(
@@ -156,17 +163,17 @@ def correlate_with_difficulty(results: Results, them: References) -> DifficultyC
     )
 
 
-def _of_each(curve: str, values: np.ndarray) -> np.ndarray:
-    """What a curve comes to for each example, (T, N) -> (N,)."""
-    return values[-1] if curve in LAST else difficulty({"loss": values})  # the mean over epochs, whatever it is of
+def _reduce_epochs(curve: str, values: np.ndarray) -> np.ndarray:
+    """Reduce a curve to one number for each example, (T, N) -> (N,): its last value or its mean over epochs."""
+    return values[-1] if curve in LAST else difficulty({"loss": values})  # `difficulty` is the mean over epochs
 
 
-def _correlation(d: np.ndarray, values: np.ndarray) -> float:
+def _correlate(d: np.ndarray, values: np.ndarray) -> float:
     both = np.isfinite(values) & np.isfinite(d)
     if both.sum() < 2 or not (np.ptp(values[both]) and np.ptp(d[both])):
         return float("nan")
     return float(np.corrcoef(d[both], values[both])[0, 1])
 
 
-def _means(rows: dict[str, np.ndarray]) -> pd.DataFrame:
+def _mean_table(rows: dict[str, np.ndarray]) -> pd.DataFrame:
     return pd.DataFrame({"correlation": {name: float(values.mean()) for name, values in rows.items()}}, dtype=float)

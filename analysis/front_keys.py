@@ -1,4 +1,4 @@
-"""What tells the points of a front apart: an ordered scale of colours, colours, markers, or both together."""
+"""The keys that distinguish the points of a front: an ordered colour scale, colours, markers, or both together."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from analysis.one_axis import varies_alone
 from analysis.results import Results
 from analysis.styles import MARKERS, PALETTE, Register, Style
 
-MOST = len(PALETTE)  # labels that colours can still tell apart
-FACTORS = {"sweep": "sweeps", "rest": "methods", "subset_label": "subsets"}  # columns of points -> what they are
+MOST = len(PALETTE)  # labels that colours can distinguish
+FACTORS = {"sweep": "sweeps", "rest": "methods", "subset_label": "subsets"}  # columns of points -> their names
 NOT_VARIED = "not varied"  # a sweep without such an axis
 
 
@@ -29,26 +29,26 @@ class Scale(NamedTuple):
 
 
 class PointKeys(NamedTuple):
-    """How every point looks."""
+    """The style of every point."""
 
     scale: Scale | None
     colours: dict[str, str]  # name in the legend -> colour
     markers: dict[str, str]  # name in the legend -> marker
-    both: dict[str, Style]  # name in the legend -> colour and marker, where one thing takes both
+    both: dict[str, Style]  # name in the legend -> colour and marker, if both together distinguish names
     by_colour: tuple[str, ...]  # the columns of points that name the colour
     by_marker: tuple[str, ...]
-    untold: tuple[str, ...]  # what neither tells apart, in words
+    indistinct: tuple[str, ...]  # the names of columns that neither distinguishes
 
     @property
     def words(self) -> str:
-        """What colours and markers do not tell apart, as a sentence; empty where they tell all."""
-        if not self.untold:
+        """A sentence on what colours and markers do not distinguish; empty if they distinguish all."""
+        if not self.indistinct:
             return ""
-        text = f"{' and '.join(self.untold)} are not told apart by colour and marker; members are numbered, and "
+        text = f"{' and '.join(self.indistinct)} are not told apart by colour and marker; members are numbered, and "
         return f" {text[:1].upper()}{text[1:]}tables/front.csv of a report names every point."
 
     def look(self, point: Mapping[Any, Any]) -> Style:
-        """Of one row of points."""
+        """Return the style of one row of points."""
         if self.both:
             return self.both[join_labels(point, self.by_colour)]
         if self.scale is not None:
@@ -59,7 +59,7 @@ class PointKeys(NamedTuple):
 
 
 def find_scale(sweeps: Sequence[Results]) -> Scale | None:
-    """The numeric axis with most values, of those along which some sweep holds all else equal; None without any."""
+    """Return the numeric axis with most values among those that vary alone in some sweep; None if there is none."""
     found: dict[str, dict[str, float]] = {}  # path -> label -> number, over all sweeps
     for results in sweeps:
         done = results.completed
@@ -77,7 +77,7 @@ def find_scale(sweeps: Sequence[Results]) -> Scale | None:
 
 
 def add_scale(results: Results, scale: Scale | None) -> pd.DataFrame:
-    """The trials of a sweep with `scale`, their label on the scale, and `rest`, all else of their method in words."""
+    """Add to a sweep's trials `scale`, their label on the scale, and `rest`, the rest of their method in words."""
     trials, axes = results.sweep, results.axes
     if scale is None or scale.path not in axes.paths:
         return trials.assign(scale="", rest=trials["family"])
@@ -90,40 +90,40 @@ def add_scale(results: Results, scale: Scale | None) -> pd.DataFrame:
 
 
 def assign_keys(points: pd.DataFrame, sweeps: Sequence[str], scale: Scale | None, register: Register) -> PointKeys:
-    """Give each point a look of its own as far as colours and markers go."""
+    """Assign each point a style of its own, as far as colours and markers suffice."""
     labels = {column: list(dict.fromkeys(points[column])) for column in FACTORS}
     labels["sweep"] = list(sweeps)  # in the order that colours the fronts' lines
-    telling = [column for column, found in labels.items() if len(found) > 1]
+    distinct = [column for column, found in labels.items() if len(found) > 1]
     names = {column: [name or NOT_VARIED for name in found] for column, found in labels.items()}
     if scale is not None:
-        kept = _fitting(telling, labels)
+        kept = _fitting(distinct, labels)
         markers = dict(zip(_products(points, kept), MARKERS, strict=False))
-        return PointKeys(scale, {}, markers if kept else {}, {}, (), kept, _words(telling, kept))
-    if not telling:
+        return PointKeys(scale, {}, markers if kept else {}, {}, (), kept, _words(distinct, kept))
+    if not distinct:
         return PointKeys(None, {}, {}, {}, (), (), ())
-    coloured = next((column for column in telling if len(labels[column]) <= MOST), None)
-    others = tuple(column for column in telling if column != coloured)
+    coloured = next((column for column in distinct if len(labels[column]) <= MOST), None)
+    others = tuple(column for column in distinct if column != coloured)
     if coloured is not None and len(_products(points, others)) <= len(MARKERS):
         markers = dict(zip(_products(points, others), MARKERS, strict=False)) if others else {}
         return PointKeys(None, register.assign_colours(names[coloured]), markers, {}, (coloured,), others, ())
-    whole = _products(points, tuple(telling))
+    whole = _products(points, tuple(distinct))
     if len(whole) <= MOST * len(MARKERS):
-        return PointKeys(None, {}, {}, register.assign_styles(whole), tuple(telling), (), ())
+        return PointKeys(None, {}, {}, register.assign_styles(whole), tuple(distinct), (), ())
     kept = _fitting(others, labels)
     colours = register.assign_colours(names[coloured]) if coloured else {}
     shown = (coloured, *kept) if coloured else kept
     markers = dict(zip(_products(points, kept), MARKERS, strict=False)) if kept else {}
-    return PointKeys(None, colours, markers, {}, (coloured,) if coloured else (), kept, _words(telling, shown))
+    return PointKeys(None, colours, markers, {}, (coloured,) if coloured else (), kept, _words(distinct, shown))
 
 
 def join_labels(point: Mapping[Any, Any], columns: Sequence[str]) -> str:
-    """What a point is by some columns, as the legend writes it."""
+    """Name a point by some columns, as the legend does."""
     return SEPARATOR.join(point[column] or NOT_VARIED for column in columns)
 
 
 @cache
 def colour_scale(scale: Scale) -> dict[str, str]:
-    """A colour per label of a scale, from dark to light by its order."""
+    """Return a colour per label of a scale, from dark to light in its order."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
@@ -132,7 +132,7 @@ def colour_scale(scale: Scale) -> dict[str, str]:
 
 
 def _products(points: pd.DataFrame, columns: Sequence[str]) -> list[str]:
-    """The combinations of labels that occur, as the legend writes them, in the order of the labels."""
+    """Return the combinations of labels that occur, as the legend writes them, in the order of the labels."""
     if not columns:
         return [""]
     places = [pd.factorize(points[column])[0] for column in columns]
@@ -141,13 +141,13 @@ def _products(points: pd.DataFrame, columns: Sequence[str]) -> list[str]:
 
 
 def _fitting(columns: Sequence[str], labels: dict[str, list[str]]) -> tuple[str, ...]:
-    """The first columns whose labels, all combined, markers can tell apart."""
+    """Return the first columns whose labels, all combined, markers can distinguish."""
     kept: tuple[str, ...] = ()
     for column in columns:
-        if np.prod([len(labels[its]) for its in (*kept, column)]) <= len(MARKERS):
+        if np.prod([len(labels[name]) for name in (*kept, column)]) <= len(MARKERS):
             kept = (*kept, column)
     return kept
 
 
-def _words(telling: Sequence[str], shown: Sequence[str]) -> tuple[str, ...]:
-    return tuple(FACTORS[column] for column in telling if column not in shown)
+def _words(distinct: Sequence[str], shown: Sequence[str]) -> tuple[str, ...]:
+    return tuple(FACTORS[column] for column in distinct if column not in shown)

@@ -1,4 +1,4 @@
-"""What ran, on what and at what cost, in words for the head and the foot of a report."""
+"""The extent, data, cost and origin of a sweep, in words for the head and the foot of a report."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from analysis.selection import read_search_block
 from analysis.stats import format_count, format_seed_counts
 from trainers.wording import words
 
-RULES = ("objectives", "constraints", "stopping", "budget")  # of a search that are written as they stand
-LONGEST = 600  # letters of what an axis is
+RULES = ("objectives", "constraints", "stopping", "budget")  # blocks of a search that are written unchanged
+LONGEST = 600  # letters that describe an axis
 
 
 def describe_extent(found: ReportData) -> str:
-    """How much was planned, in one sentence."""
+    """Say in one sentence how much was planned."""
     replicates = found.results.sweep.groupby("configuration")["replicate"].nunique()
     parts = [f"{format_count(len(replicates), 'configuration')} × {format_seed_counts(replicates)}"]
     kinds = found.results.trials["kind"].value_counts()
@@ -27,7 +27,7 @@ def describe_extent(found: ReportData) -> str:
 
 
 def describe_run(found: ReportData) -> dict[str, str]:
-    """Axes, attacks, data and cost, in words."""
+    """Describe axes, attacks, data and cost."""
     results = found.results
     axes = {path: _axis(results, path) for path in results.axes.varying}
     data = {json.dumps(outcome.get("data", {})): None for outcome in results.outcomes.values()}
@@ -45,16 +45,16 @@ def describe_run(found: ReportData) -> dict[str, str]:
 
 
 def _axis(results: Results, path: str) -> str:
-    """An axis' labels, and of those that name more than a word or a number what they stand for."""
+    """Write an axis' labels, with the values of those that stand for more than a word or a number."""
     axes = results.axes
     if not any(isinstance(value, Mapping) for value in axes.values[path].values()):
         return axes.span(path)
-    stand = {label: words(axes.values[path][label]) for label in axes.order[path]}
-    return "; ".join(label if text in ("", label) else f"{label} ({text})" for label, text in stand.items())
+    values = {label: words(axes.values[path][label]) for label in axes.order[path]}
+    return "; ".join(label if text in ("", label) else f"{label} ({text})" for label, text in values.items())
 
 
 def _search(results: Results) -> dict[str, str]:
-    """How the trials were chosen and what may end them sooner, as far as the space says it."""
+    """Describe how the trials were chosen and what may stop them early, as far as the space says."""
     block = read_search_block(results)
     drawn = ", ".join(
         text.format(block[key])
@@ -66,12 +66,12 @@ def _search(results: Results) -> dict[str, str]:
 
 def _plainly(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_plainly(its)}" for key, its in value.items())
+        return ", ".join(f"{key} {_plainly(part)}" for key, part in value.items())
     return ", ".join(map(_plainly, value)) if isinstance(value, list) else str(value)
 
 
 def describe_time(results: Results) -> str:
-    """What all trainings cost, and what they would have if none had taken epochs from another."""
+    """Write the cost of all trainings, and the cost if none had reused epochs of another."""
     billed, alone = (float(results.trials[f"seconds_{how}"].sum()) for how in ("billed", "alone"))
     return format_duration(billed) + (
         f" billed; {format_duration(alone)} if each had trained alone" if alone > billed else ""
@@ -79,7 +79,7 @@ def describe_time(results: Results) -> str:
 
 
 def describe_provenance(found: ReportData) -> dict[str, str]:
-    """Where the numbers come from."""
+    """Describe where the numbers come from."""
     run = found.results.runs[-1] if found.results.runs else {}
     versions = {"python": run.get("python")} | run.get("versions", {})
     return {
@@ -92,7 +92,7 @@ def describe_provenance(found: ReportData) -> dict[str, str]:
 
 
 def format_duration(seconds: float) -> str:
-    """A time in the two largest units that matter."""
+    """Write a time in its two largest units."""
     if not math.isfinite(seconds):
         return ""
     for unit, name, small, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):

@@ -1,4 +1,4 @@
-"""Everything the report says, computed once from a sweep's records."""
+"""All data of a report, computed once from a sweep's records."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from analysis.styles import Register, build_register
 
 @dataclass(frozen=True)
 class ReportData:
-    """The results of a study with all tables that figures, findings and the page draw on."""
+    """The results of a study with all tables that figures, findings and the page use."""
 
     results: Results
-    robust: str | None  # the robust test accuracy of the strongest attack every trial has, as the front shows it
+    robust: str | None  # the robust test accuracy under the strongest attack that every trial has, as on the front
     clean: str  # the clean test accuracy on the same images
     front: FrontData | None
-    no_front: str  # why there is none
+    no_front: str  # the reason if there is none
     gaps: pd.DataFrame
     subset_effects: pd.DataFrame
     axis_effects: dict[str, pd.DataFrame]
-    uncompared: dict[str, list[str]]  # axis -> its values that nothing equal in all else can be compared with
+    uncompared: dict[str, list[str]]  # axis -> its values without a partner that is equal in all else
     masking: pd.DataFrame  # PGD against the strongest attack, a row a configuration
     classes: pd.DataFrame  # accuracy class by class
     counts: pd.DataFrame
     rankings: list[Ranking]
     detections: dict[str, Detection]  # ranking -> how it finds flipped labels, where any are flipped
-    register: Register  # how every name looks, in all figures
+    register: Register  # the style of every name, in all figures
 
     @property
     def seeds(self) -> int:
@@ -48,12 +48,12 @@ class ReportData:
 
     @property
     def seeds_text(self) -> str:
-        """How many seeds configurations completed, in words."""
+        """The number of seeds that configurations completed, in words."""
         return format_seed_counts(self.results.completed.groupby("configuration").size())
 
 
 def collect_report_data(results: Results) -> ReportData:
-    """Analyse a sweep; whatever it does not have (seeds, subsets, rankings) is empty, never an error."""
+    """Analyse a sweep; anything it lacks (seeds, subsets, rankings) is empty, never an error."""
     robust, clean = find_strongest(results.final_metrics(), results.attacks), CLEAN
     found, why = None, ""
     try:
@@ -86,7 +86,7 @@ def collect_report_data(results: Results) -> ReportData:
 
 
 def list_compared_columns(robust: str | None, clean: str = CLEAN) -> list[str]:
-    """The columns of trials that paired differences are reported for."""
+    """Return the columns of trials whose paired differences are reported."""
     metrics = list(dict.fromkeys((clean, robust or EPOCH_METRIC, EPOCH_METRIC)))
     final = [f"{checkpoint}_{metric}" for metric in metrics for checkpoint in ("last", "best")]
     return [*final, "robust_overfitting", "robust_overfitting_val"]

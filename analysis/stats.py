@@ -64,7 +64,7 @@ def estimate_last_axis(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
 
 @cache
 def t_quantile(n: int) -> float:
-    """Return the standard errors that the 95 % t-interval of n seeds spans to each side: 12.7 for two, 4.3 for three."""
+    """Return how many standard errors the 95 % t-interval of n seeds spans to a side: 12.7 for two, 4.3 for three."""
     from scipy.special import stdtrit
 
     return float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) if n > 1 else math.nan

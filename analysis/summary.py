@@ -1,8 +1,9 @@
-"""A sweep on a terminal: its best configurations, its front, what did not finish."""
+"""The summary of a sweep on a terminal: its best configurations, its front, and the trials that did not finish."""
 
 from __future__ import annotations
 
 import math
+from textwrap import fill, wrap
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -21,7 +22,6 @@ from trainers.terminal.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-from textwrap import fill, wrap
 
 ROWS = 20
 BROAD = 10  # columns of a header of numbers
@@ -35,7 +35,7 @@ LEGENDS = {
 
 
 def print_summary(results: Results, console: Console) -> None:
-    """Print what a sweep found, in at most about forty lines."""
+    """Print the results of a sweep, in about forty lines at most."""
     try:
         found = compute_fronts([results])
     except SweepError as error:
@@ -51,9 +51,9 @@ def print_summary(results: Results, console: Console) -> None:
 
 
 def build_summary_table(results: Results, found: FrontData, width: int) -> Table:
-    """The front's members and the configurations with the highest robust accuracy on validation, by settings.
+    """Build a table of the front's members and the configurations best on validation (robust accuracy), by setting.
 
-    Standard errors are left out where names would have to be broken into more than two lines for them.
+    Standard errors are left out if they would break names into more than two lines.
     """
     points = pd.concat([panel.points for panel in found.panels])
     shown = pick_rows(points, ROWS)
@@ -71,17 +71,17 @@ def build_summary_table(results: Results, found: FrontData, width: int) -> Table
             table.add_row(Text(str(setting), style="italic"))
         for row in rows.to_dict("records"):
             numbers = {c: Estimate(row[c], row[f"{c}_se"] if errors else math.nan, row["n"]) for c in named}
-            cells = [it.text(signed=c == "y_fall").replace(" ± ", "±") for c, it in numbers.items()]
+            cells = [number.text(signed=c == "y_fall").replace(" ± ", "±") for c, number in numbers.items()]
             table.add_row(Text(row["choice"]), str(row["n"]), *cells)
     return table
 
 
 def pick_rows(points: pd.DataFrame, most: int) -> pd.DataFrame:
-    """So many rows, but one of each setting at least: settings take turns, and within one its methods.
+    """Pick at most `most` rows, but one of each setting: settings take turns, and within a setting its methods.
 
-    Each gives its front's members first, what validation selects, then its best on validation. One ranking of all
-    would fill the table from the easiest problem, and from the method with the highest robust accuracy, which is one
-    end of the front only.
+    Each gives first its front's members, then what validation selects, then its best on validation. A single ranking
+    would fill the table from the easiest problem, and from the method with the highest robust accuracy, which is only
+    one end of the front.
     """
     order = points.sort_values(["on_front", "selected", "val_y"], ascending=False)
     order["turn"] = order.groupby(["setting", "family"]).cumcount().where(~(order["on_front"] | order["selected"]), -1)
@@ -92,7 +92,7 @@ def pick_rows(points: pd.DataFrame, most: int) -> pd.DataFrame:
 
 
 def build_front_tables(found: FrontData) -> Iterator[Table]:
-    """The members of each front, numbered as in the figure, and what validation selects beside them."""
+    """Build a table of each front: its members, numbered as in the figure, and what validation selects beside them."""
     for panel in found.panels:
         many = len(found.sweeps) > 1
         first = ("#", "sweep") if many else ("#",)
@@ -111,7 +111,7 @@ def build_front_tables(found: FrontData) -> Iterator[Table]:
 
 
 def describe_endings(results: Results) -> str:
-    """How the trials ended, in one line, and what became of the others."""
+    """Say in one line how the trials ended."""
     counts = results.sweep["status"].value_counts()
     parts = [f"{counts.pop(COMPLETED) if COMPLETED in counts else 0} of {len(results.sweep)} trials completed"]
     parts += [f"{count} {status}" for status, count in counts.items()]
@@ -121,7 +121,7 @@ def describe_endings(results: Results) -> str:
 
 
 def plain_text(text: str) -> Text:
-    """Text that rich neither interprets nor colours."""
+    """Return text that rich neither interprets nor colours."""
     return Text(text)
 
 

@@ -232,9 +232,8 @@ def test_a_sweep_is_not_compared_with_itself(whole: Path) -> None:
 def test_a_copy_of_a_sweep_is_not_compared_with_it(whole: Path, tmp_path: Path) -> None:
     """Neither whole nor of an earlier state, when it had fewer trainings; what is common to others is told."""
     shutil.copytree(whole, copied := tmp_path / "copied")
-    with pytest.raises(
-        SweepError, match=rf"^{copied}: {whole} has all of its 36 trainings too \(it is the same sweep\)"
-    ):
+    same = rf"^{copied}: {whole} has all of its 36 trainings too \(it is the same sweep\)"
+    with pytest.raises(SweepError, match=same):
         compute_fronts([load(whole), load(copied)])
     plan = json.loads((copied / "plan.json").read_text())
     (copied / "plan.json").write_text(json.dumps(plan | {"trials": plan["trials"][:-6]}))

@@ -83,13 +83,13 @@ def test_more_names_than_colours_have_a_colour_and_a_marker_each(tmp_path: Path,
     texts = named(found)
     for method in made.methods:
         assert any(text.split(" · ")[0] == method for text in texts)
-    assert found.keys.untold == ()
+    assert found.keys.indistinct == ()
 
 
 def test_what_is_not_told_apart_is_said(tmp_path: Path) -> None:
     made = replace(SMALL, methods=tuple(f"M{n}x" for n in range(71)), replicates=1)
     found = compute_fronts([load(write_sweep(tmp_path / "most", made))])
-    assert found.keys.untold == ("methods",)
+    assert found.keys.indistinct == ("methods",)
     assert "Methods are not told apart by colour and marker" in found.keys.words
     (drawing,) = specify_front(collect_report_data(load(tmp_path / "most")))
     assert found.keys.words in drawing.caption and "tables/front.csv" in drawing.caption
