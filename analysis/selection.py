@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +11,10 @@ import pandas as pd
 from analysis.dominance import non_dominated
 from analysis.results import Results
 from trainers.knobs import share
+from trainers.objectives import SIGNS, measure_violation, split_constraint
 from trainers.reading import read_yaml
 
 SELECT = {"val_clean_acc": "val_x", "val_pgd_acc": "val_y"}  # the metrics that a search selects by -> column of points
-_CONSTRAINT = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sense><=|>=)\s*(?P<bound>.+?)\s*")
 
 
 def read_search_block(results: Results) -> Mapping[str, Any]:
@@ -34,10 +33,10 @@ def find_selected(points: pd.DataFrame, results: Results) -> np.ndarray:
     """Return which configurations are feasible and dominated by no other feasible one, (n,) bool."""
     kept = np.ones(len(points), dtype=bool)
     for text in read_search_block(results).get("constraints") or ():
-        if match := _CONSTRAINT.fullmatch(str(text)):
-            values, bound = points[SELECT[match["metric"]]].to_numpy(float), float(share(match["bound"]))
-            kept &= values >= bound if match["sense"] == ">=" else values <= bound
+        if constraint := split_constraint(str(text)):
+            values, bound = points[SELECT[constraint.metric]].to_numpy(float), float(share(constraint.bound))
+            kept &= measure_violation(values, constraint.sense, bound) <= 0
     objectives = results.plan.get("objectives") or dict.fromkeys(SELECT, "max")
-    signed = [points[SELECT[name]] * (1 if way == "max" else -1) for name, way in objectives.items()]
+    signed = [points[SELECT[name]] * SIGNS[direction] for name, direction in objectives.items()]
     values = np.stack([signed[0], signed[-1]], axis=1)  # a single objective counts twice: only the best stays
     return non_dominated(np.where(kept[:, None], values, np.nan))
