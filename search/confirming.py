@@ -30,6 +30,7 @@ from search.storing.remote import reach, said
 from search.storing.store import Store
 from search.words import number
 from trainers.knobs import is_none
+from trainers.objectives import SIGNS
 from trainers.reading import Damage, read_yaml
 from trainers.records import Place, Row, constant
 from trainers.terminal.console import Console, error_console
@@ -133,7 +134,7 @@ def _front(search: Search, results: dict[str, Outcome]) -> list[str]:
 
 
 def _less(search: Search, name: str, value: float) -> float:
-    return -value if search.objectives[name] == "max" else value
+    return -SIGNS[search.objectives[name]] * value
 
 
 def _trained(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -14,13 +13,13 @@ from pydantic import AfterValidator, BeforeValidator
 from search.schema.problems import nearest
 from search.storing.seen import OBJECTIVES
 from trainers.knobs import Knobs, Share, share
+from trainers.objectives import measure_violation, split_constraint
 from trainers.records import Row
 
 if TYPE_CHECKING:
     from search.schema.space import Search
 
 Status = Literal["completed", "stopped", "diverged", "failed"]
-_CONSTRAINT = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sense><=|>=)\s*(?P<bound>[^<>=]+?)\s*")
 
 
 def _selectable(name: str) -> str:
@@ -52,16 +51,16 @@ class Constraint(Knobs):
 
     def violation(self, value: float) -> float:
         """By how much a value misses the bound; 0 or less where it keeps it."""
-        return self.bound - value if self.sense == ">=" else value - self.bound
+        return float(measure_violation(value, self.sense, self.bound))
 
 
 def _parts(value: Any) -> Any:
     if isinstance(value, Constraint):
         return value
-    match = _CONSTRAINT.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    written = split_constraint(value) if isinstance(value, str) else None
+    if written is None:
         raise ValueError(f"a constraint is written `val_clean_acc >= 0.8`, with >= or <=; got {value!r}")
-    metric, sense, bound = match.groups()
+    metric, sense, bound = written
     number = share(bound)
     if not isinstance(number, float):
         raise ValueError(f"{value!r}: the bound of a constraint is a number, 0.8 or 80%; got {bound!r}")

@@ -13,6 +13,7 @@ from search.schema.first import Seeds
 from search.schema.limits import SEEDS
 from search.schema.objectives import Outcome, measured, outcome
 from trainers.knobs import Knobs
+from trainers.objectives import SIGNS
 from trainers.records import Row
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _dominates(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _values(search: Search, seeds: Mapping[int, Row | None]) -> list[tuple[float, ...]]:
     """(seeds, objectives), more better."""
-    signs = {name: 1.0 if direction == "max" else -1.0 for name, direction in search.objectives.items()}
+    signs = {name: SIGNS[direction] for name, direction in search.objectives.items()}
     columns = [[sign * value for value in measured(seeds, name, search.checkpoint)] for name, sign in signs.items()]
     return list(zip(*columns, strict=True))
 
