@@ -1,19 +1,17 @@
-"""Print the commands of analysis: `python -m analysis`."""
+"""List the commands of analysis."""
 
 from __future__ import annotations
 
-import argparse
+import sys
 from collections.abc import Sequence
 
-from trainers.terminal.commands import print_commands
+from trainers.terminal.index import print_index
 from trainers.terminal.showing import show_with
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print one line a command."""
-    argparse.ArgumentParser(prog="python -m analysis", description="Print its commands.").parse_args(arguments)
-    return print_commands("analysis")
+def main(arguments: Sequence[str]) -> int:
+    return print_index("analysis", arguments)
 
 
 if __name__ == "__main__":
-    show_with(main)
+    show_with(lambda: main(sys.argv[1:]))

@@ -82,7 +82,7 @@ USES = {  # by the row of the README's table, or by the module where it has none
     "python -m trainers.bench --model preact_resnet18 --plain": Use(
         "trainers.bench", ["--model", "resnet10", "--size", "8", "--batch", "4", "--rounds", "1"], "images/s"
     ),
-    "analysis.__main__": Use("analysis.__main__", [], "python -m analysis.report"),
+    "analysis.__main__": Use("analysis.__main__", [], "python -m analysis.report "),
     "analysis.mirror": Use("analysis.mirror", ["file://HERE/results/tiny", "copy"], "The records of"),
 }  # fmt: skip
 
