@@ -166,8 +166,8 @@ def render_caption(sweep: Results) -> str:
     examples = sweep.sweep["test_examples"].dropna()
     images = f" on {int(examples.iloc[0])} test images" if len(examples) else ""
     begins = describe_window(sweep.sweep)
-    best = f"best: by validation{f' {begins}' * bool(begins)}; " if sweep.selects else ""
-    peak = f"best on test: of {'the same' if begins else 'all'} epochs"
+    best = f"best: selected by validation{f' {begins}' * bool(begins)}; " if sweep.selects else ""
+    peak = f"best on test: the highest of {'the same' if begins else 'all'} epochs"
     return (
         f"{_format_code(sweep.study)}: {format_seeds(int(n))}, mean ± one standard error, percent{images}. {attacks}. "
         f"{best}{peak}, {sweep.attacks.get('pgd', 'the attack of the curves')}. "

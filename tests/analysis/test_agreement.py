@@ -170,12 +170,12 @@ def test_every_score_that_was_recorded_ranks(tmp_path: Path, capsys: pytest.Capt
     )
     assert (build_matrix(results, "first_learned", "correlation").values > 0.2).all()
     assert (build_matrix(results, "difficulty_last", "correlation").values < by_loss.values).all()  # of one noisy epoch
-    for label, said in (("predicted", "predicted"), (None, "given")):
+    for label, expected in (("predicted", "predicted"), (None, "given")):
         plan = read_json(folder / "plan.json")
         plan["evaluate"]["min_perturbation"] = {"label": label} if label else {}
         write_json(folder / "plan.json", plan)
         assert main([str(folder), "--by", "min_perturbation"]) == 0
-        assert f"rankings by min_perturbation (of the {said} label)" in capsys.readouterr().out
+        assert f"rankings by min_perturbation (of the {expected} label)" in capsys.readouterr().out
     with pytest.raises(SweepError, match=r"ranks by difficulty_entropy; take `evaluate: \{entropy: true\}`"):
         build_matrix(results, "difficulty_entropy", "distance")
     assert main([str(folder), "--by", "dificulty"]) == 2
@@ -247,9 +247,9 @@ def test_the_difficulty_may_be_that_of_another_sweeps_ranking(
 
 def test_a_training_is_never_set_against_its_own_losses() -> None:
     instances = Instances(np.arange(3), np.zeros(3, int), np.zeros(3, int), {}, {})
-    own, other = (Reference(seed, np.arange(3)[::-1], np.zeros(3, int), np.array([0, 0.5, 1])) for seed in (0, 1))
-    assert References("", [own]).d(instances, 0) is None
-    assert References("", [own, other]).d(instances, 0) == pytest.approx([5 / 6, 1 / 2, 1 / 6])
+    same, other = (Reference(seed, np.arange(3)[::-1], np.zeros(3, int), np.array([0, 0.5, 1])) for seed in (0, 1))
+    assert References("", [same]).d(instances, 0) is None
+    assert References("", [same, other]).d(instances, 0) == pytest.approx([5 / 6, 1 / 2, 1 / 6])
     assert References("", [Reference(1, np.array([0, 2]), np.zeros(2, int), np.array([0.1, 0.9]))]).d(
         instances, 0
     ) == pytest.approx([1 / 4, np.nan, 3 / 4], nan_ok=True)  # example 1 was held out there

@@ -37,9 +37,9 @@ def with_classes(folder: Path, made: Made, classes: int = 10, names: list[str] |
         place = folder / "trials" / planned["id"] / "result.json"
         if place.exists():
             clean = [(order.index(name) + planned["replicate"] + label) / 200 for label in range(classes)]
-            its: dict[str, Any] = {"clean": clean, "pgd": clean, "aa": [*clean[:-1], None]}
-            its["aa_gap"] = [*([0.01] * (classes - 1)), None]
-            result = json.loads(place.read_text()) | {"classes": {"best": its, "last": its}}
+            values: dict[str, Any] = {"clean": clean, "pgd": clean, "aa": [*clean[:-1], None]}
+            values["aa_gap"] = [*([0.01] * (classes - 1)), None]
+            result = json.loads(place.read_text()) | {"classes": {"best": values, "last": values}}
             result |= {"class_names": names} if names is not None and planned["replicate"] == 1 else {}
             place.write_text(json.dumps(result))
     return folder
@@ -70,8 +70,8 @@ def test_clean_accuracy_of_a_class_is_on_the_images_of_the_strongest_attack(tmp_
     folder = with_classes(tmp_path / "sweep", ONE)
     for path in folder.glob("trials/*/result.json"):
         result = json.loads(path.read_text())
-        for its in result["classes"].values():
-            its["aa_clean"] = [0.5] * 10
+        for values in result["classes"].values():
+            values["aa_clean"] = [0.5] * 10
         path.write_text(json.dumps(result))
     results = load(folder)
     info = collect_classes(results, tabulate_classes(results), "best")
@@ -131,8 +131,8 @@ def test_a_mean_over_epochs_has_a_figure_of_its_own_under_the_attacks_that_were_
         result["attacks"]["aa_along"] = (
             "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.1 on 50 images drawn by class"
         )
-        its = {"clean": [0.9] * 10, "pgd": [0.5] * 10, "aa_along": [0.4] * 10, "aa_along_clean": [0.8] * 10}
-        result["classes"]["mean"] = its
+        values = {"clean": [0.9] * 10, "pgd": [0.5] * 10, "aa_along": [0.4] * 10, "aa_along_clean": [0.8] * 10}
+        result["classes"]["mean"] = values
         path.write_text(json.dumps(result))
     found = collect_report_data(load(folder))
     at, mean = specify_classes(found)

@@ -45,7 +45,7 @@ def test_a_crowd_shows_test_alone_and_validation_in_a_figure_of_its_own(crowd: R
     for split in ("test", "val"):
         figure = Figure(figsize=(5.2, 4))
         draw_curves(figure, info, crowd.register, split)
-        (lines,) = (it for it in figure.axes[0].collections if isinstance(it, LineCollection))
+        (lines,) = (artist for artist in figure.axes[0].collections if isinstance(artist, LineCollection))
         first = next(iter(info.panels.values()))
         for drawn, line in zip(lines.get_segments(), first, strict=True):
             np.testing.assert_allclose(drawn, np.column_stack((line.epoch, line.of(split)[0])))
@@ -73,7 +73,7 @@ def test_training_under_the_attack_of_the_curves_is_drawn_beside_test(tmp_path: 
     figure = Figure(figsize=(5.2, 4))
     draw_curves(figure, robust, found.register)
     place = list(robust.panels).index(("label_noise 0.1", "AT 0.10"))
-    drawn = [it for it in figure.axes[place].collections if isinstance(it, LineCollection)]
+    drawn = [artist for artist in figure.axes[place].collections if isinstance(artist, LineCollection)]
     for collection, split in zip(drawn, ("test", "val", "train"), strict=True):
         for segment, line in zip(collection.get_segments(), lines, strict=True):
             np.testing.assert_allclose(segment[:, 1], line.of(split)[0])
@@ -95,7 +95,7 @@ def test_of_a_crowd_training_has_a_figure_and_a_range_of_its_own(tmp_path: Path)
     assert info is not None and info.limits("test") == info.limits("val") != info.limits("train")
     figure = Figure(figsize=(5.2, 4))
     draw_curves(figure, info, found.register, "train")
-    (lines,) = (it for it in figure.axes[0].collections if isinstance(it, LineCollection))
+    (lines,) = (artist for artist in figure.axes[0].collections if isinstance(artist, LineCollection))
     first = next(iter(info.panels.values()))
     for segment, line in zip(lines.get_segments(), first, strict=True):
         np.testing.assert_allclose(segment[:, 1], line.train)
@@ -116,22 +116,23 @@ def test_a_further_attack_has_a_figure_of_its_own_without_validation(tmp_path: P
         path.write_text("".join(json.dumps(row | due.get(row["epoch"], {})) + "\n" for row in rows))
     found = collect_report_data(load(folder))
     drawings = {drawing.slug: drawing for drawing in specify_curves(found)}
-    robust, clean, own = (f"curves_{what}" for what in ("robust", "clean", "along_fgsm"))
-    assert [*drawings] == [robust, f"{robust}_validation", clean, f"{clean}_validation", own]
-    assert drawings[own].title == "Learning curves, accuracy under FGSM"
-    assert drawings[own].caption.startswith("Robust test accuracy, FGSM;") and "The dot" not in drawings[own].caption
+    robust, clean, further = (f"curves_{name}" for name in ("robust", "clean", "along_fgsm"))
+    assert [*drawings] == [robust, f"{robust}_validation", clean, f"{clean}_validation", further]
+    assert drawings[further].title == "Learning curves, accuracy under FGSM"
+    assert drawings[further].caption.startswith("Robust test accuracy, FGSM;")
+    assert "The dot" not in drawings[further].caption
     assert "The dot" in drawings[robust].caption
-    figure = Figure(figsize=drawings[own].size)
-    drawings[own].draw(figure)
-    (lines,) = (it for it in figure.axes[0].collections if isinstance(it, LineCollection))
+    figure = Figure(figsize=drawings[further].size)
+    drawings[further].draw(figure)
+    (lines,) = (artist for artist in figure.axes[0].collections if isinstance(artist, LineCollection))
     curves = collect_curves(found.results, "fgsm")
     assert curves is not None and len(lines.get_segments()) == len(FIVE)
     (panel,) = curves.panels.values()
     for drawn, line in zip(lines.get_segments(), panel, strict=True):
         assert drawn[:, 0].tolist() == [3, 7, 11]
         np.testing.assert_allclose(drawn[:, 1], line.test)
-    dots = [it for it in figure.axes[0].collections if isinstance(it, PathCollection)]
-    assert not any(len(it.get_offsets()) for it in dots)
+    dots = [artist for artist in figure.axes[0].collections if isinstance(artist, PathCollection)]
+    assert not any(len(dot.get_offsets()) for dot in dots)
 
 
 def test_the_dot_is_the_mean_of_what_each_seed_had_at_its_own_epoch(crowd: ReportData) -> None:
@@ -147,7 +148,7 @@ def test_the_dot_is_the_mean_of_what_each_seed_had_at_its_own_epoch(crowd: Repor
             assert line.best_test == pytest.approx(here["best_test_pgd_acc"].mean())
     figure = Figure(figsize=(5.2, 4))
     draw_curves(figure, info, crowd.register)
-    (dots,) = (it for it in figure.axes[0].collections if isinstance(it, PathCollection))
+    (dots,) = (artist for artist in figure.axes[0].collections if isinstance(artist, PathCollection))
     first = next(iter(info.panels.values()))
     np.testing.assert_allclose(dots.get_offsets(), [(line.best_epoch, line.best_test) for line in first])
 
@@ -157,7 +158,7 @@ def test_a_band_is_one_standard_error_about_the_mean_where_both_are_known(crowd:
     assert info is not None
     figure = Figure(figsize=(5.2, 4))
     draw_curves(figure, info, crowd.register)
-    bands = [it for it in figure.axes[0].collections if isinstance(it, PolyCollection)]
+    bands = [artist for artist in figure.axes[0].collections if isinstance(artist, PolyCollection)]
     first = next(iter(info.panels.values()))
     wide = [line for line in first if np.isfinite(line.test_se).any()]
     assert wide

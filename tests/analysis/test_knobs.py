@@ -134,13 +134,13 @@ def test_a_logarithmic_scale_is_written_in_numbers(tmp_path: Path) -> None:
 
 
 def test_the_report_says_what_was_searched_for(tmp_path: Path) -> None:
-    said = describe_run(SimpleNamespace(results=searched(tmp_path, 12)))  # type: ignore[arg-type]
-    assert said["optimizer.lr"] == "12 values from 1e-12 to 1e-1"
-    assert said["optimizer.momentum"] == "0, 1"
-    assert said["search"] == "tpe, 12 configurations, 4 at once"
-    assert said["objectives"] == "val_clean_acc max, val_pgd_acc max"
-    assert said["constraints"] == "val_clean_acc >= 80%"
-    assert (said["stopping"], said["budget"]) == ("patience 10%", "epochs 100, wall 2h")
+    facts = describe_run(SimpleNamespace(results=searched(tmp_path, 12)))  # type: ignore[arg-type]
+    assert facts["optimizer.lr"] == "12 values from 1e-12 to 1e-1"
+    assert facts["optimizer.momentum"] == "0, 1"
+    assert facts["search"] == "tpe, 12 configurations, 4 at once"
+    assert facts["objectives"] == "val_clean_acc max, val_pgd_acc max"
+    assert facts["constraints"] == "val_clean_acc >= 80%"
+    assert (facts["stopping"], facts["budget"]) == ("patience 10%", "epochs 100, wall 2h")
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe", b"search: [", b"- 1", b"search: 3"])

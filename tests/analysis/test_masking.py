@@ -59,15 +59,16 @@ def test_a_gap_far_above_that_of_plain_pgd_training_and_a_reversed_order_are_fin
     turned = find_reversals(found.results, found.masking, "test_aa_acc")
     assert (turned.pairs, turned.reversed) == (3, 2)
     assert turned.certain == 2
-    assert [(it.better, it.worse) for it in turned.widest] == [("GAIRAT", "AT"), ("GAIRAT", "MART")]
+    assert [(pair.better, pair.worse) for pair in turned.widest] == [("GAIRAT", "AT"), ("GAIRAT", "MART")]
     assert turned.widest[0].weak.mean == pytest.approx(0.08)
     assert turned.widest[0].strong.mean == pytest.approx(-0.11)
-    said = dict(list_findings(found))
-    assert "3.0 ± 0.0 points for AT, plain PGD training" in said["Masked gradients"]
-    assert "for GAIRAT 22.0 ± 0.0: trust AutoAttack standard" in said["Masked gradients"]
-    assert "2 of 3 pairs" in said["AutoAttack standard reverses PGD-10's order"]
+    texts = dict(list_findings(found))
+    assert "3.0 ± 0.0 points for AT, plain PGD training" in texts["Masked gradients"]
+    assert "for GAIRAT 22.0 ± 0.0: trust AutoAttack standard" in texts["Masked gradients"]
+    assert "2 of 3 pairs" in texts["AutoAttack standard reverses PGD-10's order"]
     assert (
-        "GAIRAT against AT: +8.0 ± 0.0 under PGD-10, −11.0 ± 0.0" in said["AutoAttack standard reverses PGD-10's order"]
+        "GAIRAT against AT: +8.0 ± 0.0 under PGD-10, −11.0 ± 0.0"
+        in texts["AutoAttack standard reverses PGD-10's order"]
     )
 
 
@@ -81,9 +82,9 @@ def test_the_gap_stands_on_the_page_and_in_its_own_table(tmp_path: Path) -> None
 
 def test_where_no_gap_is_large_that_is_said_too(tmp_path: Path) -> None:
     calm = ACCURACIES | {"GAIRAT": (0.51, 0.479)}
-    said = dict(list_findings(attacked(tmp_path / "calm", MADE, calm)))
-    assert "at most 3.1 for any other" in said["No sign of masked gradients"]
-    assert "Masked gradients" not in said and not any("reverses" in lead for lead in said)
+    texts = dict(list_findings(attacked(tmp_path / "calm", MADE, calm)))
+    assert "at most 3.1 for any other" in texts["No sign of masked gradients"]
+    assert "Masked gradients" not in texts and not any("reverses" in lead for lead in texts)
 
 
 def test_without_plain_pgd_training_gaps_are_held_against_the_smallest_and_that_is_said(tmp_path: Path) -> None:
@@ -149,5 +150,5 @@ def test_pairs_are_judged_by_the_seeds_that_both_have(tmp_path: Path) -> None:
         means = gaps.mean().to_numpy()
         is_turned = means[0] * means[1] < 0
         sure = is_turned and all(stats.ttest_1samp(gaps[c], 0.0).pvalue < 0.05 for c in gaps)
-        expected = [total + int(it) for total, it in zip(expected, (len(gaps) > 0, is_turned, sure), strict=True)]
+        expected = [total + int(count) for total, count in zip(expected, (len(gaps) > 0, is_turned, sure), strict=True)]
     assert [turned.pairs, turned.reversed, turned.certain] == expected and expected[1] > 3

@@ -324,15 +324,15 @@ def test_an_unknown_floor_is_not_one_that_nobody_exceeds(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("on", "said"),
+    ("images", "words"),
     [("", "360 examples. "), (" on 90 images drawn by class", "360 examples, of which 90 were attacked. ")],
 )
-def test_the_error_of_sampling_is_that_of_the_images_attacked(tmp_path: Path, on: str, said: str) -> None:
-    made = replace(SMALL, attacks={"pgd": "PGD-10, linf, epsilon 0.1", "aa": f"AutoAttack, linf, epsilon 0.1{on}"})
+def test_the_error_of_sampling_is_that_of_the_images_attacked(tmp_path: Path, images: str, words: str) -> None:
+    made = replace(SMALL, attacks={"pgd": "PGD-10, linf, epsilon 0.1", "aa": f"AutoAttack, linf, epsilon 0.1{images}"})
     found = collect_report_data(load(write_sweep(tmp_path / "sweep", made)))
     (text,) = [limit for limit in list_limits(found) if "binomial" in limit]
-    p, n = found.results.completed["best_test_aa_acc"].mean(), 90 if on else 360
-    assert said in text and f"error of {100 * np.sqrt(p * (1 - p) / n):.1f} points" in text
+    p, n = found.results.completed["best_test_aa_acc"].mean(), 90 if images else 360
+    assert words in text and f"error of {100 * np.sqrt(p * (1 - p) / n):.1f} points" in text
 
 
 def test_where_no_configuration_has_all_its_seeds_the_front_says_so(tmp_path: Path) -> None:
@@ -368,7 +368,7 @@ def test_a_stopped_trial_is_censored_and_says_why(tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"
     write_sweep(sweep, SMALL)
     reason = "after 4 of 12 epochs beaten by two others"
-    (row,) = [it for it in read_json(sweep / "plan.json")["trials"] if it["kind"] == "trial"][:1]
+    (row,) = [trial for trial in read_json(sweep / "plan.json")["trials"] if trial["kind"] == "trial"][:1]
     path = sweep / "trials" / row["id"] / "result.json"
     result = read_json(path)
     last = {name: value for name, value in result["last"].items() if not name.startswith("test_")}

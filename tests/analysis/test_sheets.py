@@ -83,7 +83,9 @@ def written(figure: Figure) -> list[Text]:
             low, high = sorted(axis.get_view_interval())
             off = [tick for tick in axis.majorTicks + axis.minorTicks if not low <= tick.get_loc() <= high]
             hidden |= {text for tick in off for text in (tick.label1, tick.label2)}
-    return [it for it in figure.findobj(Text) if it.get_visible() and it.get_text().strip() and it not in hidden]
+    return [
+        text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip() and text not in hidden
+    ]
 
 
 def test_every_sheet_fits_on_paper(found: ReportData) -> None:

@@ -44,7 +44,9 @@ def folder(tmp_path: Path) -> Path:
 def curves(folder: Path) -> dict[str, dict[int, float]]:
     """Robust test accuracy of each trial by epoch."""
     epochs = load(folder).epochs.dropna(subset=["test_pgd_acc"])
-    return {str(name): dict(zip(its["epoch"], its["test_pgd_acc"], strict=True)) for name, its in epochs.groupby("id")}
+    return {
+        str(name): dict(zip(rows["epoch"], rows["test_pgd_acc"], strict=True)) for name, rows in epochs.groupby("id")
+    }
 
 
 def test_best_less_last_is_of_the_window(folder: Path) -> None:
@@ -52,7 +54,7 @@ def test_best_less_last_is_of_the_window(folder: Path) -> None:
     trials = load(folder).sweep.set_index("id")
     for name, curve in curves(folder).items():
         first = 16 if "GAIRAT" in name else 0
-        peak = max(its for epoch, its in curve.items() if epoch >= first)
+        peak = max(accuracy for epoch, accuracy in curve.items() if epoch >= first)
         assert trials.loc[name, "peak_test_pgd_acc"] == pytest.approx(peak)
         assert trials.loc[name, "robust_overfitting"] == pytest.approx(peak - curve[23])
     gaps = measure_overfitting(load(folder)).set_index("family")
@@ -67,12 +69,12 @@ def test_captions_say_from_where_on_validation_selects(folder: Path) -> None:
         describe_window(results.sweep) == ""
         and describe_checkpoint("best", results.sweep) == "validation-selected epoch"
     )
-    assert "best: by validation; best on test: of all epochs" in render_caption(results)
+    assert "best: selected by validation; best on test: the highest of all epochs" in render_caption(results)
     change(folder, "*GAIRAT*", first=16)
     results = load(folder)
-    assert "best: by validation from epoch 0 to 16 on, by configuration; best on test: of the same" in render_caption(
-        results
-    )
+    text = render_caption(results)
+    assert "best: selected by validation from epoch 0 to 16 on, by configuration; best on test: the highest" in text
+    assert "the highest of the same epochs" in text
     (panel,) = compute_fronts([results]).panels
     assert "at the validation-selected epoch (from epoch 0 to 16 on, by configuration)." in panel.note
     change(folder, "*AT*", first=16)
