@@ -1,8 +1,8 @@
-"""How alike trainings rank the examples: distances, correlations and shared tops between a sweep's configurations.
+"""Agreement of the rankings of examples between a sweep's configurations: distance, correlation and IoU of the tops.
 
-Liu et al. 2021, Tables 4 and 5; Dong et al. 2021, Figures 5, 6 and 8 to 10. Every training is a ranking of what it was
-trained on by each score of trainers.scores that it recorded, and of the test set, under attack and corrupted as well,
-where the space says `evaluate: {test_losses: true}`.
+Liu et al. 2021, Tables 4 and 5; Dong et al. 2021, Figures 5, 6 and 8 to 10. Each training ranks the examples it was
+trained on by each score of trainers.scores that it recorded. With `evaluate: {test_losses: true}` it also ranks the
+images of the test set: clean, attacked and corrupted ones.
 """
 
 from __future__ import annotations
@@ -17,59 +17,68 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.corrupted import Measure, corrupted
-from analysis.hardness import hardness, known, on_test, remedy, title
-from analysis.matrices import blocks
-from analysis.reference import LAST, NONE, References, judged, references
-from analysis.results import COMPLETED, Results, SweepError, load, tell_damage
+from analysis.corrupted import Measure, compare_corrupted
+from analysis.difficulty_reference import LAST, NONE, References, correlate_with_difficulty, find_references
+from analysis.exceptions import SweepError
+from analysis.hardness import check_score, describe_score, explain_recording, measure_hardness, ranks_test_set
+from analysis.matrices import lay_out_blocks
+from analysis.results import Results, load, print_damage
 from trainers.scores import d_distance, normalized_rank, top_iou
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 
-TRAINING = ("label_noise", "noise_seed", "extra", "crop", "padding", "flip")  # knobs of data that leave its test set
-MOST = 4  # pairs that are named
-APART = "trained on other labels, or measured on another test set, so that no ranking is comparable"
-ALONE = "no two completed trainings of different seeds have examples in common and do not rank them all alike"
+TRAINING = (
+    "label_noise",
+    "noise_seed",
+    "extra",
+    "crop",
+    "padding",
+    "flip",
+)  # keys of data that do not change its test set
+MAX_PAIRS = 4  # listed by name
+APART = "trained on other labels, or measured on another test set, so that rankings are not comparable"
+ALONE = "no two completed trainings of different seeds share examples that they do not all rank alike"
 
 
-class Ranked(NamedTuple):
-    """One training as a ranking of examples."""
+class RankedTraining(NamedTuple):
+    """The ranking of examples by one training."""
 
-    name: str  # of its configuration
+    name: str  # of the configuration
     seed: int
-    examples: np.ndarray  # (N,) their indices
-    labels: str  # equal where the examples have equal labels, or are of the same test set
-    means: np.ndarray  # (N,) larger where an example is harder
+    examples: np.ndarray  # (N,) indices of the examples
+    labels: str  # a key, equal if the examples have equal labels or are the same test set
+    means: np.ndarray  # (N,) larger for harder examples
 
 
-def correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Pearson's, here of ranks; NaN where one of them has all alike."""
+def correlate(one: np.ndarray, other: np.ndarray) -> float:
+    """Return Pearson's correlation, here of ranks; NaN if all values of one array are equal."""
     return float(np.corrcoef(one, other)[0, 1]) if np.ptp(one) and np.ptp(other) else float("nan")
 
 
 MEASURES: dict[str, Measure] = {
     "distance": d_distance,
-    "correlation": correlation,
+    "correlation": correlate,
     "iou": top_iou,
 }
 
 
-def matrix(results: Results, by: str, measure: str) -> pd.DataFrame:
-    """Between configurations: the mean over all pairs of trainings of different seeds; `by` as `hardness.known` says.
+def build_matrix(results: Results, by: str, measure: str) -> pd.DataFrame:
+    """Build a matrix between configurations: a measure's mean over all pairs of trainings with different seeds.
 
-    A pair is compared on the examples that both were trained on, ranked among themselves; NaN where two configurations
-    have no such pair, or had other labels: a wrong label makes an example hard, whoever trains on it. `attrs["apart"]`
-    has the pairs of configurations with other labels or, of rankings of test sets, with other test sets. Raises
-    SweepError where none can be compared, or other examples were recorded.
+    `by` is a score or loss as in `hardness.known`. A pair is compared on the examples that both were trained on, ranked
+    among themselves. An entry is NaN if two configurations have no such pair, or were trained on other labels, because
+    a wrong label makes an example hard for every training. `attrs["apart"]` has the pairs of configurations with other
+    labels or, for rankings of test sets, with other test sets. Raises SweepError if no pair can be compared, or if
+    trainings recorded different examples.
     """
-    found = _ranked(results, by)
+    found = _rank_trainings(results, by)
     names = list(dict.fromkeys(one.name for one in found))
     pairs: dict[tuple[str, str], list[float]] = {(row, column): [] for row in names for column in names}
     apart: dict[tuple[str, str], bool] = {}
     for one, other in product(found, repeat=2):
         if not np.array_equal(one.examples, other.examples):
             raise SweepError(
-                f"{results.folder}: {one.name} and {other.name} rank different examples; compare them apart"
+                f"{results.folder}: {one.name} and {other.name} rank different examples; compare them separately"
             )
         if one.labels != other.labels:
             apart[one.name, other.name] = True
@@ -82,7 +91,7 @@ def matrix(results: Results, by: str, measure: str) -> pd.DataFrame:
         raise SweepError(
             f"{results.folder}: {ALONE}; take replicates >= 2"
             if found
-            else f"{results.folder}: no completed training recorded what ranks by {by}; {remedy(by)}"
+            else f"{results.folder}: no completed training recorded what ranks by {by}; {explain_recording(by)}"
         )
     values = [[np.mean(pairs[row, column] or [np.nan]) for column in names] for row in names]
     table = pd.DataFrame(values, names, names)
@@ -90,8 +99,8 @@ def matrix(results: Results, by: str, measure: str) -> pd.DataFrame:
     return table
 
 
-def incomparable(table: pd.DataFrame) -> str:
-    """Which configurations of a matrix cannot be compared, in words; empty if all can."""
+def describe_incomparable(table: pd.DataFrame) -> str:
+    """Describe which configurations of a matrix cannot be compared, and why; empty if all can."""
     known, names = table.notna().to_numpy(), list(map(str, table.index))
     apart = set(table.attrs.get("apart", ()))
     pairs: dict[str, list[str]] = {APART: [], ALONE: []}
@@ -101,85 +110,92 @@ def incomparable(table: pd.DataFrame) -> str:
                 why = APART if (name, names[j]) in apart else ALONE
                 pairs[why].append(f"{name} with itself" if i == j else f"{name} and {names[j]}")
     return "\n".join(
-        f"–: {why}: {'; '.join(these[:MOST])}{f' and {len(these) - MOST} more' if len(these) > MOST else ''}."
-        for why, these in pairs.items()
-        if these
+        f"–: {why}: {'; '.join(named[:MAX_PAIRS])}{f' and {len(named) - MAX_PAIRS} more' * (len(named) > MAX_PAIRS)}."
+        for why, named in pairs.items()
+        if named
     )
 
 
-def _ranked(results: Results, by: str) -> list[Ranked]:
-    """The trainings that recorded what ranks by `by`, with what it comes to for each example."""
+def _rank_trainings(results: Results, by: str) -> list[RankedTraining]:
+    """Return the rankings of all completed trainings that recorded the score or loss `by`."""
     found = []
     data = {trial["id"]: trial.get("config", {}).get("data", {}) for trial in results.plan["trials"]}
-    for trial in results.sweep[results.sweep["status"] == COMPLETED].to_dict("records"):
+    for trial in results.completed.to_dict("records"):
         instances = results.instances(trial["id"])
-        harder = None if instances is None else hardness(instances, by)
+        harder = None if instances is None else measure_hardness(instances, by)
         if instances is not None and harder is not None:
-            index = np.arange(len(harder)) if on_test(by) else instances.index
+            index = np.arange(len(harder)) if ranks_test_set(by) else instances.index
             same = {key: value for key, value in data[trial["id"]].items() if key not in TRAINING}
-            labels = json.dumps(same, sort_keys=True) if on_test(by) else instances.y.tobytes().hex()
-            found.append(Ranked(str(trial["name"]), int(trial["seed"]), index, labels, harder))
+            labels = json.dumps(same, sort_keys=True) if ranks_test_set(by) else instances.y.tobytes().hex()
+            found.append(RankedTraining(str(trial["name"]), int(trial["seed"]), index, labels, harder))
     return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print how alike the configurations of a sweep rank the examples."""
+    """Print the agreement between the rankings of examples of a sweep's configurations."""
     parser = argparse.ArgumentParser(prog="python -m analysis.agreement", description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path, help="a sweep's folder, such as results/difficulty_distance")
-    scores = "a score, or a recorded loss such as test, test_pgd, train_fgsm (default: %(default)s)"
+    scores = "score, or recorded loss such as test, test_pgd, train_fgsm, to rank by (default: %(default)s)"
     parser.add_argument("--by", default="difficulty", help=scores)
-    parser.add_argument("--measure", choices=MEASURES, default="distance", help="(default: %(default)s)")
-    file = "whose difficulty weights and targets are set against: profile/<ranking>.npz of a sweep by PGD training"
+    parser.add_argument(
+        "--measure", choices=MEASURES, default="distance", help="measure of agreement (default: %(default)s)"
+    )
+    file = "ranking by PGD training to correlate weights and targets with: profile/<ranking>.npz of a sweep"
     parser.add_argument("--ranking", type=Path, help=file)
     options = parser.parse_args(arguments)
     try:
         results = load(options.run)
         try:
-            _show(results, options.by, options.measure, options.ranking)
+            _print_report(results, options.by, options.measure, options.ranking)
         finally:
-            tell_damage([results])
+            print_damage([results])
     except SweepError as error:
         error_console().print(f"error: {error}")
         return 2
     return 0
 
 
-def _show(results: Results, by: str, measure: str, file: Path | None) -> None:
-    by, them = known(by), references(results, file)
-    console, table = Console(), matrix(results, by, measure)
-    said = "of the examples that both of a pair have; mean over pairs of trainings of different seeds"
-    _print(console, f"{measure} of rankings by {title(by, results)}, {said}", table)
-    if unknown := incomparable(table):
+def _print_report(results: Results, by: str, measure: str, file: Path | None) -> None:
+    by, difficulties = check_score(by), find_references(results, file)
+    console, table = Console(), build_matrix(results, by, measure)
+    scope = "on the examples that both trainings of a pair have; mean over pairs of trainings with different seeds"
+    _print_table(console, f"{measure} of rankings by {describe_score(by, results)}, {scope}", table)
+    if unknown := describe_incomparable(table):
         console.print(f"\n{unknown}")
-    _show_judged(console, results, them)
-    for name, found in corrupted(results, MEASURES[measure]).items():
-        _print(
+    _print_difficulty(console, results, difficulties)
+    for name, found in compare_corrupted(results, MEASURES[measure]).items():
+        _print_table(
             console,
-            f"\n{measure} between the difficulty of corrupted test images, of networks trained on clean ones ({name}), "
-            "and that of the images of each row (training: images)",
+            f"\n{measure} between the difficulty of corrupted test images for networks trained on clean images "
+            f"({name}) and the difficulty of the images of each row (training: images)",
             found,
         )
 
 
-def _show_judged(console: Console, results: Results, them: References) -> None:
-    found = judged(results, them)
+def _print_difficulty(console: Console, results: Results, difficulties: References) -> None:
+    """Print how weights, epsilons and targets correlate with difficulty, and which lack a difficulty.
+
+    Raises SweepError if the file of `--ranking` ranks other examples or labels.
+    """
+    found = correlate_with_difficulty(results, difficulties)
     for curve, table in found.correlations.items():
         which = f"the {curve} of an example at the end" if curve in LAST else f"the mean {curve} of an example"
-        _print(console, f"\ncorrelation of difficulty d (1: easiest), that of {them.what}, with {which}", table)
-    _print(console, "\nmean t_max at the last epoch by group of that difficulty, G0 the hardest", found.groups)
-    if found.without and them.file is not None and not found.correlations:
+        source = f"difficulty d (1: easiest) of {difficulties.description}"
+        _print_table(console, f"\ncorrelation of {source} with {which}", table)
+    _print_table(console, "\nmean t_max at the last epoch by group of this difficulty, G0 the hardest", found.groups)
+    if found.without and difficulties.file is not None and not found.correlations:
         ranks = "it ranks other examples, or under other labels, than"
-        raise SweepError(f"--ranking {them.file}: {ranks} {results.folder} has")
+        raise SweepError(f"--ranking {difficulties.file}: {ranks} {results.folder} has")
     if found.without:
         some = " of some trainings" if found.correlations else ""
         console.print(f"\n{', '.join(found.without)}{some}: correlations with difficulty {NONE}.")
 
 
-def _print(console: Console, title: str, table: pd.DataFrame) -> None:
-    """Print a title and a table, unless that is empty."""
+def _print_table(console: Console, title: str, table: pd.DataFrame) -> None:
+    """Print a title and a table, unless the table is empty."""
     if len(table):
         console.print(title)
-        for block in blocks(table, console.width):
+        for block in lay_out_blocks(table, console.width):
             console.print("", block, sep="\n")
 
 

@@ -1,7 +1,7 @@
-"""What a sweep varied: which axes say the problem, which the subset, which the method; and their names.
+"""The axes of a sweep: which define the problem, which the subset, which the method; and names by their labels.
 
-Axes under `data` say *which problem* is solved (label noise, data set): accuracies are compared within one
-such setting. `subset` and what lies under it say which examples are trained on. All other axes say *how*.
+Axes under `data` define *which problem* is solved (label noise, data set): accuracies are compared within one such
+setting. `subset` and the axes under it define which examples are trained on. All other axes define *how*.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from trainers.record_io import Row
 
 SEPARATOR = " · "
 ALL = "all"
-MOST_LABELS = 8  # an axis with more values is one to draw, not to compare value by value
+MOST_LABELS = 8  # an axis with more values is drawn, not compared value by value
 _NUMBER = re.compile(r"(?<![A-Za-z])(k\s*=\s*)?[\d.,]+(e-?\d+)?\s*%?")
 
 
 class Names(NamedTuple):
     """A configuration in words."""
 
-    setting: str  # the problem, by the axes that say it
+    setting: str  # the problem, by the axes that define it
     family: str  # how it is trained
     subset: str  # on what
     choice: str  # the last two: its name within a setting
@@ -34,7 +34,7 @@ class Names(NamedTuple):
 
 @dataclass(frozen=True)
 class Axes:
-    """The axes of a sweep, in the plan's order; those with one value only are not `varying`."""
+    """The axes of a sweep, in the plan's order; those with a single value are not `varying`."""
 
     paths: tuple[str, ...]
     varying: tuple[str, ...]
@@ -44,21 +44,21 @@ class Axes:
 
     @property
     def data(self) -> tuple[str, ...]:
-        """Axes that say which problem is solved."""
+        """Axes that define which problem is solved."""
         return tuple(path for path in self.varying if _under(path, "data"))
 
     @property
     def subset(self) -> tuple[str, ...]:
-        """Axes that say which examples are trained on."""
+        """Axes that define which examples are trained on."""
         return tuple(path for path in self.varying if _under(path, "subset"))
 
     @property
     def method(self) -> tuple[str, ...]:
-        """All other axes: how it is trained."""
+        """All other axes, which define how to train."""
         return tuple(path for path in self.varying if path not in self.data and path not in self.subset)
 
     def rank(self, path: str, label: str | None) -> int:
-        """The place of a label in its axis' order; trials without this axis come first."""
+        """Return the place of a label in its axis' order; trials without this axis come first."""
         return self._places[path].get(label, 0)
 
     @cached_property
@@ -66,26 +66,26 @@ class Axes:
         return {path: {label: place for place, label in enumerate(order, 1)} for path, order in self.order.items()}
 
     def numeric(self, path: str) -> bool:
-        """Whether all of an axis' values are numbers, as '8/255' and 'inf' are, or all are shares, as '20%'."""
+        """Return whether all values of an axis are numbers, such as '8/255' and 'inf', or all shares, such as '20%'."""
         return _numeric(self.values[path].values())
 
     def number(self, path: str, label: str) -> float:
-        """The number that a label of a numeric axis stands for; NaN for a trial without this axis."""
+        """Return the number that a label of a numeric axis stands for; NaN for a trial without this axis."""
         return _number(self.values[path][label]) if label else math.nan
 
     def drawn(self, path: str) -> bool:
-        """Whether it has more numbers than one would compare one by one, as those drawn from a range."""
+        """Return whether an axis has more numbers than are compared one by one, as if drawn from a range."""
         return len(self.order[path]) > MOST_LABELS and self.numeric(path)
 
     def span(self, path: str) -> str:
-        """An axis' labels; where there are too many numbers, how many there are and from where to where."""
+        """Write the labels of an axis; for too many numbers, their count and range."""
         labels = self.order[path]
         if self.drawn(path):
             return f"{len(labels)} values from {labels[0]} to {labels[-1]}"
         return ", ".join(labels)
 
     def describe(self, labels: Mapping[str, str], paths: Sequence[str]) -> str:
-        """Name a choice for a human: text stands for itself, a number or a yes/no is preceded by its axis."""
+        """Name a choice for a reader: text stands for itself, a number or a yes/no follows the name of its axis."""
         words = []
         for path in paths:
             label = labels.get(path)
@@ -96,9 +96,9 @@ class Axes:
         return SEPARATOR.join(words)
 
     def names(self, labels: Mapping[str, str], configuration: str) -> Names:
-        """Name a configuration by its labels, wherever it is shown: by those that vary, else by all it has.
+        """Name a configuration by its labels: by those that vary, else by all it has.
 
-        `configuration`: its name where it has none, as in a sweep without axes.
+        `configuration`: the name to use if there are no labels, as in a sweep without axes.
         """
         setting, family, subset = (self.describe(labels, paths) for paths in (self.data, self.method, self.subset))
         fixed = self.describe(labels, [path for path in self.paths if path not in self.varying])
@@ -107,7 +107,7 @@ class Axes:
 
 
 def read_axes(plan: Row) -> Axes:
-    """The axes of a plan, from the labels and values of its trials."""
+    """Read the axes of a plan from the labels and values of its trials."""
     trials = [trial for trial in plan["trials"] if trial["kind"] == "trial"] or plan["trials"]
     paths = tuple(plan.get("axes") or dict.fromkeys(path for trial in trials for path in trial["axes"]))
     values: dict[str, dict[str, Any]] = {path: {} for path in paths}
@@ -120,8 +120,8 @@ def read_axes(plan: Row) -> Axes:
     return Axes(paths, varying, order, values, _short(tuple(values)))
 
 
-def subset_kind(subset: Any, labels: Mapping[str, str]) -> str:
-    """The kind of a subset whatever its size: from its configuration, else from its labels without numbers."""
+def name_subset_kind(subset: Any, labels: Mapping[str, str]) -> str:
+    """Name the kind of a subset, whatever its size: by its configuration, else by its labels without numbers."""
     if isinstance(subset, Mapping) and (name := subset.get("side") or subset.get("name")):
         band = subset.get("band")
         words = [str(name), "–".join(map(str, band)) if band else ""]
@@ -139,7 +139,7 @@ def _under(path: str, root: str) -> bool:
 
 
 def _number(value: Any) -> float:
-    """What a value is as a number; NaN where it is none."""
+    """Return a value as a number; NaN if it is none."""
     read = value if isinstance(value, bool) else parse_share(value)
     if isinstance(read, str) and read in ("inf", "-inf"):
         return float(read)
@@ -158,7 +158,7 @@ def _ordered(found: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _short(paths: Sequence[str]) -> dict[str, str]:
-    """The shortest dotted ending of each path that no other path ends in."""
+    """Return the shortest dotted ending of each path that no other path ends in."""
     short = {}
     for path in paths:
         parts = path.split(".")

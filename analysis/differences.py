@@ -1,4 +1,4 @@
-"""Paired differences: what one choice changes when everything else, the seed included, is equal."""
+"""Paired differences: the effect of one choice when everything else, including the seed, is equal."""
 
 from __future__ import annotations
 
@@ -9,63 +9,63 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import ALL, SEPARATOR
-from analysis.results import COMPLETED, Results
-from analysis.stats import Estimate, estimates
+from analysis.results import Results
+from analysis.stats import Estimate, estimate_last_axis
 
 CONTROL = "random"
 Pairs = Callable[[pd.DataFrame], Iterator[tuple[str, str]]]
 COLUMNS = ("setting", "family", "minuend", "subtrahend", "metric", "mean", "se", "n")
 
 
-def subset_differences(results: Results, metrics: Sequence[str]) -> pd.DataFrame:
-    """Each subset minus training on all, and minus a random subset of the same size, paired by seed.
+def compare_subsets(results: Results, metrics: Sequence[str]) -> pd.DataFrame:
+    """Compare each subset to training on all, and to a random subset of the same size, paired by seed.
 
-    Without the random control an effect of *which* examples cannot be told from one of *how many*.
+    Without the random control an effect of *which* examples cannot be distinguished from one of *how many*.
     """
     return _differences(results, metrics, results.axes.subset, _subset_pairs)
 
 
-def axis_differences(results: Results, axis: str, metrics: Sequence[str]) -> pd.DataFrame:
-    """Each value of an axis minus its first, the least of numbers, paired by seed, everything else equal.
+def compare_axis(results: Results, axis: str, metrics: Sequence[str]) -> pd.DataFrame:
+    """Compare each value of an axis to its first, the least of numbers, paired by seed, with everything else equal.
 
-    Axes that only some of its values have (`when`) are a part of those values: "trades, lr 0.05" is compared with
-    "pgd-at", which has no such axis. Where both values have such an axis, it must be equal.
+    An axis that exists only with some of these values (`when`) is a part of them: "trades, lr 0.05" is compared with
+    "pgd-at", which has no such axis. If both values have such an axis, it must be equal.
     """
     order = results.axes.order[axis]
 
     def pairs(group: pd.DataFrame) -> Iterator[tuple[str, str]]:
         known = group[group[axis] != ""].drop_duplicates("_label")
         found = zip(known[axis], known["_label"], known["_own"], strict=True)
-        choices = sorted(found, key=lambda it: order.index(it[0]))
-        against = [its for first, *its in choices if first == choices[0][0]]
+        choices = sorted(found, key=lambda choice: order.index(choice[0]))
+        baselines = [(label, own) for value, label, own in choices if value == choices[0][0]]
         for value, minuend, own in choices:
             if value != choices[0][0]:
-                yield from ((minuend, other) for other, its in against if _agree(own, its))
+                yield from ((minuend, label) for label, other in baselines if _agree(own, other))
 
     return _differences(results, metrics, (axis,), pairs)
 
 
-def uncompared(results: Results, axis: str, table: pd.DataFrame) -> list[str]:
-    """The completed values of an axis that a table of its differences compares with nothing, in words.
+def find_uncompared(results: Results, axis: str, table: pd.DataFrame) -> list[str]:
+    """Return the completed values of an axis, in words, that a table of its differences compares with nothing.
 
-    Empty for an axis with one value: there is nothing to compare it with.
+    The list is empty for an axis with one value.
     """
-    done = results.sweep.loc[results.sweep["status"] == COMPLETED, axis]
+    done = results.completed[axis]
     known = table[table["n"] > 0]
     found = {*known["minuend"], *known["subtrahend"]}
     names = [results.axes.describe({axis: label}, (axis,)) for label in results.axes.order[axis] if label in set(done)]
     if len(names) < 2:
         return []
-    return [name for name in names if not any(it == name or it.startswith(name + SEPARATOR) for it in found)]
+    return [name for name in names if not any(label == name or label.startswith(name + SEPARATOR) for label in found)]
 
 
 def _differences(results: Results, metrics: Sequence[str], axes: Sequence[str], pairs: Pairs) -> pd.DataFrame:
-    trials = results.sweep[results.sweep["status"] == COMPLETED].copy()
+    trials = results.completed.copy()
     metrics = [metric for metric in metrics if metric in trials]
-    for metric in metrics:  # a constant network has no more to compare than one that diverged
+    for metric in metrics:  # a constant network is left out like one that diverged
         ends = [end for end in ("best", "last") if metric.startswith((end, "robust_overfitting"))]
         trials.loc[trials[[f"{end}_constant" for end in ends]].notna().any(axis=1), metric] = float("nan")
-    own = _conditional(results, axes)
+    own = _conditional_axes(results, axes)
     rest = [path for path in results.axes.varying if path not in axes and path not in own]
     trials["_label"] = _describe(results, trials, [*axes, *own])
     trials["_own"] = list(zip(*(trials[path] for path in own), strict=True)) if own else [()] * len(trials)
@@ -74,20 +74,20 @@ def _differences(results: Results, metrics: Sequence[str], axes: Sequence[str], 
     rows = []
     for (setting, family), group in trials.groupby(["_setting", "_family"], sort=False):
         compared = list(pairs(group))
-        if not compared:  # of a search along a number that is drawn, each of thousands of groups
+        if not compared:  # as in each of thousands of groups, in a search along a number that is drawn
             continue
         places = {label: place for place, label in enumerate(group["_label"].unique())}
         firsts, seconds = ([places[pair[side]] for pair in compared] for side in (0, 1))
         by_seed = _by_seed(group, metrics)
-        found = estimates(by_seed[firsts] - by_seed[seconds])
+        found = estimate_last_axis(by_seed[firsts] - by_seed[seconds])
         for place, pair in enumerate(compared):
-            its = (setting, family, *pair)
-            rows += [(*its, metric, *(values[place, n] for values in found)) for n, metric in enumerate(metrics)]
+            key = (setting, family, *pair)
+            rows += [(*key, metric, *(values[place, n] for values in found)) for n, metric in enumerate(metrics)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _by_seed(trials: pd.DataFrame, metrics: Sequence[str]) -> np.ndarray:
-    """Each metric of each choice by seed, NaN where a choice was not made with it: (choices, metrics, seeds)."""
+    """Return each metric of each choice by seed, NaN for seeds it was not trained with: (choices, metrics, seeds)."""
     labels, choices = pd.factorize(trials["_label"])
     replicates, seeds = pd.factorize(trials["replicate"])
     found = np.full((len(choices), len(metrics), len(seeds)), np.nan)
@@ -95,10 +95,10 @@ def _by_seed(trials: pd.DataFrame, metrics: Sequence[str]) -> np.ndarray:
     return found
 
 
-def _conditional(results: Results, axes: Sequence[str]) -> list[str]:
-    """The other axes that no trial with some choices along `axes` has, and some trials with other choices have.
+def _conditional_axes(results: Results, axes: Sequence[str]) -> list[str]:
+    """Return the other axes that act with some choices along `axes` and with others in no trial.
 
-    Such an axis acts under a condition on `axes`: to hold it equal would leave nothing to compare.
+    Such an axis has a condition on `axes`: to hold it equal would leave nothing to compare.
     """
     trials, found = results.sweep, []
     trials = trials[(trials[list(axes)] != "").any(axis=1)]
@@ -111,8 +111,8 @@ def _conditional(results: Results, axes: Sequence[str]) -> list[str]:
 
 
 def _agree(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether two choices have equal values of all conditional axes that both have."""
-    return all(mine == its or not (mine and its) for mine, its in zip(one, other, strict=True))
+    """Return whether two choices have equal values of all conditional axes that both have."""
+    return all(first == second or not (first and second) for first, second in zip(one, other, strict=True))
 
 
 def _subset_pairs(group: pd.DataFrame) -> Iterator[tuple[str, str]]:
@@ -125,8 +125,8 @@ def _subset_pairs(group: pd.DataFrame) -> Iterator[tuple[str, str]]:
             controls.setdefault(size, []).append((label, own))
     for label, kind, size, own in subsets:
         if kind != ALL:
-            against = [*([] if CONTROL in kind else controls.get(size, [])), *everything]
-            yield from ((label, other) for other, theirs in against if _agree(own, theirs))
+            baselines = [*([] if CONTROL in kind else controls.get(size, [])), *everything]
+            yield from ((label, baseline) for baseline, other in baselines if _agree(own, other))
 
 
 def _describe(results: Results, trials: pd.DataFrame, paths: Sequence[str]) -> pd.Series:
@@ -135,6 +135,6 @@ def _describe(results: Results, trials: pd.DataFrame, paths: Sequence[str]) -> p
     return pd.Series(names, index=trials.index, dtype=str)
 
 
-def as_estimate(row: Mapping[Any, Any]) -> Estimate:
-    """A row of a table of differences as an estimate."""
+def to_estimate(row: Mapping[Any, Any]) -> Estimate:
+    """Convert a row of a table of differences to an estimate."""
     return Estimate(float(row["mean"]), float(row["se"]), int(row["n"]))

@@ -1,4 +1,4 @@
-"""What a subset's size is worth, and what the ranking calls friendly and problematic."""
+"""Figures of accuracy against the size of a subset, and of the friendliest and most problematic images."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import ALL
-from analysis.classes import short_label
-from analysis.difficulty import names_of
-from analysis.figures import WIDTH, legend, level, panels, percent, settings_of, titles_of
+from analysis.classes import abbreviate_class
+from analysis.difficulty import find_class_names
+from analysis.figures import WIDTH, align_ranges, create_panels, draw_legend, list_settings, title_panels, write_percent
 from analysis.instances import Ranking, read_images
 from analysis.results import Results
 from analysis.styles import Register, Style
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
     from matplotlib.figure import Figure
 
-MOST_PANELS = 12  # of a problem
+MAX_PANELS = 12  # of a problem
 PER_CLASS = 5
-CLASSES = 10  # of more classes the first ten are shown
+MAX_CLASSES = 10  # the first ones are shown
 FRAME, FLIPPED = (255, 255, 255), (213, 94, 0)
-TILE = 32  # pixels an image is shown with, about
+TILE = 32  # pixels, the approximate size of an image
 
 
 class SizeLine(NamedTuple):
@@ -31,12 +31,12 @@ class SizeLine(NamedTuple):
 
     kind: str
     k: np.ndarray  # (n,)
-    selected: np.ndarray  # (n, 2) mean and s.e. at the epoch chosen on validation
+    selected: np.ndarray  # (n, 2) mean and s.e. at the epoch selected on validation
     last: np.ndarray  # (n, 2)
 
 
 class Sizes(NamedTuple):
-    """A panel per setting and method."""
+    """Accuracies against size, with a panel per setting and method."""
 
     y_title: str
     panels: dict[tuple[str, str], list[SizeLine]]  # (setting, method)
@@ -44,17 +44,17 @@ class Sizes(NamedTuple):
 
     @property
     def titles(self) -> list[str]:
-        """What each panel is titled."""
-        return titles_of(self.panels)
+        """Return the title of each panel."""
+        return title_panels(self.panels)
 
     @property
     def settings(self) -> list[str]:
-        """The problem of each panel."""
-        return settings_of(self.panels)
+        """Return the setting of each panel."""
+        return list_settings(self.panels)
 
     @property
     def limits(self) -> list[tuple[float, float]]:
-        """The range that each panel would take by itself."""
+        """Return the range of the values and errors of each panel."""
         found = []
         for lines in self.panels.values():
             ends = [
@@ -67,17 +67,17 @@ class Sizes(NamedTuple):
 
 
 class Gallery(NamedTuple):
-    """A wall of images: a row a class, friendliest on the left, most problematic on the right."""
+    """A wall of images with a row per class: friendliest on the left, most problematic on the right."""
 
     wall: np.ndarray  # (H, W, 3) uint8
-    classes: list[str]  # that are shown, as a reader sees them
-    known: int  # classes that there are
+    classes: list[str]  # that are shown, as written on the axis
+    known: int  # number of all classes
     tile: int  # pixels from one image to the next
     flips: list[tuple[float, float, int]]  # x, y of a flipped example and its label before the flip
 
 
-def sizes_info(table: pd.DataFrame, metric: str, y_title: str) -> Sizes | None:
-    """From `analysis.difficulty.sizes`: the panels where some kind has two sizes; None where there are none."""
+def collect_sizes(table: pd.DataFrame, metric: str, y_title: str) -> Sizes | None:
+    """Collect from `analysis.difficulty.sizes` the panels in which some kind has two sizes; None without any."""
     if table.empty:
         return None
     panels: dict[tuple[str, str], list[SizeLine]] = {}
@@ -88,27 +88,27 @@ def sizes_info(table: pd.DataFrame, metric: str, y_title: str) -> Sizes | None:
         line = SizeLine(str(kind), found["subset_size"].to_numpy(), columns["best"], columns["last"])
         panels.setdefault((str(setting), str(family)), []).append(line)
     problems = dict.fromkeys(setting for setting, _ in panels)
-    kept = [key for setting in problems for key in [it for it in panels if it[0] == setting][:MOST_PANELS]]
+    kept = [key for problem in problems for key in [key for key in panels if key[0] == problem][:MAX_PANELS]]
     shown = {key: panels[key] for key in kept}
     return Sizes(y_title, shown, len(panels) - len(shown)) if shown else None
 
 
 def draw_sizes(figure: Figure, info: Sizes, register: Register) -> None:
-    """Filled: selected on validation; open: last epoch. Training on all is a level line."""
-    paint = register.styles(line.kind for lines in info.panels.values() for line in lines)
-    plots = panels(figure, info.titles, info.settings, "examples trained on", f"{info.y_title} (%)")
+    """Draw filled marks at the selected epoch and open marks at the last; training on all is a horizontal line."""
+    paint = register.assign_styles(line.kind for lines in info.panels.values() for line in lines)
+    plots = create_panels(figure, info.titles, info.settings, "examples trained on", f"{info.y_title} (%)")
     for plot, lines in zip(plots, info.panels.values(), strict=True):
         for line in lines:
-            _draw_size(plot, line, paint[line.kind])
+            _draw_size_line(plot, line, paint[line.kind])
         plot.locator_params(axis="x", nbins=4, integer=True)
         plot.margins(x=0.1)
-        percent(plot)
-    level(plots, info.limits)
+        write_percent(plot)
+    align_ranges(plots, info.limits)
     selects = any(np.isfinite(line.selected[:, 0]).any() for lines in info.panels.values() for line in lines)
-    legend(figure, _size_handles(paint, selects))
+    draw_legend(figure, _make_size_handles(paint, selects))
 
 
-def _draw_size(plot: Plot, line: SizeLine, style: Style) -> None:
+def _draw_size_line(plot: Plot, line: SizeLine, style: Style) -> None:
     for found, fill, dash in ((line.last, "white", ":"), (line.selected, style.colour, "-")):
         if line.kind == ALL:
             plot.axhline(found[:, 0].mean(), color=style.colour, ls=dash, lw=0.8)
@@ -118,22 +118,22 @@ def _draw_size(plot: Plot, line: SizeLine, style: Style) -> None:
         )  # fmt: skip
 
 
-def _size_handles(paint: dict[str, Style], selects: bool) -> list[object]:
+def _make_size_handles(paint: dict[str, Style], selects: bool) -> list[object]:
     from matplotlib.lines import Line2D
 
-    kinds = [Line2D([], [], color=its.colour, marker=its.marker, label=kind) for kind, its in paint.items()]
+    kinds = [Line2D([], [], color=style.colour, marker=style.marker, label=kind) for kind, style in paint.items()]
     chosen = [Line2D([], [], color="0.5", marker="o", label="selected epoch")] * selects
     return [*kinds, *chosen, Line2D([], [], color="0.5", marker="o", mfc="white", ls=":", label="last epoch")]
 
 
-def gallery_info(results: Results, ranking: Ranking) -> Gallery | None:
-    """The friendliest and most problematic examples of each class by the ranking; None without images."""
+def collect_gallery(results: Results, ranking: Ranking) -> Gallery | None:
+    """Collect the friendliest and most problematic examples of each class by a ranking; None without images."""
     images = read_images(results.folder / "profile" / f"{ranking.name}.images.npz", ranking.index, results.damage)
     if images is None:
         return None
     known = np.unique(ranking.y)
-    rows = {int(c): extremes(ranking.rank, ranking.y == c) for c in known[:CLASSES]}
-    names = names_of(results, ranking)
+    rows = {int(c): select_extremes(ranking.rank, ranking.y == c) for c in known[:MAX_CLASSES]}
+    names = find_class_names(results, ranking)
     zoom = max(1, TILE // images.shape[1])
     tile, gap = zoom * images.shape[1] + 4, zoom * images.shape[1] // 2
     wall = np.full((tile * len(rows), 2 * PER_CLASS * tile + gap, 3), 255, dtype=np.uint8)
@@ -142,14 +142,14 @@ def gallery_info(results: Results, ranking: Ranking) -> Gallery | None:
         for column, place in enumerate(chosen):
             if place >= 0:
                 left, top = column * tile + gap * (column >= PER_CLASS), row * tile
-                wall[top : top + tile, left : left + tile] = _framed(images[place], zoom, ranking.flipped[place])
+                wall[top : top + tile, left : left + tile] = _frame_image(images[place], zoom, ranking.flipped[place])
                 if ranking.flipped[place]:
                     flips.append((left + 2.0, top + tile - 3.0, int(ranking.y_clean[place])))
-    return Gallery(wall, [short_label(label, names) for label in rows], len(known), tile, flips)
+    return Gallery(wall, [abbreviate_class(label, names) for label in rows], len(known), tile, flips)
 
 
-def extremes(rank: np.ndarray, member: np.ndarray, count: int = PER_CLASS) -> np.ndarray:
-    """The friendliest and the most problematic members, (2 count,); -1 where a class has too few."""
+def select_extremes(rank: np.ndarray, member: np.ndarray, count: int = PER_CLASS) -> np.ndarray:
+    """Select the friendliest and the most problematic members, (2 count,); -1 where a class has too few."""
     order = np.flatnonzero(member)
     order = order[np.argsort(rank[order], kind="stable")]
     half = min(count, len(order) // 2)
@@ -159,13 +159,13 @@ def extremes(rank: np.ndarray, member: np.ndarray, count: int = PER_CLASS) -> np
     return chosen
 
 
-def gallery_size(info: Gallery, width: float = WIDTH) -> tuple[float, float]:
-    """As high as the wall is at the width that its labels leave."""
+def size_gallery(info: Gallery, width: float = WIDTH) -> tuple[float, float]:
+    """Return the size of the figure in inches, from the proportions of the wall and the room for labels."""
     return width, 0.92 * width * info.wall.shape[0] / info.wall.shape[1] + 0.25
 
 
 def draw_gallery(plot: Plot, info: Gallery) -> None:
-    """The wall of images; a thick frame and the label before the flip mark a flipped example."""
+    """Draw the wall of images; a thick frame and the label before the flip mark a flipped example."""
     plot.imshow(info.wall, interpolation="nearest")
     rows = [(row + 0.5) * info.tile for row in range(len(info.classes))]
     plot.set_yticks(rows, info.classes, parse_math=False)
@@ -179,8 +179,8 @@ def draw_gallery(plot: Plot, info: Gallery) -> None:
         plot.text(x, y, f"was {label}", fontsize=6, va="bottom", bbox={"fc": "white", "ec": "none", "pad": 0.6})
 
 
-def _framed(image: np.ndarray, zoom: int, is_flipped: bool) -> np.ndarray:
-    """One image enlarged, in RGB, within a frame of two pixels."""
+def _frame_image(image: np.ndarray, zoom: int, is_flipped: bool) -> np.ndarray:
+    """Return one image enlarged, in RGB, within a frame of two pixels."""
     large = np.repeat(np.repeat(np.broadcast_to(image, (*image.shape[:2], 3)), zoom, 0), zoom, 1)
     tile = np.empty((large.shape[0] + 4, large.shape[1] + 4, 3), dtype=np.uint8)
     tile[:] = FLIPPED if is_flipped else FRAME

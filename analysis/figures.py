@@ -1,6 +1,7 @@
-"""What all figures share: the house style, panels, legends that fit, and saving.
+"""Shared parts of all figures: the style sheet, panels, legends that fit, percent axes, and saving.
 
-A figure is an info function from records to a NamedTuple of arrays, and a draw function from that to axes.
+A figure has three functions: `collect_…` selects its numbers from the records into a NamedTuple of arrays, `size_…`
+returns its size in inches, and `draw_…` draws these arrays on axes.
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
     from matplotlib.figure import Figure
 
-BOLD = 12.0  # letters an inch of a panel's title, in bold
-PER_INCH = 13  # letters of an axis' name
-SMALL_PER_INCH = 14  # letters of a row's name
-WIDTH = 5.2  # inches, unless others are asked for; at this width 9-point type is still legible on a phone
-NARROW, BROADEST = 2.5, 12.0  # inches that figures can be asked to be wide
-PANEL = 1.6  # inches of the narrowest panel that is readable
-NEAR = 3.0  # times the widest panel's range, within which all panels share one
-WIDE = 30.0  # times the least value, from which on a knob is drawn on a logarithmic scale
-MOST_COLUMNS = 4  # of a legend
+TITLE_LETTERS_PER_INCH = 12.0  # of a panel's title, in bold
+LABEL_LETTERS_PER_INCH = 13  # of an axis label
+ROW_LETTERS_PER_INCH = 14  # of a row's name
+WIDTH = 5.2  # inches, the default; at this width 9-point type is still legible on a phone
+MIN_WIDTH, MAX_WIDTH = 2.5, 12.0  # inches that an option accepts
+MIN_PANEL = 1.6  # inches; a narrower panel is not readable
+MAX_SHARED_SPAN = 3.0  # times the widest panel's range: up to this span all panels share one range
+LOG_RATIO = 30.0  # of the largest to the smallest value, above which an axis is logarithmic
+MAX_LEGEND_COLUMNS = 4
 Draw = Callable[["Figure"], None]
 
 
-class Drawing(NamedTuple):
-    """A figure to be: its file name, what the page says of it, its size in inches and how to draw it."""
+class FigureSpec(NamedTuple):
+    """The specification of a figure: its file name, title, caption, size in inches and draw function."""
 
     slug: str
     title: str
@@ -43,23 +44,23 @@ class Drawing(NamedTuple):
     draw: Draw
 
 
-def inches(text: str) -> float:
-    """A width of figures, as an option gives it. Raises argparse.ArgumentTypeError."""
+def parse_width(text: str) -> float:
+    """Return the width of figures in inches from an option. Raises argparse.ArgumentTypeError."""
     try:
         width = float(text)
     except ValueError:
         width = math.nan
-    if not NARROW <= width <= BROADEST:
+    if not MIN_WIDTH <= width <= MAX_WIDTH:
         raise ArgumentTypeError(
-            f"{text}: expected inches from {NARROW:g} to {BROADEST:g}, such as 3.25 for a column of two"
+            f"{text}: expected inches from {MIN_WIDTH:g} to {MAX_WIDTH:g}, such as 3.25 for a column of two"
         )
     return width
 
 
-def save(draw: Draw, size: tuple[float, float], paths: Sequence[Path]) -> None:
-    """Draw once in the house style and write a PNG, SVG or PDF per path, each whole or not at all.
+def save_figure(draw: Draw, size: tuple[float, float], paths: Sequence[Path]) -> None:
+    """Draw a figure once in the house style and write a PNG, SVG or PDF per path, each atomically.
 
-    The backends are called directly: `savefig` draws everything twice to find out what it already knows.
+    This function calls the backends directly, because `savefig` draws everything a second time to compute the layout.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -68,12 +69,12 @@ def save(draw: Draw, size: tuple[float, float], paths: Sequence[Path]) -> None:
         figure = Figure(figsize=size, dpi=matplotlib.rcParams["savefig.dpi"], layout="constrained")
         draw(figure)
         for path in paths:
-            write_atomic(path, _rendered(figure, path.suffix))
-            figure.set_layout_engine("none")  # laid out once, not again for each format
+            write_atomic(path, _render(figure, path.suffix))
+            figure.set_layout_engine("none")  # keep the layout for the next format
 
 
-def _rendered(figure: Figure, suffix: str) -> bytes:
-    """The bytes of a figure, without the date and version that would make equal figures differ."""
+def _render(figure: Figure, suffix: str) -> bytes:
+    """Return the bytes of a figure, without the date and version that would make equal figures differ."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_pdf import FigureCanvasPdf
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -88,13 +89,13 @@ def _rendered(figure: Figure, suffix: str) -> bytes:
     return buffer.getvalue()
 
 
-def arranged(problems: Sequence[str], width: float) -> list[tuple[int, int]]:
-    """The row and column of each panel: a problem begins a new row, unless each problem has one panel only."""
+def place_panels(problems: Sequence[str], width: float) -> list[tuple[int, int]]:
+    """Return the row and column of each panel. A problem begins a new row, unless every problem has only one panel."""
     many = max(problems.count(problem) for problem in problems) > 1
     groups = list(dict.fromkeys(problems)) if many else [None]
     counts = [problems.count(group) if group is not None else len(problems) for group in groups]
-    most = max(1, int(width / PANEL))
-    columns = -(-max(counts) // -(-max(counts) // most))  # as even as the fewest rows allow
+    most = max(1, int(width / MIN_PANEL))
+    columns = -(-max(counts) // -(-max(counts) // most))  # the fewest rows, filled evenly
     places, row = [], 0
     for count in counts:
         places += [(row + place // columns, place % columns) for place in range(count)]
@@ -102,90 +103,92 @@ def arranged(problems: Sequence[str], width: float) -> list[tuple[int, int]]:
     return places
 
 
-def panels(figure: Figure, titles: Sequence[str], problems: Sequence[str], xlabel: str, ylabel: str) -> list[Plot]:
-    """A panel a title, one problem a row; the lowest of each column carries the horizontal axis' name.
+def create_panels(
+    figure: Figure, titles: Sequence[str], problems: Sequence[str], xlabel: str, ylabel: str
+) -> list[Plot]:
+    """Create one panel per title; each problem begins a row and the lowest panel of each column has the x label.
 
-    `problems`: of each panel, in order, those of one problem one after the other.
+    `problems` names the problem of each panel; panels of one problem are consecutive.
     """
     width = figure.get_figwidth()
-    places = arranged(problems, width)
-    rows, columns = (1 + max(its) for its in zip(*places, strict=True))
+    places = place_panels(problems, width)
+    rows, columns = (1 + max(indices) for indices in zip(*places, strict=True))
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
     plots: list[Plot] = [grid[row, column] for row, column in places]
     for plot in set(grid.ravel().tolist()) - set(plots):
         plot.remove()
     for column in range(columns):
-        lowest = grid[max(row for row, its in places if its == column), column]
-        lowest.set_xlabel(stacked(xlabel, (width - 0.5) / columns - 0.15))
+        lowest = grid[max(row for row, other in places if other == column), column]
+        lowest.set_xlabel(wrap_axis_label(xlabel, (width - 0.5) / columns - 0.15))
         lowest.tick_params(labelbottom=True)
     for plot, title in zip(plots, titles, strict=True):
-        plot.set_title(wrapped(title, letters(width, columns)))
-    figure.supylabel(stacked(ylabel, figure.get_figheight()), fontsize=9)
+        plot.set_title(wrap_title(title, count_title_letters(width, columns)))
+    figure.supylabel(wrap_axis_label(ylabel, figure.get_figheight()), fontsize=9)
     return plots
 
 
-def titles_of(keys: Iterable[tuple[str, str]]) -> list[str]:
-    """What panels of a (setting, method) each are titled: the method, and below it the setting."""
+def title_panels(keys: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the titles of panels with these (setting, method) keys: the method, and below it the setting."""
     return ["\n".join(filter(None, (method, setting))) for setting, method in keys]
 
 
-def settings_of(keys: Iterable[tuple[str, str]]) -> list[str]:
-    """The problem of each panel."""
+def list_settings(keys: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the setting of each panel, from its (setting, method) key."""
     return [setting for setting, _ in keys]
 
 
-def letters(width: float, columns: int) -> int:
-    """How many letters of a panel's title fit it."""
-    return int(BOLD * ((width - 0.5) / columns - 0.15))
+def count_title_letters(width: float, columns: int) -> int:
+    """Return the number of letters that fit one line of a panel's title."""
+    return int(TITLE_LETTERS_PER_INCH * ((width - 0.5) / columns - 0.15))
 
 
-def near(limits: Sequence[tuple[float, float]]) -> bool:
-    """Whether ranges lie so near each other that curves stay legible in one that holds them all."""
+def can_share_range(limits: Sequence[tuple[float, float]]) -> bool:
+    """Return whether ranges are so close that curves stay legible in one range that covers all of them."""
     widest = max(high - low for low, high in limits)
-    return max(high for _, high in limits) - min(low for low, _ in limits) <= NEAR * widest
+    return max(high for _, high in limits) - min(low for low, _ in limits) <= MAX_SHARED_SPAN * widest
 
 
-def level(plots: Sequence[Plot], limits: Sequence[tuple[float, float]]) -> None:
-    """Give panels one range, or as many points each, so that equal slopes look equal; `limits`: each one's own."""
-    for plot, limit in zip(plots, levelled(limits), strict=True):
+def align_ranges(plots: Sequence[Plot], limits: Sequence[tuple[float, float]]) -> None:
+    """Give all panels one range, or ranges of one span, so that equal slopes look equal; `limits` has one per panel."""
+    for plot, limit in zip(plots, equalize_ranges(limits), strict=True):
         plot.set(ylim=limit)
 
 
-def levelled(limits: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The ranges that `level` gives to panels."""
+def equalize_ranges(limits: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return one common range per panel if the ranges are close, else ranges of equal span."""
     whole = min(low for low, _ in limits), max(high for _, high in limits)
-    ranges = [whole] * len(limits) if near(limits) else list(limits)
+    ranges = [whole] * len(limits) if can_share_range(limits) else list(limits)
     span = max(high - low for low, high in ranges)
     tops = [min((low + high + span) / 2, 1.01) for low, high in ranges]  # no accuracy lies above 1
     return [(top - span, top) for top in tops]
 
 
-def cut_off(limits: Sequence[tuple[float, float]]) -> str:
-    """What to say of vertical axes that do not begin at 0 %; empty where all do."""
-    lows = [low for low, _ in levelled(limits)]
+def describe_axis_start(limits: Sequence[tuple[float, float]]) -> str:
+    """Return a sentence about vertical axes that do not begin at 0 %; empty if all do."""
+    lows = [low for low, _ in equalize_ranges(limits)]
     if max(lows) <= 0:
         return ""
     least, most = (f"{100 * max(low, 0):.0f}" for low in (min(lows), max(lows)))
     where = least if least == most else f"{least} to {most}"
-    return f" Vertical axes begin at {where} %, not at 0: what lies below is cut off."
+    return f" Vertical axes begin at {where} %, not at 0; lower values are cut off."
 
 
-def panels_size(titles: Sequence[str], problems: Sequence[str], width: float) -> tuple[float, float]:
-    """The size of a figure of panels with these titles; lines beyond the second make their row higher."""
-    places = arranged(problems, width)
+def size_panels(titles: Sequence[str], problems: Sequence[str], width: float) -> tuple[float, float]:
+    """Return the size of a figure of panels; a title of more than two lines makes its row higher."""
+    places = place_panels(problems, width)
     columns = 1 + max(column for _, column in places)
     lines: dict[int, int] = {}
     for (row, _), title in zip(places, titles, strict=True):
-        lines[row] = max(lines.get(row, 2), wrapped(title, letters(width, columns)).count("\n") + 1)
+        lines[row] = max(lines.get(row, 2), wrap_title(title, count_title_letters(width, columns)).count("\n") + 1)
     return width, 0.7 + sum(1.45 + 0.15 * row for row in lines.values())
 
 
-def legend(figure: Figure, handles: Sequence[Any]) -> None:
-    """A legend below a figure, which grows by its height: in as many columns as fit, a name broken that does not."""
+def draw_legend(figure: Figure, handles: Sequence[Any]) -> None:
+    """Draw a legend below a figure in as many columns as fit, wrap long names, and enlarge the figure to hold it."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     renderer, room = FigureCanvasAgg(figure).get_renderer(), 0.98 * figure.bbox.width
-    for columns in range(min(len(handles), MOST_COLUMNS), 0, -1):
+    for columns in range(min(len(handles), MAX_LEGEND_COLUMNS), 0, -1):
         drawn = figure.legend(handles=handles, loc="outside lower center", ncols=columns)
         width = drawn.get_window_extent(renderer).width
         if width <= room or columns == 1:
@@ -200,17 +203,18 @@ def legend(figure: Figure, handles: Sequence[Any]) -> None:
     figure.set_figheight(figure.get_figheight() + drawn.get_window_extent(renderer).height / figure.dpi)
 
 
-def wrapped(title: str, most: int) -> str:
-    """A title in lines of so many letters, broken where its parts meet, and inside a part only where that is longer."""
-    return "\n".join(short for line in title.splitlines() for short in _lines(line.split(SEPARATOR), most))
+def wrap_title(title: str, most: int) -> str:
+    """Wrap a title to lines of at most `most` letters: between its parts, and inside a part only if that is longer."""
+    return "\n".join(short for line in title.splitlines() for short in wrap_parts(line.split(SEPARATOR), most))
 
 
-def measured(name: str, most: int) -> str:
-    """The title of a panel of accuracies in percent, broken first where the attack begins."""
-    return wrapped(f"{name} (%)".replace(", ", ",\n", 1), most)
+def wrap_metric_title(name: str, most: int) -> str:
+    """Wrap the title of a panel of accuracies in percent, first before the attack."""
+    return wrap_title(f"{name} (%)".replace(", ", ",\n", 1), most)
 
 
-def _lines(parts: Sequence[str], most: int) -> list[str]:
+def wrap_parts(parts: Sequence[str], most: int) -> list[str]:
+    """Join parts to lines of at most `most` letters; wrap a part only if it is longer than a line."""
     lines: list[str] = []
     for part in parts:
         joined = SEPARATOR.join([*lines[-1:], part])
@@ -221,15 +225,15 @@ def _lines(parts: Sequence[str], most: int) -> list[str]:
     return lines
 
 
-def stacked(name: str, inches: float) -> str:
-    """An axis' name in lines of so many inches, broken first where the attack begins: a figure cuts what is longer."""
-    most = int(PER_INCH * inches)
+def wrap_axis_label(name: str, inches: float) -> str:
+    """Wrap an axis label to lines of so many inches, first before the attack: a figure would cut off a longer line."""
+    most = int(LABEL_LETTERS_PER_INCH * inches)
     lines = [name] if len(name) <= most else name.replace(", ", ",\n", 1).splitlines()
     return "\n".join(short for line in lines for short in wrap(line, most))
 
 
-def percent(axis: Plot, which: str = "y") -> None:
-    """Write an axis of shares in percent."""
+def write_percent(axis: Plot, which: str = "y") -> None:
+    """Write the ticks of an axis of fractions in percent."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     ticks = axis.yaxis if which == "y" else axis.xaxis

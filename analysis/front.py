@@ -1,8 +1,8 @@
-"""The fronts of sweeps: a point per configuration over its seeds, the members, what validation picks.
+"""The fronts of sweeps: a point per configuration over its seeds, the members, what validation selects.
 
-Accuracies share a front where they were taken on the same terms (`analysis.terms`); each other terms have a front of
-their own. A configuration of which a seed diverged, or names one class whatever the image, is shown, on no front. The
-front over the test accuracies describes; it never selects. What validation would select is reported beside it.
+Accuracies share a front if they were measured on the same terms (`analysis.terms`); all others have a front of their
+own. A configuration with a seed that diverged, or that names one class whatever the image, is shown but is on no front.
+The front over test accuracies describes and never selects. What validation would select is reported beside it.
 """
 
 from __future__ import annotations
@@ -10,74 +10,67 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
 
-from analysis.copies import in_common, refuse_copies
-from analysis.front_keys import Keys, by_scale, keys, scale_of
-from analysis.gaps import moment
-from analysis.metrics import (
-    CLEAN,
-    attack_of,
-    attack_title,
-    clean_beside,
-    looked_at,
-    on_images,
-    strongest,
-    title,
-)
-from analysis.pareto import attainment, hypervolume, non_dominated
-from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError
-from analysis.selection import SELECT, selected
-from analysis.stats import Estimate, counted, estimate, means, seeds_of
-from analysis.styles import register
-from analysis.terms import Terms, terms, titles
+from analysis.copies import describe_shared_trainings, refuse_copies
+from analysis.dominance import attainment, hypervolume, non_dominated
+from analysis.front_keys import PointKeys, Scale, add_scale, assign_keys, find_scale
+from analysis.front_metrics import FrontMetrics, choose_checkpoint, choose_metrics, find_common_metrics
+from analysis.gaps import describe_checkpoint
+from analysis.metrics import describe_metric
+from analysis.results import Results
+from analysis.selection import SELECT, find_selected
+from analysis.stats import Estimate, estimate, estimate_groups, format_count, format_seed_counts
+from analysis.styles import build_register
+from analysis.terms import Terms, read_terms, title_terms
+from analysis.trial_table import COMPLETED, DIVERGED, STOPPED
 
 REFERENCE = (0.0, 0.0)
 ENDED = (COMPLETED, DIVERGED, STOPPED)
 
 
 @dataclass(frozen=True)
-class Panel:
-    """What was taken on the same terms: configurations, single trials, and per sweep the surfaces that seeds attain."""
+class FrontPanel:
+    """Accuracies on the same terms: configurations, single trials, and per sweep the surfaces that seeds attain."""
 
-    title: str  # what tells these terms from the others; empty where there are no others
+    title: str  # the difference to the terms of other panels; empty if there are no others
     terms: Terms
     x_title: str
     y_title: str
     note: str  # seeds, attack and checkpoint, in words
-    missing: str  # what was planned and is not there, or not ranked; empty where all is
+    missing: str  # the planned trials that are not there or not ranked, in words; empty if there are none
     points: pd.DataFrame  # one row a configuration: sweep, name, x, x_se, y, y_se, n, on_front, selected, …
     trials: pd.DataFrame  # one row a completed trial: sweep, x, y
     surfaces: dict[str, dict[int, np.ndarray]]  # sweep -> percentile -> corners (m, 2)
     volume: dict[str, Estimate]  # sweep -> hypervolume over seeds, above REFERENCE
-    compared: dict[str, int]  # sweep -> the configurations behind surfaces and volume: those that all these seeds have
+    compared: dict[str, int]  # sweep -> the number of configurations in surfaces and volume, which all these seeds have
 
 
 @dataclass(frozen=True)
-class Front:
-    """What a figure and a table of fronts need."""
+class FrontData:
+    """The data of a figure and a table of fronts."""
 
     x: str
     y: str
     checkpoint: str
     sweeps: tuple[str, ...]
-    panels: tuple[Panel, ...]
-    keys: Keys  # how its points look
+    panels: tuple[FrontPanel, ...]
+    keys: PointKeys  # the style of its points
 
     @property
     def y_title(self) -> str:
-        """The robust accuracy in words, of a front that has one; each panel has its own."""
+        """The robust accuracy in words, of the first panel; each panel has its own."""
         return self.panels[0].y_title
 
     @property
     def note(self) -> str:
-        """What stands behind the points, once where that is the same of all panels, and what is missing."""
+        """The notes of the panels, once if they are all the same, and what is missing."""
         notes = {panel.note: None for panel in self.panels}
-        missing = [_of(panel, panel.missing) for panel in self.panels if panel.missing]
-        return " ".join([*(notes if len(notes) == 1 else (_of(panel, panel.note) for panel in self.panels)), *missing])
+        missing = [_with_title(panel, panel.missing) for panel in self.panels if panel.missing]
+        titled = [_with_title(panel, panel.note) for panel in self.panels]
+        return " ".join([*(notes if len(notes) == 1 else titled), *missing])
 
     @property
     def members(self) -> pd.DataFrame:
@@ -85,205 +78,161 @@ class Front:
         return pd.concat([panel.points[panel.points["on_front"]] for panel in self.panels])
 
 
-def _of(panel: Panel, text: str) -> str:
+def _with_title(panel: FrontPanel, text: str) -> str:
     return f"{panel.title}: {text}" if panel.title else text
 
 
-def front(
+def compute_fronts(
     results: Sequence[Results], x: str | None = None, y: str | None = None, checkpoint: str | None = None
-) -> Front:
-    """The fronts of some sweeps, one for all configurations that were measured on the same terms.
+) -> FrontData:
+    """Compute the fronts of some sweeps, one for all configurations that were measured on the same terms.
 
-    They are at the best checkpoint, or at the last where no sweep has a best one; y: the strongest attack unless given;
-    x: clean accuracy on the images that y was measured on. Raises SweepError where nothing is completed, a metric is
-    missing or asked for twice, both were measured on different images, some sweep has no best checkpoint, or a sweep or
-    a copy of it is there twice: its seeds would count twice.
+    The checkpoint is the best, or the last if no sweep has a best one. y: the strongest attack unless given; x: clean
+    accuracy on the images that y was measured on unless given. Raises SweepError if nothing is completed, a metric is
+    missing or given twice, both were measured on different images, some sweep has no best checkpoint, or a sweep or a
+    copy of it is given twice: its seeds would count twice.
     """
     refuse_copies(results)
-    common = _common_metrics(results)
-    checkpoint = checkpoint or ("best" if any(found.selects for found in results) else "last")
-    if checkpoint == "best" and (without := [str(found.folder) for found in results if not found.selects]):
-        raise SweepError(
-            f"{', '.join(without)}: trainings without validation (data.val: 0) have no best checkpoint; take "
-            "--checkpoint last"
-        )
-    paired = [metric for metric in common if _clean_beside(metric, results) in common]
-    y = y or strongest(paired, results[0].attacks)
-    x = x or (_clean_beside(y, results) if y in common else CLEAN)
-    for option, metric in (("--y", y), ("--x", x)):
-        if metric not in common:
-            raise SweepError(_missing(results, option, metric, common))
-    assert y is not None  # it is in `common`
-    if x == y:
-        raise SweepError(f"--x and --y are both {x}; a front has two metrics")
-    _refuse_other_images(results, x, y)
+    common = find_common_metrics(results)
+    checkpoint = choose_checkpoint(results, checkpoint)
+    metrics = choose_metrics(results, common, x, y)
     names = _sweep_names(results)
-    sweeps, scale = dict(zip(names, results, strict=True)), scale_of(results)
-    taken = [its for found in results for its in terms(found, x, y)]
-    scaled = [by_scale(found, scale).assign(sweep=name) for name, found in sweeps.items()]
-    trials = pd.concat(scaled, ignore_index=True)
-    number = {its: place for place, its in enumerate(dict.fromkeys(taken))}
-    trials["terms"] = [number[its] for its in taken]
-    trials["subset_label"] = trials["subset_label"].where(trials["subset_label"] != "", trials["subset_kind"])
-    trials["x"], trials["y"] = trials[f"{checkpoint}_{x}"], trials[f"{checkpoint}_{y}"]
-    alike = {its: trials[trials["terms"] == place] for its, place in number.items()}
-    done = {its: here for its, here in alike.items() if (here["status"] == COMPLETED).any()}
-    called = titles({its: tuple(here["sweep"].unique()) for its, here in done.items()}, names)
+    sweeps, scale = dict(zip(names, results, strict=True)), find_scale(results)
+    planned = _group_by_terms(sweeps, scale, metrics, checkpoint)
+    problems = {problem for group in planned.values() for problem in group["problem"]}
+    groups = {key: group for key, group in planned.items() if (group["status"] == COMPLETED).any()}
+    term_titles = title_terms({key: tuple(group["sweep"].unique()) for key, group in groups.items()}, names)
+    remark = f"{metrics.left_out} {describe_shared_trainings(results, names)}".strip()
     panels = []
-    left = strongest(common, results[0].attacks)
-    unpaired = _unpaired(left, results) if left and left not in paired and y != left else ""
-    remark = f"{unpaired} {in_common(results, names)}".strip()
-    for its, here in done.items():
-        name = called[its] if len(results) > 1 or len(done) > trials["problem"].nunique() else here["setting"].iloc[0]
-        panel = _panel(name, here, sweeps, its, (x, y), list(done), checkpoint)
+    for key, group in groups.items():
+        title = term_titles[key] if len(results) > 1 or len(groups) > len(problems) else group["setting"].iloc[0]
+        panel = _build_panel(title, group, sweeps, key, metrics, list(groups), checkpoint)
         panels.append(replace(panel, note=f"{panel.note} {remark}".strip()))
-    points, shared = pd.concat([panel.points for panel in panels]), register([found.sweep for found in results], names)
-    return Front(x, y, checkpoint, names, tuple(panels), keys(points, names, scale, shared))
+    points = pd.concat([panel.points for panel in panels])
+    styles = build_register([sweep.sweep for sweep in results], names)
+    keys = assign_keys(points, names, scale, styles)
+    return FrontData(metrics.x, metrics.y, checkpoint, names, tuple(panels), keys)
 
 
-def _common_metrics(results: Sequence[Results]) -> list[str]:
-    kept = [found.final_metrics() for found in results]
-    for found, metrics in zip(results, kept, strict=True):
-        if not metrics:
-            raise SweepError(f"{found.folder}: no completed trial yet, so there is no front to draw")
-    return [metric for metric in kept[0] if all(metric in others for others in kept)]
-
-
-def _clean_beside(metric: str, results: Sequence[Results]) -> str:
-    """The clean accuracy on the images of a robust one, where some sweep did not look at all of its test set."""
-    found = {clean_beside(metric, its.attacks, its.test_examples) for its in results}
-    return CLEAN if found == {CLEAN} else min(found - {CLEAN})
-
-
-def _refuse_other_images(results: Sequence[Results], x: str, y: str) -> None:
-    """Both accuracies of a point must be of the same images."""
-    for found in results:
-        of = {metric: looked_at(metric, found.attacks, found.test_examples) for metric in (x, y)}
-        if of[x] != of[y]:
-            words = [f"{name} on {'' if drawn else 'the first '}{n:.0f}" for name, (n, drawn) in of.items()]
-            raise SweepError(
-                f"{found.folder}: a front takes both accuracies of the same test images, and these were measured "
-                f"{' and '.join(words)}; take --x {_clean_beside(y, results)} if it was recorded, or another --y"
-            )
-
-
-def _missing(results: Sequence[Results], option: str, metric: str | None, common: list[str]) -> str:
-    folders = ", ".join(str(found.folder) for found in results)
-    asked = f"{metric} is not measured" if metric else "no robust test accuracy is measured"
-    near = get_close_matches(metric or "", common, 1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"{folders}: {asked} at the end of every completed trial; {hint}{option} can be {', '.join(common)}"
+def _group_by_terms(
+    sweeps: Mapping[str, Results], scale: Scale | None, metrics: FrontMetrics, checkpoint: str
+) -> dict[Terms, pd.DataFrame]:
+    """Group the trials of all sweeps by their terms, with their sweep, both accuracies, and a name for every subset."""
+    trials = pd.concat(
+        [add_scale(results, scale).assign(sweep=name) for name, results in sweeps.items()], ignore_index=True
+    )
+    trials["subset_label"] = trials["subset_label"].where(trials["subset_label"] != "", trials["subset_kind"])
+    trials["x"], trials["y"] = trials[f"{checkpoint}_{metrics.x}"], trials[f"{checkpoint}_{metrics.y}"]
+    found = [key for results in sweeps.values() for key in read_terms(results, metrics.x, metrics.y)]
+    number = {key: place for place, key in enumerate(dict.fromkeys(found))}
+    places = np.array([number[key] for key in found])
+    return {key: trials[places == place] for key, place in number.items()}
 
 
 def _sweep_names(results: Sequence[Results]) -> tuple[str, ...]:
-    """The studies' names; folders where two studies share one."""
-    studies = [found.study for found in results]
+    """Return the studies' names, or folders for studies that share a name."""
+    studies = [sweep.study for sweep in results]
     return tuple(
-        study if studies.count(study) == 1 else str(found.folder) for study, found in zip(studies, results, strict=True)
+        study if studies.count(study) == 1 else str(sweep.folder) for study, sweep in zip(studies, results, strict=True)
     )
 
 
-def _panel(
-    name: str, here: pd.DataFrame, results: Mapping[str, Results], its: Terms, metrics: tuple[str, str],
+def _build_panel(
+    title: str, group: pd.DataFrame, results: Mapping[str, Results], key: Terms, metrics: FrontMetrics,
     others: Sequence[Terms], checkpoint: str,
-) -> Panel:  # fmt: skip
-    done = here[here["status"] == COMPLETED]
-    points = _points(here, its.rule[0], metrics[1], checkpoint)
-    whole = points[(points["diverged"] == 0) & (points["constant"] == 0)]  # the seeds that survive would flatter
+) -> FrontPanel:  # fmt: skip
+    """Build the panel of the trials with the same terms, `key`; `others`: the terms of all panels."""
+    completed = group[group["status"] == COMPLETED]
+    points = _build_points(group, key.rule[0], metrics.y, checkpoint)
+    # the seeds that survive a divergence would flatter a configuration
+    whole = points[(points["diverged"] == 0) & (points["constant"] == 0)]
     points["on_front"] = points["on_own_front"] = points["selected"] = False
     points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
-    for sweep, group in whole.groupby("sweep", sort=False):
-        points.loc[group.index, "on_own_front"] = non_dominated(group[["x", "y"]].to_numpy())
+    for sweep, rows in whole.groupby("sweep", sort=False):
+        points.loc[rows.index, "on_own_front"] = non_dominated(rows[["x", "y"]].to_numpy())
         if results[str(sweep)].selects:
-            points.loc[group.index, "selected"] = selected(group, results[str(sweep)])
-    alive = done[done[f"{checkpoint}_constant"].isna()]
-    menus = {str(sweep): _same_menu(group) for sweep, group in alive.groupby("sweep", sort=False)}
-    theirs = {name: text for sweep in here["sweep"].unique() for name, text in results[str(sweep)].attacks.items()}
-    attacks = theirs | its.attacks(others)  # a title tells an attack from all that stand beside it
-    return Panel(
-        title=name,
-        terms=its,
-        x_title=title(metrics[0], attacks),
-        y_title=title(metrics[1], attacks),
-        note=_note(points, its, moment(checkpoint, here)),
-        missing=" ".join(_left_out(points, here)),
+            points.loc[rows.index, "selected"] = find_selected(rows, results[str(sweep)])
+    alive = completed[completed[f"{checkpoint}_constant"].isna()]
+    balanced = {str(sweep): _balance_seeds(rows) for sweep, rows in alive.groupby("sweep", sort=False)}
+    used = {name: text for sweep in group["sweep"].unique() for name, text in results[str(sweep)].attacks.items()}
+    attacks = used | key.attacks(others)  # a title distinguishes an attack from all others that are shown
+    return FrontPanel(
+        title=title,
+        terms=key,
+        x_title=describe_metric(metrics.x, attacks),
+        y_title=describe_metric(metrics.y, attacks),
+        note=_note(points, key, describe_checkpoint(checkpoint, group)),
+        missing=" ".join(_list_missing(points, group)),
         points=points,
-        trials=done[["sweep", "configuration", "replicate", "x", "y"]],
-        surfaces={sweep: _surfaces(menu) for sweep, menu in menus.items()},
-        volume={sweep: _volume(menu) for sweep, menu in menus.items()},
-        compared={sweep: menu["configuration"].nunique() for sweep, menu in menus.items()},
+        trials=completed[["sweep", "configuration", "replicate", "x", "y"]],
+        surfaces={sweep: _surfaces(rows) for sweep, rows in balanced.items()},
+        volume={sweep: _volume(rows) for sweep, rows in balanced.items()},
+        compared={sweep: rows["configuration"].nunique() for sweep, rows in balanced.items()},
     )
 
 
-def _points(here: pd.DataFrame, by: str, metric: str, checkpoint: str) -> pd.DataFrame:
-    """Each configuration's means over its completed seeds, of validation at the checkpoint that selects (`by`)."""
-    one = ["sweep", "configuration"]
-    done = here[here["status"] == COMPLETED]
+def _build_points(trials: pd.DataFrame, by: str, metric: str, checkpoint: str) -> pd.DataFrame:
+    """Average each configuration over its completed seeds; validation at the checkpoint that selects, `by`."""
+    identity = ["sweep", "configuration"]
+    done = trials[trials["status"] == COMPLETED]
     last = done.get(f"last_{metric}", pd.Series(math.nan, done.index))
-    columns = {"x": done["x"], "y": done["y"], "y_last": last, "y_fall": done["y"] - last}  # the last paired by seed
+    columns = {"x": done["x"], "y": done["y"], "y_last": last, "y_fall": done["y"] - last}  # y_fall is paired by seed
     columns |= {axis: done.get(f"{by}_{name}", pd.Series(math.nan, done.index)) for name, axis in SELECT.items()}
-    found = means(pd.DataFrame(columns), [done[key] for key in one])
+    means = estimate_groups(pd.DataFrame(columns), [done[key] for key in identity])
     words = ["name", "choice", "setting", "family", "subset_label", "scale", "rest"]
-    named = here.groupby(one, sort=False)[words].first()
-    diverged = (here["status"] == DIVERGED).groupby([here[key] for key in one], sort=False).sum()
+    named = trials.groupby(identity, sort=False)[words].first()
+    diverged = (trials["status"] == DIVERGED).groupby([trials[key] for key in identity], sort=False).sum()
     one_class = done[[f"{checkpoint}_constant", f"{by}_constant"]].notna().any(axis=1)
-    constant = one_class.groupby([done[key] for key in one], sort=False).sum()
-    points = named.join(found).join(diverged.rename("diverged").astype(int)).join(constant.rename("constant"))
+    constant = one_class.groupby([done[key] for key in identity], sort=False).sum()
+    points = named.join(means).join(diverged.rename("diverged").astype(int)).join(constant.rename("constant"))
     points = points.rename(columns={"y_n": "n"}).drop(columns=[f"{name}_n" for name in columns if name != "y"])
     return points[points["n"] > 0].astype({"n": int, "constant": int}).reset_index()
 
 
-def _same_menu(done: pd.DataFrame) -> pd.DataFrame:
-    """The trials of some seeds and of the configurations that all of these completed: each seed has the same choice.
+def _balance_seeds(done: pd.DataFrame) -> pd.DataFrame:
+    """Keep the configurations completed under the same seeds, so that all seeds have the same candidates.
 
-    Of the sets of seeds that configurations completed the one that keeps most trials, and of these the larger.
+    Among the sets of seeds that configurations completed, take the one that keeps most trials; of several, the larger.
     """
-    have = {str(name): frozenset(its) for name, its in done.groupby("configuration")["replicate"]}
-    kept = {seeds: [name for name, its in have.items() if seeds <= its] for seeds in set(have.values())}
-    seeds = max(kept, key=lambda its: (len(its) * len(kept[its]), len(its), sorted(its)))
-    return done[done["replicate"].isin(seeds) & done["configuration"].isin(kept[seeds])]
+    completed = {str(name): frozenset(seeds) for name, seeds in done.groupby("configuration")["replicate"]}
+    kept = {seeds: [name for name, known in completed.items() if seeds <= known] for seeds in set(completed.values())}
+    best = max(kept, key=lambda seeds: (len(seeds) * len(kept[seeds]), len(seeds), sorted(seeds)))
+    return done[done["replicate"].isin(best) & done["configuration"].isin(kept[best])]
 
 
-def _surfaces(menu: pd.DataFrame) -> dict[int, np.ndarray]:
-    if menu["replicate"].nunique() < 2:
+def _surfaces(trials: pd.DataFrame) -> dict[int, np.ndarray]:
+    if trials["replicate"].nunique() < 2:
         return {}
-    return attainment(menu[["x", "y"]].to_numpy(), menu["replicate"].to_numpy())
+    return attainment(trials[["x", "y"]].to_numpy(), trials["replicate"].to_numpy())
 
 
-def _volume(menu: pd.DataFrame) -> Estimate:
-    by_seed = [its[["x", "y"]].to_numpy() for _, its in menu.groupby("replicate")]
-    return estimate([hypervolume(found, REFERENCE) for found in by_seed])
+def _volume(trials: pd.DataFrame) -> Estimate:
+    by_seed = [rows[["x", "y"]].to_numpy() for _, rows in trials.groupby("replicate")]
+    return estimate([hypervolume(points, REFERENCE) for points in by_seed])
 
 
-def _note(points: pd.DataFrame, its: Terms, when: str) -> str:
-    text = f"Each point is a configuration, the mean of {seeds_of(points['n'])}, at the {when}."
+def _note(points: pd.DataFrame, key: Terms, when: str) -> str:
+    text = f"Each point is a configuration, the mean of {format_seed_counts(points['n'])}, at the {when}."
     if points["n"].max() == 1:
         text += " One seed has no standard error: a demonstration, not evidence."
-    return f"{text} Attack: {its.y}." if its.y else text
+    return f"{text} Attack: {key.y}." if key.y else text
 
 
-def _left_out(points: pd.DataFrame, here: pd.DataFrame) -> Iterator[str]:
-    """What a front does not show, or shows and does not rank, sweep by sweep."""
-    for sweep, trials in here.groupby("sweep", sort=False):
-        whose = f"{sweep}: " if here["sweep"].nunique() > 1 else ""
+def _list_missing(points: pd.DataFrame, group: pd.DataFrame) -> Iterator[str]:
+    """Say sweep by sweep which trials a front does not show, or shows and does not rank."""
+    for sweep, trials in group.groupby("sweep", sort=False):
+        prefix = f"{sweep}: " if group["sweep"].nunique() > 1 else ""
         missing = int((~trials["status"].isin(ENDED)).sum())
         if missing:
-            yield f"{whose}not finished: {missing} of {counted(len(trials), 'trial')} without a result."
-        mine = points[points["sweep"] == sweep]
-        dropped = trials["configuration"].nunique() - len(mine)
+            yield f"{prefix}not finished: {missing} of {format_count(len(trials), 'trial')} without a result."
+        shown = points[points["sweep"] == sweep]
+        dropped = trials["configuration"].nunique() - len(shown)
         if dropped:
-            yield f"{whose}{counted(dropped, 'configuration')} left out that completed no seed."
-        diverged = int((mine["diverged"] > 0).sum())
+            yield f"{prefix}{format_count(dropped, 'configuration')} left out that completed no seed."
+        diverged = int((shown["diverged"] > 0).sum())
         if diverged:
-            yield f"{whose}{counted(diverged, 'configuration')} never on a front, as a seed diverged."
-        constant = int(((mine["constant"] > 0) & (mine["diverged"] == 0)).sum())
+            yield f"{prefix}{format_count(diverged, 'configuration')} never on a front, as a seed diverged."
+        constant = int(((shown["constant"] > 0) & (shown["diverged"] == 0)).sum())
         if constant:
-            yield f"{whose}{counted(constant, 'configuration')} never on a front, as a seed names one class for all."
-
-
-def _unpaired(metric: str, results: Sequence[Results]) -> str:
-    named = [attack_title(attack_of(metric) or "", it.attacks) + on_images(metric, it.attacks) for it in results]
-    where = " in every sweep" if len(results) > 1 else ""
-    return (
-        f"{' or '.join(dict.fromkeys(named))} is left out: clean accuracy on the same images was not measured{where}."
-    )
+            count = format_count(constant, "configuration")
+            yield f"{prefix}{count} never on a front, as a seed names one class for all."

@@ -1,4 +1,4 @@
-"""What tells the points of a front apart: an ordered scale of colours, colours, markers, or both together."""
+"""The keys that distinguish the points of a front: an ordered colour scale, colours, markers, or both together."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import SEPARATOR
-from analysis.figure_grid import in_a_row
-from analysis.results import COMPLETED, Results
+from analysis.one_axis import varies_alone
+from analysis.results import Results
 from analysis.styles import MARKERS, PALETTE, Register, Style
 
-MOST = len(PALETTE)  # labels that colours can still tell apart
-FACTORS = {"sweep": "sweeps", "rest": "methods", "subset_label": "subsets"}  # columns of points -> what they are
+MOST = len(PALETTE)  # labels that colours can distinguish
+FACTORS = {"sweep": "sweeps", "rest": "methods", "subset_label": "subsets"}  # columns of points -> their names
 NOT_VARIED = "not varied"  # a sweep without such an axis
 
 
@@ -28,43 +28,43 @@ class Scale(NamedTuple):
     labels: tuple[str, ...]  # by size
 
 
-class Keys(NamedTuple):
-    """How every point looks."""
+class PointKeys(NamedTuple):
+    """The style of every point."""
 
     scale: Scale | None
     colours: dict[str, str]  # name in the legend -> colour
     markers: dict[str, str]  # name in the legend -> marker
-    both: dict[str, Style]  # name in the legend -> colour and marker, where one thing takes both
+    both: dict[str, Style]  # name in the legend -> colour and marker, if both together distinguish names
     by_colour: tuple[str, ...]  # the columns of points that name the colour
     by_marker: tuple[str, ...]
-    untold: tuple[str, ...]  # what neither tells apart, in words
+    indistinct: tuple[str, ...]  # the names of columns that neither distinguishes
 
     @property
     def words(self) -> str:
-        """What colours and markers do not tell apart, as a sentence; empty where they tell all."""
-        if not self.untold:
+        """A sentence on what colours and markers do not distinguish; empty if they distinguish all."""
+        if not self.indistinct:
             return ""
-        text = f"{' and '.join(self.untold)} are not told apart by colour and marker; members are numbered, and "
+        text = f"{' and '.join(self.indistinct)} are not told apart by colour and marker; members are numbered, and "
         return f" {text[:1].upper()}{text[1:]}tables/front.csv of a report names every point."
 
     def look(self, point: Mapping[Any, Any]) -> Style:
-        """Of one row of points."""
+        """Return the style of one row of points."""
         if self.both:
-            return self.both[named(point, self.by_colour)]
+            return self.both[join_labels(point, self.by_colour)]
         if self.scale is not None:
-            colour = scale_colours(self.scale).get(point["scale"], PALETTE[0])
+            colour = colour_scale(self.scale).get(point["scale"], PALETTE[0])
         else:
-            colour = self.colours.get(named(point, self.by_colour), PALETTE[0])
-        return Style(colour, self.markers.get(named(point, self.by_marker), MARKERS[0]))
+            colour = self.colours.get(join_labels(point, self.by_colour), PALETTE[0])
+        return Style(colour, self.markers.get(join_labels(point, self.by_marker), MARKERS[0]))
 
 
-def scale_of(sweeps: Sequence[Results]) -> Scale | None:
-    """The numeric axis with most values, of those along which some sweep holds all else equal; None without any."""
+def find_scale(sweeps: Sequence[Results]) -> Scale | None:
+    """Return the numeric axis with most values among those that vary alone in some sweep; None if there is none."""
     found: dict[str, dict[str, float]] = {}  # path -> label -> number, over all sweeps
     for results in sweeps:
-        done = results.sweep[results.sweep["status"] == COMPLETED]
+        done = results.completed
         paths = (*results.axes.method, *results.axes.subset)
-        found |= {path: {} for path in paths if path not in found and in_a_row(results, done, path)}
+        found |= {path: {} for path in paths if path not in found and varies_alone(results, done, path)}
     for results in sweeps:
         for path in set(found) & set(results.axes.paths):
             found[path] |= {label: results.axes.number(path, label) for label in results.axes.order[path]}
@@ -76,8 +76,8 @@ def scale_of(sweeps: Sequence[Results]) -> Scale | None:
     return Scale(path, name, tuple(sorted(known[path], key=lambda label: known[path][label])))
 
 
-def by_scale(results: Results, scale: Scale | None) -> pd.DataFrame:
-    """The trials of a sweep with `scale`, their label on the scale, and `rest`, all else of their method in words."""
+def add_scale(results: Results, scale: Scale | None) -> pd.DataFrame:
+    """Add to a sweep's trials `scale`, their label on the scale, and `rest`, the rest of their method in words."""
     trials, axes = results.sweep, results.axes
     if scale is None or scale.path not in axes.paths:
         return trials.assign(scale="", rest=trials["family"])
@@ -89,41 +89,41 @@ def by_scale(results: Results, scale: Scale | None) -> pd.DataFrame:
     return trials.assign(scale=trials[scale.path], rest=rest, subset_label=subset)
 
 
-def keys(points: pd.DataFrame, sweeps: Sequence[str], scale: Scale | None, register: Register) -> Keys:
-    """Give each point a look of its own as far as colours and markers go."""
+def assign_keys(points: pd.DataFrame, sweeps: Sequence[str], scale: Scale | None, register: Register) -> PointKeys:
+    """Assign each point a style of its own, as far as colours and markers suffice."""
     labels = {column: list(dict.fromkeys(points[column])) for column in FACTORS}
     labels["sweep"] = list(sweeps)  # in the order that colours the fronts' lines
-    telling = [column for column, found in labels.items() if len(found) > 1]
+    distinct = [column for column, found in labels.items() if len(found) > 1]
     names = {column: [name or NOT_VARIED for name in found] for column, found in labels.items()}
     if scale is not None:
-        kept = _fitting(telling, labels)
+        kept = _fitting(distinct, labels)
         markers = dict(zip(_products(points, kept), MARKERS, strict=False))
-        return Keys(scale, {}, markers if kept else {}, {}, (), kept, _words(telling, kept))
-    if not telling:
-        return Keys(None, {}, {}, {}, (), (), ())
-    coloured = next((column for column in telling if len(labels[column]) <= MOST), None)
-    others = tuple(column for column in telling if column != coloured)
+        return PointKeys(scale, {}, markers if kept else {}, {}, (), kept, _words(distinct, kept))
+    if not distinct:
+        return PointKeys(None, {}, {}, {}, (), (), ())
+    coloured = next((column for column in distinct if len(labels[column]) <= MOST), None)
+    others = tuple(column for column in distinct if column != coloured)
     if coloured is not None and len(_products(points, others)) <= len(MARKERS):
         markers = dict(zip(_products(points, others), MARKERS, strict=False)) if others else {}
-        return Keys(None, register.colours(names[coloured]), markers, {}, (coloured,), others, ())
-    whole = _products(points, tuple(telling))
+        return PointKeys(None, register.assign_colours(names[coloured]), markers, {}, (coloured,), others, ())
+    whole = _products(points, tuple(distinct))
     if len(whole) <= MOST * len(MARKERS):
-        return Keys(None, {}, {}, register.styles(whole), tuple(telling), (), ())
+        return PointKeys(None, {}, {}, register.assign_styles(whole), tuple(distinct), (), ())
     kept = _fitting(others, labels)
-    colours = register.colours(names[coloured]) if coloured else {}
+    colours = register.assign_colours(names[coloured]) if coloured else {}
     shown = (coloured, *kept) if coloured else kept
     markers = dict(zip(_products(points, kept), MARKERS, strict=False)) if kept else {}
-    return Keys(None, colours, markers, {}, (coloured,) if coloured else (), kept, _words(telling, shown))
+    return PointKeys(None, colours, markers, {}, (coloured,) if coloured else (), kept, _words(distinct, shown))
 
 
-def named(point: Mapping[Any, Any], columns: Sequence[str]) -> str:
-    """What a point is by some columns, as the legend writes it."""
+def join_labels(point: Mapping[Any, Any], columns: Sequence[str]) -> str:
+    """Name a point by some columns, as the legend does."""
     return SEPARATOR.join(point[column] or NOT_VARIED for column in columns)
 
 
 @cache
-def scale_colours(scale: Scale) -> dict[str, str]:
-    """A colour per label of a scale, from dark to light by its order."""
+def colour_scale(scale: Scale) -> dict[str, str]:
+    """Return a colour per label of a scale, from dark to light in its order."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
@@ -132,22 +132,22 @@ def scale_colours(scale: Scale) -> dict[str, str]:
 
 
 def _products(points: pd.DataFrame, columns: Sequence[str]) -> list[str]:
-    """The combinations of labels that occur, as the legend writes them, in the order of the labels."""
+    """Return the combinations of labels that occur, as the legend writes them, in the order of the labels."""
     if not columns:
         return [""]
     places = [pd.factorize(points[column])[0] for column in columns]
     first = points[list(columns)].iloc[np.lexsort(places[::-1])].drop_duplicates()
-    return list(dict.fromkeys(named(row, columns) for row in first.to_dict("records")))
+    return list(dict.fromkeys(join_labels(row, columns) for row in first.to_dict("records")))
 
 
 def _fitting(columns: Sequence[str], labels: dict[str, list[str]]) -> tuple[str, ...]:
-    """The first columns whose labels, all combined, markers can tell apart."""
+    """Return the first columns whose labels, all combined, markers can distinguish."""
     kept: tuple[str, ...] = ()
     for column in columns:
-        if np.prod([len(labels[its]) for its in (*kept, column)]) <= len(MARKERS):
+        if np.prod([len(labels[name]) for name in (*kept, column)]) <= len(MARKERS):
             kept = (*kept, column)
     return kept
 
 
-def _words(telling: Sequence[str], shown: Sequence[str]) -> tuple[str, ...]:
-    return tuple(FACTORS[column] for column in telling if column not in shown)
+def _words(distinct: Sequence[str], shown: Sequence[str]) -> tuple[str, ...]:
+    return tuple(FACTORS[column] for column in distinct if column not in shown)

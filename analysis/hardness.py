@@ -1,4 +1,4 @@
-"""How hard one training found each example: by a score of what it recorded, or by a loss along training."""
+"""The hardness of each example in one training: a score of its records, or a loss along training."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import re
 
 import numpy as np
 
+from analysis.exceptions import SweepError
 from analysis.instances import Instances
-from analysis.results import Results, SweepError
+from analysis.results import Results
 from trainers.scores import SCORES, difficulty
 
 LOSSES = re.compile(r"(test|train)(_\w+)?")
-TEST, TRAIN = "take `evaluate: {test_losses: true}`", "take `evaluate: {train_losses: true}`"
-ASKED = {
+TEST_LOSSES, TRAIN_LOSSES = "take `evaluate: {test_losses: true}`", "take `evaluate: {train_losses: true}`"
+REMEDIES = {
     "instability_eval": "take `evaluate: {train: true}`",
     "difficulty_entropy": "take `evaluate: {entropy: true}`",
     "min_perturbation": "take `evaluate: {min_perturbation: {}}`",
@@ -20,8 +21,8 @@ ASKED = {
 }
 
 
-def known(by: str) -> str:
-    """Return the name of a score or of a recorded loss as it is. Raises SweepError where there is none of this name."""
+def check_score(by: str) -> str:
+    """Return the name of a score or recorded loss unchanged. Raises SweepError if there is none with this name."""
     if by in SCORES or LOSSES.fullmatch(by):
         return by
     raise SweepError(
@@ -30,8 +31,8 @@ def known(by: str) -> str:
     )
 
 
-def hardness(instances: Instances, by: str) -> np.ndarray | None:
-    """(N,), larger where an example is harder, NaN where it was not trained on; None where it was not recorded."""
+def measure_hardness(instances: Instances, by: str) -> np.ndarray | None:
+    """Return the hardness (N,), larger for harder examples, NaN for those not trained on; None if not recorded."""
     if by not in SCORES:
         curve = instances.curves.get(f"{by}_loss")
         return None if curve is None else difficulty({"loss": curve})
@@ -41,20 +42,20 @@ def hardness(instances: Instances, by: str) -> np.ndarray | None:
         return None
 
 
-def on_test(by: str) -> bool:
-    """Whether test examples are ranked."""
+def ranks_test_set(by: str) -> bool:
+    """Return whether a score ranks test examples."""
     return by.startswith("test")
 
 
-def remedy(by: str) -> str:
-    """What records it."""
-    whose = {"test": TEST, "train": TRAIN}.get(by.partition("_")[0])
+def explain_recording(by: str) -> str:
+    """Return what to set in a space so that a score or loss is recorded."""
+    losses = {"test": TEST_LOSSES, "train": TRAIN_LOSSES}.get(by.partition("_")[0])
     attack = "" if by in ("test", "train", "test_pgd", "train_pgd") else ", with the attack in `loss_attacks`"
-    return whose + attack if whose and by not in SCORES else ASKED.get(by, "take an attack")
+    return losses + attack if losses and by not in SCORES else REMEDIES.get(by, "take an attack")
 
 
-def title(by: str, results: Results) -> str:
-    """A way to rank by in words: of minimum perturbations also which label is left."""
+def describe_score(by: str, results: Results) -> str:
+    """Write a score in words; for minimum perturbations also which label the perturbed image leaves."""
     if by != "min_perturbation":
         return by
     knobs = results.plan.get("evaluate", {}).get("min_perturbation") or {}

@@ -1,4 +1,4 @@
-"""What a trial recorded of each training example, and the ranking made from it."""
+"""The per-example records of a trial, and the rankings made from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trainers.checking import check_component
 from trainers.npz import Arrays, read_arrays
 from trainers.reading import Damage, ExpectedFile
 
-NOT_TRAINED = 255  # in the integer curves: the example took no part in that epoch
+NOT_TRAINED = 255  # in the integer curves: the example was not trained on in that epoch
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Instances:
 class Ranking:
     """An order of the training examples from friendliest (0) to most problematic (1), by one of its scores."""
 
-    name: str  # the file's
-    setting: str  # the problem it ranks, by the axes that say it; empty where there is one only
+    name: str  # of the file
+    setting: str  # the problem it ranks, by the axes that define it; empty if there is only one
     score: str
     index: np.ndarray  # (N,)
     y: np.ndarray  # (N,) labels as given
@@ -41,7 +41,7 @@ class Ranking:
 
     @property
     def title(self) -> str:
-        """For humans."""
+        """The name for readers."""
         return self.setting or "profile"
 
     @property
@@ -51,13 +51,13 @@ class Ranking:
 
     @property
     def flipped(self) -> np.ndarray:
-        """Whose label was flipped, (N,) bool."""
+        """Which labels were flipped, (N,) bool."""
         return np.asarray(self.y != self.y_clean)
 
 
 def read_instances(path: Path, damage: Damage, promised: ExpectedFile | None = None) -> Instances | None:
-    """Per-example arrays of one trial; None where the file is missing, damaged, or not what was promised of it."""
-    arrays = _of_examples(path, damage, promised)
+    """Read the per-example arrays of one trial; None if the file is missing, damaged, or not as `promised`."""
+    arrays = _read_example_arrays(path, damage, promised)
     if arrays is None:
         return None
     index, y = arrays.pop("index"), arrays.pop("y")
@@ -73,8 +73,8 @@ def read_instances(path: Path, damage: Damage, promised: ExpectedFile | None = N
 
 
 def read_ranking(path: Path, setting: str, score: str, damage: Damage) -> Ranking | None:
-    """One ranking file; None where it is missing, damaged, or ranks by nothing. Without `score`, by its first one."""
-    arrays = _of_examples(path, damage) or {}
+    """Read a ranking file; None if it is missing, damaged, or has no ranks. Without `score`, its first score ranks."""
+    arrays = _read_example_arrays(path, damage) or {}
     ranks = {name.removeprefix("rank_"): arrays[name] for name in arrays if name.startswith("rank_")}
     if not ranks:
         return None
@@ -88,7 +88,7 @@ def read_ranking(path: Path, setting: str, score: str, damage: Damage) -> Rankin
 
 
 def read_images(path: Path, index: np.ndarray, damage: Damage) -> np.ndarray | None:
-    """The uint8 images (N, H, W, C) of some examples, in that order; None where any of them is missing or damaged."""
+    """Read the uint8 images (N, H, W, C) of some examples, in that order; None if any is missing or damaged."""
     arrays = read_arrays(path, damage)
     if arrays is None:
         return None
@@ -100,8 +100,8 @@ def read_images(path: Path, index: np.ndarray, damage: Damage) -> np.ndarray | N
     return None if (place < 0).any() else x[place]
 
 
-def _of_examples(path: Path, damage: Damage, promised: ExpectedFile | None = None) -> Arrays | None:
-    """Arrays of which some say which examples they are of; None where they do not, which is damage."""
+def _read_example_arrays(path: Path, damage: Damage, promised: ExpectedFile | None = None) -> Arrays | None:
+    """Read arrays with the index and labels of their examples; None, and damage, if they lack these."""
     arrays = read_arrays(path, damage, promised)
     if arrays is None:
         return None
@@ -120,7 +120,7 @@ def _one_each(values: np.ndarray, index: np.ndarray) -> bool:
 
 
 def _makers(text: str) -> tuple[str, ...]:
-    """The trainings that a ranking says it is made of, none where it does not say."""
+    """Return the trainings that a ranking says it was made from; none if it does not say."""
     try:
         trials = json.loads(text).get("trials", ())
         return tuple(trial for trial in trials if check_component(trial) is None)
@@ -129,7 +129,7 @@ def _makers(text: str) -> tuple[str, ...]:
 
 
 def locate(wanted: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The place of each wanted index among the known ones; -1 where it is not there."""
+    """Return the place of each wanted index among the known ones; -1 for those that are not there."""
     if len(known) == 0:
         return np.full(len(wanted), -1)
     order = np.argsort(known)

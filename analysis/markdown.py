@@ -1,6 +1,6 @@
-"""Sweeps as Markdown tables, configuration by configuration: both checkpoints under every final attack.
+"""Sweeps as Markdown tables with a row per configuration: both checkpoints under every final attack.
 
-What a README or an issue shows of a study, with all that the numbers need to be read: seeds, attacks, versions, date.
+A table for a README or an issue, with all that a reader needs to interpret it: seeds, attacks, versions, date.
 """
 
 from __future__ import annotations
@@ -8,15 +8,25 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from itertools import groupby
 
 import pandas as pd
 
-from analysis.gaps import window
-from analysis.metrics import CLEAN, EPOCH_METRIC, attack_of, attack_title, clean_beside, comparable, on_images, title
-from analysis.results import COMPLETED, DIVERGED, STOPPED, Results, SweepError, load, tell_damage
-from analysis.stats import Estimate, estimate, seeds
-from analysis.terms import terms
+from analysis.exceptions import SweepError
+from analysis.gaps import describe_window
+from analysis.metrics import (
+    CLEAN,
+    EPOCH_METRIC,
+    describe_images,
+    describe_metric,
+    find_clean_metric,
+    is_comparable,
+    parse_attack,
+    shorten_attack,
+)
+from analysis.results import Results, load, print_damage
+from analysis.stats import Estimate, estimate, format_seeds
+from analysis.terms import read_terms
+from analysis.trial_table import COMPLETED, DIVERGED, STOPPED
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 from trainers.terminal.text import escape_controls
@@ -24,58 +34,67 @@ from trainers.terminal.text import escape_controls
 CHECKPOINTS = ("best", "last")
 PGD, AUTOATTACK = "test_pgd20_acc", "test_aa_acc"
 MASKING = (
-    "The difference between PGD and AutoAttack is of the last epoch. Dong et al. 2021 take that between PGD-10 and "
-    "custom AutoAttack at the best checkpoint. In the report's trials.csv, `best_gradient_masking_gap` is taken at the "
-    "best checkpoint too, between the attack of the curves and AutoAttack."
+    "The difference between PGD and AutoAttack is taken at the last epoch. Dong et al. 2021 take the difference "
+    "between PGD-10 and custom AutoAttack at the best checkpoint. In the report's trials.csv, "
+    "`best_gradient_masking_gap` is also taken at the best checkpoint, between the attack of the learning curves and "
+    "AutoAttack."
 )
 
 
-def pages(sweeps: Sequence[Results]) -> list[str]:
-    """A table and what stands behind it, one for all sweeps that were measured on the same terms.
+def render_pages(sweeps: Sequence[Results]) -> list[str]:
+    """Render one table with captions for all sweeps that were measured on the same terms, and return all pages.
 
-    Raises SweepError where no metric can be shown.
+    Raises SweepError if no metric can be shown.
     """
     finals = {f"test_{attack}_acc" for sweep in sweeps for attack in sweep.attacks}
-    on = [set(terms(sweep, *sorted(finals | {CLEAN}))) for sweep in sweeps]
-    alike = sorted(range(len(sweeps)), key=lambda place: on.index(on[place]))
-    together = [[sweeps[place] for place in its] for _, its in groupby(alike, key=lambda place: on.index(on[place]))]
-    return ["\n\n".join([table(group), *map(caption, group), *[MASKING] * _has_gap(group)]) for group in together]
+    terms = [set(read_terms(sweep, *sorted(finals | {CLEAN}))) for sweep in sweeps]
+    groups = [
+        [sweep for sweep, other in zip(sweeps, terms, strict=True) if other == shared]
+        for place, shared in enumerate(terms)
+        if terms.index(shared) == place
+    ]
+    return [
+        "\n\n".join([render_table(group), *map(render_caption, group), *[MASKING] * _has_gap(group)])
+        for group in groups
+    ]
 
 
-def table(sweeps: Sequence[Results]) -> str:
-    """One line a configuration, in the order of the plans; means over seeds, ± standard errors, in percent."""
-    metrics, gap = _metrics(sweeps), _has_gap(sweeps)
+def render_table(sweeps: Sequence[Results]) -> str:
+    """Render a line per configuration, in the order of the plans: means over seeds ± standard errors, in percent."""
+    metrics, gap = _list_metrics(sweeps), _has_gap(sweeps)
     if not metrics:
         raise SweepError("no metric that every completed trial has; wait for the sweeps to finish")
     several = len(sweeps) > 1
     head = ["sweep"] * several + ["configuration"]
     rule = ["---"] * len(head)
     checkpoints = CHECKPOINTS if any(sweep.selects for sweep in sweeps) else CHECKPOINTS[1:]
-    head += [f"{which}: {_short(name, sweeps)}" for which in checkpoints for name in metrics]
-    head += [f"last: {_short(PGD, sweeps)} − {_short(AUTOATTACK, sweeps)}"] * gap
-    curves = _short(EPOCH_METRIC, sweeps)
+    head += [f"{which}: {_column_title(name, sweeps)}" for which in checkpoints for name in metrics]
+    head += [f"last: {_column_title(PGD, sweeps)} − {_column_title(AUTOATTACK, sweeps)}"] * gap
+    curves = _column_title(EPOCH_METRIC, sweeps)
     head += [f"{curves}: best on test", f"{curves}: last", f"{curves}: best on test − last"]
     lines = [head, [*rule, *["--:"] * (len(head) - len(rule))]]
     for sweep in sweeps:
         for _, trials in sweep.sweep.groupby("configuration", sort=False):
-            names = [_code(sweep.study)] * several + [f"{_code(trials['name'].iloc[0])}{_endings(trials)}"]
-            lines.append([*names, *_cells(trials, checkpoints, metrics, gap)])
+            names = [_format_code(sweep.study)] * several + [
+                f"{_format_code(trials['name'].iloc[0])}{_describe_endings(trials)}"
+            ]
+            lines.append([*names, *_format_cells(trials, checkpoints, metrics, gap)])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _metrics(sweeps: Sequence[Results]) -> list[str]:
-    """The final metrics that all sweeps have, in the order of the columns."""
+def _list_metrics(sweeps: Sequence[Results]) -> list[str]:
+    """List the final metrics that all sweeps have, in the order of the columns."""
     shared = [set(sweep.final_metrics()) for sweep in sweeps]
-    return [name for name in _ordered(sweeps) if all(name in known for known in shared)]
+    return [name for name in _order_metrics(sweeps) if all(name in known for known in shared)]
 
 
 def _has_gap(sweeps: Sequence[Results]) -> bool:
-    """Whether the table shows what PGD leaves and AutoAttack does not, at the last epoch."""
-    return {PGD, AUTOATTACK} <= set(_metrics(sweeps)) and all(map(_same_images, sweeps))
+    """Return whether the table shows the difference between PGD and AutoAttack at the last epoch."""
+    return {PGD, AUTOATTACK} <= set(_list_metrics(sweeps)) and all(map(_has_same_images, sweeps))
 
 
-def _cells(trials: pd.DataFrame, checkpoints: Sequence[str], metrics: list[str], gap: bool) -> list[str]:
-    """Numbers as text; each difference behind the two that it is the difference of."""
+def _format_cells(trials: pd.DataFrame, checkpoints: Sequence[str], metrics: list[str], gap: bool) -> list[str]:
+    """Format the numbers of a configuration; each difference follows its two operands."""
     done = trials[trials["status"] == COMPLETED]
 
     def of(column: str) -> Estimate:
@@ -85,86 +104,86 @@ def _cells(trials: pd.DataFrame, checkpoints: Sequence[str], metrics: list[str],
     if gap:
         numbers.append(estimate(done[f"last_{PGD}"] - done[f"last_{AUTOATTACK}"]).text(signed=True))
     if "robust_overfitting" in done:
-        done = done[done["robust_overfitting"].notna()]  # a curve that is lost has a last epoch, and no best one
+        done = done[done["robust_overfitting"].notna()]  # without its curve a trial has a last epoch, but no best epoch
     peak, last = of(f"peak_{EPOCH_METRIC}"), of(f"last_{EPOCH_METRIC}")
     return [*numbers, peak.text(), last.text(), of("robust_overfitting").text(signed=True)]
 
 
-def _code(name: str) -> str:
-    """A user's name as code, in which nothing is markup but the bar, which also there would end a cell."""
+def _format_code(name: str) -> str:
+    """Format a name as code, in which no character is markup except the bar, which would still end a cell."""
     fence = "`" * (1 + max(map(len, re.findall("`+", name)), default=0))
     pad = " " if "`" in name else ""
     return f"{fence}{pad}{escape_controls(name)}{pad}{fence}".replace("|", r"\|")
 
 
-def _ordered(sweeps: Sequence[Results]) -> list[str]:
-    """Clean accuracy, then the attacks as the first sweep names them, before those on some images clean on these."""
-    found = {"clean": CLEAN}  # by title: attacks on equally many images have their clean accuracy in common
+def _order_metrics(sweeps: Sequence[Results]) -> list[str]:
+    """Order metrics: clean accuracy, then the attacks as in the first sweep; clean on a subset precedes its attack."""
+    found = {"clean": CLEAN}  # by title: attacks on the same number of images share one clean accuracy
     for metric in (f"test_{name}_acc" for name in sweeps[0].attacks if name != "pgd"):
-        beside = {clean_beside(metric, it.attacks, it.test_examples) for it in sweeps}
+        beside = {find_clean_metric(metric, sweep.attacks, sweep.test_examples) for sweep in sweeps}
         for clean in sorted(beside - {CLEAN}):
-            found.setdefault(_clean(clean, sweeps), clean)
+            found.setdefault(_clean_title(clean, sweeps), clean)
         found[metric] = metric
     return list(found.values())
 
 
-def _clean(metric: str, sweeps: Sequence[Results]) -> str:
-    """ "clean", or "clean on 300 images"."""
-    return title(metric, sweeps[0].attacks).replace(" test accuracy", "")
+def _clean_title(metric: str, sweeps: Sequence[Results]) -> str:
+    """Return "clean", or "clean on 300 images"."""
+    return describe_metric(metric, sweeps[0].attacks).replace(" test accuracy", "")
 
 
-def _short(metric: str, sweeps: Sequence[Results]) -> str:
-    """What was measured, whatever the space calls it; the name where the sweeps measured different things under it."""
-    attack = attack_of(metric)
+def _column_title(metric: str, sweeps: Sequence[Results]) -> str:
+    """Return the attack in words, or the name of the metric if the sweeps measured different attacks under it."""
+    attack = parse_attack(metric)
     if attack is None:
-        return _clean(metric, sweeps)
-    titles = {attack_title(attack, it.attacks) + on_images(metric, it.attacks) for it in sweeps}
+        return _clean_title(metric, sweeps)
+    titles = {shorten_attack(attack, sweep.attacks) + describe_images(metric, sweep.attacks) for sweep in sweeps}
     name = titles.pop() if len(titles) == 1 else attack
     return re.sub(r"^AutoAttack( standard| custom)?", "AA", name) if metric == AUTOATTACK else name
 
 
-def _same_images(sweep: Results) -> bool:
-    """Whether PGD and AutoAttack had one budget and the same images: else their gap is also one between images."""
-    pgd, aa = (sweep.attacks.get(attack_of(metric) or "", "") for metric in (PGD, AUTOATTACK))
-    return comparable(pgd, aa, float(sweep.sweep["test_examples"].max()))
+def _has_same_images(sweep: Results) -> bool:
+    """Return whether PGD and AutoAttack had the same budget and images; otherwise their gap is not comparable."""
+    pgd, aa = (sweep.attacks.get(parse_attack(metric) or "", "") for metric in (PGD, AUTOATTACK))
+    return is_comparable(pgd, aa, float(sweep.sweep["test_examples"].max()))
 
 
-def _endings(trials: pd.DataFrame) -> str:
-    """How many of a configuration's seeds diverged, were stopped or are missing, if any."""
+def _describe_endings(trials: pd.DataFrame) -> str:
+    """Describe how many seeds of a configuration diverged, were stopped or are missing, if any."""
     counts = [(int((trials["status"] == status).sum()), status) for status in (DIVERGED, STOPPED)]
     missing = int((~trials["status"].isin([COMPLETED, DIVERGED, STOPPED])).sum())
-    parts = [f"{n} {what}" for n, what in (*counts, (missing, "without a result")) if n]
+    parts = [f"{n} {ending}" for n, ending in (*counts, (missing, "without a result")) if n]
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def caption(sweep: Results) -> str:
-    """Under what the numbers were taken."""
+def render_caption(sweep: Results) -> str:
+    """Render the conditions of the measurements: seeds, images, attacks, selection, date and versions."""
     run = sweep.runs[-1] if sweep.runs else {}
     known = run.get("versions", {})
     versions = ", ".join(f"{name} {known[name]}" for name in ("torch", "pyautoattack") if name in known)
     attacks = "; ".join(text for name, text in sweep.attacks.items() if name != "pgd")
     n = sweep.sweep.groupby("configuration").size().max()
     examples = sweep.sweep["test_examples"].dropna()
-    on = f" on {int(examples.iloc[0])} test images" if len(examples) else ""
-    begins = window(sweep.sweep)
-    best = f"best: by validation{f' {begins}' * bool(begins)}; " if sweep.selects else ""
-    peak = f"best on test: of {'the same' if begins else 'all'} epochs"
+    images = f" on {int(examples.iloc[0])} test images" if len(examples) else ""
+    begins = describe_window(sweep.sweep)
+    best = f"best: selected by validation{f' {begins}' * bool(begins)}; " if sweep.selects else ""
+    peak = f"best on test: the highest of {'the same' if begins else 'all'} epochs"
     return (
-        f"{_code(sweep.study)}: {seeds(int(n))}, mean ± one standard error, percent{on}. {attacks}. "
+        f"{_format_code(sweep.study)}: {format_seeds(int(n))}, mean ± one standard error, percent{images}. {attacks}. "
         f"{best}{peak}, {sweep.attacks.get('pgd', 'the attack of the curves')}. "
         f"{str(run.get('started', ''))[:10]}{', ' if versions else ''}{versions}."
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table of some sweeps and what stands behind it."""
+    """Print the tables of some sweeps with their captions."""
     parser = argparse.ArgumentParser(prog="python -m analysis.markdown", description=__doc__.partition("\n")[0])
     parser.add_argument("run", nargs="+", help="a sweep's folder, such as results/methods")
     options = parser.parse_args(arguments)
     try:
         sweeps = [load(run) for run in options.run]
-        tell_damage(sweeps)
-        Console(soft_wrap=True).print(*pages(sweeps), sep="\n\n")
+        print_damage(sweeps)
+        Console(soft_wrap=True).print(*render_pages(sweeps), sep="\n\n")
     except SweepError as error:
         error_console().print(f"error: {error}")
         return 2

@@ -10,13 +10,13 @@ import pandas as pd
 from rich.table import Table
 
 NUMBER = 6  # columns of a number, "−0.123"
-NAME = 34  # columns of a name, at most; a longer one is broken
+NAME = 34  # the most columns of a name; a longer one is broken
 
 
-def blocks(table: pd.DataFrame, width: int) -> Iterator[Table]:
-    """Lay a table of numbers out in so many columns: rows by number and name, columns by number or by a short name.
+def lay_out_blocks(table: pd.DataFrame, width: int) -> Iterator[Table]:
+    """Lay out a table of numbers in blocks of `width` columns: a row by number and name, a column by either.
 
-    Of a table whose rows are its columns, which has every number twice, only the half below the diagonal is laid out.
+    If the rows are the columns, every number stands twice, and only the half below the diagonal is laid out.
     """
     names, heads = list(map(str, table.index)), list(map(str, table.columns))
     square = names == heads

@@ -1,9 +1,8 @@
-"""What overfitting costs each configuration, and how large that would look if there were none.
+"""Overfitting of each configuration, and how large it would appear if there were none.
 
-`robust_overfitting` (Rice, Wong and Kolter 2020, arXiv:2002.11569) is the best minus the last robust test
-accuracy. A maximum over noisy evaluations, it is never negative, and positive for a curve that has climbed and is
-flat from there on: that much is its *floor*. `robust_overfitting_val` uses the epoch chosen on validation instead; it
-has no floor.
+`robust_overfitting` (Rice, Wong and Kolter 2020, arXiv:2002.11569) is the best minus the last robust test accuracy. As
+a maximum over noisy evaluations it is never negative, and it is positive even for a curve that climbs and then stays
+flat: this is its *floor*. `robust_overfitting_val` uses the epoch chosen on validation instead and has no floor.
 """
 
 from __future__ import annotations
@@ -16,14 +15,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.gaps import within
+from analysis.gaps import keep_selectable
 from analysis.metrics import EPOCH_METRIC
-from analysis.results import COMPLETED, DIVERGED, Results
-from analysis.stats import means
+from analysis.results import Results
+from analysis.stats import estimate_groups
+from analysis.trial_table import COMPLETED, DIVERGED
 
-FEWEST, ENOUGH = 3, 6  # second differences: below the first, scatter is anyone's guess
-REACH = 3.0  # standard errors of a difference: where the mean curve is within so many of its maximum, it has climbed
-DROP = 0.5  # a learning rate that falls to this share or less within one evaluation has dropped
+FEWEST, ENOUGH = 3, 6  # second differences: with fewer than the first, scatter cannot be estimated
+REACH = 3.0  # standard errors of a difference: a mean curve within so many of its maximum has ended its climb
+DROP = 0.5  # a learning rate that falls to this fraction or less within one evaluation has dropped
 QUANTITIES = {
     "peak": f"peak_{EPOCH_METRIC}",  # best over the evaluations on test
     "selected": f"best_{EPOCH_METRIC}",  # at the epoch chosen on validation
@@ -36,7 +36,7 @@ QUANTITIES = {
 CONTEXT = ("configuration", "name", "choice", "setting", "family", "subset_label", "subset_kind")
 
 
-class Curve(NamedTuple):
+class AccuracyCurve(NamedTuple):
     """Robust test accuracy along one trial."""
 
     accuracy: np.ndarray  # (T,)
@@ -44,106 +44,109 @@ class Curve(NamedTuple):
 
 
 class Floor(NamedTuple):
-    """The best-minus-last that one configuration would show without overfitting, in shares."""
+    """The best-minus-last that one configuration would show without overfitting, in [0, 1]."""
 
-    gap: float  # NaN where the scatter is not known
+    gap: float  # NaN if the scatter is not known
     evaluations: int  # on the plateau
     borrowed: bool  # whether the scatter is that of the whole setting
 
 
-class Bending(NamedTuple):
-    """What scatter is estimated from, of curves however many."""
+class DifferenceSum(NamedTuple):
+    """The sum of absolute second differences of some curves, from which scatter is estimated."""
 
-    total: float = 0.0  # of the absolute second differences
-    bends: int = 0
+    total: float = 0.0
+    n: int = 0
 
 
-def overfitting(results: Results) -> pd.DataFrame:
-    """One row a configuration: each quantity's mean over the same `n` seeds, its `_se`, and the floor.
+def measure_overfitting(results: Results) -> pd.DataFrame:
+    """Return one row a configuration: each quantity's mean over the same `n` seeds, its `_se`, and the floor.
 
-    These are the completed seeds whose curves are there: the last epoch of another would stand beside no best one.
+    The seeds are the completed ones whose curves were recorded: without a curve a last epoch has no best one beside it.
     """
     curves = _test_curves(results)
     sweep = results.sweep
     completed = sweep["status"] == COMPLETED
     whole = completed & sweep.get("robust_overfitting", pd.Series(math.nan, sweep.index)).notna()
     done = sweep[whole]
-    by = {str(name): _of(curves, group["id"]) for name, group in done.groupby("configuration")}
+    by = {str(name): _select(curves, group["id"]) for name, group in done.groupby("configuration")}
     of_setting = done.drop_duplicates("configuration").groupby("setting")["configuration"]
     pooled = {
-        str(setting): bending(np.concatenate([late_bends(by[name]) for name in names])) for setting, names in of_setting
+        str(setting): sum_differences(np.concatenate([plateau_differences(by[name]) for name in names]))
+        for setting, names in of_setting
     }
-    one = sweep["configuration"]
     firsts = sweep.drop_duplicates("configuration").set_index("configuration", drop=False)
     constant = sweep[["best_constant", "last_constant"]].notna().any(axis=1)
     counts = {"n": whole, "diverged": sweep["status"] == DIVERGED, "constant": completed & constant}
-    counted = pd.DataFrame(counts).groupby(one, sort=False).sum()
+    endings = pd.DataFrame(counts).groupby(sweep["configuration"], sort=False).sum()
     unknown = pd.Series(math.nan, done.index)
     columns = {quantity: done.get(column, unknown) for quantity, column in QUANTITIES.items()}
-    measured = means(pd.DataFrame(columns), [done["configuration"]])
+    measured = estimate_groups(pd.DataFrame(columns), [done["configuration"]])
     names = [name for quantity in QUANTITIES for name in (quantity, f"{quantity}_se")]
     placed = zip(firsts.index, firsts["setting"], strict=True)
-    floors = [floor(by.get(str(name), []), pooled.get(str(setting), Bending())) for name, setting in placed]
+    floors = [
+        estimate_floor(by.get(str(name), []), pooled.get(str(setting), DifferenceSum())) for name, setting in placed
+    ]
     found = pd.DataFrame(floors, firsts.index, ["floor", "floor_evaluations", "floor_borrowed"])
-    parts = [firsts[list(CONTEXT)], counted, measured[names].reindex(firsts.index), found]
+    parts = [firsts[list(CONTEXT)], endings, measured[names].reindex(firsts.index), found]
     return pd.concat(parts, axis=1).reset_index(drop=True)
 
 
-def floor(curves: Sequence[Curve], others: Bending | None = None) -> Floor:
-    """The best-minus-last to expect of one configuration's seeds if their curves are flat once they have climbed.
+def estimate_floor(curves: Sequence[AccuracyCurve], others: DifferenceSum | None = None) -> Floor:
+    """Estimate the best-minus-last of one configuration's seeds if their curves climb and then stay flat.
 
-    For T independent normal evaluations of equal mean, E[max - last] = s E[max of T standard normals]. T counts the
-    plateau alone: what lies in the climb is never the maximum. s is the scatter on the plateau of these very curves;
-    where they have fewer than ENOUGH second differences it is that of `others`, those of all curves of the setting.
-    Where neighbouring evaluations agree by more than their trend, s is too small and so is the floor.
+    For T independent normal evaluations of equal mean, E[max - last] = s E[max of T standard normals]. T counts only
+    the plateau: an evaluation of the climb is never the maximum. s is the scatter on the plateau of these curves. If
+    they have fewer than ENOUGH second differences, those of `others`, all curves of the setting, are added. If
+    neighbouring evaluations agree by more than their trend, s is too small and so is the floor.
     """
     if not curves:
         return Floor(math.nan, 0, False)
-    start = plateau(curves)
-    bent = bends(curves, start)
-    own, others, borrowed = bending(bent), others or Bending(), len(bent) < ENOUGH
-    s = _deviation(own.total + others.total, own.bends + others.bends) if borrowed else scatter(bent)
+    start = find_plateau(curves)
+    differences = second_differences(curves, start)
+    own, others, borrowed = sum_differences(differences), others or DifferenceSum(), len(differences) < ENOUGH
+    s = _deviation(own.total + others.total, own.n + others.n) if borrowed else estimate_scatter(differences)
     count = min(len(curve.accuracy) for curve in curves) - start
     return Floor(s * expected_maximum(count), count, borrowed)
 
 
-def plateau(curves: Sequence[Curve]) -> int:
-    """The first evaluation at which the mean over seeds has ended its climb, with the scatter of the later half.
+def find_plateau(curves: Sequence[AccuracyCurve]) -> int:
+    """Return the first evaluation at which the mean over seeds has ended its climb.
 
-    It then lies within REACH standard errors of its maximum. Without a known scatter the whole curve counts.
+    It then lies within REACH standard errors of its maximum, by the scatter of the later half. If the scatter is not
+    known, the whole curve counts.
     """
     length = min(len(curve.accuracy) for curve in curves)
     mean = np.mean([curve.accuracy[:length] for curve in curves], axis=0)
-    s = scatter(bends(curves, length // 2))
+    s = estimate_scatter(second_differences(curves, length // 2))
     if math.isnan(s):
         return 0
     return int(np.argmax(mean >= mean.max() - REACH * s * math.sqrt(2 / len(curves))))
 
 
-def scatter(bent: np.ndarray) -> float:
-    """The standard deviation of evaluations about the trend, from second differences; NaN of too few.
+def estimate_scatter(differences: np.ndarray) -> float:
+    """Estimate the standard deviation of evaluations about the trend from second differences; NaN for too few.
 
     The mean absolute value of a normal is sqrt(2/pi) times its standard deviation, here sqrt(6) s.
     """
-    return _deviation(*bending(bent))
+    return _deviation(*sum_differences(differences))
 
 
-def bending(bent: np.ndarray) -> Bending:
-    """Sum second differences up: a setting's are summed once, however many of its configurations borrow them."""
-    return Bending(float(np.abs(bent).sum()), len(bent))
+def sum_differences(differences: np.ndarray) -> DifferenceSum:
+    """Sum second differences: a setting's are summed once, however many of its configurations borrow them."""
+    return DifferenceSum(float(np.abs(differences).sum()), len(differences))
 
 
 def _deviation(total: float, count: int) -> float:
     return total / count * math.sqrt(math.pi / 12) if count >= FEWEST else math.nan
 
 
-def late_bends(curves: Sequence[Curve]) -> np.ndarray:
-    """The second differences on the plateau that the seeds of one configuration have in common."""
-    return bends(curves, plateau(curves)) if curves else np.empty(0)
+def plateau_differences(curves: Sequence[AccuracyCurve]) -> np.ndarray:
+    """Return the second differences on the common plateau of one configuration's seeds."""
+    return second_differences(curves, find_plateau(curves)) if curves else np.empty(0)
 
 
-def bends(curves: Sequence[Curve], start: int) -> np.ndarray:
-    """Second differences x[t-1] - 2 x[t] + x[t+1] from evaluation `start` on, cut where the learning rate drops.
+def second_differences(curves: Sequence[AccuracyCurve], start: int) -> np.ndarray:
+    """Return second differences x[t-1] - 2 x[t] + x[t+1] from evaluation `start` on, cut where the learning rate drops.
 
     They cancel a linear trend and have variance 6 s^2 (Gasser, Sroka and Jennen-Steinmetz 1986).
     """
@@ -157,23 +160,23 @@ def bends(curves: Sequence[Curve], start: int) -> np.ndarray:
 
 @cache
 def expected_maximum(n: int) -> float:
-    """E[max] of n independent standard normals: the integral over z > 0 of 1 - Phi(z)^n - Phi(-z)^n."""
+    """Return E[max] of n independent standard normals: the integral over z > 0 of 1 - Phi(z)^n - Phi(-z)^n."""
     z, step = np.linspace(0.0, 9.0, 2001, retstep=True)
     phi = np.array([0.5 * math.erfc(-value / math.sqrt(2)) for value in z])
     tail = 1 - phi**n - (1 - phi) ** n
     return float(step * (tail.sum() - (tail[0] + tail[-1]) / 2))
 
 
-def _of(curves: dict[str, Curve], trials: Iterable[str]) -> list[Curve]:
+def _select(curves: dict[str, AccuracyCurve], trials: Iterable[str]) -> list[AccuracyCurve]:
     return [curves[trial] for trial in trials if trial in curves]
 
 
-def _test_curves(results: Results) -> dict[str, Curve]:
-    """Each trial's evaluations of robust test accuracy in its selection window, in order."""
+def _test_curves(results: Results) -> dict[str, AccuracyCurve]:
+    """Return each trial's evaluations of robust test accuracy in its selection window, in order."""
     if EPOCH_METRIC not in results.epochs:
         return {}
-    measured = within(results.epochs)[["id", EPOCH_METRIC, "lr"]].dropna(subset=[EPOCH_METRIC])
+    measured = keep_selectable(results.epochs)[["id", EPOCH_METRIC, "lr"]].dropna(subset=[EPOCH_METRIC])
     return {
-        str(trial): Curve(group[EPOCH_METRIC].to_numpy(float), group["lr"].to_numpy(float))
+        str(trial): AccuracyCurve(group[EPOCH_METRIC].to_numpy(float), group["lr"].to_numpy(float))
         for trial, group in measured.groupby("id")
     }

@@ -1,4 +1,4 @@
-"""The pieces of a self-contained HTML page: no script, no network, everything escaped, control characters visible."""
+"""The elements of a self-contained HTML page: no script, no network, all text escaped, control characters visible."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 
 from trainers.terminal.text import escape_lines
 
-HYPHEN = "\N{NON-BREAKING HYPHEN}"  # of names in headers, which are broken where words end
-HEAVY = 400_000  # bytes above which a vector figure weighs more than it is worth
+HYPHEN = "\N{NON-BREAKING HYPHEN}"  # in headers, which wrap only between words
+HEAVY = 400_000  # bytes, above which a PNG is embedded instead of the SVG
 
 
 def escape(text: str) -> str:
-    """Write any text as text: what a user called a thing is no markup, and turns no direction of writing."""
+    """Escape a text, so that a name given by a user is neither markup nor a change of the writing direction."""
     return html.escape(escape_lines(text))
 
 
-def document(title: str, body: Sequence[str]) -> str:
-    """A whole page."""
+def render_document(title: str, body: Sequence[str]) -> str:
+    """Render a whole page."""
     css = (files("analysis") / "report.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -31,58 +31,60 @@ def document(title: str, body: Sequence[str]) -> str:
     )
 
 
-def heading(text: str, level: int = 2) -> str:
-    """A heading."""
+def render_heading(text: str, level: int = 2) -> str:
+    """Render a heading."""
     return f"<h{level}>{escape(text)}</h{level}>"
 
 
-def paragraph(text: str, kind: str = "") -> str:
-    """A paragraph, of a class of the style sheet."""
+def render_paragraph(text: str, kind: str = "") -> str:
+    """Render a paragraph; `kind` is a class of the style sheet."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
-def bullets(items: Sequence[str | tuple[str, str]]) -> str:
-    """A list; a pair is a bold lead and its text."""
+def render_bullets(items: Sequence[str | tuple[str, str]]) -> str:
+    """Render a list; a pair is a bold lead and its text."""
     lines = [
         f"<li>{escape(item)}</li>"
         if isinstance(item, str)
-        else f"<li><strong>{escape(item[0])}.</strong> {escape(_capital(item[1]))}</li>"
+        else f"<li><strong>{escape(item[0])}.</strong> {escape(_capitalize(item[1]))}</li>"
         for item in items
     ]
     return "<ul>\n" + "\n".join(lines) + "\n</ul>"
 
 
-def facts(pairs: Mapping[str, str]) -> str:
-    """A list of names and what they are."""
+def render_facts(pairs: Mapping[str, str]) -> str:
+    """Render a description list of names and texts; a name without a text is omitted."""
     rows = [f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in pairs.items() if text]
     return "<dl>\n" + "\n".join(rows) + "\n</dl>"
 
 
-def table(
+def render_table(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
     caption: str,
     texts: Sequence[int] = (0,),
     marked: Sequence[int] = (),
 ) -> str:
-    """A table that scrolls in its own box; a row of one cell heads a group, `marked` rows are on the front."""
+    """Render a table that scrolls in its own box. A row of one cell heads a group; `marked` rows are on the front.
+
+    `texts` are the columns of text, which are aligned to the left.
+    """
     lines = []
     for place, row in enumerate(rows):
         if len(row) == 1:
             lines.append(f'<tr class="group"><td colspan="{len(header)}">{escape(row[0])}</td></tr>')
         else:
             kind = ' class="front"' if place in marked else ""
-            lines.append(f"<tr{kind}>{_cells('td', row, texts)}</tr>")
+            lines.append(f"<tr{kind}>{_render_cells('td', row, texts)}</tr>")
     return (
         f'<p class="caption">{escape(caption)}</p>\n<div class="scroll" tabindex="0" role="region" '
-        f'aria-label="{escape(caption)}"><table>\n<thead><tr>{_cells("th", header, texts)}</tr></thead>\n<tbody>\n'
-        + "\n".join(lines)
-        + "\n</tbody></table></div>"
+        f'aria-label="{escape(caption)}"><table>\n<thead><tr>{_render_cells("th", header, texts)}</tr></thead>\n'
+        "<tbody>\n" + "\n".join(lines) + "\n</tbody></table></div>"
     )
 
 
-def figure(folder: Path, slug: str, title: str, caption: str) -> str:
-    """A drawn figure, embedded: the SVG, or the PNG where that is much lighter."""
+def render_figure(folder: Path, slug: str, title: str, caption: str) -> str:
+    """Embed a drawn figure: the SVG, or the PNG if the SVG is too large."""
     vector = folder / f"{slug}.svg"
     path, kind = (vector, "svg+xml") if vector.stat().st_size < HEAVY else (folder / f"{slug}.png", "png")
     data = b64encode(path.read_bytes()).decode("ascii")
@@ -92,16 +94,16 @@ def figure(folder: Path, slug: str, title: str, caption: str) -> str:
     )
 
 
-def details(summary: str, text: str) -> str:
-    """Long text in a box that scrolls on a screen and is whole on paper."""
+def render_details(summary: str, text: str) -> str:
+    """Render a long text in a box that scrolls on a screen and is printed whole."""
     return f'<p class="caption">{escape(summary)}</p><pre class="long" tabindex="0">{escape(text)}</pre>'
 
 
-def _cells(tag: str, cells: Sequence[str], texts: Sequence[int]) -> str:
+def _render_cells(tag: str, cells: Sequence[str], texts: Sequence[int]) -> str:
     kinds = [' class="text"' if place in texts else "" for place in range(len(cells))]
     texts_of = (escape(cell).replace("-", HYPHEN) if tag == "th" else escape(cell) for cell in cells)
     return "".join(f"<{tag}{kind}>{text}</{tag}>" for kind, text in zip(kinds, texts_of, strict=True))
 
 
-def _capital(text: str) -> str:
+def _capitalize(text: str) -> str:
     return text[:1].upper() + text[1:]

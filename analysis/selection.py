@@ -1,43 +1,42 @@
-"""What validation would select: by the objectives, checkpoint and constraints that the study's space states."""
+"""The configurations that validation would select, by the objectives, checkpoint and constraints of the space."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.pareto import non_dominated
+from analysis.dominance import non_dominated
 from analysis.results import Results
 from trainers.knobs import parse_share
+from trainers.objectives import SIGNS, measure_violation, split_constraint
 from trainers.reading import read_yaml
 
-SELECT = {"val_clean_acc": "val_x", "val_pgd_acc": "val_y"}  # all that a search selects by -> column of points
-_CONSTRAINT = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sense><=|>=)\s*(?P<bound>.+?)\s*")
+SELECT = {"val_clean_acc": "val_x", "val_pgd_acc": "val_y"}  # the metrics that a search selects by -> column of points
 
 
-def search_block(results: Results) -> Mapping[str, Any]:
-    """The `search:` block of the stored space; empty where it has none, is torn, or gone."""
+def read_search_block(results: Results) -> Mapping[str, Any]:
+    """Return the `search:` block of the stored space; empty if it has none, is damaged, or missing."""
     tree = read_yaml(results.folder / "space.yaml", results.damage)
     block = tree.get("search") if tree else None
     return block if isinstance(block, dict) else {}
 
 
-def decisive(results: Results) -> str:
-    """The checkpoint whose validation metrics select, best or last."""
-    return str(search_block(results).get("checkpoint", "best"))
+def read_checkpoint(results: Results) -> str:
+    """Return the checkpoint whose validation metrics select, best or last."""
+    return str(read_search_block(results).get("checkpoint", "best"))
 
 
-def selected(points: pd.DataFrame, results: Results) -> np.ndarray:
-    """Which configurations keep the constraints, and no other that does beats in every objective, (n,) bool."""
+def find_selected(points: pd.DataFrame, results: Results) -> np.ndarray:
+    """Return which configurations are feasible and dominated by no other feasible one, (n,) bool."""
     kept = np.ones(len(points), dtype=bool)
-    for text in search_block(results).get("constraints") or ():
-        if match := _CONSTRAINT.fullmatch(str(text)):
-            values, bound = points[SELECT[match["metric"]]].to_numpy(float), float(parse_share(match["bound"]))
-            kept &= values >= bound if match["sense"] == ">=" else values <= bound
+    for text in read_search_block(results).get("constraints") or ():
+        if constraint := split_constraint(str(text)):
+            values, bound = points[SELECT[constraint.metric]].to_numpy(float), float(parse_share(constraint.bound))
+            kept &= measure_violation(values, constraint.sense, bound) <= 0
     objectives = results.plan.get("objectives") or dict.fromkeys(SELECT, "max")
-    signed = [points[SELECT[name]] * (1 if way == "max" else -1) for name, way in objectives.items()]
-    values = np.stack([signed[0], signed[-1]], axis=1)  # of one objective the best alone
+    signed = [points[SELECT[name]] * SIGNS[direction] for name, direction in objectives.items()]
+    values = np.stack([signed[0], signed[-1]], axis=1)  # a single objective counts twice: only the best stays
     return non_dominated(np.where(kept[:, None], values, np.nan))

@@ -1,4 +1,4 @@
-"""Means over seeds, their standard errors, and how both are written."""
+"""Means over seeds, their standard errors, and the text of both."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ import numpy.typing as npt
 import pandas as pd
 
 POINTS = 100.0  # accuracies are in [0, 1] and are written in percent, their differences in points
-EXACT = 9  # digits to which sums taken in another order agree, so that 13.75 is written alike wherever it stands
+EXACT = 9  # digits to which sums in another order agree, so that 13.75 is written the same everywhere
 CONFIDENCE = 0.95  # of intervals
 
 
 class Estimate(NamedTuple):
-    """A mean over n seeds; the standard error of one seed does not exist and is NaN."""
+    """A mean over n seeds, with its standard error, which is NaN for one seed."""
 
     mean: float
     se: float
     n: int
 
     def text(self, signed: bool = False) -> str:
-        """In percent or points: "73.4 ± 0.2"; one seed has no "±", what is not known is a dash."""
+        """Return it in percent or points: "73.4 ± 0.2"; without "±" for one seed, a dash if the mean is unknown."""
         if self.n == 0 or math.isnan(self.mean):
             return "–"
-        mean, se = (round(POINTS * it, EXACT) for it in (self.mean, self.se))
+        mean, se = (round(POINTS * value, EXACT) for value in (self.mean, self.se))
         text = f"{mean:{'+' if signed else ''}.1f}".replace("-", "−")
         return text if math.isnan(se) else f"{text} ± {se:.1f}"
 
     @property
     def half_width(self) -> float:
-        """Half the width of the 95 % t-interval of the mean; NaN of one seed."""
+        """Half the width of the 95 % t-interval of the mean; NaN for one seed."""
         return self.se * t_quantile(self.n)
 
     def side(self) -> int:
-        """-1 or 1 where the whole 95 % t-interval lies below or above zero, else 0; 0 too of one seed."""
+        """Return -1 or 1 if the whole 95 % t-interval lies below or above zero, else 0; 0 for one seed."""
         return int(math.copysign(1, self.mean)) if abs(self.mean) > self.half_width else 0
 
 
 def estimate(values: npt.ArrayLike) -> Estimate:
-    """Mean and standard error of the finite values: s.e. = standard deviation (n - 1) over the root of n."""
+    """Estimate the mean of the finite values: s.e. = standard deviation (n - 1) over the root of n."""
     array = np.asarray(values, dtype=float)
     array = array[np.isfinite(array)]
     n = len(array)
@@ -51,8 +51,8 @@ def estimate(values: npt.ArrayLike) -> Estimate:
     return Estimate(mean, se, n)
 
 
-def estimates(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`estimate` over the last axis, (..., n) -> means, standard errors and numbers of the finite, (...) each."""
+def estimate_last_axis(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Apply `estimate` to the last axis, (..., n) -> means, standard errors and counts, (...) each."""
     known = np.isfinite(values)
     counts, filled = known.sum(axis=-1), np.where(known, values, 0.0)
     means, errors = np.full((2, *counts.shape), np.nan)
@@ -64,36 +64,36 @@ def estimates(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @cache
 def t_quantile(n: int) -> float:
-    """How many standard errors of n seeds the 95 % t-interval reaches to each side: 12.7 of two, 4.3 of three."""
+    """Return how many standard errors the 95 % t-interval of n seeds spans to a side: 12.7 for two, 4.3 for three."""
     from scipy.special import stdtrit
 
     return float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) if n > 1 else math.nan
 
 
-def sign_p(above: int, below: int) -> float:
-    """The two-sided p-value of a sign test: how often fair coins fall apart by as much or more; 1.0 of none."""
+def sign_test(above: int, below: int) -> float:
+    """Return the two-sided p-value of a sign test: how often fair coins differ by as much or more; 1.0 without any."""
     n, most = above + below, max(above, below)
     return min(1.0, 2 * sum(math.comb(n, k) for k in range(most, n + 1)) / 2**n)
 
 
-def means(table: pd.DataFrame, keys: Sequence[pd.Series]) -> pd.DataFrame:
-    """`estimate` of each column over the groups that keys make, at once: its mean, and its `_se` and `_n`."""
+def estimate_groups(table: pd.DataFrame, keys: Sequence[pd.Series]) -> pd.DataFrame:
+    """Apply `estimate` to each column over the groups that `keys` make: its mean, and its `_se` and `_n`."""
     groups = table.where(np.isfinite(table.astype(float))).astype(float).groupby(list(keys), sort=False)
     parts = (groups.mean(), groups.sem().add_suffix("_se"), groups.count().add_suffix("_n"))
     return pd.concat(parts, axis=1)
 
 
-def seeds(n: int) -> str:
-    """A number of seeds in words."""
-    return counted(n, "seed")
+def format_seeds(n: int) -> str:
+    """Write a number of seeds: "1 seed", "3 seeds"."""
+    return format_count(n, "seed")
 
 
-def seeds_of(counts: Iterable[int]) -> str:
-    """The numbers of seeds of several configurations in words: "3 seeds", "2 to 4 seeds"."""
+def format_seed_counts(counts: Iterable[int]) -> str:
+    """Write the numbers of seeds of several configurations: "3 seeds", "2 to 4 seeds"."""
     known = {int(count) for count in counts} or {0}
-    return f"{min(known)} to {seeds(max(known))}" if len(known) > 1 else seeds(max(known))
+    return f"{min(known)} to {format_seeds(max(known))}" if len(known) > 1 else format_seeds(max(known))
 
 
-def counted(n: int, noun: str) -> str:
-    """So many of them."""
+def format_count(n: int, noun: str) -> str:
+    """Write a count and its noun, in the plural unless there is one."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,25 +1,27 @@
-"""A sweep on a terminal: its best configurations, its front, what did not finish."""
+"""The summary of a sweep on a terminal: its best configurations, its front, and the trials that did not finish."""
 
 from __future__ import annotations
 
 import math
+from textwrap import fill, wrap
 from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from analysis.facts import time_in_trials
-from analysis.figure_front import listed
-from analysis.front import Front, front
-from analysis.metrics import heading, on_images
-from analysis.results import COMPLETED, Results, SweepError
-from analysis.stats import Estimate, counted
+from analysis.exceptions import SweepError
+from analysis.figure_front import list_members
+from analysis.front import FrontData, compute_fronts
+from analysis.metrics import describe_images, shorten_metric
+from analysis.provenance import describe_time
+from analysis.results import Results
+from analysis.stats import Estimate, format_count
+from analysis.trial_table import COMPLETED
 from trainers.terminal.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-from textwrap import fill, wrap
 
 ROWS = 20
 BROAD = 10  # columns of a header of numbers
@@ -33,31 +35,33 @@ LEGENDS = {
 
 
 def print_summary(results: Results, console: Console) -> None:
-    """Print what a sweep found, in at most about forty lines."""
+    """Print the results of a sweep, in about forty lines at most."""
     try:
-        found = front([results])
+        found = compute_fronts([results])
     except SweepError as error:
-        console.print(plain(str(error)))
+        console.print(plain_text(str(error)))
     else:
-        console.print(summary_table(results, found, console.width))
+        console.print(build_summary_table(results, found, console.width))
         several = any((panel.points["n"] > 1).any() for panel in found.panels)
-        console.print(plain(ERRORS * several + LEGENDS[found.checkpoint]))
-        for table in front_table(found):
+        console.print(plain_text(ERRORS * several + LEGENDS[found.checkpoint]))
+        for table in build_front_tables(found):
             console.print(table)
-        console.print(plain(found.note))
-    console.print(plain(f"{endings(results)} Time in trials: {time_in_trials(results)}."))
+        console.print(plain_text(found.note))
+    console.print(plain_text(f"{describe_endings(results)} Time in trials: {describe_time(results)}."))
 
 
-def summary_table(results: Results, found: Front, width: int) -> Table:
-    """The front's members and the configurations with the highest robust accuracy on validation, by settings.
+def build_summary_table(results: Results, found: FrontData, width: int) -> Table:
+    """Build a table of the front's members and the configurations best on validation (robust accuracy), by setting.
 
-    Standard errors are left out where names would have to be broken into more than two lines for them.
+    Standard errors are left out if they would break names into more than two lines.
     """
     points = pd.concat([panel.points for panel in found.panels])
-    shown = fair_share(points, ROWS)
+    shown = pick_rows(points, ROWS)
     more = f", {len(shown)} shown: fronts, then each method's best on validation" if len(points) > len(shown) else ""
-    robust, on = heading(found.y, results.attacks), on_images(found.y, results.attacks)
-    title = f"{results.study}: {counted(len(points), 'configuration')}{more}" + f"; clean and robust{on}" * bool(on)
+    robust, on = shorten_metric(found.y, results.attacks), describe_images(found.y, results.attacks)
+    title = f"{results.study}: {format_count(len(points), 'configuration')}{more}" + f"; clean and robust{on}" * bool(
+        on
+    )
     last = {"y_last": f"{robust} %, last epoch", "y_fall": "difference"} if found.checkpoint == "best" else {}
     named = {"x": "clean %", "y": f"{robust} %"} | last
     table = _table(title, "configuration", "n", *named.values())
@@ -67,17 +71,17 @@ def summary_table(results: Results, found: Front, width: int) -> Table:
             table.add_row(Text(str(setting), style="italic"))
         for row in rows.to_dict("records"):
             numbers = {c: Estimate(row[c], row[f"{c}_se"] if errors else math.nan, row["n"]) for c in named}
-            cells = [it.text(signed=c == "y_fall").replace(" ± ", "±") for c, it in numbers.items()]
+            cells = [number.text(signed=c == "y_fall").replace(" ± ", "±") for c, number in numbers.items()]
             table.add_row(Text(row["choice"]), str(row["n"]), *cells)
     return table
 
 
-def fair_share(points: pd.DataFrame, most: int) -> pd.DataFrame:
-    """So many rows, but one of each setting at least: settings take turns, and within one its methods.
+def pick_rows(points: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Pick at most `most` rows, but one of each setting: settings take turns, and within a setting its methods.
 
-    Each gives its front's members first, what validation selects, then its best on validation. One ranking of all
-    would fill the table from the easiest problem, and from the method with the highest robust accuracy, which is one
-    end of the front only.
+    Each gives first its front's members, then what validation selects, then its best on validation. A single ranking
+    would fill the table from the easiest problem, and from the method with the highest robust accuracy, which is only
+    one end of the front.
     """
     order = points.sort_values(["on_front", "selected", "val_y"], ascending=False)
     order["turn"] = order.groupby(["setting", "family"]).cumcount().where(~(order["on_front"] | order["selected"]), -1)
@@ -87,16 +91,16 @@ def fair_share(points: pd.DataFrame, most: int) -> pd.DataFrame:
     return points[points["configuration"].isin(best)]
 
 
-def front_table(found: Front) -> Iterator[Table]:
-    """The members of each front, numbered as in the figure, and what validation selects beside them."""
+def build_front_tables(found: FrontData) -> Iterator[Table]:
+    """Build a table of each front: its members, numbered as in the figure, and what validation selects beside them."""
     for panel in found.panels:
         many = len(found.sweeps) > 1
         first = ("#", "sweep") if many else ("#",)
-        rows = listed(panel).to_dict("records")
+        rows = list_members(panel).to_dict("records")
         title = f"Front, {panel.title}" if panel.title else "Front"
         title += "; –: selected on validation, but off it" * any(not row["on_front"] for row in rows)
         chosen = ("validation",) if panel.points["selected"].any() else ()
-        metrics = (f"{heading(metric, panel.terms.attacks())} %" for metric in (found.x, found.y))
+        metrics = (f"{shorten_metric(metric, panel.terms.attacks())} %" for metric in (found.x, found.y))
         table = _table(title, *first, "configuration", "n", *metrics, *chosen)
         for row in rows:
             x, y = (Estimate(row[axis], row[f"{axis}_se"], row["n"]).text() for axis in ("x", "y"))
@@ -106,8 +110,8 @@ def front_table(found: Front) -> Iterator[Table]:
         yield table
 
 
-def endings(results: Results) -> str:
-    """How the trials ended, in one line, and what became of the others."""
+def describe_endings(results: Results) -> str:
+    """Say in one line how the trials ended."""
     counts = results.sweep["status"].value_counts()
     parts = [f"{counts.pop(COMPLETED) if COMPLETED in counts else 0} of {len(results.sweep)} trials completed"]
     parts += [f"{count} {status}" for status, count in counts.items()]
@@ -116,13 +120,13 @@ def endings(results: Results) -> str:
     return ", ".join(parts) + "."
 
 
-def plain(text: str) -> Text:
-    """Text that rich neither interprets nor colours."""
+def plain_text(text: str) -> Text:
+    """Return text that rich neither interprets nor colours."""
     return Text(text)
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=plain(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(title=plain_text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         named = column in ("configuration", "sweep", "validation")
         header = column if named else fill(column, BROAD)  # the numbers below are never broken

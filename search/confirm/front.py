@@ -31,6 +31,7 @@ from search.store.plan_file import plan_of, problem, stored_plan
 from search.store.remote import check_reachable, explain_error
 from search.store.store import Store
 from trainers.knobs import is_none
+from trainers.objectives import SIGNS
 from trainers.reading import Damage, read_yaml
 from trainers.record_io import Place, Row
 from trainers.records import constant
@@ -137,7 +138,7 @@ def _front(search: Search, results: dict[str, Outcome]) -> list[str]:
 
 
 def _less(search: Search, name: str, value: float) -> float:
-    return -value if search.objectives[name] == "max" else value
+    return -SIGNS[search.objectives[name]] * value
 
 
 def _trained(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.sampling.outcomes import Outcome, measured, outcome
+from trainers.objectives import SIGNS
 from trainers.record_io import Row
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _dominates(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _values(search: Search, seeds: Mapping[int, Row | None]) -> list[tuple[float, ...]]:
     """(seeds, objectives), more better."""
-    signs = {name: 1.0 if direction == "max" else -1.0 for name, direction in search.objectives.items()}
+    signs = {name: SIGNS[direction] for name, direction in search.objectives.items()}
     columns = [[sign * value for value in measured(seeds, name, search.checkpoint)] for name, sign in signs.items()]
     return list(zip(*columns, strict=True))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator
@@ -10,10 +9,10 @@ from pydantic import AfterValidator, BeforeValidator
 from search.schema.messages import nearest
 from trainers.best import CLEAN, ROBUST
 from trainers.knobs import Knobs, Share, parse_share
+from trainers.objectives import measure_violation, split_constraint
 
 if TYPE_CHECKING:
     pass
-_CONSTRAINT = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sense><=|>=)\s*(?P<bound>[^<>=]+?)\s*")
 
 
 def _selectable(name: str) -> str:
@@ -45,16 +44,16 @@ class Constraint(Knobs):
 
     def violation(self, value: float) -> float:
         """By how much a value misses the bound; 0 or less where it keeps it."""
-        return self.bound - value if self.sense == ">=" else value - self.bound
+        return float(measure_violation(value, self.sense, self.bound))
 
 
 def _parts(value: Any) -> Any:
     if isinstance(value, Constraint):
         return value
-    match = _CONSTRAINT.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    written = split_constraint(value) if isinstance(value, str) else None
+    if written is None:
         raise ValueError(f"a constraint is written `val_clean_acc >= 0.8`, with >= or <=; got {value!r}")
-    metric, sense, bound = match.groups()
+    metric, sense, bound = written
     number = parse_share(bound)
     if not isinstance(number, float):
         raise ValueError(f"{value!r}: the bound of a constraint is a number, 0.8 or 80%; got {bound!r}")

@@ -18,6 +18,7 @@ from search.stopping.phases import Phases, phases
 from trainers.best import CLEAN, ROBUST, selected_by
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
+from trainers.objectives import SIGNS
 from trainers.record_io import Row
 
 NEAR_CHANCE = 0.02  # whoever always names the same class is right a little more often than one in the classes
@@ -134,12 +135,12 @@ def _point(row: Row, objectives: Objectives) -> Point:
 
 
 def signed(row: Row, objectives: Objectives) -> tuple[float, ...]:
-    return tuple(float(row[name]) * (-1 if way == "min" else 1) for name, way in objectives.items())
+    return tuple(float(row[name]) * SIGNS[direction] for name, direction in objectives.items())
 
 
 def plain(values: Sequence[float] | np.ndarray, objectives: Objectives) -> dict[str, float]:
     """Signed values as they are recorded, by name."""
-    signs = [-1 if way == "min" else 1 for way in objectives.values()]
+    signs = [SIGNS[direction] for direction in objectives.values()]
     return {name: float(value) * sign for name, value, sign in zip(objectives, values, signs, strict=True)}
 
 

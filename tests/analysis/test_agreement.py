@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.agreement import MEASURES, main, matrix
-from analysis.corrupted import corrupted
+from analysis.agreement import MEASURES, build_matrix, main
+from analysis.corrupted import compare_corrupted
+from analysis.difficulty_reference import Reference, References, correlate_with_difficulty, find_references, is_pgd
+from analysis.exceptions import SweepError
 from analysis.instances import Instances
-from analysis.reference import Reference, References, is_pgd, judged, references
-from analysis.results import Results, SweepError, load
+from analysis.results import Results, load
 from trainers.reading import read_json
 from trainers.record_io import write_json
 
@@ -54,7 +55,7 @@ def methods(folder: Path, **of: dict[str, Any]) -> Results:
 
 def test_a_matrix_has_every_configuration_and_pairs_of_different_seeds_only(tmp_path: Path) -> None:
     results = load(recorded(tmp_path / "one"))
-    table = matrix(results, "difficulty", "distance")
+    table = build_matrix(results, "difficulty", "distance")
     names = results.sweep["name"].unique().tolist()
     assert table.index.tolist() == table.columns.tolist() == names
     np.testing.assert_allclose(table.values, table.values.T)
@@ -79,14 +80,14 @@ def test_trainings_on_subsets_are_compared_on_the_examples_that_both_saw(tmp_pat
         return np.where(easier, arrays["loss"], np.float32(np.nan))
 
     results = load(rewritten(folder, "TRADES", loss=left_out))
-    found = matrix(results, "difficulty", "distance")
+    found = build_matrix(results, "difficulty", "distance")
 
     def half(arrays: dict[str, np.ndarray]) -> np.ndarray:
         return arrays["loss"][:, easier]
 
     labels = {name: lambda arrays: np.arange(30) % 10 for name in ("y", "y_clean")}
     cut = rewritten(folder, "method=", loss=half, index=lambda arrays: np.arange(30), **labels)
-    alone = matrix(load(cut), "difficulty", "distance")
+    alone = build_matrix(load(cut), "difficulty", "distance")
     assert np.isfinite(found.values).all()
     np.testing.assert_allclose(found.values[1], alone.values[1])
 
@@ -94,7 +95,7 @@ def test_trainings_on_subsets_are_compared_on_the_examples_that_both_saw(tmp_pat
 def test_other_draws_of_the_data_are_not_compared_although_they_are_as_many(tmp_path: Path) -> None:
     folder = rewritten(recorded(tmp_path / "one"), "TRADES", index=lambda arrays: np.arange(60) + 1)
     with pytest.raises(SweepError, match="rank different examples"):
-        matrix(load(folder), "difficulty", "distance")
+        build_matrix(load(folder), "difficulty", "distance")
 
 
 def test_problems_with_other_labels_are_compared_each_by_itself(
@@ -102,15 +103,15 @@ def test_problems_with_other_labels_are_compared_each_by_itself(
 ) -> None:
     """36 flipped labels make 36 other examples hard; the examples are the same, their order is of another problem."""
     folder = recorded(tmp_path / "one")
-    whole = matrix(load(folder), "difficulty", "distance")
+    whole = build_matrix(load(folder), "difficulty", "distance")
     rewritten(folder, "TRADES", y=lambda arrays: np.arange(60) % 2)
-    table = matrix(load(folder), "difficulty", "distance")
+    table = build_matrix(load(folder), "difficulty", "distance")
     assert np.isnan(table.values[0, 1]) and np.isnan(table.values[1, 0])
     np.testing.assert_allclose(np.diag(table), np.diag(whole))
     assert main([str(folder)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "other labels, or measured on another test set" in shown and "AT 0.10 and TRADES 0.10." in shown
-    assert np.isfinite(matrix(load(folder), "test", "distance").values).all()  # its labels are never flipped
+    assert np.isfinite(build_matrix(load(folder), "test", "distance").values).all()  # its labels are never flipped
 
 
 def test_test_sets_of_two_data_sets_are_not_compared(tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def test_test_sets_of_two_data_sets_are_not_compared(tmp_path: Path) -> None:
         other = {"name": "letters"} if trial["axes"].get("method") == "TRADES 0.10" else {}
         trial["config"]["data"] |= noisy | other
     write_json(folder / "plan.json", plan)
-    found = matrix(load(folder), "test", "distance")
+    found = build_matrix(load(folder), "test", "distance")
     assert np.isnan(found.values[0, 1]) and np.isfinite(np.diag(found)).all()
 
 
@@ -132,10 +133,10 @@ def test_who_withstands_the_attack_in_eval_mode_ranks_like_who_is_correct(tmp_pa
         return right
 
     results = load(rewritten(recorded(tmp_path / "one"), "method=", withstood=withstood))
-    assert (matrix(results, "instability_eval", "correlation") > 0.5).all(axis=None)
+    assert (build_matrix(results, "instability_eval", "correlation") > 0.5).all(axis=None)
     only = load(rewritten(tmp_path / "one", "method=", correct=lambda arrays: arrays["correct"][1::2]))
-    expected = matrix(only, "instability", "distance")
-    pd.testing.assert_frame_equal(matrix(results, "instability_eval", "distance"), expected)
+    expected = build_matrix(only, "instability", "distance")
+    pd.testing.assert_frame_equal(build_matrix(results, "instability_eval", "distance"), expected)
 
 
 @pytest.mark.filterwarnings("error")
@@ -147,7 +148,7 @@ def test_what_cannot_be_compared_is_named(tmp_path: Path, capsys: pytest.Capture
     assert "–: no two completed trainings" in shown and "AT 0.10 and TRADES 0.10; TRADES 0.10 with itself." in shown
     rewritten(folder, "AT_0.10", correct=lambda arrays: np.ones_like(arrays["correct"]))
     assert main([str(folder), "--by", "instability", "--measure", "correlation"]) == 2
-    assert "do not rank them all alike; take replicates >= 2" in capsys.readouterr().err
+    assert "do not all rank alike; take replicates >= 2" in capsys.readouterr().err
 
 
 def test_one_seed_is_not_compared_with_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,18 +164,20 @@ def test_every_score_that_was_recorded_ranks(tmp_path: Path, capsys: pytest.Capt
     """What Dong et al. compare in Figs. 8 to 10 beside instability; hard examples lie near the boundary here."""
     folder = recorded(tmp_path / "one")
     results = load(folder)
-    by_loss = matrix(results, "difficulty", "correlation")
-    np.testing.assert_allclose(matrix(results, "min_perturbation", "correlation").values, by_loss.values, atol=1e-6)
-    assert (matrix(results, "first_learned", "correlation").values > 0.2).all()
-    assert (matrix(results, "difficulty_last", "correlation").values < by_loss.values).all()  # of one noisy epoch
-    for label, said in (("predicted", "predicted"), (None, "given")):
+    by_loss = build_matrix(results, "difficulty", "correlation")
+    np.testing.assert_allclose(
+        build_matrix(results, "min_perturbation", "correlation").values, by_loss.values, atol=1e-6
+    )
+    assert (build_matrix(results, "first_learned", "correlation").values > 0.2).all()
+    assert (build_matrix(results, "difficulty_last", "correlation").values < by_loss.values).all()  # of one noisy epoch
+    for label, expected in (("predicted", "predicted"), (None, "given")):
         plan = read_json(folder / "plan.json")
         plan["evaluate"]["min_perturbation"] = {"label": label} if label else {}
         write_json(folder / "plan.json", plan)
         assert main([str(folder), "--by", "min_perturbation"]) == 0
-        assert f"rankings by min_perturbation (of the {said} label)" in capsys.readouterr().out
+        assert f"rankings by min_perturbation (of the {expected} label)" in capsys.readouterr().out
     with pytest.raises(SweepError, match=r"ranks by difficulty_entropy; take `evaluate: \{entropy: true\}`"):
-        matrix(results, "difficulty_entropy", "distance")
+        build_matrix(results, "difficulty_entropy", "distance")
     assert main([str(folder), "--by", "dificulty"]) == 2
     assert "--by 'dificulty': allowed are the scores instability" in capsys.readouterr().err
 
@@ -189,13 +192,13 @@ def test_weights_go_with_the_difficulty_of_pgd_trainings_of_other_seeds(tmp_path
         t_max=lambda arrays: np.tile(1 - hard / 5, (4, 1)),
     )  # fmt: skip
     results = methods(folder, TRADES=PGD | {"weight": {"name": "confidence"}}, AT=PGD)
-    found = judged(results, references(results))
+    found = correlate_with_difficulty(results, find_references(results))
     (table,) = [found.correlations["weight"]]
     assert table.loc["TRADES 0.10", "correlation"] > 0.85 and not found.without
     groups = found.groups.loc["TRADES 0.10"].to_numpy()
     assert list(found.groups.columns) == [f"G{group}" for group in range(10)]
     assert groups[0] < 0.5 and groups[-1] > 0.9 and (np.diff(groups) > -0.05).all()
-    alone = judged(results, references(results)._replace(found=[]))
+    alone = correlate_with_difficulty(results, find_references(results)._replace(found=[]))
     assert not alone.correlations and set(alone.without) == {"weight", "t_max"}
 
 
@@ -221,8 +224,12 @@ def test_the_difficulty_may_be_that_of_another_sweeps_ranking(
     np.savez(file, **ranked, rank_difficulty=rank, rank_instability=1 - rank, provenance="{}")
     assert main([str(folder), "--ranking", str(file)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert f"thatof{file},withthemeanweightofanexample" in shown.replace(" ", "")  # lines end anywhere in a path
-    (values,) = [judged(load(folder), references(load(folder), file)).correlations["weight"]["correlation"]]
+    assert f"of{file}withthemeanweightofanexample" in shown.replace(" ", "")  # lines end anywhere in a path
+    (values,) = [
+        correlate_with_difficulty(load(folder), find_references(load(folder), file)).correlations["weight"][
+            "correlation"
+        ]
+    ]
     assert (values > 0.7).all()
     for change, complaint in (
         ({"y": np.ones(60, int)}, "it ranks other examples, or under other labels"),
@@ -240,9 +247,9 @@ def test_the_difficulty_may_be_that_of_another_sweeps_ranking(
 
 def test_a_training_is_never_set_against_its_own_losses() -> None:
     instances = Instances(np.arange(3), np.zeros(3, int), np.zeros(3, int), {}, {})
-    own, other = (Reference(seed, np.arange(3)[::-1], np.zeros(3, int), np.array([0, 0.5, 1])) for seed in (0, 1))
-    assert References("", [own]).d(instances, 0) is None
-    assert References("", [own, other]).d(instances, 0) == pytest.approx([5 / 6, 1 / 2, 1 / 6])
+    same, other = (Reference(seed, np.arange(3)[::-1], np.zeros(3, int), np.array([0, 0.5, 1])) for seed in (0, 1))
+    assert References("", [same]).d(instances, 0) is None
+    assert References("", [same, other]).d(instances, 0) == pytest.approx([5 / 6, 1 / 2, 1 / 6])
     assert References("", [Reference(1, np.array([0, 2]), np.zeros(2, int), np.array([0.1, 0.9]))]).d(
         instances, 0
     ) == pytest.approx([1 / 4, np.nan, 3 / 4], nan_ok=True)  # example 1 was held out there
@@ -288,18 +295,18 @@ def views(folder: Path) -> Results:
 
 def test_corruptions_are_those_of_networks_trained_on_clean_images(tmp_path: Path) -> None:
     """Liu et al. 2021, Table 5: held against clean and attacked images, of these networks and of attacked ones."""
-    found = corrupted(views(tmp_path / "one"), MEASURES["distance"])
+    found = compare_corrupted(views(tmp_path / "one"), MEASURES["distance"])
     assert list(found) == ["AT 0.10"]
     table = found["AT 0.10"]
     rows = ["AT 0.10: clean", "AT 0.10: fgsm", "AT 0.10: pgd", "TRADES 0.10: fgsm", "TRADES 0.10: pgd"]
     assert table.index.tolist() == rows and table.columns.tolist() == ["fog", "snow"]
-    near = matrix(load(tmp_path / "one"), "test", "distance").loc["AT 0.10", "AT 0.10"]
+    near = build_matrix(load(tmp_path / "one"), "test", "distance").loc["AT 0.10", "AT 0.10"]
     assert table.loc["AT 0.10: clean", "snow"] == table.loc["AT 0.10: fgsm", "snow"] == pytest.approx(near)
     assert near < 0.15
     assert table["fog"].between(0.25, 0.42).all()  # unrelated: 1/3
     assert (table.loc[["AT 0.10: pgd", "TRADES 0.10: fgsm"], "snow"] > 0.4).all()  # reversed: 1/2
     assert table.loc["TRADES 0.10: pgd", "snow"] < 0.15
-    related = corrupted(views(tmp_path / "other"), MEASURES["correlation"])["AT 0.10"]
+    related = compare_corrupted(views(tmp_path / "other"), MEASURES["correlation"])["AT 0.10"]
     assert related.loc["AT 0.10: clean", "snow"] > 0.85 and related.loc["AT 0.10: pgd", "snow"] < -0.85
 
 
@@ -311,17 +318,17 @@ def test_trainings_of_one_seed_or_of_another_setting_are_held_against_no_corrupt
             trial["config"]["epochs"] = 7  # differs in more than its method
     write_json(results.folder / "plan.json", plan)
     assert {
-        row.partition(":")[0] for row in corrupted(load(results.folder), MEASURES["distance"])["AT 0.10"].index
+        row.partition(":")[0] for row in compare_corrupted(load(results.folder), MEASURES["distance"])["AT 0.10"].index
     } == {"AT 0.10"}
     for path in results.folder.glob("trials/*seed=[12]/instances.npz"):
         path.unlink()
-    assert corrupted(load(results.folder), MEASURES["distance"]) == {}
+    assert compare_corrupted(load(results.folder), MEASURES["distance"]) == {}
 
 
 def test_what_was_not_recorded_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_sweep(tmp_path / "one", Made(faults=False))
     with pytest.raises(SweepError, match="test_losses: true"):
-        matrix(load(folder), "test", "distance")
+        build_matrix(load(folder), "test", "distance")
     assert main([str(folder), "--by", "test"]) == 2
     assert "test_losses" in capsys.readouterr().err
     assert main([str(folder), "--by", "instability_eval"]) == 2
@@ -337,5 +344,5 @@ def test_the_command_prints_the_matrix(tmp_path: Path, capsys: pytest.CaptureFix
     views(tmp_path / "two")
     assert main([str(tmp_path / "two")]) == 0
     shown = capsys.readouterr().out
-    assert "of networks trained on clean ones (AT 0.10)" in " ".join(shown.split())
+    assert "for networks trained on clean images (AT 0.10)" in " ".join(shown.split())
     assert re.search(r"configuration +fog +snow\n1  AT 0.10: clean +0\.\d{3} +0\.\d{3}\n", shown)

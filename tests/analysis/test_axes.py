@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from analysis.axes import read_axes, subset_kind
+from analysis.axes import name_subset_kind, read_axes
 
 
 def planned(**labels: tuple[str, Any]) -> dict[str, Any]:
@@ -113,4 +113,4 @@ def test_a_trial_without_a_conditional_axis_is_named_without_it() -> None:
     ],
 )  # fmt: skip
 def test_the_kind_of_a_subset_leaves_out_its_size(config: Any, label: str, kind: str) -> None:
-    assert subset_kind(config, {"subset": label}) == kind
+    assert name_subset_kind(config, {"subset": label}) == kind

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.classes import by_class, class_label, short_label
-from analysis.difficulty import class_counts
-from analysis.digest import digest
-from analysis.drawings import class_drawing
-from analysis.figure_classes import classes_info, classes_size, draw_classes
-from analysis.figure_rows import PAGE
-from analysis.figures import save
+from analysis.classes import abbreviate_class, name_class, tabulate_classes
+from analysis.difficulty import count_classes
+from analysis.drawings import specify_classes
+from analysis.figure_classes import collect_classes, draw_classes, size_classes
+from analysis.figure_rows import PAGE_ROWS
+from analysis.figures import save_figure
+from analysis.report_data import collect_report_data
 from analysis.results import load
 
 from .synthetic import Made, write_sweep
@@ -37,16 +37,16 @@ def with_classes(folder: Path, made: Made, classes: int = 10, names: list[str] |
         place = folder / "trials" / planned["id"] / "result.json"
         if place.exists():
             clean = [(order.index(name) + planned["replicate"] + label) / 200 for label in range(classes)]
-            its: dict[str, Any] = {"clean": clean, "pgd": clean, "aa": [*clean[:-1], None]}
-            its["aa_gap"] = [*([0.01] * (classes - 1)), None]
-            result = json.loads(place.read_text()) | {"classes": {"best": its, "last": its}}
+            values: dict[str, Any] = {"clean": clean, "pgd": clean, "aa": [*clean[:-1], None]}
+            values["aa_gap"] = [*([0.01] * (classes - 1)), None]
+            result = json.loads(place.read_text()) | {"classes": {"best": values, "last": values}}
             result |= {"class_names": names} if names is not None and planned["replicate"] == 1 else {}
             place.write_text(json.dumps(result))
     return folder
 
 
 def test_means_and_standard_errors_over_seeds(tmp_path: Path) -> None:
-    table = by_class(load(with_classes(tmp_path / "sweep", ONE)))
+    table = tabulate_classes(load(with_classes(tmp_path / "sweep", ONE)))
     assert len(table) == 2 * 2 * 10 and set(table["n"]) == {3}
     row = table[(table["name"] == "friendly 108") & (table["checkpoint"] == "best") & (table["class"] == 4)].iloc[0]
     assert row["clean"] == pytest.approx((1 + 1 + 4) / 200)
@@ -57,7 +57,7 @@ def test_means_and_standard_errors_over_seeds(tmp_path: Path) -> None:
 
 def test_the_figure_shows_clean_the_strongest_attack_and_the_gap(tmp_path: Path) -> None:
     results = load(with_classes(tmp_path / "sweep", ONE))
-    info = classes_info(results, by_class(results), "best")
+    info = collect_classes(results, tabulate_classes(results), "best")
     assert info is not None and info.names == ["all", "friendly 108"] and info.left_out == 0
     titles = ["clean, %", "AutoAttack custom, %", "PGD-10 −\nAutoAttack custom, points"]
     assert [panel.title for panel in info.panels] == titles
@@ -70,19 +70,19 @@ def test_clean_accuracy_of_a_class_is_on_the_images_of_the_strongest_attack(tmp_
     folder = with_classes(tmp_path / "sweep", ONE)
     for path in folder.glob("trials/*/result.json"):
         result = json.loads(path.read_text())
-        for its in result["classes"].values():
-            its["aa_clean"] = [0.5] * 10
+        for values in result["classes"].values():
+            values["aa_clean"] = [0.5] * 10
         path.write_text(json.dumps(result))
     results = load(folder)
-    info = classes_info(results, by_class(results), "best")
+    info = collect_classes(results, tabulate_classes(results), "best")
     assert info is not None and info.panels[0].title == "clean, %" and (info.panels[0].values == 50).all()
 
 
 def test_of_many_configurations_the_best_on_validation_are_shown(tmp_path: Path) -> None:
-    subsets = tuple(f"random {size}" for size in range(20, 20 + PAGE + 3))
+    subsets = tuple(f"random {size}" for size in range(20, 20 + PAGE_ROWS + 3))
     results = load(with_classes(tmp_path / "sweep", Made(**{**vars(ONE), "subsets": subsets})))
-    info = classes_info(results, by_class(results), "best")
-    assert info is not None and (len(info.names), info.left_out) == (PAGE, 3)
+    info = collect_classes(results, tabulate_classes(results), "best")
+    assert info is not None and (len(info.names), info.left_out) == (PAGE_ROWS, 3)
     value = results.sweep.groupby("name")["best_val_pgd_acc"].mean()
     assert value[info.names].min() >= value.drop(info.names).max()
 
@@ -99,26 +99,28 @@ def test_no_problem_and_no_method_is_missing_however_low_its_accuracy(tmp_path: 
         result = json.loads(path.read_text())
         result["best"] |= {"val_pgd_acc": 0.1}
         path.write_text(json.dumps(result))
-    found = digest(load(folder))
-    info = classes_info(found.results, found.classes, "best")
-    assert info is not None and info.left_out == 2 * 21 - 2 * PAGE
+    found = collect_report_data(load(folder))
+    info = collect_classes(found.results, found.classes, "best")
+    assert info is not None and info.left_out == 2 * 21 - 2 * PAGE_ROWS
     shown = list(zip(info.settings, info.names, strict=True))
     for noise in many["noise"]:
-        assert info.settings.count(f"label_noise {noise}") == PAGE
+        assert info.settings.count(f"label_noise {noise}") == PAGE_ROWS
         names = [name for setting, name in shown if setting == f"label_noise {noise}"]
         assert all(any(name.startswith(f"AT {n}") for name in names) for n in range(7))
-    drawings = list(class_drawing(found))
+    drawings = list(specify_classes(found))
     assert [drawing.slug for drawing in drawings] == ["classes", "classes_2"]  # a sheet a problem
-    assert "its methods in turn, the best first. 6 more configurations are in tables/classes.csv" in drawings[0].caption
+    assert (
+        "its methods take turns, the best first. 6 more configurations are in tables/classes.csv" in drawings[0].caption
+    )
 
 
 @pytest.mark.parametrize("classes", [2, 10, 100])
 def test_it_is_drawn_for_any_number_of_classes(tmp_path: Path, classes: int) -> None:
-    found = digest(load(with_classes(tmp_path / "sweep", ONE, classes)))
-    (drawing,) = class_drawing(found)
-    assert "examples of each class on 300 images at the epoch" in drawing.caption
+    found = collect_report_data(load(with_classes(tmp_path / "sweep", ONE, classes)))
+    (drawing,) = specify_classes(found)
+    assert "accuracy of each class, measured on 300 images, at the epoch" in drawing.caption
     assert "standard errors up to 0.3 points" in drawing.caption and "masked gradients" in drawing.caption
-    save(drawing.draw, drawing.size, [tmp_path / "classes.png"])
+    save_figure(drawing.draw, drawing.size, [tmp_path / "classes.png"])
     assert (tmp_path / "classes.png").stat().st_size > 5_000
 
 
@@ -129,15 +131,15 @@ def test_a_mean_over_epochs_has_a_figure_of_its_own_under_the_attacks_that_were_
         result["attacks"]["aa_along"] = (
             "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.1 on 50 images drawn by class"
         )
-        its = {"clean": [0.9] * 10, "pgd": [0.5] * 10, "aa_along": [0.4] * 10, "aa_along_clean": [0.8] * 10}
-        result["classes"]["mean"] = its
+        values = {"clean": [0.9] * 10, "pgd": [0.5] * 10, "aa_along": [0.4] * 10, "aa_along_clean": [0.8] * 10}
+        result["classes"]["mean"] = values
         path.write_text(json.dumps(result))
-    found = digest(load(folder))
-    at, mean = class_drawing(found)
+    found = collect_report_data(load(folder))
+    at, mean = specify_classes(found)
     assert (at.slug, mean.slug) == ("classes", "classes_mean")
-    assert "each class on 50 images as a mean over the epochs measured, the darker the more" in mean.caption
-    assert "each class on 300 images at the epoch that validation selects" in at.caption
-    info = classes_info(found.results, found.classes, "mean")
+    assert "each class, measured on 50 images, averaged over the measured epochs; darker is higher" in mean.caption
+    assert "each class, measured on 300 images, at the epoch that validation selects" in at.caption
+    info = collect_classes(found.results, found.classes, "mean")
     assert info is not None and info.robust == "aa_along"
     assert [panel.values[0, 0] for panel in info.panels] == pytest.approx([80, 40])  # clean on the same images
     mean_rows = found.classes[found.classes["checkpoint"] == "mean"]
@@ -145,8 +147,8 @@ def test_a_mean_over_epochs_has_a_figure_of_its_own_under_the_attacks_that_were_
 
 
 def test_records_without_them_show_none(tmp_path: Path) -> None:
-    found = digest(load(write_sweep(tmp_path / "sweep", ONE)))
-    assert found.classes.empty and not list(class_drawing(found))
+    found = collect_report_data(load(write_sweep(tmp_path / "sweep", ONE)))
+    assert found.classes.empty and not list(specify_classes(found))
 
 
 @pytest.mark.parametrize("names", [None, [], NAMES])
@@ -154,27 +156,27 @@ def test_classes_have_their_names_beside_their_numbers(tmp_path: Path, names: li
     """One seed that recorded them is enough: the others are of an older version."""
     results = load(with_classes(tmp_path / "sweep", ONE, names=names))
     labels = [f"{label}: kind of {label}" if names else str(label) for label in range(10)]
-    table = by_class(results)
+    table = tabulate_classes(results)
     assert len(table) == 2 * 2 * 10 and set(zip(table["class"], table["label"], strict=True)) == set(enumerate(labels))
-    info = classes_info(results, table, "best")
+    info = collect_classes(results, table, "best")
     assert info is not None and all(panel.classes == labels for panel in info.panels)
-    assert [column for column in class_counts(results) if str(column).startswith("class ")] == [
+    assert [column for column in count_classes(results) if str(column).startswith("class ")] == [
         f"class {label}" for label in labels
     ]
 
 
 def test_a_name_that_is_the_number_says_nothing() -> None:
-    assert [class_label(1, names) for names in ((), ("0", "1"), ("no", "yes"), ("no",))] == ["1", "1", "1: yes", "1"]
-    assert class_label(1, ("0 - zero", "1 - one")) == "1 - one"
-    assert class_label(1, ("11", "12")) == "1: 12"
-    assert short_label(1, ("", "a" * 99)) == f"1: {'a' * 12}…"
+    assert [name_class(1, names) for names in ((), ("0", "1"), ("no", "yes"), ("no",))] == ["1", "1", "1: yes", "1"]
+    assert name_class(1, ("0 - zero", "1 - one")) == "1 - one"
+    assert name_class(1, ("11", "12")) == "1: 12"
+    assert abbreviate_class(1, ("", "a" * 99)) == f"1: {'a' * 12}…"
 
 
 def test_names_are_written_below_the_figure(tmp_path: Path) -> None:
     results = load(with_classes(tmp_path / "sweep", ONE, names=NAMES))
-    info = classes_info(results, by_class(results), "best")
+    info = collect_classes(results, tabulate_classes(results), "best")
     assert info is not None
-    figure = Figure(figsize=classes_size(info), layout="constrained")
+    figure = Figure(figsize=size_classes(info), layout="constrained")
     draw_classes(figure, info)
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == [
         f"{i}: {name}" for i, name in enumerate(NAMES)

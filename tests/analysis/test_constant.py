@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from analysis.differences import axis_differences
-from analysis.digest import digest
-from analysis.findings import findings
-from analysis.front import front
-from analysis.markdown import table
+from analysis.differences import compare_axis
+from analysis.findings import list_findings
+from analysis.front import compute_fronts
+from analysis.markdown import render_table
 from analysis.report import write_report
+from analysis.report_data import collect_report_data
 from analysis.results import load
-from analysis.summary import endings
+from analysis.summary import describe_endings
 from trainers.records import constant
 
 from .synthetic import CLASSES, Made, name_one_class, write_sweep
@@ -46,12 +46,12 @@ def test_it_is_counted_and_marked_wherever_its_configuration_is_named(dead: Path
     assert results.trials["best_constant"].count() == results.trials["last_constant"].count() == 1
     marked = results.sweep[results.sweep["choice"].str.startswith("TRADES")]["choice"]
     assert set(marked) == {"TRADES (1 of 3 constant)"}
-    assert "6 of 6 trials completed, 1 of the completed name one class" in endings(results)
-    assert "`TRADES (1 of 3 constant)" in table([results])
+    assert "6 of 6 trials completed, 1 of the completed name one class" in describe_endings(results)
+    assert "`TRADES (1 of 3 constant)" in render_table([results])
 
 
 def test_it_is_on_no_front_and_not_selected(dead: Path) -> None:
-    found = front([load(dead)])
+    found = compute_fronts([load(dead)])
     assert found.panels[0].missing == "1 configuration never on a front, as a seed names one class for all."
     points = found.panels[0].points.set_index("family")
     assert points.loc["TRADES", "constant"] == 1 and points.loc["AT", "constant"] == 0
@@ -60,10 +60,10 @@ def test_it_is_on_no_front_and_not_selected(dead: Path) -> None:
 
 
 def test_it_is_no_evidence_in_findings_and_they_say_so(dead: Path) -> None:
-    found = dict(findings(digest(load(dead))))
-    assert "no evidence of overfitting. By number of seeds: TRADES (1 of 3 constant) (1)." in found["Constant networks"]
+    found = dict(list_findings(collect_report_data(load(dead))))
+    assert "no evidence of overfitting. Number of seeds: TRADES (1 of 3 constant) (1)." in found["Constant networks"]
     assert found["Robust overfitting"].startswith("largest for AT:")
-    effects = axis_differences(load(dead), "method", ["last_test_pgd_acc"])
+    effects = compare_axis(load(dead), "method", ["last_test_pgd_acc"])
     assert effects["n"].tolist() == [2] and effects["mean"].abs().max() < 0.1
 
 
@@ -73,10 +73,10 @@ def test_one_that_names_a_class_at_the_last_epoch_alone_has_collapsed(tmp_path: 
     results = load(folder)
     assert "TRADES (constant at the last epoch)" in set(results.sweep["choice"])
     by_best, by_last = (
-        front([results], checkpoint=which).panels[0].points.set_index("family") for which in ("best", "last")
+        compute_fronts([results], checkpoint=which).panels[0].points.set_index("family") for which in ("best", "last")
     )
     assert by_best.loc["TRADES", "on_front"] and not by_last.loc["TRADES", "on_front"]
-    effects = axis_differences(results, "method", ["last_test_pgd_acc", "best_test_pgd_acc", "robust_overfitting"])
+    effects = compare_axis(results, "method", ["last_test_pgd_acc", "best_test_pgd_acc", "robust_overfitting"])
     assert effects.set_index("metric")["n"].to_dict() == {
         "last_test_pgd_acc": 0, "best_test_pgd_acc": 3, "robust_overfitting": 0,
     }  # fmt: skip
@@ -87,7 +87,7 @@ def test_a_report_of_nothing_else_is_written_and_says_so(tmp_path: Path) -> None
     for checkpoint in ("best", "last"):
         name_one_class(folder, "*", checkpoint)
     page = write_report(load(folder)).read_text()
-    assert "Constant networks" in page and "AT (constant)" in page and "0 of 2 configurations are on it" in page
+    assert "Constant networks" in page and "AT (constant)" in page and "0 of 2 configurations are on the front" in page
 
 
 def test_a_class_that_is_always_right_beside_others_is_no_constant(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection, PolyCollection
 from matplotlib.figure import Figure
 
-from analysis.difficulty import group_curves, profiles
-from analysis.digest import Digest, digest
-from analysis.drawings import curve_drawings, ranking_drawings
-from analysis.figure_curves import curves_info, draw_curves, draw_groups
-from analysis.figures import arranged, cut_off, levelled, percent
+from analysis.difficulty import compute_group_curves, read_profiles
+from analysis.drawings import specify_curves, specify_rankings
+from analysis.figure_curves import collect_curves, draw_curves, draw_groups
+from analysis.figures import describe_axis_start, equalize_ranges, place_panels, write_percent
+from analysis.report_data import ReportData, collect_report_data
 from analysis.results import load
 
 from .synthetic import Made, write_sweep
@@ -24,39 +24,42 @@ FIVE = ("all", "friendly 108", "random 108", "friendly 96", "random 96")
 
 
 @pytest.fixture(scope="module")
-def crowd(tmp_path_factory: pytest.TempPathFactory) -> Digest:
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
     """Three methods and five subsets in two problems."""
     made = Made(methods=("A", "B", "C"), subsets=FIVE, epochs=12, faults=False)
-    return digest(load(write_sweep(tmp_path_factory.mktemp("curves") / "crowd", made)))
+    return collect_report_data(load(write_sweep(tmp_path_factory.mktemp("curves") / "crowd", made)))
 
 
 def test_a_problem_has_its_own_rows_and_problems_of_one_panel_stand_side_by_side() -> None:
-    assert arranged(["a"] * 3 + ["b"] * 3, 5.2) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
-    assert arranged(["a"] * 3 + ["b"] * 2, 3.25) == [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1)]
-    assert arranged(["a"] * 4, 5.2) == [(0, 0), (0, 1), (1, 0), (1, 1)]  # as even as two rows allow
-    assert arranged(["a", "b", "c"], 5.2) == [(0, 0), (0, 1), (0, 2)]
+    assert place_panels(["a"] * 3 + ["b"] * 3, 5.2) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    assert place_panels(["a"] * 3 + ["b"] * 2, 3.25) == [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1)]
+    assert place_panels(["a"] * 4, 5.2) == [(0, 0), (0, 1), (1, 0), (1, 1)]  # as even as two rows allow
+    assert place_panels(["a", "b", "c"], 5.2) == [(0, 0), (0, 1), (0, 2)]
 
 
-def test_a_crowd_shows_test_alone_and_validation_in_a_figure_of_its_own(crowd: Digest, whole: Path) -> None:
-    slugs = [drawing.slug for drawing in curve_drawings(crowd)]
+def test_a_crowd_shows_test_alone_and_validation_in_a_figure_of_its_own(crowd: ReportData, whole: Path) -> None:
+    slugs = [drawing.slug for drawing in specify_curves(crowd)]
     assert slugs == ["curves_robust", "curves_robust_validation", "curves_clean", "curves_clean_validation"]
-    info = curves_info(crowd.results, "pgd")
+    info = collect_curves(crowd.results, "pgd")
     assert info is not None and info.crowded
     for split in ("test", "val"):
         figure = Figure(figsize=(5.2, 4))
         draw_curves(figure, info, crowd.register, split)
-        (lines,) = (it for it in figure.axes[0].collections if isinstance(it, LineCollection))
+        (lines,) = (artist for artist in figure.axes[0].collections if isinstance(artist, LineCollection))
         first = next(iter(info.panels.values()))
         for drawn, line in zip(lines.get_segments(), first, strict=True):
             np.testing.assert_allclose(drawn, np.column_stack((line.epoch, line.of(split)[0])))
-    assert [drawing.slug for drawing in curve_drawings(digest(load(whole)))] == ["curves_robust", "curves_clean"]
+    assert [drawing.slug for drawing in specify_curves(collect_report_data(load(whole)))] == [
+        "curves_robust",
+        "curves_clean",
+    ]
 
 
 def test_training_under_the_attack_of_the_curves_is_drawn_beside_test(tmp_path: Path, whole: Path) -> None:
     """Where it was measured: robust alone, for clean training accuracy is of another protocol."""
-    found = digest(load(write_sweep(tmp_path / "train", Made(faults=False, train=True))))
+    found = collect_report_data(load(write_sweep(tmp_path / "train", Made(faults=False, train=True))))
     robust, clean, without = (
-        curves_info(results, kind)
+        collect_curves(results, kind)
         for results, kind in ((found.results, "pgd"), (found.results, "clean"), (load(whole), "pgd"))
     )
     assert robust is not None and clean is not None and without is not None
@@ -70,13 +73,13 @@ def test_training_under_the_attack_of_the_curves_is_drawn_beside_test(tmp_path: 
     figure = Figure(figsize=(5.2, 4))
     draw_curves(figure, robust, found.register)
     place = list(robust.panels).index(("label_noise 0.1", "AT 0.10"))
-    drawn = [it for it in figure.axes[place].collections if isinstance(it, LineCollection)]
+    drawn = [artist for artist in figure.axes[place].collections if isinstance(artist, LineCollection)]
     for collection, split in zip(drawn, ("test", "val", "train"), strict=True):
         for segment, line in zip(collection.get_segments(), lines, strict=True):
             np.testing.assert_allclose(segment[:, 1], line.of(split)[0])
     assert max(plot.get_ylim()[1] for plot in figure.axes) >= max(float(line.train.max()) for line in lines)
     assert [text.get_text() for text in figure.legends[0].get_texts()][3:6] == ["test", "validation", "training"]
-    captions = {drawing.slug: drawing.caption for drawing in curve_drawings(found)}
+    captions = {drawing.slug: drawing.caption for drawing in specify_curves(found)}
     assert captions.keys() == {"curves_robust", "curves_clean"}
     assert captions["curves_robust"].startswith("Robust accuracy, PGD-10; 3 seeds.")
     assert "Training accuracy is that on the examples trained on" in captions["curves_robust"]
@@ -85,14 +88,14 @@ def test_training_under_the_attack_of_the_curves_is_drawn_beside_test(tmp_path: 
 
 def test_of_a_crowd_training_has_a_figure_and_a_range_of_its_own(tmp_path: Path) -> None:
     made = Made(methods=("A",), subsets=FIVE, epochs=12, faults=False, profile=False, train=True)
-    found = digest(load(write_sweep(tmp_path / "crowd", made)))
-    slugs = [drawing.slug for drawing in curve_drawings(found) if "robust" in drawing.slug]
+    found = collect_report_data(load(write_sweep(tmp_path / "crowd", made)))
+    slugs = [drawing.slug for drawing in specify_curves(found) if "robust" in drawing.slug]
     assert slugs == ["curves_robust", "curves_robust_validation", "curves_robust_training"]
-    info = curves_info(found.results, "pgd")
+    info = collect_curves(found.results, "pgd")
     assert info is not None and info.limits("test") == info.limits("val") != info.limits("train")
     figure = Figure(figsize=(5.2, 4))
     draw_curves(figure, info, found.register, "train")
-    (lines,) = (it for it in figure.axes[0].collections if isinstance(it, LineCollection))
+    (lines,) = (artist for artist in figure.axes[0].collections if isinstance(artist, LineCollection))
     first = next(iter(info.panels.values()))
     for segment, line in zip(lines.get_segments(), first, strict=True):
         np.testing.assert_allclose(segment[:, 1], line.train)
@@ -111,29 +114,30 @@ def test_a_further_attack_has_a_figure_of_its_own_without_validation(tmp_path: P
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         due = {row["epoch"]: {"test_fgsm_acc": row["test_pgd_acc"] + 0.1} for row in rows[3::4]}
         path.write_text("".join(json.dumps(row | due.get(row["epoch"], {})) + "\n" for row in rows))
-    found = digest(load(folder))
-    drawings = {drawing.slug: drawing for drawing in curve_drawings(found)}
-    robust, clean, own = (f"curves_{what}" for what in ("robust", "clean", "along_fgsm"))
-    assert [*drawings] == [robust, f"{robust}_validation", clean, f"{clean}_validation", own]
-    assert drawings[own].title == "Learning curves, accuracy under FGSM"
-    assert drawings[own].caption.startswith("Robust test accuracy, FGSM;") and "The dot" not in drawings[own].caption
+    found = collect_report_data(load(folder))
+    drawings = {drawing.slug: drawing for drawing in specify_curves(found)}
+    robust, clean, further = (f"curves_{name}" for name in ("robust", "clean", "along_fgsm"))
+    assert [*drawings] == [robust, f"{robust}_validation", clean, f"{clean}_validation", further]
+    assert drawings[further].title == "Learning curves, accuracy under FGSM"
+    assert drawings[further].caption.startswith("Robust test accuracy, FGSM;")
+    assert "The dot" not in drawings[further].caption
     assert "The dot" in drawings[robust].caption
-    figure = Figure(figsize=drawings[own].size)
-    drawings[own].draw(figure)
-    (lines,) = (it for it in figure.axes[0].collections if isinstance(it, LineCollection))
-    curves = curves_info(found.results, "fgsm")
+    figure = Figure(figsize=drawings[further].size)
+    drawings[further].draw(figure)
+    (lines,) = (artist for artist in figure.axes[0].collections if isinstance(artist, LineCollection))
+    curves = collect_curves(found.results, "fgsm")
     assert curves is not None and len(lines.get_segments()) == len(FIVE)
     (panel,) = curves.panels.values()
     for drawn, line in zip(lines.get_segments(), panel, strict=True):
         assert drawn[:, 0].tolist() == [3, 7, 11]
         np.testing.assert_allclose(drawn[:, 1], line.test)
-    dots = [it for it in figure.axes[0].collections if isinstance(it, PathCollection)]
-    assert not any(len(it.get_offsets()) for it in dots)
+    dots = [artist for artist in figure.axes[0].collections if isinstance(artist, PathCollection)]
+    assert not any(len(dot.get_offsets()) for dot in dots)
 
 
-def test_the_dot_is_the_mean_of_what_each_seed_had_at_its_own_epoch(crowd: Digest) -> None:
+def test_the_dot_is_the_mean_of_what_each_seed_had_at_its_own_epoch(crowd: ReportData) -> None:
     """Between evaluations, at the median of some epochs, no accuracy was measured."""
-    info = curves_info(crowd.results, "pgd")
+    info = collect_curves(crowd.results, "pgd")
     assert info is not None
     sweep = crowd.results.sweep
     for (setting, method), lines in info.panels.items():
@@ -144,17 +148,17 @@ def test_the_dot_is_the_mean_of_what_each_seed_had_at_its_own_epoch(crowd: Diges
             assert line.best_test == pytest.approx(here["best_test_pgd_acc"].mean())
     figure = Figure(figsize=(5.2, 4))
     draw_curves(figure, info, crowd.register)
-    (dots,) = (it for it in figure.axes[0].collections if isinstance(it, PathCollection))
+    (dots,) = (artist for artist in figure.axes[0].collections if isinstance(artist, PathCollection))
     first = next(iter(info.panels.values()))
     np.testing.assert_allclose(dots.get_offsets(), [(line.best_epoch, line.best_test) for line in first])
 
 
-def test_a_band_is_one_standard_error_about_the_mean_where_both_are_known(crowd: Digest) -> None:
-    info = curves_info(crowd.results, "pgd")
+def test_a_band_is_one_standard_error_about_the_mean_where_both_are_known(crowd: ReportData) -> None:
+    info = collect_curves(crowd.results, "pgd")
     assert info is not None
     figure = Figure(figsize=(5.2, 4))
     draw_curves(figure, info, crowd.register)
-    bands = [it for it in figure.axes[0].collections if isinstance(it, PolyCollection)]
+    bands = [artist for artist in figure.axes[0].collections if isinstance(artist, PolyCollection)]
     first = next(iter(info.panels.values()))
     wide = [line for line in first if np.isfinite(line.test_se).any()]
     assert wide
@@ -165,36 +169,36 @@ def test_a_band_is_one_standard_error_about_the_mean_where_both_are_known(crowd:
         np.testing.assert_allclose([at.min(), at.max()], last)
 
 
-def test_an_axis_that_does_not_begin_at_zero_says_so(crowd: Digest) -> None:
-    info = curves_info(crowd.results, "pgd")
+def test_an_axis_that_does_not_begin_at_zero_says_so(crowd: ReportData) -> None:
+    info = collect_curves(crowd.results, "pgd")
     assert info is not None
-    low = 100 * levelled(info.limits())[0][0]
+    low = 100 * equalize_ranges(info.limits())[0][0]
     assert low > 5
-    (drawing, *_) = curve_drawings(crowd)
-    assert f"Vertical axes begin at {low:.0f} %, not at 0: what lies below is cut off." in drawing.caption
-    assert cut_off([(-0.02, 0.9)]) == ""
-    assert "begin at 20 to 70 %" in cut_off([(0.2, 0.25), (0.7, 0.75)])
+    (drawing, *_) = specify_curves(crowd)
+    assert f"Vertical axes begin at {low:.0f} %, not at 0; lower values are cut off." in drawing.caption
+    assert describe_axis_start([(-0.02, 0.9)]) == ""
+    assert "begin at 20 to 70 %" in describe_axis_start([(0.2, 0.25), (0.7, 0.75)])
 
 
 def test_panels_are_chosen_within_each_problem(tmp_path: Path) -> None:
     """The easier problem has the higher accuracies; it must not push the other's panels out."""
     made = Made(methods=tuple(f"M{n}x" for n in range(14)), subsets=("all", "random 96"), epochs=4, replicates=1)
     folder = write_sweep(tmp_path / "many", replace(made, profile=False, faults=False))
-    info = curves_info(load(folder), "pgd")
+    info = collect_curves(load(folder), "pgd")
     assert info is not None and info.left_out == 4
     assert [info.settings.count(f"label_noise {noise}") for noise in made.noise] == [12, 12]
 
 
-def test_groups_have_percent_a_spread_over_trials_and_say_how_they_were_formed(crowd: Digest) -> None:
+def test_groups_have_percent_a_spread_over_trials_and_say_how_they_were_formed(crowd: ReportData) -> None:
     ranking = crowd.rankings[1]
-    found = group_curves(crowd.results, ranking)
+    found = compute_group_curves(crowd.results, ranking)
     assert found is not None and found.trials == 2
-    records = profiles(crowd.results, ranking)
+    records = read_profiles(crowd.results, ranking)
     group = np.minimum(np.floor(10 * (1 - ranking.ranks["difficulty"])).astype(int), 9)
     ends = [record.curves["loss"][-1, group == 3].mean() for record in records]
     assert found.curves["loss"][3, -1] == pytest.approx(np.mean(ends), rel=1e-5)
     assert found.errors["loss"][3, -1] == pytest.approx(np.std(ends, ddof=1) / np.sqrt(2), rel=1e-4)
-    captions = [drawing.caption for drawing in ranking_drawings(crowd) if drawing.slug.startswith("groups")]
+    captions = [drawing.caption for drawing in specify_rankings(crowd) if drawing.slug.startswith("groups")]
     assert len(captions) == 1 and "of which G0, G3, G6, G9 are drawn" in captions[0]
     assert "formed by the mean loss in these same trainings" in captions[0] and "standard error" in captions[0]
     figure = Figure(figsize=(5.2, 5))
@@ -209,6 +213,6 @@ def test_a_narrow_range_of_accuracies_has_three_ticks_at_least() -> None:
     figure = Figure(figsize=(1.6, 1.2))
     plot = figure.subplots()
     plot.set_ylim(0.7313, 0.7368)
-    percent(plot)
+    write_percent(plot)
     low, high = plot.get_ylim()
     assert sum(low <= tick <= high for tick in plot.get_yticks()) >= 3

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis.differences import axis_differences, subset_differences, uncompared
+from analysis.differences import compare_axis, compare_subsets, find_uncompared
 from analysis.results import Results, load
 from trainers.reading import read_json
 from trainers.record_io import write_json
@@ -20,7 +20,7 @@ METRIC = "last_test_aa_acc"
 
 
 def test_each_subset_is_compared_with_all_and_with_chance_of_its_size(whole: Path) -> None:
-    table = subset_differences(load(whole), [METRIC])
+    table = compare_subsets(load(whole), [METRIC])
     pairs = set(zip(table["minuend"], table["subtrahend"], strict=True))
     assert pairs == {("friendly 108", "random 108"), ("friendly 108", "all"), ("random 108", "all")}
     assert len(table) == 3 * 4  # in each of two settings and two methods
@@ -29,13 +29,13 @@ def test_each_subset_is_compared_with_all_and_with_chance_of_its_size(whole: Pat
 
 def test_sizes_are_not_mixed(tmp_path: Path) -> None:
     made = Made(subsets=("friendly 108", "friendly 96", "random 96"), noise=(0.1,), faults=False, profile=False)
-    table = subset_differences(load(write_sweep(tmp_path / "sizes", made)), [METRIC])
+    table = compare_subsets(load(write_sweep(tmp_path / "sizes", made)), [METRIC])
     assert set(zip(table["minuend"], table["subtrahend"], strict=True)) == {("friendly 96", "random 96")}
 
 
 def test_a_difference_is_the_mean_over_seeds_of_both_trials_of_one_seed(whole: Path) -> None:
     results = load(whole)
-    table = subset_differences(results, [METRIC])
+    table = compare_subsets(results, [METRIC])
     found = table[(table["setting"] == "label_noise 0.1") & (table["family"] == "AT 0.10")]
     row: Any = found.set_index(["minuend", "subtrahend"]).loc[("friendly 108", "random 108")]
     here = results.sweep[(results.sweep["data.label_noise"] == "0.1") & (results.sweep["method"] == "AT 0.10")]
@@ -48,14 +48,14 @@ def test_a_difference_is_the_mean_over_seeds_of_both_trials_of_one_seed(whole: P
 
 def test_only_seeds_that_both_completed_are_paired(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), methods=("AT 0.10",), replicates=4)  # random: one seed of four completed
-    table = subset_differences(load(write_sweep(tmp_path / "few", made)), [METRIC])
+    table = compare_subsets(load(write_sweep(tmp_path / "few", made)), [METRIC])
     count = table.set_index(["minuend", "subtrahend"])["n"]
     assert count[("friendly 108", "all")] == 4
     assert count[("friendly 108", "random 108")] == 1
 
 
 def test_any_axis_is_compared_with_its_first_label(whole: Path) -> None:
-    table = axis_differences(load(whole), "method", [METRIC, "no such metric"])
+    table = compare_axis(load(whole), "method", [METRIC, "no such metric"])
     assert set(table["minuend"]) == {"TRADES 0.10"} and set(table["subtrahend"]) == {"AT 0.10"}
     assert len(table) == 6 and set(table["metric"]) == {METRIC}
     assert set(table["family"]) == {"all", "friendly 108", "random 108"}
@@ -63,7 +63,7 @@ def test_any_axis_is_compared_with_its_first_label(whole: Path) -> None:
 
 def test_numbers_are_compared_with_the_least_whatever_a_space_writes(tmp_path: Path) -> None:
     results = load(write_study(tmp_path / "lam", "method.weight.lam", ("inf", 1, -1)))
-    table = axis_differences(results, "method.weight.lam", [METRIC])
+    table = compare_axis(results, "method.weight.lam", [METRIC])
     assert table["minuend"].tolist() == ["lam 1", "lam inf"] and set(table["subtrahend"]) == {"lam -1"}
     wide = results.sweep.pivot(index="replicate", columns="method.weight.lam", values=METRIC)
     assert table["mean"].tolist() == pytest.approx([(wide[label] - wide["-1"]).mean() for label in ("1", "inf")])
@@ -72,7 +72,7 @@ def test_numbers_are_compared_with_the_least_whatever_a_space_writes(tmp_path: P
 
 def test_without_a_subset_axis_there_is_nothing_to_compare(tmp_path: Path) -> None:
     made = Made(subsets=("all",), faults=False, profile=False)
-    assert subset_differences(load(write_sweep(tmp_path / "plain", made)), [METRIC]).empty
+    assert compare_subsets(load(write_sweep(tmp_path / "plain", made)), [METRIC]).empty
 
 
 def conditional(folder: Path, rates: dict[str, tuple[str, ...]], made: Made) -> Path:
@@ -92,15 +92,15 @@ def conditional(folder: Path, rates: dict[str, tuple[str, ...]], made: Made) -> 
 def test_an_axis_that_one_method_alone_has_hinders_no_comparison_of_methods(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), methods=("AT", "TRADES #0", "TRADES #1"), subsets=("all",), faults=False, profile=False)
     results = load(conditional(tmp_path / "when", {"TRADES": ("0.05", "0.01")}, made))
-    table = axis_differences(results, "method", [METRIC])
+    table = compare_axis(results, "method", [METRIC])
     assert sorted(table["minuend"]) == ["TRADES · lr 0.01", "TRADES · lr 0.05"]
     assert set(table["subtrahend"]) == {"AT"} and (table["n"] == 3).all()
     one = results.sweep[results.sweep["optimizer.lr"] == "0.05"].set_index("replicate")[METRIC]
     plain = results.sweep[results.sweep["method"] == "AT"].set_index("replicate")[METRIC]
     found = table.set_index("minuend").loc["TRADES · lr 0.05"]
     assert found["mean"] == pytest.approx((one - plain).mean()) and found["se"] == pytest.approx((one - plain).sem())
-    assert uncompared(results, "method", table) == []
-    rates = axis_differences(results, "optimizer.lr", [METRIC])
+    assert find_uncompared(results, "method", table) == []
+    rates = compare_axis(results, "optimizer.lr", [METRIC])
     assert (rates["minuend"].tolist(), rates["subtrahend"].tolist()) == (["lr 0.05"], ["lr 0.01"])
     assert rates["family"].tolist() == ["TRADES"]
 
@@ -111,10 +111,10 @@ def test_a_conditional_axis_that_both_values_have_is_held_equal(tmp_path: Path) 
     rates = {"MART": ("0.05", "0.1"), "TRADES": ("0.05", "0.1")}
     results = load(conditional(tmp_path / "when", rates, made))
     trials = results.sweep[results.sweep["method"] != "AT"]
-    table = axis_differences(replace_trials(results, trials), "method", [METRIC])
+    table = compare_axis(replace_trials(results, trials), "method", [METRIC])
     pairs = set(zip(table["family"], table["minuend"], table["subtrahend"], strict=True))
     assert pairs == {("lr 0.05", "TRADES", "MART"), ("lr 0.1", "TRADES", "MART")}
-    whole = axis_differences(results, "method", [METRIC])
+    whole = compare_axis(results, "method", [METRIC])
     assert set(whole["subtrahend"]) == {"AT"} and len(whole) == 4
 
 
@@ -125,8 +125,8 @@ def test_a_value_without_a_comparison_is_named(tmp_path: Path) -> None:
     trials = results.sweep
     kept = trials[(trials["method"] == "TRADES") == (trials["subset"] == "random 108")]
     results = replace_trials(results, kept)
-    table = axis_differences(results, "method", [METRIC])
-    assert set(table["minuend"]) == {"MART"} and uncompared(results, "method", table) == ["TRADES"]
+    table = compare_axis(results, "method", [METRIC])
+    assert set(table["minuend"]) == {"MART"} and find_uncompared(results, "method", table) == ["TRADES"]
 
 
 def replace_trials(results: Results, trials: pd.DataFrame) -> Results:

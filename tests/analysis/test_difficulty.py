@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.difficulty import (
-    agreement,
-    class_counts,
-    detection,
-    difficulty,
-    group_curves,
-    group_means,
-    groups,
-    rankings,
-    sizes,
+    assign_groups,
+    compute_difficulty,
+    compute_group_curves,
+    compute_group_means,
+    correlate_scores,
+    count_classes,
+    measure_detection,
+    read_rankings,
+    tabulate_sizes,
 )
 from analysis.instances import locate
 from analysis.results import load
@@ -29,7 +29,7 @@ from .synthetic import Made, write_sweep
 
 
 def test_rankings_are_named_by_their_setting_and_ordered_by_the_score_of_their_subsets(whole: Path) -> None:
-    found = rankings(load(whole))
+    found = read_rankings(load(whole))
     assert [ranking.title for ranking in found] == ["label_noise 0.0", "label_noise 0.1"]
     assert {ranking.score for ranking in found} == {"instability"}
     assert [int(ranking.flipped.sum()) for ranking in found] == [0, 12]
@@ -38,7 +38,7 @@ def test_rankings_are_named_by_their_setting_and_ordered_by_the_score_of_their_s
 def test_a_ranking_is_named_by_what_it_follows_unless_other_values_have_it_too(whole: Path) -> None:
     results = load(whole)
     plan = copy.deepcopy(results.plan)
-    clean, noisy = (ranking.name for ranking in rankings(results))
+    clean, noisy = (ranking.name for ranking in read_rankings(results))
     followed = next(trial["axes"]["method"] for trial in plan["trials"] if trial["kind"] == "trial")
     for trial in plan["trials"]:
         if trial["kind"] == "profile":
@@ -46,14 +46,14 @@ def test_a_ranking_is_named_by_what_it_follows_unless_other_values_have_it_too(w
         elif trial["ranks"] == clean and trial["axes"]["method"] != followed:
             trial["ranks"] = None
     others = {trial["axes"]["method"] for trial in plan["trials"] if trial["ranks"] == noisy} - {followed}
-    titles = [ranking.title for ranking in rankings(replace(results, plan=plan))]
+    titles = [ranking.title for ranking in read_rankings(replace(results, plan=plan))]
     assert others and titles == [f"label_noise 0.0 · {followed}", "label_noise 0.1"]
 
 
 def test_detection_counts_the_flipped_among_the_last_and_is_undefined_without_any(whole: Path) -> None:
-    clean, noisy = rankings(load(whole))
-    assert detection(clean.rank, clean.flipped) is None
-    seen = detection(noisy.rank, noisy.flipped)
+    clean, noisy = read_rankings(load(whole))
+    assert measure_detection(clean.rank, clean.flipped) is None
+    seen = measure_detection(noisy.rank, noisy.flipped)
     assert seen is not None and seen.flipped == 12
     worst = np.argsort(noisy.rank)[-12:]
     assert seen.found == noisy.flipped[worst].sum() > 6
@@ -73,7 +73,7 @@ def test_of_examples_that_tie_at_the_edge_detection_counts_the_mean_over_their_o
     """In closed form; by position, the order of the data would decide, which is often by class."""
     is_flipped = np.isin(np.arange(10), [5, 6, 7])
     for order in (slice(None), slice(None, None, -1)):
-        seen = detection(np.array(rank)[order], is_flipped[order])
+        seen = measure_detection(np.array(rank)[order], is_flipped[order])
         assert seen is not None and seen.found == pytest.approx(found)
 
 
@@ -85,7 +85,7 @@ def test_ranks_that_are_no_numbers_are_damage_and_no_most_problematic_examples(t
     spoilt["rank_instability"][3] = np.nan
     np.savez(path, **spoilt)
     results = load(folder)
-    assert rankings(results) == []
+    assert read_rankings(results) == []
     assert [line for line in results.damaged() if "its ranks are not one number for each example" in line]
 
 
@@ -94,26 +94,26 @@ def test_auc_is_the_chance_that_a_flipped_example_ranks_above_another(n: int, m:
     rng = np.random.default_rng(n * 100 + m)
     rank = rng.integers(0, 5, n + m) / 5  # with ties, which count half
     is_flipped = np.arange(n + m) < n
-    seen = detection(rank, is_flipped)
+    seen = measure_detection(rank, is_flipped)
     above = rank[:n, None] - rank[None, n:]
     assert seen is not None
     assert seen.auc == pytest.approx(((above > 0) + 0.5 * (above == 0)).mean())
 
 
 def test_groups_are_tenths_of_difficulty_with_the_hardest_first() -> None:
-    assert groups(np.array([0.0, 0.05, 0.1, 0.95, 1.0])).tolist() == [0, 0, 1, 9, 9]
+    assert assign_groups(np.array([0.0, 0.05, 0.1, 0.95, 1.0])).tolist() == [0, 0, 1, 9, 9]
 
 
 def test_difficulty_is_one_minus_the_rank_by_loss(whole: Path) -> None:
-    ranking = rankings(load(whole))[1]
-    d = difficulty(ranking)
+    ranking = read_rankings(load(whole))[1]
+    d = compute_difficulty(ranking)
     assert d == pytest.approx(1 - ranking.ranks["difficulty"])
     assert d[ranking.flipped].mean() < 0.25 < d[~ranking.flipped].mean()
 
 
 def test_group_means_leave_out_what_was_not_trained_on() -> None:
     values = np.array([[1.0, 3.0, np.nan], [np.nan, np.nan, 5.0]])
-    means = group_means(values, np.array([0, 0, 9]))
+    means = compute_group_means(values, np.array([0, 0, 9]))
     assert means.shape == (10, 2)
     assert means[0].tolist()[0] == 2.0 and np.isnan(means[0, 1])
     assert means[9, 1] == 5.0 and np.isnan(means[1:9]).all()
@@ -121,7 +121,7 @@ def test_group_means_leave_out_what_was_not_trained_on() -> None:
 
 def test_harder_groups_have_higher_loss_along_training(whole: Path) -> None:
     results = load(whole)
-    found = group_curves(results, rankings(results)[1])
+    found = compute_group_curves(results, read_rankings(results)[1])
     assert found is not None and found.trials == 2
     assert set(found.curves) == {"loss", "correct", "feature_norm"}
     assert (np.diff(found.curves["loss"][[0, 3, 6, 9], -1]) < 0).all()
@@ -129,13 +129,13 @@ def test_harder_groups_have_higher_loss_along_training(whole: Path) -> None:
 
 
 def test_scores_agree_with_themselves(whole: Path) -> None:
-    table = agreement(rankings(load(whole))[0])
+    table = correlate_scores(read_rankings(load(whole))[0])
     assert np.diag(table) == pytest.approx(1)
     assert 0.9 < table.loc["instability", "difficulty"] < 1
 
 
 def test_class_counts_are_those_of_the_results_averaged_over_seeds(whole: Path) -> None:
-    table = class_counts(load(whole)).set_index(["setting", "subset"])
+    table = count_classes(load(whole)).set_index(["setting", "subset"])
     classes = [f"class {c}" for c in range(10)]
     assert table[classes].sum(axis=1).to_dict() == pytest.approx(table["size"].to_dict())
     assert table.loc[("label_noise 0.1", "friendly 108"), "flipped_out"] == 12
@@ -143,7 +143,7 @@ def test_class_counts_are_those_of_the_results_averaged_over_seeds(whole: Path) 
 
 
 def test_accuracy_against_size_has_a_row_per_kind_and_size(whole: Path) -> None:
-    table = sizes(load(whole), "test_aa_acc")
+    table = tabulate_sizes(load(whole), "test_aa_acc")
     assert len(table) == 12 and set(table["subset_size"]) == {108.0, 120.0}
     assert (table["last_test_aa_acc_count"] == 3).all()
 

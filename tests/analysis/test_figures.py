@@ -19,15 +19,15 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from analysis.axes import SEPARATOR
-from analysis.difficulty import sizes
-from analysis.digest import Digest, digest
-from analysis.drawings import curve_drawings, effect_drawings, front_drawing, gap_drawing, ranking_drawings
-from analysis.figure_curves import Curves, Line, curves_info, draw_curves
-from analysis.figure_front import draw_front, front_size, number_members
-from analysis.figure_gaps import draw_effects, effects_info, gaps_info, rows_size
-from analysis.figure_subsets import PER_CLASS, Sizes, draw_sizes, extremes, gallery_info, sizes_info
-from analysis.figures import level, measured, panels, panels_size, save, wrapped
-from analysis.front import front
+from analysis.difficulty import tabulate_sizes
+from analysis.drawings import specify_curves, specify_effects, specify_front, specify_gaps, specify_rankings
+from analysis.figure_curves import CurveLine, Curves, collect_curves, draw_curves
+from analysis.figure_front import draw_front, number_members, size_front
+from analysis.figure_gaps import collect_effects, collect_gaps, draw_effects, size_rows
+from analysis.figure_subsets import PER_CLASS, Sizes, collect_gallery, collect_sizes, draw_sizes, select_extremes
+from analysis.figures import align_ranges, create_panels, save_figure, size_panels, wrap_metric_title, wrap_title
+from analysis.front import compute_fronts
+from analysis.report_data import ReportData, collect_report_data
 from analysis.results import load
 from analysis.styles import Register
 
@@ -35,12 +35,12 @@ from .synthetic import Made, write_study, write_sweep
 
 
 @pytest.fixture(scope="module")
-def found(whole: Path) -> Digest:
-    return digest(load(whole))
+def found(whole: Path) -> ReportData:
+    return collect_report_data(load(whole))
 
 
-def test_learning_curves_are_means_over_seeds(found: Digest) -> None:
-    info = curves_info(found.results, "pgd")
+def test_learning_curves_are_means_over_seeds(found: ReportData) -> None:
+    info = collect_curves(found.results, "pgd")
     assert info is not None and info.y_title == "robust test accuracy, PGD-10"
     assert list(info.panels) == [(f"label_noise {n}", m) for n in ("0.0", "0.1") for m in ("AT 0.10", "TRADES 0.10")]
     assert info.titles[0] == "AT 0.10\nlabel_noise 0.0"
@@ -55,19 +55,19 @@ def test_learning_curves_are_means_over_seeds(found: Digest) -> None:
     assert line.best_epoch == ids["best_epoch"].median()
 
 
-def test_a_metric_that_was_not_measured_has_no_curves(found: Digest) -> None:
-    assert curves_info(found.results, "aa") is None
+def test_a_metric_that_was_not_measured_has_no_curves(found: ReportData) -> None:
+    assert collect_curves(found.results, "aa") is None
 
 
-def test_gaps_are_those_of_the_table(found: Digest) -> None:
-    info = gaps_info(found.gaps, "PGD-10")
+def test_gaps_are_those_of_the_table(found: ReportData) -> None:
+    info = collect_gaps(found.gaps, "PGD-10")
     assert info is not None and len(info.names) == 12 and info.left_out == 0
     np.testing.assert_allclose(info.peak - info.last, info.gap)
     assert (info.floor > 0).all()
 
 
-def test_effects_pair_both_checkpoints(found: Digest) -> None:
-    info = effects_info(found.subset_effects, "test_aa_acc", "robust accuracy")
+def test_effects_pair_both_checkpoints(found: ReportData) -> None:
+    info = collect_effects(found.subset_effects, "test_aa_acc", "robust accuracy")
     assert info is not None and len(info.names) == 12
     pairs = list(zip(info.settings, info.names, strict=True))
     place = pairs.index(("label_noise 0.1", "AT 0.10 · friendly 108 − random 108"))
@@ -79,42 +79,42 @@ def of_two_sizes(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, table[table["subset_kind"] == "friendly"].assign(subset_size=96)])
 
 
-def test_sizes_need_two_of_one_kind(found: Digest) -> None:
-    table = sizes(found.results, "test_aa_acc")
-    assert sizes_info(table, "test_aa_acc", "robust") is None  # a point a kind, which the effects show
-    info = sizes_info(of_two_sizes(table), "test_aa_acc", "robust")
+def test_sizes_need_two_of_one_kind(found: ReportData) -> None:
+    table = tabulate_sizes(found.results, "test_aa_acc")
+    assert collect_sizes(table, "test_aa_acc", "robust") is None  # a point a kind, which the effects show
+    info = collect_sizes(of_two_sizes(table), "test_aa_acc", "robust")
     assert info is not None
     assert {line.kind for line in info.panels["label_noise 0.1", "AT 0.10"]} == {"all", "friendly", "random"}
     # a search draws knobs and subset together: a panel a configuration, of one size each, says nothing of sizes
     alone = of_two_sizes(table)
-    assert sizes_info(alone.assign(family=[f"lr {n}" for n in range(len(alone))]), "test_aa_acc", "robust") is None
+    assert collect_sizes(alone.assign(family=[f"lr {n}" for n in range(len(alone))]), "test_aa_acc", "robust") is None
     many = pd.concat([alone.assign(family=alone["family"] + f" lr {n}") for n in range(5)])
-    crowd = sizes_info(many, "test_aa_acc", "robust")
+    crowd = collect_sizes(many, "test_aa_acc", "robust")
     assert crowd is not None and (len(crowd.panels), crowd.left_out) == (20, 0)
-    more = sizes_info(pd.concat([many, many.assign(family=many["family"] + " b")]), "test_aa_acc", "robust")
+    more = collect_sizes(pd.concat([many, many.assign(family=many["family"] + " b")]), "test_aa_acc", "robust")
     assert more is not None and (len(more.panels), more.left_out) == (24, 16)
     assert [more.settings.count(setting) for setting in dict.fromkeys(more.settings)] == [12, 12]  # of each problem
 
 
-def test_the_gallery_marks_every_flipped_example_it_shows(found: Digest) -> None:
-    clean, noisy = (gallery_info(found.results, ranking) for ranking in found.rankings)
+def test_the_gallery_marks_every_flipped_example_it_shows(found: ReportData) -> None:
+    clean, noisy = (collect_gallery(found.results, ranking) for ranking in found.rankings)
     assert clean is not None and noisy is not None
     assert clean.classes == [str(label) for label in range(10)] and clean.flips == []
     ranking = found.rankings[1]
-    shown = np.concatenate([extremes(ranking.rank, ranking.y == c) for c in range(10)])
+    shown = np.concatenate([select_extremes(ranking.rank, ranking.y == c) for c in range(10)])
     assert len(noisy.flips) == ranking.flipped[shown[shown >= 0]].sum() > 0
     assert noisy.wall.dtype == np.uint8 and noisy.wall.shape[0] == 10 * noisy.tile
 
 
 def test_extremes_are_the_ends_of_a_class_and_never_shared() -> None:
     rank = np.arange(30) / 30
-    chosen = extremes(rank, np.arange(30) % 2 == 0)
+    chosen = select_extremes(rank, np.arange(30) % 2 == 0)
     assert chosen.tolist() == [0, 2, 4, 6, 8, 20, 22, 24, 26, 28]
-    few = extremes(rank, np.arange(30) < 5)
+    few = select_extremes(rank, np.arange(30) < 5)
     assert few.tolist() == [0, 1, *[-1] * (2 * PER_CLASS - 4), 3, 4]
 
 
-def test_members_are_numbered_by_falling_clean_accuracy(found: Digest) -> None:
+def test_members_are_numbered_by_falling_clean_accuracy(found: ReportData) -> None:
     assert found.front is not None
     for panel in found.front.panels:
         members = number_members(panel)
@@ -129,7 +129,7 @@ def test_lines_and_points_of_a_sweep_have_one_colour(tmp_path: Path) -> None:
     for path in first.glob("trials/*noise=0.0*/result.json"):
         path.unlink()
     other = write_sweep(tmp_path / "c", replace(small, study="c", noise=(0.0,)))
-    info = front([load(first), load(other)])
+    info = compute_fronts([load(first), load(other)])
     figure = Figure()
     draw_front(figure, info)
     (legend,) = figure.legends
@@ -143,9 +143,9 @@ def test_lines_and_points_of_a_sweep_have_one_colour(tmp_path: Path) -> None:
 def test_no_axis_of_accuracies_goes_beyond_all_of_them() -> None:
     """The panel of the narrow curves spans as much as that of the wide ones, downward where they lie at the top."""
 
-    def line(low: float, high: float) -> Line:
+    def line(low: float, high: float) -> CurveLine:
         rising, none = np.linspace(low, high, 9), np.full(9, np.nan)
-        return Line("", np.arange(9), 8.0, high, 1, rising, none, rising, none, none, none)
+        return CurveLine("", np.arange(9), 8.0, high, 1, rising, none, rising, none, none, none)
 
     figure = Figure()
     draw_curves(
@@ -159,61 +159,61 @@ def test_no_axis_of_accuracies_goes_beyond_all_of_them() -> None:
 def test_panels_of_sizes_stand_in_the_order_of_the_axes(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), subsets=("friendly 96", "friendly 108"))
     results = load(write_study(tmp_path / "sizes", "method.attack.epsilon", (12, 8, 4), made))
-    info = sizes_info(sizes(results, "test_aa_acc"), "test_aa_acc", "robust")
+    info = collect_sizes(tabulate_sizes(results, "test_aa_acc"), "test_aa_acc", "robust")
     assert info is not None and info.titles == ["epsilon 4", "epsilon 8", "epsilon 12"]
     assert [line.k.tolist() for lines in info.panels.values() for line in lines] == [[96, 108]] * 3
 
 
 def test_accuracy_against_size_is_drawn_for_both_accuracies(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), subsets=("all", "friendly 108", "friendly 96"), profile=False, faults=False)
-    drawings = list(effect_drawings(digest(load(write_sweep(tmp_path / "sizes", made)))))
+    drawings = list(specify_effects(collect_report_data(load(write_sweep(tmp_path / "sizes", made)))))
     assert [drawing.slug for drawing in drawings] == ["effects", "k_robust", "k_clean"]
     for drawing in drawings:
-        save(drawing.draw, drawing.size, [tmp_path / f"{drawing.slug}.png"])
+        save_figure(drawing.draw, drawing.size, [tmp_path / f"{drawing.slug}.png"])
         assert (tmp_path / f"{drawing.slug}.png").stat().st_size > 5_000
 
 
 def test_panels_whose_curves_lie_near_have_one_range() -> None:
     plots = Figure().subplots(2)
-    level(plots, [(0.4, 0.6), (0.5, 0.7)])
+    align_ranges(plots, [(0.4, 0.6), (0.5, 0.7)])
     assert plots[0].get_ylim() == plots[1].get_ylim() == pytest.approx((0.4, 0.7))
 
 
 def test_methods_are_lines_of_one_panel_where_no_subset_varies(tmp_path: Path) -> None:
     """So that a knob's values can be compared by eye; more than one would compare one by one have panels."""
     made = Made(noise=(0.0, 0.1), subsets=("all",))
-    info = curves_info(load(write_study(tmp_path / "few", "method.weight.lam", (0, 1, -1), made)), "pgd")
+    info = collect_curves(load(write_study(tmp_path / "few", "method.weight.lam", (0, 1, -1), made)), "pgd")
     assert info is not None
     assert {key: [line.label for line in lines] for key, lines in info.panels.items()} == {
         (f"label_noise {noise}", ""): ["lam -1", "lam 0", "lam 1"] for noise in made.noise
     }
-    many = curves_info(load(write_study(tmp_path / "many", "method.weight.lam", tuple(range(9)))), "pgd")
+    many = collect_curves(load(write_study(tmp_path / "many", "method.weight.lam", tuple(range(9)))), "pgd")
     assert many is not None and len(many.panels) == 9
 
 
 def test_a_dollar_in_a_name_is_a_dollar(tmp_path: Path) -> None:
-    save(lambda figure: figure.subplots().set_title("at $_$ a piece"), (2, 2), [tmp_path / "one.png"])
+    save_figure(lambda figure: figure.subplots().set_title("at $_$ a piece"), (2, 2), [tmp_path / "one.png"])
     assert (tmp_path / "one.png").exists()
 
 
-def test_the_gallery_of_a_ranking_from_a_file_claims_no_seeds(found: Digest) -> None:
+def test_the_gallery_of_a_ranking_from_a_file_claims_no_seeds(found: ReportData) -> None:
     read = replace(found, rankings=[replace(ranking, trials=()) for ranking in found.rankings])
-    captions = [drawing.caption for drawing in ranking_drawings(read) if drawing.slug.startswith("gallery")]
-    assert len(captions) == 2 and all("as its file has it" in text and "seed" not in text for text in captions)
+    captions = [drawing.caption for drawing in specify_rankings(read) if drawing.slug.startswith("gallery")]
+    assert len(captions) == 2 and all("as given in its file" in text and "seed" not in text for text in captions)
 
 
 def test_a_title_is_broken_where_its_parts_meet() -> None:
-    assert measured("robust test accuracy, PGD-50", 29) == "robust test accuracy,\nPGD-50 (%)"
-    assert wrapped("TRADES 0.10 · lr 0.05\nlabel_noise 0.1", 29) == "TRADES 0.10 · lr 0.05\nlabel_noise 0.1"
-    long = wrapped("epsilon 0.05 · weight_decay 1.535e-05 · trades", 29)
+    assert wrap_metric_title("robust test accuracy, PGD-50", 29) == "robust test accuracy,\nPGD-50 (%)"
+    assert wrap_title("TRADES 0.10 · lr 0.05\nlabel_noise 0.1", 29) == "TRADES 0.10 · lr 0.05\nlabel_noise 0.1"
+    long = wrap_title("epsilon 0.05 · weight_decay 1.535e-05 · trades", 29)
     assert long == "epsilon 0.05\nweight_decay 1.535e-05\ntrades"
-    longer = wrapped("bandit of four attacks and nine budgets · lr 0.1", 29)
+    longer = wrap_title("bandit of four attacks and nine budgets · lr 0.1", 29)
     assert longer == "bandit of four attacks and\nnine budgets · lr 0.1"
 
 
 @given(st.lists(st.text("ab1. -", min_size=1, max_size=70), min_size=1, max_size=5))
 def test_a_wrapped_title_keeps_every_letter_and_no_line_is_too_long(parts: list[str]) -> None:
-    lines = wrapped(SEPARATOR.join(parts), 29).splitlines()
+    lines = wrap_title(SEPARATOR.join(parts), 29).splitlines()
     assert all(len(line) <= 29 for line in lines)
     shown, meant = ("".join("".join(text).split()).replace("·", "") for text in (lines, parts))
     assert shown == meant
@@ -225,9 +225,9 @@ def test_titles_of_panels_lie_over_nothing_and_within_the_figure() -> None:
         f"epsilon 0.0537{n} · weight_decay 1.535e-0{n} · momentum 0.9123{n} · trades\nlabel_noise 0.1" for n in range(4)
     ]
     problems = [""] * 4
-    figure = Figure(figsize=panels_size(titles, problems, 5.2), layout="constrained")
+    figure = Figure(figsize=size_panels(titles, problems, 5.2), layout="constrained")
     with as_file(files("analysis") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
-        plots = panels(figure, titles, problems, "epoch", "robust accuracy (%)")
+        plots = create_panels(figure, titles, problems, "epoch", "robust accuracy (%)")
         FigureCanvasAgg(figure).draw()
         boxes = [
             text.get_window_extent()
@@ -244,18 +244,18 @@ def test_titles_of_panels_lie_over_nothing_and_within_the_figure() -> None:
 
 def test_a_long_name_of_an_attack_is_not_cut_off_by_the_figure(whole: Path) -> None:
     """Two attacks that begin alike are told apart by more words, which one panel's height does not hold in a line."""
-    plain = digest(load(whole))
+    plain = collect_report_data(load(whole))
     assert plain.front is not None
     long = "robust test accuracy, AutoAttack custom (apgd-ce + apgd-t) on 500 images"
     named = replace(plain.front, panels=(replace(plain.front.panels[0], y_title=long),))
-    sizes_found = sizes_info(of_two_sizes(sizes(plain.results, "test_aa_acc")), "test_aa_acc", long)
-    effects = effects_info(plain.subset_effects, "test_aa_acc", long)
+    sizes_found = collect_sizes(of_two_sizes(tabulate_sizes(plain.results, "test_aa_acc")), "test_aa_acc", long)
+    effects = collect_effects(plain.subset_effects, "test_aa_acc", long)
     assert sizes_found is not None and effects is not None
     one = Sizes(long, dict(list(sizes_found.panels.items())[:1]), 0)
     drawn = (
-        (lambda figure: draw_front(figure, named), front_size(named)),
-        (lambda figure: draw_sizes(figure, one, Register()), panels_size(one.titles, one.settings, 5.2)),
-        (lambda figure: draw_effects(figure, effects), rows_size(effects)),
+        (lambda figure: draw_front(figure, named), size_front(named)),
+        (lambda figure: draw_sizes(figure, one, Register()), size_panels(one.titles, one.settings, 5.2)),
+        (lambda figure: draw_effects(figure, effects), size_rows(effects)),
     )
     for draw, size in drawn:
         figure = Figure(figsize=size, layout="constrained")
@@ -272,7 +272,7 @@ def test_every_mark_of_two_sweeps_has_a_name(tmp_path: Path) -> None:
 
     def marks(other: Made) -> list[str]:
         figure = Figure()
-        draw_front(figure, front([mixed, load(write_sweep(tmp_path / other.study, other))]))
+        draw_front(figure, compute_fronts([mixed, load(write_sweep(tmp_path / other.study, other))]))
         texts = [text.get_text() for text in figure.legends[0].get_texts()]
         return texts[: next(n for n, text in enumerate(texts) if text.startswith("front over means of seeds"))]
 
@@ -290,24 +290,24 @@ def test_surfaces_say_the_seeds_that_they_are_over(tmp_path: Path) -> None:
     small = Made(study="three", epochs=4, noise=(0.1,), profile=False, faults=False)
     single = replace(small, study="single", replicates=1)
     figure = Figure()
-    draw_front(figure, front([load(write_sweep(tmp_path / made.study, made)) for made in (small, single)]))
+    draw_front(figure, compute_fronts([load(write_sweep(tmp_path / made.study, made)) for made in (small, single)]))
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "attained by 2 of 3 seeds" in texts  # one seed has no surface
 
 
-def test_every_figure_draws_and_says_its_seeds(found: Digest, tmp_path: Path) -> None:
-    parts = (front_drawing, effect_drawings, curve_drawings, gap_drawing, ranking_drawings)
+def test_every_figure_draws_and_says_its_seeds(found: ReportData, tmp_path: Path) -> None:
+    parts = (specify_front, specify_effects, specify_curves, specify_gaps, specify_rankings)
     drawings = [drawing for part in parts for drawing in part(found)]
     assert len({drawing.slug for drawing in drawings}) == len(drawings) == 8
     for drawing in drawings:
         assert "seed" in drawing.caption
-        save(drawing.draw, drawing.size, [tmp_path / f"{drawing.slug}.svg"])
+        save_figure(drawing.draw, drawing.size, [tmp_path / f"{drawing.slug}.svg"])
         assert (tmp_path / f"{drawing.slug}.svg").read_text().rstrip().endswith("</svg>")
 
 
-def test_equal_records_give_equal_files(found: Digest, tmp_path: Path) -> None:
-    (drawing,) = gap_drawing(found)
+def test_equal_records_give_equal_files(found: ReportData, tmp_path: Path) -> None:
+    (drawing,) = specify_gaps(found)
     for name in ("one", "two"):
-        save(drawing.draw, drawing.size, [tmp_path / f"{name}.png", tmp_path / f"{name}.svg"])
+        save_figure(drawing.draw, drawing.size, [tmp_path / f"{name}.png", tmp_path / f"{name}.svg"])
     for kind in ("png", "svg"):
         assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()

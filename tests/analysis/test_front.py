@@ -9,17 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.dominance import hypervolume, non_dominated
+from analysis.exceptions import SweepError
 from analysis.figure_front import number_members
-from analysis.front import front
-from analysis.pareto import hypervolume, non_dominated
-from analysis.results import SweepError, load
-from analysis.stats import estimate, means
+from analysis.front import compute_fronts
+from analysis.results import load
+from analysis.stats import estimate, estimate_groups
 
 from .synthetic import ATTACKS, Made, write_sweep
 
 
 def test_each_problem_has_its_own_front_and_a_point_per_configuration(whole: Path) -> None:
-    found = front([load(whole)])
+    found = compute_fronts([load(whole)])
     assert [panel.title for panel in found.panels] == ["label_noise 0.0", "label_noise 0.1"]
     assert [len(panel.points) for panel in found.panels] == [6, 6]
     assert (found.x, found.y) == ("test_aa_clean_acc", "test_aa_acc")
@@ -28,33 +29,33 @@ def test_each_problem_has_its_own_front_and_a_point_per_configuration(whole: Pat
 def test_a_front_takes_both_accuracies_of_the_same_images_and_says_of_how_many(whole: Path) -> None:
     """AutoAttack looked at 300 of 360 images: clean accuracy is that on these, a point below that on all."""
     results = load(whole)
-    found = front([results])
+    found = compute_fronts([results])
     assert found.panels[0].x_title == "clean test accuracy on 300 images"
     assert found.y_title == "robust test accuracy, AutoAttack custom on 300 images"
     point = found.panels[0].points.iloc[0]
     seeds = results.sweep[results.sweep["configuration"] == point["configuration"]]
     assert point["x"] == pytest.approx(seeds["best_test_clean_acc"].mean() - 0.01)
-    assert front([results], y="test_pgd20_acc").x == "test_clean_acc"
+    assert compute_fronts([results], y="test_pgd20_acc").x == "test_clean_acc"
 
 
 @pytest.mark.parametrize(("x", "y"), [("test_clean_acc", "test_aa_acc"), ("test_aa_clean_acc", "test_pgd20_acc")])
 def test_accuracies_of_different_images_are_refused(whole: Path, x: str, y: str) -> None:
     with pytest.raises(SweepError, match=r"both accuracies of the same test images.* on 3[06]0.* on 3[06]0"):
-        front([load(whole)], x=x, y=y)
+        compute_fronts([load(whole)], x=x, y=y)
 
 
 def test_of_an_older_record_the_attack_on_the_first_images_is_left_out_and_that_is_said(tmp_path: Path) -> None:
     """Its clean accuracy on these images alone is not known, and they may be of one class."""
     old = ATTACKS | {"aa": ATTACKS["aa"].removesuffix(" drawn by class")}
     results = load(write_sweep(tmp_path / "old", Made(faults=False, attacks=old)))
-    found = front([results])
+    found = compute_fronts([results])
     assert (found.x, found.y) == ("test_clean_acc", "test_pgd20_acc")
     assert "AutoAttack custom on the first 300 images is left out" in found.note
     assert results.attacks["aa"].endswith("epsilon 0.1 on the first 300 images")
     with pytest.raises(SweepError, match="test_aa_acc on the first 300"):
-        front([results], x="test_clean_acc", y="test_aa_acc")
+        compute_fronts([results], x="test_clean_acc", y="test_aa_acc")
     with pytest.raises(SweepError, match="test_aa_clean_acc is not measured"):
-        front([results], y="test_aa_acc")
+        compute_fronts([results], y="test_aa_acc")
 
 
 def test_sweeps_that_looked_at_other_images_share_no_front(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_sweeps_that_looked_at_other_images_share_no_front(tmp_path: Path) -> No
         load(write_sweep(tmp_path / name, Made(study=name, faults=False, attacks=attacks)))
         for name, attacks in (("old", old), ("new", ATTACKS))
     ]
-    found = front(sweeps)
+    found = compute_fronts(sweeps)
     assert found.y == "test_pgd20_acc"
     both = "AutoAttack custom on the first 300 images or AutoAttack custom on 300 images is left out"
     assert f"{both}: clean accuracy on the same images was not measured in every sweep." in found.note
@@ -71,19 +72,21 @@ def test_sweeps_that_looked_at_other_images_share_no_front(tmp_path: Path) -> No
 
 def test_the_axis_tells_an_attack_from_those_beside_it_that_the_front_does_not_show(tmp_path: Path) -> None:
     wide = {"wide": "PGD-20, linf, epsilon 0.2, step epsilon/4"}
-    found = front([load(write_sweep(tmp_path / "a", Made(faults=False, attacks=ATTACKS | wide)))], y="test_pgd20_acc")
+    found = compute_fronts(
+        [load(write_sweep(tmp_path / "a", Made(faults=False, attacks=ATTACKS | wide)))], y="test_pgd20_acc"
+    )
     assert found.y_title == "robust test accuracy, PGD-20 epsilon 0.1"
 
 
 def test_an_attack_on_as_many_images_as_there_are_is_one_on_all(tmp_path: Path) -> None:
     old = ATTACKS | {"aa": "AutoAttack standard, linf, epsilon 0.1 on 360 images"}
-    found = front([load(write_sweep(tmp_path / "old", Made(faults=False, attacks=old)))])
+    found = compute_fronts([load(write_sweep(tmp_path / "old", Made(faults=False, attacks=old)))])
     assert (found.x, found.y) == ("test_clean_acc", "test_aa_acc")
 
 
 def test_a_point_is_the_mean_over_seeds_with_its_standard_error(whole: Path) -> None:
     results = load(whole)
-    point = front([results]).panels[0].points.iloc[0]
+    point = compute_fronts([results]).panels[0].points.iloc[0]
     seeds = results.sweep[results.sweep["configuration"] == point["configuration"]]["best_test_aa_acc"]
     assert point["n"] == 3
     assert point["y"] == pytest.approx(seeds.mean())
@@ -94,11 +97,11 @@ def test_a_configuration_with_a_diverged_seed_is_shown_but_never_on_the_front(tm
     folder = write_sweep(
         tmp_path / "sweep", Made(subsets=("all",), methods=("AT", "TRADES"), noise=(0.0,), replicates=4)
     )
-    points = front([load(folder)]).panels[0].points.set_index("family")
+    points = compute_fronts([load(folder)]).panels[0].points.set_index("family")
     assert points.loc["TRADES", "diverged"] == 1  # it alone would dominate
     assert not points.loc["TRADES", "on_front"] and not points.loc["TRADES", "selected"]
     assert points.loc["AT", "on_front"]
-    assert "1 configuration never on a front, as a seed diverged." in front([load(folder)]).note
+    assert "1 configuration never on a front, as a seed diverged." in compute_fronts([load(folder)]).note
 
 
 def test_validation_selects_by_validation_accuracies_alone(tmp_path: Path) -> None:
@@ -107,7 +110,7 @@ def test_validation_selects_by_validation_accuracies_alone(tmp_path: Path) -> No
         result = json.loads(path.read_text())
         result["best"] |= {"val_clean_acc": 0.99, "val_pgd_acc": 0.99, "test_clean_acc": 0.1, "test_aa_acc": 0.1}
         path.write_text(json.dumps(result))
-    points = front([load(folder)]).panels[0].points
+    points = compute_fronts([load(folder)]).panels[0].points
     friendly = points["subset_label"].str.startswith("friendly")
     assert (points["selected"] == friendly).all()
     assert not points.loc[friendly, "on_front"].any()
@@ -139,7 +142,7 @@ def test_validation_selects_as_the_study_said(
         result = json.loads(path.read_text())
         result["best"] |= {"val_clean_acc": clean, "val_pgd_acc": robust}
         path.write_text(json.dumps(result))
-    points = front([load(folder)]).panels[0].points.set_index("family")
+    points = compute_fronts([load(folder)]).panels[0].points.set_index("family")
     assert points["selected"][list(methods)].tolist() == chosen
 
 
@@ -157,27 +160,29 @@ def test_validation_selects_at_the_checkpoint_that_the_study_said_whichever_is_d
         for checkpoint in ("best", "last"):
             result[checkpoint] |= dict.fromkeys(("val_clean_acc", "val_pgd_acc"), 0.7 if checkpoint == better else 0.2)
         path.write_text(json.dumps(result))
-    points = front([load(folder)], checkpoint=drawn).panels[0].points
+    points = compute_fronts([load(folder)], checkpoint=drawn).panels[0].points
     assert points.loc[points["selected"], "family"].tolist() == [chosen]
 
 
 def test_seeds_are_compared_over_the_same_menu(sweep: Path, tmp_path: Path) -> None:
     """A configuration that some seed did not complete is in no attainment surface."""
-    complete = front([load(sweep)]).panels[1].surfaces["made_up"]
+    complete = compute_fronts([load(sweep)]).panels[1].surfaces["made_up"]
     lucky = sweep_with_one_lucky_seed(tmp_path)
-    for percentile, corners in front([load(lucky)]).panels[1].surfaces["made_up"].items():
+    for percentile, corners in compute_fronts([load(lucky)]).panels[1].surfaces["made_up"].items():
         np.testing.assert_array_equal(corners, complete[percentile])
 
 
 def test_a_configuration_with_more_seeds_than_the_others_does_not_stand_for_all(tmp_path: Path) -> None:
     """As where further seeds go to the front: the seeds that all have are compared over all."""
     folder = write_sweep(tmp_path / "sweep", Made(noise=(0.0,), faults=False, replicates=4))
-    equal = front([load(write_sweep(tmp_path / "equal", Made(noise=(0.0,), faults=False, replicates=4)))]).panels[0]
+    equal = compute_fronts(
+        [load(write_sweep(tmp_path / "equal", Made(noise=(0.0,), faults=False, replicates=4)))]
+    ).panels[0]
     plan = json.loads((folder / "plan.json").read_text())
     favoured = plan["trials"][-1]["configuration"]
     kept = [t for t in plan["trials"] if t["configuration"] == favoured or t["kind"] != "trial" or t["replicate"] < 2]
     (folder / "plan.json").write_text(json.dumps(plan | {"trials": kept}))
-    (panel,) = front([load(folder)]).panels
+    (panel,) = compute_fronts([load(folder)]).panels
     assert sorted(panel.points["n"]) == [2] * 5 + [4]
     assert (panel.volume["made_up"].n, panel.compared["made_up"]) == (2, 6)
     assert (equal.volume["made_up"].n, equal.compared["made_up"]) == (4, 6)
@@ -198,21 +203,21 @@ def sweep_with_one_lucky_seed(folder: Path) -> Path:
 
 
 def test_one_seed_has_no_error_no_surface_and_says_so(tmp_path: Path) -> None:
-    found = front([load(write_sweep(tmp_path / "one", Made(replicates=1, faults=False)))])
+    found = compute_fronts([load(write_sweep(tmp_path / "one", Made(replicates=1, faults=False)))])
     panel = found.panels[0]
     assert panel.points["y_se"].isna().all() and panel.surfaces["made_up"] == {}
     assert "1 seed" in found.note and "demonstration" in found.note
 
 
 def test_the_last_checkpoint_can_be_asked_for(whole: Path) -> None:
-    best, last = (front([load(whole)], checkpoint=c).panels[1].points for c in ("best", "last"))
+    best, last = (compute_fronts([load(whole)], checkpoint=c).panels[1].points for c in ("best", "last"))
     np.testing.assert_allclose(best["y_last"], last["y"])
     assert (last["y"] - best["y"]).abs().max() > 0.01  # adversarial training on noisy labels overfits
 
 
 def test_sweeps_of_one_name_are_told_apart_by_their_folders(whole: Path, tmp_path: Path) -> None:
     other = write_sweep(tmp_path / "other", Made(study="whole", faults=False, lift=0.02))
-    found = front([load(whole), load(other)])
+    found = compute_fronts([load(whole), load(other)])
     assert found.sweeps == (str(whole), str(other))
     assert {volume.n for volume in found.panels[0].volume.values()} == {3}
     assert found.panels[0].volume[str(other)].mean > found.panels[0].volume[str(whole)].mean
@@ -221,19 +226,20 @@ def test_sweeps_of_one_name_are_told_apart_by_their_folders(whole: Path, tmp_pat
 def test_a_sweep_is_not_compared_with_itself(whole: Path) -> None:
     """As one of six seeds it would have smaller errors than the three that it has."""
     with pytest.raises(SweepError, match="given twice"):
-        front([load(whole), load(whole.parent / "." / whole.name)])
+        compute_fronts([load(whole), load(whole.parent / "." / whole.name)])
 
 
 def test_a_copy_of_a_sweep_is_not_compared_with_it(whole: Path, tmp_path: Path) -> None:
     """Neither whole nor of an earlier state, when it had fewer trainings; what is common to others is told."""
     shutil.copytree(whole, copied := tmp_path / "copied")
-    with pytest.raises(SweepError, match=rf"^{copied}: of its 36 trainings none is its own, it is the same .* {whole}"):
-        front([load(whole), load(copied)])
+    same = rf"^{copied}: {whole} has all of its 36 trainings too \(it is the same sweep\)"
+    with pytest.raises(SweepError, match=same):
+        compute_fronts([load(whole), load(copied)])
     plan = json.loads((copied / "plan.json").read_text())
     (copied / "plan.json").write_text(json.dumps(plan | {"trials": plan["trials"][:-6]}))
     for pair in ([whole, copied], [copied, whole]):
-        with pytest.raises(SweepError, match=rf"^{copied}: of its 30 trainings none is its own, {whole} has them too"):
-            front([load(folder) for folder in pair])
+        with pytest.raises(SweepError, match=rf"^{copied}: {whole} has all of its 30 trainings too;"):
+            compute_fronts([load(folder) for folder in pair])
 
 
 def test_trainings_that_two_sweeps_have_in_common_are_told(whole: Path, tmp_path: Path) -> None:
@@ -242,9 +248,9 @@ def test_trainings_that_two_sweeps_have_in_common_are_told(whole: Path, tmp_path
     for row, same in list(zip(theirs["trials"], mine["trials"], strict=True))[-4:]:
         row["chain"] = same["chain"]
     (other / "plan.json").write_text(json.dumps(theirs))
-    found = front([load(whole), load(other)])
+    found = compute_fronts([load(whole), load(other)])
     assert found.note.endswith("whole and other have 4 trainings in common, which count for both.")
-    assert "in common" not in front([load(whole)]).note
+    assert "in common" not in compute_fronts([load(whole)]).note
 
 
 OTHERWISE = {  # an attack of the same name, or the rule that selects
@@ -262,7 +268,7 @@ def test_what_was_measured_otherwise_has_a_front_of_its_own_with_its_own_words(
     attacks = ATTACKS | OTHERWISE[what]
     other = load(write_sweep(tmp_path / "other", Made(study="other", faults=False, attacks=attacks, lift=0.02)))
     for sweeps in ([load(whole), other], [other, load(whole)]):
-        found = front(sweeps, y="test_aa_acc")
+        found = compute_fronts(sweeps, y="test_aa_acc")
         assert {panel.title for panel in found.panels} == {
             f"{sweep}: label_noise {noise}" for sweep in ("whole", "other") for noise in (0, 0.1)
         }
@@ -270,7 +276,7 @@ def test_what_was_measured_otherwise_has_a_front_of_its_own_with_its_own_words(
             (sweep,) = panel.points["sweep"].unique()
             assert panel.title.startswith(sweep)
             assert (attacks if sweep == "other" else ATTACKS)["aa"] in panel.note
-            alone = front([sweeps[place // 2]], y="test_aa_acc").panels[place % 2]
+            alone = compute_fronts([sweeps[place // 2]], y="test_aa_acc").panels[place % 2]
             assert panel.points["on_front"].tolist() == alone.points["on_front"].tolist()
         assert len({panel.y_title for panel in found.panels}) == (1 if what == "selection" else 2)
 
@@ -283,7 +289,7 @@ def test_attacks_that_climb_another_loss_share_no_front(name: str, tmp_path: Pat
         load(write_sweep(tmp_path / study, Made(study=study, faults=False, noise=(0.0,), attacks=its)))
         for study, its in (("ce", ATTACKS), ("margin", attacks), ("ce too", ATTACKS))
     ]
-    found = front(sweeps, y="test_pgd20_acc")
+    found = compute_fronts(sweeps, y="test_pgd20_acc")
     assert [panel.points["sweep"].unique().tolist() for panel in found.panels] == [["ce", "ce too"], ["margin"]]
 
 
@@ -294,12 +300,12 @@ def test_other_examples_behind_the_same_words_have_a_front_of_their_own(whole: P
     for trial in plan["trials"]:
         trial["data"] = "another hash"
     (other / "plan.json").write_text(json.dumps(plan))
-    assert [len(panel.points) for panel in front([load(whole), load(other)]).panels] == [6, 6, 6, 6]
+    assert [len(panel.points) for panel in compute_fronts([load(whole), load(other)]).panels] == [6, 6, 6, 6]
 
 
 def test_a_joint_front_has_only_members_that_no_other_sweep_dominates(whole: Path, tmp_path: Path) -> None:
     other = write_sweep(tmp_path / "other", Made(study="other", faults=False, lift=0.2))
-    panel = front([load(whole), load(other)]).panels[0]
+    panel = compute_fronts([load(whole), load(other)]).panels[0]
     points = panel.points
     assert points["on_front"].tolist() == non_dominated(points[["x", "y"]].to_numpy()).tolist()
     for _, own in points.groupby("sweep"):  # each has a front of its own, which is drawn and not numbered
@@ -311,7 +317,7 @@ def test_a_joint_front_has_only_members_that_no_other_sweep_dominates(whole: Pat
 
 def test_what_a_front_lacks_is_said(sweep: Path, whole: Path) -> None:
     """Of the made-up sweep a trial diverged, one is torn and one crashed."""
-    note = front([load(sweep), load(whole)]).panels[1].missing
+    note = compute_fronts([load(sweep), load(whole)]).panels[1].missing
     assert "made_up: not finished: 2 of 18 trials without a result." in note
     assert "made_up: 1 configuration left out that completed no seed." in note
     assert "whole: " not in note
@@ -322,19 +328,19 @@ def test_a_configuration_without_a_result_is_said_to_be_left_out(whole: Path, tm
     shutil.copytree(whole, folder)
     for path in folder.glob("trials/*noise=0.0*TRADES*random*/result.json"):
         path.unlink()
-    notes = [panel.missing for panel in front([load(folder)]).panels]
+    notes = [panel.missing for panel in compute_fronts([load(folder)]).panels]
     assert "not finished: 3 of 18 trials without a result. 1 configuration left out that completed no seed." in notes[0]
     assert "left out" not in notes[1] and "not finished" not in notes[1]
 
 
 def test_one_metric_twice_is_no_front(whole: Path) -> None:
     with pytest.raises(SweepError, match="--x and --y are both test_clean_acc"):
-        front([load(whole)], y="test_clean_acc")
+        compute_fronts([load(whole)], y="test_clean_acc")
 
 
 def test_problems_of_several_sweeps_are_told_apart_by_their_data(whole: Path, tmp_path: Path) -> None:
     other = write_sweep(tmp_path / "other", Made(study="other", noise=(0.1, 0.2), faults=False))
-    found = front([load(whole), load(other)])
+    found = compute_fronts([load(whole), load(other)])
     titles = ["whole: label_noise 0", "label_noise 0.1", "other: label_noise 0.2"]
     assert [panel.title for panel in found.panels] == titles
     assert [len(panel.points) for panel in found.panels] == [6, 12, 6]
@@ -344,7 +350,7 @@ def test_means_of_groups_are_those_of_each(whole: Path) -> None:
     trials = load(whole).sweep
     table = trials[["last_test_aa_acc", "best_test_clean_acc"]].copy()
     table.iloc[4, 0], table.iloc[5, 1] = np.nan, np.inf
-    found = means(table, [trials["configuration"]])
+    found = estimate_groups(table, [trials["configuration"]])
     for name, group in table.groupby(trials["configuration"]):
         for column in table:
             row = [found.loc[name, f"{column}{which}"] for which in ("", "_se", "_n")]

@@ -14,11 +14,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
-from analysis.digest import digest
-from analysis.drawings import front_drawing
-from analysis.figure_front import CLEAR, attained, band_words, chains_of, draw_front, front_size
-from analysis.front import Front, front
-from analysis.pareto import attainment
+from analysis.dominance import attainment
+from analysis.drawings import specify_front
+from analysis.figure_front import MIN_CLEARANCE, count_attaining, describe_band, draw_front, find_chains, size_front
+from analysis.front import FrontData, compute_fronts
+from analysis.report_data import collect_report_data
 from analysis.results import load
 from trainers.reading import read_json
 from trainers.record_io import write_json
@@ -28,27 +28,29 @@ from .synthetic import Made, write_study, write_sweep
 SMALL = Made(noise=(0.1,), subsets=("all",), epochs=4, replicates=2, profile=False, faults=False)
 
 
-def looks(found: Front) -> list[tuple[str, str]]:
+def looks(found: FrontData) -> list[tuple[str, str]]:
     """Colour and marker of every point of the first panel."""
     return [tuple(found.keys.look(row)[:2]) for row in found.panels[0].points.to_dict("records")]  # type: ignore[misc]
 
 
-def named(found: Front) -> list[str]:
+def named(found: FrontData) -> list[str]:
     """The names in the legend."""
-    figure = Figure(figsize=front_size(found))
+    figure = Figure(figsize=size_front(found))
     draw_front(figure, found)
     return [text.get_text().replace("\n", " ") for text in figure.legends[0].get_texts()]
 
 
 def test_eight_numbers_are_a_scale_and_a_line_through_them_in_order(tmp_path: Path) -> None:
     """The values of GAIRAT's lambda, as its study lists them."""
-    found = front([load(write_study(tmp_path / "lam", "method.weight.lam", ("inf", 3, -1, 0, 1, 2, 4, 5), SMALL))])
+    found = compute_fronts(
+        [load(write_study(tmp_path / "lam", "method.weight.lam", ("inf", 3, -1, 0, 1, 2, 4, 5), SMALL))]
+    )
     scale = found.keys.scale
     assert scale is not None and scale.labels == ("-1", "0", "1", "2", "3", "4", "5", "inf")
     assert len(set(looks(found))) == 8
-    (chain,) = chains_of(found.panels[0], found)
+    (chain,) = find_chains(found.panels[0], found)
     assert chain["scale"].tolist() == list(scale.labels)
-    figure = Figure(figsize=front_size(found))
+    figure = Figure(figsize=size_front(found))
     draw_front(figure, found)
     (line,) = [line for line in figure.axes[0].lines if line.get_gid() == "scale"]
     np.testing.assert_allclose(line.get_xydata(), chain[["x", "y"]].to_numpy())
@@ -58,8 +60,8 @@ def test_eight_numbers_are_a_scale_and_a_line_through_them_in_order(tmp_path: Pa
 
 def test_a_line_holds_all_else_equal(tmp_path: Path) -> None:
     made = replace(SMALL, subsets=("all", "random 108"))
-    found = front([load(write_study(tmp_path / "lam", "method.weight.lam", tuple(range(9)), made))])
-    chains = chains_of(found.panels[0], found)
+    found = compute_fronts([load(write_study(tmp_path / "lam", "method.weight.lam", tuple(range(9)), made))])
+    chains = find_chains(found.panels[0], found)
     assert [len(chain) for chain in chains] == [9, 9]
     assert all(chain["subset_label"].nunique() == 1 for chain in chains)
     assert len(set(looks(found))) == 18 and {"all", "random 108"} <= set(named(found))
@@ -69,27 +71,27 @@ def test_a_search_has_no_scale(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "search", "method.weight.lam", tuple(range(9)), SMALL)
     plan = read_json(folder / "plan.json")
     write_json(folder / "plan.json", plan | {"trials": [trial | {"generation": 0} for trial in plan["trials"]]})
-    assert front([load(folder)]).keys.scale is None
+    assert compute_fronts([load(folder)]).keys.scale is None
 
 
 @pytest.mark.parametrize(("methods", "subsets"), [(8, 1), (12, 1), (30, 1), (9, 5)])
 def test_more_names_than_colours_have_a_colour_and_a_marker_each(tmp_path: Path, methods: int, subsets: int) -> None:
     chosen = ("all", *(f"random {10 * size}" for size in range(1, subsets)))
     made = replace(SMALL, methods=tuple(f"M{n}x" for n in range(methods)), subsets=chosen, replicates=1)
-    found = front([load(write_sweep(tmp_path / "many", made))])
+    found = compute_fronts([load(write_sweep(tmp_path / "many", made))])
     assert len(set(looks(found))) == methods * subsets
     texts = named(found)
     for method in made.methods:
         assert any(text.split(" · ")[0] == method for text in texts)
-    assert found.keys.untold == ()
+    assert found.keys.indistinct == ()
 
 
 def test_what_is_not_told_apart_is_said(tmp_path: Path) -> None:
     made = replace(SMALL, methods=tuple(f"M{n}x" for n in range(71)), replicates=1)
-    found = front([load(write_sweep(tmp_path / "most", made))])
-    assert found.keys.untold == ("methods",)
+    found = compute_fronts([load(write_sweep(tmp_path / "most", made))])
+    assert found.keys.indistinct == ("methods",)
     assert "Methods are not told apart by colour and marker" in found.keys.words
-    (drawing,) = front_drawing(digest(load(tmp_path / "most")))
+    (drawing,) = specify_front(collect_report_data(load(tmp_path / "most")))
     assert found.keys.words in drawing.caption and "tables/front.csv" in drawing.caption
 
 
@@ -98,7 +100,7 @@ def test_bands_say_of_how_many_seeds_they_are(n: int) -> None:
     """Seed s alone reaches (s, s): a surface's only corner says how many seeds attain it."""
     points = np.arange(1.0, n + 1)[:, None].repeat(2, axis=1)
     corners = attainment(points, np.arange(n))
-    for (percentile, surface), count in zip(corners.items(), attained(n), strict=True):
+    for (percentile, surface), count in zip(corners.items(), count_attaining(n), strict=True):
         reached = sum((point >= surface[0]).all() for point in points)
         assert reached == count == math.ceil(percentile * n / 100)
 
@@ -106,22 +108,34 @@ def test_bands_say_of_how_many_seeds_they_are(n: int) -> None:
 @pytest.mark.parametrize(
     ("seeds", "words", "legend"),
     [
-        (2, "what 1 to what 2 of 2 seeds attain, the whole range over seeds", "attained by 1 to 2 of 2 seeds"),
-        (3, "what 1 to what 3 of 3 seeds attain, the whole range over seeds", "attained by 1 to 3 of 3 seeds"),
-        (5, "what 2 to what 4 of 5 seeds attain; the dotted line is what 3", "attained by 2 to 4 of 5 seeds"),
+        (
+            2,
+            "over 2 seeds lies between the surfaces that at least 1 and at least 2 of them attain, the whole range",
+            "attained by 1 to 2 of 2 seeds",
+        ),
+        (
+            3,
+            "over 3 seeds lies between the surfaces that at least 1 and at least 3 of them attain, the whole range",
+            "attained by 1 to 3 of 3 seeds",
+        ),
+        (
+            5,
+            "at least 2 and at least 4 of them attain; its dotted line is the surface that at least 3 attain",
+            "attained by 2 to 4 of 5 seeds",
+        ),
     ],
 )
 def test_the_caption_says_what_the_band_is(tmp_path: Path, seeds: int, words: str, legend: str) -> None:
     results = load(write_sweep(tmp_path / "seeds", replace(SMALL, replicates=seeds)))
-    (drawing,) = front_drawing(digest(results))
-    assert words in drawing.caption and "It is no standard error." in drawing.caption
+    (drawing,) = specify_front(collect_report_data(results))
+    assert words in drawing.caption and "A band is not a standard error." in drawing.caption
     assert "Bars and bands" not in drawing.caption
-    texts = named(front([results]))
+    texts = named(compute_fronts([results]))
     assert legend in texts and not any("%" in text for text in texts)
 
 
 def test_one_seed_has_no_band_to_speak_of(tmp_path: Path) -> None:
-    assert band_words(front([load(write_sweep(tmp_path / "one", replace(SMALL, replicates=1)))])) == ""
+    assert describe_band(compute_fronts([load(write_sweep(tmp_path / "one", replace(SMALL, replicates=1)))])) == ""
 
 
 def test_numbers_of_members_never_cover_each_other(tmp_path: Path) -> None:
@@ -130,14 +144,14 @@ def test_numbers_of_members_never_cover_each_other(tmp_path: Path) -> None:
         result = read_json(path)
         place = {"test_clean_acc": 0.8 + 0.0002 * n, "test_aa_acc": 0.5 - 0.0002 * n}  # all are members
         write_json(path, result | {"best": result["best"] | place})
-    found = front([load(folder)])
-    figure = Figure(figsize=front_size(found), layout="constrained")
+    found = compute_fronts([load(folder)])
+    figure = Figure(figsize=size_front(found), layout="constrained")
     draw_front(figure, found)
     FigureCanvasAgg(figure).draw()
     texts = [text for text in figure.axes[0].texts if isinstance(text, Annotation)]
     assert 5 < len(texts) < 200
     at = [figure.axes[0].transData.transform(text.xy) + np.array(text.xyann) * figure.dpi / 72 for text in texts]
-    assert nearest(at) >= CLEAR * figure.dpi / 72 - 1e-6
+    assert nearest(at) >= MIN_CLEARANCE * figure.dpi / 72 - 1e-6
 
 
 def nearest(places: Sequence[np.ndarray]) -> float:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.figure_grid import Grid, draw_grid, grid_size, grids_info, style_of
-from analysis.figure_knobs import knobs_info
-from analysis.figures import save
+from analysis.figure_grid import Grid, collect_grids, draw_grid, pick_style, size_grid
+from analysis.figure_knobs import collect_knobs
+from analysis.figures import save_figure
 from analysis.results import Results, load
 from analysis.styles import PALETTE, Register
 from trainers.reading import read_json
@@ -23,7 +23,7 @@ LAM = "method.weight.lam"
 
 
 def only(results: Results) -> Grid:
-    (found,) = grids_info(results, METRICS)
+    (found,) = collect_grids(results, METRICS)
     return found
 
 
@@ -39,7 +39,7 @@ def test_a_point_is_the_mean_over_seeds_at_both_epochs(tmp_path: Path) -> None:
             values = trials[f"{('best', 'last')[which]}_{METRICS[metric]}"]
             assert line.means[place, metric, which] == pytest.approx(values.mean())
             assert line.errors[place, metric, which] == pytest.approx(values.sem())
-    assert knobs_info(results, METRICS) is None
+    assert collect_knobs(results, METRICS) is None
 
 
 def test_everything_else_tells_lines_apart(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_everything_else_tells_lines_apart(tmp_path: Path) -> None:
     grid = only(load(write_study(tmp_path / "lam", LAM, (0, 1, 2), made)))
     names = [line.name for line in grid.lines]
     assert len(names) == 4 and "label_noise 0.1 · random 108" in names
-    assert grid.told == names
+    assert grid.coloured == names
 
 
 def test_a_value_that_did_not_complete_is_no_point(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_values_over_decades_lie_evenly(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("values", [(0, 1), ("ce", "kl", "margin"), tuple(range(9))])
 def test_two_values_names_and_many_values_have_no_lines(tmp_path: Path, values: tuple[object, ...]) -> None:
-    assert grids_info(load(write_study(tmp_path / "few", LAM, values)), METRICS) == []
+    assert collect_grids(load(write_study(tmp_path / "few", LAM, values)), METRICS) == []
 
 
 def test_what_is_drawn_with_other_knobs_is_left_to_points(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_what_is_drawn_with_other_knobs_is_left_to_points(tmp_path: Path) -> Non
         trial["axes"]["optimizer.lr"], trial["values"]["optimizer.lr"] = str(rate), rate
     write_json(folder / "plan.json", plan)
     results = load(folder)
-    assert grids_info(results, METRICS) == []
-    info = knobs_info(results, METRICS)
+    assert collect_grids(results, METRICS) == []
+    info = collect_knobs(results, METRICS)
     assert info is not None and [knob.name for knob in info.knobs] == ["lam", "lr"]
 
 
@@ -86,23 +86,23 @@ def test_a_search_has_no_lines_by_chance(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "search", LAM, (0, 1, 2, 3))
     plan = read_json(folder / "plan.json")
     write_json(folder / "plan.json", plan | {"trials": [trial | {"generation": 0} for trial in plan["trials"]]})
-    assert grids_info(load(folder), METRICS) == []
-    assert knobs_info(load(folder), METRICS) is not None
+    assert collect_grids(load(folder), METRICS) == []
+    assert collect_knobs(load(folder), METRICS) is not None
 
 
 def test_more_lines_than_colours_are_told_apart_by_the_axis_with_most_values(tmp_path: Path) -> None:
     made = Made(noise=(0.0, 0.1), subsets=("all", "random 108", "random 96", "friendly 108"), replicates=2)
     grid = only(load(write_study(tmp_path / "lam", LAM, (0, 1, 2), made)))
     assert len(grid.lines) == 8 > len(PALETTE)
-    styles = grid.styles(Register())
+    styles = grid.assign_styles(Register())
     assert list(styles) == list(made.subsets)
-    assert {style_of(line, styles) for line in grid.lines} == set(styles.values())
-    assert all(style_of(line, styles) == styles[line.labels["subset"]] for line in grid.lines)
+    assert {pick_style(line, styles) for line in grid.lines} == set(styles.values())
+    assert all(pick_style(line, styles) == styles[line.labels["subset"]] for line in grid.lines)
 
     def draw(figure: Figure) -> None:
         draw_grid(figure, grid, Register())
 
-    save(draw, grid_size(grid), [tmp_path / "many.png", tmp_path / "many.svg"])
+    save_figure(draw, size_grid(grid), [tmp_path / "many.png", tmp_path / "many.svg"])
     assert (tmp_path / "many.png").stat().st_size > 5_000
     unlike = grid._replace(lines=[line._replace(labels={"x": str(i)}) for i, line in enumerate(grid.lines)])
-    assert unlike.told == [] and {style_of(line, {}).colour for line in unlike.lines} == {PALETTE[0]}
+    assert unlike.coloured == [] and {pick_style(line, {}).colour for line in unlike.lines} == {PALETTE[0]}

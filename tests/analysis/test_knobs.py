@@ -16,9 +16,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from analysis.axes import MOST_LABELS, read_axes
-from analysis.facts import what_ran
-from analysis.figure_knobs import Knob, Knobs, draw_knobs, knobs_info, knobs_size
-from analysis.figures import save
+from analysis.figure_knobs import Knob, Knobs, collect_knobs, draw_knobs, size_knobs
+from analysis.figures import save_figure
+from analysis.provenance import describe_run
 from analysis.results import Results
 from analysis.styles import Register
 from trainers.reading import Damage
@@ -63,7 +63,7 @@ def searched(folder: Path, count: int, seeds: int = 2) -> Results:
 
 
 def test_a_point_is_a_configuration_that_completed(tmp_path: Path) -> None:
-    info = knobs_info(searched(tmp_path, 12), METRICS)
+    info = collect_knobs(searched(tmp_path, 12), METRICS)
     assert info is not None
     assert [knob.name for knob in info.knobs] == ["lr"], "the momentum has few values"
     (lr,) = info.knobs
@@ -83,7 +83,7 @@ def test_problems_and_subsets_are_told_apart(tmp_path: Path) -> None:
     labels = {trial["configuration"]: trial["axes"] for trial in trials}
     for path in ("data.label_noise", "subset"):
         results.trials[path] = [labels[name][path] for name in results.trials["configuration"]]
-    info = knobs_info(replace(results, axes=read_axes({"trials": trials})), METRICS)
+    info = collect_knobs(replace(results, axes=read_axes({"trials": trials})), METRICS)
     assert info is not None
     assert info.groups == [
         "label_noise 0 · all",
@@ -94,7 +94,7 @@ def test_problems_and_subsets_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_more_groups_than_colours_and_marks_have_none(tmp_path: Path) -> None:
-    info = knobs_info(searched(tmp_path, 12), METRICS)
+    info = collect_knobs(searched(tmp_path, 12), METRICS)
     assert info is not None
     assert info.groups == ["at", "trades"]
     knob = info.knobs[0]
@@ -104,21 +104,21 @@ def test_more_groups_than_colours_and_marks_have_none(tmp_path: Path) -> None:
 
 
 def test_one_seed_has_no_error(tmp_path: Path) -> None:
-    info = knobs_info(searched(tmp_path, 12, seeds=1), METRICS)
+    info = collect_knobs(searched(tmp_path, 12, seeds=1), METRICS)
     assert info is not None
     assert np.isnan(info.knobs[0].errors).all()
-    save(lambda figure: draw_knobs(figure, info, Register()), knobs_size(info), [tmp_path / "knobs.png"])
+    save_figure(lambda figure: draw_knobs(figure, info, Register()), size_knobs(info), [tmp_path / "knobs.png"])
 
 
 def test_few_values_are_compared_one_by_one(tmp_path: Path) -> None:
-    assert knobs_info(searched(tmp_path, MOST_LABELS), METRICS) is None
+    assert collect_knobs(searched(tmp_path, MOST_LABELS), METRICS) is None
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_it_can_be_drawn(tmp_path: Path, kind: str) -> None:
-    info = knobs_info(searched(tmp_path, 12), METRICS)
+    info = collect_knobs(searched(tmp_path, 12), METRICS)
     assert info is not None
-    save(lambda figure: draw_knobs(figure, info, Register()), knobs_size(info), [tmp_path / f"knobs.{kind}"])
+    save_figure(lambda figure: draw_knobs(figure, info, Register()), size_knobs(info), [tmp_path / f"knobs.{kind}"])
     assert (tmp_path / f"knobs.{kind}").stat().st_size > 5_000
 
 
@@ -134,17 +134,17 @@ def test_a_logarithmic_scale_is_written_in_numbers(tmp_path: Path) -> None:
 
 
 def test_the_report_says_what_was_searched_for(tmp_path: Path) -> None:
-    said = what_ran(SimpleNamespace(results=searched(tmp_path, 12)))  # type: ignore[arg-type]
-    assert said["optimizer.lr"] == "12 values from 1e-12 to 1e-1"
-    assert said["optimizer.momentum"] == "0, 1"
-    assert said["search"] == "tpe, 12 configurations, 4 at once"
-    assert said["objectives"] == "val_clean_acc max, val_pgd_acc max"
-    assert said["constraints"] == "val_clean_acc >= 80%"
-    assert (said["stopping"], said["budget"]) == ("patience 10%", "epochs 100, wall 2h")
+    facts = describe_run(SimpleNamespace(results=searched(tmp_path, 12)))  # type: ignore[arg-type]
+    assert facts["optimizer.lr"] == "12 values from 1e-12 to 1e-1"
+    assert facts["optimizer.momentum"] == "0, 1"
+    assert facts["search"] == "tpe, 12 configurations, 4 at once"
+    assert facts["objectives"] == "val_clean_acc max, val_pgd_acc max"
+    assert facts["constraints"] == "val_clean_acc >= 80%"
+    assert (facts["stopping"], facts["budget"]) == ("patience 10%", "epochs 100, wall 2h")
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe", b"search: [", b"- 1", b"search: 3"])
 def test_a_space_that_cannot_be_read_leaves_it_unsaid(tmp_path: Path, content: bytes | None) -> None:
     results = searched(tmp_path, 12)
     (tmp_path / "space.yaml").unlink() if content is None else (tmp_path / "space.yaml").write_bytes(content)
-    assert "search" not in what_ran(SimpleNamespace(results=results))  # type: ignore[arg-type]
+    assert "search" not in describe_run(SimpleNamespace(results=results))  # type: ignore[arg-type]

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.digest import Digest, digest
-from analysis.findings import findings, limits
-from analysis.masking import is_plain, masked, reference, reversals
-from analysis.report import report
+from analysis.findings import list_findings, list_limits
+from analysis.masking import find_plain_training, find_reversals, is_plain, select_masked
+from analysis.report import redraw_report
+from analysis.report_data import ReportData, collect_report_data
 from analysis.results import load
 
 from .synthetic import ATTACKS, Made, write_sweep
@@ -29,7 +29,7 @@ GAIRAT = PLAIN | {"weight": {"name": "gairat"}}
 ACCURACIES = {"AT": (0.50, 0.47), "GAIRAT": (0.58, 0.36), "MART": (0.52, 0.49)}  # under PGD and under AutoAttack
 
 
-def attacked(folder: Path, made: Made, accuracies: dict[str, tuple[float, float]] = ACCURACIES) -> Digest:
+def attacked(folder: Path, made: Made, accuracies: dict[str, tuple[float, float]] = ACCURACIES) -> ReportData:
     """A sweep with these accuracies, half a point apart from seed to seed under both attacks."""
     folder = write_sweep(folder, replace(made, attacks=WHOLE))
     plan = json.loads((folder / "plan.json").read_text())
@@ -45,7 +45,7 @@ def attacked(folder: Path, made: Made, accuracies: dict[str, tuple[float, float]
             result[checkpoint] |= {"test_pgd_acc": pgd, "test_aa_acc": auto, "test_aa_gap": pgd - auto}
         path.write_text(json.dumps(result))
     (folder / "plan.json").write_text(json.dumps(plan))
-    return digest(load(folder))
+    return collect_report_data(load(folder))
 
 
 def test_a_gap_far_above_that_of_plain_pgd_training_and_a_reversed_order_are_findings(tmp_path: Path) -> None:
@@ -53,27 +53,28 @@ def test_a_gap_far_above_that_of_plain_pgd_training_and_a_reversed_order_are_fin
     table = found.masking.set_index("choice")
     assert table["gap"].to_dict() == pytest.approx({"AT": 0.03, "GAIRAT": 0.22, "MART": 0.03})
     assert table["plain"].to_dict() == {"AT": True, "GAIRAT": False, "MART": False}
-    plain = reference(found.masking)
+    plain = find_plain_training(found.masking)
     assert plain is not None and plain["choice"] == "AT"
-    assert masked(found.masking, plain["gap"])["choice"].tolist() == ["GAIRAT"]
-    turned = reversals(found.results, found.masking, "test_aa_acc")
+    assert select_masked(found.masking, plain["gap"])["choice"].tolist() == ["GAIRAT"]
+    turned = find_reversals(found.results, found.masking, "test_aa_acc")
     assert (turned.pairs, turned.reversed) == (3, 2)
     assert turned.certain == 2
-    assert [(it.better, it.worse) for it in turned.widest] == [("GAIRAT", "AT"), ("GAIRAT", "MART")]
+    assert [(pair.better, pair.worse) for pair in turned.widest] == [("GAIRAT", "AT"), ("GAIRAT", "MART")]
     assert turned.widest[0].weak.mean == pytest.approx(0.08)
     assert turned.widest[0].strong.mean == pytest.approx(-0.11)
-    said = dict(findings(found))
-    assert "3.0 ± 0.0 points for AT, plain PGD training" in said["Masked gradients"]
-    assert "for GAIRAT 22.0 ± 0.0: trust AutoAttack standard" in said["Masked gradients"]
-    assert "2 of 3 pairs" in said["AutoAttack standard reverses PGD-10's order"]
+    texts = dict(list_findings(found))
+    assert "3.0 ± 0.0 points for AT, plain PGD training" in texts["Masked gradients"]
+    assert "for GAIRAT 22.0 ± 0.0: trust AutoAttack standard" in texts["Masked gradients"]
+    assert "2 of 3 pairs" in texts["AutoAttack standard reverses PGD-10's order"]
     assert (
-        "GAIRAT against AT: +8.0 ± 0.0 under PGD-10, −11.0 ± 0.0" in said["AutoAttack standard reverses PGD-10's order"]
+        "GAIRAT against AT: +8.0 ± 0.0 under PGD-10, −11.0 ± 0.0"
+        in texts["AutoAttack standard reverses PGD-10's order"]
     )
 
 
 def test_the_gap_stands_on_the_page_and_in_its_own_table(tmp_path: Path) -> None:
     folder = attacked(tmp_path / "gairat", MADE).results.folder
-    page = report(folder)
+    page = redraw_report(folder)
     text = page.read_text(encoding="utf-8")
     assert "PGD‑10 − AutoAttack standard</th>" in text and ">22.0 ± 0.0</td>" in text
     assert (page.parent / "tables" / "masking.csv").exists()
@@ -81,22 +82,22 @@ def test_the_gap_stands_on_the_page_and_in_its_own_table(tmp_path: Path) -> None
 
 def test_where_no_gap_is_large_that_is_said_too(tmp_path: Path) -> None:
     calm = ACCURACIES | {"GAIRAT": (0.51, 0.479)}
-    said = dict(findings(attacked(tmp_path / "calm", MADE, calm)))
-    assert "at most 3.1 for any other" in said["No sign of masked gradients"]
-    assert "Masked gradients" not in said and not any("reverses" in lead for lead in said)
+    texts = dict(list_findings(attacked(tmp_path / "calm", MADE, calm)))
+    assert "at most 3.1 for any other" in texts["No sign of masked gradients"]
+    assert "Masked gradients" not in texts and not any("reverses" in lead for lead in texts)
 
 
 def test_without_plain_pgd_training_gaps_are_held_against_the_smallest_and_that_is_said(tmp_path: Path) -> None:
     found = attacked(tmp_path / "two", replace(MADE, methods=("GAIRAT", "MART")))
-    text = dict(findings(found))["Masked gradients"]
+    text = dict(list_findings(found))["Masked gradients"]
     assert "MART, the smallest gap (no plain PGD training is in the study)" in text and "for GAIRAT 22.0" in text
 
 
 def test_an_order_that_seeds_may_have_reversed_is_counted_and_called_so(tmp_path: Path) -> None:
     near = {"AT": (0.500, 0.470), "MART": (0.501, 0.469)}
     made = replace(MADE, methods=("AT", "MART"), replicates=1)
-    text = dict(findings(attacked(tmp_path / "near", made, near)))["AutoAttack standard reverses PGD-10's order"]
-    assert "1 of 1 pair of configurations" in text and "seeds may have done it" in text
+    text = dict(list_findings(attacked(tmp_path / "near", made, near)))["AutoAttack standard reverses PGD-10's order"]
+    assert "1 of 1 pair of configurations" in text and "seeds may explain them" in text
 
 
 def test_what_pgd_did_on_the_images_that_autoattack_had_is_its_own_accuracy_and_the_gap(tmp_path: Path) -> None:
@@ -109,16 +110,16 @@ def test_what_pgd_did_on_the_images_that_autoattack_had_is_its_own_accuracy_and_
             result[checkpoint]["test_aa_clean_acc"] = result[checkpoint]["test_clean_acc"]
         result["best"]["test_pgd_acc"] += 0.1
         path.write_text(json.dumps(result))
-    table = digest(load(folder)).masking.set_index("choice")
+    table = collect_report_data(load(folder)).masking.set_index("choice")
     assert table["gap"].to_dict() == pytest.approx({"AT": 0.03, "GAIRAT": 0.22, "MART": 0.03})
     assert table.loc["AT", "weak"] == pytest.approx(0.505)
 
 
 def test_without_autoattack_nothing_is_said_of_masking_but_that(tmp_path: Path) -> None:
     weak = {name: text for name, text in ATTACKS.items() if name != "aa"}
-    found = digest(load(write_sweep(tmp_path / "weak", replace(MADE, attacks=weak))))
-    assert not any("mask" in lead for lead, _ in findings(found))
-    assert any("No AutoAttack was run" in limit for limit in limits(found))
+    found = collect_report_data(load(write_sweep(tmp_path / "weak", replace(MADE, attacks=weak))))
+    assert not any("mask" in lead for lead, _ in list_findings(found))
+    assert any("No AutoAttack was run" in limit for limit in list_limits(found))
 
 
 @pytest.mark.parametrize(
@@ -140,14 +141,14 @@ def test_pairs_are_judged_by_the_seeds_that_both_have(tmp_path: Path) -> None:
         pgd, auto = 0.5 + 0.05 * rng.standard_normal(), 0.4 + 0.05 * rng.standard_normal()
         result["best"] |= {"test_pgd_acc": pgd, "test_aa_acc": auto, "test_aa_gap": pgd - auto}
         path.write_text(json.dumps(result if number % 9 else result | {"status": "stopped"}))
-    found = digest(load(folder))
-    turned = reversals(found.results, found.masking, "test_aa_acc")
-    done = found.completed.set_index(["configuration", "replicate"])[["best_test_pgd_acc", "best_test_aa_acc"]]
+    found = collect_report_data(load(folder))
+    turned = find_reversals(found.results, found.masking, "test_aa_acc")
+    done = found.results.completed.set_index(["configuration", "replicate"])[["best_test_pgd_acc", "best_test_aa_acc"]]
     expected = [0, 0, 0]
     for one, other in combinations(found.masking["configuration"], 2):
         gaps = (done.loc[one] - done.loc[other]).dropna()
         means = gaps.mean().to_numpy()
         is_turned = means[0] * means[1] < 0
         sure = is_turned and all(stats.ttest_1samp(gaps[c], 0.0).pvalue < 0.05 for c in gaps)
-        expected = [total + int(it) for total, it in zip(expected, (len(gaps) > 0, is_turned, sure), strict=True)]
+        expected = [total + int(count) for total, count in zip(expected, (len(gaps) > 0, is_turned, sure), strict=True)]
     assert [turned.pairs, turned.reversed, turned.certain] == expected and expected[1] > 3

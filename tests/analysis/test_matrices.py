@@ -7,14 +7,14 @@ from io import StringIO
 import numpy as np
 import pandas as pd
 
-from analysis.matrices import blocks
+from analysis.matrices import lay_out_blocks
 from trainers.terminal.console import Console
 
 
 def lines(table: pd.DataFrame, width: int) -> list[str]:
     file = StringIO()
     console = Console(file=file, width=width)
-    for block in blocks(table, width):
+    for block in lay_out_blocks(table, width):
         console.print(block)
     return file.getvalue().splitlines()
 

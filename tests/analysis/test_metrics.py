@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.metrics import (
-    attack_of,
-    attack_title,
-    clean_beside,
-    descriptions,
-    looked_at,
-    strongest,
-    title,
-    told,
+    complete_descriptions,
+    describe_metric,
+    find_clean_metric,
+    find_strongest,
+    group_descriptions,
+    parse_attack,
+    parse_images,
+    shorten_attack,
 )
 from analysis.stats import Estimate, estimate
 
@@ -39,53 +39,64 @@ ATTACKS = {
     ],
 )
 def test_the_attack_of_a_metric(metric: str, attack: str | None) -> None:
-    assert attack_of(metric) == attack
+    assert parse_attack(metric) == attack
 
 
 def test_clean_accuracy_is_compared_on_the_same_images() -> None:
-    assert clean_beside("test_aa_acc", ATTACKS, 360) == "test_aa_clean_acc"
-    assert clean_beside("test_aa_acc", ATTACKS, 300) == clean_beside("test_pgd20_acc", ATTACKS, 360) == "test_clean_acc"
-    assert looked_at("test_aa_clean_acc", ATTACKS, 360) == looked_at("test_aa_acc", ATTACKS, 360) == (300, True)
-    assert looked_at("test_clean_acc", ATTACKS, 360) == looked_at("test_pgd20_acc", ATTACKS, 360) == (360, True)
+    assert find_clean_metric("test_aa_acc", ATTACKS, 360) == "test_aa_clean_acc"
+    assert (
+        find_clean_metric("test_aa_acc", ATTACKS, 300)
+        == find_clean_metric("test_pgd20_acc", ATTACKS, 360)
+        == "test_clean_acc"
+    )
+    assert parse_images("test_aa_clean_acc", ATTACKS, 360) == parse_images("test_aa_acc", ATTACKS, 360) == (300, True)
+    assert parse_images("test_clean_acc", ATTACKS, 360) == parse_images("test_pgd20_acc", ATTACKS, 360) == (360, True)
 
 
 def test_older_records_mean_the_first_images() -> None:
     old = {"aa": "AutoAttack standard, linf, epsilon 0.1 on 300 images"}
-    assert told(old) == {"aa": "AutoAttack standard, linf, epsilon 0.1 on the first 300 images"}
-    assert told(told(old)) == told(old) and told(ATTACKS) == ATTACKS
-    assert looked_at("test_aa_acc", old, 360) == looked_at("test_aa_acc", told(old), 360) == (300, False)
+    assert complete_descriptions(old) == {"aa": "AutoAttack standard, linf, epsilon 0.1 on the first 300 images"}
+    assert (
+        complete_descriptions(complete_descriptions(old)) == complete_descriptions(old)
+        and complete_descriptions(ATTACKS) == ATTACKS
+    )
+    assert (
+        parse_images("test_aa_acc", old, 360)
+        == parse_images("test_aa_acc", complete_descriptions(old), 360)
+        == (300, False)
+    )
 
 
 def test_attacks_that_begin_alike_are_told_apart() -> None:
-    assert attack_title("aa", ATTACKS) == "AutoAttack standard"
-    assert attack_title("pgd20", ATTACKS) == "PGD-20 epsilon 0.1"
-    assert attack_title("wide", ATTACKS) == "PGD-20 epsilon 0.2"
-    assert attack_title("cw", ATTACKS) == "CW"
+    assert shorten_attack("aa", ATTACKS) == "AutoAttack standard"
+    assert shorten_attack("pgd20", ATTACKS) == "PGD-20 epsilon 0.1"
+    assert shorten_attack("wide", ATTACKS) == "PGD-20 epsilon 0.2"
+    assert shorten_attack("cw", ATTACKS) == "CW"
 
 
 def test_a_title_says_which_loss_is_climbed() -> None:
     attacks = {"pgd20": "PGD-20, linf, epsilon 0.1", "cw": "PGD-20 on the margin, linf, epsilon 0.1 on 300 images"}
-    assert title("test_pgd20_acc", attacks) == "robust test accuracy, PGD-20"
-    assert title("test_cw_acc", attacks) == "robust test accuracy, PGD-20 on the margin on 300 images"
+    assert describe_metric("test_pgd20_acc", attacks) == "robust test accuracy, PGD-20"
+    assert describe_metric("test_cw_acc", attacks) == "robust test accuracy, PGD-20 on the margin on 300 images"
 
 
 def test_a_title_says_split_and_attack() -> None:
-    assert title("test_aa_acc", ATTACKS) == "robust test accuracy, AutoAttack standard on 300 images"
-    assert title("test_aa_clean_acc", ATTACKS) == "clean test accuracy on 300 images"
-    assert title("val_clean_acc", ATTACKS) == "clean validation accuracy"
+    assert describe_metric("test_aa_acc", ATTACKS) == "robust test accuracy, AutoAttack standard on 300 images"
+    assert describe_metric("test_aa_clean_acc", ATTACKS) == "clean test accuracy on 300 images"
+    assert describe_metric("val_clean_acc", ATTACKS) == "clean validation accuracy"
 
 
 def test_a_test_set_with_corruptions_is_under_no_attack() -> None:
-    assert title("test_gaussian_noise_acc", ATTACKS) == "test accuracy, gaussian noise"
-    assert strongest(["test_clean_acc", "test_gaussian_noise_acc"], ATTACKS) is None
+    assert describe_metric("test_gaussian_noise_acc", ATTACKS) == "test accuracy, gaussian noise"
+    assert find_strongest(["test_clean_acc", "test_gaussian_noise_acc"], ATTACKS) is None
 
 
 def test_the_strongest_attack_is_preferred_and_validation_is_none() -> None:
     names = ["test_clean_acc", "test_pgd_acc", "test_pgd20_acc", "test_pgd20_wide_acc", "val_aa_acc"]
-    assert strongest(names, {}) == "test_pgd20_acc"
-    assert strongest([*names, "test_pgdplus_acc"], {}) == "test_pgdplus_acc"
-    assert strongest([*names, "test_pgdplus_acc", "test_aa_acc"], {}) == "test_aa_acc"
-    assert strongest(["test_clean_acc", "val_pgd_acc"], {}) is None
+    assert find_strongest(names, {}) == "test_pgd20_acc"
+    assert find_strongest([*names, "test_pgdplus_acc"], {}) == "test_pgdplus_acc"
+    assert find_strongest([*names, "test_pgdplus_acc", "test_aa_acc"], {}) == "test_aa_acc"
+    assert find_strongest(["test_clean_acc", "val_pgd_acc"], {}) is None
 
 
 def test_an_attack_is_as_strong_as_what_it_is_whatever_its_name() -> None:
@@ -106,12 +117,12 @@ def test_an_attack_is_as_strong_as_what_it_is_whatever_its_name() -> None:
     weakest_first = ["wide", "step", "blind", "pgd", "one", "divergence", "fifty", "cw", "carmon", "strong", "all"]
     while len(weakest_first) > 1:
         names = [f"test_{name}_acc" for name in weakest_first]
-        assert strongest(names, attacks) == names[-1]
+        assert find_strongest(names, attacks) == names[-1]
         weakest_first.pop()
 
 
 def test_one_name_with_two_meanings_shows_both() -> None:
-    found = descriptions("test_pgd20_acc", [("a", {"pgd20": "eps .1"}), ("b", {"pgd20": "eps .2"}), ("c", {})])
+    found = group_descriptions("test_pgd20_acc", [("a", {"pgd20": "eps .1"}), ("b", {"pgd20": "eps .2"}), ("c", {})])
     assert found == {"eps .1": ["a"], "eps .2": ["b"]}
 
 

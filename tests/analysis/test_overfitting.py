@@ -9,16 +9,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.digest import digest
-from analysis.overfitting import Curve, bending, bends, expected_maximum, floor, overfitting, plateau, scatter
+from analysis.overfitting import (
+    AccuracyCurve,
+    estimate_floor,
+    estimate_scatter,
+    expected_maximum,
+    find_plateau,
+    measure_overfitting,
+    second_differences,
+    sum_differences,
+)
+from analysis.report_data import collect_report_data
 from analysis.results import load
-from analysis.tables import gaps, subset_effects
+from analysis.tables import render_gaps, render_subset_effects
 
 from .synthetic import Made, write_sweep
 
 
-def curve(accuracy: np.ndarray, lr: np.ndarray | None = None) -> Curve:
-    return Curve(accuracy, np.full(len(accuracy), 0.1) if lr is None else lr)
+def curve(accuracy: np.ndarray, lr: np.ndarray | None = None) -> AccuracyCurve:
+    return AccuracyCurve(accuracy, np.full(len(accuracy), 0.1) if lr is None else lr)
 
 
 @pytest.mark.parametrize(
@@ -36,12 +45,12 @@ def test_flat_curves_show_their_floor_on_average(evaluations: int, seeds: int) -
     for _ in range(400):
         curves = [curve(0.7 + 0.01 * rng.standard_normal(evaluations)) for _ in range(seeds)]
         shown.append(np.mean([c.accuracy.max() - c.accuracy[-1] for c in curves]))
-        floors.append(floor(curves).gap)
+        floors.append(estimate_floor(curves).gap)
     assert np.mean(floors) == pytest.approx(np.mean(shown), rel=0.08)
 
 
 def test_a_trend_is_no_scatter() -> None:
-    assert floor([curve(np.linspace(0.7, 0.6, 24))]).gap == pytest.approx(0, abs=1e-12)
+    assert estimate_floor([curve(np.linspace(0.7, 0.6, 24))]).gap == pytest.approx(0, abs=1e-12)
 
 
 def test_a_jump_where_the_learning_rate_drops_is_no_scatter() -> None:
@@ -49,9 +58,9 @@ def test_a_jump_where_the_learning_rate_drops_is_no_scatter() -> None:
     steps = np.arange(40)
     lr, jump = np.where(steps < 30, 0.1, 0.01), np.where(steps < 30, 0.0, 0.2)
     curves = [curve(0.5 + 0.005 * rng.standard_normal(40) + jump, lr) for _ in range(20)]
-    assert scatter(bends(curves, 20)) == pytest.approx(0.005, rel=0.15)
+    assert estimate_scatter(second_differences(curves, 20)) == pytest.approx(0.005, rel=0.15)
     blind = [curve(c.accuracy) for c in curves]
-    assert scatter(bends(blind, 20)) > 0.015
+    assert estimate_scatter(second_differences(blind, 20)) > 0.015
 
 
 @pytest.mark.parametrize("evaluations", [16, 40])
@@ -63,7 +72,7 @@ def test_the_climb_adds_nothing_to_the_floor(evaluations: int) -> None:
     for _ in range(400):
         curves = [curve(climb + 0.005 * rng.standard_normal(evaluations)) for _ in range(3)]
         shown.append(np.mean([c.accuracy.max() - c.accuracy[-1] for c in curves]))
-        floors.append(floor(curves).gap)
+        floors.append(estimate_floor(curves).gap)
     assert np.mean(floors) == pytest.approx(np.mean(shown), rel=0.08)
     assert np.mean(floors) < 0.93 * 0.005 * expected_maximum(evaluations)
 
@@ -72,30 +81,30 @@ def test_the_plateau_begins_where_the_mean_over_seeds_has_climbed_and_holds_the_
     rng = np.random.default_rng(4)
     shape = np.concatenate([np.linspace(0.3, 0.68, 8), np.full(4, 0.7), np.linspace(0.7, 0.6, 12)])
     curves = [curve(shape + 0.002 * rng.standard_normal(24)) for _ in range(3)]
-    assert plateau(curves) == 8 and floor(curves).evaluations == 16
+    assert find_plateau(curves) == 8 and estimate_floor(curves).evaluations == 16
 
 
 def test_a_configuration_has_the_floor_of_its_own_scatter() -> None:
     rng = np.random.default_rng(5)
     calm, wild = ([curve(0.7 + s * rng.standard_normal(24)) for _ in range(3)] for s in (0.002, 0.02))
-    others = bending(np.concatenate([bends(calm, 0), bends(wild, 0)]))
+    others = sum_differences(np.concatenate([second_differences(calm, 0), second_differences(wild, 0)]))
     for curves, s in ((calm, 0.002), (wild, 0.02)):
-        found = floor(curves, others)
+        found = estimate_floor(curves, others)
         assert not found.borrowed and found.gap == pytest.approx(s * expected_maximum(24), rel=0.3)
 
 
 def test_short_curves_borrow_the_scatter_of_their_setting() -> None:
     rng = np.random.default_rng(2)
     short = [curve(0.7 + 0.01 * rng.standard_normal(4))]
-    others = bending(bends([curve(0.7 + 0.01 * rng.standard_normal(40)) for _ in range(10)], 0))
-    assert math.isnan(floor(short).gap) and floor(short).evaluations == 4
-    lent = floor(short, others)
+    others = sum_differences(second_differences([curve(0.7 + 0.01 * rng.standard_normal(40)) for _ in range(10)], 0))
+    assert math.isnan(estimate_floor(short).gap) and estimate_floor(short).evaluations == 4
+    lent = estimate_floor(short, others)
     assert lent.borrowed and lent.gap == pytest.approx(0.01 * expected_maximum(4), rel=0.25)
-    assert math.isnan(floor([]).gap)
+    assert math.isnan(estimate_floor([]).gap)
 
 
 def test_the_table_finds_overfitting_where_it_was_put(whole: Path) -> None:
-    table = overfitting(load(whole)).set_index("name")
+    table = measure_overfitting(load(whole)).set_index("name")
     assert len(table) == 12 and (table["n"] == 3).all()
     overfits = table.loc["label_noise 0.1 · AT 0.10 · all"]
     flat = table.loc["label_noise 0.1 · AT 0.10 · friendly 108"]
@@ -107,7 +116,7 @@ def test_the_table_finds_overfitting_where_it_was_put(whole: Path) -> None:
 
 def test_diverged_seeds_are_counted_and_left_out_of_the_means(tmp_path: Path) -> None:
     made = Made(subsets=("all",), methods=("AT",), noise=(0.0,), replicates=5, profile=False)
-    (row,) = overfitting(load(write_sweep(tmp_path / "sweep", made))).to_dict("records")
+    (row,) = measure_overfitting(load(write_sweep(tmp_path / "sweep", made))).to_dict("records")
     assert (row["n"], row["diverged"]) == (2, 1)
     assert math.isfinite(row["robust_overfitting_se"])
 
@@ -130,18 +139,18 @@ def test_gaps_stand_beside_accuracies_of_the_same_seeds(tmp_path: Path, rest: in
     lost, *_ = sorted(folder.glob("trials/*/epochs.jsonl"))
     lost.write_text("".join(lost.read_text().splitlines(keepends=True)[:rest]))
     results = load(folder)
-    (row,) = overfitting(results).to_dict("records")
+    (row,) = measure_overfitting(results).to_dict("records")
     assert row["n"] == 2
     assert row["peak"] - row["last"] == pytest.approx(row["robust_overfitting"])
     assert row["selected"] - row["last"] == pytest.approx(row["robust_overfitting_val"])
     others = results.sweep[results.sweep["id"] != lost.parent.name]
     assert row["last"] == pytest.approx(others["last_test_pgd_acc"].mean())
-    (table,) = gaps(digest(results))
+    (table,) = render_gaps(collect_report_data(results))
     assert "<td>2</td>" in table and "<td>3</td>" not in table
 
 
 def test_every_difference_names_its_attack(whole: Path) -> None:
-    found = digest(load(whole))
-    heads = "".join(re.findall("<thead>.*?</thead>", "".join([*gaps(found), *subset_effects(found)])))
+    found = collect_report_data(load(whole))
+    heads = "".join(re.findall("<thead>.*?</thead>", "".join([*render_gaps(found), *render_subset_effects(found)])))
     differences = re.findall("<th>([^<]* − [^<]*)</th>", heads)
     assert len(differences) == 4 and all(it.endswith(", PGD\N{NON-BREAKING HYPHEN}10") for it in differences)

@@ -15,14 +15,14 @@ import pandas as pd
 import pytest
 
 from analysis import tables
-from analysis.digest import digest
-from analysis.facts import duration, extent
-from analysis.findings import findings, limits
-from analysis.front import front
-from analysis.report import main, report
+from analysis.findings import list_findings, list_limits
+from analysis.front import compute_fronts
+from analysis.provenance import describe_extent
+from analysis.report import main, redraw_report
+from analysis.report_data import collect_report_data
 from analysis.results import load
 from analysis.stats import estimate
-from analysis.summary import fair_share, print_summary
+from analysis.summary import pick_rows, print_summary
 from trainers.reading import read_json
 from trainers.record_io import write_json
 from trainers.terminal.console import Console
@@ -54,7 +54,7 @@ class Checked(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return report(write_sweep(tmp_path_factory.mktemp("drawn") / "made_up", Made(noise=(0.1,))))
+    return redraw_report(write_sweep(tmp_path_factory.mktemp("drawn") / "made_up", Made(noise=(0.1,))))
 
 
 def test_the_page_is_well_formed_and_needs_nothing_else(page: Path) -> None:
@@ -78,7 +78,7 @@ def test_the_page_says_what_ran_what_was_found_and_what_it_cannot_say(page: Path
 def test_a_column_that_nothing_stands_in_is_left_out(tmp_path: Path, small: Path) -> None:
     """And names in headers are not broken at their hyphens."""
     one_survives = replace(SMALL, subsets=("all",), replicates=4, faults=True)
-    pages = (report(write_sweep(tmp_path / "diverged", one_survives)), small)
+    pages = (redraw_report(write_sweep(tmp_path / "diverged", one_survives)), small)
     headers = [" ".join(re.findall("<th.*</th>", path.read_text(encoding="utf-8"))) for path in pages]
     assert ["diverged" in header for header in headers] == [True, False]
     assert "PGD‑10" in headers[1] and "PGD-10" not in headers[1]
@@ -97,7 +97,7 @@ def test_figures_and_tables_lie_beside_the_page(page: Path) -> None:
 
 
 def test_findings_say_the_effect_that_was_put_into_the_records(whole: Path) -> None:
-    found = dict(findings(digest(load(whole))))
+    found = dict(list_findings(collect_report_data(load(whole))))
     noisy = found["friendly 108 − random 108, label_noise 0.1"]
     clean = found["friendly 108 − random 108, label_noise 0.0"]
     two = "by 95% t-intervals is higher in 2 and lower in 0 of 2 comparisons at the last epoch"
@@ -106,17 +106,17 @@ def test_findings_say_the_effect_that_was_put_into_the_records(whole: Path) -> N
     flipped = found["Flipped labels, label_noise 0.1"]
     assert "of the 12 flipped labels" in flipped and "friendly 108 12, random 108 1" in flipped
     assert "AT 0.10 · all" in found["Robust overfitting, label_noise 0.1"]
-    assert any("360 examples" in limit for limit in limits(digest(load(whole))))
+    assert any("360 examples" in limit for limit in list_limits(collect_report_data(load(whole))))
 
 
 @pytest.mark.parametrize(("values", "leads"), [((0, 1, -1), 2), ((0, 1, 2, 3, 4, 5), 1)])
 def test_a_study_of_one_number_says_what_it_changes(tmp_path: Path, values: tuple[int, ...], leads: int) -> None:
     one = replace(SMALL, methods=(), subsets=("all",), replicates=1)
     folder = write_study(tmp_path / "lam", "method.weight.lam", values, one)
-    text = report(folder).read_text(encoding="utf-8")
+    text = redraw_report(folder).read_text(encoding="utf-8")
     assert "What each axis changes" in text and f"lam {max(values)} − lam {min(values)}" in text
     assert (folder / "report" / "tables" / "axis_effects.csv").exists()
-    found = [lead for lead, _ in findings(digest(load(folder))) if " − " in lead]
+    found = [lead for lead, _ in list_findings(collect_report_data(load(folder))) if " − " in lead]
     assert len(found) == leads and found[-1] == f"lam {max(values)} − lam {min(values)}"
 
 
@@ -130,27 +130,27 @@ def test_a_study_of_one_number_says_what_it_changes(tmp_path: Path, values: tupl
     ],
 )
 def test_limits_name_only_what_the_study_has(tmp_path: Path, noise: float, profile: bool, once: str) -> None:
-    found = digest(load(write_sweep(tmp_path / "sweep", replace(SMALL, noise=(noise,), profile=profile))))
-    assert once in limits(found)[0]
+    found = collect_report_data(load(write_sweep(tmp_path / "sweep", replace(SMALL, noise=(noise,), profile=profile))))
+    assert once in list_limits(found)[0]
 
 
 def test_the_extent_says_where_configurations_have_unequally_many_seeds(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "sweep", SMALL)
-    assert extent(digest(load(folder))) == "2 configurations × 2 seeds."
+    assert describe_extent(collect_report_data(load(folder))) == "2 configurations × 2 seeds."
     plan = read_json(folder / "plan.json")
     write_json(folder / "plan.json", plan | {"trials": plan["trials"][:-1]})  # a poor one was given no second seed
-    assert extent(digest(load(folder))) == "2 configurations × 1 to 2 seeds."
+    assert describe_extent(collect_report_data(load(folder))) == "2 configurations × 1 to 2 seeds."
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of two configurations and one seed."""
-    return report(write_sweep(tmp_path_factory.mktemp("small") / "one", replace(SMALL, replicates=1)))
+    return redraw_report(write_sweep(tmp_path_factory.mktemp("small") / "one", replace(SMALL, replicates=1)))
 
 
 def test_a_report_is_a_function_of_the_records(small: Path) -> None:
     before = small.read_bytes()
-    assert report(small.parent.parent).read_bytes() == before
+    assert redraw_report(small.parent.parent).read_bytes() == before
 
 
 def test_one_seed_is_called_a_demonstration(small: Path) -> None:
@@ -169,7 +169,7 @@ def test_one_seed_is_called_a_demonstration(small: Path) -> None:
     ids=["nothing begun", "no subsets", "nothing completed"],
 )
 def test_whatever_a_sweep_lacks_its_report_leaves_out(tmp_path: Path, made: Made) -> None:
-    text = report(write_sweep(tmp_path / "sweep", made)).read_text(encoding="utf-8")
+    text = redraw_report(write_sweep(tmp_path / "sweep", made)).read_text(encoding="utf-8")
     Checked(text)
     assert not re.search(r"\bnan\b", text.replace("loss is nan", ""))
     assert ("no completed trial yet" in text) == (not made.finished or made.faults)
@@ -178,7 +178,7 @@ def test_whatever_a_sweep_lacks_its_report_leaves_out(tmp_path: Path, made: Made
 def test_a_name_with_markup_is_only_text(tmp_path: Path) -> None:
     made = replace(SMALL, study="<b>bold</b> & [red]", methods=("<script>",), subsets=("all",))
     folder = write_sweep(tmp_path / "markup", made)
-    text = report(folder).read_text(encoding="utf-8")
+    text = redraw_report(folder).read_text(encoding="utf-8")
     Checked(text)
     assert "<script" not in text and "&lt;script&gt;" in text
     shown = StringIO()
@@ -195,7 +195,7 @@ def test_control_characters_of_a_name_reach_neither_page_nor_figures(tmp_path: P
     write_json(folder / "plan.json", plan)
     for path in folder.glob("trials/*/result.json"):
         write_json(path, read_json(path) | {"class_names": [f"{digit}\x1b" for digit in range(10)]})
-    text = report(folder).read_text(encoding="utf-8")
+    text = redraw_report(folder).read_text(encoding="utf-8")
     assert "a\\x1b[2Jb" in text and "A\\x1b[31m\\u202eT" in text
     figures = [path.read_text(encoding="utf-8") for path in (folder / "report" / "figures").glob("*.svg")]
     assert any("A\\x1b[31m" in figure for figure in figures)
@@ -241,8 +241,8 @@ def test_no_setting_and_no_method_is_missing_from_the_summary(tmp_path: Path) ->
         shown.getvalue().split()
     )
     assert " clean % " in shown.getvalue() and "points" in shown.getvalue()  # records hold shares, tables percent
-    points = pd.concat([panel.points for panel in front([results]).panels])
-    best = fair_share(points, 20)
+    points = pd.concat([panel.points for panel in compute_fronts([results]).panels])
+    best = pick_rows(points, 20)
     assert best["setting"].value_counts().to_dict() == {"label_noise 0.0": 10, "label_noise 0.1": 10}
     assert best.groupby("setting")["family"].nunique().to_dict() == {"label_noise 0.0": 6, "label_noise 0.1": 6}
     assert points.loc[points["on_front"], "configuration"].isin(best["configuration"]).all()
@@ -265,8 +265,11 @@ def test_what_validation_selects_off_the_front_is_shown_on_the_terminal_and_the_
     assert "last epoch" in text and " difference" in text
     assert re.search(r"^GOOD +3 +\d+\.\d±\d\.\d", text, re.MULTILINE)  # within 80 columns
     assert max(map(len, text.splitlines())) <= 80
-    page = report(folder).read_text(encoding="utf-8")
-    assert "A dash is off the front." in page and "<td>–</td><td" in page.replace(' class="text"', "")
+    page = redraw_report(folder).read_text(encoding="utf-8")
+    assert (
+        "A dash marks a configuration that validation selects, but that is off the front." in page
+        and "<td>–</td><td" in page.replace(' class="text"', "")
+    )
 
 
 def test_names_that_fill_three_lines_leave_no_room_for_errors(tmp_path: Path) -> None:
@@ -279,7 +282,7 @@ def test_names_that_fill_three_lines_leave_no_room_for_errors(tmp_path: Path) ->
 
 def test_rows_of_the_summary_are_taken_in_turn() -> None:
     def taken(most: int) -> set[str]:
-        return set(fair_share(points, most)["configuration"])
+        return set(pick_rows(points, most)["configuration"])
 
     names = ["A1", "A2", "A3", "B1", "B2", "hard C1", "hard C2", "void D1"]
     points = pd.DataFrame({"configuration": names, "val_y": [0.9, 0.8, 0.7, 0.6, 0.5, 0.1, 0.2, np.nan]})
@@ -300,47 +303,44 @@ def test_findings_say_how_many_more_validation_would_select(tmp_path: Path) -> N
         result = read_json(path)
         result["best"] |= {"val_clean_acc": 0.9, "val_pgd_acc": 0.8}  # equal on validation: all are selected
         write_json(path, result)
-    text = dict(findings(digest(load(folder))))["Front"]
+    text = dict(list_findings(collect_report_data(load(folder))))["Front"]
     assert text.endswith("; B · friendly 108 and 2 more.") and "Validation would select A · all; " in text
 
 
 def test_flipped_labels_that_a_subset_leaves_out_are_told_where_no_axis_says_the_problem(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), methods=("AT",), subsets=("all", "friendly 108"), replicates=2, faults=False)
-    (flipped,) = [text for lead, text in findings(digest(load(write_sweep(tmp_path / "one", made)))) if "Flip" in lead]
-    assert flipped.endswith("leaves out, on average: friendly 108 12.")
+    (flipped,) = [
+        text
+        for lead, text in list_findings(collect_report_data(load(write_sweep(tmp_path / "one", made))))
+        if "Flip" in lead
+    ]
+    assert flipped.endswith("left out by each subset, on average: friendly 108 12.")
 
 
 def test_an_unknown_floor_is_not_one_that_nobody_exceeds(tmp_path: Path) -> None:
     made = replace(SMALL, epochs=4)  # two evaluations: no second difference, no scatter
-    text = dict(findings(digest(load(write_sweep(tmp_path / "short", made)))))["Robust overfitting"]
+    text = dict(list_findings(collect_report_data(load(write_sweep(tmp_path / "short", made)))))["Robust overfitting"]
     assert "floor unknown" in text and "exceed" not in text
 
 
 @pytest.mark.parametrize(
-    ("on", "said"), [("", "360 examples: "), (" on 90 images drawn by class", "of which the attack had 90: ")]
+    ("images", "words"),
+    [("", "360 examples. "), (" on 90 images drawn by class", "360 examples, of which 90 were attacked. ")],
 )
-def test_the_error_of_sampling_is_that_of_the_images_attacked(tmp_path: Path, on: str, said: str) -> None:
-    made = replace(SMALL, attacks={"pgd": "PGD-10, linf, epsilon 0.1", "aa": f"AutoAttack, linf, epsilon 0.1{on}"})
-    found = digest(load(write_sweep(tmp_path / "sweep", made)))
-    (text,) = [limit for limit in limits(found) if "binomial" in limit]
-    p, n = found.completed["best_test_aa_acc"].mean(), 90 if on else 360
-    assert said in text and f"error of {100 * np.sqrt(p * (1 - p) / n):.1f} points" in text
+def test_the_error_of_sampling_is_that_of_the_images_attacked(tmp_path: Path, images: str, words: str) -> None:
+    made = replace(SMALL, attacks={"pgd": "PGD-10, linf, epsilon 0.1", "aa": f"AutoAttack, linf, epsilon 0.1{images}"})
+    found = collect_report_data(load(write_sweep(tmp_path / "sweep", made)))
+    (text,) = [limit for limit in list_limits(found) if "binomial" in limit]
+    p, n = found.results.completed["best_test_aa_acc"].mean(), 90 if images else 360
+    assert words in text and f"error of {100 * np.sqrt(p * (1 - p) / n):.1f} points" in text
 
 
 def test_where_no_configuration_has_all_its_seeds_the_front_says_so(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "sweep", SMALL)
     for path in folder.glob("trials/*seed=0/result.json"):
         write_json(path, read_json(path) | {"status": "diverged", "diverged": {"epoch": 1, "why": "loss is nan"}})
-    text = dict(findings(digest(load(folder))))["Front"]
-    assert text == "0 of 2 configurations are on it: none. Validation would select none."
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(5.4, "5 s"), (65, "1 min 5 s"), (7300, "2 h 1 min"), (90000, "1 d 1 h"), (float("nan"), "")],
-)
-def test_durations_are_written_in_two_units(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    text = dict(list_findings(collect_report_data(load(folder))))["Front"]
+    assert text == "0 of 2 configurations are on the front. Validation would select none."
 
 
 def test_an_axis_that_only_some_trials_have_is_no_obstacle(tmp_path: Path) -> None:
@@ -353,14 +353,14 @@ def test_an_axis_that_only_some_trials_have_is_no_obstacle(tmp_path: Path) -> No
     write_json(folder / "plan.json", plan)
     results = load(folder)
     assert set(results.sweep["optimizer.lr"]) == {"low", ""}
-    assert "low" in report(folder).read_text()
+    assert "low" in redraw_report(folder).read_text()
 
 
 def test_a_stopped_trial_is_censored_and_says_why(tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"
     write_sweep(sweep, SMALL)
     reason = "after 4 of 12 epochs beaten by two others"
-    (row,) = [it for it in read_json(sweep / "plan.json")["trials"] if it["kind"] == "trial"][:1]
+    (row,) = [trial for trial in read_json(sweep / "plan.json")["trials"] if trial["kind"] == "trial"][:1]
     path = sweep / "trials" / row["id"] / "result.json"
     result = read_json(path)
     last = {name: value for name, value in result["last"].items() if not name.startswith("test_")}
@@ -382,37 +382,40 @@ def test_what_trials_start_from_is_in_a_table(tmp_path: Path) -> None:
             row["kind"] = "pretrain"
     write_json(folder / "plan.json", plan)
     results = load(folder)
-    (table,) = tables.others(digest(results))
+    (table,) = tables.render_upstream(collect_report_data(results))
     made = results.trials[results.trials["kind"] == "pretrain"]
     assert "pretraining, which trials start from" in table
     assert f">{estimate(made['last_test_aa_acc']).text()}</td>" in table
-    assert "Trained for others" in report(folder).read_text(encoding="utf-8")
+    assert "Pretraining and profiling" in redraw_report(folder).read_text(encoding="utf-8")
 
 
 def test_the_classes_of_many_stand_in_tables_that_paper_holds(tmp_path: Path) -> None:
-    found = digest(load(write_sweep(tmp_path / "sweep", SMALL)))
+    found = collect_report_data(load(write_sweep(tmp_path / "sweep", SMALL)))
     classes = pd.DataFrame(1.0, found.counts.index, [f"class {label}" for label in range(100)])
     many = pd.concat([found.counts[["setting", "subset", "size", "flipped_in", "flipped_out"]], classes], axis=1)
-    parts = tables.counts(replace(found, counts=many))
+    parts = tables.render_counts(replace(found, counts=many))
     assert len(parts) == 9 and "Classes 96 to 99." in parts[-1]
     heads = [re.findall(r"<th[^>]*>([^<]*)</th>", part) for part in parts]
-    assert max(map(len, heads)) == tables.ABREAST + 4
+    assert max(map(len, heads)) == tables.MAX_CLASSES + 4
     assert [name for head in heads for name in head if name.isdigit()] == [str(label) for label in range(100)]
     assert "min-width: 0" in (files("analysis") / "report.css").read_text().partition("@media print")[2]
 
 
 def test_hypervolume_has_its_error_and_what_failed_is_on_paper_too(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert re.search(r"Hypervolume above \(0, 0\): 0\.\d{4} ± 0\.\d{4} \(\d seeds", text)
+    assert re.search(r"Hypervolume with reference point \(0, 0\): 0\.\d{4} ± 0\.\d{4} \(\d seeds", text)
     assert "<details" not in text and '<pre class="long" tabindex="0">Traceback' in text
 
 
 def test_no_table_is_cut_without_a_word(tmp_path: Path) -> None:
     made = replace(SMALL, noise=(0.0, 0.1), methods=tuple(f"M{n}x" for n in range(20)), epochs=4, replicates=1)
-    found = digest(load(write_sweep(tmp_path / "many", made)))
-    (gaps,), (summary,) = tables.gaps(found), tables.summary(found)
-    assert "The first of each problem, 60 of 80; tables/overfitting.csv has all." in gaps
-    assert "60 of 80, of each problem the best on validation; tables/front.csv has all." in summary
+    found = collect_report_data(load(write_sweep(tmp_path / "many", made)))
+    (gaps,), (summary,) = tables.render_gaps(found), tables.render_summary(found)
+    assert "Shown are 60 of 80 configurations, the first of each problem; tables/overfitting.csv has all." in gaps
+    assert (
+        "Shown are 60 of 80 configurations, the best of each problem on validation; tables/front.csv has all."
+        in summary
+    )
     for table in (gaps, summary):  # the easier problem does not push the other out
         parts = table.partition(">label_noise 0.1<")
         assert [part.count("<tr><td") + part.count('<tr class="front"') for part in (parts[0], parts[2])] == [30, 30]

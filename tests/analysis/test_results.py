@@ -14,12 +14,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.digest import digest
-from analysis.facts import duration, extent, time_in_trials
-from analysis.front import front
-from analysis.overfitting import overfitting
-from analysis.results import SweepError, export, load
-from analysis.tables import gaps
+from analysis.exceptions import SweepError
+from analysis.export import write_table
+from analysis.front import compute_fronts
+from analysis.overfitting import measure_overfitting
+from analysis.provenance import describe_extent, describe_time
+from analysis.report_data import collect_report_data
+from analysis.results import load
+from analysis.tables import render_gaps
+from trainers.formatting import format_duration
 from trainers.reading import read_json
 from trainers.record_io import write_json
 
@@ -106,8 +109,8 @@ def test_epochs_that_others_trained_cost_alone_and_are_not_billed(whole: Path, t
     assert row["seconds_billed"] == pytest.approx(14 * 0.75 + 1.0)
     assert row["epochs_billed"] == 14
     total = trials["seconds_alone"].sum() + load(whole).trials["seconds_alone"].iloc[len(trials) :].sum()
-    found = time_in_trials(load(tmp_path / "shared"))
-    assert found == f"{duration(total - 7.5)} billed; {duration(total)} if each had trained alone"
+    found = describe_time(load(tmp_path / "shared"))
+    assert found == f"{format_duration(total - 7.5)} billed; {format_duration(total)} if each had trained alone"
 
 
 def test_best_minus_last_is_never_negative_and_the_selected_one_can_be(whole: Path) -> None:
@@ -126,16 +129,16 @@ def test_trials_stand_in_the_order_of_the_axes_with_profiles_last(whole: Path) -
 def test_a_training_that_others_start_from_is_no_trial_of_the_study(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "sweep", Made(noise=(0.1,), faults=False))
     plan = json.loads((folder / "plan.json").read_text())
-    kept = digest(load(folder))
+    kept = collect_report_data(load(folder))
     # the first profile training stands in for a pretraining: records of its own, and no ranking
     plan["trials"][0] |= {"kind": "pretrain", "ranks": None, "axes": {}, "values": {}}
     (folder / "plan.json").write_text(json.dumps(plan))
-    found = digest(load(folder))
+    found = collect_report_data(load(folder))
     assert list(found.results.trials["kind"]) == ["trial"] * 18 + ["profile", "pretrain"]
     assert found.results.axes.varying == kept.results.axes.varying
     pd.testing.assert_frame_equal(found.results.sweep, kept.results.sweep)
-    assert extent(kept) == "6 configurations × 3 seeds, 2 profiling trials."
-    assert extent(found) == "6 configurations × 3 seeds, 1 profiling trials, 1 pretrainings."
+    assert describe_extent(kept) == "6 configurations × 3 seeds, 2 profiling trials."
+    assert describe_extent(found) == "6 configurations × 3 seeds, 1 profiling trials, 1 pretrainings."
 
 
 def test_instances_turn_the_mark_of_not_trained_into_nan(sweep: Path) -> None:
@@ -164,9 +167,9 @@ def test_a_generalization_gap_is_shown_only_where_both_accuracies_are_under_one_
     assert results.epochs["train_robust_acc"].notna().any()  # under the training's own attack
     expected = 0.9 - results.trials["last_test_pgd_acc"] if measured else np.full(len(results.trials), np.nan)
     np.testing.assert_allclose(results.trials["generalization_gap"], expected)
-    (table,) = gaps(digest(results))
+    (table,) = render_gaps(collect_report_data(results))
     assert ("<th>train − test, last, PGD\N{NON-BREAKING HYPHEN}10</th>" in table) == measured
-    assert ("under this same attack, in eval mode" in table) == measured
+    assert ("under the same attack, in eval mode" in table) == measured
     assert ("evaluate: {train: true}" in table) != measured
 
 
@@ -178,7 +181,12 @@ def test_what_the_readme_reads_is_there(whole: Path) -> None:
     names: dict[str, Any] = {}
     exec("\n".join(lines), names)
     assert "results.instances(" in last and len(names["done"]) == 40
-    known = {*names["trials"], *names["epochs"], *overfitting(names["results"]), *front([names["results"]]).members}
+    known = {
+        *names["trials"],
+        *names["epochs"],
+        *measure_overfitting(names["results"]),
+        *compute_fronts([names["results"]]).members,
+    }
     columns = {
         name for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE) for name in re.findall("`([a-z_]+)`", row)
     }
@@ -253,7 +261,7 @@ def test_results_are_summed_up_in_five_lines(sweep: Path, tmp_path: Path) -> Non
 def test_no_text_of_a_csv_file_is_a_formula_or_steers_a_terminal(tmp_path: Path) -> None:
     texts = ["=HYPERLINK(1)", "+1+2", "-2+3", "@SUM(1)", "-1", "+0.5%", "a\x1b[2J", "plain", None]
     table = pd.DataFrame({"=name": texts, "number": np.arange(-4.0, 5.0)})
-    csv, parquet = export(table, tmp_path, "table")
+    csv, parquet = write_table(table, tmp_path, "table")
     shown = pd.read_csv(csv)
     assert shown.columns.tolist() == ["'=name", "number"] and shown["number"].tolist() == table["number"].tolist()
     assert shown.iloc[:, 0].tolist()[:-1] == [

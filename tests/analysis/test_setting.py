@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from analysis.report import report
-from analysis.setting import setting
+from analysis.report import redraw_report
+from analysis.setting import describe_setting
 from trainers.config import TrialConfig
 from trainers.methods import METHODS
 from trainers.reading import read_json
@@ -26,7 +26,7 @@ def trials(*configs: dict[str, Any], kind: str = "trial", **more: Any) -> list[d
 
 
 def test_defaults_that_say_nothing_are_left_out() -> None:
-    found = setting({"trials": trials({}, {})})
+    found = describe_setting({"trials": trials({}, {})})
     assert found == {
         "model": "mlp, hidden 256, 256",
         "attack": "pgd, epsilon 8/255, step size epsilon/4, steps 10, norm linf, start uniform, ascend ce",
@@ -56,48 +56,53 @@ def test_defaults_that_say_nothing_are_left_out() -> None:
     ],
 )  # fmt: skip
 def test_what_is_off_where_it_is_on_as_a_rule_is_told(trial: dict[str, Any], row: str, told: str) -> None:
-    assert told in setting({"trials": trials(trial)})[row]
+    assert told in describe_setting({"trials": trials(trial)})[row]
 
 
 def test_what_an_axis_varies_is_said_to_and_the_rest_is_told() -> None:
     gairat = [{"base": "gairat", "weight": {"lam": lam, "burn_in": 2}} for lam in (-1, 0)]
-    found = setting({"trials": trials(*({"method": method} for method in gairat))})
+    found = describe_setting({"trials": trials(*({"method": method} for method in gairat))})
     assert found["weight"] == "gair, burn in 2, lam varied"
-    mixed = setting({"trials": trials({"method": "pgd-at"}, {"method": "trades"}, {"epochs": 7})})
+    mixed = describe_setting({"trials": trials({"method": "pgd-at"}, {"method": "trades"}, {"epochs": 7})})
     assert (mixed["loss"], mixed["epochs"]) == ("varied: ce, trades", "varied")
     assert "epsilon varied" in mixed["attack"] and "steps 10" in mixed["attack"]
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_is_told_apart_from_plain_training(name: str) -> None:
-    found, plain = (setting({"trials": trials({"method": it})}) for it in (name, "standard"))
+    found, plain = (describe_setting({"trials": trials({"method": it})}) for it in (name, "standard"))
     assert (found == plain) == (name == "standard")
     assert not any("None" in text or "{" in text for text in found.values())
 
 
 def test_kinds_of_methods_that_have_nothing_in_common_vary() -> None:
-    assert setting({"trials": trials({"method": "free-at"}, {"method": "pgd-at"})})["method"] == (
+    assert describe_setting({"trials": trials({"method": "free-at"}, {"method": "pgd-at"})})["method"] == (
         "varied: free, pgd with ce"
     )
-    assert setting({"trials": trials({"method": "free-at"})})["method"] == "free, epsilon 8/255, replays 8"
+    assert describe_setting({"trials": trials({"method": "free-at"})})["method"] == "free, epsilon 8/255, replays 8"
 
 
 def test_how_the_ranking_was_made_is_said_by_what_is_unlike_the_trials() -> None:
     noisy = {"epochs": 9, "data": {"name": "digits", "label_noise": 0.1}}
     plan = {"trials": trials(noisy, {"epochs": 9}) + trials({"epochs": 4}, {"epochs": 4}, kind="profile", ranks="r")}
     made = {"average": "scores", "first_epoch": 2}
-    found = setting(plan | {"rankings": {"r": made}})["ranking"]
+    found = describe_setting(plan | {"rankings": {"r": made}})["ranking"]
     pieces = "mlp on digits, pgd with ce, sgd"
     assert (
         found == f"scores averaged over 2 seeds, losses from epoch 2; {pieces}; trained as the trials, but for epochs 4"
     )
-    assert setting(plan | {"rankings": {"r": {"file": "rank.npy", "sha256": "0"}}})["ranking"] == "the file rank.npy"
+    assert (
+        describe_setting(plan | {"rankings": {"r": {"file": "rank.npy", "sha256": "0"}}})["ranking"]
+        == "the file rank.npy"
+    )
     several = [trials({"method": {"attack": {"epsilon": it}}}, kind="profile", ranks=str(it)) for it in (0.1, 0.2)]
     axis = [{"method": {"attack": {"epsilon": it}}} for it in (0.1, 0.2)]
     following = {"trials": [*trials(*axis), *several[0], *several[1]], "rankings": {"0.1": made, "0.2": made}}
-    assert setting(following)["ranking"].endswith(f"over 1 seed, losses from epoch 2; {pieces}; trained as the trials")
+    assert describe_setting(following)["ranking"].endswith(
+        f"over 1 seed, losses from epoch 2; {pieces}; trained as the trials"
+    )
     plan["trials"] = trials({}) + trials({}, kind="pretrain")
-    assert setting(plan)["pretraining"] == f"{pieces}; trained as the trials"
+    assert describe_setting(plan)["pretraining"] == f"{pieces}; trained as the trials"
 
 
 def test_a_piece_in_another_one_s_place_is_seen_in_each_family() -> None:
@@ -112,7 +117,7 @@ def test_a_piece_in_another_one_s_place_is_seen_in_each_family() -> None:
 
     def told(of_trials: dict[str, Any], first: dict[str, Any]) -> dict[str, str]:
         both = trials(first, kind="profile", ranks="r") + trials(first, kind="pretrain")
-        return setting({"trials": trials(of_trials) + both} | made)
+        return describe_setting({"trials": trials(of_trials) + both} | made)
 
     for piece, other in swaps.items():
         swapped = usual | {piece: other}
@@ -123,7 +128,7 @@ def test_a_piece_in_another_one_s_place_is_seen_in_each_family() -> None:
 
 
 def test_a_piece_that_only_some_have_is_named() -> None:
-    found = setting({"trials": trials({}, {"average": {"name": "ema"}}, {"average": {"name": "swa"}})})
+    found = describe_setting({"trials": trials({}, {"average": {"name": "ema"}}, {"average": {"name": "swa"}})})
     assert found["average of weights"] == "varied: none, ema, swa"
 
 
@@ -148,6 +153,6 @@ def test_the_page_says_what_was_trained_and_what_named_values_stand_for(tmp_path
     for trial in plan["trials"]:
         trial["config"] |= {"model": {"name": "mlp", "hidden": [32]}, "epochs": 24}
     write_json(folder / "plan.json", plan)
-    text = report(folder).read_text(encoding="utf-8")
+    text = redraw_report(folder).read_text(encoding="utf-8")
     assert "What was trained" in text and "<dd>mlp, hidden 32</dd>" in text
     assert "friendly 108 (ranked, side friendly, size 108)" in text

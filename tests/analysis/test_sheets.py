@@ -15,19 +15,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from analysis.digest import Digest, digest
 from analysis.drawings import (
-    curve_drawings,
-    effect_drawings,
-    front_drawing,
-    gap_drawing,
-    knob_drawings,
-    ranking_drawings,
+    specify_curves,
+    specify_effects,
+    specify_front,
+    specify_gaps,
+    specify_knobs,
+    specify_rankings,
 )
-from analysis.figure_gaps import effects_info, gaps_info
-from analysis.figure_rows import MOST, PAGE, in_turn, pages, rows
-from analysis.figures import BROADEST, NARROW, Drawing, legend
+from analysis.figure_gaps import collect_effects, collect_gaps
+from analysis.figure_rows import MAX_ROWS, PAGE_ROWS, lay_out_rows, split_pages, take_in_turn
+from analysis.figures import MAX_WIDTH, MIN_WIDTH, FigureSpec, draw_legend
 from analysis.report import main
+from analysis.report_data import ReportData, collect_report_data
 from analysis.results import load
 
 from .synthetic import Made, write_study, write_sweep
@@ -37,7 +37,7 @@ LONG = tuple(f"friendly {108 - n} with a name that goes on and on" for n in rang
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Digest:
+def found(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
     """Two problems, a conditional-looking long method name, five subsets of two kinds and two sizes."""
     made = Made(
         methods=("AT 0.10", "TRADES 0.10", "a method of a rather long name · lr 0.05"),
@@ -45,16 +45,16 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Digest:
         faults=False,
         epochs=12,
     )
-    return digest(load(write_sweep(tmp_path_factory.mktemp("sheets") / "made", made)))
+    return collect_report_data(load(write_sweep(tmp_path_factory.mktemp("sheets") / "made", made)))
 
 
-def drawn(found: Digest, width: float) -> list[Drawing]:
+def drawn(found: ReportData, width: float) -> list[FigureSpec]:
     """All figures of a page."""
-    parts = (front_drawing, effect_drawings, knob_drawings, curve_drawings, gap_drawing, ranking_drawings)
+    parts = (specify_front, specify_effects, specify_knobs, specify_curves, specify_gaps, specify_rankings)
     return [drawing for part in parts for drawing in part(found, width)]
 
 
-def on_paper(drawing: Drawing) -> Figure:
+def on_paper(drawing: FigureSpec) -> Figure:
     """A figure in the house style, laid out."""
     with as_file(files("analysis") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
         figure = Figure(figsize=drawing.size, layout="constrained")
@@ -63,8 +63,8 @@ def on_paper(drawing: Drawing) -> Figure:
     return figure
 
 
-@pytest.mark.parametrize("width", [NARROW, 3.25, 5.2, 6.75])
-def test_in_every_width_type_is_readable_and_nothing_is_cut_off(found: Digest, width: float) -> None:
+@pytest.mark.parametrize("width", [MIN_WIDTH, 3.25, 5.2, 6.75])
+def test_in_every_width_type_is_readable_and_nothing_is_cut_off(found: ReportData, width: float) -> None:
     for drawing in drawn(found, width):
         figure = on_paper(drawing)
         assert figure.get_figwidth() == width
@@ -83,10 +83,12 @@ def written(figure: Figure) -> list[Text]:
             low, high = sorted(axis.get_view_interval())
             off = [tick for tick in axis.majorTicks + axis.minorTicks if not low <= tick.get_loc() <= high]
             hidden |= {text for tick in off for text in (tick.label1, tick.label2)}
-    return [it for it in figure.findobj(Text) if it.get_visible() and it.get_text().strip() and it not in hidden]
+    return [
+        text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip() and text not in hidden
+    ]
 
 
-def test_every_sheet_fits_on_paper(found: Digest) -> None:
+def test_every_sheet_fits_on_paper(found: ReportData) -> None:
     for drawing in drawn(found, 5.2):
         assert on_paper(drawing).get_figheight() <= PAPER, drawing.slug
 
@@ -95,7 +97,7 @@ def test_every_sheet_fits_on_paper(found: Digest) -> None:
 def test_a_legend_fits_its_figure_whatever_its_names(names: list[str]) -> None:
     figure = Figure(figsize=(5.2, 3.0), layout="constrained")
     figure.subplots()
-    legend(figure, [Line2D([], [], label=name) for name in names])
+    draw_legend(figure, [Line2D([], [], label=name) for name in names])
     FigureCanvasAgg(figure).draw()
     box = figure.legends[0].get_window_extent()
     assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
@@ -108,11 +110,11 @@ def test_all_effects_are_drawn_or_their_number_and_place_are_said(tmp_path: Path
     """TRADES under label noise, the last in the plan, was what a cut at thirty rows left out."""
     subsets = ("all", "friendly 108", "random 108", "friendly 96", "random 96")
     made = Made(methods=("A", "B", "TRADES"), subsets=subsets, profile=False, faults=False, epochs=6)
-    found = digest(load(write_sweep(tmp_path / "quickstart", made)))
-    drawings = [drawing for drawing in effect_drawings(found) if drawing.slug.startswith("effects")]
-    info = effects_info(found.subset_effects, "test_aa_acc", "robust")
+    found = collect_report_data(load(write_sweep(tmp_path / "quickstart", made)))
+    drawings = [drawing for drawing in specify_effects(found) if drawing.slug.startswith("effects")]
+    info = collect_effects(found.subset_effects, "test_aa_acc", "robust")
     assert info is not None and (len(info.names), info.left_out) == (36, 0)
-    sheets = info.pages()
+    sheets = info.split_pages()
     assert [(len(page.names), set(page.settings)) for page in sheets] == [
         (18, {"label_noise 0.0"}),
         (18, {"label_noise 0.1"}),
@@ -122,31 +124,31 @@ def test_all_effects_are_drawn_or_their_number_and_place_are_said(tmp_path: Path
     assert "tables/" not in drawings[0].caption
     effects = found.subset_effects
     many = pd.concat([effects.assign(family=effects["family"] + f" {n}") for n in range(9)])
-    crowd = effects_info(many, "test_aa_acc", "robust")
-    assert crowd is not None and (len(crowd.names), crowd.left_out) == (MOST, 324 - MOST)
-    assert crowd.settings.count("label_noise 0.0") == crowd.settings.count("label_noise 0.1") == MOST // 2
+    crowd = collect_effects(many, "test_aa_acc", "robust")
+    assert crowd is not None and (len(crowd.names), crowd.left_out) == (MAX_ROWS, 324 - MAX_ROWS)
+    assert crowd.settings.count("label_noise 0.0") == crowd.settings.count("label_noise 0.1") == MAX_ROWS // 2
 
 
-def test_of_too_many_gaps_each_problem_shows_its_widest(found: Digest) -> None:
+def test_of_too_many_gaps_each_problem_shows_its_widest(found: ReportData) -> None:
     many = pd.concat([found.gaps.assign(choice=found.gaps["choice"] + f" {n}") for n in range(9)], ignore_index=True)
-    info = gaps_info(many, "PGD-10")
-    assert info is not None and len(info.names) == MOST and info.left_out == len(many) - MOST
+    info = collect_gaps(many, "PGD-10")
+    assert info is not None and len(info.names) == MAX_ROWS and info.left_out == len(many) - MAX_ROWS
     for setting in ("label_noise 0.0", "label_noise 0.1"):
         here = many[many["setting"] == setting]["robust_overfitting"]
         shown = info.gap[np.array(info.settings) == setting]
-        assert len(shown) == MOST // 2 and shown.min() >= here.nlargest(MOST // 2).min()
+        assert len(shown) == MAX_ROWS // 2 and shown.min() >= here.nlargest(MAX_ROWS // 2).min()
 
 
 def test_problems_stand_together_on_a_sheet_and_long_ones_are_divided_evenly() -> None:
-    assert pages(["a"] * 4 + ["b"] * 4 + ["c"] * 12) == [slice(0, 8), slice(8, 20)]
-    assert pages(["a"] * 25) == [slice(0, 13), slice(13, 25)]
-    assert pages([""] * PAGE) == [slice(0, PAGE)]
-    assert in_turn(["a"] * 5 + ["b"] * 2, 4) == [0, 1, 5, 6]
-    assert in_turn(["a"] * 3, 2, order=[2, 1, 0]) == [1, 2]
+    assert split_pages(["a"] * 4 + ["b"] * 4 + ["c"] * 12) == [slice(0, 8), slice(8, 20)]
+    assert split_pages(["a"] * 25) == [slice(0, 13), slice(13, 25)]
+    assert split_pages([""] * PAGE_ROWS) == [slice(0, PAGE_ROWS)]
+    assert take_in_turn(["a"] * 5 + ["b"] * 2, 4) == [0, 1, 5, 6]
+    assert take_in_turn(["a"] * 3, 2, order=[2, 1, 0]) == [1, 2]
 
 
 def test_names_that_take_two_lines_have_the_height_for_them() -> None:
-    one, two = rows(["short"], [""], 3.25), rows([" · ".join(["a long part"] * 6)], ["problem"], 3.25)
+    one, two = lay_out_rows(["short"], [""], 3.25), lay_out_rows([" · ".join(["a long part"] * 6)], ["problem"], 3.25)
     assert two.names[0].count("\n") >= 1 and two.height > one.height and list(two.headings.values()) == ["problem"]
     assert all(len(line) <= 14 * 3 for line in two.names[0].splitlines())
 
@@ -159,7 +161,7 @@ def test_a_width_is_asked_for_at_the_command_and_refused_where_no_figure_can_be(
     assert main([str(folder), "--width", "3.25"]) == 0
     text = (folder / "report" / "figures" / "front.svg").read_text()
     assert 'width="234pt"' in text
-    for wrong in ("1", str(BROADEST + 1), "wide", "nan"):
+    for wrong in ("1", str(MAX_WIDTH + 1), "wide", "nan"):
         with pytest.raises(SystemExit) as stopped:
             main([str(folder), "--width", wrong])
         assert stopped.value.code == 2 and "expected inches from 2.5 to 12" in capsys.readouterr().err
@@ -167,7 +169,7 @@ def test_a_width_is_asked_for_at_the_command_and_refused_where_no_figure_can_be(
 
 def test_long_names_of_a_knob_s_lines_stay_in_the_figure(tmp_path: Path) -> None:
     made = replace(Made(noise=(0.0, 0.1), profile=False, faults=False, epochs=4), subsets=("all", "random 108"))
-    found = digest(load(write_study(tmp_path / "lam", "method.weight.lam", (0, 1, 2, "inf"), made)))
-    for drawing in knob_drawings(found, 3.25):
+    found = collect_report_data(load(write_study(tmp_path / "lam", "method.weight.lam", (0, 1, 2, "inf"), made)))
+    for drawing in specify_knobs(found, 3.25):
         box = on_paper(drawing).legends[0].get_window_extent()
         assert box.x0 >= 0 and box.x1 <= 3.25 * 100 + 1

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis.stats import Estimate, estimate, means, sign_p, t_quantile
+from analysis.stats import Estimate, estimate, estimate_groups, sign_test, t_quantile
 
 
 @pytest.mark.parametrize(("n", "reach"), [(2, 12.706), (3, 4.303), (5, 2.776), (100, 1.984)])
@@ -37,11 +37,11 @@ def test_two_and_a_half_standard_errors_of_three_seeds_tell_nothing_and_of_thirt
 @pytest.mark.parametrize(("above", "below"), [(10, 0), (7, 3), (0, 5), (4, 4), (0, 0)])
 def test_the_sign_test_is_the_binomial(above: int, below: int) -> None:
     expected = stats.binomtest(above, above + below).pvalue if above + below else 1.0
-    assert sign_p(above, below) == pytest.approx(expected)
+    assert sign_test(above, below) == pytest.approx(expected)
 
 
 def test_a_number_is_written_alike_in_whichever_order_its_sum_was_taken() -> None:
     seeds = [0.0, 0.275]  # their standard error is 13.75 points, a hair more or less by the way it is computed
     table = pd.DataFrame({"a": seeds})
-    row = means(table, [pd.Series(["one", "one"])]).iloc[0]
+    row = estimate_groups(table, [pd.Series(["one", "one"])]).iloc[0]
     assert Estimate(row["a"], row["a_se"], 2).text() == estimate(seeds).text() == "13.8 ± 13.8"

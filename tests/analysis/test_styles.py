@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.digest import digest
+from analysis.report_data import collect_report_data
 from analysis.results import load
-from analysis.styles import MARKERS, NEUTRAL, PALETTE, Register, register
+from analysis.styles import MARKERS, NEUTRAL, PALETTE, Register, build_register
 
 from .synthetic import Made, write_sweep
 
@@ -84,38 +84,40 @@ def test_no_two_colours_look_alike_to_anyone(vision: str, least: float) -> None:
 
 def test_every_name_has_a_look_of_its_own_and_training_on_all_is_neutral() -> None:
     names = ["all", *(f"friendly {k}" for k in range(len(PALETTE) * len(MARKERS)))]
-    found = Register().styles(names)
+    found = Register().assign_styles(names)
     assert list(found) == names and found["all"].colour == NEUTRAL
     assert len({(style.colour, style.marker) for style in found.values()}) == len(names)
-    assert len(set(Register().colours(names[1:8]).values())) == 7
+    assert len(set(Register().assign_colours(names[1:8]).values())) == 7
 
 
 def test_a_name_has_one_colour_in_all_figures_of_a_page(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), subsets=("all", "friendly 96", "friendly 108", "random 96", "random 108"), faults=False)
-    found = digest(load(write_sweep(tmp_path / "page", made)))
+    found = collect_report_data(load(write_sweep(tmp_path / "page", made)))
     known = found.register
     assert found.front is not None
     on_front = found.front.keys.colours
     curves, knobs = (
-        known.styles(names) for names in (("friendly 108", "random 96", "all"), ("TRADES 0.10", "friendly"))
+        known.assign_styles(names) for names in (("friendly 108", "random 96", "all"), ("TRADES 0.10", "friendly"))
     )
     assert on_front["TRADES 0.10"] == knobs["TRADES 0.10"].colour
     assert curves["friendly 108"].colour == knobs["friendly"].colour  # the largest subset of a kind has its hue
-    colours = [known.styles([name])[name].colour for name in ("AT 0.10", "TRADES 0.10", "friendly", "random", "all")]
+    colours = [
+        known.assign_styles([name])[name].colour for name in ("AT 0.10", "TRADES 0.10", "friendly", "random", "all")
+    ]
     assert len(set(colours)) == 5  # methods, kinds of subsets and the neutral one never share one
 
 
 def test_the_sizes_of_one_kind_differ_in_dashes_where_they_share_a_hue(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), methods=("AT",), subsets=("all", "random 48", "random 72", "random 96"), faults=False)
-    known = register([load(write_sweep(tmp_path / "sizes", made)).sweep])
-    styles = known.styles(["random 96", "random 72", "random 48", "random"])
+    known = build_register([load(write_sweep(tmp_path / "sizes", made)).sweep])
+    styles = known.assign_styles(["random 96", "random 72", "random 48", "random"])
     assert len({style.dash for style in list(styles.values())[:3]}) == 3
     assert styles["random 96"].colour == styles["random"].colour
 
 
 def test_seven_names_have_seven_colours_also_where_the_register_had_to_begin_anew() -> None:
-    known = register([load_like([f"M{n}" for n in range(9)])])
-    colours = known.colours(["M0", "M7", "M8", "M1"])
+    known = build_register([load_like([f"M{n}" for n in range(9)])])
+    colours = known.assign_colours(["M0", "M7", "M8", "M1"])
     assert len(set(colours.values())) == 4 and colours["M0"] == PALETTE[0]
 
 

@@ -82,10 +82,7 @@ USES = {  # by the row of the README's table, or by the module where it has none
     "python -m trainers.bench --model preact_resnet18 --plain": Use(
         "trainers.bench", ["--model", "resnet10", "--size", "8", "--batch", "4", "--rounds", "1"], "images/s"
     ),
-    "search.__main__": Use("search.__main__", [], "python -m search.run "),
-    "trainers.__main__": Use("trainers.__main__", [], "python -m trainers.bench "),
     "analysis.__main__": Use("analysis.__main__", [], "python -m analysis.report "),
-    "trainers.columns": Use("trainers.columns", [], "`val_clean_acc`"),
     "analysis.mirror": Use("analysis.mirror", ["file://HERE/results/tiny", "copy"], "The records of"),
 }  # fmt: skip
 

@@ -13,8 +13,8 @@ import pytest
 
 import search.execution.sweep
 import search.store.remote
-from analysis.mirror import fetch
-from analysis.results import SweepError
+from analysis.exceptions import SweepError
+from analysis.mirror import fetch_records
 from search.exceptions import Infeasible, SweepLocked, Unreachable
 from search.execution.reuse import import_states
 from search.run.__main__ import main
@@ -400,12 +400,12 @@ def test_where_credentials_do_not_reach_it_says_where_they_come_from(
 def test_a_copy_of_the_records_has_no_states(tmp_path: Path) -> None:
     served = tmp_path / "served"
     Tiny(served / "sweep").all()
-    fetch(f"file://{served}/sweep", tmp_path / "copy")
+    fetch_records(f"file://{served}/sweep", tmp_path / "copy")
     assert records(tmp_path / "copy") == records(served / "sweep")
     assert not (tmp_path / "copy" / "stages").exists()
-    fetch(f"file://{served}/sweep", tmp_path / "copy")  # again, as it goes on
+    fetch_records(f"file://{served}/sweep", tmp_path / "copy")  # again, as it goes on
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "space.yaml").write_text("mine")
     with pytest.raises(SweepError, match="precious: holds files and is no sweep"):
-        fetch(f"file://{served}/sweep", tmp_path / "precious")
+        fetch_records(f"file://{served}/sweep", tmp_path / "precious")
     assert (tmp_path / "precious" / "space.yaml").read_text() == "mine"

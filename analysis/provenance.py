@@ -1,33 +1,33 @@
-"""What ran, on what and at what cost, in words for the head and the foot of a report."""
+"""The extent, data, cost and origin of a sweep, in words for the head and the foot of a report."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.digest import Digest
+from analysis.report_data import ReportData
 from analysis.results import Results
-from analysis.selection import search_block
-from analysis.stats import counted, seeds_of
+from analysis.selection import read_search_block
+from analysis.stats import format_count, format_seed_counts
+from trainers.formatting import format_duration
 from trainers.wording import format_value
 
-RULES = ("objectives", "constraints", "stopping", "budget")  # of a search that are written as they stand
-LONGEST = 600  # letters of what an axis is
+RULES = ("objectives", "constraints", "stopping", "budget")  # blocks of a search that are written unchanged
+LONGEST = 600  # letters that describe an axis
 
 
-def extent(found: Digest) -> str:
-    """How much was planned, in one sentence."""
+def describe_extent(found: ReportData) -> str:
+    """Say in one sentence how much was planned."""
     replicates = found.results.sweep.groupby("configuration")["replicate"].nunique()
-    parts = [f"{counted(len(replicates), 'configuration')} × {seeds_of(replicates)}"]
+    parts = [f"{format_count(len(replicates), 'configuration')} × {format_seed_counts(replicates)}"]
     kinds = found.results.trials["kind"].value_counts()
     named = (("profile", "profiling trials"), ("pretrain", "pretrainings"))
     return ", ".join([*parts, *(f"{kinds[kind]} {name}" for kind, name in named if kind in kinds)]) + "."
 
 
-def what_ran(found: Digest) -> dict[str, str]:
-    """Axes, attacks, data and cost, in words."""
+def describe_run(found: ReportData) -> dict[str, str]:
+    """Describe axes, attacks, data and cost."""
     results = found.results
     axes = {path: _axis(results, path) for path in results.axes.varying}
     data = {json.dumps(outcome.get("data", {})): None for outcome in results.outcomes.values()}
@@ -39,23 +39,23 @@ def what_ran(found: Digest) -> dict[str, str]:
         **{f"attack {name}": text for name, text in results.attacks.items()},
         "data": "; ".join(_data(json.loads(block)) for block in data),
         "date": str(runs[-1].get("ended") or runs[-1].get("started", "")) if runs else "",
-        "wall time": f"{duration(wall)} in {len(runs)} run{'s' * (len(runs) > 1)}" if wall else "",
-        "time in trials": time_in_trials(results),
+        "wall time": f"{format_duration(wall)} in {len(runs)} run{'s' * (len(runs) > 1)}" if wall else "",
+        "time in trials": describe_time(results),
     }
 
 
 def _axis(results: Results, path: str) -> str:
-    """An axis' labels, and of those that name more than a word or a number what they stand for."""
+    """Write an axis' labels, with the values of those that stand for more than a word or a number."""
     axes = results.axes
     if not any(isinstance(value, Mapping) for value in axes.values[path].values()):
         return axes.span(path)
-    stand = {label: format_value(axes.values[path][label]) for label in axes.order[path]}
-    return "; ".join(label if text in ("", label) else f"{label} ({text})" for label, text in stand.items())
+    values = {label: format_value(axes.values[path][label]) for label in axes.order[path]}
+    return "; ".join(label if text in ("", label) else f"{label} ({text})" for label, text in values.items())
 
 
 def _search(results: Results) -> dict[str, str]:
-    """How the trials were chosen and what may end them sooner, as far as the space says it."""
-    block = search_block(results)
+    """Describe how the trials were chosen and what may stop them early, as far as the space says."""
+    block = read_search_block(results)
     drawn = ", ".join(
         text.format(block[key])
         for key, text in (("strategy", "{}"), ("trials", "{} configurations"), ("generation", "{} at once"))
@@ -66,18 +66,20 @@ def _search(results: Results) -> dict[str, str]:
 
 def _plainly(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_plainly(its)}" for key, its in value.items())
+        return ", ".join(f"{key} {_plainly(part)}" for key, part in value.items())
     return ", ".join(map(_plainly, value)) if isinstance(value, list) else str(value)
 
 
-def time_in_trials(results: Results) -> str:
-    """What all trainings cost, and what they would have if none had taken epochs from another."""
+def describe_time(results: Results) -> str:
+    """Write the cost of all trainings, and the cost if none had reused epochs of another."""
     billed, alone = (float(results.trials[f"seconds_{how}"].sum()) for how in ("billed", "alone"))
-    return duration(billed) + (f" billed; {duration(alone)} if each had trained alone" if alone > billed else "")
+    return format_duration(billed) + (
+        f" billed; {format_duration(alone)} if each had trained alone" if alone > billed else ""
+    )
 
 
-def provenance(found: Digest) -> dict[str, str]:
-    """Where the numbers come from."""
+def describe_provenance(found: ReportData) -> dict[str, str]:
+    """Describe where the numbers come from."""
     run = found.results.runs[-1] if found.results.runs else {}
     versions = {"python": run.get("python")} | run.get("versions", {})
     return {
@@ -87,16 +89,6 @@ def provenance(found: Digest) -> dict[str, str]:
         "host": run.get("host") or "",
         "redraw": f"python -m analysis.report {found.results.where}",
     }
-
-
-def duration(seconds: float) -> str:
-    """A time in the two largest units that matter."""
-    if not math.isfinite(seconds):
-        return ""
-    for unit, name, small, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if seconds >= unit:
-            return f"{int(seconds // unit)} {name} {int(seconds % unit // small)} {smaller}"
-    return f"{seconds:.0f} s"
 
 
 def _data(block: Mapping[str, Any]) -> str:

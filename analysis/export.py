@@ -1,0 +1,41 @@
+"""Tables as files: CSV that no spreadsheet computes with, and Parquet."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from trainers.terminal.text import escape_controls
+
+_FORMULA = re.compile(r"[=@]|[+-](?![\d.]+%?$)")  # how text begins that a spreadsheet computes; "-1" is a number
+
+
+def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
+    """Write one table as CSV and as Parquet, and return both paths.
+
+    Spreadsheets open CSV: there, text that they would take for a formula begins with an apostrophe, and control
+    characters are escapes.
+    """
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    folder.mkdir(parents=True, exist_ok=True)
+    csv_path, parquet_path = folder / f"{name}.csv", folder / f"{name}.parquet"
+    shown = pa.Table.from_pandas(_quote_formulas(table), preserve_index=False)
+    csv.write_csv(shown, csv_path, csv.WriteOptions(quoting_style="needed"))
+    parquet.write_table(pa.Table.from_pandas(table, preserve_index=False), parquet_path)
+    return [csv_path, parquet_path]
+
+
+def _quote_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with no formula in a text cell: =HYPERLINK(…), or @SUM(…). Numbers keep their signs."""
+
+    def quoted(value: Any) -> Any:
+        return escape_controls(f"'{value}" if _FORMULA.match(value) else value) if isinstance(value, str) else value
+
+    shown = {str(column): table[column].map(quoted) if table[column].dtype.kind not in "biuf" else table[column]
+              for column in table}  # fmt: skip
+    return pd.DataFrame({quoted(column): values for column, values in shown.items()}, index=table.index)
