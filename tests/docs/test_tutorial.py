@@ -30,7 +30,7 @@ def command(folder: Path, *arguments: str) -> str:
         env=environment | {"PYTHONPATH": str(folder), "COLUMNS": "120"},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
@@ -62,6 +62,9 @@ def follow(page: str, folder: Path) -> list[str]:
     return printed
 
 
+pytestmark = [pytest.mark.sweeps, pytest.mark.timeout(900)]
+
+
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tutorial") / "checkout"
@@ -76,7 +79,6 @@ def printed(checkout: Path) -> list[str]:
     return follow(TUTORIAL, checkout)
 
 
-@pytest.mark.sweeps
 def test_the_tutorial_ends_in_a_front_of_both_sweeps(checkout: Path, printed: list[str]) -> None:
     plan = " ".join(printed[1].split())
     assert "3 configurations x 2 seeds" in plan and "120" in plan
@@ -87,7 +89,6 @@ def test_the_tutorial_ends_in_a_front_of_both_sweeps(checkout: Path, printed: li
     assert "focal" in table and "0.5" in table and "nan" not in table.lower()
 
 
-@pytest.mark.sweeps
 def test_a_trial_alone_has_the_rows_of_the_sweep(checkout: Path, printed: list[str]) -> None:
     (recipe,) = [block["text"] for block in FENCE.finditer(RECIPES) if block["kind"] == "python"]
     rows = command(checkout, "-c", recipe.replace("results/friendly_k", "results/first")).splitlines()
