@@ -1,6 +1,8 @@
-"""The page of all keys, spaces/KEYS.md: written from the models that read a space, and from the comments beside keys.
+"""The generated documentation: the page of all keys of a space, and the tables of all recorded columns.
 
-`python -m tests.docs.reference` writes the page; a test fails where it is not what the models say.
+spaces/KEYS.md is written from the models that read a space and from the comments beside their fields; the section of
+records in analysis/README.md from the types in trainers.records. `python -m tests.docs.reference` writes both, and a
+test fails where they are stale.
 """
 
 from __future__ import annotations
@@ -23,12 +25,15 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from search.schema.space import HOMES, STRATEGIES
 from search.schema.ranking_file import RankingFile
+from search.schema.space import HOMES, STRATEGIES
+from trainers import columns
 from trainers.knobs import Knobs
 from trainers.schedules import Bend, Ramp, Schedule
 
-PAGE = Path(__file__).resolve().parents[2] / "spaces" / "KEYS.md"
+ROOT = Path(__file__).resolve().parents[2]
+KEYS = ROOT / "spaces" / "KEYS.md"
+ANALYSIS = ROOT / "analysis" / "README.md"
 HEAD = """\
 # Every key of a space
 
@@ -320,5 +325,21 @@ def page() -> str:
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
+def with_records(text: str) -> str:
+    """Return the page of analysis with its section of records as trainers.columns prints it."""
+    before, title, rest = text.partition("\n## Records\n")
+    head, _, _ = rest.partition("\n### ")
+    _, after_title, after = rest.partition("\n## ")
+    parts = columns.markdown().strip().split("`")  # every other one is code, where < begins no tag
+    tables = "`".join(part if number % 2 else part.replace("<", "\\<") for number, part in enumerate(parts))
+    return f"{before}{title}{head}\n{tables}\n{after_title}{after}"
+
+
+def generated() -> dict[Path, str]:
+    """Return each page as it should be."""
+    return {KEYS: page(), ANALYSIS: with_records(ANALYSIS.read_text(encoding="utf-8"))}
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    for file, text in generated().items():
+        file.write_text(text, encoding="utf-8")

@@ -1,17 +1,21 @@
-"""The page of all keys is what the models say."""
+"""The generated pages are what the models and the types of records say."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+import pytest
 
 from search.schema.space import Space
 from trainers.config import TrialConfig
 
-from .reference import BLOCKS, PAGE, anchor, page, rows, sections
+from .reference import ANALYSIS, BLOCKS, KEYS, anchor, generated, page, rows, sections
 
 
-def test_the_page_is_fresh() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "write it anew: python -m tests.docs.reference"
+@pytest.mark.parametrize("file", [KEYS, ANALYSIS], ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_the_page_is_fresh(file: Path) -> None:
+    assert file.read_text(encoding="utf-8") == generated()[file], "write it anew: python -m tests.docs.reference"
 
 
 def test_every_block_of_a_space_and_every_key_of_a_trial_has_a_row() -> None:
