@@ -1,4 +1,4 @@
-"""Every command of the README, and every `python -m` entry point there is, runs through its real main."""
+"""Every command of search/README.md, and every `python -m` entry point there is, runs through its real main."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Use:
 
 RUN = "search.run"
 SHORT = ("--set", "trial.epochs=2")
-USES = {  # by the row of the README's table, or by the module where it has none
+USES = {  # by the row of that page's table, or by the module where it has none
     "python -m search.run SPACE": Use(RUN, ["tiny.yaml"], "tiny is finished"),
     "… --dry-run": Use(RUN, ["tiny.yaml", "--dry-run"], "stored before"),
     "… --set trial.epochs=20 --set search.replicates=5": Use(
@@ -88,8 +88,8 @@ USES = {  # by the row of the README's table, or by the module where it has none
 
 
 def rows() -> list[str]:
-    """What the README's table of commands has in its first column."""
-    table = (ROOT / "README.md").read_text().partition("\n## Commands\n")[2].partition("\n\nExit codes")[0]
+    """What the table of commands has in its first column."""
+    table = (ROOT / "search" / "README.md").read_text().partition("\n## Commands\n")[2].partition("\n\nExit codes")[0]
     return re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)
 
 
@@ -99,7 +99,7 @@ def entry_points() -> set[str]:
     return {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in mains}
 
 
-def test_every_command_of_the_readme_is_used_here_and_every_entry_point_there_is() -> None:
+def test_every_command_of_the_page_is_used_here_and_every_entry_point_there_is() -> None:
     listed = rows()
     assert len(listed) > 15
     assert [row for row in listed if row not in USES] == []

@@ -126,7 +126,7 @@ def test_its_directives_stand_where_slurm_reads_them() -> None:
 
 def test_who_copies_the_command_gets_cpus_for_the_gpus() -> None:
     """Slurm gives each node's task one CPU unless it is told otherwise, and Ray then runs one trial there."""
-    for text in (SCRIPT.read_text(), (ROOT / "README.md").read_text()):
+    for text in (SCRIPT.read_text(), (ROOT / "search" / "README.md").read_text()):
         commands = re.findall(r"sbatch [^`]*?slurm\.sh", text)
         assert commands and all("--gpus-per-node" in command and "--exclusive" in command for command in commands)
 

@@ -1,0 +1,34 @@
+"""The generated pages are what the models and the types of records say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from search.schema.space import Space
+from trainers.config import TrialConfig
+
+from .reference import ANALYSIS, BLOCKS, KEYS, anchor, generated, page, rows, sections
+
+
+@pytest.mark.parametrize("file", [KEYS, ANALYSIS], ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_the_page_is_fresh(file: Path) -> None:
+    assert file.read_text(encoding="utf-8") == generated()[file], "write it anew: python -m tests.docs.reference"
+
+
+def test_every_block_of_a_space_and_every_key_of_a_trial_has_a_row() -> None:
+    assert {path.partition(",")[0] for path in BLOCKS} == set(Space.model_fields)
+    assert set(rows(TrialConfig)) == set(TrialConfig.model_fields)
+    text = page()
+    for path, models in sections().items():
+        section = text.partition(f"\n## {path}\n")[2].partition("\n## ")[0]
+        for model in models:
+            assert {*rows(model)} <= {*re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)}, path
+
+
+def test_links_within_the_page_lead_to_a_section() -> None:
+    text = page()
+    titles = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert {*re.findall(r"\]\(#([^)]*)\)", text)} <= {anchor(title) for title in titles}
