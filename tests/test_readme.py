@@ -19,7 +19,7 @@ def test_the_table_of_methods_has_every_row_and_no_other() -> None:
     assert re.findall(r"^\| `([a-z0-9-]+)`", table, re.MULTILINE) == list(METHODS)
 
 
-def test_the_files_it_names_exist() -> None:
+def test_files_named_in_the_readme_exist() -> None:
     named = re.findall(r"(?:tests/)?(?:spaces|trainers|search|analysis)/[\w/]+\.(?:py|yaml)", README)
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []

@@ -154,7 +154,7 @@ def geometric(trial: Planned) -> bool:
     return isinstance(getattr(trial.config.method, "weight", None), Geometry)
 
 
-def test_what_a_network_of_standard_training_is_started_from_is_its_last() -> None:
+def test_targeted_training_starts_from_the_last_weights_of_standard_training() -> None:
     for study in ("targeted_from_standard", "cifar10/targeted_from_standard"):
         first = [trial.config.method for trial in planned(study).trials if trial.kind == "pretrain"]
         assert {method.adversarial for method in first} == {False}

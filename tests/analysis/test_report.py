@@ -168,7 +168,7 @@ def test_one_seed_is_called_a_demonstration(small: Path) -> None:
     ],
     ids=["nothing begun", "no subsets", "nothing completed"],
 )
-def test_whatever_a_sweep_lacks_its_report_leaves_out(tmp_path: Path, made: Made) -> None:
+def test_report_leaves_out_the_parts_that_a_sweep_lacks(tmp_path: Path, made: Made) -> None:
     text = report(write_sweep(tmp_path / "sweep", made)).read_text(encoding="utf-8")
     Checked(text)
     assert not re.search(r"\bnan\b", text.replace("loss is nan", ""))
@@ -248,7 +248,7 @@ def test_no_setting_and_no_method_is_missing_from_the_summary(tmp_path: Path) ->
     assert points.loc[points["on_front"], "configuration"].isin(best["configuration"]).all()
 
 
-def test_what_validation_selects_off_the_front_is_shown_on_the_terminal_and_the_page(tmp_path: Path) -> None:
+def test_configuration_selected_off_the_front_is_shown_on_the_terminal_and_the_page(tmp_path: Path) -> None:
     """Of two configurations the one that is worse on test is best on validation."""
     folder = write_sweep(tmp_path / "off", replace(SMALL, subsets=("all",), methods=("GOOD", "BAD"), replicates=3))
     for path in folder.glob("trials/*BAD*/result.json"):
@@ -304,7 +304,7 @@ def test_findings_say_how_many_more_validation_would_select(tmp_path: Path) -> N
     assert text.endswith("; B · friendly 108 and 2 more.") and "Validation would select A · all; " in text
 
 
-def test_flipped_labels_that_a_subset_leaves_out_are_told_where_no_axis_says_the_problem(tmp_path: Path) -> None:
+def test_flipped_labels_left_out_by_a_subset_are_a_finding_without_an_axis_of_the_problem(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), methods=("AT",), subsets=("all", "friendly 108"), replicates=2, faults=False)
     (flipped,) = [text for lead, text in findings(digest(load(write_sweep(tmp_path / "one", made)))) if "Flip" in lead]
     assert flipped.endswith("leaves out, on average: friendly 108 12.")
@@ -373,7 +373,7 @@ def test_a_stopped_trial_is_censored_and_says_why(tmp_path: Path) -> None:
     assert "1 stopped" in shown
 
 
-def test_what_trials_start_from_is_in_a_table(tmp_path: Path) -> None:
+def test_pretraining_that_trials_start_from_is_in_a_table(tmp_path: Path) -> None:
     """The pretraining is the control of everything that is fine-tuned from it."""
     folder = write_sweep(tmp_path / "finetuned", SMALL)
     plan = read_json(folder / "plan.json")

@@ -111,7 +111,7 @@ def test_every_command_of_the_readme_is_used_here_and_every_entry_point_there_is
 
 
 @pytest.mark.parametrize("row", [row for row, use in USES.items() if not use.ray and "--address" not in row])
-def test_it_runs(
+def test_command_of_the_readme_runs(
     row: str,
     finished: Path,
     tmp_path: Path,
@@ -126,7 +126,7 @@ def test_it_runs(
     "row", [row if not use.ray else pytest.param(row, marks=use.marks) for row, use in USES.items()
             if use.ray or "--address" in row],
 )  # fmt: skip
-def test_it_runs_with_ray(
+def test_command_of_the_readme_runs_with_ray(
     row: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ends(row, finished, tmp_path, monkeypatch, capsys)

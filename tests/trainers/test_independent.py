@@ -272,7 +272,9 @@ def test_the_minimum_perturbation_along_one_gradient_is_the_toolboxs(target: Tar
     assert (found[right & ~fooled] > 0.25).all() and not found[~right].any()
 
 
-def test_the_iterative_one_is_the_first_length_of_their_path_that_fools(trained_network: Target) -> None:
+def test_iterative_minimum_perturbation_is_the_first_length_on_foolboxs_path_that_fools(
+    trained_network: Target,
+) -> None:
     target, step = trained_network, 6 / 255
     found, seen = (
         radii(target, step=step, limit=8 * step, label="given"),
@@ -289,7 +291,7 @@ def test_the_iterative_one_is_the_first_length_of_their_path_that_fools(trained_
 # The same strength
 
 
-def test_random_starts_are_no_weaker_than_theirs(trained_network: Target) -> None:
+def test_pgd_from_random_starts_is_no_weaker_than_foolboxs_and_the_toolboxs(trained_network: Target) -> None:
     """At 20 steps of a quarter of the radius; one run varies by 1.5 examples, a difference of two means by 1.2."""
     target, found = trained_network, np.zeros((3, 3))
     images, labels = target.batch.x.numpy(), target.batch.y.numpy()
@@ -307,7 +309,7 @@ def test_random_starts_are_no_weaker_than_theirs(trained_network: Target) -> Non
     assert 0.2 < our < target.accuracy(target.batch.x) - 0.2  # there was something to fool, and something left
 
 
-def test_apgd_finds_no_fewer_and_agrees_on_who_was_fooled(trained_network: Target) -> None:
+def test_apgd_fools_no_fewer_examples_than_pgd_and_mostly_the_same(trained_network: Target) -> None:
     """What PGD-20 fools within the radius APGD-CE fools too, and hardly more."""
     target = trained_network
     survives = target.right(ours(target, epsilon=EPSILON, steps=20))

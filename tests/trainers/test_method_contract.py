@@ -88,7 +88,7 @@ def differ(one: list[Tensor], other: list[Tensor]) -> bool:
 
 
 @every_method
-def test_round_trips_through_its_dump_and_through_yaml(name: str) -> None:
+def test_method_round_trips_through_its_dump_and_through_yaml(name: str) -> None:
     method = METHODS[name]
     assert type(method).model_validate(method.model_dump()) == method
     assert (
@@ -140,7 +140,7 @@ def adversaries(name: str, net: Net, batch: Batch) -> tuple[Tensor, float | Tens
 
 
 @every_method
-def test_what_is_trained_on_lies_within_epsilon_and_within_0_and_1(net: Net, batch: Batch, name: str) -> None:
+def test_training_points_lie_within_epsilon_and_within_0_and_1(net: Net, batch: Batch, name: str) -> None:
     points, epsilon, norm = adversaries(name, net, batch)
     assert points.min() >= 0 and points.max() <= 1
     apart = points - batch.x
@@ -176,7 +176,7 @@ def test_weights_average_one_where_there_are_any(net: Net, batch: Batch, name: s
         assert weight.mean().item() == pytest.approx(1)
 
 
-def test_what_is_recorded_of_a_step() -> None:
+def test_columns_recorded_of_a_step() -> None:
     robust = torch.tensor([[0.0, 2.0], [0.0, 2.0]], requires_grad=True)
     batch = Batch(torch.zeros(2, 1, 2, 2), torch.tensor([1, 0]))
     step = Step(batch, Adversary(batch.x), None, robust, torch.tensor([[3.0, 4.0]] * 2))
@@ -206,7 +206,7 @@ def outcome(trainer: Trainer, config: TrialConfig, start: int, stop: int) -> lis
 
 
 @every_method
-def test_stop_after_any_epoch_and_resume_from_a_file_is_never_stopping(
+def test_resuming_from_a_file_after_any_epoch_equals_never_stopping(
     tiny: Tiny, trainer: Make, name: str, tmp_path: Path
 ) -> None:
     config = tiny(method=name, epochs=3, data={"name": "digits", "train": 60, "val": 60, "test": 60, "crop": 1})
