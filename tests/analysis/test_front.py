@@ -260,9 +260,11 @@ def test_sweeps_measured_otherwise_have_separate_fronts_with_separate_words(
     what: str, whole: Path, tmp_path: Path
 ) -> None:
     attacks = ATTACKS | OTHERWISE[what]
-    other = load(write_sweep(tmp_path / "other", Made(study="other", faults=False, attacks=attacks, lift=0.02)))
-    for sweeps in ([load(whole), other], [other, load(whole)]):
-        found = front(sweeps, y="test_aa_acc")
+    folder = write_sweep(tmp_path / "other", Made(study="other", faults=False, attacks=attacks, lift=0.02))
+    both = {"whole": load(whole), "other": load(folder)}
+    fronts_alone = {sweep: front([results], y="test_aa_acc").panels for sweep, results in both.items()}
+    for order in (["whole", "other"], ["other", "whole"]):
+        found = front([both[sweep] for sweep in order], y="test_aa_acc")
         assert {panel.title for panel in found.panels} == {
             f"{sweep}: label_noise {noise}" for sweep in ("whole", "other") for noise in (0, 0.1)
         }
@@ -270,7 +272,7 @@ def test_sweeps_measured_otherwise_have_separate_fronts_with_separate_words(
             (sweep,) = panel.points["sweep"].unique()
             assert panel.title.startswith(sweep)
             assert (attacks if sweep == "other" else ATTACKS)["aa"] in panel.note
-            alone = front([sweeps[place // 2]], y="test_aa_acc").panels[place % 2]
+            alone = fronts_alone[order[place // 2]][place % 2]
             assert panel.points["on_front"].tolist() == alone.points["on_front"].tolist()
         assert len({panel.y_title for panel in found.panels}) == (1 if what == "selection" else 2)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -32,6 +34,7 @@ from analysis.results import load
 
 from .synthetic import Made, write_study, write_sweep
 
+Sheets = Callable[[float], list[tuple[Drawing, Figure]]]
 PAPER = 9.3  # inches of type on a sheet, at the width of the page's figures
 LONG = tuple(f"friendly {108 - n} with a name that goes on and on" for n in range(3))
 
@@ -59,14 +62,20 @@ def on_paper(drawing: Drawing) -> Figure:
     with as_file(files("analysis") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
         figure = Figure(figsize=drawing.size, layout="constrained")
         drawing.draw(figure)
-        FigureCanvasAgg(figure).draw()
+        FigureCanvasAgg(figure)
+        figure.draw_without_rendering()
     return figure
 
 
+@pytest.fixture(scope="module")
+def sheets(found: Digest) -> Sheets:
+    """All figures of a page at a width, each laid out once."""
+    return cache(lambda width: [(drawing, on_paper(drawing)) for drawing in drawn(found, width)])
+
+
 @pytest.mark.parametrize("width", [NARROW, 3.25, 5.2, 6.75])
-def test_in_every_width_type_is_readable_and_nothing_is_cut_off(found: Digest, width: float) -> None:
-    for drawing in drawn(found, width):
-        figure = on_paper(drawing)
+def test_in_every_width_type_is_readable_and_nothing_is_cut_off(sheets: Sheets, width: float) -> None:
+    for drawing, figure in sheets(width):
         assert figure.get_figwidth() == width
         for text in written(figure):
             box = text.get_window_extent()
@@ -86,9 +95,9 @@ def written(figure: Figure) -> list[Text]:
     return [it for it in figure.findobj(Text) if it.get_visible() and it.get_text().strip() and it not in hidden]
 
 
-def test_every_sheet_fits_on_paper(found: Digest) -> None:
-    for drawing in drawn(found, 5.2):
-        assert on_paper(drawing).get_figheight() <= PAPER, drawing.slug
+def test_every_sheet_fits_on_paper(sheets: Sheets) -> None:
+    for drawing, figure in sheets(5.2):
+        assert figure.get_figheight() <= PAPER, drawing.slug
 
 
 @pytest.mark.parametrize("names", [[f"a rather long name of a subset, {n}" for n in range(9)], ["x" * 90], ["a", "b"]])
