@@ -13,7 +13,7 @@ from search.planning.planner import Planner
 from search.schema.space import load
 from trainers.chain import WIDTH
 
-from .test_spaces import SPACES, STUDIES
+from .test_spaces import SPACES, STUDIES, plan_of
 
 START, GOES_ON = "#   --", "#     --"
 
@@ -51,7 +51,7 @@ def test_overrides_in_a_header_plan(study: Path, words: list[str]) -> None:
 
 def ends(study: Path) -> set[bytes]:
     """The names of the last states of a study's trainings."""
-    return {trial.chain.links[-WIDTH:] for trial in plan(study, []).trials}
+    return {trial.chain.links[-WIDTH:] for trial in plan_of(study).trials}
 
 
 @pytest.mark.parametrize(("study", "folder"), REUSES, ids=str)

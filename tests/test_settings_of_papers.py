@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from search.planning.plan import Plan, Planned
-from search.planning.planner import Planner
 from search.schema.space import load
 from trainers.schedules import Cyclic, Piecewise
 from trainers.selection import burn_in
 from trainers.weights import GAIR, Geometry
 
-from .test_spaces import OF_PAPERS, SPACES, STUDIES, comment
+from .test_spaces import OF_PAPERS, SPACES, STUDIES, comment, plan_of
 
 PROFILING = "Data profiling for adversarial training"  # the title of Dong et al. 2021
 TENTHS = tuple(range(5000, 50000, 5000))
@@ -66,9 +64,8 @@ SETTINGS = (
 )  # fmt: skip
 
 
-@cache
 def planned(study: str) -> Plan:
-    return Planner(load(SPACES / f"{study}.yaml", []), lambda data: "any data").plan()
+    return plan_of(Path(f"{study}.yaml"))
 
 
 def trials(study: str) -> list[Planned]:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch._inductor.runtime.cache_dir_utils import cache_dir
 
 from trainers.compiled import VARIABLE, keep_apart
 from trainers.models.small import SmallCNN
@@ -59,6 +58,8 @@ def test_compile_cache_named_by_the_environment_is_kept(temporary: Path, monkeyp
 
 
 def test_compiled_network_uses_the_private_compile_cache(temporary: Path) -> None:
+    from torch._inductor.runtime.cache_dir_utils import cache_dir  # late: seconds of imports
+
     torch.manual_seed(0)
     Net(SmallCNN().build(1, 8, 10), compiled=True)
     assert Path(cache_dir()) == temporary / f"torchinductor-{os.geteuid()}"

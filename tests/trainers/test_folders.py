@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from torchvision.datasets import ImageFolder as Torchvision
 
 from trainers.folders import list_images, read_image
 from trainers.images import DataError
@@ -220,6 +219,8 @@ def test_more_than_the_memory_holds_is_refused_at_once(root: Path) -> None:
 def test_the_files_and_their_order_are_those_of_torchvision(tmp_path: Path) -> None:
     for name in ("a/10.png", "a/9.JPG", "a/b/1.png", "a-b/1.jpeg", "B/x.bmp", "B/x y.webp", "c/d/e/1.tiff", "c/d.png"):
         picture(tmp_path / "train" / name, RED)
+    from torchvision.datasets import ImageFolder as Torchvision  # late: a second of imports
+
     ours, theirs = list_images(tmp_path / "train"), Torchvision(str(tmp_path / "train"))
     assert list(ours.classes) == theirs.classes
     assert [(str(path), label) for path, label in ours.files] == theirs.samples
