@@ -99,7 +99,7 @@ def rows() -> list[str]:
 def entry_points() -> set[str]:
     files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     mains = [path for path in files if '\nif __name__ == "__main__":' in path.read_text()]
-    return {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in mains}
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__") for path in mains}
 
 
 def test_every_command_of_the_readme_is_used_here_and_every_entry_point_there_is() -> None:
@@ -107,7 +107,7 @@ def test_every_command_of_the_readme_is_used_here_and_every_entry_point_there_is
     assert len(listed) > 15
     assert [row for row in listed if row not in USES] == []
     assert [row for row in USES if row not in listed and row != USES[row].module] == []
-    assert {use.module for use in USES.values()} == entry_points()
+    assert {use.module.removesuffix(".__main__") for use in USES.values()} == entry_points()
 
 
 @pytest.mark.parametrize("row", [row for row, use in USES.items() if not use.ray and "--address" not in row])
