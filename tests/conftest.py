@@ -1,10 +1,16 @@
-"""What all tests share: how long an example takes is no matter of right or wrong, least of all on a busy machine."""
+"""Settings and fixtures of all tests.
+
+No test fails for being slow: how long an example takes says nothing on a busy machine.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # of a shell's background, which all that tests start inherits
@@ -19,3 +25,30 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+def pytest_collection_finish() -> None:
+    """Leave the imported libraries out of garbage collection, which would walk through them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fsync_without_waiting() -> Iterator[None]:
+    """Let os.fsync only check its handle: a killed process leaves the same files, and no test cuts the power."""
+
+    def checked(handle: int) -> None:
+        os.fstat(handle)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", checked)
+        yield
+
+
+@pytest.fixture
+def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw the figures of a report, but render no pixels and no SVG, which take most of the time of a report."""
+    import analysis.figures
+
+    monkeypatch.setattr(analysis.figures, "_rendered", lambda figure, suffix: b"")

@@ -13,7 +13,7 @@ from search.planning.planner import Planner
 from search.schema.space import load
 from trainers.chain import WIDTH
 
-from .test_spaces import SPACES, STUDIES
+from .test_spaces import SPACES, STUDIES, plan_of
 
 START, GOES_ON = "#   --", "#     --"
 
@@ -44,16 +44,16 @@ REUSES = [(study, folder) for study, words in COMMANDS for folder in values(word
 @pytest.mark.parametrize(
     ("study", "words"), COMMANDS, ids=lambda it: shlex.join(it) if isinstance(it, list) else str(it)
 )
-def test_what_a_header_sets_plans(study: Path, words: list[str]) -> None:
+def test_overrides_in_a_header_plan(study: Path, words: list[str]) -> None:
     assert set(words[::2]) <= {"--set", "--name", "--reuse"}
     assert plan(study, values(words, "--set")).trials
 
 
 def ends(study: Path) -> set[bytes]:
     """The names of the last states of a study's trainings."""
-    return {trial.chain.links[-WIDTH:] for trial in plan(study, []).trials}
+    return {trial.chain.links[-WIDTH:] for trial in plan_of(study).trials}
 
 
 @pytest.mark.parametrize(("study", "folder"), REUSES, ids=str)
-def test_what_a_header_reuses_is_in_common(study: Path, folder: str) -> None:
+def test_sweep_reused_in_a_header_shares_trainings(study: Path, folder: str) -> None:
     assert ends(study) & ends(study.with_name(f"{Path(folder).name}.yaml"))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from search.planning.plan import Plan, Planned
-from search.planning.planner import Planner
 from search.schema.space import load
 from trainers.schedules import Cyclic, Piecewise
 from trainers.selection import burn_in
 from trainers.weights import GAIR, Geometry
 
-from .test_spaces import OF_PAPERS, SPACES, STUDIES, comment
+from .test_spaces import OF_PAPERS, SPACES, STUDIES, comment, plan_of
 
 PROFILING = "Data profiling for adversarial training"  # the title of Dong et al. 2021
 TENTHS = tuple(range(5000, 50000, 5000))
@@ -66,9 +64,8 @@ SETTINGS = (
 )  # fmt: skip
 
 
-@cache
 def planned(study: str) -> Plan:
-    return Planner(load(SPACES / f"{study}.yaml", []), lambda data: "any data").plan()
+    return plan_of(Path(f"{study}.yaml"))
 
 
 def trials(study: str) -> list[Planned]:
@@ -154,7 +151,7 @@ def geometric(trial: Planned) -> bool:
     return isinstance(getattr(trial.config.method, "weight", None), Geometry)
 
 
-def test_what_a_network_of_standard_training_is_started_from_is_its_last() -> None:
+def test_targeted_training_starts_from_the_last_weights_of_standard_training() -> None:
     for study in ("targeted_from_standard", "cifar10/targeted_from_standard"):
         first = [trial.config.method for trial in planned(study).trials if trial.kind == "pretrain"]
         assert {method.adversarial for method in first} == {False}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.run.__main__ import main
 from search.schema.space import load
@@ -23,6 +25,12 @@ EMBEDDED = [study for study in STUDIES if study.parent == Path()]
 OF_PAPERS = [study for study in STUDIES if study not in EMBEDDED]
 NO_PAPERS = {"smoke.yaml", "methods_finetune.yaml", "friendly_sizes.yaml"}  # in cifar10/ part of finetune, friendly_k
 EPOCHS = 10  # of a shortened training; fewer, and schedules given as shares of them would coincide
+
+
+@cache
+def plan_of(study: Path) -> Plan:
+    """Return the plan of a shipped study as if its data were at hand."""
+    return Planner(load(SPACES / study, []), lambda data: "any data").plan()
 
 
 def comment(study: Path) -> str:
@@ -48,7 +56,7 @@ def test_a_study_plans_without_a_network(
 
 @pytest.mark.parametrize("study", EMBEDDED, ids=str)
 def test_an_embedded_study_is_one_for_a_laptop(study: Path) -> None:
-    plan = Planner(load(SPACES / study, []), lambda data: "any data").plan()
+    plan = plan_of(study)
     assert {trial.config.data.name for trial in plan.trials} == {"digits"}
     assert {trial.config.compute.device for trial in plan.trials} == {"cpu"}
     assert len(plan.trials) <= 120

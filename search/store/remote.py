@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -162,12 +163,12 @@ class RemotePath:
 
 
 def parse_path(text: str) -> Place:
-    """A folder as the user names it: a path, or a URL that pyarrow.fs.FileSystem.from_uri takes.
+    """Return the folder that a user names: a path, or a URL that pyarrow.fs.FileSystem.from_uri takes.
 
-    Raises ValueError where it is empty, as a variable of the shell is that was not set.
+    Raises ArgumentTypeError for an empty text, which an unset variable of the shell leaves.
     """
     if not text:
-        raise ValueError("an empty name is none of a folder")
+        raise ArgumentTypeError("an empty name names no folder; is a variable of the shell not set?")
     if text.startswith("file://"):
         return Path(urlsplit(text).path)
     if "://" not in text:

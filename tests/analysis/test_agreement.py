@@ -126,7 +126,7 @@ def test_test_sets_of_two_data_sets_are_not_compared(tmp_path: Path) -> None:
     assert np.isnan(found.values[0, 1]) and np.isfinite(np.diag(found)).all()
 
 
-def test_who_withstands_the_attack_in_eval_mode_ranks_like_who_is_correct(tmp_path: Path) -> None:
+def test_robustness_in_eval_mode_ranks_like_correctness(tmp_path: Path) -> None:
     def withstood(arrays: dict[str, np.ndarray]) -> np.ndarray:
         right = arrays["correct"].copy()
         right[::2] = 255  # not measured at every epoch
@@ -140,7 +140,7 @@ def test_who_withstands_the_attack_in_eval_mode_ranks_like_who_is_correct(tmp_pa
 
 
 @pytest.mark.filterwarnings("error")
-def test_what_cannot_be_compared_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_incomparable_trainings_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = rewritten(recorded(tmp_path / "one"), "TRADES", correct=lambda arrays: np.ones_like(arrays["correct"]))
     assert main([str(folder), "--by", "instability", "--measure", "correlation"]) == 0
     shown = capsys.readouterr().out
@@ -270,7 +270,7 @@ def test_a_training_is_never_set_against_its_own_losses() -> None:
         ({"loss": {"name": "trades"}}, False),
     ],
 )
-def test_what_pgd_training_is(change: dict[str, Any], expected: bool) -> None:
+def test_plain_pgd_training_is_recognised(change: dict[str, Any], expected: bool) -> None:
     assert is_pgd({"method": PGD | change}) is expected
 
 
@@ -325,7 +325,7 @@ def test_trainings_of_one_seed_or_of_another_setting_are_held_against_no_corrupt
     assert compare_corrupted(load(results.folder), MEASURES["distance"]) == {}
 
 
-def test_what_was_not_recorded_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_records_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_sweep(tmp_path / "one", Made(faults=False))
     with pytest.raises(SweepError, match="test_losses: true"):
         build_matrix(load(folder), "test", "distance")

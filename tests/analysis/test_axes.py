@@ -34,7 +34,7 @@ def test_numbers_are_ordered_by_size_and_names_as_planned() -> None:
         (("1e-3", "1e-5"), ("1e-5", "1e-3")),
     ],
 )
-def test_whatever_a_space_may_write_as_a_number_is_one(values: tuple[Any, ...], order: tuple[str, ...]) -> None:
+def test_labels_that_a_space_reads_as_numbers_are_numbers(values: tuple[Any, ...], order: tuple[str, ...]) -> None:
     axes = read_axes({"trials": [planned(knob=(str(value), value)) for value in values]})
     assert axes.numeric("knob") and axes.order["knob"] == order
     assert axes.describe({"knob": order[0]}, ("knob",)) == f"knob {order[0]}"
@@ -42,7 +42,7 @@ def test_whatever_a_space_may_write_as_a_number_is_one(values: tuple[Any, ...], 
 
 
 @pytest.mark.parametrize("values", [("20%", 300), (True, False), (1, "epsilon/4"), (1, None)])
-def test_what_cannot_be_ordered_by_size_is_as_planned(values: tuple[Any, ...]) -> None:
+def test_labels_without_a_size_keep_the_planned_order(values: tuple[Any, ...]) -> None:
     axes = read_axes({"trials": [planned(knob=(str(value), value)) for value in values]})
     assert not axes.numeric("knob") and axes.order["knob"] == tuple(map(str, values))
 

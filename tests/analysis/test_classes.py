@@ -115,7 +115,7 @@ def test_no_problem_and_no_method_is_missing_however_low_its_accuracy(tmp_path: 
 
 
 @pytest.mark.parametrize("classes", [2, 10, 100])
-def test_it_is_drawn_for_any_number_of_classes(tmp_path: Path, classes: int) -> None:
+def test_class_figure_is_drawn_for_any_number_of_classes(tmp_path: Path, classes: int) -> None:
     found = collect_report_data(load(with_classes(tmp_path / "sweep", ONE, classes)))
     (drawing,) = specify_classes(found)
     assert "accuracy of each class, measured on 300 images, at the epoch" in drawing.caption
@@ -146,7 +146,7 @@ def test_a_mean_over_epochs_has_a_figure_of_its_own_under_the_attacks_that_were_
     assert mean_rows["aa"].isna().all() and set(mean_rows["aa_along"].round(9)) == {0.4}
 
 
-def test_records_without_them_show_none(tmp_path: Path) -> None:
+def test_records_without_class_accuracies_have_no_class_figure(tmp_path: Path) -> None:
     found = collect_report_data(load(write_sweep(tmp_path / "sweep", ONE)))
     assert found.classes.empty and not list(specify_classes(found))
 

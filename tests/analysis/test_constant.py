@@ -41,7 +41,7 @@ def test_a_constant_network_is_found_in_records_old_and_new() -> None:
     assert constant(classes(0.0, 1.0), "best") is None and constant({}, "best") is None
 
 
-def test_it_is_counted_and_marked_wherever_its_configuration_is_named(dead: Path) -> None:
+def test_constant_network_is_counted_and_marked_wherever_its_configuration_is_named(dead: Path) -> None:
     results = load(dead)
     assert results.trials["best_constant"].count() == results.trials["last_constant"].count() == 1
     marked = results.sweep[results.sweep["choice"].str.startswith("TRADES")]["choice"]
@@ -50,7 +50,7 @@ def test_it_is_counted_and_marked_wherever_its_configuration_is_named(dead: Path
     assert "`TRADES (1 of 3 constant)" in render_table([results])
 
 
-def test_it_is_on_no_front_and_not_selected(dead: Path) -> None:
+def test_constant_network_is_on_no_front_and_not_selected(dead: Path) -> None:
     found = compute_fronts([load(dead)])
     assert found.panels[0].missing == "1 configuration never on a front, as a seed names one class for all."
     points = found.panels[0].points.set_index("family")
@@ -59,7 +59,7 @@ def test_it_is_on_no_front_and_not_selected(dead: Path) -> None:
     assert points.loc["AT", "on_front"] and points.loc["AT", "selected"]
 
 
-def test_it_is_no_evidence_in_findings_and_they_say_so(dead: Path) -> None:
+def test_constant_network_is_no_evidence_in_findings(dead: Path) -> None:
     found = dict(list_findings(collect_report_data(load(dead))))
     assert "no evidence of overfitting. Number of seeds: TRADES (1 of 3 constant) (1)." in found["Constant networks"]
     assert found["Robust overfitting"].startswith("largest for AT:")
@@ -67,7 +67,7 @@ def test_it_is_no_evidence_in_findings_and_they_say_so(dead: Path) -> None:
     assert effects["n"].tolist() == [2] and effects["mean"].abs().max() < 0.1
 
 
-def test_one_that_names_a_class_at_the_last_epoch_alone_has_collapsed(tmp_path: Path) -> None:
+def test_network_constant_at_the_last_epoch_alone_has_collapsed(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "sweep", MADE)
     name_one_class(folder, "*TRADES*", "last")
     results = load(folder)
@@ -82,7 +82,7 @@ def test_one_that_names_a_class_at_the_last_epoch_alone_has_collapsed(tmp_path: 
     }  # fmt: skip
 
 
-def test_a_report_of_nothing_else_is_written_and_says_so(tmp_path: Path) -> None:
+def test_report_of_constant_networks_alone_is_written_and_says_so(tmp_path: Path, unrendered: None) -> None:
     folder = write_sweep(tmp_path / "sweep", MADE)
     for checkpoint in ("best", "last"):
         name_one_class(folder, "*", checkpoint)

@@ -242,7 +242,7 @@ def test_a_copy_of_a_sweep_is_not_compared_with_it(whole: Path, tmp_path: Path) 
             compute_fronts([load(folder) for folder in pair])
 
 
-def test_trainings_that_two_sweeps_have_in_common_are_told(whole: Path, tmp_path: Path) -> None:
+def test_trainings_common_to_two_sweeps_are_reported(whole: Path, tmp_path: Path) -> None:
     other = write_sweep(tmp_path / "other", Made(study="other", faults=False, lift=0.02))
     theirs, mine = (json.loads((its / "plan.json").read_text()) for its in (other, whole))
     for row, same in list(zip(theirs["trials"], mine["trials"], strict=True))[-4:]:
@@ -262,7 +262,7 @@ OTHERWISE = {  # an attack of the same name, or the rule that selects
 
 
 @pytest.mark.parametrize("what", OTHERWISE)
-def test_what_was_measured_otherwise_has_a_front_of_its_own_with_its_own_words(
+def test_sweeps_measured_otherwise_have_separate_fronts_with_separate_words(
     what: str, whole: Path, tmp_path: Path
 ) -> None:
     attacks = ATTACKS | OTHERWISE[what]
@@ -315,7 +315,7 @@ def test_a_joint_front_has_only_members_that_no_other_sweep_dominates(whole: Pat
     assert numbers["on_front"].all() and numbers["number"].tolist() == list(range(1, len(numbers) + 1))
 
 
-def test_what_a_front_lacks_is_said(sweep: Path, whole: Path) -> None:
+def test_missing_results_are_reported_beside_a_front(sweep: Path, whole: Path) -> None:
     """Of the made-up sweep a trial diverged, one is torn and one crashed."""
     note = compute_fronts([load(sweep), load(whole)]).panels[1].missing
     assert "made_up: not finished: 2 of 18 trials without a result." in note

@@ -86,7 +86,7 @@ def test_more_names_than_colours_have_a_colour_and_a_marker_each(tmp_path: Path,
     assert found.keys.indistinct == ()
 
 
-def test_what_is_not_told_apart_is_said(tmp_path: Path) -> None:
+def test_caption_names_the_axes_that_look_alike(tmp_path: Path) -> None:
     made = replace(SMALL, methods=tuple(f"M{n}x" for n in range(71)), replicates=1)
     found = compute_fronts([load(write_sweep(tmp_path / "most", made))])
     assert found.keys.indistinct == ("methods",)

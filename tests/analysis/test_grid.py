@@ -68,7 +68,7 @@ def test_two_values_names_and_many_values_have_no_lines(tmp_path: Path, values: 
     assert collect_grids(load(write_study(tmp_path / "few", LAM, values)), METRICS) == []
 
 
-def test_what_is_drawn_with_other_knobs_is_left_to_points(tmp_path: Path) -> None:
+def test_values_drawn_with_other_knobs_are_points_without_a_line(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "search", LAM, (0, 1, 2, 3))
     plan = read_json(folder / "plan.json")
     plan["axes"].append("optimizer.lr")

@@ -115,7 +115,7 @@ def test_few_values_are_compared_one_by_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
-def test_it_can_be_drawn(tmp_path: Path, kind: str) -> None:
+def test_knobs_figure_can_be_drawn(tmp_path: Path, kind: str) -> None:
     info = collect_knobs(searched(tmp_path, 12), METRICS)
     assert info is not None
     save_figure(lambda figure: draw_knobs(figure, info, Register()), size_knobs(info), [tmp_path / f"knobs.{kind}"])
@@ -133,7 +133,7 @@ def test_a_logarithmic_scale_is_written_in_numbers(tmp_path: Path) -> None:
     assert {"0.0001", "0.01", "1"} <= labels and not any("$" in label for label in labels)
 
 
-def test_the_report_says_what_was_searched_for(tmp_path: Path) -> None:
+def test_report_of_a_search_names_the_searched_knobs(tmp_path: Path) -> None:
     facts = describe_run(SimpleNamespace(results=searched(tmp_path, 12)))  # type: ignore[arg-type]
     assert facts["optimizer.lr"] == "12 values from 1e-12 to 1e-1"
     assert facts["optimizer.momentum"] == "0, 1"
@@ -144,7 +144,7 @@ def test_the_report_says_what_was_searched_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe", b"search: [", b"- 1", b"search: 3"])
-def test_a_space_that_cannot_be_read_leaves_it_unsaid(tmp_path: Path, content: bytes | None) -> None:
+def test_report_with_an_unreadable_space_names_no_searched_knobs(tmp_path: Path, content: bytes | None) -> None:
     results = searched(tmp_path, 12)
     (tmp_path / "space.yaml").unlink() if content is None else (tmp_path / "space.yaml").write_bytes(content)
     assert "search" not in describe_run(SimpleNamespace(results=results))  # type: ignore[arg-type]

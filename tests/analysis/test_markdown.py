@@ -101,7 +101,7 @@ def test_a_name_with_a_bar_stays_in_its_cell(tmp_path: Path) -> None:
     assert row.startswith(r"| `` a `b` \n `` | ")
 
 
-def test_what_did_not_complete_is_said_and_not_averaged(sweep: Path) -> None:
+def test_incomplete_trials_are_reported_and_not_averaged(sweep: Path) -> None:
     text = render_table([load(sweep)])
     assert "1 diverged" in text and "without a result" in text
 

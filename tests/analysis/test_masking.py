@@ -72,7 +72,7 @@ def test_a_gap_far_above_that_of_plain_pgd_training_and_a_reversed_order_are_fin
     )
 
 
-def test_the_gap_stands_on_the_page_and_in_its_own_table(tmp_path: Path) -> None:
+def test_the_gap_stands_on_the_page_and_in_its_own_table(tmp_path: Path, unrendered: None) -> None:
     folder = attacked(tmp_path / "gairat", MADE).results.folder
     page = redraw_report(folder)
     text = page.read_text(encoding="utf-8")
@@ -80,7 +80,7 @@ def test_the_gap_stands_on_the_page_and_in_its_own_table(tmp_path: Path) -> None
     assert (page.parent / "tables" / "masking.csv").exists()
 
 
-def test_where_no_gap_is_large_that_is_said_too(tmp_path: Path) -> None:
+def test_absence_of_large_gaps_is_reported(tmp_path: Path) -> None:
     calm = ACCURACIES | {"GAIRAT": (0.51, 0.479)}
     texts = dict(list_findings(attacked(tmp_path / "calm", MADE, calm)))
     assert "at most 3.1 for any other" in texts["No sign of masked gradients"]
@@ -100,7 +100,7 @@ def test_an_order_that_seeds_may_have_reversed_is_counted_and_called_so(tmp_path
     assert "1 of 1 pair of configurations" in text and "seeds may explain them" in text
 
 
-def test_what_pgd_did_on_the_images_that_autoattack_had_is_its_own_accuracy_and_the_gap(tmp_path: Path) -> None:
+def test_pgd_accuracy_on_the_images_of_autoattack_gives_the_gap(tmp_path: Path) -> None:
     """PGD's accuracy on all images would make a gap between images of one between attacks."""
     folder = attacked(tmp_path / "part", MADE).results.folder
     for path in folder.glob("trials/*/result.json"):
@@ -115,7 +115,7 @@ def test_what_pgd_did_on_the_images_that_autoattack_had_is_its_own_accuracy_and_
     assert table.loc["AT", "weak"] == pytest.approx(0.505)
 
 
-def test_without_autoattack_nothing_is_said_of_masking_but_that(tmp_path: Path) -> None:
+def test_report_without_autoattack_has_no_finding_on_masking_and_says_why(tmp_path: Path) -> None:
     weak = {name: text for name, text in ATTACKS.items() if name != "aa"}
     found = collect_report_data(load(write_sweep(tmp_path / "weak", replace(MADE, attacks=weak))))
     assert not any("mask" in lead for lead, _ in list_findings(found))

@@ -99,7 +99,7 @@ def test_the_strongest_attack_is_preferred_and_validation_is_none() -> None:
     assert find_strongest(["test_clean_acc", "val_pgd_acc"], {}) is None
 
 
-def test_an_attack_is_as_strong_as_what_it_is_whatever_its_name() -> None:
+def test_strength_of_an_attack_does_not_depend_on_its_name() -> None:
     """A space names its final attacks freely; one at another budget answers another question."""
     attacks = {
         "pgd": "PGD-10, linf, epsilon 8/255, step epsilon/4",

@@ -25,7 +25,9 @@ def test_the_command_draws_the_figure_and_lists_the_members(
     assert "AutoAttack custom" in shown and "3 seeds" in shown
 
 
-def test_two_budgets_do_not_share_a_front(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_budgets_do_not_share_a_front(
+    whole: Path, tmp_path: Path, unrendered: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     wide = ATTACKS | {"aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.2 on 300 images drawn by class"}
     other = write_sweep(tmp_path / "wide", Made(study="wide", attacks=wide, faults=False))
     figure = tmp_path / "front.png"

@@ -75,7 +75,7 @@ def test_the_page_says_what_ran_what_was_found_and_what_it_cannot_say(page: Path
         assert part in text
 
 
-def test_a_column_that_nothing_stands_in_is_left_out(tmp_path: Path, small: Path) -> None:
+def test_a_column_that_nothing_stands_in_is_left_out(tmp_path: Path, small: Path, unrendered: None) -> None:
     """And names in headers are not broken at their hyphens."""
     one_survives = replace(SMALL, subsets=("all",), replicates=4, faults=True)
     pages = (redraw_report(write_sweep(tmp_path / "diverged", one_survives)), small)
@@ -110,7 +110,9 @@ def test_findings_say_the_effect_that_was_put_into_the_records(whole: Path) -> N
 
 
 @pytest.mark.parametrize(("values", "leads"), [((0, 1, -1), 2), ((0, 1, 2, 3, 4, 5), 1)])
-def test_a_study_of_one_number_says_what_it_changes(tmp_path: Path, values: tuple[int, ...], leads: int) -> None:
+def test_a_study_of_one_number_says_what_it_changes(
+    tmp_path: Path, unrendered: None, values: tuple[int, ...], leads: int
+) -> None:
     one = replace(SMALL, methods=(), subsets=("all",), replicates=1)
     folder = write_study(tmp_path / "lam", "method.weight.lam", values, one)
     text = redraw_report(folder).read_text(encoding="utf-8")
@@ -168,14 +170,14 @@ def test_one_seed_is_called_a_demonstration(small: Path) -> None:
     ],
     ids=["nothing begun", "no subsets", "nothing completed"],
 )
-def test_whatever_a_sweep_lacks_its_report_leaves_out(tmp_path: Path, made: Made) -> None:
+def test_report_leaves_out_the_parts_that_a_sweep_lacks(tmp_path: Path, made: Made) -> None:
     text = redraw_report(write_sweep(tmp_path / "sweep", made)).read_text(encoding="utf-8")
     Checked(text)
     assert not re.search(r"\bnan\b", text.replace("loss is nan", ""))
     assert ("no completed trial yet" in text) == (not made.finished or made.faults)
 
 
-def test_a_name_with_markup_is_only_text(tmp_path: Path) -> None:
+def test_a_name_with_markup_is_only_text(tmp_path: Path, unrendered: None) -> None:
     made = replace(SMALL, study="<b>bold</b> & [red]", methods=("<script>",), subsets=("all",))
     folder = write_sweep(tmp_path / "markup", made)
     text = redraw_report(folder).read_text(encoding="utf-8")
@@ -206,7 +208,7 @@ def test_control_characters_of_a_name_reach_neither_page_nor_figures(tmp_path: P
 
 
 def test_the_command_prints_a_summary_and_where_the_report_is(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, unrendered: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = write_sweep(tmp_path / "small", replace(SMALL, replicates=3, faults=True))
     assert main([str(folder)]) == 0
@@ -248,7 +250,9 @@ def test_no_setting_and_no_method_is_missing_from_the_summary(tmp_path: Path) ->
     assert points.loc[points["on_front"], "configuration"].isin(best["configuration"]).all()
 
 
-def test_what_validation_selects_off_the_front_is_shown_on_the_terminal_and_the_page(tmp_path: Path) -> None:
+def test_configuration_selected_off_the_front_is_shown_on_the_terminal_and_the_page(
+    tmp_path: Path, unrendered: None
+) -> None:
     """Of two configurations the one that is worse on test is best on validation."""
     folder = write_sweep(tmp_path / "off", replace(SMALL, subsets=("all",), methods=("GOOD", "BAD"), replicates=3))
     for path in folder.glob("trials/*BAD*/result.json"):
@@ -307,7 +311,7 @@ def test_findings_say_how_many_more_validation_would_select(tmp_path: Path) -> N
     assert text.endswith("; B · friendly 108 and 2 more.") and "Validation would select A · all; " in text
 
 
-def test_flipped_labels_that_a_subset_leaves_out_are_told_where_no_axis_says_the_problem(tmp_path: Path) -> None:
+def test_flipped_labels_left_out_by_a_subset_are_a_finding_without_an_axis_of_the_problem(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), methods=("AT",), subsets=("all", "friendly 108"), replicates=2, faults=False)
     (flipped,) = [
         text
@@ -343,7 +347,7 @@ def test_where_no_configuration_has_all_its_seeds_the_front_says_so(tmp_path: Pa
     assert text == "0 of 2 configurations are on the front. Validation would select none."
 
 
-def test_an_axis_that_only_some_trials_have_is_no_obstacle(tmp_path: Path) -> None:
+def test_an_axis_that_only_some_trials_have_is_no_obstacle(tmp_path: Path, unrendered: None) -> None:
     folder = write_sweep(tmp_path / "conditional", SMALL)
     plan = read_json(folder / "plan.json")
     plan["axes"].append("optimizer.lr")
@@ -356,7 +360,7 @@ def test_an_axis_that_only_some_trials_have_is_no_obstacle(tmp_path: Path) -> No
     assert "low" in redraw_report(folder).read_text()
 
 
-def test_a_stopped_trial_is_censored_and_says_why(tmp_path: Path) -> None:
+def test_a_stopped_trial_is_censored_and_says_why(tmp_path: Path, unrendered: None) -> None:
     sweep = tmp_path / "sweep"
     write_sweep(sweep, SMALL)
     reason = "after 4 of 12 epochs beaten by two others"
@@ -373,7 +377,7 @@ def test_a_stopped_trial_is_censored_and_says_why(tmp_path: Path) -> None:
     assert "1 stopped" in shown
 
 
-def test_what_trials_start_from_is_in_a_table(tmp_path: Path) -> None:
+def test_pretraining_that_trials_start_from_is_in_a_table(tmp_path: Path, unrendered: None) -> None:
     """The pretraining is the control of everything that is fine-tuned from it."""
     folder = write_sweep(tmp_path / "finetuned", SMALL)
     plan = read_json(folder / "plan.json")

@@ -173,7 +173,7 @@ def test_a_generalization_gap_is_shown_only_where_both_accuracies_are_under_one_
     assert ("evaluate: {train: true}" in table) != measured
 
 
-def test_what_the_page_reads_is_there(whole: Path) -> None:
+def test_columns_that_the_readme_reads_exist(whole: Path) -> None:
     text = (Path(__file__).parents[2] / "analysis" / "README.md").read_text(encoding="utf-8")
     section = text.partition("## Reading results in Python")[2].partition("\n## Records")[0]
     code = section.partition("```python\n")[2].partition("```")[0]

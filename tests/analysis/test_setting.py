@@ -55,11 +55,11 @@ def test_defaults_that_say_nothing_are_left_out() -> None:
         ({"method": {"base": "atta-adaptive", "target": {"updates": "always"}}}, "target", ", updates always"),
     ],
 )  # fmt: skip
-def test_what_is_off_where_it_is_on_as_a_rule_is_told(trial: dict[str, Any], row: str, told: str) -> None:
+def test_default_pieces_switched_off_are_named(trial: dict[str, Any], row: str, told: str) -> None:
     assert told in describe_setting({"trials": trials(trial)})[row]
 
 
-def test_what_an_axis_varies_is_said_to_and_the_rest_is_told() -> None:
+def test_setting_marks_varied_values_and_names_the_rest() -> None:
     gairat = [{"base": "gairat", "weight": {"lam": lam, "burn_in": 2}} for lam in (-1, 0)]
     found = describe_setting({"trials": trials(*({"method": method} for method in gairat))})
     assert found["weight"] == "gair, burn in 2, lam varied"
@@ -82,7 +82,7 @@ def test_kinds_of_methods_that_have_nothing_in_common_vary() -> None:
     assert describe_setting({"trials": trials({"method": "free-at"})})["method"] == "free, epsilon 8/255, replays 8"
 
 
-def test_how_the_ranking_was_made_is_said_by_what_is_unlike_the_trials() -> None:
+def test_setting_of_a_ranking_names_its_differences_from_the_trials() -> None:
     noisy = {"epochs": 9, "data": {"name": "digits", "label_noise": 0.1}}
     plan = {"trials": trials(noisy, {"epochs": 9}) + trials({"epochs": 4}, {"epochs": 4}, kind="profile", ranks="r")}
     made = {"average": "scores", "first_epoch": 2}
@@ -147,7 +147,7 @@ def test_values_in_words(value: Any, text: str) -> None:
     assert format_value(value) == text
 
 
-def test_the_page_says_what_was_trained_and_what_named_values_stand_for(tmp_path: Path) -> None:
+def test_the_page_says_what_was_trained_and_what_named_values_stand_for(tmp_path: Path, unrendered: None) -> None:
     folder = write_sweep(tmp_path / "sweep", Made(noise=(0.1,), methods=("AT",), profile=False, faults=False))
     plan = read_json(folder / "plan.json")
     for trial in plan["trials"]:

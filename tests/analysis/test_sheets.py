@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -32,6 +33,7 @@ from analysis.results import load
 
 from .synthetic import Made, write_study, write_sweep
 
+Sheets = Callable[[float], list[tuple[FigureSpec, Figure]]]
 PAPER = 9.3  # inches of type on a sheet, at the width of the page's figures
 LONG = tuple(f"friendly {108 - n} with a name that goes on and on" for n in range(3))
 
@@ -59,7 +61,8 @@ def on_paper(drawing: FigureSpec) -> Figure:
     with as_file(files("analysis") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
         figure = Figure(figsize=drawing.size, layout="constrained")
         drawing.draw(figure)
-        FigureCanvasAgg(figure).draw()
+        FigureCanvasAgg(figure)
+        figure.draw_without_rendering()
     return figure
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+import search.replay.__main__
 import search.run.driver
+import search.store.provenance
 from search.run.__main__ import main
 from search.store.lock import acquire
 from trainers.record_io import Place
@@ -41,6 +44,9 @@ def _by_hand() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patched, ExitStack() as released:
         patched.setattr(search.run.driver, "acquire", lambda folder: _locked(folder, released))
         patched.setattr(search.run.driver, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
+        patched.setattr(search.store.provenance, "commit", cache(search.store.provenance.commit))  # starts git
+        patched.setattr(search.store.provenance, "version", cache(search.store.provenance.version))
+        patched.setattr(search.replay.__main__, "DRAWS", 2)  # of each rule: a damaged curve is met in any
         patched.setenv("RAY_ADDRESS", "")
         Hand(None).patch(patched)
         yield patched

@@ -62,7 +62,7 @@ def cases(ways: tuple[str, ...]) -> list[tuple[str, str]]:
         *(pytest.param(*case, marks=pytest.mark.slow) for case in cases(ALL) if case[1] not in QUICK),
     ],
 )
-def test_what_is_damaged_is_named_the_rest_is_shown_and_it_is_made_again(
+def test_damaged_file_is_named_and_made_again_while_readers_show_the_rest(
     kind: str,
     how: str,
     finished: Path,

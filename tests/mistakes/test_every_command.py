@@ -82,6 +82,9 @@ USES = {  # by the row of that page's table, or by the module where it has none
     "python -m trainers.bench --model preact_resnet18 --plain": Use(
         "trainers.bench", ["--model", "resnet10", "--size", "8", "--batch", "4", "--rounds", "1"], "images/s"
     ),
+    "search.__main__": Use("search.__main__", [], "python -m search.run "),
+    "trainers.__main__": Use("trainers.__main__", [], "python -m trainers.bench "),
+    "trainers.columns": Use("trainers.columns", [], "`train_loss`"),
     "analysis.__main__": Use("analysis.__main__", [], "python -m analysis.report "),
     "analysis.mirror": Use("analysis.mirror", ["file://HERE/results/tiny", "copy"], "The records of"),
 }  # fmt: skip
@@ -96,7 +99,7 @@ def rows() -> list[str]:
 def entry_points() -> set[str]:
     files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     mains = [path for path in files if '\nif __name__ == "__main__":' in path.read_text()]
-    return {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in mains}
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__") for path in mains}
 
 
 def test_every_command_of_the_page_is_used_here_and_every_entry_point_there_is() -> None:
@@ -104,11 +107,11 @@ def test_every_command_of_the_page_is_used_here_and_every_entry_point_there_is()
     assert len(listed) > 15
     assert [row for row in listed if row not in USES] == []
     assert [row for row in USES if row not in listed and row != USES[row].module] == []
-    assert {use.module for use in USES.values()} == entry_points()
+    assert {use.module.removesuffix(".__main__") for use in USES.values()} == entry_points()
 
 
 @pytest.mark.parametrize("row", [row for row, use in USES.items() if not use.ray and "--address" not in row])
-def test_it_runs(
+def test_command_of_the_readme_runs(
     row: str,
     finished: Path,
     tmp_path: Path,
@@ -123,7 +126,7 @@ def test_it_runs(
     "row", [row if not use.ray else pytest.param(row, marks=use.marks) for row, use in USES.items()
             if use.ray or "--address" in row],
 )  # fmt: skip
-def test_it_runs_with_ray(
+def test_command_of_the_readme_runs_with_ray(
     row: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ends(row, finished, tmp_path, monkeypatch, capsys)

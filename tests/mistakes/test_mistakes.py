@@ -15,7 +15,7 @@ from .corpus import CASES, contents, paths, read
 
 
 @pytest.mark.parametrize("path", paths(), ids=lambda path: str(path.relative_to(CASES).with_suffix("")))
-def test_a_mistake_is_told(
+def test_mistake_is_reported_without_traceback_or_loss(
     path: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -98,7 +98,7 @@ def test_spoilt_data_is_planned_or_refused(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("block", blocks(6, 80))
+@pytest.mark.parametrize("block", blocks(3, 80))
 def test_a_spoilt_folder_is_read_or_refused(
     block: int,
     finished: Path,

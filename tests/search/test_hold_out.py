@@ -100,7 +100,7 @@ def test_a_study_without_validation_is_run_and_read_to_the_end(
 
 
 def test_beside_a_study_with_validation_only_last_epochs_are_compared(
-    by_hand: None, capsys: pytest.CaptureFixture[str]
+    by_hand: None, unrendered: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("whole.yaml").write_text(SPACE)
     Path("held.yaml").write_text(SPACE.replace("val: 0", "val: 60").replace("checkpoint: last", "checkpoint: best"))
@@ -142,7 +142,7 @@ def test_whatever_goes_by_validation_is_refused(
 
 
 def test_a_ranking_by_the_best_checkpoint_is_refused_and_one_along_training_is_made(
-    by_hand: None, capsys: pytest.CaptureFixture[str]
+    by_hand: None, unrendered: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ranked = SPACE.replace("epochs: 3", "epochs: 3\n  subset: {name: ranked, size: 80%, score: SCORE}")
     ranked += "profile: {seeds: 1}\npretrain: {weights: last, trial: {epochs: 2, subset: all}}\n"
@@ -155,7 +155,7 @@ def test_a_ranking_by_the_best_checkpoint_is_refused_and_one_along_training_is_m
 
 
 def test_a_study_that_holds_out_here_and_not_there_is_reported_at_its_last_epochs(
-    by_hand: None, capsys: pytest.CaptureFixture[str]
+    by_hand: None, unrendered: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("some.yaml").write_text(SPACE.replace("  axes:\n", "  axes:\n    data.val: {grid: [0, 60]}\n"))
     assert run(["some.yaml"]) == 0

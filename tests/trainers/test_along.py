@@ -61,14 +61,14 @@ def told(config: TrialConfig, trainer: Callable[..., Trainer]) -> Told:
     return Told(trainer(config, every=2, along=ALONG))
 
 
-def test_each_is_recorded_at_its_own_epochs_and_at_the_last(told: Told) -> None:
+def test_attacks_along_training_are_recorded_at_their_epochs_and_at_the_last(told: Told) -> None:
     found = [{name for name in row if name.startswith(("val_", "test_"))} for row in told.rows]
     fgsm, aa = {"test_fgsm_acc"}, {"test_aa_acc", "test_aa_clean_acc"}
     nothing: set[str] = set()
     assert found == [nothing, CURVES | fgsm, nothing, CURVES | fgsm | aa, nothing, CURVES | fgsm, CURVES | fgsm | aa]
 
 
-def test_the_figures_are_those_of_the_network_then(told: Told) -> None:
+def test_attacks_along_training_measure_the_network_of_their_epoch(told: Told) -> None:
     for row, expected in zip(told.rows, told.expected, strict=True):
         for name, value in expected.items():
             assert row.get(name, value) == value
@@ -76,7 +76,7 @@ def test_the_figures_are_those_of_the_network_then(told: Told) -> None:
     assert len({row["test_fgsm_acc"] for row in told.rows if "test_fgsm_acc" in row}) > 1
 
 
-def test_they_change_no_weight_no_curve_and_not_what_is_best(
+def test_attacks_along_training_change_no_weight_no_curve_and_not_the_best_checkpoint(
     told: Told, config: TrialConfig, trained: Callable[..., Trainer]
 ) -> None:
     plain, with_them = trained(config, every=2), told.trainer
@@ -91,7 +91,9 @@ def test_they_change_no_weight_no_curve_and_not_what_is_best(
     assert np.array_equal(arrays[f"{DRAWN}30"], draw_images(test.y, 30).numpy())  # type: ignore[union-attr]
 
 
-def test_their_time_is_that_of_measuring(told: Told, config: TrialConfig, trainer: Callable[..., Trainer]) -> None:
+def test_time_of_attacks_along_training_counts_as_measuring(
+    told: Told, config: TrialConfig, trainer: Callable[..., Trainer]
+) -> None:
     plain = trainer(config, every=2)
     without = [plain.run_epoch(config.stage(epoch)).cost["evaluate_seconds"] for epoch in range(4)]
     assert told.seconds[3] > 2 * without[3] > 0
@@ -103,14 +105,14 @@ def links(evaluation: dict[str, Any], epochs: int = 8) -> Chain:
     return chain(config, Evaluation.model_validate(evaluation), around, None)
 
 
-def test_they_are_part_of_what_names_a_state() -> None:
+def test_attacks_along_training_are_part_of_the_name_of_a_state() -> None:
     bare, fgsm = links({}), links({"along": {"fgsm": {"name": "fgsm"}}})
     assert list(links({"along": {}})) == list(bare) and not set(bare) & set(fgsm)
     for change in ({"every": 2}, {"images": 20}, {"epsilon": 0.1}):
         assert not set(links({"along": {"fgsm": {"name": "fgsm"} | change}})) & set(fgsm)
 
 
-def test_a_shorter_training_knows_more_of_its_last_epoch() -> None:
+def test_shorter_training_measures_more_at_its_last_epoch() -> None:
     """Its sixth epoch was measured under all attacks, as that of a longer one was not."""
     rare = {"along": {"fgsm": {"name": "fgsm", "every": 4}}}
     short, long = list(links(rare, 6)), list(links(rare, 8))

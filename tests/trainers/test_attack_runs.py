@@ -28,7 +28,7 @@ def fitted(tiny: Callable[..., TrialConfig], trained: Callable[..., Trainer]) ->
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("ascend", ["ce", "kl", "margin"])
 @pytest.mark.parametrize("more", [{}, {"restarts": 3}, {"restarts": 2, "keep": "worst"}], ids=str)
-def test_an_evaluation_climbs_what_it_is_told_to(fitted: Trainer, norm: Any, ascend: Any, more: dict[str, Any]) -> None:
+def test_evaluation_climbs_the_given_loss(fitted: Trainer, norm: Any, ascend: Any, more: dict[str, Any]) -> None:
     """As the PGD of trainings does, with each number of restarts and each point that is kept."""
     test, epsilon = fitted.splits["test"], {"linf": 0.08, "l2": 0.4}[norm]
     attack = PGD(epsilon=epsilon, norm=norm, steps=6, ascend=ascend, **more)
@@ -74,7 +74,7 @@ def test_words_say_which_loss_is_climbed() -> None:
     assert FGSM().describe(0.5, "l2") == "FGM, l2, epsilon 0.5"
 
 
-def test_knobs_that_are_off_are_no_part_of_a_study() -> None:
+def test_knobs_switched_off_are_no_part_of_a_study() -> None:
     """Plans, ids and names of states are those of before these knobs were there."""
     dumped = Evaluation.model_validate({"final": {"p": {"name": "pgd"}, "aa": AA}}).model_dump(mode="json")
     told = {"epsilon", "norm", "steps", "step_size", "start", "every", "train", "test_losses", "final"}

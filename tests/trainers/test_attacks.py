@@ -485,7 +485,7 @@ def test_friends_stay_in_the_places_of_their_images(seed: int, tau: int, order: 
     assert torch.equal(shuffled.kappa, adversary.kappa[order])  # type: ignore[index,arg-type]
 
 
-def test_nobody_moves_who_is_wrong_from_the_start(linear: MakeLinear) -> None:
+def test_examples_wrong_from_the_start_do_not_move(linear: MakeLinear) -> None:
     always = linear(torch.zeros(4, 64), torch.tensor([0.0, 9.0, 0.0, 0.0]))
     x = images(6).x
     adversary = PGD(start="none", tau=0)(always, Batch(x, torch.full((6,), 2)), seeded())
@@ -510,7 +510,7 @@ def test_jitter_is_noise_of_its_size_at_each_step(linear: MakeLinear) -> None:
 # Toward a class: Dong et al. 2021, app. H
 
 
-def test_each_example_has_its_goal() -> None:
+def test_attack_toward_a_class_gives_each_example_its_goal() -> None:
     assert Toward(label=0, instead=9).goals(torch.tensor([0, 3, 9, 0])).tolist() == [9, 0, 0, 9]
     with pytest.raises(ValidationError, match="class 4 need another class"):
         Toward(label=4, instead=4)
@@ -528,7 +528,7 @@ def test_the_loss_to_the_goal_falls_with_every_step(norm: Any) -> None:
     assert (path.diff(dim=0) < 0).all()
 
 
-def test_toward_a_class_reaches_it(linear: MakeLinear) -> None:
+def test_attack_toward_a_class_reaches_that_class(linear: MakeLinear) -> None:
     """One pixel speaks for each class: that of the goal rises, the others fall."""
     net = linear(torch.eye(4))
     batch = Batch(torch.full((3, 1, 2, 2), 0.5), torch.tensor([0, 1, 2]))

@@ -142,7 +142,7 @@ def test_no_momentum_or_one_epoch_is_the_network_itself(tiny: Tiny, trained: Mak
 
 
 @pytest.mark.parametrize("loss", ["ce", "trades"])
-def test_what_is_averaged_is_the_network_and_not_where_awp_has_moved_it(tiny: Tiny, trained: Make, loss: str) -> None:
+def test_average_is_of_the_network_before_awp_moves_it(tiny: Tiny, trained: Make, loss: str) -> None:
     method = {"attack": {"epsilon": 0.1, "steps": 2}, "loss": {"name": loss}, "awp": {"gamma": 0.1}}
     ready = trained(tiny(method=method, model=CNN, average={"name": "ema", "momentum": 0.0}))
     assert equal(averaged(ready), copied(ready))
@@ -246,7 +246,7 @@ def test_recomputing_is_counted(tiny: Tiny, trained: Make) -> None:
 
 
 @pytest.mark.parametrize("average", [{"name": "ema", "momentum": 0.9}, {"name": "swa", "burn_in": 1}], ids=str)
-def test_it_is_the_average_that_is_measured_and_kept(tiny: Tiny, trainer: Make, average: Any) -> None:
+def test_average_is_the_network_that_is_measured_and_kept(tiny: Tiny, trainer: Make, average: Any) -> None:
     config = tiny(method=ROBUST, epochs=6, optimizer={"name": "sgd", "lr": 0.3}, average=average)
     final = {"pgd3": {"name": "pgd", "steps": 3}}
     ready = trainer(config, final=final)
@@ -308,7 +308,7 @@ def test_until_burn_in_there_is_no_average(tiny: Tiny, trainer: Make) -> None:
 
 @pytest.mark.parametrize("average", [{"name": "ema", "momentum": 0.8, "burn_in": 1}, {"name": "swa", "burn_in": 1}])
 @pytest.mark.parametrize("stop", [1, 2, 3])
-def test_resumed_it_averages_on(tiny: Tiny, trainer: Make, tmp_path: Any, average: Any, stop: int) -> None:
+def test_average_continues_after_a_resume(tiny: Tiny, trainer: Make, tmp_path: Any, average: Any, stop: int) -> None:
     config = tiny(method=ROBUST, model=CNN, epochs=4, average=average)
     whole, before, after = trainer(config), trainer(config), trainer(config)
     walked(whole, config)

@@ -51,7 +51,7 @@ def test_each_weight_tensor_moves_by_gamma_of_its_norm_along_its_gradient(model:
             assert (after[name] - w).norm() == pytest.approx(GAMMA * w.norm().item(), rel=1e-3)
 
 
-def test_it_is_the_loss_trained_on_that_is_climbed() -> None:
+def test_awp_climbs_the_training_loss() -> None:
     """With its weights, soft targets and regulariser."""
     net, batch = steep(), images()
     pieces: dict[str, Any] = {
@@ -151,7 +151,7 @@ def test_a_look_more_and_a_backward_more() -> None:
     assert passes == [(4, 2), (6, 3)]
 
 
-def test_what_is_recorded_is_seen_at_the_weights_themselves() -> None:
+def test_awp_records_columns_at_the_unperturbed_weights() -> None:
     net, batch = steep(), images()
     method = Method(attack=ATTACK)
     [(_, plain)] = list(method.losses(net, batch, seeded()))

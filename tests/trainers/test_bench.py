@@ -111,7 +111,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Case, "steps", lambda case, flops: 1)
 
 
-def test_every_method_has_its_line(brief: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_benchmark_prints_a_line_of_every_method(brief: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main([*TINY, "--all"]) == 0
     header, body = capsys.readouterr().out.split("\n\n", 1)
     assert torch.__version__ in header and "1 thread, fp32, eager" in header
@@ -129,7 +129,9 @@ def rated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "measured_peak", lambda clock, bf16: Peak(1e11, "a kernel"))
 
 
-def test_plain_is_compared_with_ours(brief: None, rated: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_benchmark_compares_the_plain_loop_with_the_trainer(
+    brief: None, rated: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert bench.main([*TINY, "--method", "fgsm-at", "--plain"]) == 0
     out = capsys.readouterr().out
     assert [line.split("  ")[0] for line in out.splitlines() if line.startswith("fgsm-at")] == [
@@ -161,5 +163,5 @@ def test_wrong_options_are_refused(
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_benchmark_refuses_an_absent_gpu(capsys: pytest.CaptureFixture[str]) -> None:
     assert "torch sees no GPU here; take cpu" in refused(["--device", "cuda"], capsys)

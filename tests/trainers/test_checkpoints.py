@@ -50,7 +50,7 @@ def stored(content: Any, folder: Path) -> Path:
 # What a file gives
 
 
-def test_of_a_training_the_weights_that_were_measured(training: Trainer, tmp_path: Path) -> None:
+def test_checkpoint_of_a_training_gives_the_measured_weights(training: Trainer, tmp_path: Path) -> None:
     path = stored(training.state_dict(), tmp_path)
     assert training.best is not None
     assert same(load_weights(path, "best"), training.best["model"])
@@ -70,7 +70,7 @@ def test_a_training_starts_there_and_otherwise_afresh(
     assert not ready.optimizer.state and not ready.examples.state.columns
 
 
-def test_a_bare_state_dict_is_what_it_is(tmp_path: Path) -> None:
+def test_bare_state_dict_is_loaded_unchanged(tmp_path: Path) -> None:
     own = network().state_dict()
     assert all(same(load_weights(stored(own, tmp_path), which), own) for which in ("best", "last"))
     assert same(load_weights(stored({"state_dict": own, "epoch": 3}, tmp_path), "best"), own)
@@ -159,7 +159,7 @@ def test_a_training_without_a_best_says_to_take_the_last(tiny: Tiny, trainer: Ma
     ids=str,
 )  # fmt: skip
 @pytest.mark.parametrize("which", ["best", "last"])
-def test_what_is_no_state_dict_is_refused(content: Any, which: str) -> None:
+def test_file_without_a_state_dict_is_refused(content: Any, which: str) -> None:
     with pytest.raises(CheckpointError, match=r"is no state_dict: names and tensors|has no best weights"):
         extract_weights(content, which, "state.pt")
 
@@ -176,7 +176,7 @@ def test_what_is_no_state_dict_is_refused(content: Any, which: str) -> None:
     ],
     ids=["NaN", "infinite", "beyond fp32", "sparse", "complex", "meta"],
 )
-def test_weights_that_no_network_can_have_are_refused_by_name(value: Tensor, complaint: str) -> None:
+def test_impossible_weights_are_refused_by_name(value: Tensor, complaint: str) -> None:
     with pytest.raises(CheckpointError, match=complaint):
         extract_weights({"body.weight": torch.ones(2), "head.bias": value}, "best", "state.pt")
     with pytest.raises(CheckpointError, match="is no state_dict"):

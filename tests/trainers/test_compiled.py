@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch._inductor.runtime.cache_dir_utils import cache_dir
 
 from trainers.compiled import VARIABLE, set_cache_folder
 from trainers.models.small import SmallCNN
@@ -28,14 +27,14 @@ def chosen() -> Path:
     return Path(os.environ[VARIABLE])
 
 
-def test_it_is_made_for_this_user_alone_and_found_again(temporary: Path) -> None:
+def test_compile_cache_is_private_to_the_user_and_found_again(temporary: Path) -> None:
     folder = chosen()
     assert folder.parent == temporary and chosen() == folder
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("how", ["open to others", "a link", "a file", "of another user"])
-def test_what_another_may_have_laid_there_is_not_read(temporary: Path, how: str) -> None:
+def test_compile_cache_of_another_user_is_not_read(temporary: Path, how: str) -> None:
     taken, elsewhere = chosen(), temporary / "elsewhere"
     if how == "open to others":
         taken.chmod(0o777)
@@ -52,15 +51,15 @@ def test_what_another_may_have_laid_there_is_not_read(temporary: Path, how: str)
     assert folder.stat().st_uid == os.geteuid() and stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_a_folder_that_the_environment_names_is_the_user_s_choice(
-    temporary: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compile_cache_named_by_the_environment_is_kept(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "/data/cache")
     set_cache_folder()
     assert os.environ[VARIABLE] == "/data/cache"
 
 
-def test_whoever_compiles_keeps_it_there(temporary: Path) -> None:
+def test_compiled_network_uses_the_private_compile_cache(temporary: Path) -> None:
+    from torch._inductor.runtime.cache_dir_utils import cache_dir  # late: seconds of imports
+
     torch.manual_seed(0)
     Net(SmallCNN().build(1, 8, 10), compiled=True)
     assert Path(cache_dir()) == temporary / f"torchinductor-{os.geteuid()}"

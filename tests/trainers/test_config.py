@@ -265,7 +265,7 @@ def test_a_last_epoch_is_measured_and_so_is_another_state(
     [{"seed": 1}, {"model": {"name": "mlp", "hidden": [8]}}],
     ids=lambda change: next(iter(change)),
 )
-def test_what_stands_at_the_root(change: dict[str, Any]) -> None:
+def test_changes_at_the_root_share_no_state(change: dict[str, Any]) -> None:
     assert shared(links(parse("{}")), links(TrialConfig.model_validate(change))) == -1
 
 
@@ -283,7 +283,7 @@ def test_what_stands_at_the_root(change: dict[str, Any]) -> None:
     ],
     ids=str,
 )
-def test_what_acts_from_the_first_epoch_on(change: dict[str, Any]) -> None:
+def test_changes_that_act_from_the_first_epoch_on_share_the_initial_state_alone(change: dict[str, Any]) -> None:
     assert shared(links(parse("{}")), links(TrialConfig.model_validate(change))) == 0
 
 
@@ -312,7 +312,7 @@ def test_the_final_attacks_move_no_state_but_the_curve_does() -> None:
         assert shared(base, links(parse("{}"), Evaluation.model_validate({knob: value} | budget))) == -1, knob
 
 
-def test_measurements_that_nobody_asks_for_are_no_part_of_a_study() -> None:
+def test_measurements_left_out_are_no_part_of_a_study() -> None:
     """Whoever takes them has other states; nobody else's plan, ids or chains know of them."""
     known = {"entropy", "train_losses", "loss_attacks", "by_class"}
     assert not known & {*Evaluation().model_dump(), *Evaluation().curve()}
@@ -366,7 +366,7 @@ def test_here_is_this_machine_and_this_code() -> None:
         ("{method: {base: gairat, attack: {name: iat}}}", "counts none"),
     ],
 )
-def test_what_would_mean_nothing_is_refused_with_its_reason(text: str, complaint: str) -> None:
+def test_meaningless_configuration_is_refused_with_its_reason(text: str, complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         parse(text)
 

@@ -77,7 +77,7 @@ def test_grey_images_need_no_axis_for_their_channel(tmp_path):
     assert prepared(block(tmp_path)).corrupted["fog"].x.shape == (12, 1, 5, 4)
 
 
-def test_without_corruptions_there_are_none(folder):
+def test_source_without_corruptions_has_no_corrupted_test_set(folder):
     assert prepared(block(folder).model_copy(update={"corruptions": None})).corrupted == {}
 
 
@@ -118,7 +118,7 @@ def test_a_torn_or_missing_file_is_named(folder, name):
         block(folder, corruptions={"names": ["snow"]}).load()
 
 
-def test_a_misspelt_corruption_is_told_which_there_are(folder):
+def test_misspelt_corruption_is_refused_with_the_known_names(folder):
     with pytest.raises(
         DataError, match=r"corruptions: names: no fogg.npy in .*; did you mean fog\? \(there are fog, sn"
     ):
@@ -139,7 +139,7 @@ def test_a_severity_is_one_of_five_and_some_corruption_is_asked_for(knobs):
         Corruptions.model_validate({"path": "here"} | knobs)
 
 
-def test_a_source_loaded_without_them_is_no_source_of_them(folder):
+def test_source_loaded_without_corruptions_does_not_fit_a_config_with_corruptions(folder):
     plain = block(folder).model_copy(update={"corruptions": None}).load()
     with pytest.raises(ValueError, match=r"data\.corruptions: the source was loaded without them"):
         prepare_data(plain, block(folder))
@@ -157,6 +157,6 @@ def test_the_fingerprint_sees_the_corrupted_images_and_their_names(folder):
     assert len({fingerprint(block(folder, severity).load()) for severity in (1, 2)}) == 2
 
 
-def test_where_they_lie_is_no_part_of_the_identity(folder):
+def test_path_of_corruptions_is_no_part_of_the_identity(folder):
     here, there = (Splits(corruptions=Corruptions(path=path, severity=1)) for path in ("here", "there"))
     assert identify_splits("f", here) == identify_splits("f", there)

@@ -191,7 +191,7 @@ def test_classes_that_are_not_there_are_refused(classes, complaint):
 
 
 @pytest.mark.parametrize("classes", [[], [1], [1, 1, 2], [0, -1], [0, 1.5], [0, True], ["0", "1"], "01", 3])
-def test_what_is_no_choice_of_classes(classes):
+def test_malformed_choice_of_classes_is_refused(classes):
     with pytest.raises(ValidationError):
         Splits(classes=classes)
 

@@ -97,14 +97,14 @@ def test_the_radius_is_not_below_the_exact_distance_and_less_than_a_step_above(
 
 
 @both
-def test_who_is_misclassified_to_begin_with_has_radius_0(linear: Linear, variant: Any) -> None:
+def test_misclassified_example_has_radius_0(linear: Linear, variant: Any) -> None:
     net = linear(torch.tensor([[0.0], [1.0]]), torch.tensor([0.0, -0.5]))
     data = split([[128], [127]], [0, 1])
     assert MinimumPerturbation(variant=variant, label="given").measure(net, data).tolist() == [0, 0]
 
 
 @both
-def test_what_changes_the_prediction_is_asked_of_errors_too(linear: Linear, variant: Any) -> None:
+def test_radius_to_a_changed_prediction_is_measured_for_errors_too(linear: Linear, variant: Any) -> None:
     """128 is predicted as 1, 127 as 0, whatever the labels say: each lies half a level from 127.5, one step away."""
     net = linear(torch.tensor([[0.0], [1.0]]), torch.tensor([0.0, -0.5]))
     for labels in ([0, 1], [1, 0]):
@@ -112,7 +112,7 @@ def test_what_changes_the_prediction_is_asked_of_errors_too(linear: Linear, vari
         assert radii == pytest.approx([STEP, STEP], abs=1e-7)
 
 
-def test_of_examples_that_are_right_both_labels_say_the_same() -> None:
+def test_radii_by_predicted_and_given_label_agree_on_correct_examples() -> None:
     net, data = steep(100)
     predicted, given = (MinimumPerturbation(label=label).measure(net, data) for label in ("predicted", "given"))
     with torch.no_grad():
@@ -123,7 +123,7 @@ def test_of_examples_that_are_right_both_labels_say_the_same() -> None:
 
 
 @both
-def test_who_never_flips_lies_one_step_beyond_the_limit(linear: Linear, variant: Any) -> None:
+def test_example_that_never_flips_has_a_radius_one_step_beyond_the_limit(linear: Linear, variant: Any) -> None:
     net = linear(torch.tensor([[0.0], [1.0]]), torch.tensor([0.0, -0.5]))
     data = split([[131], [132], [133], [255]], [1] * 4)  # 3.5, 4.5, 5.5 and 127.5 levels above the boundary
     radii = MinimumPerturbation(variant=variant, limit=5 / 255).measure(net, data)
@@ -161,7 +161,7 @@ def test_a_batch_is_measured_as_each_example_alone(variant: Any, label: Any) -> 
     assert knobs.measure(net, data, batch_size=16) == pytest.approx(expected, abs=1e-5)
 
 
-def test_only_who_has_not_flipped_goes_on() -> None:
+def test_search_for_the_radius_continues_only_for_unflipped_examples() -> None:
     net, data = steep(40)
     net = Watched(net)
     radii = MinimumPerturbation(label="given").measure(net, data)

@@ -77,7 +77,7 @@ def silent_where(dead: Callable[[Tensor], Tensor]) -> Net:
 
 
 @pytest.mark.parametrize("restarts", [1, 3])
-def test_who_has_no_answer_under_attack_has_not_withstood_it(restarts: int) -> None:
+def test_example_without_a_prediction_under_attack_has_not_withstood_it(restarts: int) -> None:
     """Right on the images themselves, which are multiples of 1/255, and silent between them, where argmax says 0."""
     net = silent_where(lambda x: ((255 * x - (255 * x).round()).abs() > 1e-3).any(1))
     data = Split(split().x, torch.zeros(40, dtype=torch.long))
@@ -97,7 +97,7 @@ def test_autoattack_does_not_take_silence_for_class_0(attack: Any) -> None:
 
 
 @pytest.mark.parametrize("keep", ["last", "worst"])
-def test_of_several_restarts_one_without_an_answer_is_the_worst(keep: Any) -> None:
+def test_restart_without_a_prediction_is_the_worst(keep: Any) -> None:
     """Silent where the first pixel rises, as it does in half of the starts: 1 of 256 examples has none in eight."""
     net = silent_where(lambda x: x[:, 0] > 128.5 / 255)
     data = Split(torch.full((256, 1, 8, 8), 128, dtype=torch.uint8), torch.zeros(256, dtype=torch.long))
@@ -105,7 +105,7 @@ def test_of_several_restarts_one_without_an_answer_is_the_worst(keep: Any) -> No
     assert 0.4 < measure_accuracy(net, data, PGD(epsilon=0.2, steps=0, keep=keep), 0) < 0.6
 
 
-def test_what_is_named_is_what_is_right(fitted: Trainer) -> None:
+def test_predicted_classes_agree_with_correctness(fitted: Trainer) -> None:
     test = fitted.splits["test"]
     said = predict_split(fitted.net, test, seed=0, batch_size=7)
     assert torch.equal(said == test.y, find_correct(fitted.net, test, None, seed=0)) and len(said.unique()) > 1
@@ -145,7 +145,7 @@ def test_keep_worst_is_right_at_every_iterate_by_brute_force() -> None:
     assert 0 < found < measure_accuracy(net, noisy, PGD(steps=4, **knobs), seed=0)
 
 
-def test_nobody_left_to_attack(linear: MakeLinear) -> None:
+def test_attack_with_no_correct_example_left(linear: MakeLinear) -> None:
     net = linear(torch.zeros(4, 64), torch.tensor([0.0, 9.0, 0.0, 0.0]))
     data = Split(split().x, torch.zeros(40, dtype=torch.long))
     assert measure_accuracy(net, data, PGD(keep="worst"), seed=0) == 0

@@ -45,7 +45,7 @@ def test_a_batch_holds_the_asked_share_of_the_pool_and_only_the_own_are_recorded
     assert 0 <= row["train_robust_acc"] <= 1 and (instances["correct"] != 255).all()
 
 
-def test_who_an_epoch_does_not_come_to_is_not_recorded(tiny: Tiny, trainer: Make) -> None:
+def test_example_outside_an_epoch_is_not_recorded(tiny: Tiny, trainer: Make) -> None:
     extra = {"name": "rest", "share": 0.5, "epoch_of": "train"}  # as many batches as without, of which half are ours
     config = tiny(data=REST | {"extra": extra}, batch_size=20, method=ROBUST)
     row, instances, _ = trainer(config).run_epoch(config.stage(0))
@@ -174,7 +174,7 @@ def trainer_without(trainer: Make, config: TrialConfig) -> dict[str, np.ndarray]
 
 
 @given(examples=st.integers(1, 400), size=st.integers(1, 60))
-def test_batches_hold_every_example_and_join_what_is_less_than_half(examples: int, size: int) -> None:
+def test_batches_hold_every_example_and_join_a_rest_below_half_a_batch(examples: int, size: int) -> None:
     keep, join = (compute_batch_sizes(examples, size, last) for last in ("keep", "join"))
     assert sum(keep) == sum(join) == examples
     assert keep == [min(size, examples - at) for at in range(0, examples, size)]
@@ -185,7 +185,7 @@ def test_batches_hold_every_example_and_join_what_is_less_than_half(examples: in
         assert join == keep
 
 
-def test_what_is_left_joins_the_batch_before(tiny: Tiny, trainer: Make) -> None:
+def test_last_examples_join_the_batch_before(tiny: Tiny, trainer: Make) -> None:
     data = {"name": "digits", "train": 97, "val": 60, "test": 60}
     sizes = {}
     for last in ("keep", "join"):
@@ -212,9 +212,7 @@ def test_networks_that_need_two_images_are_known_beforehand(model: str, two: boo
 
 
 @pytest.mark.parametrize(("batch_size", "remedy"), [(59, "last_batch: join"), (1, "take a larger batch_size")])
-def test_a_batch_of_one_that_cannot_be_trained_on_is_told(
-    tiny: Tiny, trainer: Make, batch_size: int, remedy: str
-) -> None:
+def test_untrainable_batch_of_one_is_reported(tiny: Tiny, trainer: Make, batch_size: int, remedy: str) -> None:
     config = tiny(model={"name": "resnet10"}, batch_size=batch_size, method="standard")
     with pytest.raises(ValueError, match=f"batch_size: with {batch_size}.*{remedy}"):
         trainer(config).run_epoch(config.stage(0))

@@ -45,7 +45,7 @@ def test_whole_files_are_read_as_they_were_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "a\0b", "s3://bucket/x.npz", "~no-such-user-here/x.npz", "x" * 300, "a/" * 9000, "\ud800"]
 )
-def test_what_no_file_can_be_called_is_refused(text: str) -> None:
+def test_impossible_file_name_is_refused(text: str) -> None:
     assert complaint(expand_path, text)
 
 
@@ -56,7 +56,7 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("read", [check_file, read_npy, read_x])
-def test_what_is_no_regular_file_is_named_and_not_waited_for(tmp_path: Path, read: Callable[..., Any]) -> None:
+def test_irregular_file_is_named_and_not_waited_for(tmp_path: Path, read: Callable[..., Any]) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "device").symlink_to("/dev/zero")
     (tmp_path / "ring").symlink_to("ring")
@@ -129,7 +129,7 @@ DAMAGED: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED.keys())
-def test_what_is_no_array_is_refused_and_never_run(
+def test_pickle_in_place_of_an_array_is_refused_and_never_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -156,6 +156,6 @@ def test_an_archive_says_what_it_lacks_and_what_is_wrong_with_it(tmp_path: Path)
     assert "cannot be read (That compression method is not supported" in complaint(read_x, tmp_path / "x.npz")
 
 
-def test_a_misspelt_name_is_told_which_file_was_meant(tmp_path: Path) -> None:
+def test_misspelt_file_name_is_refused_with_the_nearest_one(tmp_path: Path) -> None:
     np.save(tmp_path / "ranks.npy", ARRAY)
     assert complaint(read_npy, tmp_path / "rank.npy") == f"no file {tmp_path}/rank.npy; did you mean ranks.npy?"

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from torchvision.datasets import ImageFolder as Torchvision
 
 from trainers.folders import list_images, read_image
 from trainers.images import DataError
@@ -123,7 +122,7 @@ def test_more_than_eight_bits_are_refused_with_path_and_remedy(root: Path, make:
     assert "does not have 8 bits a channel (mode " in said and "np.rint(255 / white * x).astype(np.uint8)" in said
 
 
-def test_the_values_of_deep_pixels_are_told(root: Path) -> None:
+def test_values_of_deep_pixels_are_reported(root: Path) -> None:
     picture(root / "train" / "cat" / "deep.png", STEPS * 117)
     assert "(mode I;16, values 0 to 4095)" in complaint(root)
 
@@ -194,13 +193,13 @@ BROKEN: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("make", BROKEN.values(), ids=BROKEN.keys())
 @pytest.mark.timeout(20)
-def test_what_is_no_picture_is_named(root: Path, make: Callable[[Path], Any]) -> None:
+def test_file_without_a_picture_is_named(root: Path, make: Callable[[Path], Any]) -> None:
     make(root / "train" / "cat" / "x.png")
     said = complaint(root)
     assert said.startswith("root: ") and f"{root}/train/cat/x.png" in said
 
 
-def test_all_broken_pictures_are_told_at_once(root: Path) -> None:
+def test_all_broken_pictures_are_reported_at_once(root: Path) -> None:
     for i in range(6):
         (root / "train" / "dog" / f"x{i}.png").write_bytes(b"")
     said = complaint(root)
@@ -220,13 +219,15 @@ def test_more_than_the_memory_holds_is_refused_at_once(root: Path) -> None:
 def test_the_files_and_their_order_are_those_of_torchvision(tmp_path: Path) -> None:
     for name in ("a/10.png", "a/9.JPG", "a/b/1.png", "a-b/1.jpeg", "B/x.bmp", "B/x y.webp", "c/d/e/1.tiff", "c/d.png"):
         picture(tmp_path / "train" / name, RED)
+    from torchvision.datasets import ImageFolder as Torchvision  # late: a second of imports
+
     ours, theirs = list_images(tmp_path / "train"), Torchvision(str(tmp_path / "train"))
     assert list(ours.classes) == theirs.classes
     assert [(str(path), label) for path, label in ours.files] == theirs.samples
     assert ours.passed_over == []
 
 
-def test_what_systems_leave_behind_is_neither_class_nor_image(root: Path) -> None:
+def test_files_of_the_operating_system_are_neither_class_nor_image(root: Path) -> None:
     before = load(root)
     picture(root / "train" / ".ipynb_checkpoints" / "x.png", BLUE)
     picture(root / "train" / "__MACOSX" / "x.png", BLUE)
@@ -258,7 +259,7 @@ def test_a_validation_set_of_its_own_is_refused_and_never_passed_over(root: Path
     assert f"{root} has a folder {name}/, and validation is held out of the training set (data.val)" in said
 
 
-def test_other_folders_beside_train_and_test_are_told(root: Path) -> None:
+def test_other_folders_beside_train_and_test_are_reported(root: Path) -> None:
     (root / "extra").mkdir()
     (root / "Testing").mkdir()
     (root / "readme.txt").write_text("1")

@@ -55,7 +55,7 @@ def by_hand(net: Net, batches: list[Batch], epsilon: float, replays: int, lr: fl
 
 
 @pytest.mark.parametrize("replays", [1, 3])
-def test_it_is_the_printed_algorithm(replays: int) -> None:
+def test_free_training_is_the_printed_algorithm(replays: int) -> None:
     ours, theirs, batches = steep(), steep(), two_batches()
     trained(ours, batches, Free(epsilon=0.05, replays=replays))
     delta = by_hand(theirs, batches, 0.05, replays)
@@ -89,7 +89,7 @@ def test_the_perturbation_persists_and_a_smaller_batch_uses_a_part_of_it() -> No
     assert not torch.equal(first.state.columns[COLUMN][:5], after[:5])
 
 
-def test_what_a_larger_batch_has_more_begins_from_zero() -> None:
+def test_further_examples_of_a_larger_batch_begin_from_a_zero_perturbation() -> None:
     """A last batch that is joined is larger than those before, whose perturbation goes on in it."""
     [larger, smaller] = two_batches()
     assert larger.state is not None
@@ -124,7 +124,7 @@ def test_the_perturbation_goes_on_from_one_epoch_to_the_next(tiny: Any, trainer:
     assert rows[0] != rows[1]
 
 
-def test_without_an_update_between_losses_it_says_so() -> None:
+def test_free_training_without_an_update_between_losses_is_refused() -> None:
     [batch, _] = two_batches()
     with pytest.raises(TypeError, match="an update from each loss"):
         list(Free(replays=2).losses(steep(), batch, seeded()))

@@ -71,7 +71,7 @@ def test_gradients_flow_through_both_divergences_and_not_through_the_weight() ->
         assert not torch.allclose(zero, six)
 
 
-def test_until_half_of_training_it_is_trades() -> None:
+def test_gair_rst_is_trades_until_half_of_training() -> None:
     """200 epochs, counted from 1: the second adversary comes in with epoch 101."""
     row, half = METHODS["gair-rst"], METHODS["trades"]
     stages = [row.at(epoch, 200) for epoch in range(200)]
@@ -101,6 +101,6 @@ def test_passes() -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_attacks_that_do_not_serve_are_refused(attack: dict[str, Any]) -> None:
+def test_gair_rst_refuses_unsuitable_attacks(attack: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="gair-rst"):
         GAIRRST.model_validate({"attack": attack})

@@ -60,7 +60,9 @@ def same(one: Trainer, other: Trainer) -> bool:
 
 @pytest.mark.parametrize("model", ["digits_cnn", "small_cnn"])
 @pytest.mark.parametrize("method", METHODS)
-def test_resumed_or_after_another_training_it_has_the_same_bits(digits: Digits, model: str, method: str) -> None:
+def test_training_on_a_gpu_has_the_same_bits_after_a_resume_or_another_training(
+    digits: Digits, model: str, method: str
+) -> None:
     """Compiled, in bf16: graphs must not hang on what the process trained before, nor on the epoch it began at."""
     whole = trained(digits, model=model, method=method, device="cuda")
     first = begun(digits, model=model, method=method, device="cuda")

@@ -62,7 +62,7 @@ def test_radii_are_never_negative(radius: float, gamma: float, momentum: float, 
         assert value >= 0
 
 
-def test_who_is_robust_farther_out_gains_a_tenth_of_gamma(linear: MakeLinear) -> None:
+def test_example_robust_beyond_its_radius_gains_a_tenth_of_gamma(linear: MakeLinear) -> None:
     batch, net = images(5)._replace(y=torch.ones(5, dtype=torch.long)), constant(linear)
     attack = METHODS["iat"].at(99, 110).attack  # type: ignore[union-attr]
     for n in (1, 2, 3):
@@ -72,14 +72,14 @@ def test_who_is_robust_farther_out_gains_a_tenth_of_gamma(linear: MakeLinear) ->
         assert torch.equal(adversary.epsilon, radii(batch))
 
 
-def test_who_is_misclassified_shrinks_to_nothing(linear: MakeLinear) -> None:
+def test_radius_of_a_misclassified_example_shrinks_to_zero(linear: MakeLinear) -> None:
     batch, net = images(5)._replace(y=torch.zeros(5, dtype=torch.long)), constant(linear)
     for n in (1, 2, 3):
         IAT(burn_in=0)(net, batch, seeded())
         assert radii(batch).tolist() == pytest.approx([EPSILON * 0.9**n] * 5)
 
 
-def test_each_of_the_three_answers_by_the_distance_to_the_boundary(linear: MakeLinear) -> None:
+def test_radius_update_follows_the_distance_to_the_boundary(linear: MakeLinear) -> None:
     """Of pixels at distances from a boundary: too near, between the two radii, beyond both, and on the wrong side."""
     net, batch = one_pixel(linear, 0.02, 0.035, 0.1, -0.01)
     IAT(momentum=0.0, burn_in=0)(net, batch, seeded())
@@ -131,7 +131,7 @@ def test_three_climbs_and_three_looks_a_visit() -> None:
 # When it acts
 
 
-def test_until_burn_in_it_is_pgd_at_one_radius() -> None:
+def test_iat_is_pgd_at_one_radius_until_burn_in() -> None:
     iat = IAT(epsilon=0.1, steps=7, burn_in=5)
     assert {iat.at(epoch, 110) for epoch in range(5)} == {PGD(epsilon=0.1, steps=7)}
     assert {iat.at(epoch, 110) for epoch in range(5, 110)} == {iat.model_copy(update={"burn_in": 0})}
@@ -170,14 +170,14 @@ def test_after_a_gated_warm_up_radii_go_on_from_where_it_left_them(linear: MakeL
     assert radii(unseen).tolist() == [0.0] * 3  # as all are before a warm-up
 
 
-def test_a_warm_up_is_plain_unless_told_otherwise_and_then_no_part_of_a_configuration() -> None:
+def test_warm_up_is_plain_by_default_and_then_no_part_of_a_configuration() -> None:
     assert "warm_up" not in IAT().model_dump()
     gated = IAT(burn_in=5, warm_up="gated")
     assert [gated.at(epoch, 110).burn_in for epoch in (0, 4, 5, 109)] == [1, 1, 0, 0]
     assert gated.at(0, 110) == gated.model_copy(update={"burn_in": 1})
 
 
-def test_who_is_first_seen_after_burn_in_begins_at_epsilon() -> None:
+def test_example_first_seen_after_burn_in_begins_at_epsilon() -> None:
     batch = images(3)
     IAT(epsilon=0.07, gamma=0.0, momentum=1.0)(steep(), batch, seeded())
     assert radii(batch).tolist() == pytest.approx([0.07] * 3)

@@ -15,8 +15,6 @@ import numpy as np
 import pyautoattack
 import pytest
 import torch
-from art.attacks.evasion import FastGradientMethod, ProjectedGradientDescent
-from art.estimators.classification import PyTorchClassifier
 from foolbox.attacks.carlini_wagner import best_other_classes
 from foolbox.criteria import TargetedMisclassification
 from torch import Tensor, nn
@@ -58,6 +56,8 @@ class Target(NamedTuple):
         return foolbox.PyTorchModel(self.net.module, bounds=(0, 1), device="cpu")
 
     def art(self, loss: nn.Module) -> Any:
+        from art.estimators.classification import PyTorchClassifier  # late: the toolbox takes seconds to import
+
         classes = self.net.module.head.out_features
         return PyTorchClassifier(self.net.module, loss, tuple(self.batch.x.shape[1:]), classes, clip_values=(0, 1),
                                  device_type="cpu")  # fmt: skip
@@ -100,6 +100,20 @@ def ours(target: Target, seed: int = 0, **knobs: Any) -> Tensor:
     return PGD(**knobs)(target.net, target.batch, seeded(seed)).x
 
 
+def toolbox_pgd(target: Target, loss: nn.Module, **knobs: Any) -> Any:
+    """Return the PGD of the Adversarial Robustness Toolbox against a network."""
+    from art.attacks.evasion import ProjectedGradientDescent
+
+    return ProjectedGradientDescent(target.art(loss), batch_size=N, verbose=False, **knobs)
+
+
+def toolbox_fgsm(target: Target, **knobs: Any) -> Any:
+    """Return the FGSM of the Adversarial Robustness Toolbox against a network."""
+    from art.attacks.evasion import FastGradientMethod
+
+    return FastGradientMethod(target.art(nn.CrossEntropyLoss()), batch_size=N, **knobs)
+
+
 def together(one: Tensor, other: Any) -> None:
     torch.testing.assert_close(one, torch.as_tensor(other), rtol=0, atol=2e-6)
 
@@ -119,8 +133,7 @@ def test_pgd_from_the_image_is_foolboxs(target: Target, norm: Any, steps: int) -
 
 
 def test_pgd_from_the_image_is_that_of_the_toolbox(target: Target) -> None:
-    attack = ProjectedGradientDescent(target.art(nn.CrossEntropyLoss()), eps=EPSILON, eps_step=0.03, max_iter=7,
-                                      batch_size=N, verbose=False)  # fmt: skip
+    attack = toolbox_pgd(target, nn.CrossEntropyLoss(), eps=EPSILON, eps_step=0.03, max_iter=7)
     theirs = attack.generate(target.batch.x.numpy(), target.batch.y.numpy())
     together(ours(target, epsilon=EPSILON, step_size=0.03, steps=7, start="none"), theirs)
 
@@ -128,8 +141,7 @@ def test_pgd_from_the_image_is_that_of_the_toolbox(target: Target) -> None:
 def test_l2_pgd_from_the_image_is_that_of_the_toolbox(target: Target) -> None:
     """On images of so little contrast that nothing leaves [0, 1]: the toolbox clips there before it projects."""
     pale = target._replace(batch=target.batch._replace(x=0.3 + 0.4 * target.batch.x))
-    attack = ProjectedGradientDescent(pale.art(nn.CrossEntropyLoss()), norm=2, eps=0.3, eps_step=0.08, max_iter=7,
-                                      batch_size=N, verbose=False)  # fmt: skip
+    attack = toolbox_pgd(pale, nn.CrossEntropyLoss(), norm=2, eps=0.3, eps_step=0.08, max_iter=7)
     theirs = attack.generate(pale.batch.x.numpy(), pale.batch.y.numpy())
     together(ours(pale, epsilon=0.3, step_size=0.08, steps=7, norm="l2", start="none"), theirs)
 
@@ -138,13 +150,12 @@ def test_fgsm_is_foolboxs_and_that_of_the_toolbox(target: Target) -> None:
     x = ours(target, epsilon=EPSILON, step_size="epsilon", steps=1, start="none")
     attack = foolbox.attacks.LinfFastGradientAttack(random_start=False)
     together(x, attack(target.foolbox, target.batch.x, target.batch.y, epsilons=EPSILON)[1])
-    toolbox = FastGradientMethod(target.art(nn.CrossEntropyLoss()), eps=EPSILON, batch_size=N)
+    toolbox = toolbox_fgsm(target, eps=EPSILON)
     together(x, toolbox.generate(target.batch.x.numpy(), target.batch.y.numpy()))
 
 
 def test_climbing_the_margin_is_the_toolboxs_climb_of_it(target: Target) -> None:
-    attack = ProjectedGradientDescent(target.art(Margin()), norm=np.inf, eps=EPSILON, eps_step=0.03, max_iter=7,
-                                      batch_size=N, verbose=False)  # fmt: skip
+    attack = toolbox_pgd(target, Margin(), norm=np.inf, eps=EPSILON, eps_step=0.03, max_iter=7)
     theirs = attack.generate(target.batch.x.numpy(), target.batch.y.numpy())
     x = ours(target, epsilon=EPSILON, step_size=0.03, steps=7, start="none", ascend="margin")
     together(x, theirs)
@@ -215,8 +226,7 @@ def test_an_evaluation_says_of_each_image_what_the_toolbox_says(
     grey = (127 + (target.batch.x - 0.5) * 96).round() / 255
     pale = target._replace(batch=target.batch._replace(x=grey))
     loss = nn.CrossEntropyLoss() if ascend == "ce" else Margin()
-    attack = ProjectedGradientDescent(pale.art(loss), norm={"linf": np.inf, "l2": 2}[norm], eps=budget,
-                                      eps_step=budget / 4, max_iter=20, batch_size=N, verbose=False)  # fmt: skip
+    attack = toolbox_pgd(pale, loss, norm={"linf": np.inf, "l2": 2}[norm], eps=budget, eps_step=budget / 4, max_iter=20)
     theirs = pale.right(attack.generate(pale.batch.x.numpy(), pale.batch.y.numpy()))
     run = PGDAttack(ascend=ascend, start="none")  # type: ignore[arg-type]
     found = run.find_robust(pale.net, as_bytes(pale), budget, norm, 0)
@@ -263,8 +273,7 @@ def far(target: Target, x: Any) -> np.ndarray:
 def test_the_minimum_perturbation_along_one_gradient_is_the_toolboxs(target: Target) -> None:
     """Of those that are right to begin with; the others are 0 here and a step there."""
     found = radii(target, step=2 / 255, limit=0.25, variant="single", label="given")
-    attack = FastGradientMethod(target.art(nn.CrossEntropyLoss()), eps=0.25, eps_step=2 / 255, minimal=True,
-                                batch_size=N)  # fmt: skip
+    attack = toolbox_fgsm(target, eps=0.25, eps_step=2 / 255, minimal=True)
     theirs = attack.generate(target.batch.x.numpy(), target.batch.y.numpy())
     right, fooled = target.right(target.batch.x).numpy(), ~target.right(theirs).numpy()
     assert (right & fooled).sum() > N / 4
@@ -272,7 +281,9 @@ def test_the_minimum_perturbation_along_one_gradient_is_the_toolboxs(target: Tar
     assert (found[right & ~fooled] > 0.25).all() and not found[~right].any()
 
 
-def test_the_iterative_one_is_the_first_length_of_their_path_that_fools(trained_network: Target) -> None:
+def test_iterative_minimum_perturbation_is_the_first_length_on_foolboxs_path_that_fools(
+    trained_network: Target,
+) -> None:
     target, step = trained_network, 6 / 255
     found, seen = (
         radii(target, step=step, limit=8 * step, label="given"),
@@ -289,12 +300,13 @@ def test_the_iterative_one_is_the_first_length_of_their_path_that_fools(trained_
 # The same strength
 
 
-def test_random_starts_are_no_weaker_than_theirs(trained_network: Target) -> None:
+def test_pgd_from_random_starts_is_no_weaker_than_foolboxs_and_the_toolboxs(trained_network: Target) -> None:
     """At 20 steps of a quarter of the radius; one run varies by 1.5 examples, a difference of two means by 1.2."""
     target, found = trained_network, np.zeros((3, 3))
     images, labels = target.batch.x.numpy(), target.batch.y.numpy()
-    toolbox = ProjectedGradientDescent(target.art(nn.CrossEntropyLoss()), eps=EPSILON, eps_step=EPSILON / 4,
-                                       max_iter=20, num_random_init=1, batch_size=N, verbose=False)  # fmt: skip
+    toolbox = toolbox_pgd(
+        target, nn.CrossEntropyLoss(), eps=EPSILON, eps_step=EPSILON / 4, max_iter=20, num_random_init=1
+    )
     attack = foolbox.attacks.LinfPGD(rel_stepsize=0.25, steps=20, random_start=True)
     for seed in range(3):
         torch.manual_seed(seed)
@@ -307,7 +319,7 @@ def test_random_starts_are_no_weaker_than_theirs(trained_network: Target) -> Non
     assert 0.2 < our < target.accuracy(target.batch.x) - 0.2  # there was something to fool, and something left
 
 
-def test_apgd_finds_no_fewer_and_agrees_on_who_was_fooled(trained_network: Target) -> None:
+def test_apgd_fools_no_fewer_examples_than_pgd_and_mostly_the_same(trained_network: Target) -> None:
     """What PGD-20 fools within the radius APGD-CE fools too, and hardly more."""
     target = trained_network
     survives = target.right(ours(target, epsilon=EPSILON, steps=20))

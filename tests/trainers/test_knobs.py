@@ -36,7 +36,7 @@ def test_reals(written: Any, number: float) -> None:
 @pytest.mark.parametrize(
     "written", [True, None, "", "eight", "1/0", "nan", "inf", float("inf"), "1e999", "1e-9999999999", 10**400, [1.0]]
 )
-def test_what_is_no_real(written: Any) -> None:
+def test_malformed_real_is_refused(written: Any) -> None:
     with pytest.raises(ValidationError):
         Piece(real=written)
 
@@ -77,7 +77,7 @@ def test_sizes(written: Any, read: Any) -> None:
 
 
 @pytest.mark.parametrize("written", [0, -1, True, "0%", "100.1%", "80", "-5%", "%", "1e1%", None])
-def test_what_is_no_size(written: Any) -> None:
+def test_malformed_size_is_refused(written: Any) -> None:
     with pytest.raises(ValidationError):
         Piece(size=written)
 
@@ -120,7 +120,7 @@ def test_step_sizes(written: Any, length: float) -> None:
 @pytest.mark.parametrize(
     "written", [0, -0.1, True, None, "0*epsilon", "epsilon/0", "-1*epsilon", "eps/4", "epsilon*2", "1.2.3*epsilon", ""]
 )
-def test_what_is_no_step_size(written: Any) -> None:
+def test_malformed_step_size_is_refused(written: Any) -> None:
     with pytest.raises(ValidationError):
         Piece(step=written)
 

@@ -141,13 +141,13 @@ def test_mart_as_its_authors_write_it(p: list[float], q: list[float], y: int, be
     assert MART(beta=beta)(step(clean, robust, label), label, None).item() == pytest.approx(value.item(), rel=1e-9)
 
 
-def test_mart_hardly_regularises_what_is_certain() -> None:
+def test_mart_hardly_regularises_certain_predictions() -> None:
     clean, robust, y = torch.tensor([[200.0, 0.0]]), torch.tensor([[0.0, 1.0]]), torch.tensor([0])
     difference = MART(beta=1e3)(step(clean, robust, y), y, None) - MART(beta=0)(step(clean, robust, y), y, None)
     assert abs(difference.item()) < 1e-3
 
 
-def test_mart_stands_what_is_hopeless() -> None:
+def test_mart_stays_finite_on_hopeless_predictions() -> None:
     """The constants of the authors' code: neither a rival of probability 1 nor p' = 0 gives infinity."""
     clean, robust = torch.tensor([[0.0, 200.0]]).requires_grad_(), torch.tensor([[0.0, 200.0]]).requires_grad_()
     value = MART()(step(clean, -robust, torch.tensor([1])), torch.tensor([1]), None)

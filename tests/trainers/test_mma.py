@@ -64,7 +64,7 @@ def test_margins_of_a_linear_model_are_its_distances(linear: MakeLinear, norm: A
     assert margins(batch).tolist() == pytest.approx(distances, abs=slack)
 
 
-def test_who_counts_as_right_is_who_lies_beyond_the_hinge(linear: MakeLinear) -> None:
+def test_examples_beyond_the_hinge_count_as_right(linear: MakeLinear) -> None:
     """At the boundary point, where the loss is taken, all are wrong."""
     net, batch = half_space(linear, "linf", [0.02, 0.1, 0.19, 0.3])
     _, columns = only(MMA(d_max=0.2), net, batch)
@@ -96,7 +96,7 @@ def test_margins_of_the_misclassified_fall_to_the_least(linear: MakeLinear) -> N
 # The loss
 
 
-def test_what_counts_by_what(linear: MakeLinear) -> None:
+def test_mma_loss_counts_examples_by_their_margins(linear: MakeLinear) -> None:
     """By hand, of three: within the hinge the CE at the boundary, ln 2; beyond it nothing; misclassified its own CE."""
     d_max = 0.1
     net, batch = half_space(linear, "linf", [0.05, 0.102, -0.02])

@@ -37,7 +37,7 @@ def test_a_scaled_loss_is_another_rate_and_another_decay(
     assert all(map(torch.equal, one, other))
 
 
-def test_what_is_recorded_is_the_loss_as_it_is(tiny: Tiny, trainer: Make) -> None:
+def test_recorded_loss_is_not_scaled(tiny: Tiny, trainer: Make) -> None:
     rows = []
     for scale in (1, 1 / 64):
         config = tiny(batch_size=60, optimizer={"name": "sgd", "loss_scale": scale})

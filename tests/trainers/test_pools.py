@@ -88,7 +88,7 @@ def test_the_order_is_random_and_follows_its_generator():
     assert not torch.equal(drawn(1), drawn(1).sort().values)
 
 
-def test_a_batch_that_cannot_hold_both_is_refused():
+def test_batch_too_small_for_both_sides_of_a_pool_is_refused():
     for share, batch_size, extra in ((0.01, 32, 0), (0.99, 32, 32), (0.5, 1, 0)):
         with pytest.raises(ValueError, match=rf"data\.extra\.share: got {share}, that is {extra} examples of a batch"):
             Rest(share=share).split_batch(batch_size)
@@ -114,11 +114,11 @@ def source(pool: int = 0, n: int = 200) -> Source:
 ARCHIVE = Archive(path="pool.npz")
 
 
-def test_without_a_pool_there_is_none():
+def test_source_without_a_pool_has_no_extra_examples():
     assert prepare_data(source(), Splits(test=50)).extra is None
 
 
-def test_the_rest_is_what_the_training_limit_leaves_out():
+def test_pool_of_the_rest_holds_the_examples_beyond_the_training_limit():
     drawn = prepare_data(source(), Splits(test=50, val=20, train=30, extra=Rest()))
     parts = [split.x.flatten().numpy() for split in (drawn.train, drawn.val, drawn.test, drawn.extra)]
     assert [len(part) for part in parts] == [30, 20, 50, 100]
@@ -148,12 +148,12 @@ def test_a_pool_owns_its_memory():
     assert (shared.extra.x == 255).all()
 
 
-def test_a_source_loaded_without_the_pool_is_no_source_of_it():
+def test_source_loaded_without_a_pool_does_not_fit_a_config_with_a_pool():
     with pytest.raises(ValueError, match=r"data\.extra: the source was loaded without this pool"):
         prepare_data(source(), Splits(test=50, extra=ARCHIVE))
 
 
-def test_of_some_classes_the_pool_has_those_alone():
+def test_pool_keeps_only_the_chosen_classes():
     drawn = prepare_data(source(pool=6), Splits(test=50, classes=(3, 1), extra=ARCHIVE))  # the pool's are 0 and 1
     assert drawn.extra.y.tolist() == [1, 1, 1]
     rest = prepare_data(source(), Splits(test=50, train=10, classes=(3, 1), extra=Rest())).extra

@@ -263,14 +263,14 @@ def test_method_reduces_with_convolutions_and_statistics(
 
 
 @pytest.mark.parametrize("name", NOT_QUITE)
-def test_a_step_from_the_limit_it_does_not(tiny: Callable[..., TrialConfig], parameters: Any, name: str) -> None:
+def test_methods_a_step_from_a_reduction_differ(tiny: Callable[..., TrialConfig], parameters: Any, name: str) -> None:
     """The knobs of the reductions do act at this size."""
     fancy, plain = (parameters(tiny(method=method, **MANY_UPDATES)) for method in NOT_QUITE[name])
     assert not any(map(torch.equal, fancy, plain))
 
 
 @pytest.mark.parametrize("name", SAME_STAGES)
-def test_what_is_off_is_gone_from_the_stage(name: str) -> None:
+def test_piece_switched_off_is_absent_from_the_stage(name: str) -> None:
     """So that trainings share it: a sweep tells stages apart by their configuration."""
     fancy, plain = METHOD_REDUCTIONS[name]
     assert [fancy.at(epoch, 2) for epoch in (0, 1)] == [plain.at(epoch, 2) for epoch in (0, 1)]

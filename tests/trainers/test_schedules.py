@@ -222,7 +222,7 @@ def test_a_curve_that_bends_between_two_epochs_is_a_ramp_in_both(epochs: int) ->
     )
 
 
-def test_bends_that_are_none_are_refused() -> None:
+def test_malformed_bends_are_refused() -> None:
     for shares, values in (((0, 1), (1,)), ((0.1, 1), (1, 2)), ((0, 0.5), (1, 2)), ((0, 1, 1), (1, 2, 3)), ((), ())):
         with pytest.raises(ValidationError, match="rise from 0 to 1"):
             Bend(shares=shares, values=values)

@@ -89,7 +89,7 @@ def test_rankings_with_few_values_share_their_tops_by_chance(values: int, seed: 
     assert top_iou(one, other) == pytest.approx(1 / 9, abs=0.02)
 
 
-def test_what_ties_at_the_edge_is_in_the_top_in_part() -> None:
+def test_examples_tied_at_the_edge_are_in_the_top_in_part() -> None:
     rank = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 2.0])  # the top two: the last, and one of three
     assert top_iou(rank, rank) == pytest.approx((1 + 3 / 9) / (4 - 1 - 3 / 9))
 

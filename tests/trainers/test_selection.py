@@ -50,7 +50,7 @@ def test_the_last_piece_to_act_ends_the_burn_in_and_one_that_never_acts_has_none
     assert tiny(method={"base": "iat", "attack": {"warm_up": "gated", "burn_in": 4}}, epochs=10).burn_in == 4
 
 
-def test_what_is_averaged_or_dropped_later_on_has_a_burn_in_too(tiny: Tiny) -> None:
+def test_later_averaging_or_dropping_has_a_burn_in_too(tiny: Tiny) -> None:
     """Before averages are taken the network's own weights are measured, and before examples are dropped all count."""
     assert tiny(average={"name": "swa", "burn_in": "50%"}, epochs=10, **window("burn-in")).select_from == 5
     assert tiny(average={"name": "ema"}, epochs=10).burn_in == 0
@@ -65,7 +65,7 @@ def test_a_window_begins_after_a_number_of_epochs_a_share_or_the_burn_in(tiny: T
 
 
 @pytest.mark.parametrize("written", [10, "100%", "burnin", -1, 0.5, True])
-def test_a_window_without_an_epoch_and_what_is_none_are_refused(tiny: Tiny, written: Any) -> None:
+def test_window_without_an_epoch_and_malformed_windows_are_refused(tiny: Tiny, written: Any) -> None:
     with pytest.raises(ValidationError, match=r"select|burn-in|percent"):
         tiny(method=GAIRAT, epochs=10, **window(written))
 

@@ -375,7 +375,7 @@ def test_a_missing_pool_is_named(tmp_path):
         data(name="digits", extra={"name": "svhn", "root": str(tmp_path)}).load()
 
 
-def test_where_no_download_is_wanted_what_it_would_bring_is_not_here(tmp_path):
+def test_data_set_to_be_downloaded_is_not_here_without_download(tmp_path):
     for block in (
         {"name": "mnist", "root": str(tmp_path)},
         {"name": "digits", "extra": {"name": "svhn", "root": "no"}},
@@ -397,7 +397,7 @@ def test_where_no_download_is_wanted_what_it_would_bring_is_not_here(tmp_path):
         ("fashion_mnist", "train-images-idx3-ubyte.gz", "FashionMNIST/raw"),
     ],
 )
-def test_without_a_network_one_is_told_which_files_to_put_where(tmp_path, monkeypatch, name, file, folder):
+def test_failed_download_says_which_files_to_put_where(tmp_path, monkeypatch, name, file, folder):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as error:
         data(name=name).load()

@@ -52,7 +52,7 @@ def filled(view: View, count: int) -> Batch:
 # The window
 
 
-def test_the_start_is_the_window_of_what_is_kept() -> None:
+def test_start_is_the_window_of_the_kept_perturbation() -> None:
     view = every_view()
     batch = filled(view, 50)
     kept = canvas_of(batch).clone()
@@ -103,14 +103,14 @@ def test_another_view_sees_the_same_pixels_elsewhere() -> None:
     assert not seen.flip(3)[..., -1].any()  # never seen before
 
 
-def test_what_is_kept_may_no_longer_fit_the_ball() -> None:
+def test_kept_perturbation_outside_the_ball_is_projected() -> None:
     batch = images(12)
     LATER.keep(batch, torch.full_like(batch.x, 0.5))
     x = PGD(epsilon=0.1, steps=0, start=LATER)(steep(), batch, seeded()).x
     torch.testing.assert_close(x, (batch.x + 0.1).clamp(0, 1))
 
 
-def test_only_who_is_visited_changes() -> None:
+def test_only_the_perturbation_of_a_visited_example_changes() -> None:
     whole = images(6)
     assert whole.state is not None
     LATER.keep(whole, torch.full_like(whole.x, 0.01))
@@ -125,7 +125,7 @@ def test_only_who_is_visited_changes() -> None:
 
 
 @pytest.mark.parametrize("fill", ["none", "normal", "uniform"])
-def test_when_due_all_that_is_kept_is_drawn_anew(fill: Any) -> None:
+def test_all_kept_perturbations_are_drawn_anew_when_due(fill: Any) -> None:
     batch = filled(every_view(), 50)
     start = draw_start(NOW.model_copy(update={"fill": fill}), batch, 0.05, "linf", seeded())
     kept = canvas_of(batch)
@@ -165,7 +165,7 @@ def test_a_training_remembers_between_epochs_and_forgets_when_due(tiny: Any, tra
     assert sizes[0] < 0.025 < 0.035 < sizes[1] and sizes[2] < 0.025 < 0.035 < sizes[3]  # steps of 0.02 each
 
 
-def test_half_precision_keeps_the_same_to_its_rounding() -> None:
+def test_half_precision_keeps_perturbations_up_to_rounding() -> None:
     whole, half = images(20), images(20)
     delta = 0.1 * torch.randn(whole.x.shape, generator=seeded())
     LATER.keep(whole, delta)
@@ -224,7 +224,7 @@ def test_a_direction_without_a_length_is_refused(start: Any, complaint: str) -> 
         PGD(start=start)
 
 
-def test_who_is_only_measured_is_not_remembered() -> None:
+def test_perturbation_of_an_evaluation_is_not_kept() -> None:
     with pytest.raises(TypeError, match="only training examples are remembered"):
         PGD(start=Previous())(steep(), Batch(*images()[:2]), seeded())
 

@@ -53,7 +53,7 @@ def test_a_state_is_loaded_by_copy() -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_which_method_remembers_what(tiny: Tiny, trained: Make, name: str) -> None:
+def test_state_that_each_method_remembers(tiny: Tiny, trained: Make, name: str) -> None:
     data = {"name": "digits", "train": 60, "val": 60, "test": 60, "crop": 1}
     after = trained(tiny(method=METHODS[name].at(99, 100).model_dump(), data=data, epochs=1))
     columns = {column: tuple(value.shape) for column, value in after.examples.state.columns.items()}

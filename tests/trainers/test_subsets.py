@@ -262,7 +262,7 @@ def test_which_score_is_needed() -> None:
         (Ranked(size=2, plus=Plus(classes=(7,), size=1)), "subset.plus.size, of class 7: asked for 1, that is 1 of 0"),
     ],
 )
-def test_what_does_not_fit_the_data_is_refused(subset: Any, complaint: str) -> None:
+def test_subset_that_does_not_fit_the_data_is_refused(subset: Any, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         subset.select(Y, RANKING, 0)
 
@@ -276,12 +276,12 @@ def test_what_does_not_fit_the_data_is_refused(subset: Any, complaint: str) -> N
         ("{name: ranked, size: 2, balance: per_class, plus: {classes: [0], size: 3}}", "of which 2 are left"),
     ],
 )
-def test_what_no_ranking_could_do_is_known_before_there_is_one(text: str, complaint: str) -> None:
+def test_subset_that_no_ranking_could_fill_is_refused_before_ranking(text: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         parse(text).check_sizes(Y)
 
 
-def test_what_some_ranking_could_do_is_let_pass() -> None:
+def test_subset_that_some_ranking_could_fill_passes() -> None:
     """Whether the base leaves 3 of class 0 hangs on the ranks: here it takes 2 of class 1, or of class 0."""
     subset = parse("{name: ranked, size: 2, plus: {classes: [0], size: 3}}")
     subset.check_sizes(Y)

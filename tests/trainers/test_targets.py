@@ -59,7 +59,7 @@ def test_no_smoothing_is_the_labels() -> None:
 # Running averages
 
 
-def test_after_one_visit(state: InstanceState) -> None:
+def test_running_average_after_one_visit(state: InstanceState) -> None:
     """t = rho 1_y + (1 - rho) p, of which the loss fits beta 1_y + (1 - beta) t; Liu et al. 2021, Alg. 1."""
     target = RunningAverage(momentum=0.9, keep=0.1)(visited(state, P))
     t = 0.9 * ONE_HOT + 0.1 * P
@@ -77,7 +77,7 @@ def test_after_many_visits(state: InstanceState) -> None:
     torch.testing.assert_close(state.columns["target"], expected)  # keep is 0
 
 
-def test_each_example_has_its_own_and_is_known_by_its_row(state: InstanceState) -> None:
+def test_running_average_keeps_a_target_of_each_example_by_its_row(state: InstanceState) -> None:
     piece = RunningAverage(momentum=0.5)
     first = piece(visited(state, P))
     at = visited(state, Q)
@@ -87,7 +87,7 @@ def test_each_example_has_its_own_and_is_known_by_its_row(state: InstanceState) 
     torch.testing.assert_close(state.columns["target"][0], first[0])  # who was not visited stays
 
 
-def test_what_is_followed(state: InstanceState) -> None:
+def test_running_average_follows_the_given_prediction(state: InstanceState) -> None:
     def after(follow: Any) -> Tensor:
         fresh = InstanceState(2, torch.device("cpu"))
         return RunningAverage(momentum=0.0, follow=follow)(visited(fresh, P, clean=Q, start=ONE_HOT.clamp(1e-30)))
@@ -176,7 +176,7 @@ def test_two_steps_of_reweighting_with_adaptive_targets_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("row", "epochs", "first"), [("atta-adaptive", 38, 5), ("self-adaptive", 100, 70)])
-def test_until_burn_in_they_are_the_labels_and_remember_nothing(row: str, epochs: int, first: int) -> None:
+def test_targets_are_the_labels_until_burn_in_and_remember_nothing(row: str, epochs: int, first: int) -> None:
     stages = [METHODS[row].at(epoch, epochs) for epoch in range(epochs)]
     assert [stage.target == Given() for stage in stages] == [True] * first + [False] * (epochs - first)
     assert all(isinstance(stage.weight, Uniform) for stage in stages[:first])
@@ -192,7 +192,7 @@ def test_a_target_that_never_moves_is_the_label(limit: dict[str, Any], updates: 
     burn_in=st.integers(0, 6), momentum=st.floats(0, 0.99), keep=st.floats(0, 0.99), seed=st.integers(0, 99),
     updates=st.sampled_from(["after_burn_in", "always"]),
 )  # fmt: skip
-def test_in_burn_in_the_loss_fits_the_labels_and_t_follows_if_told_to(
+def test_loss_fits_the_labels_in_burn_in_while_targets_may_follow(
     burn_in: int, momentum: float, keep: float, seed: int, updates: Any
 ) -> None:
     """Algorithm 1 of Liu et al. 2021 updates t in its warm-up, their code does not: t_n counts other visits."""
@@ -213,7 +213,7 @@ def test_in_burn_in_the_loss_fits_the_labels_and_t_follows_if_told_to(
     assert (COLUMN in state.columns) == (updates == "always" or burn_in < 6)
 
 
-def test_updates_are_after_burn_in_unless_told_otherwise_and_then_no_part_of_a_configuration() -> None:
+def test_target_updates_begin_after_burn_in_by_default_and_are_then_no_part_of_a_configuration() -> None:
     assert "updates" not in RunningAverage().model_dump()
     told = RunningAverage(updates="always")
     assert told.model_dump()["updates"] == "always"
@@ -231,7 +231,7 @@ def test_weights_by_confidence_wait_for_targets_that_are_fitted() -> None:
     assert all(stage.target.needs_clean for stage in stages)
 
 
-def test_what_watches_a_stage_dumps_as_it_is(recwarn: pytest.WarningsRecorder) -> None:
+def test_running_average_of_a_stage_dumps_all_its_knobs(recwarn: pytest.WarningsRecorder) -> None:
     """A state's name is a hash of its stages: two that watch other averages are two, and keep is no part of it yet."""
     fast, slow, firm = (
         Method(target=RunningAverage(updates="always", **knobs)).at(0, 10).model_dump()
@@ -250,7 +250,7 @@ def test_soft_targets_need_a_loss_that_takes_them() -> None:
 
 
 @pytest.mark.parametrize("attack", [{"name": "none"}, {"name": "pgd", "steps": 0}, {"name": "pgd", "steps": 3}])
-def test_to_follow_the_start_an_attack_must_look_at_it(attack: dict[str, Any]) -> None:
+def test_following_the_start_needs_an_attack_that_evaluates_it(attack: dict[str, Any]) -> None:
     trial = {"attack": attack, "target": {"name": "running-average", "follow": "start"}}
     if attack.get("steps", 0):
         assert Method.model_validate(trial).target == RunningAverage(follow="start")

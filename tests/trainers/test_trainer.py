@@ -154,7 +154,7 @@ def test_records_stand_at_the_example_s_place(tiny: Tiny, trainer: Make) -> None
     assert len(set(instances["loss"])) > 50
 
 
-def test_a_log_leaves_no_value_of_one_who_was_not_there() -> None:
+def test_log_holds_no_value_of_an_absent_example() -> None:
     log = Log(6, torch.device("cpu"))
     rows = torch.tensor([1, 3, 4])
     log.add(rows, {"loss": torch.ones(3), "correct": torch.tensor([True] * 3), "kappa": torch.tensor([0, 300, 2])})
@@ -293,7 +293,7 @@ def test_a_network_whose_predictions_are_no_numbers_has_diverged(tiny: Tiny, tra
     assert all(bool(weight.isfinite().all()) for weight in ready.net.module.parameters())
 
 
-def test_a_training_without_attacks_is_selected_by_what_it_is_for(tiny: Tiny, trainer: Make) -> None:
+def test_training_without_attacks_is_selected_by_clean_accuracy(tiny: Tiny, trainer: Make) -> None:
     """It withstands most in its first epochs, when it knows least."""
     config = tiny(epochs=12, method="standard", optimizer={"name": "sgd", "lr": 0.1})
     ready = trainer(config, epsilon=0.3)
@@ -413,7 +413,7 @@ def test_every_example_of_the_subset_is_used_once_an_epoch(tiny: Tiny, trainer: 
         assert (row["examples"], row["updates"]) == (len(chosen), ceil(len(chosen) / 8))
 
 
-def test_what_a_subset_holds(tiny: Tiny, digits: Any) -> None:
+def test_result_says_what_a_subset_holds(tiny: Tiny, digits: Any) -> None:
     data = digits(tiny(data={"name": "digits", "train": 60, "val": 60, "test": 60, "label_noise": 0.1}))
     mask = np.arange(60) % 2 == 0
     summary = subset_summary(mask, data)

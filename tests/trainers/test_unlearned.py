@@ -41,7 +41,7 @@ def run(trainer: Trainer, config: TrialConfig) -> list[Any]:
 
 
 @pytest.mark.parametrize("instead", ["nothing", "clean"])
-def test_who_is_judged_unlearned_was_wrong_in_the_epoch_before(config: Any, trainer: Make, instead: str) -> None:
+def test_unlearned_examples_were_wrong_in_the_epoch_before(config: Any, trainer: Make, instead: str) -> None:
     trial = config(instead)
     ready = trainer(trial)
     epochs = run(ready, trial)
@@ -56,7 +56,7 @@ def test_who_is_judged_unlearned_was_wrong_in_the_epoch_before(config: Any, trai
 
 
 @pytest.mark.parametrize("instead", ["nothing", "clean"])
-def test_they_are_judged_once(config: Any, trainer: Make, instead: str) -> None:
+def test_unlearned_examples_are_chosen_once(config: Any, trainer: Make, instead: str) -> None:
     trial = config(instead)
     ready = trainer(trial)
     judged = []
@@ -69,7 +69,7 @@ def test_they_are_judged_once(config: Any, trainer: Make, instead: str) -> None:
 
 
 @pytest.mark.parametrize("instead", ["nothing", "clean"])
-def test_to_ask_who_was_trained_on_is_not_to_judge_again(config: Any, trainer: Make, instead: str) -> None:
+def test_reading_the_trained_examples_does_not_choose_again(config: Any, trainer: Make, instead: str) -> None:
     """As a sweep does for its records once training has ended, here with the very epoch of judgement."""
     trial = config(instead, epochs=WHEN + 1)
     ready = trainer(trial)
@@ -80,7 +80,7 @@ def test_to_ask_who_was_trained_on_is_not_to_judge_again(config: Any, trainer: M
     assert torch.equal(ready.examples.state.columns[UNLEARNED], state)
 
 
-def test_the_spared_are_trained_on_as_they_are(config: Any, trainer: Make) -> None:
+def test_spared_examples_are_trained_on_clean(config: Any, trainer: Make) -> None:
     """Of the others the adversaries are those of a training without a drop: the same noise for the same batch."""
     trial, plain = config("clean"), config(subset={"name": "all"})
     spared, attacked = trainer(trial), trainer(plain)
@@ -116,7 +116,7 @@ def trained_on(method: Any, net: Net, batch: Batch) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_spares_whom_it_is_told_to(name: str) -> None:
+def test_every_method_leaves_spared_examples_clean(name: str) -> None:
     method, half = METHODS[name].at(99, 100), torch.arange(12) % 2 == 0
     net = steep(classes=10)
     batch = labelled(net)
@@ -133,7 +133,7 @@ def test_every_method_spares_whom_it_is_told_to(name: str) -> None:
         ({"method": {"base": "gairat"}}, "weights by kappa need an attack"),
     ],
 )
-def test_who_is_not_judged_or_not_attacked_is_refused(trial: Any, complaint: str) -> None:
+def test_sparing_without_a_judgement_or_an_attack_is_refused(trial: Any, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         TrialConfig.model_validate(trial | {"subset": {"name": "drop-unlearned", "instead": "clean"}})
 
@@ -162,7 +162,7 @@ def test_before_the_first_epoch_is_refused() -> None:
             DropUnlearned(epoch=epoch)
 
 
-def test_where_nobody_is_learned_it_says_so(tiny: Tiny, trainer: Make) -> None:
+def test_drop_unlearned_reports_that_no_example_is_learned(tiny: Tiny, trainer: Make) -> None:
     subset = {"name": "drop-unlearned", "epoch": 1}
     trial = tiny(method={"attack": {"epsilon": 1.0, "steps": 5}}, subset=subset)
     ready = trainer(trial)
@@ -172,7 +172,9 @@ def test_where_nobody_is_learned_it_says_so(tiny: Tiny, trainer: Make) -> None:
 
 
 @pytest.mark.parametrize("instead", ["nothing", "clean"])
-def test_resumed_it_drops_the_same(config: Any, trainer: Make, tmp_path: Any, instead: str) -> None:
+def test_drop_unlearned_drops_the_same_examples_after_a_resume(
+    config: Any, trainer: Make, tmp_path: Any, instead: str
+) -> None:
     trial = config(instead)
     whole = trainer(trial)
     rows = [epoch.row for epoch in run(whole, trial)]

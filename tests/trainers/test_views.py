@@ -43,7 +43,7 @@ DTYPES = pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.bfl
 
 @DTYPES
 @given(drawn=views())
-def test_what_is_cut_fits_back_where_it_was(drawn, dtype):
+def test_window_fits_back_at_its_place(drawn, dtype):
     view, n = drawn
     canvas = images(n, view.crop, dtype)
     assert torch.equal(view.paste(canvas, view.cut(canvas)), canvas)
@@ -51,7 +51,7 @@ def test_what_is_cut_fits_back_where_it_was(drawn, dtype):
 
 @DTYPES
 @given(drawn=views())
-def test_what_is_pasted_is_what_is_seen_and_all_around_stays(drawn, dtype):
+def test_pasted_window_is_the_seen_one_and_its_surround_stays(drawn, dtype):
     view, n = drawn
     canvas, window = images(n, view.crop, dtype), images(n, 0, dtype)
     before, pasted = canvas.clone(), view.paste(canvas, window)

@@ -35,7 +35,7 @@ def test_a_command_that_does_something_goes_on_without_a_reader() -> None:
 
 
 @pytest.mark.parametrize("how", [SHOWS, WORKS])
-def test_rich_does_not_end_it_either(how: str) -> None:
+def test_rich_does_not_end_a_command_without_a_reader(how: str) -> None:
     """Which on its own ends a process with code 1, and says nothing."""
     main = "[Console().print('line', i) or time.sleep(0.05) for i in range(20)] and 3"
     code = "from trainers.terminal.console import Console; " + how.format(main=main)
