@@ -6,9 +6,9 @@ training depend on which examples its weights neglect.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -88,14 +88,14 @@ def find_references(results: Results, file: Path | None = None) -> References:
         for ranking in read_rankings(results)
         if "difficulty" in ranking.ranks
         and ranking.trials
-        and all(is_pgd(configs.get(trial, {})) for trial in ranking.trials)
+        and all(is_plain(configs.get(trial, {})) for trial in ranking.trials)
     ]
     if made:
         return References("the PGD trainings of `profile`", made)
     trained: list[Reference] = []
     for trial in results.completed.to_dict("records"):
         config = configs[trial["id"]]
-        if is_pgd(config) and config.get("subset", {}).get("name") == "all":
+        if is_plain(config) and config.get("subset", {}).get("name") == "all":
             trained += _reference_of(results.instances(trial["id"]), int(trial["seed"]))
     return References("the sweep's PGD trainings of other seeds", trained)
 
@@ -106,15 +106,6 @@ def _reference_of(instances: Instances | None, seed: int) -> list[Reference]:
     losses = difficulty(instances.curves)
     known = np.isfinite(losses).all()
     return [Reference(seed, instances.index, instances.y, difficulty_d(losses))] if known else []
-
-
-def is_pgd(config: Mapping[str, Any]) -> bool:
-    """Return whether a configuration is PGD training as in Madry et al. 2018: no ATTA, FGSM, FAT, targeted attack."""
-    attack = (config.get("method") or {}).get("attack") or {}
-    start = attack.get("start")
-    continues = isinstance(start, Mapping) and start.get("name") == "previous"  # from the last visit's perturbation
-    other = attack.get("tau") is not None or attack.get("toward") is not None  # stopped early, or targeted
-    return is_plain(config) and attack.get("steps", 0) > 1 and not continues and not other
 
 
 class DifficultyCorrelations(NamedTuple):

@@ -79,12 +79,23 @@ def _match_images(trials: pd.DataFrame, results: Results, robust: str) -> pd.Ser
 
 
 def is_plain(config: Mapping[str, Any]) -> bool:
-    """Return whether a configuration is plain PGD training: cross-entropy on PGD examples, all with weight one."""
+    """Return whether a configuration is plain PGD training: cross-entropy on PGD examples, all with weight one.
+
+    The attack is that of Madry et al. 2018: several steps from a fresh start, not stopped early, with no target. FGSM,
+    fast AT, ATTA, FAT and targeted attacks are not.
+    """
     method = config.get("method")
     if not isinstance(method, Mapping) or method.get("awp"):
         return False
     named = {piece: (method.get(piece) or {}).get("name") for piece in PLAIN}
-    return named == PLAIN and (method.get("attack") or {}).get("name") == "pgd"
+    return named == PLAIN and _is_madry_attack(method.get("attack") or {})
+
+
+def _is_madry_attack(attack: Mapping[str, Any]) -> bool:
+    start = attack.get("start")
+    continues = isinstance(start, Mapping) and start.get("name") == "previous"  # from the last visit's perturbation
+    other = attack.get("tau") is not None or attack.get("toward") is not None  # stopped early, or targeted
+    return attack.get("name") == "pgd" and attack.get("steps", 0) > 1 and not continues and not other
 
 
 def find_plain_training(table: pd.DataFrame) -> pd.Series | None:

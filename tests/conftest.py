@@ -51,4 +51,4 @@ def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw the figures of a report, but render no pixels and no SVG, which take most of the time of a report."""
     import analysis.figures
 
-    monkeypatch.setattr(analysis.figures, "_rendered", lambda figure, suffix: b"")
+    monkeypatch.setattr(analysis.figures, "_render", lambda figure, suffix: b"")

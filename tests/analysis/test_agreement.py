@@ -12,7 +12,7 @@ import pytest
 
 from analysis.agreement import MEASURES, build_matrix, main
 from analysis.corrupted import compare_corrupted
-from analysis.difficulty_reference import Reference, References, correlate_with_difficulty, find_references, is_pgd
+from analysis.difficulty_reference import Reference, References, correlate_with_difficulty, find_references
 from analysis.exceptions import SweepError
 from analysis.instances import Instances
 from analysis.results import Results, load
@@ -255,23 +255,6 @@ def test_a_training_is_never_set_against_its_own_losses() -> None:
     ) == pytest.approx([1 / 4, np.nan, 3 / 4], nan_ok=True)  # example 1 was held out there
     flipped = Instances(np.arange(3), np.array([0, 0, 1]), np.zeros(3, int), {}, {})
     assert References("", [other]).d(flipped, 0) is None
-
-
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({}, True),
-        ({"attack": {"name": "pgd", "steps": 1, "start": "uniform"}}, False),  # FGSM and fast AT
-        ({"attack": {"name": "pgd", "steps": 10, "start": {"name": "previous"}}}, False),  # ATTA
-        ({"attack": {"name": "pgd", "steps": 10, "start": {"name": "direction", "length": 0.1}}}, True),
-        ({"attack": {"name": "pgd", "steps": 10, "tau": 1}}, False),  # FAT
-        ({"attack": {"name": "pgd", "steps": 10, "toward": {"label": 0}}}, False),
-        ({"attack": {"name": "none"}}, False),
-        ({"loss": {"name": "trades"}}, False),
-    ],
-)
-def test_plain_pgd_training_is_recognised(change: dict[str, Any], expected: bool) -> None:
-    assert is_pgd({"method": PGD | change}) is expected
 
 
 def views(folder: Path) -> Results:

@@ -23,7 +23,8 @@ from .synthetic import ATTACKS, Made, write_sweep
 WHOLE = ATTACKS | {"aa": "AutoAttack standard, linf, epsilon 0.1"}
 MADE = Made(noise=(0.0,), methods=("AT", "GAIRAT", "MART"), subsets=("all",), profile=False, faults=False)
 PLAIN: dict[str, Any] = {
-    "attack": {"name": "pgd"}, "loss": {"name": "ce"}, "weight": {"name": "uniform"}, "target": {"name": "given"},
+    "attack": {"name": "pgd", "steps": 10, "start": "uniform", "tau": None, "toward": None},
+    "loss": {"name": "ce"}, "weight": {"name": "uniform"}, "target": {"name": "given"},
 }  # fmt: skip
 GAIRAT = PLAIN | {"weight": {"name": "gairat"}}
 ACCURACIES = {"AT": (0.50, 0.47), "GAIRAT": (0.58, 0.36), "MART": (0.52, 0.49)}  # under PGD and under AutoAttack
@@ -124,7 +125,18 @@ def test_report_without_autoattack_has_no_finding_on_masking_and_says_why(tmp_pa
 
 @pytest.mark.parametrize(
     ("change", "plain"),
-    [({}, True), ({"awp": {"gamma": 0.01}}, False), ({"loss": {"name": "mart"}}, False), ({"kind": "whole"}, True)],
+    [
+        ({}, True),
+        ({"awp": {"gamma": 0.01}}, False),
+        ({"loss": {"name": "mart"}}, False),
+        ({"kind": "whole"}, True),
+        ({"attack": {"name": "pgd", "steps": 1, "start": "uniform"}}, False),  # FGSM and fast AT
+        ({"attack": {"name": "pgd", "steps": 10, "start": {"name": "previous"}}}, False),  # ATTA
+        ({"attack": {"name": "pgd", "steps": 10, "start": {"name": "direction", "length": 0.1}}}, True),
+        ({"attack": {"name": "pgd", "steps": 10, "tau": 1}}, False),  # FAT
+        ({"attack": {"name": "pgd", "steps": 10, "toward": {"label": 0}}}, False),
+        ({"attack": {"name": "none"}}, False),
+    ],
 )
 def test_plain_pgd_training_is_what_its_pieces_say(change: dict[str, Any], plain: bool) -> None:
     assert is_plain({"method": PLAIN | change}) == plain
