@@ -208,10 +208,10 @@ class _Run(NamedTuple):
 CHILD = """
 import sys
 from search.bench.measurements import time_tune
-from search.cli import leave_with
+from search.cli import exit_with
 from search.run.__main__ import main
 time_tune()
-leave_with(lambda: main(sys.argv[1:]))
+exit_with(lambda: main(sys.argv[1:]))
 """
 
 

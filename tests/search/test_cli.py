@@ -12,7 +12,7 @@ import pytest
 
 COMMAND = """
 import atexit, sys, threading, time
-from search.cli import leave_with
+from search.cli import exit_with
 
 class Held:
     def __del__(self):
@@ -27,7 +27,7 @@ def main():
     print("done", end=" ")
     ENDS
 
-leave_with(main)
+exit_with(main)
 """
 
 
@@ -64,7 +64,7 @@ def test_ctrl_c_that_a_command_does_not_catch_has_its_code(raised: str, code: in
 def test_ctrl_c_while_threads_end_ends_at_once(number: int) -> None:
     last = f"time.sleep(0.2), os.kill(os.getpid(), {int(number)}), time.sleep(60)"
     main = f"threading.Thread(target=lambda: ({last})).start() or 3"
-    code = f"import os, threading, time; from search.cli import leave_with; leave_with(lambda: {main})"
+    code = f"import os, threading, time; from search.cli import exit_with; exit_with(lambda: {main})"
     began = time.monotonic()
     done = ran([sys.executable, "-c", code])
     assert (done.returncode, done.stderr) == (3, "")
@@ -72,12 +72,12 @@ def test_ctrl_c_while_threads_end_ends_at_once(number: int) -> None:
 
 
 def test_output_that_was_closed_from_the_start() -> None:
-    code = "from search.cli import leave_with; leave_with(lambda: print(1) or 3)"
+    code = "from search.cli import exit_with; exit_with(lambda: print(1) or 3)"
     done = ran(["bash", "-c", '"$0" -c "$1" >&-', sys.executable, code])
     assert (done.returncode, done.stderr) == (3, "")
 
 
 def test_nobody_reads_any_more() -> None:
-    code = "import time; from search.cli import leave_with; leave_with(lambda: print(1) or time.sleep(0.3) or 3)"
+    code = "import time; from search.cli import exit_with; exit_with(lambda: print(1) or time.sleep(0.3) or 3)"
     done = ran(["bash", "-c", '"$0" -E -c "$1" | true; echo ${PIPESTATUS[0]}', sys.executable, code])
     assert (done.stdout, done.stderr) == ("3\n", "")

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from trainers.terminal.console import Console
+
 ENTRY = '\nif __name__ == "__main__":'
 MAIN = "__main__"
 USAGE = re.compile(r"`?python -m [\w.]+[^:`]*`?: ")  # how a docstring may begin, before it says what the command does
@@ -45,5 +47,5 @@ def print_index(package: str, arguments: Sequence[str]) -> int:
     found = commands(package)
     width = max(map(len, found))
     for name, does in found.items():
-        print(f"python -m {name.ljust(width)}  {does}")
+        Console().print(f"python -m {name.ljust(width)}  {does}", soft_wrap=True)
     return 0

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 SHOWS = "from trainers.terminal.showing import run_and_exit; run_and_exit(lambda: {main})"
-WORKS = "from search.leaving import leave_with; leave_with(lambda: {main})"
+WORKS = "from search.cli import exit_with; exit_with(lambda: {main})"
 PRINTS = (
     "[print('line', i, flush=True) or time.sleep(0.05) for i in range(20)] and print('worked', file=sys.stderr) or 3"
 )
