@@ -8,7 +8,7 @@ cli                                  how each command begins, ends and reports e
 planning                             a space as trials in a tree of stages
 schema                               what a space's YAML may say
 store                                a sweep's folder: checkpoints, records, locks, on a file system or behind a URL
-exceptions, signals, ray_env, formatting    used by all
+exceptions, signals, ray_env, formatting, pareto    used by all
 launch                               scripts for Slurm and Kubernetes
 """
 
