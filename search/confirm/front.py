@@ -25,7 +25,7 @@ from search.schema.axes import Choice
 from search.schema.blocks import Search
 from search.schema.budget import Budget
 from search.schema.space import Loaded, load
-from search.schema.stopping import NoStopping
+from search.stopping.base import NoStopping
 from search.store import location
 from search.store.plan_file import plan_of, problem, stored_plan
 from search.store.remote import check_reachable, explain_error
