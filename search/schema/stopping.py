@@ -7,10 +7,11 @@ from typing import Annotated, Any, get_args
 from pydantic import BeforeValidator, Field
 
 from search.stopping.base import NoStopping, StoppingRule
+from search.stopping.median_rule import MedianStopping
 from search.stopping.robust_rule import RobustStopping
 from trainers.knobs import Knobs
 
-AnyRule = NoStopping | RobustStopping  # a new rule is added here
+AnyRule = NoStopping | RobustStopping | MedianStopping  # a new rule is added here
 RULES: dict[str, type[StoppingRule]] = {rule.model_fields["name"].default: rule for rule in get_args(AnyRule)}
 
 

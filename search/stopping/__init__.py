@@ -4,6 +4,7 @@
 
 robust     for adversarial training: stops clear duds before the first drop of the learning rate and trainings without
            a new best after the last one, and finishes what lies near the front (robust_rule.py, with the evidence)
+median     the usual median rule, for comparison (median_rule.py)
 none       the default: every training goes to its last epoch (base.py)
 
 Trials of a sweep pause at the rungs of the rule until all configurations of their group have arrived there: the
@@ -20,7 +21,8 @@ To add a rule, write one class and one member of a union:
 2. search/schema/stopping.py: the class as a member of `AnyRule` (and its import).
 
 The YAML and its errors, the dry run, the sweep, the journal, resuming and the table of `search.replay` then know the
-rule, and tests/search/stopping/test_rules.py checks its guarantees.
+rule, and tests/search/stopping/test_rules.py checks its guarantees. `python -m tests.docs.reference` writes its knobs
+into spaces/KEYS.md, from the docstring and the comments of the class.
 
 base            the interface of a rule
 curves, phases  what a rule sees of a configuration

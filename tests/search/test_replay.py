@@ -18,6 +18,7 @@ from search.replay.policies import Halving, RulePolicy, policies
 from search.replay.scoring import Scorer
 from search.schema.stopping import RULES
 from search.stopping.base import NoStopping
+from search.stopping.median_rule import MedianStopping
 from search.stopping.robust_rule import RobustStopping
 from trainers.reading import read_json
 from trainers.record_io import write_json
@@ -211,6 +212,9 @@ def test_sweeps_of_one_name_are_titled_by_their_folders(tmp_path: Path, capsys: 
         ("{patiance: 5%}", "RobustStopping has no such knob; did you mean patience?"),
         ("{margin: 2}", "margin: should be less than or equal to 1; got 2"),
         ("{margin: [", "no such rule"),
+        ("{name: medain}", "no such piece 'medain'; did you mean median?"),
+        ("{name: median, least: 1}", "least: should be greater than or equal to 2; got 1"),
+        ("{name: median, patience: 5}", "MedianStopping has no such knob (allowed: least, name, rungs)"),
     ],
 )
 def test_invalid_rule_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: str, complaint: str) -> None:
@@ -283,3 +287,27 @@ def test_replay_compares_each_rule_of_the_union_by_its_name() -> None:
     rules = {name: policy.rule for name, policy in policies(4).items() if isinstance(policy, RulePolicy)}
     assert RULES.keys() <= rules.keys()
     assert all(rules[name] == rule(name=name) for name, rule in RULES.items())
+
+
+def test_median_rule_loses_the_front_where_early_ranks_mislead(synthetic: FinishedSweep) -> None:
+    median, robust = (
+        Scorer(synthetic).score(RulePolicy(rule).reached(synthetic, RNG))
+        for rule in (MedianStopping(), RobustStopping())
+    )
+    assert median.best_kept < 0.5 < robust.best_kept
+    assert median.last_kept < 0.5 < robust.last_kept
+
+
+def test_median_rule_of_the_command_line_stops_the_lower_half(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_sweep(tmp_path / "s", {f"c{i}": [flat(0.5, 0.1 * i)] for i in range(1, 6)})
+    rule = MedianStopping(rungs=("10%",), least=3)
+    reached = RulePolicy(rule).reached(read_sweep(folder), RNG)
+    assert reached == {"c1": 10, "c2": 10, "c3": 100, "c4": 100, "c5": 100}
+    text = "{name: median, rungs: [10%], least: 3}"
+    code, out, _ = printed(capsys, folder, "--rule", text, "--rule", "median")
+    assert code == 0 and f"{text}: of 5 configurations stopped: 2 median; of these finished after all: 0" in " ".join(
+        out.split()
+    )
+    assert Scorer(read_sweep(folder)).score(reached).compute == pytest.approx(320 / 500)

@@ -18,6 +18,7 @@ from search.planning.plan import Plan
 from search.stopping.base import StoppingRule
 from search.stopping.curves import Candidate, TrialInfo
 from search.stopping.decisions import JOURNAL, SEAL, Decision, DecisionState
+from search.stopping.median_rule import MedianStopping
 from search.stopping.robust_rule import RobustStopping
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
@@ -31,6 +32,7 @@ RULE = RobustStopping(rungs=(2, 5), patience=3)
 RULES_OF_ALL_KINDS = [
     RULE,
     RobustStopping(rungs=(), patience=2, skip_later_drops=True),
+    MedianStopping(rungs=(2, 5, 12), least=2),
 ]
 Trainings = dict[str, dict[str, Accuracies]]  # configuration -> training -> curve; a short one diverges at its end
 

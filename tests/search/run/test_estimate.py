@@ -113,7 +113,9 @@ search:
 """
 
 
-@pytest.mark.parametrize(("block", "rule"), [("{patience: 20%}", "robust")])
+@pytest.mark.parametrize(
+    ("block", "rule"), [("{patience: 20%}", "robust"), ("median", "median"), ("{name: median, least: 3}", "median")]
+)
 def test_a_dry_run_says_what_a_search_looks_for_and_what_ends_it(
     block: str, rule: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

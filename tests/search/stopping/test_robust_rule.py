@@ -15,6 +15,7 @@ from search.schema.stopping import Stopping
 from search.stopping.base import NoStopping
 from search.stopping.curves import Candidate, read_curve
 from search.stopping.decisions import Decision, DecisionState
+from search.stopping.median_rule import MedianStopping
 from search.stopping.robust_rule import RobustStopping, Rung
 
 from ..made_curves import OBJECTIVES, SHORT, flat, made_candidate, made_groups
@@ -43,6 +44,8 @@ def stops(*group: Candidate, rule: RobustStopping = RULE) -> dict[str, tuple[int
         ({"margin": "1/20", "rungs": [5, "20%"]}, RobustStopping(margin=0.05, rungs=(5, "20%"))),
         ({"margin": "10%", "finish": "2 %", "patience": "10%"}, RobustStopping(margin=0.1, finish=0.02)),
         ({"name": "robust", "patience": 7}, RobustStopping(patience=7)),
+        ("median", MedianStopping()),
+        ({"name": "median", "rungs": ["10%", 5], "least": 3}, MedianStopping(rungs=("10%", 5), least=3)),
     ],
 )
 def test_stopping_block_is_a_word_or_the_knobs_of_a_rule(written: object, read: object) -> None:

@@ -13,6 +13,7 @@ from search.schema.stopping import RULES
 from search.stopping.base import NoStopping, StoppingRule
 from search.stopping.curves import Candidate
 from search.stopping.decisions import Decision, DecisionState
+from search.stopping.median_rule import MedianStopping
 from search.stopping.robust_rule import RobustStopping
 
 from ..made_curves import SHORT, flat, made_candidate, made_groups
@@ -27,6 +28,7 @@ KNOBS = {
         patience=st.sampled_from([1, 3, "20%"]),
         skip_later_drops=st.booleans(),
     ),
+    MedianStopping: st.builds(MedianStopping, rungs=RUNGS, least=st.integers(2, 4)),
 }
 ANY_RULE = st.sampled_from(sorted(RULES)).flatmap(lambda name: KNOBS.get(RULES[name], st.just(RULES[name](name=name))))
 

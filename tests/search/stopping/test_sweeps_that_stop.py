@@ -20,6 +20,7 @@ pytestmark = pytest.mark.sweeps
 EPOCHS = 20
 RULES: dict[str, dict[str, Any]] = {
     "robust": {"margin": 0.05},
+    "median": {"name": "median", "rungs": ["25%", "50%"], "least": 3},
 }
 
 
