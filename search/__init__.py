@@ -3,12 +3,13 @@
 confirm                              front again with fresh seeds, by a run
 run, bench, verify, simulate, soak   further commands; `python -m search` lists all
 execution, replay, status            a sweep that runs; finished sweeps replayed; a sweep's status
-monitor, cluster, sampling, stopping progress; Ray's machines; drawn configurations and seeds; early stopping
+monitor, cluster, sampling           progress; Ray's machines; drawn configurations and seeds
 cli                                  how each command begins, ends and reports errors
 planning                             a space as trials in a tree of stages
 schema                               what a space's YAML may say
+stopping                             early stopping: its rules, and the journal of decisions
 store                                a sweep's folder: checkpoints, records, locks, on a file system or behind a URL
-exceptions, signals, ray_env, formatting    used by all
+exceptions, signals, ray_env, formatting, pareto    used by all
 launch                               scripts for Slurm and Kubernetes
 """
 

@@ -8,7 +8,6 @@ from collections import defaultdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from moocore import is_nondominated
 from rich.table import Table
 
 from analysis.axes import read_axes
@@ -17,6 +16,7 @@ from search.cluster.gpu_packing import resolve_gpus
 from search.exceptions import SpaceError
 from search.execution.compatibility import STORED, standing_code
 from search.formatting import format_count
+from search.pareto import non_dominated, to_maximise
 from search.planning.datasets import DatasetCache
 from search.planning.planner import Planner, Request
 from search.run.driver import begin
@@ -25,13 +25,12 @@ from search.schema.axes import Choice
 from search.schema.blocks import Search
 from search.schema.budget import Budget
 from search.schema.space import Loaded, load
-from search.schema.stopping import NoStopping
+from search.stopping.base import NoStopping
 from search.store import location
 from search.store.plan_file import plan_of, problem, stored_plan
 from search.store.remote import check_reachable, explain_error
 from search.store.store import Store
 from trainers.knobs import is_none
-from trainers.objectives import SIGNS
 from trainers.reading import Damage, read_yaml
 from trainers.record_io import Place, Row
 from trainers.records import constant
@@ -133,12 +132,8 @@ def _constant(store: Store, row: Row, checkpoint: str) -> bool:
 
 
 def _front(search: Search, results: dict[str, Outcome]) -> list[str]:
-    points = [[_less(search, name, value) for name, value in (it.values or {}).items()] for it in results.values()]
-    return [name for name, stays in zip(results, is_nondominated(points, keep_weakly=True), strict=True) if stays]
-
-
-def _less(search: Search, name: str, value: float) -> float:
-    return -SIGNS[search.objectives[name]] * value
+    points = [to_maximise(found.values or {}, search.objectives) for found in results.values()]
+    return [name for name, stays in zip(results, non_dominated(points), strict=True) if stays]
 
 
 def _trained(

@@ -16,6 +16,7 @@ from search.execution.job_queue import JobQueue, Retries
 from search.execution.ray_tuner import run, scratch
 from search.execution.repair import discard_torn_results
 from search.execution.reuse import DuplicateTrials
+from search.execution.stopping_controller import StoppingController
 from search.execution.summary import AS_ASKED, RunSummary
 from search.execution.upstream import UpstreamBuilder
 from search.formatting import format_count
@@ -28,9 +29,7 @@ from search.planning.retention import StateRetention, deepest_stored_epochs
 from search.planning.schedule import Schedule
 from search.sampling.ask_tell import AskTellLoop
 from search.schema.blocks import Space
-from search.schema.stopping import RobustStopping
 from search.signals import Interrupt
-from search.stopping.controller import Steering
 from search.store import health
 from search.store.store import Store
 from trainers.record_io import Row
@@ -52,9 +51,9 @@ class Sweep:
         self.twins = DuplicateTrials(store, plan, renamed or {}, self.orders.whole)
         self.maker = UpstreamBuilder(store, plan, sources)
         self.keeper = StateRetention(store, plan, space.search.keep)
-        self.steering: Steering | None = None
-        if isinstance(space.search.stopping, RobustStopping):
-            self.steering = Steering(store.folder, plan, space.search.stopping, self._classes)
+        self.stopping: StoppingController | None = None
+        if plan.stopping.stops:
+            self.stopping = StoppingController(store.folder, plan, self._classes)
         self.purse = BudgetTracker(space.search.budget, store.folder)
         self._spent: str | None = None  # the budget that is used up
         self.spent: str | None = None  # the budget that ended it
@@ -72,13 +71,13 @@ class Sweep:
     def _open(self, trial: Planned) -> bool:
         """Whether there is something to do: it has no result, or was stopped and is trained on after all."""
         result = self.store.result(trial.id, trial.final)
-        return result is None or bool(self.steering and self.steering.open(trial, result))
+        return result is None or bool(self.stopping and self.stopping.is_resumed(trial, result))
 
     def run(self, address: str | None, command: str) -> int:
         """Train what is unfinished. Returns the exit code; `conclude` says how it went."""
         for torn in discard_torn_results(self.store, self.plan):
             self._tell(torn)
-        for line in self.steering.referee.damage.lines() if self.steering else ():
+        for line in self.stopping.damage.lines() if self.stopping else ():
             self._tell(f"{line}; what followed is decided again of the same records")
         self.twins.adopt()
         known = len(self.plan.trials) - len(self.unfinished())
@@ -139,26 +138,26 @@ class Sweep:
         self.schedule.at.update({i: at[i] for i in todo if i in at})
         self.schedule.ready |= ready
         self.schedule.add(todo)
-        if self.steering:
-            self.steering.enter(i for i in firsts if i < paid)  # nobody waits for those that are not trained
+        if self.stopping:
+            self.stopping.add_trials(i for i in firsts if i < paid)  # nobody waits for those that are not trained
         for name in self._blocked:
             self._drop(name)
-        if self.steering:
-            self.steering.steer(self.schedule)
+        if self.stopping:
+            self.stopping.attach(self.schedule)
 
     def _drop(self, name: str) -> None:
         """What trainings wait for cannot be made."""
         dropped = self.schedule.drop(name)
-        if self.steering:
-            self.steering.dropped(dropped)
+        if self.stopping:
+            self.stopping.drop_trials(dropped)
 
     def reported(self, i: int, result: Row) -> None:
         """A training goes on: what shares its new state needs no older one."""
         with self._storing():
             if result["stored"]:
                 self.keeper.stored(i, result["stored"])
-            if self.steering:
-                self.steering.reported(self.schedule, i, result["rows"])
+            if self.stopping:
+                self.stopping.on_report(self.schedule, i, result["rows"])
             self._pay()
 
     def depth(self, i: int) -> int:
@@ -187,8 +186,8 @@ class Sweep:
             for j in (i, *self.twins.of(i)) if outcome in ENDED else ():
                 if name := self.plan.trials[j].makes:
                     self._made_by(name)
-            if self.steering:
-                self.steering.over(self.schedule, i, outcome)
+            if self.stopping:
+                self.stopping.on_end(self.schedule, i, outcome)
             self._go_on()
             self._pay()
 
@@ -211,15 +210,15 @@ class Sweep:
         else:
             self._blocked[name] = why
             self._drop(name)
-            if self.steering:
-                self.steering.steer(self.schedule)
+            if self.stopping:
+                self.stopping.attach(self.schedule)
 
     def _go_on(self) -> None:
         """Once nothing is left to do: ask for further configurations, then finish what was stopped near a front."""
         while not self.schedule.open and not self.purse.short(self.plan):
             places = self.rounds.more(self.plan) if self.rounds else []
-            if not places and self.steering:
-                places = self.steering.finish(self.schedule)
+            if not places and self.stopping:
+                places = self.stopping.resume_trials(self.schedule)
             if not places:
                 return
             self._begin(places)

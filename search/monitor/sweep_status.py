@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import NamedTuple
 
 from search.monitor.cost_model import CostModel, Costs, Left, estimate_time
@@ -13,6 +12,7 @@ from search.monitor.epoch_progress import Partial
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import Branch, Entry, SweepReader
 from search.monitor.trial_progress import ENDED, FOR_GOOD, Speed, TrialProgress
+from search.pareto import non_dominated
 from trainers.best import CLEAN, ROBUST
 
 STATES = (
@@ -194,20 +194,14 @@ def points(trainings: list[Training]) -> list[Point]:
     for problem in dict.fromkeys(problems[name] for name in ended):
         here = [(name, *_means(values), len(values)) for name, values in ended.items() if problems[name] == problem]
         here.sort(key=lambda it: (-it[1], -it[2]))
-        marks = _front([it[2] for it in here])
-        found += [Point(*it, problem, marked) for it, marked in zip(here, marks, strict=True)]
+        marks = non_dominated([it[1:3] for it in here], keep_duplicates=False)
+        found += [Point(*it, problem, bool(marked)) for it, marked in zip(here, marks, strict=True)]
     return found
 
 
 def _means(values: list[tuple[float, float]]) -> tuple[float, float]:
     clean, robust = (sum(axis) / len(values) for axis in zip(*values, strict=True))
     return clean, robust
-
-
-def _front(robust: list[float]) -> Iterator[bool]:
-    """Of points sorted by the other objective: who is better than all before is on the front."""
-    for value, before in zip(robust, accumulate(robust, max, initial=-1.0), strict=False):
-        yield value > before
 
 
 def reached(depths: Iterable[int], branches: Sequence[Branch]) -> list[int]:

@@ -15,7 +15,6 @@ from search.schema.limits import CROSSED, TRAININGS
 from search.schema.loggers import absent
 from search.schema.messages import nearest
 from search.schema.replicates import Adaptive
-from search.schema.stopping import NoStopping
 from trainers.config import TrialConfig
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def selections(space: Space) -> Iterator[Problem]:
         yield ("search", "strategy"), f"{search.strategy} {why}; take grid, random or qmc"
     if search.adds_seeds:
         yield ("search", "replicates"), f"where a front is in doubt {why}; give a number of seeds"
-    if not isinstance(search.stopping, NoStopping):
+    if search.stopping.stops:
         yield ("search", "stopping"), f"stopping {why}; remove the key"
     if search.constraints:
         yield ("search", "constraints"), f"a constraint {why}; remove the key"

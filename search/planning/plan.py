@@ -10,7 +10,7 @@ from typing import Any
 from search.planning.rankings import PlannedRanking
 from search.planning.stage_tree import StageTree
 from search.planning.start_weights import StartWeights
-from search.schema.stopping import NoStopping, RobustStopping
+from search.stopping.base import StoppingRule
 from search.store.plan_file import FORMAT
 from trainers.chain import Chain, training_code
 from trainers.config import TrialConfig
@@ -83,7 +83,7 @@ class Plan:
     axes: list[str]
     threads: int  # of each training; their number moves bits
     code: str  # the training code that stages are named after
-    stopping: NoStopping | RobustStopping
+    stopping: StoppingRule
     trials: list[Planned] = field(default_factory=list)
     rankings: dict[str, PlannedRanking] = field(default_factory=dict)  # by name
 
@@ -98,11 +98,12 @@ class Plan:
         self.__dict__.pop("tree", None)
 
     def _rests(self, trial: Planned) -> tuple[int, ...]:
-        """After how many epochs a trial waits for its rivals, if they are compared on the way."""
-        if trial.kind != "trial" or not isinstance(self.stopping, RobustStopping):
+        """Return after how many epochs a trial may wait for others to be compared with."""
+        if trial.kind != "trial":
             return ()
         epochs = trial.config.epochs
-        return self.stopping.heights(epochs, [epoch for epoch in range(epochs) if self.evaluation.due(epoch, epochs)])
+        measured = [epoch for epoch in range(epochs) if self.evaluation.due(epoch, epochs)]
+        return self.stopping.rung_epochs(epochs, measured)
 
     def to_json(self, study: str) -> Row:
         return {

@@ -1,4 +1,6 @@
 """Replay stopping rules on finished sweeps: `python -m search.replay RUN`.
 
-finished_sweep reads the records, rules lists what is compared, scoring says what each rule saves and loses.
+finished_sweep   reads the records of a sweep
+policies         lists the stopping rules and baselines that are compared
+scoring          counts what each of them saves and loses
 """

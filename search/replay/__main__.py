@@ -1,7 +1,7 @@
-"""python -m search.replay RUN [RUN ...]: what rules of stopping would have saved and lost in sweeps that are finished.
+"""python -m search.replay RUN [RUN ...]: replay stopping rules on finished sweeps, and count what they save and lose.
 
-Each rule is played on the recorded curves by the functions that a running sweep uses, beside configurations drawn at
-random at the same cost. Only records are read; Ray is not needed.
+Each rule is applied to the recorded curves by the methods that a running sweep calls, and compared with configurations
+that are drawn at random at the same cost. Only records are read; Ray is not needed.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from rich.table import Table
 from rich.text import Text
 
 from search.cli import exit_with
 from search.exceptions import NotReplayable, Unreachable
-from search.replay.finished_sweep import Study, read
-from search.replay.rules import Everything, Robust, Rule, rules
-from search.replay.scoring import Outcome, Replay
+from search.replay.finished_sweep import FinishedSweep, read_sweep
+from search.replay.policies import Policy, RulePolicy, policies
+from search.replay.scoring import Score, Scorer
+from search.schema.blocks import Search
 from search.schema.messages import nearest, readable
-from search.schema.stopping import RobustStopping, Stopping
 from search.schema.yaml_tree import value_of
 from search.store.remote import check_reachable, parse_path
 from trainers.record_io import Place
 from trainers.terminal.console import Console, error_console
 
-DRAWS = 40  # of what depends on chance
-COLUMNS = (  # of an Outcome: heading, how it is written, which of several draws is the worst
+DRAWS = 40  # of a policy that depends on chance
+COLUMNS = (  # of a Score: heading, format, which of several draws is the worst
     ("\n\nepochs", "{:.1%}", max),
     ("best:\nvol-\nume", "{:.1%}", min),
     ("\n\nkept", "{:.0%}", min),
@@ -41,24 +41,24 @@ COLUMNS = (  # of an Outcome: heading, how it is written, which of several draws
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a table a sweep. Exit codes: 0 done, 2 a sweep cannot be replayed or a rule is none."""
+    """Print a table for each sweep. Exit codes: 0 done, 2 a sweep cannot be replayed or a rule is invalid."""
     options = _parser().parse_args(arguments)
     console, errors = Console(), error_console()
     try:
-        played = _chosen(options.rule, options.workers)
+        compared = _read_rules(options.rule, options.workers)
         for folder in options.run:
             check_reachable(folder)
-        studies = [read(folder) for folder in options.run]
+        sweeps = [read_sweep(folder) for folder in options.run]
     except (NotReplayable, Unreachable) as error:
         errors.print(f"error: {error}")
         return 2
-    for study, title in zip(studies, _titles(studies, options.run), strict=True):
+    for sweep, title in zip(sweeps, _titles(sweeps, options.run), strict=True):
         console.print(Text(title, style="italic"), soft_wrap=True)
-        console.print(_table(study, played))
-        for name, rule in played.items():
-            if isinstance(rule, Robust):
-                console.print(f"{name}: {_counts(rule, study)}")
-    seeds = sorted({n for study in studies for n in study.seeds})
+        console.print(_table(sweep, compared))
+        for name, policy in compared.items():
+            if isinstance(policy, RulePolicy) and policy.rule.stops:
+                console.print(f"{name}: {_count_stops(policy, sweep)}")
+    seeds = sorted({n for sweep in sweeps for n in sweep.seeds})
     shown = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seed{'s' * (seeds[0] > 1)}"
     console.print("\n" + NOTE.format(seeds=shown, draws=DRAWS))
     return 0
@@ -89,56 +89,57 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _chosen(texts: list[str], workers: int) -> dict[str, Rule]:
-    """The rules asked for. Raises NotReplayable."""
-    known = rules(workers)
-    return {text: known[text] if text in known else _rule(text, list(known)) for text in texts} or known
+def _read_rules(texts: list[str], workers: int) -> dict[str, Policy]:
+    """Return the policies of the command line, or all. Raises NotReplayable."""
+    known = policies(workers)
+    return {text: known[text] if text in known else _read_rule(text, list(known)) for text in texts} or known
 
 
-def _rule(text: str, known: list[str]) -> Rule:
+def _read_rule(text: str, known: list[str]) -> Policy:
     tree = value_of(text)
     if not isinstance(tree, dict):
         raise NotReplayable(
             f"--rule {text}: no such rule{nearest(text, known)}; or knobs in braces, as under search.stopping"
         )
     try:
-        stopping: Stopping = TypeAdapter(Stopping).validate_python(tree)
+        return RulePolicy(Search.model_validate({"stopping": tree}).stopping)
     except ValidationError as error:
-        found = [f"{'.'.join(path)}: {message}" for path, message in readable(error, RobustStopping, tree)]
-        raise NotReplayable(f"--rule {text}: {'; '.join(found)}") from None
-    return Robust(stopping) if isinstance(stopping, RobustStopping) else Everything()
+        problems = [(".".join(path[1:]), what) for path, what in readable(error, Search, {"stopping": tree})]
+        lines = [f"{knob}: {what}" if knob else what for knob, what in problems]
+        raise NotReplayable(f"--rule {text}: {'; '.join(lines)}") from None
 
 
-def _titles(studies: Sequence[Study], folders: Sequence[Place]) -> list[str]:
-    """The sweeps' names; folders, as they were given, where two sweeps share one."""
-    count = Counter(study.name for study in studies)
-    pairs = zip(studies, folders, strict=True)
-    return [study.name if count[study.name] == 1 else str(folder) for study, folder in pairs]
+def _titles(sweeps: Sequence[FinishedSweep], folders: Sequence[Place]) -> list[str]:
+    """Return the sweeps' names, or the folders as they were given where two sweeps share a name."""
+    count = Counter(sweep.name for sweep in sweeps)
+    pairs = zip(sweeps, folders, strict=True)
+    return [sweep.name if count[sweep.name] == 1 else str(folder) for sweep, folder in pairs]
 
 
-def _table(study: Study, played: dict[str, Rule]) -> Table:
-    replay = Replay(study)
+def _table(sweep: FinishedSweep, compared: dict[str, Policy]) -> Table:
+    scorer = Scorer(sweep)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("rule", no_wrap=True)
     for heading, _, _ in COLUMNS:
         table.add_column(heading, justify="right", no_wrap=True)
-    for name, rule in played.items():
-        fixed = isinstance(rule, Everything | Robust)
-        draws = [replay.outcome(rule.reached(study, generator(0, i))) for i in range(1 if fixed else DRAWS)]
-        _add(table, name, draws)
+    for name, policy in compared.items():
+        draws = [scorer.score(policy.reached(sweep, generator(0, i))) for i in range(DRAWS if policy.random else 1)]
+        _add_row(table, name, draws)
         cost = float(np.mean([draw.compute for draw in draws]))
         if cost < 1:
-            _add(table, "  at random", [replay.outcome(replay.drawn(generator(1, i), cost)) for i in range(DRAWS)])
+            drawn = (scorer.draw_whole(generator(1, i), cost) for i in range(DRAWS))
+            _add_row(table, "  at random", [scorer.score(reached) for reached in drawn])
     return table
 
 
 def generator(purpose: int, draw: int) -> np.random.Generator:
+    """Return the random generator of a draw; policies (0) and random configurations (1) have different ones."""
     return np.random.default_rng([purpose, draw])
 
 
-def _add(table: Table, name: str, outcomes: list[Outcome]) -> None:
-    """The mean of several draws, and below it the worst of each column."""
-    values = np.array(outcomes)
+def _add_row(table: Table, name: str, scores: list[Score]) -> None:
+    """Add the mean of several draws, and below it the worst of each column."""
+    values = np.array(scores)
     rows = {name: values.mean(axis=0)}
     if len(values) > 1:
         more = [worse is max for _, _, worse in COLUMNS]
@@ -148,23 +149,25 @@ def _add(table: Table, name: str, outcomes: list[Outcome]) -> None:
         table.add_row(label, *cells, style="dim" if label.startswith(" ") else None)
 
 
-def _counts(rule: Robust, study: Study) -> str:
-    """How many configurations each part of the rule took."""
-    counts = Counter(decision.rule for decision in rule.decisions(study))
-    finished = counts.pop("near a front", 0)
+def _count_stops(policy: RulePolicy, sweep: FinishedSweep) -> str:
+    """Return how many configurations each part of the rule stopped, in words."""
+    decisions = policy.decisions(sweep)
+    counts = Counter(decision.rule for decision in decisions if decision.action == "stop")
+    finished = sum(decision.action == "finish" for decision in decisions)
     stopped = ", ".join(f"{n} {why}" for why, n in counts.most_common()) or "none"
-    return f"of {len(study.contestants)} configurations stopped: {stopped}; of these finished after all: {finished}"
+    return f"of {len(sweep.candidates)} configurations stopped: {stopped}; of these finished after all: {finished}"
 
 
 NOTE = (
-    "Validation accuracies, means over {seeds} of each configuration. epochs: trained, of those asked, shared ones "
-    "once; rankings and pretraining are not stopped and not counted. best: the best checkpoint of each trial so far; "
-    "last: its last epoch, which a stopped trial has not (censored). volume: hypervolume above guessing and 0. kept: "
-    "members of the whole sweep's front whose point is the same; near kept: those within two points of the front of "
-    "best checkpoints that have a last epoch. What depends on chance: the mean and the worst of {draws} draws; at "
-    "random: configurations trained whole, at that cost or the next above it.\n"
-    "These are the very sweeps that the rules are judged on. robust was set on published curves of CIFAR-10, not on "
-    "these; what it costs in other sweeps they do not say."
+    "Validation accuracies, means over {seeds} of each configuration. epochs: share of the planned epochs that is "
+    "trained; epochs that trials share count once, and those of rankings and pretraining, which never stop, do not "
+    "count. best: the best checkpoint of each trial so far. last: its last epoch, which a stopped trial lacks "
+    "(censored). volume: hypervolume above guessing and 0. kept: members of the whole sweep's front whose point is the "
+    "same. near kept: configurations within two points of the front of best checkpoints that have a last epoch. Rows "
+    "that depend on chance have the mean and the worst of {draws} draws. at random: configurations drawn at random and "
+    "trained whole, at that cost or the next above it.\n"
+    "These are the very sweeps that the rules are judged on. The knobs of robust were set on published curves of "
+    "CIFAR-10, not on these sweeps; its cost in other sweeps may differ."
 )
 
 

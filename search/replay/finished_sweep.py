@@ -1,15 +1,16 @@
-"""Finished sweeps as stopping sees them, read from their records alone: whole curves, and which epochs are shared."""
+"""Read a finished sweep from its records alone: the whole curves of all trials, and which epochs they share."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
 from search.exceptions import NotReplayable
-from search.stopping.curves import Candidate, Curve, Entry, Objectives, curve
+from search.pareto import Objectives
+from search.stopping.curves import Candidate, Curve, TrialInfo, read_curve
 from trainers.best import ROBUST
 from trainers.chain import Chain, Surroundings, chain
 from trainers.config import TrialConfig
@@ -25,23 +26,23 @@ REMEDY = "restore it, or let the command that ran the sweep make it again"
 
 
 @dataclass(frozen=True)
-class Study:
-    """All configurations of a finished sweep, each with the whole curves of its seeds."""
+class FinishedSweep:
+    """All configurations of a finished sweep, with the whole curves of their seeds."""
 
     name: str
     objectives: Objectives
-    contestants: dict[str, Candidate]
-    contests: tuple[tuple[str, ...], ...]  # who is judged together
-    problems: tuple[tuple[str, ...], ...]  # who shares a front
-    stages: dict[str, tuple[np.ndarray, ...]]  # of each seed, the numbers of its epochs' stages; shared ones are equal
+    candidates: dict[str, Candidate]
+    groups: tuple[tuple[str, ...], ...]  # the configurations that are compared at an epoch
+    problems: tuple[tuple[str, ...], ...]  # the configurations that share a front
+    stages: dict[str, tuple[np.ndarray, ...]]  # for each seed the numbers of its epochs' stages; shared ones are equal
 
     @property
     def seeds(self) -> list[int]:
         """The numbers of seeds that configurations have."""
-        return sorted({len(each.curves) for each in self.contestants.values()})
+        return sorted({len(candidate.curves) for candidate in self.candidates.values()})
 
 
-def read(folder: Place) -> Study:
+def read_sweep(folder: Place) -> FinishedSweep:
     """Read a finished sweep. Raises NotReplayable."""
     plan = _plan(folder)
     objectives: Objectives = plan.get("objectives", {})
@@ -69,7 +70,7 @@ def read(folder: Place) -> Study:
             f"{folder}: no curve was measured: evaluate.every is {evaluation.every}, so that trials have their last "
             "epoch alone; measure more often"
         )
-    return _study(folder, plan, list(zip(trials, configs, results, strict=True)), evaluation)
+    return _join(folder, plan, list(zip(trials, configs, results, strict=True)), evaluation)
 
 
 def _plan(folder: Place) -> Row:
@@ -80,8 +81,8 @@ def _plan(folder: Place) -> Row:
         raise NotReplayable(f"{folder}: {error}; replay it with that") from None
     if damage:
         raise NotReplayable(
-            f"{'; '.join(damage.lines())}; the command that ran the sweep makes it again of the space and of what is "
-            "stored"
+            f"{'; '.join(damage.lines())}; the command that ran the sweep makes it again from the space and the "
+            "stored records"
         )
     if not plan or not plan["trials"]:
         raise NotReplayable(
@@ -93,7 +94,7 @@ def _plan(folder: Place) -> Row:
 def _results(folder: Place, trials: list[Row]) -> list[Row]:
     damage = Damage()
     read = {row["id"]: read_json(folder / "trials" / row["id"] / "result.json", check_result, damage) for row in trials}
-    found = {trial: it for trial, it in read.items() if it}
+    found = {trial: result for trial, result in read.items() if result}
     if damage:
         raise NotReplayable(f"{'; '.join(damage.lines())}; {REMEDY}")
     missing = [trial for trial in read if trial not in found]
@@ -101,18 +102,20 @@ def _results(folder: Place, trials: list[Row]) -> list[Row]:
         raise NotReplayable(
             f"{folder}: unfinished, {len(missing)} of {len(read)} trials have no result ({missing[0]}); run it first"
         )
-    stopped = [trial for trial, it in found.items() if it["status"] not in ("completed", "diverged")]
+    stopped = [trial for trial, result in found.items() if result["status"] not in ("completed", "diverged")]
     if stopped:
         raise NotReplayable(
-            f"{folder}: {len(stopped)} of {len(read)} trials were themselves stopped ({stopped[0]}); what they would "
-            "have come to is not known: replay a sweep that ran with stopping: none"
+            f"{folder}: {len(stopped)} of {len(read)} trials were themselves stopped ({stopped[0]}), so the rest "
+            "of their curves is unknown; replay a sweep that ran with stopping: none"
         )
     return list(found.values())
 
 
-def _study(folder: Place, plan: Row, trained: list[tuple[Row, TrialConfig, Row]], evaluation: Evaluation) -> Study:
+def _join(
+    folder: Place, plan: Row, trained: list[tuple[Row, TrialConfig, Row]], evaluation: Evaluation
+) -> FinishedSweep:
     objectives: Objectives = plan["objectives"]
-    entries: dict[str, Entry] = {}
+    infos: dict[str, TrialInfo] = {}
     curves: dict[str, list[Curve]] = {}
     stages: dict[str, list[np.ndarray]] = {}
     numbers: dict[str, int] = {}
@@ -120,20 +123,22 @@ def _study(folder: Place, plan: Row, trained: list[tuple[Row, TrialConfig, Row]]
         name, diverged = row["configuration"], result.get("diverged", {}).get("epoch")
         curves.setdefault(name, []).append(_curve(folder, row, objectives, diverged, result))
         if "classes" not in result.get("data", {}):
-            raise NotReplayable(f"{folder}: the result of {row['id']} does not say of how many classes; {REMEDY}")
-        entry = Entry(
+            raise NotReplayable(f"{folder}: the result of {row['id']} lacks the number of classes; {REMEDY}")
+        info = TrialInfo(
             row["id"], name, config, result["data"]["classes"], str(row.get("generation", "")), not row.get("start")
         )
-        entries.setdefault(name, entry)
+        infos.setdefault(name, info)
         links = list(_chain(row, config, evaluation))[1 : config.epochs + 1 if diverged is None else diverged + 2]
-        stages.setdefault(name, []).append(np.array([numbers.setdefault(it, len(numbers)) for it in links], dtype=int))
-    return Study(
+        stages.setdefault(name, []).append(
+            np.array([numbers.setdefault(link, len(numbers)) for link in links], dtype=int)
+        )
+    return FinishedSweep(
         name=folder.name,
         objectives=objectives,
-        contestants={name: entry.contestant(evaluation, curves[name]) for name, entry in entries.items()},
-        contests=_grouped((name, entry.contest) for name, entry in entries.items()),
-        problems=_grouped((name, entry.problem) for name, entry in entries.items()),
-        stages={name: tuple(each) for name, each in stages.items()},
+        candidates={name: info.candidate(evaluation, curves[name], objectives) for name, info in infos.items()},
+        groups=_grouped((name, info.group) for name, info in infos.items()),
+        problems=_grouped((name, info.problem) for name, info in infos.items()),
+        stages={name: tuple(of_seeds) for name, of_seeds in stages.items()},
     )
 
 
@@ -144,22 +149,22 @@ def _curve(folder: Place, row: Row, objectives: Objectives, diverged: int | None
     if damage or len(rows) < epochs:
         what = damage.get(str(path), f"it has {len(rows)} of {epochs} epochs of a trial that ended")
         raise NotReplayable(f"{path}: damaged, {what}; {REMEDY}")
-    lacking = sorted({name for it in rows if ROBUST in it for name in objectives if name not in it})
+    lacking = sorted({name for r in rows if ROBUST in r for name in objectives if name not in r})
     if lacking:
         raise NotReplayable(f"{path}: {', '.join(lacking)} is not measured along training, so there is no curve of it")
-    return curve(rows[:epochs], objectives, diverged)
+    return read_curve(rows[:epochs], objectives, diverged)
 
 
 def _chain(row: Row, config: TrialConfig, evaluation: Evaluation) -> Chain:
-    """The names of a trial's stages, comparable within the sweep; what all of its trials share is left out."""
+    """Return the names of a trial's stages, comparable within the sweep; what all of its trials share is left out."""
     around = Surroundings(
         data=row["data"], compute=config.compute, threads=1, torch="", code="", start=digest(row.get("start"))
     )
     return chain(config, evaluation, around, row["ranks"])
 
 
-def _grouped(keyed: Any) -> tuple[tuple[str, ...], ...]:
-    groups: dict[Any, list[str]] = {}
-    for name, key in keyed:
+def _grouped(pairs: Iterable[tuple[str, Hashable]]) -> tuple[tuple[str, ...], ...]:
+    groups: dict[Hashable, list[str]] = {}
+    for name, key in pairs:
         groups.setdefault(key, []).append(name)
     return tuple(tuple(names) for names in groups.values())

@@ -17,7 +17,6 @@ from search.planning.schedule import simulate
 from search.run.estimate import Sizes, effort, slots_here, storage_estimate, time_estimate, unshared_makespan
 from search.schema.blocks import Space
 from search.schema.replicates import Adaptive
-from search.schema.stopping import RobustStopping
 from trainers.formatting import format_duration
 from trainers.record_io import Place
 from trainers.terminal.console import Console
@@ -100,12 +99,11 @@ def _trained(plan: Plan) -> Iterator[tuple[str, str]]:
 def _rules(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
     """By what a search selects, and what may end it or its trainings sooner."""
     search = space.search
-    stops = isinstance(search.stopping, RobustStopping)
-    if search.draws or search.adds_seeds or stops:
+    if search.draws or search.adds_seeds or search.stopping.stops:
         selects = [f"{name} ({direction})" for name, direction in search.objectives.items()]
         yield "selects by", ", ".join([*selects, *map(str, search.constraints)])
-    if stops:
-        yield "stopping", "robust: trainings may end sooner than counted here"
+    if search.stopping.stops:
+        yield "stopping", f"{search.stopping.name}: trainings may end sooner than counted here"
     if isinstance(search.replicates, Adaptive):
         yield "seeds in doubt", f"up to {search.replicates.max}; all figures here are of {len(search.seeds)}"
     if said := str(search.budget):

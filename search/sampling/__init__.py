@@ -1,5 +1,5 @@
-"""Configurations that are drawn while a sweep runs, and further seeds.
+"""Adaptive search: configurations that are drawn while a sweep runs, and further seeds.
 
-study (ask and tell, recorded), ask_tell (its rounds), optuna_samplers, optuna_journal; outcomes (the values of a
-configuration's seeds), replication (who deserves a further seed)
+study (ask and tell, recorded), ask_tell (its rounds), optuna_samplers, optuna_journal; outcomes (means over the seeds
+of a configuration), replication (which configuration gets a further seed)
 """

@@ -1,4 +1,4 @@
-"""The outcome of a configuration: the values of its seeds, joined."""
+"""The outcome of a configuration: the means of the objectives over its seeds."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Status = Literal["completed", "stopped", "diverged", "failed"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a configuration came to: the mean of its seeds, none where one of them has no value.
+    """The outcome of a configuration: the means over its seeds, without values if one of the seeds has none.
 
-    The seeds that survive a divergence would flatter a configuration, so it is as its worst seed is.
+    Its status is that of its worst seed, as the seeds that survive a divergence would flatter a configuration.
     """
 
     configuration: str
@@ -33,16 +33,16 @@ class Outcome:
 
     @property
     def censored(self) -> bool:
-        """Whether its values are those so far, as a seed was stopped before its last epoch."""
+        """Whether a seed was stopped before its last epoch, so that the values are those so far."""
         return self.status == "stopped"
 
 
 def outcome(search: Search, configuration: str, results: Mapping[int, Row | None]) -> Outcome:
-    """A configuration's outcome, from its seeds' result.json; None: a training that failed for good."""
+    """Return a configuration's outcome from its seeds' result.json; None for a training that failed for good."""
     seeds = tuple(sorted(results))
     status = _worst(result["status"] if result else "failed" for result in results.values())
     wanted = {*search.objectives, *(constraint.metric for constraint in search.constraints)}
-    values = {name: measured(results, name, search.checkpoint) for name in wanted}
+    values = {name: finite_values(results, name, search.checkpoint) for name in wanted}
     if any(len(of_seeds) < len(seeds) for of_seeds in values.values()) and status in ("completed", "stopped"):
         status = "failed"  # NaN, or stopped before anything was measured
     if not seeds or status in ("diverged", "failed"):
@@ -58,14 +58,14 @@ def outcome(search: Search, configuration: str, results: Mapping[int, Row | None
     )
 
 
-def measured(results: Mapping[int, Row | None], metric: str, checkpoint: str) -> list[float]:
-    """The finite values of a metric over seeds, in their order."""
+def finite_values(results: Mapping[int, Row | None], metric: str, checkpoint: str) -> list[float]:
+    """Return the finite values of a metric over the seeds, in the order of the seeds."""
     rows = [(results[seed] or {}).get(checkpoint) or {} for seed in sorted(results)]
     return [float(row[metric]) for row in rows if math.isfinite(row.get(metric, math.nan))]
 
 
 def standard_error(values: list[float]) -> float:
-    """Of a mean over at least two seeds."""
+    """Return the standard error of a mean over at least two seeds."""
     return stdev(values) / math.sqrt(len(values))
 
 

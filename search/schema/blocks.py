@@ -14,8 +14,9 @@ from search.schema.messages import nearest
 from search.schema.objectives import OBJECTIVES, Constraints, Objectives
 from search.schema.replicates import Adaptive, Replicates, first_seeds
 from search.schema.resources import Resources
-from search.schema.stopping import NoStopping, Stopping
+from search.schema.stopping import Stopping
 from search.schema.upstream import Pretrain, Ranks
+from search.stopping.base import NoStopping
 from trainers.evaluate import Evaluation
 from trainers.knobs import Knobs, Real
 

@@ -1,97 +1,99 @@
-"""Decisions of stopping, and the journal that holds them: written and on disk before anything acts on them."""
+"""Stopping decisions, and the journal that has them on disk before the schedule acts on them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import NonNegativeInt, ValidationError
+from pydantic import Field, NonNegativeInt, ValidationError
 
 from search.exceptions import DamagedJournal
 from trainers.knobs import Knobs
 from trainers.reading import Damage, read_rows, read_with
 from trainers.record_io import Place, Row, append_rows, canonical, digest, set_aside, sync_folder, write_atomic
 
+JOURNAL = "stopping.jsonl"  # in a sweep's folder
 SEAL = "sha256"  # of a line: the checksum of it and of those before it
 
-Action = Literal["pass", "stop", "finish"]  # goes on beyond a rung, or had its last epoch; ends; ends later after all
-Rule = Literal["rung", "dominated", "chance", "diverged", "collapsed", "no new best", "near a front", "last epoch"]
+Action = Literal["pass", "stop", "finish"]  # trains beyond a rung, or had its last epoch; stops; trains on after all
 Values = dict[str, float]
 
 
 class Decision(Knobs):
-    """What was decided of a configuration, all of its seeds together, and by which numbers."""
+    """A decision about a configuration, all of its seeds together, and the numbers that it was made by."""
 
     action: Action
-    rule: Rule
+    rule: Annotated[str, Field(min_length=1)]  # the part of the stopping rule that decided, such as 'no new best'
     configuration: str
     epochs: NonNegativeInt  # how many were trained when it was decided; where it stops, if it does
     values: Values  # of the configuration, means over its seeds
-    comparators: dict[str, Values] = {}  # of those that it was measured by
+    comparators: dict[str, Values] = {}  # of the configurations that it was measured by
     reason: str
 
 
 class DecisionState:
-    """What decisions come to: where configurations stop, who passed which rung, who is finished after all."""
+    """The state that decisions lead to: who stopped where, who passed which rung, who is finished after all."""
 
     def __init__(self, decisions: Iterable[Decision] = ()) -> None:
-        self.stops: dict[str, int] = {}
+        self.stops: dict[str, int] = {}  # configuration -> after how many epochs
         self.why: dict[str, Decision] = {}  # of each stop
-        self.passed: set[tuple[str, int]] = set()
+        self.passed: set[tuple[str, int]] = set()  # configuration and rung
         self.finished: set[str] = set()
         self.add(decisions)
 
     def add(self, decisions: Iterable[Decision]) -> None:
-        for it in decisions:
-            if it.action == "stop":
-                self.stops[it.configuration], self.why[it.configuration] = it.epochs, it
-            elif it.action == "pass":
-                self.passed.add((it.configuration, it.epochs))
+        """Add further decisions, in the order in which they were made."""
+        for decision in decisions:
+            name = decision.configuration
+            if decision.action == "stop":
+                self.stops[name], self.why[name] = decision.epochs, decision
+            elif decision.action == "pass":
+                self.passed.add((name, decision.epochs))
             else:
-                self.finished.add(it.configuration)
+                self.finished.add(name)
 
     def reached(self, configuration: str, epochs: int) -> int:
-        """How many of its epochs a configuration has in the end."""
+        """Return how many of its `epochs` a configuration has in the end."""
         return epochs if configuration in self.finished else self.stops.get(configuration, epochs)
 
 
 class Journal:
-    """The decisions of a sweep, a line each in the order taken."""
+    """The decisions of a sweep, a line each in the order in which they were made."""
 
     def __init__(self, path: Place) -> None:
-        """Read what is there, as far as it is whole: what follows is decided again, of the same records.
+        """Read the file as far as it is whole: what follows is decided again, from the same records.
 
-        A line that a kill tore was not acted on; of any other damage `damage` tells, and the file is kept beside.
-        Raises DamagedJournal.
+        A line that a kill tore was not acted on. Any other damage is named in `damage`, and the damaged file is kept
+        beside the journal. Raises DamagedJournal.
         """
-        self.path, self.taken, self.damage = path, DecisionState(), Damage()
+        self.path, self.state, self.damage = path, DecisionState(), Damage()
         self._hash = ""  # of the last decision and those before it
         lines: list[str] = []
         for number, row in enumerate(read_rows(path, damage=self.damage), 1):
-            its = {key: value for key, value in row.items() if key != SEAL}
-            if row.get(SEAL, "" if self._hash else None) not in (None, digest([self._hash, its])):
+            content = {key: value for key, value in row.items() if key != SEAL}
+            if row.get(SEAL, "" if self._hash else None) not in (None, digest([self._hash, content])):
                 self.damage.add(path, f"line {number}: its checksum does not match its content")
                 break
-            self.taken.add([_decision(path, number, its)])
-            self._hash = digest([self._hash, its]) if SEAL in row else ""
+            self.state.add([_read_decision(path, number, content)])
+            self._hash = digest([self._hash, content]) if SEAL in row else ""
             lines.append(canonical(row) + "\n")
-        content, whole = read_with(path, lambda content: content, None), "".join(lines).encode()
-        if content is not None and content != whole:
+        stored, whole = read_with(path, lambda content: content, None), "".join(lines).encode()
+        if stored is not None and stored != whole:
             if self.damage:
-                write_atomic(path.parent / "stopping.damaged", content)
+                write_atomic(path.parent / "stopping.damaged", stored)
             write_atomic(path, whole)
 
-    def take(self, decisions: Sequence[Decision]) -> None:
-        """Append decisions; on return they are on disk. Raises OSError when it is full."""
+    def append(self, decisions: Sequence[Decision]) -> None:
+        """Append decisions; on return they are on disk. Raises OSError when the disk is full."""
         if not decisions:
             return
         rows, last = [], self._hash
         for decision in decisions:
-            its = decision.model_dump()
-            last = digest([last, its])
-            rows.append(its | {SEAL: last})
+            content = decision.model_dump()
+            last = digest([last, content])
+            rows.append(content | {SEAL: last})
         if not isinstance(self.path, Path):
             append_rows(self.path, rows)
         else:
@@ -104,10 +106,10 @@ class Journal:
                 os.fsync(file.fileno())
             sync_folder(self.path.parent)
         self._hash = last
-        self.taken.add(decisions)
+        self.state.add(decisions)
 
 
-def _decision(path: Place, number: int, row: Row) -> Decision:
+def _read_decision(path: Place, number: int, row: Row) -> Decision:
     try:
         return Decision.model_validate(row)
     except ValidationError as error:
@@ -118,8 +120,8 @@ def _decision(path: Place, number: int, row: Row) -> Decision:
         ) from None
 
 
-def shown(values: Values) -> str:
-    """Values as a reason says them: accuracies in percent."""
+def format_values(values: Values) -> str:
+    """Return values as a reason says them: accuracies in percent."""
     return ", ".join(
         f"{name} {100 * value:.1f} %" if name.endswith("_acc") else f"{name} {value:.4g}"
         for name, value in values.items()

@@ -1,7 +1,7 @@
-"""The phases of a training, read off its stages: where the learning rate drops, where method or subset act otherwise.
+"""The phases of a training, from its stages: where the learning rate drops, where method or subset change.
 
-An epoch that begins a phase is the first one trained with what is new. Whoever compares or stops trainings asks here
-first, for what a curve says depends on the phase.
+An epoch that begins a phase is the first one trained after the change. A comparison of curves needs the phases first,
+since the meaning of a curve depends on them.
 """
 
 from __future__ import annotations
@@ -26,26 +26,27 @@ class Phases:
 
     epochs: int
     drops: tuple[int, ...]  # at most half the learning rate of the epoch before; of a smooth fall, where it is annealed
-    switches: tuple[int, ...]  # method, subset or averaging act otherwise than in the epoch before
+    switches: tuple[int, ...]  # method, subset or averaging differ from the epoch before
     selects: int = 0  # the first epoch that may be selected as the best; it begins no phase
 
     @property
     def bounds(self) -> tuple[int, ...]:
+        """The epochs that begin a phase, but the first."""
         return tuple(sorted({*self.drops, *self.switches}))
 
     @property
     def first(self) -> int:
-        """How many epochs the first phase has."""
+        """The number of epochs of the first phase."""
         return min(self.bounds, default=self.epochs)
 
     def since(self, epoch: int) -> int:
-        """Where the phase of an epoch began."""
+        """Return the epoch that began the phase of an epoch."""
         place = bisect_right(self.bounds, epoch)
         return self.bounds[place - 1] if place else 0
 
 
 def phases(config: TrialConfig) -> Phases:
-    """The phases of a trial; cheap, for its pieces are looked at once each however many trials share them."""
+    """Return the phases of a trial; cheap, since a piece is examined once however many trials share it."""
     pieces = (config.method, config.subset, config.average)
     found = set().union(*(_switches(piece, config.epochs) for piece in pieces))
     return Phases(config.epochs, _drops(config.optimizer, config.epochs), tuple(sorted(found)), config.select_from)
@@ -53,7 +54,7 @@ def phases(config: TrialConfig) -> Phases:
 
 @lru_cache(maxsize=4096)
 def _drops(optimizer: Optimizer, epochs: int) -> tuple[int, ...]:
-    """Where a rate that stands still falls to half or less; of one without such a fall, where it is annealed."""
+    """Return where a constant rate falls to half or less; for a rate without such a fall, where it is annealed."""
     rates = [_rate(optimizer.at(epoch, epochs).lr) for epoch in range(epochs)]
     falls = [e for e in range(1, epochs) if rates[e] <= rates[e - 1] / 2 and rates[e - 1] > 0]
     still = tuple(e for e in falls if e == 1 or rates[e - 2] == rates[e - 1] or rates[e : e + 2] == [rates[e]] * 2)
@@ -69,10 +70,10 @@ def _rate(lr: float | Ramp | Bend) -> float:
 
 @lru_cache(maxsize=4096)
 def _switches(piece: Knobs | None, epochs: int) -> frozenset[int]:
-    """Where a piece becomes another one, or a number of it jumps; a number that goes on moving counts as it begins to.
+    """Return where a piece becomes another one, or a number of it jumps; a number that keeps changing counts once.
 
-    One that moves from the first epoch on is a schedule and no switch, and neither is what comes and goes as a number,
-    such as the redrawing of perturbations in every tenth epoch.
+    A number that changes from the first epoch on is a schedule, not a switch. A number that comes and goes, such as
+    the redrawing of perturbations in every tenth epoch, is no switch either.
     """
     if piece is None or not piece.moves():
         return frozenset()
@@ -95,7 +96,7 @@ def _switches(piece: Knobs | None, epochs: int) -> frozenset[int]:
 
 
 def _leaves(piece: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted paths and what stands there, numbers as floats."""
+    """Yield each dotted path and its value, numbers as floats."""
     if isinstance(piece, Knobs):
         for name in type(piece).model_fields:
             yield from _leaves(getattr(piece, name), f"{path}.{name}")
@@ -106,5 +107,5 @@ def _leaves(piece: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _form(leaves: dict[str, Any]) -> dict[str, Any]:
-    """Which pieces there are: all but the numbers, and whether there is a number or none."""
+    """Return which pieces there are: all values, with None in the place of a number."""
     return {path: None if isinstance(leaf, float) else leaf for path, leaf in leaves.items()}

@@ -1,115 +1,203 @@
-"""Who of comparable configurations ends where: the decisions at the rungs together with those by the own curve."""
+"""The stopping rule for adversarial training: clear duds early, exhausted trainings after the last drop.
+
+On the 200-epoch CIFAR-10 trainings published with Rice et al. 2020 (arXiv:2002.11569) ranks before the first drop of
+the learning rate anti-correlate with the final ones, and robust accuracy peaks and then falls: ASHA, which ranks
+early, kept less of their front than as many trainings drawn at random. Hence only clear duds stop within the first
+phase. After the last drop a training stops that has no new best. A stopped training near a front is finished after all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field, PositiveInt
 
-from search.schema.stopping import RobustStopping
-from search.stopping.curves import NEAR_CHANCE, Candidate, Curve, Objectives, plain
-from search.stopping.decisions import Action, Decision, DecisionState, Rule, Values, shown
-
-Ends = Mapping[str, Decision | None]  # of each configuration, by its own curve
-
-
-def ends(contest: Iterable[Candidate], knobs: RobustStopping, objectives: Objectives) -> Ends:
-    return {each.name: own_curve_stop(each, knobs, objectives) for each in contest}
-
-
-def decide(
-    contest: Sequence[Candidate], ends: Ends, taken: DecisionState, knobs: RobustStopping, objectives: Objectives
-) -> list[Decision]:
-    """All decisions, beyond those taken, that the measurements allow of configurations of as many epochs each.
-
-    A rung is decided when all that stand there have arrived, in one go. What was decided stands: who comes later, as
-    a sweep is extended, is compared with all and judged alone, and a further seed goes as far as the others went.
-    """
-    whole = {each.name for each in contest if (each.name, each.epochs) in taken.passed}
-    own = {name: end for name, end in sorted(ends.items()) if end and name not in whole}
-    stops = {name: end.epochs for name, end in own.items()} | taken.stops
-    new: list[Decision] = []
-    for place, n in enumerate(heights(contest, knobs)):
-        there = (each for each in contest if each.diverged is None or each.diverged >= n)
-        field = [each for each in there if stands(each, n) and stops.get(each.name, each.epochs) > n]
-        if not all(each.arrived(n) for each in field):
-            break
-        if all((each.name, n) in taken.passed for each in field):
-            continue
-        field.sort(key=lambda each: each.name)  # the order in which they are given decides nothing
-        rung = Rung(field, n, knobs, objectives)
-        fresh = [rung.verdict(i, place == 0) for i, each in enumerate(field) if (each.name, n) not in taken.passed]
-        new += fresh
-        stops |= {it.configuration: n for it in fresh if it.action == "stop"}
-    known = taken.stops.keys() | {it.configuration for it in new if it.action == "stop"}
-    new += [end for name, end in own.items() if name not in known]
-    open_ = (each for each in contest if each.name not in stops.keys() | whole)
-    return new + [_ended(each) for each in sorted(open_, key=lambda it: it.name) if each.arrived(each.epochs)]
-
-
-def _ended(each: Candidate) -> Decision:
-    reason = f"it had all of its {each.epochs} epochs"
-    return Decision(
-        action="pass", rule="last epoch", configuration=each.name, epochs=each.epochs, values={}, reason=reason
-    )
-
-
-def heights(contest: Sequence[Candidate], knobs: RobustStopping) -> tuple[int, ...]:
-    """After how many epochs the rungs of a contest stand."""
-    return knobs.heights(contest[0].epochs, contest[0].measured) if contest else ()
-
-
-def stands(each: Candidate, n: int) -> bool:
-    """Whether a configuration is judged, and others by it, after n epochs: only within its first phase."""
-    return n <= each.phases.first
-
+from search.pareto import least_leads
+from search.stopping.base import StoppingRule, rungs_at_measurements
+from search.stopping.curves import NEAR_CHANCE, Candidate, Curve
+from search.stopping.decisions import Action, Decision, DecisionState, Values, format_values
+from trainers.knobs import Duration, Share, to_epochs
 
 SPREADS = 3.0  # standard deviations over the seeds by which two means must differ at least
+RUIN = 0.1  # of the best: what catastrophic overfitting leaves of the robust accuracy
+
+
+class RobustStopping(StoppingRule):
+    """Stops clear duds at rungs, and a training whose own curve is past its best. Epochs are counts or shares."""
+
+    name: Literal["robust"] = "robust"
+    margin: Share = 0.10  # by which a dud is beaten in every objective; at least three times the spread over seeds
+    dominators: PositiveInt = 2  # so many must beat it
+    rungs: Annotated[tuple[Duration, ...], Field(strict=False)] = ("6%", "15%", "30%")  # where duds are looked for
+    patience: Duration = "10%"  # without a new best, counted anew from each drop of the learning rate
+    finish: Share = 0.02  # what was stopped so close to a front is finished when the search ends
+    skip_later_drops: bool = False  # do not wait for drops that are still to come
+
+    def rung_epochs(self, epochs: int, measured: Sequence[int]) -> tuple[int, ...]:
+        """Return the rungs; a candidate is compared at those within its first phase only."""
+        return rungs_at_measurements(self.rungs, epochs, measured)
+
+    def decide(self, group: Sequence[Candidate], past: DecisionState) -> list[Decision]:
+        """Judge the rungs that all have reached, and stop what is past its best by its own curve.
+
+        A rung is decided in one go when all candidates that are compared there have arrived. A further seed goes as
+        far as the earlier seeds of its configuration went.
+        """
+        candidates = sorted(group, key=lambda candidate: candidate.name)
+        whole = {candidate.name for candidate in candidates if (candidate.name, candidate.epochs) in past.passed}
+        own = {c.name: stop for c in candidates if c.name not in whole and (stop := self.own_stop(c))}
+        stops = {name: stop.epochs for name, stop in own.items()} | past.stops
+        new: list[Decision] = []
+        for place, n in enumerate(self._rungs_of(candidates[0]) if candidates else ()):
+            sound = (c for c in candidates if c.diverged is None or c.diverged >= n)
+            field = [c for c in sound if _is_compared(c, n) and stops.get(c.name, c.epochs) > n]
+            if not all(candidate.arrived(n) for candidate in field):
+                break
+            undecided = [i for i, candidate in enumerate(field) if (candidate.name, n) not in past.passed]
+            if not undecided:
+                continue
+            rung = Rung(field, n, self)
+            fresh = [rung.verdict(i, place == 0) for i in undecided]
+            new += fresh
+            stops |= {decision.configuration: n for decision in fresh if decision.action == "stop"}
+        known = past.stops.keys() | {decision.configuration for decision in new if decision.action == "stop"}
+        new += [stop for name, stop in own.items() if name not in known]
+        ended = (c for c in candidates if c.name not in stops.keys() | whole and c.arrived(c.epochs))
+        return new + [_pass_whole(candidate) for candidate in ended]
+
+    def limit(self, candidate: Candidate, past: DecisionState) -> int:
+        """Return the next rung of the first phase without a decision, or where the own curve may stop it if sooner."""
+        rungs = (n for n in self._rungs_of(candidate) if _is_compared(candidate, n))
+        undecided = (n for n in rungs if (candidate.name, n) not in past.passed)
+        return min(next(undecided, candidate.epochs), self.own_limit(candidate))
+
+    def resume_stopped(self, rivals: Sequence[Candidate], past: DecisionState) -> list[Decision]:
+        """Finish the stopped candidates that no rival beats by more than `finish` in every objective.
+
+        They are compared by their best checkpoints and by their latest measurements. A configuration with a diverged
+        seed is on no front.
+        """
+        reached = {candidate.name: past.reached(candidate.name, candidate.epochs) for candidate in rivals}
+        ordered = sorted(rivals, key=lambda candidate: candidate.name)
+        sound = [candidate for candidate in ordered if _is_sound(candidate.cut(reached[candidate.name]))]
+        found: dict[str, Decision] = {}
+        for what in ("best", "latest"):
+            points = np.array([_point(candidate, reached[candidate.name], what) for candidate in sound])
+            for i, candidate in enumerate(sound):
+                name, n = candidate.name, reached[candidate.name]
+                leads = least_leads(points, i)
+                first = int(leads.argmax())
+                if n < candidate.epochs and name not in found and leads[first] <= self.finish + 1e-9:
+                    rival = {sound[first].name: sound[first].recorded(points[first])} if leads[first] > 0 else {}
+                    values = candidate.recorded(points[i])
+                    found[name] = _finish(candidate, n, what, values, rival, float(leads[first]))
+        return list(found.values())
+
+    def own_stop(self, candidate: Candidate) -> Decision | None:
+        """Return the earliest stop by the candidate's own curve; none at its last epoch, where nothing is saved.
+
+        One diverged seed stops all seeds: a configuration with one is on no front, as the seeds that survive would
+        flatter it.
+        """
+        return candidate.remember((self, "own stop"), lambda: self._find_own_stop(candidate))
+
+    def own_limit(self, candidate: Candidate) -> int:
+        """Return how many epochs any seed may train before the others must have followed: where it may stop next."""
+        return candidate.remember((self, "own limit"), lambda: self._find_own_limit(candidate))
+
+    def _rungs_of(self, candidate: Candidate) -> tuple[int, ...]:
+        def find() -> tuple[int, ...]:
+            return self.rung_epochs(candidate.epochs, candidate.measured)
+
+        return candidate.remember((self, "rungs"), find)
+
+    def _find_own_stop(self, candidate: Candidate) -> Decision | None:
+        means, measured, best, first = candidate.chosen, candidate.measured[:-1], 0, candidate.phases.selects
+        by = candidate.chosen_by
+        for i, (epoch, mean) in enumerate(zip(measured, means, strict=False)):
+            best = i if mean > means[best] or measured[best] < first <= epoch else best
+            if candidate.adversarial and _has_collapsed(means[: i + 1], max(means[: i + 1]), candidate.chance):
+                fall = f"{by} fell from {means[i - 2]:.1%} to {means[i - 1]:.1%} and is {mean:.1%}"
+                return _own_stop(candidate, "collapsed", epoch + 1, fall)
+            if self._is_exhausted(candidate, epoch, measured[best]):
+                highest = f"{by} was highest after {measured[best] + 1} epochs, {means[best]:.1%}"
+                phase = f"the last phase began after {candidate.phases.since(epoch)}"
+                return _own_stop(candidate, "no new best", epoch + 1, f"{highest}, and is {mean:.1%}; {phase}")
+        n = next((epoch + 1 for epoch in measured[len(means) :]), None)  # which some seed has not, or not yet
+        if n is None or candidate.diverged is None or candidate.diverged >= n or not candidate.arrived(n):
+            return None
+        diverged = sum(curve.diverged is not None for curve in candidate.cut(n).curves)
+        why = f"{diverged} of {len(candidate.curves)} seeds diverged, the first in epoch {candidate.diverged}"
+        return _own_stop(candidate, "diverged", n, why)
+
+    def _find_own_limit(self, candidate: Candidate) -> int:
+        means, first, diverged = candidate.chosen, candidate.phases.selects, candidate.diverged
+        within = [(mean, -epoch) for epoch, mean in zip(candidate.measured, means, strict=False) if epoch >= first]
+        best = -max(within)[1] if within else -1  # the first of the highest
+        for epoch in candidate.measured[len(means) :]:
+            if (diverged is not None and diverged <= epoch) or self._is_exhausted(candidate, epoch, best):
+                return epoch + 1
+        return candidate.epochs
+
+    def _is_exhausted(self, candidate: Candidate, epoch: int, best: int) -> bool:
+        """Whether patience is at its end: the last drop is past, or not waited for, and the best epoch far behind."""
+        phases = candidate.phases
+        if not phases.drops:
+            return False  # the learning rate is constant: nothing says that the best is past
+        awaited = phases.drops[:1] if self.skip_later_drops else phases.drops
+        since = max(best, phases.since(epoch), phases.selects)
+        begun = epoch >= max(*awaited, *phases.switches, phases.selects)
+        return begun and epoch - since >= max(1, to_epochs(self.patience, phases.epochs))
 
 
 class Rung:
-    """Those that stand at a rung, `n` of as many epochs each, and have all arrived."""
+    """The candidates that are compared after `n` epochs; all have as many epochs in the end, and have arrived."""
 
-    def __init__(self, field: Sequence[Candidate], n: int, knobs: RobustStopping, objectives: Objectives) -> None:
-        self.field, self.n, self.knobs, self.objectives = field, n, knobs, objectives
-        best = [each.at_best(n) for each in field]
-        most = [each.at_most(n) for each in field]
-        self._best = np.array([it.mean(axis=0) for it in best])  # (field, objectives)
-        self._most = np.array([it.mean(axis=0) for it in most])
+    def __init__(self, field: Sequence[Candidate], n: int, rule: RobustStopping) -> None:
+        self.field, self.n, self.rule = field, n, rule
+        best = [candidate.at_best(n) for candidate in field]
+        most = [candidate.at_most(n) for candidate in field]
+        self._best = np.array([values.mean(axis=0) for values in best])  # (field, objectives)
+        self._most = np.array([values.mean(axis=0) for values in most])
         self._spread = np.array([np.maximum(_spread(a), _spread(b)) for a, b in zip(best, most, strict=True)])
 
     def verdict(self, i: int, early: bool) -> Decision:
-        """Pass or stop; it is too early at the first rung to say that a training does not begin to learn."""
-        each, values = self.field[i], plain(self._most[i], self.objectives)
-        better = self._better(i)
-        if len(better) >= self.knobs.dominators:
+        """Pass or stop a candidate; at the first rung it is too early to say that a training does not learn."""
+        candidate, better = self.field[i], self._better(i)
+        if len(better) >= self.rule.dominators:
             by_lead = sorted(better, key=lambda j: (-(self._best[j] - self._most[i]).min(), self.field[j].name))
-            first = by_lead[: self.knobs.dominators]
-            others = {self.field[j].name: plain(self._best[j], self.objectives) for j in first}
-            named = "; ".join(f"{name} ({shown(theirs)})" for name, theirs in others.items())
-            why = f"{len(better)} are better in all by {self.knobs.margin:.1%} or more, such as {named}"
-            return self._decided("stop", "dominated", each, values, why, others)
-        if not early and bool((self._most[i] <= each.chance + NEAR_CHANCE).all()):
-            return self._decided("stop", "chance", each, values, f"no better than guessing ({each.chance:.1%})", {})
-        return self._decided("pass", "rung", each, values, f"no clear dud among {len(self.field)}", {})
+            first = by_lead[: self.rule.dominators]
+            others = {self.field[j].name: self.field[j].recorded(self._best[j]) for j in first}
+            named = "; ".join(f"{name} ({format_values(values)})" for name, values in others.items())
+            why = f"{len(better)} are better in all by {self.rule.margin:.1%} or more, such as {named}"
+            return self._decide("stop", "dominated", i, why, others)
+        if not early and bool((self._most[i] <= candidate.chance + NEAR_CHANCE).all()):
+            return self._decide("stop", "chance", i, f"no better than guessing ({candidate.chance:.1%})", {})
+        return self._decide("pass", "rung", i, f"no clear dud among {len(self.field)}", {})
 
     def _better(self, i: int) -> list[int]:
-        """Who beats one clearly; those that share all their epochs so far are one training and count once."""
-        margin = np.maximum(self.knobs.margin, SPREADS * np.maximum(self._spread, self._spread[i]))
+        """Return who clearly beats a candidate; those that share all epochs so far are one training and count once."""
+        margin = np.maximum(self.rule.margin, SPREADS * np.maximum(self._spread, self._spread[i]))
         clear = (self._best - self._most[i] >= margin - 1e-9).all(axis=1)
         distinct: dict[tuple[Curve, ...], int] = {}
         for j in map(int, np.flatnonzero(clear)):
             distinct.setdefault(self.field[j].cut(self.n).curves, j)
         return list(distinct.values())
 
-    def _decided(
-        self, action: Action, rule: Rule, each: Candidate, values: Values, why: str, others: dict[str, Values]
-    ) -> Decision:
-        reason = f"after {self.n} of {each.epochs} epochs at most {shown(values)}: {why}"
+    def _decide(self, action: Action, rule: str, i: int, why: str, others: dict[str, Values]) -> Decision:
+        candidate, values = self.field[i], self.field[i].recorded(self._most[i])
+        reason = f"after {self.n} of {candidate.epochs} epochs at most {format_values(values)}: {why}"
         return Decision(
-            action=action, rule=rule, configuration=each.name, epochs=self.n, values=values, comparators=others,
+            action=action, rule=rule, configuration=candidate.name, epochs=self.n, values=values, comparators=others,
             reason=reason,
         )  # fmt: skip
+
+
+def _is_compared(candidate: Candidate, n: int) -> bool:
+    """Whether a candidate is judged, and others by it, after n epochs: only within its first phase."""
+    return n <= candidate.phases.first
 
 
 def _spread(values: np.ndarray) -> np.ndarray:
@@ -118,109 +206,43 @@ def _spread(values: np.ndarray) -> np.ndarray:
     return spread
 
 
-RUIN = 0.1  # of its best: what catastrophic overfitting leaves of the robust accuracy
-
-
-def own_curve_stop(each: Candidate, knobs: RobustStopping, objectives: Objectives) -> Decision | None:
-    """The earliest such end in what is known of a configuration; none at its last epoch, where nothing is saved.
-
-    One diverged seed ends all: its configuration is on no front, as the seeds that survive would flatter it.
-    """
-    means, measured, best, first = each.chosen, each.measured[:-1], 0, each.phases.selects
-    for i, (epoch, mean) in enumerate(zip(measured, means, strict=False)):
-        best = i if mean > means[best] or measured[best] < first <= epoch else best
-        if each.adversarial and _collapsed(means[: i + 1], max(means[: i + 1]), each.chance):
-            fall = f"{each.chosen_by} fell from {means[i - 2]:.1%} to {means[i - 1]:.1%} and is {mean:.1%}"
-            return _end(each, "collapsed", epoch + 1, objectives, fall)
-        if _spent(each, epoch, measured[best], knobs):
-            highest = f"{each.chosen_by} was highest after {measured[best] + 1} epochs, {means[best]:.1%}"
-            phase = f"the last phase began after {each.phases.since(epoch)}"
-            return _end(each, "no new best", epoch + 1, objectives, f"{highest}, and is {mean:.1%}; {phase}")
-    n = next((epoch + 1 for epoch in measured[len(means) :]), None)  # which some seed has not, or not yet
-    if n is None or each.diverged is None or each.diverged >= n or not each.arrived(n):
-        return None
-    bad = sum(curve.diverged is not None for curve in each.cut(n).curves)
-    why = f"{bad} of {len(each.curves)} seeds diverged, the first in epoch {each.diverged}"
-    return _end(each, "diverged", n, objectives, why)
-
-
-def train_limit(each: Candidate, knobs: RobustStopping) -> int:
-    """How many epochs any seed may train before the others must have followed: where a verdict may fall next."""
-    means, first = each.chosen, each.phases.selects
-    within = [(mean, -epoch) for epoch, mean in zip(each.measured, means, strict=False) if epoch >= first]
-    best = -max(within)[1] if within else -1  # the first of the highest
-    for epoch in each.measured[len(means) :]:
-        if (each.diverged is not None and each.diverged <= epoch) or _spent(each, epoch, best, knobs):
-            return epoch + 1
-    return each.epochs
-
-
-def _end(each: Candidate, rule: Rule, n: int, objectives: Objectives, why: str) -> Decision:
-    values = {} if rule == "diverged" else plain(each.at_best(n).mean(axis=0), objectives)
-    reason = f"after {n} of {each.epochs} epochs {why}"
-    return Decision(action="stop", rule=rule, configuration=each.name, epochs=n, values=values, reason=reason)
-
-
-def _spent(each: Candidate, epoch: int, best: int, knobs: RobustStopping) -> bool:
-    """Whether patience is at its end: the last drop is past, or not waited for, and the best one far behind."""
-    phases = each.phases
-    if not phases.drops:
-        return False  # the learning rate stands still: nothing says that the best is past
-    awaited = phases.drops[:1] if knobs.skip_later_drops else phases.drops
-    since = max(best, phases.since(epoch), phases.selects)
-    begun = epoch >= max(*awaited, *phases.switches, phases.selects)
-    return begun and epoch - since >= knobs.patient(phases.epochs)
-
-
-def _collapsed(means: Sequence[float], highest: float, chance: float) -> bool:
-    """Catastrophic overfitting: from one measurement to the next hardly anything is left, and none comes back."""
+def _has_collapsed(means: Sequence[float], highest: float, chance: float) -> bool:
+    """Whether there is catastrophic overfitting: hardly anything is left within one measurement, and none returns."""
     if len(means) < 3 or highest <= chance + NEAR_CHANCE:
         return False
     return means[-3] >= highest / 2 and max(means[-2:]) <= RUIN * highest
 
 
-def near_front(
-    rivals: Sequence[Candidate], taken: DecisionState, knobs: RobustStopping, objectives: Objectives
-) -> list[Decision]:
-    """Those stopped, among configurations that share their fronts, whom no one beats by more than `finish` in every
-    objective: by their best checkpoints or by where they stand. A diverged seed keeps off all fronts.
-    """
-    reached = {each.name: taken.reached(each.name, each.epochs) for each in rivals}
-    sound = [each for each in sorted(rivals, key=lambda it: it.name) if _sound(each.cut(reached[each.name]))]
-    found: dict[str, Decision] = {}
-    for what in ("best", "latest"):
-        points = np.array([_point(each, reached[each.name], what) for each in sound])  # (sound, objectives)
-        for i, each in enumerate(sound):
-            leads = (points - points[i]).min(axis=1)  # of each, where it leads least
-            first = int(leads.argmax())
-            if reached[each.name] < each.epochs and each.name not in found and leads[first] <= knobs.finish + 1e-9:
-                rival = {sound[first].name: plain(points[first], objectives)} if leads[first] > 0 else {}
-                values, n = plain(points[i], objectives), reached[each.name]
-                found[each.name] = _finish(each, n, what, values, rival, float(leads[first]))
-    return list(found.values())
+def _is_sound(candidate: Candidate) -> bool:
+    return candidate.diverged is None and all(curve.points for curve in candidate.curves)
 
 
-def _sound(each: Candidate) -> bool:
-    return each.diverged is None and all(curve.points for curve in each.curves)
-
-
-def _point(each: Candidate, n: int, what: str) -> np.ndarray:
-    mean: np.ndarray = (each.at_best(n) if what == "best" else each.at_end(n)).mean(axis=0)
+def _point(candidate: Candidate, n: int, what: str) -> np.ndarray:
+    mean: np.ndarray = (candidate.at_best(n) if what == "best" else candidate.at_end(n)).mean(axis=0)
     return mean
 
 
-def _finish(
-    each: Candidate, n: int, what: str, values: dict[str, float], rival: dict[str, dict[str, float]], lead: float
-) -> Decision:
-    """The lead is that of the rival, in the objective where it is least."""
-    place = f"stopped after {n} of {each.epochs} epochs, its {what}, {shown(values)}, is"
-    near = "".join(f"near the front: {name} ({shown(it)}) leads by {lead:.1%} or more" for name, it in rival.items())
-    return Decision(
-        action="finish",
-        rule="near a front",
-        configuration=each.name,
-        epochs=n,
-        values=values,
-        comparators=rival,
-        reason=f"{place} {near or 'on the front'}",
+def _own_stop(candidate: Candidate, rule: str, n: int, why: str) -> Decision:
+    values = {} if rule == "diverged" else candidate.recorded(candidate.at_best(n).mean(axis=0))
+    reason = f"after {n} of {candidate.epochs} epochs {why}"
+    return Decision(action="stop", rule=rule, configuration=candidate.name, epochs=n, values=values, reason=reason)
+
+
+def _pass_whole(candidate: Candidate) -> Decision:
+    """The decision that a configuration had its last epoch, so that further seeds have all epochs too."""
+    n = candidate.epochs
+    reason = f"it had all of its {n} epochs"
+    return Decision(action="pass", rule="last epoch", configuration=candidate.name, epochs=n, values={}, reason=reason)
+
+
+def _finish(candidate: Candidate, n: int, what: str, values: Values, rival: dict[str, Values], lead: float) -> Decision:
+    """The decision to finish a candidate; `lead` is that of the rival, in the objective where it leads least."""
+    begin = f"stopped after {n} of {candidate.epochs} epochs, its {what}, {format_values(values)}, is"
+    near = "".join(
+        f"near the front: {name} ({format_values(theirs)}) leads by {lead:.1%} or more"
+        for name, theirs in rival.items()
     )
+    return Decision(
+        action="finish", rule="near a front", configuration=candidate.name, epochs=n, values=values, comparators=rival,
+        reason=f"{begin} {near or 'on the front'}",
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Curves that no training made, so that it is known what stopping ought to find in them; as objects and as records."""
+"""Made-up curves, so that the right decisions about them are known; as objects, as records and as random groups."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 
 from search.stopping.curves import Candidate, Curve, Point
 from search.stopping.phases import Phases
@@ -14,11 +15,13 @@ from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.record_io import append_rows, write_json
 
+SHORT = 20  # epochs of the candidates in a random group
+ACCURACY = st.integers(0, 20).map(lambda k: k / 20)
 OBJECTIVES = {"val_clean_acc": "max", "val_pgd_acc": "max"}
 Accuracies = Sequence[tuple[float, float]]  # clean and robust after each epoch trained
 
 
-def contestant(
+def made_candidate(
     name: str,
     *seeds: Accuracies,
     epochs: int = 100,
@@ -29,7 +32,7 @@ def contestant(
     diverged: Mapping[int, int] | None = None,  # seed -> epoch
     adversarial: bool = True,
 ) -> Candidate:
-    """A configuration of ten classes, of which so much is trained as there are accuracies."""
+    """Return a candidate with ten classes, trained for as many epochs as there are accuracies."""
     evaluation = Evaluation(every=every)
     measured = tuple(epoch for epoch in range(epochs) if evaluation.due(epoch, epochs))
     curves = tuple(
@@ -43,11 +46,11 @@ def contestant(
         )
         for i, seed in enumerate(seeds)
     )
-    return Candidate(name, Phases(epochs, drops, switches, selects), measured, curves, 0.1, adversarial)
+    return Candidate(name, Phases(epochs, drops, switches, selects), measured, curves, OBJECTIVES, 0.1)
 
 
 def flat(clean: float, robust: float, epochs: int = 100) -> list[tuple[float, float]]:
-    """A training that stands still."""
+    """Return a training whose accuracies are constant."""
     return [(clean, robust)] * epochs
 
 
@@ -113,3 +116,24 @@ def write_sweep(
     plan = {"study": folder.name, "objectives": OBJECTIVES, "evaluate": evaluation.model_dump(mode="json")}
     write_json(folder / "plan.json", plan | {"trials": trials})
     return folder
+
+
+@st.composite
+def made_groups(draw: st.DrawFn, least: int = 1) -> list[Candidate]:
+    """Draw whole curves of up to six configurations with equally many seeds, some of which diverge."""
+    seeds = draw(st.integers(1, 2))
+    found = []
+    for i in range(draw(st.integers(least, 6))):
+        lines: list[Accuracies] = []
+        diverged = {}
+        for seed in range(seeds):
+            level = draw(st.tuples(ACCURACY, ACCURACY))
+            steps = draw(st.lists(st.tuples(st.integers(-2, 2), st.integers(-2, 2)), min_size=SHORT, max_size=SHORT))
+            line = np.clip(np.cumsum([level, *(np.array(steps[1:]) / 20)], axis=0), 0, 1)
+            if draw(st.integers(0, 9)) == 0:
+                diverged[seed] = draw(st.integers(0, SHORT - 1))
+            lines.append([(float(c), float(r)) for c, r in line[: diverged.get(seed, SHORT)]])
+        drops = draw(st.sampled_from([(), (8,), (8, 14), (14,)]))
+        switches = draw(st.sampled_from([(), (3,), (12,)]))
+        found.append(made_candidate(f"c{i}", *lines, epochs=SHORT, drops=drops, switches=switches, diverged=diverged))
+    return found

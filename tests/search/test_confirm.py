@@ -161,7 +161,7 @@ def test_what_limited_the_search_does_not_limit_what_confirms_it(tmp_path: Path,
     assert main([str(it.store.folder)]) == 0
     (sweep,) = sweeps
     assert sweep.space.search.budget == Budget()
-    assert sweep.steering is None
+    assert sweep.stopping is None
     assert sweep.space.resources.gpus == 0, "as search.run decides it"
 
 

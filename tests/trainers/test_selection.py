@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from search.monitor.trial_progress import TrialProgress
-from search.stopping.curves import curve
+from search.stopping.curves import read_curve
 from search.store.segments import lines, so_far
 from trainers.best import BEGINS, best_of, replaces_best
 from trainers.chain import Surroundings, chain
@@ -148,7 +148,7 @@ def test_trainer_stopping_status_and_stopped_trials_choose_the_same_epoch(
         return
     assert best == max(within, key=lambda row: row["val_pgd_acc"]) == best_of(rows)
     assert so_far(rows)["best"]["epoch"] == best["epoch"] and so_far(rows)["last"]["epoch"] == known[-1]["epoch"]
-    assert curve(rows, {"val_pgd_acc": "max"}).best(len(rows), first).epoch == best["epoch"]
+    assert read_curve(rows, {"val_pgd_acc": "max"}).best(len(rows), first).epoch == best["epoch"]
     folder: Path = tmp_path_factory.mktemp("seen")
     (folder / "epochs.jsonl").write_bytes(lines(rows))
     seen = TrialProgress(folder, "trial", "chain")

@@ -225,7 +225,7 @@ class TinyOf(Tiny):
 @pytest.mark.sweeps
 @pytest.mark.parametrize("how", ["lost", "a digit", "a line of another kind", "a folder", "empty"])
 def test_what_a_damaged_journal_of_stopping_held_is_decided_again(tmp_path: Path, how: str) -> None:
-    from ..stopping.test_controller_and_schedule import rivals
+    from ..stopping.test_sweeps_that_stop import rivals
 
     it = Tiny(tmp_path / "sweep", rivals()).all()
     before, journal = records(it.store.folder), tmp_path / "sweep" / "stopping.jsonl"
@@ -243,8 +243,8 @@ def test_what_a_damaged_journal_of_stopping_held_is_decided_again(tmp_path: Path
         if how == "a folder":
             journal.mkdir()
     again = Tiny(tmp_path / "sweep", rivals())
-    assert again.sweep.steering is not None
-    named = str(journal) in again.sweep.steering.referee.damage
+    assert again.sweep.stopping is not None
+    named = str(journal) in again.sweep.stopping.damage
     assert named == (how in ("a digit", "a line of another kind", "a folder"))
     assert again.going(Random(0))
     assert records(again.store.folder) == before

@@ -16,7 +16,7 @@ from trainers.reading import read_json, read_rows
 from ..execution.test_reuse import burn_ins
 from ..helpers import Tiny, records, smoke
 from ..sampling.test_ask_tell import adaptive
-from ..stopping.test_controller_and_schedule import rivals
+from ..stopping.test_sweeps_that_stop import rivals
 
 pytestmark = pytest.mark.sweeps
 

@@ -113,11 +113,14 @@ search:
 """
 
 
+@pytest.mark.parametrize(
+    ("block", "rule"), [("{patience: 20%}", "robust"), ("median", "median"), ("{name: median, least: 3}", "median")]
+)
 def test_a_dry_run_says_what_a_search_looks_for_and_what_ends_it(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    block: str, rule: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "120")
-    (here / "space.yaml").write_text(SEARCHED)
+    (here / "space.yaml").write_text(SEARCHED.replace("{patience: 20%}", block))
     assert main(["space.yaml", "--dry-run"]) == 0
     said = capsys.readouterr().out.splitlines()
     rows = dict(re.split(r" {2,}", line.rstrip(), maxsplit=1) for line in said if "  " in line.strip())
@@ -126,7 +129,7 @@ def test_a_dry_run_says_what_a_search_looks_for_and_what_ends_it(
     assert rows["axis method"] == "pgd-at, trades"
     assert rows["selects by"] == "val_pgd_acc (max), val_clean_acc (max), val_clean_acc >= 0.8"
     assert rows["seeds in doubt"] == "up to 5; all figures here are of 2"
-    assert rows["stopping"] == "robust: trainings may end sooner than counted here"
+    assert rows["stopping"] == f"{rule}: trainings may end sooner than counted here"
     assert rows["budget"] == "45 epochs, 2 h 00 min of wall time: pays for 4 of the 12 trainings counted here"
 
 

@@ -1,4 +1,4 @@
-"""Objectives: what a search may select by, and what a configuration's seeds come to, by hand-checkable numbers."""
+"""Objectives and the outcome of a configuration, by numbers that can be checked by hand."""
 
 from __future__ import annotations
 
@@ -36,32 +36,32 @@ def searching(**knobs: Any) -> Search:
     return Search.model_validate(knobs)
 
 
-def test_every_validation_metric_that_a_trial_measures_can_be_an_objective() -> None:
+def test_every_measured_validation_metric_can_be_an_objective() -> None:
     module = MLP(hidden=(2,)).build(1, 2, 2)
     split = Split(torch.zeros(6, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 1, 0, 1, 0, 1]))
     row, _ = evaluate_epoch(Net(module, "fp32", False), Evaluation(steps=1), {"val": split, "test": split}, 0)
     assert [name for name in row if name.startswith("val_")] == list(OBJECTIVES)
 
 
-def test_a_value_is_the_mean_of_the_seeds_with_its_standard_error() -> None:
+def test_outcome_is_the_mean_over_seeds_with_its_standard_error() -> None:
     found = outcome(searching(), "a", {3: result(pgd=0.2), 5: result(pgd=0.4), 8: result(pgd=0.6)})
     assert (found.configuration, found.status, found.seeds, found.censored) == ("a", "completed", (3, 5, 8), False)
     assert found.values == pytest.approx({"val_clean_acc": 0.8, "val_pgd_acc": 0.4})
     assert found.errors == pytest.approx({"val_clean_acc": 0, "val_pgd_acc": 0.2 / math.sqrt(3)})
 
 
-def test_one_seed_has_no_standard_error() -> None:
+def test_outcome_of_one_seed_has_no_standard_error() -> None:
     found = outcome(searching(), "a", {0: result()})
     assert (found.values, found.errors) == ({"val_clean_acc": 0.8, "val_pgd_acc": 0.4}, None)
 
 
-def test_the_checkpoint_says_whose_metrics_they_are() -> None:
+def test_outcome_is_that_of_the_searched_checkpoint() -> None:
     found = outcome(searching(objectives={"val_pgd_acc": "max"}, checkpoint="last"), "a", {0: result(last=0.3)})
     assert found.values == {"val_pgd_acc": 0.3}
 
 
 @given(st.permutations(range(4)))
-def test_the_order_in_which_seeds_end_moves_no_bit(order: list[int]) -> None:
+def test_order_in_which_seeds_end_changes_no_bit(order: list[int]) -> None:
     rows = {seed: result(pgd=0.1 + seed / 7) for seed in range(4)}
     assert outcome(searching(), "a", {seed: rows[seed] for seed in order}) == outcome(searching(), "a", rows)
 
@@ -74,7 +74,7 @@ WORST = {
 
 
 @pytest.mark.parametrize(("status", "results"), WORST.items())
-def test_a_configuration_is_as_its_worst_seed(status: str, results: dict[int, Row | None]) -> None:
+def test_status_is_that_of_the_worst_seed(status: str, results: dict[int, Row | None]) -> None:
     found = outcome(searching(), "a", results)
     assert found.status == status
     assert found.censored == (status == "stopped")
@@ -90,13 +90,13 @@ def test_a_configuration_is_as_its_worst_seed(status: str, results: dict[int, Ro
         {0: {"status": "stopped"}},
     ],
 )
-def test_what_was_not_measured_is_failed(results: dict[int, Row | None]) -> None:
+def test_outcome_without_a_measurement_is_failed(results: dict[int, Row | None]) -> None:
     found = outcome(searching(constraints=["val_pgd_acc >= 0.1"]), "a", results)
     assert found == Outcome("a", "failed", tuple(results))
 
 
 @given(shares, shares)
-def test_a_constraint_is_violated_by_what_is_missing(bound: float, value: float) -> None:
+def test_violation_is_the_distance_to_the_bound(bound: float, value: float) -> None:
     search = searching(constraints=[f"val_clean_acc >= {bound!r}", f"val_clean_acc <= {bound!r}"])
     low, high = (outcome(search, "a", {0: result(clean=value)}).violations or {}).values()
     assert (low > 0) == (value < bound)
@@ -104,7 +104,7 @@ def test_a_constraint_is_violated_by_what_is_missing(bound: float, value: float)
     assert low == -high
 
 
-def test_a_constraint_may_be_written_in_percent_and_without_spaces() -> None:
+def test_constraint_may_be_written_in_percent_and_without_spaces() -> None:
     plain, percent, tight = searching(
         constraints=["val_clean_acc >= 0.8", " val_clean_acc>=80 %", "val_clean_acc>=8e-1"]
     ).constraints
@@ -112,7 +112,7 @@ def test_a_constraint_may_be_written_in_percent_and_without_spaces() -> None:
     assert str(plain) == "val_clean_acc >= 0.8"
 
 
-def test_a_constraint_holds_for_the_mean_whether_it_is_an_objective_or_not() -> None:
+def test_constraint_applies_to_the_mean_of_any_metric() -> None:
     search = searching(objectives={"val_pgd_acc": "max"}, constraints=["val_clean_acc >= 0.75"])
     found = outcome(search, "a", {0: result(clean=0.7), 1: result(clean=0.9)})
     assert found.values == {"val_pgd_acc": 0.4}

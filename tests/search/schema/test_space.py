@@ -374,7 +374,7 @@ MISTAKES = {
     "stopping that is a switch": (
         "search: {stopping: true}\n",
         "space.yaml:1: search.stopping: should be the name of a piece, or a mapping of its knobs; got True"
-        " (allowed: none, robust)",
+        " (allowed: none, robust, *)",
     ),
     "number in place of a list": (
         "trial: {model: {name: mlp, hidden: 64}}\n",

@@ -1,4 +1,4 @@
-"""Phases against schedules and methods whose phases are known."""
+"""Phases of schedules and methods, against known ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def of(epochs: int = 100, lr: object = None, **trial: Any) -> tuple[tuple[int, .
         ({"name": "multiple", "peak": 0.1}, (90,)),  # from 0.02 to 0.01; the falls before it are smaller than half
     ],
 )
-def test_drops_are_falls_to_half_from_or_onto_a_rate_that_stands_still(lr: object, drops: tuple[int, ...]) -> None:
+def test_drops_are_falls_to_half_from_or_to_a_constant_rate(lr: object, drops: tuple[int, ...]) -> None:
     assert of(lr=lr) == (drops, ())
 
 
@@ -54,13 +54,13 @@ def test_drops_are_falls_to_half_from_or_onto_a_rate_that_stands_still(lr: objec
         ({"method": {"base": "gairat", "weight": {"lam": {"name": "line", "start": 1, "end": -1}}}}, (50,)),
     ],
 )
-def test_switches_are_where_method_subset_or_average_become_others(trial: Any, switches: tuple[int, ...]) -> None:
+def test_switches_are_where_method_subset_or_average_change(trial: Any, switches: tuple[int, ...]) -> None:
     assert of(lr=0.1, **trial) == ((), switches)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_phases_are_those_of_the_stages(method: str) -> None:
-    """Between two bounds, the pieces of a stage are of the same names."""
+def test_pieces_are_constant_within_a_phase(method: str) -> None:
+    """Between two bounds, the pieces of all stages have the same names."""
     config = TrialConfig.model_validate({"method": method, "epochs": 40})
     found = phases(config)
 
@@ -78,7 +78,7 @@ def test_phases_are_those_of_the_stages(method: str) -> None:
             assert epoch in found.bounds
 
 
-def test_trials_that_share_their_pieces_share_the_looking() -> None:
+def test_shared_pieces_are_examined_once() -> None:
     config = TrialConfig.model_validate({"method": "gair-fat", "epochs": 400, "seed": 1})
     phases(config)
     before = _switches.cache_info().misses
@@ -87,7 +87,7 @@ def test_trials_that_share_their_pieces_share_the_looking() -> None:
     assert _switches.cache_info().misses == before
 
 
-def test_the_phase_of_an_epoch() -> None:
+def test_phase_of_an_epoch_begins_at_the_last_bound() -> None:
     found = phases(TrialConfig.model_validate({"method": "iat", "epochs": 100}))
     assert found.bounds == (5, 50, 75) and found.first == 5
     assert [found.since(epoch) for epoch in (0, 4, 5, 49, 50, 99)] == [0, 0, 5, 5, 50, 75]

@@ -229,10 +229,10 @@ def test_decisions_are_kept(there: RemotePath) -> None:
         for name in "ab"
     ]
     for decision in decisions:
-        Journal(there / "stopping.jsonl").take([decision])
+        Journal(there / "stopping.jsonl").append([decision])
     rows = [{key: its for key, its in row.items() if key != SEAL} for row in read_rows(there / "stopping.jsonl")]
     assert rows == [decision.model_dump() for decision in decisions]
-    assert Journal(there / "stopping.jsonl").taken.passed == {("a", 3), ("b", 3)}
+    assert Journal(there / "stopping.jsonl").state.passed == {("a", 3), ("b", 3)}
 
 
 @pytest.fixture

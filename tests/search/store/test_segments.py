@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.monitor.trial_progress import TrialProgress
-from search.stopping.curves import curve
+from search.stopping.curves import read_curve
 from search.store.segments import Segment, added, cut, joined, lines, so_far
 from search.store.store import Arrays
 from trainers.scores import UNSEEN
@@ -76,7 +76,7 @@ def test_the_best_so_far_is_what_the_training_would_be_selected_by(tmp_path: Pat
     ]
     best = 0 if attacks else 2
     assert so_far(rows)["best"]["epoch"] == best
-    assert curve(rows, {"val_pgd_acc": "max"}).best(4).epoch == best
+    assert read_curve(rows, {"val_pgd_acc": "max"}).best(4).epoch == best
     (tmp_path / "epochs.jsonl").write_bytes(lines(rows))
     seen = TrialProgress(tmp_path, "one", "")
     seen.look()
