@@ -117,7 +117,7 @@ def test_command_of_the_readme_runs(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    by_hand: None,
+    in_process: None,
 ) -> None:
     ends(row, finished, tmp_path, monkeypatch, capsys)
 
@@ -129,12 +129,13 @@ def test_command_of_the_readme_runs(
 def test_command_of_the_readme_runs_with_ray(
     row: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ends(row, finished, tmp_path, monkeypatch, capsys)
+    ends(row, finished, tmp_path, monkeypatch, capsys, ray=True)
 
 
 def ends(
-    row: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+    row: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    ray: bool = False,
+) -> None:  # fmt: skip
     """Fails unless the command of a row ends and says what it should, without a traceback."""
     use, here = USES[row], tmp_path / "here"
     shutil.copytree(finished, here, symlinks=True)
@@ -143,7 +144,7 @@ def ends(
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     if use.first:
         assert end_of(RUN, list(use.first), capsys)[0] == 0
-    code, printed = end_of(use.module, [part.replace("HERE", str(here)) for part in use.arguments], capsys)
+    code, printed = end_of(use.module, [part.replace("HERE", str(here)) for part in use.arguments], capsys, ray)
     assert "Traceback" not in printed, printed
     assert code == use.code, printed
     assert use.says in " ".join(printed.split()), printed

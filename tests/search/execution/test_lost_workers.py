@@ -68,10 +68,10 @@ class Queued:
     def __init__(self, *running: str) -> None:
         self.running, self.lost_ones = running, dict[str, str]()
 
-    def lost(self, task: str, outcome: str, why: str) -> None:
+    def lose(self, task: str, outcome: str, why: str) -> None:
         self.lost_ones[task] = outcome
 
-    def cut_off(self) -> None:
+    def release_all(self) -> None:
         self.running = ()
 
 
