@@ -21,8 +21,6 @@ from trainers.record_io import write_json
 
 from .helpers import Tiny, local, smoke, snapshot
 
-pytestmark = pytest.mark.sweeps
-
 AXES = {"method.attack.epsilon": {"grid": [0.05, 0.1, 0.3]}}
 
 

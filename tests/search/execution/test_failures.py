@@ -1,6 +1,7 @@
 """Faults of storage, memory and workers: nothing that was finished is lost, and the records are those of no fault.
 
-Sweeps without Ray, whose trials share epochs; tests of real processes are in test_sweep and test_losses.
+Sweeps on a backend in this process, whose trials share epochs; tests of real processes are in test_sweep and
+test_lost_workers.
 """
 
 from __future__ import annotations
@@ -26,8 +27,6 @@ from trainers.method import Method
 
 from ..backends import DisturbedBackend
 from ..helpers import Tiny, local, records
-
-pytestmark = pytest.mark.sweeps
 
 # two seeds of GAIRAT whose weights set in after 2 or 4 of 6 epochs: each seed has one trunk, and a fork
 SHARED: dict[str, Any] = {

@@ -33,8 +33,6 @@ from trainers.terminal.console import Console
 
 from ..helpers import ROOT, SweepProcess, command_line, descendants, end, epochs, smoke, training
 
-pytestmark = pytest.mark.sweeps
-
 
 @pytest.fixture
 def interrupt() -> Iterator[Interrupt]:
@@ -369,6 +367,7 @@ class Terminal:
         os.close(self._ours)
 
 
+@pytest.mark.sweeps
 def test_whoever_closes_the_terminal_finds_every_training_stored(tmp_path: Path) -> None:
     """All that was started in the terminal hears of it, Ray's processes too, and nothing can be printed any more."""
     (tmp_path / "smoke.yaml").write_text(smoke(**LONG, search__checkpoint_seconds=1e6))

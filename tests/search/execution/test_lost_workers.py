@@ -30,8 +30,6 @@ from trainers.attacks import PGD
 from ..helpers import ROOT, SweepProcess, Tiny, local, records, smoke
 from ..injected import inject
 
-pytestmark = pytest.mark.sweeps
-
 DIED = """The actor died unexpectedly before finishing this task.
 \tclass_name: Trial
 \tpid: 25313
