@@ -12,7 +12,7 @@ import signal
 import stat
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -28,15 +28,25 @@ class Interrupt:
         self._command = command
         self.code = 0  # 130, 143 or 129 once asked to stop
         self.broken: str | None = None  # why nothing can run any more
-        self.running = False  # whether Tune is there to be told
+        self.listening: Callable[[], bool] | None = None  # by the backend that runs: whether it looks at `code`
 
     def install(self) -> None:
         for number in heeded():
             signal.signal(number, self._asked)
 
-    def tell(self) -> None:
-        """Tell Tune to stop: it listens to this signal, however Ctrl-C is handled."""
-        signal.raise_signal(signal.SIGUSR1)
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Install it for a while; not outside of the main thread, which alone hears signals."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in heeded()}
+        self.install()
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def broke(self, why: str) -> None:
         """End what the main thread does, for it would wait for ever; to be called by another thread."""
@@ -53,7 +63,7 @@ class Interrupt:
         if self.code:
             self._end(128 + number)
         self.code = 128 + number
-        if not self.running or signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:  # Tune does not listen yet
+        if not self.listening or not self.listening():  # nothing runs that would look at `code`
             raise KeyboardInterrupt(self.code)
 
     def _end(self, code: int) -> None:

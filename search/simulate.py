@@ -15,11 +15,11 @@ from rich.table import Table
 
 from search.cli import exit_with
 from search.exceptions import SpaceError
+from search.execution.simulated_backend import Simulated, simulate
 from search.planning.datasets import DatasetCache
 from search.planning.jobs import slice_seconds
 from search.planning.plan import Plan
 from search.planning.planner import Planner
-from search.planning.schedule import Simulated, simulate
 from search.schema.blocks import Search
 from search.schema.space import load
 from trainers.formatting import format_duration

@@ -8,21 +8,24 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from search.execution import sweep
+from search.execution.backend import Backend, Capacity, Workload
 from search.execution.job_queue import JobQueue
-from search.execution.ray_tuner import run
+from search.execution.simulated_backend import SimulatedBackend
 from search.execution.sweep import Sweep
+from search.monitor.callback import Callback
 from search.monitor.cost_model import Costs
 from search.monitor.live import LIVE_SECONDS, LiveView
 from search.planning.datasets import DatasetCache
+from search.planning.jobs import Job
 from search.planning.planner import Planner
 from search.schema.space import load
+from search.signals import Interrupt
 from search.store.plan_file import write_plan
 from search.store.store import Store
 from trainers.reading import read_rows
@@ -89,81 +92,70 @@ def planning(folder: Path, share: float) -> Iterator[Measured]:
     yield Measured("... peak memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "GB", 1)
 
 
-def hearing(folder: Path, share: float) -> Iterator[Measured]:
-    """The driver of 1,000 trials of 20 epochs, or a share of them, without Ray: an epoch a report, heard at once."""
+def driving(folder: Path, share: float) -> Iterator[Measured]:
+    """The driver of 1,000 trials of 20 epochs, or a share of them, on a simulated clock: an epoch a report."""
     trials = _trials(1_000, share)
     loaded, sources = load(space(folder, trials, 20), []), DatasetCache()
     plan = Planner(loaded, sources.fingerprint).plan()
     console = Console(file=StringIO(), force_terminal=True, width=140, height=50)
-    it = Sweep(Store(folder), plan, loaded.space, sources, console)
+    worker = _Worker(folder)
+    backend = SimulatedBackend(WORKERS, worker.record)
+    sweep = Sweep(Store(folder), plan, loaded.space, sources, console, backend)
     write_plan(folder, plan.to_json("bench"))
-    it.prepare()
-    with LiveView(console, folder, it.schedule, it.keeper, WORKERS) as watch:
-        driver = _Driver(it.queue, watch)
-        while driver.begin():
-            driver.train(folder)
-    looks = sorted(driver.looks)
-    each = 1e3 * driver.seconds / driver.epochs
-    yield Measured(f"driver, each of {driver.epochs:,} epochs reported among {trials:,} trials", each, "ms", 5)
-    yield Measured(f"... a look at the records, every {LIVE_SECONDS:g} s", 1e3 * looks[len(looks) // 2], "ms", 25)
-
-
-class _Driver:
-    """Calls what Tune calls, and takes the time."""
-
-    def __init__(self, queue: JobQueue, watch: LiveView) -> None:
-        self.queue, self.watch = queue, watch
-        self.seconds, self.epochs, self.looks = 0.0, 0, list[float]()
-        self._running: list[tuple[str, Row]] = []
-        self._tasks = 0
-
-    def begin(self) -> bool:
-        """Start what may start; whether anything runs."""
+    sweep.prepare()
+    workload = Workload(folder, plan, sources.loaded, loaded.space.resources, Interrupt(), console, console.print)
+    with (
+        backend.prepare(workload) as capacity,
+        LiveView(console, folder, sweep.schedule, sweep.keeper, WORKERS) as view,
+    ):
+        watch = _Watch(view)
         began = time.perf_counter()
-        while len(self._running) < WORKERS:
-            name = f"task {self._tasks}"
-            found = self.queue.suggest(name)
-            if not isinstance(found, dict):
-                break
-            self.watch.on_trial_start(0, [], SimpleNamespace(trial_id=name, config=found))
-            self._running.append((name, json.loads(found["job"])))
-            self._tasks += 1
-        self.seconds += time.perf_counter() - began
-        return bool(self._running)
+        trouble = backend.run(workload, capacity, sweep.queue, [watch])
+        seconds = time.perf_counter() - began - worker.seconds - sum(watch.looks)
+    assert trouble is None, trouble
+    each, middle = 1e3 * seconds / worker.epochs, 1e3 * sorted(watch.looks)[len(watch.looks) // 2]
+    yield Measured(f"driver, each of {worker.epochs:,} epochs reported among {trials:,} trials", each, "ms", 5)
+    yield Measured(f"... a look at the records, every {LIVE_SECONDS:g} s", middle, "ms", 25)
 
-    def train(self, folder: Path) -> None:
-        """The oldest task, to its end."""
-        name, job = self._running.pop(0)
-        for result in _trained(folder, job):
-            began = time.perf_counter()
-            if result["done"]:
-                self.queue.on_trial_complete(name, result)
-                self.watch.on_trial_complete(0, [], SimpleNamespace(trial_id=name))
-            else:
-                self.queue.on_trial_result(name, result)
-            self.watch.on_trial_result(0, [], None, result)
-            self.seconds += time.perf_counter() - began
-            self.epochs += 1
+
+class _Worker:
+    """Writes what a worker would record of a job, and takes the time that this needs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.epochs, self.seconds = 0, 0.0
+
+    def record(self, job: Job, epoch: int) -> Row:
         began = time.perf_counter()
-        self.watch._look()
-        self.looks.append(time.perf_counter() - began)
-
-
-def _trained(folder: Path, job: Row) -> Iterator[Row]:
-    """What a worker would record and report of a job, an epoch a report."""
-    place = folder / "trials" / job["trial"]
-    place.mkdir(parents=True, exist_ok=True)
-    for epoch in range(job["since"], job["until"]):
+        place = self._folder / "trials" / job.trial
+        place.mkdir(parents=True, exist_ok=True)
         row = {"epoch": epoch, "val_clean_acc": 0.5, "val_pgd_acc": 0.25} | dict.fromkeys(OTHERS, 0.5)
-        cost = {"epoch": epoch, "seconds": 1.0, "evaluate_seconds": 0.5, "images_per_s": 96.0, "by": job["trial"]}
+        cost = {"epoch": epoch, "seconds": 1.0, "evaluate_seconds": 0.5, "images_per_s": 96.0, "by": job.trial}
         append_rows(place / "epochs.jsonl", [row])
         append_rows(place / "cost.jsonl", [cost])
-        done = epoch + 1 == job["until"]
-        if done:
-            result = {"status": "completed", "epochs": job["until"], "chain": job["final"], "best": row}
+        if epoch + 1 == job.until:
+            result = {"status": "completed", "epochs": job.until, "chain": job.final, "best": row}
             write_json(place / "result.json", result)
-        outcome = "completed" if done else "running"
-        yield row | {"outcome": outcome, "done": done, "trial": job["trial"], "stored": epoch + 1, "rows": [row]}
+        self.epochs += 1
+        self.seconds += time.perf_counter() - began
+        return row
+
+
+class _Watch(Callback):
+    """The live view, which looks at the records at the end of each task alone; takes the time of each look."""
+
+    def __init__(self, view: LiveView) -> None:
+        self._view = view
+        self.looks: list[float] = []  # seconds
+
+    def on_start(self, task: str, job: Job) -> None:
+        self._view.on_start(task, job)
+
+    def on_end(self, task: str, job: Job) -> None:
+        self._view.on_end(task, job)
+        began = time.perf_counter()
+        self._view.look()
+        self.looks.append(time.perf_counter() - began)
 
 
 def on_ray(folder: Path, share: float) -> Iterator[Measured]:
@@ -206,25 +198,29 @@ class _Run(NamedTuple):
 
 
 CHILD = """
-import sys
-from search.bench.measurements import time_tune
+import os, sys
+from search.bench.measurements import TimedBackend
 from search.cli import exit_with
+from search.execution.ray_backend import RayBackend
 from search.run.__main__ import main
-time_tune()
-exit_with(lambda: main(sys.argv[1:]))
+exit_with(lambda: main(sys.argv[1:], TimedBackend(RayBackend(os.environ.get("RAY_ADDRESS")))))
 """
 
 
-def time_tune() -> None:
-    """Let sweeps of this process print on standard error what Tune took, and of that this process, in seconds."""
+class TimedBackend:
+    """Another backend, which prints on standard error how long it ran and this process computed then, in seconds."""
 
-    def run_timed(*inputs: Any) -> str | None:
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def prepare(self, workload: Workload) -> AbstractContextManager[Capacity]:
+        return self._backend.prepare(workload)
+
+    def run(self, workload: Workload, capacity: Capacity, queue: JobQueue, callbacks: Sequence[Callback]) -> str | None:
         began = time.perf_counter(), time.process_time()
-        trouble = run(*inputs)
+        trouble = self._backend.run(workload, capacity, queue, callbacks)
         print(json.dumps([time.perf_counter() - began[0], time.process_time() - began[1]]), file=sys.stderr)
         return trouble
-
-    sweep.run = run_timed  # type: ignore[assignment]
 
 
 def _run(path: Path, folder: Path, *settings: str, name: str = "space") -> _Run:
@@ -248,7 +244,7 @@ def _run(path: Path, folder: Path, *settings: str, name: str = "space") -> _Run:
 
 PARTS: dict[str, Callable[[Path, float], Iterator[Measured]]] = {
     "plan": planning,
-    "driver": hearing,
+    "driver": driving,
     "ray": on_ray,
     "packing": packing,
 }

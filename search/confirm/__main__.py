@@ -10,13 +10,21 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
+from typing import TYPE_CHECKING
 
 from search.cli import Command, exit_with, run_command
 from search.store.remote import parse_path
 
+if TYPE_CHECKING:
+    from search.execution.backend import Backend
 
-def main(arguments: list[str] | None = None) -> int:
-    """Everything between the command line and the exit code."""
+
+def main(arguments: list[str] | None = None, backend: Backend | None = None) -> int:
+    """Everything between the command line and the exit code.
+
+    `backend`: what trains, if not Ray: tests give search.execution.in_process_backend.InProcessBackend.
+    """
     began = time.monotonic()
     it = argparse.ArgumentParser(prog="python -m search.confirm", description=__doc__)
     it.add_argument(
@@ -32,13 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = it.parse_args(arguments)
     if options.seeds < 1:
         it.error(f"--seeds should be at least 1; got {options.seeds}")
-    return run_command(options, began, _imported)
+    return run_command(options, began, partial(_imported, backend))
 
 
-def _imported() -> Command:
+def _imported(backend: Backend | None) -> Command:
     from search.confirm.front import confirm
 
-    return confirm
+    return partial(confirm, backend=backend)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from analysis.axes import read_axes
 from search.cli import ENDINGS, report_error
 from search.cluster.gpu_packing import resolve_gpus
 from search.exceptions import SpaceError
+from search.execution.backend import Backend
 from search.execution.compatibility import STORED, standing_code
 from search.formatting import format_count
 from search.pareto import non_dominated, to_maximise
@@ -39,8 +40,11 @@ from trainers.terminal.console import Console, error_console
 INSTEAD = "If the front or its seeds are others since, move that folder aside: the same command then begins anew."
 
 
-def confirm(options: argparse.Namespace, began: float) -> int:
-    """Train a run's front with fresh seeds, begun at time.monotonic `began`. Returns the exit code."""
+def confirm(options: argparse.Namespace, began: float, backend: Backend | None = None) -> int:
+    """Train a run's front with fresh seeds, begun at time.monotonic `began`. Returns the exit code.
+
+    `backend`: what trains, instead of Ray at the address that the environment names.
+    """
     console, errors = Console(), error_console()
     if isinstance(options.run, Path) and options.run.name in ("", ".."):  # that of the folder where one is
         options.run = options.run.resolve()
@@ -59,7 +63,7 @@ def confirm(options: argparse.Namespace, began: float) -> int:
         missing = _missing(store, plan)
         if missing:
             errors.print(f"note: {options.run}: {missing}; this is the front of the others so far")
-        code = _trained(loaded, plan, front, options, folder, console, began)
+        code = _trained(loaded, plan, front, options, folder, console, began, backend)
         _print(console, loaded.space.search, options.run, front, Store(folder), missing)
         return code
     except ENDINGS as error:
@@ -144,6 +148,7 @@ def _trained(
     folder: Place,
     console: Console,
     began: float,
+    backend: Backend | None,
 ) -> int:
     """Run the sweep of fresh seeds, each trained to its end: what limited the search does not limit this."""
     search = loaded.space.search.model_copy(update={"stopping": NoStopping(), "budget": Budget()})
@@ -157,7 +162,7 @@ def _trained(
     for _, rows in front.values():
         point = {path: Choice(label=label, value=rows[0]["values"][path]) for path, label in rows[0]["axes"].items()}
         requests.append(Request(point, seeds))
-    return begin(loaded, planner.plan(requests), sources, Store(folder), [options.run], console, began)
+    return begin(loaded, planner.plan(requests), sources, Store(folder), [options.run], console, began, backend)
 
 
 def _print(

@@ -1,8 +1,9 @@
 """A sweep that runs.
 
-The driver         sweep (one run), ray_tuner (Ray Tune), job_queue (which training is next), budget_tracker,
+The driver         sweep (one run), job_queue (which training is next), budget_tracker,
                    stopping_controller, summary
-On a worker        trainable (what Ray runs), session (one trial), watchdog
+Where it trains    backend (the interface), ray_backend (Ray Tune), in_process_backend, simulated_backend
+On a worker        worker (one job after another), session (one trial), watchdog, trainable (a worker as Tune runs it)
 What is stored     compatibility (same, extended or another sweep), extension, repair, reuse, folder_claim
 For other trials   upstream (rankings, pretrained weights)
 What goes wrong    failures, lost_workers, graceful_stop, ray_liveness

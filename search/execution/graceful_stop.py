@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from typing import Any
 
@@ -49,4 +50,4 @@ class GracefulStop(Unpickled, tune.Callback):
         stored = [actor.pause.remote() for actor in actors if actor is not None]
         if stored:
             ray.wait(stored, num_returns=len(stored), timeout=seconds)
-        self._interrupt.tell()
+        signal.raise_signal(signal.SIGUSR1)  # Tune stops at this one, however Ctrl-C is handled

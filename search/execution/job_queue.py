@@ -1,29 +1,24 @@
-"""Which training starts next, asked by Ray Tune whenever there is room: the schedule, as Tune's searcher."""
+"""Which training starts next, asked by a backend whenever a worker is free, and what becomes of those that run."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Protocol
 
-from ray.tune.search import Searcher
-
-from search.planning.jobs import ENDED, Job
+from search.planning.jobs import ENDED, Job, Report
 from search.planning.schedule import Schedule, Task
-from search.ray_env import Unpickled  # before any other import of Ray
 
 MORE = "give it more by `resources:`, or lower trial.batch_size"
 
 
 class QueueListener(Protocol):
-    """Whoever wants to know how trainings go on."""
+    """What is told how trainings go on."""
 
-    def reported(self, i: int, result: dict[str, Any]) -> None:
+    def reported(self, i: int, report: Report) -> None:
         """The i-th training of the plan was trained on."""
 
     def depth(self, i: int) -> int:
-        """After how many epochs the deepest state of it is stored."""
+        """Return after how many epochs its deepest state is stored."""
 
     def again(self, i: int, why: str) -> None:
         """It came to no end, and will be tried again."""
@@ -32,17 +27,18 @@ class QueueListener(Protocol):
         """It does not run any more: an outcome as search.planning.jobs has it."""
 
 
-class JobQueue(Unpickled, Searcher):
-    """Hands out jobs as the schedule has them, and tells it what came of them.
+class JobQueue:
+    """Hands out jobs as the schedule has them, and tells the schedule what came of them.
 
-    A task is a trial to Tune; a training may come as several tasks, one after another. Tune tries nothing again: who
-    waits for a state that was lost with its trainer may have to make it, and that the schedule knows.
+    A task is one job on one worker; a training may come as several tasks, one after another. No backend retries a task:
+    a training that waits for a state that was lost with its worker may have to make it, and that the schedule knows.
     """
 
-    def __init__(self, schedule: Schedule, job: Callable[[Task], Job], hears: QueueListener, retries: Retries) -> None:
-        super().__init__(metric="epoch", mode="max")
+    def __init__(
+        self, schedule: Schedule, job: Callable[[Task], Job], listener: QueueListener, retries: Retries
+    ) -> None:
         self.trouble: str | None = None  # why no training can go on
-        self._schedule, self._job, self._hears, self._retries = schedule, job, hears, retries
+        self._schedule, self._job, self._listener, self._retries = schedule, job, listener, retries
         self._running: dict[str, int] = {}
 
     @property
@@ -50,73 +46,67 @@ class JobQueue(Unpickled, Searcher):
         """The tasks that were begun and have not ended."""
         return list(self._running)
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        task = None if self.trouble else self._schedule.next()
-        if task is not None:
-            self._running[trial_id] = task.i
-            job = self._job(task)
-            # text, for Tune copies and walks what it is given; keys keep their order, which is that of config.yaml
-            return {"trial": job.trial, "job": json.dumps(asdict(job))}
-        return None if self._running else Searcher.FINISHED  # with nothing running None would block for ever
+    def begin(self, task: str) -> Job | None:
+        """Return the job that the named task runs from now on; None if none may begin now."""
+        found = None if self.trouble else self._schedule.next()
+        if found is None:
+            return None
+        self._running[task] = found.i
+        return self._job(found)
 
-    def on_trial_result(self, trial_id: str, result: dict) -> None:
-        self._heard(self._running[trial_id], result)
+    def report(self, task: str, report: Report) -> None:
+        """Note how far a task is that goes on."""
+        self._note(self._running[task], report)
 
-    def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
-        """With an error nothing yet: `lost` is called next, and knows which."""
-        if error or trial_id not in self._running:
+    def end(self, task: str, report: Report | None) -> None:
+        """Note how a task ended; without a report it was taken back before it did anything."""
+        i = self._running.pop(task, None)
+        if i is None:
             return
-        i = self._running.pop(trial_id)
-        if not result or "outcome" not in result:  # by an end of the whole run, before it began
+        if report is None:
             self._schedule.released(i, ended=False)
-            return self._hears.over(i, "withdrawn")
-        self._heard(i, result)
-        self._ended(i, result["outcome"], result.get("why", ""))
+            return self._listener.over(i, "withdrawn")
+        self._note(i, report)
+        self._ended(i, report.outcome, report.why)
 
-    def lost(self, trial_id: str, outcome: str, why: str) -> None:
-        """A task ended with its worker: "lost", or "out of memory"."""
-        i = self._running.pop(trial_id, None)
+    def lose(self, task: str, outcome: str, why: str) -> None:
+        """Note that a task ended with its worker: "lost", or "out of memory"."""
+        i = self._running.pop(task, None)
         if i is not None:
             self._ended(i, outcome, why)
 
-    def cut_off(self) -> None:
-        """Tune has ended all that ran: it goes on later."""
+    def release_all(self) -> None:
+        """Note that the backend ended all tasks before they were done: their trainings go on later."""
         for i in self._running.values():
             self._schedule.released(i, ended=False)
         self._running.clear()
 
-    def _heard(self, i: int, result: dict) -> None:
-        self._schedule.stored(i, result["stored"])
-        self._hears.reported(i, result)
+    def _note(self, i: int, report: Report) -> None:
+        self._schedule.stored(i, report.stored)
+        self._listener.reported(i, report)
 
     def _ended(self, i: int, outcome: str, why: str) -> None:
         if outcome == "storage":
             self.trouble = why
             return self._schedule.released(i, ended=False)
-        if outcome in ("lost", "out of memory"):
-            self._heard(i, {"stored": self._hears.depth(i), "rows": []})  # what it stored last it may not have told
+        if outcome in ("lost", "out of memory"):  # it may have stored a state that no report told of
+            self._note(i, Report("running", self._listener.depth(i)))
         if outcome == "lost":
             again = self._retries.lost(i, self._schedule.at[i])
-            vain = f"{why}, {self._retries.limit + 1} times in a row"
+            in_vain = f"{why}, {self._retries.limit + 1} times in a row"
         elif outcome == "out of memory":
             again = self._retries.out_of_memory(i)
-            vain = f"{why}, also alone; {MORE}"
+            in_vain = f"{why}, also alone; {MORE}"
             self._schedule.alone.add(i)
         else:
             self._schedule.released(i, ended=outcome in ENDED)
-            return self._hears.over(i, outcome, why)
+            return self._listener.over(i, outcome, why)
         self._schedule.released(i, ended=not again)
-        return self._hears.again(i, why) if again else self._hears.over(i, "failed", vain)
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: the records remember."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing: the records remember."""
+        return self._listener.again(i, why) if again else self._listener.over(i, "failed", in_vain)
 
 
 class Retries:
-    """Counts, of each training, how often it got no further; a worker killed now and then is no fault of its own."""
+    """Counts how often each training got no further; a worker killed now and then is no fault of the training."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit  # times in a row without a deeper stored state

@@ -26,7 +26,7 @@ class LostWorkerCallback(Unpickled, tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         file = Path(trial.error_file)
-        self._queue.lost(trial.trial_id, *judged(file.read_text(errors="replace") if file.exists() else ""))
+        self._queue.lose(trial.trial_id, *judged(file.read_text(errors="replace") if file.exists() else ""))
 
     def survived(self, error: BaseException) -> bool:
         """Whether the sweep can go on after an error that ended all that ran; what goes on is in the queue again.
@@ -42,8 +42,8 @@ class LostWorkerCallback(Unpickled, tune.Callback):
         known = victims & {self._actors.get(task) for task in self._queue.running}
         for task in self._queue.running:
             if not known or self._actors.get(task) in known:  # it may have been killed before it was known
-                self._queue.lost(task, *judged(str(cause)))
-        self._queue.cut_off()
+                self._queue.lose(task, *judged(str(cause)))
+        self._queue.release_all()
         return True
 
 

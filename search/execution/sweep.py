@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from search.cluster.capacity import slots
-from search.cluster.gpu_packing import measure_gpu_share
 from search.cluster.node_report import NodeReport
-from search.cluster.nodes import check_nodes, notes
-from search.cluster.ray_cluster import cluster
+from search.execution.backend import Backend, Workload
 from search.execution.budget_tracker import BudgetTracker
 from search.execution.failures import last_error_line, note
 from search.execution.job_queue import JobQueue, Retries
-from search.execution.ray_tuner import run, scratch
 from search.execution.repair import discard_torn_results
 from search.execution.reuse import DuplicateTrials
 from search.execution.stopping_controller import StoppingController
@@ -23,7 +19,7 @@ from search.formatting import format_count
 from search.monitor.live import LiveView
 from search.monitor.trackers import TrackerCallback, built
 from search.planning.datasets import DatasetCache
-from search.planning.jobs import ENDED, JobFactory
+from search.planning.jobs import ENDED, JobFactory, Report
 from search.planning.plan import Plan, Planned
 from search.planning.retention import StateRetention, deepest_stored_epochs
 from search.planning.schedule import Schedule
@@ -32,7 +28,6 @@ from search.schema.blocks import Space
 from search.signals import Interrupt
 from search.store import health
 from search.store.store import Store
-from trainers.record_io import Row
 from trainers.terminal.console import Console
 
 
@@ -40,10 +35,11 @@ class Sweep:
     """Runs the trainings of a plan that have no result yet."""
 
     def __init__(
-        self, store: Store, plan: Plan, space: Space, sources: DatasetCache, console: Console,
+        self, store: Store, plan: Plan, space: Space, sources: DatasetCache, console: Console, backend: Backend,
         renamed: dict[str, str] | None = None, rounds: AskTellLoop | None = None,
     ) -> None:  # fmt: skip
         """`renamed`: trainings that the folder holds under other ids, by the name of their last state."""
+        self.backend = backend
         self.store, self.plan, self.space, self.sources, self.console = store, plan, space, sources, console
         self.rounds = rounds
         self._blocked: dict[str, str] = {}  # what cannot be made -> why
@@ -73,7 +69,7 @@ class Sweep:
         result = self.store.result(trial.id, trial.final)
         return result is None or bool(self.stopping and self.stopping.is_resumed(trial, result))
 
-    def run(self, address: str | None, command: str) -> int:
+    def run(self, command: str) -> int:
         """Train what is unfinished. Returns the exit code; `conclude` says how it went."""
         for torn in discard_torn_results(self.store, self.plan):
             self._tell(torn)
@@ -98,23 +94,18 @@ class Sweep:
             return self._judged(None, command)
         loggers = built(self.space.search.loggers, self.store.folder)
         interrupt = Interrupt(command)
-        with cluster(address, interrupt):
-            self.nodes = check_nodes(address, self.store.folder, self.space.resources)
-            for found in notes(self.nodes):
-                self._tell(found)
-            resources = measure_gpu_share(
-                self.plan, self.sources.loaded, self.space.resources, self.store.folder, self.nodes, self.console
-            )
-            self.orders.slots = slots(resources)
-            self.purse.gpus = resources.amounts.get("GPU", 0.0)
+        workload = Workload(
+            self.store.folder, self.plan, self.sources.loaded, self.space.resources, interrupt, self.console, self._tell
+        )
+        with self.backend.prepare(workload) as capacity:
+            self.nodes = list(capacity.nodes)
+            self.orders.slots = capacity.slots
+            self.purse.gpus = capacity.resources.amounts.get("GPU", 0.0)
             with (
-                TrackerCallback(self.store.folder, loggers, self._tell, lambda: bool(interrupt.code)) as feed,
-                LiveView(self.console, self.store.folder, self.schedule, self.keeper, self.orders.slots) as self._watch,
+                TrackerCallback(self.store.folder, loggers, self._tell, lambda: bool(interrupt.code)) as trackers,
+                LiveView(self.console, self.store.folder, self.schedule, self.keeper, capacity.slots) as self._watch,
             ):
-                trouble = run(
-                    self.queue, self.sources.loaded, resources, self._watch, feed, interrupt,
-                    self.orders.slots, scratch(self.store.folder),
-                )  # fmt: skip
+                trouble = self.backend.run(workload, capacity, self.queue, [self._watch, trackers])
         self.interrupted = bool(interrupt.code)
         return self._judged(trouble, command) and (interrupt.code or 1)
 
@@ -151,13 +142,13 @@ class Sweep:
         if self.stopping:
             self.stopping.drop_trials(dropped)
 
-    def reported(self, i: int, result: Row) -> None:
+    def reported(self, i: int, report: Report) -> None:
         """A training goes on: what shares its new state needs no older one."""
         with self._storing():
-            if result["stored"]:
-                self.keeper.stored(i, result["stored"])
+            if report.stored:
+                self.keeper.stored(i, report.stored)
             if self.stopping:
-                self.stopping.on_report(self.schedule, i, result["rows"])
+                self.stopping.on_report(self.schedule, i, report.rows)
             self._pay()
 
     def depth(self, i: int) -> int:

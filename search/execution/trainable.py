@@ -1,71 +1,61 @@
-"""The trial as Ray Tune runs it: slices of a session. Kept thin, for Ray only executes."""
+"""A worker as Ray Tune runs it. Kept thin, for Ray only executes."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
-from search.execution.failures import Failure, failure_of, release
-from search.execution.session import Session
-from search.execution.watchdog import Watchdog
-from search.planning.jobs import Job
+from search.execution.worker import Worker
+from search.planning.jobs import Job, Report
 from search.ray_env import tune  # first: it prepares what Ray reads on import
 from trainers.arrays import Source
-from trainers.config import TrialConfig
-from trainers.data import Data, prepare_data
 
 
 class TrialTrainable(tune.Trainable):
-    """Trains one job after another in the same process, so that imports and data are paid for once."""
+    """Trains one job after another in the same actor, which Tune reuses."""
 
     def setup(self, config: dict[str, Any], sources: dict[str, Source] | None = None) -> None:
         if sources is not None:  # a reused actor keeps what it has
-            self._sources = sources
-            self._data: dict[str, Data] = {}
-        self._job = Job(**json.loads(config["job"]))
-        self._session: Session | None = None  # made at the first step: a spare actor must touch nothing
+            self._worker = Worker(sources)
+        self._worker.begin(job_of(config))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self.setup(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
-        with Watchdog(self._job):
-            return self._step()
-
-    def _step(self) -> dict[str, Any]:
-        latest: dict[str, Any] = {"stored": 0, "rows": []}
-        try:
-            if self._session is None:
-                self._session = Session(self._job, self._prepared())
-            came = Failure(self._session.advance(self._job.slice_seconds))
-            latest = self._session.latest | {"stored": self._session.stored, "rows": self._session.news()}
-        except Exception as error:  # told, not raised: Tune would make a lost worker of it
-            came = failure_of(self._job, error)
-        if came.outcome == "out of memory":
-            self._session = None
-            release()
-        report = {"done": came.outcome != "running", "outcome": came.outcome, "why": came.why}
-        return report | {"trial": self._job.trial, "epoch": -1} | latest
-
-    def _prepared(self) -> Data:
-        if self._job.data not in self._data:
-            self._data.clear()  # one at a time: a data set may be large
-            config = TrialConfig.model_validate(self._job.config)
-            self._data[self._job.data] = prepare_data(self._sources[self._job.source], config.data)
-        return self._data[self._job.data]
+        return result_of(self._worker.step())
 
     def pause(self) -> None:
-        """Keep what was trained since the last checkpoint; called between two steps."""
-        if self._session is not None:
-            self._session.pause()
+        """Store what was trained since the last checkpoint; called between two steps."""
+        self._worker.pause()
 
     def cleanup(self) -> None:
         """Called when Ray stops the trial."""
         self.pause()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing: the store remembers, Ray does not."""
+        """Do nothing: the store has the checkpoints, not Ray."""
 
     def load_checkpoint(self, checkpoint: Any) -> None:
-        """Nothing: setup and the store do it."""
+        """Do nothing: setup and the store do it."""
+
+
+def config_of(job: Job) -> dict[str, Any]:
+    """Return a job as Tune's config: text, for Tune copies and walks it; keys keep the order of config.yaml."""
+    return {"trial": job.trial, "job": json.dumps(asdict(job))}
+
+
+def job_of(config: dict[str, Any]) -> Job:
+    return Job(**json.loads(config["job"]))
+
+
+def result_of(report: Report) -> dict[str, Any]:
+    """Return a report as Tune's result; `epoch` is the searcher's metric, which Tune wants in each."""
+    epoch = report.rows[-1]["epoch"] if report.rows else -1
+    return vars(report) | {"done": report.outcome != "running", "epoch": epoch}
+
+
+def report_of(result: dict[str, Any]) -> Report:
+    return Report(result["outcome"], result["stored"], result["rows"], result["why"])

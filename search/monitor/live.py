@@ -12,15 +12,16 @@ from typing import Any
 from rich.live import Live
 
 from search.exceptions import NoSweep
+from search.monitor.callback import Callback
 from search.monitor.disk_usage import PAUSE, DiskUsageMonitor
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
 from search.monitor.screen import draw, headline, screen
 from search.monitor.sweep_status import SweepStatus, standing
 from search.monitor.trial_progress import ENDED, TrialProgress
+from search.planning.jobs import Job
 from search.planning.retention import StateRetention
 from search.planning.schedule import Schedule
-from search.ray_env import Unpickled, tune
 from trainers.best import CLEAN, ROBUST
 from trainers.record_io import Place
 from trainers.terminal.console import Console
@@ -30,7 +31,7 @@ PLAIN_SECONDS = 15.0  # between two lines
 NOW_SECONDS = 1.0
 
 
-class LiveView(Unpickled, tune.Callback):
+class LiveView(Callback):
     """Looks at the records of what runs, at most twice a second, and shows where the sweep stands."""
 
     def __init__(self, console: Console, folder: Place, schedule: Schedule, keeper: StateRetention, slots: int) -> None:
@@ -60,33 +61,31 @@ class LiveView(Unpickled, tune.Callback):
     def __exit__(self, *error: Any) -> None:
         self._at_work.clear()
         with suppress(OSError, NoSweep):
-            self._look()
+            self.look()
             self._tell()
         if self._live:
             self._live.stop()
 
-    def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        self._at_work[trial.trial_id] = trial.config["trial"]
+    def on_start(self, task: str, job: Job) -> None:
+        self._at_work[task] = job.trial
         self._watched |= self.schedule.running.keys()  # now, for it may end before the next look
 
-    def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        self._at_work.pop(trial.trial_id, None)
-
-    def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        self._at_work.pop(trial.trial_id, None)
+    def on_end(self, task: str, job: Job) -> None:
+        self._at_work.pop(task, None)
 
     def again(self, name: str, why: str) -> None:
         """A training came to no end, and will be tried again."""
         if not self._live:
             self.console.print(f"again: {name}: {why}", soft_wrap=True)
 
-    def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
+    def on_step(self) -> None:
         if time.monotonic() - self._looked > max(LIVE_SECONDS, PAUSE * self._took):
             with suppress(OSError, NoSweep):  # what cannot be shown must not end the sweep
-                self._look()
+                self.look()
             self._took = time.monotonic() - self._looked
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Read what is new in the records, and show it."""
         self._looked = time.monotonic()
         self.ledger.grow()
         now = self.schedule.running.keys()

@@ -6,7 +6,6 @@ an earlier run of the sweep, and none twice. All of it is done by a thread: a tr
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import threading
@@ -19,9 +18,10 @@ from secrets import token_hex
 from typing import Any, TypedDict
 
 from search.exceptions import SpaceError
+from search.monitor.callback import Callback
 from search.monitor.jsonl_tail import JsonlTail
 from search.monitor.trial_progress import ENDED, status_of
-from search.ray_env import Unpickled, tune
+from search.planning.jobs import Job
 from search.schema.loggers import Logger
 from trainers.checking import build_checker
 from trainers.reading import is_cost_row, is_epoch_row, read_json
@@ -45,7 +45,7 @@ _GIVEN = build_checker(_Given)
 class Run:
     """A training's run with one logger; what Ray's callbacks ask of a Tune trial."""
 
-    def __init__(self, place: Path, job: Row, study: str) -> None:
+    def __init__(self, place: Path, job: Job, study: str) -> None:
         place.mkdir(parents=True, exist_ok=True)
         self._file = place / "given.json"
         known = read_json(self._file, _GIVEN) or {"epochs": 0}
@@ -53,9 +53,9 @@ class Run:
         self.ended: int | None = known.get("ended")  # at which epoch, if its end was given
         self.trial_id: str | None = known.get("run")
         self.local_path, self.experiment_dir_name = str(place.absolute()), study
-        self.config: Row = job["config"]
+        self.config: Row = job.config
         self.evaluated_params: Row = {}
-        self._name = str(job["trial"])
+        self._name = job.trial
 
     def __str__(self) -> str:
         return self._name
@@ -73,9 +73,9 @@ class Run:
 class Training:
     """One that trains now: its rows as they come, and its run with each logger."""
 
-    def __init__(self, job: Row) -> None:
+    def __init__(self, job: Job) -> None:
         self.job = job
-        self.folder = Path(job["folder"], "trials", job["trial"])
+        self.folder = Path(job.folder, "trials", job.trial)
         self.runs: dict[str, Run] = {}
         self._rows = JsonlTail(self.folder / "epochs.jsonl", is_epoch_row)
         self._costs = JsonlTail(self.folder / "cost.jsonl", is_cost_row)
@@ -93,7 +93,7 @@ class Training:
 
     @property
     def status(self) -> str:
-        return status_of(self.folder, self.job["final"])
+        return status_of(self.folder, self.job.final)
 
     def result(self) -> Row:
         """What it ended with, at its last epoch."""
@@ -102,7 +102,7 @@ class Training:
         return measured | {"training_iteration": max(found.get("epochs", 1) - 1, 0)}
 
 
-class TrackerCallback(Unpickled, tune.Callback):
+class TrackerCallback(Callback):
     """Hears of reports and has the thread look at the records."""
 
     def __init__(
@@ -110,7 +110,7 @@ class TrackerCallback(Unpickled, tune.Callback):
     ) -> None:
         """`hurried`: whether the sweep was asked to stop, so that nobody waits for a tracker."""
         self.folder, self.loggers, self._tell, self._hurried = folder, loggers, tell, hurried
-        self._events: SimpleQueue[tuple[Row, bool] | None] = SimpleQueue()
+        self._events: SimpleQueue[tuple[Job, bool] | None] = SimpleQueue()
         self._trainings: dict[str, Training] = {}
         self._thread = threading.Thread(target=self._work, name="loggers", daemon=True)
 
@@ -123,18 +123,15 @@ class TrackerCallback(Unpickled, tune.Callback):
         with suppress(KeyboardInterrupt):  # what is not handed over yet is left out
             self._thread.join(HURRY_SECONDS if self._hurried() else None)
 
-    def on_trial_result(self, iteration: int, trials: list, trial: Any, result: Row, **info: Any) -> None:
-        self._hear(trial, False)
+    def on_report(self, task: str, job: Job) -> None:
+        self._hear(job, False)
 
-    def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        self._hear(trial, True)
+    def on_end(self, task: str, job: Job) -> None:
+        self._hear(job, True)
 
-    def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        self._hear(trial, True)
-
-    def _hear(self, trial: Any, over: bool) -> None:
+    def _hear(self, job: Job, over: bool) -> None:
         if self.loggers:
-            self._events.put((json.loads(trial.config["job"]), over))
+            self._events.put((job, over))
 
     def _work(self) -> None:
         while event := self._events.get():
@@ -143,16 +140,16 @@ class TrackerCallback(Unpickled, tune.Callback):
             self._look(training.job, True)
         self._all(lambda name, logger: logger.on_experiment_end([]))
 
-    def _look(self, job: Row, over: bool) -> None:
+    def _look(self, job: Job, over: bool) -> None:
         """Hand over what is new of a training; where its task is over, end its run, or interrupt it."""
-        if job["trial"] not in self._trainings:
-            self._trainings[job["trial"]] = Training(job)
-        training = self._trainings[job["trial"]]
+        if job.trial not in self._trainings:
+            self._trainings[job.trial] = Training(job)
+        training = self._trainings[job.trial]
         with suppress(OSError):
             rows = list(training.look())
             self._all(lambda name, logger: self._give(logger, self._run(name, logger, training, rows), rows))
         if over:
-            del self._trainings[job["trial"]]
+            del self._trainings[job.trial]
             status = training.status
             result = training.result() if status in ENDED else None
             self._all(lambda name, logger: self._end(logger, training.runs.get(name), result, status == "failed"))
@@ -168,7 +165,7 @@ class TrackerCallback(Unpickled, tune.Callback):
 
     def _run(self, name: str, logger: Any, training: Training, rows: list[Row]) -> Run | None:
         if name not in training.runs and rows:
-            place = Path(str(self.folder), "loggers", name, training.job["trial"])
+            place = Path(str(self.folder), "loggers", name, training.job.trial)
             training.runs[name] = Run(place, training.job, self.folder.name)
             logger.log_trial_start(training.runs[name])
         return training.runs.get(name)

@@ -1,8 +1,8 @@
-"""What a worker is told of a trial, and what comes of it."""
+"""What a worker is told of a trial, and what it reports."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import yaml
@@ -46,6 +46,16 @@ class Job:
     until: int | None = None  # train no further than this, or to the end
     stop: Row | None = None  # end it there, and why
     keep: Keep = "best"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a worker says of a job after a slice of it."""
+
+    outcome: Outcome
+    stored: int = 0  # after so many epochs its deepest state is stored
+    rows: list[Row] = field(default_factory=list)  # trainers.records.EpochRecord of epochs that no earlier report had
+    why: str = ""  # of an outcome that the records do not explain
 
 
 def slice_seconds(workers: int) -> float:

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search.cli import Command, exit_with, run_command
 from search.store.remote import parse_path
+
+if TYPE_CHECKING:
+    from search.execution.backend import Backend
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,17 +45,20 @@ def parser() -> argparse.ArgumentParser:
     return it
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Everything between the command line and the exit code."""
+def main(arguments: list[str] | None = None, backend: Backend | None = None) -> int:
+    """Everything between the command line and the exit code.
+
+    `backend`: what trains, if not Ray: tests give search.execution.in_process_backend.InProcessBackend.
+    """
     began = time.monotonic()
     options = parser().parse_args(arguments)
-    return run_command(options, began, _imported)
+    return run_command(options, began, partial(_imported, backend))
 
 
-def _imported() -> Command:
+def _imported(backend: Backend | None) -> Command:
     from search.run.driver import execute
 
-    return execute
+    return partial(execute, backend=backend)
 
 
 if __name__ == "__main__":

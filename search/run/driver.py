@@ -14,6 +14,7 @@ from search.cli import DONE, ENDINGS, report_error
 from search.cluster.gpu_packing import resolve_gpus
 from search.cluster.nodes import kinds
 from search.exceptions import SpaceError
+from search.execution.backend import Backend
 from search.execution.compatibility import (
     STORED,
     check_compatible,
@@ -23,6 +24,7 @@ from search.execution.compatibility import (
     stored_trials,
 )
 from search.execution.folder_claim import Claim, claimed
+from search.execution.ray_backend import RayBackend
 from search.execution.reuse import check_reused, import_states, remaining, renamed_trials
 from search.execution.sweep import Sweep
 from search.execution.upstream import check_rankings
@@ -47,8 +49,11 @@ from trainers.record_io import Place, signed, write_atomic
 from trainers.terminal.console import Console, error_console
 
 
-def execute(options: argparse.Namespace, began: float) -> int:
-    """Run, resume, extend or plan a sweep, begun at time.monotonic `began`. Returns the exit code."""
+def execute(options: argparse.Namespace, began: float, backend: Backend | None = None) -> int:
+    """Run, resume, extend or plan a sweep, begun at time.monotonic `began`. Returns the exit code.
+
+    `backend`: what trains, instead of Ray at the address that the environment names.
+    """
     console, errors = Console(), error_console()
     folder = options.results
     try:
@@ -80,7 +85,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
             rounds = AskTellLoop(planner, store, errors.print, asker)
             plan = rounds.plan() if asker or loaded.space.search.adds_seeds else plan
             renamed = _entered(loaded, plan, store, console, asker)
-            sweep = Sweep(store, plan, loaded.space, sources, console, renamed, rounds)
+            sweep = Sweep(store, plan, loaded.space, sources, console, backend or ray_backend(), renamed, rounds)
             return _run(sweep, options.reuse, console, began, missed=True)
     except ENDINGS as error:
         return report_error(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors)
@@ -209,9 +214,15 @@ def _unwritable(folder: Place, error: OSError) -> SpaceError:
     return SpaceError([f"{folder}: cannot be written: {error.strerror or error}; free room or choose another folder"])
 
 
+def ray_backend() -> Backend:
+    """Return Ray at the address that the environment names, or on this machine alone."""
+    return RayBackend(os.environ.get("RAY_ADDRESS"))
+
+
 def begin(
-    loaded: Loaded, plan: Plan, sources: DatasetCache, store: Store, reuse: list[Place], console: Console, began: float
-) -> int:
+    loaded: Loaded, plan: Plan, sources: DatasetCache, store: Store, reuse: list[Place], console: Console, began: float,
+    backend: Backend | None = None,
+) -> int:  # fmt: skip
     """Run a plan of which nothing further is asked, in a folder of its own. Returns the exit code.
 
     Raises SweepLocked, DifferentSweep or SpaceError where it cannot begin.
@@ -219,7 +230,8 @@ def begin(
     with claimed(store.folder, console) as claim:
         _held(claim)
         renamed = _entered(loaded, plan, store, console)
-        return _run(Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began, missed=False)
+        sweep = Sweep(store, plan, loaded.space, sources, console, backend or ray_backend(), renamed)
+        return _run(sweep, reuse, console, began, missed=False)
 
 
 def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, missed: bool) -> int:
@@ -235,7 +247,7 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, misse
                 console.print(f"{other} holds no state that this sweep has in common with it.")
     except OSError as error:
         raise _unwritable(folder, error) from None
-    code = sweep.run(os.environ.get("RAY_ADDRESS"), carrying_on())
+    code = sweep.run(carrying_on())
     try:
         health.check(folder)
         provenance.slots(sweep.orders.slots)

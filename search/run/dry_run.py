@@ -10,10 +10,10 @@ from rich.table import Table
 
 from search.execution.budget_tracker import affordable
 from search.execution.reuse import Remaining
+from search.execution.simulated_backend import simulate
 from search.formatting import format_bytes, format_count
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
-from search.planning.schedule import simulate
 from search.run.estimate import Sizes, effort, slots_here, storage_estimate, time_estimate, unshared_makespan
 from search.schema.blocks import Space
 from search.schema.replicates import Adaptive

@@ -14,11 +14,11 @@ import pytest
 import search.replay.__main__
 import search.run.driver
 import search.store.provenance
+from search.execution.in_process_backend import InProcessBackend
 from search.run.__main__ import main
 from search.store.lock import acquire
 from trainers.record_io import Place
 
-from ..search.hand import Hand
 from ..search.helpers import SMOKE, smoke
 
 ASKED = {  # of a sweep that draws its trials, ends some of them early and adds seeds to none
@@ -39,8 +39,8 @@ def _locked(folder: Place, released: ExitStack) -> Callable[[], None]:
 
 
 @contextmanager
-def _by_hand() -> Iterator[pytest.MonkeyPatch]:
-    """Train what a command would give to Ray in this process, without the report behind it; locks end at its end."""
+def _in_process() -> Iterator[pytest.MonkeyPatch]:
+    """Let commands run in this process, without the report behind them; their locks end at the context's end."""
     with pytest.MonkeyPatch.context() as patched, ExitStack() as released:
         patched.setattr(search.run.driver, "acquire", lambda folder: _locked(folder, released))
         patched.setattr(search.run.driver, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
@@ -48,13 +48,12 @@ def _by_hand() -> Iterator[pytest.MonkeyPatch]:
         patched.setattr(search.store.provenance, "version", cache(search.store.provenance.version))
         patched.setattr(search.replay.__main__, "DRAWS", 2)  # of each rule: a damaged curve is met in any
         patched.setenv("RAY_ADDRESS", "")
-        Hand(None).patch(patched)
         yield patched
 
 
 @pytest.fixture
-def by_hand() -> Iterator[None]:
-    with _by_hand():
+def in_process() -> Iterator[None]:
+    with _in_process():
         yield
 
 
@@ -63,9 +62,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with tiny.yaml and its finished sweep, results/tiny; to be copied."""
     here = tmp_path_factory.mktemp("finished")
     shutil.copy(SMOKE, here / "tiny.yaml")
-    with _by_hand() as patched:
+    with _in_process() as patched:
         patched.chdir(here)
-        assert main(["tiny.yaml"]) == 0
+        assert main(["tiny.yaml"], InProcessBackend(2)) == 0
     return here
 
 
@@ -74,7 +73,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As `finished`, of a sweep that learns what to train next and stops trainings early."""
     here = tmp_path_factory.mktemp("asked")
     (here / "tiny.yaml").write_text(smoke(**ASKED))
-    with _by_hand() as patched:
+    with _in_process() as patched:
         patched.chdir(here)
-        assert main(["tiny.yaml"]) == 0
+        assert main(["tiny.yaml"], InProcessBackend(2)) == 0
     return here

@@ -69,7 +69,7 @@ def test_damaged_file_is_named_and_made_again_while_readers_show_the_rest(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    by_hand: None,
+    in_process: None,
 ) -> None:
     here = tmp_path / "here"
     shutil.copytree(finished, here, symlinks=True)

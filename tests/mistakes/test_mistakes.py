@@ -21,7 +21,7 @@ def test_mistake_is_reported_without_traceback_or_loss(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     request: pytest.FixtureRequest,
-    by_hand: None,
+    in_process: None,
 ) -> None:
     case, here = read(path), tmp_path / "here"
     if case.sweep:

@@ -106,7 +106,7 @@ def test_a_spoilt_folder_is_read_or_refused(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    by_hand: None,
+    in_process: None,
 ) -> None:
     """By the readers, and by the command that ran it, which makes again what is spoilt, or refuses it."""
     for number, random in randoms(block):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from io import StringIO
 from math import inf
 from pathlib import Path
@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from search.execution.backend import Backend
 from search.execution.failures import failure_of
+from search.execution.in_process_backend import InProcessBackend
 from search.execution.reuse import renamed_trials
 from search.execution.session import Session
 from search.execution.sweep import Sweep
@@ -39,6 +41,8 @@ from trainers.data import Data, prepare_data
 from trainers.reading import read_rows
 from trainers.record_io import Place, write_json
 from trainers.terminal.console import Console
+
+from .backends import Killed, UnevenBackend
 
 SMOKE = ROOT / "spaces" / "smoke.yaml"
 
@@ -70,7 +74,7 @@ def local(place: Place) -> Path:
 
 
 class Tiny:
-    """spaces/smoke.yaml, or another space, planned into a folder, its trainings run without Ray.
+    """spaces/smoke.yaml, or another space, planned into a folder, its trainings run in this process.
 
     `at`: where it is stored, if not in that folder.
     """
@@ -89,7 +93,9 @@ class Tiny:
         self.plan: Plan = rounds.plan()
         renamed = renamed_trials(place, self.plan)
         write_json(place / "plan.json", self.plan.to_json(place.name))
-        self.sweep = Sweep(self.store, self.plan, loaded.space, sources, self._console, renamed, rounds)
+        self.sweep = Sweep(
+            self.store, self.plan, loaded.space, sources, self._console, InProcessBackend(), renamed, rounds
+        )
         self._sources = sources
 
     def said(self) -> str:
@@ -116,35 +122,23 @@ class Tiny:
             return failure_of(self.job(i), error).outcome
         return outcome
 
+    def serve(self, backend: Backend) -> int:
+        """Run the sweep on a backend. Returns the exit code."""
+        self.sweep.backend = backend
+        code = self.sweep.run("the command")
+        self.sweep.conclude()
+        return code
+
     def all(self) -> Tiny:
-        """The whole sweep as Tune would run it with one process: what the queue hands out, one task after another."""
+        """Run the whole sweep, one task after another."""
         assert self.going(Random(0)), "not all of it could be done"
         return self
 
     def going(self, random: Random, workers: int = 1, slices: float = inf) -> bool:
-        """The sweep as Tune would run it with so many processes of uneven speed; False if it was cut off before."""
-        self.sweep.twins.adopt()
-        self.sweep.prepare()
-        queue, n = self.sweep.queue, 0
-        running: dict[str, Session] = {}
-        while slices > 0:
-            while len(running) < workers and isinstance(suggested := queue.suggest(str(n)), dict):
-                job = Job(**json.loads(suggested["job"]))
-                running[str(n)] = Session(job, self.data([trial.id for trial in self.plan.trials].index(job.trial)))
-                n += 1
-            if not running:
-                return not self.sweep.unfinished()
-            name = random.choice(sorted(running))
-            session = running[name]
-            outcome = session.advance(0 if slices < inf or workers > 1 else inf)
-            result = session.latest | {"outcome": outcome, "stored": session.stored, "rows": session.news()}
-            if outcome == "running":
-                queue.on_trial_result(name, result)
-            else:
-                del running[name]
-                queue.on_trial_complete(name, result)
-            slices -= 1
-        return False
+        """Run the sweep on workers of uneven speed, killed after so many epochs; whether all of it is done."""
+        with suppress(Killed):
+            self.serve(UnevenBackend(random, workers, slices))
+        return not self.sweep.unfinished()
 
     def trained(self) -> int:
         """How many epochs its trainings trained themselves, and did not take from another."""

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from search.planning.jobs import Job
 from search.planning.stage_tree import StageTree
 from search.store.plan_file import FORMAT
 from trainers.chain import WIDTH, Chain
@@ -51,6 +52,13 @@ class MadeUp:
             ],
         }  # fmt: skip
         write_json(folder / "plan.json", self.plan)
+
+    def job(self, i: int) -> Job:
+        """Return a training as a worker is given it."""
+        return Job(
+            folder=str(self.folder), trial=self.ids[i], config={"seed": 3, "epochs": 4}, evaluation={}, data="",
+            source="", ranks=None, final=self.finals[i], threads=1, code="", trains="", checkpoint_seconds=60.0,
+        )  # fmt: skip
 
     def place(self, i: int) -> Path:
         path = self.folder / "trials" / self.ids[i]

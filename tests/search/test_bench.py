@@ -28,3 +28,10 @@ def test_an_unknown_part_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.slow
 def test_planning_and_the_driver_meet_their_targets(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "driver"]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_packing_is_measured_whether_its_target_is_met_or_not(capsys: pytest.CaptureFixture[str]) -> None:
+    """Trainings this short are far from it."""
+    assert main(["packing", "--share", "0.01"]) in (0, 1)
+    assert "wall over computing" in " ".join(capsys.readouterr().out.split())

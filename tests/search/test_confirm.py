@@ -21,8 +21,6 @@ from trainers.record_io import write_json
 
 from .helpers import Tiny, local, smoke, snapshot
 
-pytestmark = pytest.mark.sweeps
-
 AXES = {"method.attack.epsilon": {"grid": [0.05, 0.1, 0.3]}}
 
 
@@ -79,7 +77,7 @@ def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[Sweep]:
     """The sweeps that were run: each training is said to have ended with the same accuracies."""
     found: list[Sweep] = []
 
-    def trained(sweep: Sweep, address: str | None, command: str) -> int:
+    def trained(sweep: Sweep, command: str) -> int:
         found.append(sweep)
         for trial in sweep.plan.trials:
             best = {"val_clean_acc": 0.5, "val_pgd_acc": 0.25}
@@ -154,11 +152,15 @@ def test_configurations_have_the_names_that_the_report_gives_them(
     assert set(own["name"]) == names, "in its own report too, where perhaps one is left and nothing varies"
 
 
-def test_what_limited_the_search_does_not_limit_what_confirms_it(tmp_path: Path, sweeps: list[Sweep]) -> None:
+@pytest.fixture
+def limited(tmp_path: Path) -> Tiny:
     changes = {"search__axes": AXES, "search__budget": {"trials": 3}, "search__stopping": {"margin": 0.5}}
     text = smoke(profile=None, **changes, resources={"gpus": "auto"}, trial__compute={"device": "cpu"})
-    it = Tiny(tmp_path / "sweep", text).all()
-    assert main([str(it.store.folder)]) == 0
+    return Tiny(tmp_path / "sweep", text).all()
+
+
+def test_what_limited_the_search_does_not_limit_what_confirms_it(limited: Tiny, sweeps: list[Sweep]) -> None:
+    assert main([str(limited.store.folder)]) == 0
     (sweep,) = sweeps
     assert sweep.space.search.budget == Budget()
     assert sweep.stopping is None

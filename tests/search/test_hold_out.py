@@ -16,12 +16,11 @@ from analysis import report as reporting
 from analysis.results import load as results_of
 from search import status
 from search.confirm import __main__ as confirm
+from search.execution.in_process_backend import InProcessBackend
 from search.replay import __main__ as replay
-from search.run.__main__ import main as run
+from search.run.__main__ import main
 from search.store.lock import acquire
 from trainers.reading import read_json, read_rows
-
-from .hand import Hand
 
 SPACE = """
 trial:
@@ -39,7 +38,7 @@ evaluate: {epsilon: 0.1, steps: 2, final: {pgd5: {name: pgd, steps: 5}}}
 
 
 @pytest.fixture
-def by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Train in this process, in an empty folder, without the report behind it."""
     with ExitStack() as released:
         monkeypatch.chdir(tmp_path)
@@ -47,8 +46,11 @@ def by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(search.run.driver, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
         monkeypatch.setenv("RAY_ADDRESS", "")
         monkeypatch.setenv("COLUMNS", "200")
-        Hand(None).patch(monkeypatch)
         yield
+
+
+def run(arguments: list[str]) -> int:
+    return main(arguments, InProcessBackend(2))
 
 
 def page(folder: str) -> str:
@@ -58,7 +60,7 @@ def page(folder: str) -> str:
 
 
 def test_a_study_without_validation_is_run_and_read_to_the_end(
-    by_hand: None, capsys: pytest.CaptureFixture[str]
+    in_process: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("whole.yaml").write_text(SPACE)
     assert run(["whole.yaml"]) == 0
@@ -100,7 +102,7 @@ def test_a_study_without_validation_is_run_and_read_to_the_end(
 
 
 def test_beside_a_study_with_validation_only_last_epochs_are_compared(
-    by_hand: None, unrendered: None, capsys: pytest.CaptureFixture[str]
+    in_process: None, unrendered: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("whole.yaml").write_text(SPACE)
     Path("held.yaml").write_text(SPACE.replace("val: 0", "val: 60").replace("checkpoint: last", "checkpoint: best"))
@@ -131,7 +133,7 @@ def test_beside_a_study_with_validation_only_last_epochs_are_compared(
     ids=lambda it: it if isinstance(it, str) else "",
 )
 def test_whatever_goes_by_validation_is_refused(
-    by_hand: None, capsys: pytest.CaptureFixture[str], change: tuple[str, str], key: str
+    in_process: None, capsys: pytest.CaptureFixture[str], change: tuple[str, str], key: str
 ) -> None:
     assert change[0] in SPACE
     Path("whole.yaml").write_text(SPACE.replace(*change))
@@ -142,7 +144,7 @@ def test_whatever_goes_by_validation_is_refused(
 
 
 def test_a_ranking_by_the_best_checkpoint_is_refused_and_one_along_training_is_made(
-    by_hand: None, unrendered: None, capsys: pytest.CaptureFixture[str]
+    in_process: None, unrendered: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ranked = SPACE.replace("epochs: 3", "epochs: 3\n  subset: {name: ranked, size: 80%, score: SCORE}")
     ranked += "profile: {seeds: 1}\npretrain: {weights: last, trial: {epochs: 2, subset: all}}\n"
@@ -155,7 +157,7 @@ def test_a_ranking_by_the_best_checkpoint_is_refused_and_one_along_training_is_m
 
 
 def test_a_study_that_holds_out_here_and_not_there_is_reported_at_its_last_epochs(
-    by_hand: None, unrendered: None, capsys: pytest.CaptureFixture[str]
+    in_process: None, unrendered: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("some.yaml").write_text(SPACE.replace("  axes:\n", "  axes:\n    data.val: {grid: [0, 60]}\n"))
     assert run(["some.yaml"]) == 0
@@ -167,7 +169,7 @@ def test_a_study_that_holds_out_here_and_not_there_is_reported_at_its_last_epoch
     assert "best: clean" not in capsys.readouterr().out
 
 
-def test_a_sweep_without_best_weights_cannot_lend_them(by_hand: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sweep_without_best_weights_cannot_lend_them(in_process: None, capsys: pytest.CaptureFixture[str]) -> None:
     Path("whole.yaml").write_text(SPACE)
     assert run(["whole.yaml"]) == 0
     state = next(Path("results/whole/stages").rglob("state.pt"))

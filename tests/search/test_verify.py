@@ -13,7 +13,6 @@ from search.verify import main as verify
 from .execution.test_reuse import burn_ins
 from .helpers import Tiny, smoke, snapshot
 
-pytestmark = pytest.mark.sweeps
 PLAIN = {"profile": None, "search__axes": {"subset": {"grid": ["all"]}}, "search__replicates": 1}
 
 

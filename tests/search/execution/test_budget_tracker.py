@@ -14,11 +14,12 @@ import search.planning.plan
 import search.planning.planner
 import search.run.driver
 import search.status
+from search.execution.in_process_backend import InProcessBackend
 from search.run.__main__ import main
 from search.store.lock import acquire
 from trainers.reading import read_json
 
-from ..hand import Hand
+from ..backends import DisturbedBackend
 from ..helpers import Tiny, snapshot
 from .test_reuse import burn_ins
 
@@ -31,10 +32,19 @@ def told(it: Tiny, command: str = COMMAND) -> int:
     return code
 
 
+def impatient(it: Tiny) -> DisturbedBackend:
+    """Return a backend of a sweep whose tracker looks at the records in each turn, as if a second had passed."""
+
+    def disturb(backend: DisturbedBackend, turn: int) -> None:
+        it.sweep.purse._next = 0.0
+
+    return DisturbedBackend(2, disturb)
+
+
 def ended(tmp_path: Path, **budget: Any) -> tuple[Tiny, int]:
     """How many of the trainings have a result once the budget is used up."""
     it = Tiny(tmp_path / "sweep", burn_ins(search__budget=budget))
-    it.going(Random(0), workers=2)
+    assert it.serve(impatient(it)) == 0
     assert told(it) == 0
     return it, len(it.plan.trials) - len(it.sweep.unfinished())
 
@@ -62,7 +72,7 @@ def test_a_larger_budget_goes_on_where_the_smaller_ended(tmp_path: Path) -> None
     it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"trials": 4}, search__keep="forks"))
     assert it.going(Random(0))
     assert told(it) == 0
-    assert not it.said()
+    assert "budget" not in it.said()
 
 
 @pytest.mark.parametrize("budget", [{"passes": 1}, {"wall": 0.001}])
@@ -72,14 +82,12 @@ def test_what_shows_only_on_the_way_ends_it_on_the_way(tmp_path: Path, budget: d
     assert "Ended: the budget of " in it.said()
 
 
-def test_given_again_a_sweep_whose_budget_is_used_up_trains_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_given_again_a_sweep_whose_budget_is_used_up_trains_nothing(tmp_path: Path) -> None:
     Tiny(tmp_path / "sweep", burn_ins()).going(Random(0), slices=3)
     it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 1}))
-    hand = Hand(it)
-    assert hand.run(monkeypatch) == 0
-    assert hand.epochs == 0
+    backend = DisturbedBackend()
+    assert it.serve(backend) == 0
+    assert backend.epochs == 0
     assert "Ended: the budget of 1 forwards and backwards is used up" in it.said()
 
 
@@ -98,7 +106,7 @@ def test_the_command_that_carries_on_does_not_hold_the_budget_that_is_used_up(
     tmp_path: Path, given: str, shown: str | None
 ) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 1}))
-    it.going(Random(0), workers=2)
+    assert it.serve(impatient(it)) == 0
     assert told(it, f"{COMMAND} {given} --name 'a b'") == 0
     how, command = it.said().splitlines()[-2:]
     assert ("Raise the value that --set gives it, here …" in how) == (shown is not None)
@@ -115,10 +123,9 @@ def test_a_sweep_that_its_budget_ended_is_not_called_finished_whatever_code_ther
     monkeypatch.setattr(
         search.run.driver, "acquire", lambda folder: acquire(folder)()
     )  # each command is a process of its own
-    Hand(None).patch(monkeypatch)
     Path("space.yaml").write_text(burn_ins(search__budget={"trials": 1}))
     spent = "the budget of 1 trainings is used up"
-    assert main(["space.yaml"]) == 0
+    assert main(["space.yaml"], InProcessBackend(2)) == 0
     assert f"Ended: {spent}; 3 of 4 trainings have no result yet" in capsys.readouterr().out
     assert read_json(Path("results/space/provenance.json"))["runs"][-1]["spent"] == spent
     assert search.status.main(["results/space"]) == 1
@@ -127,12 +134,12 @@ def test_a_sweep_that_its_budget_ended_is_not_called_finished_whatever_code_ther
     for module in (search.planning.plan, search.planning.planner, search.execution.compatibility):
         monkeypatch.setattr(module, "training_code", lambda: "another")
     before = snapshot(Path("results/space"))
-    assert main(["space.yaml"]) == 0
+    assert main(["space.yaml"], InProcessBackend(2)) == 0
     said = capsys.readouterr().out
     assert (
         f"space is not finished, its budget ended it: {spent}, 3 of 4 trainings without a result; the code in" in said
     )
-    assert main(["space.yaml", "--set", "search.budget.trials=2"]) == 2
+    assert main(["space.yaml", "--set", "search.budget.trials=2"], InProcessBackend(2)) == 2
     assert "the code in trainers/ has changed" in capsys.readouterr().err
     assert snapshot(Path("results/space")) == before
 

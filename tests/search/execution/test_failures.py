@@ -1,6 +1,7 @@
 """Faults of storage, memory and workers: nothing that was finished is lost, and the records are those of no fault.
 
-Sweeps without Ray, whose trials share epochs; tests of real processes are in test_sweep and test_losses.
+Sweeps on a backend in this process, whose trials share epochs; tests of real processes are in test_sweep and
+test_lost_workers.
 """
 
 from __future__ import annotations
@@ -24,10 +25,8 @@ from search.store.checkpoint_writer import wait_for_writes
 from search.store.store import Store
 from trainers.method import Method
 
-from ..hand import Hand
+from ..backends import DisturbedBackend
 from ..helpers import Tiny, local, records
-
-pytestmark = pytest.mark.sweeps
 
 # two seeds of GAIRAT whose weights set in after 2 or 4 of 6 epochs: each seed has one trunk, and a fork
 SHARED: dict[str, Any] = {
@@ -59,22 +58,22 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return records(it.store.folder)
 
 
-def test_served_by_hand_every_distinct_epoch_is_trained_once_and_records_are_those_of_each_alone(
-    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+def test_every_distinct_epoch_is_trained_once_and_records_are_those_of_each_alone(
+    tiny: Make, undisturbed: dict[str, str]
 ) -> None:
-    hand = Hand(it := tiny())
-    assert hand.run(monkeypatch) == 0
+    it, backend = tiny(), DisturbedBackend()
+    assert it.serve(backend) == 0
     assert records(it.store.folder) == undisturbed
-    assert hand.epochs == it.plan.tree.distinct < it.plan.tree.asked
+    assert backend.epochs == it.plan.tree.distinct < it.plan.tree.asked
 
 
-def carry_on(it: Tiny, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Hand:
+def carry_on(it: Tiny, undisturbed: dict[str, str]) -> DisturbedBackend:
     """The same command again ends with all records."""
-    hand = Hand(it)
-    assert hand.run(monkeypatch) == 0, it.said()
+    backend = DisturbedBackend()
+    assert it.serve(backend) == 0, it.said()
     assert records(it.store.folder) == undisturbed
     assert not list(local(it.store.folder).rglob("error.txt"))
-    return hand
+    return backend
 
 
 # --- storage
@@ -104,8 +103,8 @@ def test_storage_that_fails_stops_the_sweep_and_when_it_is_mended_all_goes_on(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", failing)
-        first = Hand(it)
-        assert first.run(monkeypatch) == 1
+        first = DisturbedBackend()
+        assert it.serve(first) == 1
     assert f"Stopped: {SAID[number]} ({it.store.folder})" in it.said()
     assert it.said().splitlines()[-2:] == [
         f"{len(it.sweep.unfinished())} of 8 trainings have no result yet. All that was trained is kept; "
@@ -113,26 +112,24 @@ def test_storage_that_fails_stops_the_sweep_and_when_it_is_mended_all_goes_on(
         "  the command",
     ]
     assert not list(local(it.store.folder).rglob("error.txt")), "it is no trial's fault"
-    second = carry_on(it, undisturbed, monkeypatch)
+    second = carry_on(it, undisturbed)
     assert first.epochs + second.epochs <= it.plan.tree.distinct + 2, "one of each of the two that ran"
 
 
-def test_a_store_that_vanishes_is_not_made_anew_in_another_place(
-    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_that_vanishes_is_not_made_anew_in_another_place(tiny: Make, undisturbed: dict[str, str]) -> None:
     """As if a file system were unmounted: below its mount point there is an empty folder."""
     it = tiny()
     folder = local(it.store.folder)
     away = folder.with_name("away")
-    first = Hand(it, disturb=lambda hand, turn: folder.rename(away) and None if turn == 5 else None)
-    assert first.run(monkeypatch) == 1
+    first = DisturbedBackend(disturb=lambda backend, turn: folder.rename(away) and None if turn == 5 else None)
+    assert it.serve(first) == 1
     assert not folder.exists()
     assert it.said().splitlines()[-2:] == [
         f"Stopped: the storage is gone ({folder}); bring it back, then carry on with the same command:",
         "  the command",
     ]
     away.rename(folder)
-    second = carry_on(it, undisturbed, monkeypatch)
+    second = carry_on(it, undisturbed)
     assert first.epochs + second.epochs <= it.plan.tree.distinct + 2
 
 
@@ -145,15 +142,15 @@ def test_storage_that_fails_the_driver_alone_stops_it_too(
     def failing(store: Store, name: str) -> int:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    def disturb(hand: Hand, now: int) -> None:
+    def disturb(backend: DisturbedBackend, now: int) -> None:
         if now == turn:
             patched.setattr("search.store.store.Store.forget_state", failing)
 
     it = tiny()
     with monkeypatch.context() as patched:
-        assert Hand(it, disturb=disturb).run(monkeypatch) == 1
+        assert it.serve(DisturbedBackend(disturb=disturb)) == 1
     assert "Stopped: the storage can only be read" in it.said()
-    carry_on(it, undisturbed, monkeypatch)
+    carry_on(it, undisturbed)
 
 
 # --- clocks
@@ -166,9 +163,9 @@ def test_a_clock_that_goes_backwards_changes_nothing(
     it, clock = tiny(), count(2_000_000_000, -3600)
     with monkeypatch.context() as patched:
         patched.setattr(time, "time", lambda: float(next(clock)))
-        assert Hand(it).run(monkeypatch) == 0
+        assert it.serve(DisturbedBackend()) == 0
     assert records(it.store.folder) == undisturbed
-    assert Hand(it).run(monkeypatch) == 0
+    assert it.serve(DisturbedBackend()) == 0
     assert "is finished" in it.said()
     for path in local(it.store.folder).rglob("*"):
         os.utime(path, (4_000_000_000, 4_000_000_000))
@@ -190,16 +187,16 @@ def test_a_fork_that_others_need_is_torn_and_they_train_what_it_held_again(
     name = it.plan.trials[0].chain[fork]
     path = Path(str(it.store.stages)) / name[:2] / name / file
 
-    def killed(hand: Hand, turn: int) -> None:
+    def killed(backend: DisturbedBackend, turn: int) -> None:
         if path.exists():
             raise KeyboardInterrupt
 
-    first = Hand(it, disturb=killed)
+    first = DisturbedBackend(disturb=killed)
     with pytest.raises(KeyboardInterrupt):
-        first.run(monkeypatch)
+        it.serve(first)
     wait_for_writes()
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
-    second = carry_on(it, undisturbed, monkeypatch)
+    second = carry_on(it, undisturbed)
     sharers = int(it.plan.tree.sharers[0, fork])
     assert first.epochs + second.epochs <= it.plan.tree.distinct + 2 + sharers, "an epoch each of those that shared it"
 
@@ -229,14 +226,14 @@ def test_a_training_that_has_not_enough_memory_beside_others_runs_alone(
 ) -> None:
     it, company = tiny(), []
 
-    def disturb(hand: Hand, turn: int) -> None:
-        company[:] = hand.running
-        lonely = [task for task in hand.running if hand.trains(task) in it.sweep.schedule.alone]
-        assert not lonely or len(hand.running) == 1, "and nothing beside it"
+    def disturb(backend: DisturbedBackend, turn: int) -> None:
+        company[:] = backend.running
+        lonely = [task for task in backend.running if backend.place(task) in it.sweep.schedule.alone]
+        assert not lonely or len(backend.running) == 1, "and nothing beside it"
 
     with monkeypatch.context() as patched:
         lacking(lambda: len(company) > 1, torch.OutOfMemoryError("CUDA out of memory."), patched)
-        assert Hand(it, slots=3, disturb=disturb).run(monkeypatch) == 0, it.said()
+        assert it.serve(DisturbedBackend(slots=3, disturb=disturb)) == 0, it.said()
     assert records(it.store.folder) == undisturbed
     assert not list(local(it.store.folder).rglob("error.txt"))
     assert "again: " in it.said() and "out of memory" in it.said()
@@ -249,73 +246,67 @@ def test_a_training_that_has_not_enough_memory_alone_fails_and_says_what_it_aske
     error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4294967296 bytes.")
     with monkeypatch.context() as patched:
         lacking(lambda: True, error, patched)
-        assert Hand(it).run(monkeypatch) == 1
+        assert it.serve(DisturbedBackend()) == 1
     assert len(it.sweep.unfinished()) == len(it.sweep.schedule.alone) == 2
     for trial in it.sweep.unfinished():
         (line,) = (it.store.trial(trial.id) / "error.txt").read_text().splitlines()
         assert line.startswith("out of memory: its process asked for 4.0 GiB more, and had held ")
         assert line.endswith("), also alone; give it more by `resources:`, or lower trial.batch_size")
         assert f"failed: {trial.id}: {line}" in it.said()
-    assert Hand(it).run(monkeypatch) == 0
+    assert it.serve(DisturbedBackend()) == 0
 
 
 # --- workers
 
 
-def test_the_one_that_carries_the_trunk_may_be_lost_again_and_again(
-    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_one_that_carries_the_trunk_may_be_lost_again_and_again(tiny: Make, undisturbed: dict[str, str]) -> None:
     """Others wait for what it will store; whoever is next takes its place, and trains nothing twice."""
     it, lost = tiny(search__retries=1), []
 
-    def disturb(hand: Hand, turn: int) -> None:
-        for task in list(hand.running):
-            if turn % 2 and it.sweep.schedule.running[hand.trains(task)]:
-                lost.append(hand.trains(task))
-                hand.lose(task)
+    def disturb(backend: DisturbedBackend, turn: int) -> None:
+        for task in list(backend.running):
+            if turn % 2 and it.sweep.schedule.running[backend.place(task)]:
+                lost.append(backend.place(task))
+                backend.lose(task)
 
-    hand = Hand(it, disturb=disturb)
-    assert hand.run(monkeypatch) == 0, it.said()
+    backend = DisturbedBackend(disturb=disturb)
+    assert it.serve(backend) == 0, it.said()
     assert records(it.store.folder) == undisturbed
     assert len(lost) >= 4
-    assert hand.epochs == it.plan.tree.distinct, "a checkpoint stood at each epoch"
+    assert backend.epochs == it.plan.tree.distinct, "a checkpoint stood at each epoch"
 
 
-def test_a_worker_that_dies_where_it_died_before_is_given_up_and_named(
-    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_dies_where_it_died_before_is_given_up_and_named(tiny: Make, undisturbed: dict[str, str]) -> None:
     it = tiny(search__retries=2)
     begun: list[int] = []
 
-    def disturb(hand: Hand, turn: int) -> None:
-        for task in list(hand.running):
-            if hand.trains(task) == 5:
+    def disturb(backend: DisturbedBackend, turn: int) -> None:
+        for task in list(backend.running):
+            if backend.place(task) == 5:
                 begun.append(turn)
-                hand.lose(task)
+                backend.lose(task)
 
-    assert Hand(it, disturb=disturb).run(monkeypatch) == 1
+    assert it.serve(DisturbedBackend(disturb=disturb)) == 1
     assert len(begun) == 3
     (trial,) = it.sweep.unfinished()
     assert trial is it.plan.trials[5]
     path = it.store.trial(trial.id) / "error.txt"
     assert f"failed: {trial.id}: its worker died, 3 times in a row ({path})" in it.said()
-    carry_on(it, undisturbed, monkeypatch)
+    carry_on(it, undisturbed)
 
 
-def test_workers_that_die_now_and_then_and_got_further_meanwhile_are_never_given_up(
-    tiny: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workers_that_die_now_and_then_and_got_further_meanwhile_are_never_given_up(tiny: Make) -> None:
     """Twice at the same epoch, at most, and five times in all."""
     it = tiny(search__retries=2, search__axes={"method.weight.burn_in": {"grid": [2, 4]}})
     lost: list[int] = []
 
-    def disturb(hand: Hand, turn: int) -> None:
-        for task in list(hand.running):
+    def disturb(backend: DisturbedBackend, turn: int) -> None:
+        for task in list(backend.running):
             if turn % 2:
-                lost.append(hand.trains(task))
-                hand.lose(task)
+                lost.append(backend.place(task))
+                backend.lose(task)
 
-    assert Hand(it, disturb=disturb).run(monkeypatch) == 0, it.said()
+    assert it.serve(DisturbedBackend(disturb=disturb)) == 0, it.said()
     assert max(lost.count(i) for i in lost) >= 5
 
 
@@ -338,7 +329,7 @@ def test_an_error_that_repeats_is_not_advertised_as_resumable(
     with monkeypatch.context() as patched:
         patched.setattr(trainers.trainer.Trainer, "run_epoch", broken)
         for _ in range(2):
-            assert Hand(it).run(monkeypatch) == 1
+            assert it.serve(DisturbedBackend()) == 1
             ends.append(it.said().splitlines()[-2:])
     assert ends[0] == ends[1]
     assert ends[0] == [
@@ -347,4 +338,4 @@ def test_an_error_that_repeats_is_not_advertised_as_resumable(
         "carries on:",
         "  the command",
     ]
-    carry_on(it, undisturbed, monkeypatch)
+    carry_on(it, undisturbed)

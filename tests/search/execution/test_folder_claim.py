@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import search.execution.sweep
 import search.run.driver
-from search.exceptions import DifferentSweep, Infeasible
+from search.exceptions import DifferentSweep
 from search.execution.sweep import Sweep
 from search.run.__main__ import main
 from search.store import location
@@ -20,6 +19,7 @@ from search.store.store import Store
 from trainers.reading import read_json
 from trainers.record_io import append_rows, write_json
 
+from ..backends import RefusingBackend
 from ..helpers import Tiny, smoke, snapshot
 
 
@@ -35,17 +35,13 @@ def unreachable(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             return held.close
 
         monkeypatch.setattr(search.run.driver, "acquire", locked)
-        monkeypatch.setattr(search.execution.sweep, "cluster", refused_there)
         (here / "space.yaml").write_text(smoke())
         yield
 
 
-def refused_there(*_: object) -> None:
-    raise Infeasible("no Ray answers at 10.0.0.7:6379")
-
-
-def refused(*arguments: str) -> None:
-    assert main(["space.yaml", *arguments]) == 2
+def refused(*arguments: str, before: Callable[[], object] = lambda: None) -> None:
+    """Check that a command is refused whose backend is not there; `before` happens late, before it is known."""
+    assert main(["space.yaml", *arguments], RefusingBackend(before)) == 2
 
 
 def everything(folder: Path) -> dict[str, str]:
@@ -72,13 +68,8 @@ def test_an_empty_folder_stays_and_stays_empty(unreachable: None, here: Path, fi
     assert os.listdir(here / "results" / "space") == list(files)
 
 
-def test_what_a_user_lays_there_meanwhile_stays(unreachable: None, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        (here / "results" / "space" / "notes.txt").write_text("mine")
-        raise Infeasible("a node does not answer")
-
-    monkeypatch.setattr(search.execution.sweep, "cluster", refuse)
-    refused()
+def test_what_a_user_lays_there_meanwhile_stays(unreachable: None, here: Path) -> None:
+    refused(before=lambda: (here / "results" / "space" / "notes.txt").write_text("mine"))
     assert os.listdir(here / "results" / "space") == ["notes.txt"]
 
 

@@ -25,14 +25,13 @@ import search.execution.graceful_stop
 import search.execution.ray_liveness
 from search.cluster.ray_cluster import connected
 from search.execution.graceful_stop import GracefulStop, patience
+from search.execution.ray_backend import tune_listens
 from search.execution.ray_liveness import RayLivenessMonitor
 from search.signals import Interrupt, exit_code_of, install_handlers
 from trainers.reading import read_json, read_rows
 from trainers.terminal.console import Console
 
 from ..helpers import ROOT, SweepProcess, command_line, descendants, end, epochs, smoke, training
-
-pytestmark = pytest.mark.sweeps
 
 
 @pytest.fixture
@@ -73,7 +72,7 @@ def test_once_asked_to_stop_all_that_runs_is_paused_and_only_then_tune_is_told(
     )
     told: list[list[Any]] = []
     signal.signal(signal.SIGUSR1, lambda *arguments: told.append(list(waited)))
-    interrupt.running = True
+    interrupt.listening = tune_listens
     console = Console(file=StringIO())
     grace = GracefulStop(interrupt, console)
     actors = [Actor(), Actor(), Actor()]
@@ -139,8 +138,7 @@ import signal
 from search.signals import Interrupt
 interrupt = Interrupt("python -m search.run space.yaml")
 interrupt.install()
-interrupt.running = True
-signal.signal(signal.SIGUSR1, lambda *_: None)
+interrupt.listening = lambda: True
 signal.raise_signal(signal.SIGTERM)
 print("still there", flush=True)
 signal.raise_signal(signal.SIGINT)
@@ -161,12 +159,11 @@ def test_asked_twice_it_ends_at_once_and_says_how_to_go_on(terminal: bool) -> No
 
 HUNG_UP = """
 import signal, sys
-from search.signals import Interrupt, heed
-heed()
+from search.signals import Interrupt, install_handlers
+install_handlers()
 interrupt = Interrupt()
 interrupt.install()
-interrupt.running = True
-signal.signal(signal.SIGUSR1, lambda *_: None)
+interrupt.listening = lambda: True
 print("before", flush=True)
 for _ in range(3):
     signal.raise_signal(signal.SIGHUP)
@@ -196,15 +193,15 @@ def test_a_terminal_that_closes_asks_once_however_often_it_says_so_and_under_noh
 
 STARTING = """
 import os, signal, sys, threading
-from search.signals import code_of, deferred, heed
-heed()
+from search.signals import deferred, exit_code_of, install_handlers
+install_handlers()
 try:
     with deferred():
         signal.raise_signal(signal.SIGHUP)
         print("up", signal.pthread_sigmask(signal.SIG_BLOCK, ()) >= {signal.SIGHUP}, flush=True)
 except KeyboardInterrupt as error:
     signal.raise_signal(signal.SIGHUP)
-    sys.exit(code_of(error))
+    sys.exit(exit_code_of(error))
 """
 
 
@@ -370,6 +367,7 @@ class Terminal:
         os.close(self._ours)
 
 
+@pytest.mark.sweeps
 def test_whoever_closes_the_terminal_finds_every_training_stored(tmp_path: Path) -> None:
     """All that was started in the terminal hears of it, Ray's processes too, and nothing can be printed any more."""
     (tmp_path / "smoke.yaml").write_text(smoke(**LONG, search__checkpoint_seconds=1e6))

@@ -30,8 +30,6 @@ from trainers.attacks import PGD
 from ..helpers import ROOT, SweepProcess, Tiny, local, records, smoke
 from ..injected import inject
 
-pytestmark = pytest.mark.sweeps
-
 DIED = """The actor died unexpectedly before finishing this task.
 \tclass_name: Trial
 \tpid: 25313
@@ -68,10 +66,10 @@ class Queued:
     def __init__(self, *running: str) -> None:
         self.running, self.lost_ones = running, dict[str, str]()
 
-    def lost(self, task: str, outcome: str, why: str) -> None:
+    def lose(self, task: str, outcome: str, why: str) -> None:
         self.lost_ones[task] = outcome
 
-    def cut_off(self) -> None:
+    def release_all(self) -> None:
         self.running = ()
 
 

@@ -18,8 +18,6 @@ from trainers.record_io import write_json
 from ..helpers import Tiny, local, records
 from .test_reuse import burn_ins
 
-pytestmark = pytest.mark.sweeps
-
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda content: b"",
     "half": lambda content: content[: len(content) // 2],

@@ -19,9 +19,11 @@ import search.execution.session
 import search.monitor.epoch_progress
 from search.exceptions import PlanMismatch
 from search.execution.session import Session
-from search.execution.trainable import TrialTrainable
+from search.execution.trainable import TrialTrainable, config_of, report_of
+from search.execution.worker import Worker
 from search.monitor.epoch_progress import Beat, partial
 from search.monitor.trial_progress import status_of
+from search.planning.jobs import Report
 from search.ray_env import ray
 from search.store.checkpoint_writer import wait_for_writes
 from trainers.method import Method
@@ -296,7 +298,7 @@ def test_trials_that_want_such_a_ranking_are_named_and_ray_is_not_started(tiny: 
     it = tiny(trial__optimizer={"lr": 1e30})
     for i in (0, 1, 2, 4):
         assert it.run(i) == "diverged"
-    assert it.sweep.run(None, "the command") == 1
+    assert it.sweep.run("the command") == 1
     it.sweep.conclude()
     assert not ray.is_initialized()
     ranks = it.plan.trials[0].ranks
@@ -317,7 +319,7 @@ def test_a_full_disk_on_the_way_to_a_ranking_is_said(tiny: Any, monkeypatch: pyt
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    assert it.sweep.run(None, "the command") == 1
+    assert it.sweep.run("the command") == 1
     it.sweep.conclude()
     assert f"cannot be written: the disk is full ({it.store.folder}); free some room" in it.said()
     assert not ray.is_initialized()
@@ -351,27 +353,26 @@ def test_an_exception_is_recorded_and_gone_once_it_succeeds(tiny: Any, monkeypat
     assert status_of(it.store.trial(trial.id), trial.final) == "completed"
 
 
-def test_the_trial_that_ray_runs_records_a_session_that_cannot_begin(tiny: Any) -> None:
+def test_a_worker_records_a_session_that_cannot_begin(tiny: Any) -> None:
     """A ranked trial whose ranking is not there."""
     it = tiny()
-    trial = TrialTrainable.__new__(TrialTrainable)
-    job = it.job(RANKED)
-    trial.setup({"job": json.dumps(vars(job))}, sources=it._sources.loaded)
-    report = trial.step()
-    assert (report["done"], report["outcome"], report["trial"]) == (True, "failed", job.trial)
+    worker, job = Worker(it._sources.loaded), it.job(RANKED)
+    worker.begin(job)
+    assert worker.step() == Report("failed")
     assert f"{job.ranks}.npz: it is missing; the command" in (it.folder(RANKED) / "error.txt").read_text()
-    trial.cleanup()
+    worker.pause()
 
 
 def test_the_trial_that_ray_runs_goes_from_job_to_job(undisturbed: Tiny, tiny: Any) -> None:
     it = tiny()
     trial = TrialTrainable.__new__(TrialTrainable)
-    trial.setup({"job": json.dumps(vars(it.job(0)))}, sources=it._sources.loaded)
+    trial.setup(config_of(it.job(0)), sources=it._sources.loaded)
     for following in (1, 2):
-        while not (report := trial.step())["done"]:
+        while not (result := trial.step())["done"]:
             continue
-        assert (report["outcome"], report["epoch"]) == ("completed", 5)
-        assert trial.reset_config({"job": json.dumps(vars(it.job(following)))})
+        assert (result["epoch"], report_of(result).outcome) == (5, "completed")
+        assert trial.reset_config(config_of(it.job(following)))
+    trial.cleanup()
     for i in (0, 1):
         mine, theirs = (x.folder(i) / "instances.npz" for x in (it, undisturbed))
         assert mine.read_bytes() == theirs.read_bytes()

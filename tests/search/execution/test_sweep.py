@@ -19,6 +19,7 @@ import pytest
 
 import search.run.driver
 import search.status
+from search.execution.ray_backend import tune_listens
 from search.execution.sweep import Sweep
 from search.ray_env import ray
 from search.run.__main__ import main
@@ -277,7 +278,7 @@ def test_an_address_where_no_ray_answers_is_refused(tmp_path: Path, capsys: pyte
 def test_ctrl_c_before_tune_listens_is_no_sudden_end() -> None:
     """The signal that Tune is told by would end the process."""
     interrupt, before = Interrupt(), {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
-    interrupt.running = True
+    interrupt.listening = tune_listens
     try:
         interrupt.install()
         assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from search.execution.session import Session
-from search.planning.jobs import Job
 from trainers.reading import read_json, read_rows
 
+from ..backends import DisturbedBackend
 from ..execution.test_reuse import burn_ins
 from ..helpers import Tiny, records, smoke
 from ..sampling.test_ask_tell import adaptive
@@ -88,21 +86,13 @@ def test_given_again_a_budget_pays_for_no_more(tmp_path: Path, n: int) -> None:
 
 def test_what_waits_for_a_ranking_that_fails_is_not_waited_for(tmp_path: Path) -> None:
     it = Tiny(tmp_path / "sweep", smoke(**STOPPING))
-    it.sweep.twins.adopt()
-    it.sweep.prepare()
-    queue, n = it.sweep.queue, 0
-    while isinstance(suggested := queue.suggest(str(n)), dict):
-        job = Job(**json.loads(suggested["job"]))
-        i = [trial.id for trial in it.plan.trials].index(job.trial)
-        if it.plan.trials[i].kind == "profile":
-            queue.on_trial_complete(str(n), {"outcome": "failed", "why": "it is broken", "stored": 0, "rows": []})
-        else:
-            session = Session(job, it.data(i))
-            while (outcome := session.advance(1e9)) == "running":
-                continue
-            result = session.latest | {"outcome": outcome, "stored": session.stored, "rows": session.news()}
-            queue.on_trial_complete(str(n), result)
-        n += 1
+
+    def disturb(backend: DisturbedBackend, turn: int) -> None:
+        for task in list(backend.running):
+            if it.plan.trials[backend.place(task)].kind == "profile":
+                backend.fail(task, "it is broken")
+
+    assert it.serve(DisturbedBackend(1, disturb)) == 1
     free = {trial.id for trial in it.plan.trials if trial.kind == "trial" and not trial.ranks}
     assert free and set(ends(it)) == free
 

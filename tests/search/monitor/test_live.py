@@ -37,20 +37,20 @@ class Run:
     def start(self) -> int:
         task = self.schedule.next()
         assert task is not None
-        trial = self.tune(task.i)
-        self.watch.on_trial_start(0, [], trial)
+        self.watch.on_start(str(task.i), self.records.job(task.i))
         return task.i
 
     def end(self, i: int) -> None:
         self.schedule.released(i, ended=True)
-        self.watch.on_trial_complete(0, [], self.tune(i))
+        self.leave(i)
 
-    def tune(self, i: int) -> Any:
-        return SimpleNamespace(trial_id=str(i), config={"trial": self.records.ids[i]})
+    def leave(self, i: int) -> None:
+        """The task is over."""
+        self.watch.on_end(str(i), self.records.job(i))
 
     def beat(self) -> None:
         self.watch._looked = self.watch._wrote = self.watch._spoke = float("-inf")
-        self.watch.on_step_end(0, [])
+        self.watch.on_step()
 
     @property
     def said(self) -> str:
@@ -109,7 +109,7 @@ def test_several_tasks_of_one_training_are_one_training(run: Callable[..., Run])
         it.beat()
         if until == 2:
             it.schedule.released(i, ended=False)
-            it.watch.on_trial_complete(0, [], it.tune(i))
+            it.leave(i)
             it.beat()
             assert it.watch._standing().states == {"paused": 1}
     it.records.end(i)
@@ -169,7 +169,7 @@ def test_a_worker_that_was_lost_is_no_training_that_runs(run: Callable[..., Run]
     it.records.train(i, 2)
     it.beat()
     it.schedule.released(i, ended=True)
-    it.watch.on_trial_error(0, [], it.tune(i))
+    it.leave(i)
     it.beat()
     assert it.watch._standing().states == {"lost": 1}
 

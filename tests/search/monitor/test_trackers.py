@@ -8,7 +8,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ import search.schema.loggers
 from search.exceptions import SpaceError
 from search.monitor.trackers import Run, TrackerCallback, built
 from search.schema.loggers import PACKAGES
-from trainers.record_io import Row, canonical, write_atomic
+from trainers.record_io import Row, write_atomic
 
 from ..helpers import smoke
 from ..made_up import MadeUp
@@ -51,11 +50,6 @@ class Stub:
         self.finished = True
 
 
-def tune(it: MadeUp, i: int) -> Any:
-    job = {"folder": str(it.folder), "trial": it.ids[i], "final": it.finals[i], "config": {"seed": 3, "epochs": 4}}
-    return SimpleNamespace(config={"job": canonical(job)})
-
-
 @pytest.fixture
 def sweep(tmp_path: Path) -> MadeUp:
     return MadeUp(tmp_path / "study", ["aaaa", "aabb"])
@@ -69,13 +63,13 @@ def feed(it: MadeUp, *stubs: Stub, hurried: bool = False) -> TrackerCallback:
 
 
 def test_every_epoch_is_a_result_with_its_step_and_its_cost_and_then_how_it_ended(sweep: MadeUp) -> None:
-    stub, trial = Stub(), tune(sweep, 0)
+    stub, job = Stub(), sweep.job(0)
     with feed(sweep, stub) as fed:
         for epoch in range(4):
             sweep.train(0, epoch + 1, since=epoch)
-            fed.on_trial_result(0, [], trial, {})
+            fed.on_report("a task", job)
         sweep.end(0, clean=0.75, robust=0.5)
-        fed.on_trial_complete(0, [], trial)
+        fed.on_end("a task", job)
     *epochs, last = stub.results[sweep.ids[0]]
     assert [row["training_iteration"] for row in epochs] == [row["epoch"] for row in epochs] == [0, 1, 2, 3]
     assert {"train_loss", "val_pgd_acc", "seconds", "images_per_s"} <= epochs[2].keys()
@@ -88,17 +82,17 @@ def test_epochs_that_another_made_are_in_a_trainings_run_too(sweep: MadeUp) -> N
     stub = Stub()
     sweep.train(1, 3, taken=2)
     with feed(sweep, stub) as fed:
-        fed.on_trial_result(0, [], tune(sweep, 1), {})
+        fed.on_report("a task", sweep.job(1))
     assert stub.steps == {sweep.ids[1]: [0, 1, 2]}
 
 
 def test_several_tasks_and_runs_of_the_sweep_are_one_run_without_gaps_or_repeats(sweep: MadeUp) -> None:
-    stub, trial = Stub(), tune(sweep, 0)
+    stub, job = Stub(), sweep.job(0)
     with feed(sweep, stub) as fed:
         sweep.train(0, 2)
-        fed.on_trial_complete(0, [], trial)  # paused at a limit
+        fed.on_end("a task", job)  # paused at a limit
         sweep.train(0, 3, since=2)
-        fed.on_trial_result(0, [], trial, {})
+        fed.on_report("a task", job)
     lines = (sweep.place(0) / "epochs.jsonl").read_text().splitlines(keepends=True)
     write_atomic(sweep.place(0) / "epochs.jsonl", "".join(lines[:1]))  # a kill: it goes on from a checkpoint
     costs = (sweep.place(0) / "cost.jsonl").read_text().splitlines(keepends=True)
@@ -106,8 +100,8 @@ def test_several_tasks_and_runs_of_the_sweep_are_one_run_without_gaps_or_repeats
     again = Stub()
     with feed(sweep, again) as fed:
         sweep.train(0, 4, since=1)
-        fed.on_trial_result(0, [], trial, {})
-        fed.on_trial_complete(0, [], trial)
+        fed.on_report("a task", job)
+        fed.on_end("a task", job)
     assert stub.steps[sweep.ids[0]] + again.steps[sweep.ids[0]] == [0, 1, 2, 3]
     assert stub.calls == [("start", sweep.ids[0]), ("end", sweep.ids[0])] * 2
 
@@ -116,7 +110,7 @@ def test_an_interrupted_sweep_ends_its_runs_with_all_that_was_trained(sweep: Mad
     stub = Stub()
     sweep.train(0, 1)
     with feed(sweep, stub, hurried=True) as fed:
-        fed.on_trial_result(0, [], tune(sweep, 0), {})
+        fed.on_report("a task", sweep.job(0))
         sweep.train(0, 2, since=1)  # and Tune tells no more of it
     assert stub.steps == {sweep.ids[0]: [0, 1]}
     assert stub.calls[-1] == ("end", sweep.ids[0])
@@ -127,7 +121,7 @@ def test_a_tracker_that_fails_is_left_out_and_costs_nothing_else(sweep: MadeUp) 
     with feed(sweep, broken, sound) as fed:
         for epoch in range(3):
             sweep.train(0, epoch + 1, since=epoch)
-            fed.on_trial_result(0, [], tune(sweep, 0), {})
+            fed.on_report("a task", sweep.job(0))
     assert fed.said == ["logger stub0 failed and is left out from here on: ConnectionError: no server"]  # type: ignore[attr-defined]
     assert sound.steps == {sweep.ids[0]: [0, 1, 2]}
 
@@ -138,7 +132,7 @@ def test_a_slow_tracker_does_not_slow_the_sweep(sweep: MadeUp, monkeypatch: pyte
     began = time.monotonic()
     with feed(sweep, Stub(slow=1.0), hurried=True) as fed:
         for _ in range(100):
-            fed.on_trial_result(0, [], tune(sweep, 0), {})
+            fed.on_report("a task", sweep.job(0))
     assert time.monotonic() - began < 0.9
 
 
@@ -149,7 +143,7 @@ def test_a_training_that_failed_is_a_failed_run_and_one_without_rows_is_none(swe
     sweep.fail(1, time.time())
     with feed(sweep, stub) as fed:
         for i in (0, 1):
-            fed.on_trial_error(0, [], tune(sweep, i))
+            fed.on_end("a task", sweep.job(i))
     assert stub.calls == [("start", sweep.ids[0]), ("failed", sweep.ids[0])]
 
 
@@ -171,13 +165,13 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_tensorboard_shows_one_curve_of_a_training_in_two_tasks(sweep: MadeUp) -> None:
-    trial = tune(sweep, 0)
+    job = sweep.job(0)
     with TrackerCallback(sweep.folder, built(["tensorboard"], sweep.folder), pytest.fail, lambda: False) as fed:
         sweep.train(0, 2)
-        fed.on_trial_complete(0, [], trial)
+        fed.on_end("a task", job)
         sweep.train(0, 4, since=2)
         sweep.end(0, clean=0.75, robust=0.5)
-        fed.on_trial_complete(0, [], trial)
+        fed.on_end("a task", job)
     found = scalars(sweep.folder / "loggers" / "tensorboard" / sweep.ids[0])
     assert found["ray/tune/val_pgd_acc"] == [(0, 0.3), (1, 0.31), (2, 0.32), (3, 0.33)]
     assert found["ray/tune/best/val_pgd_acc"] == [(3, 0.5)]
@@ -222,7 +216,7 @@ def test_mlflow_has_one_run_of_a_training_in_two_runs_of_the_sweep(
     for until in (2, 4):
         with TrackerCallback(sweep.folder, built(["mlflow"], sweep.folder), pytest.fail, lambda: False) as fed:
             sweep.train(0, until, since=until - 2)
-            fed.on_trial_result(0, [], tune(sweep, 0), {})
+            fed.on_report("a task", sweep.job(0))
     client = mlflow.MlflowClient(f"sqlite:///{sweep.folder}/loggers/mlflow/mlflow.db")
     (run,) = client.search_runs([client.get_experiment_by_name("study").experiment_id])
     assert (run.info.run_name, run.info.status) == (sweep.ids[0], "FINISHED")
@@ -241,7 +235,7 @@ def test_wandb_has_one_run_of_a_training(sweep: MadeUp, monkeypatch: pytest.Monk
     with cluster(None, Interrupt()):
         with TrackerCallback(sweep.folder, built(["wandb"], sweep.folder), pytest.fail, lambda: False) as fed:
             sweep.train(0, 4)
-            fed.on_trial_result(0, [], tune(sweep, 0), {})
+            fed.on_report("a task", sweep.job(0))
         (ray,) = Path("/tmp").glob(f"rs-{os.getpid()}-*/ray/session_2*/logs")
         told = [path.name for path in ray.iterdir() if path.is_file() and b"a-key-of-40-letters" in path.read_bytes()]
         assert told == [], "it goes by no runtime environment, which Ray writes down"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.planning.schedule import simulate
+from search.execution.simulated_backend import simulate
 from search.planning.stage_tree import StageTree
 
 from ..trees import FIGURES, Figure, chain_of, planned_space

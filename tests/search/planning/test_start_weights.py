@@ -209,7 +209,7 @@ def test_another_pretraining_makes_other_trials(planned: Plans) -> None:
 def test_trials_of_a_pretraining_that_diverged_are_named_and_ray_is_not_started(tiny: Make) -> None:
     it = tiny(pretrain={"trial": {"optimizer": {"lr": 1e30}}}, **PLAIN)
     assert it.run(0) == "diverged"
-    assert it.sweep.run(None, "the command") == 1
+    assert it.sweep.run("the command") == 1
     it.sweep.conclude()
     assert not ray.is_initialized()
     assert it.said().splitlines()[1:3] == [
@@ -226,7 +226,7 @@ def test_weights_that_were_lost_are_named_and_can_be_made_again(tiny: Make, dama
     before, path = records(it.store.folder), state_file(it, 0)
     damage(path)
     complaint = f"{it.plan.trials[0].id}: its last state is missing or damaged; remove its result.json"
-    assert it.sweep.run(None, "the command") == 1
+    assert it.sweep.run("the command") == 1
     it.sweep.conclude()
     assert complaint in it.said()
     with pytest.raises(CheckpointError, match="its last state is missing or damaged"):

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from search.execution.reuse import Remaining, remaining
+from search.execution.simulated_backend import simulate
 from search.monitor.cost_model import Left
 from search.monitor.disk_usage import stored
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
-from search.planning.schedule import simulate
 from search.run.__main__ import main
 from search.run.dry_run import print_plan
 from search.run.estimate import storage_estimate, time_estimate, unshared_makespan

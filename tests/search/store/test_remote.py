@@ -11,11 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
-import search.execution.sweep
 import search.store.remote
 from analysis.exceptions import SweepError
 from analysis.mirror import fetch_records
-from search.exceptions import Infeasible, SweepLocked, Unreachable
+from search.exceptions import SweepLocked, Unreachable
 from search.execution.reuse import import_states
 from search.run.__main__ import main
 from search.status import main as status
@@ -29,6 +28,7 @@ from search.verify import main as verify
 from trainers.reading import read_json, read_rows
 from trainers.record_io import Place, append_rows, write_atomic, write_json
 
+from ..backends import RefusingBackend
 from ..execution.test_reuse import burn_ins
 from ..helpers import Tiny, records, smoke
 from .test_store import CHAIN, FILES, depth, publish, segment, state
@@ -367,15 +367,9 @@ def test_loggers_are_refused_before_anything_starts(
     assert near.files() == []
 
 
-def test_a_start_that_is_refused_late_leaves_nothing(
-    near: RemotePath, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise Infeasible("no Ray answers at 10.0.0.7:6379")
-
-    monkeypatch.setattr(search.execution.sweep, "cluster", refuse)
+def test_a_start_that_is_refused_late_leaves_nothing(near: RemotePath, here: Path) -> None:
     (here / "space.yaml").write_text(smoke())
-    assert main(["space.yaml", "--results", str(near)]) == 2
+    assert main(["space.yaml", "--results", str(near)], RefusingBackend()) == 2
     assert [entry.path for entry in near.files() if not entry.path.endswith(".lock")] == []
 
 

@@ -1,0 +1,83 @@
+"""Trainings in this very process, without Ray: for tests, and to step through a sweep with a debugger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+
+from search.execution.backend import Capacity, Workload
+from search.execution.job_queue import JobQueue
+from search.execution.worker import Worker
+from search.monitor.callback import Callback
+from search.planning.jobs import Report
+
+
+class InProcessBackend:
+    """Trains an epoch of each task in turn, in the order in which the tasks began.
+
+    The same queue, workers, sessions and store as on Ray: the records are the same bytes. A worker cannot be lost, for
+    it is this process; a hang that search.timeout ends takes the driver with it, and the same command carries on.
+    """
+
+    def __init__(self, slots: int = 1) -> None:
+        """`slots`: tasks at once."""
+        self.slots = slots
+
+    @contextmanager
+    def prepare(self, workload: Workload) -> Iterator[Capacity]:
+        """Install the interrupt. Nothing is checked: what was planned in this process, this process can train."""
+        resources = workload.resources
+        with workload.interrupt.installed():
+            yield Capacity(self.slots, resources.shared(self.slots) if resources.gpus == "auto" else resources)
+
+    def run(self, workload: Workload, capacity: Capacity, queue: JobQueue, callbacks: Sequence[Callback]) -> str | None:
+        """Run turns until nothing runs any more; asked to stop, end the epoch, store it, and return."""
+        self.running: dict[str, Worker] = {}
+        self._queue, self._callbacks = queue, callbacks
+        self._names = map(str, count())
+        self._idle = [Worker(workload.sources) for _ in range(capacity.slots)]
+        interrupt = workload.interrupt
+        interrupt.listening = lambda: True
+        try:
+            while not interrupt.code and self._fill():
+                for task in self.turn():
+                    if task in self.running and not interrupt.code and not queue.trouble:
+                        self.step(task)
+                for callback in callbacks:
+                    callback.on_step()
+        finally:
+            interrupt.listening = None
+        for worker in self.running.values():
+            worker.pause()
+        queue.release_all()
+        return queue.trouble
+
+    def turn(self) -> Sequence[str]:
+        """Return the tasks that train an epoch next, one after another."""
+        return list(self.running)
+
+    def step(self, task: str) -> Report:
+        """Train an epoch of a task, and report it."""
+        worker = self.running[task]
+        report = worker.step()
+        if report.outcome == "running":
+            self._queue.report(task, report)
+        else:
+            self._idle.append(self.running.pop(task))
+            self._queue.end(task, report)
+        for callback in self._callbacks:
+            callback.on_report(task, worker.job)
+            if report.outcome != "running":
+                callback.on_end(task, worker.job)
+        return report
+
+    def _fill(self) -> bool:
+        """Begin what may begin. Returns whether anything is to be trained."""
+        while self._idle and (job := self._queue.begin(task := next(self._names))):
+            worker = self.running[task] = self._idle.pop()
+            worker.begin(replace(job, slice_seconds=0.0))  # an epoch: no clock decides whose turn it is
+            for callback in self._callbacks:
+                callback.on_start(task, worker.job)
+        return bool(self.running) and not self._queue.trouble

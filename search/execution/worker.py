@@ -1,0 +1,57 @@
+"""What trains jobs in a process, on any backend: one session after another, a slice at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from search.execution.failures import failure_of, release
+from search.execution.session import Session
+from search.execution.watchdog import Watchdog
+from search.planning.jobs import Job, Report
+from trainers.arrays import Source
+from trainers.config import TrialConfig
+from trainers.data import Data, prepare_data
+
+
+class Worker:
+    """Trains one job after another in the same process, so that imports and data are paid for once."""
+
+    def __init__(self, sources: Mapping[str, Source]) -> None:
+        self._sources = sources
+        self._data: dict[str, Data] = {}
+        self._session: Session | None = None
+
+    def begin(self, job: Job) -> None:
+        """Take a job; the session is made at the first step, as a spare worker must touch no file."""
+        self.job = job
+        self._session = None
+
+    def step(self) -> Report:
+        """Train a slice of the job. An error is part of the report, not raised: Ray would make a lost worker of it."""
+        with Watchdog(self.job):
+            return self._step()
+
+    def _step(self) -> Report:
+        try:
+            if self._session is None:
+                self._session = Session(self.job, self._prepared())
+            outcome = self._session.advance(self.job.slice_seconds)
+            return Report(outcome, self._session.stored, [dict(row) for row in self._session.news()])
+        except Exception as error:
+            failure = failure_of(self.job, error)
+        if failure.outcome == "out of memory":
+            self._session = None
+            release()
+        return Report(failure.outcome, why=failure.why)
+
+    def _prepared(self) -> Data:
+        if self.job.data not in self._data:
+            self._data.clear()  # one at a time: a data set may be large
+            config = TrialConfig.model_validate(self.job.config)
+            self._data[self.job.data] = prepare_data(self._sources[self.job.source], config.data)
+        return self._data[self.job.data]
+
+    def pause(self) -> None:
+        """Store what was trained since the last checkpoint; to be called between two steps."""
+        if self._session is not None:
+            self._session.pause()
