@@ -66,7 +66,7 @@ def run(
                     _tuner(queue, trainable, callbacks, scratch).fit()
                     return queue.trouble
                 except Exception as error:
-                    if not losses.survived(error):
+                    if not losses.recover(error):
                         return queue.trouble or f"{type(error).__name__}: {error}"
                 except KeyboardInterrupt:
                     if not interrupt.broken:

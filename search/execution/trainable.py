@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from search.execution.failures import Failure, failure_of, release
+from search.execution.failures import StepOutcome, record_failure, release_memory
 from search.execution.session import Session
 from search.execution.watchdog import Watchdog
 from search.planning.jobs import Job
@@ -38,13 +38,13 @@ class TrialTrainable(tune.Trainable):
         try:
             if self._session is None:
                 self._session = Session(self._job, self._prepared())
-            came = Failure(self._session.advance(self._job.slice_seconds))
-            latest = self._session.latest | {"stored": self._session.stored, "rows": self._session.news()}
+            came = StepOutcome(self._session.advance(self._job.slice_seconds))
+            latest = self._session.latest | {"stored": self._session.stored, "rows": self._session.take_new_rows()}
         except Exception as error:  # told, not raised: Tune would make a lost worker of it
-            came = failure_of(self._job, error)
+            came = record_failure(self._job, error)
         if came.outcome == "out of memory":
             self._session = None
-            release()
+            release_memory()
         report = {"done": came.outcome != "running", "outcome": came.outcome, "why": came.why}
         return report | {"trial": self._job.trial, "epoch": -1} | latest
 

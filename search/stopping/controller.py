@@ -38,8 +38,8 @@ class Steering:
         self.referee.enter(self._entry(trial) for trial in trials)
         for i, trial in zip(new, trials, strict=True):
             self._of[trial.configuration].append(i)
-            folder = self.store.trial(trial.id)
-            result = self.store.result(trial.id, trial.final) or {}
+            folder = self.store.trial_folder(trial.id)
+            result = self.store.read_result(trial.id, trial.final) or {}
             rows = read_rows(folder / "epochs.jsonl", is_epoch_row)
             self.referee.heard(trial.id, rows, result.get("diverged", {}).get("epoch"))
 
@@ -73,7 +73,7 @@ class Steering:
         if i not in self._known or outcome not in ("diverged", "failed", "lost"):
             return
         if outcome == "diverged":
-            result = self.store.result(trial.id, trial.final) or {}
+            result = self.store.read_result(trial.id, trial.final) or {}
             self.referee.heard(trial.id, (), result.get("diverged", {}).get("epoch"))
         else:
             self.referee.lost(trial.id)
@@ -90,7 +90,7 @@ class Steering:
 
     def _result(self, i: int) -> Row:
         trial = self.plan.trials[i]
-        return self.store.result(trial.id, trial.final) or {"status": None}
+        return self.store.read_result(trial.id, trial.final) or {"status": None}
 
     def _act(self, schedule: Schedule, configuration: str) -> None:
         touched = set(self._of[configuration])

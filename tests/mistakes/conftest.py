@@ -15,7 +15,7 @@ import search.replay.__main__
 import search.run.driver
 import search.store.provenance
 from search.run.__main__ import main
-from search.store.lock import acquire
+from search.store.lock import acquire_lock
 from trainers.record_io import Place
 
 from ..search.hand import Hand
@@ -34,7 +34,7 @@ ASKED = {  # of a sweep that draws its trials, ends some of them early and adds 
 def _locked(folder: Place, released: ExitStack) -> Callable[[], None]:
     """A lock that ends at the latest with what it is released with, and sooner where its release is called."""
     mine = released.enter_context(ExitStack())
-    mine.callback(acquire(folder))
+    mine.callback(acquire_lock(folder))
     return mine.close
 
 
@@ -42,7 +42,7 @@ def _locked(folder: Place, released: ExitStack) -> Callable[[], None]:
 def _by_hand() -> Iterator[pytest.MonkeyPatch]:
     """Train what a command would give to Ray in this process, without the report behind it; locks end at its end."""
     with pytest.MonkeyPatch.context() as patched, ExitStack() as released:
-        patched.setattr(search.run.driver, "acquire", lambda folder: _locked(folder, released))
+        patched.setattr(search.run.driver, "acquire_lock", lambda folder: _locked(folder, released))
         patched.setattr(search.run.driver, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
         patched.setattr(search.store.provenance, "commit", cache(search.store.provenance.commit))  # starts git
         patched.setattr(search.store.provenance, "version", cache(search.store.provenance.version))

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from search.execution.failures import failure_of
-from search.execution.reuse import renamed_trials
+from search.execution.failures import record_failure
+from search.execution.reuse import find_renamed_trials
 from search.execution.session import Session
 from search.execution.sweep import Sweep
 from search.planning.datasets import DatasetCache, source_key
@@ -82,12 +82,12 @@ class Tiny:
         self._console = Console(file=StringIO(), width=1000)
         loaded, sources = load(folder / "space.yaml", []), DatasetCache()
         self.store = Store(place)
-        health.establish(self.store.folder)
+        health.create_folders(self.store.folder)
         search = loaded.space.search
         asker = AskTellStudy(search, place) if search.draws else None
         rounds = AskTellLoop(Planner(loaded, sources.fingerprint), self.store, self._console.print, asker)
         self.plan: Plan = rounds.plan()
-        renamed = renamed_trials(place, self.plan)
+        renamed = find_renamed_trials(place, self.plan)
         write_json(place / "plan.json", self.plan.to_json(place.name))
         self.sweep = Sweep(self.store, self.plan, loaded.space, sources, self._console, renamed, rounds)
         self._sources = sources
@@ -113,7 +113,7 @@ class Tiny:
             while (outcome := session.advance(seconds)) == "running":
                 continue
         except Exception as error:
-            return failure_of(self.job(i), error).outcome
+            return record_failure(self.job(i), error).outcome
         return outcome
 
     def all(self) -> Tiny:
@@ -123,7 +123,7 @@ class Tiny:
 
     def going(self, random: Random, workers: int = 1, slices: float = inf) -> bool:
         """The sweep as Tune would run it with so many processes of uneven speed; False if it was cut off before."""
-        self.sweep.twins.adopt()
+        self.sweep.twins.copy_known_results()
         self.sweep.prepare()
         queue, n = self.sweep.queue, 0
         running: dict[str, Session] = {}
@@ -137,7 +137,7 @@ class Tiny:
             name = random.choice(sorted(running))
             session = running[name]
             outcome = session.advance(0 if slices < inf or workers > 1 else inf)
-            result = session.latest | {"outcome": outcome, "stored": session.stored, "rows": session.news()}
+            result = session.latest | {"outcome": outcome, "stored": session.stored, "rows": session.take_new_rows()}
             if outcome == "running":
                 queue.on_trial_result(name, result)
             else:
@@ -151,12 +151,12 @@ class Tiny:
         return sum(
             "epoch" in cost and cost["by"] == trial.id
             for trial in self.plan.trials
-            for cost in read_rows(self.store.trial(trial.id) / "cost.jsonl")
+            for cost in read_rows(self.store.trial_folder(trial.id) / "cost.jsonl")
         )
 
     def rank(self) -> str | None:
         (ranks,) = self.plan.rankings
-        return self.sweep.maker.rank(ranks)
+        return self.sweep.maker.build_ranking(ranks)
 
     def folder(self, i: int) -> Any:
-        return self.store.trial(self.plan.trials[i].id)
+        return self.store.trial_folder(self.plan.trials[i].id)

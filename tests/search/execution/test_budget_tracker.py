@@ -15,7 +15,7 @@ import search.planning.planner
 import search.run.driver
 import search.status
 from search.run.__main__ import main
-from search.store.lock import acquire
+from search.store.lock import acquire_lock
 from trainers.reading import read_json
 
 from ..hand import Hand
@@ -113,7 +113,7 @@ def test_a_sweep_that_its_budget_ended_is_not_called_finished_whatever_code_ther
     monkeypatch.setenv("RAY_ADDRESS", "")
     monkeypatch.setattr(search.run.driver, "subprocess", SimpleNamespace(run=lambda *given, **how: None))
     monkeypatch.setattr(
-        search.run.driver, "acquire", lambda folder: acquire(folder)()
+        search.run.driver, "acquire_lock", lambda folder: acquire_lock(folder)()
     )  # each command is a process of its own
     Hand(None).patch(monkeypatch)
     Path("space.yaml").write_text(burn_ins(search__budget={"trials": 1}))

@@ -43,7 +43,7 @@ def steered(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 
 def statuses(it: Tiny) -> dict[str, str]:
-    return {trial.id: read_json(it.store.trial(trial.id) / "result.json")["status"] for trial in it.plan.trials}
+    return {trial.id: read_json(it.store.trial_folder(trial.id) / "result.json")["status"] for trial in it.plan.trials}
 
 
 def test_it_saves_and_finishes_what_lies_near_the_front(steered: Tiny) -> None:
@@ -60,7 +60,7 @@ def test_seeds_of_a_configuration_end_together(steered: Tiny) -> None:
 
 def test_what_was_stopped_says_why_and_is_not_filled_in(steered: Tiny) -> None:
     for trial in steered.plan.trials:
-        result = read_json(steered.store.trial(trial.id) / "result.json")
+        result = read_json(steered.store.trial_folder(trial.id) / "result.json")
         if result["status"] == "stopped":
             assert result["epochs"] == result["stopped"]["epoch"] < EPOCHS
             assert result["stopped"]["reason"]
