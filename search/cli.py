@@ -93,7 +93,7 @@ def report_error(error: BaseException, folder: Place, instead: str, errors: Cons
         errors.print("Interrupted; what was trained is kept.")
         return exit_code_of(error)
     if isinstance(error, OSError):
-        errors.print(f"Stopped: {health.storage_problem_behind(error, folder) or error}")
+        errors.print(f"Stopped: {health.find_storage_problem_behind(error, folder) or error}")
         return UNFINISHED
     for line in _lines(error, folder, instead):
         errors.print(line)

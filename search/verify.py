@@ -22,14 +22,14 @@ from rich.progress import track
 
 from search.cli import exit_with
 from search.exceptions import NoSweep, PlanMismatch, SpaceError, Unreachable
-from search.execution.repair import damaged_files
+from search.execution.repair import find_damaged_files
 from search.execution.session import Session
 from search.formatting import format_count
 from search.planning.datasets import DatasetCache, source_key
 from search.planning.jobs import Job
 from search.planning.start_weights import StartWeights
 from search.store import health
-from search.store.plan_file import plan_of
+from search.store.plan_file import load_plan
 from search.store.remote import check_reachable, parse_path
 from search.store.store import Store
 from trainers.chain import training_code
@@ -99,9 +99,9 @@ def _looked_at(store: Store, ended: list[Row], console: Console) -> tuple[int, i
     """How many trials' records bear no checksums, and how many are not what they were, which are named."""
     unchecked = damaged = 0
     for row in ended:
-        result = store.result(row["id"], row["chain"]) or {}
+        result = store.read_result(row["id"], row["chain"]) or {}
         unchecked += "sha256" not in result
-        if files := damaged_files(store.trial(row["id"]), result, thorough=True):
+        if files := find_damaged_files(store.trial_folder(row["id"]), result, thorough=True):
             damaged += 1
             console.print(f"DAMAGED: {row['id']}: {' and '.join(files)}", markup=False, soft_wrap=True)
     return unchecked, damaged
@@ -117,11 +117,11 @@ def _integrity(ended: int, damaged: int, unchecked: int) -> str:
 
 def _sampled(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row], list[Row]]:
     """The stored plan, the rows of it to be trained again, and those of all trials that ended."""
-    plan = plan_of(folder)
+    plan = load_plan(folder)
     if plan["code"] != training_code():
         raise Unverifiable("it was trained by other training code than this; check out the commit in provenance.json")
     store = Store(folder)
-    ended = [row for row in plan["trials"] if store.result(row["id"], row["chain"])]
+    ended = [row for row in plan["trials"] if store.read_result(row["id"], row["chain"])]
     if not ended:
         raise Unverifiable("no trial of it has ended yet")
     try:
@@ -150,17 +150,17 @@ def _trained(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
     """
     store, alone = Store(folder), Store(scratch / "store")
     shutil.rmtree(scratch / "store", ignore_errors=True)
-    health.establish(alone.folder)
+    health.create_folders(alone.folder)
     config = TrialConfig.model_validate(row["config"])
     sources = DatasetCache()
     if identify_splits(sources.fingerprint(config.data), config.data) != row["data"]:
         raise Unverifiable(f"{row['id']}: its data is other data now; put back the files that it was trained on")
     if row["kind"] == "trial" and row["ranks"]:
-        write_atomic(alone.ranking(row["ranks"]), read_content(store.ranking(row["ranks"]), sys.maxsize))
+        write_atomic(alone.ranking_path(row["ranks"]), read_content(store.ranking_path(row["ranks"]), sys.maxsize))
     start = StartWeights.model_validate(row["start"]) if row["start"] else None
     if start and start.training:
-        store.lend(start.content, alone)
-    key, stop = source_key(config.data), (store.result(row["id"], row["chain"]) or {}).get("stopped")
+        store.copy_state_to(start.content, alone)
+    key, stop = source_key(config.data), (store.read_result(row["id"], row["chain"]) or {}).get("stopped")
     Session(_job(alone, plan, row, start, key, stop), prepare_data(sources.loaded[key], config.data)).advance(inf)
     return alone
 
@@ -188,14 +188,14 @@ def _job(alone: Store, plan: Row, row: Row, start: StartWeights | None, source: 
 def _differences(store: Store, alone: Store, row: Row) -> Iterator[str]:
     """In its records."""
     for name in RECORDS:
-        here, there = (_content(it.trial(row["id"]) / name) for it in (store, alone))
+        here, there = (_content(it.trial_folder(row["id"]) / name) for it in (store, alone))
         if here != there:
             yield f"{name}{_where(store, alone, row['id']) if name == 'epochs.jsonl' else ''}"
 
 
 def _same_weights(store: Store, alone: Store, row: Row) -> bool | None:
     """None where the last state is not stored: `keep` has forgotten it, or there was none."""
-    stored, again = store.whole_state(row["chain"]), alone.whole_state(row["chain"])
+    stored, again = store.read_state(row["chain"]), alone.read_state(row["chain"])
     return _hash(stored.get("model")) == _hash(again.get("model")) if stored and again else None
 
 
@@ -207,7 +207,7 @@ def _content(path: Place) -> bytes | None:
 
 
 def _where(store: Store, alone: Store, trial: str) -> str:
-    pairs = zip(*(read_rows(it.trial(trial) / "epochs.jsonl") for it in (store, alone)), strict=False)
+    pairs = zip(*(read_rows(it.trial_folder(trial) / "epochs.jsonl") for it in (store, alone)), strict=False)
     first = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
     return "" if first is None else f", from epoch {first} on"
 

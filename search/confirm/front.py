@@ -15,7 +15,7 @@ from search.cli import ENDINGS, report_error
 from search.cluster.gpu_packing import resolve_gpus
 from search.exceptions import SpaceError
 from search.execution.backend import Backend
-from search.execution.compatibility import STORED, standing_code
+from search.execution.compatibility import SPACE_FILE, find_accepted_code
 from search.formatting import format_count
 from search.pareto import non_dominated, to_maximise
 from search.planning.datasets import DatasetCache
@@ -28,7 +28,7 @@ from search.schema.budget import Budget
 from search.schema.space import Loaded, load
 from search.stopping.base import NoStopping
 from search.store import location
-from search.store.plan_file import plan_of, problem, stored_plan
+from search.store.plan_file import find_plan, find_problem_key, load_plan
 from search.store.remote import check_reachable, explain_error
 from search.store.store import Store
 from trainers.knobs import is_none
@@ -51,9 +51,9 @@ def confirm(options: argparse.Namespace, began: float, backend: Backend | None =
     folder = options.run.parent / f"{options.run.name}.confirmed"
     try:
         check_reachable(options.run)
-        if why := location.unfree(folder):
+        if why := location.find_folder_problem(folder):
             raise SpaceError([f"{folder}: {why}; the confirmation lies there, so give that another name"])
-        plan = plan_of(options.run)
+        plan = load_plan(options.run)
         loaded = _space(options.run)
         store = Store(options.run)
         _check_held_out(options.run, plan)
@@ -80,7 +80,7 @@ def _check_held_out(run: Place, plan: Row) -> None:
 
 def _missing(store: Store, plan: Row) -> str:
     """How many trainings have no result yet, in words; empty where all have."""
-    n = sum(store.result(row["id"], row["chain"]) is None for row in plan["trials"])
+    n = sum(store.read_result(row["id"], row["chain"]) is None for row in plan["trials"])
     return (
         f"{n} of its {format_count(len(plan['trials']), 'training')} {'has' if n == 1 else 'have'} no result yet"
         if n
@@ -91,18 +91,18 @@ def _missing(store: Store, plan: Row) -> str:
 def _space(folder: Place) -> Loaded:
     """The stored space; of a sweep behind a URL by way of a copy. Raises SpaceError."""
     damage = Damage()
-    read_yaml(folder / STORED, damage)
+    read_yaml(folder / SPACE_FILE, damage)
     if damage:
         again = "the command that ran the sweep writes it again"
         raise SpaceError([f"{line}; {again}" for line in damage.lines()])
     if isinstance(folder, Path):
-        return load(folder / STORED, [])
+        return load(folder / SPACE_FILE, [])
     with TemporaryDirectory() as scratch:
         copy = Path(scratch, "space.yaml")
         try:
-            copy.write_bytes((folder / STORED).read_bytes())
+            copy.write_bytes((folder / SPACE_FILE).read_bytes())
         except OSError as error:
-            raise SpaceError([f"{folder / STORED}: cannot be read: {explain_error(error)}"]) from None
+            raise SpaceError([f"{folder / SPACE_FILE}: cannot be read: {explain_error(error)}"]) from None
         return load(copy, [])
 
 
@@ -113,7 +113,7 @@ def chosen(store: Store, plan: Row, search: Search) -> dict[str, tuple[Outcome, 
         if row["kind"] == "trial":
             rows[row["configuration"]].append(row)
     results = {
-        name: outcome(search, name, {row["replicate"]: store.result(row["id"], row["chain"]) for row in its})
+        name: outcome(search, name, {row["replicate"]: store.read_result(row["id"], row["chain"]) for row in its})
         for name, its in rows.items()
     }
     kept = [
@@ -125,14 +125,14 @@ def chosen(store: Store, plan: Row, search: Search) -> dict[str, tuple[Outcome, 
     ]
     problems: dict[str, list[str]] = defaultdict(list)
     for name in kept:
-        problems[problem(rows[name][0])].append(name)  # its first seed's, as a seed may also draw the data
+        problems[find_problem_key(rows[name][0])].append(name)  # its first seed's, as a seed may also draw the data
     front = {name for names in problems.values() for name in _front(search, {it: results[it] for it in names})}
     return {name: (results[name], rows[name]) for name in kept if name in front}
 
 
 def _constant(store: Store, row: Row, checkpoint: str) -> bool:
     """Whether a training ended naming one class whatever the image: its robustness is no merit."""
-    return constant(store.result(row["id"], row["chain"]) or {}, checkpoint) is not None
+    return constant(store.read_result(row["id"], row["chain"]) or {}, checkpoint) is not None
 
 
 def _front(search: Search, results: dict[str, Outcome]) -> list[str]:
@@ -157,7 +157,7 @@ def _trained(
     first = max(row["replicate"] for row in plan["trials"] if row["kind"] == "trial") + 1
     seeds = tuple(range(first, first + options.seeds))
     sources = DatasetCache()
-    planner = Planner(loaded, sources.fingerprint, standing_code(folder, options.accept_code_change))
+    planner = Planner(loaded, sources.fingerprint, find_accepted_code(folder, options.accept_code_change))
     requests = []
     for _, rows in front.values():
         point = {path: Choice(label=label, value=rows[0]["values"][path]) for path, label in rows[0]["axes"].items()}
@@ -174,18 +174,18 @@ def _print(
     missing: str,
 ) -> None:
     """Side by side: what the search saw of the front, and what fresh seeds say; `missing` is what it did not see."""
-    plan = stored_plan(store.folder) or {"trials": []}
+    plan = find_plan(store.folder) or {"trials": []}
     again = chosen(store, plan, search)
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
     so_far = f" so far ({missing})" if missing else ""
     table.title = f"front of {store.folder.name.removesuffix('.confirmed')}{so_far}, validation, percent (seeds)"
     for header in ("configuration", "metric", "chosen with", "fresh seeds", "front again"):
         table.add_column(header, overflow="fold", no_wrap=header != "configuration")
-    axes = read_axes(stored_plan(run) or plan)  # of the run: what varies in it, and not among the front alone
+    axes = read_axes(find_plan(run) or plan)  # of the run: what varies in it, and not among the front alone
     for name, (before, rows) in front.items():
         called = axes.names({path: str(label) for path, label in rows[0]["axes"].items()}, name).name
         seeds = {
-            row["replicate"]: store.result(row["id"], row["chain"])
+            row["replicate"]: store.read_result(row["id"], row["chain"])
             for row in plan["trials"]
             if row["configuration"] == name
         }

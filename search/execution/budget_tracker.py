@@ -1,4 +1,4 @@
-"""What a sweep has cost, from its records alone, against what it may cost."""
+"""The cost of a sweep, computed from its records alone, and its budget."""
 
 from __future__ import annotations
 
@@ -14,63 +14,66 @@ from trainers.record_io import Place, Row
 from trainers.shapes import check_provenance
 
 
-class Spent(NamedTuple):
-    """What a sweep has cost, in those units of its budget that no plan foretells."""
+class SweepCost(NamedTuple):
+    """The cost of a sweep in the units of its budget that no plan can predict."""
 
     passes: float = 0
     gpu_hours: float = 0.0
     wall: float = 0.0
 
 
-class Training(NamedTuple):
+class TrainingRecords(NamedTuple):
     """The records of one training that has begun."""
 
     epochs: list[Row]  # epochs.jsonl
     costs: list[Row]  # cost.jsonl
 
 
-def recorded(folder: Place) -> dict[str, Training]:
-    """All trainings of a sweep that have begun, by their ids."""
+def read_training_records(folder: Place) -> dict[str, TrainingRecords]:
+    """Read the records of all trainings of a sweep that have begun, by id."""
     return {
-        path.name: Training(read_rows(path / "epochs.jsonl", is_epoch_row), read_rows(path / "cost.jsonl", is_cost_row))
+        path.name: TrainingRecords(
+            read_rows(path / "epochs.jsonl", is_epoch_row), read_rows(path / "cost.jsonl", is_cost_row)
+        )
         for path in sorted((folder / "trials").glob("*/"))
     }
 
 
-def spent(trainings: Mapping[str, Training], gpus: float, runs: Iterable[Row]) -> Spent:
-    """What is on record; `gpus` is each training's share, `runs` are those of provenance.json.
+def compute_cost(trainings: Mapping[str, TrainingRecords], gpus: float, runs: Iterable[Row]) -> SweepCost:
+    """Sum the recorded cost; `gpus` is the share of each training, `runs` are the runs of provenance.json.
 
-    A training's record begins with the epochs that it took over from another: each epoch counts where it was trained.
-    Work that a kill lost is in no record, nor the time of a run that was killed.
+    The records of a training begin with the epochs that it took over from another; each epoch counts where it was
+    trained. Work lost by a kill, and the time of a killed run, are in no record.
     """
     passes, seconds = 0, 0.0
     for name, training in trainings.items():
-        own = [row for row in training.costs if row.get("by", name) == name]
-        trained = {row["epoch"] for row in own if "epoch" in row}
+        costs = [row for row in training.costs if row.get("by", name) == name]
+        trained = {row["epoch"] for row in costs if "epoch" in row}
         passes += sum(
             row.get("forwards", 0) + row.get("backwards", 0) for row in training.epochs if row["epoch"] in trained
         )
         seconds += sum(
-            value for row in own for key, value in row.items() if key == "seconds" or key.endswith("_seconds")
+            value for row in costs for key, value in row.items() if key == "seconds" or key.endswith("_seconds")
         )
     wall = sum(run.get("wall_seconds") or 0.0 for run in runs)
-    return Spent(passes, seconds * gpus / 3600, wall)
+    return SweepCost(passes, seconds * gpus / 3600, wall)
 
 
-def exceeded(budget: Budget, so_far: Spent) -> str | None:
-    """A sentence that names the first budget that is used up, if one is."""
-    for unit, used in so_far._asdict().items():
+def find_exceeded_budget(budget: Budget, cost: SweepCost) -> str | None:
+    """Return a sentence that names the first budget that is used up; None if none is."""
+    for unit, used in cost._asdict().items():
         allowed = getattr(budget, unit)
         if allowed is not None and used >= allowed:
             return f"the budget of {shown(unit, allowed)} is used up"
     return None
 
 
-def affordable(budget: Budget, epochs: Sequence[int]) -> int:
-    """How many of a plan's trainings, in its order, the budgets of trials and epochs pay for.
+def count_affordable(budget: Budget, epochs: Sequence[int]) -> int:
+    """Return the number of leading trainings of a plan that the budgets of trials and epochs cover.
 
-    `epochs` are those that each adds to the ones before it. Only these two budgets are known beforehand: a plan that
-    is cut to them is the same however many trainings run at once. The others are looked at on the way, by `exceeded`.
+    `epochs` are those that each training adds to the previous ones. Only these two budgets are known beforehand: a
+    plan cut to them is the same however many trainings run at once. `find_exceeded_budget` checks the others during
+    the run.
     """
     total = 0
     for i, more in enumerate(epochs):
@@ -81,33 +84,33 @@ def affordable(budget: Budget, epochs: Sequence[int]) -> int:
 
 
 class BudgetTracker:
-    """A sweep's budget while it runs."""
+    """The budget of a running sweep."""
 
     def __init__(self, budget: Budget, folder: Place) -> None:
         self.budget, self._folder = budget, folder
-        self.gpus = 0.0  # each training's share
+        self.gpus_per_training = 0.0
         self._began = time.monotonic()
-        self._next = 0.0  # when to look again: reading all records takes a while
+        self._next_check = 0.0  # reading all records takes a while
 
-    def pays(self, plan: Plan) -> int:
-        """For how many of a plan's trainings, in its order, the budgets of trials and epochs are enough."""
-        return affordable(self.budget, plan.tree.adds.tolist())
+    def count_affordable(self, plan: Plan) -> int:
+        """Return the number of leading trainings of a plan that the budgets of trials and epochs cover."""
+        return count_affordable(self.budget, plan.tree.adds.tolist())
 
-    def empty(self) -> str | None:
-        """Which budget is used up by what is on record, if one is; looked at now and then."""
+    def find_exhausted_budget(self) -> str | None:
+        """Return the budget that the recorded cost has used up, if any. The records are read only now and then."""
         now = time.monotonic()
-        if now < self._next or not (self.budget.passes or self.budget.gpu_hours or self.budget.wall):
+        if now < self._next_check or not (self.budget.passes or self.budget.gpu_hours or self.budget.wall):
             return None
         provenance = read_json(self._folder / "provenance.json", check_provenance)
         runs = [*(provenance["runs"] if provenance else ()), {"wall_seconds": now - self._began}]
-        so_far = spent(recorded(self._folder), self.gpus, runs)
-        self._next = time.monotonic() + max(1.0, 20 * (time.monotonic() - now))
-        return exceeded(self.budget, so_far)
+        cost = compute_cost(read_training_records(self._folder), self.gpus_per_training, runs)
+        self._next_check = time.monotonic() + max(1.0, 20 * (time.monotonic() - now))
+        return find_exceeded_budget(self.budget, cost)
 
-    def short(self, plan: Plan) -> str | None:
-        """The budget that does not pay for all of a plan, if one does not."""
-        n = self.pays(plan)
-        if n == len(plan.trials):
+    def find_shortfall(self, plan: Plan) -> str | None:
+        """Return the budget of trials or epochs that does not cover the whole plan, if there is one."""
+        affordable = self.count_affordable(plan)
+        if affordable == len(plan.trials):
             return None
-        unit = "trials" if n == self.budget.trials else "epochs"
+        unit = "trials" if affordable == self.budget.trials else "epochs"
         return f"the budget of {shown(unit, getattr(self.budget, unit))} is used up"

@@ -1,4 +1,4 @@
-"""What an error makes of a trial, and where it is written down for whoever asks why."""
+"""Failures of trials: classified by their errors, and written to the error.txt of the trial."""
 
 from __future__ import annotations
 
@@ -15,117 +15,121 @@ from pydantic import ValidationError
 
 from search import ROOT
 from search.planning.jobs import Job, Outcome
-from search.store.health import check, storage_problem, storage_problem_behind
+from search.store.health import check_folders_exist, find_storage_problem, find_storage_problem_behind
 from search.store.remote import parse_path
 from search.store.store import Store
 from trainers.record_io import write_atomic
 from trainers.recording import peak_memory
 
-OURS = ("search", "trainers")
+PROJECT_PACKAGES = ("search", "trainers")
+GIB = 1 << 30
+REQUEST = re.compile(r"[Tt]ried to allocate ([\d.]+ ?\w+)|Unable to allocate ([\d.]+ \w+)")
+MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")  # in a RuntimeError
 
 
-class Failure(NamedTuple):
-    """An outcome, and why: for the driver to say, if the worker has not written it down."""
+class StepOutcome(NamedTuple):
+    """The outcome of a step and its reason, which the driver reports if the worker has not written it down."""
 
     outcome: Outcome
     why: str = ""
 
 
-def failure_of(job: Job, error: Exception) -> Failure:
-    """What an error makes of a trial.
+def record_failure(job: Job, error: Exception) -> StepOutcome:
+    """Return the outcome of a trial that raised an error.
 
-    One of the storage ends the sweep, for every other trial would meet it; memory that ran out may be there for a
-    trial alone; any other is written to the trial's error.txt.
+    A storage error ends the sweep, because every other trial would meet it. A trial that ran out of memory may have
+    enough when it runs alone. Any other error is written to the error.txt of the trial.
     """
     folder = parse_path(job.folder)
-    if isinstance(error, OSError) and (why := storage_problem_behind(error, folder)):
-        return Failure("storage", why)
-    if lack := shortage(error):
-        return Failure("out of memory", f"{lack}{_place(error.__traceback__)}")
+    if isinstance(error, OSError) and (why := find_storage_problem_behind(error, folder)):
+        return StepOutcome("storage", why)
+    if lack := describe_memory_shortage(error):
+        return StepOutcome("out of memory", f"{lack}{_format_location(error.__traceback__)}")
     try:
-        note(Store(folder), job.trial, "".join(traceback.format_exception(error)) + _in_a_line(error))
+        write_error(Store(folder), job.trial, "".join(traceback.format_exception(error)) + _format_on_one_line(error))
     except OSError as other:
-        return Failure("storage", storage_problem_behind(other, folder) or storage_problem(folder) or str(other))
-    return Failure("failed")
+        return StepOutcome(
+            "storage", find_storage_problem_behind(other, folder) or find_storage_problem(folder) or str(other)
+        )
+    return StepOutcome("failed")
 
 
-def _in_a_line(error: Exception) -> str:
-    """A message of several lines once more in one, as the last of them are seldom what says it; else nothing."""
+def _format_on_one_line(error: Exception) -> str:
+    """Return a message of several lines on one line, as its last lines seldom state the error; else an empty text."""
     first, *others = str(error).strip().splitlines() or [""]
     if not others:
         return ""
-    if isinstance(error, ValidationError):  # its lines say where, what, and where pydantic's documentation is
-        first = "; ".join(": ".join(filter(None, (".".join(map(str, it["loc"])), it["msg"]))) for it in error.errors())
+    if isinstance(error, ValidationError):  # str(error) also links the documentation of pydantic
+        places = [(".".join(map(str, problem["loc"])), problem["msg"]) for problem in error.errors()]
+        first = "; ".join(": ".join(filter(None, place)) for place in places)
     elif first.endswith(":"):
         first = f"{first} {others[0].strip()}"
     return f"{type(error).__name__}: {first}"
 
 
-def note(store: Store, trial: str, text: str) -> None:
-    """Write down why a trial failed; its last line is what a user is shown. Raises OSError."""
-    check(store.folder)
-    write_atomic(store.trial(trial) / "error.txt", text.rstrip("\n") + "\n")
+def write_error(store: Store, trial: str, text: str) -> None:
+    """Write why a trial failed; users see the last line of the text. Raises OSError."""
+    check_folders_exist(store.folder)
+    write_atomic(store.trial_folder(trial) / "error.txt", text.rstrip("\n") + "\n")
 
 
-def last_error_line(store: Store, trial: str) -> str | None:
-    """The last line of what is written down of a trial that failed."""
-    lines = _written(store, trial).strip().splitlines()
+def read_last_error_line(store: Store, trial: str) -> str | None:
+    """Return the last line of the error.txt of a trial; None if there is none."""
+    lines = _read_error(store, trial).strip().splitlines()
     return lines[-1] if lines else None
 
 
-def repeats(store: Store, trial: str) -> bool:
-    """Whether a trial failed by an exception of what it computes, not by the loss of its worker or for want of memory.
+def failed_deterministically(store: Store, trial: str) -> bool:
+    """Return whether a trial failed by an exception in its computation, not by a lost worker or a lack of memory.
 
-    Equal seeds compute the same bits, so another try meets it again.
+    Equal seeds compute the same bits, so another try fails in the same way.
     """
-    return "Traceback (most recent call last)" in _written(store, trial)
+    return "Traceback (most recent call last)" in _read_error(store, trial)
 
 
-def _written(store: Store, trial: str) -> str:
+def _read_error(store: Store, trial: str) -> str:
     try:
-        return (store.trial(trial) / "error.txt").read_bytes().decode(errors="replace")
+        return (store.trial_folder(trial) / "error.txt").read_bytes().decode(errors="replace")
     except OSError:
         return ""
 
 
-def _place(at: TracebackType | None) -> str:
-    frame = innermost(traceback.extract_tb(at))
+def _format_location(traceback_: TracebackType | None) -> str:
+    frame = find_innermost_frame(traceback.extract_tb(traceback_))
     return f" ({frame})" if frame else ""
 
 
-def innermost(frames: traceback.StackSummary) -> str | None:
-    """The last line of this project in a stack, as a user can look it up."""
-    ours = [it for it in frames if any(Path(it.filename).resolve().is_relative_to(ROOT / name) for name in OURS)]
-    return f"{ours[-1].filename.rpartition(os.sep)[2]}:{ours[-1].lineno}, {ours[-1].name}" if ours else None
+def find_innermost_frame(frames: traceback.StackSummary) -> str | None:
+    """Return the innermost line of this project in a stack, as `file:line, function`; None if there is none."""
+    folders = [ROOT / name for name in PROJECT_PACKAGES]
+    for frame in reversed(frames):
+        if any(Path(frame.filename).resolve().is_relative_to(folder) for folder in folders):
+            return f"{frame.filename.rpartition(os.sep)[2]}:{frame.lineno}, {frame.name}"
+    return None
 
 
-GIB = 1 << 30
-ASKED = re.compile(r"[Tt]ried to allocate ([\d.]+ ?\w+)|Unable to allocate ([\d.]+ \w+)")
-SIGNS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")  # of a RuntimeError
-
-
-def shortage(error: BaseException) -> str | None:
-    """What an error says of memory that was not there; None if it is about something else."""
+def describe_memory_shortage(error: BaseException) -> str | None:
+    """Describe the memory that an error lacked; None if the error has another cause."""
     text = str(error)
-    signs = isinstance(error, RuntimeError) and any(sign in text.lower() for sign in SIGNS)
+    signs = isinstance(error, RuntimeError) and any(sign in text.lower() for sign in MEMORY_WORDS)
     if not signs and not isinstance(error, MemoryError | torch.OutOfMemoryError):
         return None
-    found = ASKED.search(text)
+    found = REQUEST.search(text)
     asked = next(filter(None, found.groups()), None) if found else None
     on_gpu = torch.cuda.is_available() and "DefaultCPUAllocator" not in text and not isinstance(error, MemoryError)
     kind = "GPU memory" if on_gpu else "memory"
     held = peak_memory(torch.device("cuda" if on_gpu else "cpu")) / GIB
-    more = f"asked for {_readable(asked)} more" if asked else "asked for more"
+    more = f"asked for {_format_request(asked)} more" if asked else "asked for more"
     return f"out of {kind}: its process {more}, and had held {held:.1f} GiB at most"
 
 
-def release() -> None:
-    """Give back what nobody holds any more, for others that share the device."""
+def release_memory() -> None:
+    """Free unused memory for other processes on the device."""
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
 
 
-def _readable(asked: str) -> str:
+def _format_request(asked: str) -> str:
     number, _, unit = asked.partition(" ")
     return f"{float(number) / GIB:.1f} GiB" if unit == "bytes" else asked

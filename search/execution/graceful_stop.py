@@ -1,4 +1,4 @@
-"""A clean stop: once one is asked for, all that runs ends its epoch and stores it, and then Tune is told."""
+"""A graceful stop: running trials finish and store their epochs before Tune ends the run."""
 
 from __future__ import annotations
 
@@ -12,38 +12,39 @@ from search.signals import Interrupt
 from trainers.formatting import format_duration
 from trainers.terminal.console import Console
 
-SECONDS = 90.0  # where nobody says when the job ends; batch schedulers mostly give two minutes
-LONGEST = 3600.0  # where that is long from now, for what hangs
-AFTER = 30.0  # what is kept of the time for Ray's own end
+DEFAULT_GRACE = 90.0  # seconds if the end of the job is unknown; batch schedulers mostly give two minutes
+MAX_GRACE = 3600.0  # seconds if the job ends much later, because a trial may hang
+SHUTDOWN_SECONDS = 30.0  # reserved for the shutdown of Ray
 
 
-def patience(now: float) -> float:
-    """Seconds that may be waited, asked to stop at time.time() `now`.
+def compute_grace_period(now: float) -> float:
+    """Return the seconds to wait for running trials after a request to stop at `now` (time.time()).
 
-    SEARCH_ENDS_AT in the environment says when the job is killed, in seconds since 1970; the Slurm script sets it.
+    The environment variable SEARCH_ENDS_AT holds the time when the job is killed, in seconds since 1970; the Slurm
+    script sets it.
     """
     try:
-        left = float(os.environ.get("SEARCH_ENDS_AT", "")) - now - AFTER
+        left = float(os.environ.get("SEARCH_ENDS_AT", "")) - now - SHUTDOWN_SECONDS
     except ValueError:
-        return SECONDS
-    return min(left, LONGEST) if left > 0 else SECONDS
+        return DEFAULT_GRACE
+    return min(left, MAX_GRACE) if left > 0 else DEFAULT_GRACE
 
 
 class GracefulStop(Unpickled, tune.Callback):
-    """Tune itself would give a worker ten seconds, which an epoch may well take."""
+    """Pauses running trials before Tune stops them: Tune gives a worker ten seconds, and an epoch may take more."""
 
     def __init__(self, interrupt: Interrupt, console: Console) -> None:
         self._interrupt, self._console = interrupt, console
-        self._told = False
+        self._requested = False
 
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
-        if not self._interrupt.code or self._told:
+        if not self._interrupt.code or self._requested:
             return
-        self._told = True
-        seconds = patience(time.time())
+        self._requested = True
+        seconds = compute_grace_period(time.time())
         self._console.print(
-            f"Stopping: what runs ends its epoch and stores it, {format_duration(seconds)} at most; "
-            "once more ends at once.",
+            f"Stopping: running trainings finish and store their epochs, {format_duration(seconds)} at most; "
+            "interrupt again to end at once.",
             soft_wrap=True,
         )
         actors = [trial.temporary_state.ray_actor for trial in trials if trial.status == trial.RUNNING]

@@ -1,4 +1,4 @@
-"""Workers that were lost: what Ray says of them, judged and handed to the queue."""
+"""Lost workers: classified by the messages of Ray and reported to the queue."""
 
 from __future__ import annotations
 
@@ -9,51 +9,51 @@ from typing import Any
 from search.execution.job_queue import JobQueue
 from search.ray_env import Unpickled, ray, tune
 
-VICTIM = re.compile(r"Selected to kill: \(Actor\((\w+)\)(?:.*?actual memory used=([\d.]+) ?GB)?")
-NODE = re.compile(r"[Mm]emory on the node .*?was ([\d.]+) ?GB used / ([\d.]+) ?GB limit")
-LOW = "low on memory"  # in what Ray's memory monitor says
+VICTIM_MESSAGE = re.compile(r"Selected to kill: \(Actor\((\w+)\)(?:.*?actual memory used=([\d.]+) ?GB)?")
+NODE_MESSAGE = re.compile(r"[Mm]emory on the node .*?was ([\d.]+) ?GB used / ([\d.]+) ?GB limit")
+LOW_MEMORY = "low on memory"  # in the message of Ray's memory monitor
 
 
 class LostWorkerCallback(Unpickled, tune.Callback):
-    """Hears from Tune of tasks that ended with their worker."""
+    """Reports tasks whose worker was lost to the queue."""
 
     def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
-        self._actors: dict[str, str] = {}  # Ray's name of each task's worker
+        self._actors: dict[str, str] = {}  # task -> id of its worker in Ray
 
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         self._actors[trial.trial_id] = trial.temporary_state.ray_actor._actor_id.hex()
 
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         file = Path(trial.error_file)
-        self._queue.lose(trial.trial_id, *judged(file.read_text(errors="replace") if file.exists() else ""))
+        self._queue.lose(trial.trial_id, *classify_loss(file.read_text(errors="replace") if file.exists() else ""))
 
-    def survived(self, error: BaseException) -> bool:
-        """Whether the sweep can go on after an error that ended all that ran; what goes on is in the queue again.
+    def recover(self, error: BaseException) -> bool:
+        """Queue all running tasks again after an error that ended them; return False if the sweep cannot go on.
 
-        Ray kills a worker when a node's memory runs out, and Tune makes no loss of one trial of that, but its own end.
+        When the memory of a node runs out, Ray kills one worker. Tune then ends the whole run, not one trial.
         """
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, ray.exceptions.OutOfMemoryError):
             cause = cause.__cause__ or cause.__context__
         if cause is None:
             return False
-        victims = {actor for actor, _ in VICTIM.findall(str(cause))}
+        victims = {actor for actor, _ in VICTIM_MESSAGE.findall(str(cause))}
         known = victims & {self._actors.get(task) for task in self._queue.running}
         for task in self._queue.running:
-            if not known or self._actors.get(task) in known:  # it may have been killed before it was known
-                self._queue.lose(task, *judged(str(cause)))
+            if not known or self._actors.get(task) in known:  # a worker may be killed before on_trial_start
+                self._queue.lose(task, *classify_loss(str(cause)))
         self._queue.release_all()
         return True
 
 
-def judged(text: str) -> tuple[str, str]:
-    """The outcome of a task whose worker was lost, "lost" or "out of memory", and why, from what Ray says of it."""
-    if LOW in text:
-        held = next((f", which held {used} GB," for _, used in VICTIM.findall(text) if used), "")
-        node = NODE.search(text)
-        full = f" when {node[1]} of {node[2]} GB were in use" if node else ""
-        return "out of memory", f"out of memory: Ray ended its worker{held}{full}"
+def classify_loss(text: str) -> tuple[str, str]:
+    """Return the outcome of a task whose worker was lost, "lost" or "out of memory", and the reason by Ray's text."""
+    if LOW_MEMORY in text:
+        worker_use = next((f", which held {used} GB," for _, used in VICTIM_MESSAGE.findall(text) if used), "")
+        node = NODE_MESSAGE.search(text)
+        node_use = f" when {node[1]} of {node[2]} GB were in use" if node else ""
+        return "out of memory", f"out of memory: Ray ended its worker{worker_use}{node_use}"
     if "node has died" in text or "node was terminated" in text or "node died" in text:
         return "lost", "its node died"
     if "worker process has died" in text:

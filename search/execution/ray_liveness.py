@@ -1,4 +1,4 @@
-"""Notices that Ray itself died: it would end this process a little later, without a word on what to do."""
+"""Detects that Ray itself died, which would end this process a little later without any advice."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from types import TracebackType
 
 from search.ray_env import ray
 from search.signals import Interrupt
-from search.store.provenance import carrying_on
+from search.store.provenance import format_resume_command
 from trainers.terminal.console import Console
 
-BEAT = 1.0  # seconds between two looks
-PATIENCE = {"raylet": 3, "GCS": 30}  # looks in vain; Ray's own patience is about 10 s, and 60 s
-NOTICED = 3  # looks in vain after which that is said, if more are to come
-STUCK = 10.0  # seconds after which the main thread waits for Ray where no signal reaches it
+CHECK_SECONDS = 1.0  # between two checks
+MAX_MISSES = {"raylet": 3, "GCS": 30}  # failed checks in a row; Ray itself waits about 10 s and 60 s
+NOTICE_MISSES = 3  # failed checks before a notice, if more are allowed
+EXIT_SECONDS = 10.0  # after which the main thread waits for Ray and no signal reaches it
 Address = tuple[str, int]
 
 
 class RayLivenessMonitor:
-    """As a context: asks Ray's processes that this one hangs on whether they are there, by connecting to them."""
+    """A context that checks whether the processes of Ray accept connections, and ends this one if they died."""
 
     def __init__(self, interrupt: Interrupt, console: Console) -> None:
         self._interrupt, self._console = interrupt, console
         self._done = threading.Event()
 
     def __enter__(self) -> None:
-        watched = {name: address for name, address in endpoints().items() if answers(address)}
+        watched = {name: address for name, address in find_endpoints().items() if accepts_connections(address)}
         threading.Thread(target=self._watch, args=(watched,), name="lifeline", daemon=True).start()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -35,28 +35,33 @@ class RayLivenessMonitor:
 
     def _watch(self, watched: dict[str, Address]) -> None:
         missed = dict.fromkeys(watched, 0)
-        while not self._done.wait(BEAT):
+        while not self._done.wait(CHECK_SECONDS):
             for name, address in watched.items():
-                missed[name] = 0 if answers(address) else missed[name] + 1
-                if missed[name] == NOTICED < PATIENCE[name] and not self._done.is_set():
-                    self._say(f"Ray's {name} does not answer; given up in {(PATIENCE[name] - NOTICED) * BEAT:.0f} s.")
-                if missed[name] >= PATIENCE[name] and not self._done.is_set():
-                    return self._tell(f"Ray died: its {name} at {address[0]}:{address[1]} does not answer any more")
+                missed[name] = 0 if accepts_connections(address) else missed[name] + 1
+                if missed[name] == NOTICE_MISSES < MAX_MISSES[name] and not self._done.is_set():
+                    seconds = (MAX_MISSES[name] - NOTICE_MISSES) * CHECK_SECONDS
+                    self._print(f"Ray's {name} does not answer; given up in {seconds:.0f} s.")
+                if missed[name] >= MAX_MISSES[name] and not self._done.is_set():
+                    return self._report_death(
+                        f"Ray died: its {name} at {address[0]}:{address[1]} does not answer any more"
+                    )
 
-    def _say(self, what: str) -> None:
-        self._console.print(what, soft_wrap=True)
+    def _print(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True)
 
-    def _tell(self, why: str) -> None:
+    def _report_death(self, why: str) -> None:
         self._interrupt.broke(why)
-        if not self._done.wait(STUCK):
+        if not self._done.wait(EXIT_SECONDS):
             what = "Stopped, as asked" if self._interrupt.code else f"Stopped: {why}"
-            self._say(f"{what}. All that was trained is kept; the same command carries on:\n  {carrying_on()}")
-            self._console.show_cursor()  # which a live view has hidden
+            self._print(
+                f"{what}. All that was trained is kept; the same command carries on:\n  {format_resume_command()}"
+            )
+            self._console.show_cursor()  # a live view hides it
             os._exit(self._interrupt.code or 1)
 
 
-def endpoints() -> dict[str, Address]:
-    """Ray's process on this machine, and the one that all of a cluster know; none where Ray is far away."""
+def find_endpoints() -> dict[str, Address]:
+    """Return the addresses of the raylet on this machine and of the GCS; none if this is a remote Ray client."""
     if ray.util.client.ray.is_connected():
         return {}
     context = ray.get_runtime_context()
@@ -65,8 +70,8 @@ def endpoints() -> dict[str, Address]:
     return {"GCS": (host, int(port)), "raylet": (here["NodeManagerAddress"], here["NodeManagerPort"])}
 
 
-def answers(address: Address) -> bool:
-    """Whether anyone accepts connections there."""
+def accepts_connections(address: Address) -> bool:
+    """Return whether a process accepts connections at an address."""
     try:
         socket.create_connection(address, timeout=5).close()
     except OSError:

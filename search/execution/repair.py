@@ -1,4 +1,4 @@
-"""A sweep some of whose files are damaged: what is made again of what else is there, and what cannot be."""
+"""Finds damaged records of ended trials and discards their results, so that they are made again from stages."""
 
 from __future__ import annotations
 
@@ -11,45 +11,47 @@ from search.store.store import Store
 from trainers.reading import Damage, ExpectedFile, expected_files, read_content, stat_file
 from trainers.record_io import Place, Row, set_aside
 
-SMALL = 1 << 20  # bytes that are read in no time
+SMALL_FILE = 1 << 20  # bytes; such a file is always checked
 
 
 def discard_torn_results(store: Store, plan: Plan) -> Iterator[str]:
-    """Take back results that are damaged, or whose records are, so that they are made again; says of each why."""
+    """Discard results that are damaged or whose records are, so that they are made again; yield the reason for each."""
     for trial in plan.trials:
-        damage, path = Damage(), store.trial(trial.id) / "result.json"
-        result = store.result(trial.id, trial.final, damage)
+        damage, path = Damage(), store.trial_folder(trial.id) / "result.json"
+        result = store.read_result(trial.id, trial.final, damage)
         if damage:
-            set_aside(path)  # somebody may want to look at it
-            yield f"{trial.id}: result.json is damaged ({damage[str(path)]}); it is made again from what is stored"
-        elif result and (files := damaged_files(store.trial(trial.id), result)):
+            set_aside(path)  # for inspection
+            yield f"{trial.id}: result.json is damaged ({damage[str(path)]}); it is made again from stored stages"
+        elif result and (files := find_damaged_files(store.trial_folder(trial.id), result)):
             path.unlink()
-            yield f"{trial.id}: {' and '.join(files)} damaged or missing; made again from what is stored"
+            yield f"{trial.id}: {' and '.join(files)} damaged or missing; made again from stored stages"
 
 
-def damaged_files(folder: Place, result: Row, thorough: bool = False) -> list[str]:
-    """Which records of an ended trial are not those that its result tells of; behind a URL files are written whole.
+def find_damaged_files(folder: Place, result: Row, thorough: bool = False) -> list[str]:
+    """Return the records of an ended trial that differ from the sizes and digests in its result.
 
-    A large file is looked into where it is younger than its result, or if asked to be `thorough`: to read the arrays
-    of a thousand trials takes minutes.
+    Behind a URL files are written as a whole, so none is checked. The content of a large file is checked only if the
+    file is newer than its result, or with `thorough`: reading the arrays of a thousand trials takes minutes.
     """
     if not isinstance(folder, Path):
         return []
     path = folder / "result.json"
-    promised = expected_files(result)
-    files = [name for name, its in promised.items() if not _whole(folder / name, its, None if thorough else path)]
-    if not path.read_bytes().endswith(b"\n"):  # it reads as if it were whole
+    reference = None if thorough else path
+    expected = expected_files(result)
+    files = [name for name, file in expected.items() if not _is_whole(folder / name, file, reference)]
+    if not path.read_bytes().endswith(b"\n"):  # a truncated file may still parse
         files.append("result.json")
     return files
 
 
-def _whole(file: Path, promised: ExpectedFile, result: Path | None) -> bool:
-    found, then = stat_file(file), stat_file(result) if result else None
-    if not found or found.st_size < promised.size or (promised.whole and found.st_size > promised.size):
+def _is_whole(path: Path, expected: ExpectedFile, result: Path | None) -> bool:
+    """Return whether a file is as expected; with `result`, a large file that is not newer passes by its size alone."""
+    found, reference = stat_file(path), stat_file(result) if result else None
+    if not found or found.st_size < expected.size or (expected.whole and found.st_size > expected.size):
         return False
-    if then and found.st_size > SMALL and found.st_mtime_ns <= then.st_mtime_ns:
+    if reference and found.st_size > SMALL_FILE and found.st_mtime_ns <= reference.st_mtime_ns:
         return True
     try:
-        return promised.matches(read_content(file, sys.maxsize))
+        return expected.matches(read_content(path, sys.maxsize))
     except (FileNotFoundError, ValueError):
         return False

@@ -1,6 +1,6 @@
-"""One trial being trained: resumed from its deepest stage, moved on in slices, recorded, and ended.
+"""The training of one trial: resumed from its deepest stage, advanced in slices, recorded, and finished.
 
-Knows the store and the trainer, and nothing of Ray: whoever calls `advance` schedules.
+A session knows the store and the trainer, and nothing of Ray: the caller of `advance` schedules it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,19 @@ from search.exceptions import PlanMismatch
 from search.monitor.epoch_progress import Beat
 from search.planning.jobs import Job, Outcome, config_yaml
 from search.planning.start_weights import StartWeights
-from search.store.checkpoint_writer import Writer, copy_to_cpu, wait_for_writes
-from search.store.health import check
+from search.store.checkpoint_writer import CheckpointWriter, copy_to_cpu, wait_for_writes
+from search.store.health import check_folders_exist
 from search.store.remote import parse_path
-from search.store.segments import Segment, added, cut, joined, lines, packed_arrays, so_far
-from search.store.store import Arrays, Resumed, Store
+from search.store.segments import (
+    Segment,
+    append_segment,
+    format_json_lines,
+    join_instances,
+    pack_arrays,
+    summarize_rows,
+    truncate_segments,
+)
+from search.store.store import Arrays, Checkpoint, Store
 from trainers.chain import Surroundings, chain, training_code
 from trainers.config import TrialConfig
 from trainers.data import Data
@@ -36,9 +44,10 @@ from trainers.recording import subset_summary
 from trainers.records import EpochRecord
 from trainers.trainer import Diverged, Trainer
 
-UNFIT = (LookupError, TypeError, ValueError, AttributeError)  # of a state that is another's
-MISFIT = "Error(s) in loading state_dict"  # ... as torch says it
-PATIENCE = (0.1, 0.3, 1, 3)  # seconds: on a network's file system another node's new file may be seen late
+# raised when the state of another training is loaded
+FOREIGN_STATE_ERRORS = (LookupError, TypeError, ValueError, AttributeError)
+FOREIGN_STATE_MESSAGE = "Error(s) in loading state_dict"  # in a RuntimeError of torch
+READ_DELAYS = (0.1, 0.3, 1, 3)  # seconds: on a network file system a new file of another node may appear late
 
 
 class Session:
@@ -47,190 +56,192 @@ class Session:
     def __init__(self, job: Job, data: Data) -> None:
         self.job = job
         self.store = Store(parse_path(job.folder))
-        self.folder = self.store.trial(job.trial)
+        self.folder = self.store.trial_folder(job.trial)
         self.config = TrialConfig.model_validate(job.config)
         self.evaluation = Evaluation.model_validate(job.evaluation)
-        ranking = self._ranking() if self.config.needs_ranking() else None
-        self._ranks = json.loads(str(ranking["provenance"])) if ranking else None  # of what the subset is cut by
+        ranking = self._read_ranking() if self.config.needs_ranking() else None
+        self._ranking_provenance = json.loads(str(ranking["provenance"])) if ranking else None
         self.data = data
         start = StartWeights.model_validate(job.start) if job.start else None
-        around = Surroundings.here(
-            job.data, self.config.compute, job.threads, start.identity if start else None, job.code
-        )
-        self.chain = chain(self.config, self.evaluation, around, job.ranks)
+        identity = start.identity if start else None
+        surroundings = Surroundings.here(job.data, self.config.compute, job.threads, identity, job.code)
+        self.chain = chain(self.config, self.evaluation, surroundings, job.ranks)
         if self.chain.final != job.final or training_code() != job.trains:
             raise PlanMismatch(
                 f"{job.trial}: this worker's training code, torch version or settings differ from the driver's; "
                 "install the same on every node"
             )
         weights = start.load(self.store) if start else None
-        self._fresh_trainer = partial(Trainer, self.config, self.evaluation, self.data, ranking, job.threads, weights)
-        self.trainer = self._fresh_trainer()
+        self._make_trainer = partial(Trainer, self.config, self.evaluation, self.data, ranking, job.threads, weights)
+        self.trainer = self._make_trainer()
         self._beat = Beat(self.folder)
         self.until = self.config.epochs if job.until is None else job.until
         self.segments: list[Segment] = []
-        self.saved = [0]  # epochs after which a checkpoint stands or is being written
-        self.stored = 0  # the last of them that stands
-        self._writer = Writer()
-        self._writing = 0.0  # seconds that the last one took
-        self._fresh = Segment([], [], {})
-        self._bytes: dict[str, int] = {}  # of each record, for a torn one to be noticed
-        self._digests: dict[str, str] = {}  # ... and one that was changed
-        self._told = 0
-        self._begun = False
-        self._whole = True  # not in the midst of an epoch: the state is that of a stage
+        self.saved = [0]  # epochs after which a checkpoint is stored or being written
+        self.stored = 0  # the last of them that is stored
+        self._writer = CheckpointWriter()
+        self._write_seconds = 0.0  # of the last checkpoint
+        self._unsaved = Segment([], [], {})
+        self._bytes: dict[str, int] = {}  # of each record, to detect a truncated one
+        self._digests: dict[str, str] = {}  # of each record, to detect a changed one
+        self._reported_rows = 0
+        self._started = False
+        self._between_epochs = True  # within an epoch the state is not that of a stage
 
-    def _ranking(self) -> Arrays:
-        """What the subset is cut by. Raises PlanMismatch if it is not there."""
-        path, damage = self.store.ranking(str(self.job.ranks)), Damage()
+    def _read_ranking(self) -> Arrays:
+        """Return the ranking that the subset is selected by. Raises PlanMismatch if it is missing or damaged."""
+        path, damage = self.store.ranking_path(str(self.job.ranks)), Damage()
         ranking = read_arrays(path, damage)
         if ranking is None or "provenance" not in ranking:
-            why = damage.get(str(path), "it is missing" if ranking is None else "it is no ranking")
+            why = damage.get(str(path), "it is missing" if ranking is None else "it is not a ranking")
             raise PlanMismatch(f"{self.job.trial}: {path}: {why}; the command that ran the sweep makes it again")
         return ranking
 
     def advance(self, seconds: float) -> Outcome:
-        """Train for about so long, at least one epoch, or until another trial can go on from here; then end it."""
-        until = time.monotonic() + seconds
-        if not self._begun:
-            self._begin()
+        """Train for about `seconds`, at least one epoch; write the result if the trial has ended. Returns the outcome.
+
+        Returns earlier after an epoch from which another trial can continue.
+        """
+        deadline = time.monotonic() + seconds
+        if not self._started:
+            self._start()
         try:
             while self.trainer.epoch < self.until:
-                self._epoch()
-                worth_telling = self.trainer.epoch in self.job.forks or time.monotonic() >= until
-                if worth_telling and self.trainer.epoch < self.until:
+                self._train_epoch()
+                should_report = self.trainer.epoch in self.job.forks or time.monotonic() >= deadline
+                if should_report and self.trainer.epoch < self.until:
                     return "running"
         except Diverged as error:
-            return self._end("diverged", {"diverged": {"epoch": error.epoch, "why": error.why}})
+            return self._write_result("diverged", {"diverged": {"epoch": error.epoch, "why": error.why}})
         if self.job.stop:
-            return self._end("stopped", {"stopped": self.job.stop})
+            return self._write_result("stopped", {"stopped": self.job.stop})
         if self.until < self.config.epochs:
-            self._settle()
+            self._wait_for_writer()
             return "paused"
-        return self._end("completed", {})
+        return self._write_result("completed", {})
 
     def pause(self) -> None:
-        """Store the state as it is, if an error did not leave it half-way; a later session goes on from it."""
-        with suppress(OSError):  # a full disk: the last checkpoint stands
-            if self._fresh.rows and self._whole:
-                self._checkpoint()
-            self._settle()
+        """Store the current state for a later session, unless an error left it within an epoch."""
+        with suppress(OSError):  # a full disk: the last checkpoint remains
+            if self._unsaved.rows and self._between_epochs:
+                self._save_checkpoint()
+            self._wait_for_writer()
 
     @property
     def latest(self) -> EpochRecord:
-        """The newest row, for whoever watches."""
-        rows = self._fresh.rows or (self.segments[-1].rows if self.segments else [])
+        """The newest row, for live views."""
+        rows = self._unsaved.rows or (self.segments[-1].rows if self.segments else [])
         return rows[-1] if rows else {}
 
-    def news(self) -> list[EpochRecord]:
-        """The rows that were not told of yet; at first all there are, whoever trained them."""
-        rows = self._rows()
-        told, self._told = self._told, len(rows)
-        return rows[told:]
+    def take_new_rows(self) -> list[EpochRecord]:
+        """Return the rows since the last call; the first call returns all rows, including those of other trials."""
+        rows = self._list_rows()
+        reported, self._reported_rows = self._reported_rows, len(rows)
+        return rows[reported:]
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "error.txt").unlink(missing_ok=True)
-        self._write("config.yaml", config_yaml(self.job, self._ranks).encode())
-        if resumed := self._taken_up():
+        self._write_record("config.yaml", config_yaml(self.job, self._ranking_provenance).encode())
+        if resumed := self._resume():
             self.segments = resumed.segments
             self.saved.append(resumed.epoch)
             self.stored = resumed.epoch
-        self._rewrite()
+        self._write_records()
         self._saved_at = time.monotonic()
-        self._begun = True
+        self._started = True
 
-    def _taken_up(self) -> Resumed | None:
-        """The deepest checkpoint, which the trainer now has; one that it cannot have is set aside and trained again."""
-        while resumed := self._resumed():
+    def _resume(self) -> Checkpoint | None:
+        """Load the deepest checkpoint into the trainer and return it; set aside each one that does not fit."""
+        while resumed := self._find_checkpoint():
             try:
                 self.trainer.load_state_dict(resumed.state)
                 return resumed
-            except (*UNFIT, RuntimeError) as error:
-                if isinstance(error, RuntimeError) and not str(error).startswith(MISFIT):
+            except (*FOREIGN_STATE_ERRORS, RuntimeError) as error:
+                if isinstance(error, RuntimeError) and not str(error).startswith(FOREIGN_STATE_MESSAGE):
                     raise
             self.store.set_aside(self.chain[resumed.epoch])
-            self.trainer = self._fresh_trainer()
+            self.trainer = self._make_trainer()
         return None
 
-    def _resumed(self) -> Resumed | None:
+    def _find_checkpoint(self) -> Checkpoint | None:
         wait_for_writes()
-        for patience in PATIENCE:
-            resumed = self.store.deepest(self.chain)
+        for patience in READ_DELAYS:
+            resumed = self.store.load_deepest(self.chain)
             if (resumed.epoch if resumed else 0) >= self.job.since:
                 return resumed
             time.sleep(patience)
-        return self.store.deepest(self.chain)  # what does not appear is trained again
+        return self.store.load_deepest(self.chain)  # missing epochs are trained again
 
-    def _epoch(self) -> None:
-        self._whole = False
+    def _train_epoch(self) -> None:
+        self._between_epochs = False
         self._beat.begin(self.trainer.epoch)
         self.trainer.on_batch = self._beat.tell
         row, instances, cost = self.trainer.run_epoch(self.config.stage(self.trainer.epoch))
         cost["by"] = self.job.trial
-        its = Segment([row], [cost], {name: values[None] for name, values in instances.items()})
-        self._fresh = added(self._fresh, its)
-        self._whole = True
-        if isinstance(self.folder, Path):  # elsewhere nothing is appended: the rows come with the next checkpoint
+        epoch_segment = Segment([row], [cost], {name: values[None] for name, values in instances.items()})
+        self._unsaved = append_segment(self._unsaved, epoch_segment)
+        self._between_epochs = True
+        if isinstance(self.folder, Path):  # a URL cannot be appended to; the next checkpoint writes the rows
             append_rows(self.folder / "epochs.jsonl", [row])
             append_rows(self.folder / "cost.jsonl", [cost])
         self._beat.end()
         epoch = self.trainer.epoch
         if epoch == self.until or epoch in self.job.forks:
-            self._checkpoint()
-            self._settle()  # others wait for it
-        elif time.monotonic() - self._saved_at >= self.job.checkpoint_seconds - self._writing:
-            self._checkpoint()
-            if self.job.checkpoint_seconds <= self._writing:
-                self._settle()  # a kill while it is being written would cost more than was said
+            self._save_checkpoint()
+            self._wait_for_writer()  # other trials wait for it
+        elif time.monotonic() - self._saved_at >= self.job.checkpoint_seconds - self._write_seconds:
+            self._save_checkpoint()
+            if self.job.checkpoint_seconds <= self._write_seconds:
+                self._wait_for_writer()  # a kill during the write would cost more than checkpoint_seconds
 
-    def _checkpoint(self) -> None:
-        epoch, parent, segment = self.trainer.epoch, self.saved[-1], self._fresh
-        above = self.chain[parent] if parent else None
+    def _save_checkpoint(self) -> None:
+        epoch, parent, segment = self.trainer.epoch, self.saved[-1], self._unsaved
+        parent_name = self.chain[parent] if parent else None
         state = copy_to_cpu(self.trainer.state_dict())
 
         def write() -> None:
             began = time.monotonic()
-            self.store.publish(self.chain[epoch], above, epoch, state, segment)
+            self.store.write_stage(self.chain[epoch], parent_name, epoch, state, segment)
             self.stored = epoch
-            self._writing = time.monotonic() - began
-            self._forget(self.saved[1:-2])  # the newest two stay: should one be damaged, the other serves
+            self._write_seconds = time.monotonic() - began
+            self._drop_states(self.saved[1:-2])  # the newest two stay, in case one is damaged
 
-        self._settle()
+        self._wait_for_writer()
         self.segments.append(segment)
-        self._fresh = Segment([], [], {})
+        self._unsaved = Segment([], [], {})
         self.saved.append(epoch)
         self._saved_at = time.monotonic()
-        self._writer.begin(write)
+        self._writer.start(write)
         if not isinstance(self.folder, Path):
-            self._rewrite()
+            self._write_records()
 
-    def _settle(self) -> None:
-        """Wait for what is being written; training may not end, nor others be told, before it stands."""
+    def _wait_for_writer(self) -> None:
+        """Wait for the checkpoint being written: it must be stored before the session ends or reports it."""
         self._writer.wait()
 
-    def _forget(self, epochs: Iterable[int]) -> None:
-        """Drop states that only this trial could want, and does not any more."""
+    def _drop_states(self, epochs: Iterable[int]) -> None:
+        """Delete states that only this trial could need, and no longer does."""
         if self.job.keep != "all":
             for epoch in epochs:
                 if epoch not in self.job.forks:
-                    self.store.forget_state(self.chain[epoch])
+                    self.store.drop_state(self.chain[epoch])
 
-    def _end(self, status: Outcome, more: Row) -> Outcome:
+    def _write_result(self, status: Outcome, more: Row) -> Outcome:
         began = time.perf_counter()
-        self._settle()
-        rows = self._rows()
+        self._wait_for_writer()
+        rows = self._list_rows()
         result: Row = {"trial": self.job.trial, "status": status, "epochs": len(rows)} | more
         if self.config.burn_in:
             result["burn_in"] = self.config.burn_in
-        arrays = self._instances()
+        arrays = self._join_instances()
         if status == "completed":
             metrics, classes, measured = self.trainer.final()
-            mean = {"mean": its} if (its := mean_accuracy_by_class(arrays)) else {}
-            result |= metrics | {"classes": classes | mean}
+            mean = mean_accuracy_by_class(arrays)
+            result |= metrics | {"classes": classes | ({"mean": mean} if mean else {})}
             arrays |= measured
         elif status == "stopped":
-            result |= so_far(rows)
+            result |= summarize_rows(rows)
         mask = np.zeros(len(self.data.train), bool)
         mask[self.trainer.selected(self.config.stage(max(len(rows) - 1, 0))).numpy()] = True
         result |= {
@@ -246,37 +257,39 @@ class Session:
             "subset": subset_summary(mask, self.data),
             "chain": self.chain.final,
         }
-        check(self.store.folder)
-        self._rewrite()
+        check_folders_exist(self.store.folder)
+        self._write_records()
         append_rows(self.folder / "cost.jsonl", [{"final_seconds": time.perf_counter() - began, "by": self.job.trial}])
-        self._write("instances.npz", packed_arrays(arrays, compress=True))
+        self._write_record("instances.npz", pack_arrays(arrays, compress=True))
         result |= {"bytes": self._bytes, "sha256": self._digests}
-        write_json(self.folder / "result.json", sealed(result))  # last: its presence says that all the rest is there
-        if status != "stopped":  # which may yet be taken up again
+        write_json(
+            self.folder / "result.json", sealed(result)
+        )  # last: its presence means that all other records are there
+        if status != "stopped":  # a stopped trial may be resumed
             kept = status == "completed" and self.job.keep != "none"
-            self._forget(epoch for epoch in range(1, len(rows) + 1 - kept))
+            self._drop_states(epoch for epoch in range(1, len(rows) + 1 - kept))
         return status
 
-    def _parts(self) -> list[Segment]:
-        """All that was recorded; of a trial that is stopped up to there, though it may have been trained on."""
-        parts = [*self.segments, self._fresh]
-        return cut(parts, self.until) if self.job.stop else parts
+    def _list_segments(self) -> list[Segment]:
+        """Return all recorded segments; a stopped trial is cut at its stop, even if it was trained further."""
+        segments = [*self.segments, self._unsaved]
+        return truncate_segments(segments, self.until) if self.job.stop else segments
 
-    def _rows(self) -> list[EpochRecord]:
-        return [row for part in self._parts() for row in part.rows]
+    def _list_rows(self) -> list[EpochRecord]:
+        return [row for segment in self._list_segments() for row in segment.rows]
 
-    def _instances(self) -> Arrays:
+    def _join_instances(self) -> Arrays:
         y = self.data.train.y.numpy()
         base: Arrays = {"index": self.data.index, "y": y, "y_clean": self.data.y_clean}
-        return base | joined(self._parts())
+        return base | join_instances(self._list_segments())
 
-    def _rewrite(self) -> None:
-        """Make the record files hold exactly what the stages hold: a kill may have left rows beyond or torn."""
-        costs = [cost for part in (*self.segments, self._fresh) for cost in part.costs]
-        self._write("epochs.jsonl", lines(self._rows()))
-        write_atomic(self.folder / "cost.jsonl", lines(costs))
+    def _write_records(self) -> None:
+        """Rewrite the record files to match the stages: a kill may have left further or partial rows."""
+        costs = [cost for segment in (*self.segments, self._unsaved) for cost in segment.costs]
+        self._write_record("epochs.jsonl", format_json_lines(self._list_rows()))
+        write_atomic(self.folder / "cost.jsonl", format_json_lines(costs))
 
-    def _write(self, name: str, content: bytes) -> None:
-        """Write a record that is the same bytes however it came about."""
+    def _write_record(self, name: str, content: bytes) -> None:
+        """Write a record whose bytes do not depend on interruptions, and note its size and digest."""
         write_atomic(self.folder / name, content)
         self._bytes[name], self._digests[name] = len(content), sha256(content).hexdigest()

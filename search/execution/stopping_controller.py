@@ -50,7 +50,7 @@ class StoppingController:
         for i in new:
             trial = self.plan.trials[i]
             self._places[trial.configuration].append(i)
-            rows = read_rows(self._store.trial(trial.id) / "epochs.jsonl", is_epoch_row)
+            rows = read_rows(self._store.trial_folder(trial.id) / "epochs.jsonl", is_epoch_row)
             self.observe(trial.id, rows, self._diverged(trial))
 
     def drop_trials(self, places: Iterable[int]) -> None:
@@ -94,7 +94,7 @@ class StoppingController:
         again = []
         for i in (i for name in sorted(names) for i in self._places[name]):
             trial = self.plan.trials[i]
-            result = self._store.result(trial.id, trial.final)
+            result = self._store.read_result(trial.id, trial.final)
             if result and self.is_resumed(trial, result):
                 schedule.stops.pop(i, None)
                 again.append(i)
@@ -119,7 +119,7 @@ class StoppingController:
         return self.limit(trial.id) if i in self._known else trial.config.epochs
 
     def _diverged(self, trial: Planned) -> int | None:
-        result = self._store.result(trial.id, trial.final) or {}
+        result = self._store.read_result(trial.id, trial.final) or {}
         epoch: int | None = result.get("diverged", {}).get("epoch")
         return epoch
 

@@ -1,4 +1,4 @@
-"""How a sweep's run went, judged from the store, and how to go on."""
+"""The summary of a run, from the store: what is missing, why, and how to continue."""
 
 from __future__ import annotations
 
@@ -6,66 +6,69 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
-from search.execution.failures import last_error_line, repeats
+from search.execution.failures import failed_deterministically, read_last_error_line
 from search.formatting import format_count
 from search.planning.plan import Planned
 from search.schema.budget import WORDS
 from search.store.store import Store
 
-NAMED = 5  # failures, at most
-AS_ASKED = "as asked"
+MAX_NAMED = 5  # failures, at most
+STOPPED_ON_REQUEST = "as asked"
 
 
 @dataclass
 class RunSummary:
-    """What has no result, and why."""
+    """The trainings without a result, and the reasons."""
 
     store: Store
     total: int
-    left: list[Planned]
-    wanting: dict[str, str]  # what could not be made, and trainings wait for -> why
-    never: set[str] = field(default_factory=set)  # of these, what is made of trainings that diverged
+    unfinished: list[Planned]
+    blocked: dict[str, str]  # upstream results that could not be made -> why; trainings wait for them
+    impossible: set[str] = field(default_factory=set)  # those of `blocked` that need a training that diverged
 
-    def said(self, trouble: str | None, spent: str | None, command: str) -> tuple[int, list[str]]:
-        """The exit code, 0 if nothing is missing, or only what a budget did not pay for, else 1; and it in lines."""
+    def summarize(self, trouble: str | None, spent: str | None, command: str) -> tuple[int, list[str]]:
+        """Return the exit code and the summary in lines.
+
+        The code is 0 if no result is missing, or only those that a budget did not cover; else 1.
+        """
         if trouble and not self.store.folder.exists():
             return 1, [f"Stopped: {trouble}:\n  {command}"]
-        if not self.left:
+        if not self.unfinished:
             return 0, []
-        failed = {trial.id: why for trial in self.left if (why := last_error_line(self.store, trial.id))}
+        failed = {trial.id: why for trial in self.unfinished if (why := read_last_error_line(self.store, trial.id))}
         lines = [
-            f"failed: {name}: {why} ({self.store.trial(name) / 'error.txt'})"
-            for name, why in list(failed.items())[:NAMED]
+            f"failed: {name}: {why} ({self.store.trial_folder(name) / 'error.txt'})"
+            for name, why in list(failed.items())[:MAX_NAMED]
         ]
-        lines += [f"not started for want of {why}" for why in self.wanting.values()]
-        have = "has" if len(self.left) == 1 else "have"
-        missing = f"{len(self.left)} of {format_count(self.total, 'training')} {have} no result yet"
-        if spent and trouble in (None, spent) and not failed and not self.wanting:
-            raised = _without_spent(command, spent)
-            how = "Raise it under `search: {budget: …}`, and the same command carries on"
-            if raised != command:
-                how = "Raise the value that --set gives it, here …, and the same command carries on"
-            return 0, [*lines, f"Ended: {spent}; {missing}. {how}:\n  {raised}"]
+        lines += [f"not started: {why}" for why in self.blocked.values()]
+        verb = "has" if len(self.unfinished) == 1 else "have"
+        missing = f"{len(self.unfinished)} of {format_count(self.total, 'training')} {verb} no result yet"
+        if spent and trouble in (None, spent) and not failed and not self.blocked:
+            new_command = _drop_budget_value(command, spent)
+            advice = "Raise it under `search: {budget: …}`, and the same command carries on"
+            if new_command != command:
+                advice = "Raise the value that --set gives it, here …, and the same command carries on"
+            return 0, [*lines, f"Ended: {spent}; {missing}. {advice}:\n  {new_command}"]
         if trouble:
-            lines += ["Stopped, as asked." if trouble == AS_ASKED else f"Stopped: {trouble}"]
-        stuck = 0 if trouble else len(self._stuck())
+            lines += ["Stopped, as asked." if trouble == STOPPED_ON_REQUEST else f"Stopped: {trouble}"]
+        stuck = 0 if trouble else len(self._find_stuck())
         kept = "All that was trained is kept; the same command carries on"
         if stuck:
-            whose = "the same command ends" if stuck == len(self.left) else f"{stuck} of them end"
-            missing += f". Equal seeds compute the same bits: {whose} in the same way until the cause is mended"
-        if stuck == len(self.left):
+            subject = "the same command ends" if stuck == len(self.unfinished) else f"{stuck} of them end"
+            missing += f". Equal seeds compute the same bits: {subject} in the same way until the cause is fixed"
+        if stuck == len(self.unfinished):
             kept = "All that was trained is kept, and the command then carries on"
         return 1, [*lines, f"{missing}. {kept}:\n  {command}"]
 
-    def _stuck(self) -> set[str]:
-        """What is left that another try would leave so: it failed by what it computes, or waits for such a training."""
-        failed = {trial.id for trial in self.left if repeats(self.store, trial.id)}
-        never = self.never | {trial.makes for trial in self.left if trial.id in failed and trial.makes}
-        return failed | {trial.id for trial in self.left if never & set(trial.needs)}
+    def _find_stuck(self) -> set[str]:
+        """Return the trainings that another try cannot finish: deterministic failures, and those that wait for them."""
+        failed = {trial.id for trial in self.unfinished if failed_deterministically(self.store, trial.id)}
+        impossible = self.impossible | {trial.makes for trial in self.unfinished if trial.id in failed and trial.makes}
+        return failed | {trial.id for trial in self.unfinished if impossible & set(trial.needs)}
 
 
-def _without_spent(command: str, spent: str) -> str:
-    """A command without the value that its --set gives the budget that is used up, with which it would end at once."""
+def _drop_budget_value(command: str, spent: str) -> str:
+    """Return a command with the --set value of the exhausted budget replaced by …, as it would end at once with it."""
     (unit,) = (unit for unit, words in WORDS.items() if spent.endswith(f"{words} is used up"))
     given = re.compile(r"((?:--set=)?search\.budget(?:\.\w+)?)=.*", re.DOTALL)
     return shlex.join(given.sub(r"\1=…", word) if unit in word else word for word in shlex.split(command))

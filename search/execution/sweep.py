@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from search.cluster.node_report import NodeReport
 from search.execution.backend import Backend, Workload
 from search.execution.budget_tracker import BudgetTracker
-from search.execution.failures import last_error_line, note
+from search.execution.failures import read_last_error_line, write_error
 from search.execution.job_queue import JobQueue, Retries
 from search.execution.repair import discard_torn_results
 from search.execution.reuse import DuplicateTrials
 from search.execution.stopping_controller import StoppingController
-from search.execution.summary import AS_ASKED, RunSummary
+from search.execution.summary import STOPPED_ON_REQUEST, RunSummary
 from search.execution.upstream import UpstreamBuilder
 from search.formatting import format_count
 from search.monitor.live import LiveView
@@ -59,14 +59,14 @@ class Sweep:
 
     def ended(self) -> bool:
         """Whether any trial has a result, so that there is something to report."""
-        return any(self.store.result(trial.id, trial.final) for trial in self.plan.trials)
+        return any(self.store.read_result(trial.id, trial.final) for trial in self.plan.trials)
 
     def unfinished(self) -> list[Planned]:
         return [trial for trial in self.plan.trials if self._open(trial)]
 
     def _open(self, trial: Planned) -> bool:
         """Whether there is something to do: it has no result, or was stopped and is trained on after all."""
-        result = self.store.result(trial.id, trial.final)
+        result = self.store.read_result(trial.id, trial.final)
         return result is None or bool(self.stopping and self.stopping.is_resumed(trial, result))
 
     def run(self, command: str) -> int:
@@ -75,7 +75,7 @@ class Sweep:
             self._tell(torn)
         for line in self.stopping.damage.lines() if self.stopping else ():
             self._tell(f"{line}; what followed is decided again of the same records")
-        self.twins.adopt()
+        self.twins.copy_known_results()
         known = len(self.plan.trials) - len(self.unfinished())
         self.prepare()
         total, waiting = len(self.plan.trials), self.unfinished()
@@ -88,7 +88,7 @@ class Sweep:
             f"{' so far' if self.space.search.adapts else ''}" + (f", {known} of them ended before" if known else "")
         )
         if self.space.resources.gpus != "auto":
-            self.purse.gpus = self.space.resources.gpus
+            self.purse.gpus_per_training = self.space.resources.gpus
         self._pay()
         if not self.schedule.open or self._spent:
             return self._judged(None, command)
@@ -100,7 +100,7 @@ class Sweep:
         with self.backend.prepare(workload) as capacity:
             self.nodes = list(capacity.nodes)
             self.orders.slots = capacity.slots
-            self.purse.gpus = capacity.resources.amounts.get("GPU", 0.0)
+            self.purse.gpus_per_training = capacity.resources.amounts.get("GPU", 0.0)
             with (
                 TrackerCallback(self.store.folder, loggers, self._tell, lambda: bool(interrupt.code)) as trackers,
                 LiveView(self.console, self.store.folder, self.schedule, self.keeper, capacity.slots) as self._watch,
@@ -114,16 +114,16 @@ class Sweep:
         self.schedule = Schedule(self.plan, (), {})
         self.queue = JobQueue(self.schedule, self.orders.of, self, Retries(self.space.search.retries))
         self._begin(range(len(self.plan.trials)))
-        self.keeper.tidy(self.store.stored())
+        self.keeper.tidy(self.store.list_states())
         self._go_on()
 
     def _begin(self, places: Iterable[int]) -> None:
         """Let trainings of the plan be scheduled, those that have something to do."""
-        at, paid = deepest_stored_epochs(self.plan, self.store.stored()), self.purse.pays(self.plan)
-        firsts = [i for i in places if self.twins.first(i) == i]
+        at, paid = deepest_stored_epochs(self.plan, self.store.list_states()), self.purse.count_affordable(self.plan)
+        firsts = [i for i in places if self.twins.find_representative(i) == i]
         wanted = [i for i in firsts if self._open(self.plan.trials[i])]
         todo = [i for i in wanted if i < paid]
-        ready, blocked = self.maker.made([self.plan.trials[i] for i in todo])
+        ready, blocked = self.maker.build_ready([self.plan.trials[i] for i in todo])
         self._blocked |= blocked
         self.keeper.begin(wanted, at)  # a budget may be raised
         self.schedule.at.update({i: at[i] for i in todo if i in at})
@@ -154,15 +154,15 @@ class Sweep:
     def depth(self, i: int) -> int:
         """After how many epochs the deepest state of a training is stored."""
         with self._storing():
-            return self.store.depth(self.plan.trials[i].chain)
+            return self.store.find_deepest_epoch(self.plan.trials[i].chain)
         return 0
 
     def again(self, i: int, why: str) -> None:
         """A training came to no end; if that is since nothing can be stored, no other will."""
-        self.queue.trouble = self.queue.trouble or health.storage_problem(self.store.folder)
+        self.queue.trouble = self.queue.trouble or health.find_storage_problem(self.store.folder)
         if not self.queue.trouble:
             name = self.plan.trials[i].id
-            self._watch.again(name, last_error_line(self.store, name) or why)
+            self._watch.again(name, read_last_error_line(self.store, name) or why)
 
     def over(self, i: int, outcome: str, why: str = "") -> None:
         """A training ended; what others wait for is made once all have ended that make it."""
@@ -171,10 +171,10 @@ class Sweep:
             if outcome in ("completed", "diverged"):
                 self.keeper.ended(i)
             if outcome in ("completed", "diverged", "stopped"):
-                self.twins.ended(i)
-            elif outcome == "failed" and not last_error_line(self.store, trial.id):
-                note(self.store, trial.id, why)
-            for j in (i, *self.twins.of(i)) if outcome in ENDED else ():
+                self.twins.copy_result(i)
+            elif outcome == "failed" and not read_last_error_line(self.store, trial.id):
+                write_error(self.store, trial.id, why)
+            for j in (i, *self.twins.find_duplicates(i)) if outcome in ENDED else ():
                 if name := self.plan.trials[j].makes:
                     self._made_by(name)
             if self.stopping:
@@ -188,14 +188,14 @@ class Sweep:
         try:
             yield
         except OSError as error:
-            self.queue.trouble = health.storage_problem_behind(error, self.store.folder) or str(error)
+            self.queue.trouble = health.find_storage_problem_behind(error, self.store.folder) or str(error)
 
     def _made_by(self, name: str) -> None:
         """Make what others wait for, once all have ended that make it."""
-        makers = {self.twins.first(j) for j, trial in enumerate(self.plan.trials) if trial.makes == name}
+        makers = {self.twins.find_representative(j) for j, trial in enumerate(self.plan.trials) if trial.makes == name}
         if makers & self.schedule.open:
             return
-        why = self.maker.make(name)
+        why = self.maker.build(name)
         if why is None:
             self.schedule.made(name)
         else:
@@ -206,7 +206,7 @@ class Sweep:
 
     def _go_on(self) -> None:
         """Once nothing is left to do: ask for further configurations, then finish what was stopped near a front."""
-        while not self.schedule.open and not self.purse.short(self.plan):
+        while not self.schedule.open and not self.purse.find_shortfall(self.plan):
             places = self.rounds.more(self.plan) if self.rounds else []
             if not places and self.stopping:
                 places = self.stopping.resume_trials(self.schedule)
@@ -216,7 +216,7 @@ class Sweep:
 
     def _pay(self) -> None:
         """End the sweep where a budget is used up."""
-        if not self.queue.trouble and (spent := self.purse.empty()):
+        if not self.queue.trouble and (spent := self.purse.find_exhausted_budget()):
             self._spent = self.queue.trouble = spent
 
     def conclude(self) -> None:
@@ -225,11 +225,11 @@ class Sweep:
             self.console.print(line, soft_wrap=True)
 
     def _judged(self, trouble: str | None, command: str) -> int:
-        spent = self._spent or self.purse.short(self.plan)
-        never = {name for name in self._blocked if self.maker.never(name)}
+        spent = self._spent or self.purse.find_shortfall(self.plan)
+        never = {name for name in self._blocked if self.maker.is_impossible(name)}
         verdict = RunSummary(self.store, len(self.plan.trials), self.unfinished(), self._blocked, never)
-        code, self._said = verdict.said(AS_ASKED if self.interrupted else trouble, spent, command)
-        self.spent = spent if verdict.left and not code else None
+        code, self._said = verdict.summarize(STOPPED_ON_REQUEST if self.interrupted else trouble, spent, command)
+        self.spent = spent if verdict.unfinished and not code else None
         return code
 
     def _tell(self, note: str) -> None:

@@ -1,4 +1,4 @@
-"""What trainings make for others: a ranking of several together, the weights of one to start from."""
+"""Builds what other trainings need: rankings from several trainings, and weights to start from."""
 
 from __future__ import annotations
 
@@ -27,106 +27,108 @@ from trainers.sources import DataSource
 
 
 class UpstreamBuilder:
-    """Makes what a plan's trainings wait for, once those have ended that it is made of."""
+    """Builds the rankings and weights that trainings wait for, once the trainings behind them have ended."""
 
     def __init__(self, store: Store, plan: Plan, sources: DatasetCache) -> None:
         self.store, self.plan, self.sources = store, plan, sources
 
-    def made(self, waiting: list[Planned]) -> tuple[set[str], dict[str, str]]:
-        """What is there of rankings and of weights that are waited for; rankings are made now; and why others are not.
+    def build_ready(self, waiting: list[Planned]) -> tuple[set[str], dict[str, str]]:
+        """Build what is needed; return the names that are ready, and a reason for each that cannot be built.
 
-        Of trainings that have not all ended nothing is said.
+        A name whose trainings have not all ended is in neither.
         """
         ready, blocked = set(), {}
         for name in set(self.plan.rankings).union(*(trial.needs for trial in waiting)):
-            if all(self.store.result(trial.id, trial.final) for trial in self.makers(name)):
-                why = self.make(name)
+            if all(self.store.read_result(trial.id, trial.final) for trial in self.find_producers(name)):
+                why = self.build(name)
                 if why is None:
                     ready.add(name)
                 else:
                     blocked[name] = why
         return ready, blocked
 
-    def makers(self, name: str) -> list[Planned]:
+    def find_producers(self, name: str) -> list[Planned]:
+        """Return the trainings that a ranking or weights are built from."""
         return [trial for trial in self.plan.trials if trial.makes == name]
 
-    def never(self, name: str) -> bool:
-        """Whether what trainings wait for cannot come: one that makes it diverged, and so it would again."""
-        results = (self.store.result(trial.id, trial.final) for trial in self.makers(name))
+    def is_impossible(self, name: str) -> bool:
+        """Return whether a ranking or weights can never be built, because a training behind them diverged."""
+        results = (self.store.read_result(trial.id, trial.final) for trial in self.find_producers(name))
         return any(result is not None and result["status"] == "diverged" for result in results)
 
-    def make(self, name: str) -> str | None:
-        """Make what trainings that have ended make together, or a file has. Returns why it cannot be, if so."""
+    def build(self, name: str) -> str | None:
+        """Build a ranking or check start weights, once all trainings behind them have ended; return why it fails."""
         if name in self.plan.rankings:
-            why = self.rank(name)
-            return why and f"a ranking: {why}"
-        (training,) = self.makers(name)
-        why = self._weights(training)
-        return why and f"weights: {why}"
+            why = self.build_ranking(name)
+            return why and f"a ranking is missing: {why}"
+        (training,) = self.find_producers(name)
+        why = self._check_weights(training)
+        return why and f"the start weights are missing: {why}"
 
-    def rank(self, ranks: str) -> str | None:
+    def build_ranking(self, ranks: str) -> str | None:
+        """Write a ranking; return why it fails, or None."""
         try:
-            health.check(self.store.folder)
-            return make_ranking(self.store, self.plan.rankings[ranks], self.makers(ranks), self.sources)
+            health.check_folders_exist(self.store.folder)
+            return write_ranking(self.store, self.plan.rankings[ranks], self.find_producers(ranks), self.sources)
         except OSError as error:
-            return f"{ranks} cannot be written: {health.storage_problem_behind(error, self.store.folder) or error}"
+            return f"{ranks} cannot be written: {health.find_storage_problem_behind(error, self.store.folder) or error}"
 
-    def _weights(self, trial: Planned) -> str | None:
-        result = self.store.result(trial.id, trial.final)
+    def _check_weights(self, trial: Planned) -> str | None:
+        result = self.store.read_result(trial.id, trial.final)
         if result is None or result["status"] != "completed":
             return f"{trial.id} {'did not end' if result is None else result['status']}, and trials start from it"
-        return None if self.store.state(trial.final) else lost(trial.id)
+        return None if self.store.load_state(trial.final) else lost(trial.id)
 
 
-def make_ranking(
+def write_ranking(
     store: Store, ranking: PlannedRanking, profiles: Sequence[Planned], sources: DatasetCache
 ) -> str | None:
-    """Write profile/<ranks>.npz, and the images it ranks for the gallery; return what stands in the way, or None.
+    """Write profile/<ranks>.npz and, for the gallery, the ranked images; return why it fails, or None.
 
-    A pure function of the profile trials' records, or of the file: made again, it has the same bytes.
+    The files are a pure function of the profile trials' records or of the ranking file, with the same bytes each time.
     """
     data = sources.prepared(ranking.data)
     if data is None:
         return f"{ranking.name}: its data is not loaded"
     try:
         if isinstance(ranking.by, RankFile):
-            arrays = _fitted(ranking.by, ranking.data, data, sources)
+            arrays = _fit_file(ranking.by, ranking.data, data, sources)
         else:
-            arrays = _made(store, ranking.name, ranking.by, profiles)
+            arrays = _compute_ranking(store, ranking.name, ranking.by, profiles)
     except ValueError as error:
         return str(error)
     arrays |= {"index": data.index, "y": data.train.y.numpy(), "y_clean": data.y_clean}
     provenance = {"ranks": ranking.name, "trials": [profile.id for profile in profiles]} | ranking.provenance
-    write_arrays(store.ranking(ranking.name), arrays | {"provenance": np.array(canonical(provenance))})
+    write_arrays(store.ranking_path(ranking.name), arrays | {"provenance": np.array(canonical(provenance))})
     images = np.moveaxis(data.train.x.numpy(), 1, -1)
     write_arrays(store.folder / "profile" / f"{ranking.name}.images.npz", {"index": data.index, "x": images})
     return None
 
 
 def check_rankings(loaded: Loaded, plan: Plan, sources: DatasetCache) -> None:
-    """Refuse files of ranks that do not fit the data, where it is at hand. Raises SpaceError."""
+    """Raise SpaceError if a ranking file does not fit its data; data that is not at hand is not checked."""
     problems = []
     for ranking in plan.rankings.values():
         data = sources.prepared(ranking.data)
         if isinstance(ranking.by, RankFile) and data:
             try:
-                _fitted(ranking.by, ranking.data, data, sources)
+                _fit_file(ranking.by, ranking.data, data, sources)
             except ValueError as error:
                 problems.append(loaded.problem(("profile", "file"), str(error)))
     if problems:
         raise SpaceError(problems)
 
 
-def _fitted(file: RankFile, block: DataSource, data: Data, sources: DatasetCache) -> Arrays:
+def _fit_file(file: RankFile, block: DataSource, data: Data, sources: DatasetCache) -> Arrays:
     return file.fitted(data, len(sources.loaded[source_key(block)].y_train))
 
 
-def _made(store: Store, ranks: str, profile: Profile, trials: Sequence[Planned]) -> Arrays:
-    """Scores and ranks from the records of the trials. Raises ValueError, saying what stands in the way."""
+def _compute_ranking(store: Store, ranks: str, profile: Profile, trials: Sequence[Planned]) -> Arrays:
+    """Compute scores and ranks from the records of trials. Raises ValueError if a record is missing or damaged."""
     runs = []
     for trial in trials:
-        result = store.result(trial.id, trial.final)
-        arrays = read_arrays(store.trial(trial.id) / INSTANCES, expected=expected_files(result).get(INSTANCES))
+        result = store.read_result(trial.id, trial.final)
+        arrays = read_arrays(store.trial_folder(trial.id) / INSTANCES, expected=expected_files(result).get(INSTANCES))
         if result is None or result["status"] != "completed":
             raise ValueError(
                 f"{trial.id} {'did not end' if result is None else result['status']}, and {ranks} needs it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from search.execution.failures import failure_of, release
+from search.execution.failures import record_failure, release_memory
 from search.execution.session import Session
 from search.execution.watchdog import Watchdog
 from search.planning.jobs import Job, Report
@@ -36,12 +36,12 @@ class Worker:
             if self._session is None:
                 self._session = Session(self.job, self._prepared())
             outcome = self._session.advance(self.job.slice_seconds)
-            return Report(outcome, self._session.stored, [dict(row) for row in self._session.news()])
+            return Report(outcome, self._session.stored, [dict(row) for row in self._session.take_new_rows()])
         except Exception as error:
-            failure = failure_of(self.job, error)
+            failure = record_failure(self.job, error)
         if failure.outcome == "out of memory":
             self._session = None
-            release()
+            release_memory()
         return Report(failure.outcome, why=failure.why)
 
     def _prepared(self) -> Data:

@@ -18,7 +18,7 @@ PAUSE = 20  # times as long as counting took
 def stored(folder: Place) -> int:
     """The bytes of all files under a folder; some vanish meanwhile where a sweep runs."""
     if isinstance(folder, RemotePath):
-        return sum(entry.size for entry in folder.files())
+        return sum(entry.size for entry in folder.list_files())
     total = 0
     for parent, _, names in os.walk(str(folder)):  # passes over folders that vanish
         for name in names:

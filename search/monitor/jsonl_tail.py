@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from search.store.remote import Stamp, file_version
+from search.store.remote import FileVersion, stat_version
 from trainers.reading import MISSING, Damage, RowShape, is_row, open_record, parse_rows, read_rows
 from trainers.record_io import Place, Row
 
@@ -18,7 +18,7 @@ class JsonlTail:
         self._rows = 0  # that were read
         self._file: tuple[int, int] | None = None  # which one it is
         self._at = 0
-        self._stamp: Stamp | None = None
+        self._stamp: FileVersion | None = None
         self.changed = 0.0  # when it was written to last, in seconds since the epoch
 
     def look(self) -> tuple[bool, list[Row]]:
@@ -50,11 +50,11 @@ class JsonlTail:
 
     def _replaced(self) -> tuple[bool, list[Row]]:
         """Behind a URL a file is always written whole."""
-        found = file_version(self.path)
+        found = stat_version(self.path)
         if found == self._stamp:
             return False, []
         self._stamp = found
-        self.changed = found.changed if found else 0.0
+        self.changed = found.modified if found else 0.0
         return self._anew()
 
     def _anew(self) -> tuple[bool, list[Row]]:

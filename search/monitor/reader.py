@@ -9,8 +9,8 @@ from typing import NamedTuple
 from search.exceptions import NoSweep
 from search.monitor.cost_model import CostKey, cost_key
 from search.monitor.trial_progress import FOR_GOOD, TrialProgress
-from search.store.plan_file import plan_of, problem
-from search.store.remote import ASKED_AT_ONCE, RemotePath, Stamp, explain_error, file_version
+from search.store.plan_file import find_problem_key, load_plan
+from search.store.remote import CONCURRENT_REQUESTS, FileVersion, RemotePath, explain_error, stat_version
 from trainers.reading import Damage, read_json
 from trainers.record_io import Place, Row
 from trainers.records import problem_titles
@@ -40,19 +40,19 @@ class SweepReader:
         self.seen: list[TrialProgress] = []
         self.generation: int | None = None  # the newest, from 1, of a search that asks in generations
         self.index: dict[str, int] = {}
-        self._plan_file: Stamp | None = None
+        self._plan_file: FileVersion | None = None
         self._kin: dict[str, CostKey] = {}
         self.grow()
 
     def grow(self) -> None:
         """Read the plan if it is another than before: a search in generations plans as it goes."""
         try:
-            found = file_version(self.folder / "plan.json")
+            found = stat_version(self.folder / "plan.json")
         except OSError as error:
             raise NoSweep(f"{self.folder}: its plan.json cannot be read: {explain_error(error)}") from None
         if found and found == self._plan_file:
             return
-        plan = plan_of(self.folder, self.damage)
+        plan = load_plan(self.folder, self.damage)
         self._plan_file = found
         self.study = str(plan["study"])
         self.asked, self.distinct = (int(plan["epochs"][name]) for name in ("asked", "distinct"))
@@ -60,7 +60,7 @@ class SweepReader:
         problems: dict[str, str] = {}  # of a configuration: its first seed's, as a seed may also draw the data
         for row in rows:
             if row["kind"] == "trial" and row["configuration"] not in problems:
-                problems[row["configuration"]] = problem(row)
+                problems[row["configuration"]] = find_problem_key(row)
         title = problem_titles(problems.values())
         asked = [row["generation"] for row in rows if row.get("generation") is not None]
         self.generation = max(asked) + 1 if asked else None
@@ -80,7 +80,7 @@ class SweepReader:
             if self.seen[i].status not in FOR_GOOD
         ]  # fmt: skip
         if isinstance(self.folder, RemotePath) and len(open_) > 1:
-            with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+            with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
                 list(pool.map(lambda seen: seen.look(since), open_))
             return
         for seen in open_:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from search.monitor.cost_model import Costs
 from search.monitor.epoch_progress import Partial, partial
 from search.monitor.jsonl_tail import JsonlTail
-from search.store.remote import file_version
+from search.store.remote import stat_version
 from trainers.best import BEGINS, CLEAN, ROBUST, replaces_best
 from trainers.reading import Damage, is_cost_row, is_epoch_row, read_json
 from trainers.record_io import Place, Row
@@ -115,7 +115,7 @@ def _ending(folder: Place, final: str, since: float, damage: Damage) -> tuple[Ro
     damage.update(torn)
     if result:
         return result, str(result["status"]) if result.get("chain") == final else "planned"
-    if (error := file_version(folder / "error.txt")) and error.changed >= since:
+    if (error := stat_version(folder / "error.txt")) and error.modified >= since:
         return None, "failed"
     if torn:
         return None, DAMAGED

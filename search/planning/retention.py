@@ -87,6 +87,6 @@ class StateRetention:
         wanted = self._users[name] > 0 or self._starters[name] > 0
         if wanted or self.keep in ("all", "forks") or (name in self._last and self.keep == "best"):
             return
-        freed = self.store.forget_state(name)
+        freed = self.store.drop_state(name)
         self.freed += freed
         self.forgotten += freed > 0

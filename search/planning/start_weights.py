@@ -50,7 +50,7 @@ class StartWeights(Knobs):
                     "start a sweep of another name"
                 )
             return checkpoints.load_weights(path, self.weights)
-        state = store.state(self.content)
+        state = store.load_state(self.content)
         if state is None:
             raise CheckpointError(lost(str(self.training)))
         return checkpoints.extract_weights(state, self.weights, str(self.training))

@@ -16,16 +16,16 @@ from search.cluster.nodes import kinds
 from search.exceptions import SpaceError
 from search.execution.backend import Backend
 from search.execution.compatibility import (
-    STORED,
+    SPACE_FILE,
     check_compatible,
-    damaged,
-    over_by_other_code,
-    standing_code,
-    stored_trials,
+    count_stored_trials,
+    describe_damage,
+    describe_end_by_other_code,
+    find_accepted_code,
 )
-from search.execution.folder_claim import Claim, claimed
+from search.execution.folder_claim import FolderClaim, claim_folder
 from search.execution.ray_backend import RayBackend
-from search.execution.reuse import check_reused, import_states, remaining, renamed_trials
+from search.execution.reuse import check_reused, count_remaining, find_renamed_trials, import_states
 from search.execution.sweep import Sweep
 from search.execution.upstream import check_rankings
 from search.formatting import format_count
@@ -39,10 +39,10 @@ from search.sampling.ask_tell import AskTellLoop
 from search.sampling.study import AskTellStudy
 from search.schema.space import Loaded, load
 from search.store import health, location
-from search.store.lease import WINDOW
-from search.store.lock import acquire, is_locked
-from search.store.plan_file import stored_plan, write_plan
-from search.store.provenance import Provenance, carrying_on
+from search.store.lease import EXPIRY_SECONDS
+from search.store.lock import acquire_lock, is_locked
+from search.store.plan_file import find_plan, write_plan
+from search.store.provenance import Provenance, format_resume_command
 from search.store.remote import RemotePath, check_reachable, explain_error
 from search.store.store import Store
 from trainers.record_io import Place, signed, write_atomic
@@ -61,23 +61,27 @@ def execute(options: argparse.Namespace, began: float, backend: Backend | None =
             check_reachable(each)
         loaded, folder = _loaded(options)
         accept = options.accept_code_change
-        over = None if options.fresh or accept else over_by_other_code(folder, loaded.document.tree)
+        over = None if options.fresh or accept else describe_end_by_other_code(folder, loaded.document.tree)
         if over:
             return _shown(folder, over, console, options.dry_run)
         resources = resolve_gpus(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
         loaded.space = loaded.space.model_copy(update={"resources": resources})
         sources = DatasetCache(download=not options.dry_run)
-        code = None if options.fresh else standing_code(folder, accept)
+        code = None if options.fresh else find_accepted_code(folder, accept)
         planner = Planner(loaded, sources.fingerprint, code)
         plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
         check(loaded, plan, sources)
         check_rankings(loaded, plan, sources)
-        for note in (*notes(loaded, plan, sources), *content_notes(loaded, plan, sources), *location.exposed(folder)):
+        for note in (
+            *notes(loaded, plan, sources),
+            *content_notes(loaded, plan, sources),
+            *location.list_world_writable(folder),
+        ):
             errors.print(f"note: {note}")
         if options.dry_run:
             _planned(options, loaded, plan, folder, sources, console)
             return DONE
-        with claimed(folder, console) as claim:
+        with claim_folder(folder, console) as claim:
             store = _locked(options, claim, console)
             asker = AskTellStudy(loaded.space.search, folder) if loaded.space.search.draws else None
             if asker:
@@ -109,14 +113,14 @@ def _planned(
     """What would be done, and whether it would be refused where that can be known."""
     search = loaded.space.search
     stored = None if options.fresh or search.adapts else folder  # what was asked is not what is drawn for the figures
-    print_plan(console, plan, loaded.space, options.results, sources, remaining(stored, plan, options.reuse))
+    print_plan(console, plan, loaded.space, options.results, sources, count_remaining(stored, plan, options.reuse))
     if not stored or search.adds_seeds:  # which are asked for on the way
         return
-    for line in damaged(stored):
+    for line in describe_damage(stored):
         console.print(f"note: {line}", markup=False, soft_wrap=True)
     if all(sources.holds(trial.config.data) for trial in plan.trials):
         check_compatible(stored, plan, loaded.document.tree)
-    elif stored_plan(stored):
+    elif find_plan(stored):
         console.print(
             f"note: {stored} holds a sweep; whether this is the same is not known without the data",
             soft_wrap=True,
@@ -137,7 +141,7 @@ def _loaded(options: argparse.Namespace) -> tuple[Loaded, Place]:
         if options.add_trials:
             raise SpaceError(["--add-trials: a grid has the trials that its axes list; add values to them instead"])
         return loaded, folder
-    trials = max(search.trials or 0, 0 if options.fresh else stored_trials(folder)) + options.add_trials
+    trials = max(search.trials or 0, 0 if options.fresh else count_stored_trials(folder)) + options.add_trials
     if search.trials and trials != search.trials:
         loaded = load(options.space, [*options.set, f"search.trials={trials}"])
     return loaded, folder
@@ -148,38 +152,40 @@ def _place(options: argparse.Namespace, loaded: Loaded) -> Place:
     name, whose = options.name, f"--name {options.name!r}"
     if name is None:
         name, whose = loaded.name, f"{str(options.space)!r} names its study {loaded.name!r}, which"
-    if why := location.unfit(name):
+    if why := location.find_name_problem(name):
         raise SpaceError([f"{whose} {why}; --name NAME chooses another"])
-    if why := location.unusable(options.results):
+    if why := location.find_results_problem(options.results):
         raise SpaceError([f"--results {options.results}: {why}"])
     folder: Place = options.results / name
-    if why := location.unfree(folder):
+    if why := location.find_folder_problem(folder):
         raise SpaceError([f"{folder}: {why}; --name NAME or --results DIR chooses another"])
     return folder
 
 
-def _locked(options: argparse.Namespace, claim: Claim, console: Console) -> Store:
+def _locked(options: argparse.Namespace, claim: FolderClaim, console: Console) -> Store:
     """The sweep's directory, held by this process."""
     folder = claim.folder
     try:
         if options.fresh and folder.exists():
             if not isinstance(folder, Path):
                 raise SpaceError([f"--fresh: {folder} cannot be moved aside; --name NAME starts beside it"])
-            acquire(folder)()  # not from under a process that runs it
+            acquire_lock(folder)()  # not from under a process that runs it
             console.print(f"The sweep that was there is now {claim.move_aside()}.")
         if isinstance(folder, RemotePath) and is_locked(folder):
-            console.print(f"{folder}: held a moment ago; waiting {WINDOW:g} s to see whether that process lives.")
+            console.print(
+                f"{folder}: held a moment ago; waiting {EXPIRY_SECONDS:g} s to see whether that process lives."
+            )
     except OSError as error:
         raise _unwritable(folder, error) from None
     _held(claim)
     return Store(folder)
 
 
-def _held(claim: Claim) -> None:
+def _held(claim: FolderClaim) -> None:
     """Let this process hold a folder. Raises SweepLocked, or SpaceError where nothing can be written."""
     try:
-        acquire(claim.folder)
-        claim.note()
+        acquire_lock(claim.folder)
+        claim.record_contents()
     except OSError as error:
         raise _unwritable(claim.folder, error) from None
 
@@ -190,18 +196,18 @@ def _entered(
     """Write down what is to be run, if it does not contradict what is stored; trainings that it renames."""
     folder, tree = store.folder, loaded.document.tree
     added = check_compatible(folder, plan, tree, asker is not None and asker.forgot)
-    for line in damaged(folder):
+    for line in describe_damage(folder):
         console.print(f"note: {line}; it is made again of the space and of what is stored", markup=False)
     for line in asker.damage.lines() if asker else ():
         console.print(f"note: {line}; what followed is asked again, and so the same", markup=False)
     if added:
         are = "is" if added == 1 else "are"
         console.print(f"Extending {folder}: {format_count(added, 'training')} {are} new.")
-    renamed = renamed_trials(folder, plan)
+    renamed = find_renamed_trials(folder, plan)
     try:
-        health.establish(folder)
-        store.sweep_leftovers()
-        write_atomic(folder / STORED, signed(yaml.safe_dump(tree, sort_keys=False)))
+        health.create_folders(folder)
+        store.remove_leftovers()
+        write_atomic(folder / SPACE_FILE, signed(yaml.safe_dump(tree, sort_keys=False)))
         write_plan(folder, plan.to_json(folder.name))
     except OSError as error:
         raise _unwritable(folder, error) from None
@@ -227,7 +233,7 @@ def begin(
 
     Raises SweepLocked, DifferentSweep or SpaceError where it cannot begin.
     """
-    with claimed(store.folder, console) as claim:
+    with claim_folder(store.folder, console) as claim:
         _held(claim)
         renamed = _entered(loaded, plan, store, console)
         sweep = Sweep(store, plan, loaded.space, sources, console, backend or ray_backend(), renamed)
@@ -239,7 +245,7 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, misse
     folder = sweep.store.folder
     provenance = Provenance(folder)
     try:
-        provenance.begin(sweep.plan.code)
+        provenance.start_run(sweep.plan.code)
         for other, (states, epochs, common) in import_states(sweep.store, sweep.plan, reuse).items():
             if states:
                 console.print(f"{states} states behind {epochs} epochs are taken from {other}.")
@@ -247,17 +253,17 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, misse
                 console.print(f"{other} holds no state that this sweep has in common with it.")
     except OSError as error:
         raise _unwritable(folder, error) from None
-    code = sweep.run(carrying_on())
+    code = sweep.run(format_resume_command())
     try:
-        health.check(folder)
-        provenance.slots(sweep.orders.slots)
-        provenance.nodes(kinds(sweep.nodes))
-        provenance.end(code, began, sweep.spent)  # for the report to tell
+        health.check_folders_exist(folder)
+        provenance.set_slots(sweep.orders.slots)
+        provenance.set_nodes(kinds(sweep.nodes))
+        provenance.end_run(code, began, sweep.spent)  # for the report to tell
         if sweep.ended() and not sweep.interrupted:
             _report(folder)
-            provenance.end(code, began, sweep.spent)
+            provenance.end_run(code, began, sweep.spent)
     except OSError as error:
-        why = health.storage_problem_behind(error, folder) or str(error)
+        why = health.find_storage_problem_behind(error, folder) or str(error)
         if not code:  # else the storage is told of as what stopped it
             console.print(f"Not written down in provenance.json, how this ended: {why}", soft_wrap=True)
     sweep.conclude()

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import torch
 from rich.table import Table
 
-from search.execution.budget_tracker import affordable
-from search.execution.reuse import Remaining
+from search.execution.budget_tracker import count_affordable
+from search.execution.reuse import RemainingWork
 from search.execution.simulated_backend import simulate
 from search.formatting import format_bytes, format_count
 from search.planning.datasets import DatasetCache
@@ -26,7 +26,7 @@ KINDS = ("trial", "profile", "pretrain")
 
 
 def print_plan(
-    console: Console, plan: Plan, space: Space, results: Place, sources: DatasetCache, left: Remaining
+    console: Console, plan: Plan, space: Space, results: Place, sources: DatasetCache, left: RemainingWork
 ) -> None:
     """What a sweep would do: trainings, epochs, time and storage; `left` is what is not stored yet."""
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -107,13 +107,13 @@ def _rules(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
     if isinstance(search.replicates, Adaptive):
         yield "seeds in doubt", f"up to {search.replicates.max}; all figures here are of {len(search.seeds)}"
     if said := str(search.budget):
-        paid = affordable(search.budget, plan.tree.adds.tolist())
+        paid = count_affordable(search.budget, plan.tree.adds.tolist())
         pays = f": pays for {paid:,} of the {format_count(len(plan.trials), 'training')} counted here"
         yield "budget", said + pays * (paid < len(plan.trials))
 
 
 def _costs(
-    plan: Plan, space: Space, results: Place, sources: DatasetCache, left: Remaining
+    plan: Plan, space: Space, results: Place, sources: DatasetCache, left: RemainingWork
 ) -> Iterator[tuple[str, str]]:
     asked, distinct = plan.tree.asked, plan.tree.distinct
     saved = f" asked, {distinct:,} to train: {asked - distinct:,} ({1 - distinct / asked:.1%}) saved by sharing"

@@ -12,7 +12,7 @@ import torch
 
 from search.cluster.capacity import room
 from search.exceptions import NoSweep
-from search.execution.reuse import Remaining
+from search.execution.reuse import RemainingWork
 from search.monitor.cost_model import CostKey, CostModel, Left, cost_key, estimate_time
 from search.monitor.reader import SweepReader
 from search.planning.plan import Plan, Planned
@@ -48,7 +48,7 @@ def measured_pace(results: Place) -> CostModel:
     return pace
 
 
-def time_estimate(plan: Plan, results: Place, remaining: Remaining) -> Left:
+def time_estimate(plan: Plan, results: Place, remaining: RemainingWork) -> Left:
     """Seconds on one process for what remains, and how many trainings have no measured kin and are not in it."""
     pace, evaluation = measured_pace(results), plan.evaluation.model_dump(mode="json")
     kin_of: dict[str, CostKey] = {}

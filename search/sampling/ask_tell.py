@@ -12,7 +12,7 @@ from search.sampling.outcomes import Outcome, outcome
 from search.sampling.replication import next_replicates
 from search.sampling.study import AskTellStudy
 from search.schema.axes import Choice, Point
-from search.store.plan_file import stored_plan, write_plan
+from search.store.plan_file import find_plan, write_plan
 from search.store.store import Store
 from trainers.record_io import Row, canonical
 
@@ -32,7 +32,7 @@ class AskTellLoop:
         """
         plan = self.planner.plan([] if self.asker else None)
         points = iter(self.asker.points() if self.asker else ())
-        stored = stored_plan(self.store.folder) if self.search.adds_seeds else None
+        stored = find_plan(self.store.folder) if self.search.adds_seeds else None
         rows = stored["trials"] if isinstance(stored, dict) else ()
         planned = {(trial.configuration, trial.replicate) for trial in plan.trials}
         for name, seed in ((row["configuration"], row["replicate"]) for row in rows if row["kind"] == "trial"):
@@ -83,7 +83,7 @@ class AskTellLoop:
         results: dict[str, dict[int, Row | None]] = defaultdict(dict)
         for trial in plan.trials:
             if trial.kind == "trial":
-                results[trial.configuration][trial.replicate] = self.store.result(trial.id, trial.final)
+                results[trial.configuration][trial.replicate] = self.store.read_result(trial.id, trial.final)
         return results
 
     def _outcomes(self, plan: Plan, points: list[Point]) -> list[Outcome]:

@@ -152,7 +152,7 @@ def raylet(driver: SweepProcess) -> int | None:
 def snapshot(folder: Place) -> dict[str, str]:
     """The sha256 of every file under a folder."""
     if isinstance(folder, RemotePath):
-        return {path: sha256((folder / path).read_bytes()).hexdigest() for path, *_ in folder.files()}
+        return {path: sha256((folder / path).read_bytes()).hexdigest() for path, *_ in folder.list_files()}
     files = sorted(path for path in Path(str(folder)).rglob("*") if path.is_file())
     return {str(path.relative_to(str(folder))): sha256(path.read_bytes()).hexdigest() for path in files}
 

@@ -1,4 +1,4 @@
-"""Checkpoints written while training goes on: copied to the host at once, packed and stored by a thread."""
+"""A writer of checkpoints beside the training: the state is copied to the CPU at once, a thread packs and stores it."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ import torch
 _POOL = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")  # one process trains one trial at a time
 
 
-class Writer:
-    """Runs one write at a time beside the training; the next waits for the one before."""
+class CheckpointWriter:
+    """Runs one write at a time beside the training; the next write waits for the previous one."""
 
     def __init__(self) -> None:
-        self._now: Future[None] | None = None
+        self._pending: Future[None] | None = None
 
-    def begin(self, write: Callable[[], None]) -> None:
-        """Start a write. Raises what the one before it raised."""
+    def start(self, write: Callable[[], None]) -> None:
+        """Start a write. Raises what the previous write raised."""
         self.wait()
-        self._now = _POOL.submit(write)
+        self._pending = _POOL.submit(write)
 
     def wait(self) -> None:
-        """Return when nothing is being written. Raises what the write raised, once."""
-        now, self._now = self._now, None
-        if now:
-            now.result()
+        """Wait until nothing is being written. Raises what the write raised, once."""
+        pending, self._pending = self._pending, None
+        if pending:
+            pending.result()
 
 
 def wait_for_writes() -> None:
-    """Return when no session of this process writes any more, also one that was given up in the midst of it."""
+    """Wait until no session of this process writes, including a session that was abandoned during a write."""
     _POOL.submit(lambda: None).result()
 
 
 def copy_to_cpu(state: Any) -> Any:
-    """A copy of a state on the host, which further training does not touch."""
+    """Return a copy of a state on the CPU, which further training does not change."""
     if isinstance(state, torch.Tensor):
         return state.detach().to("cpu", copy=True)
     if isinstance(state, dict):

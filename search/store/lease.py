@@ -1,7 +1,9 @@
-"""Who runs a sweep behind a URL, where nothing can be locked: an object that its driver writes again and again.
+"""The lease of a sweep behind a URL, where no file can be locked: an object that the driver renews periodically.
 
-It is a word among those who ask, and no lock: two drivers that were parted from each other may both run. What they
-write is the same bits under the same names, so that this costs time and harms nothing.
+The lease is advisory: two drivers separated by a network partition may both run. They write the same bits under the
+same names, so this costs time and does no harm. An exclusive acquisition needs conditional writes (`If-None-Match: *`
+to create the object, `If-Match: ETag` to renew or take it over). S3 honours them, but the S3 file system of pyarrow
+cannot send them, so that a second client such as obstore would be needed for this one object.
 """
 
 from __future__ import annotations
@@ -22,82 +24,86 @@ from search.store.remote import RemotePath
 from trainers.reading import read_json
 from trainers.record_io import Row, write_json
 
-NAME = ".lock"
-RENEWED = 10.0  # seconds between renewals
-WINDOW = 45.0  # seconds after which a lease that was not renewed has no holder any more
-SETTLED = 1.0  # seconds in which of two who come at once the later one overwrites the other
-LONG = 3600.0  # seconds by which clocks do not differ
+LEASE_FILE = ".lock"
+RENEWAL_SECONDS = 10.0  # between renewals
+EXPIRY_SECONDS = 45.0  # without a renewal, after which a lease has no holder
+SETTLE_SECONDS = 1.0  # in which the later of two simultaneous drivers overwrites the lease of the earlier one
+MAX_CLOCK_SKEW = 3600.0  # seconds; no two clocks differ by more
 
 
 def acquire_lease(folder: RemotePath) -> Callable[[], None]:
-    """Hold a sweep for this process until it ends; returns how to let it go before.
+    """Acquire the lease of a sweep until this process ends; return a function that releases it earlier.
 
-    Waits up to WINDOW seconds where a holder was killed. Raises LeaseHeld, or OSError where nothing can be written.
+    Waits up to EXPIRY_SECONDS for the lease of a killed process. Raises LeaseHeld if another process renews the lease,
+    and OSError if it cannot be written.
     """
-    at = folder / NAME
-    mine = {"host": socket.gethostname(), "pid": os.getpid(), "token": uuid.uuid4().hex}
-    _outlast(at)
-    _renew(at, mine)
-    time.sleep(SETTLED)
-    if not _is(at, mine):
+    path = folder / LEASE_FILE
+    holder = {"host": socket.gethostname(), "pid": os.getpid(), "token": uuid.uuid4().hex}
+    _wait_until_free(path)
+    _renew(path, holder)
+    time.sleep(SETTLE_SECONDS)
+    if not _is_held_by(path, holder):
         raise LeaseHeld(str(folder))
-    over = threading.Event()
+    released = threading.Event()
 
-    def renewing() -> None:
-        while not over.wait(RENEWED):
-            with suppress(OSError):  # the network may come back within the window
-                if not _is(at, mine):
+    def renew_until_released() -> None:
+        while not released.wait(RENEWAL_SECONDS):
+            with suppress(OSError):  # the network may come back before the lease expires
+                if not _is_held_by(path, holder):
                     return
-                _renew(at, mine)
+                _renew(path, holder)
 
-    thread = threading.Thread(target=renewing, name="lease", daemon=True)
+    thread = threading.Thread(target=renew_until_released, name="lease", daemon=True)
     thread.start()
 
     def release() -> None:
-        if not over.is_set():
-            over.set()
+        if not released.is_set():
+            released.set()
             thread.join()
             with suppress(OSError):
-                if _is(at, mine):
-                    at.unlink(missing_ok=True)
+                if _is_held_by(path, holder):
+                    path.unlink(missing_ok=True)
 
     atexit.register(release)
     return release
 
 
 def is_leased(folder: RemotePath) -> bool:
-    """Whether a process holds it, as far as the clocks of both agree."""
-    lease = read_json(folder / NAME)
-    return isinstance(lease, dict) and _age(lease) < WINDOW
+    """Return whether a process holds the lease, as far as both clocks agree."""
+    lease = read_json(folder / LEASE_FILE)
+    return isinstance(lease, dict) and _age(lease) < EXPIRY_SECONDS
 
 
-def _outlast(at: RemotePath) -> None:
-    """Return once nobody renews a lease: it was let go, or was not renewed for so long. Raises LeaseHeld."""
-    seen = read_json(at)
-    until = time.monotonic() + WINDOW
-    while isinstance(seen, dict) and _age(seen) < LONG and time.monotonic() < until:
-        time.sleep(min(1.0, WINDOW / 10))
-        if (now := read_json(at)) != seen:
-            if now is not None:
-                raise LeaseHeld(str(at))
+def _wait_until_free(path: RemotePath) -> None:
+    """Wait until the lease is released, or was not renewed for EXPIRY_SECONDS. Raises LeaseHeld once it is renewed."""
+    seen = read_json(path)
+    until = time.monotonic() + EXPIRY_SECONDS
+    while isinstance(seen, dict) and _age(seen) < MAX_CLOCK_SKEW and time.monotonic() < until:
+        time.sleep(min(1.0, EXPIRY_SECONDS / 10))
+        if (lease := read_json(path)) != seen:
+            if lease is not None:
+                raise LeaseHeld(str(path))
             return
 
 
 def _age(lease: Row) -> float:
-    """Seconds since it was renewed; of what is no lease at all, without end."""
+    """Return the seconds since a lease was renewed; infinity if the object is no lease."""
     try:
         return abs(time.time() - float(lease["renewed"]))
     except (KeyError, TypeError, ValueError):
         return math.inf
 
 
-def _renew(at: RemotePath, mine: Row) -> None:
-    """As long as ever: who reads an object while it is replaced may get the bytes of one and the length of another."""
-    write_json(at, mine | {"renewed": f"{time.time():.3f}"})
+def _renew(path: RemotePath, holder: Row) -> None:
+    """Write the lease, always with the same length.
+
+    A reader of an object that is being replaced may get the bytes of one version and the length of the other.
+    """
+    write_json(path, holder | {"renewed": f"{time.time():.3f}"})
 
 
-def _is(at: RemotePath, mine: Row) -> bool:
+def _is_held_by(path: RemotePath, holder: Row) -> bool:
     with suppress(FileNotFoundError, ValueError):
-        lease = json.loads(at.read_bytes())
-        return isinstance(lease, dict) and lease.get("token") == mine["token"]
+        lease = json.loads(path.read_bytes())
+        return isinstance(lease, dict) and lease.get("token") == holder["token"]
     return False

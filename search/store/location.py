@@ -1,4 +1,4 @@
-"""Where a sweep may lie: what it may be called, and which folders are no place for it; nothing is written to tell."""
+"""Checks of where a sweep may be stored: valid names, usable folders of results. No check writes anything."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from search.store.health import PARTS
+from search.store.health import SUBFOLDERS
 from search.store.remote import RemotePath
 from trainers.reading import read_json
 from trainers.record_io import Place
 
-PART = 255  # bytes of a part of a path, as file systems have it
-LONGEST = 200  # bytes of a name, as NAME.confirmed.old-1 is made of it
-DEEPEST = 4095  # bytes of a path
-BELOW = 400  # bytes of the longest path in a sweep's folder: a tracker's, below a training's name of up to 230
-BESIDE = (".lock", "space.yaml", "plan.json", "provenance.json")  # one of them a begun sweep has beside PARTS
-CLOSED = "may not be written to; choose another folder, or let its owner allow it"
+MAX_PART = 255  # bytes of a part of a path; the limit of file systems
+MAX_NAME = 200  # bytes of a sweep's name, from which NAME.confirmed.old-1 is derived
+MAX_PATH = 4095  # bytes of a path
+RESERVED = 400  # bytes of the longest path in a sweep's folder: a tracker's, below a training's name of up to 230
+SWEEP_FILES = (".lock", "space.yaml", "plan.json", "provenance.json")  # a begun sweep has one of them and SUBFOLDERS
+NOT_WRITABLE = "may not be written to; choose another folder, or let its owner allow it"
 
 
-def unfit(name: str) -> str | None:
-    """Why no sweep can have a name, which is that of one folder; None if it can."""
+def find_name_problem(name: str) -> str | None:
+    """Return why no sweep can have a name, which becomes the name of a folder; None if the name is valid."""
     if not name:
         return "is empty"
     if "/" in name or "\\" in name:
@@ -31,70 +31,73 @@ def unfit(name: str) -> str | None:
     if name.startswith("."):
         return "begins with a dot, as the names of hidden folders do"
     if not name.isprintable() or any(letter in name for letter in "?*"):
-        return "has a letter that does not print, or that stands for others; take letters, digits, . _ + -"
-    if (size := len(name.encode())) > LONGEST:
-        return f"has {size} bytes, and at most {LONGEST} fit, as other names are made of it"
+        return "has an unprintable character or a wildcard; use letters, digits, . _ + -"
+    if (size := len(name.encode())) > MAX_NAME:
+        return f"has {size} bytes, and at most {MAX_NAME} are allowed, as longer names are derived from it"
     return None
 
 
-def unusable(results: Place) -> str | None:
-    """Why no sweep can lie in a folder of results; None if it can, or if that is known behind its URL alone."""
+def find_results_problem(results: Place) -> str | None:
+    """Return why no sweep can be stored in a folder of results; None if it can, or if only its URL could tell."""
     if isinstance(results, RemotePath):
         return None
     folder = Path(os.path.abspath(str(results)))
-    if any(len(os.fsencode(part)) > PART for part in folder.parts):
-        return f"a part of it has more than {PART} bytes"
+    if any(len(os.fsencode(part)) > MAX_PART for part in folder.parts):
+        return f"a part of it has more than {MAX_PART} bytes"
     there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     try:
         if not stat.S_ISDIR(os.stat(there).st_mode):
             return f"{there} is no folder"
     except OSError as error:
-        return f"{there} {_said(error)}"
+        return f"{there} {_describe(error)}"
     if not os.access(there, os.W_OK | os.X_OK):
-        return f"{there} {CLOSED}"
+        return f"{there} {NOT_WRITABLE}"
     if is_sweep(folder):
         return f"{results} is a sweep's own folder; name the one that it lies in"
     return None
 
 
-def unfree(folder: Place) -> str | None:
-    """Why a sweep can neither begin nor go on in a folder: what lies there is not a sweep's. None if it can."""
+def find_folder_problem(folder: Place) -> str | None:
+    """Return why a sweep can neither begin nor continue in a folder; None if it can.
+
+    A folder that holds anything but a sweep is refused.
+    """
     if isinstance(folder, RemotePath):
         return None
     size = len(os.fsencode(os.path.abspath(str(folder))))
-    if size + BELOW > DEEPEST:
-        return f"its path has {size} bytes, and at most {DEEPEST - BELOW} leave room for what lies in it"
+    if size + RESERVED > MAX_PATH:
+        return f"its path has {size} bytes, and at most {MAX_PATH - RESERVED} leave room for the files in it"
     try:
         if not os.path.lexists(str(folder)):
             return None
         if not stat.S_ISDIR(os.stat(str(folder)).st_mode):
             return "is no folder"
         if not os.access(str(folder), os.W_OK | os.X_OK):
-            return CLOSED
-        if is_sweep(folder) or set(os.listdir(str(folder))) <= {".lock"}:  # that of one that was killed as it began
+            return NOT_WRITABLE
+        if is_sweep(folder) or set(os.listdir(str(folder))) <= {".lock"}:  # left by a sweep killed at its start
             return None
     except OSError as error:
-        return _said(error)
+        return _describe(error)
     return "holds files and is no sweep; it is left as it is, and a sweep needs a folder of its own"
 
 
-def exposed(folder: Place) -> Iterator[str]:
-    """A note on each folder around a sweep, and its own, in which every user of the machine may put or remove files."""
+def list_world_writable(folder: Place) -> Iterator[str]:
+    """Yield a note for a sweep's folder and its parent if every user of the machine may add or remove files there."""
     for path in (Path(str(folder)), Path(str(folder)).parent) if not isinstance(folder, RemotePath) else ():
         if path.is_dir() and path.stat().st_mode & stat.S_IWOTH and not path.stat().st_mode & stat.S_ISVTX:
             yield f"{path}: every user of this machine may change what lies there; chmod o-w keeps them out"
 
 
 def is_sweep(folder: Place) -> bool:
-    """Whether a folder is one that a sweep was begun in, whatever was damaged in it since."""
+    """Return whether a sweep was begun in a folder, regardless of later damage."""
     with suppress(OSError):  # there may be a folder in its place
         if isinstance(plan := read_json(folder / "plan.json"), dict) and "format" in plan:
             return True
-    parts = all(os.path.isdir(f"{folder}/{part}") for part in PARTS)
-    return parts and any(os.path.isfile(f"{folder}/{name}") for name in BESIDE)
+    has_subfolders = all(os.path.isdir(f"{folder}/{part}") for part in SUBFOLDERS)
+    return has_subfolders and any(os.path.isfile(f"{folder}/{name}") for name in SWEEP_FILES)
 
 
-def _said(error: OSError) -> str:
+def _describe(error: OSError) -> str:
     known = {
         errno.ENOENT: "is a link that leads nowhere",
         errno.ELOOP: "is a link that leads to itself",

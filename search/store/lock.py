@@ -1,4 +1,4 @@
-"""Who runs a sweep: the lock on its folder, which a process holds until it ends, however it ends; or a lease."""
+"""The lock of a sweep: a file lock on its folder, held until the process ends in any way; or a lease behind a URL."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from search.store import lease
 from search.store.remote import RemotePath
 from trainers.record_io import Place
 
-TRIES, PAUSE = 5, 0.02  # whoever only asks holds it for an instant
+TRIES, PAUSE = 5, 0.02  # is_locked holds the lock for an instant
 
 
-def acquire(folder: Place) -> Callable[[], None]:
-    """Hold a sweep for this process, until it ends; returns how to let it go before.
+def acquire_lock(folder: Place) -> Callable[[], None]:
+    """Lock a sweep for this process until it ends; return a function that releases the lock earlier.
 
-    Raises SweepLocked, or OSError where nothing can be written.
+    Raises SweepLocked if another process holds it, and OSError if nothing can be written.
     """
     if isinstance(folder, Path):
-        return partial(os.close, _locked(folder))
+        return partial(os.close, _open_locked(folder))
     assert isinstance(folder, RemotePath)
     try:
         return lease.acquire_lease(folder)
@@ -32,7 +32,7 @@ def acquire(folder: Place) -> Callable[[], None]:
 
 
 def is_locked(folder: Place) -> bool:
-    """Whether a process runs the sweep; asked of a folder that one may only read, too."""
+    """Return whether a process runs the sweep. Read access to the folder is enough."""
     if isinstance(folder, RemotePath):
         return lease.is_leased(folder)
     try:
@@ -48,23 +48,23 @@ def is_locked(folder: Place) -> bool:
     return False
 
 
-def _locked(folder: Path) -> int:
+def _open_locked(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
-    for again in reversed(range(TRIES)):
+    for tries_left in reversed(range(TRIES)):
         handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _stands(handle, folder / ".lock"):
+            if _is_current(handle, folder / ".lock"):
                 return handle
         except BlockingIOError:
-            if again:
+            if tries_left:
                 time.sleep(PAUSE)
         os.close(handle)
     raise SweepLocked(str(folder)) from None
 
 
-def _stands(handle: int, path: Path) -> bool:
-    """Whether a file is still the one of its name: who took back what it began has removed it meanwhile."""
+def _is_current(handle: int, path: Path) -> bool:
+    """Return whether a path still names the open file: a refused command removes the lock file that it created."""
     try:
         return os.path.samestat(os.fstat(handle), os.lstat(path))
     except FileNotFoundError:

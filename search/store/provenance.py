@@ -1,4 +1,4 @@
-"""What made a sweep: versions, commit, host, command and times, one entry a run."""
+"""The provenance of a sweep: versions, commit, host, command and times of each run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PACKAGES = (
 
 
 class Provenance:
-    """The provenance.json of a sweep; each start of the command adds a run."""
+    """The provenance.json of a sweep, to which each start of the command adds a run."""
 
     def __init__(self, folder: Place) -> None:
         self.path = folder / "provenance.json"
@@ -32,35 +32,42 @@ class Provenance:
         stored = read_json(self.path, check_provenance, self._damage)
         self.runs: list[Row] = stored["runs"] if stored else []
 
-    def begin(self, stages: str) -> None:
-        """Record a start, before anything is trained; `stages`: the training code that stages are named after."""
+    def start_run(self, stages_code: str) -> None:
+        """Record the start of a run, before anything is trained.
+
+        `stages_code` is the hash of the training code that stages are named after.
+        """
         self.runs.append(
             {
-                "started": _now(),
-                "command": command_line(),
-                "commit": commit(),
+                "started": _format_now(),
+                "command": format_command(),
+                "commit": find_commit(),
                 "training_code": training_code(),
-                "goes_on_from_code": stages,
+                "goes_on_from_code": stages_code,
                 "host": socket.gethostname(),
                 "python": platform.python_version(),
-                "versions": {name: _version(name) for name in PACKAGES},
+                "versions": {name: _find_version(name) for name in PACKAGES},
                 "slots": None,
             }
         )
         if self._damage:
-            set_aside(self.path)  # its place is taken
+            set_aside(self.path)  # the new file takes its place
         self._write()
 
-    def slots(self, slots: int) -> None:
+    def set_slots(self, slots: int) -> None:
+        """Record how many trainings run at once."""
         self.runs[-1]["slots"] = slots
 
-    def nodes(self, kinds: dict[str, list[str]]) -> None:
-        """The hosts that trained, by their hardware."""
-        self.runs[-1]["nodes"] = kinds
+    def set_nodes(self, hosts_by_hardware: dict[str, list[str]]) -> None:
+        """Record the hosts that trained, by their hardware."""
+        self.runs[-1]["nodes"] = hosts_by_hardware
 
-    def end(self, code: int, since: float, spent: str | None = None) -> None:
-        """Record an end; `since` is when the process began, by time.monotonic, `spent` the budget that ended it."""
-        self.runs[-1] |= {"ended": _now(), "exit": code, "wall_seconds": round(time.monotonic() - since, 2)}
+    def end_run(self, exit_code: int, began: float, spent: str | None = None) -> None:
+        """Record the end of a run.
+
+        `began` is when the process began, by time.monotonic; `spent` names the budget that ended the run.
+        """
+        self.runs[-1] |= {"ended": _format_now(), "exit": exit_code, "wall_seconds": round(time.monotonic() - began, 2)}
         self.runs[-1] |= {"spent": spent} if spent else {}
         self._write()
 
@@ -68,27 +75,27 @@ class Provenance:
         write_json(self.path, sealed({"runs": self.runs}))
 
 
-def command_line() -> str:
-    """The command that was typed, as a shell takes it."""
-    return _typed(sys.argv[1:])
+def format_command() -> str:
+    """Return the typed command as a line for a shell."""
+    return _format_arguments(sys.argv[1:])
 
 
-def carrying_on() -> str:
-    """The command that goes on with what was begun: without what was asked once for all, and is done."""
-    once = argparse.ArgumentParser(add_help=False)
-    once.add_argument("--fresh", action="store_true")
-    once.add_argument("--add-trials")
-    return _typed(once.parse_known_args(sys.argv[1:])[1])
+def format_resume_command() -> str:
+    """Return the command that resumes this run, without the options that apply once and are done."""
+    one_time = argparse.ArgumentParser(add_help=False)
+    one_time.add_argument("--fresh", action="store_true")
+    one_time.add_argument("--add-trials")
+    return _format_arguments(one_time.parse_known_args(sys.argv[1:])[1])
 
 
-def _typed(arguments: list[str]) -> str:
+def _format_arguments(arguments: list[str]) -> str:
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     module = spec.name.removesuffix(".__main__") if spec else "search.run"
     return f"python -m {module} {shlex.join(arguments)}".rstrip()
 
 
-def commit() -> str | None:
-    """The checkout's commit, marked if files differ from it; None outside a checkout."""
+def find_commit() -> str | None:
+    """Return the commit of the checkout, marked if files differ from it; None outside a checkout."""
     try:
         head, dirty = (
             subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10, check=True)
@@ -99,11 +106,11 @@ def commit() -> str | None:
     return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
 
 
-def _now() -> str:
+def _format_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _version(package: str) -> str | None:
+def _find_version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What was recorded of a training in parts, one between two checkpoints each: joined, and cut back."""
+"""Segments of the records of a training, each from one checkpoint to the next: joined, truncated and packed."""
 
 from __future__ import annotations
 
@@ -17,50 +17,51 @@ from trainers.records import CheckpointRecord, CostRecord, EpochRecord
 from trainers.scores import UNSEEN
 
 
-def lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """Rows as a file of JSON lines holds them."""
+def format_json_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return rows as the content of a file of JSON lines."""
     return "".join(canonical(row) + "\n" for row in rows).encode()
 
 
-def added(part: Segment, epoch: Segment) -> Segment:
-    """A part with what was recorded next."""
-    return Segment([*part.rows, *epoch.rows], [*part.costs, *epoch.costs], joined([part, epoch]))
+def append_segment(segment: Segment, more: Segment) -> Segment:
+    """Return a segment extended by the records of the next epochs."""
+    return Segment([*segment.rows, *more.rows], [*segment.costs, *more.costs], join_instances([segment, more]))
 
 
-def joined(parts: list[Segment]) -> Arrays:
-    """The per-instance arrays of all parts: a row an epoch, of which those are missing that did not record it.
+def join_instances(segments: list[Segment]) -> Arrays:
+    """Return the per-instance arrays of all segments, a row an epoch.
 
-    Weights begin to be recorded after a burn-in, test losses are of the epochs measured.
+    An epoch that did not record an array has NaN or UNSEEN in its row: weights are recorded after a burn-in only, test
+    losses in measured epochs only.
     """
     arrays: Arrays = {}
-    for name in sorted({name for part in parts for name in part.instances}):
-        like = next(part.instances[name] for part in parts if name in part.instances)
-        found = [part.instances.get(name, _missing(like, len(part.rows))) for part in parts]
+    for name in sorted({name for segment in segments for name in segment.instances}):
+        like = next(segment.instances[name] for segment in segments if name in segment.instances)
+        found = [segment.instances.get(name, _fill_missing(like, len(segment.rows))) for segment in segments]
         arrays[name] = np.concatenate(found)
     return arrays
 
 
-def _missing(like: np.ndarray, epochs: int) -> np.ndarray:
+def _fill_missing(like: np.ndarray, epochs: int) -> np.ndarray:
     return np.full((epochs, *like.shape[1:]), UNSEEN if like.dtype == np.uint8 else np.nan, like.dtype)
 
 
-def _recorded(values: np.ndarray) -> bool:
-    return not np.array_equal(values, _missing(values, len(values)), equal_nan=True)
+def _has_values(values: np.ndarray) -> bool:
+    return not np.array_equal(values, _fill_missing(values, len(values)), equal_nan=True)
 
 
-def cut(parts: list[Segment], epochs: int) -> list[Segment]:
-    """The first so many epochs of what was recorded; the costs are all there, for they were spent."""
+def truncate_segments(segments: list[Segment], epochs: int) -> list[Segment]:
+    """Return the records of the first `epochs` epochs. All costs are kept, because they were spent."""
     kept = []
-    for part in parts:
-        rows = part.rows[: max(epochs, 0)]
-        instances = {name: values[: len(rows)] for name, values in part.instances.items()}
-        kept.append(Segment(rows, part.costs, {name: its for name, its in instances.items() if _recorded(its)}))
-        epochs -= len(part.rows)
+    for segment in segments:
+        rows = segment.rows[: max(epochs, 0)]
+        arrays = {name: values[: len(rows)] for name, values in segment.instances.items()}
+        kept.append(Segment(rows, segment.costs, {name: array for name, array in arrays.items() if _has_values(array)}))
+        epochs -= len(segment.rows)
     return kept
 
 
-def so_far(rows: list[EpochRecord]) -> dict[str, CheckpointRecord]:
-    """What was measured along training, at its end and where validation was best: no final attack was run."""
+def summarize_rows(rows: list[EpochRecord]) -> dict[str, CheckpointRecord]:
+    """Return the last metrics measured during training and those of its best epoch, without any final attack."""
     best = best_of(rows)
     if best is None:
         return {}
@@ -69,25 +70,27 @@ def so_far(rows: list[EpochRecord]) -> dict[str, CheckpointRecord]:
 
 
 class Segment(NamedTuple):
-    """What training recorded between two checkpoints."""
+    """The records of a training between two checkpoints."""
 
     rows: list[EpochRecord]
     costs: list[CostRecord]
-    instances: Arrays  # (epochs of the segment, N) each; NaN or UNSEEN where an epoch did not record it
+    instances: Arrays  # (epochs of the segment, N) each; NaN or UNSEEN for an epoch without a record
 
 
-def packed_arrays(arrays: Arrays, compress: bool = False) -> bytes:
-    """Arrays as the bytes of an .npz file; equal arrays give equal bytes."""
+def pack_arrays(arrays: Arrays, compress: bool = False) -> bytes:
+    """Return arrays as the bytes of an .npz file; equal arrays give equal bytes."""
     buffer = io.BytesIO()
     (np.savez_compressed if compress else np.savez)(buffer, **{key: arrays[key] for key in sorted(arrays)})  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
 def write_arrays(path: Place, arrays: Arrays) -> None:
-    write_atomic(path, packed_arrays(arrays, compress=True))
+    """Write arrays to a compressed .npz file."""
+    write_atomic(path, pack_arrays(arrays, compress=True))
 
 
-def _packed(state: dict[str, Any]) -> bytes:
+def pack_state(state: dict[str, Any]) -> bytes:
+    """Return a state as the bytes of a file of torch.save."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()

@@ -1,8 +1,8 @@
-"""A sweep's memory: its directory. Records, rankings and the content-addressed stage store, safe against any kill.
+"""The store of a sweep in its folder: records, rankings and content-addressed stages, safe against any kill.
 
 A stage folder is named by the hash of the chain that leads to its state. It holds the state, and the rows and
-per-instance arrays since the checkpoint before it (its parent), so a chain of folders holds a trial's whole history.
-It exists whole or not at all, as search.store.stages has it, and who comes second loses nothing.
+per-instance arrays since the previous checkpoint (its parent), so a chain of folders holds the whole history of a
+trial. A stage exists as a whole or not at all (see search.store.stages), and a second writer of it loses nothing.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from search.store.leftovers import left_over
+from search.store.leftovers import find_leftovers
 from search.store.remote import RemotePath
-from search.store.segments import Segment, _packed, packed_arrays
-from search.store.stages import INSTANCES, MANIFEST, STATE, stages
+from search.store.segments import Segment, pack_arrays, pack_state
+from search.store.stages import INSTANCES, MANIFEST, STATE, open_stages
 from trainers.chain import Chain
 from trainers.npz import Arrays, unpack_arrays
 from trainers.reading import Damage, is_cost_row, is_epoch_row, read_json
@@ -27,8 +27,8 @@ from trainers.record_io import Place, Row, sealed
 from trainers.shapes import check_manifest, check_result
 
 
-class Resumed(NamedTuple):
-    """The deepest usable checkpoint of a chain: after `epoch` epochs, with all that was recorded on the way."""
+class Checkpoint(NamedTuple):
+    """The state of a chain after `epoch` epochs, with all records up to there."""
 
     epoch: int
     state: dict[str, Any]
@@ -40,31 +40,37 @@ class Store:
 
     def __init__(self, folder: Place) -> None:
         self.folder: Place = folder.absolute() if isinstance(folder, Path) else folder
-        self.stages = self.folder / "stages"
-        self._stages = stages(self.folder)
+        self.stages_folder = self.folder / "stages"
+        self._stages = open_stages(self.folder)
 
-    def trial(self, trial: str) -> Place:
+    def trial_folder(self, trial: str) -> Place:
+        """Return the folder of a trial's records."""
         return self.folder / "trials" / trial
 
-    def ranking(self, ranks: str) -> Place:
+    def ranking_path(self, ranks: str) -> Place:
+        """Return the file of a ranking."""
         return self.folder / "profile" / f"{ranks}.npz"
 
-    def result(self, trial: str, final: str, damage: Damage | None = None) -> Row | None:
-        """A trial's result if it ended and is that of the chain asked for."""
-        result = read_json(self.trial(trial) / "result.json", check_result, damage)
+    def read_result(self, trial: str, final: str, damage: Damage | None = None) -> Row | None:
+        """Return the result of a trial if it ended and belongs to the chain whose last state is `final`; else None."""
+        result = read_json(self.trial_folder(trial) / "result.json", check_result, damage)
         return result if result and result.get("chain") == final else None
 
-    def sweep_leftovers(self) -> None:
-        """Remove what killed writers left under temporary names of theirs; only while holding the lock."""
-        self._stages.tidy()
-        for path in self.folder.torn() if isinstance(self.folder, RemotePath) else left_over(Path(str(self.folder))):
+    def remove_leftovers(self) -> None:
+        """Remove the temporary files of killed writers; only while holding the lock."""
+        self._stages.remove_leftovers()
+        for path in (
+            self.folder.find_leftovers()
+            if isinstance(self.folder, RemotePath)
+            else find_leftovers(Path(str(self.folder)))
+        ):
             path.unlink(missing_ok=True)
 
-    def publish(self, name: str, parent: str | None, epoch: int, state: dict[str, Any], segment: Segment) -> None:
-        """Store the state after `epoch` epochs. Raises OSError if the storage takes it not; nothing torn is left."""
-        if self._stages.has(name):
+    def write_stage(self, name: str, parent: str | None, epoch: int, state: dict[str, Any], segment: Segment) -> None:
+        """Store the state after `epoch` epochs. Raises OSError if it cannot be written; no partial stage remains."""
+        if self._stages.has_state(name):
             return
-        files = {STATE: _packed(state), INSTANCES: packed_arrays(segment.instances)}
+        files = {STATE: pack_state(state), INSTANCES: pack_arrays(segment.instances)}
         manifest = {
             "parent": parent,
             "epoch": epoch,
@@ -72,140 +78,142 @@ class Store:
             "costs": segment.costs,
             "sha256": {file: sha256(content).hexdigest() for file, content in files.items()},
         }
-        self._stages.put(name, files, sealed(manifest))
+        self._stages.write(name, files, sealed(manifest))
 
-    def stored(self) -> set[str]:
-        """The names of all states that are there."""
-        return self._stages.all()
+    def list_states(self) -> set[str]:
+        """Return the names of all stored states."""
+        return self._stages.list_states()
 
-    def depth(self, chain: Chain) -> int:
-        """After how many epochs of a chain the deepest state is there, whole or not."""
+    def find_deepest_epoch(self, chain: Chain) -> int:
+        """Return the epochs of the deepest stored state of a chain, damaged or not; 0 if there is none."""
         epochs = {chain[epoch]: epoch for epoch in range(len(chain) - 1, 0, -1)}
-        return next((epochs[name] for name in self._stages.standing(epochs) if self._stages.has(name)), 0)
+        return next((epochs[name] for name in self._stages.find_existing(epochs) if self._stages.has_state(name)), 0)
 
-    def lend(self, name: str, other: Store, by: str = "") -> None:
-        """Give another store a state and what was recorded on the way to it; `by`: the sweep that paid for it.
+    def copy_state_to(self, name: str, other: Store, payer: str = "") -> None:
+        """Copy a state and the records up to it to another store; `payer` names the sweep that paid for it.
 
-        Nothing that is damaged is given, nor what builds on it: that the other trains itself.
+        A damaged stage is not copied, nor those that build on it: the other sweep trains them itself.
         """
-        past = list(self._past(name, self._whole_manifest))
-        for at, manifest in reversed(past):  # what others build on first
+        ancestors = list(self._walk_ancestors(name, self._read_manifest))
+        for ancestor, manifest in reversed(ancestors):  # parents before their children
             if manifest is None:
                 return
-            if other._stages.has(at):
+            if other._stages.has_state(ancestor):
                 continue
-            read = {file: self._stages.read(at, file) for file in manifest["sha256"]}
+            contents = {file: self._stages.read_file(ancestor, file) for file in manifest["sha256"]}
             files: dict[str, bytes] = {
-                file: content for file, content in read.items() if content and _is(content, manifest, file)
+                file: content
+                for file, content in contents.items()
+                if content and _matches_digest(content, manifest, file)
             }
-            if INSTANCES not in files or (at == name and STATE not in files):  # states on the way need not be there
+            if INSTANCES not in files or (ancestor == name and STATE not in files):  # ancestors need no states
                 return
-            other._stages.put(at, files, _paid_by(by, manifest) if by else manifest)
+            other._stages.write(ancestor, files, _name_payer(payer, manifest) if payer else manifest)
 
-    def _past(self, name: str, read: Callable[[str], Row | None]) -> Iterator[tuple[str, Row | None]]:
-        """A stage and those before it with their manifests, None for the first that is damaged or leads astray."""
-        at: str | None = name
-        left: int | None = None  # epochs that lie before those of the last one
-        while at is not None:
-            manifest = read(at)
-            if manifest is None or manifest["epoch"] != (manifest["epoch"] if left is None else left):
-                yield at, None
+    def _walk_ancestors(self, name: str, read: Callable[[str], Row | None]) -> Iterator[tuple[str, Row | None]]:
+        """Yield a stage and its ancestors with their manifests; the first damaged or inconsistent one has None."""
+        stage: str | None = name
+        expected: int | None = None  # epoch of the parent, by the rows of its child
+        while stage is not None:
+            manifest = read(stage)
+            if manifest is None or expected not in (None, manifest["epoch"]):
+                yield stage, None
                 return
-            yield at, manifest
-            at, left = manifest["parent"], manifest["epoch"] - len(manifest["rows"])
+            yield stage, manifest
+            stage, expected = manifest["parent"], manifest["epoch"] - len(manifest["rows"])
 
-    def deepest(self, chain: Chain) -> Resumed | None:
-        """The deepest checkpoint of a chain that reads back whole; what does not is set aside and trained again."""
+    def load_deepest(self, chain: Chain) -> Checkpoint | None:
+        """Return the deepest intact checkpoint of a chain, or None. Damaged stages are set aside and trained again."""
         epochs = {chain[epoch]: epoch for epoch in range(len(chain) - 1, 0, -1)}
-        for name in self._stages.standing(epochs):
-            if resumed := self._load(chain, epochs[name]):
-                return resumed
+        for name in self._stages.find_existing(epochs):
+            if checkpoint := self._load_checkpoint(chain, epochs[name]):
+                return checkpoint
         return None
 
-    def forget_state(self, name: str) -> int:
-        """Drop a state that no resume needs any more; its rows and arrays stay, as later stages build on them.
+    def drop_state(self, name: str) -> int:
+        """Delete a state that no resume needs any more and return the bytes that this freed.
 
-        Returns the bytes that this freed.
+        The rows and arrays of the stage stay, because later stages build on them.
         """
-        return self._stages.forget(name)
+        return self._stages.drop_state(name)
 
-    def _load(self, chain: Chain, epoch: int) -> Resumed | None:
-        state = self.state(chain[epoch])
+    def _load_checkpoint(self, chain: Chain, epoch: int) -> Checkpoint | None:
+        state = self.load_state(chain[epoch])
         if state is None:
             return None
         segments: list[Segment] = []
-        for name, manifest in self._past(chain[epoch], self._manifest):
-            instances = self._instances(name, manifest)
+        for name, manifest in self._walk_ancestors(chain[epoch], self._load_manifest):
+            instances = self._load_instances(name, manifest)
             if manifest is None or instances is None:
-                self._stages.set_aside(chain[epoch])  # whole itself, but without its past; where it stands none is put
+                self._stages.set_aside(chain[epoch])  # intact but without ancestors: it would block a new one
                 return None
             segments.insert(0, Segment(manifest["rows"], manifest["costs"], instances))
-        return Resumed(epoch, state, segments)
+        return Checkpoint(epoch, state, segments)
 
-    def state(self, name: str) -> dict[str, Any] | None:
-        """A state, if it is there and reads back whole; what does not is set aside."""
-        state = self.whole_state(name)
-        if state is None and (self._stages.at(name) / STATE).exists():  # it may have been forgotten just now
+    def load_state(self, name: str) -> dict[str, Any] | None:
+        """Return a state if it is stored and intact, else None; a damaged one is set aside."""
+        state = self.read_state(name)
+        if state is None and (self._stages.stage_folder(name) / STATE).exists():  # it may have been deleted just now
             self._stages.set_aside(name)
         return state
 
-    def whole_state(self, name: str) -> dict[str, Any] | None:
-        """A state, if it is there and reads back whole; nothing is changed."""
-        manifest, content = self._whole_manifest(name), self._stages.read(name, STATE)
-        if manifest is None or not content or not _is(content, manifest, STATE):
+    def read_state(self, name: str) -> dict[str, Any] | None:
+        """Return a state if it is stored and intact, else None, without changing the store."""
+        manifest, content = self._read_manifest(name), self._stages.read_file(name, STATE)
+        if manifest is None or not content or not _matches_digest(content, manifest, STATE):
             return None
         try:
             state = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
         except (UnpicklingError, RuntimeError, ValueError, LookupError, AttributeError, TypeError, EOFError):
-            return None  # what was stored was none
+            return None  # the file is no state
         return state if isinstance(state, dict) else None
 
     def set_aside(self, name: str) -> None:
-        """Keep a stage for inspection whose state is of no use, under a name that no chain leads to."""
+        """Move a stage with an unusable state to a name that no chain leads to, for inspection."""
         self._stages.set_aside(name)
 
-    def _manifest(self, name: str) -> Row | None:
-        """Of a stage that is there; a damaged one is set aside."""
-        manifest = self._whole_manifest(name)
+    def _load_manifest(self, name: str) -> Row | None:
+        """Return the manifest of a stage; a damaged stage is set aside."""
+        manifest = self._read_manifest(name)
         if manifest is None:
             self._stages.set_aside(name)
         return manifest
 
-    def _whole_manifest(self, name: str) -> Row | None:
-        return read_json(self._stages.at(name) / MANIFEST, _a_stage)
+    def _read_manifest(self, name: str) -> Row | None:
+        return read_json(self._stages.stage_folder(name) / MANIFEST, _check_stage)
 
-    def _instances(self, name: str, manifest: Row | None) -> Arrays | None:
-        """The arrays of a stage, a row an epoch each; those that are none, or missing, are set aside."""
+    def _load_instances(self, name: str, manifest: Row | None) -> Arrays | None:
+        """Return the arrays of a stage, each with a row an epoch; a stage with damaged or missing ones is set aside."""
         if manifest is None:
             return None
-        content = self._stages.read(name, INSTANCES)
+        content = self._stages.read_file(name, INSTANCES)
         try:
-            arrays = unpack_arrays(content) if content and _is(content, manifest, INSTANCES) else None
+            arrays = unpack_arrays(content) if content and _matches_digest(content, manifest, INSTANCES) else None
         except ValueError:
             arrays = None
-        if arrays is None or not all(its.ndim and len(its) == len(manifest["rows"]) for its in arrays.values()):
+        if arrays is None or not all(array.ndim and len(array) == len(manifest["rows"]) for array in arrays.values()):
             self._stages.set_aside(name)
             return None
         return arrays
 
 
-def _is(content: bytes, manifest: Row, file: str) -> bool:
+def _matches_digest(content: bytes, manifest: Row, file: str) -> bool:
     return sha256(content).hexdigest() == manifest["sha256"].get(file)
 
 
-def _a_stage(value: Any) -> Row:
-    """The shape of a manifest: of epochs that come after its parent's. Raises ValueError."""
+def _check_stage(value: Any) -> Row:
+    """Return a manifest whose rows and costs are those of its epochs. Raises ValueError otherwise."""
     manifest = check_manifest(value)
     rows, epoch = manifest["rows"], manifest["epoch"]
     if not rows or not all(is_epoch_row(row, epoch - len(rows) + i) for i, row in enumerate(rows)):
         raise ValueError("its rows are not those of the epochs before it")
     if not all(is_cost_row(cost, i) for i, cost in enumerate(manifest["costs"])):
-        raise ValueError("its costs are none")
+        raise ValueError("its costs are not costs of epochs")
     return manifest
 
 
-def _paid_by(sweep: str, manifest: Row) -> Row:
-    """A manifest whose costs name the sweep, where they do not yet."""
+def _name_payer(sweep: str, manifest: Row) -> Row:
+    """Return a manifest whose costs name the sweep that paid; costs that name one already keep it."""
     payers = [(cost, str(cost.get("by", ""))) for cost in manifest["costs"]]
     named = [cost | {"by": by if "/" in by else f"{sweep}/{by}"} for cost, by in payers]
     content = {key: value for key, value in manifest.items() if key != "digest"} | {"costs": named}

@@ -16,7 +16,7 @@ import search.run.driver
 import search.store.provenance
 from search.execution.in_process_backend import InProcessBackend
 from search.run.__main__ import main
-from search.store.lock import acquire
+from search.store.lock import acquire_lock
 from trainers.record_io import Place
 
 from ..search.helpers import SMOKE, smoke
@@ -34,7 +34,7 @@ ASKED = {  # of a sweep that draws its trials, ends some of them early and adds 
 def _locked(folder: Place, released: ExitStack) -> Callable[[], None]:
     """A lock that ends at the latest with what it is released with, and sooner where its release is called."""
     mine = released.enter_context(ExitStack())
-    mine.callback(acquire(folder))
+    mine.callback(acquire_lock(folder))
     return mine.close
 
 
@@ -42,9 +42,9 @@ def _locked(folder: Place, released: ExitStack) -> Callable[[], None]:
 def _in_process() -> Iterator[pytest.MonkeyPatch]:
     """Let commands run in this process, without the report behind them; their locks end at the context's end."""
     with pytest.MonkeyPatch.context() as patched, ExitStack() as released:
-        patched.setattr(search.run.driver, "acquire", lambda folder: _locked(folder, released))
+        patched.setattr(search.run.driver, "acquire_lock", lambda folder: _locked(folder, released))
         patched.setattr(search.run.driver, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
-        patched.setattr(search.store.provenance, "commit", cache(search.store.provenance.commit))  # starts git
+        patched.setattr(search.store.provenance, "commit", cache(search.store.provenance.find_commit))  # starts git
         patched.setattr(search.store.provenance, "version", cache(search.store.provenance.version))
         patched.setattr(search.replay.__main__, "DRAWS", 2)  # of each rule: a damaged curve is met in any
         patched.setenv("RAY_ADDRESS", "")

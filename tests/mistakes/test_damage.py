@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import search.run.driver
-from search.store.lock import acquire
+from search.store.lock import acquire_lock
 
 from ..search.helpers import records
 from .commands import end_of
@@ -75,7 +75,7 @@ def test_damaged_file_is_named_and_made_again_while_readers_show_the_rest(
     shutil.copytree(finished, here, symlinks=True)
     monkeypatch.chdir(here)
     monkeypatch.setattr(
-        search.run.driver, "acquire", lambda folder: acquire(folder)()
+        search.run.driver, "acquire_lock", lambda folder: acquire_lock(folder)()
     )  # each command is a process of its own
     folder = here / "results" / "tiny"
     path = sorted(folder.glob(kind))[0]

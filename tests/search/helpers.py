@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from search.execution.backend import Backend
-from search.execution.failures import failure_of
+from search.execution.failures import record_failure
 from search.execution.in_process_backend import InProcessBackend
-from search.execution.reuse import renamed_trials
+from search.execution.reuse import find_renamed_trials
 from search.execution.session import Session
 from search.execution.sweep import Sweep
 from search.planning.datasets import DatasetCache, source_key
@@ -86,12 +86,12 @@ class Tiny:
         self._console = Console(file=StringIO(), width=1000)
         loaded, sources = load(folder / "space.yaml", []), DatasetCache()
         self.store = Store(place)
-        health.establish(self.store.folder)
+        health.create_folders(self.store.folder)
         search = loaded.space.search
         asker = AskTellStudy(search, place) if search.draws else None
         rounds = AskTellLoop(Planner(loaded, sources.fingerprint), self.store, self._console.print, asker)
         self.plan: Plan = rounds.plan()
-        renamed = renamed_trials(place, self.plan)
+        renamed = find_renamed_trials(place, self.plan)
         write_json(place / "plan.json", self.plan.to_json(place.name))
         self.sweep = Sweep(
             self.store, self.plan, loaded.space, sources, self._console, InProcessBackend(), renamed, rounds
@@ -119,7 +119,7 @@ class Tiny:
             while (outcome := session.advance(seconds)) == "running":
                 continue
         except Exception as error:
-            return failure_of(self.job(i), error).outcome
+            return record_failure(self.job(i), error).outcome
         return outcome
 
     def serve(self, backend: Backend) -> int:
@@ -145,12 +145,12 @@ class Tiny:
         return sum(
             "epoch" in cost and cost["by"] == trial.id
             for trial in self.plan.trials
-            for cost in read_rows(self.store.trial(trial.id) / "cost.jsonl")
+            for cost in read_rows(self.store.trial_folder(trial.id) / "cost.jsonl")
         )
 
     def rank(self) -> str | None:
         (ranks,) = self.plan.rankings
-        return self.sweep.maker.rank(ranks)
+        return self.sweep.maker.build_ranking(ranks)
 
     def folder(self, i: int) -> Any:
-        return self.store.trial(self.plan.trials[i].id)
+        return self.store.trial_folder(self.plan.trials[i].id)

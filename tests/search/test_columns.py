@@ -159,7 +159,7 @@ def test_arrays(tiny: Tiny) -> None:
 
 def test_rankings(tiny: Tiny) -> None:
     (ranks,) = tiny.plan.rankings
-    ranking = dict(np.load(local(tiny.store.ranking(ranks))))
+    ranking = dict(np.load(local(tiny.store.ranking_path(ranks))))
     scores = {pattern.format(score=score): doc for pattern, doc in RANKING_PATTERNS.items() for score in SCORES}
     known = RANKING_ARRAYS | scores
     check([ranking], known)

@@ -15,7 +15,7 @@ from search.confirm.__main__ import main
 from search.confirm.front import chosen
 from search.execution.sweep import Sweep
 from search.schema.budget import Budget
-from search.store.lock import acquire
+from search.store.lock import acquire_lock
 from trainers.reading import read_json
 from trainers.record_io import write_json
 
@@ -35,7 +35,7 @@ def test_the_front_is_the_one_of_validation_means(run: Tiny) -> None:
     results = {name: it.values for name, (it, _) in chosen(run.store, plan, run.sweep.space.search).items()}
     everyone: dict[str, list[dict]] = {}
     for trial in run.plan.trials:
-        everyone.setdefault(trial.configuration, []).append(run.store.result(trial.id, trial.final) or {})
+        everyone.setdefault(trial.configuration, []).append(run.store.read_result(trial.id, trial.final) or {})
     means = {
         name: tuple(sum(row["best"][key] for row in rows) / 2 for key in ("val_clean_acc", "val_pgd_acc"))
         for name, rows in everyone.items()
@@ -55,7 +55,7 @@ def test_no_problem_s_front_hides_another_s(tmp_path: Path) -> None:
         accuracy = 0.5 + place / 100 - trial.config.data.label_noise
         best = {"val_clean_acc": accuracy, "val_pgd_acc": accuracy}
         result = {"status": "completed", "chain": trial.final, "best": best, "last": best}
-        write_json(it.store.trial(trial.id) / "result.json", result)
+        write_json(it.store.trial_folder(trial.id) / "result.json", result)
     plan = read_json(it.store.folder / "plan.json")
     found = chosen(it.store, plan, it.sweep.space.search)
     assert [rows[0]["config"]["data"]["label_noise"] for _, rows in found.values()] == [0, 0.3]
@@ -64,7 +64,7 @@ def test_no_problem_s_front_hides_another_s(tmp_path: Path) -> None:
 def test_a_network_that_names_one_class_is_not_confirmed(run: Tiny) -> None:
     plan, search = read_json(run.store.folder / "plan.json"), run.sweep.space.search
     name, (_, rows) = next(iter(chosen(run.store, plan, search).items()))
-    path = run.store.trial(rows[0]["id"]) / "result.json"
+    path = run.store.trial_folder(rows[0]["id"]) / "result.json"
     result = {key: value for key, value in read_json(path).items() if key != "digest"}  # the checksum of all else
     write_json(path, result | {"last": result["last"] | {"constant": 4}})
     assert name in chosen(run.store, plan, search), "the search selects by the best checkpoint"
@@ -82,14 +82,14 @@ def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[Sweep]:
         for trial in sweep.plan.trials:
             best = {"val_clean_acc": 0.5, "val_pgd_acc": 0.25}
             result = {"status": "completed", "chain": trial.final, "best": best, "last": best}
-            write_json(sweep.store.trial(trial.id) / "result.json", result)
+            write_json(sweep.store.trial_folder(trial.id) / "result.json", result)
         return 0
 
     monkeypatch.setattr(Sweep, "run", trained)
     monkeypatch.setattr(Sweep, "ended", lambda sweep: False)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     # a process holds its lock until it ends, and each of these commands would be one
-    monkeypatch.setattr(search.run.driver, "acquire", lambda folder: acquire(folder)())
+    monkeypatch.setattr(search.run.driver, "acquire_lock", lambda folder: acquire_lock(folder)())
     return found
 
 
@@ -130,7 +130,7 @@ def test_of_a_sweep_that_is_not_finished_it_says_how_much_is_missing(
     assert "no result yet" not in said.out + said.err
     front = chosen(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
     lost = next(trial for trial in run.plan.trials if trial.configuration not in front)
-    (run.store.trial(lost.id) / "result.json").unlink()
+    (run.store.trial_folder(lost.id) / "result.json").unlink()
     assert main([str(run.store.folder)]) == 0
     said = capsys.readouterr()
     missing = "1 of its 6 trainings has no result yet"
@@ -189,7 +189,7 @@ def test_a_number_of_seeds_that_is_none_is_refused(capsys: pytest.CaptureFixture
 
 def test_while_another_process_confirms_it(run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]) -> None:
     folder = local(run.store.folder).with_name("sweep.confirmed")
-    release = acquire(folder)
+    release = acquire_lock(folder)
     assert main([str(run.store.folder)]) == 2
     release()
     assert capsys.readouterr().err == (

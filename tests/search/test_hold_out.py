@@ -19,7 +19,7 @@ from search.confirm import __main__ as confirm
 from search.execution.in_process_backend import InProcessBackend
 from search.replay import __main__ as replay
 from search.run.__main__ import main
-from search.store.lock import acquire
+from search.store.lock import acquire_lock
 from trainers.reading import read_json, read_rows
 
 SPACE = """
@@ -42,7 +42,7 @@ def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     """Train in this process, in an empty folder, without the report behind it."""
     with ExitStack() as released:
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(search.run.driver, "acquire", lambda folder: released.callback(acquire(folder)))
+        monkeypatch.setattr(search.run.driver, "acquire_lock", lambda folder: released.callback(acquire_lock(folder)))
         monkeypatch.setattr(search.run.driver, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
         monkeypatch.setenv("RAY_ADDRESS", "")
         monkeypatch.setenv("COLUMNS", "200")

@@ -18,7 +18,7 @@ import pytest
 import search.status
 from search.planning.plan import Plan
 from search.status import main
-from search.store.lock import acquire
+from search.store.lock import acquire_lock
 from trainers.record_io import append_rows, write_json
 
 from .helpers import ROOT, smoke, snapshot
@@ -103,7 +103,7 @@ def test_a_pipe_is_as_wide_as_it_is_told(
 
 
 def test_a_sweep_that_is_held_is_running_now(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    acquire(sweep)
+    acquire_lock(sweep)
     assert main([str(sweep)]) == 1
     assert "made_up  running" in capsys.readouterr().out
 

@@ -34,7 +34,7 @@ def test_it_says_of_how_many_the_weights_were_compared(tmp_path: Path, capsys: p
         assert verify([str(it.store.folder), "--sample", "100%"]) == 0
         assert f"the same last weights where these are stored ({weighed} of 2)" in capsys.readouterr().out
         if weighed:
-            it.store.forget_state(it.plan.trials[weighed - 1].final)
+            it.store.drop_state(it.plan.trials[weighed - 1].final)
     after = snapshot(it.store.folder)
     assert after == {name: before[name] for name in after} and len(after) == len(before) - 2, "it leaves nothing there"
 
@@ -60,7 +60,7 @@ def test_where_a_ranking_is_gone_it_says_so(tmp_path: Path, capsys: pytest.Captu
     axes = {"subset": {"grid": [{"name": "ranked", "side": "friendly", "size": 40}]}}
     it = Tiny(tmp_path / "sweep", smoke(**(PLAIN | {"profile": {"seeds": [7]}, "search__axes": axes}))).all()
     (ranks,) = it.plan.rankings
-    it.store.ranking(ranks).unlink()
+    it.store.ranking_path(ranks).unlink()
     assert verify([str(it.store.folder), "--sample", "100%"]) == 2
     assert f"{ranks}.npz" in capsys.readouterr().err
 

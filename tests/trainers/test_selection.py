@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from search.monitor.trial_progress import TrialProgress
 from search.stopping.curves import read_curve
-from search.store.segments import lines, so_far
+from search.store.segments import format_json_lines, summarize_rows
 from trainers.best import BEGINS, best_of, replaces_best
 from trainers.chain import Surroundings, chain
 from trainers.config import TrialConfig
@@ -144,13 +144,16 @@ def test_trainer_stopping_status_and_stopped_trials_choose_the_same_epoch(
     known = [row for row in rows if "val_pgd_acc" in row]
     within = [row for row in known if row["epoch"] >= first] or known
     if not within:
-        assert best is None and best_of(rows) is None and so_far(rows) == {}
+        assert best is None and best_of(rows) is None and summarize_rows(rows) == {}
         return
     assert best == max(within, key=lambda row: row["val_pgd_acc"]) == best_of(rows)
-    assert so_far(rows)["best"]["epoch"] == best["epoch"] and so_far(rows)["last"]["epoch"] == known[-1]["epoch"]
+    assert (
+        summarize_rows(rows)["best"]["epoch"] == best["epoch"]
+        and summarize_rows(rows)["last"]["epoch"] == known[-1]["epoch"]
+    )
     assert read_curve(rows, {"val_pgd_acc": "max"}).best(len(rows), first).epoch == best["epoch"]
     folder: Path = tmp_path_factory.mktemp("seen")
-    (folder / "epochs.jsonl").write_bytes(lines(rows))
+    (folder / "epochs.jsonl").write_bytes(format_json_lines(rows))
     seen = TrialProgress(folder, "trial", "chain")
     seen.look()
     assert seen.best == best

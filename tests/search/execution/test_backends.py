@@ -75,14 +75,14 @@ def recorded(it: Tiny) -> SimulatedBackend:
 
     def record(job: Job, epoch: int) -> Row:
         row = {"epoch": epoch, "val_clean_acc": 0.5, "val_pgd_acc": 0.25, "train_loss": 1.0}
-        append_rows(Path(str(it.store.trial(job.trial))) / "epochs.jsonl", [row])
+        append_rows(Path(str(it.store.trial_folder(job.trial))) / "epochs.jsonl", [row])
         if epoch + 1 == job.config["epochs"]:
             result = {"status": "completed", "epochs": epoch + 1, "chain": job.final, "best": row, "last": row}
-            write_json(it.store.trial(job.trial) / "result.json", result)
+            write_json(it.store.trial_folder(job.trial) / "result.json", result)
         return row
 
     for trial in it.plan.trials:
-        Path(str(it.store.trial(trial.id))).mkdir(parents=True)
+        Path(str(it.store.trial_folder(trial.id))).mkdir(parents=True)
     return SimulatedBackend(2, record)
 
 

@@ -16,7 +16,7 @@ import search.run.driver
 import search.status
 from search.execution.in_process_backend import InProcessBackend
 from search.run.__main__ import main
-from search.store.lock import acquire
+from search.store.lock import acquire_lock
 from trainers.reading import read_json
 
 from ..backends import DisturbedBackend
@@ -36,7 +36,7 @@ def impatient(it: Tiny) -> DisturbedBackend:
     """Return a backend of a sweep whose tracker looks at the records in each turn, as if a second had passed."""
 
     def disturb(backend: DisturbedBackend, turn: int) -> None:
-        it.sweep.purse._next = 0.0
+        it.sweep.purse._next_check = 0.0
 
     return DisturbedBackend(2, disturb)
 
@@ -121,7 +121,7 @@ def test_a_sweep_that_its_budget_ended_is_not_called_finished_whatever_code_ther
     monkeypatch.setenv("RAY_ADDRESS", "")
     monkeypatch.setattr(search.run.driver, "subprocess", SimpleNamespace(run=lambda *given, **how: None))
     monkeypatch.setattr(
-        search.run.driver, "acquire", lambda folder: acquire(folder)()
+        search.run.driver, "acquire_lock", lambda folder: acquire_lock(folder)()
     )  # each command is a process of its own
     Path("space.yaml").write_text(burn_ins(search__budget={"trials": 1}))
     spent = "the budget of 1 trainings is used up"

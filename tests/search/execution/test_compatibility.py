@@ -14,7 +14,7 @@ import search.planning.plan
 import search.planning.planner
 import search.run.driver
 from search.exceptions import DifferentSweep
-from search.execution.compatibility import check_compatible, differences, move_aside, standing_code
+from search.execution.compatibility import check_compatible, find_accepted_code, list_differences, move_aside
 from search.execution.reuse import import_states
 from search.execution.sweep import Sweep
 from search.planning.datasets import DatasetCache
@@ -22,7 +22,7 @@ from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.run.__main__ import main
 from search.schema.space import load
-from search.store.lock import acquire
+from search.store.lock import acquire_lock
 from trainers.chain import training_code
 from trainers.evaluate import Evaluation
 from trainers.images import NotDownloaded
@@ -113,7 +113,7 @@ def test_what_was_begun_may_not(sweep: Path, planned: Planned) -> None:
     with pytest.raises(DifferentSweep) as caught:
         compared(sweep, planned, search__replicates=1)
     assert caught.value.lines == [
-        "the sweep stored there is another one: 1 of its 5 trainings would not be in it any more. What differs:",
+        "another sweep is stored there: 1 of its 5 trainings would not be in it any more. What differs:",
         "  search.replicates: stored 2, now 1",
     ]
 
@@ -122,7 +122,7 @@ def test_another_setting_of_a_trial_is_another_sweep(sweep: Path, planned: Plann
     with pytest.raises(DifferentSweep) as caught:
         compared(sweep, planned, search__replicates=2, trial__epochs=7, trial__optimizer=None)
     assert caught.value.lines == [
-        "the sweep stored there is another one: 5 of its 5 trainings would not be in it any more. What differs:",
+        "another sweep is stored there: 5 of its 5 trainings would not be in it any more. What differs:",
         "  trial.epochs: stored 6, now 7",
         "  trial.optimizer.lr.drops.0: stored 0.5, now 'nothing'",
         "  trial.optimizer.lr.name: stored 'piecewise', now 'nothing'",
@@ -137,9 +137,9 @@ def test_another_final_attack_is_another_sweep(sweep: Path, planned: Planned) ->
             sweep, planned, search__replicates=2, evaluate__final={"pgd20": {"name": "pgd", "steps": 3, "images": 30}}
         )
     assert caught.value.lines == [
-        "the sweep stored there is another one: it measures otherwise at the end. What differs:",
+        "another sweep is stored there: it has another final evaluation. What differs:",
         "  evaluate.final.pgd20.steps: stored 2, now 3",
-        f"--name NEW --reuse {sweep} measures anew and trains nothing again of which the last state is kept.",
+        f"--name NEW --reuse {sweep} measures again, and trains only trials whose last states are not kept.",
     ]  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def test_what_was_measured_on_the_first_images_is_not_mixed_with_what_is_drawn_b
     assert plan["attacks"]["pgd20"].endswith(" on 30 images drawn by class")
     plan["attacks"]["pgd20"] = plan["attacks"]["pgd20"].removesuffix(" drawn by class")
     write_json(sweep / "plan.json", plan)
-    with pytest.raises(DifferentSweep, match=r"evaluate\.final\.pgd20: what ended was measured on the first images"):
+    with pytest.raises(DifferentSweep, match=r"final\.pgd20: finished trials were measured on the first images"):
         compared(sweep, planned, search__replicates=2)
 
 
@@ -161,7 +161,7 @@ def test_what_only_measures_otherwise_trains_nothing_again(tmp_path: Path) -> No
     after = Tiny(tmp_path / "after", **changes, evaluate__final={"other": {"name": "pgd", "steps": 1}})
     import_states(after.store, after.plan, [before.store.folder])
     assert after.all().trained() == 0
-    assert "test_other_acc" in str(after.store.result(after.plan.trials[0].id, after.plan.trials[0].final))
+    assert "test_other_acc" in str(after.store.read_result(after.plan.trials[0].id, after.plan.trials[0].final))
 
 
 def test_other_training_code_does_not_mix_unless_the_user_says_so(
@@ -171,14 +171,14 @@ def test_other_training_code_does_not_mix_unless_the_user_says_so(
     changed(monkeypatch)
     with pytest.raises(DifferentSweep, match=r"has changed since 5 of its trainings began.*--accept-code-change"):
         compared(sweep, planned, search__replicates=2)
-    assert standing_code(sweep, accept=False) is None
-    code = standing_code(sweep, accept=True)
+    assert find_accepted_code(sweep, accept=False) is None
+    code = find_accepted_code(sweep, accept=True)
     loaded = load(Path("space.yaml"), [])
     after = Planner(loaded, DatasetCache(download=False).fingerprint, code).plan()
     assert [trial.final for trial in after.trials] == [trial.final for trial in before.trials]
     assert check_compatible(sweep, after, loaded.document.tree) == 0
     write_json(sweep / "plan.json", after.to_json("sweep"))
-    assert standing_code(sweep, accept=False) == code, "said once is enough"
+    assert find_accepted_code(sweep, accept=False) == code, "said once is enough"
 
 
 def changed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +194,7 @@ def finished(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (here / "space.yaml").write_text(smoke())
     monkeypatch.setattr(Sweep, "run", lambda *arguments: pytest.fail("a sweep was started"))
     monkeypatch.setattr(
-        search.run.driver, "acquire", lambda folder: acquire(folder)()
+        search.run.driver, "acquire_lock", lambda folder: acquire_lock(folder)()
     )  # each command is a process of its own
     changed(monkeypatch)
     return local(it.store.folder)
@@ -257,15 +257,14 @@ def test_a_knob_newly_swept_and_more_epochs_are_an_extension(tmp_path: Path, pla
 @pytest.mark.parametrize(
     ("trial", "every", "why"),
     [
-        ({}, 3, "  optimizer.lr: its drops are shares of the epochs, so that more of them change those in common; "
+        ({}, 3, "  optimizer.lr: its drops are fractions of the epochs, so that more epochs change the stored ones; "
          "`drops: [3, 4.5]`, in epochs, would not"),
-        ({"lr": {"name": "cosine", "peak": 0.1}}, 3, "  optimizer.lr: cosine spans all epochs, so that more of them "
-         "change those in common; a number or drops in epochs would not"),
-        ({"lr": 0.1, "average": {"name": "swa"}}, 3, "  average.burn_in: 50% of 9 epochs is another than of 6; "
+        ({"lr": {"name": "cosine", "peak": 0.1}}, 3, "  optimizer.lr: cosine spans all epochs, so that more epochs "
+         "change the stored ones; a number or drops in epochs would not"),
+        ({"lr": 0.1, "average": {"name": "swa"}}, 3, "  average.burn_in: 50% of 9 epochs differs from that of 6; "
          "write 3"),
-        ({"lr": 0.1, "select": {"from": "50%"}}, 3, "  select.from: 50% of 9 epochs is another than of 6; write 3"),
-        ({"lr": 0.1}, 5, "  evaluate.every: epoch 6, the last before, is measured, and every 5 epochs does not "
-         "come to it"),
+        ({"lr": 0.1, "select": {"from": "50%"}}, 3, "  select.from: 50% of 9 epochs differs from that of 6; write 3"),
+        ({"lr": 0.1}, 5, "  evaluate.every: the stored epoch 6 was measured, and every 5 epochs would skip it"),
     ],
 )  # fmt: skip
 def test_it_says_why_more_epochs_are_no_extension(
@@ -280,7 +279,7 @@ def test_it_says_why_more_epochs_are_no_extension(
         compared(tmp_path / "sweep", planned, **changes, trial__epochs=9)
     assert caught.value.lines[1:] == [
         "  trial.epochs: stored 6, now 9",
-        "More epochs go on from the stored ones where they leave these as they are, and here differs:",
+        "More epochs continue the stored trainings only if the stored epochs stay the same. These change:",
         why,
     ]
 
@@ -294,7 +293,7 @@ def test_it_says_which_further_attack_does_not_come_to_the_last_epoch_before(tmp
     with pytest.raises(DifferentSweep) as caught:
         compared(tmp_path / "sweep", planned, **changes, trial__epochs=9)
     assert caught.value.lines[3:] == [
-        "  evaluate.along.fgsm.every: epoch 6, the last before, is measured, and every 4 epochs does not come to it"
+        "  evaluate.along.fgsm.every: the stored epoch 6 was measured, and every 4 epochs would skip it"
     ]
     changes["evaluate__along"] = along | {"fgsm": {"name": "fgsm", "every": 2}}
     text = smoke(**changes)
@@ -308,7 +307,7 @@ def test_how_it_is_run_may_change(sweep: Path, planned: Planned) -> None:
 
 
 def test_a_stored_space_that_cannot_be_read(tmp_path: Path) -> None:
-    assert differences(tmp_path, {"trial": {}}) == ["  (the stored space.yaml is damaged or missing)"]
+    assert list_differences(tmp_path, {"trial": {}}) == ["  (the stored space.yaml is damaged or missing)"]
 
 
 def test_a_sweep_is_moved_aside_to_the_next_free_name(tmp_path: Path) -> None:
@@ -322,15 +321,15 @@ def test_a_sweep_is_moved_aside_to_the_next_free_name(tmp_path: Path) -> None:
 def test_a_contradiction_is_refused_by_the_command_and_changes_nothing(
     sweep: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    acquire(sweep)
+    acquire_lock(sweep)
     (sweep / "trials" / "x").mkdir()
     before = snapshot(sweep)
     Path("sweep.yaml").write_text(smoke(search__replicates=1))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(search.run.driver, "acquire", lambda folder: 0)  # this process holds it already
+        patched.setattr(search.run.driver, "acquire_lock", lambda folder: 0)  # this process holds it already
         assert main(["sweep.yaml", "--results", str(here)]) == 2
     assert capsys.readouterr().err == (
-        f"error: {sweep}: the sweep stored there is another one: 1 of its 5 trainings would not be in it any more."
+        f"error: {sweep}: another sweep is stored there: 1 of its 5 trainings would not be in it any more."
         " What differs:\n  search.replicates: stored 2, now 1\n"
         "Nothing was changed. --name NAME starts beside it, --fresh moves it aside.\n"
     )
@@ -341,7 +340,7 @@ def test_a_contradiction_is_refused_by_the_command_and_changes_nothing(
 def test_a_sweep_that_another_process_runs_is_left_alone(
     sweep: Path, here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    acquire(sweep)
+    acquire_lock(sweep)
     before = snapshot(here)
     Path("sweep.yaml").write_text(smoke(search__replicates=2))
     assert main(["sweep.yaml", "--results", str(here), *arguments]) == 2

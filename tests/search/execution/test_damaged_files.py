@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from search.exceptions import DifferentSweep
-from search.execution.compatibility import check_compatible, damaged, stored_trials
-from search.execution.repair import damaged_files, discard_torn_results
-from search.store.plan_file import stored_plan, write_plan
+from search.execution.compatibility import check_compatible, count_stored_trials, describe_damage
+from search.execution.repair import discard_torn_results, find_damaged_files
+from search.store.plan_file import find_plan, write_plan
 from search.store.store import Store
 from search.verify import main as verify
 from trainers.reading import Damage, read_json
@@ -75,15 +75,15 @@ def test_large_arrays_are_looked_into_where_they_are_younger_than_their_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To read those of a thousand trials would take minutes; who reads or verifies them looks at each."""
-    monkeypatch.setattr("search.execution.repair.SMALL", 0)
+    monkeypatch.setattr("search.execution.repair.SMALL_FILE", 0)
     it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
-    path, result = it.folder(0) / "instances.npz", it.store.result(it.plan.trials[0].id, it.plan.trials[0].final)
-    assert result and damaged_files(it.folder(0), result) == []
+    path, result = it.folder(0) / "instances.npz", it.store.read_result(it.plan.trials[0].id, it.plan.trials[0].final)
+    assert result and find_damaged_files(it.folder(0), result) == []
     flipped(path)
-    assert damaged_files(it.folder(0), result) == ["instances.npz"]
+    assert find_damaged_files(it.folder(0), result) == ["instances.npz"]
     os.utime(path, (0, 0))  # as if the disk had lost the bit
-    assert damaged_files(it.folder(0), result) == []
-    assert damaged_files(it.folder(0), result, thorough=True) == ["instances.npz"]
+    assert find_damaged_files(it.folder(0), result) == []
+    assert find_damaged_files(it.folder(0), result, thorough=True) == ["instances.npz"]
 
 
 def older(folder: Path) -> None:
@@ -121,7 +121,9 @@ def test_a_damaged_chain_in_a_plan_is_no_other_torch(tmp_path: Path) -> None:
         other = final[:-1] + ("0" if final[-1] != "0" else "1")
         path.write_text(path.read_text().replace(final, other))
         assert not check_compatible(tmp_path / "sweep", it.plan, tree)
-        assert [("plan.json: damaged: training" in line) for line in damaged(tmp_path / "sweep")] == [True] * seal
+        assert [("plan.json: damaged: training" in line) for line in describe_damage(tmp_path / "sweep")] == [
+            True
+        ] * seal
 
 
 def test_how_many_a_search_draws_is_told_by_its_plan_where_its_space_is_damaged(tmp_path: Path) -> None:
@@ -129,9 +131,9 @@ def test_how_many_a_search_draws_is_told_by_its_plan_where_its_space_is_damaged(
     write_plan(tmp_path / "sweep", it.plan.to_json("sweep"))
     path = tmp_path / "sweep" / "space.yaml"
     path.write_text(signed("search: {trials: 7}\n"))
-    assert stored_trials(tmp_path / "sweep") == 7
+    assert count_stored_trials(tmp_path / "sweep") == 7
     path.write_text(path.read_text().replace("7}", "8}"))
-    assert stored_trials(tmp_path / "sweep") == 1
+    assert count_stored_trials(tmp_path / "sweep") == 1
 
 
 def missing_keys(state: Row) -> Row:
@@ -156,7 +158,7 @@ def test_a_state_that_does_not_fit_is_set_aside_and_made_again(
     for _ in range(3):
         assert session.advance(0) == "running"
     session.pause()
-    stage = it.store.stages / it.plan.trials[0].chain[3][:2] / it.plan.trials[0].chain[3]
+    stage = it.store.stages_folder / it.plan.trials[0].chain[3][:2] / it.plan.trials[0].chain[3]
     assert isinstance(stage, Path)
     torch.save(change(torch.load(stage / "state.pt")), stage / "state.pt")
     manifest = json.loads((stage / "stage.json").read_text())
@@ -191,13 +193,15 @@ def test_what_a_search_has_asked_is_asked_again_where_its_memory_is_damaged(tmp_
         first, _, rest = content.partition("\n")
         memory.write_text({"a digit": content.replace("0.", "1.", 1), "empty": ""}.get(how, f"{first}\n3\n{rest}"))
     again = TinyOf(tmp_path / "sweep", text)
-    assert stored_plan(tmp_path / "sweep") is not None
+    assert find_plan(tmp_path / "sweep") is not None
     asker = again.sweep.rounds.asker if again.sweep.rounds else None
     assert asker is not None and asker.forgot == (how != "a line of another kind" or bool(asker.damage))
     tree = {"a": "space"}
     (tmp_path / "sweep" / "space.yaml").write_text(signed("a: space\n"))
     assert check_compatible(tmp_path / "sweep", again.plan, tree, asker.forgot) is not None
-    with pytest.raises(DifferentSweep, match=r"generations.jsonl.*is damaged or missing.*Run it once with the space"):
+    with pytest.raises(
+        DifferentSweep, match=r"generations.jsonl.*damaged or missing.*Run it once with the stored space"
+    ):
         check_compatible(tmp_path / "sweep", again.plan, {"a": "nother"}, asker.forgot)
     assert again.going(Random(0))
     assert records(again.store.folder) == before
@@ -286,6 +290,6 @@ def test_reading_and_checking_a_thousand_results_stays_cheap(whole: Tiny, tmp_pa
         shutil.copytree(whole.folder(0), tmp_path / "many" / "trials" / str(n))
     began = time.process_time()
     for n in range(100):
-        result = store.result(str(n), trial.final)
-        assert result is not None and not damaged_files(tmp_path / "many" / "trials" / str(n), result)
+        result = store.read_result(str(n), trial.final)
+        assert result is not None and not find_damaged_files(tmp_path / "many" / "trials" / str(n), result)
     assert time.process_time() - began < 1.0

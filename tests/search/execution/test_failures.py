@@ -144,7 +144,7 @@ def test_storage_that_fails_the_driver_alone_stops_it_too(
 
     def disturb(backend: DisturbedBackend, now: int) -> None:
         if now == turn:
-            patched.setattr("search.store.store.Store.forget_state", failing)
+            patched.setattr("search.store.store.Store.drop_state", failing)
 
     it = tiny()
     with monkeypatch.context() as patched:
@@ -181,11 +181,11 @@ def test_a_clock_that_goes_backwards_changes_nothing(
 def test_a_fork_that_others_need_is_torn_and_they_train_what_it_held_again(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, file: str, damage: str
 ) -> None:
-    monkeypatch.setattr(search.execution.session, "PATIENCE", ())  # a file of a network that is not to be seen yet
+    monkeypatch.setattr(search.execution.session, "READ_DELAYS", ())  # a file of a network that is not to be seen yet
     it = tiny()
     fork = it.plan.tree.forks(0)[0]
     name = it.plan.trials[0].chain[fork]
-    path = Path(str(it.store.stages)) / name[:2] / name / file
+    path = Path(str(it.store.stages_folder)) / name[:2] / name / file
 
     def killed(backend: DisturbedBackend, turn: int) -> None:
         if path.exists():
@@ -249,7 +249,7 @@ def test_a_training_that_has_not_enough_memory_alone_fails_and_says_what_it_aske
         assert it.serve(DisturbedBackend()) == 1
     assert len(it.sweep.unfinished()) == len(it.sweep.schedule.alone) == 2
     for trial in it.sweep.unfinished():
-        (line,) = (it.store.trial(trial.id) / "error.txt").read_text().splitlines()
+        (line,) = (it.store.trial_folder(trial.id) / "error.txt").read_text().splitlines()
         assert line.startswith("out of memory: its process asked for 4.0 GiB more, and had held ")
         assert line.endswith("), also alone; give it more by `resources:`, or lower trial.batch_size")
         assert f"failed: {trial.id}: {line}" in it.said()
@@ -290,7 +290,7 @@ def test_a_worker_that_dies_where_it_died_before_is_given_up_and_named(tiny: Mak
     assert len(begun) == 3
     (trial,) = it.sweep.unfinished()
     assert trial is it.plan.trials[5]
-    path = it.store.trial(trial.id) / "error.txt"
+    path = it.store.trial_folder(trial.id) / "error.txt"
     assert f"failed: {trial.id}: its worker died, 3 times in a row ({path})" in it.said()
     carry_on(it, undisturbed)
 
@@ -334,7 +334,7 @@ def test_an_error_that_repeats_is_not_advertised_as_resumable(
     assert ends[0] == ends[1]
     assert ends[0] == [
         f"{len(it.sweep.unfinished())} of 8 trainings have no result yet. Equal seeds compute the same bits: the same "
-        "command ends in the same way until the cause is mended. All that was trained is kept, and the command then "
+        "command ends in the same way until the cause is fixed. All that was trained is kept, and the command then "
         "carries on:",
         "  the command",
     ]

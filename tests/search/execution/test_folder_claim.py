@@ -14,7 +14,7 @@ from search.exceptions import DifferentSweep
 from search.execution.sweep import Sweep
 from search.run.__main__ import main
 from search.store import location
-from search.store.lock import acquire
+from search.store.lock import acquire_lock
 from search.store.store import Store
 from trainers.reading import read_json
 from trainers.record_io import append_rows, write_json
@@ -30,11 +30,11 @@ def unreachable(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
         def locked(folder: Path) -> Callable[[], None]:
             held = ExitStack()
-            held.callback(acquire(folder))
+            held.callback(acquire_lock(folder))
             released.push(held)
             return held.close
 
-        monkeypatch.setattr(search.run.driver, "acquire", locked)
+        monkeypatch.setattr(search.run.driver, "acquire_lock", locked)
         (here / "space.yaml").write_text(smoke())
         yield
 
@@ -107,7 +107,7 @@ def test_what_was_trained_is_kept_whatever_ends_it(
         Tiny(here / "results" / "space", smoke()).run(0)
 
     def trained(it: Sweep, *_: object) -> int:
-        folder = Path(str(it.store.trial(it.plan.trials[0].id)))
+        folder = Path(str(it.store.trial_folder(it.plan.trials[0].id)))
         folder.mkdir(exist_ok=True)
         append_rows(folder / "epochs.jsonl", [{"epoch": 6}])
         if not new:
@@ -124,7 +124,7 @@ def test_what_was_trained_is_kept_whatever_ends_it(
 
 def test_who_finds_a_sweep_running_changes_nothing_of_it(unreachable: None, here: Path) -> None:
     Tiny(here / "results" / "space", smoke())
-    release = acquire(here / "results" / "space")
+    release = acquire_lock(here / "results" / "space")
     before = everything(here)
     refused("--set", "search.replicates=3")
     refused("--fresh")
@@ -142,17 +142,17 @@ def test_a_damaged_sweep_is_still_one(here: Path, damage: str) -> None:
         path.rmdir()
     else:
         path.write_bytes(b"\xff{")
-    assert location.unfree(here / "sweep") is None
+    assert location.find_folder_problem(here / "sweep") is None
     if damage == "plan.json":
         path.unlink()
         path.mkdir()
-        assert location.unfree(here / "sweep") is None, "a folder in its place"
+        assert location.find_folder_problem(here / "sweep") is None, "a folder in its place"
 
 
 def test_a_user_s_plan_makes_no_sweep(here: Path) -> None:
     (here / "work" / "trials").mkdir(parents=True)
     (here / "work" / "plan.json").write_text('{"monday": "think"}')
-    assert str(location.unfree(here / "work")).startswith("holds files and is no sweep")
+    assert str(location.find_folder_problem(here / "work")).startswith("holds files and is no sweep")
 
 
 def test_a_folder_that_may_not_be_written_to_is_told_before_the_start(
@@ -160,8 +160,8 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_the_start(
 ) -> None:
     (here / "results" / "space").mkdir(parents=True)
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
-    assert "may not be written to" in str(location.unusable(here / "results"))
-    assert "may not be written to" in str(location.unfree(here / "results" / "space"))
+    assert "may not be written to" in str(location.find_results_problem(here / "results"))
+    assert "may not be written to" in str(location.find_folder_problem(here / "results" / "space"))
 
 
 def test_results_that_everybody_may_change_are_noted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

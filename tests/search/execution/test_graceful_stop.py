@@ -24,7 +24,7 @@ import search.cluster.ray_cluster
 import search.execution.graceful_stop
 import search.execution.ray_liveness
 from search.cluster.ray_cluster import connected
-from search.execution.graceful_stop import GracefulStop, patience
+from search.execution.graceful_stop import GracefulStop, compute_grace_period
 from search.execution.ray_backend import tune_listens
 from search.execution.ray_liveness import RayLivenessMonitor
 from search.signals import Interrupt, exit_code_of, install_handlers
@@ -87,7 +87,7 @@ def test_once_asked_to_stop_all_that_runs_is_paused_and_only_then_tune_is_told(
     signal.raise_signal(signal.SIGTERM)
     grace.on_step_end(1, trials)
     grace.on_step_end(2, trials)
-    assert told == [[(2, 2, search.execution.graceful_stop.SECONDS)]]
+    assert told == [[(2, 2, search.execution.graceful_stop.DEFAULT_GRACE)]]
     assert [actor.paused for actor in actors] == [1, 1, 0]
     assert interrupt.code == 143
 
@@ -100,7 +100,7 @@ def test_the_last_epochs_have_the_time_that_the_scheduler_leaves(
     monkeypatch: pytest.MonkeyPatch, ends: str, seconds: float
 ) -> None:
     monkeypatch.setenv("SEARCH_ENDS_AT", ends)
-    assert patience(1000.0) == seconds
+    assert compute_grace_period(1000.0) == seconds
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -217,10 +217,10 @@ def test_a_terminal_that_closes_while_ray_starts_is_heard_once_it_is_up() -> Non
 def raylet(monkeypatch: pytest.MonkeyPatch) -> socket.socket:
     """Something that answers, for Ray's process."""
     listening = socket.create_server(("127.0.0.1", 0))
-    monkeypatch.setattr(search.execution.ray_liveness, "BEAT", 0.02)
-    monkeypatch.setattr(search.execution.ray_liveness, "STUCK", 0.2)
+    monkeypatch.setattr(search.execution.ray_liveness, "CHECK_SECONDS", 0.02)
+    monkeypatch.setattr(search.execution.ray_liveness, "EXIT_SECONDS", 0.2)
     address = listening.getsockname()
-    monkeypatch.setattr(search.execution.ray_liveness, "endpoints", lambda: {"raylet": address})
+    monkeypatch.setattr(search.execution.ray_liveness, "find_endpoints", lambda: {"raylet": address})
     return listening
 
 
@@ -238,7 +238,7 @@ def test_a_gcs_that_is_waited_for_is_told_of_at_once(
     interrupt: Interrupt, raylet: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     console, address = Console(file=StringIO()), raylet.getsockname()
-    monkeypatch.setattr(search.execution.ray_liveness, "endpoints", lambda: {"GCS": address})
+    monkeypatch.setattr(search.execution.ray_liveness, "find_endpoints", lambda: {"GCS": address})
     with pytest.raises(KeyboardInterrupt), RayLivenessMonitor(interrupt, console):
         raylet.close()
         until = time.monotonic() + 10
@@ -338,7 +338,7 @@ def test_epochs_that_run_when_it_is_asked_to_stop_are_ended_and_stored(tmp_path:
     trained = [len(read_rows(path)) for path in folder.glob("trials/*/epochs.jsonl")]
     assert stored == set(trained)
     assert sum(trained) > before, "the epochs that were running are among them"
-    assert took < search.execution.graceful_stop.SECONDS
+    assert took < search.execution.graceful_stop.DEFAULT_GRACE
     assert "Stopped, as asked." in said
 
 

@@ -19,12 +19,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from search.execution.failures import failure_of, last_error_line, note, shortage
+from search.execution.failures import describe_memory_shortage, read_last_error_line, record_failure, write_error
 from search.execution.job_queue import Retries
-from search.execution.lost_workers import LostWorkerCallback, judged
-from search.execution.watchdog import EXIT, Watchdog
+from search.execution.lost_workers import LostWorkerCallback, classify_loss
+from search.execution.watchdog import EXIT_CODE, Watchdog
 from search.ray_env import ray
-from search.store.segments import Segment, joined
+from search.store.segments import Segment, join_instances
 from trainers.attacks import PGD
 
 from ..helpers import ROOT, SweepProcess, Tiny, local, records, smoke
@@ -57,7 +57,7 @@ Selected to kill: (Actor(5ca8d6): job ID=01000000, task name=Trial.train, pid=26
     ],
 )  # fmt: skip
 def test_what_ray_says_of_a_lost_worker(text: str, outcome: str, why: str) -> None:
-    assert judged(text) == (outcome, why)
+    assert classify_loss(text) == (outcome, why)
 
 
 class Queued:
@@ -87,7 +87,7 @@ def after(actors: dict[str, str], text: str) -> tuple[bool, dict[str, str]]:
         except ray.exceptions.OutOfMemoryError as error:
             raise RuntimeError("Tune failed") from error
     except RuntimeError as error:
-        goes_on = losses.survived(error)
+        goes_on = losses.recover(error)
     assert not queue.running
     return goes_on, queue.lost_ones
 
@@ -101,7 +101,7 @@ def test_whom_ray_ended_is_not_known_then_all_that_ran_run_alone() -> None:
 
 
 def test_another_error_of_tune_ends_the_sweep() -> None:
-    assert not LostWorkerCallback(Queued("a")).survived(ValueError("no"))  # type: ignore[arg-type]
+    assert not LostWorkerCallback(Queued("a")).recover(ValueError("no"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -116,16 +116,16 @@ def test_another_error_of_tune_ends_the_sweep() -> None:
     ],
 )  # fmt: skip
 def test_memory_that_ran_out_is_told_from_other_errors(error: Exception, asked: str) -> None:
-    said = shortage(error)
+    said = describe_memory_shortage(error)
     assert said and f"memory: its process asked for {asked}, and had held " in said
 
 
 def test_a_real_allocation_that_fails_is_one() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 50)
-    assert shortage(caught.value)
-    assert shortage(RuntimeError("shapes do not match")) is None
-    assert shortage(ValueError("out of memory")) is None
+    assert describe_memory_shortage(caught.value)
+    assert describe_memory_shortage(RuntimeError("shapes do not match")) is None
+    assert describe_memory_shortage(ValueError("out of memory")) is None
 
 
 def test_a_loss_counts_while_a_training_gets_no_further() -> None:
@@ -144,18 +144,18 @@ def tiny(tmp_path: Path) -> Tiny:
 @pytest.mark.parametrize("named", ["start.pt", None])
 def test_an_error_of_another_file_is_the_trials_own(tiny: Tiny, tmp_path: Path, named: str | None) -> None:
     error = OSError(errno.EIO if named else errno.ECONNRESET, "no", *([str(tmp_path / named)] if named else []))
-    assert failure_of(tiny.job(0), error).outcome == "failed"
-    assert "Error: [Errno" in str(last_error_line(tiny.store, tiny.plan.trials[0].id))
+    assert record_failure(tiny.job(0), error).outcome == "failed"
+    assert "Error: [Errno" in str(read_last_error_line(tiny.store, tiny.plan.trials[0].id))
 
 
 def test_the_storage_is_told_by_what_is_there(tiny: Tiny) -> None:
     job = tiny.job(0)
     gone = FileNotFoundError(errno.ENOENT, "no", str(tiny.folder(0) / "epochs.jsonl"))
-    assert failure_of(job, gone).outcome == "failed", "a single file"
+    assert record_failure(job, gone).outcome == "failed", "a single file"
     folder = local(tiny.store.folder)
     folder.rename(folder.with_name("away"))
-    assert failure_of(job, gone).outcome == "storage"
-    assert failure_of(job, ValueError("whatever, and it cannot be written down")).outcome == "storage"
+    assert record_failure(job, gone).outcome == "storage"
+    assert record_failure(job, ValueError("whatever, and it cannot be written down")).outcome == "storage"
     assert not tiny.store.folder.exists()
 
 
@@ -169,9 +169,9 @@ def test_a_step_that_hangs_ends_its_process_and_says_where(tiny: Tiny, monkeypat
             return iter(())
 
     with Watchdog(tiny.job(0)):
-        joined(Hanging())
-    assert codes == [EXIT]
-    assert str(last_error_line(tiny.store, tiny.plan.trials[0].id)).startswith(
+        join_instances(Hanging())
+    assert codes == [EXIT_CODE]
+    assert str(read_last_error_line(tiny.store, tiny.plan.trials[0].id)).startswith(
         "it hung: no report for 0.05 s, the search.timeout (segments.py:"
     )
     text = (tiny.folder(0) / "error.txt").read_text()
@@ -184,7 +184,7 @@ def test_a_step_that_ends_in_time_is_left_alone(tiny: Tiny, monkeypatch: pytest.
         with Watchdog(job):
             pass
         time.sleep(0.1)
-    assert last_error_line(tiny.store, tiny.plan.trials[0].id) is None
+    assert read_last_error_line(tiny.store, tiny.plan.trials[0].id) is None
 
 
 @pytest.mark.slow
@@ -194,7 +194,7 @@ import ctypes, sys
 from types import SimpleNamespace
 from typing import Any
 import search.execution.watchdog
-search.execution.watchdog.LAST_WORDS = 0.5
+search.execution.watchdog.REPORT_SECONDS = 0.5
 with search.execution.watchdog.Watchdog(SimpleNamespace(timeout=0.2, folder=sys.argv[1], trial="a")):
     ctypes.PyDLL(None).sleep(100)
 """
@@ -206,9 +206,9 @@ with search.execution.watchdog.Watchdog(SimpleNamespace(timeout=0.2, folder=sys.
 
 
 def test_what_is_noted_reads_as_its_last_line(tiny: Tiny) -> None:
-    assert last_error_line(tiny.store, "a") is None
-    note(tiny.store, "a", "Traceback\nValueError: no\n\n")
-    assert last_error_line(tiny.store, "a") == "ValueError: no"
+    assert read_last_error_line(tiny.store, "a") is None
+    write_error(tiny.store, "a", "Traceback\nValueError: no\n\n")
+    assert read_last_error_line(tiny.store, "a") == "ValueError: no"
 
 
 def fail(message: str) -> None:
@@ -234,8 +234,8 @@ def test_of_an_error_in_several_lines_the_one_that_tells_is_shown(
 ) -> None:
     with pytest.raises((ValidationError, RuntimeError)) as caught:
         raised()
-    assert failure_of(tiny.job(0), caught.value).outcome == "failed"
-    assert str(last_error_line(tiny.store, tiny.plan.trials[0].id)).startswith(told)
+    assert record_failure(tiny.job(0), caught.value).outcome == "failed"
+    assert str(read_last_error_line(tiny.store, tiny.plan.trials[0].id)).startswith(told)
     assert (tiny.folder(0) / "error.txt").read_text().startswith("Traceback")
 
 
@@ -246,7 +246,7 @@ def test_of_an_error_in_several_lines_the_one_that_tells_is_shown(
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     it = Tiny(tmp_path_factory.mktemp("undisturbed") / "smoke")
     for i, trial in enumerate(it.plan.trials):
-        if trial.kind == "trial" and not it.store.ranking(str(it.plan.trials[0].ranks)).exists():
+        if trial.kind == "trial" and not it.store.ranking_path(str(it.plan.trials[0].ranks)).exists():
             assert it.rank() is None
         assert it.run(i) == "completed"
     return local(it.store.folder)

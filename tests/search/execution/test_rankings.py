@@ -394,11 +394,11 @@ def test_a_sweep_by_a_file(tiny: Any, tmp_path: Path) -> None:
     values = ranks()
     name = saved(tmp_path / "prob_rank.npy", values)
     it = tiny(profile={"file": name})
-    (ready,), blocked = it.sweep.maker.made([])
+    (ready,), blocked = it.sweep.maker.build_ready([])
     assert not blocked and ready == it.plan.trials[1].ranks
     assert [it.run(i) for i in (0, 1)] == ["completed"] * 2
 
-    found = read_arrays(it.store.ranking(ready))
+    found = read_arrays(it.store.ranking_path(ready))
     assert found is not None
     assert found["rank_instability"].tolist() == normalized_rank(values[it.data(0).index]).tolist()
     assert found["y"].tolist() == it.data(0).train.y.tolist()
@@ -416,12 +416,12 @@ def test_a_sweep_by_a_file(tiny: Any, tmp_path: Path) -> None:
 def test_a_ranking_of_one_sweep_serves_another(tiny: Any) -> None:
     one = tiny(profile__average="scores", profile__first_epoch=2)
     assert [one.run(0), one.run(1), one.rank(), one.run(3)] == ["completed", "completed", None, "completed"]
-    ranking = one.store.ranking(str(one.plan.trials[3].ranks))
+    ranking = one.store.ranking_path(str(one.plan.trials[3].ranks))
     other = tiny(profile={"file": str(ranking)})
     assert [other.rank(), other.run(1)] == [None, "completed"]
     subsets = [read_json(it.folder(i) / "result.json")["subset"] for it, i in ((one, 3), (other, 1))]
     assert subsets[0] == subsets[1] and sum(subsets[0]["class_counts"]) == 72
-    before, after = read_arrays(ranking), read_arrays(other.store.ranking(str(other.plan.trials[1].ranks)))
+    before, after = read_arrays(ranking), read_arrays(other.store.ranking_path(str(other.plan.trials[1].ranks)))
     assert before is not None and after is not None
     for name in (key for key in before if key.startswith("rank_")):
         assert before[name].tolist() == after[name].tolist(), name
@@ -430,7 +430,7 @@ def test_a_ranking_of_one_sweep_serves_another(tiny: Any) -> None:
 def test_a_made_ranking_is_what_its_trainings_recorded(tiny: Any) -> None:
     it = tiny(profile__average="scores", profile__first_epoch=2)
     assert [it.run(0), it.run(1), it.rank()] == ["completed", "completed", None]
-    found = read_arrays(it.store.ranking(str(it.plan.trials[0].ranks)))
+    found = read_arrays(it.store.ranking_path(str(it.plan.trials[0].ranks)))
     assert found is not None
     runs = [compute_scores(read_arrays(it.folder(i) / "instances.npz") or {}, first_epoch=2) for i in (0, 1)]
     for name, values in average_runs(runs, "scores").items():

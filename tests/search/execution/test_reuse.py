@@ -66,7 +66,7 @@ def test_nothing_to_verify_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_a_childs_record_holds_its_whole_history_and_says_who_trained_it(shared: Tiny) -> None:
     for trial in shared.plan.trials:
-        costs = [cost for cost in read_rows(shared.store.trial(trial.id) / "cost.jsonl") if "epoch" in cost]
+        costs = [cost for cost in read_rows(shared.store.trial_folder(trial.id) / "cost.jsonl") if "epoch" in cost]
         assert [cost["epoch"] for cost in costs] == list(range(6))
         assert {cost["by"] for cost in costs} <= {trial.id for trial in shared.plan.trials}
     assert any(cost["by"] != trial.id for cost in costs)
@@ -96,7 +96,7 @@ def test_a_knob_newly_swept_keeps_what_was_trained(tmp_path: Path) -> None:
     assert more.trained() == 2 + 4 + 4, "the renamed trials are adopted; of the new ones no fork was kept"
     old = [trial for trial in more.plan.trials if trial.axes["optimizer.lr.values"] == "0.1,0.01"]
     for before, now in zip(it.plan.trials, old, strict=True):
-        one, other = (read_json(more.store.trial(trial.id) / "result.json") for trial in (before, now))
+        one, other = (read_json(more.store.trial_folder(trial.id) / "result.json") for trial in (before, now))
         assert one | {"trial": now.id, "digest": other["digest"]} == other, "the checksum is of the name too"
 
 
@@ -107,7 +107,7 @@ def test_trials_that_are_one_training_are_trained_and_measured_once(tmp_path: Pa
     finals = [
         cost["by"]
         for trial in twins
-        for cost in read_rows(it.store.trial(trial.id) / "cost.jsonl")
+        for cost in read_rows(it.store.trial_folder(trial.id) / "cost.jsonl")
         if "final_seconds" in cost
     ]
     assert len(finals) == 2 and len(set(finals)) == 1

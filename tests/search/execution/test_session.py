@@ -104,11 +104,11 @@ def test_slices_of_one_session_are_one_run(undisturbed: Tiny, tiny: Any) -> None
 def test_checkpoints_move_no_bits(undisturbed: Tiny, tiny: Any) -> None:
     rare = all_by(tiny(search__checkpoint_seconds=1e9))
     assert records(rare.store.folder) == records(undisturbed.store.folder)
-    assert len(list(rare.store.stages.glob("*/*/state.pt"))) == 4, "the last of each"
+    assert len(list(rare.store.stages_folder.glob("*/*/state.pt"))) == 4, "the last of each"
 
 
 def states(it: Tiny) -> int:
-    return len(it.store.stored())
+    return len(it.store.list_states())
 
 
 def test_of_the_states_the_newest_two_are_kept_and_at_the_end_the_last(tiny: Any) -> None:
@@ -116,11 +116,11 @@ def test_of_the_states_the_newest_two_are_kept_and_at_the_end_the_last(tiny: Any
     seen = []
     session = it.session(PLAIN)
     while session.advance(0) == "running":
-        session._settle()
+        session._wait_for_writer()
         seen.append(states(it))
     assert seen == [1, 2, 2, 2, 2]
     assert states(it) == 1
-    assert len(list(it.store.stages.glob("*/*/stage.json"))) == 6
+    assert len(list(it.store.stages_folder.glob("*/*/stage.json"))) == 6
 
 
 @pytest.mark.parametrize(("keep", "left"), [("all", 6), ("forks", 1), ("best", 1), ("none", 0)])
@@ -189,12 +189,12 @@ def test_pausing_keeps_what_was_trained(undisturbed: Tiny, tiny: Any) -> None:
 def test_pausing_before_the_first_epoch_or_after_the_last_does_nothing(tiny: Any) -> None:
     it = tiny()
     it.session(PROFILE).pause()
-    assert not list(it.store.stages.iterdir())
+    assert not list(it.store.stages_folder.iterdir())
     session = it.session(PROFILE)
     assert session.advance(inf) == "completed"
-    before = len(list(it.store.stages.rglob("*")))
+    before = len(list(it.store.stages_folder.rglob("*")))
     session.pause()
-    assert len(list(it.store.stages.rglob("*"))) == before
+    assert len(list(it.store.stages_folder.rglob("*"))) == before
 
 
 def test_pausing_after_an_error_in_the_midst_of_an_epoch_stores_no_half_trained_state(
@@ -253,7 +253,7 @@ def test_a_damaged_newest_state_costs_one_interval(undisturbed: Tiny, tiny: Any)
     for _ in range(4):
         it.session(PROFILE).advance(0)
     wait_for_writes()
-    states = sorted(it.store.stages.glob("*/*/state.pt"), key=lambda path: path.stat().st_mtime_ns)
+    states = sorted(it.store.stages_folder.glob("*/*/state.pt"), key=lambda path: path.stat().st_mtime_ns)
     states[-1].write_bytes(states[-1].read_bytes()[:100])
     session = it.session(PROFILE)
     assert session.advance(0) == "running"
@@ -273,7 +273,7 @@ def test_a_diverging_trial_is_an_outcome(tiny: Any) -> None:
     assert not (it.folder(PROFILE) / "error.txt").exists()
     json.loads((it.folder(PROFILE) / "result.json").read_text(), parse_constant=pytest.fail)
     trial = it.plan.trials[PROFILE]
-    assert status_of(it.store.trial(trial.id), trial.final) == "diverged"
+    assert status_of(it.store.trial_folder(trial.id), trial.final) == "diverged"
 
 
 def test_a_trial_that_diverges_late_does_so_after_a_kill_too(tiny: Any) -> None:
@@ -304,9 +304,9 @@ def test_trials_that_want_such_a_ranking_are_named_and_ray_is_not_started(tiny: 
     ranks = it.plan.trials[0].ranks
     assert it.said().splitlines() == [
         f"{it.store.folder.name}: 6 trainings, 4 of them ended before",
-        f"not started for want of a ranking: {it.plan.trials[0].id} diverged, and {ranks} needs it",
+        f"not started: a ranking is missing: {it.plan.trials[0].id} diverged, and {ranks} needs it",
         "2 of 6 trainings have no result yet. Equal seeds compute the same bits: the same command ends in the same way "
-        "until the cause is mended. All that was trained is kept, and the command then carries on:",
+        "until the cause is fixed. All that was trained is kept, and the command then carries on:",
         "  the command",
     ]
 
@@ -347,10 +347,10 @@ def test_an_exception_is_recorded_and_gone_once_it_succeeds(tiny: Any, monkeypat
     assert text.startswith("Traceback")
     assert text.endswith("ZeroDivisionError: division by zero\n")
     assert not (it.folder(PROFILE) / "result.json").exists()
-    assert status_of(it.store.trial(trial.id), trial.final) == "failed"
+    assert status_of(it.store.trial_folder(trial.id), trial.final) == "failed"
     assert it.run(PROFILE) == "completed"
     assert not (it.folder(PROFILE) / "error.txt").exists()
-    assert status_of(it.store.trial(trial.id), trial.final) == "completed"
+    assert status_of(it.store.trial_folder(trial.id), trial.final) == "completed"
 
 
 def test_a_worker_records_a_session_that_cannot_begin(tiny: Any) -> None:

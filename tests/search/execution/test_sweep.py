@@ -25,8 +25,8 @@ from search.ray_env import ray
 from search.run.__main__ import main
 from search.signals import Interrupt, exit_code_of
 from search.soak.process import DAMAGES, Costs, costs, trained_again
-from search.store.lock import acquire, is_locked
-from search.store.plan_file import stored_plan
+from search.store.lock import acquire_lock, is_locked
+from search.store.plan_file import find_plan
 from trainers.reading import read_json, read_rows
 
 from ..helpers import ROOT, SMOKE, SweepProcess, Tiny, end, epochs, records, snapshot, training
@@ -47,7 +47,7 @@ def main_here(*arguments: str | Path) -> int:
     with pytest.MonkeyPatch.context() as patched, ExitStack() as released:
         patched.chdir(ROOT)
         patched.setenv("RAY_ADDRESS", "")  # which the command may set, and which is put back
-        patched.setattr(search.run.driver, "acquire", lambda folder: released.callback(acquire(folder)))
+        patched.setattr(search.run.driver, "acquire_lock", lambda folder: released.callback(acquire_lock(folder)))
         patched.setattr(search.run.driver, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
         return main([str(argument) for argument in arguments])
 
@@ -69,7 +69,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     changes = {"trial__epochs": 40, "evaluate__every": 20, "pretrain__trial__epochs": 10}
     it = Tiny(folder, search__replicates=2, **changes)
     for i, trial in enumerate(it.plan.trials):
-        if trial.kind == "trial" and not it.store.ranking(str(it.plan.trials[0].ranks)).exists():
+        if trial.kind == "trial" and not it.store.ranking_path(str(it.plan.trials[0].ranks)).exists():
             assert it.rank() is None
         assert it.run(i) == "completed"
     return folder
@@ -256,7 +256,7 @@ def test_a_disk_that_is_full_when_a_sweep_begins_is_told_and_nothing_is_torn(
     assert "Traceback" not in err.err + err.out
     assert not list(tmp_path.rglob("*.tmp"))
     assert main_here(SMOKE, "--results", tmp_path) == 0
-    assert stored_plan(tmp_path / "smoke")
+    assert find_plan(tmp_path / "smoke")
 
 
 def test_what_no_machine_can_hold_is_refused_at_once(greedy: tuple[SweepProcess, Path]) -> None:

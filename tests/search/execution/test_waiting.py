@@ -23,12 +23,12 @@ STOPPING: dict[str, Any] = {"search__stopping": {"margin": 0.1}, "evaluate__ever
 
 def ends(it: Tiny) -> dict[str, Any]:
     """What each training that has a result came to: how it ended, and after how many epochs."""
-    found = {trial.id: read_json(it.store.trial(trial.id) / "result.json") for trial in it.plan.trials}
+    found = {trial.id: read_json(it.store.trial_folder(trial.id) / "result.json") for trial in it.plan.trials}
     return {name: (result["status"], result["epochs"]) for name, result in found.items() if result}
 
 
 def trainers(it: Tiny) -> set[str]:
-    return {row["by"] for trial in it.plan.trials for row in read_rows(it.store.trial(trial.id) / "cost.jsonl")}
+    return {row["by"] for trial in it.plan.trials for row in read_rows(it.store.trial_folder(trial.id) / "cost.jsonl")}
 
 
 @pytest.mark.parametrize("changes", [STOPPING, {}], ids=["stopping", "none"])
@@ -59,7 +59,7 @@ def test_a_twin_makes_what_others_wait_for(tmp_path: Path) -> None:
 def test_what_a_budget_does_not_pay_for_is_not_waited_for(tmp_path: Path, budget: dict[str, int]) -> None:
     it = Tiny(tmp_path / "sweep", rivals(search__budget=budget))
     it.going(Random(0))
-    paid = it.sweep.purse.pays(it.plan)
+    paid = it.sweep.purse.count_affordable(it.plan)
     assert 0 < paid < len(it.plan.trials)
     assert list(ends(it)) == [trial.id for trial in it.plan.trials[:paid]]
 

@@ -15,7 +15,7 @@ import search.status
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.live import LiveView
 from search.planning.schedule import Schedule
-from search.store.lock import acquire
+from search.store.lock import acquire_lock
 from trainers.terminal.console import Console
 
 from ..made_up import MadeUp
@@ -137,7 +137,7 @@ def test_another_terminal_sees_what_runs_and_what_waits_for_it(
     run: Callable[..., Run], capsys: pytest.CaptureFixture[str]
 ) -> None:
     it = run("aaab", "aaac", "dddd")
-    acquire(it.records.folder)
+    acquire_lock(it.records.folder)
     first = it.start()
     it.records.train(first, 1)
     assert it.start() == 2

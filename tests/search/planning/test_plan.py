@@ -14,7 +14,7 @@ import search.planning.planner
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.schema.space import load
-from search.store.plan_file import stored_plan, write_plan
+from search.store.plan_file import find_plan, write_plan
 from trainers.chain import Surroundings
 from trainers.record_io import Row
 
@@ -174,7 +174,7 @@ def _unsigned(plan: Row) -> Row:
 def test_a_stored_plan_is_the_plan_a_line_a_training(planned: Planned, tmp_path: Path) -> None:
     plan = planned(smoke()).to_json("study")
     write_plan(tmp_path, plan)
-    stored = stored_plan(tmp_path)
+    stored = find_plan(tmp_path)
     assert stored is not None and _unsigned(stored) == plan
     lines = (tmp_path / "plan.json").read_text().splitlines()
     assert sum(line.startswith('{"id": ') for line in lines) == len(plan["trials"]) > 1

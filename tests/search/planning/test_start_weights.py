@@ -35,7 +35,7 @@ def tiny(tmp_path: Path) -> Make:
 def run_all(it: Tiny, way: Callable[[Tiny, int], str] = Tiny.run) -> Tiny:
     """All trainings in the plan's order, with the ranking made before the first trial."""
     for i, trial in enumerate(it.plan.trials):
-        if trial.ranks and trial.kind == "trial" and not it.store.ranking(trial.ranks).exists():
+        if trial.ranks and trial.kind == "trial" and not it.store.ranking_path(trial.ranks).exists():
             assert it.rank() is None
         assert way(it, i) == "completed"
     return it
@@ -48,7 +48,7 @@ def kinds(plan: Plan, kind: str) -> list[Planned]:
 def state_file(it: Tiny, i: int) -> Path:
     """Where a sweep stores the end of a training, as a user would name it in `start_from`."""
     name = it.plan.trials[i].final
-    return local(it.store.stages / name[:2] / name / "state.pt")
+    return local(it.store.stages_folder / name[:2] / name / "state.pt")
 
 
 def weights(it: Tiny, i: int) -> dict[str, torch.Tensor]:
@@ -213,9 +213,9 @@ def test_trials_of_a_pretraining_that_diverged_are_named_and_ray_is_not_started(
     it.sweep.conclude()
     assert not ray.is_initialized()
     assert it.said().splitlines()[1:3] == [
-        f"not started for want of weights: {it.plan.trials[0].id} diverged, and trials start from it",
+        f"not started: the start weights are missing: {it.plan.trials[0].id} diverged, and trials start from it",
         "1 of 2 trainings has no result yet. Equal seeds compute the same bits: the same command ends in the same way "
-        "until the cause is mended. All that was trained is kept, and the command then carries on:",
+        "until the cause is fixed. All that was trained is kept, and the command then carries on:",
     ]
 
 
@@ -242,7 +242,7 @@ def test_a_longer_training_that_passes_the_end_of_a_pretraining_leaves_it_there(
     it = tiny(pretrain={"trial": {"epochs": 3}}, profile__seeds=[0], trial__optimizer={"lr": 0.1})
     (longer,), (first,) = (kinds(it.plan, kind) for kind in ("profile", "pretrain"))
     assert it.run(it.plan.trials.index(longer)) == "completed"
-    assert it.store.state(first.final) is not None
+    assert it.store.load_state(first.final) is not None
     i = it.plan.trials.index(first)
     session = it.session(i)
     assert session.advance(0) == "completed"

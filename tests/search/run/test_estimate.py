@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from search.execution.reuse import Remaining, remaining
+from search.execution.reuse import RemainingWork, count_remaining
 from search.execution.simulated_backend import simulate
 from search.monitor.cost_model import Left
 from search.monitor.disk_usage import stored
@@ -47,7 +47,7 @@ def test_time_counts_shared_epochs_once_by_the_pace_of_kin(sharing: Tiny, tmp_pa
     plan = sharing.plan
     assert (plan.tree.asked, plan.tree.distinct) == (32, 18)
     results = tmp_path / "results"
-    nothing = remaining(None, plan)
+    nothing = count_remaining(None, plan)
     assert time_estimate(plan, results, nothing) == (0.0, 4, 0)
     before = MadeUp(results / "before", ["aa"], **plan.trials[0].config.model_dump(mode="json"))
     before.plan["evaluate"] = plan.evaluation.model_dump(mode="json")
@@ -66,7 +66,7 @@ def test_storage_is_near_what_the_sweep_took(sharing: Tiny) -> None:
     assert none.in_the_end < best.in_the_end < forks.in_the_end <= forks.at_once == best.at_once
     for i in range(4):
         assert sharing.run(i) == "completed"
-    took = sum(path.stat().st_size for path in local(sharing.store.stages).rglob("*.pt"))
+    took = sum(path.stat().st_size for path in local(sharing.store.stages_folder).rglob("*.pt"))
     states = forks.in_the_end - none.in_the_end  # nobody has forgotten any yet
     assert states == (4 + 2) * 12 * (64 * 256 + 256 + 256 * 10 + 10)
     assert best.in_the_end - none.in_the_end == states * 4 / 6
@@ -77,14 +77,14 @@ def test_storage_is_near_what_the_sweep_took(sharing: Tiny) -> None:
 def test_what_is_stored_is_not_trained_again(sharing: Tiny, tmp_path: Path) -> None:
     """Burn-ins of 4 and 6 of 8 epochs, two lambdas each: 4 epochs are common to all, 2 more to the latter two."""
     plan, store, elsewhere = sharing.plan, sharing.store, tmp_path / "elsewhere"
-    assert remaining(store.folder, plan) == ([False] * 4, [8, 4, 4, 2])
+    assert count_remaining(store.folder, plan) == ([False] * 4, [8, 4, 4, 2])
     order = sorted(range(4), key=lambda i: plan.trials[i].axes["method.weight.burn_in"])
     assert sharing.run(order[0]) == "completed"
-    left = remaining(store.folder, plan)
+    left = count_remaining(store.folder, plan)
     assert [left.ended[i] for i in order] == [True, False, False, False]
     assert [left.epochs[i] for i in order] == [0, 4, 4, 2]
-    assert sum(remaining(elsewhere, plan).epochs) == 18
-    lent = remaining(elsewhere, plan, [store.folder])
+    assert sum(count_remaining(elsewhere, plan).epochs) == 18
+    lent = count_remaining(elsewhere, plan, [store.folder])
     assert lent.ended == [False] * 4, "its states alone are lent"
     assert lent.epochs == left.epochs
     pace = time_estimate(plan, tmp_path, lent)
@@ -92,7 +92,7 @@ def test_what_is_stored_is_not_trained_again(sharing: Tiny, tmp_path: Path) -> N
     assert 0 < time_estimate(plan, tmp_path, left).seconds < pace.seconds, "without its final evaluation"
     for i in order[1:]:
         assert sharing.run(i) == "completed"
-    assert remaining(store.folder, plan) == ([True] * 4, [0] * 4)
+    assert count_remaining(store.folder, plan) == ([True] * 4, [0] * 4)
 
 
 SEARCHED = """
@@ -148,7 +148,7 @@ def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
 ) -> None:
     def said() -> str:
         plan = planned_space(text)
-        print_plan(Console(width=200), plan, space, here / "results", sources, remaining(None, plan))
+        print_plan(Console(width=200), plan, space, here / "results", sources, count_remaining(None, plan))
         return " ".join(capsys.readouterr().out.split())
 
     text = FIGURES[0].text
@@ -171,7 +171,7 @@ def test_it_says_how_often_further_attacks_are_run(here: Path, capsys: pytest.Ca
     text = smoke(evaluate__every=3, evaluate__along=along)
     (here / "space.yaml").write_text(text)
     plan, space = planned_space(text), load(here / "space.yaml", []).space
-    print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), remaining(None, plan))
+    print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), count_remaining(None, plan))
     said = " ".join(capsys.readouterr().out.split())
     assert "measured: fgsm FGSM, linf, epsilon 0.1; every 3 epochs, and after the last" in said
     assert "measured: rare FGSM, linf, epsilon 0.1 on 50 images drawn by class; every 6 epochs, and after the" in said
@@ -186,7 +186,7 @@ def test_the_last_training_takes_its_time_on_however_many_processes(
     (here / "space.yaml").write_text(FIGURES[0].text)
     plan, space = planned_space(FIGURES[0].text), load(here / "space.yaml", []).space
     count = len(plan.trials)
-    left = Remaining([True] * (count - 1) + [False], [0] * (count - 1) + [8])
+    left = RemainingWork([True] * (count - 1) + [False], [0] * (count - 1) + [8])
     print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), left)
     assert "8 s on one process, about 8 s on 4 processes" in " ".join(capsys.readouterr().out.split())
 
@@ -196,7 +196,12 @@ def test_of_twins_alone_no_time_is_known_either(here: Path, capsys: pytest.Captu
     (here / "space.yaml").write_text(burn_ins([1, "inf"]))
     plan, sources = planned_space(burn_ins([1, "inf"])), DatasetCache()
     print_plan(
-        Console(width=200), plan, load(here / "space.yaml", []).space, here / "results", sources, remaining(None, plan)
+        Console(width=200),
+        plan,
+        load(here / "space.yaml", []).space,
+        here / "results",
+        sources,
+        count_remaining(None, plan),
     )
     said = " ".join(capsys.readouterr().out.split())
     assert "time no estimate: no such training was recorded in this results folder yet" in said

@@ -61,7 +61,7 @@ def test_optuna_opens_what_it_came_to(asked: Tiny) -> None:
     study = optuna.load_study(study_name=None, storage=storage)
     done = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
     assert len(done) == 6
-    result = read_json(asked.store.trial(asked.plan.trials[0].id) / "result.json")
+    result = read_json(asked.store.trial_folder(asked.plan.trials[0].id) / "result.json")
     assert done[0].user_attrs["configuration"] == asked.plan.trials[0].configuration
     assert set(study.metric_names or ()) == {"val_clean_acc", "val_pgd_acc"}
     assert 0 < result["best"]["val_clean_acc"] < 1
@@ -97,7 +97,7 @@ def test_a_longer_search_begins_like_a_shorter_one_and_trains_only_what_is_new(a
 def test_what_diverges_is_told_as_failed(tmp_path: Path) -> None:
     axes = {"optimizer.lr": {"loguniform": [1e-3, 1e30]}}
     it = Tiny(tmp_path / "sweep", adaptive(search__axes=axes, search__replicates=1, search__trials=6)).all()
-    found = [read_json(it.store.trial(trial.id) / "result.json")["status"] for trial in it.plan.trials]
+    found = [read_json(it.store.trial_folder(trial.id) / "result.json")["status"] for trial in it.plan.trials]
     storage = JournalStorage(JournalFileBackend(str(it.store.folder / "journal.log")))
     states = [trial.state for trial in optuna.load_study(study_name=None, storage=storage).trials]
     assert "diverged" in found

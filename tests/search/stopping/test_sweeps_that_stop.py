@@ -52,7 +52,9 @@ def finished(rule: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def statuses(sweep: Tiny) -> dict[str, str]:
-    return {trial.id: read_json(sweep.store.trial(trial.id) / "result.json")["status"] for trial in sweep.plan.trials}
+    return {
+        trial.id: read_json(sweep.store.trial_folder(trial.id) / "result.json")["status"] for trial in sweep.plan.trials
+    }
 
 
 def test_rule_stops_some_trials_and_completes_others(finished: Tiny) -> None:
@@ -71,7 +73,7 @@ def test_seeds_of_a_configuration_stop_together(finished: Tiny) -> None:
 
 def test_stopped_trial_has_a_reason_and_no_final_attack(finished: Tiny) -> None:
     for trial in finished.plan.trials:
-        result = read_json(finished.store.trial(trial.id) / "result.json")
+        result = read_json(finished.store.trial_folder(trial.id) / "result.json")
         if result["status"] == "stopped":
             assert result["epochs"] == result["stopped"]["epoch"] < EPOCHS
             assert result["stopped"]["reason"]

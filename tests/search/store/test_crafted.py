@@ -17,9 +17,9 @@ import pytest
 
 from search.exceptions import NoSweep
 from search.status import main as status
-from search.store.health import establish
-from search.store.plan_file import plan_of, stored_plan
-from search.store.segments import packed_arrays
+from search.store.health import create_folders
+from search.store.plan_file import find_plan, load_plan
+from search.store.segments import pack_arrays
 from search.store.store import Store
 from search.verify import main as verify
 from trainers.checking import check_component
@@ -46,8 +46,8 @@ def test_what_leads_nowhere_else_is_one(name: str) -> None:
 
 def stage(store: Store, name: str, **changes: Any) -> None:
     """A stage as anybody can make one: with the checksum that it should have."""
-    files = {"state.pt": b"code", "instances.npz": packed_arrays({"loss": np.zeros((1, 2), np.float32)})}
-    place = store.stages / name[:2] / name
+    files = {"state.pt": b"code", "instances.npz": pack_arrays({"loss": np.zeros((1, 2), np.float32)})}
+    place = store.stages_folder / name[:2] / name
     assert isinstance(place, Path)
     place.mkdir(parents=True)
     for file, content in files.items():
@@ -62,15 +62,15 @@ def stores(tmp_path: Path) -> tuple[Store, Store]:
     """One that somebody made, and one's own."""
     found = Store(tmp_path / "theirs"), Store(tmp_path / "mine")
     for each in found:
-        establish(each.folder)
+        create_folders(each.folder)
     return found
 
 
 def test_what_is_whole_is_lent(stores: tuple[Store, Store]) -> None:
     theirs, mine = stores
     stage(theirs, "ab" * 16)
-    theirs.lend("ab" * 16, mine)
-    assert mine.stored() == {"ab" * 16}
+    theirs.copy_state_to("ab" * 16, mine)
+    assert mine.list_states() == {"ab" * 16}
 
 
 @pytest.mark.parametrize(
@@ -101,18 +101,18 @@ def test_a_stage_that_somebody_made_gives_nothing(
     (tmp_path / "victim.py").write_bytes(b"mine")
     stage(theirs, "ab" * 16, **changes)
     before = snapshot(tmp_path)
-    theirs.lend("ab" * 16, mine)
+    theirs.copy_state_to("ab" * 16, mine)
     assert snapshot(tmp_path) == before
-    assert theirs.deepest(["00", "ab" * 16]) is None  # type: ignore[arg-type]
+    assert theirs.load_deepest(["00", "ab" * 16]) is None  # type: ignore[arg-type]
 
 
 def test_stages_that_lead_in_a_circle_come_to_an_end(stores: tuple[Store, Store]) -> None:
     theirs, mine = stores
     stage(theirs, "ab" * 16, parent="cd" * 16, epoch=2, rows=[{"epoch": 1}])
     stage(theirs, "cd" * 16, parent="ab" * 16, epoch=1)
-    theirs.lend("ab" * 16, mine)
-    assert mine.stored() == set()
-    assert theirs.deepest(["00", "cd" * 16, "ab" * 16]) is None  # type: ignore[arg-type]
+    theirs.copy_state_to("ab" * 16, mine)
+    assert mine.list_states() == set()
+    assert theirs.load_deepest(["00", "cd" * 16, "ab" * 16]) is None  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -154,16 +154,16 @@ def test_a_plan_that_somebody_made_leads_nowhere(
     said = " ".join(capsys.readouterr().err.split())
     assert "its plan.json is damaged: training" in said and "Traceback" not in said
     assert snapshot(tmp_path) == before
-    assert stored_plan(tmp_path / "sweep") is None
+    assert find_plan(tmp_path / "sweep") is None
     with pytest.raises(NoSweep):
-        plan_of(tmp_path / "sweep")
+        load_plan(tmp_path / "sweep")
 
 
 def test_of_a_plan_of_another_format_it_says_so(ended: Tiny, tmp_path: Path) -> None:
     path = tmp_path / "sweep" / "plan.json"
     write_json(path, json.loads(path.read_text()) | {"format": 99})
     with pytest.raises(NoSweep, match=r"another version of this program made its plan.json \(format 99, and this one"):
-        plan_of(tmp_path / "sweep")
+        load_plan(tmp_path / "sweep")
 
 
 Read = Callable[[Path, Damage], object]

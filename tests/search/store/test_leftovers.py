@@ -27,8 +27,8 @@ USERS = (
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "sweep")
-    health.establish(store.folder)
-    store.trial("a").mkdir()
+    health.create_folders(store.folder)
+    store.trial_folder("a").mkdir()
     return store
 
 
@@ -61,12 +61,12 @@ def test_whatever_a_killed_writer_left_goes_and_what_a_user_has_stays(
     ):  # fmt: skip
         killed(lambda name=name: write_atomic(folder / name, "half"), "replace", monkeypatch)  # type: ignore[misc]
     killed(lambda: publish(store, 4, 2), "rename", monkeypatch)
-    killed(lambda: health.storage_problem(folder), "fsync", monkeypatch)
+    killed(lambda: health.find_storage_problem(folder), "fsync", monkeypatch)
     monkeypatch.setattr(nodes, "report", lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
     killed(lambda: nodes.check_nodes(None, folder, Resources()), "abort", monkeypatch)
     left = {name for name in names(folder) - before if ".tmp" in name}
     assert len(left) >= 13, "each of them left something"
-    store.sweep_leftovers()
+    store.remove_leftovers()
     assert {name for name in names(folder) - before if ".tmp" in name} == set()
     assert before <= names(folder)
     assert all((folder / name).read_text() == "mine" for name in USERS)
@@ -76,5 +76,5 @@ def test_a_link_of_such_a_name_leads_nobody_elsewhere(store: Store, tmp_path: Pa
     (tmp_path / "precious").write_text("mine")
     link = tmp_path / "sweep" / ".plan.json.abcdefgh.tmp"
     link.symlink_to(tmp_path / "precious")
-    store.sweep_leftovers()
+    store.remove_leftovers()
     assert (tmp_path / "precious").read_text() == "mine"

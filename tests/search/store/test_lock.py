@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from search.exceptions import SweepLocked
-from search.store.lock import PAUSE, acquire, is_locked
+from search.store.lock import PAUSE, acquire_lock, is_locked
 
 
 def test_one_process_at_a_time_holds_a_sweep_and_a_killed_one_lets_go(tmp_path: Path) -> None:
     assert not is_locked(tmp_path)
     child = os.fork()
     if not child:
-        acquire(tmp_path)
+        acquire_lock(tmp_path)
         (tmp_path / "held").touch()
         time.sleep(60)
         os._exit(0)
@@ -28,12 +28,12 @@ def test_one_process_at_a_time_holds_a_sweep_and_a_killed_one_lets_go(tmp_path: 
             time.sleep(0.01)
         assert is_locked(tmp_path)
         with pytest.raises(SweepLocked):
-            acquire(tmp_path)
+            acquire_lock(tmp_path)
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
     assert not is_locked(tmp_path)
-    acquire(tmp_path)()
+    acquire_lock(tmp_path)()
 
 
 def test_looking_whether_a_sweep_runs_makes_nothing(tmp_path: Path) -> None:
@@ -42,11 +42,11 @@ def test_looking_whether_a_sweep_runs_makes_nothing(tmp_path: Path) -> None:
 
 
 def test_who_only_looks_does_not_keep_a_sweep_from_starting(tmp_path: Path) -> None:
-    acquire(tmp_path)()
+    acquire_lock(tmp_path)()
     looking = os.open(tmp_path / ".lock", os.O_RDONLY)
     fcntl.flock(looking, fcntl.LOCK_SH)
     threading.Timer(PAUSE, os.close, [looking]).start()
-    acquire(tmp_path)()
+    acquire_lock(tmp_path)()
 
 
 def test_a_lock_that_was_taken_back_holds_nobody_out_and_nobody_in(
@@ -62,10 +62,10 @@ def test_a_lock_that_was_taken_back_holds_nobody_out_and_nobody_in(
         flock(handle, how)
 
     monkeypatch.setattr(fcntl, "flock", meanwhile)
-    release = acquire(tmp_path)
+    release = acquire_lock(tmp_path)
     monkeypatch.undo()
     with pytest.raises(SweepLocked):
-        acquire(tmp_path)
+        acquire_lock(tmp_path)
     release()
 
 
@@ -73,5 +73,5 @@ def test_a_link_in_the_place_of_the_lock_makes_no_file_elsewhere(tmp_path: Path)
     (tmp_path / "sweep").mkdir()
     (tmp_path / "sweep" / ".lock").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="symbolic links"):
-        acquire(tmp_path / "sweep")
+        acquire_lock(tmp_path / "sweep")
     assert not (tmp_path / "elsewhere").exists()

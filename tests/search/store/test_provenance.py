@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from search.store.provenance import carrying_on, command_line
+from search.store.provenance import format_command, format_resume_command
 
 AXIS = "search.axes.subset.grid=[all, {name: random, size: 50}]"
 
@@ -15,7 +15,7 @@ AXIS = "search.axes.subset.grid=[all, {name: random, size: 50}]"
 def test_a_command_can_be_pasted_into_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     typed = ["spaces/smoke.yaml", "--set", AXIS, "--name", "it's"]
     monkeypatch.setattr(sys, "argv", ["run", *typed])
-    for said in (command_line(), carrying_on()):
+    for said in (format_command(), format_resume_command()):
         assert shlex.split(said)[3:] == typed
 
 
@@ -27,5 +27,5 @@ def test_to_carry_on_is_neither_to_begin_anew_nor_to_ask_for_more_trials(
 ) -> None:
     kept = ["--address", "a:1", "--accept-code-change", "space.yaml", "--set", AXIS, "--results", "else where"]
     monkeypatch.setattr(sys, "argv", ["run", *kept[:4], *once, *kept[4:]])
-    assert shlex.split(carrying_on())[3:] == kept
-    assert shlex.split(command_line())[3:] == [*kept[:4], *once, *kept[4:]], "this one is what was typed"
+    assert shlex.split(format_resume_command())[3:] == kept
+    assert shlex.split(format_command())[3:] == [*kept[:4], *once, *kept[4:]], "this one is what was typed"

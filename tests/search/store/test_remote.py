@@ -20,8 +20,8 @@ from search.run.__main__ import main
 from search.status import main as status
 from search.stopping.decisions import SEAL, Decision, Journal
 from search.store import lease
-from search.store.health import establish
-from search.store.lock import acquire, is_locked
+from search.store.health import create_folders
+from search.store.lock import acquire_lock, is_locked
 from search.store.remote import RemotePath, check_reachable, parse_path
 from search.store.store import Store
 from search.verify import main as verify
@@ -43,7 +43,7 @@ class Killed(BaseException):
 def folder(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> RemotePath:
     """In memory, in a system that writes by renaming or one whose files come whole, or in an object store."""
     if kind == "whole":
-        monkeypatch.setattr(search.store.remote, "WHOLE", ("s3", "gcs", "mock"))
+        monkeypatch.setattr(search.store.remote, "ATOMIC_STORES", ("s3", "gcs", "mock"))
     path = f"{str(tmp_path).strip('/')}/{kind}/sweep"
     found = parse_path(request.getfixturevalue("s3").url(path) if kind == "s3" else f"mock:///{path}")
     assert isinstance(found, RemotePath)
@@ -64,7 +64,7 @@ def near(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.fixture
 def mortal(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], list[int]]:
     """Lets the writer be killed before its n-th file from now is written; returns the count."""
-    put, count = RemotePath._put, [0]
+    put, count = RemotePath._write_in_place, [0]
 
     def die_at(n: float) -> list[int]:
         count[0] = 0
@@ -75,7 +75,7 @@ def mortal(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], list[int]]:
                 raise Killed
             put(self, data)
 
-        monkeypatch.setattr(RemotePath, "_put", writing)
+        monkeypatch.setattr(RemotePath, "_write_in_place", writing)
         return count
 
     return die_at
@@ -103,7 +103,7 @@ def test_files_are_there_or_not_as_with_paths(there: RemotePath) -> None:
     with pytest.raises(FileNotFoundError):
         file.unlink()
     file.unlink(missing_ok=True)
-    assert list(there.glob("*")) == there.files() == []
+    assert list(there.glob("*")) == there.list_files() == []
     for value in (1, 2):  # the second over the first
         write_json(file, value)
         assert read_json(file) == value
@@ -112,7 +112,7 @@ def test_files_are_there_or_not_as_with_paths(there: RemotePath) -> None:
     assert read_rows(there / "rows") == [{"a": 1}, {"a": 2}]
     assert sorted(path.name for path in there.glob("*")) == ["a", "rows"]
     assert list(there.glob("r*")) == [there / "rows"]
-    assert sorted(entry.path for entry in there.files()) == ["a/b.json", "rows"]
+    assert sorted(entry.path for entry in there.list_files()) == ["a/b.json", "rows"]
     file.move(there / "c" / "d")
     assert not file.exists() and (there / "c" / "d").read_text() == "2\n"
     write_atomic(file, b"3")
@@ -128,8 +128,8 @@ def test_what_killed_writers_left_is_swept_up(there: RemotePath, monkeypatch: py
     with suppress(Killed):
         write_json(there / "trials" / "a" / "result.json", {})
     monkeypatch.undo()
-    Store(there).sweep_leftovers()
-    assert all(entry.path.endswith("result.json") and ".tmp" not in entry.path for entry in there.files())
+    Store(there).remove_leftovers()
+    assert all(entry.path.endswith("result.json") and ".tmp" not in entry.path for entry in there.list_files())
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def stage(store: Store, epoch: int) -> RemotePath:
 
 def test_what_was_published_is_read_back(store: Store) -> None:
     assert depth(store) == 4
-    assert store.stored() == {CHAIN[1], CHAIN[2], CHAIN[4]}
+    assert store.list_states() == {CHAIN[1], CHAIN[2], CHAIN[4]}
 
 
 def _remote(place: Place) -> RemotePath:
@@ -166,11 +166,11 @@ def test_a_stage_whose_writer_was_killed_is_not_there(
         publish(store, 5, 4)
     mortal(99)
     assert depth(store) == 4
-    assert CHAIN[5] not in store.stored() and store.state(CHAIN[5]) is None
-    assert not [entry for entry in _remote(store.folder).files() if "damaged" in entry.path], (
+    assert CHAIN[5] not in store.list_states() and store.load_state(CHAIN[5]) is None
+    assert not [entry for entry in _remote(store.folder).list_files() if "damaged" in entry.path], (
         "its writer might still live"
     )
-    store.sweep_leftovers()
+    store.remove_leftovers()
     assert not list(stage(store, 5).glob("*"))
     publish(store, 5, 4)
     assert depth(store) == 5
@@ -183,8 +183,8 @@ def test_a_state_that_was_forgotten_is_stored_again_whole_or_not(
 ) -> None:
     """Where the same rows stand, its own file is all that is wanting."""
     size = len((stage(store, 4) / "state.pt").read_bytes())
-    assert (store.forget_state(CHAIN[4]), store.forget_state(CHAIN[4])) == (size, 0)
-    assert (depth(store), store.stored()) == (2, {CHAIN[1], CHAIN[2]})
+    assert (store.drop_state(CHAIN[4]), store.drop_state(CHAIN[4])) == (size, 0)
+    assert (depth(store), store.list_states()) == (2, {CHAIN[1], CHAIN[2]})
     mortal(n)
     with suppress(Killed):
         publish(store, 4, parent)
@@ -198,9 +198,9 @@ def test_a_state_that_was_forgotten_is_stored_again_whole_or_not(
 def test_a_damaged_stage_is_set_aside_and_the_one_before_serves(store: Store, file: str) -> None:
     write_atomic(stage(store, 4) / file, b"damaged")
     assert depth(store) == 2
-    aside = {entry.path for entry in _remote(store.folder / "stages" / "damaged").files()}
+    aside = {entry.path for entry in _remote(store.folder / "stages" / "damaged").list_files()}
     assert {path.rpartition("/")[2] for path in aside} == set(FILES)
-    assert store.stored() == {CHAIN[1], CHAIN[2]}
+    assert store.list_states() == {CHAIN[1], CHAIN[2]}
 
 
 def test_an_error_of_the_network_is_no_damage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,12 +215,12 @@ def test_an_error_of_the_network_is_no_damage(store: Store, monkeypatch: pytest.
 
 def test_states_are_lent_from_folders_and_to_them(store: Store, there: RemotePath, tmp_path: Path) -> None:
     local, other = Store(tmp_path / "local"), Store(there.parent / "other")
-    establish(local.folder)
-    store.lend(CHAIN[4], local)
-    local.lend(CHAIN[4], other)
+    create_folders(local.folder)
+    store.copy_state_to(CHAIN[4], local)
+    local.copy_state_to(CHAIN[4], other)
     assert (depth(local), depth(other)) == (4, 4)
     assert read_json(stage(other, 4) / "stage.json")["rows"] == segment(2, 3).rows
-    assert state(4).keys() == (other.state(CHAIN[4]) or {}).keys()
+    assert state(4).keys() == (other.load_state(CHAIN[4]) or {}).keys()
 
 
 def test_decisions_are_kept(there: RemotePath) -> None:
@@ -237,28 +237,28 @@ def test_decisions_are_kept(there: RemotePath) -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in (("RENEWED", 0.05), ("WINDOW", 0.6), ("SETTLED", 0.02)):
+    for name, seconds in (("RENEWAL_SECONDS", 0.05), ("EXPIRY_SECONDS", 0.6), ("SETTLE_SECONDS", 0.02)):
         monkeypatch.setattr(lease, name, seconds)
 
 
 def renewed(there: RemotePath) -> float:
-    return float(read_json(there / lease.NAME)["renewed"])
+    return float(read_json(there / lease.LEASE_FILE)["renewed"])
 
 
 def test_who_renews_a_lease_keeps_others_out_and_lets_go_at_its_end(there: RemotePath, quick: None) -> None:
     assert not is_locked(there)
-    release = acquire(there)
+    release = acquire_lock(there)
     sizes, first = set(), renewed(there)
     while renewed(there) < first + 0.8:  # longer than the window
-        sizes.add(len((there / lease.NAME).read_bytes()))
+        sizes.add(len((there / lease.LEASE_FILE).read_bytes()))
     assert len(sizes) == 1
     assert is_locked(there)
     with pytest.raises(SweepLocked):
-        acquire(there)
+        acquire_lock(there)
     release()
-    assert not is_locked(there) and not (there / lease.NAME).exists()
+    assert not is_locked(there) and not (there / lease.LEASE_FILE).exists()
     began = time.monotonic()
-    acquire(there)()
+    acquire_lock(there)()
     assert time.monotonic() - began < 0.5
 
 
@@ -266,9 +266,9 @@ def test_who_renews_a_lease_keeps_others_out_and_lets_go_at_its_end(there: Remot
 def test_of_a_killed_driver_the_lease_is_taken_once_it_was_not_renewed_for_long(
     there: RemotePath, quick: None, age: float, least: float, most: float
 ) -> None:
-    write_json(there / lease.NAME, {"token": "of the dead", "renewed": time.time() - age})
+    write_json(there / lease.LEASE_FILE, {"token": "of the dead", "renewed": time.time() - age})
     began = time.monotonic()
-    acquire(there)()
+    acquire_lock(there)()
     assert least <= time.monotonic() - began < most
 
 
@@ -276,26 +276,26 @@ def test_of_a_killed_driver_the_lease_is_taken_once_it_was_not_renewed_for_long(
 def test_what_is_no_lease_keeps_nobody_out(
     there: RemotePath, quick: None, monkeypatch: pytest.MonkeyPatch, found: object
 ) -> None:
-    monkeypatch.setattr(lease, "RENEWED", 60.0)  # a renewal on its way would overwrite what is written below
-    write_json(there / lease.NAME, found)  # type: ignore[arg-type]
+    monkeypatch.setattr(lease, "RENEWAL_SECONDS", 60.0)  # a renewal on its way would overwrite what is written below
+    write_json(there / lease.LEASE_FILE, found)  # type: ignore[arg-type]
     assert not is_locked(there)
-    release = acquire(there)
+    release = acquire_lock(there)
     assert is_locked(there)
-    write_json(there / lease.NAME, found)  # type: ignore[arg-type]
+    write_json(there / lease.LEASE_FILE, found)  # type: ignore[arg-type]
     release()
-    assert read_json(there / lease.NAME) == found
+    assert read_json(there / lease.LEASE_FILE) == found
 
 
 def test_of_two_that_come_at_once_one_gives_way(
     there: RemotePath, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def meanwhile(seconds: float) -> None:
-        write_json(there / lease.NAME, {"token": "the other's", "renewed": time.time()})
+        write_json(there / lease.LEASE_FILE, {"token": "the other's", "renewed": time.time()})
 
     monkeypatch.setattr(lease, "time", SimpleNamespace(sleep=meanwhile, time=time.time, monotonic=time.monotonic))
     with pytest.raises(lease.LeaseHeld):
         lease.acquire_lease(there)
-    assert read_json(there / lease.NAME)["token"] == "the other's"
+    assert read_json(there / lease.LEASE_FILE)["token"] == "the other's"
 
 
 def test_a_sweep_has_the_records_that_it_has_in_a_folder(
@@ -303,7 +303,7 @@ def test_a_sweep_has_the_records_that_it_has_in_a_folder(
 ) -> None:
     local, it = Tiny(tmp_path / "local").all(), Tiny(tmp_path / "here", at=near).all()
     assert records(near) == records(local.store.folder)
-    assert it.store.stored() == local.store.stored()
+    assert it.store.list_states() == local.store.list_states()
     assert status([str(near)]) == 0
     assert "sweep  finished" in capsys.readouterr().out
     assert verify([str(near), "--sample", "2"]) == 0
@@ -311,7 +311,7 @@ def test_a_sweep_has_the_records_that_it_has_in_a_folder(
 
 def test_prefixes_are_shared_and_states_forgotten_as_in_a_folder(near: RemotePath, tmp_path: Path) -> None:
     local, it = Tiny(tmp_path / "local", burn_ins()).all(), Tiny(tmp_path / "here", burn_ins(), near).all()
-    assert (it.trained(), it.store.stored()) == (local.trained(), local.store.stored())
+    assert (it.trained(), it.store.list_states()) == (local.trained(), local.store.list_states())
     assert records(near) == records(local.store.folder)
     more = Tiny(tmp_path / "more", burn_ins([3], search__keep="forks"), near.parent / "more")
     assert import_states(more.store, more.plan, [near]) == {near: (0, 0, 0)}, "no fork was kept"
@@ -339,7 +339,7 @@ def test_killed_again_and_again_it_has_the_records_of_an_undisturbed_run(
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("foo://x/y", "foo://x/y: no file system goes by that; write a folder, or a URL such as s3://bucket/prefix"),
+        ("foo://x/y", "foo://x/y: no file system has this name; write a folder, or a URL such as s3://bucket/prefix"),
         ("s3://key:secret@bucket/x", "s3://key:...@bucket/x: a URL is written into records; let the environment hold"),
         (
             "abfs://c@a/x?tenant_id=t&client_secret=secret",
@@ -364,13 +364,13 @@ def test_loggers_are_refused_before_anything_starts(
     (here / "space.yaml").write_text(smoke(search__loggers=["tensorboard"]))
     assert main(["space.yaml", "--results", str(near)]) == 2
     assert "search.loggers: they keep files beside the records" in capsys.readouterr().err
-    assert near.files() == []
+    assert near.list_files() == []
 
 
 def test_a_start_that_is_refused_late_leaves_nothing(near: RemotePath, here: Path) -> None:
     (here / "space.yaml").write_text(smoke())
     assert main(["space.yaml", "--results", str(near)], RefusingBackend()) == 2
-    assert [entry.path for entry in near.files() if not entry.path.endswith(".lock")] == []
+    assert [entry.path for entry in near.list_files() if not entry.path.endswith(".lock")] == []
 
 
 @pytest.mark.parametrize(

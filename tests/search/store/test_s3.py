@@ -9,7 +9,7 @@ import pytest
 
 import analysis.report
 import search.status
-from search.store.lease import WINDOW
+from search.store.lease import EXPIRY_SECONDS
 from search.store.lock import is_locked
 from search.store.remote import RemotePath, parse_path
 from trainers.reading import read_json, read_rows
@@ -51,11 +51,11 @@ def test_killed_and_given_again_it_has_the_records_of_an_undisturbed_run(
     finally:
         for driver in drivers:
             driver.close()
-    assert f"waiting {WINDOW:g} s to see whether that process lives" in drivers[-1].said
+    assert f"waiting {EXPIRY_SECONDS:g} s to see whether that process lives" in drivers[-1].said
     assert "Report: s3://bucket/killed/smoke/report/index.html" in drivers[-1].said
     assert (folder / "report" / "index.html").exists()
     assert records(folder) == records(undisturbed.store.folder)
-    assert not [entry for entry in folder.files() if "damaged" in entry.path or "error.txt" in entry.path]
+    assert not [entry for entry in folder.list_files() if "damaged" in entry.path or "error.txt" in entry.path]
     assert [run.get("exit") for run in read_json(folder / "provenance.json")["runs"]] == [None, None, 0]
     assert not is_locked(folder)
     assert search.status.main([str(folder)]) == 0

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from search.monitor.trial_progress import TrialProgress
 from search.stopping.curves import read_curve
-from search.store.segments import Segment, added, cut, joined, lines, so_far
+from search.store.segments import (
+    Segment,
+    append_segment,
+    format_json_lines,
+    join_instances,
+    summarize_rows,
+    truncate_segments,
+)
 from search.store.store import Arrays
 from trainers.scores import UNSEEN
 
@@ -33,7 +40,7 @@ def recorded(epochs: list[set[str]], checkpoints: set[int] = frozenset()) -> lis
     for first, last in pairwise(sorted({0, len(epochs), *(each for each in checkpoints if each < len(epochs))})):
         part = NOTHING
         for number in range(first, last):
-            part = added(part, epoch(number, epochs[number]))
+            part = append_segment(part, epoch(number, epochs[number]))
         parts.append(part)
     return parts
 
@@ -46,8 +53,8 @@ def equal(one: Arrays, other: Arrays) -> bool:
 
 @given(EPOCHS, st.sets(st.integers(1, 6)))
 def test_every_array_has_a_row_an_epoch_however_it_was_checkpointed(epochs: list[set[str]], at: set[int]) -> None:
-    whole = joined(recorded(epochs, at))
-    assert equal(whole, joined(recorded(epochs)))
+    whole = join_instances(recorded(epochs, at))
+    assert equal(whole, join_instances(recorded(epochs)))
     for name, values in whole.items():
         assert values.shape == (len(epochs), KINDS[name][1]) and values.dtype == KINDS[name][0]
         for number, names in enumerate(epochs):
@@ -59,8 +66,8 @@ def test_every_array_has_a_row_an_epoch_however_it_was_checkpointed(epochs: list
 @given(EPOCHS, st.sets(st.integers(1, 6)), st.integers(0, 7))
 def test_cut_back_it_is_what_would_have_been_recorded_so_far(epochs: list[set[str]], at: set[int], until: int) -> None:
     """An array that begins with a later epoch, as weights after a burn-in, is not there."""
-    kept = cut(recorded(epochs, at), until)
-    assert equal(joined(kept), joined(recorded(epochs[:until])) if until else {})
+    kept = truncate_segments(recorded(epochs, at), until)
+    assert equal(join_instances(kept), join_instances(recorded(epochs[:until])) if until else {})
     assert [row["epoch"] for part in kept for row in part.rows] == [*range(min(until, len(epochs)))]
     assert sum(len(part.costs) for part in kept) == len(epochs)  # they were spent
 
@@ -75,9 +82,9 @@ def test_the_best_so_far_is_what_the_training_would_be_selected_by(tmp_path: Pat
         for i, (clean, robust) in enumerate(heights)
     ]
     best = 0 if attacks else 2
-    assert so_far(rows)["best"]["epoch"] == best
+    assert summarize_rows(rows)["best"]["epoch"] == best
     assert read_curve(rows, {"val_pgd_acc": "max"}).best(4).epoch == best
-    (tmp_path / "epochs.jsonl").write_bytes(lines(rows))
+    (tmp_path / "epochs.jsonl").write_bytes(format_json_lines(rows))
     seen = TrialProgress(tmp_path, "one", "")
     seen.look()
     assert seen.best["epoch"] == best

@@ -16,8 +16,8 @@ import pytest
 import torch
 
 import search.store.stages
-from search.store.health import establish
-from search.store.segments import Segment, packed_arrays, write_arrays
+from search.store.health import create_folders
+from search.store.segments import Segment, pack_arrays, write_arrays
 from search.store.store import Store
 from trainers.npz import read_arrays
 
@@ -38,12 +38,14 @@ def segment(*epochs: int) -> Segment:
 
 
 def publish(store: Store, epoch: int, parent: int) -> None:
-    store.publish(CHAIN[epoch], CHAIN[parent] if parent else None, epoch, state(epoch), segment(*range(parent, epoch)))
+    store.write_stage(
+        CHAIN[epoch], CHAIN[parent] if parent else None, epoch, state(epoch), segment(*range(parent, epoch))
+    )
 
 
 def depth(store: Store) -> int:
     """The epoch a session would resume from; checks that what it is given is what was published."""
-    resumed = store.deepest(CHAIN)
+    resumed = store.load_deepest(CHAIN)
     if resumed is None:
         return 0
     assert torch.equal(resumed.state["model"]["weight"], state(resumed.epoch)["model"]["weight"])
@@ -57,46 +59,46 @@ def depth(store: Store) -> int:
 def store(tmp_path: Path) -> Store:
     """A sweep with checkpoints after 1, 2 and 4 epochs."""
     store = Store(tmp_path / "sweep")
-    establish(store.folder)
+    create_folders(store.folder)
     for epoch, parent in ((1, 0), (2, 1), (4, 2)):
         publish(store, epoch, parent)
     return store
 
 
 def stage(store: Store, epoch: int) -> Path:
-    return local(store.stages / CHAIN[epoch][:2] / CHAIN[epoch])
+    return local(store.stages_folder / CHAIN[epoch][:2] / CHAIN[epoch])
 
 
 def test_what_was_published_is_read_back_from_the_deepest(store: Store) -> None:
     assert depth(store) == 4
-    resumed = store.deepest(CHAIN)
+    resumed = store.load_deepest(CHAIN)
     assert resumed is not None
     assert resumed.state["last"] == {"val_pgd_acc": 0.5}
     assert [cost["epoch"] for part in resumed.segments for cost in part.costs] == [0, 1, 2, 3]
 
 
 def test_a_shorter_chain_resumes_from_its_own_deepest(store: Store) -> None:
-    resumed = store.deepest(CHAIN[:4])
+    resumed = store.load_deepest(CHAIN[:4])
     assert resumed is not None
     assert resumed.epoch == 2
 
 
 def test_a_chain_that_forks_resumes_where_it_left(store: Store) -> None:
-    resumed = store.deepest([*CHAIN[:2], "f" * 64, "e" * 64])
+    resumed = store.load_deepest([*CHAIN[:2], "f" * 64, "e" * 64])
     assert resumed is not None
     assert resumed.epoch == 1
 
 
 def test_of_another_chain_nothing_is_known(store: Store) -> None:
-    assert store.deepest(["f" * 64] * 6) is None
-    assert Store(store.folder / "nowhere").deepest(CHAIN) is None
+    assert store.load_deepest(["f" * 64] * 6) is None
+    assert Store(store.folder / "nowhere").load_deepest(CHAIN) is None
 
 
 def test_a_forgotten_state_leaves_its_rows_to_those_that_build_on_it(store: Store) -> None:
-    store.forget_state(CHAIN[1])
-    store.forget_state(CHAIN[2])
+    store.drop_state(CHAIN[1])
+    store.drop_state(CHAIN[2])
     assert depth(store) == 4
-    assert not (store.stages / "damaged").exists()
+    assert not (store.stages_folder / "damaged").exists()
 
 
 def damaged(content: bytes, how: str) -> bytes:
@@ -124,7 +126,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_a_shallower_one_serves(store: Sto
         return
     assert depth(store) == 2
     assert not stage(store, 4).exists()
-    assert [path.name[:64] for path in local(store.stages / "damaged").iterdir()] == [CHAIN[4]]
+    assert [path.name[:64] for path in local(store.stages_folder / "damaged").iterdir()] == [CHAIN[4]]
     publish(store, 4, 2)
     assert depth(store) == 4
 
@@ -144,10 +146,10 @@ def test_what_builds_on_a_damaged_ancestor_is_stored_anew(store: Store) -> None:
     """Its own files are whole, but lead nowhere; trained again it may have another parent."""
     (stage(store, 2) / "instances.npz").write_bytes(b"torn")
     assert depth(store) == 1
-    assert store.depth(CHAIN) == 1, "the planner must not count on what cannot be loaded"
+    assert store.find_deepest_epoch(CHAIN) == 1, "the planner must not count on what cannot be loaded"
     publish(store, 3, 1)
     publish(store, 4, 3)
-    assert depth(store) == store.depth(CHAIN) == 4
+    assert depth(store) == store.find_deepest_epoch(CHAIN) == 4
 
 
 def test_no_flipped_bit_of_a_manifest_goes_unnoticed(store: Store) -> None:
@@ -171,7 +173,7 @@ def test_a_missing_ancestor_leaves_what_does_not_build_on_it(store: Store) -> No
 
 
 def test_with_all_checkpoints_lost_training_starts_anew(store: Store) -> None:
-    for path in local(store.stages).rglob("state.pt"):
+    for path in local(store.stages_folder).rglob("state.pt"):
         path.write_bytes(b"")
     assert depth(store) == 0
 
@@ -181,32 +183,32 @@ def test_a_state_may_hold_tensors_and_plain_values_alone(store: Store) -> None:
         def __reduce__(self) -> tuple[Any, tuple[str]]:
             return os.mkdir, (str(store.folder / "broken in"),)
 
-    store.publish(CHAIN[5], CHAIN[4], 5, {"epoch": 5, "model": Burglar()}, segment(4))
+    store.write_stage(CHAIN[5], CHAIN[4], 5, {"epoch": 5, "model": Burglar()}, segment(4))
     assert depth(store) == 4, "the one before it serves"
     assert not (store.folder / "broken in").exists()
-    assert [path.name[:64] for path in local(store.stages / "damaged").iterdir()] == [CHAIN[5]]
+    assert [path.name[:64] for path in local(store.stages_folder / "damaged").iterdir()] == [CHAIN[5]]
 
 
 def test_a_state_that_was_forgotten_can_be_published_again(store: Store) -> None:
     """It keeps its place in the chains that pass it."""
-    store.forget_state(CHAIN[2])
-    assert store.state(CHAIN[2]) is None
+    store.drop_state(CHAIN[2])
+    assert store.load_state(CHAIN[2]) is None
     publish(store, 2, 0)
-    assert store.state(CHAIN[2]) is not None
+    assert store.load_state(CHAIN[2]) is not None
     assert depth(store) == 4
-    assert not list(store.stages.glob(".tmp-*"))
+    assert not list(store.stages_folder.glob(".tmp-*"))
 
 
 @pytest.mark.parametrize("nth", [1, 2])
 def test_killed_while_it_stores_a_forgotten_state_again_nothing_else_is_lost(store: Store, nth: int) -> None:
-    store.forget_state(CHAIN[2])
+    store.drop_state(CHAIN[2])
     calls: list[Path] = []
     with pytest.MonkeyPatch.context() as patched:
         for name in ("rename", "replace"):
             patched.setattr(os, name, killed_after(nth, getattr(os, name), calls))
         with pytest.raises(KeyboardInterrupt):
             publish(store, 2, 1)
-    store.sweep_leftovers()
+    store.remove_leftovers()
     assert depth(store) == 4
 
 
@@ -221,14 +223,14 @@ def killed_after(nth: int, renames: Callable[[Path, Path], None], calls: list[Pa
 
 
 def test_a_state_that_is_forgotten_while_it_is_read_is_no_damage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = store._stages.read
+    read = store._stages.read_file
 
     def late(name: str, file: str) -> bytes | None:
-        store.forget_state(CHAIN[2])
+        store.drop_state(CHAIN[2])
         return read(name, file)
 
-    monkeypatch.setattr(store._stages, "read", late)
-    assert store.state(CHAIN[2]) is None
+    monkeypatch.setattr(store._stages, "read_file", late)
+    assert store.load_state(CHAIN[2]) is None
     monkeypatch.undo()
     assert depth(store) == 4, "its rows are there for what builds on it"
 
@@ -238,26 +240,26 @@ def test_what_lends_changes_nothing(store: Store, tmp_path: Path, file: str) -> 
     """It is another sweep's; what is torn the borrower finds."""
     (stage(store, 2) / file).write_bytes(b"torn")
     before, other = snapshot(store.folder), Store(tmp_path / "other")
-    establish(other.folder)
-    store.lend(CHAIN[4], other)
+    create_folders(other.folder)
+    store.copy_state_to(CHAIN[4], other)
     assert snapshot(store.folder) == before
     assert depth(other) == {"state.pt": 4, "instances.npz": 1, "stage.json": 0}[file]
 
 
 def test_what_was_lent_and_forgotten_is_lent_again(store: Store, tmp_path: Path) -> None:
     other = Store(tmp_path / "other")
-    establish(other.folder)
-    store.forget_state(CHAIN[1])
+    create_folders(other.folder)
+    store.drop_state(CHAIN[1])
     for _ in range(2):
-        store.lend(CHAIN[4], other)
+        store.copy_state_to(CHAIN[4], other)
         assert depth(other) == 4
-        assert other.stored() == {CHAIN[2], CHAIN[4]}
-        other.forget_state(CHAIN[4])
+        assert other.list_states() == {CHAIN[2], CHAIN[4]}
+        other.drop_state(CHAIN[4])
 
 
 def test_who_publishes_a_stage_that_stands_changes_nothing(store: Store) -> None:
     before = snapshot(store.folder)
-    store.publish(CHAIN[4], CHAIN[2], 4, state(4), segment(2, 3))
+    store.write_stage(CHAIN[4], CHAIN[2], 4, state(4), segment(2, 3))
     assert snapshot(store.folder) == before
 
 
@@ -273,7 +275,7 @@ def test_two_writers_of_the_same_stage(store: Store, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "rename", late)
     publish(store, 5, 4)
     assert depth(store) == 5
-    assert not list(store.stages.glob(".tmp-*"))
+    assert not list(store.stages_folder.glob(".tmp-*"))
 
 
 def full_disk(monkeypatch: pytest.MonkeyPatch, at: int, number: int = errno.ENOSPC) -> list[int]:
@@ -306,7 +308,7 @@ def test_a_disk_that_is_full_at_any_moment_leaves_nothing_torn(store: Store) -> 
             else:
                 assert stage(store, 5).exists(), "no error was raised, so it must stand"
         assert depth(store) == (5 if stage(store, 5).exists() else 4)
-        assert not list(store.stages.glob(".tmp-*"))
+        assert not list(store.stages_folder.glob(".tmp-*"))
 
 
 @pytest.mark.parametrize("nth", [0, 1])
@@ -323,36 +325,36 @@ def test_a_disk_that_fills_up_within_a_file(store: Store, monkeypatch: pytest.Mo
     with pytest.raises(OSError, match="No space left"):
         publish(store, 5, 4)
     assert depth(store) == 4
-    assert not list(store.stages.glob(".tmp-*"))
+    assert not list(store.stages_folder.glob(".tmp-*"))
 
 
 def test_leftovers_of_killed_writers_are_removed(store: Store) -> None:
-    dead = store.stages / f".tmp-{uuid.uuid4().hex}"
+    dead = store.stages_folder / f".tmp-{uuid.uuid4().hex}"
     dead.mkdir()
     (dead / "state.pt").write_bytes(b"half")
-    store.trial("a").mkdir(parents=True)
-    (store.trial("a") / ".epochs.jsonl.x1_abcde.tmp").write_bytes(b"half")
-    (store.trial("a") / "epochs.jsonl").write_bytes(b"")
-    store.sweep_leftovers()
-    assert sorted(os.listdir(local(store.trial("a")))) == ["epochs.jsonl"]
+    store.trial_folder("a").mkdir(parents=True)
+    (store.trial_folder("a") / ".epochs.jsonl.x1_abcde.tmp").write_bytes(b"half")
+    (store.trial_folder("a") / "epochs.jsonl").write_bytes(b"")
+    store.remove_leftovers()
+    assert sorted(os.listdir(local(store.trial_folder("a")))) == ["epochs.jsonl"]
     assert not dead.exists()
     assert depth(store) == 4
 
 
 def test_a_result_counts_for_its_own_chain_alone(store: Store) -> None:
-    store.trial("a").mkdir(parents=True)
-    path = local(store.trial("a") / "result.json")
+    store.trial_folder("a").mkdir(parents=True)
+    path = local(store.trial_folder("a") / "result.json")
     path.write_text('{"status": "completed", "chain": "abc"}')
-    assert store.result("a", "abc") == {"status": "completed", "chain": "abc"}
-    assert store.result("a", "xyz") is None
+    assert store.read_result("a", "abc") == {"status": "completed", "chain": "abc"}
+    assert store.read_result("a", "xyz") is None
     path.write_text('{"status": "comp')
-    assert store.result("a", "abc") is None
-    assert store.result("b", "abc") is None
+    assert store.read_result("a", "abc") is None
+    assert store.read_result("b", "abc") is None
 
 
 def test_equal_arrays_give_equal_bytes_in_any_order_at_any_time(tmp_path: Path) -> None:
     a, b = np.arange(3), np.array([np.nan, 1.0])
-    assert packed_arrays({"a": a, "b": b}, compress=True) == packed_arrays({"b": b.copy(), "a": a}, compress=True)
+    assert pack_arrays({"a": a, "b": b}, compress=True) == pack_arrays({"b": b.copy(), "a": a}, compress=True)
     write_arrays(tmp_path / "x.npz", {"a": a})
     before = (tmp_path / "x.npz").read_bytes()
     os.utime(tmp_path / "x.npz", (0, 0))
