@@ -59,19 +59,19 @@ def main(arguments: list[str] | None = None) -> int:
     console, errors = Console(), error_console()
     try:
         check_reachable(options.run)
-        plan, rows, ended = _sampled(options.run, options.sample, options.seed)
+        plan, rows, ended = _sample_trials(options.run, options.sample, options.seed)
         epochs = sum(row["epochs"] for row in rows)
         errors.print(
             f"{format_count(len(rows), 'trial')} of {options.run}, {format_count(epochs, 'epoch')}, "
             "trained from scratch:"
         )
-        unchecked, damaged = _looked_at(Store(options.run), ended, console)
+        unchecked, damaged = _check_records(Store(options.run), ended, console)
         different = weighed = 0
         with tempfile.TemporaryDirectory(prefix="verify-") as scratch:  # a kill leaves it, and not in the sweep
             for row in track(
                 rows, "training from scratch", console=errors, transient=True, disable=not errors.is_terminal
             ):
-                found, weights = _compared(options.run, Path(scratch), plan, row)
+                found, weights = _compare_trial(options.run, Path(scratch), plan, row)
                 different += bool(found)
                 weighed += weights
                 console.print(f"{'DIFFERS' if found else 'equal'}: {row['id']}", soft_wrap=True)
@@ -91,11 +91,11 @@ def main(arguments: list[str] | None = None) -> int:
         f"last weights where these are stored ({weighed} of {len(rows)}), bit for bit.",
         soft_wrap=True,
     )
-    console.print(_integrity(len(ended), damaged, unchecked), soft_wrap=True)
+    console.print(_format_integrity(len(ended), damaged, unchecked), soft_wrap=True)
     return int(different + damaged > 0)
 
 
-def _looked_at(store: Store, ended: list[Row], console: Console) -> tuple[int, int]:
+def _check_records(store: Store, ended: list[Row], console: Console) -> tuple[int, int]:
     """How many trials' records bear no checksums, and how many are not what they were, which are named."""
     unchecked = damaged = 0
     for row in ended:
@@ -107,7 +107,7 @@ def _looked_at(store: Store, ended: list[Row], console: Console) -> tuple[int, i
     return unchecked, damaged
 
 
-def _integrity(ended: int, damaged: int, unchecked: int) -> str:
+def _format_integrity(ended: int, damaged: int, unchecked: int) -> str:
     if damaged:
         again = "the command that ran the sweep makes them again"
         return f"The records of {damaged} of {ended} trials are not what was written; {again}."
@@ -115,7 +115,7 @@ def _integrity(ended: int, damaged: int, unchecked: int) -> str:
     return f"The records of {ended - unchecked} of {ended} trials are what was written, by their checksums{old}."
 
 
-def _sampled(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row], list[Row]]:
+def _sample_trials(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row], list[Row]]:
     """The stored plan, the rows of it to be trained again, and those of all trials that ended."""
     plan = plan_of(folder)
     if plan["code"] != training_code():
@@ -135,14 +135,14 @@ def _sampled(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row], lis
     return plan, random.Random(seed).sample(ended, n), ended
 
 
-def _compared(folder: Place, scratch: Path, plan: Row, row: Row) -> tuple[list[str], bool]:
+def _compare_trial(folder: Place, scratch: Path, plan: Row, row: Row) -> tuple[list[str], bool]:
     """Where a trial departs from what is stored when it is trained alone, and whether weights of it are stored."""
-    store, alone = Store(folder), _trained(folder, scratch, plan, row)
-    same = _same_weights(store, alone, row)
-    return [*_differences(store, alone, row), *(["the last weights"] if same is False else [])], same is not None
+    store, alone = Store(folder), _train_trial(folder, scratch, plan, row)
+    same = _compare_weights(store, alone, row)
+    return [*_find_differences(store, alone, row), *(["the last weights"] if same is False else [])], same is not None
 
 
-def _trained(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
+def _train_trial(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
     """Train one trial in a store of its own.
 
     Raises Unverifiable, DataError, FileError, CheckpointError or OSError if what it was trained on or started from is
@@ -161,11 +161,11 @@ def _trained(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
     if start and start.training:
         store.lend(start.content, alone)
     key, stop = source_key(config.data), (store.result(row["id"], row["chain"]) or {}).get("stopped")
-    Session(_job(alone, plan, row, start, key, stop), prepare_data(sources.loaded[key], config.data)).advance(inf)
+    Session(_build_job(alone, plan, row, start, key, stop), prepare_data(sources.loaded[key], config.data)).advance(inf)
     return alone
 
 
-def _job(alone: Store, plan: Row, row: Row, start: StartWeights | None, source: str, stop: Row | None) -> Job:
+def _build_job(alone: Store, plan: Row, row: Row, start: StartWeights | None, source: str, stop: Row | None) -> Job:
     return Job(
         folder=str(alone.folder),
         trial=row["id"],
@@ -185,34 +185,34 @@ def _job(alone: Store, plan: Row, row: Row, start: StartWeights | None, source: 
     )
 
 
-def _differences(store: Store, alone: Store, row: Row) -> Iterator[str]:
+def _find_differences(store: Store, alone: Store, row: Row) -> Iterator[str]:
     """In its records."""
     for name in RECORDS:
-        here, there = (_content(it.trial(row["id"]) / name) for it in (store, alone))
+        here, there = (_read_record(it.trial(row["id"]) / name) for it in (store, alone))
         if here != there:
-            yield f"{name}{_where(store, alone, row['id']) if name == 'epochs.jsonl' else ''}"
+            yield f"{name}{_locate_difference(store, alone, row['id']) if name == 'epochs.jsonl' else ''}"
 
 
-def _same_weights(store: Store, alone: Store, row: Row) -> bool | None:
+def _compare_weights(store: Store, alone: Store, row: Row) -> bool | None:
     """None where the last state is not stored: `keep` has forgotten it, or there was none."""
     stored, again = store.whole_state(row["chain"]), alone.whole_state(row["chain"])
-    return _hash(stored.get("model")) == _hash(again.get("model")) if stored and again else None
+    return _hash_weights(stored.get("model")) == _hash_weights(again.get("model")) if stored and again else None
 
 
-def _content(path: Place) -> bytes | None:
+def _read_record(path: Place) -> bytes | None:
     try:
         return read_content(path, sys.maxsize)
     except (FileNotFoundError, ValueError):  # which is a difference
         return None
 
 
-def _where(store: Store, alone: Store, trial: str) -> str:
+def _locate_difference(store: Store, alone: Store, trial: str) -> str:
     pairs = zip(*(read_rows(it.trial(trial) / "epochs.jsonl") for it in (store, alone)), strict=False)
     first = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
     return "" if first is None else f", from epoch {first} on"
 
 
-def _hash(weights: Any) -> str:
+def _hash_weights(weights: Any) -> str:
     """Of tensors by name; what is none of these is equal to nothing that was trained."""
     hasher = sha256()
     try:

@@ -32,13 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = it.parse_args(arguments)
     if options.seeds < 1:
         it.error(f"--seeds should be at least 1; got {options.seeds}")
-    return run_command(options, began, _imported)
+    return run_command(options, began, _import_command)
 
 
-def _imported() -> Command:
-    from search.confirm.front import confirm
+def _import_command() -> Command:
+    from search.confirm.front import confirm_front
 
-    return confirm
+    return confirm_front
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ from moocore import is_nondominated
 from rich.table import Table
 
 from analysis.axes import read_axes
-from search.cli import ENDINGS, report_error
+from search.cli import HANDLED_ERRORS, report_error
 from search.cluster.gpu_packing import resolve_gpus
 from search.exceptions import SpaceError
 from search.execution.compatibility import STORED, standing_code
 from search.formatting import format_count
 from search.planning.datasets import DatasetCache
 from search.planning.planner import Planner, Request
-from search.run.driver import begin
+from search.run.driver import start_sweep
 from search.sampling.outcomes import Outcome, outcome
 from search.schema.axes import Choice
 from search.schema.blocks import Search
@@ -40,7 +40,7 @@ from trainers.terminal.console import Console, error_console
 INSTEAD = "If the front or its seeds are others since, move that folder aside: the same command then begins anew."
 
 
-def confirm(options: argparse.Namespace, began: float) -> int:
+def confirm_front(options: argparse.Namespace, began: float) -> int:
     """Train a run's front with fresh seeds, begun at time.monotonic `began`. Returns the exit code."""
     console, errors = Console(), error_console()
     if isinstance(options.run, Path) and options.run.name in ("", ".."):  # that of the folder where one is
@@ -51,19 +51,19 @@ def confirm(options: argparse.Namespace, began: float) -> int:
         if why := location.unfree(folder):
             raise SpaceError([f"{folder}: {why}; the confirmation lies there, so give that another name"])
         plan = plan_of(options.run)
-        loaded = _space(options.run)
+        loaded = _load_space(options.run)
         store = Store(options.run)
         _check_held_out(options.run, plan)
-        front = chosen(store, plan, loaded.space.search)
+        front = select_front(store, plan, loaded.space.search)
         if not front:
             raise SpaceError([f"{options.run}: no configuration of it has all its seeds and keeps the constraints"])
-        missing = _missing(store, plan)
+        missing = _describe_missing(store, plan)
         if missing:
             errors.print(f"note: {options.run}: {missing}; this is the front of the others so far")
-        code = _trained(loaded, plan, front, options, folder, console, began)
-        _print(console, loaded.space.search, options.run, front, Store(folder), missing)
+        code = _train_front(loaded, plan, front, options, folder, console, began)
+        _print_comparison(console, loaded.space.search, options.run, front, Store(folder), missing)
         return code
-    except ENDINGS as error:
+    except HANDLED_ERRORS as error:
         return report_error(error, folder, INSTEAD, errors)
 
 
@@ -75,7 +75,7 @@ def _check_held_out(run: Place, plan: Row) -> None:
         raise SpaceError([f"{run}: {why}; a front is chosen on validation, so there is none to confirm"])
 
 
-def _missing(store: Store, plan: Row) -> str:
+def _describe_missing(store: Store, plan: Row) -> str:
     """How many trainings have no result yet, in words; empty where all have."""
     n = sum(store.result(row["id"], row["chain"]) is None for row in plan["trials"])
     return (
@@ -85,7 +85,7 @@ def _missing(store: Store, plan: Row) -> str:
     )
 
 
-def _space(folder: Place) -> Loaded:
+def _load_space(folder: Place) -> Loaded:
     """The stored space; of a sweep behind a URL by way of a copy. Raises SpaceError."""
     damage = Damage()
     read_yaml(folder / STORED, damage)
@@ -103,7 +103,7 @@ def _space(folder: Place) -> Loaded:
         return load(copy, [])
 
 
-def chosen(store: Store, plan: Row, search: Search) -> dict[str, tuple[Outcome, list[Row]]]:
+def select_front(store: Store, plan: Row, search: Search) -> dict[str, tuple[Outcome, list[Row]]]:
     """The configurations on each problem's validation front, with what chose them and their rows of the plan."""
     rows: dict[str, list[Row]] = defaultdict(list)
     for row in plan["trials"]:
@@ -118,30 +118,32 @@ def chosen(store: Store, plan: Row, search: Search) -> dict[str, tuple[Outcome, 
         for name, it in results.items()
         if it.status == "completed"
         and max((it.violations or {}).values(), default=0) <= 0
-        and not any(_constant(store, row, search.checkpoint) for row in rows[name])
+        and not any(_is_constant(store, row, search.checkpoint) for row in rows[name])
     ]
     problems: dict[str, list[str]] = defaultdict(list)
     for name in kept:
         problems[problem(rows[name][0])].append(name)  # its first seed's, as a seed may also draw the data
-    front = {name for names in problems.values() for name in _front(search, {it: results[it] for it in names})}
+    front = {name for names in problems.values() for name in _find_front(search, {it: results[it] for it in names})}
     return {name: (results[name], rows[name]) for name in kept if name in front}
 
 
-def _constant(store: Store, row: Row, checkpoint: str) -> bool:
+def _is_constant(store: Store, row: Row, checkpoint: str) -> bool:
     """Whether a training ended naming one class whatever the image: its robustness is no merit."""
     return constant(store.result(row["id"], row["chain"]) or {}, checkpoint) is not None
 
 
-def _front(search: Search, results: dict[str, Outcome]) -> list[str]:
-    points = [[_less(search, name, value) for name, value in (it.values or {}).items()] for it in results.values()]
+def _find_front(search: Search, results: dict[str, Outcome]) -> list[str]:
+    points = [
+        [_to_minimize(search, name, value) for name, value in (it.values or {}).items()] for it in results.values()
+    ]
     return [name for name, stays in zip(results, is_nondominated(points, keep_weakly=True), strict=True) if stays]
 
 
-def _less(search: Search, name: str, value: float) -> float:
+def _to_minimize(search: Search, name: str, value: float) -> float:
     return -SIGNS[search.objectives[name]] * value
 
 
-def _trained(
+def _train_front(
     loaded: Loaded,
     plan: Row,
     front: dict[str, tuple[Outcome, list[Row]]],
@@ -162,10 +164,10 @@ def _trained(
     for _, rows in front.values():
         point = {path: Choice(label=label, value=rows[0]["values"][path]) for path, label in rows[0]["axes"].items()}
         requests.append(Request(point, seeds))
-    return begin(loaded, planner.plan(requests), sources, Store(folder), [options.run], console, began)
+    return start_sweep(loaded, planner.plan(requests), sources, Store(folder), [options.run], console, began)
 
 
-def _print(
+def _print_comparison(
     console: Console,
     search: Search,
     run: Place,
@@ -175,7 +177,7 @@ def _print(
 ) -> None:
     """Side by side: what the search saw of the front, and what fresh seeds say; `missing` is what it did not see."""
     plan = stored_plan(store.folder) or {"trials": []}
-    again = chosen(store, plan, search)
+    again = select_front(store, plan, search)
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
     so_far = f" so far ({missing})" if missing else ""
     table.title = f"front of {store.folder.name.removesuffix('.confirmed')}{so_far}, validation, percent (seeds)"
@@ -192,11 +194,11 @@ def _print(
         after = outcome(search, name, seeds)
         for i, metric in enumerate(search.objectives):
             whose, stays = (called, "yes" if name in again else "no") if i == 0 else ("", "")
-            table.add_row(whose, metric, _cell(before, metric), _cell(after, metric), stays)
+            table.add_row(whose, metric, _format_cell(before, metric), _format_cell(after, metric), stays)
     console.print(table)
 
 
-def _cell(it: Outcome, metric: str) -> str:
+def _format_cell(it: Outcome, metric: str) -> str:
     if it.values is None:
         return it.status
     error = f" ± {100 * it.errors[metric]:.1f}" if it.errors else ""

@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-from search.ray_env import Unpickled, ray, tune
+from search.ray_env import NeverPickled, ray, tune
 from search.signals import Interrupt
 from trainers.formatting import format_duration
 from trainers.terminal.console import Console
@@ -28,7 +28,7 @@ def patience(now: float) -> float:
     return min(left, LONGEST) if left > 0 else SECONDS
 
 
-class GracefulStop(Unpickled, tune.Callback):
+class GracefulStop(NeverPickled, tune.Callback):
     """Tune itself would give a worker ten seconds, which an epoch may well take."""
 
     def __init__(self, interrupt: Interrupt, console: Console) -> None:
@@ -36,7 +36,7 @@ class GracefulStop(Unpickled, tune.Callback):
         self._told = False
 
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
-        if not self._interrupt.code or self._told:
+        if not self._interrupt.exit_code or self._told:
             return
         self._told = True
         seconds = patience(time.time())
@@ -49,4 +49,4 @@ class GracefulStop(Unpickled, tune.Callback):
         stored = [actor.pause.remote() for actor in actors if actor is not None]
         if stored:
             ray.wait(stored, num_returns=len(stored), timeout=seconds)
-        self._interrupt.tell()
+        self._interrupt.stop_tune()

@@ -11,7 +11,7 @@ from ray.tune.search import Searcher
 
 from search.planning.jobs import ENDED, Job
 from search.planning.schedule import Schedule, Task
-from search.ray_env import Unpickled  # before any other import of Ray
+from search.ray_env import NeverPickled  # before any other import of Ray
 
 MORE = "give it more by `resources:`, or lower trial.batch_size"
 
@@ -32,7 +32,7 @@ class QueueListener(Protocol):
         """It does not run any more: an outcome as search.planning.jobs has it."""
 
 
-class JobQueue(Unpickled, Searcher):
+class JobQueue(NeverPickled, Searcher):
     """Hands out jobs as the schedule has them, and tells it what came of them.
 
     A task is a trial to Tune; a training may come as several tasks, one after another. Tune tries nothing again: who

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from search.execution.job_queue import JobQueue
-from search.ray_env import Unpickled, ray, tune
+from search.ray_env import NeverPickled, ray, tune
 
 VICTIM = re.compile(r"Selected to kill: \(Actor\((\w+)\)(?:.*?actual memory used=([\d.]+) ?GB)?")
 NODE = re.compile(r"[Mm]emory on the node .*?was ([\d.]+) ?GB used / ([\d.]+) ?GB limit")
 LOW = "low on memory"  # in what Ray's memory monitor says
 
 
-class LostWorkerCallback(Unpickled, tune.Callback):
+class LostWorkerCallback(NeverPickled, tune.Callback):
     """Hears from Tune of tasks that ended with their worker."""
 
     def __init__(self, queue: JobQueue) -> None:

@@ -47,12 +47,12 @@ class RayLivenessMonitor:
         self._console.print(what, soft_wrap=True)
 
     def _tell(self, why: str) -> None:
-        self._interrupt.broke(why)
+        self._interrupt.abort(why)
         if not self._done.wait(STUCK):
-            what = "Stopped, as asked" if self._interrupt.code else f"Stopped: {why}"
+            what = "Stopped, as asked" if self._interrupt.exit_code else f"Stopped: {why}"
             self._say(f"{what}. All that was trained is kept; the same command carries on:\n  {carrying_on()}")
             self._console.show_cursor()  # which a live view has hidden
-            os._exit(self._interrupt.code or 1)
+            os._exit(self._interrupt.exit_code or 1)
 
 
 def endpoints() -> dict[str, Address]:

@@ -15,14 +15,14 @@ from search.execution.ray_liveness import RayLivenessMonitor
 from search.execution.trainable import TrialTrainable
 from search.monitor.live import LiveView
 from search.monitor.trackers import TrackerCallback
-from search.ray_env import Unpickled, tune
+from search.ray_env import NeverPickled, tune
 from search.schema.resources import Resources
 from search.signals import Interrupt
 from trainers.arrays import Source
 from trainers.record_io import Place
 
 
-class _StopWhen(Unpickled, tune.Stopper):
+class _StopWhen(NeverPickled, tune.Stopper):
     """Ends the whole run once nothing can be stored: every further trial would meet it."""
 
     def __init__(self, queue: JobQueue) -> None:
@@ -42,7 +42,7 @@ def scratch(folder: Place) -> Path:
     """
     if isinstance(folder, Path):
         return folder / ".tune"
-    return private_folder.make() / "tune"
+    return private_folder.create_folder() / "tune"
 
 
 def run(
@@ -69,9 +69,9 @@ def run(
                     if not losses.survived(error):
                         return queue.trouble or f"{type(error).__name__}: {error}"
                 except KeyboardInterrupt:
-                    if not interrupt.broken:
+                    if not interrupt.failure:
                         raise
-                    return interrupt.broken
+                    return interrupt.failure
                 finally:
                     interrupt.running = False
     finally:

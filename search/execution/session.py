@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from search.exceptions import PlanMismatch
-from search.monitor.epoch_progress import Beat
+from search.monitor.epoch_progress import EpochProgressWriter
 from search.planning.jobs import Job, Outcome, config_yaml
 from search.planning.start_weights import StartWeights
 from search.store.checkpoint_writer import Writer, copy_to_cpu, wait_for_writes
@@ -66,7 +66,7 @@ class Session:
         weights = start.load(self.store) if start else None
         self._fresh_trainer = partial(Trainer, self.config, self.evaluation, self.data, ranking, job.threads, weights)
         self.trainer = self._fresh_trainer()
-        self._beat = Beat(self.folder)
+        self._progress_writer = EpochProgressWriter(self.folder)
         self.until = self.config.epochs if job.until is None else job.until
         self.segments: list[Segment] = []
         self.saved = [0]  # epochs after which a checkpoint stands or is being written
@@ -164,8 +164,8 @@ class Session:
 
     def _epoch(self) -> None:
         self._whole = False
-        self._beat.begin(self.trainer.epoch)
-        self.trainer.on_batch = self._beat.tell
+        self._progress_writer.start(self.trainer.epoch)
+        self.trainer.on_batch = self._progress_writer.update
         row, instances, cost = self.trainer.run_epoch(self.config.stage(self.trainer.epoch))
         cost["by"] = self.job.trial
         its = Segment([row], [cost], {name: values[None] for name, values in instances.items()})
@@ -174,7 +174,7 @@ class Session:
         if isinstance(self.folder, Path):  # elsewhere nothing is appended: the rows come with the next checkpoint
             append_rows(self.folder / "epochs.jsonl", [row])
             append_rows(self.folder / "cost.jsonl", [cost])
-        self._beat.end()
+        self._progress_writer.finish()
         epoch = self.trainer.epoch
         if epoch == self.until or epoch in self.job.forks:
             self._checkpoint()

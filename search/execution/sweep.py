@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from search.cluster.capacity import slots
+from search.cluster.capacity import count_slots
 from search.cluster.gpu_packing import measure_gpu_share
 from search.cluster.node_report import NodeReport
-from search.cluster.nodes import check_nodes, notes
-from search.cluster.ray_cluster import cluster
+from search.cluster.nodes import check_nodes, list_notes
+from search.cluster.ray_cluster import open_cluster
 from search.execution.budget_tracker import BudgetTracker
 from search.execution.failures import last_error_line, note
 from search.execution.job_queue import JobQueue, Retries
@@ -20,7 +20,7 @@ from search.execution.summary import AS_ASKED, RunSummary
 from search.execution.upstream import UpstreamBuilder
 from search.formatting import format_count
 from search.monitor.live import LiveView
-from search.monitor.trackers import TrackerCallback, built
+from search.monitor.trackers import TrackerCallback, build_loggers
 from search.planning.datasets import DatasetCache
 from search.planning.jobs import ENDED, JobFactory
 from search.planning.plan import Plan, Planned
@@ -97,27 +97,27 @@ class Sweep:
         self._pay()
         if not self.schedule.open or self._spent:
             return self._judged(None, command)
-        loggers = built(self.space.search.loggers, self.store.folder)
+        loggers = build_loggers(self.space.search.loggers, self.store.folder)
         interrupt = Interrupt(command)
-        with cluster(address, interrupt):
+        with open_cluster(address, interrupt):
             self.nodes = check_nodes(address, self.store.folder, self.space.resources)
-            for found in notes(self.nodes):
+            for found in list_notes(self.nodes):
                 self._tell(found)
             resources = measure_gpu_share(
                 self.plan, self.sources.loaded, self.space.resources, self.store.folder, self.nodes, self.console
             )
-            self.orders.slots = slots(resources)
+            self.orders.slots = count_slots(resources)
             self.purse.gpus = resources.amounts.get("GPU", 0.0)
             with (
-                TrackerCallback(self.store.folder, loggers, self._tell, lambda: bool(interrupt.code)) as feed,
+                TrackerCallback(self.store.folder, loggers, self._tell, lambda: bool(interrupt.exit_code)) as feed,
                 LiveView(self.console, self.store.folder, self.schedule, self.keeper, self.orders.slots) as self._watch,
             ):
                 trouble = run(
                     self.queue, self.sources.loaded, resources, self._watch, feed, interrupt,
                     self.orders.slots, scratch(self.store.folder),
                 )  # fmt: skip
-        self.interrupted = bool(interrupt.code)
-        return self._judged(trouble, command) and (interrupt.code or 1)
+        self.interrupted = bool(interrupt.exit_code)
+        return self._judged(trouble, command) and (interrupt.exit_code or 1)
 
     def prepare(self) -> None:
         """Plan from what is stored: where every training goes on, what is made, and which states are still wanted."""
@@ -172,7 +172,7 @@ class Sweep:
         self.queue.trouble = self.queue.trouble or health.storage_problem(self.store.folder)
         if not self.queue.trouble:
             name = self.plan.trials[i].id
-            self._watch.again(name, last_error_line(self.store, name) or why)
+            self._watch.report_retry(name, last_error_line(self.store, name) or why)
 
     def over(self, i: int, outcome: str, why: str = "") -> None:
         """A training ended; what others wait for is made once all have ended that make it."""

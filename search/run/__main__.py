@@ -15,7 +15,7 @@ from search.cli import Command, exit_with, run_command
 from search.store.remote import parse_path
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     it = argparse.ArgumentParser(
         prog="python -m search.run",
         description="Run a sweep; the same command resumes it, and extends it if the space has grown.",
@@ -43,14 +43,14 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Everything between the command line and the exit code."""
     began = time.monotonic()
-    options = parser().parse_args(arguments)
-    return run_command(options, began, _imported)
+    options = build_parser().parse_args(arguments)
+    return run_command(options, began, _import_command)
 
 
-def _imported() -> Command:
-    from search.run.driver import execute
+def _import_command() -> Command:
+    from search.run.driver import run_space
 
-    return execute
+    return run_space
 
 
 if __name__ == "__main__":

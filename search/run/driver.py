@@ -10,9 +10,9 @@ from pathlib import Path
 
 import yaml
 
-from search.cli import DONE, ENDINGS, report_error
+from search.cli import DONE, HANDLED_ERRORS, report_error
 from search.cluster.gpu_packing import resolve_gpus
-from search.cluster.nodes import kinds
+from search.cluster.nodes import group_by_hardware
 from search.exceptions import SpaceError
 from search.execution.compatibility import (
     STORED,
@@ -47,18 +47,18 @@ from trainers.record_io import Place, signed, write_atomic
 from trainers.terminal.console import Console, error_console
 
 
-def execute(options: argparse.Namespace, began: float) -> int:
+def run_space(options: argparse.Namespace, began: float) -> int:
     """Run, resume, extend or plan a sweep, begun at time.monotonic `began`. Returns the exit code."""
     console, errors = Console(), error_console()
     folder = options.results
     try:
         for each in (options.results, *options.reuse):
             check_reachable(each)
-        loaded, folder = _loaded(options)
+        loaded, folder = _load_space(options)
         accept = options.accept_code_change
         over = None if options.fresh or accept else over_by_other_code(folder, loaded.document.tree)
         if over:
-            return _shown(folder, over, console, options.dry_run)
+            return _report_finished(folder, over, console, options.dry_run)
         resources = resolve_gpus(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
         loaded.space = loaded.space.model_copy(update={"resources": resources})
         sources = DatasetCache(download=not options.dry_run)
@@ -70,23 +70,23 @@ def execute(options: argparse.Namespace, began: float) -> int:
         for note in (*notes(loaded, plan, sources), *content_notes(loaded, plan, sources), *location.exposed(folder)):
             errors.print(f"note: {note}")
         if options.dry_run:
-            _planned(options, loaded, plan, folder, sources, console)
+            _print_dry_run(options, loaded, plan, folder, sources, console)
             return DONE
         with claimed(folder, console) as claim:
-            store = _locked(options, claim, console)
+            store = _lock_store(options, claim, console)
             asker = AskTellStudy(loaded.space.search, folder) if loaded.space.search.draws else None
             if asker:
                 planner = Planner(loaded, sources.fingerprint, planner.code)  # without what the likely ones alone want
             rounds = AskTellLoop(planner, store, errors.print, asker)
             plan = rounds.plan() if asker or loaded.space.search.adds_seeds else plan
-            renamed = _entered(loaded, plan, store, console, asker)
+            renamed = _record_sweep(loaded, plan, store, console, asker)
             sweep = Sweep(store, plan, loaded.space, sources, console, renamed, rounds)
-            return _run(sweep, options.reuse, console, began, missed=True)
-    except ENDINGS as error:
+            return _run_sweep(sweep, options.reuse, console, began, missed=True)
+    except HANDLED_ERRORS as error:
         return report_error(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors)
 
 
-def _shown(folder: Place, over: str, console: Console, dry: bool) -> int:
+def _report_finished(folder: Place, over: str, console: Console, dry: bool) -> int:
     """Report a sweep that came to its end, without a word in its records: to it this code is not accepted.
 
     Nothing is planned: what this code makes of the space may have other names, and nobody would train it.
@@ -98,7 +98,7 @@ def _shown(folder: Place, over: str, console: Console, dry: bool) -> int:
     return DONE
 
 
-def _planned(
+def _print_dry_run(
     options: argparse.Namespace, loaded: Loaded, plan: Plan, folder: Place, sources: DatasetCache, console: Console
 ) -> None:
     """What would be done, and whether it would be refused where that can be known."""
@@ -118,10 +118,10 @@ def _planned(
         )
 
 
-def _loaded(options: argparse.Namespace) -> tuple[Loaded, Place]:
+def _load_space(options: argparse.Namespace) -> tuple[Loaded, Place]:
     """The space and where its sweep lies. A search that was lengthened before stays so."""
     loaded = load(options.space, options.set)
-    folder = _place(options, loaded)
+    folder = _resolve_folder(options, loaded)
     check_reused(options.reuse, folder)
     if loaded.space.search.loggers and not isinstance(folder, Path):
         raise SpaceError(
@@ -138,7 +138,7 @@ def _loaded(options: argparse.Namespace) -> tuple[Loaded, Place]:
     return loaded, folder
 
 
-def _place(options: argparse.Namespace, loaded: Loaded) -> Place:
+def _resolve_folder(options: argparse.Namespace, loaded: Loaded) -> Place:
     """Where the sweep lies. Raises SpaceError where none can."""
     name, whose = options.name, f"--name {options.name!r}"
     if name is None:
@@ -153,7 +153,7 @@ def _place(options: argparse.Namespace, loaded: Loaded) -> Place:
     return folder
 
 
-def _locked(options: argparse.Namespace, claim: Claim, console: Console) -> Store:
+def _lock_store(options: argparse.Namespace, claim: Claim, console: Console) -> Store:
     """The sweep's directory, held by this process."""
     folder = claim.folder
     try:
@@ -165,21 +165,21 @@ def _locked(options: argparse.Namespace, claim: Claim, console: Console) -> Stor
         if isinstance(folder, RemotePath) and is_locked(folder):
             console.print(f"{folder}: held a moment ago; waiting {WINDOW:g} s to see whether that process lives.")
     except OSError as error:
-        raise _unwritable(folder, error) from None
-    _held(claim)
+        raise _explain_unwritable(folder, error) from None
+    _lock_folder(claim)
     return Store(folder)
 
 
-def _held(claim: Claim) -> None:
+def _lock_folder(claim: Claim) -> None:
     """Let this process hold a folder. Raises SweepLocked, or SpaceError where nothing can be written."""
     try:
         acquire(claim.folder)
         claim.note()
     except OSError as error:
-        raise _unwritable(claim.folder, error) from None
+        raise _explain_unwritable(claim.folder, error) from None
 
 
-def _entered(
+def _record_sweep(
     loaded: Loaded, plan: Plan, store: Store, console: Console, asker: AskTellStudy | None = None
 ) -> dict[str, str]:
     """Write down what is to be run, if it does not contradict what is stored; trainings that it renames."""
@@ -199,17 +199,17 @@ def _entered(
         write_atomic(folder / STORED, signed(yaml.safe_dump(tree, sort_keys=False)))
         write_plan(folder, plan.to_json(folder.name))
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise _explain_unwritable(folder, error) from None
     return renamed
 
 
-def _unwritable(folder: Place, error: OSError) -> SpaceError:
+def _explain_unwritable(folder: Place, error: OSError) -> SpaceError:
     if isinstance(folder, RemotePath):
         return SpaceError([f"{folder}: cannot be written: {explain_error(error)}"])
     return SpaceError([f"{folder}: cannot be written: {error.strerror or error}; free room or choose another folder"])
 
 
-def begin(
+def start_sweep(
     loaded: Loaded, plan: Plan, sources: DatasetCache, store: Store, reuse: list[Place], console: Console, began: float
 ) -> int:
     """Run a plan of which nothing further is asked, in a folder of its own. Returns the exit code.
@@ -217,12 +217,14 @@ def begin(
     Raises SweepLocked, DifferentSweep or SpaceError where it cannot begin.
     """
     with claimed(store.folder, console) as claim:
-        _held(claim)
-        renamed = _entered(loaded, plan, store, console)
-        return _run(Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began, missed=False)
+        _lock_folder(claim)
+        renamed = _record_sweep(loaded, plan, store, console)
+        return _run_sweep(
+            Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began, missed=False
+        )
 
 
-def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, missed: bool) -> int:
+def _run_sweep(sweep: Sweep, reuse: list[Place], console: Console, began: float, missed: bool) -> int:
     """`missed`: whether to say so where another sweep has nothing to take, as a user named it to take from."""
     folder = sweep.store.folder
     provenance = Provenance(folder)
@@ -234,12 +236,12 @@ def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, misse
             if missed and not common:
                 console.print(f"{other} holds no state that this sweep has in common with it.")
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise _explain_unwritable(folder, error) from None
     code = sweep.run(os.environ.get("RAY_ADDRESS"), carrying_on())
     try:
         health.check(folder)
         provenance.slots(sweep.orders.slots)
-        provenance.nodes(kinds(sweep.nodes))
+        provenance.nodes(group_by_hardware(sweep.nodes))
         provenance.end(code, began, sweep.spent)  # for the report to tell
         if sweep.ended() and not sweep.interrupted:
             _report(folder)

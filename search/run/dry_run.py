@@ -14,7 +14,14 @@ from search.formatting import format_bytes, format_count
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.schedule import simulate
-from search.run.estimate import Sizes, effort, slots_here, storage_estimate, time_estimate, unshared_makespan
+from search.run.estimate import (
+    DataSizes,
+    compute_unshared_makespan,
+    count_examples,
+    count_local_slots,
+    estimate_remaining_time,
+    estimate_storage,
+)
 from search.schema.blocks import Space
 from search.schema.replicates import Adaptive
 from search.schema.stopping import RobustStopping
@@ -57,7 +64,7 @@ def _often(plan: Plan, name: str) -> str:
 
 def _lacking(space: Space, sources: DatasetCache, ended: bool) -> Iterator[str]:
     """What a run wants that is not here; elsewhere it may be, so that this is no mistake of the space."""
-    if not ended and not os.environ.get("RAY_ADDRESS") and not slots_here(space.resources):
+    if not ended and not os.environ.get("RAY_ADDRESS") and not count_local_slots(space.resources):
         here = f"{format_count(os.cpu_count() or 1, 'CPU')}, {format_count(torch.cuda.device_count(), 'GPU')}"
         yield f"on this machine a run would be refused: a trial asks for {space.resources}, and it has {here}"
     for lack in sources.absent.values():
@@ -120,22 +127,22 @@ def _costs(
     asked, distinct = plan.tree.asked, plan.tree.distinct
     saved = f" asked, {distinct:,} to train: {asked - distinct:,} ({1 - distinct / asked:.1%}) saved by sharing"
     yield "epochs", f"{asked:,}{saved if distinct < asked else ''}"
-    trained = effort(plan, {trial.data: sources.prepared(trial.config.data) for trial in plan.trials})
+    trained = count_examples(plan, {trial.data: sources.prepared(trial.config.data) for trial in plan.trials})
     if trained and trained.used < trained.whole:
         alike = round(distinct * trained.used / trained.whole)
         yield "examples", f"{trained.used:,} to train on, as many as in {format_count(alike, 'epoch')} of all"
     if any(left.ended) or sum(left.epochs) < distinct:
         results_of = f"the results of {sum(left.ended):,} of {format_count(len(plan.trials), 'training')}"
         yield "stored before", f"{results_of}; {sum(left.epochs):,} epochs are left to train"
-    here = 0 if os.environ.get("RAY_ADDRESS") else slots_here(space.resources)
+    here = 0 if os.environ.get("RAY_ADDRESS") else count_local_slots(space.resources)
     length = simulate(plan, here).makespan if here else 0
     if here:
-        instead = unshared_makespan(plan, here)
+        instead = compute_unshared_makespan(plan, here)
         shorter = f" instead of {instead:,}" if length < instead else ""
         yield "on this machine", f"{_processes(here)} at once: {length:,} epochs long{shorter}"
     elif not os.environ.get("RAY_ADDRESS"):
         yield "on this machine", "none: a trial asks for more than it has; lower `resources:` or join a cluster"
-    time = time_estimate(plan, results, left)
+    time = estimate_remaining_time(plan, results, left)
     if all(left.ended):
         yield "time", "none: all is stored"
     elif not time.seconds:
@@ -147,7 +154,7 @@ def _costs(
         share = max(length / distinct, 1 / left.ended.count(False))  # a training runs on one process
         wall = f", about {format_duration(time.seconds * share)} on {_processes(here)}" if here > 1 else ""
         yield "time", f"{format_duration(time.seconds)} on one process{wall}, as measured in {results}{without}"
-    stored = storage_estimate(plan, _sizes(plan, sources), space.search.keep, max(here, 1))
+    stored = estimate_storage(plan, _sizes(plan, sources), space.search.keep, max(here, 1))
     keep = f"(keep: {space.search.keep})"
     if stored is None:
         yield "storage", "no estimate: the data is not here yet"
@@ -164,8 +171,8 @@ def _processes(count: int) -> str:
     return f"{count} process{'es' * (count > 1)}"
 
 
-def _sizes(plan: Plan, sources: DatasetCache) -> Sizes:
-    sizes: Sizes = {}
+def _sizes(plan: Plan, sources: DatasetCache) -> DataSizes:
+    sizes: DataSizes = {}
     for trial in plan.trials:
         if trial.data not in sizes and (data := sources.prepared(trial.config.data)):
             x = data.train.x

@@ -20,7 +20,14 @@ from search.cli import exit_with
 from search.exceptions import SpaceError
 from search.schema.space import load
 from search.soak.faults import ABSENT, FAULTS
-from search.soak.process import Costs, SweepProcess, costs, records, seconds_again, trained_again
+from search.soak.process import (
+    CostLines,
+    SweepProcess,
+    count_retrained,
+    hash_records,
+    read_costs,
+    sum_retrained_seconds,
+)
 from trainers.terminal.console import Console, error_console
 
 PATIENCE = 900.0  # seconds in which a sweep that is left alone ends
@@ -28,21 +35,21 @@ RETRIES = "search.retries=1000"  # a worker that is killed every few seconds is 
 
 
 @dataclass
-class Tally:
+class FaultRecord:
     """What was seen of one kind of fault."""
 
     wanted: int | None  # times, if not as often as the time allows
     times: int = 0
-    before: list[Costs] = field(default_factory=list)  # what was recorded then, in this round
+    before: list[CostLines] = field(default_factory=list)  # what was recorded then, in this round
     epochs: int = 0  # trained again, at most, of one training
     seconds: float = 0.0  # ... without the newest of them
     wrong: list[str] = field(default_factory=list)  # how the sweep took it, where it should not
 
-    def settle(self, after: Costs) -> None:
+    def settle(self, after: CostLines) -> None:
         """A round has ended."""
         for before in self.before:
-            self.epochs = max(self.epochs, trained_again(before, after))
-            self.seconds = max(self.seconds, seconds_again(before, after))
+            self.epochs = max(self.epochs, count_retrained(before, after))
+            self.seconds = max(self.seconds, sum_retrained_seconds(before, after))
         self.before.clear()
 
 
@@ -51,7 +58,7 @@ class Soak:
 
     def __init__(self, arguments: list[str], folder: Path, wanted: dict[str, int | None], seed: int) -> None:
         self.arguments, self.folder, self.random = arguments, folder, random.Random(seed)
-        self.tallies = {name: Tally(times) for name, times in wanted.items()}
+        self.tallies = {name: FaultRecord(times) for name, times in wanted.items()}
         self.different: list[str] = []
         self.round = 0
         self.wall = 0.0  # seconds of the undisturbed run
@@ -76,12 +83,12 @@ class Soak:
 
     def disturbed(self, seconds: float) -> None:
         """Let faults befall it for so long, and those that are counted so often."""
-        wanted, until = records(self.sweep), time.monotonic() + seconds
+        wanted, until = hash_records(self.sweep), time.monotonic() + seconds
         while time.monotonic() < until or any(it.times < (it.wanted or 0) for it in self.tallies.values()):
             self.round += 1
             while not self._life(until):
                 continue
-            found, after = records(self.sweep), costs(self.sweep)
+            found, after = hash_records(self.sweep), read_costs(self.sweep)
             names = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
             self.different += [f"round {self.round}: {name}" for name in names]
             for tally in self.tallies.values():
@@ -117,7 +124,7 @@ class Soak:
         return {n for n, it in self.tallies.items() if (not late if it.wanted is None else it.times < it.wanted)}
 
     def _strike(self, name: str) -> bool:
-        before = costs(self.sweep)
+        before = read_costs(self.sweep)
         try:
             wrong = FAULTS[name].strike(self.driver, self.sweep, self.random)
         except (AssertionError, subprocess.TimeoutExpired) as error:  # a traceback, or no end
@@ -147,7 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = it.parse_args(arguments)
     console = Console(soft_wrap=True)
     try:
-        wanted = _wanted(options.faults)
+        wanted = _parse_faults(options.faults)
         interval = load(Path(options.space), options.set).space.search.checkpoint_seconds
     except SpaceError as error:
         error_console().print("\n".join(f"error: {problem}" for problem in error.problems))
@@ -161,10 +168,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     console.print(f"Undisturbed it takes {soak.wall:.0f} s.")
     soak.disturbed(60 * options.minutes)
-    return _told(soak, interval, console)
+    return _print_verdict(soak, interval, console)
 
 
-def _wanted(text: str) -> dict[str, int | None]:
+def _parse_faults(text: str) -> dict[str, int | None]:
     """Faults by name, with how often. Raises SpaceError."""
     wanted: dict[str, int | None] = {}
     for part in text.split(","):
@@ -175,7 +182,7 @@ def _wanted(text: str) -> dict[str, int | None]:
     return wanted
 
 
-def _told(soak: Soak, interval: float, console: Console) -> int:
+def _print_verdict(soak: Soak, interval: float, console: Console) -> int:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("fault", "times", "epochs trained again, at most", "verdict"):
         table.add_column(name)

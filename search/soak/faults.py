@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from search.soak.process import DAMAGES, SweepProcess, end, raylet, training
+from search.soak.process import DAMAGES, SweepProcess, find_raylet, find_workers, kill_process
 
 ABSENT = "nothing there to befall"
 FILES = (
@@ -26,21 +26,21 @@ class Fault(NamedTuple):
     tears: bool = False  # what was stored, so that more than an interval may have to be trained again
 
 
-def _kill(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
+def _kill_driver(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
     """With all that it started, or leaving that to notice."""
     driver.kill(workers=random.random() < 0.5)
     return None
 
 
-def _worker(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
-    found = training(driver)
+def _kill_worker(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
+    found = find_workers(driver)
     if not found:
         return ABSENT
-    end(random.choice(found))
+    kill_process(random.choice(found))
     return None
 
 
-def _signal(number: signal.Signals) -> Callable[[SweepProcess, Path, Random], str | None]:
+def _send_signal(number: signal.Signals) -> Callable[[SweepProcess, Path, Random], str | None]:
     """Asked to stop it says so by its code, unless it had ended just before."""
 
     def send(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
@@ -52,18 +52,18 @@ def _signal(number: signal.Signals) -> Callable[[SweepProcess, Path, Random], st
     return send
 
 
-def _raylet(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
-    pid = raylet(driver)
+def _kill_raylet(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
+    pid = find_raylet(driver)
     if pid is None:
         driver.kill(workers=True)
         return ABSENT
-    end(pid)
+    kill_process(pid)
     code = driver.wait()
     lines = driver.said.strip().splitlines()
     return None if code in (0, 1, 2) and lines else f"ended with code {code} and {lines[-1:]}"
 
 
-def _torn(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
+def _damage_file(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
     """Of whatever is stored a file loses its end, as after a loss of power."""
     driver.kill(workers=True)
     files = [path for pattern in FILES for path in sorted(sweep.glob(pattern)) if path.is_file()]
@@ -75,11 +75,11 @@ def _torn(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
 
 
 FAULTS = {
-    "kill": Fault(_kill),
-    "workers": Fault(_worker, ends=False, every=5.0),
-    "sigint": Fault(_signal(signal.SIGINT)),
-    "sigterm": Fault(_signal(signal.SIGTERM)),
-    "sighup": Fault(_signal(signal.SIGHUP)),
-    "raylet": Fault(_raylet),
-    "torn": Fault(_torn, tears=True),
+    "kill": Fault(_kill_driver),
+    "workers": Fault(_kill_worker, ends=False, every=5.0),
+    "sigint": Fault(_send_signal(signal.SIGINT)),
+    "sigterm": Fault(_send_signal(signal.SIGTERM)),
+    "sighup": Fault(_send_signal(signal.SIGHUP)),
+    "raylet": Fault(_kill_raylet),
+    "torn": Fault(_damage_file, tears=True),
 }

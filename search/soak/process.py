@@ -21,7 +21,7 @@ from trainers.reading import read_rows
 from trainers.record_io import Place
 
 DETERMINISTIC = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
-Costs = dict[str, list[str]]
+CostLines = dict[str, list[str]]
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda content: b"",
     "half": lambda content: content[: len(content) // 2],
@@ -73,7 +73,7 @@ class SweepProcess:
 
     def listens(self) -> None:
         """Return when it has made ready for signals, or has ended: an interpreter that starts dies of them."""
-        while self.process.poll() is None and not _caught(self.process.pid) >> (signal.SIGTERM - 1) & 1:
+        while self.process.poll() is None and not _read_caught_signals(self.process.pid) >> (signal.SIGTERM - 1) & 1:
             time.sleep(0.005)
 
     def stop(self, number: signal.Signals) -> int:
@@ -83,8 +83,10 @@ class SweepProcess:
 
     def kill(self, workers: bool) -> None:
         """SIGKILL, to the processes it started too or leaving them to notice by themselves."""
-        self._started = descendants(self.process.pid)
-        self._sessions = {name for pid in self._started for name in re.findall(r"/tmp/rs-[\w-]+", command_line(pid))}
+        self._started = list_descendants(self.process.pid)
+        self._sessions = {
+            name for pid in self._started for name in re.findall(r"/tmp/rs-[\w-]+", read_command_line(pid))
+        }
         self.process.kill()
         self.process.wait()
         if workers:
@@ -95,13 +97,13 @@ class SweepProcess:
         if self.process.poll() is None:
             self.kill(workers=False)
         for pid in self._started:
-            if "ray" in command_line(pid):  # and not another process that has got its number meanwhile
-                end(pid)
+            if "ray" in read_command_line(pid):  # and not another process that has got its number meanwhile
+                kill_process(pid)
         for session in self._sessions:
             shutil.rmtree(session, ignore_errors=True)
 
 
-def descendants(pid: int) -> list[int]:
+def list_descendants(pid: int) -> list[int]:
     """The processes that a process started, and those they started."""
     parents: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -118,14 +120,14 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def command_line(pid: int) -> str:
+def read_command_line(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except OSError:
         return ""
 
 
-def _caught(pid: int) -> int:
+def _read_caught_signals(pid: int) -> int:
     """The signals for which a process has handlers, one bit each."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
@@ -134,22 +136,24 @@ def _caught(pid: int) -> int:
     return int(status.partition("SigCgt:")[2].split()[0], 16)
 
 
-def end(pid: int) -> None:
+def kill_process(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 
 
-def training(driver: SweepProcess) -> list[int]:
+def find_workers(driver: SweepProcess) -> list[int]:
     """The processes in which a driver's trials run now; Ray writes what an actor does into its title."""
-    return [pid for pid in descendants(driver.process.pid) if re.match(r"ray::\w+\.train", command_line(pid))]
+    return [pid for pid in list_descendants(driver.process.pid) if re.match(r"ray::\w+\.train", read_command_line(pid))]
 
 
-def raylet(driver: SweepProcess) -> int | None:
+def find_raylet(driver: SweepProcess) -> int | None:
     """Ray's own process under a driver."""
-    return next((pid for pid in descendants(driver.process.pid) if "raylet/raylet" in command_line(pid)), None)
+    return next(
+        (pid for pid in list_descendants(driver.process.pid) if "raylet/raylet" in read_command_line(pid)), None
+    )
 
 
-def snapshot(folder: Place) -> dict[str, str]:
+def hash_files(folder: Place) -> dict[str, str]:
     """The sha256 of every file under a folder."""
     if isinstance(folder, RemotePath):
         return {path: sha256((folder / path).read_bytes()).hexdigest() for path, *_ in folder.files()}
@@ -157,36 +161,36 @@ def snapshot(folder: Place) -> dict[str, str]:
     return {str(path.relative_to(str(folder))): sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def records(folder: Place) -> dict[str, str]:
+def hash_records(folder: Place) -> dict[str, str]:
     """The sha256 of what a sweep promises to be the same bytes however it came about."""
     return {
         name: digest
-        for name, digest in snapshot(folder).items()
+        for name, digest in hash_files(folder).items()
         if name.startswith("profile/") or (name.startswith("trials/") and name.endswith(DETERMINISTIC))
     }
 
 
-def epochs(folder: Path) -> int:
+def count_epochs(folder: Path) -> int:
     """How many epochs a sweep has recorded so far."""
     return sum(len(read_rows(path)) for path in folder.glob("trials/*/epochs.jsonl"))
 
 
-def costs(folder: Path) -> Costs:
+def read_costs(folder: Path) -> CostLines:
     """The cost lines of each training: how long an epoch took tells one training of it from another."""
     return {path.parent.name: path.read_text().splitlines() for path in folder.glob("trials/*/cost.jsonl")}
 
 
-def trained_again(before: Costs, after: Costs) -> int:
+def count_retrained(before: CostLines, after: CostLines) -> int:
     """The most epochs that any training recorded before a fault and had to train once more."""
-    return max((len(lost) for lost in _lost(before, after)), default=0)
+    return max((len(lost) for lost in _list_lost(before, after)), default=0)
 
 
-def seconds_again(before: Costs, after: Costs) -> float:
+def sum_retrained_seconds(before: CostLines, after: CostLines) -> float:
     """The most seconds that these took, without the newest of them, whose checkpoint could not stand yet."""
-    return max((sum(lost[:-1]) for lost in _lost(before, after)), default=0.0)
+    return max((sum(lost[:-1]) for lost in _list_lost(before, after)), default=0.0)
 
 
-def _lost(before: Costs, after: Costs) -> list[list[float]]:
+def _list_lost(before: CostLines, after: CostLines) -> list[list[float]]:
     """Of each training the epochs that are not recorded any more as they were, in seconds."""
     lost = []
     for name, lines in before.items():

@@ -43,12 +43,12 @@ class Hand:
 
     def patch(self, patched: pytest.MonkeyPatch) -> None:
         """Let any sweep of this process be served by this hand, and not by Ray."""
-        patched.setattr(search.execution.sweep, "cluster", lambda *arguments: nullcontext())
+        patched.setattr(search.execution.sweep, "open_cluster", lambda *arguments: nullcontext())
         patched.setattr(search.execution.sweep, "check_nodes", lambda *arguments: [])
         patched.setattr(
             search.execution.sweep, "measure_gpu_share", lambda plan, loaded, resources, *arguments: resources
         )
-        patched.setattr(search.execution.sweep, "slots", lambda resources: self.slots)
+        patched.setattr(search.execution.sweep, "count_slots", lambda resources: self.slots)
         patched.setattr(search.execution.sweep, "run", self._serve)
         patched.setattr(search.planning.jobs, "slice_seconds", lambda workers: 1e-9)  # an epoch a step
 

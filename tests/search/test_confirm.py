@@ -12,14 +12,14 @@ import search.planning.planner
 import search.run.driver
 from analysis.results import load as load_results
 from search.confirm.__main__ import main
-from search.confirm.front import chosen
+from search.confirm.front import select_front
 from search.execution.sweep import Sweep
 from search.schema.budget import Budget
 from search.store.lock import acquire
 from trainers.reading import read_json
 from trainers.record_io import write_json
 
-from .helpers import Tiny, local, smoke, snapshot
+from .helpers import Tiny, hash_files, local, smoke
 
 pytestmark = pytest.mark.sweeps
 
@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Tiny:
 
 def test_the_front_is_the_one_of_validation_means(run: Tiny) -> None:
     plan = read_json(run.store.folder / "plan.json")
-    results = {name: it.values for name, (it, _) in chosen(run.store, plan, run.sweep.space.search).items()}
+    results = {name: it.values for name, (it, _) in select_front(run.store, plan, run.sweep.space.search).items()}
     everyone: dict[str, list[dict]] = {}
     for trial in run.plan.trials:
         everyone.setdefault(trial.configuration, []).append(run.store.result(trial.id, trial.final) or {})
@@ -59,19 +59,19 @@ def test_no_problem_s_front_hides_another_s(tmp_path: Path) -> None:
         result = {"status": "completed", "chain": trial.final, "best": best, "last": best}
         write_json(it.store.trial(trial.id) / "result.json", result)
     plan = read_json(it.store.folder / "plan.json")
-    found = chosen(it.store, plan, it.sweep.space.search)
+    found = select_front(it.store, plan, it.sweep.space.search)
     assert [rows[0]["config"]["data"]["label_noise"] for _, rows in found.values()] == [0, 0.3]
 
 
 def test_a_network_that_names_one_class_is_not_confirmed(run: Tiny) -> None:
     plan, search = read_json(run.store.folder / "plan.json"), run.sweep.space.search
-    name, (_, rows) = next(iter(chosen(run.store, plan, search).items()))
+    name, (_, rows) = next(iter(select_front(run.store, plan, search).items()))
     path = run.store.trial(rows[0]["id"]) / "result.json"
     result = {key: value for key, value in read_json(path).items() if key != "digest"}  # the checksum of all else
     write_json(path, result | {"last": result["last"] | {"constant": 4}})
-    assert name in chosen(run.store, plan, search), "the search selects by the best checkpoint"
+    assert name in select_front(run.store, plan, search), "the search selects by the best checkpoint"
     write_json(path, result | {"best": result["best"] | {"constant": 4}})
-    assert name not in chosen(run.store, plan, search)
+    assert name not in select_front(run.store, plan, search)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_it_trains_the_front_with_seeds_that_chose_nothing(
     assert main([str(run.store.folder), "--seeds", "3"]) == 0
     folder = local(run.store.folder).with_name("sweep.confirmed")
     plan = read_json(folder / "plan.json")
-    front = chosen(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
+    front = select_front(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
     assert {row["configuration"] for row in plan["trials"]} == set(front)
     assert {row["seed"] for row in plan["trials"]} == {2, 3, 4}
     assert "50.0 ± 0.0 (3)" in capsys.readouterr().out
@@ -111,10 +111,10 @@ def test_it_lies_beside_the_run_however_that_is_named(
     run: Tiny, sweeps: list[Sweep], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(local(run.store.folder))
-    before = snapshot(run.store.folder)
+    before = hash_files(run.store.folder)
     assert main(["."]) == 0
     assert local(run.store.folder).with_name("sweep.confirmed").is_dir()
-    assert snapshot(run.store.folder) == before
+    assert hash_files(run.store.folder) == before
 
 
 def test_seeds_that_share_nothing_with_the_run_are_no_news(
@@ -130,7 +130,7 @@ def test_of_a_sweep_that_is_not_finished_it_says_how_much_is_missing(
     assert main([str(run.store.folder)]) == 0
     said = capsys.readouterr()
     assert "no result yet" not in said.out + said.err
-    front = chosen(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
+    front = select_front(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
     lost = next(trial for trial in run.plan.trials if trial.configuration not in front)
     (run.store.trial(lost.id) / "result.json").unlink()
     assert main([str(run.store.folder)]) == 0
@@ -146,7 +146,7 @@ def test_configurations_have_the_names_that_the_report_gives_them(
     assert main([str(run.store.folder)]) == 0
     shown = capsys.readouterr().out
     trials = load_results(local(run.store.folder)).sweep
-    front = chosen(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
+    front = select_front(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
     names = set(trials.loc[trials["configuration"].isin(front), "name"])
     assert names and all(f"\n{name} " in shown for name in names)
     assert not any(configuration in shown for configuration in front)

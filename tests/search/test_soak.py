@@ -11,7 +11,7 @@ import pytest
 
 from search.soak.__main__ import main
 from search.soak.faults import FAULTS
-from search.soak.process import DAMAGES, SweepProcess, costs, seconds_again, trained_again
+from search.soak.process import DAMAGES, SweepProcess, count_retrained, read_costs, sum_retrained_seconds
 
 from .helpers import SMOKE
 
@@ -22,22 +22,22 @@ def line(epoch: int, seconds: float) -> str:
 
 def test_what_is_not_recorded_any_more_as_it_was_was_trained_again() -> None:
     before = {"a": [line(0, 1.0), line(1, 2.0), line(2, 3.0)], "b": [line(0, 1.0)], "c": ['{"epoch": 0, "sec']}
-    assert trained_again(before, before) == 0
-    assert trained_again(before, {"a": [line(0, 1.0), line(1, 9.0), line(2, 9.0)], "b": before["b"]}) == 2
-    assert seconds_again(before, {"a": [line(0, 1.0), line(1, 9.0), line(2, 9.0)], "b": before["b"]}) == 3.0
-    assert trained_again(before, {}) == 3
-    assert trained_again({}, before) == 0
+    assert count_retrained(before, before) == 0
+    assert count_retrained(before, {"a": [line(0, 1.0), line(1, 9.0), line(2, 9.0)], "b": before["b"]}) == 2
+    assert sum_retrained_seconds(before, {"a": [line(0, 1.0), line(1, 9.0), line(2, 9.0)], "b": before["b"]}) == 3.0
+    assert count_retrained(before, {}) == 3
+    assert count_retrained({}, before) == 0
 
 
 def test_the_closing_evaluation_is_no_epoch() -> None:
     before = {"a": [line(0, 1.0), '{"final_seconds": 3.0}']}
-    assert trained_again(before, {"a": [line(0, 1.0), '{"final_seconds": 4.0}']}) == 0
+    assert count_retrained(before, {"a": [line(0, 1.0), '{"final_seconds": 4.0}']}) == 0
 
 
 def test_costs_are_read_as_they_stand(tmp_path: Path) -> None:
     (tmp_path / "trials" / "a").mkdir(parents=True)
     (tmp_path / "trials" / "a" / "cost.jsonl").write_text("x\ny")
-    assert costs(tmp_path) == {"a": ["x", "y"]}
+    assert read_costs(tmp_path) == {"a": ["x", "y"]}
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -21,7 +21,7 @@ from search.status import main
 from search.store.lock import acquire
 from trainers.record_io import append_rows, write_json
 
-from .helpers import ROOT, smoke, snapshot
+from .helpers import ROOT, hash_files, smoke
 from .made_up import MadeUp
 
 
@@ -46,16 +46,16 @@ def sweep(tmp_path: Path, planned: Callable[..., Plan]) -> Path:
 
 
 def test_it_counts_and_shows_what_is_open(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = snapshot(sweep)
+    before = hash_files(sweep)
     assert main([str(sweep)]) == 1
     out = capsys.readouterr().out
     assert "made_up  not running now" in out
     assert " 2 of 6 · 1 diverged · 1 failed · 1 begun\n" in out
     assert out.count("3/6") == 2
     assert out.count(" 75.0%") == 2
-    assert "spent     6 min 00 s, 2 min 00 s of it to measure\n" in out
-    assert "about 1 min 18 s left on 1 process and 2 trainings of unknown pace" in out
-    assert snapshot(sweep) == before
+    assert "spent     6 min 00 s, 2 min 00 s of it evaluation\n" in out
+    assert "about 1 min 18 s left on 1 process and 2 trainings of unknown duration" in out
+    assert hash_files(sweep) == before
 
 
 def test_a_result_that_is_not_of_this_plan_does_not_count(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,7 +87,7 @@ def test_what_sharing_saves_is_told_and_costs_are_told_alone_and_billed(
     out = capsys.readouterr().out
     assert "7 of 7 · sharing saves 41.7%" in out
     assert "saved     5 of the 12 epochs asked for\n" in out
-    assert "spent     29 s, 15 s of it to measure · each alone: 44 s\n" in out
+    assert "spent     29 s, 15 s of it evaluation · without sharing 44 s\n" in out
 
 
 def test_a_pipe_is_as_wide_as_it_is_told(

@@ -11,7 +11,7 @@ from search.store.store import Store
 from search.verify import main as verify
 
 from .execution.test_reuse import burn_ins
-from .helpers import Tiny, smoke, snapshot
+from .helpers import Tiny, hash_files, smoke
 
 pytestmark = pytest.mark.sweeps
 PLAIN = {"profile": None, "search__axes": {"subset": {"grid": ["all"]}}, "search__replicates": 1}
@@ -30,13 +30,13 @@ def test_a_sample_that_is_none_is_refused(ended: Tiny, sample: str, capsys: pyte
 
 def test_it_says_of_how_many_the_weights_were_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins([1])).all()
-    before = snapshot(it.store.folder)
+    before = hash_files(it.store.folder)
     for weighed in (2, 1, 0):
         assert verify([str(it.store.folder), "--sample", "100%"]) == 0
         assert f"the same last weights where these are stored ({weighed} of 2)" in capsys.readouterr().out
         if weighed:
             it.store.forget_state(it.plan.trials[weighed - 1].final)
-    after = snapshot(it.store.folder)
+    after = hash_files(it.store.folder)
     assert after == {name: before[name] for name in after} and len(after) == len(before) - 2, "it leaves nothing there"
 
 
@@ -74,14 +74,14 @@ def test_data_that_is_gone_or_other_data_is_no_difference_of_the_records(
     np.savez(file, x_train=x, y_train=y)
     data = {"name": "npz", "path": str(file), "test": 30, "val": 20}
     it = Tiny(tmp_path / "sweep", smoke(**PLAIN, trial__data=data)).all()
-    before = snapshot(it.store.folder)
+    before = hash_files(it.store.folder)
     np.savez(file, x_train=x[::-1], y_train=y)
     assert verify([str(it.store.folder)]) == 2
     assert "its data is other data now; put back the files that it was trained on" in capsys.readouterr().err
     file.unlink()
     assert verify([str(it.store.folder)]) == 2
     assert f"path: no file {file}" in capsys.readouterr().err
-    assert snapshot(it.store.folder) == before
+    assert hash_files(it.store.folder) == before
 
 
 def test_before_it_trains_it_says_how_much(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,6 +94,6 @@ def test_before_it_trains_it_says_how_much(tmp_path: Path, capsys: pytest.Captur
         return it.store
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("search.verify._trained", heard)
+        patch.setattr("search.verify._train_trial", heard)
         assert verify([str(it.store.folder), "--sample", "100%"]) == 0
     assert said[0].startswith(f"1 trial of {it.store.folder}, {epochs} epochs, trained from scratch:")

@@ -14,10 +14,17 @@ from pathlib import Path
 import pytest
 
 from search.cluster import private_folder
-from search.cluster.private_folder import MARK, make, remove_of_the_dead
-from search.cluster.ray_cluster import connected
+from search.cluster.private_folder import MARK, create_folder, remove_abandoned
+from search.cluster.ray_cluster import connect
 from search.exceptions import Infeasible
-from search.soak.process import command_line, descendants, end, epochs, raylet, training
+from search.soak.process import (
+    count_epochs,
+    find_raylet,
+    find_workers,
+    kill_process,
+    list_descendants,
+    read_command_line,
+)
 from trainers.record_io import Row
 
 from ..helpers import SweepProcess, smoke
@@ -26,15 +33,15 @@ from ..helpers import SweepProcess, smoke
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In the place of /tmp."""
-    monkeypatch.setattr(private_folder, "_short", lambda: str(tmp_path))
+    monkeypatch.setattr(private_folder, "_find_parent", lambda: str(tmp_path))
     return tmp_path
 
 
 @pytest.fixture
 def left(temporary: Path) -> Path:
     """A folder of a process that is gone."""
-    folder, process = make(), subprocess.Popen(["sleep", "60"])
-    (folder / MARK).write_text(json.dumps(private_folder._mark(process.pid)))
+    folder, process = create_folder(), subprocess.Popen(["sleep", "60"])
+    (folder / MARK).write_text(json.dumps(private_folder._describe_process(process.pid)))
     process.kill()
     process.wait()
     return folder
@@ -59,32 +66,32 @@ def marked(folder: Path, **changes: object) -> None:
 def test_a_folder_is_its_user_s_alone_whatever_the_umask(temporary: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
-        folder = make()
+        folder = create_folder()
     finally:
         os.umask(before)
     assert folder.parent == temporary
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / MARK).stat().st_mode) == 0o600
-    remove_of_the_dead()
+    remove_abandoned()
     assert folder.exists(), "its process lives"
 
 
 def test_where_none_can_be_made_no_sweep_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(private_folder, "_short", lambda: "/proc")
-    with pytest.raises(Infeasible, match="its folder cannot be made"), connected(None):
+    monkeypatch.setattr(private_folder, "_find_parent", lambda: "/proc")
+    with pytest.raises(Infeasible, match="its folder cannot be made"), connect(None):
         pytest.fail("Ray started")
 
 
 def test_what_a_process_that_is_gone_left_is_removed(left: Path) -> None:
     (left / "ray").mkdir(mode=0o777)
     (left / "ray" / "log").write_text("said")
-    remove_of_the_dead()
+    remove_abandoned()
     assert not left.exists()
 
 
 def test_a_process_that_got_the_number_of_one_that_is_gone_is_another(left: Path) -> None:
     marked(left, pid=os.getpid())
-    remove_of_the_dead()
+    remove_abandoned()
     assert not left.exists()
 
 
@@ -118,7 +125,9 @@ CASES: dict[str, Callable[[Path], object]] = {
     "no namespace": lambda folder: marked(folder, namespace=None),
     "a mark that says more": lambda folder: marked(folder, more=1),
     "a process id that is none": lambda folder: marked(folder, pid="all"),
-    "a process that lives": lambda folder: (folder / MARK).write_text(json.dumps(private_folder._mark(os.getpid()))),
+    "a process that lives": lambda folder: (folder / MARK).write_text(
+        json.dumps(private_folder._describe_process(os.getpid()))
+    ),
     "a mark that is a link": linked,
     "a folder that is a link": link,
     "a folder that others may write to": lambda folder: folder.chmod(0o777),
@@ -132,7 +141,7 @@ CASES: dict[str, Callable[[Path], object]] = {
 def test_what_is_in_doubt_stays(left: Path, case: str) -> None:
     (left / "data").write_text("mine")
     CASES[case](left)
-    remove_of_the_dead()
+    remove_abandoned()
     assert (left / "data").read_text() == "mine"
 
 
@@ -140,7 +149,7 @@ def test_a_user_s_folder_of_such_a_name_stays(temporary: Path) -> None:
     (temporary / "rs-999999-mydata").mkdir()
     (temporary / "rs-999999-mydata" / "thesis.tex").write_text("years")
     (temporary / "rs-notes").write_text("mine")
-    remove_of_the_dead()
+    remove_abandoned()
     assert (temporary / "rs-999999-mydata" / "thesis.tex").read_text() == "years"
     assert (temporary / "rs-notes").read_text() == "mine"
 
@@ -170,20 +179,20 @@ def test_another_user_gets_at_nothing_of_a_running_sweep_and_a_killed_one_leaves
     arguments = (tmp_path / "smoke.yaml", "--results", tmp_path)
     driver = SweepProcess(*arguments, scratch=tmp_path / "tmp", **SECRETS)
     try:
-        driver.when(lambda: epochs(tmp_path / "smoke") > 20 and bool(training(driver)))
+        driver.when(lambda: count_epochs(tmp_path / "smoke") > 20 and bool(find_workers(driver)))
         folder = folder_of(driver)
         (code,) = folder.glob("ray/session_2*/runtime_resources/working_dir_files/_ray_pkg_*/")
         assert stat.S_IMODE(code.parent.stat().st_mode) == 0o777, "Ray itself keeps nobody out"
         got_at_nothing(folder, code)
-        killed = training(driver)[0]
-        end(killed)
-        driver.when(lambda: "again: " in driver.printed)
-        driver.when(lambda: len(training(driver)) == 2 and killed not in training(driver))
+        killed = find_workers(driver)[0]
+        kill_process(killed)
+        driver.when(lambda: "retry: " in driver.printed)
+        driver.when(lambda: len(find_workers(driver)) == 2 and killed not in find_workers(driver))
         got_at_nothing(folder, code)
-        started = descendants(driver.process.pid)
-        token = re.findall(rb"RAY_AUTH_TOKEN=([0-9a-f]{64})", Path(f"/proc/{raylet(driver)}/environ").read_bytes())
+        started = list_descendants(driver.process.pid)
+        token = re.findall(rb"RAY_AUTH_TOKEN=([0-9a-f]{64})", Path(f"/proc/{find_raylet(driver)}/environ").read_bytes())
         assert len(token) == 1 and not told_in(folder, token[0])
-        assert not [pid for pid in started if token[0].decode() in command_line(pid)], "which everybody may read"
+        assert not [pid for pid in started if token[0].decode() in read_command_line(pid)], "which everybody may read"
         shared = {name.removesuffix(" (deleted)") for name in opened(started) if name.startswith("/dev/shm/")}
         assert shared and not [name for name in shared if os.path.exists(name)], "the object store has no name"
         driver.kill(workers=True)
@@ -224,7 +233,7 @@ def test_what_a_killed_sweep_left_is_closed_to_others_and_gone_at_the_next_start
     driver = SweepProcess(*arguments, scratch=tmp_path / "tmp", **SECRETS)
     again = None
     try:
-        driver.when(lambda: epochs(tmp_path / "smoke") > 5)
+        driver.when(lambda: count_epochs(tmp_path / "smoke") > 5)
         folder = folder_of(driver)
         driver.kill(workers=False)
         assert folder.exists()

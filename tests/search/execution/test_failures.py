@@ -25,7 +25,7 @@ from search.store.store import Store
 from trainers.method import Method
 
 from ..hand import Hand
-from ..helpers import Tiny, local, records
+from ..helpers import Tiny, hash_records, local
 
 pytestmark = pytest.mark.sweeps
 
@@ -56,7 +56,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         alone = Tiny(tmp_path_factory.mktemp("alone") / "sweep", **SHARED)
         assert alone.run(i) == "completed"
         alone.folder(i).rename(it.folder(i))
-    return records(it.store.folder)
+    return hash_records(it.store.folder)
 
 
 def test_served_by_hand_every_distinct_epoch_is_trained_once_and_records_are_those_of_each_alone(
@@ -64,7 +64,7 @@ def test_served_by_hand_every_distinct_epoch_is_trained_once_and_records_are_tho
 ) -> None:
     hand = Hand(it := tiny())
     assert hand.run(monkeypatch) == 0
-    assert records(it.store.folder) == undisturbed
+    assert hash_records(it.store.folder) == undisturbed
     assert hand.epochs == it.plan.tree.distinct < it.plan.tree.asked
 
 
@@ -72,7 +72,7 @@ def carry_on(it: Tiny, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPa
     """The same command again ends with all records."""
     hand = Hand(it)
     assert hand.run(monkeypatch) == 0, it.said()
-    assert records(it.store.folder) == undisturbed
+    assert hash_records(it.store.folder) == undisturbed
     assert not list(local(it.store.folder).rglob("error.txt"))
     return hand
 
@@ -167,7 +167,7 @@ def test_a_clock_that_goes_backwards_changes_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(time, "time", lambda: float(next(clock)))
         assert Hand(it).run(monkeypatch) == 0
-    assert records(it.store.folder) == undisturbed
+    assert hash_records(it.store.folder) == undisturbed
     assert Hand(it).run(monkeypatch) == 0
     assert "is finished" in it.said()
     for path in local(it.store.folder).rglob("*"):
@@ -237,9 +237,9 @@ def test_a_training_that_has_not_enough_memory_beside_others_runs_alone(
     with monkeypatch.context() as patched:
         lacking(lambda: len(company) > 1, torch.OutOfMemoryError("CUDA out of memory."), patched)
         assert Hand(it, slots=3, disturb=disturb).run(monkeypatch) == 0, it.said()
-    assert records(it.store.folder) == undisturbed
+    assert hash_records(it.store.folder) == undisturbed
     assert not list(local(it.store.folder).rglob("error.txt"))
-    assert "again: " in it.said() and "out of memory" in it.said()
+    assert "retry: " in it.said() and "out of memory" in it.said()
 
 
 def test_a_training_that_has_not_enough_memory_alone_fails_and_says_what_it_asked_for(
@@ -276,7 +276,7 @@ def test_the_one_that_carries_the_trunk_may_be_lost_again_and_again(
 
     hand = Hand(it, disturb=disturb)
     assert hand.run(monkeypatch) == 0, it.said()
-    assert records(it.store.folder) == undisturbed
+    assert hash_records(it.store.folder) == undisturbed
     assert len(lost) >= 4
     assert hand.epochs == it.plan.tree.distinct, "a checkpoint stood at each epoch"
 

@@ -20,7 +20,7 @@ from search.store.store import Store
 from trainers.reading import read_json
 from trainers.record_io import append_rows, write_json
 
-from ..helpers import Tiny, smoke, snapshot
+from ..helpers import Tiny, hash_files, smoke
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def unreachable(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             return held.close
 
         monkeypatch.setattr(search.run.driver, "acquire", locked)
-        monkeypatch.setattr(search.execution.sweep, "cluster", refused_there)
+        monkeypatch.setattr(search.execution.sweep, "open_cluster", refused_there)
         (here / "space.yaml").write_text(smoke())
         yield
 
@@ -49,7 +49,7 @@ def refused(*arguments: str) -> None:
 
 
 def everything(folder: Path) -> dict[str, str]:
-    return snapshot(folder) | {str(path.relative_to(folder)): "" for path in folder.rglob("*") if path.is_dir()}
+    return hash_files(folder) | {str(path.relative_to(folder)): "" for path in folder.rglob("*") if path.is_dir()}
 
 
 @pytest.mark.parametrize("draws", [False, True])
@@ -77,7 +77,7 @@ def test_what_a_user_lays_there_meanwhile_stays(unreachable: None, here: Path, m
         (here / "results" / "space" / "notes.txt").write_text("mine")
         raise Infeasible("a node does not answer")
 
-    monkeypatch.setattr(search.execution.sweep, "cluster", refuse)
+    monkeypatch.setattr(search.execution.sweep, "open_cluster", refuse)
     refused()
     assert os.listdir(here / "results" / "space") == ["notes.txt"]
 

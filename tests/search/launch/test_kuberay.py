@@ -13,7 +13,7 @@ import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from search.run.__main__ import parser
+from search.run.__main__ import build_parser
 from search.schema.space import load
 
 from ..helpers import ROOT
@@ -106,7 +106,7 @@ def test_the_entrypoint_is_a_command_of_ours(documents: list[Tree], pods: list[T
     *shell, command = shlex.split(documents[1]["spec"]["entrypoint"])
     assert shell == ["bash", "-c"]  # one word is all that is left of it: KubeRay quotes nothing itself
     assert command.startswith("cd /code && exec python -m search.run ")
-    options = parser().parse_args(shlex.split(command.partition("search.run ")[2]))
+    options = build_parser().parse_args(shlex.split(command.partition("search.run ")[2]))
     space = load(ROOT / options.space, options.set).space
     assert space.resources.gpus != 0
     head, *workers = ({mount["mountPath"]: mount for mount in pod["containers"][0]["volumeMounts"]} for pod in pods)

@@ -16,7 +16,7 @@ import pytest
 
 from trainers.reading import read_json
 
-from ..helpers import ROOT, SMOKE, Tiny, command_line, descendants, end, epochs, records
+from ..helpers import ROOT, SMOKE, Tiny, count_epochs, hash_records, kill_process, list_descendants, read_command_line
 
 SCRIPT = ROOT / "search" / "launch" / "slurm.sh"
 JOB = 31000 + os.getpid() % 900
@@ -237,8 +237,8 @@ def two_nodes(tmp_path: Path) -> Iterator[Slurm]:
     it = Slurm(tmp_path)
     yield it
     for line in Path("/proc").glob("[0-9]*"):  # what a failed test left
-        if f"/tmp/ray-{JOB}-" in command_line(int(line.name)):
-            end(int(line.name))
+        if f"/tmp/ray-{JOB}-" in read_command_line(int(line.name)):
+            kill_process(int(line.name))
 
 
 @pytest.mark.slow
@@ -246,17 +246,17 @@ def test_cut_off_it_goes_on_when_queued_again_and_ends_like_any_other_run(two_no
     arguments = (SMOKE, "--set", "trial.epochs=40", "--set", "evaluate.every=20", "--results", tmp_path / "results")
     folder = tmp_path / "results" / "smoke"
     cut_off = two_nodes.start(*arguments, SEARCH_REQUEUE="1")
-    when(lambda: epochs(folder) > 60, cut_off)
-    started = descendants(cut_off.pid)
+    when(lambda: count_epochs(folder) > 60, cut_off)
+    started = list_descendants(cut_off.pid)
     cut_off.send_signal(signal.SIGTERM)
     code, out = ended(cut_off, 60)
     assert code == 143, out
     assert "All that was trained is kept; the same command carries on:" in out
     assert two_nodes.called("scontrol requeue") == [f"scontrol requeue {JOB}"]
-    assert [pid for pid in started if "ray" in command_line(pid)] == []
+    assert [pid for pid in started if "ray" in read_command_line(pid)] == []
     code, out = ended(two_nodes.start(*arguments, SEARCH_REQUEUE="1"), 240)
     assert code == 0, out
     assert [run["slots"] for run in read_json(folder / "provenance.json")["runs"]] == [2, 2]
     assert not list(Path("/tmp").glob(f"ray-{JOB}-*"))
     it = Tiny(tmp_path / "alone" / "smoke", trial__epochs=40, evaluate__every=20).all()
-    assert records(folder) == records(it.store.folder)
+    assert hash_records(folder) == hash_records(it.store.folder)

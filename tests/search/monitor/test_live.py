@@ -49,7 +49,7 @@ class Run:
         return SimpleNamespace(trial_id=str(i), config={"trial": self.records.ids[i]})
 
     def beat(self) -> None:
-        self.watch._looked = self.watch._wrote = self.watch._spoke = float("-inf")
+        self.watch._read_at = self.watch._written_at = self.watch._printed_at = float("-inf")
         self.watch.on_step_end(0, [])
 
     @property
@@ -111,12 +111,12 @@ def test_several_tasks_of_one_training_are_one_training(run: Callable[..., Run])
             it.schedule.released(i, ended=False)
             it.watch.on_trial_complete(0, [], it.tune(i))
             it.beat()
-            assert it.watch._standing().states == {"paused": 1}
+            assert it.watch._compute_status().states == {"paused": 1}
     it.records.end(i)
     it.end(i)
     it.beat()
     assert it.said.count("completed") == 1
-    assert it.watch._standing().states == {"completed": 1}
+    assert it.watch._compute_status().states == {"completed": 1}
 
 
 def test_what_was_stopped_and_is_finished_after_all_counts_once(run: Callable[..., Run]) -> None:
@@ -160,7 +160,7 @@ def test_what_a_run_freed_is_added_to_what_the_runs_before_did(run: Callable[...
     assert Heartbeat.read(tmp_path / "study") == Heartbeat(first.watch._began, 2, freed=2048, forgotten=3)
     again = run("aaaa")
     again.beat()
-    assert again.watch._now().freed == 4096
+    assert again.watch._build_heartbeat().freed == 4096
 
 
 def test_a_worker_that_was_lost_is_no_training_that_runs(run: Callable[..., Run]) -> None:
@@ -171,7 +171,7 @@ def test_a_worker_that_was_lost_is_no_training_that_runs(run: Callable[..., Run]
     it.schedule.released(i, ended=True)
     it.watch.on_trial_error(0, [], it.tune(i))
     it.beat()
-    assert it.watch._standing().states == {"lost": 1}
+    assert it.watch._compute_status().states == {"lost": 1}
 
 
 def test_on_a_terminal_a_picture_is_drawn_in_place_and_wiped_at_the_end(run: Callable[..., Run]) -> None:
@@ -207,7 +207,7 @@ def test_what_will_be_tried_again_has_not_failed(run: Callable[..., Run]) -> Non
     it.records.train(i, 2)
     (it.records.folder / "trials" / it.records.ids[i] / "error.txt").write_text("it hung\n")
     it.schedule.released(i, ended=False)
-    it.watch.again(it.records.ids[i], "it hung")
+    it.watch.report_retry(it.records.ids[i], "it hung")
     it.beat()
-    assert f"again: {it.records.ids[i]}: it hung\n" in it.said
+    assert f"retry: {it.records.ids[i]}: it hung\n" in it.said
     assert "failed" not in it.said

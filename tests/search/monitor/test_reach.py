@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.monitor.sweep_status import begun, own, reached, remaining
+from search.monitor.sweep_status import compute_reached, compute_starts, count_distinct, count_remaining
 from search.planning.stage_tree import StageTree
 
 from ..trees import chain_of
@@ -28,8 +28,8 @@ def names(words: list[str], depths: list[int]) -> set[str]:
 def test_epochs_are_counted_as_the_names_of_their_states_are(sweep: tuple[list[str], list[int], list[int]]) -> None:
     words, wanted, done = sweep
     branches = StageTree([chain_of(word) for word in words]).branches.tolist()
-    assert sum(own(reached(done, branches), branches)) == len(names(words, done))
-    assert sum(remaining(wanted, done, branches)) == len(names(words, wanted) - names(words, done))
+    assert sum(count_distinct(compute_reached(done, branches), branches)) == len(names(words, done))
+    assert sum(count_remaining(wanted, done, branches)) == len(names(words, wanted) - names(words, done))
 
 
 @given(sweeps())
@@ -40,4 +40,4 @@ def test_a_training_can_begin_at_the_deepest_state_of_its_chain_that_is_there(
     branches = StageTree([chain_of(word) for word in words]).branches.tolist()
     there = names(words, done) | {""}
     deepest = [max(e for e in range(len(word) + 1) if word[:e] in there) for word in words]
-    assert begun(reached(done, branches), branches) == deepest
+    assert compute_starts(compute_reached(done, branches), branches) == deepest

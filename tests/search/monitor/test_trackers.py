@@ -16,7 +16,7 @@ import pytest
 import search.monitor.trackers
 import search.schema.loggers
 from search.exceptions import SpaceError
-from search.monitor.trackers import Run, TrackerCallback, built
+from search.monitor.trackers import TrackedRun, TrackerCallback, build_loggers
 from search.schema.loggers import PACKAGES
 from trainers.record_io import Row, canonical, write_atomic
 
@@ -34,17 +34,17 @@ class Stub:
         self.finished = False
         self._fails, self._slow = fails, slow
 
-    def log_trial_start(self, trial: Run) -> None:
+    def log_trial_start(self, trial: TrackedRun) -> None:
         self.calls.append(("start", str(trial)))
 
-    def log_trial_result(self, iteration: int, trial: Run, result: Row) -> None:
+    def log_trial_result(self, iteration: int, trial: TrackedRun, result: Row) -> None:
         if self._fails:
             raise ConnectionError("no server")
         time.sleep(self._slow)
         self.steps[str(trial)].append(result["training_iteration"])
         self.results[str(trial)].append(result)
 
-    def log_trial_end(self, trial: Run, failed: bool = False) -> None:
+    def log_trial_end(self, trial: TrackedRun, failed: bool = False) -> None:
         self.calls.append(("failed" if failed else "end", str(trial)))
 
     def on_experiment_end(self, trials: list) -> None:
@@ -133,7 +133,7 @@ def test_a_tracker_that_fails_is_left_out_and_costs_nothing_else(sweep: MadeUp) 
 
 
 def test_a_slow_tracker_does_not_slow_the_sweep(sweep: MadeUp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search.monitor.trackers, "HURRY_SECONDS", 0.05)
+    monkeypatch.setattr(search.monitor.trackers, "FLUSH_SECONDS", 0.05)
     sweep.train(0, 4)
     began = time.monotonic()
     with feed(sweep, Stub(slow=1.0), hurried=True) as fed:
@@ -172,7 +172,7 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 def test_tensorboard_shows_one_curve_of_a_training_in_two_tasks(sweep: MadeUp) -> None:
     trial = tune(sweep, 0)
-    with TrackerCallback(sweep.folder, built(["tensorboard"], sweep.folder), pytest.fail, lambda: False) as fed:
+    with TrackerCallback(sweep.folder, build_loggers(["tensorboard"], sweep.folder), pytest.fail, lambda: False) as fed:
         sweep.train(0, 2)
         fed.on_trial_complete(0, [], trial)
         sweep.train(0, 4, since=2)
@@ -208,9 +208,9 @@ def test_a_tracker_that_cannot_be_used_is_told_of(sweep: MadeUp, monkeypatch: py
     def keyless(folder: Path) -> Any:
         raise ValueError("No API key found.\nRun login.")
 
-    monkeypatch.setitem(search.monitor.trackers.MAKERS, "wandb", keyless)
+    monkeypatch.setitem(search.monitor.trackers.BUILDERS, "wandb", keyless)
     with pytest.raises(SpaceError, match=r"search.loggers: wandb: No API key found\.$"):
-        built(["wandb"], sweep.folder)
+        build_loggers(["wandb"], sweep.folder)
 
 
 @pytest.mark.slow
@@ -220,7 +220,7 @@ def test_mlflow_has_one_run_of_a_training_in_two_runs_of_the_sweep(
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     for until in (2, 4):
-        with TrackerCallback(sweep.folder, built(["mlflow"], sweep.folder), pytest.fail, lambda: False) as fed:
+        with TrackerCallback(sweep.folder, build_loggers(["mlflow"], sweep.folder), pytest.fail, lambda: False) as fed:
             sweep.train(0, until, since=until - 2)
             fed.on_trial_result(0, [], tune(sweep, 0), {})
     client = mlflow.MlflowClient(f"sqlite:///{sweep.folder}/loggers/mlflow/mlflow.db")
@@ -233,13 +233,13 @@ def test_mlflow_has_one_run_of_a_training_in_two_runs_of_the_sweep(
 @pytest.mark.slow
 def test_wandb_has_one_run_of_a_training(sweep: MadeUp, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("wandb")
-    from search.cluster.ray_cluster import cluster
+    from search.cluster.ray_cluster import open_cluster
     from search.signals import Interrupt
 
     monkeypatch.setitem(os.environ, "WANDB_MODE", "offline")
     monkeypatch.setitem(os.environ, "WANDB_API_KEY", "a-key-of-40-letters-that-is-not-to-be-told")
-    with cluster(None, Interrupt()):
-        with TrackerCallback(sweep.folder, built(["wandb"], sweep.folder), pytest.fail, lambda: False) as fed:
+    with open_cluster(None, Interrupt()):
+        with TrackerCallback(sweep.folder, build_loggers(["wandb"], sweep.folder), pytest.fail, lambda: False) as fed:
             sweep.train(0, 4)
             fed.on_trial_result(0, [], tune(sweep, 0), {})
         (ray,) = Path("/tmp").glob(f"rs-{os.getpid()}-*/ray/session_2*/logs")

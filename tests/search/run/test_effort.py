@@ -13,7 +13,7 @@ from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.run.__main__ import main
-from search.run.estimate import Effort, effort
+from search.run.estimate import ExampleCounts, count_examples
 from search.schema.space import load
 
 SUBSETS = {"all": "all", "few": {"name": "random", "size": 100}, "tenth": {"name": "random", "size": "10%"}}
@@ -41,22 +41,28 @@ def planned(folder: Path, text: str, fingerprint: Callable[..., str] = lambda da
 )
 def test_a_named_data_set_is_as_large_as_it_is_published(tmp_path: Path, data: dict[str, Any], n: int) -> None:
     text = space(data).replace("search:\n", "search:\n  checkpoint: last\n")  # which validation need not select
-    assert effort(planned(tmp_path, text), {}) == Effort(3 * (n + 100 + n // 10), 3 * 3 * n)
+    assert count_examples(planned(tmp_path, text), {}) == ExampleCounts(3 * (n + 100 + n // 10), 3 * 3 * n)
 
 
-def test_of_other_data_nothing_is_known_before_it_is_here(tmp_path: Path) -> None:
+def test_a_count_of_training_examples_is_known_before_the_data_is_loaded(tmp_path: Path) -> None:
+    plan = planned(tmp_path, space({"name": "digits", "train": 200, "val": 60, "test": 60}))
+    assert count_examples(plan, {}) == ExampleCounts(3 * 320, 3 * 600)
+
+
+def test_the_size_of_other_data_is_unknown_before_it_is_loaded(tmp_path: Path) -> None:
     sources = DatasetCache()
-    plan = planned(tmp_path, space({"name": "digits", "train": 200, "val": 60, "test": 60}), sources.fingerprint)
-    assert effort(plan, {}) is None
-    data = sources.prepared(plan.trials[0].config.data)
-    assert effort(plan, dict.fromkeys((trial.data for trial in plan.trials), data)) == Effort(3 * 320, 3 * 600)
+    plan = planned(tmp_path, space({"name": "digits", "val": 60, "test": 60}), sources.fingerprint)
+    assert count_examples(plan, {}) is None
+    data = dict.fromkeys((trial.data for trial in plan.trials), sources.prepared(plan.trials[0].config.data))
+    left = 1797 - 60 - 60
+    assert count_examples(plan, data) == ExampleCounts(3 * (left + 100 + 168), 3 * 3 * left)
 
 
 def test_epochs_that_trainings_share_count_once(tmp_path: Path) -> None:
     gairat = {"base": "gairat", "weight": {"burn_in": 2}}
     axes = {"method": {"grid": {"pgd": "pgd-at", "gairat": gairat}}}
     tree = {"trial": {"data": {"name": "cifar10", "val": 1000}, "epochs": 3}, "search": {"axes": axes}}
-    assert effort(planned(tmp_path, str(yaml.safe_dump(tree))), {}) == Effort(4 * 49_000, 4 * 49_000)
+    assert count_examples(planned(tmp_path, str(yaml.safe_dump(tree))), {}) == ExampleCounts(4 * 49_000, 4 * 49_000)
 
 
 def test_a_dry_run_says_what_subsets_save(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from search.execution.reuse import Remaining, remaining
-from search.monitor.cost_model import Left
-from search.monitor.disk_usage import stored
+from search.monitor.cost_model import TimeLeft
+from search.monitor.disk_usage import measure_size
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.schedule import simulate
 from search.run.__main__ import main
 from search.run.dry_run import print_plan
-from search.run.estimate import storage_estimate, time_estimate, unshared_makespan
+from search.run.estimate import compute_unshared_makespan, estimate_remaining_time, estimate_storage
 from search.schema.space import load
 from trainers.record_io import write_json
 from trainers.terminal.console import Console
@@ -48,20 +48,21 @@ def test_time_counts_shared_epochs_once_by_the_pace_of_kin(sharing: Tiny, tmp_pa
     assert (plan.tree.asked, plan.tree.distinct) == (32, 18)
     results = tmp_path / "results"
     nothing = remaining(None, plan)
-    assert time_estimate(plan, results, nothing) == (0.0, 4, 0)
+    assert estimate_remaining_time(plan, results, nothing) == (0.0, 4, 0)
     before = MadeUp(results / "before", ["aa"], **plan.trials[0].config.model_dump(mode="json"))
     before.plan["evaluate"] = plan.evaluation.model_dump(mode="json")
+    before.plan["trials"][0] |= {key: plan.trials[0].row()[key] for key in ("passes", "fraction")}
     write_json(before.folder / "plan.json", before.plan)
     before.train(0, 2, seconds=2.0)
     before.end(0)
-    assert time_estimate(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0, 0)
+    assert estimate_remaining_time(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0, 0)
     MadeUp(results / "strange", ["aa"], model={"name": "another"}).train(0, 2)
-    assert time_estimate(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0, 0)
+    assert estimate_remaining_time(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0, 0)
 
 
 def test_storage_is_near_what_the_sweep_took(sharing: Tiny) -> None:
     sizes = {trial.data: (96, 1, 8, 10) for trial in sharing.plan.trials}
-    none, best, forks = (storage_estimate(sharing.plan, sizes, keep, 1) for keep in ("none", "best", "forks"))
+    none, best, forks = (estimate_storage(sharing.plan, sizes, keep, 1) for keep in ("none", "best", "forks"))
     assert none and best and forks
     assert none.in_the_end < best.in_the_end < forks.in_the_end <= forks.at_once == best.at_once
     for i in range(4):
@@ -71,7 +72,7 @@ def test_storage_is_near_what_the_sweep_took(sharing: Tiny) -> None:
     assert states == (4 + 2) * 12 * (64 * 256 + 256 + 256 * 10 + 10)
     assert best.in_the_end - none.in_the_end == states * 4 / 6
     assert states < took < 1.1 * states
-    assert storage_estimate(sharing.plan, {}, "best", 1) is None
+    assert estimate_storage(sharing.plan, {}, "best", 1) is None
 
 
 def test_what_is_stored_is_not_trained_again(sharing: Tiny, tmp_path: Path) -> None:
@@ -87,9 +88,9 @@ def test_what_is_stored_is_not_trained_again(sharing: Tiny, tmp_path: Path) -> N
     lent = remaining(elsewhere, plan, [store.folder])
     assert lent.ended == [False] * 4, "its states alone are lent"
     assert lent.epochs == left.epochs
-    pace = time_estimate(plan, tmp_path, lent)
+    pace = estimate_remaining_time(plan, tmp_path, lent)
     assert pace.unknown == 0
-    assert 0 < time_estimate(plan, tmp_path, left).seconds < pace.seconds, "without its final evaluation"
+    assert 0 < estimate_remaining_time(plan, tmp_path, left).seconds < pace.seconds, "without its final evaluation"
     for i in order[1:]:
         assert sharing.run(i) == "completed"
     assert remaining(store.folder, plan) == ([True] * 4, [0] * 4)
@@ -132,12 +133,12 @@ def test_a_dry_run_says_what_a_search_looks_for_and_what_ends_it(
 
 def test_training_from_scratch_takes_as_long_as_the_fullest_process() -> None:
     plan = planned_space(FIGURES[0].text)
-    assert [unshared_makespan(plan, workers) for workers in (1, 4, 8, 16, 64)] == [2800, 700, 400, 200, 100]
+    assert [compute_unshared_makespan(plan, workers) for workers in (1, 4, 8, 16, 64)] == [2800, 700, 400, 200, 100]
     assert simulate(plan, 8).makespan == 220
 
 
 def test_what_others_need_is_trained_before_them_from_scratch_too(planned: Callable[..., Plan]) -> None:
-    assert unshared_makespan(planned(smoke()), 2) == 6 + 2 * 6
+    assert compute_unshared_makespan(planned(smoke()), 2) == 6 + 2 * 6
 
 
 def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
@@ -156,8 +157,11 @@ def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
     assert "epochs 2,800 asked, 1,480 to train: 1,320 (47.1%) saved by sharing" in first
     assert "time no estimate: no such training was recorded in this results folder yet" in first
     assert "in the end (keep: best), at most " in first
-    config = planned_space(text).trials[0].config.model_dump(mode="json")
-    MadeUp(here / "results" / "before", ["aa"], **config).train(0, 2, seconds=2.0)
+    row = planned_space(text).trials[0].row()
+    before = MadeUp(here / "results" / "before", ["aa"], **row["config"])
+    before.plan["trials"][0] |= {key: row[key] for key in ("passes", "fraction")}
+    write_json(before.folder / "plan.json", before.plan)
+    before.train(0, 2, seconds=2.0)
     later = said()
     assert "time 49 min 20 s on one process" in later  # 1,480 x 2 s; another evaluation is none of the same
     assert f"without evaluating {len(planned_space(text).trials)} trainings: none was measured so before" in later
@@ -178,8 +182,8 @@ def test_it_says_how_often_further_attacks_are_run(here: Path, capsys: pytest.Ca
 def test_the_last_training_takes_its_time_on_however_many_processes(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("search.run.dry_run.slots_here", lambda resources: 4)
-    monkeypatch.setattr("search.run.dry_run.time_estimate", lambda *of: Left(8.0, 0))
+    monkeypatch.setattr("search.run.dry_run.count_local_slots", lambda resources: 4)
+    monkeypatch.setattr("search.run.dry_run.estimate_remaining_time", lambda *of: TimeLeft(8.0, 0))
     (here / "space.yaml").write_text(FIGURES[0].text)
     plan, space = planned_space(FIGURES[0].text), load(here / "space.yaml", []).space
     count = len(plan.trials)
@@ -203,7 +207,7 @@ def test_a_folder_that_is_being_removed_is_no_bytes(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"12345")
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "c").write_bytes(b"123")
-    assert stored(tmp_path) == 8
+    assert measure_size(tmp_path) == 8
     shutil.rmtree(tmp_path / "b")
-    assert stored(tmp_path) == 5
-    assert stored(tmp_path / "b") == 0
+    assert measure_size(tmp_path) == 5
+    assert measure_size(tmp_path / "b") == 0

@@ -13,7 +13,7 @@ from search.stopping.controller import JOURNAL
 from search.verify import main as verify
 from trainers.reading import read_json
 
-from ..helpers import Tiny, records, slow, smoke
+from ..helpers import Tiny, hash_records, slow, smoke
 
 pytestmark = pytest.mark.sweeps
 
@@ -71,7 +71,7 @@ def test_what_was_stopped_says_why_and_is_not_filled_in(steered: Tiny) -> None:
 def test_at_any_concurrency_and_speed_the_records_are_the_same(steered: Tiny, tmp_path: Path, seed: int) -> None:
     it = Tiny(tmp_path / "sweep", rivals())
     assert it.going(Random(seed), workers=2 + seed)
-    assert records(it.store.folder) == records(steered.store.folder)
+    assert hash_records(it.store.folder) == hash_records(steered.store.folder)
 
 
 @pytest.mark.parametrize("seed", [0, *slow(1, 2)])
@@ -81,7 +81,7 @@ def test_after_kills_too(steered: Tiny, tmp_path: Path, seed: int) -> None:
         it = Tiny(tmp_path / "sweep", rivals(search__checkpoint_seconds=0))
         if it.going(random, workers=3, slices=random.randrange(10, 120)):
             break
-    assert records(it.store.folder) == records(steered.store.folder)
+    assert hash_records(it.store.folder) == hash_records(steered.store.folder)
 
 
 @pytest.mark.parametrize("damage", ["half", *slow(*(damage for damage in DAMAGES if damage != "half"))])
@@ -93,7 +93,7 @@ def test_with_a_journal_that_was_torn_it_decides_the_same_again(steered: Tiny, t
             break
         if (journal := it.store.folder / JOURNAL).exists():
             journal.write_bytes(DAMAGES[damage](journal.read_bytes()))
-    assert records(it.store.folder) == records(steered.store.folder)
+    assert hash_records(it.store.folder) == hash_records(steered.store.folder)
 
 
 def test_stopped_trials_too_are_verified(steered: Tiny) -> None:

@@ -30,7 +30,7 @@ from trainers.reading import read_json, read_rows
 from trainers.record_io import Place, append_rows, write_atomic, write_json
 
 from ..execution.test_reuse import burn_ins
-from ..helpers import Tiny, records, smoke
+from ..helpers import Tiny, hash_records, smoke
 from .test_store import CHAIN, FILES, depth, publish, segment, state
 
 pytestmark = pytest.mark.sweeps
@@ -302,7 +302,7 @@ def test_a_sweep_has_the_records_that_it_has_in_a_folder(
     near: RemotePath, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local, it = Tiny(tmp_path / "local").all(), Tiny(tmp_path / "here", at=near).all()
-    assert records(near) == records(local.store.folder)
+    assert hash_records(near) == hash_records(local.store.folder)
     assert it.store.stored() == local.store.stored()
     assert status([str(near)]) == 0
     assert "sweep  finished" in capsys.readouterr().out
@@ -312,7 +312,7 @@ def test_a_sweep_has_the_records_that_it_has_in_a_folder(
 def test_prefixes_are_shared_and_states_forgotten_as_in_a_folder(near: RemotePath, tmp_path: Path) -> None:
     local, it = Tiny(tmp_path / "local", burn_ins()).all(), Tiny(tmp_path / "here", burn_ins(), near).all()
     assert (it.trained(), it.store.stored()) == (local.trained(), local.store.stored())
-    assert records(near) == records(local.store.folder)
+    assert hash_records(near) == hash_records(local.store.folder)
     more = Tiny(tmp_path / "more", burn_ins([3], search__keep="forks"), near.parent / "more")
     assert import_states(more.store, more.plan, [near]) == {near: (0, 0, 0)}, "no fork was kept"
 
@@ -333,7 +333,7 @@ def test_killed_again_and_again_it_has_the_records_of_an_undisturbed_run(
     assert kills > 1
     mortal(float("inf"))
     Tiny(tmp_path / "here", text, near).all()
-    assert records(near) == records(undisturbed.store.folder)
+    assert hash_records(near) == hash_records(undisturbed.store.folder)
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_a_start_that_is_refused_late_leaves_nothing(
     def refuse(*_: object) -> None:
         raise Infeasible("no Ray answers at 10.0.0.7:6379")
 
-    monkeypatch.setattr(search.execution.sweep, "cluster", refuse)
+    monkeypatch.setattr(search.execution.sweep, "open_cluster", refuse)
     (here / "space.yaml").write_text(smoke())
     assert main(["space.yaml", "--results", str(near)]) == 2
     assert [entry.path for entry in near.files() if not entry.path.endswith(".lock")] == []
@@ -401,7 +401,7 @@ def test_a_copy_of_the_records_has_no_states(tmp_path: Path) -> None:
     served = tmp_path / "served"
     Tiny(served / "sweep").all()
     fetch_records(f"file://{served}/sweep", tmp_path / "copy")
-    assert records(tmp_path / "copy") == records(served / "sweep")
+    assert hash_records(tmp_path / "copy") == hash_records(served / "sweep")
     assert not (tmp_path / "copy" / "stages").exists()
     fetch_records(f"file://{served}/sweep", tmp_path / "copy")  # again, as it goes on
     (tmp_path / "precious").mkdir()
