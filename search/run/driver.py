@@ -1,4 +1,4 @@
-"""What `python -m search.run` does once its arguments are read; importing this imports Ray."""
+"""The work of `python -m search.run` once its arguments are parsed. Importing this module imports Ray."""
 
 from __future__ import annotations
 
@@ -48,12 +48,15 @@ from trainers.terminal.console import Console, error_console
 
 
 def run_space(options: argparse.Namespace, began: float) -> int:
-    """Run, resume, extend or plan a sweep, begun at time.monotonic `began`. Returns the exit code."""
+    """Run, resume, extend or plan a sweep. Return the exit code.
+
+    `began` is time.monotonic at the start of the command.
+    """
     console, errors = Console(), error_console()
     folder = options.results
     try:
-        for each in (options.results, *options.reuse):
-            check_reachable(each)
+        for place in (options.results, *options.reuse):
+            check_reachable(place)
         loaded, folder = _load_space(options)
         accept = options.accept_code_change
         over = None if options.fresh or accept else over_by_other_code(folder, loaded.document.tree)
@@ -76,20 +79,20 @@ def run_space(options: argparse.Namespace, began: float) -> int:
             store = _lock_store(options, claim, console)
             asker = AskTellStudy(loaded.space.search, folder) if loaded.space.search.draws else None
             if asker:
-                planner = Planner(loaded, sources.fingerprint, planner.code)  # without what the likely ones alone want
+                planner = Planner(loaded, sources.fingerprint, planner.code)  # without what only the likely trials need
             rounds = AskTellLoop(planner, store, errors.print, asker)
             plan = rounds.plan() if asker or loaded.space.search.adds_seeds else plan
             renamed = _record_sweep(loaded, plan, store, console, asker)
             sweep = Sweep(store, plan, loaded.space, sources, console, renamed, rounds)
-            return _run_sweep(sweep, options.reuse, console, began, missed=True)
+            return _run_sweep(sweep, options.reuse, console, began, note_missed=True)
     except HANDLED_ERRORS as error:
         return report_error(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors)
 
 
 def _report_finished(folder: Place, over: str, console: Console, dry: bool) -> int:
-    """Report a sweep that came to its end, without a word in its records: to it this code is not accepted.
+    """Report a sweep that other code has finished, without changing its records.
 
-    Nothing is planned: what this code makes of the space may have other names, and nobody would train it.
+    Nothing is planned: trials that this code plans may have other names, and they would not be trained.
     """
     since = "the code in trainers/ has changed since, and trains nothing"
     console.print(f"{folder.name} {over}; {since}.", soft_wrap=True)
@@ -101,11 +104,12 @@ def _report_finished(folder: Place, over: str, console: Console, dry: bool) -> i
 def _print_dry_run(
     options: argparse.Namespace, loaded: Loaded, plan: Plan, folder: Place, sources: DatasetCache, console: Console
 ) -> None:
-    """What would be done, and whether it would be refused where that can be known."""
+    """Print the plan, and check as far as the data is loaded whether a run would be refused."""
     search = loaded.space.search
-    stored = None if options.fresh or search.adapts else folder  # what was asked is not what is drawn for the figures
+    # the figures are of trials drawn at random, which are not those that an adaptive search has stored
+    stored = None if options.fresh or search.adapts else folder
     print_plan(console, plan, loaded.space, options.results, sources, remaining(stored, plan, options.reuse))
-    if not stored or search.adds_seeds:  # which are asked for on the way
+    if not stored or search.adds_seeds:  # further seeds are asked for during the search
         return
     for line in damaged(stored):
         console.print(f"note: {line}", markup=False, soft_wrap=True)
@@ -113,13 +117,13 @@ def _print_dry_run(
         check_compatible(stored, plan, loaded.document.tree)
     elif stored_plan(stored):
         console.print(
-            f"note: {stored} holds a sweep; whether this is the same is not known without the data",
+            f"note: {stored} holds a sweep; without the data it is unknown whether this is the same one",
             soft_wrap=True,
         )
 
 
 def _load_space(options: argparse.Namespace) -> tuple[Loaded, Place]:
-    """The space and where its sweep lies. A search that was lengthened before stays so."""
+    """Load the space and find its sweep's folder. Trials added by an earlier command stay added."""
     loaded = load(options.space, options.set)
     folder = _resolve_folder(options, loaded)
     check_reused(options.reuse, folder)
@@ -139,12 +143,12 @@ def _load_space(options: argparse.Namespace) -> tuple[Loaded, Place]:
 
 
 def _resolve_folder(options: argparse.Namespace, loaded: Loaded) -> Place:
-    """Where the sweep lies. Raises SpaceError where none can."""
-    name, whose = options.name, f"--name {options.name!r}"
+    """Return the sweep's folder. Raises SpaceError if no sweep can be stored there."""
+    name, origin = options.name, f"--name {options.name!r}"
     if name is None:
-        name, whose = loaded.name, f"{str(options.space)!r} names its study {loaded.name!r}, which"
+        name, origin = loaded.name, f"{str(options.space)!r} names its study {loaded.name!r}, which"
     if why := location.unfit(name):
-        raise SpaceError([f"{whose} {why}; --name NAME chooses another"])
+        raise SpaceError([f"{origin} {why}; --name NAME chooses another"])
     if why := location.unusable(options.results):
         raise SpaceError([f"--results {options.results}: {why}"])
     folder: Place = options.results / name
@@ -154,16 +158,18 @@ def _resolve_folder(options: argparse.Namespace, loaded: Loaded) -> Place:
 
 
 def _lock_store(options: argparse.Namespace, claim: Claim, console: Console) -> Store:
-    """The sweep's directory, held by this process."""
+    """Lock the sweep's folder, after moving an existing sweep aside if --fresh asks for that. Return its store."""
     folder = claim.folder
     try:
         if options.fresh and folder.exists():
             if not isinstance(folder, Path):
                 raise SpaceError([f"--fresh: {folder} cannot be moved aside; --name NAME starts beside it"])
-            acquire(folder)()  # not from under a process that runs it
+            acquire(folder)()  # raises SweepLocked if a process runs it
             console.print(f"The sweep that was there is now {claim.move_aside()}.")
         if isinstance(folder, RemotePath) and is_locked(folder):
-            console.print(f"{folder}: held a moment ago; waiting {WINDOW:g} s to see whether that process lives.")
+            console.print(
+                f"{folder}: locked a moment ago; waiting {WINDOW:g} s to see whether that process still runs."
+            )
     except OSError as error:
         raise _explain_unwritable(folder, error) from None
     _lock_folder(claim)
@@ -171,7 +177,7 @@ def _lock_store(options: argparse.Namespace, claim: Claim, console: Console) -> 
 
 
 def _lock_folder(claim: Claim) -> None:
-    """Let this process hold a folder. Raises SweepLocked, or SpaceError where nothing can be written."""
+    """Lock a folder for this process. Raises SweepLocked, or SpaceError if nothing can be written."""
     try:
         acquire(claim.folder)
         claim.note()
@@ -182,13 +188,13 @@ def _lock_folder(claim: Claim) -> None:
 def _record_sweep(
     loaded: Loaded, plan: Plan, store: Store, console: Console, asker: AskTellStudy | None = None
 ) -> dict[str, str]:
-    """Write down what is to be run, if it does not contradict what is stored; trainings that it renames."""
+    """Store the space and the plan, if the stored sweep is compatible. Return the trainings that are renamed."""
     folder, tree = store.folder, loaded.document.tree
     added = check_compatible(folder, plan, tree, asker is not None and asker.forgot)
     for line in damaged(folder):
-        console.print(f"note: {line}; it is made again of the space and of what is stored", markup=False)
+        console.print(f"note: {line}; it is rebuilt from the space and the stored records", markup=False)
     for line in asker.damage.lines() if asker else ():
-        console.print(f"note: {line}; what followed is asked again, and so the same", markup=False)
+        console.print(f"note: {line}; the trials after it are asked for again, and are the same", markup=False)
     if added:
         are = "is" if added == 1 else "are"
         console.print(f"Extending {folder}: {format_count(added, 'training')} {are} new.")
@@ -212,29 +218,32 @@ def _explain_unwritable(folder: Place, error: OSError) -> SpaceError:
 def start_sweep(
     loaded: Loaded, plan: Plan, sources: DatasetCache, store: Store, reuse: list[Place], console: Console, began: float
 ) -> int:
-    """Run a plan of which nothing further is asked, in a folder of its own. Returns the exit code.
+    """Run a plan that does not grow, in its own folder. Return the exit code.
 
-    Raises SweepLocked, DifferentSweep or SpaceError where it cannot begin.
+    Raises SweepLocked, DifferentSweep or SpaceError if it cannot start.
     """
     with claimed(store.folder, console) as claim:
         _lock_folder(claim)
         renamed = _record_sweep(loaded, plan, store, console)
         return _run_sweep(
-            Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began, missed=False
+            Sweep(store, plan, loaded.space, sources, console, renamed), reuse, console, began, note_missed=False
         )
 
 
-def _run_sweep(sweep: Sweep, reuse: list[Place], console: Console, began: float, missed: bool) -> int:
-    """`missed`: whether to say so where another sweep has nothing to take, as a user named it to take from."""
+def _run_sweep(sweep: Sweep, reuse: list[Place], console: Console, began: float, note_missed: bool) -> int:
+    """Run a sweep and report it. Return the exit code.
+
+    `note_missed` tells whether to print that a sweep to reuse has nothing to copy, as a user named it.
+    """
     folder = sweep.store.folder
     provenance = Provenance(folder)
     try:
         provenance.begin(sweep.plan.code)
         for other, (states, epochs, common) in import_states(sweep.store, sweep.plan, reuse).items():
             if states:
-                console.print(f"{states} states behind {epochs} epochs are taken from {other}.")
-            if missed and not common:
-                console.print(f"{other} holds no state that this sweep has in common with it.")
+                console.print(f"{states} states after {epochs} epochs are copied from {other}.")
+            if note_missed and not common:
+                console.print(f"{other} has no state in common with this sweep.")
     except OSError as error:
         raise _explain_unwritable(folder, error) from None
     code = sweep.run(os.environ.get("RAY_ADDRESS"), carrying_on())
@@ -242,14 +251,14 @@ def _run_sweep(sweep: Sweep, reuse: list[Place], console: Console, began: float,
         health.check(folder)
         provenance.slots(sweep.orders.slots)
         provenance.nodes(group_by_hardware(sweep.nodes))
-        provenance.end(code, began, sweep.spent)  # for the report to tell
+        provenance.end(code, began, sweep.spent)  # so that the report can show it
         if sweep.ended() and not sweep.interrupted:
             _report(folder)
             provenance.end(code, began, sweep.spent)
     except OSError as error:
         why = health.storage_problem_behind(error, folder) or str(error)
-        if not code:  # else the storage is told of as what stopped it
-            console.print(f"Not written down in provenance.json, how this ended: {why}", soft_wrap=True)
+        if not code:  # otherwise the storage was already reported as what stopped the sweep
+            console.print(f"The end of this run could not be written to provenance.json: {why}", soft_wrap=True)
     sweep.conclude()
     return code
 

@@ -106,7 +106,7 @@ def test_without_its_data_a_sweep_is_not_taken_for_another(
     monkeypatch.setattr(Digits, "load", not_here)
     assert main(["space.yaml", "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "note: results/space holds a sweep; whether this is the same is not known without the data" in said
+    assert "note: results/space holds a sweep; without the data it is unknown whether this is the same one" in said
 
 
 def test_what_was_begun_may_not(sweep: Path, planned: Planned) -> None:
@@ -393,7 +393,7 @@ def test_a_sweep_that_has_nothing_to_give_is_told(
     monkeypatch.setattr(Sweep, "run", lambda *arguments: 0)
     Path("new.yaml").write_text(smoke())
     assert main(["new.yaml", "--results", str(here), "--reuse", "sweep"]) == 0
-    assert "sweep holds no state that this sweep has in common with it." in capsys.readouterr().out
+    assert "sweep has no state in common with this sweep." in capsys.readouterr().out
 
 
 def test_of_another_sweep_the_command_is_told_that_it_was_run_by(sweep: Path, planned: Planned) -> None:
