@@ -37,7 +37,7 @@ RUN = "search.run"
 SHORT = ("--set", "trial.epochs=2")
 USES = {  # by the row of that page's table, or by the module where it has none
     "python -m search.run SPACE": Use(RUN, ["tiny.yaml"], "tiny is finished"),
-    "… --dry-run": Use(RUN, ["tiny.yaml", "--dry-run"], "stored before"),
+    "… --dry-run": Use(RUN, ["tiny.yaml", "--dry-run"], "already stored"),
     "… --set trial.epochs=20 --set search.replicates=5": Use(
         RUN, ["tiny.yaml", "--dry-run", *SHORT, "--set", "search.replicates=5", "--name", "other"], "5 seeds"
     ),

@@ -68,7 +68,9 @@ def test_epochs_that_trainings_share_count_once(tmp_path: Path) -> None:
 def test_a_dry_run_says_what_subsets_save(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "space.yaml").write_text(space({"name": "digits", "train": 200, "val": 60, "test": 60}))
     assert main([str(tmp_path / "space.yaml"), "--dry-run", "--results", str(tmp_path / "none")]) == 0
-    assert "examples 960 to train on, as many as in 5 epochs of all" in " ".join(capsys.readouterr().out.split())
+    assert "examples 960 to train on, as many as in 5 epochs without subsets" in " ".join(
+        capsys.readouterr().out.split()
+    )
     (tmp_path / "space.yaml").write_text("trial: {data: {name: digits}, epochs: 3}\n")
     assert main([str(tmp_path / "space.yaml"), "--dry-run", "--results", str(tmp_path / "none")]) == 0
     assert "as many as in" not in capsys.readouterr().out

@@ -125,10 +125,10 @@ def test_a_dry_run_says_what_a_search_looks_for_and_what_ends_it(
     assert rows["axis optimizer.lr"] == "loguniform, 0.01 to 1"
     assert rows["axis batch_size"] == "int, 16 to 64"
     assert rows["axis method"] == "pgd-at, trades"
-    assert rows["selects by"] == "val_pgd_acc (max), val_clean_acc (max), val_clean_acc >= 0.8"
-    assert rows["seeds in doubt"] == "up to 5; all figures here are of 2"
+    assert rows["objectives"] == "val_pgd_acc (max), val_clean_acc (max), val_clean_acc >= 0.8"
+    assert rows["seeds"] == "up to 5 for a configuration in doubt; all figures here are for 2"
     assert rows["stopping"] == "robust: trainings may end sooner than counted here"
-    assert rows["budget"] == "45 epochs, 2 h 00 min of wall time: pays for 4 of the 12 trainings counted here"
+    assert rows["budget"] == "45 epochs, 2 h 00 min of wall time: suffices for 4 of the 12 trainings counted here"
 
 
 def test_training_from_scratch_takes_as_long_as_the_fullest_process() -> None:
@@ -155,7 +155,7 @@ def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
     sources.fingerprint(planned_space(text).trials[0].config.data)
     first = said()
     assert "epochs 2,800 asked, 1,480 to train: 1,320 (47.1%) saved by sharing" in first
-    assert "time no estimate: no such training was recorded in this results folder yet" in first
+    assert "time no estimate: no comparable training is recorded in this results folder yet" in first
     assert "in the end (keep: best), at most " in first
     row = planned_space(text).trials[0].row()
     before = MadeUp(here / "results" / "before", ["aa"], **row["config"])
@@ -164,7 +164,10 @@ def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
     before.train(0, 2, seconds=2.0)
     later = said()
     assert "time 49 min 20 s on one process" in later  # 1,480 x 2 s; another evaluation is none of the same
-    assert f"without evaluating {len(planned_space(text).trials)} trainings: none was measured so before" in later
+    assert (
+        f"without evaluating {len(planned_space(text).trials)} trainings, as this evaluation was never measured"
+        in later
+    )
 
 
 def test_it_says_how_often_further_attacks_are_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,9 +177,9 @@ def test_it_says_how_often_further_attacks_are_run(here: Path, capsys: pytest.Ca
     plan, space = planned_space(text), load(here / "space.yaml", []).space
     print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), remaining(None, plan))
     said = " ".join(capsys.readouterr().out.split())
-    assert "measured: fgsm FGSM, linf, epsilon 0.1; every 3 epochs, and after the last" in said
-    assert "measured: rare FGSM, linf, epsilon 0.1 on 50 images drawn by class; every 6 epochs, and after the" in said
-    assert "on 30 images drawn by class each trial asks" in said, "of an attack of the end nothing is said"
+    assert "evaluate: fgsm FGSM, linf, epsilon 0.1; every 3 epochs, and after the last" in said
+    assert "evaluate: rare FGSM, linf, epsilon 0.1 on 50 images drawn by class; every 6 epochs, and after the" in said
+    assert "on 30 images drawn by class resources 1 CPU" in said, "an attack that runs once at the end has no frequency"
 
 
 def test_the_last_training_takes_its_time_on_however_many_processes(
@@ -200,7 +203,7 @@ def test_of_twins_alone_no_time_is_known_either(here: Path, capsys: pytest.Captu
         Console(width=200), plan, load(here / "space.yaml", []).space, here / "results", sources, remaining(None, plan)
     )
     said = " ".join(capsys.readouterr().out.split())
-    assert "time no estimate: no such training was recorded in this results folder yet" in said
+    assert "time no estimate: no comparable training is recorded in this results folder yet" in said
 
 
 def test_a_folder_that_is_being_removed_is_no_bytes(tmp_path: Path) -> None:
