@@ -171,7 +171,7 @@ def test_what_cannot_be_confirmed_is_said(tmp_path: Path, capsys: pytest.Capture
     assert main([str(it.store.folder)]) == 2
     said = capsys.readouterr().err
     assert "no sweep is stored there (no plan.json)" in said
-    assert "no configuration of it has all its seeds" in said
+    assert "no configuration has all its seeds" in said
     write_json(it.store.folder / "plan.json", read_json(it.store.folder / "plan.json") | {"format": 0})
     assert main([str(it.store.folder)]) == 2
     assert "another version of this program made it" in capsys.readouterr().err
@@ -205,7 +205,7 @@ def test_other_training_code_is_refused_unless_accepted(
     assert main([str(run.store.folder)]) == 2
     said = capsys.readouterr().err
     assert "the code in trainers/ has changed" in said and "--accept-code-change" in said
-    assert "Nothing was changed. If the front or its seeds are others since, move that folder aside" in said
+    assert "Nothing was changed. If the front or its seeds have changed since, move that folder aside" in said
     assert "--fresh" not in said
     assert main([str(run.store.folder), "--accept-code-change"]) == 0
     assert len(sweeps) == 2
@@ -227,7 +227,7 @@ def test_a_place_that_cannot_be_written_to_is_named(
     folder.write_text("no folder")
     assert main([str(run.store.folder)]) == 2
     assert capsys.readouterr().err == (
-        f"error: {folder}: is no folder; the confirmation lies there, so give that another name\n"
+        f"error: {folder}: is no folder; the confirmation is stored there, so give that another name\n"
         "1 problem; nothing was started.\n"
     )
     assert not sweeps

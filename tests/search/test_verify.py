@@ -77,7 +77,7 @@ def test_data_that_is_gone_or_other_data_is_no_difference_of_the_records(
     before = hash_files(it.store.folder)
     np.savez(file, x_train=x[::-1], y_train=y)
     assert verify([str(it.store.folder)]) == 2
-    assert "its data is other data now; put back the files that it was trained on" in capsys.readouterr().err
+    assert "its data has changed; put back the files that it was trained on" in capsys.readouterr().err
     file.unlink()
     assert verify([str(it.store.folder)]) == 2
     assert f"path: no file {file}" in capsys.readouterr().err

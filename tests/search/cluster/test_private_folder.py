@@ -179,15 +179,15 @@ def test_another_user_gets_at_nothing_of_a_running_sweep_and_a_killed_one_leaves
     arguments = (tmp_path / "smoke.yaml", "--results", tmp_path)
     driver = SweepProcess(*arguments, scratch=tmp_path / "tmp", **SECRETS)
     try:
-        driver.when(lambda: count_epochs(tmp_path / "smoke") > 20 and bool(find_workers(driver)))
+        driver.wait_until(lambda: count_epochs(tmp_path / "smoke") > 20 and bool(find_workers(driver)))
         folder = folder_of(driver)
         (code,) = folder.glob("ray/session_2*/runtime_resources/working_dir_files/_ray_pkg_*/")
         assert stat.S_IMODE(code.parent.stat().st_mode) == 0o777, "Ray itself keeps nobody out"
         got_at_nothing(folder, code)
         killed = find_workers(driver)[0]
         kill_process(killed)
-        driver.when(lambda: "retry: " in driver.printed)
-        driver.when(lambda: len(find_workers(driver)) == 2 and killed not in find_workers(driver))
+        driver.wait_until(lambda: "retry: " in driver.raw_output)
+        driver.wait_until(lambda: len(find_workers(driver)) == 2 and killed not in find_workers(driver))
         got_at_nothing(folder, code)
         started = list_descendants(driver.process.pid)
         token = re.findall(rb"RAY_AUTH_TOKEN=([0-9a-f]{64})", Path(f"/proc/{find_raylet(driver)}/environ").read_bytes())
@@ -233,13 +233,13 @@ def test_what_a_killed_sweep_left_is_closed_to_others_and_gone_at_the_next_start
     driver = SweepProcess(*arguments, scratch=tmp_path / "tmp", **SECRETS)
     again = None
     try:
-        driver.when(lambda: count_epochs(tmp_path / "smoke") > 5)
+        driver.wait_until(lambda: count_epochs(tmp_path / "smoke") > 5)
         folder = folder_of(driver)
         driver.kill(workers=False)
         assert folder.exists()
         assert as_another(f"ls {folder}").returncode
         again = SweepProcess(*arguments, scratch=tmp_path / "tmp", **SECRETS)
-        assert again.wait() == 0, again.said
+        assert again.wait() == 0, again.output
         assert not folder.exists()
         assert not list(Path("/tmp").glob(f"rs-{again.process.pid}-*"))
     finally:

@@ -124,15 +124,15 @@ def test_a_node_that_is_lost_and_one_that_comes_cost_nothing_that_was_stored(
         driver = SweepProcess(*arguments, scratch=tmp_path / "tmp", **token)
         try:
             (other,) = nodes.worker_nodes
-            driver.when(lambda: workers(other) >= 2 and count_epochs(folder) > 100)
+            driver.wait_until(lambda: workers(other) >= 2 and count_epochs(folder) > 100)
             before = read_costs(folder)
             nodes.remove_node(other, allow_graceful=False)
             again = nodes.add_node(**NODE, temp_dir=f"{os.environ['RAY_TMPDIR']}/again")
-            assert driver.wait() == 0, driver.said
+            assert driver.wait() == 0, driver.output
             assert workers(again) >= 2, "who came was given work"
         finally:
             driver.close()
-    assert driver.said.count("retry: ") >= 2, "its node died, or does not answer any more"
+    assert driver.output.count("retry: ") >= 2, "its node died, or does not answer any more"
     assert hash_records(folder) == hash_records(Tiny(tmp_path / "alone" / "smoke", **changes).all().store.folder)
     assert count_retrained(before, read_costs(folder)) <= 1
 

@@ -60,7 +60,7 @@ def test_a_record_that_was_changed_at_equal_size_is_told_and_made_again(
     assert hash_records(again.store.folder) == hash_records(whole.store.folder)
     assert again.trained() == it.plan.tree.distinct, "no epoch was trained again"
     assert verify([str(it.store.folder)]) == 0
-    assert "The records of 1 of 1 trials are what was written" in capsys.readouterr().out
+    assert "The records of 1 of 1 trials are as they were written" in capsys.readouterr().out
 
 
 def test_of_what_was_damaged_itself_a_copy_is_kept(tmp_path: Path) -> None:

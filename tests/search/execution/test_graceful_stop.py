@@ -317,17 +317,17 @@ def begun(tmp_path: Path, **changes: Any) -> SweepProcess:
 def test_a_ray_that_is_killed_ends_the_sweep_with_code_1_and_it_goes_on(tmp_path: Path, process: str) -> None:
     driver = begun(tmp_path)
     try:
-        driver.when(lambda: count_epochs(tmp_path / "smoke") > 60)
+        driver.wait_until(lambda: count_epochs(tmp_path / "smoke") > 60)
         (pid,) = (pid for pid in list_descendants(driver.process.pid) if process in read_command_line(pid))
         kill_process(pid)
         assert driver.wait() == 1
-        assert "Stopped: Ray died: its " in driver.said
-        assert driver.said.strip().splitlines()[-1].startswith("  python -m search.run ")
+        assert "Stopped: Ray died: its " in driver.output
+        assert driver.output.strip().splitlines()[-1].startswith("  python -m search.run ")
     finally:
         driver.close()
     again = begun(tmp_path)
     try:
-        assert again.wait() == 0, again.said
+        assert again.wait() == 0, again.output
     finally:
         again.close()
 
@@ -339,11 +339,11 @@ def test_epochs_that_run_when_it_is_asked_to_stop_are_ended_and_stored(tmp_path:
     driver = begun(tmp_path, trial__method=slow, search__checkpoint_seconds=1e6)
     folder = tmp_path / "smoke"
     try:
-        driver.when(lambda: count_epochs(folder) >= 3 and len(find_workers(driver)) == 2)
+        driver.wait_until(lambda: count_epochs(folder) >= 3 and len(find_workers(driver)) == 2)
         before, asked = count_epochs(folder), time.monotonic()
         assert driver.stop(signal.SIGTERM) == 143
         took = time.monotonic() - asked
-        said = driver.said
+        said = driver.output
     finally:
         driver.close()
     stored = {read_json(path.with_name("stage.json"))["epoch"] for path in folder.glob("stages/??/*/state.pt")}

@@ -261,7 +261,7 @@ def run_with(
     driver = SweepProcess(tmp_path / "smoke.yaml", "--results", tmp_path, scratch=tmp_path / "tmp",
                     program=inject(tmp_path / "faults", fault), **environ)  # fmt: skip
     try:
-        return driver.wait(), driver.said, tmp_path / "smoke"
+        return driver.wait(), driver.output, tmp_path / "smoke"
     finally:
         driver.close()
 

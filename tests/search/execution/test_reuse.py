@@ -60,7 +60,7 @@ def test_nothing_to_verify_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
     write_json(it.store.folder / "plan.json", plan | {"code": "another"})
     assert verify([str(it.store.folder)]) == 2
     said = capsys.readouterr().err
-    for words in ("no sweep is stored there", "no trial of it has ended yet", "other training code"):
+    for words in ("no sweep is stored there", "none of its trials has ended yet", "other training code"):
         assert words in said
 
 

@@ -105,26 +105,26 @@ def life(greedy: tuple[SweepProcess, Path], tmp_path_factory: pytest.TempPathFac
 
     try:
         killed = start()
-        killed.when(lambda: count_epochs(it.folder) > EPOCHS // 8)
+        killed.wait_until(lambda: count_epochs(it.folder) > EPOCHS // 8)
         killed.kill(workers=False)
         it.costs["killed"] = read_costs(it.folder)
 
         interrupted = start()
-        interrupted.when(lambda: is_locked(it.folder))  # long before Ray is up
+        interrupted.wait_until(lambda: is_locked(it.folder))  # long before Ray is up
         it.codes["second"] = main_here(*arguments)
         it.codes["status"] = search.status.main([str(it.folder)])
-        interrupted.when(lambda: count_epochs(it.folder) > EPOCHS // 3)
+        interrupted.wait_until(lambda: count_epochs(it.folder) > EPOCHS // 3)
         it.codes["interrupted"] = interrupted.stop(signal.SIGINT)
         it.costs["interrupted"] = read_costs(it.folder)
 
         finished = start(*MORE)
-        finished.when(lambda: count_epochs(it.folder) > EPOCHS // 2 and bool(find_workers(finished)))
+        finished.wait_until(lambda: count_epochs(it.folder) > EPOCHS // 2 and bool(find_workers(finished)))
         it.costs["worker killed"] = read_costs(it.folder)
         kill_process(find_workers(finished)[0])
         it.codes["finished"] = finished.wait()
         it.costs["finished"] = read_costs(it.folder)
         names = ("killed", "interrupted", "finished")
-        it.said = {name: driver.said for name, driver in zip(names, drivers, strict=True)}
+        it.said = {name: driver.output for name, driver in zip(names, drivers, strict=True)}
         yield it
     finally:
         for driver in drivers:
@@ -274,7 +274,7 @@ def test_what_no_machine_can_hold_is_refused_at_once(greedy: tuple[SweepProcess,
     assert (
         f"error: resources: a trial fits on no machine: CPU 512 asked, {os.cpu_count()} on the largest machine;"
         " lower `resources:` or join a cluster\n"
-    ) in driver.said
+    ) in driver.output
     assert not folder.exists()
 
 
@@ -317,9 +317,11 @@ def test_stopped_before_ray_is_up_it_says_by_which_signal(
 def test_terminated_it_ends_with_143(tmp_path: Path, when: str) -> None:
     driver = SweepProcess(SMOKE, *LONGER, "--results", tmp_path, scratch=tmp_path / "tmp")
     folder = tmp_path / "smoke"
-    driver.when(lambda: list(folder.glob("trials/*")) != [] if when == "before the first epoch" else beyond(folder, 90))
+    driver.wait_until(
+        lambda: list(folder.glob("trials/*")) != [] if when == "before the first epoch" else beyond(folder, 90)
+    )
     assert driver.stop(signal.SIGTERM) == 143
-    assert "All that was trained is kept; the same command carries on:" in driver.said
+    assert "All that was trained is kept; the same command carries on:" in driver.output
     before = read_costs(folder)
     again = SweepProcess(SMOKE, *LONGER, "--results", tmp_path, scratch=tmp_path / "tmp")
     assert again.wait() == 0
@@ -335,12 +337,12 @@ def test_killed_at_ten_instants_it_ends_as_undisturbed(undisturbed: Path, tmp_pa
         for i in range(10):
             driver = SweepProcess(SMOKE, *LONGER, *MORE, "--results", tmp_path, scratch=tmp_path / "tmp")
             drivers.append(driver)
-            driver.when(partial(beyond, folder, (EPOCHS + 4 * 40 + 10) * (i + 0.5) / 11))
+            driver.wait_until(partial(beyond, folder, (EPOCHS + 4 * 40 + 10) * (i + 0.5) / 11))
             driver.kill(workers=bool(i % 2))
             seen.append(read_costs(folder))
         last = SweepProcess(SMOKE, *LONGER, *MORE, "--results", tmp_path, scratch=tmp_path / "tmp")
         drivers.append(last)
-        assert last.wait() == 0, last.said
+        assert last.wait() == 0, last.output
     finally:
         for driver in drivers:
             driver.close()
@@ -378,7 +380,7 @@ def test_storage_that_cannot_be_written_or_is_gone_stops_it_and_when_it_is_back_
     arguments = (SMOKE, *LONGER, *MORE, "--results", small_disk)
     stopped = SweepProcess(*arguments, scratch=tmp_path / "tmp")
     try:
-        stopped.when(lambda: beyond(folder, EPOCHS // 3))
+        stopped.wait_until(lambda: beyond(folder, EPOCHS // 3))
         before = read_costs(folder)
         if how == "read-only":
             mount("--bind", str(fixed), str(small_disk))
@@ -386,9 +388,9 @@ def test_storage_that_cannot_be_written_or_is_gone_stops_it_and_when_it_is_back_
         else:
             subprocess.run(["umount", "--lazy", str(small_disk)], check=True)
             said = f"Stopped: the storage is gone ({folder}); bring it back, then carry on with the same command"
-        assert stopped.wait() == 1, stopped.said
-        assert said in stopped.said
-        assert stopped.said.strip().splitlines()[-1].startswith("  python -m search.run ")
+        assert stopped.wait() == 1, stopped.output
+        assert said in stopped.output
+        assert stopped.output.strip().splitlines()[-1].startswith("  python -m search.run ")
         if how == "read-only":
             subprocess.run(["umount", "--lazy", str(small_disk)], check=True)
         else:
@@ -396,7 +398,7 @@ def test_storage_that_cannot_be_written_or_is_gone_stops_it_and_when_it_is_back_
             mount("--bind", str(aside), str(small_disk))
         assert not list(folder.rglob("error.txt"))
         again = SweepProcess(*arguments, scratch=tmp_path / "tmp")
-        assert again.wait() == 0, again.said
+        assert again.wait() == 0, again.output
         assert hash_records(folder) == hash_records(undisturbed)
         assert count_retrained(before, read_costs(folder)) <= 1
     finally:
@@ -411,16 +413,16 @@ def test_a_full_disk_stops_it_and_with_room_again_it_goes_on(
 ) -> None:
     arguments = (SMOKE, *LONGER, *MORE, "--results", small_disk)
     full = SweepProcess(*arguments, scratch=tmp_path / "tmp")
-    assert full.wait() == 1, full.said
+    assert full.wait() == 1, full.output
     folder = small_disk / "smoke"
-    assert f"Stopped: the disk is full ({folder}); free some room, then carry on with the same command" in full.said
+    assert f"Stopped: the disk is full ({folder}); free some room, then carry on with the same command" in full.output
     assert 0 < count_epochs(folder) < EPOCHS
     assert not list(folder.rglob("error.txt"))
     still = SweepProcess(*arguments, scratch=tmp_path / "tmp")
-    assert still.wait() in (1, 2), still.said
-    assert "No space left" in still.said or "disk is full" in still.said
+    assert still.wait() in (1, 2), still.output
+    assert "No space left" in still.output or "disk is full" in still.output
     subprocess.run(["mount", "-o", "remount,size=100m", str(small_disk)], check=True)
     roomy = SweepProcess(*arguments, scratch=tmp_path / "tmp")
-    assert roomy.wait() == 0, roomy.said
+    assert roomy.wait() == 0, roomy.output
     assert hash_records(folder) == hash_records(undisturbed)
     assert not list(folder.rglob("*.tmp")) + list(folder.rglob(".tmp-*"))

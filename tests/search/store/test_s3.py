@@ -40,19 +40,19 @@ def test_killed_and_given_again_it_has_the_records_of_an_undisturbed_run(
         for workers in (False, True):
             drivers.append(SweepProcess(*arguments, scratch=tmp_path / "tmp"))
             if not workers:
-                drivers[-1].when(lambda: is_locked(folder))  # long before Ray is up
+                drivers[-1].wait_until(lambda: is_locked(folder))  # long before Ray is up
                 assert main_here(*arguments) == 2, "another driver runs it"
             before = trained(folder)
-            drivers[-1].when(lambda before=before: trained(folder) > before + EPOCHS // 6)
+            drivers[-1].wait_until(lambda before=before: trained(folder) > before + EPOCHS // 6)
             drivers[-1].kill(workers=workers)
         assert trained(folder) < EPOCHS
         drivers.append(SweepProcess(*arguments, scratch=tmp_path / "tmp"))
-        assert drivers[-1].wait() == 0, drivers[-1].said
+        assert drivers[-1].wait() == 0, drivers[-1].output
     finally:
         for driver in drivers:
             driver.close()
-    assert f"waiting {WINDOW:g} s to see whether that process lives" in drivers[-1].said
-    assert "Report: s3://bucket/killed/smoke/report/index.html" in drivers[-1].said
+    assert f"waiting {WINDOW:g} s to see whether that process lives" in drivers[-1].output
+    assert "Report: s3://bucket/killed/smoke/report/index.html" in drivers[-1].output
     assert (folder / "report" / "index.html").exists()
     assert hash_records(folder) == hash_records(undisturbed.store.folder)
     assert not [entry for entry in folder.files() if "damaged" in entry.path or "error.txt" in entry.path]
