@@ -1,4 +1,4 @@
-"""Confirmation: fresh seeds for the front, which chose nothing."""
+"""Confirmation: the front trained with fresh seeds that took no part in the selection."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(tmp_path: Path) -> Tiny:
     return Tiny(tmp_path / "sweep", text).all()
 
 
-def test_the_front_is_the_one_of_validation_means(run: Tiny) -> None:
+def test_the_front_is_that_of_validation_means(run: Tiny) -> None:
     plan = read_json(run.store.folder / "plan.json")
     results = {name: it.values for name, (it, _) in select_front(run.store, plan, run.sweep.space.search).items()}
     everyone: dict[str, list[dict]] = {}
@@ -49,8 +49,8 @@ def test_the_front_is_the_one_of_validation_means(run: Tiny) -> None:
     assert set(results) == front
 
 
-def test_no_problem_s_front_hides_another_s(tmp_path: Path) -> None:
-    """Whatever was trained on right labels is better than what was not, and says nothing against it."""
+def test_each_problem_has_its_own_confirmed_front(tmp_path: Path) -> None:
+    """Trainings on clean labels are better than those on noisy labels, which are another problem."""
     axes = AXES | {"data.label_noise": {"grid": [0, 0.3]}}
     it = Tiny(tmp_path / "sweep", smoke(profile=None, search__axes=axes, search__replicates=1))
     for place, trial in enumerate(it.plan.trials):
@@ -63,7 +63,7 @@ def test_no_problem_s_front_hides_another_s(tmp_path: Path) -> None:
     assert [rows[0]["config"]["data"]["label_noise"] for _, rows in found.values()] == [0, 0.3]
 
 
-def test_a_network_that_names_one_class_is_not_confirmed(run: Tiny) -> None:
+def test_a_constant_network_is_not_confirmed(run: Tiny) -> None:
     plan, search = read_json(run.store.folder / "plan.json"), run.sweep.space.search
     name, (_, rows) = next(iter(select_front(run.store, plan, search).items()))
     path = run.store.trial(rows[0]["id"]) / "result.json"
@@ -76,7 +76,7 @@ def test_a_network_that_names_one_class_is_not_confirmed(run: Tiny) -> None:
 
 @pytest.fixture
 def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[Sweep]:
-    """The sweeps that were run: each training is said to have ended with the same accuracies."""
+    """The sweeps that were run; each training ends with the same made-up accuracies."""
     found: list[Sweep] = []
 
     def trained(sweep: Sweep, address: str | None, command: str) -> int:
@@ -95,7 +95,7 @@ def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[Sweep]:
     return found
 
 
-def test_it_trains_the_front_with_seeds_that_chose_nothing(
+def test_the_front_is_trained_with_fresh_seeds(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(run.store.folder), "--seeds", "3"]) == 0
@@ -107,7 +107,7 @@ def test_it_trains_the_front_with_seeds_that_chose_nothing(
     assert "50.0 ± 0.0 (3)" in capsys.readouterr().out
 
 
-def test_it_lies_beside_the_run_however_that_is_named(
+def test_the_confirmation_is_stored_beside_the_run_however_it_is_named(
     run: Tiny, sweeps: list[Sweep], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(local(run.store.folder))
@@ -117,14 +117,14 @@ def test_it_lies_beside_the_run_however_that_is_named(
     assert hash_files(run.store.folder) == before
 
 
-def test_seeds_that_share_nothing_with_the_run_are_no_news(
+def test_fresh_seeds_without_common_states_are_not_noted(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(run.store.folder)]) == 0
     assert capsys.readouterr().out.startswith("front of sweep")
 
 
-def test_of_a_sweep_that_is_not_finished_it_says_how_much_is_missing(
+def test_missing_trainings_of_an_unfinished_sweep_are_counted(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(run.store.folder)]) == 0
@@ -140,7 +140,7 @@ def test_of_a_sweep_that_is_not_finished_it_says_how_much_is_missing(
     assert f"front of sweep so far ({missing}), validation" in " ".join(said.out.split())
 
 
-def test_configurations_have_the_names_that_the_report_gives_them(
+def test_configurations_have_the_names_of_the_report(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(run.store.folder)]) == 0
@@ -154,7 +154,7 @@ def test_configurations_have_the_names_that_the_report_gives_them(
     assert set(own["name"]) == names, "in its own report too, where perhaps one is left and nothing varies"
 
 
-def test_what_limited_the_search_does_not_limit_what_confirms_it(tmp_path: Path, sweeps: list[Sweep]) -> None:
+def test_stopping_and_budget_do_not_limit_the_confirmation(tmp_path: Path, sweeps: list[Sweep]) -> None:
     changes = {"search__axes": AXES, "search__budget": {"trials": 3}, "search__stopping": {"margin": 0.5}}
     text = smoke(profile=None, **changes, resources={"gpus": "auto"}, trial__compute={"device": "cpu"})
     it = Tiny(tmp_path / "sweep", text).all()
@@ -165,7 +165,7 @@ def test_what_limited_the_search_does_not_limit_what_confirms_it(tmp_path: Path,
     assert sweep.space.resources.gpus == 0, "as search.run decides it"
 
 
-def test_what_cannot_be_confirmed_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sweep_without_a_front_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 2
     it = Tiny(tmp_path / "sweep")
     assert main([str(it.store.folder)]) == 2
@@ -178,14 +178,16 @@ def test_what_cannot_be_confirmed_is_said(tmp_path: Path, capsys: pytest.Capture
     assert not (tmp_path / "sweep.confirmed").exists()
 
 
-def test_a_number_of_seeds_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_number_of_seeds_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["wherever", "--seeds", "0"])
     assert caught.value.code == 2
     assert "--seeds should be at least 1; got 0" in capsys.readouterr().err
 
 
-def test_while_another_process_confirms_it(run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_confirmation_that_another_process_runs_is_refused(
+    run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = local(run.store.folder).with_name("sweep.confirmed")
     release = acquire(folder)
     assert main([str(run.store.folder)]) == 2
@@ -211,7 +213,7 @@ def test_other_training_code_is_refused_unless_accepted(
     assert len(sweeps) == 2
 
 
-def test_trainings_that_are_not_asked_for_any_more_are_not_passed_over(
+def test_trainings_no_longer_requested_are_reported(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(run.store.folder), "--seeds", "2"]) == 0
@@ -220,7 +222,7 @@ def test_trainings_that_are_not_asked_for_any_more_are_not_passed_over(
     assert len(sweeps) == 1
 
 
-def test_a_place_that_cannot_be_written_to_is_named(
+def test_a_folder_that_cannot_be_written_is_named(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = local(run.store.folder).with_name("sweep.confirmed")

@@ -1,4 +1,4 @@
-"""Folders among everybody's temporary ones: no other user gets in, and only what is surely left over is removed."""
+"""Private temporary folders: other users cannot enter, and only folders surely left behind are removed."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from ..helpers import SweepProcess, smoke
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """In the place of /tmp."""
+    """A folder that stands for /tmp."""
     monkeypatch.setattr(private_folder, "_find_parent", lambda: str(tmp_path))
     return tmp_path
 
 
 @pytest.fixture
 def left(temporary: Path) -> Path:
-    """A folder of a process that is gone."""
+    """The folder of a process that has ended."""
     folder, process = create_folder(), subprocess.Popen(["sleep", "60"])
     (folder / MARK).write_text(json.dumps(private_folder._describe_process(process.pid)))
     process.kill()
@@ -48,7 +48,7 @@ def left(temporary: Path) -> Path:
 
 
 def as_another(command: str) -> subprocess.CompletedProcess[str]:
-    """A shell's command as a user who is neither this one nor in its groups; skips where nobody can become one."""
+    """Run a shell command as a user who is neither this one nor in its groups; skip if that is impossible."""
     if os.geteuid():
         pytest.skip("NOT TESTED: what another user can do, for only root can become one")
     return subprocess.run(
@@ -63,7 +63,7 @@ def marked(folder: Path, **changes: object) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_a_folder_is_its_user_s_alone_whatever_the_umask(temporary: Path, umask: int) -> None:
+def test_a_folder_is_private_whatever_the_umask(temporary: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         folder = create_folder()
@@ -76,20 +76,20 @@ def test_a_folder_is_its_user_s_alone_whatever_the_umask(temporary: Path, umask:
     assert folder.exists(), "its process lives"
 
 
-def test_where_none_can_be_made_no_sweep_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_sweep_starts_without_a_private_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(private_folder, "_find_parent", lambda: "/proc")
     with pytest.raises(Infeasible, match="its folder cannot be made"), connect(None):
         pytest.fail("Ray started")
 
 
-def test_what_a_process_that_is_gone_left_is_removed(left: Path) -> None:
+def test_the_folder_of_an_ended_process_is_removed(left: Path) -> None:
     (left / "ray").mkdir(mode=0o777)
     (left / "ray" / "log").write_text("said")
     remove_abandoned()
     assert not left.exists()
 
 
-def test_a_process_that_got_the_number_of_one_that_is_gone_is_another(left: Path) -> None:
+def test_a_process_with_a_reused_id_is_another(left: Path) -> None:
     marked(left, pid=os.getpid())
     remove_abandoned()
     assert not left.exists()
@@ -138,14 +138,14 @@ CASES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_in_doubt_stays(left: Path, case: str) -> None:
+def test_a_doubtful_folder_stays(left: Path, case: str) -> None:
     (left / "data").write_text("mine")
     CASES[case](left)
     remove_abandoned()
     assert (left / "data").read_text() == "mine"
 
 
-def test_a_user_s_folder_of_such_a_name_stays(temporary: Path) -> None:
+def test_a_users_folder_with_such_a_name_stays(temporary: Path) -> None:
     (temporary / "rs-999999-mydata").mkdir()
     (temporary / "rs-999999-mydata" / "thesis.tex").write_text("years")
     (temporary / "rs-notes").write_text("mine")
@@ -174,7 +174,7 @@ def told_in(folder: Path, secret: bytes = b"not-for-others") -> list[Path]:
 
 @pytest.mark.sweeps
 @pytest.mark.timeout(600)
-def test_another_user_gets_at_nothing_of_a_running_sweep_and_a_killed_one_leaves_no_secret(tmp_path: Path) -> None:
+def test_a_running_sweep_is_closed_to_others_and_a_killed_one_leaves_no_secret(tmp_path: Path) -> None:
     (tmp_path / "smoke.yaml").write_text(smoke(trial__epochs=400, evaluate__every=200, search__retries=5))
     arguments = (tmp_path / "smoke.yaml", "--results", tmp_path)
     driver = SweepProcess(*arguments, scratch=tmp_path / "tmp", **SECRETS)
@@ -183,12 +183,12 @@ def test_another_user_gets_at_nothing_of_a_running_sweep_and_a_killed_one_leaves
         folder = folder_of(driver)
         (code,) = folder.glob("ray/session_2*/runtime_resources/working_dir_files/_ray_pkg_*/")
         assert stat.S_IMODE(code.parent.stat().st_mode) == 0o777, "Ray itself keeps nobody out"
-        got_at_nothing(folder, code)
+        assert_closed(folder, code)
         killed = find_workers(driver)[0]
         kill_process(killed)
         driver.wait_until(lambda: "retry: " in driver.raw_output)
         driver.wait_until(lambda: len(find_workers(driver)) == 2 and killed not in find_workers(driver))
-        got_at_nothing(folder, code)
+        assert_closed(folder, code)
         started = list_descendants(driver.process.pid)
         token = re.findall(rb"RAY_AUTH_TOKEN=([0-9a-f]{64})", Path(f"/proc/{find_raylet(driver)}/environ").read_bytes())
         assert len(token) == 1 and not told_in(folder, token[0])
@@ -202,7 +202,7 @@ def test_another_user_gets_at_nothing_of_a_running_sweep_and_a_killed_one_leaves
 
 
 def opened(processes: list[int]) -> list[str]:
-    """The files that processes have open."""
+    """Return the files that processes have open."""
     names = []
     for link in (link for pid in processes for link in Path("/proc").glob(f"{pid}/fd/*")):
         with suppress(FileNotFoundError):  # it was closed meanwhile
@@ -210,8 +210,8 @@ def opened(processes: list[int]) -> list[str]:
     return names
 
 
-def got_at_nothing(folder: Path, code: Path) -> None:
-    """Whatever another user tries below a sweep's folder, nothing of it is done."""
+def assert_closed(folder: Path, code: Path) -> None:
+    """Assert that nothing another user tries in a sweep's folder succeeds."""
     sockets = next(folder.glob("ray/session_2*/sockets/plasma_store"))
     for command in (
         f"ls {folder}", f"ls {folder}/ray", f"ls {code}", f"cat {folder}/{MARK}", f"cat {code}/search/run/__main__.py",
@@ -227,7 +227,7 @@ def got_at_nothing(folder: Path, code: Path) -> None:
 
 @pytest.mark.sweeps
 @pytest.mark.timeout(600)
-def test_what_a_killed_sweep_left_is_closed_to_others_and_gone_at_the_next_start(tmp_path: Path) -> None:
+def test_the_folder_of_a_killed_sweep_is_private_and_removed_at_the_next_start(tmp_path: Path) -> None:
     (tmp_path / "smoke.yaml").write_text(smoke(trial__epochs=100, evaluate__every=50))
     arguments = (tmp_path / "smoke.yaml", "--results", tmp_path)
     driver = SweepProcess(*arguments, scratch=tmp_path / "tmp", **SECRETS)

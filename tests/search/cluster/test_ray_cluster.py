@@ -1,4 +1,4 @@
-"""Two nodes, simulated on this machine: what is checked of them, what travels to them, and what they train."""
+"""Two nodes, simulated on this machine: how they are checked, what is sent to them, and what they train."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def two() -> Iterator[Cluster]:
 
 @pytest.fixture
 def odd(two: Cluster, tmp_path: Path) -> Iterator[Any]:
-    """A third node that has another numpy, and a GPU of which only Ray knows."""
+    """A third node with another numpy, and a GPU that only Ray knows."""
     metadata = tmp_path / "numpy-0.1.dist-info" / "METADATA"
     metadata.parent.mkdir()
     metadata.write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n")
@@ -69,7 +69,7 @@ def odd(two: Cluster, tmp_path: Path) -> Iterator[Any]:
         two.remove_node(node)
 
 
-def test_nodes_alike_pass_and_one_that_differs_is_refused(
+def test_equal_nodes_pass_and_a_different_one_is_refused(
     two: Cluster, odd: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweep, auto, said = tmp_path / "sweep", Resources(gpus="auto"), Console(file=StringIO())
@@ -97,13 +97,13 @@ def test_nodes_alike_pass_and_one_that_differs_is_refused(
 
 
 def received(node: Any) -> int:
-    """How many chunks of objects other nodes have sent to a node so far, as its log says after a while."""
+    """Return how many chunks of objects a node has received from others, as its log says after a while."""
     time.sleep(1)
     return int(re.findall("num chunks received total: ([0-9]+)", (logs(node) / "debug_state.txt").read_text())[0])
 
 
 def workers(node: Any) -> int:
-    """How many processes have worked on a node so far."""
+    """Return how many processes have worked on a node so far."""
     return len(list(logs(node).glob("worker-*.out")))
 
 
@@ -112,7 +112,7 @@ def logs(node: Any) -> Path:
 
 
 @pytest.mark.slow
-def test_a_node_that_is_lost_and_one_that_comes_cost_nothing_that_was_stored(
+def test_losing_and_adding_a_node_loses_no_stored_epoch(
     tmp_path: Path,
 ) -> None:
     changes: dict[str, Any] = {"trial__epochs": 200, "evaluate__every": 100, "search__replicates": 4}
@@ -138,9 +138,7 @@ def test_a_node_that_is_lost_and_one_that_comes_cost_nothing_that_was_stored(
 
 
 @pytest.mark.slow
-def test_a_study_sends_its_data_once_to_each_node_and_has_the_records_of_any_other_run(
-    two: Cluster, tmp_path: Path
-) -> None:
+def test_data_is_sent_once_to_each_node_and_records_are_those_of_any_run(two: Cluster, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (60_000, 32, 32, 1), np.uint8)  # 61 MB, of which a trial uses little
     np.savez(tmp_path / "images.npz", x_train=images, y_train=rng.integers(0, 10, len(images)))

@@ -1,4 +1,4 @@
-"""Reading what grows: each row once, whatever is appended, replaced or torn meanwhile."""
+"""Reading growing files: each row is read once, whatever is appended, replaced or torn meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def rows(*numbers: int) -> list[Row]:
     return [{"n": n} for n in numbers]
 
 
-def test_each_row_is_seen_once_and_none_that_is_being_written(tmp_path: Path) -> None:
+def test_each_complete_row_is_read_once(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     tail = JsonlTail(path)
     assert tail.read_new() == (False, [])
@@ -30,7 +30,7 @@ def test_each_row_is_seen_once_and_none_that_is_being_written(tmp_path: Path) ->
     assert tail.read_new() == (False, [])
 
 
-def test_a_file_that_was_replaced_is_read_again_from_its_beginning(tmp_path: Path) -> None:
+def test_a_replaced_file_is_read_from_its_beginning(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     tail = JsonlTail(path)
     append_rows(path, rows(0, 1, 2))
@@ -43,7 +43,7 @@ def test_a_file_that_was_replaced_is_read_again_from_its_beginning(tmp_path: Pat
 
 
 @given(st.lists(st.tuples(st.sampled_from(["append", "replace", "tear", "mend"]), st.integers(0, 99)), max_size=12))
-def test_what_was_seen_is_always_what_is_there_as_far_as_it_reads(tmp_path_factory: object, steps: list) -> None:
+def test_rows_read_are_always_the_readable_rows_of_the_file(tmp_path_factory: object, steps: list) -> None:
     folder = tmp_path_factory.mktemp("tail")  # type: ignore[attr-defined]
     path, seen = folder / "rows.jsonl", []
     tail = JsonlTail(path)

@@ -1,4 +1,4 @@
-"""The view fits any terminal, and says what a stranger needs to know."""
+"""The screen fits any terminal, and shows what a user needs to know."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def drawn(lines: list[Text]) -> list[str]:
 
 
 @given(dots, st.integers(24, 100), st.integers(6, 40))
-def test_a_plot_has_the_size_that_was_asked_for(points: list[Dot], width: int, height: int) -> None:
+def test_a_plot_has_the_requested_size(points: list[Dot], width: int, height: int) -> None:
     lines = drawn(draw_scatter(points, width, height, "clean %", "PGD %"))
     assert len(lines) == height
     assert {cell_len(line) for line in lines} == {width}
@@ -52,7 +52,7 @@ def test_a_plot_has_its_extremes_at_its_edges() -> None:
     assert lines[7] == "       80.0 clean % 90.0"
 
 
-def test_what_lies_far_below_all_others_does_not_squeeze_them() -> None:
+def test_outliers_do_not_squeeze_the_other_dots() -> None:
     many = [Dot(0.9 + i / 1000, 0.7 - i / 1000, i == 0) for i in range(20)]
     low = [Dot(0.1, 0.1, False), Dot(0.919, 0.05, False)]
     assert count_outliers(many) == count_outliers(low) == 0
@@ -65,7 +65,7 @@ def test_what_lies_far_below_all_others_does_not_squeeze_them() -> None:
 
 @pytest.fixture(scope="module")
 def big(tmp_path_factory: pytest.TempPathFactory) -> SweepStatus:
-    """A sweep of many trainings in every state, one of them with a name that no terminal holds."""
+    """A sweep of many trainings in every state, one of them with a name wider than any terminal."""
     names = [f"a{i % 7}b{i % 5}cd"[: 3 + i % 4] for i in range(40)]
     it = MadeUp(tmp_path_factory.mktemp("view") / "big", names, seeds=2)
     for i in range(60):
@@ -91,14 +91,14 @@ def shown(it: SweepStatus, width: int, height: int, encoding: str = "utf-8") -> 
 
 @settings(max_examples=30, deadline=None)
 @given(width=st.integers(20, 220), height=st.integers(2, 70))
-def test_it_fits(big: SweepStatus, width: int, height: int) -> None:
+def test_the_screen_fits_any_terminal(big: SweepStatus, width: int, height: int) -> None:
     lines = shown(big, width, height)
     assert len(lines) <= height
     assert max(map(cell_len, lines)) <= width
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (140, 50)])
-def test_it_says_it_all_on_a_common_terminal(big: SweepStatus, width: int, height: int) -> None:
+def test_the_screen_shows_everything_on_a_common_terminal(big: SweepStatus, width: int, height: int) -> None:
     text = "\n".join(shown(big, width, height - 1))
     for part in (
         "16 of 16 processes busy", "1 min 4", " s so far", "left", "40 of 80 · 13 stopped · 13 diverged · 4 paused",
@@ -110,11 +110,11 @@ def test_it_says_it_all_on_a_common_terminal(big: SweepStatus, width: int, heigh
     assert text.count(" running ") >= (3 if height < 30 else 16)
 
 
-def test_a_terminal_without_unicode_gets_other_signs(big: SweepStatus) -> None:
+def test_a_terminal_without_unicode_gets_ascii_signs(big: SweepStatus) -> None:
     assert shown(big, 100, 40, encoding="ascii")[1].startswith("trainings =====")
 
 
-def test_the_headline_of_a_sweep_that_runs(big: SweepStatus) -> None:
+def test_the_headline_of_a_running_sweep(big: SweepStatus) -> None:
     line = format_headline(big)
     assert line.startswith("40 of 80 trainings ended, 13 stopped, 13 diverged, ")
     assert re.search(r"epochs trained, 1 min 4\d s so far, about ", line)
@@ -130,11 +130,11 @@ def test_the_headline_of_a_sweep_that_runs(big: SweepStatus) -> None:
         (9, "…,seed=12"),
     ],
 )
-def test_a_name_loses_its_hash_first_then_the_names_of_its_axes_and_its_seed_last(room: int, text: str) -> None:
+def test_a_name_is_shortened_by_its_hash_then_axis_names_then_the_middle(room: int, text: str) -> None:
     assert shorten_name("lam=3,burn_in=20%-a1b2c3,seed=12", room) == text
 
 
-def test_what_is_not_known_is_said_to_be(tmp_path: Path) -> None:
+def test_an_unknown_time_is_said_to_be_unknown(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "new", ["aaaa", "aabb"])
     assert "no estimate: no comparable training was measured" in format_headline(
         compute_status(SweepReader(it.folder), None, is_running=False)
@@ -144,7 +144,7 @@ def test_what_is_not_known_is_said_to_be(tmp_path: Path) -> None:
     )
 
 
-def test_a_front_is_shown_for_each_problem_and_named_by_it(tmp_path: Path) -> None:
+def test_each_problem_has_a_front_with_its_name(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "two", ["aaaa", "bbbb", "cccc"])
     noisy(it, 1, 2)
     for i, accuracy in enumerate((0.9, 0.8, 0.7)):
@@ -165,7 +165,7 @@ def test_a_front_is_shown_for_each_problem_and_named_by_it(tmp_path: Path) -> No
     assert "\n".join(lines[title + 1 :]).count(MARK) == 2
 
 
-def test_of_a_search_in_generations_totals_and_time_left_are_said_to_be_of_what_was_asked_so_far(
+def test_totals_of_a_search_in_generations_are_marked_as_so_far(
     tmp_path: Path,
 ) -> None:
     it = MadeUp(tmp_path / "asks", ["aaaa", "bbbb"])
@@ -191,8 +191,8 @@ def test_of_a_search_in_generations_totals_and_time_left_are_said_to_be_of_what_
 
 
 @pytest.mark.parametrize("height", range(12, 40))
-def test_no_table_is_a_head_alone(tmp_path: Path, height: int) -> None:
-    """Between generations nothing runs, and what was begun is to go on."""
+def test_a_table_is_never_a_header_alone(tmp_path: Path, height: int) -> None:
+    """Between generations no training runs, and those that have begun will go on."""
     it = MadeUp(tmp_path / "between", [f"{i}ab" for i in range(9)])
     for i in range(9):
         it.train(i, 2, clean=0.9, robust=0.5)

@@ -1,4 +1,4 @@
-"""Where a sweep stands: states, shared epochs, costs, time left and the front, from made-up records."""
+"""The status of a sweep: states, shared epochs, costs, time left and the front, from made-up records."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def trunk(tmp_path: Path) -> MadeUp:
     return MadeUp(tmp_path / "trunk", ["aaaaaabbbb", "aaaaaacccc", "aaaaaadddd"])
 
 
-def test_nothing_was_begun(trunk: MadeUp) -> None:
+def test_the_status_before_any_training_has_begun(trunk: MadeUp) -> None:
     it = look(trunk)
     assert it.states == {"planned": 3}
     assert (it.asked_epochs, it.distinct_epochs, it.done_epochs) == (30, 18, 0)
     assert (it.seconds_left, it.time_left.unknown, it.points, it.billed.seconds) == (None, 3, [], 0.0)
 
 
-def test_shared_epochs_count_once_and_are_billed_to_whom_trained_them(trunk: MadeUp) -> None:
+def test_shared_epochs_count_once_and_are_billed_to_the_training_that_computed_them(trunk: MadeUp) -> None:
     trunk.train(1, 10)
     trunk.end(1)
     trunk.train(0, 8, taken=6)
@@ -58,7 +58,7 @@ def test_shared_epochs_count_once_and_are_billed_to_whom_trained_them(trunk: Mad
 
 
 def test_the_running_epoch_gives_an_estimate_before_the_first_one_ends(trunk: MadeUp) -> None:
-    """A quarter of an epoch took 5 s: one takes 20, of which 15 are left, and the other 17 distinct ones."""
+    """A quarter of an epoch took 5 s, so that 15 s of it are left, and 17 other distinct epochs of 20 s."""
     now = Heartbeat(0.0, 1, running=(trunk.ids[0],))
     (trunk.place(0) / "epochs.jsonl").touch()
     assert look(trunk, now, is_running=True).seconds_left is None
@@ -73,28 +73,28 @@ def test_the_running_epoch_gives_an_estimate_before_the_first_one_ends(trunk: Ma
     "left",
     [{"epoch": 1, "share": 0.5, "seconds": 5.0}, {"epoch": 0, "share": 2, "seconds": 1}, {"epoch": 0}, [1], None],
 )
-def test_what_a_killed_process_left_of_an_epoch_is_passed_over(trunk: MadeUp, left: object) -> None:
+def test_progress_left_by_a_killed_process_is_ignored(trunk: MadeUp, left: object) -> None:
     (trunk.place(0) / "epochs.jsonl").touch()
     write_json(trunk.place(0) / "epoch.json", left)
     it = look(trunk, Heartbeat(0.0, 1, running=(trunk.ids[0],)), is_running=True)
     assert (it.seconds_left, it.running_epochs) == (None, EpochProgress())
 
 
-def test_whole_epochs_are_better_measured_than_parts(trunk: MadeUp) -> None:
+def test_complete_epochs_take_precedence_over_a_running_one(trunk: MadeUp) -> None:
     trunk.train(0, 1)
     write_json(trunk.place(0) / "epoch.json", {"epoch": 1, "share": 0.5, "seconds": 1.0})
     it = look(trunk, Heartbeat(0.0, 1, running=(trunk.ids[0],)), is_running=True)
     assert it.seconds_left == pytest.approx(17 * EPOCH - 1.0)
 
 
-def test_more_processes_share_what_is_left_but_not_the_longest_training(trunk: MadeUp) -> None:
+def test_the_longest_training_bounds_the_time_left_on_many_processes(trunk: MadeUp) -> None:
     trunk.train(0, 1)
     total = 17 * EPOCH  # no end was measured yet
     for slots, expected in ((1, total), (2, max(total / 2, 9 * EPOCH)), (64, 9 * EPOCH)):
         assert look(trunk, Heartbeat(0.0, slots), is_running=True).seconds_left == pytest.approx(expected)
 
 
-def test_who_makes_what_others_wait_for_comes_before_them(tmp_path: Path) -> None:
+def test_trainings_that_others_wait_for_come_first_in_the_time_left(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "ranked", ["aaaa", "bb"])
     it.plan["trials"][1] |= {"kind": "profile", "ranks": "a ranking"}
     write_json(it.folder / "plan.json", it.plan)
@@ -102,7 +102,7 @@ def test_who_makes_what_others_wait_for_comes_before_them(tmp_path: Path) -> Non
     assert look(it, Heartbeat(0.0, 64), is_running=True).seconds_left == (3 + 2) * EPOCH
 
 
-def test_states_while_a_process_runs_the_sweep(tmp_path: Path) -> None:
+def test_states_of_trainings_while_a_process_runs_the_sweep(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "all", [letter * 4 for letter in "abcdefghij"])
     for i, status in ((0, "completed"), (1, "diverged"), (2, "stopped"), (9, "stopped")):
         it.train(i, 2)
@@ -123,7 +123,7 @@ def test_states_while_a_process_runs_the_sweep(tmp_path: Path) -> None:
     assert states(look(it, now))["lam=3"] == "begun"  # it is that of a run that is over
 
 
-def test_what_ended_early_or_failed_is_not_waited_for(trunk: MadeUp) -> None:
+def test_stopped_and_failed_trainings_add_no_time(trunk: MadeUp) -> None:
     trunk.train(0, 10)
     trunk.end(0)
     trunk.train(1, 8, taken=6)
@@ -136,7 +136,7 @@ def test_what_ended_early_or_failed_is_not_waited_for(trunk: MadeUp) -> None:
     assert not it.all_ended
 
 
-def test_the_front_is_of_means_over_seeds_and_of_trials_that_ended(tmp_path: Path) -> None:
+def test_the_front_is_of_means_over_the_seeds_that_ended(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "front", ["aaaa", "bbbb", "cccc", "dddd", "eeee"], seeds=2)
     measured = {0: (0.90, 0.40), 1: (0.92, 0.50), 2: (0.80, 0.60), 4: (0.95, 0.44), 6: (0.99, 0.99), 8: (0.80, 0.50)}
     for i, (clean, robust) in measured.items():
@@ -153,8 +153,8 @@ def test_the_front_is_of_means_over_seeds_and_of_trials_that_ended(tmp_path: Pat
     }
 
 
-def test_a_network_that_names_one_class_is_counted_and_on_no_front(tmp_path: Path) -> None:
-    """At an epsilon that nothing withstands it would be the most robust."""
+def test_a_constant_network_is_counted_and_on_no_front(tmp_path: Path) -> None:
+    """At an epsilon that no network withstands it would be the most robust."""
     it = MadeUp(tmp_path / "front", ["aaaa", "bbbb"], seeds=2)
     for i in range(4):
         it.train(i, 2)
@@ -169,7 +169,7 @@ def test_a_network_that_names_one_class_is_counted_and_on_no_front(tmp_path: Pat
 
 
 @pytest.mark.parametrize("worst", ["diverged", "failed", "lost"])
-def test_a_configuration_that_lost_a_seed_is_not_shown_by_those_that_are_left(tmp_path: Path, worst: str) -> None:
+def test_a_configuration_with_a_failed_seed_is_not_shown(tmp_path: Path, worst: str) -> None:
     it, began = MadeUp(tmp_path / "front", ["aaaa", "bbbb"], seeds=2), time.time()
     for i, accuracy in enumerate((0.9, 0.9, 0.5, 0.5)):
         it.train(i, 2, clean=accuracy, robust=accuracy)
@@ -184,7 +184,7 @@ def test_a_configuration_that_lost_a_seed_is_not_shown_by_those_that_are_left(tm
     assert [(point.name.partition("-")[0], point.seeds, point.on_front) for point in points] == [("lam=1", 2, True)]
 
 
-def test_a_record_is_followed_and_a_plan_that_grows_too(tmp_path: Path) -> None:
+def test_growing_records_and_a_growing_plan_are_followed(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "grows", ["aaaa"])
     reader = SweepReader(it.folder)
     it.train(0, 2)
@@ -211,7 +211,7 @@ def test_a_folder_without_a_plan_is_no_sweep(tmp_path: Path) -> None:
         SweepReader(tmp_path)
 
 
-def test_of_a_search_in_generations_the_newest_is_known(tmp_path: Path) -> None:
+def test_the_newest_generation_is_known(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "asks", ["aaaa", "bbbb"])
     assert look(it).generation is None
     reader = SweepReader(it.folder)
@@ -222,7 +222,7 @@ def test_of_a_search_in_generations_the_newest_is_known(tmp_path: Path) -> None:
         assert compute_status(reader, None, is_running=False).generation == generation + 1
 
 
-def test_the_speed_is_that_of_what_runs(trunk: MadeUp) -> None:
+def test_the_throughput_is_that_of_running_trainings(trunk: MadeUp) -> None:
     trunk.train(0, 4)
     trunk.train(1, 4, seconds=4.0)
     assert look(trunk, Heartbeat(0.0, 2), is_running=True).throughput == (0.0, 0.0)
@@ -231,7 +231,7 @@ def test_the_speed_is_that_of_what_runs(trunk: MadeUp) -> None:
 
 
 def noisy(it: MadeUp, *places: int) -> None:
-    """Let some trainings be of the same data with other labels."""
+    """Give some trainings label noise in the same data."""
     for i in places:
         row = it.plan["trials"][i]
         row["config"] = row["config"] | {"data": row["config"]["data"] | {"label_noise": 0.1}}

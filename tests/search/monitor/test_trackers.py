@@ -1,4 +1,4 @@
-"""What loggers are given: each epoch once with its step, whatever the tasks, kills and failing trackers."""
+"""Trackers receive each epoch once with its step, whatever the tasks, kills and failing trackers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..made_up import MadeUp
 
 
 class Stub:
-    """A logger that keeps what it is given."""
+    """A logger that keeps what it receives."""
 
     def __init__(self, fails: bool = False, slow: float = 0.0) -> None:
         self.steps: dict[str, list[int]] = defaultdict(list)
@@ -68,7 +68,7 @@ def feed(it: MadeUp, *stubs: Stub, hurried: bool = False) -> TrackerCallback:
     return fed
 
 
-def test_every_epoch_is_a_result_with_its_step_and_its_cost_and_then_how_it_ended(sweep: MadeUp) -> None:
+def test_every_epoch_is_logged_with_its_cost_and_then_the_result(sweep: MadeUp) -> None:
     stub, trial = Stub(), tune(sweep, 0)
     with feed(sweep, stub) as fed:
         for epoch in range(4):
@@ -84,7 +84,7 @@ def test_every_epoch_is_a_result_with_its_step_and_its_cost_and_then_how_it_ende
     assert stub.finished
 
 
-def test_epochs_that_another_made_are_in_a_trainings_run_too(sweep: MadeUp) -> None:
+def test_copied_epochs_are_logged_too(sweep: MadeUp) -> None:
     stub = Stub()
     sweep.train(1, 3, taken=2)
     with feed(sweep, stub) as fed:
@@ -92,7 +92,7 @@ def test_epochs_that_another_made_are_in_a_trainings_run_too(sweep: MadeUp) -> N
     assert stub.steps == {sweep.ids[1]: [0, 1, 2]}
 
 
-def test_several_tasks_and_runs_of_the_sweep_are_one_run_without_gaps_or_repeats(sweep: MadeUp) -> None:
+def test_tasks_and_runs_of_a_sweep_are_one_tracker_run_without_gaps_or_repeats(sweep: MadeUp) -> None:
     stub, trial = Stub(), tune(sweep, 0)
     with feed(sweep, stub) as fed:
         sweep.train(0, 2)
@@ -112,7 +112,7 @@ def test_several_tasks_and_runs_of_the_sweep_are_one_run_without_gaps_or_repeats
     assert stub.calls == [("start", sweep.ids[0]), ("end", sweep.ids[0])] * 2
 
 
-def test_an_interrupted_sweep_ends_its_runs_with_all_that_was_trained(sweep: MadeUp) -> None:
+def test_an_interrupted_sweep_logs_all_trained_epochs(sweep: MadeUp) -> None:
     stub = Stub()
     sweep.train(0, 1)
     with feed(sweep, stub, hurried=True) as fed:
@@ -122,7 +122,7 @@ def test_an_interrupted_sweep_ends_its_runs_with_all_that_was_trained(sweep: Mad
     assert stub.calls[-1] == ("end", sweep.ids[0])
 
 
-def test_a_tracker_that_fails_is_left_out_and_costs_nothing_else(sweep: MadeUp) -> None:
+def test_a_failing_tracker_is_left_out_and_the_others_go_on(sweep: MadeUp) -> None:
     broken, sound = Stub(fails=True), Stub()
     with feed(sweep, broken, sound) as fed:
         for epoch in range(3):
@@ -142,7 +142,7 @@ def test_a_slow_tracker_does_not_slow_the_sweep(sweep: MadeUp, monkeypatch: pyte
     assert time.monotonic() - began < 0.9
 
 
-def test_a_training_that_failed_is_a_failed_run_and_one_without_rows_is_none(sweep: MadeUp) -> None:
+def test_a_failed_training_is_a_failed_run_and_has_none_without_epochs(sweep: MadeUp) -> None:
     stub = Stub()
     sweep.train(0, 1)
     sweep.fail(0, time.time())
@@ -154,7 +154,7 @@ def test_a_training_that_failed_is_a_failed_run_and_one_without_rows_is_none(swe
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """What TensorBoard would show of a run; a record is a length, its checksum, an event and its checksum."""
+    """Read what TensorBoard would show of a run; a record is a length, its checksum, an event and its checksum."""
     from tensorboardX.proto.event_pb2 import Event
 
     found: dict[str, list[tuple[int, float]]] = defaultdict(list)
@@ -170,7 +170,7 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     return found
 
 
-def test_tensorboard_shows_one_curve_of_a_training_in_two_tasks(sweep: MadeUp) -> None:
+def test_tensorboard_has_one_curve_for_a_training_in_two_tasks(sweep: MadeUp) -> None:
     trial = tune(sweep, 0)
     with TrackerCallback(sweep.folder, build_loggers(["tensorboard"], sweep.folder), pytest.fail, lambda: False) as fed:
         sweep.train(0, 2)
@@ -184,7 +184,7 @@ def test_tensorboard_shows_one_curve_of_a_training_in_two_tasks(sweep: MadeUp) -
 
 
 @pytest.mark.parametrize("name", sorted(PACKAGES))
-def test_an_absent_package_is_named_before_anything_starts(
+def test_a_missing_package_is_named_before_the_start(
     refused: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, name: Any
 ) -> None:
     here = search.schema.loggers.find_spec
@@ -204,7 +204,7 @@ def test_an_unknown_logger_is_refused(refused: Callable[..., list[str]]) -> None
     assert "tensorboard" in problem
 
 
-def test_a_tracker_that_cannot_be_used_is_told_of(sweep: MadeUp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tracker_that_cannot_be_set_up_is_reported(sweep: MadeUp, monkeypatch: pytest.MonkeyPatch) -> None:
     def keyless(folder: Path) -> Any:
         raise ValueError("No API key found.\nRun login.")
 
@@ -214,7 +214,7 @@ def test_a_tracker_that_cannot_be_used_is_told_of(sweep: MadeUp, monkeypatch: py
 
 
 @pytest.mark.slow
-def test_mlflow_has_one_run_of_a_training_in_two_runs_of_the_sweep(
+def test_mlflow_has_one_run_for_a_training_in_two_runs_of_the_sweep(
     sweep: MadeUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mlflow = pytest.importorskip("mlflow")
@@ -231,7 +231,9 @@ def test_mlflow_has_one_run_of_a_training_in_two_runs_of_the_sweep(
 
 
 @pytest.mark.slow
-def test_wandb_has_one_run_of_a_training(sweep: MadeUp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wandb_has_one_run_for_a_training_and_the_key_is_in_no_log(
+    sweep: MadeUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("wandb")
     from search.cluster.ray_cluster import open_cluster
     from search.signals import Interrupt

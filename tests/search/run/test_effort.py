@@ -1,4 +1,4 @@
-"""What a plan trains on, in examples: known of named data sets before they are here, and of others once they are."""
+"""The number of examples a plan trains on: known for named data sets at once, for others once they are loaded."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def planned(folder: Path, text: str, fingerprint: Callable[..., str] = lambda da
     ],
     ids=lambda it: it["name"] if isinstance(it, dict) else "",
 )
-def test_a_named_data_set_is_as_large_as_it_is_published(tmp_path: Path, data: dict[str, Any], n: int) -> None:
+def test_a_named_data_set_has_its_published_size(tmp_path: Path, data: dict[str, Any], n: int) -> None:
     text = space(data).replace("search:\n", "search:\n  checkpoint: last\n")  # which validation need not select
     assert count_examples(planned(tmp_path, text), {}) == ExampleCounts(3 * (n + 100 + n // 10), 3 * 3 * n)
 
@@ -58,14 +58,14 @@ def test_the_size_of_other_data_is_unknown_before_it_is_loaded(tmp_path: Path) -
     assert count_examples(plan, data) == ExampleCounts(3 * (left + 100 + 168), 3 * 3 * left)
 
 
-def test_epochs_that_trainings_share_count_once(tmp_path: Path) -> None:
+def test_examples_of_shared_epochs_count_once(tmp_path: Path) -> None:
     gairat = {"base": "gairat", "weight": {"burn_in": 2}}
     axes = {"method": {"grid": {"pgd": "pgd-at", "gairat": gairat}}}
     tree = {"trial": {"data": {"name": "cifar10", "val": 1000}, "epochs": 3}, "search": {"axes": axes}}
     assert count_examples(planned(tmp_path, str(yaml.safe_dump(tree))), {}) == ExampleCounts(4 * 49_000, 4 * 49_000)
 
 
-def test_a_dry_run_says_what_subsets_save(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_shows_what_subsets_save(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "space.yaml").write_text(space({"name": "digits", "train": 200, "val": 60, "test": 60}))
     assert main([str(tmp_path / "space.yaml"), "--dry-run", "--results", str(tmp_path / "none")]) == 0
     assert "examples 960 to train on, as many as in 5 epochs without subsets" in " ".join(

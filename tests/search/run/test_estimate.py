@@ -1,4 +1,4 @@
-"""What a plan will cost, before it costs it: against what it did cost, and against closed forms."""
+"""Estimates of what a plan costs, against what it did cost and against closed forms."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def sharing(tmp_path: Path) -> Tiny:
     return Tiny(tmp_path / "sweep", **{f"trial__{key}": value for key, value in TREE.items()}, **space)
 
 
-def test_time_counts_shared_epochs_once_by_the_pace_of_kin(sharing: Tiny, tmp_path: Path) -> None:
+def test_the_time_counts_shared_epochs_once_by_comparable_trainings(sharing: Tiny, tmp_path: Path) -> None:
     plan = sharing.plan
     assert (plan.tree.asked, plan.tree.distinct) == (32, 18)
     results = tmp_path / "results"
@@ -60,7 +60,7 @@ def test_time_counts_shared_epochs_once_by_the_pace_of_kin(sharing: Tiny, tmp_pa
     assert estimate_remaining_time(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0, 0)
 
 
-def test_storage_is_near_what_the_sweep_took(sharing: Tiny) -> None:
+def test_the_storage_estimate_is_near_the_measured_size(sharing: Tiny) -> None:
     sizes = {trial.data: (96, 1, 8, 10) for trial in sharing.plan.trials}
     none, best, forks = (estimate_storage(sharing.plan, sizes, keep, 1) for keep in ("none", "best", "forks"))
     assert none and best and forks
@@ -75,7 +75,7 @@ def test_storage_is_near_what_the_sweep_took(sharing: Tiny) -> None:
     assert estimate_storage(sharing.plan, {}, "best", 1) is None
 
 
-def test_what_is_stored_is_not_trained_again(sharing: Tiny, tmp_path: Path) -> None:
+def test_stored_epochs_are_not_in_the_remaining_time(sharing: Tiny, tmp_path: Path) -> None:
     """Burn-ins of 4 and 6 of 8 epochs, two lambdas each: 4 epochs are common to all, 2 more to the latter two."""
     plan, store, elsewhere = sharing.plan, sharing.store, tmp_path / "elsewhere"
     assert remaining(store.folder, plan) == ([False] * 4, [8, 4, 4, 2])
@@ -114,7 +114,7 @@ search:
 """
 
 
-def test_a_dry_run_says_what_a_search_looks_for_and_what_ends_it(
+def test_a_dry_run_shows_the_objectives_and_limits_of_a_search(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "120")
@@ -131,19 +131,17 @@ def test_a_dry_run_says_what_a_search_looks_for_and_what_ends_it(
     assert rows["budget"] == "45 epochs, 2 h 00 min of wall time: suffices for 4 of the 12 trainings counted here"
 
 
-def test_training_from_scratch_takes_as_long_as_the_fullest_process() -> None:
+def test_the_unshared_makespan_is_that_of_the_fullest_process() -> None:
     plan = planned_space(FIGURES[0].text)
     assert [compute_unshared_makespan(plan, workers) for workers in (1, 4, 8, 16, 64)] == [2800, 700, 400, 200, 100]
     assert simulate(plan, 8).makespan == 220
 
 
-def test_what_others_need_is_trained_before_them_from_scratch_too(planned: Callable[..., Plan]) -> None:
+def test_the_unshared_makespan_has_needed_trainings_first(planned: Callable[..., Plan]) -> None:
     assert compute_unshared_makespan(planned(smoke()), 2) == 6 + 2 * 6
 
 
-def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dry_run_shows_what_sharing_saves_and_what_is_unknown(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def said() -> str:
         plan = planned_space(text)
         print_plan(Console(width=200), plan, space, here / "results", sources, remaining(None, plan))
@@ -170,7 +168,7 @@ def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
     )
 
 
-def test_it_says_how_often_further_attacks_are_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_shows_how_often_attacks_are_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     along = {"fgsm": {"name": "fgsm"}, "rare": {"name": "fgsm", "every": 6, "images": 50}}
     text = smoke(evaluate__every=3, evaluate__along=along)
     (here / "space.yaml").write_text(text)
@@ -182,7 +180,7 @@ def test_it_says_how_often_further_attacks_are_run(here: Path, capsys: pytest.Ca
     assert "on 30 images drawn by class resources 1 CPU" in said, "an attack that runs once at the end has no frequency"
 
 
-def test_the_last_training_takes_its_time_on_however_many_processes(
+def test_the_last_training_takes_as_long_on_many_processes(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("search.run.dry_run.count_local_slots", lambda resources: 4)
@@ -195,8 +193,8 @@ def test_the_last_training_takes_its_time_on_however_many_processes(
     assert "8 s on one process, about 8 s on 4 processes" in " ".join(capsys.readouterr().out.split())
 
 
-def test_of_twins_alone_no_time_is_known_either(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A twin adds no epoch, which takes no time whatever its pace; the others have no kin."""
+def test_duplicates_alone_give_no_time(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A duplicate adds no epoch and takes no time; the other training has no comparable one."""
     (here / "space.yaml").write_text(burn_ins([1, "inf"]))
     plan, sources = planned_space(burn_ins([1, "inf"])), DatasetCache()
     print_plan(
@@ -206,7 +204,7 @@ def test_of_twins_alone_no_time_is_known_either(here: Path, capsys: pytest.Captu
     assert "time no estimate: no comparable training is recorded in this results folder yet" in said
 
 
-def test_a_folder_that_is_being_removed_is_no_bytes(tmp_path: Path) -> None:
+def test_files_that_vanish_have_no_size(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"12345")
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "c").write_bytes(b"123")
