@@ -1,16 +1,16 @@
-"""The search: planning, scheduling on Ray, storing, monitoring. Each package knows those below it:
+"""The search: planning, scheduling on Ray, storing and monitoring. Each package imports only those below it:
 
-confirm                              front again with fresh seeds, by a run
-run, bench, verify, simulate, soak   further commands; `python -m search` lists all
-execution, replay, status            a sweep that runs; finished sweeps replayed; a sweep's status
+confirm                               train the front again with fresh seeds, through run
+run, bench, verify, simulate, soak    further commands; `python -m search` lists all
+execution, replay, status             run a sweep; replay finished sweeps; show the status of a sweep
 monitor, cluster, sampling           progress; Ray's machines; drawn configurations and seeds
-cli                                  how each command begins, ends and reports errors
-planning                             a space as trials in a tree of stages
-schema                               what a space's YAML may say
+cli                                   how each command starts, ends and reports errors
+planning                              turn a space into trials in a tree of stages
+schema                                the YAML of a space
 stopping                             early stopping: its rules, and the journal of decisions
-store                                a sweep's folder: checkpoints, records, locks, on a file system or behind a URL
+store                                 a sweep's folder: checkpoints, records, locks, on a file system or behind a URL
 exceptions, signals, ray_env, formatting, pareto    used by all
-launch                               scripts for Slurm and Kubernetes
+launch                                scripts for Slurm and Kubernetes
 """
 
 import gc
@@ -18,5 +18,5 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent  # the checkout, unless it is installed as a package
 
-# what is imported stays, and is millions of objects: to look among them for garbage takes half a second a process
+# imports leave millions of objects that stay; searching them for garbage would take half a second in each process
 gc.set_threshold(50_000)

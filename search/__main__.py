@@ -10,6 +10,7 @@ from trainers.terminal.showing import run_and_exit
 
 
 def main(arguments: Sequence[str]) -> int:
+    """Print the commands with one line each."""
     return print_index("search", arguments)
 
 

@@ -1,5 +1,6 @@
-"""How a command begins and ends: with streams that no reader can break, and without taking apart what torch and Ray
-hold, which takes Python a second.
+"""How each command starts, ends and reports its errors.
+
+A command ends without taking apart the objects of torch and Ray, which takes Python a second.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import NoReturn
 
 from search.exceptions import DamagedJournal, DifferentSweep, Infeasible, NoSweep, SpaceError, SweepLocked, Unreachable
 from search.schema.limits import TOLD
-from search.signals import exit_code_of, install_handlers
+from search.signals import get_exit_code, install_handlers
 from search.store import health
 from trainers.record_io import Place
 from trainers.terminal.console import Console, error_console
@@ -25,12 +26,12 @@ from trainers.terminal.streams import guard_streams
 def exit_with(main: Callable[[], int], shows: bool = False) -> NoReturn:
     """Run a command and end the process with its exit code.
 
-    `shows`: whether it only shows something, and ends once nobody reads that; others go on without a word.
-    Threads that are no daemons, and all that is registered with atexit from here on, come to their ends before; a
-    Ctrl-C or SIGTERM that comes while the process waits for them ends it at once.
+    A command that only shows something (`shows`) ends once its output is closed; others go on without output. Threads
+    that are no daemons, and functions registered with atexit from here on, finish before the process ends. A Ctrl-C or
+    SIGTERM that comes while the process waits for them ends it at once.
     """
-    end = _End()
-    atexit.register(end)  # as the first, for it to be called as the last
+    end = _ExitHook()
+    atexit.register(end)  # as the first, so that it is called last
     guard_streams(ends=shows)
     try:
         end.code = main()
@@ -40,23 +41,23 @@ def exit_with(main: Callable[[], int], shows: bool = False) -> NoReturn:
         end.code = error.code if isinstance(error.code, int) else int(error.code is not None)
         raise
     except KeyboardInterrupt as error:
-        end.code = exit_code_of(error)
+        end.code = get_exit_code(error)
         error_console().print("Interrupted.")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(end.code))
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes may say so twice
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes may send it twice
     sys.exit(end.code)
 
 
-class _End:
-    """What Python does last, or would after all that it takes apart."""
+class _ExitHook:
+    """The last function that Python calls: it ends the process before Python takes its objects apart."""
 
     def __init__(self) -> None:
         self.code = 1  # of a traceback
 
     def __call__(self) -> None:
-        for stream in filter(None, (sys.stdout, sys.stderr)):  # None where it was closed from the start
-            with suppress(OSError, ValueError):  # nobody reads any more
+        for stream in filter(None, (sys.stdout, sys.stderr)):  # None if it was closed from the start
+            with suppress(OSError, ValueError):  # the reader is gone
                 stream.flush()
         os._exit(self.code)
 
@@ -64,43 +65,43 @@ class _End:
 Command = Callable[[argparse.Namespace, float], int]
 
 
-def run_command(options: argparse.Namespace, began: float, imported: Callable[[], Command]) -> int:
-    """Run what is imported with the options, begun at time.monotonic `began`. Returns the exit code."""
+def run_command(options: argparse.Namespace, began: float, import_command: Callable[[], Command]) -> int:
+    """Import a command and run it with its options; `began` is time.monotonic at the start. Return the exit code."""
     if options.address:
         os.environ["RAY_ADDRESS"] = options.address  # read when Ray is imported
     install_handlers()
     try:
-        command = imported()
-        install_handlers()  # importing Ray took SIGTERM over
+        command = import_command()
+        install_handlers()  # importing Ray replaced the handler of SIGTERM
     except KeyboardInterrupt as error:
-        return exit_code_of(error)
+        return get_exit_code(error)
     return command(options, began)
 
 
 DONE, UNFINISHED, BAD_INPUT = 0, 1, 2
-ENDINGS = (
+HANDLED_ERRORS = (
     SpaceError, DifferentSweep, SweepLocked, NoSweep, Infeasible, Unreachable, DamagedJournal,
     OSError, KeyboardInterrupt,
 )  # fmt: skip
 
 
 def report_error(error: BaseException, folder: Place, instead: str, errors: Console) -> int:
-    """Say why a command that works in a folder ends, by one of ENDINGS. Returns the exit code.
+    """Print why a command that works in a folder ends, for one of HANDLED_ERRORS. Return the exit code.
 
-    `instead`: what to do if another sweep lies there.
+    `instead` says what to do if the folder holds another sweep.
     """
     if isinstance(error, KeyboardInterrupt):
         errors.print("Interrupted; what was trained is kept.")
-        return exit_code_of(error)
+        return get_exit_code(error)
     if isinstance(error, OSError):
         errors.print(f"Stopped: {health.find_storage_problem_behind(error, folder) or error}")
         return UNFINISHED
-    for line in _lines(error, folder, instead):
+    for line in _format_error(error, folder, instead):
         errors.print(line)
     return BAD_INPUT
 
 
-def _lines(error: BaseException, folder: Place, instead: str) -> list[str]:
+def _format_error(error: BaseException, folder: Place, instead: str) -> list[str]:
     if isinstance(error, SpaceError):
         n = len(error.problems)
         problems = [f"error: {problem}" for problem in error.problems[:TOLD]]

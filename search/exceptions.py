@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class SpaceError(Exception):
-    """What is wrong with a space, all of it at once; one readable line a problem."""
+    """A space has mistakes; `problems` lists all of them, one line each."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -12,7 +12,7 @@ class SpaceError(Exception):
 
 
 class DifferentSweep(Exception):
-    """The stored sweep is another one; one readable line a difference."""
+    """The folder holds another sweep; `lines` lists the differences."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
@@ -24,28 +24,28 @@ class SweepLocked(Exception):
 
 
 class NoSweep(Exception):
-    """No sweep is stored there, or none that this version reads."""
+    """The folder holds no sweep that this version can read."""
 
 
 class Infeasible(Exception):
-    """No machine can hold one trial, or the cluster cannot be reached."""
+    """No machine can run a trial, or the cluster cannot be reached."""
 
 
 class Unreachable(Exception):
-    """A URL that nothing can be stored behind; the message says why and what to do."""
+    """Nothing can be stored behind a URL; the message says why and what to do."""
 
 
 class DamagedJournal(Exception):
-    """A journal that cannot be read; the message says where."""
+    """A journal cannot be read; the message says where."""
 
 
 class PlanMismatch(Exception):
-    """This worker would train something else than was planned."""
+    """This worker would train something other than the driver planned."""
 
 
 class NotReplayable(Exception):
-    """A folder that cannot be replayed: where, what was found, what to do."""
+    """A sweep cannot be replayed; the message says where, what was found and what to do."""
 
 
 class LeaseHeld(Exception):
-    """Another process renews it."""
+    """Another process holds the lease of a sweep and renews it."""

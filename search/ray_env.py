@@ -1,4 +1,4 @@
-"""Ray, prepared and imported: the variables it reads on import are set here first, so import Ray from here alone."""
+"""Ray, imported after the environment variables that it reads on import are set; import Ray from here alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ QUIET = {
     "RAY_DEDUP_LOGS": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_prestart_worker_first_driver": "0",  # those would lack the copy of the checkout, and never serve
+    "RAY_prestart_worker_first_driver": "0",  # such workers would lack the copy of the checkout and never be used
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
@@ -29,21 +29,24 @@ QUIET = {
 }
 for _key, _value in QUIET.items():
     os.environ.setdefault(_key, _value)
-if not os.environ.get("RAY_ADDRESS") and "ray" not in sys.modules:  # which a worker has imported, and is let in
-    # Ray listens on every interface; a token of this run's own is what keeps others out, whatever the environment says
-    # of clusters that are not asked for
+if not os.environ.get("RAY_ADDRESS") and "ray" not in sys.modules:  # a worker has imported Ray and has its token
+    # Ray listens on every interface. A token of this run alone keeps others out, whatever the environment says about
+    # other clusters
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
-# Tune would hand AWS keys to its workers by way of a runtime environment, which Ray writes into log files and keeps;
-# workers on this machine inherit them, and other nodes have their own
+# Tune would pass AWS keys to its workers in a runtime environment, which Ray writes into log files and keeps. Workers
+# on this machine inherit the keys, and other nodes have their own
 class_cache.ENV_VARS_TO_PROPAGATE = class_cache.ENV_VARS_TO_PROPAGATE & QUIET.keys()
 
 
-class Unpickled:
-    """Tune pickles all it is given into a file that nobody reads; ours hold terminals and locks, and stay here."""
+class NeverPickled:
+    """Base of objects passed to Tune, which pickles all of them into a file that is never read.
+
+    They hold terminals and locks; an empty object is pickled in their place.
+    """
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
         return object, ()
 
 
-__all__ = ["QUIET", "Unpickled", "ray", "tune"]
+__all__ = ["QUIET", "NeverPickled", "ray", "tune"]

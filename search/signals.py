@@ -1,8 +1,7 @@
-"""Ctrl-C, SIGTERM, a terminal that closes: the first stops a sweep cleanly, the second ends it at once.
+"""Handlers for Ctrl-C, SIGTERM and a closing terminal: the first signal stops a sweep cleanly, the second ends it.
 
-The clean stop is search.execution.graceful_stop.
-
-A terminal that closes sends SIGHUP, mostly several times, which asks once. What nohup started does not hear it.
+The clean stop is search.execution.graceful_stop. A terminal that closes sends SIGHUP, mostly several times; these count
+as one request. A command started under nohup ignores SIGHUP.
 """
 
 from __future__ import annotations
@@ -16,23 +15,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-HUNG_UP = "Hung up: what runs ends its epoch and is stored; the same command carries on."
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HANGUP_MESSAGE = "Hung up: running trials end their epoch and are stored; the same command carries on."
 
 
 class Interrupt:
-    """Turns the first signal that asks to stop into a clean stop and the second into an immediate end."""
+    """Turns the first stop signal into a clean stop and the second into an immediate end."""
 
     def __init__(self, command: str = "") -> None:
-        """`command`: that carries on what ends at once."""
+        """`command` is shown after an immediate end as the one that resumes the sweep."""
         self._command = command
-        self.code = 0  # 130, 143 or 129 once asked to stop
-        self.broken: str | None = None  # why nothing can run any more
+        self.exit_code = 0  # 130, 143 or 129 once a stop was requested
+        self.failure: str | None = None  # why nothing can run any more
         self.listening: Callable[[], bool] | None = None  # by the backend that runs: whether it looks at `code`
 
     def install(self) -> None:
-        for number in heeded():
-            signal.signal(number, self._asked)
+        """Handle the stop signals from now on."""
+        for number in list_stop_signals():
+            signal.signal(number, self._handle)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -40,7 +40,7 @@ class Interrupt:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.getsignal(number) for number in heeded()}
+        before = {number: signal.getsignal(number) for number in list_stop_signals()}
         self.install()
         try:
             yield
@@ -48,98 +48,100 @@ class Interrupt:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def broke(self, why: str) -> None:
-        """End what the main thread does, for it would wait for ever; to be called by another thread."""
-        self.broken = why
+    def abort(self, why: str) -> None:
+        """Interrupt the main thread, which would wait for ever; to be called by another thread."""
+        self.failure = why
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    def _asked(self, number: int, frame: Any) -> None:
+    def _handle(self, number: int, frame: Any) -> None:
         if number == signal.SIGHUP:
-            leave_terminal()
-            if self.code:
+            detach_terminal()
+            if self.exit_code:
                 return
-        if self.broken:
+        if self.failure:
             raise KeyboardInterrupt
-        if self.code:
+        if self.exit_code:
             self._end(128 + number)
-        self.code = 128 + number
+        self.exit_code = 128 + number
         if not self.listening or not self.listening():  # nothing runs that would look at `code`
-            raise KeyboardInterrupt(self.code)
+            raise KeyboardInterrupt(self.exit_code)
 
     def _end(self, code: int) -> None:
-        """End it at once, as the store is safe at any instant; the terminal gets its cursor back from the live view."""
-        said = f"Ended at once. What was stored is kept; the same command carries on:\n  {self._command}\n"
-        with suppress(OSError, ValueError, AttributeError):  # nobody reads it, or it was closed from the start
+        """End the process at once, as the store is consistent at any moment; the terminal gets its cursor back."""
+        text = f"Ended at once. What was stored is kept; the same command carries on:\n  {self._command}\n"
+        with suppress(OSError, ValueError, AttributeError):  # the reader is gone, or the stream was never open
             out = sys.stdout.fileno()
-            os.write(out, ("\r\n\x1b[?25h" * os.isatty(out) + said).encode())
+            os.write(out, ("\r\n\x1b[?25h" * os.isatty(out) + text).encode())
         os._exit(code)
 
 
-def heeded() -> tuple[signal.Signals, ...]:
-    """The signals that ask to stop; SIGHUP does not where it was ignored from the start, as by nohup."""
-    return tuple(it for it in NUMBERS if it != signal.SIGHUP or signal.getsignal(it) is not signal.SIG_IGN)
+def list_stop_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that request a stop, without SIGHUP if it was ignored from the start, as under nohup."""
+    return tuple(
+        number for number in STOP_SIGNALS if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+    )
 
 
 def install_handlers() -> None:
-    """SIGTERM and SIGHUP raise KeyboardInterrupt too, with their exit codes, until an Interrupt is installed."""
-    for number in heeded():
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt with their exit codes, until an Interrupt is installed."""
+    for number in list_stop_signals():
         if number != signal.SIGINT:
-            signal.signal(number, _raise)
+            signal.signal(number, _raise_interrupt)
 
 
-def leave_terminal() -> None:
-    """Say a last word to the terminal, and nothing any more: to write to one that is gone is an error."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
+def detach_terminal() -> None:
+    """Print a last line and point the standard streams at the null device, as writing to a closed terminal fails."""
+    null = os.open(os.devnull, os.O_RDWR)
     for stream in filter(None, (sys.__stdin__, sys.__stdout__, sys.__stderr__)):
-        with suppress(OSError, ValueError):  # closed from the start
-            if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):  # one that hung up is no terminal to isatty
+        with suppress(OSError, ValueError):  # never open
+            if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):  # isatty is false for a terminal that hung up
                 if stream is sys.__stdout__:
                     with suppress(OSError):
-                        os.write(stream.fileno(), f"\r\n\x1b[?25h{HUNG_UP}\r\n".encode())
-                os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+                        os.write(stream.fileno(), f"\r\n\x1b[?25h{HANGUP_MESSAGE}\r\n".encode())
+                os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 @contextmanager
-def deferred() -> Iterator[None]:
-    """What asks to stop waits until Ray has started, which dies of a fault in memory where it is cut off, and sets
-    handlers of its own. Then KeyboardInterrupt is raised, with the exit code; a second signal ends all at once.
+def defer_signals() -> Iterator[None]:
+    """Hold a stop signal back while Ray starts, then raise KeyboardInterrupt with its exit code.
 
-    SIGHUP waits by being blocked, and Ray's processes inherit that: a terminal sends it to all that was started there,
-    and they are needed for what is stored at the end.
+    Ray crashes with a memory fault if its start is interrupted, and it sets handlers of its own. A second signal ends
+    the process at once. SIGHUP is held back by blocking it, which Ray's processes inherit: a terminal sends it to all
+    processes started there, and Ray's are needed to store results at the end.
     """
-    asked: list[int] = []
-    setting = signal.signal
+    received: list[int] = []
+    set_handler = signal.signal
 
-    def later(number: int, frame: Any) -> None:
-        if asked:
+    def hold_back(number: int, frame: Any) -> None:
+        if received:
             os._exit(128 + number)
-        asked.append(number)
+        received.append(number)
 
-    def set_others(number: int, handler: Any) -> Any:
-        return signal.getsignal(number) if number in NUMBERS else setting(number, handler)
+    def set_other_handlers(number: int, handler: Any) -> Any:
+        return signal.getsignal(number) if number in STOP_SIGNALS else set_handler(number, handler)
 
-    before = {number: setting(number, later) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal = set_others  # type: ignore[assignment]
+    before = {number: set_handler(number, hold_back) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal = set_other_handlers  # type: ignore[assignment]
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
         yield
     finally:
-        signal.signal = setting
+        signal.signal = set_handler
         for number, handler in before.items():
-            setting(number, handler)
+            set_handler(number, handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-        if asked:
-            raise KeyboardInterrupt(128 + asked[0])
+        if received:
+            raise KeyboardInterrupt(128 + received[0])
 
 
-def _raise(number: int, frame: Any) -> None:
+def _raise_interrupt(number: int, frame: Any) -> None:
     if number == signal.SIGHUP:
-        leave_terminal()
-        signal.signal(number, lambda *_: None)  # it comes again, and interrupts nothing that tidies up
+        detach_terminal()
+        signal.signal(number, lambda *_: None)  # it comes again, and must not interrupt the cleanup
     raise KeyboardInterrupt(128 + number)
 
 
-def exit_code_of(error: KeyboardInterrupt) -> int:
-    """The exit code that says which signal it was."""
+def get_exit_code(error: KeyboardInterrupt) -> int:
+    """Return the exit code of the signal behind an interrupt."""
     return int(error.args[0]) if error.args else 128 + signal.SIGINT

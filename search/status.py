@@ -1,6 +1,6 @@
-"""python -m search.status RUN: where a sweep stands, from its records alone; works while it runs and after.
+"""python -m search.status RUN: show the status of a sweep from its records, while it runs or afterwards.
 
-Exit codes: 0 all trainings ended, 1 not (yet), 2 no such sweep, 130 watching was ended by Ctrl-C.
+Exit codes: 0 all trainings ended, 1 not all (yet), 2 no such sweep, 130 watching was ended by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -14,42 +14,44 @@ from rich.live import Live
 
 from search.cli import exit_with
 from search.exceptions import NoSweep, Unreachable
-from search.monitor.disk_usage import DiskUsageMonitor, stored
+from search.monitor.disk_usage import DiskUsageMonitor, measure_size
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
-from search.monitor.screen import draw, headline, screen
-from search.monitor.sweep_status import SweepStatus, standing
+from search.monitor.screen import build_screen, format_headline, redraw
+from search.monitor.sweep_status import SweepStatus, compute_status
 from search.store.lock import is_locked
 from search.store.remote import check_reachable, explain_error, parse_path
 from trainers.terminal.console import Console, error_console
 
-WIDE = 160  # columns where there is no terminal, and COLUMNS does not say
-LONG = 200  # lines where the view need not fit a terminal
+DEFAULT_WIDTH = 160  # columns without a terminal and without COLUMNS
+MAX_LINES = 200  # where the view need not fit a terminal
 PLAIN_SECONDS = 15.0
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the state of one sweep, once or again and again."""
-    it = argparse.ArgumentParser(prog="python -m search.status", description=__doc__)
-    it.add_argument("run", type=parse_path, help="a sweep's folder, such as results/friendly_k, or its URL")
-    it.add_argument("--watch", action="store_true", help="go on showing it until all trainings ended, or Ctrl-C")
-    it.add_argument("--interval", type=float, default=2.0, metavar="SECONDS", help="of --watch (default: 2)")
-    options = it.parse_args(arguments)
+    """Print the status of one sweep, once or again and again."""
+    parser = argparse.ArgumentParser(prog="python -m search.status", description=__doc__)
+    parser.add_argument("run", type=parse_path, help="a sweep's folder, such as results/friendly_k, or its URL")
+    parser.add_argument("--watch", action="store_true", help="update until all trainings ended, or Ctrl-C")
+    parser.add_argument(
+        "--interval", type=float, default=2.0, metavar="SECONDS", help="between two updates of --watch (default: 2)"
+    )
+    options = parser.parse_args(arguments)
     if not 0 < options.interval < math.inf:
-        it.error(f"--interval should be a number of seconds above 0; got {options.interval:g}")
+        parser.error(f"--interval should be a number of seconds above 0; got {options.interval:g}")
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = WIDE
+        console.width = DEFAULT_WIDTH
     try:
         check_reachable(options.run)
-        ledger = SweepReader(options.run)
+        reader = SweepReader(options.run)
         if options.watch:
-            return _watch(console, ledger, options.interval)
-        now = _look(ledger)
-        console.print(screen(now, console, stored(ledger.folder), LONG))
-        for line in ledger.damage.lines():
+            return _watch(console, reader, options.interval)
+        status = _read_status(reader)
+        console.print(build_screen(status, console, measure_size(reader.folder), MAX_LINES))
+        for line in reader.damage.lines():
             error_console().print(f"note: {line}")
-        return 0 if now.finished else 1
+        return 0 if status.finished else 1
     except (NoSweep, Unreachable) as error:
         error_console().print(f"error: {error}", soft_wrap=True)
         return 2
@@ -60,27 +62,27 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _look(ledger: SweepReader) -> SweepStatus:
-    ledger.grow()
-    now, running = Heartbeat.read(ledger.folder), is_locked(ledger.folder)
-    ledger.look(since=now.began if now and running else 0.0)
-    return standing(ledger, now, running)
+def _read_status(reader: SweepReader) -> SweepStatus:
+    reader.read_plan()
+    heartbeat, is_running = Heartbeat.read(reader.folder), is_locked(reader.folder)
+    reader.read_records(since=heartbeat.began if heartbeat and is_running else 0.0)
+    return compute_status(reader, heartbeat, is_running)
 
 
-def _watch(console: Console, ledger: SweepReader, interval: float) -> int:
-    """On a terminal a picture that is drawn again; elsewhere a line now and then."""
+def _watch(console: Console, reader: SweepReader, interval: float) -> int:
+    """Redraw the status on a terminal; elsewhere print a line at every interval."""
     if not console.is_terminal:
-        while not (now := _look(ledger)).finished:
-            console.print(headline(now), soft_wrap=True)
+        while not (status := _read_status(reader)).finished:
+            console.print(format_headline(status), soft_wrap=True)
             time.sleep(max(interval, PLAIN_SECONDS))
-        console.print(headline(now), soft_wrap=True)
+        console.print(format_headline(status), soft_wrap=True)
         return 0
-    gauge = DiskUsageMonitor(ledger.folder)
+    disk_usage = DiskUsageMonitor(reader.folder)
     with Live(console=console, auto_refresh=False) as live:  # the last picture stays
         while True:
-            now = _look(ledger)
-            draw(live, screen(now, console, gauge.bytes, console.height - 1))
-            if now.finished:
+            status = _read_status(reader)
+            redraw(live, build_screen(status, console, disk_usage.bytes, console.height - 1))
+            if status.finished:
                 return 0
             time.sleep(interval)
 

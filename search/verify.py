@@ -1,7 +1,7 @@
-"""python -m search.verify RUN: train a sample of a sweep's trials again, from scratch and alone, and compare the bits.
+"""python -m search.verify RUN: train a sample of a sweep's trials again from scratch and compare the bits.
 
-A trial that took epochs from others, was killed or moved between workers must have the records and the weights of one
-that did not. Exit codes: 0 every bit is equal, 1 some differ, 2 there is nothing that can be compared.
+A trial that copied epochs from others, was killed or moved between workers must have the same records and weights as
+one trained alone. Exit codes: 0 every bit is equal, 1 some differ, 2 nothing can be compared.
 """
 
 from __future__ import annotations
@@ -46,36 +46,36 @@ RECORDS = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
 
 
 class Unverifiable(Exception):
-    """Nothing can be compared, and why."""
+    """Nothing can be compared; the message says why."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Everything between the command line and the exit code."""
-    it = argparse.ArgumentParser(prog="python -m search.verify", description=__doc__)
-    it.add_argument("run", type=parse_path, help="a sweep's folder, such as results/friendly_k, or its URL")
-    it.add_argument("--sample", default="2%", help="a share or a number of the trials that ended (default: 2%%)")
-    it.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
-    options = it.parse_args(arguments)
+    """Run the command with these arguments. Return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m search.verify", description=__doc__)
+    parser.add_argument("run", type=parse_path, help="a sweep's folder, such as results/friendly_k, or its URL")
+    parser.add_argument("--sample", default="2%", help="a share or a number of the trials that ended (default: 2%%)")
+    parser.add_argument("--seed", type=int, default=0, help="seed that draws the sample (default: 0)")
+    options = parser.parse_args(arguments)
     console, errors = Console(), error_console()
     try:
         check_reachable(options.run)
-        plan, rows, ended = _sampled(options.run, options.sample, options.seed)
+        plan, rows, ended = _sample_trials(options.run, options.sample, options.seed)
         epochs = sum(row["epochs"] for row in rows)
         errors.print(
             f"{format_count(len(rows), 'trial')} of {options.run}, {format_count(epochs, 'epoch')}, "
             "trained from scratch:"
         )
-        unchecked, damaged = _looked_at(Store(options.run), ended, console)
-        different = weighed = 0
-        with tempfile.TemporaryDirectory(prefix="verify-") as scratch:  # a kill leaves it, and not in the sweep
+        unchecked, damaged = _check_records(Store(options.run), ended, console)
+        different = with_weights = 0
+        with tempfile.TemporaryDirectory(prefix="verify-") as scratch:  # outside the sweep, as a kill leaves it behind
             for row in track(
                 rows, "training from scratch", console=errors, transient=True, disable=not errors.is_terminal
             ):
-                found, weights = _compared(options.run, Path(scratch), plan, row)
-                different += bool(found)
-                weighed += weights
-                console.print(f"{'DIFFERS' if found else 'equal'}: {row['id']}", soft_wrap=True)
-                for line in found:
+                differences, weights_stored = _compare_trial(options.run, Path(scratch), plan, row)
+                different += bool(differences)
+                with_weights += weights_stored
+                console.print(f"{'DIFFERS' if differences else 'equal'}: {row['id']}", soft_wrap=True)
+                for line in differences:
                     console.print(f"  {line}", soft_wrap=True)
     except (NoSweep, Unreachable) as error:
         errors.print(f"error: {error}")
@@ -88,15 +88,18 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     console.print(
         f"{len(rows) - different} of {len(rows)} trials trained again from scratch have the same records, and the same "
-        f"last weights where these are stored ({weighed} of {len(rows)}), bit for bit.",
+        f"last weights where these are stored ({with_weights} of {len(rows)}), bit for bit.",
         soft_wrap=True,
     )
-    console.print(_integrity(len(ended), damaged, unchecked), soft_wrap=True)
+    console.print(_format_integrity(len(ended), damaged, unchecked), soft_wrap=True)
     return int(different + damaged > 0)
 
 
-def _looked_at(store: Store, ended: list[Row], console: Console) -> tuple[int, int]:
-    """How many trials' records bear no checksums, and how many are not what they were, which are named."""
+def _check_records(store: Store, ended: list[Row], console: Console) -> tuple[int, int]:
+    """Check the records of trials by their checksums, and print the damaged ones.
+
+    Return how many trials have no checksums, and how many are damaged.
+    """
     unchecked = damaged = 0
     for row in ended:
         result = store.read_result(row["id"], row["chain"]) or {}
@@ -107,46 +110,46 @@ def _looked_at(store: Store, ended: list[Row], console: Console) -> tuple[int, i
     return unchecked, damaged
 
 
-def _integrity(ended: int, damaged: int, unchecked: int) -> str:
+def _format_integrity(ended: int, damaged: int, unchecked: int) -> str:
     if damaged:
         again = "the command that ran the sweep makes them again"
-        return f"The records of {damaged} of {ended} trials are not what was written; {again}."
+        return f"The records of {damaged} of {ended} trials are damaged; {again}."
     old = f"; those of {unchecked} were written before there were checksums, and are not checked" if unchecked else ""
-    return f"The records of {ended - unchecked} of {ended} trials are what was written, by their checksums{old}."
+    return f"The records of {ended - unchecked} of {ended} trials are as they were written, by their checksums{old}."
 
 
-def _sampled(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row], list[Row]]:
-    """The stored plan, the rows of it to be trained again, and those of all trials that ended."""
+def _sample_trials(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row], list[Row]]:
+    """Return the stored plan, its rows of the trials in the sample, and those of all trials that ended."""
     plan = load_plan(folder)
     if plan["code"] != training_code():
         raise Unverifiable("it was trained by other training code than this; check out the commit in provenance.json")
     store = Store(folder)
     ended = [row for row in plan["trials"] if store.read_result(row["id"], row["chain"])]
     if not ended:
-        raise Unverifiable("no trial of it has ended yet")
+        raise Unverifiable("none of its trials has ended yet")
     try:
         share = float(sample.removesuffix("%")) / 100 if sample.endswith("%") else None
-        asked = int(sample) if share is None else share * len(ended) if share <= 1 else nan
+        wanted = int(sample) if share is None else share * len(ended) if share <= 1 else nan
     except ValueError:
-        asked = nan
-    if not 0 < asked < inf:
+        wanted = nan
+    if not 0 < wanted < inf:
         raise Unverifiable(f"--sample {sample}: write a share or a number, such as 2% or 5")
-    n = min(math.ceil(asked), len(ended))
+    n = min(math.ceil(wanted), len(ended))
     return plan, random.Random(seed).sample(ended, n), ended
 
 
-def _compared(folder: Place, scratch: Path, plan: Row, row: Row) -> tuple[list[str], bool]:
-    """Where a trial departs from what is stored when it is trained alone, and whether weights of it are stored."""
-    store, alone = Store(folder), _trained(folder, scratch, plan, row)
-    same = _same_weights(store, alone, row)
-    return [*_differences(store, alone, row), *(["the last weights"] if same is False else [])], same is not None
+def _compare_trial(folder: Place, scratch: Path, plan: Row, row: Row) -> tuple[list[str], bool]:
+    """Train a trial alone. Return its differences from the stored one, and whether weights are stored to compare."""
+    store, alone = Store(folder), _train_trial(folder, scratch, plan, row)
+    equal = _compare_weights(store, alone, row)
+    return [*_find_differences(store, alone, row), *(["the last weights"] if equal is False else [])], equal is not None
 
 
-def _trained(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
-    """Train one trial in a store of its own.
+def _train_trial(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
+    """Train one trial in a new store, and return that.
 
-    Raises Unverifiable, DataError, FileError, CheckpointError or OSError if what it was trained on or started from is
-    not there any more.
+    Raises Unverifiable, DataError, FileError, CheckpointError or OSError if its data, ranking or start weights are gone
+    or have changed.
     """
     store, alone = Store(folder), Store(scratch / "store")
     shutil.rmtree(scratch / "store", ignore_errors=True)
@@ -154,18 +157,18 @@ def _trained(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
     config = TrialConfig.model_validate(row["config"])
     sources = DatasetCache()
     if identify_splits(sources.fingerprint(config.data), config.data) != row["data"]:
-        raise Unverifiable(f"{row['id']}: its data is other data now; put back the files that it was trained on")
+        raise Unverifiable(f"{row['id']}: its data has changed; put back the files that it was trained on")
     if row["kind"] == "trial" and row["ranks"]:
         write_atomic(alone.ranking_path(row["ranks"]), read_content(store.ranking_path(row["ranks"]), sys.maxsize))
     start = StartWeights.model_validate(row["start"]) if row["start"] else None
     if start and start.training:
         store.copy_state_to(start.content, alone)
     key, stop = source_key(config.data), (store.read_result(row["id"], row["chain"]) or {}).get("stopped")
-    Session(_job(alone, plan, row, start, key, stop), prepare_data(sources.loaded[key], config.data)).advance(inf)
+    Session(_build_job(alone, plan, row, start, key, stop), prepare_data(sources.loaded[key], config.data)).advance(inf)
     return alone
 
 
-def _job(alone: Store, plan: Row, row: Row, start: StartWeights | None, source: str, stop: Row | None) -> Job:
+def _build_job(alone: Store, plan: Row, row: Row, start: StartWeights | None, source: str, stop: Row | None) -> Job:
     return Job(
         folder=str(alone.folder),
         trial=row["id"],
@@ -185,35 +188,36 @@ def _job(alone: Store, plan: Row, row: Row, start: StartWeights | None, source: 
     )
 
 
-def _differences(store: Store, alone: Store, row: Row) -> Iterator[str]:
-    """In its records."""
+def _find_differences(store: Store, alone: Store, row: Row) -> Iterator[str]:
+    """Yield the names of the records that differ."""
     for name in RECORDS:
-        here, there = (_content(it.trial_folder(row["id"]) / name) for it in (store, alone))
-        if here != there:
-            yield f"{name}{_where(store, alone, row['id']) if name == 'epochs.jsonl' else ''}"
+        stored, again = (_read_record(place.trial_folder(row["id"]) / name) for place in (store, alone))
+        if stored != again:
+            yield f"{name}{_locate_difference(store, alone, row['id']) if name == 'epochs.jsonl' else ''}"
 
 
-def _same_weights(store: Store, alone: Store, row: Row) -> bool | None:
-    """None where the last state is not stored: `keep` has forgotten it, or there was none."""
+def _compare_weights(store: Store, alone: Store, row: Row) -> bool | None:
+    """Tell whether the last weights are equal; None if none are stored: `keep` has deleted them, or there were none."""
     stored, again = store.read_state(row["chain"]), alone.read_state(row["chain"])
-    return _hash(stored.get("model")) == _hash(again.get("model")) if stored and again else None
+    return _hash_weights(stored.get("model")) == _hash_weights(again.get("model")) if stored and again else None
 
 
-def _content(path: Place) -> bytes | None:
+def _read_record(path: Place) -> bytes | None:
     try:
         return read_content(path, sys.maxsize)
-    except (FileNotFoundError, ValueError):  # which is a difference
+    except (FileNotFoundError, ValueError):  # it differs from a record that can be read
         return None
 
 
-def _where(store: Store, alone: Store, trial: str) -> str:
-    pairs = zip(*(read_rows(it.trial_folder(trial) / "epochs.jsonl") for it in (store, alone)), strict=False)
-    first = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
+def _locate_difference(store: Store, alone: Store, trial: str) -> str:
+    """Return from which epoch on the rows differ, after a comma; empty if the shorter file is a part of the other."""
+    pairs = zip(*(read_rows(place.trial_folder(trial) / "epochs.jsonl") for place in (store, alone)), strict=False)
+    first = next((i for i, (stored, again) in enumerate(pairs) if stored != again), None)
     return "" if first is None else f", from epoch {first} on"
 
 
-def _hash(weights: Any) -> str:
-    """Of tensors by name; what is none of these is equal to nothing that was trained."""
+def _hash_weights(weights: Any) -> str:
+    """Return a hash of tensors by name; an empty one for any other value, so that it equals no trained weights."""
     hasher = sha256()
     try:
         for name in sorted(weights):

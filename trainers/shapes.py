@@ -45,6 +45,14 @@ def _pair(branch: list[int]) -> str | None:
     return None if len(branch) == 2 else "two numbers"
 
 
+def _five(passes: list[float]) -> str | None:
+    return None if len(passes) == 5 else "five numbers"
+
+
+def _positive(number: float) -> str | None:
+    return None if number > 0 else "a number above 0"
+
+
 class ConfigRecord(TypedDict, total=False):
     """`config` of a training in plan.json, as far as readers use it."""
 
@@ -71,6 +79,8 @@ class PlannedRecord(TypedDict, total=False):
     data: str
     chain: Name
     epochs: Count
+    passes: Annotated[list[float], _five]  # trainers.passes.Passes for one visit of an example, the mean over epochs
+    fraction: Annotated[float, _positive] | None  # of the training examples in the subset, None if N is unknown
     generation: Count | None
     branch: Annotated[list[Count], _pair]
 

@@ -1,4 +1,4 @@
-"""`gpus: auto`: how many trials share a GPU, from what one of them holds and how fast several are beside each other."""
+"""`gpus: auto`: the number of trials that share a GPU, from the memory of one and the throughput of several at once."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Annotated, TypedDict
 
 import torch
 
-from search.cluster.capacity import alive
-from search.cluster.gpu_probe import Crowd, Measured
+from search.cluster.capacity import list_live_nodes
+from search.cluster.gpu_probe import CopiesMeasured, CopyGroup
 from search.cluster.node_report import NodeReport
-from search.cluster.ray_cluster import connected
+from search.cluster.ray_cluster import connect
 from search.exceptions import Infeasible
 from search.planning.datasets import source_key
 from search.planning.plan import Plan, Planned
@@ -26,42 +26,42 @@ from trainers.reading import read_json
 from trainers.record_io import Place, Row, digest, sealed, write_json
 from trainers.terminal.console import Console
 
-GAIN = 0.10  # by which another copy must raise the images a second of all, to be kept
-MARGIN = 0.10  # of the memory, kept free: trials do not all peak at once, and none may fail for want of a little
-MOST = 1 + round(1 / GAIN)  # where even perfect packing gains no more than that
-MODELS = 3  # of which the hungriest training is looked at
+MIN_GAIN = 0.10  # a further copy must raise the images per second of all copies by this fraction
+MEMORY_MARGIN = 0.10  # of the memory stays free: trials do not all peak at once, and none may run out of memory
+MAX_COPIES = 1 + round(1 / MIN_GAIN)  # with more copies even perfect packing gains less than that
+MAX_MODELS = 3  # of which the largest training is measured
 
 
-class _Trial(TypedDict):
+class _MeasurementRecord(TypedDict):
     images_per_s: float
     memory: int
 
 
-class _Known(TypedDict):
-    """As packing.json has it: what was measured on which GPU, and how many copies to keep of it."""
+class _PackingRecord(TypedDict):
+    """The content of packing.json: what was measured on which GPU, and how many copies to run on it."""
 
     gpu: str
     memory: int
     copies: int
-    measured: list[_Trial]
+    measured: list[_MeasurementRecord]
 
 
-def _counted(known: _Known) -> str | None:
-    return None if 1 <= known["copies"] <= len(known["measured"]) else "with as many copies as were measured"
+def _explain_copies(record: _PackingRecord) -> str | None:
+    return None if 1 <= record["copies"] <= len(record["measured"]) else "with as many copies as were measured"
 
 
-_KNOWN = build_checker(Annotated[_Known, _counted])
+_check_packing = build_checker(Annotated[_PackingRecord, _explain_copies])
 
 
 def resolve_gpus(resources: Resources, address: str | None, console: Console) -> Resources:
-    """Auto made none where no machine has a GPU, which the plan must know. Raises Infeasible if Ray is not reached."""
+    """Resolve `gpus: auto` to 0 if no machine has a GPU, as the plan depends on it. Raises Infeasible without Ray."""
     if resources.gpus != "auto":
         return resources
     if not address:
         found = torch.cuda.is_available()
     else:
-        with connected(address):
-            found = any(node["Resources"].get("GPU") for node in alive())
+        with connect(address):
+            found = any(node["Resources"].get("GPU") for node in list_live_nodes())
     if not found:
         console.print("resources.gpus: auto: there is no GPU here; none is used.")
     return resources.decided(found)
@@ -71,135 +71,145 @@ def measure_gpu_share(
     plan: Plan, sources: Mapping[str, Source], resources: Resources, folder: Place, nodes: Sequence[NodeReport],
     console: Console,
 ) -> Resources:  # fmt: skip
-    """Auto made a share of a GPU, measured where Ray is up, unless the sweep has measured it before.
+    """Resolve `gpus: auto` to a share of a GPU, measured unless the sweep has measured it before. Ray must be up.
 
-    Raises Infeasible if no GPU comes free, or if one training fails on it alone.
+    Raises Infeasible if no GPU comes free, or if a training fails alone on a GPU.
     """
     if resources.gpus != "auto":
         return resources
-    trainings = hungriest(plan.trials, sources)
+    trainings = select_largest(plan.trials, sources)
     if not trainings:
         console.print("resources.gpus: auto: no trial computes on a GPU (trial.compute.device); none is used.")
         return resources.decided(False)
-    node = min((node for node in nodes if node.gpus), key=_least)
-    model, memory = node.gpus[0][0], _least(node)
-    most = _by_cpus(node.ip, resources.cpus)
-    asked: Row = {
+    node = min((node for node in nodes if node.gpus), key=_smallest_memory)
+    model, memory = node.gpus[0][0], _smallest_memory(node)
+    limit = _limit_by_cpus(node.ip, resources.cpus)
+    inputs: Row = {
         "gpu": model,
         "memory": memory,
-        "at most": most,
+        "at most": limit,
         "training_code": training_code(),
-        "trainings": [digest(_content(trial)) for trial in trainings],
+        "trainings": [digest(_dump_config(trial)) for trial in trainings],
     }
     path = folder / "packing.json"
-    known = read_json(path, _KNOWN)
-    if known is None or any(known.get(key) != value for key, value in asked.items()):
-        console.print(f"resources.gpus: auto: measuring how many trials pay off on one {model} ...")
+    record = read_json(path, _check_packing)
+    if record is None or any(record.get(key) != value for key, value in inputs.items()):
+        console.print(f"resources.gpus: auto: measuring how many trials to run on one {model} ...")
         try:
-            measured = _measured(plan, trainings, sources, resources.cpus, most, memory, node.ip)
+            measured = _measure_largest(plan, trainings, sources, resources.cpus, limit, memory, node.ip)
         except (ray.exceptions.RayError, TimeoutError) as error:
             why = str(error).strip().splitlines()[-1]
             raise Infeasible(f"resources.gpus: auto: a trial could not be tried alone on one {model}: {why}") from None
-        known = asked | {"copies": keeps(measured, memory, most), "measured": [each._asdict() for each in measured]}
-        write_json(path, sealed(known))
-    console.print(_summary(known))
-    return resources.shared(known["copies"])
+        copies = choose_copies(measured, memory, limit)
+        record = inputs | {"copies": copies, "measured": [one._asdict() for one in measured]}
+        write_json(path, sealed(record))
+    console.print(_format_summary(record))
+    return resources.shared(record["copies"])
 
 
-def _summary(known: Row) -> str:
-    alone, together = (known["measured"][i]["images_per_s"] for i in (0, known["copies"] - 1))
-    beside = f", {known['copies']} together {together:.4g}" if known["copies"] > 1 else ""
-    holds, there = (size / 2**30 for size in (known["measured"][0]["memory"], known["memory"]))
+def _format_summary(record: Row) -> str:
+    alone, together = (record["measured"][i]["images_per_s"] for i in (0, record["copies"] - 1))
+    beside = f", {record['copies']} together {together:.4g}" if record["copies"] > 1 else ""
+    needs, total = (size / 2**30 for size in (record["measured"][0]["memory"], record["memory"]))
     return (
-        f"resources.gpus: auto: {known['copies']} to each {known['gpu']}; one alone trains {alone:.4g} images/s{beside}"
-        f", and holds {holds:.3g} of {there:.3g} GB."
+        f"resources.gpus: auto: {record['copies']} on each {record['gpu']}; one alone trains {alone:.4g} images/s"
+        f"{beside}, and needs {needs:.3g} of {total:.3g} GB."
     )
 
 
-def keeps(measured: Sequence[Measured], memory: int, most: int) -> int:
-    """How many copies to keep of those measured, each with one more than the last: while they fit and the last paid."""
-    kept = 1
+def choose_copies(measured: Sequence[CopiesMeasured], memory: int, limit: int) -> int:
+    """Return how many copies to run, given measurements of 1, 2, ... copies.
+
+    A copy is added while all fit and it raises the throughput by MIN_GAIN. `limit` bounds the number in any case.
+    """
+    chosen, fitting = 1, limit_copies(measured, memory, limit)
     for before, after in pairwise(measured):
-        if after.copies > fitting(measured, memory, most) or after.images_per_s < (1 + GAIN) * before.images_per_s:
+        if after.copies > fitting or after.images_per_s < (1 + MIN_GAIN) * before.images_per_s:
             break
-        kept = after.copies
-    return kept
+        chosen = after.copies
+    return chosen
 
 
-def fitting(measured: Sequence[Measured], memory: int, most: int) -> int:
-    """How many copies fit, as far as is known."""
-    return min(most, int((1 - MARGIN) * memory / max(each.memory for each in measured)))
+def limit_copies(measured: Sequence[CopiesMeasured], memory: int, limit: int) -> int:
+    """Return how many copies fit into the memory, as far as is known, and are within `limit`."""
+    return min(limit, int((1 - MEMORY_MARGIN) * memory / max(one.memory for one in measured)))
 
 
-def measure(crowd: Crowd, memory: int, most: int) -> list[Measured]:
-    """Copies are added while they fit and pay."""
-    measured = [crowd.grow()]
-    while keeps(measured, memory, most) == len(measured) < fitting(measured, memory, most):
+def measure_copies(group: CopyGroup, memory: int, limit: int) -> list[CopiesMeasured]:
+    """Measure 1, 2, ... copies for as long as a further one could be chosen."""
+    measured = [group.add_copy()]
+    while choose_copies(measured, memory, limit) == len(measured) < limit_copies(measured, memory, limit):
         try:
-            measured.append(crowd.grow())
-        except (ray.exceptions.RayError, TimeoutError):  # what no calculation foresaw: what was measured holds
+            measured.append(group.add_copy())
+        except (ray.exceptions.RayError, TimeoutError):  # it needs more than was calculated; the others are measured
             break
     return measured
 
 
-def hungriest(trials: Sequence[Planned], sources: Mapping[str, Source]) -> list[Planned]:
-    """Of each model the training on a GPU that keeps the most for its backward; of the hungriest few models."""
-    found: dict[Model, tuple[int, Planned]] = {}
+def select_largest(trials: Sequence[Planned], sources: Mapping[str, Source]) -> list[Planned]:
+    """Return the trainings that save the most bytes for the backward pass, one of each model, of the largest models.
+
+    Trainings that do not compute on a GPU are left out.
+    """
+    largest: dict[Model, tuple[int, Planned]] = {}
     for trial in trials:
         config, source = trial.config, sources[source_key(trial.config.data)]
         if config.compute.device != "cuda":
             continue
         size, channels = source.x_train.shape[1], source.x_train.shape[-1]
-        needs = kept_bytes(config.model, channels, size, source.classes) * config.batch_size * config.method.graphs
-        if config.model not in found or needs > found[config.model][0]:
-            found[config.model] = needs, trial
-    return [trial for _, trial in sorted(found.values(), key=lambda it: -it[0])[:MODELS]]
+        per_image = count_saved_bytes(config.model, channels, size, source.classes)
+        needs = per_image * config.batch_size * config.method.graphs
+        if config.model not in largest or needs > largest[config.model][0]:
+            largest[config.model] = needs, trial
+    return [trial for _, trial in sorted(largest.values(), key=lambda pair: -pair[0])[:MAX_MODELS]]
 
 
 @cache
-def kept_bytes(model: Model, channels: int, size: int, classes: int) -> int:
-    """What one image's forward keeps for its backward, in fp32; nothing is computed."""
+def count_saved_bytes(model: Model, channels: int, size: int, classes: int) -> int:
+    """Return the bytes that the forward pass of one image saves for the backward pass, in fp32. Nothing is computed."""
     total = 0
 
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
+    def count(tensor: torch.Tensor) -> torch.Tensor:
         nonlocal total
         whole = tensor if tensor._base is None else tensor._base
-        if not isinstance(whole, torch.nn.Parameter):  # which is held once, however many images there are
+        if not isinstance(whole, torch.nn.Parameter):  # a parameter is held once, however many images there are
             total += tensor.numel() * tensor.element_size()
         return tensor
 
-    with torch.device("meta"), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with torch.device("meta"), torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         model.build(channels, size, classes).eval()(torch.empty(1, channels, size, size))
     return total
 
 
-def _measured(
-    plan: Plan, trainings: Sequence[Planned], sources: Mapping[str, Source], cpus: int, most: int, memory: int, ip: str
-) -> list[Measured]:
-    """Of the training that holds the most when it is alone."""
+def _measure_largest(
+    plan: Plan, trainings: Sequence[Planned], sources: Mapping[str, Source], cpus: int, limit: int, memory: int, ip: str
+) -> list[CopiesMeasured]:
+    """Measure copies of the training that needs the most memory when it is alone."""
 
-    def crowd(trial: Planned) -> Crowd:
-        return Crowd(trial.config, plan.evaluation, sources[source_key(trial.config.data)], cpus, most, ip)
+    def open_group(trial: Planned) -> CopyGroup:
+        return CopyGroup(trial.config, plan.evaluation, sources[source_key(trial.config.data)], cpus, limit, ip)
 
     alone = []
     for trial in trainings if len(trainings) > 1 else ():
-        with crowd(trial) as one:
-            alone.append(one.grow().memory)
-    with crowd(trainings[alone.index(max(alone)) if alone else 0]) as several:
-        return measure(several, memory, most)
+        with open_group(trial) as group:
+            alone.append(group.add_copy().memory)
+    with open_group(trainings[alone.index(max(alone)) if alone else 0]) as group:
+        return measure_copies(group, memory, limit)
 
 
-def _by_cpus(ip: str, cpus: int) -> int:
-    """How many trials of a GPU's share of the node's CPUs there can be, at most as many as can ever pay."""
+def _limit_by_cpus(ip: str, cpus: int) -> int:
+    """Return how many trials the CPUs of a node suffice for on each of its GPUs, at most MAX_COPIES."""
     node = next(
-        it["Resources"] for it in alive() if it["Resources"].get("GPU") and ip in ("", it["NodeManagerAddress"])
+        node["Resources"]
+        for node in list_live_nodes()
+        if node["Resources"].get("GPU") and ip in ("", node["NodeManagerAddress"])
     )
-    return max(1, min(MOST, int(node["CPU"] / node["GPU"] / cpus)))
+    return max(1, min(MAX_COPIES, int(node["CPU"] / node["GPU"] / cpus)))
 
 
-def _least(node: NodeReport) -> int:
+def _smallest_memory(node: NodeReport) -> int:
     return min(memory for _, memory in node.gpus)
 
 
-def _content(trial: Planned) -> Row:
+def _dump_config(trial: Planned) -> Row:
     return trial.config.model_dump(mode="json", exclude={"seed"})

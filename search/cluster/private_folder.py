@@ -1,7 +1,7 @@
-"""Folders of this process alone among everybody's temporary ones: closed to other users, and removed once it is gone.
+"""Temporary folders that only this user can enter, and that are removed once the process is gone.
 
-Ray makes its folder, and all that it keeps the workers' code in, writable for everybody (mode 0777, whatever the umask
-says). So it lies one level below a folder that mkdtemp made, and that stays 0700: nobody else gets past that.
+Ray makes its folder, and those in which it keeps the workers' code, writable for everybody (mode 0777, whatever the
+umask). It therefore lies inside a folder made by mkdtemp with mode 0700, which other users cannot enter.
 """
 
 from __future__ import annotations
@@ -19,79 +19,82 @@ from pathlib import Path
 from trainers.record_io import Row
 
 PREFIX = "rs-"
-MARK = ".made-by"  # in each: which process made it
-KNOWN = "robust-search"  # said in the mark, for no other program's file to pass for one
+MARK = ".made-by"  # a file in each folder that names the process that made it
+PROGRAM = "robust-search"  # stands in the mark, so that no other program's file passes for one
 
 
-def make() -> Path:
-    """A new folder, mode 0700, with a mark in it that tells which process it belongs to; gone when that ends.
+def create_folder() -> Path:
+    """Create a folder with mode 0700 and a mark of this process in it; it is removed when the process ends.
 
     Raises OSError.
     """
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_short()))
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_find_parent()))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with open(
-        os.open(folder / MARK, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
-    ) as file:  # whatever the umask is
-        json.dump(_mark(os.getpid()), file)
+    descriptor = os.open(folder / MARK, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # whatever the umask is
+    with open(descriptor, "w") as file:
+        json.dump(_describe_process(os.getpid()), file)
     return folder
 
 
-def remove_of_the_dead() -> None:
+def remove_abandoned() -> None:
     """Remove the folders that killed processes of this user left behind.
 
-    A name alone tells nothing. A folder goes only if this user owns it and its mark, if nobody else may write there,
-    and if the mark names a process that is gone: one of this boot and of this namespace of process ids, as elsewhere a
-    living process may have that id. What is in doubt stays.
+    A name alone proves nothing. A folder is removed only if this user owns it and its mark, nobody else may write
+    there, and the mark names a process that has ended. That process must be of this boot and of this namespace of
+    process ids, as elsewhere a running process may have its id. In doubt the folder stays.
     """
-    for folder in Path(_short() or tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    for folder in Path(_find_parent() or tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError):
-            if _own(folder, stat.S_ISDIR) and _own(folder / MARK, stat.S_ISREG) and _gone(folder / MARK):
+            if (
+                _is_private(folder, stat.S_ISDIR)
+                and _is_private(folder / MARK, stat.S_ISREG)
+                and _has_ended(folder / MARK)
+            ):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _short() -> str | None:
-    """Where temporary folders lie; Ray's needs a short path, as it holds sockets (107 bytes with all that follows)."""
+def _find_parent() -> str | None:
+    """Return the parent of temporary folders; Ray needs a short path, as a socket's may have 107 bytes in all."""
     return "/tmp" if os.path.isdir("/tmp") else None
 
 
-def _own(path: Path, kind: Callable[[int], bool]) -> bool:
-    """Whether a path is what it should be, no link, and this user's alone to write."""
+def _is_private(path: Path, kind: Callable[[int], bool]) -> bool:
+    """Tell whether a path is of this kind and no link, and only this user may write to it."""
     found = os.lstat(path)
     return kind(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
-def _gone(mark: Path) -> bool:
-    """Whether the process that a mark names has ended; False where that cannot be known."""
+def _has_ended(mark: Path) -> bool:
+    """Tell whether the process that a mark names has ended; False if that cannot be known."""
     try:
-        said = json.loads(mark.read_bytes())
-        here = _mark(os.getpid())
-        same = isinstance(said, dict) and said.keys() == here.keys()
-        if not same or any(said[key] != here[key] for key in ("by", "boot", "namespace")):
+        stored = json.loads(mark.read_bytes())
+        here = _describe_process(os.getpid())
+        complete = isinstance(stored, dict) and stored.keys() == here.keys()
+        if not complete or any(stored[key] != here[key] for key in ("by", "boot", "namespace")):
             return False
-        return said != _mark(int(said["pid"]))
+        return stored != _describe_process(int(stored["pid"]))
     except (OSError, ValueError, TypeError):
         return False
 
 
-def _mark(pid: int) -> Row:
-    """What tells a process from every other: ids are given again, but not for one that began at the same instant."""
+def _describe_process(pid: int) -> Row:
+    """Return what identifies a process: ids are reused, but not for one that started at the same instant."""
     return {
-        "by": KNOWN,
+        "by": PROGRAM,
         "pid": pid,
-        "began": _began(pid),
+        "began": _read_start(pid),
         "boot": _read("/proc/sys/kernel/random/boot_id"),
-        "namespace": _namespace(),
+        "namespace": _read_namespace(),
     }
 
 
-def _began(pid: int) -> str | None:
-    """In ticks since the machine started; None where no such process is."""
+def _read_start(pid: int) -> str | None:
+    """Return when a process started, in ticks since the machine did; None if there is no such process."""
     found = _read(f"/proc/{pid}/stat")
-    return found.rpartition(")")[2].split()[19] if found else None  # the name before may hold anything
+    return found.rpartition(")")[2].split()[19] if found else None  # the name before it may contain anything
 
 
-def _namespace() -> str | None:
+def _read_namespace() -> str | None:
     with suppress(OSError):
         return os.readlink("/proc/self/ns/pid")
     return None

@@ -1,4 +1,4 @@
-"""Ray, started on this machine alone or joined at an address, silenced, with a copy of the checkout for its workers."""
+"""Starting Ray on this machine or joining a cluster, with a copy of the checkout for the workers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from search import ROOT
 from search.cluster import private_folder
 from search.exceptions import Infeasible
 from search.ray_env import QUIET, ray
-from search.signals import Interrupt, deferred
+from search.signals import Interrupt, defer_signals
 
 NOT_SHIPPED = [
     ".git/",
@@ -33,10 +33,10 @@ NOT_SHIPPED = [
 ]
 
 
-class _Ending(threading.Thread):
-    """Ends Ray on this machine alone, which takes a second, while the report is written; no process ends before it.
+class _RayShutdown(threading.Thread):
+    """Shuts Ray on this machine down, which takes a second, while the report is written; the process waits for it.
 
-    A cluster is only left, which takes no time, and Ray's client knows it in the thread alone that joined it.
+    Leaving a cluster takes no time and needs no thread; Ray's client knows it only in the thread that joined it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,61 +49,65 @@ class _Ending(threading.Thread):
 
 
 @contextmanager
-def cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
-    """Ray as `connected` gives it, while an interrupt ends what runs on it cleanly."""
-    with connected(address):
+def open_cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
+    """Connect to Ray and install the interrupt that stops a sweep cleanly. Raises Infeasible like `connect`."""
+    with connect(address):
         interrupt.install()
         yield
 
 
 @contextmanager
-def connected(address: str | None) -> Iterator[None]:
-    """Ray on this machine alone, or the cluster at an address; silenced. Raises Infeasible if it can't be reached."""
+def connect(address: str | None) -> Iterator[None]:
+    """Start Ray on this machine, or join the cluster at an address, without Ray's log messages.
+
+    Raises Infeasible if it cannot be reached.
+    """
     for earlier in threading.enumerate():
-        if isinstance(earlier, _Ending):
+        if isinstance(earlier, _RayShutdown):
             earlier.join()
     for name in ("ray", "ray.tune", "ray.train", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     quiet: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
     folder = None
     if address:
-        _reachable(address)
+        _check_reachable(address)
         quiet |= {"address": address}
     else:
-        private_folder.remove_of_the_dead()
+        private_folder.remove_abandoned()
         try:
-            folder = private_folder.make()
+            folder = private_folder.create_folder()
         except OSError as error:
             raise Infeasible(f"Ray did not start on this machine: its folder cannot be made: {error}") from None
         quiet |= {"address": "local", "include_dashboard": False, "_temp_dir": str(folder / "ray")}
     try:
         try:
-            with deferred():
-                ray.init(runtime_env=shipped(), **quiet)
-        except (Exception, SystemExit) as error:  # of any kind: its processes may fail, or be killed, at any point
+            with defer_signals():
+                ray.init(runtime_env=build_runtime_env(), **quiet)
+        except (Exception, SystemExit) as error:  # of any kind, as its processes may fail or be killed at any point
             token = "; if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" if address else ""
-            what = f"does not answer at {address}" if address else "did not start on this machine"
-            raise Infeasible(f"Ray {what}: {error}{token}") from None
+            problem = f"does not answer at {address}" if address else "did not start on this machine"
+            raise Infeasible(f"Ray {problem}: {error}{token}") from None
         yield
     finally:
         if folder:
-            _Ending(folder).start()
+            _RayShutdown(folder).start()
         else:
             ray.shutdown()
 
 
-def shipped() -> dict[str, Any]:
-    """A copy of the checkout for the workers: editing code while a sweep runs must not change its later trials.
+def build_runtime_env() -> dict[str, Any]:
+    """Return Ray's runtime environment: a copy of the checkout, and the variables set before Ray was imported.
 
-    What was set before Ray was imported goes with it, as nodes that others started have it not.
+    The workers get a copy, as editing code while a sweep runs must not change its later trials. They get the
+    variables, as nodes of a cluster that was started elsewhere lack them.
     """
-    here: dict[str, Any] = {"env_vars": {name: os.environ[name] for name in QUIET}}
+    environment: dict[str, Any] = {"env_vars": {name: os.environ[name] for name in QUIET}}
     if not (ROOT / "pyproject.toml").exists():
-        return here  # installed as a package: every node has its own
-    return here | {"working_dir": str(ROOT), "excludes": NOT_SHIPPED}
+        return environment  # installed as a package: every node has its own
+    return environment | {"working_dir": str(ROOT), "excludes": NOT_SHIPPED}
 
 
-def _reachable(address: str) -> None:
+def _check_reachable(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if address == "auto" or not port.isdigit():
         return

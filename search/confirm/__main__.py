@@ -1,9 +1,9 @@
-"""python -m search.confirm RUN --seeds 5: train a search's front again with fresh seeds, and see what stands.
+"""python -m search.confirm RUN --seeds 5: train a search's front again with fresh seeds, and compare the results.
 
-Whoever wins among many has had luck too: the seeds that chose a configuration flatter it. Those trained here choose
-nothing. They lie beside the run, in RUN.confirmed, a sweep like any other: the same command carries on or extends it.
-Of a run that is not finished it is the front so far, and how much is missing is told.
-Exit codes: those of search.run.
+Selecting the best of many configurations is biased upwards: the seeds that selected a configuration overestimate it.
+The fresh seeds take no part in the selection and give an unbiased estimate. They are stored beside the run, in
+RUN.confirmed, as a sweep like any other: the same command carries on or extends it. For an unfinished run the front so
+far is used, and the missing trainings are counted. Exit codes: those of search.run.
 """
 
 from __future__ import annotations
@@ -21,32 +21,34 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str] | None = None, backend: Backend | None = None) -> int:
-    """Everything between the command line and the exit code.
+    """Run the command with these arguments. Return the exit code.
 
     `backend`: what trains, if not Ray: tests give search.execution.in_process_backend.InProcessBackend.
     """
     began = time.monotonic()
-    it = argparse.ArgumentParser(prog="python -m search.confirm", description=__doc__)
-    it.add_argument(
+    parser = argparse.ArgumentParser(prog="python -m search.confirm", description=__doc__)
+    parser.add_argument(
         "run",
         type=parse_path,
-        help="a sweep's folder, such as results/friendly_k, or its URL; finished, or its front is that so far",
+        help="a sweep's folder, such as results/friendly_k, or its URL; for an unfinished one the front so far is used",
     )
-    it.add_argument("--seeds", type=int, default=5, help="fresh seeds for each configuration of the front (default: 5)")
-    it.add_argument(
-        "--accept-code-change", action="store_true", help="go on from stages of other code in trainers/, knowingly"
+    parser.add_argument(
+        "--seeds", type=int, default=5, help="fresh seeds for each configuration of the front (default: 5)"
     )
-    it.add_argument("--address", help="of a Ray cluster; default: RAY_ADDRESS, else Ray on this machine alone")
-    options = it.parse_args(arguments)
+    parser.add_argument(
+        "--accept-code-change", action="store_true", help="continue from stages of other code in trainers/"
+    )
+    parser.add_argument("--address", help="address of a Ray cluster (default: RAY_ADDRESS, else this machine alone)")
+    options = parser.parse_args(arguments)
     if options.seeds < 1:
-        it.error(f"--seeds should be at least 1; got {options.seeds}")
-    return run_command(options, began, partial(_imported, backend))
+        parser.error(f"--seeds should be at least 1; got {options.seeds}")
+    return run_command(options, began, partial(_import_command, backend))
 
 
-def _imported(backend: Backend | None) -> Command:
-    from search.confirm.front import confirm
+def _import_command(backend: Backend | None) -> Command:
+    from search.confirm.front import confirm_front
 
-    return partial(confirm, backend=backend)
+    return partial(confirm_front, backend=backend)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What `python -m search.confirm` does once its arguments are read; importing this imports Ray."""
+"""The work of `python -m search.confirm` once its arguments are parsed. Importing this module imports Ray."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from rich.table import Table
 
 from analysis.axes import read_axes
-from search.cli import ENDINGS, report_error
+from search.cli import HANDLED_ERRORS, report_error
 from search.cluster.gpu_packing import resolve_gpus
 from search.exceptions import SpaceError
 from search.execution.backend import Backend
@@ -20,7 +20,7 @@ from search.formatting import format_count
 from search.pareto import non_dominated, to_maximise
 from search.planning.datasets import DatasetCache
 from search.planning.planner import Planner, Request
-from search.run.driver import begin
+from search.run.driver import start_sweep
 from search.sampling.outcomes import Outcome, outcome
 from search.schema.axes import Choice
 from search.schema.blocks import Search
@@ -37,59 +37,60 @@ from trainers.record_io import Place, Row
 from trainers.records import constant
 from trainers.terminal.console import Console, error_console
 
-INSTEAD = "If the front or its seeds are others since, move that folder aside: the same command then begins anew."
+INSTEAD = "If the front or its seeds have changed since, move that folder aside: the same command then starts anew."
+
+Front = dict[str, tuple[Outcome, list[Row]]]  # configuration -> the outcome that selected it, its rows of the plan
 
 
-def confirm(options: argparse.Namespace, began: float, backend: Backend | None = None) -> int:
-    """Train a run's front with fresh seeds, begun at time.monotonic `began`. Returns the exit code.
+def confirm_front(options: argparse.Namespace, began: float, backend: Backend | None = None) -> int:
+    """Train a run's front with fresh seeds. Return the exit code.
 
-    `backend`: what trains, instead of Ray at the address that the environment names.
+    `began` is time.monotonic at the start of the command. `backend` trains instead of Ray at the address that the
+    environment names.
     """
     console, errors = Console(), error_console()
-    if isinstance(options.run, Path) and options.run.name in ("", ".."):  # that of the folder where one is
+    if isinstance(options.run, Path) and options.run.name in ("", ".."):  # its folder has a name
         options.run = options.run.resolve()
     folder = options.run.parent / f"{options.run.name}.confirmed"
     try:
         check_reachable(options.run)
         if why := location.find_folder_problem(folder):
-            raise SpaceError([f"{folder}: {why}; the confirmation lies there, so give that another name"])
+            raise SpaceError([f"{folder}: {why}; the confirmation is stored there, so give that another name"])
         plan = load_plan(options.run)
-        loaded = _space(options.run)
+        loaded = _load_space(options.run)
         store = Store(options.run)
         _check_held_out(options.run, plan)
-        front = chosen(store, plan, loaded.space.search)
+        front = select_front(store, plan, loaded.space.search)
         if not front:
-            raise SpaceError([f"{options.run}: no configuration of it has all its seeds and keeps the constraints"])
-        missing = _missing(store, plan)
+            raise SpaceError([f"{options.run}: no configuration has all its seeds and keeps the constraints"])
+        missing = _describe_missing(store, plan)
         if missing:
             errors.print(f"note: {options.run}: {missing}; this is the front of the others so far")
-        code = _trained(loaded, plan, front, options, folder, console, began, backend)
-        _print(console, loaded.space.search, options.run, front, Store(folder), missing)
+        code = _train_front(loaded, plan, front, options, folder, console, began, backend)
+        _print_comparison(console, loaded.space.search, options.run, front, Store(folder), missing)
         return code
-    except ENDINGS as error:
+    except HANDLED_ERRORS as error:
         return report_error(error, folder, INSTEAD, errors)
 
 
 def _check_held_out(run: Place, plan: Row) -> None:
-    """Raises SpaceError where some trial has no validation examples, by which alone a front is chosen."""
+    """Raise SpaceError if a trial has no validation examples, as the front is selected on validation."""
     blind = [row["id"] for row in plan["trials"] if is_none(row["config"]["data"].get("val", "100%"))]
     if blind:
         why = f"{format_count(len(blind), 'training')} of it have no validation examples (data.val: 0), as {blind[0]}"
-        raise SpaceError([f"{run}: {why}; a front is chosen on validation, so there is none to confirm"])
+        raise SpaceError([f"{run}: {why}; a front is selected on validation, so there is none to confirm"])
 
 
-def _missing(store: Store, plan: Row) -> str:
-    """How many trainings have no result yet, in words; empty where all have."""
+def _describe_missing(store: Store, plan: Row) -> str:
+    """Return how many trainings have no result yet, in words; empty if all have one."""
     n = sum(store.read_result(row["id"], row["chain"]) is None for row in plan["trials"])
-    return (
-        f"{n} of its {format_count(len(plan['trials']), 'training')} {'has' if n == 1 else 'have'} no result yet"
-        if n
-        else ""
-    )
+    if not n:
+        return ""
+    return f"{n} of its {format_count(len(plan['trials']), 'training')} {'has' if n == 1 else 'have'} no result yet"
 
 
-def _space(folder: Place) -> Loaded:
-    """The stored space; of a sweep behind a URL by way of a copy. Raises SpaceError."""
+def _load_space(folder: Place) -> Loaded:
+    """Load the stored space; that of a sweep behind a URL is copied first. Raises SpaceError."""
     damage = Damage()
     read_yaml(folder / SPACE_FILE, damage)
     if damage:
@@ -106,51 +107,52 @@ def _space(folder: Place) -> Loaded:
         return load(copy, [])
 
 
-def chosen(store: Store, plan: Row, search: Search) -> dict[str, tuple[Outcome, list[Row]]]:
-    """The configurations on each problem's validation front, with what chose them and their rows of the plan."""
+def select_front(store: Store, plan: Row, search: Search) -> Front:
+    """Return the configurations on the validation front of each problem, in the order of the plan.
+
+    A configuration counts if all its seeds are completed, it keeps the constraints, and no seed ended constant.
+    """
     rows: dict[str, list[Row]] = defaultdict(list)
     for row in plan["trials"]:
         if row["kind"] == "trial":
             rows[row["configuration"]].append(row)
-    results = {
-        name: outcome(search, name, {row["replicate"]: store.read_result(row["id"], row["chain"]) for row in its})
-        for name, its in rows.items()
+    outcomes = {
+        name: outcome(search, name, {row["replicate"]: store.read_result(row["id"], row["chain"]) for row in seeds})
+        for name, seeds in rows.items()
     }
-    kept = [
+    candidates = [
         name
-        for name, it in results.items()
-        if it.status == "completed"
-        and max((it.violations or {}).values(), default=0) <= 0
-        and not any(_constant(store, row, search.checkpoint) for row in rows[name])
+        for name, found in outcomes.items()
+        if found.status == "completed"
+        and max((found.violations or {}).values(), default=0) <= 0
+        and not any(_is_constant(store, row, search.checkpoint) for row in rows[name])
     ]
     problems: dict[str, list[str]] = defaultdict(list)
-    for name in kept:
-        problems[find_problem_key(rows[name][0])].append(name)  # its first seed's, as a seed may also draw the data
-    front = {name for names in problems.values() for name in _front(search, {it: results[it] for it in names})}
-    return {name: (results[name], rows[name]) for name in kept if name in front}
+    for name in candidates:
+        problems[find_problem_key(rows[name][0])].append(
+            name
+        )  # that of its first seed, as a seed may also draw the data
+    front = {
+        name for names in problems.values() for name in _find_front(search, {other: outcomes[other] for other in names})
+    }
+    return {name: (outcomes[name], rows[name]) for name in candidates if name in front}
 
 
-def _constant(store: Store, row: Row, checkpoint: str) -> bool:
-    """Whether a training ended naming one class whatever the image: its robustness is no merit."""
+def _is_constant(store: Store, row: Row, checkpoint: str) -> bool:
+    """Tell whether a training's network predicts one class for every image, which makes its robustness meaningless."""
     return constant(store.read_result(row["id"], row["chain"]) or {}, checkpoint) is not None
 
 
-def _front(search: Search, results: dict[str, Outcome]) -> list[str]:
-    points = [to_maximise(found.values or {}, search.objectives) for found in results.values()]
-    return [name for name, stays in zip(results, non_dominated(points), strict=True) if stays]
+def _find_front(search: Search, outcomes: dict[str, Outcome]) -> list[str]:
+    points = [to_maximise(found.values or {}, search.objectives) for found in outcomes.values()]
+    return [name for name, stays in zip(outcomes, non_dominated(points), strict=True) if stays]
 
 
-def _trained(
-    loaded: Loaded,
-    plan: Row,
-    front: dict[str, tuple[Outcome, list[Row]]],
-    options: argparse.Namespace,
-    folder: Place,
-    console: Console,
-    began: float,
+def _train_front(
+    loaded: Loaded, plan: Row, front: Front, options: argparse.Namespace, folder: Place, console: Console, began: float,
     backend: Backend | None,
-) -> int:
-    """Run the sweep of fresh seeds, each trained to its end: what limited the search does not limit this."""
+) -> int:  # fmt: skip
+    """Run the sweep of fresh seeds, without the stopping and the budget of the search. Return the exit code."""
     search = loaded.space.search.model_copy(update={"stopping": NoStopping(), "budget": Budget()})
     resources = resolve_gpus(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
     loaded.space = loaded.space.model_copy(update={"search": search, "resources": resources})
@@ -162,42 +164,35 @@ def _trained(
     for _, rows in front.values():
         point = {path: Choice(label=label, value=rows[0]["values"][path]) for path, label in rows[0]["axes"].items()}
         requests.append(Request(point, seeds))
-    return begin(loaded, planner.plan(requests), sources, Store(folder), [options.run], console, began, backend)
+    return start_sweep(loaded, planner.plan(requests), sources, Store(folder), [options.run], console, began, backend)
 
 
-def _print(
-    console: Console,
-    search: Search,
-    run: Place,
-    front: dict[str, tuple[Outcome, list[Row]]],
-    store: Store,
-    missing: str,
-) -> None:
-    """Side by side: what the search saw of the front, and what fresh seeds say; `missing` is what it did not see."""
+def _print_comparison(console: Console, search: Search, run: Place, front: Front, store: Store, missing: str) -> None:
+    """Print what the search measured beside what the fresh seeds give. `missing` tells what the front lacks."""
     plan = find_plan(store.folder) or {"trials": []}
-    again = chosen(store, plan, search)
+    again = select_front(store, plan, search)
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
     so_far = f" so far ({missing})" if missing else ""
     table.title = f"front of {store.folder.name.removesuffix('.confirmed')}{so_far}, validation, percent (seeds)"
-    for header in ("configuration", "metric", "chosen with", "fresh seeds", "front again"):
+    for header in ("configuration", "metric", "in the search", "fresh seeds", "on the front again"):
         table.add_column(header, overflow="fold", no_wrap=header != "configuration")
-    axes = read_axes(find_plan(run) or plan)  # of the run: what varies in it, and not among the front alone
+    axes = read_axes(find_plan(run) or plan)  # those that vary in the run, not only among the front
     for name, (before, rows) in front.items():
-        called = axes.names({path: str(label) for path, label in rows[0]["axes"].items()}, name).name
-        seeds = {
+        title = axes.names({path: str(label) for path, label in rows[0]["axes"].items()}, name).name
+        results = {
             row["replicate"]: store.read_result(row["id"], row["chain"])
             for row in plan["trials"]
             if row["configuration"] == name
         }
-        after = outcome(search, name, seeds)
+        after = outcome(search, name, results)
         for i, metric in enumerate(search.objectives):
-            whose, stays = (called, "yes" if name in again else "no") if i == 0 else ("", "")
-            table.add_row(whose, metric, _cell(before, metric), _cell(after, metric), stays)
+            label, stays = (title, "yes" if name in again else "no") if i == 0 else ("", "")
+            table.add_row(label, metric, _format_cell(before, metric), _format_cell(after, metric), stays)
     console.print(table)
 
 
-def _cell(it: Outcome, metric: str) -> str:
-    if it.values is None:
-        return it.status
-    error = f" ± {100 * it.errors[metric]:.1f}" if it.errors else ""
-    return f"{100 * it.values[metric]:.1f}{error} ({len(it.seeds)})"
+def _format_cell(found: Outcome, metric: str) -> str:
+    if found.values is None:
+        return found.status
+    error = f" ± {100 * found.errors[metric]:.1f}" if found.errors else ""
+    return f"{100 * found.values[metric]:.1f}{error} ({len(found.seeds)})"

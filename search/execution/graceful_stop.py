@@ -7,7 +7,7 @@ import signal
 import time
 from typing import Any
 
-from search.ray_env import Unpickled, ray, tune
+from search.ray_env import NeverPickled, ray, tune
 from search.signals import Interrupt
 from trainers.formatting import format_duration
 from trainers.terminal.console import Console
@@ -30,7 +30,7 @@ def compute_grace_period(now: float) -> float:
     return min(left, MAX_GRACE) if left > 0 else DEFAULT_GRACE
 
 
-class GracefulStop(Unpickled, tune.Callback):
+class GracefulStop(NeverPickled, tune.Callback):
     """Pauses running trials before Tune stops them: Tune gives a worker ten seconds, and an epoch may take more."""
 
     def __init__(self, interrupt: Interrupt, console: Console) -> None:
@@ -38,7 +38,7 @@ class GracefulStop(Unpickled, tune.Callback):
         self._requested = False
 
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
-        if not self._interrupt.code or self._requested:
+        if not self._interrupt.exit_code or self._requested:
             return
         self._requested = True
         seconds = compute_grace_period(time.time())

@@ -41,9 +41,9 @@ class InProcessBackend:
         interrupt = workload.interrupt
         interrupt.listening = lambda: True
         try:
-            while not interrupt.code and self._fill():
+            while not interrupt.exit_code and self._fill():
                 for task in self.turn():
-                    if task in self.running and not interrupt.code and not queue.trouble:
+                    if task in self.running and not interrupt.exit_code and not queue.trouble:
                         self.step(task)
                 for callback in callbacks:
                     callback.on_step()

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from search.execution.job_queue import JobQueue
-from search.ray_env import Unpickled, ray, tune
+from search.ray_env import NeverPickled, ray, tune
 
 VICTIM_MESSAGE = re.compile(r"Selected to kill: \(Actor\((\w+)\)(?:.*?actual memory used=([\d.]+) ?GB)?")
 NODE_MESSAGE = re.compile(r"[Mm]emory on the node .*?was ([\d.]+) ?GB used / ([\d.]+) ?GB limit")
 LOW_MEMORY = "low on memory"  # in the message of Ray's memory monitor
 
 
-class LostWorkerCallback(Unpickled, tune.Callback):
+class LostWorkerCallback(NeverPickled, tune.Callback):
     """Reports tasks whose worker was lost to the queue."""
 
     def __init__(self, queue: JobQueue) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from search.cluster import private_folder
-from search.cluster.capacity import slots
+from search.cluster.capacity import count_slots
 from search.cluster.gpu_packing import measure_gpu_share
-from search.cluster.nodes import check_nodes, notes
-from search.cluster.ray_cluster import cluster
+from search.cluster.nodes import check_nodes, list_notes
+from search.cluster.ray_cluster import open_cluster
 from search.execution.backend import Capacity, Workload
 from search.execution.graceful_stop import GracefulStop
 from search.execution.job_queue import JobQueue
@@ -23,7 +23,7 @@ from search.execution.ray_liveness import RayLivenessMonitor
 from search.execution.trainable import TrialTrainable, config_of, report_of
 from search.monitor.callback import Callback
 from search.planning.jobs import Job
-from search.ray_env import Unpickled, tune
+from search.ray_env import NeverPickled, tune
 from trainers.record_io import Place
 
 
@@ -37,14 +37,14 @@ class RayBackend:
     @contextmanager
     def prepare(self, workload: Workload) -> Iterator[Capacity]:
         """Join Ray, ask each node whether it would train what was planned, and measure what `gpus: auto` means."""
-        with cluster(self._address, workload.interrupt):
+        with open_cluster(self._address, workload.interrupt):
             nodes = check_nodes(self._address, workload.folder, workload.resources)
-            for note in notes(nodes):
+            for note in list_notes(nodes):
                 workload.tell(note)
             resources = measure_gpu_share(
                 workload.plan, workload.sources, workload.resources, workload.folder, nodes, workload.console
             )
-            yield Capacity(slots(resources), resources, nodes)
+            yield Capacity(count_slots(resources), resources, nodes)
 
     def run(self, workload: Workload, capacity: Capacity, queue: JobQueue, callbacks: Sequence[Callback]) -> str | None:
         """Run Tune, and run it again where it died of a worker that Ray ended for want of memory."""
@@ -65,16 +65,16 @@ class RayBackend:
                         if not lost.survived(error):
                             return queue.trouble or f"{type(error).__name__}: {error}"
                     except KeyboardInterrupt:
-                        if not interrupt.broken:
+                        if not interrupt.failure:
                             raise
-                        return interrupt.broken
+                        return interrupt.failure
                     finally:
                         interrupt.listening = None
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-class TuneSearcher(Unpickled, tune.search.Searcher):
+class TuneSearcher(NeverPickled, tune.search.Searcher):
     """The queue, as Tune asks for trials. Tune retries nothing."""
 
     def __init__(self, queue: JobQueue) -> None:
@@ -104,7 +104,7 @@ class TuneSearcher(Unpickled, tune.search.Searcher):
         """Do nothing: the records have it all."""
 
 
-class TuneCallback(Unpickled, tune.Callback):
+class TuneCallback(NeverPickled, tune.Callback):
     """Calls a sweep's callbacks when Tune calls."""
 
     def __init__(self, jobs: Mapping[str, Job], callbacks: Sequence[Callback]) -> None:
@@ -130,7 +130,7 @@ class TuneCallback(Unpickled, tune.Callback):
             callback.on_step()
 
 
-class _StopWhen(Unpickled, tune.Stopper):
+class _StopWhen(NeverPickled, tune.Stopper):
     """Ends the whole run once nothing can be stored: every further trial would meet it."""
 
     def __init__(self, queue: JobQueue) -> None:
@@ -155,7 +155,7 @@ def scratch_of(folder: Place) -> Path:
     """
     if isinstance(folder, Path):
         return folder / ".tune"
-    return private_folder.make() / "tune"
+    return private_folder.create_folder() / "tune"
 
 
 def _tuner(searcher: TuneSearcher, queue: JobQueue, trainable: Any, callbacks: list[Any], scratch: Path) -> Any:

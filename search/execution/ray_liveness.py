@@ -50,14 +50,14 @@ class RayLivenessMonitor:
         self._console.print(text, soft_wrap=True)
 
     def _report_death(self, why: str) -> None:
-        self._interrupt.broke(why)
+        self._interrupt.abort(why)
         if not self._done.wait(EXIT_SECONDS):
-            what = "Stopped, as asked" if self._interrupt.code else f"Stopped: {why}"
+            what = "Stopped, as asked" if self._interrupt.exit_code else f"Stopped: {why}"
             self._print(
                 f"{what}. All that was trained is kept; the same command carries on:\n  {format_resume_command()}"
             )
             self._console.show_cursor()  # a live view hides it
-            os._exit(self._interrupt.code or 1)
+            os._exit(self._interrupt.exit_code or 1)
 
 
 def find_endpoints() -> dict[str, Address]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from search.exceptions import PlanMismatch
-from search.monitor.epoch_progress import Beat
+from search.monitor.epoch_progress import EpochProgressWriter
 from search.planning.jobs import Job, Outcome, config_yaml
 from search.planning.start_weights import StartWeights
 from search.store.checkpoint_writer import CheckpointWriter, copy_to_cpu, wait_for_writes
@@ -74,7 +74,7 @@ class Session:
         weights = start.load(self.store) if start else None
         self._make_trainer = partial(Trainer, self.config, self.evaluation, self.data, ranking, job.threads, weights)
         self.trainer = self._make_trainer()
-        self._beat = Beat(self.folder)
+        self._progress_writer = EpochProgressWriter(self.folder)
         self.until = self.config.epochs if job.until is None else job.until
         self.segments: list[Segment] = []
         self.saved = [0]  # epochs after which a checkpoint is stored or being written
@@ -175,8 +175,8 @@ class Session:
 
     def _train_epoch(self) -> None:
         self._between_epochs = False
-        self._beat.begin(self.trainer.epoch)
-        self.trainer.on_batch = self._beat.tell
+        self._progress_writer.start(self.trainer.epoch)
+        self.trainer.on_batch = self._progress_writer.update
         row, instances, cost = self.trainer.run_epoch(self.config.stage(self.trainer.epoch))
         cost["by"] = self.job.trial
         epoch_segment = Segment([row], [cost], {name: values[None] for name, values in instances.items()})
@@ -185,7 +185,7 @@ class Session:
         if isinstance(self.folder, Path):  # a URL cannot be appended to; the next checkpoint writes the rows
             append_rows(self.folder / "epochs.jsonl", [row])
             append_rows(self.folder / "cost.jsonl", [cost])
-        self._beat.end()
+        self._progress_writer.finish()
         epoch = self.trainer.epoch
         if epoch == self.until or epoch in self.job.forks:
             self._save_checkpoint()

@@ -47,7 +47,7 @@ class SimulatedBackend:
         places = {trial.id: i for i, trial in enumerate(workload.plan.trials)}
         events: list[tuple[int, int, int, str]] = []  # when, which training, after which epoch, as which task
         running: dict[str, Job] = {}
-        while not queue.trouble and not workload.interrupt.code:
+        while not queue.trouble and not workload.interrupt.exit_code:
             while len(running) < capacity.slots and (job := queue.begin(task := next(names))):
                 running[task] = job
                 for epoch in self._reported(job):

@@ -17,7 +17,7 @@ from search.execution.summary import STOPPED_ON_REQUEST, RunSummary
 from search.execution.upstream import UpstreamBuilder
 from search.formatting import format_count
 from search.monitor.live import LiveView
-from search.monitor.trackers import TrackerCallback, built
+from search.monitor.trackers import TrackerCallback, build_loggers
 from search.planning.datasets import DatasetCache
 from search.planning.jobs import ENDED, JobFactory, Report
 from search.planning.plan import Plan, Planned
@@ -92,7 +92,7 @@ class Sweep:
         self._pay()
         if not self.schedule.open or self._spent:
             return self._judged(None, command)
-        loggers = built(self.space.search.loggers, self.store.folder)
+        loggers = build_loggers(self.space.search.loggers, self.store.folder)
         interrupt = Interrupt(command)
         workload = Workload(
             self.store.folder, self.plan, self.sources.loaded, self.space.resources, interrupt, self.console, self._tell
@@ -102,12 +102,12 @@ class Sweep:
             self.orders.slots = capacity.slots
             self.purse.gpus_per_training = capacity.resources.amounts.get("GPU", 0.0)
             with (
-                TrackerCallback(self.store.folder, loggers, self._tell, lambda: bool(interrupt.code)) as trackers,
+                TrackerCallback(self.store.folder, loggers, self._tell, lambda: bool(interrupt.exit_code)) as trackers,
                 LiveView(self.console, self.store.folder, self.schedule, self.keeper, capacity.slots) as self._watch,
             ):
                 trouble = self.backend.run(workload, capacity, self.queue, [self._watch, trackers])
-        self.interrupted = bool(interrupt.code)
-        return self._judged(trouble, command) and (interrupt.code or 1)
+        self.interrupted = bool(interrupt.exit_code)
+        return self._judged(trouble, command) and (interrupt.exit_code or 1)
 
     def prepare(self) -> None:
         """Plan from what is stored: where every training goes on, what is made, and which states are still wanted."""
@@ -162,7 +162,7 @@ class Sweep:
         self.queue.trouble = self.queue.trouble or health.find_storage_problem(self.store.folder)
         if not self.queue.trouble:
             name = self.plan.trials[i].id
-            self._watch.again(name, read_last_error_line(self.store, name) or why)
+            self._watch.report_retry(name, read_last_error_line(self.store, name) or why)
 
     def over(self, i: int, outcome: str, why: str = "") -> None:
         """A training ended; what others wait for is made once all have ended that make it."""

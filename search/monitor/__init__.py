@@ -1,6 +1,10 @@
-"""What a sweep shows of itself.
+"""The progress of a sweep, read from its records and shown.
 
-From its records   reader (the whole sweep), trial_progress, epoch_progress, sweep_status, cost_model, disk_usage
-On a screen        live (the driver's view), screen, textplot; jsonl_tail follows records that grow
-For others         heartbeat (for `search.status`), trackers (TensorBoard, MLflow, W&B)
+reader, sweep_status              the whole sweep: its plan and records, and its status in numbers
+trial_progress, epoch_progress    one training, and its running epoch
+jsonl_tail                        records that grow
+cost_model, disk_usage            the time left, and the bytes stored
+live, screen, textplot            the status on a terminal; live is the driver's view
+heartbeat                         what the driver tells `search.status`
+trackers                          TensorBoard, MLflow and W&B
 """

@@ -1,29 +1,29 @@
-"""How long trainings take, as measured of their kin: trainings of the same model, data and method.
+"""The duration of trainings, estimated from the measured durations of comparable trainings.
 
-A method's strengths (lambda, beta, epsilon, a burn-in) cost no time and are no part of the kinship; its pieces, steps
-and restarts are. Subsets count by the share of the data that they use.
+Trainings are comparable if they have the same model, batch size, device, data and number of passes through the network.
+The strengths of a method (lambda, beta, epsilon) do not change the passes and therefore cost no time; its pieces, its
+steps and restarts do. A subset counts by the fraction of the training examples that it uses.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from search.monitor.epoch_progress import Partial
+from search.monitor.epoch_progress import EpochProgress
 from trainers.record_io import Row, digest
 
-SPLIT = ("label_noise", "noise_seed", "split_seed")  # which examples, not how many
+SPLIT_KEYS = ("label_noise", "noise_seed", "split_seed")  # they change which examples are used, not how many
 
 
 class CostKey(NamedTuple):
-    """With whom a training can be compared."""
+    """What the duration of a training depends on; trainings with equal hashes are comparable."""
 
-    trained: str
-    measured: str  # alike in what is evaluated too
-    share: float  # of the training data
+    training: str  # hash of what an epoch over all examples depends on
+    evaluation: str  # hash of that and of what is evaluated
+    fraction: float  # of the training examples that an epoch uses
 
 
 @dataclass
@@ -34,12 +34,12 @@ class Costs:
     train: float = 0.0
     evaluate: float = 0.0
     final: float = 0.0
-    ended: int = 0  # how many final evaluations that is
+    final_evaluations: int = 0  # how many `final` is the sum of
 
     def add(self, row: Row) -> None:
-        """One row of cost.jsonl."""
+        """Add one row of cost.jsonl."""
         self.epochs += "seconds" in row
-        self.ended += "final_seconds" in row
+        self.final_evaluations += "final_seconds" in row
         self.train += row.get("seconds", 0.0)
         self.evaluate += row.get("evaluate_seconds", 0.0)
         self.final += row.get("final_seconds", 0.0)
@@ -54,97 +54,79 @@ class Costs:
         return self
 
 
-def cost_key(config: Row, evaluation: Row) -> CostKey:
-    """Of a training as plan.json has it."""
-    share, unknown = _share(config["subset"], config["data"].get("train"))
-    data = {key: value for key, value in config["data"].items() if key not in SPLIT}
-    trained = digest(
+def cost_key(planned: Row, evaluation: Row) -> CostKey:
+    """Return the cost key of a training from its row of plan.json and the `evaluate` block of that file.
+
+    A plan of an earlier version has neither `passes` nor `fraction`; there the whole method stands for the passes.
+    Where the fraction is unknown, as for a count of an unknown number of examples, only trainings whose subset has the
+    same size are comparable.
+    """
+    config, fraction = planned["config"], planned.get("fraction")
+    unknown_size = None if fraction is not None else {key: config["subset"].get(key) for key in ("size", "band")}
+    training = digest(
         {key: config[key] for key in ("model", "batch_size", "compute")}
-        | {"data": data, "method": _costly(config["method"]), "size": unknown}
+        | {
+            "data": {key: value for key, value in config["data"].items() if key not in SPLIT_KEYS},
+            "passes": planned.get("passes") or config["method"],
+            "size": unknown_size,
+        }
     )
-    return CostKey(trained, digest([trained, evaluation]), share)
+    return CostKey(training, digest([training, evaluation]), 1.0 if fraction is None else fraction)
+
+
+class TimeLeft(NamedTuple):
+    """Seconds that trainings still take, and how many trainings that sum leaves out."""
+
+    seconds: float
+    unknown: int  # trainings without a comparable one; they are left out
+    unmeasured: int = 0  # trainings whose evaluation was never measured; the time of the evaluation is left out
 
 
 @dataclass
 class CostModel:
-    """Seconds of an epoch, of its evaluation and of the final one, of every kind of training that was measured."""
+    """Mean seconds of an epoch, of its evaluation and of the final evaluation, for every measured cost key."""
 
-    _trained: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
-    _measured: dict[str, Costs] = field(default_factory=lambda: defaultdict(Costs))
-    _whole: set[str] = field(default_factory=set)  # of which whole epochs were measured
+    _trained: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))  # seconds, epochs
+    _evaluated: dict[str, Costs] = field(default_factory=lambda: defaultdict(Costs))
+    _with_epochs: set[str] = field(default_factory=set)  # hashes for which complete epochs were measured
 
-    def add(self, of: CostKey, costs: Costs) -> None:
+    def add_costs(self, key: CostKey, costs: Costs) -> None:
+        """Add the costs of a training, unless it has no complete epoch."""
         if costs.epochs:
-            sums = self._trained[of.trained]
+            sums = self._trained[key.training]
             sums[0] += costs.train
-            sums[1] += costs.epochs * of.share
-            self._measured[of.measured] += costs
-            self._whole.add(of.trained)
+            sums[1] += costs.epochs * key.fraction
+            self._evaluated[key.evaluation] += costs
+            self._with_epochs.add(key.training)
 
-    def add_partial(self, of: CostKey, part: Partial) -> None:
-        """A part of an epoch that is not recorded yet, where no whole one of its kin is; it was not measured yet."""
-        if of.trained not in self._whole:
-            sums = self._trained[of.trained]
-            sums[0] += part.seconds
-            sums[1] += part.share * of.share
+    def add_progress(self, key: CostKey, progress: EpochProgress) -> None:
+        """Add the finished part of an epoch, which has no evaluation yet, unless a comparable epoch is complete."""
+        if key.training not in self._with_epochs:
+            sums = self._trained[key.training]
+            sums[0] += progress.seconds
+            sums[1] += progress.fraction * key.fraction
 
-    def epoch(self, of: CostKey) -> float | None:
-        """Seconds of one epoch with its share of evaluation; None if no kin was measured."""
-        if of.trained not in self._trained:
+    def epoch_seconds(self, key: CostKey) -> float | None:
+        """Return the seconds of one epoch and its mean evaluation, or None if no comparable training was measured."""
+        if key.training not in self._trained:
             return None
-        seconds, epochs = self._trained[of.trained]
-        measured = self._measured.get(of.measured)
-        return seconds / epochs * of.share + (measured.evaluate / measured.epochs if measured else 0.0)
+        seconds, epochs = self._trained[key.training]
+        evaluated = self._evaluated.get(key.evaluation)
+        return seconds / epochs * key.fraction + (evaluated.evaluate / evaluated.epochs if evaluated else 0.0)
 
-    def measures(self, of: CostKey) -> bool:
-        """Whether it is known how long its evaluations take."""
-        return of.measured in self._measured
+    def final_seconds(self, key: CostKey) -> float:
+        """Return the seconds of the final evaluation, or 0 if none was measured."""
+        evaluated = self._evaluated.get(key.evaluation)
+        return evaluated.final / evaluated.final_evaluations if evaluated and evaluated.final_evaluations else 0.0
 
-    def final(self, of: CostKey) -> float:
-        """Seconds at the end of a training, as far as measured."""
-        measured = self._measured.get(of.measured)
-        return measured.final / measured.ended if measured and measured.ended else 0.0
-
-
-class Left(NamedTuple):
-    """Seconds of training, of those whose pace is known, and how many others there are."""
-
-    seconds: float
-    unknown: int
-    unmeasured: int = 0  # of those whose pace is known, how many are measured as none before: it takes time not told
-
-
-def estimate_time(pace: CostModel, epochs: Iterable[tuple[CostKey, int, bool]]) -> Left:
-    """What so many epochs of each kind take, and the final evaluation where it is to come."""
-    seconds, unknown, unmeasured = 0.0, 0, 0
-    for of, count, ending in epochs:
-        per_epoch = pace.epoch(of)
-        if per_epoch is None:
-            unknown += bool(count)
-        else:
-            seconds += per_epoch * count + ending * pace.final(of)
-            unmeasured += bool(count) and not pace.measures(of)
-    return Left(seconds, unknown, unmeasured)
-
-
-def _share(subset: Row, examples: Any) -> tuple[float, Any]:
-    """The share of the data that a subset uses; a count of an unknown number is returned as such beside 1."""
-    size, band = subset.get("size"), subset.get("band")
-    if band:
-        return band[1] - band[0], None
-    if isinstance(size, str):
-        return float(size.rstrip("%")) / 100, None
-    if size is None:
-        return 1.0, None
-    return (size / examples, None) if isinstance(examples, int) else (1.0, size)
-
-
-def _costly(piece: Any) -> Any:
-    """A method without its strengths: numbers that are no counts, and shares and step sizes written as words."""
-    if isinstance(piece, dict):
-        kept = {key: value if key == "tau" else _costly(value) for key, value in piece.items() if key != "burn_in"}
-        return {key: value for key, value in kept.items() if value is not ...}
-    if isinstance(piece, list):
-        return [value for value in map(_costly, piece) if value is not ...]
-    strength = isinstance(piece, float) or (isinstance(piece, str) and (re.search(r"\d", piece) or piece == "inf"))
-    return ... if strength else piece
+    def estimate(self, trainings: Iterable[tuple[CostKey, int, bool]]) -> TimeLeft:
+        """Return the time of trainings, given the epochs of each and whether its final evaluation is still to come."""
+        seconds, unknown, unmeasured = 0.0, 0, 0
+        for key, epochs, ends in trainings:
+            per_epoch = self.epoch_seconds(key)
+            if per_epoch is None:
+                unknown += bool(epochs)
+            else:
+                seconds += per_epoch * epochs + ends * self.final_seconds(key)
+                unmeasured += bool(epochs) and key.evaluation not in self._evaluated
+        return TimeLeft(seconds, unknown, unmeasured)

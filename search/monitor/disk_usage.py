@@ -1,4 +1,4 @@
-"""How many bytes a sweep takes; counted beside the run, for a folder of a network may take its time."""
+"""The size of a sweep in bytes. A thread counts it, as listing a folder on a network can be slow."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from search.store.remote import RemotePath
 from trainers.reading import stat_file
 from trainers.record_io import Place
 
-PAUSE = 20  # times as long as counting took
+PAUSE_FACTOR = 20  # a pause lasts as many times as long as the counting before it
 
 
-def stored(folder: Place) -> int:
-    """The bytes of all files under a folder; some vanish meanwhile where a sweep runs."""
+def measure_size(folder: Place) -> int:
+    """Return the bytes of all files under a folder, without those that vanish while a sweep runs."""
     if isinstance(folder, RemotePath):
         return sum(entry.size for entry in folder.list_files())
     total = 0
@@ -28,16 +28,16 @@ def stored(folder: Place) -> int:
 
 
 class DiskUsageMonitor:
-    """Counts again and again until the process ends."""
+    """A thread that measures a folder again and again until the process ends."""
 
     def __init__(self, folder: Place) -> None:
-        self.bytes: int | None = None
+        self.bytes: int | None = None  # None until the first measurement is done
         self._folder = folder
-        threading.Thread(target=self._count, name="storage", daemon=True).start()
+        threading.Thread(target=self._measure, name="storage", daemon=True).start()
 
-    def _count(self) -> None:
+    def _measure(self) -> None:
         while True:
             began = time.monotonic()
             with suppress(OSError):  # the network may come back
-                self.bytes = stored(self._folder)
-            time.sleep(max(5.0, PAUSE * (time.monotonic() - began)))
+                self.bytes = measure_size(self._folder)
+            time.sleep(max(5.0, PAUSE_FACTOR * (time.monotonic() - began)))

@@ -1,7 +1,7 @@
-"""How much of its running epoch a training has done: left on disk every few seconds, for whoever watches the sweep.
+"""The progress of a training within its running epoch, written to epoch.json every few seconds for status displays.
 
-No record hangs on it: it is overwritten, it is gone once the epoch is recorded, and after a kill it is passed over.
-Behind a URL, where each write is a request, there is none.
+No record depends on this file: it is overwritten, removed once the epoch is recorded, and ignored after a kill.
+Behind a URL, where each write is a request, it is not written.
 """
 
 from __future__ import annotations
@@ -16,54 +16,54 @@ from trainers.reading import read_json
 from trainers.record_io import Place, canonical
 
 FILE = "epoch.json"
-BEAT = 3.0  # seconds between two writes
+WRITE_SECONDS = 3.0  # between two writes
 
 
-class Partial(NamedTuple):
-    """A part of an epoch."""
+class EpochProgress(NamedTuple):
+    """The part of an epoch that is done."""
 
-    share: float = 0.0  # of its batches
-    seconds: float = 0.0  # that they took
+    fraction: float = 0.0  # of the batches
+    seconds: float = 0.0  # that these batches took
 
 
-class Beat:
-    """What a training tells of its running epoch."""
+class EpochProgressWriter:
+    """Writes the progress of a training's running epoch."""
 
     def __init__(self, folder: Place) -> None:
         self._file = folder / FILE if isinstance(folder, Path) else None
-        self._there = True  # what a killed process left
+        self._exists = True  # a killed process may have left one
 
-    def begin(self, epoch: int) -> None:
-        """An epoch begins."""
+    def start(self, epoch: int) -> None:
+        """Start an epoch (0-based)."""
         self._epoch, self._began = epoch, time.monotonic()
-        self._told = self._began
+        self._written = self._began
 
-    def tell(self, done: int, batches: int) -> None:
-        """So many of its batches are done."""
+    def update(self, done: int, batches: int) -> None:
+        """Write that `done` of the epoch's batches are done, unless the last write was a moment ago."""
         now = time.monotonic()
-        if self._file is None or now - self._told < BEAT:
+        if self._file is None or now - self._written < WRITE_SECONDS:
             return
-        self._told = now
-        part = {"epoch": self._epoch, "share": done / batches, "seconds": now - self._began}
+        self._written = now
+        content = {"epoch": self._epoch, "share": done / batches, "seconds": now - self._began}
         temporary = self._file.with_name(f".{FILE}.tmp")
-        with suppress(OSError):  # a full disk is noticed by what must be stored
-            temporary.write_text(canonical(part))
+        with suppress(OSError):  # a full disk shows where a record must be stored
+            temporary.write_text(canonical(content))
             os.replace(temporary, self._file)
-            self._there = True
+            self._exists = True
 
-    def end(self) -> None:
-        """Its record stands."""
-        if self._file and self._there:
+    def finish(self) -> None:
+        """Remove the file, as the epoch is recorded."""
+        if self._file and self._exists:
             self._file.unlink(missing_ok=True)
-            self._there = False
+            self._exists = False
 
 
-def partial(folder: Place, epoch: int) -> Partial:
-    """What is done of an epoch, counted from 0; nothing where another epoch, or none, was told of."""
+def read_epoch_progress(folder: Place, epoch: int) -> EpochProgress:
+    """Return the progress of an epoch (0-based); no progress if the file is missing or is of another epoch."""
     found = read_json(folder / FILE) if isinstance(folder, Path) else None
     if not isinstance(found, dict) or found.get("epoch") != epoch:
-        return Partial()
+        return EpochProgress()
     share, seconds = found.get("share"), found.get("seconds")
     if not (isinstance(share, float | int) and isinstance(seconds, float | int) and 0 < share <= 1 and seconds > 0):
-        return Partial()
-    return Partial(float(share), float(seconds))
+        return EpochProgress()
+    return EpochProgress(float(share), float(seconds))

@@ -1,6 +1,6 @@
-"""What only the process that runs a sweep knows, left for others to read: what runs, what waits, what was freed.
+"""What only the driver of a sweep knows, left in now.json for other processes: what runs, what waits, what was freed.
 
-Nothing hangs on it: a sweep whose now.json is missing or old is shown without.
+The file is optional: a sweep whose now.json is missing or old is shown without it.
 """
 
 from __future__ import annotations
@@ -15,39 +15,40 @@ from trainers.record_io import Place, Row, write_json
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """The moment of a run."""
+    """The state of a running sweep at one moment. Its fields are the keys of now.json."""
 
     began: float  # seconds since the epoch
     slots: int  # trainings that run at once
     running: tuple[str, ...] = ()
-    lost: tuple[str, ...] = ()  # with their workers
-    left_out: tuple[str, ...] = ()  # not trained by this run: what they need cannot be made, or paid for
-    waiting: dict[str, int] = field(default_factory=dict)  # for what, and how many trainings
-    freed: int = 0  # bytes of states that nobody needs any more
-    forgotten: int = 0  # such states
+    lost: tuple[str, ...] = ()  # trainings whose worker is lost
+    left_out: tuple[str, ...] = ()  # trainings that this run skips: their inputs cannot be made, or the budget is spent
+    waiting: dict[str, int] = field(default_factory=dict)  # awaited thing -> number of trainings that wait for it
+    freed: int = 0  # bytes of states that no training needs any more
+    forgotten: int = 0  # number of such states
 
     @property
     def states(self) -> dict[str, str]:
-        """Of the trainings of which it says something, what."""
-        of = (("left out", self.left_out), ("lost", self.lost), ("running", self.running))
-        return {name: state for state, names in of for name in names}
+        """Training -> its state, for the trainings that the heartbeat names."""
+        named = (("left out", self.left_out), ("lost", self.lost), ("running", self.running))
+        return {name: state for state, names in named for name in names}
 
     def write(self, folder: Place) -> None:
-        """Raises OSError."""
+        """Write now.json. Raises OSError."""
         write_json(folder / "now.json", asdict(self))
 
     @staticmethod
     def read(folder: Place) -> Heartbeat | None:
-        found = read_json(folder / "now.json", _A_MOMENT)
+        """Read now.json; None if it is missing or damaged."""
+        found = read_json(folder / "now.json", _check_heartbeat)
         if found is None:
             return None
-        known = {name: found[name] for name in _Moment.__annotations__ if name in found}
-        listed: Row = {name: tuple(it) if isinstance(it, list) else it for name, it in known.items()}
-        return Heartbeat(**listed)
+        known = {name: found[name] for name in _HeartbeatRecord.__annotations__ if name in found}
+        fields: Row = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+        return Heartbeat(**fields)
 
 
-class _Moment(TypedDict, total=False):
-    """As now.json has it."""
+class _HeartbeatRecord(TypedDict, total=False):
+    """The content of now.json."""
 
     began: Required[float]
     slots: Required[int]
@@ -59,4 +60,4 @@ class _Moment(TypedDict, total=False):
     forgotten: int
 
 
-_A_MOMENT = build_checker(_Moment)
+_check_heartbeat = build_checker(_HeartbeatRecord)

@@ -1,6 +1,7 @@
-"""What a sweep shows while it runs: a live view on a terminal, plain lines elsewhere, and now.json for other terminals.
+"""The driver's view of its sweep: a live display on a terminal, plain lines elsewhere, and now.json.
 
-The records say how trainings go on; Tune only gives the beat, and the schedule says what runs and what waits.
+Other processes read now.json. The progress comes from the records. Tune only triggers the updates, and the schedule
+says what runs and what waits.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from rich.live import Live
 
 from search.exceptions import NoSweep
 from search.monitor.callback import Callback
-from search.monitor.disk_usage import PAUSE, DiskUsageMonitor
+from search.monitor.disk_usage import PAUSE_FACTOR, DiskUsageMonitor
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
-from search.monitor.screen import draw, headline, screen
-from search.monitor.sweep_status import SweepStatus, standing
+from search.monitor.screen import build_screen, format_headline, redraw
+from search.monitor.sweep_status import SweepStatus, compute_status
 from search.monitor.trial_progress import ENDED, TrialProgress
 from search.planning.jobs import Job
 from search.planning.retention import StateRetention
@@ -26,133 +27,143 @@ from trainers.best import CLEAN, ROBUST
 from trainers.record_io import Place
 from trainers.terminal.console import Console
 
-LIVE_SECONDS = 0.5  # between two looks, and two pictures
-PLAIN_SECONDS = 15.0  # between two lines
-NOW_SECONDS = 1.0
+LIVE_SECONDS = 0.5  # between two updates of the live display
+PLAIN_SECONDS = 15.0  # between two plain lines
+HEARTBEAT_SECONDS = 1.0  # between two writes of now.json
 
 
 class LiveView(Callback):
-    """Looks at the records of what runs, at most twice a second, and shows where the sweep stands."""
+    """Reads the records of running trainings, at most twice a second, and shows the status of the sweep."""
 
-    def __init__(self, console: Console, folder: Place, schedule: Schedule, keeper: StateRetention, slots: int) -> None:
-        self.console, self.schedule, self.keeper, self.slots = console, schedule, keeper, slots
-        self.ledger = SweepReader(folder)
+    def __init__(
+        self, console: Console, folder: Place, schedule: Schedule, retention: StateRetention, slots: int
+    ) -> None:
+        self.console, self.schedule, self.retention, self.slots = console, schedule, retention, slots
+        self.reader = SweepReader(folder)
         self._began = time.time()
-        self._before = Heartbeat.read(folder) or Heartbeat(0.0, 0)  # the last run's, whose freed bytes stay freed
-        self._told = Heartbeat(0.0, 0)  # what now.json says
-        self._at_work: dict[str, str] = {}  # by Tune's trial: others that were handed out wait for a process
-        self._watched: set[int] = set()  # trainings that ran and whose end is not told yet
-        self._looked = self._spoke = self._wrote = time.monotonic()
-        self._took = 0.0  # seconds for a look: behind a URL, many
-        self._ended: set[str] = set()  # as told: whoever was stopped and is finished after all ends but once
+        self._earlier = Heartbeat.read(folder) or Heartbeat(0.0, 0)  # of the last run: its freed bytes count as well
+        self._written = Heartbeat(0.0, 0)  # the content of now.json
+        self._running: dict[str, str] = {}  # Tune's trial -> training; other started trainings wait for a process
+        self._watched: set[int] = set()  # trainings that ran and whose end is not reported yet
+        self._read_at = self._printed_at = self._written_at = time.monotonic()
+        self._read_seconds = 0.0  # duration of the last update; behind a URL this is long
+        self._ended: set[str] = set()  # trainings reported as ended: one that is resumed after a stop ends only once
         self._live: Live | None = None
-        self._gauge: DiskUsageMonitor | None = None
+        self._disk_usage: DiskUsageMonitor | None = None
 
     def __enter__(self) -> LiveView:
-        self.ledger.look(since=self._began)
-        self._ended = {it.name for it in self.ledger.seen if it.status in ENDED}
+        self.reader.read_records(since=self._began)
+        self._ended = {progress.name for progress in self.reader.progress if progress.status in ENDED}
         if self.console.is_terminal:
-            self._gauge = DiskUsageMonitor(self.ledger.folder)
+            self._disk_usage = DiskUsageMonitor(self.reader.folder)
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
             self._live.start()
-        self._tell()
+        self._write_heartbeat()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._at_work.clear()
+        self._running.clear()
         with suppress(OSError, NoSweep):
             self.look()
-            self._tell()
+            self._write_heartbeat()
         if self._live:
             self._live.stop()
 
     def on_start(self, task: str, job: Job) -> None:
-        self._at_work[task] = job.trial
-        self._watched |= self.schedule.running.keys()  # now, for it may end before the next look
+        self._running[task] = job.trial
+        self._watched |= self.schedule.running.keys()  # at once, as it may end before the next update
 
     def on_end(self, task: str, job: Job) -> None:
-        self._at_work.pop(task, None)
+        self._running.pop(task, None)
 
-    def again(self, name: str, why: str) -> None:
-        """A training came to no end, and will be tried again."""
+    def report_retry(self, name: str, why: str) -> None:
+        """Report that a training failed and will be tried again."""
         if not self._live:
-            self.console.print(f"again: {name}: {why}", soft_wrap=True)
+            self.console.print(f"retry: {name}: {why}", soft_wrap=True)
 
     def on_step(self) -> None:
-        if time.monotonic() - self._looked > max(LIVE_SECONDS, PAUSE * self._took):
-            with suppress(OSError, NoSweep):  # what cannot be shown must not end the sweep
+        if time.monotonic() - self._read_at > max(LIVE_SECONDS, PAUSE_FACTOR * self._read_seconds):
+            with suppress(OSError, NoSweep):  # a failing display must not end the sweep
                 self.look()
-            self._took = time.monotonic() - self._looked
+            self._read_seconds = time.monotonic() - self._read_at
 
     def look(self) -> None:
         """Read what is new in the records, and show it."""
-        self._looked = time.monotonic()
-        self.ledger.grow()
-        now = self.schedule.running.keys()
-        self._watched |= now
-        over = self._watched - now
-        self.ledger.look(None if over else self._watched, self._began)  # others may be the same as one that ended
+        self._read_at = time.monotonic()
+        self.reader.read_plan()
+        running = self.schedule.running.keys()
+        self._watched |= running
+        over = self._watched - running
+        # once one has ended all are read, as others may be the same training under another name
+        self.reader.read_records(None if over else self._watched, self._began)
         if over:
-            over |= {i for i, it in enumerate(self.ledger.seen) if it.status in ENDED and it.name not in self._ended}
+            over |= {
+                i
+                for i, progress in enumerate(self.reader.progress)
+                if progress.status in ENDED and progress.name not in self._ended
+            }
         for i in sorted(over):
-            self._over(i)
-        if self._looked - self._wrote > NOW_SECONDS:
-            self._tell()
+            self._report_end(i)
+        if self._read_at - self._written_at > HEARTBEAT_SECONDS:
+            self._write_heartbeat()
         if self._live:
-            stored = self._gauge.bytes if self._gauge else None
-            draw(self._live, screen(self._standing(), self.console, stored, self.console.height - 1))
-        elif self._looked - self._spoke > PLAIN_SECONDS:
-            self._spoke = self._looked
-            self.console.print(headline(self._standing()), soft_wrap=True)
+            size = self._disk_usage.bytes if self._disk_usage else None
+            redraw(self._live, build_screen(self._compute_status(), self.console, size, self.console.height - 1))
+        elif self._read_at - self._printed_at > PLAIN_SECONDS:
+            self._printed_at = self._read_at
+            self.console.print(format_headline(self._compute_status()), soft_wrap=True)
 
-    def _over(self, i: int) -> None:
-        """A training does not run any more: it ended, or waits for its turn."""
-        seen = self.ledger.seen[i]
-        ended = seen.status in ENDED or (seen.status == "failed" and i not in self.schedule.open)
-        if ended or i in self.schedule.open:
+    def _report_end(self, i: int) -> None:
+        """Report a training that does not run any more, unless it waits for its turn."""
+        progress, is_open = self.reader.progress[i], i in self.schedule.open
+        ended = progress.status in ENDED or (progress.status == "failed" and not is_open)
+        if ended or is_open:
             self._watched.discard(i)
-        self._ended |= {seen.name} if seen.status in ENDED else set()
+        self._ended |= {progress.name} if progress.status in ENDED else set()
         if ended and not self._live:
-            line = f"[{len(self._ended)}/{len(self.ledger.seen)}] {seen.status}: {seen.name}{_accuracies(seen)}"
+            count = f"[{len(self._ended)}/{len(self.reader.progress)}]"
+            line = f"{count} {progress.status}: {progress.name}{_format_accuracies(progress)}"
             self.console.print(line, soft_wrap=True)
 
-    def _standing(self) -> SweepStatus:
-        return standing(self.ledger, self._now(), held=True)
+    def _compute_status(self) -> SweepStatus:
+        return compute_status(self.reader, self._build_heartbeat(), is_running=True)
 
-    def _now(self) -> Heartbeat:
-        names, seen = self.ledger.entries, self.ledger.seen
-        lost = self._watched - self.schedule.running.keys() - self.schedule.open
+    def _build_heartbeat(self) -> Heartbeat:
+        planned, schedule = self.reader.planned, self.schedule
+        lost = self._watched - schedule.running.keys() - schedule.open
         left_out = (
-            i for i in range(len(seen)) if i not in self.schedule.open and seen[i].status in ("planned", "begun")
+            i
+            for i, progress in enumerate(self.reader.progress)
+            if i not in schedule.open and progress.status in ("planned", "begun")
         )
         return Heartbeat(
             began=self._began,
             slots=self.slots,
-            running=tuple(self._at_work.values()),
-            lost=tuple(names[i].id for i in lost),
-            left_out=tuple(names[i].id for i in left_out),
-            waiting={self._called(what): n for what, n in self.schedule.waiting().items()},
-            freed=self._before.freed + self.keeper.freed,
-            forgotten=self._before.forgotten + self.keeper.forgotten,
+            running=tuple(self._running.values()),
+            lost=tuple(planned[i].id for i in lost),
+            left_out=tuple(planned[i].id for i in left_out),
+            waiting={self._name_awaited(awaited): n for awaited, n in schedule.waiting().items()},
+            freed=self._earlier.freed + self.retention.freed,
+            forgotten=self._earlier.forgotten + self.retention.forgotten,
         )
 
-    def _called(self, what: int | str) -> str:
-        """What trainings wait for."""
-        if isinstance(what, int):
-            return self.ledger.entries[what].id
-        return "a ranking" if what in self.schedule.plan.rankings else what
+    def _name_awaited(self, awaited: int | str) -> str:
+        """Return the name of something that trainings wait for: a training, a ranking or weights."""
+        if isinstance(awaited, int):
+            return self.reader.planned[awaited].id
+        return "a ranking" if awaited in self.schedule.plan.rankings else awaited
 
-    def _tell(self) -> None:
-        """Leave what only this process knows for search.status to read."""
-        now, self._wrote = self._now(), time.monotonic()
-        if now != self._told:
+    def _write_heartbeat(self) -> None:
+        """Write now.json for search.status, if its content has changed."""
+        heartbeat, self._written_at = self._build_heartbeat(), time.monotonic()
+        if heartbeat != self._written:
             with suppress(OSError):  # a full disk
-                now.write(self.ledger.folder)
-                self._told = now
+                heartbeat.write(self.reader.folder)
+                self._written = heartbeat
 
 
-def _accuracies(seen: TrialProgress) -> str:
-    if ROBUST not in seen.best:
+def _format_accuracies(progress: TrialProgress) -> str:
+    best = progress.best
+    if ROBUST not in best:
         return ""
-    clean, robust = (f"{seen.best[name]:.1%}" for name in (CLEAN, ROBUST))
-    return f" (validation at epoch {seen.best['epoch']}: clean {clean}, PGD {robust})"
+    return f" (validation at epoch {best['epoch']}: clean {best[CLEAN]:.1%}, PGD {best[ROBUST]:.1%})"

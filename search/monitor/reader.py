@@ -1,4 +1,4 @@
-"""A sweep as its folder has it: the plan, and of every training what its records say so far."""
+"""A sweep as its folder has it: the plan, and the progress of every training according to its records."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from search.exceptions import NoSweep
 from search.monitor.cost_model import CostKey, cost_key
-from search.monitor.trial_progress import FOR_GOOD, TrialProgress
+from search.monitor.trial_progress import FINAL, TrialProgress
 from search.store.plan_file import find_problem_key, load_plan
 from search.store.remote import CONCURRENT_REQUESTS, FileVersion, RemotePath, explain_error, stat_version
 from trainers.reading import Damage, read_json
@@ -16,9 +16,11 @@ from trainers.record_io import Place, Row
 from trainers.records import problem_titles
 from trainers.shapes import check_provenance
 
+Branch = Sequence[int]  # index of an earlier training, and the epochs that a training shares with it
 
-class Entry(NamedTuple):
-    """What the plan says of a training."""
+
+class PlannedTraining(NamedTuple):
+    """A training according to the plan."""
 
     id: str
     kind: str
@@ -26,26 +28,27 @@ class Entry(NamedTuple):
     epochs: int
     branch: Branch
     cost_key: CostKey
-    makes: str | None  # the ranking or the weights that others wait for
-    problem: str  # by what tells it from the others of this sweep; empty where there is one only
+    makes: str | None  # the ranking or the weights that other trainings wait for
+    problem: str  # the title of its problem among those of the sweep; empty if there is only one
 
 
 class SweepReader:
-    """The records of one sweep, read once and then only where something may have changed. Raises NoSweep."""
+    """The plan and the records of one sweep. They are read once, and again only where they may have changed."""
 
     def __init__(self, folder: Place) -> None:
+        """Read the plan. Raises NoSweep."""
         self.folder = folder
-        self.damage = Damage()  # what of its records is damaged, as far as they were read
-        self.entries: list[Entry] = []
-        self.seen: list[TrialProgress] = []
-        self.generation: int | None = None  # the newest, from 1, of a search that asks in generations
-        self.index: dict[str, int] = {}
+        self.damage = Damage()  # damage found in the records that were read
+        self.planned: list[PlannedTraining] = []
+        self.progress: list[TrialProgress] = []  # of the same trainings
+        self.generation: int | None = None  # the newest generation, from 1, of a search that draws in generations
+        self.index: dict[str, int] = {}  # training -> its place in both lists
         self._plan_file: FileVersion | None = None
-        self._kin: dict[str, CostKey] = {}
-        self.grow()
+        self._cost_keys: dict[str, CostKey] = {}  # by configuration
+        self.read_plan()
 
-    def grow(self) -> None:
-        """Read the plan if it is another than before: a search in generations plans as it goes."""
+    def read_plan(self) -> None:
+        """Read the plan if its file has changed, as it does while a search plans in generations. Raises NoSweep."""
         try:
             found = stat_version(self.folder / "plan.json")
         except OSError as error:
@@ -55,63 +58,60 @@ class SweepReader:
         plan = load_plan(self.folder, self.damage)
         self._plan_file = found
         self.study = str(plan["study"])
-        self.asked, self.distinct = (int(plan["epochs"][name]) for name in ("asked", "distinct"))
-        rows = self._known_kin(plan["trials"], plan["evaluate"])
-        problems: dict[str, str] = {}  # of a configuration: its first seed's, as a seed may also draw the data
+        self.asked_epochs, self.distinct_epochs = (int(plan["epochs"][name]) for name in ("asked", "distinct"))
+        rows = plan["trials"]
+        self._add_cost_keys(rows, plan["evaluate"])
+        problems: dict[str, str] = {}  # of a configuration: that of its first seed, as a seed may also draw the data
         for row in rows:
             if row["kind"] == "trial" and row["configuration"] not in problems:
                 problems[row["configuration"]] = find_problem_key(row)
-        title = problem_titles(problems.values())
-        asked = [row["generation"] for row in rows if row.get("generation") is not None]
-        self.generation = max(asked) + 1 if asked else None
-        known = {(seen.name, seen.final): seen for seen in self.seen}
-        self.entries = [self._entry(row, title.get(problems.get(row["configuration"], ""), "")) for row in rows]
-        self.seen = [
+        titles = problem_titles(problems.values())
+        generations = [row["generation"] for row in rows if row.get("generation") is not None]
+        self.generation = max(generations) + 1 if generations else None
+        known = {(progress.name, progress.final): progress for progress in self.progress}
+        self.planned = [
+            self._build_planned(row, titles.get(problems.get(row["configuration"], ""), "")) for row in rows
+        ]
+        self.progress = [
             known.get((row["id"], row["chain"]))
             or TrialProgress(self.folder / "trials" / row["id"], row["id"], row["chain"], self.damage)
             for row in rows
         ]
-        self.index = {entry.id: i for i, entry in enumerate(self.entries)}
+        self.index = {planned.id: i for i, planned in enumerate(self.planned)}
 
-    def look(self, trainings: Iterable[int] | None = None, since: float = 0.0) -> None:
-        """Read what is new of some trainings, or of all that have begun and not ended for good."""
-        open_ = [
-            self.seen[i] for i in (self.begun() if trainings is None else trainings)
-            if self.seen[i].status not in FOR_GOOD
-        ]  # fmt: skip
-        if isinstance(self.folder, RemotePath) and len(open_) > 1:
+    def read_records(self, trainings: Iterable[int] | None = None, since: float = 0.0) -> None:
+        """Read the new records of some trainings, or of all that have begun and whose status is not final."""
+        indices = self.list_begun() if trainings is None else trainings
+        unfinished = [self.progress[i] for i in indices if self.progress[i].status not in FINAL]
+        if isinstance(self.folder, RemotePath) and len(unfinished) > 1:
             with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
-                list(pool.map(lambda seen: seen.look(since), open_))
+                list(pool.map(lambda progress: progress.update(since), unfinished))
             return
-        for seen in open_:
-            seen.look(since)
+        for progress in unfinished:
+            progress.update(since)
 
-    def begun(self) -> list[int]:
-        """The trainings that have a folder, in the plan's order."""
+    def list_begun(self) -> list[int]:
+        """Return the trainings that have a folder, in the order of the plan."""
         return sorted(self.index[path.name] for path in (self.folder / "trials").glob("*") if path.name in self.index)
 
-    def spent(self) -> str | None:
-        """Return the budget that ended the sweep's last run, in words; None where none did."""
+    def read_spent_budget(self) -> str | None:
+        """Return the budget that ended the sweep's last run, in words; None if none did."""
         stored = read_json(self.folder / "provenance.json", check_provenance, self.damage)
         return stored["runs"][-1].get("spent") if stored and stored["runs"] else None
 
-    def _known_kin(self, rows: list[Row], evaluation: Row) -> list[Row]:
-        """Raises NoSweep if configurations are such as no version of this program plans."""
+    def _add_cost_keys(self, rows: list[Row], evaluation: Row) -> None:
+        """Raises NoSweep if a configuration is not one that any version of this program plans."""
         try:
             for row in rows:
-                if row["configuration"] not in self._kin:  # whose trainings differ in nothing but the seed
-                    self._kin[row["configuration"]] = cost_key(row["config"], evaluation)
+                if row["configuration"] not in self._cost_keys:  # its trainings differ in the seed alone
+                    self._cost_keys[row["configuration"]] = cost_key(row, evaluation)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise NoSweep(
-                f"{self.folder}: its plan.json has a configuration that is none of this version ({row['id']}: "
-                f"{type(error).__name__} {error}); take the version that made it"
+                f"{self.folder}: its plan.json has a configuration that this version does not know ({row['id']}: "
+                f"{type(error).__name__} {error}); use the version that wrote it"
             ) from None
-        return rows
 
-    def _entry(self, row: Row, title: str) -> Entry:
+    def _build_planned(self, row: Row, title: str) -> PlannedTraining:
         name, branch = row["configuration"], row.get("branch", (0, 0))
         makes = {"profile": row["ranks"], "pretrain": row["id"]}.get(row["kind"])
-        return Entry(row["id"], row["kind"], name, row["epochs"], branch, self._kin[name], makes, title)
-
-
-Branch = Sequence[int]  # an earlier training, and after how many epochs this one leaves it
+        return PlannedTraining(row["id"], row["kind"], name, row["epochs"], branch, self._cost_keys[name], makes, title)

@@ -1,4 +1,4 @@
-"""Where a sweep stands, as lines of text that fit a terminal: what a run shows live, and search.status of any sweep."""
+"""The status of a sweep as lines of text that fit a terminal: for the live display of a run and for search.status."""
 
 from __future__ import annotations
 
@@ -12,35 +12,34 @@ from rich.live import Live
 from rich.text import Text
 
 from search.formatting import format_bytes, format_count, format_rate
-from search.monitor.sweep_status import BUSY, Point, SweepStatus, Training
-from search.monitor.textplot import FOOT, Dot, beyond, scatter
+from search.monitor.sweep_status import SHOWN_FIRST, ConfigurationMean, SweepStatus, TrainingStatus
+from search.monitor.textplot import FOOT, Dot, count_outliers, draw_scatter
 from trainers.best import CLEAN, ROBUST
 from trainers.formatting import format_duration
-from trainers.record_io import Row
 from trainers.terminal.console import Console
 from trainers.terminal.text import ASCII
 
-ENDINGS = ("stopped", "diverged", "failed", "damaged", "lost", "left out")
-UNSAID = ("completed", "planned", "running")  # the rest, or said elsewhere
+HEADLINE_STATES = ("stopped", "diverged", "failed", "damaged", "lost", "left out")
+UNLISTED_STATES = ("completed", "planned", "running")  # the rest, or shown elsewhere
 BAR, NAME = 20, 60  # columns
-FEW = 100  # epochs of a sweep, of which tenths are told
-LEAST_PLOT, MOST_PLOT = 6 + FOOT, 18 + FOOT  # lines
-COLUMNS = (("state", 9), ("epoch", 11), ("loss", 8), ("clean", 8), ("PGD", 8), ("best PGD", 10), ("heard of", 15))
+FEW_EPOCHS = 100  # a sweep with fewer trained epochs shows tenths
+MIN_PLOT, MAX_PLOT = 6 + FOOT, 18 + FOOT  # lines
+COLUMNS = (("state", 9), ("epoch", 11), ("loss", 8), ("clean", 8), ("PGD", 8), ("best PGD", 10), ("last change", 15))
 
 
-def headline(it: SweepStatus) -> str:
-    """The sweep in one line."""
-    ended = sum(training.ended for training in it.trainings)
-    others = "".join(f", {n} {state}" for state, n in it.states.items() if state in ENDINGS)
-    others += f", {it.constant} constant" * bool(it.constant)
-    epochs = f"{_done(it)} of {it.distinct:,} epochs trained"
-    trainings = format_count(len(it.trainings), "training")
-    return f"{ended} of {trainings} ended{others}, {epochs}{_generation(it, ', ')}{_time(it)}"
+def format_headline(status: SweepStatus) -> str:
+    """Return the status in one line."""
+    ended = sum(training.ended for training in status.trainings)
+    others = "".join(f", {n} {state}" for state, n in status.states.items() if state in HEADLINE_STATES)
+    others += f", {status.constant} constant" * bool(status.constant)
+    epochs = f"{_format_done(status)} of {status.distinct_epochs:,} epochs trained"
+    trainings = format_count(len(status.trainings), "training")
+    return f"{ended} of {trainings} ended{others}, {epochs}{_format_generation(status, ', ')}{_format_time(status)}"
 
 
-def screen(it: SweepStatus, console: Console, stored: int | None, height: int) -> Group:
-    """At most so many lines, none wider than the console."""
-    lines = list(_lines(it, console.width, height, stored))
+def build_screen(status: SweepStatus, console: Console, size: int | None, height: int) -> Group:
+    """Return at most `height` lines, none wider than the console. `size` is that of the sweep in bytes, if known."""
+    lines = list(_build_lines(status, console.width, height, size))
     for line in lines[:height]:
         line.truncate(console.width, overflow="ellipsis")
         if console.options.ascii_only:
@@ -49,8 +48,8 @@ def screen(it: SweepStatus, console: Console, stored: int | None, height: int) -
     return Group(*lines[:height])
 
 
-def draw(live: Live, picture: Group) -> None:
-    """Show a picture in place of the last, at once where the terminal can (mode 2026), so that nothing flickers."""
+def redraw(live: Live, picture: Group) -> None:
+    """Replace the last picture in one step where the terminal can (mode 2026), so that nothing flickers."""
     file = live.console.file
     file.write("\x1b[?2026h")
     live.update(picture, refresh=True)
@@ -58,185 +57,194 @@ def draw(live: Live, picture: Group) -> None:
     file.flush()
 
 
-def _lines(it: SweepStatus, width: int, height: int, stored: int | None) -> Iterator[Text]:
-    top = [_title(it, width), *_progress(it), *_amounts(it, stored, width)]
+def _build_lines(status: SweepStatus, width: int, height: int, size: int | None) -> Iterator[Text]:
+    top = [_build_title(status, width), *_build_progress(status), *_build_amounts(status, size, width)]
     yield from top
     free = height - len(top)
     plot = 0
-    if it.points and free >= LEAST_PLOT + 5 + bool(it.open):  # with a title and a blank line
-        busy = max(sum(training.state in BUSY for training in it.trainings), min(len(it.open), 1))
-        plot = min(max(free - busy - 5, LEAST_PLOT), MOST_PLOT) + 2
-    table = list(_table(it.open, width, max(free - plot - 1, 0)))
+    unfinished = status.unfinished
+    if status.points and free >= MIN_PLOT + 5 + bool(unfinished):  # with a title and a blank line
+        shown_first = sum(training.state in SHOWN_FIRST for training in status.trainings)
+        rows = max(shown_first, min(len(unfinished), 1))
+        plot = min(max(free - rows - 5, MIN_PLOT), MAX_PLOT) + 2
+    table = list(_build_table(unfinished, width, max(free - plot - 1, 0)))
     if table:
         yield Text()
         yield from table
         free -= len(table) + 1
     if plot:
         yield Text()
-        yield from _front(it.points, width, min(free - 2, MOST_PLOT))
+        yield from _build_front(status.points, width, min(free - 2, MAX_PLOT))
 
 
-def _title(it: SweepStatus, width: int) -> Text:
-    running = it.states.get("running", 0)
-    doing = f"ended, {it.spent}" if it.spent else "finished" if it.all_ended else "not running now"
-    if it.held and not it.all_ended:
-        doing = f"{running} of {max(it.slots, running)} processes busy" if it.now else "running"
-    left = Text.assemble((it.study, "bold"), f"  {doing}")
-    right = _time(it).removeprefix(", ")
+def _build_title(status: SweepStatus, width: int) -> Text:
+    running = status.states.get("running", 0)
+    activity = (
+        f"ended, {status.spent_budget}"
+        if status.spent_budget
+        else "finished"
+        if status.all_ended
+        else "not running now"
+    )
+    if status.is_running and not status.all_ended:
+        busy = f"{running} of {max(status.slots, running)} processes busy"
+        activity = busy if status.heartbeat else "running"
+    left = Text.assemble((status.study, "bold"), f"  {activity}")
+    right = _format_time(status).removeprefix(", ")
     if not right:
         return left
     left.pad_right(max(width - left.cell_len - cell_len(right), 2))
     return left + Text(right)
 
 
-def _time(it: SweepStatus) -> str:
-    so_far = (
-        f", {format_duration(max(time.time() - it.now.began, 0))} so far"
-        if it.held and it.now and not it.all_ended
-        else ""
-    )
-    if it.all_ended:
-        return so_far
-    left = it.seconds_left
-    if left is None:
-        return f"{so_far}, time left not known yet" if it.held else f"{so_far}, no such training was measured yet"
-    of = "" if it.generation is None else " of this generation"
-    rest = f" and {format_count(it.left.unknown, 'training')} of unknown pace" if it.left.unknown else ""
-    on = "" if it.held else f" on {format_count(it.slots, 'process') if it.slots == 1 else f'{it.slots} processes'}"
-    return f"{so_far}, about {format_duration(left)} left{of}{on}{rest}"
-
-
-def _generation(it: SweepStatus, separator: str) -> str:
-    """Of a search that asks in generations, which is the newest: all totals are of what was asked so far."""
-    if it.generation is None:
+def _format_time(status: SweepStatus) -> str:
+    """Return the time so far and the time left, each after a comma; empty if there is neither."""
+    if status.all_ended:
         return ""
-    return f"{separator}in {format_count(it.generation, 'generation')}" + ("" if it.finished else " so far")
+    so_far = ""
+    if status.is_running and status.heartbeat:
+        so_far = f", {format_duration(max(time.time() - status.heartbeat.began, 0))} so far"
+    seconds = status.seconds_left
+    if seconds is None:
+        why = "time left not known yet" if status.is_running else "no estimate: no comparable training was measured"
+        return f"{so_far}, {why}"
+    of = "" if status.generation is None else " of this generation"
+    unknown = status.time_left.unknown
+    rest = f" and {format_count(unknown, 'training')} of unknown duration" if unknown else ""
+    processes = f" on {status.slots} process{'es' * (status.slots > 1)}"
+    return f"{so_far}, about {format_duration(seconds)} left{of}{'' if status.is_running else processes}{rest}"
 
 
-def _progress(it: SweepStatus) -> Iterator[Text]:
-    ended = sum(training.ended for training in it.trainings)
-    rest = "".join(f" · {n} {state}" for state, n in it.states.items() if state not in UNSAID)
-    rest += f" · {it.constant} constant" * bool(it.constant)
-    yield _bar("trainings", ended, len(it.trainings), f"{ended:,}", f"{_generation(it, ' ')}{rest}")
-    saved = it.asked - it.distinct
-    yield _bar("epochs", it.done, it.distinct, _done(it), f" · sharing saves {saved / it.asked:.1%}" if saved else "")
-    parts = [f"{saved:,} of the {it.asked:,} epochs asked for"] if saved else []
-    parts += [f"{it.shared.epochs:,} so far"] if it.shared.epochs < saved else []
-    parts += [f"stopping spares {it.spared:,}"] if it.spared and "stopped" in it.states else []
+def _format_generation(status: SweepStatus, separator: str) -> str:
+    """Return the number of generations of a search that draws in generations, as all totals are of these so far."""
+    if status.generation is None:
+        return ""
+    return f"{separator}in {format_count(status.generation, 'generation')}" + ("" if status.finished else " so far")
+
+
+def _build_progress(status: SweepStatus) -> Iterator[Text]:
+    ended = sum(training.ended for training in status.trainings)
+    rest = "".join(f" · {n} {state}" for state, n in status.states.items() if state not in UNLISTED_STATES)
+    rest += f" · {status.constant} constant" * bool(status.constant)
+    generation = _format_generation(status, " ")
+    yield _build_bar("trainings", ended, len(status.trainings), f"{ended:,}", f"{generation}{rest}")
+    asked, distinct = status.asked_epochs, status.distinct_epochs
+    saved = asked - distinct
+    saves = f" · sharing saves {saved / asked:.1%}" if saved else ""
+    yield _build_bar("epochs", status.done_epochs, distinct, _format_done(status), saves)
+    parts = [f"{saved:,} of the {asked:,} epochs asked for"] if saved else []
+    parts += [f"{status.shared.epochs:,} so far"] if status.shared.epochs < saved else []
+    if status.skipped_epochs and "stopped" in status.states:
+        parts += [f"stopping skips {status.skipped_epochs:,}"]
     if parts:
-        yield _named("saved", " · ".join(parts))
+        yield _label("saved", " · ".join(parts))
 
 
-def _done(it: SweepStatus) -> str:
-    """The distinct epochs that are trained, while there are few with what is done of those that run."""
-    some = it.done + it.under_way.share
-    return f"{some:.1f}" if it.under_way.share and some < FEW else f"{it.done:,}"
+def _format_done(status: SweepStatus) -> str:
+    """Return the distinct epochs that are trained; while they are few, with the parts of those that run."""
+    running = status.running_epochs.fraction
+    epochs = status.done_epochs + running
+    return f"{epochs:.1f}" if running and epochs < FEW_EPOCHS else f"{status.done_epochs:,}"
 
 
-def _bar(name: str, done: int, total: int, said: str, rest: str) -> Text:
+def _build_bar(name: str, done: int, total: int, shown: str, rest: str) -> Text:
     full = BAR * done // max(total, 1)
     bar = Text(f"{name:<10}")
     bar.append("━" * full, style="green").append("─" * (BAR - full), style="dim")
-    return bar.append(f" {said} of {total:,}{rest}")
+    return bar.append(f" {shown} of {total:,}{rest}")
 
 
-def _amounts(it: SweepStatus, stored: int | None, width: int) -> Iterator[Text]:
-    speed = it.speed
-    parts = (
-        [f"{format_rate(60 * speed.epochs)} epochs/min", f"{format_rate(speed.images)} images/s"]
-        if speed.epochs
-        else []
-    )
-    parts += [f"{format_bytes(stored)} stored"] if stored is not None else []
-    parts += [f"{format_bytes(it.now.freed)} freed"] if it.now and it.now.freed else []
+def _build_amounts(status: SweepStatus, size: int | None, width: int) -> Iterator[Text]:
+    throughput, heartbeat, parts = status.throughput, status.heartbeat, []
+    if throughput.epochs:
+        parts += [f"{format_rate(60 * throughput.epochs)} epochs/min", f"{format_rate(throughput.images)} images/s"]
+    parts += [f"{format_bytes(size)} stored"] if size is not None else []
+    parts += [f"{format_bytes(heartbeat.freed)} freed"] if heartbeat and heartbeat.freed else []
     if parts:
-        yield _named("now", " · ".join(parts))
-    billed, alone = it.billed.seconds, it.billed.seconds + it.shared.seconds
-    if billed:
-        measuring = f", {format_duration(it.billed.evaluate + it.billed.final)} of it to measure"
-        alike = f" · each alone: {format_duration(alone)}" if it.shared.epochs else ""
-        yield _named("spent", f"{format_duration(billed)}{measuring}{alike}")
-    if it.held and it.now and it.now.waiting:
-        awaited = sorted(it.now.waiting.items(), key=lambda pair: -pair[1])
-        parts = [f"{n} for {shortened(what, width // 2)}" for what, n in awaited]
-        yield _named("waiting", f"{sum(it.now.waiting.values())}: {'; '.join(parts)}" if parts[1:] else parts[0])
+        yield _label("now", " · ".join(parts))
+    if billed := status.billed.seconds:
+        evaluation = f", {format_duration(status.billed.evaluate + status.billed.final)} of it evaluation"
+        unshared = f" · without sharing {format_duration(billed + status.shared.seconds)}"
+        yield _label("spent", f"{format_duration(billed)}{evaluation}{unshared if status.shared.epochs else ''}")
+    if status.is_running and heartbeat and heartbeat.waiting:
+        awaited = sorted(heartbeat.waiting.items(), key=lambda pair: -pair[1])
+        parts = [f"{n} for {shorten_name(name, width // 2)}" for name, n in awaited]
+        yield _label("waiting", f"{sum(heartbeat.waiting.values())}: {'; '.join(parts)}" if parts[1:] else parts[0])
 
 
-def _named(name: str, rest: str) -> Text:
+def _label(name: str, rest: str) -> Text:
     return Text(f"{name:<10}{rest}")
 
 
-def _table(trainings: list[Training], width: int, height: int) -> Iterator[Text]:
-    """Those that are under way, newest validation and its best so far, and when their files last changed."""
+def _build_table(trainings: list[TrainingStatus], width: int, height: int) -> Iterator[Text]:
+    """Build a row for each training: its newest epoch and validation, the best one, and its last change."""
     shown = trainings if len(trainings) < height else trainings[: max(height - 2, 0)]
     if not shown:
         return
     columns = COLUMNS if width >= 110 else COLUMNS[:-1]
-    longest = max((cell_len(it.entry.id) for it in shown), default=0)
+    longest = max((cell_len(training.planned.id) for training in shown), default=0)
     room = min(width - sum(wide for _, wide in columns), longest, NAME)
     yield Text(set_cell_size("", room) + "".join(f"{name:>{wide}}" for name, wide in columns), style="bold")
-    for it in shown:
-        cells = zip(_cells(it), columns, strict=False)
-        name = set_cell_size(shortened(it.entry.id, room), room)
+    for training in shown:
+        cells = zip(_format_cells(training), columns, strict=False)
+        name = set_cell_size(shorten_name(training.planned.id, room), room)
         yield Text(name + "".join(f"{cell:>{wide}}" for cell, (_, wide) in cells))
     if len(shown) < len(trainings):
         yield Text(f"… and {len(trainings) - len(shown)} more", style="dim")
 
 
-def _cells(it: Training) -> tuple[str, ...]:
-    seen = it.seen
-    loss = seen.latest.get("train_loss")
-    clean, robust = (_percent(seen.measured.get(name)) for name in (CLEAN, ROBUST))
-    heard = f"{format_duration(max(time.time() - seen.heard, 0))} ago" if seen.heard else ""
-    share = seen.partial.share if it.state == "running" else 0.0
-    epoch = f"{f'{seen.epochs + share:.1f}' if share else seen.epochs}/{it.entry.epochs}"
-    return it.state, epoch, "" if loss is None else f"{loss:.3f}", clean, robust, _best(seen.best), heard
+def _format_cells(training: TrainingStatus) -> tuple[str, ...]:
+    progress = training.progress
+    loss = progress.latest.get("train_loss")
+    clean, robust = (_format_percent(progress.measured.get(name)) for name in (CLEAN, ROBUST))
+    changed = f"{format_duration(max(time.time() - progress.changed, 0))} ago" if progress.changed else ""
+    running = progress.running_epoch.fraction if training.state == "running" else 0.0
+    epoch = f"{f'{progress.epochs + running:.1f}' if running else progress.epochs}/{training.planned.epochs}"
+    best = _format_percent(progress.best.get(ROBUST))
+    return training.state, epoch, "" if loss is None else f"{loss:.3f}", clean, robust, best, changed
 
 
-def _best(row: Row) -> str:
-    return _percent(row.get(ROBUST))
-
-
-def _percent(value: float | None) -> str:
+def _format_percent(value: float | None) -> str:
     return "" if value is None else f"{value:.1%}"
 
 
-def _front(points: Sequence[Point], width: int, height: int) -> Iterator[Text]:
+def _build_front(points: Sequence[ConfigurationMean], width: int, height: int) -> Iterator[Text]:
     seeds = max(point.seeds for point in points)
     over = f"up to {seeds} seeds" if seeds > 1 else "one seed each"
-    dots = [Dot(it.clean, it.robust, it.on_front) for it in points]
-    off = f" · {n} below" if (n := beyond(dots)) else ""
+    dots = [Dot(point.clean, point.robust, point.on_front) for point in points]
+    outliers = f" · {n} below" if (n := count_outliers(dots)) else ""
     which = "front of each problem" if len({point.problem for point in points}) > 1 else "front"
-    # of these two whatever the search selects by
-    title = f"validation, best epoch: {format_count(len(points), 'configuration')}, {over} · ● clean/PGD {which}{off}"
+    # the front of these two accuracies, whichever objectives the search has
+    configurations = format_count(len(points), "configuration")
+    title = f"validation, best epoch: {configurations}, {over} · ● clean/PGD {which}{outliers}"
     yield Text(title, style="bold")
-    plot = scatter(dots, min(width // 2, 60), height, "clean %", "PGD %")
-    names = list(_members(points))
+    plot = draw_scatter(dots, min(width // 2, 60), height, "clean %", "PGD %")
+    names = list(_list_front(points))
     if len(names) > height:
         names = [*names[: height - 1], Text(f"{'':16}… and {len(names) - height + 1} more")]
     for i, line in enumerate(plot):
         yield line + names[i] if i < len(names) else line
 
 
-def _members(points: Sequence[Point]) -> Iterator[Text]:
-    """Those on a front, under the problem whose front it is."""
-    for problem, its in groupby(points, key=lambda point: point.problem):
+def _list_front(points: Sequence[ConfigurationMean]) -> Iterator[Text]:
+    """List the configurations on a front, below the name of their problem."""
+    for problem, members in groupby(points, key=lambda point: point.problem):
         yield Text(f"  clean    PGD  on the front{f' of {problem}' if problem else ''}", style="dim")
-        for it in its:
-            if it.on_front:
-                yield Text(f"{100 * it.clean:7.1f}{100 * it.robust:7.1f}  {without_hash(it.name)}")
+        for point in members:
+            if point.on_front:
+                yield Text(f"{100 * point.clean:7.1f}{100 * point.robust:7.1f}  {strip_hash(point.name)}")
 
 
-def without_hash(name: str) -> str:
-    """A configuration as its axes alone."""
+def strip_hash(name: str) -> str:
+    """Return the name of a configuration without its hash: its axes alone."""
     return name.rpartition("-")[0] or name
 
 
-def shortened(name: str, room: int) -> str:
-    """A training's name in so many columns: less its hash if need be, then its axes' names, and then its middle."""
+def shorten_name(name: str, room: int) -> str:
+    """Return a training's name in at most `room` columns: without hash, then without axis names, then truncated."""
     configuration, comma, seed = name.rpartition(",")
     if comma and cell_len(name) > room:
-        axes = without_hash(configuration)
+        axes = strip_hash(configuration)
         name = f"{axes},{seed}"
         if cell_len(name) > room:
             name = ",".join([*(part.rpartition("=")[2] for part in axes.split(",")), seed])

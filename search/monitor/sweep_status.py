@@ -1,4 +1,4 @@
-"""Where a sweep stands, in numbers: what its records and the process that runs it say, and what follows from that."""
+"""The status of a sweep in numbers, derived from its records and from the heartbeat of the process that runs it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from search.monitor.cost_model import CostModel, Costs, Left, estimate_time
-from search.monitor.epoch_progress import Partial
+from search.monitor.cost_model import CostModel, Costs, TimeLeft
+from search.monitor.epoch_progress import EpochProgress
 from search.monitor.heartbeat import Heartbeat
-from search.monitor.reader import Branch, Entry, SweepReader
-from search.monitor.trial_progress import ENDED, FOR_GOOD, Speed, TrialProgress
+from search.monitor.reader import Branch, PlannedTraining, SweepReader
+from search.monitor.trial_progress import ENDED, FINAL, Throughput, TrialProgress
 from search.pareto import non_dominated
 from trainers.best import CLEAN, ROBUST
 
@@ -19,64 +19,69 @@ STATES = (
     "completed", "stopped", "diverged", "failed", "damaged", "lost", "left out", "running", "paused", "begun",
     "planned",
 )  # fmt: skip
-BUSY = ("running", "failed", "damaged", "lost")  # what to look at
-FLATTERED = ("diverged", "failed", "lost")  # a configuration of which a seed is, by the seeds that are left
+SHOWN_FIRST = ("running", "failed", "damaged", "lost")
+INCOMPLETE = ("diverged", "failed", "lost")  # a seed in such a state: the mean of the others would be biased upwards
 
 
-class Point(NamedTuple):
-    """A configuration that ended: the mean over its seeds of validation at the best epoch."""
+class ConfigurationMean(NamedTuple):
+    """A configuration that ended: validation accuracies at the best epoch, averaged over its seeds."""
 
     name: str
     clean: float
     robust: float
     seeds: int
-    problem: str  # by what tells it from the others; empty where there is one only
+    problem: str  # the title of its problem among those of the sweep; empty if there is only one
     on_front: bool  # of its problem
 
 
-class Training(NamedTuple):
-    """A training, its state now, and what its records say."""
+class TrainingStatus(NamedTuple):
+    """A training, its state now, and the progress according to its records."""
 
-    entry: Entry
+    planned: PlannedTraining
     state: str
-    seen: TrialProgress
+    progress: TrialProgress
 
     @property
     def ended(self) -> bool:
         return self.state in ENDED
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it will still end in this run; a failed training is only retried by the next command."""
+        return not self.ended and self.state not in ("failed", "lost", "left out")
+
 
 @dataclass(frozen=True)
 class SweepStatus:
-    """Where a sweep stands."""
+    """The status of a sweep."""
 
     study: str
-    held: bool  # a process runs it
-    now: Heartbeat | None
-    trainings: list[Training]
-    asked: int  # epochs, each training counted by itself
-    distinct: int  # epochs, less what trainings share
-    done: int  # distinct epochs trained
-    to_do: int  # distinct epochs still wanted
-    left: Left  # seconds on one process
-    longest: float  # seconds of the longest training that is left, however many run at once
+    is_running: bool  # whether a process runs it
+    heartbeat: Heartbeat | None
+    trainings: list[TrainingStatus]
+    asked_epochs: int  # summed over all trainings
+    distinct_epochs: int  # each shared epoch counted once
+    done_epochs: int  # distinct epochs that are trained
+    remaining_epochs: int  # distinct epochs that will still be trained
+    time_left: TimeLeft  # on one process
+    longest_seconds: float  # of the longest remaining training, the lower bound whatever the number of processes
     billed: Costs
-    shared: Costs  # that trainings took from others
-    points: list[Point]
-    under_way: Partial  # of all epochs that run now
-    generation: int | None = None  # the newest, from 1, of a search that asks in generations; what comes is not planned
-    spent: str | None = None  # the budget that ended its last run, in words
+    shared: Costs  # of epochs that trainings copied from others
+    points: list[ConfigurationMean]
+    running_epochs: EpochProgress  # summed over all running trainings
+    generation: int | None = None  # the newest, from 1, of a search that draws in generations; later ones are unplanned
+    spent_budget: str | None = None  # the budget that ended its last run, in words
 
     @property
     def states(self) -> dict[str, int]:
-        """How many trainings are in each state."""
+        """State -> number of trainings, without states that none is in."""
         found = Counter(training.state for training in self.trainings)
         return {state: found[state] for state in STATES if found[state]}
 
     @property
     def constant(self) -> int:
-        """How many trainings ended with a network that names one class whatever the image."""
-        return sum(training.seen.constant for training in self.trainings)
+        """The number of trainings whose final network predicts one class for every image."""
+        return sum(training.progress.constant for training in self.trainings)
 
     @property
     def all_ended(self) -> bool:
@@ -84,150 +89,168 @@ class SweepStatus:
 
     @property
     def finished(self) -> bool:
-        """All has ended, and nothing comes: between generations a search goes on."""
-        return self.all_ended and (self.generation is None or not self.held)
+        """Whether all trainings ended and none will be added; between generations a search is not finished."""
+        return self.all_ended and (self.generation is None or not self.is_running)
 
     @property
-    def spared(self) -> int:
-        """Distinct epochs that nobody will train, as trainings were stopped, diverged or failed."""
-        return self.distinct - self.done - self.to_do
+    def skipped_epochs(self) -> int:
+        """The distinct epochs that will not be trained, as trainings were stopped, diverged or failed."""
+        return self.distinct_epochs - self.done_epochs - self.remaining_epochs
 
     @property
-    def open(self) -> list[Training]:
-        """Those that have begun and not ended, first what runs."""
-        order = {state: i for i, state in enumerate((*BUSY, "paused", "begun"))}
-        return sorted((it for it in self.trainings if it.state in order), key=lambda it: order[it.state])
+    def unfinished(self) -> list[TrainingStatus]:
+        """The trainings that have begun and not ended, running ones first."""
+        order = {state: i for i, state in enumerate((*SHOWN_FIRST, "paused", "begun"))}
+        begun = (training for training in self.trainings if training.state in order)
+        return sorted(begun, key=lambda training: order[training.state])
 
     @property
     def seconds_left(self) -> float | None:
-        """Of all that is planned; None if it is not known of any training that is left."""
-        if not self.left.seconds:
-            return None if self.left.unknown else 0.0
-        return max(self.left.seconds / self.slots, self.longest)
+        """The seconds until all planned trainings have ended; None if none of the remaining ones can be estimated."""
+        if not self.time_left.seconds:
+            return None if self.time_left.unknown else 0.0
+        return max(self.time_left.seconds / self.slots, self.longest_seconds)
 
     @property
     def slots(self) -> int:
-        return max(self.now.slots, 1) if self.now else 1
+        return max(self.heartbeat.slots, 1) if self.heartbeat else 1
 
     @property
-    def speed(self) -> Speed:
-        """Of all that run now."""
-        speeds = [it.seen.speed for it in self.trainings if it.state == "running"]
-        return Speed(sum(it.epochs for it in speeds), sum(it.images for it in speeds))
+    def throughput(self) -> Throughput:
+        """The throughput of all running trainings together."""
+        running = [training.progress.throughput for training in self.trainings if training.state == "running"]
+        return Throughput(sum(one.epochs for one in running), sum(one.images for one in running))
 
 
-def standing(ledger: SweepReader, now: Heartbeat | None, held: bool) -> SweepStatus:
-    """What the records that were read come to."""
-    told = now.states if now and held else {}
+def compute_status(reader: SweepReader, heartbeat: Heartbeat | None, is_running: bool) -> SweepStatus:
+    """Return the status of a sweep from the records that were read."""
+    reported = heartbeat.states if heartbeat and is_running else {}
     trainings = [
-        Training(entry, _state(seen, told.get(seen.name), held), seen)
-        for entry, seen in zip(ledger.entries, ledger.seen, strict=True)
+        TrainingStatus(planned, _resolve_state(progress, reported.get(progress.name), is_running), progress)
+        for planned, progress in zip(reader.planned, reader.progress, strict=True)
     ]
-    pace, billed, shared = CostModel(), Costs(), Costs()
-    for entry, _, seen in trainings:
-        pace.add(entry.cost_key, seen.billed)
-        billed += seen.billed
-        shared += seen.shared
-    parts = [
-        (it.entry.cost_key, it.seen.partial) for it in trainings if it.state == "running" and it.seen.partial.share
+    cost_model, billed, shared = CostModel(), Costs(), Costs()
+    for planned, _, progress in trainings:
+        cost_model.add_costs(planned.cost_key, progress.billed)
+        billed += progress.billed
+        shared += progress.shared
+    running = [
+        (planned.cost_key, progress.running_epoch)
+        for planned, state, progress in trainings
+        if state == "running" and progress.running_epoch.fraction
     ]
-    for of, part in parts:
-        pace.add_partial(of, part)
-    under_way = Partial(*(sum(values) for values in zip(*(part for _, part in parts), strict=True)))
-    branches = [entry.branch for entry in ledger.entries]
-    depths = [seen.epochs for seen in ledger.seen]
-    deep, to_do = reached(depths, branches), remaining([_wanted(it) for it in trainings], depths, branches)
-    left, longest = _left(trainings, pace, deep, to_do)
-    left = left._replace(seconds=max(left.seconds - under_way.seconds, 0.0))
+    for key, epoch in running:
+        cost_model.add_progress(key, epoch)
+    running_epochs = EpochProgress(*(sum(values) for values in zip(*(epoch for _, epoch in running), strict=True)))
+    branches = [planned.branch for planned in reader.planned]
+    depths = [progress.epochs for progress in reader.progress]
+    wanted = [one.planned.epochs if one.goes_on else one.progress.epochs for one in trainings]
+    reached, remaining = compute_reached(depths, branches), count_remaining(wanted, depths, branches)
+    time_left, longest = _estimate_time_left(trainings, cost_model, reached, remaining)
     return SweepStatus(
-        study=ledger.study, held=held, now=now, trainings=trainings, asked=ledger.asked, distinct=ledger.distinct,
-        done=sum(own(deep, branches)), to_do=sum(to_do), left=left, longest=longest, billed=billed, shared=shared,
-        points=points(trainings), under_way=under_way, generation=ledger.generation,
-        spent=None if held else ledger.spent(),
+        study=reader.study, is_running=is_running, heartbeat=heartbeat, trainings=trainings,
+        asked_epochs=reader.asked_epochs, distinct_epochs=reader.distinct_epochs,
+        done_epochs=sum(count_distinct(reached, branches)), remaining_epochs=sum(remaining),
+        time_left=time_left._replace(seconds=max(time_left.seconds - running_epochs.seconds, 0.0)),
+        longest_seconds=longest, billed=billed, shared=shared, points=average_seeds(trainings),
+        running_epochs=running_epochs, generation=reader.generation,
+        spent_budget=None if is_running else reader.read_spent_budget(),
     )  # fmt: skip
 
 
-def _state(seen: TrialProgress, told: str | None, held: bool) -> str:
-    """By its records, unless they do not show what the process that runs the sweep tells."""
-    if seen.status in FOR_GOOD or (seen.status == "stopped" and told != "running"):  # which may be taken up again
-        return seen.status
-    if told:
-        return told
-    return "paused" if held and seen.status == "begun" else seen.status
+def _resolve_state(progress: TrialProgress, reported: str | None, is_running: bool) -> str:
+    """Return a training's state: the reported one, unless the records are final or show a stop not resumed since."""
+    if progress.status in FINAL or (progress.status == "stopped" and reported != "running"):
+        return progress.status
+    if reported:
+        return reported
+    return "paused" if is_running and progress.status == "begun" else progress.status
 
 
-def _ends(training: Training) -> bool:
-    """Whether its end is still to come; one that failed is tried again by the next command alone."""
-    return not training.ended and training.state not in ("failed", "lost", "left out")
+def _estimate_time_left(
+    trainings: list[TrainingStatus], cost_model: CostModel, reached: list[int], remaining: list[int]
+) -> tuple[TimeLeft, float]:
+    """Return the time of all remaining epochs on one process, and the seconds of the longest remaining path.
 
-
-def _wanted(training: Training) -> int:
-    return training.entry.epochs if _ends(training) else training.seen.epochs
-
-
-def _left(trainings: list[Training], pace: CostModel, deep: list[int], epochs: list[int]) -> tuple[Left, float]:
-    left = estimate_time(pace, ((it.entry.cost_key, n, _ends(it)) for it, n in zip(trainings, epochs, strict=True)))
-    longest: dict[bool, float] = defaultdict(float)  # of those that make what others wait for, and of these
-    at = begun(deep, [it.entry.branch for it in trainings])
-    for (entry, state, seen), depth in zip(trainings, at, strict=True):
-        if _ends(Training(entry, state, seen)):
-            path = estimate_time(pace, [(entry.cost_key, entry.epochs - depth, True)]).seconds
-            longest[entry.makes is None] = max(longest[entry.makes is None], path)
-    return left, sum(longest.values())
-
-
-def points(trainings: list[Training]) -> list[Point]:
-    """The configurations that ended with a validation, those on their problem's front marked.
-
-    Problem by problem, highest clean accuracy first.
+    Trainings that make what others wait for come first, so that the path is the longest of these plus the longest of
+    the others.
     """
-    dead = (it for it in trainings if it.state in FLATTERED or it.seen.constant)
-    out = {it.entry.configuration for it in dead if it.entry.kind == "trial"}
-    ended: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for entry, _, seen in trainings:
-        if entry.kind != "trial" or entry.configuration in out:
+    time_left = cost_model.estimate(
+        (training.planned.cost_key, epochs, training.goes_on)
+        for training, epochs in zip(trainings, remaining, strict=True)
+    )
+    longest: dict[bool, float] = defaultdict(float)  # by whether others wait for it
+    starts = compute_starts(reached, [training.planned.branch for training in trainings])
+    for training, start in zip(trainings, starts, strict=True):
+        if training.goes_on:
+            planned = training.planned
+            seconds = cost_model.estimate([(planned.cost_key, planned.epochs - start, True)]).seconds
+            longest[planned.makes is None] = max(longest[planned.makes is None], seconds)
+    return time_left, sum(longest.values())
+
+
+def average_seeds(trainings: list[TrainingStatus]) -> list[ConfigurationMean]:
+    """Return the configurations that ended with a validation, marking those on the front of their problem.
+
+    They are sorted by problem, then highest clean accuracy first. A configuration is left out if one of its seeds
+    diverged, failed, was lost or predicts one class for every image.
+    """
+    excluded = {
+        planned.configuration
+        for planned, state, progress in trainings
+        if planned.kind == "trial" and (state in INCOMPLETE or progress.constant)
+    }
+    accuracies: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for planned, _, progress in trainings:
+        if planned.kind != "trial" or planned.configuration in excluded:
             continue
-        if seen.status in ("completed", "stopped") and all(seen.best.get(name) is not None for name in (CLEAN, ROBUST)):
-            ended[entry.configuration].append((seen.best[CLEAN], seen.best[ROBUST]))
-    problems = {it.entry.configuration: it.entry.problem for it in trainings}
-    found: list[Point] = []
-    for problem in dict.fromkeys(problems[name] for name in ended):
-        here = [(name, *_means(values), len(values)) for name, values in ended.items() if problems[name] == problem]
-        here.sort(key=lambda it: (-it[1], -it[2]))
-        marks = non_dominated([it[1:3] for it in here], keep_duplicates=False)
-        found += [Point(*it, problem, bool(marked)) for it, marked in zip(here, marks, strict=True)]
+        measured = all(progress.best.get(name) is not None for name in (CLEAN, ROBUST))
+        if progress.status in ("completed", "stopped") and measured:
+            accuracies[planned.configuration].append((progress.best[CLEAN], progress.best[ROBUST]))
+    problems = {training.planned.configuration: training.planned.problem for training in trainings}
+    found: list[ConfigurationMean] = []
+    for problem in dict.fromkeys(problems[name] for name in accuracies):
+        means = [
+            (name, *_average(values), len(values)) for name, values in accuracies.items() if problems[name] == problem
+        ]
+        means.sort(key=lambda mean: (-mean[1], -mean[2]))
+        marks = non_dominated([mean[1:3] for mean in means], keep_duplicates=False)
+        found += [ConfigurationMean(*mean, problem, bool(marked)) for mean, marked in zip(means, marks, strict=True)]
     return found
 
 
-def _means(values: list[tuple[float, float]]) -> tuple[float, float]:
+def _average(values: list[tuple[float, float]]) -> tuple[float, float]:
     clean, robust = (sum(axis) / len(values) for axis in zip(*values, strict=True))
     return clean, robust
 
 
-def reached(depths: Iterable[int], branches: Sequence[Branch]) -> list[int]:
-    """How deep each chain goes that somebody went: itself, or one that branches off it, as far as that is the same."""
-    deep = list(depths)
-    for i in range(len(deep) - 1, -1, -1):
+def compute_reached(depths: Iterable[int], branches: Sequence[Branch]) -> list[int]:
+    """Return how many epochs of each chain are trained, by the training itself or by one that branches off it.
+
+    `depths` are the epochs that each training has; a branch counts as far as both chains are the same.
+    """
+    reached = list(depths)
+    for i in range(len(reached) - 1, -1, -1):
         earlier, epoch = branches[i]
-        deep[earlier] = max(deep[earlier], min(deep[i], epoch))
-    return deep
+        reached[earlier] = max(reached[earlier], min(reached[i], epoch))
+    return reached
 
 
-def begun(deep: Sequence[int], branches: Sequence[Branch]) -> list[int]:
-    """From which epoch on each could go, given what was reached: on its own chain or on the one it branches off."""
-    at: list[int] = []
+def compute_starts(reached: Sequence[int], branches: Sequence[Branch]) -> list[int]:
+    """Return the epoch from which each training can go on: on its own chain or on the one that it branches off."""
+    starts: list[int] = []
     for i, (earlier, epoch) in enumerate(branches):
-        at.append(max(deep[i], min(epoch, at[earlier])) if i and epoch else deep[i])
-    return at
+        starts.append(max(reached[i], min(epoch, starts[earlier])) if i and epoch else reached[i])
+    return starts
 
 
-def own(deep: Sequence[int], branches: Sequence[Branch]) -> list[int]:
-    """How many distinct epochs that makes, each counted for the first training that has it."""
-    return [max(0, depth - epoch) for depth, (_, epoch) in zip(deep, branches, strict=True)]
+def count_distinct(reached: Sequence[int], branches: Sequence[Branch]) -> list[int]:
+    """Return how many of the trained epochs are counted for each training: a shared one counts for the first."""
+    return [max(0, depth - epoch) for depth, (_, epoch) in zip(reached, branches, strict=True)]
 
 
-def remaining(wanted: Sequence[int], done: Sequence[int], branches: Sequence[Branch]) -> list[int]:
-    """How many distinct epochs are still to be trained, counted likewise; `wanted` and `done` are depths."""
-    asked, deep = reached(wanted, branches), reached(done, branches)
-    starts = (max(depth, epoch) for depth, (_, epoch) in zip(deep, branches, strict=True))
+def count_remaining(wanted: Sequence[int], done: Sequence[int], branches: Sequence[Branch]) -> list[int]:
+    """Return how many distinct epochs each training still has to do; `wanted` and `done` are epochs of each chain."""
+    asked, reached = compute_reached(wanted, branches), compute_reached(done, branches)
+    starts = (max(depth, epoch) for depth, (_, epoch) in zip(reached, branches, strict=True))
     return [max(0, depth - start) for depth, start in zip(asked, starts, strict=True)]

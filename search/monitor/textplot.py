@@ -1,5 +1,7 @@
-"""A scatter plot in text. One cell a glyph: the libraries that draw in terminals keep a global figure and read the
-terminal, and this is drawn anew every second, also where there is none.
+"""A scatter plot in text, one character a dot.
+
+The libraries that draw in terminals keep a global figure and query the terminal. This plot is drawn anew every second,
+also where there is no terminal.
 """
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ from typing import NamedTuple
 from rich.text import Text
 
 GUTTER = 7  # columns left of the plot
-FOOT = 2  # lines below it
+FOOT = 2  # lines below the plot
 MARK, OTHER = "●", "·"
-LEAST = 0.002  # that an axis spans, so that equal values stand in its middle
-FEW, REACH = 8, 4  # of fewer dots none is an outlier; so many times the lower quarter's width below it is one
+MIN_SPAN = 0.002  # of an axis, so that equal values stand in its middle
+MIN_DOTS = 8  # with fewer dots none is an outlier
+FENCE_FACTOR = 4  # a dot is an outlier if it lies this many times the width of the lower quarter below that quarter
 
 
 class Dot(NamedTuple):
@@ -25,29 +28,29 @@ class Dot(NamedTuple):
     marked: bool
 
 
-class Range(NamedTuple):
-    """What an axis spans."""
+class AxisRange(NamedTuple):
+    """The range of an axis."""
 
     low: float
     high: float
 
     @staticmethod
-    def of(values: Sequence[float], marked: Sequence[float]) -> Range:
-        """From the lowest value that is no outlier; all that are marked are within."""
+    def of(values: Sequence[float], marked: Sequence[float]) -> AxisRange:
+        """Return the range from the lowest value that is no outlier to the highest; it includes all marked values."""
         low, high = min(values), max(values)
-        if len(values) >= FEW:
+        if len(values) >= MIN_DOTS:
             quarter, half, _ = quantiles(values, n=4)
-            fence = quarter - REACH * (half - quarter)
+            fence = quarter - FENCE_FACTOR * (half - quarter)
             low = min([value for value in values if value >= fence] + list(marked))
-        return Range(low, high) if high - low > LEAST else Range(low - LEAST / 2, high + LEAST / 2)
+        return AxisRange(low, high) if high - low > MIN_SPAN else AxisRange(low - MIN_SPAN / 2, high + MIN_SPAN / 2)
 
     def cell(self, value: float, cells: int) -> int:
-        """In which of so many cells a value lies; the ends of the range are the middles of the outermost."""
+        """Return the cell, of `cells` in a row, that a value lies in; the range ends in the middle of the outermost."""
         return max(round((value - self.low) / (self.high - self.low) * (cells - 1)), 0)
 
 
-def scatter(dots: Sequence[Dot], width: int, height: int, across: str, up: str) -> list[Text]:
-    """Lines of a plot, marked dots above others; at least a dot, 24 columns and 6 lines."""
+def draw_scatter(dots: Sequence[Dot], width: int, height: int, across: str, up: str) -> list[Text]:
+    """Return the lines of a plot, marked dots above others; it needs at least a dot, 24 columns and 6 lines."""
     columns, rows = width - GUTTER, height - FOOT
     x, y = _ranges(dots)
     grid = [[" "] * columns for _ in range(rows)]
@@ -62,16 +65,16 @@ def scatter(dots: Sequence[Dot], width: int, height: int, across: str, up: str) 
     return lines
 
 
-def beyond(dots: Sequence[Dot]) -> int:
-    """How many dots are so far below the others that they are drawn at the edge."""
+def count_outliers(dots: Sequence[Dot]) -> int:
+    """Count the dots that lie so far below the others that they are drawn at the edge."""
     x, y = _ranges(dots)
     return sum(dot.x < x.low or dot.y < y.low for dot in dots)
 
 
-def _ranges(dots: Sequence[Dot]) -> tuple[Range, Range]:
+def _ranges(dots: Sequence[Dot]) -> tuple[AxisRange, AxisRange]:
     marked = [dot for dot in dots if dot.marked]
-    x = Range.of([dot.x for dot in dots], [dot.x for dot in marked])
-    return x, Range.of([dot.y for dot in dots], [dot.y for dot in marked])
+    x = AxisRange.of([dot.x for dot in dots], [dot.x for dot in marked])
+    return x, AxisRange.of([dot.y for dot in dots], [dot.y for dot in marked])
 
 
 def _line(tick: str, row: list[str]) -> Text:

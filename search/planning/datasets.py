@@ -7,6 +7,7 @@ from dataclasses import replace
 from trainers.arrays import Source, fingerprint
 from trainers.data import Data, Split, Splits, prepare_data
 from trainers.images import NotDownloaded
+from trainers.knobs import count
 from trainers.record_io import digest
 from trainers.sources import DataSource
 
@@ -53,3 +54,17 @@ def source_key(data: DataSource) -> str:
     """What names a source's arrays: its knobs less those of the split, and what is loaded beside it."""
     knobs = data.model_dump(mode="json", exclude=set(Splits.model_fields))
     return digest(knobs | data.identify_extras())
+
+
+def count_training_examples(data: DataSource) -> int | None:
+    """Return the size of the training split according to its knobs and published sizes; None if the data must tell.
+
+    Raises ValueError if the knobs ask for more than there is.
+    """
+    if isinstance(data.train, int):
+        return data.train
+    published: int | None = getattr(data, "examples", None)
+    if published is None:
+        return None
+    left = published - (count(data.val, published, "data.val") if data.holds_out else 0)
+    return left if data.train is None else count(data.train, left, "data.train")

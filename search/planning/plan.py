@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from typing import Any
 
+from search.planning.datasets import count_training_examples
 from search.planning.rankings import PlannedRanking
 from search.planning.stage_tree import StageTree
 from search.planning.start_weights import StartWeights
@@ -70,6 +71,8 @@ class Planned:
             "data": self.data,
             "chain": self.final,
             "epochs": self.config.epochs,
+            "passes": [round(float(count), 9) for count in astuple(self.config.mean_passes())],
+            "fraction": self.config.subset.fraction(count_training_examples(self.config.data)),
             "generation": self.generation,
         }
 

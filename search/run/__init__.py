@@ -1,4 +1,6 @@
 """Run, resume, extend or plan a sweep: `python -m search.run SPACE`.
 
-driver does it, dry_run prints the plan, estimate says what the plan costs.
+driver     run the sweep
+dry_run    print the plan
+estimate   compute what the plan costs
 """

@@ -1,7 +1,7 @@
 """python -m search.run SPACE: run, resume or extend a sweep.
 
-Exit codes: 0 done, or ended by its budget, 1 some trainings have no result, or nothing can be stored any more, 2 bad
-input or a folder that cannot be written (nothing was started), 130 interrupted (143 by SIGTERM, 129 by a terminal that
+Exit codes: 0 done, or ended by its budget; 1 some trainings have no result, or nothing can be stored any more; 2 bad
+input, or a folder that cannot be written (nothing was started); 130 interrupted (143 by SIGTERM, 129 by a terminal that
 was closed).
 """
 
@@ -20,45 +20,50 @@ if TYPE_CHECKING:
     from search.execution.backend import Backend
 
 
-def parser() -> argparse.ArgumentParser:
-    it = argparse.ArgumentParser(
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's arguments."""
+    parser = argparse.ArgumentParser(
         prog="python -m search.run",
-        description="Run a sweep; the same command resumes it, and extends it if the space has grown.",
+        description="Run a sweep. The same command resumes it, and extends it if the space has grown.",
         epilog=(__doc__ or "").partition("\n\n")[2],
     )
-    it.add_argument("space", type=Path, help="a YAML file such as spaces/friendly_k.yaml")
-    it.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override, as trial.epochs=2")
-    it.add_argument("--name", help="of the study; default: the file's name")
-    it.add_argument(
-        "--results", type=parse_path, default=Path("results"), metavar="DIR", help="or a URL; default: results"
+    parser.add_argument("space", type=Path, help="a YAML file such as spaces/friendly_k.yaml")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="PATH=VALUE", help="override a value, such as trial.epochs=2"
     )
-    it.add_argument("--fresh", action="store_true", help="move what is stored under that name aside and start anew")
-    it.add_argument("--dry-run", action="store_true", help="print the plan and stop")
-    it.add_argument("--add-trials", type=int, default=0, metavar="N", help="lengthen a search that draws its trials")
-    it.add_argument(
-        "--reuse", type=parse_path, action="append", default=[], metavar="RUN", help="take stages of that sweep"
+    parser.add_argument("--name", help="name of the study (default: the name of the file)")
+    parser.add_argument(
+        "--results", type=parse_path, default=Path("results"), metavar="DIR", help="a folder or URL (default: results)"
     )
-    it.add_argument(
-        "--accept-code-change", action="store_true", help="go on from stages of other code in trainers/, knowingly"
+    parser.add_argument("--fresh", action="store_true", help="move an existing sweep of this name aside and start anew")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    parser.add_argument(
+        "--add-trials", type=int, default=0, metavar="N", help="add N trials to a search that draws them"
     )
-    it.add_argument("--address", help="of a Ray cluster; default: RAY_ADDRESS, else Ray on this machine alone")
-    return it
+    parser.add_argument(
+        "--reuse", type=parse_path, action="append", default=[], metavar="RUN", help="copy shared stages from a sweep"
+    )
+    parser.add_argument(
+        "--accept-code-change", action="store_true", help="continue from stages of other code in trainers/"
+    )
+    parser.add_argument("--address", help="address of a Ray cluster (default: RAY_ADDRESS, else this machine alone)")
+    return parser
 
 
 def main(arguments: list[str] | None = None, backend: Backend | None = None) -> int:
-    """Everything between the command line and the exit code.
+    """Run the command with these arguments. Return the exit code.
 
-    `backend`: what trains, if not Ray: tests give search.execution.in_process_backend.InProcessBackend.
+    `backend` trains instead of Ray: tests give search.execution.in_process_backend.InProcessBackend.
     """
     began = time.monotonic()
-    options = parser().parse_args(arguments)
-    return run_command(options, began, partial(_imported, backend))
+    options = build_parser().parse_args(arguments)
+    return run_command(options, began, partial(_import_command, backend))
 
 
-def _imported(backend: Backend | None) -> Command:
-    from search.run.driver import execute
+def _import_command(backend: Backend | None) -> Command:
+    from search.run.driver import run_space
 
-    return partial(execute, backend=backend)
+    return partial(run_space, backend=backend)
 
 
 if __name__ == "__main__":

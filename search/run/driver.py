@@ -1,4 +1,4 @@
-"""What `python -m search.run` does once its arguments are read; importing this imports Ray."""
+"""The work of `python -m search.run` once its arguments are parsed. Importing this module imports Ray."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import yaml
 
-from search.cli import DONE, ENDINGS, report_error
+from search.cli import DONE, HANDLED_ERRORS, report_error
 from search.cluster.gpu_packing import resolve_gpus
-from search.cluster.nodes import kinds
+from search.cluster.nodes import group_by_hardware
 from search.exceptions import SpaceError
 from search.execution.backend import Backend
 from search.execution.compatibility import (
@@ -49,21 +49,23 @@ from trainers.record_io import Place, signed, write_atomic
 from trainers.terminal.console import Console, error_console
 
 
-def execute(options: argparse.Namespace, began: float, backend: Backend | None = None) -> int:
-    """Run, resume, extend or plan a sweep, begun at time.monotonic `began`. Returns the exit code.
+def run_space(options: argparse.Namespace, began: float, backend: Backend | None = None) -> int:
+    """Run, resume, extend or plan a sweep. Return the exit code.
+
+    `began` is time.monotonic at the start of the command.
 
     `backend`: what trains, instead of Ray at the address that the environment names.
     """
     console, errors = Console(), error_console()
     folder = options.results
     try:
-        for each in (options.results, *options.reuse):
-            check_reachable(each)
-        loaded, folder = _loaded(options)
+        for place in (options.results, *options.reuse):
+            check_reachable(place)
+        loaded, folder = _load_space(options)
         accept = options.accept_code_change
         over = None if options.fresh or accept else describe_end_by_other_code(folder, loaded.document.tree)
         if over:
-            return _shown(folder, over, console, options.dry_run)
+            return _report_finished(folder, over, console, options.dry_run)
         resources = resolve_gpus(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
         loaded.space = loaded.space.model_copy(update={"resources": resources})
         sources = DatasetCache(download=not options.dry_run)
@@ -79,26 +81,26 @@ def execute(options: argparse.Namespace, began: float, backend: Backend | None =
         ):
             errors.print(f"note: {note}")
         if options.dry_run:
-            _planned(options, loaded, plan, folder, sources, console)
+            _print_dry_run(options, loaded, plan, folder, sources, console)
             return DONE
         with claim_folder(folder, console) as claim:
-            store = _locked(options, claim, console)
+            store = _lock_store(options, claim, console)
             asker = AskTellStudy(loaded.space.search, folder) if loaded.space.search.draws else None
             if asker:
-                planner = Planner(loaded, sources.fingerprint, planner.code)  # without what the likely ones alone want
+                planner = Planner(loaded, sources.fingerprint, planner.code)  # without what only the likely trials need
             rounds = AskTellLoop(planner, store, errors.print, asker)
             plan = rounds.plan() if asker or loaded.space.search.adds_seeds else plan
-            renamed = _entered(loaded, plan, store, console, asker)
+            renamed = _record_sweep(loaded, plan, store, console, asker)
             sweep = Sweep(store, plan, loaded.space, sources, console, backend or ray_backend(), renamed, rounds)
-            return _run(sweep, options.reuse, console, began, missed=True)
-    except ENDINGS as error:
+            return _run_sweep(sweep, options.reuse, console, began, note_missed=True)
+    except HANDLED_ERRORS as error:
         return report_error(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors)
 
 
-def _shown(folder: Place, over: str, console: Console, dry: bool) -> int:
-    """Report a sweep that came to its end, without a word in its records: to it this code is not accepted.
+def _report_finished(folder: Place, over: str, console: Console, dry: bool) -> int:
+    """Report a sweep that other code has finished, without changing its records.
 
-    Nothing is planned: what this code makes of the space may have other names, and nobody would train it.
+    Nothing is planned: trials that this code plans may have other names, and they would not be trained.
     """
     since = "the code in trainers/ has changed since, and trains nothing"
     console.print(f"{folder.name} {over}; {since}.", soft_wrap=True)
@@ -107,14 +109,15 @@ def _shown(folder: Place, over: str, console: Console, dry: bool) -> int:
     return DONE
 
 
-def _planned(
+def _print_dry_run(
     options: argparse.Namespace, loaded: Loaded, plan: Plan, folder: Place, sources: DatasetCache, console: Console
 ) -> None:
-    """What would be done, and whether it would be refused where that can be known."""
+    """Print the plan, and check as far as the data is loaded whether a run would be refused."""
     search = loaded.space.search
-    stored = None if options.fresh or search.adapts else folder  # what was asked is not what is drawn for the figures
+    # the figures are of trials drawn at random, which are not those that an adaptive search has stored
+    stored = None if options.fresh or search.adapts else folder
     print_plan(console, plan, loaded.space, options.results, sources, count_remaining(stored, plan, options.reuse))
-    if not stored or search.adds_seeds:  # which are asked for on the way
+    if not stored or search.adds_seeds:  # further seeds are asked for during the search
         return
     for line in describe_damage(stored):
         console.print(f"note: {line}", markup=False, soft_wrap=True)
@@ -122,15 +125,15 @@ def _planned(
         check_compatible(stored, plan, loaded.document.tree)
     elif find_plan(stored):
         console.print(
-            f"note: {stored} holds a sweep; whether this is the same is not known without the data",
+            f"note: {stored} holds a sweep; without the data it is unknown whether this is the same one",
             soft_wrap=True,
         )
 
 
-def _loaded(options: argparse.Namespace) -> tuple[Loaded, Place]:
-    """The space and where its sweep lies. A search that was lengthened before stays so."""
+def _load_space(options: argparse.Namespace) -> tuple[Loaded, Place]:
+    """Load the space and find its sweep's folder. Trials added by an earlier command stay added."""
     loaded = load(options.space, options.set)
-    folder = _place(options, loaded)
+    folder = _resolve_folder(options, loaded)
     check_reused(options.reuse, folder)
     if loaded.space.search.loggers and not isinstance(folder, Path):
         raise SpaceError(
@@ -147,13 +150,13 @@ def _loaded(options: argparse.Namespace) -> tuple[Loaded, Place]:
     return loaded, folder
 
 
-def _place(options: argparse.Namespace, loaded: Loaded) -> Place:
-    """Where the sweep lies. Raises SpaceError where none can."""
-    name, whose = options.name, f"--name {options.name!r}"
+def _resolve_folder(options: argparse.Namespace, loaded: Loaded) -> Place:
+    """Return the sweep's folder. Raises SpaceError if no sweep can be stored there."""
+    name, origin = options.name, f"--name {options.name!r}"
     if name is None:
-        name, whose = loaded.name, f"{str(options.space)!r} names its study {loaded.name!r}, which"
+        name, origin = loaded.name, f"{str(options.space)!r} names its study {loaded.name!r}, which"
     if why := location.find_name_problem(name):
-        raise SpaceError([f"{whose} {why}; --name NAME chooses another"])
+        raise SpaceError([f"{origin} {why}; --name NAME chooses another"])
     if why := location.find_results_problem(options.results):
         raise SpaceError([f"--results {options.results}: {why}"])
     folder: Place = options.results / name
@@ -162,44 +165,44 @@ def _place(options: argparse.Namespace, loaded: Loaded) -> Place:
     return folder
 
 
-def _locked(options: argparse.Namespace, claim: FolderClaim, console: Console) -> Store:
-    """The sweep's directory, held by this process."""
+def _lock_store(options: argparse.Namespace, claim: FolderClaim, console: Console) -> Store:
+    """Lock the sweep's folder, after moving an existing sweep aside if --fresh asks for that. Return its store."""
     folder = claim.folder
     try:
         if options.fresh and folder.exists():
             if not isinstance(folder, Path):
                 raise SpaceError([f"--fresh: {folder} cannot be moved aside; --name NAME starts beside it"])
-            acquire_lock(folder)()  # not from under a process that runs it
+            acquire_lock(folder)()  # raises SweepLocked if a process runs it
             console.print(f"The sweep that was there is now {claim.move_aside()}.")
         if isinstance(folder, RemotePath) and is_locked(folder):
             console.print(
-                f"{folder}: held a moment ago; waiting {EXPIRY_SECONDS:g} s to see whether that process lives."
+                f"{folder}: locked a moment ago; waiting {EXPIRY_SECONDS:g} s to see whether that process still runs."
             )
     except OSError as error:
-        raise _unwritable(folder, error) from None
-    _held(claim)
+        raise _explain_unwritable(folder, error) from None
+    _lock_folder(claim)
     return Store(folder)
 
 
-def _held(claim: FolderClaim) -> None:
-    """Let this process hold a folder. Raises SweepLocked, or SpaceError where nothing can be written."""
+def _lock_folder(claim: FolderClaim) -> None:
+    """Lock a folder for this process. Raises SweepLocked, or SpaceError if nothing can be written."""
     try:
         acquire_lock(claim.folder)
         claim.record_contents()
     except OSError as error:
-        raise _unwritable(claim.folder, error) from None
+        raise _explain_unwritable(claim.folder, error) from None
 
 
-def _entered(
+def _record_sweep(
     loaded: Loaded, plan: Plan, store: Store, console: Console, asker: AskTellStudy | None = None
 ) -> dict[str, str]:
-    """Write down what is to be run, if it does not contradict what is stored; trainings that it renames."""
+    """Store the space and the plan, if the stored sweep is compatible. Return the trainings that are renamed."""
     folder, tree = store.folder, loaded.document.tree
     added = check_compatible(folder, plan, tree, asker is not None and asker.forgot)
     for line in describe_damage(folder):
-        console.print(f"note: {line}; it is made again of the space and of what is stored", markup=False)
+        console.print(f"note: {line}; it is rebuilt from the space and the stored records", markup=False)
     for line in asker.damage.lines() if asker else ():
-        console.print(f"note: {line}; what followed is asked again, and so the same", markup=False)
+        console.print(f"note: {line}; the trials after it are asked for again, and are the same", markup=False)
     if added:
         are = "is" if added == 1 else "are"
         console.print(f"Extending {folder}: {format_count(added, 'training')} {are} new.")
@@ -210,11 +213,11 @@ def _entered(
         write_atomic(folder / SPACE_FILE, signed(yaml.safe_dump(tree, sort_keys=False)))
         write_plan(folder, plan.to_json(folder.name))
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise _explain_unwritable(folder, error) from None
     return renamed
 
 
-def _unwritable(folder: Place, error: OSError) -> SpaceError:
+def _explain_unwritable(folder: Place, error: OSError) -> SpaceError:
     if isinstance(folder, RemotePath):
         return SpaceError([f"{folder}: cannot be written: {explain_error(error)}"])
     return SpaceError([f"{folder}: cannot be written: {error.strerror or error}; free room or choose another folder"])
@@ -225,47 +228,50 @@ def ray_backend() -> Backend:
     return RayBackend(os.environ.get("RAY_ADDRESS"))
 
 
-def begin(
+def start_sweep(
     loaded: Loaded, plan: Plan, sources: DatasetCache, store: Store, reuse: list[Place], console: Console, began: float,
     backend: Backend | None = None,
 ) -> int:  # fmt: skip
-    """Run a plan of which nothing further is asked, in a folder of its own. Returns the exit code.
+    """Run a plan that does not grow, in its own folder. Return the exit code.
 
-    Raises SweepLocked, DifferentSweep or SpaceError where it cannot begin.
+    Raises SweepLocked, DifferentSweep or SpaceError if it cannot start.
     """
     with claim_folder(store.folder, console) as claim:
-        _held(claim)
-        renamed = _entered(loaded, plan, store, console)
+        _lock_folder(claim)
+        renamed = _record_sweep(loaded, plan, store, console)
         sweep = Sweep(store, plan, loaded.space, sources, console, backend or ray_backend(), renamed)
-        return _run(sweep, reuse, console, began, missed=False)
+        return _run_sweep(sweep, reuse, console, began, note_missed=False)
 
 
-def _run(sweep: Sweep, reuse: list[Place], console: Console, began: float, missed: bool) -> int:
-    """`missed`: whether to say so where another sweep has nothing to take, as a user named it to take from."""
+def _run_sweep(sweep: Sweep, reuse: list[Place], console: Console, began: float, note_missed: bool) -> int:
+    """Run a sweep and report it. Return the exit code.
+
+    `note_missed` tells whether to print that a sweep to reuse has nothing to copy, as a user named it.
+    """
     folder = sweep.store.folder
     provenance = Provenance(folder)
     try:
         provenance.start_run(sweep.plan.code)
         for other, (states, epochs, common) in import_states(sweep.store, sweep.plan, reuse).items():
             if states:
-                console.print(f"{states} states behind {epochs} epochs are taken from {other}.")
-            if missed and not common:
-                console.print(f"{other} holds no state that this sweep has in common with it.")
+                console.print(f"{states} states after {epochs} epochs are copied from {other}.")
+            if note_missed and not common:
+                console.print(f"{other} has no state in common with this sweep.")
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise _explain_unwritable(folder, error) from None
     code = sweep.run(format_resume_command())
     try:
         health.check_folders_exist(folder)
         provenance.set_slots(sweep.orders.slots)
-        provenance.set_nodes(kinds(sweep.nodes))
-        provenance.end_run(code, began, sweep.spent)  # for the report to tell
+        provenance.set_nodes(group_by_hardware(sweep.nodes))
+        provenance.end_run(code, began, sweep.spent)  # so that the report can show it
         if sweep.ended() and not sweep.interrupted:
             _report(folder)
             provenance.end_run(code, began, sweep.spent)
     except OSError as error:
         why = health.find_storage_problem_behind(error, folder) or str(error)
-        if not code:  # else the storage is told of as what stopped it
-            console.print(f"Not written down in provenance.json, how this ended: {why}", soft_wrap=True)
+        if not code:  # otherwise the storage was already reported as what stopped the sweep
+            console.print(f"The end of this run could not be written to provenance.json: {why}", soft_wrap=True)
     sweep.conclude()
     return code
 

@@ -1,4 +1,4 @@
-"""What a sweep would do, printed before it does it: trainings, epochs, what sharing saves, time and storage."""
+"""The plan of a sweep, printed before it runs: trainings, epochs, what sharing saves, time and storage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from search.execution.simulated_backend import simulate
 from search.formatting import format_bytes, format_count
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
-from search.run.estimate import Sizes, effort, slots_here, storage_estimate, time_estimate, unshared_makespan
+from search.run.estimate import (
+    DataSizes,
+    compute_unshared_makespan,
+    count_examples,
+    count_local_slots,
+    estimate_remaining_time,
+    estimate_storage,
+)
 from search.schema.blocks import Space
 from search.schema.replicates import Adaptive
 from trainers.formatting import format_duration
@@ -22,60 +29,62 @@ from trainers.record_io import Place
 from trainers.terminal.console import Console
 from trainers.wording import describe_config, describe_difference, find_common
 
-KINDS = ("trial", "profile", "pretrain")
+Row = tuple[str, str]  # a label and a text
+FIRST = {"profile": ("profiling", "for {}"), "pretrain": ("pretraining", "for trials to start from")}
 
 
 def print_plan(
     console: Console, plan: Plan, space: Space, results: Place, sources: DatasetCache, left: RemainingWork
 ) -> None:
-    """What a sweep would do: trainings, epochs, time and storage; `left` is what is not stored yet."""
+    """Print what a sweep would train, and its time and storage. `left` is the part that is not stored yet."""
     table = Table(box=None, show_header=False, pad_edge=False)
     for row in (
-        *_trainings(plan, space),
-        *_trained(plan),
-        *_rules(plan, space),
-        *_costs(plan, space, results, sources, left),
+        *_list_trainings(plan, space),
+        *_describe_configs(plan),
+        *_list_limits(plan, space),
+        *_list_costs(plan, space, results, sources, left),
     ):
         table.add_row(*row)
     for name, attack in plan.evaluation.attacks().items():
-        table.add_row(f"measured: {name}", attack + _often(plan, name))
-    table.add_row("each trial asks", str(space.resources))
+        table.add_row(f"evaluate: {name}", attack + _format_frequency(plan, name))
+    table.add_row("resources", f"{space.resources} for each trial")
     console.print(table)
-    for lack in _lacking(space, sources, all(left.ended)):
-        console.print(f"note: {lack}", soft_wrap=True)
+    for problem in _list_missing(space, sources, all(left.ended)):
+        console.print(f"note: {problem}", soft_wrap=True)
 
 
-def _often(plan: Plan, name: str) -> str:
-    """How often a further attack is run along training; the dearest decide what measuring costs."""
-    further = plan.evaluation.along.get(name)
-    if further is None:
+def _format_frequency(plan: Plan, name: str) -> str:
+    """Return how often an attack is run along training, as expensive ones dominate the cost of evaluation."""
+    along = plan.evaluation.along.get(name)
+    if along is None:
         return ""
-    every = further.every or plan.evaluation.every
+    every = along.every or plan.evaluation.every
     return f"; every {every} epochs, and after the last" if every > 1 else "; every epoch"
 
 
-def _lacking(space: Space, sources: DatasetCache, ended: bool) -> Iterator[str]:
-    """What a run wants that is not here; elsewhere it may be, so that this is no mistake of the space."""
-    if not ended and not os.environ.get("RAY_ADDRESS") and not slots_here(space.resources):
+def _list_missing(space: Space, sources: DatasetCache, ended: bool) -> Iterator[str]:
+    """List what a run needs and this machine lacks. Another machine may have it, so that it is no error."""
+    if not ended and not os.environ.get("RAY_ADDRESS") and not count_local_slots(space.resources):
         here = f"{format_count(os.cpu_count() or 1, 'CPU')}, {format_count(torch.cuda.device_count(), 'GPU')}"
         yield f"on this machine a run would be refused: a trial asks for {space.resources}, and it has {here}"
-    for lack in sources.absent.values():
-        yield f"{lack}: a run downloads what is missing first, and is refused where it cannot"
+    for absent in sources.absent.values():
+        yield f"{absent}: a run downloads what is missing first, and is refused where it cannot"
 
 
-def _trainings(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
+def _list_trainings(plan: Plan, space: Space) -> Iterator[Row]:
     trials = [trial for trial in plan.trials if trial.kind == "trial"]
     configurations = len({trial.configuration for trial in trials})
     search = space.search
     seeds = format_count(len(search.seeds), "seed")
     yield "trials", f"{len(trials):,}: {format_count(configurations, 'configuration')} x {seeds}"
     if search.adapts:
-        figures = "all figures here are of as many drawn at random, none of them stored"
-        yield "asked by", f"{search.strategy}, {search.generation} at once; {figures}"
-    for kind, what in (("profile", "for {}"), ("pretrain", "for trials to start from")):
-        makes = [trial.makes for trial in plan.trials if trial.kind == kind]
-        if makes:
-            yield "trained first", f"{len(makes)}, {what.format(format_count(len(set(makes)), 'ranking'))}"
+        figures = "all figures here are for as many trials drawn at random, none of them stored"
+        yield "sampler", f"{search.strategy}, {search.generation} at a time; {figures}"
+    for kind, (label, purpose) in FIRST.items():
+        made = [trial.makes for trial in plan.trials if trial.kind == kind]
+        if made:
+            rankings = format_count(len(set(made)), "ranking")
+            yield label, f"{format_count(len(made), 'training')} first, {purpose.format(rankings)}"
     profiled = any(trial.kind == "profile" for trial in plan.trials)
     for file in sorted({ranking.provenance["file"] for ranking in plan.rankings.values() if not profiled}):
         yield "ranked by", file
@@ -85,85 +94,88 @@ def _trainings(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
         yield f"axis {path}", ", ".join(labels) if listed else f"{axis.kind}, {' to '.join(labels)}"
 
 
-def _trained(plan: Plan) -> Iterator[tuple[str, str]]:
-    """The pieces of the trials and of the trainings that come first, so that one in another's place is seen."""
-    first = {trial.configuration: trial for trial in plan.trials}.values()  # one for all seeds
-    of = {kind: [it.config.model_dump(mode="json") for it in first if it.kind == kind] for kind in KINDS}
-    trials = find_common(of["trial"])
-    yield from ((f"trained: {name}", text) for name, text in describe_config(trials).items())
-    for kind in KINDS[1:]:
-        if of[kind]:
-            yield f"trained: {kind}", describe_difference(find_common(of[kind]), trials)
+def _describe_configs(plan: Plan) -> Iterator[Row]:
+    """Describe the pieces of the trials, and how the other trainings differ, so that a wrong piece is noticed."""
+    first_seeds = {trial.configuration: trial for trial in plan.trials}.values()
+    configs = {
+        kind: [trial.config.model_dump(mode="json") for trial in first_seeds if trial.kind == kind]
+        for kind in ("trial", *FIRST)
+    }
+    trials = find_common(configs["trial"])
+    yield from ((f"trial: {name}", text) for name, text in describe_config(trials).items())
+    for kind in FIRST:
+        if configs[kind]:
+            yield kind, describe_difference(find_common(configs[kind]), trials)
 
 
-def _rules(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
-    """By what a search selects, and what may end it or its trainings sooner."""
+def _list_limits(plan: Plan, space: Space) -> Iterator[Row]:
+    """List the objectives of a search, and what may end it or its trainings early."""
     search = space.search
     if search.draws or search.adds_seeds or search.stopping.stops:
-        selects = [f"{name} ({direction})" for name, direction in search.objectives.items()]
-        yield "selects by", ", ".join([*selects, *map(str, search.constraints)])
+        objectives = [f"{name} ({direction})" for name, direction in search.objectives.items()]
+        yield "objectives", ", ".join([*objectives, *map(str, search.constraints)])
     if search.stopping.stops:
         yield "stopping", f"{search.stopping.name}: trainings may end sooner than counted here"
     if isinstance(search.replicates, Adaptive):
-        yield "seeds in doubt", f"up to {search.replicates.max}; all figures here are of {len(search.seeds)}"
-    if said := str(search.budget):
-        paid = count_affordable(search.budget, plan.tree.adds.tolist())
-        pays = f": pays for {paid:,} of the {format_count(len(plan.trials), 'training')} counted here"
-        yield "budget", said + pays * (paid < len(plan.trials))
+        most = f"up to {search.replicates.max} for a configuration in doubt"
+        yield "seeds", f"{most}; all figures here are for {len(search.seeds)}"
+    if budget := str(search.budget):
+        count = count_affordable(search.budget, plan.tree.adds.tolist())
+        covers = f": suffices for {count:,} of the {format_count(len(plan.trials), 'training')} counted here"
+        yield "budget", budget + covers * (count < len(plan.trials))
 
 
-def _costs(
-    plan: Plan, space: Space, results: Place, sources: DatasetCache, left: RemainingWork
-) -> Iterator[tuple[str, str]]:
+def _list_costs(plan: Plan, space: Space, results: Place, sources: DatasetCache, left: RemainingWork) -> Iterator[Row]:
     asked, distinct = plan.tree.asked, plan.tree.distinct
     saved = f" asked, {distinct:,} to train: {asked - distinct:,} ({1 - distinct / asked:.1%}) saved by sharing"
     yield "epochs", f"{asked:,}{saved if distinct < asked else ''}"
-    trained = effort(plan, {trial.data: sources.prepared(trial.config.data) for trial in plan.trials})
-    if trained and trained.used < trained.whole:
-        alike = round(distinct * trained.used / trained.whole)
-        yield "examples", f"{trained.used:,} to train on, as many as in {format_count(alike, 'epoch')} of all"
+    examples = count_examples(plan, {trial.data: sources.prepared(trial.config.data) for trial in plan.trials})
+    if examples and examples.used < examples.whole:
+        epochs = format_count(round(distinct * examples.used / examples.whole), "epoch")
+        yield "examples", f"{examples.used:,} to train on, as many as in {epochs} without subsets"
     if any(left.ended) or sum(left.epochs) < distinct:
-        results_of = f"the results of {sum(left.ended):,} of {format_count(len(plan.trials), 'training')}"
-        yield "stored before", f"{results_of}; {sum(left.epochs):,} epochs are left to train"
-    here = 0 if os.environ.get("RAY_ADDRESS") else slots_here(space.resources)
-    length = simulate(plan, here).makespan if here else 0
-    if here:
-        instead = unshared_makespan(plan, here)
-        shorter = f" instead of {instead:,}" if length < instead else ""
-        yield "on this machine", f"{_processes(here)} at once: {length:,} epochs long{shorter}"
+        stored = f"the results of {sum(left.ended):,} of {format_count(len(plan.trials), 'training')}"
+        yield "already stored", f"{stored}; {sum(left.epochs):,} epochs are left to train"
+    slots = 0 if os.environ.get("RAY_ADDRESS") else count_local_slots(space.resources)
+    makespan = simulate(plan, slots).makespan if slots else 0
+    if slots:
+        unshared = compute_unshared_makespan(plan, slots)
+        instead = f" instead of {unshared:,}" if makespan < unshared else ""
+        yield "on this machine", f"{_format_processes(slots)} at once: {makespan:,} epochs from start to end{instead}"
     elif not os.environ.get("RAY_ADDRESS"):
         yield "on this machine", "none: a trial asks for more than it has; lower `resources:` or join a cluster"
-    time = time_estimate(plan, results, left)
-    if all(left.ended):
-        yield "time", "none: all is stored"
-    elif not time.seconds:
-        yield "time", "no estimate: no such training was recorded in this results folder yet"
-    else:
-        without = f", without {format_count(time.unknown, 'training')} of no measured kin" if time.unknown else ""
-        if time.unmeasured:
-            without += f", without evaluating {format_count(time.unmeasured, 'training')}: none was measured so before"
-        share = max(length / distinct, 1 / left.ended.count(False))  # a training runs on one process
-        wall = f", about {format_duration(time.seconds * share)} on {_processes(here)}" if here > 1 else ""
-        yield "time", f"{format_duration(time.seconds)} on one process{wall}, as measured in {results}{without}"
-    stored = storage_estimate(plan, _sizes(plan, sources), space.search.keep, max(here, 1))
-    keep = f"(keep: {space.search.keep})"
-    if stored is None:
+    yield "time", _format_time(plan, results, left, slots, makespan)
+    storage = estimate_storage(plan, _measure_data(plan, sources), space.search.keep, max(slots, 1))
+    if storage is None:
         yield "storage", "no estimate: the data is not here yet"
     else:
         about = "at least" if space.search.keep == "all" else "about"
-        yield (
-            "storage",
-            f"{about} {format_bytes(stored.in_the_end)} in the end {keep}, "
-            f"at most {format_bytes(stored.at_once)} at once",
-        )
+        in_the_end = f"{about} {format_bytes(storage.in_the_end)} in the end (keep: {space.search.keep})"
+        yield "storage", f"{in_the_end}, at most {format_bytes(storage.at_once)} at once"
 
 
-def _processes(count: int) -> str:
+def _format_time(plan: Plan, results: Place, left: RemainingWork, slots: int, makespan: int) -> str:
+    time = estimate_remaining_time(plan, results, left)
+    if all(left.ended):
+        return "none: all is stored"
+    if not time.seconds:
+        return "no estimate: no comparable training is recorded in this results folder yet"
+    without = f", without {format_count(time.unknown, 'training')} of unknown duration" if time.unknown else ""
+    if time.unmeasured:
+        trainings = format_count(time.unmeasured, "training")
+        without += f", without evaluating {trainings}, as this evaluation was never measured"
+    # the last training runs on one process, however many there are
+    share = max(makespan / plan.tree.distinct, 1 / left.ended.count(False))
+    parallel = f", about {format_duration(time.seconds * share)} on {_format_processes(slots)}" if slots > 1 else ""
+    return f"{format_duration(time.seconds)} on one process{parallel}, as measured in {results}{without}"
+
+
+def _format_processes(count: int) -> str:
     return f"{count} process{'es' * (count > 1)}"
 
 
-def _sizes(plan: Plan, sources: DatasetCache) -> Sizes:
-    sizes: Sizes = {}
+def _measure_data(plan: Plan, sources: DatasetCache) -> DataSizes:
+    sizes: DataSizes = {}
     for trial in plan.trials:
         if trial.data not in sizes and (data := sources.prepared(trial.config.data)):
             x = data.train.x

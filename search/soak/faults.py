@@ -1,4 +1,4 @@
-"""The faults of a soak, each as what is done to a sweep that runs."""
+"""The faults of a soak: functions that disturb a running sweep."""
 
 from __future__ import annotations
 
@@ -8,63 +8,65 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from search.soak.process import DAMAGES, SweepProcess, end, raylet, training
+from search.soak.process import DAMAGES, SweepProcess, find_raylet, find_workers, kill_process
 
-ABSENT = "nothing there to befall"
+ABSENT = "there is nothing that it could strike"
 FILES = (
     "stages/??/*/*", "trials/*/epochs.jsonl", "trials/*/cost.jsonl", "trials/*/*.json", "trials/*/*.npz",
     "trials/*/*.yaml", "profile/*.npz", "*.json", "*.jsonl", "*.yaml",
 )  # fmt: skip
+Strike = Callable[[SweepProcess, Path, Random], str | None]  # returns what the sweep did wrong, if anything
 
 
 class Fault(NamedTuple):
     """One kind of fault."""
 
-    strike: Callable[[SweepProcess, Path, Random], str | None]  # what was wrong with how the sweep took it, if anything
-    ends: bool = True  # the driver
-    every: float = 0.0  # seconds, where it does not
-    tears: bool = False  # what was stored, so that more than an interval may have to be trained again
+    strike: Strike
+    ends: bool = True  # whether it ends the driver
+    every: float = 0.0  # seconds between two strikes, if it does not
+    damages: bool = False  # whether it damages stored files, so that more than an interval may be trained again
 
 
-def _kill(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
-    """With all that it started, or leaving that to notice."""
+def _kill_driver(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
+    """Kill the driver, with or without the processes that it started."""
     driver.kill(workers=random.random() < 0.5)
     return None
 
 
-def _worker(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
-    found = training(driver)
+def _kill_worker(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
+    found = find_workers(driver)
     if not found:
         return ABSENT
-    end(random.choice(found))
+    kill_process(random.choice(found))
     return None
 
 
-def _signal(number: signal.Signals) -> Callable[[SweepProcess, Path, Random], str | None]:
-    """Asked to stop it says so by its code, unless it had ended just before."""
+def _send_signal(number: signal.Signals) -> Strike:
+    """Return a fault that asks the driver to stop. Its exit code must say so, unless it had just ended."""
 
     def send(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
-        driver.listens()
+        driver.wait_for_handlers()
         code = driver.stop(number)
-        said = driver.said
-        return None if code in (128 + number, 0) else f"ended with code {code} and {said.splitlines()[-1:]}"
+        lines = driver.output.splitlines()
+        return None if code in (128 + number, 0) else f"ended with code {code} and {lines[-1:]}"
 
     return send
 
 
-def _raylet(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
-    pid = raylet(driver)
+def _kill_raylet(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
+    """Kill Ray's raylet. The driver must end with an exit code and a message."""
+    pid = find_raylet(driver)
     if pid is None:
         driver.kill(workers=True)
         return ABSENT
-    end(pid)
+    kill_process(pid)
     code = driver.wait()
-    lines = driver.said.strip().splitlines()
+    lines = driver.output.strip().splitlines()
     return None if code in (0, 1, 2) and lines else f"ended with code {code} and {lines[-1:]}"
 
 
-def _torn(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
-    """Of whatever is stored a file loses its end, as after a loss of power."""
+def _damage_file(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
+    """Kill the driver and damage a stored file, as a loss of power may."""
     driver.kill(workers=True)
     files = [path for pattern in FILES for path in sorted(sweep.glob(pattern)) if path.is_file()]
     if not files:
@@ -75,11 +77,11 @@ def _torn(driver: SweepProcess, sweep: Path, random: Random) -> str | None:
 
 
 FAULTS = {
-    "kill": Fault(_kill),
-    "workers": Fault(_worker, ends=False, every=5.0),
-    "sigint": Fault(_signal(signal.SIGINT)),
-    "sigterm": Fault(_signal(signal.SIGTERM)),
-    "sighup": Fault(_signal(signal.SIGHUP)),
-    "raylet": Fault(_raylet),
-    "torn": Fault(_torn, tears=True),
+    "kill": Fault(_kill_driver),
+    "workers": Fault(_kill_worker, ends=False, every=5.0),
+    "sigint": Fault(_send_signal(signal.SIGINT)),
+    "sigterm": Fault(_send_signal(signal.SIGTERM)),
+    "sighup": Fault(_send_signal(signal.SIGHUP)),
+    "raylet": Fault(_kill_raylet),
+    "torn": Fault(_damage_file, damages=True),
 }

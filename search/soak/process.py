@@ -1,4 +1,4 @@
-"""A sweep as a process, what may befall it, and how to tell that nothing was lost; for the soak, and for tests."""
+"""A sweep as a process that can be watched and killed, and comparisons of its records; for the soak and for tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from trainers.reading import read_rows
 from trainers.record_io import Place
 
 DETERMINISTIC = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
-Costs = dict[str, list[str]]
+CostLines = dict[str, list[str]]
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda content: b"",
     "half": lambda content: content[: len(content) // 2],
@@ -31,7 +31,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 class SweepProcess:
-    """`python -m search.run` as a process of its own, with all that it starts."""
+    """`python -m search.run` as a process, with the processes that it starts."""
 
     def __init__(
         self, *arguments: str | Path, scratch: Path, program: tuple[str, ...] = ("-m", "search.run"), **environ: str
@@ -39,41 +39,41 @@ class SweepProcess:
         scratch.mkdir(parents=True, exist_ok=True)
         self._started: list[int] = []
         self._sessions: set[str] = set()
-        self.out, self.err = (scratch / f"{time.monotonic_ns()}.{name}" for name in ("out", "err"))
+        self._stdout, self._stderr = (scratch / f"{time.monotonic_ns()}.{name}" for name in ("out", "err"))
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TUNE_"))}
-        with self.out.open("wb") as out, self.err.open("wb") as err:
+        with self._stdout.open("wb") as out, self._stderr.open("wb") as err:
             self.process = subprocess.Popen(
                 [sys.executable, *program, *map(str, arguments)], cwd=ROOT, stdout=out, stderr=err,
                 env=environment | {"TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"} | environ,
             )  # fmt: skip
 
     @property
-    def printed(self) -> str:
-        return self.out.read_text() + self.err.read_text()
+    def raw_output(self) -> str:
+        return self._stdout.read_text() + self._stderr.read_text()
 
     @property
-    def said(self) -> str:
-        """All it printed. Raises AssertionError if there is a traceback: that is looked at wherever it is read."""
-        if "Traceback" in self.printed:
-            raise AssertionError(self.printed)
-        return self.printed
+    def output(self) -> str:
+        """Everything it printed. Raises AssertionError if there is a traceback, so that every reader checks for one."""
+        if "Traceback" in self.raw_output:
+            raise AssertionError(self.raw_output)
+        return self.raw_output
 
     def wait(self, timeout: float = 240) -> int:
         return self.process.wait(timeout)
 
-    def when(self, happened: Callable[[], bool], timeout: float = 120) -> None:
-        """Return as soon as something has happened. Raises AssertionError if the process ends before it."""
+    def wait_until(self, happened: Callable[[], bool], timeout: float = 120) -> None:
+        """Wait until a condition holds. Raises AssertionError if the process ends first, or after `timeout` seconds."""
         until = time.monotonic() + timeout
         while not happened():
             if self.process.poll() is not None:
-                raise AssertionError(f"ended too early:\n{self.said}")
+                raise AssertionError(f"ended too early:\n{self.output}")
             if time.monotonic() > until:
-                raise AssertionError(f"nothing happened in {timeout} s:\n{self.said}")
+                raise AssertionError(f"nothing happened in {timeout} s:\n{self.output}")
             time.sleep(0.005)
 
-    def listens(self) -> None:
-        """Return when it has made ready for signals, or has ended: an interpreter that starts dies of them."""
-        while self.process.poll() is None and not _caught(self.process.pid) >> (signal.SIGTERM - 1) & 1:
+    def wait_for_handlers(self) -> None:
+        """Wait until it handles signals or has ended, as a signal kills an interpreter that is still starting."""
+        while self.process.poll() is None and not _read_caught_signals(self.process.pid) >> (signal.SIGTERM - 1) & 1:
             time.sleep(0.005)
 
     def stop(self, number: signal.Signals) -> int:
@@ -82,27 +82,29 @@ class SweepProcess:
         return self.wait()
 
     def kill(self, workers: bool) -> None:
-        """SIGKILL, to the processes it started too or leaving them to notice by themselves."""
-        self._started = descendants(self.process.pid)
-        self._sessions = {name for pid in self._started for name in re.findall(r"/tmp/rs-[\w-]+", command_line(pid))}
+        """Kill it by SIGKILL, with its child processes or leaving these to end by themselves."""
+        self._started = list_descendants(self.process.pid)
+        self._sessions = {
+            name for pid in self._started for name in re.findall(r"/tmp/rs-[\w-]+", read_command_line(pid))
+        }
         self.process.kill()
         self.process.wait()
         if workers:
             self.close()
 
     def close(self) -> None:
-        """End whatever a kill left."""
+        """End the processes and remove the folders that a kill left behind."""
         if self.process.poll() is None:
             self.kill(workers=False)
         for pid in self._started:
-            if "ray" in command_line(pid):  # and not another process that has got its number meanwhile
-                end(pid)
+            if "ray" in read_command_line(pid):  # and not another process that got its number meanwhile
+                kill_process(pid)
         for session in self._sessions:
             shutil.rmtree(session, ignore_errors=True)
 
 
-def descendants(pid: int) -> list[int]:
-    """The processes that a process started, and those they started."""
+def list_descendants(pid: int) -> list[int]:
+    """Return the ids of the processes that a process started, and of those that these started."""
     parents: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -118,15 +120,16 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def command_line(pid: int) -> str:
+def read_command_line(pid: int) -> str:
+    """Return the command line of a process, empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except OSError:
         return ""
 
 
-def _caught(pid: int) -> int:
-    """The signals for which a process has handlers, one bit each."""
+def _read_caught_signals(pid: int) -> int:
+    """Return the signals for which a process has handlers, one bit each."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -134,60 +137,63 @@ def _caught(pid: int) -> int:
     return int(status.partition("SigCgt:")[2].split()[0], 16)
 
 
-def end(pid: int) -> None:
+def kill_process(pid: int) -> None:
+    """Kill a process by SIGKILL, unless it has ended."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 
 
-def training(driver: SweepProcess) -> list[int]:
-    """The processes in which a driver's trials run now; Ray writes what an actor does into its title."""
-    return [pid for pid in descendants(driver.process.pid) if re.match(r"ray::\w+\.train", command_line(pid))]
+def find_workers(driver: SweepProcess) -> list[int]:
+    """Return the processes in which trials train now; Ray writes the running method of an actor into its title."""
+    return [pid for pid in list_descendants(driver.process.pid) if re.match(r"ray::\w+\.train", read_command_line(pid))]
 
 
-def raylet(driver: SweepProcess) -> int | None:
-    """Ray's own process under a driver."""
-    return next((pid for pid in descendants(driver.process.pid) if "raylet/raylet" in command_line(pid)), None)
+def find_raylet(driver: SweepProcess) -> int | None:
+    """Return Ray's raylet under a driver."""
+    return next(
+        (pid for pid in list_descendants(driver.process.pid) if "raylet/raylet" in read_command_line(pid)), None
+    )
 
 
-def snapshot(folder: Place) -> dict[str, str]:
-    """The sha256 of every file under a folder."""
+def hash_files(folder: Place) -> dict[str, str]:
+    """Return the sha256 of every file under a folder."""
     if isinstance(folder, RemotePath):
         return {path: sha256((folder / path).read_bytes()).hexdigest() for path, *_ in folder.list_files()}
     files = sorted(path for path in Path(str(folder)).rglob("*") if path.is_file())
     return {str(path.relative_to(str(folder))): sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def records(folder: Place) -> dict[str, str]:
-    """The sha256 of what a sweep promises to be the same bytes however it came about."""
+def hash_records(folder: Place) -> dict[str, str]:
+    """Return the sha256 of the records that a sweep must write with the same bytes, however often it is interrupted."""
     return {
         name: digest
-        for name, digest in snapshot(folder).items()
+        for name, digest in hash_files(folder).items()
         if name.startswith("profile/") or (name.startswith("trials/") and name.endswith(DETERMINISTIC))
     }
 
 
-def epochs(folder: Path) -> int:
-    """How many epochs a sweep has recorded so far."""
+def count_epochs(folder: Path) -> int:
+    """Return how many epochs a sweep has recorded so far."""
     return sum(len(read_rows(path)) for path in folder.glob("trials/*/epochs.jsonl"))
 
 
-def costs(folder: Path) -> Costs:
-    """The cost lines of each training: how long an epoch took tells one training of it from another."""
+def read_costs(folder: Path) -> CostLines:
+    """Return the cost lines of each training; the duration of an epoch tells two trainings of it apart."""
     return {path.parent.name: path.read_text().splitlines() for path in folder.glob("trials/*/cost.jsonl")}
 
 
-def trained_again(before: Costs, after: Costs) -> int:
-    """The most epochs that any training recorded before a fault and had to train once more."""
-    return max((len(lost) for lost in _lost(before, after)), default=0)
+def count_retrained(before: CostLines, after: CostLines) -> int:
+    """Return the most epochs that any training recorded before a fault and had to train again."""
+    return max((len(lost) for lost in _list_lost(before, after)), default=0)
 
 
-def seconds_again(before: Costs, after: Costs) -> float:
-    """The most seconds that these took, without the newest of them, whose checkpoint could not stand yet."""
-    return max((sum(lost[:-1]) for lost in _lost(before, after)), default=0.0)
+def sum_retrained_seconds(before: CostLines, after: CostLines) -> float:
+    """Return the most seconds that these took, without the newest one, whose checkpoint was not due yet."""
+    return max((sum(lost[:-1]) for lost in _list_lost(before, after)), default=0.0)
 
 
-def _lost(before: Costs, after: Costs) -> list[list[float]]:
-    """Of each training the epochs that are not recorded any more as they were, in seconds."""
+def _list_lost(before: CostLines, after: CostLines) -> list[list[float]]:
+    """Return the seconds of the epochs of each training that were recorded before and are not any more."""
     lost = []
     for name, lines in before.items():
         now = after.get(name, [])

@@ -13,7 +13,7 @@ import pytest
 import search.run.driver
 from search.store.lock import acquire_lock
 
-from ..search.helpers import records
+from ..search.helpers import hash_records
 from .commands import end_of
 from .damages import ALL, CHANGES, DIRECTORY, LOOP, PIPE, QUICK, damage
 
@@ -91,7 +91,7 @@ def test_damaged_file_is_named_and_made_again_while_readers_show_the_rest(
     if teller and changed and not _unseen(path, how):
         told = " ".join(said[teller].split())
         assert "damaged" in told and path.name in told, said[teller]
-    assert records(folder) == records(finished / "results" / "tiny"), "made again, or never lost"
+    assert hash_records(folder) == hash_records(finished / "results" / "tiny"), "made again, or never lost"
     code, again = end_of("search.run", ["tiny.yaml"], capsys)
     assert code == 0 and "damaged" not in again, again
 

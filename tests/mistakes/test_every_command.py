@@ -37,7 +37,7 @@ RUN = "search.run"
 SHORT = ("--set", "trial.epochs=2")
 USES = {  # by the row of that page's table, or by the module where it has none
     "python -m search.run SPACE": Use(RUN, ["tiny.yaml"], "tiny is finished"),
-    "… --dry-run": Use(RUN, ["tiny.yaml", "--dry-run"], "stored before"),
+    "… --dry-run": Use(RUN, ["tiny.yaml", "--dry-run"], "already stored"),
     "… --set trial.epochs=20 --set search.replicates=5": Use(
         RUN, ["tiny.yaml", "--dry-run", *SHORT, "--set", "search.replicates=5", "--name", "other"], "5 seeds"
     ),
@@ -51,7 +51,7 @@ USES = {  # by the row of that page's table, or by the module where it has none
          "--add-trials", "5", "--dry-run"],
         "configurations x 1 seed",
     ),
-    "… --reuse results/other": Use(RUN, ["tiny.yaml", "--name", "other", "--reuse", "results/tiny"], "are taken from"),
+    "… --reuse results/other": Use(RUN, ["tiny.yaml", "--name", "other", "--reuse", "results/tiny"], "are copied from"),
     "… --accept-code-change": Use(RUN, ["tiny.yaml", "--accept-code-change"], "tiny is finished"),
     "python -m search.status results/friendly_k": Use("search.status", ["results/tiny"], "finished"),
     "python -m search.verify results/friendly_k --sample 2%": Use(

@@ -16,7 +16,7 @@ import pytest
 
 from trainers.reading import read_json
 
-from ..search.helpers import records
+from ..search.helpers import hash_records
 from . import spoiling
 from .commands import end_of
 from .corpus import contents
@@ -70,7 +70,7 @@ def ended(
 
 def lost(here: Path, good: Path) -> list[str]:
     """The records that say another thing than before; of a JSON key that stands there twice the last one counts."""
-    now, before = records(here), records(good)
+    now, before = hash_records(here), hash_records(good)
     changed = [name for name in now.keys() | before.keys() if now.get(name) != before.get(name)]
     return [name for name in changed if not name.endswith(".json") or read_json(here / name) != read_json(good / name)]
 

@@ -28,13 +28,13 @@ from search.schema.space import load
 from search.soak.process import DETERMINISTIC as DETERMINISTIC
 from search.soak.process import ROOT as ROOT
 from search.soak.process import SweepProcess as SweepProcess
-from search.soak.process import command_line as command_line
-from search.soak.process import descendants as descendants
-from search.soak.process import end as end
-from search.soak.process import epochs as epochs
-from search.soak.process import records as records
-from search.soak.process import snapshot as snapshot
-from search.soak.process import training as training
+from search.soak.process import count_epochs as count_epochs
+from search.soak.process import find_workers as find_workers
+from search.soak.process import hash_files as hash_files
+from search.soak.process import hash_records as hash_records
+from search.soak.process import kill_process as kill_process
+from search.soak.process import list_descendants as list_descendants
+from search.soak.process import read_command_line as read_command_line
 from search.store import health
 from search.store.store import Store
 from trainers.data import Data, prepare_data

@@ -60,10 +60,10 @@ def inject(folder: Path, fault: str) -> tuple[str, ...]:
 
 
 def _with(folder: str) -> Any:
-    shipped = search.cluster.ray_cluster.shipped
+    shipped = search.cluster.ray_cluster.build_runtime_env
     return lambda: (shipped() or {}) | {"env_vars": {"PYTHONPATH": folder}}
 
 
 if __name__ == "__main__":
-    search.cluster.ray_cluster.shipped = _with(sys.argv[1])
+    search.cluster.ray_cluster.build_runtime_env = _with(sys.argv[1])
     sys.exit(main(sys.argv[2:]))

@@ -1,4 +1,4 @@
-"""How a command's process ends."""
+"""How the process of a command ends."""
 
 from __future__ import annotations
 
@@ -44,24 +44,24 @@ def ended(ends: str) -> tuple[int, str, str]:
     ("ends", "code"),
     [("return 0", 0), ("return 130", 130), ("sys.exit(2)", 2), ("sys.exit()", 0), ("sys.exit('no')", 1)],
 )
-def test_all_but_the_taking_apart_is_done(ends: str, code: int) -> None:
+def test_threads_and_exit_functions_finish_and_objects_are_not_taken_apart(ends: str, code: int) -> None:
     assert ended(ends) == (code, "done waited for\nregistered\n", "no\n" if "no" in ends else "")
 
 
-def test_an_error_ends_it_as_ever() -> None:
+def test_an_error_ends_with_a_traceback_and_code_1() -> None:
     code, out, err = ended("raise RuntimeError('a mistake of ours')")
     assert (code, out) == (1, "done waited for\nregistered\n")
     assert err.startswith("Traceback") and err.endswith("RuntimeError: a mistake of ours\n")
 
 
 @pytest.mark.parametrize(("raised", "code"), [("KeyboardInterrupt", 130), ("KeyboardInterrupt(143)", 143)])
-def test_ctrl_c_that_a_command_does_not_catch_has_its_code(raised: str, code: int) -> None:
-    """Not 1, which is what search.verify found different."""
+def test_an_uncaught_ctrl_c_has_the_exit_code_of_its_signal(raised: str, code: int) -> None:
+    """It is not 1, which search.verify uses for differences."""
     assert ended(f"raise {raised}")[0] == code
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_while_threads_end_ends_at_once(number: int) -> None:
+def test_a_signal_while_threads_finish_ends_at_once(number: int) -> None:
     last = f"time.sleep(0.2), os.kill(os.getpid(), {int(number)}), time.sleep(60)"
     main = f"threading.Thread(target=lambda: ({last})).start() or 3"
     code = f"import os, threading, time; from search.cli import exit_with; exit_with(lambda: {main})"
@@ -71,13 +71,13 @@ def test_ctrl_c_while_threads_end_ends_at_once(number: int) -> None:
     assert time.monotonic() - began < 30
 
 
-def test_output_that_was_closed_from_the_start() -> None:
+def test_a_command_runs_with_output_closed_from_the_start() -> None:
     code = "from search.cli import exit_with; exit_with(lambda: print(1) or 3)"
     done = ran(["bash", "-c", '"$0" -c "$1" >&-', sys.executable, code])
     assert (done.returncode, done.stderr) == (3, "")
 
 
-def test_nobody_reads_any_more() -> None:
+def test_a_command_ends_normally_if_its_reader_is_gone() -> None:
     code = "import time; from search.cli import exit_with; exit_with(lambda: print(1) or time.sleep(0.3) or 3)"
     done = ran(["bash", "-c", '"$0" -E -c "$1" | true; echo ${PIPESTATUS[0]}', sys.executable, code])
     assert (done.stdout, done.stderr) == ("3\n", "")

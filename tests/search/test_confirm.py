@@ -1,4 +1,4 @@
-"""Confirmation: fresh seeds for the front, which chose nothing."""
+"""Confirmation: the front trained with fresh seeds that took no part in the selection."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import search.planning.planner
 import search.run.driver
 from analysis.results import load as load_results
 from search.confirm.__main__ import main
-from search.confirm.front import chosen
+from search.confirm.front import select_front
 from search.execution.sweep import Sweep
 from search.schema.budget import Budget
 from search.store.lock import acquire_lock
 from trainers.reading import read_json
 from trainers.record_io import write_json
 
-from .helpers import Tiny, local, smoke, snapshot
+from .helpers import Tiny, hash_files, local, smoke
 
 AXES = {"method.attack.epsilon": {"grid": [0.05, 0.1, 0.3]}}
 
@@ -30,9 +30,9 @@ def run(tmp_path: Path) -> Tiny:
     return Tiny(tmp_path / "sweep", text).all()
 
 
-def test_the_front_is_the_one_of_validation_means(run: Tiny) -> None:
+def test_the_front_is_that_of_validation_means(run: Tiny) -> None:
     plan = read_json(run.store.folder / "plan.json")
-    results = {name: it.values for name, (it, _) in chosen(run.store, plan, run.sweep.space.search).items()}
+    results = {name: it.values for name, (it, _) in select_front(run.store, plan, run.sweep.space.search).items()}
     everyone: dict[str, list[dict]] = {}
     for trial in run.plan.trials:
         everyone.setdefault(trial.configuration, []).append(run.store.read_result(trial.id, trial.final) or {})
@@ -47,8 +47,8 @@ def test_the_front_is_the_one_of_validation_means(run: Tiny) -> None:
     assert set(results) == front
 
 
-def test_no_problem_s_front_hides_another_s(tmp_path: Path) -> None:
-    """Whatever was trained on right labels is better than what was not, and says nothing against it."""
+def test_each_problem_has_its_own_confirmed_front(tmp_path: Path) -> None:
+    """Trainings on clean labels are better than those on noisy labels, which are another problem."""
     axes = AXES | {"data.label_noise": {"grid": [0, 0.3]}}
     it = Tiny(tmp_path / "sweep", smoke(profile=None, search__axes=axes, search__replicates=1))
     for place, trial in enumerate(it.plan.trials):
@@ -57,24 +57,24 @@ def test_no_problem_s_front_hides_another_s(tmp_path: Path) -> None:
         result = {"status": "completed", "chain": trial.final, "best": best, "last": best}
         write_json(it.store.trial_folder(trial.id) / "result.json", result)
     plan = read_json(it.store.folder / "plan.json")
-    found = chosen(it.store, plan, it.sweep.space.search)
+    found = select_front(it.store, plan, it.sweep.space.search)
     assert [rows[0]["config"]["data"]["label_noise"] for _, rows in found.values()] == [0, 0.3]
 
 
-def test_a_network_that_names_one_class_is_not_confirmed(run: Tiny) -> None:
+def test_a_constant_network_is_not_confirmed(run: Tiny) -> None:
     plan, search = read_json(run.store.folder / "plan.json"), run.sweep.space.search
-    name, (_, rows) = next(iter(chosen(run.store, plan, search).items()))
+    name, (_, rows) = next(iter(select_front(run.store, plan, search).items()))
     path = run.store.trial_folder(rows[0]["id"]) / "result.json"
     result = {key: value for key, value in read_json(path).items() if key != "digest"}  # the checksum of all else
     write_json(path, result | {"last": result["last"] | {"constant": 4}})
-    assert name in chosen(run.store, plan, search), "the search selects by the best checkpoint"
+    assert name in select_front(run.store, plan, search), "the search selects by the best checkpoint"
     write_json(path, result | {"best": result["best"] | {"constant": 4}})
-    assert name not in chosen(run.store, plan, search)
+    assert name not in select_front(run.store, plan, search)
 
 
 @pytest.fixture
 def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[Sweep]:
-    """The sweeps that were run: each training is said to have ended with the same accuracies."""
+    """The sweeps that were run; each training ends with the same made-up accuracies."""
     found: list[Sweep] = []
 
     def trained(sweep: Sweep, command: str) -> int:
@@ -93,42 +93,42 @@ def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[Sweep]:
     return found
 
 
-def test_it_trains_the_front_with_seeds_that_chose_nothing(
+def test_the_front_is_trained_with_fresh_seeds(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(run.store.folder), "--seeds", "3"]) == 0
     folder = local(run.store.folder).with_name("sweep.confirmed")
     plan = read_json(folder / "plan.json")
-    front = chosen(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
+    front = select_front(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
     assert {row["configuration"] for row in plan["trials"]} == set(front)
     assert {row["seed"] for row in plan["trials"]} == {2, 3, 4}
     assert "50.0 ± 0.0 (3)" in capsys.readouterr().out
 
 
-def test_it_lies_beside_the_run_however_that_is_named(
+def test_the_confirmation_is_stored_beside_the_run_however_it_is_named(
     run: Tiny, sweeps: list[Sweep], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(local(run.store.folder))
-    before = snapshot(run.store.folder)
+    before = hash_files(run.store.folder)
     assert main(["."]) == 0
     assert local(run.store.folder).with_name("sweep.confirmed").is_dir()
-    assert snapshot(run.store.folder) == before
+    assert hash_files(run.store.folder) == before
 
 
-def test_seeds_that_share_nothing_with_the_run_are_no_news(
+def test_fresh_seeds_without_common_states_are_not_noted(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(run.store.folder)]) == 0
     assert capsys.readouterr().out.startswith("front of sweep")
 
 
-def test_of_a_sweep_that_is_not_finished_it_says_how_much_is_missing(
+def test_missing_trainings_of_an_unfinished_sweep_are_counted(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(run.store.folder)]) == 0
     said = capsys.readouterr()
     assert "no result yet" not in said.out + said.err
-    front = chosen(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
+    front = select_front(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
     lost = next(trial for trial in run.plan.trials if trial.configuration not in front)
     (run.store.trial_folder(lost.id) / "result.json").unlink()
     assert main([str(run.store.folder)]) == 0
@@ -138,13 +138,13 @@ def test_of_a_sweep_that_is_not_finished_it_says_how_much_is_missing(
     assert f"front of sweep so far ({missing}), validation" in " ".join(said.out.split())
 
 
-def test_configurations_have_the_names_that_the_report_gives_them(
+def test_configurations_have_the_names_of_the_report(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(run.store.folder)]) == 0
     shown = capsys.readouterr().out
     trials = load_results(local(run.store.folder)).sweep
-    front = chosen(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
+    front = select_front(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
     names = set(trials.loc[trials["configuration"].isin(front), "name"])
     assert names and all(f"\n{name} " in shown for name in names)
     assert not any(configuration in shown for configuration in front)
@@ -167,27 +167,29 @@ def test_what_limited_the_search_does_not_limit_what_confirms_it(limited: Tiny, 
     assert sweep.space.resources.gpus == 0, "as search.run decides it"
 
 
-def test_what_cannot_be_confirmed_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sweep_without_a_front_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 2
     it = Tiny(tmp_path / "sweep")
     assert main([str(it.store.folder)]) == 2
     said = capsys.readouterr().err
     assert "no sweep is stored there (no plan.json)" in said
-    assert "no configuration of it has all its seeds" in said
+    assert "no configuration has all its seeds" in said
     write_json(it.store.folder / "plan.json", read_json(it.store.folder / "plan.json") | {"format": 0})
     assert main([str(it.store.folder)]) == 2
     assert "another version of this program made it" in capsys.readouterr().err
     assert not (tmp_path / "sweep.confirmed").exists()
 
 
-def test_a_number_of_seeds_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_number_of_seeds_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["wherever", "--seeds", "0"])
     assert caught.value.code == 2
     assert "--seeds should be at least 1; got 0" in capsys.readouterr().err
 
 
-def test_while_another_process_confirms_it(run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_confirmation_that_another_process_runs_is_refused(
+    run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = local(run.store.folder).with_name("sweep.confirmed")
     release = acquire_lock(folder)
     assert main([str(run.store.folder)]) == 2
@@ -207,13 +209,13 @@ def test_other_training_code_is_refused_unless_accepted(
     assert main([str(run.store.folder)]) == 2
     said = capsys.readouterr().err
     assert "the code in trainers/ has changed" in said and "--accept-code-change" in said
-    assert "Nothing was changed. If the front or its seeds are others since, move that folder aside" in said
+    assert "Nothing was changed. If the front or its seeds have changed since, move that folder aside" in said
     assert "--fresh" not in said
     assert main([str(run.store.folder), "--accept-code-change"]) == 0
     assert len(sweeps) == 2
 
 
-def test_trainings_that_are_not_asked_for_any_more_are_not_passed_over(
+def test_trainings_no_longer_requested_are_reported(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(run.store.folder), "--seeds", "2"]) == 0
@@ -222,14 +224,14 @@ def test_trainings_that_are_not_asked_for_any_more_are_not_passed_over(
     assert len(sweeps) == 1
 
 
-def test_a_place_that_cannot_be_written_to_is_named(
+def test_a_folder_that_cannot_be_written_is_named(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = local(run.store.folder).with_name("sweep.confirmed")
     folder.write_text("no folder")
     assert main([str(run.store.folder)]) == 2
     assert capsys.readouterr().err == (
-        f"error: {folder}: is no folder; the confirmation lies there, so give that another name\n"
+        f"error: {folder}: is no folder; the confirmation is stored there, so give that another name\n"
         "1 problem; nothing was started.\n"
     )
     assert not sweeps

@@ -59,9 +59,7 @@ def page(folder: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub(r"data:image[^\"]+", "", html)))
 
 
-def test_a_study_without_validation_is_run_and_read_to_the_end(
-    in_process: None, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_study_without_validation_is_run_and_reported(in_process: None, capsys: pytest.CaptureFixture[str]) -> None:
     Path("whole.yaml").write_text(SPACE)
     assert run(["whole.yaml"]) == 0
     trials = sorted(Path("results/whole/trials").iterdir())
@@ -101,7 +99,7 @@ def test_a_study_without_validation_is_run_and_read_to_the_end(
         assert why in capsys.readouterr().err
 
 
-def test_beside_a_study_with_validation_only_last_epochs_are_compared(
+def test_studies_with_and_without_validation_are_compared_at_their_last_epochs(
     in_process: None, unrendered: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("whole.yaml").write_text(SPACE)
@@ -132,7 +130,7 @@ def test_beside_a_study_with_validation_only_last_epochs_are_compared(
     ],
     ids=lambda it: it if isinstance(it, str) else "",
 )
-def test_whatever_goes_by_validation_is_refused(
+def test_whatever_needs_validation_is_refused(
     in_process: None, capsys: pytest.CaptureFixture[str], change: tuple[str, str], key: str
 ) -> None:
     assert change[0] in SPACE
@@ -143,7 +141,7 @@ def test_whatever_goes_by_validation_is_refused(
     assert not Path("results").exists()
 
 
-def test_a_ranking_by_the_best_checkpoint_is_refused_and_one_along_training_is_made(
+def test_a_ranking_by_the_best_checkpoint_is_refused_without_validation(
     in_process: None, unrendered: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ranked = SPACE.replace("epochs: 3", "epochs: 3\n  subset: {name: ranked, size: 80%, score: SCORE}")
@@ -156,7 +154,7 @@ def test_a_ranking_by_the_best_checkpoint_is_refused_and_one_along_training_is_m
     assert reporting.main(["results/whole"]) == 0
 
 
-def test_a_study_that_holds_out_here_and_not_there_is_reported_at_its_last_epochs(
+def test_a_study_with_and_without_validation_is_reported_at_its_last_epochs(
     in_process: None, unrendered: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("some.yaml").write_text(SPACE.replace("  axes:\n", "  axes:\n    data.val: {grid: [0, 60]}\n"))

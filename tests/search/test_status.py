@@ -1,4 +1,4 @@
-"""search.status: from the records alone, once or again and again, while others write and remove files."""
+"""search.status: the status from the records alone, once or repeatedly, while others write and remove files."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from search.status import main
 from search.store.lock import acquire_lock
 from trainers.record_io import append_rows, write_json
 
-from .helpers import ROOT, smoke, snapshot
+from .helpers import ROOT, hash_files, smoke
 from .made_up import MadeUp
 
 
 @pytest.fixture
 def sweep(tmp_path: Path, planned: Callable[..., Plan]) -> Path:
-    """A completed, a diverged, a failed, a begun and two planned trainings."""
+    """A sweep with a completed, a diverged, a failed, a begun and two planned trainings."""
     plan = planned(smoke())
     folder = tmp_path / "made_up"
     write_json(folder / "plan.json", plan.to_json("made_up"))
@@ -45,27 +45,29 @@ def sweep(tmp_path: Path, planned: Callable[..., Plan]) -> Path:
     return folder
 
 
-def test_it_counts_and_shows_what_is_open(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = snapshot(sweep)
+def test_trainings_are_counted_and_unfinished_ones_shown(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = hash_files(sweep)
     assert main([str(sweep)]) == 1
     out = capsys.readouterr().out
     assert "made_up  not running now" in out
     assert " 2 of 6 · 1 diverged · 1 failed · 1 begun\n" in out
     assert out.count("3/6") == 2
     assert out.count(" 75.0%") == 2
-    assert "spent     6 min 00 s, 2 min 00 s of it to measure\n" in out
-    assert "about 1 min 18 s left on 1 process and 2 trainings of unknown pace" in out
-    assert snapshot(sweep) == before
+    assert "spent     6 min 00 s, 2 min 00 s of it evaluation\n" in out
+    assert "about 1 min 18 s left on 1 process and 2 trainings of unknown duration" in out
+    assert hash_files(sweep) == before
 
 
-def test_a_result_that_is_not_of_this_plan_does_not_count(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_result_of_another_plan_does_not_count(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in sweep.glob("trials/*/result.json"):
         write_json(path, {"status": "completed", "chain": "another"})
     assert main([str(sweep)]) == 1
     assert " 0 of 6 · 1 failed" in capsys.readouterr().out
 
 
-def test_all_ended(sweep: Path, planned: Callable[..., Plan], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_finished_sweep_ends_with_code_0(
+    sweep: Path, planned: Callable[..., Plan], capsys: pytest.CaptureFixture[str]
+) -> None:
     for trial in planned(smoke()).trials:
         write_json(
             sweep / "trials" / trial.id / "result.json", {"status": "stopped", "chain": trial.final, "epochs": 6}
@@ -75,9 +77,7 @@ def test_all_ended(sweep: Path, planned: Callable[..., Plan], capsys: pytest.Cap
         assert "6 of 6" in capsys.readouterr().out
 
 
-def test_what_sharing_saves_is_told_and_costs_are_told_alone_and_billed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_savings_by_sharing_are_shown_in_epochs_and_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     it = MadeUp(tmp_path / "shared", ["aaaaab", "aaaaac"])
     it.train(0, 6)
     it.train(1, 6, taken=5)
@@ -87,10 +87,10 @@ def test_what_sharing_saves_is_told_and_costs_are_told_alone_and_billed(
     out = capsys.readouterr().out
     assert "7 of 7 · sharing saves 41.7%" in out
     assert "saved     5 of the 12 epochs asked for\n" in out
-    assert "spent     29 s, 15 s of it to measure · each alone: 44 s\n" in out
+    assert "spent     29 s, 15 s of it evaluation · without sharing 44 s\n" in out
 
 
-def test_a_pipe_is_as_wide_as_it_is_told(
+def test_the_width_of_a_pipe_follows_the_environment(
     sweep: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def width() -> int:
@@ -102,27 +102,27 @@ def test_a_pipe_is_as_wide_as_it_is_told(
     assert width() <= 80
 
 
-def test_a_sweep_that_is_held_is_running_now(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_locked_sweep_is_shown_as_running(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     acquire_lock(sweep)
     assert main([str(sweep)]) == 1
     assert "made_up  running" in capsys.readouterr().out
 
 
-def test_no_sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_a_sweep_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"error: {tmp_path}: no sweep is stored there (no plan.json)\n"
 
 
 @pytest.mark.parametrize("interval", ["0", "-1", "nan"])
-def test_an_interval_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], interval: str) -> None:
+def test_an_invalid_interval_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], interval: str) -> None:
     with pytest.raises(SystemExit) as caught:
         main([str(tmp_path), "--watch", "--interval", interval])
     assert caught.value.code == 2
     assert f"--interval should be a number of seconds above 0; got {interval}" in capsys.readouterr().err
 
 
-def test_files_may_vanish_while_it_looks(sweep: Path) -> None:
-    """As they do where a sweep runs: each checkpoint and record is written under a temporary name and renamed."""
+def test_files_may_vanish_while_the_status_is_read(sweep: Path) -> None:
+    """A running sweep writes each checkpoint and record under a temporary name and renames it."""
     stop, began = threading.Event(), next(sweep.glob("trials/*/epochs.jsonl")).parent
 
     def churn() -> None:
@@ -151,7 +151,7 @@ def test_files_may_vanish_while_it_looks(sweep: Path) -> None:
     assert codes == {1}
 
 
-def test_watching_ends_when_all_trainings_have(
+def test_watching_ends_once_all_trainings_ended(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search.status, "PLAIN_SECONDS", 0.01)
@@ -181,8 +181,8 @@ def test_ctrl_c_ends_watching(sweep: Path) -> None:
     assert (watching.returncode, errors) == (130, "")
 
 
-def test_it_needs_neither_ray_nor_torch() -> None:
-    """Which take seconds to import."""
+def test_the_status_imports_neither_ray_nor_torch_nor_pydantic() -> None:
+    """These take seconds to import."""
     code = (
         "import json, sys, search.status; print(json.dumps(sorted({'ray', 'torch', 'pydantic'} & sys.modules.keys())))"
     )
@@ -191,7 +191,7 @@ def test_it_needs_neither_ray_nor_torch() -> None:
 
 
 @pytest.mark.timeout(60)
-def test_it_is_quick_for_a_thousand_trainings_of_two_hundred_epochs(tmp_path: Path) -> None:
+def test_the_status_of_1000_trainings_of_200_epochs_is_quick(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "large", ["a" * 200])
     it.train(0, 200)
     it.end(0)

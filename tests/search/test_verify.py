@@ -11,7 +11,7 @@ from search.store.store import Store
 from search.verify import main as verify
 
 from .execution.test_reuse import burn_ins
-from .helpers import Tiny, smoke, snapshot
+from .helpers import Tiny, hash_files, smoke
 
 PLAIN = {"profile": None, "search__axes": {"subset": {"grid": ["all"]}}, "search__replicates": 1}
 
@@ -22,33 +22,31 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 
 @pytest.mark.parametrize("sample", ["nan%", "inf%", "-5", "0", "half", "1.5", "500%"])
-def test_a_sample_that_is_none_is_refused(ended: Tiny, sample: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_sample_is_refused(ended: Tiny, sample: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify([str(ended.store.folder), f"--sample={sample}"]) == 2
     assert f"--sample {sample}: write a share or a number, such as 2% or 5" in capsys.readouterr().err
 
 
-def test_it_says_of_how_many_the_weights_were_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_number_of_compared_weights_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins([1])).all()
-    before = snapshot(it.store.folder)
+    before = hash_files(it.store.folder)
     for weighed in (2, 1, 0):
         assert verify([str(it.store.folder), "--sample", "100%"]) == 0
         assert f"the same last weights where these are stored ({weighed} of 2)" in capsys.readouterr().out
         if weighed:
             it.store.drop_state(it.plan.trials[weighed - 1].final)
-    after = snapshot(it.store.folder)
+    after = hash_files(it.store.folder)
     assert after == {name: before[name] for name in after} and len(after) == len(before) - 2, "it leaves nothing there"
 
 
-def test_a_record_that_is_gone_is_a_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_record_is_a_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
     (it.folder(0) / "instances.npz").unlink()
     assert verify([str(it.store.folder)]) == 1
     assert "  instances.npz\n" in capsys.readouterr().out
 
 
-def test_where_the_weights_to_start_from_were_forgotten_it_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_deleted_start_weights_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = smoke(pretrain={"trial": {"epochs": 2}}, **(PLAIN | {"search__keep": "none"}))
     it = Tiny(tmp_path / "sweep", text).all()
     assert verify([str(it.store.folder), "--sample", "100%"]) == 2
@@ -56,7 +54,7 @@ def test_where_the_weights_to_start_from_were_forgotten_it_says_so(
     assert f"{it.plan.trials[0].id}: its last state is missing" in printed and "Traceback" not in printed
 
 
-def test_where_a_ranking_is_gone_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_ranking_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     axes = {"subset": {"grid": [{"name": "ranked", "side": "friendly", "size": 40}]}}
     it = Tiny(tmp_path / "sweep", smoke(**(PLAIN | {"profile": {"seeds": [7]}, "search__axes": axes}))).all()
     (ranks,) = it.plan.rankings
@@ -65,7 +63,7 @@ def test_where_a_ranking_is_gone_it_says_so(tmp_path: Path, capsys: pytest.Captu
     assert f"{ranks}.npz" in capsys.readouterr().err
 
 
-def test_data_that_is_gone_or_other_data_is_no_difference_of_the_records(
+def test_missing_or_changed_data_is_reported_and_is_no_difference(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rng, file = np.random.default_rng(0), tmp_path / "data.npz"
@@ -73,17 +71,17 @@ def test_data_that_is_gone_or_other_data_is_no_difference_of_the_records(
     np.savez(file, x_train=x, y_train=y)
     data = {"name": "npz", "path": str(file), "test": 30, "val": 20}
     it = Tiny(tmp_path / "sweep", smoke(**PLAIN, trial__data=data)).all()
-    before = snapshot(it.store.folder)
+    before = hash_files(it.store.folder)
     np.savez(file, x_train=x[::-1], y_train=y)
     assert verify([str(it.store.folder)]) == 2
-    assert "its data is other data now; put back the files that it was trained on" in capsys.readouterr().err
+    assert "its data has changed; put back the files that it was trained on" in capsys.readouterr().err
     file.unlink()
     assert verify([str(it.store.folder)]) == 2
     assert f"path: no file {file}" in capsys.readouterr().err
-    assert snapshot(it.store.folder) == before
+    assert hash_files(it.store.folder) == before
 
 
-def test_before_it_trains_it_says_how_much(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_amount_of_training_is_printed_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
     epochs = sum(trial.config.epochs for trial in it.plan.trials)
     said = []
@@ -93,6 +91,6 @@ def test_before_it_trains_it_says_how_much(tmp_path: Path, capsys: pytest.Captur
         return it.store
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("search.verify._trained", heard)
+        patch.setattr("search.verify._train_trial", heard)
         assert verify([str(it.store.folder), "--sample", "100%"]) == 0
     assert said[0].startswith(f"1 trial of {it.store.folder}, {epochs} epochs, trained from scratch:")

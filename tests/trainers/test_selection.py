@@ -155,5 +155,5 @@ def test_trainer_stopping_status_and_stopped_trials_choose_the_same_epoch(
     folder: Path = tmp_path_factory.mktemp("seen")
     (folder / "epochs.jsonl").write_bytes(format_json_lines(rows))
     seen = TrialProgress(folder, "trial", "chain")
-    seen.look()
+    seen.update()
     assert seen.best == best

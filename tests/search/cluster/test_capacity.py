@@ -1,4 +1,4 @@
-"""What fits where: counted on each node by itself, a share of a GPU on one GPU."""
+"""The number of trials that fit: counted on each node by itself, a share of a GPU on one GPU."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import search.cluster.capacity
-from search.cluster.capacity import room, short_of_cpus, slots
+from search.cluster.capacity import count_fitting, count_slots, explain_idle_gpus
 from search.exceptions import Infeasible
 from search.schema.resources import Resources
 
@@ -29,7 +29,7 @@ def node(alive: bool = True, **resources: float) -> dict:
     return {"Alive": alive, "Resources": resources}
 
 
-def test_unlike_nodes_are_counted_each_by_itself(nodes: list[dict]) -> None:
+def test_each_node_is_counted_by_itself(nodes: list[dict]) -> None:
     nodes += [
         node(CPU=8, GPU=4),
         node(CPU=64, GPU=2),
@@ -37,32 +37,32 @@ def test_unlike_nodes_are_counted_each_by_itself(nodes: list[dict]) -> None:
         node(CPU=64),
         node(alive=False, CPU=8, GPU=8),
     ]
-    assert slots(Resources(cpus=2, gpus=1.0)) == 4 + 2 + 1
-    assert slots(Resources(cpus=2, gpus=0.5)) == 4 + 4 + 1
-    assert slots(Resources(cpus=2)) == 4 + 32 + 1 + 32
-    assert slots(Resources(cpus=1, gpus=2.0)) == 2 + 1 + 3
+    assert count_slots(Resources(cpus=2, gpus=1.0)) == 4 + 2 + 1
+    assert count_slots(Resources(cpus=2, gpus=0.5)) == 4 + 4 + 1
+    assert count_slots(Resources(cpus=2)) == 4 + 32 + 1 + 32
+    assert count_slots(Resources(cpus=1, gpus=2.0)) == 2 + 1 + 3
 
 
-def test_cpus_that_leave_gpus_idle_are_told() -> None:
-    assert short_of_cpus({"CPU": 1, "GPU": 4}, Resources(cpus=1, gpus=1.0)) == (
+def test_gpus_left_idle_by_few_cpus_are_explained() -> None:
+    assert explain_idle_gpus({"CPU": 1, "GPU": 4}, Resources(cpus=1, gpus=1.0)) == (
         "its GPUs would hold 4 trials at once, its 1 CPU only 1 of 1 each: give it more (in Slurm --exclusive or "
         "--cpus-per-task), or lower resources.cpus"
     )
-    assert "would hold 8 trials at once, its 8 CPUs only 4 of 2 each" in short_of_cpus(
+    assert "would hold 8 trials at once, its 8 CPUs only 4 of 2 each" in explain_idle_gpus(
         {"CPU": 8, "GPU": 2}, Resources(cpus=2, gpus=0.25)
     )
-    assert short_of_cpus({"CPU": 1, "GPU": 2}, Resources(gpus="auto"))
+    assert explain_idle_gpus({"CPU": 1, "GPU": 2}, Resources(gpus="auto"))
     for enough in ({"CPU": 8, "GPU": 4}, {"CPU": 64, "GPU": 4}, {"CPU": 1}):
-        assert not short_of_cpus(enough, Resources(cpus=2, gpus=1.0))
-    assert not short_of_cpus({"CPU": 1, "GPU": 8}, Resources(cpus=1)), "none is asked for"
+        assert not explain_idle_gpus(enough, Resources(cpus=2, gpus=1.0))
+    assert not explain_idle_gpus({"CPU": 1, "GPU": 8}, Resources(cpus=1)), "none is asked for"
 
 
-def test_memory_counts_too(nodes: list[dict]) -> None:
+def test_memory_limits_the_slots(nodes: list[dict]) -> None:
     nodes += [node(CPU=8, memory=7.5 * GB), node(CPU=8, memory=1.0 * GB)]
-    assert slots(Resources(memory_gb=2.5)) == 3
+    assert count_slots(Resources(memory_gb=2.5)) == 3
 
 
-def test_what_is_short_is_named(nodes: list[dict]) -> None:
+def test_a_missing_resource_is_named(nodes: list[dict]) -> None:
     nodes += [node(CPU=8), node(CPU=2, GPU=1)]
     for resources, short in (
         (Resources(cpus=2, gpus=2.0), "GPU 2 asked, 1 on the largest machine"),
@@ -71,18 +71,18 @@ def test_what_is_short_is_named(nodes: list[dict]) -> None:
         (Resources(cpus=8, gpus=1.0), "no single machine has all of it at once"),
     ):
         with pytest.raises(Infeasible, match=f"a trial fits on no machine: {short}; lower `resources:`"):
-            slots(resources)
+            count_slots(resources)
 
 
 @given(st.integers(0, 4), st.integers(0, 16), st.integers(1, 4), st.integers(1, 12))
 def test_shares_fill_each_gpu_by_itself(gpus: int, cpus: int, threads: int, copies: int) -> None:
-    """As many as can be placed one by one on the first GPU that has room, while there are CPUs."""
+    """As many fit as can be placed one by one on the first GPU with room, while CPUs are left."""
     free, placed = [copies] * gpus, 0
     for _, gpu in product(range(copies), range(gpus)):
         if free[gpu] and (placed + 1) * threads <= cpus:
             free[gpu] -= 1
             placed += 1
-    assert room({"CPU": cpus, "GPU": gpus}, Resources(cpus=threads, gpus=1 / copies)) == placed
+    assert count_fitting({"CPU": cpus, "GPU": gpus}, Resources(cpus=threads, gpus=1 / copies)) == placed
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_shares_fill_each_gpu_by_itself(gpus: int, cpus: int, threads: int, copi
         ),
     ],
 )
-def test_what_no_machine_could_give_is_refused(
+def test_resources_that_no_machine_has_are_refused(
     refused: Callable[..., list[str]], resources: str, complaint: str
 ) -> None:
     (problem,) = refused(f"resources: {resources}")

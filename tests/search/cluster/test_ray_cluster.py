@@ -1,4 +1,4 @@
-"""Two nodes, simulated on this machine: what is checked of them, what travels to them, and what they train."""
+"""Two nodes, simulated on this machine: how they are checked, what is sent to them, and what they train."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ import numpy as np
 import pytest
 from ray.cluster_utils import Cluster
 
-from search.cluster.capacity import slots
+from search.cluster.capacity import count_slots
 from search.cluster.gpu_packing import resolve_gpus
 from search.cluster.nodes import check_nodes
-from search.cluster.ray_cluster import cluster
+from search.cluster.ray_cluster import open_cluster
 from search.exceptions import Infeasible
 from search.schema.resources import Resources
 from search.signals import Interrupt
-from search.soak.process import SweepProcess, costs, epochs, trained_again
+from search.soak.process import SweepProcess, count_epochs, count_retrained, read_costs
 from trainers.reading import read_json
 from trainers.terminal.console import Console
 
 from ..execution.test_sweep import main_here
-from ..helpers import SMOKE, Tiny, records, smoke
+from ..helpers import SMOKE, Tiny, hash_records, smoke
 
 NODE = {"num_cpus": 2, "object_store_memory": 200 << 20, "include_dashboard": False}
 CHUNK = 5 << 20  # bytes of an object that Ray sends at once
@@ -59,7 +59,7 @@ def two() -> Iterator[Cluster]:
 
 @pytest.fixture
 def odd(two: Cluster, tmp_path: Path) -> Iterator[Any]:
-    """A third node that has another numpy, and a GPU of which only Ray knows."""
+    """A third node with another numpy, and a GPU that only Ray knows."""
     metadata = tmp_path / "numpy-0.1.dist-info" / "METADATA"
     metadata.parent.mkdir()
     metadata.write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n")
@@ -69,7 +69,7 @@ def odd(two: Cluster, tmp_path: Path) -> Iterator[Any]:
         two.remove_node(node)
 
 
-def test_nodes_alike_pass_and_one_that_differs_is_refused(
+def test_equal_nodes_pass_and_a_different_one_is_refused(
     two: Cluster, odd: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweep, auto, said = tmp_path / "sweep", Resources(gpus="auto"), Console(file=StringIO())
@@ -78,14 +78,14 @@ def test_nodes_alike_pass_and_one_that_differs_is_refused(
     assert main_here(SMOKE, "--results", tmp_path, "--address", two.address) == 2
     assert "error: not every node would train what was planned:\n  node " in capsys.readouterr().err
     assert not (tmp_path / "smoke").exists()
-    with cluster(two.address, Interrupt()):
+    with open_cluster(two.address, Interrupt()):
         with pytest.raises(Infeasible) as refused:
             check_nodes(two.address, sweep, Resources())
         with pytest.raises(Infeasible) as without_gpu:
             check_nodes(two.address, sweep, auto)  # of which the others cannot hold a trial
         two.remove_node(odd)
         first, second = check_nodes(two.address, sweep, Resources())
-        assert slots(Resources()) == 4
+        assert count_slots(Resources()) == 4
     assert first.versions == second.versions
     header, problem = str(refused.value).splitlines()
     assert header == "not every node would train what was planned:"
@@ -97,13 +97,13 @@ def test_nodes_alike_pass_and_one_that_differs_is_refused(
 
 
 def received(node: Any) -> int:
-    """How many chunks of objects other nodes have sent to a node so far, as its log says after a while."""
+    """Return how many chunks of objects a node has received from others, as its log says after a while."""
     time.sleep(1)
     return int(re.findall("num chunks received total: ([0-9]+)", (logs(node) / "debug_state.txt").read_text())[0])
 
 
 def workers(node: Any) -> int:
-    """How many processes have worked on a node so far."""
+    """Return how many processes have worked on a node so far."""
     return len(list(logs(node).glob("worker-*.out")))
 
 
@@ -112,7 +112,7 @@ def logs(node: Any) -> Path:
 
 
 @pytest.mark.slow
-def test_a_node_that_is_lost_and_one_that_comes_cost_nothing_that_was_stored(
+def test_losing_and_adding_a_node_loses_no_stored_epoch(
     tmp_path: Path,
 ) -> None:
     changes: dict[str, Any] = {"trial__epochs": 200, "evaluate__every": 100, "search__replicates": 4}
@@ -124,23 +124,21 @@ def test_a_node_that_is_lost_and_one_that_comes_cost_nothing_that_was_stored(
         driver = SweepProcess(*arguments, scratch=tmp_path / "tmp", **token)
         try:
             (other,) = nodes.worker_nodes
-            driver.when(lambda: workers(other) >= 2 and epochs(folder) > 100)
-            before = costs(folder)
+            driver.wait_until(lambda: workers(other) >= 2 and count_epochs(folder) > 100)
+            before = read_costs(folder)
             nodes.remove_node(other, allow_graceful=False)
             again = nodes.add_node(**NODE, temp_dir=f"{os.environ['RAY_TMPDIR']}/again")
-            assert driver.wait() == 0, driver.said
+            assert driver.wait() == 0, driver.output
             assert workers(again) >= 2, "who came was given work"
         finally:
             driver.close()
-    assert driver.said.count("again: ") >= 2, "its node died, or does not answer any more"
-    assert records(folder) == records(Tiny(tmp_path / "alone" / "smoke", **changes).all().store.folder)
-    assert trained_again(before, costs(folder)) <= 1
+    assert driver.output.count("retry: ") >= 2, "its node died, or does not answer any more"
+    assert hash_records(folder) == hash_records(Tiny(tmp_path / "alone" / "smoke", **changes).all().store.folder)
+    assert count_retrained(before, read_costs(folder)) <= 1
 
 
 @pytest.mark.slow
-def test_a_study_sends_its_data_once_to_each_node_and_has_the_records_of_any_other_run(
-    two: Cluster, tmp_path: Path
-) -> None:
+def test_data_is_sent_once_to_each_node_and_records_are_those_of_any_run(two: Cluster, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (60_000, 32, 32, 1), np.uint8)  # 61 MB, of which a trial uses little
     np.savez(tmp_path / "images.npz", x_train=images, y_train=rng.integers(0, 10, len(images)))
@@ -154,7 +152,7 @@ def test_a_study_sends_its_data_once_to_each_node_and_has_the_records_of_any_oth
     assert workers(other) - started >= 2
     assert chunks in (math.ceil(images.nbytes / CHUNK), math.ceil(images.nbytes / CHUNK) + 1)
     it = Tiny(tmp_path / "alone" / "smoke", trial__data=data, search__replicates=2).all()
-    assert records(tmp_path / "smoke") == records(it.store.folder)
+    assert hash_records(tmp_path / "smoke") == hash_records(it.store.folder)
     (run,) = read_json(tmp_path / "smoke" / "provenance.json")["runs"]
     assert run["slots"] == 4
     assert [len(hosts) for hosts in run["nodes"].values()] == [2]

@@ -20,7 +20,7 @@ from search.planning.jobs import Job
 from trainers.record_io import Row, append_rows, write_json
 
 from ..backends import DisturbedBackend
-from ..helpers import ROOT, Tiny, epochs, records
+from ..helpers import ROOT, Tiny, count_epochs, hash_records
 
 # a ranking that others wait for, and two trainings that share their first two epochs
 SHARED: dict[str, Any] = {
@@ -124,7 +124,7 @@ def test_the_number_of_slots_changes_no_record(in_process: Tiny, tmp_path: Path,
     it = Tiny(tmp_path / "sweep", **SHARED)
     backend = DisturbedBackend(slots)
     assert it.serve(backend) == 0, it.said()
-    assert records(it.store.folder) == records(in_process.store.folder)
+    assert hash_records(it.store.folder) == hash_records(in_process.store.folder)
     assert backend.epochs == it.plan.tree.distinct < it.plan.tree.asked
 
 
@@ -148,11 +148,11 @@ def test_asked_to_stop_each_task_ends_its_epoch_and_nothing_is_trained_twice(
     stopped = Tiny(tmp_path / "sweep", **changes)
     assert stopped.serve(DisturbedBackend(2, ask)) == code
     assert "Stopped, as asked." in stopped.said()
-    assert epochs(Path(str(stopped.store.folder))) == 6, "three turns of two tasks"
+    assert count_epochs(Path(str(stopped.store.folder))) == 6, "three turns of two tasks"
     again, backend = Tiny(tmp_path / "sweep", **changes), DisturbedBackend(2)
     assert again.serve(backend) == 0
     assert backend.epochs + 6 == again.plan.tree.distinct
-    assert records(again.store.folder) == records(in_process.store.folder)
+    assert hash_records(again.store.folder) == hash_records(in_process.store.folder)
 
 
 @pytest.mark.sweeps
@@ -163,7 +163,7 @@ def test_on_ray_the_records_are_those_of_one_process_and_callbacks_hear_the_same
     monkeypatch.chdir(ROOT)
     it, heard = Tiny(tmp_path / "sweep", **SHARED), Heard()
     assert it.serve(Watched(RayBackend(None), heard)) == 0, it.said()
-    assert records(it.store.folder) == records(in_process.store.folder)
+    assert hash_records(it.store.folder) == hash_records(in_process.store.folder)
     for i, trial in enumerate(it.plan.trials):
         for name in ("config.yaml", "epochs.jsonl", "instances.npz", "result.json"):
             assert (it.folder(i) / name).read_bytes() == (in_process.folder(i) / name).read_bytes(), (trial.id, name)

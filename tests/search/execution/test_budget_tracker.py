@@ -20,7 +20,7 @@ from search.store.lock import acquire_lock
 from trainers.reading import read_json
 
 from ..backends import DisturbedBackend
-from ..helpers import Tiny, snapshot
+from ..helpers import Tiny, hash_files
 from .test_reuse import burn_ins
 
 COMMAND = "python -m search.run space.yaml"
@@ -133,7 +133,7 @@ def test_a_sweep_that_its_budget_ended_is_not_called_finished_whatever_code_ther
 
     for module in (search.planning.plan, search.planning.planner, search.execution.compatibility):
         monkeypatch.setattr(module, "training_code", lambda: "another")
-    before = snapshot(Path("results/space"))
+    before = hash_files(Path("results/space"))
     assert main(["space.yaml"], InProcessBackend(2)) == 0
     said = capsys.readouterr().out
     assert (
@@ -141,7 +141,7 @@ def test_a_sweep_that_its_budget_ended_is_not_called_finished_whatever_code_ther
     )
     assert main(["space.yaml", "--set", "search.budget.trials=2"], InProcessBackend(2)) == 2
     assert "the code in trainers/ has changed" in capsys.readouterr().err
-    assert snapshot(Path("results/space")) == before
+    assert hash_files(Path("results/space")) == before
 
 
 def test_a_sweep_whose_budget_lasted_to_its_end_is_finished(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from trainers.reading import read_json
 from trainers.record_io import write_json
 from trainers.sources import Digits
 
-from ..helpers import Tiny, local, smoke, snapshot
+from ..helpers import Tiny, hash_files, local, smoke
 
 Planned = Callable[..., Plan]
 
@@ -106,7 +106,7 @@ def test_without_its_data_a_sweep_is_not_taken_for_another(
     monkeypatch.setattr(Digits, "load", not_here)
     assert main(["space.yaml", "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "note: results/space holds a sweep; whether this is the same is not known without the data" in said
+    assert "note: results/space holds a sweep; without the data it is unknown whether this is the same one" in said
 
 
 def test_what_was_begun_may_not(sweep: Path, planned: Planned) -> None:
@@ -206,13 +206,16 @@ def test_a_finished_sweep_is_shown_whatever_code_there_is_since(
     reported: list[str] = []
     monkeypatch.setattr(search.run.driver, "_report", lambda folder: reported.append(str(folder)))
     monkeypatch.setattr(Evaluation, "curve", lambda self: {"a": "knob since"})  # by which all trainings are named anew
-    before, said = snapshot(finished), "space is finished: all its trainings have their results; the code in trainers/"
+    before, said = (
+        hash_files(finished),
+        "space is finished: all its trainings have their results; the code in trainers/",
+    )
     assert main(["space.yaml", "--dry-run"]) == 0
     assert capsys.readouterr().out.startswith(said) and reported == []
     assert main(["space.yaml"]) == 0
     assert capsys.readouterr().out.startswith(said)
     assert reported == ["results/space"]
-    assert snapshot(finished) == before, "nothing was accepted"
+    assert hash_files(finished) == before, "nothing was accepted"
 
 
 def test_what_a_budget_did_not_let_be_trained_on_is_not_finished(
@@ -323,7 +326,7 @@ def test_a_contradiction_is_refused_by_the_command_and_changes_nothing(
 ) -> None:
     acquire_lock(sweep)
     (sweep / "trials" / "x").mkdir()
-    before = snapshot(sweep)
+    before = hash_files(sweep)
     Path("sweep.yaml").write_text(smoke(search__replicates=1))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(search.run.driver, "acquire_lock", lambda folder: 0)  # this process holds it already
@@ -333,7 +336,7 @@ def test_a_contradiction_is_refused_by_the_command_and_changes_nothing(
         " What differs:\n  search.replicates: stored 2, now 1\n"
         "Nothing was changed. --name NAME starts beside it, --fresh moves it aside.\n"
     )
-    assert snapshot(sweep) == before
+    assert hash_files(sweep) == before
 
 
 @pytest.mark.parametrize("arguments", [[], ["--fresh"]])
@@ -341,23 +344,23 @@ def test_a_sweep_that_another_process_runs_is_left_alone(
     sweep: Path, here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     acquire_lock(sweep)
-    before = snapshot(here)
+    before = hash_files(here)
     Path("sweep.yaml").write_text(smoke(search__replicates=2))
     assert main(["sweep.yaml", "--results", str(here), *arguments]) == 2
     assert "another process is running this sweep" in capsys.readouterr().err
     Path("sweep.yaml").unlink()
-    assert snapshot(here) == before
+    assert hash_files(here) == before
 
 
 def test_fresh_moves_the_old_sweep_aside_and_starts_anew(
     sweep: Path, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Sweep, "run", lambda *arguments: 0)
-    before = snapshot(sweep)
+    before = hash_files(sweep)
     Path("sweep.yaml").write_text(smoke(trial__epochs=7))
     assert main(["sweep.yaml", "--results", str(here), "--fresh"]) == 0
     assert f"The sweep that was there is now {here / 'sweep.old-1'}." in capsys.readouterr().out.replace("\n", "")
-    assert snapshot(here / "sweep.old-1") == before | {".lock": snapshot(sweep)[".lock"]}
+    assert hash_files(here / "sweep.old-1") == before | {".lock": hash_files(sweep)[".lock"]}
     assert not list((sweep / "trials").iterdir())
     assert yaml.safe_load((sweep / "space.yaml").read_text())["trial"]["epochs"] == 7
 
@@ -389,7 +392,7 @@ def test_a_sweep_that_has_nothing_to_give_is_told(
     monkeypatch.setattr(Sweep, "run", lambda *arguments: 0)
     Path("new.yaml").write_text(smoke())
     assert main(["new.yaml", "--results", str(here), "--reuse", "sweep"]) == 0
-    assert "sweep holds no state that this sweep has in common with it." in capsys.readouterr().out
+    assert "sweep has no state in common with this sweep." in capsys.readouterr().out
 
 
 def test_of_another_sweep_the_command_is_told_that_it_was_run_by(sweep: Path, planned: Planned) -> None:

@@ -22,7 +22,7 @@ from search.verify import main as verify
 from trainers.reading import Damage, read_json
 from trainers.record_io import Row, sealed, signed, write_json
 
-from ..helpers import Tiny, records, smoke
+from ..helpers import Tiny, hash_records, smoke
 
 PLAIN = {"profile": None, "search__axes": {"subset": {"grid": ["all"]}}, "search__replicates": 1}
 
@@ -57,10 +57,10 @@ def test_a_record_that_was_changed_at_equal_size_is_told_and_made_again(
     (told,) = discard_torn_results(again.store, again.plan)
     assert told.startswith(f"{it.plan.trials[0].id}: {name} ") and "damaged" in told
     assert again.going(Random(0))
-    assert records(again.store.folder) == records(whole.store.folder)
+    assert hash_records(again.store.folder) == hash_records(whole.store.folder)
     assert again.trained() == it.plan.tree.distinct, "no epoch was trained again"
     assert verify([str(it.store.folder)]) == 0
-    assert "The records of 1 of 1 trials are what was written" in capsys.readouterr().out
+    assert "The records of 1 of 1 trials are as they were written" in capsys.readouterr().out
 
 
 def test_of_what_was_damaged_itself_a_copy_is_kept(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_state_that_does_not_fit_is_set_aside_and_made_again(
     manifest["sha256"]["state.pt"] = sha256((stage / "state.pt").read_bytes()).hexdigest()
     write_json(stage / "stage.json", sealed(manifest))
     assert it.run(0) == "completed"
-    assert records(it.store.folder) == records(whole.store.folder)
+    assert hash_records(it.store.folder) == hash_records(whole.store.folder)
     assert [path.name[:32] for path in (tmp_path / "sweep" / "stages" / "damaged").iterdir()] == [stage.name]
 
 
@@ -182,7 +182,7 @@ SEARCH: dict[str, Any] = {
 def test_what_a_search_has_asked_is_asked_again_where_its_memory_is_damaged(tmp_path: Path, how: str) -> None:
     text = smoke(**SEARCH)
     it = Tiny(tmp_path / "sweep", text).all()
-    plan, before = it.plan.to_json("sweep"), records(it.store.folder)
+    plan, before = it.plan.to_json("sweep"), hash_records(it.store.folder)
     assert len(plan["trials"]) == 6
     write_plan(tmp_path / "sweep", plan)
     memory = tmp_path / "sweep" / "generations.jsonl"
@@ -204,7 +204,7 @@ def test_what_a_search_has_asked_is_asked_again_where_its_memory_is_damaged(tmp_
     ):
         check_compatible(tmp_path / "sweep", again.plan, {"a": "nother"}, asker.forgot)
     assert again.going(Random(0))
-    assert records(again.store.folder) == before
+    assert hash_records(again.store.folder) == before
     assert asked(memory.read_text()) == asked(content)
     assert again.trained() == 12, "nothing was trained again"
 
@@ -232,7 +232,7 @@ def test_what_a_damaged_journal_of_stopping_held_is_decided_again(tmp_path: Path
     from ..stopping.test_sweeps_that_stop import rivals
 
     it = Tiny(tmp_path / "sweep", rivals()).all()
-    before, journal = records(it.store.folder), tmp_path / "sweep" / "stopping.jsonl"
+    before, journal = hash_records(it.store.folder), tmp_path / "sweep" / "stopping.jsonl"
     content = journal.read_bytes()
     lines = content.splitlines(keepends=True)
     assert len(lines) > 4
@@ -251,7 +251,7 @@ def test_what_a_damaged_journal_of_stopping_held_is_decided_again(tmp_path: Path
     named = str(journal) in again.sweep.stopping.damage
     assert named == (how in ("a digit", "a line of another kind", "a folder"))
     assert again.going(Random(0))
-    assert records(again.store.folder) == before
+    assert hash_records(again.store.folder) == before
     assert sorted(journal.read_bytes().splitlines()) != [] and decisions(journal) == decisions_of(lines)
     if how == "a digit":
         assert (tmp_path / "sweep" / "stopping.damaged").exists()

@@ -26,7 +26,7 @@ from search.store.store import Store
 from trainers.method import Method
 
 from ..backends import DisturbedBackend
-from ..helpers import Tiny, local, records
+from ..helpers import Tiny, hash_records, local
 
 # two seeds of GAIRAT whose weights set in after 2 or 4 of 6 epochs: each seed has one trunk, and a fork
 SHARED: dict[str, Any] = {
@@ -55,7 +55,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         alone = Tiny(tmp_path_factory.mktemp("alone") / "sweep", **SHARED)
         assert alone.run(i) == "completed"
         alone.folder(i).rename(it.folder(i))
-    return records(it.store.folder)
+    return hash_records(it.store.folder)
 
 
 def test_every_distinct_epoch_is_trained_once_and_records_are_those_of_each_alone(
@@ -63,7 +63,7 @@ def test_every_distinct_epoch_is_trained_once_and_records_are_those_of_each_alon
 ) -> None:
     it, backend = tiny(), DisturbedBackend()
     assert it.serve(backend) == 0
-    assert records(it.store.folder) == undisturbed
+    assert hash_records(it.store.folder) == undisturbed
     assert backend.epochs == it.plan.tree.distinct < it.plan.tree.asked
 
 
@@ -71,7 +71,7 @@ def carry_on(it: Tiny, undisturbed: dict[str, str]) -> DisturbedBackend:
     """The same command again ends with all records."""
     backend = DisturbedBackend()
     assert it.serve(backend) == 0, it.said()
-    assert records(it.store.folder) == undisturbed
+    assert hash_records(it.store.folder) == undisturbed
     assert not list(local(it.store.folder).rglob("error.txt"))
     return backend
 
@@ -164,7 +164,7 @@ def test_a_clock_that_goes_backwards_changes_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(time, "time", lambda: float(next(clock)))
         assert it.serve(DisturbedBackend()) == 0
-    assert records(it.store.folder) == undisturbed
+    assert hash_records(it.store.folder) == undisturbed
     assert it.serve(DisturbedBackend()) == 0
     assert "is finished" in it.said()
     for path in local(it.store.folder).rglob("*"):
@@ -234,9 +234,9 @@ def test_a_training_that_has_not_enough_memory_beside_others_runs_alone(
     with monkeypatch.context() as patched:
         lacking(lambda: len(company) > 1, torch.OutOfMemoryError("CUDA out of memory."), patched)
         assert it.serve(DisturbedBackend(slots=3, disturb=disturb)) == 0, it.said()
-    assert records(it.store.folder) == undisturbed
+    assert hash_records(it.store.folder) == undisturbed
     assert not list(local(it.store.folder).rglob("error.txt"))
-    assert "again: " in it.said() and "out of memory" in it.said()
+    assert "retry: " in it.said() and "out of memory" in it.said()
 
 
 def test_a_training_that_has_not_enough_memory_alone_fails_and_says_what_it_asked_for(
@@ -271,7 +271,7 @@ def test_the_one_that_carries_the_trunk_may_be_lost_again_and_again(tiny: Make, 
 
     backend = DisturbedBackend(disturb=disturb)
     assert it.serve(backend) == 0, it.said()
-    assert records(it.store.folder) == undisturbed
+    assert hash_records(it.store.folder) == undisturbed
     assert len(lost) >= 4
     assert backend.epochs == it.plan.tree.distinct, "a checkpoint stood at each epoch"
 

@@ -20,7 +20,7 @@ from trainers.reading import read_json
 from trainers.record_io import append_rows, write_json
 
 from ..backends import RefusingBackend
-from ..helpers import Tiny, smoke, snapshot
+from ..helpers import Tiny, hash_files, smoke
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def refused(*arguments: str, before: Callable[[], object] = lambda: None) -> Non
 
 
 def everything(folder: Path) -> dict[str, str]:
-    return snapshot(folder) | {str(path.relative_to(folder)): "" for path in folder.rglob("*") if path.is_dir()}
+    return hash_files(folder) | {str(path.relative_to(folder)): "" for path in folder.rglob("*") if path.is_dir()}
 
 
 @pytest.mark.parametrize("draws", [False, True])

@@ -23,15 +23,24 @@ import pytest
 import search.cluster.ray_cluster
 import search.execution.graceful_stop
 import search.execution.ray_liveness
-from search.cluster.ray_cluster import connected
+from search.cluster.ray_cluster import connect
 from search.execution.graceful_stop import GracefulStop, compute_grace_period
 from search.execution.ray_backend import tune_listens
 from search.execution.ray_liveness import RayLivenessMonitor
-from search.signals import Interrupt, exit_code_of, install_handlers
+from search.signals import Interrupt, get_exit_code, install_handlers
 from trainers.reading import read_json, read_rows
 from trainers.terminal.console import Console
 
-from ..helpers import ROOT, SweepProcess, command_line, descendants, end, epochs, smoke, training
+from ..helpers import (
+    ROOT,
+    SweepProcess,
+    count_epochs,
+    find_workers,
+    kill_process,
+    list_descendants,
+    read_command_line,
+    smoke,
+)
 
 
 @pytest.fixture
@@ -89,7 +98,7 @@ def test_once_asked_to_stop_all_that_runs_is_paused_and_only_then_tune_is_told(
     grace.on_step_end(2, trials)
     assert told == [[(2, 2, search.execution.graceful_stop.DEFAULT_GRACE)]]
     assert [actor.paused for actor in actors] == [1, 1, 0]
-    assert interrupt.code == 143
+    assert interrupt.exit_code == 143
 
 
 @pytest.mark.parametrize(
@@ -121,13 +130,13 @@ def test_asked_to_stop_while_ray_starts_it_stops_once_ray_is_up(
     monkeypatch.setattr(search.ray_env.ray, "shutdown", lambda: reached.append("down"))
     install_handlers()
     before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt) as caught, connected(None):
+    with pytest.raises(KeyboardInterrupt) as caught, connect(None):
         reached.append("run")
     for thread in threading.enumerate():
         if thread.name == "end of Ray":  # it ends beside the report
             thread.join()
     assert reached == ["up", "down"]
-    assert exit_code_of(caught.value) == code
+    assert get_exit_code(caught.value) == code
     assert signal.getsignal(number) is before
     signal.signal(number, signal.SIG_DFL)
     assert signal.getsignal(number) is signal.SIG_DFL, "others may be set again"
@@ -168,7 +177,7 @@ print("before", flush=True)
 for _ in range(3):
     signal.raise_signal(signal.SIGHUP)
 print("after", flush=True)
-sys.exit(interrupt.code)
+sys.exit(interrupt.exit_code)
 """
 
 
@@ -187,7 +196,7 @@ def test_a_terminal_that_closes_asks_once_however_often_it_says_so_and_under_noh
     os.close(read)
     os.close(write)
     assert code == (0 if nohup else 129)
-    last = "before\n\n\x1b[?25hHung up: what runs ends its epoch and is stored; the same command carries on.\n"
+    last = "before\n\n\x1b[?25hHung up: running trials end their epoch and are stored; the same command carries on.\n"
     assert said == (last if terminal and not nohup else "before\nafter\n")
 
 
@@ -196,7 +205,7 @@ import os, signal, sys, threading
 from search.signals import deferred, exit_code_of, install_handlers
 install_handlers()
 try:
-    with deferred():
+    with defer_signals():
         signal.raise_signal(signal.SIGHUP)
         print("up", signal.pthread_sigmask(signal.SIG_BLOCK, ()) >= {signal.SIGHUP}, flush=True)
 except KeyboardInterrupt as error:
@@ -227,11 +236,11 @@ def raylet(monkeypatch: pytest.MonkeyPatch) -> socket.socket:
 def test_a_ray_that_dies_ends_what_the_driver_waits_for(interrupt: Interrupt, raylet: socket.socket) -> None:
     with pytest.raises(KeyboardInterrupt), RayLivenessMonitor(interrupt, Console(file=StringIO())):
         time.sleep(0.2)
-        assert interrupt.broken is None, "it lives"
+        assert interrupt.failure is None, "it lives"
         raylet.close()
         time.sleep(10)
-    assert str(interrupt.broken).startswith("Ray died: its raylet at 127.0.0.1:")
-    assert interrupt.code == 0
+    assert str(interrupt.failure).startswith("Ray died: its raylet at 127.0.0.1:")
+    assert interrupt.exit_code == 0
 
 
 def test_a_gcs_that_is_waited_for_is_told_of_at_once(
@@ -243,12 +252,12 @@ def test_a_gcs_that_is_waited_for_is_told_of_at_once(
         raylet.close()
         until = time.monotonic() + 10
         while "does not answer" not in console.file.getvalue():  # type: ignore[attr-defined]
-            assert time.monotonic() < until and not interrupt.broken
+            assert time.monotonic() < until and not interrupt.failure
             time.sleep(0.01)
         time.sleep(10)
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert said.splitlines() == ["Ray's GCS does not answer; given up in 1 s."], "once, at the pace of this test"
-    assert interrupt.broken == f"Ray died: its GCS at {address[0]}:{address[1]} does not answer any more"
+    assert interrupt.failure == f"Ray died: its GCS at {address[0]}:{address[1]} does not answer any more"
 
 
 @pytest.mark.parametrize(
@@ -261,7 +270,7 @@ def test_where_no_signal_reaches_the_driver_it_ends_with_its_last_words(
     ended, codes, console = threading.Event(), [], Console(file=StringIO())
     monkeypatch.setattr(os, "_exit", lambda code: (codes.append(code), ended.set()))
     monkeypatch.setattr(Interrupt, "broke", lambda it, why: None)
-    interrupt.code = asked
+    interrupt.exit_code = asked
     with RayLivenessMonitor(interrupt, console):
         raylet.close()
         assert ended.wait(10)
@@ -279,7 +288,7 @@ def test_a_sweep_that_ended_is_watched_no_longer(
         pass
     raylet.close()
     time.sleep(0.5)
-    assert interrupt.broken is None
+    assert interrupt.failure is None
 
 
 def test_what_does_not_answer_from_the_start_is_not_watched(interrupt: Interrupt, raylet: socket.socket) -> None:
@@ -287,7 +296,7 @@ def test_what_does_not_answer_from_the_start_is_not_watched(interrupt: Interrupt
     raylet.close()
     with RayLivenessMonitor(interrupt, Console(file=StringIO())):
         time.sleep(0.5)
-    assert interrupt.broken is None
+    assert interrupt.failure is None
 
 
 # --- the same with Ray
@@ -305,17 +314,17 @@ def begun(tmp_path: Path, **changes: Any) -> SweepProcess:
 def test_a_ray_that_is_killed_ends_the_sweep_with_code_1_and_it_goes_on(tmp_path: Path, process: str) -> None:
     driver = begun(tmp_path)
     try:
-        driver.when(lambda: epochs(tmp_path / "smoke") > 60)
-        (pid,) = (pid for pid in descendants(driver.process.pid) if process in command_line(pid))
-        end(pid)
+        driver.wait_until(lambda: count_epochs(tmp_path / "smoke") > 60)
+        (pid,) = (pid for pid in list_descendants(driver.process.pid) if process in read_command_line(pid))
+        kill_process(pid)
         assert driver.wait() == 1
-        assert "Stopped: Ray died: its " in driver.said
-        assert driver.said.strip().splitlines()[-1].startswith("  python -m search.run ")
+        assert "Stopped: Ray died: its " in driver.output
+        assert driver.output.strip().splitlines()[-1].startswith("  python -m search.run ")
     finally:
         driver.close()
     again = begun(tmp_path)
     try:
-        assert again.wait() == 0, again.said
+        assert again.wait() == 0, again.output
     finally:
         again.close()
 
@@ -327,11 +336,11 @@ def test_epochs_that_run_when_it_is_asked_to_stop_are_ended_and_stored(tmp_path:
     driver = begun(tmp_path, trial__method=slow, search__checkpoint_seconds=1e6)
     folder = tmp_path / "smoke"
     try:
-        driver.when(lambda: epochs(folder) >= 3 and len(training(driver)) == 2)
-        before, asked = epochs(folder), time.monotonic()
+        driver.wait_until(lambda: count_epochs(folder) >= 3 and len(find_workers(driver)) == 2)
+        before, asked = count_epochs(folder), time.monotonic()
         assert driver.stop(signal.SIGTERM) == 143
         took = time.monotonic() - asked
-        said = driver.said
+        said = driver.output
     finally:
         driver.close()
     stored = {read_json(path.with_name("stage.json"))["epoch"] for path in folder.glob("stages/??/*/state.pt")}
@@ -375,18 +384,18 @@ def test_whoever_closes_the_terminal_finds_every_training_stored(tmp_path: Path)
     terminal = Terminal(sys.executable, "-m", "search.run", tmp_path / "smoke.yaml", "--results", tmp_path)
     started: list[int] = []
     try:
-        while epochs(folder) < 20:
+        while count_epochs(folder) < 20:
             terminal.reads()
             assert terminal.process.poll() is None
             time.sleep(0.05)
-        started = descendants(terminal.process.pid)
+        started = list_descendants(terminal.process.pid)
         terminal.close()
         assert terminal.process.wait(60) == 129
     finally:
         terminal.process.kill()
         for pid in started:
-            if "ray" in command_line(pid):
-                end(pid)
+            if "ray" in read_command_line(pid):
+                kill_process(pid)
     stored = {read_json(path.with_name("stage.json"))["epoch"] for path in folder.glob("stages/??/*/state.pt")}
     assert stored == {len(read_rows(path)) for path in folder.glob("trials/*/epochs.jsonl")}
     assert [run["exit"] for run in read_json(folder / "provenance.json")["runs"]] == [129]

@@ -27,7 +27,7 @@ from search.ray_env import ray
 from search.store.segments import Segment, join_instances
 from trainers.attacks import PGD
 
-from ..helpers import ROOT, SweepProcess, Tiny, local, records, smoke
+from ..helpers import ROOT, SweepProcess, Tiny, hash_records, local, smoke
 from ..injected import inject
 
 DIED = """The actor died unexpectedly before finishing this task.
@@ -259,7 +259,7 @@ def run_with(
     driver = SweepProcess(tmp_path / "smoke.yaml", "--results", tmp_path, scratch=tmp_path / "tmp",
                     program=inject(tmp_path / "faults", fault), **environ)  # fmt: skip
     try:
-        return driver.wait(), driver.said, tmp_path / "smoke"
+        return driver.wait(), driver.output, tmp_path / "smoke"
     finally:
         driver.close()
 
@@ -270,7 +270,7 @@ def test_a_trial_that_hangs_once_is_tried_again(tmp_path: Path, undisturbed: Pat
     code, said, folder = run_with(tmp_path, fault, {"search__timeout": 15})
     assert code == 0, said
     assert "it hung: no report for 15 s, the search.timeout (trainer.py:" in said
-    assert records(folder) == records(undisturbed)
+    assert hash_records(folder) == hash_records(undisturbed)
 
 
 @pytest.mark.slow
@@ -280,7 +280,7 @@ def test_trials_that_always_hang_fail_and_are_named(tmp_path: Path) -> None:
     code, said, folder = run_with(tmp_path, fault, {"search__timeout": 10, "search__retries": 1} | one)
     assert code == 1
     (path,) = folder.rglob("error.txt")
-    assert said.count("again: ") == 1
+    assert said.count("retry: ") == 1
     assert f"failed: {path.parent.name}: it hung: no report for 10 s" in said
     assert "time.sleep(3600)" in path.read_text()
 
@@ -304,6 +304,6 @@ def fault():
         tmp_path, fault, RAY_memory_usage_threshold=str(share), RAY_memory_monitor_refresh_ms="100"
     )
     assert code == 0, said
-    assert said.count("again: ") == 1
+    assert said.count("retry: ") == 1
     assert "out of memory: Ray ended its worker, which held " in said
-    assert records(folder) == records(undisturbed)
+    assert hash_records(folder) == hash_records(undisturbed)

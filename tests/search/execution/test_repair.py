@@ -15,7 +15,7 @@ from search.execution.compatibility import check_compatible
 from search.execution.repair import discard_torn_results
 from trainers.record_io import write_json
 
-from ..helpers import Tiny, local, records
+from ..helpers import Tiny, hash_records, local
 from .test_reuse import burn_ins
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -39,7 +39,7 @@ def test_a_torn_record_of_a_finished_trial_is_made_again(whole: Tiny, tmp_path: 
     again = Tiny(tmp_path / "sweep", burn_ins())
     told = list(discard_torn_results(again.store, again.plan))
     assert again.going(Random(0))
-    assert records(again.store.folder) == records(whole.store.folder)
+    assert hash_records(again.store.folder) == hash_records(whole.store.folder)
     assert again.trained() == it.plan.tree.distinct, "no epoch was trained again"
     assert len(told) == 1 and name in told[0]
 
@@ -56,7 +56,7 @@ def test_a_torn_record_of_a_trial_that_was_renamed_is_not_taken_over(tmp_path: P
     assert more.trained() == 0, "its stages are stored"
     assert not list(discard_torn_results(more.store, more.plan))
     alone = Tiny(tmp_path / "alone", burn_ins([1], search__axes=axes)).all()
-    assert records(alone.store.folder).items() <= records(more.store.folder).items()
+    assert hash_records(alone.store.folder).items() <= hash_records(more.store.folder).items()
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -67,7 +67,7 @@ def test_a_torn_plan_is_made_again_of_the_space(whole: Tiny, tmp_path: Path, dam
     assert check_compatible(it.store.folder, it.plan, {}) is None
     again = Tiny(tmp_path / "sweep", burn_ins())
     assert not again.sweep.unfinished()
-    assert records(again.store.folder) == records(whole.store.folder)
+    assert hash_records(again.store.folder) == hash_records(whole.store.folder)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -89,7 +89,7 @@ def test_a_torn_plan_of_a_sweep_that_was_extended_is_made_again(tmp_path: Path, 
     assert check_compatible(it.store.folder, more.plan, {}) is None
     again = Tiny(tmp_path / "sweep", longer).all()
     alone = Tiny(tmp_path / "alone", longer).all()
-    assert records(alone.store.folder).items() <= records(again.store.folder).items()
+    assert hash_records(alone.store.folder).items() <= hash_records(again.store.folder).items()
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
     with pytest.raises(DifferentSweep, match="of another sweep"):
         check_compatible(it.store.folder, Tiny(tmp_path / "third", burn_ins([3], epochs=8)).plan, {})

@@ -13,7 +13,7 @@ from search.verify import main as verify
 from trainers.reading import read_json, read_rows
 from trainers.record_io import write_json
 
-from ..helpers import Tiny, records, smoke
+from ..helpers import Tiny, hash_records, smoke
 
 LAMBDAS: list[Any] = [-1, 1]
 
@@ -60,7 +60,7 @@ def test_nothing_to_verify_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
     write_json(it.store.folder / "plan.json", plan | {"code": "another"})
     assert verify([str(it.store.folder)]) == 2
     said = capsys.readouterr().err
-    for words in ("no sweep is stored there", "no trial of it has ended yet", "other training code"):
+    for words in ("no sweep is stored there", "none of its trials has ended yet", "other training code"):
         assert words in said
 
 
@@ -76,7 +76,7 @@ def test_more_values_train_only_what_is_new(shared: Tiny, tmp_path: Path) -> Non
     it = Tiny(tmp_path / "sweep", burn_ins(search__keep="forks")).all()
     more = Tiny(tmp_path / "sweep", burn_ins([*LAMBDAS, 0], search__keep="forks")).all()
     assert more.trained() == 16 + 4 + 2
-    assert records(it.store.folder).items() >= records(shared.store.folder).items()
+    assert hash_records(it.store.folder).items() >= hash_records(shared.store.folder).items()
 
 
 def test_more_epochs_train_only_what_is_new(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_more_epochs_train_only_what_is_new(tmp_path: Path) -> None:
     longer = Tiny(tmp_path / "sweep", burn_ins([1], epochs=9)).all()
     assert longer.trained() == 2 * 3
     alone = Tiny(tmp_path / "alone", burn_ins([1], epochs=9)).all()
-    mine, theirs = records(longer.store.folder), records(alone.store.folder)
+    mine, theirs = hash_records(longer.store.folder), hash_records(alone.store.folder)
     assert theirs.items() <= mine.items()
 
 

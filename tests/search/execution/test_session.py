@@ -21,8 +21,8 @@ from search.exceptions import PlanMismatch
 from search.execution.session import Session
 from search.execution.trainable import TrialTrainable, config_of, report_of
 from search.execution.worker import Worker
-from search.monitor.epoch_progress import Beat, partial
-from search.monitor.trial_progress import status_of
+from search.monitor.epoch_progress import EpochProgressWriter, read_epoch_progress
+from search.monitor.trial_progress import read_status
 from search.planning.jobs import Report
 from search.ray_env import ray
 from search.store.checkpoint_writer import wait_for_writes
@@ -30,7 +30,7 @@ from trainers.method import Method
 from trainers.npz import read_arrays
 from trainers.reading import read_json, read_rows
 
-from ..helpers import Tiny, records
+from ..helpers import Tiny, hash_records
 
 PROFILE, PLAIN, RANKED = 0, 2, 3  # trainings of spaces/smoke.yaml
 
@@ -91,19 +91,19 @@ def test_stopped_after_every_epoch_and_continued_by_another_process(undisturbed:
         pytest.fail("it does not get on")
 
     disturbed = all_by(tiny(), in_pieces)
-    assert records(disturbed.store.folder) == records(undisturbed.store.folder)
+    assert hash_records(disturbed.store.folder) == hash_records(undisturbed.store.folder)
     for i in (PROFILE, PLAIN, RANKED):
         assert len(read_rows(disturbed.folder(i) / "cost.jsonl")) == 7, "no epoch was trained twice"
 
 
 def test_slices_of_one_session_are_one_run(undisturbed: Tiny, tiny: Any) -> None:
     disturbed = all_by(tiny(), lambda it, i: it.run(i, seconds=0))
-    assert records(disturbed.store.folder) == records(undisturbed.store.folder)
+    assert hash_records(disturbed.store.folder) == hash_records(undisturbed.store.folder)
 
 
 def test_checkpoints_move_no_bits(undisturbed: Tiny, tiny: Any) -> None:
     rare = all_by(tiny(search__checkpoint_seconds=1e9))
-    assert records(rare.store.folder) == records(undisturbed.store.folder)
+    assert hash_records(rare.store.folder) == hash_records(undisturbed.store.folder)
     assert len(list(rare.store.stages_folder.glob("*/*/state.pt"))) == 4, "the last of each"
 
 
@@ -134,7 +134,7 @@ def test_trained_to_a_limit_it_rests_and_goes_on_from_there(undisturbed: Tiny, t
     it = tiny(search__checkpoint_seconds=1e9)
     job, data = it.job(PLAIN), it.data(PLAIN)
     assert Session(replace(job, until=4), data).advance(inf) == "paused"
-    assert status_of(it.folder(PLAIN), job.final) == "begun"
+    assert read_status(it.folder(PLAIN), job.final) == "begun"
     assert Session(replace(job, since=4), data).advance(inf) == "completed"
     assert len(read_rows(it.folder(PLAIN) / "cost.jsonl")) == 7
     assert alike(it, undisturbed, PLAIN)
@@ -183,7 +183,7 @@ def test_pausing_keeps_what_was_trained(undisturbed: Tiny, tiny: Any) -> None:
         pytest.fail("it does not get on")
 
     disturbed = all_by(tiny(search__checkpoint_seconds=1e9), politely)
-    assert records(disturbed.store.folder) == records(undisturbed.store.folder)
+    assert hash_records(disturbed.store.folder) == hash_records(undisturbed.store.folder)
 
 
 def test_pausing_before_the_first_epoch_or_after_the_last_does_nothing(tiny: Any) -> None:
@@ -239,12 +239,12 @@ def test_rows_beyond_the_checkpoint_and_torn_ones_are_cut_off(undisturbed: Tiny,
 def test_a_deleted_record_is_made_again_from_the_stages(tiny: Any, gone: str) -> None:
     it = tiny()
     assert it.run(PLAIN) == "completed"
-    before = records(it.store.folder)
+    before = hash_records(it.store.folder)
     costs = (it.folder(PLAIN) / "cost.jsonl").read_text().splitlines()[:6]
     (it.folder(PLAIN) / gone).unlink()
     (it.folder(PLAIN) / "result.json").unlink(missing_ok=True)
     assert it.run(PLAIN) == "completed"
-    assert records(it.store.folder) == before
+    assert hash_records(it.store.folder) == before
     assert (it.folder(PLAIN) / "cost.jsonl").read_text().splitlines()[:6] == costs, "not trained again"
 
 
@@ -273,7 +273,7 @@ def test_a_diverging_trial_is_an_outcome(tiny: Any) -> None:
     assert not (it.folder(PROFILE) / "error.txt").exists()
     json.loads((it.folder(PROFILE) / "result.json").read_text(), parse_constant=pytest.fail)
     trial = it.plan.trials[PROFILE]
-    assert status_of(it.store.trial_folder(trial.id), trial.final) == "diverged"
+    assert read_status(it.store.trial_folder(trial.id), trial.final) == "diverged"
 
 
 def test_a_trial_that_diverges_late_does_so_after_a_kill_too(tiny: Any) -> None:
@@ -282,7 +282,7 @@ def test_a_trial_that_diverges_late_does_so_after_a_kill_too(tiny: Any) -> None:
     assert whole.run(PROFILE) == "diverged"
     outcomes = [pieces.session(PROFILE).advance(0) for _ in range(4)]
     assert outcomes == ["running"] * 3 + ["diverged"]
-    assert records(pieces.store.folder) == records(whole.store.folder)
+    assert hash_records(pieces.store.folder) == hash_records(whole.store.folder)
     assert read_json(whole.folder(PROFILE) / "result.json")["epochs"] == 3
 
 
@@ -328,11 +328,11 @@ def test_a_full_disk_on_the_way_to_a_ranking_is_said(tiny: Any, monkeypatch: pyt
 def test_a_ranking_made_again_has_the_same_bytes(tiny: Any) -> None:
     it = tiny()
     assert [it.run(0), it.run(1), it.rank()] == ["completed", "completed", None]
-    before = records(it.store.folder)
+    before = hash_records(it.store.folder)
     for path in (it.store.folder / "profile").iterdir():
         path.unlink()
     assert it.rank() is None
-    assert records(it.store.folder) == before
+    assert hash_records(it.store.folder) == before
     (it.folder(0) / "instances.npz").write_bytes(b"torn")
     assert "instances.npz is missing or damaged" in str(it.rank())
 
@@ -347,10 +347,10 @@ def test_an_exception_is_recorded_and_gone_once_it_succeeds(tiny: Any, monkeypat
     assert text.startswith("Traceback")
     assert text.endswith("ZeroDivisionError: division by zero\n")
     assert not (it.folder(PROFILE) / "result.json").exists()
-    assert status_of(it.store.trial_folder(trial.id), trial.final) == "failed"
+    assert read_status(it.store.trial_folder(trial.id), trial.final) == "failed"
     assert it.run(PROFILE) == "completed"
     assert not (it.folder(PROFILE) / "error.txt").exists()
-    assert status_of(it.store.trial_folder(trial.id), trial.final) == "completed"
+    assert read_status(it.store.trial_folder(trial.id), trial.final) == "completed"
 
 
 def test_a_worker_records_a_session_that_cannot_begin(tiny: Any) -> None:
@@ -437,18 +437,18 @@ def test_a_full_disk_is_an_outcome_and_with_room_again_nothing_was_lost(
 def test_the_running_epoch_is_told_of_and_leaves_nothing(
     tiny: Callable[..., Tiny], undisturbed: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search.monitor.epoch_progress, "BEAT", 0.0)
+    monkeypatch.setattr(search.monitor.epoch_progress, "WRITE_SECONDS", 0.0)
     it, heard = tiny(), []
-    tell = Beat.tell
+    update = EpochProgressWriter.update
 
-    def listened(beat: Beat, done: int, batches: int) -> None:
-        tell(beat, done, batches)
-        heard.append((partial(it.folder(PROFILE), len(heard) // batches).share, done / batches))
+    def listened(writer: EpochProgressWriter, done: int, batches: int) -> None:
+        update(writer, done, batches)
+        heard.append((read_epoch_progress(it.folder(PROFILE), len(heard) // batches).fraction, done / batches))
 
-    monkeypatch.setattr(Beat, "tell", listened)
+    monkeypatch.setattr(EpochProgressWriter, "update", listened)
     assert it.run(PROFILE) == "completed"
     assert heard and all(share == expected for share, expected in heard)
-    assert records(it.folder(PROFILE)) == records(undisturbed.folder(PROFILE))
+    assert hash_records(it.folder(PROFILE)) == hash_records(undisturbed.folder(PROFILE))
     assert sorted(path.name for path in it.folder(PROFILE).iterdir()) == [
         "config.yaml", "cost.jsonl", "epochs.jsonl", "instances.npz", "result.json",
     ]  # fmt: skip

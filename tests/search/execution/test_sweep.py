@@ -23,13 +23,23 @@ from search.execution.ray_backend import tune_listens
 from search.execution.sweep import Sweep
 from search.ray_env import ray
 from search.run.__main__ import main
-from search.signals import Interrupt, exit_code_of
-from search.soak.process import DAMAGES, Costs, costs, trained_again
+from search.signals import Interrupt, get_exit_code
+from search.soak.process import DAMAGES, CostLines, count_retrained, read_costs
 from search.store.lock import acquire_lock, is_locked
 from search.store.plan_file import find_plan
 from trainers.reading import read_json, read_rows
 
-from ..helpers import ROOT, SMOKE, SweepProcess, Tiny, end, epochs, records, snapshot, training
+from ..helpers import (
+    ROOT,
+    SMOKE,
+    SweepProcess,
+    Tiny,
+    count_epochs,
+    find_workers,
+    hash_files,
+    hash_records,
+    kill_process,
+)
 
 # long enough to be stopped in the midst of it, and with a pretraining for each seed
 LONGER = ("--set", "trial.epochs=40", "--set", "evaluate.every=20", "--set", "pretrain.trial.epochs=10")
@@ -39,7 +49,7 @@ TRAININGS, EPOCHS, ADDED = 7, 6 * 40 + 10, 5
 
 
 def beyond(folder: Path, count: float) -> bool:
-    return epochs(folder) > count
+    return count_epochs(folder) > count
 
 
 def main_here(*arguments: str | Path) -> int:
@@ -59,7 +69,7 @@ class Life:
     folder: Path
     codes: dict[str, int] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
-    costs: dict[str, Costs] = field(default_factory=dict)
+    costs: dict[str, CostLines] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module")
@@ -96,26 +106,26 @@ def life(greedy: tuple[SweepProcess, Path], tmp_path_factory: pytest.TempPathFac
 
     try:
         killed = start()
-        killed.when(lambda: epochs(it.folder) > EPOCHS // 8)
+        killed.wait_until(lambda: count_epochs(it.folder) > EPOCHS // 8)
         killed.kill(workers=False)
-        it.costs["killed"] = costs(it.folder)
+        it.costs["killed"] = read_costs(it.folder)
 
         interrupted = start()
-        interrupted.when(lambda: is_locked(it.folder))  # long before Ray is up
+        interrupted.wait_until(lambda: is_locked(it.folder))  # long before Ray is up
         it.codes["second"] = main_here(*arguments)
         it.codes["status"] = search.status.main([str(it.folder)])
-        interrupted.when(lambda: epochs(it.folder) > EPOCHS // 3)
+        interrupted.wait_until(lambda: count_epochs(it.folder) > EPOCHS // 3)
         it.codes["interrupted"] = interrupted.stop(signal.SIGINT)
-        it.costs["interrupted"] = costs(it.folder)
+        it.costs["interrupted"] = read_costs(it.folder)
 
         finished = start(*MORE)
-        finished.when(lambda: epochs(it.folder) > EPOCHS // 2 and bool(training(finished)))
-        it.costs["worker killed"] = costs(it.folder)
-        end(training(finished)[0])
+        finished.wait_until(lambda: count_epochs(it.folder) > EPOCHS // 2 and bool(find_workers(finished)))
+        it.costs["worker killed"] = read_costs(it.folder)
+        kill_process(find_workers(finished)[0])
         it.codes["finished"] = finished.wait()
-        it.costs["finished"] = costs(it.folder)
+        it.costs["finished"] = read_costs(it.folder)
         names = ("killed", "interrupted", "finished")
-        it.said = {name: driver.said for name, driver in zip(names, drivers, strict=True)}
+        it.said = {name: driver.output for name, driver in zip(names, drivers, strict=True)}
         yield it
     finally:
         for driver in drivers:
@@ -144,14 +154,14 @@ def test_asked_to_stop_it_says_how_to_go_on(life: Life) -> None:
 
 
 def test_asked_to_stop_it_keeps_every_epoch(life: Life) -> None:
-    assert trained_again(life.costs["interrupted"], life.costs["finished"]) == 0
+    assert count_retrained(life.costs["interrupted"], life.costs["finished"]) == 0
 
 
 @pytest.mark.parametrize("how", ["killed", "worker killed"])
 def test_killed_it_trains_no_more_than_a_checkpoint_interval_again(life: Life, how: str) -> None:
     """One epoch here."""
     assert sum(map(len, life.costs[how].values())) > EPOCHS // 8 - TRAININGS
-    assert trained_again(life.costs[how], life.costs["finished"]) <= 1
+    assert count_retrained(life.costs[how], life.costs["finished"]) <= 1
 
 
 def test_more_seeds_train_only_what_is_new(life: Life) -> None:
@@ -165,7 +175,7 @@ def test_more_seeds_train_only_what_is_new(life: Life) -> None:
 
 def test_after_all_that_it_has_the_records_of_an_undisturbed_run(life: Life, undisturbed: Path) -> None:
     assert life.codes["finished"] == 0, life.said["finished"]
-    assert records(life.folder) == records(undisturbed)
+    assert hash_records(life.folder) == hash_records(undisturbed)
     assert not list(life.folder.rglob("error.txt"))
     assert not list(life.folder.rglob("damaged"))
 
@@ -192,11 +202,11 @@ def test_it_ends_with_code_0_and_complete_records(life: Life) -> None:
 def test_finished_it_says_so_without_starting_ray_and_changes_nothing(
     copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = snapshot(copy)
+    before = hash_files(copy)
     assert main_here(SMOKE, *LONGER, *MORE, "--results", copy.parent) == 0
     assert capsys.readouterr().out == "smoke is finished: all 12 trainings have their results.\n"
     assert not ray.is_initialized()
-    after = snapshot(copy)
+    after = hash_files(copy)
     assert len(read_json(copy / "provenance.json")["runs"]) == 4
     left = {name for name in before if ".tmp" not in name}  # what killed processes left half-written is swept up
     assert {name for name in left if after.get(name) != before[name]} == {"provenance.json"}
@@ -208,12 +218,12 @@ def test_finished_it_says_so_without_starting_ray_and_changes_nothing(
 def test_another_space_under_its_name_is_refused_and_changes_nothing(
     copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = snapshot(copy)
+    before = hash_files(copy)
     assert main_here(SMOKE, *LONGER, *MORE, "--set", "trial.batch_size=48", "--results", copy.parent) == 2
     err = capsys.readouterr().err
     assert "12 of its 12 trainings would not be in it any more" in err
     assert "  trial.batch_size: stored 32, now 48\n" in err
-    assert snapshot(copy) == before
+    assert hash_files(copy) == before
 
 
 @pytest.mark.parametrize("name", ["plan.json", "space.yaml", "provenance.json", "now.json"])
@@ -228,7 +238,7 @@ def test_torn_the_sweeps_own_files_are_made_again(
         (copy / name).write_bytes(damage(whole))
         assert main_here(SMOKE, *LONGER, *MORE, "--results", copy.parent) == 0
         assert "smoke is finished: all 12 trainings have their results." in capsys.readouterr().out
-    assert records(copy) == records(life.folder)
+    assert hash_records(copy) == hash_records(life.folder)
     if name in ("plan.json", "space.yaml"):
         assert (copy / name).read_bytes() == whole
     if name == "provenance.json":
@@ -265,7 +275,7 @@ def test_what_no_machine_can_hold_is_refused_at_once(greedy: tuple[SweepProcess,
     assert (
         f"error: resources: a trial fits on no machine: CPU 512 asked, {os.cpu_count()} on the largest machine;"
         " lower `resources:` or join a cluster\n"
-    ) in driver.said
+    ) in driver.output
     assert not folder.exists()
 
 
@@ -284,7 +294,7 @@ def test_ctrl_c_before_tune_listens_is_no_sudden_end() -> None:
         assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
         with pytest.raises(KeyboardInterrupt) as stopped:
             signal.raise_signal(signal.SIGTERM)
-        assert interrupt.code == exit_code_of(stopped.value) == 143
+        assert interrupt.exit_code == get_exit_code(stopped.value) == 143
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -308,13 +318,15 @@ def test_stopped_before_ray_is_up_it_says_by_which_signal(
 def test_terminated_it_ends_with_143(tmp_path: Path, when: str) -> None:
     driver = SweepProcess(SMOKE, *LONGER, "--results", tmp_path, scratch=tmp_path / "tmp")
     folder = tmp_path / "smoke"
-    driver.when(lambda: list(folder.glob("trials/*")) != [] if when == "before the first epoch" else beyond(folder, 90))
+    driver.wait_until(
+        lambda: list(folder.glob("trials/*")) != [] if when == "before the first epoch" else beyond(folder, 90)
+    )
     assert driver.stop(signal.SIGTERM) == 143
-    assert "All that was trained is kept; the same command carries on:" in driver.said
-    before = costs(folder)
+    assert "All that was trained is kept; the same command carries on:" in driver.output
+    before = read_costs(folder)
     again = SweepProcess(SMOKE, *LONGER, "--results", tmp_path, scratch=tmp_path / "tmp")
     assert again.wait() == 0
-    assert trained_again(before, costs(folder)) == 0 if before else when == "before the first epoch"
+    assert count_retrained(before, read_costs(folder)) == 0 if before else when == "before the first epoch"
 
 
 @pytest.mark.slow
@@ -326,18 +338,18 @@ def test_killed_at_ten_instants_it_ends_as_undisturbed(undisturbed: Path, tmp_pa
         for i in range(10):
             driver = SweepProcess(SMOKE, *LONGER, *MORE, "--results", tmp_path, scratch=tmp_path / "tmp")
             drivers.append(driver)
-            driver.when(partial(beyond, folder, (EPOCHS + 4 * 40 + 10) * (i + 0.5) / 11))
+            driver.wait_until(partial(beyond, folder, (EPOCHS + 4 * 40 + 10) * (i + 0.5) / 11))
             driver.kill(workers=bool(i % 2))
-            seen.append(costs(folder))
+            seen.append(read_costs(folder))
         last = SweepProcess(SMOKE, *LONGER, *MORE, "--results", tmp_path, scratch=tmp_path / "tmp")
         drivers.append(last)
-        assert last.wait() == 0, last.said
+        assert last.wait() == 0, last.output
     finally:
         for driver in drivers:
             driver.close()
-    assert records(folder) == records(undisturbed)
+    assert hash_records(folder) == hash_records(undisturbed)
     assert not list(folder.rglob("error.txt"))
-    assert [trained_again(before, costs(folder)) <= 1 for before in seen] == [True] * 10
+    assert [count_retrained(before, read_costs(folder)) <= 1 for before in seen] == [True] * 10
 
 
 @pytest.fixture
@@ -369,17 +381,17 @@ def test_storage_that_cannot_be_written_or_is_gone_stops_it_and_when_it_is_back_
     arguments = (SMOKE, *LONGER, *MORE, "--results", small_disk)
     stopped = SweepProcess(*arguments, scratch=tmp_path / "tmp")
     try:
-        stopped.when(lambda: beyond(folder, EPOCHS // 3))
-        before = costs(folder)
+        stopped.wait_until(lambda: beyond(folder, EPOCHS // 3))
+        before = read_costs(folder)
         if how == "read-only":
             mount("--bind", str(fixed), str(small_disk))
             said = f"Stopped: the storage can only be read ({folder}); make it writable, then carry on with the same"
         else:
             subprocess.run(["umount", "--lazy", str(small_disk)], check=True)
             said = f"Stopped: the storage is gone ({folder}); bring it back, then carry on with the same command"
-        assert stopped.wait() == 1, stopped.said
-        assert said in stopped.said
-        assert stopped.said.strip().splitlines()[-1].startswith("  python -m search.run ")
+        assert stopped.wait() == 1, stopped.output
+        assert said in stopped.output
+        assert stopped.output.strip().splitlines()[-1].startswith("  python -m search.run ")
         if how == "read-only":
             subprocess.run(["umount", "--lazy", str(small_disk)], check=True)
         else:
@@ -387,9 +399,9 @@ def test_storage_that_cannot_be_written_or_is_gone_stops_it_and_when_it_is_back_
             mount("--bind", str(aside), str(small_disk))
         assert not list(folder.rglob("error.txt"))
         again = SweepProcess(*arguments, scratch=tmp_path / "tmp")
-        assert again.wait() == 0, again.said
-        assert records(folder) == records(undisturbed)
-        assert trained_again(before, costs(folder)) <= 1
+        assert again.wait() == 0, again.output
+        assert hash_records(folder) == hash_records(undisturbed)
+        assert count_retrained(before, read_costs(folder)) <= 1
     finally:
         stopped.close()
         for place in (aside, fixed):
@@ -402,16 +414,16 @@ def test_a_full_disk_stops_it_and_with_room_again_it_goes_on(
 ) -> None:
     arguments = (SMOKE, *LONGER, *MORE, "--results", small_disk)
     full = SweepProcess(*arguments, scratch=tmp_path / "tmp")
-    assert full.wait() == 1, full.said
+    assert full.wait() == 1, full.output
     folder = small_disk / "smoke"
-    assert f"Stopped: the disk is full ({folder}); free some room, then carry on with the same command" in full.said
-    assert 0 < epochs(folder) < EPOCHS
+    assert f"Stopped: the disk is full ({folder}); free some room, then carry on with the same command" in full.output
+    assert 0 < count_epochs(folder) < EPOCHS
     assert not list(folder.rglob("error.txt"))
     still = SweepProcess(*arguments, scratch=tmp_path / "tmp")
-    assert still.wait() in (1, 2), still.said
-    assert "No space left" in still.said or "disk is full" in still.said
+    assert still.wait() in (1, 2), still.output
+    assert "No space left" in still.output or "disk is full" in still.output
     subprocess.run(["mount", "-o", "remount,size=100m", str(small_disk)], check=True)
     roomy = SweepProcess(*arguments, scratch=tmp_path / "tmp")
-    assert roomy.wait() == 0, roomy.said
-    assert records(folder) == records(undisturbed)
+    assert roomy.wait() == 0, roomy.output
+    assert hash_records(folder) == hash_records(undisturbed)
     assert not list(folder.rglob("*.tmp")) + list(folder.rglob(".tmp-*"))

@@ -12,7 +12,7 @@ from trainers.reading import read_json, read_rows
 
 from ..backends import DisturbedBackend
 from ..execution.test_reuse import burn_ins
-from ..helpers import Tiny, records, smoke
+from ..helpers import Tiny, hash_records, smoke
 from ..sampling.test_ask_tell import adaptive
 from ..stopping.test_sweeps_that_stop import rivals
 
@@ -69,7 +69,9 @@ def test_states_that_it_does_not_pay_for_yet_are_kept(tmp_path: Path) -> None:
     Tiny(tmp_path / "sweep", text).going(Random(0))
     it = Tiny(tmp_path / "sweep", burn_ins([1, 2])).all()
     assert it.trained() == it.plan.tree.distinct
-    assert records(it.store.folder) == records(Tiny(tmp_path / "whole" / "sweep", burn_ins([1, 2])).all().store.folder)
+    assert hash_records(it.store.folder) == hash_records(
+        Tiny(tmp_path / "whole" / "sweep", burn_ins([1, 2])).all().store.folder
+    )
 
 
 @pytest.mark.parametrize("n", [9, 11])

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from search.run.__main__ import parser
+from search.run.__main__ import build_parser
 from search.schema.space import load
 
 from ..helpers import ROOT
@@ -54,7 +54,7 @@ class Cluster(Closed):
 
 
 class Spec(Closed):
-    """The fields of KubeRay's API reference, v1, that the manifest uses; a misspelt one is none of them."""
+    """Check the manifest for fields that are not in KubeRay's API reference, v1."""
 
     entrypoint: str
     backoffLimit: int
@@ -89,24 +89,24 @@ def valid(document: Tree) -> None:
     kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
 
 
-def test_volume_and_pods_are_valid_to_kubernetes(documents: list[Tree], pods: list[Tree]) -> None:
+def test_volume_and_pods_fit_the_schemas_of_kubernetes(documents: list[Tree], pods: list[Tree]) -> None:
     valid(documents[0])
     for pod in pods:
         valid({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": pod})
 
 
-def test_a_misspelt_field_is_not(pods: list[Tree]) -> None:
+def test_a_misspelt_field_is_invalid(pods: list[Tree]) -> None:
     pod = pods[0] | {"terminationGracePeriodSecond": 120}
     with pytest.raises(kubernetes_validate.ValidationError, match="terminationGracePeriodSecond"):
         valid({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": pod})
 
 
-def test_the_entrypoint_is_a_command_of_ours(documents: list[Tree], pods: list[Tree]) -> None:
-    """It parses, its space exists and can be read, and it writes and runs where volumes are mounted."""
+def test_the_entrypoint_runs_a_command_of_this_project(documents: list[Tree], pods: list[Tree]) -> None:
+    """It parses, its space exists and can be read, and it runs and writes where volumes are mounted."""
     *shell, command = shlex.split(documents[1]["spec"]["entrypoint"])
     assert shell == ["bash", "-c"]  # one word is all that is left of it: KubeRay quotes nothing itself
     assert command.startswith("cd /code && exec python -m search.run ")
-    options = parser().parse_args(shlex.split(command.partition("search.run ")[2]))
+    options = build_parser().parse_args(shlex.split(command.partition("search.run ")[2]))
     space = load(ROOT / options.space, options.set).space
     assert space.resources.gpus != 0
     head, *workers = ({mount["mountPath"]: mount for mount in pod["containers"][0]["volumeMounts"]} for pod in pods)
@@ -116,7 +116,7 @@ def test_the_entrypoint_is_a_command_of_ours(documents: list[Tree], pods: list[T
     assert pods[0]["initContainers"][0]["args"][-1] == "/code"
 
 
-def test_all_write_to_the_one_volume(documents: list[Tree], pods: list[Tree]) -> None:
+def test_all_pods_write_to_one_volume(documents: list[Tree], pods: list[Tree]) -> None:
     claim = documents[0]["metadata"]["name"]
     assert documents[0]["spec"]["accessModes"] == ["ReadWriteMany"]
     for pod in pods:
@@ -126,8 +126,8 @@ def test_all_write_to_the_one_volume(documents: list[Tree], pods: list[Tree]) ->
         assert {mount["name"] for mount in mounts} <= volumes.keys()
 
 
-def test_a_trial_fits_a_worker_and_none_the_head(documents: list[Tree], cluster: Cluster, pods: list[Tree]) -> None:
-    """Requests are limits, as Ray takes what it counts from the limits; start parameters do not say otherwise."""
+def test_a_trial_fits_a_worker_and_not_the_head(documents: list[Tree], cluster: Cluster, pods: list[Tree]) -> None:
+    """Requests equal limits, as Ray counts the limits; start parameters do not override them."""
     (space,) = (word for word in documents[1]["spec"]["entrypoint"].split() if word.endswith(".yaml"))
     asked = load(ROOT / space, []).space.resources
     for pod in pods:
@@ -142,13 +142,13 @@ def test_a_trial_fits_a_worker_and_none_the_head(documents: list[Tree], cluster:
         assert group.minReplicas <= group.replicas <= group.maxReplicas
 
 
-def test_one_image_and_a_token(cluster: Cluster, pods: list[Tree]) -> None:
+def test_all_pods_have_one_image_and_a_token(cluster: Cluster, pods: list[Tree]) -> None:
     assert len({pod["containers"][0]["image"] for pod in pods}) == 1
     assert cluster.authOptions.mode == "token"
     assert tuple(map(int, cluster.rayVersion.split("."))) >= (2, 52, 0)
 
 
-def test_the_sweep_is_told_before_the_head_ends(pods: list[Tree]) -> None:
+def test_the_sweep_is_stopped_before_the_head_ends(pods: list[Tree]) -> None:
     command = pods[0]["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
     assert command[:2] == ["bash", "-c"] and "pkill -TERM" in command[2]
     assert pods[0]["terminationGracePeriodSeconds"] >= 60

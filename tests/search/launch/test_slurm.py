@@ -1,4 +1,4 @@
-"""search/launch/slurm.sh: linted, run with stand-ins for all it calls, and run in earnest on a stand-in for Slurm."""
+"""search/launch/slurm.sh: linted, run with stand-ins for all it calls, and run for real on a stand-in for Slurm."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from trainers.reading import read_json
 
-from ..helpers import ROOT, SMOKE, Tiny, command_line, descendants, end, epochs, records
+from ..helpers import ROOT, SMOKE, Tiny, count_epochs, hash_records, kill_process, list_descendants, read_command_line
 
 SCRIPT = ROOT / "search" / "launch" / "slurm.sh"
 JOB = 31000 + os.getpid() % 900
@@ -66,7 +66,7 @@ while :; do sleep 0.05; done
 
 
 class Slurm:
-    """The script as a job of Slurm's: what it called is said in a file."""
+    """Run the script as a Slurm job; a file lists what it called."""
 
     def __init__(self, folder: Path, **stand_ins: str) -> None:
         self.bin, self.file = folder / "bin", folder / "said"
@@ -93,7 +93,7 @@ class Slurm:
 
 @pytest.fixture
 def rehearsal(tmp_path: Path) -> Slurm:
-    """All that the script calls is stood in for."""
+    """Replace everything that the script calls by stand-ins."""
     return Slurm(tmp_path, python=PYTHON, ray=RAY)
 
 
@@ -110,33 +110,33 @@ def when(happened: Callable[[], object], job: subprocess.Popen[str], timeout: fl
         time.sleep(0.02)
 
 
-def test_it_is_linted() -> None:
+def test_the_script_passes_shellcheck() -> None:
     lint = Path(sys.executable).with_name("shellcheck")
     checked = subprocess.run([lint, SCRIPT], capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stdout) == (0, "")
 
 
-def test_its_directives_stand_where_slurm_reads_them() -> None:
-    """Before the first command; and the signal goes to the script, which hands it on."""
+def test_the_directives_come_before_the_first_command() -> None:
+    """Slurm reads directives only there; the signal goes to the script, which passes it on."""
     head = SCRIPT.read_text().partition("\nset -")[0].splitlines()
     assert "#SBATCH --signal=B:TERM@120" in head
     assert all(line.startswith("#") or not line for line in head)
     assert "#SBATCH" not in SCRIPT.read_text().partition("\nset -")[2]
 
 
-def test_who_copies_the_command_gets_cpus_for_the_gpus() -> None:
-    """Slurm gives each node's task one CPU unless it is told otherwise, and Ray then runs one trial there."""
+def test_the_documented_commands_ask_for_cpus() -> None:
+    """Otherwise Slurm gives each node's task one CPU, and Ray runs one trial there."""
     for text in (SCRIPT.read_text(), (ROOT / "search" / "README.md").read_text()):
         commands = re.findall(r"sbatch [^`]*?slurm\.sh", text)
         assert commands and all("--gpus-per-node" in command and "--exclusive" in command for command in commands)
 
 
-def test_the_cpus_that_slurm_gave_are_what_ray_counts(rehearsal: Slurm) -> None:
+def test_ray_counts_the_cpus_that_slurm_allocated(rehearsal: Slurm) -> None:
     assert ended(rehearsal.start("spaces/smoke.yaml", CODE="0", NODES="2"))[0] == 0
     assert all("--num-cpus=1 " in line for line in rehearsal.called("ray start"))
 
 
-def test_on_each_node_ray_s_folder_lies_in_one_that_is_closed_to_others_and_goes_with_it(rehearsal: Slurm) -> None:
+def test_rays_folder_is_private_on_each_node_and_removed(rehearsal: Slurm) -> None:
     job = rehearsal.start("spaces/smoke.yaml", CODE="told", NODES="3")
     when(lambda: rehearsal.called("until"), job)
     folders = [Path(re.findall(r"--temp-dir=(\S+)", line)[0]) for line in rehearsal.called("ray start")]
@@ -149,7 +149,7 @@ def test_on_each_node_ray_s_folder_lies_in_one_that_is_closed_to_others_and_goes
     assert not [path for path in around if path.exists()]
 
 
-def test_two_nodes_share_a_token_and_the_sweep_runs_when_both_are_there(rehearsal: Slurm) -> None:
+def test_two_nodes_share_a_token_and_the_sweep_waits_for_both(rehearsal: Slurm) -> None:
     code, out = ended(rehearsal.start("spaces/smoke.yaml", "--set", "trial.epochs=2 3", CODE="1"))
     assert (code, out) == (1, "")  # the sweep's own code
     port = 20000 + JOB % 12000
@@ -169,19 +169,19 @@ def test_two_nodes_share_a_token_and_the_sweep_runs_when_both_are_there(rehearsa
     assert order[1].startswith("srun node1") and order[3].startswith("srun node2") and order[5].startswith("python -m")
 
 
-def test_the_token_is_another_each_time(rehearsal: Slurm) -> None:
+def test_the_token_is_new_each_time(rehearsal: Slurm) -> None:
     for _ in range(2):
         assert ended(rehearsal.start("spaces/smoke.yaml", CODE="0", NODES="1"))[0] == 0
     assert len({line.rpartition(" with ")[2] for line in rehearsal.called("python")}) == 2
 
 
-def test_one_node_has_no_other_to_start(rehearsal: Slurm) -> None:
+def test_one_node_starts_no_other(rehearsal: Slurm) -> None:
     assert ended(rehearsal.start("spaces/smoke.yaml", CODE="0", NODES="1"))[0] == 0
     assert len(rehearsal.called("ray start")) == 1
     assert [line for line in rehearsal.said() if "joined" in line] == ["1 nodes joined"]
 
 
-def test_four_nodes_are_three_others_in_one_step(rehearsal: Slurm) -> None:
+def test_three_other_nodes_are_started_in_one_step(rehearsal: Slurm) -> None:
     assert ended(rehearsal.start("spaces/smoke.yaml", CODE="0", NODES="4"))[0] == 0
     assert [line.split(" --")[0] for line in rehearsal.called("srun")] == [
         "srun node1 ray",
@@ -198,7 +198,7 @@ def test_four_nodes_are_three_others_in_one_step(rehearsal: Slurm) -> None:
         ({"SLURM_JOB_END_TIME": "soon"}, False),
     ],
 )
-def test_told_in_time_it_tells_the_sweep_and_queues_again_if_asked(
+def test_the_time_limit_stops_the_sweep_and_requeues_if_requested(
     rehearsal: Slurm, environment: dict[str, str], requeued: bool
 ) -> None:
     ends = {"soon": str(int(time.time()) + 115), "late": str(int(time.time()) + 7200)}
@@ -212,7 +212,7 @@ def test_told_in_time_it_tells_the_sweep_and_queues_again_if_asked(
     assert rehearsal.called("scontrol requeue") == ([f"scontrol requeue {JOB}"] if requeued else [])
 
 
-def test_outside_slurm_or_without_a_space_it_says_what_to_do(rehearsal: Slurm) -> None:
+def test_outside_slurm_or_without_a_space_the_script_says_what_to_do(rehearsal: Slurm) -> None:
     code, out = ended(rehearsal.start("spaces/smoke.yaml", SLURM_JOB_ID=""))
     assert code != 0 and "submit this script by sbatch" in out
     code, out = ended(rehearsal.start())
@@ -221,8 +221,8 @@ def test_outside_slurm_or_without_a_space_it_says_what_to_do(rehearsal: Slurm) -
 
 
 @pytest.mark.parametrize("once", ["--fresh", "--add-trials", "--add-trials=10"])
-def test_queued_again_it_does_not_ask_again_for_what_was_asked_once(rehearsal: Slurm, once: str) -> None:
-    """Else what was trained would be moved aside, or ever more trials be added."""
+def test_a_requeued_job_does_not_repeat_one_time_options(rehearsal: Slurm, once: str) -> None:
+    """Otherwise the sweep would be moved aside, or more and more trials be added."""
     arguments = ("spaces/smoke.yaml", "--set", "trial.epochs=2", once)
     code, out = ended(rehearsal.start(*arguments, CODE="0", NODES="1", SLURM_RESTART_COUNT="1"))
     assert code == 2 and f"{once} was asked for once" in out
@@ -233,30 +233,30 @@ def test_queued_again_it_does_not_ask_again_for_what_was_asked_once(rehearsal: S
 
 @pytest.fixture
 def two_nodes(tmp_path: Path) -> Iterator[Slurm]:
-    """The real thing, but for Slurm."""
+    """The real sweep, with a stand-in for Slurm."""
     it = Slurm(tmp_path)
     yield it
     for line in Path("/proc").glob("[0-9]*"):  # what a failed test left
-        if f"/tmp/ray-{JOB}-" in command_line(int(line.name)):
-            end(int(line.name))
+        if f"/tmp/ray-{JOB}-" in read_command_line(int(line.name)):
+            kill_process(int(line.name))
 
 
 @pytest.mark.slow
-def test_cut_off_it_goes_on_when_queued_again_and_ends_like_any_other_run(two_nodes: Slurm, tmp_path: Path) -> None:
+def test_a_job_that_is_cut_off_resumes_when_requeued(two_nodes: Slurm, tmp_path: Path) -> None:
     arguments = (SMOKE, "--set", "trial.epochs=40", "--set", "evaluate.every=20", "--results", tmp_path / "results")
     folder = tmp_path / "results" / "smoke"
     cut_off = two_nodes.start(*arguments, SEARCH_REQUEUE="1")
-    when(lambda: epochs(folder) > 60, cut_off)
-    started = descendants(cut_off.pid)
+    when(lambda: count_epochs(folder) > 60, cut_off)
+    started = list_descendants(cut_off.pid)
     cut_off.send_signal(signal.SIGTERM)
     code, out = ended(cut_off, 60)
     assert code == 143, out
     assert "All that was trained is kept; the same command carries on:" in out
     assert two_nodes.called("scontrol requeue") == [f"scontrol requeue {JOB}"]
-    assert [pid for pid in started if "ray" in command_line(pid)] == []
+    assert [pid for pid in started if "ray" in read_command_line(pid)] == []
     code, out = ended(two_nodes.start(*arguments, SEARCH_REQUEUE="1"), 240)
     assert code == 0, out
     assert [run["slots"] for run in read_json(folder / "provenance.json")["runs"]] == [2, 2]
     assert not list(Path("/tmp").glob(f"ray-{JOB}-*"))
     it = Tiny(tmp_path / "alone" / "smoke", trial__epochs=40, evaluate__every=20).all()
-    assert records(folder) == records(it.store.folder)
+    assert hash_records(folder) == hash_records(it.store.folder)

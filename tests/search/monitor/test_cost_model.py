@@ -1,26 +1,38 @@
-"""What trainings take, as their kin took: who is kin, and what follows for those that were not trained yet."""
+"""The cost model: which trainings are comparable, and what time follows for those that were not trained yet."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from search.monitor.cost_model import CostKey, CostModel, Costs, cost_key, estimate_time
-from trainers.config import TrialConfig
-from trainers.record_io import Row
+from search.monitor.cost_model import CostKey, CostModel, Costs, TimeLeft, cost_key
+from search.planning.plan import Plan
+from trainers.record_io import Row, canonical
+from trainers.shapes import check_training
 
+from ..helpers import smoke
 from ..made_up import CONFIG
 
+Build = Callable[..., Row]
 
-def config(**changes: Any) -> Row:
-    tree: dict[str, Any] = {"data": {"name": "digits", "train": 100}, "model": "mlp", "method": "gairat", "epochs": 2}
-    tree["model"], tree["subset"] = {"name": "mlp", "hidden": [4]}, {"name": "all"}
-    return TrialConfig.model_validate(tree | changes).model_dump(mode="json")
+
+@pytest.fixture
+def planned_row(planned: Callable[..., Plan]) -> Build:
+    """Builds the row in plan.json of a trial with these settings."""
+
+    def build(**changes: Any) -> Row:
+        trial = {"data": {"name": "digits", "train": 100}, "model": {"name": "mlp", "hidden": [4]}, "method": "gairat"}
+        space = {f"trial__{key}": value for key, value in (trial | {"epochs": 2, "subset": "all"} | changes).items()}
+        plan = planned(smoke(profile=None, search__axes={}, **space))
+        return next(row for row in plan.to_json("study")["trials"] if row["kind"] == "trial")
+
+    return build
 
 
 def method(**weight: Any) -> Row:
-    return config(method={"base": "gairat", "weight": weight})
+    return {"method": {"base": "gairat", "weight": weight}}
 
 
 @pytest.mark.parametrize(
@@ -29,69 +41,107 @@ def method(**weight: Any) -> Row:
         method(lam=3.0),
         method(lam="inf"),
         method(burn_in="80%"),
-        config(method={"base": "gairat", "attack": {"epsilon": 0.3, "step_size": "epsilon/2"}}),
-        config(data={"name": "digits", "train": 100, "label_noise": 0.1}),
-        config(epochs=7),
+        {"method": {"base": "gairat", "attack": {"epsilon": 0.3, "step_size": "epsilon/2"}}},
+        {"data": {"name": "digits", "train": 100, "label_noise": 0.1}},
+        {"epochs": 7},
     ],
 )
-def test_strengths_and_draws_cost_no_time(other: Row) -> None:
-    assert cost_key(other, {}) == cost_key(config(), {})
+def test_strengths_of_a_method_and_drawn_labels_cost_no_time(planned_row: Build, other: Row) -> None:
+    assert cost_key(planned_row(**other), {}) == cost_key(planned_row(), {})
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        config(method="trades"),
-        config(method={"base": "gairat", "attack": {"steps": 20}}),
-        config(method={"base": "gairat", "attack": {"tau": 1}}),
-        config(method={"base": "gairat", "awp": {"gamma": 0.01}}),
-        config(model={"name": "mlp", "hidden": [8]}),
-        config(data={"name": "digits", "train": 200}),
-        config(batch_size=7),
+        {"method": {"base": "gairat", "attack": {"steps": 20}}},
+        {"method": {"base": "gairat", "attack": {"tau": 1}}},
+        {"method": {"base": "gairat", "awp": {"gamma": 0.01}}},
+        {"method": "standard"},
+        {"model": {"name": "mlp", "hidden": [8]}},
+        {"data": {"name": "digits", "train": 200}},
+        {"batch_size": 7},
     ],
 )
-def test_pieces_steps_and_sizes_do(other: Row) -> None:
-    assert cost_key(other, {}).trained != cost_key(config(), {}).trained
+def test_pieces_steps_and_sizes_cost_time(planned_row: Build, other: Row) -> None:
+    assert cost_key(planned_row(**other), {}).training != cost_key(planned_row(), {}).training
 
 
-def test_a_subset_takes_its_share_of_an_epoch() -> None:
-    pace = CostModel()
-    pace.add(cost_key(CONFIG, {}), Costs(epochs=4, train=40.0, evaluate=8.0, final=3.0, ended=1))
-    for size in ("25%", 25):
-        assert pace.epoch(cost_key(CONFIG | {"subset": {"name": "random", "size": size}}, {})) == 0.25 * 10 + 2
-    assert (
-        pace.epoch(cost_key(CONFIG | {"subset": {"name": "ranked", "size": None, "band": [0.5, 1.0]}}, {}))
-        == 0.5 * 10 + 2
+def test_methods_with_equal_passes_are_comparable(planned_row: Build) -> None:
+    pgd, gairat = (planned_row(method=name) for name in ("pgd-at", "gairat"))
+    assert pgd["passes"] == gairat["passes"]
+    assert cost_key(pgd, {}) == cost_key(gairat, {})
+
+
+@pytest.mark.parametrize(
+    ("subset", "fraction"),
+    [
+        ("all", 1.0),
+        ({"name": "random", "size": "25%"}, 0.25),
+        ({"name": "random", "size": 25}, 0.25),
+    ],
+)
+def test_a_subset_takes_its_fraction_of_an_epoch(planned_row: Build, subset: Any, fraction: float) -> None:
+    row, model = planned_row(subset=subset), CostModel()
+    model.add_costs(
+        cost_key(planned_row(), {}), Costs(epochs=4, train=40.0, evaluate=8.0, final=3.0, final_evaluations=1)
     )
+    assert row["fraction"] == fraction
+    assert model.epoch_seconds(cost_key(row, {})) == fraction * 10 + 2
 
 
-def test_a_count_of_unknown_data_is_kin_to_the_same_count_alone() -> None:
-    whole = CONFIG | {"data": {"name": "cifar10", "train": None}}
-    some, same, others = (cost_key(whole | {"subset": {"name": "random", "size": n}}, {}) for n in (9, 9, 8))
-    assert some == same
-    assert others.trained != some.trained
+def test_a_count_of_unknown_data_is_comparable_to_the_same_count_alone(planned_row: Build) -> None:
+    data = {"name": "digits", "val": 60, "test": 60}
+    some, same, other = (planned_row(data=data, subset={"name": "random", "size": size}) for size in (9, 9, 8))
+    assert some["fraction"] is None
+    assert cost_key(some, {}) == cost_key(same, {})
+    assert cost_key(other, {}).training != cost_key(some, {}).training
 
 
-def test_how_long_an_evaluation_takes_is_known_of_the_same_evaluation_alone() -> None:
-    pace = CostModel()
-    pace.add(cost_key(CONFIG, {"every": 1}), Costs(epochs=2, train=20.0, evaluate=6.0, final=5.0, ended=1))
-    assert pace.epoch(cost_key(CONFIG, {"every": 1})) == 13.0
-    assert pace.epoch(cost_key(CONFIG, {"every": 9})) == 10.0
-    assert (pace.final(cost_key(CONFIG, {"every": 1})), pace.final(cost_key(CONFIG, {"every": 9}))) == (5.0, 0.0)
+def test_a_published_size_tells_the_fraction_of_a_count(planned_row: Build) -> None:
+    data = {"name": "cifar10", "val": 1000, "root": "not-downloaded"}
+    assert planned_row(data=data, subset={"name": "random", "size": 4_900})["fraction"] == 0.1
 
 
-def test_what_has_no_measured_kin_is_counted_and_not_guessed() -> None:
-    pace = CostModel()
-    known, stranger = CostKey("a", "a", 1.0), CostKey("b", "b", 1.0)
-    pace.add(known, Costs(epochs=1, train=2.0, final=1.0, ended=1))
-    left = estimate_time(
-        pace, [(known, 10, True), (known, 5, False), (known, 0, True), (stranger, 3, True), (stranger, 0, True)]
-    )
-    assert left == (20.0 + 1.0 + 10.0 + 1.0, 1, 0)
-    assert estimate_time(pace, [(known._replace(measured="c"), 10, True), (known, 5, False)]) == (20.0 + 10.0, 0, 1)
+def test_a_plan_of_an_earlier_version_compares_whole_methods_and_sizes() -> None:
+    old: Row = {"config": CONFIG, "id": "a", "kind": "trial", "configuration": "a"}
+    assert cost_key(check_training(old), {}) == cost_key(old | {"config": dict(CONFIG)}, {})
+    for change in (
+        {"method": CONFIG["method"] | {"loss": {"name": "trades", "beta": 6.0}}},
+        {"subset": {"name": "random", "size": "25%"}},
+        {"subset": {"name": "ranked", "size": None, "band": [0.5, 1.0]}},
+    ):
+        assert cost_key(old | {"config": CONFIG | change}, {}).training != cost_key(old, {}).training
 
 
-def test_costs_of_epochs_and_of_the_end_are_told_apart() -> None:
+@pytest.mark.parametrize(
+    "damage", [{"passes": [1.0]}, {"passes": "many"}, {"fraction": 0.0}, {"fraction": -1.0}, {"fraction": "all"}]
+)
+def test_passes_and_fractions_that_no_plan_has_are_refused(planned_row: Build, damage: Row) -> None:
+    row = planned_row()
+    assert canonical(check_training(row)) == canonical(row)
+    with pytest.raises(ValueError, match=next(iter(damage))):
+        check_training(row | damage)
+
+
+def test_the_time_of_an_evaluation_is_known_for_the_same_evaluation_alone() -> None:
+    row: Row = {"config": CONFIG}
+    measured, other = cost_key(row, {"every": 1}), cost_key(row, {"every": 9})
+    model = CostModel()
+    model.add_costs(measured, Costs(epochs=2, train=20.0, evaluate=6.0, final=5.0, final_evaluations=1))
+    assert (model.epoch_seconds(measured), model.epoch_seconds(other)) == (13.0, 10.0)
+    assert (model.final_seconds(measured), model.final_seconds(other)) == (5.0, 0.0)
+
+
+def test_trainings_without_a_comparable_one_are_counted_and_not_guessed() -> None:
+    known, other, model = CostKey("a", "a", 1.0), CostKey("b", "b", 1.0), CostModel()
+    model.add_costs(known, Costs(epochs=1, train=2.0, final=1.0, final_evaluations=1))
+    left = model.estimate([(known, 10, True), (known, 5, False), (known, 0, True), (other, 3, True), (other, 0, True)])
+    assert left == TimeLeft(20.0 + 1.0 + 10.0 + 1.0, unknown=1, unmeasured=0)
+    left = model.estimate([(known._replace(evaluation="c"), 10, True), (known, 5, False)])
+    assert left == TimeLeft(20.0 + 10.0, unknown=0, unmeasured=1)
+
+
+def test_costs_of_epochs_and_of_the_final_evaluation_are_summed_apart() -> None:
     costs = Costs()
     for row in (
         {"seconds": 2.0, "evaluate_seconds": 1.0},
@@ -99,5 +149,5 @@ def test_costs_of_epochs_and_of_the_end_are_told_apart() -> None:
         {"final_seconds": 4.0},
     ):
         costs.add(row)
-    assert costs == Costs(epochs=2, train=5.0, evaluate=1.5, final=4.0, ended=1)
+    assert costs == Costs(epochs=2, train=5.0, evaluate=1.5, final=4.0, final_evaluations=1)
     assert costs.seconds == 10.5

@@ -1,4 +1,4 @@
-"""Reading what grows: each row once, whatever is appended, replaced or torn meanwhile."""
+"""Reading growing files: each row is read once, whatever is appended, replaced or torn meanwhile."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ def rows(*numbers: int) -> list[Row]:
     return [{"n": n} for n in numbers]
 
 
-def test_each_row_is_seen_once_and_none_that_is_being_written(tmp_path: Path) -> None:
+def test_each_complete_row_is_read_once(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     tail = JsonlTail(path)
-    assert tail.look() == (False, [])
+    assert tail.read_new() == (False, [])
     append_rows(path, rows(0, 1))
-    assert tail.look() == (True, rows(0, 1))
+    assert tail.read_new() == (True, rows(0, 1))
     with path.open("a") as file:
         file.write('{"n":')
-    assert tail.look() == (False, [])
+    assert tail.read_new() == (False, [])
     with path.open("a") as file:
         file.write("2}\n")
-    assert tail.look() == (False, rows(2))
-    assert tail.look() == (False, [])
+    assert tail.read_new() == (False, rows(2))
+    assert tail.read_new() == (False, [])
 
 
-def test_a_file_that_was_replaced_is_read_again_from_its_beginning(tmp_path: Path) -> None:
+def test_a_replaced_file_is_read_from_its_beginning(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     tail = JsonlTail(path)
     append_rows(path, rows(0, 1, 2))
-    tail.look()
+    tail.read_new()
     write_atomic(path, '{"n":7}\n')
-    assert tail.look() == (True, rows(7))
+    assert tail.read_new() == (True, rows(7))
     path.unlink()
-    assert tail.look() == (True, [])
-    assert tail.look() == (False, [])
+    assert tail.read_new() == (True, [])
+    assert tail.read_new() == (False, [])
 
 
 @given(st.lists(st.tuples(st.sampled_from(["append", "replace", "tear", "mend"]), st.integers(0, 99)), max_size=12))
-def test_what_was_seen_is_always_what_is_there_as_far_as_it_reads(tmp_path_factory: object, steps: list) -> None:
+def test_rows_read_are_always_the_readable_rows_of_the_file(tmp_path_factory: object, steps: list) -> None:
     folder = tmp_path_factory.mktemp("tail")  # type: ignore[attr-defined]
     path, seen = folder / "rows.jsonl", []
     tail = JsonlTail(path)
@@ -61,6 +61,6 @@ def test_what_was_seen_is_always_what_is_there_as_far_as_it_reads(tmp_path_facto
             whole = whole[: n % 3] if what == "replace" else whole
             write_atomic(path, "".join(f'{{"n":{m}}}\n' for m in whole))
             torn = False
-        anew, found = tail.look()
+        anew, found = tail.read_new()
         seen = found if anew else seen + found
         assert seen == rows(*whole)

@@ -1,4 +1,4 @@
-"""What a running sweep says of itself: on a terminal, in a log, and to another terminal."""
+"""What a running sweep shows: on a terminal, in a log, and to another terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..planning.test_schedule import plan_of
 
 
 class Run:
-    """A sweep of which only the records and the schedule go on."""
+    """A sweep of which only the records and the schedule advance."""
 
     def __init__(self, folder: Path, words: list[str], terminal: bool = False) -> None:
         self.records = MadeUp(folder, words)
@@ -49,7 +49,7 @@ class Run:
         self.watch.on_end(str(i), self.records.job(i))
 
     def beat(self) -> None:
-        self.watch._looked = self.watch._wrote = self.watch._spoke = float("-inf")
+        self.watch._read_at = self.watch._written_at = self.watch._printed_at = float("-inf")
         self.watch.on_step()
 
     @property
@@ -72,7 +72,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
         it.watch.__exit__()
 
 
-def test_in_a_log_each_end_is_a_line_and_now_and_then_the_whole(run: Callable[..., Run]) -> None:
+def test_a_log_has_a_line_for_each_end_and_a_headline_now_and_then(run: Callable[..., Run]) -> None:
     it = run("aaab", "aaac", "dddd")
     i = it.start()
     it.records.train(i, 4)
@@ -87,7 +87,9 @@ def test_in_a_log_each_end_is_a_line_and_now_and_then_the_whole(run: Callable[..
     assert again.startswith("1 of 3 trainings ended, 4 of 9 epochs trained")
 
 
-def test_what_begins_and_ends_between_two_looks_is_told_too_and_so_is_its_twin(run: Callable[..., Run]) -> None:
+def test_trainings_that_start_and_end_between_two_updates_are_reported_with_their_duplicates(
+    run: Callable[..., Run],
+) -> None:
     it = run("aaaa", "bbbb", "dddd")
     begun = [it.start(), it.start()]
     for i in begun:
@@ -101,7 +103,7 @@ def test_what_begins_and_ends_between_two_looks_is_told_too_and_so_is_its_twin(r
     assert [line.partition("]")[0] for line in it.said.splitlines() if "completed" in line] == ["[1/3", "[2/3", "[3/3"]
 
 
-def test_several_tasks_of_one_training_are_one_training(run: Callable[..., Run]) -> None:
+def test_tasks_of_one_training_are_reported_as_one_training(run: Callable[..., Run]) -> None:
     it = run("aaaa")
     for until in (2, 4):
         i = it.start()
@@ -111,15 +113,15 @@ def test_several_tasks_of_one_training_are_one_training(run: Callable[..., Run])
             it.schedule.released(i, ended=False)
             it.leave(i)
             it.beat()
-            assert it.watch._standing().states == {"paused": 1}
+            assert it.watch._compute_status().states == {"paused": 1}
     it.records.end(i)
     it.end(i)
     it.beat()
     assert it.said.count("completed") == 1
-    assert it.watch._standing().states == {"completed": 1}
+    assert it.watch._compute_status().states == {"completed": 1}
 
 
-def test_what_was_stopped_and_is_finished_after_all_counts_once(run: Callable[..., Run]) -> None:
+def test_a_stopped_training_that_is_resumed_counts_once(run: Callable[..., Run]) -> None:
     it = run("aaaa", "bbbb")
     for since, status in ((0, "stopped"), (2, "completed")):
         i = it.start()
@@ -133,7 +135,7 @@ def test_what_was_stopped_and_is_finished_after_all_counts_once(run: Callable[..
     assert lines == ["[1/2] stopped", "[1/2] completed"]
 
 
-def test_another_terminal_sees_what_runs_and_what_waits_for_it(
+def test_another_terminal_sees_running_and_waiting_trainings(
     run: Callable[..., Run], capsys: pytest.CaptureFixture[str]
 ) -> None:
     it = run("aaab", "aaac", "dddd")
@@ -154,16 +156,16 @@ def test_another_terminal_sees_what_runs_and_what_waits_for_it(
     assert "2.05 kB freed" in out
 
 
-def test_what_a_run_freed_is_added_to_what_the_runs_before_did(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_bytes_freed_by_earlier_runs_are_added(run: Callable[..., Run], tmp_path: Path) -> None:
     first = run("aaaa")
     first.watch.__exit__()
     assert Heartbeat.read(tmp_path / "study") == Heartbeat(first.watch._began, 2, freed=2048, forgotten=3)
     again = run("aaaa")
     again.beat()
-    assert again.watch._now().freed == 4096
+    assert again.watch._build_heartbeat().freed == 4096
 
 
-def test_a_worker_that_was_lost_is_no_training_that_runs(run: Callable[..., Run]) -> None:
+def test_a_training_whose_worker_was_lost_does_not_run(run: Callable[..., Run]) -> None:
     it = run("aaaa")
     i = it.start()
     it.records.train(i, 2)
@@ -171,10 +173,10 @@ def test_a_worker_that_was_lost_is_no_training_that_runs(run: Callable[..., Run]
     it.schedule.released(i, ended=True)
     it.leave(i)
     it.beat()
-    assert it.watch._standing().states == {"lost": 1}
+    assert it.watch._compute_status().states == {"lost": 1}
 
 
-def test_on_a_terminal_a_picture_is_drawn_in_place_and_wiped_at_the_end(run: Callable[..., Run]) -> None:
+def test_the_live_view_redraws_in_place_and_is_wiped_at_the_end(run: Callable[..., Run]) -> None:
     it = run("aaab", "aaac", "dddd", terminal=True)
     i = it.start()
     it.records.train(i, 2)
@@ -187,7 +189,7 @@ def test_on_a_terminal_a_picture_is_drawn_in_place_and_wiped_at_the_end(run: Cal
     assert "[1/3]" not in it.said
 
 
-def test_what_cannot_be_shown_does_not_end_the_sweep(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_display_does_not_end_the_sweep(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     it = run("aaaa")
 
     def full(*arguments: Any) -> None:
@@ -200,14 +202,14 @@ def test_what_cannot_be_shown_does_not_end_the_sweep(run: Callable[..., Run], mo
     it.beat()
 
 
-def test_what_will_be_tried_again_has_not_failed(run: Callable[..., Run]) -> None:
-    """Whoever hung has written down where."""
+def test_a_training_that_is_retried_has_not_failed(run: Callable[..., Run]) -> None:
+    """The error file of a training that hung says where."""
     it = run("aaaa")
     i = it.start()
     it.records.train(i, 2)
     (it.records.folder / "trials" / it.records.ids[i] / "error.txt").write_text("it hung\n")
     it.schedule.released(i, ended=False)
-    it.watch.again(it.records.ids[i], "it hung")
+    it.watch.report_retry(it.records.ids[i], "it hung")
     it.beat()
-    assert f"again: {it.records.ids[i]}: it hung\n" in it.said
+    assert f"retry: {it.records.ids[i]}: it hung\n" in it.said
     assert "failed" not in it.said

@@ -1,4 +1,4 @@
-"""The view fits any terminal, and says what a stranger needs to know."""
+"""The screen fits any terminal, and shows what a user needs to know."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from rich.text import Text
 
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
-from search.monitor.screen import headline, screen, shortened
-from search.monitor.sweep_status import SweepStatus, standing
-from search.monitor.textplot import MARK, OTHER, Dot, beyond, scatter
+from search.monitor.screen import build_screen, format_headline, shorten_name
+from search.monitor.sweep_status import SweepStatus, compute_status
+from search.monitor.textplot import MARK, OTHER, Dot, count_outliers, draw_scatter
 from trainers.record_io import write_json
 from trainers.terminal.console import Console
 
@@ -33,8 +33,8 @@ def drawn(lines: list[Text]) -> list[str]:
 
 
 @given(dots, st.integers(24, 100), st.integers(6, 40))
-def test_a_plot_has_the_size_that_was_asked_for(points: list[Dot], width: int, height: int) -> None:
-    lines = drawn(scatter(points, width, height, "clean %", "PGD %"))
+def test_a_plot_has_the_requested_size(points: list[Dot], width: int, height: int) -> None:
+    lines = drawn(draw_scatter(points, width, height, "clean %", "PGD %"))
     assert len(lines) == height
     assert {cell_len(line) for line in lines} == {width}
     text = "\n".join(lines)
@@ -43,64 +43,66 @@ def test_a_plot_has_the_size_that_was_asked_for(points: list[Dot], width: int, h
 
 
 def test_a_plot_has_its_extremes_at_its_edges() -> None:
-    lines = drawn(scatter([Dot(0.9, 0.4, True), Dot(0.8, 0.5, True), Dot(0.8, 0.4, False)], 24, 8, "clean %", "PGD %"))
+    lines = drawn(
+        draw_scatter([Dot(0.9, 0.4, True), Dot(0.8, 0.5, True), Dot(0.8, 0.4, False)], 24, 8, "clean %", "PGD %")
+    )
     assert lines[0] == " 50.0 ┤●" + " " * 16
     assert lines[5] == " 40.0 ┤·" + " " * 15 + "●"
     assert lines[3] == "PGD % ┤" + " " * 17
     assert lines[7] == "       80.0 clean % 90.0"
 
 
-def test_what_lies_far_below_all_others_does_not_squeeze_them() -> None:
+def test_outliers_do_not_squeeze_the_other_dots() -> None:
     many = [Dot(0.9 + i / 1000, 0.7 - i / 1000, i == 0) for i in range(20)]
     low = [Dot(0.1, 0.1, False), Dot(0.919, 0.05, False)]
-    assert beyond(many) == beyond(low) == 0
-    assert beyond(many + low) == 2
-    lines, with_them = (drawn(scatter(dots, 24, 8, "clean %", "PGD %")) for dots in (many, many + low))
+    assert count_outliers(many) == count_outliers(low) == 0
+    assert count_outliers(many + low) == 2
+    lines, with_them = (drawn(draw_scatter(dots, 24, 8, "clean %", "PGD %")) for dots in (many, many + low))
     assert with_them[5] == " 68.1 ┤·" + lines[5][8:]
     assert with_them[:5] + with_them[6:] == lines[:5] + lines[6:]
-    assert beyond([*many, Dot(0.1, 0.9, True)]) == 0  # the front is always within
+    assert count_outliers([*many, Dot(0.1, 0.9, True)]) == 0  # the front is always within
 
 
 @pytest.fixture(scope="module")
 def big(tmp_path_factory: pytest.TempPathFactory) -> SweepStatus:
-    """A sweep of many trainings in every state, one of them with a name that no terminal holds."""
+    """A sweep of many trainings in every state, one of them with a name wider than any terminal."""
     names = [f"a{i % 7}b{i % 5}cd"[: 3 + i % 4] for i in range(40)]
     it = MadeUp(tmp_path_factory.mktemp("view") / "big", names, seeds=2)
     for i in range(60):
         it.train(i, 2, taken=1, clean=0.89 - i / 1000, robust=0.49 + i / 1000)
         if i < 40:
             it.end(i, ("completed", "stopped", "diverged")[i % 3], 0.9 - i / 1000, 0.5 + i / 1000)
-    ledger = SweepReader(it.folder)
-    ledger.look()
+    reader = SweepReader(it.folder)
+    reader.read_records()
     long = f"method={'very-' * 40}long-abcdef,seed=0"
-    ledger.entries[50] = ledger.entries[50]._replace(id=long)
+    reader.planned[50] = reader.planned[50]._replace(id=long)
     waiting = {it.ids[45]: 7, long: 5, "a ranking": 3}
     now = Heartbeat(time.time() - 100, 16, running=tuple(it.ids[40:56]), waiting=waiting, freed=3_000_000)
-    return standing(ledger, now, held=True)
+    return compute_status(reader, now, is_running=True)
 
 
 def shown(it: SweepStatus, width: int, height: int, encoding: str = "utf-8") -> list[str]:
     file = TextIOWrapper(BytesIO(), encoding=encoding)
     console = Console(file=file, width=width, height=height, force_terminal=True, color_system=None)
-    console.print(screen(it, console, 123_456_789, height))
+    console.print(build_screen(it, console, 123_456_789, height))
     file.seek(0)
     return file.read().splitlines()
 
 
 @settings(max_examples=30, deadline=None)
 @given(width=st.integers(20, 220), height=st.integers(2, 70))
-def test_it_fits(big: SweepStatus, width: int, height: int) -> None:
+def test_the_screen_fits_any_terminal(big: SweepStatus, width: int, height: int) -> None:
     lines = shown(big, width, height)
     assert len(lines) <= height
     assert max(map(cell_len, lines)) <= width
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (140, 50)])
-def test_it_says_it_all_on_a_common_terminal(big: SweepStatus, width: int, height: int) -> None:
+def test_the_screen_shows_everything_on_a_common_terminal(big: SweepStatus, width: int, height: int) -> None:
     text = "\n".join(shown(big, width, height - 1))
     for part in (
         "16 of 16 processes busy", "1 min 4", " s so far", "left", "40 of 80 · 13 stopped · 13 diverged · 4 paused",
-        "sharing saves", "epochs/min", "images/s", "123 MB stored", "3 MB freed", "each alone", "15: 7 for lam=22",
+        "sharing saves", "epochs/min", "images/s", "123 MB stored", "3 MB freed", "without sharing", "15: 7 for lam=22",
         "best PGD", "PGD %", "on the front", MARK,
         "validation, best epoch: 7 configurations, up to 2 seeds · ● clean/PGD front",
     ):  # fmt: skip
@@ -108,12 +110,12 @@ def test_it_says_it_all_on_a_common_terminal(big: SweepStatus, width: int, heigh
     assert text.count(" running ") >= (3 if height < 30 else 16)
 
 
-def test_a_terminal_without_unicode_gets_other_signs(big: SweepStatus) -> None:
+def test_a_terminal_without_unicode_gets_ascii_signs(big: SweepStatus) -> None:
     assert shown(big, 100, 40, encoding="ascii")[1].startswith("trainings =====")
 
 
-def test_the_headline_of_a_sweep_that_runs(big: SweepStatus) -> None:
-    line = headline(big)
+def test_the_headline_of_a_running_sweep(big: SweepStatus) -> None:
+    line = format_headline(big)
     assert line.startswith("40 of 80 trainings ended, 13 stopped, 13 diverged, ")
     assert re.search(r"epochs trained, 1 min 4\d s so far, about ", line)
 
@@ -128,25 +130,29 @@ def test_the_headline_of_a_sweep_that_runs(big: SweepStatus) -> None:
         (9, "…,seed=12"),
     ],
 )
-def test_a_name_loses_its_hash_first_then_the_names_of_its_axes_and_its_seed_last(room: int, text: str) -> None:
-    assert shortened("lam=3,burn_in=20%-a1b2c3,seed=12", room) == text
+def test_a_name_is_shortened_by_its_hash_then_axis_names_then_the_middle(room: int, text: str) -> None:
+    assert shorten_name("lam=3,burn_in=20%-a1b2c3,seed=12", room) == text
 
 
-def test_what_is_not_known_is_said_to_be(tmp_path: Path) -> None:
+def test_an_unknown_time_is_said_to_be_unknown(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "new", ["aaaa", "aabb"])
-    assert "no such training was measured yet" in headline(standing(SweepReader(it.folder), None, held=False))
-    assert "time left not known yet" in headline(standing(SweepReader(it.folder), Heartbeat(time.time(), 2), held=True))
+    assert "no estimate: no comparable training was measured" in format_headline(
+        compute_status(SweepReader(it.folder), None, is_running=False)
+    )
+    assert "time left not known yet" in format_headline(
+        compute_status(SweepReader(it.folder), Heartbeat(time.time(), 2), is_running=True)
+    )
 
 
-def test_a_front_is_shown_for_each_problem_and_named_by_it(tmp_path: Path) -> None:
+def test_each_problem_has_a_front_with_its_name(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "two", ["aaaa", "bbbb", "cccc"])
     noisy(it, 1, 2)
     for i, accuracy in enumerate((0.9, 0.8, 0.7)):
         it.train(i, 2)
         it.end(i, "completed", accuracy, accuracy)
-    ledger = SweepReader(it.folder)
-    ledger.look()
-    lines = shown(standing(ledger, None, held=False), 100, 40)
+    reader = SweepReader(it.folder)
+    reader.read_records()
+    lines = shown(compute_status(reader, None, is_running=False), 100, 40)
     title = next(i for i, line in enumerate(lines) if line.startswith("validation"))
     assert lines[title].endswith("3 configurations, one seed each · ● clean/PGD front of each problem")
     assert [line[50:].strip() for line in lines[title + 1 : title + 6]] == [
@@ -159,7 +165,7 @@ def test_a_front_is_shown_for_each_problem_and_named_by_it(tmp_path: Path) -> No
     assert "\n".join(lines[title + 1 :]).count(MARK) == 2
 
 
-def test_of_a_search_in_generations_totals_and_time_left_are_said_to_be_of_what_was_asked_so_far(
+def test_totals_of_a_search_in_generations_are_marked_as_so_far(
     tmp_path: Path,
 ) -> None:
     it = MadeUp(tmp_path / "asks", ["aaaa", "bbbb"])
@@ -168,33 +174,33 @@ def test_of_a_search_in_generations_totals_and_time_left_are_said_to_be_of_what_
     write_json(it.folder / "plan.json", it.plan)
     it.train(0, 4)
     it.end(0)
-    ledger = SweepReader(it.folder)
-    ledger.look()
-    now = standing(ledger, Heartbeat(time.time(), 1), held=True)
+    reader = SweepReader(it.folder)
+    reader.read_records()
+    now = compute_status(reader, Heartbeat(time.time(), 1), is_running=True)
     assert "4 of 8 epochs trained, in 2 generations so far, 0 s so far, about 16 s left of this generation" in (
-        headline(now)
+        format_headline(now)
     )
     title, trainings, *_ = shown(now, 80, 24)
     assert title.endswith("0 s so far, about 16 s left of this generation")
     assert trainings.endswith(" 1 of 2 in 2 generations so far")
     it.train(1, 4)
     it.end(1)
-    ledger.look()
-    over = standing(ledger, None, held=False)
-    assert headline(over) == "2 of 2 trainings ended, 8 of 8 epochs trained, in 2 generations"
+    reader.read_records()
+    over = compute_status(reader, None, is_running=False)
+    assert format_headline(over) == "2 of 2 trainings ended, 8 of 8 epochs trained, in 2 generations"
 
 
 @pytest.mark.parametrize("height", range(12, 40))
-def test_no_table_is_a_head_alone(tmp_path: Path, height: int) -> None:
-    """Between generations nothing runs, and what was begun is to go on."""
+def test_a_table_is_never_a_header_alone(tmp_path: Path, height: int) -> None:
+    """Between generations no training runs, and those that have begun will go on."""
     it = MadeUp(tmp_path / "between", [f"{i}ab" for i in range(9)])
     for i in range(9):
         it.train(i, 2, clean=0.9, robust=0.5)
         if i < 5:
             it.end(i, "completed", 0.9, 0.5)
-    ledger = SweepReader(it.folder)
-    ledger.look()
-    lines = shown(standing(ledger, Heartbeat(time.time() - 1, 2), held=True), 80, height)
+    reader = SweepReader(it.folder)
+    reader.read_records()
+    lines = shown(compute_status(reader, Heartbeat(time.time() - 1, 2), is_running=True), 80, height)
     heads = [i for i, line in enumerate(lines) if line.rstrip().endswith("best PGD")]
     assert all("seed=0" in lines[i + 1] for i in heads)
     assert heads or height < 16

@@ -1,4 +1,4 @@
-"""Where a sweep stands: states, shared epochs, costs, time left and the front, from made-up records."""
+"""The status of a sweep: states, shared epochs, costs, time left and the front, from made-up records."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from search.exceptions import NoSweep
-from search.monitor.epoch_progress import Partial
+from search.monitor.epoch_progress import EpochProgress
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
-from search.monitor.screen import headline
-from search.monitor.sweep_status import SweepStatus, standing
+from search.monitor.screen import format_headline
+from search.monitor.sweep_status import SweepStatus, compute_status
 from trainers.reading import read_json
 from trainers.record_io import write_json
 
@@ -21,14 +21,14 @@ from ..made_up import MadeUp
 EPOCH, FINAL = 3.0, 4.0  # seconds, as made up
 
 
-def look(it: MadeUp, now: Heartbeat | None = None, held: bool = False) -> SweepStatus:
-    ledger = SweepReader(it.folder)
-    ledger.look(since=now.began if now else 0.0)
-    return standing(ledger, now, held)
+def look(it: MadeUp, now: Heartbeat | None = None, is_running: bool = False) -> SweepStatus:
+    reader = SweepReader(it.folder)
+    reader.read_records(since=now.began if now else 0.0)
+    return compute_status(reader, now, is_running)
 
 
 def states(it: SweepStatus) -> dict[str, str]:
-    return {training.entry.id.partition("-")[0]: training.state for training in it.trainings}
+    return {training.planned.id.partition("-")[0]: training.state for training in it.trainings}
 
 
 @pytest.fixture
@@ -37,72 +37,72 @@ def trunk(tmp_path: Path) -> MadeUp:
     return MadeUp(tmp_path / "trunk", ["aaaaaabbbb", "aaaaaacccc", "aaaaaadddd"])
 
 
-def test_nothing_was_begun(trunk: MadeUp) -> None:
+def test_the_status_before_any_training_has_begun(trunk: MadeUp) -> None:
     it = look(trunk)
     assert it.states == {"planned": 3}
-    assert (it.asked, it.distinct, it.done) == (30, 18, 0)
-    assert (it.seconds_left, it.left.unknown, it.points, it.billed.seconds) == (None, 3, [], 0.0)
+    assert (it.asked_epochs, it.distinct_epochs, it.done_epochs) == (30, 18, 0)
+    assert (it.seconds_left, it.time_left.unknown, it.points, it.billed.seconds) == (None, 3, [], 0.0)
 
 
-def test_shared_epochs_count_once_and_are_billed_to_whom_trained_them(trunk: MadeUp) -> None:
+def test_shared_epochs_count_once_and_are_billed_to_the_training_that_computed_them(trunk: MadeUp) -> None:
     trunk.train(1, 10)
     trunk.end(1)
     trunk.train(0, 8, taken=6)
     it = look(trunk)
-    assert it.done == 10 + 2
+    assert it.done_epochs == 10 + 2
     assert (it.billed.epochs, it.shared.epochs) == (12, 6)
     assert it.billed.seconds == 12 * EPOCH + FINAL
     assert it.shared.seconds == 6 * EPOCH
-    assert it.left.seconds == (2 + 4) * EPOCH + 2 * FINAL
-    assert it.longest == 4 * EPOCH + FINAL
+    assert it.time_left.seconds == (2 + 4) * EPOCH + 2 * FINAL
+    assert it.longest_seconds == 4 * EPOCH + FINAL
 
 
 def test_the_running_epoch_gives_an_estimate_before_the_first_one_ends(trunk: MadeUp) -> None:
-    """A quarter of an epoch took 5 s: one takes 20, of which 15 are left, and the other 17 distinct ones."""
+    """A quarter of an epoch took 5 s, so that 15 s of it are left, and 17 other distinct epochs of 20 s."""
     now = Heartbeat(0.0, 1, running=(trunk.ids[0],))
     (trunk.place(0) / "epochs.jsonl").touch()
-    assert look(trunk, now, held=True).seconds_left is None
+    assert look(trunk, now, is_running=True).seconds_left is None
     write_json(trunk.place(0) / "epoch.json", {"epoch": 0, "share": 0.25, "seconds": 5.0})
-    it = look(trunk, now, held=True)
+    it = look(trunk, now, is_running=True)
     assert it.seconds_left == pytest.approx(18 * 20 - 5)
-    assert "0.2 of 18 epochs trained" in headline(it) and "not known" not in headline(it)
-    assert it.under_way == Partial(0.25, 5.0)
+    assert "0.2 of 18 epochs trained" in format_headline(it) and "not known" not in format_headline(it)
+    assert it.running_epochs == EpochProgress(0.25, 5.0)
 
 
 @pytest.mark.parametrize(
     "left",
     [{"epoch": 1, "share": 0.5, "seconds": 5.0}, {"epoch": 0, "share": 2, "seconds": 1}, {"epoch": 0}, [1], None],
 )
-def test_what_a_killed_process_left_of_an_epoch_is_passed_over(trunk: MadeUp, left: object) -> None:
+def test_progress_left_by_a_killed_process_is_ignored(trunk: MadeUp, left: object) -> None:
     (trunk.place(0) / "epochs.jsonl").touch()
     write_json(trunk.place(0) / "epoch.json", left)
-    it = look(trunk, Heartbeat(0.0, 1, running=(trunk.ids[0],)), held=True)
-    assert (it.seconds_left, it.under_way) == (None, Partial())
+    it = look(trunk, Heartbeat(0.0, 1, running=(trunk.ids[0],)), is_running=True)
+    assert (it.seconds_left, it.running_epochs) == (None, EpochProgress())
 
 
-def test_whole_epochs_are_better_measured_than_parts(trunk: MadeUp) -> None:
+def test_complete_epochs_take_precedence_over_a_running_one(trunk: MadeUp) -> None:
     trunk.train(0, 1)
     write_json(trunk.place(0) / "epoch.json", {"epoch": 1, "share": 0.5, "seconds": 1.0})
-    it = look(trunk, Heartbeat(0.0, 1, running=(trunk.ids[0],)), held=True)
+    it = look(trunk, Heartbeat(0.0, 1, running=(trunk.ids[0],)), is_running=True)
     assert it.seconds_left == pytest.approx(17 * EPOCH - 1.0)
 
 
-def test_more_processes_share_what_is_left_but_not_the_longest_training(trunk: MadeUp) -> None:
+def test_the_longest_training_bounds_the_time_left_on_many_processes(trunk: MadeUp) -> None:
     trunk.train(0, 1)
     total = 17 * EPOCH  # no end was measured yet
     for slots, expected in ((1, total), (2, max(total / 2, 9 * EPOCH)), (64, 9 * EPOCH)):
-        assert look(trunk, Heartbeat(0.0, slots), held=True).seconds_left == pytest.approx(expected)
+        assert look(trunk, Heartbeat(0.0, slots), is_running=True).seconds_left == pytest.approx(expected)
 
 
-def test_who_makes_what_others_wait_for_comes_before_them(tmp_path: Path) -> None:
+def test_trainings_that_others_wait_for_come_first_in_the_time_left(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "ranked", ["aaaa", "bb"])
     it.plan["trials"][1] |= {"kind": "profile", "ranks": "a ranking"}
     write_json(it.folder / "plan.json", it.plan)
     it.train(0, 1)
-    assert look(it, Heartbeat(0.0, 64), held=True).seconds_left == (3 + 2) * EPOCH
+    assert look(it, Heartbeat(0.0, 64), is_running=True).seconds_left == (3 + 2) * EPOCH
 
 
-def test_states_while_a_process_runs_the_sweep(tmp_path: Path) -> None:
+def test_states_of_trainings_while_a_process_runs_the_sweep(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "all", [letter * 4 for letter in "abcdefghij"])
     for i, status in ((0, "completed"), (1, "diverged"), (2, "stopped"), (9, "stopped")):
         it.train(i, 2)
@@ -114,16 +114,16 @@ def test_states_while_a_process_runs_the_sweep(tmp_path: Path) -> None:
     it.fail(7, began - 9)
     left_out = (it.ids[5], it.ids[8])
     now = Heartbeat(began, 2, running=(it.ids[3], it.ids[9]), lost=(it.ids[5],), left_out=left_out)
-    found = look(it, now, held=True)
+    found = look(it, now, is_running=True)
     assert list(states(found).values()) == [
         "completed", "diverged", "stopped", "running", "paused", "lost", "failed", "planned", "left out", "running",
     ]  # fmt: skip
-    assert found.left.seconds == (3 + 3 + 4 + 2) * EPOCH + 4 * FINAL  # of those that run, rest and are planned
+    assert found.time_left.seconds == (3 + 3 + 4 + 2) * EPOCH + 4 * FINAL  # of those that run, rest and are planned
     assert states(look(it))["lam=4"] == "begun"
     assert states(look(it, now))["lam=3"] == "begun"  # it is that of a run that is over
 
 
-def test_what_ended_early_or_failed_is_not_waited_for(trunk: MadeUp) -> None:
+def test_stopped_and_failed_trainings_add_no_time(trunk: MadeUp) -> None:
     trunk.train(0, 10)
     trunk.end(0)
     trunk.train(1, 8, taken=6)
@@ -131,12 +131,12 @@ def test_what_ended_early_or_failed_is_not_waited_for(trunk: MadeUp) -> None:
     trunk.train(2, 7, taken=6)
     trunk.fail(2, time.time())
     it = look(trunk)
-    assert (it.left, it.longest, it.seconds_left) == ((0.0, 0, 0), 0.0, 0.0)
-    assert (it.done, it.to_do, it.spared) == (10 + 2 + 1, 0, 5)
+    assert (it.time_left, it.longest_seconds, it.seconds_left) == ((0.0, 0, 0), 0.0, 0.0)
+    assert (it.done_epochs, it.remaining_epochs, it.skipped_epochs) == (10 + 2 + 1, 0, 5)
     assert not it.all_ended
 
 
-def test_the_front_is_of_means_over_seeds_and_of_trials_that_ended(tmp_path: Path) -> None:
+def test_the_front_is_of_means_over_the_seeds_that_ended(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "front", ["aaaa", "bbbb", "cccc", "dddd", "eeee"], seeds=2)
     measured = {0: (0.90, 0.40), 1: (0.92, 0.50), 2: (0.80, 0.60), 4: (0.95, 0.44), 6: (0.99, 0.99), 8: (0.80, 0.50)}
     for i, (clean, robust) in measured.items():
@@ -153,8 +153,8 @@ def test_the_front_is_of_means_over_seeds_and_of_trials_that_ended(tmp_path: Pat
     }
 
 
-def test_a_network_that_names_one_class_is_counted_and_on_no_front(tmp_path: Path) -> None:
-    """At an epsilon that nothing withstands it would be the most robust."""
+def test_a_constant_network_is_counted_and_on_no_front(tmp_path: Path) -> None:
+    """At an epsilon that no network withstands it would be the most robust."""
     it = MadeUp(tmp_path / "front", ["aaaa", "bbbb"], seeds=2)
     for i in range(4):
         it.train(i, 2)
@@ -165,11 +165,11 @@ def test_a_network_that_names_one_class_is_counted_and_on_no_front(tmp_path: Pat
     found = look(it)
     assert (found.constant, found.states) == (1, {"completed": 4})
     assert [point.name.partition("-")[0] for point in found.points] == ["lam=1"]
-    assert headline(found).startswith("4 of 4 trainings ended, 1 constant, ")
+    assert format_headline(found).startswith("4 of 4 trainings ended, 1 constant, ")
 
 
 @pytest.mark.parametrize("worst", ["diverged", "failed", "lost"])
-def test_a_configuration_that_lost_a_seed_is_not_shown_by_those_that_are_left(tmp_path: Path, worst: str) -> None:
+def test_a_configuration_with_a_failed_seed_is_not_shown(tmp_path: Path, worst: str) -> None:
     it, began = MadeUp(tmp_path / "front", ["aaaa", "bbbb"], seeds=2), time.time()
     for i, accuracy in enumerate((0.9, 0.9, 0.5, 0.5)):
         it.train(i, 2, clean=accuracy, robust=accuracy)
@@ -180,27 +180,27 @@ def test_a_configuration_that_lost_a_seed_is_not_shown_by_those_that_are_left(tm
     elif worst == "failed":
         it.fail(1, began + 1)
     now = Heartbeat(began, 2, lost=(it.ids[1],)) if worst == "lost" else Heartbeat(began, 2)
-    points = look(it, now, held=True).points
+    points = look(it, now, is_running=True).points
     assert [(point.name.partition("-")[0], point.seeds, point.on_front) for point in points] == [("lam=1", 2, True)]
 
 
-def test_a_record_is_followed_and_a_plan_that_grows_too(tmp_path: Path) -> None:
+def test_growing_records_and_a_growing_plan_are_followed(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "grows", ["aaaa"])
-    ledger = SweepReader(it.folder)
+    reader = SweepReader(it.folder)
     it.train(0, 2)
-    ledger.look()
-    assert (ledger.seen[0].epochs, ledger.seen[0].billed.epochs) == (2, 2)
+    reader.read_records()
+    assert (reader.progress[0].epochs, reader.progress[0].billed.epochs) == (2, 2)
     more = MadeUp(tmp_path / "grows", ["aaaa", "aabb"])
     it.train(0, 4, since=2)
     it.end(0)
     more.train(1, 3, taken=2)
-    ledger.grow()
-    ledger.look()
-    assert [(seen.status, seen.epochs, seen.billed.epochs) for seen in ledger.seen] == [
+    reader.read_plan()
+    reader.read_records()
+    assert [(seen.status, seen.epochs, seen.billed.epochs) for seen in reader.progress] == [
         ("completed", 4, 4),
         ("begun", 3, 1),
     ]
-    assert (ledger.asked, ledger.distinct) == (8, 6)
+    assert (reader.asked_epochs, reader.distinct_epochs) == (8, 6)
 
 
 def test_a_folder_without_a_plan_is_no_sweep(tmp_path: Path) -> None:
@@ -211,27 +211,27 @@ def test_a_folder_without_a_plan_is_no_sweep(tmp_path: Path) -> None:
         SweepReader(tmp_path)
 
 
-def test_of_a_search_in_generations_the_newest_is_known(tmp_path: Path) -> None:
+def test_the_newest_generation_is_known(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "asks", ["aaaa", "bbbb"])
     assert look(it).generation is None
-    ledger = SweepReader(it.folder)
+    reader = SweepReader(it.folder)
     for i, generation in ((0, 0), (1, 1)):
         it.plan["trials"][i]["generation"] = generation
         write_json(it.folder / "plan.json", it.plan)
-        ledger.grow()
-        assert standing(ledger, None, held=False).generation == generation + 1
+        reader.read_plan()
+        assert compute_status(reader, None, is_running=False).generation == generation + 1
 
 
-def test_the_speed_is_that_of_what_runs(trunk: MadeUp) -> None:
+def test_the_throughput_is_that_of_running_trainings(trunk: MadeUp) -> None:
     trunk.train(0, 4)
     trunk.train(1, 4, seconds=4.0)
-    assert look(trunk, Heartbeat(0.0, 2), held=True).speed == (0.0, 0.0)
-    both = look(trunk, Heartbeat(0.0, 2, running=tuple(trunk.ids)), held=True).speed
+    assert look(trunk, Heartbeat(0.0, 2), is_running=True).throughput == (0.0, 0.0)
+    both = look(trunk, Heartbeat(0.0, 2, running=tuple(trunk.ids)), is_running=True).throughput
     assert both == pytest.approx((1 / 3 + 1 / 6, 100 / 3 + 100 / 6))
 
 
 def noisy(it: MadeUp, *places: int) -> None:
-    """Let some trainings be of the same data with other labels."""
+    """Give some trainings label noise in the same data."""
     for i in places:
         row = it.plan["trials"][i]
         row["config"] = row["config"] | {"data": row["config"]["data"] | {"label_noise": 0.1}}
@@ -259,11 +259,11 @@ def test_between_generations_a_search_is_not_finished(tmp_path: Path) -> None:
     for i in (0, 1):
         it.train(i, 4)
         it.end(i)
-    now = look(it, held=True)
+    now = look(it, is_running=True)
     assert now.all_ended and now.finished
     for row in it.plan["trials"]:
         row["generation"] = 0
     write_json(it.folder / "plan.json", it.plan)
-    assert look(it, held=True).all_ended
-    assert not look(it, held=True).finished
-    assert look(it, held=False).finished
+    assert look(it, is_running=True).all_ended
+    assert not look(it, is_running=True).finished
+    assert look(it, is_running=False).finished

@@ -1,4 +1,4 @@
-"""What loggers are given: each epoch once with its step, whatever the tasks, kills and failing trackers."""
+"""Trackers receive each epoch once with its step, whatever the tasks, kills and failing trackers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 import search.monitor.trackers
 import search.schema.loggers
 from search.exceptions import SpaceError
-from search.monitor.trackers import Run, TrackerCallback, built
+from search.monitor.trackers import TrackedRun, TrackerCallback, build_loggers
 from search.schema.loggers import PACKAGES
 from trainers.record_io import Row, write_atomic
 
@@ -24,7 +24,7 @@ from ..made_up import MadeUp
 
 
 class Stub:
-    """A logger that keeps what it is given."""
+    """A logger that keeps what it receives."""
 
     def __init__(self, fails: bool = False, slow: float = 0.0) -> None:
         self.steps: dict[str, list[int]] = defaultdict(list)
@@ -33,17 +33,17 @@ class Stub:
         self.finished = False
         self._fails, self._slow = fails, slow
 
-    def log_trial_start(self, trial: Run) -> None:
+    def log_trial_start(self, trial: TrackedRun) -> None:
         self.calls.append(("start", str(trial)))
 
-    def log_trial_result(self, iteration: int, trial: Run, result: Row) -> None:
+    def log_trial_result(self, iteration: int, trial: TrackedRun, result: Row) -> None:
         if self._fails:
             raise ConnectionError("no server")
         time.sleep(self._slow)
         self.steps[str(trial)].append(result["training_iteration"])
         self.results[str(trial)].append(result)
 
-    def log_trial_end(self, trial: Run, failed: bool = False) -> None:
+    def log_trial_end(self, trial: TrackedRun, failed: bool = False) -> None:
         self.calls.append(("failed" if failed else "end", str(trial)))
 
     def on_experiment_end(self, trials: list) -> None:
@@ -62,7 +62,7 @@ def feed(it: MadeUp, *stubs: Stub, hurried: bool = False) -> TrackerCallback:
     return fed
 
 
-def test_every_epoch_is_a_result_with_its_step_and_its_cost_and_then_how_it_ended(sweep: MadeUp) -> None:
+def test_every_epoch_is_logged_with_its_cost_and_then_the_result(sweep: MadeUp) -> None:
     stub, job = Stub(), sweep.job(0)
     with feed(sweep, stub) as fed:
         for epoch in range(4):
@@ -78,7 +78,7 @@ def test_every_epoch_is_a_result_with_its_step_and_its_cost_and_then_how_it_ende
     assert stub.finished
 
 
-def test_epochs_that_another_made_are_in_a_trainings_run_too(sweep: MadeUp) -> None:
+def test_copied_epochs_are_logged_too(sweep: MadeUp) -> None:
     stub = Stub()
     sweep.train(1, 3, taken=2)
     with feed(sweep, stub) as fed:
@@ -86,7 +86,7 @@ def test_epochs_that_another_made_are_in_a_trainings_run_too(sweep: MadeUp) -> N
     assert stub.steps == {sweep.ids[1]: [0, 1, 2]}
 
 
-def test_several_tasks_and_runs_of_the_sweep_are_one_run_without_gaps_or_repeats(sweep: MadeUp) -> None:
+def test_tasks_and_runs_of_a_sweep_are_one_tracker_run_without_gaps_or_repeats(sweep: MadeUp) -> None:
     stub, job = Stub(), sweep.job(0)
     with feed(sweep, stub) as fed:
         sweep.train(0, 2)
@@ -106,7 +106,7 @@ def test_several_tasks_and_runs_of_the_sweep_are_one_run_without_gaps_or_repeats
     assert stub.calls == [("start", sweep.ids[0]), ("end", sweep.ids[0])] * 2
 
 
-def test_an_interrupted_sweep_ends_its_runs_with_all_that_was_trained(sweep: MadeUp) -> None:
+def test_an_interrupted_sweep_logs_all_trained_epochs(sweep: MadeUp) -> None:
     stub = Stub()
     sweep.train(0, 1)
     with feed(sweep, stub, hurried=True) as fed:
@@ -116,7 +116,7 @@ def test_an_interrupted_sweep_ends_its_runs_with_all_that_was_trained(sweep: Mad
     assert stub.calls[-1] == ("end", sweep.ids[0])
 
 
-def test_a_tracker_that_fails_is_left_out_and_costs_nothing_else(sweep: MadeUp) -> None:
+def test_a_failing_tracker_is_left_out_and_the_others_go_on(sweep: MadeUp) -> None:
     broken, sound = Stub(fails=True), Stub()
     with feed(sweep, broken, sound) as fed:
         for epoch in range(3):
@@ -127,7 +127,7 @@ def test_a_tracker_that_fails_is_left_out_and_costs_nothing_else(sweep: MadeUp) 
 
 
 def test_a_slow_tracker_does_not_slow_the_sweep(sweep: MadeUp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search.monitor.trackers, "HURRY_SECONDS", 0.05)
+    monkeypatch.setattr(search.monitor.trackers, "FLUSH_SECONDS", 0.05)
     sweep.train(0, 4)
     began = time.monotonic()
     with feed(sweep, Stub(slow=1.0), hurried=True) as fed:
@@ -136,7 +136,7 @@ def test_a_slow_tracker_does_not_slow_the_sweep(sweep: MadeUp, monkeypatch: pyte
     assert time.monotonic() - began < 0.9
 
 
-def test_a_training_that_failed_is_a_failed_run_and_one_without_rows_is_none(sweep: MadeUp) -> None:
+def test_a_failed_training_is_a_failed_run_and_has_none_without_epochs(sweep: MadeUp) -> None:
     stub = Stub()
     sweep.train(0, 1)
     sweep.fail(0, time.time())
@@ -148,7 +148,7 @@ def test_a_training_that_failed_is_a_failed_run_and_one_without_rows_is_none(swe
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """What TensorBoard would show of a run; a record is a length, its checksum, an event and its checksum."""
+    """Read what TensorBoard would show of a run; a record is a length, its checksum, an event and its checksum."""
     from tensorboardX.proto.event_pb2 import Event
 
     found: dict[str, list[tuple[int, float]]] = defaultdict(list)
@@ -164,9 +164,9 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     return found
 
 
-def test_tensorboard_shows_one_curve_of_a_training_in_two_tasks(sweep: MadeUp) -> None:
+def test_tensorboard_has_one_curve_for_a_training_in_two_tasks(sweep: MadeUp) -> None:
     job = sweep.job(0)
-    with TrackerCallback(sweep.folder, built(["tensorboard"], sweep.folder), pytest.fail, lambda: False) as fed:
+    with TrackerCallback(sweep.folder, build_loggers(["tensorboard"], sweep.folder), pytest.fail, lambda: False) as fed:
         sweep.train(0, 2)
         fed.on_end("a task", job)
         sweep.train(0, 4, since=2)
@@ -178,7 +178,7 @@ def test_tensorboard_shows_one_curve_of_a_training_in_two_tasks(sweep: MadeUp) -
 
 
 @pytest.mark.parametrize("name", sorted(PACKAGES))
-def test_an_absent_package_is_named_before_anything_starts(
+def test_a_missing_package_is_named_before_the_start(
     refused: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, name: Any
 ) -> None:
     here = search.schema.loggers.find_spec
@@ -198,23 +198,23 @@ def test_an_unknown_logger_is_refused(refused: Callable[..., list[str]]) -> None
     assert "tensorboard" in problem
 
 
-def test_a_tracker_that_cannot_be_used_is_told_of(sweep: MadeUp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tracker_that_cannot_be_set_up_is_reported(sweep: MadeUp, monkeypatch: pytest.MonkeyPatch) -> None:
     def keyless(folder: Path) -> Any:
         raise ValueError("No API key found.\nRun login.")
 
-    monkeypatch.setitem(search.monitor.trackers.MAKERS, "wandb", keyless)
+    monkeypatch.setitem(search.monitor.trackers.BUILDERS, "wandb", keyless)
     with pytest.raises(SpaceError, match=r"search.loggers: wandb: No API key found\.$"):
-        built(["wandb"], sweep.folder)
+        build_loggers(["wandb"], sweep.folder)
 
 
 @pytest.mark.slow
-def test_mlflow_has_one_run_of_a_training_in_two_runs_of_the_sweep(
+def test_mlflow_has_one_run_for_a_training_in_two_runs_of_the_sweep(
     sweep: MadeUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     for until in (2, 4):
-        with TrackerCallback(sweep.folder, built(["mlflow"], sweep.folder), pytest.fail, lambda: False) as fed:
+        with TrackerCallback(sweep.folder, build_loggers(["mlflow"], sweep.folder), pytest.fail, lambda: False) as fed:
             sweep.train(0, until, since=until - 2)
             fed.on_report("a task", sweep.job(0))
     client = mlflow.MlflowClient(f"sqlite:///{sweep.folder}/loggers/mlflow/mlflow.db")
@@ -225,15 +225,17 @@ def test_mlflow_has_one_run_of_a_training_in_two_runs_of_the_sweep(
 
 
 @pytest.mark.slow
-def test_wandb_has_one_run_of_a_training(sweep: MadeUp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wandb_has_one_run_for_a_training_and_the_key_is_in_no_log(
+    sweep: MadeUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("wandb")
-    from search.cluster.ray_cluster import cluster
+    from search.cluster.ray_cluster import open_cluster
     from search.signals import Interrupt
 
     monkeypatch.setitem(os.environ, "WANDB_MODE", "offline")
     monkeypatch.setitem(os.environ, "WANDB_API_KEY", "a-key-of-40-letters-that-is-not-to-be-told")
-    with cluster(None, Interrupt()):
-        with TrackerCallback(sweep.folder, built(["wandb"], sweep.folder), pytest.fail, lambda: False) as fed:
+    with open_cluster(None, Interrupt()):
+        with TrackerCallback(sweep.folder, build_loggers(["wandb"], sweep.folder), pytest.fail, lambda: False) as fed:
             sweep.train(0, 4)
             fed.on_report("a task", sweep.job(0))
         (ray,) = Path("/tmp").glob(f"rs-{os.getpid()}-*/ray/session_2*/logs")

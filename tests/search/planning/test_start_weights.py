@@ -18,7 +18,7 @@ from trainers.checkpoints import CheckpointError, load_weights
 from trainers.npz import read_arrays
 from trainers.reading import read_json, read_rows
 
-from ..helpers import Tiny, local, records, smoke
+from ..helpers import Tiny, hash_records, local, smoke
 
 Make = Callable[..., Tiny]
 Plans = Callable[..., Plan]
@@ -156,7 +156,7 @@ def test_stopped_after_every_epoch_and_continued_by_another_process_it_has_the_s
         run_all(tiny(pretrain=FIRST, profile__seeds=[7], trial__epochs=4, search__axes=axes), way)
         for way in (Tiny.run, in_pieces)
     )
-    assert records(pieces.store.folder) == records(whole.store.folder)
+    assert hash_records(pieces.store.folder) == hash_records(whole.store.folder)
     assert [trial.kind for trial in whole.plan.trials] == ["profile", "pretrain", "trial"]
 
 
@@ -223,7 +223,7 @@ def test_trials_of_a_pretraining_that_diverged_are_named_and_ray_is_not_started(
 def test_weights_that_were_lost_are_named_and_can_be_made_again(tiny: Make, damage: Callable[[Path], Any]) -> None:
     it = tiny(pretrain=FIRST, **PLAIN)
     assert it.run(0) == "completed"
-    before, path = records(it.store.folder), state_file(it, 0)
+    before, path = hash_records(it.store.folder), state_file(it, 0)
     damage(path)
     complaint = f"{it.plan.trials[0].id}: its last state is missing or damaged; remove its result.json"
     assert it.sweep.run("the command") == 1
@@ -234,7 +234,7 @@ def test_weights_that_were_lost_are_named_and_can_be_made_again(tiny: Make, dama
     (it.folder(0) / "result.json").unlink()
     assert [it.run(0), it.run(1)] == ["completed"] * 2
     assert path.exists()
-    assert {name: records(it.store.folder)[name] for name in before} == before
+    assert {name: hash_records(it.store.folder)[name] for name in before} == before
 
 
 def test_a_longer_training_that_passes_the_end_of_a_pretraining_leaves_it_there(tiny: Make) -> None:

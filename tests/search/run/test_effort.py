@@ -1,4 +1,4 @@
-"""What a plan trains on, in examples: known of named data sets before they are here, and of others once they are."""
+"""The number of examples a plan trains on: known for named data sets at once, for others once they are loaded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.run.__main__ import main
-from search.run.estimate import Effort, effort
+from search.run.estimate import ExampleCounts, count_examples
 from search.schema.space import load
 
 SUBSETS = {"all": "all", "few": {"name": "random", "size": 100}, "tenth": {"name": "random", "size": "10%"}}
@@ -39,30 +39,38 @@ def planned(folder: Path, text: str, fingerprint: Callable[..., str] = lambda da
     ],
     ids=lambda it: it["name"] if isinstance(it, dict) else "",
 )
-def test_a_named_data_set_is_as_large_as_it_is_published(tmp_path: Path, data: dict[str, Any], n: int) -> None:
+def test_a_named_data_set_has_its_published_size(tmp_path: Path, data: dict[str, Any], n: int) -> None:
     text = space(data).replace("search:\n", "search:\n  checkpoint: last\n")  # which validation need not select
-    assert effort(planned(tmp_path, text), {}) == Effort(3 * (n + 100 + n // 10), 3 * 3 * n)
+    assert count_examples(planned(tmp_path, text), {}) == ExampleCounts(3 * (n + 100 + n // 10), 3 * 3 * n)
 
 
-def test_of_other_data_nothing_is_known_before_it_is_here(tmp_path: Path) -> None:
+def test_a_count_of_training_examples_is_known_before_the_data_is_loaded(tmp_path: Path) -> None:
+    plan = planned(tmp_path, space({"name": "digits", "train": 200, "val": 60, "test": 60}))
+    assert count_examples(plan, {}) == ExampleCounts(3 * 320, 3 * 600)
+
+
+def test_the_size_of_other_data_is_unknown_before_it_is_loaded(tmp_path: Path) -> None:
     sources = DatasetCache()
-    plan = planned(tmp_path, space({"name": "digits", "train": 200, "val": 60, "test": 60}), sources.fingerprint)
-    assert effort(plan, {}) is None
-    data = sources.prepared(plan.trials[0].config.data)
-    assert effort(plan, dict.fromkeys((trial.data for trial in plan.trials), data)) == Effort(3 * 320, 3 * 600)
+    plan = planned(tmp_path, space({"name": "digits", "val": 60, "test": 60}), sources.fingerprint)
+    assert count_examples(plan, {}) is None
+    data = dict.fromkeys((trial.data for trial in plan.trials), sources.prepared(plan.trials[0].config.data))
+    left = 1797 - 60 - 60
+    assert count_examples(plan, data) == ExampleCounts(3 * (left + 100 + 168), 3 * 3 * left)
 
 
-def test_epochs_that_trainings_share_count_once(tmp_path: Path) -> None:
+def test_examples_of_shared_epochs_count_once(tmp_path: Path) -> None:
     gairat = {"base": "gairat", "weight": {"burn_in": 2}}
     axes = {"method": {"grid": {"pgd": "pgd-at", "gairat": gairat}}}
     tree = {"trial": {"data": {"name": "cifar10", "val": 1000}, "epochs": 3}, "search": {"axes": axes}}
-    assert effort(planned(tmp_path, str(yaml.safe_dump(tree))), {}) == Effort(4 * 49_000, 4 * 49_000)
+    assert count_examples(planned(tmp_path, str(yaml.safe_dump(tree))), {}) == ExampleCounts(4 * 49_000, 4 * 49_000)
 
 
-def test_a_dry_run_says_what_subsets_save(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_shows_what_subsets_save(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "space.yaml").write_text(space({"name": "digits", "train": 200, "val": 60, "test": 60}))
     assert main([str(tmp_path / "space.yaml"), "--dry-run", "--results", str(tmp_path / "none")]) == 0
-    assert "examples 960 to train on, as many as in 5 epochs of all" in " ".join(capsys.readouterr().out.split())
+    assert "examples 960 to train on, as many as in 5 epochs without subsets" in " ".join(
+        capsys.readouterr().out.split()
+    )
     (tmp_path / "space.yaml").write_text("trial: {data: {name: digits}, epochs: 3}\n")
     assert main([str(tmp_path / "space.yaml"), "--dry-run", "--results", str(tmp_path / "none")]) == 0
     assert "as many as in" not in capsys.readouterr().out

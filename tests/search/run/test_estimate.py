@@ -1,4 +1,4 @@
-"""What a plan will cost, before it costs it: against what it did cost, and against closed forms."""
+"""Estimates of what a plan costs, against what it did cost and against closed forms."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 
 from search.execution.reuse import RemainingWork, count_remaining
 from search.execution.simulated_backend import simulate
-from search.monitor.cost_model import Left
-from search.monitor.disk_usage import stored
+from search.monitor.cost_model import TimeLeft
+from search.monitor.disk_usage import measure_size
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.run.__main__ import main
 from search.run.dry_run import print_plan
-from search.run.estimate import storage_estimate, time_estimate, unshared_makespan
+from search.run.estimate import compute_unshared_makespan, estimate_remaining_time, estimate_storage
 from search.schema.space import load
 from trainers.record_io import write_json
 from trainers.terminal.console import Console
@@ -43,25 +43,26 @@ def sharing(tmp_path: Path) -> Tiny:
     return Tiny(tmp_path / "sweep", **{f"trial__{key}": value for key, value in TREE.items()}, **space)
 
 
-def test_time_counts_shared_epochs_once_by_the_pace_of_kin(sharing: Tiny, tmp_path: Path) -> None:
+def test_the_time_counts_shared_epochs_once_by_comparable_trainings(sharing: Tiny, tmp_path: Path) -> None:
     plan = sharing.plan
     assert (plan.tree.asked, plan.tree.distinct) == (32, 18)
     results = tmp_path / "results"
     nothing = count_remaining(None, plan)
-    assert time_estimate(plan, results, nothing) == (0.0, 4, 0)
+    assert estimate_remaining_time(plan, results, nothing) == (0.0, 4, 0)
     before = MadeUp(results / "before", ["aa"], **plan.trials[0].config.model_dump(mode="json"))
     before.plan["evaluate"] = plan.evaluation.model_dump(mode="json")
+    before.plan["trials"][0] |= {key: plan.trials[0].row()[key] for key in ("passes", "fraction")}
     write_json(before.folder / "plan.json", before.plan)
     before.train(0, 2, seconds=2.0)
     before.end(0)
-    assert time_estimate(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0, 0)
+    assert estimate_remaining_time(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0, 0)
     MadeUp(results / "strange", ["aa"], model={"name": "another"}).train(0, 2)
-    assert time_estimate(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0, 0)
+    assert estimate_remaining_time(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0, 0)
 
 
-def test_storage_is_near_what_the_sweep_took(sharing: Tiny) -> None:
+def test_the_storage_estimate_is_near_the_measured_size(sharing: Tiny) -> None:
     sizes = {trial.data: (96, 1, 8, 10) for trial in sharing.plan.trials}
-    none, best, forks = (storage_estimate(sharing.plan, sizes, keep, 1) for keep in ("none", "best", "forks"))
+    none, best, forks = (estimate_storage(sharing.plan, sizes, keep, 1) for keep in ("none", "best", "forks"))
     assert none and best and forks
     assert none.in_the_end < best.in_the_end < forks.in_the_end <= forks.at_once == best.at_once
     for i in range(4):
@@ -71,10 +72,10 @@ def test_storage_is_near_what_the_sweep_took(sharing: Tiny) -> None:
     assert states == (4 + 2) * 12 * (64 * 256 + 256 + 256 * 10 + 10)
     assert best.in_the_end - none.in_the_end == states * 4 / 6
     assert states < took < 1.1 * states
-    assert storage_estimate(sharing.plan, {}, "best", 1) is None
+    assert estimate_storage(sharing.plan, {}, "best", 1) is None
 
 
-def test_what_is_stored_is_not_trained_again(sharing: Tiny, tmp_path: Path) -> None:
+def test_stored_epochs_are_not_in_the_remaining_time(sharing: Tiny, tmp_path: Path) -> None:
     """Burn-ins of 4 and 6 of 8 epochs, two lambdas each: 4 epochs are common to all, 2 more to the latter two."""
     plan, store, elsewhere = sharing.plan, sharing.store, tmp_path / "elsewhere"
     assert count_remaining(store.folder, plan) == ([False] * 4, [8, 4, 4, 2])
@@ -87,9 +88,9 @@ def test_what_is_stored_is_not_trained_again(sharing: Tiny, tmp_path: Path) -> N
     lent = count_remaining(elsewhere, plan, [store.folder])
     assert lent.ended == [False] * 4, "its states alone are lent"
     assert lent.epochs == left.epochs
-    pace = time_estimate(plan, tmp_path, lent)
+    pace = estimate_remaining_time(plan, tmp_path, lent)
     assert pace.unknown == 0
-    assert 0 < time_estimate(plan, tmp_path, left).seconds < pace.seconds, "without its final evaluation"
+    assert 0 < estimate_remaining_time(plan, tmp_path, left).seconds < pace.seconds, "without its final evaluation"
     for i in order[1:]:
         assert sharing.run(i) == "completed"
     assert count_remaining(store.folder, plan) == ([True] * 4, [0] * 4)
@@ -116,7 +117,7 @@ search:
 @pytest.mark.parametrize(
     ("block", "rule"), [("{patience: 20%}", "robust"), ("median", "median"), ("{name: median, least: 3}", "median")]
 )
-def test_a_dry_run_says_what_a_search_looks_for_and_what_ends_it(
+def test_a_dry_run_shows_the_objectives_and_limits_of_a_search(
     block: str, rule: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "120")
@@ -127,25 +128,23 @@ def test_a_dry_run_says_what_a_search_looks_for_and_what_ends_it(
     assert rows["axis optimizer.lr"] == "loguniform, 0.01 to 1"
     assert rows["axis batch_size"] == "int, 16 to 64"
     assert rows["axis method"] == "pgd-at, trades"
-    assert rows["selects by"] == "val_pgd_acc (max), val_clean_acc (max), val_clean_acc >= 0.8"
-    assert rows["seeds in doubt"] == "up to 5; all figures here are of 2"
+    assert rows["objectives"] == "val_pgd_acc (max), val_clean_acc (max), val_clean_acc >= 0.8"
+    assert rows["seeds"] == "up to 5 for a configuration in doubt; all figures here are for 2"
     assert rows["stopping"] == f"{rule}: trainings may end sooner than counted here"
-    assert rows["budget"] == "45 epochs, 2 h 00 min of wall time: pays for 4 of the 12 trainings counted here"
+    assert rows["budget"] == "45 epochs, 2 h 00 min of wall time: suffices for 4 of the 12 trainings counted here"
 
 
-def test_training_from_scratch_takes_as_long_as_the_fullest_process() -> None:
+def test_the_unshared_makespan_is_that_of_the_fullest_process() -> None:
     plan = planned_space(FIGURES[0].text)
-    assert [unshared_makespan(plan, workers) for workers in (1, 4, 8, 16, 64)] == [2800, 700, 400, 200, 100]
+    assert [compute_unshared_makespan(plan, workers) for workers in (1, 4, 8, 16, 64)] == [2800, 700, 400, 200, 100]
     assert simulate(plan, 8).makespan == 220
 
 
-def test_what_others_need_is_trained_before_them_from_scratch_too(planned: Callable[..., Plan]) -> None:
-    assert unshared_makespan(planned(smoke()), 2) == 6 + 2 * 6
+def test_the_unshared_makespan_has_needed_trainings_first(planned: Callable[..., Plan]) -> None:
+    assert compute_unshared_makespan(planned(smoke()), 2) == 6 + 2 * 6
 
 
-def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dry_run_shows_what_sharing_saves_and_what_is_unknown(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def said() -> str:
         plan = planned_space(text)
         print_plan(Console(width=200), plan, space, here / "results", sources, count_remaining(None, plan))
@@ -157,32 +156,38 @@ def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
     sources.fingerprint(planned_space(text).trials[0].config.data)
     first = said()
     assert "epochs 2,800 asked, 1,480 to train: 1,320 (47.1%) saved by sharing" in first
-    assert "time no estimate: no such training was recorded in this results folder yet" in first
+    assert "time no estimate: no comparable training is recorded in this results folder yet" in first
     assert "in the end (keep: best), at most " in first
-    config = planned_space(text).trials[0].config.model_dump(mode="json")
-    MadeUp(here / "results" / "before", ["aa"], **config).train(0, 2, seconds=2.0)
+    row = planned_space(text).trials[0].row()
+    before = MadeUp(here / "results" / "before", ["aa"], **row["config"])
+    before.plan["trials"][0] |= {key: row[key] for key in ("passes", "fraction")}
+    write_json(before.folder / "plan.json", before.plan)
+    before.train(0, 2, seconds=2.0)
     later = said()
     assert "time 49 min 20 s on one process" in later  # 1,480 x 2 s; another evaluation is none of the same
-    assert f"without evaluating {len(planned_space(text).trials)} trainings: none was measured so before" in later
+    assert (
+        f"without evaluating {len(planned_space(text).trials)} trainings, as this evaluation was never measured"
+        in later
+    )
 
 
-def test_it_says_how_often_further_attacks_are_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_shows_how_often_attacks_are_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     along = {"fgsm": {"name": "fgsm"}, "rare": {"name": "fgsm", "every": 6, "images": 50}}
     text = smoke(evaluate__every=3, evaluate__along=along)
     (here / "space.yaml").write_text(text)
     plan, space = planned_space(text), load(here / "space.yaml", []).space
     print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), count_remaining(None, plan))
     said = " ".join(capsys.readouterr().out.split())
-    assert "measured: fgsm FGSM, linf, epsilon 0.1; every 3 epochs, and after the last" in said
-    assert "measured: rare FGSM, linf, epsilon 0.1 on 50 images drawn by class; every 6 epochs, and after the" in said
-    assert "on 30 images drawn by class each trial asks" in said, "of an attack of the end nothing is said"
+    assert "evaluate: fgsm FGSM, linf, epsilon 0.1; every 3 epochs, and after the last" in said
+    assert "evaluate: rare FGSM, linf, epsilon 0.1 on 50 images drawn by class; every 6 epochs, and after the" in said
+    assert "on 30 images drawn by class resources 1 CPU" in said, "an attack that runs once at the end has no frequency"
 
 
-def test_the_last_training_takes_its_time_on_however_many_processes(
+def test_the_last_training_takes_as_long_on_many_processes(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("search.run.dry_run.slots_here", lambda resources: 4)
-    monkeypatch.setattr("search.run.dry_run.time_estimate", lambda *of: Left(8.0, 0))
+    monkeypatch.setattr("search.run.dry_run.count_local_slots", lambda resources: 4)
+    monkeypatch.setattr("search.run.dry_run.estimate_remaining_time", lambda *of: TimeLeft(8.0, 0))
     (here / "space.yaml").write_text(FIGURES[0].text)
     plan, space = planned_space(FIGURES[0].text), load(here / "space.yaml", []).space
     count = len(plan.trials)
@@ -191,8 +196,8 @@ def test_the_last_training_takes_its_time_on_however_many_processes(
     assert "8 s on one process, about 8 s on 4 processes" in " ".join(capsys.readouterr().out.split())
 
 
-def test_of_twins_alone_no_time_is_known_either(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A twin adds no epoch, which takes no time whatever its pace; the others have no kin."""
+def test_duplicates_alone_give_no_time(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A duplicate adds no epoch and takes no time; the other training has no comparable one."""
     (here / "space.yaml").write_text(burn_ins([1, "inf"]))
     plan, sources = planned_space(burn_ins([1, "inf"])), DatasetCache()
     print_plan(
@@ -204,14 +209,14 @@ def test_of_twins_alone_no_time_is_known_either(here: Path, capsys: pytest.Captu
         count_remaining(None, plan),
     )
     said = " ".join(capsys.readouterr().out.split())
-    assert "time no estimate: no such training was recorded in this results folder yet" in said
+    assert "time no estimate: no comparable training is recorded in this results folder yet" in said
 
 
-def test_a_folder_that_is_being_removed_is_no_bytes(tmp_path: Path) -> None:
+def test_files_that_vanish_have_no_size(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"12345")
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "c").write_bytes(b"123")
-    assert stored(tmp_path) == 8
+    assert measure_size(tmp_path) == 8
     shutil.rmtree(tmp_path / "b")
-    assert stored(tmp_path) == 5
-    assert stored(tmp_path / "b") == 0
+    assert measure_size(tmp_path) == 5
+    assert measure_size(tmp_path / "b") == 0

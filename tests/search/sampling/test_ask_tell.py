@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 from search.verify import main as verify
 from trainers.reading import read_json, read_rows
 
-from ..helpers import Tiny, records, slow, smoke
+from ..helpers import Tiny, hash_records, slow, smoke
 
 pytestmark = pytest.mark.sweeps
 
@@ -72,7 +72,7 @@ def test_at_any_concurrency_and_speed_the_same_is_asked(asked: Tiny, tmp_path: P
     it = Tiny(tmp_path / "sweep", adaptive())
     assert it.going(Random(seed), workers=3 + seed)
     assert memory(it) == memory(asked)
-    assert records(it.store.folder) == records(asked.store.folder)
+    assert hash_records(it.store.folder) == hash_records(asked.store.folder)
 
 
 def test_after_kills_too(asked: Tiny, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_after_kills_too(asked: Tiny, tmp_path: Path) -> None:
         if it.going(random, workers=2, slices=random.randrange(3, 25)):
             break
     assert memory(it) == memory(asked)
-    assert records(it.store.folder) == records(asked.store.folder)
+    assert hash_records(it.store.folder) == hash_records(asked.store.folder)
 
 
 def test_a_longer_search_begins_like_a_shorter_one_and_trains_only_what_is_new(asked: Tiny, tmp_path: Path) -> None:
@@ -111,5 +111,5 @@ def test_with_stopping_generations_are_judged_apart(tmp_path: Path) -> None:
     other = Tiny(tmp_path / "other" / "sweep", adaptive(**changes))
     assert other.going(Random(1), workers=4)
     assert memory(one) == memory(other)
-    assert records(one.store.folder) == records(other.store.folder)
+    assert hash_records(one.store.folder) == hash_records(other.store.folder)
     assert verify([str(one.store.folder), "--sample", "4"]) == 0

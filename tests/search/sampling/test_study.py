@@ -32,7 +32,7 @@ from search.schema.axes import Point, random_points
 from search.schema.blocks import Search
 from trainers.reading import read_rows
 
-from ..helpers import ROOT, snapshot
+from ..helpers import ROOT, hash_files
 
 SLOW_GP = pytest.param("gp", marks=pytest.mark.slow)  # half a second a proposal
 STRATEGIES = ["tpe", "nsga2", SLOW_GP, "random", "qmc"]
@@ -142,10 +142,10 @@ def test_opening_and_looking_write_nothing(tmp_path: Path, undisturbed: Undistur
     assert (asker.points(), asker.waiting()) == ([], [])
     assert not (tmp_path / "nowhere").exists()
     folder = undisturbed("tpe")[0]
-    before = snapshot(folder)
+    before = hash_files(folder)
     asker = AskTellStudy(searching(), folder)
     assert (len(asker.points()), asker.waiting(), asker.ask()) == (12, [], [])
-    assert snapshot(folder) == before
+    assert hash_files(folder) == before
 
 
 # however it was run
@@ -358,9 +358,9 @@ def test_no_point_is_trained_twice_and_a_space_that_is_used_up_ends_the_search(s
     search, folder = searching(strategy, trials=40, axes=axes), tmp_path / "study"
     points = run(search, folder)
     assert len({(point["method"].label, point["batch_size"].value) for point in points}) == len(points) == 6
-    before = snapshot(folder)
+    before = hash_files(folder)
     assert run(search, folder) == points
-    assert snapshot(folder) == before, "asking in vain leaves no trace"
+    assert hash_files(folder) == before, "asking in vain leaves no trace"
 
 
 def test_a_repeated_proposal_says_whose_it_is(tmp_path: Path) -> None:

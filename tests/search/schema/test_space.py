@@ -692,8 +692,8 @@ def test_a_dry_run_names_the_pieces_of_every_family(here: Path, capsys: pytest.C
     (here / "space.yaml").write_text(text + "pretrain: {trial: {method: pgd-at, optimizer: sgd}}\n")
     assert main(["space.yaml", "--dry-run"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "trained: model mlp, hidden 16 trained: attack pgd, epsilon 0.031" in said
-    assert "trained: loss trades, beta 6" in said and "trained: optimizer adam, lr 0.0001" in said
-    assert "trained: data set digits, train 96" in said
-    assert "trained: profile mlp on digits, pgd with trades, adam; trained as the trials" in said
-    assert "trained: pretrain mlp on digits, pgd with ce, sgd; trained as the trials, but for attack pgd, eps" in said
+    assert "trial: model mlp, hidden 16 trial: attack pgd, epsilon 0.031" in said
+    assert "trial: loss trades, beta 6" in said and "trial: optimizer adam, lr 0.0001" in said
+    assert "trial: data set digits, train 96" in said
+    assert "profile mlp on digits, pgd with trades, adam; trained as the trials" in said
+    assert "pretrain mlp on digits, pgd with ce, sgd; trained as the trials, but for attack pgd, eps" in said

@@ -13,7 +13,7 @@ from search.stopping.decisions import JOURNAL
 from search.verify import main as verify
 from trainers.reading import read_json
 
-from ..helpers import Tiny, records, slow, smoke
+from ..helpers import Tiny, hash_records, slow, smoke
 
 pytestmark = pytest.mark.sweeps
 
@@ -86,7 +86,7 @@ def test_concurrency_and_speed_change_no_record(
 ) -> None:
     sweep = Tiny(tmp_path / "sweep", rivals(search__stopping=rule))
     assert sweep.going(Random(seed), workers=2 + seed)
-    assert records(sweep.store.folder) == records(finished.store.folder)
+    assert hash_records(sweep.store.folder) == hash_records(finished.store.folder)
 
 
 @pytest.mark.parametrize("seed", [0, *slow(1, 2)])
@@ -96,7 +96,7 @@ def test_kills_change_no_record(finished: Tiny, rule: dict[str, Any], tmp_path: 
         sweep = Tiny(tmp_path / "sweep", rivals(search__stopping=rule, search__checkpoint_seconds=0))
         if sweep.going(random, workers=3, slices=random.randrange(10, 120)):
             break
-    assert records(sweep.store.folder) == records(finished.store.folder)
+    assert hash_records(sweep.store.folder) == hash_records(finished.store.folder)
 
 
 @pytest.mark.parametrize("damage", ["half", *slow(*(damage for damage in DAMAGES if damage != "half"))])
@@ -110,7 +110,7 @@ def test_damaged_journal_is_decided_again_the_same(
             break
         if (journal := sweep.store.folder / JOURNAL).exists():
             journal.write_bytes(DAMAGES[damage](journal.read_bytes()))
-    assert records(sweep.store.folder) == records(finished.store.folder)
+    assert hash_records(sweep.store.folder) == hash_records(finished.store.folder)
 
 
 def test_stopped_trials_are_verified(finished: Tiny) -> None:

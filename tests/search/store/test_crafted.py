@@ -28,7 +28,7 @@ from trainers.reading import Damage, read_content, read_json, read_rows, read_ya
 from trainers.record_io import sealed, write_json
 from trainers.shapes import check_result
 
-from ..helpers import Tiny, smoke, snapshot
+from ..helpers import Tiny, hash_files, smoke
 
 NAMES = ["../x", "..", ".", "", "/etc/x", "a/b", "a\\b", "a\0b", "a\nb", "\x1b[2J", "é" * 200]
 PLAIN = {"profile": None, "search__axes": {"subset": {"grid": ["all"]}}, "search__replicates": 1}
@@ -100,9 +100,9 @@ def test_a_stage_that_somebody_made_gives_nothing(
     theirs, mine = stores
     (tmp_path / "victim.py").write_bytes(b"mine")
     stage(theirs, "ab" * 16, **changes)
-    before = snapshot(tmp_path)
+    before = hash_files(tmp_path)
     theirs.copy_state_to("ab" * 16, mine)
-    assert snapshot(tmp_path) == before
+    assert hash_files(tmp_path) == before
     assert theirs.load_deepest(["00", "ab" * 16]) is None  # type: ignore[arg-type]
 
 
@@ -149,11 +149,11 @@ def test_a_plan_that_somebody_made_leads_nowhere(
     secret = tmp_path / "secret"
     secret.mkdir()
     write_json(secret / "result.json", {"status": "completed", "chain": plan["trials"][0]["chain"]})
-    before = snapshot(tmp_path)
+    before = hash_files(tmp_path)
     assert verify([str(tmp_path / "sweep")]) == status([str(tmp_path / "sweep")]) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "its plan.json is damaged: training" in said and "Traceback" not in said
-    assert snapshot(tmp_path) == before
+    assert hash_files(tmp_path) == before
     assert find_plan(tmp_path / "sweep") is None
     with pytest.raises(NoSweep):
         load_plan(tmp_path / "sweep")

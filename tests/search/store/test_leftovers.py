@@ -62,7 +62,7 @@ def test_whatever_a_killed_writer_left_goes_and_what_a_user_has_stays(
         killed(lambda name=name: write_atomic(folder / name, "half"), "replace", monkeypatch)  # type: ignore[misc]
     killed(lambda: publish(store, 4, 2), "rename", monkeypatch)
     killed(lambda: health.find_storage_problem(folder), "fsync", monkeypatch)
-    monkeypatch.setattr(nodes, "report", lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+    monkeypatch.setattr(nodes, "report_node", lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
     killed(lambda: nodes.check_nodes(None, folder, Resources()), "abort", monkeypatch)
     left = {name for name in names(folder) - before if ".tmp" in name}
     assert len(left) >= 13, "each of them left something"

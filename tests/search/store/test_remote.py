@@ -30,7 +30,7 @@ from trainers.record_io import Place, append_rows, write_atomic, write_json
 
 from ..backends import RefusingBackend
 from ..execution.test_reuse import burn_ins
-from ..helpers import Tiny, records, smoke
+from ..helpers import Tiny, hash_records, smoke
 from .test_store import CHAIN, FILES, depth, publish, segment, state
 
 pytestmark = pytest.mark.sweeps
@@ -302,7 +302,7 @@ def test_a_sweep_has_the_records_that_it_has_in_a_folder(
     near: RemotePath, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local, it = Tiny(tmp_path / "local").all(), Tiny(tmp_path / "here", at=near).all()
-    assert records(near) == records(local.store.folder)
+    assert hash_records(near) == hash_records(local.store.folder)
     assert it.store.list_states() == local.store.list_states()
     assert status([str(near)]) == 0
     assert "sweep  finished" in capsys.readouterr().out
@@ -312,7 +312,7 @@ def test_a_sweep_has_the_records_that_it_has_in_a_folder(
 def test_prefixes_are_shared_and_states_forgotten_as_in_a_folder(near: RemotePath, tmp_path: Path) -> None:
     local, it = Tiny(tmp_path / "local", burn_ins()).all(), Tiny(tmp_path / "here", burn_ins(), near).all()
     assert (it.trained(), it.store.list_states()) == (local.trained(), local.store.list_states())
-    assert records(near) == records(local.store.folder)
+    assert hash_records(near) == hash_records(local.store.folder)
     more = Tiny(tmp_path / "more", burn_ins([3], search__keep="forks"), near.parent / "more")
     assert import_states(more.store, more.plan, [near]) == {near: (0, 0, 0)}, "no fork was kept"
 
@@ -333,7 +333,7 @@ def test_killed_again_and_again_it_has_the_records_of_an_undisturbed_run(
     assert kills > 1
     mortal(float("inf"))
     Tiny(tmp_path / "here", text, near).all()
-    assert records(near) == records(undisturbed.store.folder)
+    assert hash_records(near) == hash_records(undisturbed.store.folder)
 
 
 @pytest.mark.parametrize(
@@ -395,7 +395,7 @@ def test_a_copy_of_the_records_has_no_states(tmp_path: Path) -> None:
     served = tmp_path / "served"
     Tiny(served / "sweep").all()
     fetch_records(f"file://{served}/sweep", tmp_path / "copy")
-    assert records(tmp_path / "copy") == records(served / "sweep")
+    assert hash_records(tmp_path / "copy") == hash_records(served / "sweep")
     assert not (tmp_path / "copy" / "stages").exists()
     fetch_records(f"file://{served}/sweep", tmp_path / "copy")  # again, as it goes on
     (tmp_path / "precious").mkdir()

@@ -17,7 +17,7 @@ from trainers.reading import read_json, read_rows
 from ..cluster.test_ray_cluster import simulated
 from ..conftest import S3
 from ..execution.test_sweep import main_here
-from ..helpers import SMOKE, SweepProcess, Tiny, records
+from ..helpers import SMOKE, SweepProcess, Tiny, hash_records
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 LONGER = ("--set", "trial.epochs=20", "--set", "evaluate.every=10")
@@ -40,21 +40,21 @@ def test_killed_and_given_again_it_has_the_records_of_an_undisturbed_run(
         for workers in (False, True):
             drivers.append(SweepProcess(*arguments, scratch=tmp_path / "tmp"))
             if not workers:
-                drivers[-1].when(lambda: is_locked(folder))  # long before Ray is up
+                drivers[-1].wait_until(lambda: is_locked(folder))  # long before Ray is up
                 assert main_here(*arguments) == 2, "another driver runs it"
             before = trained(folder)
-            drivers[-1].when(lambda before=before: trained(folder) > before + EPOCHS // 6)
+            drivers[-1].wait_until(lambda before=before: trained(folder) > before + EPOCHS // 6)
             drivers[-1].kill(workers=workers)
         assert trained(folder) < EPOCHS
         drivers.append(SweepProcess(*arguments, scratch=tmp_path / "tmp"))
-        assert drivers[-1].wait() == 0, drivers[-1].said
+        assert drivers[-1].wait() == 0, drivers[-1].output
     finally:
         for driver in drivers:
             driver.close()
-    assert f"waiting {EXPIRY_SECONDS:g} s to see whether that process lives" in drivers[-1].said
-    assert "Report: s3://bucket/killed/smoke/report/index.html" in drivers[-1].said
+    assert f"waiting {EXPIRY_SECONDS:g} s to see whether that process lives" in drivers[-1].output
+    assert "Report: s3://bucket/killed/smoke/report/index.html" in drivers[-1].output
     assert (folder / "report" / "index.html").exists()
-    assert records(folder) == records(undisturbed.store.folder)
+    assert hash_records(folder) == hash_records(undisturbed.store.folder)
     assert not [entry for entry in folder.list_files() if "damaged" in entry.path or "error.txt" in entry.path]
     assert [run.get("exit") for run in read_json(folder / "provenance.json")["runs"]] == [None, None, 0]
     assert not is_locked(folder)
@@ -65,10 +65,10 @@ def test_killed_and_given_again_it_has_the_records_of_an_undisturbed_run(
 def test_extended_it_trains_only_what_is_new(s3: S3, tmp_path: Path) -> None:
     folder = parse_path(s3.url("extended/smoke"))
     Tiny(tmp_path / "first", at=folder).all()
-    before = {path: (folder / path).read_bytes() for path in records(folder)}
+    before = {path: (folder / path).read_bytes() for path in hash_records(folder)}
     assert main_here(SMOKE, "--set", "search.replicates=2", "--results", s3.url("extended")) == 0
     undisturbed = Tiny(tmp_path / "smoke", search__replicates=2).all()
-    assert records(folder) == records(undisturbed.store.folder)
+    assert hash_records(folder) == hash_records(undisturbed.store.folder)
     assert {path: (folder / path).read_bytes() for path in before} == before
     assert len(read_json(folder / "plan.json")["trials"]) == 6 + 4
 
@@ -79,7 +79,7 @@ def test_two_nodes_train_what_one_does(s3: S3, tmp_path: Path) -> None:
     folder = parse_path(s3.url("two/smoke"))
     (run,) = read_json(folder / "provenance.json")["runs"]
     assert (run["slots"], [len(hosts) for hosts in run["nodes"].values()]) == (4, [2])
-    assert records(folder) == records(Tiny(tmp_path / "smoke").all().store.folder)
+    assert hash_records(folder) == hash_records(Tiny(tmp_path / "smoke").all().store.folder)
     assert not list(folder.glob(".*.tmp")), "the marks by which the nodes were asked whether they see it"
 
 

@@ -86,5 +86,5 @@ def test_the_best_so_far_is_what_the_training_would_be_selected_by(tmp_path: Pat
     assert read_curve(rows, {"val_pgd_acc": "max"}).best(4).epoch == best
     (tmp_path / "epochs.jsonl").write_bytes(format_json_lines(rows))
     seen = TrialProgress(tmp_path, "one", "")
-    seen.look()
+    seen.update()
     assert seen.best["epoch"] == best

@@ -21,7 +21,7 @@ from search.store.segments import Segment, pack_arrays, write_arrays
 from search.store.store import Store
 from trainers.npz import read_arrays
 
-from ..helpers import local, snapshot
+from ..helpers import hash_files, local
 
 CHAIN = [sha256(bytes([epoch])).hexdigest() for epoch in range(6)]  # names of the states after 0..5 epochs
 FILES = ("state.pt", "instances.npz", "stage.json")
@@ -239,10 +239,10 @@ def test_a_state_that_is_forgotten_while_it_is_read_is_no_damage(store: Store, m
 def test_what_lends_changes_nothing(store: Store, tmp_path: Path, file: str) -> None:
     """It is another sweep's; what is torn the borrower finds."""
     (stage(store, 2) / file).write_bytes(b"torn")
-    before, other = snapshot(store.folder), Store(tmp_path / "other")
+    before, other = hash_files(store.folder), Store(tmp_path / "other")
     create_folders(other.folder)
     store.copy_state_to(CHAIN[4], other)
-    assert snapshot(store.folder) == before
+    assert hash_files(store.folder) == before
     assert depth(other) == {"state.pt": 4, "instances.npz": 1, "stage.json": 0}[file]
 
 
@@ -258,9 +258,9 @@ def test_what_was_lent_and_forgotten_is_lent_again(store: Store, tmp_path: Path)
 
 
 def test_who_publishes_a_stage_that_stands_changes_nothing(store: Store) -> None:
-    before = snapshot(store.folder)
+    before = hash_files(store.folder)
     store.write_stage(CHAIN[4], CHAIN[2], 4, state(4), segment(2, 3))
-    assert snapshot(store.folder) == before
+    assert hash_files(store.folder) == before
 
 
 def test_two_writers_of_the_same_stage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
