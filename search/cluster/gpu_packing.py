@@ -14,8 +14,8 @@ from search.cluster.gpu_probe import Crowd, Measured
 from search.cluster.node_report import NodeReport
 from search.cluster.ray_cluster import connected
 from search.exceptions import Infeasible
-from search.planning.datasets import source_key
-from search.planning.plan import Plan, Planned
+from search.planning.datasets import identify_source
+from search.planning.plan import Plan, PlannedTrial
 from search.ray_env import ray
 from search.schema.resources import Resources
 from trainers.arrays import Source
@@ -64,7 +64,7 @@ def resolve_gpus(resources: Resources, address: str | None, console: Console) ->
             found = any(node["Resources"].get("GPU") for node in alive())
     if not found:
         console.print("resources.gpus: auto: there is no GPU here; none is used.")
-    return resources.decided(found)
+    return resources.resolve_auto(found)
 
 
 def measure_gpu_share(
@@ -80,7 +80,7 @@ def measure_gpu_share(
     trainings = hungriest(plan.trials, sources)
     if not trainings:
         console.print("resources.gpus: auto: no trial computes on a GPU (trial.compute.device); none is used.")
-        return resources.decided(False)
+        return resources.resolve_auto(False)
     node = min((node for node in nodes if node.gpus), key=_least)
     model, memory = node.gpus[0][0], _least(node)
     most = _by_cpus(node.ip, resources.cpus)
@@ -103,7 +103,7 @@ def measure_gpu_share(
         known = asked | {"copies": keeps(measured, memory, most), "measured": [each._asdict() for each in measured]}
         write_json(path, sealed(known))
     console.print(_summary(known))
-    return resources.shared(known["copies"])
+    return resources.share_gpus(known["copies"])
 
 
 def _summary(known: Row) -> str:
@@ -142,11 +142,11 @@ def measure(crowd: Crowd, memory: int, most: int) -> list[Measured]:
     return measured
 
 
-def hungriest(trials: Sequence[Planned], sources: Mapping[str, Source]) -> list[Planned]:
+def hungriest(trials: Sequence[PlannedTrial], sources: Mapping[str, Source]) -> list[PlannedTrial]:
     """Of each model the training on a GPU that keeps the most for its backward; of the hungriest few models."""
-    found: dict[Model, tuple[int, Planned]] = {}
+    found: dict[Model, tuple[int, PlannedTrial]] = {}
     for trial in trials:
-        config, source = trial.config, sources[source_key(trial.config.data)]
+        config, source = trial.config, sources[identify_source(trial.config.data)]
         if config.compute.device != "cuda":
             continue
         size, channels = source.x_train.shape[1], source.x_train.shape[-1]
@@ -174,12 +174,18 @@ def kept_bytes(model: Model, channels: int, size: int, classes: int) -> int:
 
 
 def _measured(
-    plan: Plan, trainings: Sequence[Planned], sources: Mapping[str, Source], cpus: int, most: int, memory: int, ip: str
+    plan: Plan,
+    trainings: Sequence[PlannedTrial],
+    sources: Mapping[str, Source],
+    cpus: int,
+    most: int,
+    memory: int,
+    ip: str,
 ) -> list[Measured]:
     """Of the training that holds the most when it is alone."""
 
-    def crowd(trial: Planned) -> Crowd:
-        return Crowd(trial.config, plan.evaluation, sources[source_key(trial.config.data)], cpus, most, ip)
+    def crowd(trial: PlannedTrial) -> Crowd:
+        return Crowd(trial.config, plan.evaluation, sources[identify_source(trial.config.data)], cpus, most, ip)
 
     alone = []
     for trial in trainings if len(trainings) > 1 else ():
@@ -201,5 +207,5 @@ def _least(node: NodeReport) -> int:
     return min(memory for _, memory in node.gpus)
 
 
-def _content(trial: Planned) -> Row:
+def _content(trial: PlannedTrial) -> Row:
     return trial.config.model_dump(mode="json", exclude={"seed"})

@@ -18,23 +18,23 @@ from search.exceptions import SpaceError
 from search.execution.compatibility import STORED, standing_code
 from search.formatting import format_count
 from search.planning.datasets import DatasetCache
-from search.planning.planner import Planner, Request
+from search.planning.planner import Planner, TrialRequest
 from search.run.driver import begin
 from search.sampling.outcomes import Outcome, outcome
 from search.schema.axes import Choice
 from search.schema.blocks import Search
 from search.schema.budget import Budget
-from search.schema.space import Loaded, load
+from search.schema.space import LoadedSpace, load_space
 from search.schema.stopping import NoStopping
 from search.store import location
-from search.store.plan_file import plan_of, problem, stored_plan
+from search.store.plan_file import plan_of, stored_plan
 from search.store.remote import check_reachable, explain_error
 from search.store.store import Store
 from trainers.knobs import is_none
 from trainers.objectives import SIGNS
 from trainers.reading import Damage, read_yaml
 from trainers.record_io import Place, Row
-from trainers.records import constant
+from trainers.records import constant, identify_problem
 from trainers.terminal.console import Console, error_console
 
 INSTEAD = "If the front or its seeds are others since, move that folder aside: the same command then begins anew."
@@ -85,7 +85,7 @@ def _missing(store: Store, plan: Row) -> str:
     )
 
 
-def _space(folder: Place) -> Loaded:
+def _space(folder: Place) -> LoadedSpace:
     """The stored space; of a sweep behind a URL by way of a copy. Raises SpaceError."""
     damage = Damage()
     read_yaml(folder / STORED, damage)
@@ -93,14 +93,14 @@ def _space(folder: Place) -> Loaded:
         again = "the command that ran the sweep writes it again"
         raise SpaceError([f"{line}; {again}" for line in damage.lines()])
     if isinstance(folder, Path):
-        return load(folder / STORED, [])
+        return load_space(folder / STORED, [])
     with TemporaryDirectory() as scratch:
         copy = Path(scratch, "space.yaml")
         try:
             copy.write_bytes((folder / STORED).read_bytes())
         except OSError as error:
             raise SpaceError([f"{folder / STORED}: cannot be read: {explain_error(error)}"]) from None
-        return load(copy, [])
+        return load_space(copy, [])
 
 
 def chosen(store: Store, plan: Row, search: Search) -> dict[str, tuple[Outcome, list[Row]]]:
@@ -122,7 +122,9 @@ def chosen(store: Store, plan: Row, search: Search) -> dict[str, tuple[Outcome, 
     ]
     problems: dict[str, list[str]] = defaultdict(list)
     for name in kept:
-        problems[problem(rows[name][0])].append(name)  # its first seed's, as a seed may also draw the data
+        problems[identify_problem(rows[name][0]["config"])].append(
+            name
+        )  # its first seed's, as a seed may also draw the data
     front = {name for names in problems.values() for name in _front(search, {it: results[it] for it in names})}
     return {name: (results[name], rows[name]) for name in kept if name in front}
 
@@ -142,7 +144,7 @@ def _less(search: Search, name: str, value: float) -> float:
 
 
 def _trained(
-    loaded: Loaded,
+    loaded: LoadedSpace,
     plan: Row,
     front: dict[str, tuple[Outcome, list[Row]]],
     options: argparse.Namespace,
@@ -161,7 +163,7 @@ def _trained(
     requests = []
     for _, rows in front.values():
         point = {path: Choice(label=label, value=rows[0]["values"][path]) for path, label in rows[0]["axes"].items()}
-        requests.append(Request(point, seeds))
+        requests.append(TrialRequest(point, seeds))
     return begin(loaded, planner.plan(requests), sources, Store(folder), [options.run], console, began)
 
 

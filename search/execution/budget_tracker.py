@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from search.planning.plan import Plan
-from search.schema.budget import Budget, shown
+from search.schema.budget import Budget, format_budget
 from trainers.reading import is_cost_row, is_epoch_row, read_json, read_rows
 from trainers.record_io import Place, Row
 from trainers.shapes import check_provenance
@@ -62,7 +62,7 @@ def exceeded(budget: Budget, so_far: Spent) -> str | None:
     for unit, used in so_far._asdict().items():
         allowed = getattr(budget, unit)
         if allowed is not None and used >= allowed:
-            return f"the budget of {shown(unit, allowed)} is used up"
+            return f"the budget of {format_budget(unit, allowed)} is used up"
     return None
 
 
@@ -91,7 +91,7 @@ class BudgetTracker:
 
     def pays(self, plan: Plan) -> int:
         """For how many of a plan's trainings, in its order, the budgets of trials and epochs are enough."""
-        return affordable(self.budget, plan.tree.adds.tolist())
+        return affordable(self.budget, plan.tree.new_epochs.tolist())
 
     def empty(self) -> str | None:
         """Which budget is used up by what is on record, if one is; looked at now and then."""
@@ -110,4 +110,4 @@ class BudgetTracker:
         if n == len(plan.trials):
             return None
         unit = "trials" if n == self.budget.trials else "epochs"
-        return f"the budget of {shown(unit, getattr(self.budget, unit))} is used up"
+        return f"the budget of {format_budget(unit, getattr(self.budget, unit))} is used up"

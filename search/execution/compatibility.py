@@ -8,8 +8,8 @@ from typing import Any
 from search.exceptions import DifferentSweep
 from search.execution.extension import why_not_extendable
 from search.formatting import format_count
-from search.planning.plan import Plan, Planned
-from search.schema.merging import IMPLIED_ALL, SPACE, named, written_out
+from search.planning.plan import Plan, PlannedTrial
+from search.schema.merging import IMPLIED_ALL, SPACE_NODE, add_implied_names, expand_short_forms
 from search.store.plan_file import of_other_format, stored_plan
 from search.store.provenance import command_line
 from search.store.store import Store
@@ -158,7 +158,7 @@ def stored_trials(folder: Place) -> int:
 def _stored_space(folder: Place, damage: Damage | None = None) -> Row | None:
     """The tree of the stored space, its words written out as those of one that is read now; None if it is damaged."""
     tree = read_yaml(folder / STORED, damage)
-    return None if tree is None else written_out(tree, SPACE)[0]
+    return None if tree is None else expand_short_forms(tree, SPACE_NODE)[0]
 
 
 def _gone(rows: list[Row], plan: Plan) -> list[Row]:
@@ -198,7 +198,7 @@ def over_by_other_code(folder: Place, tree: Row) -> str | None:
     return None if left else "is finished: all its trainings have their results"
 
 
-def _ranked_anew(stored: Row, now: Planned) -> bool:
+def _ranked_anew(stored: Row, now: PlannedTrial) -> bool:
     """Whether a trial's ranking changed and its data did not."""
     return now.kind == "trial" and stored["data"] == now.data and stored["ranks"] != now.ranks
 
@@ -221,7 +221,7 @@ def _difference(folder: Place, tree: Row) -> list[str]:
 
 
 def _lines(old: Row, new: Row) -> list[str]:
-    stored, now = (flat(named(tree, IMPLIED_ALL)) for tree in (old, new))
+    stored, now = (flat(add_implied_names(tree, IMPLIED_ALL)) for tree in (old, new))
     return [
         f"  {key}: stored {stored.get(key, 'nothing')!r}, now {now.get(key, 'nothing')!r}"
         for key in sorted(flat(old).keys() | flat(new).keys())

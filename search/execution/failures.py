@@ -14,7 +14,7 @@ import torch
 from pydantic import ValidationError
 
 from search import ROOT
-from search.planning.jobs import Job, Outcome
+from search.planning.jobs import Job, JobStatus
 from search.store.health import check, storage_problem, storage_problem_behind
 from search.store.remote import parse_path
 from search.store.store import Store
@@ -27,7 +27,7 @@ OURS = ("search", "trainers")
 class Failure(NamedTuple):
     """An outcome, and why: for the driver to say, if the worker has not written it down."""
 
-    outcome: Outcome
+    outcome: JobStatus
     why: str = ""
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ray.tune.search import Searcher
 
-from search.planning.jobs import ENDED, Job
+from search.planning.jobs import ENDED_IN_RUN, Job
 from search.planning.schedule import Schedule, Task
 from search.ray_env import Unpickled  # before any other import of Ray
 
@@ -51,7 +51,7 @@ class JobQueue(Unpickled, Searcher):
         return list(self._running)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        task = None if self.trouble else self._schedule.next()
+        task = None if self.trouble else self._schedule.next_task()
         if task is not None:
             self._running[trial_id] = task.i
             job = self._job(task)
@@ -68,7 +68,7 @@ class JobQueue(Unpickled, Searcher):
             return
         i = self._running.pop(trial_id)
         if not result or "outcome" not in result:  # by an end of the whole run, before it began
-            self._schedule.released(i, ended=False)
+            self._schedule.release(i, ended=False)
             return self._hears.over(i, "withdrawn")
         self._heard(i, result)
         self._ended(i, result["outcome"], result.get("why", ""))
@@ -82,30 +82,30 @@ class JobQueue(Unpickled, Searcher):
     def cut_off(self) -> None:
         """Tune has ended all that ran: it goes on later."""
         for i in self._running.values():
-            self._schedule.released(i, ended=False)
+            self._schedule.release(i, ended=False)
         self._running.clear()
 
     def _heard(self, i: int, result: dict) -> None:
-        self._schedule.stored(i, result["stored"])
+        self._schedule.record_state(i, result["stored"])
         self._hears.reported(i, result)
 
     def _ended(self, i: int, outcome: str, why: str) -> None:
         if outcome == "storage":
             self.trouble = why
-            return self._schedule.released(i, ended=False)
+            return self._schedule.release(i, ended=False)
         if outcome in ("lost", "out of memory"):
             self._heard(i, {"stored": self._hears.depth(i), "rows": []})  # what it stored last it may not have told
         if outcome == "lost":
-            again = self._retries.lost(i, self._schedule.at[i])
+            again = self._retries.lost(i, self._schedule.stored_epochs[i])
             vain = f"{why}, {self._retries.limit + 1} times in a row"
         elif outcome == "out of memory":
             again = self._retries.out_of_memory(i)
             vain = f"{why}, also alone; {MORE}"
-            self._schedule.alone.add(i)
+            self._schedule.exclusive.add(i)
         else:
-            self._schedule.released(i, ended=outcome in ENDED)
+            self._schedule.release(i, ended=outcome in ENDED_IN_RUN)
             return self._hears.over(i, outcome, why)
-        self._schedule.released(i, ended=not again)
+        self._schedule.release(i, ended=not again)
         return self._hears.again(i, why) if again else self._hears.over(i, "failed", vain)
 
     def save(self, checkpoint_path: str) -> None:

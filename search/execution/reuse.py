@@ -12,9 +12,9 @@ import numpy as np
 
 from search.exceptions import SpaceError
 from search.execution.repair import damaged_files
-from search.planning.jobs import Job, config_yaml
+from search.planning.jobs import Job, dump_config
 from search.planning.plan import Plan
-from search.planning.retention import deepest_stored_epochs
+from search.planning.retention import find_deepest_epochs
 from search.store.plan_file import stored_plan
 from search.store.store import Store
 from trainers.reading import read_json, read_yaml
@@ -37,7 +37,7 @@ def copy_records(store: Store, trained: str, job: Job) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         write_atomic(target / name, (source / name).read_bytes())
-    config = config_yaml(job, described_there.get("ranks")).encode()
+    config = dump_config(job, described_there.get("ranks")).encode()
     write_atomic(target / "config.yaml", config)
     mine = {"trial": job.trial, "bytes": result.get("bytes", {}) | {"config.yaml": len(config)}}
     if "sha256" in result:
@@ -92,8 +92,8 @@ def import_states(store: Store, plan: Plan, others: Iterable[Place]) -> dict[Pla
     taken: dict[Place, ReuseSummary] = {}
     for folder in others:
         other = Store(folder)
-        theirs = deepest_stored_epochs(plan, _listed(folder))
-        have = deepest_stored_epochs(plan, store.stored())
+        theirs = find_deepest_epochs(plan, _listed(folder))
+        have = find_deepest_epochs(plan, store.stored())
         deeper = {plan.trials[i].chain[e]: e for i, e in theirs.items() if e > have.get(i, 0)}
         for name in deeper:
             other.lend(name, store, folder.name)
@@ -118,7 +118,7 @@ def remaining(folder: Place | None, plan: Plan, others: Iterable[Place] = ()) ->
     for other in others:
         stored |= _listed(other)
     ended = [trial.final in over for trial in plan.trials]
-    at, tree = deepest_stored_epochs(plan, stored), plan.tree
+    at, tree = find_deepest_epochs(plan, stored), plan.tree
     done = [int(tree.lengths[i]) if it else at.get(i, 0) for i, it in enumerate(ended)]
     epochs = np.arange(tree.names.shape[1])
     rows, columns = np.nonzero((epochs > np.array(done)[:, None]) & (epochs <= tree.lengths[:, None]))

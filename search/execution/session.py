@@ -17,7 +17,7 @@ import numpy as np
 
 from search.exceptions import PlanMismatch
 from search.monitor.epoch_progress import Beat
-from search.planning.jobs import Job, Outcome, config_yaml
+from search.planning.jobs import Job, JobStatus, dump_config
 from search.planning.start_weights import StartWeights
 from search.store.checkpoint_writer import Writer, copy_to_cpu, wait_for_writes
 from search.store.health import check
@@ -58,7 +58,7 @@ class Session:
             job.data, self.config.compute, job.threads, start.identity if start else None, job.code
         )
         self.chain = chain(self.config, self.evaluation, around, job.ranks)
-        if self.chain.final != job.final or training_code() != job.trains:
+        if self.chain.final != job.final or training_code() != job.training_code:
             raise PlanMismatch(
                 f"{job.trial}: this worker's training code, torch version or settings differ from the driver's; "
                 "install the same on every node"
@@ -89,7 +89,7 @@ class Session:
             raise PlanMismatch(f"{self.job.trial}: {path}: {why}; the command that ran the sweep makes it again")
         return ranking
 
-    def advance(self, seconds: float) -> Outcome:
+    def advance(self, seconds: float) -> JobStatus:
         """Train for about so long, at least one epoch, or until another trial can go on from here; then end it."""
         until = time.monotonic() + seconds
         if not self._begun:
@@ -131,7 +131,7 @@ class Session:
     def _begin(self) -> None:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "error.txt").unlink(missing_ok=True)
-        self._write("config.yaml", config_yaml(self.job, self._ranks).encode())
+        self._write("config.yaml", dump_config(self.job, self._ranks).encode())
         if resumed := self._taken_up():
             self.segments = resumed.segments
             self.saved.append(resumed.epoch)
@@ -216,7 +216,7 @@ class Session:
                 if epoch not in self.job.forks:
                     self.store.forget_state(self.chain[epoch])
 
-    def _end(self, status: Outcome, more: Row) -> Outcome:
+    def _end(self, status: JobStatus, more: Row) -> JobStatus:
         began = time.perf_counter()
         self._settle()
         rows = self._rows()

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from search.execution.failures import last_error_line, repeats
 from search.formatting import format_count
-from search.planning.plan import Planned
-from search.schema.budget import WORDS
+from search.planning.plan import PlannedTrial
+from search.schema.budget import UNIT_NAMES
 from search.store.store import Store
 
 NAMED = 5  # failures, at most
@@ -22,7 +22,7 @@ class RunSummary:
 
     store: Store
     total: int
-    left: list[Planned]
+    left: list[PlannedTrial]
     wanting: dict[str, str]  # what could not be made, and trainings wait for -> why
     never: set[str] = field(default_factory=set)  # of these, what is made of trainings that diverged
 
@@ -60,12 +60,12 @@ class RunSummary:
     def _stuck(self) -> set[str]:
         """What is left that another try would leave so: it failed by what it computes, or waits for such a training."""
         failed = {trial.id for trial in self.left if repeats(self.store, trial.id)}
-        never = self.never | {trial.makes for trial in self.left if trial.id in failed and trial.makes}
-        return failed | {trial.id for trial in self.left if never & set(trial.needs)}
+        never = self.never | {trial.produces for trial in self.left if trial.id in failed and trial.produces}
+        return failed | {trial.id for trial in self.left if never & set(trial.requires)}
 
 
 def _without_spent(command: str, spent: str) -> str:
     """A command without the value that its --set gives the budget that is used up, with which it would end at once."""
-    (unit,) = (unit for unit, words in WORDS.items() if spent.endswith(f"{words} is used up"))
+    (unit,) = (unit for unit, words in UNIT_NAMES.items() if spent.endswith(f"{words} is used up"))
     given = re.compile(r"((?:--set=)?search\.budget(?:\.\w+)?)=.*", re.DOTALL)
     return shlex.join(given.sub(r"\1=…", word) if unit in word else word for word in shlex.split(command))

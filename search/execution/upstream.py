@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from search.exceptions import SpaceError
-from search.planning.datasets import DatasetCache, source_key
-from search.planning.plan import Plan, Planned
+from search.planning.datasets import DatasetCache, identify_source
+from search.planning.plan import Plan, PlannedTrial
 from search.planning.rankings import PlannedRanking
-from search.planning.start_weights import lost
-from search.schema.ranking_file import RankFile
-from search.schema.space import Loaded
+from search.planning.start_weights import describe_lost_state
+from search.schema.ranking_file import FileRanks
+from search.schema.space import LoadedSpace
 from search.schema.upstream import Profile
 from search.store import health
 from search.store.segments import write_arrays
@@ -32,13 +32,13 @@ class UpstreamBuilder:
     def __init__(self, store: Store, plan: Plan, sources: DatasetCache) -> None:
         self.store, self.plan, self.sources = store, plan, sources
 
-    def made(self, waiting: list[Planned]) -> tuple[set[str], dict[str, str]]:
+    def made(self, waiting: list[PlannedTrial]) -> tuple[set[str], dict[str, str]]:
         """What is there of rankings and of weights that are waited for; rankings are made now; and why others are not.
 
         Of trainings that have not all ended nothing is said.
         """
         ready, blocked = set(), {}
-        for name in set(self.plan.rankings).union(*(trial.needs for trial in waiting)):
+        for name in set(self.plan.rankings).union(*(trial.requires for trial in waiting)):
             if all(self.store.result(trial.id, trial.final) for trial in self.makers(name)):
                 why = self.make(name)
                 if why is None:
@@ -47,8 +47,8 @@ class UpstreamBuilder:
                     blocked[name] = why
         return ready, blocked
 
-    def makers(self, name: str) -> list[Planned]:
-        return [trial for trial in self.plan.trials if trial.makes == name]
+    def makers(self, name: str) -> list[PlannedTrial]:
+        return [trial for trial in self.plan.trials if trial.produces == name]
 
     def never(self, name: str) -> bool:
         """Whether what trainings wait for cannot come: one that makes it diverged, and so it would again."""
@@ -71,25 +71,25 @@ class UpstreamBuilder:
         except OSError as error:
             return f"{ranks} cannot be written: {health.storage_problem_behind(error, self.store.folder) or error}"
 
-    def _weights(self, trial: Planned) -> str | None:
+    def _weights(self, trial: PlannedTrial) -> str | None:
         result = self.store.result(trial.id, trial.final)
         if result is None or result["status"] != "completed":
             return f"{trial.id} {'did not end' if result is None else result['status']}, and trials start from it"
-        return None if self.store.state(trial.final) else lost(trial.id)
+        return None if self.store.state(trial.final) else describe_lost_state(trial.id)
 
 
 def make_ranking(
-    store: Store, ranking: PlannedRanking, profiles: Sequence[Planned], sources: DatasetCache
+    store: Store, ranking: PlannedRanking, profiles: Sequence[PlannedTrial], sources: DatasetCache
 ) -> str | None:
     """Write profile/<ranks>.npz, and the images it ranks for the gallery; return what stands in the way, or None.
 
     A pure function of the profile trials' records, or of the file: made again, it has the same bytes.
     """
-    data = sources.prepared(ranking.data)
+    data = sources.prepare(ranking.data)
     if data is None:
         return f"{ranking.name}: its data is not loaded"
     try:
-        if isinstance(ranking.by, RankFile):
+        if isinstance(ranking.by, FileRanks):
             arrays = _fitted(ranking.by, ranking.data, data, sources)
         else:
             arrays = _made(store, ranking.name, ranking.by, profiles)
@@ -103,25 +103,25 @@ def make_ranking(
     return None
 
 
-def check_rankings(loaded: Loaded, plan: Plan, sources: DatasetCache) -> None:
+def check_rankings(loaded: LoadedSpace, plan: Plan, sources: DatasetCache) -> None:
     """Refuse files of ranks that do not fit the data, where it is at hand. Raises SpaceError."""
     problems = []
     for ranking in plan.rankings.values():
-        data = sources.prepared(ranking.data)
-        if isinstance(ranking.by, RankFile) and data:
+        data = sources.prepare(ranking.data)
+        if isinstance(ranking.by, FileRanks) and data:
             try:
                 _fitted(ranking.by, ranking.data, data, sources)
             except ValueError as error:
-                problems.append(loaded.problem(("profile", "file"), str(error)))
+                problems.append(loaded.format_problem(("profile", "file"), str(error)))
     if problems:
         raise SpaceError(problems)
 
 
-def _fitted(file: RankFile, block: DataSource, data: Data, sources: DatasetCache) -> Arrays:
-    return file.fitted(data, len(sources.loaded[source_key(block)].y_train))
+def _fitted(file: FileRanks, block: DataSource, data: Data, sources: DatasetCache) -> Arrays:
+    return file.select_ranks(data, len(sources.loaded[identify_source(block)].y_train))
 
 
-def _made(store: Store, ranks: str, profile: Profile, trials: Sequence[Planned]) -> Arrays:
+def _made(store: Store, ranks: str, profile: Profile, trials: Sequence[PlannedTrial]) -> Arrays:
     """Scores and ranks from the records of the trials. Raises ValueError, saying what stands in the way."""
     runs = []
     for trial in trials:

@@ -109,8 +109,8 @@ class LiveView(Unpickled, tune.Callback):
     def _over(self, i: int) -> None:
         """A training does not run any more: it ended, or waits for its turn."""
         seen = self.ledger.seen[i]
-        ended = seen.status in ENDED or (seen.status == "failed" and i not in self.schedule.open)
-        if ended or i in self.schedule.open:
+        ended = seen.status in ENDED or (seen.status == "failed" and i not in self.schedule.unfinished)
+        if ended or i in self.schedule.unfinished:
             self._watched.discard(i)
         self._ended |= {seen.name} if seen.status in ENDED else set()
         if ended and not self._live:
@@ -122,9 +122,9 @@ class LiveView(Unpickled, tune.Callback):
 
     def _now(self) -> Heartbeat:
         names, seen = self.ledger.entries, self.ledger.seen
-        lost = self._watched - self.schedule.running.keys() - self.schedule.open
+        lost = self._watched - self.schedule.running.keys() - self.schedule.unfinished
         left_out = (
-            i for i in range(len(seen)) if i not in self.schedule.open and seen[i].status in ("planned", "begun")
+            i for i in range(len(seen)) if i not in self.schedule.unfinished and seen[i].status in ("planned", "begun")
         )
         return Heartbeat(
             began=self._began,
@@ -132,7 +132,7 @@ class LiveView(Unpickled, tune.Callback):
             running=tuple(self._at_work.values()),
             lost=tuple(names[i].id for i in lost),
             left_out=tuple(names[i].id for i in left_out),
-            waiting={self._called(what): n for what, n in self.schedule.waiting().items()},
+            waiting={self._called(what): n for what, n in self.schedule.count_waiting().items()},
             freed=self._before.freed + self.keeper.freed,
             forgotten=self._before.forgotten + self.keeper.forgotten,
         )

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from search.exceptions import NoSweep
 from search.monitor.cost_model import CostKey, cost_key
 from search.monitor.trial_progress import FOR_GOOD, TrialProgress
-from search.store.plan_file import plan_of, problem
+from search.store.plan_file import plan_of
 from search.store.remote import ASKED_AT_ONCE, RemotePath, Stamp, explain_error, file_version
 from trainers.reading import Damage, read_json
 from trainers.record_io import Place, Row
-from trainers.records import problem_titles
+from trainers.records import identify_problem, problem_titles
 from trainers.shapes import check_provenance
 
 
@@ -60,7 +60,7 @@ class SweepReader:
         problems: dict[str, str] = {}  # of a configuration: its first seed's, as a seed may also draw the data
         for row in rows:
             if row["kind"] == "trial" and row["configuration"] not in problems:
-                problems[row["configuration"]] = problem(row)
+                problems[row["configuration"]] = identify_problem(row["config"])
         title = problem_titles(problems.values())
         asked = [row["generation"] for row in rows if row.get("generation") is not None]
         self.generation = max(asked) + 1 if asked else None

@@ -20,9 +20,9 @@ from search.exceptions import NotReplayable, Unreachable
 from search.replay.finished_sweep import Study, read
 from search.replay.rules import Everything, Robust, Rule, rules
 from search.replay.scoring import Outcome, Replay
-from search.schema.messages import nearest, readable
+from search.schema.messages import describe_errors, suggest_allowed
 from search.schema.stopping import RobustStopping, Stopping
-from search.schema.yaml_tree import value_of
+from search.schema.yaml_tree import parse_or_keep
 from search.store.remote import check_reachable, parse_path
 from trainers.record_io import Place
 from trainers.terminal.console import Console, error_console
@@ -96,15 +96,15 @@ def _chosen(texts: list[str], workers: int) -> dict[str, Rule]:
 
 
 def _rule(text: str, known: list[str]) -> Rule:
-    tree = value_of(text)
+    tree = parse_or_keep(text)
     if not isinstance(tree, dict):
         raise NotReplayable(
-            f"--rule {text}: no such rule{nearest(text, known)}; or knobs in braces, as under search.stopping"
+            f"--rule {text}: no such rule{suggest_allowed(text, known)}; or knobs in braces, as under search.stopping"
         )
     try:
         stopping: Stopping = TypeAdapter(Stopping).validate_python(tree)
     except ValidationError as error:
-        found = [f"{'.'.join(path)}: {message}" for path, message in readable(error, RobustStopping, tree)]
+        found = [f"{'.'.join(path)}: {message}" for path, message in describe_errors(error, RobustStopping, tree)]
         raise NotReplayable(f"--rule {text}: {'; '.join(found)}") from None
     return Robust(stopping) if isinstance(stopping, RobustStopping) else Everything()
 

@@ -27,15 +27,15 @@ from search.execution.reuse import check_reused, import_states, remaining, renam
 from search.execution.sweep import Sweep
 from search.execution.upstream import check_rankings
 from search.formatting import format_count
-from search.planning.data_inspection import content_notes
+from search.planning.data_inspection import note_contents
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.planner import Planner
-from search.planning.validation import check, notes
+from search.planning.validation import check_plan, list_notes
 from search.run.dry_run import print_plan
 from search.sampling.ask_tell import AskTellLoop
 from search.sampling.study import AskTellStudy
-from search.schema.space import Loaded, load
+from search.schema.space import LoadedSpace, load_space
 from search.store import health, location
 from search.store.lease import WINDOW
 from search.store.lock import acquire, is_locked
@@ -64,10 +64,14 @@ def execute(options: argparse.Namespace, began: float) -> int:
         sources = DatasetCache(download=not options.dry_run)
         code = None if options.fresh else standing_code(folder, accept)
         planner = Planner(loaded, sources.fingerprint, code)
-        plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
-        check(loaded, plan, sources)
+        plan = planner.plan(planner.sample_requests() if loaded.space.search.adapts else None)
+        check_plan(loaded, plan, sources)
         check_rankings(loaded, plan, sources)
-        for note in (*notes(loaded, plan, sources), *content_notes(loaded, plan, sources), *location.exposed(folder)):
+        for note in (
+            *list_notes(loaded, plan, sources),
+            *note_contents(loaded, plan, sources),
+            *location.exposed(folder),
+        ):
             errors.print(f"note: {note}")
         if options.dry_run:
             _planned(options, loaded, plan, folder, sources, console)
@@ -78,7 +82,7 @@ def execute(options: argparse.Namespace, began: float) -> int:
             if asker:
                 planner = Planner(loaded, sources.fingerprint, planner.code)  # without what the likely ones alone want
             rounds = AskTellLoop(planner, store, errors.print, asker)
-            plan = rounds.plan() if asker or loaded.space.search.adds_seeds else plan
+            plan = rounds.restore_plan() if asker or loaded.space.search.adds_seeds else plan
             renamed = _entered(loaded, plan, store, console, asker)
             sweep = Sweep(store, plan, loaded.space, sources, console, renamed, rounds)
             return _run(sweep, options.reuse, console, began, missed=True)
@@ -99,7 +103,7 @@ def _shown(folder: Place, over: str, console: Console, dry: bool) -> int:
 
 
 def _planned(
-    options: argparse.Namespace, loaded: Loaded, plan: Plan, folder: Place, sources: DatasetCache, console: Console
+    options: argparse.Namespace, loaded: LoadedSpace, plan: Plan, folder: Place, sources: DatasetCache, console: Console
 ) -> None:
     """What would be done, and whether it would be refused where that can be known."""
     search = loaded.space.search
@@ -109,7 +113,7 @@ def _planned(
         return
     for line in damaged(stored):
         console.print(f"note: {line}", markup=False, soft_wrap=True)
-    if all(sources.holds(trial.config.data) for trial in plan.trials):
+    if all(sources.is_loaded(trial.config.data) for trial in plan.trials):
         check_compatible(stored, plan, loaded.document.tree)
     elif stored_plan(stored):
         console.print(
@@ -118,15 +122,14 @@ def _planned(
         )
 
 
-def _loaded(options: argparse.Namespace) -> tuple[Loaded, Place]:
+def _loaded(options: argparse.Namespace) -> tuple[LoadedSpace, Place]:
     """The space and where its sweep lies. A search that was lengthened before stays so."""
-    loaded = load(options.space, options.set)
+    loaded = load_space(options.space, options.set)
     folder = _place(options, loaded)
     check_reused(options.reuse, folder)
     if loaded.space.search.loggers and not isinstance(folder, Path):
-        raise SpaceError(
-            [loaded.problem(("search", "loggers"), f"they keep files beside the records, and {folder} is no folder")]
-        )
+        message = f"they keep files beside the records, and {folder} is no folder"
+        raise SpaceError([loaded.format_problem(("search", "loggers"), message)])
     search = loaded.space.search
     if search.strategy == "grid":
         if options.add_trials:
@@ -134,11 +137,11 @@ def _loaded(options: argparse.Namespace) -> tuple[Loaded, Place]:
         return loaded, folder
     trials = max(search.trials or 0, 0 if options.fresh else stored_trials(folder)) + options.add_trials
     if search.trials and trials != search.trials:
-        loaded = load(options.space, [*options.set, f"search.trials={trials}"])
+        loaded = load_space(options.space, [*options.set, f"search.trials={trials}"])
     return loaded, folder
 
 
-def _place(options: argparse.Namespace, loaded: Loaded) -> Place:
+def _place(options: argparse.Namespace, loaded: LoadedSpace) -> Place:
     """Where the sweep lies. Raises SpaceError where none can."""
     name, whose = options.name, f"--name {options.name!r}"
     if name is None:
@@ -180,11 +183,11 @@ def _held(claim: Claim) -> None:
 
 
 def _entered(
-    loaded: Loaded, plan: Plan, store: Store, console: Console, asker: AskTellStudy | None = None
+    loaded: LoadedSpace, plan: Plan, store: Store, console: Console, asker: AskTellStudy | None = None
 ) -> dict[str, str]:
     """Write down what is to be run, if it does not contradict what is stored; trainings that it renames."""
     folder, tree = store.folder, loaded.document.tree
-    added = check_compatible(folder, plan, tree, asker is not None and asker.forgot)
+    added = check_compatible(folder, plan, tree, asker is not None and asker.may_lack_points)
     for line in damaged(folder):
         console.print(f"note: {line}; it is made again of the space and of what is stored", markup=False)
     for line in asker.damage.lines() if asker else ():
@@ -210,7 +213,13 @@ def _unwritable(folder: Place, error: OSError) -> SpaceError:
 
 
 def begin(
-    loaded: Loaded, plan: Plan, sources: DatasetCache, store: Store, reuse: list[Place], console: Console, began: float
+    loaded: LoadedSpace,
+    plan: Plan,
+    sources: DatasetCache,
+    store: Store,
+    reuse: list[Place],
+    console: Console,
+    began: float,
 ) -> int:
     """Run a plan of which nothing further is asked, in a folder of its own. Returns the exit code.
 

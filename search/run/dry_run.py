@@ -13,10 +13,10 @@ from search.execution.reuse import Remaining
 from search.formatting import format_bytes, format_count
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
-from search.planning.schedule import simulate
+from search.planning.schedule import simulate_schedule
 from search.run.estimate import Sizes, effort, slots_here, storage_estimate, time_estimate, unshared_makespan
 from search.schema.blocks import Space
-from search.schema.replicates import Adaptive
+from search.schema.replicates import AdaptiveReplicates
 from search.schema.stopping import RobustStopping
 from trainers.formatting import format_duration
 from trainers.record_io import Place
@@ -74,14 +74,14 @@ def _trainings(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
         figures = "all figures here are of as many drawn at random, none of them stored"
         yield "asked by", f"{search.strategy}, {search.generation} at once; {figures}"
     for kind, what in (("profile", "for {}"), ("pretrain", "for trials to start from")):
-        makes = [trial.makes for trial in plan.trials if trial.kind == kind]
+        makes = [trial.produces for trial in plan.trials if trial.kind == kind]
         if makes:
             yield "trained first", f"{len(makes)}, {what.format(format_count(len(set(makes)), 'ranking'))}"
     profiled = any(trial.kind == "profile" for trial in plan.trials)
     for file in sorted({ranking.provenance["file"] for ranking in plan.rankings.values() if not profiled}):
         yield "ranked by", file
     for path, axis in space.search.axes.items():
-        labels = [choice.label for choice in axis.choices()]
+        labels = [choice.label for choice in axis.choices]
         listed = axis.kind in ("grid", "choice")
         yield f"axis {path}", ", ".join(labels) if listed else f"{axis.kind}, {' to '.join(labels)}"
 
@@ -106,10 +106,10 @@ def _rules(plan: Plan, space: Space) -> Iterator[tuple[str, str]]:
         yield "selects by", ", ".join([*selects, *map(str, search.constraints)])
     if stops:
         yield "stopping", "robust: trainings may end sooner than counted here"
-    if isinstance(search.replicates, Adaptive):
+    if isinstance(search.replicates, AdaptiveReplicates):
         yield "seeds in doubt", f"up to {search.replicates.max}; all figures here are of {len(search.seeds)}"
     if said := str(search.budget):
-        paid = affordable(search.budget, plan.tree.adds.tolist())
+        paid = affordable(search.budget, plan.tree.new_epochs.tolist())
         pays = f": pays for {paid:,} of the {format_count(len(plan.trials), 'training')} counted here"
         yield "budget", said + pays * (paid < len(plan.trials))
 
@@ -120,7 +120,7 @@ def _costs(
     asked, distinct = plan.tree.asked, plan.tree.distinct
     saved = f" asked, {distinct:,} to train: {asked - distinct:,} ({1 - distinct / asked:.1%}) saved by sharing"
     yield "epochs", f"{asked:,}{saved if distinct < asked else ''}"
-    trained = effort(plan, {trial.data: sources.prepared(trial.config.data) for trial in plan.trials})
+    trained = effort(plan, {trial.data: sources.prepare(trial.config.data) for trial in plan.trials})
     if trained and trained.used < trained.whole:
         alike = round(distinct * trained.used / trained.whole)
         yield "examples", f"{trained.used:,} to train on, as many as in {format_count(alike, 'epoch')} of all"
@@ -128,7 +128,7 @@ def _costs(
         results_of = f"the results of {sum(left.ended):,} of {format_count(len(plan.trials), 'training')}"
         yield "stored before", f"{results_of}; {sum(left.epochs):,} epochs are left to train"
     here = 0 if os.environ.get("RAY_ADDRESS") else slots_here(space.resources)
-    length = simulate(plan, here).makespan if here else 0
+    length = simulate_schedule(plan, here).makespan if here else 0
     if here:
         instead = unshared_makespan(plan, here)
         shorter = f" instead of {instead:,}" if length < instead else ""
@@ -167,7 +167,7 @@ def _processes(count: int) -> str:
 def _sizes(plan: Plan, sources: DatasetCache) -> Sizes:
     sizes: Sizes = {}
     for trial in plan.trials:
-        if trial.data not in sizes and (data := sources.prepared(trial.config.data)):
+        if trial.data not in sizes and (data := sources.prepare(trial.config.data)):
             x = data.train.x
             sizes[trial.data] = (len(x), x.shape[1], x.shape[2], data.classes)
     return sizes

@@ -15,7 +15,7 @@ from search.exceptions import NoSweep
 from search.execution.reuse import Remaining
 from search.monitor.cost_model import CostKey, CostModel, Left, cost_key, estimate_time
 from search.monitor.reader import SweepReader
-from search.planning.plan import Plan, Planned
+from search.planning.plan import Plan, PlannedTrial
 from search.schema.blocks import Keep
 from search.schema.resources import Resources
 from trainers.data import Data
@@ -69,7 +69,7 @@ def unshared_makespan(plan: Plan, workers: int) -> int:
     free = [0] * workers
     for needs in (False, True):
         free = [max(free)] * workers
-        for epochs in sorted((t.config.epochs for t in plan.trials if bool(t.needs) == needs), reverse=True):
+        for epochs in sorted((t.config.epochs for t in plan.trials if bool(t.requires) == needs), reverse=True):
             heapreplace(free, free[0] + epochs)
     return max(free)
 
@@ -92,14 +92,14 @@ def storage_estimate(plan: Plan, sizes: Sizes, keep: Keep, workers: int) -> Stor
         trial, (_, branch) = plan.trials[i], plan.tree.branches[i]
         recorded = trial.config.epochs + trial.config.epochs - int(branch)  # its own whole, its stages once for all
         arrays += recorded * sizes[trial.data][0] * BYTES_PER_INSTANCE
-        forks |= {plan.tree.name(i, epoch): state[trial.id] for epoch in plan.tree.forks(i)}
+        forks |= {plan.tree.get_state(i, epoch): state[trial.id] for epoch in plan.tree.forks(i)}
     last, between = sum(state.values()), sum(forks.values())
     kept = {"none": 0, "best": last}.get(keep, last + between)
     busy = 3 * workers * max(state.values())  # the newest two of each training, and one that is being written
     return Storage(at_once=arrays + between + busy + (0 if keep == "none" else last), in_the_end=arrays + kept)
 
 
-def _states(trials: Iterable[Planned], sizes: Sizes) -> dict[str, int]:
+def _states(trials: Iterable[PlannedTrial], sizes: Sizes) -> dict[str, int]:
     """The bytes of a state of each training."""
     of_model: dict[str, int] = defaultdict(int)
     found = {}
@@ -128,7 +128,7 @@ def effort(plan: Plan, data: Mapping[str, Data | None]) -> Effort | None:
     `data`: of each block of data that is. Examples that are dropped in training count as trained on.
     """
     used = whole = 0
-    for trial, epochs in zip(plan.trials, plan.tree.adds.tolist(), strict=True):
+    for trial, epochs in zip(plan.trials, plan.tree.new_epochs.tolist(), strict=True):
         here = data.get(trial.data)
         n = len(here.train) if here else _published(trial.config.data)
         own = None if n is None else _used(trial.config.subset, n, here)

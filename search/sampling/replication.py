@@ -15,7 +15,7 @@ from trainers.record_io import Row
 if TYPE_CHECKING:
     from search.schema.blocks import Search
 
-from search.schema.replicates import Adaptive
+from search.schema.replicates import AdaptiveReplicates
 
 SURE = 2.0  # standard errors
 
@@ -26,7 +26,7 @@ def next_replicates(search: Search, results: Mapping[str, Mapping[int, Row | Non
     `results` has the result.json of each configuration's seeds, None of one that failed for good. Those that have no
     value are passed over, and so are those that miss a constraint by more than SURE standard errors.
     """
-    if not isinstance(search.replicates, Adaptive):
+    if not isinstance(search.replicates, AdaptiveReplicates):
         return []
     outcomes = {name: outcome(search, name, seeds) for name, seeds in results.items()}
     valued = {name: its for name, its in outcomes.items() if its.values is not None}

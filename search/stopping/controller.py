@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from search.planning.plan import Plan, Planned
+from search.planning.plan import Plan, PlannedTrial
 from search.planning.schedule import Schedule
 from search.schema.stopping import RobustStopping
 from search.stopping.curves import Candidate, Curve, Entry, Objectives, curve
@@ -23,7 +23,9 @@ class Steering:
     What it knows comes from records and the referee's journal, so that a resumed sweep is steered alike.
     """
 
-    def __init__(self, folder: Place, plan: Plan, knobs: RobustStopping, classes: Callable[[Planned], int]) -> None:
+    def __init__(
+        self, folder: Place, plan: Plan, knobs: RobustStopping, classes: Callable[[PlannedTrial], int]
+    ) -> None:
         """Reads the journal of decisions. Raises search.exceptions.DamagedJournal."""
         self.plan, self._classes, self.store = plan, classes, Store(folder)
         self.referee = Referee(folder, knobs, plan.evaluation, plan.objectives)
@@ -48,17 +50,17 @@ class Steering:
         for i in self._known.intersection(places):
             self.referee.lost(self.plan.trials[i].id)
 
-    def open(self, trial: Planned, result: Row) -> bool:
+    def open(self, trial: PlannedTrial, result: Row) -> bool:
         """Whether a trial that was stopped is trained on after all."""
         return result["status"] == "stopped" and trial.configuration in self.referee.taken.finished
 
     def steer(self, schedule: Schedule) -> None:
         """From now on the schedule goes by the referee, who has heard of all that happened."""
         self.referee.decisions()
-        schedule.limit = self._limit
-        for i in schedule.open:
+        schedule.epoch_limit = self._limit
+        for i in schedule.unfinished:
             self._stop(schedule, i)
-        schedule.again(list(schedule.open))
+        schedule.requeue(list(schedule.unfinished))
 
     def reported(self, schedule: Schedule, i: int, rows: list[Row]) -> None:
         """A trial has further rows, which may decide something."""
@@ -96,9 +98,9 @@ class Steering:
         touched = set(self._of[configuration])
         for decision in self.referee.decisions():
             touched.update(self._of[decision.configuration])
-        for i in touched & schedule.open:
+        for i in touched & schedule.unfinished:
             self._stop(schedule, i)
-        schedule.again(sorted(touched))
+        schedule.requeue(sorted(touched))
 
     def _stop(self, schedule: Schedule, i: int) -> None:
         trial = self.plan.trials[i]
@@ -109,7 +111,7 @@ class Steering:
         trial = self.plan.trials[i]
         return self.referee.limit(trial.id) if i in self._known else trial.config.epochs
 
-    def _entry(self, trial: Planned) -> Entry:
+    def _entry(self, trial: PlannedTrial) -> Entry:
         group = "" if trial.generation is None else str(trial.generation)
         return Entry(trial.id, trial.configuration, trial.config, self._classes(trial), group, trial.start is None)
 

@@ -6,7 +6,6 @@ of epochs trained, of which the last is epoch n - 1.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +19,7 @@ from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.objectives import SIGNS
 from trainers.record_io import Row
+from trainers.records import identify_problem
 
 NEAR_CHANCE = 0.02  # whoever always names the same class is right a little more often than one in the classes
 Objectives = Mapping[str, str]  # name -> max or min
@@ -158,7 +158,7 @@ class Entry:
     @cached_property
     def problem(self) -> str:
         """What accuracies share that are on one front."""
-        return json.dumps(self.config.data.model_dump(mode="json"), sort_keys=True)
+        return identify_problem({"data": self.config.data.model_dump(mode="json")})
 
     @cached_property
     def contest(self) -> tuple[str, str, int, bool]:

@@ -64,11 +64,6 @@ def of_other_format(folder: Place) -> str | None:
     return None
 
 
-def problem(row: Row) -> str:
-    """What trainings share whose accuracies may be on one front: their `data` block."""
-    return json.dumps(row["config"].get("data"), sort_keys=True)
-
-
 def write_plan(folder: Place, plan: Row) -> None:
     """Store a plan, a line a training: of ten thousand, indented JSON takes a second and 150 MB."""
     whole = seal_plan(plan)

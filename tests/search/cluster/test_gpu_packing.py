@@ -32,7 +32,7 @@ from search.cluster.gpu_probe import Crowd, Measured
 from search.cluster.node_report import NodeReport
 from search.cluster.ray_cluster import connected
 from search.exceptions import Infeasible
-from search.planning.datasets import DatasetCache, source_key
+from search.planning.datasets import DatasetCache, identify_source
 from search.planning.plan import Plan
 from search.ray_env import ray
 from search.run.__main__ import main
@@ -124,7 +124,7 @@ def test_no_more_are_tried_than_could_be_kept(script: tuple[float | None, ...], 
 @given(st.integers(1, 16))
 def test_a_share_is_the_largest_of_which_so_many_fit_one_gpu(copies: int) -> None:
     """In the ten thousandths that Ray counts in."""
-    resources = AUTO.shared(copies)
+    resources = AUTO.share_gpus(copies)
     assert room({"CPU": 64, "GPU": 1}, resources) == copies
     assert (float(resources.gpus) + 1e-4) * copies > 1
 
@@ -231,7 +231,7 @@ def test_copies_are_run_beside_each_other(planned: Callable[..., Plan], quick: N
     plan, sources = planned(smoke(profile=None, search__axes=None)), DatasetCache()
     config = plan.trials[0].config
     sources.fingerprint(config.data)
-    with connected(None), Crowd(config, plan.evaluation, sources.loaded[source_key(config.data)], 1, 2) as crowd:
+    with connected(None), Crowd(config, plan.evaluation, sources.loaded[identify_source(config.data)], 1, 2) as crowd:
         one, two = crowd.grow(), crowd.grow()
     assert (one.copies, two.copies) == (1, 2)
     assert one.images_per_s > 0 and two.images_per_s > 0

@@ -231,7 +231,7 @@ def test_a_training_that_has_not_enough_memory_beside_others_runs_alone(
 
     def disturb(hand: Hand, turn: int) -> None:
         company[:] = hand.running
-        lonely = [task for task in hand.running if hand.trains(task) in it.sweep.schedule.alone]
+        lonely = [task for task in hand.running if hand.trains(task) in it.sweep.schedule.exclusive]
         assert not lonely or len(hand.running) == 1, "and nothing beside it"
 
     with monkeypatch.context() as patched:
@@ -250,7 +250,7 @@ def test_a_training_that_has_not_enough_memory_alone_fails_and_says_what_it_aske
     with monkeypatch.context() as patched:
         lacking(lambda: True, error, patched)
         assert Hand(it).run(monkeypatch) == 1
-    assert len(it.sweep.unfinished()) == len(it.sweep.schedule.alone) == 2
+    assert len(it.sweep.unfinished()) == len(it.sweep.schedule.exclusive) == 2
     for trial in it.sweep.unfinished():
         (line,) = (it.store.trial(trial.id) / "error.txt").read_text().splitlines()
         assert line.startswith("out of memory: its process asked for 4.0 GiB more, and had held ")

@@ -35,14 +35,14 @@ class Run:
         self.watch = LiveView(self.console, folder, self.schedule, keeper, slots=2)
 
     def start(self) -> int:
-        task = self.schedule.next()
+        task = self.schedule.next_task()
         assert task is not None
         trial = self.tune(task.i)
         self.watch.on_trial_start(0, [], trial)
         return task.i
 
     def end(self, i: int) -> None:
-        self.schedule.released(i, ended=True)
+        self.schedule.release(i, ended=True)
         self.watch.on_trial_complete(0, [], self.tune(i))
 
     def tune(self, i: int) -> Any:
@@ -108,7 +108,7 @@ def test_several_tasks_of_one_training_are_one_training(run: Callable[..., Run])
         it.records.train(i, until, since=until - 2)
         it.beat()
         if until == 2:
-            it.schedule.released(i, ended=False)
+            it.schedule.release(i, ended=False)
             it.watch.on_trial_complete(0, [], it.tune(i))
             it.beat()
             assert it.watch._standing().states == {"paused": 1}
@@ -141,7 +141,7 @@ def test_another_terminal_sees_what_runs_and_what_waits_for_it(
     first = it.start()
     it.records.train(first, 1)
     assert it.start() == 2
-    assert it.schedule.next() is None
+    assert it.schedule.next_task() is None
     it.beat()
     now = Heartbeat.read(it.records.folder)
     assert now is not None
@@ -168,7 +168,7 @@ def test_a_worker_that_was_lost_is_no_training_that_runs(run: Callable[..., Run]
     i = it.start()
     it.records.train(i, 2)
     it.beat()
-    it.schedule.released(i, ended=True)
+    it.schedule.release(i, ended=True)
     it.watch.on_trial_error(0, [], it.tune(i))
     it.beat()
     assert it.watch._standing().states == {"lost": 1}
@@ -206,7 +206,7 @@ def test_what_will_be_tried_again_has_not_failed(run: Callable[..., Run]) -> Non
     i = it.start()
     it.records.train(i, 2)
     (it.records.folder / "trials" / it.records.ids[i] / "error.txt").write_text("it hung\n")
-    it.schedule.released(i, ended=False)
+    it.schedule.release(i, ended=False)
     it.watch.again(it.records.ids[i], "it hung")
     it.beat()
     assert f"again: {it.records.ids[i]}: it hung\n" in it.said

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from search.planning.data_inspection import image_hashes, source_notes
+from search.planning.data_inspection import hash_images, note_source
 from search.run.__main__ import main
 from trainers.arrays import Source
 from trainers.images import LabelledImages
@@ -35,17 +35,17 @@ def source(x: np.ndarray, x_test: np.ndarray | None = None, extra: np.ndarray | 
 
 
 def test_ordinary_data_is_not_remarked_on() -> None:
-    assert list(source_notes(Digits().load())) == []
-    assert list(source_notes(source(images(60), extra=images(20, seed=2)))) == []
+    assert list(note_source(Digits().load())) == []
+    assert list(note_source(source(images(60), extra=images(20, seed=2)))) == []
 
 
 def note(of: Source) -> str:
-    (it,) = source_notes(of)
+    (it,) = note_source(of)
     return it
 
 
 def test_pixels_of_zero_and_one_are_black() -> None:
-    said = list(source_notes(source(images(60) % 2)))
+    said = list(note_source(source(images(60) % 2)))
     assert said[0].startswith("every pixel of the training images is 0 or 1, which of 0..255 is black")
     assert "times 255" in said[0]
     assert note(source(images(60), x_test=images(30, seed=1) % 2)).startswith(
@@ -56,7 +56,7 @@ def test_pixels_of_zero_and_one_are_black() -> None:
 
 def test_pixels_of_fewer_bits_are_dark() -> None:
     assert "no pixel of the training images is above 15 of 255" in note(source(images(60) % 16))
-    assert list(source_notes(source(images(60) // 2 + 1))) == []  # 128 is reached
+    assert list(note_source(source(images(60) // 2 + 1))) == []  # 128 is reached
 
 
 def test_images_of_one_value_are_counted() -> None:
@@ -66,7 +66,7 @@ def test_images_of_one_value_are_counted() -> None:
 
 
 def test_images_that_are_all_the_same_colour_tell_nothing_apart() -> None:
-    said = list(source_notes(source(np.full((60, 6, 6, 1), 200, np.uint8))))
+    said = list(note_source(source(np.full((60, 6, 6, 1), 200, np.uint8))))
     assert said[0].startswith("all 60 training images are one colour, the same in all")
 
 
@@ -100,9 +100,9 @@ def test_an_axis_that_is_none_of_an_image_is_asked_about() -> None:
 
 def test_equal_images_have_equal_hashes_and_others_have_not() -> None:
     x = images(50)
-    assert len(np.unique(image_hashes(x))) == 50
-    assert np.array_equal(image_hashes(x[::-1]), image_hashes(x)[::-1])
-    assert image_hashes(x[:0]).shape == (0,)
+    assert len(np.unique(hash_images(x))) == 50
+    assert np.array_equal(hash_images(x[::-1]), hash_images(x)[::-1])
+    assert hash_images(x[:0]).shape == (0,)
 
 
 # Through the command

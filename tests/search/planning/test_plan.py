@@ -13,7 +13,7 @@ import yaml
 import search.planning.planner
 from search.planning.plan import Plan
 from search.planning.planner import Planner
-from search.schema.space import load
+from search.schema.space import load_space
 from search.store.plan_file import stored_plan, write_plan
 from trainers.chain import Surroundings
 from trainers.record_io import Row
@@ -24,7 +24,7 @@ Planned = Callable[..., Plan]
 
 
 def planned_from(file: Path) -> Plan:
-    return Planner(load(file, []), lambda data: "any data").plan()
+    return Planner(load_space(file, []), lambda data: "any data").plan()
 
 
 def ids(plan: Plan, kind: str = "trial") -> list[str]:

@@ -31,18 +31,18 @@ def played(letters: list[str], keep: Keep, random: Any = None) -> tuple[Any, She
     """A sweep with one worker: what is left on the shelf, and how many states stood there after each step."""
     plan, shelf, seen = plan_of(letters), Shelf(), []
     schedule, keeper = Schedule(plan, range(len(letters)), {}), StateRetention(shelf, plan, keep)  # type: ignore[arg-type]
-    keeper.begin(list(range(len(letters))), {})
-    while task := schedule.next():
+    keeper.add(list(range(len(letters))), {})
+    while task := schedule.next_task():
         chain = plan.trials[task.i].chain
         assert task.since == 0 or chain[task.since] in shelf.states, "what a task goes on from is there"
         for epoch in (*schedule.running[task.i], task.until):
             shelf.states.add(chain[epoch])
-            schedule.stored(task.i, epoch)
-            keeper.stored(task.i, epoch)
+            schedule.record_state(task.i, epoch)
+            keeper.record_state(task.i, epoch)
             seen.append(len(shelf.states))
-        schedule.released(task.i, ended=True)
-        keeper.ended(task.i)
-    assert not schedule.open
+        schedule.release(task.i, ended=True)
+        keeper.record_end(task.i)
+    assert not schedule.unfinished
     return plan, shelf, seen
 
 
@@ -75,8 +75,8 @@ def test_after_a_cut_the_forks_that_nobody_wants_any_more_go(keep: Keep, letters
     todo = list(range(len(letters)))[ended:]
     at = {i: max(plan.tree.forks(i), default=0) for i in todo}
     keeper = StateRetention(shelf, plan, keep)  # type: ignore[arg-type]
-    keeper.begin(todo, at)
-    keeper.tidy(set(shelf.states))
+    keeper.add(todo, at)
+    keeper.forget_leftovers(set(shelf.states))
     wanted = {plan.trials[i].chain[at[i]] for i in todo if at[i]}
     finals = {trial.final for trial in plan.trials} if keep == "best" else set()
     assert wanted <= shelf.states <= wanted | finals

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.planning.schedule import simulate
+from search.planning.schedule import simulate_schedule
 from search.planning.stage_tree import StageTree
 
 from ..trees import FIGURES, Figure, chain_of, planned_space
@@ -58,4 +58,4 @@ def test_the_figures_of_sharing(figure: Figure) -> None:
 def test_the_makespans_of_sharing(figure: Figure) -> None:
     plan = planned_space(figure.text)
     for workers, expected in figure.makespans.items():
-        assert simulate(plan, workers).makespan == expected
+        assert simulate_schedule(plan, workers).makespan == expected

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from search.planning.plan import Plan, Planned
+from search.planning.plan import Plan, PlannedTrial
 from search.ray_env import ray
 from search.run.__main__ import main
 from trainers.checkpoints import CheckpointError, load_weights
@@ -41,7 +41,7 @@ def run_all(it: Tiny, way: Callable[[Tiny, int], str] = Tiny.run) -> Tiny:
     return it
 
 
-def kinds(plan: Plan, kind: str) -> list[Planned]:
+def kinds(plan: Plan, kind: str) -> list[PlannedTrial]:
     return [trial for trial in plan.trials if trial.kind == kind]
 
 
@@ -180,7 +180,7 @@ def test_a_pretraining_sees_data_model_and_seed_of_its_trials_and_no_other_axis(
     for trial in kinds(plan, "trial"):
         assert trial.start is not None
         before = by_id[str(trial.start.training)]
-        assert trial.needs == {before.id}
+        assert trial.requires == {before.id}
         assert (trial.config.model, trial.config.seed) == (before.config.model, before.config.seed)
         assert trial.axes["data.label_noise"] == before.axes["data.label_noise"]
         assert trial.config.average is not None
@@ -277,7 +277,7 @@ def test_a_plan_says_what_is_trained_first(here: Path, capsys: pytest.CaptureFix
 def test_records_say_where_a_trial_started(tiny: Make) -> None:
     it = run_all(tiny(pretrain=FIRST, **PLAIN))
     first, trial = it.plan.trials
-    row = trial.row()["start"]
+    row = trial.to_row()["start"]
     assert (row["training"], row["weights"]) == (first.id, "best")
     assert f"start: {first.final}:best" in (it.folder(1) / "config.yaml").read_text()
     assert [r["epoch"] for r in read_rows(it.folder(1) / "epochs.jsonl")] == list(range(6))

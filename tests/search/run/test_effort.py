@@ -14,7 +14,7 @@ from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.run.__main__ import main
 from search.run.estimate import Effort, effort
-from search.schema.space import load
+from search.schema.space import load_space
 
 SUBSETS = {"all": "all", "few": {"name": "random", "size": 100}, "tenth": {"name": "random", "size": "10%"}}
 
@@ -26,7 +26,7 @@ def space(data: dict[str, Any], **trial: Any) -> str:
 
 def planned(folder: Path, text: str, fingerprint: Callable[..., str] = lambda data: "not here") -> Plan:
     (folder / "space.yaml").write_text(text)
-    return Planner(load(folder / "space.yaml", []), fingerprint).plan()
+    return Planner(load_space(folder / "space.yaml", []), fingerprint).plan()
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_of_other_data_nothing_is_known_before_it_is_here(tmp_path: Path) -> Non
     sources = DatasetCache()
     plan = planned(tmp_path, space({"name": "digits", "train": 200, "val": 60, "test": 60}), sources.fingerprint)
     assert effort(plan, {}) is None
-    data = sources.prepared(plan.trials[0].config.data)
+    data = sources.prepare(plan.trials[0].config.data)
     assert effort(plan, dict.fromkeys((trial.data for trial in plan.trials), data)) == Effort(3 * 320, 3 * 600)
 
 

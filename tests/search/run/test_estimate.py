@@ -14,11 +14,11 @@ from search.monitor.cost_model import Left
 from search.monitor.disk_usage import stored
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
-from search.planning.schedule import simulate
+from search.planning.schedule import simulate_schedule
 from search.run.__main__ import main
 from search.run.dry_run import print_plan
 from search.run.estimate import storage_estimate, time_estimate, unshared_makespan
-from search.schema.space import load
+from search.schema.space import load_space
 from trainers.record_io import write_json
 from trainers.terminal.console import Console
 
@@ -133,7 +133,7 @@ def test_a_dry_run_says_what_a_search_looks_for_and_what_ends_it(
 def test_training_from_scratch_takes_as_long_as_the_fullest_process() -> None:
     plan = planned_space(FIGURES[0].text)
     assert [unshared_makespan(plan, workers) for workers in (1, 4, 8, 16, 64)] == [2800, 700, 400, 200, 100]
-    assert simulate(plan, 8).makespan == 220
+    assert simulate_schedule(plan, 8).makespan == 220
 
 
 def test_what_others_need_is_trained_before_them_from_scratch_too(planned: Callable[..., Plan]) -> None:
@@ -150,7 +150,7 @@ def test_a_dry_run_says_what_sharing_saves_and_what_it_does_not_know(
 
     text = FIGURES[0].text
     (here / "space.yaml").write_text(text)
-    space, sources = load(here / "space.yaml", []).space, DatasetCache()
+    space, sources = load_space(here / "space.yaml", []).space, DatasetCache()
     sources.fingerprint(planned_space(text).trials[0].config.data)
     first = said()
     assert "epochs 2,800 asked, 1,480 to train: 1,320 (47.1%) saved by sharing" in first
@@ -167,7 +167,7 @@ def test_it_says_how_often_further_attacks_are_run(here: Path, capsys: pytest.Ca
     along = {"fgsm": {"name": "fgsm"}, "rare": {"name": "fgsm", "every": 6, "images": 50}}
     text = smoke(evaluate__every=3, evaluate__along=along)
     (here / "space.yaml").write_text(text)
-    plan, space = planned_space(text), load(here / "space.yaml", []).space
+    plan, space = planned_space(text), load_space(here / "space.yaml", []).space
     print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), remaining(None, plan))
     said = " ".join(capsys.readouterr().out.split())
     assert "measured: fgsm FGSM, linf, epsilon 0.1; every 3 epochs, and after the last" in said
@@ -181,7 +181,7 @@ def test_the_last_training_takes_its_time_on_however_many_processes(
     monkeypatch.setattr("search.run.dry_run.slots_here", lambda resources: 4)
     monkeypatch.setattr("search.run.dry_run.time_estimate", lambda *of: Left(8.0, 0))
     (here / "space.yaml").write_text(FIGURES[0].text)
-    plan, space = planned_space(FIGURES[0].text), load(here / "space.yaml", []).space
+    plan, space = planned_space(FIGURES[0].text), load_space(here / "space.yaml", []).space
     count = len(plan.trials)
     left = Remaining([True] * (count - 1) + [False], [0] * (count - 1) + [8])
     print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), left)
@@ -193,7 +193,12 @@ def test_of_twins_alone_no_time_is_known_either(here: Path, capsys: pytest.Captu
     (here / "space.yaml").write_text(burn_ins([1, "inf"]))
     plan, sources = planned_space(burn_ins([1, "inf"])), DatasetCache()
     print_plan(
-        Console(width=200), plan, load(here / "space.yaml", []).space, here / "results", sources, remaining(None, plan)
+        Console(width=200),
+        plan,
+        load_space(here / "space.yaml", []).space,
+        here / "results",
+        sources,
+        remaining(None, plan),
     )
     said = " ".join(capsys.readouterr().out.split())
     assert "time no estimate: no such training was recorded in this results folder yet" in said

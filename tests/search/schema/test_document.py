@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from search.exceptions import SpaceError
-from search.schema.document import read
+from search.schema.document import read_document
 
 from ..helpers import ROOT
 
@@ -22,21 +22,21 @@ def write(name: str, text: str | bytes) -> Path:
 
 def complaints(path: Path) -> list[str]:
     with pytest.raises(SpaceError) as caught:
-        read(path)
+        read_document(path)
     return caught.value.problems
 
 
 def test_a_tree_and_the_line_of_every_key() -> None:
-    document = read(write("a.yaml", "trial:\n  epochs: 3\n  model:\n    hidden: [16, 32]\n"))
+    document = read_document(write("a.yaml", "trial:\n  epochs: 3\n  model:\n    hidden: [16, 32]\n"))
     assert document.tree == {"trial": {"epochs": 3, "model": {"hidden": [16, 32]}}}
-    assert document.where(("trial", "epochs")) == "a.yaml:2"
-    assert document.where(("trial", "model", "hidden", "1")) == "a.yaml:4"
+    assert document.locate(("trial", "epochs")) == "a.yaml:2"
+    assert document.locate(("trial", "model", "hidden", "1")) == "a.yaml:4"
 
 
 def test_what_was_not_written_is_found_at_the_nearest_that_was() -> None:
-    document = read(write("a.yaml", "search:\n  axes:\n    data.label_noise: {grid: [0, 1]}\n"))
-    assert document.where(("search", "axes", "data.label_noise", "when", "x")) == "a.yaml:3"
-    assert document.where(("evaluate", "every")) == "a.yaml"
+    document = read_document(write("a.yaml", "search:\n  axes:\n    data.label_noise: {grid: [0, 1]}\n"))
+    assert document.locate(("search", "axes", "data.label_noise", "when", "x")) == "a.yaml:3"
+    assert document.locate(("evaluate", "every")) == "a.yaml"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_was_not_written_is_found_at_the_nearest_that_was() -> None:
         (
             "search:\n  axes:\n    method: {grid: [a]}\n   epochs: {grid: [1]}\n",
             "a.yaml:4:4: not YAML: expected <block end>, but found '<block mapping start>'; this line begins in "
-            "another column than those of its mapping: indent them alike",
+            "another column than the other lines of its mapping: indent them alike",
         ),
         ("trial: [1, 2\n", "a.yaml:2:1: not YAML: expected ',' or ']', but got '<stream end>'"),
         (
@@ -75,13 +75,13 @@ def test_bytes_that_are_no_text() -> None:
 def test_a_key_that_stands_twice_is_refused_with_both_lines() -> None:
     text = "trial:\n  epochs: 1\n  batch_size: 2\n  epochs: 3\nsearch:\n  axes:\n    method: {grid: [a], grid: [b]}\n"
     assert complaints(write("a.yaml", text)) == [
-        "a.yaml:4: trial.epochs stands twice; first in line 2",
-        "a.yaml:7: search.axes.method.grid stands twice; first in line 7",
+        "a.yaml:4: trial.epochs is written twice; first in line 2",
+        "a.yaml:7: search.axes.method.grid is written twice; first in line 7",
     ]
 
 
 def test_the_same_key_in_two_items_of_a_list_is_no_duplicate() -> None:
-    document = read(write("a.yaml", "search:\n  axes:\n    method:\n      grid: [{base: a}, {base: b}]\n"))
+    document = read_document(write("a.yaml", "search:\n  axes:\n    method:\n      grid: [{base: a}, {base: b}]\n"))
     assert document.tree["search"]["axes"]["method"]["grid"] == [{"base": "a"}, {"base": "b"}]
 
 
@@ -91,7 +91,7 @@ def test_a_folder_is_no_file_and_a_sweep_s_may_be_meant_for_its_space() -> None:
     assert complaints(folder) == ["results/mine: is a folder; name a YAML file"]
     (folder / "space.yaml").write_text("trial: {}\n")
     assert complaints(folder) == [
-        "results/mine: is a sweep's folder, and no space; name the YAML file that it was run from, or "
+        "results/mine: is the folder of a sweep, not a space; name the YAML file that it was run from, or "
         "results/mine/space.yaml, the space as it was run (with --name mine, to go on with it)"
     ]
     Path("a.yaml").write_text("trial: {}\n")
@@ -120,28 +120,28 @@ def test_a_space_of_the_checkout_is_found_from_anywhere() -> None:
 def test_extends_lays_one_file_over_another_and_remembers_where_each_key_was_written() -> None:
     Path("sub").mkdir()
     write("base.yaml", "trial:\n  epochs: 3\n  batch_size: 32\n")
-    document = read(write("sub/a.yaml", "extends: ../base.yaml\ntrial:\n  epochs: 9\n"))
+    document = read_document(write("sub/a.yaml", "extends: ../base.yaml\ntrial:\n  epochs: 9\n"))
     assert document.tree == {"trial": {"epochs": 9, "batch_size": 32}}
-    assert document.where(("trial", "epochs")) == "sub/a.yaml:3"
-    assert document.where(("trial", "batch_size")) == "sub/../base.yaml:3"
+    assert document.locate(("trial", "epochs")) == "sub/a.yaml:3"
+    assert document.locate(("trial", "batch_size")) == "sub/../base.yaml:3"
 
 
 def test_a_piece_of_another_name_replaces_the_one_it_extends() -> None:
     write("base.yaml", "trial: {model: {name: mlp, hidden: [16]}}\n")
-    assert read(write("a.yaml", "extends: base.yaml\ntrial: {model: {name: cnn}}\n")).tree == {
+    assert read_document(write("a.yaml", "extends: base.yaml\ntrial: {model: {name: cnn}}\n")).tree == {
         "trial": {"model": {"name": "cnn"}}
     }
 
 
 def test_an_axis_replaces_the_one_it_extends_for_else_both_would_be_crossed() -> None:
     write("base.yaml", "search: {axes: {method: {grid: {a: pgd-at, b: trades}}, subset: {grid: [all]}}}\n")
-    tree = read(write("a.yaml", "extends: base.yaml\nsearch: {axes: {method: {grid: {c: fast-at}}}}\n")).tree
+    tree = read_document(write("a.yaml", "extends: base.yaml\nsearch: {axes: {method: {grid: {c: fast-at}}}}\n")).tree
     assert tree == {"search": {"axes": {"method": {"grid": {"c": "fast-at"}}, "subset": {"grid": ["all"]}}}}
 
 
 def test_a_null_takes_out_what_the_extended_file_says() -> None:
     write("base.yaml", "trial: {epochs: 3}\nprofile: {seeds: 2}\n")
-    assert read(write("a.yaml", "extends: base.yaml\nprofile: null\n")).tree == {"trial": {"epochs": 3}}
+    assert read_document(write("a.yaml", "extends: base.yaml\nprofile: null\n")).tree == {"trial": {"epochs": 3}}
 
 
 def test_what_is_laid_over_a_trial_keeps_its_nulls_to_take_keys_out_there() -> None:
@@ -157,8 +157,8 @@ search: {axes: {average: {grid: {none: null, ema: {name: ema}}}, subset: null}}
         "pretrain": {"trial": {"average": None}},
         "search": {"axes": {"average": {"grid": {"none": None, "ema": {"name": "ema"}}}}},
     }
-    assert read(write("base.yaml", text)).tree == tree
-    assert read(write("a.yaml", "extends: base.yaml\n")).tree == tree
+    assert read_document(write("base.yaml", text)).tree == tree
+    assert read_document(write("a.yaml", "extends: base.yaml\n")).tree == tree
 
 
 def test_files_that_extend_one_another_in_a_ring_are_refused() -> None:

@@ -83,11 +83,11 @@ MISTAKES = {
     ),
     "ranked subset without a ranking": (
         "trial:\n  subset: {name: ranked, size: 50%}\n",
-        "space.yaml:2: trial.subset: a ranked subset needs a ranking: add a `profile:` block that makes one",
+        "space.yaml:2: trial.subset: a ranked subset needs a ranking: add a `profile:` block",
     ),
     "CUDA without a GPU": (
         "trial:\n  compute: {device: cuda}\n",
-        "space.yaml:2: trial.compute.device: cuda, and no trial is given a GPU: resources.gpus is 0, or auto and there"
+        "space.yaml:2: trial.compute.device: cuda, and trials have no GPU: resources.gpus is 0, or auto and there"
         " is none; give 1 or a share",
     ),
     "ranking made on a subset": (
@@ -150,7 +150,7 @@ MISTAKES = {
     ),
     "adaptive replicates without room": (
         "search:\n  replicates: {min: 3, max: 3}\n",
-        "space.yaml:2: search.replicates: more seeds at most than at least; got min 3, max 3",
+        "space.yaml:2: search.replicates: max is above min; got min 3, max 3",
     ),
     "adaptive replicates of one seed": (
         "search:\n  replicates: {min: 1, max: 3}\n",
@@ -158,7 +158,8 @@ MISTAKES = {
     ),
     "misspelt knob of replicates": (
         "search:\n  replicates: {min: 2, max: 3, maxi: 3}\n",
-        "space.yaml:2: search.replicates.maxi: Adaptive has no such knob; did you mean max? (allowed: max, min)",
+        "space.yaml:2: search.replicates.maxi: AdaptiveReplicates has no such knob; did you mean max? "
+        "(allowed: max, min)",
     ),
     "adaptive replicates of one objective": (
         "search:\n  replicates: {min: 2, max: 3}\n  objectives: {val_pgd_acc: max}\n",
@@ -246,7 +247,7 @@ MISTAKES = {
     "conditions in a ring": (
         "search:\n  axes:\n    method: {grid: [pgd-at, trades], when: {batch_size: 32}}\n"
         "    batch_size: {grid: [32, 64], when: {method: trades}}\n",
-        "space.yaml:3: search.axes.method.when: axes wait for one another: method <- batch_size <- method",
+        "space.yaml:3: search.axes.method.when: conditions form a cycle: method <- batch_size <- method",
     ),
     "axis of no knob": (
         axis("{grid: [trades]}", "metod"),
@@ -289,8 +290,8 @@ MISTAKES = {
     "condition on what is drawn from a range": (
         "search:\n  strategy: random\n  trials: 2\n  axes:\n    method.loss.beta: {loguniform: [1, 9]}\n"
         "    batch_size: {choice: [16, 32], when: {method.loss.beta: 2.0}}\n",
-        "space.yaml:6: search.axes.batch_size.when: axis method.loss.beta is drawn from a range, so that it never is"
-        " '2.0'; `when` names values of grid, choice or int",
+        "space.yaml:6: search.axes.batch_size.when: axis method.loss.beta is drawn from a range of real numbers "
+        "and never is '2.0'; `when` names values of grid, choice or int",
     ),
     "condition beyond a range": (
         "search:\n  strategy: random\n  trials: 2\n  axes:\n    method.attack.steps: {int: [1, 9]}\n"
@@ -341,8 +342,8 @@ MISTAKES = {
     ),
     "constraint beyond accuracies": (
         "search:\n  constraints: [val_clean_acc >= 80]\n",
-        "space.yaml:2: search.constraints.0: 'val_clean_acc >= 80': accuracies lie in [0, 1], so a bound does, as 0.8"
-        " or 80%; got 80",
+        "space.yaml:2: search.constraints.0: 'val_clean_acc >= 80': "
+        "a bound on an accuracy is in [0, 1], 0.8 or 80%; got 80",
     ),
     "constraint not in a list": (
         "search: {constraints: val_clean_acc >= 0.8}\n",
@@ -358,13 +359,11 @@ MISTAKES = {
     ),
     "values of an axis without how they are taken": (
         axis("[16, 32]"),
-        "space.yaml:3: search.axes.batch_size: an axis says how its values are taken: write {grid: [16, 32]} "
-        "for each in turn",
+        "space.yaml:3: search.axes.batch_size: an axis is a mapping, such as {grid: [16, 32]} to try each value",
     ),
     "value of an axis without how it is taken": (
         axis("pgd-at", "method"),
-        "space.yaml:3: search.axes.method: an axis says how its values are taken: write {grid: ['pgd-at']} "
-        "for each in turn",
+        "space.yaml:3: search.axes.method: an axis is a mapping, such as {grid: ['pgd-at']} to try each value",
     ),
     "axis beside `axes`": (
         axis("{grid: [16, 32]}") + "  method.attack.epsilon: {grid: [0.1]}\n",
@@ -634,8 +633,8 @@ def test_an_override_that_an_axis_replaces_everywhere_is_refused(
 ) -> None:
     problem, *_ = refused(SWEPT, "--set", override)
     assert problem == (
-        f"--set {override}: trial.{knob}: the axis {path} (space.yaml:{line}) has its own in every training; set the "
-        f"axis, --set 'search.axes.{path}.grid=[...]', or take it out, --set search.axes.{path}=null"
+        f"--set {override}: trial.{knob}: the axis {path} (space.yaml:{line}) replaces it in every training; set the "
+        f"axis, --set 'search.axes.{path}.grid=[...]', or remove it, --set search.axes.{path}=null"
     )
 
 
