@@ -50,7 +50,7 @@ class Hand:
         )
         patched.setattr(search.execution.sweep, "slots", lambda resources: self.slots)
         patched.setattr(search.execution.sweep, "run", self._serve)
-        patched.setattr(search.planning.jobs, "slice_seconds", lambda workers: 1e-9)  # an epoch a step
+        patched.setattr(search.planning.jobs, "choose_slice_seconds", lambda workers: 1e-9)  # an epoch a step
 
     def lose(self, task: str, outcome: str = "lost", why: str = "its worker died") -> None:
         """A worker is gone, with all that it had not stored."""

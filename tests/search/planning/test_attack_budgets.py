@@ -110,7 +110,7 @@ def noted(capsys: pytest.CaptureFixture[str], trial: dict[str, Any], evaluate: d
 
 
 @pytest.mark.parametrize(("evaluate", "said"), MEASURED.values(), ids=MEASURED.keys())
-def test_an_odd_budget_of_what_measures_is_noted(
+def test_unusual_evaluation_budget_is_noted(
     here: Path, capsys: pytest.CaptureFixture[str], evaluate: dict[str, Any], said: str | None
 ) -> None:
     l2 = {"method": {"attack": {"norm": "l2", "epsilon": 1}}} if evaluate.get("norm") == "l2" else {}
@@ -136,7 +136,7 @@ def test_an_odd_budget_of_what_measures_is_noted(
         ("pgd-at-l2", "evaluate.norm: linf, and every training against attacks uses l2"),
     ],
 )
-def test_an_odd_budget_of_what_trains_is_noted_too(
+def test_unusual_training_budget_is_noted(
     here: Path, capsys: pytest.CaptureFixture[str], method: Any, said: str | None
 ) -> None:
     notes = noted(capsys, {"method": method, "select": {"from": "burn-in"}}, {})
@@ -175,6 +175,6 @@ def test_an_odd_budget_of_what_trains_is_noted_too(
         ),
     ],
 )
-def test_what_no_image_can_show_is_refused(refused: Refused, text: str, complaint: str) -> None:
+def test_l2_budget_beyond_all_images_is_refused(refused: Refused, text: str, complaint: str) -> None:
     (problem,) = refused(text)
     assert problem.startswith(complaint)

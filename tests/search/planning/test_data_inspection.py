@@ -34,7 +34,7 @@ def source(x: np.ndarray, x_test: np.ndarray | None = None, extra: np.ndarray | 
     return Source(x, labels(len(x)), held, labels(len(held)), CLASSES, pool)
 
 
-def test_ordinary_data_is_not_remarked_on() -> None:
+def test_ordinary_data_has_no_notes() -> None:
     assert list(note_source(Digits().load())) == []
     assert list(note_source(source(images(60), extra=images(20, seed=2)))) == []
 
@@ -79,21 +79,21 @@ def test_copies_within_the_training_set_are_counted_and_their_labels_compared() 
     )
 
 
-def test_test_images_to_train_on_are_told() -> None:
+def test_test_images_in_the_training_set_are_noted() -> None:
     x, x_test = images(60), images(30, seed=1)
     x_test[4], x_test[5] = x[50], x[3]
     said = note(source(x, x_test))
     assert said.startswith("2 of 30 test images are training images too (the first is test image 4, training image 50)")
 
 
-def test_corruptions_that_do_nothing_are_told() -> None:
+def test_corruption_equal_to_the_clean_set_is_noted() -> None:
     plain = source(images(60))
     assert note(plain._replace(corrupted={"fog": plain.x_test, "snow": plain.x_test + 1})).startswith(
         "corruptions: fog is"
     )
 
 
-def test_an_axis_that_is_none_of_an_image_is_asked_about() -> None:
+def test_extreme_aspect_ratio_is_noted() -> None:
     x = np.random.default_rng(0).integers(0, 256, (60, 3, 1024, 1), np.uint8)
     assert "the training images are 3 pixels high and 1024 wide" in note(source(x, x_test=x[:0]))
 
@@ -140,7 +140,7 @@ def test_classes_that_a_split_lacks_are_named(noted: Noted) -> None:
     assert "no validation example of class 2;" in said
 
 
-def test_a_pool_that_is_the_whole_source_is_told_for_each_split(noted: Noted) -> None:
+def test_pool_that_is_the_whole_source_is_noted_for_each_split(noted: Noted) -> None:
     said = noted({"extra": {"name": "npz", "path": "data.npz"}})
     assert [line.partition("extra: ")[2].partition(";")[0] for line in said] == [
         "48 of 48 training images are in the pool too, which counts them twice",

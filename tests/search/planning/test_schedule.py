@@ -67,31 +67,31 @@ def test_the_longest_remaining_path_starts_first() -> None:
     assert started(schedule(["a", "baaa", "ccc"])) == [1, 2, 0]
 
 
-def test_what_others_make_first_counts_with_those_who_wait_for_it() -> None:
+def test_path_of_an_upstream_training_includes_its_dependents() -> None:
     it = schedule(["aaaa", "b", "cccccc"], needs={2: "ranking"}, makes={1: "ranking"})
     assert started(it) == [1, 0]
 
 
-def test_of_equal_paths_the_one_that_shares_longest_carries_the_trunk() -> None:
+def test_training_that_shares_most_epochs_breaks_ties() -> None:
     it = schedule(["aabb", "aaab", "aaaa"])
     assert started(it)[0] in (1, 2)
 
 
-def test_a_training_waits_for_the_state_that_another_will_store_and_goes_on_from_there() -> None:
+def test_training_waits_for_a_shared_state_and_continues_from_it() -> None:
     it = schedule(["aaa", "aab"])
     assert started(it) == [0]
     it.record_state(0, 2)
     assert it.next_task() == Task(1, since=2, until=3)
 
 
-def test_a_state_that_was_stored_too_late_to_be_shared_frees_nobody() -> None:
+def test_late_state_releases_no_training() -> None:
     it = schedule(["aaaa", "aabb"])
     assert started(it) == [0]
     it.record_state(0, 1)
     assert it.next_task() is None
 
 
-def test_when_the_one_that_is_waited_for_is_lost_another_takes_its_place() -> None:
+def test_another_training_replaces_a_lost_one_that_was_awaited() -> None:
     it = schedule(["aaa", "aab", "aac"])
     assert started(it) == [0]
     it.release(0, ended=True)
@@ -100,7 +100,7 @@ def test_when_the_one_that_is_waited_for_is_lost_another_takes_its_place() -> No
     assert it.next_task() == Task(2, since=2, until=3)
 
 
-def test_what_is_stored_already_is_not_waited_for() -> None:
+def test_stored_state_is_not_awaited() -> None:
     assert sorted(started(schedule(["aaa", "aab"], at={0: 2, 1: 2}))) == [0, 1]
 
 
@@ -113,14 +113,14 @@ def test_a_trial_waits_until_its_ranking_is_made() -> None:
     assert started(it) == [1]
 
 
-def test_what_waits_for_something_that_cannot_be_made_never_starts() -> None:
+def test_dependents_of_a_failed_ranking_never_start() -> None:
     it = schedule(["aa", "bb"], needs={1: "ranking"})
     it.drop_dependents("ranking")
     assert started(it) == [0]
     assert it.unfinished == {0}
 
 
-def test_a_training_rests_at_its_limit_until_that_is_raised() -> None:
+def test_training_pauses_at_its_limit_until_it_is_raised() -> None:
     it = schedule(["aaaa"])
     it.epoch_limit = lambda i: 2
     assert run(it, Task(*it.next_task())) == 2
@@ -130,13 +130,13 @@ def test_a_training_rests_at_its_limit_until_that_is_raised() -> None:
     assert it.next_task() == Task(0, since=2, until=4)
 
 
-def test_at_a_common_limit_one_trains_and_the_rest_take_what_it_stored() -> None:
+def test_trainings_at_a_common_limit_share_the_stored_state() -> None:
     it = schedule(["aaab", "aaac"], rests=[2])
     it.epoch_limit = lambda i: 2
     assert run(it, it.next_task()) + run(it, it.next_task()) == 2
 
 
-def test_a_training_that_is_to_stop_is_closed_where_it_was() -> None:
+def test_stopped_training_gets_a_task_without_epochs() -> None:
     it = schedule(["aaaa"])
     it.epoch_limit = lambda i: 2
     run(it, it.next_task())
@@ -145,7 +145,7 @@ def test_a_training_that_is_to_stop_is_closed_where_it_was() -> None:
     assert it.next_task() == Task(0, since=2, until=2, stop={"epoch": 2})
 
 
-def test_what_must_be_alone_comes_last_and_nothing_begins_beside_it() -> None:
+def test_exclusive_training_runs_last_and_by_itself() -> None:
     it = schedule(["aaaaaa", "b", "c"])
     it.exclusive = {0, 2}
     assert started(it) == [1]
@@ -157,7 +157,7 @@ def test_what_must_be_alone_comes_last_and_nothing_begins_beside_it() -> None:
     assert started(it) == [2]
 
 
-def test_others_do_not_wait_for_the_trunk_of_one_that_must_be_alone() -> None:
+def test_no_training_waits_for_a_state_of_an_exclusive_one() -> None:
     it = schedule(["aaaa", "aab", "aac"])
     it.exclusive = {0}
     assert started(it) == [1]
@@ -166,7 +166,7 @@ def test_others_do_not_wait_for_the_trunk_of_one_that_must_be_alone() -> None:
 
 
 @given(words, st.sets(st.integers(0, 7)), st.randoms(use_true_random=False))
-def test_whoever_must_be_alone_all_end(letters: list[str], alone: set[int], random: Any) -> None:
+def test_all_trainings_end_with_any_exclusive_set(letters: list[str], alone: set[int], random: Any) -> None:
     it = schedule(letters)
     it.exclusive = alone
     running: list[Task] = []
@@ -198,7 +198,7 @@ def test_every_distinct_epoch_is_trained_exactly_once(letters: list[str], worker
 
 
 @given(words, st.integers(1, 4), st.randoms(use_true_random=False))
-def test_whatever_is_lost_all_others_end(letters: list[str], workers: int, random: Any) -> None:
+def test_all_other_trainings_end_after_any_loss(letters: list[str], workers: int, random: Any) -> None:
     it = schedule(letters)
     running: list[Task] = []
     ended = set()
@@ -229,7 +229,7 @@ def test_with_rungs_too_no_epoch_is_trained_twice(workers: int, letters: list[st
     assert trained == it.plan.tree.distinct
 
 
-def test_who_waits_is_counted_by_what_it_waits_for() -> None:
+def test_count_waiting_groups_by_awaited_training_or_name() -> None:
     it = schedule(["aaab", "aaac", "aaad", "bbb", "c"], needs={4: "ranking"}, makes={3: "ranking"})
     assert it.count_waiting() == {}
     assert sorted(started(it)) == [0, 3]

@@ -27,7 +27,7 @@ def parts(word: str, other: str, epoch: int) -> bool:
 
 
 @given(words)
-def test_a_fork_is_a_beginning_that_another_has_and_leaves_there(letters: list[str]) -> None:
+def test_fork_is_a_shared_state_where_another_training_parts(letters: list[str]) -> None:
     tree = StageTree([chain_of(word) for word in letters])
     for i, word in enumerate(letters):
         others = [other for j, other in enumerate(letters) if j != i]

@@ -50,7 +50,7 @@ def test_a_sampler_finds_more_than_drawing_at_random(strategy: str, seeds: int, 
 
 
 @pytest.mark.parametrize("strategy", ["tpe", "nsga2"])
-def test_a_constraint_draws_a_search_to_where_it_is_kept(strategy: str, tmp_path: Path) -> None:
+def test_constraint_leads_a_search_to_feasible_points(strategy: str, tmp_path: Path) -> None:
     def kept(constraints: list[str]) -> float:
         values = found(tmp_path / f"{len(constraints)}", strategy=strategy, trials=64, constraints=constraints)
         return float(np.mean(values[32:, 0] >= 0.5))

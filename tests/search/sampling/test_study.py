@@ -105,7 +105,7 @@ def strategy(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_a_search_asks_as_many_as_it_was_told_to_and_none_twice(strategy: str, undisturbed: Undisturbed) -> None:
+def test_search_asks_exactly_its_trials_and_none_twice(strategy: str, undisturbed: Undisturbed) -> None:
     points = undisturbed(strategy)[1]
     assert len(points) == 12
     assert len({str(point) for point in points}) == 12
@@ -122,22 +122,22 @@ def test_points_lie_on_their_axes_and_conditions_hold(strategy: str, undisturbed
         assert 1 <= point["method.attack.steps"].value <= 10
 
 
-def test_seeds_draw_otherwise(strategy: str, tmp_path: Path) -> None:
+def test_other_seeds_propose_other_points(strategy: str, tmp_path: Path) -> None:
     other = AskTellStudy(searching(strategy, seed=1), tmp_path / "other").ask()
     assert other != AskTellStudy(searching(strategy), tmp_path / "study").ask()
 
 
-def test_the_points_of_a_random_search_are_those_it_always_had(undisturbed: Undisturbed) -> None:
+def test_points_of_a_random_search_are_stable(undisturbed: Undisturbed) -> None:
     search = searching("random")
     assert undisturbed("random")[1] == draw_random_points(search.axes, 12, 0)
 
 
 @pytest.mark.parametrize("strategy", ["random", "qmc"])
-def test_what_learns_nothing_is_asked_all_at_once(strategy: str, tmp_path: Path) -> None:
+def test_non_adaptive_strategy_is_asked_all_at_once(strategy: str, tmp_path: Path) -> None:
     assert len(AskTellStudy(searching(strategy), tmp_path / "study").ask()) == 12
 
 
-def test_opening_and_looking_write_nothing(tmp_path: Path, undisturbed: Undisturbed) -> None:
+def test_opening_and_reading_a_study_write_nothing(tmp_path: Path, undisturbed: Undisturbed) -> None:
     asker = AskTellStudy(searching(), tmp_path / "nowhere")
     assert (asker.list_points(), asker.list_waiting()) == ([], [])
     assert not (tmp_path / "nowhere").exists()
@@ -153,7 +153,7 @@ def test_opening_and_looking_write_nothing(tmp_path: Path, undisturbed: Undistur
 
 @settings(max_examples=15, deadline=None)
 @given(parts=st.lists(st.integers(0, 4), max_size=12))
-def test_proposals_do_not_hang_on_who_asks_or_how_much_is_told_at_once(
+def test_proposals_do_not_depend_on_the_process_or_the_size_of_tells(
     undisturbed: Undisturbed, parts: list[int]
 ) -> None:
     """Each call by a process of its own, a generation told in parts: as a sweep that is killed between any two."""
@@ -169,16 +169,14 @@ def test_proposals_do_not_hang_on_who_asks_or_how_much_is_told_at_once(
         assert run(search, folder) == points
 
 
-def test_every_strategy_goes_on_as_if_it_had_not_been_interrupted(
-    strategy: str, tmp_path: Path, undisturbed: Undisturbed
-) -> None:
+def test_every_strategy_continues_as_if_uninterrupted(strategy: str, tmp_path: Path, undisturbed: Undisturbed) -> None:
     search, folder = searching(strategy), tmp_path / "study"
     while AskTellStudy(search, folder).list_waiting() or AskTellStudy(search, folder).ask():
         told(AskTellStudy(search, folder), search, 3)
     assert AskTellStudy(search, folder).list_points() == undisturbed(strategy)[1]
 
 
-def test_gp_goes_on_too_with_conditions_and_constraints(tmp_path: Path) -> None:
+def test_gp_with_conditions_and_constraints_continues_as_if_uninterrupted(tmp_path: Path) -> None:
     """Quickly: two proposals of its model."""
     search = searching("gp", trials=6, generation=4)
     whole = run(search, tmp_path / "whole")
@@ -247,7 +245,7 @@ def test_a_full_disk_records_nothing_and_the_same_is_asked_once_there_is_room(
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_a_kill_while_a_sampler_thinks_changes_nothing(
+def test_kill_during_sampling_changes_nothing(
     share: float, tmp_path: Path, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, calls = tmp_path / "study", iter(range(10**6))
@@ -270,7 +268,7 @@ def test_a_kill_while_a_sampler_thinks_changes_nothing(
 @given(data=st.data())
 @pytest.mark.parametrize("name", ["generations.jsonl", "journal.log"])
 @pytest.mark.parametrize("strategy", ["tpe", "nsga2"])
-def test_a_file_that_was_torn_lost_or_altered_is_made_again_the_same(
+def test_torn_lost_or_altered_file_is_rebuilt_equal(
     name: str, strategy: str, data: st.DataObject, undisturbed: Undisturbed
 ) -> None:
     done, points = undisturbed(strategy)
@@ -295,7 +293,7 @@ def test_a_file_that_was_torn_lost_or_altered_is_made_again_the_same(
         assert states(folder) == states(done)
 
 
-def test_what_could_not_be_read_is_kept(tmp_path: Path, undisturbed: Undisturbed) -> None:
+def test_unreadable_content_is_kept_aside(tmp_path: Path, undisturbed: Undisturbed) -> None:
     shutil.copytree(undisturbed("tpe")[0], tmp_path / "study")
     memory = tmp_path / "study" / "generations.jsonl"
     torn = memory.read_bytes()[:-9]
@@ -304,7 +302,7 @@ def test_what_could_not_be_read_is_kept(tmp_path: Path, undisturbed: Undisturbed
     assert memory.with_suffix(".damaged").read_bytes() == torn
 
 
-def test_a_longer_search_asks_as_if_it_had_been_so_long_from_the_start(
+def test_extended_search_equals_a_search_of_that_length(
     strategy: str, tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
     """6 trials are a generation and a half: the rest of the second is run when more are asked for."""
@@ -331,7 +329,7 @@ def test_a_longer_search_asks_as_if_it_had_been_so_long_from_the_start(
         ),
     ],
 )
-def test_another_search_is_not_mixed_in(change: dict[str, Any], told_of: str, undisturbed: Undisturbed) -> None:
+def test_changed_search_settings_are_refused(change: dict[str, Any], told_of: str, undisturbed: Undisturbed) -> None:
     folder = undisturbed("tpe")[0]
     with pytest.raises(SpaceError) as error:
         AskTellStudy(searching(**change), folder)
@@ -340,7 +338,7 @@ def test_another_search_is_not_mixed_in(change: dict[str, Any], told_of: str, un
     assert hint.startswith(f"{folder}: a search continues with its first settings; ")
 
 
-def test_a_generation_waits_for_the_one_before_it(tmp_path: Path) -> None:
+def test_ask_before_tell_is_refused(tmp_path: Path) -> None:
     search, asker = searching(), AskTellStudy(searching(), tmp_path / "study")
     asker.ask()
     told(asker, search, 3)
@@ -354,7 +352,7 @@ def test_a_generation_waits_for_the_one_before_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_no_point_is_trained_twice_and_a_space_that_is_used_up_ends_the_search(strategy: str, tmp_path: Path) -> None:
+def test_exhausted_space_ends_the_search_without_repeats(strategy: str, tmp_path: Path) -> None:
     axes = {"method": {"choice": ["pgd-at", "trades"]}, "batch_size": {"choice": [32, 64, 128]}}
     search, folder = searching(strategy, trials=40, axes=axes), tmp_path / "study"
     points = run(search, folder)
@@ -364,7 +362,7 @@ def test_no_point_is_trained_twice_and_a_space_that_is_used_up_ends_the_search(s
     assert snapshot(folder) == before, "asking in vain leaves no trace"
 
 
-def test_a_repeated_proposal_says_whose_it_is(tmp_path: Path) -> None:
+def test_repeated_proposal_names_the_first(tmp_path: Path) -> None:
     axes = {"method": {"choice": ["pgd-at", "trades"]}, "batch_size": {"choice": [32, 64, 128]}}
     run(searching(trials=40, axes=axes), tmp_path / "study")
     trials = study(tmp_path / "study").trials
@@ -396,7 +394,7 @@ def states(folder: Path) -> list[Any]:
     ]
 
 
-def test_optuna_loads_the_study_with_all_that_was_told(strategy: str, undisturbed: Undisturbed) -> None:
+def test_optuna_loads_the_study_with_all_told_outcomes(strategy: str, undisturbed: Undisturbed) -> None:
     folder, points = undisturbed(strategy)
     found = study(folder)
     assert found.study_name == "study"
@@ -429,7 +427,7 @@ def test_optuna_draws_the_front(undisturbed: Undisturbed) -> None:
     assert plot_pareto_front(found).get_xlabel() == "val_clean_acc"
 
 
-def test_minimising_and_a_single_objective_are_told_as_such(tmp_path: Path) -> None:
+def test_directions_of_objectives_reach_optuna(tmp_path: Path) -> None:
     search = searching(trials=4, objectives={"val_pgd_acc": "min"}, constraints=[])
     run(search, tmp_path / "study")
     found = study(tmp_path / "study")

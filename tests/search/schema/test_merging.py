@@ -108,7 +108,7 @@ def loaded(folder: Path, layers: dict[str, Any], axes: Leaves, block: tuple[str,
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(spaces())
-def test_a_trial_is_the_same_in_whichever_places_it_is_written(tmp_path: Path, it: Written) -> None:
+def test_trial_is_the_same_wherever_its_knobs_are_written(tmp_path: Path, it: Written) -> None:
     axes = {path: value for path, value in it.leaves.items() if it.places[path] == "axis"}
     its = loaded(tmp_path, trees(it), axes)
     (point,) = list_grid_points(its.space.search.axes)
@@ -118,9 +118,7 @@ def test_a_trial_is_the_same_in_whichever_places_it_is_written(tmp_path: Path, i
 @pytest.mark.parametrize("block", ["profile", "pretrain"])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
 @given(spaces())
-def test_a_first_training_is_the_same_in_whichever_places_it_is_written(
-    tmp_path: Path, block: str, it: Written
-) -> None:
+def test_upstream_training_is_the_same_wherever_its_knobs_are_written(tmp_path: Path, block: str, it: Written) -> None:
     own = {path: value for path, value in it.leaves.items() if path.partition(".")[0] not in ("data", "model")}
     named_first = {p: "base" if p.endswith((".name", ".base")) else it.places[p].replace("axis", "set") for p in own}
     its = loaded(tmp_path, trees(Written(own, named_first, it.words)), {}, (block, "trial"))
@@ -151,9 +149,7 @@ def test_a_first_training_is_the_same_in_whichever_places_it_is_written(
         ),
     ],
 )  # fmt: skip
-def test_no_word_is_forgotten_when_something_is_laid_over_it(
-    tmp_path: Path, trial: str, axes: str, overrides: list[str]
-) -> None:
+def test_short_form_survives_an_overlay(tmp_path: Path, trial: str, axes: str, overrides: list[str]) -> None:
     path = tmp_path / "space.yaml"
     path.write_text(f"trial: {trial}\nsearch: {{axes: {{{axes}}}}}\n")
     its = load_space(path, [f"trial.{override}" for override in overrides])
@@ -162,7 +158,7 @@ def test_no_word_is_forgotten_when_something_is_laid_over_it(
     assert build_config_at(its, point) == TrialConfig.model_validate(pieces)
 
 
-def test_what_a_piece_is_called_without_saying_so_is_no_other_piece(tmp_path: Path) -> None:
+def test_implied_name_is_not_another_piece(tmp_path: Path) -> None:
     path = tmp_path / "space.yaml"
     path.write_text(
         "trial: {method: {attack: {epsilon: 0.05}}, optimizer: {lr: 0.01}}\nsearch: {stopping: {margin: 0.2}}"
@@ -174,7 +170,7 @@ def test_what_a_piece_is_called_without_saying_so_is_no_other_piece(tmp_path: Pa
     assert its.space.search.stopping.margin == 0.2  # type: ignore[union-attr]
 
 
-def test_a_name_that_is_swept_by_itself_leaves_the_knobs_beside_it(tmp_path: Path) -> None:
+def test_axis_over_a_name_keeps_the_knobs_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "space.yaml"
     axes = "optimizer.name: {grid: [sgd, adam]}, method.base: {grid: [pgd-at, iat]}, subset.epoch: {grid: [2]}, "
     axes += "subset.name: {grid: [drop-unlearned]}"
@@ -190,7 +186,7 @@ def test_a_name_that_is_swept_by_itself_leaves_the_knobs_beside_it(tmp_path: Pat
         assert (it.optimizer.lr, it.method.attack.epsilon, it.subset.epoch) == (0.3, 0.1, 2)  # type: ignore[union-attr]
 
 
-def test_a_piece_of_another_name_takes_the_place_of_all_knobs(tmp_path: Path) -> None:
+def test_piece_of_another_name_replaces_all_knobs(tmp_path: Path) -> None:
     path = tmp_path / "space.yaml"
     path.write_text("trial: {method: {attack: {epsilon: 0.05}}, optimizer: {lr: 0.01}}")
     for override in ("trial.method=trades", "trial.method={base: trades}"):
@@ -200,7 +196,7 @@ def test_a_piece_of_another_name_takes_the_place_of_all_knobs(tmp_path: Path) ->
     assert config.method.kind == "pieces"
 
 
-def test_the_kind_that_a_method_has_without_saying_so_is_no_other_method(tmp_path: Path) -> None:
+def test_implied_kind_of_a_method_is_not_another_method(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text("trial: {method: {base: trades, loss: {beta: 3}}}")
     path = tmp_path / "space.yaml"
     path.write_text("extends: base.yaml\ntrial: {method: {kind: pieces}}\n")
@@ -211,7 +207,7 @@ def test_the_kind_that_a_method_has_without_saying_so_is_no_other_method(tmp_pat
 
 @pytest.mark.parametrize("block", ["profile", "pretrain"])
 @pytest.mark.parametrize("below", ["an extending file", "--set"])
-def test_a_null_that_takes_out_a_key_of_the_trial_is_not_forgotten(tmp_path: Path, block: str, below: str) -> None:
+def test_overlay_over_a_null_of_an_upstream_training_is_refused(tmp_path: Path, block: str, below: str) -> None:
     taken_out = "{trial: {method: {loss: null}, epochs: null}}"
     (tmp_path / "base.yaml").write_text(f"trial: {{method: trades}}\n{block}: {taken_out}\n")
     path = tmp_path / "space.yaml"
@@ -248,7 +244,7 @@ MISTYPED = {
 
 @pytest.mark.parametrize(("path", "value"), [(path, value) for path, each in MISTYPED.items() for value in each])
 @pytest.mark.parametrize("below", ["nothing", "an extending file", "--set", "an axis"])
-def test_a_value_where_a_mapping_belongs_is_refused_at_its_line_whatever_is_laid_over_it(
+def test_value_in_place_of_a_mapping_is_refused_at_its_line_under_any_overlay(
     tmp_path: Path, path: str, value: str, below: str
 ) -> None:
     *above, last = path.split(".")
@@ -269,7 +265,7 @@ def test_a_value_where_a_mapping_belongs_is_refused_at_its_line_whatever_is_laid
     assert len(lines) == 1, caught.value.problems
 
 
-def test_a_value_of_an_axis_where_a_mapping_belongs_is_refused_though_another_axis_lies_below(tmp_path: Path) -> None:
+def test_axis_value_in_place_of_a_mapping_is_refused_beside_a_deeper_axis(tmp_path: Path) -> None:
     path = tmp_path / "space.yaml"
     path.write_text("search:\n  axes:\n    method: {grid: [[trades]]}\n    method.attack.epsilon: {grid: [0.1]}\n")
     its = load_space(path, [])
@@ -280,7 +276,7 @@ def test_a_value_of_an_axis_where_a_mapping_belongs_is_refused_though_another_ax
     assert problem.startswith(f"{path}:3: axis method=trades: trial.method: should be the name of a piece")
 
 
-def test_words_are_written_out_wherever_only_a_piece_may_stand() -> None:
+def test_short_forms_are_expanded_wherever_a_piece_is_expected() -> None:
     tree = {
         "trial": {"average": "ema", "method": {"base": "pgd-at", "loss": "trades", "attack": {"start": "normal"}}},
         "evaluate": {"final": {"aa": "autoattack"}},
@@ -304,7 +300,7 @@ def test_words_are_written_out_wherever_only_a_piece_may_stand() -> None:
         ({"grid": [3], "when": None}, None),
     ],
 )
-def test_an_axis_laid_over_another_keeps_its_condition_and_none_of_its_values(change: Any, when: Any) -> None:
+def test_axis_over_another_keeps_the_condition_and_no_values(change: Any, when: Any) -> None:
     """`--set search.axes.epochs.grid=[3]` is about values; without `when` the axis would act in every training."""
     tree = {"search": {"axes": {"epochs": {"grid": [1, 2], "when": {"method": "gairat"}}, "seed": {"grid": [0]}}}}
     merged = overlay_space(tree, {"search": {"axes": {"epochs": change}}})["search"]["axes"]

@@ -55,13 +55,13 @@ def test_one_seed_has_no_standard_error() -> None:
     assert (found.values, found.errors) == ({"val_clean_acc": 0.8, "val_pgd_acc": 0.4}, None)
 
 
-def test_the_checkpoint_says_whose_metrics_they_are() -> None:
+def test_checkpoint_selects_the_metrics() -> None:
     found = outcome(searching(objectives={"val_pgd_acc": "max"}, checkpoint="last"), "a", {0: result(last=0.3)})
     assert found.values == {"val_pgd_acc": 0.3}
 
 
 @given(st.permutations(range(4)))
-def test_the_order_in_which_seeds_end_moves_no_bit(order: list[int]) -> None:
+def test_mean_is_identical_in_any_order_of_seeds(order: list[int]) -> None:
     rows = {seed: result(pgd=0.1 + seed / 7) for seed in range(4)}
     assert outcome(searching(), "a", {seed: rows[seed] for seed in order}) == outcome(searching(), "a", rows)
 
@@ -74,7 +74,7 @@ WORST = {
 
 
 @pytest.mark.parametrize(("status", "results"), WORST.items())
-def test_a_configuration_is_as_its_worst_seed(status: str, results: dict[int, Row | None]) -> None:
+def test_status_of_a_configuration_is_that_of_its_worst_seed(status: str, results: dict[int, Row | None]) -> None:
     found = outcome(searching(), "a", results)
     assert found.status == status
     assert found.censored == (status == "stopped")
@@ -90,13 +90,13 @@ def test_a_configuration_is_as_its_worst_seed(status: str, results: dict[int, Ro
         {0: {"status": "stopped"}},
     ],
 )
-def test_what_was_not_measured_is_failed(results: dict[int, Row | None]) -> None:
+def test_unmeasured_configuration_is_failed(results: dict[int, Row | None]) -> None:
     found = outcome(searching(constraints=["val_pgd_acc >= 0.1"]), "a", results)
     assert found == Outcome("a", "failed", tuple(results))
 
 
 @given(shares, shares)
-def test_a_constraint_is_violated_by_what_is_missing(bound: float, value: float) -> None:
+def test_violation_is_the_distance_to_the_bound(bound: float, value: float) -> None:
     search = searching(constraints=[f"val_clean_acc >= {bound!r}", f"val_clean_acc <= {bound!r}"])
     low, high = (outcome(search, "a", {0: result(clean=value)}).violations or {}).values()
     assert (low > 0) == (value < bound)

@@ -30,7 +30,7 @@ def results(values: list[tuple[float, float]], status: str = "completed", first:
     return {first + i: {"status": status, "best": row, "last": row} for i, row in enumerate(rows)}
 
 
-def test_neighbours_that_overlap_get_a_seed_and_those_apart_none() -> None:
+def test_overlapping_neighbours_get_a_seed_and_separate_ones_none() -> None:
     """Means and standard errors by hand: a and b are 0.7 +- 0.01 and 0.71 +- 0.01 in clean accuracy; c is far off."""
     values = {
         "a": [(0.69, 0.5), (0.71, 0.5)],
@@ -41,12 +41,12 @@ def test_neighbours_that_overlap_get_a_seed_and_those_apart_none() -> None:
     assert ambiguous_on_front(values) == {"a", "b"}
 
 
-def test_one_alone_or_none_is_decided() -> None:
+def test_single_configuration_gets_no_seed() -> None:
     assert ambiguous_on_front({}) == set()
     assert ambiguous_on_front({"a": [(0.1, 0.5), (0.9, 0.2)]}) == set()
 
 
-def test_two_seeds_that_happen_to_agree_are_no_certainty() -> None:
+def test_agreement_of_two_seeds_is_not_certainty() -> None:
     """b has no spread of its own, and lies within that which all have in common."""
     spread = {f"far {i}": [(i / 10, 1 - i / 10), (i / 10 + 0.05, 1 - i / 10 + 0.05)] for i in range(8)}
     pair = {"a": [(0.80, 2.0), (0.80, 2.0)], "b": [(0.81, 2.0), (0.81, 2.0)]}
@@ -55,12 +55,12 @@ def test_two_seeds_that_happen_to_agree_are_no_certainty() -> None:
 
 
 @given(st.dictionaries(st.sampled_from("abcdefg"), st.tuples(accuracies, accuracies), min_size=1))
-def test_where_seeds_agree_exactly_nobody_gets_one(values: dict[str, tuple[float, float]]) -> None:
+def test_exact_agreement_of_all_seeds_adds_none(values: dict[str, tuple[float, float]]) -> None:
     assert ambiguous_on_front({name: [pair] * (2 + i) for i, (name, pair) in enumerate(values.items())}) == set()
 
 
 @given(sweeps)
-def test_one_that_is_clearly_beaten_never_gets_a_seed(values: dict[str, list[tuple[float, float]]]) -> None:
+def test_clearly_dominated_configuration_gets_no_seed(values: dict[str, list[tuple[float, float]]]) -> None:
     """Two standard errors of two seeds are 1.42 standard deviations: three of the largest part any two boxes."""
     widest = max(statistics.stdev(column) for seeds in values.values() for column in zip(*seeds, strict=True))
     lowest = [min(statistics.mean(column) for column in zip(*seeds, strict=True)) for seeds in values.values()]
@@ -69,7 +69,7 @@ def test_one_that_is_clearly_beaten_never_gets_a_seed(values: dict[str, list[tup
 
 
 @given(sweeps, st.randoms(use_true_random=False))
-def test_the_order_of_configurations_and_seeds_is_of_no_account(values: dict[str, Any], random: Any) -> None:
+def test_order_of_configurations_and_seeds_does_not_matter(values: dict[str, Any], random: Any) -> None:
     names = random.sample(sorted(values), len(values))
     assert ambiguous_on_front(
         {name: random.sample(values[name], len(values[name])) for name in names}
@@ -77,12 +77,12 @@ def test_the_order_of_configurations_and_seeds_is_of_no_account(values: dict[str
 
 
 @given(sweeps)
-def test_who_is_undecided_is_so_with_another(values: dict[str, Any]) -> None:
+def test_ambiguity_involves_at_least_two_configurations(values: dict[str, Any]) -> None:
     assert len(ambiguous_on_front(values)) != 1
 
 
 @given(sweeps, st.sampled_from(["val_clean_acc", "val_pgd_acc"]))
-def test_less_of_what_is_minimised_is_more(values: dict[str, Any], flipped: str) -> None:
+def test_minimised_objective_is_better_when_lower(values: dict[str, Any], flipped: str) -> None:
     def mirrored(pair: tuple[float, float]) -> tuple[float, float]:
         return (1 - pair[0], pair[1]) if flipped == "val_clean_acc" else (pair[0], 1 - pair[1])
 
@@ -133,13 +133,13 @@ LEFT_OUT: dict[str, dict[int, Row | None]] = {
 
 
 @pytest.mark.parametrize("left_out", LEFT_OUT.values(), ids=LEFT_OUT)
-def test_what_has_no_value_or_misses_a_constraint_gets_none(left_out: dict[int, Row | None]) -> None:
+def test_configuration_without_value_or_beyond_a_constraint_gets_no_seed(left_out: dict[int, Row | None]) -> None:
     search = searching(constraints=["val_pgd_acc >= 0.45"])
     assert next_replicates(search, {"a": results(OVERLAPPING), "out": left_out}) == []
     assert len(next_replicates(search, {"a": results(OVERLAPPING), "in": results(OVERLAPPING)})) == 2
 
 
-def test_two_seeds_that_happen_to_agree_miss_a_constraint_no_more_surely_than_others() -> None:
+def test_agreement_of_two_seeds_does_not_prove_a_violation() -> None:
     """Both have the mean .799 where .8 is asked; all together spread by .009, of which two seeds' mean has .006."""
     search = searching(constraints=["val_clean_acc >= 80%"])
     found = {"spread": results([(0.790, 0.5), (0.808, 0.52)]), "agree": results([(0.799, 0.5), (0.799, 0.52)])}
@@ -149,12 +149,12 @@ def test_two_seeds_that_happen_to_agree_miss_a_constraint_no_more_surely_than_ot
 
 
 @pytest.mark.parametrize(("checkpoint", "asked"), [("best", 2), ("last", 0)])
-def test_what_was_stopped_has_a_best_but_no_last(checkpoint: str, asked: int) -> None:
+def test_stopped_configuration_has_a_best_value_but_no_last(checkpoint: str, asked: int) -> None:
     found = {"a": results(OVERLAPPING), "stopped": results(OVERLAPPING, "stopped")}
     assert len(next_replicates(searching(checkpoint=checkpoint), found)) == asked
 
 
-def test_a_fixed_number_of_seeds_is_never_more() -> None:
+def test_fixed_number_of_seeds_is_not_exceeded() -> None:
     assert next_replicates(searching(replicates=2), {"a": results(OVERLAPPING), "b": results(OVERLAPPING)}) == []
 
 

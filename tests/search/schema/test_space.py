@@ -476,7 +476,7 @@ def test_a_mistake_in_one_block_hides_none_in_another(
     assert all(what in problem for problem in further)
 
 
-def test_what_hangs_on_a_block_that_is_wrong_is_not_guessed(refused: Refused) -> None:
+def test_dependents_of_an_invalid_block_are_not_checked(refused: Refused) -> None:
     subset = "trial: {subset: {name: ranked, side: friendly, size: 50%}}\n"
     (problem,) = refused(subset + "profile: {foo: 1}\n")
     assert problem.startswith("space.yaml:2: profile.foo")
@@ -484,7 +484,7 @@ def test_what_hangs_on_a_block_that_is_wrong_is_not_guessed(refused: Refused) ->
     assert problem.startswith("space.yaml:1: search.replicates"), "its axes may be as wrong"
 
 
-def test_every_budget_in_pixels_of_0_to_255_is_told_of(refused: Refused) -> None:
+def test_every_budget_in_pixels_of_0_to_255_is_reported(refused: Refused) -> None:
     attacks = "p: {name: pgd, epsilon: 8, step_size: 2}, q: {name: autoattack, epsilon: 8}"
     problems = refused(f"evaluate: {{epsilon: 8, step_size: 2, final: {{{attacks}}}}}\n")
     paths = ("epsilon", "step_size", "final.p.epsilon", "final.p.step_size", "final.q.epsilon")
@@ -536,7 +536,7 @@ def test_a_mistake_in_the_values_of_the_files_axis_is_the_overrides_too(refused:
     assert problem.startswith(f"space.yaml:4 with --set search.axes.method.attack.epsilon.grid={values}: ")
 
 
-def test_what_an_override_leaves_is_found_in_the_file(refused: Refused) -> None:
+def test_mistake_outside_an_override_is_located_in_the_file(refused: Refused) -> None:
     text = "trial:\n  data: {name: digits}\n  optimizer:\n    momentum: 7\nsearch:\n  stopping: {rungs: [5%, 3.5]}\n"
     problems = refused(text, "--set", "trial.epochs=2", "--set", "search.stopping.rungs=[1%, 7.5]")
     assert [problem.partition(": ")[0] for problem in problems] == [
@@ -595,13 +595,13 @@ def test_the_command_ends_with_code_2_and_no_traceback(here: Path) -> None:
     assert os.listdir(here) == ["space.yaml"]
 
 
-def test_put_leaves_the_tree_as_it_was() -> None:
+def test_set_at_path_does_not_change_its_argument() -> None:
     tree = {"data": {"name": "digits"}}
     set_at_path(tree, "data.label_noise", 0.1)
     assert tree == {"data": {"name": "digits"}}
 
 
-def test_put_lays_a_mapping_over_the_piece_unless_its_name_changes() -> None:
+def test_set_at_path_merges_a_mapping_unless_the_name_changes() -> None:
     tree = {"subset": {"name": "random", "size": 5}}
     assert set_at_path(tree, "subset", {"size": 6})["subset"] == {"name": "random", "size": 6}
     assert set_at_path(tree, "subset", {"name": "all"})["subset"] == {"name": "all"}
@@ -649,11 +649,11 @@ def test_an_override_that_an_axis_replaces_everywhere_is_refused(
         "search.axes.method.grid={a: standard}",
     ],
 )
-def test_an_override_that_some_training_sees_is_taken(planned: Callable[..., Plan], override: str) -> None:
+def test_override_that_some_training_sees_is_accepted(planned: Callable[..., Plan], override: str) -> None:
     assert planned(SWEPT, override).trials
 
 
-def test_an_override_that_first_trainings_alone_see_is_taken(planned: Callable[..., Plan]) -> None:
+def test_override_that_only_upstream_trainings_see_is_accepted(planned: Callable[..., Plan]) -> None:
     text = smoke() + "\n"
     assert planned(text, "trial.method.attack.steps=1").trials
 
@@ -674,7 +674,7 @@ TRIAL = "trial: {}\n"
         ("gpus: 1\n", "trial.epochs=1", "resources.gpus"),
     ],
 )
-def test_a_key_in_another_block_is_known_there(refused: Refused, text: str, override: str, meant: str) -> None:
+def test_key_of_another_block_is_suggested(refused: Refused, text: str, override: str, meant: str) -> None:
     (problem,) = refused(text, "--set", override)
     assert f"has no such knob; did you mean {meant}? (allowed: " in problem
 

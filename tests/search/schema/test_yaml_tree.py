@@ -33,7 +33,7 @@ def refused(text: str) -> str:
         ("!!float 3", 3.0),
     ],
 )  # fmt: skip
-def test_a_value_is_what_it_looks_like(text: str, value: Any) -> None:
+def test_yaml_value_is_what_it_looks_like(text: str, value: Any) -> None:
     tree, _ = parse_yaml(f"a: {text}\n", "a.yaml")
     assert tree == {"a": value}
     assert type(tree["a"]) is type(value)
@@ -51,12 +51,12 @@ def test_a_value_is_what_it_looks_like(text: str, value: Any) -> None:
         ("!!int x", "is no int; got 'x'"),
     ],
 )
-def test_a_number_that_is_read_otherwise_than_it_looks_is_refused(text: str, why: str) -> None:
+def test_number_that_yaml_reads_differently_is_refused(text: str, why: str) -> None:
     assert refused(f"trial:\n  epochs: {text}\n") == f"a.yaml:2: trial.epochs: {why}"
 
 
 @given(st.integers(-(10**6), 10**6), st.floats(allow_nan=False, allow_infinity=False))
-def test_numbers_are_those_that_other_readers_of_yaml_read(whole: int, real: float) -> None:
+def test_numbers_agree_with_pyyaml(whole: int, real: float) -> None:
     text = yaml.safe_dump({"whole": whole, "real": real})
     assert parse_yaml(text, "")[0] == yaml.safe_load(text) == {"whole": whole, "real": real}
 
@@ -75,24 +75,24 @@ def test_numbers_are_those_that_other_readers_of_yaml_read(whole: int, real: flo
         max_leaves=5,
     )
 )
-def test_a_space_that_was_stored_reads_as_it_was(tree: Any) -> None:
+def test_stored_space_reads_back_equal(tree: Any) -> None:
     assert parse_yaml(yaml.safe_dump({"a": tree}), "")[0] == {"a": tree}
 
 
-def test_keys_are_words_as_they_are_written() -> None:
+def test_keys_are_strings_as_written() -> None:
     tree, places = parse_yaml("{1: a, on: b, 0.10: c, 010: d, 2020-01-01: e, ~: f, 'x': g}", "a.yaml")
     assert list(tree) == ["1", "on", "0.10", "010", "2020-01-01", "~", "x"]
     assert places[("on",)] == "a.yaml:1"
 
 
-def test_the_labels_of_a_condition_are_words_as_those_of_an_axis_are() -> None:
+def test_labels_in_a_condition_are_strings() -> None:
     text = "search: {axes: {a: {grid: {on: 1, 0.10: 2}, when: {b: [on, 0.10], c: 1}}}}"
     axis = parse_yaml(text, "")[0]["search"]["axes"]["a"]
     assert axis == {"grid": {"on": 1, "0.10": 2}, "when": {"b": ["on", "0.10"], "c": "1"}}
     assert parse_value(("search", "axes", "a", "when"), "{b: on}", "--set") == {"b": "on"}
 
 
-def test_merged_mappings_lie_under_the_one_that_they_stand_in() -> None:
+def test_merge_key_lies_under_its_mapping() -> None:
     tree, _ = parse_yaml("a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc: {<<: [*a, *b], x: 5}\n", "")
     assert tree["c"] == {"x": 5, "y": 2, "z": 4} == yaml.safe_load("{<<: [{x: 1, y: 2}, {y: 3, z: 4}], x: 5}")
 
@@ -115,7 +115,7 @@ def test_merged_mappings_lie_under_the_one_that_they_stand_in() -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_refused_with_line_and_column(text: str, why: str) -> None:
+def test_unreadable_tree_is_refused_with_line_and_column(text: str, why: str) -> None:
     assert why in refused(text)
 
 
