@@ -65,7 +65,7 @@ SETTINGS = (
 
 
 def planned(study: str) -> Plan:
-    return plan_of(load_space(f"{study}.yaml"))
+    return plan_of(Path(f"{study}.yaml"))
 
 
 def trials(study: str) -> list[PlannedTrial]:

@@ -30,7 +30,7 @@ EPOCHS = 10  # of a shortened training; fewer, and schedules given as shares of 
 @cache
 def plan_of(study: Path) -> Plan:
     """Return the plan of a shipped study as if its data were at hand."""
-    return Planner(load(SPACES / study, []), lambda data: "any data").plan()
+    return Planner(load_space(SPACES / study, []), lambda data: "any data").plan()
 
 
 def comment(study: Path) -> str:
@@ -56,7 +56,7 @@ def test_a_study_plans_without_a_network(
 
 @pytest.mark.parametrize("study", EMBEDDED, ids=str)
 def test_an_embedded_study_is_one_for_a_laptop(study: Path) -> None:
-    plan = Planner(load_space(study)
+    plan = plan_of(study)
     assert {trial.config.data.name for trial in plan.trials} == {"digits"}
     assert {trial.config.compute.device for trial in plan.trials} == {"cpu"}
     assert len(plan.trials) <= 120

@@ -35,7 +35,7 @@ from trainers.formatting import find_nearest
 from trainers.knobs import KnobError, Knobs
 from trainers.methods import NAMES
 
-BLOCKS: dict[str, type[Knobs]] = {
+BLOCK_MODELS: dict[str, type[Knobs]] = {
     "trial": TrialConfig,
     "search": Search,
     "evaluate": Evaluation,
@@ -124,7 +124,7 @@ def _add_hint(path: tuple[str, ...], message: str) -> str:
     key = path[-1]
     if len(path) == 1 and key.partition(".")[0] in Space.model_fields:
         return f"is a path, as axes and --set have them; keys are nested here: {key.replace('.', ': {')}: ..."
-    homes = [f"{block}.{key}" for block, model in BLOCKS.items() if key in model.model_fields]
+    homes = [f"{block}.{key}" for block, model in BLOCK_MODELS.items() if key in model.model_fields]
     if not homes:
         return message
     own = re.findall(rf"{UNKNOWN_KNOB}; did you mean ([^?]*)\?", message)
