@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from analysis.gaps import add_gaps, find_selection_starts
 from analysis.metrics import EPOCH_METRIC, is_comparable
 from trainers.reading import Damage, expected_files, is_cost_row, is_epoch_row, read_json, read_rows
 from trainers.record_io import Row
-from trainers.records import constant
+from trainers.records import constant, identify_problem
 from trainers.shapes import check_result
 
 COMPLETED = "completed"
@@ -43,7 +42,7 @@ def read_trials(folder: Path, plan: Row, axes: Axes, damage: Damage) -> TrialTab
         records = read_rows(trial_folder / EPOCHS, is_epoch_row, damage, expected_files(outcome).get(EPOCHS))
         if outcome is not None:
             outcomes[planned["id"]] = outcome
-        problems.setdefault(configuration, json.dumps(planned.get("config", {}).get("data", {}), sort_keys=True))
+        problems.setdefault(configuration, identify_problem(planned.get("config", {})))
         row = _identity_columns(planned, axes) | {"problem": problems[configuration]}
         row |= {"status": _status(trial_folder, outcome, records, damage), "epochs_done": len(records)}
         costs = read_rows(trial_folder / "cost.jsonl", is_cost_row, damage)

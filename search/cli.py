@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from search.exceptions import DamagedJournal, DifferentSweep, Infeasible, NoSweep, SpaceError, SweepLocked, Unreachable
-from search.schema.limits import TOLD
+from search.schema.limits import MAX_PROBLEMS_SHOWN
 from search.signals import get_exit_code, install_handlers
 from search.store import health
 from trainers.record_io import Place
@@ -104,8 +104,8 @@ def report_error(error: BaseException, folder: Place, instead: str, errors: Cons
 def _format_error(error: BaseException, folder: Place, instead: str) -> list[str]:
     if isinstance(error, SpaceError):
         n = len(error.problems)
-        problems = [f"error: {problem}" for problem in error.problems[:TOLD]]
-        problems += [f"error: and {n - TOLD:,} more"] if n > TOLD else []
+        problems = [f"error: {problem}" for problem in error.problems[:MAX_PROBLEMS_SHOWN]]
+        problems += [f"error: and {n - MAX_PROBLEMS_SHOWN:,} more"] if n > MAX_PROBLEMS_SHOWN else []
         return [*problems, f"{n:,} problem{'s' * (n > 1)}; nothing was started."]
     if isinstance(error, DifferentSweep):
         return [f"error: {folder}: " + "\n".join(error.lines), f"Nothing was changed. {instead}"]

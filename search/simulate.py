@@ -15,13 +15,13 @@ from rich.table import Table
 
 from search.cli import exit_with
 from search.exceptions import SpaceError
-from search.execution.simulated_backend import Simulated, simulate
+from search.execution.simulated_backend import SimulationResult, simulate_schedule
 from search.planning.datasets import DatasetCache
-from search.planning.jobs import slice_seconds
+from search.planning.jobs import choose_slice_seconds
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.schema.blocks import Search
-from search.schema.space import load
+from search.schema.space import load_space
 from trainers.formatting import format_duration
 from trainers.terminal.console import Console, error_console
 
@@ -51,23 +51,23 @@ def main(arguments: list[str] | None = None) -> int:
         it.error("--workers and --nodes should be at least 1, --epoch-seconds, --state-mb and --data-mb more than 0")
     began = time.monotonic()
     try:
-        loaded = load(options.space, options.set)
+        loaded = load_space(options.space, options.set)
         sources = DatasetCache(download=False)
         planner = Planner(loaded, sources.fingerprint)
-        plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
+        plan = planner.plan(planner.sample_requests() if loaded.space.search.adapts else None)
     except SpaceError as error:
         for problem in error.problems:
             error_console().print(f"error: {problem}")
         return 2
     planned = time.monotonic() - began
-    found = simulate(plan, options.workers)
+    found = simulate_schedule(plan, options.workers)
     console = Console()
     console.print(_table(plan, found, loaded.space.search, options))
     console.print(f"planned in {planned:.1f} s, simulated in {time.monotonic() - began - planned:.1f} s")
     return 0
 
 
-def _table(plan: Plan, found: Simulated, search: Search, options: argparse.Namespace) -> Table:
+def _table(plan: Plan, found: SimulationResult, search: Search, options: argparse.Namespace) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     workers, seconds = options.workers, options.epoch_seconds
     asked, wall = plan.tree.asked, found.makespan * seconds
@@ -78,15 +78,15 @@ def _table(plan: Plan, found: Simulated, search: Search, options: argparse.Names
     )
     busy = found.trained / (found.makespan * workers)
     table.add_row("workers", f"{workers}, busy {busy:.1%} of the time")
-    reports = found.trained / math.ceil(slice_seconds(workers) / seconds) + found.states + found.tasks
+    reports = found.trained / math.ceil(choose_slice_seconds(workers) / seconds) + found.states + found.tasks
     table.add_row("the driver hears", f"{reports:.0f} reports, {reports / wall:.2f} a second")
     table.add_row("and hands out", f"{found.tasks} tasks, {found.tasks / wall:.3f} a second")
     sent = options.data_mb * options.nodes / 1024
     table.add_row("object store", f"{options.data_mb:g} MB of data on each node, {sent:.1f} GB sent in all, once")
     every = max(1, math.ceil(search.checkpoint_seconds / seconds))
     tree, trials = plan.tree, range(len(plan.trials))
-    lasts = {tree.name(i, plan.trials[i].config.epochs) for i in trials}  # of twins one
-    forks = {tree.name(i, epoch) for i in trials for epoch in tree.forks(i)} - lasts
+    lasts = {tree.get_state(i, plan.trials[i].config.epochs) for i in trials}  # of twins one
+    forks = {tree.get_state(i, epoch) for i in trials for epoch in tree.forks(i)} - lasts
     writes = found.trained // every + len(forks) + len(lasts)
     table.add_row(
         "states written", f"{writes}: one each {every} epochs, {len(forks)} forks, and {len(lasts)} last ones"

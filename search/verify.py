@@ -25,7 +25,7 @@ from search.exceptions import NoSweep, PlanMismatch, SpaceError, Unreachable
 from search.execution.repair import find_damaged_files
 from search.execution.session import Session
 from search.formatting import format_count
-from search.planning.datasets import DatasetCache, source_key
+from search.planning.datasets import DatasetCache, identify_source
 from search.planning.jobs import Job
 from search.planning.start_weights import StartWeights
 from search.store import health
@@ -163,7 +163,7 @@ def _train_trial(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
     start = StartWeights.model_validate(row["start"]) if row["start"] else None
     if start and start.training:
         store.copy_state_to(start.content, alone)
-    key, stop = source_key(config.data), (store.read_result(row["id"], row["chain"]) or {}).get("stopped")
+    key, stop = identify_source(config.data), (store.read_result(row["id"], row["chain"]) or {}).get("stopped")
     Session(_build_job(alone, plan, row, start, key, stop), prepare_data(sources.loaded[key], config.data)).advance(inf)
     return alone
 
@@ -180,7 +180,7 @@ def _build_job(alone: Store, plan: Row, row: Row, start: StartWeights | None, so
         final=row["chain"],
         threads=plan["threads"],
         code=plan["code"],
-        trains=training_code(),
+        training_code=training_code(),
         checkpoint_seconds=inf,
         start=start.model_dump() if start else None,
         until=(stop or {}).get("epoch"),

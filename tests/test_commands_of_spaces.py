@@ -10,7 +10,7 @@ import pytest
 
 from search.planning.plan import Plan
 from search.planning.planner import Planner
-from search.schema.space import load
+from search.schema.space import load_space
 from trainers.chain import WIDTH
 
 from .test_spaces import SPACES, STUDIES, plan_of
@@ -34,7 +34,7 @@ def values(words: list[str], option: str) -> list[str]:
 
 
 def plan(study: Path, overrides: list[str]) -> Plan:
-    return Planner(load(SPACES / study, overrides), lambda data: "any data").plan()
+    return Planner(load_space(SPACES / study, overrides), lambda data: "any data").plan()
 
 
 COMMANDS = [(study, words) for study in STUDIES for words in offered(study)]

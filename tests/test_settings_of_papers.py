@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from search.planning.plan import Plan, Planned
-from search.schema.space import load
+from search.planning.plan import Plan, PlannedTrial
+from search.schema.space import load_space
 from trainers.schedules import Cyclic, Piecewise
 from trainers.selection import burn_in
 from trainers.weights import GAIR, Geometry
@@ -68,7 +68,7 @@ def planned(study: str) -> Plan:
     return plan_of(Path(f"{study}.yaml"))
 
 
-def trials(study: str) -> list[Planned]:
+def trials(study: str) -> list[PlannedTrial]:
     return [trial for trial in planned(study).trials if trial.kind == "trial"]
 
 
@@ -77,7 +77,7 @@ def number(text: str) -> float:
     return float(over) / float(under or 1)
 
 
-def epsilon(trial: Planned) -> float | None:
+def epsilon(trial: PlannedTrial) -> float | None:
     method = trial.config.method
     return getattr(getattr(method, "attack", method), "epsilon", None)
 
@@ -101,7 +101,7 @@ def test_each_friendly_subset_has_a_random_one_of_its_size(study: str) -> None:
 
 
 def test_autoattack_is_run_along_training_on_the_images_of_pgd() -> None:
-    loaded = load(SPACES / "cifar10/profile_halves.yaml", [])
+    loaded = load_space(SPACES / "cifar10/profile_halves.yaml", [])
     assert {(it.every, it.images) for it in loaded.space.evaluate.along.values()} == {(10, 1000)}
     assert {getattr(trial.config.subset, "size", None) for trial in trials("cifar10/profile_halves")} == {"50%"}
 
@@ -124,7 +124,7 @@ def test_fast_training_climbs_and_falls_and_nothing_selects() -> None:
     assert cycles == {0.2}
     assert {trial.config.model.name for trial in found if trial.config.epochs == 15} == {"preact_resnet18", "wrn"}
     for study in ("cifar10/fast_training", "cifar10/atta_reweight", "cifar10/atta_adaptive"):
-        assert load(SPACES / f"{study}.yaml", []).space.search.checkpoint == "last"
+        assert load_space(SPACES / f"{study}.yaml", []).space.search.checkpoint == "last"
         assert not any(trial.config.data.holds_out for trial in trials(study))
 
 
@@ -147,7 +147,7 @@ def test_no_best_of_geometry_aware_weights_is_of_their_burn_in(study: Path) -> N
     assert all(trial.config.select_from >= burn_in(trial.config.method, trial.config.epochs) for trial in weighted)
 
 
-def geometric(trial: Planned) -> bool:
+def geometric(trial: PlannedTrial) -> bool:
     return isinstance(getattr(trial.config.method, "weight", None), Geometry)
 
 
@@ -155,11 +155,11 @@ def test_targeted_training_starts_from_the_last_weights_of_standard_training() -
     for study in ("targeted_from_standard", "cifar10/targeted_from_standard"):
         first = [trial.config.method for trial in planned(study).trials if trial.kind == "pretrain"]
         assert {method.adversarial for method in first} == {False}
-        assert load(SPACES / f"{study}.yaml", []).space.pretrain.weights == "last"
+        assert load_space(SPACES / f"{study}.yaml", []).space.pretrain.weights == "last"
 
 
 def versions(study: Path) -> set[str]:
-    final = load(SPACES / study, []).space.evaluate.final
+    final = load_space(SPACES / study, []).space.evaluate.final
     return {it.describe(0.1, "linf") for it in final.values() if it.name == "autoattack"}
 
 

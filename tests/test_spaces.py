@@ -13,7 +13,7 @@ import pytest
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.run.__main__ import main
-from search.schema.space import load
+from search.schema.space import load_space
 from search.verify import main as verify
 from trainers.methods import METHODS
 from trainers.reading import read_json
@@ -30,7 +30,7 @@ EPOCHS = 10  # of a shortened training; fewer, and schedules given as shares of 
 @cache
 def plan_of(study: Path) -> Plan:
     """Return the plan of a shipped study as if its data were at hand."""
-    return Planner(load(SPACES / study, []), lambda data: "any data").plan()
+    return Planner(load_space(SPACES / study, []), lambda data: "any data").plan()
 
 
 def comment(study: Path) -> str:
@@ -64,7 +64,7 @@ def test_an_embedded_study_is_one_for_a_laptop(study: Path) -> None:
 
 @pytest.mark.parametrize("study", OF_PAPERS, ids=str)
 def test_the_setting_of_a_paper_is_laid_over_the_embedded_study(study: Path) -> None:
-    tree = load(SPACES / study, []).document.tree
+    tree = load_space(SPACES / study, []).document.tree
     assert (SPACES / study.name).exists()
     assert tree["trial"]["data"]["name"] == study.parent.name
     assert tree["search"]["checkpoint_seconds"] >= 300, "a checkpoint of a large network takes a while to write"
@@ -77,13 +77,15 @@ def test_every_question_is_asked_of_cifar10_too() -> None:
 
 
 def test_every_row_of_the_methods_is_trained() -> None:
-    axes = [load(SPACES / name, []).space.search.axes["method"] for name in ("methods.yaml", "methods_finetune.yaml")]
-    assert {choice.value["base"] for axis in axes for choice in axis.choices()} == set(METHODS)
+    axes = [
+        load_space(SPACES / name, []).space.search.axes["method"] for name in ("methods.yaml", "methods_finetune.yaml")
+    ]
+    assert {choice.value["base"] for axis in axes for choice in axis.choices} == set(METHODS)
 
 
 def shortened(study: Path) -> list[str]:
     """Overrides that leave all of a study's configurations, for one seed each, and little of their length."""
-    tree = load(SPACES / study, []).document.tree
+    tree = load_space(SPACES / study, []).document.tree
     small = {"trial.epochs": EPOCHS, "search.replicates": 1, "evaluate.every": 5, "evaluate.steps": 2}
     for first in ("profile", "pretrain"):
         if first in tree:

@@ -303,6 +303,11 @@ IMAGE_ARRAYS: dict[str, ArrayDoc] = {
 }
 
 
+def identify_problem(config: Row) -> str:
+    """Return the `data` block of a trial's config as JSON: accuracies are compared within one such problem alone."""
+    return json.dumps(config.get("data", {}), sort_keys=True)
+
+
 def problem_titles(problems: Iterable[str]) -> dict[str, str]:
     """Return a title for each problem, a `data` block as JSON: the fields in which the problems differ.
 

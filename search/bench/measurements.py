@@ -24,7 +24,7 @@ from search.monitor.live import LIVE_SECONDS, LiveView
 from search.planning.datasets import DatasetCache
 from search.planning.jobs import Job
 from search.planning.planner import Planner
-from search.schema.space import load
+from search.schema.space import load_space
 from search.signals import Interrupt
 from search.store.plan_file import write_plan
 from search.store.store import Store
@@ -83,7 +83,7 @@ def planning(folder: Path, share: float) -> Iterator[Measured]:
     trials = _trials(10_000, share)
     path = space(folder, trials, 200)
     began = time.perf_counter()
-    plan = Planner(load(path, []), DatasetCache().fingerprint).plan()
+    plan = Planner(load_space(path, []), DatasetCache().fingerprint).plan()
     distinct = plan.tree.distinct / plan.tree.asked
     planned = time.perf_counter()
     write_plan(folder, plan.to_json("bench"))
@@ -95,7 +95,7 @@ def planning(folder: Path, share: float) -> Iterator[Measured]:
 def driving(folder: Path, share: float) -> Iterator[Measured]:
     """The driver of 1,000 trials of 20 epochs, or a share of them, on a simulated clock: an epoch a report."""
     trials = _trials(1_000, share)
-    loaded, sources = load(space(folder, trials, 20), []), DatasetCache()
+    loaded, sources = load_space(space(folder, trials, 20), []), DatasetCache()
     plan = Planner(loaded, sources.fingerprint).plan()
     console = Console(file=StringIO(), force_terminal=True, width=140, height=50)
     worker = _Worker(folder)

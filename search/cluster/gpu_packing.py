@@ -14,8 +14,8 @@ from search.cluster.gpu_probe import CopiesMeasured, CopyGroup
 from search.cluster.node_report import NodeReport
 from search.cluster.ray_cluster import connect
 from search.exceptions import Infeasible
-from search.planning.datasets import source_key
-from search.planning.plan import Plan, Planned
+from search.planning.datasets import identify_source
+from search.planning.plan import Plan, PlannedTrial
 from search.ray_env import ray
 from search.schema.resources import Resources
 from trainers.arrays import Source
@@ -64,7 +64,7 @@ def resolve_gpus(resources: Resources, address: str | None, console: Console) ->
             found = any(node["Resources"].get("GPU") for node in list_live_nodes())
     if not found:
         console.print("resources.gpus: auto: there is no GPU here; none is used.")
-    return resources.decided(found)
+    return resources.resolve_auto(found)
 
 
 def measure_gpu_share(
@@ -80,7 +80,7 @@ def measure_gpu_share(
     trainings = select_largest(plan.trials, sources)
     if not trainings:
         console.print("resources.gpus: auto: no trial computes on a GPU (trial.compute.device); none is used.")
-        return resources.decided(False)
+        return resources.resolve_auto(False)
     node = min((node for node in nodes if node.gpus), key=_smallest_memory)
     model, memory = node.gpus[0][0], _smallest_memory(node)
     limit = _limit_by_cpus(node.ip, resources.cpus)
@@ -104,7 +104,7 @@ def measure_gpu_share(
         record = inputs | {"copies": copies, "measured": [one._asdict() for one in measured]}
         write_json(path, sealed(record))
     console.print(_format_summary(record))
-    return resources.shared(record["copies"])
+    return resources.share_gpus(record["copies"])
 
 
 def _format_summary(record: Row) -> str:
@@ -146,14 +146,14 @@ def measure_copies(group: CopyGroup, memory: int, limit: int) -> list[CopiesMeas
     return measured
 
 
-def select_largest(trials: Sequence[Planned], sources: Mapping[str, Source]) -> list[Planned]:
+def select_largest(trials: Sequence[PlannedTrial], sources: Mapping[str, Source]) -> list[PlannedTrial]:
     """Return the trainings that save the most bytes for the backward pass, one of each model, of the largest models.
 
     Trainings that do not compute on a GPU are left out.
     """
-    largest: dict[Model, tuple[int, Planned]] = {}
+    largest: dict[Model, tuple[int, PlannedTrial]] = {}
     for trial in trials:
-        config, source = trial.config, sources[source_key(trial.config.data)]
+        config, source = trial.config, sources[identify_source(trial.config.data)]
         if config.compute.device != "cuda":
             continue
         size, channels = source.x_train.shape[1], source.x_train.shape[-1]
@@ -182,12 +182,18 @@ def count_saved_bytes(model: Model, channels: int, size: int, classes: int) -> i
 
 
 def _measure_largest(
-    plan: Plan, trainings: Sequence[Planned], sources: Mapping[str, Source], cpus: int, limit: int, memory: int, ip: str
+    plan: Plan,
+    trainings: Sequence[PlannedTrial],
+    sources: Mapping[str, Source],
+    cpus: int,
+    limit: int,
+    memory: int,
+    ip: str,
 ) -> list[CopiesMeasured]:
     """Measure copies of the training that needs the most memory when it is alone."""
 
-    def open_group(trial: Planned) -> CopyGroup:
-        return CopyGroup(trial.config, plan.evaluation, sources[source_key(trial.config.data)], cpus, limit, ip)
+    def open_group(trial: PlannedTrial) -> CopyGroup:
+        return CopyGroup(trial.config, plan.evaluation, sources[identify_source(trial.config.data)], cpus, limit, ip)
 
     alone = []
     for trial in trainings if len(trainings) > 1 else ():
@@ -211,5 +217,5 @@ def _smallest_memory(node: NodeReport) -> int:
     return min(memory for _, memory in node.gpus)
 
 
-def _dump_config(trial: Planned) -> Row:
+def _dump_config(trial: PlannedTrial) -> Row:
     return trial.config.model_dump(mode="json", exclude={"seed"})

@@ -19,13 +19,13 @@ from search.execution.compatibility import SPACE_FILE, find_accepted_code
 from search.formatting import format_count
 from search.pareto import non_dominated, to_maximise
 from search.planning.datasets import DatasetCache
-from search.planning.planner import Planner, Request
+from search.planning.planner import Planner, TrialRequest
 from search.run.driver import start_sweep
 from search.sampling.outcomes import Outcome, outcome
 from search.schema.axes import Choice
 from search.schema.blocks import Search
 from search.schema.budget import Budget
-from search.schema.space import Loaded, load
+from search.schema.space import LoadedSpace, load_space
 from search.stopping.base import NoStopping
 from search.store import location
 from search.store.plan_file import find_plan, find_problem_key, load_plan
@@ -89,7 +89,7 @@ def _describe_missing(store: Store, plan: Row) -> str:
     return f"{n} of its {format_count(len(plan['trials']), 'training')} {'has' if n == 1 else 'have'} no result yet"
 
 
-def _load_space(folder: Place) -> Loaded:
+def _load_space(folder: Place) -> LoadedSpace:
     """Load the stored space; that of a sweep behind a URL is copied first. Raises SpaceError."""
     damage = Damage()
     read_yaml(folder / SPACE_FILE, damage)
@@ -97,14 +97,14 @@ def _load_space(folder: Place) -> Loaded:
         again = "the command that ran the sweep writes it again"
         raise SpaceError([f"{line}; {again}" for line in damage.lines()])
     if isinstance(folder, Path):
-        return load(folder / SPACE_FILE, [])
+        return load_space(folder / SPACE_FILE, [])
     with TemporaryDirectory() as scratch:
         copy = Path(scratch, "space.yaml")
         try:
             copy.write_bytes((folder / SPACE_FILE).read_bytes())
         except OSError as error:
             raise SpaceError([f"{folder / SPACE_FILE}: cannot be read: {explain_error(error)}"]) from None
-        return load(copy, [])
+        return load_space(copy, [])
 
 
 def select_front(store: Store, plan: Row, search: Search) -> Front:
@@ -129,7 +129,7 @@ def select_front(store: Store, plan: Row, search: Search) -> Front:
     ]
     problems: dict[str, list[str]] = defaultdict(list)
     for name in candidates:
-        problems[find_problem_key(rows[name][0])].append(
+        problems[find_problem_key(rows[name][0]["config"])].append(
             name
         )  # that of its first seed, as a seed may also draw the data
     front = {
@@ -149,8 +149,8 @@ def _find_front(search: Search, outcomes: dict[str, Outcome]) -> list[str]:
 
 
 def _train_front(
-    loaded: Loaded, plan: Row, front: Front, options: argparse.Namespace, folder: Place, console: Console, began: float,
-    backend: Backend | None,
+    loaded: LoadedSpace, plan: Row, front: Front, options: argparse.Namespace, folder: Place, console: Console,
+    began: float, backend: Backend | None,
 ) -> int:  # fmt: skip
     """Run the sweep of fresh seeds, without the stopping and the budget of the search. Return the exit code."""
     search = loaded.space.search.model_copy(update={"stopping": NoStopping(), "budget": Budget()})
@@ -163,7 +163,7 @@ def _train_front(
     requests = []
     for _, rows in front.values():
         point = {path: Choice(label=label, value=rows[0]["values"][path]) for path, label in rows[0]["axes"].items()}
-        requests.append(Request(point, seeds))
+        requests.append(TrialRequest(point, seeds))
     return start_sweep(loaded, planner.plan(requests), sources, Store(folder), [options.run], console, began, backend)
 
 

@@ -24,7 +24,7 @@ class Workload:
 
     folder: Place
     plan: Plan
-    sources: Mapping[str, Source]  # the data, by search.planning.datasets.source_key
+    sources: Mapping[str, Source]  # the data, by search.planning.datasets.identify_source
     resources: Resources  # of each training, as the space asks for them
     interrupt: Interrupt
     console: Console

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from search.planning.plan import Plan
-from search.schema.budget import Budget, shown
+from search.schema.budget import Budget, format_budget
 from trainers.reading import is_cost_row, is_epoch_row, read_json, read_rows
 from trainers.record_io import Place, Row
 from trainers.shapes import check_provenance
@@ -64,7 +64,7 @@ def find_exceeded_budget(budget: Budget, cost: SweepCost) -> str | None:
     for unit, used in cost._asdict().items():
         allowed = getattr(budget, unit)
         if allowed is not None and used >= allowed:
-            return f"the budget of {shown(unit, allowed)} is used up"
+            return f"the budget of {format_budget(unit, allowed)} is used up"
     return None
 
 
@@ -94,7 +94,7 @@ class BudgetTracker:
 
     def count_affordable(self, plan: Plan) -> int:
         """Return the number of leading trainings of a plan that the budgets of trials and epochs cover."""
-        return count_affordable(self.budget, plan.tree.adds.tolist())
+        return count_affordable(self.budget, plan.tree.new_epochs.tolist())
 
     def find_exhausted_budget(self) -> str | None:
         """Return the budget that the recorded cost has used up, if any. The records are read only now and then."""
@@ -113,4 +113,4 @@ class BudgetTracker:
         if affordable == len(plan.trials):
             return None
         unit = "trials" if affordable == self.budget.trials else "epochs"
-        return f"the budget of {shown(unit, getattr(self.budget, unit))} is used up"
+        return f"the budget of {format_budget(unit, getattr(self.budget, unit))} is used up"

@@ -8,8 +8,8 @@ from typing import Any
 from search.exceptions import DifferentSweep
 from search.execution.extension import find_extension_problems
 from search.formatting import format_count
-from search.planning.plan import Plan, Planned
-from search.schema.merging import IMPLIED_ALL, SPACE, named, written_out
+from search.planning.plan import Plan, PlannedTrial
+from search.schema.merging import IMPLIED_ALL, SPACE_NODE, add_implied_names, expand_short_forms
 from search.store.plan_file import find_format_problem, find_plan
 from search.store.provenance import format_command
 from search.store.store import Store
@@ -166,7 +166,7 @@ def count_stored_trials(folder: Place) -> int:
 def _read_stored_space(folder: Place, damage: Damage | None = None) -> Row | None:
     """Return the stored space, its short forms expanded as when a space is read; None if it is damaged."""
     tree = read_yaml(folder / SPACE_FILE, damage)
-    return None if tree is None else written_out(tree, SPACE)[0]
+    return None if tree is None else expand_short_forms(tree, SPACE_NODE)[0]
 
 
 def _select_lost(rows: list[Row], plan: Plan) -> list[Row]:
@@ -206,7 +206,7 @@ def describe_end_by_other_code(folder: Place, tree: Row) -> str | None:
     return None if left else "is finished: all its trainings have their results"
 
 
-def _has_other_ranking(stored: Row, now: Planned) -> bool:
+def _has_other_ranking(stored: Row, now: PlannedTrial) -> bool:
     """Return whether the ranking of a trial changed while its data did not."""
     return now.kind == "trial" and stored["data"] == now.data and stored["ranks"] != now.ranks
 
@@ -230,7 +230,7 @@ def _compare_spaces(folder: Place, tree: Row) -> list[str]:
 
 
 def _compare_keys(old: Row, new: Row) -> list[str]:
-    stored, now = (flatten(named(tree, IMPLIED_ALL)) for tree in (old, new))
+    stored, now = (flatten(add_implied_names(tree, IMPLIED_ALL)) for tree in (old, new))
     return [
         f"  {key}: stored {stored.get(key, 'nothing')!r}, now {now.get(key, 'nothing')!r}"
         for key in sorted(flatten(old).keys() | flatten(new).keys())

@@ -14,7 +14,7 @@ import torch
 from pydantic import ValidationError
 
 from search import ROOT
-from search.planning.jobs import Job, Outcome
+from search.planning.jobs import Job, JobStatus
 from search.store.health import check_folders_exist, find_storage_problem, find_storage_problem_behind
 from search.store.remote import parse_path
 from search.store.store import Store
@@ -30,7 +30,7 @@ MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "
 class StepOutcome(NamedTuple):
     """The outcome of a step and its reason, which the driver reports if the worker has not written it down."""
 
-    outcome: Outcome
+    outcome: JobStatus
     why: str = ""
 
 

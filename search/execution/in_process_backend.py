@@ -30,7 +30,7 @@ class InProcessBackend:
         """Install the interrupt. Nothing is checked: what was planned in this process, this process can train."""
         resources = workload.resources
         with workload.interrupt.installed():
-            yield Capacity(self.slots, resources.shared(self.slots) if resources.gpus == "auto" else resources)
+            yield Capacity(self.slots, resources.share_gpus(self.slots) if resources.gpus == "auto" else resources)
 
     def run(self, workload: Workload, capacity: Capacity, queue: JobQueue, callbacks: Sequence[Callback]) -> str | None:
         """Run turns until nothing runs any more; asked to stop, end the epoch, store it, and return."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from search.planning.jobs import ENDED, Job, Report
+from search.planning.jobs import ENDED_IN_RUN, Job, Report
 from search.planning.schedule import Schedule, Task
 
 MORE = "give it more by `resources:`, or lower trial.batch_size"
@@ -48,7 +48,7 @@ class JobQueue:
 
     def begin(self, task: str) -> Job | None:
         """Return the job that the named task runs from now on; None if none may begin now."""
-        found = None if self.trouble else self._schedule.next()
+        found = None if self.trouble else self._schedule.next_task()
         if found is None:
             return None
         self._running[task] = found.i
@@ -64,7 +64,7 @@ class JobQueue:
         if i is None:
             return
         if report is None:
-            self._schedule.released(i, ended=False)
+            self._schedule.release(i, ended=False)
             return self._listener.over(i, "withdrawn")
         self._note(i, report)
         self._ended(i, report.outcome, report.why)
@@ -78,30 +78,30 @@ class JobQueue:
     def release_all(self) -> None:
         """Note that the backend ended all tasks before they were done: their trainings go on later."""
         for i in self._running.values():
-            self._schedule.released(i, ended=False)
+            self._schedule.release(i, ended=False)
         self._running.clear()
 
     def _note(self, i: int, report: Report) -> None:
-        self._schedule.stored(i, report.stored)
+        self._schedule.record_state(i, report.stored)
         self._listener.reported(i, report)
 
     def _ended(self, i: int, outcome: str, why: str) -> None:
         if outcome == "storage":
             self.trouble = why
-            return self._schedule.released(i, ended=False)
+            return self._schedule.release(i, ended=False)
         if outcome in ("lost", "out of memory"):  # it may have stored a state that no report told of
             self._note(i, Report("running", self._listener.depth(i)))
         if outcome == "lost":
-            again = self._retries.lost(i, self._schedule.at[i])
+            again = self._retries.lost(i, self._schedule.stored_epochs[i])
             in_vain = f"{why}, {self._retries.limit + 1} times in a row"
         elif outcome == "out of memory":
             again = self._retries.out_of_memory(i)
             in_vain = f"{why}, also alone; {MORE}"
-            self._schedule.alone.add(i)
+            self._schedule.exclusive.add(i)
         else:
-            self._schedule.released(i, ended=outcome in ENDED)
+            self._schedule.release(i, ended=outcome in ENDED_IN_RUN)
             return self._listener.over(i, outcome, why)
-        self._schedule.released(i, ended=not again)
+        self._schedule.release(i, ended=not again)
         return self._listener.again(i, why) if again else self._listener.over(i, "failed", in_vain)
 
 

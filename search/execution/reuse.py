@@ -12,9 +12,9 @@ import numpy as np
 
 from search.exceptions import SpaceError
 from search.execution.repair import find_damaged_files
-from search.planning.jobs import Job, config_yaml
+from search.planning.jobs import Job, dump_config
 from search.planning.plan import Plan
-from search.planning.retention import deepest_stored_epochs
+from search.planning.retention import find_deepest_epochs
 from search.store.plan_file import find_plan
 from search.store.store import Store
 from trainers.reading import read_json, read_yaml
@@ -38,7 +38,7 @@ def copy_records(store: Store, trained: str, job: Job) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for name in COPIED_FILES:
         write_atomic(target / name, (source / name).read_bytes())
-    config = config_yaml(job, source_config.get("ranks")).encode()
+    config = dump_config(job, source_config.get("ranks")).encode()
     write_atomic(target / "config.yaml", config)
     changes = {"trial": job.trial, "bytes": result.get("bytes", {}) | {"config.yaml": len(config)}}
     if "sha256" in result:
@@ -93,8 +93,8 @@ def import_states(store: Store, plan: Plan, others: Iterable[Place]) -> dict[Pla
     imported: dict[Place, ReuseSummary] = {}
     for folder in others:
         other = Store(folder)
-        available = deepest_stored_epochs(plan, _list_states(folder))
-        stored = deepest_stored_epochs(plan, store.list_states())
+        available = find_deepest_epochs(plan, _list_states(folder))
+        stored = find_deepest_epochs(plan, store.list_states())
         deeper = {plan.trials[i].chain[epoch]: epoch for i, epoch in available.items() if epoch > stored.get(i, 0)}
         for name in deeper:
             other.copy_state_to(name, store, folder.name)
@@ -119,7 +119,7 @@ def count_remaining(folder: Place | None, plan: Plan, others: Iterable[Place] = 
     for other in others:
         stored |= _list_states(other)
     ended = [trial.final in finals for trial in plan.trials]
-    deepest, tree = deepest_stored_epochs(plan, stored), plan.tree
+    deepest, tree = find_deepest_epochs(plan, stored), plan.tree
     done = [int(tree.lengths[i]) if is_ended else deepest.get(i, 0) for i, is_ended in enumerate(ended)]
     epochs = np.arange(tree.names.shape[1])
     rows, columns = np.nonzero((epochs > np.array(done)[:, None]) & (epochs <= tree.lengths[:, None]))

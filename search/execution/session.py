@@ -17,7 +17,7 @@ import numpy as np
 
 from search.exceptions import PlanMismatch
 from search.monitor.epoch_progress import EpochProgressWriter
-from search.planning.jobs import Job, Outcome, config_yaml
+from search.planning.jobs import Job, JobStatus, dump_config
 from search.planning.start_weights import StartWeights
 from search.store.checkpoint_writer import CheckpointWriter, copy_to_cpu, wait_for_writes
 from search.store.health import check_folders_exist
@@ -66,7 +66,7 @@ class Session:
         identity = start.identity if start else None
         surroundings = Surroundings.here(job.data, self.config.compute, job.threads, identity, job.code)
         self.chain = chain(self.config, self.evaluation, surroundings, job.ranks)
-        if self.chain.final != job.final or training_code() != job.trains:
+        if self.chain.final != job.final or training_code() != job.training_code:
             raise PlanMismatch(
                 f"{job.trial}: this worker's training code, torch version or settings differ from the driver's; "
                 "install the same on every node"
@@ -97,7 +97,7 @@ class Session:
             raise PlanMismatch(f"{self.job.trial}: {path}: {why}; the command that ran the sweep makes it again")
         return ranking
 
-    def advance(self, seconds: float) -> Outcome:
+    def advance(self, seconds: float) -> JobStatus:
         """Train for about `seconds`, at least one epoch; write the result if the trial has ended. Returns the outcome.
 
         Returns earlier after an epoch from which another trial can continue.
@@ -142,7 +142,7 @@ class Session:
     def _start(self) -> None:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "error.txt").unlink(missing_ok=True)
-        self._write_record("config.yaml", config_yaml(self.job, self._ranking_provenance).encode())
+        self._write_record("config.yaml", dump_config(self.job, self._ranking_provenance).encode())
         if resumed := self._resume():
             self.segments = resumed.segments
             self.saved.append(resumed.epoch)
@@ -227,7 +227,7 @@ class Session:
                 if epoch not in self.job.forks:
                     self.store.drop_state(self.chain[epoch])
 
-    def _write_result(self, status: Outcome, more: Row) -> Outcome:
+    def _write_result(self, status: JobStatus, more: Row) -> JobStatus:
         began = time.perf_counter()
         self._wait_for_writer()
         rows = self._list_rows()

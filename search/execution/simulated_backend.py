@@ -12,7 +12,7 @@ from typing import NamedTuple
 from search.execution.backend import Capacity, Workload
 from search.execution.job_queue import JobQueue, Retries
 from search.monitor.callback import Callback
-from search.planning.jobs import Job, Outcome, Report
+from search.planning.jobs import Job, JobStatus, Report
 from search.planning.plan import Plan
 from search.planning.schedule import Schedule, Task
 from search.schema.resources import Resources
@@ -84,7 +84,7 @@ def _until(job: Job) -> int:
     return job.config["epochs"] if job.until is None else job.until
 
 
-def _outcome(job: Job, epoch: int) -> Outcome:
+def _outcome(job: Job, epoch: int) -> JobStatus:
     if epoch < _until(job):
         return "running"
     if job.stop:
@@ -92,7 +92,7 @@ def _outcome(job: Job, epoch: int) -> Outcome:
     return "completed" if epoch == job.config["epochs"] else "paused"
 
 
-class Simulated(NamedTuple):
+class SimulationResult(NamedTuple):
     """What a simulated run of a plan came to."""
 
     makespan: int  # in epochs
@@ -102,7 +102,7 @@ class Simulated(NamedTuple):
     reads: int  # of states, by those that go on from them
 
 
-def simulate(plan: Plan, workers: int) -> Simulated:
+def simulate_schedule(plan: Plan, workers: int) -> SimulationResult:
     """Run a plan on so many workers, from an empty folder and by the queue and the schedule that run sweeps."""
     backend, trainings = SimulatedBackend(workers), _Trainings(plan)
     workload = Workload(Path(), plan, {}, Resources(), Interrupt(), Console(), lambda note: None)
@@ -110,7 +110,7 @@ def simulate(plan: Plan, workers: int) -> Simulated:
         trouble = backend.run(workload, capacity, trainings.queue, [])
     assert trouble is None, trouble  # nothing is stored, so nothing can fail
     jobs, tree = trainings.jobs, plan.tree
-    return Simulated(
+    return SimulationResult(
         makespan=backend.now,
         trained=sum(until - since for _, since, until, _ in jobs),
         tasks=len(jobs),
@@ -126,8 +126,8 @@ class _Trainings:
         self.jobs: list[Task] = []  # as they began
         self._plan = plan
         self._makers = {
-            name: {i for i, trial in enumerate(plan.trials) if trial.makes == name}
-            for name in set(plan.rankings).union(*(trial.needs for trial in plan.trials))
+            name: {i for i, trial in enumerate(plan.trials) if trial.produces == name}
+            for name in set(plan.rankings).union(*(trial.requires for trial in plan.trials))
         }
         files = [name for name, makers in self._makers.items() if not makers]  # nothing trains what a file has
         self._schedule = Schedule(plan, range(len(plan.trials)), {}, files)
@@ -139,7 +139,7 @@ class _Trainings:
         trial = self._plan.trials[task.i]
         return Job(
             folder="", trial=trial.id, config={"epochs": trial.config.epochs}, evaluation={}, data="", source="",
-            ranks=None, final="", threads=1, code="", trains="", checkpoint_seconds=0.0,
+            ranks=None, final="", threads=1, code="", training_code="", checkpoint_seconds=0.0,
             forks=self._plan.tree.forks(task.i), since=task.since, until=task.until, stop=task.stop,
         )  # fmt: skip
 
@@ -155,6 +155,6 @@ class _Trainings:
 
     def over(self, i: int, outcome: str, why: str = "") -> None:
         """Free what waits for a ranking or weights, once all trainings have ended that make it."""
-        made = self._plan.trials[i].makes
-        if made and not self._makers[made] & self._schedule.open:
-            self._schedule.made(made)
+        made = self._plan.trials[i].produces
+        if made and not self._makers[made] & self._schedule.unfinished:
+            self._schedule.mark_ready(made)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from search.planning.plan import Plan, Planned
+from search.planning.plan import Plan, PlannedTrial
 from search.planning.schedule import Schedule
 from search.stopping.curves import Candidate, Curve, TrialInfo, read_curve
 from search.stopping.decisions import JOURNAL, Decision, DecisionState, Journal
@@ -20,7 +20,7 @@ class StoppingController:
     All that it knows comes from records and from the journal of decisions, so that a resumed sweep decides the same.
     """
 
-    def __init__(self, folder: Place, plan: Plan, classes: Callable[[Planned], int]) -> None:
+    def __init__(self, folder: Place, plan: Plan, classes: Callable[[PlannedTrial], int]) -> None:
         """Read the journal of decisions. Raises search.exceptions.DamagedJournal."""
         self.plan, self.rule, self._classes, self._store = plan, plan.stopping, classes, Store(folder)
         self._journal = Journal(folder / JOURNAL)
@@ -58,17 +58,17 @@ class StoppingController:
         for i in self._known.intersection(places):
             self.discard(self.plan.trials[i].id)
 
-    def is_resumed(self, trial: Planned, result: Row) -> bool:
+    def is_resumed(self, trial: PlannedTrial, result: Row) -> bool:
         """Return whether a trial that was stopped is trained on after all."""
         return result["status"] == "stopped" and trial.configuration in self.state.finished
 
     def attach(self, schedule: Schedule) -> None:
         """Decide what can be decided now, and set the limits and stops of the schedule from now on."""
         self.decide()
-        schedule.limit = self._limit_place
-        for i in schedule.open:
+        schedule.epoch_limit = self._limit_place
+        for i in schedule.unfinished:
             self._stop_place(schedule, i)
-        schedule.again(list(schedule.open))
+        schedule.requeue(list(schedule.unfinished))
 
     def on_report(self, schedule: Schedule, i: int, rows: list[Row]) -> None:
         """Take further rows of a trial, which may lead to decisions."""
@@ -105,9 +105,9 @@ class StoppingController:
         touched = set(self._places[configuration])
         for decision in self.decide():
             touched.update(self._places[decision.configuration])
-        for i in touched & schedule.open:
+        for i in touched & schedule.unfinished:
             self._stop_place(schedule, i)
-        schedule.again(sorted(touched))
+        schedule.requeue(sorted(touched))
 
     def _stop_place(self, schedule: Schedule, i: int) -> None:
         trial = self.plan.trials[i]
@@ -118,12 +118,12 @@ class StoppingController:
         trial = self.plan.trials[i]
         return self.limit(trial.id) if i in self._known else trial.config.epochs
 
-    def _diverged(self, trial: Planned) -> int | None:
+    def _diverged(self, trial: PlannedTrial) -> int | None:
         result = self._store.read_result(trial.id, trial.final) or {}
         epoch: int | None = result.get("diverged", {}).get("epoch")
         return epoch
 
-    def _info(self, trial: Planned) -> TrialInfo:
+    def _info(self, trial: PlannedTrial) -> TrialInfo:
         generation = "" if trial.generation is None else str(trial.generation)
         return TrialInfo(
             trial.id, trial.configuration, trial.config, self._classes(trial), generation, trial.start is None

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from search.execution.failures import failed_deterministically, read_last_error_line
 from search.formatting import format_count
-from search.planning.plan import Planned
-from search.schema.budget import WORDS
+from search.planning.plan import PlannedTrial
+from search.schema.budget import UNIT_NAMES
 from search.store.store import Store
 
 MAX_NAMED = 5  # failures, at most
@@ -22,7 +22,7 @@ class RunSummary:
 
     store: Store
     total: int
-    unfinished: list[Planned]
+    unfinished: list[PlannedTrial]
     blocked: dict[str, str]  # upstream results that could not be made -> why; trainings wait for them
     impossible: set[str] = field(default_factory=set)  # those of `blocked` that need a training that diverged
 
@@ -63,12 +63,14 @@ class RunSummary:
     def _find_stuck(self) -> set[str]:
         """Return the trainings that another try cannot finish: deterministic failures, and those that wait for them."""
         failed = {trial.id for trial in self.unfinished if failed_deterministically(self.store, trial.id)}
-        impossible = self.impossible | {trial.makes for trial in self.unfinished if trial.id in failed and trial.makes}
-        return failed | {trial.id for trial in self.unfinished if impossible & set(trial.needs)}
+        impossible = self.impossible | {
+            trial.produces for trial in self.unfinished if trial.id in failed and trial.produces
+        }
+        return failed | {trial.id for trial in self.unfinished if impossible & set(trial.requires)}
 
 
 def _drop_budget_value(command: str, spent: str) -> str:
     """Return a command with the --set value of the exhausted budget replaced by …, as it would end at once with it."""
-    (unit,) = (unit for unit, words in WORDS.items() if spent.endswith(f"{words} is used up"))
+    (unit,) = (unit for unit, words in UNIT_NAMES.items() if spent.endswith(f"{words} is used up"))
     given = re.compile(r"((?:--set=)?search\.budget(?:\.\w+)?)=.*", re.DOTALL)
     return shlex.join(given.sub(r"\1=…", word) if unit in word else word for word in shlex.split(command))

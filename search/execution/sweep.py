@@ -19,9 +19,9 @@ from search.formatting import format_count
 from search.monitor.live import LiveView
 from search.monitor.trackers import TrackerCallback, build_loggers
 from search.planning.datasets import DatasetCache
-from search.planning.jobs import ENDED, JobFactory, Report
-from search.planning.plan import Plan, Planned
-from search.planning.retention import StateRetention, deepest_stored_epochs
+from search.planning.jobs import ENDED_IN_RUN, JobFactory, Report
+from search.planning.plan import Plan, PlannedTrial
+from search.planning.retention import StateRetention, find_deepest_epochs
 from search.planning.schedule import Schedule
 from search.sampling.ask_tell import AskTellLoop
 from search.schema.blocks import Space
@@ -44,7 +44,7 @@ class Sweep:
         self.rounds = rounds
         self._blocked: dict[str, str] = {}  # what cannot be made -> why
         self.orders = JobFactory(store, plan, space.search)
-        self.twins = DuplicateTrials(store, plan, renamed or {}, self.orders.whole)
+        self.twins = DuplicateTrials(store, plan, renamed or {}, self.orders.make_whole)
         self.maker = UpstreamBuilder(store, plan, sources)
         self.keeper = StateRetention(store, plan, space.search.keep)
         self.stopping: StoppingController | None = None
@@ -61,10 +61,10 @@ class Sweep:
         """Whether any trial has a result, so that there is something to report."""
         return any(self.store.read_result(trial.id, trial.final) for trial in self.plan.trials)
 
-    def unfinished(self) -> list[Planned]:
+    def unfinished(self) -> list[PlannedTrial]:
         return [trial for trial in self.plan.trials if self._open(trial)]
 
-    def _open(self, trial: Planned) -> bool:
+    def _open(self, trial: PlannedTrial) -> bool:
         """Whether there is something to do: it has no result, or was stopped and is trained on after all."""
         result = self.store.read_result(trial.id, trial.final)
         return result is None or bool(self.stopping and self.stopping.is_resumed(trial, result))
@@ -90,7 +90,7 @@ class Sweep:
         if self.space.resources.gpus != "auto":
             self.purse.gpus_per_training = self.space.resources.gpus
         self._pay()
-        if not self.schedule.open or self._spent:
+        if not self.schedule.unfinished or self._spent:
             return self._judged(None, command)
         loggers = build_loggers(self.space.search.loggers, self.store.folder)
         interrupt = Interrupt(command)
@@ -112,21 +112,21 @@ class Sweep:
     def prepare(self) -> None:
         """Plan from what is stored: where every training goes on, what is made, and which states are still wanted."""
         self.schedule = Schedule(self.plan, (), {})
-        self.queue = JobQueue(self.schedule, self.orders.of, self, Retries(self.space.search.retries))
+        self.queue = JobQueue(self.schedule, self.orders.make, self, Retries(self.space.search.retries))
         self._begin(range(len(self.plan.trials)))
-        self.keeper.tidy(self.store.list_states())
+        self.keeper.forget_leftovers(self.store.list_states())
         self._go_on()
 
     def _begin(self, places: Iterable[int]) -> None:
         """Let trainings of the plan be scheduled, those that have something to do."""
-        at, paid = deepest_stored_epochs(self.plan, self.store.list_states()), self.purse.count_affordable(self.plan)
+        at, paid = find_deepest_epochs(self.plan, self.store.list_states()), self.purse.count_affordable(self.plan)
         firsts = [i for i in places if self.twins.find_representative(i) == i]
         wanted = [i for i in firsts if self._open(self.plan.trials[i])]
         todo = [i for i in wanted if i < paid]
         ready, blocked = self.maker.build_ready([self.plan.trials[i] for i in todo])
         self._blocked |= blocked
-        self.keeper.begin(wanted, at)  # a budget may be raised
-        self.schedule.at.update({i: at[i] for i in todo if i in at})
+        self.keeper.add(wanted, at)  # a budget may be raised
+        self.schedule.stored_epochs.update({i: at[i] for i in todo if i in at})
         self.schedule.ready |= ready
         self.schedule.add(todo)
         if self.stopping:
@@ -138,7 +138,7 @@ class Sweep:
 
     def _drop(self, name: str) -> None:
         """What trainings wait for cannot be made."""
-        dropped = self.schedule.drop(name)
+        dropped = self.schedule.drop_dependents(name)
         if self.stopping:
             self.stopping.drop_trials(dropped)
 
@@ -146,7 +146,7 @@ class Sweep:
         """A training goes on: what shares its new state needs no older one."""
         with self._storing():
             if report.stored:
-                self.keeper.stored(i, report.stored)
+                self.keeper.record_state(i, report.stored)
             if self.stopping:
                 self.stopping.on_report(self.schedule, i, report.rows)
             self._pay()
@@ -169,13 +169,13 @@ class Sweep:
         trial = self.plan.trials[i]
         with self._storing():
             if outcome in ("completed", "diverged"):
-                self.keeper.ended(i)
+                self.keeper.record_end(i)
             if outcome in ("completed", "diverged", "stopped"):
                 self.twins.copy_result(i)
             elif outcome == "failed" and not read_last_error_line(self.store, trial.id):
                 write_error(self.store, trial.id, why)
-            for j in (i, *self.twins.find_duplicates(i)) if outcome in ENDED else ():
-                if name := self.plan.trials[j].makes:
+            for j in (i, *self.twins.find_duplicates(i)) if outcome in ENDED_IN_RUN else ():
+                if name := self.plan.trials[j].produces:
                     self._made_by(name)
             if self.stopping:
                 self.stopping.on_end(self.schedule, i, outcome)
@@ -192,12 +192,14 @@ class Sweep:
 
     def _made_by(self, name: str) -> None:
         """Make what others wait for, once all have ended that make it."""
-        makers = {self.twins.find_representative(j) for j, trial in enumerate(self.plan.trials) if trial.makes == name}
-        if makers & self.schedule.open:
+        makers = {
+            self.twins.find_representative(j) for j, trial in enumerate(self.plan.trials) if trial.produces == name
+        }
+        if makers & self.schedule.unfinished:
             return
         why = self.maker.build(name)
         if why is None:
-            self.schedule.made(name)
+            self.schedule.mark_ready(name)
         else:
             self._blocked[name] = why
             self._drop(name)
@@ -206,8 +208,8 @@ class Sweep:
 
     def _go_on(self) -> None:
         """Once nothing is left to do: ask for further configurations, then finish what was stopped near a front."""
-        while not self.schedule.open and not self.purse.find_shortfall(self.plan):
-            places = self.rounds.more(self.plan) if self.rounds else []
+        while not self.schedule.unfinished and not self.purse.find_shortfall(self.plan):
+            places = self.rounds.plan_more(self.plan) if self.rounds else []
             if not places and self.stopping:
                 places = self.stopping.resume_trials(self.schedule)
             if not places:
@@ -235,7 +237,7 @@ class Sweep:
     def _tell(self, note: str) -> None:
         self.console.print(f"note: {note}", soft_wrap=True)
 
-    def _classes(self, trial: Planned) -> int:
-        data = self.sources.prepared(trial.config.data)
+    def _classes(self, trial: PlannedTrial) -> int:
+        data = self.sources.prepare(trial.config.data)
         assert data is not None  # a sweep that runs has loaded it
         return data.classes

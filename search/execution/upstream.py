@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from search.exceptions import SpaceError
-from search.planning.datasets import DatasetCache, source_key
-from search.planning.plan import Plan, Planned
+from search.planning.datasets import DatasetCache, identify_source
+from search.planning.plan import Plan, PlannedTrial
 from search.planning.rankings import PlannedRanking
-from search.planning.start_weights import lost
-from search.schema.ranking_file import RankFile
-from search.schema.space import Loaded
+from search.planning.start_weights import describe_lost_state
+from search.schema.ranking_file import FileRanks
+from search.schema.space import LoadedSpace
 from search.schema.upstream import Profile
 from search.store import health
 from search.store.segments import write_arrays
@@ -32,13 +32,13 @@ class UpstreamBuilder:
     def __init__(self, store: Store, plan: Plan, sources: DatasetCache) -> None:
         self.store, self.plan, self.sources = store, plan, sources
 
-    def build_ready(self, waiting: list[Planned]) -> tuple[set[str], dict[str, str]]:
+    def build_ready(self, waiting: list[PlannedTrial]) -> tuple[set[str], dict[str, str]]:
         """Build what is needed; return the names that are ready, and a reason for each that cannot be built.
 
         A name whose trainings have not all ended is in neither.
         """
         ready, blocked = set(), {}
-        for name in set(self.plan.rankings).union(*(trial.needs for trial in waiting)):
+        for name in set(self.plan.rankings).union(*(trial.requires for trial in waiting)):
             if all(self.store.read_result(trial.id, trial.final) for trial in self.find_producers(name)):
                 why = self.build(name)
                 if why is None:
@@ -47,9 +47,9 @@ class UpstreamBuilder:
                     blocked[name] = why
         return ready, blocked
 
-    def find_producers(self, name: str) -> list[Planned]:
+    def find_producers(self, name: str) -> list[PlannedTrial]:
         """Return the trainings that a ranking or weights are built from."""
-        return [trial for trial in self.plan.trials if trial.makes == name]
+        return [trial for trial in self.plan.trials if trial.produces == name]
 
     def is_impossible(self, name: str) -> bool:
         """Return whether a ranking or weights can never be built, because a training behind them diverged."""
@@ -73,25 +73,25 @@ class UpstreamBuilder:
         except OSError as error:
             return f"{ranks} cannot be written: {health.find_storage_problem_behind(error, self.store.folder) or error}"
 
-    def _check_weights(self, trial: Planned) -> str | None:
+    def _check_weights(self, trial: PlannedTrial) -> str | None:
         result = self.store.read_result(trial.id, trial.final)
         if result is None or result["status"] != "completed":
             return f"{trial.id} {'did not end' if result is None else result['status']}, and trials start from it"
-        return None if self.store.load_state(trial.final) else lost(trial.id)
+        return None if self.store.load_state(trial.final) else describe_lost_state(trial.id)
 
 
 def write_ranking(
-    store: Store, ranking: PlannedRanking, profiles: Sequence[Planned], sources: DatasetCache
+    store: Store, ranking: PlannedRanking, profiles: Sequence[PlannedTrial], sources: DatasetCache
 ) -> str | None:
     """Write profile/<ranks>.npz and, for the gallery, the ranked images; return why it fails, or None.
 
     The files are a pure function of the profile trials' records or of the ranking file, with the same bytes each time.
     """
-    data = sources.prepared(ranking.data)
+    data = sources.prepare(ranking.data)
     if data is None:
         return f"{ranking.name}: its data is not loaded"
     try:
-        if isinstance(ranking.by, RankFile):
+        if isinstance(ranking.by, FileRanks):
             arrays = _fit_file(ranking.by, ranking.data, data, sources)
         else:
             arrays = _compute_ranking(store, ranking.name, ranking.by, profiles)
@@ -105,25 +105,25 @@ def write_ranking(
     return None
 
 
-def check_rankings(loaded: Loaded, plan: Plan, sources: DatasetCache) -> None:
+def check_rankings(loaded: LoadedSpace, plan: Plan, sources: DatasetCache) -> None:
     """Raise SpaceError if a ranking file does not fit its data; data that is not at hand is not checked."""
     problems = []
     for ranking in plan.rankings.values():
-        data = sources.prepared(ranking.data)
-        if isinstance(ranking.by, RankFile) and data:
+        data = sources.prepare(ranking.data)
+        if isinstance(ranking.by, FileRanks) and data:
             try:
                 _fit_file(ranking.by, ranking.data, data, sources)
             except ValueError as error:
-                problems.append(loaded.problem(("profile", "file"), str(error)))
+                problems.append(loaded.format_problem(("profile", "file"), str(error)))
     if problems:
         raise SpaceError(problems)
 
 
-def _fit_file(file: RankFile, block: DataSource, data: Data, sources: DatasetCache) -> Arrays:
-    return file.fitted(data, len(sources.loaded[source_key(block)].y_train))
+def _fit_file(file: FileRanks, block: DataSource, data: Data, sources: DatasetCache) -> Arrays:
+    return file.select_ranks(data, len(sources.loaded[identify_source(block)].y_train))
 
 
-def _compute_ranking(store: Store, ranks: str, profile: Profile, trials: Sequence[Planned]) -> Arrays:
+def _compute_ranking(store: Store, ranks: str, profile: Profile, trials: Sequence[PlannedTrial]) -> Arrays:
     """Compute scores and ranks from the records of trials. Raises ValueError if a record is missing or damaged."""
     runs = []
     for trial in trials:

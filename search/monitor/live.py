@@ -115,7 +115,7 @@ class LiveView(Callback):
 
     def _report_end(self, i: int) -> None:
         """Report a training that does not run any more, unless it waits for its turn."""
-        progress, is_open = self.reader.progress[i], i in self.schedule.open
+        progress, is_open = self.reader.progress[i], i in self.schedule.unfinished
         ended = progress.status in ENDED or (progress.status == "failed" and not is_open)
         if ended or is_open:
             self._watched.discard(i)
@@ -130,11 +130,11 @@ class LiveView(Callback):
 
     def _build_heartbeat(self) -> Heartbeat:
         planned, schedule = self.reader.planned, self.schedule
-        lost = self._watched - schedule.running.keys() - schedule.open
+        lost = self._watched - schedule.running.keys() - schedule.unfinished
         left_out = (
             i
             for i, progress in enumerate(self.reader.progress)
-            if i not in schedule.open and progress.status in ("planned", "begun")
+            if i not in schedule.unfinished and progress.status in ("planned", "begun")
         )
         return Heartbeat(
             began=self._began,
@@ -142,7 +142,7 @@ class LiveView(Callback):
             running=tuple(self._running.values()),
             lost=tuple(planned[i].id for i in lost),
             left_out=tuple(planned[i].id for i in left_out),
-            waiting={self._name_awaited(awaited): n for awaited, n in schedule.waiting().items()},
+            waiting={self._name_awaited(awaited): n for awaited, n in schedule.count_waiting().items()},
             freed=self._earlier.freed + self.retention.freed,
             forgotten=self._earlier.forgotten + self.retention.forgotten,
         )

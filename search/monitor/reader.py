@@ -64,7 +64,7 @@ class SweepReader:
         problems: dict[str, str] = {}  # of a configuration: that of its first seed, as a seed may also draw the data
         for row in rows:
             if row["kind"] == "trial" and row["configuration"] not in problems:
-                problems[row["configuration"]] = find_problem_key(row)
+                problems[row["configuration"]] = find_problem_key(row["config"])
         titles = problem_titles(problems.values())
         generations = [row["generation"] for row in rows if row.get("generation") is not None]
         self.generation = max(generations) + 1 if generations else None

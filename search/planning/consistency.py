@@ -1,4 +1,4 @@
-"""What contradicts itself within a space, whatever the data: each problem is a path and a message."""
+"""Find contradictions within a space that do not depend on data; each problem is a path and a message."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from search.formatting import format_count
-from search.schema.axes import Axis, impossible
-from search.schema.blocks import ADAPTIVE, STRATEGIES, Search, Space
-from search.schema.limits import CROSSED, TRAININGS
-from search.schema.loggers import absent
-from search.schema.messages import nearest
-from search.schema.replicates import Adaptive
+from search.schema.axes import Axis, find_impossible_conditions
+from search.schema.blocks import ADAPTIVE_STRATEGIES, STRATEGIES, Search, Space
+from search.schema.limits import MAX_GRID_POINTS, MAX_TRAININGS
+from search.schema.loggers import explain_missing_packages
+from search.schema.messages import suggest_allowed
+from search.schema.replicates import AdaptiveReplicates
 from trainers.config import TrialConfig
 
 if TYPE_CHECKING:
-    from search.planning.plan import Planned
+    from search.planning.plan import PlannedTrial
 
-DRAWING = [strategy for strategy in STRATEGIES if strategy != "grid"]
-Problem = tuple[tuple[str, ...], str]
+DRAWING_STRATEGIES = [strategy for strategy in STRATEGIES if strategy != "grid"]
+SpaceProblem = tuple[tuple[str, ...], str]
 
 
-def contradictions(space: Space) -> Iterator[Problem]:
-    """Axes that are none, strategies that do not fit them, and keys that exclude one another."""
+def find_contradictions(space: Space) -> Iterator[SpaceProblem]:
+    """Return invalid axes, strategies that do not fit the axes, and keys that exclude each other."""
     search = space.search
     for path, axis in search.axes.items():
         at = ("search", "axes", path)
@@ -33,21 +33,22 @@ def contradictions(space: Space) -> Iterator[Problem]:
         if path == "seed":
             yield at, "seeds are replicates, not an axis: write `search: {replicates: 3}`"
         elif root not in TrialConfig.model_fields:
-            yield at, f"a trial has no such knob{nearest(root, sorted(TrialConfig.model_fields))}"
+            yield at, f"a trial has no such knob{suggest_allowed(root, sorted(TrialConfig.model_fields))}"
         if search.strategy == "grid" and axis.kind not in ("grid", "choice"):
-            yield at, f"a grid search crosses listed values; {axis.kind} needs another strategy: {', '.join(DRAWING)}"
+            others = ", ".join(DRAWING_STRATEGIES)
+            yield at, f"a grid search crosses listed values; {axis.kind} needs another strategy: {others}"
         if root == "start_from" and space.pretrain is not None:
             yield at, TWO_STARTS
-    for path, message in impossible(search.axes):
+    for path, message in find_impossible_conditions(search.axes):
         yield ("search", "axes", path, "when"), message
-    yield from _ring(search.axes)
-    yield from _strategy(search)
-    yield from _size(search)
-    for message in absent(search.loggers):
+    yield from _check_cycle(search.axes)
+    yield from _check_strategy(search)
+    yield from _check_size(search)
+    for message in explain_missing_packages(search.loggers):
         yield ("search", "loggers"), message
     if search.budget.gpu_hours is not None and not space.resources.gpus:
         yield ("search", "budget", "gpu_hours"), "no training asks for a GPU (resources: {gpus: 0}); use wall or epochs"
-    if isinstance(search.replicates, Adaptive) and len(search.objectives) < 2:
+    if isinstance(search.replicates, AdaptiveReplicates) and len(search.objectives) < 2:
         yield ("search", "replicates"), "are spent where a front is in doubt, which takes two objectives; give a number"
     if "seed" in space.trial:
         yield ("trial", "seed"), "seeds are replicates: write `search: {replicates: [seed, ...]}`"
@@ -55,8 +56,8 @@ def contradictions(space: Space) -> Iterator[Problem]:
         yield ("trial", "start_from"), TWO_STARTS
 
 
-def selections(space: Space) -> Iterator[Problem]:
-    """What of a space goes by validation, and so needs a hold-out: each with what to write instead."""
+def find_uses_of_validation(space: Space) -> Iterator[SpaceProblem]:
+    """Return the keys that select by validation and so need a hold-out, each with a replacement."""
     search, why = space.search, "goes by validation, and trial.data.val: 0 leaves none"
     if search.checkpoint == "best":
         yield ("search", "checkpoint"), f"best {why}; write `search: {{checkpoint: last}}`"
@@ -76,17 +77,23 @@ def selections(space: Space) -> Iterator[Problem]:
         yield ("evaluate", "min_perturbation"), f"the best checkpoint, where it is measured, {why}; remove the key"
 
 
-def _strategy(search: Search) -> Iterator[Problem]:
-    """What a strategy needs, and what it has no use for."""
+def _check_strategy(search: Search) -> Iterator[SpaceProblem]:
+    """Return the keys that a strategy lacks, and those that it does not use."""
     at = ("search", "trials")
     if search.strategy == "grid" and search.trials is not None:
-        yield at, f"a grid has all that its axes cross; a number of configurations goes with {', '.join(DRAWING)}"
+        yield (
+            at,
+            f"a grid has all that its axes cross; a number of configurations goes with {', '.join(DRAWING_STRATEGIES)}",
+        )
     if search.strategy != "grid" and search.trials is None:
         yield at, f"is required: the number of configurations that `strategy: {search.strategy}` is to draw"
     at = ("search", "generation")
-    if search.strategy not in ADAPTIVE:
+    if search.strategy not in ADAPTIVE_STRATEGIES:
         if "generation" in search.model_fields_set:
-            yield at, f"{search.strategy} learns nothing on the way; generations go with {', '.join(ADAPTIVE)}"
+            yield (
+                at,
+                f"{search.strategy} learns nothing on the way; generations go with {', '.join(ADAPTIVE_STRATEGIES)}",
+            )
         return
     if search.strategy == "nsga2" and search.generation < 2:
         yield at, f"nsga2 crosses two parents, so at least 2; got {search.generation}"
@@ -94,42 +101,42 @@ def _strategy(search: Search) -> Iterator[Problem]:
         yield ("search", "axes"), f"is required: there is nothing that `strategy: {search.strategy}` could vary"
 
 
-def _size(search: Search) -> Iterator[Problem]:
-    """What no sweep is: told before it is listed, which would take hours."""
-    crossed = prod(len(axis.choices()) for axis in search.axes.values())
+def _check_size(search: Search) -> Iterator[SpaceProblem]:
+    """Report a sweep beyond the limits before its trials are listed, which would take hours."""
+    crossed = prod(len(axis.choices) for axis in search.axes.values())
     configurations = (
-        search.trials or 0 if search.draws else 1 if any(it.when for it in search.axes.values()) else crossed
+        search.trials or 0 if search.draws else 1 if any(axis.when for axis in search.axes.values()) else crossed
     )
-    seeds = search.replicates.max if isinstance(search.replicates, Adaptive) else len(search.replicates)
-    if not search.draws and crossed > CROSSED:
-        yield ("search", "axes"), f"cross to {crossed:,} configurations; a grid has at most {CROSSED:,}"
-    elif configurations * seeds > TRAININGS:
+    seeds = search.replicates.max if isinstance(search.replicates, AdaptiveReplicates) else len(search.replicates)
+    if not search.draws and crossed > MAX_GRID_POINTS:
+        yield ("search", "axes"), f"cross to {crossed:,} configurations; a grid has at most {MAX_GRID_POINTS:,}"
+    elif configurations * seeds > MAX_TRAININGS:
         what = f"{format_count(configurations, 'configuration')} x {format_count(seeds, 'seed')}"
         at = ("search", "trials") if search.draws else ("search", "axes")
-        yield at, f"{what} are {configurations * seeds:,} trainings; a sweep has at most {TRAININGS:,}"
+        yield at, f"{what} are {configurations * seeds:,} trainings; a sweep has at most {MAX_TRAININGS:,}"
 
 
-def _ring(axes: dict[str, Axis]) -> Iterator[Problem]:
-    """Axes that wait for one another, so that none of them could be drawn first."""
+def _check_cycle(axes: dict[str, Axis]) -> Iterator[SpaceProblem]:
+    """Report axes whose conditions form a cycle, so that none of them could be drawn first."""
     try:
         TopologicalSorter({path: axis.when for path, axis in axes.items()}).prepare()
     except CycleError as error:
-        ring = error.args[1]
-        yield ("search", "axes", ring[0], "when"), f"axes wait for one another: {' <- '.join(ring)}"
+        cycle = error.args[1]
+        yield ("search", "axes", cycle[0], "when"), f"conditions form a cycle: {' <- '.join(cycle)}"
 
 
 TWO_STARTS = "trials start from the weights of the pretraining or from a file, not from both; remove one of the keys"
 
 
-def ineffective_axis(axes: Sequence[str], trials: Sequence[Planned]) -> Problem | None:
-    """Two values of an axis that give the same training wherever both occur are a mistake: a burn-in behind the end."""
+def find_ineffective_axis(axes: Sequence[str], trials: Sequence[PlannedTrial]) -> SpaceProblem | None:
+    """Report two values of an axis that always give the same training, such as burn-ins after the last epoch."""
     for path in axes:
         groups: dict[Hashable, dict[str, str]] = {}
         for trial in trials:
             rest = (trial.replicate, *((name, label) for name, label in trial.axes.items() if name != path))
             if path in trial.axes:
                 groups.setdefault(rest, {})[trial.axes[path]] = trial.final
-        if alike := _alike(list(groups.values())):
+        if alike := _find_equal_labels(list(groups.values())):
             return ("search", "axes", path), (
                 f"{alike[0]} and {alike[1]} give the same training, stage by stage: the knob has no effect there; "
                 "drop a value"
@@ -137,41 +144,47 @@ def ineffective_axis(axes: Sequence[str], trials: Sequence[Planned]) -> Problem 
     return None
 
 
-def _alike(groups: Sequence[Mapping[str, str]]) -> tuple[str, str] | None:
-    """Two labels with the same training in each group that has both, and in one at least; found without all pairs."""
-    of: dict[str, dict[int, str]] = {}
+def _find_equal_labels(groups: Sequence[Mapping[str, str]]) -> tuple[str, str] | None:
+    """Return two labels with the same training in every group that has both, and in at least one group.
+
+    Not all pairs are compared.
+    """
+    finals: dict[str, dict[int, str]] = {}  # by label and group
     for i, group in enumerate(groups):
         for label, final in group.items():
-            of.setdefault(label, {})[i] = final
+            finals.setdefault(label, {})[i] = final
     for group in groups:
         same: dict[str, list[str]] = {}
         for label, final in group.items():
             same.setdefault(final, []).append(label)
         for labels in same.values():
-            if len(labels) > 1 and (pair := _among(labels, of)):
+            if len(labels) > 1 and (pair := _find_equal_pair(labels, finals)):
                 return pair
     return None
 
 
-def _among(labels: Sequence[str], of: Mapping[str, Mapping[int, str]]) -> tuple[str, str] | None:
-    """Of labels that agree in one group, two that agree in all; those that occur in the same groups do so or differ."""
+def _find_equal_pair(labels: Sequence[str], finals: Mapping[str, Mapping[int, str]]) -> tuple[str, str] | None:
+    """Return two of the labels that agree in every group that has both; the labels agree in one group already.
+
+    Labels that occur in the same groups agree in all of them or differ.
+    """
     first: dict[Hashable, str] = {}
     where: dict[frozenset[int], list[str]] = {}
     for label in labels:
-        if (one := first.setdefault(frozenset(of[label].items()), label)) != label:
-            return one, label
-        where.setdefault(frozenset(of[label]), []).append(label)
+        if (other := first.setdefault(frozenset(finals[label].items()), label)) != label:
+            return other, label
+        where.setdefault(frozenset(finals[label]), []).append(label)
     for some, others in combinations(where.values(), 2):
         for pair in product(some, others):
-            common = of[pair[0]].keys() & of[pair[1]].keys()
-            if all(of[pair[0]][i] == of[pair[1]][i] for i in common):
+            common = finals[pair[0]].keys() & finals[pair[1]].keys()
+            if all(finals[pair[0]][i] == finals[pair[1]][i] for i in common):
                 return pair
     return None
 
 
-def twins(trials: Sequence[Planned]) -> str | None:
-    """A word on trials that are the same training as another's, which the tree of stages trains once."""
-    first: dict[str, Planned] = {}
+def note_duplicate_trials(trials: Sequence[PlannedTrial]) -> str | None:
+    """Note trials that are the same training as an earlier trial; the tree of stages trains them once."""
+    first: dict[str, PlannedTrial] = {}
     again = [trial for trial in trials if first.setdefault(trial.final, trial) is not trial]
     if not again:
         return None

@@ -1,4 +1,4 @@
-"""Look at what the images and labels of a sweep hold, and note what is allowed and seldom meant.
+"""Inspect the images and labels of a sweep, and note contents that are allowed and seldom intended.
 
 Images are compared byte for byte, by 64-bit hashes. The probability that any two of N different images pass for equal
 is N² / 2⁶⁵, which is 1e-10 for the 60,000 images of CIFAR-10; to hash these takes about a second.
@@ -12,43 +12,43 @@ from hashlib import blake2b
 import numpy as np
 
 from search.formatting import format_count
-from search.planning.datasets import DatasetCache, source_key
+from search.planning.datasets import DatasetCache, identify_source
 from search.planning.plan import Plan
-from search.schema.ranking_file import RankFile
-from search.schema.space import Loaded
+from search.schema.ranking_file import FileRanks
+from search.schema.space import LoadedSpace
 from trainers.arrays import Source, format_class
 from trainers.data import Data, Split, Splits
 from trainers.formatting import format_list
 
 DARK = 128  # a data set that does not reach this value was perhaps stored with fewer bits
-TIED = 0.1  # of the ranks in a file: fewer equal ones are chance
-LONG = 8  # times as wide as high, or as high as wide: perhaps an axis that is none of the image
-OF_EACH_SPLIT = set(Splits.model_fields) - {"label_noise", "noise_seed"}
+TIED = 0.1  # share of equal ranks in a file; fewer are chance
+LONG = 8  # ratio of width to height or height to width; perhaps one axis is not an axis of the image
+SPLIT_FIELDS = set(Splits.model_fields) - {"label_noise", "noise_seed"}
 
 
-def content_notes(loaded: Loaded, plan: Plan, sources: DatasetCache) -> list[str]:
-    """Return one note for each finding, at the line of its data block; data that is not loaded has none."""
+def note_contents(loaded: LoadedSpace, plan: Plan, sources: DatasetCache) -> list[str]:
+    """Return one note for each finding, at the line of its data block; data that is not loaded is skipped."""
     found: dict[str, None] = {}
     seen: set[Hashable] = set()
     for trial in plan.trials:
         block = trial.config.data
-        source, data = sources.loaded.get(source_key(block)), sources.prepared(block)
-        split = (source_key(block), block.model_dump_json(include=OF_EACH_SPLIT))
+        source, data = sources.loaded.get(identify_source(block)), sources.prepare(block)
+        split = (identify_source(block), block.model_dump_json(include=SPLIT_FIELDS))
         if source is None or data is None or split in seen:
             continue
         notes = (
-            [*_split_notes(source, data)] if split[0] in seen else [*source_notes(source), *_split_notes(source, data)]
+            [*_note_splits(source, data)] if split[0] in seen else [*note_source(source), *_note_splits(source, data)]
         )
         seen |= {split, split[0]}
-        found |= dict.fromkeys(loaded.about(trial.kind, trial.axes, f"data: {note}") for note in notes)
-    files = {ranking.by.sha256: ranking.by for ranking in plan.rankings.values() if isinstance(ranking.by, RankFile)}
+        found |= dict.fromkeys(loaded.format_trial_note(trial.kind, trial.axes, f"data: {note}") for note in notes)
+    files = {ranking.by.sha256: ranking.by for ranking in plan.rankings.values() if isinstance(ranking.by, FileRanks)}
     for file in files.values():
-        found |= dict.fromkeys(loaded.problem(("profile", "file"), note) for note in _tie_notes(file))
+        found |= dict.fromkeys(loaded.format_problem(("profile", "file"), note) for note in _note_ties(file))
     return list(found)
 
 
-def _tie_notes(file: RankFile) -> Iterator[str]:
-    """Note ranks that order little, since a subset cuts among equals by their place in the data."""
+def _note_ties(file: FileRanks) -> Iterator[str]:
+    """Note equal ranks: a subset that is cut among them takes examples by their place in the data."""
     for score, ranks in file.ranks.items():
         _, counts = np.unique(ranks, return_counts=True)
         tied = int(counts[counts > 1].sum())
@@ -59,18 +59,18 @@ def _tie_notes(file: RankFile) -> Iterator[str]:
             )
 
 
-def source_notes(source: Source) -> Iterator[str]:
-    """Note what the arrays of a data set hold, whatever is cut from them."""
+def note_source(source: Source) -> Iterator[str]:
+    """Note unusual contents of a data set's arrays, whatever split is cut from them."""
     yield from source.notes
     parts = {"training": source.x_train, "test": source.x_test}
     if source.extra is not None:
         parts["pool"] = source.extra.x
     for part, x in parts.items():
         if len(x):
-            yield from _pixel_notes(part, x)
-    hashes = image_hashes(source.x_train)
-    yield from _repeats(hashes, source.y_train)
-    if shared := _shared(image_hashes(source.x_test), hashes):
+            yield from _note_pixels(part, x)
+    hashes = hash_images(source.x_train)
+    yield from _note_copies(hashes, source.y_train)
+    if shared := _find_shared(hash_images(source.x_test), hashes):
         count, (test, train) = shared
         yield (
             f"{count} of {format_count(len(source.x_test), 'test image')} are training images too "
@@ -82,7 +82,7 @@ def source_notes(source: Source) -> Iterator[str]:
             yield f"corruptions: {name} is the clean test set, byte for byte"
 
 
-def _pixel_notes(part: str, x: np.ndarray) -> Iterator[str]:
+def _note_pixels(part: str, x: np.ndarray) -> Iterator[str]:
     flat = x.reshape(len(x), -1)
     top, constant = int(flat.max()), flat.max(1) == flat.min(1)
     if top <= 1:
@@ -110,7 +110,7 @@ def _pixel_notes(part: str, x: np.ndarray) -> Iterator[str]:
         yield f"the {part} images are {height} pixels high and {width} wide; is one of these axes another thing?"
 
 
-def _repeats(hashes: np.ndarray, y: np.ndarray) -> Iterator[str]:
+def _note_copies(hashes: np.ndarray, y: np.ndarray) -> Iterator[str]:
     """Note training images that are copies of others."""
     _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
     again = np.flatnonzero(first[group] != np.arange(len(hashes)))
@@ -126,7 +126,7 @@ def _repeats(hashes: np.ndarray, y: np.ndarray) -> Iterator[str]:
     )
 
 
-def _split_notes(source: Source, data: Data) -> Iterator[str]:
+def _note_splits(source: Source, data: Data) -> Iterator[str]:
     """Note the classes that a split lacks, and the images that a pool shares with it."""
     splits = {"training": data.train, "validation": data.val, "test": data.test}
     for part, split in splits.items():
@@ -136,9 +136,9 @@ def _split_notes(source: Source, data: Data) -> Iterator[str]:
             yield f"no {part} example of class{plural} {format_list(lacking)}; classes are numbered by the training set"
     if source.extra is None:
         return
-    pool = image_hashes(source.extra.x)
+    pool = hash_images(source.extra.x)
     for part, split in splits.items():
-        if shared := _shared(_split_hashes(split), pool):
+        if shared := _find_shared(_hash_split(split), pool):
             what = "counts them twice" if part == "training" else "is measured on what was trained on"
             yield (
                 f"extra: {shared[0]} of {format_count(len(split), f'{part} image')} are in the pool too, "
@@ -147,19 +147,19 @@ def _split_notes(source: Source, data: Data) -> Iterator[str]:
             )
 
 
-def image_hashes(x: np.ndarray) -> np.ndarray:
+def hash_images(x: np.ndarray) -> np.ndarray:
     """Hash each image, (N, ...) uint8 -> (N,) uint64."""
     return np.frombuffer(
         b"".join(blake2b(image, digest_size=8).digest() for image in np.ascontiguousarray(x)), np.uint64
     )
 
 
-def _split_hashes(split: Split) -> np.ndarray:
-    return image_hashes(np.moveaxis(split.x.numpy(), 1, -1))
+def _hash_split(split: Split) -> np.ndarray:
+    return hash_images(np.moveaxis(split.x.numpy(), 1, -1))
 
 
-def _shared(some: np.ndarray, others: np.ndarray) -> tuple[str, tuple[int, int]] | None:
-    """Count how many of some images are among others, and find the first of them in both; None if none is."""
+def _find_shared(some: np.ndarray, others: np.ndarray) -> tuple[str, tuple[int, int]] | None:
+    """Count the images that are among others, and locate the first of them in both; None if there are none."""
     among = np.flatnonzero(np.isin(some, others))
     if not len(among):
         return None

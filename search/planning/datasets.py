@@ -1,4 +1,4 @@
-"""The sources of a sweep: each is loaded once by the driver and shared with all workers."""
+"""The data sources of a sweep: the driver loads each once and shares it with all workers."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from trainers.sources import DataSource
 
 
 class DatasetCache:
-    """Loads on demand; without `download`, what would have to be downloaded first is named by its knobs alone."""
+    """Loads sources on demand. Without `download`, a source that is not on disk is identified by its knobs alone."""
 
     def __init__(self, download: bool = True) -> None:
         self.download = download
         self.loaded: dict[str, Source] = {}
-        self.absent: dict[str, str] = {}  # what is not loaded, in words
+        self.absent: dict[str, str] = {}  # why a source is not loaded
         self._prepared: dict[str, Data] = {}
 
     def fingerprint(self, data: DataSource) -> str:
-        """The identity of a source's arrays. Raises DataError if they cannot be had."""
-        key = source_key(data)
+        """Return the identity of a source's arrays. Raises DataError if they cannot be loaded."""
+        key = identify_source(data)
         if key not in self.loaded:
             try:
                 self.loaded[key] = data.load(self.download)
@@ -32,26 +32,27 @@ class DatasetCache:
                 return digest({"not loaded": key})
         return fingerprint(self.loaded[key])
 
-    def holds(self, data: DataSource) -> bool:
-        """Whether its arrays are loaded, so that they and not its knobs are its identity."""
-        return source_key(data) in self.loaded
+    def is_loaded(self, data: DataSource) -> bool:
+        """Return whether a source is loaded, so that its arrays identify it rather than its knobs."""
+        return identify_source(data) in self.loaded
 
-    def prepared(self, data: DataSource) -> Data | None:
-        """The splits of a data block less its pool and corrupted images, needed by workers only; None if not loaded.
+    def prepare(self, data: DataSource) -> Data | None:
+        """Return the splits of a data block, or None if its source is not loaded.
 
-        Raises ValueError if they do not fit the source.
+        Its pool and corrupted images, which only workers need, are left out. Raises ValueError if the block does not
+        fit the source.
         """
         key = digest(data.model_dump(mode="json"))
-        source = self.loaded.get(source_key(data))
+        source = self.loaded.get(identify_source(data))
         if key not in self._prepared and source is not None:
             whole = prepare_data(source, data)
-            names = {name: Split(it.x[:0].clone(), it.y[:0].clone()) for name, it in whole.corrupted.items()}
+            names = {name: Split(split.x[:0].clone(), split.y[:0].clone()) for name, split in whole.corrupted.items()}
             self._prepared[key] = replace(whole, extra=None, corrupted=names)
         return self._prepared.get(key)
 
 
-def source_key(data: DataSource) -> str:
-    """What names a source's arrays: its knobs less those of the split, and what is loaded beside it."""
+def identify_source(data: DataSource) -> str:
+    """Return an identity of a source's arrays: its knobs without those of the split, and the extras loaded with it."""
     knobs = data.model_dump(mode="json", exclude=set(Splits.model_fields))
     return digest(knobs | data.identify_extras())
 

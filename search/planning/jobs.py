@@ -1,4 +1,4 @@
-"""What a worker is told of a trial, and what it reports."""
+"""Jobs: the part of a trial that a worker receives, and the it reports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 import yaml
 
-from search.planning.datasets import source_key
+from search.planning.datasets import identify_source
 from search.planning.plan import Plan
 from search.planning.schedule import Task
 from search.planning.start_weights import StartWeights
@@ -16,35 +16,35 @@ from search.store.store import Store
 from trainers.chain import training_code
 from trainers.record_io import Row
 
-Outcome = Literal["running", "paused", "completed", "diverged", "stopped", "failed", "out of memory", "storage"]
-ENDED = ("completed", "diverged", "stopped", "failed")  # for this run; others may go on
-SLICE_SECONDS = 1.0  # between a training's reports, if its epochs are shorter
-REPORTS = 200.0  # a second, of all trainings: each costs the driver milliseconds
+JobStatus = Literal["running", "paused", "completed", "diverged", "stopped", "failed", "out of memory", "storage"]
+ENDED_IN_RUN = ("completed", "diverged", "stopped", "failed")  # no further job of the trial in this run
+MIN_SLICE_SECONDS = 1.0  # between reports of a training, if its epochs are shorter
+MAX_REPORTS_PER_SECOND = 200.0  # of all trainings; each report costs the driver milliseconds
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that a worker must be told to train one trial; plain values, so that any node can be."""
+    """Everything a worker needs to train one trial, as plain values that any node can load."""
 
     folder: str
     trial: str
     config: Row
     evaluation: Row
     data: str
-    source: str  # which of the shared sources its data is drawn from
+    source: str  # identity of the shared source of its data
     ranks: str | None
     final: str
     threads: int
-    code: str  # the training code that stages are named after
-    trains: str  # the one that trains: another only if the user accepts the change
+    code: str  # the training code in the names of stages
+    training_code: str  # the code that runs; it differs from `code` only if the user accepts the change
     checkpoint_seconds: float
-    slice_seconds: float = SLICE_SECONDS  # between reports, at least
-    timeout: float | None = None  # seconds after which a report that does not come shows that it hangs
-    start: Row | None = None  # the weights to start from, if not fresh ones
-    forks: tuple[int, ...] = ()  # after these epochs others go on from its state: stored, and the driver's to forget
-    since: int = 0  # a state after so many epochs is stored
-    until: int | None = None  # train no further than this, or to the end
-    stop: Row | None = None  # end it there, and why
+    slice_seconds: float = MIN_SLICE_SECONDS  # least time between reports
+    timeout: float | None = None  # seconds without a report after which a trial counts as hanging
+    start: Row | None = None  # the weights to start from; None: fresh weights
+    forks: tuple[int, ...] = ()  # after these epochs other trials continue from its state, which the driver deletes
+    since: int = 0  # epochs of the stored state to continue from
+    until: int | None = None  # epoch to stop at; None: the last
+    stop: Row | None = None  # the record of an early stop at `until`
     keep: Keep = "best"
 
 
@@ -52,37 +52,37 @@ class Job:
 class Report:
     """What a worker says of a job after a slice of it."""
 
-    outcome: Outcome
+    outcome: JobStatus
     stored: int = 0  # after so many epochs its deepest state is stored
     rows: list[Row] = field(default_factory=list)  # trainers.records.EpochRecord of epochs that no earlier report had
     why: str = ""  # of an outcome that the records do not explain
 
 
-def slice_seconds(workers: int) -> float:
-    """Between two reports of a training, so that the driver can hear so many of them."""
-    return max(SLICE_SECONDS, workers / REPORTS)
+def choose_slice_seconds(workers: int) -> float:
+    """Return the time between reports of a training at which the driver keeps up with all workers."""
+    return max(MIN_SLICE_SECONDS, workers / MAX_REPORTS_PER_SECOND)
 
 
-def config_yaml(job: Job, ranks: Row | None) -> str:
-    """The trial's config.yaml; `ranks`: where the ranking comes from that its subset is cut by."""
+def dump_config(job: Job, ranks: Row | None) -> str:
+    """Return the trial's config.yaml; `ranks` is the provenance of the ranking that cuts its subset."""
     start = StartWeights.model_validate(job.start).identity if job.start else None
     content = {"trial": job.config, "evaluate": job.evaluation, "ranks": ranks, "start": start}
     return yaml.safe_dump(content, sort_keys=False)
 
 
 class JobFactory:
-    """The jobs of a plan."""
+    """Makes the jobs of a plan."""
 
     def __init__(self, store: Store, plan: Plan, search: Search) -> None:
         self._store, self._plan, self._search = store, plan, search
-        self.slots = 0  # trainings at once
+        self.slots = 0  # trainings that run at once
 
-    def whole(self, i: int) -> Job:
-        """A training from its first epoch to its last."""
-        return self.of(Task(i, 0, self._plan.trials[i].config.epochs))
+    def make_whole(self, i: int) -> Job:
+        """Return the job of a training from its first epoch to its last."""
+        return self.make(Task(i, 0, self._plan.trials[i].config.epochs))
 
-    def of(self, task: Task) -> Job:
-        """That part of a training which is due now."""
+    def make(self, task: Task) -> Job:
+        """Return the job of a task."""
         trial = self._plan.trials[task.i]
         forks = self._plan.tree.forks(task.i)
         return Job(
@@ -91,15 +91,15 @@ class JobFactory:
             config=trial.config.model_dump(mode="json"),
             evaluation=self._plan.evaluation.model_dump(mode="json"),
             data=trial.data,
-            source=source_key(trial.config.data),
+            source=identify_source(trial.config.data),
             ranks=trial.ranks if trial.kind == "trial" else None,
             start=trial.start.model_dump() if trial.start else None,
             final=trial.final,
             threads=self._plan.threads,
             code=self._plan.code,
-            trains=training_code(),
+            training_code=training_code(),
             checkpoint_seconds=self._search.checkpoint_seconds,
-            slice_seconds=slice_seconds(self.slots),
+            slice_seconds=choose_slice_seconds(self.slots),
             timeout=self._search.timeout,
             forks=(*forks, trial.config.epochs) if trial.kind == "pretrain" else forks,
             keep=self._search.keep,

@@ -1,4 +1,4 @@
-"""A plan: the trainings of a sweep, their stages, and what some of them make for others."""
+"""A plan: the trainings of a sweep, the epochs they share, and the rankings and weights that some make for others."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ from trainers.record_io import Row
 
 
 @dataclass(frozen=True)
-class Planned:
-    """One training to be done: a trial of the sweep, or one that makes what trials need.
+class PlannedTrial:
+    """One training: a trial of the sweep (kind 'trial'), or one that trials depend on.
 
-    Kind 'profile' makes a ranking, kind 'pretrain' the weights that trials start from.
+    A 'profile' makes a ranking, a 'pretrain' the weights that trials start from.
     """
 
     id: str
     kind: str
-    configuration: str  # the trials that differ in nothing but the seed share it
+    configuration: str  # shared by trials that differ only in the seed
     replicate: int
     axes: dict[str, str]  # path -> label
     values: dict[str, Any]
     config: TrialConfig
-    ranks: str | None  # the ranking it is cut from (a trial) or makes (a profile)
+    ranks: str | None  # the ranking that cuts its subset (a trial), or that it makes (a profile)
     data: str  # split_identity
     chain: Chain  # the names of its states
     start: StartWeights | None = None  # None: fresh weights
-    generation: int | None = None  # in which it was asked for, where a search adapts
+    generation: int | None = None  # the generation that proposed it, in an adaptive search
 
     @property
     def final(self) -> str:
-        """The name of its last state."""
+        """The name of the last state."""
         return self.chain.final
 
     @property
-    def makes(self) -> str | None:
-        """The name of what it makes for others, perhaps together with other trainings."""
+    def produces(self) -> str | None:
+        """The name of the ranking or weights that this training makes for others, perhaps together with other seeds."""
         return {"profile": self.ranks, "pretrain": self.id}.get(self.kind)
 
     @property
-    def needs(self) -> set[str]:
-        """The names of what must be made before it can begin."""
+    def requires(self) -> set[str]:
+        """The names of the rankings and weights that must exist before this training starts."""
         before = (self.ranks, self.start.training if self.start else None)
-        return {name for name in before if name not in (None, self.makes)}
+        return {name for name in before if name not in (None, self.produces)}
 
-    def row(self) -> Row:
-        """As plan.json holds it."""
+    def to_row(self) -> Row:
+        """Return the row of plan.json."""
         return {
             "id": self.id,
             "kind": self.kind,
@@ -79,29 +79,29 @@ class Planned:
 
 @dataclass
 class Plan:
-    """All trainings of a sweep; it only grows at its end, so that a training keeps its place."""
+    """All trainings of a sweep. Trainings are only appended, so each keeps its position."""
 
     evaluation: Evaluation
     objectives: dict[str, str]
     axes: list[str]
-    threads: int  # of each training; their number moves bits
+    threads: int  # of each training; their number changes bits of results
     code: str  # the training code that stages are named after
     stopping: StoppingRule
-    trials: list[Planned] = field(default_factory=list)
+    trials: list[PlannedTrial] = field(default_factory=list)
     rankings: dict[str, PlannedRanking] = field(default_factory=dict)  # by name
 
     @cached_property
     def tree(self) -> StageTree:
-        """Which epochs they share."""
-        return StageTree([trial.chain for trial in self.trials], [self._rests(trial) for trial in self.trials])
+        """The epochs that trainings share."""
+        return StageTree([trial.chain for trial in self.trials], [self._list_rungs(trial) for trial in self.trials])
 
-    def grow(self, trials: Iterable[Planned]) -> None:
-        """Add trainings."""
+    def add(self, trials: Iterable[PlannedTrial]) -> None:
+        """Append trainings."""
         self.trials = [*self.trials, *trials]
         self.__dict__.pop("tree", None)
 
-    def _rests(self, trial: Planned) -> tuple[int, ...]:
-        """Return after how many epochs a trial may wait for others to be compared with."""
+    def _list_rungs(self, trial: PlannedTrial) -> tuple[int, ...]:
+        """Return after how the epochs after which a trial may wait for others to be compared with."""
         if trial.kind != "trial":
             return ()
         epochs = trial.config.epochs
@@ -122,7 +122,7 @@ class Plan:
             "rankings": {name: ranking.provenance for name, ranking in self.rankings.items()},
             "epochs": {"asked": self.tree.asked, "distinct": self.tree.distinct},
             "trials": [
-                trial.row() | {"forks": list(self.tree.forks(i)), "branch": self.tree.branches[i].tolist()}
+                trial.to_row() | {"forks": list(self.tree.forks(i)), "branch": self.tree.branches[i].tolist()}
                 for i, trial in enumerate(self.trials)
             ],
         }

@@ -1,4 +1,4 @@
-"""Planning: from a space to its trials, their stages, and the rankings and weights that must be made first."""
+"""Plan a space: its trials, their stages, and the rankings and weights that come first."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from functools import cache
 from typing import NamedTuple
 
 from search.exceptions import SpaceError
-from search.planning.consistency import contradictions, ineffective_axis, selections
-from search.planning.datasets import source_key
-from search.planning.plan import Plan, Planned
-from search.planning.rankings import ON_REQUEST, PlannedRanking, followed, made_ranking, profile_config, read_ranking
-from search.planning.start_weights import StartWeights, before_extra, pretraining, shared
-from search.schema.axes import Choice, Point, grid_points, name_of, qmc_points, random_points
-from search.schema.limits import EPOCHS, TRAININGS
+from search.planning.consistency import find_contradictions, find_ineffective_axis, find_uses_of_validation
+from search.planning.datasets import identify_source
+from search.planning.plan import Plan, PlannedTrial
+from search.planning.rankings import (
+    ON_REQUEST,
+    PlannedRanking,
+    build_profile_config,
+    plan_file_ranking,
+    plan_trained_ranking,
+    select_followed,
+)
+from search.planning.start_weights import StartWeights, build_pretrain_config, drop_extra, is_shared_axis
+from search.schema.axes import AxisPoint, Choice, draw_qmc_points, draw_random_points, list_grid_points, name_point
+from search.schema.limits import MAX_EPOCHS, MAX_TRAININGS
 from search.schema.ranking_file import RankingFile
-from search.schema.space import Loaded, at_point
+from search.schema.space import LoadedSpace, build_config_at
 from search.schema.upstream import Profile
 from trainers.chain import Surroundings, chain, training_code
 from trainers.config import TrialConfig
@@ -28,34 +35,34 @@ from trainers.sources import DataSource
 Fingerprint = Callable[[DataSource], str]
 
 
-class Request(NamedTuple):
-    """A configuration to plan, for some seeds."""
+class TrialRequest(NamedTuple):
+    """A configuration to plan, and its seeds."""
 
-    point: Point
+    point: AxisPoint
     seeds: tuple[int, ...]
     generation: int | None = None
 
 
 class Planner:
-    """Turns one loaded space into a plan; collects every problem on the way."""
+    """Turns a loaded space into a plan and collects every problem on the way."""
 
-    def __init__(self, loaded: Loaded, fingerprint: Fingerprint, code: str | None = None) -> None:
-        """`code`: of stages that are gone on from though the training code has changed since."""
+    def __init__(self, loaded: LoadedSpace, fingerprint: Fingerprint, code: str | None = None) -> None:
+        """`code`: the training code in the names of stages, if a sweep continues under changed code."""
         self.code = code or training_code()
         self.loaded, self.space, self.fingerprint = loaded, loaded.space, fingerprint
         self.problems: list[str] = []
         self._fingerprints: dict[str, str] = {}
-        self._first: list[Planned] = []  # trainings that make rankings and weights for others
-        self._rankings: dict[str, PlannedRanking] = {}  # by data block and what is followed
-        self._pretrainings: dict[Hashable, Planned] = {}
-        self._file = cache(StartWeights.of_file)  # read once each
+        self._upstream: list[PlannedTrial] = []  # trainings that make rankings and weights
+        self._rankings: dict[str, PlannedRanking] = {}  # by data block and followed values
+        self._pretrainings: dict[Hashable, PlannedTrial] = {}
+        self._load_start = cache(StartWeights.from_file)  # each file is read once
 
-    def plan(self, requests: Sequence[Request] | None = None) -> Plan:
-        """The plan of what the space lists or draws, or of what is requested. Raises SpaceError with all problems."""
+    def plan(self, requests: Sequence[TrialRequest] | None = None) -> Plan:
+        """Plan the trials that the space lists or draws, or those requested. Raises SpaceError with all problems."""
         search = self.space.search
-        for path, message in contradictions(self.space):
-            self._wrong(path, message)
-        self._complain()
+        for path, message in find_contradictions(self.space):
+            self._add_problem(path, message)
+        self._raise_problems()
         plan = Plan(
             evaluation=self.space.evaluate,
             objectives=dict(search.objectives),
@@ -64,96 +71,105 @@ class Planner:
             code=self.code,
             stopping=search.stopping,
         )
-        self.extend(plan, self._own() if requests is None else requests)
-        if requests is None and (vain := ineffective_axis(plan.axes, [it for it in plan.trials if it.kind == "trial"])):
-            self._wrong(*vain)
-        self._complain()
+        self.extend(plan, self._list_requests() if requests is None else requests)
+        trials = [trial for trial in plan.trials if trial.kind == "trial"]
+        if requests is None and (problem := find_ineffective_axis(plan.axes, trials)):
+            self._add_problem(*problem)
+        self._raise_problems()
         return plan
 
-    def extend(self, plan: Plan, requests: Sequence[Request]) -> list[int]:
-        """Add to a plan what it does not have yet; the places of what is new. Raises SpaceError with all problems."""
-        configs = [(it, self._config(it.point)) for it in requests]
-        epochs = sum(config.epochs * len(it.seeds) for it, config in configs if config)
-        if epochs > EPOCHS:
-            self._wrong(("trial", "epochs"), f"{epochs:,} epochs in all; a sweep has at most {EPOCHS:,}")
-        self._complain()
+    def extend(self, plan: Plan, requests: Sequence[TrialRequest]) -> list[int]:
+        """Append requested trials that a plan lacks; return their positions. Raises SpaceError with all problems."""
+        configs = [(request, self._build_config(request.point)) for request in requests]
+        epochs = sum(config.epochs * len(request.seeds) for request, config in configs if config)
+        if epochs > MAX_EPOCHS:
+            self._add_problem(("trial", "epochs"), f"{epochs:,} epochs in all; a sweep has at most {MAX_EPOCHS:,}")
+        self._raise_problems()
         known = {trial.id for trial in plan.trials}
         trials = [
-            self._trial(it.point, config, seed, it.generation)
-            for it, config in configs
+            self._plan_trial(request.point, config, seed, request.generation)
+            for request, config in configs
             if config is not None
-            for seed in it.seeds
+            for seed in request.seeds
         ]
-        self._complain()
-        first = sorted(self._first, key=lambda trial: trial.kind != "profile")
-        new = [trial for trial in (*first, *trials) if trial.id not in known]
+        self._raise_problems()
+        upstream = sorted(self._upstream, key=lambda trial: trial.kind != "profile")
+        new = [trial for trial in (*upstream, *trials) if trial.id not in known]
         plan.rankings = {ranking.name: ranking for ranking in self._rankings.values()}
-        plan.grow({trial.id: trial for trial in new}.values())
+        plan.add({trial.id: trial for trial in new}.values())
         return list(range(len(known), len(plan.trials)))
 
-    def _own(self) -> list[Request]:
+    def _list_requests(self) -> list[TrialRequest]:
         search = self.space.search
         if search.strategy != "grid":
-            return self.likely()
-        return [Request(point, search.seeds) for point in grid_points(search.axes)]
+            return self.sample_requests()
+        return [TrialRequest(point, search.seeds) for point in list_grid_points(search.axes)]
 
-    def likely(self) -> list[Request]:
-        """For a search that adapts: as many configurations as it will ask, to check and to estimate by."""
+    def sample_requests(self) -> list[TrialRequest]:
+        """Return drawn configurations; for an adaptive search as many as it will propose, for checks and estimates."""
         search = self.space.search
         count = search.trials or 0
-        return [Request(point, search.seeds) for point in self.draws(count if count <= TRAININGS else 0)]  # refused
+        return [
+            TrialRequest(point, search.seeds) for point in self.draw_points(count if count <= MAX_TRAININGS else 0)
+        ]  # refused
 
-    def draws(self, count: int) -> list[Point]:
-        """Points of the space that hang on no outcome; for a search that adapts, such as it might ask for."""
-        draw = qmc_points if self.space.search.strategy == "qmc" else random_points
+    def draw_points(self, count: int) -> list[AxisPoint]:
+        """Draw points of the space independently of results; an adaptive search might propose such points."""
+        draw = draw_qmc_points if self.space.search.strategy == "qmc" else draw_random_points
         return draw(self.space.search.axes, count, self.space.search.seed)
 
-    def _complain(self) -> None:
+    def _raise_problems(self) -> None:
         problems, self.problems = sorted(set(self.problems)), []
         if problems:
             raise SpaceError(problems)
 
-    def _config(self, point: Point) -> TrialConfig | None:
+    def _build_config(self, point: AxisPoint) -> TrialConfig | None:
         try:
-            config = at_point(self.loaded, point)
+            config = build_config_at(self.loaded, point)
         except SpaceError as error:
             self.problems += error.problems
             return None
         if config.needs_ranking() and self.space.profile is None:
-            self._wrong(("trial", "subset"), "a ranked subset needs a ranking: add a `profile:` block that makes one")
+            self._add_problem(("trial", "subset"), "a ranked subset needs a ranking: add a `profile:` block")
         if not config.data.holds_out:
             places = self.loaded.document.places
-            for path, message in selections(self.space):  # a default has no line of its own
-                self._wrong(path, message, path if path[:1] in places else ("trial", "data", "val"))
+            for path, message in find_uses_of_validation(self.space):  # a default value has no line
+                self._add_problem(path, message, path if path[:1] in places else ("trial", "data", "val"))
         if config.compute.device == "cuda" and not self.space.resources.on_gpu:
-            why = "cuda, and no trial is given a GPU: resources.gpus is 0, or auto and there is none; give 1 or a share"
-            self._wrong(("trial", "compute", "device"), why)
+            why = "cuda, and trials have no GPU: resources.gpus is 0, or auto and there is none; give 1 or a share"
+            self._add_problem(("trial", "compute", "device"), why)
         return config
 
-    def _trial(self, point: Point, config: TrialConfig, seed: int, generation: int | None) -> Planned:
+    def _plan_trial(self, point: AxisPoint, config: TrialConfig, seed: int, generation: int | None) -> PlannedTrial:
         config = config.model_copy(update={"seed": seed})
-        ranks = self._ranking(config, point) if config.needs_ranking() else None
-        before = self._pretraining(config, point) if self.space.pretrain else None
-        trial = self._planned("trial", name_of(point) or "trial", point, config, ranks, before)
+        ranks = self._find_ranking(config, point) if config.needs_ranking() else None
+        before = self._find_pretraining(config, point) if self.space.pretrain else None
+        trial = self._plan_training("trial", name_point(point) or "trial", point, config, ranks, before)
         return replace(trial, generation=generation)
 
-    def _planned(
-        self, kind: str, name: str, point: Point, config: TrialConfig, ranks: str | None, before: Planned | None = None
-    ) -> Planned:
+    def _plan_training(
+        self,
+        kind: str,
+        name: str,
+        point: AxisPoint,
+        config: TrialConfig,
+        ranks: str | None,
+        before: PlannedTrial | None = None,
+    ) -> PlannedTrial:
         compute = config.compute.resolved(self.space.resources.on_gpu)
         config = config.model_copy(update={"compute": compute})
         bare = config.model_dump(mode="json", exclude={"seed"})
         content: Row = {"config": bare, "evaluate": self.space.evaluate.curve()}
-        start = self._file(config.start_from) if config.start_from else None
+        start = self._load_start(config.start_from) if config.start_from else None
         if before and self.space.pretrain:
             start = StartWeights(content=before.final, weights=self.space.pretrain.weights, training=before.id)
             content["start"] = [before.configuration, start.weights]
         configuration = f"{name}-{digest(content)[:6]}"
-        data = self._data(kind, config.data, point)
+        data = self._identify_data(kind, config.data, point)
         identity = start.identity if start else None
         around = Surroundings.here(data, compute, self.space.resources.cpus, identity, self.code)
         links = chain(config, self.space.evaluate, around, ranks)
-        return Planned(
+        return PlannedTrial(
             id=f"{configuration},seed={config.seed}",
             kind=kind,
             configuration=configuration,
@@ -167,61 +183,67 @@ class Planner:
             start=start,
         )
 
-    def _data(self, kind: str, data: DataSource, point: Point) -> str:
-        key = source_key(data)
+    def _identify_data(self, kind: str, data: DataSource, point: AxisPoint) -> str:
+        key = identify_source(data)
         if key not in self._fingerprints:
             try:
                 self._fingerprints[key] = self.fingerprint(data)
             except DataError as error:
                 labels = {path: choice.label for path, choice in point.items()}
-                raise SpaceError([self.loaded.about(kind, labels, f"data: {error}")]) from None
+                raise SpaceError([self.loaded.format_trial_note(kind, labels, f"data: {error}")]) from None
         return identify_splits(self._fingerprints[key], data)
 
-    def _ranking(self, config: TrialConfig, point: Point) -> str:
-        """The name of a trial's ranking; the trainings that make it are planned on first use."""
+    def _find_ranking(self, config: TrialConfig, point: AxisPoint) -> str:
+        """Return the name of a trial's ranking; the trainings that make it are planned on first use."""
         profile = self.space.profile
-        taken = followed(profile, point) if isinstance(profile, Profile) else {}
+        taken = select_followed(profile, point) if isinstance(profile, Profile) else {}
         own: Row = {path: choice.value for path, choice in taken.items()}
         key = digest({"data": config.data.model_dump(mode="json"), "taken": own})
         if key not in self._rankings:
-            self._rankings[key] = self._planned_ranking(config, point, taken)
+            self._rankings[key] = self._plan_ranking(config, point, taken)
         ranking = self._rankings[key]
         if (score := config.needs_ranking()) not in ranking.scores:
             allowed = ", ".join(ranking.scores)
             how = f"; `evaluate: {{{ON_REQUEST[score]}}}` records it" if score in ON_REQUEST else ""
-            self._wrong(("profile",), f"this ranking has no {score}, by which a subset is cut (it has {allowed}){how}")
+            message = f"this ranking has no {score}, by which a subset is cut (it has {allowed}){how}"
+            self._add_problem(("profile",), message)
         return ranking.name
 
-    def _planned_ranking(self, config: TrialConfig, point: Point, taken: Point) -> PlannedRanking:
-        profile = self.space.profile or Profile()  # that there is none was complained of
+    def _plan_ranking(self, config: TrialConfig, point: AxisPoint, taken: AxisPoint) -> PlannedRanking:
+        profile = self.space.profile or Profile()  # a missing block is reported already
         if isinstance(profile, RankingFile):
-            return read_ranking(self.loaded, profile, config.data, self._data("trial", config.data, point))
-        base = profile_config(self.loaded, profile, config.data, taken)
-        own: dict[str, Choice] = {path: it for path, it in point.items() if path.startswith("data") or path in taken}
-        name = ",".join(filter(None, ("profile", name_of(own))))
+            return plan_file_ranking(
+                self.loaded, profile, config.data, self._identify_data("trial", config.data, point)
+            )
+        base = build_profile_config(self.loaded, profile, config.data, taken)
+        own: dict[str, Choice] = {
+            path: choice for path, choice in point.items() if path.startswith("data") or path in taken
+        }
+        name = ",".join(filter(None, ("profile", name_point(own))))
         group = [
-            self._planned("profile", name, own, base.model_copy(update={"seed": seed}), None) for seed in profile.seeds
+            self._plan_training("profile", name, own, base.model_copy(update={"seed": seed}), None)
+            for seed in profile.seeds
         ]
-        ranking = made_ranking(profile, base, [each.final for each in group], self.space.evaluate)
-        if ranking.name not in {known.name for known in self._rankings.values()}:  # else made by the same trainings
-            self._first += [replace(each, ranks=ranking.name) for each in group]
+        ranking = plan_trained_ranking(profile, base, [trial.final for trial in group], self.space.evaluate)
+        if ranking.name not in {known.name for known in self._rankings.values()}:  # else the same trainings make it
+            self._upstream += [replace(trial, ranks=ranking.name) for trial in group]
         return ranking
 
-    def _pretraining(self, config: TrialConfig, point: Point) -> Planned:
-        """The training whose weights a trial starts from; planned once for each data block, model and seed."""
-        key = (before_extra(config.data), config.model, config.seed)
+    def _find_pretraining(self, config: TrialConfig, point: AxisPoint) -> PlannedTrial:
+        """Return the training whose weights a trial starts from; each data block, model and seed has one."""
+        key = (drop_extra(config.data), config.model, config.seed)
         if key not in self._pretrainings:
-            own = {path: choice for path, choice in point.items() if shared(path)}
-            name = ",".join(filter(None, ("pretrain", name_of(own))))
-            its = pretraining(self.loaded, *key)
-            self._pretrainings[key] = self._planned("pretrain", name, own, its, None)
-            self._first.append(self._pretrainings[key])
+            own = {path: choice for path, choice in point.items() if is_shared_axis(path)}
+            name = ",".join(filter(None, ("pretrain", name_point(own))))
+            pretrain = build_pretrain_config(self.loaded, *key)
+            self._pretrainings[key] = self._plan_training("pretrain", name, own, pretrain, None)
+            self._upstream.append(self._pretrainings[key])
         return self._pretrainings[key]
 
-    def _wrong(self, path: tuple[str, ...], message: str, at: tuple[str, ...] | None = None) -> None:
-        """Complain of a key, where it stands or at another."""
+    def _add_problem(self, path: tuple[str, ...], message: str, at: tuple[str, ...] | None = None) -> None:
+        """Report a problem of a key, at its line or at the line of another key."""
         if at is None or at == path:
-            self.problems.append(self.loaded.problem(path, message))
+            self.problems.append(self.loaded.format_problem(path, message))
         else:
-            where = self.loaded.document.where(at) or str(self.loaded.file)
+            where = self.loaded.document.locate(at) or str(self.loaded.file)
             self.problems.append(f"{where}: {'.'.join(path)}: {message}")

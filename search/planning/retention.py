@@ -1,4 +1,4 @@
-"""How long states are kept: each exactly as long as a training still needs it, or as the user pins it."""
+"""Retention of states: each is kept as long as a training needs it or `keep` demands it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from search.schema.blocks import Keep
 from search.store.store import Store
 
 
-def deepest_stored_epochs(plan: Plan, stored: set[str]) -> dict[int, int]:
-    """After how many epochs the deepest stored state of each training stands; without those that have none."""
+def find_deepest_epochs(plan: Plan, stored: set[str]) -> dict[int, int]:
+    """Return the epochs of the deepest stored state of each training; trainings without one are left out."""
     if not stored:
         return {}
     found = {}
@@ -23,67 +23,67 @@ def deepest_stored_epochs(plan: Plan, stored: set[str]) -> dict[int, int]:
 
 
 class StateRetention:
-    """Forgets forks that no training goes on from any more; what only one training wants, its worker forgets."""
+    """Deletes forks that no training needs any more; a worker deletes the states that only its training needs."""
 
     def __init__(self, store: Store, plan: Plan, keep: Keep) -> None:
         self.store, self.plan, self.keep = store, plan, keep
         self.freed = 0  # bytes
-        self.forgotten = 0  # states
-        self._depth: dict[int, int] = {}  # of the deepest stored state of each open training
-        self._users: Counter[str] = Counter()  # open trainings whose deepest stored state it is
-        self._starters: Counter[str] = Counter()  # open trainings that begin with the weights of a last state
-        self._through: dict[str, list[int]] = defaultdict(list)  # open trainings by fork
+        self.forgotten = 0  # deleted states
+        self._depth: dict[int, int] = {}  # epochs of the deepest stored state, by unfinished training
+        self._users: Counter[str] = Counter()  # number of unfinished trainings by deepest stored state
+        self._starters: Counter[str] = Counter()  # number of unfinished trainings that start from a last state
+        self._through: dict[str, list[int]] = defaultdict(list)  # unfinished trainings by fork
         self._last: set[str] = set()
 
-    def begin(self, todo: list[int], at: dict[int, int]) -> None:
-        """Trainings that will want states; `at` as `depths` has it."""
+    def add(self, todo: list[int], depths: dict[int, int]) -> None:
+        """Register trainings that will need states; `depths` are those of `find_deepest_epochs`."""
         self._last = {trial.final for trial in self.plan.trials}
         for i in todo:
-            if i in self._depth:  # stopped, and taken up again
+            if i in self._depth:  # stopped and continued
                 continue
             trial = self.plan.trials[i]
-            self._depth[i] = at.get(i, 0)
+            self._depth[i] = depths.get(i, 0)
             self._users[trial.chain[self._depth[i]]] += 1
             if trial.start and trial.start.training:
                 self._starters[trial.start.content] += 1
             for epoch in self.plan.tree.forks(i):
                 self._through[trial.chain[epoch]].append(i)
 
-    def tidy(self, stored: set[str]) -> None:
-        """Forget what a sweep that was cut off has left, and nobody wants now."""
-        forks = {t.chain[epoch] for i, t in enumerate(self.plan.trials) for epoch in self.plan.tree.forks(i)}
-        ended = {t.final for i, t in enumerate(self.plan.trials) if i not in self._depth}
+    def forget_leftovers(self, stored: set[str]) -> None:
+        """Delete states that an interrupted sweep left and no training needs."""
+        forks = {trial.chain[epoch] for i, trial in enumerate(self.plan.trials) for epoch in self.plan.tree.forks(i)}
+        ended = {trial.final for i, trial in enumerate(self.plan.trials) if i not in self._depth}
         for name in stored & (forks | ended):
-            self._weigh(name)
+            self._forget_unused(name)
 
-    def stored(self, i: int, epoch: int) -> None:
-        """A training's state after so many epochs is stored: whoever shares it wants no shallower one."""
+    def record_state(self, i: int, epoch: int) -> None:
+        """Record a stored state of a training: trainings that share it need no earlier state any more."""
         name = self.plan.trials[i].chain[epoch]
         for j in {i, *self._through.get(name, ())}:
             if self._depth.get(j, epoch) < epoch:
-                self._leave(j)
+                self._release(j)
                 self._depth[j] = epoch
                 self._users[name] += 1
 
-    def ended(self, i: int) -> None:
-        """A training has its result."""
+    def record_end(self, i: int) -> None:
+        """Record that a training has its result, and delete the states that only it needed."""
         trial = self.plan.trials[i]
         if i in self._depth:
-            self._leave(i)
+            self._release(i)
             del self._depth[i]
         if trial.start and trial.start.training:
             self._starters[trial.start.content] -= 1
-            self._weigh(trial.start.content)
-        self._weigh(trial.final)
+            self._forget_unused(trial.start.content)
+        self._forget_unused(trial.final)
 
-    def _leave(self, i: int) -> None:
+    def _release(self, i: int) -> None:
         name = self.plan.trials[i].chain[self._depth[i]]
         self._users[name] -= 1
         if self._depth[i] in self.plan.tree.forks(i):
-            self._weigh(name)
+            self._forget_unused(name)
 
-    def _weigh(self, name: str) -> None:
-        """Forget a state if nothing holds it."""
+    def _forget_unused(self, name: str) -> None:
+        """Delete a state if no training needs it and `keep` allows it."""
         wanted = self._users[name] > 0 or self._starters[name] > 0
         if wanted or self.keep in ("all", "forks") or (name in self._last and self.keep == "best"):
             return

@@ -1,4 +1,4 @@
-"""The tree that trainings make together: which of their epochs are the same, and after which ones they part."""
+"""The tree of stages: the epochs that trainings share, and the forks where they part."""
 
 from __future__ import annotations
 
@@ -10,31 +10,35 @@ from trainers.chain import WIDTH, Chain
 
 
 class StageTree:
-    """The chains of trainings laid over each other; an epoch whose state several have is trained once.
+    """The chains of trainings merged by their states; an epoch that several trainings share is trained once.
 
-    A state that a training shares with another that parts from it there (or ends there) is a fork.
+    A fork is a state that a training shares with another that parts from it, or ends, there.
     """
 
-    def __init__(self, chains: Sequence[Chain], rests: Sequence[Iterable[int]] = ()) -> None:
-        """`rests`: epochs after which each training may have to wait; a shared state there is a fork too."""
+    def __init__(self, chains: Sequence[Chain], rungs: Sequence[Iterable[int]] = ()) -> None:
+        """`rungs`: epochs after which each training may have to wait; a shared state there is a fork too."""
         depth = max((len(chain) for chain in chains), default=1)
-        names = np.zeros((len(chains), depth), np.uint64)  # half a name tells states apart within one sweep
+        names = np.zeros((len(chains), depth), np.uint64)  # half a name distinguishes the states of one sweep
         for row, chain in zip(names, chains, strict=True):
             row[: len(chain)] = np.frombuffer(chain.links, np.uint64).reshape(-1, WIDTH // 8)[:, 0]
         self.lengths = np.array([len(chain) - 1 for chain in chains], np.int64)
         self.names = names
-        self.sharers = np.zeros((len(chains), depth + 1), np.int32)  # how many have the state, 0 beyond the end
-        self.branches = np.zeros((len(chains), 2), np.int64)  # the first training that each shares with, and how far
+        self.sharers = np.zeros(
+            (len(chains), depth + 1), np.int32
+        )  # number of trainings with the state, 0 beyond the end
+        self.branches = np.zeros((len(chains), 2), np.int64)  # the first training it shares epochs with, and how many
         for epoch in range(depth):
             there = np.flatnonzero(self.lengths >= epoch)
-            _, first, of, counts = np.unique(names[there, epoch], True, True, True)
-            self.sharers[there, epoch] = counts[of]
-            later = first[of] < np.arange(len(there))
+            _, first, group, counts = np.unique(names[there, epoch], True, True, True)
+            self.sharers[there, epoch] = counts[group]
+            later = first[group] < np.arange(len(there))
             if epoch:
-                self.branches[there[later]] = np.stack([there[first[of[later]]], np.full(later.sum(), epoch)], axis=1)
-        self.adds = self.lengths - self.branches[:, 1]  # epochs of each training that none before it has
+                self.branches[there[later]] = np.stack(
+                    [there[first[group[later]]], np.full(later.sum(), epoch)], axis=1
+                )
+        self.new_epochs = self.lengths - self.branches[:, 1]  # epochs of each training that no earlier training has
         parts = (self.sharers[:, :-1] > 1) & (self.sharers[:, :-1] > self.sharers[:, 1:])
-        for i, epochs in enumerate(rests):
+        for i, epochs in enumerate(rungs):
             for epoch in epochs:
                 parts[i, epoch] = self.sharers[i, epoch] > 1
         parts[:, 0] = False
@@ -42,22 +46,22 @@ class StageTree:
 
     @property
     def distinct(self) -> int:
-        """The epochs to train in all."""
-        return int(self.adds.sum())
+        """The total number of epochs to train."""
+        return int(self.new_epochs.sum())
 
     @property
     def asked(self) -> int:
-        """The epochs of all trainings, each counted by itself."""
+        """The total number of epochs if nothing were shared."""
         return int(self.lengths.sum())
 
     def forks(self, i: int) -> tuple[int, ...]:
-        """After how many epochs others part from the i-th training, ascending."""
+        """Return the epochs after which others part from the i-th training, ascending."""
         return self._forks[i]
 
-    def shared(self, i: int) -> int:
-        """After how many epochs the i-th training has no company any more."""
+    def count_shared(self, i: int) -> int:
+        """Return the number of epochs that the i-th training shares with others."""
         return int(np.count_nonzero(self.sharers[i, 1:] > 1))
 
-    def name(self, i: int, epoch: int) -> int:
-        """The state of the i-th training after so many epochs, equal for those who share it."""
+    def get_state(self, i: int, epoch: int) -> int:
+        """Return a number for the state of the i-th training after an epoch; trainings that share it have the same."""
         return int(self.names[i, epoch])

@@ -1,4 +1,4 @@
-"""What a plan asks of data, models and files that they do not have; told before anything starts, all of it at once."""
+"""Validate a plan against its data, models and files before anything starts, and report all problems at once."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from search.exceptions import SpaceError
 from search.formatting import format_count
 from search.planning.attack_budgets import (
     check_lengths,
-    elsewhere,
-    measuring,
-    oddities,
-    of_measuring,
-    out_of_reach,
-    training,
-    unmoved,
+    find_training_budget,
+    list_evaluation_budgets,
+    note_evaluation,
+    note_other_norm,
+    note_short_reach,
+    note_unmoved_attack,
+    note_unusual_budget,
 )
-from search.planning.consistency import twins
+from search.planning.consistency import note_duplicate_trials
 from search.planning.datasets import DatasetCache
-from search.planning.plan import Plan, Planned
-from search.schema.limits import WEIGHTS
-from search.schema.space import Loaded
+from search.planning.plan import Plan, PlannedTrial
+from search.schema.limits import MAX_MODEL_WEIGHTS
+from search.schema.space import LoadedSpace
 from trainers import checkpoints
 from trainers.arrays import format_classes
 from trainers.attacks import PGD
@@ -34,25 +34,25 @@ from trainers.sampling import check_images
 from trainers.subsets import DropUnlearned, Ranked
 
 
-def check(loaded: Loaded, plan: Plan, sources: DatasetCache) -> None:
-    """Raises SpaceError with every problem; what hangs on data that is not loaded yet is passed over."""
-    problems: dict[str, str] = {}  # with the first training that has it
+def check_plan(loaded: LoadedSpace, plan: Plan, sources: DatasetCache) -> None:
+    """Raise SpaceError with every problem. Checks that need data skip data that is not loaded."""
+    problems: dict[str, str] = {}  # with the first training that has each
     seen: set[Hashable] = set()
     for trial in plan.trials:
-        for parts, look in LOOKS:
-            asked = (look, *(getattr(trial.config, part) for part in parts))
+        for parts, check in CHECKS:
+            asked = (check, *(getattr(trial.config, part) for part in parts))
             if asked in seen:
                 continue
             seen.add(asked)
             try:
-                look(trial, plan, sources.prepared(trial.config.data))
+                check(trial, plan, sources.prepare(trial.config.data))
             except ValueError as error:
-                problems.setdefault(loaded.about(trial.kind, trial.axes, str(error)), trial.configuration)
+                problems.setdefault(loaded.format_trial_note(trial.kind, trial.axes, str(error)), trial.configuration)
     if problems:
         raise SpaceError([f"{problem} ({configuration})" for problem, configuration in problems.items()])
 
 
-def _subset(trial: Planned, plan: Plan, data: Data | None) -> None:
+def _check_subset(trial: PlannedTrial, plan: Plan, data: Data | None) -> None:
     subset = trial.config.subset
     if data is not None:
         y = data.train.y.numpy()
@@ -62,8 +62,8 @@ def _subset(trial: Planned, plan: Plan, data: Data | None) -> None:
             subset.select(y, None, 0)
 
 
-def _model(trial: Planned, plan: Plan, data: Data | None) -> None:
-    """The model takes images of this size, and a file's weights are those of such a model."""
+def _check_model(trial: PlannedTrial, plan: Plan, data: Data | None) -> None:
+    """Raise ValueError if the model does not take the images, or a file's weights do not fit the model."""
     given = trial.config.start_from
     weights = checkpoints.load_weights(given.file, given.weights) if given else None
     if data is None:
@@ -72,22 +72,22 @@ def _model(trial: Planned, plan: Plan, data: Data | None) -> None:
     try:
         with torch.device("meta"):
             network = trial.config.model.build(x.shape[1], x.shape[2], data.classes)
-    except (RuntimeError, OverflowError, TypeError) as error:  # sizes beyond those that torch counts in
+    except (RuntimeError, OverflowError, TypeError) as error:  # sizes beyond the range of torch
         raise ValueError(f"model: torch makes none of this size ({str(error).partition(chr(10))[0]})") from None
-    if (n := sum(weights.numel() for weights in network.parameters())) > WEIGHTS:
-        raise ValueError(f"model: has {n:,} weights; take one of at most {WEIGHTS:,}")
+    if (n := sum(weights.numel() for weights in network.parameters())) > MAX_MODEL_WEIGHTS:
+        raise ValueError(f"model: has {n:,} weights; take one of at most {MAX_MODEL_WEIGHTS:,}")
     if weights is not None:
         checkpoints.check_architecture(network, weights)
-        theirs = checkpoints.is_normalized(weights)
-        if theirs is not None and theirs != trial.config.model.normalize:
-            does = "normalises" if theirs else "does not normalise"
+        normalized = checkpoints.is_normalized(weights)
+        if normalized is not None and normalized != trial.config.model.normalize:
+            does = "normalises" if normalized else "does not normalise"
             raise ValueError(
-                f"model.normalize: {str(not theirs).lower()}, and the weights of start_from belong to a network that "
-                f"{does} its input; write `normalize: {str(theirs).lower()}`"
+                f"model.normalize: {str(not normalized).lower()}, and the weights of start_from belong to a network "
+                f"that {does} its input; write `normalize: {str(normalized).lower()}`"
             )
 
 
-def _toward(trial: Planned, plan: Plan, data: Data | None) -> None:
+def _check_target_classes(trial: PlannedTrial, plan: Plan, data: Data | None) -> None:
     attack = getattr(trial.config.method, "attack", None)
     if data is None or not isinstance(attack, PGD) or attack.toward is None:
         return
@@ -100,15 +100,15 @@ def _toward(trial: Planned, plan: Plan, data: Data | None) -> None:
             )
 
 
-def _batch(trial: Planned, plan: Plan, data: Data | None) -> None:
+def _check_batch(trial: PlannedTrial, plan: Plan, data: Data | None) -> None:
     if trial.config.data.extra is not None:
         trial.config.data.extra.split_batch(trial.config.batch_size)
 
 
-def _one_left(trial: Planned, plan: Plan, data: Data | None) -> None:
-    """A batch of one example does not go with BatchNorm on maps of one pixel.
+def _check_single_example(trial: PlannedTrial, plan: Plan, data: Data | None) -> None:
+    """Raise ValueError if a batch of one example meets BatchNorm on maps of one pixel.
 
-    What is left once unlearned examples are dropped is known in training alone.
+    How many examples remain once unlearned ones are dropped is known only in training.
     """
     config = trial.config
     if data is None or config.data.extra is not None:  # mixed batches have two or more
@@ -122,14 +122,15 @@ def _one_left(trial: Planned, plan: Plan, data: Data | None) -> None:
     attack = getattr(config.method, "attack", None)
     if isinstance(attack, PGD) and attack.tau is not None and attack.bn == "train":
         raise ValueError(
-            "method.attack.bn: train takes the statistics of the images that still move, which tau makes one in the "
-            f"end, and the BatchNorm of model {config.model.name} needs two, seeing maps of one pixel; take bn: eval"
+            "method.attack.bn: train takes the statistics of the images that still move, of which tau leaves "
+            f"one in the end, and on maps of one pixel the BatchNorm of model {config.model.name} needs two; "
+            "take bn: eval"
         )
 
 
-def _evaluation(trial: Planned, plan: Plan, data: Data | None) -> None:
+def _check_evaluation(trial: PlannedTrial, plan: Plan, data: Data | None) -> None:
     if data is not None:
-        check_lengths([*measuring(plan.evaluation)], data)
+        check_lengths([*list_evaluation_budgets(plan.evaluation)], data)
         for (block, name), attack in plan.evaluation.named().items():
             key = f"evaluate.{block}.{name}"
             if why := attack.why_unfit(data.classes):
@@ -139,33 +140,33 @@ def _evaluation(trial: Planned, plan: Plan, data: Data | None) -> None:
             raise ValueError(f"evaluate.loss_attacks.{taken[0]}: is the name of a corruption, too; take another")
 
 
-def _budget(trial: Planned, plan: Plan, data: Data | None) -> None:
-    climb = training(trial.config)
-    if data is not None and climb is not None:
-        check_lengths([climb], data)
+def _check_budget(trial: PlannedTrial, plan: Plan, data: Data | None) -> None:
+    budget = find_training_budget(trial.config)
+    if data is not None and budget is not None:
+        check_lengths([budget], data)
 
 
-Look = Callable[[Planned, Plan, Data | None], None]
-LOOKS: tuple[tuple[tuple[str, ...], Look], ...] = (  # each with the parts of a trial that it looks at
-    (("data", "subset"), _subset),
-    (("data", "model", "start_from"), _model),
-    (("data", "method"), _toward),
-    (("data", "method"), _budget),
-    (("data", "batch_size"), _batch),
-    (("data", "model", "method", "subset", "batch_size", "last_batch"), _one_left),
-    (("data",), _evaluation),
+Check = Callable[[PlannedTrial, Plan, Data | None], None]
+CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (  # with the parts of a trial that each check reads
+    (("data", "subset"), _check_subset),
+    (("data", "model", "start_from"), _check_model),
+    (("data", "method"), _check_target_classes),
+    (("data", "method"), _check_budget),
+    (("data", "batch_size"), _check_batch),
+    (("data", "model", "method", "subset", "batch_size", "last_batch"), _check_single_example),
+    (("data",), _check_evaluation),
 )
 
 
-def notes(loaded: Loaded, plan: Plan, sources: DatasetCache) -> list[str]:
-    """What is allowed and seldom meant: the same training twice, odd budgets of attacks, a piece that never acts."""
-    alike = twins([trial for trial in plan.trials if trial.kind == "trial"])
-    found: dict[str, None] = dict.fromkeys(filter(None, (alike, out_of_reach(plan.trials))))
-    found |= dict.fromkeys(_budgets(loaded, plan, sources))
-    if early := _selected_early(plan):
-        found[loaded.about("trial", {}, early)] = None
+def list_notes(loaded: LoadedSpace, plan: Plan, sources: DatasetCache) -> list[str]:
+    """Note what is allowed and seldom intended: duplicate trainings, unusual attack budgets, pieces that never act."""
+    alike = note_duplicate_trials([trial for trial in plan.trials if trial.kind == "trial"])
+    found: dict[str, None] = dict.fromkeys(filter(None, (alike, note_short_reach(plan.trials))))
+    found |= dict.fromkeys(_note_budgets(loaded, plan, sources))
+    if early := _note_early_selection(plan):
+        found[loaded.format_trial_note("trial", {}, early)] = None
     if any(path.endswith((".burn_in", "subset.epoch")) for path in plan.axes):
-        return list(found)  # one end of it may well be a training that never gets there
+        return list(found)  # an axis may include a training that ends before
     for trial in plan.trials:
         method, epochs = trial.config.method, trial.config.epochs
         pieces: dict[str, Knobs | None] = {
@@ -179,38 +180,50 @@ def notes(loaded: Loaded, plan: Plan, sources: DatasetCache) -> list[str]:
             first = getattr(piece, knob, 0)
             if to_epochs(first, epochs) >= epochs:
                 message = f"{key}.{knob}: {first}, and training ends after {epochs} epochs: it never acts"
-                found[loaded.about(trial.kind, trial.axes, message)] = None
+                found[loaded.format_trial_note(trial.kind, trial.axes, message)] = None
     return list(found)
 
 
-def _selected_early(plan: Plan) -> str | None:
-    """A word on trials whose best checkpoint may lie where their method is not yet itself."""
-    of = {trial.configuration: trial.config for trial in plan.trials if trial.kind == "trial"}
-    early = {name: it for name, it in of.items() if it.data.holds_out and it.select_from < it.burn_in}
+def _note_early_selection(plan: Plan) -> str | None:
+    """Note trials whose best checkpoint may lie within the burn-in of their method."""
+    configs = {trial.configuration: trial.config for trial in plan.trials if trial.kind == "trial"}
+    early = {
+        name: config
+        for name, config in configs.items()
+        if config.data.holds_out and config.select_from < config.burn_in
+    }
     if not early:
         return None
     name, first = next(iter(early.items()))
     begins = f"epoch {first.select_from}" if first.select_from else "the first epoch"
+    share = f"{len(early)} of {format_count(len(configs), 'configuration')}"
     return (
-        f"select.from: in {len(early)} of {format_count(len(of), 'configuration')} the best checkpoint is sought from "
-        f"{begins} on, and may be one of the method's own burn-in, {format_count(first.burn_in, 'epoch')} ({name}); "
-        "`trial: {select: {from: burn-in}}` seeks it behind"
+        f"select.from: in {share} the best checkpoint is selected from {begins} on, and may be one of the method's own "
+        f"burn-in, {format_count(first.burn_in, 'epoch')} ({name}); "
+        "`trial: {select: {from: burn-in}}` selects after it"
     )
 
 
-def _budgets(loaded: Loaded, plan: Plan, sources: DatasetCache) -> Iterator[str]:
-    """What is odd about the attacks that measure, then about those that train, each told once."""
-    of = {trial.configuration: trial for trial in plan.trials}
-    blocks = {trial.data: trial.config.data for trial in of.values()}
-    datas = {name: sources.prepared(block) for name, block in blocks.items()}
-    climbs = {name: training(trial.config) for name, trial in of.items()}
-    epochs = [trial.config.epochs for trial in of.values() if trial.kind == "trial"]
-    measured = list(of_measuring(plan.evaluation, [len(it.test) for it in datas.values() if it], epochs))
+def _note_budgets(loaded: LoadedSpace, plan: Plan, sources: DatasetCache) -> Iterator[str]:
+    """Note unusual budgets of attacks that measure, then of those that train, each once."""
+    by_name = {trial.configuration: trial for trial in plan.trials}
+    blocks = {trial.data: trial.config.data for trial in by_name.values()}
+    datas = {name: sources.prepare(block) for name, block in blocks.items()}
+    budgets = {name: find_training_budget(trial.config) for name, trial in by_name.items()}
+    epochs = [trial.config.epochs for trial in by_name.values() if trial.kind == "trial"]
+    measured = list(note_evaluation(plan.evaluation, [len(data.test) for data in datas.values() if data], epochs))
     data = next(iter(datas.values()), None)
-    measured += [text for climb in measuring(plan.evaluation) for text in oddities(climb, data)]
-    other = elsewhere(plan.evaluation, (climbs[name] for name, trial in of.items() if trial.kind == "trial"))
-    yield from (loaded.about("trial", {}, text) for text in (*measured, *([other] if other else ())))
-    for name, trial in of.items():
-        climb = climbs[name]
-        for text in (*unmoved(trial.config), *(oddities(climb, datas[trial.data]) if climb else ())):
-            yield loaded.about(trial.kind, trial.axes, text)
+    measured += [
+        text for budget in list_evaluation_budgets(plan.evaluation) for text in note_unusual_budget(budget, data)
+    ]
+    other = note_other_norm(
+        plan.evaluation, (budgets[name] for name, trial in by_name.items() if trial.kind == "trial")
+    )
+    yield from (loaded.format_trial_note("trial", {}, text) for text in (*measured, *([other] if other else ())))
+    for name, trial in by_name.items():
+        budget = budgets[name]
+        for text in (
+            *note_unmoved_attack(trial.config),
+            *(note_unusual_budget(budget, datas[trial.data]) if budget else ()),
+        ):
+            yield loaded.format_trial_note(trial.kind, trial.axes, text)

@@ -21,8 +21,8 @@ from search.replay.finished_sweep import FinishedSweep, read_sweep
 from search.replay.policies import Policy, RulePolicy, policies
 from search.replay.scoring import Score, Scorer
 from search.schema.blocks import Search
-from search.schema.messages import nearest, readable
-from search.schema.yaml_tree import value_of
+from search.schema.messages import describe_errors, suggest_allowed
+from search.schema.yaml_tree import parse_or_keep
 from search.store.remote import check_reachable, parse_path
 from trainers.record_io import Place
 from trainers.terminal.console import Console, error_console
@@ -96,15 +96,15 @@ def _read_rules(texts: list[str], workers: int) -> dict[str, Policy]:
 
 
 def _read_rule(text: str, known: list[str]) -> Policy:
-    tree = value_of(text)
+    tree = parse_or_keep(text)
     if not isinstance(tree, dict):
         raise NotReplayable(
-            f"--rule {text}: no such rule{nearest(text, known)}; or knobs in braces, as under search.stopping"
+            f"--rule {text}: no such rule{suggest_allowed(text, known)}; or knobs in braces, as under search.stopping"
         )
     try:
         return RulePolicy(Search.model_validate({"stopping": tree}).stopping)
     except ValidationError as error:
-        problems = [(".".join(path[1:]), what) for path, what in readable(error, Search, {"stopping": tree})]
+        problems = [(".".join(path[1:]), what) for path, what in describe_errors(error, Search, {"stopping": tree})]
         lines = [f"{knob}: {what}" if knob else what for knob, what in problems]
         raise NotReplayable(f"--rule {text}: {'; '.join(lines)}") from None
 

@@ -29,15 +29,15 @@ from search.execution.reuse import check_reused, count_remaining, find_renamed_t
 from search.execution.sweep import Sweep
 from search.execution.upstream import check_rankings
 from search.formatting import format_count
-from search.planning.data_inspection import content_notes
+from search.planning.data_inspection import note_contents
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.planner import Planner
-from search.planning.validation import check, notes
+from search.planning.validation import check_plan, list_notes
 from search.run.dry_run import print_plan
 from search.sampling.ask_tell import AskTellLoop
 from search.sampling.study import AskTellStudy
-from search.schema.space import Loaded, load
+from search.schema.space import LoadedSpace, load_space
 from search.store import health, location
 from search.store.lease import EXPIRY_SECONDS
 from search.store.lock import acquire_lock, is_locked
@@ -71,12 +71,12 @@ def run_space(options: argparse.Namespace, began: float, backend: Backend | None
         sources = DatasetCache(download=not options.dry_run)
         code = None if options.fresh else find_accepted_code(folder, accept)
         planner = Planner(loaded, sources.fingerprint, code)
-        plan = planner.plan(planner.likely() if loaded.space.search.adapts else None)
-        check(loaded, plan, sources)
+        plan = planner.plan(planner.sample_requests() if loaded.space.search.adapts else None)
+        check_plan(loaded, plan, sources)
         check_rankings(loaded, plan, sources)
         for note in (
-            *notes(loaded, plan, sources),
-            *content_notes(loaded, plan, sources),
+            *list_notes(loaded, plan, sources),
+            *note_contents(loaded, plan, sources),
             *location.list_world_writable(folder),
         ):
             errors.print(f"note: {note}")
@@ -89,7 +89,7 @@ def run_space(options: argparse.Namespace, began: float, backend: Backend | None
             if asker:
                 planner = Planner(loaded, sources.fingerprint, planner.code)  # without what only the likely trials need
             rounds = AskTellLoop(planner, store, errors.print, asker)
-            plan = rounds.plan() if asker or loaded.space.search.adds_seeds else plan
+            plan = rounds.restore_plan() if asker or loaded.space.search.adds_seeds else plan
             renamed = _record_sweep(loaded, plan, store, console, asker)
             sweep = Sweep(store, plan, loaded.space, sources, console, backend or ray_backend(), renamed, rounds)
             return _run_sweep(sweep, options.reuse, console, began, note_missed=True)
@@ -110,7 +110,7 @@ def _report_finished(folder: Place, over: str, console: Console, dry: bool) -> i
 
 
 def _print_dry_run(
-    options: argparse.Namespace, loaded: Loaded, plan: Plan, folder: Place, sources: DatasetCache, console: Console
+    options: argparse.Namespace, loaded: LoadedSpace, plan: Plan, folder: Place, sources: DatasetCache, console: Console
 ) -> None:
     """Print the plan, and check as far as the data is loaded whether a run would be refused."""
     search = loaded.space.search
@@ -121,7 +121,7 @@ def _print_dry_run(
         return
     for line in describe_damage(stored):
         console.print(f"note: {line}", markup=False, soft_wrap=True)
-    if all(sources.holds(trial.config.data) for trial in plan.trials):
+    if all(sources.is_loaded(trial.config.data) for trial in plan.trials):
         check_compatible(stored, plan, loaded.document.tree)
     elif find_plan(stored):
         console.print(
@@ -130,15 +130,14 @@ def _print_dry_run(
         )
 
 
-def _load_space(options: argparse.Namespace) -> tuple[Loaded, Place]:
+def _load_space(options: argparse.Namespace) -> tuple[LoadedSpace, Place]:
     """Load the space and find its sweep's folder. Trials added by an earlier command stay added."""
-    loaded = load(options.space, options.set)
+    loaded = load_space(options.space, options.set)
     folder = _resolve_folder(options, loaded)
     check_reused(options.reuse, folder)
     if loaded.space.search.loggers and not isinstance(folder, Path):
-        raise SpaceError(
-            [loaded.problem(("search", "loggers"), f"they keep files beside the records, and {folder} is no folder")]
-        )
+        message = f"they keep files beside the records, and {folder} is no folder"
+        raise SpaceError([loaded.format_problem(("search", "loggers"), message)])
     search = loaded.space.search
     if search.strategy == "grid":
         if options.add_trials:
@@ -146,11 +145,11 @@ def _load_space(options: argparse.Namespace) -> tuple[Loaded, Place]:
         return loaded, folder
     trials = max(search.trials or 0, 0 if options.fresh else count_stored_trials(folder)) + options.add_trials
     if search.trials and trials != search.trials:
-        loaded = load(options.space, [*options.set, f"search.trials={trials}"])
+        loaded = load_space(options.space, [*options.set, f"search.trials={trials}"])
     return loaded, folder
 
 
-def _resolve_folder(options: argparse.Namespace, loaded: Loaded) -> Place:
+def _resolve_folder(options: argparse.Namespace, loaded: LoadedSpace) -> Place:
     """Return the sweep's folder. Raises SpaceError if no sweep can be stored there."""
     name, origin = options.name, f"--name {options.name!r}"
     if name is None:
@@ -194,11 +193,11 @@ def _lock_folder(claim: FolderClaim) -> None:
 
 
 def _record_sweep(
-    loaded: Loaded, plan: Plan, store: Store, console: Console, asker: AskTellStudy | None = None
+    loaded: LoadedSpace, plan: Plan, store: Store, console: Console, asker: AskTellStudy | None = None
 ) -> dict[str, str]:
     """Store the space and the plan, if the stored sweep is compatible. Return the trainings that are renamed."""
     folder, tree = store.folder, loaded.document.tree
-    added = check_compatible(folder, plan, tree, asker is not None and asker.forgot)
+    added = check_compatible(folder, plan, tree, asker is not None and asker.may_lack_points)
     for line in describe_damage(folder):
         console.print(f"note: {line}; it is rebuilt from the space and the stored records", markup=False)
     for line in asker.damage.lines() if asker else ():
@@ -229,7 +228,13 @@ def ray_backend() -> Backend:
 
 
 def start_sweep(
-    loaded: Loaded, plan: Plan, sources: DatasetCache, store: Store, reuse: list[Place], console: Console, began: float,
+    loaded: LoadedSpace,
+    plan: Plan,
+    sources: DatasetCache,
+    store: Store,
+    reuse: list[Place],
+    console: Console,
+    began: float,
     backend: Backend | None = None,
 ) -> int:  # fmt: skip
     """Run a plan that does not grow, in its own folder. Return the exit code.

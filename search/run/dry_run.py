@@ -10,7 +10,7 @@ from rich.table import Table
 
 from search.execution.budget_tracker import count_affordable
 from search.execution.reuse import RemainingWork
-from search.execution.simulated_backend import simulate
+from search.execution.simulated_backend import simulate_schedule
 from search.formatting import format_bytes, format_count
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
@@ -23,7 +23,7 @@ from search.run.estimate import (
     estimate_storage,
 )
 from search.schema.blocks import Space
-from search.schema.replicates import Adaptive
+from search.schema.replicates import AdaptiveReplicates
 from trainers.formatting import format_duration
 from trainers.record_io import Place
 from trainers.terminal.console import Console
@@ -81,7 +81,7 @@ def _list_trainings(plan: Plan, space: Space) -> Iterator[Row]:
         figures = "all figures here are for as many trials drawn at random, none of them stored"
         yield "sampler", f"{search.strategy}, {search.generation} at a time; {figures}"
     for kind, (label, purpose) in FIRST.items():
-        made = [trial.makes for trial in plan.trials if trial.kind == kind]
+        made = [trial.produces for trial in plan.trials if trial.kind == kind]
         if made:
             rankings = format_count(len(set(made)), "ranking")
             yield label, f"{format_count(len(made), 'training')} first, {purpose.format(rankings)}"
@@ -89,7 +89,7 @@ def _list_trainings(plan: Plan, space: Space) -> Iterator[Row]:
     for file in sorted({ranking.provenance["file"] for ranking in plan.rankings.values() if not profiled}):
         yield "ranked by", file
     for path, axis in space.search.axes.items():
-        labels = [choice.label for choice in axis.choices()]
+        labels = [choice.label for choice in axis.choices]
         listed = axis.kind in ("grid", "choice")
         yield f"axis {path}", ", ".join(labels) if listed else f"{axis.kind}, {' to '.join(labels)}"
 
@@ -116,11 +116,11 @@ def _list_limits(plan: Plan, space: Space) -> Iterator[Row]:
         yield "objectives", ", ".join([*objectives, *map(str, search.constraints)])
     if search.stopping.stops:
         yield "stopping", f"{search.stopping.name}: trainings may end sooner than counted here"
-    if isinstance(search.replicates, Adaptive):
+    if isinstance(search.replicates, AdaptiveReplicates):
         most = f"up to {search.replicates.max} for a configuration in doubt"
         yield "seeds", f"{most}; all figures here are for {len(search.seeds)}"
     if budget := str(search.budget):
-        count = count_affordable(search.budget, plan.tree.adds.tolist())
+        count = count_affordable(search.budget, plan.tree.new_epochs.tolist())
         covers = f": suffices for {count:,} of the {format_count(len(plan.trials), 'training')} counted here"
         yield "budget", budget + covers * (count < len(plan.trials))
 
@@ -129,7 +129,7 @@ def _list_costs(plan: Plan, space: Space, results: Place, sources: DatasetCache,
     asked, distinct = plan.tree.asked, plan.tree.distinct
     saved = f" asked, {distinct:,} to train: {asked - distinct:,} ({1 - distinct / asked:.1%}) saved by sharing"
     yield "epochs", f"{asked:,}{saved if distinct < asked else ''}"
-    examples = count_examples(plan, {trial.data: sources.prepared(trial.config.data) for trial in plan.trials})
+    examples = count_examples(plan, {trial.data: sources.prepare(trial.config.data) for trial in plan.trials})
     if examples and examples.used < examples.whole:
         epochs = format_count(round(distinct * examples.used / examples.whole), "epoch")
         yield "examples", f"{examples.used:,} to train on, as many as in {epochs} without subsets"
@@ -137,7 +137,7 @@ def _list_costs(plan: Plan, space: Space, results: Place, sources: DatasetCache,
         stored = f"the results of {sum(left.ended):,} of {format_count(len(plan.trials), 'training')}"
         yield "already stored", f"{stored}; {sum(left.epochs):,} epochs are left to train"
     slots = 0 if os.environ.get("RAY_ADDRESS") else count_local_slots(space.resources)
-    makespan = simulate(plan, slots).makespan if slots else 0
+    makespan = simulate_schedule(plan, slots).makespan if slots else 0
     if slots:
         unshared = compute_unshared_makespan(plan, slots)
         instead = f" instead of {unshared:,}" if makespan < unshared else ""
@@ -177,7 +177,7 @@ def _format_processes(count: int) -> str:
 def _measure_data(plan: Plan, sources: DatasetCache) -> DataSizes:
     sizes: DataSizes = {}
     for trial in plan.trials:
-        if trial.data not in sizes and (data := sources.prepared(trial.config.data)):
+        if trial.data not in sizes and (data := sources.prepare(trial.config.data)):
             x = data.train.x
             sizes[trial.data] = (len(x), x.shape[1], x.shape[2], data.classes)
     return sizes

@@ -16,7 +16,7 @@ from search.execution.reuse import RemainingWork
 from search.monitor.cost_model import CostKey, CostModel, TimeLeft, cost_key
 from search.monitor.reader import SweepReader
 from search.planning.datasets import count_training_examples
-from search.planning.plan import Plan, Planned
+from search.planning.plan import Plan, PlannedTrial
 from search.schema.blocks import Keep
 from search.schema.resources import Resources
 from trainers.data import Data
@@ -57,7 +57,7 @@ def estimate_remaining_time(plan: Plan, results: Place, remaining: RemainingWork
     keys: dict[str, CostKey] = {}
     for trial in plan.trials:
         if trial.configuration not in keys:
-            keys[trial.configuration] = cost_key(trial.row(), evaluation)
+            keys[trial.configuration] = cost_key(trial.to_row(), evaluation)
     rest = zip(plan.trials, remaining.epochs, remaining.ended, strict=True)
     return cost_model.estimate((keys[trial.configuration], epochs, not ended) for trial, epochs, ended in rest)
 
@@ -76,7 +76,7 @@ def compute_unshared_makespan(plan: Plan, workers: int) -> int:
     free = [0] * workers
     for needs in (False, True):
         free = [max(free)] * workers
-        for epochs in sorted((t.config.epochs for t in plan.trials if bool(t.needs) == needs), reverse=True):
+        for epochs in sorted((t.config.epochs for t in plan.trials if bool(t.requires) == needs), reverse=True):
             heapreplace(free, free[0] + epochs)
     return max(free)
 
@@ -99,14 +99,14 @@ def estimate_storage(plan: Plan, sizes: DataSizes, keep: Keep, workers: int) -> 
         trial, (_, branch) = plan.trials[i], plan.tree.branches[i]
         recorded = trial.config.epochs + trial.config.epochs - int(branch)  # all in the trial, unshared ones in stages
         arrays += recorded * sizes[trial.data][0] * BYTES_PER_INSTANCE
-        forks |= {plan.tree.name(i, epoch): state[trial.id] for epoch in plan.tree.forks(i)}
+        forks |= {plan.tree.get_state(i, epoch): state[trial.id] for epoch in plan.tree.forks(i)}
     last, between = sum(state.values()), sum(forks.values())
     kept = {"none": 0, "best": last}.get(keep, last + between)
     busy = 3 * workers * max(state.values())  # the newest two of each running training, and one that is being written
     return Storage(at_once=arrays + between + busy + (0 if keep == "none" else last), in_the_end=arrays + kept)
 
 
-def _measure_states(trials: Iterable[Planned], sizes: DataSizes) -> dict[str, int]:
+def _measure_states(trials: Iterable[PlannedTrial], sizes: DataSizes) -> dict[str, int]:
     """Return the bytes of a state of each training."""
     by_model: dict[str, int] = defaultdict(int)
     found = {}
@@ -136,7 +136,7 @@ def count_examples(plan: Plan, data: Mapping[str, Data | None]) -> ExampleCounts
     training count as used.
     """
     used = whole = 0
-    for trial, epochs in zip(plan.trials, plan.tree.adds.tolist(), strict=True):
+    for trial, epochs in zip(plan.trials, plan.tree.new_epochs.tolist(), strict=True):
         splits = data.get(trial.data)
         total = len(splits.train) if splits else count_training_examples(trial.config.data)
         chosen = None if total is None else _count_subset(trial.config.subset, total, splits)

@@ -1,4 +1,4 @@
-"""The rounds of a search: what comes when all that was planned has ended, further seeds or a new generation."""
+"""The rounds of a search: plan further seeds or a new generation once all planned trainings have ended."""
 
 from __future__ import annotations
 
@@ -6,32 +6,35 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from search.exceptions import SpaceError
-from search.planning.plan import Plan, Planned
-from search.planning.planner import Planner, Request
+from search.planning.plan import Plan, PlannedTrial
+from search.planning.planner import Planner, TrialRequest
 from search.sampling.outcomes import Outcome, outcome
 from search.sampling.replication import next_replicates
 from search.sampling.study import AskTellStudy
-from search.schema.axes import Choice, Point
+from search.schema.axes import AxisPoint, Choice
 from search.store.plan_file import find_plan, write_plan
 from search.store.store import Store
 from trainers.record_io import Row, canonical
 
 
 class AskTellLoop:
-    """Asks, plans and tells. What it goes by is on disk: the asker's memory, plan.json and the results."""
+    """Asks for configurations, plans them and tells their outcomes.
 
-    def __init__(self, planner: Planner, store: Store, say: Callable[[str], None], asker: AskTellStudy | None) -> None:
-        """`asker` of a search that adapts; all others know their configurations from the start."""
-        self.asker, self.planner, self.store, self._say = asker, planner, store, say
+    Its whole state is on disk: the study's history, plan.json and the results.
+    """
+
+    def __init__(self, planner: Planner, store: Store, say: Callable[[str], None], study: AskTellStudy | None) -> None:
+        """`study` of a search that draws configurations; None for a grid, whose configurations are listed."""
+        self.study, self.planner, self.store, self._say = study, planner, store, say
         self.search = planner.space.search
 
-    def plan(self) -> Plan:
-        """All that was planned so far, further seeds included, in the order in which it was: a budget goes by that.
+    def restore_plan(self) -> Plan:
+        """Return the plan so far, with further seeds, in its original order, by which a budget counts.
 
         Raises SpaceError with all problems.
         """
-        plan = self.planner.plan([] if self.asker else None)
-        points = iter(self.asker.points() if self.asker else ())
+        plan = self.planner.plan([] if self.study else None)
+        points = iter(self.study.list_points() if self.study else ())
         stored = find_plan(self.store.folder) if self.search.adds_seeds else None
         rows = stored["trials"] if isinstance(stored, dict) else ()
         planned = {(trial.configuration, trial.replicate) for trial in plan.trials}
@@ -40,58 +43,60 @@ class AskTellLoop:
             while not new and (name, self.search.seeds[0]) not in planned and (point := next(points, None)) is not None:
                 new = self._add(plan, [point])
             if not new and (name, seed) not in planned:
-                new = self._replicate(plan, [(name, seed)])
+                new = self._add_seeds(plan, [(name, seed)])
             planned |= {(plan.trials[i].configuration, plan.trials[i].replicate) for i in new}
         self._add(plan, list(points))
         return plan
 
-    def more(self, plan: Plan) -> list[int]:
-        """The places of the trainings that come next, recorded before they run; none when the search is done."""
-        new = self._replicate(plan, next_replicates(self.search, self._results(plan)))
-        while not new and self.asker:
-            if waiting := self.asker.waiting():
-                self.asker.tell(self._outcomes(plan, waiting))
-            if not (asked := self.asker.ask()):
+    def plan_more(self, plan: Plan) -> list[int]:
+        """Plan and record the next trainings, and return their positions; empty when the search is done."""
+        new = self._add_seeds(plan, next_replicates(self.search, self._read_results(plan)))
+        while not new and self.study:
+            if waiting := self.study.list_waiting():
+                self.study.tell(self._summarize_outcomes(plan, waiting))
+            if not (asked := self.study.ask()):
                 break
             new = self._add(plan, asked)
         if new:
             write_plan(self.store.folder, plan.to_json(self.store.folder.name))
         return new
 
-    def _add(self, plan: Plan, points: list[Point]) -> list[int]:
+    def _add(self, plan: Plan, points: list[AxisPoint]) -> list[int]:
         new: list[int] = []
         for point in points:
-            generation = self.asker.generation(point) if self.asker and self.search.adapts else None
+            generation = self.study.find_generation(point) if self.study and self.search.adapts else None
             try:
-                new += self.planner.extend(plan, [Request(point, self.search.seeds, generation)])
+                new += self.planner.extend(plan, [TrialRequest(point, self.search.seeds, generation)])
             except SpaceError as error:
-                self._say("a proposal that cannot be trained is told as failed: " + "; ".join(error.problems))
+                self._say("a proposal that cannot be trained counts as failed: " + "; ".join(error.problems))
         return new
 
-    def _replicate(self, plan: Plan, seeds: list[tuple[str, int]]) -> list[int]:
-        """Plan further seeds of configurations that the plan has."""
-        first: dict[str, Planned] = {}
+    def _add_seeds(self, plan: Plan, seeds: list[tuple[str, int]]) -> list[int]:
+        """Plan further seeds of configurations in the plan."""
+        first: dict[str, PlannedTrial] = {}
         for trial in plan.trials:
             if trial.kind == "trial":
                 first.setdefault(trial.configuration, trial)
         requests = [
-            Request(_point(first[name]), (seed,), first[name].generation) for name, seed in seeds if name in first
+            TrialRequest(_rebuild_point(first[name]), (seed,), first[name].generation)
+            for name, seed in seeds
+            if name in first
         ]
         return self.planner.extend(plan, requests) if requests else []
 
-    def _results(self, plan: Plan) -> dict[str, dict[int, Row | None]]:
+    def _read_results(self, plan: Plan) -> dict[str, dict[int, Row | None]]:
         results: dict[str, dict[int, Row | None]] = defaultdict(dict)
         for trial in plan.trials:
             if trial.kind == "trial":
                 results[trial.configuration][trial.replicate] = self.store.read_result(trial.id, trial.final)
         return results
 
-    def _outcomes(self, plan: Plan, points: list[Point]) -> list[Outcome]:
-        results = self._results(plan)
+    def _summarize_outcomes(self, plan: Plan, points: list[AxisPoint]) -> list[Outcome]:
+        results = self._read_results(plan)
         names = {canonical(trial.values): trial.configuration for trial in plan.trials if trial.kind == "trial"}
-        wanted = [names.get(canonical({path: it.value for path, it in point.items()}), "") for point in points]
+        wanted = [names.get(canonical({path: choice.value for path, choice in point.items()}), "") for point in points]
         return [outcome(self.search, name, results.get(name, {})) for name in wanted]
 
 
-def _point(trial: Planned) -> Point:
+def _rebuild_point(trial: PlannedTrial) -> AxisPoint:
     return {path: Choice(label=label, value=trial.values[path]) for path, label in trial.axes.items()}

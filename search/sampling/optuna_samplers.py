@@ -1,4 +1,4 @@
-"""Where an adaptive search's points come from: Optuna's samplers over our axes, or draws that learn nothing."""
+"""Optuna's samplers over axes, and draws that do not learn from results."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 
-from search.schema.axes import Axis, Point, qmc_points, random_points
+from search.schema.axes import Axis, AxisPoint, draw_qmc_points, draw_random_points
 from search.schema.blocks import Search
 
 
 @contextmanager
-def silenced() -> Iterator[None]:
-    """Optuna tells of its experimental parts, of each new study, and of what it samples independently."""
+def silence_optuna() -> Iterator[None]:
+    """Silence Optuna's messages on experimental features, new studies and independent sampling."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
@@ -29,11 +29,11 @@ def silenced() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def sampler(search: Search, generation: int) -> BaseSampler:
-    """The sampler of one generation; what it proposes depends on (seed, generation) and the study's history alone.
+def build_sampler(search: Search, generation: int) -> BaseSampler:
+    """Return the sampler of one generation; its proposals depend only on (seed, generation) and the study's history.
 
-    GP models axes without conditions and draws the others at random. Constraints are Optuna's own: it reads what was
-    told of them.
+    GP models axes without conditions and draws the others at random. Optuna reads constraints from the trials that
+    were told.
     """
     seed = int(np.random.SeedSequence([search.seed, generation]).generate_state(1)[0])
     random = max(4, search.generation // 2)  # the second generation learns, unless most of the first failed
@@ -44,37 +44,37 @@ def sampler(search: Search, generation: int) -> BaseSampler:
         return NSGAIISampler(seed=seed, population_size=search.generation)
     if search.strategy == "gp":
         return GPSampler(seed=seed, n_startup_trials=random, warn_independent_sampling=False)
-    return RandomSampler(seed=seed)  # never asked: its points are given
+    return RandomSampler(seed=seed)  # never used: all points are enqueued
 
 
-def drawn(search: Search) -> list[Point] | None:
-    """All points of a strategy that learns nothing; None of one that does."""
+def draw_all_points(search: Search) -> list[AxisPoint] | None:
+    """Return all points of a strategy that does not learn from results; None for an adaptive one."""
     if search.strategy == "random":
-        return random_points(search.axes, search.trials or 0, search.seed)
+        return draw_random_points(search.axes, search.trials or 0, search.seed)
     if search.strategy == "qmc":
-        return qmc_points(search.axes, search.trials or 0, search.seed)
+        return draw_qmc_points(search.axes, search.trials or 0, search.seed)
     return None
 
 
-def suggested(trial: optuna.Trial, axes: dict[str, Axis]) -> Point:
-    """The point that a trial's sampler proposes: an axis is asked for once those that its condition names are known."""
-    point: Point = {}
+def suggest_point(trial: optuna.Trial, axes: dict[str, Axis]) -> AxisPoint:
+    """Return the point that the sampler proposes; an axis is suggested after the axes that its condition names."""
+    point: AxisPoint = {}
     for path in TopologicalSorter({path: axis.when for path, axis in axes.items()}).static_order():
         if axes[path].applies(point):
-            point[path] = axes[path].chosen(_parameter(trial, path, axes[path]))
+            point[path] = axes[path].to_choice(_suggest_parameter(trial, path, axes[path]))
     return {path: point[path] for path in axes if path in point}
 
 
-def _parameter(trial: optuna.Trial, path: str, axis: Axis) -> Any:
+def _suggest_parameter(trial: optuna.Trial, path: str, axis: Axis) -> Any:
     if axis.kind in ("grid", "choice"):
-        return trial.suggest_categorical(path, [choice.label for choice in axis.choices()])
+        return trial.suggest_categorical(path, [choice.label for choice in axis.choices])
     low, high = getattr(axis, axis.kind)
     if axis.kind == "int":
         return trial.suggest_int(path, low, high)
     return trial.suggest_float(path, low, high, log=axis.kind == "loguniform")
 
 
-def enqueue(study: optuna.Study, points: Iterable[Point], axes: dict[str, Axis]) -> None:
-    """Let a study's next trials have given points."""
+def enqueue_points(study: optuna.Study, points: Iterable[AxisPoint], axes: dict[str, Axis]) -> None:
+    """Give points to the next trials of a study."""
     for point in points:
-        study.enqueue_trial({path: axes[path].parameter(choice) for path, choice in point.items()})
+        study.enqueue_trial({path: axes[path].to_parameter(choice) for path, choice in point.items()})

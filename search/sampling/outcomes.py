@@ -54,7 +54,7 @@ def outcome(search: Search, configuration: str, results: Mapping[int, Row | None
         seeds,
         {name: means[name] for name in search.objectives},
         {name: standard_error(values[name]) for name in search.objectives} if len(seeds) > 1 else None,
-        {str(constraint): constraint.violation(means[constraint.metric]) for constraint in search.constraints},
+        {str(constraint): constraint.measure_violation(means[constraint.metric]) for constraint in search.constraints},
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from search.pareto import dominates, to_maximise
 from search.sampling.outcomes import Outcome, finite_values, outcome
-from search.schema.replicates import Adaptive
+from search.schema.replicates import AdaptiveReplicates
 from trainers.record_io import Row
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def next_replicates(search: Search, results: Mapping[str, Mapping[int, Row | Non
     `results` has the result.json of each configuration's seeds, None for a seed that failed for good. Configurations
     without a value are passed over, and so are those that miss a constraint by more than SURE standard errors.
     """
-    if not isinstance(search.replicates, Adaptive):
+    if not isinstance(search.replicates, AdaptiveReplicates):
         return []
     outcomes = {name: outcome(search, name, seeds) for name, seeds in results.items()}
     valued = {name: found for name, found in outcomes.items() if found.values is not None}

@@ -1,4 +1,4 @@
-"""The blocks of a space: what a trial is, what is made first, which trials there are, how all is measured."""
+"""The blocks of a space: trial, profile and pretrain, search, evaluate and resources."""
 
 from __future__ import annotations
 
@@ -8,71 +8,72 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from search.schema.axes import Axes
 from search.schema.budget import Budget
-from search.schema.limits import GENERATION
+from search.schema.limits import MAX_GENERATION
 from search.schema.loggers import Logger
-from search.schema.messages import nearest
+from search.schema.messages import suggest_allowed
 from search.schema.objectives import OBJECTIVES, Constraints, Objectives
-from search.schema.replicates import Adaptive, Replicates, first_seeds
+from search.schema.replicates import AdaptiveReplicates, Replicates, list_first_seeds
 from search.schema.resources import Resources
 from search.schema.stopping import Stopping
-from search.schema.upstream import Pretrain, Ranks
+from search.schema.upstream import Pretrain, RankingSource
+from search.schema.yaml_tree import Tree
 from search.stopping.base import NoStopping
 from trainers.evaluate import Evaluation
 from trainers.knobs import Knobs, Real
 
 STRATEGIES = ("grid", "random", "qmc", "tpe", "nsga2", "gp")
-ADAPTIVE = ("tpe", "nsga2", "gp")  # those that learn from what came before
-# which states stay when no training needs them any more: every one, forks and last ones, last ones, none
+ADAPTIVE_STRATEGIES = ("tpe", "nsga2", "gp")  # these learn from earlier results
+# states to keep once no training needs them: all, forks and last states, last states, none
 Keep = Literal["all", "forks", "best", "none"]
-Tree = dict[str, Any]
 
 
-def _known(strategy: Any) -> Any:
+def _check_strategy(strategy: Any) -> Any:
     if strategy not in STRATEGIES:
-        raise ValueError(f"no strategy {strategy!r}{nearest(str(strategy), list(STRATEGIES))}")
+        raise ValueError(f"no strategy {strategy!r}{suggest_allowed(str(strategy), list(STRATEGIES))}")
     return strategy
 
 
 class Search(Knobs):
-    """Which trials there are, and how often each is repeated."""
+    """The `search:` block: the trials, their seeds, and how they run."""
 
     axes: Axes = Field(default_factory=dict)
-    strategy: Annotated[str, BeforeValidator(_known)] = "grid"
-    trials: PositiveInt | None = None  # how many configurations any other strategy draws
-    generation: Annotated[PositiveInt, Field(le=GENERATION)] = (
-        8  # how many an adaptive strategy asks for at once, knowing what came before
-    )
-    seed: NonNegativeInt = 0  # of the draws
+    strategy: Annotated[str, BeforeValidator(_check_strategy)] = "grid"
+    trials: PositiveInt | None = None  # number of configurations to draw; a grid has none
+    # configurations that an adaptive strategy proposes at once, from the results of earlier generations
+    generation: Annotated[PositiveInt, Field(le=MAX_GENERATION)] = 8
+    seed: NonNegativeInt = 0  # of drawn configurations
     replicates: Replicates = (0,)
     stopping: Stopping = NoStopping()
     objectives: Objectives = dict.fromkeys(OBJECTIVES, "max")
-    checkpoint: Literal["best", "last"] = "best"  # whose metrics they are
+    checkpoint: Literal["best", "last"] = "best"  # the checkpoint whose metrics are compared
     constraints: Constraints = ()
     budget: Budget = Budget()
-    checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # at least so long between a trial's checkpoints
-    retries: NonNegativeInt = 2  # of a trial whose worker died, in a row without getting further
-    timeout: Annotated[Real, Field(gt=0)] | None = None  # seconds; of an epoch, the last one with the final attacks
-    keep: Keep = "best"  # the states of which epochs stay once no training needs them
-    loggers: Annotated[tuple[Logger, ...], Field(strict=False)] = ()  # trackers that epochs are handed to
+    checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # least time between a trial's checkpoints
+    retries: NonNegativeInt = 2  # of a trial whose worker died; the count restarts whenever the trial makes progress
+    timeout: Annotated[Real, Field(gt=0)] | None = (
+        None  # seconds for one epoch, the last one including the final attacks
+    )
+    keep: Keep = "best"  # states to keep once no training needs them
+    loggers: Annotated[tuple[Logger, ...], Field(strict=False)] = ()  # trackers that receive epochs
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds that every configuration has from the start."""
-        return first_seeds(self.replicates)
+        return list_first_seeds(self.replicates)
 
     @property
     def adds_seeds(self) -> bool:
-        """Whether configurations may get further ones."""
-        return isinstance(self.replicates, Adaptive)
+        """Whether configurations may get further seeds while the search runs."""
+        return isinstance(self.replicates, AdaptiveReplicates)
 
     @property
     def adapts(self) -> bool:
-        """Whether its configurations hang on what came before."""
-        return self.strategy in ADAPTIVE
+        """Whether configurations depend on earlier results."""
+        return self.strategy in ADAPTIVE_STRATEGIES
 
     @property
     def draws(self) -> bool:
-        """Whether its configurations are asked for, and not all listed."""
+        """Whether configurations are drawn rather than listed in a grid."""
         return self.strategy != "grid"
 
 
@@ -80,7 +81,7 @@ class Space(Knobs):
     """The top level of a space's YAML."""
 
     trial: Tree = Field(default_factory=dict)
-    profile: Ranks | None = None
+    profile: RankingSource | None = None
     pretrain: Pretrain | None = None
     search: Search = Search()
     evaluate: Evaluation = Evaluation()

@@ -1,4 +1,4 @@
-"""What a sweep may cost at most."""
+"""The `budget:` block: what a sweep may cost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trainers.formatting import format_duration
 from trainers.knobs import Knobs, Real, parse_number
 
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-WORDS = {
+UNIT_NAMES = {
     "trials": "trainings",
     "epochs": "epochs",
     "passes": "forwards and backwards",
@@ -21,8 +21,8 @@ WORDS = {
 _WALL = re.compile(r"(?:\d+(?:\.\d+)?\s*[dhms]\s*)+")
 
 
-def _seconds(value: Any) -> Any:
-    """Read 8h, 90m or 1h30m as seconds; leave numbers to the validator behind."""
+def _parse_seconds(value: Any) -> Any:
+    """Read 8h, 90m or 1h30m as seconds; leave numbers to the next validator."""
     if isinstance(value, str) and _WALL.fullmatch(value.strip()):
         return sum(float(count) * _SECONDS[unit] for count, unit in re.findall(r"([\d.]+)\s*([dhms])", value))
     if isinstance(value, str) and isinstance(parse_number(value), str):
@@ -31,24 +31,28 @@ def _seconds(value: Any) -> Any:
 
 
 class Budget(Knobs):
-    """What a sweep may cost; it ends cleanly once any of it is used up, and goes on when it is raised.
+    """Limits on the cost of a sweep. It ends cleanly when it reaches one, and continues once that limit is raised.
 
-    A pass is a forward or a backward of one example in training, so that methods compare: PGD-10 costs 22 of them an
-    example and epoch, TRADES 24, ATTA 4. Evaluation is in the hours and in no other unit.
+    A pass is one forward or backward of one training example, which makes methods comparable: for each example and
+    epoch PGD-10 costs 22 passes, TRADES 24, ATTA 4. Evaluation counts in hours and in no other unit.
     """
 
-    trials: PositiveInt | None = None  # trainings, each seed one, those made first included
-    epochs: PositiveInt | None = None  # as planned: a shared one once, and also one that stopping spares
+    trials: PositiveInt | None = None  # trainings: every seed counts, and so do profiles and pretrainings
+    epochs: PositiveInt | None = (
+        None  # as planned: a shared epoch counts once, and an epoch that stopping saves still counts
+    )
     passes: Annotated[Real, Field(gt=0)] | None = None
-    gpu_hours: Annotated[Real, Field(gt=0)] | None = None  # of a training's share of a GPU, evaluation included
-    wall: Annotated[Real, Field(gt=0), BeforeValidator(_seconds)] | None = None  # seconds, over all runs of the sweep
+    gpu_hours: Annotated[Real, Field(gt=0)] | None = None  # hours times the share of a GPU, evaluation included
+    wall: Annotated[Real, Field(gt=0), BeforeValidator(_parse_seconds)] | None = (
+        None  # seconds, over all runs of the sweep
+    )
 
     def __str__(self) -> str:
-        return ", ".join(shown(unit, allowed) for unit, allowed in self if allowed is not None)
+        return ", ".join(format_budget(unit, allowed) for unit, allowed in self if allowed is not None)
 
 
-def shown(unit: str, allowed: float) -> str:
-    """A budget as a user reads it."""
+def format_budget(unit: str, allowed: float) -> str:
+    """Format one limit for users."""
     if unit == "wall":
-        return f"{format_duration(allowed)} of {WORDS[unit]}"
-    return f"{allowed:g} {WORDS[unit]}" if isinstance(allowed, float) else f"{allowed} {WORDS[unit]}"
+        return f"{format_duration(allowed)} of {UNIT_NAMES[unit]}"
+    return f"{allowed:g} {UNIT_NAMES[unit]}" if isinstance(allowed, float) else f"{allowed} {UNIT_NAMES[unit]}"

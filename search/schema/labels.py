@@ -1,4 +1,4 @@
-"""Labels: the short names of values, in ids, tables and figures."""
+"""Labels: short names of values in ids, tables and figures."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from trainers.record_io import digest
 
-DIGITS, MOST = 4, 17  # of numbers; so many tell all floats apart
+DIGITS, MAX_DIGITS = 4, 17  # significant digits of numbers; 17 distinguish all floats
 
 
-def label_of(value: Any, digits: int = DIGITS) -> str:
-    """A short name of a value, the same wherever it is written; numbers to so many digits."""
+def format_label(value: Any, digits: int = DIGITS) -> str:
+    """Return a short name of a value, the same wherever the value occurs; numbers have `digits` digits."""
     if isinstance(value, bool) or value is None:
         return str(value).lower()
     if isinstance(value, float):
@@ -21,24 +21,27 @@ def label_of(value: Any, digits: int = DIGITS) -> str:
         return str(value)
     if isinstance(value, dict):
         head = value.get("name") or value.get("base") or value.get("side")
-        rest = ",".join(f"{k}={label_of(v, digits)}" for k, v in value.items() if k not in ("name", "base"))
+        rest = ",".join(
+            f"{key}={format_label(item, digits)}" for key, item in value.items() if key not in ("name", "base")
+        )
         text = ":".join(part for part in (str(head or ""), rest) if part)
         return text if len(text) <= 40 else f"{text[:30]}~{digest(value)[:6]}"
-    return ",".join(label_of(v, digits) for v in value)
+    return ",".join(format_label(item, digits) for item in value)
 
 
-def digits_between(low: float, high: float) -> int:
-    """Of the labels of what is drawn between: the usual number, unless that does not tell even the ends apart."""
-    apart = next((n for n in range(DIGITS, MOST) if label_of(low, n) != label_of(high, n)), MOST)
-    return DIGITS if apart == DIGITS else min(apart + 2, MOST)
+def choose_digits(low: float, high: float) -> int:
+    """Return the digits for labels of a range: DIGITS, or two more than distinguish its ends if DIGITS do not."""
+    apart = next((n for n in range(DIGITS, MAX_DIGITS) if format_label(low, n) != format_label(high, n)), MAX_DIGITS)
+    return DIGITS if apart == DIGITS else min(apart + 2, MAX_DIGITS)
 
 
-def distinct_labels(values: Sequence[Any]) -> list[str]:
-    """A label for each value; those that would have the same are told to as many digits as tell them apart."""
-    labels = [label_of(value) for value in values]
-    for digits in range(DIGITS + 1, MOST + 1):
+def format_distinct_labels(values: Sequence[Any]) -> list[str]:
+    """Return a label for each value. Values with equal labels get as many more digits as distinguish them."""
+    labels = [format_label(value) for value in values]
+    for digits in range(DIGITS + 1, MAX_DIGITS + 1):
         times = Counter(labels)
         if len(times) == len(labels):
             break
-        labels = [label_of(value, digits) if times[it] > 1 else it for it, value in zip(labels, values, strict=True)]
+        pairs = zip(labels, values, strict=True)
+        labels = [format_label(value, digits) if times[label] > 1 else label for label, value in pairs]
     return labels

@@ -1,6 +1,6 @@
-"""Trackers that the epochs of trainings are handed to: `search: {loggers: [tensorboard, mlflow, wandb]}`.
+"""Trackers that receive epochs while trainings run: `search: {loggers: [tensorboard, mlflow, wandb]}`.
 
-Each is Ray's own callback. What they keep lies in the sweep's folder, under loggers/, unless the tracker's own
+Each is a callback of Ray. Trackers write to loggers/ in the sweep's folder, unless their own
 environment variables (MLFLOW_TRACKING_URI, WANDB_PROJECT_NAME, WANDB_MODE, ...) say otherwise.
 """
 
@@ -14,8 +14,8 @@ Logger = Literal["tensorboard", "mlflow", "wandb"]
 PACKAGES: dict[Logger, str] = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"}
 
 
-def absent(loggers: Iterable[Logger]) -> Iterator[str]:
-    """Which packages are missing, and what installs them."""
+def explain_missing_packages(loggers: Iterable[Logger]) -> Iterator[str]:
+    """Return a message for each missing package, with the command that installs it."""
     for name in loggers:
         if find_spec(PACKAGES[name]) is None:
             extra = f"python -m pip install -e '.[{name}]'"

@@ -1,8 +1,8 @@
-"""Laying one tree of a space over another: the one way, for files that extend others, --set, axes and first trainings.
+"""Lay one tree of a space over another: `extends`, --set, axes, profile and pretrain all use these functions.
 
-A piece may be written short: by a word (`method: trades`, `optimizer: adam`), or without the name that it has anyway.
-Both are written out before anything is laid over or under them, so that neither is forgotten. Mappings merge; a piece
-of another name takes the place of the one before with all its knobs, and so does an axis.
+A piece may be written in a short form: as a word (`method: trades`, `optimizer: adam`), or without its default name.
+Short forms are expanded before trees are merged. Mappings merge key by key; a piece with another name replaces the
+piece before it with all its knobs, and an axis replaces an axis.
 """
 
 from __future__ import annotations
@@ -12,191 +12,196 @@ from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from search.schema.axes import no_axis
+from search.schema.axes import explain_non_axis
 from search.schema.blocks import Space
+from search.schema.yaml_tree import KeyPath, Tree
 from trainers.config import TrialConfig
 from trainers.knobs import Knobs
 from trainers.methods import METHODS, NAMES, overlay
 
-Tree = dict[str, Any]
-Path = tuple[str, ...]
 OVERLAYS = (("profile", "trial"), ("pretrain", "trial"))
-# what pieces are called that do not say so; the names within a method are those of its row
+# names of pieces that are written without one; pieces within a method have the names in its row of METHODS
 IMPLIED: Tree = {"optimizer": {"name": "sgd"}, "method": {"base": "pgd-at"}}
 IMPLIED_ALL: Tree = {"trial": IMPLIED, "search": {"stopping": {"name": "robust"}}}
 
 
-class Kind(NamedTuple):
-    """What may stand at a key: pieces, mappings of names to such, or plain values too."""
+class NodeType(NamedTuple):
+    """The values that a key allows: pieces, mappings of names to values, scalars and lists."""
 
     pieces: tuple[type[Knobs], ...] = ()
-    inner: Kind | None = None  # what the values of a mapping are
-    plain: bool = False
-    never: tuple[type, ...] = ()  # what no plain value is
+    values: NodeType | None = None  # the type of a mapping's values
+    scalar: bool = False
+    refused: tuple[type, ...] = ()  # types that no scalar or list has here
 
     @property
-    def word(self) -> str:
-        """The key that a word is short for; empty where none is."""
+    def name_key(self) -> str:
+        """The key that a word in place of a piece is a value of, or '' if a word is not allowed."""
         keys = {key for piece in self.pieces for key in piece.written()}
         return "base" if "kind" in keys else "name" if "name" in keys else ""
 
-    def at(self, key: str) -> Kind:
-        """What may stand below a key."""
-        return self.inner or _below(self.pieces, key)
+    def child(self, key: str) -> NodeType:
+        """Return the type of the value below a key."""
+        return self.values or _find_child_type(self.pieces, key)
 
 
-ANYTHING = Kind(plain=True)
-# what stands for a piece by mistake, and how an annotation shows that it may stand there; numbers and words say more
-LOOSE: dict[type, Callable[[Any], bool]] = {
+ANYTHING = NodeType(scalar=True)
+# types that are written in place of a piece by mistake, and a test of whether an annotation allows them
+MISTAKEN_TYPES: dict[type, Callable[[Any], bool]] = {
     list: lambda leaf: leaf is Any or get_origin(leaf) in (list, tuple) or leaf in (list, tuple),
     bool: lambda leaf: leaf is Any or leaf is bool or (get_origin(leaf) is Literal and True in get_args(leaf)),
 }
 
 
 @cache
-def _below(pieces: tuple[type[Knobs], ...], key: str) -> Kind:
+def _find_child_type(pieces: tuple[type[Knobs], ...], key: str) -> NodeType:
     if key == "trial" and TrialConfig not in pieces:
-        return Kind((TrialConfig,))
-    found = [_kind(piece.written()[key].annotation) for piece in pieces if key in piece.written()]
+        return NodeType((TrialConfig,))
+    found = [_read_annotation(piece.written()[key].annotation) for piece in pieces if key in piece.written()]
     if not found:
-        return ANYTHING  # which the validation refuses
-    inner = next((each.inner for each in found if each.inner), None)
-    pieces = tuple(piece for each in found for piece in each.pieces)
-    never = tuple(kind for kind in LOOSE if all(kind in each.never for each in found))
-    return Kind(pieces, inner, any(each.plain for each in found), never)
+        return ANYTHING  # the validation refuses the key
+    inner = next((node.values for node in found if node.values), None)
+    pieces = tuple(piece for node in found for piece in node.pieces)
+    never = tuple(kind for kind in MISTAKEN_TYPES if all(kind in node.refused for node in found))
+    return NodeType(pieces, inner, any(node.scalar for node in found), never)
 
 
-def _kind(annotation: Any) -> Kind:
-    leaves = list(_leaves(annotation))
+def _read_annotation(annotation: Any) -> NodeType:
+    leaves = list(_list_alternatives(annotation))
     pieces = tuple(leaf for leaf in leaves if isinstance(leaf, type) and issubclass(leaf, Knobs))
     mappings = [get_args(leaf)[1] for leaf in leaves if get_origin(leaf) is dict]
-    inner = next((_kind(value) for value in mappings), None)
-    never = tuple(kind for kind, shows in LOOSE.items() if not any(map(shows, leaves)))
-    return Kind(pieces, inner, len(pieces) + len(mappings) < len(leaves), never)
+    inner = next((_read_annotation(value) for value in mappings), None)
+    never = tuple(kind for kind, shows in MISTAKEN_TYPES.items() if not any(map(shows, leaves)))
+    return NodeType(pieces, inner, len(pieces) + len(mappings) < len(leaves), never)
 
 
-def _leaves(annotation: Any) -> Iterator[Any]:
-    """The alternatives of an annotation but None."""
+def _list_alternatives(annotation: Any) -> Iterator[Any]:
+    """Return the alternatives of an annotation other than None."""
     origin = get_origin(annotation)
     parts = get_args(annotation)[:1] if origin is Annotated else get_args(annotation)
     if origin in (Annotated, Union, UnionType):
         for part in parts:
-            yield from _leaves(part)
+            yield from _list_alternatives(part)
     elif annotation is not type(None):
         yield annotation
 
 
-SPACE, TRIAL = Kind((Space,)), Kind((TrialConfig,))
+SPACE_NODE, TRIAL_NODE = NodeType((Space,)), NodeType((TrialConfig,))
 
 
-def written_out(tree: Any, kind: Kind = TRIAL, path: Path = ()) -> tuple[Any, list[tuple[Path, str]]]:
-    """A tree with each word that stands for a piece as {name: word}, and what stands where only a mapping may.
+def expand_short_forms(
+    tree: Any, kind: NodeType = TRIAL_NODE, path: KeyPath = ()
+) -> tuple[Any, list[tuple[KeyPath, str]]]:
+    """Return a tree with each word in place of a piece as {name: word}, and the problems by path.
 
-    Such a value is left out: what is laid over it would hide the mistake.
+    A value in place of a mapping is a problem. It is left out, since a tree laid over it would hide the mistake.
     """
-    if isinstance(tree, dict) and path == ("search", "axes"):  # axes are replaced whole, and each checks itself
+    if isinstance(tree, dict) and path == ("search", "axes"):  # an axis is replaced whole and checks itself
         axes = {key: value for key, value in tree.items() if value is None or isinstance(value, dict)}
-        return axes, [((*path, key), no_axis(value)) for key, value in tree.items() if key not in axes]
+        return axes, [((*path, key), explain_non_axis(value)) for key, value in tree.items() if key not in axes]
     if isinstance(tree, dict):
-        below = {key: written_out(value, kind.at(key), (*path, key)) for key, value in tree.items()}
-        return {key: its for key, (its, _) in below.items()}, [each for _, wrong in below.values() for each in wrong]
-    wrong = bool(kind.pieces) and isinstance(tree, kind.never)
-    if tree is None or isinstance(tree, dict) or (kind.plain and not wrong):
+        below = {key: expand_short_forms(value, kind.child(key), (*path, key)) for key, value in tree.items()}
+        values = {key: value for key, (value, _) in below.items()}
+        return values, [problem for _, problems in below.values() for problem in problems]
+    wrong = bool(kind.pieces) and isinstance(tree, kind.refused)
+    if tree is None or isinstance(tree, dict) or (kind.scalar and not wrong):
         return tree, []
-    if isinstance(tree, str) and kind.word:
-        return {kind.word: tree}, []
-    return None, [(path, _mistyped(tree, kind))]
+    if isinstance(tree, str) and kind.name_key:
+        return {kind.name_key: tree}, []
+    return None, [(path, _describe_mistake(tree, kind))]
 
 
-def _mistyped(value: Any, kind: Kind) -> str:
+def _describe_mistake(value: Any, kind: NodeType) -> str:
     found = repr(value)
     found = found if len(found) <= 60 else found[:57] + "..."
-    plain = "a number, a word or " if kind.plain else ""
-    if not kind.word:
+    plain = "a number, a word or " if kind.scalar else ""
+    if not kind.name_key:
         return f"should be {plain}a mapping of knobs; got {found}"
-    names = METHODS if kind.word == "base" else dict.fromkeys(it.written()["name"].default for it in kind.pieces)
+    names = (
+        METHODS if kind.name_key == "base" else dict.fromkeys(piece.written()["name"].default for piece in kind.pieces)
+    )
     return f"should be {plain}the name of a piece, or a mapping of its knobs; got {found} (allowed: {', '.join(names)})"
 
 
-def over_trial(trial: Tree, change: Tree) -> Tree:
-    """A trial's tree with another laid over it; both are written out."""
-    return overlay(trial, change, named(trial, IMPLIED))
+def overlay_trial(trial: Tree, change: Tree) -> Tree:
+    """Return a trial's tree with another laid over it, both with expanded short forms."""
+    return overlay(trial, change, add_implied_names(trial, IMPLIED))
 
 
-def over_space(tree: Tree, change: Tree) -> Tree:
-    """A space's tree with another laid over it; both are written out. A null takes a key out."""
-    merged = overlay(tree, change, named(tree, IMPLIED_ALL))
+def overlay_space(tree: Tree, change: Tree) -> Tree:
+    """Return a space's tree with another laid over it, both with expanded short forms; a null removes a key."""
+    merged = overlay(tree, change, add_implied_names(tree, IMPLIED_ALL))
     if axes := (change.get("search") or {}).get("axes"):
-        before = (tree.get("search") or {}).get("axes") or {}  # the values of both would be crossed
-        merged["search"]["axes"].update({path: _conditioned(axis, before.get(path)) for path, axis in axes.items()})
-    return without_nulls(merged)
+        before = (tree.get("search") or {}).get("axes") or {}  # merging would cross the values of both
+        merged["search"]["axes"].update({path: _keep_condition(axis, before.get(path)) for path, axis in axes.items()})
+    return drop_nulls(merged)
 
 
-def _conditioned(axis: Any, before: Any) -> Any:
-    """An axis laid over another: its values alone, and the other's condition unless it says its own, or null."""
+def _keep_condition(axis: Any, before: Any) -> Any:
+    """Return an axis that replaces another; it keeps the other's `when` unless it has its own, or null."""
     kept = isinstance(axis, dict) and isinstance(before, dict) and "when" in before and "when" not in axis
     return {"when": before["when"]} | axis if kept else axis
 
 
-def named(tree: Tree, like: Tree) -> Tree:
-    """A tree whose pieces have the names that they have without saying so, those of `like`."""
+def add_implied_names(tree: Tree, like: Tree) -> Tree:
+    """Return a tree with the names of pieces that are written without one, as `like` has them."""
     if any(tree.get(key, name) != name for key, name in like.items() if key in NAMES):
-        like = {}  # another piece
+        like = {}  # a different piece
     if isinstance(base := tree.get("base", like.get("base")), str) and base in METHODS:
-        row = _of_row(base) | {"base": base}
+        row = _list_row_names(base) | {"base": base}
         like = row | like if tree.get("kind", row["kind"]) == row["kind"] else {}
     names = {key: like[key] for key in NAMES if key in like and key not in tree}
     return names | {
-        key: named(it, like[key]) if isinstance(it, dict) and key in like else it for key, it in tree.items()
+        key: add_implied_names(value, like[key]) if isinstance(value, dict) and key in like else value
+        for key, value in tree.items()
     }
 
 
 @cache
-def _of_row(base: str) -> Tree:
-    return _names(METHODS[base].model_dump())
+def _list_row_names(base: str) -> Tree:
+    return _keep_names(METHODS[base].model_dump())
 
 
-def _names(tree: Tree) -> Tree:
-    """Only the names of a piece and of those within it."""
-    inner = {key: _names(value) for key, value in tree.items() if isinstance(value, dict)}
+def _keep_names(tree: Tree) -> Tree:
+    """Keep only the names of a piece and of the pieces within it."""
+    inner = {key: _keep_names(value) for key, value in tree.items() if isinstance(value, dict)}
     return inner | {key: tree[key] for key in NAMES if key in tree}
 
 
-def covered_nulls(tree: Tree, change: Tree) -> Iterator[Path]:
-    """Where a first training's null takes a key of the trial out and a mapping is laid over it.
+def find_covered_nulls(tree: Tree, change: Tree) -> Iterator[KeyPath]:
+    """Return the keys of profile and pretrain where a mapping is laid over a null that removes a key of the trial.
 
-    The null would be forgotten: knobs alone cannot say that nothing of the trial's is to stay beside them.
+    The merge would lose the null: a mapping of knobs cannot say that the trial's own knobs go.
     """
     for block, key in OVERLAYS:
-        its, over = ((each.get(block) or {}).get(key) or {} for each in (tree, change))
-        yield from _covered(its, over, (block, key))
+        under, over = ((space.get(block) or {}).get(key) or {} for space in (tree, change))
+        yield from _find_covered(under, over, (block, key))
 
 
-def _covered(tree: Tree, change: Tree, path: Path) -> Iterator[Path]:
+def _find_covered(tree: Tree, change: Tree, path: KeyPath) -> Iterator[KeyPath]:
     for key, value in change.items():
         if isinstance(value, dict) and key in tree:
             here = (*path, key)
-            yield from [here] if tree[key] is None else _covered(tree[key], value, here)
+            yield from [here] if tree[key] is None else _find_covered(tree[key], value, here)
 
 
-def without_nulls(tree: Any, path: Path = ()) -> Any:
-    """A null stands for 'as if not written'.
+def drop_nulls(tree: Any, path: KeyPath = ()) -> Any:
+    """Remove keys with null, which means 'as if not written'.
 
-    What is laid over `trial` later on keeps its own, to take keys out there: the overlays, and the values of axes.
+    OVERLAYS and the values of axes keep their nulls: they remove keys of `trial` when they are laid over it.
     """
     if not isinstance(tree, dict) or path in OVERLAYS or (path[:2] == ("search", "axes") and len(path) == 4):
         return tree
-    return {key: without_nulls(value, (*path, key)) for key, value in tree.items() if value is not None}
+    return {key: drop_nulls(value, (*path, key)) for key, value in tree.items() if value is not None}
 
 
-def renamed(tree: Tree, path: str, name: Any) -> Tree:
-    """A tree with another name at a dotted path, `optimizer.name`; the knobs beside it stay."""
+def rename_piece(tree: Tree, path: str, name: Any) -> Tree:
+    """Return a tree with another name at a dotted path, such as `optimizer.name`; the knobs beside it stay."""
     head, _, rest = path.partition(".")
     below = tree.get(head)
-    return tree | {head: renamed(below if isinstance(below, dict) else {}, rest, name) if rest else name}
+    return tree | {head: rename_piece(below if isinstance(below, dict) else {}, rest, name) if rest else name}
 
 
-def nested(path: str, value: Any) -> Tree:
-    """A value at a dotted path, as a tree."""
+def nest_value(path: str, value: Any) -> Tree:
+    """Return a tree with a value at a dotted path."""
     head, _, rest = path.partition(".")
-    return {head: nested(rest, value) if rest else value}
+    return {head: nest_value(rest, value) if rest else value}

@@ -1,4 +1,4 @@
-"""Validation errors as a user reads them: where, what was found, what is allowed, the nearest spelling."""
+"""Validation errors in words: where, what was found, what is allowed, and the nearest spelling."""
 
 from __future__ import annotations
 
@@ -7,62 +7,62 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from search.schema.yaml_tree import KeyPath
 from trainers.formatting import did_you_mean
 from trainers.knobs import KnobError, Knobs
 
-Path = tuple[str, ...]
-UNKNOWN = "has no such knob"
-TAGS = ("name", "kind")  # by which the members of unions are told apart
+UNKNOWN_KNOB = "has no such knob"
+TAGS = ("name", "kind")  # keys that distinguish the members of unions
 
 
-def readable(error: ValidationError, model: type[Knobs], raw: Any) -> list[tuple[Path, str]]:
-    """Each problem of a failed validation as (path, message), paths without the tags that pydantic puts into them."""
-    found: dict[Path, list[str]] = {}
-    for item in _chosen(error.errors()):
-        for loc, message in _each(item, model, raw):
-            known = found.setdefault(_written(loc, raw, missing=item["type"] == "missing"), [])
+def describe_errors(error: ValidationError, model: type[Knobs], raw: Any) -> list[tuple[KeyPath, str]]:
+    """Return each problem of a failed validation as (path, message); paths have no tags that pydantic inserts."""
+    found: dict[KeyPath, list[str]] = {}
+    for item in _drop_other_members(error.errors()):
+        for loc, message in _locate_problems(item, model, raw):
+            known = found.setdefault(_to_written_path(loc, raw, missing=item["type"] == "missing"), [])
             if message not in known:
                 known.append(message)
-    # a union reports the complaints of all its members; a complaint deeper in the tree is the more telling one
+    # a union reports the errors of all its members; the deepest one tells most
     above = {path[:n] for path in found for n in range(len(path))}
-    return [(path, _joined(messages)) for path, messages in found.items() if path not in above]
+    return [(path, _join_messages(messages)) for path, messages in found.items() if path not in above]
 
 
-def _chosen(items: list[Any]) -> list[Any]:
-    """Without the complaints of those members of a union whose `name` is not the one given, if others complain."""
-    unmeant = {item["loc"][:-1] for item in items if item["type"] == "literal_error" and item["loc"][-1] == "name"}
-    for member in unmeant:
+def _drop_other_members(items: list[Any]) -> list[Any]:
+    """Drop the errors of union members with another `name` than the given one, if other members have errors too."""
+    others_named = {item["loc"][:-1] for item in items if item["type"] == "literal_error" and item["loc"][-1] == "name"}
+    for member in others_named:
         others = [item for item in items if item["loc"][: len(member)] != member]
         if any(item["loc"][: len(member) - 1] == member[:-1] for item in others):
             items = others
     return items
 
 
-def _each(item: Any, model: type[Knobs], raw: Any) -> Iterator[tuple[tuple[Any, ...], str]]:
-    """Where a complaint of pydantic's points, and what it says; one of a piece about knobs below it is several."""
+def _locate_problems(item: Any, model: type[Knobs], raw: Any) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Return (location, message) for each problem in an error of pydantic; a KnobError holds several."""
     loc, error = item["loc"], item.get("ctx", {}).get("error")
     if isinstance(error, KnobError):
         yield from (((*loc, *knob), message) for knob, message in error.problems.items())
     elif item["type"] == "extra_forbidden":
-        yield loc, _unknown(_written(loc, raw, missing=False), loc, model)
+        yield loc, _describe_unknown_key(_to_written_path(loc, raw, missing=False), loc, model)
     else:
-        yield loc, _reworded(item)
+        yield loc, _reword(item)
 
 
-def _joined(messages: list[str]) -> str:
-    """'should be a or should be b; got x' of messages that complain of the same value."""
+def _join_messages(messages: list[str]) -> str:
+    """Join messages about the same value, as 'should be a or should be b; got x'."""
     got = {message.rpartition("; got ")[2] for message in messages if "; got " in message}
     if len(messages) == 1 or len(got) != 1:
         return " or ".join(messages)
     return " or ".join(message.rpartition("; got ")[0] or message for message in messages) + f"; got {got.pop()}"
 
 
-def nearest(word: str, allowed: list[str]) -> str:
-    """'; did you mean X? (allowed: ...)'."""
+def suggest_allowed(word: str, allowed: list[str]) -> str:
+    """Return '; did you mean X? (allowed: ...)', the question only if a spelling is near."""
     return f"{did_you_mean(word, allowed)} (allowed: {', '.join(allowed)})"
 
 
-def _written(loc: tuple[Any, ...], raw: Any, missing: bool) -> Path:
+def _to_written_path(loc: tuple[Any, ...], raw: Any, missing: bool) -> KeyPath:
     path: list[str] = []
     for i, part in enumerate(loc):
         if (isinstance(raw, dict) and part in raw) or (
@@ -75,14 +75,14 @@ def _written(loc: tuple[Any, ...], raw: Any, missing: bool) -> Path:
     return tuple(path)
 
 
-def _unknown(path: Path, loc: tuple[Any, ...], model: type[Knobs]) -> str:
-    owner = _owner(model, [str(part) for part in loc[:-1]])
+def _describe_unknown_key(path: KeyPath, loc: tuple[Any, ...], model: type[Knobs]) -> str:
+    owner = _find_owner(model, [str(part) for part in loc[:-1]])
     allowed = sorted(owner.written())
-    return f"{owner.__name__} {UNKNOWN}{nearest(path[-1] if path else str(loc[-1]), allowed)}"
+    return f"{owner.__name__} {UNKNOWN_KNOB}{suggest_allowed(path[-1] if path else str(loc[-1]), allowed)}"
 
 
-def _owner(model: type[Knobs], parts: list[str]) -> type[Knobs]:
-    """The class of the piece at a location: fields lead down, tags choose among the members of a union."""
+def _find_owner(model: type[Knobs], parts: list[str]) -> type[Knobs]:
+    """Return the class of the piece at a location: fields lead down, tags choose among the members of a union."""
     members = [model]
     for part in parts:
         tagged = [m for m in members for tag in TAGS if tag in m.written() and m.written()[tag].default == part]
@@ -91,25 +91,25 @@ def _owner(model: type[Knobs], parts: list[str]) -> type[Knobs]:
         if tagged:
             members = tagged
         elif named:
-            members = _members(named[0].written()[part].annotation)
+            members = _list_pieces(named[0].written()[part].annotation)
         elif by_class:
             members = by_class
     return members[0] if members else model
 
 
-def _members(annotation: Any) -> list[type[Knobs]]:
+def _list_pieces(annotation: Any) -> list[type[Knobs]]:
     if isinstance(annotation, type) and issubclass(annotation, Knobs):
         return [annotation]
-    return [member for argument in get_args(annotation) for member in _members(argument)]
+    return [member for argument in get_args(annotation) for member in _list_pieces(argument)]
 
 
-def _reworded(item: Any) -> str:
+def _reword(item: Any) -> str:
     found = repr(item.get("input"))
     found = found if len(found) <= 60 else found[:57] + "..."
     context = item.get("ctx", {})
     if item["type"] == "union_tag_invalid":
         allowed = sorted(tag.strip("' ") for tag in context["expected_tags"].split(","))
-        return f"no such piece {context['tag']!r}{nearest(context['tag'], allowed)}"
+        return f"no such piece {context['tag']!r}{suggest_allowed(context['tag'], allowed)}"
     if item["type"] == "union_tag_not_found":
         return f"needs a `name`; got {found}"
     if item["type"] == "value_error":

@@ -1,4 +1,4 @@
-"""Rankings that others made: files of ranks, read when the sweep is planned and checked to fit its data."""
+"""Rankings from files, read when the sweep is planned and checked against its data."""
 
 from __future__ import annotations
 
@@ -18,68 +18,72 @@ from trainers.knobs import Knobs
 from trainers.scores import normalized_rank
 from trainers.subsets import ScoreName
 
-OF_TRAININGS = ("seeds", "trial", "follows", "first_epoch", "average")
+TRAINING_KEYS = ("seeds", "trial", "follows", "first_epoch", "average")
 
 
 class RankingFile(Knobs):
-    """The ranking from a file instead of trainings; a relative path starts at the current folder.
+    """A ranking from a file instead of trainings; a relative path starts at the current folder.
 
-    .npy: one rank or score for each example of the source's training set, in its order and before any hold-out, as
-    Dong et al. 2021 publish theirs (prob_rank.npy, 50,000 of CIFAR-10, 0 the friendliest).
-    .npz: profile/<ranking>.npz of another sweep; it names its scores, and its examples by their index and label.
+    .npy: one rank or score for each example of the source's training set, in its order and before any hold-out. Dong
+    et al. 2021 publish theirs like this (prob_rank.npy, the 50,000 examples of CIFAR-10, 0 the friendliest).
+    .npz: profile/<ranking>.npz of another sweep, with the names of scores and the index and label of each example.
     """
 
     file: str
-    score: ScoreName = "instability"  # what an .npy ranks by
-    order: Literal["friendly_first", "problematic_first"] = "friendly_first"  # what the lowest number of an .npy is
+    score: ScoreName = "instability"  # the score of an .npy
+    order: Literal["friendly_first", "problematic_first"] = (
+        "friendly_first"  # which end of an .npy has the lowest number
+    )
 
     @model_validator(mode="before")
     @classmethod
-    def _not_both(cls, value: Any) -> Any:
-        both = [key for key in OF_TRAININGS if isinstance(value, dict) and key in value]
+    def _check_one_source(cls, value: Any) -> Any:
+        both = [key for key in TRAINING_KEYS if isinstance(value, dict) and key in value]
         if both:
             raise ValueError(
-                f"a ranking comes from a file or from trainings; remove `file`, or {', '.join(both)} (a null takes "
-                "out what another file of the space says)"
+                f"a ranking comes from a file or from trainings; remove `file`, or {', '.join(both)} (a null "
+                "removes a key of the file that this one extends)"
             )
         return value
 
-    def read(self) -> RankFile:
-        """The file's ranks. Raises ValueError if it cannot be read or holds no ranks."""
+    def read_ranks(self) -> FileRanks:
+        """Return the file's ranks. Raises ValueError if it cannot be read or holds no ranks."""
         path = expand_path(self.file)
         check_file(path)
         with path.open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
         if not is_zipfile(path):
-            ranks = _checked(read_npy(path), str(path))
+            ranks = _check_ranks(read_npy(path), str(path))
             if not len(ranks) or ranks.min() == ranks.max():
                 raise ValueError(f"{path}: its {len(ranks)} ranks are all equal, which orders nothing")
-            return RankFile(self, digest, {self.score: ranks if self.order == "friendly_first" else -ranks}, None, None)
-        vain = sorted(self.model_fields_set - {"file"})
-        if vain:
-            raise ValueError(f"{path} is an .npz, which says itself what its ranks mean; remove {' and '.join(vain)}")
-        return RankFile(self, digest, *_unpacked(read_npz(path, partial(_wanted, path)), path))
+            return FileRanks(
+                self, digest, {self.score: ranks if self.order == "friendly_first" else -ranks}, None, None
+            )
+        unused = sorted(self.model_fields_set - {"file"})
+        if unused:
+            raise ValueError(f"{path} is an .npz, which names its own scores and order; remove {' and '.join(unused)}")
+        return FileRanks(self, digest, *_unpack_arrays(read_npz(path, partial(_select_arrays, path)), path))
 
 
 @dataclass(frozen=True)
-class RankFile:
-    """What a file says of examples: ranks whose lowest is the friendliest, (M,) each, by score."""
+class FileRanks:
+    """The ranks in a file by score, (M,) each; the lowest is the friendliest example."""
 
     knobs: RankingFile
     sha256: str  # of the file
     ranks: dict[str, np.ndarray]
-    index: np.ndarray | None  # (M,) positions in the source's training set; None: all of it, in order
-    y: np.ndarray | None  # (M,) the labels that the ranking was made with, if the file has them
+    index: np.ndarray | None  # (M,) positions in the source's training set; None: all of them, in order
+    y: np.ndarray | None  # (M,) labels that the ranking was made with, if the file has them
 
-    def fitted(self, data: Data, examples: int) -> dict[str, np.ndarray]:
-        """rank_<score> of a training split, (N,) each; `examples` is the size of the source's training set.
+    def select_ranks(self, data: Data, examples: int) -> dict[str, np.ndarray]:
+        """Return rank_<score> of a training split, (N,) each; `examples` is the size of the source's training set.
 
-        Ranked anew among those that the hold-out leaves. Raises ValueError if the file ranks another data set.
+        The examples that the hold-out leaves are ranked anew. Raises ValueError if the file ranks another data set.
         """
-        place = self._whole(data, examples) if self.index is None else self._found(self.index, data)
+        place = self._locate_all(data, examples) if self.index is None else self._locate(self.index, data)
         return {f"rank_{score}": normalized_rank(ranks[place]) for score, ranks in self.ranks.items()}
 
-    def _whole(self, data: Data, examples: int) -> np.ndarray:
+    def _locate_all(self, data: Data, examples: int) -> np.ndarray:
         size = len(next(iter(self.ranks.values())))
         if size != examples:
             raise ValueError(
@@ -93,7 +97,7 @@ class RankFile:
             )
         return data.index
 
-    def _found(self, index: np.ndarray, data: Data) -> np.ndarray:
+    def _locate(self, index: np.ndarray, data: Data) -> np.ndarray:
         order = np.argsort(index, kind="stable")
         place = order[np.searchsorted(index, data.index, sorter=order).clip(max=len(index) - 1)]
         lacking = int((index[place] != data.index).sum())
@@ -111,8 +115,8 @@ class RankFile:
         return place
 
 
-def _checked(values: np.ndarray, what: str) -> np.ndarray:
-    """Ranks as float64, (M,)."""
+def _check_ranks(values: np.ndarray, what: str) -> np.ndarray:
+    """Return ranks as float64, (M,). Raises ValueError if they are not one finite number per example."""
     if values.dtype.kind not in "iuf":
         raise ValueError(f"{what}: ranks are numbers; got an array of {values.dtype}")
     if values.ndim != 1:
@@ -123,8 +127,8 @@ def _checked(values: np.ndarray, what: str) -> np.ndarray:
     return values.astype(np.float64)
 
 
-def _wanted(path: Path, found: set[str]) -> list[str]:
-    """The arrays of a sweep's ranking. Raises FileError if it is none."""
+def _select_arrays(path: Path, found: set[str]) -> list[str]:
+    """Return the names of the arrays in a sweep's ranking. Raises FileError if the file is not one."""
     ranks = sorted(key for key in found if key.startswith("rank_"))
     if not ranks or not found >= {"index", "y"}:
         raise FileError(
@@ -134,10 +138,10 @@ def _wanted(path: Path, found: set[str]) -> list[str]:
     return ["index", "y", *ranks]
 
 
-def _unpacked(arrays: dict[str, np.ndarray], path: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Ranks by score, index and labels of a sweep's ranking."""
+def _unpack_arrays(arrays: dict[str, np.ndarray], path: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Return the ranks by score, the index and the labels of a sweep's ranking."""
     index, y = arrays.pop("index"), arrays.pop("y")
-    ranks = {key.removeprefix("rank_"): _checked(values, f"{path}: {key}") for key, values in arrays.items()}
+    ranks = {key.removeprefix("rank_"): _check_ranks(values, f"{path}: {key}") for key, values in arrays.items()}
     uneven = any(array.shape != index.shape for array in (y, *ranks.values()))
     if uneven or not len(index) or index.dtype.kind not in "iu" or len(np.unique(index)) < len(index):
         raise ValueError(f"{path}: index, y and ranks need one entry for each example, and index each position once")

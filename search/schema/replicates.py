@@ -1,39 +1,39 @@
-"""Replicates: how many seeds each configuration has, and which of them deserve one more."""
+"""The `replicates:` key: the seeds of each configuration."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from search.schema.limits import SEEDS
+from search.schema.limits import MAX_SEEDS
 from search.schema.upstream import Seeds
 from trainers.knobs import Knobs
 
-if TYPE_CHECKING:
-    pass
 
-
-class Adaptive(Knobs):
-    """At least `min` seeds, as a spread takes two, and up to `max` of them where the front is in doubt."""
+class AdaptiveReplicates(Knobs):
+    """At least `min` seeds, two or more to estimate their spread, and up to `max` where the front is uncertain."""
 
     min: Annotated[int, Field(ge=2)]
-    max: Annotated[int, Field(ge=2, le=SEEDS)]
+    max: Annotated[int, Field(ge=2, le=MAX_SEEDS)]
 
     @model_validator(mode="after")
-    def _room(self) -> Adaptive:
+    def _check_range(self) -> AdaptiveReplicates:
         if self.min >= self.max:
-            raise ValueError(f"more seeds at most than at least; got min {self.min}, max {self.max}")
+            raise ValueError(f"max is above min; got min {self.min}, max {self.max}")
         return self
 
 
-def _kind(value: Any) -> str:
-    return "Adaptive" if isinstance(value, Adaptive | dict) else "Seeds"
+def _tag_replicates(value: Any) -> str:
+    return "AdaptiveReplicates" if isinstance(value, AdaptiveReplicates | dict) else "Seeds"
 
 
-Replicates = Annotated[Annotated[Seeds, Tag("Seeds")] | Annotated[Adaptive, Tag("Adaptive")], Discriminator(_kind)]
+Replicates = Annotated[
+    Annotated[Seeds, Tag("Seeds")] | Annotated[AdaptiveReplicates, Tag("AdaptiveReplicates")],
+    Discriminator(_tag_replicates),
+]
 
 
-def first_seeds(replicates: tuple[int, ...] | Adaptive) -> tuple[int, ...]:
-    """The seeds that every configuration has."""
-    return tuple(range(replicates.min)) if isinstance(replicates, Adaptive) else replicates
+def list_first_seeds(replicates: tuple[int, ...] | AdaptiveReplicates) -> tuple[int, ...]:
+    """Return the seeds that every configuration has from the start."""
+    return tuple(range(replicates.min)) if isinstance(replicates, AdaptiveReplicates) else replicates

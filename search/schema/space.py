@@ -1,4 +1,4 @@
-"""A space: what a trial is, which knobs vary, how the sweep runs. Read from YAML, validated whole before a start."""
+"""Load a space from YAML and validate it as a whole, before anything starts."""
 
 from __future__ import annotations
 
@@ -11,24 +11,31 @@ from typing import Any
 from pydantic import ValidationError
 
 from search.exceptions import SpaceError
-from search.schema.axes import Point, grid_points, random_points
-from search.schema.blocks import ADAPTIVE, STRATEGIES, Search, Space
+from search.schema.axes import AxisPoint, draw_random_points, list_grid_points
+from search.schema.blocks import Search, Space
 from search.schema.budget import Budget
-from search.schema.document import Document, read
-from search.schema.merging import IMPLIED, Tree, named, nested, over_trial, renamed, without_nulls, written_out
-from search.schema.messages import UNKNOWN, readable
-from search.schema.overrides import in_vain, override
+from search.schema.document import Document, read_document
+from search.schema.merging import (
+    IMPLIED,
+    add_implied_names,
+    drop_nulls,
+    expand_short_forms,
+    nest_value,
+    overlay_trial,
+    rename_piece,
+)
+from search.schema.messages import UNKNOWN_KNOB, describe_errors
+from search.schema.overrides import find_ineffective_knobs, parse_override
 from search.schema.resources import Resources
 from search.schema.upstream import Pretrain, Profile
+from search.schema.yaml_tree import Tree
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.formatting import find_nearest
 from trainers.knobs import KnobError, Knobs
 from trainers.methods import NAMES
 
-__all__ = ["ADAPTIVE", "STRATEGIES", "Loaded", "Search", "Space", "at_point", "configured", "load", "set_at_path"]
-
-HOMES: dict[str, type[Knobs]] = {
+BLOCK_MODELS: dict[str, type[Knobs]] = {
     "trial": TrialConfig,
     "search": Search,
     "evaluate": Evaluation,
@@ -37,11 +44,11 @@ HOMES: dict[str, type[Knobs]] = {
     "pretrain": Pretrain,
     "search.budget": Budget,
 }
-BESIDE = "is a knob of a trial; to vary it, write it below `axes:`, indented deeper"
+BESIDE_AXES = "is a knob of a trial; to vary it, write it below `axes:`, indented deeper"
 
 
-class Loaded:
-    """A space and where each part of it was written."""
+class LoadedSpace:
+    """A space and the place of each of its keys."""
 
     def __init__(self, space: Space, document: Document, file: Path) -> None:
         self.space, self.document, self.file = space, document, file
@@ -50,102 +57,106 @@ class Loaded:
     def name(self) -> str:
         return self.file.stem
 
-    def problem(self, path: tuple[str, ...], message: str) -> str:
-        """One readable line: where, what."""
-        message = _hinted(path, message)
-        where = self.document.where(path) or str(self.file)
+    def format_problem(self, path: tuple[str, ...], message: str) -> str:
+        """Return one line: where, and what is wrong."""
+        message = _add_hint(path, message)
+        where = self.document.locate(path) or str(self.file)
         return f"{where}: {'.'.join(path)}: {message}" if path else f"{where}: {message}"
 
-    def about(self, kind: str, labels: Mapping[str, str], message: str) -> str:
-        """One line on a training whose message begins with the key that it is about; an axis that set it is named."""
+    def format_trial_note(self, kind: str, labels: Mapping[str, str], message: str) -> str:
+        """Return one line about a training. The message begins with a key; the axis that set this key is named.
+
+        `kind` and `labels` are those of the training: trial, profile or pretrain, and its labels by axis.
+        """
         key = re.split("[: ]", message)[0]
-        for path, label in sorted(labels.items(), key=lambda it: -len(it[0])):
+        for path, label in sorted(labels.items(), key=lambda item: -len(item[0])):
             if f"{key}.".startswith(f"{path}."):
-                return f"{self.document.where(('search', 'axes', path))}: axis {path}={label}: {message}"
+                return f"{self.document.locate(('search', 'axes', path))}: axis {path}={label}: {message}"
         parts = tuple(key.split("."))
         if parts[0] in Space.model_fields:
-            return f"{self.document.where(parts)}: {message}"
+            return f"{self.document.locate(parts)}: {message}"
         own = kind != "trial" and (kind, "trial", parts[0]) in self.document.places
         block = (kind, "trial") if own else ("trial",)
-        return f"{self.document.where((*block, *parts)) or self.file}: {'.'.join(block)}: {message}"
+        return f"{self.document.locate((*block, *parts)) or self.file}: {'.'.join(block)}: {message}"
 
 
-def load(file: Path, overrides: list[str]) -> Loaded:
-    """Read a space, lay `path=value` overrides over it, and check its top level.
-
-    Raises SpaceError with every problem found.
-    """
-    document = read(file)
-    changes = {f"--set {text}": override(text) for text in overrides}
+def load_space(file: Path, overrides: list[str]) -> LoadedSpace:
+    """Read a space, apply `path=value` overrides, and check its blocks. Raises SpaceError with every problem found."""
+    document = read_document(file)
+    changes = {f"--set {text}": parse_override(text) for text in overrides}
     for place, change in changes.items():
-        document = document.overridden(change, place)
+        document = document.with_override(change, place)
     found = []
     try:
-        loaded = Loaded(Space.model_validate(document.tree), document, file)
-        if not (problems := [*document.problems, *_vain(loaded, changes)]):
+        loaded = LoadedSpace(Space.model_validate(document.tree), document, file)
+        if not (problems := [*document.problems, *_find_ineffective_overrides(loaded, changes)]):
             return loaded
         raise SpaceError(problems)
     except ValidationError as error:
-        found = readable(error, Space, document.tree)
+        found = describe_errors(error, Space, document.tree)
     wrong = {path[0] for path, _ in found if path}
     right = {key: value for key, value in document.tree.items() if key not in wrong}
-    rest = Loaded(Space.model_validate(right) if wrong else Space(), document, file)
-    problems = [rest.problem(path, message) for path, message in found]
-    further = () if document.problems else dict.fromkeys(_further(rest))  # of what is mistyped nothing is known
+    rest = LoadedSpace(Space.model_validate(right) if wrong else Space(), document, file)
+    problems = [rest.format_problem(path, message) for path, message in found]
+    further = (
+        () if document.problems else dict.fromkeys(_find_trial_problems(rest))
+    )  # mistyped blocks cannot be checked further
     raise SpaceError([*document.problems, *problems, *further])
 
 
-def _vain(loaded: Loaded, changes: dict[str, Tree]) -> Iterator[str]:
+def _find_ineffective_overrides(loaded: LoadedSpace, changes: dict[str, Tree]) -> Iterator[str]:
     for place, change in changes.items():
-        for knob, path in in_vain(loaded.space, change):
+        for knob, path in find_ineffective_knobs(loaded.space, change):
             axis, knob = f"search.axes.{path}", knob.removesuffix(".name").removesuffix(".base")
-            where = loaded.document.where(("search", "axes", path))
+            where = loaded.document.locate(("search", "axes", path))
             yield (
-                f"{place}: trial.{knob}: the axis {path} ({where}) has its own in every training; set the axis, "
-                f"--set '{axis}.grid=[...]', or take it out, --set {axis}=null"
+                f"{place}: trial.{knob}: the axis {path} ({where}) replaces it in every training; set the axis, "
+                f"--set '{axis}.grid=[...]', or remove it, --set {axis}=null"
             )
 
 
-def _hinted(path: tuple[str, ...], message: str) -> str:
-    """A complaint about a key that is none where it stands, with the place where there is one of that name."""
-    if UNKNOWN not in message or len(path) > 2:
+def _add_hint(path: tuple[str, ...], message: str) -> str:
+    """Return a message about an unknown key with a hint: the block that has a key of this name."""
+    if UNKNOWN_KNOB not in message or len(path) > 2:
         return message
-    if _beside_axes(path):
-        return BESIDE
+    if _is_beside_axes(path):
+        return BESIDE_AXES
     key = path[-1]
     if len(path) == 1 and key.partition(".")[0] in Space.model_fields:
         return f"is a path, as axes and --set have them; keys are nested here: {key.replace('.', ': {')}: ..."
-    homes = [f"{block}.{key}" for block, model in HOMES.items() if key in model.model_fields]
+    homes = [f"{block}.{key}" for block, model in BLOCK_MODELS.items() if key in model.model_fields]
     if not homes:
         return message
-    own = re.findall(rf"{UNKNOWN}; did you mean ([^?]*)\?", message)
-    near = [word for word in own if find_nearest(key, [word], cutoff=0.85)]  # a misspelt key of its own block
+    own = re.findall(rf"{UNKNOWN_KNOB}; did you mean ([^?]*)\?", message)
+    near = [word for word in own if find_nearest(key, [word], cutoff=0.85)]  # a misspelt key of this block
     meant = " or ".join([*near, *homes])
-    return re.sub(rf"{UNKNOWN}(; did you mean [^?]*\?)?", f"{UNKNOWN}; did you mean {meant}?", message)
+    return re.sub(rf"{UNKNOWN_KNOB}(; did you mean [^?]*\?)?", f"{UNKNOWN_KNOB}; did you mean {meant}?", message)
 
 
-def _beside_axes(path: tuple[str, ...]) -> bool:
-    """Whether an unknown key of `search:` would be an axis."""
+def _is_beside_axes(path: tuple[str, ...]) -> bool:
+    """Return whether an unknown key of `search:` would be valid below `axes:`."""
     root = path[1].partition(".")[0] if len(path) == 2 and path[0] == "search" else ""
     return root in TrialConfig.model_fields and root not in Search.model_fields
 
 
-def _further(rest: Loaded) -> Iterator[str]:
-    """What is wrong with trainings, by the blocks of a space that are right themselves: one look finds all there is."""
+def _find_trial_problems(rest: LoadedSpace) -> Iterator[str]:
+    """Return the problems of trainings, by the valid blocks of a space, so that one run reports all problems."""
     search, trial = rest.space.search, rest.space.trial
     grid = search.strategy == "grid"
-    points = grid_points(search.axes) if grid else random_points(search.axes, search.trials or 1, search.seed)
-    problems = [problem for point in ({}, *points) for problem in _problems(partial(at_point, rest, point))]
+    points = list_grid_points(search.axes) if grid else draw_random_points(search.axes, search.trials or 1, search.seed)
+    problems = [
+        problem for point in ({}, *points) for problem in _collect_problems(partial(build_config_at, rest, point))
+    ]
     yield from problems
     for kind in ("profile", "pretrain") if not problems else ():
         block = rest.document.tree.get(kind)
         if isinstance(block, dict) and isinstance(block.get("trial"), dict):
             rest_of = {key: value for key, value in trial.items() if key not in ("data", "subset")}
-            tree = over_trial(rest_of, block["trial"])
-            yield from _problems(partial(configured, rest, tree, (kind, "trial")))
+            tree = overlay_trial(rest_of, block["trial"])
+            yield from _collect_problems(partial(build_config, rest, tree, (kind, "trial")))
 
 
-def _problems(make: Callable[[], TrialConfig]) -> list[str]:
+def _collect_problems(make: Callable[[], TrialConfig]) -> list[str]:
     try:
         make()
     except SpaceError as error:
@@ -154,44 +165,44 @@ def _problems(make: Callable[[], TrialConfig]) -> list[str]:
 
 
 def set_at_path(tree: Tree, path: str, value: Any) -> Tree:
-    """A trial's tree with a value laid at a dotted path. Raises KnobError where it is none that can stand there.
+    """Return a trial's tree with a value at a dotted path. Raises KnobError if the value does not fit there.
 
-    A name that is swept by itself (`optimizer.name`) leaves the knobs beside it: they are of the same trial.
+    A name that is an axis by itself (`optimizer.name`) keeps the knobs beside it.
     """
-    change, wrong = written_out(nested(path, value))
+    change, wrong = expand_short_forms(nest_value(path, value))
     if wrong:
         raise KnobError(dict(wrong))
-    return renamed(tree, path, value) if path.rpartition(".")[2] in NAMES else over_trial(tree, change)
+    return rename_piece(tree, path, value) if path.rpartition(".")[2] in NAMES else overlay_trial(tree, change)
 
 
-def configured(loaded: Loaded, tree: Tree, at: tuple[str, ...] = ("trial",)) -> TrialConfig:
-    """A trial's tree, written out, as a config. Raises SpaceError."""
-    plain = named(without_nulls(tree), IMPLIED)
+def build_config(loaded: LoadedSpace, tree: Tree, at: tuple[str, ...] = ("trial",)) -> TrialConfig:
+    """Build the config of a trial's tree with expanded short forms. Raises SpaceError."""
+    plain = add_implied_names(drop_nulls(tree), IMPLIED)
     try:
         return TrialConfig.model_validate(plain)
     except ValidationError as error:
-        found = readable(error, TrialConfig, plain)
-        raise SpaceError([loaded.problem((*at, *path), message) for path, message in found]) from None
+        found = describe_errors(error, TrialConfig, plain)
+        raise SpaceError([loaded.format_problem((*at, *path), message) for path, message in found]) from None
 
 
-def at_point(loaded: Loaded, point: Point) -> TrialConfig:
-    """The config of a trial where axes have these values. Raises SpaceError, which names the axis that is wrong."""
+def build_config_at(loaded: LoadedSpace, point: AxisPoint) -> TrialConfig:
+    """Build the config of a trial at a point. Raises SpaceError, which names the axis of a wrong value."""
     tree = loaded.space.trial
     try:
         for path in sorted(point, key=lambda path: path.count(".")):
             tree = set_at_path(tree, path, point[path].value)
-        return configured(loaded, tree)
+        return build_config(loaded, tree)
     except KnobError as error:
-        problems = [loaded.problem(("trial", *path), message) for path, message in error.problems.items()]
+        problems = [loaded.format_problem(("trial", *path), message) for path, message in error.problems.items()]
     except SpaceError as error:
         problems = error.problems
-    raise SpaceError([_of_axis(loaded, problem, point) for problem in problems])
+    raise SpaceError([_name_axis(loaded, problem, point) for problem in problems])
 
 
-def _of_axis(loaded: Loaded, problem: str, point: Point) -> str:
-    """A complaint about a value that an axis put there names the axis."""
+def _name_axis(loaded: LoadedSpace, problem: str, point: AxisPoint) -> str:
+    """Return a problem with the axis that set the value, if one did."""
     for path in sorted(point, key=len, reverse=True):
         if f": trial.{path}" in problem:
-            where = loaded.document.where(("search", "axes", path))
+            where = loaded.document.locate(("search", "axes", path))
             return f"{where}: axis {path}={point[path].label}: {problem.partition(': ')[2]}"
     return problem

@@ -1,4 +1,4 @@
-"""The blocks of a space that are trained before its trials: what makes a ranking, and what they start from."""
+"""The `profile:` and `pretrain:` blocks: trainings before the trials, which make rankings and start weights."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, NonNegativeInt, Tag, field_validator
 
-from search.schema.limits import SEEDS
+from search.schema.limits import MAX_SEEDS
 from search.schema.ranking_file import RankingFile
+from search.schema.yaml_tree import Tree
 from trainers.knobs import Knobs
 
-Tree = dict[str, Any]
 
-
-def _seeds(start: int) -> BeforeValidator:
-    """A number of seeds, counted from `start`, or the seeds themselves."""
+def _read_seeds_from(start: int) -> BeforeValidator:
+    """Return a validator that reads a list of seeds, or a number of them counted from `start`."""
 
     def read_seeds(value: Any) -> Any:
         if isinstance(value, int) and not isinstance(value, bool):
-            if not 1 <= value <= SEEDS:
+            if not 1 <= value <= MAX_SEEDS:
                 raise ValueError(
-                    f"1 to {SEEDS:,} seeds; got {value:,}" if value > 0 else f"at least one seed; got {value}"
+                    f"1 to {MAX_SEEDS:,} seeds; got {value:,}" if value > 0 else f"at least one seed; got {value}"
                 )
             return tuple(range(start, start + value))
         return tuple(value) if isinstance(value, list) else value
@@ -28,33 +27,37 @@ def _seeds(start: int) -> BeforeValidator:
     return BeforeValidator(read_seeds)
 
 
-def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+def _check_distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(seeds)) < len(seeds):
         raise ValueError(f"each seed once; got {list(seeds)}")
     return seeds
 
 
-Seeds = Annotated[tuple[NonNegativeInt, ...], _seeds(0), Field(min_length=1), AfterValidator(_distinct)]
-# a ranking made by the very trainings it is judged on would know their luck
-RankingSeeds = Annotated[tuple[NonNegativeInt, ...], _seeds(1000), Field(min_length=1), AfterValidator(_distinct)]
+Seeds = Annotated[tuple[NonNegativeInt, ...], _read_seeds_from(0), Field(min_length=1), AfterValidator(_check_distinct)]
+# other seeds than the trials': a ranking made by the trainings it is evaluated on would be biased
+RankingSeeds = Annotated[
+    tuple[NonNegativeInt, ...], _read_seeds_from(1000), Field(min_length=1), AfterValidator(_check_distinct)
+]
 
 
 class Profile(Knobs):
-    """The trainings that make a ranking: a set of seeds for each `data` block that ranked subsets are cut from.
+    """The trainings that make a ranking: all seeds for each `data` block that has ranked subsets.
 
-    And for each value of the axes that it `follows`: Liu et al. 2021 rank under the very perturbation that the subset
-    is then trained with.
+    Each value of an axis in `follows` has a ranking of its own: Liu et al. 2021 rank under the same perturbation that
+    the subset is then trained with.
     """
 
     seeds: RankingSeeds = (1000, 1001, 1002)
     trial: Tree = Field(default_factory=dict)  # laid over the space's `trial:`
     follows: Annotated[tuple[str, ...], Field(strict=False)] = ()  # such as method.attack.epsilon
-    first_epoch: NonNegativeInt = 0  # from which losses count as difficulty: 10 in the code of Liu et al. 2021
+    first_epoch: NonNegativeInt = (
+        0  # the first epoch whose losses count as difficulty: 10 in the code of Liu et al. 2021
+    )
     average: Literal["ranks", "scores"] = "ranks"  # over the seeds
 
     @field_validator("trial")
     @classmethod
-    def _no_knob_in_vain(cls, trial: Tree) -> Tree:
+    def _check_trial(cls, trial: Tree) -> Tree:
         if "data" in trial:
             raise ValueError("a ranking is made on the data that it cuts; remove the key `data`")
         if "seed" in trial:
@@ -62,28 +65,28 @@ class Profile(Knobs):
         return trial
 
 
-def _ranked_by(block: Any) -> str:
+def _tag_ranking(block: Any) -> str:
     of_file = isinstance(block, RankingFile) or (isinstance(block, dict) and "file" in block)
     return "RankingFile" if of_file else "Profile"
 
 
-Ranks = Annotated[
-    Annotated[Profile, Tag("Profile")] | Annotated[RankingFile, Tag("RankingFile")], Discriminator(_ranked_by)
+RankingSource = Annotated[
+    Annotated[Profile, Tag("Profile")] | Annotated[RankingFile, Tag("RankingFile")], Discriminator(_tag_ranking)
 ]
 
 
 class Pretrain(Knobs):
-    """A training made first for each seed (and data, and model) of the trials, which then start from its weights.
+    """A training for each seed, data block and model of the trials, which then start from its weights.
 
     Liu et al. 2021, sec. 6.2, and Dong et al. 2021, app. H: adversarial fine-tuning.
     """
 
-    trial: Tree = Field(default_factory=dict)  # laid over the space's `trial:`; a null takes a key out
+    trial: Tree = Field(default_factory=dict)  # laid over the space's `trial:`; a null removes a key
     weights: Literal["best", "last"] = "best"
 
     @field_validator("trial")
     @classmethod
-    def _shares(cls, trial: Tree) -> Tree:
+    def _check_trial(cls, trial: Tree) -> Tree:
         for key in ("data", "model", "seed"):
             if key in trial:
                 raise ValueError(

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from search.cli import exit_with
 from search.exceptions import SpaceError
-from search.schema.space import load
+from search.schema.space import load_space
 from search.soak.faults import ABSENT, FAULTS
 from search.soak.process import (
     CostLines,
@@ -162,7 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(soft_wrap=True)
     try:
         wanted = _parse_faults(options.faults)
-        interval = load(Path(options.space), options.set).space.search.checkpoint_seconds
+        interval = load_space(Path(options.space), options.set).space.search.checkpoint_seconds
     except SpaceError as error:
         error_console().print("\n".join(f"error: {problem}" for problem in error.problems))
         return 2

@@ -6,7 +6,6 @@ one is epoch n - 1.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,6 +19,7 @@ from trainers.best import CLEAN, ROBUST, selected_by
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.record_io import Row
+from trainers.records import identify_problem
 
 NEAR_CHANCE = 0.02  # a network that always names the same class is right a little more often than one in the classes
 Value = TypeVar("Value")
@@ -169,7 +169,7 @@ class TrialInfo:
     @cached_property
     def problem(self) -> str:
         """What configurations share that are on one front: their data."""
-        return json.dumps(self.config.data.model_dump(mode="json"), sort_keys=True)
+        return identify_problem({"data": self.config.data.model_dump(mode="json")})
 
     @cached_property
     def group(self) -> tuple[str, str, int, bool]:

@@ -25,8 +25,9 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from search.schema.blocks import STRATEGIES
 from search.schema.ranking_file import RankingFile
-from search.schema.space import HOMES, STRATEGIES
+from search.schema.space import BLOCK_MODELS
 from trainers import columns
 from trainers.knobs import Knobs
 from trainers.schedules import Bend, Ramp, Schedule
@@ -46,13 +47,13 @@ A number may be a fraction (`8/255`). A share is a percentage (`80%`) or a numbe
 epochs is a whole number or a percentage of all. In `search.axes` the path of a key within `trial:` names the axis.
 """
 BLOCKS: dict[str, type[Knobs]] = {
-    "trial": HOMES["trial"],
-    "profile": HOMES["profile"],
+    "trial": BLOCK_MODELS["trial"],
+    "profile": BLOCK_MODELS["profile"],
     "profile, from a file": RankingFile,
-    "pretrain": HOMES["pretrain"],
-    "search": HOMES["search"],
-    "evaluate": HOMES["evaluate"],
-    "resources": HOMES["resources"],
+    "pretrain": BLOCK_MODELS["pretrain"],
+    "search": BLOCK_MODELS["search"],
+    "evaluate": BLOCK_MODELS["evaluate"],
+    "resources": BLOCK_MODELS["resources"],
 }
 SCHEDULE = "a number or a [schedule](#schedules)"
 TAKES = {  # aliases whose validators say more than their types
@@ -82,7 +83,7 @@ TAKES = {  # aliases whose validators say more than their types
     "Replicates": "a number of seeds, a list of them, or [min and max](#searchreplicates)",
     "Objectives": "a mapping of validation metrics, each to `max` or `min`",
     "NamedMethod": "a [method](../trainers/README.md#methods), or keys laid over its [pieces](#trialmethod)",
-    "_known": ", ".join(f"`{name}`" for name in STRATEGIES),
+    "_check_strategy": ", ".join(f"`{name}`" for name in STRATEGIES),
 }
 PLAIN = {bool: "true or false", int: "a whole number", float: "a number", str: "text", dict: "a mapping", Any: "any"}
 BOUNDS = {Ge: ("≥", "ge"), Gt: (">", "gt"), Le: ("≤", "le"), Lt: ("<", "lt")}

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from search.planning.planner import Planner
-from search.schema.space import load
+from search.schema.space import load_space
 from trainers.methods import METHODS
 
 from .reference import anchor
@@ -79,7 +79,7 @@ def test_the_space_of_the_readme_plans(tmp_path: Path) -> None:
     assert len(space.splitlines()) <= 15
     file = tmp_path / "shown.yaml"
     file.write_text(space, encoding="utf-8")
-    plan = Planner(load(file, []), lambda data: "any data").plan()
+    plan = Planner(load_space(file, []), lambda data: "any data").plan()
     assert len(plan.trials) == 2 * 2 * 2 * 3 + 3
 
 

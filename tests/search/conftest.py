@@ -13,7 +13,7 @@ from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.run.__main__ import main
-from search.schema.space import load
+from search.schema.space import load_space
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,7 +35,7 @@ def planned(here: Path) -> Callable[..., Plan]:
 
     def plan(text: str, *overrides: str) -> Plan:
         Path("space.yaml").write_text(text)
-        return Planner(load(Path("space.yaml"), list(overrides)), DatasetCache(download=False).fingerprint).plan()
+        return Planner(load_space(Path("space.yaml"), list(overrides)), DatasetCache(download=False).fingerprint).plan()
 
     return plan
 

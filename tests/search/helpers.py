@@ -18,13 +18,13 @@ from search.execution.in_process_backend import InProcessBackend
 from search.execution.reuse import find_renamed_trials
 from search.execution.session import Session
 from search.execution.sweep import Sweep
-from search.planning.datasets import DatasetCache, source_key
+from search.planning.datasets import DatasetCache, identify_source
 from search.planning.jobs import Job
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.sampling.ask_tell import AskTellLoop
 from search.sampling.study import AskTellStudy
-from search.schema.space import load
+from search.schema.space import load_space
 from search.soak.process import DETERMINISTIC as DETERMINISTIC
 from search.soak.process import ROOT as ROOT
 from search.soak.process import SweepProcess as SweepProcess
@@ -84,13 +84,13 @@ class Tiny:
         (folder / "space.yaml").write_text(text or smoke(**changes))
         place = at or folder
         self._console = Console(file=StringIO(), width=1000)
-        loaded, sources = load(folder / "space.yaml", []), DatasetCache()
+        loaded, sources = load_space(folder / "space.yaml", []), DatasetCache()
         self.store = Store(place)
         health.create_folders(self.store.folder)
         search = loaded.space.search
         asker = AskTellStudy(search, place) if search.draws else None
         rounds = AskTellLoop(Planner(loaded, sources.fingerprint), self.store, self._console.print, asker)
-        self.plan: Plan = rounds.plan()
+        self.plan: Plan = rounds.restore_plan()
         renamed = find_renamed_trials(place, self.plan)
         write_json(place / "plan.json", self.plan.to_json(place.name))
         self.sweep = Sweep(
@@ -104,10 +104,10 @@ class Tiny:
 
     def data(self, i: int) -> Data:
         block = self.plan.trials[i].config.data
-        return prepare_data(self._sources.loaded[source_key(block)], block)
+        return prepare_data(self._sources.loaded[identify_source(block)], block)
 
     def job(self, i: int) -> Job:
-        return self.sweep.orders.whole(i)
+        return self.sweep.orders.make_whole(i)
 
     def session(self, i: int) -> Session:
         return Session(self.job(i), self.data(i))

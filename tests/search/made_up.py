@@ -57,7 +57,7 @@ class MadeUp:
         """Return a training as a worker is given it."""
         return Job(
             folder=str(self.folder), trial=self.ids[i], config={"seed": 3, "epochs": 4}, evaluation={}, data="",
-            source="", ranks=None, final=self.finals[i], threads=1, code="", trains="", checkpoint_seconds=60.0,
+            source="", ranks=None, final=self.finals[i], threads=1, code="", training_code="", checkpoint_seconds=60.0,
         )  # fmt: skip
 
     def place(self, i: int) -> Path:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.planner import Planner
-from search.schema.space import load
+from search.schema.space import load_space
 from trainers.chain import WIDTH, Chain
 
 
@@ -32,7 +32,7 @@ def planned_space(text: str) -> Plan:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "space.yaml")
         path.write_text(text)
-        return Planner(load(path, []), DatasetCache().fingerprint).plan()
+        return Planner(load_space(path, []), DatasetCache().fingerprint).plan()
 
 
 GAIRAT = """

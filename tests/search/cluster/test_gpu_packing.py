@@ -32,7 +32,7 @@ from search.cluster.gpu_probe import CopiesMeasured, CopyGroup
 from search.cluster.node_report import NodeReport
 from search.cluster.ray_cluster import connect
 from search.exceptions import Infeasible
-from search.planning.datasets import DatasetCache, source_key
+from search.planning.datasets import DatasetCache, identify_source
 from search.planning.plan import Plan
 from search.ray_env import ray
 from search.run.__main__ import main
@@ -130,7 +130,7 @@ def test_no_more_copies_are_measured_than_could_be_chosen(
 @given(st.integers(1, 16))
 def test_a_share_is_the_largest_with_which_the_copies_fit_one_gpu(copies: int) -> None:
     """Ray counts in ten thousandths."""
-    resources = AUTO.shared(copies)
+    resources = AUTO.share_gpus(copies)
     assert count_fitting({"CPU": 64, "GPU": 1}, resources) == copies
     assert (float(resources.gpus) + 1e-4) * copies > 1
 
@@ -237,7 +237,7 @@ def test_copies_run_at_once(planned: Callable[..., Plan], quick: None) -> None:
     plan, sources = planned(smoke(profile=None, search__axes=None)), DatasetCache()
     config = plan.trials[0].config
     sources.fingerprint(config.data)
-    with connect(None), CopyGroup(config, plan.evaluation, sources.loaded[source_key(config.data)], 1, 2) as group:
+    with connect(None), CopyGroup(config, plan.evaluation, sources.loaded[identify_source(config.data)], 1, 2) as group:
         one, two = group.add_copy(), group.add_copy()
     assert (one.copies, two.copies) == (1, 2)
     assert one.images_per_s > 0 and two.images_per_s > 0

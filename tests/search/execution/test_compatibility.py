@@ -21,7 +21,7 @@ from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.run.__main__ import main
-from search.schema.space import load
+from search.schema.space import load_space
 from search.store.lock import acquire_lock
 from trainers.chain import training_code
 from trainers.evaluate import Evaluation
@@ -173,7 +173,7 @@ def test_other_training_code_does_not_mix_unless_the_user_says_so(
         compared(sweep, planned, search__replicates=2)
     assert find_accepted_code(sweep, accept=False) is None
     code = find_accepted_code(sweep, accept=True)
-    loaded = load(Path("space.yaml"), [])
+    loaded = load_space(Path("space.yaml"), [])
     after = Planner(loaded, DatasetCache(download=False).fingerprint, code).plan()
     assert [trial.final for trial in after.trials] == [trial.final for trial in before.trials]
     assert check_compatible(sweep, after, loaded.document.tree) == 0

@@ -194,15 +194,15 @@ def test_what_a_search_has_asked_is_asked_again_where_its_memory_is_damaged(tmp_
         memory.write_text({"a digit": content.replace("0.", "1.", 1), "empty": ""}.get(how, f"{first}\n3\n{rest}"))
     again = TinyOf(tmp_path / "sweep", text)
     assert find_plan(tmp_path / "sweep") is not None
-    asker = again.sweep.rounds.asker if again.sweep.rounds else None
-    assert asker is not None and asker.forgot == (how != "a line of another kind" or bool(asker.damage))
+    asker = again.sweep.rounds.study if again.sweep.rounds else None
+    assert asker is not None and asker.may_lack_points == (how != "a line of another kind" or bool(asker.damage))
     tree = {"a": "space"}
     (tmp_path / "sweep" / "space.yaml").write_text(signed("a: space\n"))
-    assert check_compatible(tmp_path / "sweep", again.plan, tree, asker.forgot) is not None
+    assert check_compatible(tmp_path / "sweep", again.plan, tree, asker.may_lack_points) is not None
     with pytest.raises(
         DifferentSweep, match=r"generations.jsonl.*damaged or missing.*Run it once with the stored space"
     ):
-        check_compatible(tmp_path / "sweep", again.plan, {"a": "nother"}, asker.forgot)
+        check_compatible(tmp_path / "sweep", again.plan, {"a": "nother"}, asker.may_lack_points)
     assert again.going(Random(0))
     assert hash_records(again.store.folder) == before
     assert asked(memory.read_text()) == asked(content)

@@ -228,7 +228,7 @@ def test_a_training_that_has_not_enough_memory_beside_others_runs_alone(
 
     def disturb(backend: DisturbedBackend, turn: int) -> None:
         company[:] = backend.running
-        lonely = [task for task in backend.running if backend.place(task) in it.sweep.schedule.alone]
+        lonely = [task for task in backend.running if backend.place(task) in it.sweep.schedule.exclusive]
         assert not lonely or len(backend.running) == 1, "and nothing beside it"
 
     with monkeypatch.context() as patched:
@@ -247,7 +247,7 @@ def test_a_training_that_has_not_enough_memory_alone_fails_and_says_what_it_aske
     with monkeypatch.context() as patched:
         lacking(lambda: True, error, patched)
         assert it.serve(DisturbedBackend()) == 1
-    assert len(it.sweep.unfinished()) == len(it.sweep.schedule.alone) == 2
+    assert len(it.sweep.unfinished()) == len(it.sweep.schedule.exclusive) == 2
     for trial in it.sweep.unfinished():
         (line,) = (it.store.trial_folder(trial.id) / "error.txt").read_text().splitlines()
         assert line.startswith("out of memory: its process asked for 4.0 GiB more, and had held ")

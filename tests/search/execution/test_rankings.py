@@ -19,7 +19,7 @@ from search.exceptions import DifferentSweep
 from search.execution.compatibility import check_compatible
 from search.planning.plan import Plan
 from search.run.__main__ import main
-from search.schema.ranking_file import OF_TRAININGS, RankingFile
+from search.schema.ranking_file import TRAINING_KEYS, RankingFile
 from search.schema.upstream import Profile
 from trainers.attacks import PGD
 from trainers.config import TrialConfig
@@ -78,7 +78,7 @@ def saved(path: Path, content: Any) -> str:
 
 
 def fitted(path: Path, content: Any, data: Data, **knobs: Any) -> dict[str, np.ndarray]:
-    return RankingFile(file=saved(path, content), **knobs).read().fitted(data, EXAMPLES)
+    return RankingFile(file=saved(path, content), **knobs).read_ranks().select_ranks(data, EXAMPLES)
 
 
 def sweeps(data: Data, seed: int = 0) -> dict[str, np.ndarray]:
@@ -150,7 +150,7 @@ def test_a_file_of_no_ranks_is_refused(tmp_path: Path, content: Any, complaint: 
     else:
         name = saved(tmp_path / "ranks", content)
     with pytest.raises(ValueError) as caught:
-        RankingFile(file=name).read()
+        RankingFile(file=name).read_ranks()
     assert complaint in str(caught.value) and str(tmp_path) in str(caught.value)
 
 
@@ -161,13 +161,13 @@ def test_a_damaged_npz_is_refused(tmp_path: Path, data: Data) -> None:
     whole[200:300] = bytes(100)
     path.write_bytes(whole)
     with pytest.raises(ValueError, match=r"cannot be read \(.*; store numbers only"):
-        RankingFile(file=str(path)).read()
+        RankingFile(file=str(path)).read_ranks()
 
 
 def test_an_npz_says_itself_what_its_ranks_mean(tmp_path: Path, data: Data) -> None:
     name = saved(tmp_path / "ranks.npz", sweeps(data))
-    with pytest.raises(ValueError, match="which says itself what its ranks mean; remove order and score"):
-        RankingFile(file=name, score="kappa", order="friendly_first").read()
+    with pytest.raises(ValueError, match="which names its own scores and order; remove order and score"):
+        RankingFile(file=name, score="kappa", order="friendly_first").read_ranks()
 
 
 # Another data set
@@ -245,7 +245,7 @@ def test_a_mistake_is_refused_with_its_place(refused: Refused, here: Path, block
 
 
 def test_a_file_refuses_every_knob_of_trainings() -> None:
-    assert set(OF_TRAININGS) == set(Profile.model_fields)
+    assert set(TRAINING_KEYS) == set(Profile.model_fields)
 
 
 @pytest.mark.parametrize("method", ["standard", "free-at", "mma"])
@@ -308,9 +308,9 @@ def test_values_whose_trainings_are_the_same_have_one_ranking(planned: Planned) 
     knobs = {"profile__follows": ["method.weight.burn_in"], "profile__trial": {"epochs": 2}}
     plan = planned(smoke(search__axes=axes, trial__method=method, **knobs))
     (name,) = plan.rankings
-    makers = [trial for trial in plan.trials if trial.makes == name]
+    makers = [trial for trial in plan.trials if trial.produces == name]
     assert [trial.replicate for trial in makers] == [1000, 1001]
-    assert {trial.axes["method.weight.burn_in"] for trial in plan.trials if name in trial.needs} == {"4", "5"}
+    assert {trial.axes["method.weight.burn_in"] for trial in plan.trials if name in trial.requires} == {"4", "5"}
 
 
 @pytest.mark.parametrize(
@@ -320,9 +320,9 @@ def test_values_whose_trainings_are_the_same_have_one_ranking(planned: Planned) 
          "should be axes of the search; got method.atack.epsilon (axes: method.attack.epsilon, subset)"),
         ({"profile__follows": ["subset"]}, "a ranking cuts the subset; remove subset"),
         ({"profile__follows": ["method.attack.epsilon"], "profile__trial": {"method": "pgd-at"}},
-         "profile.trial says method.attack.epsilon itself, whatever a trial has; remove one of them"),
+         "profile.trial sets method.attack.epsilon itself, whatever a trial has; remove one of them"),
         ({"profile__follows": ["method.attack.epsilon"], "profile__trial": {"method": {"attack": {"epsilon": 0.1}}}},
-         "profile.trial says method.attack.epsilon itself, whatever a trial has; remove one of them"),
+         "profile.trial sets method.attack.epsilon itself, whatever a trial has; remove one of them"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_followed_is_refused(refused: Refused, change: dict[str, Any], complaint: str) -> None:

@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from search.run.__main__ import build_parser
-from search.schema.space import load
+from search.schema.space import load_space
 
 from ..helpers import ROOT
 
@@ -107,7 +107,7 @@ def test_the_entrypoint_runs_a_command_of_this_project(documents: list[Tree], po
     assert shell == ["bash", "-c"]  # one word is all that is left of it: KubeRay quotes nothing itself
     assert command.startswith("cd /code && exec python -m search.run ")
     options = build_parser().parse_args(shlex.split(command.partition("search.run ")[2]))
-    space = load(ROOT / options.space, options.set).space
+    space = load_space(ROOT / options.space, options.set).space
     assert space.resources.gpus != 0
     head, *workers = ({mount["mountPath"]: mount for mount in pod["containers"][0]["volumeMounts"]} for pod in pods)
     assert "/code" in head
@@ -129,7 +129,7 @@ def test_all_pods_write_to_one_volume(documents: list[Tree], pods: list[Tree]) -
 def test_a_trial_fits_a_worker_and_not_the_head(documents: list[Tree], cluster: Cluster, pods: list[Tree]) -> None:
     """Requests equal limits, as Ray counts the limits; start parameters do not override them."""
     (space,) = (word for word in documents[1]["spec"]["entrypoint"].split() if word.endswith(".yaml"))
-    asked = load(ROOT / space, []).space.resources
+    asked = load_space(ROOT / space, []).space.resources
     for pod in pods:
         (container,) = pod["containers"]
         assert container["resources"]["requests"] == container["resources"]["limits"]

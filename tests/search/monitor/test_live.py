@@ -35,13 +35,13 @@ class Run:
         self.watch = LiveView(self.console, folder, self.schedule, keeper, slots=2)
 
     def start(self) -> int:
-        task = self.schedule.next()
+        task = self.schedule.next_task()
         assert task is not None
         self.watch.on_start(str(task.i), self.records.job(task.i))
         return task.i
 
     def end(self, i: int) -> None:
-        self.schedule.released(i, ended=True)
+        self.schedule.release(i, ended=True)
         self.leave(i)
 
     def leave(self, i: int) -> None:
@@ -110,7 +110,7 @@ def test_tasks_of_one_training_are_reported_as_one_training(run: Callable[..., R
         it.records.train(i, until, since=until - 2)
         it.beat()
         if until == 2:
-            it.schedule.released(i, ended=False)
+            it.schedule.release(i, ended=False)
             it.leave(i)
             it.beat()
             assert it.watch._compute_status().states == {"paused": 1}
@@ -143,7 +143,7 @@ def test_another_terminal_sees_running_and_waiting_trainings(
     first = it.start()
     it.records.train(first, 1)
     assert it.start() == 2
-    assert it.schedule.next() is None
+    assert it.schedule.next_task() is None
     it.beat()
     now = Heartbeat.read(it.records.folder)
     assert now is not None
@@ -170,7 +170,7 @@ def test_a_training_whose_worker_was_lost_does_not_run(run: Callable[..., Run]) 
     i = it.start()
     it.records.train(i, 2)
     it.beat()
-    it.schedule.released(i, ended=True)
+    it.schedule.release(i, ended=True)
     it.leave(i)
     it.beat()
     assert it.watch._compute_status().states == {"lost": 1}
@@ -208,7 +208,7 @@ def test_a_training_that_is_retried_has_not_failed(run: Callable[..., Run]) -> N
     i = it.start()
     it.records.train(i, 2)
     (it.records.folder / "trials" / it.records.ids[i] / "error.txt").write_text("it hung\n")
-    it.schedule.released(i, ended=False)
+    it.schedule.release(i, ended=False)
     it.watch.report_retry(it.records.ids[i], "it hung")
     it.beat()
     assert f"retry: {it.records.ids[i]}: it hung\n" in it.said

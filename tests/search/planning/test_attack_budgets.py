@@ -39,11 +39,11 @@ MEASURED: dict[str, tuple[dict[str, Any], str | None]] = {
         "evaluate.step_size: a step of 0.3 is longer than epsilon (0.1) and leaps from edge to edge",
     ),
     "one step across": ({"steps": 1, "step_size": "2*epsilon"}, None),
-    "all that there is": ({"epsilon": 0.5}, "evaluate.epsilon: within 0.5 in linf every image can be made"),
-    "pixels of 0 to 255": ({"epsilon": 1}, "of pixels 0 to 255 write shares, such as 8/255"),
+    "all that there is": ({"epsilon": 0.5}, "evaluate.epsilon: within 0.5 in linf every image can become"),
+    "pixels of 0 to 255": ({"epsilon": 1}, "write pixels of 0 to 255 as shares, such as 8/255"),
     "all that there is, in l2": (
         {"epsilon": 4, "norm": "l2"},
-        "evaluate.epsilon: within 4 in l2 every image can be made the same grey",
+        "evaluate.epsilon: within 4 in l2 every image can become the same grey",
     ),
     "an l2 ball among images": ({"epsilon": 1.5, "norm": "l2"}, None),
     "final attacks at a smaller epsilon alone": (
@@ -65,11 +65,11 @@ MEASURED: dict[str, tuple[dict[str, Any], str | None]] = {
     ),
     "more images than there are": (
         {"final": {"aa": {"name": "pgd", "images": 9999}}},
-        "evaluate.final.aa.images: 9999, and the test set has 1078: all are looked at",
+        "evaluate.final.aa.images: 9999, and the test set has 1078: all are attacked",
     ),
     "one measurement": (
         {"every": 9},
-        "evaluate.every: 9, and trainings have 4 epochs: the last alone is measured, so that it is the best",
+        "evaluate.every: 9, and trainings have 4 epochs: only the last is measured, so that it is the best",
     ),
     "the loss that is climbed": (
         {"ascend": "margin", "final": {"cw": {"name": "pgd", "ascend": "margin"}, "fgsm": {"name": "fgsm"}}}, None
@@ -80,7 +80,7 @@ MEASURED: dict[str, tuple[dict[str, Any], str | None]] = {
     ),
     "one step to all that there is": (
         {"along": {"fgsm": {"name": "fgsm", "epsilon": 0.5}}},
-        "evaluate.along.fgsm.epsilon: within 0.5 in linf every image can be made",
+        "evaluate.along.fgsm.epsilon: within 0.5 in linf every image can become",
     ),
     "a further attack, weaker than the curves": ({"along": {"fgsm": {"name": "fgsm"}}}, None),
     "a further attack that leads nowhere": (
@@ -89,11 +89,11 @@ MEASURED: dict[str, tuple[dict[str, Any], str | None]] = {
     ),
     "a further attack on more images than there are": (
         {"along": {"fgsm": {"name": "fgsm", "images": 9999}}},
-        "evaluate.along.fgsm.images: 9999, and the test set has 1078: all are looked at",
+        "evaluate.along.fgsm.images: 9999, and the test set has 1078: all are attacked",
     ),
     "a further attack at the end alone": (
         {"along": {"fgsm": {"name": "fgsm", "every": 8}}},
-        "evaluate.along.fgsm.every: 8, and trainings have 4 epochs: the last alone is measured, as `final` does",
+        "evaluate.along.fgsm.every: 8, and trainings have 4 epochs: only the last is measured, as `final` does",
     ),
     "distances that end within the ball": (
         {"min_perturbation": {"limit": "16/255"}},
@@ -110,7 +110,7 @@ def noted(capsys: pytest.CaptureFixture[str], trial: dict[str, Any], evaluate: d
 
 
 @pytest.mark.parametrize(("evaluate", "said"), MEASURED.values(), ids=MEASURED.keys())
-def test_an_odd_budget_of_what_measures_is_noted(
+def test_unusual_evaluation_budget_is_noted(
     here: Path, capsys: pytest.CaptureFixture[str], evaluate: dict[str, Any], said: str | None
 ) -> None:
     l2 = {"method": {"attack": {"norm": "l2", "epsilon": 1}}} if evaluate.get("norm") == "l2" else {}
@@ -133,10 +133,10 @@ def test_an_odd_budget_of_what_measures_is_noted(
         ({"base": "free-at"}, None),
         ({"base": "iat", "attack": {"burn_in": 1}}, None),
         ("standard", None),
-        ("pgd-at-l2", "evaluate.norm: linf, and all that is trained against attacks is so in l2"),
+        ("pgd-at-l2", "evaluate.norm: linf, and every training against attacks uses l2"),
     ],
 )
-def test_an_odd_budget_of_what_trains_is_noted_too(
+def test_unusual_training_budget_is_noted(
     here: Path, capsys: pytest.CaptureFixture[str], method: Any, said: str | None
 ) -> None:
     notes = noted(capsys, {"method": method, "select": {"from": "burn-in"}}, {})
@@ -175,6 +175,6 @@ def test_an_odd_budget_of_what_trains_is_noted_too(
         ),
     ],
 )
-def test_what_no_image_can_show_is_refused(refused: Refused, text: str, complaint: str) -> None:
+def test_l2_budget_beyond_all_images_is_refused(refused: Refused, text: str, complaint: str) -> None:
     (problem,) = refused(text)
     assert problem.startswith(complaint)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from search.planning.data_inspection import image_hashes, source_notes
+from search.planning.data_inspection import hash_images, note_source
 from search.run.__main__ import main
 from trainers.arrays import Source
 from trainers.images import LabelledImages
@@ -34,18 +34,18 @@ def source(x: np.ndarray, x_test: np.ndarray | None = None, extra: np.ndarray | 
     return Source(x, labels(len(x)), held, labels(len(held)), CLASSES, pool)
 
 
-def test_ordinary_data_is_not_remarked_on() -> None:
-    assert list(source_notes(Digits().load())) == []
-    assert list(source_notes(source(images(60), extra=images(20, seed=2)))) == []
+def test_ordinary_data_has_no_notes() -> None:
+    assert list(note_source(Digits().load())) == []
+    assert list(note_source(source(images(60), extra=images(20, seed=2)))) == []
 
 
 def note(of: Source) -> str:
-    (it,) = source_notes(of)
+    (it,) = note_source(of)
     return it
 
 
 def test_pixels_of_zero_and_one_are_black() -> None:
-    said = list(source_notes(source(images(60) % 2)))
+    said = list(note_source(source(images(60) % 2)))
     assert said[0].startswith("every pixel of the training images is 0 or 1, which of 0..255 is black")
     assert "times 255" in said[0]
     assert note(source(images(60), x_test=images(30, seed=1) % 2)).startswith(
@@ -56,7 +56,7 @@ def test_pixels_of_zero_and_one_are_black() -> None:
 
 def test_pixels_of_fewer_bits_are_dark() -> None:
     assert "no pixel of the training images is above 15 of 255" in note(source(images(60) % 16))
-    assert list(source_notes(source(images(60) // 2 + 1))) == []  # 128 is reached
+    assert list(note_source(source(images(60) // 2 + 1))) == []  # 128 is reached
 
 
 def test_images_of_one_value_are_counted() -> None:
@@ -66,7 +66,7 @@ def test_images_of_one_value_are_counted() -> None:
 
 
 def test_images_that_are_all_the_same_colour_tell_nothing_apart() -> None:
-    said = list(source_notes(source(np.full((60, 6, 6, 1), 200, np.uint8))))
+    said = list(note_source(source(np.full((60, 6, 6, 1), 200, np.uint8))))
     assert said[0].startswith("all 60 training images are one colour, the same in all")
 
 
@@ -79,30 +79,30 @@ def test_copies_within_the_training_set_are_counted_and_their_labels_compared() 
     )
 
 
-def test_test_images_to_train_on_are_told() -> None:
+def test_test_images_in_the_training_set_are_noted() -> None:
     x, x_test = images(60), images(30, seed=1)
     x_test[4], x_test[5] = x[50], x[3]
     said = note(source(x, x_test))
     assert said.startswith("2 of 30 test images are training images too (the first is test image 4, training image 50)")
 
 
-def test_corruptions_that_do_nothing_are_told() -> None:
+def test_corruption_equal_to_the_clean_set_is_noted() -> None:
     plain = source(images(60))
     assert note(plain._replace(corrupted={"fog": plain.x_test, "snow": plain.x_test + 1})).startswith(
         "corruptions: fog is"
     )
 
 
-def test_an_axis_that_is_none_of_an_image_is_asked_about() -> None:
+def test_extreme_aspect_ratio_is_noted() -> None:
     x = np.random.default_rng(0).integers(0, 256, (60, 3, 1024, 1), np.uint8)
     assert "the training images are 3 pixels high and 1024 wide" in note(source(x, x_test=x[:0]))
 
 
 def test_equal_images_have_equal_hashes_and_others_have_not() -> None:
     x = images(50)
-    assert len(np.unique(image_hashes(x))) == 50
-    assert np.array_equal(image_hashes(x[::-1]), image_hashes(x)[::-1])
-    assert image_hashes(x[:0]).shape == (0,)
+    assert len(np.unique(hash_images(x))) == 50
+    assert np.array_equal(hash_images(x[::-1]), hash_images(x)[::-1])
+    assert hash_images(x[:0]).shape == (0,)
 
 
 # Through the command
@@ -140,7 +140,7 @@ def test_classes_that_a_split_lacks_are_named(noted: Noted) -> None:
     assert "no validation example of class 2;" in said
 
 
-def test_a_pool_that_is_the_whole_source_is_told_for_each_split(noted: Noted) -> None:
+def test_pool_that_is_the_whole_source_is_noted_for_each_split(noted: Noted) -> None:
     said = noted({"extra": {"name": "npz", "path": "data.npz"}})
     assert [line.partition("extra: ")[2].partition(";")[0] for line in said] == [
         "48 of 48 training images are in the pool too, which counts them twice",

@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from search.planning.datasets import source_key
+from search.planning.datasets import identify_source
 from trainers.sources import DataSource
 
 
 def key(**block: Any) -> str:
-    return source_key(TypeAdapter(DataSource).validate_python({"name": "digits"} | block))
+    return identify_source(TypeAdapter(DataSource).validate_python({"name": "digits"} | block))
 
 
 def test_trials_that_split_alike_arrays_differently_share_them() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from search.planning.consistency import _alike
+from search.planning.consistency import _find_equal_labels
 from search.schema import limits
 
 Refused = Callable[..., list[str]]
@@ -67,45 +67,43 @@ BEYOND = {
 
 
 @pytest.mark.parametrize(("text", "why"), BEYOND.values(), ids=BEYOND.keys())
-def test_what_no_sweep_is_is_refused_at_once(refused: Refused, text: str, why: str) -> None:
+def test_sweep_beyond_the_limits_is_refused_at_once(refused: Refused, text: str, why: str) -> None:
     began = time.process_time()
     (problem,) = refused(text)
     assert f": {why}" in problem
     assert time.process_time() - began < 10
 
 
-def test_a_path_of_an_override_has_an_end(refused: Refused) -> None:
+def test_override_deeper_than_the_limit_is_refused(refused: Refused) -> None:
     (problem,) = refused("trial: {}\n", "--set", f"trial.{'.'.join('a' * 900)}=1")
-    assert problem.endswith(f"...: nested deeper than {limits.DEPTH} levels")
+    assert problem.endswith(f"...: nested deeper than {limits.MAX_DEPTH} levels")
 
 
-def test_of_many_mistakes_some_are_spelled_out_and_all_are_counted(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_many_mistakes_are_counted_and_the_first_shown(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from search.run.__main__ import main
 
     (here / "space.yaml").write_text("trial:\n" + "".join(f"  epochs{i}: 1\n" for i in range(20_000)))
     began = time.process_time()
     assert main(["space.yaml", "--dry-run"]) == 2
     *problems, more, last = capsys.readouterr().err.splitlines()
-    assert len(problems) == limits.TOLD
+    assert len(problems) == limits.MAX_PROBLEMS_SHOWN
     assert (more, last) == ("error: and 19,950 more", "20,000 problems; nothing was started.")
     assert time.process_time() - began < 30
 
 
-def test_keys_without_end_are_refused_before_they_are_looked_at(refused: Refused) -> None:
+def test_too_many_keys_are_refused_before_validation(refused: Refused) -> None:
     (problem,) = refused("trial:\n" + "".join(f"  e{i}: 1\n" for i in range(60_000)))
-    assert problem.endswith(f"not YAML: more than {limits.VALUES:,} values and keys")
+    assert problem.endswith(f"not YAML: more than {limits.MAX_FILE_VALUES:,} values and keys")
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "pipe"])
-def test_what_has_no_end_is_no_space(here: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+def test_device_or_fifo_is_refused_as_a_space(here: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     from search.run.__main__ import main
 
     os.mkfifo("pipe")
     assert main([name, "--dry-run"]) == 2
     assert f"error: {name}: is no regular file; write the space into one\n" in capsys.readouterr().err
-    Path("large.yaml").write_text("trial: {}\n#" + "x" * limits.BYTES)
+    Path("large.yaml").write_text("trial: {}\n#" + "x" * limits.MAX_FILE_BYTES)
     assert main(["large.yaml", "--dry-run"]) == 2
     assert "large.yaml: has more than 1,000,000 bytes" in capsys.readouterr().err
 
@@ -117,7 +115,7 @@ def test_a_link_to_itself_and_a_chain_without_end_are_no_spaces(refused: Refused
     for i in range(60):
         (here / f"a{i}.yaml").write_text(f"extends: a{i + 1}.yaml\n")
     (problem,) = refused("extends: a0.yaml\n")
-    assert problem.endswith(f"extends: more than {limits.DEPTH} files, each laid over the next")
+    assert problem.endswith(f"extends: more than {limits.MAX_DEPTH} files, each laid over the next")
 
 
 @pytest.mark.parametrize(
@@ -127,19 +125,19 @@ def test_a_link_to_itself_and_a_chain_without_end_are_no_spaces(refused: Refused
         [{"a": "x"}, {"b": "x"}, {"a": "z", "c": "z"}, {"c": "z", "b": "y"}],
     ],
 )
-def test_two_values_are_alike_where_they_agree_wherever_both_occur(groups: list[dict[str, str]]) -> None:
-    assert _alike(groups) == ("a", "c")
+def test_labels_that_agree_in_all_common_groups_are_found(groups: list[dict[str, str]]) -> None:
+    assert _find_equal_labels(groups) == ("a", "c")
 
 
-def test_values_that_differ_somewhere_or_never_meet_are_not_alike() -> None:
-    assert _alike([{"a": "x", "b": "x"}, {"a": "x", "b": "y"}]) is None
-    assert _alike([{"a": "x"}, {"b": "x"}]) is None
-    assert _alike([{"a": "x", "b": "x", "c": "y"}, {"b": "y", "a": "x"}, {"c": "x"}]) is None
+def test_labels_that_differ_or_never_meet_are_not_found() -> None:
+    assert _find_equal_labels([{"a": "x", "b": "x"}, {"a": "x", "b": "y"}]) is None
+    assert _find_equal_labels([{"a": "x"}, {"b": "x"}]) is None
+    assert _find_equal_labels([{"a": "x", "b": "x", "c": "y"}, {"b": "y", "a": "x"}, {"c": "x"}]) is None
 
 
-def test_a_long_axis_is_looked_through_in_linear_time() -> None:
-    n = limits.AXIS
+def test_long_axis_is_searched_in_linear_time() -> None:
+    n = limits.MAX_AXIS_VALUES
     groups = [{str(i): "same" for i in range(n)}, {str(i): f"own {i}" for i in range(n)}]
     began = time.process_time()
-    assert _alike(groups) is None
+    assert _find_equal_labels(groups) is None
     assert time.process_time() - began < 2

@@ -13,7 +13,7 @@ import yaml
 import search.planning.planner
 from search.planning.plan import Plan
 from search.planning.planner import Planner
-from search.schema.space import load
+from search.schema.space import load_space
 from search.store.plan_file import find_plan, write_plan
 from trainers.chain import Surroundings
 from trainers.record_io import Row
@@ -24,21 +24,21 @@ Planned = Callable[..., Plan]
 
 
 def planned_from(file: Path) -> Plan:
-    return Planner(load(file, []), lambda data: "any data").plan()
+    return Planner(load_space(file, []), lambda data: "any data").plan()
 
 
 def ids(plan: Plan, kind: str = "trial") -> list[str]:
     return [trial.id for trial in plan.trials if trial.kind == kind]
 
 
-def test_ids_are_what_they_always_were() -> None:
+def test_ids_are_stable() -> None:
     """A stored sweep would not know its trials by others. A new knob moves them: its default is part of a trial."""
     plan = planned_from(SMOKE)
     assert ids(plan)[1] == "method=pgd,subset=friendly-e568a1,seed=0"
     assert ids(plan, "profile")[0] == "profile-f01bc7,seed=1000"
 
 
-def test_ids_do_not_hang_on_the_training_code_but_the_stages_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_code_changes_stages_and_not_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     before = planned_from(SMOKE)
     monkeypatch.setattr(search.planning.planner, "training_code", lambda: "another")
     after = planned_from(SMOKE)
@@ -47,7 +47,7 @@ def test_ids_do_not_hang_on_the_training_code_but_the_stages_do(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("what", ["torch", "threads", "data"])
-def test_what_else_moves_bits_moves_the_stages(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+def test_every_setting_that_changes_bits_changes_stages(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     before = planned_from(SMOKE)
     real = Surroundings.here
     other: dict[str, Any] = {"torch": "0.0", "threads": 7, "data": "other"}
@@ -56,14 +56,14 @@ def test_what_else_moves_bits_moves_the_stages(monkeypatch: pytest.MonkeyPatch, 
     assert not {t.final for t in planned_from(SMOKE).trials} & {t.final for t in before.trials}
 
 
-def test_an_id_is_fit_for_a_folder_and_its_own(planned: Planned) -> None:
+def test_id_is_a_unique_folder_name(planned: Planned) -> None:
     names = {"a b": {"name": "random", "size": 50}, "a_b": {"name": "random", "size": 51}, "x" * 300: "all"}
     plan = planned(smoke(search__axes={"subset": {"grid": names}}, search__replicates=2, profile=None))
     assert len(set(ids(plan))) == len(ids(plan)) == 6
     assert all(len(name) < 256 and "/" not in name and " " not in name for name in ids(plan))
 
 
-def test_long_names_that_begin_alike_stay_apart(planned: Planned) -> None:
+def test_long_names_with_a_common_prefix_differ(planned: Planned) -> None:
     names = {"x" * 300 + str(i): {"name": "random", "size": i + 1} for i in range(50)}
     plan = planned(smoke(search__axes={"subset": {"grid": names}}, profile=None))
     assert len(set(ids(plan))) == 50
@@ -79,11 +79,11 @@ def test_replicates_share_a_configuration_and_nothing_else(planned: Planned) -> 
     assert all(trial.id == f"{trial.configuration},seed={trial.replicate}" for trial in trials)
 
 
-def test_more_replicates_keep_the_ids_there_were(planned: Planned) -> None:
+def test_further_replicates_keep_ids(planned: Planned) -> None:
     assert set(ids(planned(smoke()))) < set(ids(planned(smoke(search__replicates=3))))
 
 
-def test_more_values_keep_the_ids_and_stages_there_were(planned: Planned) -> None:
+def test_further_values_keep_ids_and_stages(planned: Planned) -> None:
     before = {trial.id: trial.final for trial in planned(smoke()).trials}
     tree = yaml.safe_load(smoke())
     tree["search"]["axes"]["subset"]["grid"]["half"] = {"name": "random", "size": "50%"}

@@ -31,29 +31,29 @@ def played(letters: list[str], keep: Keep, random: Any = None) -> tuple[Any, She
     """A sweep with one worker: what is left on the shelf, and how many states stood there after each step."""
     plan, shelf, seen = plan_of(letters), Shelf(), []
     schedule, keeper = Schedule(plan, range(len(letters)), {}), StateRetention(shelf, plan, keep)  # type: ignore[arg-type]
-    keeper.begin(list(range(len(letters))), {})
-    while task := schedule.next():
+    keeper.add(list(range(len(letters))), {})
+    while task := schedule.next_task():
         chain = plan.trials[task.i].chain
         assert task.since == 0 or chain[task.since] in shelf.states, "what a task goes on from is there"
         for epoch in (*schedule.running[task.i], task.until):
             shelf.states.add(chain[epoch])
-            schedule.stored(task.i, epoch)
-            keeper.stored(task.i, epoch)
+            schedule.record_state(task.i, epoch)
+            keeper.record_state(task.i, epoch)
             seen.append(len(shelf.states))
-        schedule.released(task.i, ended=True)
-        keeper.ended(task.i)
-    assert not schedule.open
+        schedule.release(task.i, ended=True)
+        keeper.record_end(task.i)
+    assert not schedule.unfinished
     return plan, shelf, seen
 
 
-def test_a_fork_goes_when_the_last_that_needs_it_has_gone_on() -> None:
+def test_fork_is_deleted_after_the_last_training_that_needs_it() -> None:
     plan, shelf, seen = played(["aaa", "aab", "acc"], "best")
     assert shelf.states == {trial.final for trial in plan.trials}
     assert max(seen) <= 4
 
 
 @given(words)
-def test_whatever_the_tree_nothing_is_wanted_in_vain_and_nothing_stays(letters: list[str]) -> None:
+def test_every_needed_state_exists_and_none_remains_at_the_end(letters: list[str]) -> None:
     plan, shelf, _ = played(letters, "none")
     assert not shelf.states
     plan, shelf, _ = played(letters, "best")
@@ -61,7 +61,7 @@ def test_whatever_the_tree_nothing_is_wanted_in_vain_and_nothing_stays(letters: 
 
 
 @given(words)
-def test_pinned_forks_stay(letters: list[str]) -> None:
+def test_keep_forks_keeps_forks(letters: list[str]) -> None:
     plan, shelf, _ = played(letters, "forks")
     forks = {trial.chain[e] for i, trial in enumerate(plan.trials) for e in plan.tree.forks(i)}
     assert shelf.states == forks | {trial.final for trial in plan.trials}
@@ -69,14 +69,14 @@ def test_pinned_forks_stay(letters: list[str]) -> None:
 
 @pytest.mark.parametrize("keep", ["best", "none"])
 @given(letters=words, ended=st.integers(0, 8))
-def test_after_a_cut_the_forks_that_nobody_wants_any_more_go(keep: Keep, letters: list[str], ended: int) -> None:
+def test_unneeded_forks_of_an_interrupted_sweep_are_deleted(keep: Keep, letters: list[str], ended: int) -> None:
     plan, shelf = plan_of(letters), Shelf()
     shelf.states = {trial.chain[e] for i, trial in enumerate(plan.trials) for e in plan.tree.forks(i)}
     todo = list(range(len(letters)))[ended:]
     at = {i: max(plan.tree.forks(i), default=0) for i in todo}
     keeper = StateRetention(shelf, plan, keep)  # type: ignore[arg-type]
-    keeper.begin(todo, at)
-    keeper.tidy(set(shelf.states))
+    keeper.add(todo, at)
+    keeper.forget_leftovers(set(shelf.states))
     wanted = {plan.trials[i].chain[at[i]] for i in todo if at[i]}
     finals = {trial.final for trial in plan.trials} if keep == "best" else set()
     assert wanted <= shelf.states <= wanted | finals

@@ -32,8 +32,8 @@ def plan_of(
             final=chain_of(word).final,
             start=None,
             config=SimpleNamespace(epochs=len(word)),
-            needs={needs[i]} if needs and i in needs else set(),
-            makes=(makes or {}).get(i),
+            requires={needs[i]} if needs and i in needs else set(),
+            produces=(makes or {}).get(i),
         )
         for i, word in enumerate(letters)
     ]
@@ -50,7 +50,7 @@ def schedule(letters: list[str], at: dict[int, int] | None = None, **more: Any) 
 def started(it: Schedule) -> list[int]:
     """All that may start at once."""
     tasks = []
-    while task := it.next():
+    while task := it.next_task():
         tasks.append(task.i)
     return tasks
 
@@ -58,8 +58,8 @@ def started(it: Schedule) -> list[int]:
 def run(it: Schedule, task: Task) -> int:
     """Train a task to its end, storing what others wait for; how many epochs that took."""
     for epoch in [*it.running[task.i], task.until]:
-        it.stored(task.i, epoch)
-    it.released(task.i, ended=task.until == it.plan.trials[task.i].config.epochs)
+        it.record_state(task.i, epoch)
+    it.release(task.i, ended=task.until == it.plan.trials[task.i].config.epochs)
     return task.until - task.since
 
 
@@ -67,111 +67,111 @@ def test_the_longest_remaining_path_starts_first() -> None:
     assert started(schedule(["a", "baaa", "ccc"])) == [1, 2, 0]
 
 
-def test_what_others_make_first_counts_with_those_who_wait_for_it() -> None:
+def test_path_of_an_upstream_training_includes_its_dependents() -> None:
     it = schedule(["aaaa", "b", "cccccc"], needs={2: "ranking"}, makes={1: "ranking"})
     assert started(it) == [1, 0]
 
 
-def test_of_equal_paths_the_one_that_shares_longest_carries_the_trunk() -> None:
+def test_training_that_shares_most_epochs_breaks_ties() -> None:
     it = schedule(["aabb", "aaab", "aaaa"])
     assert started(it)[0] in (1, 2)
 
 
-def test_a_training_waits_for_the_state_that_another_will_store_and_goes_on_from_there() -> None:
+def test_training_waits_for_a_shared_state_and_continues_from_it() -> None:
     it = schedule(["aaa", "aab"])
     assert started(it) == [0]
-    it.stored(0, 2)
-    assert it.next() == Task(1, since=2, until=3)
+    it.record_state(0, 2)
+    assert it.next_task() == Task(1, since=2, until=3)
 
 
-def test_a_state_that_was_stored_too_late_to_be_shared_frees_nobody() -> None:
+def test_late_state_releases_no_training() -> None:
     it = schedule(["aaaa", "aabb"])
     assert started(it) == [0]
-    it.stored(0, 1)
-    assert it.next() is None
+    it.record_state(0, 1)
+    assert it.next_task() is None
 
 
-def test_when_the_one_that_is_waited_for_is_lost_another_takes_its_place() -> None:
+def test_another_training_replaces_a_lost_one_that_was_awaited() -> None:
     it = schedule(["aaa", "aab", "aac"])
     assert started(it) == [0]
-    it.released(0, ended=True)
+    it.release(0, ended=True)
     assert started(it) == [1]
-    it.stored(1, 2)
-    assert it.next() == Task(2, since=2, until=3)
+    it.record_state(1, 2)
+    assert it.next_task() == Task(2, since=2, until=3)
 
 
-def test_what_is_stored_already_is_not_waited_for() -> None:
+def test_stored_state_is_not_awaited() -> None:
     assert sorted(started(schedule(["aaa", "aab"], at={0: 2, 1: 2}))) == [0, 1]
 
 
 def test_a_trial_waits_until_its_ranking_is_made() -> None:
     it = schedule(["aa", "bb"], needs={1: "ranking"}, makes={0: "ranking"})
     assert started(it) == [0]
-    it.released(0, ended=True)
-    assert it.next() is None
-    it.made("ranking")
+    it.release(0, ended=True)
+    assert it.next_task() is None
+    it.mark_ready("ranking")
     assert started(it) == [1]
 
 
-def test_what_waits_for_something_that_cannot_be_made_never_starts() -> None:
+def test_dependents_of_a_failed_ranking_never_start() -> None:
     it = schedule(["aa", "bb"], needs={1: "ranking"})
-    it.drop("ranking")
+    it.drop_dependents("ranking")
     assert started(it) == [0]
-    assert it.open == {0}
+    assert it.unfinished == {0}
 
 
-def test_a_training_rests_at_its_limit_until_that_is_raised() -> None:
+def test_training_pauses_at_its_limit_until_it_is_raised() -> None:
     it = schedule(["aaaa"])
-    it.limit = lambda i: 2
-    assert run(it, Task(*it.next())) == 2
-    assert it.next() is None
-    it.limit = lambda i: 4
-    it.again(list(it.open))
-    assert it.next() == Task(0, since=2, until=4)
+    it.epoch_limit = lambda i: 2
+    assert run(it, Task(*it.next_task())) == 2
+    assert it.next_task() is None
+    it.epoch_limit = lambda i: 4
+    it.requeue(list(it.unfinished))
+    assert it.next_task() == Task(0, since=2, until=4)
 
 
-def test_at_a_common_limit_one_trains_and_the_rest_take_what_it_stored() -> None:
+def test_trainings_at_a_common_limit_share_the_stored_state() -> None:
     it = schedule(["aaab", "aaac"], rests=[2])
-    it.limit = lambda i: 2
-    assert run(it, it.next()) + run(it, it.next()) == 2
+    it.epoch_limit = lambda i: 2
+    assert run(it, it.next_task()) + run(it, it.next_task()) == 2
 
 
-def test_a_training_that_is_to_stop_is_closed_where_it_was() -> None:
+def test_stopped_training_gets_a_task_without_epochs() -> None:
     it = schedule(["aaaa"])
-    it.limit = lambda i: 2
-    run(it, it.next())
+    it.epoch_limit = lambda i: 2
+    run(it, it.next_task())
     it.stops[0] = {"epoch": 2}
-    it.again(list(it.open))
-    assert it.next() == Task(0, since=2, until=2, stop={"epoch": 2})
+    it.requeue(list(it.unfinished))
+    assert it.next_task() == Task(0, since=2, until=2, stop={"epoch": 2})
 
 
-def test_what_must_be_alone_comes_last_and_nothing_begins_beside_it() -> None:
+def test_exclusive_training_runs_last_and_by_itself() -> None:
     it = schedule(["aaaaaa", "b", "c"])
-    it.alone = {0, 2}
+    it.exclusive = {0, 2}
     assert started(it) == [1]
     run(it, Task(1, 0, 1))
     assert started(it) == [0]
     it.add([])
-    assert it.next() is None
+    assert it.next_task() is None
     run(it, Task(0, 0, 6))
     assert started(it) == [2]
 
 
-def test_others_do_not_wait_for_the_trunk_of_one_that_must_be_alone() -> None:
+def test_no_training_waits_for_a_state_of_an_exclusive_one() -> None:
     it = schedule(["aaaa", "aab", "aac"])
-    it.alone = {0}
+    it.exclusive = {0}
     assert started(it) == [1]
-    it.stored(1, 2)
+    it.record_state(1, 2)
     assert started(it) == [2]
 
 
 @given(words, st.sets(st.integers(0, 7)), st.randoms(use_true_random=False))
-def test_whoever_must_be_alone_all_end(letters: list[str], alone: set[int], random: Any) -> None:
+def test_all_trainings_end_with_any_exclusive_set(letters: list[str], alone: set[int], random: Any) -> None:
     it = schedule(letters)
-    it.alone = alone
+    it.exclusive = alone
     running: list[Task] = []
-    while it.open:
-        while len(running) < 3 and (task := it.next()):
+    while it.unfinished:
+        while len(running) < 3 and (task := it.next_task()):
             running.append(task)
         assert running, "all that is left waits for nobody"
         assert len(running) == 1 or not {task.i for task in running} & alone
@@ -182,33 +182,33 @@ def test_whoever_must_be_alone_all_end(letters: list[str], alone: set[int], rand
 def test_every_distinct_epoch_is_trained_exactly_once(letters: list[str], workers: int, random: Any) -> None:
     it = schedule(letters)
     trained, running = 0, []
-    while it.open:
-        while len(running) < workers and (task := it.next()):
+    while it.unfinished:
+        while len(running) < workers and (task := it.next_task()):
             trained += task.until - task.since
             running.append(task)
         assert running, "all that is left waits for nobody"
         task = running[random.randrange(len(running))]
         if ahead := it.running[task.i]:
-            it.stored(task.i, ahead[0])
+            it.record_state(task.i, ahead[0])
         else:
-            it.stored(task.i, task.until)
-            it.released(task.i, ended=True)
+            it.record_state(task.i, task.until)
+            it.release(task.i, ended=True)
             running.remove(task)
     assert trained == it.plan.tree.distinct
 
 
 @given(words, st.integers(1, 4), st.randoms(use_true_random=False))
-def test_whatever_is_lost_all_others_end(letters: list[str], workers: int, random: Any) -> None:
+def test_all_other_trainings_end_after_any_loss(letters: list[str], workers: int, random: Any) -> None:
     it = schedule(letters)
     running: list[Task] = []
     ended = set()
-    while it.open:
-        while len(running) < workers and (task := it.next()):
+    while it.unfinished:
+        while len(running) < workers and (task := it.next_task()):
             running.append(task)
         assert running, "all that is left waits for nobody"
         task = running.pop(random.randrange(len(running)))
         if random.random() < 0.3:
-            it.released(task.i, ended=True)
+            it.release(task.i, ended=True)
         else:
             run(it, task)
         ended.add(task.i)
@@ -221,18 +221,18 @@ def test_with_rungs_too_no_epoch_is_trained_twice(workers: int, letters: list[st
     it = schedule(letters, rests=limits)
     trained = 0
     for limit in [*sorted(limits), 6]:
-        it.limit = lambda i, limit=limit: min(limit, it.plan.trials[i].config.epochs)  # type: ignore[misc]
-        it.again(list(it.open))
-        while tasks := [task for _ in range(workers) if (task := it.next())]:
+        it.epoch_limit = lambda i, limit=limit: min(limit, it.plan.trials[i].config.epochs)  # type: ignore[misc]
+        it.requeue(list(it.unfinished))
+        while tasks := [task for _ in range(workers) if (task := it.next_task())]:
             trained += sum(run(it, task) for task in tasks)
-    assert not it.open
+    assert not it.unfinished
     assert trained == it.plan.tree.distinct
 
 
-def test_who_waits_is_counted_by_what_it_waits_for() -> None:
+def test_count_waiting_groups_by_awaited_training_or_name() -> None:
     it = schedule(["aaab", "aaac", "aaad", "bbb", "c"], needs={4: "ranking"}, makes={3: "ranking"})
-    assert it.waiting() == {}
+    assert it.count_waiting() == {}
     assert sorted(started(it)) == [0, 3]
-    assert it.waiting() == {0: 2, "ranking": 1}
-    it.stored(0, 3)
-    assert it.waiting() == {"ranking": 1}
+    assert it.count_waiting() == {0: 2, "ranking": 1}
+    it.record_state(0, 3)
+    assert it.count_waiting() == {"ranking": 1}

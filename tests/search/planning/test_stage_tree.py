@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.execution.simulated_backend import simulate
+from search.execution.simulated_backend import simulate_schedule
 from search.planning.stage_tree import StageTree
 
 from ..trees import FIGURES, Figure, chain_of, planned_space
@@ -27,7 +27,7 @@ def parts(word: str, other: str, epoch: int) -> bool:
 
 
 @given(words)
-def test_a_fork_is_a_beginning_that_another_has_and_leaves_there(letters: list[str]) -> None:
+def test_fork_is_a_shared_state_where_another_training_parts(letters: list[str]) -> None:
     tree = StageTree([chain_of(word) for word in letters])
     for i, word in enumerate(letters):
         others = [other for j, other in enumerate(letters) if j != i]
@@ -58,4 +58,4 @@ def test_the_figures_of_sharing(figure: Figure) -> None:
 def test_the_makespans_of_sharing(figure: Figure) -> None:
     plan = planned_space(figure.text)
     for workers, expected in figure.makespans.items():
-        assert simulate(plan, workers).makespan == expected
+        assert simulate_schedule(plan, workers).makespan == expected

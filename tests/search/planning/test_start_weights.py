@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from search.planning.plan import Plan, Planned
+from search.planning.plan import Plan, PlannedTrial
 from search.ray_env import ray
 from search.run.__main__ import main
 from trainers.checkpoints import CheckpointError, load_weights
@@ -41,7 +41,7 @@ def run_all(it: Tiny, way: Callable[[Tiny, int], str] = Tiny.run) -> Tiny:
     return it
 
 
-def kinds(plan: Plan, kind: str) -> list[Planned]:
+def kinds(plan: Plan, kind: str) -> list[PlannedTrial]:
     return [trial for trial in plan.trials if trial.kind == kind]
 
 
@@ -77,7 +77,7 @@ def test_a_trial_starts_from_the_weights_in_a_file(tiny: Make, trained: Path, wh
     assert not equal(weights(it, 0), weights(tiny(**PLAIN), 0))
 
 
-def test_of_a_file_the_content_counts_and_not_where_it_lies(planned: Plans, trained: Path, here: Path) -> None:
+def test_start_file_is_identified_by_content_and_not_by_path(planned: Plans, trained: Path, here: Path) -> None:
     """A worker is told the absolute path, for its current folder is another."""
     shutil.copy(trained, here / "copy.pt")
     torch.save(load_weights(trained, "last"), here / "other.pt")
@@ -93,7 +93,7 @@ def test_of_a_file_the_content_counts_and_not_where_it_lies(planned: Plans, trai
 
 
 @pytest.mark.parametrize("theirs", [True, False])
-def test_weights_of_a_network_that_is_fed_otherwise_are_refused(
+def test_weights_with_other_input_normalisation_are_refused(
     tiny: Make, here: Path, capsys: pytest.CaptureFixture[str], theirs: bool
 ) -> None:
     model = {"name": "mlp", "hidden": [8]}
@@ -180,13 +180,13 @@ def test_a_pretraining_sees_data_model_and_seed_of_its_trials_and_no_other_axis(
     for trial in kinds(plan, "trial"):
         assert trial.start is not None
         before = by_id[str(trial.start.training)]
-        assert trial.needs == {before.id}
+        assert trial.requires == {before.id}
         assert (trial.config.model, trial.config.seed) == (before.config.model, before.config.seed)
         assert trial.axes["data.label_noise"] == before.axes["data.label_noise"]
         assert trial.config.average is not None
 
 
-def test_the_selection_window_of_trials_is_none_of_what_is_trained_first(planned: Plans) -> None:
+def test_selection_window_of_trials_does_not_apply_to_upstream_trainings(planned: Plans) -> None:
     """It is written for the trials' method; a pretraining of fewer epochs may not even reach it."""
     plan = planned(smoke(pretrain=FIRST, trial__select={"from": 5}, search__axes=PLAIN["search__axes"]))
     windows = {kind: {trial.config.select_from for trial in kinds(plan, kind)} for kind in ("trial", "pretrain")}
@@ -277,7 +277,7 @@ def test_a_plan_says_what_is_trained_first(here: Path, capsys: pytest.CaptureFix
 def test_records_say_where_a_trial_started(tiny: Make) -> None:
     it = run_all(tiny(pretrain=FIRST, **PLAIN))
     first, trial = it.plan.trials
-    row = trial.row()["start"]
+    row = trial.to_row()["start"]
     assert (row["training"], row["weights"]) == (first.id, "best")
     assert f"start: {first.final}:best" in (it.folder(1) / "config.yaml").read_text()
     assert [r["epoch"] for r in read_rows(it.folder(1) / "epochs.jsonl")] == list(range(6))

@@ -94,17 +94,17 @@ LOST = "{name: npz, path: /nowhere/x.npz}"
         (f"search:\n  axes:\n    data: {{grid: {{here: digits, lost: {LOST}}}}}\n", "space.yaml:3: axis data=lost"),
     ],
 )
-def test_data_that_is_not_there_is_named_where_it_is_asked_for(refused: Refused, text: str, place: str) -> None:
+def test_missing_data_is_reported_at_its_block(refused: Refused, text: str, place: str) -> None:
     assert refused(text) == [f"{place}: data: path: no file /nowhere/x.npz"]
 
 
-def test_all_that_is_asked_in_vain_is_told_at_once(refused: Refused) -> None:
+def test_all_problems_are_reported_at_once(refused: Refused) -> None:
     text = f"trial:\n  method: {TOWARD}\nsearch:\n  axes:\n    model: {{grid: [vgg, mnist_cnn, mlp]}}\n"
     problems = refused(text)
     assert [problem.partition(": ")[0] for problem in problems] == ["space.yaml:5", "space.yaml:2", "space.yaml:5"]
 
 
-def test_what_is_wrong_with_the_data_is_told_once_for_all_models(refused: Refused) -> None:
+def test_problem_of_the_data_is_reported_once_for_all_models(refused: Refused) -> None:
     (problem,) = refused(
         "trial: {data: {name: digits, val: 999}}\nsearch: {axes: {model: {grid: [mlp, digits_cnn]}}}\n"
     )

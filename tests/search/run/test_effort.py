@@ -14,7 +14,7 @@ from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.run.__main__ import main
 from search.run.estimate import ExampleCounts, count_examples
-from search.schema.space import load
+from search.schema.space import load_space
 
 SUBSETS = {"all": "all", "few": {"name": "random", "size": 100}, "tenth": {"name": "random", "size": "10%"}}
 
@@ -26,7 +26,7 @@ def space(data: dict[str, Any], **trial: Any) -> str:
 
 def planned(folder: Path, text: str, fingerprint: Callable[..., str] = lambda data: "not here") -> Plan:
     (folder / "space.yaml").write_text(text)
-    return Planner(load(folder / "space.yaml", []), fingerprint).plan()
+    return Planner(load_space(folder / "space.yaml", []), fingerprint).plan()
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_size_of_other_data_is_unknown_before_it_is_loaded(tmp_path: Path) -
     sources = DatasetCache()
     plan = planned(tmp_path, space({"name": "digits", "val": 60, "test": 60}), sources.fingerprint)
     assert count_examples(plan, {}) is None
-    data = dict.fromkeys((trial.data for trial in plan.trials), sources.prepared(plan.trials[0].config.data))
+    data = dict.fromkeys((trial.data for trial in plan.trials), sources.prepare(plan.trials[0].config.data))
     left = 1797 - 60 - 60
     assert count_examples(plan, data) == ExampleCounts(3 * (left + 100 + 168), 3 * 3 * left)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from search.execution.reuse import RemainingWork, count_remaining
-from search.execution.simulated_backend import simulate
+from search.execution.simulated_backend import simulate_schedule
 from search.monitor.cost_model import TimeLeft
 from search.monitor.disk_usage import measure_size
 from search.planning.datasets import DatasetCache
@@ -18,7 +18,7 @@ from search.planning.plan import Plan
 from search.run.__main__ import main
 from search.run.dry_run import print_plan
 from search.run.estimate import compute_unshared_makespan, estimate_remaining_time, estimate_storage
-from search.schema.space import load
+from search.schema.space import load_space
 from trainers.record_io import write_json
 from trainers.terminal.console import Console
 
@@ -51,7 +51,7 @@ def test_the_time_counts_shared_epochs_once_by_comparable_trainings(sharing: Tin
     assert estimate_remaining_time(plan, results, nothing) == (0.0, 4, 0)
     before = MadeUp(results / "before", ["aa"], **plan.trials[0].config.model_dump(mode="json"))
     before.plan["evaluate"] = plan.evaluation.model_dump(mode="json")
-    before.plan["trials"][0] |= {key: plan.trials[0].row()[key] for key in ("passes", "fraction")}
+    before.plan["trials"][0] |= {key: plan.trials[0].to_row()[key] for key in ("passes", "fraction")}
     write_json(before.folder / "plan.json", before.plan)
     before.train(0, 2, seconds=2.0)
     before.end(0)
@@ -137,7 +137,7 @@ def test_a_dry_run_shows_the_objectives_and_limits_of_a_search(
 def test_the_unshared_makespan_is_that_of_the_fullest_process() -> None:
     plan = planned_space(FIGURES[0].text)
     assert [compute_unshared_makespan(plan, workers) for workers in (1, 4, 8, 16, 64)] == [2800, 700, 400, 200, 100]
-    assert simulate(plan, 8).makespan == 220
+    assert simulate_schedule(plan, 8).makespan == 220
 
 
 def test_the_unshared_makespan_has_needed_trainings_first(planned: Callable[..., Plan]) -> None:
@@ -152,13 +152,13 @@ def test_a_dry_run_shows_what_sharing_saves_and_what_is_unknown(here: Path, caps
 
     text = FIGURES[0].text
     (here / "space.yaml").write_text(text)
-    space, sources = load(here / "space.yaml", []).space, DatasetCache()
+    space, sources = load_space(here / "space.yaml", []).space, DatasetCache()
     sources.fingerprint(planned_space(text).trials[0].config.data)
     first = said()
     assert "epochs 2,800 asked, 1,480 to train: 1,320 (47.1%) saved by sharing" in first
     assert "time no estimate: no comparable training is recorded in this results folder yet" in first
     assert "in the end (keep: best), at most " in first
-    row = planned_space(text).trials[0].row()
+    row = planned_space(text).trials[0].to_row()
     before = MadeUp(here / "results" / "before", ["aa"], **row["config"])
     before.plan["trials"][0] |= {key: row[key] for key in ("passes", "fraction")}
     write_json(before.folder / "plan.json", before.plan)
@@ -175,7 +175,7 @@ def test_a_dry_run_shows_how_often_attacks_are_run(here: Path, capsys: pytest.Ca
     along = {"fgsm": {"name": "fgsm"}, "rare": {"name": "fgsm", "every": 6, "images": 50}}
     text = smoke(evaluate__every=3, evaluate__along=along)
     (here / "space.yaml").write_text(text)
-    plan, space = planned_space(text), load(here / "space.yaml", []).space
+    plan, space = planned_space(text), load_space(here / "space.yaml", []).space
     print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), count_remaining(None, plan))
     said = " ".join(capsys.readouterr().out.split())
     assert "evaluate: fgsm FGSM, linf, epsilon 0.1; every 3 epochs, and after the last" in said
@@ -189,7 +189,7 @@ def test_the_last_training_takes_as_long_on_many_processes(
     monkeypatch.setattr("search.run.dry_run.count_local_slots", lambda resources: 4)
     monkeypatch.setattr("search.run.dry_run.estimate_remaining_time", lambda *of: TimeLeft(8.0, 0))
     (here / "space.yaml").write_text(FIGURES[0].text)
-    plan, space = planned_space(FIGURES[0].text), load(here / "space.yaml", []).space
+    plan, space = planned_space(FIGURES[0].text), load_space(here / "space.yaml", []).space
     count = len(plan.trials)
     left = RemainingWork([True] * (count - 1) + [False], [0] * (count - 1) + [8])
     print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), left)
@@ -203,7 +203,7 @@ def test_duplicates_alone_give_no_time(here: Path, capsys: pytest.CaptureFixture
     print_plan(
         Console(width=200),
         plan,
-        load(here / "space.yaml", []).space,
+        load_space(here / "space.yaml", []).space,
         here / "results",
         sources,
         count_remaining(None, plan),

@@ -56,7 +56,7 @@ def test_all_configurations_are_trained_for_every_seed(asked: Tiny) -> None:
     assert sorted({row["generation"] for row in stored["trials"]}) == [0, 1, 2]
 
 
-def test_optuna_opens_what_it_came_to(asked: Tiny) -> None:
+def test_optuna_opens_the_finished_study(asked: Tiny) -> None:
     storage = JournalStorage(JournalFileBackend(str(asked.store.folder / "journal.log")))
     study = optuna.load_study(study_name=None, storage=storage)
     done = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
@@ -68,14 +68,14 @@ def test_optuna_opens_what_it_came_to(asked: Tiny) -> None:
 
 
 @pytest.mark.parametrize("seed", [0, *slow(1, 2)])
-def test_at_any_concurrency_and_speed_the_same_is_asked(asked: Tiny, tmp_path: Path, seed: int) -> None:
+def test_proposals_are_the_same_at_any_concurrency_and_speed(asked: Tiny, tmp_path: Path, seed: int) -> None:
     it = Tiny(tmp_path / "sweep", adaptive())
     assert it.going(Random(seed), workers=3 + seed)
     assert memory(it) == memory(asked)
     assert hash_records(it.store.folder) == hash_records(asked.store.folder)
 
 
-def test_after_kills_too(asked: Tiny, tmp_path: Path) -> None:
+def test_proposals_are_the_same_after_kills(asked: Tiny, tmp_path: Path) -> None:
     random = Random(0)
     for _ in range(1000):
         it = Tiny(tmp_path / "sweep", adaptive())
@@ -94,7 +94,7 @@ def test_a_longer_search_begins_like_a_shorter_one_and_trains_only_what_is_new(a
     assert it.trained() == asked.trained()
 
 
-def test_what_diverges_is_told_as_failed(tmp_path: Path) -> None:
+def test_diverged_configuration_is_told_as_failed(tmp_path: Path) -> None:
     axes = {"optimizer.lr": {"loguniform": [1e-3, 1e30]}}
     it = Tiny(tmp_path / "sweep", adaptive(search__axes=axes, search__replicates=1, search__trials=6)).all()
     found = [read_json(it.store.trial_folder(trial.id) / "result.json")["status"] for trial in it.plan.trials]
@@ -105,7 +105,7 @@ def test_what_diverges_is_told_as_failed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_with_stopping_generations_are_judged_apart(tmp_path: Path) -> None:
+def test_stopping_compares_within_a_generation(tmp_path: Path) -> None:
     changes = {"search__stopping": {"margin": 0.05, "dominators": 1}, "trial__epochs": 20, "evaluate__every": 1}
     one = Tiny(tmp_path / "one" / "sweep", adaptive(**changes)).all()
     other = Tiny(tmp_path / "other" / "sweep", adaptive(**changes))

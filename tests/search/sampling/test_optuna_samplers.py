@@ -11,13 +11,13 @@ import pytest
 
 from search.sampling.outcomes import Outcome
 from search.sampling.study import AskTellStudy
-from search.schema.axes import Point
+from search.schema.axes import AxisPoint
 from search.schema.blocks import Search
 
 KNOBS = {f"knob{i}": {"uniform": [0, 1]} for i in range(5)}
 
 
-def traded(point: Point) -> dict[str, float]:
+def traded(point: AxisPoint) -> dict[str, float]:
     """A trade-off by the first knob, the others best at 0.3."""
     first, *others = (choice.value for choice in point.values())
     quality = math.exp(-2 * sum((value - 0.3) ** 2 for value in others))
@@ -28,9 +28,9 @@ def found(folder: Path, **knobs: object) -> np.ndarray:
     """Clean and robust accuracy of a search's configurations, (trials, 2)."""
     search = Search.model_validate({"axes": KNOBS, "generation": 8} | knobs)
     asker, values = AskTellStudy(search, folder), []
-    while asker.waiting() or asker.ask():
-        rows = [traded(point) for point in asker.waiting()]
-        broken = [{str(it): it.violation(row[it.metric]) for it in search.constraints} for row in rows]
+    while asker.list_waiting() or asker.ask():
+        rows = [traded(point) for point in asker.list_waiting()]
+        broken = [{str(it): it.measure_violation(row[it.metric]) for it in search.constraints} for row in rows]
         asker.tell([Outcome("c", "completed", (0,), row, None, its) for row, its in zip(rows, broken, strict=True)])
         values += [list(row.values()) for row in rows]
     return np.array(values)
@@ -50,7 +50,7 @@ def test_a_sampler_finds_more_than_drawing_at_random(strategy: str, seeds: int, 
 
 
 @pytest.mark.parametrize("strategy", ["tpe", "nsga2"])
-def test_a_constraint_draws_a_search_to_where_it_is_kept(strategy: str, tmp_path: Path) -> None:
+def test_constraint_leads_a_search_to_feasible_points(strategy: str, tmp_path: Path) -> None:
     def kept(constraints: list[str]) -> float:
         values = found(tmp_path / f"{len(constraints)}", strategy=strategy, trials=64, constraints=constraints)
         return float(np.mean(values[32:, 0] >= 0.5))

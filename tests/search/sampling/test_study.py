@@ -28,7 +28,7 @@ from search.exceptions import SpaceError
 from search.sampling import optuna_journal
 from search.sampling.outcomes import Outcome
 from search.sampling.study import AskTellStudy
-from search.schema.axes import Point, random_points
+from search.schema.axes import AxisPoint, draw_random_points
 from search.schema.blocks import Search
 from trainers.reading import read_rows
 
@@ -50,7 +50,7 @@ def searching(strategy: str = "tpe", trials: int = 12, **knobs: Any) -> Search:
     return Search.model_validate({"strategy": strategy, "trials": trials} | knobs)
 
 
-def measured(point: Point) -> dict[str, float]:
+def measured(point: AxisPoint) -> dict[str, float]:
     """A trade-off by beta, best at an lr of 0.06 and many steps."""
     value = {path: choice.value for path, choice in point.items()}
     beta, steps = value.get("method.loss.beta", 0) / 10, value.get("method.attack.steps", 10) / 10
@@ -58,37 +58,37 @@ def measured(point: Point) -> dict[str, float]:
     return {"val_clean_acc": quality * (0.95 - 0.35 * beta), "val_pgd_acc": quality * (0.3 + 0.25 * beta**0.5)}
 
 
-def outcome(search: Search, point: Point, i: int) -> Outcome:
+def outcome(search: Search, point: AxisPoint, i: int) -> Outcome:
     """Every fifth training fails or diverges, every seventh is stopped."""
     status = FAILS[i % 2] if i % 5 == 4 else "stopped" if i % 7 == 3 else "completed"
     if status in FAILS:
         return Outcome(f"c{i}", status, (0, 1))
     values = measured(point)
-    violations = {str(it): it.violation(values[it.metric]) for it in search.constraints}
+    violations = {str(it): it.measure_violation(values[it.metric]) for it in search.constraints}
     kept = {name: values[name] for name in search.objectives}
     return Outcome(f"c{i}", status, (0, 1), kept, dict.fromkeys(kept, 0.01), violations)
 
 
 def told(asker: AskTellStudy, search: Search, most: int | None = None) -> None:
-    points = asker.points()
-    waiting = range(len(points) - len(asker.waiting()), len(points))
+    points = asker.list_points()
+    waiting = range(len(points) - len(asker.list_waiting()), len(points))
     asker.tell([outcome(search, points[i], i) for i in waiting][:most])
 
 
-def run(search: Search, folder: Path) -> list[Point]:
+def run(search: Search, folder: Path) -> list[AxisPoint]:
     """A whole search, begun or carried on."""
     asker = AskTellStudy(search, folder)
-    while asker.waiting() or asker.ask():
+    while asker.list_waiting() or asker.ask():
         told(asker, search)
-    return asker.points()
+    return asker.list_points()
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, list[Point]]]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, list[AxisPoint]]]:
     """A finished search of a strategy: its folder and its points."""
-    done: dict[str, tuple[Path, list[Point]]] = {}
+    done: dict[str, tuple[Path, list[AxisPoint]]] = {}
 
-    def finished(strategy: str) -> tuple[Path, list[Point]]:
+    def finished(strategy: str) -> tuple[Path, list[AxisPoint]]:
         if strategy not in done:
             folder = tmp_path_factory.mktemp(strategy) / "study"
             done[strategy] = (folder, run(searching(strategy), folder))
@@ -97,7 +97,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tup
     return finished
 
 
-Undisturbed = Callable[[str], tuple[Path, list[Point]]]
+Undisturbed = Callable[[str], tuple[Path, list[AxisPoint]]]
 
 
 @pytest.fixture(params=STRATEGIES)
@@ -105,7 +105,7 @@ def strategy(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_a_search_asks_as_many_as_it_was_told_to_and_none_twice(strategy: str, undisturbed: Undisturbed) -> None:
+def test_search_asks_exactly_its_trials_and_none_twice(strategy: str, undisturbed: Undisturbed) -> None:
     points = undisturbed(strategy)[1]
     assert len(points) == 12
     assert len({str(point) for point in points}) == 12
@@ -122,29 +122,29 @@ def test_points_lie_on_their_axes_and_conditions_hold(strategy: str, undisturbed
         assert 1 <= point["method.attack.steps"].value <= 10
 
 
-def test_seeds_draw_otherwise(strategy: str, tmp_path: Path) -> None:
+def test_other_seeds_propose_other_points(strategy: str, tmp_path: Path) -> None:
     other = AskTellStudy(searching(strategy, seed=1), tmp_path / "other").ask()
     assert other != AskTellStudy(searching(strategy), tmp_path / "study").ask()
 
 
-def test_the_points_of_a_random_search_are_those_it_always_had(undisturbed: Undisturbed) -> None:
+def test_points_of_a_random_search_are_stable(undisturbed: Undisturbed) -> None:
     search = searching("random")
-    assert undisturbed("random")[1] == random_points(search.axes, 12, 0)
+    assert undisturbed("random")[1] == draw_random_points(search.axes, 12, 0)
 
 
 @pytest.mark.parametrize("strategy", ["random", "qmc"])
-def test_what_learns_nothing_is_asked_all_at_once(strategy: str, tmp_path: Path) -> None:
+def test_non_adaptive_strategy_is_asked_all_at_once(strategy: str, tmp_path: Path) -> None:
     assert len(AskTellStudy(searching(strategy), tmp_path / "study").ask()) == 12
 
 
-def test_opening_and_looking_write_nothing(tmp_path: Path, undisturbed: Undisturbed) -> None:
+def test_opening_and_reading_a_study_write_nothing(tmp_path: Path, undisturbed: Undisturbed) -> None:
     asker = AskTellStudy(searching(), tmp_path / "nowhere")
-    assert (asker.points(), asker.waiting()) == ([], [])
+    assert (asker.list_points(), asker.list_waiting()) == ([], [])
     assert not (tmp_path / "nowhere").exists()
     folder = undisturbed("tpe")[0]
     before = hash_files(folder)
     asker = AskTellStudy(searching(), folder)
-    assert (len(asker.points()), asker.waiting(), asker.ask()) == (12, [], [])
+    assert (len(asker.list_points()), asker.list_waiting(), asker.ask()) == (12, [], [])
     assert hash_files(folder) == before
 
 
@@ -153,7 +153,7 @@ def test_opening_and_looking_write_nothing(tmp_path: Path, undisturbed: Undistur
 
 @settings(max_examples=15, deadline=None)
 @given(parts=st.lists(st.integers(0, 4), max_size=12))
-def test_proposals_do_not_hang_on_who_asks_or_how_much_is_told_at_once(
+def test_proposals_do_not_depend_on_the_process_or_the_size_of_tells(
     undisturbed: Undisturbed, parts: list[int]
 ) -> None:
     """Each call by a process of its own, a generation told in parts: as a sweep that is killed between any two."""
@@ -161,29 +161,28 @@ def test_proposals_do_not_hang_on_who_asks_or_how_much_is_told_at_once(
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "study"
         for most in parts:
-            if not AskTellStudy(search, folder).waiting():
+            if not AskTellStudy(search, folder).list_waiting():
                 AskTellStudy(search, folder).ask()
             told(AskTellStudy(search, folder), search, most)
-            assert AskTellStudy(search, folder).points() == points[: len(AskTellStudy(search, folder).points())]
+            asked = AskTellStudy(search, folder).list_points()
+            assert asked == points[: len(asked)]
         assert run(search, folder) == points
 
 
-def test_every_strategy_goes_on_as_if_it_had_not_been_interrupted(
-    strategy: str, tmp_path: Path, undisturbed: Undisturbed
-) -> None:
+def test_every_strategy_continues_as_if_uninterrupted(strategy: str, tmp_path: Path, undisturbed: Undisturbed) -> None:
     search, folder = searching(strategy), tmp_path / "study"
-    while AskTellStudy(search, folder).waiting() or AskTellStudy(search, folder).ask():
+    while AskTellStudy(search, folder).list_waiting() or AskTellStudy(search, folder).ask():
         told(AskTellStudy(search, folder), search, 3)
-    assert AskTellStudy(search, folder).points() == undisturbed(strategy)[1]
+    assert AskTellStudy(search, folder).list_points() == undisturbed(strategy)[1]
 
 
-def test_gp_goes_on_too_with_conditions_and_constraints(tmp_path: Path) -> None:
+def test_gp_with_conditions_and_constraints_continues_as_if_uninterrupted(tmp_path: Path) -> None:
     """Quickly: two proposals of its model."""
     search = searching("gp", trials=6, generation=4)
     whole = run(search, tmp_path / "whole")
     for parts in (1, 3, 2):
         asker = AskTellStudy(search, tmp_path / "study")
-        if not asker.waiting():
+        if not asker.list_waiting():
             asker.ask()
         told(asker, search, parts)
     assert run(search, tmp_path / "study") == whole
@@ -197,7 +196,7 @@ def test_another_process_asks_the_same(tmp_path: Path, undisturbed: Undisturbed)
     environment = os.environ | {"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=120)
     for strategy in ("tpe", "nsga2"):
-        assert AskTellStudy(searching(strategy), tmp_path / strategy).points() == undisturbed(strategy)[1]
+        assert AskTellStudy(searching(strategy), tmp_path / strategy).list_points() == undisturbed(strategy)[1]
 
 
 class Killed(BaseException):
@@ -239,26 +238,26 @@ def test_a_full_disk_records_nothing_and_the_same_is_asked_once_there_is_room(
             patched.setattr("search.sampling.optuna_journal.write_atomic", full)
             with pytest.raises(OSError, match="No space"):
                 step()
-        assert len(asker.waiting()) == waiting
+        assert len(asker.list_waiting()) == waiting
         step()
-    assert asker.points() == points[:4]
+    assert asker.list_points() == points[:4]
     assert run(search, tmp_path / "study") == points
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_a_kill_while_a_sampler_thinks_changes_nothing(
+def test_kill_during_sampling_changes_nothing(
     share: float, tmp_path: Path, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, calls = tmp_path / "study", iter(range(10**6))
-    append = optuna_journal.Operations.append_logs
+    append = optuna_journal.InMemoryJournal.append_logs
     total = len((undisturbed("tpe")[0] / "journal.log").read_text().splitlines())
 
-    def killed(self: optuna_journal.Operations, logs: list[dict[str, Any]]) -> None:
+    def killed(self: optuna_journal.InMemoryJournal, logs: list[dict[str, Any]]) -> None:
         if next(calls) == int(share * total):
             raise Killed
         append(self, logs)
 
-    monkeypatch.setattr(optuna_journal.Operations, "append_logs", killed)
+    monkeypatch.setattr(optuna_journal.InMemoryJournal, "append_logs", killed)
     with pytest.raises(Killed):
         run(searching(), folder)
     monkeypatch.undo()
@@ -269,7 +268,7 @@ def test_a_kill_while_a_sampler_thinks_changes_nothing(
 @given(data=st.data())
 @pytest.mark.parametrize("name", ["generations.jsonl", "journal.log"])
 @pytest.mark.parametrize("strategy", ["tpe", "nsga2"])
-def test_a_file_that_was_torn_lost_or_altered_is_made_again_the_same(
+def test_torn_lost_or_altered_file_is_rebuilt_equal(
     name: str, strategy: str, data: st.DataObject, undisturbed: Undisturbed
 ) -> None:
     done, points = undisturbed(strategy)
@@ -289,12 +288,12 @@ def test_a_file_that_was_torn_lost_or_altered_is_made_again_the_same(
             }
             (folder / name).write_bytes(content[:at] + tail[how])
         asker = AskTellStudy(searching(strategy), folder)
-        assert asker.points() == points[: len(asker.points())]
+        assert asker.list_points() == points[: len(asker.list_points())]
         assert run(searching(strategy), folder) == points
         assert states(folder) == states(done)
 
 
-def test_what_could_not_be_read_is_kept(tmp_path: Path, undisturbed: Undisturbed) -> None:
+def test_unreadable_content_is_kept_aside(tmp_path: Path, undisturbed: Undisturbed) -> None:
     shutil.copytree(undisturbed("tpe")[0], tmp_path / "study")
     memory = tmp_path / "study" / "generations.jsonl"
     torn = memory.read_bytes()[:-9]
@@ -303,7 +302,7 @@ def test_what_could_not_be_read_is_kept(tmp_path: Path, undisturbed: Undisturbed
     assert memory.with_suffix(".damaged").read_bytes() == torn
 
 
-def test_a_longer_search_asks_as_if_it_had_been_so_long_from_the_start(
+def test_extended_search_equals_a_search_of_that_length(
     strategy: str, tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
     """6 trials are a generation and a half: the rest of the second is run when more are asked for."""
@@ -330,22 +329,22 @@ def test_a_longer_search_asks_as_if_it_had_been_so_long_from_the_start(
         ),
     ],
 )
-def test_another_search_is_not_mixed_in(change: dict[str, Any], told_of: str, undisturbed: Undisturbed) -> None:
+def test_changed_search_settings_are_refused(change: dict[str, Any], told_of: str, undisturbed: Undisturbed) -> None:
     folder = undisturbed("tpe")[0]
     with pytest.raises(SpaceError) as error:
         AskTellStudy(searching(**change), folder)
     *lines, hint = error.value.problems
     assert lines == [told_of]
-    assert hint.startswith(f"{folder}: a search goes on as it was begun; ")
+    assert hint.startswith(f"{folder}: a search continues with its first settings; ")
 
 
-def test_a_generation_waits_for_the_one_before_it(tmp_path: Path) -> None:
+def test_ask_before_tell_is_refused(tmp_path: Path) -> None:
     search, asker = searching(), AskTellStudy(searching(), tmp_path / "study")
     asker.ask()
     told(asker, search, 3)
-    with pytest.raises(RuntimeError, match="once the one before it was told"):
+    with pytest.raises(RuntimeError, match="before the last one is told"):
         asker.ask()
-    with pytest.raises(ValueError, match="2 outcomes of 1 configurations that wait"):
+    with pytest.raises(ValueError, match="2 outcomes for 1 waiting configurations"):
         asker.tell([Outcome("a", "failed")] * 2)
 
 
@@ -353,7 +352,7 @@ def test_a_generation_waits_for_the_one_before_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_no_point_is_trained_twice_and_a_space_that_is_used_up_ends_the_search(strategy: str, tmp_path: Path) -> None:
+def test_exhausted_space_ends_the_search_without_repeats(strategy: str, tmp_path: Path) -> None:
     axes = {"method": {"choice": ["pgd-at", "trades"]}, "batch_size": {"choice": [32, 64, 128]}}
     search, folder = searching(strategy, trials=40, axes=axes), tmp_path / "study"
     points = run(search, folder)
@@ -363,7 +362,7 @@ def test_no_point_is_trained_twice_and_a_space_that_is_used_up_ends_the_search(s
     assert hash_files(folder) == before, "asking in vain leaves no trace"
 
 
-def test_a_repeated_proposal_says_whose_it_is(tmp_path: Path) -> None:
+def test_repeated_proposal_names_the_first(tmp_path: Path) -> None:
     axes = {"method": {"choice": ["pgd-at", "trades"]}, "batch_size": {"choice": [32, 64, 128]}}
     run(searching(trials=40, axes=axes), tmp_path / "study")
     trials = study(tmp_path / "study").trials
@@ -395,7 +394,7 @@ def states(folder: Path) -> list[Any]:
     ]
 
 
-def test_optuna_loads_the_study_with_all_that_was_told(strategy: str, undisturbed: Undisturbed) -> None:
+def test_optuna_loads_the_study_with_all_told_outcomes(strategy: str, undisturbed: Undisturbed) -> None:
     folder, points = undisturbed(strategy)
     found = study(folder)
     assert found.study_name == "study"
@@ -428,7 +427,7 @@ def test_optuna_draws_the_front(undisturbed: Undisturbed) -> None:
     assert plot_pareto_front(found).get_xlabel() == "val_clean_acc"
 
 
-def test_minimising_and_a_single_objective_are_told_as_such(tmp_path: Path) -> None:
+def test_directions_of_objectives_reach_optuna(tmp_path: Path) -> None:
     search = searching(trials=4, objectives={"val_pgd_acc": "min"}, constraints=[])
     run(search, tmp_path / "study")
     found = study(tmp_path / "study")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from search.exceptions import SpaceError
-from search.schema.document import read
+from search.schema.document import read_document
 
 from ..helpers import ROOT
 
@@ -22,21 +22,21 @@ def write(name: str, text: str | bytes) -> Path:
 
 def complaints(path: Path) -> list[str]:
     with pytest.raises(SpaceError) as caught:
-        read(path)
+        read_document(path)
     return caught.value.problems
 
 
-def test_a_tree_and_the_line_of_every_key() -> None:
-    document = read(write("a.yaml", "trial:\n  epochs: 3\n  model:\n    hidden: [16, 32]\n"))
+def test_document_has_a_tree_and_the_line_of_every_key() -> None:
+    document = read_document(write("a.yaml", "trial:\n  epochs: 3\n  model:\n    hidden: [16, 32]\n"))
     assert document.tree == {"trial": {"epochs": 3, "model": {"hidden": [16, 32]}}}
-    assert document.where(("trial", "epochs")) == "a.yaml:2"
-    assert document.where(("trial", "model", "hidden", "1")) == "a.yaml:4"
+    assert document.locate(("trial", "epochs")) == "a.yaml:2"
+    assert document.locate(("trial", "model", "hidden", "1")) == "a.yaml:4"
 
 
-def test_what_was_not_written_is_found_at_the_nearest_that_was() -> None:
-    document = read(write("a.yaml", "search:\n  axes:\n    data.label_noise: {grid: [0, 1]}\n"))
-    assert document.where(("search", "axes", "data.label_noise", "when", "x")) == "a.yaml:3"
-    assert document.where(("evaluate", "every")) == "a.yaml"
+def test_unwritten_key_is_located_at_its_nearest_written_parent() -> None:
+    document = read_document(write("a.yaml", "search:\n  axes:\n    data.label_noise: {grid: [0, 1]}\n"))
+    assert document.locate(("search", "axes", "data.label_noise", "when", "x")) == "a.yaml:3"
+    assert document.locate(("evaluate", "every")) == "a.yaml"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_was_not_written_is_found_at_the_nearest_that_was() -> None:
         (
             "search:\n  axes:\n    method: {grid: [a]}\n   epochs: {grid: [1]}\n",
             "a.yaml:4:4: not YAML: expected <block end>, but found '<block mapping start>'; this line begins in "
-            "another column than those of its mapping: indent them alike",
+            "another column than the other lines of its mapping: indent them alike",
         ),
         ("trial: [1, 2\n", "a.yaml:2:1: not YAML: expected ',' or ']', but got '<stream end>'"),
         (
@@ -67,38 +67,38 @@ def test_unreadable_yaml_is_refused_with_line_and_column(text: str, complaint: s
     assert complaints(write("a.yaml", text)) == [complaint]
 
 
-def test_bytes_that_are_no_text() -> None:
+def test_file_that_is_not_utf8_is_refused() -> None:
     (problem,) = complaints(write("a.yaml", b"trial: \xff\n"))
     assert problem.startswith("a.yaml: cannot be read: 'utf-8' codec can't decode byte 0xff in position 7")
 
 
-def test_a_key_that_stands_twice_is_refused_with_both_lines() -> None:
+def test_duplicate_key_is_refused_with_both_lines() -> None:
     text = "trial:\n  epochs: 1\n  batch_size: 2\n  epochs: 3\nsearch:\n  axes:\n    method: {grid: [a], grid: [b]}\n"
     assert complaints(write("a.yaml", text)) == [
-        "a.yaml:4: trial.epochs stands twice; first in line 2",
-        "a.yaml:7: search.axes.method.grid stands twice; first in line 7",
+        "a.yaml:4: trial.epochs is written twice; first in line 2",
+        "a.yaml:7: search.axes.method.grid is written twice; first in line 7",
     ]
 
 
-def test_the_same_key_in_two_items_of_a_list_is_no_duplicate() -> None:
-    document = read(write("a.yaml", "search:\n  axes:\n    method:\n      grid: [{base: a}, {base: b}]\n"))
+def test_same_key_in_two_list_items_is_accepted() -> None:
+    document = read_document(write("a.yaml", "search:\n  axes:\n    method:\n      grid: [{base: a}, {base: b}]\n"))
     assert document.tree["search"]["axes"]["method"]["grid"] == [{"base": "a"}, {"base": "b"}]
 
 
-def test_a_folder_is_no_file_and_a_sweep_s_may_be_meant_for_its_space() -> None:
+def test_folder_is_refused_and_the_space_of_a_sweep_suggested() -> None:
     folder = Path("results", "mine")
     folder.mkdir(parents=True)
     assert complaints(folder) == ["results/mine: is a folder; name a YAML file"]
     (folder / "space.yaml").write_text("trial: {}\n")
     assert complaints(folder) == [
-        "results/mine: is a sweep's folder, and no space; name the YAML file that it was run from, or "
+        "results/mine: is the folder of a sweep, not a space; name the YAML file that it was run from, or "
         "results/mine/space.yaml, the space as it was run (with --name mine, to go on with it)"
     ]
     Path("a.yaml").write_text("trial: {}\n")
     assert complaints(Path()) == [".: is a folder; there are a.yaml"]
 
 
-def test_a_missing_file_names_the_one_that_is_meant_or_some_of_those_there_are() -> None:
+def test_missing_file_suggests_a_near_name_or_lists_files() -> None:
     write("friendly.yaml", "trial: {}\n")
     assert complaints(Path("freindly.yaml")) == ["freindly.yaml: no such file; did you mean friendly.yaml?"]
     assert complaints(Path("friendly")) == ["friendly: no such file; did you mean friendly.yaml?"]
@@ -117,34 +117,34 @@ def test_a_space_of_the_checkout_is_found_from_anywhere() -> None:
     assert problem.endswith(f"did you mean {ROOT / 'spaces' / 'cifar10' / 'gairat.yaml'}?")
 
 
-def test_extends_lays_one_file_over_another_and_remembers_where_each_key_was_written() -> None:
+def test_extends_merges_files_and_keeps_the_place_of_each_key() -> None:
     Path("sub").mkdir()
     write("base.yaml", "trial:\n  epochs: 3\n  batch_size: 32\n")
-    document = read(write("sub/a.yaml", "extends: ../base.yaml\ntrial:\n  epochs: 9\n"))
+    document = read_document(write("sub/a.yaml", "extends: ../base.yaml\ntrial:\n  epochs: 9\n"))
     assert document.tree == {"trial": {"epochs": 9, "batch_size": 32}}
-    assert document.where(("trial", "epochs")) == "sub/a.yaml:3"
-    assert document.where(("trial", "batch_size")) == "sub/../base.yaml:3"
+    assert document.locate(("trial", "epochs")) == "sub/a.yaml:3"
+    assert document.locate(("trial", "batch_size")) == "sub/../base.yaml:3"
 
 
-def test_a_piece_of_another_name_replaces_the_one_it_extends() -> None:
+def test_piece_of_another_name_replaces_the_extended_piece() -> None:
     write("base.yaml", "trial: {model: {name: mlp, hidden: [16]}}\n")
-    assert read(write("a.yaml", "extends: base.yaml\ntrial: {model: {name: cnn}}\n")).tree == {
+    assert read_document(write("a.yaml", "extends: base.yaml\ntrial: {model: {name: cnn}}\n")).tree == {
         "trial": {"model": {"name": "cnn"}}
     }
 
 
-def test_an_axis_replaces_the_one_it_extends_for_else_both_would_be_crossed() -> None:
+def test_axis_replaces_the_extended_axis() -> None:
     write("base.yaml", "search: {axes: {method: {grid: {a: pgd-at, b: trades}}, subset: {grid: [all]}}}\n")
-    tree = read(write("a.yaml", "extends: base.yaml\nsearch: {axes: {method: {grid: {c: fast-at}}}}\n")).tree
+    tree = read_document(write("a.yaml", "extends: base.yaml\nsearch: {axes: {method: {grid: {c: fast-at}}}}\n")).tree
     assert tree == {"search": {"axes": {"method": {"grid": {"c": "fast-at"}}, "subset": {"grid": ["all"]}}}}
 
 
-def test_a_null_takes_out_what_the_extended_file_says() -> None:
+def test_null_removes_a_key_of_the_extended_file() -> None:
     write("base.yaml", "trial: {epochs: 3}\nprofile: {seeds: 2}\n")
-    assert read(write("a.yaml", "extends: base.yaml\nprofile: null\n")).tree == {"trial": {"epochs": 3}}
+    assert read_document(write("a.yaml", "extends: base.yaml\nprofile: null\n")).tree == {"trial": {"epochs": 3}}
 
 
-def test_what_is_laid_over_a_trial_keeps_its_nulls_to_take_keys_out_there() -> None:
+def test_overlays_of_a_trial_keep_their_nulls() -> None:
     text = """
 trial: {epochs: 3, average: null}
 profile: {seeds: null, trial: {average: null, method: {awp: null}}}
@@ -157,17 +157,17 @@ search: {axes: {average: {grid: {none: null, ema: {name: ema}}}, subset: null}}
         "pretrain": {"trial": {"average": None}},
         "search": {"axes": {"average": {"grid": {"none": None, "ema": {"name": "ema"}}}}},
     }
-    assert read(write("base.yaml", text)).tree == tree
-    assert read(write("a.yaml", "extends: base.yaml\n")).tree == tree
+    assert read_document(write("base.yaml", text)).tree == tree
+    assert read_document(write("a.yaml", "extends: base.yaml\n")).tree == tree
 
 
-def test_files_that_extend_one_another_in_a_ring_are_refused() -> None:
+def test_files_that_extend_each_other_in_a_cycle_are_refused() -> None:
     write("a.yaml", "extends: b.yaml\n")
     write("b.yaml", "extends: a.yaml\n")
     assert complaints(Path("a.yaml")) == ["a.yaml: extends itself, by way of a.yaml -> b.yaml"]
 
 
-def test_extends_names_one_file_that_is_there() -> None:
+def test_extends_refuses_anything_but_one_existing_file() -> None:
     assert complaints(write("a.yaml", "trial: {}\nextends: [b.yaml]\n")) == [
         "a.yaml:2: extends: names one file; got ['b.yaml']"
     ]

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from search.exceptions import SpaceError
-from search.schema.axes import grid_points
-from search.schema.merging import SPACE, over_space, over_trial, written_out
-from search.schema.space import Loaded, at_point, configured, load
+from search.schema.axes import list_grid_points
+from search.schema.merging import SPACE_NODE, expand_short_forms, overlay_space, overlay_trial
+from search.schema.space import LoadedSpace, build_config, build_config_at, load_space
 from trainers.config import TrialConfig
 
 Leaves = dict[str, Any]
@@ -88,7 +88,7 @@ def trees(it: Written) -> dict[str, Any]:
     return {how: shortened(tree) for how, tree in found.items()} if it.words else found
 
 
-def loaded(folder: Path, layers: dict[str, Any], axes: Leaves, block: tuple[str, ...] = ("trial",)) -> Loaded:
+def loaded(folder: Path, layers: dict[str, Any], axes: Leaves, block: tuple[str, ...] = ("trial",)) -> LoadedSpace:
     def within(tree: Any) -> Any:
         for key in reversed(block):
             tree = {key: tree}
@@ -103,31 +103,29 @@ def loaded(folder: Path, layers: dict[str, Any], axes: Leaves, block: tuple[str,
         for how in ("set", "set again")
         for key, value in layers[how].items()
     ]
-    return load(folder / "space.yaml", overrides)
+    return load_space(folder / "space.yaml", overrides)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(spaces())
-def test_a_trial_is_the_same_in_whichever_places_it_is_written(tmp_path: Path, it: Written) -> None:
+def test_trial_is_the_same_wherever_its_knobs_are_written(tmp_path: Path, it: Written) -> None:
     axes = {path: value for path, value in it.leaves.items() if it.places[path] == "axis"}
     its = loaded(tmp_path, trees(it), axes)
-    (point,) = grid_points(its.space.search.axes)
-    assert at_point(its, point) == TrialConfig.model_validate(tree_of(it.leaves))
+    (point,) = list_grid_points(its.space.search.axes)
+    assert build_config_at(its, point) == TrialConfig.model_validate(tree_of(it.leaves))
 
 
 @pytest.mark.parametrize("block", ["profile", "pretrain"])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
 @given(spaces())
-def test_a_first_training_is_the_same_in_whichever_places_it_is_written(
-    tmp_path: Path, block: str, it: Written
-) -> None:
+def test_upstream_training_is_the_same_wherever_its_knobs_are_written(tmp_path: Path, block: str, it: Written) -> None:
     own = {path: value for path, value in it.leaves.items() if path.partition(".")[0] not in ("data", "model")}
     named_first = {p: "base" if p.endswith((".name", ".base")) else it.places[p].replace("axis", "set") for p in own}
     its = loaded(tmp_path, trees(Written(own, named_first, it.words)), {}, (block, "trial"))
-    its.space.trial.update(written_out({"method": "mart", "optimizer": {"momentum": 0.1}, "batch_size": 7})[0])
+    its.space.trial.update(expand_short_forms({"method": "mart", "optimizer": {"momentum": 0.1}, "batch_size": 7})[0])
     overlay = getattr(its.space, block).trial
     apart = TrialConfig.model_validate({"batch_size": 7} | tree_of(own))
-    config = configured(its, over_trial(its.space.trial, overlay))
+    config = build_config(its, overlay_trial(its.space.trial, overlay))
     if "optimizer.name" not in own:
         config = config.model_copy(update={"optimizer": apart.optimizer})  # the trial's own
     assert config == apart
@@ -151,38 +149,36 @@ def test_a_first_training_is_the_same_in_whichever_places_it_is_written(
         ),
     ],
 )  # fmt: skip
-def test_no_word_is_forgotten_when_something_is_laid_over_it(
-    tmp_path: Path, trial: str, axes: str, overrides: list[str]
-) -> None:
+def test_short_form_survives_an_overlay(tmp_path: Path, trial: str, axes: str, overrides: list[str]) -> None:
     path = tmp_path / "space.yaml"
     path.write_text(f"trial: {trial}\nsearch: {{axes: {{{axes}}}}}\n")
-    its = load(path, [f"trial.{override}" for override in overrides])
-    (point,) = grid_points(its.space.search.axes)
+    its = load_space(path, [f"trial.{override}" for override in overrides])
+    (point,) = list_grid_points(its.space.search.axes)
     pieces = {"method": {"base": "trades", "attack": {"epsilon": 0.05}}, "optimizer": {"name": "adam", "lr": 0.01}}
-    assert at_point(its, point) == TrialConfig.model_validate(pieces)
+    assert build_config_at(its, point) == TrialConfig.model_validate(pieces)
 
 
-def test_what_a_piece_is_called_without_saying_so_is_no_other_piece(tmp_path: Path) -> None:
+def test_implied_name_is_not_another_piece(tmp_path: Path) -> None:
     path = tmp_path / "space.yaml"
     path.write_text(
         "trial: {method: {attack: {epsilon: 0.05}}, optimizer: {lr: 0.01}}\nsearch: {stopping: {margin: 0.2}}"
     )
     names = ("trial.method.base=pgd-at", "trial.method.attack.name=pgd", "trial.optimizer.name=sgd")
-    its = load(path, [*names, "search.stopping.name=robust"])
-    assert at_point(its, {}).method.attack.epsilon == 0.05  # type: ignore[union-attr]
-    assert at_point(its, {}).optimizer.lr == 0.01
+    its = load_space(path, [*names, "search.stopping.name=robust"])
+    assert build_config_at(its, {}).method.attack.epsilon == 0.05  # type: ignore[union-attr]
+    assert build_config_at(its, {}).optimizer.lr == 0.01
     assert its.space.search.stopping.margin == 0.2  # type: ignore[union-attr]
 
 
-def test_a_name_that_is_swept_by_itself_leaves_the_knobs_beside_it(tmp_path: Path) -> None:
+def test_axis_over_a_name_keeps_the_knobs_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "space.yaml"
     axes = "optimizer.name: {grid: [sgd, adam]}, method.base: {grid: [pgd-at, iat]}, subset.epoch: {grid: [2]}, "
     axes += "subset.name: {grid: [drop-unlearned]}"
     path.write_text(
         f"trial: {{method: {{attack: {{epsilon: 0.1}}}}, optimizer: {{lr: 0.3}}}}\nsearch: {{axes: {{{axes}}}}}"
     )
-    its = load(path, ["trial.epochs=9"])
-    configs = [at_point(its, point) for point in grid_points(its.space.search.axes)]
+    its = load_space(path, ["trial.epochs=9"])
+    configs = [build_config_at(its, point) for point in list_grid_points(its.space.search.axes)]
     assert [(it.optimizer.name, it.method.attack.name) for it in configs] == [  # type: ignore[union-attr]
         ("sgd", "pgd"), ("sgd", "iat"), ("adam", "pgd"), ("adam", "iat")
     ]  # fmt: skip
@@ -190,28 +186,28 @@ def test_a_name_that_is_swept_by_itself_leaves_the_knobs_beside_it(tmp_path: Pat
         assert (it.optimizer.lr, it.method.attack.epsilon, it.subset.epoch) == (0.3, 0.1, 2)  # type: ignore[union-attr]
 
 
-def test_a_piece_of_another_name_takes_the_place_of_all_knobs(tmp_path: Path) -> None:
+def test_piece_of_another_name_replaces_all_knobs(tmp_path: Path) -> None:
     path = tmp_path / "space.yaml"
     path.write_text("trial: {method: {attack: {epsilon: 0.05}}, optimizer: {lr: 0.01}}")
     for override in ("trial.method=trades", "trial.method={base: trades}"):
-        config = at_point(load(path, [override, "trial.optimizer=adam"]), {})
+        config = build_config_at(load_space(path, [override, "trial.optimizer=adam"]), {})
         assert config == TrialConfig.model_validate({"method": "trades", "optimizer": {"name": "adam"}})
-    config = at_point(load(path, ["trial.method={kind: free}", "trial.method=pgd-at"]), {})
+    config = build_config_at(load_space(path, ["trial.method={kind: free}", "trial.method=pgd-at"]), {})
     assert config.method.kind == "pieces"
 
 
-def test_the_kind_that_a_method_has_without_saying_so_is_no_other_method(tmp_path: Path) -> None:
+def test_implied_kind_of_a_method_is_not_another_method(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text("trial: {method: {base: trades, loss: {beta: 3}}}")
     path = tmp_path / "space.yaml"
     path.write_text("extends: base.yaml\ntrial: {method: {kind: pieces}}\n")
-    its = load(path, ["trial.method.kind=pieces", "trial.method={kind: pieces, attack: {epsilon: 0.05}}"])
+    its = load_space(path, ["trial.method.kind=pieces", "trial.method={kind: pieces, attack: {epsilon: 0.05}}"])
     method = {"base": "trades", "loss": {"beta": 3}, "attack": {"epsilon": 0.05}}
-    assert at_point(its, {}) == TrialConfig.model_validate({"method": method})
+    assert build_config_at(its, {}) == TrialConfig.model_validate({"method": method})
 
 
 @pytest.mark.parametrize("block", ["profile", "pretrain"])
 @pytest.mark.parametrize("below", ["an extending file", "--set"])
-def test_a_null_that_takes_out_a_key_of_the_trial_is_not_forgotten(tmp_path: Path, block: str, below: str) -> None:
+def test_overlay_over_a_null_of_an_upstream_training_is_refused(tmp_path: Path, block: str, below: str) -> None:
     taken_out = "{trial: {method: {loss: null}, epochs: null}}"
     (tmp_path / "base.yaml").write_text(f"trial: {{method: trades}}\n{block}: {taken_out}\n")
     path = tmp_path / "space.yaml"
@@ -219,11 +215,11 @@ def test_a_null_that_takes_out_a_key_of_the_trial_is_not_forgotten(tmp_path: Pat
     path.write_text("extends: base.yaml\n" + over * (below == "an extending file"))
     knobs = [f"{block}.trial.epochs=4", f"{block}.trial.method.loss.beta=3"] if below == "--set" else []
     with pytest.raises(SpaceError) as caught:
-        load(path, knobs)
+        load_space(path, knobs)
     (problem,) = caught.value.problems
     null = f"{tmp_path / 'base.yaml'}:2"
     where = f"{null} with --set {knobs[-1]}" if knobs else f"{path}:2"
-    assert problem.startswith(f"{where}: {block}.trial.method.loss: is null in {null}, which takes the trial's out")
+    assert problem.startswith(f"{where}: {block}.trial.method.loss: is null in {null}, which removes the trial's")
 
 
 MISTYPED = {
@@ -248,7 +244,7 @@ MISTYPED = {
 
 @pytest.mark.parametrize(("path", "value"), [(path, value) for path, each in MISTYPED.items() for value in each])
 @pytest.mark.parametrize("below", ["nothing", "an extending file", "--set", "an axis"])
-def test_a_value_where_a_mapping_belongs_is_refused_at_its_line_whatever_is_laid_over_it(
+def test_value_in_place_of_a_mapping_is_refused_at_its_line_under_any_overlay(
     tmp_path: Path, path: str, value: str, below: str
 ) -> None:
     *above, last = path.split(".")
@@ -262,37 +258,37 @@ def test_a_value_where_a_mapping_belongs_is_refused_at_its_line_whatever_is_laid
     more = {"an extending file": over, "an axis": axis if path.startswith("trial.") else over}
     (tmp_path / "space.yaml").write_text("extends: base.yaml\n" + more.get(below, ""))
     with pytest.raises(SpaceError) as caught:
-        load(tmp_path / "space.yaml", [f"{path}.x=1"] if below == "--set" else [])
+        load_space(tmp_path / "space.yaml", [f"{path}.x=1"] if below == "--set" else [])
     lines = [
         problem for problem in caught.value.problems if f"base.yaml:{len(above) + 1}: {path}: should be " in problem
     ]
     assert len(lines) == 1, caught.value.problems
 
 
-def test_a_value_of_an_axis_where_a_mapping_belongs_is_refused_though_another_axis_lies_below(tmp_path: Path) -> None:
+def test_axis_value_in_place_of_a_mapping_is_refused_beside_a_deeper_axis(tmp_path: Path) -> None:
     path = tmp_path / "space.yaml"
     path.write_text("search:\n  axes:\n    method: {grid: [[trades]]}\n    method.attack.epsilon: {grid: [0.1]}\n")
-    its = load(path, [])
-    (point,) = grid_points(its.space.search.axes)
+    its = load_space(path, [])
+    (point,) = list_grid_points(its.space.search.axes)
     with pytest.raises(SpaceError) as caught:
-        at_point(its, point)
+        build_config_at(its, point)
     (problem,) = caught.value.problems
     assert problem.startswith(f"{path}:3: axis method=trades: trial.method: should be the name of a piece")
 
 
-def test_words_are_written_out_wherever_only_a_piece_may_stand() -> None:
+def test_short_forms_are_expanded_wherever_a_piece_is_expected() -> None:
     tree = {
         "trial": {"average": "ema", "method": {"base": "pgd-at", "loss": "trades", "attack": {"start": "normal"}}},
         "evaluate": {"final": {"aa": "autoattack"}},
         "search": {"stopping": "none", "replicates": 3, "strategy": "grid", "axes": {"method": {"grid": ["trades"]}}},
     }
-    out, wrong = written_out(tree, SPACE)
+    out, wrong = expand_short_forms(tree, SPACE_NODE)
     assert not wrong
     method = {"base": "pgd-at", "loss": {"name": "trades"}, "attack": {"start": "normal"}}
     assert out["trial"] == {"average": {"name": "ema"}, "method": method}
     assert out["evaluate"] == {"final": {"aa": {"name": "autoattack"}}}
     assert out["search"] == tree["search"] | {"stopping": {"name": "none"}}
-    assert written_out(out, SPACE) == (out, [])
+    assert expand_short_forms(out, SPACE_NODE) == (out, [])
 
 
 @pytest.mark.parametrize(
@@ -304,10 +300,10 @@ def test_words_are_written_out_wherever_only_a_piece_may_stand() -> None:
         ({"grid": [3], "when": None}, None),
     ],
 )
-def test_an_axis_laid_over_another_keeps_its_condition_and_none_of_its_values(change: Any, when: Any) -> None:
+def test_axis_over_another_keeps_the_condition_and_no_values(change: Any, when: Any) -> None:
     """`--set search.axes.epochs.grid=[3]` is about values; without `when` the axis would act in every training."""
     tree = {"search": {"axes": {"epochs": {"grid": [1, 2], "when": {"method": "gairat"}}, "seed": {"grid": [0]}}}}
-    merged = over_space(tree, {"search": {"axes": {"epochs": change}}})["search"]["axes"]
+    merged = overlay_space(tree, {"search": {"axes": {"epochs": change}}})["search"]["axes"]
     values = {key: value for key, value in change.items() if key != "when"}
     assert merged["epochs"] == values | ({"when": when} if when else {})
     assert list(merged) == ["epochs", "seed"]

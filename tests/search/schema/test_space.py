@@ -83,11 +83,11 @@ MISTAKES = {
     ),
     "ranked subset without a ranking": (
         "trial:\n  subset: {name: ranked, size: 50%}\n",
-        "space.yaml:2: trial.subset: a ranked subset needs a ranking: add a `profile:` block that makes one",
+        "space.yaml:2: trial.subset: a ranked subset needs a ranking: add a `profile:` block",
     ),
     "CUDA without a GPU": (
         "trial:\n  compute: {device: cuda}\n",
-        "space.yaml:2: trial.compute.device: cuda, and no trial is given a GPU: resources.gpus is 0, or auto and there"
+        "space.yaml:2: trial.compute.device: cuda, and trials have no GPU: resources.gpus is 0, or auto and there"
         " is none; give 1 or a share",
     ),
     "ranking made on a subset": (
@@ -150,7 +150,7 @@ MISTAKES = {
     ),
     "adaptive replicates without room": (
         "search:\n  replicates: {min: 3, max: 3}\n",
-        "space.yaml:2: search.replicates: more seeds at most than at least; got min 3, max 3",
+        "space.yaml:2: search.replicates: max is above min; got min 3, max 3",
     ),
     "adaptive replicates of one seed": (
         "search:\n  replicates: {min: 1, max: 3}\n",
@@ -158,7 +158,8 @@ MISTAKES = {
     ),
     "misspelt knob of replicates": (
         "search:\n  replicates: {min: 2, max: 3, maxi: 3}\n",
-        "space.yaml:2: search.replicates.maxi: Adaptive has no such knob; did you mean max? (allowed: max, min)",
+        "space.yaml:2: search.replicates.maxi: AdaptiveReplicates has no such knob; did you mean max? "
+        "(allowed: max, min)",
     ),
     "adaptive replicates of one objective": (
         "search:\n  replicates: {min: 2, max: 3}\n  objectives: {val_pgd_acc: max}\n",
@@ -246,7 +247,7 @@ MISTAKES = {
     "conditions in a ring": (
         "search:\n  axes:\n    method: {grid: [pgd-at, trades], when: {batch_size: 32}}\n"
         "    batch_size: {grid: [32, 64], when: {method: trades}}\n",
-        "space.yaml:3: search.axes.method.when: axes wait for one another: method <- batch_size <- method",
+        "space.yaml:3: search.axes.method.when: conditions form a cycle: method <- batch_size <- method",
     ),
     "axis of no knob": (
         axis("{grid: [trades]}", "metod"),
@@ -289,8 +290,8 @@ MISTAKES = {
     "condition on what is drawn from a range": (
         "search:\n  strategy: random\n  trials: 2\n  axes:\n    method.loss.beta: {loguniform: [1, 9]}\n"
         "    batch_size: {choice: [16, 32], when: {method.loss.beta: 2.0}}\n",
-        "space.yaml:6: search.axes.batch_size.when: axis method.loss.beta is drawn from a range, so that it never is"
-        " '2.0'; `when` names values of grid, choice or int",
+        "space.yaml:6: search.axes.batch_size.when: axis method.loss.beta is drawn from a range of real numbers "
+        "and never is '2.0'; `when` names values of grid, choice or int",
     ),
     "condition beyond a range": (
         "search:\n  strategy: random\n  trials: 2\n  axes:\n    method.attack.steps: {int: [1, 9]}\n"
@@ -341,8 +342,8 @@ MISTAKES = {
     ),
     "constraint beyond accuracies": (
         "search:\n  constraints: [val_clean_acc >= 80]\n",
-        "space.yaml:2: search.constraints.0: 'val_clean_acc >= 80': accuracies lie in [0, 1], so a bound does, as 0.8"
-        " or 80%; got 80",
+        "space.yaml:2: search.constraints.0: 'val_clean_acc >= 80': "
+        "a bound on an accuracy is in [0, 1], 0.8 or 80%; got 80",
     ),
     "constraint not in a list": (
         "search: {constraints: val_clean_acc >= 0.8}\n",
@@ -358,13 +359,11 @@ MISTAKES = {
     ),
     "values of an axis without how they are taken": (
         axis("[16, 32]"),
-        "space.yaml:3: search.axes.batch_size: an axis says how its values are taken: write {grid: [16, 32]} "
-        "for each in turn",
+        "space.yaml:3: search.axes.batch_size: an axis is a mapping, such as {grid: [16, 32]} to try each value",
     ),
     "value of an axis without how it is taken": (
         axis("pgd-at", "method"),
-        "space.yaml:3: search.axes.method: an axis says how its values are taken: write {grid: ['pgd-at']} "
-        "for each in turn",
+        "space.yaml:3: search.axes.method: an axis is a mapping, such as {grid: ['pgd-at']} to try each value",
     ),
     "axis beside `axes`": (
         axis("{grid: [16, 32]}") + "  method.attack.epsilon: {grid: [0.1]}\n",
@@ -477,7 +476,7 @@ def test_a_mistake_in_one_block_hides_none_in_another(
     assert all(what in problem for problem in further)
 
 
-def test_what_hangs_on_a_block_that_is_wrong_is_not_guessed(refused: Refused) -> None:
+def test_dependents_of_an_invalid_block_are_not_checked(refused: Refused) -> None:
     subset = "trial: {subset: {name: ranked, side: friendly, size: 50%}}\n"
     (problem,) = refused(subset + "profile: {foo: 1}\n")
     assert problem.startswith("space.yaml:2: profile.foo")
@@ -485,7 +484,7 @@ def test_what_hangs_on_a_block_that_is_wrong_is_not_guessed(refused: Refused) ->
     assert problem.startswith("space.yaml:1: search.replicates"), "its axes may be as wrong"
 
 
-def test_every_budget_in_pixels_of_0_to_255_is_told_of(refused: Refused) -> None:
+def test_every_budget_in_pixels_of_0_to_255_is_reported(refused: Refused) -> None:
     attacks = "p: {name: pgd, epsilon: 8, step_size: 2}, q: {name: autoattack, epsilon: 8}"
     problems = refused(f"evaluate: {{epsilon: 8, step_size: 2, final: {{{attacks}}}}}\n")
     paths = ("epsilon", "step_size", "final.p.epsilon", "final.p.step_size", "final.q.epsilon")
@@ -537,7 +536,7 @@ def test_a_mistake_in_the_values_of_the_files_axis_is_the_overrides_too(refused:
     assert problem.startswith(f"space.yaml:4 with --set search.axes.method.attack.epsilon.grid={values}: ")
 
 
-def test_what_an_override_leaves_is_found_in_the_file(refused: Refused) -> None:
+def test_mistake_outside_an_override_is_located_in_the_file(refused: Refused) -> None:
     text = "trial:\n  data: {name: digits}\n  optimizer:\n    momentum: 7\nsearch:\n  stopping: {rungs: [5%, 3.5]}\n"
     problems = refused(text, "--set", "trial.epochs=2", "--set", "search.stopping.rungs=[1%, 7.5]")
     assert [problem.partition(": ")[0] for problem in problems] == [
@@ -596,13 +595,13 @@ def test_the_command_ends_with_code_2_and_no_traceback(here: Path) -> None:
     assert os.listdir(here) == ["space.yaml"]
 
 
-def test_put_leaves_the_tree_as_it_was() -> None:
+def test_set_at_path_does_not_change_its_argument() -> None:
     tree = {"data": {"name": "digits"}}
     set_at_path(tree, "data.label_noise", 0.1)
     assert tree == {"data": {"name": "digits"}}
 
 
-def test_put_lays_a_mapping_over_the_piece_unless_its_name_changes() -> None:
+def test_set_at_path_merges_a_mapping_unless_the_name_changes() -> None:
     tree = {"subset": {"name": "random", "size": 5}}
     assert set_at_path(tree, "subset", {"size": 6})["subset"] == {"name": "random", "size": 6}
     assert set_at_path(tree, "subset", {"name": "all"})["subset"] == {"name": "all"}
@@ -634,8 +633,8 @@ def test_an_override_that_an_axis_replaces_everywhere_is_refused(
 ) -> None:
     problem, *_ = refused(SWEPT, "--set", override)
     assert problem == (
-        f"--set {override}: trial.{knob}: the axis {path} (space.yaml:{line}) has its own in every training; set the "
-        f"axis, --set 'search.axes.{path}.grid=[...]', or take it out, --set search.axes.{path}=null"
+        f"--set {override}: trial.{knob}: the axis {path} (space.yaml:{line}) replaces it in every training; set the "
+        f"axis, --set 'search.axes.{path}.grid=[...]', or remove it, --set search.axes.{path}=null"
     )
 
 
@@ -650,11 +649,11 @@ def test_an_override_that_an_axis_replaces_everywhere_is_refused(
         "search.axes.method.grid={a: standard}",
     ],
 )
-def test_an_override_that_some_training_sees_is_taken(planned: Callable[..., Plan], override: str) -> None:
+def test_override_that_some_training_sees_is_accepted(planned: Callable[..., Plan], override: str) -> None:
     assert planned(SWEPT, override).trials
 
 
-def test_an_override_that_first_trainings_alone_see_is_taken(planned: Callable[..., Plan]) -> None:
+def test_override_that_only_upstream_trainings_see_is_accepted(planned: Callable[..., Plan]) -> None:
     text = smoke() + "\n"
     assert planned(text, "trial.method.attack.steps=1").trials
 
@@ -675,7 +674,7 @@ TRIAL = "trial: {}\n"
         ("gpus: 1\n", "trial.epochs=1", "resources.gpus"),
     ],
 )
-def test_a_key_in_another_block_is_known_there(refused: Refused, text: str, override: str, meant: str) -> None:
+def test_key_of_another_block_is_suggested(refused: Refused, text: str, override: str, meant: str) -> None:
     (problem,) = refused(text, "--set", override)
     assert f"has no such knob; did you mean {meant}? (allowed: " in problem
 

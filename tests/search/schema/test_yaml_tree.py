@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.exceptions import SpaceError
-from search.schema.limits import DEPTH, INTEGER, VALUES
-from search.schema.yaml_tree import parsed, value_at
+from search.schema.limits import MAX_DEPTH, MAX_FILE_VALUES, MAX_INTEGER
+from search.schema.yaml_tree import parse_value, parse_yaml
 
 
 def refused(text: str) -> str:
     with pytest.raises(SpaceError) as caught:
-        parsed(text, "a.yaml")
+        parse_yaml(text, "a.yaml")
     return "\n".join(caught.value.problems)
 
 
@@ -33,8 +33,8 @@ def refused(text: str) -> str:
         ("!!float 3", 3.0),
     ],
 )  # fmt: skip
-def test_a_value_is_what_it_looks_like(text: str, value: Any) -> None:
-    tree, _ = parsed(f"a: {text}\n", "a.yaml")
+def test_yaml_value_is_what_it_looks_like(text: str, value: Any) -> None:
+    tree, _ = parse_yaml(f"a: {text}\n", "a.yaml")
     assert tree == {"a": value}
     assert type(tree["a"]) is type(value)
 
@@ -42,23 +42,23 @@ def test_a_value_is_what_it_looks_like(text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("010", "YAML reads 010 as 8, for a 0 in front means base 8; write 10"),
-        ("-0_17", "YAML reads -0_17 as -15, for a 0 in front means base 8; write -17"),
-        ("1.0e+400", "is beyond the numbers that there are; got 1.0e+400"),
-        (str(INTEGER + 1), f"a whole number is at most {INTEGER:,}; got {INTEGER + 1}"),
+        ("010", "YAML reads 010 as 8, since a leading 0 means base 8; write 10"),
+        ("-0_17", "YAML reads -0_17 as -15, since a leading 0 means base 8; write -17"),
+        ("1.0e+400", "is beyond the range of floats; got 1.0e+400"),
+        (str(MAX_INTEGER + 1), f"a whole number is at most {MAX_INTEGER:,}; got {MAX_INTEGER + 1}"),
         ("9" * 5000, f"is no int; got '{'9' * 60}'"),
         ("!!bool maybe", "is no bool; got 'maybe'"),
         ("!!int x", "is no int; got 'x'"),
     ],
 )
-def test_a_number_that_is_read_otherwise_than_it_looks_is_refused(text: str, why: str) -> None:
+def test_number_that_yaml_reads_differently_is_refused(text: str, why: str) -> None:
     assert refused(f"trial:\n  epochs: {text}\n") == f"a.yaml:2: trial.epochs: {why}"
 
 
 @given(st.integers(-(10**6), 10**6), st.floats(allow_nan=False, allow_infinity=False))
-def test_numbers_are_those_that_other_readers_of_yaml_read(whole: int, real: float) -> None:
+def test_numbers_agree_with_pyyaml(whole: int, real: float) -> None:
     text = yaml.safe_dump({"whole": whole, "real": real})
-    assert parsed(text, "")[0] == yaml.safe_load(text) == {"whole": whole, "real": real}
+    assert parse_yaml(text, "")[0] == yaml.safe_load(text) == {"whole": whole, "real": real}
 
 
 @given(
@@ -75,25 +75,25 @@ def test_numbers_are_those_that_other_readers_of_yaml_read(whole: int, real: flo
         max_leaves=5,
     )
 )
-def test_a_space_that_was_stored_reads_as_it_was(tree: Any) -> None:
-    assert parsed(yaml.safe_dump({"a": tree}), "")[0] == {"a": tree}
+def test_stored_space_reads_back_equal(tree: Any) -> None:
+    assert parse_yaml(yaml.safe_dump({"a": tree}), "")[0] == {"a": tree}
 
 
-def test_keys_are_words_as_they_are_written() -> None:
-    tree, places = parsed("{1: a, on: b, 0.10: c, 010: d, 2020-01-01: e, ~: f, 'x': g}", "a.yaml")
+def test_keys_are_strings_as_written() -> None:
+    tree, places = parse_yaml("{1: a, on: b, 0.10: c, 010: d, 2020-01-01: e, ~: f, 'x': g}", "a.yaml")
     assert list(tree) == ["1", "on", "0.10", "010", "2020-01-01", "~", "x"]
     assert places[("on",)] == "a.yaml:1"
 
 
-def test_the_labels_of_a_condition_are_words_as_those_of_an_axis_are() -> None:
+def test_labels_in_a_condition_are_strings() -> None:
     text = "search: {axes: {a: {grid: {on: 1, 0.10: 2}, when: {b: [on, 0.10], c: 1}}}}"
-    axis = parsed(text, "")[0]["search"]["axes"]["a"]
+    axis = parse_yaml(text, "")[0]["search"]["axes"]["a"]
     assert axis == {"grid": {"on": 1, "0.10": 2}, "when": {"b": ["on", "0.10"], "c": "1"}}
-    assert value_at(("search", "axes", "a", "when"), "{b: on}", "--set") == {"b": "on"}
+    assert parse_value(("search", "axes", "a", "when"), "{b: on}", "--set") == {"b": "on"}
 
 
-def test_merged_mappings_lie_under_the_one_that_they_stand_in() -> None:
-    tree, _ = parsed("a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc: {<<: [*a, *b], x: 5}\n", "")
+def test_merge_key_lies_under_its_mapping() -> None:
+    tree, _ = parse_yaml("a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc: {<<: [*a, *b], x: 5}\n", "")
     assert tree["c"] == {"x": 5, "y": 2, "z": 4} == yaml.safe_load("{<<: [{x: 1, y: 2}, {y: 3, z: 4}], x: 5}")
 
 
@@ -107,12 +107,15 @@ def test_merged_mappings_lie_under_the_one_that_they_stand_in() -> None:
         ("a: &a [*a]\n", "a.yaml:1:4: not YAML: it contains itself"),
         ("a: 1\n---\nb: 2\n", "a.yaml:2:1: not YAML: but found another document"),
         ("a: \0\n", "a.yaml: not YAML: unacceptable character #x0000"),
-        ("a: " + "[" * 1500, f"a.yaml:1:{4 + DEPTH - 1}: not YAML: nested deeper than {DEPTH} levels"),
-        ("a: " + "{b: " * 1500, f"nested deeper than {DEPTH} levels"),
-        ("- 1\n" * (VALUES + 1), f"a.yaml:{VALUES}:3: not YAML: more than {VALUES:,} values and keys"),
+        ("a: " + "[" * 1500, f"a.yaml:1:{4 + MAX_DEPTH - 1}: not YAML: nested deeper than {MAX_DEPTH} levels"),
+        ("a: " + "{b: " * 1500, f"nested deeper than {MAX_DEPTH} levels"),
+        (
+            "- 1\n" * (MAX_FILE_VALUES + 1),
+            f"a.yaml:{MAX_FILE_VALUES}:3: not YAML: more than {MAX_FILE_VALUES:,} values and keys",
+        ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_refused_with_line_and_column(text: str, why: str) -> None:
+def test_unreadable_tree_is_refused_with_line_and_column(text: str, why: str) -> None:
     assert why in refused(text)
 
 
@@ -122,5 +125,5 @@ def test_aliases_that_expand_without_end_are_refused_at_once() -> None:
     began = time.monotonic()
     why = refused("\n".join(lines))
     assert why.startswith("a.yaml: its aliases expand it to ")
-    assert why.endswith(f" values; a space has at most {VALUES:,}")
+    assert why.endswith(f" values; a space has at most {MAX_FILE_VALUES:,}")
     assert time.monotonic() - began < 2
