@@ -269,7 +269,7 @@ def test_where_no_signal_reaches_the_driver_it_ends_with_its_last_words(
     """As within a call of Ray that waits for what has died."""
     ended, codes, console = threading.Event(), [], Console(file=StringIO())
     monkeypatch.setattr(os, "_exit", lambda code: (codes.append(code), ended.set()))
-    monkeypatch.setattr(Interrupt, "broke", lambda it, why: None)
+    monkeypatch.setattr(Interrupt, "abort", lambda interrupt, why: None)
     interrupt.exit_code = asked
     with RayLivenessMonitor(interrupt, console):
         raylet.close()
