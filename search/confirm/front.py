@@ -28,13 +28,13 @@ from search.schema.budget import Budget
 from search.schema.space import LoadedSpace, load_space
 from search.stopping.base import NoStopping
 from search.store import location
-from search.store.plan_file import find_plan, find_problem_key, load_plan
+from search.store.plan_file import find_plan, load_plan
 from search.store.remote import check_reachable, explain_error
 from search.store.store import Store
 from trainers.knobs import is_none
 from trainers.reading import Damage, read_yaml
 from trainers.record_io import Place, Row
-from trainers.records import constant
+from trainers.records import constant, identify_problem
 from trainers.terminal.console import Console, error_console
 
 INSTEAD = "If the front or its seeds have changed since, move that folder aside: the same command then starts anew."
@@ -129,7 +129,7 @@ def select_front(store: Store, plan: Row, search: Search) -> Front:
     ]
     problems: dict[str, list[str]] = defaultdict(list)
     for name in candidates:
-        problems[find_problem_key(rows[name][0]["config"])].append(
+        problems[identify_problem(rows[name][0]["config"])].append(
             name
         )  # that of its first seed, as a seed may also draw the data
     front = {

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from search.exceptions import NoSweep
 from search.monitor.cost_model import CostKey, cost_key
 from search.monitor.trial_progress import FINAL, TrialProgress
-from search.store.plan_file import find_problem_key, load_plan
+from search.store.plan_file import load_plan
 from search.store.remote import CONCURRENT_REQUESTS, FileVersion, RemotePath, explain_error, stat_version
 from trainers.reading import Damage, read_json
 from trainers.record_io import Place, Row
-from trainers.records import problem_titles
+from trainers.records import identify_problem, problem_titles
 from trainers.shapes import check_provenance
 
 Branch = Sequence[int]  # index of an earlier training, and the epochs that a training shares with it
@@ -64,7 +64,7 @@ class SweepReader:
         problems: dict[str, str] = {}  # of a configuration: that of its first seed, as a seed may also draw the data
         for row in rows:
             if row["kind"] == "trial" and row["configuration"] not in problems:
-                problems[row["configuration"]] = find_problem_key(row["config"])
+                problems[row["configuration"]] = identify_problem(row["config"])
         titles = problem_titles(problems.values())
         generations = [row["generation"] for row in rows if row.get("generation") is not None]
         self.generation = max(generations) + 1 if generations else None

@@ -64,11 +64,6 @@ def find_format_problem(folder: Place) -> str | None:
     return None
 
 
-def find_problem_key(row: Row) -> str:
-    """Return the `data` block of a training as text; only trainings with equal blocks may share a front."""
-    return json.dumps(row["config"].get("data"), sort_keys=True)
-
-
 def write_plan(folder: Place, plan: Row) -> None:
     """Store a plan with one line a training: indented JSON of ten thousand trainings takes a second and 150 MB."""
     sealed_plan = seal_plan(plan)
