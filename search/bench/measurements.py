@@ -106,7 +106,7 @@ def driving(folder: Path, share: float) -> Iterator[Measured]:
     workload = Workload(folder, plan, sources.loaded, loaded.space.resources, Interrupt(), console, console.print)
     with (
         backend.prepare(workload) as capacity,
-        LiveView(console, folder, sweep.schedule, sweep.keeper, WORKERS) as view,
+        LiveView(console, folder, sweep.schedule, sweep.retention, WORKERS) as view,
     ):
         watch = _Watch(view)
         began = time.perf_counter()

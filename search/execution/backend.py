@@ -62,10 +62,10 @@ class Backend(Protocol):
         Threads  The queue and the callbacks are only called from the thread that called `run`.
         Callbacks  `on_start` comes before a task's first report, `on_report` and `on_end` after the queue heard of it,
                  `on_step` at least once after each report.
-        Ends     Once workload.interrupt.code or queue.trouble is set, no further task begins, and each that runs ends
-                 its epoch and stores it if it can. Their trainings stay open in the schedule: the next run goes on.
+        Ends     Once workload.interrupt.exit_code or queue.failure is set, no further task begins, and each running one
+                 ends its epoch and stores it if it can. Their trainings stay open in the schedule: the next run goes on.
                  A KeyboardInterrupt goes through and stores nothing; every stored state is whole at any instant.
 
-        Returns why it ended early: queue.trouble, or an error of the backend itself. None says neither that all
+        Returns why it ended early: queue.failure, or an error of the backend itself. None says neither that all
         trainings have results, which the store knows, nor that nobody asked to stop, which the interrupt knows.
         """

@@ -43,7 +43,7 @@ class InProcessBackend:
         try:
             while not interrupt.exit_code and self._fill():
                 for task in self.turn():
-                    if task in self.running and not interrupt.exit_code and not queue.trouble:
+                    if task in self.running and not interrupt.exit_code and not queue.failure:
                         self.step(task)
                 for callback in callbacks:
                     callback.on_step()
@@ -52,7 +52,7 @@ class InProcessBackend:
         for worker in self.running.values():
             worker.pause()
         queue.release_all()
-        return queue.trouble
+        return queue.failure
 
     def turn(self) -> Sequence[str]:
         """Return the tasks that train an epoch next, one after another."""
@@ -80,4 +80,4 @@ class InProcessBackend:
             worker.begin(replace(job, slice_seconds=0.0))  # an epoch: no clock decides whose turn it is
             for callback in self._callbacks:
                 callback.on_start(task, worker.job)
-        return bool(self.running) and not self._queue.trouble
+        return bool(self.running) and not self._queue.failure

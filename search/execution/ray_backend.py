@@ -60,10 +60,10 @@ class RayBackend:
                     try:
                         interrupt.listening = tune_listens
                         _tuner(searcher, queue, trainable, tune_callbacks, scratch).fit()
-                        return queue.trouble
+                        return queue.failure
                     except Exception as error:
                         if not lost.survived(error):
-                            return queue.trouble or f"{type(error).__name__}: {error}"
+                            return queue.failure or f"{type(error).__name__}: {error}"
                     except KeyboardInterrupt:
                         if not interrupt.failure:
                             raise
@@ -140,7 +140,7 @@ class _StopWhen(NeverPickled, tune.Stopper):
         return False
 
     def stop_all(self) -> bool:
-        return self._queue.trouble is not None
+        return self._queue.failure is not None
 
 
 def tune_listens() -> bool:

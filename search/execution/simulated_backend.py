@@ -47,7 +47,7 @@ class SimulatedBackend:
         places = {trial.id: i for i, trial in enumerate(workload.plan.trials)}
         events: list[tuple[int, int, int, str]] = []  # when, which training, after which epoch, as which task
         running: dict[str, Job] = {}
-        while not queue.trouble and not workload.interrupt.exit_code:
+        while not queue.failure and not workload.interrupt.exit_code:
             while len(running) < capacity.slots and (job := queue.begin(task := next(names))):
                 running[task] = job
                 for epoch in self._reported(job):
@@ -70,7 +70,7 @@ class SimulatedBackend:
                     callback.on_end(task, job)
                 callback.on_step()
         queue.release_all()
-        return queue.trouble
+        return queue.failure
 
     def _reported(self, job: Job) -> Sequence[int]:
         """After which epochs a job reports."""
@@ -143,17 +143,17 @@ class _Trainings:
             forks=self._plan.tree.forks(task.i), since=task.since, until=task.until, stop=task.stop,
         )  # fmt: skip
 
-    def reported(self, i: int, report: Report) -> None:
+    def on_report(self, i: int, report: Report) -> None:
         """Keep nothing."""
 
-    def depth(self, i: int) -> int:
+    def find_stored_epochs(self, i: int) -> int:
         """Return 0: nothing is stored."""
         return 0
 
-    def again(self, i: int, why: str) -> None:
+    def on_retry(self, i: int, why: str) -> None:
         """Do nothing: no worker is lost."""
 
-    def over(self, i: int, outcome: str, why: str = "") -> None:
+    def on_end(self, i: int, outcome: str, why: str = "") -> None:
         """Free what waits for a ranking or weights, once all trainings have ended that make it."""
         made = self._plan.trials[i].produces
         if made and not self._makers[made] & self._schedule.unfinished:

@@ -1,4 +1,4 @@
-"""One run of a sweep: what is left to do, doing it, and saying how it went."""
+"""One run of a sweep: find the unfinished trainings, train them on a backend, and report how it went."""
 
 from __future__ import annotations
 
@@ -36,208 +36,219 @@ class Sweep:
 
     def __init__(
         self, store: Store, plan: Plan, space: Space, sources: DatasetCache, console: Console, backend: Backend,
-        renamed: dict[str, str] | None = None, rounds: AskTellLoop | None = None,
+        renamed: dict[str, str] | None = None, asking: AskTellLoop | None = None,
     ) -> None:  # fmt: skip
-        """`renamed`: trainings that the folder holds under other ids, by the name of their last state."""
+        """`renamed` maps the last state of trainings that the folder holds under other ids to these ids."""
         self.backend = backend
         self.store, self.plan, self.space, self.sources, self.console = store, plan, space, sources, console
-        self.rounds = rounds
-        self._blocked: dict[str, str] = {}  # what cannot be made -> why
-        self.orders = JobFactory(store, plan, space.search)
-        self.twins = DuplicateTrials(store, plan, renamed or {}, self.orders.make_whole)
-        self.maker = UpstreamBuilder(store, plan, sources)
-        self.keeper = StateRetention(store, plan, space.search.keep)
+        self.asking = asking
+        self._blocked: dict[str, str] = {}  # ranking or weights that cannot be built -> why
+        self.jobs = JobFactory(store, plan, space.search)
+        self.duplicates = DuplicateTrials(store, plan, renamed or {}, self.jobs.make_whole)
+        self.upstream = UpstreamBuilder(store, plan, sources)
+        self.retention = StateRetention(store, plan, space.search.keep)
         self.stopping: StoppingController | None = None
         if plan.stopping.stops:
-            self.stopping = StoppingController(store.folder, plan, self._classes)
-        self.purse = BudgetTracker(space.search.budget, store.folder)
-        self._spent: str | None = None  # the budget that is used up
-        self.spent: str | None = None  # the budget that ended it
+            self.stopping = StoppingController(store.folder, plan, self._count_classes)
+        self.budget = BudgetTracker(space.search.budget, store.folder)
+        self._exhausted: str | None = None  # the budget that is used up, in words
+        self.spent: str | None = None  # the budget that ended the run, in words
         self.nodes: list[NodeReport] = []
         self.interrupted = False
-        self._said: list[str] = []  # how it went
+        self._closing_lines: list[str] = []  # printed last
 
     def ended(self) -> bool:
-        """Whether any trial has a result, so that there is something to report."""
+        """Return whether any training has a result, so that there is something to report."""
         return any(self.store.read_result(trial.id, trial.final) for trial in self.plan.trials)
 
     def unfinished(self) -> list[PlannedTrial]:
-        return [trial for trial in self.plan.trials if self._open(trial)]
+        """Return the trainings that this run or a later one still has to train."""
+        return [trial for trial in self.plan.trials if self._is_unfinished(trial)]
 
-    def _open(self, trial: PlannedTrial) -> bool:
-        """Whether there is something to do: it has no result, or was stopped and is trained on after all."""
+    def _is_unfinished(self, trial: PlannedTrial) -> bool:
+        """Return whether a trial has no result, or was stopped early and is to be finished after all."""
         result = self.store.read_result(trial.id, trial.final)
         return result is None or bool(self.stopping and self.stopping.is_resumed(trial, result))
 
     def run(self, command: str) -> int:
-        """Train what is unfinished. Returns the exit code; `conclude` says how it went."""
+        """Train all unfinished trainings. Return the exit code; `conclude` prints how the run went."""
         for torn in discard_torn_results(self.store, self.plan):
-            self._tell(torn)
+            self._print_note(torn)
         for line in self.stopping.damage.lines() if self.stopping else ():
-            self._tell(f"{line}; what followed is decided again of the same records")
-        self.twins.copy_known_results()
+            self._print_note(f"{line}; later decisions are made again from the same records")
+        self.duplicates.copy_known_results()
         known = len(self.plan.trials) - len(self.unfinished())
         self.prepare()
         total, waiting = len(self.plan.trials), self.unfinished()
         if not waiting:
             have = "its training has its result" if total == 1 else f"all {total} trainings have their results"
             self.console.print(f"{self.store.folder.name} is finished: {have}.")
-            return self._judged(None, command)
+            return self._summarize(None, command)
         self.console.print(
             f"{self.store.folder.name}: {format_count(total, 'training')}"
             f"{' so far' if self.space.search.adapts else ''}" + (f", {known} of them ended before" if known else "")
         )
         if self.space.resources.gpus != "auto":
-            self.purse.gpus_per_training = self.space.resources.gpus
-        self._pay()
-        if not self.schedule.unfinished or self._spent:
-            return self._judged(None, command)
+            self.budget.gpus_per_training = self.space.resources.gpus
+        self._check_budget()
+        if not self.schedule.unfinished or self._exhausted:
+            return self._summarize(None, command)
         loggers = build_loggers(self.space.search.loggers, self.store.folder)
         interrupt = Interrupt(command)
         workload = Workload(
-            self.store.folder, self.plan, self.sources.loaded, self.space.resources, interrupt, self.console, self._tell
+            self.store.folder,
+            self.plan,
+            self.sources.loaded,
+            self.space.resources,
+            interrupt,
+            self.console,
+            self._print_note,
         )
         with self.backend.prepare(workload) as capacity:
             self.nodes = list(capacity.nodes)
-            self.orders.slots = capacity.slots
-            self.purse.gpus_per_training = capacity.resources.amounts.get("GPU", 0.0)
+            self.jobs.slots = capacity.slots
+            self.budget.gpus_per_training = capacity.resources.amounts.get("GPU", 0.0)
             with (
-                TrackerCallback(self.store.folder, loggers, self._tell, lambda: bool(interrupt.exit_code)) as trackers,
-                LiveView(self.console, self.store.folder, self.schedule, self.keeper, capacity.slots) as self._watch,
+                TrackerCallback(
+                    self.store.folder, loggers, self._print_note, lambda: bool(interrupt.exit_code)
+                ) as trackers,
+                LiveView(self.console, self.store.folder, self.schedule, self.retention, capacity.slots) as self._watch,
             ):
                 trouble = self.backend.run(workload, capacity, self.queue, [self._watch, trackers])
         self.interrupted = bool(interrupt.exit_code)
-        return self._judged(trouble, command) and (interrupt.exit_code or 1)
+        return self._summarize(trouble, command) and (interrupt.exit_code or 1)
 
     def prepare(self) -> None:
-        """Plan from what is stored: where every training goes on, what is made, and which states are still wanted."""
+        """Build the schedule from the store: where trainings resume, which rankings exist, which states are kept."""
         self.schedule = Schedule(self.plan, (), {})
-        self.queue = JobQueue(self.schedule, self.orders.make, self, Retries(self.space.search.retries))
-        self._begin(range(len(self.plan.trials)))
-        self.keeper.forget_leftovers(self.store.list_states())
-        self._go_on()
+        self.queue = JobQueue(self.schedule, self.jobs.make, self, Retries(self.space.search.retries))
+        self._schedule_trials(range(len(self.plan.trials)))
+        self.retention.forget_leftovers(self.store.list_states())
+        self._plan_more()
 
-    def _begin(self, places: Iterable[int]) -> None:
-        """Let trainings of the plan be scheduled, those that have something to do."""
-        at, paid = find_deepest_epochs(self.plan, self.store.list_states()), self.purse.count_affordable(self.plan)
-        firsts = [i for i in places if self.twins.find_representative(i) == i]
-        wanted = [i for i in firsts if self._open(self.plan.trials[i])]
+    def _schedule_trials(self, places: Iterable[int]) -> None:
+        """Add trainings of the plan to the schedule, except finished ones and those beyond the budget."""
+        at, paid = find_deepest_epochs(self.plan, self.store.list_states()), self.budget.count_affordable(self.plan)
+        firsts = [i for i in places if self.duplicates.find_representative(i) == i]
+        wanted = [i for i in firsts if self._is_unfinished(self.plan.trials[i])]
         todo = [i for i in wanted if i < paid]
-        ready, blocked = self.maker.build_ready([self.plan.trials[i] for i in todo])
+        ready, blocked = self.upstream.build_ready([self.plan.trials[i] for i in todo])
         self._blocked |= blocked
-        self.keeper.add(wanted, at)  # a budget may be raised
+        self.retention.add(wanted, at)  # a budget may be raised
         self.schedule.stored_epochs.update({i: at[i] for i in todo if i in at})
         self.schedule.ready |= ready
         self.schedule.add(todo)
         if self.stopping:
-            self.stopping.add_trials(i for i in firsts if i < paid)  # nobody waits for those that are not trained
+            self.stopping.add_trials(i for i in firsts if i < paid)  # no trial waits for rivals that are not trained
         for name in self._blocked:
-            self._drop(name)
+            self._drop_dependents(name)
         if self.stopping:
             self.stopping.attach(self.schedule)
 
-    def _drop(self, name: str) -> None:
-        """What trainings wait for cannot be made."""
+    def _drop_dependents(self, name: str) -> None:
+        """Take trainings off the schedule whose ranking or weights cannot be built."""
         dropped = self.schedule.drop_dependents(name)
         if self.stopping:
             self.stopping.drop_trials(dropped)
 
-    def reported(self, i: int, report: Report) -> None:
-        """A training goes on: what shares its new state needs no older one."""
-        with self._storing():
+    def on_report(self, i: int, report: Report) -> None:
+        """Handle a report of a running training: trials that share its new state need no older one."""
+        with self._stopping_on_storage_errors():
             if report.stored:
-                self.keeper.record_state(i, report.stored)
+                self.retention.record_state(i, report.stored)
             if self.stopping:
                 self.stopping.on_report(self.schedule, i, report.rows)
-            self._pay()
+            self._check_budget()
 
-    def depth(self, i: int) -> int:
-        """After how many epochs the deepest state of a training is stored."""
-        with self._storing():
+    def find_stored_epochs(self, i: int) -> int:
+        """Return after how many epochs the deepest state of a training is stored."""
+        with self._stopping_on_storage_errors():
             return self.store.find_deepest_epoch(self.plan.trials[i].chain)
         return 0
 
-    def again(self, i: int, why: str) -> None:
-        """A training came to no end; if that is since nothing can be stored, no other will."""
-        self.queue.trouble = self.queue.trouble or health.find_storage_problem(self.store.folder)
-        if not self.queue.trouble:
+    def on_retry(self, i: int, why: str) -> None:
+        """Handle a failed try. If nothing can be stored any more, the whole sweep stops instead of retrying."""
+        self.queue.failure = self.queue.failure or health.find_storage_problem(self.store.folder)
+        if not self.queue.failure:
             name = self.plan.trials[i].id
             self._watch.report_retry(name, read_last_error_line(self.store, name) or why)
 
-    def over(self, i: int, outcome: str, why: str = "") -> None:
-        """A training ended; what others wait for is made once all have ended that make it."""
+    def on_end(self, i: int, outcome: str, why: str = "") -> None:
+        """Handle the end of a training: copy its result to its duplicates and build what others wait for."""
         trial = self.plan.trials[i]
-        with self._storing():
+        with self._stopping_on_storage_errors():
             if outcome in ("completed", "diverged"):
-                self.keeper.record_end(i)
+                self.retention.record_end(i)
             if outcome in ("completed", "diverged", "stopped"):
-                self.twins.copy_result(i)
+                self.duplicates.copy_result(i)
             elif outcome == "failed" and not read_last_error_line(self.store, trial.id):
                 write_error(self.store, trial.id, why)
-            for j in (i, *self.twins.find_duplicates(i)) if outcome in ENDED_IN_RUN else ():
+            for j in (i, *self.duplicates.find_duplicates(i)) if outcome in ENDED_IN_RUN else ():
                 if name := self.plan.trials[j].produces:
-                    self._made_by(name)
+                    self._build_upstream(name)
             if self.stopping:
                 self.stopping.on_end(self.schedule, i, outcome)
-            self._go_on()
-            self._pay()
+            self._plan_more()
+            self._check_budget()
 
     @contextmanager
-    def _storing(self) -> Iterator[None]:
-        """What the driver cannot store ends the sweep, as what a worker cannot."""
+    def _stopping_on_storage_errors(self) -> Iterator[None]:
+        """Stop the sweep if the driver cannot store something, as it stops if a worker cannot."""
         try:
             yield
         except OSError as error:
-            self.queue.trouble = health.find_storage_problem_behind(error, self.store.folder) or str(error)
+            self.queue.failure = health.find_storage_problem_behind(error, self.store.folder) or str(error)
 
-    def _made_by(self, name: str) -> None:
-        """Make what others wait for, once all have ended that make it."""
+    def _build_upstream(self, name: str) -> None:
+        """Build a ranking or weights that others wait for, once all trainings behind it have ended."""
         makers = {
-            self.twins.find_representative(j) for j, trial in enumerate(self.plan.trials) if trial.produces == name
+            self.duplicates.find_representative(j) for j, trial in enumerate(self.plan.trials) if trial.produces == name
         }
         if makers & self.schedule.unfinished:
             return
-        why = self.maker.build(name)
+        why = self.upstream.build(name)
         if why is None:
             self.schedule.mark_ready(name)
         else:
             self._blocked[name] = why
-            self._drop(name)
+            self._drop_dependents(name)
             if self.stopping:
                 self.stopping.attach(self.schedule)
 
-    def _go_on(self) -> None:
-        """Once nothing is left to do: ask for further configurations, then finish what was stopped near a front."""
-        while not self.schedule.unfinished and not self.purse.find_shortfall(self.plan):
-            places = self.rounds.plan_more(self.plan) if self.rounds else []
+    def _plan_more(self) -> None:
+        """If the schedule is empty, ask for further trials; then resume trials that were stopped near a front."""
+        while not self.schedule.unfinished and not self.budget.find_shortfall(self.plan):
+            places = self.asking.plan_more(self.plan) if self.asking else []
             if not places and self.stopping:
                 places = self.stopping.resume_trials(self.schedule)
             if not places:
                 return
-            self._begin(places)
+            self._schedule_trials(places)
 
-    def _pay(self) -> None:
-        """End the sweep where a budget is used up."""
-        if not self.queue.trouble and (spent := self.purse.find_exhausted_budget()):
-            self._spent = self.queue.trouble = spent
+    def _check_budget(self) -> None:
+        """Stop the sweep if a budget is used up."""
+        if not self.queue.failure and (spent := self.budget.find_exhausted_budget()):
+            self._exhausted = self.queue.failure = spent
 
     def conclude(self) -> None:
-        """How it went, which is the last that is said."""
-        for line in self._said:
+        """Print how the run went, as its last lines."""
+        for line in self._closing_lines:
             self.console.print(line, soft_wrap=True)
 
-    def _judged(self, trouble: str | None, command: str) -> int:
-        spent = self._spent or self.purse.find_shortfall(self.plan)
-        never = {name for name in self._blocked if self.maker.is_impossible(name)}
+    def _summarize(self, trouble: str | None, command: str) -> int:
+        spent = self._exhausted or self.budget.find_shortfall(self.plan)
+        never = {name for name in self._blocked if self.upstream.is_impossible(name)}
         verdict = RunSummary(self.store, len(self.plan.trials), self.unfinished(), self._blocked, never)
-        code, self._said = verdict.summarize(STOPPED_ON_REQUEST if self.interrupted else trouble, spent, command)
+        code, self._closing_lines = verdict.summarize(
+            STOPPED_ON_REQUEST if self.interrupted else trouble, spent, command
+        )
         self.spent = spent if verdict.unfinished and not code else None
         return code
 
-    def _tell(self, note: str) -> None:
+    def _print_note(self, note: str) -> None:
         self.console.print(f"note: {note}", soft_wrap=True)
 
-    def _classes(self, trial: PlannedTrial) -> int:
+    def _count_classes(self, trial: PlannedTrial) -> int:
         data = self.sources.prepare(trial.config.data)
         assert data is not None  # a sweep that runs has loaded it
         return data.classes

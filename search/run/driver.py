@@ -267,7 +267,7 @@ def _run_sweep(sweep: Sweep, reuse: list[Place], console: Console, began: float,
     code = sweep.run(format_resume_command())
     try:
         health.check_folders_exist(folder)
-        provenance.set_slots(sweep.orders.slots)
+        provenance.set_slots(sweep.jobs.slots)
         provenance.set_nodes(group_by_hardware(sweep.nodes))
         provenance.end_run(code, began, sweep.spent)  # so that the report can show it
         if sweep.ended() and not sweep.interrupted:

@@ -107,7 +107,7 @@ class Tiny:
         return prepare_data(self._sources.loaded[identify_source(block)], block)
 
     def job(self, i: int) -> Job:
-        return self.sweep.orders.make_whole(i)
+        return self.sweep.jobs.make_whole(i)
 
     def session(self, i: int) -> Session:
         return Session(self.job(i), self.data(i))
@@ -150,7 +150,7 @@ class Tiny:
 
     def rank(self) -> str | None:
         (ranks,) = self.plan.rankings
-        return self.sweep.maker.build_ranking(ranks)
+        return self.sweep.upstream.build_ranking(ranks)
 
     def folder(self, i: int) -> Any:
         return self.store.trial_folder(self.plan.trials[i].id)

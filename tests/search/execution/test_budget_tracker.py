@@ -27,7 +27,7 @@ COMMAND = "python -m search.run space.yaml"
 
 
 def told(it: Tiny, command: str = COMMAND) -> int:
-    code = it.sweep._judged(None, command)
+    code = it.sweep._summarize(None, command)
     it.sweep.conclude()
     return code
 
@@ -36,7 +36,7 @@ def impatient(it: Tiny) -> DisturbedBackend:
     """Return a backend of a sweep whose tracker looks at the records in each turn, as if a second had passed."""
 
     def disturb(backend: DisturbedBackend, turn: int) -> None:
-        it.sweep.purse._next_check = 0.0
+        it.sweep.budget._next_check = 0.0
 
     return DisturbedBackend(2, disturb)
 

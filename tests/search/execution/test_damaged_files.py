@@ -194,7 +194,7 @@ def test_what_a_search_has_asked_is_asked_again_where_its_memory_is_damaged(tmp_
         memory.write_text({"a digit": content.replace("0.", "1.", 1), "empty": ""}.get(how, f"{first}\n3\n{rest}"))
     again = TinyOf(tmp_path / "sweep", text)
     assert find_plan(tmp_path / "sweep") is not None
-    asker = again.sweep.rounds.study if again.sweep.rounds else None
+    asker = again.sweep.asking.study if again.sweep.asking else None
     assert asker is not None and asker.may_lack_points == (how != "a line of another kind" or bool(asker.damage))
     tree = {"a": "space"}
     (tmp_path / "sweep" / "space.yaml").write_text(signed("a: space\n"))

@@ -59,7 +59,7 @@ def test_a_twin_makes_what_others_wait_for(tmp_path: Path) -> None:
 def test_what_a_budget_does_not_pay_for_is_not_waited_for(tmp_path: Path, budget: dict[str, int]) -> None:
     it = Tiny(tmp_path / "sweep", rivals(search__budget=budget))
     it.going(Random(0))
-    paid = it.sweep.purse.count_affordable(it.plan)
+    paid = it.sweep.budget.count_affordable(it.plan)
     assert 0 < paid < len(it.plan.trials)
     assert list(ends(it)) == [trial.id for trial in it.plan.trials[:paid]]
 
