@@ -63,7 +63,7 @@ class Backend(Protocol):
         Callbacks  `on_start` comes before a task's first report, `on_report` and `on_end` after the queue heard of it,
                  `on_step` at least once after each report.
         Ends     Once workload.interrupt.exit_code or queue.failure is set, no further task begins, and each running one
-                 ends its epoch and stores it if it can. Their trainings stay open in the schedule: the next run goes on.
+                 ends its epoch and stores it if it can. Their trainings stay open: the next run goes on.
                  A KeyboardInterrupt goes through and stores nothing; every stored state is whole at any instant.
 
         Returns why it ended early: queue.failure, or an error of the backend itself. None says neither that all
