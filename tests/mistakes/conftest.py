@@ -44,7 +44,9 @@ def _by_hand() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patched, ExitStack() as released:
         patched.setattr(search.run.driver, "acquire_lock", lambda folder: _locked(folder, released))
         patched.setattr(search.run.driver, "subprocess", SimpleNamespace(run=lambda *a, **k: None))
-        patched.setattr(search.store.provenance, "commit", cache(search.store.provenance.commit))  # starts git
+        patched.setattr(
+            search.store.provenance, "find_commit", cache(search.store.provenance.find_commit)
+        )  # starts git
         patched.setattr(search.store.provenance, "version", cache(search.store.provenance.version))
         patched.setattr(search.replay.__main__, "DRAWS", 2)  # of each rule: a damaged curve is met in any
         patched.setenv("RAY_ADDRESS", "")
