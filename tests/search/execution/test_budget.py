@@ -39,14 +39,14 @@ def training(epochs: int, by: dict[int, str] | None = None, final: float | None 
     return TrainingRecords(rows, costs + ([] if final is None else [{"final_seconds": final}]))
 
 
-def test_what_was_spent_by_hand() -> None:
+def test_the_cost_is_the_sum_computed_by_hand() -> None:
     trainings = {"a": training(4, final=4.0), "b": training(6, by={0: "a", 1: "a", 2: "a", 3: "b"}), "c": training(0)}
     runs = [{"wall_seconds": 30.0}, {"started": "and killed"}, {"wall_seconds": 12.0}]
     assert compute_cost(trainings, 0.5, runs) == SweepCost(7 * 15, (4 * 4 + 4 + 3 * 4) * 0.5 / 3600, 42.0)
 
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=5))
-def test_an_epoch_counts_once_however_many_took_it_over(lengths: list[int]) -> None:
+def test_a_shared_epoch_counts_once(lengths: list[int]) -> None:
     """All go on from the longest: what they have in common is its own."""
     longest = max(lengths)
     family = {str(i): training(n, by=dict.fromkeys(range(n), "first")) for i, n in enumerate(lengths)}
@@ -54,7 +54,7 @@ def test_an_epoch_counts_once_however_many_took_it_over(lengths: list[int]) -> N
     assert found.passes == longest * 15
 
 
-def test_a_real_training_is_counted_as_its_records_say(tmp_path: Path) -> None:
+def test_a_real_training_costs_the_sum_of_its_records(tmp_path: Path) -> None:
     """Each of 96 images an epoch: as many forwards and backwards as the attack has steps, and those of the update."""
     tiny = Tiny(tmp_path / "study", search__axes={"method": {"grid": ["pgd-at"]}}, profile=None, trial__epochs=3)
     assert read_training_records(tiny.store.folder) == {}
@@ -94,7 +94,7 @@ def test_a_plan_is_cut_before_the_first_training_that_goes_over(added: list[int]
 
 
 @given(st.lists(st.integers(0, 20), max_size=8))
-def test_no_budget_pays_for_all(added: list[int]) -> None:
+def test_without_a_budget_all_trainings_are_affordable(added: list[int]) -> None:
     assert count_affordable(budget(wall=1, passes=1, gpu_hours=1), added) == len(added)
 
 
@@ -111,11 +111,11 @@ def test_no_budget_pays_for_all(added: list[int]) -> None:
         ("8", 8),
     ],
 )
-def test_times_as_they_are_written(text: str | int, seconds: float) -> None:
+def test_written_times_are_parsed(text: str | int, seconds: float) -> None:
     assert budget(wall=text).wall == seconds
 
 
 @pytest.mark.parametrize("wrong", ["h", "8x", "-1h", "8h30", "1:30", 0, "0h", [8]])
-def test_what_is_no_time_is_refused(wrong: Any) -> None:
+def test_an_invalid_time_is_refused(wrong: Any) -> None:
     with pytest.raises(ValidationError):
         budget(wall=wrong)

@@ -58,7 +58,7 @@ def ended(tmp_path: Path, **budget: Any) -> tuple[Tiny, int]:
         ({"epochs": 9}, 1),
     ],
 )
-def test_a_plan_is_cut_to_what_is_paid_for(tmp_path: Path, budget: dict[str, int], trained: int) -> None:
+def test_a_plan_is_cut_to_its_budget(tmp_path: Path, budget: dict[str, int], trained: int) -> None:
     it, done = ended(tmp_path, **budget)
     assert done == trained
     assert it.trained() <= budget.get("epochs", 100)
@@ -67,7 +67,7 @@ def test_a_plan_is_cut_to_what_is_paid_for(tmp_path: Path, budget: dict[str, int
     assert "Raise it under `search: {budget: …}`" in it.said() and COMMAND in it.said()
 
 
-def test_a_larger_budget_goes_on_where_the_smaller_ended(tmp_path: Path) -> None:
+def test_a_raised_budget_resumes_where_the_smaller_one_ended(tmp_path: Path) -> None:
     ended(tmp_path, trials=2)
     it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"trials": 4}, search__keep="forks"))
     assert it.going(Random(0))
@@ -76,13 +76,13 @@ def test_a_larger_budget_goes_on_where_the_smaller_ended(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("budget", [{"passes": 1}, {"wall": 0.001}])
-def test_what_shows_only_on_the_way_ends_it_on_the_way(tmp_path: Path, budget: dict[str, float]) -> None:
+def test_a_budget_of_passes_or_time_ends_the_sweep_during_the_run(tmp_path: Path, budget: dict[str, float]) -> None:
     it, done = ended(tmp_path, **budget)
     assert done < len(it.plan.trials)
     assert "Ended: the budget of " in it.said()
 
 
-def test_given_again_a_sweep_whose_budget_is_used_up_trains_nothing(tmp_path: Path) -> None:
+def test_a_sweep_with_an_exhausted_budget_trains_nothing_when_resumed(tmp_path: Path) -> None:
     Tiny(tmp_path / "sweep", burn_ins()).going(Random(0), slices=3)
     it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 1}))
     backend = DisturbedBackend()
@@ -102,9 +102,7 @@ def test_given_again_a_sweep_whose_budget_is_used_up_trains_nothing(tmp_path: Pa
         ("--set trial.epochs=3", None),
     ],
 )
-def test_the_command_that_carries_on_does_not_hold_the_budget_that_is_used_up(
-    tmp_path: Path, given: str, shown: str | None
-) -> None:
+def test_the_resume_command_lacks_the_exhausted_budget(tmp_path: Path, given: str, shown: str | None) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 1}))
     assert it.serve(impatient(it)) == 0
     assert told(it, f"{COMMAND} {given} --name 'a b'") == 0
@@ -114,7 +112,7 @@ def test_the_command_that_carries_on_does_not_hold_the_budget_that_is_used_up(
     assert command == f"  {COMMAND} {shown or given} --name 'a b'"
 
 
-def test_a_sweep_that_its_budget_ended_is_not_called_finished_whatever_code_there_is_since(
+def test_a_sweep_ended_by_its_budget_is_not_called_finished_after_a_code_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -144,7 +142,7 @@ def test_a_sweep_that_its_budget_ended_is_not_called_finished_whatever_code_ther
     assert hash_files(Path("results/space")) == before
 
 
-def test_a_sweep_whose_budget_lasted_to_its_end_is_finished(tmp_path: Path) -> None:
+def test_a_sweep_within_its_budget_is_finished(tmp_path: Path) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 10**9}))
     it.going(Random(0), workers=2)
     assert told(it) == 0 and it.sweep.spent is None

@@ -56,28 +56,28 @@ def sweep(tmp_path: Path, planned: Planned) -> Path:
     return tmp_path / "sweep"
 
 
-def test_an_empty_folder_contradicts_nothing(tmp_path: Path, planned: Planned) -> None:
+def test_an_empty_folder_is_compatible(tmp_path: Path, planned: Planned) -> None:
     assert compared(tmp_path, planned) is None
 
 
-def test_the_same_again(sweep: Path, planned: Planned) -> None:
+def test_the_same_plan_is_compatible(sweep: Path, planned: Planned) -> None:
     assert compared(sweep, planned, search__replicates=2) == 0
 
 
-def test_more_of_it(sweep: Path, planned: Planned) -> None:
+def test_an_extension_is_compatible(sweep: Path, planned: Planned) -> None:
     assert compared(sweep, planned, search__replicates=4) == 8
     grid = yaml.safe_load(smoke())["search"]["axes"]["method"]["grid"] | {"fast": "fast-at"}
     assert compared(sweep, planned, search__replicates=2, search__axes__method={"grid": grid}) == 4
 
 
-def test_what_was_never_begun_may_be_dropped(tmp_path: Path, planned: Planned) -> None:
+def test_a_training_that_never_began_may_be_dropped(tmp_path: Path, planned: Planned) -> None:
     text = smoke(search__replicates=2)
     stored(tmp_path / "sweep", planned(text), text, begun=3)  # two profile trainings and the first trial
     assert compared(tmp_path / "sweep", planned) == 0
     assert compared(tmp_path / "sweep", planned, search__replicates=[0, 7]) == 4
 
 
-def test_a_dry_run_says_what_would_be_refused(here: Path, planned: Planned, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_reports_refusals(here: Path, planned: Planned, capsys: pytest.CaptureFixture[str]) -> None:
     text = smoke(search__replicates=2)
     stored(here / "results" / "space", planned(text), text, begun=5)
     before = sorted(here.rglob("*"))
@@ -109,7 +109,7 @@ def test_without_its_data_a_sweep_is_not_taken_for_another(
     assert "note: results/space holds a sweep; without the data it is unknown whether this is the same one" in said
 
 
-def test_what_was_begun_may_not(sweep: Path, planned: Planned) -> None:
+def test_a_training_that_began_may_not_be_dropped(sweep: Path, planned: Planned) -> None:
     with pytest.raises(DifferentSweep) as caught:
         compared(sweep, planned, search__replicates=1)
     assert caught.value.lines == [
@@ -143,9 +143,7 @@ def test_another_final_attack_is_another_sweep(sweep: Path, planned: Planned) ->
     ]  # fmt: skip
 
 
-def test_what_was_measured_on_the_first_images_is_not_mixed_with_what_is_drawn_by_class(
-    sweep: Path, planned: Planned
-) -> None:
+def test_results_on_the_first_images_are_not_mixed_with_images_drawn_by_class(sweep: Path, planned: Planned) -> None:
     """The knobs are the same, and the training code is accepted: the plan's words tell how the images came about."""
     plan = read_json(sweep / "plan.json")
     assert plan["attacks"]["pgd20"].endswith(" on 30 images drawn by class")
@@ -155,7 +153,7 @@ def test_what_was_measured_on_the_first_images_is_not_mixed_with_what_is_drawn_b
         compared(sweep, planned, search__replicates=2)
 
 
-def test_what_only_measures_otherwise_trains_nothing_again(tmp_path: Path) -> None:
+def test_reusing_a_sweep_with_another_evaluation_trains_nothing_again(tmp_path: Path) -> None:
     changes: dict[str, Any] = {"search__axes": {}, "profile": None}
     before = Tiny(tmp_path / "before", **changes).all()
     after = Tiny(tmp_path / "after", **changes, evaluate__final={"other": {"name": "pgd", "steps": 1}})
@@ -200,7 +198,7 @@ def finished(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return local(it.store.folder)
 
 
-def test_a_finished_sweep_is_shown_whatever_code_there_is_since(
+def test_a_finished_sweep_is_shown_after_a_code_change(
     finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reported: list[str] = []
@@ -218,7 +216,7 @@ def test_a_finished_sweep_is_shown_whatever_code_there_is_since(
     assert hash_files(finished) == before, "nothing was accepted"
 
 
-def test_what_a_budget_did_not_let_be_trained_on_is_not_finished(
+def test_a_sweep_with_trials_stopped_by_its_budget_is_not_finished(
     finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All have a result, those that were stopped near a front too, which a larger budget would train to the end."""
@@ -231,9 +229,7 @@ def test_what_a_budget_did_not_let_be_trained_on_is_not_finished(
     )
 
 
-def test_where_something_is_left_to_train_other_code_is_refused(
-    finished: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unfinished_sweep_is_refused_after_a_code_change(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def complaint(*arguments: str) -> str:
         assert main(["space.yaml", *arguments]) == 2
         return capsys.readouterr().err
@@ -270,7 +266,7 @@ def test_a_knob_newly_swept_and_more_epochs_are_an_extension(tmp_path: Path, pla
         ({"lr": 0.1}, 5, "  evaluate.every: the stored epoch 6 was measured, and every 5 epochs would skip it"),
     ],
 )  # fmt: skip
-def test_it_says_why_more_epochs_are_no_extension(
+def test_a_refused_extension_of_epochs_names_the_knob(
     tmp_path: Path, planned: Planned, trial: dict[str, Any], every: int, why: str
 ) -> None:
     optimizer = {"lr": trial["lr"]} if "lr" in trial else None
@@ -287,7 +283,9 @@ def test_it_says_why_more_epochs_are_no_extension(
     ]
 
 
-def test_it_says_which_further_attack_does_not_come_to_the_last_epoch_before(tmp_path: Path, planned: Planned) -> None:
+def test_a_refused_extension_of_epochs_names_the_attack_that_skips_the_last_epoch(
+    tmp_path: Path, planned: Planned
+) -> None:
     along = {"fgsm": {"name": "fgsm", "every": 4}, "each": {"name": "fgsm"}, "third": {"name": "fgsm", "every": 3}}
     changes: dict[str, Any] = {"search__axes": {}, "profile": None, "evaluate__every": 1, "evaluate__along": along}
     changes |= {"trial__optimizer": {"lr": 0.1}}
@@ -304,12 +302,12 @@ def test_it_says_which_further_attack_does_not_come_to_the_last_epoch_before(tmp
     assert compared(tmp_path / "other", planned, **changes, trial__epochs=9) > 0
 
 
-def test_how_it_is_run_may_change(sweep: Path, planned: Planned) -> None:
+def test_execution_settings_may_change(sweep: Path, planned: Planned) -> None:
     changes = {"search__retries": 5, "search__checkpoint_seconds": 60, "resources": {"memory_gb": 1}}
     assert compared(sweep, planned, search__replicates=2, **changes) == 0
 
 
-def test_a_stored_space_that_cannot_be_read(tmp_path: Path) -> None:
+def test_an_unreadable_stored_space_is_reported(tmp_path: Path) -> None:
     assert list_differences(tmp_path, {"trial": {}}) == ["  (the stored space.yaml is damaged or missing)"]
 
 
@@ -321,7 +319,7 @@ def test_a_sweep_is_moved_aside_to_the_next_free_name(tmp_path: Path) -> None:
     assert [(tmp_path / f"sweep.old-{n}" / "kept").read_text() for n in (1, 2)] == ["1", "2"]
 
 
-def test_a_contradiction_is_refused_by_the_command_and_changes_nothing(
+def test_a_different_sweep_is_refused_by_the_command_and_changes_nothing(
     sweep: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     acquire_lock(sweep)
@@ -379,14 +377,14 @@ def test_a_fresh_sweep_is_named_by_the_code_that_trains_it(
     assert read_json(here / "sweep.old-1" / "plan.json")["code"] == "of old"
 
 
-def test_what_is_no_sweep_cannot_be_reused(refused: Callable[..., list[str]], sweep: Path) -> None:
+def test_a_folder_without_a_sweep_cannot_be_reused(refused: Callable[..., list[str]], sweep: Path) -> None:
     Path("empty").mkdir()
     said = refused(smoke(), "--reuse", "results/typo", "--reuse", str(sweep), "--reuse", "empty")
     name = "no sweep is stored there; name a folder such as results/friendly_k"
     assert said == [f"--reuse results/typo: {name}", f"--reuse empty: {name}"]
 
 
-def test_a_sweep_that_has_nothing_to_give_is_told(
+def test_a_reused_sweep_without_common_states_is_reported(
     sweep: Path, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Sweep, "run", lambda *arguments: 0)
@@ -395,7 +393,7 @@ def test_a_sweep_that_has_nothing_to_give_is_told(
     assert "sweep has no state in common with this sweep." in capsys.readouterr().out
 
 
-def test_of_another_sweep_the_command_is_told_that_it_was_run_by(sweep: Path, planned: Planned) -> None:
+def test_the_refusal_of_a_different_sweep_shows_its_last_command(sweep: Path, planned: Planned) -> None:
     command = "python -m search.run a.yaml --set search.replicates=2"
     write_json(sweep / "provenance.json", {"runs": [{"command": "an older one"}, {"command": command}]})
     for changes in ({"trial__epochs": 7}, {"evaluate__final": {}, "search__replicates": 2}):
@@ -405,7 +403,7 @@ def test_of_another_sweep_the_command_is_told_that_it_was_run_by(sweep: Path, pl
 
 
 @pytest.mark.parametrize("damaged", [None, [], {"runs": 3}, {"runs": []}, {"runs": [3]}, {"runs": [{"command": 3}]}])
-def test_a_command_that_is_not_known_is_not_told(sweep: Path, planned: Planned, damaged: Any) -> None:
+def test_an_unknown_last_command_is_not_shown(sweep: Path, planned: Planned, damaged: Any) -> None:
     write_json(sweep / "provenance.json", damaged)
     with pytest.raises(DifferentSweep) as caught:
         compared(sweep, planned, trial__epochs=7)

@@ -42,7 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 
 @pytest.mark.parametrize("name", ["epochs.jsonl", "instances.npz", "config.yaml", "result.json"])
-def test_a_record_that_was_changed_at_equal_size_is_told_and_made_again(
+def test_a_record_changed_at_equal_size_is_reported_and_made_again(
     whole: Tiny, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
@@ -63,7 +63,7 @@ def test_a_record_that_was_changed_at_equal_size_is_told_and_made_again(
     assert "The records of 1 of 1 trials are as they were written" in capsys.readouterr().out
 
 
-def test_of_what_was_damaged_itself_a_copy_is_kept(tmp_path: Path) -> None:
+def test_a_copy_of_a_damaged_result_is_kept(tmp_path: Path) -> None:
     it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
     flipped(it.folder(0) / "result.json")
     content = (it.folder(0) / "result.json").read_bytes()
@@ -71,9 +71,7 @@ def test_of_what_was_damaged_itself_a_copy_is_kept(tmp_path: Path) -> None:
     assert (it.folder(0) / "result.damaged").read_bytes() == content
 
 
-def test_large_arrays_are_looked_into_where_they_are_younger_than_their_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_arrays_are_checked_if_newer_than_their_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To read those of a thousand trials would take minutes; who reads or verifies them looks at each."""
     monkeypatch.setattr("search.execution.repair.SMALL_FILE", 0)
     it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
@@ -98,7 +96,7 @@ def older(folder: Path) -> None:
         write_json(each, {key: value for key, value in result.items() if key not in ("digest", "sha256")})
 
 
-def test_an_older_sweep_counts_as_it_is_and_is_said_not_to_be_checked(
+def test_an_older_sweep_without_digests_is_accepted_and_reported_as_unchecked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
@@ -109,7 +107,7 @@ def test_an_older_sweep_counts_as_it_is_and_is_said_not_to_be_checked(
     assert "those of 1 were written before there were checksums, and are not checked" in capsys.readouterr().out
 
 
-def test_a_damaged_chain_in_a_plan_is_no_other_torch(tmp_path: Path) -> None:
+def test_a_damaged_chain_in_a_plan_is_not_another_torch_version(tmp_path: Path) -> None:
     it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
     tree = {"a": "space"}
     (tmp_path / "sweep" / "space.yaml").write_text(signed("a: space\n"))
@@ -126,7 +124,7 @@ def test_a_damaged_chain_in_a_plan_is_no_other_torch(tmp_path: Path) -> None:
         ] * seal
 
 
-def test_how_many_a_search_draws_is_told_by_its_plan_where_its_space_is_damaged(tmp_path: Path) -> None:
+def test_the_number_of_trials_comes_from_the_plan_if_the_space_is_damaged(tmp_path: Path) -> None:
     it = Tiny(tmp_path / "sweep", smoke(**PLAIN))
     write_plan(tmp_path / "sweep", it.plan.to_json("sweep"))
     path = tmp_path / "sweep" / "space.yaml"
@@ -179,7 +177,7 @@ SEARCH: dict[str, Any] = {
 
 @pytest.mark.sweeps
 @pytest.mark.parametrize("how", ["lost", "a digit", "a line of another kind", "empty"])
-def test_what_a_search_has_asked_is_asked_again_where_its_memory_is_damaged(tmp_path: Path, how: str) -> None:
+def test_trials_of_a_damaged_journal_are_requested_again(tmp_path: Path, how: str) -> None:
     text = smoke(**SEARCH)
     it = Tiny(tmp_path / "sweep", text).all()
     plan, before = it.plan.to_json("sweep"), hash_records(it.store.folder)
@@ -228,7 +226,7 @@ class TinyOf(Tiny):
 
 @pytest.mark.sweeps
 @pytest.mark.parametrize("how", ["lost", "a digit", "a line of another kind", "a folder", "empty"])
-def test_what_a_damaged_journal_of_stopping_held_is_decided_again(tmp_path: Path, how: str) -> None:
+def test_decisions_of_a_damaged_stopping_journal_are_made_again(tmp_path: Path, how: str) -> None:
     from ..stopping.test_sweeps_that_stop import rivals
 
     it = Tiny(tmp_path / "sweep", rivals()).all()
@@ -268,7 +266,7 @@ def decisions_of(lines: list[bytes]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["plan.json", "result.json", "provenance.json"])
-def test_numbers_that_were_changed_are_none(tmp_path: Path, name: str) -> None:
+def test_changed_numbers_are_damage(tmp_path: Path, name: str) -> None:
     """Of a sealed record no digit can be another."""
     path = tmp_path / name
     write_json(path, sealed({"runs": [{"exit": 0}], "n": 5}))

@@ -91,7 +91,7 @@ SAID = {
 
 @pytest.mark.parametrize("number", SAID, ids=[errno.errorcode[number] for number in SAID])
 @pytest.mark.parametrize("nth", [3, 40, 111])
-def test_storage_that_fails_stops_the_sweep_and_when_it_is_mended_all_goes_on(
+def test_a_storage_failure_stops_the_sweep_which_resumes_once_it_is_repaired(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, number: int, nth: int
 ) -> None:
     it, (fsync, calls) = tiny(), (os.fsync, count())
@@ -116,7 +116,7 @@ def test_storage_that_fails_stops_the_sweep_and_when_it_is_mended_all_goes_on(
     assert first.epochs + second.epochs <= it.plan.tree.distinct + 2, "one of each of the two that ran"
 
 
-def test_a_store_that_vanishes_is_not_made_anew_in_another_place(tiny: Make, undisturbed: dict[str, str]) -> None:
+def test_a_vanished_folder_is_not_created_again(tiny: Make, undisturbed: dict[str, str]) -> None:
     """As if a file system were unmounted: below its mount point there is an empty folder."""
     it = tiny()
     folder = local(it.store.folder)
@@ -134,7 +134,7 @@ def test_a_store_that_vanishes_is_not_made_anew_in_another_place(tiny: Make, und
 
 
 @pytest.mark.parametrize("turn", [0, 4, 9])
-def test_storage_that_fails_the_driver_alone_stops_it_too(
+def test_a_storage_failure_of_the_driver_alone_stops_the_sweep(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, turn: int
 ) -> None:
     """It forgets states that nobody wants any more."""
@@ -178,7 +178,7 @@ def test_a_clock_that_goes_backwards_changes_nothing(
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("file", ["state.pt", "stage.json", "instances.npz"])
-def test_a_fork_that_others_need_is_torn_and_they_train_what_it_held_again(
+def test_a_damaged_fork_is_trained_again_by_the_trials_that_need_it(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, file: str, damage: str
 ) -> None:
     monkeypatch.setattr(search.execution.session, "READ_DELAYS", ())  # a file of a network that is not to be seen yet
@@ -221,7 +221,7 @@ GREEDY = RuntimeError(
 )
 
 
-def test_a_training_that_has_not_enough_memory_beside_others_runs_alone(
+def test_a_training_out_of_memory_is_retried_alone(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     it, company = tiny(), []
@@ -239,7 +239,7 @@ def test_a_training_that_has_not_enough_memory_beside_others_runs_alone(
     assert "retry: " in it.said() and "out of memory" in it.said()
 
 
-def test_a_training_that_has_not_enough_memory_alone_fails_and_says_what_it_asked_for(
+def test_a_training_out_of_memory_alone_fails_and_names_its_request(
     tiny: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     it = tiny(search__axes={"method.weight.burn_in": {"grid": [2, 4]}}, search__replicates=1)
@@ -259,7 +259,7 @@ def test_a_training_that_has_not_enough_memory_alone_fails_and_says_what_it_aske
 # --- workers
 
 
-def test_the_one_that_carries_the_trunk_may_be_lost_again_and_again(tiny: Make, undisturbed: dict[str, str]) -> None:
+def test_the_trainer_of_a_shared_prefix_may_be_lost_repeatedly(tiny: Make, undisturbed: dict[str, str]) -> None:
     """Others wait for what it will store; whoever is next takes its place, and trains nothing twice."""
     it, lost = tiny(search__retries=1), []
 
@@ -276,7 +276,7 @@ def test_the_one_that_carries_the_trunk_may_be_lost_again_and_again(tiny: Make, 
     assert backend.epochs == it.plan.tree.distinct, "a checkpoint stood at each epoch"
 
 
-def test_a_worker_that_dies_where_it_died_before_is_given_up_and_named(tiny: Make, undisturbed: dict[str, str]) -> None:
+def test_a_worker_that_dies_repeatedly_at_one_stage_fails_its_trial(tiny: Make, undisturbed: dict[str, str]) -> None:
     it = tiny(search__retries=2)
     begun: list[int] = []
 
@@ -295,7 +295,7 @@ def test_a_worker_that_dies_where_it_died_before_is_given_up_and_named(tiny: Mak
     carry_on(it, undisturbed)
 
 
-def test_workers_that_die_now_and_then_and_got_further_meanwhile_are_never_given_up(tiny: Make) -> None:
+def test_workers_that_die_after_progress_are_always_retried(tiny: Make) -> None:
     """Twice at the same epoch, at most, and five times in all."""
     it = tiny(search__retries=2, search__axes={"method.weight.burn_in": {"grid": [2, 4]}})
     lost: list[int] = []
@@ -313,7 +313,7 @@ def test_workers_that_die_now_and_then_and_got_further_meanwhile_are_never_given
 # --- errors of what is computed
 
 
-def test_an_error_that_repeats_is_not_advertised_as_resumable(
+def test_a_deterministic_failure_is_not_advertised_as_resumable(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One training of several fails in its second epoch, at every try; once it is mended the same command goes on."""

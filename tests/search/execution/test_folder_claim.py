@@ -49,7 +49,7 @@ def everything(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("draws", [False, True])
-def test_no_folder_is_left_of_a_sweep_that_no_cluster_answers(unreachable: None, here: Path, draws: bool) -> None:
+def test_a_new_folder_is_removed_if_no_cluster_answers(unreachable: None, here: Path, draws: bool) -> None:
     if draws:
         axes = {"optimizer.lr": {"choice": [0.1, 0.2]}}
         changes = {"search__strategy": "random", "search__trials": 2, "search__axes": axes, "profile": None}
@@ -68,19 +68,19 @@ def test_an_empty_folder_stays_and_stays_empty(unreachable: None, here: Path, fi
     assert os.listdir(here / "results" / "space") == list(files)
 
 
-def test_what_a_user_lays_there_meanwhile_stays(unreachable: None, here: Path) -> None:
+def test_files_added_by_a_user_meanwhile_stay(unreachable: None, here: Path) -> None:
     refused(before=lambda: (here / "results" / "space" / "notes.txt").write_text("mine"))
     assert os.listdir(here / "results" / "space") == ["notes.txt"]
 
 
-def test_states_taken_from_another_sweep_go_with_it(unreachable: None, here: Path) -> None:
+def test_imported_states_are_removed_with_a_refused_run(unreachable: None, here: Path) -> None:
     Tiny(here / "results" / "other", smoke()).all()
     before = everything(here / "results")
     refused("--reuse", "results/other")
     assert everything(here / "results") == before
 
 
-def test_a_sweep_that_is_not_extended_is_as_before_and_its_command_goes_on(unreachable: None, here: Path) -> None:
+def test_a_refused_extension_leaves_the_sweep_resumable(unreachable: None, here: Path) -> None:
     it = Tiny(here / "results" / "space", smoke())
     it.run(0)
     before = everything(here)
@@ -90,7 +90,7 @@ def test_a_sweep_that_is_not_extended_is_as_before_and_its_command_goes_on(unrea
     assert len(plan["trials"]) == len(it.plan.trials)
 
 
-def test_what_was_moved_aside_is_back(unreachable: None, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sweep_moved_aside_is_restored(unreachable: None, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Tiny(here / "results" / "space", smoke()).run(0)
     (here / "results" / "space" / ".lock").touch()
     before = everything(here)
@@ -100,7 +100,7 @@ def test_what_was_moved_aside_is_back(unreachable: None, here: Path, capsys: pyt
 
 
 @pytest.mark.parametrize("new", [False, True])
-def test_what_was_trained_is_kept_whatever_ends_it(
+def test_trained_stages_are_kept_after_any_error(
     unreachable: None, here: Path, monkeypatch: pytest.MonkeyPatch, new: bool
 ) -> None:
     if not new:
@@ -122,7 +122,7 @@ def test_what_was_trained_is_kept_whatever_ends_it(
     assert len(read_json(here / "results" / "space" / "provenance.json")["runs"]) == 1
 
 
-def test_who_finds_a_sweep_running_changes_nothing_of_it(unreachable: None, here: Path) -> None:
+def test_a_command_that_finds_the_sweep_locked_changes_nothing(unreachable: None, here: Path) -> None:
     Tiny(here / "results" / "space", smoke())
     release = acquire_lock(here / "results" / "space")
     before = everything(here)
@@ -133,7 +133,7 @@ def test_who_finds_a_sweep_running_changes_nothing_of_it(unreachable: None, here
 
 
 @pytest.mark.parametrize("damage", ["plan.json", "space.yaml", "provenance.json", "trials", "stages", ".lock"])
-def test_a_damaged_sweep_is_still_one(here: Path, damage: str) -> None:
+def test_a_damaged_sweep_is_recognized_as_a_sweep(here: Path, damage: str) -> None:
     it = Tiny(here / "sweep", smoke())
     (here / "sweep" / ".lock").touch()
     assert isinstance(it.store, Store) and location.is_sweep(here / "sweep")
@@ -149,22 +149,20 @@ def test_a_damaged_sweep_is_still_one(here: Path, damage: str) -> None:
         assert location.find_folder_problem(here / "sweep") is None, "a folder in its place"
 
 
-def test_a_user_s_plan_makes_no_sweep(here: Path) -> None:
+def test_a_foreign_plan_file_does_not_make_a_sweep(here: Path) -> None:
     (here / "work" / "trials").mkdir(parents=True)
     (here / "work" / "plan.json").write_text('{"monday": "think"}')
     assert str(location.find_folder_problem(here / "work")).startswith("holds files and is no sweep")
 
 
-def test_a_folder_that_may_not_be_written_to_is_told_before_the_start(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unwritable_folder_is_refused_before_the_start(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (here / "results" / "space").mkdir(parents=True)
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
     assert "may not be written to" in str(location.find_results_problem(here / "results"))
     assert "may not be written to" in str(location.find_folder_problem(here / "results" / "space"))
 
 
-def test_results_that_everybody_may_change_are_noted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_world_writable_results_are_noted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "space.yaml").write_text(smoke())
     for mode, noted in ((0o777, True), (0o1777, False), (0o775, False)):
         (here / "results").mkdir(exist_ok=True)

@@ -69,7 +69,7 @@ def trial(status: str, actor: Actor | None) -> Any:
     return SimpleNamespace(status=status, RUNNING="RUNNING", temporary_state=SimpleNamespace(ray_actor=actor))
 
 
-def test_once_asked_to_stop_all_that_runs_is_paused_and_only_then_tune_is_told(
+def test_a_stop_request_pauses_all_running_trials_before_tune_ends(
     interrupt: Interrupt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[Any] = []
@@ -105,7 +105,7 @@ def test_once_asked_to_stop_all_that_runs_is_paused_and_only_then_tune_is_told(
     ("ends", "seconds"),
     [("1600", 570.0), ("1120", 90.0), ("1090", 60.0), ("1e9", 3600.0), ("1000", 90.0), ("", 90.0), ("soon", 90.0)],
 )
-def test_the_last_epochs_have_the_time_that_the_scheduler_leaves(
+def test_the_grace_period_is_the_time_that_the_scheduler_leaves(
     monkeypatch: pytest.MonkeyPatch, ends: str, seconds: float
 ) -> None:
     monkeypatch.setenv("SEARCH_ENDS_AT", ends)
@@ -114,7 +114,7 @@ def test_the_last_epochs_have_the_time_that_the_scheduler_leaves(
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("ends", [RuntimeError("it died"), None])
-def test_asked_to_stop_while_ray_starts_it_stops_once_ray_is_up(
+def test_a_stop_request_during_the_start_of_ray_stops_once_ray_is_up(
     interrupt: Interrupt, monkeypatch: pytest.MonkeyPatch, number: int, code: int, ends: Exception | None
 ) -> None:
     reached: list[str] = []
@@ -155,7 +155,7 @@ signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_asked_twice_it_ends_at_once_and_says_how_to_go_on(terminal: bool) -> None:
+def test_a_second_stop_request_ends_at_once_and_shows_the_resume_command(terminal: bool) -> None:
     read, write = os.openpty() if terminal else os.pipe()
     code = subprocess.run([sys.executable, "-c", TWICE], stdout=write, check=False, cwd=ROOT).returncode
     said = os.read(read, 1000).decode().replace("\r", "")
@@ -183,9 +183,7 @@ sys.exit(interrupt.exit_code)
 
 @pytest.mark.parametrize("nohup", [False, True])
 @pytest.mark.parametrize("terminal", [False, True])
-def test_a_terminal_that_closes_asks_once_however_often_it_says_so_and_under_nohup_not_at_all(
-    terminal: bool, nohup: bool
-) -> None:
+def test_repeated_hangups_request_one_stop_and_none_under_nohup(terminal: bool, nohup: bool) -> None:
     read, write = os.openpty() if terminal else os.pipe()
     how = signal.SIG_IGN if nohup else signal.SIG_DFL
     code = subprocess.run(
@@ -214,7 +212,7 @@ except KeyboardInterrupt as error:
 """
 
 
-def test_a_terminal_that_closes_while_ray_starts_is_heard_once_it_is_up() -> None:
+def test_a_hangup_during_the_start_of_ray_stops_once_ray_is_up() -> None:
     done = subprocess.run(
         [sys.executable, "-c", STARTING], capture_output=True, text=True, check=False, cwd=ROOT,
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
@@ -233,7 +231,7 @@ def raylet(monkeypatch: pytest.MonkeyPatch) -> socket.socket:
     return listening
 
 
-def test_a_ray_that_dies_ends_what_the_driver_waits_for(interrupt: Interrupt, raylet: socket.socket) -> None:
+def test_a_dead_raylet_interrupts_the_driver(interrupt: Interrupt, raylet: socket.socket) -> None:
     with pytest.raises(KeyboardInterrupt), RayLivenessMonitor(interrupt, Console(file=StringIO())):
         time.sleep(0.2)
         assert interrupt.failure is None, "it lives"
@@ -243,7 +241,7 @@ def test_a_ray_that_dies_ends_what_the_driver_waits_for(interrupt: Interrupt, ra
     assert interrupt.exit_code == 0
 
 
-def test_a_gcs_that_is_waited_for_is_told_of_at_once(
+def test_an_unreachable_gcs_is_reported_before_it_is_given_up(
     interrupt: Interrupt, raylet: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     console, address = Console(file=StringIO()), raylet.getsockname()
@@ -263,7 +261,7 @@ def test_a_gcs_that_is_waited_for_is_told_of_at_once(
 @pytest.mark.parametrize(
     ("asked", "code", "said"), [(0, 1, "Stopped: Ray died: its raylet"), (143, 143, "Stopped, as asked.")]
 )
-def test_where_no_signal_reaches_the_driver_it_ends_with_its_last_words(
+def test_a_driver_that_no_signal_reaches_exits_with_the_resume_command(
     interrupt: Interrupt, raylet: socket.socket, monkeypatch: pytest.MonkeyPatch, asked: int, code: int, said: str
 ) -> None:
     """As within a call of Ray that waits for what has died."""
@@ -280,7 +278,7 @@ def test_where_no_signal_reaches_the_driver_it_ends_with_its_last_words(
     assert "the same command carries on:" in text
 
 
-def test_a_sweep_that_ended_is_watched_no_longer(
+def test_an_ended_sweep_is_no_longer_watched(
     interrupt: Interrupt, raylet: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "_exit", lambda code: pytest.fail("it was ended"))
@@ -291,7 +289,7 @@ def test_a_sweep_that_ended_is_watched_no_longer(
     assert interrupt.failure is None
 
 
-def test_what_does_not_answer_from_the_start_is_not_watched(interrupt: Interrupt, raylet: socket.socket) -> None:
+def test_a_process_unreachable_from_the_start_is_not_watched(interrupt: Interrupt, raylet: socket.socket) -> None:
     """A Ray client may not reach the processes of its cluster."""
     raylet.close()
     with RayLivenessMonitor(interrupt, Console(file=StringIO())):
@@ -311,7 +309,7 @@ def begun(tmp_path: Path, **changes: Any) -> SweepProcess:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("process", ["raylet/raylet", "gcs/gcs_server"])
-def test_a_ray_that_is_killed_ends_the_sweep_with_code_1_and_it_goes_on(tmp_path: Path, process: str) -> None:
+def test_a_killed_ray_ends_the_sweep_with_code_1_and_it_resumes(tmp_path: Path, process: str) -> None:
     driver = begun(tmp_path)
     try:
         driver.wait_until(lambda: count_epochs(tmp_path / "smoke") > 60)
@@ -330,7 +328,7 @@ def test_a_ray_that_is_killed_ends_the_sweep_with_code_1_and_it_goes_on(tmp_path
 
 
 @pytest.mark.slow
-def test_epochs_that_run_when_it_is_asked_to_stop_are_ended_and_stored(tmp_path: Path) -> None:
+def test_running_epochs_are_finished_and_stored_after_a_stop_request(tmp_path: Path) -> None:
     """Of some seconds, and no checkpoint would be due for long."""
     slow = {"attack": {"epsilon": 0.1, "steps": 1500}}
     driver = begun(tmp_path, trial__method=slow, search__checkpoint_seconds=1e6)
@@ -377,7 +375,7 @@ class Terminal:
 
 
 @pytest.mark.sweeps
-def test_whoever_closes_the_terminal_finds_every_training_stored(tmp_path: Path) -> None:
+def test_closing_the_terminal_stores_every_training(tmp_path: Path) -> None:
     """All that was started in the terminal hears of it, Ray's processes too, and nothing can be printed any more."""
     (tmp_path / "smoke.yaml").write_text(smoke(**LONG, search__checkpoint_seconds=1e6))
     folder = tmp_path / "smoke"

@@ -56,7 +56,7 @@ Selected to kill: (Actor(5ca8d6): job ID=01000000, task name=Trial.train, pid=26
         ("", "lost", "its worker was lost"),
     ],
 )  # fmt: skip
-def test_what_ray_says_of_a_lost_worker(text: str, outcome: str, why: str) -> None:
+def test_the_loss_of_a_worker_is_classified_by_rays_message(text: str, outcome: str, why: str) -> None:
     assert classify_loss(text) == (outcome, why)
 
 
@@ -92,11 +92,11 @@ def after(actors: dict[str, str], text: str) -> tuple[bool, dict[str, str]]:
     return goes_on, queue.lost_ones
 
 
-def test_of_ray_ending_a_worker_for_memory_tune_dies_and_the_sweep_does_not() -> None:
+def test_a_worker_killed_for_memory_ends_tune_and_not_the_sweep() -> None:
     assert after({"a": "5ca8d6", "b": "777777"}, KILLED) == (True, {"a": "out of memory"})
 
 
-def test_whom_ray_ended_is_not_known_then_all_that_ran_run_alone() -> None:
+def test_all_running_tasks_are_retried_alone_if_the_killed_worker_is_unknown() -> None:
     assert after({"a": "111111", "b": "777777"}, KILLED) == (True, {"a": "out of memory", "b": "out of memory"})
 
 
@@ -115,12 +115,12 @@ def test_another_error_of_tune_ends_the_sweep() -> None:
         (MemoryError(), "more"),
     ],
 )  # fmt: skip
-def test_memory_that_ran_out_is_told_from_other_errors(error: Exception, asked: str) -> None:
+def test_memory_shortages_are_distinguished_from_other_errors(error: Exception, asked: str) -> None:
     said = describe_memory_shortage(error)
     assert said and f"memory: its process asked for {asked}, and had held " in said
 
 
-def test_a_real_allocation_that_fails_is_one() -> None:
+def test_a_real_failed_allocation_is_a_memory_shortage() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 50)
     assert describe_memory_shortage(caught.value)
@@ -128,7 +128,7 @@ def test_a_real_allocation_that_fails_is_one() -> None:
     assert describe_memory_shortage(ValueError("out of memory")) is None
 
 
-def test_a_loss_counts_while_a_training_gets_no_further() -> None:
+def test_losses_count_only_without_progress() -> None:
     it = Retries(2)
     assert [it.lost(0, at) for at in (0, 0, 1, 1, 1)] == [True, True, True, True, False]
     assert it.lost(1, 1), "of each by itself"
@@ -142,13 +142,15 @@ def tiny(tmp_path: Path) -> Tiny:
 
 
 @pytest.mark.parametrize("named", ["start.pt", None])
-def test_an_error_of_another_file_is_the_trials_own(tiny: Tiny, tmp_path: Path, named: str | None) -> None:
+def test_an_error_of_a_file_outside_the_folder_fails_the_trial_alone(
+    tiny: Tiny, tmp_path: Path, named: str | None
+) -> None:
     error = OSError(errno.EIO if named else errno.ECONNRESET, "no", *([str(tmp_path / named)] if named else []))
     assert record_failure(tiny.job(0), error).outcome == "failed"
     assert "Error: [Errno" in str(read_last_error_line(tiny.store, tiny.plan.trials[0].id))
 
 
-def test_the_storage_is_told_by_what_is_there(tiny: Tiny) -> None:
+def test_a_storage_problem_is_recognized_by_the_state_of_the_folder(tiny: Tiny) -> None:
     job = tiny.job(0)
     gone = FileNotFoundError(errno.ENOENT, "no", str(tiny.folder(0) / "epochs.jsonl"))
     assert record_failure(job, gone).outcome == "failed", "a single file"
@@ -159,7 +161,7 @@ def test_the_storage_is_told_by_what_is_there(tiny: Tiny) -> None:
     assert not tiny.store.folder.exists()
 
 
-def test_a_step_that_hangs_ends_its_process_and_says_where(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_step_ends_its_process_and_writes_its_stack(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     ended, codes = threading.Event(), []
     monkeypatch.setattr(os, "_exit", lambda code: (codes.append(code), ended.set()))
 
@@ -188,7 +190,7 @@ def test_a_step_that_ends_in_time_is_left_alone(tiny: Tiny, monkeypatch: pytest.
 
 
 @pytest.mark.slow
-def test_even_what_lets_no_thread_of_python_run_is_ended(tiny: Tiny) -> None:
+def test_a_step_that_blocks_all_python_threads_is_ended(tiny: Tiny) -> None:
     program = """
 import ctypes, sys
 from types import SimpleNamespace
@@ -205,7 +207,7 @@ with search.execution.watchdog.Watchdog(SimpleNamespace(timeout=0.2, folder=sys.
     assert b"Timeout" in done.stderr
 
 
-def test_what_is_noted_reads_as_its_last_line(tiny: Tiny) -> None:
+def test_the_last_line_of_a_written_error_is_read_back(tiny: Tiny) -> None:
     assert read_last_error_line(tiny.store, "a") is None
     write_error(tiny.store, "a", "Traceback\nValueError: no\n\n")
     assert read_last_error_line(tiny.store, "a") == "ValueError: no"
@@ -229,9 +231,7 @@ WRONG = {"steps": -1, "nrom": "l2"}
         (partial(fail, ""), "RuntimeError"),
     ],
 )  # fmt: skip
-def test_of_an_error_in_several_lines_the_one_that_tells_is_shown(
-    tiny: Tiny, raised: Callable[[], object], told: str
-) -> None:
+def test_the_informative_line_of_an_error_is_shown(tiny: Tiny, raised: Callable[[], object], told: str) -> None:
     with pytest.raises((ValidationError, RuntimeError)) as caught:
         raised()
     assert record_failure(tiny.job(0), caught.value).outcome == "failed"
@@ -286,7 +286,7 @@ def test_trials_that_always_hang_fail_and_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_worker_that_ray_ends_for_memory_is_tried_again_alone(tmp_path: Path, undisturbed: Path) -> None:
+def test_a_trial_whose_worker_ray_kills_for_memory_is_retried_alone(tmp_path: Path, undisturbed: Path) -> None:
     """Which ends Tune, and not the sweep."""
     known = {line.split(":")[0]: int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines()}
     if known["MemAvailable"] < 10 << 20:

@@ -105,7 +105,7 @@ def test_an_npy_ranks_the_training_set_before_the_hold_out(
     assert fitted(path, values, data)["rank_instability"].tolist() == found["rank_instability"].tolist()
 
 
-def test_scores_and_counts_do_as_well_as_ranks_and_may_count_from_the_hard_end(tmp_path: Path, data: Data) -> None:
+def test_scores_and_counts_are_accepted_as_ranks_from_either_end(tmp_path: Path, data: Data) -> None:
     counts = np.rint(ranks() * 50).astype(np.int16)
     friendly = fitted(tmp_path / "a.npy", counts, data, score="difficulty")["rank_difficulty"]
     assert friendly.tolist() == normalized_rank(counts[data.index]).tolist()
@@ -143,7 +143,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("content", "complaint"), BAD.values(), ids=BAD.keys())
-def test_a_file_of_no_ranks_is_refused(tmp_path: Path, content: Any, complaint: str) -> None:
+def test_a_file_without_ranks_is_refused(tmp_path: Path, content: Any, complaint: str) -> None:
     if isinstance(content, np.ndarray) and content.dtype == object:
         np.save(path := tmp_path / "ranks", content, allow_pickle=True)
         name = f"{path}.npy"
@@ -164,7 +164,7 @@ def test_a_damaged_npz_is_refused(tmp_path: Path, data: Data) -> None:
         RankingFile(file=str(path)).read_ranks()
 
 
-def test_an_npz_says_itself_what_its_ranks_mean(tmp_path: Path, data: Data) -> None:
+def test_an_npz_declares_the_direction_of_its_ranks(tmp_path: Path, data: Data) -> None:
     name = saved(tmp_path / "ranks.npz", sweeps(data))
     with pytest.raises(ValueError, match="which names its own scores and order; remove order and score"):
         RankingFile(file=name, score="kappa", order="friendly_first").read_ranks()
@@ -180,7 +180,7 @@ def test_a_file_of_another_length_is_refused(tmp_path: Path, data: Data) -> None
         fitted(tmp_path / "ranks.npy", ranks()[data.index], data)  # of the split itself: which split is not said
 
 
-def test_ranks_do_not_know_of_flipped_labels(tmp_path: Path) -> None:
+def test_a_file_of_ranks_is_accepted_with_flipped_labels(tmp_path: Path) -> None:
     noisy = prepare_data(Digits().load(), Digits(**BLOCK, label_noise=0.1))
     with pytest.raises(ValueError, match=r"does not know of the 10 labels that data.label_noise flips"):
         fitted(tmp_path / "ranks.npy", ranks(), noisy)
@@ -325,7 +325,9 @@ def test_values_whose_trainings_are_the_same_have_one_ranking(planned: Planned) 
          "profile.trial sets method.attack.epsilon itself, whatever a trial has; remove one of them"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_followed_is_refused(refused: Refused, change: dict[str, Any], complaint: str) -> None:
+def test_an_axis_that_a_ranking_cannot_follow_is_refused(
+    refused: Refused, change: dict[str, Any], complaint: str
+) -> None:
     (problem,) = refused(smoke(search__axes=EPSILONS, **change))
     assert re.search(r"^space\.yaml:\d+: profile\.follows: ", problem) and problem.endswith(complaint)
 
@@ -362,14 +364,14 @@ def by_file(here: Path, planned: Planned) -> Callable[..., dict[str, str]]:
     return ends
 
 
-def test_the_content_of_a_file_names_its_ranking(by_file: Any) -> None:
+def test_the_name_of_a_ranking_depends_on_the_content_of_its_file(by_file: Any) -> None:
     one = by_file(ranks(1))
     assert by_file(ranks(1), "moved.npy") == one
     other = by_file(ranks(2))
     assert (other["all"] == one["all"]) and (other["friendly"] != one["friendly"])
 
 
-def test_so_do_the_order_and_the_data(by_file: Any) -> None:
+def test_the_name_of_a_ranking_depends_on_the_order_and_the_data(by_file: Any) -> None:
     ends = [
         by_file(ranks(), **changes)["friendly"]
         for changes in ({}, {"order": "problematic_first"}, {"trial__data__split_seed": 1})
@@ -378,7 +380,7 @@ def test_so_do_the_order_and_the_data(by_file: Any) -> None:
 
 
 @pytest.mark.parametrize("change", [{"first_epoch": 2}, {"average": "scores"}])
-def test_how_a_ranking_is_made_of_its_trainings_names_it(planned: Planned, change: dict[str, Any]) -> None:
+def test_the_name_of_a_ranking_depends_on_its_averaging(planned: Planned, change: dict[str, Any]) -> None:
     """And the trainings are the same."""
     profile = {"seeds": [1000, 1001]}
     one, other = (finals(planned(smoke(search__axes=AXES, profile=profile | more))) for more in ({}, change))
@@ -389,7 +391,7 @@ def test_how_a_ranking_is_made_of_its_trainings_names_it(planned: Planned, chang
 # In a sweep
 
 
-def test_a_sweep_by_a_file(tiny: Any, tmp_path: Path) -> None:
+def test_a_sweep_trains_the_subset_of_a_ranking_file(tiny: Any, tmp_path: Path) -> None:
     """The friendliest by the file are trained on, and the records name it."""
     values = ranks()
     name = saved(tmp_path / "prob_rank.npy", values)
@@ -427,7 +429,7 @@ def test_a_ranking_of_one_sweep_serves_another(tiny: Any) -> None:
         assert before[name].tolist() == after[name].tolist(), name
 
 
-def test_a_made_ranking_is_what_its_trainings_recorded(tiny: Any) -> None:
+def test_a_computed_ranking_follows_the_records_of_its_trainings(tiny: Any) -> None:
     it = tiny(profile__average="scores", profile__first_epoch=2)
     assert [it.run(0), it.run(1), it.rank()] == ["completed", "completed", None]
     found = read_arrays(it.store.ranking_path(str(it.plan.trials[0].ranks)))

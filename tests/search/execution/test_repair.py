@@ -46,7 +46,7 @@ def test_a_torn_record_of_a_finished_trial_is_made_again(whole: Tiny, tmp_path: 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["epochs.jsonl", "config.yaml"])
-def test_a_torn_record_of_a_trial_that_was_renamed_is_not_taken_over(tmp_path: Path, name: str, damage: str) -> None:
+def test_a_torn_record_of_a_renamed_trial_is_not_copied(tmp_path: Path, name: str, damage: str) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins([1])).all()
     path = it.folder(1) / name
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
@@ -60,7 +60,7 @@ def test_a_torn_record_of_a_trial_that_was_renamed_is_not_taken_over(tmp_path: P
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_torn_plan_is_made_again_of_the_space(whole: Tiny, tmp_path: Path, damage: str) -> None:
+def test_a_torn_plan_is_made_again_from_the_space(whole: Tiny, tmp_path: Path, damage: str) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins()).all()
     path = it.store.folder / "plan.json"
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
@@ -95,7 +95,7 @@ def test_a_torn_plan_of_a_sweep_that_was_extended_is_made_again(tmp_path: Path, 
         check_compatible(it.store.folder, Tiny(tmp_path / "third", burn_ins([3], epochs=8)).plan, {})
 
 
-def test_a_torn_plan_of_another_sweep_is_not_gone_on_with(tmp_path: Path) -> None:
+def test_a_torn_plan_of_another_sweep_is_refused(tmp_path: Path) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins())
     it.all()
     local(it.store.folder / "plan.json").write_text("{")

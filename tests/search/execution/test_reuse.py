@@ -52,7 +52,7 @@ def test_a_bit_that_differs_is_found(shared: Tiny, tmp_path: Path, capsys: pytes
     assert "epochs.jsonl, from epoch 0 on" in capsys.readouterr().out
 
 
-def test_nothing_to_verify_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_reports_an_empty_sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify([str(tmp_path)]) == 2
     it = Tiny(tmp_path / "sweep", burn_ins())
     assert verify([str(it.store.folder)]) == 2
@@ -72,14 +72,14 @@ def test_a_childs_record_holds_its_whole_history_and_says_who_trained_it(shared:
     assert any(cost["by"] != trial.id for cost in costs)
 
 
-def test_more_values_train_only_what_is_new(shared: Tiny, tmp_path: Path) -> None:
+def test_more_values_train_only_new_epochs(shared: Tiny, tmp_path: Path) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins(search__keep="forks")).all()
     more = Tiny(tmp_path / "sweep", burn_ins([*LAMBDAS, 0], search__keep="forks")).all()
     assert more.trained() == 16 + 4 + 2
     assert hash_records(it.store.folder).items() >= hash_records(shared.store.folder).items()
 
 
-def test_more_epochs_train_only_what_is_new(tmp_path: Path) -> None:
+def test_more_epochs_train_only_new_epochs(tmp_path: Path) -> None:
     Tiny(tmp_path / "sweep", burn_ins([1])).all()
     longer = Tiny(tmp_path / "sweep", burn_ins([1], epochs=9)).all()
     assert longer.trained() == 2 * 3
@@ -88,7 +88,7 @@ def test_more_epochs_train_only_what_is_new(tmp_path: Path) -> None:
     assert theirs.items() <= mine.items()
 
 
-def test_a_knob_newly_swept_keeps_what_was_trained(tmp_path: Path) -> None:
+def test_a_newly_swept_knob_keeps_trained_epochs(tmp_path: Path) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins([1])).all()
     rates = {"optimizer.lr.values": {"grid": [[0.1, 0.01], [0.1, 0.001]]}}
     axes = yaml.safe_load(burn_ins([1]))["search"]["axes"] | rates
@@ -100,7 +100,7 @@ def test_a_knob_newly_swept_keeps_what_was_trained(tmp_path: Path) -> None:
         assert one | {"trial": now.id, "digest": other["digest"]} == other, "the checksum is of the name too"
 
 
-def test_trials_that_are_one_training_are_trained_and_measured_once(tmp_path: Path) -> None:
+def test_identical_trials_are_trained_and_measured_once(tmp_path: Path) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins([1, "inf"])).all()
     assert it.trained() == it.plan.tree.distinct == 6 + 4 + 2
     twins = [trial for trial in it.plan.trials if trial.axes["method.weight.lam"] == "inf"]
@@ -114,7 +114,7 @@ def test_trials_that_are_one_training_are_trained_and_measured_once(tmp_path: Pa
     assert verify([str(it.store.folder), "--sample", "100%"]) == 0
 
 
-def test_another_study_takes_the_stages_that_it_has_in_common(shared: Tiny, tmp_path: Path) -> None:
+def test_another_study_imports_common_stages(shared: Tiny, tmp_path: Path) -> None:
     it = Tiny(tmp_path / "other", burn_ins([3], search__keep="forks"))
     taken = import_states(it.store, it.plan, [shared.store.folder])
     assert taken == {shared.store.folder: (2, 2 + 4, 2)}
@@ -126,7 +126,7 @@ def test_another_study_takes_the_stages_that_it_has_in_common(shared: Tiny, tmp_
     assert verify([str(it.store.folder), "--sample", "100%"]) == 0
 
 
-def test_a_profile_shares_with_the_sweep(tmp_path: Path) -> None:
+def test_a_profile_shares_epochs_with_the_sweep(tmp_path: Path) -> None:
     text = smoke(profile={"seeds": [0]}, search__axes={"subset": {"grid": ["all"]}}, search__replicates=[0, 1])
     it = Tiny(tmp_path / "sweep", text)
     assert it.plan.tree.distinct == it.plan.tree.asked == 12, "nothing is ranked, so there is no profile"
@@ -138,7 +138,7 @@ def test_a_profile_shares_with_the_sweep(tmp_path: Path) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_on_a_gpu_too_the_bits_are_those_of_training_alone(tmp_path: Path, precision: str) -> None:
+def test_shared_epochs_on_a_gpu_have_the_bits_of_training_alone(tmp_path: Path, precision: str) -> None:
     """With deterministic kernels and one kind of GPU; compiled as by default."""
     compute = {"device": "cuda", "precision": precision}
     it = Tiny(tmp_path / "sweep", burn_ins(trial__compute=compute, trial__model={"name": "digits_cnn"})).all()

@@ -83,7 +83,7 @@ def test_records_are_complete(undisturbed: Tiny) -> None:
     assert arrays["best_clean_p_y"].shape == (96,)
 
 
-def test_stopped_after_every_epoch_and_continued_by_another_process(undisturbed: Tiny, tiny: Any) -> None:
+def test_a_session_resumed_after_every_epoch_has_the_same_records(undisturbed: Tiny, tiny: Any) -> None:
     def in_pieces(it: Tiny, i: int) -> str:
         for _ in range(20):
             if (outcome := it.session(i).advance(0)) != "running":
@@ -101,7 +101,7 @@ def test_slices_of_one_session_are_one_run(undisturbed: Tiny, tiny: Any) -> None
     assert hash_records(disturbed.store.folder) == hash_records(undisturbed.store.folder)
 
 
-def test_checkpoints_move_no_bits(undisturbed: Tiny, tiny: Any) -> None:
+def test_checkpoints_change_no_bits(undisturbed: Tiny, tiny: Any) -> None:
     rare = all_by(tiny(search__checkpoint_seconds=1e9))
     assert hash_records(rare.store.folder) == hash_records(undisturbed.store.folder)
     assert len(list(rare.store.stages_folder.glob("*/*/state.pt"))) == 4, "the last of each"
@@ -111,7 +111,7 @@ def states(it: Tiny) -> int:
     return len(it.store.list_states())
 
 
-def test_of_the_states_the_newest_two_are_kept_and_at_the_end_the_last(tiny: Any) -> None:
+def test_the_newest_two_states_are_kept_and_at_the_end_the_last(tiny: Any) -> None:
     it = tiny()
     seen = []
     session = it.session(PLAIN)
@@ -124,13 +124,13 @@ def test_of_the_states_the_newest_two_are_kept_and_at_the_end_the_last(tiny: Any
 
 
 @pytest.mark.parametrize(("keep", "left"), [("all", 6), ("forks", 1), ("best", 1), ("none", 0)])
-def test_the_user_says_which_states_stay(tiny: Any, keep: str, left: int) -> None:
+def test_the_keep_setting_selects_stored_states(tiny: Any, keep: str, left: int) -> None:
     it = tiny(search__keep=keep)
     assert it.run(PLAIN) == "completed"
     assert states(it) == left
 
 
-def test_trained_to_a_limit_it_rests_and_goes_on_from_there(undisturbed: Tiny, tiny: Any) -> None:
+def test_a_session_pauses_at_its_limit_and_resumes_from_there(undisturbed: Tiny, tiny: Any) -> None:
     it = tiny(search__checkpoint_seconds=1e9)
     job, data = it.job(PLAIN), it.data(PLAIN)
     assert Session(replace(job, until=4), data).advance(inf) == "paused"
@@ -140,7 +140,7 @@ def test_trained_to_a_limit_it_rests_and_goes_on_from_there(undisturbed: Tiny, t
     assert alike(it, undisturbed, PLAIN)
 
 
-def test_stopped_it_is_cut_back_and_says_why(undisturbed: Tiny, tiny: Any) -> None:
+def test_a_stopped_trial_is_truncated_and_records_why(undisturbed: Tiny, tiny: Any) -> None:
     it, other = tiny(search__checkpoint_seconds=0), tiny(search__checkpoint_seconds=1e9)
     why = {"epoch": 3, "reason": "no new best"}
     for each, trained in ((it, 5), (other, 3)):  # whether it ran beyond or not
@@ -172,7 +172,7 @@ def test_without_a_checkpoint_a_killed_session_starts_over(undisturbed: Tiny, ti
         assert (it.folder(PROFILE) / name).read_bytes() == (undisturbed.folder(PROFILE) / name).read_bytes()
 
 
-def test_pausing_keeps_what_was_trained(undisturbed: Tiny, tiny: Any) -> None:
+def test_pausing_stores_the_trained_epochs(undisturbed: Tiny, tiny: Any) -> None:
     def politely(it: Tiny, i: int) -> str:
         for _ in range(20):
             session = it.session(i)
@@ -197,7 +197,7 @@ def test_pausing_before_the_first_epoch_or_after_the_last_does_nothing(tiny: Any
     assert len(list(it.store.stages_folder.rglob("*"))) == before
 
 
-def test_pausing_after_an_error_in_the_midst_of_an_epoch_stores_no_half_trained_state(
+def test_pausing_after_an_error_within_an_epoch_stores_no_partial_state(
     undisturbed: Tiny, tiny: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     it = tiny(search__checkpoint_seconds=1e9)
@@ -222,7 +222,7 @@ def test_pausing_after_an_error_in_the_midst_of_an_epoch_stores_no_half_trained_
 
 
 @pytest.mark.parametrize("tail", [b'{"epoch":3,"lr":0.', b"\0\0\0", b'{"epoch":3}\n{"epoch":4}\n', b"\n"])
-def test_rows_beyond_the_checkpoint_and_torn_ones_are_cut_off(undisturbed: Tiny, tiny: Any, tail: bytes) -> None:
+def test_rows_beyond_the_checkpoint_and_torn_rows_are_removed(undisturbed: Tiny, tiny: Any, tail: bytes) -> None:
     it = tiny()
     for _ in range(3):
         it.session(PROFILE).advance(0)
@@ -294,7 +294,7 @@ def test_a_ranking_is_not_made_of_a_diverged_training(tiny: Any) -> None:
     assert it.rank() == f"{it.plan.trials[0].id} diverged, and {it.plan.trials[0].ranks} needs it"
 
 
-def test_trials_that_want_such_a_ranking_are_named_and_ray_is_not_started(tiny: Any) -> None:
+def test_trials_without_their_ranking_are_named_and_ray_is_not_started(tiny: Any) -> None:
     it = tiny(trial__optimizer={"lr": 1e30})
     for i in (0, 1, 2, 4):
         assert it.run(i) == "diverged"
@@ -311,7 +311,7 @@ def test_trials_that_want_such_a_ranking_are_named_and_ray_is_not_started(tiny: 
     ]
 
 
-def test_a_full_disk_on_the_way_to_a_ranking_is_said(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_while_a_ranking_is_written_is_reported(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     it = tiny()
     assert [it.run(i) for i in (0, 1, 2, 4)] == ["completed"] * 4
 
@@ -337,7 +337,7 @@ def test_a_ranking_made_again_has_the_same_bytes(tiny: Any) -> None:
     assert "instances.npz is missing or damaged" in str(it.rank())
 
 
-def test_an_exception_is_recorded_and_gone_once_it_succeeds(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_is_recorded_and_removed_after_a_success(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     it = tiny()
     trial = it.plan.trials[PROFILE]
     with monkeypatch.context() as patched:
@@ -363,7 +363,7 @@ def test_a_worker_records_a_session_that_cannot_begin(tiny: Any) -> None:
     worker.pause()
 
 
-def test_the_trial_that_ray_runs_goes_from_job_to_job(undisturbed: Tiny, tiny: Any) -> None:
+def test_the_trainable_runs_one_job_after_another(undisturbed: Tiny, tiny: Any) -> None:
     it = tiny()
     trial = TrialTrainable.__new__(TrialTrainable)
     trial.setup(config_of(it.job(0)), sources=it._sources.loaded)
@@ -420,7 +420,7 @@ WRITES += [("mkdir", os, nth) for nth in (0, 1, 4)]
 
 
 @pytest.mark.parametrize(("name", "owner", "nth"), WRITES, ids=[f"{name} {nth}" for name, _, nth in WRITES])
-def test_a_full_disk_is_an_outcome_and_with_room_again_nothing_was_lost(
+def test_a_full_disk_is_an_outcome_and_loses_nothing(
     undisturbed: Tiny, tiny: Any, failures: Any, monkeypatch: pytest.MonkeyPatch, name: str, owner: Any, nth: int
 ) -> None:
     it = tiny()
@@ -434,7 +434,7 @@ def test_a_full_disk_is_an_outcome_and_with_room_again_nothing_was_lost(
         assert (it.folder(PROFILE) / name).read_bytes() == (undisturbed.folder(PROFILE) / name).read_bytes()
 
 
-def test_the_running_epoch_is_told_of_and_leaves_nothing(
+def test_the_running_epoch_is_reported_and_leaves_no_file(
     tiny: Callable[..., Tiny], undisturbed: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search.monitor.epoch_progress, "WRITE_SECONDS", 0.0)

@@ -35,12 +35,12 @@ PLAIN = {"profile": None, "search__axes": {"subset": {"grid": ["all"]}}, "search
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_one_part_of_a_path(name: str) -> None:
+def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
     assert check_component(name)
 
 
 @pytest.mark.parametrize("name", ["CON", "lam=0.5,seed=0", "ranks-0123456789ab", ".hidden", "-rf", "~"])
-def test_what_leads_nowhere_else_is_one(name: str) -> None:
+def test_an_ordinary_name_is_accepted(name: str) -> None:
     assert check_component(name) is None
 
 
@@ -66,7 +66,7 @@ def stores(tmp_path: Path) -> tuple[Store, Store]:
     return found
 
 
-def test_what_is_whole_is_lent(stores: tuple[Store, Store]) -> None:
+def test_intact_stages_are_copied_to_another_store(stores: tuple[Store, Store]) -> None:
     theirs, mine = stores
     stage(theirs, "ab" * 16)
     theirs.copy_state_to("ab" * 16, mine)
@@ -94,9 +94,7 @@ def test_what_is_whole_is_lent(stores: tuple[Store, Store]) -> None:
     ],
     ids=str,
 )
-def test_a_stage_that_somebody_made_gives_nothing(
-    stores: tuple[Store, Store], tmp_path: Path, changes: dict[str, Any]
-) -> None:
+def test_a_crafted_stage_is_not_copied(stores: tuple[Store, Store], tmp_path: Path, changes: dict[str, Any]) -> None:
     theirs, mine = stores
     (tmp_path / "victim.py").write_bytes(b"mine")
     stage(theirs, "ab" * 16, **changes)
@@ -106,7 +104,7 @@ def test_a_stage_that_somebody_made_gives_nothing(
     assert theirs.load_deepest(["00", "ab" * 16]) is None  # type: ignore[arg-type]
 
 
-def test_stages_that_lead_in_a_circle_come_to_an_end(stores: tuple[Store, Store]) -> None:
+def test_a_cycle_of_stages_ends_the_walk(stores: tuple[Store, Store]) -> None:
     theirs, mine = stores
     stage(theirs, "ab" * 16, parent="cd" * 16, epoch=2, rows=[{"epoch": 1}])
     stage(theirs, "cd" * 16, parent="ab" * 16, epoch=1)
@@ -138,7 +136,7 @@ def ended(tmp_path: Path) -> Tiny:
     ],
     ids=str,
 )
-def test_a_plan_that_somebody_made_leads_nowhere(
+def test_a_crafted_plan_leads_to_no_path_outside_its_folder(
     ended: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any]
 ) -> None:
     """Its trainings may bear no checksums, as those of older sweeps."""
@@ -159,7 +157,7 @@ def test_a_plan_that_somebody_made_leads_nowhere(
         load_plan(tmp_path / "sweep")
 
 
-def test_of_a_plan_of_another_format_it_says_so(ended: Tiny, tmp_path: Path) -> None:
+def test_a_plan_of_another_format_is_named_as_such(ended: Tiny, tmp_path: Path) -> None:
     path = tmp_path / "sweep" / "plan.json"
     write_json(path, json.loads(path.read_text()) | {"format": 99})
     with pytest.raises(NoSweep, match=r"another version of this program made its plan.json \(format 99, and this one"):
@@ -177,7 +175,7 @@ READS: dict[str, Read] = {
 
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
 @pytest.mark.parametrize("to", ["/dev/zero", "/dev/null", ".", "itself", "pipe"])
-def test_what_is_no_file_is_damage_and_is_not_read_without_end(tmp_path: Path, read: Read, to: str) -> None:
+def test_a_device_or_pipe_in_place_of_a_record_is_damage_and_not_read(tmp_path: Path, read: Read, to: str) -> None:
     path, damage = tmp_path / "itself", Damage()
     if to == "pipe":
         os.mkfifo(path)
@@ -212,7 +210,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     assert not (tmp_path / "broken in").exists()
 
 
-def test_an_array_that_says_it_is_larger_than_the_memory_is_damage(tmp_path: Path) -> None:
+def test_an_array_with_a_declared_size_beyond_memory_is_damage(tmp_path: Path) -> None:
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         header, {"descr": "<f8", "fortran_order": False, "shape": (1 << 50,)}
@@ -223,7 +221,7 @@ def test_an_array_that_says_it_is_larger_than_the_memory_is_damage(tmp_path: Pat
     assert read_arrays(tmp_path / "instances.npz", damage) is None and damage
 
 
-def test_aliases_that_stand_for_more_than_anybody_writes_are_damage(tmp_path: Path) -> None:
+def test_yaml_aliases_that_expand_beyond_any_space_are_damage(tmp_path: Path) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
     path, damage = tmp_path / "space.yaml", Damage()

@@ -46,7 +46,7 @@ def names(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-def test_whatever_a_killed_writer_left_goes_and_what_a_user_has_stays(
+def test_files_of_killed_writers_are_removed_and_files_of_users_stay(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = store.folder
@@ -72,7 +72,7 @@ def test_whatever_a_killed_writer_left_goes_and_what_a_user_has_stays(
     assert all((folder / name).read_text() == "mine" for name in USERS)
 
 
-def test_a_link_of_such_a_name_leads_nobody_elsewhere(store: Store, tmp_path: Path) -> None:
+def test_a_link_with_a_temporary_name_is_not_followed(store: Store, tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("mine")
     link = tmp_path / "sweep" / ".plan.json.abcdefgh.tmp"
     link.symlink_to(tmp_path / "precious")

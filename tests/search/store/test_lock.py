@@ -15,7 +15,7 @@ from search.exceptions import SweepLocked
 from search.store.lock import PAUSE, acquire_lock, is_locked
 
 
-def test_one_process_at_a_time_holds_a_sweep_and_a_killed_one_lets_go(tmp_path: Path) -> None:
+def test_one_process_at_a_time_locks_a_sweep_and_a_kill_releases_the_lock(tmp_path: Path) -> None:
     assert not is_locked(tmp_path)
     child = os.fork()
     if not child:
@@ -36,12 +36,12 @@ def test_one_process_at_a_time_holds_a_sweep_and_a_killed_one_lets_go(tmp_path: 
     acquire_lock(tmp_path)()
 
 
-def test_looking_whether_a_sweep_runs_makes_nothing(tmp_path: Path) -> None:
+def test_is_locked_creates_no_file(tmp_path: Path) -> None:
     assert not is_locked(tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_who_only_looks_does_not_keep_a_sweep_from_starting(tmp_path: Path) -> None:
+def test_is_locked_does_not_keep_a_sweep_from_starting(tmp_path: Path) -> None:
     acquire_lock(tmp_path)()
     looking = os.open(tmp_path / ".lock", os.O_RDONLY)
     fcntl.flock(looking, fcntl.LOCK_SH)
@@ -49,9 +49,7 @@ def test_who_only_looks_does_not_keep_a_sweep_from_starting(tmp_path: Path) -> N
     acquire_lock(tmp_path)()
 
 
-def test_a_lock_that_was_taken_back_holds_nobody_out_and_nobody_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lock_on_a_removed_lock_file_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for a lock may get one of a file that has no name any more."""
     flock, removed = fcntl.flock, []
 
@@ -69,7 +67,7 @@ def test_a_lock_that_was_taken_back_holds_nobody_out_and_nobody_in(
     release()
 
 
-def test_a_link_in_the_place_of_the_lock_makes_no_file_elsewhere(tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_lock_file_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "sweep").mkdir()
     (tmp_path / "sweep" / ".lock").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="symbolic links"):

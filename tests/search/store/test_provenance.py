@@ -22,9 +22,7 @@ def test_a_command_can_be_pasted_into_a_shell(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     "once", [["--fresh"], ["--fre"], ["--add-trials", "10"], ["--add-trials=10"], ["--add-t", "10", "--fresh"], []]
 )
-def test_to_carry_on_is_neither_to_begin_anew_nor_to_ask_for_more_trials(
-    monkeypatch: pytest.MonkeyPatch, once: list[str]
-) -> None:
+def test_the_resume_command_lacks_fresh_and_add_trials(monkeypatch: pytest.MonkeyPatch, once: list[str]) -> None:
     kept = ["--address", "a:1", "--accept-code-change", "space.yaml", "--set", AXIS, "--results", "else where"]
     monkeypatch.setattr(sys, "argv", ["run", *kept[:4], *once, *kept[4:]])
     assert shlex.split(format_resume_command())[3:] == kept

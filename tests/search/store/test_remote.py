@@ -82,7 +82,7 @@ def mortal(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], list[int]]:
 
 
 @pytest.mark.parametrize("url", ["s3://b", "s3://b/x/y?region=r&scheme=http", "hdfs://h:1/x", "abfs://c@a.net/x"])
-def test_a_url_is_what_was_written_and_names_below_it_come_before_its_options(url: str) -> None:
+def test_a_url_keeps_its_text_and_names_are_inserted_before_its_options(url: str) -> None:
     it, (bare, _, options) = parse_path(url), url.partition("?")
     assert str(it) == url
     assert str(it / "a" / "b") == f"{bare}/a/b{'?' if options else ''}{options}"
@@ -90,12 +90,12 @@ def test_a_url_is_what_was_written_and_names_below_it_come_before_its_options(ur
     assert (it / "a").name == "a"
 
 
-def test_what_is_on_this_machine_is_a_path() -> None:
+def test_a_path_or_file_url_is_a_local_path() -> None:
     assert parse_path("file:///a/b") == parse_path("/a/b") == Path("/a/b")
     assert parse_path("results") == Path("results")
 
 
-def test_files_are_there_or_not_as_with_paths(there: RemotePath) -> None:
+def test_remote_files_behave_like_paths(there: RemotePath) -> None:
     file = there / "a" / "b.json"
     assert not file.exists() and read_json(file) is None and read_rows(file) == []
     with pytest.raises(FileNotFoundError):
@@ -120,7 +120,7 @@ def test_files_are_there_or_not_as_with_paths(there: RemotePath) -> None:
     assert (there / "c" / "d").read_bytes() == b"3"
 
 
-def test_what_killed_writers_left_is_swept_up(there: RemotePath, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leftovers_of_killed_writers_are_removed(there: RemotePath, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: object) -> None:
         raise Killed
 
@@ -147,7 +147,7 @@ def stage(store: Store, epoch: int) -> RemotePath:
     return folder
 
 
-def test_what_was_published_is_read_back(store: Store) -> None:
+def test_a_written_stage_is_read_back(store: Store) -> None:
     assert depth(store) == 4
     assert store.list_states() == {CHAIN[1], CHAIN[2], CHAIN[4]}
 
@@ -158,9 +158,7 @@ def _remote(place: Place) -> RemotePath:
 
 
 @pytest.mark.parametrize("n", range(3))
-def test_a_stage_whose_writer_was_killed_is_not_there(
-    store: Store, mortal: Callable[[float], list[int]], n: int
-) -> None:
+def test_a_stage_of_a_killed_writer_does_not_exist(store: Store, mortal: Callable[[float], list[int]], n: int) -> None:
     mortal(n)
     with pytest.raises(Killed):
         publish(store, 5, 4)
@@ -178,7 +176,7 @@ def test_a_stage_whose_writer_was_killed_is_not_there(
 
 @pytest.mark.parametrize("n", range(4))
 @pytest.mark.parametrize(("parent", "files"), [(2, 1), (1, 3)], ids=["as it was", "on another way"])
-def test_a_state_that_was_forgotten_is_stored_again_whole_or_not(
+def test_a_dropped_state_is_stored_again_as_a_whole_or_not_at_all(
     store: Store, mortal: Callable[[float], list[int]], n: int, parent: int, files: int
 ) -> None:
     """Where the same rows stand, its own file is all that is wanting."""
@@ -195,7 +193,7 @@ def test_a_state_that_was_forgotten_is_stored_again_whole_or_not(
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_damaged_stage_is_set_aside_and_the_one_before_serves(store: Store, file: str) -> None:
+def test_a_damaged_stage_is_set_aside_and_its_parent_is_loaded(store: Store, file: str) -> None:
     write_atomic(stage(store, 4) / file, b"damaged")
     assert depth(store) == 2
     aside = {entry.path for entry in _remote(store.folder / "stages" / "damaged").list_files()}
@@ -203,7 +201,7 @@ def test_a_damaged_stage_is_set_aside_and_the_one_before_serves(store: Store, fi
     assert store.list_states() == {CHAIN[1], CHAIN[2]}
 
 
-def test_an_error_of_the_network_is_no_damage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_error_is_not_damage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: RemotePath) -> bytes:
         raise OSError("AWS Error NETWORK_CONNECTION during GetObject operation")
 
@@ -213,7 +211,7 @@ def test_an_error_of_the_network_is_no_damage(store: Store, monkeypatch: pytest.
     assert depth(store) == 4
 
 
-def test_states_are_lent_from_folders_and_to_them(store: Store, there: RemotePath, tmp_path: Path) -> None:
+def test_states_are_copied_between_urls_and_folders(store: Store, there: RemotePath, tmp_path: Path) -> None:
     local, other = Store(tmp_path / "local"), Store(there.parent / "other")
     create_folders(local.folder)
     store.copy_state_to(CHAIN[4], local)
@@ -245,7 +243,7 @@ def renewed(there: RemotePath) -> float:
     return float(read_json(there / lease.LEASE_FILE)["renewed"])
 
 
-def test_who_renews_a_lease_keeps_others_out_and_lets_go_at_its_end(there: RemotePath, quick: None) -> None:
+def test_a_renewed_lease_excludes_others_until_it_is_released(there: RemotePath, quick: None) -> None:
     assert not is_locked(there)
     release = acquire_lock(there)
     sizes, first = set(), renewed(there)
@@ -263,7 +261,7 @@ def test_who_renews_a_lease_keeps_others_out_and_lets_go_at_its_end(there: Remot
 
 
 @pytest.mark.parametrize(("age", "least", "most"), [(0, 0.6, 2.0), (7200, 0, 0.5)])
-def test_of_a_killed_driver_the_lease_is_taken_once_it_was_not_renewed_for_long(
+def test_the_lease_of_a_killed_driver_is_taken_over_after_it_expires(
     there: RemotePath, quick: None, age: float, least: float, most: float
 ) -> None:
     write_json(there / lease.LEASE_FILE, {"token": "of the dead", "renewed": time.time() - age})
@@ -273,7 +271,7 @@ def test_of_a_killed_driver_the_lease_is_taken_once_it_was_not_renewed_for_long(
 
 
 @pytest.mark.parametrize("found", [[], 3, {}, {"token": "of another version"}, {"token": "x", "renewed": "soon"}])
-def test_what_is_no_lease_keeps_nobody_out(
+def test_an_object_that_is_no_lease_excludes_nobody(
     there: RemotePath, quick: None, monkeypatch: pytest.MonkeyPatch, found: object
 ) -> None:
     monkeypatch.setattr(lease, "RENEWAL_SECONDS", 60.0)  # a renewal on its way would overwrite what is written below
@@ -286,7 +284,7 @@ def test_what_is_no_lease_keeps_nobody_out(
     assert read_json(there / lease.LEASE_FILE) == found
 
 
-def test_of_two_that_come_at_once_one_gives_way(
+def test_one_of_two_simultaneous_drivers_gets_the_lease(
     there: RemotePath, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def meanwhile(seconds: float) -> None:
@@ -298,7 +296,7 @@ def test_of_two_that_come_at_once_one_gives_way(
     assert read_json(there / lease.LEASE_FILE)["token"] == "the other's"
 
 
-def test_a_sweep_has_the_records_that_it_has_in_a_folder(
+def test_a_sweep_behind_a_url_has_the_records_of_a_local_one(
     near: RemotePath, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local, it = Tiny(tmp_path / "local").all(), Tiny(tmp_path / "here", at=near).all()
@@ -309,7 +307,7 @@ def test_a_sweep_has_the_records_that_it_has_in_a_folder(
     assert verify([str(near), "--sample", "2"]) == 0
 
 
-def test_prefixes_are_shared_and_states_forgotten_as_in_a_folder(near: RemotePath, tmp_path: Path) -> None:
+def test_prefixes_are_shared_and_states_dropped_as_in_a_folder(near: RemotePath, tmp_path: Path) -> None:
     local, it = Tiny(tmp_path / "local", burn_ins()).all(), Tiny(tmp_path / "here", burn_ins(), near).all()
     assert (it.trained(), it.store.list_states()) == (local.trained(), local.store.list_states())
     assert hash_records(near) == hash_records(local.store.folder)
@@ -318,7 +316,7 @@ def test_prefixes_are_shared_and_states_forgotten_as_in_a_folder(near: RemotePat
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_killed_again_and_again_it_has_the_records_of_an_undisturbed_run(
+def test_a_sweep_killed_repeatedly_has_the_records_of_an_undisturbed_run(
     near: RemotePath, tmp_path: Path, mortal: Callable[[float], list[int]], seed: int
 ) -> None:
     random, text = Random(seed), burn_ins([1]).replace("checkpoint_seconds: 1000000000.0", "checkpoint_seconds: 0")
@@ -367,7 +365,7 @@ def test_loggers_are_refused_before_anything_starts(
     assert near.list_files() == []
 
 
-def test_a_start_that_is_refused_late_leaves_nothing(near: RemotePath, here: Path) -> None:
+def test_a_run_refused_late_leaves_no_files(near: RemotePath, here: Path) -> None:
     (here / "space.yaml").write_text(smoke())
     assert main(["space.yaml", "--results", str(near)], RefusingBackend()) == 2
     assert [entry.path for entry in near.list_files() if not entry.path.endswith(".lock")] == []
@@ -380,9 +378,7 @@ def test_a_start_that_is_refused_late_leaves_nothing(near: RemotePath, here: Pat
         "When resolving region for bucket 'b': AWS Error UNKNOWN (HTTP status 403) during HeadBucket operation",
     ],
 )
-def test_where_credentials_do_not_reach_it_says_where_they_come_from(
-    there: RemotePath, monkeypatch: pytest.MonkeyPatch, why: str
-) -> None:
+def test_refused_credentials_are_explained(there: RemotePath, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
     def refused(self: RemotePath) -> bool:
         raise OSError(why)
 

@@ -29,7 +29,7 @@ def trained(folder: RemotePath) -> int:
     return sum(len(read_rows(trial / "epochs.jsonl")) for trial in (folder / "trials").glob("*"))
 
 
-def test_killed_and_given_again_it_has_the_records_of_an_undisturbed_run(
+def test_a_sweep_killed_and_resumed_has_the_records_of_an_undisturbed_run(
     s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     undisturbed = Tiny(tmp_path / "smoke", trial__epochs=20, evaluate__every=10).all()
@@ -62,7 +62,7 @@ def test_killed_and_given_again_it_has_the_records_of_an_undisturbed_run(
     assert "smoke  finished" in capsys.readouterr().out
 
 
-def test_extended_it_trains_only_what_is_new(s3: S3, tmp_path: Path) -> None:
+def test_an_extended_sweep_trains_only_new_trials(s3: S3, tmp_path: Path) -> None:
     folder = parse_path(s3.url("extended/smoke"))
     Tiny(tmp_path / "first", at=folder).all()
     before = {path: (folder / path).read_bytes() for path in hash_records(folder)}
@@ -73,7 +73,7 @@ def test_extended_it_trains_only_what_is_new(s3: S3, tmp_path: Path) -> None:
     assert len(read_json(folder / "plan.json")["trials"]) == 6 + 4
 
 
-def test_two_nodes_train_what_one_does(s3: S3, tmp_path: Path) -> None:
+def test_two_nodes_give_the_records_of_one(s3: S3, tmp_path: Path) -> None:
     with simulated() as nodes:
         assert main_here(SMOKE, "--results", s3.url("two"), "--address", nodes.address) == 0
     folder = parse_path(s3.url("two/smoke"))

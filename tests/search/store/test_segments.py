@@ -64,7 +64,7 @@ def test_every_array_has_a_row_an_epoch_however_it_was_checkpointed(epochs: list
 
 
 @given(EPOCHS, st.sets(st.integers(1, 6)), st.integers(0, 7))
-def test_cut_back_it_is_what_would_have_been_recorded_so_far(epochs: list[set[str]], at: set[int], until: int) -> None:
+def test_truncated_segments_are_the_records_up_to_there(epochs: list[set[str]], at: set[int], until: int) -> None:
     """An array that begins with a later epoch, as weights after a burn-in, is not there."""
     kept = truncate_segments(recorded(epochs, at), until)
     assert equal(join_instances(kept), join_instances(recorded(epochs[:until])) if until else {})
@@ -73,7 +73,7 @@ def test_cut_back_it_is_what_would_have_been_recorded_so_far(epochs: list[set[st
 
 
 @pytest.mark.parametrize("attacks", [True, False])
-def test_the_best_so_far_is_what_the_training_would_be_selected_by(tmp_path: Path, attacks: bool) -> None:
+def test_the_summarized_best_epoch_is_the_selected_one(tmp_path: Path, attacks: bool) -> None:
     """Robust validation accuracy, or clean of a training that does not attack its images; wherever it is read."""
     more = {"train_robust_acc": 0.5} if attacks else {}
     heights = [(0.5, 0.3), (0.7, 0.2), (0.9, 0.1), (0.9, 0.1)]

@@ -69,7 +69,7 @@ def stage(store: Store, epoch: int) -> Path:
     return local(store.stages_folder / CHAIN[epoch][:2] / CHAIN[epoch])
 
 
-def test_what_was_published_is_read_back_from_the_deepest(store: Store) -> None:
+def test_written_stages_are_read_back_from_the_deepest(store: Store) -> None:
     assert depth(store) == 4
     resumed = store.load_deepest(CHAIN)
     assert resumed is not None
@@ -77,24 +77,24 @@ def test_what_was_published_is_read_back_from_the_deepest(store: Store) -> None:
     assert [cost["epoch"] for part in resumed.segments for cost in part.costs] == [0, 1, 2, 3]
 
 
-def test_a_shorter_chain_resumes_from_its_own_deepest(store: Store) -> None:
+def test_a_shorter_chain_resumes_from_its_deepest_stage(store: Store) -> None:
     resumed = store.load_deepest(CHAIN[:4])
     assert resumed is not None
     assert resumed.epoch == 2
 
 
-def test_a_chain_that_forks_resumes_where_it_left(store: Store) -> None:
+def test_a_forked_chain_resumes_from_its_fork(store: Store) -> None:
     resumed = store.load_deepest([*CHAIN[:2], "f" * 64, "e" * 64])
     assert resumed is not None
     assert resumed.epoch == 1
 
 
-def test_of_another_chain_nothing_is_known(store: Store) -> None:
+def test_another_chain_finds_no_checkpoint(store: Store) -> None:
     assert store.load_deepest(["f" * 64] * 6) is None
     assert Store(store.folder / "nowhere").load_deepest(CHAIN) is None
 
 
-def test_a_forgotten_state_leaves_its_rows_to_those_that_build_on_it(store: Store) -> None:
+def test_a_dropped_state_leaves_its_rows_to_later_stages(store: Store) -> None:
     store.drop_state(CHAIN[1])
     store.drop_state(CHAIN[2])
     assert depth(store) == 4
@@ -118,7 +118,7 @@ HOW = ("empty", "half", "last byte lost", "garbage behind", "byte flipped", "zer
 
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("file", FILES)
-def test_a_damaged_checkpoint_is_set_aside_and_a_shallower_one_serves(store: Store, file: str, how: str) -> None:
+def test_a_damaged_checkpoint_is_set_aside_and_a_shallower_one_is_loaded(store: Store, file: str, how: str) -> None:
     path = stage(store, 4) / file
     path.write_bytes(damaged(path.read_bytes(), how))
     if (file, how) == ("stage.json", "last byte lost"):  # a line end, and no part of the value
@@ -133,7 +133,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_a_shallower_one_serves(store: Sto
 
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("file", ["instances.npz", "stage.json"])
-def test_a_damaged_ancestor_leaves_what_does_not_build_on_it(store: Store, file: str, how: str) -> None:
+def test_a_damaged_ancestor_leaves_the_stages_before_it(store: Store, file: str, how: str) -> None:
     path = stage(store, 2) / file
     path.write_bytes(damaged(path.read_bytes(), how))
     if (file, how) == ("stage.json", "last byte lost"):
@@ -142,7 +142,7 @@ def test_a_damaged_ancestor_leaves_what_does_not_build_on_it(store: Store, file:
     assert depth(store) == 1
 
 
-def test_what_builds_on_a_damaged_ancestor_is_stored_anew(store: Store) -> None:
+def test_stages_after_a_damaged_ancestor_are_written_again(store: Store) -> None:
     """Its own files are whole, but lead nowhere; trained again it may have another parent."""
     (stage(store, 2) / "instances.npz").write_bytes(b"torn")
     assert depth(store) == 1
@@ -152,7 +152,7 @@ def test_what_builds_on_a_damaged_ancestor_is_stored_anew(store: Store) -> None:
     assert depth(store) == store.find_deepest_epoch(CHAIN) == 4
 
 
-def test_no_flipped_bit_of_a_manifest_goes_unnoticed(store: Store) -> None:
+def test_every_flipped_bit_of_a_manifest_is_detected(store: Store) -> None:
     content = (stage(store, 4) / "stage.json").read_bytes()
     for position in range(0, len(content), 5):
         flipped = content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
@@ -162,12 +162,12 @@ def test_no_flipped_bit_of_a_manifest_goes_unnoticed(store: Store) -> None:
 
 
 @pytest.mark.parametrize("missing", FILES)
-def test_a_missing_file(store: Store, missing: str) -> None:
+def test_a_stage_with_a_missing_file_is_set_aside(store: Store, missing: str) -> None:
     (stage(store, 4) / missing).unlink()
     assert depth(store) == 2
 
 
-def test_a_missing_ancestor_leaves_what_does_not_build_on_it(store: Store) -> None:
+def test_a_missing_ancestor_leaves_the_stages_before_it(store: Store) -> None:
     shutil.rmtree(stage(store, 2))
     assert depth(store) == 1
 
@@ -189,7 +189,7 @@ def test_a_state_may_hold_tensors_and_plain_values_alone(store: Store) -> None:
     assert [path.name[:64] for path in local(store.stages_folder / "damaged").iterdir()] == [CHAIN[5]]
 
 
-def test_a_state_that_was_forgotten_can_be_published_again(store: Store) -> None:
+def test_a_dropped_state_can_be_written_again(store: Store) -> None:
     """It keeps its place in the chains that pass it."""
     store.drop_state(CHAIN[2])
     assert store.load_state(CHAIN[2]) is None
@@ -200,7 +200,7 @@ def test_a_state_that_was_forgotten_can_be_published_again(store: Store) -> None
 
 
 @pytest.mark.parametrize("nth", [1, 2])
-def test_killed_while_it_stores_a_forgotten_state_again_nothing_else_is_lost(store: Store, nth: int) -> None:
+def test_a_kill_while_a_dropped_state_is_written_again_loses_nothing_else(store: Store, nth: int) -> None:
     store.drop_state(CHAIN[2])
     calls: list[Path] = []
     with pytest.MonkeyPatch.context() as patched:
@@ -222,7 +222,7 @@ def killed_after(nth: int, renames: Callable[[Path, Path], None], calls: list[Pa
     return once
 
 
-def test_a_state_that_is_forgotten_while_it_is_read_is_no_damage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_dropped_during_a_read_is_not_damage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     read = store._stages.read_file
 
     def late(name: str, file: str) -> bytes | None:
@@ -236,7 +236,7 @@ def test_a_state_that_is_forgotten_while_it_is_read_is_no_damage(store: Store, m
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_what_lends_changes_nothing(store: Store, tmp_path: Path, file: str) -> None:
+def test_copying_a_state_leaves_the_source_unchanged(store: Store, tmp_path: Path, file: str) -> None:
     """It is another sweep's; what is torn the borrower finds."""
     (stage(store, 2) / file).write_bytes(b"torn")
     before, other = hash_files(store.folder), Store(tmp_path / "other")
@@ -246,7 +246,7 @@ def test_what_lends_changes_nothing(store: Store, tmp_path: Path, file: str) -> 
     assert depth(other) == {"state.pt": 4, "instances.npz": 1, "stage.json": 0}[file]
 
 
-def test_what_was_lent_and_forgotten_is_lent_again(store: Store, tmp_path: Path) -> None:
+def test_a_copied_and_dropped_state_is_copied_again(store: Store, tmp_path: Path) -> None:
     other = Store(tmp_path / "other")
     create_folders(other.folder)
     store.drop_state(CHAIN[1])
@@ -257,13 +257,13 @@ def test_what_was_lent_and_forgotten_is_lent_again(store: Store, tmp_path: Path)
         other.drop_state(CHAIN[4])
 
 
-def test_who_publishes_a_stage_that_stands_changes_nothing(store: Store) -> None:
+def test_writing_a_stored_stage_again_changes_nothing(store: Store) -> None:
     before = hash_files(store.folder)
     store.write_stage(CHAIN[4], CHAIN[2], 4, state(4), segment(2, 3))
     assert hash_files(store.folder) == before
 
 
-def test_two_writers_of_the_same_stage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_writers_of_the_same_stage_both_succeed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second finds it standing at the last moment, and loses nothing."""
     rename, first = os.rename, Store(store.folder)
 
@@ -292,7 +292,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch, at: int, number: int = errno.ENOS
     return calls
 
 
-def test_a_disk_that_is_full_at_any_moment_leaves_nothing_torn(store: Store) -> None:
+def test_a_full_disk_at_any_moment_leaves_no_partial_stage(store: Store) -> None:
     with pytest.MonkeyPatch.context() as counting:
         calls = full_disk(counting, 1000)
         publish(store, 5, 4)
@@ -312,7 +312,9 @@ def test_a_disk_that_is_full_at_any_moment_leaves_nothing_torn(store: Store) -> 
 
 
 @pytest.mark.parametrize("nth", [0, 1])
-def test_a_disk_that_fills_up_within_a_file(store: Store, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+def test_a_disk_that_fills_up_within_a_file_leaves_no_partial_stage(
+    store: Store, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
     calls = [0]
 
     def write(path: Path, content: bytes) -> None:
