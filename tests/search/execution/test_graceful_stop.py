@@ -200,7 +200,7 @@ def test_repeated_hangups_request_one_stop_and_none_under_nohup(terminal: bool, 
 
 STARTING = """
 import os, signal, sys, threading
-from search.signals import deferred, exit_code_of, install_handlers
+from search.signals import defer_signals, get_exit_code, install_handlers
 install_handlers()
 try:
     with defer_signals():
@@ -208,7 +208,7 @@ try:
         print("up", signal.pthread_sigmask(signal.SIG_BLOCK, ()) >= {signal.SIGHUP}, flush=True)
 except KeyboardInterrupt as error:
     signal.raise_signal(signal.SIGHUP)
-    sys.exit(exit_code_of(error))
+    sys.exit(get_exit_code(error))
 """
 
 
