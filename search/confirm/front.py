@@ -129,9 +129,8 @@ def select_front(store: Store, plan: Row, search: Search) -> Front:
     ]
     problems: dict[str, list[str]] = defaultdict(list)
     for name in candidates:
-        problems[identify_problem(rows[name][0]["config"])].append(
-            name
-        )  # that of its first seed, as a seed may also draw the data
+        first_seed = rows[name][0]  # a seed may also draw the data, so that the first one tells the problem
+        problems[identify_problem(first_seed["config"])].append(name)
     front = {
         name for names in problems.values() for name in _find_front(search, {other: outcomes[other] for other in names})
     }
