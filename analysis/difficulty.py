@@ -22,7 +22,7 @@ CURVES = {
 
 
 class Detection(NamedTuple):
-    """How well a ranking finds flipped labels."""
+    """The quality of a ranking as a detector of flipped labels."""
 
     flipped: int
     found: float  # how many are among the `flipped` most problematic examples; ties at the edge count on average

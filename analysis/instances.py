@@ -51,7 +51,7 @@ class Ranking:
 
     @property
     def flipped(self) -> np.ndarray:
-        """Which labels were flipped, (N,) bool."""
+        """A mask of the flipped labels, (N,) bool."""
         return np.asarray(self.y != self.y_clean)
 
 

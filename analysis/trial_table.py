@@ -25,7 +25,7 @@ IDENTITY = ("id", "kind", "configuration", "replicate", "seed")
 
 
 class TrialTables(NamedTuple):
-    """What the trials of a plan recorded."""
+    """The records of the trials of a plan."""
 
     trials: pd.DataFrame  # a column of labels per axis, named by the axis' dotted path
     epochs: pd.DataFrame

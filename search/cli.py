@@ -1,4 +1,4 @@
-"""How each command starts, ends and reports its errors.
+"""Start a command, end it with its exit code, and report its errors.
 
 A command ends without taking apart the objects of torch and Ray, which takes Python a second.
 """

@@ -1,6 +1,6 @@
-"""python -m search.simulate SPACE --workers N: how a sweep would fare on so many workers, by the schedule that runs it.
+"""python -m search.simulate SPACE --workers N: simulate the schedule of a sweep on that many workers.
 
-Nothing is trained. Every epoch takes the same time; a worker that is free takes the next training at once.
+Nothing is trained. All epochs take the same time, and a free worker takes the next training at once.
 Exit codes: 0 simulated, 2 bad input.
 """
 
@@ -27,28 +27,32 @@ from trainers.terminal.console import Console, error_console
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Everything between the command line and the exit code."""
-    it = argparse.ArgumentParser(prog="python -m search.simulate", description=__doc__)
-    it.add_argument("space", type=Path, help="a YAML file such as spaces/cifar10/gairat_burn_in.yaml")
-    it.add_argument("--workers", type=int, default=8, help="trainings at once (default: 8)")
-    it.add_argument("--epoch-seconds", type=float, default=30.0, help="of one epoch (default: 30)")
-    it.add_argument(
+    """Simulate a sweep and print the totals. Return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m search.simulate", description=__doc__)
+    parser.add_argument("space", type=Path, help="a YAML file such as spaces/cifar10/gairat_burn_in.yaml")
+    parser.add_argument("--workers", type=int, default=8, help="trainings at once (default: 8)")
+    parser.add_argument("--epoch-seconds", type=float, default=30.0, help="seconds of one epoch (default: 30)")
+    parser.add_argument(
         "--state-mb",
         type=float,
         default=134.0,
-        help="of a state (default: 134, as of PreAct ResNet-18)",
+        help="size of a stored state (default: 134, that of PreAct ResNet-18)",
     )
-    it.add_argument("--nodes", type=int, default=1, help="on which they run (default: 1)")
-    it.add_argument(
+    parser.add_argument("--nodes", type=int, default=1, help="nodes that they run on (default: 1)")
+    parser.add_argument(
         "--data-mb",
         type=float,
         default=184.0,
-        help="of the data, sent once to each node (default: 184, as of CIFAR-10)",
+        help="size of the data, sent once to each node (default: 184, that of CIFAR-10)",
     )
-    it.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="as in search.run")
-    options = it.parse_args(arguments)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="PATH=VALUE", help="override a key, as in search.run"
+    )
+    options = parser.parse_args(arguments)
     if min(options.workers, options.nodes) < 1 or min(options.epoch_seconds, options.state_mb, options.data_mb) <= 0:
-        it.error("--workers and --nodes should be at least 1, --epoch-seconds, --state-mb and --data-mb more than 0")
+        parser.error(
+            "--workers and --nodes should be at least 1, --epoch-seconds, --state-mb and --data-mb more than 0"
+        )
     began = time.monotonic()
     try:
         loaded = load_space(options.space, options.set)
@@ -62,12 +66,12 @@ def main(arguments: list[str] | None = None) -> int:
     planned = time.monotonic() - began
     found = simulate_schedule(plan, options.workers)
     console = Console()
-    console.print(_table(plan, found, loaded.space.search, options))
+    console.print(_build_table(plan, found, loaded.space.search, options))
     console.print(f"planned in {planned:.1f} s, simulated in {time.monotonic() - began - planned:.1f} s")
     return 0
 
 
-def _table(plan: Plan, found: SimulationResult, search: Search, options: argparse.Namespace) -> Table:
+def _build_table(plan: Plan, found: SimulationResult, search: Search, options: argparse.Namespace) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     workers, seconds = options.workers, options.epoch_seconds
     asked, wall = plan.tree.asked, found.makespan * seconds
@@ -79,22 +83,22 @@ def _table(plan: Plan, found: SimulationResult, search: Search, options: argpars
     busy = found.trained / (found.makespan * workers)
     table.add_row("workers", f"{workers}, busy {busy:.1%} of the time")
     reports = found.trained / math.ceil(choose_slice_seconds(workers) / seconds) + found.states + found.tasks
-    table.add_row("the driver hears", f"{reports:.0f} reports, {reports / wall:.2f} a second")
-    table.add_row("and hands out", f"{found.tasks} tasks, {found.tasks / wall:.3f} a second")
+    table.add_row("driver receives", f"{reports:.0f} reports, {reports / wall:.2f} a second")
+    table.add_row("driver starts", f"{found.tasks} tasks, {found.tasks / wall:.3f} a second")
     sent = options.data_mb * options.nodes / 1024
     table.add_row("object store", f"{options.data_mb:g} MB of data on each node, {sent:.1f} GB sent in all, once")
     every = max(1, math.ceil(search.checkpoint_seconds / seconds))
     tree, trials = plan.tree, range(len(plan.trials))
-    lasts = {tree.get_state(i, plan.trials[i].config.epochs) for i in trials}  # of twins one
+    lasts = {tree.get_state(i, plan.trials[i].config.epochs) for i in trials}  # equal trials have one
     forks = {tree.get_state(i, epoch) for i in trials for epoch in tree.forks(i)} - lasts
     writes = found.trained // every + len(forks) + len(lasts)
     table.add_row(
-        "states written", f"{writes}: one each {every} epochs, {len(forks)} forks, and {len(lasts)} last ones"
+        "states written", f"{writes}: one each {every} epochs, {len(forks)} forks, and {len(lasts)} final ones"
     )
     stay = {"all": writes, "forks": len(forks) + len(lasts), "best": len(lasts), "none": 0}[search.keep]
     written, read, kept = (n * options.state_mb / 1024 for n in (writes, found.reads, stay))
     traffic = f"{written:.0f} GB written and {read:.0f} GB read, {(written + read) * 1024 / wall:.1f} MB a second"
-    table.add_row("storage", f"{traffic}; {kept:.0f} GB stay, {stay} states (keep: {search.keep})")
+    table.add_row("storage", f"{traffic}; {kept:.0f} GB kept, {stay} states (keep: {search.keep})")
     return table
 
 

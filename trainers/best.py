@@ -1,4 +1,4 @@
-"""Which epoch of a training is its best, in the trainer as in every reader of its records; standard library only."""
+"""Select the best epoch of a training, in the trainer as in every reader of its records; standard library only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a trainer measures of its network: after an epoch, and at the end."""
+"""The measurements of a network: after an epoch, and at the end of training."""
 
 from __future__ import annotations
 

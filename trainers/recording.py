@@ -1,4 +1,4 @@
-"""What a training records: small arrays with a value for each example, summaries of an epoch, the subset in use."""
+"""The records of a training: small arrays with a value for each example, summaries of an epoch, the subset in use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def metrics_of(record: EpochRecord) -> CheckpointRecord:
 
 
 class Log:
-    """What the steps of an epoch observe of each example: one column (N,) each, with an example's last visit."""
+    """Observations of each example in the steps of an epoch: one column (N,) each, with an example's last visit."""
 
     def __init__(self, n: int, device: torch.device) -> None:
         self.n, self.device = n, device

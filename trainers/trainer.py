@@ -51,7 +51,7 @@ class Diverged(Exception):
 
 
 class Epoch(NamedTuple):
-    """What an epoch records: its row and per-example arrays (N,), both the same bits in every run, and its cost."""
+    """The records of an epoch: its row and per-example arrays (N,), both the same bits in every run, and its cost."""
 
     row: EpochRecord
     instances: Arrays

@@ -1,4 +1,4 @@
-"""What is measured of the search itself: planning, the driver, Ray's share, and processes that are idle."""
+"""Measurements of the search itself: planning, the driver, Ray's share, and idle processes."""
 
 from __future__ import annotations
 

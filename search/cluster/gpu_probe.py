@@ -27,7 +27,7 @@ PATIENCE = 900.0  # seconds for a GPU to come free, or for a copy to compile
 
 
 class CopiesMeasured(NamedTuple):
-    """What was measured while this many copies trained at once."""
+    """Measurements taken while this many copies trained at once."""
 
     copies: int
     images_per_s: float  # of all copies together

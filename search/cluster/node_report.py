@@ -33,7 +33,7 @@ print(json.dumps([[device.name, device.total_memory] for device in found]))
 
 @dataclass(frozen=True)
 class NodeReport:
-    """What one node reports, in plain values."""
+    """The report of one node, in plain values."""
 
     host: str
     python: str

@@ -20,7 +20,7 @@ from trainers.terminal.console import Console
 
 @dataclass(frozen=True)
 class Workload:
-    """What a backend must know of a sweep."""
+    """The parts of a sweep that a backend needs."""
 
     folder: Place
     plan: Plan
@@ -33,7 +33,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What a prepared backend has room for."""
+    """The room of a prepared backend."""
 
     slots: int  # trainings at once, at least 1
     resources: Resources  # of each training; `gpus` is a number where it was "auto"

@@ -149,7 +149,7 @@ def tune_listens() -> bool:
 
 
 def scratch_of(folder: Place) -> Path:
-    """Where Tune keeps its own files, for this process alone: beside the sweep, or here if that lies behind a URL.
+    """Return the folder of Tune's own files, for this process alone: beside the sweep, or local if it is behind a URL.
 
     Tune checks that a node sees them only when it stores checkpoints, and it stores none.
     """

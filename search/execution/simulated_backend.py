@@ -93,7 +93,7 @@ def _outcome(job: Job, epoch: int) -> JobStatus:
 
 
 class SimulationResult(NamedTuple):
-    """What a simulated run of a plan came to."""
+    """The totals of a simulated run of a plan."""
 
     makespan: int  # in epochs
     trained: int  # epochs

@@ -37,7 +37,7 @@ class StoppingController:
 
     @property
     def damage(self) -> Damage:
-        """What was damaged in the journal, and is decided again."""
+        """The damaged parts of the journal; their decisions are made again."""
         return self._journal.damage
 
     # the plan and the schedule

@@ -1,4 +1,4 @@
-"""What trains jobs in a process, on any backend: one session after another, a slice at a time."""
+"""Train jobs in a process, on any backend: one session after another, a slice at a time."""
 
 from __future__ import annotations
 

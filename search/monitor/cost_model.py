@@ -19,7 +19,7 @@ SPLIT_KEYS = ("label_noise", "noise_seed", "split_seed")  # they change which ex
 
 
 class CostKey(NamedTuple):
-    """What the duration of a training depends on; trainings with equal hashes are comparable."""
+    """Hashes of all that the duration of a training depends on; trainings with equal hashes are comparable."""
 
     training: str  # hash of what an epoch over all examples depends on
     evaluation: str  # hash of that and of what is evaluated

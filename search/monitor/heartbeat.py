@@ -1,4 +1,4 @@
-"""What only the driver of a sweep knows, left in now.json for other processes: what runs, what waits, what was freed.
+"""The state that only the driver of a sweep knows, in now.json for other processes: running, waiting and freed.
 
 The file is optional: a sweep whose now.json is missing or old is shown without it.
 """

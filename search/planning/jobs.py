@@ -50,7 +50,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Report:
-    """What a worker says of a job after a slice of it."""
+    """A worker's report of a job after a slice of it."""
 
     outcome: JobStatus
     stored: int = 0  # after so many epochs its deepest state is stored

@@ -20,7 +20,7 @@ NEAR = 0.02
 
 
 class Score(NamedTuple):
-    """What is spent and what is left, as shares of the whole sweep's."""
+    """The cost of a rule and what it keeps, as fractions of the whole sweep's."""
 
     compute: float  # share of the epochs, those that trials share counted once
     best_volume: float  # share of the hypervolume of the front of best checkpoints

@@ -1,4 +1,4 @@
-"""What a space's YAML may say, and how it is read.
+"""The schema of a space's YAML, and its reader.
 
 Reading    document (files, `extends`, `--set`), yaml_tree, merging, overrides, messages (mistakes in words), limits
 Blocks     space (the whole), blocks, axes, labels, upstream (what is trained first), ranking_file, objectives,

@@ -36,7 +36,7 @@ RETRIES = "search.retries=1000"  # a trial whose worker is killed every few seco
 
 @dataclass
 class FaultRecord:
-    """What was observed of one kind of fault."""
+    """The observed effects of one kind of fault."""
 
     wanted: int | None  # number of times; None: as often as the time allows
     times: int = 0

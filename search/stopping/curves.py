@@ -168,7 +168,7 @@ class TrialInfo:
 
     @cached_property
     def problem(self) -> str:
-        """What configurations share that are on one front: their data."""
+        """The data, as JSON: configurations with equal data share a front."""
         return identify_problem({"data": self.config.data.model_dump(mode="json")})
 
     @cached_property

@@ -11,7 +11,7 @@ from search.simulate import main
 from .trees import FIGURES, GAIRAT
 
 
-def test_it_says_how_a_sweep_would_fare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_simulation_prints_the_totals_of_a_sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     space = tmp_path / "space.yaml"
     space.write_text(GAIRAT.format(lam="[-2, -1, 0, 1, 2, 3, 4]"))
     assert main([str(space), "--workers", "8", "--epoch-seconds", "60"]) == 0
@@ -21,7 +21,7 @@ def test_it_says_how_a_sweep_would_fare(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(("keep", "stay"), [("none", 0), ("best", 25), ("forks", 29), ("all", 35)])
-def test_it_counts_the_states_that_stay(
+def test_simulation_counts_the_kept_states(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], keep: str, stay: int
 ) -> None:
     """Of 28 trainings four are one; they part after 20, 40, 60 and 80 epochs."""
@@ -30,9 +30,9 @@ def test_it_counts_the_states_that_stay(
     options = ["--set", "search.checkpoint_seconds=6000", "--epoch-seconds", "30", "--state-mb", "1024"]
     assert main([str(space), *options]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "35: one each 200 epochs, 4 forks, and 25 last ones" in said
+    assert "35: one each 200 epochs, 4 forks, and 25 final ones" in said
     assert "35 GB written" in said
-    assert f"{stay} GB stay, {stay} states (keep: {keep})" in said
+    assert f"{stay} GB kept, {stay} states (keep: {keep})" in said
 
 
 def test_a_space_with_mistakes_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
