@@ -6,5 +6,5 @@ Where it trains    backend (the interface), ray_backend (Ray Tune), in_process_b
 On a worker        worker (one job after another), session (one trial), watchdog, trainable (a worker as Tune runs it)
 What is stored     compatibility (same, extended or another sweep), extension, repair, reuse, folder_claim
 For other trials   upstream (rankings, pretrained weights)
-What goes wrong    failures, lost_workers, graceful_stop, ray_liveness
+What goes wrong    failures, lost_workers, retries, graceful_stop, ray_liveness
 """

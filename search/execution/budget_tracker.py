@@ -1,4 +1,4 @@
-"""The cost of a sweep, computed from its records alone, and its budget."""
+"""The cost of a sweep, computed from its records alone, and its budget: a sweep stops once its budget is used up."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from search.execution.job_queue import JobQueue
 from search.planning.plan import Plan
 from search.schema.budget import Budget, format_budget
 from trainers.reading import is_cost_row, is_epoch_row, read_json, read_rows
@@ -96,7 +97,17 @@ class BudgetTracker:
         """Return the number of leading trainings of a plan that the budgets of trials and epochs cover."""
         return count_affordable(self.budget, plan.tree.new_epochs.tolist())
 
-    def find_exhausted_budget(self) -> str | None:
+    def stop_if_used_up(self, queue: JobQueue) -> str | None:
+        """Stop the queue if the budget is used up: running trainings end their epoch, and none starts any more.
+
+        Returns the budget in words, or None if there is some left or the queue has stopped for another reason.
+        """
+        if queue.failure is None:
+            queue.failure = self._find_exhausted_budget()
+            return queue.failure
+        return None
+
+    def _find_exhausted_budget(self) -> str | None:
         """Return the budget that the recorded cost has used up, if any. The records are read only now and then."""
         now = time.monotonic()
         if now < self._next_check or not (self.budget.passes or self.budget.gpu_hours or self.budget.wall):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from search.execution.retries import Retries
 from search.planning.jobs import ENDED_IN_RUN, Job, Report
 from search.planning.schedule import Schedule, Task
 
@@ -103,28 +104,3 @@ class JobQueue:
             return self._listener.on_end(i, outcome, why)
         self._schedule.release(i, ended=not again)
         return self._listener.on_retry(i, why) if again else self._listener.on_end(i, "failed", in_vain)
-
-
-class Retries:
-    """Counts consecutive failures of each training without progress.
-
-    Failures with progress between them do not add up: a worker that is killed now and then is no fault of the training.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit  # times in a row without a deeper stored state
-        self._lost: dict[int, tuple[int, int]] = {}  # training -> stored epochs at its last failure, failures there
-        self._alone: set[int] = set()  # trainings that had their one try without others beside them
-
-    def lost(self, i: int, at: int) -> bool:
-        """Return whether to retry a training whose worker died, with its deepest state after `at` epochs."""
-        before, times = self._lost.get(i, (at, 0))
-        times = times + 1 if at <= before else 1
-        self._lost[i] = max(at, before), times
-        return times <= self.limit
-
-    def out_of_memory(self, i: int) -> bool:
-        """Return whether to retry a training that ran out of memory: once, with nothing beside it."""
-        first = i not in self._alone
-        self._alone.add(i)
-        return first

@@ -227,8 +227,7 @@ class Sweep:
 
     def _check_budget(self) -> None:
         """Stop the sweep if a budget is used up."""
-        if not self.queue.failure and (spent := self.budget.find_exhausted_budget()):
-            self._exhausted = self.queue.failure = spent
+        self._exhausted = self.budget.stop_if_used_up(self.queue) or self._exhausted
 
     def conclude(self) -> None:
         """Print how the run went, as its last lines."""

@@ -7,4 +7,5 @@ cost_model, disk_usage            the time left, and the bytes stored
 live, screen, textplot            the status on a terminal; live is the driver's view
 heartbeat                         what the driver tells `search.status`
 trackers                          TensorBoard, MLflow and W&B
+callback                          the events of a backend that live and trackers handle
 """

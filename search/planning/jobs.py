@@ -1,4 +1,4 @@
-"""Jobs: the part of a trial that a worker receives, and the it reports."""
+"""Jobs: the part of a trial that a worker receives, and the reports that it returns."""
 
 from __future__ import annotations
 

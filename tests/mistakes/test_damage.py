@@ -17,6 +17,8 @@ from ..search.helpers import hash_records
 from .commands import end_of
 from .damages import ALL, CHANGES, DIRECTORY, LOOP, PIPE, QUICK, damage
 
+pytestmark = pytest.mark.sweeps
+
 KINDS = {  # of files -> who names them where they are damaged; None: nobody, for nothing hangs on them
     "plan.json": "search.status",
     "space.yaml": "search.run",

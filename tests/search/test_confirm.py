@@ -21,6 +21,8 @@ from trainers.record_io import write_json
 
 from .helpers import Tiny, hash_files, local, smoke
 
+pytestmark = pytest.mark.sweeps
+
 AXES = {"method.attack.epsilon": {"grid": [0.05, 0.1, 0.3]}}
 
 

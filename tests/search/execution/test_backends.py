@@ -22,6 +22,8 @@ from trainers.record_io import Row, append_rows, write_json
 from ..backends import DisturbedBackend
 from ..helpers import ROOT, Tiny, count_epochs, hash_records
 
+pytestmark = pytest.mark.sweeps
+
 # a ranking that others wait for, and two trainings that share their first two epochs
 SHARED: dict[str, Any] = {
     "trial__method": {"base": "gairat", "attack": {"epsilon": 0.1, "steps": 2}},

@@ -28,6 +28,8 @@ from trainers.method import Method
 from ..backends import DisturbedBackend
 from ..helpers import Tiny, hash_records, local
 
+pytestmark = pytest.mark.sweeps
+
 # two seeds of GAIRAT whose weights set in after 2 or 4 of 6 epochs: each seed has one trunk, and a fork
 SHARED: dict[str, Any] = {
     "trial__method": {"base": "gairat", "attack": {"epsilon": 0.1, "steps": 2}},

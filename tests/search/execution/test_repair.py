@@ -18,6 +18,8 @@ from trainers.record_io import write_json
 from ..helpers import Tiny, hash_records, local
 from .test_reuse import burn_ins
 
+pytestmark = pytest.mark.sweeps
+
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda content: b"",
     "half": lambda content: content[: len(content) // 2],

@@ -21,7 +21,7 @@ class Shelf:
     def __init__(self) -> None:
         self.states: set[str] = set()
 
-    def forget_state(self, name: str) -> int:
+    def drop_state(self, name: str) -> int:
         there = name in self.states
         self.states.discard(name)
         return int(there)

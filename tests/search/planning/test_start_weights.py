@@ -269,9 +269,10 @@ def test_a_plan_says_what_is_trained_first(here: Path, capsys: pytest.CaptureFix
     Path("space.yaml").write_text(smoke(pretrain=FIRST, search__replicates=3))
     assert main(["space.yaml", "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "2, for 1 ranking" in out
-    assert "3, for trials to start from" in out
-    assert "12: 4 configurations x 3 seeds" in out
+    words = " ".join(out.split())
+    assert "profiling 2 trainings first, for 1 ranking" in words
+    assert "pretraining 3 trainings first" in words
+    assert "trials 12: 4 configurations x 3 seeds" in words
 
 
 def test_records_say_where_a_trial_started(tiny: Make) -> None:

@@ -34,6 +34,8 @@ from trainers.reading import read_rows
 
 from ..helpers import ROOT, hash_files
 
+pytestmark = pytest.mark.sweeps
+
 SLOW_GP = pytest.param("gp", marks=pytest.mark.slow)  # half a second a proposal
 STRATEGIES = ["tpe", "nsga2", SLOW_GP, "random", "qmc"]
 AXES: dict[str, Any] = {
