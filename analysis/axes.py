@@ -54,7 +54,7 @@ class Axes:
 
     @property
     def method(self) -> tuple[str, ...]:
-        """All other axes, which define how to train."""
+        """The axes that concern neither data nor subset: they define how to train."""
         return tuple(path for path in self.varying if path not in self.data and path not in self.subset)
 
     def rank(self, path: str, label: str | None) -> int:
@@ -78,7 +78,7 @@ class Axes:
         return len(self.order[path]) > MOST_LABELS and self.numeric(path)
 
     def span(self, path: str) -> str:
-        """Write the labels of an axis; for too many numbers, their count and range."""
+        """Write the labels of an axis, or the count and range of its numbers if they are many."""
         labels = self.order[path]
         if self.drawn(path):
             return f"{len(labels)} values from {labels[0]} to {labels[-1]}"

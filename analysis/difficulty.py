@@ -81,7 +81,7 @@ def _score(subset: Any) -> str:
 
 
 def read_profiles(results: Results, ranking: Ranking) -> list[Instances]:
-    """Read the per-example records of the trials that a ranking was made from."""
+    """Read the per-example records of the trials from which a ranking was computed."""
     found = [results.instances(trial) for trial in ranking.trials]
     return [instances for instances in found if instances is not None]
 

@@ -31,7 +31,7 @@ def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
 
 
 def _quote_formulas(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with no formula in a text cell: =HYPERLINK(…), or @SUM(…). Numbers keep their signs."""
+    """Put an apostrophe before each text that a spreadsheet would run as a formula, as =HYPERLINK(…); keep numbers."""
 
     def quoted(value: Any) -> Any:
         return escape_controls(f"'{value}" if _FORMULA.match(value) else value) if isinstance(value, str) else value

@@ -178,7 +178,7 @@ def _make_point_handles(front: FrontData) -> list[object]:
 
 
 def count_attaining(n: int) -> tuple[int, ...]:
-    """Return the least numbers of n seeds that attain the 25 %, 50 % and 75 % surfaces: the band's edges and middle."""
+    """Return how many of n seeds must attain a point of the 25, 50 and 75 % surfaces: the band's edges and middle."""
     return tuple(math.ceil(p * n / 100) for p in PERCENTILES)
 
 

@@ -94,7 +94,7 @@ def collect_sizes(table: pd.DataFrame, metric: str, y_title: str) -> Sizes | Non
 
 
 def draw_sizes(figure: Figure, info: Sizes, register: Register) -> None:
-    """Draw filled marks at the selected epoch and open marks at the last; training on all is a horizontal line."""
+    """Draw filled marks for the selected epoch, open marks for the last, and a horizontal line for training on all."""
     paint = register.assign_styles(line.kind for lines in info.panels.values() for line in lines)
     plots = create_panels(figure, info.titles, info.settings, "examples trained on", f"{info.y_title} (%)")
     for plot, lines in zip(plots, info.panels.values(), strict=True):

@@ -62,7 +62,7 @@ def list_limits(digest: ReportData) -> list[str]:
 
 
 def _describe_sampling(digest: ReportData) -> str:
-    """Describe the binomial standard error that the number of test images adds to the robust accuracy of the front."""
+    """Describe the binomial standard error of a robust accuracy, which follows from the number of test images."""
     robust, test = digest.robust or EPOCH_METRIC, float(digest.results.completed["test_examples"].max())
     p = float(digest.results.completed.get(f"{digest.results.checkpoint}_{robust}", pd.Series(dtype=float)).mean())
     if not (math.isfinite(test) and math.isfinite(p)):

@@ -132,7 +132,7 @@ def estimate_scatter(differences: np.ndarray) -> float:
 
 
 def sum_differences(differences: np.ndarray) -> DifferenceSum:
-    """Sum second differences: a setting's are summed once, however many of its configurations borrow them."""
+    """Sum second differences of curves; the sum of a setting is computed once for all its configurations."""
     return DifferenceSum(float(np.abs(differences).sum()), len(differences))
 
 

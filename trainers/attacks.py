@@ -251,7 +251,7 @@ def _largest(schedule: Any) -> float:
 
 
 def _higher(best: Tensor, top: Tensor, x: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the higher of two points for each example; NaN is highest, since the network predicts nothing there."""
+    """Return the point of higher value for each example; NaN counts as highest, as it is no prediction."""
     better = (value > top) | (value.isnan() & ~top.isnan())
     return torch.where(better.view(-1, 1, 1, 1), x, best), torch.where(better, value, top)
 

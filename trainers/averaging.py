@@ -21,9 +21,9 @@ class _Average(Knobs):
     """The common base of both averages.
 
     `statistics` says where the BatchNorm statistics of the mean come from. averaged: they are averaged like weights.
-    network: they are copied from the network that is trained. recomputed: a pass of the mean over the epoch's training
-    images, augmented but not attacked, measures them anew; this costs one forward pass per example and epoch. Counters
-    and other integers are copied.
+    network: they are copied from the network that is trained. recomputed: the averaged network passes over the epoch's
+    training images, augmented but not attacked, to measure them; this costs a forward pass per example and epoch.
+    Counters and other integers are copied.
     """
 
     burn_in: Duration = 0
@@ -39,7 +39,8 @@ class _Average(Knobs):
 class EMA(_Average):
     """After every batch: mean <- momentum mean + (1 - momentum) weights; Rebuffi et al. 2021, arXiv:2103.01946.
 
-    By then a method has restored any weights that it perturbed (trainers/awp.py), and free-at has made all its updates.
+    The average is updated after the method has restored weights that it perturbed (trainers/awp.py), and after free-at
+    has made all its updates on the batch.
     The code of Rebuffi et al. copies the statistics of the network and lets the momentum rise from 0.1 as
     (1 + t) / (10 + t), so that the first weights are soon forgotten. Here the momentum is constant; over only a few
     hundred updates an average of any kind lags behind. Many other code bases average the statistics too, which is the

@@ -86,5 +86,5 @@ class MinimumPerturbation(Knobs):
         return logits.detach(), net.input_gradient(cross_entropy(logits, y), point).sign()
 
     def _rounded(self, radii: Tensor) -> Tensor:
-        """Round to a thousandth of a step, so that equal numbers of steps tie, whatever the rounding of their sums."""
+        """Round radii to a thousandth of a step, so that radii of equally many steps are equal."""
         return (radii / self.step).round(decimals=3) * self.step

@@ -1,7 +1,8 @@
-"""Evaluation: accuracies that may share a front, all at attack budgets fixed for the whole study.
+"""Evaluation: the measured accuracies, all at attack budgets fixed for the study, so that they can share one front.
 
-Accuracies are fractions in [0, 1]. `pgd` is measured along training, and validation selects by it. The attacks of
-`along` run beside it and select nothing; those of `final` run on the best checkpoint and on the last.
+Accuracies are fractions in [0, 1]. `pgd` is measured along training; its validation accuracy selects the
+best epoch. The attacks of `along` run beside it and select nothing; those of `final` run on the best checkpoint and on
+the last.
 """
 
 from __future__ import annotations

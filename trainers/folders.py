@@ -40,7 +40,7 @@ class ImageFiles(NamedTuple):
 def list_images(folder: Path) -> ImageFiles:
     """List the classes and images of a folder, in order.
 
-    Raises DataError if it has no class folder, cannot be listed, or leads to the same folder twice.
+    Raises DataError if it has no class folder, cannot be listed, or reaches the same folder by two paths.
     """
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)

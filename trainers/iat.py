@@ -82,7 +82,7 @@ class IAT(Knobs):
         return self.warm_up == "gated" and bool(self.burn_in)
 
     def _robust(self, net: Net, batch: Batch, radius: Tensor, rng: Generator) -> Tensor:
-        """Return which examples are right at the end of PGD within the radius, (B,) bool."""
+        """Return which examples are classified correctly after PGD within the radius, (B,) bool."""
         x = self._climbed(net, batch, radius, rng).x
         with net.attacked(self.bn), torch.no_grad():
             return net(x).argmax(1) == batch.y

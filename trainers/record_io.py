@@ -18,7 +18,7 @@ MARK = "# sha256 of what stands below: "
 
 
 class Place(Protocol):
-    """A path of records: a pathlib.Path, or an object like it behind a URL, which writes a file whole or not at all."""
+    """A path of records: a pathlib.Path, or a similar object for a URL, which writes files whole or not at all."""
 
     @property
     def name(self) -> str: ...

@@ -102,12 +102,12 @@ class Plus(Knobs):
 
 
 class Ranked(Knobs):
-    """A subset cut by rank in a score of how hard examples are to learn robustly.
+    """A subset chosen by rank in a score that measures how hard an example is to learn robustly.
 
     friendly / problematic: lowest / highest rank of learning instability (Dong et al. 2021, 'Data profiling for
     adversarial training', eq. 4). easiest / hardest: lowest / highest rank of difficulty (Liu et al. 2021, 'On the
     impact of hard adversarial instances', eq. 1). band: ranks between two quantiles; `size` must then be absent.
-    Liu et al. balance the classes of all their subsets. Dong et al. publish balanced halves, but their code cuts the k
+    Liu et al. balance the classes of all their subsets. Dong et al. publish balanced halves, but their code takes the k
     friendliest without balance: the 5000 friendliest contain no cat.
     """
 

@@ -54,7 +54,7 @@ def remove_abandoned() -> None:
 
 
 def _find_parent() -> str | None:
-    """Return the parent of temporary folders; Ray needs a short path, as a socket's may have 107 bytes in all."""
+    """Return the parent of temporary folders. Ray needs a short path: that of a Unix socket has at most 107 bytes."""
     return "/tmp" if os.path.isdir("/tmp") else None
 
 

@@ -91,7 +91,7 @@ class FolderClaim:
                 write_atomic(self.folder / name, content)
 
     def _read_progress(self) -> tuple[set[str], bytes | None]:
-        """Return what changes once trainings run: the trainings that exist, and the heartbeat for live views."""
+        """Return the names of the trials' folders and the heartbeat; both change once trainings run."""
         return {path.name for path in (self.folder / "trials").glob("*")}, _read_content(self.folder / "now.json")
 
 

@@ -27,13 +27,13 @@ class InProcessBackend:
 
     @contextmanager
     def prepare(self, workload: Workload) -> Iterator[Capacity]:
-        """Install the interrupt. Nothing is checked: what was planned in this process, this process can train."""
+        """Install the signal handlers. No check is needed: the process that planned the trainings also runs them."""
         resources = workload.resources
         with workload.interrupt.installed():
             yield Capacity(self.slots, resources.share_gpus(self.slots) if resources.gpus == "auto" else resources)
 
     def run(self, workload: Workload, capacity: Capacity, queue: JobQueue, callbacks: Sequence[Callback]) -> str | None:
-        """Run turns until nothing runs any more; asked to stop, end the epoch, store it, and return."""
+        """Step the running trainings in turn until none is left; on a request to stop, store the epoch and return."""
         self.running: dict[str, Worker] = {}
         self._queue, self._callbacks = queue, callbacks
         self._names = map(str, count())

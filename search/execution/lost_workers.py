@@ -1,4 +1,4 @@
-"""Lost workers: classified by the messages of Ray and reported to the queue."""
+"""Lost workers: classified by the messages of Ray and reported to the queue, which decides on a retry (retries)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ class LostWorkerCallback(NeverPickled, tune.Callback):
         self._queue.lose(trial.trial_id, *classify_loss(file.read_text(errors="replace") if file.exists() else ""))
 
     def recover(self, error: BaseException) -> bool:
-        """Queue all running tasks again after an error that ended them; return False if the sweep cannot go on.
+        """Report killed tasks as lost and release the others after an error that ended the run.
 
-        When the memory of a node runs out, Ray kills one worker. Tune then ends the whole run, not one trial.
+        When the memory of a node runs out, Ray kills one worker, and Tune ends the whole run instead of one trial.
+        Returns False if the error has another cause.
         """
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, ray.exceptions.OutOfMemoryError):

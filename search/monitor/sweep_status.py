@@ -159,7 +159,7 @@ def compute_status(reader: SweepReader, heartbeat: Heartbeat | None, is_running:
 
 
 def _resolve_state(progress: TrialProgress, reported: str | None, is_running: bool) -> str:
-    """Return a training's state: the reported one, unless the records are final or show a stop not resumed since."""
+    """Return a training's state: the reported one, unless its records show an end or a stop that was not resumed."""
     if progress.status in FINAL or (progress.status == "stopped" and reported != "running"):
         return progress.status
     if reported:

@@ -50,7 +50,7 @@ class AxisRange(NamedTuple):
 
 
 def draw_scatter(dots: Sequence[Dot], width: int, height: int, across: str, up: str) -> list[Text]:
-    """Return the lines of a plot, marked dots above others; it needs at least a dot, 24 columns and 6 lines."""
+    """Return the lines of a plot, marked dots drawn over others. It needs at least one dot, 24 columns and 6 lines."""
     columns, rows = width - GUTTER, height - FOOT
     x, y = _ranges(dots)
     grid = [[" "] * columns for _ in range(rows)]

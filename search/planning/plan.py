@@ -92,7 +92,7 @@ class Plan:
 
     @cached_property
     def tree(self) -> StageTree:
-        """The epochs that trainings share."""
+        """The tree of stages, with the epochs that trainings share."""
         return StageTree([trial.chain for trial in self.trials], [self._list_rungs(trial) for trial in self.trials])
 
     def add(self, trials: Iterable[PlannedTrial]) -> None:

@@ -72,7 +72,7 @@ class AskTellLoop:
         return new
 
     def _add_seeds(self, plan: Plan, seeds: list[tuple[str, int]]) -> list[int]:
-        """Plan further seeds of configurations in the plan."""
+        """Plan further seeds for configurations that the plan already contains."""
         first: dict[str, PlannedTrial] = {}
         for trial in plan.trials:
             if trial.kind == "trial":

@@ -21,7 +21,7 @@ Status = Literal["completed", "stopped", "diverged", "failed"]
 class Outcome:
     """The outcome of a configuration: the means over its seeds, without values if one of the seeds has none.
 
-    Its status is that of its worst seed, as the seeds that survive a divergence would flatter a configuration.
+    Its status is that of its worst seed: a mean over only the seeds that did not diverge would be too good.
     """
 
     configuration: str

@@ -15,9 +15,9 @@ from trainers.formatting import find_nearest
 
 
 class Document:
-    """A YAML mapping, the place of each of its keys, and the problems found while reading.
+    """A YAML mapping, where each key was written (file and line, or --set), and the problems found while reading.
 
-    A value in place of a mapping is a problem and is left out of the tree.
+    If a plain value stands where a mapping is required, that is a problem, and the value is left out of the tree.
     """
 
     def __init__(self, tree: dict[str, Any], places: Places, problems: tuple[str, ...] = ()) -> None:

@@ -21,7 +21,7 @@ UNINHERITED = {
 
 
 def parse_override(text: str) -> Tree:
-    """Return the tree of a --set. Raises SpaceError if the text is not path=value."""
+    """Return the nested mapping that `--set path=value` writes. Raises SpaceError if the text is not path=value."""
     path, equals, value = text.partition("=")
     if not equals or not path.strip():
         raise SpaceError([f"--set {text}: write it as path=value, such as trial.epochs=2"])

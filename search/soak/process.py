@@ -55,7 +55,7 @@ class SweepProcess:
 
     @property
     def output(self) -> str:
-        """Everything it printed. Raises AssertionError if there is a traceback, so that every reader checks for one."""
+        """The output of the process. Raises AssertionError if it has a traceback: every reader checks for one."""
         if "Traceback" in self.raw_output:
             raise AssertionError(self.raw_output)
         return self.raw_output

@@ -82,7 +82,7 @@ class NoStopping(StoppingRule):
     stops: ClassVar[bool] = False
 
     def rung_epochs(self, epochs: int, measured: Sequence[int]) -> tuple[int, ...]:
-        """Return no rung."""
+        """Return an empty tuple: this rule has no rungs."""
         return ()
 
     def decide(self, group: Sequence[Candidate], past: DecisionState) -> list[Decision]:

@@ -183,7 +183,7 @@ class Store:
         return read_json(self._stages.stage_folder(name) / MANIFEST, _check_stage)
 
     def _load_instances(self, name: str, manifest: Row | None) -> Arrays | None:
-        """Return the arrays of a stage, each with a row an epoch; a stage with damaged or missing ones is set aside."""
+        """Return the arrays of a stage, each (epochs, …). If some are damaged or missing, set the stage aside."""
         if manifest is None:
             return None
         content = self._stages.read_file(name, INSTANCES)
