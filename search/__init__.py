@@ -9,7 +9,7 @@ planning                              turn a space into trials in a tree of stag
 schema                                the YAML of a space
 stopping                             early stopping: its rules, and the journal of decisions
 store                                 a sweep's folder: checkpoints, records, locks, on a file system or behind a URL
-exceptions, signals, ray_env, formatting, pareto    used by all
+exceptions, signals, ray_env, pareto    used by all
 launch                                scripts for Slurm and Kubernetes
 """
 

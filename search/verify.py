@@ -24,7 +24,6 @@ from search.cli import exit_with
 from search.exceptions import NoSweep, PlanMismatch, SpaceError, Unreachable
 from search.execution.repair import find_damaged_files
 from search.execution.session import Session
-from search.formatting import format_count
 from search.planning.datasets import DatasetCache, identify_source
 from search.planning.jobs import Job
 from search.planning.start_weights import StartWeights
@@ -37,6 +36,7 @@ from trainers.checkpoints import CheckpointError
 from trainers.config import TrialConfig
 from trainers.data import identify_splits, prepare_data
 from trainers.files import FileError
+from trainers.formatting import format_count
 from trainers.images import DataError
 from trainers.reading import read_content, read_rows
 from trainers.record_io import Place, Row, write_atomic

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from search.bench.measurements import PARTS, Measured
+from search.bench.measurements import PARTS, Measurement
 from search.cli import exit_with
 from trainers.terminal.console import Console
 
@@ -56,10 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
     return int(missed > 0)
 
 
-def _measure_in_process(part: str, share: float) -> list[Measured]:
+def _measure_in_process(part: str, share: float) -> list[Measurement]:
     command = [sys.executable, "-m", "search.bench", part, "--share", str(share), "--here"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return [Measured(*values) for values in json.loads(done.stdout.splitlines()[-1])]
+    return [Measurement(*values) for values in json.loads(done.stdout.splitlines()[-1])]
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ from trainers.record_io import Row, append_rows, write_json
 from trainers.terminal.console import Console
 
 WORKERS = 16
-TRIED = 100  # epochs, to see how many take five seconds
-OTHERS = ("train_loss", "lr", "updates", "examples", "forwards", "backwards", "train_robust_acc", "kappa_mean")
+TRIAL_EPOCHS = 100  # epochs of a first run, from which the number of epochs in five seconds follows
+OTHER_COLUMNS = ("train_loss", "lr", "updates", "examples", "forwards", "backwards", "train_robust_acc", "kappa_mean")
 SPACE = """
 trial:
   data: {name: digits, train: 96, val: 60, test: 60}
@@ -51,8 +51,8 @@ evaluate: {epsilon: 0.1, steps: 2, every: EVERY, final: {pgd20: {name: pgd, step
 """
 
 
-class Measured(NamedTuple):
-    """One figure and what it should be at most."""
+class Measurement(NamedTuple):
+    """A measured value and the target that it should not exceed."""
 
     what: str
     value: float
@@ -60,8 +60,8 @@ class Measured(NamedTuple):
     target: float | None = None
 
 
-def space(folder: Path, trials: int, epochs: int, every: int = 1) -> Path:
-    """A space of so many trials in ten seeds, half of whose epochs are shared."""
+def write_space(folder: Path, trials: int, epochs: int, every: int = 1) -> Path:
+    """Write a space of that many trials, in ten seeds, that share half of their epochs. Return its path."""
     burn_ins = [round(epochs * share) for share in (0.1, 0.3, 0.5, 0.7, 0.9)]  # of ten epochs or more: all different
     lambdas = [round(-2 + i * 0.01, 2) for i in range(trials // 50)]
     values = {"EPOCHS": epochs, "LAMBDAS": lambdas, "BURN_INS": burn_ins, "EVERY": every}
@@ -74,28 +74,28 @@ def space(folder: Path, trials: int, epochs: int, every: int = 1) -> Path:
 
 
 def _trials(most: int, share: float) -> int:
-    """A share of so many trials, as many as a space of them has: fifty for each λ."""
+    """Return a fraction of that many trials, rounded to the fifty trials that a space has for each λ."""
     return max(50, round(most * share / 50) * 50)
 
 
-def planning(folder: Path, share: float) -> Iterator[Measured]:
-    """10,000 trials of 200 epochs, or a share of them: their chains, the tree they make, and plan.json."""
+def measure_planning(folder: Path, share: float) -> Iterator[Measurement]:
+    """Measure planning of 10,000 trials of 200 epochs, or a fraction of them: chains, stage tree and plan.json."""
     trials = _trials(10_000, share)
-    path = space(folder, trials, 200)
+    path = write_space(folder, trials, 200)
     began = time.perf_counter()
     plan = Planner(load_space(path, []), DatasetCache().fingerprint).plan()
     distinct = plan.tree.distinct / plan.tree.asked
     planned = time.perf_counter()
     write_plan(folder, plan.to_json("bench"))
-    yield Measured(f"planning {trials:,} trials of 200 epochs ({distinct:.0%} distinct)", planned - began, "s", 10)
-    yield Measured("... writing them to plan.json", time.perf_counter() - planned, "s")
-    yield Measured("... peak memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "GB", 1)
+    yield Measurement(f"planning {trials:,} trials of 200 epochs ({distinct:.0%} distinct)", planned - began, "s", 10)
+    yield Measurement("... writing them to plan.json", time.perf_counter() - planned, "s")
+    yield Measurement("... peak memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "GB", 1)
 
 
-def driving(folder: Path, share: float) -> Iterator[Measured]:
-    """The driver of 1,000 trials of 20 epochs, or a share of them, on a simulated clock: an epoch a report."""
+def measure_driver(folder: Path, share: float) -> Iterator[Measurement]:
+    """Measure the driver of 1,000 trials of 20 epochs, or a fraction, on a simulated clock with a report an epoch."""
     trials = _trials(1_000, share)
-    loaded, sources = load_space(space(folder, trials, 20), []), DatasetCache()
+    loaded, sources = load_space(write_space(folder, trials, 20), []), DatasetCache()
     plan = Planner(loaded, sources.fingerprint).plan()
     console = Console(file=StringIO(), force_terminal=True, width=140, height=50)
     worker = _Worker(folder)
@@ -114,12 +114,12 @@ def driving(folder: Path, share: float) -> Iterator[Measured]:
         seconds = time.perf_counter() - began - worker.seconds - sum(watch.looks)
     assert trouble is None, trouble
     each, middle = 1e3 * seconds / worker.epochs, 1e3 * sorted(watch.looks)[len(watch.looks) // 2]
-    yield Measured(f"driver, each of {worker.epochs:,} epochs reported among {trials:,} trials", each, "ms", 5)
-    yield Measured(f"... a look at the records, every {LIVE_SECONDS:g} s", middle, "ms", 25)
+    yield Measurement(f"driver, each of {worker.epochs:,} epochs reported among {trials:,} trials", each, "ms", 5)
+    yield Measurement(f"... a look at the records, every {LIVE_SECONDS:g} s", middle, "ms", 25)
 
 
 class _Worker:
-    """Writes what a worker would record of a job, and takes the time that this needs."""
+    """Writes the records that a worker would write of a job, and sums the time that this takes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -129,7 +129,7 @@ class _Worker:
         began = time.perf_counter()
         place = self._folder / "trials" / job.trial
         place.mkdir(parents=True, exist_ok=True)
-        row = {"epoch": epoch, "val_clean_acc": 0.5, "val_pgd_acc": 0.25} | dict.fromkeys(OTHERS, 0.5)
+        row = {"epoch": epoch, "val_clean_acc": 0.5, "val_pgd_acc": 0.25} | dict.fromkeys(OTHER_COLUMNS, 0.5)
         cost = {"epoch": epoch, "seconds": 1.0, "evaluate_seconds": 0.5, "images_per_s": 96.0, "by": job.trial}
         append_rows(place / "epochs.jsonl", [row])
         append_rows(place / "cost.jsonl", [cost])
@@ -142,7 +142,7 @@ class _Worker:
 
 
 class _Watch(Callback):
-    """The live view, which looks at the records at the end of each task alone; takes the time of each look."""
+    """The live view, updated only at the end of each task; measures the time of each update."""
 
     def __init__(self, view: LiveView) -> None:
         self._view = view
@@ -158,29 +158,29 @@ class _Watch(Callback):
         self.looks.append(time.perf_counter() - began)
 
 
-def on_ray(folder: Path, share: float) -> Iterator[Measured]:
-    """A sweep of 1,000 trials of 10 epochs of milliseconds, or a share of them, all of it Ray's and ours."""
+def measure_ray(folder: Path, share: float) -> Iterator[Measurement]:
+    """Measure a sweep of 1,000 trials of 10 very short epochs, or a fraction: the cost of Ray and of the driver."""
     trials = _trials(1_000, share)
-    done = _run(space(folder, trials, 10), folder, "search.checkpoint_seconds=1000", "search.keep=none")
+    done = _run(write_space(folder, trials, 10), folder, "search.checkpoint_seconds=1000", "search.keep=none")
     each = 1e3 * done.driver / done.epochs
-    yield Measured(
+    yield Measurement(
         f"Ray's and ours, each of {done.epochs:,} epochs of {trials:,} trials, processor time", each, "ms", 5
     )
     computing = f"{done.computing:.0f} s of it computing on {os.cpu_count()} processes"
-    yield Measured(f"... wall time of Tune, {computing}", done.tune, "s")
+    yield Measurement(f"... wall time of Tune, {computing}", done.tune, "s")
 
 
-def packing(folder: Path, share: float) -> Iterator[Measured]:
-    """16 trials of about five seconds, or a share of that: wall time of the command over what computing alone takes."""
-    path, one = space(folder, 50, 10), ("search.axes.method.weight.burn_in.grid=[1]", *_sized(TRIED))
+def measure_packing(folder: Path, share: float) -> Iterator[Measurement]:
+    """Measure 16 trials of about five seconds, or a fraction: wall time of the command over computing time alone."""
+    path, one = write_space(folder, 50, 10), ("search.axes.method.weight.burn_in.grid=[1]", *_sized(TRIAL_EPOCHS))
     tried = _run(path, folder, "search.replicates=2", *one)
-    epochs = max(10, round(share * TRIED * 5 * 2 / tried.computing))
+    epochs = max(10, round(share * TRIAL_EPOCHS * 5 * 2 / tried.computing))
     more = ("search.axes.method.weight.burn_in.grid=[1]", *_sized(epochs))
     done = _run(path, folder, "search.replicates=16", *more, name="packing")
     processes = os.cpu_count() or 1
     what = f"16 trials of {done.computing / 16:.1f} s on {processes} processes: wall over computing"
-    yield Measured(what, done.command * processes / done.computing, "times", 1.2)
-    yield Measured("... Tune's part of it", done.tune * processes / done.computing, "times")
+    yield Measurement(what, done.command * processes / done.computing, "times", 1.2)
+    yield Measurement("... Tune's part of it", done.tune * processes / done.computing, "times")
 
 
 def _sized(epochs: int) -> tuple[str, ...]:
@@ -188,7 +188,7 @@ def _sized(epochs: int) -> tuple[str, ...]:
 
 
 class _Run(NamedTuple):
-    """A sweep that was run as a command, in seconds."""
+    """The seconds of a sweep that was run as a command."""
 
     command: float
     tune: float
@@ -208,7 +208,7 @@ exit_with(lambda: main(sys.argv[1:], TimedBackend(RayBackend(os.environ.get("RAY
 
 
 class TimedBackend:
-    """Another backend, which prints on standard error how long it ran and this process computed then, in seconds."""
+    """A backend that wraps another one and prints its wall time and this process's processor time, in seconds."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -224,8 +224,8 @@ class TimedBackend:
 
 
 def _run(path: Path, folder: Path, *settings: str, name: str = "space") -> _Run:
-    """Raises RuntimeError with what it said if it did not end well."""
-    more = [part for it in settings for part in ("--set", it)]
+    """Run a sweep as a command. Raises RuntimeError with its output if it fails."""
+    more = [part for setting in settings for part in ("--set", setting)]
     results = folder / "results"
     command = [sys.executable, "-c", CHILD, str(path), "--results", str(results), "--name", name, *more]
     began = time.perf_counter()
@@ -242,9 +242,9 @@ def _run(path: Path, folder: Path, *settings: str, name: str = "space") -> _Run:
     return _Run(took, tune, driver, billed.seconds, billed.epochs)
 
 
-PARTS: dict[str, Callable[[Path, float], Iterator[Measured]]] = {
-    "plan": planning,
-    "driver": driving,
-    "ray": on_ray,
-    "packing": packing,
+PARTS: dict[str, Callable[[Path, float], Iterator[Measurement]]] = {
+    "plan": measure_planning,
+    "driver": measure_driver,
+    "ray": measure_ray,
+    "packing": measure_packing,
 }

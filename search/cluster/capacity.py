@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from search.exceptions import Infeasible
-from search.formatting import format_count
 from search.ray_env import ray
 from search.schema.resources import GB, Resources
+from trainers.formatting import format_count
 
 
 def list_live_nodes() -> list[dict[str, Any]]:

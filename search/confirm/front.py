@@ -16,7 +16,6 @@ from search.cluster.gpu_packing import resolve_gpus
 from search.exceptions import SpaceError
 from search.execution.backend import Backend
 from search.execution.compatibility import SPACE_FILE, find_accepted_code
-from search.formatting import format_count
 from search.pareto import non_dominated, to_maximise
 from search.planning.datasets import DatasetCache
 from search.planning.planner import Planner, TrialRequest
@@ -31,6 +30,7 @@ from search.store import location
 from search.store.plan_file import find_plan, load_plan
 from search.store.remote import check_reachable, explain_error
 from search.store.store import Store
+from trainers.formatting import format_count
 from trainers.knobs import is_none
 from trainers.reading import Damage, read_yaml
 from trainers.record_io import Place, Row

@@ -7,7 +7,6 @@ from typing import Any
 
 from search.exceptions import DifferentSweep
 from search.execution.extension import find_extension_problems
-from search.formatting import format_count
 from search.planning.plan import Plan, PlannedTrial
 from search.schema.merging import IMPLIED_ALL, SPACE_NODE, add_implied_names, expand_short_forms
 from search.store.plan_file import find_format_problem, find_plan
@@ -15,6 +14,7 @@ from search.store.provenance import format_command
 from search.store.store import Store
 from trainers.chain import training_code
 from trainers.evaluate import Evaluation
+from trainers.formatting import format_count
 from trainers.reading import Damage, read_json, read_yaml
 from trainers.record_io import Place, Row
 from trainers.shapes import check_provenance, check_result

@@ -7,10 +7,10 @@ import shlex
 from dataclasses import dataclass, field
 
 from search.execution.failures import failed_deterministically, read_last_error_line
-from search.formatting import format_count
 from search.planning.plan import PlannedTrial
 from search.schema.budget import UNIT_NAMES
 from search.store.store import Store
+from trainers.formatting import format_count
 
 MAX_NAMED = 5  # failures, at most
 STOPPED_ON_REQUEST = "as asked"

@@ -15,7 +15,6 @@ from search.execution.reuse import DuplicateTrials
 from search.execution.stopping_controller import StoppingController
 from search.execution.summary import STOPPED_ON_REQUEST, RunSummary
 from search.execution.upstream import UpstreamBuilder
-from search.formatting import format_count
 from search.monitor.live import LiveView
 from search.monitor.trackers import TrackerCallback, build_loggers
 from search.planning.datasets import DatasetCache
@@ -28,6 +27,7 @@ from search.schema.blocks import Space
 from search.signals import Interrupt
 from search.store import health
 from search.store.store import Store
+from trainers.formatting import format_count
 from trainers.terminal.console import Console
 
 

@@ -11,11 +11,10 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from search.formatting import format_bytes, format_count, format_rate
 from search.monitor.sweep_status import SHOWN_FIRST, ConfigurationMean, SweepStatus, TrainingStatus
 from search.monitor.textplot import FOOT, Dot, count_outliers, draw_scatter
 from trainers.best import CLEAN, ROBUST
-from trainers.formatting import format_duration
+from trainers.formatting import format_bytes, format_count, format_duration, format_rate
 from trainers.terminal.console import Console
 from trainers.terminal.text import ASCII
 

@@ -9,12 +9,12 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from search.formatting import format_count
 from trainers.attack_runs import FGSM, PGDAttack
 from trainers.attacks import PGD
 from trainers.config import TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
+from trainers.formatting import format_count
 from trainers.iat import IAT
 from trainers.knobs import step_length
 from trainers.mma import MMA

@@ -8,7 +8,6 @@ from itertools import combinations, product
 from math import prod
 from typing import TYPE_CHECKING
 
-from search.formatting import format_count
 from search.schema.axes import Axis, find_impossible_conditions
 from search.schema.blocks import ADAPTIVE_STRATEGIES, STRATEGIES, Search, Space
 from search.schema.limits import MAX_GRID_POINTS, MAX_TRAININGS
@@ -16,6 +15,7 @@ from search.schema.loggers import explain_missing_packages
 from search.schema.messages import suggest_allowed
 from search.schema.replicates import AdaptiveReplicates
 from trainers.config import TrialConfig
+from trainers.formatting import format_count
 
 if TYPE_CHECKING:
     from search.planning.plan import PlannedTrial

@@ -11,14 +11,13 @@ from hashlib import blake2b
 
 import numpy as np
 
-from search.formatting import format_count
 from search.planning.datasets import DatasetCache, identify_source
 from search.planning.plan import Plan
 from search.schema.ranking_file import FileRanks
 from search.schema.space import LoadedSpace
 from trainers.arrays import Source, format_class
 from trainers.data import Data, Split, Splits
-from trainers.formatting import format_list
+from trainers.formatting import format_count, format_list
 
 DARK = 128  # a data set that does not reach this value was perhaps stored with fewer bits
 TIED = 0.1  # share of equal ranks in a file; fewer are chance

@@ -7,7 +7,6 @@ from collections.abc import Callable, Hashable, Iterator
 import torch
 
 from search.exceptions import SpaceError
-from search.formatting import format_count
 from search.planning.attack_budgets import (
     check_lengths,
     find_training_budget,
@@ -28,6 +27,7 @@ from trainers.arrays import format_classes
 from trainers.attacks import PGD
 from trainers.data import Data
 from trainers.examples import compute_batch_sizes, explain_single_example
+from trainers.formatting import format_count
 from trainers.knobs import Knobs, to_epochs
 from trainers.models import needs_two_examples
 from trainers.sampling import check_images

@@ -28,7 +28,6 @@ from search.execution.ray_backend import RayBackend
 from search.execution.reuse import check_reused, count_remaining, find_renamed_trials, import_states
 from search.execution.sweep import Sweep
 from search.execution.upstream import check_rankings
-from search.formatting import format_count
 from search.planning.data_inspection import note_contents
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
@@ -45,6 +44,7 @@ from search.store.plan_file import find_plan, write_plan
 from search.store.provenance import Provenance, format_resume_command
 from search.store.remote import RemotePath, check_reachable, explain_error
 from search.store.store import Store
+from trainers.formatting import format_count
 from trainers.record_io import Place, signed, write_atomic
 from trainers.terminal.console import Console, error_console
 

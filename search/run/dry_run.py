@@ -11,7 +11,6 @@ from rich.table import Table
 from search.execution.budget_tracker import count_affordable
 from search.execution.reuse import RemainingWork
 from search.execution.simulated_backend import simulate_schedule
-from search.formatting import format_bytes, format_count
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.run.estimate import (
@@ -24,7 +23,7 @@ from search.run.estimate import (
 )
 from search.schema.blocks import Space
 from search.schema.replicates import AdaptiveReplicates
-from trainers.formatting import format_duration
+from trainers.formatting import format_bytes, format_count, format_duration
 from trainers.record_io import Place
 from trainers.terminal.console import Console
 from trainers.wording import describe_config, describe_difference, find_common

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from search.bench.__main__ import main
-from search.bench.measurements import space
+from search.bench.measurements import write_space
 from search.planning.datasets import DatasetCache
 from search.planning.planner import Planner
 from search.schema.space import load_space
 
 
 def test_the_space_that_is_measured_has_the_trials_it_says_and_shares_half(tmp_path: Path) -> None:
-    plan = Planner(load_space(space(tmp_path, 100, 20), []), DatasetCache().fingerprint).plan()
+    plan = Planner(load_space(write_space(tmp_path, 100, 20), []), DatasetCache().fingerprint).plan()
     assert len(plan.trials) == len({trial.final for trial in plan.trials}) == 100
     assert plan.tree.distinct / plan.tree.asked == pytest.approx(0.5, abs=0.1)
 
