@@ -3,13 +3,13 @@
 confirm                               train the front again with fresh seeds, through run
 run, bench, verify, simulate, soak    further commands; `python -m search` lists all
 execution, replay, status             run a sweep; replay finished sweeps; show the status of a sweep
-monitor, cluster, sampling           progress; Ray's machines; drawn configurations and seeds
+monitor, cluster, sampling            progress; Ray's machines; drawn configurations and seeds
 cli                                   how each command starts, ends and reports errors
 planning                              turn a space into trials in a tree of stages
 schema                                the YAML of a space
-stopping                             early stopping: its rules, and the journal of decisions
+stopping                              early stopping: its rules, and the journal of decisions
 store                                 a sweep's folder: checkpoints, records, locks, on a file system or behind a URL
-exceptions, signals, ray_env, pareto    used by all
+exceptions, signals, ray_env, pareto  used by all
 launch                                scripts for Slurm and Kubernetes
 """
 
