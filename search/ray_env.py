@@ -6,10 +6,6 @@ import os
 import secrets
 import sys
 
-import ray
-from ray import tune
-from ray.tune.execution import class_cache
-
 from trainers.allocator import ALLOCATOR
 
 QUIET = {
@@ -33,6 +29,10 @@ if not os.environ.get("RAY_ADDRESS") and "ray" not in sys.modules:  # a worker h
     # Ray listens on every interface. A token of this run alone keeps others out, whatever the environment says about
     # other clusters
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+import ray  # noqa: E402
+from ray import tune  # noqa: E402
+from ray.tune.execution import class_cache  # noqa: E402
 
 # Tune would pass AWS keys to its workers in a runtime environment, which Ray writes into log files and keeps. Workers
 # on this machine inherit the keys, and other nodes have their own
