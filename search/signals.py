@@ -36,7 +36,7 @@ class Interrupt:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Install it for a while; not outside of the main thread, which alone hears signals."""
+        """Handle the stop signals within the context. Other threads than the main one receive none, and change nothing."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

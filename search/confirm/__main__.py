@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None, backend: Backend | None = None) -> int:
     """Run the command with these arguments. Return the exit code.
 
-    `backend`: what trains, if not Ray: tests give search.execution.in_process_backend.InProcessBackend.
+    `backend` trains instead of Ray: tests give search.execution.in_process_backend.InProcessBackend.
     """
     began = time.monotonic()
     parser = argparse.ArgumentParser(prog="python -m search.confirm", description=__doc__)

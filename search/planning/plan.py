@@ -101,7 +101,7 @@ class Plan:
         self.__dict__.pop("tree", None)
 
     def _list_rungs(self, trial: PlannedTrial) -> tuple[int, ...]:
-        """Return after how the epochs after which a trial may wait for others to be compared with."""
+        """Return the epochs after which a trial waits for the trials that it is compared with."""
         if trial.kind != "trial":
             return ()
         epochs = trial.config.epochs

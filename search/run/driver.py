@@ -54,7 +54,7 @@ def run_space(options: argparse.Namespace, began: float, backend: Backend | None
 
     `began` is time.monotonic at the start of the command.
 
-    `backend`: what trains, instead of Ray at the address that the environment names.
+    `backend` trains instead of Ray at the address that the environment names.
     """
     console, errors = Console(), error_console()
     folder = options.results
