@@ -36,7 +36,7 @@ class Interrupt:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Handle the stop signals within the context. Other threads than the main one receive none, and change nothing."""
+        """Handle the stop signals within the context. Threads other than the main one receive none."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
