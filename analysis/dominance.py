@@ -1,6 +1,6 @@
-"""Pareto dominance between points of two accuracies: the front, its hypervolume, and the surfaces that seeds attain.
+"""Points of two accuracies: the hypervolume of a front, the surfaces that seeds attain, and their outlines.
 
-Both coordinates are maximised. A point with NaN is never on a front and dominates nothing.
+Both coordinates are maximised. trainers.objectives.non_dominated finds the front.
 """
 
 from __future__ import annotations
@@ -10,16 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 
 PERCENTILES = (25, 50, 75)
-
-
-def non_dominated(points: np.ndarray) -> np.ndarray:
-    """Return which points no other point dominates, (n, 2) -> (n,) bool; equal points all stay."""
-    import moocore
-
-    front = np.isfinite(points).all(axis=1)
-    if front.any():  # moocore takes no NaN, and no empty set
-        front[front] = moocore.is_nondominated(points[front], maximise=True, keep_weakly=True)
-    return np.asarray(front)
 
 
 def hypervolume(points: np.ndarray, reference: Sequence[float]) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.copies import describe_shared_trainings, refuse_copies
-from analysis.dominance import attainment, hypervolume, non_dominated
+from analysis.dominance import attainment, hypervolume
 from analysis.front_keys import PointKeys, Scale, add_scale, assign_keys, find_scale
 from analysis.front_metrics import FrontMetrics, choose_checkpoint, choose_metrics, find_common_metrics
 from analysis.gaps import describe_checkpoint
@@ -26,6 +26,7 @@ from analysis.stats import Estimate, estimate, estimate_groups, format_count, fo
 from analysis.styles import build_register
 from analysis.terms import Terms, read_terms, title_terms
 from analysis.trial_table import COMPLETED, DIVERGED, STOPPED
+from trainers.objectives import non_dominated
 
 REFERENCE = (0.0, 0.0)
 ENDED = (COMPLETED, DIVERGED, STOPPED)

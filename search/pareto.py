@@ -1,11 +1,11 @@
-"""Points of several objectives: the sign of an objective, and Pareto dominance.
+"""Points of several objectives: the sign of an objective, and dominance between pairs.
 
-numpy and moocore are imported where they are used, since `python -m search.status` starts without them.
+trainers.objectives.non_dominated finds the front.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from trainers.objectives import SIGNS
@@ -25,23 +25,6 @@ def as_recorded(values: Iterable[float], objectives: Objectives) -> dict[str, fl
     """Return the values that `to_maximise` gave by the objectives' names and with the signs of the records."""
     pairs = zip(objectives.items(), values, strict=True)
     return {name: float(value) * SIGNS[direction] for (name, direction), value in pairs}
-
-
-def non_dominated(points: Sequence[Sequence[float] | np.ndarray], keep_duplicates: bool = True) -> np.ndarray:
-    """Return which points no other point dominates, (points, objectives) -> (points,) bool; higher is better.
-
-    A point with a NaN is on no front and dominates no point. Equal points stay together; without `keep_duplicates`
-    only the first one stays.
-    """
-    import moocore
-    import numpy as np
-
-    table = np.asarray(points, dtype=float)
-    front = np.zeros(len(table), dtype=bool)
-    if len(table):
-        known = ~np.isnan(table).any(axis=1)
-        front[known] = moocore.is_nondominated(table[known], maximise=True, keep_weakly=keep_duplicates)
-    return front
 
 
 def dominates(rows: np.ndarray, others: np.ndarray) -> np.ndarray:

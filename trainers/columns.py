@@ -13,26 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Required, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from trainers import records
 from trainers.record_io import Row
-from trainers.records import (
-    CHECKPOINT_PATTERNS,
-    EPOCH_PATTERNS,
-    IMAGE_ARRAYS,
-    INSTANCE_ARRAYS,
-    INSTANCE_PATTERNS,
-    RANKING_ARRAYS,
-    RANKING_PATTERNS,
-    ArrayDoc,
-    CheckpointRecord,
-    CostRecord,
-    DataSummary,
-    Divergence,
-    Doc,
-    EpochRecord,
-    Stop,
-    SubsetSummary,
-    TrialResult,
-)
+from trainers.records import ArrayDoc, Doc
 from trainers.terminal.showing import run_and_exit
 
 AnyDoc = TypeVar("AnyDoc", Doc, ArrayDoc)
@@ -48,19 +31,19 @@ class File(NamedTuple):
 
 
 RECORDS = (
-    File("`epochs.jsonl`: a row an epoch", EpochRecord, EPOCH_PATTERNS),
-    File("`cost.jsonl`: a row an epoch, and one at the end", CostRecord, {}),
-    File("`result.json`", TrialResult, {}),
-    File("`best` and `last` in `result.json`", CheckpointRecord, CHECKPOINT_PATTERNS),
-    File("`data` in `result.json`", DataSummary, {}),
-    File("`subset` in `result.json`", SubsetSummary, {}),
-    File("`diverged` in `result.json`", Divergence, {}),
-    File("`stopped` in `result.json`", Stop, {}),
+    File("`epochs.jsonl`: a row an epoch", records.EpochRecord, records.EPOCH_PATTERNS),
+    File("`cost.jsonl`: a row an epoch, and one at the end", records.CostRecord, {}),
+    File("`result.json`", records.TrialResult, {}),
+    File("`best` and `last` in `result.json`", records.CheckpointRecord, records.CHECKPOINT_PATTERNS),
+    File("`data` in `result.json`", records.DataSummary, {}),
+    File("`subset` in `result.json`", records.SubsetSummary, {}),
+    File("`diverged` in `result.json`", records.Divergence, {}),
+    File("`stopped` in `result.json`", records.Stop, {}),
 )
 ARRAYS = {
-    "`instances.npz`": INSTANCE_ARRAYS | INSTANCE_PATTERNS,
-    "`profile/<ranking>.npz`": RANKING_ARRAYS | RANKING_PATTERNS,
-    "`profile/<ranking>.images.npz`": IMAGE_ARRAYS,
+    "`instances.npz`": records.INSTANCE_ARRAYS | records.INSTANCE_PATTERNS,
+    "`profile/<ranking>.npz`": records.RANKING_ARRAYS | records.RANKING_PATTERNS,
+    "`profile/<ranking>.images.npz`": records.IMAGE_ARRAYS,
 }
 
 

@@ -16,7 +16,7 @@ from search.cluster.gpu_packing import resolve_gpus
 from search.exceptions import SpaceError
 from search.execution.backend import Backend
 from search.execution.compatibility import SPACE_FILE, find_accepted_code
-from search.pareto import non_dominated, to_maximise
+from search.pareto import to_maximise
 from search.planning.datasets import DatasetCache
 from search.planning.planner import Planner, TrialRequest
 from search.run.driver import start_sweep
@@ -32,6 +32,7 @@ from search.store.remote import check_reachable, explain_error
 from search.store.store import Store
 from trainers.formatting import format_count
 from trainers.knobs import is_none
+from trainers.objectives import non_dominated
 from trainers.reading import Damage, read_yaml
 from trainers.record_io import Place, Row
 from trainers.records import constant, identify_problem

@@ -12,8 +12,8 @@ from search.monitor.epoch_progress import EpochProgress
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import Branch, PlannedTraining, SweepReader
 from search.monitor.trial_progress import ENDED, FINAL, Throughput, TrialProgress
-from search.pareto import non_dominated
 from trainers.best import CLEAN, ROBUST
+from trainers.objectives import non_dominated
 
 STATES = (
     "completed", "stopped", "diverged", "failed", "damaged", "lost", "left out", "running", "paused", "begun",

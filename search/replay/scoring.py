@@ -8,9 +8,10 @@ from typing import NamedTuple
 import moocore
 import numpy as np
 
-from search.pareto import Objectives, least_leads, non_dominated
+from search.pareto import Objectives, least_leads
 from search.replay.finished_sweep import FinishedSweep
 from search.stopping.curves import Candidate
+from trainers.objectives import non_dominated
 
 Reached = Mapping[str, int]  # configuration -> how many epochs it is trained; an absent one is not trained at all
 Points = dict[str, np.ndarray]  # configuration -> the objectives, means over the seeds

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from analysis.dominance import attainment, hypervolume, non_dominated, staircase
+from analysis.dominance import attainment, hypervolume, staircase
+from trainers.objectives import non_dominated
 
 points = arrays(float, st.tuples(st.integers(1, 12), st.just(2)), elements=st.integers(0, 5).map(float))
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.dominance import hypervolume, non_dominated
+from analysis.dominance import hypervolume
 from analysis.exceptions import SweepError
 from analysis.figure_front import number_members
 from analysis.front import compute_fronts
 from analysis.results import load
 from analysis.stats import estimate, estimate_groups
+from trainers.objectives import non_dominated
 
 from .synthetic import ATTACKS, Made, write_sweep
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.pareto import as_recorded, dominates, least_leads, non_dominated, to_maximise
+from search.pareto import as_recorded, dominates, least_leads, to_maximise
+from trainers.objectives import non_dominated
 
 OBJECTIVES = {"loss": "min", "accuracy": "max"}
 VALUE = st.one_of(st.integers(0, 4).map(float), st.floats(0, 1), st.just(float("nan")))
