@@ -62,7 +62,7 @@ class RayBackend:
                         _tuner(searcher, queue, trainable, tune_callbacks, scratch).fit()
                         return queue.failure
                     except Exception as error:
-                        if not lost.survived(error):
+                        if not lost.recover(error):
                             return queue.failure or f"{type(error).__name__}: {error}"
                     except KeyboardInterrupt:
                         if not interrupt.failure:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,14 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from search.execution import ray_backend
+from search.execution.backend import Capacity
 from search.execution.failures import describe_memory_shortage, read_last_error_line, record_failure, write_error
 from search.execution.job_queue import Retries
 from search.execution.lost_workers import LostWorkerCallback, classify_loss
 from search.execution.watchdog import EXIT_CODE, Watchdog
 from search.ray_env import ray
+from search.schema.resources import Resources
 from search.store.segments import Segment, join_instances
 from trainers.attacks import PGD
 
@@ -65,6 +69,7 @@ class Queued:
 
     def __init__(self, *running: str) -> None:
         self.running, self.lost_ones = running, dict[str, str]()
+        self.failure: str | None = None
 
     def lose(self, task: str, outcome: str, why: str) -> None:
         self.lost_ones[task] = outcome
@@ -98,6 +103,32 @@ def test_a_worker_killed_for_memory_ends_tune_and_not_the_sweep() -> None:
 
 def test_all_running_tasks_are_retried_alone_if_the_killed_worker_is_unknown() -> None:
     assert after({"a": "111111", "b": "777777"}, KILLED) == (True, {"a": "out of memory", "b": "out of memory"})
+
+
+@pytest.mark.parametrize(
+    ("error", "trouble", "runs"),
+    [(ray.exceptions.OutOfMemoryError(KILLED), None, 2), (ValueError("no"), "ValueError: no", 1)],
+)
+def test_ray_backend_runs_tune_again_only_after_a_worker_was_killed_for_memory(
+    error: Exception, trouble: str | None, runs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits: list[Exception | None] = [error, None]
+
+    def fit() -> None:
+        if (raised := fits.pop(0)) is not None:
+            raise raised
+
+    monkeypatch.setattr(ray_backend, "_tuner", lambda *arguments: SimpleNamespace(fit=fit))
+    monkeypatch.setattr(ray_backend, "RayLivenessMonitor", lambda *arguments: nullcontext())
+    for name in ("with_parameters", "with_resources"):
+        monkeypatch.setattr(ray_backend.tune, name, lambda trainable, *more, **others: trainable)
+    queue = Queued("a")
+    workload = SimpleNamespace(
+        sources={}, interrupt=SimpleNamespace(failure=None, listening=None), folder=tmp_path, console=None
+    )
+    capacity = Capacity(1, Resources())
+    assert ray_backend.RayBackend(None).run(workload, capacity, queue, []) == trouble  # type: ignore[arg-type]
+    assert len(fits) == 2 - runs
 
 
 def test_another_error_of_tune_ends_the_sweep() -> None:
