@@ -127,12 +127,6 @@ class Session:
                 self._save_checkpoint()
             self._wait_for_writer()
 
-    @property
-    def latest(self) -> EpochRecord:
-        """The newest row, for live views."""
-        rows = self._unsaved.rows or (self.segments[-1].rows if self.segments else [])
-        return rows[-1] if rows else {}
-
     def take_new_rows(self) -> list[EpochRecord]:
         """Return the rows since the last call; the first call returns all rows, including those of other trials."""
         rows = self._list_rows()
@@ -242,33 +236,31 @@ class Session:
             arrays |= measured
         elif status == "stopped":
             result |= summarize_rows(rows)
-        mask = np.zeros(len(self.data.train), bool)
-        mask[self.trainer.selected(self.config.stage(max(len(rows) - 1, 0))).numpy()] = True
-        result |= {
-            "attacks": self.evaluation.attacks(),
-            "data": {
-                "train": len(self.data.train),
-                "val": len(self.data.val),
-                "test": len(self.data.test),
-                "classes": self.data.classes,
-                "flipped": int(self.data.flipped.sum()),
-            },
-            "class_names": list(self.data.names),
-            "subset": subset_summary(mask, self.data),
-            "chain": self.chain.final,
-        }
+        result |= self._describe_data(epochs=len(rows))
         check_folders_exist(self.store.folder)
         self._write_records()
         append_rows(self.folder / "cost.jsonl", [{"final_seconds": time.perf_counter() - began, "by": self.job.trial}])
         self._write_record("instances.npz", pack_arrays(arrays, compress=True))
         result |= {"bytes": self._bytes, "sha256": self._digests}
-        write_json(
-            self.folder / "result.json", sealed(result)
-        )  # last: its presence means that all other records are there
+        write_json(self.folder / "result.json", sealed(result))  # last: all other records are then there
         if status != "stopped":  # a stopped trial may be resumed
             kept = status == "completed" and self.job.keep != "none"
             self._drop_states(epoch for epoch in range(1, len(rows) + 1 - kept))
         return status
+
+    def _describe_data(self, epochs: int) -> Row:
+        """Return the part of a result that describes the attacks, the data and the subset of the last epoch."""
+        data = self.data
+        mask = np.zeros(len(data.train), bool)
+        mask[self.trainer.selected(self.config.stage(max(epochs - 1, 0))).numpy()] = True
+        sizes = {"train": len(data.train), "val": len(data.val), "test": len(data.test)}
+        return {
+            "attacks": self.evaluation.attacks(),
+            "data": sizes | {"classes": data.classes, "flipped": int(data.flipped.sum())},
+            "class_names": list(data.names),
+            "subset": subset_summary(mask, data),
+            "chain": self.chain.final,
+        }
 
     def _list_segments(self) -> list[Segment]:
         """Return all recorded segments; a stopped trial is cut at its stop, even if it was trained further."""
