@@ -159,12 +159,3 @@ def _is_robust(metric: str, attacks: Mapping[str, str]) -> bool:
     """Return whether a metric was measured under an attack: if attacks are described, other names are corruptions."""
     attack = parse_attack(metric)
     return attack in attacks if attacks else attack is not None
-
-
-def group_descriptions(metric: str, attacks: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, list[str]]:
-    """Group sweeps, given as (name, attacks) pairs, by how they describe the attack of a metric."""
-    attack, found = parse_attack(metric), dict[str, list[str]]()
-    for sweep, described in attacks:
-        if attack is not None and attack in described:
-            found.setdefault(described[attack], []).append(sweep)
-    return found

@@ -13,7 +13,6 @@ from analysis.metrics import (
     describe_metric,
     find_clean_metric,
     find_strongest,
-    group_descriptions,
     parse_attack,
     parse_images,
     shorten_attack,
@@ -119,11 +118,6 @@ def test_strength_of_an_attack_does_not_depend_on_its_name() -> None:
         names = [f"test_{name}_acc" for name in weakest_first]
         assert find_strongest(names, attacks) == names[-1]
         weakest_first.pop()
-
-
-def test_one_name_with_two_meanings_shows_both() -> None:
-    found = group_descriptions("test_pgd20_acc", [("a", {"pgd20": "eps .1"}), ("b", {"pgd20": "eps .2"}), ("c", {})])
-    assert found == {"eps .1": ["a"], "eps .2": ["b"]}
 
 
 def test_a_standard_error_needs_two_seeds() -> None:
