@@ -1,8 +1,9 @@
 """The fronts of sweeps: a point per configuration over its seeds, the members, what validation selects.
 
-Accuracies share a front if they were measured on the same terms (`analysis.terms`); all others have a front of their
-own. A configuration with a seed that diverged, or that names one class whatever the image, is shown but is on no front.
-The front over test accuracies describes and never selects. What validation would select is reported beside it.
+Accuracies share a front if they were measured on the same terms (`analysis.measurement_terms`); all others have a front
+of their own. A configuration with a seed that diverged, or that names one class whatever the image, is shown but is on
+no front. The front over test accuracies describes and never selects. What validation would select is reported beside
+it.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from analysis.copies import describe_shared_trainings, refuse_copies
 from analysis.dominance import attainment, hypervolume
+from analysis.duplicate_trainings import describe_shared_trainings, refuse_copies
 from analysis.front_keys import PointKeys, Scale, add_scale, assign_keys, find_scale
 from analysis.front_metrics import FrontMetrics, choose_checkpoint, choose_metrics, find_common_metrics
 from analysis.gaps import describe_checkpoint
+from analysis.measurement_terms import Terms, read_terms, title_terms
 from analysis.metrics import describe_metric
 from analysis.results import Results
 from analysis.selection import SELECT, find_selected
 from analysis.stats import Estimate, estimate, estimate_groups, format_count, format_seed_counts
 from analysis.styles import build_register
-from analysis.terms import Terms, read_terms, title_terms
 from analysis.trial_table import COMPLETED, DIVERGED, STOPPED
 from trainers.objectives import non_dominated
 

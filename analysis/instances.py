@@ -10,7 +10,7 @@ import numpy as np
 
 from trainers.checking import check_component
 from trainers.npz import Arrays, read_arrays
-from trainers.reading import Damage, ExpectedFile
+from trainers.record_reader import Damage, ExpectedFile
 
 NOT_TRAINED = 255  # in the integer curves: the example was not trained on in that epoch
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from analysis.exceptions import SweepError
 from analysis.gaps import describe_window
+from analysis.measurement_terms import read_terms
 from analysis.metrics import (
     CLEAN,
     EPOCH_METRIC,
@@ -25,7 +26,6 @@ from analysis.metrics import (
 )
 from analysis.results import Results, load, print_damage
 from analysis.stats import Estimate, estimate, format_seeds
-from analysis.terms import read_terms
 from analysis.trial_table import COMPLETED, DIVERGED, STOPPED
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit

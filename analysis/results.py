@@ -20,9 +20,9 @@ from analysis.instances import Instances, read_instances
 from analysis.metrics import complete_descriptions
 from analysis.sweep_plan import read_sweep_plan
 from analysis.trial_table import COMPLETED, read_trials
-from trainers.reading import Damage, expected_files, read_json
 from trainers.record_io import Row
-from trainers.shapes import check_provenance
+from trainers.record_reader import Damage, expected_files, read_json
+from trainers.record_shapes import check_provenance
 from trainers.terminal.console import error_console
 from trainers.terminal.text import escape_controls
 

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.results import Results
 from trainers.knobs import parse_share
 from trainers.objectives import SIGNS, measure_violation, non_dominated, split_constraint
-from trainers.reading import read_yaml
+from trainers.record_reader import read_yaml
 
 SELECT = {"val_clean_acc": "val_x", "val_pgd_acc": "val_y"}  # the metrics that a search selects by -> column of points
 

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 from analysis.exceptions import SweepError
-from trainers.plans import NAME as PLAN
-from trainers.plans import PlanFormatError, read_plan
-from trainers.reading import Damage
+from trainers.plan_reader import NAME as PLAN
+from trainers.plan_reader import PlanFormatError, read_plan
 from trainers.record_io import Row
+from trainers.record_reader import Damage
 from trainers.terminal.text import escape_controls
 
 

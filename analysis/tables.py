@@ -21,7 +21,7 @@ from analysis.report_data import ReportData
 from analysis.stats import Estimate, estimate, format_count, format_seeds
 from analysis.trial_table import COMPLETED, STOPPED
 from trainers.formatting import format_duration
-from trainers.reading import read_with
+from trainers.record_reader import read_with
 
 MAX_ROWS = 60  # of a table on the page; the exported table has all rows
 MAX_CLASSES = 12  # columns of classes that fit on paper

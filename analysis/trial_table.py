@@ -12,10 +12,10 @@ import pandas as pd
 from analysis.axes import Axes, name_subset_kind
 from analysis.gaps import add_gaps, find_selection_starts
 from analysis.metrics import EPOCH_METRIC, is_comparable
-from trainers.reading import Damage, expected_files, is_cost_row, is_epoch_row, read_json, read_rows
 from trainers.record_io import Row
+from trainers.record_reader import Damage, expected_files, is_cost_row, is_epoch_row, read_json, read_rows
+from trainers.record_shapes import check_result
 from trainers.records import constant, identify_problem
-from trainers.shapes import check_result
 
 COMPLETED = "completed"
 DIVERGED = "diverged"

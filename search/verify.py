@@ -31,15 +31,15 @@ from search.store import health
 from search.store.plan_file import load_plan
 from search.store.remote import check_reachable, parse_path
 from search.store.store import Store
-from trainers.chain import training_code
 from trainers.checkpoints import CheckpointError
 from trainers.config import TrialConfig
 from trainers.data import identify_splits, prepare_data
 from trainers.files import FileError
 from trainers.formatting import format_count
 from trainers.images import DataError
-from trainers.reading import read_content, read_rows
 from trainers.record_io import Place, Row, write_atomic
+from trainers.record_reader import read_content, read_rows
+from trainers.state_chain import training_code
 from trainers.terminal.console import Console, error_console
 
 RECORDS = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trainers.reading import read_json, read_rows
+from trainers.record_reader import read_json, read_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"

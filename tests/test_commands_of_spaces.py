@@ -11,7 +11,7 @@ import pytest
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.schema.space import load_space
-from trainers.chain import WIDTH
+from trainers.state_chain import WIDTH
 
 from .test_spaces import SPACES, STUDIES, plan_of
 

@@ -16,7 +16,7 @@ from search.run.__main__ import main
 from search.schema.space import load_space
 from search.verify import main as verify
 from trainers.methods import METHODS
-from trainers.reading import read_json
+from trainers.record_reader import read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACES = ROOT / "spaces"

@@ -16,11 +16,11 @@ from pydantic import AfterValidator, Field, NonNegativeInt
 from torch import Generator, Tensor
 
 from trainers.arrays import Source, select_classes
+from trainers.augmentation import Augmentation, View, pad_images
 from trainers.corruptions import Corruptions
 from trainers.knobs import Share, Size, SizeOrNone, count, is_none
 from trainers.pools import Extra, Pool, Rest
 from trainers.record_io import Row, digest
-from trainers.views import Augmentation, View, pad_images
 
 
 def _distinct(classes: tuple[int, ...]) -> tuple[int, ...]:

@@ -14,8 +14,8 @@ from pydantic import Field, PositiveInt, model_validator
 from trainers.attack_runs import FGSM, Climbed, NamedAttack, PGDAttack
 from trainers.attacks import PGD, check_ascent
 from trainers.balls import Noise, Norm, check_norm, check_units
-from trainers.distances import MinimumPerturbation
 from trainers.knobs import KnobError, Knobs, Real, StepSize
+from trainers.min_perturbation import MinimumPerturbation
 
 Along = Annotated[dict[str, NamedAttack], Field(exclude_if=lambda attacks: not attacks)]
 OfLosses = Annotated[PGDAttack | FGSM, Field(discriminator="name")]

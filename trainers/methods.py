@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field
 
 from trainers.attacks import PGD, NoAttack, Toward
 from trainers.balls import check_norm
-from trainers.free import Free
+from trainers.free_at import Free
 from trainers.gair_rst import GAIRRST
 from trainers.iat import IAT
 from trainers.knobs import KnobError

@@ -9,8 +9,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from trainers.reading import NOT_AS_RECORDED, Damage, ExpectedFile, read_with
 from trainers.record_io import Place
+from trainers.record_reader import NOT_AS_RECORDED, Damage, ExpectedFile, read_with
 
 Arrays = dict[str, np.ndarray]
 DAMAGED = (

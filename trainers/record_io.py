@@ -1,6 +1,6 @@
 """Writing the files of a sweep: JSON, JSON lines, checksums of both, and writes that a kill cannot tear.
 
-trainers.reading reads these files. Standard library only.
+trainers.record_reader reads these files. Standard library only.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def digest(value: Any) -> str:
 
 
 def sealed(value: Row) -> Row:
-    """Return a record with its own checksum, by which trainers.reading notices a change."""
+    """Return a record with its own checksum, by which trainers.record_reader notices a change."""
     return value | {"digest": digest(value)}
 
 

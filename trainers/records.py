@@ -1,7 +1,7 @@
 """The records of a training: the type of each file that a trial leaves, with the meaning of every key.
 
-Trainers write these records, and search and analysis read them (trainers.reading): nothing else passes between the
-three packages. Keys that carry the name of an attack or of a corruption are patterns, such as `test_{along}_acc`.
+Trainers write these records, and search and analysis read them (trainers.record_reader): nothing else passes between
+the three packages. Keys that carry the name of an attack or of a corruption are patterns, such as `test_{along}_acc`.
 `python -m trainers.columns` prints all of them. Standard library only.
 """
 

@@ -84,8 +84,8 @@ def probability(run: Arrays) -> np.ndarray:
 def min_perturbation(run: Arrays) -> np.ndarray:
     """Return minus the least radius found that changes the prediction, (N,): Dong et al. 2021, Fig. 7b.
 
-    `evaluate: {min_perturbation: {}}` measures the radius (trainers.distances). With `label: given` it is the radius at
-    which an example is not classified as its label, which is 0 for a misclassified one.
+    `evaluate: {min_perturbation: {}}` measures the radius (trainers.min_perturbation). With `label: given` it is the
+    radius at which an example is not classified as its label, which is 0 for a misclassified one.
     """
     return -run["min_perturbation"].astype(np.float64)
 

@@ -8,11 +8,11 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Generator, Tensor
 
+from trainers.augmentation import View
 from trainers.balls import Noise, Norm, draw_noise, draw_normal, unit_vector
 from trainers.knobs import Knobs, Real
 from trainers.state import InstanceState
 from trainers.step import Batch
-from trainers.views import View
 
 COLUMN = "perturbation"
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from trainers.augmentation import View
 from trainers.compiled import set_cache_folder
 from trainers.models.network import Network
 from trainers.state import InstanceState
-from trainers.views import View
 
 
 class Batch(NamedTuple):

@@ -28,8 +28,8 @@ from search.schema.space import load_space
 from search.signals import Interrupt
 from search.store.plan_file import write_plan
 from search.store.store import Store
-from trainers.reading import read_rows
 from trainers.record_io import Row, append_rows, write_json
+from trainers.record_reader import read_rows
 from trainers.terminal.console import Console
 
 WORKERS = 16

@@ -19,11 +19,11 @@ from search.planning.plan import Plan, PlannedTrial
 from search.ray_env import ray
 from search.schema.resources import Resources
 from trainers.arrays import Source
-from trainers.chain import training_code
 from trainers.checking import build_checker
 from trainers.models import Model
-from trainers.reading import read_json
 from trainers.record_io import Place, Row, digest, sealed, write_json
+from trainers.record_reader import read_json
+from trainers.state_chain import training_code
 from trainers.terminal.console import Console
 
 MIN_GAIN = 0.10  # a further copy must raise the images per second of all copies by this fraction

@@ -57,7 +57,7 @@ def report_node(folder: str, nonce: str, gpus: bool) -> NodeReport:
         import torch
 
         from trainers.bench import machine
-        from trainers.chain import training_code
+        from trainers.state_chain import training_code
 
         versions["torch"] = str(torch.__version__)  # names the build, unlike the metadata of the package
         code, cpu = training_code(), machine(torch.device("cpu"))

@@ -33,8 +33,8 @@ from search.store.store import Store
 from trainers.formatting import format_count
 from trainers.knobs import is_none
 from trainers.objectives import non_dominated
-from trainers.reading import Damage, read_yaml
 from trainers.record_io import Place, Row
+from trainers.record_reader import Damage, read_yaml
 from trainers.records import constant, identify_problem
 from trainers.terminal.console import Console, error_console
 

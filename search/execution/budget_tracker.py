@@ -10,9 +10,9 @@ from typing import NamedTuple
 from search.execution.job_queue import JobQueue
 from search.planning.plan import Plan
 from search.schema.budget import Budget, format_budget
-from trainers.reading import is_cost_row, is_epoch_row, read_json, read_rows
 from trainers.record_io import Place, Row
-from trainers.shapes import check_provenance
+from trainers.record_reader import is_cost_row, is_epoch_row, read_json, read_rows
+from trainers.record_shapes import check_provenance
 
 
 class SweepCost(NamedTuple):

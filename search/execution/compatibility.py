@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from search.exceptions import DifferentSweep
-from search.execution.extension import find_extension_problems
+from search.execution.epoch_extension import find_extension_problems
 from search.planning.plan import Plan, PlannedTrial
 from search.schema.merging import IMPLIED_ALL, SPACE_NODE, add_implied_names, expand_short_forms
 from search.store.plan_file import find_format_problem, find_plan
 from search.store.provenance import format_command
 from search.store.store import Store
-from trainers.chain import training_code
 from trainers.evaluate import Evaluation
 from trainers.formatting import format_count
-from trainers.reading import Damage, read_json, read_yaml
 from trainers.record_io import Place, Row
-from trainers.shapes import check_provenance, check_result
+from trainers.record_reader import Damage, read_json, read_yaml
+from trainers.record_shapes import check_provenance, check_result
+from trainers.state_chain import training_code
 
 SPACE_FILE = "space.yaml"
 OTHER_SWEEP = "another sweep is stored there"

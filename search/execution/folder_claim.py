@@ -14,8 +14,8 @@ from pathlib import Path
 
 from search.exceptions import DamagedJournal, DifferentSweep, Infeasible, SpaceError, Unreachable
 from search.execution.compatibility import move_aside
-from trainers.reading import Damage, read_with
 from trainers.record_io import Place, write_atomic
+from trainers.record_reader import Damage, read_with
 from trainers.terminal.console import Console
 
 LOCK_FILE = ".lock"

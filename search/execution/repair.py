@@ -8,8 +8,8 @@ from pathlib import Path
 
 from search.planning.plan import Plan
 from search.store.store import Store
-from trainers.reading import Damage, ExpectedFile, expected_files, read_content, stat_file
 from trainers.record_io import Place, Row, set_aside
+from trainers.record_reader import Damage, ExpectedFile, expected_files, read_content, stat_file
 
 SMALL_FILE = 1 << 20  # bytes; such a file is always checked
 

@@ -17,9 +17,9 @@ from search.planning.plan import Plan
 from search.planning.retention import find_deepest_epochs
 from search.store.plan_file import find_plan
 from search.store.store import Store
-from trainers.reading import read_json, read_yaml
 from trainers.record_io import Place, Row, sealed, write_atomic, write_json
-from trainers.shapes import check_result
+from trainers.record_reader import read_json, read_yaml
+from trainers.record_shapes import check_result
 
 COPIED_FILES = ("epochs.jsonl", "cost.jsonl", "instances.npz")
 

@@ -32,16 +32,16 @@ from search.store.segments import (
     truncate_segments,
 )
 from search.store.store import Arrays, Checkpoint, Store
-from trainers.chain import Surroundings, chain, training_code
 from trainers.config import TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
 from trainers.measure import mean_accuracy_by_class
 from trainers.npz import read_arrays
-from trainers.reading import Damage
 from trainers.record_io import Row, append_rows, sealed, write_atomic, write_json
+from trainers.record_reader import Damage
 from trainers.recording import subset_summary
 from trainers.records import EpochRecord
+from trainers.state_chain import Surroundings, chain, training_code
 from trainers.trainer import Diverged, Trainer
 
 # raised when the state of another training is loaded

@@ -10,8 +10,8 @@ from search.planning.schedule import Schedule
 from search.stopping.curves import Candidate, Curve, TrialInfo, read_curve
 from search.stopping.decisions import JOURNAL, Decision, DecisionState, Journal
 from search.store.store import Store
-from trainers.reading import Damage, is_epoch_row, read_rows
 from trainers.record_io import Place, Row
+from trainers.record_reader import Damage, is_epoch_row, read_rows
 
 
 class StoppingController:

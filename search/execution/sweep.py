@@ -10,11 +10,11 @@ from search.execution.backend import Backend, Workload
 from search.execution.budget_tracker import BudgetTracker
 from search.execution.failures import read_last_error_line, write_error
 from search.execution.job_queue import JobQueue, Retries
+from search.execution.prerequisites import UpstreamBuilder
 from search.execution.repair import discard_torn_results
 from search.execution.reuse import DuplicateTrials
 from search.execution.stopping_controller import StoppingController
 from search.execution.summary import STOPPED_ON_REQUEST, RunSummary
-from search.execution.upstream import UpstreamBuilder
 from search.monitor.live import LiveView
 from search.monitor.trackers import TrackerCallback, build_loggers
 from search.planning.datasets import DatasetCache

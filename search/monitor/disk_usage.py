@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from search.store.remote import RemotePath
-from trainers.reading import stat_file
 from trainers.record_io import Place
+from trainers.record_reader import stat_file
 
 PAUSE_FACTOR = 20  # a pause lasts as many times as long as the counting before it
 

@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from trainers.reading import read_json
 from trainers.record_io import Place, canonical
+from trainers.record_reader import read_json
 
 FILE = "epoch.json"
 WRITE_SECONDS = 3.0  # between two writes

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Required, TypedDict
 
 from trainers.checking import build_checker
-from trainers.reading import read_json
 from trainers.record_io import Place, Row, write_json
+from trainers.record_reader import read_json
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from search.store.remote import FileVersion, stat_version
-from trainers.reading import MISSING, Damage, RowShape, is_row, open_record, parse_rows, read_rows
 from trainers.record_io import Place, Row
+from trainers.record_reader import MISSING, Damage, RowShape, is_row, open_record, parse_rows, read_rows
 
 
 class JsonlTail:

@@ -11,10 +11,10 @@ from search.monitor.cost_model import CostKey, cost_key
 from search.monitor.trial_progress import FINAL, TrialProgress
 from search.store.plan_file import load_plan
 from search.store.remote import CONCURRENT_REQUESTS, FileVersion, RemotePath, explain_error, stat_version
-from trainers.reading import Damage, read_json
 from trainers.record_io import Place, Row
+from trainers.record_reader import Damage, read_json
+from trainers.record_shapes import check_provenance
 from trainers.records import identify_problem, problem_titles
-from trainers.shapes import check_provenance
 
 Branch = Sequence[int]  # index of an earlier training, and the epochs that a training shares with it
 

@@ -25,9 +25,9 @@ from search.monitor.trial_progress import ENDED, read_status
 from search.planning.jobs import Job
 from search.schema.loggers import Logger
 from trainers.checking import build_checker
-from trainers.reading import is_cost_row, is_epoch_row, read_json
 from trainers.record_io import Place, Row, canonical
-from trainers.shapes import check_result
+from trainers.record_reader import is_cost_row, is_epoch_row, read_json
+from trainers.record_shapes import check_result
 
 FLUSH_SECONDS = 10.0  # for reporting what is pending once the sweep was asked to stop
 UPLOAD_SECONDS = 60  # for wandb to upload what is pending at the end

@@ -10,10 +10,10 @@ from search.monitor.epoch_progress import EpochProgress, read_epoch_progress
 from search.monitor.jsonl_tail import JsonlTail
 from search.store.remote import stat_version
 from trainers.best import BEGINS, CLEAN, ROBUST, replaces_best
-from trainers.reading import Damage, is_cost_row, is_epoch_row, read_json
 from trainers.record_io import Place, Row
+from trainers.record_reader import Damage, is_cost_row, is_epoch_row, read_json
+from trainers.record_shapes import check_result
 from trainers.records import constant
-from trainers.shapes import check_result
 
 FINAL = ("completed", "diverged")
 ENDED = (*FINAL, "stopped")  # a stopped training may be resumed

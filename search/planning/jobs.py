@@ -13,8 +13,8 @@ from search.planning.schedule import Task
 from search.planning.start_weights import StartWeights
 from search.schema.blocks import Keep, Search
 from search.store.store import Store
-from trainers.chain import training_code
 from trainers.record_io import Row
+from trainers.state_chain import training_code
 
 JobStatus = Literal["running", "paused", "completed", "diverged", "stopped", "failed", "out of memory", "storage"]
 ENDED_IN_RUN = ("completed", "diverged", "stopped", "failed")  # no further job of the trial in this run

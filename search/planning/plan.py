@@ -13,10 +13,10 @@ from search.planning.stage_tree import StageTree
 from search.planning.start_weights import StartWeights
 from search.stopping.base import StoppingRule
 from search.store.plan_file import FORMAT
-from trainers.chain import Chain, training_code
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.record_io import Row
+from trainers.state_chain import Chain, training_code
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,15 @@ from search.planning.rankings import (
 from search.planning.start_weights import StartWeights, build_pretrain_config, drop_extra, is_shared_axis
 from search.schema.axes import AxisPoint, Choice, draw_qmc_points, draw_random_points, list_grid_points, name_point
 from search.schema.limits import MAX_EPOCHS, MAX_TRAININGS
+from search.schema.prerequisites import Profile
 from search.schema.ranking_file import RankingFile
 from search.schema.space import LoadedSpace, build_config_at
-from search.schema.upstream import Profile
-from trainers.chain import Surroundings, chain, training_code
 from trainers.config import TrialConfig
 from trainers.data import identify_splits
 from trainers.images import DataError
 from trainers.record_io import Row, digest
 from trainers.sources import DataSource
+from trainers.state_chain import Surroundings, chain, training_code
 
 Fingerprint = Callable[[DataSource], str]
 

@@ -9,9 +9,9 @@ from typing import Any
 from search.exceptions import SpaceError
 from search.schema.axes import AxisPoint
 from search.schema.merging import nest_value, overlay_trial
+from search.schema.prerequisites import Profile
 from search.schema.ranking_file import FileRanks, RankingFile
 from search.schema.space import LoadedSpace, build_config, set_at_path
-from search.schema.upstream import Profile
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.methods import overlay

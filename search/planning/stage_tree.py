@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from trainers.chain import WIDTH, Chain
+from trainers.state_chain import WIDTH, Chain
 
 
 class StageTree:

@@ -12,13 +12,13 @@ from search.exceptions import NotReplayable
 from search.pareto import Objectives
 from search.stopping.curves import Candidate, Curve, TrialInfo, read_curve
 from trainers.best import ROBUST
-from trainers.chain import Chain, Surroundings, chain
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.plans import PlanFormatError, read_plan
-from trainers.reading import Damage, expected_files, is_epoch_row, read_json, read_rows
+from trainers.plan_reader import PlanFormatError, read_plan
 from trainers.record_io import Place, Row, digest
-from trainers.shapes import check_result
+from trainers.record_reader import Damage, expected_files, is_epoch_row, read_json, read_rows
+from trainers.record_shapes import check_result
+from trainers.state_chain import Chain, Surroundings, chain
 
 EPOCHS = "epochs.jsonl"
 NEEDED = ("config", "configuration", "data", "ranks", "epochs")

@@ -24,10 +24,10 @@ from search.execution.compatibility import (
     find_accepted_code,
 )
 from search.execution.folder_claim import FolderClaim, claim_folder
+from search.execution.prerequisites import check_rankings
 from search.execution.ray_backend import RayBackend
 from search.execution.reuse import check_reused, count_remaining, find_renamed_trials, import_states
 from search.execution.sweep import Sweep
-from search.execution.upstream import check_rankings
 from search.planning.data_inspection import note_contents
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan

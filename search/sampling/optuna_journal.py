@@ -17,8 +17,8 @@ from typing import Any, Required, TypedDict
 from optuna.storages.journal import BaseJournalBackend
 
 from trainers.checking import build_checker
-from trainers.reading import Damage, read_rows, read_with
 from trainers.record_io import Place, Row, canonical, digest, write_atomic
+from trainers.record_reader import Damage, read_rows, read_with
 
 
 class InMemoryJournal(BaseJournalBackend):

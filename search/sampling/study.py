@@ -22,8 +22,8 @@ from search.sampling.optuna_samplers import (
 from search.sampling.outcomes import Outcome
 from search.schema.axes import AxisPoint
 from search.schema.blocks import ADAPTIVE_STRATEGIES, Search
-from trainers.reading import Damage
 from trainers.record_io import Place, Row, canonical
+from trainers.record_reader import Damage
 
 MAX_REPEATS = 20  # repeated proposals in a row after which the sampler counts as exhausted
 

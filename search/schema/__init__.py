@@ -1,6 +1,6 @@
 """The schema of a space's YAML, and its reader.
 
 Reading    document (files, `extends`, `--set`), yaml_tree, merging, overrides, messages (mistakes in words), limits
-Blocks     space (the whole), blocks, axes, labels, upstream (what is trained first), ranking_file, objectives,
+Blocks     space (the whole), blocks, axes, labels, prerequisites (what is trained first), ranking_file, objectives,
            replicates, stopping, budget, resources, loggers
 """

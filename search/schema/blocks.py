@@ -12,10 +12,10 @@ from search.schema.limits import MAX_GENERATION
 from search.schema.loggers import Logger
 from search.schema.messages import suggest_allowed
 from search.schema.objectives import OBJECTIVES, Constraints, Objectives
+from search.schema.prerequisites import Pretrain, RankingSource
 from search.schema.replicates import AdaptiveReplicates, Replicates, list_first_seeds
 from search.schema.resources import Resources
 from search.schema.stopping import Stopping
-from search.schema.upstream import Pretrain, RankingSource
 from search.schema.yaml_tree import Tree
 from search.stopping.base import NoStopping
 from trainers.evaluate import Evaluation

@@ -10,7 +10,7 @@ from search.schema.axes import AXIS_KINDS, Axis
 from search.schema.blocks import Space
 from search.schema.limits import MAX_DEPTH
 from search.schema.merging import SPACE_NODE, expand_short_forms, nest_value, overlay_trial
-from search.schema.upstream import Profile
+from search.schema.prerequisites import Profile
 from search.schema.yaml_tree import Tree, parse_value
 from trainers.methods import overlay
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from search.schema.limits import MAX_SEEDS
-from search.schema.upstream import Seeds
+from search.schema.prerequisites import Seeds
 from trainers.knobs import Knobs
 
 

@@ -26,8 +26,8 @@ from search.schema.merging import (
 )
 from search.schema.messages import UNKNOWN_KNOB, describe_errors
 from search.schema.overrides import find_ineffective_knobs, parse_override
+from search.schema.prerequisites import Pretrain, Profile
 from search.schema.resources import Resources
-from search.schema.upstream import Pretrain, Profile
 from search.schema.yaml_tree import Tree
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation

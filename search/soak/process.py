@@ -19,8 +19,8 @@ import psutil
 
 from search import ROOT
 from search.store.remote import RemotePath
-from trainers.reading import read_rows
 from trainers.record_io import Place
+from trainers.record_reader import read_rows
 
 DETERMINISTIC = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
 CostLines = dict[str, list[str]]

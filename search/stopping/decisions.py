@@ -11,8 +11,8 @@ from pydantic import Field, NonNegativeInt, ValidationError
 
 from search.exceptions import DamagedJournal
 from trainers.knobs import Knobs
-from trainers.reading import Damage, read_rows, read_with
 from trainers.record_io import Place, Row, append_rows, canonical, digest, set_aside, sync_folder, write_atomic
+from trainers.record_reader import Damage, read_rows, read_with
 
 JOURNAL = "stopping.jsonl"  # in a sweep's folder
 SEAL = "sha256"  # of a line: the checksum of it and of those before it

@@ -21,8 +21,8 @@ from contextlib import suppress
 
 from search.exceptions import LeaseHeld
 from search.store.remote import RemotePath
-from trainers.reading import read_json
 from trainers.record_io import Row, write_json
+from trainers.record_reader import read_json
 
 LEASE_FILE = ".lock"
 RENEWAL_SECONDS = 10.0  # between renewals

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from search.store.health import SUBFOLDERS
 from search.store.remote import RemotePath
-from trainers.reading import read_json
 from trainers.record_io import Place
+from trainers.record_reader import read_json
 
 MAX_PART = 255  # bytes of a part of a path; the limit of file systems
 MAX_NAME = 200  # bytes of a sweep's name, from which NAME.confirmed.old-1 is derived

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from search.exceptions import NoSweep
 from search.store.remote import explain_error
-from trainers.plans import FORMAT as FORMAT
-from trainers.plans import NAME, PlanFormatError, read_plan, seal_plan
-from trainers.reading import Damage
+from trainers.plan_reader import FORMAT as FORMAT
+from trainers.plan_reader import NAME, PlanFormatError, read_plan, seal_plan
 from trainers.record_io import Place, Row, write_atomic
+from trainers.record_reader import Damage
 
 DISPLAY_KEYS = ("chain", "epochs", "config", "ranks")  # of a trial; enough to show it
 RESUME_KEYS = (*DISPLAY_KEYS, "replicate", "axes", "values", "data", "start")  # of a trial; needed to continue it

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from search import ROOT
-from trainers.chain import training_code
-from trainers.reading import Damage, read_json
 from trainers.record_io import Place, Row, sealed, set_aside, write_json
-from trainers.shapes import check_provenance
+from trainers.record_reader import Damage, read_json
+from trainers.record_shapes import check_provenance
+from trainers.state_chain import training_code
 
 PACKAGES = (
     "torch", "torchvision", "ray", "optuna", "numpy", "scipy", "pandas", "pydantic", "scikit-learn", "pyautoattack",

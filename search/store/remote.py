@@ -19,8 +19,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from search.exceptions import Unreachable
 from search.store.leftovers import REMOTE_NAME
-from trainers.reading import stat_file
 from trainers.record_io import Place
+from trainers.record_reader import stat_file
 from trainers.urls import open_url
 
 ATOMIC_STORES = ("s3", "gcs")  # an object appears once it is complete; objects cannot be renamed

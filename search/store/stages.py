@@ -13,8 +13,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from search.store.leftovers import STAGE_NAME
 from search.store.remote import CONCURRENT_REQUESTS, RemotePath
-from trainers.reading import read_content, read_json
 from trainers.record_io import Place, Row, sync_folder, write_json
+from trainers.record_reader import read_content, read_json
 
 STATE, INSTANCES, MANIFEST = "state.pt", "instances.npz", "stage.json"
 PathT = TypeVar("PathT", Path, RemotePath)

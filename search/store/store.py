@@ -20,11 +20,11 @@ from search.store.leftovers import find_leftovers
 from search.store.remote import RemotePath
 from search.store.segments import Segment, pack_arrays, pack_state
 from search.store.stages import INSTANCES, MANIFEST, STATE, open_stages
-from trainers.chain import Chain
 from trainers.npz import Arrays, unpack_arrays
-from trainers.reading import Damage, is_cost_row, is_epoch_row, read_json
 from trainers.record_io import Place, Row, sealed
-from trainers.shapes import check_manifest, check_result
+from trainers.record_reader import Damage, is_cost_row, is_epoch_row, read_json
+from trainers.record_shapes import check_manifest, check_result
+from trainers.state_chain import Chain
 
 
 class Checkpoint(NamedTuple):

@@ -16,8 +16,8 @@ from analysis.difficulty_reference import Reference, References, correlate_with_
 from analysis.exceptions import SweepError
 from analysis.instances import Instances
 from analysis.results import Results, load
-from trainers.reading import read_json
 from trainers.record_io import write_json
+from trainers.record_reader import read_json
 
 from .synthetic import Made, write_sweep
 

@@ -11,8 +11,8 @@ import pytest
 
 from analysis.differences import compare_axis, compare_subsets, find_uncompared
 from analysis.results import Results, load
-from trainers.reading import read_json
 from trainers.record_io import write_json
+from trainers.record_reader import read_json
 
 from .synthetic import Made, write_study, write_sweep
 

@@ -20,8 +20,8 @@ from analysis.figure_front import MIN_CLEARANCE, count_attaining, describe_band,
 from analysis.front import FrontData, compute_fronts
 from analysis.report_data import collect_report_data
 from analysis.results import load
-from trainers.reading import read_json
 from trainers.record_io import write_json
+from trainers.record_reader import read_json
 
 from .synthetic import Made, write_study, write_sweep
 

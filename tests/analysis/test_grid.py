@@ -13,8 +13,8 @@ from analysis.figure_knobs import collect_knobs
 from analysis.figures import save_figure
 from analysis.results import Results, load
 from analysis.styles import PALETTE, Register
-from trainers.reading import read_json
 from trainers.record_io import write_json
+from trainers.record_reader import read_json
 
 from .synthetic import Made, write_study
 

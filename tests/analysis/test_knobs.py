@@ -21,7 +21,7 @@ from analysis.figures import save_figure
 from analysis.provenance import describe_run
 from analysis.results import Results
 from analysis.styles import Register
-from trainers.reading import Damage
+from trainers.record_reader import Damage
 
 from .test_axes import planned
 

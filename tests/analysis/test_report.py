@@ -23,8 +23,8 @@ from analysis.report_data import collect_report_data
 from analysis.results import load
 from analysis.stats import estimate
 from analysis.summary import pick_rows, print_summary
-from trainers.reading import read_json
 from trainers.record_io import write_json
+from trainers.record_reader import read_json
 from trainers.terminal.console import Console
 
 from .synthetic import Made, write_study, write_sweep

@@ -23,8 +23,8 @@ from analysis.report_data import collect_report_data
 from analysis.results import load
 from analysis.tables import render_gaps
 from trainers.formatting import format_duration
-from trainers.reading import read_json
 from trainers.record_io import write_json
+from trainers.record_reader import read_json
 
 from .synthetic import Made, write_study, write_sweep
 

@@ -11,8 +11,8 @@ from analysis.report import redraw_report
 from analysis.setting import describe_setting
 from trainers.config import TrialConfig
 from trainers.methods import METHODS
-from trainers.reading import read_json
 from trainers.record_io import write_json
+from trainers.record_reader import read_json
 from trainers.wording import format_value
 
 from .synthetic import Made, write_sweep

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from trainers.reading import read_json
+from trainers.record_reader import read_json
 
 from ..search.helpers import hash_records
 from . import spoiling

@@ -38,8 +38,8 @@ from search.soak.process import read_command_line as read_command_line
 from search.store import health
 from search.store.store import Store
 from trainers.data import Data, prepare_data
-from trainers.reading import read_rows
 from trainers.record_io import Place, write_json
+from trainers.record_reader import read_rows
 from trainers.terminal.console import Console
 
 from .backends import Killed, UnevenBackend

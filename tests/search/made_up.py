@@ -9,8 +9,8 @@ from typing import Any
 from search.planning.jobs import Job
 from search.planning.stage_tree import StageTree
 from search.store.plan_file import FORMAT
-from trainers.chain import WIDTH, Chain
 from trainers.record_io import Row, append_rows, write_json
+from trainers.state_chain import WIDTH, Chain
 
 from .trees import chain_of
 

@@ -15,7 +15,7 @@ import yaml
 
 from search.execution.session import Session
 from trainers.columns import described, expanded, main
-from trainers.reading import read_json, read_rows
+from trainers.record_reader import read_json, read_rows
 from trainers.records import (
     CHECKPOINT_PATTERNS,
     EPOCH_PATTERNS,

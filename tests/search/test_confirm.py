@@ -16,8 +16,8 @@ from search.confirm.front import select_front
 from search.execution.sweep import Sweep
 from search.schema.budget import Budget
 from search.store.lock import acquire_lock
-from trainers.reading import read_json
 from trainers.record_io import write_json
+from trainers.record_reader import read_json
 
 from .helpers import Tiny, hash_files, local, smoke
 

@@ -20,7 +20,7 @@ from search.execution.in_process_backend import InProcessBackend
 from search.replay import __main__ as replay
 from search.run.__main__ import main
 from search.store.lock import acquire_lock
-from trainers.reading import read_json, read_rows
+from trainers.record_reader import read_json, read_rows
 
 SPACE = """
 trial:

@@ -20,8 +20,8 @@ from search.schema.stopping import RULES
 from search.stopping.base import NoStopping
 from search.stopping.median_rule import MedianStopping
 from search.stopping.robust_rule import RobustStopping
-from trainers.reading import read_json
 from trainers.record_io import write_json
+from trainers.record_reader import read_json
 
 from .made_curves import flat, synthetic_study, write_sweep
 

@@ -11,7 +11,7 @@ from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.schema.space import load_space
-from trainers.chain import WIDTH, Chain
+from trainers.state_chain import WIDTH, Chain
 
 
 class Figure(NamedTuple):

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from trainers.augmentation import View
 from trainers.method import Method
 from trainers.models import MLP, build_network
 from trainers.state import InstanceState
 from trainers.step import Adversary, Batch, Net, Step
-from trainers.views import View
 
 WHOLE = View(None, None, None, 0)  # neither cropped nor mirrored
 

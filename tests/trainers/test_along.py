@@ -11,11 +11,11 @@ import torch
 
 from trainers.accuracy import measure_accuracy
 from trainers.attack_runs import FGSM, AutoAttackRun
-from trainers.chain import Chain, Surroundings, chain
 from trainers.config import Compute, TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.measure import DRAWN, mean_accuracy_by_class
 from trainers.sampling import draw_images, take_images
+from trainers.state_chain import Chain, Surroundings, chain
 from trainers.trainer import Trainer, derived
 
 ALONG: dict[str, Any] = {

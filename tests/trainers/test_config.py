@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from trainers.attacks import PGD, NoAttack
-from trainers.chain import Surroundings, chain, training_code
 from trainers.config import Compute, Stage, TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.losses import TRADES
 from trainers.methods import METHODS, Method, overlay
 from trainers.optimizers import SGD
 from trainers.schedules import Cyclic, Piecewise, Ramp
+from trainers.state_chain import Surroundings, chain, training_code
 from trainers.subsets import Ranked
 from trainers.trainer import Trainer
 
@@ -196,7 +196,7 @@ def test_a_chain_is_the_same_everywhere(text: str) -> None:
 
 PRINT = """
 import sys, yaml
-from trainers.chain import Surroundings, chain
+from trainers.state_chain import Surroundings, chain
 from trainers.config import Compute, TrialConfig
 from trainers.evaluate import Evaluation
 around = Surroundings(data="d", compute=Compute().resolved(False), threads=1, torch="t", code="c")

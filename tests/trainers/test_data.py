@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as nps
 from pydantic import ValidationError
 
 from trainers.arrays import Source, fingerprint
+from trainers.augmentation import pad_images
 from trainers.data import (
     Splits,
     augment,
@@ -23,7 +24,6 @@ from trainers.data import (
     prepare_data,
     to_pixels,
 )
-from trainers.views import pad_images
 
 LABELS = st.lists(st.integers(1, 30), min_size=2, max_size=6).map(lambda sizes: np.repeat(np.arange(len(sizes)), sizes))
 

@@ -24,7 +24,7 @@ from trainers.attack_runs import FGSM, PGDAttack
 from trainers.attacks import PGD, Toward
 from trainers.config import TrialConfig
 from trainers.data import Split, to_pixels
-from trainers.distances import MinimumPerturbation
+from trainers.min_perturbation import MinimumPerturbation
 from trainers.step import Batch, Net
 from trainers.trainer import Trainer
 

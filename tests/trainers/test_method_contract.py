@@ -15,11 +15,12 @@ import yaml
 from torch import Generator, Tensor
 
 from trainers.attacks import PGD, NoAttack, Toward
+from trainers.augmentation import View
 from trainers.averaging import EMA, SWA
 from trainers.awp import AWP
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.free import Free
+from trainers.free_at import Free
 from trainers.gair_rst import GAIRRST
 from trainers.iat import IAT
 from trainers.knobs import Knobs
@@ -37,7 +38,6 @@ from trainers.step import Adversary, Batch, Net, Step
 from trainers.subsets import All, DropUnlearned, Random, Ranked
 from trainers.targets import Given, RunningAverage, Smoothed
 from trainers.trainer import Trainer
-from trainers.views import View
 from trainers.weights import GAIR, Confidence, GAIRLinear, GAIRSigmoid, GAIRSteps, LossSize, Probability, Uniform
 
 Tiny = Callable[..., TrialConfig]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from trainers.npz import read_arrays, unpack_arrays
-from trainers.reading import Damage
+from trainers.record_reader import Damage
 
 
 def test_a_single_array_in_place_of_an_archive_is_damage(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from trainers.attacks import PGD, NoAttack
 from trainers.awp import AWP
 from trainers.config import TrialConfig
-from trainers.free import Free
+from trainers.free_at import Free
 from trainers.gair_rst import GAIRRST
 from trainers.iat import IAT
 from trainers.losses import MART, TRADES, ConsistentCE

@@ -17,11 +17,11 @@ from search.monitor.trial_progress import TrialProgress
 from search.stopping.curves import read_curve
 from search.store.segments import format_json_lines, summarize_rows
 from trainers.best import BEGINS, best_of, replaces_best
-from trainers.chain import Surroundings, chain
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.methods import METHODS
 from trainers.selection import burn_in
+from trainers.state_chain import Surroundings, chain
 from trainers.trainer import Trainer
 
 Tiny = Callable[..., TrialConfig]

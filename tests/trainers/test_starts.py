@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from trainers.attacks import PGD
+from trainers.augmentation import View
 from trainers.config import TrialConfig
 from trainers.methods import METHODS
 from trainers.starts import COLUMN, Direction, Previous, draw_start
 from trainers.state import InstanceState
 from trainers.step import Batch
-from trainers.views import View
 
 from .helpers import WHOLE, images, seeded, steep, visit
 

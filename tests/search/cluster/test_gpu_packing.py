@@ -38,7 +38,7 @@ from search.ray_env import ray
 from search.run.__main__ import main
 from search.schema.resources import Resources
 from trainers.models import MLP
-from trainers.reading import read_json
+from trainers.record_reader import read_json
 from trainers.terminal.console import Console
 
 from ..helpers import smoke

@@ -26,7 +26,7 @@ from search.exceptions import Infeasible
 from search.schema.resources import Resources
 from search.signals import Interrupt
 from search.soak.process import SweepProcess, count_epochs, count_retrained, read_costs
-from trainers.reading import read_json
+from trainers.record_reader import read_json
 from trainers.terminal.console import Console
 
 from ..execution.test_sweep import main_here

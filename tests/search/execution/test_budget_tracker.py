@@ -17,7 +17,7 @@ import search.status
 from search.execution.in_process_backend import InProcessBackend
 from search.run.__main__ import main
 from search.store.lock import acquire_lock
-from trainers.reading import read_json
+from trainers.record_reader import read_json
 
 from ..backends import DisturbedBackend
 from ..helpers import Tiny, hash_files

@@ -23,12 +23,12 @@ from search.planning.planner import Planner
 from search.run.__main__ import main
 from search.schema.space import load_space
 from search.store.lock import acquire_lock
-from trainers.chain import training_code
 from trainers.evaluate import Evaluation
 from trainers.images import NotDownloaded
-from trainers.reading import read_json
 from trainers.record_io import write_json
+from trainers.record_reader import read_json
 from trainers.sources import Digits
+from trainers.state_chain import training_code
 
 from ..helpers import Tiny, hash_files, local, smoke
 

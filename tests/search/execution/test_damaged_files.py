@@ -19,8 +19,8 @@ from search.execution.repair import discard_torn_results, find_damaged_files
 from search.store.plan_file import find_plan, write_plan
 from search.store.store import Store
 from search.verify import main as verify
-from trainers.reading import Damage, read_json
 from trainers.record_io import Row, sealed, signed, write_json
+from trainers.record_reader import Damage, read_json
 
 from ..helpers import Tiny, hash_records, smoke
 

@@ -13,8 +13,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from trainers.chain import training_code
-from trainers.reading import read_json, read_rows
+from trainers.record_reader import read_json, read_rows
+from trainers.state_chain import training_code
 
 from ..helpers import ROOT
 

@@ -16,8 +16,8 @@ from search.run.__main__ import main
 from search.store import location
 from search.store.lock import acquire_lock
 from search.store.store import Store
-from trainers.reading import read_json
 from trainers.record_io import append_rows, write_json
+from trainers.record_reader import read_json
 
 from ..backends import RefusingBackend
 from ..helpers import Tiny, hash_files, smoke

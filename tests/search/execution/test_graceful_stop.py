@@ -28,7 +28,7 @@ from search.execution.graceful_stop import GracefulStop, compute_grace_period
 from search.execution.ray_backend import tune_listens
 from search.execution.ray_liveness import RayLivenessMonitor
 from search.signals import Interrupt, get_exit_code, install_handlers
-from trainers.reading import read_json, read_rows
+from trainers.record_reader import read_json, read_rows
 from trainers.terminal.console import Console
 
 from ..helpers import (

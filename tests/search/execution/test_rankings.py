@@ -19,15 +19,15 @@ from search.exceptions import DifferentSweep
 from search.execution.compatibility import check_compatible
 from search.planning.plan import Plan
 from search.run.__main__ import main
+from search.schema.prerequisites import Profile
 from search.schema.ranking_file import TRAINING_KEYS, RankingFile
-from search.schema.upstream import Profile
 from trainers.attacks import PGD
 from trainers.config import TrialConfig
 from trainers.data import Data, prepare_data
 from trainers.method import Method
 from trainers.npz import read_arrays
-from trainers.reading import read_json
 from trainers.record_io import write_json
+from trainers.record_reader import read_json
 from trainers.scores import average_runs, compute_scores, measure_agreement, normalized_rank
 from trainers.sources import Digits
 

@@ -10,8 +10,8 @@ import yaml
 
 from search.execution.reuse import import_states
 from search.verify import main as verify
-from trainers.reading import read_json, read_rows
 from trainers.record_io import write_json
+from trainers.record_reader import read_json, read_rows
 
 from ..helpers import Tiny, hash_records, smoke
 

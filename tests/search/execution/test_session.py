@@ -28,7 +28,7 @@ from search.ray_env import ray
 from search.store.checkpoint_writer import wait_for_writes
 from trainers.method import Method
 from trainers.npz import read_arrays
-from trainers.reading import read_json, read_rows
+from trainers.record_reader import read_json, read_rows
 
 from ..helpers import Tiny, hash_records
 

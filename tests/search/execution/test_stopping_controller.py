@@ -22,8 +22,8 @@ from search.stopping.median_rule import MedianStopping
 from search.stopping.robust_rule import RobustStopping
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.reading import read_rows
 from trainers.record_io import Row
+from trainers.record_reader import read_rows
 
 from ..made_curves import OBJECTIVES, Accuracies, flat
 

@@ -27,7 +27,7 @@ from search.signals import Interrupt, get_exit_code
 from search.soak.process import DAMAGES, CostLines, count_retrained, read_costs
 from search.store.lock import acquire_lock, is_locked
 from search.store.plan_file import find_plan
-from trainers.reading import read_json, read_rows
+from trainers.record_reader import read_json, read_rows
 
 from ..helpers import (
     ROOT,

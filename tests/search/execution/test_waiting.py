@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from trainers.reading import read_json, read_rows
+from trainers.record_reader import read_json, read_rows
 
 from ..backends import DisturbedBackend
 from ..execution.test_reuse import burn_ins

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from trainers.reading import read_json
+from trainers.record_reader import read_json
 
 from ..helpers import ROOT, SMOKE, Tiny, count_epochs, hash_records, kill_process, list_descendants, read_command_line
 

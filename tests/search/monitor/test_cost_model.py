@@ -10,7 +10,7 @@ import pytest
 from search.monitor.cost_model import CostKey, CostModel, Costs, TimeLeft, cost_key
 from search.planning.plan import Plan
 from trainers.record_io import Row, canonical
-from trainers.shapes import check_training
+from trainers.record_shapes import check_training
 
 from ..helpers import smoke
 from ..made_up import CONFIG

@@ -13,8 +13,8 @@ from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
 from search.monitor.screen import format_headline
 from search.monitor.sweep_status import SweepStatus, compute_status
-from trainers.reading import read_json
 from trainers.record_io import write_json
+from trainers.record_reader import read_json
 
 from ..made_up import MadeUp
 

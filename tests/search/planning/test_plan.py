@@ -15,8 +15,8 @@ from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.schema.space import load_space
 from search.store.plan_file import find_plan, write_plan
-from trainers.chain import Surroundings
 from trainers.record_io import Row
+from trainers.state_chain import Surroundings
 
 from ..helpers import SMOKE, smoke
 

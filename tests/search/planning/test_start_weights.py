@@ -16,7 +16,7 @@ from search.ray_env import ray
 from search.run.__main__ import main
 from trainers.checkpoints import CheckpointError, load_weights
 from trainers.npz import read_arrays
-from trainers.reading import read_json, read_rows
+from trainers.record_reader import read_json, read_rows
 
 from ..helpers import Tiny, hash_records, local, smoke
 

@@ -13,7 +13,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from search.verify import main as verify
-from trainers.reading import read_json, read_rows
+from trainers.record_reader import read_json, read_rows
 
 from ..helpers import Tiny, hash_records, slow, smoke
 

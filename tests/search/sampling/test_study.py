@@ -30,7 +30,7 @@ from search.sampling.outcomes import Outcome
 from search.sampling.study import AskTellStudy
 from search.schema.axes import AxisPoint, draw_random_points
 from search.schema.blocks import Search
-from trainers.reading import read_rows
+from trainers.record_reader import read_rows
 
 from ..helpers import ROOT, hash_files
 

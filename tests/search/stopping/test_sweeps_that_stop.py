@@ -11,7 +11,7 @@ import pytest
 from search.soak.process import DAMAGES
 from search.stopping.decisions import JOURNAL
 from search.verify import main as verify
-from trainers.reading import read_json
+from trainers.record_reader import read_json
 
 from ..helpers import Tiny, hash_records, slow, smoke
 

@@ -24,9 +24,9 @@ from search.store.store import Store
 from search.verify import main as verify
 from trainers.checking import check_component
 from trainers.npz import read_arrays
-from trainers.reading import Damage, read_content, read_json, read_rows, read_yaml
 from trainers.record_io import sealed, write_json
-from trainers.shapes import check_result
+from trainers.record_reader import Damage, read_content, read_json, read_rows, read_yaml
+from trainers.record_shapes import check_result
 
 from ..helpers import Tiny, hash_files, smoke
 

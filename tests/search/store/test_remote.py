@@ -25,8 +25,8 @@ from search.store.lock import acquire_lock, is_locked
 from search.store.remote import RemotePath, check_reachable, parse_path
 from search.store.store import Store
 from search.verify import main as verify
-from trainers.reading import read_json, read_rows
 from trainers.record_io import Place, append_rows, write_atomic, write_json
+from trainers.record_reader import read_json, read_rows
 
 from ..backends import RefusingBackend
 from ..execution.test_reuse import burn_ins

@@ -12,7 +12,7 @@ import search.status
 from search.store.lease import EXPIRY_SECONDS
 from search.store.lock import is_locked
 from search.store.remote import RemotePath, parse_path
-from trainers.reading import read_json, read_rows
+from trainers.record_reader import read_json, read_rows
 
 from ..cluster.test_ray_cluster import simulated
 from ..conftest import S3

@@ -1,7 +1,7 @@
 """Trainings that several sweeps contain: on one front they would count twice.
 
-A training is identified by its chain, the name of its last state (`trainers.chain`). Copies of a folder, sweeps that
-reuse stages of another, and a sweep run again by the same code have equal chains.
+A training is identified by its chain, the name of its last state (`trainers.state_chain`). Copies of a folder, sweeps
+that reuse stages of another, and a sweep run again by the same code have equal chains.
 """
 
 from __future__ import annotations

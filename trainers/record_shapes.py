@@ -1,4 +1,4 @@
-"""The shapes of a sweep's records, by which trainers.reading finds records that are damaged or not written by a sweep.
+"""The shapes of a sweep's records: trainers.record_reader calls a record damaged if it has another shape.
 
 A folder may come from anybody. A text of a record that becomes part of a path is a Name here: one component, so that no
 reader or writer leaves the folder. Other keys than those listed are allowed, as records gain fields.

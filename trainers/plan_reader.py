@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from trainers.reading import Damage, read_json
 from trainers.record_io import Place, Row, broken, digest, sealed
-from trainers.shapes import check_head, check_training
+from trainers.record_reader import Damage, read_json
+from trainers.record_shapes import check_head, check_training
 
 FORMAT = 2  # other versions of this program wrote other formats
 NAME = "plan.json"

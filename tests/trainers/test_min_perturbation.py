@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from torch import Generator, Tensor, nn
 
 from trainers.data import Split, to_pixels
-from trainers.distances import MinimumPerturbation
 from trainers.losses import cross_entropy
+from trainers.min_perturbation import MinimumPerturbation
 from trainers.models import MLP, DigitsCNN, build_network
 from trainers.step import Net
 

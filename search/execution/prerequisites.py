@@ -11,17 +11,17 @@ from search.planning.datasets import DatasetCache, identify_source
 from search.planning.plan import Plan, PlannedTrial
 from search.planning.rankings import PlannedRanking
 from search.planning.start_weights import describe_lost_state
+from search.schema.prerequisites import Profile
 from search.schema.ranking_file import FileRanks
 from search.schema.space import LoadedSpace
-from search.schema.upstream import Profile
 from search.store import health
 from search.store.segments import write_arrays
 from search.store.stages import INSTANCES
 from search.store.store import Arrays, Store
 from trainers.data import Data
 from trainers.npz import read_arrays
-from trainers.reading import expected_files
 from trainers.record_io import canonical
+from trainers.record_reader import expected_files
 from trainers.scores import average_runs, compute_scores, measure_agreement
 from trainers.sources import DataSource
 

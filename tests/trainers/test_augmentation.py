@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from trainers.augmentation import Augmentation, View, pad_images
 from trainers.data import to_pixels
-from trainers.views import Augmentation, View, pad_images
 
 HEIGHT, WIDTH = 4, 3
 

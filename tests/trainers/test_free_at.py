@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainers.free import COLUMN, Free
+from trainers.free_at import COLUMN, Free
 from trainers.state import InstanceState
 from trainers.step import Batch, Net
 

@@ -1,7 +1,7 @@
 """The only reader of a sweep's records, for training, status and analysis; it names damaged records and skips them.
 
-A record is damaged if it is not a regular file, not JSON, not of the shape of its kind (trainers.shapes), or if its
-checksum does not match. A missing record is not damaged, as it may be written later; nor is a last line without a
+A record is damaged if it is not a regular file, not JSON, not of the shape of its kind (trainers.record_shapes), or if
+its checksum does not match. A missing record is not damaged, as it may be written later; nor is a last line without a
 newline, which is being written. A caller passes a Damage to learn which records were damaged.
 """
 
