@@ -26,7 +26,7 @@ from trainers.scores import average_runs, compute_scores, measure_agreement
 from trainers.sources import DataSource
 
 
-class UpstreamBuilder:
+class PrerequisiteBuilder:
     """Builds the rankings and weights that trainings wait for, once the trainings behind them have ended."""
 
     def __init__(self, store: Store, plan: Plan, sources: DatasetCache) -> None:

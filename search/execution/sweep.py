@@ -10,7 +10,7 @@ from search.execution.backend import Backend, Workload
 from search.execution.budget_tracker import BudgetTracker
 from search.execution.failures import read_last_error_line, write_error
 from search.execution.job_queue import JobQueue, Retries
-from search.execution.prerequisites import UpstreamBuilder
+from search.execution.prerequisites import PrerequisiteBuilder
 from search.execution.repair import discard_torn_results
 from search.execution.reuse import DuplicateTrials
 from search.execution.stopping_controller import StoppingController
@@ -45,7 +45,7 @@ class Sweep:
         self._blocked: dict[str, str] = {}  # ranking or weights that cannot be built -> why
         self.jobs = JobFactory(store, plan, space.search)
         self.duplicates = DuplicateTrials(store, plan, renamed or {}, self.jobs.make_whole)
-        self.upstream = UpstreamBuilder(store, plan, sources)
+        self.prerequisites = PrerequisiteBuilder(store, plan, sources)
         self.retention = StateRetention(store, plan, space.search.keep)
         self.stopping: StoppingController | None = None
         if plan.stopping.stops:
@@ -132,7 +132,7 @@ class Sweep:
         firsts = [i for i in places if self.duplicates.find_representative(i) == i]
         wanted = [i for i in firsts if self._is_unfinished(self.plan.trials[i])]
         todo = [i for i in wanted if i < paid]
-        ready, blocked = self.upstream.build_ready([self.plan.trials[i] for i in todo])
+        ready, blocked = self.prerequisites.build_ready([self.plan.trials[i] for i in todo])
         self._blocked |= blocked
         self.retention.add(wanted, at)  # a budget may be raised
         self.schedule.stored_epochs.update({i: at[i] for i in todo if i in at})
@@ -185,7 +185,7 @@ class Sweep:
                 write_error(self.store, trial.id, why)
             for j in (i, *self.duplicates.find_duplicates(i)) if outcome in ENDED_IN_RUN else ():
                 if name := self.plan.trials[j].produces:
-                    self._build_upstream(name)
+                    self._build_prerequisite(name)
             if self.stopping:
                 self.stopping.on_end(self.schedule, i, outcome)
             self._plan_more()
@@ -199,14 +199,14 @@ class Sweep:
         except OSError as error:
             self.queue.failure = health.find_storage_problem_behind(error, self.store.folder) or str(error)
 
-    def _build_upstream(self, name: str) -> None:
+    def _build_prerequisite(self, name: str) -> None:
         """Build a ranking or weights that others wait for, once all trainings behind it have ended."""
         makers = {
             self.duplicates.find_representative(j) for j, trial in enumerate(self.plan.trials) if trial.produces == name
         }
         if makers & self.schedule.unfinished:
             return
-        why = self.upstream.build(name)
+        why = self.prerequisites.build(name)
         if why is None:
             self.schedule.mark_ready(name)
         else:
@@ -236,7 +236,7 @@ class Sweep:
 
     def _summarize(self, trouble: str | None, command: str) -> int:
         spent = self._exhausted or self.budget.find_shortfall(self.plan)
-        never = {name for name in self._blocked if self.upstream.is_impossible(name)}
+        never = {name for name in self._blocked if self.prerequisites.is_impossible(name)}
         verdict = RunSummary(self.store, len(self.plan.trials), self.unfinished(), self._blocked, never)
         code, self._closing_lines = verdict.summarize(
             STOPPED_ON_REQUEST if self.interrupted else trouble, spent, command

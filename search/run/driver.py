@@ -52,9 +52,8 @@ from trainers.terminal.console import Console, error_console
 def run_space(options: argparse.Namespace, began: float, backend: Backend | None = None) -> int:
     """Run, resume, extend or plan a sweep. Return the exit code.
 
-    `began` is time.monotonic at the start of the command.
-
-    `backend` trains instead of Ray at the address that the environment names.
+    `began` is time.monotonic at the start of the command. `backend` trains instead of Ray at the address that the
+    environment names.
     """
     console, errors = Console(), error_console()
     folder = options.results

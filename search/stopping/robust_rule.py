@@ -239,8 +239,8 @@ def _finish(candidate: Candidate, n: int, what: str, values: Values, rival: dict
     """The decision to finish a candidate; `lead` is that of the rival, in the objective where it leads least."""
     begin = f"stopped after {n} of {candidate.epochs} epochs, its {what}, {format_values(values)}, is"
     near = "".join(
-        f"near the front: {name} ({format_values(theirs)}) leads by {lead:.1%} or more"
-        for name, theirs in rival.items()
+        f"near the front: {name} ({format_values(leading)}) leads by {lead:.1%} or more"
+        for name, leading in rival.items()
     )
     return Decision(
         action="finish", rule="near a front", configuration=candidate.name, epochs=n, values=values, comparators=rival,

@@ -150,7 +150,7 @@ class Tiny:
 
     def rank(self) -> str | None:
         (ranks,) = self.plan.rankings
-        return self.sweep.upstream.build_ranking(ranks)
+        return self.sweep.prerequisites.build_ranking(ranks)
 
     def folder(self, i: int) -> Any:
         return self.store.trial_folder(self.plan.trials[i].id)

@@ -396,7 +396,7 @@ def test_a_sweep_trains_the_subset_of_a_ranking_file(tiny: Any, tmp_path: Path) 
     values = ranks()
     name = saved(tmp_path / "prob_rank.npy", values)
     it = tiny(profile={"file": name})
-    (ready,), blocked = it.sweep.upstream.build_ready([])
+    (ready,), blocked = it.sweep.prerequisites.build_ready([])
     assert not blocked and ready == it.plan.trials[1].ranks
     assert [it.run(i) for i in (0, 1)] == ["completed"] * 2
 
