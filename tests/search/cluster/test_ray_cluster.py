@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from ray.cluster_utils import Cluster
 
 from search.cluster.capacity import count_slots
 from search.cluster.gpu_packing import resolve_gpus
@@ -32,6 +31,9 @@ from trainers.terminal.console import Console
 from ..execution.test_sweep import main_here
 from ..helpers import SMOKE, Tiny, hash_records, smoke
 
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
+
 NODE = {"num_cpus": 2, "object_store_memory": 200 << 20, "include_dashboard": False}
 CHUNK = 5 << 20  # bytes of an object that Ray sends at once
 pytestmark = [pytest.mark.sweeps, pytest.mark.timeout(600)]
@@ -40,6 +42,8 @@ pytestmark = [pytest.mark.sweeps, pytest.mark.timeout(600)]
 @contextmanager
 def simulated() -> Iterator[Cluster]:
     """A head and another node, of two CPUs each."""
+    from ray.cluster_utils import Cluster  # after search.ray_env, which gives Ray its token when it is imported first
+
     folder = tempfile.mkdtemp(prefix="rs-two-", dir="/tmp")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RAY_TMPDIR", folder)  # where Ray notes the address of the newest cluster, for any to join
