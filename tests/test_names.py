@@ -13,6 +13,8 @@ import pytest
 
 from search.schema.blocks import Search
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("search", "trainers", "analysis")
 NAME = re.compile(r"(?<![\w./`])(search|trainers|analysis)((?:\.[a-z]\w*)+)")

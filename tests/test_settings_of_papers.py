@@ -163,6 +163,7 @@ def versions(study: Path) -> set[str]:
     return {it.describe(0.1, "linf") for it in final.values() if it.name == "autoattack"}
 
 
+@pytest.mark.long
 def test_a_paper_has_one_autoattack() -> None:
     """Dong et al. state the custom version for all but their table; its five restarts are in their code alone."""
     profiling = {study for study in OF_PAPERS if PROFILING in comment(study)}

@@ -215,6 +215,7 @@ def test_without_a_pgd_training_no_correlation_is_shown(tmp_path: Path, capsys: 
     assert "correlation of difficulty d" not in shown and "--ranking results/<sweep>/profile/<ranking>.npz" in shown
 
 
+@pytest.mark.long
 def test_the_difficulty_may_be_that_of_another_sweeps_ranking(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -87,6 +87,7 @@ def test_of_many_configurations_the_best_on_validation_are_shown(tmp_path: Path)
     assert value[info.names].min() >= value.drop(info.names).max()
 
 
+@pytest.mark.long
 def test_no_problem_and_no_method_is_missing_however_low_its_accuracy(tmp_path: Path) -> None:
     """The one method that fails under label noise has the whole effect, and is worst on validation."""
     many = {
@@ -114,6 +115,7 @@ def test_no_problem_and_no_method_is_missing_however_low_its_accuracy(tmp_path: 
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("classes", [2, 10, 100])
 def test_class_figure_is_drawn_for_any_number_of_classes(tmp_path: Path, classes: int) -> None:
     found = collect_report_data(load(with_classes(tmp_path / "sweep", ONE, classes)))

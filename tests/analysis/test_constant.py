@@ -82,6 +82,7 @@ def test_network_constant_at_the_last_epoch_alone_has_collapsed(tmp_path: Path) 
     }  # fmt: skip
 
 
+@pytest.mark.long
 def test_report_of_constant_networks_alone_is_written_and_says_so(tmp_path: Path, unrendered: None) -> None:
     folder = write_sweep(tmp_path / "sweep", MADE)
     for checkpoint in ("best", "last"):

@@ -37,6 +37,7 @@ def test_a_problem_has_its_own_rows_and_problems_of_one_panel_stand_side_by_side
     assert place_panels(["a", "b", "c"], 5.2) == [(0, 0), (0, 1), (0, 2)]
 
 
+@pytest.mark.long
 def test_a_crowd_shows_test_alone_and_validation_in_a_figure_of_its_own(crowd: ReportData, whole: Path) -> None:
     slugs = [drawing.slug for drawing in specify_curves(crowd)]
     assert slugs == ["curves_robust", "curves_robust_validation", "curves_clean", "curves_clean_validation"]
@@ -55,6 +56,7 @@ def test_a_crowd_shows_test_alone_and_validation_in_a_figure_of_its_own(crowd: R
     ]
 
 
+@pytest.mark.long
 def test_training_under_the_attack_of_the_curves_is_drawn_beside_test(tmp_path: Path, whole: Path) -> None:
     """Where it was measured: robust alone, for clean training accuracy is of another protocol."""
     found = collect_report_data(load(write_sweep(tmp_path / "train", Made(faults=False, train=True))))

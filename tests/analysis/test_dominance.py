@@ -50,6 +50,7 @@ def test_hypervolume_in_closed_form() -> None:
     assert hypervolume(np.empty((0, 2)), (0, 0)) == 0.0
 
 
+@pytest.mark.long
 @given(st.integers(2, 5), st.data())
 def test_attainment_is_what_that_share_of_the_seeds_dominates(seeds: int, data: st.DataObject) -> None:
     found = [data.draw(arrays(float, (3, 2), elements=st.integers(0, 4).map(float))) for _ in range(seeds)]

@@ -33,6 +33,8 @@ from analysis.styles import Register
 
 from .synthetic import Made, write_study, write_sweep
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def found(whole: Path) -> ReportData:

@@ -59,6 +59,7 @@ def test_of_an_older_record_the_attack_on_the_first_images_is_left_out_and_that_
         compute_fronts([results], y="test_aa_acc")
 
 
+@pytest.mark.long
 def test_sweeps_that_looked_at_other_images_share_no_front(tmp_path: Path) -> None:
     old = ATTACKS | {"aa": ATTACKS["aa"].removesuffix(" drawn by class")}
     sweeps = [
@@ -165,6 +166,7 @@ def test_validation_selects_at_the_checkpoint_that_the_study_said_whichever_is_d
     assert points.loc[points["selected"], "family"].tolist() == [chosen]
 
 
+@pytest.mark.long
 def test_seeds_are_compared_over_the_same_menu(sweep: Path, tmp_path: Path) -> None:
     """A configuration that some seed did not complete is in no attainment surface."""
     complete = compute_fronts([load(sweep)]).panels[1].surfaces["made_up"]
@@ -173,6 +175,7 @@ def test_seeds_are_compared_over_the_same_menu(sweep: Path, tmp_path: Path) -> N
         np.testing.assert_array_equal(corners, complete[percentile])
 
 
+@pytest.mark.long
 def test_a_configuration_with_more_seeds_than_the_others_does_not_stand_for_all(tmp_path: Path) -> None:
     """As where further seeds go to the front: the seeds that all have are compared over all."""
     folder = write_sweep(tmp_path / "sweep", Made(noise=(0.0,), faults=False, replicates=4))
@@ -216,6 +219,7 @@ def test_the_last_checkpoint_can_be_asked_for(whole: Path) -> None:
     assert (last["y"] - best["y"]).abs().max() > 0.01  # adversarial training on noisy labels overfits
 
 
+@pytest.mark.long
 def test_sweeps_of_one_name_are_told_apart_by_their_folders(whole: Path, tmp_path: Path) -> None:
     other = write_sweep(tmp_path / "other", Made(study="whole", faults=False, lift=0.02))
     found = compute_fronts([load(whole), load(other)])
@@ -230,6 +234,7 @@ def test_a_sweep_is_not_compared_with_itself(whole: Path) -> None:
         compute_fronts([load(whole), load(whole.parent / "." / whole.name)])
 
 
+@pytest.mark.long
 def test_a_copy_of_a_sweep_is_not_compared_with_it(whole: Path, tmp_path: Path) -> None:
     """Neither whole nor of an earlier state, when it had fewer trainings; what is common to others is told."""
     shutil.copytree(whole, copied := tmp_path / "copied")
@@ -243,6 +248,7 @@ def test_a_copy_of_a_sweep_is_not_compared_with_it(whole: Path, tmp_path: Path) 
             compute_fronts([load(folder) for folder in pair])
 
 
+@pytest.mark.long
 def test_trainings_common_to_two_sweeps_are_reported(whole: Path, tmp_path: Path) -> None:
     other = write_sweep(tmp_path / "other", Made(study="other", faults=False, lift=0.02))
     theirs, mine = (json.loads((its / "plan.json").read_text()) for its in (other, whole))
@@ -262,6 +268,7 @@ OTHERWISE = {  # an attack of the same name, or the rule that selects
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", OTHERWISE)
 def test_sweeps_measured_otherwise_have_separate_fronts_with_separate_words(
     what: str, whole: Path, tmp_path: Path
@@ -282,6 +289,7 @@ def test_sweeps_measured_otherwise_have_separate_fronts_with_separate_words(
         assert len({panel.y_title for panel in found.panels}) == (1 if what == "selection" else 2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["pgd", "pgd20"])
 def test_attacks_that_climb_another_loss_share_no_front(name: str, tmp_path: Path) -> None:
     """Of the curves, as it selects the epoch, and of the end."""
@@ -294,6 +302,7 @@ def test_attacks_that_climb_another_loss_share_no_front(name: str, tmp_path: Pat
     assert [panel.points["sweep"].unique().tolist() for panel in found.panels] == [["ce", "ce too"], ["margin"]]
 
 
+@pytest.mark.long
 def test_other_examples_behind_the_same_words_have_a_front_of_their_own(whole: Path, tmp_path: Path) -> None:
     """A file of the same name may hold other images; a plan says which by their hash."""
     other = write_sweep(tmp_path / "other", Made(study="other", faults=False))
@@ -339,6 +348,7 @@ def test_one_metric_twice_is_no_front(whole: Path) -> None:
         compute_fronts([load(whole)], y="test_clean_acc")
 
 
+@pytest.mark.long
 def test_problems_of_several_sweeps_are_told_apart_by_their_data(whole: Path, tmp_path: Path) -> None:
     other = write_sweep(tmp_path / "other", Made(study="other", noise=(0.1, 0.2), faults=False))
     found = compute_fronts([load(whole), load(other)])

@@ -40,6 +40,7 @@ def named(found: FrontData) -> list[str]:
     return [text.get_text().replace("\n", " ") for text in figure.legends[0].get_texts()]
 
 
+@pytest.mark.long
 def test_eight_numbers_are_a_scale_and_a_line_through_them_in_order(tmp_path: Path) -> None:
     """The values of GAIRAT's lambda, as its study lists them."""
     found = compute_fronts(
@@ -86,6 +87,7 @@ def test_more_names_than_colours_have_a_colour_and_a_marker_each(tmp_path: Path,
     assert found.keys.indistinct == ()
 
 
+@pytest.mark.long
 def test_caption_names_the_axes_that_look_alike(tmp_path: Path) -> None:
     made = replace(SMALL, methods=tuple(f"M{n}x" for n in range(71)), replicates=1)
     found = compute_fronts([load(write_sweep(tmp_path / "most", made))])
@@ -138,6 +140,7 @@ def test_one_seed_has_no_band_to_speak_of(tmp_path: Path) -> None:
     assert describe_band(compute_fronts([load(write_sweep(tmp_path / "one", replace(SMALL, replicates=1)))])) == ""
 
 
+@pytest.mark.long
 def test_numbers_of_members_never_cover_each_other(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "crowd", replace(SMALL, methods=tuple(f"M{n}x" for n in range(200)), replicates=1))
     for n, path in enumerate(sorted(folder.glob("trials/*/result.json"))):

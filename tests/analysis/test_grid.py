@@ -90,6 +90,7 @@ def test_a_search_has_no_lines_by_chance(tmp_path: Path) -> None:
     assert collect_knobs(load(folder), METRICS) is not None
 
 
+@pytest.mark.long
 def test_more_lines_than_colours_are_told_apart_by_the_axis_with_most_values(tmp_path: Path) -> None:
     made = Made(noise=(0.0, 0.1), subsets=("all", "random 108", "random 96", "friendly 108"), replicates=2)
     grid = only(load(write_study(tmp_path / "lam", LAM, (0, 1, 2), made)))

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import analysis
+
+pytestmark = pytest.mark.long
 
 FORBIDDEN = ("torch", "ray", "optuna", "search")
 LATE = ("matplotlib", "moocore", "pyarrow.parquet")

@@ -55,6 +55,7 @@ def test_a_difference_stands_behind_the_two_numbers_that_it_is_of(tmp_path: Path
             assert number(row[place]) == pytest.approx(of_two, abs=0.151)
 
 
+@pytest.mark.long
 def test_a_page_says_of_which_epoch_its_gap_is(whole: Path, tmp_path: Path) -> None:
     """The paper takes it at the best checkpoint, which trials.csv has; a page without the gap says nothing of it."""
     sweep = load(write_sweep(tmp_path / "alike", Made(faults=False, attacks=ALIKE)))
@@ -63,6 +64,7 @@ def test_a_page_says_of_which_epoch_its_gap_is(whole: Path, tmp_path: Path) -> N
     assert "best_gradient_masking_gap" in sweep.sweep and "`best_gradient_masking_gap`" in MASKING
 
 
+@pytest.mark.long
 def test_sweeps_on_the_same_terms_share_a_table_that_says_which_is_which(whole: Path, tmp_path: Path) -> None:
     other = load(write_sweep(tmp_path / "other", Made(study="other", faults=False)))
     (page,) = render_pages([load(whole), other])
@@ -71,6 +73,7 @@ def test_sweeps_on_the_same_terms_share_a_table_that_says_which_is_which(whole: 
     assert page.count("3 seeds, mean") == 2
 
 
+@pytest.mark.long
 def test_sweeps_on_other_terms_have_a_table_and_a_caption_each(whole: Path, tmp_path: Path) -> None:
     wide = ATTACKS | {"pgd20": "PGD-20, linf, epsilon 0.2, step epsilon/4"}
     other = load(write_sweep(tmp_path / "other", Made(study="other", faults=False, attacks=wide)))

@@ -73,6 +73,7 @@ def test_a_gap_far_above_that_of_plain_pgd_training_and_a_reversed_order_are_fin
     )
 
 
+@pytest.mark.long
 def test_the_gap_stands_on_the_page_and_in_its_own_table(tmp_path: Path, unrendered: None) -> None:
     folder = attacked(tmp_path / "gairat", MADE).results.folder
     page = redraw_report(folder)

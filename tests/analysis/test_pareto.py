@@ -13,6 +13,7 @@ from analysis.pareto import main
 from .synthetic import ATTACKS, Made, write_sweep
 
 
+@pytest.mark.long
 def test_the_command_draws_the_figure_and_lists_the_members(
     sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -25,6 +26,7 @@ def test_the_command_draws_the_figure_and_lists_the_members(
     assert "AutoAttack custom" in shown and "3 seeds" in shown
 
 
+@pytest.mark.long
 def test_two_budgets_do_not_share_a_front(
     whole: Path, tmp_path: Path, unrendered: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

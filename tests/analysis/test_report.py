@@ -29,6 +29,8 @@ from trainers.terminal.console import Console
 
 from .synthetic import Made, write_study, write_sweep
 
+pytestmark = pytest.mark.long
+
 SMALL = Made(noise=(0.1,), methods=("AT",), subsets=("all", "friendly 108"), replicates=2, profile=False, faults=False)
 VOID = {"meta", "img", "br", "link"}
 

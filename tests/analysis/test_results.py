@@ -240,6 +240,7 @@ def test_a_missing_folder_is_said_to_be_missing(tmp_path: Path) -> None:
         load(tmp_path / "nowhere")
 
 
+@pytest.mark.long
 def test_two_hundred_epochs_of_many_trials_load_quickly(tmp_path: Path) -> None:
     """A tenth of 1,000 trials x 200 epochs, which took 2 s when written; ten times that would be noticed."""
     made = Made(methods=tuple(f"AT {n}" for n in range(17)), epochs=200, noise=(0.0,), replicates=2, profile=False)
@@ -250,6 +251,7 @@ def test_two_hundred_epochs_of_many_trials_load_quickly(tmp_path: Path) -> None:
     assert time.process_time() - started < 2.0
 
 
+@pytest.mark.long
 def test_results_are_summed_up_in_five_lines(sweep: Path, tmp_path: Path) -> None:
     shown = repr(load(sweep)).splitlines()
     assert len(shown) == 5 and max(map(len, shown)) <= 200

@@ -147,6 +147,7 @@ def test_values_in_words(value: Any, text: str) -> None:
     assert format_value(value) == text
 
 
+@pytest.mark.long
 def test_the_page_says_what_was_trained_and_what_named_values_stand_for(tmp_path: Path, unrendered: None) -> None:
     folder = write_sweep(tmp_path / "sweep", Made(noise=(0.1,), methods=("AT",), profile=False, faults=False))
     plan = read_json(folder / "plan.json")

@@ -33,6 +33,8 @@ from analysis.results import load
 
 from .synthetic import Made, write_study, write_sweep
 
+pytestmark = pytest.mark.long
+
 Sheets = Callable[[float], list[tuple[FigureSpec, Figure]]]
 PAPER = 9.3  # inches of type on a sheet, at the width of the page's figures
 LONG = tuple(f"friendly {108 - n} with a name that goes on and on" for n in range(3))

@@ -62,7 +62,7 @@ def follow(page: str, folder: Path) -> list[str]:
     return printed
 
 
-pytestmark = [pytest.mark.sweeps, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

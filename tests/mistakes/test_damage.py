@@ -17,7 +17,7 @@ from ..search.helpers import hash_records
 from .commands import end_of
 from .damages import ALL, CHANGES, DIRECTORY, LOOP, PIPE, QUICK, damage
 
-pytestmark = pytest.mark.sweeps
+pytestmark = pytest.mark.long
 
 KINDS = {  # of files -> who names them where they are damaged; None: nobody, for nothing hangs on them
     "plan.json": "search.status",

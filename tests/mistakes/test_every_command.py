@@ -30,7 +30,7 @@ class Use:
 
     @property
     def marks(self) -> list[pytest.MarkDecorator]:
-        return [pytest.mark.sweeps, *([pytest.mark.slow] if self.slow else [])]
+        return [pytest.mark.long, *([pytest.mark.slow] if self.slow else [])]
 
 
 RUN = "search.run"
@@ -116,6 +116,7 @@ def test_every_entry_point_says_how_it_is_called(module: str, capsys: pytest.Cap
     assert code == 0 and "python -m " in printed, printed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("row", [row for row, use in USES.items() if not use.ray and "--address" not in row])
 def test_command_of_the_readme_runs(
     row: str,

@@ -41,6 +41,7 @@ def test_mistake_is_reported_without_traceback_or_loss(
         assert contents(tmp_path) == before, "files changed"
 
 
+@pytest.mark.long
 def test_no_two_cases_are_the_same() -> None:
     cases = {path: read(path).model_dump_json(exclude={"right"}) for path in paths()}
     twice = [str(path) for path, case in cases.items() if list(cases.values()).count(case) > 1]

@@ -21,7 +21,7 @@ from . import spoiling
 from .commands import end_of
 from .corpus import contents
 
-pytestmark = pytest.mark.sweeps
+pytestmark = pytest.mark.long
 
 BLOCK, SECONDS = 25, 30  # mutations of one test; of processor time that a command may take, where a good one takes one
 READERS: Sequence[tuple[str, list[str]]] = (  # beside the status of the sweep

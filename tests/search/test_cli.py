@@ -77,6 +77,7 @@ def test_a_command_runs_with_output_closed_from_the_start() -> None:
     assert (done.returncode, done.stderr) == (3, "")
 
 
+@pytest.mark.long
 def test_a_command_ends_normally_if_its_reader_is_gone() -> None:
     code = "import time; from search.cli import exit_with; exit_with(lambda: print(1) or time.sleep(0.3) or 3)"
     done = ran(["bash", "-c", '"$0" -E -c "$1" | true; echo ${PIPESTATUS[0]}', sys.executable, code])

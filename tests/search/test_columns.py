@@ -119,6 +119,7 @@ def check(records: Sequence[Mapping[str, Any]], known: Described, but: Set[str] 
     assert all(record.keys() >= always for record in records)
 
 
+@pytest.mark.long
 def test_rows_of_epochs_and_costs(tiny: Tiny) -> None:
     folders = [tiny.folder(i) for i in range(len(tiny.plan.trials))]
     epochs, costs = (

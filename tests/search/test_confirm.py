@@ -21,7 +21,7 @@ from trainers.record_reader import read_json
 
 from .helpers import Tiny, hash_files, local, smoke
 
-pytestmark = pytest.mark.sweeps
+pytestmark = pytest.mark.long
 
 AXES = {"method.attack.epsilon": {"grid": [0.05, 0.1, 0.3]}}
 

@@ -22,6 +22,8 @@ from search.run.__main__ import main
 from search.store.lock import acquire_lock
 from trainers.record_reader import read_json, read_rows
 
+pytestmark = pytest.mark.long
+
 SPACE = """
 trial:
   data: {name: digits, train: 60, val: 0, test: 60}

@@ -7,7 +7,11 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from .helpers import ROOT
+
+pytestmark = pytest.mark.long
 
 PROGRAM = """
 import json, os, sys

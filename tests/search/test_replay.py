@@ -25,6 +25,8 @@ from trainers.record_reader import read_json
 
 from .made_curves import flat, synthetic_study, write_sweep
 
+pytestmark = pytest.mark.long
+
 RNG = np.random.default_rng(0)
 
 

@@ -75,6 +75,7 @@ def test_a_stopped_driver_must_end_with_the_code_of_its_signal(tmp_path: Path, e
     assert FAULTS["sigterm"].strike(driver, tmp_path, Random(0)) == wrong
 
 
+@pytest.mark.long
 def test_a_stopped_driver_must_end_without_a_traceback(tmp_path: Path) -> None:
     ends = "try: 1 / 0\n    except ZeroDivisionError: __import__('traceback').print_exc(); sys.exit(143)"
     driver = SweepProcess("-c", PROGRAM.format(ends), scratch=tmp_path, program=())

@@ -121,6 +121,7 @@ def test_an_invalid_interval_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     assert f"--interval should be a number of seconds above 0; got {interval}" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_files_may_vanish_while_the_status_is_read(sweep: Path) -> None:
     """A running sweep writes each checkpoint and record under a temporary name and renames it."""
     stop, began = threading.Event(), next(sweep.glob("trials/*/epochs.jsonl")).parent
@@ -190,6 +191,7 @@ def test_the_status_imports_neither_ray_nor_torch_nor_pydantic() -> None:
     assert json.loads(out) == []
 
 
+@pytest.mark.long
 @pytest.mark.timeout(60)
 def test_the_status_of_1000_trainings_of_200_epochs_is_quick(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "large", ["a" * 200])

@@ -27,6 +27,7 @@ def test_an_invalid_sample_is_refused(ended: Tiny, sample: str, capsys: pytest.C
     assert f"--sample {sample}: write a share or a number, such as 2% or 5" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_the_number_of_compared_weights_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins([1])).all()
     before = hash_files(it.store.folder)

@@ -61,6 +61,7 @@ def told(config: TrialConfig, trainer: Callable[..., Trainer]) -> Told:
     return Told(trainer(config, every=2, along=ALONG))
 
 
+@pytest.mark.long
 def test_attacks_along_training_are_recorded_at_their_epochs_and_at_the_last(told: Told) -> None:
     found = [{name for name in row if name.startswith(("val_", "test_"))} for row in told.rows]
     fgsm, aa = {"test_fgsm_acc"}, {"test_aa_acc", "test_aa_clean_acc"}

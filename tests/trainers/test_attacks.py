@@ -147,6 +147,7 @@ def test_agrees_with_an_independent_loop(ascend: Any, start: Any) -> None:
 # The ball
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(
     norm=st.sampled_from(["linf", "l2"]),
@@ -438,6 +439,7 @@ def test_a_small_step_raises_what_is_climbed(ascend: Any, norm: Any) -> None:
 # Friendly adversaries: an example rests once it was wrong at tau + 1 points
 
 
+@pytest.mark.long
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 999), tau=st.integers(0, 5), start=st.sampled_from(["none", "uniform", "normal"]))
 def test_an_example_rests_at_its_tau_plus_first_wrong_point(seed: int, tau: int, start: Any) -> None:

@@ -306,6 +306,7 @@ def test_until_burn_in_there_is_no_average(tiny: Tiny, trainer: Make) -> None:
     assert ready.measured_state() is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("average", [{"name": "ema", "momentum": 0.8, "burn_in": 1}, {"name": "swa", "burn_in": 1}])
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_average_continues_after_a_resume(tiny: Tiny, trainer: Make, tmp_path: Any, average: Any, stop: int) -> None:

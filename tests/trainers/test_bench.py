@@ -42,6 +42,7 @@ def test_flops_of_a_cnn() -> None:
     assert counted(DigitsCNN(), 1, 8) == Flops(first + rest, first + rest, first + 2 * rest)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("method", "forwards", "backwards", "passes"),
     [
@@ -111,6 +112,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Case, "steps", lambda case, flops: 1)
 
 
+@pytest.mark.long
 def test_benchmark_prints_a_line_of_every_method(brief: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main([*TINY, "--all"]) == 0
     header, body = capsys.readouterr().out.split("\n\n", 1)

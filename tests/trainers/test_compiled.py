@@ -57,6 +57,7 @@ def test_compile_cache_named_by_the_environment_is_kept(temporary: Path, monkeyp
     assert os.environ[VARIABLE] == "/data/cache"
 
 
+@pytest.mark.long
 def test_compiled_network_uses_the_private_compile_cache(temporary: Path) -> None:
     from torch._inductor.runtime.cache_dir_utils import cache_dir  # late: seconds of imports
 

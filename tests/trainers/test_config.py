@@ -206,6 +206,7 @@ for text in sys.stdin.read().splitlines():
 """
 
 
+@pytest.mark.long
 def test_a_chain_is_the_same_in_another_process() -> None:
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n{PRINT}"
     run = subprocess.run(

@@ -56,6 +56,7 @@ def test_a_stratified_choice_is_exact_and_within_one_example_of_proportion(y, sh
     assert (np.abs(per_class - np.bincount(y[among], minlength=y.max() + 1) * n / len(among)) < 1).all()
 
 
+@pytest.mark.long
 @given(y=LABELS, data=st.data())
 def test_splits_are_disjoint_exact_and_keep_each_image_with_its_label(y, data):
     n = len(y) + 10

@@ -23,6 +23,8 @@ from trainers.sampling import draw_images, take_images
 from trainers.step import Batch, Net
 from trainers.trainer import Trainer
 
+pytestmark = pytest.mark.long
+
 MakeLinear = Callable[..., Net]
 
 

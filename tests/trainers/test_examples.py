@@ -218,6 +218,7 @@ def test_untrainable_batch_of_one_is_reported(tiny: Tiny, trainer: Make, batch_s
         trainer(config).run_epoch(config.stage(0))
 
 
+@pytest.mark.long
 def test_joined_batches_train(tiny: Tiny, trained: Make) -> None:
     config = tiny(model={"name": "resnet10"}, batch_size=59, method="standard", last_batch="join", epochs=1)
     assert trained(config).last["updates"] == 1

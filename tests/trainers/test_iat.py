@@ -86,6 +86,7 @@ def test_radius_update_follows_the_distance_to_the_boundary(linear: MakeLinear) 
     assert radii(batch).tolist() == pytest.approx([EPSILON - GAMMA, EPSILON, EPSILON + GAMMA, 0], abs=1e-6)
 
 
+@pytest.mark.long
 def test_radii_settle_at_the_distance_to_the_boundary(linear: MakeLinear) -> None:
     margins = [0.01, 0.05, 0.12, 0.2]
     net, batch = one_pixel(linear, *margins)

@@ -132,6 +132,7 @@ def test_pgd_from_the_image_is_foolboxs(target: Target, norm: Any, steps: int) -
     assert torch.equal(~target.right(x), fooled)
 
 
+@pytest.mark.long
 def test_pgd_from_the_image_is_that_of_the_toolbox(target: Target) -> None:
     attack = toolbox_pgd(target, nn.CrossEntropyLoss(), eps=EPSILON, eps_step=0.03, max_iter=7)
     theirs = attack.generate(target.batch.x.numpy(), target.batch.y.numpy())
@@ -300,6 +301,7 @@ def test_iterative_minimum_perturbation_is_the_first_length_on_foolboxs_path_tha
 # The same strength
 
 
+@pytest.mark.long
 def test_pgd_from_random_starts_is_no_weaker_than_foolboxs_and_the_toolboxs(trained_network: Target) -> None:
     """At 20 steps of a quarter of the radius; one run varies by 1.5 examples, a difference of two means by 1.2."""
     target, found = trained_network, np.zeros((3, 3))
@@ -319,6 +321,7 @@ def test_pgd_from_random_starts_is_no_weaker_than_foolboxs_and_the_toolboxs(trai
     assert 0.2 < our < target.accuracy(target.batch.x) - 0.2  # there was something to fool, and something left
 
 
+@pytest.mark.long
 def test_apgd_fools_no_fewer_examples_than_pgd_and_mostly_the_same(trained_network: Target) -> None:
     """What PGD-20 fools within the radius APGD-CE fools too, and hardly more."""
     target = trained_network

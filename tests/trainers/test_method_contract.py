@@ -241,6 +241,7 @@ for folder in sorted(path for path in Path().iterdir() if path.is_dir()):
 """
 
 
+@pytest.mark.long
 def test_another_process_continues_every_method_with_the_same_bits(tiny: Tiny, trainer: Make, tmp_path: Path) -> None:
     """As each acts past its burn-in, on cropped images, with an averaged network: all that a state can hold."""
     crop = {"name": "digits", "train": 60, "val": 60, "test": 60, "crop": 1}
@@ -461,6 +462,7 @@ def test_every_knob_of_a_row_is_known_to_the_test_above(name: str) -> None:
             assert set(type(piece).model_fields) - {"name", "kind"} == set(ALTERNATIVES[type(piece)])
 
 
+@pytest.mark.long
 def test_every_knob_of_a_trial_is_alive(tiny: Tiny, bits: Bits) -> None:
     base = bits(tiny(method=ROBUST, epochs=3))
     for change in (

@@ -78,6 +78,7 @@ def test_on_a_linear_network_the_radius_is_the_distance_in_whole_steps(linear: L
     assert radii == pytest.approx(np.array([3, 3, 1, 5]) * STEP, abs=1e-7)
 
 
+@pytest.mark.long
 @given(seed=st.integers(0, 2**32 - 1), variant=st.sampled_from(["iterative", "single"]))
 def test_the_radius_is_not_below_the_exact_distance_and_less_than_a_step_above(
     linear: Linear, seed: int, variant: Any

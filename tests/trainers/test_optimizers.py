@@ -21,6 +21,7 @@ Bits = Callable[..., list[Tensor]]
 Make = Callable[..., Trainer]
 
 
+@pytest.mark.long
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     power=st.integers(-8, 3), momentum=st.sampled_from([0, 0.9]), decay=st.sampled_from([0, 5e-4]),

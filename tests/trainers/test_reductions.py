@@ -301,6 +301,7 @@ def test_trades_with_beta_0_is_not_standard_where_there_is_bn(
     assert differs and all("running" in name or "num_batches" in name for name in differs)
 
 
+@pytest.mark.long
 def test_no_two_methods_are_the_same(tiny: Callable[..., TrialConfig], parameters: Any) -> None:
     """As they act once no burn-in holds them back, on what they leave in the network."""
     acting = {name: method.at(98, 100).model_dump() for name, method in METHODS.items()}

@@ -103,6 +103,7 @@ def test_ties_share_their_mean_rank() -> None:
     assert normalized_rank(np.array([0.25, 0.25, 0.5])) == pytest.approx([1 / 3, 1 / 3, 5 / 6])
 
 
+@pytest.mark.long
 @given(VALUES)
 def test_ranks_order_and_tie_as_eq_4_of_dong_et_al(values: np.ndarray) -> None:
     """There ties share the lowest rank: (0, 0, 2) for scores (.25, .25, .5)."""

@@ -171,6 +171,7 @@ def test_drop_unlearned_reports_that_no_example_is_learned(tiny: Tiny, trainer: 
         ready.run_epoch(trial.stage(1))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("instead", ["nothing", "clean"])
 def test_drop_unlearned_drops_the_same_examples_after_a_resume(
     config: Any, trainer: Make, tmp_path: Any, instead: str

@@ -43,7 +43,7 @@ from trainers.terminal.console import Console
 
 from ..helpers import smoke
 
-pytestmark = pytest.mark.sweeps
+pytestmark = pytest.mark.long
 
 GB = 1 << 30
 NODE = {"Resources": {"CPU": 16, "GPU": 2}, "NodeManagerAddress": "10.0.0.1"}

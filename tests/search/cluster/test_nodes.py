@@ -13,7 +13,7 @@ from search.cluster.node_report import NodeReport, report_node
 from search.cluster.nodes import check_nodes, find_differences, group_by_hardware, list_notes
 from search.schema.resources import Resources
 
-pytestmark = pytest.mark.sweeps
+pytestmark = pytest.mark.long
 
 HERE = NodeReport(
     "head", "3.11", {"torch": "2.9.0", "ray": "2.60.0", "numpy": "2.4.0"}, "c0de" * 16, "EPYC", free=1 << 40

@@ -172,7 +172,7 @@ def told_in(folder: Path, secret: bytes = b"not-for-others") -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and secret in path.read_bytes()]
 
 
-@pytest.mark.sweeps
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_running_sweep_is_closed_to_others_and_a_killed_one_leaves_no_secret(tmp_path: Path) -> None:
     (tmp_path / "smoke.yaml").write_text(smoke(trial__epochs=400, evaluate__every=200, search__retries=5))
@@ -225,7 +225,7 @@ def assert_closed(folder: Path, code: Path) -> None:
     assert not told_in(folder), "nor does anything there tell a secret"
 
 
-@pytest.mark.sweeps
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_folder_of_a_killed_sweep_is_private_and_removed_at_the_next_start(tmp_path: Path) -> None:
     (tmp_path / "smoke.yaml").write_text(smoke(trial__epochs=100, evaluate__every=50))

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 NODE = {"num_cpus": 2, "object_store_memory": 200 << 20, "include_dashboard": False}
 CHUNK = 5 << 20  # bytes of an object that Ray sends at once
-pytestmark = [pytest.mark.sweeps, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 @contextmanager

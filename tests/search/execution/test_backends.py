@@ -22,7 +22,7 @@ from trainers.record_io import Row, append_rows, write_json
 from ..backends import DisturbedBackend
 from ..helpers import ROOT, Tiny, count_epochs, hash_records
 
-pytestmark = pytest.mark.sweeps
+pytestmark = pytest.mark.long
 
 # a ranking that others wait for, and two trainings that share their first two epochs
 SHARED: dict[str, Any] = {
@@ -157,7 +157,7 @@ def test_asked_to_stop_each_task_ends_its_epoch_and_nothing_is_trained_twice(
     assert hash_records(again.store.folder) == hash_records(in_process.store.folder)
 
 
-@pytest.mark.sweeps
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_on_ray_the_records_are_those_of_one_process_and_callbacks_hear_the_same(
     in_process: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -142,6 +142,7 @@ def test_a_sweep_ended_by_its_budget_is_not_called_finished_after_a_code_change(
     assert hash_files(Path("results/space")) == before
 
 
+@pytest.mark.long
 def test_a_sweep_within_its_budget_is_finished(tmp_path: Path) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 10**9}))
     it.going(Random(0), workers=2)

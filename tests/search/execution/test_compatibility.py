@@ -198,6 +198,7 @@ def finished(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return local(it.store.folder)
 
 
+@pytest.mark.long
 def test_a_finished_sweep_is_shown_after_a_code_change(
     finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,6 +217,7 @@ def test_a_finished_sweep_is_shown_after_a_code_change(
     assert hash_files(finished) == before, "nothing was accepted"
 
 
+@pytest.mark.long
 def test_a_sweep_with_trials_stopped_by_its_budget_is_not_finished(
     finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -229,6 +231,7 @@ def test_a_sweep_with_trials_stopped_by_its_budget_is_not_finished(
     )
 
 
+@pytest.mark.long
 def test_an_unfinished_sweep_is_refused_after_a_code_change(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def complaint(*arguments: str) -> str:
         assert main(["space.yaml", *arguments]) == 2

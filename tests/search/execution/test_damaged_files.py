@@ -41,6 +41,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return Tiny(tmp_path_factory.mktemp("whole") / "sweep", smoke(**PLAIN)).all()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["epochs.jsonl", "instances.npz", "config.yaml", "result.json"])
 def test_a_record_changed_at_equal_size_is_reported_and_made_again(
     whole: Tiny, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
@@ -175,7 +176,7 @@ SEARCH: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.mark.sweeps
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["lost", "a digit", "a line of another kind", "empty"])
 def test_trials_of_a_damaged_journal_are_requested_again(tmp_path: Path, how: str) -> None:
     text = smoke(**SEARCH)
@@ -224,7 +225,7 @@ class TinyOf(Tiny):
         space.write_bytes(kept[1])
 
 
-@pytest.mark.sweeps
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["lost", "a digit", "a line of another kind", "a folder", "empty"])
 def test_decisions_of_a_damaged_stopping_journal_are_made_again(tmp_path: Path, how: str) -> None:
     from ..stopping.test_sweeps_that_stop import rivals

@@ -18,6 +18,8 @@ from trainers.state_chain import training_code
 
 from ..helpers import ROOT
 
+pytestmark = pytest.mark.long
+
 STORED = Path(__file__).parent / "stored" / "before_the_rooms.zip"
 COMPARED = ("epochs.jsonl", "config.yaml")
 
@@ -56,7 +58,7 @@ def test_shows_the_status_and_the_report_of_a_stored_sweep(unpacked: Path) -> No
     assert (unpacked / "unfinished" / "report" / "index.html").exists()
 
 
-@pytest.mark.sweeps
+@pytest.mark.long
 def test_resumes_a_stored_sweep_to_the_bits_of_the_earlier_version(unpacked: Path) -> None:
     run = ("search.run", str(unpacked / "space.yaml"), "--results", str(unpacked))
     stored = read_json(unpacked / "unfinished" / "provenance.json") or {}

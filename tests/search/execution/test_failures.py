@@ -28,7 +28,7 @@ from trainers.method import Method
 from ..backends import DisturbedBackend
 from ..helpers import Tiny, hash_records, local
 
-pytestmark = pytest.mark.sweeps
+pytestmark = pytest.mark.long
 
 # two seeds of GAIRAT whose weights set in after 2 or 4 of 6 epochs: each seed has one trunk, and a fork
 SHARED: dict[str, Any] = {

@@ -73,6 +73,7 @@ def test_files_added_by_a_user_meanwhile_stay(unreachable: None, here: Path) -> 
     assert os.listdir(here / "results" / "space") == ["notes.txt"]
 
 
+@pytest.mark.long
 def test_imported_states_are_removed_with_a_refused_run(unreachable: None, here: Path) -> None:
     Tiny(here / "results" / "other", smoke()).all()
     before = everything(here / "results")

@@ -241,6 +241,7 @@ def test_a_dead_raylet_interrupts_the_driver(interrupt: Interrupt, raylet: socke
     assert interrupt.exit_code == 0
 
 
+@pytest.mark.long
 def test_an_unreachable_gcs_is_reported_before_it_is_given_up(
     interrupt: Interrupt, raylet: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,6 +279,7 @@ def test_a_driver_that_no_signal_reaches_exits_with_the_resume_command(
     assert "the same command carries on:" in text
 
 
+@pytest.mark.long
 def test_an_ended_sweep_is_no_longer_watched(
     interrupt: Interrupt, raylet: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,6 +291,7 @@ def test_an_ended_sweep_is_no_longer_watched(
     assert interrupt.failure is None
 
 
+@pytest.mark.long
 def test_a_process_unreachable_from_the_start_is_not_watched(interrupt: Interrupt, raylet: socket.socket) -> None:
     """A Ray client may not reach the processes of its cluster."""
     raylet.close()
@@ -374,7 +377,7 @@ class Terminal:
         os.close(self._ours)
 
 
-@pytest.mark.sweeps
+@pytest.mark.long
 def test_closing_the_terminal_stores_every_training(tmp_path: Path) -> None:
     """All that was started in the terminal hears of it, Ray's processes too, and nothing can be printed any more."""
     (tmp_path / "smoke.yaml").write_text(smoke(**LONG, search__checkpoint_seconds=1e6))

@@ -415,6 +415,7 @@ def test_a_sweep_trains_the_subset_of_a_ranking_file(tiny: Any, tmp_path: Path) 
     assert np.flatnonzero(records["correct"][0] != 255).tolist() == chosen.tolist()
 
 
+@pytest.mark.long
 def test_a_ranking_of_one_sweep_serves_another(tiny: Any) -> None:
     one = tiny(profile__average="scores", profile__first_epoch=2)
     assert [one.run(0), one.run(1), one.rank(), one.run(3)] == ["completed", "completed", None, "completed"]

@@ -18,7 +18,7 @@ from trainers.record_io import write_json
 from ..helpers import Tiny, hash_records, local
 from .test_reuse import burn_ins
 
-pytestmark = pytest.mark.sweeps
+pytestmark = pytest.mark.long
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda content: b"",

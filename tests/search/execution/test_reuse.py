@@ -15,6 +15,8 @@ from trainers.record_reader import read_json, read_rows
 
 from ..helpers import Tiny, hash_records, smoke
 
+pytestmark = pytest.mark.long
+
 LAMBDAS: list[Any] = [-1, 1]
 
 

@@ -55,6 +55,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return all_by(Tiny(tmp_path_factory.mktemp("undisturbed") / "sweep"))
 
 
+@pytest.mark.long
 def test_records_are_complete(undisturbed: Tiny) -> None:
     folder = undisturbed.folder(RANKED)
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -83,6 +84,7 @@ def test_records_are_complete(undisturbed: Tiny) -> None:
     assert arrays["best_clean_p_y"].shape == (96,)
 
 
+@pytest.mark.long
 def test_a_session_resumed_after_every_epoch_has_the_same_records(undisturbed: Tiny, tiny: Any) -> None:
     def in_pieces(it: Tiny, i: int) -> str:
         for _ in range(20):
@@ -96,11 +98,13 @@ def test_a_session_resumed_after_every_epoch_has_the_same_records(undisturbed: T
         assert len(read_rows(disturbed.folder(i) / "cost.jsonl")) == 7, "no epoch was trained twice"
 
 
+@pytest.mark.long
 def test_slices_of_one_session_are_one_run(undisturbed: Tiny, tiny: Any) -> None:
     disturbed = all_by(tiny(), lambda it, i: it.run(i, seconds=0))
     assert hash_records(disturbed.store.folder) == hash_records(undisturbed.store.folder)
 
 
+@pytest.mark.long
 def test_checkpoints_change_no_bits(undisturbed: Tiny, tiny: Any) -> None:
     rare = all_by(tiny(search__checkpoint_seconds=1e9))
     assert hash_records(rare.store.folder) == hash_records(undisturbed.store.folder)
@@ -172,6 +176,7 @@ def test_without_a_checkpoint_a_killed_session_starts_over(undisturbed: Tiny, ti
         assert (it.folder(PROFILE) / name).read_bytes() == (undisturbed.folder(PROFILE) / name).read_bytes()
 
 
+@pytest.mark.long
 def test_pausing_stores_the_trained_epochs(undisturbed: Tiny, tiny: Any) -> None:
     def politely(it: Tiny, i: int) -> str:
         for _ in range(20):
@@ -311,6 +316,7 @@ def test_trials_without_their_ranking_are_named_and_ray_is_not_started(tiny: Any
     ]
 
 
+@pytest.mark.long
 def test_a_full_disk_while_a_ranking_is_written_is_reported(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     it = tiny()
     assert [it.run(i) for i in (0, 1, 2, 4)] == ["completed"] * 4

@@ -137,6 +137,7 @@ def random_trainings(draw: st.DrawFn) -> Trainings:
     return found
 
 
+@pytest.mark.long
 @given(random_trainings(), st.data())
 @settings(max_examples=60, deadline=None)
 def test_order_of_reports_and_kills_change_no_decision(trainings: Trainings, data: st.DataObject) -> None:

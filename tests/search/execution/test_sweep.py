@@ -43,7 +43,7 @@ from ..helpers import (
 
 # long enough to be stopped in the midst of it, and with a pretraining for each seed
 LONGER = ("--set", "trial.epochs=40", "--set", "evaluate.every=20", "--set", "pretrain.trial.epochs=10")
-pytestmark = [pytest.mark.sweeps, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 MORE = ("--set", "search.replicates=2")
 TRAININGS, EPOCHS, ADDED = 7, 6 * 40 + 10, 5
 

@@ -16,7 +16,7 @@ from ..helpers import Tiny, hash_records, smoke
 from ..sampling.test_ask_tell import adaptive
 from ..stopping.test_sweeps_that_stop import rivals
 
-pytestmark = pytest.mark.sweeps
+pytestmark = pytest.mark.long
 
 STOPPING: dict[str, Any] = {"search__stopping": {"margin": 0.1}, "evaluate__every": 1, "trial__epochs": 20}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,7 @@ def test_a_replaced_file_is_read_from_its_beginning(tmp_path: Path) -> None:
     assert tail.read_new() == (False, [])
 
 
+@pytest.mark.long
 @given(st.lists(st.tuples(st.sampled_from(["append", "replace", "tear", "mend"]), st.integers(0, 99)), max_size=12))
 def test_rows_read_are_always_the_readable_rows_of_the_file(tmp_path_factory: object, steps: list) -> None:
     folder = tmp_path_factory.mktemp("tail")  # type: ignore[attr-defined]

@@ -164,6 +164,7 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     return found
 
 
+@pytest.mark.long
 def test_tensorboard_has_one_curve_for_a_training_in_two_tasks(sweep: MadeUp) -> None:
     job = sweep.job(0)
     with TrackerCallback(sweep.folder, build_loggers(["tensorboard"], sweep.folder), pytest.fail, lambda: False) as fed:

@@ -79,6 +79,7 @@ def test_override_deeper_than_the_limit_is_refused(refused: Refused) -> None:
     assert problem.endswith(f"...: nested deeper than {limits.MAX_DEPTH} levels")
 
 
+@pytest.mark.long
 def test_many_mistakes_are_counted_and_the_first_shown(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from search.run.__main__ import main
 
@@ -91,6 +92,7 @@ def test_many_mistakes_are_counted_and_the_first_shown(here: Path, capsys: pytes
     assert time.process_time() - began < 30
 
 
+@pytest.mark.long
 def test_too_many_keys_are_refused_before_validation(refused: Refused) -> None:
     (problem,) = refused("trial:\n" + "".join(f"  e{i}: 1\n" for i in range(60_000)))
     assert problem.endswith(f"not YAML: more than {limits.MAX_FILE_VALUES:,} values and keys")

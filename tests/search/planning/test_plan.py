@@ -150,6 +150,7 @@ def test_a_random_search_draws_points_and_grows_by_more(planned: Planned) -> Non
     assert ids(nine)[:5] == ids(five)
 
 
+@pytest.mark.long
 def test_a_plan_of_ten_thousand_trials_takes_seconds(planned: Planned, capsys: pytest.CaptureFixture[str]) -> None:
     axes = {
         "optimizer.weight_decay": {"grid": [i / 1e5 for i in range(100)]},

@@ -137,6 +137,7 @@ def test_every_trial_starts_from_the_pretraining_of_its_seed(tiny: Make) -> None
         assert equal(weights(it, after), load_weights(state_file(it, before), "best"))
 
 
+@pytest.mark.long
 def test_from_the_store_or_from_a_file_it_is_the_same_training(tiny: Make) -> None:
     it = run_all(tiny(pretrain=FIRST, **PLAIN))
     by_file = run_all(tiny(trial__start_from={"path": str(state_file(it, 0))}, **PLAIN))
@@ -145,6 +146,7 @@ def test_from_the_store_or_from_a_file_it_is_the_same_training(tiny: Make) -> No
         assert (mine / name).read_bytes() == (theirs / name).read_bytes()
 
 
+@pytest.mark.long
 def test_stopped_after_every_epoch_and_continued_by_another_process_it_has_the_same_records(tiny: Make) -> None:
     def in_pieces(it: Tiny, i: int) -> str:
         while (outcome := it.session(i).advance(0)) == "running":
@@ -219,6 +221,7 @@ def test_trials_of_a_pretraining_that_diverged_are_named_and_ray_is_not_started(
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"torn")])
 def test_weights_that_were_lost_are_named_and_can_be_made_again(tiny: Make, damage: Callable[[Path], Any]) -> None:
     it = tiny(pretrain=FIRST, **PLAIN)

@@ -27,6 +27,8 @@ from ..helpers import Tiny, local, smoke
 from ..made_up import MadeUp
 from ..trees import FIGURES, planned_space
 
+pytestmark = pytest.mark.long
+
 TREE = {
     "model": {"name": "mlp", "hidden": [256]},
     "method": {"base": "gairat", "attack": {"epsilon": 0.1, "steps": 2}},

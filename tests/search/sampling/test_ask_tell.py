@@ -17,7 +17,7 @@ from trainers.record_reader import read_json, read_rows
 
 from ..helpers import Tiny, hash_records, slow, smoke
 
-pytestmark = pytest.mark.sweeps
+pytestmark = pytest.mark.long
 
 
 def adaptive(**changes: Any) -> str:

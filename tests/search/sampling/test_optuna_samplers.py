@@ -36,6 +36,7 @@ def found(folder: Path, **knobs: object) -> np.ndarray:
     return np.array(values)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("strategy", "seeds", "trials"),
     [("tpe", 4, 64), ("nsga2", 4, 96), pytest.param("gp", 3, 32, marks=pytest.mark.slow)],
@@ -49,6 +50,7 @@ def test_a_sampler_finds_more_than_drawing_at_random(strategy: str, seeds: int, 
     assert np.mean(gains) > 2 * np.std(gains, ddof=1) / seeds**0.5, gains
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("strategy", ["tpe", "nsga2"])
 def test_constraint_leads_a_search_to_feasible_points(strategy: str, tmp_path: Path) -> None:
     def kept(constraints: list[str]) -> float:

@@ -15,6 +15,8 @@ from search.sampling.replication import ambiguous_on_front, next_replicates
 from search.schema.blocks import Search
 from trainers.record_io import Row
 
+pytestmark = pytest.mark.long
+
 accuracies = st.floats(0, 1)
 seeds_of_one = st.lists(st.tuples(accuracies, accuracies), min_size=2, max_size=5)
 sweeps = st.dictionaries(st.sampled_from("abcdefg"), seeds_of_one, min_size=1, max_size=7)

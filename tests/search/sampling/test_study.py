@@ -34,7 +34,7 @@ from trainers.record_reader import read_rows
 
 from ..helpers import ROOT, hash_files
 
-pytestmark = pytest.mark.sweeps
+pytestmark = pytest.mark.long
 
 SLOW_GP = pytest.param("gp", marks=pytest.mark.slow)  # half a second a proposal
 STRATEGIES = ["tpe", "nsga2", SLOW_GP, "random", "qmc"]

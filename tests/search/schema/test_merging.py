@@ -106,6 +106,7 @@ def loaded(folder: Path, layers: dict[str, Any], axes: Leaves, block: tuple[str,
     return load_space(folder / "space.yaml", overrides)
 
 
+@pytest.mark.long
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(spaces())
 def test_trial_is_the_same_wherever_its_knobs_are_written(tmp_path: Path, it: Written) -> None:

@@ -582,6 +582,7 @@ def test_a_results_folder_that_cannot_be_written_is_refused(refused: Refused, he
     assert refused(smoke()) == [f"--results results: {here / 'results'} is no folder"]
 
 
+@pytest.mark.long
 def test_the_command_ends_with_code_2_and_no_traceback(here: Path) -> None:
     """Once as a process; the other tests call its main."""
     (here / "space.yaml").write_text("trial:\n  epohs: 3\nsearch: {replicates: 0}\n")

@@ -20,6 +20,8 @@ from search.stopping.robust_rule import RobustStopping, Rung
 
 from ..made_curves import OBJECTIVES, SHORT, flat, made_candidate, made_groups
 
+pytestmark = pytest.mark.long
+
 RULE = RobustStopping()
 DUDS = RobustStopping(patience="100%")  # no patience ends
 

@@ -18,6 +18,8 @@ from search.stopping.robust_rule import RobustStopping
 
 from ..made_curves import SHORT, flat, made_candidate, made_groups
 
+pytestmark = pytest.mark.long
+
 RUNGS = st.sampled_from([(), ("10%",), (2, 5, 7), (1, 2), (4, 9, 15)])
 KNOBS = {
     NoStopping: st.just(NoStopping()),

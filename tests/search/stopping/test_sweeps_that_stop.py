@@ -15,7 +15,7 @@ from trainers.record_reader import read_json
 
 from ..helpers import Tiny, hash_records, slow, smoke
 
-pytestmark = pytest.mark.sweeps
+pytestmark = pytest.mark.long
 
 EPOCHS = 20
 RULES: dict[str, dict[str, Any]] = {

@@ -46,6 +46,7 @@ def names(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
+@pytest.mark.long
 def test_files_of_killed_writers_are_removed_and_files_of_users_stay(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

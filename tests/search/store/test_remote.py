@@ -33,7 +33,7 @@ from ..execution.test_reuse import burn_ins
 from ..helpers import Tiny, hash_records, smoke
 from .test_store import CHAIN, FILES, depth, publish, segment, state
 
-pytestmark = pytest.mark.sweeps
+pytestmark = pytest.mark.long
 
 
 class Killed(BaseException):

@@ -152,6 +152,7 @@ def test_stages_after_a_damaged_ancestor_are_written_again(store: Store) -> None
     assert depth(store) == store.find_deepest_epoch(CHAIN) == 4
 
 
+@pytest.mark.long
 def test_every_flipped_bit_of_a_manifest_is_detected(store: Store) -> None:
     content = (stage(store, 4) / "stage.json").read_bytes()
     for position in range(0, len(content), 5):

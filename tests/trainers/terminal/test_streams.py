@@ -29,11 +29,13 @@ def test_a_command_that_only_shows_something_ends_quietly_where_nobody_reads_on(
     assert (done.stdout, done.stderr) == ("line 0\n141\n", "")
 
 
+@pytest.mark.long
 def test_a_command_that_does_something_goes_on_without_a_reader() -> None:
     done = ran(WORKS.format(main=PRINTS), '"$0" -c "$1" | head -1; echo ${PIPESTATUS[0]}')
     assert (done.stdout, done.stderr) == ("line 0\n3\n", "worked\n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [SHOWS, WORKS])
 def test_rich_does_not_end_a_command_without_a_reader(how: str) -> None:
     """Which on its own ends a process with code 1, and says nothing."""
