@@ -123,6 +123,8 @@ def collect_curves(results: Results, kind: str) -> Curves | None:
     if measured not in results.epochs:
         return None
     known = results.epochs[results.epochs["id"].isin(shown["id"])].dropna(subset=[measured])
+    if known.empty:  # only rankings are trained so far
+        return None
     known = known.assign(**{name: known.get(name, np.nan) for name in columns})
     if trained != TRAINED:
         known = known.assign(**{trained: np.nan})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -177,6 +178,14 @@ def test_report_leaves_out_the_parts_that_a_sweep_lacks(tmp_path: Path, made: Ma
     Checked(text)
     assert not re.search(r"\bnan\b", text.replace("loss is nan", ""))
     assert ("no completed trial yet" in text) == (not made.finished or made.faults)
+
+
+def test_a_report_is_drawn_while_only_rankings_are_trained(tmp_path: Path, unrendered: None) -> None:
+    folder = write_sweep(tmp_path / "sweep", replace(SMALL, profile=True))
+    for trial in (folder / "trials").iterdir():
+        if not trial.name.startswith("profile"):
+            shutil.rmtree(trial)
+    assert "no completed trial yet" in redraw_report(folder).read_text(encoding="utf-8")
 
 
 def test_a_name_with_markup_is_only_text(tmp_path: Path, unrendered: None) -> None:
