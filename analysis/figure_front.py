@@ -32,7 +32,7 @@ def size_front(front: FrontData, width: float = WIDTH) -> tuple[float, float]:
 
 
 def draw_front(figure: Figure, front: FrontData) -> None:
-    """Draw one panel per problem."""
+    """Draw one panel for each group of accuracies that are measured on the same terms."""
     plots = figure.subplots(len(front.panels), squeeze=False)[:, 0]
     for plot, panel in zip(plots, front.panels, strict=True):
         _draw_panel(plot, panel, front)

@@ -54,7 +54,7 @@ class Sizes(NamedTuple):
 
     @property
     def limits(self) -> list[tuple[float, float]]:
-        """Return the range of the values and errors of each panel."""
+        """Return the limits of each panel, which enclose the values with their errors."""
         found = []
         for lines in self.panels.values():
             ends = [

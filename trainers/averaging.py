@@ -91,7 +91,7 @@ class AveragedWeights:
 
     @staticmethod
     def from_network(network: nn.Module) -> AveragedWeights:
-        """Return an average that starts at a network's present state, with a count of 0."""
+        """Return an average that starts at a network's present state, before any update."""
         return AveragedWeights({name: value.clone() for name, value in network.state_dict().items()})
 
     @torch.no_grad()

@@ -115,7 +115,7 @@ class TrialConfig(Knobs):
 
     @property
     def burn_in(self) -> int:
-        """Return the number of epochs until method, averaging and subset are complete."""
+        """Return the number of epochs before method, averaging and subset have all the pieces of the last epoch."""
         return max(burn_in(piece, self.epochs) for piece in (self.method, self.average, self.subset))
 
     def stage(self, epoch: int) -> Stage:

@@ -38,7 +38,7 @@ class ImageFiles(NamedTuple):
 
 
 def list_images(folder: Path) -> ImageFiles:
-    """List the classes and images of a folder, in order.
+    """List the classes of a folder by name, and the images of each class in the order of torchvision's ImageFolder.
 
     Raises DataError if it has no class folder, cannot be listed, or reaches the same folder by two paths.
     """

@@ -89,7 +89,7 @@ class CostRecord(TypedDict, total=False):
 
 
 class CheckpointRecord(TypedDict, total=False):
-    """`best` or `last` of a result: what a checkpoint was measured at. `stopped` trials lack the final attacks."""
+    """The measurements of the `best` or `last` checkpoint of a result; `stopped` trials lack the final attacks."""
 
     epoch: Annotated[int, Doc("epoch of the checkpoint", "from 0")]
     val_clean_acc: Annotated[float, Doc("clean accuracy on validation", FRACTION, "if `data.val` is not 0")]

@@ -223,8 +223,8 @@ DataSource = Annotated[
 def build_source(where: str, x_train: Any, y_train: Any, x_test: Any = None, y_test: Any = None) -> Source:
     """Check images and labels and return them as a source; without test arrays its test set is empty.
 
-    Raises DataError, beginning with `where`, if they are not uint8 images with labels 0..C-1, C at least 2, or if train
-    and test differ in the shape of images.
+    Raises DataError, whose message begins with `where`, unless images are uint8, labels are 0..C-1 with C at least 2,
+    and train and test images have one shape.
     """
     x, y = check_labelled(where, ("x_train", "y_train"), x_train, y_train)
     classes = int(y.max()) + 1

@@ -3,6 +3,9 @@
 The order of operations is fixed: the hold-out is removed first (by trainers.data), then examples are ranked, then
 classes balanced, then the cut is made. A subset's `select` returns the chosen examples, (N,) bool, given their labels,
 the ranking that `needs` names, and the trial's seed. All selections are stable: equal keys keep the order of the data.
+
+A ranking is planned in search.planning.rankings, computed from the profile's records in trainers.scores, stored by
+search.execution.prerequisites, and read by the session of each trial, whose trainers.examples calls `select` here.
 """
 
 from __future__ import annotations
@@ -107,8 +110,8 @@ class Ranked(Knobs):
     friendly / problematic: lowest / highest rank of learning instability (Dong et al. 2021, 'Data profiling for
     adversarial training', eq. 4). easiest / hardest: lowest / highest rank of difficulty (Liu et al. 2021, 'On the
     impact of hard adversarial instances', eq. 1). band: ranks between two quantiles; `size` must then be absent.
-    Liu et al. balance the classes of all their subsets. Dong et al. publish balanced halves, but their code takes the k
-    friendliest without balance: the 5000 friendliest contain no cat.
+    Liu et al. balance the classes of all their subsets. The halves that Dong et al. publish are balanced, but
+    their code takes the k friendliest of all classes: the 5000 friendliest contain no cat.
     """
 
     name: Literal["ranked"] = "ranked"

@@ -189,7 +189,7 @@ def describe_end_by_other_code(folder: Place, tree: Row) -> str | None:
     """Describe how the same space ended under other training code, if nothing is left to train; else None.
 
     Nothing is left if all trainings have their results, or if a budget was used up and has not been raised since.
-    Accepted code counts as the same.
+    Code that the user accepted for this sweep counts as the sweep's own.
     """
     stored, past = find_plan(folder), read_json(folder / "provenance.json", check_provenance)
     if stored is None or training_code() in (stored["code"], *stored.get("accepted", [])):

@@ -27,7 +27,7 @@ class InProcessBackend:
 
     @contextmanager
     def prepare(self, workload: Workload) -> Iterator[Capacity]:
-        """Install the signal handlers. No check is needed: the process that planned the trainings also runs them."""
+        """Install the signal handlers. The process that planned the trainings runs them, so no worker needs a check."""
         resources = workload.resources
         with workload.interrupt.installed():
             yield Capacity(self.slots, resources.share_gpus(self.slots) if resources.gpus == "auto" else resources)

@@ -85,7 +85,7 @@ def write_ranking(
 ) -> str | None:
     """Write profile/<ranks>.npz and, for the gallery, the ranked images; return why it fails, or None.
 
-    The files are a pure function of the profile trials' records or of the ranking file, with the same bytes each time.
+    Equal records of the profile trials, or an equal ranking file, give the same bytes for the same data.
     """
     data = sources.prepare(ranking.data)
     if data is None:

@@ -75,7 +75,7 @@ class RayBackend:
 
 
 class TuneSearcher(NeverPickled, tune.search.Searcher):
-    """The queue, as Tune asks for trials. Tune retries nothing."""
+    """The job queue as a searcher of Tune, whose trials are the queue's tasks. The queue decides on retries."""
 
     def __init__(self, queue: JobQueue) -> None:
         super().__init__(metric="epoch", mode="max")

@@ -25,8 +25,9 @@ COPIED_FILES = ("epochs.jsonl", "cost.jsonl", "instances.npz")
 
 
 def copy_records(store: Store, trained: str, job: Job) -> None:
-    """Copy the records of an identical training to a trial: bit for bit what its own training would have recorded.
+    """Copy the records of an identical training to a trial.
 
+    All but the times in cost.jsonl is bit for bit what the trial's own training would have recorded.
     `trained` is the id of a trial with the same chain that has ended. If its records are damaged nothing is copied;
     they are made again from stages.
     """

@@ -89,7 +89,7 @@ class StoppingController:
         self._apply(schedule, trial.configuration)
 
     def resume_trials(self, schedule: Schedule) -> list[int]:
-        """Once nothing is left to do: return the trials that are taken up again, since they lie near a front."""
+        """Resume stopped trials that lie near a front, once nothing else is left; return their places in the plan."""
         names = {decision.configuration for decision in self.resume_stopped()}
         again = []
         for i in (i for name in sorted(names) for i in self._places[name]):

@@ -18,7 +18,7 @@ STOPPED_ON_REQUEST = "as asked"
 
 @dataclass
 class RunSummary:
-    """The trainings without a result, and the reasons."""
+    """The trainings that have no result when a run ends, and what keeps them from one."""
 
     store: Store
     total: int

@@ -152,7 +152,7 @@ class Sweep:
             self.stopping.drop_trials(dropped)
 
     def on_report(self, i: int, report: Report) -> None:
-        """Handle a report of a running training: trials that share its new state need no older one."""
+        """Handle a report of a training: release older states, and pass its rows to the stopping rule."""
         with self._stopping_on_storage_errors():
             if report.stored:
                 self.retention.record_state(i, report.stored)

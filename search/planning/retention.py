@@ -1,4 +1,7 @@
-"""Retention of states: each is kept as long as a training needs it or `keep` demands it."""
+"""Retention of shared states: each is kept as long as a training needs it or `keep` demands it.
+
+A training's own checkpoints between them are deleted by its worker (search.execution.session).
+"""
 
 from __future__ import annotations
 

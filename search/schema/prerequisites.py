@@ -76,7 +76,7 @@ RankingSource = Annotated[
 
 
 class Pretrain(Knobs):
-    """A training for each seed, data block and model of the trials, which then start from its weights.
+    """Trainings whose weights the trials start from: one for each seed, data block and model of the trials.
 
     Liu et al. 2021, sec. 6.2, and Dong et al. 2021, app. H: adversarial fine-tuning.
     """
