@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 from zipfile import is_zipfile
 
 import numpy as np
@@ -84,8 +85,11 @@ def read_npy(path: Path, mapped: bool = False) -> np.ndarray:
     check_file(path)
     try:
         with path.open("rb") as file:
-            prefix = file.read(len(format.MAGIC_PREFIX))
-        if prefix == format.MAGIC_PREFIX:
+            is_npy = file.read(len(format.MAGIC_PREFIX)) == format.MAGIC_PREFIX
+            file.seek(0)
+            if is_npy and min(_read_shape(file), default=0) < 0:  # numpy before 2.3 takes it for "all that there is"
+                raise ValueError("a dimension is negative")
+        if is_npy:
             array: np.ndarray = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
             return array
     except Exception as error:  # numpy raises errors of any class for bytes that are no array
@@ -93,6 +97,13 @@ def read_npy(path: Path, mapped: bool = False) -> np.ndarray:
             f"{path} cannot be read ({first_line(error)}); store an array of numbers by numpy.save"
         ) from error
     raise FileError(f"{path} is no .npy; store a single array of numbers by numpy.save")
+
+
+def _read_shape(file: BinaryIO) -> tuple[int, ...]:
+    version = format.read_magic(file)
+    read_header = format.read_array_header_1_0 if version == (1, 0) else format.read_array_header_2_0
+    shape: tuple[int, ...] = read_header(file)[0]
+    return shape
 
 
 def read_npz(path: Path, wanted: Callable[[set[str]], Sequence[str]]) -> dict[str, np.ndarray]:
