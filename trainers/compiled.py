@@ -12,12 +12,15 @@ VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 
 
 def set_cache_folder() -> None:
-    """Set the environment variable TORCHINDUCTOR_CACHE_DIR, unless it is set already.
+    """Set the environment variable TORCHINDUCTOR_CACHE_DIR, unless the user has set it.
 
-    torch's default is /tmp/torchinductor_USER, which any user can create first. This folder is created with mode 0700
-    and shared by later processes of the user. If another user created it first, this process gets a folder of its own.
+    torch's default is torchinductor_USER in the folder for temporary files, which any user can create first. This
+    folder, beside it, is created with mode 0700. All workers of a node and later processes of the user share it. If
+    another user created it first, this process gets a folder of its own.
     """
-    if os.environ.get(VARIABLE):
+    named = os.environ.get(VARIABLE)
+    default = os.path.join(tempfile.gettempdir(), "torchinductor_")  # torch itself sets it once an optimiser is made
+    if named and not named.startswith(default):
         return
     folder = Path(tempfile.gettempdir(), f"torchinductor-{os.geteuid()}")
     with suppress(FileExistsError):
