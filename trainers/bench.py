@@ -1,7 +1,8 @@
 """Measure the speed of training steps: images a second, useful FLOPs, and their share of the device's measured peak.
 
 The benchmark times the trainer's own epoch on random images, without measurements: augmentation, attack, loss,
-backward, optimiser, records. --plain times the plain loop of the literature beside it, round by round.
+backward, optimiser, records. --plain times the plain loop of the literature beside it, round by round. Where
+torch.compile is on, the graphs that it makes and the wait for them are reported too.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from typing import Any
 import torch
 
 from trainers.allocator import ALLOCATOR  # what a sweep gives its workers
+from trainers.bench_compile import FirstSteps, time_first_steps
 from trainers.bench_cost import AUTHORS, Clock, Flops, Peak, counted, measured_peak
 from trainers.bench_plain import agreement
 from trainers.bench_time import Case, Timing, timed
+from trainers.compiled import count_graphs
 from trainers.config import Compute
 from trainers.methods import METHODS
 from trainers.models import MODELS
@@ -82,9 +85,14 @@ def report(options: argparse.Namespace) -> str:
     bf16 = compute.precision == "bf16"
     before = measured_peak(clock, bf16)
     methods = list(METHODS) if options.all else [options.method]
+    firsts = [time_first_steps(case, method) for method in methods] if compute.compile else []
+    made = count_graphs()
     timings = timed(case, methods, options.rounds, options.plain, flops, clock)
+    recompiled = count_graphs() - made
     peak = max(before, measured_peak(clock, bf16))  # measured twice, as a shared machine has slow moments
     parts = [header(options.model, case, peak, flops, clock, options.rounds), table(timings, peak)]
+    if firsts:
+        parts.append(compiling(firsts, recompiled))
     if options.all:
         parts.append(LEGEND)
     return "\n".join([*parts, verdict(case, *timings)] if options.plain else parts)
@@ -126,6 +134,12 @@ def header(model: str, case: Case, peak: Peak, flops: Flops, clock: Clock, round
         f"{flops.forward / 1e6:.4g} MFLOP forward an image\n"
         f"peak {peak.flops / 1e9:.4g} GFLOP/s ({peak.by}); {clock.name}, median of {rounds} rounds [least..most]\n"
     )
+
+
+def compiling(firsts: Sequence[FirstSteps], recompiled: int) -> str:
+    """Return what compiling costs each method; `recompiled` graphs were made in the steps after the first."""
+    lines = "".join(f"\n  {first.describe()}" for first in firsts)
+    return f"\ncompiled:{lines}\n  graphs made by later steps: {recompiled}"
 
 
 def machine(device: torch.device) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Literal, NamedTuple
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from trainers.augmentation import View
-from trainers.compiled import set_cache_folder
+from trainers.compiled import CompiledPasses
 from trainers.models.network import Network
 from trainers.saved_bytes import AT_ONCE
 from trainers.state import InstanceState
@@ -59,15 +59,16 @@ class Net:
     def __init__(self, module: Network, precision: str = "fp32", compiled: bool = False) -> None:
         self.module = module
         self.bf16 = precision == "bf16"
-        self._run = module.features_and_logits
-        if compiled:
-            set_cache_folder()
-            torch._dynamo.reset()  # else graphs of an earlier training in this process would serve this one
-            # dynamic from the first call: else the graph of a batch would depend on the sizes of earlier batches
-            self._run = torch.compile(module.features_and_logits, dynamic=True)
+        self._compiled = CompiledPasses(module, precision) if compiled else None
+        self._run = self._compiled or module.features_and_logits
         self.forwards = 0
         self.backwards = 0
         self.measured_at_once = AT_ONCE  # images; fewer if they keep much memory
+
+    def expect_batches(self, sizes: Sequence[int]) -> None:
+        """Prepare for an epoch whose batches have these sizes; all but the last are equal."""
+        if self._compiled:
+            self._compiled.expect(sizes)
 
     def features_and_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return penultimate activations and logits, (B, channels, H, W) -> (B, F), (B, C)."""

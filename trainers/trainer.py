@@ -164,6 +164,7 @@ class Trainer:
         batches = self.examples.draw_batches(stage, self.selected(stage), self._rng("order", "cpu"))
         if min(map(len, batches)) == 1 and self._needs_two:
             raise ValueError(explain_single_example(stage, self.config.model.name))
+        self.net.expect_batches([len(rows) for rows in batches])
         augmenting, attacking = self._rng("augment"), self._rng("attack")
         torch.manual_seed(derived(stage.seed, stage.epoch, "layers"))
         average, unrecorded = stage.average, () if self.evaluation.entropy else ("entropy",)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
@@ -142,6 +144,25 @@ def test_benchmark_compares_the_plain_loop_with_the_trainer(
     ]
     assert "ours / plain: " in out
     assert "in fp64 0.00% of the adversaries' pixels differ" in out
+
+
+@pytest.mark.long
+def test_benchmark_says_how_long_the_first_steps_wait_for_graphs(
+    brief: None, rated: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second training of a kind makes no graph. Two kinds of pass: the attack's and the update's."""
+    compile_ = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda run, **how: compile_(run, **how | {"backend": "eager"}))
+    torch._dynamo.reset()
+    assert bench.main([*TINY, "--method", "fgsm-at", "--compile"]) == 0
+    out = capsys.readouterr().out
+    assert "fp32, compiled" in out
+    first, later = out.partition("\ncompiled:\n")[2].splitlines()
+    pattern = (
+        r"  fgsm-at: first step after [\d.]+ s, with 2 new graphs; that of a second training after [\d.]+ s, with 0"
+    )
+    assert re.fullmatch(pattern, first)
+    assert later == "  graphs made by later steps: 0"
 
 
 @pytest.mark.parametrize(

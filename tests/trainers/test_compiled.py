@@ -61,6 +61,15 @@ def test_compile_cache_named_by_the_environment_is_kept(temporary: Path, monkeyp
     assert os.environ[VARIABLE] == "/data/cache"
 
 
+def test_compile_cache_that_torch_settled_on_is_not_used(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch names its own folder in the environment once anything imports its compiler; any user can create that."""
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    monkeypatch.setenv(VARIABLE, default_cache_dir())
+    set_cache_folder()
+    assert os.environ[VARIABLE] == str(temporary / f"torchinductor-{os.geteuid()}")
+
+
 @pytest.mark.long
 def test_compiled_network_uses_the_private_compile_cache(temporary: Path) -> None:
     torch.manual_seed(0)

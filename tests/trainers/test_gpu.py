@@ -11,6 +11,7 @@ import torch
 
 from trainers.attack_runs import PGDAttack
 from trainers.attacks import PGD
+from trainers.compiled import count_graphs
 from trainers.config import Compute, TrialConfig
 from trainers.data import Data, to_pixels
 from trainers.evaluate import Evaluation
@@ -75,6 +76,17 @@ def test_training_on_a_gpu_has_the_same_bits_after_a_resume_or_another_training(
     resumed = begun(digits, model=model, method=method, device="cuda")
     resumed.load_state_dict(torch.load(io.BytesIO(buffer.getvalue()), weights_only=True))
     assert same(finished(resumed), whole)
+
+
+@pytest.mark.parametrize("method", ["pgd-at", "trades", "fat", "free-at", "mma"])
+def test_a_second_training_replays_the_graphs_of_the_first(digits: Digits, method: str) -> None:
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    trained(digits, method=method, device="cuda")
+    made = count_graphs()
+    trained(digits, method=method, device="cuda")
+    assert 0 < count_graphs() == made
+    assert not torch._dynamo.utils.counters["inductor"]["cudagraph_skips"]
 
 
 def test_bf16_learns_as_fp32_does(digits: Digits) -> None:
