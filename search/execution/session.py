@@ -116,7 +116,7 @@ class Session:
         if self.job.stop:
             return self._write_result("stopped", {"stopped": self.job.stop})
         if self.until < self.config.epochs:
-            self._wait_for_writer()
+            self.wait_for_writer()
             return "paused"
         return self._write_result("completed", {})
 
@@ -125,7 +125,11 @@ class Session:
         with suppress(OSError):  # a full disk: the last checkpoint remains
             if self._unsaved.rows and self._between_epochs:
                 self._save_checkpoint()
-            self._wait_for_writer()
+            self.wait_for_writer()
+
+    def wait_for_writer(self) -> None:
+        """Wait for the checkpoint being written: it must be stored before the session ends or reports it."""
+        self._writer.wait()
 
     def take_new_rows(self) -> list[EpochRecord]:
         """Return the rows since the last call; the first call returns all rows, including those of other trials."""
@@ -183,11 +187,11 @@ class Session:
         epoch = self.trainer.epoch
         if epoch == self.until or epoch in self.job.forks:
             self._save_checkpoint()
-            self._wait_for_writer()  # other trials wait for it
+            self.wait_for_writer()  # other trials wait for it
         elif time.monotonic() - self._saved_at >= self.job.checkpoint_seconds - self._write_seconds:
             self._save_checkpoint()
             if self.job.checkpoint_seconds <= self._write_seconds:
-                self._wait_for_writer()  # a kill during the write would cost more than checkpoint_seconds
+                self.wait_for_writer()  # a kill during the write would cost more than checkpoint_seconds
 
     def _save_checkpoint(self) -> None:
         epoch, parent, segment = self.trainer.epoch, self.saved[-1], self._unsaved
@@ -201,7 +205,7 @@ class Session:
             self._write_seconds = time.monotonic() - began
             self._drop_states(self.saved[1:-2])  # the newest two stay, in case one is damaged
 
-        self._wait_for_writer()
+        self.wait_for_writer()
         self.segments.append(segment)
         self._unsaved = Segment([], [], {})
         self.saved.append(epoch)
@@ -209,10 +213,6 @@ class Session:
         self._writer.start(write)
         if not isinstance(self.folder, Path):
             self._write_records()
-
-    def _wait_for_writer(self) -> None:
-        """Wait for the checkpoint being written: it must be stored before the session ends or reports it."""
-        self._writer.wait()
 
     def _drop_states(self, epochs: Iterable[int]) -> None:
         """Delete states that only this trial could need, and no longer does."""
@@ -223,7 +223,7 @@ class Session:
 
     def _write_result(self, status: JobStatus, more: Row) -> JobStatus:
         began = time.perf_counter()
-        self._wait_for_writer()
+        self.wait_for_writer()
         rows = self._list_rows()
         result: Row = {"trial": self.job.trial, "status": status, "epochs": len(rows)} | more
         if self.config.burn_in:
