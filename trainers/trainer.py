@@ -35,7 +35,7 @@ from trainers.measure import (
     loss_by_example,
 )
 from trainers.models import build_network, needs_two_examples
-from trainers.recording import Arrays, Log, metrics_of, peak_memory
+from trainers.recording import Arrays, Log, metrics_of, peak_memory, reset_peak_memory
 from trainers.records import ByClass, CheckpointRecord, CostRecord, EpochRecord
 from trainers.scores import UNSEEN
 from trainers.step import Batch, Net
@@ -75,6 +75,7 @@ class Trainer:
         compute = config.compute.resolved(torch.cuda.is_available())
         configure(compute.deterministic, threads)
         self.device = torch.device(compute.device)
+        reset_peak_memory(self.device)  # a worker trains one trial after another
         self.data = data
         channels, size = data.train.x.shape[1], data.train.x.shape[2]
         module = build_network(

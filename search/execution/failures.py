@@ -163,7 +163,8 @@ def describe_memory_shortage(error: BaseException) -> str | None:
     kind = "GPU memory" if on_gpu else "memory"
     held = peak_memory(torch.device("cuda" if on_gpu else "cpu")) / GIB
     more = f"asked for {_format_request(asked)} more" if asked else "asked for more"
-    return f"out of {kind}: its process {more}, and had held {held:.1f} GiB at most"
+    holder = "it" if on_gpu else "its process"  # on a CPU the peak is that of all trials of the process
+    return f"out of {kind}: {holder} {more}, and had held {held:.1f} GiB at most"
 
 
 def release_memory() -> None:
