@@ -72,6 +72,8 @@ class TrialTrainable(tune.Trainable):
 
 def find_gpu() -> str:
     """Return the name of the GPU that this worker may use, by its number in nvidia-smi; empty if Ray gave it none."""
+    if not ray.is_initialized():  # outside a worker, where the next call would start a Ray
+        return ""
     context = ray.get_runtime_context()
     gpus = context.get_accelerator_ids().get("GPU", [])
     return f"GPU {gpus[0]} of node {socket.gethostname()} ({context.get_node_id()[:6]})" if gpus else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 
+import torch
+
 from search.execution.failures import GpuFault, record_failure, release_memory
 from search.execution.session import Session
 from search.execution.watchdog import Watchdog
@@ -39,7 +41,8 @@ class Worker:
             raise GpuFault(report.why)
         if report.outcome != "running":
             self._session = None
-            release_memory()
+            if report.outcome == "out of memory" or torch.cuda.is_initialized():  # it takes 0.2 s or more
+                release_memory()
         return report
 
     def _step(self) -> Report:
