@@ -291,8 +291,9 @@ def derived(seed: int, epoch: int, purpose: str) -> int:
 def configure(deterministic: bool, threads: int) -> None:
     """Set the number of threads of the process, on which bits depend, and choose kernels whose bits do not vary."""
     torch.set_num_threads(threads)
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
-    torch.use_deterministic_algorithms(deterministic)
+    torch.use_deterministic_algorithms(deterministic)  # also those that torch.compile chooses
+    if "TORCHINDUCTOR_COMPILE_THREADS" not in os.environ:
+        torch._inductor.config.compile_threads = threads  # else one for each CPU, in each of a node's trials
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # 3 % of a step, and nothing reads such memory
     torch.backends.cudnn.benchmark = not deterministic
     torch.backends.cudnn.allow_tf32 = False  # fp32 is exact; bf16 is the fast one

@@ -79,7 +79,7 @@ def is_gpu_fault(error: BaseException) -> bool:
     text = str(error).lower()
     if not isinstance(error, RuntimeError) or describe_memory_shortage(error):
         return False
-    named = isinstance(error, getattr(torch, "AcceleratorError", ())) or any(word in text for word in GPU_WORDS)
+    named = isinstance(error, torch.AcceleratorError) or any(word in text for word in GPU_WORDS)
     return ASSERT_WORDS in text or (named and not any(word in text for word in PROGRAM_WORDS))
 
 

@@ -31,7 +31,7 @@ from search.execution.worker import Worker
 from ..helpers import SweepProcess, Tiny, hash_records, smoke
 from ..simulated_gpus import simulate
 
-AcceleratorError: Any = getattr(torch, "AcceleratorError", RuntimeError)
+AcceleratorError: Any = torch.AcceleratorError
 ILLEGAL = "CUDA error: an illegal memory access was encountered"
 LAUNCH = f"{ILLEGAL}\nCUDA kernel errors might be asynchronously reported at some other API call"
 
