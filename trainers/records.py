@@ -91,6 +91,9 @@ class CostRecord(TypedDict, total=False):
     ]
     final_seconds: Annotated[float, Doc("time of the final evaluation and of its records", "s", "a row at the end")]
     by: Annotated[str, Doc("the trial that spent it; <sweep>/<trial> if another sweep did")]
+    device: Annotated[
+        str, Doc("the processor, or the GPU with its driver and cuDNN, that trained it", when="rows of an epoch")
+    ]
 
 
 class CheckpointRecord(TypedDict, total=False):

@@ -35,6 +35,7 @@ from search.store.store import Arrays, Checkpoint, Store
 from trainers.config import TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
+from trainers.hardware import describe_device
 from trainers.measure import mean_accuracy_by_class
 from trainers.npz import read_arrays
 from trainers.record_io import Row, append_rows, sealed, write_atomic, write_json
@@ -177,6 +178,7 @@ class Session:
         self.trainer.on_batch = self._progress_writer.update
         row, instances, cost = self.trainer.run_epoch(self.config.stage(self.trainer.epoch))
         cost["by"] = self.job.trial
+        cost["device"] = describe_device(self.trainer.device)
         epoch_segment = Segment([row], [cost], {name: values[None] for name, values in instances.items()})
         self._unsaved = append_segment(self._unsaved, epoch_segment)
         self._between_epochs = True
