@@ -20,7 +20,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from search.execution import ray_backend
+from search.execution import ray_backend, watchdog
 from search.execution.backend import Capacity
 from search.execution.failures import describe_memory_shortage, read_last_error_line, record_failure, write_error
 from search.execution.gpu_faults import GpuFaults
@@ -220,6 +220,20 @@ def test_a_hanging_step_ends_its_process_and_writes_its_stack(tiny: Tiny, monkey
     assert "assert ended.wait(10)" in text
 
 
+def test_a_step_that_may_compile_has_more_time(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cold compilation takes minutes, and with many workers that start at once longer than an epoch."""
+    ended, codes = threading.Event(), []
+    monkeypatch.setattr(os, "_exit", lambda code: (codes.append(code), ended.set()))
+    monkeypatch.setattr(watchdog, "COMPILE_SECONDS", 0.3)
+    job = tiny.job(0)
+    compiled = replace(job, config=job.config | {"compute": job.config["compute"] | {"compile": True}})
+    with Watchdog(compiled):
+        assert not ended.wait(0.15) and codes == []
+        assert ended.wait(10)
+    why = str(read_last_error_line(tiny.store, tiny.plan.trials[0].id))
+    assert why.startswith("it hung: no report for 0.35 s, the search.timeout and 0.3 s to compile (")
+
+
 def test_a_step_that_ends_in_time_is_left_alone(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "_exit", lambda code: pytest.fail("it was ended"))
     for job in (tiny.job(0), replace(tiny.job(0), timeout=None)):
@@ -237,7 +251,8 @@ from types import SimpleNamespace
 from typing import Any
 import search.execution.watchdog
 search.execution.watchdog.REPORT_SECONDS = 0.5
-with search.execution.watchdog.Watchdog(SimpleNamespace(timeout=0.2, folder=sys.argv[1], trial="a")):
+job = SimpleNamespace(timeout=0.2, folder=sys.argv[1], trial="a", config={"compute": {"compile": False}})
+with search.execution.watchdog.Watchdog(job):
     ctypes.PyDLL(None).sleep(100)
 """
     done = subprocess.run(
