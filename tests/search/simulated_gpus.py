@@ -26,7 +26,7 @@ def simulate(folder: Path, fault: str, gpus: int) -> tuple[str, ...]:
 def _count_gpus(gpus: int) -> None:
     ray: Any = search.cluster.ray_cluster.ray
     start = ray.init
-    ray.init = lambda **arguments: start(**arguments, num_gpus=gpus, num_cpus=max(2, gpus))
+    ray.init = lambda **arguments: start(**arguments, num_gpus=gpus, num_cpus=4 * gpus)
 
 
 if __name__ == "__main__":
