@@ -161,13 +161,17 @@ def _compare_trial(folder: Place, scratch: Path, plan: Row, row: Row) -> tuple[l
 def _train_trial(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
     """Train one trial in a new store, and return that.
 
-    Raises Unverifiable, DataError, FileError, CheckpointError or OSError if its data, ranking or start weights are gone
-    or have changed.
+    Raises Unverifiable if it needs a GPU that is not there, and Unverifiable, DataError, FileError, CheckpointError or
+    OSError if its data, ranking or start weights are gone or have changed.
     """
     store, alone = Store(folder), Store(scratch / "store")
     shutil.rmtree(scratch / "store", ignore_errors=True)
     health.create_folders(alone.folder)
     config = TrialConfig.model_validate(row["config"])
+    if config.compute.device == "cuda" and not torch.cuda.is_available():
+        raise Unverifiable(
+            f"{row['id']} was trained on a GPU, and torch finds none here; verify it on a machine with one"
+        )
     sources = DatasetCache()
     if identify_splits(sources.fingerprint(config.data), config.data) != row["data"]:
         raise Unverifiable(f"{row['id']}: its data has changed; put back the files that it was trained on")
