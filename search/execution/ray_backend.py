@@ -61,6 +61,7 @@ class RayBackend:
             with RayLivenessMonitor(interrupt, workload.console):
                 while True:
                     try:
+                        searcher.parked.clear()  # their workers ended with the last run of Tune
                         interrupt.listening = tune_listens
                         _tuner(searcher, queue, trainable, tune_callbacks, scratch).fit()
                         return queue.failure

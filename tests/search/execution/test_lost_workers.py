@@ -119,11 +119,16 @@ def test_ray_backend_runs_tune_again_only_after_a_worker_was_killed_for_memory(
 ) -> None:
     fits: list[Exception | None] = [error, None]
 
-    def fit() -> None:
-        if (raised := fits.pop(0)) is not None:
-            raise raised
+    def tuner(searcher: ray_backend.TuneSearcher, *others: Any) -> SimpleNamespace:
+        def fit() -> None:
+            assert not searcher.parked, "the workers of the run before are gone"
+            searcher.parked.add("x")
+            if (raised := fits.pop(0)) is not None:
+                raise raised
 
-    monkeypatch.setattr(ray_backend, "_tuner", lambda *arguments: SimpleNamespace(fit=fit))
+        return SimpleNamespace(fit=fit)
+
+    monkeypatch.setattr(ray_backend, "_tuner", tuner)
     monkeypatch.setattr(ray_backend, "RayLivenessMonitor", lambda *arguments: nullcontext())
     for name in ("with_parameters", "with_resources"):
         monkeypatch.setattr(ray_backend.tune, name, lambda trainable, *more, **others: trainable)
