@@ -87,6 +87,9 @@ def describe_provenance(found: ReportData) -> dict[str, str]:
         "commit": run.get("commit") or "",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items() if version),
         "host": run.get("host") or "",
+        "trained on": "; ".join(
+            f"{device} ({format_count(epochs, 'epoch')})" for device, epochs in run.get("devices", {}).items()
+        ),
         "redraw": f"python -m analysis.report {found.results.where}",
     }
 

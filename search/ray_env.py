@@ -16,6 +16,7 @@ QUIET = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_prestart_worker_first_driver": "0",  # such workers would lack the copy of the checkout and never be used
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # the numbers that Ray and nvidia-smi use, also where a node has unlike GPUs
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # search.signals has one that keeps the exit code right

@@ -1,7 +1,8 @@
 """python -m search.verify RUN: train a sample of a sweep's trials again from scratch and compare the bits.
 
 A trial that copied epochs from others, was killed or moved between workers must have the same records and weights as
-one trained alone. Exit codes: 0 every bit is equal, 1 some differ, 2 nothing can be compared.
+one trained alone, on a device of the same kind: where a trial differs that another one trained, it says which. Exit
+codes: 0 every bit is equal, 1 some differ, 2 nothing can be compared.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from math import inf, nan
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.progress import track
 
 from search.cli import exit_with
 from search.exceptions import NoSweep, PlanMismatch, SpaceError, Unreachable
+from search.execution.devices import DIFFERENT_BITS, list_devices
 from search.execution.repair import find_damaged_files
 from search.execution.session import Session
 from search.planning.datasets import DatasetCache, identify_source
@@ -36,6 +39,7 @@ from trainers.config import TrialConfig
 from trainers.data import identify_splits, prepare_data
 from trainers.files import FileError
 from trainers.formatting import format_count
+from trainers.hardware import describe_device
 from trainers.images import DataError
 from trainers.record_io import Place, Row, write_atomic
 from trainers.record_reader import read_content, read_rows
@@ -66,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
             "trained from scratch:"
         )
         unchecked, damaged = _check_records(Store(options.run), ended, console)
-        different = with_weights = 0
+        different = with_weights = on_other_devices = 0
         with tempfile.TemporaryDirectory(prefix="verify-") as scratch:  # outside the sweep, as a kill leaves it behind
             for row in track(
                 rows, "training from scratch", console=errors, transient=True, disable=not errors.is_terminal
@@ -77,6 +81,9 @@ def main(arguments: list[str] | None = None) -> int:
                 console.print(f"{'DIFFERS' if differences else 'equal'}: {row['id']}", soft_wrap=True)
                 for line in differences:
                     console.print(f"  {line}", soft_wrap=True)
+                if elsewhere := _describe_other_devices(options.run, row) if differences else "":
+                    on_other_devices += 1
+                    console.print(f"  {elsewhere}", markup=False, soft_wrap=True)
     except (NoSweep, Unreachable) as error:
         errors.print(f"error: {error}")
         return 2
@@ -91,6 +98,12 @@ def main(arguments: list[str] | None = None) -> int:
         f"last weights where these are stored ({with_weights} of {len(rows)}), bit for bit.",
         soft_wrap=True,
     )
+    if on_other_devices:
+        console.print(
+            f"{on_other_devices} of the {different} that differ were trained on another device than this, and "
+            f"{DIFFERENT_BITS}: verify them on one like theirs.",
+            soft_wrap=True,
+        )
     console.print(_format_integrity(len(ended), damaged, unchecked), soft_wrap=True)
     return int(different + damaged > 0)
 
@@ -148,13 +161,17 @@ def _compare_trial(folder: Place, scratch: Path, plan: Row, row: Row) -> tuple[l
 def _train_trial(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
     """Train one trial in a new store, and return that.
 
-    Raises Unverifiable, DataError, FileError, CheckpointError or OSError if its data, ranking or start weights are gone
-    or have changed.
+    Raises Unverifiable if it needs a GPU that is not there, and Unverifiable, DataError, FileError, CheckpointError or
+    OSError if its data, ranking or start weights are gone or have changed.
     """
     store, alone = Store(folder), Store(scratch / "store")
     shutil.rmtree(scratch / "store", ignore_errors=True)
     health.create_folders(alone.folder)
     config = TrialConfig.model_validate(row["config"])
+    if config.compute.device == "cuda" and not torch.cuda.is_available():
+        raise Unverifiable(
+            f"{row['id']} was trained on a GPU, and torch finds none here; verify it on a machine with one"
+        )
     sources = DatasetCache()
     if identify_splits(sources.fingerprint(config.data), config.data) != row["data"]:
         raise Unverifiable(f"{row['id']}: its data has changed; put back the files that it was trained on")
@@ -200,6 +217,13 @@ def _compare_weights(store: Store, alone: Store, row: Row) -> bool | None:
     """Tell whether the last weights are equal; None if none are stored: `keep` has deleted them, or there were none."""
     stored, again = store.read_state(row["chain"]), alone.read_state(row["chain"])
     return _hash_weights(stored.get("model")) == _hash_weights(again.get("model")) if stored and again else None
+
+
+def _describe_other_devices(folder: Place, row: Row) -> str:
+    """Say on which devices a stored trial was trained, if not all of its epochs were on one like this."""
+    here = describe_device(torch.device(row["config"]["compute"]["device"]))
+    there = list_devices(Store(folder).trial_folder(row["id"]))
+    return f"trained on {' and '.join(there)}; here on {here}" if set(there) - {here} else ""
 
 
 def _read_record(path: Place) -> bytes | None:

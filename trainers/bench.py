@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import date
 from difflib import get_close_matches
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -27,6 +25,7 @@ from trainers.bench_plain import agreement
 from trainers.bench_time import Case, Timing, timed
 from trainers.compiled import count_graphs
 from trainers.config import Compute
+from trainers.hardware import name_device
 from trainers.methods import METHODS
 from trainers.models import MODELS
 from trainers.terminal.showing import run_and_exit
@@ -128,7 +127,7 @@ def _range(values: Sequence[float]) -> str:
 def header(model: str, case: Case, peak: Peak, flops: Flops, clock: Clock, rounds: int) -> str:
     compute = case.compute
     return (
-        f"torch {torch.__version__}, {machine(clock.device)}, {case.threads} thread{'s'[: case.threads > 1]}, "
+        f"torch {torch.__version__}, {name_device(clock.device)}, {case.threads} thread{'s'[: case.threads > 1]}, "
         f"{compute.precision}, {'compiled' if compute.compile else 'eager'}, {date.today().isoformat()}\n"
         f"{model} on {case.channels}x{case.size}x{case.size}, batch {case.batch}: "
         f"{flops.forward / 1e6:.4g} MFLOP forward an image\n"
@@ -140,18 +139,6 @@ def compiling(firsts: Sequence[FirstSteps], recompiled: int) -> str:
     """Return what compiling costs each method; `recompiled` graphs were made in the steps after the first."""
     lines = "".join(f"\n  {first.describe()}" for first in firsts)
     return f"\ncompiled:{lines}\n  graphs made by later steps: {recompiled}"
-
-
-def machine(device: torch.device) -> str:
-    """Return the name of the GPU, or of the processor."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:  # not Linux
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return next(iter(names), platform.processor() or platform.machine())
 
 
 def verdict(case: Case, ours: Timing, plain: Timing) -> str:

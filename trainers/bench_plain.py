@@ -1,11 +1,14 @@
 """The plain training loop of the literature, for comparison: it computes the same, up to rounding.
 
 The loop is as in the code of Dong et al. 2021 and Zhang et al. 2021 (arXiv:2010.01736): fp32, PIL transforms in a
-DataLoader, loss.backward() through all parameters at each step of the attack.
+DataLoader, loss.backward() through all parameters at each step of the attack. On a GPU it has the settings of that
+code, which are not the trainer's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -49,8 +52,9 @@ class Plain:
 
     def run_epoch(self) -> None:
         """Train on every image once."""
-        for x, y in self.loader:
-            self.step(x.to(self.device), y.to(self.device), self.noise)
+        with usual_settings(self.device):
+            for x, y in self.loader:
+                self.step(x.to(self.device), y.to(self.device), self.noise)
 
     def step(self, x: Tensor, y: Tensor, rng: Generator) -> Tensor:
         """Make one update; return the adversarial examples, (B, channels, H, W)."""
@@ -77,6 +81,24 @@ class Plain:
             delta.data = torch.clamp(delta.data, 0 - x, 1 - x)
             gradient.zero_()
         return (x + delta).detach()
+
+
+@contextmanager
+def usual_settings(device: torch.device) -> Iterator[None]:
+    """On a GPU, compute as code of the field does: with TF32 convolutions, torch's default, and the fastest kernels.
+
+    The trainer's settings return at the end of the context. On a CPU it changes nothing.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=True):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic)
 
 
 def _unusual(attack: PGD) -> bool:

@@ -82,15 +82,16 @@ def is_epoch_row(value: Any, place: int) -> bool:
 
 
 def is_cost_row(value: Any, place: int) -> bool:
-    """Return whether a value is a row of cost.jsonl: finite numbers by name, and if given the trial that paid in `by`.
+    """Return whether a value is a row of cost.jsonl: finite numbers by name, and words in `by` and `device` if given.
 
     One of the numbers is `seconds` or `final_seconds`.
     """
-    if not isinstance(value, dict) or not isinstance(value.get("by", ""), str):
+    words = ("by", "device")
+    if not isinstance(value, dict) or not all(isinstance(value.get(key, ""), str) for key in words):
         return False
     if "seconds" not in value and "final_seconds" not in value:
         return False
-    return _finite({key: number for key, number in value.items() if key != "by"})
+    return _finite({key: number for key, number in value.items() if key not in words})
 
 
 def _finite(value: Row) -> bool:

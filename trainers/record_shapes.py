@@ -123,6 +123,7 @@ class RunRecord(TypedDict, total=False):
     exit: int
     spent: str  # the budget that ended the run, in words
     wall_seconds: float | None
+    devices: dict[str, int]  # epochs of the sweep so far by the device that trained them
 
 
 class ProvenanceRecord(TypedDict):

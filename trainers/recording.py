@@ -91,8 +91,14 @@ def _mean(column: Tensor) -> float:
     return float(column.double().mean())
 
 
+def reset_peak_memory(device: torch.device) -> None:
+    """Let `peak_memory` count from here on; on a CPU it counts from the start of the process in any case."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def peak_memory(device: torch.device) -> int:
-    """Return the peak memory in bytes: of the GPU since the process began, or of the process on a CPU."""
+    """Return the peak memory in bytes: of tensors on the GPU since the last reset, or of the whole process on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

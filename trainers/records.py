@@ -82,10 +82,18 @@ class CostRecord(TypedDict, total=False):
     evaluate_seconds: Annotated[float, Doc("time of the measurements after it", "s", "rows of an epoch")]
     images_per_s: Annotated[float, Doc("`examples` of the epoch over `seconds`", "1/s", "rows of an epoch")]
     peak_memory: Annotated[
-        int, Doc("peak memory of the GPU, or of the process on a CPU, so far", "bytes", "rows of an epoch")
+        int,
+        Doc(
+            "peak memory so far: of the trial's tensors on the GPU; on a CPU of the process, earlier trials included",
+            "bytes",
+            "rows of an epoch",
+        ),
     ]
     final_seconds: Annotated[float, Doc("time of the final evaluation and of its records", "s", "a row at the end")]
     by: Annotated[str, Doc("the trial that spent it; <sweep>/<trial> if another sweep did")]
+    device: Annotated[
+        str, Doc("the processor, or the GPU with its driver and cuDNN, that trained it", when="rows of an epoch")
+    ]
 
 
 class CheckpointRecord(TypedDict, total=False):

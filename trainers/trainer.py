@@ -35,7 +35,7 @@ from trainers.measure import (
     loss_by_example,
 )
 from trainers.models import build_network, needs_two_examples
-from trainers.recording import Arrays, Log, metrics_of, peak_memory
+from trainers.recording import Arrays, Log, metrics_of, peak_memory, reset_peak_memory
 from trainers.records import ByClass, CheckpointRecord, CostRecord, EpochRecord
 from trainers.saved_bytes import choose_measured_batch, count_saved_bytes
 from trainers.scores import UNSEEN
@@ -77,6 +77,7 @@ class Trainer:
         self.evaluation = evaluation.resolved(compute.device, compute.precision)
         configure(compute.deterministic, threads)
         self.device = torch.device(compute.device)
+        reset_peak_memory(self.device)  # a worker trains one trial after another
         self.data = data
         channels, size = data.train.x.shape[1], data.train.x.shape[2]
         module = build_network(
@@ -296,8 +297,9 @@ def derived(seed: int, epoch: int, purpose: str) -> int:
 def configure(deterministic: bool, threads: int) -> None:
     """Set the number of threads of the process, on which bits depend, and choose kernels whose bits do not vary."""
     torch.set_num_threads(threads)
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
-    torch.use_deterministic_algorithms(deterministic)
+    torch.use_deterministic_algorithms(deterministic)  # also those that torch.compile chooses
+    if "TORCHINDUCTOR_COMPILE_THREADS" not in os.environ:
+        torch._inductor.config.compile_threads = threads  # else one for each CPU, in each of a node's trials
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # 3 % of a step, and nothing reads such memory
     torch.backends.cudnn.benchmark = not deterministic
     torch.backends.cudnn.allow_tf32 = False  # fp32 is exact; bf16 is the fast one

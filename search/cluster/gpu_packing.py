@@ -9,7 +9,7 @@ from typing import Annotated, TypedDict
 import torch
 
 from search.cluster.capacity import list_live_nodes
-from search.cluster.gpu_probe import CopiesMeasured, CopyGroup
+from search.cluster.gpu_probe import IMAGES, CopiesMeasured, CopyGroup
 from search.cluster.node_report import NodeReport
 from search.cluster.ray_cluster import connect
 from search.exceptions import Infeasible
@@ -147,21 +147,24 @@ def measure_copies(group: CopyGroup, memory: int, limit: int) -> list[CopiesMeas
 
 
 def select_largest(trials: Sequence[PlannedTrial], sources: Mapping[str, Source]) -> list[PlannedTrial]:
-    """Return the trainings that save the most bytes for the backward pass, one of each model, of the largest models.
+    """Return the trainings that save the most bytes for a backward pass, one of each model, of the largest models.
 
-    Trainings that do not compute on a GPU are left out.
+    These bytes are those of a training step or of a batch of measuring, whichever is more. Trainings that do not
+    compute on a GPU are left out.
     """
-    largest: dict[Model, tuple[int, PlannedTrial]] = {}
+    largest: dict[Model, tuple[tuple[float, float], PlannedTrial]] = {}
     for trial in trials:
         config, source = trial.config, sources[identify_source(trial.config.data)]
         if config.compute.device != "cuda":
             continue
         size, channels = source.x_train.shape[1], source.x_train.shape[-1]
         per_image = count_saved_bytes(config.model, channels, size, source.classes)
-        needs = per_image * config.batch_size * config.method.graphs
+        width = 0.5 if config.compute.precision == "bf16" else 1.0  # of the bytes in fp32
+        training = width * config.batch_size * config.method.graphs
+        needs = per_image * max(training, IMAGES), training  # measuring is in fp32
         if config.model not in largest or needs > largest[config.model][0]:
             largest[config.model] = needs, trial
-    return [trial for _, trial in sorted(largest.values(), key=lambda pair: -pair[0])[:MAX_MODELS]]
+    return [trial for _, trial in sorted(largest.values(), key=lambda pair: pair[0], reverse=True)[:MAX_MODELS]]
 
 
 def _measure_largest(

@@ -20,7 +20,7 @@ from trainers.recording import peak_memory
 from trainers.trainer import Trainer
 
 STEPS = 32  # of an epoch
-IMAGES = 512  # of each split, in an evaluation
+IMAGES = 512  # of each split, in an evaluation: its batch
 WARMUP_ROUNDS = 2  # for compiling, choosing kernels and filling caches
 SECONDS, WINDOWS = 5.0, 3  # length and number of the measurements
 PATIENCE = 900.0  # seconds for a GPU to come free, or for a copy to compile
@@ -32,6 +32,13 @@ class CopiesMeasured(NamedTuple):
     copies: int
     images_per_s: float  # of all copies together
     memory: int  # bytes that one copy needs
+
+
+class MemoryUse(NamedTuple):
+    """The memory that a process needs, and what else is in use on its GPU."""
+
+    own: int  # bytes that torch reserved at most, or of the whole process on a CPU
+    others: int  # bytes that torch did not reserve: contexts of all processes, and what other processes reserved
 
 
 class ProbeTrainer(Trainer):
@@ -71,13 +78,13 @@ class TrainingCopy:
         for _ in range(WARMUP_ROUNDS):
             self._trainer.run_round()
 
-    def measure_memory(self) -> int:
-        """Return the bytes it needs; on a GPU with those of the driver's context, if no other process uses the GPU."""
+    def measure_memory(self) -> MemoryUse:
+        """Return the memory it needs, and what else is in use: its own CUDA context if it is alone on its GPU."""
         device = self._trainer.device
         if device.type != "cuda":
-            return peak_memory(device)
+            return MemoryUse(peak_memory(device), 0)
         free, total = torch.cuda.mem_get_info(device)
-        return torch.cuda.max_memory_reserved(device) + total - free - torch.cuda.memory_reserved(device)
+        return MemoryUse(torch.cuda.max_memory_reserved(device), total - free - torch.cuda.memory_reserved(device))
 
     def measure_rate(self, seconds: float) -> float:
         """Return the images per second over at least this many seconds."""
@@ -99,6 +106,7 @@ class CopyGroup:
         self._bundle = {"CPU": float(threads * max_copies)} | ({"GPU": 1.0} if self._share else {})
         self._bundle |= {f"node:{ip}": 0.001} if ip else {}
         self._copies: list[Any] = []
+        self._context = 0  # bytes of a process that torch does not reserve, measured while the first copy is alone
 
     def __enter__(self) -> Self:
         """Reserve the GPU. Raises TimeoutError if it does not come free."""
@@ -119,5 +127,7 @@ class CopyGroup:
         self._copies.append(actor.remote(*self._inputs))
         ray.get(self._copies[-1].measure_memory.remote(), timeout=PATIENCE)
         windows = [sum(ray.get([copy.measure_rate.remote(SECONDS) for copy in self._copies])) for _ in range(WINDOWS)]
-        memory = ray.get(self._copies[0].measure_memory.remote())
-        return CopiesMeasured(len(self._copies), median(windows), memory)
+        uses = ray.get([copy.measure_memory.remote() for copy in self._copies])
+        if len(uses) == 1:
+            self._context = uses[0].others
+        return CopiesMeasured(len(uses), median(windows), max(use.own for use in uses) + self._context)

@@ -56,11 +56,11 @@ def report_node(folder: str, nonce: str, gpus: bool) -> NodeReport:
     try:
         import torch
 
-        from trainers.bench import machine
+        from trainers.hardware import name_device
         from trainers.state_chain import training_code
 
         versions["torch"] = str(torch.__version__)  # names the build, unlike the metadata of the package
-        code, cpu = training_code(), machine(torch.device("cpu"))
+        code, cpu = training_code(), name_device(torch.device("cpu"))
     except ImportError as error:
         problems.append(f"cannot import the training code ({error}); install the same packages on every node")
     free, answer = _check_folder(parse_path(folder), nonce, problems)

@@ -24,7 +24,17 @@ from trainers.recording import peak_memory
 PROJECT_PACKAGES = ("search", "trainers")
 GIB = 1 << 30
 REQUEST = re.compile(r"[Tt]ried to allocate ([\d.]+ ?\w+)|Unable to allocate ([\d.]+ \w+)")
-MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")  # in a RuntimeError
+MEMORY_WORDS = (  # in a RuntimeError
+    "out of memory", "not enough memory", "can't allocate memory", "alloc_failed",
+    # what cuDNN and cuBLAS say when there is no room for their handles and workspaces
+    "cudnn_status_not_initialized", "cublas_status_not_initialized", "unable to find an engine",
+)  # fmt: skip
+GPU_WORDS = (  # in a RuntimeError of torch: the context of the process is unusable, or the GPU does not answer
+    "cuda error", "cudnn error", "cuda driver error", "cuda unknown error", "_status_execution_failed",
+    "_status_internal_error", "no cuda gpus are available",
+)  # fmt: skip
+PROGRAM_WORDS = ("_status_bad_param", "_status_invalid_value", "_status_not_supported")  # the GPU refused a call
+ASSERT_WORDS = "device-side assert"  # of an index out of range: the context is lost, and the program is to blame
 
 
 class StepOutcome(NamedTuple):
@@ -34,24 +44,57 @@ class StepOutcome(NamedTuple):
     why: str = ""
 
 
+class GpuFault(Exception):
+    """An error after which no training of the process can use its GPU: a new process may be able to."""
+
+
 def record_failure(job: Job, error: Exception) -> StepOutcome:
     """Return the outcome of a trial that raised an error.
 
     A storage error ends the sweep, because every other trial would meet it. A trial that ran out of memory may have
-    enough when it runs alone. Any other error is written to the error.txt of the trial.
+    enough when it runs alone. A trial whose GPU failed is lost, as its process is. These and all other errors are
+    written to the error.txt of the trial.
     """
     folder = parse_path(job.folder)
     if isinstance(error, OSError) and (why := find_storage_problem_behind(error, folder)):
         return StepOutcome("storage", why)
     if lack := describe_memory_shortage(error):
         return StepOutcome("out of memory", f"{lack}{_format_location(error.__traceback__)}")
+    lost = is_gpu_fault(error)
     try:
-        write_error(Store(folder), job.trial, "".join(traceback.format_exception(error)) + _format_on_one_line(error))
+        write_error(Store(folder), job.trial, _format_gpu_fault(error) if lost else _format_error(error))
     except OSError as other:
         return StepOutcome(
             "storage", find_storage_problem_behind(other, folder) or find_storage_problem(folder) or str(other)
         )
-    return StepOutcome("failed")
+    return StepOutcome("lost", describe_gpu_fault(error)) if lost else StepOutcome("failed")
+
+
+def is_gpu_fault(error: BaseException) -> bool:
+    """Return whether an error leaves the GPU unusable for this process, for a cause other than a lack of memory.
+
+    A CUDA context is lost after an illegal address, a failed launch or a fault of the hardware: each later call in the
+    process raises the same error.
+    """
+    text = str(error).lower()
+    if not isinstance(error, RuntimeError) or describe_memory_shortage(error):
+        return False
+    named = isinstance(error, torch.AcceleratorError) or any(word in text for word in GPU_WORDS)
+    return ASSERT_WORDS in text or (named and not any(word in text for word in PROGRAM_WORDS))
+
+
+def describe_gpu_fault(error: BaseException) -> str:
+    """Describe a fault of a GPU on one line."""
+    return f"{(str(error).strip().splitlines() or [type(error).__name__])[0]}{_format_location(error.__traceback__)}"
+
+
+def _format_gpu_fault(error: Exception) -> str:
+    """Return the stack and the fault, without the header by which `failed_deterministically` knows other errors."""
+    return "".join(traceback.format_tb(error.__traceback__)) + describe_gpu_fault(error)
+
+
+def _format_error(error: Exception) -> str:
+    return "".join(traceback.format_exception(error)) + _format_on_one_line(error)
 
 
 def _format_on_one_line(error: Exception) -> str:
@@ -120,7 +163,8 @@ def describe_memory_shortage(error: BaseException) -> str | None:
     kind = "GPU memory" if on_gpu else "memory"
     held = peak_memory(torch.device("cuda" if on_gpu else "cpu")) / GIB
     more = f"asked for {_format_request(asked)} more" if asked else "asked for more"
-    return f"out of {kind}: its process {more}, and had held {held:.1f} GiB at most"
+    holder = "it" if on_gpu else "its process"  # on a CPU the peak is that of all trials of the process
+    return f"out of {kind}: {holder} {more}, and had held {held:.1f} GiB at most"
 
 
 def release_memory() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import count
 
 from search.execution.backend import Capacity, Workload
+from search.execution.failures import GpuFault
 from search.execution.job_queue import JobQueue
 from search.execution.worker import Worker
 from search.monitor.callback import Callback
@@ -18,7 +19,8 @@ class InProcessBackend:
     """Trains an epoch of each task in turn, in the order in which the tasks began.
 
     The same queue, workers, sessions and store as on Ray: the records are the same bytes. A worker cannot be lost, for
-    it is this process; a hang that search.timeout ends takes the driver with it, and the same command carries on.
+    it is this process; a hang that search.timeout ends takes the driver with it, and the same command carries on. A
+    fault of the GPU ends the run, as only a new process may be able to use it.
     """
 
     def __init__(self, slots: int = 1) -> None:
@@ -61,7 +63,12 @@ class InProcessBackend:
     def step(self, task: str) -> Report:
         """Train an epoch of a task, and report it."""
         worker = self.running[task]
-        report = worker.step()
+        try:
+            report = worker.step()
+        except GpuFault as fault:
+            self.running.clear()  # whose states are on that GPU
+            self._queue.failure = f"this process cannot use its GPU any more: {fault}"
+            return Report("lost", why=str(fault))
         if report.outcome == "running":
             self._queue.report(task, report)
         else:

@@ -70,11 +70,16 @@ class JobQueue:
         self._note(i, report)
         self._ended(i, report.outcome, report.why)
 
-    def lose(self, task: str, outcome: str, why: str) -> None:
-        """Record that a task ended with its worker: "lost", or "out of memory"."""
+    def lose(self, task: str, outcome: str, why: str, excused: bool = False) -> None:
+        """Record that a task ended with its worker: "lost", or "out of memory".
+
+        `excused`: the loss, and those before it, do not count against the training.
+        """
         i = self._running.pop(task, None)
         if i is not None:
-            self._ended(i, outcome, why)
+            if excused:
+                self._retries.forgive(i)
+            self._ended(i, outcome, why, excused)
 
     def release_all(self) -> None:
         """Record that the backend ended all tasks before they were done; their trainings resume later."""
@@ -86,14 +91,14 @@ class JobQueue:
         self._schedule.record_state(i, report.stored)
         self._listener.on_report(i, report)
 
-    def _ended(self, i: int, outcome: str, why: str) -> None:
+    def _ended(self, i: int, outcome: str, why: str, excused: bool = False) -> None:
         if outcome == "storage":
             self.failure = why
             return self._schedule.release(i, ended=False)
         if outcome in ("lost", "out of memory"):  # it may have stored a state that no report mentions
             self._note(i, Report("running", self._listener.find_stored_epochs(i)))
         if outcome == "lost":
-            again = self._retries.lost(i, self._schedule.stored_epochs[i])
+            again = excused or self._retries.lost(i, self._schedule.stored_epochs[i])
             in_vain = f"{why}, {self._retries.limit + 1} times in a row"
         elif outcome == "out of memory":
             again = self._retries.out_of_memory(i)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from search.cluster.gpu_packing import measure_gpu_share
 from search.cluster.nodes import check_nodes, list_notes
 from search.cluster.ray_cluster import open_cluster
 from search.execution.backend import Capacity, Workload
+from search.execution.gpu_faults import GpuFaults
 from search.execution.graceful_stop import GracefulStop
 from search.execution.job_queue import JobQueue
 from search.execution.lost_workers import LostWorkerCallback
 from search.execution.ray_liveness import RayLivenessMonitor
-from search.execution.trainable import TrialTrainable, config_of, report_of
+from search.execution.trainable import PARKED, TrialTrainable, config_of, report_of
 from search.monitor.callback import Callback
 from search.planning.jobs import Job
 from search.ray_env import NeverPickled, tune
@@ -52,12 +53,15 @@ class RayBackend:
         amounts = {kind.lower(): amount for kind, amount in capacity.resources.amounts.items()}
         trainable = tune.with_resources(tune.with_parameters(TrialTrainable, sources=workload.sources), amounts)
         interrupt, scratch = workload.interrupt, scratch_of(workload.folder)
-        searcher, lost = TuneSearcher(queue), LostWorkerCallback(queue)
+        faults = GpuFaults()
+        searcher = TuneSearcher(queue, faults, lambda: count_slots(capacity.resources))
+        lost = LostWorkerCallback(queue, searcher.jobs, faults, workload.tell)
         tune_callbacks = [TuneCallback(searcher.jobs, callbacks), lost, GracefulStop(interrupt, workload.console)]
         try:
             with RayLivenessMonitor(interrupt, workload.console):
                 while True:
                     try:
+                        searcher.parked.clear()  # their workers ended with the last run of Tune
                         interrupt.listening = tune_listens
                         _tuner(searcher, queue, trainable, tune_callbacks, scratch).fit()
                         return queue.failure
@@ -77,24 +81,43 @@ class RayBackend:
 class TuneSearcher(NeverPickled, tune.search.Searcher):
     """The job queue as a searcher of Tune, whose trials are the queue's tasks. The queue decides on retries."""
 
-    def __init__(self, queue: JobQueue) -> None:
+    def __init__(self, queue: JobQueue, faults: GpuFaults, slots: Callable[[], int]) -> None:
+        """`slots` counts the trainings that the cluster holds at once."""
         super().__init__(metric="epoch", mode="max")
-        self._queue = queue
+        self._queue, self._faults, self._slots = queue, faults, slots
         self.jobs: dict[str, Job] = {}  # by task, which is Tune's id of a trial
+        self.parked: set[str] = set()  # tasks whose workers occupy retired GPUs
+        self.finished = False
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         job = self._queue.begin(trial_id)
         if job is not None:
             self.jobs[trial_id] = job
-            return config_of(job)
-        return None if self._queue.running else self.FINISHED  # with nothing running None would block for ever
+            return config_of(job, self._faults.retired)
+        self.finished = not self._queue.running
+        return self.FINISHED if self.finished else None  # with nothing running None would block for ever
 
     def on_trial_result(self, trial_id: str, result: dict) -> None:
-        self._queue.report(trial_id, report_of(result))
+        if result["outcome"] == PARKED:
+            self._park(trial_id)
+        else:
+            self._queue.report(trial_id, report_of(result))
+
+    def _park(self, task: str) -> None:
+        """Take back the job of a worker that came up on a retired GPU; it stays there, so that no other one does."""
+        if task in self.parked:
+            return
+        self.parked.add(task)
+        self._queue.end(task, None)
+        if len(self.parked) >= self._slots():
+            worst = "; ".join(f"{gpu}: {why}" for gpu, why in sorted(self._faults.retired.items()))
+            self._queue.failure = self._queue.failure or f"no GPU is left, as each lost its workers ({worst})"
 
     def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
         """End a task; one that ended by an error is for LostWorkerCallback, which is called next and knows which."""
-        if not error:
+        if trial_id in self.parked:
+            self.parked.discard(trial_id)  # the run is over, or its node died
+        elif not error:
             self._queue.end(trial_id, report_of(result) if result and "outcome" in result else None)
 
     def save(self, checkpoint_path: str) -> None:
@@ -109,16 +132,23 @@ class TuneCallback(NeverPickled, tune.Callback):
 
     def __init__(self, jobs: Mapping[str, Job], callbacks: Sequence[Callback]) -> None:
         self._jobs, self._callbacks = jobs, callbacks
+        self._parked: set[str] = set()  # their tasks are over, and Tune's trials go on
 
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         for callback in self._callbacks:
             callback.on_start(trial.trial_id, self._jobs[trial.trial_id])
 
     def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
+        if result["outcome"] == PARKED:
+            self.on_trial_complete(iteration, trials, trial)
+            self._parked.add(trial.trial_id)
+            return
         for callback in self._callbacks:
             callback.on_report(trial.trial_id, self._jobs[trial.trial_id])
 
     def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        if trial.trial_id in self._parked:
+            return
         for callback in self._callbacks:
             callback.on_end(trial.trial_id, self._jobs[trial.trial_id])
 
@@ -131,13 +161,16 @@ class TuneCallback(NeverPickled, tune.Callback):
 
 
 class _StopWhen(NeverPickled, tune.Stopper):
-    """Ends the whole run once nothing can be stored: every further trial would meet it."""
+    """Ends the whole run once every further trial would fail alike, and parked workers once nothing is left to train.
 
-    def __init__(self, queue: JobQueue) -> None:
-        self._queue = queue
+    Every further trial fails alike where nothing can be stored, and where no GPU is left.
+    """
+
+    def __init__(self, queue: JobQueue, searcher: TuneSearcher) -> None:
+        self._queue, self._searcher = queue, searcher
 
     def __call__(self, trial_id: str, result: dict) -> bool:
-        return False
+        return self._searcher.finished and trial_id in self._searcher.parked
 
     def stop_all(self) -> bool:
         return self._queue.failure is not None
@@ -168,7 +201,7 @@ def _tuner(searcher: TuneSearcher, queue: JobQueue, trainable: Any, callbacks: l
             storage_path=str(scratch),
             verbose=0,
             callbacks=callbacks,
-            stop=_StopWhen(queue),
+            stop=_StopWhen(queue, searcher),
             failure_config=tune.FailureConfig(max_failures=0),  # the queue knows whether to try again
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
         ),

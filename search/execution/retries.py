@@ -25,6 +25,10 @@ class Retries:
         self._lost[i] = max(at, before), times
         return times <= self.limit
 
+    def forgive(self, i: int) -> None:
+        """Forget the losses of a training, which were the fault of a GPU."""
+        self._lost.pop(i, None)
+
     def out_of_memory(self, i: int) -> bool:
         """Return whether to retry a training that ran out of memory: once, with nothing beside it."""
         first = i not in self._alone

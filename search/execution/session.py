@@ -35,6 +35,7 @@ from search.store.store import Arrays, Checkpoint, Store
 from trainers.config import TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation
+from trainers.hardware import describe_device
 from trainers.measure import mean_accuracy_by_class
 from trainers.npz import read_arrays
 from trainers.record_io import Row, append_rows, sealed, write_atomic, write_json
@@ -116,7 +117,7 @@ class Session:
         if self.job.stop:
             return self._write_result("stopped", {"stopped": self.job.stop})
         if self.until < self.config.epochs:
-            self._wait_for_writer()
+            self.wait_for_writer()
             return "paused"
         return self._write_result("completed", {})
 
@@ -125,7 +126,11 @@ class Session:
         with suppress(OSError):  # a full disk: the last checkpoint remains
             if self._unsaved.rows and self._between_epochs:
                 self._save_checkpoint()
-            self._wait_for_writer()
+            self.wait_for_writer()
+
+    def wait_for_writer(self) -> None:
+        """Wait for the checkpoint being written: it must be stored before the session ends or reports it."""
+        self._writer.wait()
 
     def take_new_rows(self) -> list[EpochRecord]:
         """Return the rows since the last call; the first call returns all rows, including those of other trials."""
@@ -173,6 +178,7 @@ class Session:
         self.trainer.on_batch = self._progress_writer.update
         row, instances, cost = self.trainer.run_epoch(self.config.stage(self.trainer.epoch))
         cost["by"] = self.job.trial
+        cost["device"] = describe_device(self.trainer.device)
         epoch_segment = Segment([row], [cost], {name: values[None] for name, values in instances.items()})
         self._unsaved = append_segment(self._unsaved, epoch_segment)
         self._between_epochs = True
@@ -183,11 +189,11 @@ class Session:
         epoch = self.trainer.epoch
         if epoch == self.until or epoch in self.job.forks:
             self._save_checkpoint()
-            self._wait_for_writer()  # other trials wait for it
+            self.wait_for_writer()  # other trials wait for it
         elif time.monotonic() - self._saved_at >= self.job.checkpoint_seconds - self._write_seconds:
             self._save_checkpoint()
             if self.job.checkpoint_seconds <= self._write_seconds:
-                self._wait_for_writer()  # a kill during the write would cost more than checkpoint_seconds
+                self.wait_for_writer()  # a kill during the write would cost more than checkpoint_seconds
 
     def _save_checkpoint(self) -> None:
         epoch, parent, segment = self.trainer.epoch, self.saved[-1], self._unsaved
@@ -201,7 +207,7 @@ class Session:
             self._write_seconds = time.monotonic() - began
             self._drop_states(self.saved[1:-2])  # the newest two stay, in case one is damaged
 
-        self._wait_for_writer()
+        self.wait_for_writer()
         self.segments.append(segment)
         self._unsaved = Segment([], [], {})
         self.saved.append(epoch)
@@ -209,10 +215,6 @@ class Session:
         self._writer.start(write)
         if not isinstance(self.folder, Path):
             self._write_records()
-
-    def _wait_for_writer(self) -> None:
-        """Wait for the checkpoint being written: it must be stored before the session ends or reports it."""
-        self._writer.wait()
 
     def _drop_states(self, epochs: Iterable[int]) -> None:
         """Delete states that only this trial could need, and no longer does."""
@@ -223,7 +225,7 @@ class Session:
 
     def _write_result(self, status: JobStatus, more: Row) -> JobStatus:
         began = time.perf_counter()
-        self._wait_for_writer()
+        self.wait_for_writer()
         rows = self._list_rows()
         result: Row = {"trial": self.job.trial, "status": status, "epochs": len(rows)} | more
         if self.config.burn_in:

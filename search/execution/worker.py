@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
-from search.execution.failures import record_failure, release_memory
+import torch
+
+from search.execution.failures import GpuFault, record_failure, release_memory
 from search.execution.session import Session
 from search.execution.watchdog import Watchdog
 from search.planning.jobs import Job, Report
@@ -27,9 +30,20 @@ class Worker:
         self._session = None
 
     def step(self) -> Report:
-        """Train a slice of the job. An error is part of the report, not raised: Ray would make a lost worker of it."""
+        """Train a slice of the job. An error is part of the report, not raised: Ray would make a lost worker of it.
+
+        Raises GpuFault if this process cannot use its GPU any more, and is therefore to be lost.
+        """
         with Watchdog(self.job):
-            return self._step()
+            report = self._step()
+        if report.outcome == "lost":
+            self._abandon_session()
+            raise GpuFault(report.why)
+        if report.outcome != "running":
+            self._session = None
+            if report.outcome == "out of memory" or torch.cuda.is_initialized():  # it takes 0.2 s or more
+                release_memory()
+        return report
 
     def _step(self) -> Report:
         try:
@@ -39,10 +53,14 @@ class Worker:
             return Report(outcome, self._session.stored, [dict(row) for row in self._session.take_new_rows()])
         except Exception as error:
             failure = record_failure(self.job, error)
-        if failure.outcome == "out of memory":
-            self._session = None
-            release_memory()
         return Report(failure.outcome, why=failure.why)
+
+    def _abandon_session(self) -> None:
+        """Drop the session without its state, which is on the GPU; a checkpoint that is being written is finished."""
+        if self._session is not None:
+            with suppress(OSError):
+                self._session.wait_for_writer()
+            self._session = None
 
     def _prepared(self) -> Data:
         if self.job.data not in self._data:

@@ -16,7 +16,9 @@ from search.store.store import Store
 from trainers.record_io import Row
 from trainers.state_chain import training_code
 
-JobStatus = Literal["running", "paused", "completed", "diverged", "stopped", "failed", "out of memory", "storage"]
+JobStatus = Literal[
+    "running", "paused", "completed", "diverged", "stopped", "failed", "lost", "out of memory", "storage"
+]
 ENDED_IN_RUN = ("completed", "diverged", "stopped", "failed")  # no further job of the trial in this run
 MIN_SLICE_SECONDS = 1.0  # between reports of a training, if its epochs are shorter
 MAX_REPORTS_PER_SECOND = 200.0  # of all trainings; each report costs the driver milliseconds

@@ -23,6 +23,7 @@ from search.execution.compatibility import (
     describe_end_by_other_code,
     find_accepted_code,
 )
+from search.execution.devices import DIFFERENT_BITS, count_epochs_by_device
 from search.execution.folder_claim import FolderClaim, claim_folder
 from search.execution.prerequisites import check_rankings
 from search.execution.ray_backend import RayBackend
@@ -268,6 +269,7 @@ def _run_sweep(sweep: Sweep, reuse: list[Place], console: Console, began: float,
         health.check_folders_exist(folder)
         provenance.set_slots(sweep.jobs.slots)
         provenance.set_nodes(group_by_hardware(sweep.nodes))
+        _record_devices(provenance, folder, console)
         provenance.end_run(code, began, sweep.spent)  # so that the report can show it
         if sweep.ended() and not sweep.interrupted:
             _report(folder)
@@ -278,6 +280,14 @@ def _run_sweep(sweep: Sweep, reuse: list[Place], console: Console, began: float,
             console.print(f"The end of this run could not be written to provenance.json: {why}", soft_wrap=True)
     sweep.conclude()
     return code
+
+
+def _record_devices(provenance: Provenance, folder: Place, console: Console) -> None:
+    devices = count_epochs_by_device((folder / "trials").glob("*/"))
+    provenance.set_devices(dict(devices))
+    if len(devices) > 1:
+        trained = "; ".join(f"{device}: {format_count(n, 'epoch')}" for device, n in devices.items())
+        console.print(f"note: it was trained on unlike devices, and {DIFFERENT_BITS} ({trained})", soft_wrap=True)
 
 
 def _report(folder: Place) -> None:

@@ -50,9 +50,8 @@ class Search(Knobs):
     budget: Budget = Budget()
     checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # least time between a trial's checkpoints
     retries: NonNegativeInt = 2  # of a trial whose worker died; the count restarts whenever the trial makes progress
-    timeout: Annotated[Real, Field(gt=0)] | None = (
-        None  # seconds for one epoch, the last one including the final attacks
-    )
+    # seconds for one epoch, the last one including the final attacks; 900 s more where torch.compile is used
+    timeout: Annotated[Real, Field(gt=0)] | None = None
     keep: Keep = "best"  # states to keep once no training needs them
     loggers: Annotated[tuple[Logger, ...], Field(strict=False)] = ()  # trackers that receive epochs
 

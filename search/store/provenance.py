@@ -62,6 +62,10 @@ class Provenance:
         """Record the hosts that trained, by their hardware."""
         self.runs[-1]["nodes"] = hosts_by_hardware
 
+    def set_devices(self, epochs_by_device: dict[str, int]) -> None:
+        """Record how many epochs of the sweep each device has trained so far."""
+        self.runs[-1]["devices"] = epochs_by_device
+
     def end_run(self, exit_code: int, began: float, spent: str | None = None) -> None:
         """Record the end of a run.
 

@@ -59,11 +59,13 @@ def inject(folder: Path, fault: str) -> tuple[str, ...]:
     return ("-m", "tests.search.injected", str(folder))
 
 
-def _with(folder: str) -> Any:
-    shipped = search.cluster.ray_cluster.build_runtime_env
-    return lambda: (shipped() or {}) | {"env_vars": {"PYTHONPATH": folder}}
+def run_with_faults(folder: str) -> None:
+    """Let the workers of this driver import the module in a folder."""
+    shipped: Any = search.cluster.ray_cluster.build_runtime_env
+    with_faults = lambda: (shipped() or {}) | {"env_vars": {"PYTHONPATH": folder}}  # noqa: E731
+    search.cluster.ray_cluster.build_runtime_env = with_faults
 
 
 if __name__ == "__main__":
-    search.cluster.ray_cluster.build_runtime_env = _with(sys.argv[1])
+    run_with_faults(sys.argv[1])
     sys.exit(main(sys.argv[2:]))

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from search.store.plan_file import load_plan
 from search.store.store import Store
 from search.verify import main as verify
 
@@ -80,6 +82,18 @@ def test_missing_or_changed_data_is_reported_and_is_no_difference(
     assert verify([str(it.store.folder)]) == 2
     assert f"path: no file {file}" in capsys.readouterr().err
     assert hash_files(it.store.folder) == before
+
+
+def test_a_trial_of_a_gpu_is_refused_where_there_is_none(
+    ended: Tiny, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = load_plan(ended.store.folder)
+    for row in plan["trials"]:
+        row["config"]["compute"]["device"] = "cuda"
+    monkeypatch.setattr("search.verify.load_plan", lambda folder: plan)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert verify([str(ended.store.folder), "--sample", "100%"]) == 2
+    assert f"{plan['trials'][0]['id']} was trained on a GPU, and torch finds none here" in capsys.readouterr().err
 
 
 def test_the_amount_of_training_is_printed_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

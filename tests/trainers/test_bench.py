@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
+from typing import Any
 
 import pytest
 import torch
@@ -90,6 +92,40 @@ def _attacking_with(attack: object) -> object:
         return original(self, *batch)  # type: ignore[arg-type]
 
     return attacked
+
+
+def settings() -> tuple[bool, bool, bool, bool, bool]:
+    cudnn: Any = torch.backends.cudnn
+    product = torch.backends.cuda.matmul.allow_tf32
+    return (
+        cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic, torch.are_deterministic_algorithms_enabled(), product
+    )  # fmt: skip
+
+
+class OnGpu:
+    """A batch that stays where it is when it is moved to a GPU."""
+
+    def to(self, device: torch.device) -> OnGpu:
+        return self
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_plain_loop_has_the_settings_of_the_field_on_a_gpu_and_gives_back_the_trainers(fails: bool) -> None:
+    plain = Plain(case(DigitsCNN()).trainer("pgd-at", steps=1))
+    before, seen = settings(), []
+
+    def step(*batch: Any) -> Any:
+        seen.append(settings())
+        if fails:
+            raise RuntimeError
+
+    plain.step = step  # type: ignore[method-assign, assignment]
+    plain.device, plain.loader = torch.device("cuda"), [(OnGpu(), OnGpu())]
+    with pytest.raises(RuntimeError) if fails else nullcontext():
+        plain.run_epoch()
+    assert before == (False, False, False, True, False)
+    assert seen == [(True, True, False, False, False)]
+    assert settings() == before
 
 
 def test_a_plain_epoch_moves_every_weight() -> None:

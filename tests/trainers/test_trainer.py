@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+import trainers.trainer
 from trainers.accuracy import find_correct, measure_accuracy
 from trainers.best import selected_by
 from trainers.config import TrialConfig
 from trainers.data import Split
 from trainers.methods import METHODS
 from trainers.record_io import canonical
-from trainers.recording import Log, subset_summary
+from trainers.recording import Log, peak_memory, subset_summary
 from trainers.trainer import Diverged, Trainer, derived
 
 Tiny = Callable[..., TrialConfig]
@@ -429,6 +430,36 @@ def test_cost_is_kept_apart_from_the_row(tiny: Tiny, trainer: Make) -> None:
     assert set(cost) == {"epoch", "seconds", "evaluate_seconds", "images_per_s", "peak_memory"}
     assert cost["images_per_s"] == pytest.approx(60 / cost["seconds"]) and cost["peak_memory"] > 0
     assert not set(cost) & set(row) - {"epoch"}
+
+
+class Allocator:
+    """The counters of a GPU's memory, as torch keeps them for a process."""
+
+    held = peak = 0
+
+    def hold(self, size: int) -> None:
+        self.held, self.peak = size, max(self.peak, size)
+
+    def reset_peak_memory_stats(self, device: torch.device) -> None:
+        self.peak = self.held
+
+    def max_memory_allocated(self, device: torch.device) -> int:
+        return self.peak
+
+
+def test_peak_memory_on_a_gpu_is_that_of_the_trial_alone(
+    tiny: Tiny, trainer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allocator, gpu = Allocator(), torch.device("cuda")
+    for name in ("reset_peak_memory_stats", "max_memory_allocated"):
+        monkeypatch.setattr(torch.cuda, name, getattr(allocator, name))
+    reset = trainers.trainer.reset_peak_memory
+    monkeypatch.setattr(trainers.trainer, "reset_peak_memory", lambda device: reset(gpu))
+    for size in (800, 100):  # one trial after the other in the same process
+        trainer(tiny())
+        allocator.hold(size)
+        assert peak_memory(gpu) == size
+        allocator.hold(0)
 
 
 def test_without_validation_there_is_no_best_checkpoint(tiny: Any, trained: Any) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -127,6 +128,83 @@ def test_no_more_copies_are_measured_than_could_be_chosen(
     assert choose_copies(measured, memory * GB, MAX_COPIES) == copies
 
 
+class SimulatedGpu:
+    """A GPU of torch.cuda, whose processes each reserve memory and have a context; calls are answered for `current`."""
+
+    def __init__(self, total: int, reserved: int, context: int) -> None:
+        self.total, self.reserved, self.context = total, reserved, context
+        self.processes = 0
+
+    def mem_get_info(self, device: Any) -> tuple[int, int]:
+        return self.total - self.processes * (self.reserved + self.context), self.total
+
+    def memory_reserved(self, device: Any) -> int:
+        return self.reserved
+
+    max_memory_reserved = memory_reserved
+
+
+class Local:
+    """Ray with all actors in this process: .remote() calls at once."""
+
+    exceptions = ray.exceptions
+
+    class _Method:
+        def __init__(self, call: Callable[..., Any]) -> None:
+            self.remote = call
+
+    def remote(self, **options: Any) -> Callable[[type], Any]:
+        def wrap(kind: type) -> Any:
+            class Actor:
+                def __init__(self, *arguments: Any) -> None:
+                    self._it = kind(*arguments)
+
+                def __getattr__(self, name: str) -> Any:
+                    return Local._Method(getattr(self._it, name))
+
+            return SimpleNamespace(remote=Actor)
+
+        return wrap
+
+    def get(self, found: Any, timeout: float = 0) -> Any:
+        return found
+
+    put = get
+    strategies = SimpleNamespace(PlacementGroupSchedulingStrategy=lambda group: group)
+    util = SimpleNamespace(
+        placement_group=lambda bundles: SimpleNamespace(wait=lambda seconds: True),
+        remove_placement_group=lambda group: None,
+        scheduling_strategies=strategies,
+    )
+
+
+@pytest.mark.parametrize("total", [80, 141])
+@pytest.mark.parametrize("need", [2, 5, 8, 30])
+def test_as_many_copies_are_chosen_as_fit_where_packing_pays(
+    planned: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch, need: int, total: int
+) -> None:
+    gpu = SimulatedGpu(total * GB, need * GB - GB // 2, GB // 2)
+
+    class Copy(search.cluster.gpu_probe.TrainingCopy):
+        def __init__(self, *arguments: Any) -> None:
+            gpu.processes += 1
+            self._trainer: Any = SimpleNamespace(device=torch.device("cuda"))
+
+        def measure_rate(self, seconds: float) -> float:
+            return 100.0
+
+    monkeypatch.setattr(search.cluster.gpu_probe, "TrainingCopy", Copy)
+    monkeypatch.setattr(search.cluster.gpu_probe, "ray", Local())
+    for name in ("mem_get_info", "memory_reserved", "max_memory_reserved"):
+        monkeypatch.setattr(torch.cuda, name, getattr(gpu, name))
+    plan = planned(smoke(profile=None, search__axes=None))
+    source: Any = None
+    with CopyGroup(plan.trials[0].config, plan.evaluation, source, 1, MAX_COPIES) as group:
+        measured = measure_copies(group, gpu.total, MAX_COPIES)
+    fitting = min(MAX_COPIES, int((1 - MEMORY_MARGIN) * total / need))
+    assert abs(choose_copies(measured, gpu.total, MAX_COPIES) - fitting) <= 1
+
+
 @given(st.integers(1, 16))
 def test_a_share_is_the_largest_with_which_the_copies_fit_one_gpu(copies: int) -> None:
     """Ray counts in ten thousandths."""
@@ -184,6 +262,17 @@ def test_the_largest_training_of_the_largest_models_is_selected(on_gpu: tuple[Pl
     chosen = select_largest(plan.trials, sources)
     assert [trial.axes["model.hidden"] for trial in chosen] == ["64", "32", "16"]
     assert {(trial.config.batch_size, trial.axes["method"]) for trial in chosen} == {(32, "trades")}
+
+
+def test_a_model_whose_measuring_needs_the_most_is_selected_first(planned: Callable[..., Plan]) -> None:
+    """A batch of measuring has 512 images whatever that of training has."""
+    axes = {"model.hidden": {"grid": [[64], [48]]}, "batch_size": {"grid": [16, 64]}}
+    plan, sources = planned(smoke(search__axes=axes, profile=None, resources={"gpus": "auto"})), DatasetCache()
+    sources.fingerprint(plan.trials[0].config.data)
+    pairs = [("64", 16), ("48", 64)]
+    trials = [trial for trial in plan.trials if (trial.axes["model.hidden"], trial.config.batch_size) in pairs]
+    chosen = select_largest(trials, sources.loaded)
+    assert [(trial.axes["model.hidden"], trial.config.batch_size) for trial in chosen] == pairs
 
 
 def test_a_resumed_sweep_uses_the_stored_measurement(

@@ -20,9 +20,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from search.execution import ray_backend
+from search.execution import ray_backend, watchdog
 from search.execution.backend import Capacity
 from search.execution.failures import describe_memory_shortage, read_last_error_line, record_failure, write_error
+from search.execution.gpu_faults import GpuFaults
 from search.execution.job_queue import Retries
 from search.execution.lost_workers import LostWorkerCallback, classify_loss
 from search.execution.watchdog import EXIT_CODE, Watchdog
@@ -61,7 +62,7 @@ Selected to kill: (Actor(5ca8d6): job ID=01000000, task name=Trial.train, pid=26
     ],
 )  # fmt: skip
 def test_the_loss_of_a_worker_is_classified_by_rays_message(text: str, outcome: str, why: str) -> None:
-    assert classify_loss(text) == (outcome, why)
+    assert classify_loss(text) == (outcome, why, "")
 
 
 class Queued:
@@ -78,10 +79,14 @@ class Queued:
         self.running = ()
 
 
+def watch(queue: Queued) -> LostWorkerCallback:
+    return LostWorkerCallback(queue, {}, GpuFaults(), lambda note: None)  # type: ignore[arg-type]
+
+
 def after(actors: dict[str, str], text: str) -> tuple[bool, dict[str, str]]:
     """Whether a sweep of so named workers goes on after an error, and what became of their tasks."""
     queue = Queued(*actors)
-    losses = LostWorkerCallback(queue)  # type: ignore[arg-type]
+    losses = watch(queue)
     for task, actor in actors.items():
         handle = SimpleNamespace(_actor_id=SimpleNamespace(hex=lambda actor=actor: actor))
         state = SimpleNamespace(ray_actor=handle)
@@ -114,17 +119,22 @@ def test_ray_backend_runs_tune_again_only_after_a_worker_was_killed_for_memory(
 ) -> None:
     fits: list[Exception | None] = [error, None]
 
-    def fit() -> None:
-        if (raised := fits.pop(0)) is not None:
-            raise raised
+    def tuner(searcher: ray_backend.TuneSearcher, *others: Any) -> SimpleNamespace:
+        def fit() -> None:
+            assert not searcher.parked, "the workers of the run before are gone"
+            searcher.parked.add("x")
+            if (raised := fits.pop(0)) is not None:
+                raise raised
 
-    monkeypatch.setattr(ray_backend, "_tuner", lambda *arguments: SimpleNamespace(fit=fit))
+        return SimpleNamespace(fit=fit)
+
+    monkeypatch.setattr(ray_backend, "_tuner", tuner)
     monkeypatch.setattr(ray_backend, "RayLivenessMonitor", lambda *arguments: nullcontext())
     for name in ("with_parameters", "with_resources"):
         monkeypatch.setattr(ray_backend.tune, name, lambda trainable, *more, **others: trainable)
     queue = Queued("a")
     workload = SimpleNamespace(
-        sources={}, interrupt=SimpleNamespace(failure=None, listening=None), folder=tmp_path, console=None
+        sources={}, interrupt=SimpleNamespace(failure=None, listening=None), folder=tmp_path, console=None, tell=None
     )
     capacity = Capacity(1, Resources())
     assert ray_backend.RayBackend(None).run(workload, capacity, queue, []) == trouble  # type: ignore[arg-type]
@@ -132,7 +142,7 @@ def test_ray_backend_runs_tune_again_only_after_a_worker_was_killed_for_memory(
 
 
 def test_another_error_of_tune_ends_the_sweep() -> None:
-    assert not LostWorkerCallback(Queued("a")).recover(ValueError("no"))  # type: ignore[arg-type]
+    assert not watch(Queued("a")).recover(ValueError("no"))
 
 
 @pytest.mark.parametrize(
@@ -142,6 +152,10 @@ def test_another_error_of_tune_ends_the_sweep() -> None:
         (RuntimeError("can't allocate memory: you tried to allocate 4294967296 bytes. Error code 12"), "4.0 GiB more"),
         (RuntimeError("CUDA error: out of memory"), "more"),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), "more"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"), "more"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_NOT_INITIALIZED"), "more"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "more"),
+        (RuntimeError("GET was unable to find an engine to execute this computation"), "more"),
         (MemoryError("Unable to allocate 7.11 PiB for an array with shape (1,)"), "7.11 PiB more"),
         (MemoryError(), "more"),
     ],
@@ -211,6 +225,20 @@ def test_a_hanging_step_ends_its_process_and_writes_its_stack(tiny: Tiny, monkey
     assert "assert ended.wait(10)" in text
 
 
+def test_a_step_that_may_compile_has_more_time(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cold compilation takes minutes, and with many workers that start at once longer than an epoch."""
+    ended, codes = threading.Event(), []
+    monkeypatch.setattr(os, "_exit", lambda code: (codes.append(code), ended.set()))
+    monkeypatch.setattr(watchdog, "COMPILE_SECONDS", 0.3)
+    job = tiny.job(0)
+    compiled = replace(job, config=job.config | {"compute": job.config["compute"] | {"compile": True}})
+    with Watchdog(compiled):
+        assert not ended.wait(0.15) and codes == []
+        assert ended.wait(10)
+    why = str(read_last_error_line(tiny.store, tiny.plan.trials[0].id))
+    assert why.startswith("it hung: no report for 0.35 s, the search.timeout and 0.3 s to compile (")
+
+
 def test_a_step_that_ends_in_time_is_left_alone(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "_exit", lambda code: pytest.fail("it was ended"))
     for job in (tiny.job(0), replace(tiny.job(0), timeout=None)):
@@ -228,7 +256,8 @@ from types import SimpleNamespace
 from typing import Any
 import search.execution.watchdog
 search.execution.watchdog.REPORT_SECONDS = 0.5
-with search.execution.watchdog.Watchdog(SimpleNamespace(timeout=0.2, folder=sys.argv[1], trial="a")):
+job = SimpleNamespace(timeout=0.2, folder=sys.argv[1], trial="a", config={"compute": {"compile": False}})
+with search.execution.watchdog.Watchdog(job):
     ctypes.PyDLL(None).sleep(100)
 """
     done = subprocess.run(
@@ -256,7 +285,7 @@ WRONG = {"steps": -1, "nrom": "l2"}
     [
         (lambda: PGD(epsilon=8), "ValidationError: Value error, epsilon: is in pixels of [0, 1]; got 8: write 8/255"),
         (partial(PGD.model_validate, WRONG), "ValidationError: steps: Input should be greater than or equal to 0; n"),
-        (partial(fail, "CUDA error: no luck\nCompile with TORCH_USE_CUDA_DSA."), "RuntimeError: CUDA error: no luck"),
+        (partial(fail, "no luck\nCompile with TORCH_USE_CUDA_DSA."), "RuntimeError: no luck"),
         (partial(fail, "backend raised:\n  no compiler\nSet VERBOSE=1"), "RuntimeError: backend raised: no compiler"),
         (partial(fail, "no"), "RuntimeError: no"),
         (partial(fail, ""), "RuntimeError"),

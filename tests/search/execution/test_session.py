@@ -120,7 +120,7 @@ def test_the_newest_two_states_are_kept_and_at_the_end_the_last(tiny: Any) -> No
     seen = []
     session = it.session(PLAIN)
     while session.advance(0) == "running":
-        session._wait_for_writer()
+        session.wait_for_writer()
         seen.append(states(it))
     assert seen == [1, 2, 2, 2, 2]
     assert states(it) == 1
