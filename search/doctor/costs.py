@@ -25,6 +25,8 @@ CIFAR_IMAGES = 11_000  # that a sweep on CIFAR-10 measures: 1,000 of validation 
 def check_costs(conditions: Conditions) -> Iterator[Check]:
     """Measure what an epoch of a PreAct ResNet-18 costs beside its steps."""
     trainer = build_trainer(conditions)
+    if conditions.cuda:  # the first epoch chooses kernels
+        trainer.run_epoch(trainer.config.stage(trainer.epoch))
     cost = trainer.run_epoch(trainer.config.stage(trainer.epoch)).cost
     yield describe_memory(cost, conditions.cuda)
     yield describe_measuring(cost, sum(map(len, trainer.splits.values())))

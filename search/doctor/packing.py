@@ -70,7 +70,8 @@ def judge_packing(
     )
     found = f"{model} in copies at once {shown}; a copy needs {format_bytes(measured[0].memory)}"
     chosen = choose_copies(measured, memory, limit) if memory else None
-    found += f"; `gpus: auto` packs {chosen}" if chosen else ""
+    more = " or more, as far as was measured" if chosen == COPIES else ""
+    found += f"; `gpus: auto` packs {chosen}{more}" if chosen else ""
     found += f"; a further copy failed: {trouble}" if trouble else ""
     return passed("copies", found, measured=[one._asdict() for one in measured], packed=chosen)
 

@@ -6,7 +6,9 @@ import os
 import platform
 import re
 import shutil
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from search import ROOT
 from search.doctor.check import Check, Conditions, failed, passed
 from trainers.bench import machine
 from trainers.formatting import format_count
@@ -22,6 +25,7 @@ from trainers.trainer import configure
 
 DRIVER = Path("/proc/driver/nvidia/version")
 COMPILERS = ("g++", "c++", "clang++", "gcc", "cc", "clang")
+REQUIREMENT = re.compile(r"([\w-]+)(?:\[\w+\])?(?:\s*[>=]=\s*([\d.]+))?")
 TOLERANCE = 0.02  # relative error of a product in bf16, whose numbers have 8 bits
 REPEATS = 4  # of the kernels whose bits are compared
 
@@ -38,8 +42,10 @@ class DeviceFacts(NamedTuple):
 
 def check_software(conditions: Conditions) -> Iterator[Check]:
     """Check the software of this machine."""
+    configure(True, conditions.threads)  # before anything computes, as cuBLAS reads its settings once
     facts = read_device_facts()
     yield check_versions()
+    yield check_packages(read_requirements(), find_version)
     yield check_device(facts)
     if conditions.cuda:
         yield check_cudnn(torch.backends.cudnn.version())
@@ -51,11 +57,47 @@ def check_software(conditions: Conditions) -> Iterator[Check]:
 
 
 def check_versions() -> Check:
-    """Report the versions of Python and torch; an older Python or torch would not have come this far."""
+    """Report the versions of Python and torch."""
     python, built = platform.python_version(), torch.version.cuda
     build = f"for CUDA {built}" if built else "for CPUs"
     return passed("Python and torch", f"Python {python}, torch {torch.__version__} {build}", python=python,
                   torch=str(torch.__version__), cuda=built)  # fmt: skip
+
+
+def read_requirements() -> list[str]:
+    """Return the requirements of this project: of the checkout, or of the installed package."""
+    project = ROOT / "pyproject.toml"
+    if not project.exists():
+        return requires("robust-search") or []
+    found: list[str] = tomllib.loads(project.read_text())["project"]["dependencies"]
+    return found
+
+
+def find_version(package: str) -> str | None:
+    """Return the version of an installed package, or None."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def check_packages(requirements: Sequence[str], find: Callable[[str], str | None]) -> Check:
+    """Check that all packages are installed in versions that are not too old."""
+    parsed = [found for text in requirements if "extra ==" not in text and (found := REQUIREMENT.match(text))]
+    wrong, found_versions = [], {}
+    for package, least in (match.groups() for match in parsed):
+        found_versions[package] = there = find(package)
+        if there is None or (least and _parse(there) < _parse(least)):
+            wrong.append(f"{package} {there or 'is missing'}" + (f", {least} is needed" if least else ""))
+    if wrong:
+        return failed("packages", "; ".join(wrong), "the packages of pyproject.toml",
+                      "run `python -m pip install -e .` in the checkout", versions=found_versions)  # fmt: skip
+    return passed("packages", f"{len(parsed)} are new enough", versions=found_versions)
+
+
+def _parse(text: str) -> tuple[int, ...]:
+    """Return the numbers of a version: 2.14.1+cu130 is (2, 14, 1)."""
+    return tuple(int(part) for part in re.split(r"[^\d.]", text)[0].split(".") if part)
 
 
 def read_device_facts() -> DeviceFacts:
@@ -140,7 +182,6 @@ def check_determinism(device: torch.device, run: Callable[[torch.device], list[T
     `run` runs these kernels and returns what they computed.
     """
     run = run or _run_kernels
-    configure(True, 1)
     try:
         first, *others = [[tensor.cpu() for tensor in run(device)] for _ in range(REPEATS)]
     except RuntimeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from search.doctor.packing import check_packing, judge_packing, measure_copies
 from search.doctor.speed import TimedModel, check_speed, format_flops
 from search.ray_env import ray
 from trainers.bench_cost import Clock, Peak
-from trainers.trainer import Trainer
+from trainers.config import Stage
+from trainers.trainer import Epoch, Trainer
 
 GIB = 1 << 30
 
@@ -67,6 +69,25 @@ def test_waits_for_a_gpu_are_counted_by_line() -> None:
     assert describe_waits(waits).found == (
         "12 an epoch of 2 steps with its measurement, mean of 2 methods: attacks.py:178 (20), log.py:1 (4)"
     )
+
+
+def test_where_the_host_waits_for_a_gpu_is_warned_about_only_while_an_epoch_runs(
+    here: Conditions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[str] = []
+    run_epoch = Trainer.run_epoch
+
+    def run(trainer: Trainer, stage: Stage) -> Epoch:
+        assert modes[-1] == "warn"
+        warnings.warn("called a synchronizing CUDA operation", stacklevel=1)
+        return run_epoch(trainer, stage)
+
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", modes.append)
+    monkeypatch.setattr(Trainer, "run_epoch", run)
+    monkeypatch.setattr(methods, "build_trainer", lambda *_, **__: build_trainer("cpu", "standard", False))
+    tried, waits = try_methods(here._replace(device="cuda"), ["standard"])
+    assert tried.state == "passed" and modes == ["warn", "default"]
+    assert waits.found.startswith("1 an epoch of 2 steps with its measurement, mean of 1 method: test_measurements.py:")
 
 
 @pytest.mark.parametrize(
@@ -132,6 +153,13 @@ def test_copies_are_shown_with_what_auto_chooses() -> None:
         "preact_resnet18 in copies at once 1: 100 images/s (1.00 x), 2: 170 images/s (1.70 x), "
         "4: 185 images/s (1.85 x); a copy needs 2.15 GB; `gpus: auto` packs 2"
     )
+
+
+def test_auto_may_choose_more_copies_than_are_measured() -> None:
+    found = judge_packing("preact_resnet18", copies(100, 190, 280, 360), "", 80 * GIB, 4)
+    assert found.found.endswith("`gpus: auto` packs 4 or more, as far as was measured")
+    fills = judge_packing("preact_resnet18", copies(100, 190, 280, 360, memory=20 * GIB), "", 80 * GIB, 4)
+    assert fills.values["packed"] == 3 and fills.found.endswith("packs 3")
 
 
 def test_copies_on_a_processor_are_not_packed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import count
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from search.doctor.software import (
     check_cudnn,
     check_determinism,
     check_device,
+    check_packages,
     check_software,
     read_driver,
+    read_requirements,
 )
 
 CPU = torch.device("cpu")
@@ -32,6 +35,20 @@ def test_this_machine_passes(tmp_path: Path) -> None:
     found = list(check_software(Conditions(tmp_path, tmp_path, device)))
     assert [check for check in found if check.state != "passed"] == []
     assert {"Python and torch", "device", "bf16", "deterministic kernels", "compiler"} <= {it.name for it in found}
+
+
+def test_packages_that_are_too_old_or_missing_fail() -> None:
+    requirements = ["ray[tune]>=2.49", "torch>=2.6", "torchvision", "pyautoattack==0.2.0", "pydantic>=2.12,<3"]
+    new = {"ray": "2.60.0", "torch": "2.14.1+cu130", "torchvision": "0.20", "pyautoattack": "0.2.0", "pydantic": "2.12"}
+    assert check_packages(requirements, new.get).found == "5 are new enough"
+    old = new | {"torch": "2.5.1", "torchvision": None}
+    found = check_packages(requirements, old.get)
+    assert found.state == "failed" and found.found == "torch 2.5.1, 2.6 is needed; torchvision is missing"
+    assert found.remedy == "run `python -m pip install -e .` in the checkout"
+
+
+def test_the_packages_of_this_project_are_known() -> None:
+    assert {"torch", "ray", "numpy"} <= {re.split(r"\W", requirement)[0] for requirement in read_requirements()}
 
 
 def test_gpus_are_named_with_their_memory_and_driver() -> None:
