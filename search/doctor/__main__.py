@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         shutil.rmtree(scratch, ignore_errors=True)
     seconds = time.monotonic() - began
     if options.json:
-        print(json.dumps(build_report(found, date.today().isoformat(), seconds), indent=1))
+        print(json.dumps(build_report(found, date.today().isoformat(), seconds), indent=1, ensure_ascii=False))
     else:
         console.print(format_verdict(found, seconds))
     return int(bool(list_failures(found)))

@@ -27,6 +27,7 @@ STATE_BYTES = 134_000_000  # of a stored state of a PreAct ResNet-18
 SPEED_BYTES = 1 << 25  # written to measure the speed
 REPLACEMENTS = 100  # of a file that is being read
 SYNCS = 10
+CARRY_ON = "then carry on with the same command"  # as the messages of a sweep end
 OTHER_FOLDER = "choose another folder by --results, on a local disk or NFSv4"
 CHECKPOINT_SECONDS = float(Search.model_fields["checkpoint_seconds"].default)
 
@@ -42,7 +43,7 @@ def check_storage(conditions: Conditions) -> Iterator[Check]:
     try:
         yield from check_folder(probe)
     except OSError as error:  # which no check foresaw
-        yield _describe_failure("write", health.find_storage_problem_behind(error, probe) or str(error))
+        yield _describe_failure(probe, health.find_storage_problem_behind(error, probe) or str(error))
     finally:
         _remove(probe)
 
@@ -74,7 +75,7 @@ def check_folder(folder: Place) -> Iterator[Check]:
     except OSError as error:
         problem = health.find_storage_problem_behind(error, folder) or str(error)
     if problem:
-        yield _describe_failure("write", problem)
+        yield _describe_failure(folder, problem)
         return
     yield passed("write", "files and folders can be made")
     yield check_rename(folder)
@@ -85,10 +86,12 @@ def check_folder(folder: Place) -> Iterator[Check]:
     yield check_speed(folder)
 
 
-def _describe_failure(name: str, problem: str) -> Check:
-    what, _, remedy = problem.rpartition("; ")
-    remedy = remedy.removesuffix(", then carry on with the same command").removeprefix("then ")
-    return failed(name, what or problem, "storage that can be written", remedy if what else OTHER_FOLDER)
+def _describe_failure(folder: Place, problem: str) -> Check:
+    """Return the failed check of a problem that search.store.health found in a new folder."""
+    text = problem.replace(str(folder), str(folder.parent)).removesuffix(CARRY_ON).rstrip(",; ")
+    what, _, remedy = text.rpartition("; ")
+    return failed("write", what or text, "storage that can be written",
+                  f"{remedy}, or {OTHER_FOLDER}" if what else OTHER_FOLDER)  # fmt: skip
 
 
 def check_rename(folder: Place) -> Check:

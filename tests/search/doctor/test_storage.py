@@ -61,6 +61,17 @@ def test_an_object_store_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert isinstance(url, RemotePath) and url.list_files() == [], "all is removed"
 
 
+def test_an_object_store_that_takes_nothing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: RemotePath, data: bytes) -> int:
+        raise OSError("AWS Error ACCESS_DENIED during PutObject operation")
+
+    monkeypatch.setattr(RemotePath, "write_bytes", refuse)
+    (found,) = check(parse_path("mock://bucket/results"), tmp_path)
+    assert found.state == "failed"
+    assert found.found.startswith("the storage fails (mock://bucket/results): AWS Error ACCESS_DENIED during PutObject")
+    assert "do the credentials in the environment" in found.remedy and "carry on" not in found.remedy
+
+
 def test_a_url_of_no_file_system_fails(tmp_path: Path) -> None:
     (found,) = check(parse_path("s4://bucket/results"), tmp_path)
     assert found.state == "failed" and "write a folder, or a URL such as s3://bucket/prefix" in found.found
@@ -85,13 +96,14 @@ def test_storage_that_takes_nothing_fails(
 ) -> None:
     monkeypatch.setattr("search.store.health.tempfile.NamedTemporaryFile", refuse(number))
     (only,) = check(tmp_path, tmp_path)
-    assert only.state == "failed" and only.found.startswith(f"{found} (") and only.remedy == remedy
+    assert only.state == "failed" and only.found == f"{found} ({tmp_path})"
+    assert only.remedy == f"{remedy}, or {REMEDY}"
 
 
 def test_a_folder_that_cannot_be_made_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "mkdir", refuse(errno.EROFS))
     (only,) = check_folder(tmp_path / "probe")
-    assert only.found.startswith("the storage can only be read (") and only.remedy == "make it writable"
+    assert only.found.startswith("the storage can only be read (") and only.remedy == f"make it writable, or {REMEDY}"
 
 
 def test_a_rename_that_is_not_atomic_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
