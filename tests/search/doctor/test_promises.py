@@ -92,7 +92,7 @@ def test_a_device_whose_bits_vary_fails(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(Trainer, "_update", update_with_noise)
     monkeypatch.setattr(promises, "kill_and_resume", lambda space, folder, *_: train_sweep(str(space), str(folder)))
     found = list(check_promises(Conditions(tmp_path, tmp_path, "cpu")))
-    assert [check.name.partition(",")[0] for check in found] == [SAME_AGAIN, SHARED, KILLED]
+    assert [check.name.rpartition(", ")[0] for check in found] == [SAME_AGAIN, SHARED, KILLED]
     assert {check.state for check in found} == {"failed"}
     assert all("epochs.jsonl" in why for why in found[0].values["different"].values())
 
