@@ -39,7 +39,7 @@ class SweepProcess:
         self, *arguments: str | Path, scratch: Path, program: tuple[str, ...] = ("-m", "search.run"), **environ: str
     ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
-        self._started: list[int] = []
+        self._started: list[psutil.Process] = []
         self._sessions: set[str] = set()
         self._stdout, self._stderr = (scratch / f"{time.monotonic_ns()}.{name}" for name in ("out", "err"))
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TUNE_"))}
@@ -48,6 +48,16 @@ class SweepProcess:
                 [sys.executable, *program, *map(str, arguments)], cwd=ROOT, stdout=out, stderr=err,
                 env=environment | {"TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"} | environ,
             )  # fmt: skip
+
+    @property
+    def printed(self) -> str:
+        """What it has written to standard output so far."""
+        return self._stdout.read_text()
+
+    @property
+    def complaint(self) -> str:
+        """The last line that it has written to standard error, empty if there is none."""
+        return (self._stderr.read_text().strip().splitlines() or [""])[-1]
 
     @property
     def raw_output(self) -> str:
@@ -85,9 +95,9 @@ class SweepProcess:
 
     def kill(self, workers: bool) -> None:
         """Kill it by SIGKILL, with its child processes or leaving these to end by themselves."""
-        self._started = list_descendants(self.process.pid)
+        self._started = find_descendants(self.process.pid)
         self._sessions = {
-            name for pid in self._started for name in re.findall(r"/tmp/rs-[\w-]+", read_command_line(pid))
+            name for child in self._started for name in re.findall(r"/tmp/rs-[\w-]+", read_command_line(child.pid))
         }
         self.process.kill()
         self.process.wait()
@@ -98,19 +108,25 @@ class SweepProcess:
         """End the processes and remove the folders that a kill left behind."""
         if self.process.poll() is None:
             self.kill(workers=False)
-        for pid in self._started:
-            if "ray" in read_command_line(pid):  # and not another process that got its number meanwhile
-                kill_process(pid)
+        for child in self._started:
+            with suppress(psutil.NoSuchProcess):  # it has ended; psutil kills no other process that got its number
+                child.kill()
         for session in self._sessions:
             shutil.rmtree(session, ignore_errors=True)
 
 
-def list_descendants(pid: int) -> list[int]:
-    """Return the ids of the processes that a process started, and of those that these started."""
+def find_descendants(pid: int) -> list[psutil.Process]:
+    """Return the processes that a process started, and those that these started."""
     try:
-        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+        found: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+    return found
+
+
+def list_descendants(pid: int) -> list[int]:
+    """Return the ids of the processes that a process started, and of those that these started."""
+    return [child.pid for child in find_descendants(pid)]
 
 
 def read_command_line(pid: int) -> str:
