@@ -19,8 +19,8 @@ from torch.nn import functional
 
 from search import ROOT
 from search.doctor.check import Check, Conditions, failed, passed
-from trainers.bench import machine
 from trainers.formatting import format_count
+from trainers.hardware import name_device
 from trainers.trainer import configure
 
 DRIVER = Path("/proc/driver/nvidia/version")
@@ -108,7 +108,7 @@ def read_device_facts() -> DeviceFacts:
         gpus=[(device.name, device.total_memory) for device in found],
         built_for=torch.version.cuda,
         driver=read_driver(DRIVER),
-        cpu=machine(torch.device("cpu")),
+        cpu=name_device(torch.device("cpu")),
         cores=len(os.sched_getaffinity(0)),
     )
 

@@ -65,7 +65,7 @@ def test_within_an_attack_the_exact_network_has_its_own_weights() -> None:
     net, batch = bf16(DigitsCNN()), images()
     with net.attacked("eval"):
         net(batch.x)
-        with net.exact():
+        with net.computing("fp32"):
             assert torch.equal(net(batch.x), net.module(batch.x))
         assert torch.equal(net(batch.x), autocast_logits(net, batch.x))
     assert all(isinstance(value, torch.nn.Parameter) for value in net.module.parameters())
