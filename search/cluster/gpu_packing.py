@@ -9,7 +9,7 @@ from typing import Annotated, TypedDict
 import torch
 
 from search.cluster.capacity import list_live_nodes
-from search.cluster.gpu_probe import IMAGES, CopiesMeasured, CopyGroup
+from search.cluster.gpu_probe import CopiesMeasured, CopyGroup
 from search.cluster.node_report import NodeReport
 from search.cluster.ray_cluster import connect
 from search.exceptions import Infeasible
@@ -22,7 +22,7 @@ from trainers.checking import build_checker
 from trainers.models import Model
 from trainers.record_io import Place, Row, digest, sealed, write_json
 from trainers.record_reader import read_json
-from trainers.saved_bytes import count_saved_bytes
+from trainers.saved_bytes import choose_measured_batch, count_saved_bytes
 from trainers.state_chain import training_code
 from trainers.terminal.console import Console
 
@@ -161,7 +161,8 @@ def select_largest(trials: Sequence[PlannedTrial], sources: Mapping[str, Source]
         per_image = count_saved_bytes(config.model, channels, size, source.classes)
         width = 0.5 if config.compute.precision == "bf16" else 1.0  # of the bytes in fp32
         training = width * config.batch_size * config.method.graphs
-        needs = per_image * max(training, IMAGES), training  # measuring is in fp32
+        measuring = choose_measured_batch(per_image, training)  # in fp32
+        needs = per_image * max(training, measuring), training
         if config.model not in largest or needs > largest[config.model][0]:
             largest[config.model] = needs, trial
     return [trial for _, trial in sorted(largest.values(), key=lambda pair: pair[0], reverse=True)[:MAX_MODELS]]

@@ -59,7 +59,10 @@ def test_no_other_console_is_used() -> None:
         "search/bench/__main__.py",  # JSON for its parent
         "search/bench/measurements.py",
         "search/cluster/node_report.py",  # code for another process
+        "search/doctor/__main__.py",  # JSON
+        "search/doctor/section_process.py",  # JSON for its parent
         "trainers/bench.py",
+        "trainers/bench_attacks.py",
         "trainers/columns.py",  # Markdown for a file
         "trainers/terminal/streams.py",  # where a console cannot write
     }
