@@ -86,12 +86,17 @@ class Net:
 
     @contextmanager
     def exact(self) -> Iterator[None]:
-        """Compute in fp32, for reported numbers."""
-        was, self.bf16 = self.bf16, False
+        """Compute in fp32 and without torch.compile, for reported numbers.
+
+        A compiled backward frees what it needs as it goes, so that AutoAttack's FAB, which goes through a graph once
+        for each class, raises RuntimeError.
+        """
+        was = self.bf16, self._run
+        self.bf16, self._run = False, self.module.features_and_logits
         try:
             yield
         finally:
-            self.bf16 = was
+            self.bf16, self._run = was
 
     @contextmanager
     def attacked(self, bn: str) -> Iterator[None]:
