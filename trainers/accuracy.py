@@ -72,7 +72,7 @@ def evaluation_mode(net: Net, seed: int) -> Iterator[None]:
     generator and removes the tracer (coverage, debuggers).
     """
     tracer = sys.gettrace()
-    with net.exact(), net.attacked("eval"), torch.random.fork_rng(enabled=True):
+    with net.computing("fp32"), net.attacked("eval"), torch.random.fork_rng(enabled=True):
         torch.manual_seed(seed)
         try:
             yield

@@ -7,6 +7,7 @@ papers and change their numbers; therefore they are fields.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
@@ -149,7 +150,7 @@ class PGD(Knobs):
         with net.attacked(self.bn):
             clean = None
             if self._needs_clean:
-                with torch.no_grad():
+                with torch.no_grad(), net.computing_finer():  # as the start is looked at
                     clean = net(batch.x)  # once: the network does not change while the attack runs
             scene = _Scene(batch.x, batch.y, clean, epsilon, length)
             climb = self._climb if self.tau is None else self._climb_until_wrong
@@ -187,7 +188,7 @@ class PGD(Knobs):
         best, top = x, torch.full(scene.y.shape, -torch.inf, device=x.device)
         first = None
         for step in range(self.steps):
-            logits, value, gradient = self._look(net, scene, x)
+            logits, value, gradient = self._look(net, scene, x, at_start=first is None)
             first = logits if first is None else first
             kappa = self._counted(kappa, (predict_class(logits) if every_point else logits.argmax(1)) == scene.y, step)
             if every_point:
@@ -209,7 +210,7 @@ class PGD(Knobs):
         moving = torch.arange(len(x), device=x.device)
         first = None
         for step in range(self.steps):
-            logits, _, gradient = self._look(net, scene.of(moving), x[moving])
+            logits, _, gradient = self._look(net, scene.of(moving), x[moving], at_start=first is None)
             first = logits if first is None else first
             correct = logits.argmax(1) == scene.y[moving]
             kappa[moving] = self._counted(kappa[moving], correct, step)
@@ -221,12 +222,17 @@ class PGD(Knobs):
             x[moving] = self._moved(scene.of(moving), x[moving], gradient, rng)
         return Adversary(x, kappa, steps=self.steps, logits=first), torch.zeros(len(x), device=x.device)
 
-    def _look(self, net: Net, scene: _Scene, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the logits, the climbed loss and its gradient at a point."""
+    def _look(self, net: Net, scene: _Scene, x: Tensor, at_start: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the logits, the climbed loss and its gradient at a point.
+
+        At the start the gradient of KL is that of a difference of logits which bf16 hardly resolves: the first step
+        would follow rounding errors, and later steps stay on the side of the image that the first one took.
+        """
         x = x.detach().requires_grad_()  # a leaf of its own: the caller keeps the point
-        logits = net(x)
-        value = self._height(logits, scene)
-        return logits.detach(), value.detach(), net.input_gradient(value, x)
+        with net.computing_finer() if at_start and self.ascend == "kl" else nullcontext():
+            logits = net(x)
+            value = self._height(logits, scene)
+            return logits.detach(), value.detach(), net.input_gradient(value, x)
 
     def _moved(self, scene: _Scene, x: Tensor, gradient: Tensor, rng: Generator) -> Tensor:
         point = x + scene.length * ascent_direction(gradient, self.norm)

@@ -51,7 +51,7 @@ class MinimumPerturbation(Knobs):
 
     def measure(self, net: Net, split: Split, batch_size: int = 512) -> np.ndarray:
         """Return the radius of each example of a split in eval mode, in pixels of [0, 1], (N,) float32."""
-        with net.exact(), net.attacked("eval"):
+        with net.computing("fp32"), net.attacked("eval"):
             batches = zip(split.x.split(batch_size), split.y.split(batch_size), strict=True)
             return torch.cat([self._radii(net, to_pixels(x), y) for x, y in batches]).cpu().numpy()
 

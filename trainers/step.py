@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
+from contextlib import contextmanager, nullcontext
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,8 @@ from trainers.augmentation import View
 from trainers.compiled import set_cache_folder
 from trainers.models.network import Network
 from trainers.state import InstanceState
+
+Precision = Literal["fp32", "tf32", "bf16"]
 
 
 class Batch(NamedTuple):
@@ -85,18 +87,25 @@ class Net:
         return gradient
 
     @contextmanager
-    def exact(self) -> Iterator[None]:
-        """Compute in fp32 and without torch.compile, for reported numbers.
+    def computing(self, precision: Precision) -> Iterator[None]:
+        """Compute in a precision, and without torch.compile; tf32 is fp32 on a CPU.
 
         A compiled backward frees what it needs as it goes, so that AutoAttack's FAB, which goes through a graph once
         for each class, raises RuntimeError.
         """
         was = self.bf16, self._run
-        self.bf16, self._run = False, self.module.features_and_logits
+        self.bf16, self._run = precision == "bf16", self.module.features_and_logits
         try:
-            yield
+            with _rounding_to_tf32(precision == "tf32"):
+                yield
         finally:
             self.bf16, self._run = was
+
+    @contextmanager
+    def computing_finer(self) -> Iterator[None]:
+        """Compute in tf32 where the network computes in bf16; in fp32 nothing changes."""
+        with self.computing("tf32") if self.bf16 else nullcontext():
+            yield
 
     @contextmanager
     def attacked(self, bn: str) -> Iterator[None]:
@@ -116,3 +125,15 @@ class Net:
             for parameter, want in zip(parameters, wanted, strict=True):
                 parameter.requires_grad_(want)
             self.module.train(was_training)
+
+
+@contextmanager
+def _rounding_to_tf32(allowed: bool) -> Iterator[None]:
+    """Let a GPU round the factors of fp32 convolutions and matrix products to TF32, or do not."""
+    convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    was = convolutions.allow_tf32, products.allow_tf32
+    convolutions.allow_tf32 = products.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        convolutions.allow_tf32, products.allow_tf32 = was

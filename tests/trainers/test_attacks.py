@@ -330,6 +330,25 @@ def test_logits_are_fp32_whatever_the_precision_inside() -> None:
     torch.testing.assert_close(logits, plain(images().x), rtol=0.1, atol=0.2)
 
 
+def test_kl_attack_in_bf16_takes_the_first_step_of_fp32() -> None:
+    """The KL at a start of 0.001 N(0, 1) lies below what bf16 resolves: two of five pixels would go the other way."""
+    plain, batch = network(), images()
+    half = Net(plain.module, "bf16")
+    once = PGD(ascend="kl", start="normal", steps=1)
+    assert torch.equal(once(half, batch, seeded()).x, once(plain, batch, seeded()).x)
+    assert half.bf16 and not torch.equal(half(batch.x), plain(batch.x))  # which computes in bf16 still
+
+
+@pytest.mark.parametrize("ascend", ASCENDS)
+@pytest.mark.parametrize("tau", [None, 0])
+def test_only_kl_attack_looks_at_its_start_in_fp32(ascend: Any, tau: int | None) -> None:
+    plain = network()
+    attack = PGD(ascend=ascend, start="normal", steps=2, tau=tau)
+    ours, theirs = (attack(Net(plain.module, how), images(), seeded()).logits for how in ("bf16", "fp32"))
+    assert ours is not None and theirs is not None
+    assert torch.equal(ours, theirs) == (ascend == "kl")
+
+
 # What is counted and returned
 
 
