@@ -12,15 +12,19 @@ from torch import Generator, Tensor
 from trainers.attacks import PGD
 from trainers.data import Split, to_pixels
 from trainers.losses import predict_class
-from trainers.step import Batch, Net
+from trainers.step import Batch, Net, Precision
 
 
-def measure_accuracy(net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int = 512) -> float:
+def measure_accuracy(
+    net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int = 512, precision: Precision = "fp32"
+) -> float:
     """Return the fraction of a split that is classified correctly in eval mode.
 
-    The images are used as they are if `attack` is None, else as the attack changes them; `seed` fixes its draws.
+    The images are used as they are if `attack` is None, else as the attack changes them; `seed` fixes its draws. The
+    attack computes in `precision`; what it ends in is judged in fp32. With keep worst it judges every point, and so
+    computes in fp32, whatever the precision.
     """
-    return int(find_correct(net, split, attack, seed, batch_size).sum()) / len(split)
+    return int(find_correct(net, split, attack, seed, batch_size, precision).sum()) / len(split)
 
 
 def predict_split(net: Net, split: Split, seed: int, batch_size: int = 512) -> Tensor:
@@ -29,20 +33,28 @@ def predict_split(net: Net, split: Split, seed: int, batch_size: int = 512) -> T
         return torch.cat([_named(net, to_pixels(x)) for x in split.x.split(batch_size)])
 
 
-def find_correct(net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int = 512) -> Tensor:
+def find_correct(
+    net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int = 512, precision: Precision = "fp32"
+) -> Tensor:
     """Return which examples of a split are classified correctly, (N,) bool; arguments as of `measure_accuracy`."""
     with evaluation_mode(net, seed):
         rng = Generator(split.x.device).manual_seed(seed)
         batches = zip(split.x.split(batch_size), split.y.split(batch_size), strict=True)
-        return torch.cat([_right(net, Batch(to_pixels(x), y), attack, rng) for x, y in batches])
+        return torch.cat([_right(net, Batch(to_pixels(x), y), attack, rng, precision) for x, y in batches])
 
 
-def _right(net: Net, batch: Batch, attack: PGD | None, rng: Generator) -> Tensor:
+def craft(net: Net, batch: Batch, attack: PGD, rng: Generator, precision: Precision) -> Tensor:
+    """Return the last point of an attack that computes in a precision, (B, channels, H, W)."""
+    with net.computing(precision):
+        return attack(net, batch, rng).x
+
+
+def _right(net: Net, batch: Batch, attack: PGD | None, rng: Generator, precision: Precision) -> Tensor:
     """Return which examples of a batch are still classified correctly, (B,) bool."""
     if attack is None:
         return is_correct(net, batch)
     if attack.keep == "last":
-        return is_correct(net, Batch(attack(net, batch, rng).x, batch.y))
+        return is_correct(net, Batch(craft(net, batch, attack, rng, precision), batch.y))
     right = is_correct(net, batch)
     survivors = right.nonzero().squeeze(1)  # an image that is misclassified as it is need not be attacked
     if len(survivors):

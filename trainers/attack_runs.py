@@ -18,7 +18,7 @@ from trainers.attacks import PGD, Ascend, check_ascent
 from trainers.balls import Noise, Norm
 from trainers.data import Split, to_pixels
 from trainers.knobs import Knobs, Real, StepSize
-from trainers.step import Batch, Net
+from trainers.step import Batch, Net, Precision
 
 Epsilon = Annotated[Real, Field(gt=0)] | None  # None: the study's epsilon
 Images = PositiveInt | None  # number of images of the split, drawn by trainers.sampling; None: all
@@ -64,19 +64,25 @@ class PGDAttack(Knobs):
         knobs = {name: getattr(self, name) for name in names}
         return PGD(epsilon=self.epsilon or epsilon, norm=norm, **knobs)
 
-    def find_robust(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> Tensor:
-        """Return which examples of a split are still classified correctly, (N,) bool."""
-        return find_correct(net, split, self.build(epsilon, norm), seed)
+    def find_robust(
+        self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int, precision: Precision = "fp32"
+    ) -> Tensor:
+        """Return which examples of a split are still classified correctly, (N,) bool.
+
+        The attack computes in `precision`, unless it judges its points itself; what it ends in is judged in fp32.
+        """
+        return find_correct(net, split, self.build(epsilon, norm), seed, precision=precision)
 
     def why_unfit(self, classes: int) -> str | None:
         """Return None: PGD works for any number of classes."""
         return None
 
-    def describe(self, epsilon: float, norm: Norm) -> str:
+    def describe(self, epsilon: float, norm: Norm, precision: Precision = "fp32") -> str:
         """Return the attack in words, such as 'PGD-20, linf, epsilon 8/255, step epsilon/4'."""
         size = f", {self.restarts} restarts" if self.restarts > 1 else ""
         every = ", right at every iterate" if self.keep == "worst" else ""
         every += "" if self.start == "uniform" else f", start {self.start}"
+        every += "" if self.keep == "worst" else format_precision(precision)
         budget = f"{norm}, epsilon {format_epsilon(self.epsilon or epsilon)}, step {format_step(self.step_size)}"
         return f"PGD-{self.steps}{ASCENT_WORDS[self.ascend]}{size}, {budget}{every}" + format_images(self.images)
 
@@ -96,18 +102,24 @@ class FGSM(Knobs):
         """Return the attack for a study of this epsilon and norm; the attack's own epsilon takes precedence."""
         return PGD(epsilon=self.epsilon or epsilon, norm=norm, steps=1, step_size="epsilon", start="none")
 
-    def find_robust(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> Tensor:
-        """Return which examples of a split are still classified correctly, (N,) bool."""
-        return find_correct(net, split, self.build(epsilon, norm), seed)
+    def find_robust(
+        self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int, precision: Precision = "fp32"
+    ) -> Tensor:
+        """Return which examples of a split are still classified correctly, (N,) bool.
+
+        The attack computes in `precision`, unless it judges its points itself; what it ends in is judged in fp32.
+        """
+        return find_correct(net, split, self.build(epsilon, norm), seed, precision=precision)
 
     def why_unfit(self, classes: int) -> str | None:
         """Return None: one step works for any number of classes."""
         return None
 
-    def describe(self, epsilon: float, norm: Norm) -> str:
+    def describe(self, epsilon: float, norm: Norm, precision: Precision = "fp32") -> str:
         """Return the attack in words, such as 'FGSM, linf, epsilon 8/255'."""
         kind = "FGSM" if norm == "linf" else "FGM"
-        return f"{kind}, {norm}, epsilon {format_epsilon(self.epsilon or epsilon)}" + format_images(self.images)
+        budget = f"{norm}, epsilon {format_epsilon(self.epsilon or epsilon)}"
+        return f"{kind}, {budget}{format_precision(precision)}" + format_images(self.images)
 
 
 class AutoAttackRun(Knobs):
@@ -137,9 +149,12 @@ class AutoAttackRun(Knobs):
             raise ValueError(f"restarts apply to apgd-ce and apgd-dlr; the attacks are {', '.join(self.attacks)}")
         return self
 
-    def find_robust(self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int) -> Tensor:
+    def find_robust(
+        self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int, precision: Precision = "fp32"
+    ) -> Tensor:
         """Return which examples of a split are still classified correctly, (N,) bool.
 
+        AutoAttack judges every point that it visits, and so computes in fp32, whatever the precision asked for.
         Raises ValueError if the network has too few classes for the attacks (`why_unfit`).
         """
         classes = net.module.head.out_features
@@ -175,7 +190,7 @@ class AutoAttackRun(Knobs):
             "take version custom with attacks: [apgd-ce, fab, square]"
         )
 
-    def describe(self, epsilon: float, norm: Norm) -> str:
+    def describe(self, epsilon: float, norm: Norm, precision: Precision = "fp32") -> str:
         """Return the attack in words, such as 'AutoAttack standard, linf, epsilon 8/255'."""
         which = f"custom ({' + '.join(self.attacks)})" if self.attacks else "standard"
         which += f", {self.restarts} restarts" if self.restarts > 1 else ""
@@ -216,6 +231,11 @@ def format_epsilon(epsilon: float) -> str:
 def format_step(step_size: float | str) -> str:
     """Return a step size as the field writes it; a multiple of epsilon, such as epsilon/4, stays as it is."""
     return step_size if isinstance(step_size, str) else format_epsilon(step_size)
+
+
+def format_precision(precision: Precision) -> str:
+    """Return the clause on the precision of an attack, with a comma in front; '' for fp32."""
+    return "" if precision == "fp32" else f", crafted in {precision}"
 
 
 def format_images(images: int | None) -> str:

@@ -7,7 +7,7 @@ the last.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -16,9 +16,11 @@ from trainers.attacks import PGD, check_ascent
 from trainers.balls import Noise, Norm, check_norm, check_units
 from trainers.knobs import KnobError, Knobs, Real, StepSize
 from trainers.min_perturbation import MinimumPerturbation
+from trainers.step import Precision
 
 Along = Annotated[dict[str, NamedAttack], Field(exclude_if=lambda attacks: not attacks)]
 OfLosses = Annotated[PGDAttack | FGSM, Field(discriminator="name")]
+Crafting = Annotated[Literal["auto", "fp32", "tf32", "bf16"], Field(exclude_if=lambda precision: precision == "auto")]
 Asked = Annotated[bool, Field(exclude_if=lambda asked: not asked)]  # absent from the identity of a study if off
 
 
@@ -36,6 +38,7 @@ class Evaluation(Knobs):
     step_size: StepSize = "epsilon/4"
     start: Noise = "uniform"
     ascend: Climbed = "ce"  # the loss that this PGD climbs, as in PGDAttack
+    precision: Crafting = "auto"  # of attacks along training, judged in fp32; auto: as a GPU trains, fp32 on a CPU
     every: PositiveInt = 1  # epochs between measurements; the last epoch is always measured
     train: bool = False  # also measure training images, not augmented: for the gap to test, and instability_eval
     entropy: Asked = False  # also record the entropy of each prediction in training, for difficulty_entropy
@@ -125,6 +128,20 @@ class Evaluation(Knobs):
         """Return the part that is measured along training, without measurements that are off."""
         return self.model_dump(exclude={"final", "min_perturbation"} | (set() if self.train else {"train"}))
 
+    def resolved(self, device: str, trains_in: str) -> Evaluation:
+        """Return these settings with `precision` resolved for trials that compute on a device, "cpu" or "cuda"."""
+        asked: Precision = "fp32" if self.precision == "auto" else self.precision
+        if self.precision == "auto" and device == "cuda" and trains_in == "bf16":
+            asked = "bf16"
+        if asked == "tf32" and device == "cpu":
+            asked = "fp32"  # a CPU has no other
+        return self.model_copy(update={"precision": asked})
+
+    @property
+    def crafting(self) -> Precision:
+        """The precision of attacks along training: fp32 if it has not been resolved."""
+        return "fp32" if self.precision == "auto" else self.precision
+
     def due(self, epoch: int, epochs: int) -> bool:
         """Return whether the training curves are measured after an epoch (0-based)."""
         return is_due(self.every, epoch, epochs)
@@ -153,5 +170,6 @@ class Evaluation(Knobs):
     def attacks(self) -> dict[str, str]:
         """Return each attack in words, by the name that its accuracy has."""
         curves = PGDAttack(steps=self.steps, step_size=self.step_size, start=self.start, ascend=self.ascend)
-        attacks = {"pgd": curves} | {name: attack for (_, name), attack in self.named().items()}
-        return {name: attack.describe(self.epsilon, self.norm) for name, attack in attacks.items()}
+        along = {"pgd": curves} | self.along
+        words = {name: attack.describe(self.epsilon, self.norm, self.crafting) for name, attack in along.items()}
+        return words | {name: attack.describe(self.epsilon, self.norm) for name, attack in self.final.items()}

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from trainers.accuracy import evaluation_mode, find_correct, measure_accuracy, predict_split
+from trainers.accuracy import craft, evaluation_mode, find_correct, measure_accuracy, predict_split
 from trainers.attack_runs import AutoAttackRun, NamedAttack
 from trainers.attacks import PGD
 from trainers.data import Split, to_pixels
@@ -18,7 +18,7 @@ from trainers.recording import Arrays
 from trainers.records import ByClass, CheckpointRecord, EpochRecord
 from trainers.sampling import draw_images, take_images
 from trainers.scores import UNSEEN
-from trainers.step import Batch, Net
+from trainers.step import Batch, Net, Precision
 
 DRAWN = "test_images_"  # in instances.npz, followed by the number of images
 OF_CLASS = "class_"  # in instances.npz, followed by clean or an attack
@@ -43,7 +43,8 @@ def evaluate_epoch(
         labels = predict_split(net, split, seed)
         if none := int((labels < 0).sum()):
             raise NotFinite(f"predictions are not finite on {none} of {len(split)} {name} images")
-        right = {"clean": labels == split.y, "pgd": find_correct(net, split, attack, seed)}
+        withstood = find_correct(net, split, attack, seed, precision=evaluation.crafting)
+        right = {"clean": labels == split.y, "pgd": withstood}
         accuracies |= {f"{name}_{kind}_acc": int(hits.sum()) / len(split) for kind, hits in right.items()}
         verdicts = {kind: (hits, split.y) for kind, hits in right.items()}
     return cast(EpochRecord, accuracies), verdicts  # test comes last
@@ -60,7 +61,7 @@ def evaluate_further(
     verdicts = Verdicts()
     for name, attack in attacks.items():
         seen = take_images(test, draw_images(test.y, attack.images))
-        withstood = attack.find_robust(net, seen, evaluation.epsilon, evaluation.norm, seed)
+        withstood = attack.find_robust(net, seen, evaluation.epsilon, evaluation.norm, seed, evaluation.crafting)
         verdicts[name] = withstood, seen.y
         if attack.images is not None:
             verdicts[f"{name}_clean"] = find_correct(net, seen, None, seed), seen.y
@@ -92,14 +93,16 @@ def evaluate_training(net: Net, evaluation: Evaluation, train: Split, seen: np.n
     """
     active = torch.from_numpy(seen).to(train.y.device)
     withstood = np.full(len(seen), UNSEEN, np.uint8)
-    withstood[seen] = find_correct(net, Split(train.x[active], train.y[active]), evaluation.pgd(), seed).cpu().numpy()
+    split = Split(train.x[active], train.y[active])
+    right = find_correct(net, split, evaluation.pgd(), seed, precision=evaluation.crafting)
+    withstood[seen] = right.cpu().numpy()
     return withstood
 
 
 def evaluate_final(
     net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int
 ) -> tuple[CheckpointRecord, ByClass]:
-    """Measure the test split under the final attacks, and each class of it.
+    """Measure the test split under the final attacks, which compute in fp32, and each class of it.
 
     The record has the accuracy under each attack, and clean accuracy on each corrupted version of the split. By class
     there are also clean accuracy and that under the PGD of training curves. Three more keys depend on the study:
@@ -154,27 +157,27 @@ def _by_class(values: Tensor, y: Tensor, classes: int) -> list[float | None]:
 
 
 def loss_by_example(net: Net, evaluation: Evaluation, splits: dict[str, Split], train: Split, seed: int) -> Arrays:
-    """Return the cross-entropy of every example that `evaluation` asks for, (N,) each: the basis of difficulty.
+    """Return the fp32 cross-entropy of every example that `evaluation` asks for, (N,) each: the basis of difficulty.
 
     Test examples are measured on their images, their corrupted versions, and under attack; training examples on their
     images and under attack. The attacks are that of training curves, as `pgd`, and those of `loss_attacks`.
     """
     wanted = {name: split for name, split in splits.items() if name != "val"} if evaluation.test_losses else {}
     wanted |= {"train": train} if evaluation.train_losses else {}
-    losses = {f"{name}_loss": _losses(net, split, None, seed) for name, split in wanted.items()}
+    losses = {f"{name}_loss": _losses(net, split, None, seed, "fp32") for name, split in wanted.items()}
     for name in (name for name in ("test", "train") if name in wanted):
         for attack, climb in evaluation.for_losses().items():
-            losses[f"{name}_{attack}_loss"] = _losses(net, wanted[name], climb, seed)
+            losses[f"{name}_{attack}_loss"] = _losses(net, wanted[name], climb, seed, evaluation.crafting)
     return losses
 
 
-def _losses(net: Net, split: Split, attack: PGD | None, seed: int) -> np.ndarray:
+def _losses(net: Net, split: Split, attack: PGD | None, seed: int, precision: Precision) -> np.ndarray:
     parts = []
     with evaluation_mode(net, seed):
         rng = Generator(split.x.device).manual_seed(seed)
         for images, y in zip(split.x.split(512), split.y.split(512), strict=True):
             x = to_pixels(images)
-            x = x if attack is None else attack(net, Batch(x, y), rng).x
+            x = x if attack is None else craft(net, Batch(x, y), attack, rng, precision)
             with torch.no_grad():
                 parts.append(cross_entropy(net(x), y))
     return torch.cat(parts).cpu().numpy().astype(np.float16)

@@ -71,8 +71,9 @@ class Trainer:
         weights: Weights | None = None,
     ) -> None:
         """Start from `weights`, or from fresh ones if None. Raises CheckpointError if they do not fit the network."""
-        self.config, self.evaluation = config, evaluation
+        self.config = config
         compute = config.compute.resolved(torch.cuda.is_available())
+        self.evaluation = evaluation.resolved(compute.device, compute.precision)
         configure(compute.deterministic, threads)
         self.device = torch.device(compute.device)
         self.data = data

@@ -255,7 +255,7 @@ class Session:
         mask[self.trainer.selected(self.config.stage(max(epochs - 1, 0))).numpy()] = True
         sizes = {"train": len(data.train), "val": len(data.val), "test": len(data.test)}
         return {
-            "attacks": self.evaluation.attacks(),
+            "attacks": self.trainer.evaluation.attacks(),
             "data": sizes | {"classes": data.classes, "flipped": int(data.flipped.sum())},
             "class_names": list(data.names),
             "subset": subset_summary(mask, data),

@@ -100,6 +100,13 @@ class Plan:
         self.trials = [*self.trials, *trials]
         self.__dict__.pop("tree", None)
 
+    def describe_attacks(self) -> dict[str, str]:
+        """Return each attack in words, by name, as the first training is measured by it."""
+        if not self.trials:
+            return self.evaluation.attacks()
+        compute = self.trials[0].config.compute
+        return self.evaluation.resolved(compute.device, compute.precision).attacks()
+
     def _list_rungs(self, trial: PlannedTrial) -> tuple[int, ...]:
         """Return the epochs after which a trial waits for the trials that it is compared with."""
         if trial.kind != "trial":
@@ -114,7 +121,7 @@ class Plan:
             "study": study,
             "objectives": self.objectives,
             "evaluate": self.evaluation.model_dump(mode="json"),
-            "attacks": self.evaluation.attacks(),
+            "attacks": self.describe_attacks(),
             "axes": self.axes,
             "threads": self.threads,
             "code": self.code,

@@ -44,7 +44,7 @@ def print_plan(
         *_list_costs(plan, space, results, sources, left),
     ):
         table.add_row(*row)
-    for name, attack in plan.evaluation.attacks().items():
+    for name, attack in plan.describe_attacks().items():
         table.add_row(f"evaluate: {name}", attack + _format_frequency(plan, name))
     table.add_row("resources", f"{space.resources} for each trial")
     console.print(table)
