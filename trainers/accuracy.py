@@ -16,30 +16,33 @@ from trainers.step import Batch, Net, Precision
 
 
 def measure_accuracy(
-    net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int = 512, precision: Precision = "fp32"
+    net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int | None = None, precision: Precision = "fp32"
 ) -> float:
     """Return the fraction of a split that is classified correctly in eval mode.
 
-    The images are used as they are if `attack` is None, else as the attack changes them; `seed` fixes its draws. The
-    attack computes in `precision`; what it ends in is judged in fp32. With keep worst it judges every point, and so
-    computes in fp32, whatever the precision.
+    The images are used as they are if `attack` is None, else as the attack changes them; `seed` fixes its draws.
+    Without a batch size, `net.measured_at_once` images are measured at once. The attack computes in `precision`; what
+    it ends in is judged in fp32. With keep worst it judges every point, and so computes in fp32, whatever the
+    precision.
     """
     return int(find_correct(net, split, attack, seed, batch_size, precision).sum()) / len(split)
 
 
-def predict_split(net: Net, split: Split, seed: int, batch_size: int = 512) -> Tensor:
+def predict_split(net: Net, split: Split, seed: int, batch_size: int | None = None) -> Tensor:
     """Return the class predicted for each image of a split in eval mode, (N,) int64; -1 where a logit is not finite."""
+    size = batch_size or net.measured_at_once
     with evaluation_mode(net, seed):
-        return torch.cat([_named(net, to_pixels(x)) for x in split.x.split(batch_size)])
+        return torch.cat([_named(net, to_pixels(x)) for x in split.x.split(size)])
 
 
 def find_correct(
-    net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int = 512, precision: Precision = "fp32"
+    net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int | None = None, precision: Precision = "fp32"
 ) -> Tensor:
     """Return which examples of a split are classified correctly, (N,) bool; arguments as of `measure_accuracy`."""
+    size = batch_size or net.measured_at_once
     with evaluation_mode(net, seed):
         rng = Generator(split.x.device).manual_seed(seed)
-        batches = zip(split.x.split(batch_size), split.y.split(batch_size), strict=True)
+        batches = zip(split.x.split(size), split.y.split(size), strict=True)
         return torch.cat([_right(net, Batch(to_pixels(x), y), attack, rng, precision) for x, y in batches])
 
 

@@ -172,12 +172,15 @@ class AutoAttackRun(Knobs):
             attack.apgd.n_restarts, attack.fab.n_restarts = self.restarts, 1  # custom would default to five
             attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = min(9, classes - 1)
             x = to_pixels(split.x).contiguous()  # AutoAttack's gradient checks call view(), which needs this
-            adversaries, _ = attack.run_standard_evaluation(x, split.y, batch_size=250)
+            at_once = min(250, net.measured_at_once)
+            adversaries, _ = attack.run_standard_evaluation(x, split.y, batch_size=at_once)
             # AutoAttack takes NaN logits for class 0: attack once more where a wrong class replaces them
             for label in split.y.unique().tolist() if logits.nonfinite else ():
                 logits.replacement, members = (label + 1) % classes, split.y == label
-                adversaries[members], _ = attack.run_standard_evaluation(x[members], split.y[members], batch_size=250)
-            batches = zip(adversaries.split(512), split.y.split(512), strict=True)
+                adversaries[members], _ = attack.run_standard_evaluation(
+                    x[members], split.y[members], batch_size=at_once
+                )
+            batches = zip(*(part.split(net.measured_at_once) for part in (adversaries, split.y)), strict=True)
             return torch.cat([is_correct(net, Batch(x, y)) for x, y in batches])
 
     def why_unfit(self, classes: int) -> str | None:

@@ -175,7 +175,7 @@ def _losses(net: Net, split: Split, attack: PGD | None, seed: int, precision: Pr
     parts = []
     with evaluation_mode(net, seed):
         rng = Generator(split.x.device).manual_seed(seed)
-        for images, y in zip(split.x.split(512), split.y.split(512), strict=True):
+        for images, y in zip(split.x.split(net.measured_at_once), split.y.split(net.measured_at_once), strict=True):
             x = to_pixels(images)
             x = x if attack is None else craft(net, Batch(x, y), attack, rng, precision)
             with torch.no_grad():
@@ -197,6 +197,6 @@ def clean_p_y(net: Net, split: Split) -> np.ndarray:
     with evaluation_mode(net, 0):
         parts = [
             net(to_pixels(x)).softmax(1).gather(1, y[:, None]).squeeze(1)
-            for x, y in zip(split.x.split(512), split.y.split(512), strict=True)
+            for x, y in zip(split.x.split(net.measured_at_once), split.y.split(net.measured_at_once), strict=True)
         ]
     return torch.cat(parts).cpu().numpy().astype(np.float16)

@@ -49,10 +49,11 @@ class MinimumPerturbation(Knobs):
             raise ValueError(f"`step` is at most `limit`; got step {self.step:.4g} and limit {self.limit:.4g}")
         return self
 
-    def measure(self, net: Net, split: Split, batch_size: int = 512) -> np.ndarray:
+    def measure(self, net: Net, split: Split, batch_size: int | None = None) -> np.ndarray:
         """Return the radius of each example of a split in eval mode, in pixels of [0, 1], (N,) float32."""
+        size = batch_size or net.measured_at_once
         with net.computing("fp32"), net.attacked("eval"):
-            batches = zip(split.x.split(batch_size), split.y.split(batch_size), strict=True)
+            batches = zip(split.x.split(size), split.y.split(size), strict=True)
             return torch.cat([self._radii(net, to_pixels(x), y) for x, y in batches]).cpu().numpy()
 
     def _radii(self, net: Net, x: Tensor, y: Tensor) -> Tensor:

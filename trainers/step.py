@@ -12,6 +12,7 @@ from torch import Tensor
 from trainers.augmentation import View
 from trainers.compiled import set_cache_folder
 from trainers.models.network import Network
+from trainers.saved_bytes import AT_ONCE
 from trainers.state import InstanceState
 
 Precision = Literal["fp32", "tf32", "bf16"]
@@ -66,6 +67,7 @@ class Net:
             self._run = torch.compile(module.features_and_logits, dynamic=True)
         self.forwards = 0
         self.backwards = 0
+        self.measured_at_once = AT_ONCE  # images; fewer if they keep much memory
 
     def features_and_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return penultimate activations and logits, (B, channels, H, W) -> (B, F), (B, C)."""

@@ -37,6 +37,7 @@ from trainers.measure import (
 from trainers.models import build_network, needs_two_examples
 from trainers.recording import Arrays, Log, metrics_of, peak_memory
 from trainers.records import ByClass, CheckpointRecord, CostRecord, EpochRecord
+from trainers.saved_bytes import choose_measured_batch, count_saved_bytes
 from trainers.scores import UNSEEN
 from trainers.step import Batch, Net
 from trainers.subsets import Ranking
@@ -93,6 +94,9 @@ class Trainer:
         layout = torch.channels_last if compute.channels_last and convolutional else torch.contiguous_format
         self._needs_two = needs_two_examples(config.model, channels, size, data.classes)
         self.net = Net(module.to(memory_format=layout), str(compute.precision), bool(compute.compile))
+        per_image = count_saved_bytes(config.model, channels, size, data.classes)
+        width = 0.5 if compute.precision == "bf16" else 1.0  # of what training keeps
+        self.net.measured_at_once = choose_measured_batch(per_image, width * config.batch_size * config.method.graphs)
         self.examples = Examples(data, config.data, ranking, self.device, layout)
         splits = {"val": data.val} if len(data.val) else {}
         splits |= {"test": data.test} | {f"test_{name}": split for name, split in data.corrupted.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from itertools import pairwise
 from typing import Annotated, TypedDict
 
@@ -23,6 +22,7 @@ from trainers.checking import build_checker
 from trainers.models import Model
 from trainers.record_io import Place, Row, digest, sealed, write_json
 from trainers.record_reader import read_json
+from trainers.saved_bytes import count_saved_bytes
 from trainers.state_chain import training_code
 from trainers.terminal.console import Console
 
@@ -162,23 +162,6 @@ def select_largest(trials: Sequence[PlannedTrial], sources: Mapping[str, Source]
         if config.model not in largest or needs > largest[config.model][0]:
             largest[config.model] = needs, trial
     return [trial for _, trial in sorted(largest.values(), key=lambda pair: -pair[0])[:MAX_MODELS]]
-
-
-@cache
-def count_saved_bytes(model: Model, channels: int, size: int, classes: int) -> int:
-    """Return the bytes that the forward pass of one image saves for the backward pass, in fp32. Nothing is computed."""
-    total = 0
-
-    def count(tensor: torch.Tensor) -> torch.Tensor:
-        nonlocal total
-        whole = tensor if tensor._base is None else tensor._base
-        if not isinstance(whole, torch.nn.Parameter):  # a parameter is held once, however many images there are
-            total += tensor.numel() * tensor.element_size()
-        return tensor
-
-    with torch.device("meta"), torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-        model.build(channels, size, classes).eval()(torch.empty(1, channels, size, size))
-    return total
 
 
 def _measure_largest(
