@@ -60,6 +60,7 @@ def test_no_other_console_is_used() -> None:
         "search/bench/measurements.py",
         "search/cluster/node_report.py",  # code for another process
         "trainers/bench.py",
+        "trainers/bench_attacks.py",
         "trainers/columns.py",  # Markdown for a file
         "trainers/terminal/streams.py",  # where a console cannot write
     }
