@@ -95,6 +95,9 @@ class PassByPass(Net):
         with super().computing(precision):
             return super().features_and_logits(x)
 
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.features_and_logits(x)[1]
+
     @contextmanager
     def computing(self, precision: Precision) -> Iterator[None]:
         yield
@@ -215,21 +218,25 @@ def _round_to_tf32(module: Network) -> Network:
 
 def main(arguments: Sequence[str]) -> int:
     reader = argparse.ArgumentParser(prog="python -m trainers.bench_attacks", description=__doc__.partition("\n")[0])
-    reader.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), metavar="MODEL")
+    reader.add_argument(
+        "--models", nargs="+", choices=MODELS, default=list(MODELS), metavar="MODEL", help=", ".join(MODELS)
+    )
+    reader.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, metavar="METHOD", help="that train")
     reader.add_argument("--seeds", type=int, choices=range(1, 101), default=1, metavar="N", help="of each training")
     reader.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    reader.add_argument("--brief", action="store_true", help="leave out what was only tried")
     options = reader.parse_args(arguments)
     if options.device == "cuda" and not torch.cuda.is_available():
         reader.error("--device cuda: torch sees no GPU here; take cpu")
     networks = [
         trained(model, method, seed, options.device)
         for model in options.models
-        for method in METHODS
+        for method in options.methods
         for seed in range(options.seeds)
     ]
     where = torch.cuda.get_device_name() if options.device == "cuda" else f"{platform.machine()}, TF32 simulated"
     print(f"torch {torch.__version__}, {where}, {date.today().isoformat()}; {len(networks)} networks")
-    print(table(compare_all(networks)))
+    print(table(compare_all(networks, tried=not options.brief)))
     return 0
 
 

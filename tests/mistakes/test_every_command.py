@@ -87,6 +87,9 @@ USES = {  # by the row of that page's table, or by the module where it has none
     ),
     "search.__main__": Use("search.__main__", [], "python -m search.run "),
     "trainers.__main__": Use("trainers.__main__", [], "python -m trainers.bench "),
+    "trainers.bench_attacks": Use(
+        "trainers.bench_attacks", ["--models", "mlp", "--methods", "trades", "--brief"], "1 networks"
+    ),
     "trainers.columns": Use("trainers.columns", [], "`train_loss`"),
     "analysis.__main__": Use("analysis.__main__", [], "python -m analysis.report "),
     "analysis.mirror": Use("analysis.mirror", ["file://HERE/results/tiny", "copy"], "The records of"),
