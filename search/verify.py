@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
             for row in track(
                 rows, "training from scratch", console=errors, transient=True, disable=not errors.is_terminal
             ):
-                differences, weights_stored = _compare_trial(options.run, Path(scratch), plan, row)
+                differences, weights_stored = compare_trial(options.run, Path(scratch), plan, row)
                 different += bool(differences)
                 with_weights += weights_stored
                 console.print(f"{'DIFFERS' if differences else 'equal'}: {row['id']}", soft_wrap=True)
@@ -138,7 +138,7 @@ def _sample_trials(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row
     return plan, random.Random(seed).sample(ended, n), ended
 
 
-def _compare_trial(folder: Place, scratch: Path, plan: Row, row: Row) -> tuple[list[str], bool]:
+def compare_trial(folder: Place, scratch: Path, plan: Row, row: Row) -> tuple[list[str], bool]:
     """Train a trial alone. Return its differences from the stored one, and whether weights are stored to compare."""
     store, alone = Store(folder), _train_trial(folder, scratch, plan, row)
     equal = _compare_weights(store, alone, row)

@@ -79,6 +79,9 @@ USES = {  # by the row of that page's table, or by the module where it has none
     "python -m search.bench": Use(
         "search.bench", ["driver", "ray", "--share", "0.01"], "Ray's and ours", code=None, ray=True
     ),
+    "python -m search.doctor --results DIR": Use(
+        "search.doctor", ["--section", "storage", "--results", "results"], "6 checks passed, in"
+    ),
     "python -m trainers.bench --model preact_resnet18 --plain": Use(
         "trainers.bench", ["--model", "resnet10", "--size", "8", "--batch", "4", "--rounds", "1"], "images/s"
     ),

@@ -8,7 +8,7 @@ import re
 # C0 except the tab, DEL, C1, line and paragraph separators, and characters that change the direction of writing
 _CONTROLS = re.compile("[\x00-\x08\n-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 # the non-ASCII letters in this program's output; each is replaced by one letter, so that columns stay aligned
-ASCII = str.maketrans("━─└│┤●·…—–−×≥≤’", "=-+||@.~---x><'")
+ASCII = str.maketrans("━─└│┤●·…—–−×≥≤’✓✗", "=-+||@.~---x><'+x")
 REPLACE = "replace_letters"  # the error handler of a stream that must not fail on any letter
 
 
