@@ -90,7 +90,7 @@ def run_sections(
 ) -> Iterator[SectionResult]:
     """Run the sections that were asked for, or all, one after another. On a terminal, show which one is running.
 
-    All together end within the time that their device allows; sections that were asked for have their own limits alone.
+    All together end within the time that their device allows; sections that were asked for have longer limits instead.
     """
     began, device = time.monotonic(), None
     for section in [SECTIONS[name] for name in dict.fromkeys(asked)] or SECTIONS.values():
@@ -99,7 +99,7 @@ def run_sections(
             command = f"{COMMAND} {section.name}"
             yield SectionResult(section.name, 0.0, [skipped("the section", reason, command)])
             continue
-        limit = min(section.find_limit(device), left)
+        limit = min(section.find_limit(device, bool(asked)), left)
         with console.status(_format_progress(section, limit), spinner="line") if console else nullcontext():
             result = run(section.name, results, scratch, limit)
         device = device or _find_device(result)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from search.doctor.check import CheckSection
 
 TOTAL = {"cpu": 112.0, "cuda": 465.0}  # seconds for all, after which no section begins; those at the end are then named
+ASKED = 900.0  # seconds at least of a section that was asked for: its machine may be busy
 LEAST = 20.0  # seconds that a section needs at least
 COMMAND = "python -m search.doctor --section"
 
@@ -32,9 +33,10 @@ class Section(NamedTuple):
             return self.left_out_on_cpu
         return "no time is left" if left < LEAST else ""
 
-    def find_limit(self, device: str | None) -> float:
+    def find_limit(self, device: str | None, asked: bool) -> float:
         """Return the seconds after which the section is ended."""
-        return self.limits[device] if device else max(self.limits.values())
+        limit = self.limits[device] if device else max(self.limits.values())
+        return max(limit, ASKED) if asked else limit
 
 
 SECTIONS = {
