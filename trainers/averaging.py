@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from trainers.knobs import Duration, Knobs, Real, to_epochs
 from trainers.passes import Passes
+from trainers.tensor_lists import copy_tensors
 
 State = dict[str, Tensor]
 Statistics = Literal["recomputed", "network", "averaged"]
@@ -98,12 +99,14 @@ class AveragedWeights:
     def update(self, network: nn.Module, average: EMA | SWA) -> None:
         """Add the network's present state to the mean."""
         self.count += 1
-        copied = {name for name, _ in network.named_buffers()} if average.statistics == "network" else set()
-        for name, value in network.state_dict().items():
-            if value.is_floating_point() and name not in copied:
-                self.state[name].lerp_(value, average.weight_of_new(self.count))
-            else:
-                self.state[name].copy_(value)
+        present = network.state_dict()
+        copied = {name for name, value in present.items() if not value.is_floating_point()}
+        if average.statistics == "network":
+            copied |= {name for name, _ in network.named_buffers()}
+        moved = [name for name in present if name not in copied]
+        means, values = ([state[name] for name in moved] for state in (self.state, present))
+        torch._foreach_lerp_(means, values, average.weight_of_new(self.count))
+        copy_tensors([self.state[name] for name in copied], [present[name] for name in copied])
 
     def recompute(self, network: nn.Module, batches: Iterable[Tensor]) -> int:
         """Measure the BatchNorm statistics of the mean on batches of images; return the number of images used.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import torch
 from pydantic import Field
@@ -12,8 +12,14 @@ from torch import Tensor
 
 from trainers.knobs import Duration, Knobs, Real
 from trainers.step import Net
+from trainers.tensor_lists import clone_tensors, copy_tensors
 
-Offsets = list[tuple[torch.nn.Parameter, Tensor]]
+
+class Offsets(NamedTuple):
+    """Weight tensors, and what is added to each."""
+
+    weights: list[Tensor]
+    values: list[Tensor]
 
 
 class AWP(Knobs):
@@ -27,12 +33,13 @@ class AWP(Knobs):
     burn_in: Duration = 0
 
     def compute_offsets(self, net: Net, losses: Tensor) -> Offsets:
-        """Return each weight tensor with its offset, in the direction that increases the mean of losses, (B,)."""
-        weights = [w for w in net.module.parameters() if w.ndim > 1]
+        """Return the offset of each weight tensor, in the direction that increases the mean of losses, (B,)."""
+        weights: list[Tensor] = [w for w in net.module.parameters() if w.ndim > 1]
         gradients = torch.autograd.grad(losses.mean(), weights)
         net.backwards += len(losses)
-        scaled = zip(weights, gradients, strict=True)
-        return [(w, self.gamma * w.detach().norm() * g / (g.norm() + 1e-20)) for w, g in scaled]
+        lengths = torch._foreach_mul(torch._foreach_norm([w.detach() for w in weights]), self.gamma)
+        norms = torch._foreach_add(torch._foreach_norm(gradients), 1e-20)
+        return Offsets(weights, list(torch._foreach_div(torch._foreach_mul(gradients, lengths), norms)))
 
 
 @contextmanager
@@ -47,8 +54,7 @@ def perturbed_weights(offsets: Offsets) -> Iterator[None]:
 
 @torch.no_grad()
 def _shift(offsets: Offsets, sign: int) -> None:
-    for weight, offset in offsets:
-        weight.add_(offset, alpha=sign)
+    torch._foreach_add_(offsets.weights, offsets.values, alpha=sign)
 
 
 @contextmanager
@@ -57,7 +63,7 @@ def frozen_statistics(net: Net) -> Iterator[None]:
 
     A backward pass through such a forward must run inside: it needs the buffers as the forward left them.
     """
-    before = [(buffer, buffer.clone()) for buffer in net.module.buffers()]
+    buffers = list(net.module.buffers())
+    kept = clone_tensors(buffers)
     yield
-    for buffer, kept in before:
-        buffer.copy_(kept)
+    copy_tensors(buffers, kept)
