@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from trainers.augmentation import View
 from trainers.compiled import set_cache_folder
 from trainers.models.network import Network
+from trainers.rounded_weights import replaced_weights, round_weights, rounded_places
 from trainers.state import InstanceState
 
 
@@ -57,6 +58,9 @@ class Net:
         self.module = module
         self.bf16 = precision == "bf16"
         self._run = module.features_and_logits
+        self._places = [] if compiled else rounded_places(module)  # compiled, rounding is part of other kernels
+        self._attacked = 0  # depth of `attacked`
+        self._rounded: Sequence[Tensor] = ()  # weights in bf16, kept while the network is attacked
         if compiled:
             set_cache_folder()
             torch._dynamo.reset()  # else graphs of an earlier training in this process would serve this one
@@ -68,20 +72,30 @@ class Net:
     def features_and_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return penultimate activations and logits, (B, channels, H, W) -> (B, F), (B, C)."""
         self.forwards += len(x)
-        if not self.bf16:
-            return self._run(x)  # type: ignore[no-any-return]
-        with torch.autocast(x.device.type, dtype=torch.bfloat16):
-            features, logits = self._run(x)
-        return features.float(), logits.float()
+        features, logits = self._pass(x)
+        return (features.float(), logits.float()) if self.bf16 else (features, logits)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return logits, (B, channels, H, W) -> (B, C)."""
-        return self.features_and_logits(x)[1]
+        self.forwards += len(x)
+        logits = self._pass(x)[1]
+        return logits.float() if self.bf16 else logits
+
+    def _pass(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return activations and logits in the precision in which they were computed."""
+        if not self.bf16:
+            return self._run(x)  # type: ignore[no-any-return]
+        weights = self._rounded or round_weights(self._places)
+        if self._attacked:
+            self._rounded = weights
+        with replaced_weights(self._places, weights), torch.autocast(x.device.type, dtype=torch.bfloat16):
+            return self._run(x)  # type: ignore[no-any-return]
 
     def input_gradient(self, value: Tensor, x: Tensor) -> Tensor:
-        """Return the gradient of a summed value with respect to the input; parameters get no gradient."""
+        """Return the gradient of the sum of values, (B,), with respect to the input; parameters get no gradient."""
         self.backwards += len(x)
-        (gradient,) = torch.autograd.grad(value.sum(), x)  # sum, not mean: same sign, no underflow in half precision
+        # of the sum, not the mean: same sign, no underflow in half precision
+        (gradient,) = torch.autograd.grad(value, x, torch.ones_like(value))
         return gradient
 
     @contextmanager
@@ -105,9 +119,13 @@ class Net:
         wanted = [parameter.requires_grad for parameter in parameters]
         self.module.train(bn == "train")
         self.module.requires_grad_(False)
+        self._attacked += 1
         try:
             yield
         finally:
+            self._attacked -= 1
+            if not self._attacked:
+                self._rounded = ()
             for parameter, want in zip(parameters, wanted, strict=True):
                 parameter.requires_grad_(want)
             self.module.train(was_training)
