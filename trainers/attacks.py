@@ -13,7 +13,7 @@ import torch
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Generator, Tensor
 
-from trainers.balls import Norm, ascent_direction, check_units, draw_normal, project
+from trainers.balls import Ball, Norm, ascent_direction, check_units, draw_normal
 from trainers.knobs import KnobError, Knobs, Real, StepSize, step_length
 from trainers.losses import cross_entropy, kl, margin, predict_class
 from trainers.passes import Passes
@@ -64,21 +64,18 @@ class Toward(Knobs):
 
 
 class _Scene(NamedTuple):
-    """Constants of a climb: images, the budget around them, and the labels or logits that it climbs away from."""
+    """Constants of a climb: the ball around the images, and the labels or logits that it climbs away from."""
 
-    x: Tensor  # (B, channels, H, W)
+    ball: Ball
     y: Tensor  # (B,)
-    clean: Tensor | None  # (B, C) logits on x
-    epsilon: float | Tensor  # a Tensor is (B, 1, 1, 1)
-    length: float | Tensor
+    clean: Tensor | None  # (B, C) logits on the images
+    length: float | Tensor  # a Tensor is (B, 1, 1, 1)
 
     def of(self, rows: Tensor) -> _Scene:
         """Return the scene of some of the examples."""
-
-        def rowed(value: Any) -> Any:
-            return value[rows] if isinstance(value, Tensor) else value
-
-        return _Scene(*map(rowed, self))
+        clean = None if self.clean is None else self.clean[rows]
+        length = self.length[rows] if isinstance(self.length, Tensor) else self.length
+        return _Scene(self.ball.of(rows), self.y[rows], clean, length)
 
 
 class PGD(Knobs):
@@ -151,11 +148,11 @@ class PGD(Knobs):
             if self._needs_clean:
                 with torch.no_grad():
                     clean = net(batch.x)  # once: the network does not change while the attack runs
-            scene = _Scene(batch.x, batch.y, clean, epsilon, length)
+            scene = _Scene(Ball.around(batch.x, epsilon, self.norm), batch.y, clean, length)
             climb = self._climb if self.tau is None else self._climb_until_wrong
-            best, top = climb(net, scene, self._started(batch, epsilon, rng), rng)
+            best, top = climb(net, scene, self._started(batch, scene.ball, rng), rng)
             for _ in range(self.restarts - 1):
-                other, height = climb(net, scene, self._started(batch, epsilon, rng), rng)
+                other, height = climb(net, scene, self._started(batch, scene.ball, rng), rng)
                 best, top = _pick(best, top, other, height)
             if not self.steps:
                 best = best._replace(kappa=None)  # nothing was counted
@@ -176,23 +173,21 @@ class PGD(Knobs):
         """Whether the attack compares points by the climbed loss."""
         return self.keep == "worst" or self.restarts > 1
 
-    def _started(self, batch: Batch, epsilon: float | Tensor, rng: Generator) -> Tensor:
-        offset = draw_start(self.start, batch, epsilon, self.norm, rng)
-        return project(batch.x, batch.x + offset, epsilon, self.norm)
+    def _started(self, batch: Batch, ball: Ball, rng: Generator) -> Tensor:
+        return ball.project(batch.x + draw_start(self.start, batch, ball.epsilon, self.norm, rng))
 
     def _climb(self, net: Net, scene: _Scene, x: Tensor, rng: Generator) -> tuple[Adversary, Tensor]:
         """Climb once from a start; return the adversary and its climbed loss (zeros if the attack does not compare)."""
-        kappa = torch.zeros_like(scene.y)
         every_point = self.keep == "worst"
         best, top = x, torch.full(scene.y.shape, -torch.inf, device=x.device)
-        first = None
-        for step in range(self.steps):
+        looks = []
+        for _ in range(self.steps):
             logits, value, gradient = self._look(net, scene, x)
-            first = logits if first is None else first
-            kappa = self._counted(kappa, (predict_class(logits) if every_point else logits.argmax(1)) == scene.y, step)
+            looks.append(logits)
             if every_point:
                 best, top = _higher(best, top, x, value)
             x = self._moved(scene, x, gradient, rng)
+        kappa, first = self._count(looks, scene.y), looks[0] if looks else None
         if not self._compares:
             return Adversary(x, kappa, steps=self.steps, logits=first), torch.zeros_like(top)
         with torch.no_grad():
@@ -204,22 +199,29 @@ class PGD(Knobs):
 
     def _climb_until_wrong(self, net: Net, scene: _Scene, x: Tensor, rng: Generator) -> tuple[Adversary, Tensor]:
         """Climb likewise; an example rests once its patience tau is used up. The point after step K is not checked."""
+        rows = torch.arange(len(x), device=x.device)  # that still move, as have the five below
         kappa = torch.zeros_like(scene.y)
         patience = torch.full_like(scene.y, round(float(self.tau)))  # type: ignore[arg-type]  # a number in a stage
-        moving = torch.arange(len(x), device=x.device)
+        resting: list[tuple[Tensor, Tensor, Tensor]] = []  # rows, points and kappas
         first = None
         for step in range(self.steps):
-            logits, _, gradient = self._look(net, scene.of(moving), x[moving])
+            logits, _, gradient = self._look(net, scene, x)
             first = logits if first is None else first
-            correct = logits.argmax(1) == scene.y[moving]
-            kappa[moving] = self._counted(kappa[moving], correct, step)
-            goes = correct | (patience[moving] > 0)
-            patience[moving] -= (~correct).long()
-            moving, gradient = moving[goes], gradient[goes]
-            if not len(moving):
+            correct = logits.argmax(1) == scene.y
+            kappa = kappa + (correct & (kappa == step) if self.geometry == "first_failure" else correct)
+            goes = correct | (patience > 0)
+            patience = patience - (~correct).long()
+            if (count := int(goes.sum())) < len(rows):  # the one value of a step that a GPU's host has to wait for
+                go, stay = (~goes).byte().argsort(stable=True).tensor_split([count])
+                resting.append((rows[stay], x[stay], kappa[stay]))
+                rows, x, kappa, patience, gradient = (part[go] for part in (rows, x, kappa, patience, gradient))
+                scene = scene.of(go)
+            if not count:
                 break
-            x[moving] = self._moved(scene.of(moving), x[moving], gradient, rng)
-        return Adversary(x, kappa, steps=self.steps, logits=first), torch.zeros(len(x), device=x.device)
+            x = self._moved(scene, x, gradient, rng)
+        rows, x, kappa = (torch.cat(parts) for parts in zip(*resting, (rows, x, kappa), strict=True))
+        order = rows.argsort()
+        return Adversary(x[order], kappa[order], steps=self.steps, logits=first), torch.zeros(len(x), device=x.device)
 
     def _look(self, net: Net, scene: _Scene, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the logits, the climbed loss and its gradient at a point."""
@@ -232,10 +234,15 @@ class PGD(Knobs):
         point = x + scene.length * ascent_direction(gradient, self.norm)
         if self.jitter:
             point = point + self.jitter * draw_normal(point, rng)
-        return project(scene.x, point, scene.epsilon, self.norm)
+        return scene.ball.project(point)
 
-    def _counted(self, kappa: Tensor, correct: Tensor, step: int) -> Tensor:
-        return kappa + (correct & (kappa == step) if self.geometry == "first_failure" else correct)
+    def _count(self, looks: list[Tensor], y: Tensor) -> Tensor:
+        """Return kappa of each example, (B,), given the logits at the K points before the steps, (B, C) each."""
+        if not looks:
+            return torch.zeros_like(y)
+        logits = torch.stack(looks)  # counted at once, as each operation costs a launch
+        correct = (predict_class(logits) if self.keep == "worst" else logits.argmax(2)) == y
+        return (correct.cumprod(0) if self.geometry == "first_failure" else correct).sum(0)
 
     def _height(self, logits: Tensor, scene: _Scene) -> Tensor:
         """Return the climbed loss of each example, (B, C) -> (B,)."""

@@ -6,7 +6,7 @@ epsilon is a number, or (B, 1, 1, 1) where each example has its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Generator, Tensor
@@ -44,13 +44,31 @@ def check_norm(base: Mapping[str, Any], change: Mapping[str, Any]) -> str | None
     return f"{norm}, and {', '.join(stale)} would be that of {before}: give it too" if stale else None
 
 
-def project(x: Tensor, point: Tensor, epsilon: float | Tensor, norm: Norm) -> Tensor:
-    """Project `point` onto the epsilon-ball around x, then onto [0, 1]; (B, channels, H, W) -> the same."""
-    if norm == "linf":
-        return torch.clamp(point, x - epsilon, x + epsilon).clamp_(0, 1)
-    delta = point - x
-    shrink = (epsilon / l2_length(delta).clamp_min(1e-12)).clamp_max(1)
-    return (x + delta * shrink).clamp_(0, 1)
+class Ball(NamedTuple):
+    """The points of [0, 1] within epsilon of each image x, (B, channels, H, W)."""
+
+    x: Tensor
+    epsilon: float | Tensor
+    box: tuple[Tensor, Tensor] | None  # of the linf ball: its least and its largest pixels, each shaped as x
+
+    @staticmethod
+    def around(x: Tensor, epsilon: float | Tensor, norm: Norm) -> Ball:
+        """Return the ball around x in a norm; x lies in [0, 1]."""
+        box = ((x - epsilon).clamp_min_(0), (x + epsilon).clamp_max_(1)) if norm == "linf" else None
+        return Ball(x, epsilon, box)
+
+    def of(self, rows: Tensor) -> Ball:
+        """Return the ball around some of the images."""
+        epsilon = self.epsilon[rows] if isinstance(self.epsilon, Tensor) else self.epsilon
+        return Ball(self.x[rows], epsilon, self.box and (self.box[0][rows], self.box[1][rows]))
+
+    def project(self, point: Tensor) -> Tensor:
+        """Project a point onto the ball of its norm, then onto [0, 1]; (B, channels, H, W) -> the same."""
+        if self.box is not None:
+            return torch.clamp(point, *self.box)  # one after the other, as the box reaches into [0, 1]
+        delta = point - self.x
+        shrink = (self.epsilon / l2_length(delta).clamp_min(1e-12)).clamp_max(1)
+        return (self.x + delta * shrink).clamp_(0, 1)
 
 
 def ascent_direction(gradient: Tensor, norm: Norm) -> Tensor:

@@ -19,11 +19,11 @@ from trainers.step import Step
 
 
 def predict_class(logits: Tensor) -> Tensor:
-    """Return the class of the highest logit, (B, C) -> (B,) int64; -1 where a logit is not finite.
+    """Return the class of the highest logit, (..., C) -> (...) int64; -1 where a logit is not finite.
 
     argmax alone would return the class of a NaN logit, which is right at times.
     """
-    return torch.where(logits.isfinite().all(1), logits.argmax(1), -1)
+    return torch.where(logits.isfinite().all(-1), logits.argmax(-1), -1)
 
 
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
