@@ -84,7 +84,7 @@ class Examples:
         pool = len(self) - self.n
         if self.splits.extra is not None:
             mixed = mix_batches(active, self.n, pool, self.splits.extra, stage.batch_size, rng)
-            return [rows.to(self.x.device) for rows in mixed]
+            return list(torch.cat(mixed).to(self.x.device).split([len(rows) for rows in mixed]))
         order = torch.randperm(len(active), generator=rng)
         sizes = compute_batch_sizes(len(active), stage.batch_size, stage.last_batch)
         return list(active[order].to(self.x.device).split(sizes))
@@ -96,6 +96,7 @@ class Examples:
         x = to_pixels(x).contiguous(memory_format=self.layout)
         return Batch(x, self.y[rows], rows, view, self.state, spared)
 
-    def record_correct(self, rows: Tensor, right: Tensor) -> None:
-        """Store which of these rows were classified correctly under attack."""
-        correct_column(self.state)[rows] = right
+    def record_correct(self, visited: Tensor, right: Tensor) -> None:
+        """Store which of the examples visited in an epoch were classified correctly under attack, both (N,) bool."""
+        column = correct_column(self.state)
+        column.copy_(torch.where(visited, right, column))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -32,27 +32,46 @@ def metrics_of(record: EpochRecord) -> CheckpointRecord:
 
 
 class Log:
-    """Observations of each example in the steps of an epoch: one column (N,) each, with an example's last visit."""
+    """The observations of an epoch's steps, kept as they come: writing them to columns at each step would cost more."""
 
-    def __init__(self, n: int, device: torch.device) -> None:
-        self.n, self.device = n, device
-        self.columns: Columns = {}
-        self.visited = torch.zeros(n, dtype=torch.bool, device=device)
-        self.clean: Tensor | None = None  # right on the image itself, in eval mode; None unless it was measured
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self._rows: list[Tensor] = []
+        self._observed: list[Columns] = []
+        self._clean: list[tuple[Tensor, Tensor]] = []
 
     def add(self, rows: Tensor, observed: Columns) -> None:
-        """Store what a step observed of the examples `rows`."""
-        for name, values in observed.items():
-            if name not in self.columns:
-                self.columns[name] = torch.zeros(self.n, dtype=values.dtype, device=self.device)
-            self.columns[name][rows] = values
-        self.visited[rows] = True
+        """Keep what a step observed of the examples `rows`; every step of an epoch observes the same columns."""
+        self._rows.append(rows)
+        self._observed.append(observed)
 
     def add_clean(self, rows: Tensor, right: Tensor) -> None:
-        """Store which of the examples `rows` are right on the image itself."""
-        if self.clean is None:
-            self.clean = torch.zeros(self.n, dtype=torch.bool, device=self.device)
-        self.clean[rows] = right
+        """Keep which of the examples `rows` are right on the image itself, in eval mode."""
+        self._clean.append((rows, right))
+
+    def gathered(self) -> Observations:
+        """Return the columns of the epoch, of which each example has its last visit."""
+        visited, last = last_visits(torch.cat(self._rows), self.n)
+        columns = {name: torch.cat([step[name] for step in self._observed])[last] for name in self._observed[0]}
+        if not self._clean:
+            return Observations(visited, columns, None)
+        rows, right = (torch.cat(parts) for parts in zip(*self._clean, strict=True))
+        return Observations(visited, columns, right[last_visits(rows, self.n)[1]])
+
+
+def last_visits(rows: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """Return which of n examples occur in `rows`, (n,) bool, and where each does last, (n,); 0 if it does not."""
+    last = torch.full((n,), -1, device=rows.device)
+    last.scatter_reduce_(0, rows, torch.arange(len(rows), device=rows.device), "amax")  # the same in any order
+    return last >= 0, last.clamp_min(0)
+
+
+class Observations(NamedTuple):
+    """Observations of each example in an epoch, (N,) each; what an example has that was not visited means nothing."""
+
+    visited: Tensor  # bool
+    columns: Columns
+    clean: Tensor | None  # bool: right on the image itself; None if it was not measured
 
     def summary(self, n: int, adversarial: bool) -> EpochRecord:
         """Return the means and extremes over those of the first n examples that were trained on."""

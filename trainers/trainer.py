@@ -115,7 +115,7 @@ class Trainer:
         began = time.perf_counter()
         row, instances = self._train(stage, due)
         trained = time.perf_counter()
-        if due and not all(bool(p.isfinite().all()) for p in self.net.module.parameters()):
+        if due and not torch.stack([p.isfinite().all() for p in self.net.module.parameters()]).all():
             raise Diverged(self.epoch, "weights are not finite after the last update")
         if due:
             seed = derived(stage.seed, stage.epoch, "evaluate")
@@ -166,7 +166,7 @@ class Trainer:
             self.mean = AveragedWeights.from_network(self.net.module)
         self.net.module.train()
         self.net.forwards = self.net.backwards = 0
-        losses, sizes, log = [], [], Log(len(self.examples), self.device)
+        losses, sizes, log = [], [], Log(len(self.examples))
         for i, rows in enumerate(batches):
             batch = self.examples.load_batch(rows, augmenting)
             if due:
@@ -177,7 +177,6 @@ class Trainer:
                 self._update(stage.optimizer.loss_scale * loss, len(rows))
                 losses.append(loss.detach())
                 sizes.append(len(rows))
-                self.examples.record_correct(rows, observed["correct"])
                 log.add(rows, {name: column for name, column in observed.items() if name not in unrecorded})
             if self.mean and average and average.every_batch:
                 self.mean.update(self.net.module, average)
@@ -195,7 +194,12 @@ class Trainer:
             "forwards": self.net.forwards,
             "backwards": self.net.backwards,
         }
-        return row | log.summary(self.examples.n, stage.method.adversarial), log.arrays(self.examples.n)
+        observations = log.gathered()
+        self.examples.record_correct(observations.visited, observations.columns["correct"])
+        return (
+            row | observations.summary(self.examples.n, stage.method.adversarial),
+            observations.arrays(self.examples.n),
+        )
 
     def _recompute(self, mean: AveragedWeights, batches: list[Tensor]) -> None:
         """Measure the BatchNorm statistics of the averaged weights on the epoch's images, augmented anew."""

@@ -155,16 +155,27 @@ def test_records_stand_at_the_example_s_place(tiny: Tiny, trainer: Make) -> None
 
 
 def test_log_holds_no_value_of_an_absent_example() -> None:
-    log = Log(6, torch.device("cpu"))
+    log = Log(6)
     rows = torch.tensor([1, 3, 4])
     log.add(rows, {"loss": torch.ones(3), "correct": torch.tensor([True] * 3), "kappa": torch.tensor([0, 300, 2])})
-    arrays = log.arrays(4)  # 4 belongs to a pool of extra data
+    log.add_clean(rows, torch.tensor([True, False, True]))
+    arrays = log.gathered().arrays(4)  # 4 belongs to a pool of extra data
     assert np.isnan(arrays["loss"]).tolist() == [True, False, True, False]
     assert arrays["correct"].tolist() == [255, 1, 255, 1]
     assert arrays["kappa"].tolist() == [255, 0, 255, 254]
-    log.add_clean(rows, torch.tensor([True, False, True]))
-    summary = log.summary(4, adversarial=True)
+    summary = log.gathered().summary(4, adversarial=True)
     assert summary == {"train_clean_acc": 0.5, "train_robust_acc": 1.0, "kappa_mean": 150.0, "kappa_median": 0.0}
+
+
+def test_log_has_the_last_visit_of_each_example() -> None:
+    log = Log(4)
+    for rows, loss in (([0, 2, 2], [1.0, 2.0, 3.0]), ([1, 0], [4.0, 5.0])):  # a pool repeats examples, even in a batch
+        log.add(torch.tensor(rows), {"loss": torch.tensor(loss)})
+        log.add_clean(torch.tensor(rows), torch.tensor(loss) > 3)
+    observed = log.gathered()
+    assert observed.visited.tolist() == [True, True, True, False]
+    assert observed.arrays(3)["loss"].tolist() == [5.0, 4.0, 3.0]
+    assert observed.clean is not None and observed.clean[:3].tolist() == [True, True, False]
 
 
 # The best checkpoint
