@@ -72,7 +72,9 @@ def evaluation_mode(net: Net, seed: int) -> Iterator[None]:
     generator and removes the tracer (coverage, debuggers).
     """
     tracer = sys.gettrace()
-    with net.exact(), net.attacked("eval"), torch.random.fork_rng(enabled=True):
+    device = next(net.module.parameters()).device
+    gpus = [device] if device.type == "cuda" else []  # unnamed, fork_rng warns where a process sees several
+    with net.exact(), net.attacked("eval"), torch.random.fork_rng(gpus):
         torch.manual_seed(seed)
         try:
             yield

@@ -130,7 +130,8 @@ def evaluate_final(
     y, width = test.y.cpu(), net.module.head.out_features
     classes = {name: _by_class(hits, _at(y, at.get(name)), width) for name, hits in values.items()}
     corrupted = {name: split for name, split in splits.items() if name not in ("val", "test")}
-    record |= {f"{name}_acc": measure_accuracy(net, split, None, seed) for name, split in corrupted.items()}
+    for name, split in corrupted.items():
+        record[f"{name}_acc"] = measure_accuracy(net, split.to(test.x.device), None, seed)
     everywhere = torch.cat([labels, *(predict_split(net, splits[name], seed) for name in ("val",) if name in splits)])
     if len(everywhere.unique()) == 1 < len(y.unique()):
         record["constant"] = int(labels[0])
@@ -161,7 +162,8 @@ def loss_by_example(net: Net, evaluation: Evaluation, splits: dict[str, Split], 
     """
     wanted = {name: split for name, split in splits.items() if name != "val"} if evaluation.test_losses else {}
     wanted |= {"train": train} if evaluation.train_losses else {}
-    losses = {f"{name}_loss": _losses(net, split, None, seed) for name, split in wanted.items()}
+    device = train.x.device
+    losses = {f"{name}_loss": _losses(net, split.to(device), None, seed) for name, split in wanted.items()}
     for name in (name for name in ("test", "train") if name in wanted):
         for attack, climb in evaluation.for_losses().items():
             losses[f"{name}_{attack}_loss"] = _losses(net, wanted[name], climb, seed)

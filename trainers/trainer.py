@@ -94,8 +94,9 @@ class Trainer:
         self.net = Net(module.to(memory_format=layout), str(compute.precision), bool(compute.compile))
         self.examples = Examples(data, config.data, ranking, self.device, layout)
         splits = {"val": data.val} if len(data.val) else {}
-        splits |= {"test": data.test} | {f"test_{name}": split for name, split in data.corrupted.items()}
-        self.splits = {name: split.to(self.device) for name, split in splits.items()}
+        splits = {name: split.to(self.device) for name, split in (splits | {"test": data.test}).items()}
+        # corrupted images go to the device one after the other as they are measured: they are as many as train
+        self.splits = splits | {f"test_{name}": split for name, split in data.corrupted.items()}
         self.optimizer = config.optimizer.build(module.parameters())
         self.mean: AveragedWeights | None = None  # of the weights, if they are averaged
         self.on_batch: Callable[[int, int], None] = lambda done, batches: None  # called after each batch

@@ -177,10 +177,11 @@ class GAIRSteps(Geometry):
         return self
 
     def omega(self, share: Tensor, steps: int) -> Tensor:
-        # whole kappas: a share k/K is rounded, on GPUs twice
-        first = [ceil(drop * steps - 1e-9) for drop in self.drops]
-        values = torch.tensor(self.values, device=share.device, dtype=share.dtype)
-        return values[torch.bucketize((share * steps).round(), share.new_tensor(first), right=True)]
+        kappa = (share * steps).round()  # whole: a share k/K is rounded, on GPUs twice
+        weight = torch.full_like(share, self.values[0])
+        for drop, value in zip(self.drops, self.values[1:], strict=True):  # a table on the device would be uploaded
+            weight = weight.masked_fill(kappa >= ceil(drop * steps - 1e-9), value)
+        return weight
 
 
 class Probability(_AfterBurnIn):
