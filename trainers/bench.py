@@ -21,6 +21,7 @@ import torch
 
 from trainers.allocator import ALLOCATOR  # what a sweep gives its workers
 from trainers.bench_cost import AUTHORS, Clock, Flops, Peak, counted, measured_peak
+from trainers.bench_ops import counted_ops, ops_table
 from trainers.bench_plain import agreement
 from trainers.bench_time import Case, Timing, timed
 from trainers.config import Compute
@@ -66,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     either = reader.add_mutually_exclusive_group()
     either.add_argument("--all", action="store_true", help="every method")
     either.add_argument("--plain", action="store_true", help="compare with the plain loop of the literature")
+    reader.add_argument("--ops", action="store_true", help="count the operations of a step instead of timing it")
     return reader
 
 
@@ -76,12 +78,16 @@ def report(options: argparse.Namespace) -> str:
     compute = Compute(device=options.device, precision=options.precision, compile=options.compile or "auto")
     compute = compute.resolved(torch.cuda.is_available())
     case = Case(MODELS[options.model], options.batch, options.channels, options.size, compute, options.threads)
+    methods = list(METHODS) if options.all else [options.method]
+    if options.ops and (options.plain or options.compile):
+        raise ValueError("--ops counts the operations of our own eager step; drop --plain and --compile")
+    if options.ops:
+        return f"{conditions(options.model, case)}\n\n{ops_table(counted_ops(case, methods))}"
     flops = counted(case.model, case.channels, case.size)
     torch.set_num_threads(case.threads)
     clock = Clock(torch.device(str(compute.device)), case.threads)
     bf16 = compute.precision == "bf16"
     before = measured_peak(clock, bf16)
-    methods = list(METHODS) if options.all else [options.method]
     timings = timed(case, methods, options.rounds, options.plain, flops, clock)
     peak = max(before, measured_peak(clock, bf16))  # measured twice, as a shared machine has slow moments
     parts = [header(options.model, case, peak, flops, clock, options.rounds), table(timings, peak)]
@@ -118,13 +124,20 @@ def _range(values: Sequence[float]) -> str:
 
 
 def header(model: str, case: Case, peak: Peak, flops: Flops, clock: Clock, rounds: int) -> str:
+    return (
+        f"{conditions(model, case)}\n"
+        f"{flops.forward / 1e6:.4g} MFLOP forward an image; "
+        f"peak {peak.flops / 1e9:.4g} GFLOP/s ({peak.by}); {clock.name}, median of {rounds} rounds [least..most]\n"
+    )
+
+
+def conditions(model: str, case: Case) -> str:
     compute = case.compute
     return (
-        f"torch {torch.__version__}, {machine(clock.device)}, {case.threads} thread{'s'[: case.threads > 1]}, "
+        f"torch {torch.__version__}, {machine(torch.device(str(compute.device)))}, "
+        f"{case.threads} thread{'s'[: case.threads > 1]}, "
         f"{compute.precision}, {'compiled' if compute.compile else 'eager'}, {date.today().isoformat()}\n"
-        f"{model} on {case.channels}x{case.size}x{case.size}, batch {case.batch}: "
-        f"{flops.forward / 1e6:.4g} MFLOP forward an image\n"
-        f"peak {peak.flops / 1e9:.4g} GFLOP/s ({peak.by}); {clock.name}, median of {rounds} rounds [least..most]\n"
+        f"{model} on {case.channels}x{case.size}x{case.size}, batch {case.batch}"
     )
 
 

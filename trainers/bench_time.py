@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from trainers.averaging import Average
 from trainers.bench_cost import CLASSES, Clock, Flops
 from trainers.bench_plain import Plain
 from trainers.config import Compute, TrialConfig
@@ -33,12 +34,13 @@ class Case(NamedTuple):
     compute: Compute  # resolved
     threads: int
 
-    def trainer(self, method: str, steps: int) -> Trainer:
-        """Return a trainer whose epoch is so many steps on random images."""
+    def trainer(self, method: str | AnyMethod, steps: int, average: Average | None = None) -> Trainer:
+        """Return a trainer whose epoch is so many steps on random images; a method's name means it late in training."""
         config = TrialConfig(
             data=Npz(path="random", crop=self.size // 8, flip=True),
             model=self.model,
-            method=acting(method),
+            method=acting(method) if isinstance(method, str) else method,
+            average=average,
             optimizer=SGD(lr=0.01),  # labels are random: a larger step might diverge
             batch_size=self.batch,
             epochs=NEVER,
