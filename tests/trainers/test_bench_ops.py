@@ -39,9 +39,12 @@ def test_parts_of_a_step_of_pgd_training() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("method", "most"), [("pgd-at", 1700), ("trades", 2000), ("fat", 1900)])
+@pytest.mark.parametrize(("method", "most"), [("pgd-at", 1700), ("trades", 2000), ("fat", 700)])
 def test_a_step_of_a_preact_resnet_in_bf16_has_few_operations(method: str, most: int) -> None:
-    """Before weights were rounded once and records gathered once an epoch: 1997 (pgd-at), 2409 and 1993."""
+    """Before weights were rounded once and records gathered once an epoch: 1997 (pgd-at), 2409 and 829.
+
+    The four images of FAT rest after three steps.
+    """
     assert step_of(method, PreActResNet18(width=4), precision="bf16").step <= most
 
 
