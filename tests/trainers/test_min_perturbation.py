@@ -32,9 +32,9 @@ class Watched(Net):
         super().__init__(net.module)
         self.seen: list[Tensor] = []
 
-    def features_and_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _pass(self, x: Tensor) -> tuple[Tensor, Tensor]:
         self.seen.append(x.detach().clone())
-        return super().features_and_logits(x)
+        return super()._pass(x)
 
 
 def split(levels: list[list[int]], y: list[int]) -> Split:
