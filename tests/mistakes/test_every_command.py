@@ -73,6 +73,9 @@ USES = {  # by the row of that page's table, or by the module where it has none
         first=["tiny.yaml", "--name", "two", "--set", "search.replicates=2"],
     ),
     "python -m analysis.markdown RUN [RUN …]": Use("analysis.markdown", ["results/tiny"], "| configuration |"),
+    "python -m analysis.theory -o theory": Use(
+        "analysis.theory", ["-o", "theory", "--points", "100"], "theory/theorem_1.png, .svg, .pdf: Theorem 1"
+    ),
     "python -m search.soak spaces/smoke.yaml --minutes 10": Use(
         "search.soak", ["tiny.yaml", "--minutes", "0", "--faults", "kill=1"], "as it should be", ray=True, slow=True
     ),
