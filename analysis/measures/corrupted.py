@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.results.instances import Instances
 from analysis.results.sweep import Sweep
 from trainers.record_io import Row
 from trainers.scores import difficulty, normalized_rank
@@ -70,13 +71,18 @@ def _trainings(results: Sweep) -> list[ViewRanks]:
     found = []
     for trial in results.completed.to_dict("records"):
         instances = results.instances(trial["id"])
-        curves = {} if instances is None else instances.curves
-        views = {CLEAN if name == "test_loss" else name.removeprefix("test_").removesuffix("_loss"): values
-                 for name, values in curves.items() if name.startswith("test_") and name.endswith("_loss")}  # fmt: skip
-        ranks = {view: normalized_rank(difficulty({"loss": values})) for view, values in views.items()}
+        ranks = {} if instances is None else _rank_views(instances)
         if ranks:
             found.append(ViewRanks(str(trial["name"]), int(trial["seed"]), configs[trial["id"]], ranks))
     return found
+
+
+def _rank_views(instances: Instances) -> dict[str, np.ndarray]:
+    """Return a training's ranks of the test examples under each view of them: CLEAN, an attack or a corruption."""
+    losses = [name for name in instances if name.startswith("test_") and name.endswith("_loss")]
+    views = [CLEAN if name == "test_loss" else name.removeprefix("test_").removesuffix("_loss") for name in losses]
+    ranks = [normalized_rank(difficulty({"loss": instances[name]})) for name in losses]
+    return dict(zip(views, ranks, strict=True))
 
 
 def _attacks(config: Row) -> bool:

@@ -33,8 +33,8 @@ class GroupCurves(NamedTuple):
     trials: int
 
 
-def read_profiles(results: Sweep, ranking: Ranking) -> list[Instances]:
-    """Read the per-example records of the trials from which a ranking was computed."""
+def open_profiles(results: Sweep, ranking: Ranking) -> list[Instances]:
+    """Open the per-example records of the trials from which a ranking was computed."""
     found = [results.instances(trial) for trial in ranking.trials]
     return [instances for instances in found if instances is not None]
 
@@ -66,13 +66,13 @@ def compute_group_curves(results: Sweep, ranking: Ranking) -> GroupCurves | None
     """Average the loss, accuracy under attack and feature norm of each group along training; None without records."""
     group = assign_groups(compute_difficulty(ranking))
     found: dict[str, list[np.ndarray]] = {}
-    records = read_profiles(results, ranking)
+    records = open_profiles(results, ranking)
     for instances in records:
         place = locate(ranking.index, instances.index)
         known = place >= 0
         for name in CURVES:
-            if name in instances.curves:
-                curve = instances.curves[name][:, place[known]]
+            if name in instances:
+                curve = instances[name][:, place[known]]
                 found.setdefault(name, []).append(compute_group_means(curve, group[known]))
     if not found:
         return None

@@ -17,7 +17,7 @@ from analysis.exceptions import SweepError
 from analysis.measures.difficulty import GROUPS, assign_groups, compute_group_means
 from analysis.measures.masking import is_plain
 from analysis.results.instances import Instances, locate
-from analysis.results.rankings import read_ranking, read_rankings
+from analysis.results.rankings import read_ranking
 from analysis.results.sweep import Sweep
 from trainers.scores import difficulty, normalized_rank
 from trainers.scores import difficulty_d as difficulty_d
@@ -53,13 +53,13 @@ class References(NamedTuple):
 
         Return None if no other training ranks most of them, with the same labels.
         """
-        fitting = []
+        fitting, index, y = [], instances.index, instances.y
         for reference in self.found:
-            place = locate(instances.index, reference.examples)
+            place = locate(index, reference.examples)
             known = place >= 0
             if reference.seed == seed or known.mean() <= LEAST_RANKED:
                 continue
-            if np.array_equal(reference.y[place[known]], instances.y[known]):
+            if np.array_equal(reference.y[place[known]], y[known]):
                 fitting.append(np.where(known, reference.d[place], np.nan))
         if not fitting:
             return None
@@ -86,7 +86,7 @@ def find_references(results: Sweep, file: Path | None = None) -> References:
     configs = {trial["id"]: trial.get("config", {}) for trial in results.plan["trials"]}
     made = [
         Reference(None, ranking.index, ranking.y, 1 - ranking.ranks["difficulty"])
-        for ranking in read_rankings(results)
+        for ranking in results.profile_rankings
         if "difficulty" in ranking.ranks
         and ranking.trials
         and all(is_plain(configs.get(trial, {})) for trial in ranking.trials)
@@ -102,9 +102,9 @@ def find_references(results: Sweep, file: Path | None = None) -> References:
 
 
 def _reference_of(instances: Instances | None, seed: int) -> list[Reference]:
-    if instances is None or "loss" not in instances.curves:
+    if instances is None or "loss" not in instances:
         return []
-    losses = difficulty(instances.curves)
+    losses = difficulty({"loss": instances["loss"]})
     known = np.isfinite(losses).all()
     return [Reference(seed, instances.index, instances.y, difficulty_d(losses))] if known else []
 
@@ -118,7 +118,7 @@ class DifficultyCorrelations(NamedTuple):
 
 
 def correlate_with_difficulty(results: Sweep, references: References) -> DifficultyCorrelations:
-    """Correlate the weights, epsilons and targets of all trainings with difficulty; each record is read once.
+    """Correlate the weights, epsilons and targets of all trainings with difficulty.
 
     Liu et al. 2021 print .844 of the epsilon at the end (Fig. 13), .89 of the mean weight (Fig. 18) and .96 of the mean
     target of the label (Fig. 19). The largest entry of a self-adaptive target is about 1 for the easiest group and
@@ -129,20 +129,18 @@ def correlate_with_difficulty(results: Sweep, references: References) -> Difficu
     without: dict[str, None] = {}
     for trial in results.completed.to_dict("records"):
         instances, name = results.instances(trial["id"]), str(trial["name"])
-        curves = (
-            {} if instances is None else {name: instances.curves[name] for name in CURVES if name in instances.curves}
-        )
+        curves = [] if instances is None else [curve for curve in CURVES if curve in instances]
         d = references.d(instances, int(trial["seed"])) if instances is not None and curves else None
-        if d is None:
+        if instances is None or d is None:
             without |= dict.fromkeys(curves)
             continue
-        for curve, values in curves.items():
+        known = np.isfinite(d)
+        for curve in curves:  # one at a time: all would not fit memory
+            values = instances[curve]
             rows[curve].setdefault(name, []).append(_correlate(d, _reduce_epochs(curve, values)))
-        if "t_max" in curves:
-            known = np.isfinite(d)
-            means.setdefault(name, []).append(
-                compute_group_means(curves["t_max"][-1:, known], assign_groups(d[known]))[:, 0]
-            )
+            if curve == "t_max":
+                grouped = compute_group_means(values[-1:, known], assign_groups(d[known]))
+                means.setdefault(name, []).append(grouped[:, 0])
     tables = {
         curve: _mean_table({name: np.array(values) for name, values in found.items()}) for curve, found in rows.items()
     }

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.measures.classes import abbreviate_class
-from analysis.results.rankings import Ranking, find_class_names, read_images
+from analysis.results.rankings import Ranking, read_images
 from analysis.results.sweep import Sweep
 
 PER_CLASS = 5
@@ -53,3 +53,9 @@ def select_extremes(rank: np.ndarray, member: np.ndarray, count: int = PER_CLASS
     chosen[:half] = order[:half]
     chosen[2 * count - half :] = order[len(order) - half :]
     return chosen
+
+
+def find_class_names(results: Sweep, ranking: Ranking) -> tuple[str, ...]:
+    """Return the class names of a ranking's examples, from the trials that made the ranking or use it."""
+    trials = (str(trial["id"]) for trial in results.plan["trials"] if trial.get("ranks") == ranking.name)
+    return results.class_names.get(next(trials, ""), ())

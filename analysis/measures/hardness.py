@@ -34,12 +34,23 @@ def check_score(by: str) -> str:
 def measure_hardness(instances: Instances, by: str) -> np.ndarray | None:
     """Return the hardness (N,), larger for harder examples, NaN for those not trained on; None if not recorded."""
     if by not in SCORES:
-        curve = instances.curves.get(f"{by}_loss")
-        return None if curve is None else difficulty({"loss": curve})
+        loss = f"{by}_loss"
+        return difficulty({"loss": instances[loss]}) if loss in instances else None
     try:
-        return SCORES[by](instances.curves | instances.ends)
+        return SCORES[by](_ReadOnce(instances))
     except KeyError:
         return None
+
+
+class _ReadOnce(dict[str, np.ndarray]):
+    """The arrays that one score reads, each read from the file once."""
+
+    def __init__(self, instances: Instances) -> None:
+        super().__init__()
+        self._instances = instances
+
+    def __missing__(self, name: str) -> np.ndarray:
+        return self.setdefault(name, self._instances[name])
 
 
 def ranks_test_set(by: str) -> bool:

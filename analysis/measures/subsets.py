@@ -17,7 +17,8 @@ MAX_PANELS = 12  # of a problem
 def count_classes(results: Sweep) -> pd.DataFrame:
     """Count the examples of each class in each subset, averaged over seeds (a random subset differs between them)."""
     rows = []
-    titles, ranks = describe_rankings(results), {trial["id"]: trial.get("ranks") for trial in results.plan["trials"]}
+    titles = describe_rankings(results.plan, results.axes)
+    ranks = {trial["id"]: trial.get("ranks") for trial in results.plan["trials"]}
     for row in results.study_trials.itertuples():
         outcome = results.outcomes.get(str(row.id), {})
         subset = outcome.get("subset")

@@ -18,7 +18,7 @@ from analysis.measures.stats import format_seed_counts
 from analysis.measures.subsets import count_classes
 from analysis.results.axes import MOST_LABELS
 from analysis.results.metrics import CLEAN, EPOCH_METRIC, find_strongest
-from analysis.results.rankings import Ranking, read_rankings
+from analysis.results.rankings import Ranking
 from analysis.results.sweep import Sweep
 
 
@@ -62,7 +62,7 @@ def collect_report_data(results: Sweep) -> ReportData:
         robust, clean = found.y, found.x
     except SweepError as error:
         why = str(error)
-    ranked = read_rankings(results)
+    ranked = results.profile_rankings
     paths = [path for path in results.axes.method if len(results.axes.order[path]) <= MOST_LABELS]
     effects = {path: compare_axis(results, path, list_compared_columns(robust, clean)) for path in paths}
     return ReportData(

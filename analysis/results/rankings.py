@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from analysis.results.axes import Axes
 from analysis.results.instances import has_one_each, locate, read_example_arrays
-from analysis.results.sweep import Sweep
 from trainers.checking import check_component
 from trainers.npz import read_arrays
+from trainers.record_io import Row
 from trainers.record_reader import Damage
 
+RANKING_COLUMNS = ("ranking", "setting", "index", "y", "y_clean", "rank")
 
-def read_rankings(results: Sweep) -> list[Ranking]:
-    """Read all rankings that the sweep's profiling made, each by the score that its subsets are cut by."""
+
+def read_rankings(folder: Path, plan: Row, axes: Axes, damage: Damage) -> list[Ranking]:
+    """Read all rankings that a sweep's profiling made, each by the score that its subsets are cut by.
+
+    Damaged rankings are left out and added to `damage`.
+    """
     found: dict[str, Ranking | None] = {}
-    titles = describe_rankings(results)
-    for trial in sorted(results.plan["trials"], key=lambda trial: trial["kind"] == "profile"):
+    titles = describe_rankings(plan, axes)
+    for trial in sorted(plan["trials"], key=lambda trial: trial["kind"] == "profile"):
         name = trial.get("ranks")
         if name and name not in found:
-            path = results.folder / "profile" / f"{name}.npz"
-            found[name] = read_ranking(
-                path, titles[name], _score(trial.get("config", {}).get("subset")), results.damage
-            )
+            path = folder / "profile" / f"{name}.npz"
+            found[name] = read_ranking(path, titles[name], _score(trial.get("config", {}).get("subset")), damage)
     return [ranking for ranking in found.values() if ranking is not None]
 
 
-def find_class_names(results: Sweep, ranking: Ranking) -> tuple[str, ...]:
-    """Return the class names of a ranking's examples, from the trials that made the ranking or use it."""
-    trials = (str(trial["id"]) for trial in results.plan["trials"] if trial.get("ranks") == ranking.name)
-    return results.class_names.get(next(trials, ""), ())
-
-
-def describe_rankings(results: Sweep) -> dict[str, str]:
+def describe_rankings(plan: Row, axes: Axes) -> dict[str, str]:
     """Describe each ranking: its problem, and the values of the axes it follows that its trials have in common."""
-    trials = sorted(results.plan["trials"], key=lambda trial: trial["kind"] == "profile")
+    trials = sorted(plan["trials"], key=lambda trial: trial["kind"] == "profile")
     makers = {trial["ranks"]: trial["axes"] for trial in trials if trial["kind"] == "profile"}
     found: dict[str, str] = {}
     for trial in trials:
@@ -46,9 +46,9 @@ def describe_rankings(results: Sweep) -> dict[str, str]:
         if name and name not in found:
             users = [row["axes"] for row in trials if row.get("ranks") == name and row["kind"] != "profile"]
             made_with = makers.get(name, {})
-            shared = {path for path in made_with if all(axes.get(path) == made_with[path] for axes in users)}
-            paths = [path for path in results.axes.varying if path in results.axes.data or path in shared]
-            found[name] = results.axes.describe(trial["axes"], paths)
+            shared = {path for path in made_with if all(labels.get(path) == made_with[path] for labels in users)}
+            paths = [path for path in axes.varying if path in axes.data or path in shared]
+            found[name] = axes.describe(trial["axes"], paths)
     return found
 
 
@@ -100,6 +100,23 @@ def read_ranking(path: Path, setting: str, score: str, damage: Damage) -> Rankin
     y = arrays["y"]
     trials = _makers(str(arrays.get("provenance", "{}")))
     return Ranking(path.stem, setting, score, arrays["index"], y, arrays.get("y_clean", y), ranks, trials)
+
+
+def tabulate_rankings(rankings: Sequence[Ranking]) -> pd.DataFrame:
+    """Return a row an example of each ranking, with its rank by the ranking's own score and by each score.
+
+    `ranking` is the name of the file, `setting` its problem, and `index` the position of the example in the original
+    training set. Ranks are in [0, 1], 0 the friendliest.
+    """
+    tables = [
+        pd.DataFrame(
+            {"ranking": ranking.name, "setting": ranking.setting, "index": ranking.index, "y": ranking.y}
+            | {"y_clean": ranking.y_clean, "rank": ranking.rank}
+            | {f"rank_{score}": ranks for score, ranks in ranking.ranks.items()}
+        )
+        for ranking in rankings
+    ]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(RANKING_COLUMNS))
 
 
 def read_images(path: Path, index: np.ndarray, damage: Damage) -> np.ndarray | None:

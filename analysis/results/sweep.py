@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.results.axes import Axes, read_axes
-from analysis.results.instances import Instances, read_instances
+from analysis.results.instances import Instances, open_instances
 from analysis.results.metrics import complete_descriptions
+from analysis.results.rankings import Ranking, read_rankings, tabulate_rankings
 from analysis.results.sweep_plan import read_sweep_plan
 from analysis.results.table_files import write_table
 from analysis.results.trial_table import COMPLETED, read_trials
@@ -32,12 +33,12 @@ WIDEST = 200  # letters of a line that sums results up
 
 @dataclass(frozen=True, repr=False)
 class Sweep:
-    """Everything a sweep recorded. `trials` has a column of labels per axis, named by the axis' dotted path."""
+    """Everything a sweep recorded; an axis is a column of its tables, named by the axis' dotted path."""
 
     folder: Path
     plan: Row
     runs: list[Row]  # provenance, one entry per start of the sweep
-    trials: pd.DataFrame
+    labelled: pd.DataFrame  # a row a training, axes as labels
     epochs: pd.DataFrame
     outcomes: dict[str, Row]  # id -> result.json, where there is one
     axes: Axes
@@ -51,11 +52,11 @@ class Sweep:
         axes = "; ".join(f"{path}: {self.axes.span(path)}" for path in self.axes.varying) or "none"
         attacks = "; ".join(f"{name}: {text}" for name, text in self.attacks.items()) or "none recorded"
         lines = (
-            f"Results of {self.study} ({self.where})",
+            f"Sweep {self.study} ({self.where})",
             f"trials: {len(trials)} ({states}), of {trials['configuration'].nunique()} configurations",
             f"axes: {axes}",
             f"epochs: {len(self.epochs)} rows; attacks: {attacks}",
-            ".trials .tidy .epochs are tables, .instances(id) the arrays of one trial",
+            ".trials .epochs .rankings are tables, .instances(id)[name] an array of one trial",
         )
         return "\n".join(escape_controls(line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…") for line in lines)
 
@@ -66,20 +67,30 @@ class Sweep:
 
     @property
     def study_trials(self) -> pd.DataFrame:
-        """The trials without those that only profile the data or pretrain the weights that others start from."""
-        return self.trials[self.trials["kind"] == "trial"]
+        """`labelled` without the trials that only profile the data or pretrain the weights that others start from."""
+        return self.labelled[self.labelled["kind"] == "trial"]
 
     @property
     def completed(self) -> pd.DataFrame:
         """The trials of `study_trials` that ran to their end."""
         return self.study_trials[self.study_trials["status"] == COMPLETED]
 
-    @property
-    def tidy(self) -> pd.DataFrame:
-        """The trials with numeric axes as numbers: a share as 0.2, NaN where the axis does not act."""
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """All trials, with numeric axes as numbers: a share as 0.2, NaN where the axis does not act."""
         numeric = [path for path in self.axes.paths if self.axes.numeric(path)]
-        columns = {path: [self.axes.number(path, label) for label in self.trials[path]] for path in numeric}
-        return self.trials.assign(**columns)
+        columns = {path: [self.axes.number(path, label) for label in self.labelled[path]] for path in numeric}
+        return self.labelled.assign(**columns)
+
+    @cached_property
+    def profile_rankings(self) -> list[Ranking]:
+        """The rankings that the sweep's profiling made, each by the score that its subsets are cut by."""
+        return read_rankings(self.folder, self.plan, self.axes, self.damage)
+
+    @property
+    def rankings(self) -> pd.DataFrame:
+        """A row an example of each ranking, with its ranks in [0, 1] from friendliest to most problematic."""
+        return tabulate_rankings(self.profile_rankings)
 
     @cached_property
     def attacks(self) -> dict[str, str]:
@@ -125,17 +136,28 @@ class Sweep:
         A trial has no names where its data has only numbers, or where all trials on it ran before names were recorded.
         """
         known: dict[str, tuple[str, ...]] = {}
-        for trial, problem in zip(self.trials["id"], self.trials["problem"], strict=True):
+        for trial, problem in zip(self.labelled["id"], self.labelled["problem"], strict=True):
             names = self.outcomes.get(trial, {}).get("class_names")
             if isinstance(names, list) and names:
                 known.setdefault(problem, tuple(escape_controls(str(name)) for name in names))
-        pairs = zip(self.trials["id"], self.trials["problem"], strict=True)
+        pairs = zip(self.labelled["id"], self.labelled["problem"], strict=True)
         return {trial: known.get(problem, ()) for trial, problem in pairs}
 
     def instances(self, trial: str) -> Instances | None:
-        """Read what a trial recorded of each example; None if it recorded nothing."""
-        path = self.folder / "trials" / trial / INSTANCES
-        return read_instances(path, self.damage, expected_files(self.outcomes.get(trial)).get(INSTANCES))
+        """Open the arrays that a trial recorded of each example; None if it recorded nothing.
+
+        An array is read when it is asked for: `instances(id)["loss"]`.
+        """
+        if trial not in self._opened:
+            path = self.folder / "trials" / trial / INSTANCES
+            promised = expected_files(self.outcomes.get(trial)).get(INSTANCES)
+            self._opened[trial] = open_instances(path, self.damage, promised)
+        return self._opened[trial]
+
+    @cached_property
+    def _opened(self) -> dict[str, Instances | None]:
+        """The arrays opened so far, by trial: a file's checksum is computed once."""
+        return {}
 
     def damaged(self) -> list[str]:
         """Return a line for each record that is damaged and left out."""
@@ -145,7 +167,7 @@ class Sweep:
         """Write both tables as CSV and Parquet, and return the paths."""
         return [
             path
-            for name, table in (("trials", self.tidy), ("epochs", self.epochs))
+            for name, table in (("trials", self.trials), ("epochs", self.epochs))
             for path in write_table(table, folder, name)
         ]
 

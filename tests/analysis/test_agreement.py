@@ -249,15 +249,21 @@ def test_the_difficulty_may_be_that_of_another_sweeps_ranking(
     assert "it is missing or damaged" in capsys.readouterr().err
 
 
+def instances_of(y: np.ndarray) -> Instances:
+    """Three examples with these labels, of which nothing else was recorded."""
+    arrays = {"index": np.arange(3), "y": y}
+    return Instances(arrays, {name: values.shape for name, values in arrays.items()})
+
+
 def test_a_training_is_never_set_against_its_own_losses() -> None:
-    instances = Instances(np.arange(3), np.zeros(3, int), np.zeros(3, int), {}, {})
+    instances = instances_of(np.zeros(3, int))
     same, other = (Reference(seed, np.arange(3)[::-1], np.zeros(3, int), np.array([0, 0.5, 1])) for seed in (0, 1))
     assert References("", [same]).d(instances, 0) is None
     assert References("", [same, other]).d(instances, 0) == pytest.approx([5 / 6, 1 / 2, 1 / 6])
     assert References("", [Reference(1, np.array([0, 2]), np.zeros(2, int), np.array([0.1, 0.9]))]).d(
         instances, 0
     ) == pytest.approx([1 / 4, np.nan, 3 / 4], nan_ok=True)  # example 1 was held out there
-    flipped = Instances(np.arange(3), np.array([0, 0, 1]), np.zeros(3, int), {}, {})
+    flipped = instances_of(np.array([0, 0, 1]))
     assert References("", [other]).d(flipped, 0) is None
 
 

@@ -16,7 +16,7 @@ from analysis.charts.groups import draw_groups
 from analysis.charts.panels import describe_axis_start, equalize_ranges, list_settings, place_panels
 from analysis.charts.text import write_percent
 from analysis.measures.curves import collect_curves
-from analysis.measures.difficulty import compute_group_curves, read_profiles
+from analysis.measures.difficulty import compute_group_curves, open_profiles
 from analysis.report.data import ReportData, collect_report_data
 from analysis.report.figures import specify_curves, specify_rankings
 from analysis.results.sweep import load_sweep
@@ -200,9 +200,9 @@ def test_groups_have_percent_a_spread_over_trials_and_say_how_they_were_formed(c
     ranking = crowd.rankings[1]
     found = compute_group_curves(crowd.results, ranking)
     assert found is not None and found.trials == 2
-    records = read_profiles(crowd.results, ranking)
+    records = open_profiles(crowd.results, ranking)
     group = np.minimum(np.floor(10 * (1 - ranking.ranks["difficulty"])).astype(int), 9)
-    ends = [record.curves["loss"][-1, group == 3].mean() for record in records]
+    ends = [record["loss"][-1, group == 3].mean() for record in records]
     assert found.curves["loss"][3, -1] == pytest.approx(np.mean(ends), rel=1e-5)
     assert found.errors["loss"][3, -1] == pytest.approx(np.std(ends, ddof=1) / np.sqrt(2), rel=1e-4)
     captions = [drawing.caption for drawing in specify_rankings(crowd) if drawing.slug.startswith("groups")]

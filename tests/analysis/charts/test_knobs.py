@@ -83,7 +83,7 @@ def test_problems_and_subsets_are_told_apart(tmp_path: Path) -> None:
     ]
     labels = {trial["configuration"]: trial["axes"] for trial in trials}
     for path in ("data.label_noise", "subset"):
-        results.trials[path] = [labels[name][path] for name in results.trials["configuration"]]
+        results.labelled[path] = [labels[name][path] for name in results.labelled["configuration"]]
     info = collect_knobs(replace(results, axes=read_axes({"trials": trials})), METRICS)
     assert info is not None
     assert list_groups(info) == [

@@ -133,4 +133,4 @@ def test_a_value_without_a_comparison_is_named(tmp_path: Path) -> None:
 
 def replace_trials(results: Sweep, trials: pd.DataFrame) -> Sweep:
     """The same sweep with some of its trials alone."""
-    return replace(results, trials=trials)
+    return replace(results, labelled=trials)

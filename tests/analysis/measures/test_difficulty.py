@@ -21,14 +21,13 @@ from analysis.measures.difficulty import (
 )
 from analysis.measures.subsets import count_classes, tabulate_sizes
 from analysis.results.instances import locate
-from analysis.results.rankings import read_rankings
 from analysis.results.sweep import load_sweep
 
 from ..synthetic import Made, write_sweep
 
 
 def test_rankings_are_named_by_their_setting_and_ordered_by_the_score_of_their_subsets(whole: Path) -> None:
-    found = read_rankings(load_sweep(whole))
+    found = load_sweep(whole).profile_rankings
     assert [ranking.title for ranking in found] == ["label_noise 0.0", "label_noise 0.1"]
     assert {ranking.score for ranking in found} == {"instability"}
     assert [int(ranking.flipped.sum()) for ranking in found] == [0, 12]
@@ -37,7 +36,7 @@ def test_rankings_are_named_by_their_setting_and_ordered_by_the_score_of_their_s
 def test_a_ranking_is_named_by_what_it_follows_unless_other_values_have_it_too(whole: Path) -> None:
     results = load_sweep(whole)
     plan = copy.deepcopy(results.plan)
-    clean, noisy = (ranking.name for ranking in read_rankings(results))
+    clean, noisy = (ranking.name for ranking in results.profile_rankings)
     followed = next(trial["axes"]["method"] for trial in plan["trials"] if trial["kind"] == "trial")
     for trial in plan["trials"]:
         if trial["kind"] == "profile":
@@ -45,12 +44,12 @@ def test_a_ranking_is_named_by_what_it_follows_unless_other_values_have_it_too(w
         elif trial["ranks"] == clean and trial["axes"]["method"] != followed:
             trial["ranks"] = None
     others = {trial["axes"]["method"] for trial in plan["trials"] if trial["ranks"] == noisy} - {followed}
-    titles = [ranking.title for ranking in read_rankings(replace(results, plan=plan))]
+    titles = [ranking.title for ranking in replace(results, plan=plan).profile_rankings]
     assert others and titles == [f"label_noise 0.0 · {followed}", "label_noise 0.1"]
 
 
 def test_detection_counts_the_flipped_among_the_last_and_is_undefined_without_any(whole: Path) -> None:
-    clean, noisy = read_rankings(load_sweep(whole))
+    clean, noisy = load_sweep(whole).profile_rankings
     assert measure_detection(clean.rank, clean.flipped) is None
     seen = measure_detection(noisy.rank, noisy.flipped)
     assert seen is not None and seen.flipped == 12
@@ -84,7 +83,7 @@ def test_ranks_that_are_no_numbers_are_damage_and_no_most_problematic_examples(t
     spoilt["rank_instability"][3] = np.nan
     np.savez(path, **spoilt)
     results = load_sweep(folder)
-    assert read_rankings(results) == []
+    assert results.profile_rankings == []
     assert [line for line in results.damaged() if "its ranks are not one number for each example" in line]
 
 
@@ -104,7 +103,7 @@ def test_groups_are_tenths_of_difficulty_with_the_hardest_first() -> None:
 
 
 def test_difficulty_is_one_minus_the_rank_by_loss(whole: Path) -> None:
-    ranking = read_rankings(load_sweep(whole))[1]
+    ranking = load_sweep(whole).profile_rankings[1]
     d = compute_difficulty(ranking)
     assert d == pytest.approx(1 - ranking.ranks["difficulty"])
     assert d[ranking.flipped].mean() < 0.25 < d[~ranking.flipped].mean()
@@ -120,7 +119,7 @@ def test_group_means_leave_out_what_was_not_trained_on() -> None:
 
 def test_harder_groups_have_higher_loss_along_training(whole: Path) -> None:
     results = load_sweep(whole)
-    found = compute_group_curves(results, read_rankings(results)[1])
+    found = compute_group_curves(results, results.profile_rankings[1])
     assert found is not None and found.trials == 2
     assert set(found.curves) == {"loss", "correct", "feature_norm"}
     assert (np.diff(found.curves["loss"][[0, 3, 6, 9], -1]) < 0).all()
@@ -128,7 +127,7 @@ def test_harder_groups_have_higher_loss_along_training(whole: Path) -> None:
 
 
 def test_scores_agree_with_themselves(whole: Path) -> None:
-    table = correlate_scores(read_rankings(load_sweep(whole))[0])
+    table = correlate_scores(load_sweep(whole).profile_rankings[0])
     assert np.diag(table) == pytest.approx(1)
     assert 0.9 < table.loc["instability", "difficulty"] < 1
 

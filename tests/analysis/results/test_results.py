@@ -8,18 +8,21 @@ import re
 import shutil
 import time
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import analysis
 from analysis.exceptions import SweepError
 from analysis.measures.front import compute_fronts
 from analysis.measures.overfitting import measure_overfitting
 from analysis.report.data import collect_report_data
 from analysis.report.provenance import describe_extent, describe_time
 from analysis.report.tables import render_gaps
+from analysis.results.rankings import RANKING_COLUMNS
 from analysis.results.sweep import load_sweep
 from analysis.results.table_files import write_table
 from trainers.formatting import format_duration
@@ -121,7 +124,7 @@ def test_best_minus_last_is_never_negative_and_the_selected_one_can_be(whole: Pa
 
 
 def test_trials_stand_in_the_order_of_the_axes_with_profiles_last(whole: Path) -> None:
-    trials = load_sweep(whole).trials
+    trials = load_sweep(whole).labelled
     assert list(trials["kind"]) == ["trial"] * 36 + ["profile"] * 4
     assert list(trials["data.label_noise"][:36]) == ["0.0"] * 18 + ["0.1"] * 18
 
@@ -146,7 +149,7 @@ def test_instances_turn_the_mark_of_not_trained_into_nan(sweep: Path) -> None:
     profile = results.trials[results.trials["kind"] == "profile"].iloc[0]["id"]
     instances = results.instances(profile)
     assert instances is not None
-    correct = instances.curves["correct"]
+    correct = instances["correct"]
     assert correct.shape == (24, 120)
     assert np.isnan(correct[0, :3]).all() and np.isfinite(correct[1:]).all()
     assert set(np.unique(correct[1:])) == {0.0, 1.0}
@@ -173,14 +176,16 @@ def test_a_generalization_gap_is_shown_only_where_both_accuracies_are_under_one_
     assert ("evaluate: {train: true}" in table) != measured
 
 
-def test_columns_that_the_readme_reads_exist(whole: Path) -> None:
+def test_the_code_of_the_readme_runs_and_the_columns_that_it_names_exist(tmp_path: Path) -> None:
+    whole = write_sweep(tmp_path / "whole", Made(study="whole", faults=False))
+    first = load_sweep(whole).study_trials["id"].iloc[0]
+    copyfile(next(whole.glob("trials/profile*/instances.npz")), whole / "trials" / first / "instances.npz")
     text = (Path(__file__).parents[3] / "analysis" / "README.md").read_text(encoding="utf-8")
     section = text.partition("## Reading results in Python")[2].partition("\n## Records")[0]
     code = section.partition("```python\n")[2].partition("```")[0]
-    *lines, last = code.replace("results/friendly_k", str(whole)).splitlines()
     names: dict[str, Any] = {}
-    exec("\n".join(lines), names)
-    assert "results.instances(" in last and len(names["done"]) == 40
+    exec(code.replace("results/friendly_k", str(whole)), names)
+    assert "results.instances(" in code and "results.rankings" in code and len(names["done"]) == 40
     known = {
         *names["trials"],
         *names["epochs"],
@@ -191,6 +196,54 @@ def test_columns_that_the_readme_reads_exist(whole: Path) -> None:
         name for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE) for name in re.findall("`([a-z_]+)`", row)
     }
     assert columns and columns <= known
+
+
+def test_an_array_is_read_when_it_is_asked_for_by_its_name(sweep: Path) -> None:
+    results = load_sweep(sweep)
+    instances = results.instances(results.trials.loc[results.trials["kind"] == "profile", "id"].iloc[0])
+    assert instances is not None
+    assert repr(instances).startswith("Instances: ") and "loss (24, 120)" in repr(instances)
+    assert {"index", "y", "loss", "best_clean_p_y"} <= set(instances)
+    assert instances["loss"] is not instances["loss"], "an array is not kept"
+    assert {name: instances[name].dtype.name for name in ("loss", "correct", "p_y", "index")} == {
+        "loss": "float32", "correct": "float32", "p_y": "float32", "index": "int64",
+    }  # fmt: skip
+    with pytest.raises(KeyError, match=r"los was not recorded; did you mean loss\? recorded are .*loss"):
+        instances["los"]
+
+
+def test_a_file_that_changes_once_it_is_open_is_named(tmp_path: Path) -> None:
+    results = load_sweep(write_sweep(tmp_path / "sweep", Made(noise=(0.1,), subsets=("all",), epochs=4)))
+    trial = results.trials.loc[results.trials["kind"] == "profile", "id"].iloc[0]
+    instances, path = results.instances(trial), results.folder / "trials" / trial / "instances.npz"
+    assert instances is not None
+    for change in (lambda: path.write_bytes(path.read_bytes()[:200]), path.unlink):
+        change()
+        with pytest.raises(SweepError, match=rf"{re.escape(str(path))}: its array loss cannot be read"):
+            instances["loss"]
+
+
+def test_rankings_are_a_table_of_examples(sweep: Path) -> None:
+    results = load_sweep(sweep)
+    table = results.rankings
+    assert table["ranking"].nunique() == len(results.profile_rankings) == 2
+    for ranking in results.profile_rankings:
+        here = table[table["ranking"] == ranking.name]
+        np.testing.assert_array_equal(here["rank"], ranking.rank)
+        np.testing.assert_array_equal(here["rank_difficulty"], ranking.ranks["difficulty"])
+        np.testing.assert_array_equal(here["index"], ranking.index)
+    assert load_sweep(sweep).rankings.columns.tolist()[:6] == list(RANKING_COLUMNS)
+
+
+def test_a_sweep_without_rankings_has_a_table_without_rows(tmp_path: Path) -> None:
+    table = load_sweep(write_sweep(tmp_path / "bare", Made(profile=False, epochs=4))).rankings
+    assert table.empty and table.columns.tolist() == list(RANKING_COLUMNS)
+
+
+def test_a_sweep_shows_itself_in_five_lines(sweep: Path) -> None:
+    shown = repr(analysis.load(sweep)).splitlines()
+    assert len(shown) == 5 and shown[0] == f"Sweep made_up ({sweep})"
+    assert all(len(line) <= 200 for line in shown)
 
 
 def test_numeric_axes_are_numbers_in_exported_tables(tmp_path: Path) -> None:
@@ -204,7 +257,7 @@ def test_numeric_axes_are_numbers_in_exported_tables(tmp_path: Path) -> None:
     results.export(tmp_path)
     text = pd.read_csv(tmp_path / "trials.csv", dtype={"method.attack.epsilon": str})  # pandas 2 rounds what it reads
     text = text.astype({"method.attack.epsilon": float})
-    for found in (results.tidy, pd.read_parquet(tmp_path / "trials.parquet"), text):
+    for found in (results.trials, pd.read_parquet(tmp_path / "trials.parquet"), text):
         epsilon, burn_in = (found[f"method.{knob}"] for knob in ("attack.epsilon", "weight.burn_in"))
         assert epsilon.tolist() == [8 / 255] * 3 + [0.1] * 3 + [np.inf] * 3
         assert burn_in.tolist()[:3] == [0.2] * 3 and burn_in[3:].isna().all()

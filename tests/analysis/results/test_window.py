@@ -82,7 +82,7 @@ def test_captions_say_from_where_on_validation_selects(folder: Path) -> None:
         describe_checkpoint("best", load_sweep(folder).study_trials) == "validation-selected epoch (from epoch 16 on)"
     )
     assert describe_checkpoint("last", load_sweep(folder).study_trials) == "last epoch"
-    assert set(load_sweep(folder).tidy["select_from"]) == {16}
+    assert set(load_sweep(folder).trials["select_from"]) == {16}
 
 
 def test_a_best_within_its_own_burn_in_is_marked_wherever_it_is_named(folder: Path) -> None:
