@@ -91,3 +91,21 @@ def list_compared_columns(robust: str | None, clean: str = CLEAN) -> list[str]:
     metrics = list(dict.fromkeys((clean, robust or EPOCH_METRIC, EPOCH_METRIC)))
     final = [f"{checkpoint}_{metric}" for metric in metrics for checkpoint in ("last", "best")]
     return [*final, "robust_overfitting", "robust_overfitting_val"]
+
+
+def collect_frames(found: ReportData) -> dict[str, pd.DataFrame]:
+    """Collect all tables that the report computes, for export."""
+    effects = {"subset_effects": found.subset_effects}
+    if found.axis_effects:
+        effects["axis_effects"] = pd.concat([table.assign(axis=path) for path, table in found.axis_effects.items()])
+    front = found.front
+    points = {} if front is None else {"front": pd.concat([panel.points for panel in front.panels])}
+    tables = {
+        "overfitting": found.gaps,
+        "masking": found.masking,
+        "classes": found.classes,
+        "class_counts": found.counts,
+        **effects,
+        **points,
+    }
+    return {name: table for name, table in tables.items() if len(table)}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from analysis.charts.saving import WIDTH, FigureSpec, save_figure
 from analysis.exceptions import SweepError
-from analysis.report import html, provenance, tables
-from analysis.report.data import ReportData, collect_report_data
+from analysis.report import html, provenance
+from analysis.report.data import ReportData, collect_frames, collect_report_data
 from analysis.report.figures import (
     specify_classes,
     specify_curves,
@@ -21,6 +21,11 @@ from analysis.report.figures import (
 from analysis.report.findings import list_findings, list_limits
 from analysis.report.setting import describe_setting
 from analysis.report.summary import describe_endings
+from analysis.report.tables.effects import render_axis_effects, render_subset_effects
+from analysis.report.tables.examples import render_agreements, render_counts
+from analysis.report.tables.front import render_members, render_summary
+from analysis.report.tables.overfitting import render_gaps
+from analysis.report.tables.trainings import render_unfinished, render_upstream
 from analysis.results.sweep import Sweep, load_sweep
 from analysis.results.table_files import write_table
 from trainers.record_io import write_atomic
@@ -44,7 +49,7 @@ def write_report(results: Sweep, width: float = WIDTH) -> Path:
         if path.is_symlink():  # in a sweep from elsewhere a link may lead anywhere
             raise SweepError(f"{path}: is a link, and the report would be written to its target; remove the link")
     results.export(place / "tables")
-    for name, table in tables.collect_frames(found).items():
+    for name, table in collect_frames(found).items():
         write_table(table, place / "tables", name)
     body = [
         *_render_head(found),
@@ -83,17 +88,17 @@ def _render_sections(found: ReportData, folder: Path, width: float) -> list[str]
         (
             "Clean against robust accuracy",
             specify_front(found, width),
-            [*tables.render_members(found), *tables.render_summary(found)],
+            [*render_members(found), *render_summary(found)],
         ),
-        ("What the subset changes", specify_effects(found, width), tables.render_subset_effects(found)),
-        ("What each axis changes", specify_knobs(found, width), tables.render_axis_effects(found)),
+        ("What the subset changes", specify_effects(found, width), render_subset_effects(found)),
+        ("What each axis changes", specify_knobs(found, width), render_axis_effects(found)),
         ("Along training", specify_curves(found, width), []),
-        ("Overfitting", specify_gaps(found, width), tables.render_gaps(found)),
+        ("Overfitting", specify_gaps(found, width), render_gaps(found)),
         ("Accuracy by class", specify_classes(found, width), []),
         (
             "Which examples",
             specify_rankings(found, width),
-            [*tables.render_counts(found), *tables.render_agreements(found)],
+            [*render_counts(found), *render_agreements(found)],
         ),
     ]
     body = []
@@ -111,10 +116,10 @@ def _render_drawing(drawing: FigureSpec, folder: Path) -> str:
 
 def _render_tail(found: ReportData) -> list[str]:
     body = []
-    others = tables.render_upstream(found)
+    others = render_upstream(found)
     if others:
         body += [html.render_heading("Pretraining and profiling"), *others]
-    unfinished = tables.render_unfinished(found)
+    unfinished = render_unfinished(found)
     if unfinished:
         body += [html.render_heading("Trials that did not complete"), *unfinished]
     if damaged := found.results.damaged():

@@ -20,7 +20,8 @@ from analysis.measures.overfitting import (
     sum_differences,
 )
 from analysis.report.data import collect_report_data
-from analysis.report.tables import render_gaps, render_subset_effects
+from analysis.report.tables.effects import render_subset_effects
+from analysis.report.tables.overfitting import render_gaps
 from analysis.results.sweep import load_sweep
 
 from ..synthetic import Made, write_sweep

@@ -17,13 +17,16 @@ import pytest
 
 from analysis.measures.front import compute_fronts
 from analysis.measures.stats import estimate
-from analysis.report import tables
 from analysis.report.__main__ import main
 from analysis.report.data import collect_report_data
 from analysis.report.findings import list_findings, list_limits
 from analysis.report.page import redraw_report
 from analysis.report.provenance import describe_extent
 from analysis.report.summary import pick_rows, print_summary
+from analysis.report.tables.examples import MAX_CLASSES, render_counts
+from analysis.report.tables.front import render_summary
+from analysis.report.tables.overfitting import render_gaps
+from analysis.report.tables.trainings import render_upstream
 from analysis.results.sweep import load_sweep
 from trainers.record_io import write_json
 from trainers.record_reader import read_json
@@ -402,7 +405,7 @@ def test_pretraining_that_trials_start_from_is_in_a_table(tmp_path: Path, unrend
             row["kind"] = "pretrain"
     write_json(folder / "plan.json", plan)
     results = load_sweep(folder)
-    (table,) = tables.render_upstream(collect_report_data(results))
+    (table,) = render_upstream(collect_report_data(results))
     made = results.trials[results.trials["kind"] == "pretrain"]
     assert "pretraining, which trials start from" in table
     assert f">{estimate(made['last_test_aa_acc']).text()}</td>" in table
@@ -413,10 +416,10 @@ def test_the_classes_of_many_stand_in_tables_that_paper_holds(tmp_path: Path) ->
     found = collect_report_data(load_sweep(write_sweep(tmp_path / "sweep", SMALL)))
     classes = pd.DataFrame(1.0, found.counts.index, [f"class {label}" for label in range(100)])
     many = pd.concat([found.counts[["setting", "subset", "size", "flipped_in", "flipped_out"]], classes], axis=1)
-    parts = tables.render_counts(replace(found, counts=many))
+    parts = render_counts(replace(found, counts=many))
     assert len(parts) == 9 and "Classes 96 to 99." in parts[-1]
     heads = [re.findall(r"<th[^>]*>([^<]*)</th>", part) for part in parts]
-    assert max(map(len, heads)) == tables.MAX_CLASSES + 4
+    assert max(map(len, heads)) == MAX_CLASSES + 4
     assert [name for head in heads for name in head if name.isdigit()] == [str(label) for label in range(100)]
     assert "min-width: 0" in (files("analysis.report") / "report.css").read_text().partition("@media print")[2]
 
@@ -430,7 +433,7 @@ def test_hypervolume_has_its_error_and_what_failed_is_on_paper_too(page: Path) -
 def test_no_table_is_cut_without_a_word(tmp_path: Path) -> None:
     made = replace(SMALL, noise=(0.0, 0.1), methods=tuple(f"M{n}x" for n in range(20)), epochs=4, replicates=1)
     found = collect_report_data(load_sweep(write_sweep(tmp_path / "many", made)))
-    (gaps,), (summary,) = tables.render_gaps(found), tables.render_summary(found)
+    (gaps,), (summary,) = render_gaps(found), render_summary(found)
     assert "Shown are 60 of 80 configurations, the first of each problem; tables/overfitting.csv has all." in gaps
     assert (
         "Shown are 60 of 80 configurations, the best of each problem on validation; tables/front.csv has all."

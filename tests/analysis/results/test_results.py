@@ -21,7 +21,7 @@ from analysis.measures.front import compute_fronts
 from analysis.measures.overfitting import measure_overfitting
 from analysis.report.data import collect_report_data
 from analysis.report.provenance import describe_extent, describe_time
-from analysis.report.tables import render_gaps
+from analysis.report.tables.overfitting import render_gaps
 from analysis.results.rankings import RANKING_COLUMNS
 from analysis.results.sweep import load_sweep
 from analysis.results.table_files import write_table
