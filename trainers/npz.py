@@ -81,6 +81,9 @@ class StoredArrays(Mapping[str, np.ndarray]):
         except (ValueError, *DAMAGED) as error:
             raise ValueError(f"{self.path}: its array {name} cannot be read ({type(error).__name__})") from None
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.headers  # a mapping would read the array to see whether it is there
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.headers)
 

@@ -47,6 +47,9 @@ class Instances(Mapping[str, np.ndarray]):
             found[values == NOT_TRAINED] = np.nan
         return found
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._shapes  # a mapping would read the array to see whether it is there
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._shapes)
 

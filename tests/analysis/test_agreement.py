@@ -17,6 +17,7 @@ from analysis.measures.corrupted import compare_corrupted
 from analysis.measures.difficulty_reference import Reference, References, correlate_with_difficulty, find_references
 from analysis.results.instances import Instances
 from analysis.results.sweep import Sweep, load_sweep
+from trainers.npz import StoredArrays
 from trainers.record_io import write_json
 from trainers.record_reader import read_json
 
@@ -253,6 +254,18 @@ def instances_of(y: np.ndarray) -> Instances:
     """Three examples with these labels, of which nothing else was recorded."""
     arrays = {"index": np.arange(3), "y": y}
     return Instances(arrays, {name: values.shape for name, values in arrays.items()})
+
+
+@pytest.mark.parametrize(("by", "read"), [("difficulty", "loss"), ("instability", "correct"), ("test", "test_loss")])
+def test_a_matrix_reads_one_array_of_each_training_and_once(
+    by: str, read: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, names = load_sweep(recorded(tmp_path / "one")), list[str]()
+    get = StoredArrays.__getitem__
+    monkeypatch.setattr(StoredArrays, "__getitem__", lambda arrays, name: names.append(name) or get(arrays, name))
+    build_matrix(results, by, "distance")
+    assert names.count(read) == len(results.completed) == 6
+    assert set(names) <= {"index", "y", read}
 
 
 def test_a_training_is_never_set_against_its_own_losses() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,6 +125,23 @@ def test_harder_groups_have_higher_loss_along_training(whole: Path) -> None:
     assert set(found.curves) == {"loss", "correct", "feature_norm"}
     assert (np.diff(found.curves["loss"][[0, 3, 6, 9], -1]) < 0).all()
     assert found.sizes.sum() == 120
+
+
+def test_group_curves_hold_few_arrays_however_many_trainings_there_are(tmp_path: Path) -> None:
+    """All arrays of sixteen trainings would be eighty; one, its copies and its sums by group are about six."""
+    examples, epochs = 4000, 30
+    made = Made(noise=(0.1,), methods=("AT 0.10",), subsets=("all",), replicates=1, examples=examples, epochs=epochs)
+    results = load_sweep(write_sweep(tmp_path / "large", replace(made, faults=False)))
+    (ranking,) = results.profile_rankings
+    many = replace(ranking, trials=8 * ranking.trials)
+    assert compute_group_curves(results, many) is not None, "what is imported late is not counted below"
+    tracemalloc.start()
+    try:
+        compute_group_curves(results, many)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * examples * epochs * np.dtype(np.float32).itemsize
 
 
 def test_scores_agree_with_themselves(whole: Path) -> None:
