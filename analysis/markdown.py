@@ -12,9 +12,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from analysis.exceptions import SweepError
-from analysis.gaps import describe_window
-from analysis.measurement_terms import read_terms
-from analysis.metrics import (
+from analysis.measures.stats import Estimate, estimate, format_seeds
+from analysis.results.gaps import describe_window
+from analysis.results.measurement_terms import read_terms
+from analysis.results.metrics import (
     CLEAN,
     EPOCH_METRIC,
     describe_images,
@@ -24,9 +25,8 @@ from analysis.metrics import (
     parse_attack,
     shorten_attack,
 )
-from analysis.results import Results, load, print_damage
-from analysis.stats import Estimate, estimate, format_seeds
-from analysis.trial_table import COMPLETED, DIVERGED, STOPPED
+from analysis.results.sweep import Sweep, load_sweep, print_damage
+from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 from trainers.terminal.text import escape_controls
@@ -41,7 +41,7 @@ MASKING = (
 )
 
 
-def render_pages(sweeps: Sequence[Results]) -> list[str]:
+def render_pages(sweeps: Sequence[Sweep]) -> list[str]:
     """Render one table with captions for all sweeps that were measured on the same terms, and return all pages.
 
     Raises SweepError if no metric can be shown.
@@ -59,7 +59,7 @@ def render_pages(sweeps: Sequence[Results]) -> list[str]:
     ]
 
 
-def render_table(sweeps: Sequence[Results]) -> str:
+def render_table(sweeps: Sequence[Sweep]) -> str:
     """Render a line per configuration, in the order of the plans: means over seeds ± standard errors, in percent."""
     metrics, gap = _list_metrics(sweeps), _has_gap(sweeps)
     if not metrics:
@@ -74,7 +74,7 @@ def render_table(sweeps: Sequence[Results]) -> str:
     head += [f"{curves}: best on test", f"{curves}: last", f"{curves}: best on test − last"]
     lines = [head, [*rule, *["--:"] * (len(head) - len(rule))]]
     for sweep in sweeps:
-        for _, trials in sweep.sweep.groupby("configuration", sort=False):
+        for _, trials in sweep.study_trials.groupby("configuration", sort=False):
             names = [_format_code(sweep.study)] * several + [
                 f"{_format_code(trials['name'].iloc[0])}{_describe_endings(trials)}"
             ]
@@ -82,13 +82,13 @@ def render_table(sweeps: Sequence[Results]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _list_metrics(sweeps: Sequence[Results]) -> list[str]:
+def _list_metrics(sweeps: Sequence[Sweep]) -> list[str]:
     """List the final metrics that all sweeps have, in the order of the columns."""
     shared = [set(sweep.final_metrics()) for sweep in sweeps]
     return [name for name in _order_metrics(sweeps) if all(name in known for known in shared)]
 
 
-def _has_gap(sweeps: Sequence[Results]) -> bool:
+def _has_gap(sweeps: Sequence[Sweep]) -> bool:
     """Return whether the table shows the difference between PGD and AutoAttack at the last epoch."""
     return {PGD, AUTOATTACK} <= set(_list_metrics(sweeps)) and all(map(_has_same_images, sweeps))
 
@@ -116,7 +116,7 @@ def _format_code(name: str) -> str:
     return f"{fence}{pad}{escape_controls(name)}{pad}{fence}".replace("|", r"\|")
 
 
-def _order_metrics(sweeps: Sequence[Results]) -> list[str]:
+def _order_metrics(sweeps: Sequence[Sweep]) -> list[str]:
     """Order metrics: clean accuracy, then the attacks as in the first sweep; clean on a subset precedes its attack."""
     found = {"clean": CLEAN}  # by title: attacks on the same number of images share one clean accuracy
     for metric in (f"test_{name}_acc" for name in sweeps[0].attacks if name != "pgd"):
@@ -127,12 +127,12 @@ def _order_metrics(sweeps: Sequence[Results]) -> list[str]:
     return list(found.values())
 
 
-def _clean_title(metric: str, sweeps: Sequence[Results]) -> str:
+def _clean_title(metric: str, sweeps: Sequence[Sweep]) -> str:
     """Return "clean", or "clean on 300 images"."""
     return describe_metric(metric, sweeps[0].attacks).replace(" test accuracy", "")
 
 
-def _column_title(metric: str, sweeps: Sequence[Results]) -> str:
+def _column_title(metric: str, sweeps: Sequence[Sweep]) -> str:
     """Return the attack in words, or the name of the metric if the sweeps measured different attacks under it."""
     attack = parse_attack(metric)
     if attack is None:
@@ -142,10 +142,10 @@ def _column_title(metric: str, sweeps: Sequence[Results]) -> str:
     return re.sub(r"^AutoAttack( standard| custom)?", "AA", name) if metric == AUTOATTACK else name
 
 
-def _has_same_images(sweep: Results) -> bool:
+def _has_same_images(sweep: Sweep) -> bool:
     """Return whether PGD and AutoAttack had the same budget and images; otherwise their gap is not comparable."""
     pgd, aa = (sweep.attacks.get(parse_attack(metric) or "", "") for metric in (PGD, AUTOATTACK))
-    return is_comparable(pgd, aa, float(sweep.sweep["test_examples"].max()))
+    return is_comparable(pgd, aa, float(sweep.study_trials["test_examples"].max()))
 
 
 def _describe_endings(trials: pd.DataFrame) -> str:
@@ -156,16 +156,16 @@ def _describe_endings(trials: pd.DataFrame) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def render_caption(sweep: Results) -> str:
+def render_caption(sweep: Sweep) -> str:
     """Render the conditions of the measurements: seeds, images, attacks, selection, date and versions."""
     run = sweep.runs[-1] if sweep.runs else {}
     known = run.get("versions", {})
     versions = ", ".join(f"{name} {known[name]}" for name in ("torch", "pyautoattack") if name in known)
     attacks = "; ".join(text for name, text in sweep.attacks.items() if name != "pgd")
-    n = sweep.sweep.groupby("configuration").size().max()
-    examples = sweep.sweep["test_examples"].dropna()
+    n = sweep.study_trials.groupby("configuration").size().max()
+    examples = sweep.study_trials["test_examples"].dropna()
     images = f" on {int(examples.iloc[0])} test images" if len(examples) else ""
-    begins = describe_window(sweep.sweep)
+    begins = describe_window(sweep.study_trials)
     best = f"best: selected by validation{f' {begins}' * bool(begins)}; " if sweep.selects else ""
     peak = f"best on test: the highest of {'the same' if begins else 'all'} epochs"
     return (
@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", nargs="+", help="a sweep's folder, such as results/methods")
     options = parser.parse_args(arguments)
     try:
-        sweeps = [load(run) for run in options.run]
+        sweeps = [load_sweep(run) for run in options.run]
         print_damage(sweeps)
         Console(soft_wrap=True).print(*render_pages(sweeps), sep="\n\n")
     except SweepError as error:

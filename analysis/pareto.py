@@ -6,12 +6,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.charts.front import draw_front, size_front
+from analysis.charts.front_keys import assign_keys
+from analysis.charts.saving import WIDTH, parse_width, save_figure
+from analysis.charts.styles import build_register
 from analysis.exceptions import SweepError
-from analysis.figure_front import draw_front, size_front
-from analysis.figures import WIDTH, parse_width, save_figure
-from analysis.front import compute_fronts
-from analysis.results import load, print_damage
-from analysis.summary import build_front_tables
+from analysis.measures.front import compute_fronts
+from analysis.report.summary import build_front_tables
+from analysis.results.sweep import load_sweep, print_damage
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 
@@ -20,17 +22,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Draw the fronts of some sweeps in one figure and print their members."""
     options = _build_parser().parse_args(arguments)
     try:
-        sweeps = [load(run) for run in options.run]
+        sweeps = [load_sweep(run) for run in options.run]
         print_damage(sweeps)
         found = compute_fronts(sweeps, options.x, options.y, options.checkpoint)
-        save_figure(lambda figure: draw_front(figure, found), size_front(found, options.width), [options.output])
+        keys = assign_keys(found, build_register([sweep.study_trials for sweep in sweeps], found.sweeps))
+        save_figure(lambda figure: draw_front(figure, found, keys), size_front(found, options.width), [options.output])
     except (SweepError, OSError) as error:
         error_console().print(f"error: {error}")
         return 2
     console = Console()
     for panel, table in zip(found.panels, build_front_tables(found), strict=True):
         console.print(table, f"{panel.note} {panel.missing}".strip(), "", sep="\n")
-    console.print(f"{found.keys.words} Figure: {options.output}".strip(), soft_wrap=True)
+    console.print(f"{keys.words} Figure: {options.output}".strip(), soft_wrap=True)
     return 0
 
 

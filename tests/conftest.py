@@ -49,6 +49,6 @@ def fsync_without_waiting() -> Iterator[None]:
 @pytest.fixture
 def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw the figures of a report, but render no pixels and no SVG, which take most of the time of a report."""
-    import analysis.figures
+    import analysis.charts.saving
 
-    monkeypatch.setattr(analysis.figures, "_render", lambda figure, suffix: b"")
+    monkeypatch.setattr(analysis.charts.saving, "_render", lambda figure, suffix: b"")

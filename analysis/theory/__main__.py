@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from rich.table import Table
 
-from analysis.figures import WIDTH, parse_width, save_figure
+from analysis.charts.saving import WIDTH, parse_width, save_figure
 from analysis.theory.charts import specify_figures
 from analysis.theory.lipschitz import count_examples
 from analysis.theory.settings import (

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.figures import FigureSpec, count_title_letters, draw_legend, wrap_title, write_percent
-from analysis.styles import DASHES, MARKERS, NEUTRAL, PALETTE, Style
+from analysis.charts.saving import FigureSpec
+from analysis.charts.styles import DASHES, MARKERS, NEUTRAL, PALETTE, Style
+from analysis.charts.text import count_title_letters, draw_legend, wrap_title, write_percent
 from analysis.theory.interpolation import Mixture, NoiseTerms, compute_alignment, compute_robust_error
 from analysis.theory.settings import DRAWN, RATIOS, TOY_NOISE, GapCurve, describe_size
 

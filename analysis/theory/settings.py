@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.axes import SEPARATOR
+from analysis.results.axes import SEPARATOR
 from analysis.theory.gap import Counterexample, Turn, bound_turn, compute_gap, find_counterexample
 from analysis.theory.interpolation import (
     Mixture,

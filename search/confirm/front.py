@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from rich.table import Table
 
-from analysis.axes import read_axes
+from analysis.results.axes import read_axes
 from search.cli import HANDLED_ERRORS, report_error
 from search.cluster.gpu_packing import resolve_gpus
 from search.exceptions import SpaceError

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.agreement import MEASURES, build_matrix, main
-from analysis.corrupted import compare_corrupted
-from analysis.difficulty_reference import Reference, References, correlate_with_difficulty, find_references
+from analysis.agreement import main
 from analysis.exceptions import SweepError
-from analysis.instances import Instances
-from analysis.results import Results, load
+from analysis.measures.agreement import MEASURES, build_matrix
+from analysis.measures.corrupted import compare_corrupted
+from analysis.measures.difficulty_reference import Reference, References, correlate_with_difficulty, find_references
+from analysis.results.instances import Instances
+from analysis.results.sweep import Sweep, load_sweep
+from trainers.npz import StoredArrays
 from trainers.record_io import write_json
 from trainers.record_reader import read_json
 
@@ -33,7 +35,7 @@ def recorded(folder: Path) -> Path:
     """A sweep whose trials recorded losses and correctness: the same hard examples for all, and noise of their own."""
     made = Made(faults=False, noise=(0.0,), subsets=("all",))
     hard = np.linspace(0, 3, 60)
-    for number, trial in enumerate(load(write_sweep(folder, made)).sweep["id"]):
+    for number, trial in enumerate(load_sweep(write_sweep(folder, made)).study_trials["id"]):
         rng = np.random.default_rng(number)
         loss = (hard + rng.normal(0, 0.5, (4, 60))).astype(np.float32)
         arrays = {"loss": loss, "correct": (loss < 1.5).astype(np.uint8), "test_loss": loss, "test_fog_loss": -loss}
@@ -42,7 +44,7 @@ def recorded(folder: Path) -> Path:
     return folder
 
 
-def methods(folder: Path, **of: dict[str, Any]) -> Results:
+def methods(folder: Path, **of: dict[str, Any]) -> Sweep:
     """The sweep, planned with these methods by a part of their label."""
     plan = read_json(folder / "plan.json")
     for trial in plan["trials"]:
@@ -50,13 +52,13 @@ def methods(folder: Path, **of: dict[str, Any]) -> Results:
             if part in trial["id"]:
                 trial["config"]["method"] = method
     write_json(folder / "plan.json", plan)
-    return load(folder)
+    return load_sweep(folder)
 
 
 def test_a_matrix_has_every_configuration_and_pairs_of_different_seeds_only(tmp_path: Path) -> None:
-    results = load(recorded(tmp_path / "one"))
+    results = load_sweep(recorded(tmp_path / "one"))
     table = build_matrix(results, "difficulty", "distance")
-    names = results.sweep["name"].unique().tolist()
+    names = results.study_trials["name"].unique().tolist()
     assert table.index.tolist() == table.columns.tolist() == names
     np.testing.assert_allclose(table.values, table.values.T)
     assert (np.diag(table) > 0).all() and (table.values < 1 / 3).all()  # a training is not compared with itself
@@ -79,7 +81,7 @@ def test_trainings_on_subsets_are_compared_on_the_examples_that_both_saw(tmp_pat
     def left_out(arrays: dict[str, np.ndarray]) -> np.ndarray:
         return np.where(easier, arrays["loss"], np.float32(np.nan))
 
-    results = load(rewritten(folder, "TRADES", loss=left_out))
+    results = load_sweep(rewritten(folder, "TRADES", loss=left_out))
     found = build_matrix(results, "difficulty", "distance")
 
     def half(arrays: dict[str, np.ndarray]) -> np.ndarray:
@@ -87,7 +89,7 @@ def test_trainings_on_subsets_are_compared_on_the_examples_that_both_saw(tmp_pat
 
     labels = {name: lambda arrays: np.arange(30) % 10 for name in ("y", "y_clean")}
     cut = rewritten(folder, "method=", loss=half, index=lambda arrays: np.arange(30), **labels)
-    alone = build_matrix(load(cut), "difficulty", "distance")
+    alone = build_matrix(load_sweep(cut), "difficulty", "distance")
     assert np.isfinite(found.values).all()
     np.testing.assert_allclose(found.values[1], alone.values[1])
 
@@ -95,7 +97,7 @@ def test_trainings_on_subsets_are_compared_on_the_examples_that_both_saw(tmp_pat
 def test_other_draws_of_the_data_are_not_compared_although_they_are_as_many(tmp_path: Path) -> None:
     folder = rewritten(recorded(tmp_path / "one"), "TRADES", index=lambda arrays: np.arange(60) + 1)
     with pytest.raises(SweepError, match="rank different examples"):
-        build_matrix(load(folder), "difficulty", "distance")
+        build_matrix(load_sweep(folder), "difficulty", "distance")
 
 
 def test_problems_with_other_labels_are_compared_each_by_itself(
@@ -103,15 +105,17 @@ def test_problems_with_other_labels_are_compared_each_by_itself(
 ) -> None:
     """36 flipped labels make 36 other examples hard; the examples are the same, their order is of another problem."""
     folder = recorded(tmp_path / "one")
-    whole = build_matrix(load(folder), "difficulty", "distance")
+    whole = build_matrix(load_sweep(folder), "difficulty", "distance")
     rewritten(folder, "TRADES", y=lambda arrays: np.arange(60) % 2)
-    table = build_matrix(load(folder), "difficulty", "distance")
+    table = build_matrix(load_sweep(folder), "difficulty", "distance")
     assert np.isnan(table.values[0, 1]) and np.isnan(table.values[1, 0])
     np.testing.assert_allclose(np.diag(table), np.diag(whole))
     assert main([str(folder)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "other labels, or measured on another test set" in shown and "AT 0.10 and TRADES 0.10." in shown
-    assert np.isfinite(build_matrix(load(folder), "test", "distance").values).all()  # its labels are never flipped
+    assert np.isfinite(
+        build_matrix(load_sweep(folder), "test", "distance").values
+    ).all()  # its labels are never flipped
 
 
 def test_test_sets_of_two_data_sets_are_not_compared(tmp_path: Path) -> None:
@@ -122,7 +126,7 @@ def test_test_sets_of_two_data_sets_are_not_compared(tmp_path: Path) -> None:
         other = {"name": "letters"} if trial["axes"].get("method") == "TRADES 0.10" else {}
         trial["config"]["data"] |= noisy | other
     write_json(folder / "plan.json", plan)
-    found = build_matrix(load(folder), "test", "distance")
+    found = build_matrix(load_sweep(folder), "test", "distance")
     assert np.isnan(found.values[0, 1]) and np.isfinite(np.diag(found)).all()
 
 
@@ -132,9 +136,9 @@ def test_robustness_in_eval_mode_ranks_like_correctness(tmp_path: Path) -> None:
         right[::2] = 255  # not measured at every epoch
         return right
 
-    results = load(rewritten(recorded(tmp_path / "one"), "method=", withstood=withstood))
+    results = load_sweep(rewritten(recorded(tmp_path / "one"), "method=", withstood=withstood))
     assert (build_matrix(results, "instability_eval", "correlation") > 0.5).all(axis=None)
-    only = load(rewritten(tmp_path / "one", "method=", correct=lambda arrays: arrays["correct"][1::2]))
+    only = load_sweep(rewritten(tmp_path / "one", "method=", correct=lambda arrays: arrays["correct"][1::2]))
     expected = build_matrix(only, "instability", "distance")
     pd.testing.assert_frame_equal(build_matrix(results, "instability_eval", "distance"), expected)
 
@@ -163,7 +167,7 @@ def test_one_seed_is_not_compared_with_itself(tmp_path: Path, capsys: pytest.Cap
 def test_every_score_that_was_recorded_ranks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What Dong et al. compare in Figs. 8 to 10 beside instability; hard examples lie near the boundary here."""
     folder = recorded(tmp_path / "one")
-    results = load(folder)
+    results = load_sweep(folder)
     by_loss = build_matrix(results, "difficulty", "correlation")
     np.testing.assert_allclose(
         build_matrix(results, "min_perturbation", "correlation").values, by_loss.values, atol=1e-6
@@ -227,7 +231,7 @@ def test_the_difficulty_may_be_that_of_another_sweeps_ranking(
     shown = " ".join(capsys.readouterr().out.split())
     assert f"of{file}withthemeanweightofanexample" in shown.replace(" ", "")  # lines end anywhere in a path
     (values,) = [
-        correlate_with_difficulty(load(folder), find_references(load(folder), file)).correlations["weight"][
+        correlate_with_difficulty(load_sweep(folder), find_references(load_sweep(folder), file)).correlations["weight"][
             "correlation"
         ]
     ]
@@ -246,19 +250,37 @@ def test_the_difficulty_may_be_that_of_another_sweeps_ranking(
     assert "it is missing or damaged" in capsys.readouterr().err
 
 
+def instances_of(y: np.ndarray) -> Instances:
+    """Three examples with these labels, of which nothing else was recorded."""
+    arrays = {"index": np.arange(3), "y": y}
+    return Instances(arrays, {name: values.shape for name, values in arrays.items()})
+
+
+@pytest.mark.parametrize(("by", "read"), [("difficulty", "loss"), ("instability", "correct"), ("test", "test_loss")])
+def test_a_matrix_reads_one_array_of_each_training_and_once(
+    by: str, read: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, names = load_sweep(recorded(tmp_path / "one")), list[str]()
+    get = StoredArrays.__getitem__
+    monkeypatch.setattr(StoredArrays, "__getitem__", lambda arrays, name: names.append(name) or get(arrays, name))
+    build_matrix(results, by, "distance")
+    assert names.count(read) == len(results.completed) == 6
+    assert set(names) <= {"index", "y", read}
+
+
 def test_a_training_is_never_set_against_its_own_losses() -> None:
-    instances = Instances(np.arange(3), np.zeros(3, int), np.zeros(3, int), {}, {})
+    instances = instances_of(np.zeros(3, int))
     same, other = (Reference(seed, np.arange(3)[::-1], np.zeros(3, int), np.array([0, 0.5, 1])) for seed in (0, 1))
     assert References("", [same]).d(instances, 0) is None
     assert References("", [same, other]).d(instances, 0) == pytest.approx([5 / 6, 1 / 2, 1 / 6])
     assert References("", [Reference(1, np.array([0, 2]), np.zeros(2, int), np.array([0.1, 0.9]))]).d(
         instances, 0
     ) == pytest.approx([1 / 4, np.nan, 3 / 4], nan_ok=True)  # example 1 was held out there
-    flipped = Instances(np.arange(3), np.array([0, 0, 1]), np.zeros(3, int), {}, {})
+    flipped = instances_of(np.array([0, 0, 1]))
     assert References("", [other]).d(flipped, 0) is None
 
 
-def views(folder: Path) -> Results:
+def views(folder: Path) -> Sweep:
     """Clean training, whose networks see fog as noise and snow as the images, beside FGSM and PGD training."""
     folder = recorded(folder)
     rng = np.random.default_rng(5)
@@ -284,7 +306,7 @@ def test_corruptions_are_those_of_networks_trained_on_clean_images(tmp_path: Pat
     table = found["AT 0.10"]
     rows = ["AT 0.10: clean", "AT 0.10: fgsm", "AT 0.10: pgd", "TRADES 0.10: fgsm", "TRADES 0.10: pgd"]
     assert table.index.tolist() == rows and table.columns.tolist() == ["fog", "snow"]
-    near = build_matrix(load(tmp_path / "one"), "test", "distance").loc["AT 0.10", "AT 0.10"]
+    near = build_matrix(load_sweep(tmp_path / "one"), "test", "distance").loc["AT 0.10", "AT 0.10"]
     assert table.loc["AT 0.10: clean", "snow"] == table.loc["AT 0.10: fgsm", "snow"] == pytest.approx(near)
     assert near < 0.15
     assert table["fog"].between(0.25, 0.42).all()  # unrelated: 1/3
@@ -302,17 +324,18 @@ def test_trainings_of_one_seed_or_of_another_setting_are_held_against_no_corrupt
             trial["config"]["epochs"] = 7  # differs in more than its method
     write_json(results.folder / "plan.json", plan)
     assert {
-        row.partition(":")[0] for row in compare_corrupted(load(results.folder), MEASURES["distance"])["AT 0.10"].index
+        row.partition(":")[0]
+        for row in compare_corrupted(load_sweep(results.folder), MEASURES["distance"])["AT 0.10"].index
     } == {"AT 0.10"}
     for path in results.folder.glob("trials/*seed=[12]/instances.npz"):
         path.unlink()
-    assert compare_corrupted(load(results.folder), MEASURES["distance"]) == {}
+    assert compare_corrupted(load_sweep(results.folder), MEASURES["distance"]) == {}
 
 
 def test_missing_records_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_sweep(tmp_path / "one", Made(faults=False))
     with pytest.raises(SweepError, match="test_losses: true"):
-        build_matrix(load(folder), "test", "distance")
+        build_matrix(load_sweep(folder), "test", "distance")
     assert main([str(folder), "--by", "test"]) == 2
     assert "test_losses" in capsys.readouterr().err
     assert main([str(folder), "--by", "instability_eval"]) == 2

@@ -10,7 +10,7 @@ import search.execution.compatibility
 import search.planning.plan
 import search.planning.planner
 import search.run.driver
-from analysis.results import load as load_results
+from analysis.results.sweep import load_sweep as load_results
 from search.confirm.__main__ import main
 from search.confirm.front import select_front
 from search.execution.sweep import Sweep
@@ -145,12 +145,12 @@ def test_configurations_have_the_names_of_the_report(
 ) -> None:
     assert main([str(run.store.folder)]) == 0
     shown = capsys.readouterr().out
-    trials = load_results(local(run.store.folder)).sweep
+    trials = load_results(local(run.store.folder)).study_trials
     front = select_front(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
     names = set(trials.loc[trials["configuration"].isin(front), "name"])
     assert names and all(f"\n{name} " in shown for name in names)
     assert not any(configuration in shown for configuration in front)
-    own = load_results(local(run.store.folder).with_name("sweep.confirmed")).sweep
+    own = load_results(local(run.store.folder).with_name("sweep.confirmed")).study_trials
     assert set(own["name"]) == names, "in its own report too, where perhaps one is left and nothing varies"
 
 

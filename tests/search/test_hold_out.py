@@ -12,8 +12,8 @@ import pytest
 
 import search.run.driver
 from analysis import markdown, pareto
-from analysis import report as reporting
-from analysis.results import load as results_of
+from analysis.report import __main__ as reporting
+from analysis.results.sweep import load_sweep as results_of
 from search import status
 from search.confirm import __main__ as confirm
 from search.execution.in_process_backend import InProcessBackend

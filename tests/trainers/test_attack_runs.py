@@ -54,7 +54,7 @@ def test_fgsm_is_one_step_of_pgd_from_the_image(fitted: Trainer) -> None:
 
 
 def test_words_say_which_loss_is_climbed() -> None:
-    """So that fronts of different losses never join: analysis.measurement_terms compares these words."""
+    """So that fronts of different losses never join: analysis.results.measurement_terms compares these words."""
     final = {
         "cw": {"name": "pgd", "ascend": "margin"},
         "cw_worst": {"name": "pgd", "ascend": "margin", "restarts": 5, "keep": "worst", "images": 300},

@@ -13,7 +13,7 @@ import pytest
 
 import search.store.remote
 from analysis.exceptions import SweepError
-from analysis.mirror import fetch_records
+from analysis.results.remote_copy import fetch_records
 from search.exceptions import SweepLocked, Unreachable
 from search.execution.reuse import import_states
 from search.run.__main__ import main

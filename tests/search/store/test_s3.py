@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import analysis.report
 import search.status
+from analysis.report import __main__ as reporting
 from search.store.lease import EXPIRY_SECONDS
 from search.store.lock import is_locked
 from search.store.remote import RemotePath, parse_path
@@ -86,11 +86,11 @@ def test_two_nodes_give_the_records_of_one(s3: S3, tmp_path: Path) -> None:
 
 def test_a_report_is_drawn_from_a_url(s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Tiny(tmp_path / "smoke", at=parse_path(s3.url("reported/smoke"))).all()
-    assert analysis.report.main([s3.url("reported/smoke")]) == 0
+    assert reporting.main([s3.url("reported/smoke")]) == 0
     assert "Report: s3://bucket/reported/smoke/report/index.html" in capsys.readouterr().out
     page = (parse_path(s3.url("reported/smoke")) / "report" / "index.html").read_text()
     assert "python -m analysis.report s3://bucket/reported/smoke?" in page
-    assert analysis.report.main([s3.url("nowhere")]) == 2
+    assert reporting.main([s3.url("nowhere")]) == 2
     assert "no sweep is stored there" in capsys.readouterr().err
 
 

@@ -1,0 +1,44 @@
+"""The figure of the effects of subsets, paired by seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.charts.rows import draw_upright, lay_out_rows, split_pages, write_rows
+from analysis.charts.styles import NEUTRAL
+from analysis.charts.text import draw_legend, wrap_axis_label, write_percent
+from analysis.measures.differences import Effects
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def split_effect_pages(info: Effects) -> list[Effects]:
+    """Split the rows into pages."""
+    return [
+        info._replace(
+            names=info.names[part], settings=info.settings[part], last=info.last[part], selected=info.selected[part]
+        )
+        for part in split_pages(info.settings)
+    ]
+
+
+def draw_effects(figure: Figure, info: Effects) -> None:
+    """Draw a row per comparison; to the right of zero the first named is better."""
+    plot = figure.subplots()
+    layout = lay_out_rows(info.names, info.settings, figure.get_figwidth())
+    draw_upright(plot, layout, 0.0)
+    for found, label, marker, fill, shift in (
+        (info.last, "last epoch", "s", "white", 0.0),
+        (info.selected, "validation-selected epoch", "o", NEUTRAL, 0.2),
+    ):
+        if np.isnan(found[:, 0]).all():
+            continue
+        y = layout.marks + shift
+        plot.errorbar(found[:, 0], y, xerr=found[:, 1], fmt=marker, ms=4, mfc=fill, color=NEUTRAL, label=label)
+    plot.set_xlabel(wrap_axis_label(f"difference in {info.y_title} (points)", figure.get_figwidth()))
+    write_percent(plot, "x")
+    write_rows(plot, layout)
+    draw_legend(figure, plot.get_legend_handles_labels()[0])

@@ -1,0 +1,194 @@
+"""The figure of Pareto fronts of robust against clean accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.charts.front_keys import PointKeys, colour_scale
+from analysis.charts.saving import WIDTH
+from analysis.charts.styles import DASHES, NEUTRAL, Style
+from analysis.charts.text import draw_legend, wrap_axis_label, write_percent
+from analysis.measures.dominance import PERCENTILES, staircase
+from analysis.measures.front import FrontData, FrontPanel
+from analysis.measures.front_members import count_attaining, list_seed_counts, number_members
+from analysis.measures.front_scale import find_chains
+from analysis.results.axes import MOST_LABELS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Plot
+    from matplotlib.figure import Figure
+
+PANEL_HEIGHT = 3.1  # inches
+OFFSETS = ((12, 0), (-12, 0), (0, 12), (0, -12))  # points from a mark: right, left, above, below
+MIN_CLEARANCE = 9.0  # points from a number to any mark or other number; a closer number is omitted
+MAX_NAMED_CHAINS = 7  # with more lines along a scale their ends have no names
+
+
+def size_front(front: FrontData, width: float = WIDTH) -> tuple[float, float]:
+    """Return the size of the figure in inches; panels are stacked vertically."""
+    return width, 0.4 + PANEL_HEIGHT * len(front.panels)
+
+
+def draw_front(figure: Figure, front: FrontData, keys: PointKeys) -> None:
+    """Draw one panel for each group of accuracies that are measured on the same terms; `keys` style its points."""
+    plots = figure.subplots(len(front.panels), squeeze=False)[:, 0]
+    for plot, panel in zip(plots, front.panels, strict=True):
+        _draw_panel(plot, panel, front, keys)
+        width = figure.get_figwidth()
+        plot.set(
+            xlabel=wrap_axis_label(f"{panel.x_title} (%)", width),
+            ylabel=wrap_axis_label(f"{panel.y_title} (%)", PANEL_HEIGHT),
+        )
+        plot.set_title(panel.title)
+        write_percent(plot, "x")
+        write_percent(plot, "y")
+    draw_legend(figure, [*_make_point_handles(keys), *_make_line_handles(front, keys)])
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)  # the placement of numbers needs the final panels
+    for plot, panel in zip(plots, front.panels, strict=True):
+        _write_numbers(plot, panel, find_chains(panel.points, front.scale))
+
+
+def _draw_panel(plot: Plot, panel: FrontPanel, front: FrontData, keys: PointKeys) -> None:
+    points, trials = panel.points, panel.trials
+    plot.scatter(trials["x"], trials["y"], s=6, color="0.75", linewidths=0, zorder=1)
+    left, bottom = _find_corner(panel)
+    for sweep, line in choose_line_styles(front, keys).items():
+        _draw_surfaces(plot, panel.surfaces.get(sweep, {}), left, bottom, line.colour)
+        members = points[points["on_own_front"] & (points["sweep"] == sweep)]
+        if len(members):
+            outline = staircase(members[["x", "y"]].to_numpy(), left, bottom)
+            plot.plot(*outline.T, color=line.colour, ls=line.dash, lw=1.2, zorder=2)
+    if points["sweep"].nunique() > 1:
+        joint = points.loc[points["on_front"], ["x", "y"]].to_numpy()
+        plot.plot(*staircase(joint, left, bottom).T, color=NEUTRAL, lw=3, alpha=0.35, zorder=1.5)
+    for chain in find_chains(panel.points, front.scale):
+        plot.plot(chain["x"], chain["y"], color="0.55", lw=0.8, ls="--", zorder=1.5, gid="scale")
+    dead = (points["diverged"] > 0) | (points["constant"] > 0)
+    looks = pd.Series([keys.look(row) for row in points.to_dict("records")], points.index)
+    style: Any
+    for (style, is_dead), alike in points.groupby([looks, dead], sort=False):  # artists are slow, their points are not
+        bars: dict[str, Any] = {
+            f"{axis}err": alike[f"{axis}_se"] if alike[f"{axis}_se"].notna().any() else None for axis in "xy"
+        }
+        plot.errorbar(
+            alike["x"], alike["y"], **bars, color=style.colour, elinewidth=0.8, ls="",
+            marker=style.marker, mfc="none" if is_dead else style.colour, zorder=3,
+        )  # fmt: skip
+    chosen = points[points["selected"]]
+    plot.scatter(chosen["x"], chosen["y"], s=110, facecolors="none", edgecolors="black", lw=0.9, zorder=4)
+    plot.set(xlim=(left, None), ylim=(bottom, None))
+
+
+def _write_numbers(plot: Plot, panel: FrontPanel, chains: list[pd.DataFrame]) -> None:
+    """Write the number of each member beside its mark, on the side farthest from other marks and numbers, if it fits.
+
+    Then write the values at both ends of each line along a scale, if there are few lines.
+    """
+    taken = plot.transData.transform(panel.points[["x", "y"]].to_numpy())
+    for x, y, number in number_members(panel)[["x", "y", "number"]].to_numpy():
+        taken = _write_beside(plot, (x, y), f"{number:.0f}", taken, {"weight": "bold"})
+    for chain in chains if len(chains) <= MAX_NAMED_CHAINS else []:
+        for _, row in chain.iloc[[0, -1]].iterrows():
+            taken = _write_beside(plot, (row["x"], row["y"]), row["scale"], taken, {"fontsize": 7, "color": "0.35"})
+
+
+def _write_beside(
+    plot: Plot, at: tuple[float, float], text: str, taken: np.ndarray, look: dict[str, Any]
+) -> np.ndarray:
+    """Write a text beside a mark if it covers nothing; return the positions taken afterwards."""
+    scale = plot.figure.dpi / 72
+    places = plot.transData.transform(at) + np.array(OFFSETS) * scale
+    free = np.nanmin(np.linalg.norm(places[:, None] - taken[None], axis=2), axis=1)
+    best = int(free.argmax())
+    if free[best] < MIN_CLEARANCE * scale:
+        return taken
+    plot.annotate(
+        text, at, xytext=OFFSETS[best], textcoords="offset points", ha="center", va="center", zorder=5, **look
+    )
+    return np.concatenate([taken, places[best : best + 1]])
+
+
+def _draw_surfaces(plot: Plot, surfaces: dict[int, np.ndarray], left: float, bottom: float, colour: str) -> None:
+    """Draw the 50 % attainment surface within a band between the 25 % and 75 % surfaces."""
+    if not surfaces:
+        return
+    outlines = {p: staircase(corners, left, bottom) for p, corners in surfaces.items()}
+    low, middle, high = PERCENTILES
+    band = np.concatenate([outlines[low], [[left, bottom]], outlines[high][::-1]])
+    plot.fill(*band.T, color=colour, alpha=0.12, lw=0, zorder=0)
+    plot.plot(*outlines[middle].T, color=colour, lw=1, ls=":", zorder=1)
+
+
+def _find_corner(panel: FrontPanel) -> tuple[float, float]:
+    """Return a corner below and left of every point, so that the outlines of fronts reach the frame."""
+    found = panel.trials[["x", "y"]].to_numpy()
+    low, span = found.min(axis=0), np.maximum(np.ptp(found, axis=0), 0.01)
+    return float(low[0] - 0.06 * span[0]), float(low[1] - 0.06 * span[1])
+
+
+def choose_line_styles(front: FrontData, keys: PointKeys) -> dict[str, Style]:
+    """Choose the style of each sweep's front: the colour of its points if colours tell sweeps apart, else dashes."""
+    if keys.by_colour == ("sweep",):
+        return {sweep: Style(keys.colours[sweep]) for sweep in front.sweeps}
+    return {sweep: Style(NEUTRAL, dash=DASHES[n % len(DASHES)]) for n, sweep in enumerate(front.sweeps)}
+
+
+def _make_point_handles(keys: PointKeys) -> list[object]:
+    from matplotlib.lines import Line2D
+
+    paint = keys.colours
+    if keys.scale is not None:
+        colours = colour_scale(keys.scale)
+        shown = np.unique(np.linspace(0, len(colours) - 1, min(len(colours), MOST_LABELS)).round().astype(int))
+        some = [[*colours.items()][place] for place in shown]  # a few values, including both ends
+        paint = {f"{keys.scale.name} {label}": colour for label, colour in some}
+    looks: list[tuple[str, dict[str, Any]]] = [
+        (name, {"marker": "o", "color": colour}) for name, colour in paint.items()
+    ]
+    looks += [(name, {"marker": style.marker, "color": style.colour}) for name, style in keys.both.items()]
+    looks += [(name, {"marker": shape, "color": "white", "mec": "black"}) for name, shape in keys.markers.items()]
+    return [Line2D([], [], ls="", label=name, **look) for name, look in looks]
+
+
+def _make_line_handles(front: FrontData, keys: PointKeys) -> list[object]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    many = any(panel.points["n"].max() > 1 for panel in front.panels)
+    kind = "front over means of seeds" if many else "front (1 seed)"
+    fronts = {kind: Style(NEUTRAL)}
+    if len(front.sweeps) > 1 and keys.by_colour != ("sweep",):
+        fronts = {f"{kind}, {sweep}": style for sweep, style in choose_line_styles(front, keys).items()}
+    found: list[object] = [
+        *(Line2D([], [], color=style.colour, ls=style.dash, lw=1.2, label=name) for name, style in fronts.items()),
+    ]
+    if any(panel.points["selected"].any() for panel in front.panels):
+        ring: dict[str, Any] = {"ls": "", "marker": "o", "ms": 9, "color": "white", "mec": "black"}
+        found.append(Line2D([], [], label="selected on validation", **ring))
+    if any(panel.points["sweep"].nunique() > 1 for panel in front.panels):
+        found.append(Line2D([], [], color=NEUTRAL, lw=3, alpha=0.35, label="joint front, numbered"))
+    if front.scale is not None:
+        label = f"{front.scale.name} in order, all else equal"
+        found.append(Line2D([], [], color="0.55", lw=0.8, ls="--", label=label))
+    if counts := list_seed_counts(front):
+        lows, middles, highs = (_join_or(places) for places in zip(*map(count_attaining, counts), strict=True))
+        seeds = f"of {_join_or(counts)} seeds"
+        found.append(Line2D([], [], color=NEUTRAL, lw=1, ls=":", label=f"attained by {middles} {seeds}"))
+        found.append(Patch(color=NEUTRAL, alpha=0.12, label=f"attained by {lows} to {highs} {seeds}"))
+    if many:
+        found.append(Line2D([], [], ls="", marker="o", ms=2.5, color="0.75", label="one seed"))
+    whys = {"diverged": "a seed diverged", "constant": "a seed predicts one class for all"}
+    found_here = [why for kind, why in whys.items() if any((panel.points[kind] > 0).any() for panel in front.panels)]
+    if found_here:
+        found.append(Line2D([], [], ls="", marker="o", mfc="none", color=NEUTRAL, label=", or ".join(found_here)))
+    return found
+
+
+def _join_or(counts: Sequence[int]) -> str:
+    """Join numbers: "3", "3 or 2"."""
+    return " or ".join(map(str, counts))

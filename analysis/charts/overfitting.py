@@ -1,0 +1,44 @@
+"""The figure of overfitting: best, selected and last accuracy, and their gap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.charts.rows import draw_upright, lay_out_rows, split_pages, write_rows
+from analysis.charts.styles import NEUTRAL
+from analysis.charts.text import draw_legend, wrap_axis_label, write_percent
+from analysis.measures.overfitting import Gaps
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def split_gap_pages(info: Gaps) -> list[Gaps]:
+    """Split the rows into pages."""
+    parts = [{name: getattr(info, name)[part] for name in info._fields[:9]} for part in split_pages(info.settings)]
+    return [info._replace(**part) for part in parts]
+
+
+def draw_gaps(figure: Figure, info: Gaps) -> None:
+    """Draw accuracies on the left, and the gap and its floor on the right; the name of a row is above its marks."""
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    layout = lay_out_rows(info.names, info.settings, figure.get_figwidth())
+    y = layout.marks
+    left.hlines(y, info.last, info.peak, color="0.8", lw=2)
+    left.scatter(info.peak, y, marker="D", facecolors="white", edgecolors=NEUTRAL, s=22, label="best on test", zorder=3)
+    if np.isfinite(info.selected).any():
+        left.scatter(info.selected, y, color=NEUTRAL, s=24, label="selected on validation", zorder=3)
+    left.errorbar(info.last, y, xerr=info.last_se, fmt="s", ms=5, mfc="white", color=NEUTRAL, label="last")
+    right.errorbar(info.gap, y, xerr=info.gap_se, fmt="o", ms=5, mfc="0.8", color=NEUTRAL, label="best − last")
+    right.scatter(info.floor, y, marker="|", s=110, color="black", lw=1.8, label="floor: a flat curve shows this")
+    write_rows(left, layout)
+    draw_upright(right, layout, 0.0)
+    right.spines["left"].set_visible(False)
+    right.tick_params(axis="y", length=0)
+    left.set_xlabel(wrap_axis_label(f"robust test accuracy, {info.attack} (%)", 0.5 * figure.get_figwidth()))
+    right.set_xlabel(wrap_axis_label(f"best − last, {info.attack} (points)", 0.3 * figure.get_figwidth()))
+    for plot in (left, right):
+        write_percent(plot, "x")
+    draw_legend(figure, [*left.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]])

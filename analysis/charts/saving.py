@@ -1,0 +1,75 @@
+"""Figures as files: their specification, their width, the house style, and PNG, SVG and PDF."""
+
+from __future__ import annotations
+
+import math
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Sequence
+from importlib.resources import as_file, files
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from trainers.record_io import write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH = 5.2  # inches, the default; at this width 9-point type is still legible on a phone
+MIN_WIDTH, MAX_WIDTH = 2.5, 12.0  # inches that an option accepts
+Draw = Callable[["Figure"], None]
+
+
+class FigureSpec(NamedTuple):
+    """The specification of a figure: its file name, title, caption, size in inches and draw function."""
+
+    slug: str
+    title: str
+    caption: str
+    size: tuple[float, float]
+    draw: Draw
+
+
+def parse_width(text: str) -> float:
+    """Return the width of figures in inches from an option. Raises argparse.ArgumentTypeError."""
+    try:
+        width = float(text)
+    except ValueError:
+        width = math.nan
+    if not MIN_WIDTH <= width <= MAX_WIDTH:
+        raise ArgumentTypeError(
+            f"{text}: expected inches from {MIN_WIDTH:g} to {MAX_WIDTH:g}, such as 3.25 for a column of two"
+        )
+    return width
+
+
+def save_figure(draw: Draw, size: tuple[float, float], paths: Sequence[Path]) -> None:
+    """Draw a figure once in the house style and write a PNG, SVG or PDF per path, each atomically.
+
+    This function calls the backends directly, because `savefig` draws everything a second time to compute the layout.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with as_file(files("analysis.charts") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
+        figure = Figure(figsize=size, dpi=matplotlib.rcParams["savefig.dpi"], layout="constrained")
+        draw(figure)
+        for path in paths:
+            write_atomic(path, _render(figure, path.suffix))
+            figure.set_layout_engine("none")  # keep the layout for the next format
+
+
+def _render(figure: Figure, suffix: str) -> bytes:
+    """Return the bytes of a figure, without the date and version that would make equal figures differ."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    buffer = BytesIO()
+    if suffix == ".png":
+        FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+    elif suffix == ".svg":
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+    else:
+        FigureCanvasPdf(figure).print_pdf(buffer, metadata={"CreationDate": None})
+    return buffer.getvalue()

@@ -1,0 +1,65 @@
+"""The figure of accuracy against the size of a subset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.charts.panels import align_ranges, create_panels, list_settings, title_panels
+from analysis.charts.styles import Register, Style
+from analysis.charts.text import draw_legend, write_percent
+from analysis.measures.subsets import SizeLine, Sizes
+from analysis.results.axes import ALL
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Plot
+    from matplotlib.figure import Figure
+
+
+def find_size_limits(info: Sizes) -> list[tuple[float, float]]:
+    """Return the limits of each panel, which enclose the values with their errors."""
+    found = []
+    for lines in info.panels.values():
+        ends = [
+            pair[:, 0] + sign * np.nan_to_num(pair[:, 1]) for line in lines for pair in line[2:] for sign in (-1, 1)
+        ]
+        low, high = float(np.nanmin(np.concatenate(ends))), float(np.nanmax(np.concatenate(ends)))
+        margin = 0.1 * max(high - low, 0.01)
+        found.append((low - margin, high + margin))
+    return found
+
+
+def draw_sizes(figure: Figure, info: Sizes, register: Register) -> None:
+    """Draw filled marks for the selected epoch, open marks for the last, and a horizontal line for training on all."""
+    paint = register.assign_styles(line.kind for lines in info.panels.values() for line in lines)
+    plots = create_panels(
+        figure, title_panels(info.panels), list_settings(info.panels), "examples trained on", f"{info.y_title} (%)"
+    )
+    for plot, lines in zip(plots, info.panels.values(), strict=True):
+        for line in lines:
+            _draw_size_line(plot, line, paint[line.kind])
+        plot.locator_params(axis="x", nbins=4, integer=True)
+        plot.margins(x=0.1)
+        write_percent(plot)
+    align_ranges(plots, find_size_limits(info))
+    selects = any(np.isfinite(line.selected[:, 0]).any() for lines in info.panels.values() for line in lines)
+    draw_legend(figure, _make_size_handles(paint, selects))
+
+
+def _draw_size_line(plot: Plot, line: SizeLine, style: Style) -> None:
+    for found, fill, dash in ((line.last, "white", ":"), (line.selected, style.colour, "-")):
+        if line.kind == ALL:
+            plot.axhline(found[:, 0].mean(), color=style.colour, ls=dash, lw=0.8)
+        plot.errorbar(
+            line.k, found[:, 0], yerr=found[:, 1], color=style.colour, marker=style.marker, mfc=fill, ls=dash, ms=4.5,
+            elinewidth=0.9, capsize=2,
+        )  # fmt: skip
+
+
+def _make_size_handles(paint: dict[str, Style], selects: bool) -> list[object]:
+    from matplotlib.lines import Line2D
+
+    kinds = [Line2D([], [], color=style.colour, marker=style.marker, label=kind) for kind, style in paint.items()]
+    chosen = [Line2D([], [], color="0.5", marker="o", label="selected epoch")] * selects
+    return [*kinds, *chosen, Line2D([], [], color="0.5", marker="o", mfc="white", ls=":", label="last epoch")]

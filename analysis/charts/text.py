@@ -1,0 +1,82 @@
+"""Text in figures: wrapped titles and labels, legends that fit, ticks in percent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from analysis.results.axes import SEPARATOR
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Plot
+    from matplotlib.figure import Figure
+
+TITLE_LETTERS_PER_INCH = 12.0  # of a panel's title, in bold
+LABEL_LETTERS_PER_INCH = 13  # of an axis label
+ROW_LETTERS_PER_INCH = 14  # of a row's name
+LOG_RATIO = 30.0  # of the largest to the smallest value, above which an axis is logarithmic
+MAX_LEGEND_COLUMNS = 4
+
+
+def count_title_letters(width: float, columns: int) -> int:
+    """Return the number of letters that fit one line of a panel's title."""
+    return int(TITLE_LETTERS_PER_INCH * ((width - 0.5) / columns - 0.15))
+
+
+def draw_legend(figure: Figure, handles: Sequence[Any]) -> None:
+    """Draw a legend below a figure in as many columns as fit, wrap long names, and enlarge the figure to hold it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    renderer, room = FigureCanvasAgg(figure).get_renderer(), 0.98 * figure.bbox.width
+    for columns in range(min(len(handles), MAX_LEGEND_COLUMNS), 0, -1):
+        drawn = figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+        width = drawn.get_window_extent(renderer).width
+        if width <= room or columns == 1:
+            break
+        drawn.remove()
+    if width > room:
+        widest = max(text.get_window_extent(renderer).width for text in drawn.get_texts())
+        longest = max(len(text.get_text()) for text in drawn.get_texts())
+        fitting = int(longest * (room - (width - widest)) / widest)
+        for text in drawn.get_texts():
+            text.set_text("\n".join(wrap(text.get_text(), max(8, fitting))))
+    figure.set_figheight(figure.get_figheight() + drawn.get_window_extent(renderer).height / figure.dpi)
+
+
+def wrap_title(title: str, most: int) -> str:
+    """Wrap a title to lines of at most `most` letters: between its parts, and inside a part only if that is longer."""
+    return "\n".join(short for line in title.splitlines() for short in wrap_parts(line.split(SEPARATOR), most))
+
+
+def wrap_metric_title(name: str, most: int) -> str:
+    """Wrap the title of a panel of accuracies in percent, first before the attack."""
+    return wrap_title(f"{name} (%)".replace(", ", ",\n", 1), most)
+
+
+def wrap_parts(parts: Sequence[str], most: int) -> list[str]:
+    """Join parts to lines of at most `most` letters; wrap a part only if it is longer than a line."""
+    lines: list[str] = []
+    for part in parts:
+        joined = SEPARATOR.join([*lines[-1:], part])
+        if lines and len(joined) <= most:
+            lines[-1] = joined
+        else:
+            lines += wrap(part, most)
+    return lines
+
+
+def wrap_axis_label(name: str, inches: float) -> str:
+    """Wrap an axis label to lines of so many inches, first before the attack: a figure would cut off a longer line."""
+    most = int(LABEL_LETTERS_PER_INCH * inches)
+    lines = [name] if len(name) <= most else name.replace(", ", ",\n", 1).splitlines()
+    return "\n".join(short for line in lines for short in wrap(line, most))
+
+
+def write_percent(axis: Plot, which: str = "y") -> None:
+    """Write the ticks of an axis of fractions in percent."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    ticks = axis.yaxis if which == "y" else axis.xaxis
+    ticks.set_major_locator(MaxNLocator(nbins=6, min_n_ticks=3))
+    ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}".replace("-", "−")))

@@ -1,0 +1,236 @@
+"""The fronts of sweeps: a point per configuration over its seeds, the members, what validation selects.
+
+Accuracies share a front if they were measured on the same terms (`results.measurement_terms`); all others have a front
+of their own. A configuration with a seed that diverged, or that names one class whatever the image, is shown but is on
+no front. The front over test accuracies describes and never selects. What validation would select is reported beside
+it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from analysis.measures.dominance import attainment, hypervolume
+from analysis.measures.duplicate_trainings import describe_shared_trainings, refuse_copies
+from analysis.measures.front_metrics import FrontMetrics, choose_checkpoint, choose_metrics, find_common_metrics
+from analysis.measures.front_scale import Scale, add_scale, find_scale
+from analysis.measures.stats import Estimate, estimate, estimate_groups, format_count, format_seed_counts
+from analysis.measures.validation_choice import SELECT, find_selected
+from analysis.results.gaps import describe_checkpoint
+from analysis.results.measurement_terms import Terms, read_terms, title_terms
+from analysis.results.metrics import describe_metric
+from analysis.results.sweep import Sweep
+from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
+from trainers.objectives import non_dominated
+
+REFERENCE = (0.0, 0.0)
+ENDED = (COMPLETED, DIVERGED, STOPPED)
+
+
+@dataclass(frozen=True)
+class FrontPanel:
+    """Accuracies on the same terms: configurations, single trials, and per sweep the surfaces that seeds attain."""
+
+    title: str  # the difference to the terms of other panels; empty if there are no others
+    terms: Terms
+    x_title: str
+    y_title: str
+    note: str  # seeds, attack and checkpoint, in words
+    missing: str  # the planned trials that are not there or not ranked, in words; empty if there are none
+    points: pd.DataFrame  # one row a configuration: sweep, name, x, x_se, y, y_se, n, on_front, selected, …
+    trials: pd.DataFrame  # one row a completed trial: sweep, x, y
+    surfaces: dict[str, dict[int, np.ndarray]]  # sweep -> percentile -> corners (m, 2)
+    volume: dict[str, Estimate]  # sweep -> hypervolume over seeds, above REFERENCE
+    compared: dict[str, int]  # sweep -> the number of configurations in surfaces and volume, which all these seeds have
+
+
+@dataclass(frozen=True)
+class FrontData:
+    """The data of a figure and a table of fronts."""
+
+    x: str
+    y: str
+    checkpoint: str
+    sweeps: tuple[str, ...]
+    panels: tuple[FrontPanel, ...]
+    scale: Scale | None  # along which points are joined, all else equal
+
+    @property
+    def y_title(self) -> str:
+        """The robust accuracy in words, of the first panel; each panel has its own."""
+        return self.panels[0].y_title
+
+    @property
+    def note(self) -> str:
+        """The notes of the panels, once if they are all the same, and what is missing."""
+        notes = {panel.note: None for panel in self.panels}
+        missing = [_with_title(panel, panel.missing) for panel in self.panels if panel.missing]
+        titled = [_with_title(panel, panel.note) for panel in self.panels]
+        return " ".join([*(notes if len(notes) == 1 else titled), *missing])
+
+    @property
+    def members(self) -> pd.DataFrame:
+        """The configurations on a front, of all panels."""
+        return pd.concat([panel.points[panel.points["on_front"]] for panel in self.panels])
+
+
+def _with_title(panel: FrontPanel, text: str) -> str:
+    return f"{panel.title}: {text}" if panel.title else text
+
+
+def compute_fronts(
+    results: Sequence[Sweep], x: str | None = None, y: str | None = None, checkpoint: str | None = None
+) -> FrontData:
+    """Compute the fronts of some sweeps, one for all configurations that were measured on the same terms.
+
+    The checkpoint is the best, or the last if no sweep has a best one. y: the strongest attack unless given; x: clean
+    accuracy on the images that y was measured on unless given. Raises SweepError if nothing is completed, a metric is
+    missing or given twice, both were measured on different images, some sweep has no best checkpoint, or a sweep or a
+    copy of it is given twice: its seeds would count twice.
+    """
+    refuse_copies(results)
+    common = find_common_metrics(results)
+    checkpoint = choose_checkpoint(results, checkpoint)
+    metrics = choose_metrics(results, common, x, y)
+    names = _sweep_names(results)
+    sweeps, scale = dict(zip(names, results, strict=True)), find_scale(results)
+    planned = _group_by_terms(sweeps, scale, metrics, checkpoint)
+    problems = {problem for group in planned.values() for problem in group["problem"]}
+    groups = {key: group for key, group in planned.items() if (group["status"] == COMPLETED).any()}
+    term_titles = title_terms({key: tuple(group["sweep"].unique()) for key, group in groups.items()}, names)
+    remark = f"{metrics.left_out} {describe_shared_trainings(results, names)}".strip()
+    panels = []
+    for key, group in groups.items():
+        title = term_titles[key] if len(results) > 1 or len(groups) > len(problems) else group["setting"].iloc[0]
+        panel = _build_panel(title, group, sweeps, key, metrics, list(groups), checkpoint)
+        panels.append(replace(panel, note=f"{panel.note} {remark}".strip()))
+    return FrontData(metrics.x, metrics.y, checkpoint, names, tuple(panels), scale)
+
+
+def _group_by_terms(
+    sweeps: Mapping[str, Sweep], scale: Scale | None, metrics: FrontMetrics, checkpoint: str
+) -> dict[Terms, pd.DataFrame]:
+    """Group the trials of all sweeps by their terms, with their sweep, both accuracies, and a name for every subset."""
+    trials = pd.concat(
+        [add_scale(results, scale).assign(sweep=name) for name, results in sweeps.items()], ignore_index=True
+    )
+    trials["subset_label"] = trials["subset_label"].where(trials["subset_label"] != "", trials["subset_kind"])
+    trials["x"], trials["y"] = trials[f"{checkpoint}_{metrics.x}"], trials[f"{checkpoint}_{metrics.y}"]
+    found = [key for results in sweeps.values() for key in read_terms(results, metrics.x, metrics.y)]
+    number = {key: place for place, key in enumerate(dict.fromkeys(found))}
+    places = np.array([number[key] for key in found])
+    return {key: trials[places == place] for key, place in number.items()}
+
+
+def _sweep_names(results: Sequence[Sweep]) -> tuple[str, ...]:
+    """Return the studies' names, or folders for studies that share a name."""
+    studies = [sweep.study for sweep in results]
+    return tuple(
+        study if studies.count(study) == 1 else str(sweep.folder) for study, sweep in zip(studies, results, strict=True)
+    )
+
+
+def _build_panel(
+    title: str, group: pd.DataFrame, results: Mapping[str, Sweep], key: Terms, metrics: FrontMetrics,
+    others: Sequence[Terms], checkpoint: str,
+) -> FrontPanel:  # fmt: skip
+    """Build the panel of the trials with the same terms, `key`; `others`: the terms of all panels."""
+    completed = group[group["status"] == COMPLETED]
+    points = _build_points(group, key.rule[0], metrics.y, checkpoint)
+    # the seeds that survive a divergence would flatter a configuration
+    whole = points[(points["diverged"] == 0) & (points["constant"] == 0)]
+    points["on_front"] = points["on_own_front"] = points["selected"] = False
+    points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
+    for sweep, rows in whole.groupby("sweep", sort=False):
+        points.loc[rows.index, "on_own_front"] = non_dominated(rows[["x", "y"]].to_numpy())
+        if results[str(sweep)].selects:
+            points.loc[rows.index, "selected"] = find_selected(rows, results[str(sweep)])
+    alive = completed[completed[f"{checkpoint}_constant"].isna()]
+    balanced = {str(sweep): _balance_seeds(rows) for sweep, rows in alive.groupby("sweep", sort=False)}
+    used = {name: text for sweep in group["sweep"].unique() for name, text in results[str(sweep)].attacks.items()}
+    attacks = used | key.attacks(others)  # a title distinguishes an attack from all others that are shown
+    return FrontPanel(
+        title=title,
+        terms=key,
+        x_title=describe_metric(metrics.x, attacks),
+        y_title=describe_metric(metrics.y, attacks),
+        note=_note(points, key, describe_checkpoint(checkpoint, group)),
+        missing=" ".join(_list_missing(points, group)),
+        points=points,
+        trials=completed[["sweep", "configuration", "replicate", "x", "y"]],
+        surfaces={sweep: _surfaces(rows) for sweep, rows in balanced.items()},
+        volume={sweep: _volume(rows) for sweep, rows in balanced.items()},
+        compared={sweep: rows["configuration"].nunique() for sweep, rows in balanced.items()},
+    )
+
+
+def _build_points(trials: pd.DataFrame, by: str, metric: str, checkpoint: str) -> pd.DataFrame:
+    """Average each configuration over its completed seeds; validation at the checkpoint that selects, `by`."""
+    identity = ["sweep", "configuration"]
+    done = trials[trials["status"] == COMPLETED]
+    last = done.get(f"last_{metric}", pd.Series(math.nan, done.index))
+    columns = {"x": done["x"], "y": done["y"], "y_last": last, "y_fall": done["y"] - last}  # y_fall is paired by seed
+    columns |= {axis: done.get(f"{by}_{name}", pd.Series(math.nan, done.index)) for name, axis in SELECT.items()}
+    means = estimate_groups(pd.DataFrame(columns), [done[key] for key in identity])
+    words = ["name", "choice", "setting", "family", "subset_label", "scale", "rest"]
+    named = trials.groupby(identity, sort=False)[words].first()
+    diverged = (trials["status"] == DIVERGED).groupby([trials[key] for key in identity], sort=False).sum()
+    one_class = done[[f"{checkpoint}_constant", f"{by}_constant"]].notna().any(axis=1)
+    constant = one_class.groupby([done[key] for key in identity], sort=False).sum()
+    points = named.join(means).join(diverged.rename("diverged").astype(int)).join(constant.rename("constant"))
+    points = points.rename(columns={"y_n": "n"}).drop(columns=[f"{name}_n" for name in columns if name != "y"])
+    return points[points["n"] > 0].astype({"n": int, "constant": int}).reset_index()
+
+
+def _balance_seeds(done: pd.DataFrame) -> pd.DataFrame:
+    """Keep the configurations completed under the same seeds, so that all seeds have the same candidates.
+
+    Among the sets of seeds that configurations completed, take the one that keeps most trials; of several, the larger.
+    """
+    completed = {str(name): frozenset(seeds) for name, seeds in done.groupby("configuration")["replicate"]}
+    kept = {seeds: [name for name, known in completed.items() if seeds <= known] for seeds in set(completed.values())}
+    best = max(kept, key=lambda seeds: (len(seeds) * len(kept[seeds]), len(seeds), sorted(seeds)))
+    return done[done["replicate"].isin(best) & done["configuration"].isin(kept[best])]
+
+
+def _surfaces(trials: pd.DataFrame) -> dict[int, np.ndarray]:
+    if trials["replicate"].nunique() < 2:
+        return {}
+    return attainment(trials[["x", "y"]].to_numpy(), trials["replicate"].to_numpy())
+
+
+def _volume(trials: pd.DataFrame) -> Estimate:
+    by_seed = [rows[["x", "y"]].to_numpy() for _, rows in trials.groupby("replicate")]
+    return estimate([hypervolume(points, REFERENCE) for points in by_seed])
+
+
+def _note(points: pd.DataFrame, key: Terms, when: str) -> str:
+    text = f"Each point is a configuration, the mean of {format_seed_counts(points['n'])}, at the {when}."
+    if points["n"].max() == 1:
+        text += " One seed has no standard error: a demonstration, not evidence."
+    return f"{text} Attack: {key.y}." if key.y else text
+
+
+def _list_missing(points: pd.DataFrame, group: pd.DataFrame) -> Iterator[str]:
+    """Say sweep by sweep which trials a front does not show, or shows and does not rank."""
+    for sweep, trials in group.groupby("sweep", sort=False):
+        prefix = f"{sweep}: " if group["sweep"].nunique() > 1 else ""
+        missing = int((~trials["status"].isin(ENDED)).sum())
+        if missing:
+            yield f"{prefix}not finished: {missing} of {format_count(len(trials), 'trial')} without a result."
+        shown = points[points["sweep"] == sweep]
+        dropped = trials["configuration"].nunique() - len(shown)
+        if dropped:
+            yield f"{prefix}{format_count(dropped, 'configuration')} left out that completed no seed."
+        diverged = int((shown["diverged"] > 0).sum())
+        if diverged:
+            yield f"{prefix}{format_count(diverged, 'configuration')} never on a front, as a seed diverged."
+        constant = int(((shown["constant"] > 0) & (shown["diverged"] == 0)).sum())
+        if constant:
+            count = format_count(constant, "configuration")
+            yield f"{prefix}{count} never on a front, as a seed names one class for all."

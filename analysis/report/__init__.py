@@ -1,0 +1,9 @@
+"""The report of a sweep: a page of figures, tables and findings, and a summary on a terminal.
+
+page                                 the whole page; html renders its elements, report.css styles them
+data                                 all that the page shows, computed once
+figures, tables                      figures with captions, and a package of tables
+findings, comparisons                what the numbers say, in words
+setting, provenance                  what was trained, and where the numbers come from
+summary, matrices                    tables on a terminal
+"""

@@ -1,0 +1,134 @@
+"""The summary of a sweep on a terminal: its best configurations, its front, and the trials that did not finish."""
+
+from __future__ import annotations
+
+import math
+from textwrap import fill, wrap
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from rich.table import Table
+from rich.text import Text
+
+from analysis.exceptions import SweepError
+from analysis.measures.front import FrontData, compute_fronts
+from analysis.measures.front_members import list_members
+from analysis.measures.stats import Estimate, format_count
+from analysis.report.provenance import describe_time
+from analysis.results.metrics import describe_images, shorten_metric
+from analysis.results.sweep import Sweep
+from analysis.results.trial_table import COMPLETED
+from trainers.terminal.console import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROWS = 20
+BROAD = 10  # columns of a header of numbers
+NUMBERS = 42  # columns that the numbers of the table take, with their standard errors
+ERRORS = "± is one standard error over n seeds. "
+LEGENDS = {
+    "best": "Accuracies are of the epoch that validation selects, unless the column says last; difference: that of the "
+    "two before it in points, paired by seed. The report has the best epoch on test less the last, with its floor.",
+    "last": "The report has the best epoch on test less the last, with its floor.",
+}
+
+
+def print_summary(results: Sweep, console: Console) -> None:
+    """Print the results of a sweep, in about forty lines at most."""
+    try:
+        found = compute_fronts([results])
+    except SweepError as error:
+        console.print(plain_text(str(error)))
+    else:
+        console.print(build_summary_table(results, found, console.width))
+        several = any((panel.points["n"] > 1).any() for panel in found.panels)
+        console.print(plain_text(ERRORS * several + LEGENDS[found.checkpoint]))
+        for table in build_front_tables(found):
+            console.print(table)
+        console.print(plain_text(found.note))
+    console.print(plain_text(f"{describe_endings(results)} Time in trials: {describe_time(results)}."))
+
+
+def build_summary_table(results: Sweep, found: FrontData, width: int) -> Table:
+    """Build a table of the front's members and the configurations best on validation (robust accuracy), by setting.
+
+    Standard errors are left out if they would break names into more than two lines.
+    """
+    points = pd.concat([panel.points for panel in found.panels])
+    shown = pick_rows(points, ROWS)
+    more = f", {len(shown)} shown: fronts, then each method's best on validation" if len(points) > len(shown) else ""
+    robust, on = shorten_metric(found.y, results.attacks), describe_images(found.y, results.attacks)
+    title = f"{results.study}: {format_count(len(points), 'configuration')}{more}" + f"; clean and robust{on}" * bool(
+        on
+    )
+    last = {"y_last": f"{robust} %, last epoch", "y_fall": "difference"} if found.checkpoint == "best" else {}
+    named = {"x": "clean %", "y": f"{robust} %"} | last
+    table = _table(title, "configuration", "n", *named.values())
+    errors = all(len(wrap(choice, max(1, width - NUMBERS))) < 3 for choice in shown["choice"])
+    for setting, rows in shown.groupby("setting", sort=False):
+        if setting:
+            table.add_row(Text(str(setting), style="italic"))
+        for row in rows.to_dict("records"):
+            numbers = {c: Estimate(row[c], row[f"{c}_se"] if errors else math.nan, row["n"]) for c in named}
+            cells = [number.text(signed=c == "y_fall").replace(" ± ", "±") for c, number in numbers.items()]
+            table.add_row(Text(row["choice"]), str(row["n"]), *cells)
+    return table
+
+
+def pick_rows(points: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Pick at most `most` rows, but one of each setting: settings take turns, and within a setting its methods.
+
+    Each gives first its front's members, then what validation selects, then its best on validation. A single ranking
+    would fill the table from the easiest problem, and from the method with the highest robust accuracy, which is only
+    one end of the front.
+    """
+    order = points.sort_values(["on_front", "selected", "val_y"], ascending=False)
+    order["turn"] = order.groupby(["setting", "family"]).cumcount().where(~(order["on_front"] | order["selected"]), -1)
+    order = order.sort_values("turn", kind="stable")
+    order["turn"] = order.groupby("setting").cumcount()
+    best = order.sort_values("turn", kind="stable")["configuration"][: max(most, points["setting"].nunique())]
+    return points[points["configuration"].isin(best)]
+
+
+def build_front_tables(found: FrontData) -> Iterator[Table]:
+    """Build a table of each front: its members, numbered as in the figure, and what validation selects beside them."""
+    for panel in found.panels:
+        many = len(found.sweeps) > 1
+        first = ("#", "sweep") if many else ("#",)
+        rows = list_members(panel).to_dict("records")
+        title = f"Front, {panel.title}" if panel.title else "Front"
+        title += "; –: selected on validation, but off it" * any(not row["on_front"] for row in rows)
+        chosen = ("validation",) if panel.points["selected"].any() else ()
+        metrics = (f"{shorten_metric(metric, panel.terms.attacks())} %" for metric in (found.x, found.y))
+        table = _table(title, *first, "configuration", "n", *metrics, *chosen)
+        for row in rows:
+            x, y = (Estimate(row[axis], row[f"{axis}_se"], row["n"]).text() for axis in ("x", "y"))
+            sweep = (Text(row["sweep"]),) if many else ()
+            selected = ("selects" * row["selected"],) * len(chosen)
+            table.add_row(row["number"], *sweep, Text(row["choice"]), str(row["n"]), x, y, *selected)
+        yield table
+
+
+def describe_endings(results: Sweep) -> str:
+    """Say in one line how the trials ended."""
+    counts = results.study_trials["status"].value_counts()
+    parts = [f"{counts.pop(COMPLETED) if COMPLETED in counts else 0} of {len(results.study_trials)} trials completed"]
+    parts += [f"{count} {status}" for status, count in counts.items()]
+    constant = int(results.study_trials[["best_constant", "last_constant"]].notna().any(axis=1).sum())
+    parts += [f"{constant} of the completed name one class whatever the image (constant)"] * bool(constant)
+    return ", ".join(parts) + "."
+
+
+def plain_text(text: str) -> Text:
+    """Return text that rich neither interprets nor colours."""
+    return Text(text)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=plain_text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        named = column in ("configuration", "sweep", "validation")
+        header = column if named else fill(column, BROAD)  # the numbers below are never broken
+        table.add_column(header, justify="left" if named else "right", no_wrap=not named, overflow="fold")
+    return table

@@ -1,0 +1,59 @@
+"""The table of overfitting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.measures.cuts import take_in_turn
+from analysis.report import html
+from analysis.report.data import ReportData
+from analysis.report.tables.cells import MAX_ROWS, drop_empty_columns, format_estimate
+from analysis.results.metrics import (
+    shorten_attack,
+)
+
+
+def render_gaps(found: ReportData) -> list[str]:
+    """Render a table of the overfitting of each configuration."""
+    known = found.gaps[found.gaps["robust_overfitting"].notna()]
+    if known.empty:
+        return []
+    same = bool(known["generalization_gap"].notna().any())
+    attack = shorten_attack("pgd", found.results.attacks)
+    columns = ["peak", "selected", "last", "robust_overfitting", "robust_overfitting_val"]
+    columns += ["generalization_gap"] * same
+    rows: list[tuple[str, ...]] = []
+    shown = known.iloc[take_in_turn(known["setting"].tolist(), MAX_ROWS)]
+    for setting, group in shown.groupby("setting", sort=False):
+        rows += [(str(setting),)] if setting else []
+        for row in group.to_dict("records"):
+            cells = [format_estimate(row, column) for column in columns]
+            if not found.results.selects:
+                cells[1] = cells[4] = ""
+            rows.append((row["choice"], str(row["n"]), *cells[:4], _format_floor(row), *cells[4:]))
+    header = ["configuration", "seeds", "best on test", "selected", "last"]
+    header += [f"best − last, {attack}", "floor", f"selected − last, {attack}"]
+    header += [f"train − test, last, {attack}"] * same
+    caption = f"Robust accuracy in %, gaps in points; {found.results.attacks.get('pgd', 'PGD')}. The floor is the best "
+    caption += "− last that a curve with the same scatter would show if it were flat after its climb"
+    caption += "; * uses the scatter of all curves of the problem, as this curve has too few evaluations" * bool(
+        known["floor_borrowed"].any()
+    )
+    caption += "."
+    caption += (
+        " The gap train − test uses the training examples under the same attack, in eval mode and without augmentation."
+        if same
+        else " The gap train − test is not shown, as training accuracy under this attack was not measured (evaluate: "
+        "{train: true})."
+    )
+    if len(known) > MAX_ROWS:
+        which = f"{len(shown)} of {len(known)} configurations, the first of each problem"
+        caption = f"Shown are {which}; tables/overfitting.csv has all. {caption}"
+    return [html.render_table(*drop_empty_columns(header, rows), caption)]
+
+
+def _format_floor(row: Mapping[Any, Any]) -> str:
+    """Format a floor in points, with a star if its scatter is that of all curves of the problem."""
+    return f"{100 * row['floor']:.1f}{'*' * row['floor_borrowed']}" if math.isfinite(row["floor"]) else "–"

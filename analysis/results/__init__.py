@@ -1,0 +1,9 @@
+"""What a sweep recorded, as tables of its trials and arrays of its examples.
+
+sweep, sweep_plan, trial_table    a sweep, its plan, one row a trial and one row an epoch
+gaps                              the columns of overfitting, and the epochs that may be selected
+axes, metrics                     names: of what varies between trials, of accuracies and attacks
+instances, rankings               arrays of examples: of a training, of a ranking
+search_block, measurement_terms   what selects a configuration, and what accuracies may be compared
+table_files, remote_copy          tables as CSV and Parquet, copies of a sweep behind a URL
+"""

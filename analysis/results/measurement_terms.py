@@ -1,0 +1,71 @@
+"""The terms of measurements: accuracies share a front or a column of a table only if measured on the same terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from analysis.results.metrics import parse_attack
+from analysis.results.search_block import read_checkpoint
+from analysis.results.sweep import Sweep
+from trainers.records import problem_titles
+
+CURVES = "pgd"  # the attack of learning curves, by which validation selects an epoch
+
+
+class Terms(NamedTuple):
+    """Data, attacks with their budget and images, and the rule of selection."""
+
+    problem: str  # the `data` block, as JSON
+    data: str  # an identifier of its examples, empty if not recorded
+    metrics: tuple[str, ...]
+    measured: tuple[str, ...]  # the attack of each metric, in words; empty if it has none or it was not recorded
+    rule: tuple[str, str]  # the checkpoint that validation compares, and the attack by which it selects an epoch
+
+    @property
+    def y(self) -> str:
+        """Return the attack of the last metric, in words."""
+        return self.measured[-1]
+
+    def attacks(self, others: Sequence[Terms] = ()) -> dict[str, str]:
+        """Return the attacks by name, and also those of other terms so that a title can tell them apart."""
+        unlike = {
+            f"{place} {name}": text for place, other in enumerate(others) for name, text in other._named().items()
+        }
+        return {name: text for name, text in (self._named() | unlike).items() if text}
+
+    def _named(self) -> dict[str, str]:
+        return {parse_attack(metric) or "": text for metric, text in zip(self.metrics, self.measured, strict=True)}
+
+
+def read_terms(results: Sweep, *metrics: str) -> list[Terms]:
+    """Return the terms of each trial of a sweep for the metrics to compare, in the order of `Sweep.study_trials`.
+
+    A trial without a result has the attacks of the other trials.
+    """
+    data: dict[str, str] = {}  # configuration -> data of its first seed, as a seed may also draw the data
+    for planned in results.plan["trials"]:
+        data.setdefault(planned["configuration"], str(planned.get("data", "")))
+    found = []
+    rule = read_checkpoint(results)
+    for trial, configuration, problem in (
+        results.study_trials[["id", "configuration", "problem"]].to_numpy(str).tolist()
+    ):
+        attacks = results.outcomes.get(trial, {}).get("attacks") or results.attacks
+        measured = tuple(attacks.get(parse_attack(metric) or "", "") for metric in metrics)
+        found.append(Terms(problem, data.get(configuration, ""), metrics, measured, (rule, attacks.get(CURVES, ""))))
+    return found
+
+
+def title_terms(sweeps: Mapping[Terms, Sequence[str]], every: Sequence[str]) -> dict[Terms, str]:
+    """Return titles that tell terms apart: their sweeps, if these are not all sweeps, and the fields of the data.
+
+    `sweeps` maps terms to the names of the sweeps that have them; `every` are the names of all sweeps.
+    """
+    problems = problem_titles({terms.problem: None for terms in sweeps})
+    found = {}
+    for terms, names in sweeps.items():
+        prefix = ", ".join(names) if len(names) < len(every) else ""
+        found[terms] = ": ".join(filter(None, (prefix, problems[terms.problem])))
+    alike = [terms for terms, text in found.items() if list(found.values()).count(text) > 1]
+    return found | {terms: f"{found[terms]} ({terms.y or terms.rule[0]})".strip() for terms in alike}
