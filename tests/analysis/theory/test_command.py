@@ -63,7 +63,7 @@ def test_the_command_prints_the_tables_and_draws_the_figures(
 def test_text_of_the_figures_is_legible_and_inside(computed: Tables, width: float) -> None:
     specs = list(specify_figures(*computed, width))
     assert [spec.slug for spec in specs] == list(SLUGS)
-    with as_file(files("analysis") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
+    with as_file(files("analysis.charts") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
         for spec in specs:
             figure = Figure(figsize=spec.size, layout="constrained")
             renderer = FigureCanvasAgg(figure).get_renderer()
