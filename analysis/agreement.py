@@ -1,8 +1,7 @@
 """Agreement of the rankings of examples between a sweep's configurations: distance, correlation and IoU of the tops.
 
-Liu et al. 2021, Tables 4 and 5; Dong et al. 2021, Figures 5, 6 and 8 to 10. Each training ranks the examples it was
-trained on by each score of trainers.scores that it recorded. With `evaluate: {test_losses: true}` it also ranks the
-images of the test set: clean, attacked and corrupted ones.
+`analysis.measures.agreement` computes them. The command also prints how weights, epsilons and targets correlate with
+difficulty, and how the difficulty of corrupted test images compares with that of others.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Local copies of sweeps behind a URL: `python -m analysis.mirror s3://bucket/results/friendly_k FOLDER`.
-
-The records of the sweep are copied, its states are not. The URL is any that pyarrow.fs.FileSystem.from_uri accepts;
-credentials come from the environment.
-"""
+"""Local copies of sweeps behind a URL: `python -m analysis.mirror s3://bucket/results/friendly_k FOLDER`."""
 
 from __future__ import annotations
 
