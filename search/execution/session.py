@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from hashlib import sha256
@@ -18,6 +18,7 @@ import numpy as np
 from search.exceptions import PlanMismatch
 from search.monitor.epoch_progress import EpochProgressWriter
 from search.planning.jobs import Job, JobStatus, dump_config
+from search.planning.retention import select_finished, select_superseded
 from search.planning.start_weights import StartWeights
 from search.store.checkpoint_writer import CheckpointWriter, copy_to_cpu, wait_for_writes
 from search.store.health import check_folders_exist
@@ -205,7 +206,7 @@ class Session:
             self.store.write_stage(self.chain[epoch], parent_name, epoch, state, segment)
             self.stored = epoch
             self._write_seconds = time.monotonic() - began
-            self._drop_states(self.saved[1:-2])  # the newest two stay, in case one is damaged
+            self._drop_states(select_superseded(self.job, self.saved))
 
         self.wait_for_writer()
         self.segments.append(segment)
@@ -216,12 +217,9 @@ class Session:
         if not isinstance(self.folder, Path):
             self._write_records()
 
-    def _drop_states(self, epochs: Iterable[int]) -> None:
-        """Delete states that only this trial could need, and no longer does."""
-        if self.job.keep != "all":
-            for epoch in epochs:
-                if epoch not in self.job.forks:
-                    self.store.drop_state(self.chain[epoch])
+    def _drop_states(self, epochs: Sequence[int]) -> None:
+        for epoch in epochs:
+            self.store.drop_state(self.chain[epoch])
 
     def _write_result(self, status: JobStatus, more: Row) -> JobStatus:
         began = time.perf_counter()
@@ -246,8 +244,7 @@ class Session:
         result |= {"bytes": self._bytes, "sha256": self._digests}
         write_json(self.folder / "result.json", sealed(result))  # last: all other records are then there
         if status != "stopped":  # a stopped trial may be resumed
-            kept = status == "completed" and self.job.keep != "none"
-            self._drop_states(epoch for epoch in range(1, len(rows) + 1 - kept))
+            self._drop_states(select_finished(self.job, len(rows), status == "completed"))
         return status
 
     def _describe_data(self, epochs: int) -> Row:

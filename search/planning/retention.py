@@ -1,12 +1,14 @@
-"""Retention of shared states: each is kept as long as a training needs it or `keep` demands it.
+"""Retention of states: each is kept as long as a training needs it or `keep` demands it.
 
-A training's own checkpoints between them are deleted by its worker (search.execution.session).
+The driver deletes states that several trainings share, a worker the checkpoints that only its training needs.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 
+from search.planning.jobs import Job
 from search.planning.plan import Plan
 from search.schema.blocks import Keep
 from search.store.store import Store
@@ -25,8 +27,26 @@ def find_deepest_epochs(plan: Plan, stored: set[str]) -> dict[int, int]:
     return found
 
 
+def select_superseded(job: Job, saved: Sequence[int]) -> list[int]:
+    """Return the epochs of a training's checkpoints that newer ones replace; the newest two stay, if one is damaged.
+
+    `saved`: the epochs of all its checkpoints, ascending from 0, the start.
+    """
+    return _select_own(job, saved[1:-2])
+
+
+def select_finished(job: Job, epochs: int, completed: bool) -> list[int]:
+    """Return the epochs whose checkpoints a training needs no more when it has ended after `epochs` epochs."""
+    kept = completed and job.keep != "none"  # the last state
+    return _select_own(job, range(1, epochs + 1 - kept))
+
+
+def _select_own(job: Job, epochs: Iterable[int]) -> list[int]:
+    return [epoch for epoch in epochs if epoch not in job.forks] if job.keep != "all" else []
+
+
 class StateRetention:
-    """Deletes forks that no training needs any more; a worker deletes the states that only its training needs."""
+    """Deletes forks and last states that no training needs any more."""
 
     def __init__(self, store: Store, plan: Plan, keep: Keep) -> None:
         self.store, self.plan, self.keep = store, plan, keep

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.planning.retention import StateRetention
+from search.planning.jobs import Job
+from search.planning.retention import StateRetention, select_finished, select_superseded
 from search.planning.schedule import Schedule
 from search.schema.blocks import Keep
 
@@ -80,3 +82,22 @@ def test_unneeded_forks_of_an_interrupted_sweep_are_deleted(keep: Keep, letters:
     wanted = {plan.trials[i].chain[at[i]] for i in todo if at[i]}
     finals = {trial.final for trial in plan.trials} if keep == "best" else set()
     assert wanted <= shelf.states <= wanted | finals
+
+
+def job(keep: Keep, forks: tuple[int, ...] = ()) -> Job:
+    return cast(Job, SimpleNamespace(keep=keep, forks=forks))
+
+
+def test_a_worker_deletes_its_checkpoints_but_for_the_newest_two_and_those_of_forks() -> None:
+    saved = [0, 2, 4, 6, 8]
+    assert select_superseded(job("best"), saved) == select_superseded(job("none"), saved) == [2, 4]
+    assert select_superseded(job("best", forks=(4,)), saved) == [2]
+    assert select_superseded(job("all"), saved) == []
+    assert select_superseded(job("best"), [0, 2, 4]) == []
+
+
+@pytest.mark.parametrize("keep", ["none", "forks", "best", "all"])
+@pytest.mark.parametrize("completed", [True, False])
+def test_an_ended_training_keeps_its_last_state_if_it_completed_and_keep_allows_it(keep: Keep, completed: bool) -> None:
+    deleted = {"all": [], "none": [1, 3, 4]}.get(keep, [1, 3] if completed else [1, 3, 4])
+    assert select_finished(job(keep, forks=(2,)), 4, completed) == deleted
