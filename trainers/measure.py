@@ -10,10 +10,12 @@ from torch import Generator, Tensor
 
 from trainers.accuracy import craft, evaluation_mode, find_correct, measure_accuracy, predict_split
 from trainers.attack_runs import AutoAttackRun, NamedAttack
+from trainers.attack_warnings import collect_warnings
 from trainers.attacks import PGD
 from trainers.data import Split, to_pixels
 from trainers.evaluate import Evaluation
 from trainers.losses import cross_entropy
+from trainers.record_io import Row
 from trainers.recording import Arrays
 from trainers.records import ByClass, CheckpointRecord, EpochRecord
 from trainers.sampling import draw_images, take_images
@@ -105,10 +107,11 @@ def evaluate_final(
     """Measure the test split under the final attacks, which compute in fp32, and each class of it.
 
     The record has the accuracy under each attack, and clean accuracy on each corrupted version of the split. By class
-    there are also clean accuracy and that under the PGD of training curves. Three more keys depend on the study:
+    there are also clean accuracy and that under the PGD of training curves. Four more keys depend on the study:
     an attack on some of the images has the clean accuracy on these; AutoAttack has its `gap`, PGD's accuracy less its
-    own on the examples that it looks at, which shows how far gradients are masked; and a network that predicts one
-    class for every image of validation (if any) and test has that class as `constant`.
+    own on the examples that it looks at, which shows how far gradients are masked; a network that predicts one class
+    for every image of validation (if any) and test has that class as `constant`; and where AutoAttack warns of its own
+    numbers, `warnings` has the texts by attack.
     """
     test, attacks = splits["test"], evaluation.final
     at = {
@@ -116,10 +119,14 @@ def evaluate_final(
     }  # each attack's images; None: all
     labels = predict_split(net, test, seed)
     right = {"clean": labels == test.y, "pgd": find_correct(net, test, evaluation.pgd(), seed)}
+    warnings: dict[str, list[str]] = {}
     for name, attack in attacks.items():
-        right[name] = attack.find_robust(net, take_images(test, at[name]), evaluation.epsilon, evaluation.norm, seed)
+        with collect_warnings() as warnings[name]:
+            right[name] = attack.find_robust(
+                net, take_images(test, at[name]), evaluation.epsilon, evaluation.norm, seed
+            )
     values = {name: hits.cpu().double() for name, hits in right.items()}
-    record = {f"test_{name}_acc": float(values[name].mean()) for name in attacks}
+    record: Row = {f"test_{name}_acc": float(values[name].mean()) for name in attacks}
     for name in (name for name, attack in attacks.items() if attack.images is not None):
         clean = f"{name}_clean"
         values[clean], at[clean] = _at(values["clean"], at[name]), at[name]
@@ -138,6 +145,8 @@ def evaluate_final(
     everywhere = torch.cat([labels, *(predict_split(net, splits[name], seed) for name in ("val",) if name in splits)])
     if len(everywhere.unique()) == 1 < len(y.unique()):
         record["constant"] = int(labels[0])
+    if heard := {name: texts for name, texts in warnings.items() if texts}:
+        record["warnings"] = heard
     return cast(CheckpointRecord, record), classes
 
 

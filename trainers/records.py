@@ -110,6 +110,15 @@ class CheckpointRecord(TypedDict, total=False):
         int,
         Doc("the class that is predicted for every image of validation and test", "class", "if there is such a class"),
     ]
+    warnings: Annotated[
+        dict[str, list[str]],
+        Doc(
+            "what AutoAttack's own checks warn of, by attack, each text once; of those that count zero gradients the "
+            "highest count in a batch",
+            "",
+            "completed; if there was a warning",
+        ),
+    ]
 
 
 class DataSummary(TypedDict, total=False):
@@ -147,7 +156,8 @@ class Stop(TypedDict, total=False):
     reason: Annotated[str, Doc("the numbers that it went by")]
 
 
-Metrics = dict[str, float | bool | None]  # a checkpoint as readers check it: attacks name further keys
+# a checkpoint as readers check it: attacks name further keys
+Metrics = dict[str, float | bool | dict[str, list[str]] | None]
 ByClass = dict[str, list[float | None]]  # `clean` or an attack -> the accuracy on each class; None: no example of it
 
 

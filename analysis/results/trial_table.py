@@ -100,7 +100,7 @@ def _outcome_columns(outcome: Row) -> Row:
     for checkpoint in ("best", "last"):
         unknown = dict.fromkeys(completed.get("last", {}), np.nan)  # there is no best where validation chose none
         found = completed.get(checkpoint, unknown).items()
-        metrics = {key: value for key, value in found if key not in ("epoch", "constant")}
+        metrics = {key: value for key, value in found if key not in ("epoch", "constant", "warnings")}
         constant_class = constant(completed, checkpoint)
         row[f"{checkpoint}_constant"] = np.nan if constant_class is None else constant_class
         gaps = [metrics.pop(name) for name in [*metrics] if name.endswith("_gap")]  # one an AutoAttack, on its images

@@ -139,11 +139,13 @@ def test_results(tiny: Tiny) -> None:
     check([its["stopped"] for its in results if "stopped" in its], docs(Stop))
     checkpoints = [its[name] for its in results for name in ("best", "last") if name in its]
     known = docs(CheckpointRecord) | named(tiny, CHECKPOINT_PATTERNS)
-    check(checkpoints, known, but={"constant"})
+    check(checkpoints, known, but={"constant", "warnings"})
     trainer = tiny.session(0).trainer
     trainer.net.module.head.weight.data.zero_()
     trainer.net.module.head.bias.data[:] = torch.arange(10) == 7
-    assert trainer.final()[0]["last"]["constant"] == 7
+    last = trainer.final()[0]["last"]
+    assert last["constant"] == 7
+    assert last["warnings"].keys() == {"aa", "wide"}  # these logits look like probabilities
 
 
 def test_arrays(tiny: Tiny) -> None:
