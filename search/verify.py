@@ -46,7 +46,7 @@ from trainers.record_reader import read_content, read_rows
 from trainers.state_chain import training_code
 from trainers.terminal.console import Console, error_console
 
-RECORDS = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
+RECORDS = ("epochs.jsonl", "result.json", "instances.npz", "diagnostics.npz", "config.yaml")
 
 
 class Unverifiable(Exception):

@@ -42,6 +42,7 @@ RECORDS = (
 )
 ARRAYS = {
     "`instances.npz`": records.INSTANCE_ARRAYS | records.INSTANCE_PATTERNS,
+    "`diagnostics.npz`": records.DIAGNOSTIC_ARRAYS | records.DIAGNOSTIC_PATTERNS,
     "`profile/<ranking>.npz`": records.RANKING_ARRAYS | records.RANKING_PATTERNS,
     "`profile/<ranking>.images.npz`": records.IMAGE_ARRAYS,
 }
@@ -89,6 +90,7 @@ def _names(evaluate: Row) -> dict[str, list[str]]:
         "loss_attack": ["pgd", *evaluate.get("loss_attacks", {})],
         "measured": ["clean", "pgd", *along, *(f"{name}_clean" for name in sampled["along"])],
         "images": sorted(sizes),
+        "diagnostic": [*evaluate.get("diagnostics", {})],
     }
 
 

@@ -14,6 +14,7 @@ from pydantic import Field, PositiveInt, model_validator
 from trainers.attack_runs import FGSM, Climbed, NamedAttack, PGDAttack
 from trainers.attacks import PGD, check_ascent
 from trainers.balls import Noise, Norm, check_norm, check_units
+from trainers.diagnostics.block import Diagnostics
 from trainers.knobs import KnobError, Knobs, Real, StepSize
 from trainers.min_perturbation import MinimumPerturbation
 from trainers.step import Precision
@@ -51,6 +52,9 @@ class Evaluation(Knobs):
     along: Along = {}  # further attacks on test along training, each `every` so many epochs and after the last
     final: dict[str, NamedAttack] = {"pgd20": PGDAttack()}
     min_perturbation: MinimumPerturbation | None = None  # for every training example, at the best checkpoint
+    diagnostics: Annotated[Diagnostics, Field(exclude_if=lambda block: not block.asked())] = (
+        Diagnostics()
+    )  # costly measurements after named epochs, in a record of their own
 
     @model_validator(mode="after")
     def _names(self) -> Evaluation:
@@ -99,6 +103,7 @@ class Evaluation(Knobs):
         """Check the named attacks too: they do not know the norm, and build their PGD only when they run."""
         pieces: list[tuple[tuple[str, ...], Knobs]] = [((), self), *self.named().items()]
         pieces += [(("loss_attacks", name), attack) for name, attack in self.loss_attacks.items()]
+        pieces += [(("diagnostics", name), diagnostic) for name, diagnostic in self.diagnostics.asked().items()]
         knobs = ("epsilon", "step_size")
         check_units(self.norm, {(*at, knob): getattr(piece, knob, None) for at, piece in pieces for knob in knobs})
         return self
@@ -125,8 +130,9 @@ class Evaluation(Knobs):
         return {(block, name): attack for block, attacks in blocks.items() for name, attack in attacks.items()}
 
     def curve(self) -> dict[str, Any]:
-        """Return the part that is measured along training, without measurements that are off."""
-        return self.model_dump(exclude={"final", "min_perturbation"} | (set() if self.train else {"train"}))
+        """Return the part that is measured along training, without measurements that are off; no diagnostics."""
+        off = set() if self.train else {"train"}
+        return self.model_dump(exclude={"final", "min_perturbation", "diagnostics"} | off)
 
     def resolved(self, device: str, trains_in: str) -> Evaluation:
         """Return these settings with `precision` resolved for trials that compute on a device, "cpu" or "cuda"."""

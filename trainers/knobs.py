@@ -124,6 +124,7 @@ def fraction(size: int | str, total: int | None) -> float | None:
 
 
 Duration = Annotated[int | str, BeforeValidator(_no_fraction), _count_or_share(0, "a number of epochs")]
+Moment = Annotated[int | str, BeforeValidator(_no_fraction), _count_or_share(1, "a number of epochs")]
 
 
 def to_epochs(duration: int | str, epochs: int) -> int:

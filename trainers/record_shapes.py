@@ -12,7 +12,7 @@ from trainers.checking import Count, Name, build_checker, check_component
 from trainers.record_io import Row
 from trainers.records import TrialResult
 
-File = Literal["state.pt", "instances.npz"]  # files of a stage
+File = Literal["state.pt", "instances.npz", "diagnostics.npz"]  # files of a stage
 
 
 class ManifestRecord(TypedDict):

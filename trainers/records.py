@@ -295,6 +295,23 @@ INSTANCE_PATTERNS: dict[str, ArrayDoc] = {
         "positions in the test split of the images that attacks on so many look at", "(images,)", "int32", "completed"
     ),
 }
+_FLAT = "with `evaluate.diagnostics.flatness`"
+# of diagnostics.npz, which is there if anything was measured. E: epochs after which the diagnostic is measured
+DIAGNOSTIC_ARRAYS: dict[str, ArrayDoc] = {
+    "flatness_epochs": ArrayDoc("the epochs, from 0", "(E,)", "int32", _FLAT),
+    "flatness_images": ArrayDoc("positions of the images in the test split", "(n,)", "int32", _FLAT),
+    "flatness_friendly": ArrayDoc(
+        "l2 norm of the input gradient of the cross-entropy at the first misclassified point of the attack",
+        "(E, n)",
+        "float32",
+        _FLAT,
+    ),
+    "flatness_adversarial": ArrayDoc("the same at its last point", "(E, n)", "float32", _FLAT),
+}
+DIAGNOSTIC_PATTERNS: dict[str, ArrayDoc] = {
+    "{diagnostic}_forwards": ArrayDoc("forward passes that it took, in examples", "(E,)", "int64", "with it"),
+    "{diagnostic}_backwards": ArrayDoc("backward passes that it took, in examples", "(E,)", "int64", "with it"),
+}
 # of profile/<ranking>.npz. A ranking read from a file has what the file holds
 RANKING_ARRAYS: dict[str, ArrayDoc] = {
     "index": INSTANCE_ARRAYS["index"],

@@ -12,6 +12,7 @@ import torch
 from pydantic import PositiveInt
 
 from trainers.config import Compute, TrialConfig
+from trainers.diagnostics.block import Diagnostics
 from trainers.evaluate import Evaluation, is_due
 from trainers.knobs import Knobs
 from trainers.record_io import digest
@@ -78,6 +79,8 @@ def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ran
     `ranking` is the identity of the ranking from which a ranked subset is cut. The per-epoch part of the evaluation is
     in the root: it decides what is recorded and which checkpoint is best, though not the weights. A stage names the
     measurements after it, since after the last epoch all are made, and whether the selection window begins with it.
+    Diagnostics are named by the stages after which they are measured alone, so that trainings with and without share
+    the epochs before.
     """
     root = {
         "model": config.model.model_dump(),
@@ -89,6 +92,9 @@ def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ran
     links = [link]
     along = tuple((name, attack.every or evaluation.every) for name, attack in evaluation.along.items())
     measured = _measured(evaluation.every, along, config.epochs, config.select_from)
+    if evaluation.diagnostics.asked():
+        recorded = _recorded(evaluation.diagnostics, evaluation.epsilon, evaluation.norm, config.epochs)
+        measured = tuple(words + more for words, more in zip(measured, recorded, strict=True))
     for stage in _stages(config.model_copy(update={"seed": 0}), measured, ranking):
         link = sha256(link + stage).digest()[:WIDTH]
         links.append(link)
@@ -104,6 +110,21 @@ def _measured(every: int, along: tuple[tuple[str, int], ...], epochs: int, first
         words = ["measured"] * is_due(every, epoch, epochs) + further
         found.append(" ".join(words) + "|selects" * (0 < first == epoch))
     return tuple(found)
+
+
+@lru_cache(maxsize=64)
+def _recorded(diagnostics: Diagnostics, epsilon: float, norm: str, epochs: int) -> tuple[str, ...]:
+    """Return for each epoch the diagnostics after it, in words; empty where none is due.
+
+    The state itself does not depend on them, but the records of its stage do: `after` is left out, so that only the
+    epochs that are measured have other names.
+    """
+    names = {
+        name: digest([name, diagnostic.model_dump(exclude={"after"}), epsilon, norm])[: 2 * WIDTH]
+        for name, diagnostic in diagnostics.asked().items()
+    }
+    due = [diagnostics.due(epoch, epochs) for epoch in range(epochs)]
+    return tuple("".join(f"|diagnosed {names[name]}" for name in found) for found in due)
 
 
 @lru_cache(maxsize=16)

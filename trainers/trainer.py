@@ -21,6 +21,7 @@ from trainers.best import replaces_best
 from trainers.checkpoints import Weights, set_weights
 from trainers.config import Stage, TrialConfig
 from trainers.data import Data
+from trainers.diagnostics.moments import Subject
 from trainers.evaluate import Evaluation
 from trainers.examples import Examples, explain_single_example
 from trainers.measure import (
@@ -161,6 +162,26 @@ class Trainer:
         if self.evaluation.by_class:
             instances |= accuracy_by_class(verdicts | further_verdicts, self.data.classes)
         return row | further
+
+    def diagnose(self) -> Arrays:
+        """Return the diagnostics that are due after the last epoch trained, (1, ...) each; empty if none is.
+
+        The training goes on as if nothing had been measured.
+        """
+        epoch, epochs = self.epoch - 1, self.config.epochs
+        if not self.evaluation.diagnostics.due(epoch, epochs):
+            return {}
+        with temporary_weights(self.net.module, self.measured_state()):
+            return self.evaluation.diagnostics.measure(self._subject(epoch), epoch, epochs)
+
+    def list_diagnosed_examples(self) -> Arrays:
+        """Return the examples that the diagnostics of the study look at."""
+        return self.evaluation.diagnostics.list_examples(self._subject(0))
+
+    def _subject(self, epoch: int) -> Subject:
+        evaluation, seed = self.evaluation, derived(self.config.seed, epoch, "diagnostics")
+        train, test = self.examples.training_split, self.splits["test"]
+        return Subject(self.net, train, test, evaluation.epsilon, evaluation.norm, seed)
 
     def _train(self, stage: Stage, due: bool) -> tuple[EpochRecord, Arrays]:
         batches = self.examples.draw_batches(stage, self.selected(stage), self._rng("order", "cpu"))

@@ -98,8 +98,13 @@ def _find_evaluation_change(folder: Place, stored: Row, plan: Plan, tree: Row) -
     """Say that the stored trainings were measured by another `evaluate:` block."""
     if stored["evaluate"] == plan.evaluation.model_dump(mode="json"):
         return []
-    lines = [f"{OTHER_SWEEP}: it has another final evaluation. What differs:", *list_differences(folder, tree)]
+    now = plan.evaluation.model_dump(mode="json")
+    diagnosed = now.get("diagnostics") != stored["evaluate"].get("diagnostics")
+    what = "another final evaluation" if not diagnosed else "other diagnostics"
+    lines = [f"{OTHER_SWEEP}: it has {what}. What differs:", *list_differences(folder, tree)]
     again = f"--name NEW --reuse {folder} measures again, and trains only trials whose last states are not kept."
+    if diagnosed:
+        again = f"--name NEW --reuse {folder} goes on from the states kept there that precede all diagnostics."
     return [*lines, again, *_describe_last_command(folder)]
 
 

@@ -16,12 +16,13 @@ from search.planning.jobs import Job, dump_config
 from search.planning.plan import Plan
 from search.planning.retention import find_deepest_epochs
 from search.store.plan_file import find_plan
+from search.store.stages import DIAGNOSTICS, INSTANCES
 from search.store.store import Store
 from trainers.record_io import Place, Row, sealed, write_atomic, write_json
 from trainers.record_reader import read_json, read_yaml
 from trainers.record_shapes import check_result
 
-COPIED_FILES = ("epochs.jsonl", "cost.jsonl", "instances.npz")
+COPIED_FILES = ("epochs.jsonl", "cost.jsonl", INSTANCES)
 
 
 def copy_records(store: Store, trained: str, job: Job) -> None:
@@ -37,7 +38,7 @@ def copy_records(store: Store, trained: str, job: Job) -> None:
     if result is None or source_config is None or find_damaged_files(source, result):
         return
     target.mkdir(parents=True, exist_ok=True)
-    for name in COPIED_FILES:
+    for name in (*COPIED_FILES, *[DIAGNOSTICS] * (DIAGNOSTICS in result.get("bytes", {}))):
         write_atomic(target / name, (source / name).read_bytes())
     config = dump_config(job, source_config.get("ranks")).encode()
     write_atomic(target / "config.yaml", config)

@@ -27,11 +27,13 @@ from search.store.segments import (
     Segment,
     append_segment,
     format_json_lines,
+    join_diagnostics,
     join_instances,
     pack_arrays,
     summarize_rows,
     truncate_segments,
 )
+from search.store.stages import DIAGNOSTICS, INSTANCES
 from search.store.store import Arrays, Checkpoint, Store
 from trainers.config import TrialConfig
 from trainers.data import Data
@@ -83,7 +85,7 @@ class Session:
         self.stored = 0  # the last of them that is stored
         self._writer = CheckpointWriter()
         self._write_seconds = 0.0  # of the last checkpoint
-        self._unsaved = Segment([], [], {})
+        self._unsaved = Segment([], [], {}, {})
         self._bytes: dict[str, int] = {}  # of each record, to detect a truncated one
         self._digests: dict[str, str] = {}  # of each record, to detect a changed one
         self._reported_rows = 0
@@ -178,9 +180,12 @@ class Session:
         self._progress_writer.start(self.trainer.epoch)
         self.trainer.on_batch = self._progress_writer.update
         row, instances, cost = self.trainer.run_epoch(self.config.stage(self.trainer.epoch))
+        began = time.perf_counter()
+        diagnostics = self.trainer.diagnose()
+        cost["evaluate_seconds"] += time.perf_counter() - began
         cost["by"] = self.job.trial
         cost["device"] = describe_device(self.trainer.device)
-        epoch_segment = Segment([row], [cost], {name: values[None] for name, values in instances.items()})
+        epoch_segment = Segment([row], [cost], {name: values[None] for name, values in instances.items()}, diagnostics)
         self._unsaved = append_segment(self._unsaved, epoch_segment)
         self._between_epochs = True
         if isinstance(self.folder, Path):  # a URL cannot be appended to; the next checkpoint writes the rows
@@ -210,7 +215,7 @@ class Session:
 
         self.wait_for_writer()
         self.segments.append(segment)
-        self._unsaved = Segment([], [], {})
+        self._unsaved = Segment([], [], {}, {})
         self.saved.append(epoch)
         self._saved_at = time.monotonic()
         self._writer.start(write)
@@ -240,7 +245,10 @@ class Session:
         check_folders_exist(self.store.folder)
         self._write_records()
         append_rows(self.folder / "cost.jsonl", [{"final_seconds": time.perf_counter() - began, "by": self.job.trial}])
-        self._write_record("instances.npz", pack_arrays(arrays, compress=True))
+        self._write_record(INSTANCES, pack_arrays(arrays, compress=True))
+        if diagnostics := join_diagnostics(self._list_segments()):
+            diagnostics |= self.trainer.list_diagnosed_examples()
+            self._write_record(DIAGNOSTICS, pack_arrays(diagnostics, compress=True))
         result |= {"bytes": self._bytes, "sha256": self._digests}
         write_json(self.folder / "result.json", sealed(result))  # last: all other records are then there
         if status != "stopped":  # a stopped trial may be resumed

@@ -67,6 +67,10 @@ def list_evaluation_budgets(evaluation: Evaluation) -> Iterator[AttackBudget]:
             yield AttackBudget(key, norm, epsilon, 1, epsilon)
         else:
             yield AttackBudget(key, norm, epsilon)
+    if flatness := evaluation.diagnostics.flatness:
+        epsilon = flatness.epsilon or evaluation.epsilon
+        length = step_length(flatness.step_size, epsilon)
+        yield AttackBudget("evaluate.diagnostics.flatness", norm, epsilon, flatness.steps, length, flatness.start)
 
 
 def find_training_budget(config: TrialConfig) -> AttackBudget | None:
@@ -156,6 +160,13 @@ def note_evaluation(evaluation: Evaluation, sizes: Sequence[int], epochs: Sequen
             effect = "so that it is the best, and nothing is known of overfitting"
             effect = effect if key == "evaluate.every" else "as `final` does"
             yield f"{key}: {every}, and trainings have {max(epochs)} epochs: only the last is measured, {effect}"
+    for name, diagnostic in evaluation.diagnostics.asked().items():
+        late = [moment for moment in diagnostic.after if epochs and isinstance(moment, int) and moment > max(epochs)]
+        if late:
+            yield (
+                f"evaluate.diagnostics.{name}.after: {', '.join(map(str, late))}, and trainings have {max(epochs)} "
+                "epochs: it is not measured then"
+            )
     distances = evaluation.min_perturbation
     if distances is not None and evaluation.norm == "linf" and distances.limit < evaluation.epsilon:
         yield (

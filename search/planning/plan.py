@@ -107,6 +107,10 @@ class Plan:
         compute = self.trials[0].config.compute
         return self.evaluation.resolved(compute.device, compute.precision).attacks()
 
+    def describe_diagnostics(self) -> dict[str, str]:
+        """Return each diagnostic in words, with the passes that it takes, by name."""
+        return self.evaluation.diagnostics.describe(self.evaluation.epsilon, self.evaluation.norm)
+
     def _list_rungs(self, trial: PlannedTrial) -> tuple[int, ...]:
         """Return the epochs after which a trial waits for the trials that it is compared with."""
         if trial.kind != "trial":

@@ -46,6 +46,8 @@ def print_plan(
         table.add_row(*row)
     for name, attack in plan.describe_attacks().items():
         table.add_row(f"evaluate: {name}", attack + _format_frequency(plan, name))
+    for name, words in plan.describe_diagnostics().items():
+        table.add_row(f"diagnose: {name}", words)
     table.add_row("resources", f"{space.resources} for each trial")
     console.print(table)
     for problem in _list_missing(space, sources, all(left.ended)):

@@ -22,7 +22,7 @@ from search.store.remote import RemotePath
 from trainers.record_io import Place
 from trainers.record_reader import read_rows
 
-DETERMINISTIC = ("epochs.jsonl", "result.json", "instances.npz", "config.yaml")
+DETERMINISTIC = ("epochs.jsonl", "result.json", "instances.npz", "diagnostics.npz", "config.yaml")
 CostLines = dict[str, list[str]]
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda content: b"",

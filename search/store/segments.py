@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from trainers.best import ROBUST, best_of
+from trainers.diagnostics.block import truncate_diagnostics
 from trainers.npz import Arrays
 from trainers.record_io import Place, canonical, write_atomic
 from trainers.recording import metrics_of
@@ -24,7 +25,9 @@ def format_json_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 def append_segment(segment: Segment, more: Segment) -> Segment:
     """Return a segment extended by the records of the next epochs."""
-    return Segment([*segment.rows, *more.rows], [*segment.costs, *more.costs], join_instances([segment, more]))
+    parts = [segment, more]
+    rows, costs = [*segment.rows, *more.rows], [*segment.costs, *more.costs]
+    return Segment(rows, costs, join_instances(parts), join_diagnostics(parts))
 
 
 def join_instances(segments: list[Segment]) -> Arrays:
@@ -41,6 +44,13 @@ def join_instances(segments: list[Segment]) -> Arrays:
     return arrays
 
 
+def join_diagnostics(segments: list[Segment]) -> Arrays:
+    """Return the diagnostics of all segments, a row for each epoch that measured them."""
+    names = sorted({name for segment in segments for name in segment.diagnostics})
+    found = [[segment.diagnostics[name] for segment in segments if name in segment.diagnostics] for name in names]
+    return {name: np.concatenate(parts) for name, parts in zip(names, found, strict=True)}
+
+
 def _fill_missing(like: np.ndarray, epochs: int) -> np.ndarray:
     return np.full((epochs, *like.shape[1:]), UNSEEN if like.dtype == np.uint8 else np.nan, like.dtype)
 
@@ -51,11 +61,12 @@ def _has_values(values: np.ndarray) -> bool:
 
 def truncate_segments(segments: list[Segment], epochs: int) -> list[Segment]:
     """Return the records of the first `epochs` epochs. All costs are kept, because they were spent."""
-    kept = []
+    kept, last = [], epochs
     for segment in segments:
         rows = segment.rows[: max(epochs, 0)]
         arrays = {name: values[: len(rows)] for name, values in segment.instances.items()}
-        kept.append(Segment(rows, segment.costs, {name: array for name, array in arrays.items() if _has_values(array)}))
+        instances = {name: array for name, array in arrays.items() if _has_values(array)}
+        kept.append(Segment(rows, segment.costs, instances, truncate_diagnostics(segment.diagnostics, last)))
         epochs -= len(segment.rows)
     return kept
 
@@ -75,6 +86,7 @@ class Segment(NamedTuple):
     rows: list[EpochRecord]
     costs: list[CostRecord]
     instances: Arrays  # (epochs of the segment, N) each; NaN or UNSEEN for an epoch without a record
+    diagnostics: Arrays  # (measured epochs of the segment, ...) each
 
 
 def pack_arrays(arrays: Arrays, compress: bool = False) -> bytes:

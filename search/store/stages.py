@@ -16,7 +16,7 @@ from search.store.remote import CONCURRENT_REQUESTS, RemotePath
 from trainers.record_io import Place, Row, sync_folder, write_json
 from trainers.record_reader import read_content, read_json
 
-STATE, INSTANCES, MANIFEST = "state.pt", "instances.npz", "stage.json"
+STATE, INSTANCES, DIAGNOSTICS, MANIFEST = "state.pt", "instances.npz", "diagnostics.npz", "stage.json"
 PathT = TypeVar("PathT", Path, RemotePath)
 
 

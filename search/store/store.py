@@ -19,7 +19,7 @@ import torch
 from search.store.leftovers import find_leftovers
 from search.store.remote import RemotePath
 from search.store.segments import Segment, pack_arrays, pack_state
-from search.store.stages import INSTANCES, MANIFEST, STATE, open_stages
+from search.store.stages import DIAGNOSTICS, INSTANCES, MANIFEST, STATE, open_stages
 from trainers.npz import Arrays, unpack_arrays
 from trainers.record_io import Place, Row, sealed
 from trainers.record_reader import Damage, is_cost_row, is_epoch_row, read_json
@@ -71,6 +71,8 @@ class Store:
         if self._stages.has_state(name):
             return
         files = {STATE: pack_state(state), INSTANCES: pack_arrays(segment.instances)}
+        if segment.diagnostics:
+            files[DIAGNOSTICS] = pack_arrays(segment.diagnostics)
         manifest = {
             "parent": parent,
             "epoch": epoch,
@@ -106,7 +108,8 @@ class Store:
                 for file, content in contents.items()
                 if content and _matches_digest(content, manifest, file)
             }
-            if INSTANCES not in files or (ancestor == name and STATE not in files):  # ancestors need no states
+            needed = {*manifest["sha256"]} - (set() if ancestor == name else {STATE})  # ancestors need no states
+            if not needed | {INSTANCES} <= files.keys():
                 return
             other._stages.write(ancestor, files, _name_payer(payer, manifest) if payer else manifest)
 
@@ -144,10 +147,11 @@ class Store:
         segments: list[Segment] = []
         for name, manifest in self._walk_ancestors(chain[epoch], self._load_manifest):
             instances = self._load_instances(name, manifest)
-            if manifest is None or instances is None:
+            diagnostics = self._load_diagnostics(name, manifest)
+            if manifest is None or instances is None or diagnostics is None:
                 self._stages.set_aside(chain[epoch])  # intact but without ancestors: it would block a new one
                 return None
-            segments.insert(0, Segment(manifest["rows"], manifest["costs"], instances))
+            segments.insert(0, Segment(manifest["rows"], manifest["costs"], instances, diagnostics))
         return Checkpoint(epoch, state, segments)
 
     def load_state(self, name: str) -> dict[str, Any] | None:
@@ -186,15 +190,27 @@ class Store:
         """Return the arrays of a stage, each (epochs, …). If some are damaged or missing, set the stage aside."""
         if manifest is None:
             return None
-        content = self._stages.read_file(name, INSTANCES)
-        try:
-            arrays = unpack_arrays(content) if content and _matches_digest(content, manifest, INSTANCES) else None
-        except ValueError:
-            arrays = None
+        arrays = self._read_arrays(name, manifest, INSTANCES)
         if arrays is None or not all(array.ndim and len(array) == len(manifest["rows"]) for array in arrays.values()):
             self._stages.set_aside(name)
             return None
         return arrays
+
+    def _load_diagnostics(self, name: str, manifest: Row | None) -> Arrays | None:
+        """Return the diagnostics of a stage, which may have none. If they are damaged, set the stage aside."""
+        if manifest is None:
+            return None
+        arrays = self._read_arrays(name, manifest, DIAGNOSTICS) if DIAGNOSTICS in manifest["sha256"] else {}
+        if arrays is None:
+            self._stages.set_aside(name)
+        return arrays
+
+    def _read_arrays(self, name: str, manifest: Row, file: str) -> Arrays | None:
+        content = self._stages.read_file(name, file)
+        try:
+            return unpack_arrays(content) if content and _matches_digest(content, manifest, file) else None
+        except ValueError:
+            return None
 
 
 def _matches_digest(content: bytes, manifest: Row, file: str) -> bool:

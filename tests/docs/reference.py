@@ -62,6 +62,7 @@ TAKES = {  # aliases whose validators say more than their types
     "Size": "a number of examples, at least 1",
     "SizeOrNone": "a number of examples, or 0",
     "Duration": "a number of epochs",
+    "Moments": "a list of numbers of epochs",
     "StepSize": "a number, or a multiple of epsilon (`epsilon/4`, `1.25*epsilon`)",
     "Amount": "a number ≥ 0",
     "Amounts": "a list of numbers ≥ 0",

@@ -18,6 +18,8 @@ from trainers.columns import described, expanded, main
 from trainers.record_reader import read_json, read_rows
 from trainers.records import (
     CHECKPOINT_PATTERNS,
+    DIAGNOSTIC_ARRAYS,
+    DIAGNOSTIC_PATTERNS,
     EPOCH_PATTERNS,
     IMAGE_ARRAYS,
     INSTANCE_ARRAYS,
@@ -57,6 +59,7 @@ EVALUATE = {
         "wide": {"name": "autoattack", "version": "custom", "attacks": ["apgd-ce"], "epsilon": 0.2, "images": 20},
     },
     "min_perturbation": {"step": 0.05, "limit": 0.1},
+    "diagnostics": {"flatness": {"after": [1, "100%"], "images": 20, "steps": 2, "step_size": "epsilon"}},
 }
 METHODS: dict[str, Any] = {  # together they record all that any method does
     "standard": "standard",
@@ -152,12 +155,25 @@ def test_arrays(tiny: Tiny) -> None:
     """Shapes and dtypes too."""
     instances = [dict(np.load(tiny.folder(i) / "instances.npz")) for i in ended(tiny, "completed")]
     known = INSTANCE_ARRAYS | named(tiny, INSTANCE_PATTERNS)
+    sizes = {"T": 3, "M": 40, "C": 10, "images": 20}
     check(instances, known)
     for arrays in instances:
+        check_arrays([arrays], known, sizes | {"N": len(arrays["index"])})
+
+
+def check_arrays(records: Sequence[Mapping[str, Any]], known: Mapping[str, ArrayDoc], sizes: Mapping[str, int]) -> None:
+    """Fail unless the arrays are known, of the dtype and the shape that the documentation gives."""
+    for arrays in records:
         assert {name: values.dtype for name, values in arrays.items()} == {name: known[name].dtype for name in arrays}
-        sizes = {"N": len(arrays["index"]), "T": 3, "M": 40, "C": 10, "images": 20}
         shapes = {name: [sizes[at] for at in re.findall(r"\w+", known[name].shape)] for name in arrays}
         assert {name: list(values.shape) for name, values in arrays.items()} == shapes
+
+
+def test_diagnostics(tiny: Tiny) -> None:
+    records = [dict(np.load(tiny.folder(i) / "diagnostics.npz")) for i in ended(tiny, "completed")]
+    known = DIAGNOSTIC_ARRAYS | named(tiny, DIAGNOSTIC_PATTERNS)
+    check(records, known)
+    check_arrays(records, known, {"E": 2, "n": 20})
 
 
 def test_rankings(tiny: Tiny) -> None:

@@ -143,6 +143,16 @@ def test_another_final_attack_is_another_sweep(sweep: Path, planned: Planned) ->
     ]  # fmt: skip
 
 
+def test_other_diagnostics_are_another_sweep(sweep: Path, planned: Planned) -> None:
+    with pytest.raises(DifferentSweep) as caught:
+        compared(sweep, planned, search__replicates=2, evaluate__diagnostics={"flatness": {"steps": 9}})
+    assert caught.value.lines == [
+        "another sweep is stored there: it has other diagnostics. What differs:",
+        "  evaluate.diagnostics.flatness.steps: stored 'nothing', now 9",
+        f"--name NEW --reuse {sweep} goes on from the states kept there that precede all diagnostics.",
+    ]
+
+
 def test_results_on_the_first_images_are_not_mixed_with_images_drawn_by_class(sweep: Path, planned: Planned) -> None:
     """The knobs are the same, and the training code is accepted: the plan's words tell how the images came about."""
     plan = read_json(sweep / "plan.json")

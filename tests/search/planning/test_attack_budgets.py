@@ -95,6 +95,15 @@ MEASURED: dict[str, tuple[dict[str, Any], str | None]] = {
         {"along": {"fgsm": {"name": "fgsm", "every": 8}}},
         "evaluate.along.fgsm.every: 8, and trainings have 4 epochs: only the last is measured, as `final` does",
     ),
+    "a diagnostic after epochs that are not trained": (
+        {"diagnostics": {"flatness": {"after": [2, 9, "50%"], "images": 100}}},
+        "evaluate.diagnostics.flatness.after: 9, and trainings have 4 epochs: it is not measured then",
+    ),
+    "a diagnostic whose attack leads nowhere": (
+        {"diagnostics": {"flatness": {"steps": 50, "step_size": 0.0004}}},
+        f"evaluate.diagnostics.flatness.step_size: 50 steps of 0.0004 reach 0.02 of epsilon 0.1, {WEAKER}",
+    ),
+    "a diagnostic like the curves": ({"diagnostics": {"flatness": {"after": [2, "100%"]}}}, None),
     "distances that end within the ball": (
         {"min_perturbation": {"limit": "16/255"}},
         "evaluate.min_perturbation.limit: 0.06275, within the epsilon of 0.1",

@@ -174,8 +174,8 @@ def test_a_stage_of_a_killed_writer_does_not_exist(store: Store, mortal: Callabl
     assert depth(store) == 5
 
 
-@pytest.mark.parametrize("n", range(4))
-@pytest.mark.parametrize(("parent", "files"), [(2, 1), (1, 3)], ids=["as it was", "on another way"])
+@pytest.mark.parametrize("n", range(5))
+@pytest.mark.parametrize(("parent", "files"), [(2, 1), (1, 4)], ids=["as it was", "on another way"])
 def test_a_dropped_state_is_stored_again_as_a_whole_or_not_at_all(
     store: Store, mortal: Callable[[float], list[int]], n: int, parent: int, files: int
 ) -> None:

@@ -16,6 +16,7 @@ from search.store.segments import (
     Segment,
     append_segment,
     format_json_lines,
+    join_diagnostics,
     join_instances,
     summarize_rows,
     truncate_segments,
@@ -25,13 +26,14 @@ from trainers.scores import UNSEEN
 
 KINDS = {"loss": (np.float32, 4), "weight": (np.float16, 4), "kappa": (np.uint8, 4), "test_loss": (np.float16, 3)}
 EPOCHS = st.lists(st.sets(st.sampled_from([*KINDS])).map(lambda names: names | {"loss"}), min_size=1, max_size=7)
-NOTHING = Segment([], [], {})
+NOTHING = Segment([], [], {}, {})
 
 
 def epoch(number: int, names: set[str]) -> Segment:
     """One whose arrays hold its number."""
     arrays = {name: np.full((1, KINDS[name][1]), number, KINDS[name][0]) for name in sorted(names)}
-    return Segment([{"epoch": number}], [{"epoch": number}], arrays)
+    diagnostics = {f"{kind}_{what}": np.array([number]) for kind in names & {"kappa"} for what in ("epochs", "depth")}
+    return Segment([{"epoch": number}], [{"epoch": number}], arrays, diagnostics)
 
 
 def recorded(epochs: list[set[str]], checkpoints: set[int] = frozenset()) -> list[Segment]:  # type: ignore[assignment]
@@ -55,6 +57,11 @@ def equal(one: Arrays, other: Arrays) -> bool:
 def test_every_array_has_a_row_an_epoch_however_it_was_checkpointed(epochs: list[set[str]], at: set[int]) -> None:
     whole = join_instances(recorded(epochs, at))
     assert equal(whole, join_instances(recorded(epochs)))
+    measured = [number for number, names in enumerate(epochs) if "kappa" in names]
+    diagnostics = join_diagnostics(recorded(epochs, at))
+    assert {name: values.tolist() for name, values in diagnostics.items()} == (
+        {"kappa_epochs": measured, "kappa_depth": measured} if measured else {}
+    )
     for name, values in whole.items():
         assert values.shape == (len(epochs), KINDS[name][1]) and values.dtype == KINDS[name][0]
         for number, names in enumerate(epochs):
@@ -68,6 +75,7 @@ def test_truncated_segments_are_the_records_up_to_there(epochs: list[set[str]], 
     """An array that begins with a later epoch, as weights after a burn-in, is not there."""
     kept = truncate_segments(recorded(epochs, at), until)
     assert equal(join_instances(kept), join_instances(recorded(epochs[:until])) if until else {})
+    assert equal(join_diagnostics(kept), join_diagnostics(recorded(epochs[:until])) if until else {})
     assert [row["epoch"] for part in kept for row in part.rows] == [*range(min(until, len(epochs)))]
     assert sum(len(part.costs) for part in kept) == len(epochs)  # they were spent
 

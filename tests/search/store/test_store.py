@@ -17,14 +17,14 @@ import torch
 
 import search.store.stages
 from search.store.health import create_folders
-from search.store.segments import Segment, pack_arrays, write_arrays
+from search.store.segments import Segment, join_diagnostics, pack_arrays, write_arrays
 from search.store.store import Store
 from trainers.npz import read_arrays
 
 from ..helpers import hash_files, local
 
 CHAIN = [sha256(bytes([epoch])).hexdigest() for epoch in range(6)]  # names of the states after 0..5 epochs
-FILES = ("state.pt", "instances.npz", "stage.json")
+FILES = ("state.pt", "instances.npz", "diagnostics.npz", "stage.json")
 
 
 def state(epoch: int) -> dict[str, Any]:
@@ -34,7 +34,9 @@ def state(epoch: int) -> dict[str, Any]:
 def segment(*epochs: int) -> Segment:
     rows = [{"epoch": epoch, "train_loss": 0.1 * epoch} for epoch in epochs]
     costs = [{"epoch": epoch, "seconds": 1.5} for epoch in epochs]
-    return Segment(rows, costs, {"loss": np.array([[epoch, np.nan] for epoch in epochs], np.float32)})
+    loss = np.array([[epoch, np.nan] for epoch in epochs], np.float32)
+    measured = [epoch for epoch in epochs if epoch % 2]  # a stage may have no diagnostics
+    return Segment(rows, costs, {"loss": loss}, {"flatness_epochs": np.array(measured)} if measured else {})
 
 
 def publish(store: Store, epoch: int, parent: int) -> None:
@@ -52,6 +54,9 @@ def depth(store: Store) -> int:
     assert [row for part in resumed.segments for row in part.rows] == segment(*range(resumed.epoch)).rows
     loss = np.concatenate([part.instances["loss"] for part in resumed.segments])
     assert np.array_equal(loss, segment(*range(resumed.epoch)).instances["loss"], equal_nan=True)
+    assert join_diagnostics(resumed.segments).get("flatness_epochs", np.array([])).tolist() == [
+        epoch for epoch in range(resumed.epoch) if epoch % 2
+    ]
     return resumed.epoch
 
 
@@ -132,7 +137,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_a_shallower_one_is_loaded(store: 
 
 
 @pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("file", ["instances.npz", "stage.json"])
+@pytest.mark.parametrize("file", ["instances.npz", "diagnostics.npz", "stage.json"])
 def test_a_damaged_ancestor_leaves_the_stages_before_it(store: Store, file: str, how: str) -> None:
     path = stage(store, 2) / file
     path.write_bytes(damaged(path.read_bytes(), how))
@@ -244,7 +249,7 @@ def test_copying_a_state_leaves_the_source_unchanged(store: Store, tmp_path: Pat
     create_folders(other.folder)
     store.copy_state_to(CHAIN[4], other)
     assert hash_files(store.folder) == before
-    assert depth(other) == {"state.pt": 4, "instances.npz": 1, "stage.json": 0}[file]
+    assert depth(other) == {"state.pt": 4, "instances.npz": 1, "diagnostics.npz": 1, "stage.json": 0}[file]
 
 
 def test_a_copied_and_dropped_state_is_copied_again(store: Store, tmp_path: Path) -> None:
