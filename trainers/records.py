@@ -296,6 +296,7 @@ INSTANCE_PATTERNS: dict[str, ArrayDoc] = {
     ),
 }
 _FLAT = "with `evaluate.diagnostics.flatness`"
+_LIPSCHITZ = "with `evaluate.diagnostics.lipschitz`"
 # of diagnostics.npz, which is there if anything was measured. E: epochs after which the diagnostic is measured
 DIAGNOSTIC_ARRAYS: dict[str, ArrayDoc] = {
     "flatness_epochs": ArrayDoc("the epochs, from 0", "(E,)", "int32", _FLAT),
@@ -307,10 +308,26 @@ DIAGNOSTIC_ARRAYS: dict[str, ArrayDoc] = {
         _FLAT,
     ),
     "flatness_adversarial": ArrayDoc("the same at its last point", "(E, n)", "float32", _FLAT),
+    "lipschitz_epochs": ArrayDoc("the epochs, from 0", "(E,)", "int32", _LIPSCHITZ),
+    "lipschitz_naive": ArrayDoc(
+        "upper bound of the Lipschitz constant from pixels to logits, in l2: the product of the norms of all layers",
+        "(E,)",
+        "float64",
+        _LIPSCHITZ,
+    ),
+    "lipschitz_merged": ArrayDoc(
+        "the same, with affine layers that follow one another as one map", "(E,)", "float64", _LIPSCHITZ
+    ),
+    "lipschitz_iterations": ArrayDoc("most iterations that the norm of a map took", "(E,)", "int32", _LIPSCHITZ),
 }
 DIAGNOSTIC_PATTERNS: dict[str, ArrayDoc] = {
-    "{diagnostic}_forwards": ArrayDoc("forward passes that it took, in examples", "(E,)", "int64", "with it"),
-    "{diagnostic}_backwards": ArrayDoc("backward passes that it took, in examples", "(E,)", "int64", "with it"),
+    "{diagnostic}_forwards": ArrayDoc(
+        "forward passes that it took, in examples; for `lipschitz` the mean over the maps of the network",
+        "(E,)",
+        "int64",
+        "with the diagnostic",
+    ),
+    "{diagnostic}_backwards": ArrayDoc("backward passes, likewise", "(E,)", "int64", "with the diagnostic"),
 }
 # of profile/<ranking>.npz. A ranking read from a file has what the file holds
 RANKING_ARRAYS: dict[str, ArrayDoc] = {

@@ -59,7 +59,10 @@ EVALUATE = {
         "wide": {"name": "autoattack", "version": "custom", "attacks": ["apgd-ce"], "epsilon": 0.2, "images": 20},
     },
     "min_perturbation": {"step": 0.05, "limit": 0.1},
-    "diagnostics": {"flatness": {"after": [1, "100%"], "images": 20, "steps": 2, "step_size": "epsilon"}},
+    "diagnostics": {
+        "flatness": {"after": [1, "100%"], "images": 20, "steps": 2, "step_size": "epsilon"},
+        "lipschitz": {"after": [1, "100%"]},
+    },
 }
 METHODS: dict[str, Any] = {  # together they record all that any method does
     "standard": "standard",

@@ -5,4 +5,5 @@ They have a record of their own, diagnostics.npz, and change neither the trainin
 block         the `diagnostics:` block of `evaluate:`, which measures what is due
 moments       when a diagnostic is measured, and what it is measured on
 flatness      gradient norms of the loss at friendly and at most adversarial points
+lipschitz     upper bounds of the Lipschitz constant, with spectral_norm, the norm of an affine map
 """

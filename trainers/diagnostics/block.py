@@ -6,11 +6,12 @@ import numpy as np
 
 from trainers.balls import Norm
 from trainers.diagnostics.flatness import Flatness
+from trainers.diagnostics.lipschitz import Lipschitz
 from trainers.diagnostics.moments import Subject
 from trainers.knobs import Knobs
 from trainers.npz import Arrays
 
-AnyDiagnostic = Flatness
+AnyDiagnostic = Flatness | Lipschitz
 EPOCHS = "_epochs"  # the end of the name of an array that holds epochs
 
 
@@ -18,6 +19,7 @@ class Diagnostics(Knobs):
     """The diagnostics of a study; each is off unless it is named."""
 
     flatness: Flatness | None = None
+    lipschitz: Lipschitz | None = None
 
     def asked(self) -> dict[str, AnyDiagnostic]:
         """Return the diagnostics that the study asks for, by name."""
