@@ -297,6 +297,8 @@ INSTANCE_PATTERNS: dict[str, ArrayDoc] = {
 }
 _FLAT = "with `evaluate.diagnostics.flatness`"
 _LIPSCHITZ = "with `evaluate.diagnostics.lipschitz`"
+_LOGITS = "with `evaluate.diagnostics.logits`"
+_FEATURES = "with `evaluate.diagnostics.features`"
 # of diagnostics.npz, which is there if anything was measured. E: epochs after which the diagnostic is measured
 DIAGNOSTIC_ARRAYS: dict[str, ArrayDoc] = {
     "flatness_epochs": ArrayDoc("the epochs, from 0", "(E,)", "int32", _FLAT),
@@ -319,6 +321,17 @@ DIAGNOSTIC_ARRAYS: dict[str, ArrayDoc] = {
         "the same, with affine layers that follow one another as one map", "(E,)", "float64", _LIPSCHITZ
     ),
     "lipschitz_iterations": ArrayDoc("most iterations that the norm of a map took", "(E,)", "int32", _LIPSCHITZ),
+    "logits_epochs": ArrayDoc("the epochs, from 0", "(E,)", "int32", _LOGITS),
+    "logits_rows": ArrayDoc("rows of the images in the arrays of instances.npz", "(n,)", "int32", _LOGITS),
+    "logits_values": ArrayDoc("logits on the images", "(E, n, C)", "float32", _LOGITS),
+    "features_epochs": ArrayDoc("the epochs, from 0", "(E,)", "int32", _FEATURES),
+    "features_rows": ArrayDoc("rows of the images in the arrays of instances.npz", "(n,)", "int32", _FEATURES),
+    "features_values": ArrayDoc(
+        "absolute penultimate activations under the attack of training curves, in eval mode; F: their number",
+        "(E, n, F)",
+        "float16",
+        _FEATURES,
+    ),
 }
 DIAGNOSTIC_PATTERNS: dict[str, ArrayDoc] = {
     "{diagnostic}_forwards": ArrayDoc(

@@ -181,7 +181,7 @@ class Trainer:
     def _subject(self, epoch: int) -> Subject:
         evaluation, seed = self.evaluation, derived(self.config.seed, epoch, "diagnostics")
         train, test = self.examples.training_split, self.splits["test"]
-        return Subject(self.net, train, test, evaluation.epsilon, evaluation.norm, seed)
+        return Subject(self.net, train, test, evaluation.epsilon, evaluation.norm, evaluation.pgd(), seed)
 
     def _train(self, stage: Stage, due: bool) -> tuple[EpochRecord, Arrays]:
         batches = self.examples.draw_batches(stage, self.selected(stage), self._rng("order", "cpu"))

@@ -136,8 +136,8 @@ def _check_evaluation(trial: PlannedTrial, plan: Plan, data: Data | None) -> Non
             if why := attack.why_unfit(data.classes):
                 raise ValueError(f"{key}: {why}")
             check_images(f"{key}.images", attack.images, data.classes)
-        if flatness := plan.evaluation.diagnostics.flatness:
-            check_images("evaluate.diagnostics.flatness.images", flatness.images, data.classes)
+        for name, diagnostic in plan.evaluation.diagnostics.asked().items():
+            check_images(f"evaluate.diagnostics.{name}.images", getattr(diagnostic, "images", None), data.classes)
         if taken := sorted(set(plan.evaluation.loss_attacks) & set(data.corrupted)):
             raise ValueError(f"evaluate.loss_attacks.{taken[0]}: is the name of a corruption, too; take another")
 

@@ -62,6 +62,8 @@ EVALUATE = {
     "diagnostics": {
         "flatness": {"after": [1, "100%"], "images": 20, "steps": 2, "step_size": "epsilon"},
         "lipschitz": {"after": [1, "100%"]},
+        "logits": {"after": [1, "100%"], "images": 20},
+        "features": {"after": [1, "100%"], "images": 20},
     },
 }
 METHODS: dict[str, Any] = {  # together they record all that any method does
@@ -176,7 +178,7 @@ def test_diagnostics(tiny: Tiny) -> None:
     records = [dict(np.load(tiny.folder(i) / "diagnostics.npz")) for i in ended(tiny, "completed")]
     known = DIAGNOSTIC_ARRAYS | named(tiny, DIAGNOSTIC_PATTERNS)
     check(records, known)
-    check_arrays(records, known, {"E": 2, "n": 20})
+    check_arrays(records, known, {"E": 2, "n": 20, "C": 10, "F": 16})
 
 
 def test_rankings(tiny: Tiny) -> None:

@@ -28,7 +28,7 @@ def subject(net: Net, count: int = 60) -> Subject:
     with torch.no_grad():
         y = net(to_pixels(x)).argmax(1)
     y[:10] = (y[:10] + 1) % 4
-    return Subject(net, Split(x, y), Split(x, y), EPSILON, "linf", seed=3)
+    return Subject(net, Split(x, y), Split(x, y), EPSILON, "linf", PGD(), seed=3)
 
 
 def by_hand(net: Net, point: Tensor, label: int) -> float:
@@ -72,7 +72,7 @@ def test_friendly_point_is_the_first_that_is_misclassified(linear: Callable[...,
     x = torch.full((8, 1, 8, 8), 100, dtype=torch.uint8)
     x[:, 0, 0, 0] = 110  # pixel 0 leads pixel 1 by 10/255, which is lost after five steps of 1/255
     y = torch.zeros(8, dtype=torch.long)
-    scene = Subject(net, Split(x, y), Split(x, y), 20 / 255, "linf", seed=0)
+    scene = Subject(net, Split(x, y), Split(x, y), 20 / 255, "linf", PGD(), seed=0)
     found = Flatness(images=None, steps=20, step_size=1 / 255, start="none").measure(scene)
     for name, steps in (("friendly", 6), ("adversarial", 20)):  # a tie after five is decided for class 0
         wrong = 1 / (1 + np.exp(8 * (10 - 2 * steps) / 255))

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from trainers.attacks import PGD
 from trainers.data import Split
 from trainers.diagnostics.lipschitz import Lipschitz, list_parts
 from trainers.diagnostics.moments import Subject
@@ -26,7 +27,7 @@ from .helpers import seeded
 def bounds(network: Network, side: int = 8, channels: int = 1, **knobs: Any) -> dict[str, float]:
     x = torch.zeros(2, channels, side, side, dtype=torch.uint8)
     split = Split(x, torch.zeros(2, dtype=torch.long))
-    found = Lipschitz(**knobs).measure(Subject(Net(network), split, split, 0.1, "linf", seed=0))
+    found = Lipschitz(**knobs).measure(Subject(Net(network), split, split, 0.1, "linf", PGD(), seed=0))
     return {name: float(value) for name, value in found.items()}
 
 
@@ -185,7 +186,7 @@ def test_passes_are_those_of_one_map_the_mean_over_maps() -> None:
     with torch.no_grad():
         made.head.weight.copy_(2 * torch.eye(64).flip(0))
     net, split = Net(made), Split(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.zeros(2, dtype=torch.long))
-    Lipschitz(vectors=3).measure(Subject(net, split, split, 0.1, "linf", seed=0))
+    Lipschitz(vectors=3).measure(Subject(net, split, split, 0.1, "linf", PGD(), seed=0))
     assert net.forwards == net.backwards == 3 + 3
 
 

@@ -6,4 +6,5 @@ block         the `diagnostics:` block of `evaluate:`, which measures what is du
 moments       when a diagnostic is measured, and what it is measured on
 flatness      gradient norms of the loss at friendly and at most adversarial points
 lipschitz     upper bounds of the Lipschitz constant, with spectral_norm, the norm of an affine map
+outputs       logits, and penultimate activations under attack, of training images
 """

@@ -8,10 +8,11 @@ from trainers.balls import Norm
 from trainers.diagnostics.flatness import Flatness
 from trainers.diagnostics.lipschitz import Lipschitz
 from trainers.diagnostics.moments import Subject
+from trainers.diagnostics.outputs import Features, Logits
 from trainers.knobs import Knobs
 from trainers.npz import Arrays
 
-AnyDiagnostic = Flatness | Lipschitz
+AnyDiagnostic = Flatness | Lipschitz | Logits | Features
 EPOCHS = "_epochs"  # the end of the name of an array that holds epochs
 
 
@@ -20,6 +21,8 @@ class Diagnostics(Knobs):
 
     flatness: Flatness | None = None
     lipschitz: Lipschitz | None = None
+    logits: Logits | None = None
+    features: Features | None = None
 
     def asked(self) -> dict[str, AnyDiagnostic]:
         """Return the diagnostics that the study asks for, by name."""

@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
+from trainers.attacks import PGD
 from trainers.balls import Norm
 from trainers.data import Split
 from trainers.knobs import Knobs, Moment, to_epochs
@@ -22,6 +23,7 @@ class Subject(NamedTuple):
     test: Split
     epsilon: float
     norm: Norm
+    curves: PGD  # the attack of training curves
     seed: int  # of this epoch, for the draws of attacks
 
 
