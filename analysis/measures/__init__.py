@@ -3,9 +3,9 @@
 Fronts            front, front_metrics (its two accuracies), front_scale (lines along an axis), front_members,
                   dominance, validation_choice, duplicate_trainings
 Effects           differences (paired by seed), grid, knobs, one_axis, subsets
-Along training    curves, overfitting
+Along training    curves, overfitting, generalization
 Attacks           masking
 Classes           classes
 Examples          difficulty (groups, flipped labels), difficulty_reference, hardness, agreement, corrupted, gallery
-Shared            stats (means over seeds), cuts (the rows that are shown)
+Shared            stats (means over seeds), tidy (tables with intervals), cuts (the rows that are shown)
 """
