@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.exceptions import SweepError
-from analysis.measures.difficulty import GROUPS, assign_groups, compute_group_means
+from analysis.measures.group_means import GROUPS, assign_groups, compute_group_means
 from analysis.measures.masking import is_plain
 from analysis.results.instances import Instances, locate
 from analysis.results.rankings import read_ranking
@@ -107,6 +107,29 @@ def _reference_of(instances: Instances | None, seed: int) -> list[Reference]:
     losses = difficulty({"loss": instances["loss"]})
     known = np.isfinite(losses).all()
     return [Reference(seed, instances.index, instances.y, difficulty_d(losses))] if known else []
+
+
+OWN = "the training's own losses"
+
+
+def find_difficulty(instances: Instances, seed: int, references: References | None) -> np.ndarray | None:
+    """Return the difficulty d in [0, 1] of a training's examples (N,), 0 the hardest; NaN, or None, if unknown.
+
+    It is that of the references, or without them that of the training's own losses.
+    """
+    if references is not None:
+        return references.d(instances, seed)
+    if "loss" not in instances:
+        return None
+    losses = difficulty({"loss": instances["loss"]})
+    d, known = np.full(len(losses), np.nan), np.isfinite(losses)
+    d[known] = difficulty_d(losses[known])
+    return d
+
+
+def describe_source(references: References | None) -> str:
+    """Return in words whose difficulty `find_difficulty` returns."""
+    return OWN if references is None else references.description
 
 
 class DifficultyCorrelations(NamedTuple):
