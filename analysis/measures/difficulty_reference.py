@@ -160,7 +160,7 @@ def correlate_with_difficulty(results: Sweep, references: References) -> Difficu
         known = np.isfinite(d)
         for curve in curves:  # one at a time: all would not fit memory
             values = instances[curve]
-            rows[curve].setdefault(name, []).append(_correlate(d, _reduce_epochs(curve, values)))
+            rows[curve].setdefault(name, []).append(correlate(d, reduce_epochs(curve, values)))
             if curve == "t_max":
                 grouped = compute_group_means(values[-1:, known], assign_groups(d[known]))
                 means.setdefault(name, []).append(grouped[:, 0])
@@ -176,12 +176,13 @@ def correlate_with_difficulty(results: Sweep, references: References) -> Difficu
     )
 
 
-def _reduce_epochs(curve: str, values: np.ndarray) -> np.ndarray:
+def reduce_epochs(curve: str, values: np.ndarray) -> np.ndarray:
     """Reduce a curve to one number for each example, (T, N) -> (N,): its last value or its mean over epochs."""
     return values[-1] if curve in LAST else difficulty({"loss": values})  # `difficulty` is the mean over epochs
 
 
-def _correlate(d: np.ndarray, values: np.ndarray) -> float:
+def correlate(d: np.ndarray, values: np.ndarray) -> float:
+    """Return Pearson's correlation of the values known of both; NaN if all of one are equal."""
     both = np.isfinite(values) & np.isfinite(d)
     if both.sum() < 2 or not (np.ptp(values[both]) and np.ptp(d[both])):
         return float("nan")

@@ -195,6 +195,7 @@ def _curve(made: Made, true: dict[str, float], rng: np.random.Generator, lift: f
                 row[f"{split}_pgd_acc"] = robust + scatter * rng.standard_normal()
             if made.instances:
                 row |= {"kappa_mean": 7 * rise + seed_effect, "kappa_median": float(round(8 * rise))}
+                row |= {"weight_min": 0.0, "weight_max": 1.1} if epoch >= made.epochs // 2 else {}
             if made.train:
                 row["train_pgd_acc"] = min(1.0, (true["robust"] + 0.25 * progress) * rise + seed_effect)
         rows.append({key: float(v) if isinstance(v, np.floating) else v for key, v in row.items()})
@@ -281,7 +282,7 @@ def _write_knobs(
 ) -> dict[str, np.ndarray]:
     """What methods with weights, radii and targets record; weights act from the second half of training on."""
     weight = (1 + np.tanh(-1 + 5 * (1 - kappa / 5))) / 2 + 0.05 * rng.random(kappa.shape)
-    weight[: len(weight) // 2] = 1
+    weight[: len(weight) // 2] = np.nan
     t_y = 1 - 0.5 * progress * hardness.clip(0, 1)
     correct = rng.random(kappa.shape) < 0.95
     return {
