@@ -19,6 +19,8 @@ from analysis.measures.tidy import T_INTERVAL, add_context, tabulate_means
 from analysis.results.instances import Instances
 from analysis.results.sweep import Sweep
 
+LEAST_FALL = 0.1  # of the first mean loss; a smaller fall may be noise
+
 
 def measure_groups(
     results: Sweep, references: References | None = None, quantities: Sequence[str] = tuple(QUANTITIES)
@@ -48,8 +50,8 @@ def measure_learning_times(results: Sweep, references: References | None = None)
     `half`: the epoch at which the mean loss of the group has made half of its fall;
     `lag`: that epoch minus the onset of the same training; above zero, the group is learned after the onset;
     `late`: the fraction of the fall that follows the onset.
-    The fall is from the first epoch to the last; a group whose loss does not fall has no times. The last two exist only
-    for trainings with an onset.
+    The fall is from the first epoch to the last. A group whose loss falls by less than LEAST_FALL of it has no times,
+    and `lag` and `late` exist only for trainings with an onset.
     """
     onsets = find_onsets(results).set_index("id")["onset"]
     rows: list[dict[str, object]] = []
@@ -71,7 +73,7 @@ def time_learning(loss: np.ndarray, onset: float) -> dict[str, float]:
     """Return `half`, `lag` and `late` of a mean loss along training (T,), as in `measure_learning_times`."""
     known = np.flatnonzero(np.isfinite(loss))
     times = dict.fromkeys(("half", "lag", "late"), np.nan)
-    if len(known) < 2 or loss[known[-1]] >= loss[known[0]]:
+    if len(known) < 2 or loss[known[-1]] > (1 - LEAST_FALL) * loss[known[0]]:
         return times
     first, last = loss[known[0]], loss[known[-1]]
     times["half"] = float(known[np.argmax(loss[known] <= (first + last) / 2)])
