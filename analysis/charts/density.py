@@ -43,8 +43,8 @@ def show_difficulty(counts: pd.DataFrame, correlations: pd.DataFrame, title: str
     notes = {}
     for row in ranked.to_dict("records"):
         known = np.isfinite(row["lo"])
-        ends = f" ({row['lo']:.2f} to {row['hi']:.2f})" if known else ""
-        notes[row["configuration"]] = f"ρ = {row['mean']:.2f}{ends}".replace("-", "−")
+        ends = f" ({row['lo']:.2f}, {row['hi']:.2f})" if known else ""
+        notes[row["configuration"]] = f"ρ {row['mean']:.2f}{ends}".replace("-", "−")
     names = {"d_lo": "x_lo", "d_hi": "x_hi", "value_lo": "y_lo", "value_hi": "y_hi"}
     return Density(counts.rename(columns=names), "difficulty d (1: easiest)", title, notes)
 

@@ -49,7 +49,7 @@ def measure_learning_times(results: Sweep, references: References | None = None)
     A row a configuration, `group` and `quantity`, with 95 % t-intervals over seeds:
     `half`: the epoch at which the mean loss of the group has made half of its fall;
     `lag`: that epoch minus the onset of the same training; above zero, the group is learned after the onset;
-    `late`: the fraction of the fall that follows the onset.
+    `late`: the fraction of the fall that follows the onset; above one where the loss rises before.
     The fall is from the first epoch to the last. A group whose loss falls by less than LEAST_FALL of it has no times,
     and `lag` and `late` exist only for trainings with an onset.
     """

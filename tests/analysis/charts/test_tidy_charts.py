@@ -135,7 +135,7 @@ def test_bins_have_the_colours_of_their_counts_and_the_panel_its_correlation(res
     here = counts[counts["configuration"] == counts["configuration"].iloc[0]]
     (bins,) = [found for found in figure.axes[0].collections if isinstance(found, PolyCollection)]
     assert np.asarray(bins.get_array()).tolist() == here["count"].tolist()
-    assert any(text.get_text().startswith("ρ = ") for text in figure.axes[0].texts)
+    assert any(text.get_text().startswith("ρ ") for text in figure.axes[0].texts)
 
 
 def test_a_panel_without_a_note_needs_no_room_for_it() -> None:
