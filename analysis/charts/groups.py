@@ -2,58 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from analysis.charts.saving import WIDTH
-from analysis.charts.text import count_title_letters, draw_legend, wrap_title, write_percent
-from analysis.measures.difficulty import CURVES, GroupCurves
+from analysis.charts.styles import DASHES
+from analysis.charts.text import count_title_letters, draw_legend, wrap_axis_label, wrap_title, write_percent
+from analysis.measures.group_means import GROUPS, QUANTITIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 SHOWN_GROUPS = (0, 3, 6, 9)
-SHOWN_RANKINGS = 2  # side by side
-TITLES = {
-    "loss": "loss",
-    "correct": "accuracy (%)",
-    "feature_norm": "feature norm",
-    "t_max": "largest entry of the target",
-}
-FRACTIONS = ("correct",)  # the curves of groups that are in [0, 1]
+SHOWN_COLUMNS = 2  # side by side
+FRACTIONS = ("correct", "clean_correct", "t_correct", "t_class")  # quantities that are accuracies, in percent
+ROW_HEIGHT = 1.6  # inches
 
 
-def size_groups(info: dict[str, GroupCurves], width: float = WIDTH) -> tuple[float, float]:
+def list_quantities(info: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return the quantities that some table of groups has, in the order of rows."""
+    found = {name for table in info.values() for name in table["quantity"]}
+    return [name for name in QUANTITIES if name in found]
+
+
+def size_groups(info: Mapping[str, pd.DataFrame], width: float = WIDTH) -> tuple[float, float]:
     """Return the size of the figure in inches, with a row per quantity."""
-    return width, 0.6 + 1.6 * max(len(found.curves) for found in info.values())
+    return width, 0.6 + ROW_HEIGHT * len(list_quantities(info))
 
 
-def draw_groups(figure: Figure, info: dict[str, GroupCurves]) -> None:
-    """Draw a row per quantity and a column per ranking, bands of one standard error; the hardest group is darkest."""
-    from matplotlib import colormaps
+def draw_groups(figure: Figure, info: Mapping[str, pd.DataFrame], shown: Sequence[int] = SHOWN_GROUPS) -> None:
+    """Draw a row per quantity and a column per table of groups, with the bands of the tables.
 
-    names = [name for name in CURVES if any(name in found.curves for found in info.values())]
+    The hardest group is darkest. `info` maps the title of a column to a table of `measure_groups` of one configuration,
+    or of `measure_profile_groups`; `shown` are the groups to draw.
+    """
+    names = list_quantities(info)
     plots = figure.subplots(len(names), len(info), squeeze=False, sharex="col", sharey="row")
-    for column, (ranking, found) in enumerate(info.items()):
-        plots[0, column].set_title(wrap_title(ranking, count_title_letters(figure.get_figwidth(), len(info))))
-        for row, name in enumerate(name for name in names if name in found.curves):
-            _draw_group_curves(plots[row, column], found, name, colormaps["cividis"])
+    for column, (title, table) in enumerate(info.items()):
+        plots[0, column].set_title(wrap_title(title, count_title_letters(figure.get_figwidth(), len(info))))
+        for row, name in enumerate(names):
+            _draw_lines(plots[row, column], table[table["quantity"] == name], shown)
     for row, name in enumerate(names):
-        plots[row, 0].set_ylabel(TITLES[name])
+        title = f"{QUANTITIES[name]} (%)" if name in FRACTIONS else QUANTITIES[name]
+        plots[row, 0].set_ylabel(wrap_axis_label(title, ROW_HEIGHT - 0.2))
         if name in FRACTIONS:
             write_percent(plots[row, 0])
     for plot in plots[-1]:
         plot.set_xlabel("epoch")
         plot.locator_params(axis="x", nbins=5, integer=True)
-    draw_legend(figure, plots[0, 0].get_legend_handles_labels()[0])
+    draw_legend(figure, _make_handles(shown))
 
 
-def _draw_group_curves(plot: Plot, found: GroupCurves, name: str, colours: Colormap) -> None:
-    for group in SHOWN_GROUPS:
-        mean, se, colour = found.curves[name][group], found.errors[name][group], colours(0.85 * group / 9)
-        plot.plot(mean, color=colour, label=f"G{group}")
-        if np.isfinite(se).any():
-            plot.fill_between(np.arange(len(mean)), mean - se, mean + se, color=colour, alpha=0.2, lw=0)
+def _draw_lines(plot: Plot, table: pd.DataFrame, shown: Sequence[int]) -> None:
+    for place, group in enumerate(shown):
+        rows = table[table["group"] == group].sort_values("epoch")
+        colour = _colour(group)
+        plot.plot(rows["epoch"], rows["mean"], color=colour, ls=DASHES[place % len(DASHES)])
+        if np.isfinite(rows["lo"]).any():
+            plot.fill_between(rows["epoch"], rows["lo"], rows["hi"], color=colour, alpha=0.2, lw=0)
+
+
+def _make_handles(shown: Sequence[int]) -> list[object]:
+    from matplotlib.lines import Line2D
+
+    ends = {0: "G0 (hardest)", GROUPS - 1: f"G{GROUPS - 1} (easiest)"}
+    return [
+        Line2D([], [], color=_colour(group), ls=DASHES[place % len(DASHES)], label=ends.get(group, f"G{group}"))
+        for place, group in enumerate(shown)
+    ]
+
+
+def _colour(group: int) -> tuple[float, float, float, float]:
+    from matplotlib import colormaps
+
+    red, green, blue, alpha = colormaps["cividis"](0.85 * group / (GROUPS - 1))
+    return red, green, blue, alpha

@@ -25,7 +25,12 @@ def count_title_letters(width: float, columns: int) -> int:
 
 
 def draw_legend(figure: Figure, handles: Sequence[Any]) -> None:
-    """Draw a legend below a figure in as many columns as fit, wrap long names, and enlarge the figure to hold it."""
+    """Draw a legend below a figure in as many columns as fit, wrap long names, and enlarge the figure to hold it.
+
+    Nothing is drawn without handles.
+    """
+    if not handles:
+        return
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     renderer, room = FigureCanvasAgg(figure).get_renderer(), 0.98 * figure.bbox.width

@@ -3,9 +3,10 @@
 Fronts            front, front_metrics (its two accuracies), front_scale (lines along an axis), front_members,
                   dominance, validation_choice, duplicate_trainings
 Effects           differences (paired by seed), grid, knobs, one_axis, subsets
-Along training    curves, overfitting
+Along training    curves, overfitting, onset, generalization, cost, kappa (weights against κ too)
 Attacks           masking
 Classes           classes
-Examples          difficulty (groups, flipped labels), difficulty_reference, hardness, agreement, corrupted, gallery
-Shared            stats (means over seeds), cuts (the rows that are shown)
+Examples          difficulty (flipped labels), group_means, groups (also when they are learned), difficulty_reference,
+                  difficulty_relation, hardness, agreement, corrupted, gallery
+Shared            stats (means over seeds), tidy (tables with intervals), cuts (the rows that are shown)
 """

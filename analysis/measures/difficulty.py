@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from analysis.measures.group_means import NO_GROUP, QUANTITIES, assign_groups, average_trainings
 from analysis.results.instances import Instances, locate
 from analysis.results.rankings import Ranking
 from analysis.results.sweep import Sweep
 from trainers.scores import top_membership
-
-GROUPS = 10
-CURVES = ("loss", "correct", "feature_norm", "t_max")
 
 
 class Detection(NamedTuple):
@@ -22,15 +21,6 @@ class Detection(NamedTuple):
     flipped: int
     found: float  # how many are among the `flipped` most problematic examples; ties at the edge count on average
     auc: float  # probability that a flipped example ranks above one that is not
-
-
-class GroupCurves(NamedTuple):
-    """Means over the examples of each difficulty group G0 (hardest) to G9, and over profiling trials."""
-
-    curves: dict[str, np.ndarray]  # name -> (10, T)
-    errors: dict[str, np.ndarray]  # name -> (10, T) standard errors over the trials, NaN for one
-    sizes: np.ndarray  # (10,)
-    trials: int
 
 
 def open_profiles(results: Sweep, ranking: Ranking) -> list[Instances]:
@@ -49,53 +39,21 @@ def measure_detection(rank: np.ndarray, is_flipped: np.ndarray) -> Detection | N
     return Detection(n, float(top_membership(rank, n) @ is_flipped), float(auc))
 
 
-def assign_groups(d: np.ndarray) -> np.ndarray:
-    """Assign each example to a group by its difficulty d: G_i with i = min(floor(10 d), 9); G_0 is the hardest.
-
-    Liu et al. 2021, sec. 4.2. Their text to Figure 14 numbers the groups in the opposite order.
-    """
-    return np.asarray(np.minimum(np.floor(GROUPS * d).astype(int), GROUPS - 1))
-
-
 def compute_difficulty(ranking: Ranking) -> np.ndarray:
     """Return d in [0, 1], 0 the hardest: one minus the rank by mean loss, else by the ranking's own score."""
     return 1 - ranking.ranks.get("difficulty", ranking.rank)
 
 
-def compute_group_curves(results: Sweep, ranking: Ranking) -> GroupCurves | None:
-    """Average the loss, accuracy under attack and feature norm of each group along training; None without records."""
+def measure_profile_groups(
+    results: Sweep, ranking: Ranking, quantities: Sequence[str] = tuple(QUANTITIES)
+) -> pd.DataFrame:
+    """Measure how the groups of a ranking train in its own profiling trials, as `average_trainings` tabulates them."""
     group = assign_groups(compute_difficulty(ranking))
-    found: dict[str, list[np.ndarray]] = {}
-    records = open_profiles(results, ranking)
-    for instances in records:
-        place = locate(ranking.index, instances.index)
-        known = place >= 0
-        for name in CURVES:
-            if name in instances:
-                curve = instances[name][:, place[known]]
-                found.setdefault(name, []).append(compute_group_means(curve, group[known]))
-    if not found:
-        return None
-    shortest = {name: min(curve.shape[1] for curve in curves) for name, curves in found.items()}
-    whole = {name: np.stack([curve[:, : shortest[name]] for curve in curves]) for name, curves in found.items()}
-    means = {name: curves.mean(axis=0) for name, curves in whole.items()}
-    errors = {name: _standard_errors(curves) for name, curves in whole.items()}
-    return GroupCurves(means, errors, np.bincount(group, minlength=GROUPS), len(records))
-
-
-def _standard_errors(curves: np.ndarray) -> np.ndarray:
-    """Return the standard errors over the first axis; NaN if it has length one."""
-    n = len(curves)
-    return np.asarray(curves.std(axis=0, ddof=1) / np.sqrt(n)) if n > 1 else np.full(curves.shape[1:], np.nan)
-
-
-def compute_group_means(values: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Average (T, N) values over the examples of each group, without NaN: (10, T)."""
-    members = np.eye(GROUPS)[group]  # (N, 10)
-    known = np.isfinite(values)
-    totals, counts = np.where(known, values, 0.0) @ members, known @ members
-    means = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
-    return np.asarray(means.T)
+    trainings = []
+    for instances in open_profiles(results, ranking):
+        place = locate(instances.index, ranking.index)
+        trainings.append((instances, np.where(place >= 0, group[place], NO_GROUP)))
+    return average_trainings(trainings, quantities)
 
 
 def correlate_scores(ranking: Ranking) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.exceptions import SweepError
-from analysis.measures.difficulty import GROUPS, assign_groups, compute_group_means
+from analysis.measures.group_means import GROUPS, assign_groups, compute_group_means
 from analysis.measures.masking import is_plain
 from analysis.results.instances import Instances, locate
 from analysis.results.rankings import read_ranking
@@ -109,6 +109,29 @@ def _reference_of(instances: Instances | None, seed: int) -> list[Reference]:
     return [Reference(seed, instances.index, instances.y, difficulty_d(losses))] if known else []
 
 
+OWN = "the training's own losses"
+
+
+def find_difficulty(instances: Instances, seed: int, references: References | None) -> np.ndarray | None:
+    """Return the difficulty d in [0, 1] of a training's examples (N,), 0 the hardest; NaN, or None, if unknown.
+
+    It is that of the references, or without them that of the training's own losses.
+    """
+    if references is not None:
+        return references.d(instances, seed)
+    if "loss" not in instances:
+        return None
+    losses = difficulty({"loss": instances["loss"]})
+    d, known = np.full(len(losses), np.nan), np.isfinite(losses)
+    d[known] = difficulty_d(losses[known])
+    return d
+
+
+def describe_source(references: References | None) -> str:
+    """Return in words whose difficulty `find_difficulty` returns."""
+    return OWN if references is None else references.description
+
+
 class DifficultyCorrelations(NamedTuple):
     """The relation of per-example records to difficulty; a row a configuration, means over seeds."""
 
@@ -137,7 +160,7 @@ def correlate_with_difficulty(results: Sweep, references: References) -> Difficu
         known = np.isfinite(d)
         for curve in curves:  # one at a time: all would not fit memory
             values = instances[curve]
-            rows[curve].setdefault(name, []).append(_correlate(d, _reduce_epochs(curve, values)))
+            rows[curve].setdefault(name, []).append(correlate(d, reduce_epochs(curve, values)))
             if curve == "t_max":
                 grouped = compute_group_means(values[-1:, known], assign_groups(d[known]))
                 means.setdefault(name, []).append(grouped[:, 0])
@@ -153,12 +176,13 @@ def correlate_with_difficulty(results: Sweep, references: References) -> Difficu
     )
 
 
-def _reduce_epochs(curve: str, values: np.ndarray) -> np.ndarray:
+def reduce_epochs(curve: str, values: np.ndarray) -> np.ndarray:
     """Reduce a curve to one number for each example, (T, N) -> (N,): its last value or its mean over epochs."""
     return values[-1] if curve in LAST else difficulty({"loss": values})  # `difficulty` is the mean over epochs
 
 
-def _correlate(d: np.ndarray, values: np.ndarray) -> float:
+def correlate(d: np.ndarray, values: np.ndarray) -> float:
+    """Return Pearson's correlation of the values known of both; NaN if all of one are equal."""
     both = np.isfinite(values) & np.isfinite(d)
     if both.sum() < 2 or not (np.ptp(values[both]) and np.ptp(d[both])):
         return float("nan")

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.measures.stats import Estimate, estimate, estimate_last_axis, t_quantile
-from analysis.results.metrics import EPOCH_METRIC, is_comparable, parse_attack
+from analysis.measures.tidy import T_INTERVAL
+from analysis.results.metrics import EPOCH_METRIC, find_strongest, is_comparable, parse_attack, shorten_attack
 from analysis.results.sweep import Sweep
 
 LARGE = 0.03  # accuracy; a gap is large if it exceeds that of plain PGD training by this
@@ -37,20 +38,21 @@ class Reversals(NamedTuple):
     pairs: int  # with both differences known
     reversed: int
     certain: int  # reversed pairs whose two intervals exclude zero, or whose two differences of one seed exceed LARGE
-    widest: list[Reversal]  # the certain pairs with the largest change, at most MAX_REVERSALS
+    widest: list[Reversal]  # the certain pairs with the largest change
 
 
-def measure_masking(results: Sweep, robust: str | None) -> pd.DataFrame:
+def measure_masking(results: Sweep, robust: str | None, pgd: str = EPOCH_METRIC) -> pd.DataFrame:
     """Measure accuracy under PGD and under the strongest attack on the same images, in a row per configuration.
 
+    `robust` is the test accuracy under the strongest attack, and `pgd` that under a PGD: of learning curves, or final.
     The checkpoint is the selected epoch, or the last epoch if none is selected. The columns are `weak`, `strong` and
     `gap`, their difference, each with `_se`, and `plain`: whether the configuration is plain PGD training. The table is
     empty if the strongest attack is this PGD or had another budget, or if PGD was not measured on its images.
     """
     strong, test = f"{results.checkpoint}_{robust}", results.completed
-    if robust is None or robust == EPOCH_METRIC or strong not in test:
+    if robust is None or robust == pgd or strong not in test:
         return pd.DataFrame()
-    pairs = test.assign(strong=test[strong], weak=_match_images(test, results, robust))
+    pairs = test.assign(strong=test[strong], weak=_match_images(test, results, robust, pgd))
     alive = pairs[f"{results.checkpoint}_constant"].isna()  # a network that predicts one class withstands every attack
     pairs = pairs[pairs["weak"].notna() & pairs["strong"].notna() & alive]
     configs = {trial["configuration"]: trial.get("config", {}) for trial in results.plan["trials"]}
@@ -67,13 +69,13 @@ def measure_masking(results: Sweep, robust: str | None) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _match_images(trials: pd.DataFrame, results: Sweep, robust: str) -> pd.Series:
-    """Return the accuracy under the PGD of learning curves on the images of the strongest attack; NaN if unknown."""
-    weak, strong = results.attacks.get("pgd", ""), results.attacks.get(parse_attack(robust) or "", "")
+def _match_images(trials: pd.DataFrame, results: Sweep, robust: str, pgd: str) -> pd.Series:
+    """Return the accuracy under a PGD on the images of the strongest attack; NaN if unknown."""
+    weak, strong = (results.attacks.get(parse_attack(metric) or "", "") for metric in (pgd, robust))
     if is_comparable(weak, strong, float(trials["test_examples"].max())):
-        return trials[f"{results.checkpoint}_{EPOCH_METRIC}"]
+        return trials[f"{results.checkpoint}_{pgd}"]
     gap = f"{results.checkpoint}_gradient_masking_gap"
-    if strong.startswith("AutoAttack") and gap in trials:
+    if pgd == EPOCH_METRIC and strong.startswith("AutoAttack") and gap in trials:
         return trials[f"{results.checkpoint}_{robust}"] + trials[gap]
     return pd.Series(np.nan, trials.index)
 
@@ -114,10 +116,15 @@ def select_masked(table: pd.DataFrame, least: float) -> pd.DataFrame:
     return table[table["gap"] - width > least + LARGE].sort_values("gap", ascending=False)
 
 
-def find_reversals(results: Sweep, table: pd.DataFrame, robust: str) -> Reversals:
-    """Find the pairs of rows of a problem whose order the strongest attack reverses, paired by seed."""
+def find_reversals(
+    results: Sweep, table: pd.DataFrame, robust: str, pgd: str = EPOCH_METRIC, most: int | None = MAX_REVERSALS
+) -> Reversals:
+    """Find the pairs of rows of a problem whose order the strongest attack reverses, paired by seed.
+
+    `most` limits the pairs in `widest`; None: all certain ones.
+    """
     done = results.completed
-    done = done.assign(weak=_match_images(done, results, robust), strong=done[f"{results.checkpoint}_{robust}"])
+    done = done.assign(weak=_match_images(done, results, robust, pgd), strong=done[f"{results.checkpoint}_{robust}"])
     names = table["configuration"].tolist()
     both = np.stack(
         [
@@ -136,8 +143,65 @@ def find_reversals(results: Sweep, table: pd.DataFrame, robust: str) -> Reversal
         certain = is_turned & (np.abs(means) > least).all(axis=0)
         known, turned = known + int((counts > 0).sum()), turned + int(is_turned.sum())
         sure += [(-float(np.ptp(means[:, n])), one, one + 1 + int(n)) for n in np.flatnonzero(certain)]
-    widest = [_build_reversal(table, one, other, both) for _, one, other in sorted(sure)[:MAX_REVERSALS]]
+    widest = [_build_reversal(table, one, other, both) for _, one, other in sorted(sure)[:most]]
     return Reversals(known, turned, len(sure), widest)
+
+
+def list_weak_attacks(results: Sweep, robust: str | None) -> list[str]:
+    """List the test accuracies under PGD that can be compared with the strongest attack: of curves first, then final.
+
+    Each had the budget and the images of the strongest attack, or its accuracy on these images was recorded.
+    """
+    found = []
+    for metric in dict.fromkeys((EPOCH_METRIC, *results.final_metrics())):
+        text = results.attacks.get(parse_attack(metric) or "", "PGD" if metric == EPOCH_METRIC else "")
+        if metric.startswith("test_") and text.startswith("PGD") and len(measure_masking(results, robust, metric)):
+            found.append(metric)
+    return found
+
+
+def tabulate_masking(results: Sweep) -> pd.DataFrame:
+    """Tabulate the gradient-masking gap: a row a configuration and PGD, with its 95 % t-interval over seeds.
+
+    `attack` is the PGD and `against` the strongest attack that every training has; `weak` and `strong` are the
+    accuracies under them, each with `_se`. `alarm` marks a gap that exceeds that of plain PGD training, or the smallest
+    gap without any, by more than LARGE and the half-width of its interval.
+    """
+    robust, tables = find_strongest(results.final_metrics(), results.attacks), []
+    for pgd in list_weak_attacks(results, robust):
+        for _, table in measure_masking(results, robust, pgd).groupby("setting", sort=False):
+            plain = find_plain_training(table)
+            least = float(table["gap"].min() if plain is None else plain["gap"])
+            half = table["gap_se"] * [t_quantile(n) for n in table["n"]]
+            ends = {"mean": table["gap"], "lo": table["gap"] - half, "hi": table["gap"] + half}
+            alarm = table["configuration"].isin(select_masked(table, least)["configuration"])
+            names = {
+                name: shorten_attack(parse_attack(metric) or "", results.attacks)
+                for name, metric in (("attack", pgd), ("against", str(robust)))
+            }
+            tables.append(table.assign(**names, alarm=alarm, **ends, interval=T_INTERVAL))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def tabulate_reversals(results: Sweep) -> pd.DataFrame:
+    """Tabulate the pairs of configurations that a PGD and the strongest attack order differently by more than seeds.
+
+    A row a pair and PGD (`attack`): the difference `better` minus `worse` under it (`weak`) and under the strongest
+    attack (`mean`, below zero), with 95 % t-intervals over the `n` seeds of both. A pair of one seed has no
+    interval; it counts if both differences exceed LARGE.
+    """
+    robust, rows = find_strongest(results.final_metrics(), results.attacks), []
+    for pgd in list_weak_attacks(results, robust):
+        for setting, table in measure_masking(results, robust, pgd).groupby("setting", sort=False):
+            for pair in find_reversals(results, table, str(robust), pgd, None).widest:
+                (weak, low, high), (mean, lo, hi) = (
+                    (found.mean, found.mean - found.half_width, found.mean + found.half_width)
+                    for found in (pair.weak, pair.strong)
+                )
+                row = {"setting": setting, "attack": shorten_attack(parse_attack(pgd) or "", results.attacks)}
+                row |= {"better": pair.better, "worse": pair.worse, "weak": weak, "weak_lo": low, "weak_hi": high}
+                rows.append(row | {"mean": mean, "lo": lo, "hi": hi, "n": pair.strong.n, "interval": T_INTERVAL})
+    return pd.DataFrame(rows)
 
 
 def _build_reversal(table: pd.DataFrame, one: int, other: int, both: np.ndarray) -> Reversal:

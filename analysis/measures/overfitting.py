@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.measures.cuts import MAX_ROWS, group_by_setting, take_in_turn
-from analysis.measures.stats import estimate_groups
+from analysis.measures.stats import Estimate, estimate_groups
+from analysis.measures.tidy import CONTEXT
 from analysis.results.gaps import keep_selectable
 from analysis.results.metrics import EPOCH_METRIC
 from analysis.results.sweep import Sweep
@@ -34,7 +35,6 @@ QUANTITIES = {
     "generalization_gap": "generalization_gap",
     "clean_generalization_gap": "clean_generalization_gap",
 }
-CONTEXT = ("configuration", "name", "choice", "setting", "family", "subset_label", "subset_kind")
 
 
 class AccuracyCurve(NamedTuple):
@@ -90,6 +90,23 @@ def measure_overfitting(results: Sweep) -> pd.DataFrame:
     found = pd.DataFrame(floors, firsts.index, ["floor", "floor_evaluations", "floor_borrowed"])
     parts = [firsts[list(CONTEXT)], endings, measured[names].reindex(firsts.index), found]
     return pd.concat(parts, axis=1).reset_index(drop=True)
+
+
+def exceeds_floor(table: pd.DataFrame) -> np.ndarray:
+    """Return which rows of `measure_overfitting` overfit by more than their floor, (n,) bool.
+
+    The lower end of the t-interval of best − last, or best − last of one seed, is above the floor. A network that is
+    constant does not count, nor does an unknown floor.
+    """
+    columns = ("robust_overfitting", "robust_overfitting_se", "n", "floor", "constant")
+    found = []
+    for gap, se, n, floor, constant in zip(*(table[column].tolist() for column in columns), strict=True):
+        found.append(bool(not constant and _lower_bound(Estimate(gap, se, n)) > floor))
+    return np.array(found, dtype=bool)
+
+
+def _lower_bound(gap: Estimate) -> float:
+    return gap.mean - (gap.half_width if gap.n > 1 else 0.0)
 
 
 def estimate_floor(curves: Sequence[AccuracyCurve], others: DifferenceSum | None = None) -> Floor:
@@ -154,9 +171,13 @@ def second_differences(curves: Sequence[AccuracyCurve], start: int) -> np.ndarra
     pieces = [np.empty(0)]
     for curve in curves:
         accuracy, lr = curve.accuracy[start:], curve.lr[start:]
-        drops = 1 + np.flatnonzero(lr[1:] <= DROP * lr[:-1])
-        pieces += [np.diff(piece, n=2) for piece in np.split(accuracy, drops)]
+        pieces += [np.diff(piece, n=2) for piece in np.split(accuracy, find_drops(lr))]
     return np.concatenate(pieces)
+
+
+def find_drops(lr: np.ndarray) -> np.ndarray:
+    """Return the positions at which a learning rate has dropped since the one before."""
+    return np.asarray(1 + np.flatnonzero(lr[1:] <= DROP * lr[:-1]))
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
+import pandas as pd
 
 from analysis.charts.classes import draw_classes, size_classes, split_class_pages
 from analysis.charts.curves import draw_curves, find_curve_limits, is_crowded, list_splits, name_accuracy, size_curves
@@ -15,7 +16,7 @@ from analysis.charts.front import draw_front, size_front
 from analysis.charts.front_keys import assign_keys
 from analysis.charts.gallery import draw_gallery, size_gallery
 from analysis.charts.grid import draw_grid, is_single, size_grid
-from analysis.charts.groups import SHOWN_GROUPS, SHOWN_RANKINGS, draw_groups, size_groups
+from analysis.charts.groups import SHOWN_COLUMNS, SHOWN_GROUPS, draw_groups, size_groups
 from analysis.charts.knobs import draw_knobs, size_knobs
 from analysis.charts.overfitting import draw_gaps, split_gap_pages
 from analysis.charts.panels import can_share_range, describe_axis_start, list_settings, size_panels, title_panels
@@ -26,11 +27,12 @@ from analysis.measures.classes import MEAN, collect_classes
 from analysis.measures.curves import NAMES, Curves, collect_curves
 from analysis.measures.cuts import PAGE_ROWS
 from analysis.measures.differences import collect_effects
-from analysis.measures.difficulty import GROUPS, GroupCurves, compute_group_curves
+from analysis.measures.difficulty import measure_profile_groups
 from analysis.measures.front import FrontData
 from analysis.measures.front_members import count_attaining, list_seed_counts
 from analysis.measures.gallery import PER_CLASS, collect_gallery
 from analysis.measures.grid import collect_grids
+from analysis.measures.group_means import GROUPS
 from analysis.measures.knobs import collect_knobs
 from analysis.measures.overfitting import collect_gaps
 from analysis.measures.stats import format_seeds
@@ -53,6 +55,7 @@ def describe_band(front: FrontData) -> str:
     return f"{text} A band is not a standard error." if text else ""
 
 
+GROUP_CURVES = ("loss", "correct", "feature_norm", "t_max")  # the quantities of difficulty groups on the page
 BARS = "Bars and bands are one standard error over seeds."
 
 
@@ -213,12 +216,10 @@ def specify_classes(digest: ReportData, width: float = WIDTH) -> Iterator[Figure
 
 def specify_rankings(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
     """Specify figures of how difficulty groups train, and of the images at both ends of each ranking."""
-    curves = {ranking.title: compute_group_curves(digest.results, ranking) for ranking in digest.rankings}
-    known = {name: found for name, found in curves.items() if found is not None}
+    curves = {one.title: measure_profile_groups(digest.results, one, GROUP_CURVES) for one in digest.rankings}
+    known = {name: found for name, found in curves.items() if len(found)}
     if known:
-        pairs = [
-            dict([*known.items()][start : start + SHOWN_RANKINGS]) for start in range(0, len(known), SHOWN_RANKINGS)
-        ]
+        pairs = [dict([*known.items()][start : start + SHOWN_COLUMNS]) for start in range(0, len(known), SHOWN_COLUMNS)]
         sheets = [(size_groups(pair, width), partial(draw_groups, info=pair)) for pair in pairs]
         yield from _specify_sheets("groups", "Difficulty groups along training", _describe_groups(known), sheets)
     for ranking in digest.rankings:
@@ -238,9 +239,9 @@ def specify_rankings(digest: ReportData, width: float = WIDTH) -> Iterator[Figur
             )  # fmt: skip
 
 
-def _describe_groups(known: dict[str, GroupCurves]) -> str:
+def _describe_groups(known: dict[str, pd.DataFrame]) -> str:
     """Describe the figure of difficulty groups."""
-    trials = max(found.trials for found in known.values())
+    trials = max(int(found["n"].max()) for found in known.values())
     shown = ", ".join(f"G{group}" for group in SHOWN_GROUPS)
     return (
         f"Training examples are divided into {GROUPS} groups by difficulty, of which {shown} are drawn; G0 is the "

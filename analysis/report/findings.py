@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import pandas as pd
 
 from analysis.measures.front import FrontPanel
 from analysis.measures.masking import LARGE, Reversals, find_plain_training, find_reversals, select_masked
+from analysis.measures.overfitting import exceeds_floor
 from analysis.measures.stats import CONFIDENCE, POINTS, Estimate, format_count, format_seeds, t_quantile
 from analysis.report.comparisons import describe_comparisons, describe_multiplicity, title_finding
 from analysis.report.data import ReportData
@@ -201,7 +201,7 @@ def _report_overfitting(digest: ReportData) -> Iterator[tuple[str, str]]:
             for name in ("robust_overfitting", "robust_overfitting_val")
         )
         floors = known[known["floor"].notna()]
-        above = sum(_lower_bound(row) > row["floor"] for row in floors.to_dict("records"))
+        above = int(exceeds_floor(floors).sum())
         exceed = f" {above} of {len(floors)} configurations exceed their floor{by}." if len(floors) else ""
         selected = f"by {val.text()} from the validation-selected epoch; " if digest.results.selects else ""
         yield (
@@ -210,12 +210,6 @@ def _report_overfitting(digest: ReportData) -> Iterator[tuple[str, str]]:
             f"on test to the last ({selected}floor {_format_points(worst['floor'])}; "
             f"{format_seeds(worst['n'])}).{exceed}",
         )
-
-
-def _lower_bound(row: Mapping[Any, Any]) -> float:
-    """Return the lower end of the t-interval of best − last, or best − last itself for one seed."""
-    gap = Estimate(row["robust_overfitting"], row["robust_overfitting_se"], row["n"])
-    return gap.mean - (gap.half_width if gap.n > 1 else 0.0)
 
 
 def _format_points(fraction: float) -> str:

@@ -77,12 +77,16 @@ def _identity_columns(planned: Row, axes: Axes) -> Row:
 
 
 def _cost_columns(costs: list[Row], trial: str) -> Row:
-    """Return a trial's seconds: `alone`, as if trained from scratch; `billed`, without epochs that others trained."""
+    """Return a trial's seconds: `alone`, as if trained from scratch; `billed`, without epochs that others trained.
+
+    `seconds_training` is the part of `alone` that is no measurement.
+    """
     kinds = ("seconds", "evaluate_seconds", "final_seconds")
     seconds = [sum(cost.get(kind, 0.0) for kind in kinds) for cost in costs]
     billed = [cost.get("by", trial) == trial for cost in costs]
     return {
         "epochs_billed": sum(paid for paid, cost in zip(billed, costs, strict=True) if "seconds" in cost),
+        "seconds_training": sum(cost.get("seconds", 0.0) for cost in costs) if costs else float("nan"),
         "seconds_alone": sum(seconds) if costs else float("nan"),
         "seconds_billed": sum(time for paid, time in zip(billed, seconds, strict=True) if paid)
         if costs

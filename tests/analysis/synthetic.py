@@ -37,6 +37,7 @@ class Made:
     attacks: dict[str, str] = field(default_factory=lambda: dict(ATTACKS))
     lift: float = 0.0  # added to every robust accuracy
     train: bool = False  # robust training accuracy too is measured under the attack of the curves
+    instances: bool = False  # trials too record their examples, with κ, weights, radii and targets
 
 
 def write_sweep(folder: Path, made: Made = Made()) -> Path:
@@ -173,6 +174,8 @@ def _train(folder: Path, made: Made, planned: dict[str, Any], number: int) -> No
     (place / "result.json").write_text(json.dumps(_result(made, planned, rows, rng)))
     if planned["kind"] == "profile":
         _write_instances(place / "instances.npz", made, noise, rng)
+    elif made.instances:
+        _write_instances(place / "instances.npz", made, noise, np.random.default_rng(1000 + number), subset)
 
 
 def _curve(made: Made, true: dict[str, float], rng: np.random.Generator, lift: float) -> list[dict[str, Any]]:
@@ -190,6 +193,9 @@ def _curve(made: Made, true: dict[str, float], rng: np.random.Generator, lift: f
             for split, scatter in (("val", 0.006), ("test", 0.003)):
                 row[f"{split}_clean_acc"] = true["clean"] * rise + 0.002 * rng.standard_normal()
                 row[f"{split}_pgd_acc"] = robust + scatter * rng.standard_normal()
+            if made.instances:
+                row |= {"kappa_mean": 7 * rise + seed_effect, "kappa_median": float(round(8 * rise))}
+                row |= {"weight_min": 0.0, "weight_max": 1.1} if epoch >= made.epochs // 2 else {}
             if made.train:
                 row["train_pgd_acc"] = min(1.0, (true["robust"] + 0.25 * progress) * rise + seed_effect)
         rows.append({key: float(v) if isinstance(v, np.floating) else v for key, v in row.items()})
@@ -244,25 +250,58 @@ def _labels(made: Made, noise: float) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return y, y_clean, hardness
 
 
-def _write_instances(path: Path, made: Made, noise: float, rng: np.random.Generator) -> None:
+def _write_instances(path: Path, made: Made, noise: float, rng: np.random.Generator, subset: str | None = None) -> None:
+    """The arrays of examples: those of a profiling, or with `subset` all arrays of a trial on it."""
     y, y_clean, hardness = _labels(made, noise)
-    shape = (made.epochs, made.examples)
+    kept = _members(hardness, subset)
+    y, y_clean, hardness = y[kept], y_clean[kept], hardness[kept]
+    shape = (made.epochs, len(kept))
     progress = np.linspace(0, 1, made.epochs)[:, None]
     loss = 2.3 * np.exp(-3 * progress * (1 - hardness)) + 0.05 * rng.random(shape)
     correct = (rng.random(shape) > 0.9 * hardness * (1 - 0.5 * progress)).astype(np.uint8)
     loss[0, :3], correct[0, :3] = np.nan, 255  # not trained on in the first epoch
-    np.savez_compressed(
-        path,
-        index=np.arange(made.examples) + 1000,
-        y=y,
-        y_clean=y_clean,
-        loss=loss.astype(np.float32),
-        correct=correct,
-        kappa=(10 * (1 - hardness.clip(0, 1)) * np.ones(shape)).astype(np.uint8),
-        p_y=np.exp(-loss).astype(np.float16),
-        feature_norm=(5 + 3 * progress * (1 - hardness)).astype(np.float16),
-        best_clean_p_y=np.exp(-loss[-1]).astype(np.float16),
-    )
+    kappa = (10 * (1 - hardness.clip(0, 1)) * np.ones(shape)).astype(np.uint8)
+    arrays = {
+        "index": kept + 1000,
+        "y": y,
+        "y_clean": y_clean,
+        "loss": loss.astype(np.float32),
+        "correct": correct,
+        "kappa": kappa,
+        "p_y": np.exp(-loss).astype(np.float16),
+        "feature_norm": (5 + 3 * progress * (1 - hardness)).astype(np.float16),
+        "best_clean_p_y": np.exp(-loss[-1]).astype(np.float16),
+    }
+    if subset is not None:
+        arrays |= _write_knobs(y, hardness, kappa, progress, rng)
+    np.savez_compressed(path, **arrays)
+
+
+def _write_knobs(
+    y: np.ndarray, hardness: np.ndarray, kappa: np.ndarray, progress: np.ndarray, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """What methods with weights, radii and targets record; weights act from the second half of training on."""
+    weight = (1 + np.tanh(-1 + 5 * (1 - kappa / 5))) / 2 + 0.05 * rng.random(kappa.shape)
+    weight[: len(weight) // 2] = np.nan
+    t_y = 1 - 0.5 * progress * hardness.clip(0, 1)
+    correct = rng.random(kappa.shape) < 0.95
+    return {
+        "weight": weight.astype(np.float16),
+        "epsilon": (0.1 * (1 - progress * hardness.clip(0, 1))).astype(np.float16),
+        "t_y": t_y.astype(np.float16),
+        "t_max": np.maximum(t_y, 1 - t_y).astype(np.float16),
+        "t_class": np.where(t_y >= 0.6, y, (y + 1) % CLASSES).astype(np.uint8),
+        "t_correct": correct.astype(np.uint8),
+        "clean_correct": (rng.random(kappa.shape) > 0.2 * hardness).astype(np.uint8),
+    }
+
+
+def _members(hardness: np.ndarray, subset: str | None) -> np.ndarray:
+    """The positions of a subset's examples, in order."""
+    kind, _, size = (subset or "all").partition(" ")
+    order = {"all": np.arange(len(hardness)), "friendly": np.argsort(hardness, kind="stable")}
+    shuffled = np.random.default_rng(5).permutation(len(hardness))
+    return np.sort(order.get(kind, shuffled)[: int(size or len(hardness))])
 
 
 def _rank(folder: Path, made: Made, noise: float) -> None:

@@ -16,7 +16,7 @@ from analysis.charts.groups import draw_groups
 from analysis.charts.panels import describe_axis_start, equalize_ranges, list_settings, place_panels
 from analysis.charts.text import write_percent
 from analysis.measures.curves import collect_curves
-from analysis.measures.difficulty import compute_group_curves, open_profiles
+from analysis.measures.difficulty import measure_profile_groups, open_profiles
 from analysis.report.data import ReportData, collect_report_data
 from analysis.report.figures import specify_curves, specify_rankings
 from analysis.results.sweep import load_sweep
@@ -198,13 +198,14 @@ def test_panels_are_chosen_within_each_problem(tmp_path: Path) -> None:
 
 def test_groups_have_percent_a_spread_over_trials_and_say_how_they_were_formed(crowd: ReportData) -> None:
     ranking = crowd.rankings[1]
-    found = compute_group_curves(crowd.results, ranking)
-    assert found is not None and found.trials == 2
+    found = measure_profile_groups(crowd.results, ranking)
+    assert set(found["n"]) == {2}
     records = open_profiles(crowd.results, ranking)
     group = np.minimum(np.floor(10 * (1 - ranking.ranks["difficulty"])).astype(int), 9)
     ends = [record["loss"][-1, group == 3].mean() for record in records]
-    assert found.curves["loss"][3, -1] == pytest.approx(np.mean(ends), rel=1e-5)
-    assert found.errors["loss"][3, -1] == pytest.approx(np.std(ends, ddof=1) / np.sqrt(2), rel=1e-4)
+    (row,) = found[(found["quantity"] == "loss") & (found["group"] == 3)].tail(1).to_dict("records")
+    assert row["mean"] == pytest.approx(np.mean(ends), rel=1e-5)
+    assert row["hi"] - row["mean"] == pytest.approx(np.std(ends, ddof=1) / np.sqrt(2), rel=1e-4)
     captions = [drawing.caption for drawing in specify_rankings(crowd) if drawing.slug.startswith("groups")]
     assert len(captions) == 1 and "of which G0, G3, G6, G9 are drawn" in captions[0]
     assert "formed by the mean loss in these same trainings" in captions[0] and "standard error" in captions[0]

@@ -13,13 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.measures.difficulty import (
-    assign_groups,
     compute_difficulty,
-    compute_group_curves,
-    compute_group_means,
     correlate_scores,
     measure_detection,
+    measure_profile_groups,
 )
+from analysis.measures.group_means import NO_GROUP, assign_groups, compute_group_means
 from analysis.measures.subsets import count_classes, tabulate_sizes
 from analysis.results.instances import locate
 from analysis.results.sweep import load_sweep
@@ -100,7 +99,7 @@ def test_auc_is_the_chance_that_a_flipped_example_ranks_above_another(n: int, m:
 
 
 def test_groups_are_tenths_of_difficulty_with_the_hardest_first() -> None:
-    assert assign_groups(np.array([0.0, 0.05, 0.1, 0.95, 1.0])).tolist() == [0, 0, 1, 9, 9]
+    assert assign_groups(np.array([0.0, 0.05, 0.1, 0.95, 1.0, np.nan])).tolist() == [0, 0, 1, 9, 9, NO_GROUP]
 
 
 def test_difficulty_is_one_minus_the_rank_by_loss(whole: Path) -> None:
@@ -120,24 +119,25 @@ def test_group_means_leave_out_what_was_not_trained_on() -> None:
 
 def test_harder_groups_have_higher_loss_along_training(whole: Path) -> None:
     results = load_sweep(whole)
-    found = compute_group_curves(results, results.profile_rankings[1])
-    assert found is not None and found.trials == 2
-    assert set(found.curves) == {"loss", "correct", "feature_norm"}
-    assert (np.diff(found.curves["loss"][[0, 3, 6, 9], -1]) < 0).all()
-    assert found.sizes.sum() == 120
+    found = measure_profile_groups(results, results.profile_rankings[1])
+    assert set(found["n"]) == {2}
+    assert set(found["quantity"]) == {"loss", "correct", "feature_norm", "kappa"}
+    last = found[found["epoch"] == found["epoch"].max()].set_index(["quantity", "group"])
+    assert (np.diff(last["mean"]["loss"][[0, 3, 6, 9]]) < 0).all()
+    assert last["size"]["loss"].sum() == 120
 
 
 def test_group_curves_hold_few_arrays_however_many_trainings_there_are(tmp_path: Path) -> None:
-    """All arrays of sixteen trainings would be eighty; one, its copies and its sums by group are about six."""
+    """All arrays of six trainings would be thirty; one, its copies and its sums by group are about six."""
     examples, epochs = 4000, 30
     made = Made(noise=(0.1,), methods=("AT 0.10",), subsets=("all",), replicates=1, examples=examples, epochs=epochs)
     results = load_sweep(write_sweep(tmp_path / "large", replace(made, faults=False)))
     (ranking,) = results.profile_rankings
-    many = replace(ranking, trials=8 * ranking.trials)
-    assert compute_group_curves(results, many) is not None, "what is imported late is not counted below"
+    many = replace(ranking, trials=3 * ranking.trials)
+    assert len(measure_profile_groups(results, many)), "what is imported late is not counted below"
     tracemalloc.start()
     try:
-        compute_group_curves(results, many)
+        measure_profile_groups(results, many)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.measures.masking import find_plain_training, find_reversals, is_plain, select_masked
+from analysis.measures.masking import (
+    find_plain_training,
+    find_reversals,
+    is_plain,
+    select_masked,
+    tabulate_masking,
+    tabulate_reversals,
+)
 from analysis.report.data import ReportData, collect_report_data
 from analysis.report.findings import list_findings, list_limits
 from analysis.report.page import redraw_report
@@ -80,6 +87,38 @@ def test_the_gap_stands_on_the_page_and_in_its_own_table(tmp_path: Path, unrende
     text = page.read_text(encoding="utf-8")
     assert "PGD‑10 − AutoAttack standard</th>" in text and ">22.0 ± 0.0</td>" in text
     assert (page.parent / "tables" / "masking.csv").exists()
+
+
+def test_gap_and_alarm_are_tabulated_for_every_pgd_on_the_images_of_autoattack(tmp_path: Path) -> None:
+    found = attacked(tmp_path / "gairat", MADE)
+    for path in found.results.folder.glob("trials/*/result.json"):
+        result = json.loads(path.read_text())
+        for checkpoint in ("best", "last"):
+            fall = 0.004 if path.parent.name.endswith("seed=1") else 0.002
+            result[checkpoint]["test_pgd20_acc"] = result[checkpoint]["test_pgd_acc"] - fall
+        path.write_text(json.dumps(result))
+    results = load_sweep(found.results.folder)
+    table = tabulate_masking(results).set_index(["attack", "choice"])
+    assert set(table["against"]) == {"AutoAttack standard"} and set(table.index.get_level_values(0)) == {
+        "PGD-10",
+        "PGD-20",
+    }
+    assert table["alarm"].groupby("choice").sum().to_dict() == {"AT": 0, "GAIRAT": 2, "MART": 0}
+    done = results.completed[results.completed["choice"] == "MART"]
+    gaps = done["best_test_pgd20_acc"] - done["best_test_aa_acc"]
+    row = table.loc[("PGD-20", "MART"), ["mean", "lo", "hi"]].tolist()
+    half = stats.t.ppf(0.975, 2) * gaps.sem()
+    assert row == pytest.approx([gaps.mean(), gaps.mean() - half, gaps.mean() + half])
+    turned = tabulate_reversals(results)
+    assert turned[["attack", "better", "worse"]].to_numpy().tolist() == [
+        [attack, "GAIRAT", worse] for attack in ("PGD-10", "PGD-20") for worse in ("AT", "MART")
+    ]
+    assert (turned["weak_lo"] > 0).all() and (turned["hi"] < 0).all()
+
+
+def test_without_a_stronger_attack_on_the_same_images_there_is_no_table_of_gaps(tmp_path: Path) -> None:
+    results = load_sweep(write_sweep(tmp_path / "part", MADE))  # AutoAttack saw 300 of 360 images, and nothing else
+    assert tabulate_masking(results).empty and tabulate_reversals(results).empty
 
 
 def test_absence_of_large_gaps_is_reported(tmp_path: Path) -> None:
