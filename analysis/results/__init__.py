@@ -6,5 +6,6 @@ axes, metrics                     names: of what varies between trials, of accur
 instances, rankings               arrays of examples: of a training, of a ranking
 selection                         trials of one or several sweeps, placed in panels and lines
 search_block, measurement_terms   what selects a configuration, and what accuracies may be compared
+optuna_study                      axes and trials in the terms of Optuna
 table_files, remote_copy          tables as CSV and Parquet, copies of a sweep behind a URL
 """
