@@ -1,4 +1,4 @@
-"""Trainings that several sweeps contain: on one front they would count twice.
+"""Trainings that several sweeps contain: on one front or in one table they would count twice.
 
 A training is identified by its chain, the name of its last state (`trainers.state_chain`). Copies of a folder, sweeps
 that reuse stages of another, and a sweep run again by the same code have equal chains.
@@ -18,14 +18,14 @@ def refuse_copies(results: Sequence[Sweep]) -> None:
     """Raise SweepError if a sweep is given twice, or all of its trainings are also another's."""
     for one, other in combinations(results, 2):
         if one.folder.resolve() == other.folder.resolve():
-            raise SweepError(f"{other.folder.resolve()}: given twice; a front compares different sweeps")
+            raise SweepError(f"{other.folder.resolve()}: given twice; name each sweep once")
         first, second = _trainings(one), _trainings(other)
         (less, fewer), (more, _) = sorted(((other, second), (one, first)), key=lambda pair: len(pair[1]))
         if fewer and fewer == first & second:
             same = " (it is the same sweep)" if first == second else ""
             raise SweepError(
-                f"{less.where}: {more.where} has all of its {format_count(len(fewer), 'training')} too{same}; a front "
-                "would count them twice: give one of the two"
+                f"{less.where}: {more.where} has all of its {format_count(len(fewer), 'training')} too{same}; "
+                "they would count twice: give one of the two"
             )
 
 

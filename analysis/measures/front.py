@@ -24,7 +24,7 @@ from analysis.measures.validation_choice import SELECT, find_selected
 from analysis.results.gaps import describe_checkpoint
 from analysis.results.measurement_terms import Terms, read_terms, title_terms
 from analysis.results.metrics import describe_metric
-from analysis.results.sweep import Sweep
+from analysis.results.sweep import Sweep, name_sweeps
 from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
 from trainers.objectives import non_dominated
 
@@ -97,7 +97,7 @@ def compute_fronts(
     common = find_common_metrics(results)
     checkpoint = choose_checkpoint(results, checkpoint)
     metrics = choose_metrics(results, common, x, y)
-    names = _sweep_names(results)
+    names = name_sweeps(results)
     sweeps, scale = dict(zip(names, results, strict=True)), find_scale(results)
     planned = _group_by_terms(sweeps, scale, metrics, checkpoint)
     problems = {problem for group in planned.values() for problem in group["problem"]}
@@ -125,14 +125,6 @@ def _group_by_terms(
     number = {key: place for place, key in enumerate(dict.fromkeys(found))}
     places = np.array([number[key] for key in found])
     return {key: trials[places == place] for key, place in number.items()}
-
-
-def _sweep_names(results: Sequence[Sweep]) -> tuple[str, ...]:
-    """Return the studies' names, or folders for studies that share a name."""
-    studies = [sweep.study for sweep in results]
-    return tuple(
-        study if studies.count(study) == 1 else str(sweep.folder) for study, sweep in zip(studies, results, strict=True)
-    )
 
 
 def _build_panel(

@@ -5,5 +5,6 @@ data                                 all that the page shows, computed once
 figures, tables                      figures with captions, and a package of tables
 findings, comparisons                what the numbers say, in words
 setting, provenance                  what was trained, and where the numbers come from
+configurations                       every configuration as a row of numbers, for tables in other formats
 summary, matrices                    tables on a terminal
 """

@@ -94,7 +94,7 @@ def list_compared_columns(robust: str | None, clean: str = CLEAN) -> list[str]:
 
 
 def collect_frames(found: ReportData) -> dict[str, pd.DataFrame]:
-    """Collect all tables that the report computes, for export."""
+    """Collect all tables for export: trials, epochs, and those that the report computes, as far as it has rows."""
     effects = {"subset_effects": found.subset_effects}
     if found.axis_effects:
         effects["axis_effects"] = pd.concat([table.assign(axis=path) for path, table in found.axis_effects.items()])
@@ -108,4 +108,5 @@ def collect_frames(found: ReportData) -> dict[str, pd.DataFrame]:
         **effects,
         **points,
     }
-    return {name: table for name, table in tables.items() if len(table)}
+    computed = {name: table for name, table in tables.items() if len(table)}
+    return {"trials": found.results.trials, "epochs": found.results.epochs} | computed

@@ -48,7 +48,6 @@ def write_report(results: Sweep, width: float = WIDTH) -> Path:
     for path in (place, *place.rglob("*")):
         if path.is_symlink():  # in a sweep from elsewhere a link may lead anywhere
             raise SweepError(f"{path}: is a link, and the report would be written to its target; remove the link")
-    results.export(place / "tables")
     for name, table in collect_frames(found).items():
         write_table(table, place / "tables", name)
     body = [

@@ -5,5 +5,6 @@ gaps                              the columns of overfitting, and the epochs tha
 axes, metrics                     names: of what varies between trials, of accuracies and attacks
 instances, rankings               arrays of examples: of a training, of a ranking
 search_block, measurement_terms   what selects a configuration, and what accuracies may be compared
+optuna_study                      axes and trials in the terms of Optuna
 table_files, remote_copy          tables as CSV and Parquet, copies of a sweep behind a URL
 """

@@ -6,7 +6,7 @@ classes and attacks, which users named, are read with control characters as esca
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,6 @@ from analysis.results.instances import Instances, open_instances
 from analysis.results.metrics import complete_descriptions
 from analysis.results.rankings import Ranking, read_rankings, tabulate_rankings
 from analysis.results.sweep_plan import read_sweep_plan
-from analysis.results.table_files import write_table
 from analysis.results.trial_table import COMPLETED, read_trials
 from trainers.record_io import Row
 from trainers.record_reader import Damage, expected_files, read_json
@@ -163,14 +162,6 @@ class Sweep:
         """Return a line for each record that is damaged and left out."""
         return [line.replace(str(self.folder), self.where, 1) for line in self.damage.lines()]
 
-    def export(self, folder: Path) -> list[Path]:
-        """Write both tables as CSV and Parquet, and return the paths."""
-        return [
-            path
-            for name, table in (("trials", self.trials), ("epochs", self.epochs))
-            for path in write_table(table, folder, name)
-        ]
-
 
 def load_sweep(folder: Path | str, where: str | None = None) -> Sweep:
     """Read a sweep's directory; `where`: the URL that it is a copy of.
@@ -183,6 +174,14 @@ def load_sweep(folder: Path | str, where: str | None = None) -> Sweep:
     provenance = read_json(folder / "provenance.json", check_provenance, damage) or {}
     trials, epochs, outcomes = read_trials(folder, plan, axes, damage)
     return Sweep(folder, plan, provenance.get("runs", []), trials, epochs, outcomes, axes, where or str(folder), damage)
+
+
+def name_sweeps(results: Sequence[Sweep]) -> tuple[str, ...]:
+    """Return the studies' names, or folders for studies that share a name."""
+    studies = [sweep.study for sweep in results]
+    return tuple(
+        study if studies.count(study) == 1 else str(sweep.folder) for study, sweep in zip(studies, results, strict=True)
+    )
 
 
 def print_damage(sweeps: Iterable[Sweep]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import pandas as pd
 
 from trainers.terminal.text import escape_controls
 
+KINDS = ("csv", "parquet")
 _FORMULA = re.compile(r"[=@]|[+-](?![\d.]+%?$)")  # how text begins that a spreadsheet computes; "-1" is a number
 
 
-def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
-    """Write one table as CSV and as Parquet, and return both paths.
+def write_table(table: pd.DataFrame, folder: Path, name: str, kinds: Sequence[str] = KINDS) -> list[Path]:
+    """Write one table as CSV, as Parquet or as both, and return the paths.
 
     Spreadsheets open CSV: there, text that they would take for a formula begins with an apostrophe, and control
     characters are escapes.
@@ -23,11 +25,13 @@ def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
     from pyarrow import csv, parquet
 
     folder.mkdir(parents=True, exist_ok=True)
-    csv_path, parquet_path = folder / f"{name}.csv", folder / f"{name}.parquet"
-    shown = pa.Table.from_pandas(_quote_formulas(table), preserve_index=False)
-    csv.write_csv(shown, csv_path, csv.WriteOptions(quoting_style="needed"))
-    parquet.write_table(pa.Table.from_pandas(table, preserve_index=False), parquet_path)
-    return [csv_path, parquet_path]
+    paths = {kind: folder / f"{name}.{kind}" for kind in kinds}
+    if path := paths.get("csv"):
+        shown = pa.Table.from_pandas(_quote_formulas(table), preserve_index=False)
+        csv.write_csv(shown, path, csv.WriteOptions(quoting_style="needed"))
+    if path := paths.get("parquet"):
+        parquet.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
+    return [*paths.values()]
 
 
 def _quote_formulas(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pytest
 
 from analysis.markdown import MASKING, main, render_pages, render_table
 from analysis.measures.stats import estimate
+from analysis.report.configurations import tabulate_configurations
 from analysis.results.sweep import load_sweep
 
 from .synthetic import ATTACKS, Made, write_sweep
@@ -27,7 +28,7 @@ ALIKE = {
 
 def test_a_line_for_each_configuration_with_means_over_seeds(tmp_path: Path) -> None:
     results = load_sweep(write_sweep(tmp_path / "whole", Made(faults=False, attacks=ALIKE)))
-    head, _, *rows = lines(render_table([results]))
+    head, _, *rows = lines(render_table(tabulate_configurations([results])))
     assert head[0] == "configuration" and {"best: clean", "last: PGD-20", "last: AA"} <= set(head)
     assert len(rows) == results.study_trials["configuration"].nunique()
     trials = results.study_trials[results.study_trials["name"] == rows[0][0].strip("`")]
@@ -45,7 +46,7 @@ def number(cell: str) -> float:
 def test_a_difference_stands_behind_the_two_numbers_that_it_is_of(tmp_path: Path) -> None:
     """To the rounding of three numbers; it once was of another attack's, at another best."""
     results = load_sweep(write_sweep(tmp_path / "whole", Made(faults=False, attacks=ALIKE)))
-    head, _, *rows = lines(render_table([results]))
+    head, _, *rows = lines(render_table(tabulate_configurations([results])))
     differences = [place for place, title in enumerate(head) if " − " in title]
     assert [head[place] for place in differences] == ["last: PGD-20 − AA", "PGD-10: best on test − last"]
     pairs = {differences[0]: ("last: PGD-20", "last: AA"), differences[1]: ("PGD-10: best on test", "PGD-10: last")}
@@ -84,28 +85,28 @@ def test_sweeps_on_other_terms_have_a_table_and_a_caption_each(whole: Path, tmp_
 
 
 def test_attacks_on_different_images_have_no_gap(whole: Path) -> None:
-    head, *_ = lines(render_table([load_sweep(whole)]))  # AutoAttack on 300 of the 360
+    head, *_ = lines(render_table(tabulate_configurations([load_sweep(whole)])))  # AutoAttack on 300 of the 360
     assert {"last: PGD-20", "last: clean on 300 images", "last: AA on 300 images"} <= set(head)
     assert not any("− AA" in title for title in head)
 
 
 def test_a_column_is_named_by_what_the_attack_was(tmp_path: Path) -> None:
     made = Made(faults=False, attacks=ALIKE | {"pgd20": "PGD-50, 10 restarts, linf, epsilon 0.1, step epsilon/4"})
-    head, *_ = lines(render_table([load_sweep(write_sweep(tmp_path / "sweep", made))]))
+    head, *_ = lines(render_table(tabulate_configurations([load_sweep(write_sweep(tmp_path / "sweep", made))])))
     assert {"last: PGD-50", "last: PGD-50 − AA"} <= set(head)
 
 
 def test_a_name_with_a_bar_stays_in_its_cell(tmp_path: Path) -> None:
     made = Made(faults=False, methods=("TRADES", "AT | x"), noise=(0.0,), subsets=("all",))
-    *_, row = render_table([load_sweep(write_sweep(tmp_path / "sweep", made))]).splitlines()
+    *_, row = render_table(tabulate_configurations([load_sweep(write_sweep(tmp_path / "sweep", made))])).splitlines()
     assert row.startswith(r"| `AT \| x` | ")
     made = Made(faults=False, methods=("TRADES", "a `b` \n"), noise=(0.0,), subsets=("all",))
-    *_, row = render_table([load_sweep(write_sweep(tmp_path / "ticks", made))]).splitlines()
+    *_, row = render_table(tabulate_configurations([load_sweep(write_sweep(tmp_path / "ticks", made))])).splitlines()
     assert row.startswith(r"| `` a `b` \n `` | ")
 
 
 def test_incomplete_trials_are_reported_and_not_averaged(sweep: Path) -> None:
-    text = render_table([load_sweep(sweep)])
+    text = render_table(tabulate_configurations([load_sweep(sweep)]))
     assert "1 diverged" in text and "without a result" in text
 
 

@@ -73,6 +73,9 @@ USES = {  # by the row of that page's table, or by the module where it has none
         first=["tiny.yaml", "--name", "two", "--set", "search.replicates=2"],
     ),
     "python -m analysis.markdown RUN [RUN …]": Use("analysis.markdown", ["results/tiny"], "| configuration |"),
+    "python -m analysis.export RUN [RUN …] --format optuna -o study.log": Use(
+        "analysis.export", ["results/tiny", "--format", "optuna", "-o", "tiny.log"], "tiny: a study of 4 trials"
+    ),
     "python -m analysis.theory -o theory": Use(
         "analysis.theory", ["-o", "theory", "--points", "100"], "theory/theorem_1.png, .svg, .pdf: Theorem 1"
     ),

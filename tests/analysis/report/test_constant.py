@@ -9,6 +9,7 @@ import pytest
 from analysis.markdown import render_table
 from analysis.measures.differences import compare_axis
 from analysis.measures.front import compute_fronts
+from analysis.report.configurations import tabulate_configurations
 from analysis.report.data import collect_report_data
 from analysis.report.findings import list_findings
 from analysis.report.page import write_report
@@ -47,7 +48,7 @@ def test_constant_network_is_counted_and_marked_wherever_its_configuration_is_na
     marked = results.study_trials[results.study_trials["choice"].str.startswith("TRADES")]["choice"]
     assert set(marked) == {"TRADES (1 of 3 constant)"}
     assert "6 of 6 trials completed, 1 of the completed name one class" in describe_endings(results)
-    assert "`TRADES (1 of 3 constant)" in render_table([results])
+    assert "`TRADES (1 of 3 constant)" in render_table(tabulate_configurations([results]))
 
 
 def test_constant_network_is_on_no_front_and_not_selected(dead: Path) -> None:

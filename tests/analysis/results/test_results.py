@@ -254,7 +254,7 @@ def test_numeric_axes_are_numbers_in_exported_tables(tmp_path: Path) -> None:
         trial["axes"]["method.weight.burn_in"] = trial["values"]["method.weight.burn_in"] = "20%"
     write_json(folder / "plan.json", plan)
     results = load_sweep(folder)
-    results.export(tmp_path)
+    write_table(results.trials, tmp_path, "trials")
     text = pd.read_csv(tmp_path / "trials.csv", dtype={"method.attack.epsilon": str})  # pandas 2 rounds what it reads
     text = text.astype({"method.attack.epsilon": float})
     for found in (results.trials, pd.read_parquet(tmp_path / "trials.parquet"), text):
@@ -263,10 +263,10 @@ def test_numeric_axes_are_numbers_in_exported_tables(tmp_path: Path) -> None:
         assert burn_in.tolist()[:3] == [0.2] * 3 and burn_in[3:].isna().all()
 
 
-def test_export_round_trips(sweep: Path, tmp_path: Path) -> None:
+def test_a_table_as_a_file_round_trips(sweep: Path, tmp_path: Path) -> None:
     results = load_sweep(sweep)
-    paths = results.export(tmp_path)
-    assert {path.name for path in paths} == {"trials.csv", "trials.parquet", "epochs.csv", "epochs.parquet"}
+    paths = write_table(results.trials, tmp_path, "trials")
+    assert [path.name for path in paths] == ["trials.csv", "trials.parquet"]
     for read, suffix in ((pd.read_parquet, "parquet"), (pd.read_csv, "csv")):
         stored = read(tmp_path / f"trials.{suffix}")
         np.testing.assert_allclose(stored["best_test_aa_acc"], results.trials["best_test_aa_acc"])

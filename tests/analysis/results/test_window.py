@@ -10,6 +10,7 @@ import pytest
 from analysis.markdown import render_caption, render_table
 from analysis.measures.front import compute_fronts
 from analysis.measures.overfitting import measure_overfitting
+from analysis.report.configurations import tabulate_configurations
 from analysis.report.data import collect_report_data
 from analysis.report.findings import list_findings
 from analysis.results.gaps import describe_checkpoint, describe_window
@@ -87,10 +88,10 @@ def test_captions_say_from_where_on_validation_selects(folder: Path) -> None:
 
 def test_a_best_within_its_own_burn_in_is_marked_wherever_it_is_named(folder: Path) -> None:
     change(folder, "*GAIRAT*", burn_in=12, best=13)
-    assert "burn-in" not in render_table([load_sweep(folder)])
+    assert "burn-in" not in render_table(tabulate_configurations([load_sweep(folder)]))
     for path in sorted(folder.glob("trials/*GAIRAT*"))[:2]:
         change(folder, path.name, best=11)
     results = load_sweep(folder)
-    assert "`GAIRAT 0.10 (2 of 3 best within its burn-in)`" in render_table([results])
+    assert "`GAIRAT 0.10 (2 of 3 best within its burn-in)`" in render_table(tabulate_configurations([results]))
     found = dict(list_findings(collect_report_data(results)))["Best within a burn-in"]
     assert "trial.select: {from: burn-in}" in found and found.endswith("Number of trainings: GAIRAT 0.10 (2).")
