@@ -3,8 +3,9 @@
 results     what was recorded, as tables and arrays
 measures    numbers computed from results: data, never drawn
 charts      figures that draw what measures compute
+papers      the figures and tables of three papers, by name
 report      the page of a sweep, and its summary on a terminal
-Commands: report, pareto, agreement, markdown, mirror; `python -m analysis` lists them.
+Commands: report, figure, pareto, agreement, markdown, mirror; `python -m analysis` lists them.
 """
 
 from __future__ import annotations

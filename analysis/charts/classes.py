@@ -81,7 +81,7 @@ def _draw_panel(plot: Plot, panel: ClassPanel, places: np.ndarray) -> None:
             dark = norm(value) > 0.55
             text = "" if np.isnan(value) else f"{value:.0f}".replace("-0", "0").replace("-", "−")
             plot.text(
-                label, place + (TOP + BOTTOM) / 2, text, fontsize=6, ha="center", va="center_baseline",
+                label, place + (TOP + BOTTOM) / 2, text, fontsize=6.5, ha="center", va="center_baseline",
                 color="white" if dark else "black",
             )  # fmt: skip
     plot.set(xlim=(-0.5, classes - 0.5), xlabel="class")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from analysis.charts.text import count_title_letters, wrap_axis_label, wrap_title
+from analysis.measures.tidy import TidyTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -27,6 +28,11 @@ def place_panels(problems: Sequence[str], width: float) -> list[tuple[int, int]]
         places += [(row + place // columns, place % columns) for place in range(count)]
         row += -(-count // columns)
     return places
+
+
+def list_panels(tables: Sequence[TidyTable]) -> list[tuple[int, str]]:
+    """Return the panels of a figure: the place of the table, and the title of the panel."""
+    return [(place, str(p)) for place, table in enumerate(tables) for p in dict.fromkeys(table.points["panel"])]
 
 
 def create_panels(

@@ -16,6 +16,7 @@ PALETTE = ("#3052a3", "#b65300", "#188c65", "#d16ba2", "#cfab06", "#26bcfe", "#8
 NEUTRAL = "#444444"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 DASHES = ("-", "--", "-.", ":")
+LIGHTEST_ORDERED = 0.85  # of the scale of ordered names: its end is too light on white
 LIGHTEST = 0.3  # share of white, for the smallest of several subsets of one kind
 
 
@@ -74,6 +75,18 @@ def build_register(tables: Sequence[pd.DataFrame], names: Sequence[str] = ()) ->
                 dash = DASHES[place % len(DASHES)]
                 known[str(label)] = Style(_lighten(known[kind].colour, share), known[kind].marker, dash)
     return Register({ALL: ALL_STYLE} | known)
+
+
+def order_styles(names: Sequence[str]) -> dict[str, Style]:
+    """Return a style per name for names in an order: a scale from dark to light, with dashes and markers in turn."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    scale, last = colormaps["viridis"], max(len(names) - 1, 1)
+    return {
+        name: Style(to_hex(scale(LIGHTEST_ORDERED * n / last)), MARKERS[n % len(MARKERS)], DASHES[n % len(DASHES)])
+        for n, name in enumerate(names)
+    }
 
 
 def _cycle_styles() -> Iterator[Style]:

@@ -16,6 +16,8 @@ TITLE_LETTERS_PER_INCH = 12.0  # of a panel's title, in bold
 LABEL_LETTERS_PER_INCH = 13  # of an axis label
 ROW_LETTERS_PER_INCH = 14  # of a row's name
 LOG_RATIO = 30.0  # of the largest to the smallest value, above which an axis is logarithmic
+NOTE_SIZE = 6.5  # points
+NOTE_LETTERS_PER_INCH = 19.5
 MAX_LEGEND_COLUMNS = 4
 
 
@@ -24,18 +26,23 @@ def count_title_letters(width: float, columns: int) -> int:
     return int(TITLE_LETTERS_PER_INCH * ((width - 0.5) / columns - 0.15))
 
 
-def draw_legend(figure: Figure, handles: Sequence[Any]) -> None:
-    """Draw a legend below a figure in as many columns as fit, wrap long names, and enlarge the figure to hold it."""
+def draw_legend(figure: Figure, handles: Sequence[Any], note: str = "") -> None:
+    """Draw a legend below a figure in as many columns as fit, wrap long names, and enlarge the figure to hold it.
+
+    A note stands above the keys, in small type.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     renderer, room = FigureCanvasAgg(figure).get_renderer(), 0.98 * figure.bbox.width
-    for columns in range(min(len(handles), MAX_LEGEND_COLUMNS), 0, -1):
-        drawn = figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+    small = "\n".join(wrap(note, int(NOTE_LETTERS_PER_INCH * figure.get_figwidth()))) or None
+    titled = {"title": small, "title_fontsize": NOTE_SIZE, "alignment": "left"} if small else {}
+    for columns in range(max(1, min(len(handles), MAX_LEGEND_COLUMNS)), 0, -1):
+        drawn = figure.legend(handles=handles, loc="outside lower center", ncols=columns, **titled)
         width = drawn.get_window_extent(renderer).width
         if width <= room or columns == 1:
             break
         drawn.remove()
-    if width > room:
+    if width > room and handles:
         widest = max(text.get_window_extent(renderer).width for text in drawn.get_texts())
         longest = max(len(text.get_text()) for text in drawn.get_texts())
         fitting = int(longest * (room - (width - widest)) / widest)

@@ -7,5 +7,6 @@ Along training    curves, overfitting
 Attacks           masking
 Classes           classes
 Examples          difficulty (groups, flipped labels), difficulty_reference, hardness, agreement, corrupted, gallery
+Selections        accuracy_curves, final_accuracy, attack_steps, class_accuracy, epoch_statistics: tidy tables (tidy)
 Shared            stats (means over seeds), cuts (the rows that are shown)
 """

@@ -68,6 +68,12 @@ USES = {  # by the row of that page's table, or by the module where it has none
     "python -m analysis.pareto RUN [RUN …] -o front.pdf": Use(
         "analysis.pareto", ["results/tiny", "-o", "front.png"], "Figure: front.png"
     ),
+    "python -m analysis.figure RUN [RUN …] --figure gairat:F13 -o f13.pdf": Use(
+        "analysis.figure", ["results/tiny", "--figure", "gairat:F13", "-o", "f.pdf"], "spaces/gairat_lambda.yaml", 2
+    ),
+    "python -m analysis.figure [RUN …] --list": Use(
+        "analysis.figure", ["results/tiny", "--list"], "of 72 figures and tables in the papers"
+    ),
     "python -m analysis.agreement RUN": Use(
         "analysis.agreement", ["results/two"], "distance of rankings",
         first=["tiny.yaml", "--name", "two", "--set", "search.replicates=2"],

@@ -1,0 +1,125 @@
+"""The figure of lines: a row of panels for each tidy table, a line a configuration, bands of its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from analysis.charts.panels import list_panels, place_panels
+from analysis.charts.saving import WIDTH
+from analysis.charts.styles import DASHES, Style
+from analysis.charts.text import count_title_letters, draw_legend, wrap_axis_label, wrap_title, write_percent
+from analysis.measures.tidy import TidyTable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Plot
+    from matplotlib.figure import Figure
+
+ROW_HEIGHT = 1.75  # inches
+CROWDED = 4  # lines, from which on bands are fainter
+CLIMB = 0.1  # share of the epochs that do not count for the range of the vertical axis
+MARGIN = 0.05
+FEW = 25  # points, up to which a line along a knob has markers and bars
+VARIANT_DASHES = {"training": (0, (4, 1.5)), "last epoch": (0, (4, 1.5))}  # what is beside the main variant
+
+
+def size_lines(tables: Sequence[TidyTable], width: float = WIDTH) -> tuple[float, float]:
+    """Return the size of the figure in inches."""
+    panels = list_panels(tables)
+    places = place_panels([tables[place].y for place, _ in panels], width)
+    columns = 1 + max(column for _, column in places)
+    letters = count_title_letters(width, columns)
+    lines = {row: 0 for row, _ in places}
+    for (row, _), (_, title) in zip(places, panels, strict=True):
+        lines[row] = max(lines[row], wrap_title(title, letters).count("\n") + bool(title))
+    return width, 0.3 + sum(ROW_HEIGHT + 0.15 * count for count in lines.values())
+
+
+def draw_lines(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[str, Style], note: str = "") -> None:
+    """Draw a panel for each table and panel title; lines differ in colour, variants in dashes."""
+    panels, width = list_panels(tables), figure.get_figwidth()
+    places = place_panels([tables[place].y for place, _ in panels], width)
+    rows, columns = (1 + max(found) for found in zip(*places, strict=True))
+    grid = figure.subplots(rows, columns, squeeze=False)
+    used = {place: grid[place] for place in places}
+    for plot in set(grid.ravel().tolist()) - set(used.values()):
+        plot.remove()
+    letters = count_title_letters(width, columns)
+    for (row, column), (number, panel) in zip(places, panels, strict=True):
+        table, plot = tables[number], used[row, column]
+        _draw_panel(plot, table, table.points[table.points["panel"] == panel], styles)
+        plot.set_title(wrap_title(panel, letters))
+        if column == 0 or tables[number].y != tables[panels[places.index((row, column - 1))][0]].y:
+            plot.set_ylabel(wrap_axis_label(f"{table.y}{' (%)' * table.percent}", ROW_HEIGHT - 0.2))
+        if (row + 1, column) not in used or len({table.x for table in tables}) > 1:
+            plot.set_xlabel(table.x)
+    for number, table in enumerate(tables):
+        for place, (other, _) in zip(places, panels, strict=True):
+            if other == number:
+                used[place].set_ylim(find_range(table))
+    draw_legend(figure, make_handles(tables, styles), note)
+
+
+def _draw_panel(plot: Plot, table: TidyTable, points: pd.DataFrame, styles: Mapping[str, Style]) -> None:
+    variants = list_variants([table])
+    crowded = points["line"].nunique() >= CROWDED
+    for (line, variant), group in points.groupby(["line", "variant"], sort=False):
+        x, y, lo, hi = (group[name].to_numpy(float) for name in ("x", "y", "lo", "hi"))
+        style, main = styles[str(line)], variant == variants[0]
+        dash = style.dash if len(variants) == 1 else dash_of(str(variant), variants)
+        along = table.x != "epoch" and len(x) <= FEW
+        plot.plot(
+            x, y, color=style.colour, ls=dash, lw=1.4 if main else 1.0, marker=style.marker if along else "", ms=4,
+        )  # fmt: skip
+        if along:
+            plot.errorbar(x, y, (y - lo, hi - y), color=style.colour, fmt="none", lw=0.9)
+        elif np.isfinite(lo).any():
+            plot.fill_between(x, lo, hi, color=style.colour, alpha=0.08 if crowded or not main else 0.2, lw=0)
+    plot.locator_params(axis="x", nbins=4, integer=table.x == "epoch")
+    if table.percent:
+        write_percent(plot)
+
+
+def list_variants(tables: Sequence[TidyTable]) -> list[str]:
+    """Return the variants of some tables, in order; the test curve is the main one."""
+    found = dict.fromkeys(str(variant) for table in tables for variant in table.points["variant"])
+    return sorted(found, key=lambda variant: variant != "test")
+
+
+def dash_of(variant: str, variants: Sequence[str]) -> object:
+    """Return the dashes of a variant among all variants of a figure."""
+    return VARIANT_DASHES.get(variant, DASHES[variants.index(variant) % len(DASHES)])
+
+
+def make_handles(tables: Sequence[TidyTable], styles: Mapping[str, Style]) -> list[object]:
+    """Return the entries of the legend: the lines, then the variants in grey."""
+    from matplotlib.lines import Line2D
+
+    variants = list_variants(tables)
+    lines = dict.fromkeys(str(line) for table in tables for line in table.points["line"])
+    along = any(table.x != "epoch" for table in tables)
+    named: list[object] = [
+        Line2D(
+            [], [], color=styles[line].colour, ls=styles[line].dash if len(variants) == 1 else "-",
+            marker=styles[line].marker if along else "", ms=4, label=line,
+        )
+        for line in lines
+    ]  # fmt: skip
+    if len(variants) > 1:
+        named += [Line2D([], [], color="0.4", ls=dash_of(v, variants), label=v) for v in variants]
+    return named
+
+
+def find_range(table: TidyTable) -> tuple[float, float]:
+    """Return the vertical range of all panels of a table; that of curves leaves out the climb of the first epochs."""
+    points = table.points
+    if table.x == "epoch":
+        first = points["x"].min() + CLIMB * (points["x"].max() - points["x"].min())
+        points = points[points["x"] >= first]
+    ends = points[["y", "lo", "hi"]].to_numpy(float)
+    low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
+    margin = MARGIN * max(high - low, 0.01)
+    return low - margin, high + margin

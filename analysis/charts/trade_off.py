@@ -1,0 +1,82 @@
+"""The figure of a trade-off: clean against robust accuracy, a curve a line through its points, stars on the front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from analysis.charts.panels import list_panels, place_panels
+from analysis.charts.saving import WIDTH
+from analysis.charts.styles import Style
+from analysis.charts.text import count_title_letters, draw_legend, wrap_axis_label, wrap_title
+from analysis.measures.tidy import TidyTable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Plot
+    from matplotlib.figure import Figure
+
+HEIGHT = 2.6  # inches of a panel
+FAINT = 0.45  # opacity of what another point dominates
+
+
+def size_trade_off(tables: Sequence[TidyTable], width: float = WIDTH) -> tuple[float, float]:
+    """Return the size of the figure in inches."""
+    places = place_panels([tables[place].y for place, _ in list_panels(tables)], width)
+    return width, 0.4 + HEIGHT * (1 + max(row for row, _ in places))
+
+
+def draw_trade_off(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[str, Style], note: str = "") -> None:
+    """Draw a panel for each table and panel title, on logarithmic axes."""
+    from matplotlib.lines import Line2D
+
+    panels, width = list_panels(tables), figure.get_figwidth()
+    places = place_panels([tables[place].y for place, _ in panels], width)
+    rows, columns = (1 + max(found) for found in zip(*places, strict=True))
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for plot in set(grid.ravel().tolist()) - {grid[place] for place in places}:
+        plot.remove()
+    for (row, column), (number, panel) in zip(places, panels, strict=True):
+        table, plot = tables[number], grid[row, column]
+        _draw_panel(plot, table, panel, styles)
+        plot.set_title(wrap_title(panel, count_title_letters(width, columns)))
+        plot.set_xlabel(wrap_axis_label(f"{table.x} (%)", (width - 0.5) / columns - 0.2))
+        if column == 0:
+            plot.set_ylabel(wrap_axis_label(f"{table.y} (%)", HEIGHT - 0.4))
+    lines = dict.fromkeys(str(line) for table in tables for line in table.points["line"])
+    handles = [
+        Line2D([], [], color=styles[line].colour, marker=styles[line].marker, ms=4, lw=1.2, label=line)
+        for line in lines
+    ]
+    draw_legend(figure, [*handles, Line2D([], [], color="0.3", ls="", marker="*", ms=9, label="on the front")], note)
+
+
+def _draw_panel(plot: Plot, table: TidyTable, panel: str, styles: Mapping[str, Style]) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    points = table.points[table.points["panel"] == panel]
+    for line, group in points.groupby("line", sort=False):
+        style = styles[str(line)]
+        plot.plot(100 * group["x"], 100 * group["y"], color=style.colour, lw=1.2, alpha=0.8, zorder=2)
+        for number, point in enumerate(group.to_dict("records")):
+            x, y, opacity = 100 * point["x"], 100 * point["y"], 1.0 if point["on_front"] else FAINT
+            bars = 100 * (point["x_hi"] - point["x"]), 100 * (point["hi"] - point["y"])
+            marker, size = ("*", 9) if point["on_front"] else (style.marker, 4)
+            plot.errorbar(
+                x, y, xerr=bars[0], yerr=bars[1], color=style.colour, lw=0.8, alpha=opacity, zorder=3,
+                marker=marker, ms=size,
+            )  # fmt: skip
+            if number in (0, len(group) - 1):
+                plot.annotate(
+                    point["label"],
+                    (x, y),
+                    (3, 3),
+                    textcoords="offset points",
+                    fontsize=6.5,
+                    color=style.colour,
+                    zorder=4,
+                )
+    plot.set(xscale="log", yscale="log")
+    for axis in (plot.xaxis, plot.yaxis):
+        axis.set_major_locator(LogLocator(base=10, subs=(1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,122 @@
+"""Draw a figure or table of the papers by name from the records of sweeps: `python -m analysis.figure RUN --list`."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from analysis.charts.saving import WIDTH, parse_width, save_figure
+from analysis.exceptions import SweepError
+from analysis.papers.catalogue import find_figure, number_of
+from analysis.papers.drawing import DrawnFigure, draw_paper_figure
+from analysis.papers.listing import DRAWABLE, list_figures
+from analysis.papers.table_text import render_markdown, render_points
+from analysis.results.sweep import Sweep, load_sweep, print_damage
+from trainers.formatting import format_count
+from trainers.record_io import write_atomic
+from trainers.terminal.console import Console, error_console
+from trainers.terminal.showing import run_and_exit
+
+IMAGES = (".png", ".svg", ".pdf")
+TEXTS = {".csv": render_points, ".md": render_markdown}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw a figure of a paper from some sweeps, or list which figures they have the data for."""
+    parser = _build_parser()
+    options = parser.parse_args(arguments)
+    if options.list == bool(options.figure):
+        parser.error("give --figure NAME with -o FILE to draw, or --list to see what can be drawn")
+    if options.figure and not options.output:
+        parser.error("--figure needs -o FILE, such as -o figure.pdf")
+    if options.figure and not options.run:
+        parser.error("--figure needs a run, a sweep's folder such as results/friendly_k")
+    try:
+        row = None if options.list else find_figure(options.figure)
+        sweeps = [load_sweep(run) for run in options.run]
+        if row is None:
+            _print_list(sweeps)
+        else:
+            drawn = draw_paper_figure(row, sweeps, _group_labels(options.where), options.width)
+            _write(drawn, options.output)
+            Console().print(f"{drawn.spec.caption}\nFigure: {options.output}", soft_wrap=True)
+        print_damage(sweeps)
+    except (SweepError, OSError) as error:
+        error_console().print(f"error: {error}")
+        return 2
+    return 0
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.figure",
+        description="Draw a figure or table of the papers by name from the records of sweeps.",
+    )
+    parser.add_argument("run", nargs="*", type=Path, help="a sweep's folder, such as results/gairat_lambda")
+    parser.add_argument("--figure", metavar="NAME", help="the name of a figure or table, such as gairat:F13")
+    parser.add_argument(
+        "-o", "--output", type=_parse_output, metavar="FILE",
+        help="file to write: .png, .svg or .pdf, or its points as .csv or .md",
+    )  # fmt: skip
+    parser.add_argument("--list", action="store_true", help="list all figures, and what the runs lack for each")
+    parser.add_argument(
+        "--where", action="append", default=[], type=_parse_where, metavar="AXIS=VALUE",
+        help="keep only trials with this value of an axis; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--width", type=parse_width, default=WIDTH, help="width of the figure in inches (default: %(default)s)"
+    )
+    return parser
+
+
+def _parse_output(text: str) -> Path:
+    path = Path(text)
+    if path.suffix not in (*IMAGES, *TEXTS):
+        raise argparse.ArgumentTypeError(f"{text}: expected a name ending in {', '.join((*IMAGES, *TEXTS))}")
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: is a folder; name a file")
+    return path
+
+
+def _parse_where(text: str) -> tuple[str, str]:
+    axis, equals, label = text.partition("=")
+    if not axis or not equals or not label:
+        raise argparse.ArgumentTypeError(f"{text}: expected AXIS=VALUE, such as label_noise=0.1")
+    return axis, label
+
+
+def _group_labels(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for axis, label in pairs:
+        found.setdefault(axis, []).append(label)
+    return found
+
+
+def _write(drawn: DrawnFigure, path: Path) -> None:
+    if path.suffix in TEXTS:
+        write_atomic(path, TEXTS[path.suffix](drawn).encode())
+    else:
+        save_figure(drawn.spec.draw, drawn.spec.size, [path])
+
+
+def _print_list(sweeps: Sequence[Sweep]) -> None:
+    """Print two lines for each figure: its title and status, and below these from which runs, or what gives it."""
+    console, listed = Console(), list(list_figures(sweeps))
+    for line in listed:
+        console.print(f"{line.name:<15} {line.status}: {line.title}", soft_wrap=True)
+        for words in filter(None, (line.lack, line.source)):
+            console.print(f"{'':<15} {words}", soft_wrap=True)
+    counts = Counter(line.status for line in listed)
+    rest = ", ".join(f"{count} {status}" for status, count in counts.items() if status != DRAWABLE)
+    figures = len({number_of(line.name) for line in listed})
+    console.print(
+        f"{counts[DRAWABLE]} of {len(listed)} panels and tables, of {figures} figures and tables in the papers, can be "
+        f"drawn from {format_count(len(sweeps), 'run')}; {rest}.",
+        soft_wrap=True,
+    )
+
+
+if __name__ == "__main__":
+    run_and_exit(main)

@@ -1,0 +1,64 @@
+"""Learning curves of a selection: clean or robust accuracy, or error, on training and test examples by epoch."""
+
+from __future__ import annotations
+
+from analysis.measures.tidy import TidyTable, as_error, average_seeds, stack_variants
+from analysis.results.gaps import TRAINED
+from analysis.results.metrics import describe_metric, parse_attack
+from analysis.results.selection import Selection
+
+UPDATES = "train_robust_acc"  # on the adversaries of the updates
+SPLITS = {"test": "test", "train": "training"}
+OWN = (
+    "Training {what} is that of the updates: augmented images, the training's own attack, before each update; "
+    "`evaluate: {{train: true}}` would measure it as on test."
+)
+CLEAN_OWN = "Clean training {what} is on augmented images."
+
+
+def find_curve_columns(selection: Selection, kind: str, splits: tuple[str, ...]) -> dict[str, str]:
+    """Return the recorded column of each split: the name of the split -> the column.
+
+    Robust training accuracy is that under the attack of the curves where all trials have it, else that of the updates.
+    """
+    found = {}
+    for split in splits:
+        column = f"{split}_{kind}_acc"
+        if column == TRAINED and not _is_everywhere(selection, TRAINED):
+            column = UPDATES
+        if column in selection.epochs and selection.epochs[column].notna().any():
+            found[SPLITS[split]] = column
+    return found
+
+
+def _is_everywhere(selection: Selection, column: str) -> bool:
+    known = selection.epochs.get(column)
+    return known is not None and bool(
+        known.notna().groupby([selection.epochs["sweep"], selection.epochs["id"]]).any().all()
+    )
+
+
+def measure_curves(
+    selection: Selection, kind: str = "pgd", error: bool = False, splits: tuple[str, ...] = ("train", "test")
+) -> TidyTable:
+    """Measure the learning curves of each line: y by epoch, a variant a split, averaged over seeds.
+
+    `kind` is "clean", "pgd" (the attack by which validation selects), or the name of a further attack along training.
+    """
+    columns = find_curve_columns(selection, kind, splits)
+    points = average_seeds(stack_variants(selection.epochs, columns, selection.epochs["epoch"]))
+    what = "error" if error else "accuracy"
+    metric = f"test_{kind}_acc"
+    title = describe_metric(metric, selection.attacks).replace("test accuracy", what)
+    notes = []
+    if UPDATES in columns.values():
+        notes.append(OWN.format(what=what))
+    elif columns.get("training") and parse_attack(metric) is None:
+        notes.append(CLEAN_OWN.format(what=what))
+    return TidyTable(
+        as_error(points) if error else points,
+        "epoch",
+        title,
+        attacks=tuple(filter(None, [parse_attack(metric)])),
+        notes=tuple(notes),
+    )

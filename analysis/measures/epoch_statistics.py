@@ -1,0 +1,14 @@
+"""Numbers that the trainer records by epoch, such as κ, of a selection: means over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from analysis.measures.tidy import TidyTable, average_seeds, stack_variants
+from analysis.results.selection import Selection
+
+
+def measure_epoch_statistics(selection: Selection, columns: Mapping[str, str], title: str) -> TidyTable:
+    """Average recorded numbers over seeds: y by epoch, a variant a column, by the name of the variant."""
+    points = average_seeds(stack_variants(selection.epochs, dict(columns), selection.epochs["epoch"]))
+    return TidyTable(points, "epoch", title, percent=False)

@@ -1,0 +1,139 @@
+"""Accuracies of a selection at the end of training: against a number, against each other, and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from analysis.measures.stats import estimate_groups
+from analysis.measures.tidy import HOW, TidyTable, average_seeds, stack_variants
+from analysis.results.metrics import (
+    CHECKPOINTS,
+    CLEAN,
+    EPOCH_METRIC,
+    describe_metric,
+    find_clean_metric,
+    find_strongest,
+    parse_attack,
+    shorten_attack,
+    shorten_metric,
+)
+from analysis.results.selection import SIZES, Selection
+from trainers.objectives import non_dominated
+
+BOTH = ("best", "last")
+COSTS = {"passes": "passes an example", "epochs": "epochs", "minutes": "minutes"}
+SHORT = {"best": "selected", "last": "last"}
+
+
+def list_metrics(selection: Selection) -> list[str]:
+    """Return the test accuracies that every sweep of a selection measured at the last epoch."""
+    common = [set(sweep.final_metrics()) for sweep in selection.sweeps]
+    return [m for m in selection.sweeps[0].final_metrics() if all(m in names for names in common)]
+
+
+def find_robust(selection: Selection, attack: str = "") -> str:
+    """Return the accuracy under the named attack, or under the strongest that every sweep has."""
+    known = list_metrics(selection)
+    wanted = f"test_{attack}_acc"
+    return wanted if attack and wanted in known else find_strongest(known, selection.attacks) or EPOCH_METRIC
+
+
+def name_attacks(metrics: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the attacks of some accuracies."""
+    return tuple(attack for metric in metrics if (attack := parse_attack(metric)))
+
+
+def list_checkpoints(selection: Selection) -> tuple[str, ...]:
+    """Return the checkpoints of a selection: both, or the last alone where validation selected none."""
+    return BOTH if selection.trials["best_epoch"].notna().all() else ("last",)
+
+
+def measure_final(
+    selection: Selection, x: str, metrics: tuple[str, ...] = (), checkpoints: tuple[str, ...] = BOTH
+) -> TidyTable:
+    """Measure test accuracy against an axis of numbers or the subset's size: a variant a checkpoint, or an attack.
+
+    Without `metrics` the accuracy is that under the strongest attack.
+    """
+    shown = metrics or (find_robust(selection),)
+    here = [name for name in checkpoints if name in list_checkpoints(selection)]
+    columns = {}
+    for checkpoint in here:
+        for metric in shown:
+            words = [shorten_metric(metric, selection.attacks)] * (len(shown) > 1)
+            words += [CHECKPOINTS[checkpoint]] * (len(here) > 1 or not words)
+            columns[", ".join(words)] = f"{checkpoint}_{metric}"
+    points = average_seeds(stack_variants(selection.trials, columns, selection.trials["at"]))
+    points = points.sort_values("x", kind="stable")
+    title = describe_metric(shown[0], selection.attacks) if len(shown) == 1 else "test accuracy"
+    name = "training examples" if x == SIZES else x.rpartition(".")[2].replace("_", " ")
+    return TidyTable(points, name, title, attacks=name_attacks(shown))
+
+
+def measure_trade_off(selection: Selection, robust: str = "") -> TidyTable:
+    """Measure clean against robust test accuracy: a point a configuration, a line along what runs along x.
+
+    The columns besides those of a tidy table are `x_lo`, `x_hi`, `label` (the place on the line) and `on_front`: no
+    other point of the panel is better in both.
+    """
+    metric = find_robust(selection, robust)
+    clean = find_clean_metric(metric, selection.attacks, max(sweep.test_examples for sweep in selection.sweeps))
+    checkpoint = list_checkpoints(selection)[0]
+    trials = selection.trials
+    columns = pd.DataFrame({"x": trials[f"{checkpoint}_{clean}"], "y": trials[f"{checkpoint}_{metric}"]})
+    found = estimate_groups(columns, [trials["panel"], trials["line"], trials["place"].rename("label")]).reset_index()
+    points = found.assign(variant="", n=found["y_n"])
+    for name, lo, hi in (("x", "x_lo", "x_hi"), ("y", "lo", "hi")):
+        points[lo], points[hi] = (found[name] + sign * found[f"{name}_se"] for sign in (-1, 1))
+    points["on_front"] = False
+    for _, group in points.groupby("panel", sort=False):
+        best = non_dominated(group[["x", "y"]].to_numpy(float))
+        points.loc[group.index[best], "on_front"] = True
+    names = ["panel", "line", "variant", "label", "x", "x_lo", "x_hi", "y", "lo", "hi", "n", "on_front"]
+    x, y = (describe_metric(name, selection.attacks) for name in (clean, metric))
+    note = f"Points are at the {CHECKPOINTS[checkpoint]}; numbers stand at the ends of each curve."
+    return TidyTable(points[names], x, y, attacks=name_attacks([metric]), notes=(note,))
+
+
+def measure_table(
+    selection: Selection,
+    metrics: tuple[str, ...] = (),
+    checkpoints: tuple[str, ...] = BOTH,
+    costs: tuple[str, ...] = (),
+) -> TidyTable:
+    """Measure a table of test accuracies: a row a line, a column (`variant`) a checkpoint and accuracy.
+
+    Without `metrics` the columns are clean accuracy and that under every final attack. `costs` are further columns:
+    "passes" through the network (forwards and backwards) for an example and epoch, "epochs", and "minutes" of a
+    training by itself, evaluation included.
+    """
+    known = list_metrics(selection)
+    finals = [n for n in known if n.startswith("test_") and parse_attack(n) in selection.attacks and n != EPOCH_METRIC]
+    shown = metrics or (CLEAN, *(finals or [EPOCH_METRIC]))
+    here = [name for name in checkpoints if name in list_checkpoints(selection)]
+    titles = {metric: _shorten(metric, selection.attacks) for metric in shown}
+    columns = {f"{SHORT[c]}: {titles[metric]}": f"{c}_{metric}" for c in here for metric in shown}
+    trials, plain = selection.trials.assign(**_measure_costs(selection)), {COSTS[cost]: cost for cost in costs}
+    points = average_seeds(stack_variants(trials, columns | plain, [0.0] * len(trials)))
+    return TidyTable(points, "", "test accuracy", HOW, attacks=name_attacks(shown), plain=tuple(plain))
+
+
+def _measure_costs(selection: Selection) -> dict[str, pd.Series]:
+    """Return what each trial cost, by the names in COSTS."""
+    trials, epochs = selection.trials, selection.epochs
+    known = {name: epochs.get(name, pd.Series(np.nan, epochs.index)) for name in ("forwards", "backwards", "examples")}
+    passes = (known["forwards"] + known["backwards"]) / known["examples"]
+    mean = passes.groupby([epochs["sweep"], epochs["id"]]).mean().rename("passes")
+    placed = trials[["sweep", "id"]].merge(mean.reset_index(), how="left")["passes"]
+    return {
+        "passes": placed.set_axis(trials.index),
+        "epochs": trials["epochs_done"],
+        "minutes": trials["seconds_alone"] / 60,
+    }
+
+
+def _shorten(metric: str, attacks: dict[str, str]) -> str:
+    return "clean" if metric == CLEAN else shorten_attack(metric.removeprefix("test_").removesuffix("_acc"), attacks)

@@ -1,0 +1,58 @@
+"""Tidy tables: what a figure shows, a row a point, with the name of its panel and line, its interval and its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from analysis.measures.stats import estimate_groups, format_seed_counts
+
+KEYS = ("panel", "line", "variant", "x")
+HOW = "mean ± one standard error over seeds"
+
+
+class TidyTable(NamedTuple):
+    """Points of a figure: `panel`, `line`, `variant` (what dashes tell apart), `x`, `y`, `lo`, `hi` and `n`."""
+
+    points: pd.DataFrame
+    x: str  # title of the horizontal axis
+    y: str  # title of the vertical axis
+    how: str = HOW  # how `lo` and `hi` are made
+    percent: bool = True  # whether y is a fraction, written in percent
+    attacks: tuple[str, ...] = ()  # names of the attacks whose accuracies it has
+    plain: tuple[str, ...] = ()  # variants that are no fractions
+    notes: tuple[str, ...] = ()  # what a reader must know, a sentence each
+
+    @property
+    def seeds(self) -> str:
+        """The number of seeds of the points, in words."""
+        return format_seed_counts(self.points["n"])
+
+
+def average_seeds(values: pd.DataFrame) -> pd.DataFrame:
+    """Average `y` over the rows that share panel, line, variant and x: y, lo = y - s.e., hi = y + s.e., and n.
+
+    The order of panels, lines and variants stays; lo and hi are NaN for one seed. Unknown values do not count.
+    """
+    known = values[np.isfinite(values["y"].astype(float))]
+    found = estimate_groups(known[["y"]], [known[key] for key in KEYS]).reset_index()
+    table = found.assign(lo=found["y"] - found["y_se"], hi=found["y"] + found["y_se"], n=found["y_n"])
+    return table[[*KEYS, "y", "lo", "hi", "n"]]
+
+
+def as_error(points: pd.DataFrame) -> pd.DataFrame:
+    """Turn accuracies into error rates."""
+    return points.assign(y=1 - points["y"], lo=1 - points["hi"], hi=1 - points["lo"])
+
+
+def stack_variants(trials: pd.DataFrame, columns: dict[str, str], x: Sequence[float] | pd.Series) -> pd.DataFrame:
+    """Return the rows of `average_seeds`: for each variant the column that has its values."""
+    parts = [
+        trials[["panel", "line"]].assign(variant=variant, x=x, y=trials[column].astype(float))
+        for variant, column in columns.items()
+        if column in trials
+    ]
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,9 @@
+"""The figures and tables of three papers, by name: a row of a table says what each selects, measures and draws.
+
+hard, gairat, profiling    the rows: Liu et al. 2021, Zhang et al. 2021, Dong et al. 2021
+catalogue                  all rows by name
+row                        what a row holds, and what a run lacks for it
+parts                      what a figure measures
+drawing                    a row drawn from runs: the figure, its caption, its points
+listing                    for every row: drawable from these runs, or what is lacking
+"""

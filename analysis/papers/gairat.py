@@ -1,0 +1,206 @@
+"""Figures and tables of Zhang et al. 2021, 'Geometry-aware instance-reweighted adversarial training'."""
+
+from __future__ import annotations
+
+from analysis.papers.parts import AttackSteps, Curves, EpochStatistics, Table
+from analysis.papers.row import PaperFigure
+from analysis.results.selection import EVALUATED, Choice
+
+CIFAR = "CIFAR-10, ResNet-18, 100 to 120 epochs, epsilon 0.031, PGD-20 on test, one run"
+SVHN = CIFAR.replace("CIFAR-10", "SVHN")
+TRAINING = (Curves("clean", error=True, splits=("train",)), Curves("pgd", error=True, splits=("train",)))
+TEST = (Curves("clean", splits=("test",)), Curves("pgd", splits=("test",)))
+TEST_ERROR = (Curves("pgd", error=True, splits=("test",)), Curves("clean", error=True, splits=("test",)))
+ERRORS = (Curves("clean", error=True), Curves("pgd", error=True))
+KAPPA = EpochStatistics((("mean", "kappa_mean"), ("median", "kappa_median")), "κ, attack steps withstood")
+OMEGA = "the panel of the weight against κ"
+LOGITS = "logits of the training examples at an epoch, and their principal components"
+PLAIN = {"method.weight.name": ("uniform",), "method.loss.name": ("ce",)}
+LAMBDA = Choice({"method.weight.name": ("gair",)}, {}, ("method.weight.lam",), fewest=3)
+WEIGHTS = ("uniform", "gair", "gair-linear", "gair-sigmoid")
+NETWORKS = Choice(
+    PLAIN | {"method.attack.epsilon": (EVALUATED,)}, {"method.attack.name": ("pgd",)}, ("model", "method"), fewest=3
+)
+EPSILONS = Choice(PLAIN | {"method.attack.name": ("pgd",)}, {}, ("method.attack.epsilon",), fewest=3)
+MART = Choice(
+    {"method.loss.name": ("mart", None), "method.loss.weighs": ("ce", None)},
+    {"method.weight.name": ("gair",), "method.kind": ("mma",)},
+    ("method",),
+)
+ON_SVHN = {"data.name": ("svhn",)}
+
+
+def _on_svhn(choice: Choice) -> Choice:
+    return Choice({**choice.where, **ON_SVHN}, choice.contains, choice.lines, fewest=choice.fewest)
+
+
+FIGURES = (
+    PaperFigure(
+        "gairat:F2a",
+        "Training error by network, beside standard training",
+        "architectures",
+        f"{CIFAR}; training error under PGD-10",
+        TRAINING,
+        Choice(NETWORKS.where, {"method.attack.name": ("pgd", "none")}, NETWORKS.lines, fewest=3),
+    ),
+    PaperFigure("gairat:F2b", "Training error by epsilon", "architectures", CIFAR, TRAINING, EPSILONS),
+    PaperFigure("gairat:F3", "Toy data, and logits of two classes, by κ", "gairat_kappa", lacks=LOGITS),
+    PaperFigure(
+        "gairat:F4",
+        "Constant weights against two that fall with κ",
+        "gairat_kappa",
+        CIFAR,
+        (*ERRORS, KAPPA),
+        Choice({}, {"method.weight.name": ("uniform", "gair", "gair-steps")}, ("method.weight",)),
+        without=f"{OMEGA}, and those of the flatness of the loss",
+    ),
+    PaperFigure(
+        "gairat:F5a", "Training error by network", "architectures", CIFAR, TRAINING, NETWORKS, without="the insets"
+    ),
+    PaperFigure(
+        "gairat:F5b", "Training error by epsilon", "architectures", CIFAR, TRAINING, EPSILONS, without="the insets"
+    ),
+    PaperFigure(
+        "gairat:F6a", "Training error by network on SVHN", "svhn/architectures", SVHN, TRAINING, _on_svhn(NETWORKS)
+    ),
+    PaperFigure(
+        "gairat:F6b", "Training error by epsilon on SVHN", "svhn/architectures", SVHN, TRAINING, _on_svhn(EPSILONS)
+    ),
+    PaperFigure("gairat:F7", "Principal components of logits, pairs of classes", "gairat_kappa", CIFAR, lacks=LOGITS),
+    PaperFigure("gairat:F8", "Principal components of logits, pairs of classes", "gairat_kappa", CIFAR, lacks=LOGITS),
+    PaperFigure("gairat:F9", "Illustration", "", lacks="it is an illustration"),
+    PaperFigure(
+        "gairat:F10",
+        "Constant weights against two that fall with κ, on SVHN",
+        "svhn/gairat_kappa",
+        SVHN,
+        (*ERRORS, KAPPA),
+        Choice(ON_SVHN, {"method.weight.name": ("uniform", "gair", "gair-steps")}, ("method.weight",)),
+        without=f"{OMEGA}, and those of the flatness of the loss",
+    ),
+    PaperFigure(
+        "gairat:F11",
+        "AT and GAIRAT under four learning rate schedules",
+        "lr_schedules",
+        CIFAR.replace("100 to 120", "200"),
+        TEST_ERROR,
+        Choice(
+            {"method.weight.name": ("uniform", "gair")},
+            {"method.weight.name": ("uniform", "gair"), "optimizer.lr.name": ("linear", "cyclic")},
+            ("method.weight",),
+        ),
+    ),
+    PaperFigure(
+        "gairat:F12",
+        "Four shapes of the weight",
+        "gairat_weights",
+        CIFAR,
+        TEST,
+        Choice({"method.weight.name": WEIGHTS}, {"method.weight.name": WEIGHTS}, ("method.weight",)),
+        without=OMEGA,
+    ),
+    PaperFigure("gairat:F13", "Weights by λ", "gairat_lambda", CIFAR, TEST, LAMBDA, without=OMEGA),
+    PaperFigure(
+        "gairat:F14", "Weights by λ on SVHN", "svhn/gairat_lambda", SVHN, TEST, _on_svhn(LAMBDA), without=OMEGA
+    ),
+    PaperFigure(
+        "gairat:F15",
+        "Weights by burn-in, λ 0, and AT",
+        "gairat_burn_in",
+        CIFAR,
+        TEST,
+        Choice(
+            {"method.weight.name": ("gair",), "method.weight.lam": ("inf", 0)},
+            {"method.weight.lam": ("inf", 0)},
+            ("method.weight",),
+            fewest=4,
+        ),
+    ),
+    PaperFigure(
+        "gairat:F16",
+        "AT and GAIRAT on several networks",
+        "architectures",
+        CIFAR,
+        TEST,
+        Choice(
+            {"method.loss.name": ("ce",), "method.attack.epsilon": (EVALUATED,), "method.attack.name": ("pgd",)},
+            {"method.weight.name": ("uniform", "gair")},
+            ("method",),
+            fewest=2,
+            panels=("model",),
+        ),
+    ),
+    PaperFigure(
+        "gairat:F17",
+        "GAIR-FAT by λ",
+        "gair_fat_tau",
+        CIFAR,
+        TEST,
+        Choice({"method.attack.tau.name": ("piecewise",)}, {}, ("method.weight.lam",), fewest=3),
+    ),
+    PaperFigure(
+        "gairat:F18",
+        "FAT and GAIR-FAT by τ",
+        "gair_fat_tau",
+        CIFAR,
+        TEST,
+        Choice(
+            {"method.attack.tau.name": ("piecewise",), "method.weight.lam": ("inf", 0)},
+            {"method.weight.lam": ("inf", 0)},
+            ("method.attack.tau",),
+            fewest=3,
+        ),
+    ),
+    PaperFigure("gairat:F19", "MMA, MART and GAIR-MART by λ", "gair_mart", CIFAR, TEST, MART, without=OMEGA),
+    PaperFigure(
+        "gairat:F20",
+        "MART and GAIR-MART that weighs the KL term, by λ",
+        "gair_mart",
+        CIFAR,
+        TEST,
+        Choice(
+            {"method.loss.name": ("mart",), "method.weight.name": ("gair",), "method.loss.weighs": ("kl",)},
+            {},
+            ("method",),
+            fewest=2,
+        ),
+        without=f"{OMEGA}, and MART (gairat:F19 has it)",
+    ),
+    PaperFigure(
+        "gairat:F21",
+        "Accuracy by the steps of the attack",
+        "pgd_steps",
+        CIFAR,
+        (AttackSteps(),),
+        Choice({}, {"method.weight.name": ("uniform", "gair")}, ("method",), fewest=2),
+    ),
+    PaperFigure(
+        "gairat:T1",
+        "AT, FAT, GAIRAT and GAIR-FAT",
+        "gairat",
+        f"{CIFAR}; median and standard deviation of three runs",
+        (Table(),),
+        Choice(
+            {"method.loss.name": ("ce",)},
+            {"method.weight.name": ("uniform", "gair"), "method.attack.tau.name": ("piecewise",)},
+            ("method",),
+        ),
+    ),
+    PaperFigure(
+        "gairat:T2",
+        "TRADES and GAIR-TRADES",
+        "gair_trades",
+        CIFAR,
+        (Table(),),
+        Choice({"method.loss.name": ("trades",)}, {"method.weight.name": ("uniform", "gair")}, ("method",)),
+    ),
+    PaperFigure(
+        "gairat:T3",
+        "GAIR-RST beside TRADES, with further images",
+        "gair_rst",
+        "CIFAR-10 with 500,000 further images, WRN-28-10, AutoAttack",
+        (Table(),),
+        Choice({}, {"method.kind": ("gair-rst",)}, ("method",)),
+        without="the rows of other authors",
+    ),
+)

@@ -1,0 +1,190 @@
+"""Figures and tables of Dong et al. 2021, 'Data profiling for adversarial training'."""
+
+from __future__ import annotations
+
+from analysis.papers.parts import ClassAccuracy, Curves, Final, Table, TradeOff
+from analysis.papers.row import PaperFigure
+from analysis.results.selection import SIZES, Choice
+
+CIFAR = "CIFAR-10, PreAct ResNet-18, 160 epochs, epsilon 8/255 at test, custom AutoAttack, one run"
+EPSILON = "method.attack.epsilon"
+GALLERY = "adversarial images with their predicted labels (the report's gallery has the clean images)"
+SCATTER = "a scatter of pairs of rankings (python -m analysis.agreement RUN prints their correlations)"
+SIZED = Choice(
+    {"subset.name": ("ranked", "random", "all"), "subset.side": ("friendly", None)},
+    {"subset.side": ("friendly",), "subset.name": ("random",)},
+    x=SIZES,
+)
+BY_EPSILON = Choice(
+    {"subset.name": ("ranked", "all"), "subset.side": ("friendly", None)},
+    {"subset.side": ("friendly",), "subset.name": ("all",)},
+    ("subset",),
+    x=EPSILON,
+)
+TOWARD = Choice({}, {}, ("subset", "method.attack.toward"), fewest=3)
+
+
+def _plus(side: str) -> Choice:
+    """Choose a base subset, alone and with examples of some classes of one side added."""
+    return Choice(
+        {"subset.plus.side": (side, None), "subset.side": ("friendly",)},
+        {"subset.plus.side": (side, None)},
+        ("subset",),
+    )
+
+
+def _networks(depth: int) -> Choice:
+    return Choice(
+        {**BY_EPSILON.where, "model.name": ("wrn",), "model.depth": (depth,)},
+        BY_EPSILON.contains,
+        ("subset",),
+        x=EPSILON,
+    )
+
+
+FIGURES = (
+    PaperFigure(
+        "profiling:F1",
+        "Friendly and problematic half: clean, PGD-10 and AutoAttack accuracy",
+        "profile_halves",
+        f"{CIFAR}; AutoAttack on 1,000 test images",
+        (
+            Curves("clean", splits=("test",)),
+            Curves("pgd", splits=("test",)),
+            Curves("aa", splits=("test",)),
+        ),
+        Choice({}, {"subset.side": ("friendly", "problematic"), "method.attack.name": ("none", "pgd")}, ("method",)),
+    ),
+    PaperFigure(
+        "profiling:F2a",
+        "Robust accuracy by training epsilon",
+        "epsilon_by_k",
+        CIFAR,
+        (Final(EPSILON),),
+        BY_EPSILON,
+        ordered=True,
+    ),
+    PaperFigure(
+        "profiling:F2b", "Trade-off by k and epsilon", "epsilon_by_k", CIFAR, (TradeOff(),), BY_EPSILON, ordered=True
+    ),
+    PaperFigure("profiling:F3", "Most problematic images", "friendly_k", lacks=GALLERY),
+    PaperFigure("profiling:F4", "Most friendly images", "friendly_k", lacks=GALLERY),
+    PaperFigure(
+        "profiling:F5",
+        "Overlap of the most problematic fifth between seeds",
+        "rank_consistency",
+        lacks="a matrix of seed against seed (python -m analysis.agreement RUN --measure iou prints means)",
+    ),
+    *(
+        PaperFigure(f"profiling:F6{letter}", f"Ranks of pairs of trainings: {what}", "rank_consistency", lacks=SCATTER)
+        for letter, what in (("a", "seeds"), ("b", "methods"), ("c", "networks"))
+    ),
+    *(
+        PaperFigure(
+            f"profiling:F7{letter}",
+            f"Rank against {what}",
+            "scores",
+            lacks="a scatter of scores against ranks (the report has their correlations)",
+        )
+        for letter, what in (("a", "clean probability"), ("b", "minimum perturbation"), ("c", "first learned epoch"))
+    ),
+    *(
+        PaperFigure(f"profiling:F{number}", f"Ranks by {what}, pairs of trainings", "rank_consistency", lacks=SCATTER)
+        for number, what in ((8, "clean probability"), (9, "minimum perturbation"), (10, "first learned epoch"))
+    ),
+    PaperFigure(
+        "profiling:F11",
+        "Robust accuracy by training epsilon, WRN-16-10",
+        "cifar10/friendly_networks",
+        CIFAR.replace("PreAct ResNet-18, 160", "WRN-16-10, 120"),
+        (Final(EPSILON),),
+        _networks(16),
+    ),
+    PaperFigure(
+        "profiling:F12",
+        "Robust accuracy by training epsilon, WRN-28-10",
+        "cifar10/friendly_networks",
+        CIFAR.replace("PreAct ResNet-18, 160", "WRN-28-10, 120"),
+        (Final(EPSILON),),
+        _networks(28),
+    ),
+    PaperFigure(
+        "profiling:F13",
+        "Cross-generalisation gap by subset size",
+        "cross_generalization",
+        lacks="the cross-generalisation gap: accuracy on the examples of other subsets is not recorded",
+    ),
+    PaperFigure(
+        "profiling:F14", "Best and last robust accuracy by subset size", "friendly_sizes", CIFAR, (Final(SIZES),), SIZED
+    ),
+    PaperFigure(
+        "profiling:F15a",
+        "Robust training accuracy of rank groups",
+        "friendly_k",
+        lacks="curves of the groups of a ranking for a sweep's own trials",
+    ),
+    PaperFigure(
+        "profiling:F15b",
+        "Partial early stopping by its epoch",
+        "partial_early_stopping",
+        CIFAR,
+        (Curves("pgd", splits=("test",)),),
+        Choice({}, {"subset.name": ("drop-unlearned",)}, ("subset",), fewest=3),
+        ordered=True,
+    ),
+    PaperFigure(
+        "profiling:F16",
+        "Best accuracy under PGD-10 and AutoAttack by subset size",
+        "friendly_sizes",
+        CIFAR,
+        (Final(SIZES, ("pgd", "aa"), ("best",)),),
+        SIZED,
+        sets="--set 'evaluate.final.aa={name: autoattack, version: custom, attacks: [apgd-ce, apgd-t], images: 500}'",
+    ),
+    PaperFigure(
+        "profiling:F17",
+        "Accuracy by class after attacks toward one class, from a standard network",
+        "targeted_from_standard",
+        CIFAR,
+        (ClassAccuracy(("clean", "robust"), mean=True),),
+        TOWARD,
+        pretrained="none",
+    ),
+    PaperFigure(
+        "profiling:F18",
+        "Accuracy by class after attacks toward one class, from a robust network",
+        "targeted_classes",
+        CIFAR,
+        (ClassAccuracy(("clean", "robust"), mean=True),),
+        TOWARD,
+        pretrained="pgd",
+    ),
+    PaperFigure(
+        "profiling:F19",
+        "Gradient masking by class when problematic examples are added",
+        "added_classes",
+        CIFAR,
+        (ClassAccuracy(("gap",)),),
+        _plus("problematic"),
+    ),
+    PaperFigure(
+        "profiling:F20",
+        "Gradient masking by class when friendly examples are added",
+        "added_classes",
+        CIFAR,
+        (ClassAccuracy(("gap",)),),
+        _plus("friendly"),
+    ),
+    PaperFigure(
+        "profiling:T1",
+        "PGD and TRADES on all and on friendly examples",
+        "friendly_k",
+        CIFAR.replace("custom", "standard"),
+        (Table(costs=("minutes",)),),
+        Choice(
+            {"subset.name": ("ranked", "all"), "subset.side": ("friendly", None)},
+            {"subset.side": ("friendly",), "subset.name": ("all",), "method.loss.name": ("ce", "trades")},
+            ("method", "subset"),
+        ),
+    ),
+)

@@ -1,0 +1,350 @@
+"""A selection of trials from one or several sweeps: which are kept, and which panel, line and place each belongs to.
+
+No other module joins sweeps or leaves anything out of a figure; `Selection.cuts` says in words what was left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from analysis.exceptions import SweepError
+from analysis.results.axes import ALL, SEPARATOR
+from analysis.results.metrics import EPOCH_METRIC, parse_attack
+from analysis.results.sweep import Sweep
+from trainers.formatting import did_you_mean, format_list
+from trainers.record_io import Row
+from trainers.records import problem_titles
+
+EVALUATED = "the epsilon of the evaluation"  # stands for that number among the values that a choice allows
+SIZES = "subset.size"  # as what runs along x: lines are then kinds of subsets, whatever their size
+FEWEST_PLACES = 3  # along x: two are a difference
+MAX_PANELS = 8
+MAX_NAMED = 4  # lines or panels that a cut lists
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The trials of a figure, by their configurations, and what tells them apart in it.
+
+    A dotted path such as `method.weight.lam` names a part of a trial's configuration. Of the axes that vary, those
+    under a path of `lines` name the line of a trial, that under `x` its place on the line, and all others its panel.
+    Trials of one panel, line and place differ in their seed alone.
+    """
+
+    where: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # path -> the values that are kept
+    contains: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # path -> values that some trial has, each
+    lines: tuple[str, ...] = ()
+    x: str = ""
+    fewest: int = 1  # values that the paths of the lines have, together
+    panels: tuple[str, ...] = ()  # paths that name the panel even where each line has one value of them
+    join: bool = False  # whether lines of several sweeps share panels, if data and attack are the same
+
+
+class Joined(NamedTuple):
+    """The trials of a sweep that a selection keeps."""
+
+    sweep: Sweep
+    trials: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Completed trials of some sweeps, in the order of their axes, as one table.
+
+    `trials` and `epochs` have the columns `sweep` (its place in `sweeps`), `panel` and `line`; `place` and `at` are the
+    label and the number along x.
+    """
+
+    sweeps: tuple[Sweep, ...]
+    trials: pd.DataFrame
+    epochs: pd.DataFrame
+    configs: Mapping[tuple[int, str], Row]  # (place of the sweep, id) -> configuration
+    numeric: bool  # whether the lines are numbers in order
+    cuts: tuple[str, ...]  # what was left out, a sentence each
+
+    @property
+    def panels(self) -> list[str]:
+        """The titles of the panels, in order."""
+        return list(dict.fromkeys(self.trials["panel"]))
+
+    @property
+    def lines(self) -> list[str]:
+        """The names of the lines, in order."""
+        return list(dict.fromkeys(self.trials["line"]))
+
+    @property
+    def attacks(self) -> dict[str, str]:
+        """The description of each attack, by its name, as the first sweep that used it has it."""
+        return {name: text for sweep in reversed(self.sweeps) for name, text in sweep.attacks.items()}
+
+
+def find_lack(sweep: Sweep, choice: Choice) -> str:
+    """Say which trials or axis a sweep lacks for a choice; empty if it has what the choice needs."""
+    configs = _kept_configs(sweep, choice.where)
+    if not configs:
+        unmet = {path: values for path, values in choice.where.items() if not _kept_configs(sweep, {path: values})}
+        words = _describe_values(unmet or choice.where)
+        return f"trials with {words}" if len(sweep.completed) else "completed trials"
+    if choice.join:
+        return ""
+    if missing := find_missing([sweep], choice):
+        return f"trials with {' and '.join(missing)}"
+    for paths, fewest in ((choice.lines, choice.fewest), ((choice.x,), FEWEST_PLACES)):
+        if not any(paths):
+            continue
+        roots = ["subset" if path == SIZES else path for path in paths]
+        count = len({str([read_path(config, path) for path in roots]) for config in configs})
+        if count < fewest:
+            return f"an axis of {' or '.join(paths)} with {fewest} values or more"
+    return ""
+
+
+def find_missing(sweeps: Sequence[Sweep], choice: Choice) -> list[str]:
+    """Return what no completed trial of some sweeps has, of what a choice must contain, as words."""
+    return [
+        f"{path} {value}"
+        for path, values in choice.contains.items()
+        for value in values
+        if not any(
+            _matches(sweep, config, path, (value,)) for sweep in sweeps for config in _kept_configs(sweep, choice.where)
+        )
+    ]
+
+
+def select(
+    sweeps: Sequence[Sweep],
+    choice: Choice,
+    max_lines: int,
+    chosen: Mapping[str, Sequence[str]] | None = None,
+) -> Selection:
+    """Select the completed trials of a choice; `chosen` maps axes to labels that a user chose.
+
+    A figure holds `max_lines` lines, and MAX_PANELS panels for each quantity. Raises SweepError if nothing is left.
+    """
+    cuts: list[str] = []
+    kept = [Joined(sweep, _keep(sweep, choice, chosen or {}, cuts)) for sweep in sweeps]
+    kept = [part for part in kept if len(part.trials)]
+    if not kept:
+        where = format_list([sweep.where for sweep in sweeps])
+        raise SweepError(f"{where}: no completed trial is left{_describe_chosen(chosen or {})}; finish the sweep first")
+    tables = [
+        part.trials.assign(**_place(part, choice), sweep=number, number=range(len(part.trials)))
+        for number, part in enumerate(kept)
+    ]
+    trials = pd.concat(_title_panels([part.sweep for part in kept], tables, choice.join), ignore_index=True)
+    trials = _cut(_drop_lone_lines(_tell_apart(trials), choice.fewest, cuts), max_lines, cuts)
+    numeric = all(_has_numeric_lines(part, choice) for part in kept)
+    epochs = pd.concat([part.sweep.epochs.assign(sweep=number) for number, part in enumerate(kept)])
+    names = ["sweep", "id", "panel", "line"]
+    epochs = trials[names].merge(epochs, on=["sweep", "id"], how="left")
+    configs = {(number, trial): config for number, part in enumerate(kept) for trial, config in _configs(part.sweep)}
+    return Selection(tuple(part.sweep for part in kept), trials, epochs, configs, numeric, tuple(cuts))
+
+
+def read_path(config: Any, path: str) -> Any:
+    """Return the part of a configuration at a dotted path; None if there is none."""
+    for key in path.split("."):
+        config = config.get(key) if isinstance(config, Mapping) else None
+    return config
+
+
+def _configs(sweep: Sweep) -> Iterable[tuple[str, Row]]:
+    return ((trial["id"], trial.get("config") or {}) for trial in sweep.plan["trials"])
+
+
+def _kept_configs(sweep: Sweep, where: Mapping[str, Sequence[Any]]) -> list[Row]:
+    """Return the configurations of the completed trials of a choice."""
+    done = set(sweep.completed["id"])
+    found = [config for trial, config in _configs(sweep) if trial in done]
+    return [config for config in found if all(_matches(sweep, config, *pair) for pair in where.items())]
+
+
+def _matches(sweep: Sweep, config: Row, path: str, values: Sequence[Any]) -> bool:
+    found = read_path(config, path)
+    if EVALUATED in values and (found is None or _equal(found, sweep.plan.get("evaluate", {}).get("epsilon"))):
+        return True
+    return any(_equal(found, value) for value in values)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Return whether two values are one, numbers to rounding: 8/255 is written in several ways."""
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=1e-6)
+    return bool(one == other)
+
+
+def _describe_values(where: Mapping[str, Sequence[Any]]) -> str:
+    return " and ".join(
+        f"{path} {' or '.join(_write_value(value) for value in values if value is not None)}"
+        for path, values in where.items()
+    )
+
+
+def _write_value(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _keep(sweep: Sweep, choice: Choice, chosen: Mapping[str, Sequence[str]], cuts: list[str]) -> pd.DataFrame:
+    """Return the completed trials that match a choice and a user's labels, and note those that did not complete."""
+    trials = sweep.study_trials
+    configs = dict(_configs(sweep))
+    matching = [all(_matches(sweep, configs[trial], *pair) for pair in choice.where.items()) for trial in trials["id"]]
+    trials = trials[matching]
+    for name, labels in chosen.items():
+        path = _find_axis(sweep, name)
+        trials = trials[trials[path].isin(_check_labels(sweep, path, labels))]
+    done = trials[trials["id"].isin(sweep.completed["id"])]
+    if missing := len(trials) - len(done):
+        ended = trials[~trials["id"].isin(done["id"])]["status"].value_counts()
+        words = ", ".join(f"{count} {status}" for status, count in ended.items())
+        cuts.append(f"{missing} of {len(trials)} trials, which have no result ({words}).")
+    return done
+
+
+def _find_axis(sweep: Sweep, name: str) -> str:
+    """Return the path of an axis from its path or short name. Raises SweepError if the sweep has no such axis."""
+    for path in sweep.axes.paths:
+        if name in (path, sweep.axes.short[path]):
+            return path
+    known = [sweep.axes.short[path] for path in sweep.axes.paths]
+    raise SweepError(
+        f"--where {name}: {sweep.where} has no such axis{did_you_mean(name, known)} (it has {', '.join(known)})"
+    )
+
+
+def _check_labels(sweep: Sweep, path: str, labels: Sequence[str]) -> Sequence[str]:
+    """Return labels unchanged. Raises SweepError for one that the axis does not have."""
+    known = sweep.axes.order[path]
+    for label in labels:
+        if label not in known:
+            name = sweep.axes.short[path]
+            raise SweepError(
+                f"--where {name}={label}: no such value{did_you_mean(label, known)} (it has {', '.join(known)})"
+            )
+    return labels
+
+
+def _describe_chosen(chosen: Mapping[str, Sequence[str]]) -> str:
+    words = [f"{name} {' or '.join(labels)}" for name, labels in chosen.items()]
+    return f" with {', '.join(words)}" if words else ""
+
+
+def _varying(part: Joined) -> list[str]:
+    """Return the axes in which the kept trials differ, without those whose labels stand for one value or for none."""
+    configs = dict(_configs(part.sweep))
+    found = []
+    for path in part.sweep.axes.paths:
+        values = {str(read_path(configs[trial], path)) for trial in part.trials["id"]}
+        if part.trials[path].nunique() > 1 and (len(values) > 1 or values == {str(None)}):
+            found.append(path)
+    return found
+
+
+def _is_under(path: str, roots: Iterable[str]) -> bool:
+    return any(path == root or path.startswith(f"{root}.") for root in roots if root)
+
+
+def _place(part: Joined, choice: Choice) -> dict[str, list[Any]]:
+    """Return the line, the panel and the place along x of each kept trial, in words, and its number along x, `at`."""
+    varying, axes = _varying(part), part.sweep.axes
+    sized = choice.x == SIZES
+    along = [path for path in varying if choice.x and _is_under(path, ["subset" if sized else choice.x])]
+    lines = [path for path in varying if path not in along and _is_under(path, choice.lines)]
+    rest = [path for path in varying if path not in (*along, *lines)]
+    # an axis that a line has one value of, such as the learning rate of one method, is a property of that line
+    own = [
+        p
+        for p in rest
+        if lines and not _is_under(p, choice.panels) and (part.trials.groupby(lines)[p].nunique() == 1).all()
+    ]
+    if choice.join:  # sweeps share no panels but those of their data
+        own = [path for path in rest if path not in axes.data]
+    fixed = [path for path in axes.paths if _is_under(path, choice.lines)]
+    records = part.trials.to_dict("records")
+
+    def words(paths: Sequence[str]) -> list[str]:
+        return [axes.describe({path: row[path] for path in paths}, paths) for row in records]
+
+    kinds = part.trials["subset_kind"] if sized else [""] * len(records)
+    named = [SEPARATOR.join(filter(None, pair)) for pair in zip(words([*lines, *own] or fixed), kinds, strict=True)]
+    sizes = [f"{size:g}" for size in part.trials["subset_size"]]
+    return {
+        "line": [name or (ALL if lines else part.sweep.study) for name in named],
+        "panel": words([path for path in rest if path not in own]),
+        "place": sizes if sized else [next((row[path] for path in along if row[path]), "") for row in records],
+        "at": [_locate(part, along, row) for row in records],
+    }
+
+
+def _locate(part: Joined, along: Sequence[str], row: Mapping[Any, Any]) -> float:
+    """Return the number that a trial has along x: of its axis, or the size of its subset; NaN if it is none."""
+    axes = part.sweep.axes
+    if not along or _is_under(along[0], ["subset"]):
+        return float(row["subset_size"])
+    return next((axes.number(path, row[path]) for path in along if row[path] and axes.numeric(path)), math.nan)
+
+
+def _has_numeric_lines(part: Joined, choice: Choice) -> bool:
+    """Return whether all lines are numbers of one axis, which have an order and a colour scale."""
+    named = [path for path in _varying(part) if _is_under(path, choice.lines)]
+    return len(named) == 1 and part.sweep.axes.numeric(named[0])
+
+
+def _title_panels(sweeps: Sequence[Sweep], tables: list[pd.DataFrame], join: bool) -> list[pd.DataFrame]:
+    """Add to the titles of panels what tells several sweeps apart, and to lines the sweep where they are alike."""
+    if len(tables) == 1:
+        return tables
+    names = name_sweeps(sweeps)
+    attacks = {sweep.attacks.get(parse_attack(EPOCH_METRIC) or "", "") for sweep in sweeps}
+    if not join or len(attacks) > 1:
+        return [
+            table.assign(panel=[SEPARATOR.join(filter(None, (name, panel))) for panel in table["panel"]])
+            for name, table in zip(names, tables, strict=True)
+        ]
+    problems = dict.fromkeys(problem for table in tables for problem in table["problem"])
+    titles = problem_titles(problems)
+    tables = [table.assign(panel=[titles[problem] for problem in table["problem"]]) for table in tables]
+    found: list[pd.DataFrame] = []
+    for name, table in zip(names, tables, strict=True):
+        taken = {pair for other in found for pair in zip(other["panel"], other["line"], strict=True)}
+        pairs = zip(table["panel"], table["line"], strict=True)
+        found.append(
+            table.assign(line=[f"{line} ({name})" if (panel, line) in taken else line for panel, line in pairs])
+        )
+    return found
+
+
+def name_sweeps(sweeps: Sequence[Sweep]) -> list[str]:
+    """Name each sweep by its study, and by its folder where two studies have one name."""
+    studies = [sweep.study for sweep in sweeps]
+    return [s if studies.count(s) == 1 else sweep.folder.name for s, sweep in zip(studies, sweeps, strict=True)]
+
+
+def _tell_apart(trials: pd.DataFrame) -> pd.DataFrame:
+    """Name a line by its whole configuration where several share its name: only seeds are ever averaged."""
+    counts = trials.groupby(["sweep", "panel", "line", "place"])["configuration"].transform("nunique")
+    return trials.assign(line=trials["line"].where(counts == 1, trials["name"]))
+
+
+def _drop_lone_lines(trials: pd.DataFrame, fewest: int, cuts: list[str]) -> pd.DataFrame:
+    """Keep the panels that have enough lines to compare, and note the others."""
+    counts = trials.groupby("panel")["line"].transform("nunique")
+    if fewer := list(dict.fromkeys(trials["panel"][counts < fewest])):
+        cuts.append(f"Panels with fewer than {fewest} lines ({format_list(fewer, MAX_NAMED)}).")
+    return trials[counts >= fewest] if (counts >= fewest).any() else trials
+
+
+def _cut(trials: pd.DataFrame, max_lines: int, cuts: list[str]) -> pd.DataFrame:
+    """Keep the first panels, and the first lines of all, as many as a figure holds; note the others."""
+    for column, most in (("panel", MAX_PANELS), ("line", max_lines)):
+        names = list(dict.fromkeys(trials[column]))
+        if len(names) > most:
+            left = format_list(names[most:], MAX_NAMED)
+            cuts.append(f"{len(names) - most} of {len(names)} {column}s ({left}); --where chooses others.")
+            trials = trials[trials[column].isin(names[:most])]
+    return trials

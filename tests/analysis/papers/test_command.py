@@ -1,0 +1,69 @@
+"""The command that draws figures by name: what it writes, lists and refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.figure import main
+
+from ..planned import write_planned
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("suffix", (".pdf", ".svg", ".png"))
+def test_a_figure_is_written_and_its_caption_printed(
+    suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, file = write_planned(tmp_path / "run", "gairat_lambda"), tmp_path / f"f{suffix}"
+    assert main([str(run), "--figure", "gairat:F13", "-o", str(file), "--width", "3.25"]) == 0
+    assert file.stat().st_size > 1000
+    printed = capsys.readouterr().out
+    assert "gairat:F13: Weights by λ. Mean ± one standard error over seeds (2 seeds)" in printed
+    assert "Under PGD-10, linf, epsilon 0.1" in printed and "The paper: CIFAR-10" in printed
+
+
+def test_points_are_written_as_csv_and_tables_as_markdown(tmp_path: Path) -> None:
+    run = write_planned(tmp_path / "run", "gairat")
+    points, table = tmp_path / "t.csv", tmp_path / "t.md"
+    assert main([str(run), "--figure", "gairat:T1", "-o", str(points), "--where", "label_noise=0"]) == 0
+    assert main([str(run), "--figure", "gairat:T1", "-o", str(table)]) == 0
+    assert set(pd.read_csv(points)["line"]) == {"AT", "FAT", "GAIRAT", "GAIR-FAT"}
+    assert "| label_noise 0 · GAIRAT | " in table.read_text()
+
+
+def test_the_list_says_what_can_be_drawn_and_what_gives_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_planned(tmp_path / "run", "gairat_lambda")
+    assert main(["--list", str(run)]) == 0
+    printed = capsys.readouterr().out
+    assert "gairat:F13      drawable: Weights by λ\n                from gairat_lambda" in printed
+    assert "method.attack.norm l2" in printed
+    assert "--set trial.method.attack.norm=l2" in printed
+    assert "of 72 figures and tables in the papers" in printed
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ([], "give --figure NAME"),
+        (["RUN", "--figure", "gairat:F13"], "--figure needs -o FILE"),
+        (["--figure", "gairat:F13", "-o", "f.png"], "--figure needs a run"),
+        (["RUN", "--figure", "gairat:F13", "-o", "f.gif"], "expected a name ending in .png"),
+        (["RUN", "--figure", "gairat:F13", "-o", "f.png", "--where", "lam"], "expected AXIS=VALUE"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_read(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2 and words in capsys.readouterr().err
+
+
+def test_a_mistake_of_the_name_ends_with_two_and_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path), "--figure", "gairat:F133", "-o", str(tmp_path / "f.png")]) == 2
+    assert "did you mean gairat:F13?" in capsys.readouterr().err

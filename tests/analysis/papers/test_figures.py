@@ -1,0 +1,179 @@
+"""Every figure of the papers, drawn from the plan of the study that its row names, with made-up accuracies."""
+
+from __future__ import annotations
+
+import shlex
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis import load
+from analysis.charts.saving import save_figure
+from analysis.exceptions import SweepError
+from analysis.papers.catalogue import FIGURES, find_figure, number_of
+from analysis.papers.drawing import DrawnFigure, draw_paper_figure
+from analysis.papers.listing import DRAWABLE, NO_MEASURE, list_figures
+from analysis.papers.row import PaperFigure
+from analysis.results.sweep import Sweep
+
+from ..planned import SEEDS, write_planned
+
+DRAWN = [name for name, row in FIGURES.items() if row.parts]
+COLUMNS = {"panel", "line", "variant", "x", "y", "lo", "hi", "n"}
+QUICK = ["hard:F1a", "gairat:F13", "profiling:F2b", "profiling:F18", "gairat:T1"]  # one of each chart
+
+
+def write_runs(row: PaperFigure, folder: Path) -> list[Sweep]:
+    """Write what the recipe of a row would train."""
+    words = shlex.split(row.sets)
+    sets = [value for key, value in pairwise(words) if key == "--set"]
+    names = [value for key, value in pairwise(words) if key == "--name"]
+    return [
+        load(write_planned(folder / study.replace("/", "_"), study, sets, "".join(names)))
+        for study in row.study.split(", ")
+    ]
+
+
+def draw(name: str, folder: Path, **chosen: list[str]) -> DrawnFigure:
+    return draw_paper_figure(FIGURES[name], write_runs(FIGURES[name], folder), chosen)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", DRAWN)
+def test_what_the_recipe_of_a_figure_trains_is_what_it_is_drawn_from(name: str, tmp_path: Path) -> None:
+    row = FIGURES[name]
+    runs = write_runs(row, tmp_path)
+    drawn = draw_paper_figure(row, runs, width=3.25)
+    points = drawn.points
+    seeds = 1 if "friendly_networks" in row.study else SEEDS
+    assert set(points) >= COLUMNS and len(drawn.tables) == len(row.parts)
+    assert set(points["n"]) == {seeds}, "a point is a mean over the seeds of one configuration, and over nothing else"
+    assert np.isfinite(points[["x", "y"]].to_numpy(float)).all()
+    assert ((points["lo"] <= points["y"]) & (points["y"] <= points["hi"])).all() or seeds == 1
+    assert f"{seeds} seed" in drawn.spec.caption and row.paper in drawn.spec.caption
+    listed = {line.name: line for line in list_figures(runs)}[name]
+    assert listed.status == DRAWABLE
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("width", (3.25, 5.5))
+def test_text_of_a_figure_is_legible_and_inside(name: str, width: float, tmp_path: Path) -> None:
+    drawn = draw_paper_figure(FIGURES[name], write_runs(FIGURES[name], tmp_path), width=width)
+    sizes: list[float] = []
+
+    def draw_and_look(figure: Any) -> None:
+        from matplotlib.text import Text
+
+        drawn.spec.draw(figure)
+        figure.canvas.draw()
+        texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+        sizes.extend(text.get_fontsize() for text in texts)
+        beside = [plot.title for plot in figure.axes] + [t for legend in figure.legends for t in legend.findobj(Text)]
+        shown = [text for text in beside if text.get_text().strip()]
+        assert all(text.get_window_extent().x1 <= figure.bbox.width + 1 for text in shown), "text runs over the edge"
+
+    save_figure(draw_and_look, drawn.spec.size, [tmp_path / "figure.png"])
+    assert min(sizes) >= 6.5
+
+
+def test_hard_examples_err_more_than_easy_ones_on_training_and_test(tmp_path: Path) -> None:
+    points = draw("hard:F1a", tmp_path, **{"data.label_noise": ["0"]}).points
+    assert set(points["variant"]) == {"training", "test"} and set(points["panel"]) == {""}
+    last = points[points["x"] == points["x"].max()].set_index(["variant", "line"])["y"]
+    for variant in ("training", "test"):
+        assert last[variant, "easy"] < last[variant, "random"] < last[variant, "hard"]
+
+
+def test_a_smaller_lambda_is_a_line_of_its_own_in_the_order_of_numbers(tmp_path: Path) -> None:
+    drawn = draw("gairat:F13", tmp_path)
+    assert drawn.selection.lines == [f"lam {lam}" for lam in (-3, -2, -1, 0, 1, 2, 3, "inf")]
+    robust = drawn.tables[1].points
+    last = robust[(robust["x"] == robust["x"].max()) & (robust["panel"] == "label_noise 0")].set_index("line")["y"]
+    assert last["lam -3"] > last["lam 0"] > last["lam 3"] > last["lam inf"]
+
+
+def test_a_trade_off_has_a_point_an_epsilon_and_marks_those_that_no_other_beats(tmp_path: Path) -> None:
+    points = draw("profiling:F2b", tmp_path).points
+    pgd = points[points["panel"] == "PGD"].set_index(["line", "label"])
+    whole = points[(points["panel"] == "PGD") & (points["line"] == "all")]
+    assert list(whole["label"]) == ["0.05", "0.1", "0.15", "0.2"]
+    assert whole["y"].is_monotonic_increasing and whole["x"].is_monotonic_decreasing
+    for _, point in pgd.iterrows():
+        beaten = ((pgd["x"] >= point["x"]) & (pgd["y"] >= point["y"])).sum() > 1
+        assert point["on_front"] == (not beaten)
+
+
+def test_methods_that_differ_in_a_base_alone_are_never_averaged(tmp_path: Path) -> None:
+    drawn = draw("gairat:T2", tmp_path)
+    assert drawn.selection.lines == ["trades", "gair-trades"]
+
+
+def test_a_table_has_clean_accuracy_and_each_final_attack_at_both_checkpoints(tmp_path: Path) -> None:
+    points = draw("gairat:T1", tmp_path).points
+    assert list(dict.fromkeys(points["variant"])) == [
+        f"{checkpoint}: {what}"
+        for checkpoint in ("selected", "last")
+        for what in ("clean", "PGD-20", "PGD-20 on the margin", "PGD-40", "AutoAttack custom")
+    ]
+
+
+@pytest.mark.long
+def test_costs_are_numbers_of_passes_and_minutes_not_shares(tmp_path: Path) -> None:
+    cost = draw("hard:T1", tmp_path).points.groupby("variant")["y"].mean()
+    assert cost["passes an example"] == pytest.approx(21)
+    minutes = draw("profiling:T1", tmp_path / "other").points.groupby("variant")["y"].mean()
+    assert minutes["minutes"] == pytest.approx(1.5)
+
+
+def test_what_is_left_out_is_said_on_the_figure_and_in_words(tmp_path: Path) -> None:
+    drawn = draw("gairat:F2b", tmp_path)
+    assert set(drawn.selection.lines) == {f"epsilon {e}" for e in ("0.05", "0.1", "0.15", "0.2", "0.25")}
+    (cut,) = drawn.selection.cuts
+    assert "Panels with fewer than 3 lines (MLP 16" in cut and cut in drawn.spec.caption
+
+
+def test_a_value_that_no_trial_has_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(SweepError, match=r"--where lam=-33: no such value; did you mean -3\?"):
+        draw("gairat:F13", tmp_path, lam=["-33"])
+    with pytest.raises(SweepError, match=r"--where lamb: .* has no such axis; did you mean lam\?"):
+        draw("gairat:F13", tmp_path / "again", lamb=["0"])
+
+
+def test_a_run_without_the_data_is_told_what_lacks_and_what_gives_it(tmp_path: Path) -> None:
+    run = load(write_planned(tmp_path / "run", "gairat"))
+    with pytest.raises(SweepError) as caught:
+        draw_paper_figure(FIGURES["gairat:F13"], [run])
+    words = str(caught.value)
+    assert "gairat:F13" in words and "method.weight.lam" in words and "spaces/gairat_lambda.yaml" in words
+
+
+def test_lines_of_two_sweeps_share_panels_and_keep_the_name_of_their_sweep(tmp_path: Path) -> None:
+    drawn = draw("hard:F12", tmp_path)
+    assert {"PGD", "PGD (self_adaptive)", "self-adaptive"} <= set(drawn.selection.lines)
+    assert len(drawn.selection.panels) == 2, "one for each share of flipped labels"
+
+
+def test_the_list_has_every_figure_and_table_of_the_papers() -> None:
+    numbers = {number_of(name) for name in FIGURES}
+    hard = {f"hard:F{n}" for n in range(1, 22)} | {f"hard:T{n}" for n in range(1, 8)}
+    gairat = {f"gairat:F{n}" for n in range(2, 22)} | {f"gairat:T{n}" for n in range(1, 4)}
+    assert numbers == hard | gairat | {f"profiling:F{n}" for n in range(1, 21)} | {"profiling:T1"}
+    assert len(numbers) == 72
+
+
+def test_a_figure_that_no_measure_gives_is_listed_as_such_and_not_drawn() -> None:
+    listed = {line.name: line for line in list_figures([])}
+    assert listed["hard:F11"].status == NO_MEASURE and "Lipschitz" in listed["hard:F11"].lack
+    with pytest.raises(SweepError, match="no measure of it yet"):
+        draw_paper_figure(FIGURES["hard:F11"], [])
+
+
+def test_an_unknown_name_and_a_figure_of_several_panels_are_told_apart() -> None:
+    with pytest.raises(SweepError, match=r"did you mean gairat:F13\?"):
+        find_figure("gairat:F133")
+    with pytest.raises(SweepError, match="take hard:F1a, hard:F1b, hard:F1c"):
+        find_figure("hard:F1")
