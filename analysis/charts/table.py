@@ -19,6 +19,7 @@ ROW = 0.19  # inches of a line of text
 NOTE_ROW = 0.11  # inches of a line of a note
 SIZE = 7.5  # points
 LETTER = 0.056  # inches of a letter at this size
+BOLD_LETTER = 0.075  # of a title, and some space
 CELL = 11  # letters of "73.4 ± 10.2"
 
 
@@ -40,10 +41,11 @@ def lay_out_cells(table: TidyTable) -> tuple[list[str], list[list[str]]]:
 
 
 def _write(mean: float, se: float, n: int, plain: bool) -> str:
-    """Write a mean and its standard error: a fraction in percent, a plain number to three figures."""
+    """Write a mean and its standard error: a fraction in percent, a plain number to about three figures."""
     if not plain:
         return Estimate(mean, se, n).text()
-    return f"{mean:.3g}" if not se > 0 else f"{mean:.3g} ± {se:.1g}"
+    digits = 2 if mean < 10 else 1 if mean < 100 else 0
+    return f"{mean:.{digits}f} ± {se:.{digits}f}" if se > 0 else f"{mean:.{digits}f}"
 
 
 def size_table(tables: Sequence[TidyTable], width: float = WIDTH, note: str = "") -> tuple[float, float]:
@@ -90,7 +92,7 @@ def _split(table: TidyTable, width: float) -> list[list[Line]]:
     blocks = []
     for start in range(1, len(titles), fitting):
         here = slice(start, start + fitting)
-        heads = [_wrap(title, int(step / LETTER) - 1) for title in titles[here]]
+        heads = [_wrap(title, int(step / BOLD_LETTER)) for title in titles[here]]
         places = [name + step * (n + 1) for n in range(len(heads))]
         block: list[Line] = [
             [(x, head[n], "right", "bold") for x, head in zip(places, heads, strict=True) if n < len(head)]

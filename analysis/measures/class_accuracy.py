@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.measures.classes import MEAN, Classes, ClassPanel, abbreviate_class
 from analysis.measures.figure_table import TidyTable, average_seeds
-from analysis.measures.final_accuracy import list_checkpoints, name_attacks
+from analysis.measures.final_accuracy import list_checkpoints
 from analysis.measures.stats import POINTS
 from analysis.results.metrics import CHECKPOINTS, find_strongest, parse_attack, shorten_attack
 from analysis.results.selection import Selection
@@ -36,9 +36,19 @@ def measure_class_accuracy(selection: Selection, kinds: tuple[str, ...], mean: b
     when = "mean over epochs" if checkpoint == MEAN else CHECKPOINTS[checkpoint]
     table = pd.DataFrame(rows, columns=["panel", "line", "variant", "x", "y"])
     points = average_seeds(table.assign(y=table["y"].astype(float)))
-    robust = [f"test_{attack}_acc" for attack in selection.attacks]
-    names = name_attacks(filter(None, [find_strongest(robust, selection.attacks)])) if kinds != ("clean",) else ()
+    names = tuple(_list_attacks(selection, checkpoint, kinds))
     return TidyTable(points, "class", "accuracy", attacks=names, notes=(f"Accuracy by class is the {when}.",))
+
+
+def _list_attacks(selection: Selection, checkpoint: str, kinds: tuple[str, ...]) -> dict[str, None]:
+    """Return the names of the attacks that are shown; a gap is between that of learning curves and another."""
+    found: dict[str, None] = {}
+    for trial in selection.trials.to_dict("records"):
+        classes = _classes(selection, trial).get(checkpoint, {})
+        for kind in set(kinds) - {"clean"}:
+            name = _find_kind(selection, classes, kind).removesuffix("_gap")
+            found |= dict.fromkeys(["pgd", name] if kind == GAP else [name])
+    return found
 
 
 def _classes(selection: Selection, trial: dict) -> dict:

@@ -121,6 +121,33 @@ def test_a_table_has_clean_accuracy_and_each_final_attack_at_both_checkpoints(tm
     ]
 
 
+def test_accuracy_by_class_names_the_attack_that_it_is_under(tmp_path: Path) -> None:
+    (run,) = write_runs(FIGURES["profiling:F18"], tmp_path)
+    for outcome in run.outcomes.values():
+        for values in outcome["classes"].values():
+            values.pop("aa")
+    drawn = draw_paper_figure(FIGURES["profiling:F18"], [run])
+    assert set(drawn.points["variant"]) == {"clean, %", "PGD-10, %"}
+    assert "Under PGD-10, " in drawn.spec.caption and "AutoAttack custom" not in drawn.spec.caption
+
+
+@pytest.mark.long
+def test_columns_of_a_table_do_not_touch(tmp_path: Path) -> None:
+    drawn = draw_paper_figure(FIGURES["profiling:T1"], write_runs(FIGURES["profiling:T1"], tmp_path), width=5.5)
+
+    def draw_and_look(figure: Any) -> None:
+        drawn.spec.draw(figure)
+        figure.canvas.draw()
+        rows: dict[float, list[Any]] = {}
+        for text in figure.axes[0].texts:
+            rows.setdefault(text.get_position()[1], []).append(text.get_window_extent())
+        for boxes in rows.values():
+            for one, other in pairwise(sorted(boxes, key=lambda box: box.x0)):
+                assert one.x1 < other.x0
+
+    save_figure(draw_and_look, drawn.spec.size, [tmp_path / "table.png"])
+
+
 @pytest.mark.long
 def test_costs_are_numbers_of_passes_and_minutes_not_shares(tmp_path: Path) -> None:
     cost = draw("hard:T1", tmp_path).points.groupby("variant")["y"].mean()
