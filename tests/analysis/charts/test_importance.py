@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,7 +48,7 @@ def test_a_bar_is_as_long_as_the_share_and_below_the_name_of_its_knob() -> None:
             np.testing.assert_allclose([bar.get_width() for bar in bars], [0.01, 0.02, 0.03])
         assert [bar.get_y() for bar in first] < [bar.get_y() for bar in second]
     names = {text.get_text(): text.get_position()[1] for text in figure.axes[0].texts}
-    drawn = list(figure.axes[0].patches)[:3]
+    drawn: list[Any] = list(figure.axes[0].patches)[:3]
     assert [names[f"k{place}"] < bar.get_y() for place, bar in enumerate(drawn)] == [True] * 3
     assert {text.get_text() for text in figure.legends[0].get_texts()} == set(EVALUATORS)
 
