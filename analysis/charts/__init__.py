@@ -1,7 +1,7 @@
 """Figures that draw what measures compute. A chart reads no records.
 
 Each chart has `size_…`, which returns its size in inches, and `draw_…`, which draws on a figure:
-front, curves, groups, overfitting, effects, sizes, grid, knobs, classes, gallery
+front, curves, groups, overfitting, effects, sizes, grid, knobs, importance, classes, gallery
 
 styles, front_keys    colours, markers and dashes of names, equal in all figures of a page; those of a front's points
 rows, panels          layouts: a row per configuration, a panel per setting

@@ -2,7 +2,7 @@
 
 Fronts            front, front_metrics (its two accuracies), front_scale (lines along an axis), front_members,
                   dominance, validation_choice, duplicate_trainings
-Effects           differences (paired by seed), grid, knobs, one_axis, subsets
+Effects           differences (paired by seed), grid, knobs, importance, one_axis, subsets
 Along training    curves, overfitting
 Attacks           masking
 Classes           classes

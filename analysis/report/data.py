@@ -12,6 +12,7 @@ from analysis.measures.classes import tabulate_classes
 from analysis.measures.differences import compare_axis, compare_subsets, find_uncompared
 from analysis.measures.difficulty import Detection, measure_detection
 from analysis.measures.front import FrontData, compute_fronts
+from analysis.measures.importance import Importance, measure_importance
 from analysis.measures.masking import measure_masking
 from analysis.measures.overfitting import measure_overfitting
 from analysis.measures.stats import format_seed_counts
@@ -35,6 +36,7 @@ class ReportData:
     subset_effects: pd.DataFrame
     axis_effects: dict[str, pd.DataFrame]
     uncompared: dict[str, list[str]]  # axis -> its values without a partner that is equal in all else
+    importance: Importance | None  # of the knobs for the objectives
     masking: pd.DataFrame  # PGD against the strongest attack, a row a configuration
     classes: pd.DataFrame  # accuracy class by class
     counts: pd.DataFrame
@@ -76,6 +78,7 @@ def collect_report_data(results: Sweep) -> ReportData:
         subset_effects=compare_subsets(results, list_compared_columns(robust, clean)),
         axis_effects=effects,
         uncompared={path: find_uncompared(results, path, table) for path, table in effects.items()},
+        importance=measure_importance(results),
         masking=measure_masking(results, robust),
         classes=tabulate_classes(results),
         counts=count_classes(results),
@@ -107,6 +110,7 @@ def collect_frames(found: ReportData) -> dict[str, pd.DataFrame]:
         "class_counts": found.counts,
         **effects,
         **points,
+        **({} if found.importance is None else {"importance": found.importance.table}),
     }
     computed = {name: table for name, table in tables.items() if len(table)}
     return {"trials": found.results.trials, "epochs": found.results.epochs} | computed

@@ -16,6 +16,7 @@ from analysis.charts.front_keys import assign_keys
 from analysis.charts.gallery import draw_gallery, size_gallery
 from analysis.charts.grid import draw_grid, is_single, size_grid
 from analysis.charts.groups import SHOWN_GROUPS, SHOWN_RANKINGS, draw_groups, size_groups
+from analysis.charts.importance import draw_importance, size_importance, split_importance_pages
 from analysis.charts.knobs import draw_knobs, size_knobs
 from analysis.charts.overfitting import draw_gaps, split_gap_pages
 from analysis.charts.panels import can_share_range, describe_axis_start, list_settings, size_panels, title_panels
@@ -31,11 +32,13 @@ from analysis.measures.front import FrontData
 from analysis.measures.front_members import count_attaining, list_seed_counts
 from analysis.measures.gallery import PER_CLASS, collect_gallery
 from analysis.measures.grid import collect_grids
+from analysis.measures.importance import count_best
 from analysis.measures.knobs import collect_knobs
 from analysis.measures.overfitting import collect_gaps
 from analysis.measures.stats import format_seeds
 from analysis.measures.subsets import collect_sizes, tabulate_sizes
 from analysis.report.data import ReportData
+from analysis.results.gaps import describe_checkpoint
 from analysis.results.metrics import describe_images, describe_metric, shorten_attack
 from analysis.results.rankings import Ranking
 
@@ -53,6 +56,7 @@ def describe_band(front: FrontData) -> str:
     return f"{text} A band is not a standard error." if text else ""
 
 
+JACKKNIFE = "Lines are one standard error over seeds, by leaving each out in turn."
 BARS = "Bars and bands are one standard error over seeds."
 
 
@@ -120,6 +124,30 @@ def specify_knobs(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSp
         )
         draw = partial(draw_knobs, info=info, register=digest.register)
         yield FigureSpec("knobs", "Accuracy along each hyperparameter", caption, size_knobs(info, width), draw)
+
+
+def specify_importance(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
+    """Specify the figure of the importance of knobs, if two of them vary."""
+    info = digest.importance
+    if info is None:
+        return
+    counts = sorted(set(info.table["configurations"]))
+    configurations = " or ".join(map(str, counts)) if len(counts) < 3 else f"{counts[0]} to {counts[-1]}"
+    best = sorted({count_best(count) for count in counts})
+    top = " or ".join(map(str, best)) if len(best) < 3 else f"{best[0]} to {best[-1]}"
+    caption = (
+        f"Objectives are those of the search at the {describe_checkpoint(info.checkpoint, digest.results.completed)}, "
+        f"over {configurations} configurations, means over {digest.seeds_text}. fANOVA: share of the variance of a "
+        "random forest, over the whole space, that a knob explains alone; the rest are interactions and noise. "
+        f"PED-ANOVA: how much the best {top} configurations differ from all along a knob, as a share of the sum "
+        "over knobs."
+    )
+    caption += f" {JACKKNIFE}" * bool(info.table["hi"].notna().any())
+    caption += f" Left out: {'; '.join(info.left_out)}." * bool(info.left_out)
+    sheets = [
+        (size_importance(page, width), partial(draw_importance, info=page)) for page in split_importance_pages(info)
+    ]
+    yield from _specify_sheets("importance", "Importance of each knob for each objective", caption, sheets)
 
 
 def specify_curves(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:

@@ -15,6 +15,7 @@ from analysis.report.figures import (
     specify_effects,
     specify_front,
     specify_gaps,
+    specify_importance,
     specify_knobs,
     specify_rankings,
 )
@@ -24,6 +25,7 @@ from analysis.report.summary import describe_endings
 from analysis.report.tables.effects import render_axis_effects, render_subset_effects
 from analysis.report.tables.examples import render_agreements, render_counts
 from analysis.report.tables.front import render_members, render_summary
+from analysis.report.tables.importance import render_importance
 from analysis.report.tables.overfitting import render_gaps
 from analysis.report.tables.trainings import render_unfinished, render_upstream
 from analysis.results.sweep import Sweep, load_sweep
@@ -91,6 +93,7 @@ def _render_sections(found: ReportData, folder: Path, width: float) -> list[str]
         ),
         ("What the subset changes", specify_effects(found, width), render_subset_effects(found)),
         ("What each axis changes", specify_knobs(found, width), render_axis_effects(found)),
+        ("Which knobs matter", specify_importance(found, width), render_importance(found)),
         ("Along training", specify_curves(found, width), []),
         ("Overfitting", specify_gaps(found, width), render_gaps(found)),
         ("Accuracy by class", specify_classes(found, width), []),
