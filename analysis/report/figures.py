@@ -141,8 +141,8 @@ def specify_importance(digest: ReportData, width: float = WIDTH) -> Iterator[Fig
     caption = (
         f"Objectives are those of the search at the {describe_checkpoint(info.checkpoint, digest.results.completed)}, "
         f"over {configurations} configurations, means over {digest.seeds_text}. fANOVA: share of the variance of a "
-        "random forest, over the whole space, that a knob explains alone; interactions and noise are missing to "
-        f"100 %. PED-ANOVA: how much the best {top} configurations differ from all along a knob, as a share of the sum "
+        "random forest, over the whole space, that a knob explains alone; the rest are interactions and noise. "
+        f"PED-ANOVA: how much the best {top} configurations differ from all along a knob, as a share of the sum "
         "over knobs."
     )
     caption += f" {JACKKNIFE}" * bool(info.table["hi"].notna().any())
