@@ -1,5 +1,7 @@
 """Weights: how much each example counts in the loss. None means that all count alike.
 
+The lambda of GAIRAT acts here, in GAIR; GAIR-RST (gair_rst) has its own.
+
 Functions of tensors return (B,). No gradient flows through a weight unless `detach` is false. Weights average one over
 the batch; times a batch mean they are the papers' "weights that sum to one" times a sum.
 """

@@ -1,7 +1,8 @@
 """The duration of trainings, estimated from the measured durations of comparable trainings.
 
 Trainings are comparable if they have the same model, batch size, device, data and number of passes through the network.
-search.run.estimate adds the durations up before a run, search.monitor.sweep_status while it runs.
+search.run.estimate adds the durations up before a run. search.monitor.sweep_status does so while it runs, and divides
+the time left by the number of processes.
 The strengths of a method (lambda, beta, epsilon) do not change the passes and therefore cost no time; its pieces, its
 steps and restarts do. A subset counts by the fraction of the training examples that it uses.
 """

@@ -1,6 +1,7 @@
 """Retention of states: each is kept as long as a training needs it or `keep` demands it.
 
-The driver deletes states that several trainings share, a worker the checkpoints that only its training needs.
+The driver (search.execution.sweep) deletes states that several trainings share, a worker (search.execution.session) the
+checkpoints that only its training needs.
 """
 
 from __future__ import annotations
