@@ -18,7 +18,6 @@ from analysis.results.optuna_study import (
     build_study,
     parameter,
     read_domains,
-    silence_optuna,
 )
 from analysis.results.search_block import Objective, list_objectives, read_constraints
 from analysis.results.sweep import Sweep, name_sweeps
@@ -26,6 +25,7 @@ from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
 from trainers.knobs import parse_share
 from trainers.objectives import measure_violation
 from trainers.record_io import write_atomic
+from trainers.terminal.silence import silence_library
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -44,7 +44,7 @@ def write_studies(sweeps: Sequence[Sweep], path: Path) -> dict[str, int]:
     Returns the number of trials of each study. A file that is there is replaced once the new one is complete.
     """
     counts = {}
-    with silence_optuna(), TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
+    with silence_library("optuna"), TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
         draft = Path(scratch) / path.name
         for name, sweep in zip(name_sweeps(sweeps), sweeps, strict=True):
             storage = _open_storage(draft)

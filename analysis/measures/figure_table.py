@@ -1,17 +1,16 @@
-"""Tidy tables: what a figure shows, a row a point, with the name of its panel and line, its interval and its seeds."""
+"""The points of a paper's figure: a row a point, with its panel and line, its interval and its seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from analysis.measures.stats import estimate_groups, format_seed_counts
+from analysis.measures.stats import format_seed_counts
+from analysis.measures.tidy import STANDARD_ERROR, tabulate_means
 
 KEYS = ("panel", "line", "variant", "x")
-HOW = "mean ± one standard error over seeds"
 
 
 class TidyTable(NamedTuple):
@@ -20,7 +19,7 @@ class TidyTable(NamedTuple):
     points: pd.DataFrame
     x: str  # title of the horizontal axis
     y: str  # title of the vertical axis
-    how: str = HOW  # how `lo` and `hi` are made
+    how: str = STANDARD_ERROR  # how `lo` and `hi` are made
     percent: bool = True  # whether y is a fraction, written in percent
     attacks: tuple[str, ...] = ()  # names of the attacks whose accuracies it has
     plain: tuple[str, ...] = ()  # variants that are no fractions
@@ -37,10 +36,7 @@ def average_seeds(values: pd.DataFrame) -> pd.DataFrame:
 
     The order of panels, lines and variants stays; lo and hi are NaN for one seed. Unknown values do not count.
     """
-    known = values[np.isfinite(values["y"].astype(float))]
-    found = estimate_groups(known[["y"]], [known[key] for key in KEYS]).reset_index()
-    table = found.assign(lo=found["y"] - found["y_se"], hi=found["y"] + found["y_se"], n=found["y_n"])
-    return table[[*KEYS, "y", "lo", "hi", "n"]]
+    return tabulate_means(values, KEYS, "y").rename(columns={"mean": "y"}).drop(columns="interval")
 
 
 def as_error(points: pd.DataFrame) -> pd.DataFrame:

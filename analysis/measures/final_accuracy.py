@@ -7,8 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from analysis.measures.figure_table import HOW, TidyTable, average_seeds, stack_variants
+from analysis.measures.figure_table import TidyTable, average_seeds, stack_variants
 from analysis.measures.stats import estimate_groups
+from analysis.results.choice import SIZES
 from analysis.results.metrics import (
     CHECKPOINTS,
     CLEAN,
@@ -20,7 +21,7 @@ from analysis.results.metrics import (
     shorten_attack,
     shorten_metric,
 )
-from analysis.results.selection import SIZES, Selection
+from analysis.results.selection import Selection
 from trainers.objectives import non_dominated
 
 BOTH = ("best", "last")
@@ -118,7 +119,7 @@ def measure_table(
     columns = {f"{SHORT[c]}: {titles[metric]}": f"{c}_{metric}" for c in here for metric in shown}
     trials, plain = selection.trials.assign(**_measure_costs(selection)), {COSTS[cost]: cost for cost in costs}
     points = average_seeds(stack_variants(trials, columns | plain, [0.0] * len(trials)))
-    return TidyTable(points, "", "test accuracy", HOW, attacks=name_attacks(shown), plain=tuple(plain))
+    return TidyTable(points, "", "test accuracy", attacks=name_attacks(shown), plain=tuple(plain))
 
 
 def _measure_costs(selection: Selection) -> dict[str, pd.Series]:

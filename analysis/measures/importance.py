@@ -22,10 +22,11 @@ import pandas as pd
 
 from analysis.measures.stats import format_count
 from analysis.results.metrics import describe_metric
-from analysis.results.optuna_study import Domain, StudyTrial, build_study, parameter, read_domains, silence_optuna
+from analysis.results.optuna_study import Domain, StudyTrial, build_study, parameter, read_domains
 from analysis.results.search_block import Objective, list_objectives
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
+from trainers.terminal.silence import silence_library
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -194,7 +195,7 @@ def evaluate_importance(
         return {evaluator: dict.fromkeys(domains, 0.0) for evaluator in EVALUATORS}
     coded = [({path: _code(domains[path], value) for path, value in point.items()}, y) for point, y in points]
     cells = {path: _code_domain(domain) for path, domain in domains.items()}
-    with silence_optuna():
+    with silence_library("optuna"):
         forest = FanovaImportanceEvaluator(seed=SEED, max_depth=DEPTH)
         study = _build_study(cells, coded, direction)
         explained = get_param_importances(study, evaluator=forest, params=[*domains], normalize=False)

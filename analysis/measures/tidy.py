@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.measures.stats import t_quantile
+from analysis.measures.stats import estimate_groups, t_quantile
 from analysis.results.sweep import Sweep
 
 CONTEXT = ("configuration", "name", "choice", "setting", "family", "subset_label", "subset_kind")
@@ -27,8 +27,8 @@ def tabulate_means(
     so are rows without a value.
     """
     known = table[np.isfinite(table[column].astype(float))]
-    groups = known.groupby(list(keys), sort=False)[column]
-    found = pd.DataFrame({"mean": groups.mean(), "se": groups.sem(), "n": groups.count()}).reset_index()
+    columns = {column: "mean", f"{column}_se": "se", f"{column}_n": "n"}
+    found = estimate_groups(known[[column]], [known[key] for key in keys]).reset_index().rename(columns=columns)
     widths = {n: 1.0 if interval == STANDARD_ERROR else t_quantile(int(n)) for n in found["n"].unique()}
     half = found["se"] * found["n"].map(widths)
     found = found.assign(lo=found["mean"] - half, hi=found["mean"] + half, interval=interval)

@@ -22,8 +22,8 @@ from analysis.measures.figure_table import TidyTable
 from analysis.measures.stats import format_seed_counts
 from analysis.papers.parts import CLASSES, TABLE, TRADE_OFF
 from analysis.papers.row import PaperFigure, find_usable
-from analysis.results.selection import Selection, name_sweeps, select
-from analysis.results.sweep import Sweep
+from analysis.results.selection import Selection, select
+from analysis.results.sweep import Sweep, name_sweeps
 from trainers.formatting import format_list
 from trainers.wording import describe_config, find_common
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.papers.parts import AttackSteps, Curves, EpochStatistics, Table
 from analysis.papers.row import PaperFigure
-from analysis.results.selection import EVALUATED, Choice
+from analysis.results.choice import EVALUATED, Choice
 
 CIFAR = "CIFAR-10, ResNet-18, 100 to 120 epochs, epsilon 0.031, PGD-20 on test, one run"
 SVHN = CIFAR.replace("CIFAR-10", "SVHN")

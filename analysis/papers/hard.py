@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.papers.parts import Curves, Table
 from analysis.papers.row import PaperFigure
-from analysis.results.selection import Choice
+from analysis.results.choice import Choice
 
 CIFAR = "CIFAR-10, ResNet-18, 200 epochs, PGD-10 at 8/255, one run"
 ERRORS = (Curves("pgd", error=True),)

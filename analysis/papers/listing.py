@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from analysis.papers.catalogue import FIGURES
 from analysis.papers.row import PaperFigure, find_usable
-from analysis.results.selection import name_sweeps
-from analysis.results.sweep import Sweep
+from analysis.results.sweep import Sweep, name_sweeps
 
 DRAWABLE, NO_DATA, NO_MEASURE, COMMAND, NOTHING = (
     "drawable", "no data", "no measure yet", "another command", "nothing to draw",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.papers.parts import ClassAccuracy, Curves, Final, Table, TradeOff
 from analysis.papers.row import PaperFigure
-from analysis.results.selection import SIZES, Choice
+from analysis.results.choice import SIZES, Choice
 
 CIFAR = "CIFAR-10, PreAct ResNet-18, 160 epochs, epsilon 8/255 at test, custom AutoAttack, one run"
 EPSILON = "method.attack.epsilon"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from analysis.papers.parts import Part
-from analysis.results.selection import Choice, find_lack, find_missing, read_path
+from analysis.results.choice import Choice, find_lack, find_missing, read_path
 from analysis.results.sweep import Sweep
 
 

@@ -6,12 +6,10 @@ Optuna takes a while to import, and only exports and the importance of knobs nee
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
-from warnings import catch_warnings, simplefilter
 
 from analysis.results.axes import Axes
 from analysis.results.search_block import read_search_block
@@ -132,18 +130,3 @@ def _build_trials(trials: Iterable[StudyTrial], known: Mapping[str, BaseDistribu
         for name, violation in trial.violations.items():
             frozen.set_constraint(name, violation)
         yield frozen
-
-
-@contextmanager
-def silence_optuna() -> Iterator[None]:
-    """Silence Optuna's messages on new studies and experimental features."""
-    import optuna
-
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with catch_warnings():
-            simplefilter("ignore")
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)

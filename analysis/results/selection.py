@@ -7,42 +7,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from analysis.exceptions import SweepError
 from analysis.results.axes import ALL, SEPARATOR
+from analysis.results.choice import SIZES, Choice, list_configs, matches, read_path
 from analysis.results.metrics import EPOCH_METRIC, parse_attack
-from analysis.results.sweep import Sweep
+from analysis.results.sweep import Sweep, name_sweeps
 from trainers.formatting import did_you_mean, format_list
 from trainers.record_io import Row
 from trainers.records import problem_titles
 
-EVALUATED = "the epsilon of the evaluation"  # stands for that number among the values that a choice allows
-SIZES = "subset.size"  # as what runs along x: lines are then kinds of subsets, whatever their size
-FEWEST_PLACES = 3  # along x: two are a difference
 MAX_PANELS = 8
 MAX_NAMED = 4  # lines or panels that a cut lists
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The trials of a figure, by their configurations, and what tells them apart in it.
-
-    A dotted path such as `method.weight.lam` names a part of a trial's configuration. Of the axes that vary, those
-    under a path of `lines` name the line of a trial, that under `x` its place on the line, and all others its panel.
-    Trials of one panel, line and place differ in their seed alone.
-    """
-
-    where: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # path -> the values that are kept
-    contains: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # path -> values that some trial has, each
-    lines: tuple[str, ...] = ()
-    x: str = ""
-    fewest: int = 1  # values that the paths of the lines have, together
-    panels: tuple[str, ...] = ()  # paths that name the panel even where each line has one value of them
-    join: bool = False  # whether lines of several sweeps share panels, if data and attack are the same
 
 
 class Joined(NamedTuple):
@@ -83,39 +63,6 @@ class Selection:
         return {name: text for sweep in reversed(self.sweeps) for name, text in sweep.attacks.items()}
 
 
-def find_lack(sweep: Sweep, choice: Choice) -> str:
-    """Say which trials or axis a sweep lacks for a choice; empty if it has what the choice needs."""
-    configs = _kept_configs(sweep, choice.where)
-    if not configs:
-        unmet = {path: values for path, values in choice.where.items() if not _kept_configs(sweep, {path: values})}
-        words = _describe_values(unmet or choice.where)
-        return f"trials with {words}" if len(sweep.completed) else "completed trials"
-    if choice.join:
-        return ""
-    if missing := find_missing([sweep], choice):
-        return f"trials with {' and '.join(missing)}"
-    for paths, fewest in ((choice.lines, choice.fewest), ((choice.x,), FEWEST_PLACES)):
-        if not any(paths):
-            continue
-        roots = ["subset" if path == SIZES else path for path in paths]
-        count = len({str([read_path(config, path) for path in roots]) for config in configs})
-        if count < fewest:
-            return f"an axis of {' or '.join(paths)} with {fewest} values or more"
-    return ""
-
-
-def find_missing(sweeps: Sequence[Sweep], choice: Choice) -> list[str]:
-    """Return what no completed trial of some sweeps has, of what a choice must contain, as words."""
-    return [
-        f"{path} {value}"
-        for path, values in choice.contains.items()
-        for value in values
-        if not any(
-            _matches(sweep, config, path, (value,)) for sweep in sweeps for config in _kept_configs(sweep, choice.where)
-        )
-    ]
-
-
 def select(
     sweeps: Sequence[Sweep],
     choice: Choice,
@@ -142,58 +89,17 @@ def select(
     epochs = pd.concat([part.sweep.epochs.assign(sweep=number) for number, part in enumerate(kept)])
     names = ["sweep", "id", "panel", "line"]
     epochs = trials[names].merge(epochs, on=["sweep", "id"], how="left")
-    configs = {(number, trial): config for number, part in enumerate(kept) for trial, config in _configs(part.sweep)}
+    configs = {
+        (number, trial): config for number, part in enumerate(kept) for trial, config in list_configs(part.sweep)
+    }
     return Selection(tuple(part.sweep for part in kept), trials, epochs, configs, numeric, tuple(cuts))
-
-
-def read_path(config: Any, path: str) -> Any:
-    """Return the part of a configuration at a dotted path; None if there is none."""
-    for key in path.split("."):
-        config = config.get(key) if isinstance(config, Mapping) else None
-    return config
-
-
-def _configs(sweep: Sweep) -> Iterable[tuple[str, Row]]:
-    return ((trial["id"], trial.get("config") or {}) for trial in sweep.plan["trials"])
-
-
-def _kept_configs(sweep: Sweep, where: Mapping[str, Sequence[Any]]) -> list[Row]:
-    """Return the configurations of the completed trials of a choice."""
-    done = set(sweep.completed["id"])
-    found = [config for trial, config in _configs(sweep) if trial in done]
-    return [config for config in found if all(_matches(sweep, config, *pair) for pair in where.items())]
-
-
-def _matches(sweep: Sweep, config: Row, path: str, values: Sequence[Any]) -> bool:
-    found = read_path(config, path)
-    if EVALUATED in values and (found is None or _equal(found, sweep.plan.get("evaluate", {}).get("epsilon"))):
-        return True
-    return any(_equal(found, value) for value in values)
-
-
-def _equal(one: Any, other: Any) -> bool:
-    """Return whether two values are one, numbers to rounding: 8/255 is written in several ways."""
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return math.isclose(one, other, rel_tol=1e-6)
-    return bool(one == other)
-
-
-def _describe_values(where: Mapping[str, Sequence[Any]]) -> str:
-    return " and ".join(
-        f"{path} {' or '.join(_write_value(value) for value in values if value is not None)}"
-        for path, values in where.items()
-    )
-
-
-def _write_value(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _keep(sweep: Sweep, choice: Choice, chosen: Mapping[str, Sequence[str]], cuts: list[str]) -> pd.DataFrame:
     """Return the completed trials that match a choice and a user's labels, and note those that did not complete."""
     trials = sweep.study_trials
-    configs = dict(_configs(sweep))
-    matching = [all(_matches(sweep, configs[trial], *pair) for pair in choice.where.items()) for trial in trials["id"]]
+    configs = dict(list_configs(sweep))
+    matching = [all(matches(sweep, configs[trial], *pair) for pair in choice.where.items()) for trial in trials["id"]]
     trials = trials[matching]
     for name, labels in chosen.items():
         path = _find_axis(sweep, name)
@@ -236,7 +142,7 @@ def _describe_chosen(chosen: Mapping[str, Sequence[str]]) -> str:
 
 def _varying(part: Joined) -> list[str]:
     """Return the axes in which the kept trials differ, without those whose labels stand for one value or for none."""
-    configs = dict(_configs(part.sweep))
+    configs = dict(list_configs(part.sweep))
     found = []
     for path in part.sweep.axes.paths:
         values = {str(read_path(configs[trial], path)) for trial in part.trials["id"]}
@@ -317,12 +223,6 @@ def _title_panels(sweeps: Sequence[Sweep], tables: list[pd.DataFrame], join: boo
             table.assign(line=[f"{line} ({name})" if (panel, line) in taken else line for panel, line in pairs])
         )
     return found
-
-
-def name_sweeps(sweeps: Sequence[Sweep]) -> list[str]:
-    """Name each sweep by its study, and by its folder where two studies have one name."""
-    studies = [sweep.study for sweep in sweeps]
-    return [s if studies.count(s) == 1 else sweep.folder.name for s, sweep in zip(studies, sweeps, strict=True)]
 
 
 def _tell_apart(trials: pd.DataFrame) -> pd.DataFrame:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from graphlib import TopologicalSorter
 from typing import Any
-from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import optuna
@@ -14,19 +12,6 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 
 from search.schema.axes import Axis, AxisPoint, draw_qmc_points, draw_random_points
 from search.schema.blocks import Search
-
-
-@contextmanager
-def silence_optuna() -> Iterator[None]:
-    """Silence Optuna's messages on experimental features, new studies and independent sampling."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with catch_warnings():
-            simplefilter("ignore")
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)
 
 
 def build_sampler(search: Search, generation: int) -> BaseSampler:

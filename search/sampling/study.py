@@ -16,7 +16,6 @@ from search.sampling.optuna_samplers import (
     build_sampler,
     draw_all_points,
     enqueue_points,
-    silence_optuna,
     suggest_point,
 )
 from search.sampling.outcomes import Outcome
@@ -24,6 +23,7 @@ from search.schema.axes import AxisPoint
 from search.schema.blocks import ADAPTIVE_STRATEGIES, Search
 from trainers.record_io import Place, Row, canonical
 from trainers.record_reader import Damage
+from trainers.terminal.silence import silence_library
 
 MAX_REPEATS = 20  # repeated proposals in a row after which the sampler counts as exhausted
 
@@ -83,7 +83,7 @@ class AskTellStudy:
         self._history.publish()
         if before < (self._search.trials or 0):
             operations = self._history.make_journal()
-            with silence_optuna():
+            with silence_library("optuna"):
                 asked = self._ask_points(self._load_study(operations))
             if asked:
                 row: Row = {} if self._history.commits else {"search": _describe_search(self._search)}
@@ -101,7 +101,7 @@ class AskTellStudy:
         if len(outcomes) > len(self.list_points()) - told:
             raise ValueError(f"{len(outcomes)} outcomes for {len(self.list_waiting())} waiting configurations")
         operations = self._history.make_journal()
-        with silence_optuna():
+        with silence_library("optuna"):
             study = self._load_study(operations)
             for number, outcome in zip(self._list_numbers()[told:], outcomes, strict=False):
                 _tell_outcome(study, number, outcome)

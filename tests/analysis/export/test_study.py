@@ -16,8 +16,8 @@ from optuna.trial import TrialState
 
 from analysis.export.__main__ import main
 from analysis.export.study import add_study
-from analysis.results.optuna_study import silence_optuna
 from analysis.results.sweep import load_sweep
+from trainers.terminal.silence import silence_library
 
 from ..synthetic import Made, write_study, write_sweep
 
@@ -28,7 +28,7 @@ def read_study(path: Path, name: str) -> optuna.Study:
 
 
 def study_of(folder: Path) -> optuna.Study:
-    with silence_optuna():
+    with silence_library("optuna"):
         return add_study(load_sweep(folder), "study")
 
 
