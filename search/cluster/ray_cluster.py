@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,13 @@ def build_runtime_env() -> dict[str, Any]:
     environment: dict[str, Any] = {"env_vars": {name: os.environ[name] for name in QUIET}}
     if not (ROOT / "pyproject.toml").exists():
         return environment  # installed as a package: every node has its own
-    return environment | {"working_dir": str(ROOT), "excludes": NOT_SHIPPED}
+    return environment | {"working_dir": str(ROOT), "excludes": NOT_SHIPPED + list_environments(ROOT)}
+
+
+def list_environments(folder: Path) -> list[str]:
+    """Return the Python environments in a folder as patterns of .gitignore, whatever their names: each has some GB."""
+    signs = ("pyvenv.cfg", "conda-meta")
+    return [f"/{escape(path.name)}/" for path in folder.iterdir() if any((path / sign).exists() for sign in signs)]
 
 
 def _check_reachable(address: str) -> None:
