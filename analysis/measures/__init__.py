@@ -3,7 +3,8 @@
 Fronts            front, front_metrics (its two accuracies), front_scale (lines along an axis), front_members,
                   dominance, validation_choice, duplicate_trainings
 Effects           differences (paired by seed), grid, knobs, importance, one_axis, subsets
-Along training    curves, overfitting, onset, generalization, cost, kappa (weights against κ too)
+Along training    curves, overfitting, floor (of best − last), onset, generalization, cost,
+                  kappa (weights against κ too)
 Attacks           masking
 Classes           classes
 Examples          difficulty (flipped labels), group_means, groups (also when they are learned), difficulty_reference,

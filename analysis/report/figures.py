@@ -205,8 +205,9 @@ def specify_gaps(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpe
     if info is not None:
         caption = (
             f"Attack: {digest.results.attacks.get('pgd', attack)}; {digest.seeds_text}. {BARS} Best on test is a "
-            "maximum over noisy evaluations. Compare best − last with its floor: the value that a curve with the same "
-            "scatter would show if it were flat after its climb."
+            "maximum over noisy evaluations. Compare best − last with its floor: the value to expect of a curve with "
+            "the same scatter that climbs and never falls. A black mark says that the trend along the plateau falls, "
+            "by its 95 % t-interval."
         ) + _describe_omitted(info.left_out, "configurations (which overfit less within their problem)", "overfitting")
         topic = "Best, selected and last robust accuracy" if digest.results.selects else "Best and last robust accuracy"
         sheets = [
