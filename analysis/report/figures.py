@@ -77,6 +77,10 @@ def specify_front(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSp
             f"{found.note}{keys.words} Numbers are those of the table of members; a number that would cover "
             f"another is omitted. Bars are one standard error over seeds.{describe_band(found)} "
         )
+        caption += "Faint points are off the front. "
+        caption += "A diamond marks the knee, farthest from the chord between the ends of the front. " * bool(
+            any(panel.points["knee"].any() for panel in found.panels)
+        )
         caption += "Rings mark the configurations that validation would select. " * digest.results.selects
         caption += "The front over test accuracies is descriptive and never used for selection."
         size, topic = size_front(found, width), "Clean against robust test accuracy"
