@@ -23,7 +23,7 @@ from analysis.measures.stats import t_quantile
 
 FEWEST, ENOUGH = 3, 6  # second differences: with fewer than the first, scatter cannot be estimated
 LEVEL = 1.5  # standard errors: a fitted accuracy within so many of the last one has ended its climb
-SHORTEST = 6  # evaluations, the last of which are the plateau of a curve that climbs to its end
+SHORTEST = 6  # evaluations from which a trend is told
 WANDER = 0.9  # the largest correlation of neighbouring evaluations that a plateau is credited with
 DROP = 0.5  # a learning rate that falls to this fraction or less within one evaluation has dropped
 
@@ -70,20 +70,43 @@ class Floor(NamedTuple):
 def estimate_floor(curves: Sequence[AccuracyCurve], others: DifferenceSum | None = None) -> Floor:
     """Estimate the floor of one configuration's seeds, and how far they fall along their plateau.
 
-    The floor is E[max - last] of independent normal evaluations about the curve of `fit_climb`. Their scatter is that
-    on the plateau of these curves. If they have fewer than ENOUGH second differences, those of `others`, all curves of
-    the setting, are added. If neighbouring evaluations agree by more than their trend, the scatter is too small and so
-    is the floor.
+    The floor is E[max - last] of independent normal evaluations about the curve of `fit_climb`, with the scatter of
+    `estimate_scatter`. If neighbouring evaluations agree by more than their trend, the scatter is too small and so is
+    the floor. The fall is that along the plateau, but along SHORTEST evaluations at least: one high evaluation at the
+    end would leave a flat curve no plateau.
     """
     if not curves:
         return Floor(math.nan, 0, False, Fall())
     climb = fit_climb(curves)
-    start = find_plateau(climb)
-    own, others = sum_differences(second_differences(curves, start)), others or DifferenceSum()
-    borrowed = own.n < ENOUGH
-    known = DifferenceSum(own.total + others.total, own.n + others.n) if borrowed else own
-    fall = fit_fall(np.stack([curve.accuracy[start : len(climb)] for curve in curves]))
-    return Floor(expect_gap(climb, known.scatter), len(climb) - start, borrowed, fall)
+    start, last = find_plateau(climb), max(0, len(climb) - SHORTEST)
+    scatter, borrowed = estimate_scatter(curves, start, others or DifferenceSum())
+    fall = fit_fall(np.stack([curve.accuracy[min(start, last) : len(climb)] for curve in curves]))
+    return Floor(expect_gap(climb, scatter), len(climb) - start, borrowed, fall)
+
+
+def estimate_scatter(curves: Sequence[AccuracyCurve], start: int, others: DifferenceSum) -> tuple[np.ndarray, bool]:
+    """Estimate the scatter of each evaluation, (T,), and say whether it is borrowed from other curves.
+
+    It is that on the plateau, at each learning rate by itself if there are several: it falls to a half or less where
+    the rate drops. A rate with fewer than FEWEST second differences, and evaluations before the plateau, have that of
+    the whole plateau, as the bend of a climb looks like scatter. If the plateau has fewer than ENOUGH, those of
+    `others`, the plateaus of the setting, are added; if these are too few as well, the last SHORTEST evaluations count.
+    """
+    length = min(len(curve.accuracy) for curve in curves)
+    own = sum_differences(second_differences(curves, start))
+    pooled = DifferenceSum(own.total + others.total, own.n + others.n)
+    if own.n < ENOUGH <= pooled.n:
+        return np.full(length, pooled.scatter), True
+    if own.n < ENOUGH:
+        start = min(start, max(0, length - SHORTEST))
+    whole = sum_differences(second_differences(curves, start)).scatter
+    found = np.full(length, whole)
+    drops = (start + find_drops(curves[0].lr[start:length])).tolist()
+    for begin, end in zip([start, *drops], [*drops, length], strict=True):
+        cut = [AccuracyCurve(curve.accuracy[begin:end], curve.lr[begin:end]) for curve in curves]
+        part = sum_differences(second_differences(cut, 0)).scatter
+        found[begin:end] = whole if math.isnan(part) else part
+    return found, False
 
 
 def fit_climb(curves: Sequence[AccuracyCurve]) -> np.ndarray:
@@ -103,11 +126,8 @@ def fit_climb(curves: Sequence[AccuracyCurve]) -> np.ndarray:
 
 
 def find_plateau(climb: np.ndarray) -> int:
-    """Return where the plateau of a fitted curve starts: where it has its last value, or SHORTEST before its end.
-
-    One high evaluation at the end would leave a flat curve no plateau otherwise.
-    """
-    return min(int(np.argmax(climb == climb[-1])), max(0, len(climb) - SHORTEST))
+    """Return where the plateau of a fitted curve starts: where it has its last value."""
+    return int(np.argmax(climb == climb[-1]))
 
 
 def average_curves(curves: Sequence[AccuracyCurve]) -> np.ndarray:
@@ -140,20 +160,21 @@ def fit_fall(plateau: np.ndarray) -> Fall:
     return Fall(fall, fall - half, fall + half)
 
 
-def expect_gap(level: np.ndarray, s: float) -> float:
-    """Return E[max - last] of independent normal evaluations with means `level` (T,) and standard deviation `s`.
+def expect_gap(level: np.ndarray, s: np.ndarray) -> float:
+    """Return E[max - last] of independent normal evaluations with means `level` (T,) and standard deviations `s` (T,).
 
     E[max] is the integral of 1 - P(max <= x), where P is the product of the T distribution functions.
     """
     from scipy.special import ndtr
 
-    if not s > 0:
-        return float(level.max() - level[-1]) if s == 0 else math.nan
-    depth = (level.max() - level) / s
-    z, step = np.linspace(-7.0, 7.0, 281, retstep=True)
-    below = ndtr(z[:, None] + depth[depth < 12]).prod(axis=1)  # an evaluation further down is never the maximum
-    top = z[0] + step * (np.sum(1 - below) - (2 - below[0] - below[-1]) / 2)
-    return float(s * (top + depth[-1]))
+    widest = float(s.max())
+    if not widest > 0:
+        return float(level.max() - level[-1]) if widest == 0 else math.nan
+    x, step = np.linspace(level.max() - 7 * widest, level.max() + 7 * widest, 281, retstep=True)
+    high = level > level.max() - 12 * widest  # an evaluation further down is never the maximum
+    below = ndtr((x[:, None] - level[high]) / np.maximum(s[high], step)).prod(axis=1)
+    top = x[0] + step * (np.sum(1 - below) - (2 - below[0] - below[-1]) / 2)
+    return float(top - level[-1])
 
 
 def sum_differences(differences: np.ndarray) -> DifferenceSum:
