@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
@@ -188,5 +189,7 @@ def test_each_group_has_a_colour_and_a_line_and_what_it_dominates_is_faint(
     assert ("off its front" in names) == any((~panel.points["on_own_front"]).any() for panel in found.panels)
     for plot, panel in zip(figure.axes, found.panels, strict=True):
         assert plot.get_xscale() == plot.get_yscale() == "log"
-        faint = sum(len(drawn.lines[0].get_xdata()) for drawn in plot.containers if drawn.lines[0].get_alpha() == FAINT)
+        bars = [drawn for drawn in plot.containers if isinstance(drawn, ErrorbarContainer)]
+        marks = [drawn.lines[0] for drawn in bars if drawn.lines[0] is not None]
+        faint = sum(len(np.asarray(line.get_xdata())) for line in marks if line.get_alpha() == FAINT)
         assert faint == int((~panel.points["on_own_front"]).sum())
