@@ -1,21 +1,31 @@
-"""Compare the Pareto fronts of sweeps in one figure: `python -m analysis.pareto RUN [RUN …] -o FILE`."""
+"""Compare the Pareto fronts of sweeps in one figure: `python -m analysis.pareto RUN [RUN …] -o FILE`.
+
+With several sweeps, or with groups of a sweep, it also prints how often the seeds of one attain what those of another
+do.
+"""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from analysis.charts.front import draw_front, size_front
+from analysis.charts.front_difference import draw_front_difference, size_front_difference
 from analysis.charts.front_keys import assign_keys
 from analysis.charts.saving import WIDTH, parse_width, save_figure
 from analysis.charts.styles import build_register
 from analysis.exceptions import SweepError
-from analysis.measures.front import compute_fronts
-from analysis.report.summary import build_front_tables
+from analysis.measures.front import FrontPanel, compute_fronts
+from analysis.measures.front_difference import FrontDifference, compare_fronts
+from analysis.report.summary import build_curve_tables, build_difference_tables, build_front_tables
 from analysis.results.sweep import load_sweep, print_damage
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
+
+MAX_COMPARED = 8  # fronts that are compared two by two
+MAX_DIFFERENCES = 6  # panels of a figure
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,17 +34,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         sweeps = [load_sweep(run) for run in options.run]
         print_damage(sweeps)
-        found = compute_fronts(sweeps, options.x, options.y, options.checkpoint)
+        found = compute_fronts(sweeps, options.x, options.y, options.checkpoint, options.by)
+        differences = list(compare_fronts(found)) if len(found.curves) <= MAX_COMPARED else []
         keys = assign_keys(found, build_register([sweep.study_trials for sweep in sweeps], found.sweeps))
-        save_figure(lambda figure: draw_front(figure, found, keys), size_front(found, options.width), [options.output])
+        draw = partial(draw_front, front=found, keys=keys, log=options.log)
+        save_figure(draw, size_front(found, options.width), [options.output])
+        if options.difference:
+            _draw_difference(differences, options.width, options.difference)
     except (SweepError, OSError) as error:
         error_console().print(f"error: {error}")
         return 2
     console = Console()
     for panel, table in zip(found.panels, build_front_tables(found), strict=True):
         console.print(table, f"{panel.note} {panel.missing}".strip(), "", sep="\n")
+    for table in [*build_curve_tables(found), *build_difference_tables(differences)]:
+        console.print(table, "", sep="\n")
+    if len(found.curves) > MAX_COMPARED:
+        console.print(
+            f"{len(found.curves)} fronts are not compared two by two: more than {MAX_COMPARED}.", "", sep="\n"
+        )
     console.print(f"{keys.words} Figure: {options.output}".strip(), soft_wrap=True)
     return 0
+
+
+def _draw_difference(differences: Sequence[tuple[FrontPanel, FrontDifference]], width: float, path: Path) -> None:
+    """Draw the differences. Raises SweepError if there are none, or too many for a page."""
+    if not differences or len(differences) > MAX_DIFFERENCES:
+        raise SweepError(
+            f"--difference: there are {len(differences)} pairs of fronts on the same terms, and a figure has 1 to "
+            f"{MAX_DIFFERENCES}; give two runs with the same data, attack and images, or one run and fewer groups"
+        )
+    draw = partial(draw_front_difference, panels=differences)
+    save_figure(draw, size_front_difference(differences, width), [path])
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -49,6 +80,20 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--width", type=parse_width, default=WIDTH, help="width of the figure in inches (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--by",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="draw a front for each value of an axis or part of a trial, such as method or subset.size; repeatable",
+    )
+    parser.add_argument("--log", action="store_true", help="draw logarithmic axes")
+    parser.add_argument(
+        "--difference",
+        type=_parse_image,
+        metavar="FILE",
+        help="also draw where the seeds of one front attain more often what those of another do",
     )
     parser.add_argument(
         "--checkpoint",

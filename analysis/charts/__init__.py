@@ -1,7 +1,7 @@
 """Figures that draw what measures compute. A chart reads no records.
 
 Each chart has `size_…`, which returns its size in inches, and `draw_…`, which draws on a figure:
-front, curves, groups, overfitting, effects, sizes, grid, knobs, importance, classes, gallery
+front, front_difference, curves, groups, overfitting, effects, sizes, grid, knobs, importance, classes, gallery
 Of tidy tables: series (lines with bands), intervals (rows), points (one number against another), density (counts)
 Of figures of papers: lines, trade_off, table
 

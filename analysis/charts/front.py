@@ -13,7 +13,7 @@ from analysis.charts.saving import WIDTH
 from analysis.charts.styles import DASHES, NEUTRAL, Style
 from analysis.charts.text import draw_legend, wrap_axis_label, write_percent
 from analysis.measures.dominance import PERCENTILES, staircase
-from analysis.measures.front import FrontData, FrontPanel
+from analysis.measures.front import EXCLUDED, FrontData, FrontPanel
 from analysis.measures.front_members import count_attaining, list_seed_counts, number_members
 from analysis.measures.front_scale import find_chains
 from analysis.results.axes import MOST_LABELS
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 PANEL_HEIGHT = 3.1  # inches
 OFFSETS = ((12, 0), (-12, 0), (0, 12), (0, -12))  # points from a mark: right, left, above, below
 MIN_CLEARANCE = 9.0  # points from a number to any mark or other number; a closer number is omitted
+FAINT = 0.4  # opacity of a point that another of its curve dominates
+KNEE: dict[str, Any] = {"s": 90, "facecolors": "none", "edgecolors": "black", "lw": 0.9}
 MAX_NAMED_CHAINS = 7  # with more lines along a scale their ends have no names
 
 
@@ -33,19 +35,24 @@ def size_front(front: FrontData, width: float = WIDTH) -> tuple[float, float]:
     return width, 0.4 + PANEL_HEIGHT * len(front.panels)
 
 
-def draw_front(figure: Figure, front: FrontData, keys: PointKeys) -> None:
-    """Draw one panel for each group of accuracies that are measured on the same terms; `keys` style its points."""
+def draw_front(figure: Figure, front: FrontData, keys: PointKeys, log: bool = False) -> None:
+    """Draw one panel for each group of accuracies that are measured on the same terms; `keys` style its points.
+
+    Points off the front of their curve are faint. `log`: both axes are logarithmic.
+    """
     plots = figure.subplots(len(front.panels), squeeze=False)[:, 0]
     for plot, panel in zip(plots, front.panels, strict=True):
         _draw_panel(plot, panel, front, keys)
+        if log:
+            plot.set(xscale="log", yscale="log")
         width = figure.get_figwidth()
         plot.set(
             xlabel=wrap_axis_label(f"{panel.x_title} (%)", width),
             ylabel=wrap_axis_label(f"{panel.y_title} (%)", PANEL_HEIGHT),
         )
         plot.set_title(panel.title)
-        write_percent(plot, "x")
-        write_percent(plot, "y")
+        write_percent(plot, "x", log)
+        write_percent(plot, "y", log)
     draw_legend(figure, [*_make_point_handles(keys), *_make_line_handles(front, keys)])
     if engine := figure.get_layout_engine():
         engine.execute(figure)  # the placement of numbers needs the final panels
@@ -57,30 +64,34 @@ def _draw_panel(plot: Plot, panel: FrontPanel, front: FrontData, keys: PointKeys
     points, trials = panel.points, panel.trials
     plot.scatter(trials["x"], trials["y"], s=6, color="0.75", linewidths=0, zorder=1)
     left, bottom = _find_corner(panel)
-    for sweep, line in choose_line_styles(front, keys).items():
-        _draw_surfaces(plot, panel.surfaces.get(sweep, {}), left, bottom, line.colour)
-        members = points[points["on_own_front"] & (points["sweep"] == sweep)]
+    for curve, line in choose_line_styles(front, keys).items():
+        _draw_surfaces(plot, panel.surfaces.get(curve, {}), left, bottom, line.colour)
+        members = points[points["on_own_front"] & (points["curve"] == curve)]
         if len(members):
             outline = staircase(members[["x", "y"]].to_numpy(), left, bottom)
             plot.plot(*outline.T, color=line.colour, ls=line.dash, lw=1.2, zorder=2)
-    if points["sweep"].nunique() > 1:
+    if points["curve"].nunique() > 1:
         joint = points.loc[points["on_front"], ["x", "y"]].to_numpy()
         plot.plot(*staircase(joint, left, bottom).T, color=NEUTRAL, lw=3, alpha=0.35, zorder=1.5)
     for chain in find_chains(panel.points, front.scale):
         plot.plot(chain["x"], chain["y"], color="0.55", lw=0.8, ls="--", zorder=1.5, gid="scale")
-    dead = (points["diverged"] > 0) | (points["constant"] > 0)
+    dead = (points[list(EXCLUDED)] > 0).any(axis=1)
     looks = pd.Series([keys.look(row) for row in points.to_dict("records")], points.index)
     style: Any
-    for (style, is_dead), alike in points.groupby([looks, dead], sort=False):  # artists are slow, their points are not
+    groups = points.groupby([looks, dead, points["on_own_front"]], sort=False)
+    for (style, is_dead, on_front), alike in groups:  # artists are slow, their points are not
         bars: dict[str, Any] = {
             f"{axis}err": alike[f"{axis}_se"] if alike[f"{axis}_se"].notna().any() else None for axis in "xy"
         }
         plot.errorbar(
             alike["x"], alike["y"], **bars, color=style.colour, elinewidth=0.8, ls="",
-            marker=style.marker, mfc="none" if is_dead else style.colour, zorder=3,
+            marker=style.marker, mfc="none" if is_dead else style.colour, alpha=1.0 if on_front else FAINT,
+            zorder=3 if on_front else 2.5,
         )  # fmt: skip
     chosen = points[points["selected"]]
     plot.scatter(chosen["x"], chosen["y"], s=110, facecolors="none", edgecolors="black", lw=0.9, zorder=4)
+    knees = points[points["knee"]]
+    plot.scatter(knees["x"], knees["y"], marker="D", **KNEE, zorder=4)
     plot.set(xlim=(left, None), ylim=(bottom, None))
 
 
@@ -132,10 +143,10 @@ def _find_corner(panel: FrontPanel) -> tuple[float, float]:
 
 
 def choose_line_styles(front: FrontData, keys: PointKeys) -> dict[str, Style]:
-    """Choose the style of each sweep's front: the colour of its points if colours tell sweeps apart, else dashes."""
-    if keys.by_colour == ("sweep",):
-        return {sweep: Style(keys.colours[sweep]) for sweep in front.sweeps}
-    return {sweep: Style(NEUTRAL, dash=DASHES[n % len(DASHES)]) for n, sweep in enumerate(front.sweeps)}
+    """Choose the style of each curve: the colour of its points if colours tell curves apart, else dashes."""
+    if keys.by_colour == ("curve",) or (keys.by_colour == ("sweep",) and front.curves == front.sweeps):
+        return {curve: Style(keys.both[curve].colour if keys.both else keys.colours[curve]) for curve in front.curves}
+    return {curve: Style(NEUTRAL, dash=DASHES[n % len(DASHES)]) for n, curve in enumerate(front.curves)}
 
 
 def _make_point_handles(keys: PointKeys) -> list[object]:
@@ -162,7 +173,7 @@ def _make_line_handles(front: FrontData, keys: PointKeys) -> list[object]:
     many = any(panel.points["n"].max() > 1 for panel in front.panels)
     kind = "front over means of seeds" if many else "front (1 seed)"
     fronts = {kind: Style(NEUTRAL)}
-    if len(front.sweeps) > 1 and keys.by_colour != ("sweep",):
+    if len(front.curves) > 1 and keys.by_colour not in (("sweep",), ("curve",)):
         fronts = {f"{kind}, {sweep}": style for sweep, style in choose_line_styles(front, keys).items()}
     found: list[object] = [
         *(Line2D([], [], color=style.colour, ls=style.dash, lw=1.2, label=name) for name, style in fronts.items()),
@@ -170,7 +181,13 @@ def _make_line_handles(front: FrontData, keys: PointKeys) -> list[object]:
     if any(panel.points["selected"].any() for panel in front.panels):
         ring: dict[str, Any] = {"ls": "", "marker": "o", "ms": 9, "color": "white", "mec": "black"}
         found.append(Line2D([], [], label="selected on validation", **ring))
-    if any(panel.points["sweep"].nunique() > 1 for panel in front.panels):
+    if any(panel.points["knee"].any() for panel in front.panels):
+        diamond: dict[str, Any] = {"ls": "", "marker": "D", "ms": 8, "color": "white", "mec": "black"}
+        found.append(Line2D([], [], label="knee of a front", **diamond))
+    if any((~panel.points["on_own_front"]).any() for panel in front.panels):
+        faint: dict[str, Any] = {"ls": "", "marker": "o", "color": NEUTRAL, "alpha": FAINT}
+        found.append(Line2D([], [], label="off its front", **faint))
+    if any(panel.points["curve"].nunique() > 1 for panel in front.panels):
         found.append(Line2D([], [], color=NEUTRAL, lw=3, alpha=0.35, label="joint front, numbered"))
     if front.scale is not None:
         label = f"{front.scale.name} in order, all else equal"
@@ -182,13 +199,16 @@ def _make_line_handles(front: FrontData, keys: PointKeys) -> list[object]:
         found.append(Patch(color=NEUTRAL, alpha=0.12, label=f"attained by {lows} to {highs} {seeds}"))
     if many:
         found.append(Line2D([], [], ls="", marker="o", ms=2.5, color="0.75", label="one seed"))
-    whys = {"diverged": "a seed diverged", "constant": "a seed predicts one class for all"}
-    found_here = [why for kind, why in whys.items() if any((panel.points[kind] > 0).any() for panel in front.panels)]
+    found_here = [
+        f"a seed {why}"
+        for kind, why in EXCLUDED.items()
+        if any((panel.points[kind] > 0).any() for panel in front.panels)
+    ]
     if found_here:
         found.append(Line2D([], [], ls="", marker="o", mfc="none", color=NEUTRAL, label=", or ".join(found_here)))
     return found
 
 
 def _join_or(counts: Sequence[int]) -> str:
-    """Join numbers: "3", "3 or 2"."""
-    return " or ".join(map(str, counts))
+    """Join different numbers: "3", "3 or 2"."""
+    return " or ".join(map(str, dict.fromkeys(counts)))

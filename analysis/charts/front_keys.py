@@ -52,6 +52,8 @@ class PointKeys(NamedTuple):
 def assign_keys(front: FrontData, register: Register) -> PointKeys:
     """Assign each point a style of its own, as far as colours and markers suffice."""
     points, scale = pd.concat([panel.points for panel in front.panels]), front.scale
+    if front.curves != front.sweeps:
+        return _assign_group_keys(front, points, register)
     labels = {column: list(dict.fromkeys(points[column])) for column in FACTORS}
     labels["sweep"] = list(front.sweeps)  # in the order that colours the fronts' lines
     distinct = [column for column, found in labels.items() if len(found) > 1]
@@ -75,6 +77,18 @@ def assign_keys(front: FrontData, register: Register) -> PointKeys:
     shown = (coloured, *kept) if coloured else kept
     markers = dict(zip(_products(points, kept), MARKERS, strict=False)) if kept else {}
     return PointKeys(None, colours, markers, {}, (coloured,) if coloured else (), kept, _words(distinct, shown))
+
+
+def _assign_group_keys(front: FrontData, points: pd.DataFrame, register: Register) -> PointKeys:
+    """Assign each group a colour, or a colour and a marker if they are many; markers tell apart what varies within."""
+    within = points.groupby("curve")[list(FACTORS)].nunique().max()
+    distinct = [column for column in FACTORS if within[column] > 1]
+    if len(front.curves) > MOST:
+        names = _words(distinct, ())
+        return PointKeys(None, {}, {}, register.assign_styles(front.curves), ("curve",), (), names)
+    kept = _fitting(distinct, {column: list(dict.fromkeys(points[column])) for column in distinct})
+    markers = dict(zip(_products(points, kept), MARKERS, strict=False)) if kept else {}
+    return PointKeys(None, register.assign_colours(front.curves), markers, {}, ("curve",), kept, _words(distinct, kept))
 
 
 def join_labels(point: Mapping[Any, Any], columns: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def split_gap_pages(info: Gaps) -> list[Gaps]:
     """Split the rows into pages."""
-    parts = [{name: getattr(info, name)[part] for name in info._fields[:9]} for part in split_pages(info.settings)]
+    parts = [{name: getattr(info, name)[part] for name in info._fields[:10]} for part in split_pages(info.settings)]
     return [info._replace(**part) for part in parts]
 
 
@@ -31,8 +31,12 @@ def draw_gaps(figure: Figure, info: Gaps) -> None:
     if np.isfinite(info.selected).any():
         left.scatter(info.selected, y, color=NEUTRAL, s=24, label="selected on validation", zorder=3)
     left.errorbar(info.last, y, xerr=info.last_se, fmt="s", ms=5, mfc="white", color=NEUTRAL, label="last")
-    right.errorbar(info.gap, y, xerr=info.gap_se, fmt="o", ms=5, mfc="0.8", color=NEUTRAL, label="best − last")
-    right.scatter(info.floor, y, marker="|", s=110, color="black", lw=1.8, label="floor: a flat curve shows this")
+    for falls, fill, label in ((False, "0.8", "best − last"), (True, NEUTRAL, "best − last, falls along the plateau")):
+        here = info.falls == falls
+        if here.any():
+            look: dict[str, Any] = {"fmt": "o", "ms": 5, "mfc": fill, "color": NEUTRAL, "label": label}
+            right.errorbar(info.gap[here], y[here], xerr=info.gap_se[here], **look)
+    right.scatter(info.floor, y, marker="|", s=110, color="black", lw=1.8, label="floor: a curve that never falls")
     write_rows(left, layout)
     draw_upright(right, layout, 0.0)
     right.spines["left"].set_visible(False)

@@ -82,10 +82,13 @@ def wrap_axis_label(name: str, inches: float) -> str:
     return "\n".join(short for line in lines for short in wrap(line, most))
 
 
-def write_percent(axis: Plot, which: str = "y") -> None:
-    """Write the ticks of an axis of fractions in percent."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+def write_percent(axis: Plot, which: str = "y", log: bool = False) -> None:
+    """Write the ticks of an axis of fractions in percent; those of a logarithmic axis at round values."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-    ticks = axis.yaxis if which == "y" else axis.xaxis
-    ticks.set_major_locator(MaxNLocator(nbins=6, min_n_ticks=3))
+    ticks, locator = axis.yaxis if which == "y" else axis.xaxis, MaxNLocator(nbins=6, min_n_ticks=3)
+    low, high = axis.get_ylim() if which == "y" else axis.get_xlim()
+    if log:  # the locator of logarithms has one or two ticks in the range of accuracies
+        ticks.set_minor_locator(NullLocator())
+    ticks.set_major_locator(FixedLocator(list(locator.tick_values(low, high))) if log else locator)
     ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}".replace("-", "−")))

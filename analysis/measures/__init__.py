@@ -1,9 +1,11 @@
 """Numbers computed from the results of sweeps. A measure returns data and draws nothing.
 
-Fronts            front, front_metrics (its two accuracies), front_scale (lines along an axis), front_members,
-                  dominance, validation_choice, duplicate_trainings
+Fronts            front, front_metrics (its two accuracies), front_groups (a front for each value of an axis),
+                  front_scale (lines along an axis), front_members, front_seeds (hypervolume, attained surfaces),
+                  front_difference (of two sweeps), dominance, validation_choice, duplicate_trainings
 Effects           differences (paired by seed), grid, knobs, importance, one_axis, subsets
-Along training    curves, overfitting, onset, generalization, cost, kappa (weights against κ too)
+Along training    curves, overfitting, floor (of best − last), onset, generalization, cost,
+                  kappa (weights against κ too)
 Attacks           masking
 Classes           classes
 Examples          difficulty (flipped labels), group_means, groups (also when they are learned), difficulty_reference,

@@ -1,4 +1,4 @@
-"""Points of two accuracies: the hypervolume of a front, the surfaces that seeds attain, and their outlines.
+"""Points of two accuracies: hypervolume, knee, the surfaces that seeds attain, their differences, and outlines.
 
 Both coordinates are maximised. trainers.objectives.non_dominated finds the front.
 """
@@ -33,6 +33,33 @@ def attainment(points: np.ndarray, seed: np.ndarray, percentiles: Sequence[int] 
     corners = moocore.eaf(-points[order], seed[order], percentiles=list(percentiles))
     surfaces = {p: -corners[corners[:, 2] == p, :2] for p in percentiles}
     return {p: surface[np.lexsort((-surface[:, 1], surface[:, 0]))] for p, surface in surfaces.items()}
+
+
+def find_knee(points: np.ndarray) -> int | None:
+    """Return the place of the knee of a front (n, 2): the member farthest above the chord that joins its two ends.
+
+    Both coordinates are first scaled to [0, 1] between the ends (Das 1999, 'On characterizing the knee of the Pareto
+    curve'). A front of fewer than three members, or without a member above the chord, has none.
+    """
+    if len(points) < 3:
+        return None
+    low, high = points.min(axis=0), points.max(axis=0)
+    if not (high > low).all():
+        return None
+    above = ((points - low) / (high - low)).sum(axis=1) - 1  # times the root of 2: the distance from x + y = 1
+    best = int(above.argmax())
+    return best if above[best] > 1e-9 else None
+
+
+def attain_grid(runs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return where each of some runs, (n, 2) each, attains what: x (X,), y (Y,) and whether, (runs, Y, X) bool.
+
+    A run attains a point if one of its own is no worse in both. Whether it does is the same for x[i - 1] < x <= x[i]
+    and y[j - 1] < y <= y[j], and beyond the last values no run does.
+    """
+    x, y = (np.unique(np.concatenate([run[:, axis] for run in runs])) for axis in (0, 1))
+    heights = np.array([[run[run[:, 0] >= at, 1].max(initial=-np.inf) for at in x] for run in runs])
+    return x, y, heights[:, None] >= y[:, None]
 
 
 def staircase(front: np.ndarray, left: float, bottom: float) -> np.ndarray:

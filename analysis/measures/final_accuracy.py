@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.measures.figure_table import TidyTable, average_seeds, stack_variants
-from analysis.measures.stats import estimate_groups
+from analysis.measures.stats import estimate_groups, format_count
 from analysis.results.choice import SIZES
 from analysis.results.metrics import (
     CHECKPOINTS,
@@ -22,6 +22,7 @@ from analysis.results.metrics import (
     shorten_metric,
 )
 from analysis.results.selection import Selection
+from analysis.results.trial_table import DIVERGED
 from trainers.objectives import non_dominated
 
 BOTH = ("best", "last")
@@ -78,25 +79,43 @@ def measure_trade_off(selection: Selection, robust: str = "") -> TidyTable:
     """Measure clean against robust test accuracy: a point a configuration, a line along what runs along x.
 
     The columns besides those of a tidy table are `x_lo`, `x_hi`, `label` (the place on the line) and `on_front`: no
-    other point of the panel is better in both.
+    other point of the panel is better in both. A point of which a seed diverged, names one class for all images or has
+    no value is on no front, and dominates nothing: its other seeds would flatter it.
     """
     metric = find_robust(selection, robust)
     clean = find_clean_metric(metric, selection.attacks, max(sweep.test_examples for sweep in selection.sweeps))
     checkpoint = list_checkpoints(selection)[0]
     trials = selection.trials
     columns = pd.DataFrame({"x": trials[f"{checkpoint}_{clean}"], "mean": trials[f"{checkpoint}_{metric}"]})
-    found = estimate_groups(columns, [trials["panel"], trials["line"], trials["place"].rename("label")]).reset_index()
+    keys = [trials["panel"], trials["line"], trials["place"].rename("label")]
+    unranked = columns.isna().any(axis=1) | trials[f"{checkpoint}_constant"].notna() | _find_diverged(selection)
+    left_out = unranked.groupby(keys, sort=False).any().rename("left_out")
+    found = estimate_groups(columns, keys).join(left_out).reset_index()
     points = found.assign(variant="", n=found["mean_n"])
     for name, lo, hi in (("x", "x_lo", "x_hi"), ("mean", "lo", "hi")):
         points[lo], points[hi] = (found[name] + sign * found[f"{name}_se"] for sign in (-1, 1))
     points["on_front"] = False
-    for _, group in points.groupby("panel", sort=False):
+    for _, group in points[~points["left_out"]].groupby("panel", sort=False):
         best = non_dominated(group[["x", "mean"]].to_numpy(float))
         points.loc[group.index[best], "on_front"] = True
     names = ["panel", "line", "variant", "label", "x", "x_lo", "x_hi", "mean", "lo", "hi", "n", "on_front"]
     x, y = (describe_metric(name, selection.attacks) for name in (clean, metric))
-    note = f"Points are at the {CHECKPOINTS[checkpoint]}; numbers stand at the ends of each curve."
-    return TidyTable(points[names], x, y, attacks=name_attacks([metric]), notes=(note,))
+    notes = [f"Points are at the {CHECKPOINTS[checkpoint]}; numbers stand at the ends of each curve."]
+    if count := int(points["left_out"].sum()):
+        why = "as a seed diverged, names one class for all images or has no value"
+        notes.append(f"{format_count(count, 'point')} never on a front, {why}.")
+    return TidyTable(points[names], x, y, attacks=name_attacks([metric]), notes=tuple(notes))
+
+
+def _find_diverged(selection: Selection) -> pd.Series:
+    """Return for each trial of a selection whether a seed of its configuration diverged."""
+    diverged = {
+        (place, name)
+        for place, sweep in enumerate(selection.sweeps)
+        for name in sweep.study_trials.loc[sweep.study_trials["status"] == DIVERGED, "configuration"]
+    }
+    pairs = zip(selection.trials["sweep"], selection.trials["configuration"], strict=True)
+    return pd.Series([pair in diverged for pair in pairs], selection.trials.index, dtype=bool)
 
 
 def measure_table(

@@ -15,12 +15,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from analysis.measures.dominance import attainment, hypervolume
+from analysis.measures.dominance import find_knee
 from analysis.measures.duplicate_trainings import describe_shared_trainings, refuse_copies
+from analysis.measures.front_groups import list_axes, name_groups
 from analysis.measures.front_metrics import FrontMetrics, choose_checkpoint, choose_metrics, find_common_metrics
 from analysis.measures.front_scale import Scale, add_scale, find_scale
-from analysis.measures.stats import Estimate, estimate, estimate_groups, format_count, format_seed_counts
+from analysis.measures.front_seeds import Volume, attain_surfaces, balance_seeds, bootstrap_volume
+from analysis.measures.stats import estimate_groups, format_count, format_seed_counts
 from analysis.measures.validation_choice import SELECT, find_selected
+from analysis.results.axes import SEPARATOR
 from analysis.results.gaps import describe_checkpoint
 from analysis.results.measurement_terms import Terms, read_terms, title_terms
 from analysis.results.metrics import describe_metric
@@ -28,13 +31,20 @@ from analysis.results.sweep import Sweep, name_sweeps
 from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
 from trainers.objectives import non_dominated
 
-REFERENCE = (0.0, 0.0)
 ENDED = (COMPLETED, DIVERGED, STOPPED)
+EXCLUDED = {  # columns of points that count seeds, and why a configuration with such a seed is on no front
+    "diverged": "diverged",
+    "constant": "names one class for all",
+    "unknown": "has an unknown accuracy (NaN)",
+}
 
 
 @dataclass(frozen=True)
 class FrontPanel:
-    """Accuracies on the same terms: configurations, single trials, and per sweep the surfaces that seeds attain."""
+    """Accuracies on the same terms: configurations, single trials, and the surfaces that the seeds of a curve attain.
+
+    A curve is the front of a sweep, or of one of its groups.
+    """
 
     title: str  # the difference to the terms of other panels; empty if there are no others
     terms: Terms
@@ -42,11 +52,11 @@ class FrontPanel:
     y_title: str
     note: str  # seeds, attack and checkpoint, in words
     missing: str  # the planned trials that are not there or not ranked, in words; empty if there are none
-    points: pd.DataFrame  # one row a configuration: sweep, name, x, x_se, y, y_se, n, on_front, selected, …
+    points: pd.DataFrame  # one row a configuration: sweep, curve, name, x, x_se, y, y_se, n, on_front, selected, …
     trials: pd.DataFrame  # one row a completed trial: sweep, x, y
-    surfaces: dict[str, dict[int, np.ndarray]]  # sweep -> percentile -> corners (m, 2)
-    volume: dict[str, Estimate]  # sweep -> hypervolume over seeds, above REFERENCE
-    compared: dict[str, int]  # sweep -> the number of configurations in surfaces and volume, which all these seeds have
+    balanced: dict[str, pd.DataFrame]  # curve -> the trials of configurations that the same seeds completed
+    surfaces: dict[str, dict[int, np.ndarray]]  # sweep -> percentile -> corners (m, 2) of what `balanced` attains
+    volume: dict[str, Volume]  # curve -> hypervolume
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,7 @@ class FrontData:
     y: str
     checkpoint: str
     sweeps: tuple[str, ...]
+    curves: tuple[str, ...]  # the names of all curves, in order; `sweeps` without groups
     panels: tuple[FrontPanel, ...]
     scale: Scale | None  # along which points are joined, all else equal
 
@@ -84,22 +95,31 @@ def _with_title(panel: FrontPanel, text: str) -> str:
 
 
 def compute_fronts(
-    results: Sequence[Sweep], x: str | None = None, y: str | None = None, checkpoint: str | None = None
+    results: Sequence[Sweep],
+    x: str | None = None,
+    y: str | None = None,
+    checkpoint: str | None = None,
+    by: Sequence[str] = (),
 ) -> FrontData:
     """Compute the fronts of some sweeps, one for all configurations that were measured on the same terms.
 
+    Each sweep has a front of its own beside the joint one. With `by`, each of its groups has one (`name_groups`): with
+    ("method", "subset.size"), one for each method and size of the subset. Points say with `on_own_front` and `knee`
+    whether they are on it, and its knee.
+
     The checkpoint is the best, or the last if no sweep has a best one. y: the strongest attack unless given; x: clean
     accuracy on the images that y was measured on unless given. Raises SweepError if nothing is completed, a metric is
-    missing or given twice, both were measured on different images, some sweep has no best checkpoint, or a sweep or a
-    copy of it is given twice: its seeds would count twice.
+    missing or given twice, both were measured on different images, some sweep has no best checkpoint, a sweep has no
+    groups as given, or a sweep or a copy of it is given twice: its seeds would count twice.
     """
     refuse_copies(results)
     common = find_common_metrics(results)
     checkpoint = choose_checkpoint(results, checkpoint)
     metrics = choose_metrics(results, common, x, y)
     names = name_sweeps(results)
-    sweeps, scale = dict(zip(names, results, strict=True)), find_scale(results)
-    planned = _group_by_terms(sweeps, scale, metrics, checkpoint)
+    sweeps = dict(zip(names, results, strict=True))
+    scale = find_scale(results, [axis for sweep in results for axis in list_axes(sweep, by)])
+    planned = _group_by_terms(sweeps, scale, metrics, checkpoint, by)
     problems = {problem for group in planned.values() for problem in group["problem"]}
     groups = {key: group for key, group in planned.items() if (group["status"] == COMPLETED).any()}
     term_titles = title_terms({key: tuple(group["sweep"].unique()) for key, group in groups.items()}, names)
@@ -109,16 +129,20 @@ def compute_fronts(
         title = term_titles[key] if len(results) > 1 or len(groups) > len(problems) else group["setting"].iloc[0]
         panel = _build_panel(title, group, sweeps, key, metrics, list(groups), checkpoint)
         panels.append(replace(panel, note=f"{panel.note} {remark}".strip()))
-    return FrontData(metrics.x, metrics.y, checkpoint, names, tuple(panels), scale)
+    curves = tuple(dict.fromkeys(curve for panel in panels for curve in panel.points["curve"])) if by else names
+    return FrontData(metrics.x, metrics.y, checkpoint, names, curves, tuple(panels), scale)
 
 
 def _group_by_terms(
-    sweeps: Mapping[str, Sweep], scale: Scale | None, metrics: FrontMetrics, checkpoint: str
+    sweeps: Mapping[str, Sweep], scale: Scale | None, metrics: FrontMetrics, checkpoint: str, by: Sequence[str]
 ) -> dict[Terms, pd.DataFrame]:
-    """Group the trials of all sweeps by their terms, with their sweep, both accuracies, and a name for every subset."""
-    trials = pd.concat(
-        [add_scale(results, scale).assign(sweep=name) for name, results in sweeps.items()], ignore_index=True
-    )
+    """Group the trials of all sweeps by their terms, with sweep, curve, accuracies, and a name for every subset."""
+    tables = []
+    for name, results in sweeps.items():
+        groups = name_groups(results, by) if by else [""] * len(results.study_trials)
+        named = [SEPARATOR.join(filter(None, (name if len(sweeps) > 1 else "", group))) or name for group in groups]
+        tables.append(add_scale(results, scale).assign(sweep=name, curve=named))
+    trials = pd.concat(tables, ignore_index=True)
     trials["subset_label"] = trials["subset_label"].where(trials["subset_label"] != "", trials["subset_kind"])
     trials["x"], trials["y"] = trials[f"{checkpoint}_{metrics.x}"], trials[f"{checkpoint}_{metrics.y}"]
     found = [key for results in sweeps.values() for key in read_terms(results, metrics.x, metrics.y)]
@@ -135,15 +159,20 @@ def _build_panel(
     completed = group[group["status"] == COMPLETED]
     points = _build_points(group, key.rule[0], metrics.y, checkpoint)
     # the seeds that survive a divergence would flatter a configuration
-    whole = points[(points["diverged"] == 0) & (points["constant"] == 0)]
-    points["on_front"] = points["on_own_front"] = points["selected"] = False
+    whole = points[(points["diverged"] == 0) & (points["constant"] == 0) & (points["unknown"] == 0)]
+    points["on_front"] = points["on_own_front"] = points["knee"] = points["selected"] = False
     points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
+    for _, rows in whole.groupby("curve", sort=False):
+        members = rows[non_dominated(rows[["x", "y"]].to_numpy())]
+        points.loc[members.index, "on_own_front"] = True
+        knee = find_knee(members[["x", "y"]].to_numpy())
+        points.loc[members.index[[] if knee is None else [knee]], "knee"] = True
     for sweep, rows in whole.groupby("sweep", sort=False):
-        points.loc[rows.index, "on_own_front"] = non_dominated(rows[["x", "y"]].to_numpy())
         if results[str(sweep)].selects:
             points.loc[rows.index, "selected"] = find_selected(rows, results[str(sweep)])
-    alive = completed[completed[f"{checkpoint}_constant"].isna()]
-    balanced = {str(sweep): _balance_seeds(rows) for sweep, rows in alive.groupby("sweep", sort=False)}
+    alive = completed[completed[f"{checkpoint}_constant"].isna() & completed[["x", "y"]].notna().all(axis=1)]
+    balanced = {str(curve): balance_seeds(rows) for curve, rows in alive.groupby("curve", sort=False)}
+    ranked = alive[alive["configuration"].isin(whole["configuration"])]
     used = {name: text for sweep in group["sweep"].unique() for name, text in results[str(sweep)].attacks.items()}
     attacks = used | key.attacks(others)  # a title distinguishes an attack from all others that are shown
     return FrontPanel(
@@ -154,10 +183,10 @@ def _build_panel(
         note=_note(points, key, describe_checkpoint(checkpoint, group)),
         missing=" ".join(_list_missing(points, group)),
         points=points,
-        trials=completed[["sweep", "configuration", "replicate", "x", "y"]],
-        surfaces={sweep: _surfaces(rows) for sweep, rows in balanced.items()},
-        volume={sweep: _volume(rows) for sweep, rows in balanced.items()},
-        compared={sweep: rows["configuration"].nunique() for sweep, rows in balanced.items()},
+        trials=completed[["sweep", "curve", "configuration", "replicate", "x", "y"]],
+        balanced={curve: rows[["configuration", "replicate", "x", "y"]] for curve, rows in balanced.items()},
+        surfaces={curve: attain_surfaces(rows) for curve, rows in balanced.items() if curve in results},
+        volume={str(curve): bootstrap_volume(rows) for curve, rows in ranked.groupby("curve", sort=False)},
     )
 
 
@@ -169,36 +198,16 @@ def _build_points(trials: pd.DataFrame, by: str, metric: str, checkpoint: str) -
     columns = {"x": done["x"], "y": done["y"], "y_last": last, "y_fall": done["y"] - last}  # y_fall is paired by seed
     columns |= {axis: done.get(f"{by}_{name}", pd.Series(math.nan, done.index)) for name, axis in SELECT.items()}
     means = estimate_groups(pd.DataFrame(columns), [done[key] for key in identity])
-    words = ["name", "choice", "setting", "family", "subset_label", "scale", "rest"]
+    words = ["curve", "name", "choice", "setting", "family", "subset_label", "scale", "rest"]
     named = trials.groupby(identity, sort=False)[words].first()
     diverged = (trials["status"] == DIVERGED).groupby([trials[key] for key in identity], sort=False).sum()
     one_class = done[[f"{checkpoint}_constant", f"{by}_constant"]].notna().any(axis=1)
     constant = one_class.groupby([done[key] for key in identity], sort=False).sum()
-    points = named.join(means).join(diverged.rename("diverged").astype(int)).join(constant.rename("constant"))
+    unknown = done[["x", "y"]].isna().any(axis=1).groupby([done[key] for key in identity], sort=False).sum()
+    points = named.join(means).join(diverged.rename("diverged").astype(int))
+    points = points.join(constant.rename("constant")).join(unknown.rename("unknown"))
     points = points.rename(columns={"y_n": "n"}).drop(columns=[f"{name}_n" for name in columns if name != "y"])
-    return points[points["n"] > 0].astype({"n": int, "constant": int}).reset_index()
-
-
-def _balance_seeds(done: pd.DataFrame) -> pd.DataFrame:
-    """Keep the configurations completed under the same seeds, so that all seeds have the same candidates.
-
-    Among the sets of seeds that configurations completed, take the one that keeps most trials; of several, the larger.
-    """
-    completed = {str(name): frozenset(seeds) for name, seeds in done.groupby("configuration")["replicate"]}
-    kept = {seeds: [name for name, known in completed.items() if seeds <= known] for seeds in set(completed.values())}
-    best = max(kept, key=lambda seeds: (len(seeds) * len(kept[seeds]), len(seeds), sorted(seeds)))
-    return done[done["replicate"].isin(best) & done["configuration"].isin(kept[best])]
-
-
-def _surfaces(trials: pd.DataFrame) -> dict[int, np.ndarray]:
-    if trials["replicate"].nunique() < 2:
-        return {}
-    return attainment(trials[["x", "y"]].to_numpy(), trials["replicate"].to_numpy())
-
-
-def _volume(trials: pd.DataFrame) -> Estimate:
-    by_seed = [rows[["x", "y"]].to_numpy() for _, rows in trials.groupby("replicate")]
-    return estimate([hypervolume(points, REFERENCE) for points in by_seed])
+    return points[points["n"] > 0].astype({"n": int, "constant": int, "unknown": int}).reset_index()
 
 
 def _note(points: pd.DataFrame, key: Terms, when: str) -> str:
@@ -219,10 +228,8 @@ def _list_missing(points: pd.DataFrame, group: pd.DataFrame) -> Iterator[str]:
         dropped = trials["configuration"].nunique() - len(shown)
         if dropped:
             yield f"{prefix}{format_count(dropped, 'configuration')} left out that completed no seed."
-        diverged = int((shown["diverged"] > 0).sum())
-        if diverged:
-            yield f"{prefix}{format_count(diverged, 'configuration')} never on a front, as a seed diverged."
-        constant = int(((shown["constant"] > 0) & (shown["diverged"] == 0)).sum())
-        if constant:
-            count = format_count(constant, "configuration")
-            yield f"{prefix}{count} never on a front, as a seed names one class for all."
+        left = shown
+        for column, why in EXCLUDED.items():
+            if count := int((left[column] > 0).sum()):
+                yield f"{prefix}{format_count(count, 'configuration')} never on a front, as a seed {why}."
+            left = left[left[column] == 0]

@@ -32,6 +32,11 @@ def count_attaining(n: int) -> tuple[int, ...]:
 def list_seed_counts(front: FrontData) -> list[int]:
     """Return the numbers of seeds behind the surfaces: fewer than all if configurations completed unequally many."""
     return sorted(
-        {panel.volume[sweep].n for panel in front.panels for sweep, corners in panel.surfaces.items() if corners},
+        {
+            panel.balanced[curve]["replicate"].nunique()
+            for panel in front.panels
+            for curve, corners in panel.surfaces.items()
+            if corners
+        },
         reverse=True,
     )

@@ -20,12 +20,15 @@ class Scale(NamedTuple):
     labels: tuple[str, ...]  # by size
 
 
-def find_scale(sweeps: Sequence[Sweep]) -> Scale | None:
-    """Return the numeric axis with most values among those that vary alone in some sweep; None if there is none."""
+def find_scale(sweeps: Sequence[Sweep], grouped: Sequence[str] = ()) -> Scale | None:
+    """Return the numeric axis with most values among those that vary alone in some sweep; None if there is none.
+
+    The axes `grouped`, which name the groups, are no such axis: along a group nothing varies on them.
+    """
     found: dict[str, dict[str, float]] = {}  # path -> label -> number, over all sweeps
     for results in sweeps:
         done = results.completed
-        paths = (*results.axes.method, *results.axes.subset)
+        paths = [path for path in (*results.axes.method, *results.axes.subset) if path not in grouped]
         found |= {path: {} for path in paths if path not in found and varies_alone(results, done, path)}
     for results in sweeps:
         for path in set(found) & set(results.axes.paths):

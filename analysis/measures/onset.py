@@ -2,7 +2,7 @@
 
 It is the epoch of the highest robust test accuracy in the selection window, smoothed by a running mean of SPAN
 evaluations, because the peak of a noisy plateau may lie anywhere on it. A configuration has an onset if it overfits,
-i.e. if its best − last exceeds its floor (`measures.overfitting`).
+i.e. if its accuracy falls along the plateau (`measures.floor`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.measures.overfitting import exceeds_floor, find_drops, measure_overfitting
+from analysis.measures.floor import find_drops
+from analysis.measures.overfitting import find_overfitting, measure_overfitting
 from analysis.measures.tidy import T_INTERVAL, add_context, tabulate_means
 from analysis.results.gaps import keep_selectable
 from analysis.results.metrics import EPOCH_METRIC
@@ -29,7 +30,7 @@ def find_onsets(results: Sweep) -> pd.DataFrame:
     if EPOCH_METRIC not in results.epochs or done.empty:
         return pd.DataFrame(columns=["id", "configuration", "replicate", "peak", "onset", "lr", "first_drop"])
     table = measure_overfitting(results)
-    overfits = dict(zip(table["configuration"], exceeds_floor(table), strict=True))
+    overfits = dict(zip(table["configuration"], find_overfitting(table), strict=True))
     curves = {trial: rows.sort_values("epoch") for trial, rows in results.epochs.groupby("id")}
     rows = []
     for trial, configuration, replicate in done[["id", "configuration", "replicate"]].itertuples(index=False):

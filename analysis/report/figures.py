@@ -77,6 +77,10 @@ def specify_front(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSp
             f"{found.note}{keys.words} Numbers are those of the table of members; a number that would cover "
             f"another is omitted. Bars are one standard error over seeds.{describe_band(found)} "
         )
+        caption += "Faint points are off the front. "
+        caption += "A diamond marks the knee, farthest from the chord between the ends of the front. " * bool(
+            any(panel.points["knee"].any() for panel in found.panels)
+        )
         caption += "Rings mark the configurations that validation would select. " * digest.results.selects
         caption += "The front over test accuracies is descriptive and never used for selection."
         size, topic = size_front(found, width), "Clean against robust test accuracy"
@@ -205,8 +209,9 @@ def specify_gaps(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpe
     if info is not None:
         caption = (
             f"Attack: {digest.results.attacks.get('pgd', attack)}; {digest.seeds_text}. {BARS} Best on test is a "
-            "maximum over noisy evaluations. Compare best − last with its floor: the value that a curve with the same "
-            "scatter would show if it were flat after its climb."
+            "maximum over noisy evaluations. Compare best − last with its floor: the value to expect of a curve with "
+            "the same scatter that climbs and never falls. A black mark says that the trend along the plateau falls, "
+            "by its 95 % t-interval."
         ) + _describe_omitted(info.left_out, "configurations (which overfit less within their problem)", "overfitting")
         topic = "Best, selected and last robust accuracy" if digest.results.selects else "Best and last robust accuracy"
         sheets = [

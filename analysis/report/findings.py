@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.measures.front import FrontPanel
 from analysis.measures.masking import LARGE, Reversals, find_plain_training, find_reversals, select_masked
-from analysis.measures.overfitting import exceeds_floor
+from analysis.measures.overfitting import find_overfitting
 from analysis.measures.stats import CONFIDENCE, POINTS, Estimate, format_count, format_seeds, t_quantile
 from analysis.report.comparisons import describe_comparisons, describe_multiplicity, title_finding
 from analysis.report.data import ReportData
@@ -49,8 +49,9 @@ def list_limits(digest: ReportData) -> list[str]:
         "The front shows test accuracies of all configurations tried; choosing among them by these accuracies "
         f"would be selection on the test set. {marked}",
         "The best epoch on test is a maximum over noisy evaluations and serves only to measure overfitting. "
-        "The floor of best − last is the value that a curve with the same scatter would show if it were flat after its "
-        "climb.",
+        "The floor of best − last is the value to expect of a curve with the same scatter that climbs and never falls. "
+        "Whether a curve falls is decided by the trend over its whole plateau, as the last evaluation is a noisy one; "
+        "the interval is of these trainings, and other seeds may fall by more or less.",
     ]
     if compared := describe_multiplicity(digest):
         found.append(compared)
@@ -190,9 +191,8 @@ def _format_point(row: pd.Series, axis: str) -> str:
 
 
 def _report_overfitting(digest: ReportData) -> Iterator[tuple[str, str]]:
-    """Report for each problem the largest robust overfitting, and how many configurations exceed their floor."""
+    """Report for each problem the largest robust overfitting, and how many configurations overfit."""
     attack = shorten_attack("pgd", digest.results.attacks)
-    by = f" by their {CONFIDENCE:.0%} t-interval" if digest.seeds > 1 else ""
     gaps = digest.gaps[digest.gaps["robust_overfitting"].notna() & (digest.gaps["constant"] == 0)]
     for setting, known in gaps.groupby("setting", sort=False):
         worst = known.sort_values("robust_overfitting").iloc[-1]
@@ -200,16 +200,25 @@ def _report_overfitting(digest: ReportData) -> Iterator[tuple[str, str]]:
             Estimate(worst[name], worst[f"{name}_se"], worst["n"])
             for name in ("robust_overfitting", "robust_overfitting_val")
         )
-        floors = known[known["floor"].notna()]
-        above = int(exceeds_floor(floors).sum())
-        exceed = f" {above} of {len(floors)} configurations exceed their floor{by}." if len(floors) else ""
         selected = f"by {val.text()} from the validation-selected epoch; " if digest.results.selects else ""
         yield (
             title_finding("Robust overfitting", str(setting)),
             f"largest for {worst['choice']}: accuracy under {attack} falls by {gap.text()} points from the best epoch "
             f"on test to the last ({selected}floor {_format_points(worst['floor'])}; "
-            f"{format_seeds(worst['n'])}).{exceed}",
+            f"{format_seeds(worst['n'])}). {_count_overfitting(known)}",
         )
+
+
+def _count_overfitting(known: pd.DataFrame) -> str:
+    """Say how many of some configurations overfit, and of how many that is not known."""
+    told = known[known["fall"].notna()]
+    short = len(known) - len(told)
+    parts = [
+        f"Along the plateau after the climb the trend falls in {int(find_overfitting(told).sum())} of "
+        f"{format_count(len(told), 'configuration')} by a {CONFIDENCE:.0%} t-interval."
+    ] * bool(len(told))
+    parts += [f"{format_count(short, 'configuration')} have a plateau too short to tell."] * bool(short)
+    return " ".join(parts)
 
 
 def _format_points(fraction: float) -> str:

@@ -11,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.exceptions import SweepError
-from analysis.measures.front import FrontData, compute_fronts
+from analysis.measures.front import FrontData, FrontPanel, compute_fronts
+from analysis.measures.front_difference import FrontDifference
 from analysis.measures.front_members import list_members
-from analysis.measures.stats import Estimate, format_count
+from analysis.measures.front_seeds import BOOTSTRAP
+from analysis.measures.stats import POINTS, Estimate, format_count
 from analysis.report.provenance import describe_time
 from analysis.results.metrics import describe_images, shorten_metric
 from analysis.results.sweep import Sweep
@@ -21,7 +23,7 @@ from analysis.results.trial_table import COMPLETED
 from trainers.terminal.console import Console
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 ROWS = 20
 BROAD = 10  # columns of a header of numbers
@@ -110,6 +112,41 @@ def build_front_tables(found: FrontData) -> Iterator[Table]:
         yield table
 
 
+def build_curve_tables(found: FrontData) -> Iterator[Table]:
+    """Build a table of each panel with several curves: their members, hypervolume with its interval, and knee."""
+    for panel in found.panels:
+        if len(panel.volume) < 2:
+            continue
+        title = f"Hypervolume above (0, 0), {BOOTSTRAP}{f'; {panel.title}' * bool(panel.title)}"
+        table = _table(title, "configuration", "members", "seeds", "volume", "from", "to", "knee")
+        for curve, volume in panel.volume.items():
+            own = panel.points[panel.points["curve"] == curve]
+            knee = own.loc[own["knee"], "choice"].tolist()
+            numbers = ("–" if math.isnan(value) else f"{value:.4f}" for value in volume[:3])
+            members = f"{int(own['on_own_front'].sum())} of {len(own)}"
+            table.add_row(Text(curve), members, str(volume.n), *numbers, Text(knee[0] if knee else "–"))
+        yield table
+
+
+def build_difference_tables(differences: Sequence[tuple[FrontPanel, FrontDifference]]) -> Iterator[Table]:
+    """Build a table of how often the seeds of one front attain what those of another do, a row a pair and direction."""
+    if not differences:
+        return
+    title = (
+        "How often a seed of one attains what a seed of the other does: a member of its front, and all of them. "
+        "p: permutation test of the largest difference of attainment"
+    )
+    table = _table(title, "configuration", "seeds", "a member", "all (pairs)", "p")
+    for panel, info in differences:
+        title = f"{panel.title}: " * bool(panel.title)
+        for one, other, found in ((info.one, info.other, info.forward), (info.other, info.one, info.backward)):
+            seeds = " and ".join(map(str, info.seeds if one == info.one else info.seeds[::-1]))
+            member = f"{POINTS * found.member:.0f} %"
+            name = Text(f"{title}{one} attains {other}")
+            table.add_row(name, seeds, member, f"{found.whole} of {found.pairs}", f"{info.p:.2g}")
+    yield table
+
+
 def describe_endings(results: Sweep) -> str:
     """Say in one line how the trials ended."""
     counts = results.study_trials["status"].value_counts()
@@ -128,7 +165,7 @@ def plain_text(text: str) -> Text:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=plain_text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        named = column in ("configuration", "sweep", "validation")
+        named = column in ("configuration", "sweep", "validation", "knee")
         header = column if named else fill(column, BROAD)  # the numbers below are never broken
         table.add_column(header, justify="left" if named else "right", no_wrap=not named, overflow="fold")
     return table

@@ -43,6 +43,34 @@ def test_two_budgets_do_not_share_a_front(
     assert re.search(r"^Front, label_noise 0 *$", capsys.readouterr().out, re.MULTILINE)
 
 
+@pytest.mark.long
+def test_two_sweeps_are_compared_in_a_table_and_a_figure(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    better = write_sweep(tmp_path / "better", Made(study="better", lift=0.2, faults=False))
+    figures = [tmp_path / "front.png", tmp_path / "difference.png"]
+    options = ["-o", str(figures[0]), "--difference", str(figures[1]), "--log"]
+    assert main([str(whole), str(better), *options]) == 0
+    assert all(figure.stat().st_size > 5_000 for figure in figures)
+    shown = capsys.readouterr().out
+    assert re.search(r"label_noise 0: better attains whole +3 and 3 +\d+ % +\d of 9 +0\.\d", shown)
+    assert re.search(r"label_noise 0: whole attains better +3 and 3 +0 % +0 of 9 +0\.\d", shown)
+    assert re.search(r"whole +\d of 6 +3 +0\.\d{4} +0\.\d{4} +0\.\d{4}", shown)
+
+
+def test_groups_of_a_sweep_have_their_hypervolumes(
+    whole: Path, tmp_path: Path, unrendered: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(whole), "-o", str(tmp_path / "f.png"), "--by", "method"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"AT 0\.10 +\d of 3 +3 +0\.", shown) and "TRADES 0.10 attains AT 0.10" in shown
+
+
+def test_a_difference_needs_two_fronts(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(whole), "-o", str(tmp_path / "f.png"), "--difference", str(tmp_path / "d.png")]) == 2
+    assert "0 pairs of fronts on the same terms" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [(["--y", "test_cw_acc"], "--y can be"), (["--x", "nothing"], "nothing is not measured")],

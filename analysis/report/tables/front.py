@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.measures.cuts import take_in_turn
 from analysis.measures.front import FrontPanel
 from analysis.measures.front_members import list_members
+from analysis.measures.front_seeds import BOOTSTRAP
 from analysis.measures.stats import format_count, format_seeds
 from analysis.report import html
 from analysis.report.data import ReportData
@@ -37,10 +38,12 @@ def render_members(found: ReportData) -> list[str]:
         where = f"Members of the front, {panel.title}" if panel.title else "Members of the front"
         off = OFF_FRONT if (panel.points["selected"] & ~panel.points["on_front"]).any() else ""
         volume = f" Hypervolume with reference point (0, 0): {_format_volume(panel)}." if panel.volume else ""
+        knee = panel.points.loc[panel.points["knee"], "choice"].tolist()
+        knees = f" Knee, farthest from the chord between the ends of the front: {knee[0]}." if knee else ""
         header = ("#", "configuration", "seeds", "clean %", f"{name_attack(found)} %", "selected on validation")
         shown = len(header) if found.results.selects else -1
         when = describe_checkpoint(front.checkpoint, found.results.study_trials)
-        caption = f"{where}{describe_images(front.y, found.results.attacks)}, {when}.{off}{volume}"
+        caption = f"{where}{describe_images(front.y, found.results.attacks)}, {when}.{off}{volume}{knees}"
         parts.append(html.render_table(header[:shown], [row[:shown] for row in rows], caption, (1,)))
     return parts
 
@@ -95,15 +98,11 @@ def render_summary(found: ReportData) -> list[str]:
 
 
 def _format_volume(panel: FrontPanel) -> str:
-    """Format the hypervolume of the first sweep, with its seeds and, if some are left out, its configurations."""
-    ((sweep, volume), *_) = panel.volume.items()
-    few = (
-        ""
-        if panel.compared[sweep] == len(panel.points)
-        else f" of {format_count(panel.compared[sweep], 'configuration')}"
-    )
-    error = "" if math.isnan(volume.se) else f" ± {volume.se:.4f}"
-    return f"{volume.mean:.4f}{error} ({format_seeds(volume.n)}{few})"
+    """Format the hypervolume of the sweep with its interval, its seeds and, if some are left out, configurations."""
+    (volume,) = panel.volume.values()
+    few = f" of {format_count(volume.configurations, 'configuration')}" * (volume.configurations < len(panel.points))
+    interval = "" if math.isnan(volume.lo) else f" ({volume.lo:.4f} to {volume.hi:.4f}, {BOOTSTRAP})"
+    return f"{volume.mean:.4f}{interval}, {format_seeds(volume.n)}{few}"
 
 
 def _name_gap(found: ReportData) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.measures.cuts import take_in_turn
+from analysis.measures.stats import POINTS
 from analysis.report import html
 from analysis.report.data import ReportData
 from analysis.report.tables.cells import MAX_ROWS, drop_empty_columns, format_estimate
@@ -32,16 +33,19 @@ def render_gaps(found: ReportData) -> list[str]:
             cells = [format_estimate(row, column) for column in columns]
             if not found.results.selects:
                 cells[1] = cells[4] = ""
-            rows.append((row["choice"], str(row["n"]), *cells[:4], _format_floor(row), *cells[4:]))
+            rows.append((row["choice"], str(row["n"]), *cells[:4], _format_floor(row), _format_fall(row), *cells[4:]))
     header = ["configuration", "seeds", "best on test", "selected", "last"]
-    header += [f"best − last, {attack}", "floor", f"selected − last, {attack}"]
+    header += [f"best − last, {attack}", "floor", f"fall, {attack}", f"selected − last, {attack}"]
     header += [f"train − test, last, {attack}"] * same
     caption = f"Robust accuracy in %, gaps in points; {found.results.attacks.get('pgd', 'PGD')}. The floor is the best "
-    caption += "− last that a curve with the same scatter would show if it were flat after its climb"
+    caption += "− last to expect of a curve with the same scatter that climbs and never falls"
     caption += "; * uses the scatter of all curves of the problem, as this curve has too few evaluations" * bool(
         known["floor_borrowed"].any()
     )
-    caption += "."
+    caption += (
+        ". The fall is that of the trend line along the plateau, the evaluations after the climb, with its 95 % "
+        "t-interval for these trainings; a curve falls if the interval is above zero."
+    )
     caption += (
         " The gap train − test uses the training examples under the same attack, in eval mode and without augmentation."
         if same
@@ -56,4 +60,10 @@ def render_gaps(found: ReportData) -> list[str]:
 
 def _format_floor(row: Mapping[Any, Any]) -> str:
     """Format a floor in points, with a star if its scatter is that of all curves of the problem."""
-    return f"{100 * row['floor']:.1f}{'*' * row['floor_borrowed']}" if math.isfinite(row["floor"]) else "–"
+    return f"{POINTS * row['floor']:.1f}{'*' * row['floor_borrowed']}" if math.isfinite(row["floor"]) else "–"
+
+
+def _format_fall(row: Mapping[Any, Any]) -> str:
+    """Format a fall in points with its interval; a dash for a plateau too short to tell."""
+    mean, low, high = (f"{POINTS * row[name]:.1f}".replace("-", "−") for name in ("fall", "fall_lo", "fall_hi"))
+    return f"{mean} ({low} to {high})" if math.isfinite(row["fall"]) else "–"

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
-from analysis.charts.front import MIN_CLEARANCE, draw_front, size_front
+from analysis.charts.front import FAINT, MIN_CLEARANCE, draw_front, size_front
 from analysis.charts.front_keys import PointKeys, assign_keys
 from analysis.charts.styles import build_register
 from analysis.measures.dominance import attainment
@@ -171,3 +172,24 @@ def test_numbers_of_members_never_cover_each_other(tmp_path: Path) -> None:
 def nearest(places: Sequence[np.ndarray]) -> float:
     """The least distance between any two."""
     return min(float(np.linalg.norm(one - other)) for one, other in combinations(places, 2))
+
+
+@pytest.mark.parametrize(("by", "coloured"), [(("method",), 2), (("method", "subset"), 6)])
+def test_each_group_has_a_colour_and_a_line_and_what_it_dominates_is_faint(
+    whole: Path, by: tuple[str, ...], coloured: int
+) -> None:
+    results = load_sweep(whole)
+    found = compute_fronts([results], by=by)
+    keys = assign_keys(found, build_register([results.study_trials]))
+    assert keys.by_colour == ("curve",) and len(set(keys.colours.values())) == coloured == len(found.curves)
+    figure = Figure(figsize=size_front(found))
+    draw_front(figure, found, keys, log=True)
+    names = [text.get_text().replace("\n", " ") for text in figure.legends[0].get_texts()]
+    assert set(found.curves) < set(names) and "joint front, numbered" in names
+    assert ("off its front" in names) == any((~panel.points["on_own_front"]).any() for panel in found.panels)
+    for plot, panel in zip(figure.axes, found.panels, strict=True):
+        assert plot.get_xscale() == plot.get_yscale() == "log"
+        bars = [drawn for drawn in plot.containers if isinstance(drawn, ErrorbarContainer)]
+        marks = [drawn.lines[0] for drawn in bars if drawn.lines[0] is not None]
+        faint = sum(len(np.asarray(line.get_xdata())) for line in marks if line.get_alpha() == FAINT)
+        assert faint == int((~panel.points["on_own_front"]).sum())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from analysis.measures.dominance import attainment, hypervolume, staircase
+from analysis.measures.dominance import attainment, find_knee, hypervolume, staircase
 from trainers.objectives import non_dominated
 
 points = arrays(float, st.tuples(st.integers(1, 12), st.just(2)), elements=st.integers(0, 5).map(float))
@@ -66,3 +66,19 @@ def test_attainment_is_what_that_share_of_the_seeds_dominates(seeds: int, data: 
 def test_a_staircase_runs_from_the_left_edge_down_to_the_bottom() -> None:
     outline = staircase(np.array([[2.0, 1.0], [1.0, 3.0]]), 0.0, -1.0)
     assert outline.tolist() == [[0, 3], [1, 3], [1, 1], [2, 1], [2, -1]]
+
+
+def test_the_knee_is_the_member_farthest_above_the_chord() -> None:
+    front = np.array([[0.0, 10.0], [0.6, 9.0], [0.9, 5.0], [1.0, 0.0]])
+    chord = np.array([1.0, -1.0]) / np.sqrt(2)
+    offsets = front / [1.0, 10.0] - [0.0, 1.0]
+    distances = np.linalg.norm(offsets - np.outer(offsets @ chord, chord), axis=1)
+    assert find_knee(front) == int(distances.argmax()) == 1
+    assert find_knee(front * [3.0, 0.01] + [5.0, 0.2]) == find_knee(front)  # whatever the units
+
+
+@pytest.mark.parametrize(
+    "front", [[[0.0, 1.0], [1.0, 0.0]], [[0.0, 1.0], [0.2, 0.2], [1.0, 0.0]], [[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]]]
+)
+def test_two_members_or_none_above_the_chord_have_no_knee(front: list[list[float]]) -> None:
+    assert find_knee(np.array(front)) is None
