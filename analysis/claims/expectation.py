@@ -18,7 +18,7 @@ import numpy.typing as npt
 from trainers.knobs import parse_share
 
 ERROR = 0.05  # probability of a wrong verdict on a claim, at most
-MOST_SEEDS = 1000  # that a projection names
+MOST_SEEDS = 999  # that a projection names
 HOLDS, FAILS, UNSURE = "holds", "fails", "cannot say"
 _NUMBER = r"[-+−]?[\d.]+(?:e[-+]?\d+)?(?:\s*/\s*\d+)?\s*%?"
 _FORMS = {

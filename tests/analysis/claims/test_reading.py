@@ -24,6 +24,12 @@ def test_a_file_of_claims_is_read(file: Path) -> None:
     assert (claim.id, claim.study, claim.checks[0].over) == ("A1", "", "mean")
 
 
+def test_the_claims_of_the_page_are_a_file_of_claims(file: Path) -> None:
+    page = (Path(__file__).parents[3] / "analysis" / "README.md").read_text(encoding="utf-8")
+    file.write_text(page.partition("\n## Claims\n")[2].partition("```yaml\n")[2].partition("```")[0])
+    assert [len(claim.checks) for claim in read_claims(file)] == [2]
+
+
 @pytest.mark.parametrize(
     "old, new, words",
     [
