@@ -22,6 +22,7 @@ from analysis.report.figures import (
 from analysis.report.findings import list_findings, list_limits
 from analysis.report.setting import describe_setting
 from analysis.report.summary import describe_endings
+from analysis.report.tables.claims import render_claims
 from analysis.report.tables.effects import render_axis_effects, render_subset_effects
 from analysis.report.tables.examples import render_agreements, render_counts
 from analysis.report.tables.front import render_members, render_summary
@@ -102,6 +103,7 @@ def _render_sections(found: ReportData, folder: Path, width: float) -> list[str]
             specify_rankings(found, width),
             [*render_counts(found), *render_agreements(found)],
         ),
+        ("Claims of the papers", (), render_claims(found)),
     ]
     body = []
     for title, drawings, shown in parts:
