@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from analysis.measures.overfitting import find_drops
+from analysis.measures.floor import find_drops
 
 STEP_SHARE = 0.1  # of the epochs: before and after a drop of the learning rate, what is compared
 
