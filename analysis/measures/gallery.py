@@ -9,9 +9,7 @@ import numpy as np
 from analysis.measures.classes import abbreviate_class
 from analysis.results.rankings import Ranking, read_images
 from analysis.results.sweep import Sweep
-
-PER_CLASS = 5
-MAX_CLASSES = 10  # the first ones are shown
+from trainers.extremes import MAX_CLASSES, select_gallery
 
 
 class Gallery(NamedTuple):
@@ -32,7 +30,7 @@ def collect_gallery(results: Sweep, ranking: Ranking) -> Gallery | None:
         return None
     known = np.unique(ranking.y)
     shown = known[:MAX_CLASSES]
-    places = np.stack([select_extremes(ranking.rank, ranking.y == label) for label in shown])
+    places = select_gallery(ranking.rank, ranking.y)
     names = find_class_names(results, ranking)
     return Gallery(
         classes=[abbreviate_class(int(label), names) for label in shown],
@@ -42,17 +40,6 @@ def collect_gallery(results: Sweep, ranking: Ranking) -> Gallery | None:
         flipped=ranking.flipped[places] & (places >= 0),
         y_clean=ranking.y_clean[places],
     )
-
-
-def select_extremes(rank: np.ndarray, member: np.ndarray, count: int = PER_CLASS) -> np.ndarray:
-    """Select the friendliest and the most problematic members, (2 count,); -1 where a class has too few."""
-    order = np.flatnonzero(member)
-    order = order[np.argsort(rank[order], kind="stable")]
-    half = min(count, len(order) // 2)
-    chosen = np.full(2 * count, -1)
-    chosen[:half] = order[:half]
-    chosen[2 * count - half :] = order[len(order) - half :]
-    return chosen
 
 
 def find_class_names(results: Sweep, ranking: Ranking) -> tuple[str, ...]:
