@@ -29,7 +29,7 @@ VARIANT_DASHES = {"training": (0, (4, 1.5)), "last epoch": (0, (4, 1.5))}  # wha
 def size_lines(tables: Sequence[TidyTable], width: float = WIDTH) -> tuple[float, float]:
     """Return the size of the figure in inches."""
     panels = list_panels(tables)
-    places = place_panels([tables[place].y for place, _ in panels], width)
+    places = place_panels([tables[place].y_title for place, _ in panels], width)
     columns = 1 + max(column for _, column in places)
     letters = count_title_letters(width, columns)
     lines = {row: 0 for row, _ in places}
@@ -41,7 +41,7 @@ def size_lines(tables: Sequence[TidyTable], width: float = WIDTH) -> tuple[float
 def draw_lines(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[str, Style], note: str = "") -> None:
     """Draw a panel for each table and panel title; lines differ in colour, variants in dashes."""
     panels, width = list_panels(tables), figure.get_figwidth()
-    places = place_panels([tables[place].y for place, _ in panels], width)
+    places = place_panels([tables[place].y_title for place, _ in panels], width)
     rows, columns = (1 + max(found) for found in zip(*places, strict=True))
     grid = figure.subplots(rows, columns, squeeze=False)
     used = {place: grid[place] for place in places}
@@ -52,10 +52,10 @@ def draw_lines(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[str,
         table, plot = tables[number], used[row, column]
         _draw_panel(plot, table, table.points[table.points["panel"] == panel], styles)
         plot.set_title(wrap_title(panel, letters))
-        if column == 0 or tables[number].y != tables[panels[places.index((row, column - 1))][0]].y:
-            plot.set_ylabel(wrap_axis_label(f"{table.y}{' (%)' * table.percent}", ROW_HEIGHT - 0.2))
-        if (row + 1, column) not in used or len({table.x for table in tables}) > 1:
-            plot.set_xlabel(table.x)
+        if column == 0 or tables[number].y_title != tables[panels[places.index((row, column - 1))][0]].y_title:
+            plot.set_ylabel(wrap_axis_label(f"{table.y_title}{' (%)' * table.percent}", ROW_HEIGHT - 0.2))
+        if (row + 1, column) not in used or len({table.x_title for table in tables}) > 1:
+            plot.set_xlabel(table.x_title)
     for number, table in enumerate(tables):
         for place, (other, _) in zip(places, panels, strict=True):
             if other == number:
@@ -67,10 +67,10 @@ def _draw_panel(plot: Plot, table: TidyTable, points: pd.DataFrame, styles: Mapp
     variants = list_variants([table])
     crowded = points["line"].nunique() >= CROWDED
     for (line, variant), group in points.groupby(["line", "variant"], sort=False):
-        x, y, lo, hi = (group[name].to_numpy(float) for name in ("x", "y", "lo", "hi"))
+        x, y, lo, hi = (group[name].to_numpy(float) for name in ("x", "mean", "lo", "hi"))
         style, main = styles[str(line)], variant == variants[0]
         dash = style.dash if len(variants) == 1 else dash_of(str(variant), variants)
-        along = table.x != "epoch" and len(x) <= FEW
+        along = table.x_title != "epoch" and len(x) <= FEW
         plot.plot(
             x, y, color=style.colour, ls=dash, lw=1.4 if main else 1.0, marker=style.marker if along else "", ms=4,
         )  # fmt: skip
@@ -78,7 +78,7 @@ def _draw_panel(plot: Plot, table: TidyTable, points: pd.DataFrame, styles: Mapp
             plot.errorbar(x, y, (y - lo, hi - y), color=style.colour, fmt="none", lw=0.9)
         elif np.isfinite(lo).any():
             plot.fill_between(x, lo, hi, color=style.colour, alpha=0.08 if crowded or not main else 0.2, lw=0)
-    plot.locator_params(axis="x", nbins=4, integer=table.x == "epoch")
+    plot.locator_params(axis="x", nbins=4, integer=table.x_title == "epoch")
     if table.percent:
         write_percent(plot)
 
@@ -100,7 +100,7 @@ def make_handles(tables: Sequence[TidyTable], styles: Mapping[str, Style]) -> li
 
     variants = list_variants(tables)
     lines = dict.fromkeys(str(line) for table in tables for line in table.points["line"])
-    along = any(table.x != "epoch" for table in tables)
+    along = any(table.x_title != "epoch" for table in tables)
     named: list[object] = [
         Line2D(
             [], [], color=styles[line].colour, ls=styles[line].dash if len(variants) == 1 else "-",
@@ -116,10 +116,10 @@ def make_handles(tables: Sequence[TidyTable], styles: Mapping[str, Style]) -> li
 def find_range(table: TidyTable) -> tuple[float, float]:
     """Return the vertical range of all panels of a table; that of curves leaves out the climb of the first epochs."""
     points = table.points
-    if table.x == "epoch":
+    if table.x_title == "epoch":
         first = points["x"].min() + CLIMB * (points["x"].max() - points["x"].min())
         points = points[points["x"] >= first]
-    ends = points[["y", "lo", "hi"]].to_numpy(float)
+    ends = points[["mean", "lo", "hi"]].to_numpy(float)
     low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
     margin = MARGIN * max(high - low, 0.01)
     return low - margin, high + margin

@@ -29,7 +29,7 @@ def lay_out_cells(table: TidyTable) -> tuple[list[str], list[list[str]]]:
     columns = list(dict.fromkeys(points["variant"]))
     cells = {
         (p["panel"], p["line"], p["variant"]): _write(
-            p["y"], p["hi"] - p["y"], int(p["n"]), p["variant"] in table.plain
+            p["mean"], p["hi"] - p["mean"], int(p["n"]), p["variant"] in table.plain
         )
         for p in points.to_dict("records")
     }

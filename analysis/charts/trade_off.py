@@ -21,7 +21,7 @@ FAINT = 0.45  # opacity of what another point dominates
 
 def size_trade_off(tables: Sequence[TidyTable], width: float = WIDTH) -> tuple[float, float]:
     """Return the size of the figure in inches."""
-    places = place_panels([tables[place].y for place, _ in list_panels(tables)], width)
+    places = place_panels([tables[place].y_title for place, _ in list_panels(tables)], width)
     return width, 0.4 + HEIGHT * (1 + max(row for row, _ in places))
 
 
@@ -30,7 +30,7 @@ def draw_trade_off(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[
     from matplotlib.lines import Line2D
 
     panels, width = list_panels(tables), figure.get_figwidth()
-    places = place_panels([tables[place].y for place, _ in panels], width)
+    places = place_panels([tables[place].y_title for place, _ in panels], width)
     rows, columns = (1 + max(found) for found in zip(*places, strict=True))
     grid = figure.subplots(rows, columns, squeeze=False)
     for plot in set(grid.ravel().tolist()) - {grid[place] for place in places}:
@@ -39,9 +39,9 @@ def draw_trade_off(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[
         table, plot = tables[number], grid[row, column]
         _draw_panel(plot, table, panel, styles)
         plot.set_title(wrap_title(panel, count_title_letters(width, columns)))
-        plot.set_xlabel(wrap_axis_label(f"{table.x} (%)", (width - 0.5) / columns - 0.2))
+        plot.set_xlabel(wrap_axis_label(f"{table.x_title} (%)", (width - 0.5) / columns - 0.2))
         if column == 0:
-            plot.set_ylabel(wrap_axis_label(f"{table.y} (%)", HEIGHT - 0.4))
+            plot.set_ylabel(wrap_axis_label(f"{table.y_title} (%)", HEIGHT - 0.4))
     lines = dict.fromkeys(str(line) for table in tables for line in table.points["line"])
     handles = [
         Line2D([], [], color=styles[line].colour, marker=styles[line].marker, ms=4, lw=1.2, label=line)
@@ -56,10 +56,10 @@ def _draw_panel(plot: Plot, table: TidyTable, panel: str, styles: Mapping[str, S
     points = table.points[table.points["panel"] == panel]
     for line, group in points.groupby("line", sort=False):
         style = styles[str(line)]
-        plot.plot(100 * group["x"], 100 * group["y"], color=style.colour, lw=1.2, alpha=0.8, zorder=2)
+        plot.plot(100 * group["x"], 100 * group["mean"], color=style.colour, lw=1.2, alpha=0.8, zorder=2)
         for number, point in enumerate(group.to_dict("records")):
-            x, y, opacity = 100 * point["x"], 100 * point["y"], 1.0 if point["on_front"] else FAINT
-            bars = 100 * (point["x_hi"] - point["x"]), 100 * (point["hi"] - point["y"])
+            x, y, opacity = 100 * point["x"], 100 * point["mean"], 1.0 if point["on_front"] else FAINT
+            bars = 100 * (point["x_hi"] - point["x"]), 100 * (point["hi"] - point["mean"])
             marker, size = ("*", 9) if point["on_front"] else (style.marker, 4)
             plot.errorbar(
                 x, y, xerr=bars[0], yerr=bars[1], color=style.colour, lw=0.8, alpha=opacity, zorder=3,

@@ -41,7 +41,7 @@ def _is_everywhere(selection: Selection, column: str) -> bool:
 def measure_curves(
     selection: Selection, kind: str = "pgd", error: bool = False, splits: tuple[str, ...] = ("train", "test")
 ) -> TidyTable:
-    """Measure the learning curves of each line: y by epoch, a variant a split, averaged over seeds.
+    """Measure the learning curves of each line by epoch, a variant a split, averaged over seeds.
 
     `kind` is "clean", "pgd" (the attack by which validation selects), or the name of a further attack along training.
     """

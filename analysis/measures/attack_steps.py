@@ -33,6 +33,6 @@ def measure_attack_steps(selection: Selection) -> TidyTable:
     for metric, steps in metrics.items():
         for checkpoint in list_checkpoints(selection):
             values = trials[f"{checkpoint}_{metric}"]
-            parts.append(trials[["panel", "line"]].assign(variant=CHECKPOINTS[checkpoint], x=steps, y=values))
+            parts.append(trials[["panel", "line"]].assign(variant=CHECKPOINTS[checkpoint], x=steps, value=values))
     points = average_seeds(pd.concat(parts)).sort_values("x", kind="stable")
     return TidyTable(points, "steps of PGD", "robust test accuracy", attacks=name_attacks(metrics))

@@ -30,12 +30,12 @@ def measure_class_accuracy(selection: Selection, kinds: tuple[str, ...], mean: b
             values = classes.get(_find_kind(selection, classes, kind), ())
             variant = _name_kind(selection, classes, kind)
             rows += [
-                {"panel": trial["panel"], "line": trial["line"], "variant": variant, "x": label, "y": value}
+                {"panel": trial["panel"], "line": trial["line"], "variant": variant, "x": label, "value": value}
                 for label, value in enumerate(values)
             ]
     when = "mean over epochs" if checkpoint == MEAN else CHECKPOINTS[checkpoint]
-    table = pd.DataFrame(rows, columns=["panel", "line", "variant", "x", "y"])
-    points = average_seeds(table.assign(y=table["y"].astype(float)))
+    table = pd.DataFrame(rows, columns=["panel", "line", "variant", "x", "value"])
+    points = average_seeds(table.assign(value=table["value"].astype(float)))
     names = tuple(_list_attacks(selection, checkpoint, kinds))
     return TidyTable(points, "class", "accuracy", attacks=names, notes=(f"Accuracy by class is the {when}.",))
 
@@ -85,10 +85,10 @@ def arrange_classes(selection: Selection, table: TidyTable) -> Classes:
     labels = [abbreviate_class(label, same) for label in range(int(points["x"].max()) + 1)]
     panels = []
     for variant, group in points.groupby("variant", sort=False):
-        wide = group.pivot(index=["panel", "line"], columns="x", values="y").reindex(rows)
+        wide = group.pivot(index=["panel", "line"], columns="x", values="mean").reindex(rows)
         values = POINTS * wide.to_numpy()
         span = float(np.nanmin(values)), float(np.nanmax(values))
         kind = GAP if " − " in str(variant) else "accuracy"
         panels.append(ClassPanel(str(variant), values, kind, labels, span))
-    error = float(POINTS * np.nanmax(points["hi"] - points["y"])) if points["hi"].notna().any() else np.nan
+    error = float(POINTS * np.nanmax(points["hi"] - points["mean"])) if points["hi"].notna().any() else np.nan
     return Classes([line for _, line in rows], [panel for panel, _ in rows], panels, error, 0, "")

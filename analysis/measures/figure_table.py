@@ -14,13 +14,13 @@ KEYS = ("panel", "line", "variant", "x")
 
 
 class TidyTable(NamedTuple):
-    """Points of a figure: `panel`, `line`, `variant` (what dashes tell apart), `x`, `y`, `lo`, `hi` and `n`."""
+    """Points of a figure: `panel`, `line`, `variant` (what dashes tell apart), `x`, `mean`, `lo`, `hi` and `n`."""
 
     points: pd.DataFrame
-    x: str  # title of the horizontal axis
-    y: str  # title of the vertical axis
+    x_title: str  # of the horizontal axis
+    y_title: str  # of the vertical axis
     how: str = STANDARD_ERROR  # how `lo` and `hi` are made
-    percent: bool = True  # whether y is a fraction, written in percent
+    percent: bool = True  # whether the mean is a fraction, written in percent
     attacks: tuple[str, ...] = ()  # names of the attacks whose accuracies it has
     plain: tuple[str, ...] = ()  # variants that are no fractions
     notes: tuple[str, ...] = ()  # what a reader must know, a sentence each
@@ -32,22 +32,22 @@ class TidyTable(NamedTuple):
 
 
 def average_seeds(values: pd.DataFrame) -> pd.DataFrame:
-    """Average `y` over the rows that share panel, line, variant and x: y, lo = y - s.e., hi = y + s.e., and n.
+    """Average `value` over the rows that share panel, line, variant and x, with one standard error to each side.
 
     The order of panels, lines and variants stays; lo and hi are NaN for one seed. Unknown values do not count.
     """
-    return tabulate_means(values, KEYS, "y").rename(columns={"mean": "y"}).drop(columns="interval")
+    return tabulate_means(values, KEYS, "value").drop(columns="interval")
 
 
 def as_error(points: pd.DataFrame) -> pd.DataFrame:
     """Turn accuracies into error rates."""
-    return points.assign(y=1 - points["y"], lo=1 - points["hi"], hi=1 - points["lo"])
+    return points.assign(mean=1 - points["mean"], lo=1 - points["hi"], hi=1 - points["lo"])
 
 
 def stack_variants(trials: pd.DataFrame, columns: dict[str, str], x: Sequence[float] | pd.Series) -> pd.DataFrame:
     """Return the rows of `average_seeds`: for each variant the column that has its values."""
     parts = [
-        trials[["panel", "line"]].assign(variant=variant, x=x, y=trials[column].astype(float))
+        trials[["panel", "line"]].assign(variant=variant, x=x, value=trials[column].astype(float))
         for variant, column in columns.items()
         if column in trials
     ]

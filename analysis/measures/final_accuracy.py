@@ -84,16 +84,16 @@ def measure_trade_off(selection: Selection, robust: str = "") -> TidyTable:
     clean = find_clean_metric(metric, selection.attacks, max(sweep.test_examples for sweep in selection.sweeps))
     checkpoint = list_checkpoints(selection)[0]
     trials = selection.trials
-    columns = pd.DataFrame({"x": trials[f"{checkpoint}_{clean}"], "y": trials[f"{checkpoint}_{metric}"]})
+    columns = pd.DataFrame({"x": trials[f"{checkpoint}_{clean}"], "mean": trials[f"{checkpoint}_{metric}"]})
     found = estimate_groups(columns, [trials["panel"], trials["line"], trials["place"].rename("label")]).reset_index()
-    points = found.assign(variant="", n=found["y_n"])
-    for name, lo, hi in (("x", "x_lo", "x_hi"), ("y", "lo", "hi")):
+    points = found.assign(variant="", n=found["mean_n"])
+    for name, lo, hi in (("x", "x_lo", "x_hi"), ("mean", "lo", "hi")):
         points[lo], points[hi] = (found[name] + sign * found[f"{name}_se"] for sign in (-1, 1))
     points["on_front"] = False
     for _, group in points.groupby("panel", sort=False):
-        best = non_dominated(group[["x", "y"]].to_numpy(float))
+        best = non_dominated(group[["x", "mean"]].to_numpy(float))
         points.loc[group.index[best], "on_front"] = True
-    names = ["panel", "line", "variant", "label", "x", "x_lo", "x_hi", "y", "lo", "hi", "n", "on_front"]
+    names = ["panel", "line", "variant", "label", "x", "x_lo", "x_hi", "mean", "lo", "hi", "n", "on_front"]
     x, y = (describe_metric(name, selection.attacks) for name in (clean, metric))
     note = f"Points are at the {CHECKPOINTS[checkpoint]}; numbers stand at the ends of each curve."
     return TidyTable(points[names], x, y, attacks=name_attacks([metric]), notes=(note,))

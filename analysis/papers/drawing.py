@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.charts.classes import draw_classes, size_classes
-from analysis.charts.lines import draw_lines, list_variants, size_lines
-from analysis.charts.saving import WIDTH, Draw, FigureSpec
-from analysis.charts.styles import PALETTE, Style, build_register, order_styles
-from analysis.charts.table import draw_table, size_table
-from analysis.charts.text import draw_legend
-from analysis.charts.trade_off import draw_trade_off, size_trade_off
+from analysis.charts.saving import WIDTH, FigureSpec
 from analysis.exceptions import SweepError
-from analysis.measures.class_accuracy import arrange_classes
-from analysis.measures.classes import Classes
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.stats import format_seed_counts
-from analysis.papers.parts import CLASSES, TABLE, TRADE_OFF
+from analysis.papers.layout import CHARTS, MAX_ROWS, Picture
+from analysis.papers.part import TABLE
 from analysis.papers.row import PaperFigure, find_usable
 from analysis.results.selection import Selection, select
 from analysis.results.sweep import Sweep, name_sweeps
 from trainers.formatting import format_list
 from trainers.wording import describe_config, find_common
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-MAX_ORDERED = 10  # lines in an order, which a scale tells apart
-MAX_ROWS = 40  # of a table
 SETTING = ("data set", "model", "epochs")  # of describe_config, that a caption has
 
 
@@ -46,7 +33,7 @@ class DrawnFigure(NamedTuple):
     @property
     def points(self) -> pd.DataFrame:
         """All points, with the quantity that each is of."""
-        return pd.concat([table.points.assign(quantity=table.y) for table in self.tables], ignore_index=True)
+        return pd.concat([table.points.assign(quantity=table.y_title) for table in self.tables], ignore_index=True)
 
 
 def draw_paper_figure(
@@ -67,7 +54,7 @@ def draw_paper_figure(
     others = [name for name, sweep in zip(name_sweeps(sweeps), sweeps, strict=True) if sweep not in selection.sweeps]
     caption = " ".join(filter(None, (f"{row.name}: {row.title}.", note, describe_difference_to_paper(row, others))))
     is_table = row.parts[0].chart == TABLE
-    size, draw = _lay_out(row, selection, tables, note, width)
+    size, draw = CHARTS[row.parts[0].chart].lay_out(Picture(row, selection, tables, note, width))
     return DrawnFigure(
         FigureSpec(row.name.replace(":", "_"), row.title, caption, size, draw), tables, selection, is_table
     )
@@ -91,51 +78,10 @@ def _measure(
     while True:
         selection = select(sweeps, row.choice, most, chosen)
         tables = [part.measure(selection) for part in row.parts]
-        fitting = _count_fitting(row, selection, tables)
+        fitting = CHARTS[row.parts[0].chart].count_fitting(row, selection, tables)
         if len(selection.lines) <= fitting:
             return selection, tables
         most = fitting
-
-
-def _count_fitting(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> int:
-    """Return how many lines a figure can tell apart: by a scale, by colours, or by these and dashes."""
-    if row.parts[0].chart in (TABLE, CLASSES):
-        return MAX_ROWS
-    if row.ordered or selection.numeric:
-        return MAX_ORDERED
-    return len(PALETTE) if len(list_variants(tables)) > 1 else 2 * len(PALETTE)
-
-
-def _lay_out(
-    row: PaperFigure, selection: Selection, tables: list[TidyTable], note: str, width: float
-) -> tuple[tuple[float, float], Draw]:
-    """Return the size of the figure in inches and the function that draws it."""
-    chart = row.parts[0].chart
-    if chart == TABLE:
-        return size_table(tables, width, note), partial(draw_table, tables=tables, note=note)
-    if chart == CLASSES:
-        classes = arrange_classes(selection, tables[0])
-        return size_classes(classes, width), partial(_draw_classes, classes=classes, note=note)
-    size, draw = (size_trade_off, draw_trade_off) if chart == TRADE_OFF else (size_lines, draw_lines)
-    return size(tables, width), partial(draw, tables=tables, styles=assign_styles(row, selection, tables), note=note)
-
-
-def _draw_classes(figure: Figure, classes: Classes, note: str) -> None:
-    draw_classes(figure, classes)
-    draw_legend(figure, [], note)
-
-
-def assign_styles(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> dict[str, Style]:
-    """Return the style of each line: a scale for those in an order, else that which a page gives their names."""
-    if row.ordered or selection.numeric:
-        return order_styles(selection.lines)
-    register = build_register([selection.trials])
-    if len(list_variants(tables)) == 1:
-        return register.assign_styles(selection.lines)
-    styles = register.assign_styles(selection.lines)
-    return {
-        line: Style(colour, styles[line].marker) for line, colour in register.assign_colours(selection.lines).items()
-    }
 
 
 def describe_selection(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.papers.parts import AttackSteps, Curves, EpochStatistics, Table
+from analysis.papers.curve_parts import Curves, EpochStatistics
+from analysis.papers.final_parts import AttackSteps, Table
 from analysis.papers.row import PaperFigure
 from analysis.results.choice import EVALUATED, Choice
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from analysis.papers.parts import Curves, Table
+from analysis.papers.curve_parts import Curves
+from analysis.papers.final_parts import Table
 from analysis.papers.row import PaperFigure
 from analysis.results.choice import Choice
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.papers.parts import ClassAccuracy, Curves, Final, Table, TradeOff
+from analysis.papers.curve_parts import Curves
+from analysis.papers.final_parts import ClassAccuracy, Final, Table, TradeOff
 from analysis.papers.row import PaperFigure
 from analysis.results.choice import SIZES, Choice
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from analysis.papers.parts import Part
+from analysis.papers.part import Part
 from analysis.results.choice import Choice, find_lack, find_missing, read_path
 from analysis.results.sweep import Sweep
 

@@ -10,7 +10,7 @@ from analysis.papers.drawing import DrawnFigure
 
 
 def render_points(drawn: DrawnFigure) -> str:
-    """Return the points as CSV: panel, line, variant, x, y, lo, hi, n and the quantity; accuracies as fractions."""
+    """Return the points as CSV: panel, line, variant, x, mean, lo, hi, n and the quantity; accuracies as fractions."""
     return drawn.points.to_csv(index=False)
 
 

@@ -22,7 +22,7 @@ from analysis.results.sweep import Sweep
 from ..planned import SEEDS, write_planned
 
 DRAWN = [name for name, row in FIGURES.items() if row.parts]
-COLUMNS = {"panel", "line", "variant", "x", "y", "lo", "hi", "n"}
+COLUMNS = {"panel", "line", "variant", "x", "mean", "lo", "hi", "n"}
 QUICK = ["hard:F1a", "gairat:F13", "profiling:F2b", "profiling:F18", "gairat:T1"]  # one of each chart
 
 
@@ -51,8 +51,8 @@ def test_what_the_recipe_of_a_figure_trains_is_what_it_is_drawn_from(name: str, 
     seeds = 1 if "friendly_networks" in row.study else SEEDS
     assert set(points) >= COLUMNS and len(drawn.tables) == len(row.parts)
     assert set(points["n"]) == {seeds}, "a point is a mean over the seeds of one configuration, and over nothing else"
-    assert np.isfinite(points[["x", "y"]].to_numpy(float)).all()
-    assert ((points["lo"] <= points["y"]) & (points["y"] <= points["hi"])).all() or seeds == 1
+    assert np.isfinite(points[["x", "mean"]].to_numpy(float)).all()
+    assert ((points["lo"] <= points["mean"]) & (points["mean"] <= points["hi"])).all() or seeds == 1
     assert f"{seeds} seed" in drawn.spec.caption and row.paper in drawn.spec.caption
     listed = {line.name: line for line in list_figures(runs)}[name]
     assert listed.status == DRAWABLE
@@ -83,7 +83,7 @@ def test_text_of_a_figure_is_legible_and_inside(name: str, width: float, tmp_pat
 def test_hard_examples_err_more_than_easy_ones_on_training_and_test(tmp_path: Path) -> None:
     points = draw("hard:F1a", tmp_path, **{"data.label_noise": ["0"]}).points
     assert set(points["variant"]) == {"training", "test"} and set(points["panel"]) == {""}
-    last = points[points["x"] == points["x"].max()].set_index(["variant", "line"])["y"]
+    last = points[points["x"] == points["x"].max()].set_index(["variant", "line"])["mean"]
     for variant in ("training", "test"):
         assert last[variant, "easy"] < last[variant, "random"] < last[variant, "hard"]
 
@@ -92,7 +92,7 @@ def test_a_smaller_lambda_is_a_line_of_its_own_in_the_order_of_numbers(tmp_path:
     drawn = draw("gairat:F13", tmp_path)
     assert drawn.selection.lines == [f"lam {lam}" for lam in (-3, -2, -1, 0, 1, 2, 3, "inf")]
     robust = drawn.tables[1].points
-    last = robust[(robust["x"] == robust["x"].max()) & (robust["panel"] == "label_noise 0")].set_index("line")["y"]
+    last = robust[(robust["x"] == robust["x"].max()) & (robust["panel"] == "label_noise 0")].set_index("line")["mean"]
     assert last["lam -3"] > last["lam 0"] > last["lam 3"] > last["lam inf"]
 
 
@@ -101,9 +101,9 @@ def test_a_trade_off_has_a_point_an_epsilon_and_marks_those_that_no_other_beats(
     pgd = points[points["panel"] == "PGD"].set_index(["line", "label"])
     whole = points[(points["panel"] == "PGD") & (points["line"] == "all")]
     assert list(whole["label"]) == ["0.05", "0.1", "0.15", "0.2"]
-    assert whole["y"].is_monotonic_increasing and whole["x"].is_monotonic_decreasing
+    assert whole["mean"].is_monotonic_increasing and whole["x"].is_monotonic_decreasing
     for _, point in pgd.iterrows():
-        beaten = ((pgd["x"] >= point["x"]) & (pgd["y"] >= point["y"])).sum() > 1
+        beaten = ((pgd["x"] >= point["x"]) & (pgd["mean"] >= point["mean"])).sum() > 1
         assert point["on_front"] == (not beaten)
 
 
@@ -150,9 +150,9 @@ def test_columns_of_a_table_do_not_touch(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_costs_are_numbers_of_passes_and_minutes_not_shares(tmp_path: Path) -> None:
-    cost = draw("hard:T1", tmp_path).points.groupby("variant")["y"].mean()
+    cost = draw("hard:T1", tmp_path).points.groupby("variant")["mean"].mean()
     assert cost["passes an example"] == pytest.approx(21)
-    minutes = draw("profiling:T1", tmp_path / "other").points.groupby("variant")["y"].mean()
+    minutes = draw("profiling:T1", tmp_path / "other").points.groupby("variant")["mean"].mean()
     assert minutes["minutes"] == pytest.approx(1.5)
 
 

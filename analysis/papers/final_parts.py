@@ -1,76 +1,16 @@
-"""The parts of a paper's figure: what each measures, which chart draws it, and what it needs recorded."""
+"""Parts measured at the end of training: accuracies along a number, against each other, by class, as a table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
-from analysis.measures.accuracy_curves import measure_curves
 from analysis.measures.attack_steps import list_step_attacks, measure_attack_steps
 from analysis.measures.class_accuracy import measure_class_accuracy
-from analysis.measures.epoch_statistics import measure_epoch_statistics
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.final_accuracy import BOTH, measure_final, measure_table, measure_trade_off
-from analysis.results.metrics import find_strongest
+from analysis.papers.part import CLASSES, LINES, TABLE, TRADE_OFF, lack_attacks
 from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
-
-LINES, TRADE_OFF, CLASSES, TABLE = "lines", "trade_off", "classes", "table"  # charts
-
-
-class Part(Protocol):
-    """One quantity of a figure."""
-
-    @property
-    def chart(self) -> str:
-        """The name of the chart that draws it."""
-
-    def measure(self, selection: Selection) -> TidyTable:
-        """Measure it on a selection."""
-
-    def find_lack(self, sweep: Sweep) -> str:
-        """Say what a sweep did not record for it, and the `--set` that would; empty if all is there."""
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Accuracy or error along training; `kind` is "clean", "pgd" or an attack of `evaluate.along`."""
-
-    kind: str = "pgd"
-    error: bool = False
-    splits: tuple[str, ...] = ("train", "test")
-    remedy: str = ""  # the `--set` that records it, if the study does not
-    chart: str = LINES
-
-    def measure(self, selection: Selection) -> TidyTable:
-        """Measure the learning curves."""
-        return measure_curves(selection, self.kind, self.error, self.splits)
-
-    def find_lack(self, sweep: Sweep) -> str:
-        """Say whether the accuracy was measured along training."""
-        column = f"{'test' if 'test' in self.splits else 'train'}_{self.kind}_acc"
-        found = [column, *["train_robust_acc"] * (column == "train_pgd_acc")]
-        if any(name in sweep.epochs and sweep.epochs[name].notna().any() for name in found):
-            return ""
-        return f"{column} by epoch{f' ({self.remedy})' * bool(self.remedy)}"
-
-
-@dataclass(frozen=True)
-class EpochStatistics:
-    """Numbers that the trainer recorded by epoch, by the name of their variant."""
-
-    columns: tuple[tuple[str, str], ...]
-    title: str
-    chart: str = LINES
-
-    def measure(self, selection: Selection) -> TidyTable:
-        """Average the numbers over seeds."""
-        return measure_epoch_statistics(selection, dict(self.columns), self.title)
-
-    def find_lack(self, sweep: Sweep) -> str:
-        """Say which of the numbers was not recorded."""
-        missing = [name for _, name in self.columns if name not in sweep.epochs]
-        return f"{', '.join(missing)} by epoch (trainings whose attack counts steps record it)" if missing else ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +29,7 @@ class Final:
 
     def find_lack(self, sweep: Sweep) -> str:
         """Say which attack was not run on the final checkpoints."""
-        return _lack_attacks(sweep, self.attacks)
+        return lack_attacks(sweep, self.attacks)
 
 
 @dataclass(frozen=True)
@@ -104,7 +44,7 @@ class TradeOff:
 
     def find_lack(self, sweep: Sweep) -> str:
         """Say whether robust accuracy was measured at the end."""
-        return _lack_attacks(sweep, ())
+        return lack_attacks(sweep, ())
 
 
 @dataclass(frozen=True)
@@ -160,19 +100,4 @@ class Table:
 
     def find_lack(self, sweep: Sweep) -> str:
         """Say which attack was not run on the final checkpoints."""
-        return _lack_attacks(sweep, self.attacks)
-
-
-def _lack_attacks(sweep: Sweep, attacks: tuple[str, ...]) -> str:
-    known = sweep.final_metrics()
-    missing = [name for name in attacks if f"test_{name}_acc" not in known]
-    if missing:
-        remedy = REMEDIES.get(missing[0], "{…}")
-        return f"the final attack {', '.join(missing)} (--set 'evaluate.final.{missing[0]}={remedy}')"
-    return "" if find_strongest(known, sweep.attacks) else "robust test accuracy at the last epoch"
-
-
-REMEDIES = {
-    "aa": "{name: autoattack, version: custom, attacks: [apgd-ce, apgd-t], images: 500}",
-    "pgd20": "{name: pgd, steps: 20}",
-}
+        return lack_attacks(sweep, self.attacks)

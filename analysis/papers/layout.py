@@ -1,0 +1,103 @@
+"""How each chart lays out a paper's figure: its size, the function that draws it, and how many lines it tells apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from analysis.charts.classes import draw_classes, size_classes
+from analysis.charts.lines import draw_lines, list_variants, size_lines
+from analysis.charts.saving import Draw
+from analysis.charts.styles import PALETTE, Style, build_register, order_styles
+from analysis.charts.table import draw_table, size_table
+from analysis.charts.text import draw_legend
+from analysis.charts.trade_off import draw_trade_off, size_trade_off
+from analysis.measures.class_accuracy import arrange_classes
+from analysis.measures.classes import Classes
+from analysis.measures.figure_table import TidyTable
+from analysis.papers.part import CLASSES, LINES, TABLE, TRADE_OFF
+from analysis.papers.row import PaperFigure
+from analysis.results.selection import Selection
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MAX_ORDERED = 10  # lines in an order, which a scale tells apart
+MAX_ROWS = 40  # of a table
+
+
+class Picture(NamedTuple):
+    """What a chart gets to draw."""
+
+    row: PaperFigure
+    selection: Selection
+    tables: list[TidyTable]
+    note: str  # below the figure
+    width: float  # inches
+
+
+class Chart(NamedTuple):
+    """A kind of chart: its layout, and the most lines that it tells apart."""
+
+    lay_out: Callable[[Picture], tuple[tuple[float, float], Draw]]  # the size in inches, and what draws it
+    count_fitting: Callable[[PaperFigure, Selection, Sequence[TidyTable]], int]
+
+
+def _count_rows(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> int:
+    return MAX_ROWS
+
+
+def _count_styles(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> int:
+    """Return how many lines can be told apart: by a scale, by colours, or by colours and dashes."""
+    if row.ordered or selection.numeric:
+        return MAX_ORDERED
+    return len(PALETTE) if len(list_variants(tables)) > 1 else 2 * len(PALETTE)
+
+
+def assign_styles(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> dict[str, Style]:
+    """Return the style of each line: a scale for those in an order, else that which a page gives their names."""
+    if row.ordered or selection.numeric:
+        return order_styles(selection.lines)
+    register = build_register([selection.trials])
+    styles = register.assign_styles(selection.lines)
+    if len(list_variants(tables)) == 1:
+        return styles
+    return {
+        line: Style(colour, styles[line].marker) for line, colour in register.assign_colours(selection.lines).items()
+    }
+
+
+def _lay_out_table(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    tables, note = picture.tables, picture.note
+    return size_table(tables, picture.width, note), partial(draw_table, tables=tables, note=note)
+
+
+def _lay_out_classes(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    classes = arrange_classes(picture.selection, picture.tables[0])
+    return size_classes(classes, picture.width), partial(_draw_classes, classes=classes, note=picture.note)
+
+
+def _draw_classes(figure: Figure, classes: Classes, note: str) -> None:
+    draw_classes(figure, classes)
+    draw_legend(figure, [], note)
+
+
+def _lay_out_lines(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    styles = assign_styles(picture.row, picture.selection, picture.tables)
+    draw = partial(draw_lines, tables=picture.tables, styles=styles, note=picture.note)
+    return size_lines(picture.tables, picture.width), draw
+
+
+def _lay_out_trade_off(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    styles = assign_styles(picture.row, picture.selection, picture.tables)
+    draw = partial(draw_trade_off, tables=picture.tables, styles=styles, note=picture.note)
+    return size_trade_off(picture.tables, picture.width), draw
+
+
+CHARTS = {
+    LINES: Chart(_lay_out_lines, _count_styles),
+    TRADE_OFF: Chart(_lay_out_trade_off, _count_styles),
+    CLASSES: Chart(_lay_out_classes, _count_rows),
+    TABLE: Chart(_lay_out_table, _count_rows),
+}

@@ -1,0 +1,40 @@
+"""A part of a paper's figure: what it measures, which chart draws it, and what it needs recorded."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from analysis.measures.figure_table import TidyTable
+from analysis.results.metrics import find_strongest
+from analysis.results.selection import Selection
+from analysis.results.sweep import Sweep
+
+LINES, TRADE_OFF, CLASSES, TABLE = "lines", "trade_off", "classes", "table"  # charts
+REMEDIES = {
+    "aa": "{name: autoattack, version: custom, attacks: [apgd-ce, apgd-t], images: 500}",
+    "pgd20": "{name: pgd, steps: 20}",
+}
+
+
+class Part(Protocol):
+    """One quantity of a figure."""
+
+    @property
+    def chart(self) -> str:
+        """The name of the chart that draws it."""
+
+    def measure(self, selection: Selection) -> TidyTable:
+        """Measure it on a selection."""
+
+    def find_lack(self, sweep: Sweep) -> str:
+        """Say what a sweep did not record for it, and the `--set` that would; empty if all is there."""
+
+
+def lack_attacks(sweep: Sweep, attacks: tuple[str, ...]) -> str:
+    """Say which attack a sweep did not run on its final checkpoints, and the `--set` that would; empty if all were."""
+    known = sweep.final_metrics()
+    missing = [name for name in attacks if f"test_{name}_acc" not in known]
+    if missing:
+        remedy = REMEDIES.get(missing[0], "{…}")
+        return f"the final attack {', '.join(missing)} (--set 'evaluate.final.{missing[0]}={remedy}')"
+    return "" if find_strongest(known, sweep.attacks) else "robust test accuracy at the last epoch"
