@@ -3,11 +3,12 @@
 Fronts            front, front_metrics (its two accuracies), front_scale (lines along an axis), front_members,
                   dominance, validation_choice, duplicate_trainings
 Effects           differences (paired by seed), grid, knobs, importance, one_axis, subsets
-Along training    curves, overfitting, onset, generalization, cost, kappa (weights against κ too)
+Along training    curves, overfitting, onset, generalization, cost, kappa (weights against κ too),
+                  diagnostic_curves (flatness, Lipschitz bounds)
 Attacks           masking
 Classes           classes
 Examples          difficulty (flipped labels), group_means, groups (also when they are learned), difficulty_reference,
-                  difficulty_relation, hardness, agreement, corrupted, gallery
+                  difficulty_relation, hardness, agreement, corrupted, gallery, logit_components, median_features
 Of figures        accuracy_curves, final_accuracy, attack_steps, class_accuracy, epoch_statistics (figure_table)
 Shared            stats (means over seeds), tidy (tables with intervals), cuts (the rows that are shown)
 """

@@ -1,4 +1,4 @@
-"""The friendliest and most problematic examples of each class."""
+"""The friendliest and most problematic examples of each class, and what a network makes of their adversaries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.measures.classes import abbreviate_class
-from analysis.results.rankings import Ranking, read_images
+from analysis.measures.difficulty import compute_difficulty
+from analysis.results.rankings import Ranking, read_adversaries, read_images
 from analysis.results.sweep import Sweep
 from trainers.extremes import MAX_CLASSES, select_gallery
 
@@ -39,6 +40,53 @@ def collect_gallery(results: Sweep, ranking: Ranking) -> Gallery | None:
         shown=places >= 0,
         flipped=ranking.flipped[places] & (places >= 0),
         y_clean=ranking.y_clean[places],
+    )
+
+
+class Pairs(NamedTuple):
+    """Examples of each class beside their adversaries: the PER_CLASS friendliest, then the most problematic."""
+
+    classes: list[str]  # that are shown, by number and name
+    images: np.ndarray  # (rows, 2 PER_CLASS, H, W, C) uint8
+    adversaries: np.ndarray  # the same under attack
+    shown: np.ndarray  # (rows, 2 PER_CLASS) bool, False where a class has too few examples
+    labels: np.ndarray  # (rows, 2 PER_CLASS) as given
+    predicted: np.ndarray  # (rows, 2 PER_CLASS) on the adversaries
+    difficulty: np.ndarray  # (rows, 2 PER_CLASS) d in [0, 1], 0 the hardest
+    score: str  # that sorts the examples
+    attack: str  # in words
+    trial: str  # the profile training whose network is attacked
+
+
+def collect_adversaries(results: Sweep, ranking: Ranking, score: str = "") -> Pairs | None:
+    """Collect the examples of a gallery, by `score` or the ranking's own, with their adversaries and labels.
+
+    None if images or adversaries of any were not recorded, or the ranking lacks the score. The difficulty is
+    1 - the rank by `difficulty`, else by the ranking's own score (Liu et al. 2021, eq. 1; their Figures 20 and 21).
+    """
+    rank = ranking.ranks.get(score or ranking.score)
+    place = results.folder / "profile"
+    images = read_images(place / f"{ranking.name}.images.npz", ranking.index, results.damage)
+    if rank is None or images is None:
+        return None
+    places = select_gallery(rank, ranking.y)
+    shown = places >= 0
+    places = np.where(shown, places, places.max())  # any that is shown stands for one that is not
+    found = read_adversaries(place / f"{ranking.name}.adversaries.npz", ranking.index[places], results.damage)
+    if found is None or found.x.shape[-3:] != images.shape[-3:]:
+        return None
+    names = find_class_names(results, ranking)
+    return Pairs(
+        classes=[abbreviate_class(int(label), names) for label in np.unique(ranking.y)[:MAX_CLASSES]],
+        images=images[places],
+        adversaries=found.x,
+        shown=shown,
+        labels=ranking.y[places],
+        predicted=found.predicted,
+        difficulty=compute_difficulty(ranking)[places],
+        score=score or ranking.score,
+        attack=found.attack,
+        trial=found.trial,
     )
 
 

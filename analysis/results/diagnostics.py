@@ -25,6 +25,11 @@ class Diagnostics(LazyArrays):
         """Return whether all of these arrays were recorded."""
         return set(names) <= set(self)
 
+    def read_rows(self, diagnostic: str, examples: int) -> np.ndarray | None:
+        """Return the rows of the images of logits or features among a training's examples; None if they do not fit."""
+        rows = self[f"{diagnostic}_rows"] if f"{diagnostic}_rows" in self else np.empty(0, np.int32)
+        return rows if len(rows) and rows.min() >= 0 and rows.max() < examples else None
+
 
 def open_diagnostics(path: Path, damage: Damage, promised: ExpectedFile | None = None) -> Diagnostics | None:
     """Open the diagnostics of one trial; None if the file is missing, damaged, or not as `promised`."""

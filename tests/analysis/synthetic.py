@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from trainers.extremes import list_gallery
+
 ATTACKS = {
     "pgd": "PGD-10, linf, epsilon 0.1, step epsilon/4",
     "pgd20": "PGD-20, linf, epsilon 0.1, step epsilon/4",
@@ -364,6 +366,16 @@ def _rank(folder: Path, made: Made, noise: float) -> None:
     grid = np.add.outer(np.arange(8), np.arange(8))
     x = (127 + 120 * np.sin(grid[None] * (1 + y[:, None, None]) / 3 + hardness[:, None, None])).astype(np.uint8)
     np.savez(place / f"{_ranks(noise)}.images.npz", x=x[..., None], index=index)
+    shown = list_gallery(ranks.values(), y)
+    moved = x[shown].astype(int) + rng.integers(-25, 26, x[shown].shape)
+    np.savez(
+        place / f"{_ranks(noise)}.adversaries.npz",
+        index=index[shown],
+        x=moved.clip(0, 255).astype(np.uint8)[..., None],
+        predicted=np.where(hardness[shown] > 0.5, (y[shown] + 1) % CLASSES, y[shown]),
+        trial=trials[0],
+        attack=made.attacks["pgd"],
+    )
 
 
 def _unit_rank(score: np.ndarray) -> np.ndarray:
