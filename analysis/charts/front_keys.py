@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.charts.styles import MARKERS, PALETTE, Register, Style
+from analysis.charts.styles import MARKERS, PALETTE, Register, Style, order_colours
 from analysis.measures.front import FrontData
 from analysis.measures.front_scale import Scale
 from analysis.results.axes import SEPARATOR
@@ -85,11 +85,7 @@ def join_labels(point: Mapping[Any, Any], columns: Sequence[str]) -> str:
 @cache
 def colour_scale(scale: Scale) -> dict[str, str]:
     """Return a colour per label of a scale, from dark to light in its order."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    ramp = colormaps["viridis"](np.linspace(0, 0.92, len(scale.labels)))
-    return {label: to_hex(colour) for label, colour in zip(scale.labels, ramp, strict=True)}
+    return dict(zip(scale.labels, order_colours(len(scale.labels)), strict=True))
 
 
 def _products(points: pd.DataFrame, columns: Sequence[str]) -> list[str]:

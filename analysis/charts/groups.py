@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts.saving import WIDTH
-from analysis.charts.styles import DASHES
+from analysis.charts.styles import DASHES, order_colours
 from analysis.charts.text import count_title_letters, draw_legend, wrap_axis_label, wrap_title, write_percent
 from analysis.measures.group_means import GROUPS, QUANTITIES
 
@@ -76,8 +76,5 @@ def _make_handles(shown: Sequence[int]) -> list[object]:
     ]
 
 
-def _colour(group: int) -> tuple[float, float, float, float]:
-    from matplotlib import colormaps
-
-    red, green, blue, alpha = colormaps["cividis"](0.85 * group / (GROUPS - 1))
-    return red, green, blue, alpha
+def _colour(group: int) -> str:
+    return order_colours(GROUPS)[group]

@@ -14,9 +14,13 @@ from analysis.results.axes import ALL
 # The least CIEDE2000 difference, grey included, is 17 in normal, protan and deutan vision and 14 in tritan.
 PALETTE = ("#3052a3", "#b65300", "#188c65", "#d16ba2", "#cfab06", "#26bcfe", "#850000")
 NEUTRAL = "#444444"
+# Near a cubehelix (Green 2011): each colour is lighter than the one before, and any two differ by 12 (CIEDE2000) in
+# normal, protan and deutan vision. A scale of one or two hues has seven such colours at most.
+ORDERED = (
+    "#001d01", "#3e3e01", "#a42c3a", "#a92864", "#af45a0", "#7e5afb", "#46a9ed", "#4fc9d1", "#50d1b3", "#72e491",
+)  # fmt: skip
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 DASHES = ("-", "--", "-.", ":")
-LIGHTEST_ORDERED = 0.85  # of the scale of ordered names: its end is too light on white
 LIGHTEST = 0.3  # share of white, for the smallest of several subsets of one kind
 
 
@@ -79,14 +83,20 @@ def build_register(tables: Sequence[pd.DataFrame], names: Sequence[str] = ()) ->
 
 def order_styles(names: Sequence[str]) -> dict[str, Style]:
     """Return a style per name for names in an order: a scale from dark to light, with dashes and markers in turn."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    scale, last = colormaps["viridis"], max(len(names) - 1, 1)
     return {
-        name: Style(to_hex(scale(LIGHTEST_ORDERED * n / last)), MARKERS[n % len(MARKERS)], DASHES[n % len(DASHES)])
-        for n, name in enumerate(names)
+        name: Style(colour, MARKERS[n % len(MARKERS)], DASHES[n % len(DASHES)])
+        for n, (name, colour) in enumerate(zip(names, order_colours(len(names)), strict=True))
     }
+
+
+def order_colours(count: int) -> list[str]:
+    """Return colours from dark to light, evenly from ORDERED; beyond ten they lie between its own and look alike."""
+    from matplotlib.colors import LinearSegmentedColormap, to_hex
+
+    last, steps = max(count - 1, 1), len(ORDERED) - 1
+    if count <= len(ORDERED):
+        return [ORDERED[round(steps * n / last)] for n in range(count)]
+    return [to_hex(colour) for colour in LinearSegmentedColormap.from_list("ordered", ORDERED, count)(range(count))]
 
 
 def _cycle_styles() -> Iterator[Style]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,16 @@ import pandas as pd
 import pytest
 
 from analysis.charts.front_keys import assign_keys
-from analysis.charts.styles import MARKERS, NEUTRAL, PALETTE, Register, build_register
+from analysis.charts.styles import (
+    MARKERS,
+    NEUTRAL,
+    ORDERED,
+    PALETTE,
+    Register,
+    build_register,
+    order_colours,
+    order_styles,
+)
 from analysis.report.data import collect_report_data
 from analysis.results.sweep import load_sweep
 
@@ -81,6 +90,23 @@ def test_no_two_colours_look_alike_to_anyone(vision: str, least: float) -> None:
     nearest = min((difference(labs[a], labs[b]), a, b) for a, b in combinations(labs, 2))
     assert nearest[0] > least, nearest
     assert all(found[0] < 78 for found in labs.values())  # none is too light for white paper
+
+
+@pytest.mark.parametrize("vision", ["normal", "protan", "deutan"])
+def test_any_two_of_ten_ordered_colours_differ_and_each_is_lighter_than_the_one_before(vision: str) -> None:
+    labs = [lab(colour, VISION[vision]) for colour in ORDERED]
+    assert min(difference(one, other) for one, other in combinations(labs, 2)) >= 12
+    assert vision != "normal" or (all(dark[0] < light[0] for dark, light in pairwise(labs)) and labs[-1][0] < 84)
+
+
+@pytest.mark.parametrize("count", range(1, 31))
+def test_ordered_names_go_from_dark_to_light_and_neighbours_differ_in_dash_and_marker_too(count: int) -> None:
+    styles = list(order_styles([str(n) for n in range(count)]).values())
+    assert [style.colour for style in styles] == order_colours(count)
+    assert len({style.colour for style in styles}) == count
+    assert styles[0].colour == ORDERED[0] and (count == 1 or styles[-1].colour == ORDERED[-1])
+    for one, other in pairwise(styles):
+        assert one.dash != other.dash and one.marker != other.marker
 
 
 def test_every_name_has_a_look_of_its_own_and_training_on_all_is_neutral() -> None:
