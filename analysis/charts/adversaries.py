@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analysis.charts.saving import WIDTH
-from analysis.charts.text import draw_legend
+from analysis.charts.text import NOTE_LETTERS_PER_INCH, NOTE_SIZE
 from analysis.measures.gallery import Pairs
 from trainers.extremes import PER_CLASS
 
@@ -20,13 +21,15 @@ GAP = 0.15  # inches, between the easiest and the hardest
 CAPTION = 0.125  # inches, of a line below an image
 BETWEEN = 0.09  # inches, between the rows of two classes
 TOP = 0.22  # inches
+NOTE_ROW = 0.11  # inches of a line of a note
 SIZE = 6.5  # points, of the captions
 MISLED = "#b65300"  # of a predicted label that is not the given one
 
 
-def size_adversaries(info: Pairs, width: float = WIDTH) -> tuple[float, float]:
+def size_adversaries(info: Pairs, width: float = WIDTH, note: str = "") -> tuple[float, float]:
     """Return the size of the figure in inches."""
-    return width, TOP + len(info.classes) * _row(width) + 0.05
+    lines = len(wrap(note, int(NOTE_LETTERS_PER_INCH * width)))
+    return width, TOP + len(info.classes) * _row(info, width) + 0.05 + NOTE_ROW * lines
 
 
 def draw_adversaries(figure: Figure, info: Pairs, note: str = "") -> None:
@@ -36,18 +39,18 @@ def draw_adversaries(figure: Figure, info: Pairs, note: str = "") -> None:
     plot = figure.add_axes((0, 0, 1, 1))
     plot.set(xlim=(0, width), ylim=(height, 0))
     plot.axis("off")
-    side = _side(width)
+    side = _side(info, width)
     for row, name in enumerate(info.classes):
-        top = TOP + row * _row(width)
+        top = TOP + row * _row(info, width)
         plot.text(NAME / 2, top + side + CAPTION / 2, name, rotation=90, fontsize=7.5, ha="center", va="center")
         for column in np.flatnonzero(info.shown[row]).tolist():
-            _draw_pair(plot, info, row, column, (_left(column, width), top), side)
-    ends = ((0, "friendliest" if info.score != "difficulty" else "easiest"),
-            (PER_CLASS, "most problematic" if info.score != "difficulty" else "hardest"))  # fmt: skip
-    for column, title in ends:
-        plot.text(_left(column, width), TOP - 0.06, title, fontsize=8, weight="bold", va="bottom")
-    if note:
-        draw_legend(figure, [], note)
+            _draw_pair(plot, info, row, column, (_left(info, column, width), top), side)
+    for place, title in enumerate(info.ends):
+        plot.text(_left(info, place * PER_CLASS, width), TOP - 0.06, title, fontsize=8, weight="bold", va="bottom")
+    y = TOP + len(info.classes) * _row(info, width)
+    for line in wrap(note, int(NOTE_LETTERS_PER_INCH * width)):
+        plot.text(0.05, y + NOTE_ROW / 2, line, fontsize=NOTE_SIZE, va="center")
+        y += NOTE_ROW
 
 
 def _draw_pair(plot: Plot, info: Pairs, row: int, column: int, corner: tuple[float, float], side: float) -> None:
@@ -68,16 +71,16 @@ def _draw_pair(plot: Plot, info: Pairs, row: int, column: int, corner: tuple[flo
         plot.text(left + side / 2, y + side + CAPTION / 2, text, fontsize=SIZE, ha="center", va="center", color=colour)
 
 
-def _side(width: float) -> float:
+def _side(info: Pairs, width: float) -> float:
     """Return the side of an image in inches."""
-    return (width - NAME - GAP) / (2 * PER_CLASS) - 0.04
+    return (width - NAME - GAP) / info.shown.shape[1] - 0.04
 
 
-def _row(width: float) -> float:
+def _row(info: Pairs, width: float) -> float:
     """Return the height of the row of a class in inches: an image, its adversary, and their captions."""
-    return 2 * (_side(width) + CAPTION) + BETWEEN
+    return 2 * (_side(info, width) + CAPTION) + BETWEEN
 
 
-def _left(column: int, width: float) -> float:
+def _left(info: Pairs, column: int, width: float) -> float:
     """Return where an image begins, in inches."""
-    return NAME + column * (_side(width) + 0.04) + GAP * (column >= PER_CLASS)
+    return NAME + column * (_side(info, width) + 0.04) + GAP * (column >= PER_CLASS)

@@ -46,8 +46,9 @@ def draw_components(figure: Figure, info: Components) -> None:
     for plot in plots[len(pairs) :]:
         plot.remove()
     drawn = None
-    for plot, ((one, other), points) in zip(plots, pairs, strict=False):
-        plot.set_title(f"{info.names.get(one, one)}, {info.names.get(other, other)}", fontsize=7.5)
+    for plot, (pair, points) in zip(plots, pairs, strict=False):
+        one, other = (int(label) for label in pair)
+        plot.set_title(f"{info.names.get(one, str(one))}, {info.names.get(other, str(other))}", fontsize=7.5)
         for label, marker in zip((one, other), MARKERS, strict=True):
             members = points[points["label"] == label].sort_values("kappa", na_position="first")
             drawn = plot.scatter(

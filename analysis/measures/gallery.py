@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from analysis.measures.classes import abbreviate_class
 from analysis.measures.difficulty import compute_difficulty
 from analysis.results.rankings import Ranking, read_adversaries, read_images
 from analysis.results.sweep import Sweep
-from trainers.extremes import MAX_CLASSES, select_gallery
+from trainers.extremes import MAX_CLASSES, PER_CLASS, select_gallery
 
 
 class Gallery(NamedTuple):
@@ -56,6 +57,25 @@ class Pairs(NamedTuple):
     score: str  # that sorts the examples
     attack: str  # in words
     trial: str  # the profile training whose network is attacked
+    only: int = 0  # the end that is left, if `take_ends` took one
+
+    @property
+    def ends(self) -> list[str]:
+        """The names of the ends of the ranking, a half of the columns each."""
+        both = ["easiest", "hardest"] if self.score == "difficulty" else ["friendliest", "most problematic"]
+        return both if self.shown.shape[1] == 2 * PER_CLASS else both[self.only :][:1]
+
+    def take_ends(self, ends: Sequence[int]) -> Pairs:
+        """Return the examples of one end, 0 the friendliest or 1 the most problematic, or of both."""
+        if len(ends) == 2:
+            return self
+        own = slice(ends[0] * PER_CLASS, (ends[0] + 1) * PER_CLASS)
+        cut = {
+            "images": self.images[:, own], "adversaries": self.adversaries[:, own], "shown": self.shown[:, own],
+            "labels": self.labels[:, own], "predicted": self.predicted[:, own],
+            "difficulty": self.difficulty[:, own], "only": ends[0],
+        }  # fmt: skip
+        return self._replace(**cut)
 
 
 def collect_adversaries(results: Sweep, ranking: Ranking, score: str = "") -> Pairs | None:
