@@ -46,8 +46,8 @@ def draw_components(figure: Figure, info: Components) -> None:
     for plot in plots[len(pairs) :]:
         plot.remove()
     drawn = None
-    for plot, (pair, points) in zip(plots, pairs, strict=False):
-        one, other = (int(label) for label in pair)
+    for plot, (_, points) in zip(plots, pairs, strict=False):
+        one, other = int(points["one"].iloc[0]), int(points["other"].iloc[0])
         plot.set_title(f"{info.names.get(one, str(one))}, {info.names.get(other, str(other))}", fontsize=7.5)
         for label, marker in zip((one, other), MARKERS, strict=True):
             members = points[points["label"] == label].sort_values("kappa", na_position="first")
@@ -60,8 +60,10 @@ def draw_components(figure: Figure, info: Components) -> None:
         plot.grid(False)
     if drawn is not None:
         inch = 1 / figure.get_figheight()
-        shape = {"shrink": 0.7, "aspect": 40, "fraction": 0.1 * inch, "pad": 0.05 * inch}
-        bar = figure.colorbar(drawn, ax=list(plots[: len(pairs)]), location="bottom", **shape)
+        bar = figure.colorbar(
+            drawn, ax=list(plots[: len(pairs)]), location="bottom", shrink=0.7, aspect=40, fraction=0.1 * inch,
+            pad=0.05 * inch,
+        )  # fmt: skip
         bar.set_label("κ, attack steps withstood", fontsize=8)
         bar.ax.tick_params(labelsize=7)
     marks = zip(("the first class named", "the second"), MARKERS, strict=True)

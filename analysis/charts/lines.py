@@ -130,8 +130,7 @@ def find_range(table: TidyTable) -> tuple[float, float]:
         positive = points[["mean", "lo", "hi"]].where(lambda ends: ends > 0).to_numpy(float)
         return float(np.nanmin(positive)) / LOG_MARGIN, float(np.nanmax(positive)) * LOG_MARGIN
     if table.x_title == "epoch":
-        first = points["x"].min() + CLIMB * (points["x"].max() - points["x"].min())
-        points = points[points["x"] >= first]
+        points = points[points["x"] >= CLIMB * points["x"].max()]
     ends = points[["mean", "lo", "hi"]].to_numpy(float)
     low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
     margin = MARGIN * max(high - low, 0.01)

@@ -70,12 +70,15 @@ class Pairs(NamedTuple):
         if len(ends) == 2:
             return self
         own = slice(ends[0] * PER_CLASS, (ends[0] + 1) * PER_CLASS)
-        cut = {
-            "images": self.images[:, own], "adversaries": self.adversaries[:, own], "shown": self.shown[:, own],
-            "labels": self.labels[:, own], "predicted": self.predicted[:, own],
-            "difficulty": self.difficulty[:, own], "only": ends[0],
-        }  # fmt: skip
-        return self._replace(**cut)
+        return self._replace(
+            images=self.images[:, own],
+            adversaries=self.adversaries[:, own],
+            shown=self.shown[:, own],
+            labels=self.labels[:, own],
+            predicted=self.predicted[:, own],
+            difficulty=self.difficulty[:, own],
+            only=ends[0],
+        )
 
 
 def collect_adversaries(results: Sweep, ranking: Ranking, score: str = "") -> Pairs | None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.exceptions import SweepError
-from analysis.measures.diagnostic_curves import LIPSCHITZ, read_numbers
+from analysis.measures.diagnostic_curves import FLATNESS, LIPSCHITZ, read_numbers
 from analysis.measures.figure_table import EXAMPLES, TidyTable, average_seeds
 from analysis.measures.gallery import Pairs, collect_adversaries
 from analysis.measures.logit_components import project_pairs, read_logits
@@ -19,7 +19,16 @@ from analysis.results.sweep import Sweep
 def measure_diagnostic_curves(selection: Selection, arrays: Mapping[str, str], title: str, log: bool) -> TidyTable:
     """Average the numbers of diagnostics over seeds by epoch; `arrays` maps a variant to the array of its numbers."""
     values = _read_selection(selection, arrays).rename(columns={"epoch": "x"})
-    return TidyTable(average_seeds(values), "epoch", title, percent=False, log=log)
+    counts = {
+        len(diagnostics["flatness_images"])
+        for sweep, trial in selection.trials[["sweep", "id"]].itertuples(index=False)
+        if (diagnostics := selection.sweeps[sweep].diagnostics(trial)) is not None
+        and diagnostics.has("flatness_images", *arrays.values())
+    }
+    images = " or ".join(f"{count:,}" for count in sorted(counts))
+    is_flatness = set(arrays.values()) <= set(FLATNESS.values())
+    notes = (f"Gradient lengths (l2) are means over {images} test images.",) if is_flatness else ()
+    return TidyTable(average_seeds(values), "epoch", title, percent=False, log=log, notes=notes, of_test=False)
 
 
 def tabulate_bounds(selection: Selection) -> TidyTable:

@@ -49,7 +49,7 @@ class DiagnosticCurves:
         return lack_diagnostics(sweep, next(iter(self.arrays.values())).partition("_")[0], ALONG)
 
 
-FLAT = tuple(DiagnosticCurves({point: array}, f"input gradient, {point} points") for point, array in FLATNESS.items())
+FLAT = tuple(DiagnosticCurves({"test": array}, f"input gradient, {point} points") for point, array in FLATNESS.items())
 BOUNDS = DiagnosticCurves({"merged": LIPSCHITZ["merged"]}, "Lipschitz bound", log=True)
 
 
