@@ -45,6 +45,7 @@ ARRAYS = {
     "`diagnostics.npz`": records.DIAGNOSTIC_ARRAYS | records.DIAGNOSTIC_PATTERNS,
     "`profile/<ranking>.npz`": records.RANKING_ARRAYS | records.RANKING_PATTERNS,
     "`profile/<ranking>.images.npz`": records.IMAGE_ARRAYS,
+    "`profile/<ranking>.adversaries.npz`": records.ADVERSARY_ARRAYS,
 }
 
 

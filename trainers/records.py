@@ -366,6 +366,19 @@ IMAGE_ARRAYS: dict[str, ArrayDoc] = {
     "index": INSTANCE_ARRAYS["index"],
     "x": ArrayDoc("the image", "(N, height, width, channels)", "uint8"),
 }
+# of profile/<ranking>.adversaries.npz, which is there if the last state of the first profile training is kept. n: the
+# examples that are shown in galleries, by instability, by difficulty, and by the score of the study's subsets
+ADVERSARY_ARRAYS: dict[str, ArrayDoc] = {
+    "index": ArrayDoc("position in the original training set", "(n,)", "int64"),
+    "x": ArrayDoc(
+        "the last point of the attack on the network at the end of the training",
+        "(n, height, width, channels)",
+        "uint8",
+    ),
+    "predicted": ArrayDoc("the class predicted there, before rounding to 8 bits", "(n,)", "int64"),
+    "trial": ArrayDoc("the profile training", "()", "str"),
+    "attack": ArrayDoc("the attack of training curves, in words", "()", "str"),
+}
 
 
 def identify_problem(config: Row) -> str:

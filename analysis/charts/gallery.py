@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from analysis.charts.saving import WIDTH
-from analysis.measures.gallery import PER_CLASS, Gallery
+from analysis.measures.gallery import Gallery
+from trainers.extremes import PER_CLASS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot

@@ -11,7 +11,14 @@ import pandas as pd
 from analysis.charts.panels import list_panels, place_panels
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import DASHES, Style
-from analysis.charts.text import count_title_letters, draw_legend, wrap_axis_label, wrap_title, write_percent
+from analysis.charts.text import (
+    count_title_letters,
+    draw_legend,
+    use_logarithm,
+    wrap_axis_label,
+    wrap_title,
+    write_percent,
+)
 from analysis.measures.figure_table import TidyTable
 
 if TYPE_CHECKING:
@@ -22,6 +29,7 @@ ROW_HEIGHT = 1.75  # inches
 CROWDED = 4  # lines, from which on bands are fainter
 CLIMB = 0.1  # share of the epochs that do not count for the range of the vertical axis
 MARGIN = 0.05
+LOG_MARGIN = 1.1  # a factor
 FEW = 25  # points, up to which a line along a knob has markers and bars
 VARIANT_DASHES = {"training": (0, (4, 1.5)), "last epoch": (0, (4, 1.5))}  # what is beside the main variant
 
@@ -60,6 +68,8 @@ def draw_lines(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[str,
         for place, (other, _) in zip(places, panels, strict=True):
             if other == number:
                 used[place].set_ylim(find_range(table))
+                if table.log:
+                    use_logarithm(used[place])
     draw_legend(figure, make_handles(tables, styles), note)
 
 
@@ -116,9 +126,11 @@ def make_handles(tables: Sequence[TidyTable], styles: Mapping[str, Style]) -> li
 def find_range(table: TidyTable) -> tuple[float, float]:
     """Return the vertical range of all panels of a table; that of curves leaves out the climb of the first epochs."""
     points = table.points
+    if table.log:
+        positive = points[["mean", "lo", "hi"]].where(lambda ends: ends > 0).to_numpy(float)
+        return float(np.nanmin(positive)) / LOG_MARGIN, float(np.nanmax(positive)) * LOG_MARGIN
     if table.x_title == "epoch":
-        first = points["x"].min() + CLIMB * (points["x"].max() - points["x"].min())
-        points = points[points["x"] >= first]
+        points = points[points["x"] >= CLIMB * points["x"].max()]
     ends = points[["mean", "lo", "hi"]].to_numpy(float)
     low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
     margin = MARGIN * max(high - low, 0.01)

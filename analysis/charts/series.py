@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.charts.panels import create_panels, list_settings, size_panels, title_panels
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Register
-from analysis.charts.text import draw_legend, write_percent
+from analysis.charts.text import draw_legend, use_logarithm, write_percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +25,7 @@ class Series(NamedTuple):
     y_title: str
     panel: str = ""  # the column whose values have a panel each, beside a panel each setting
     percent: bool = False  # whether the values are fractions to be written in percent
+    log: bool = False  # whether the vertical axis is logarithmic
 
     def split(self) -> dict[tuple[str, str], pd.DataFrame]:
         """Return the rows of each panel, by setting and value of `panel`; panels of a setting are consecutive."""
@@ -58,4 +59,6 @@ def draw_series(figure: Figure, info: Series, register: Register) -> None:
         plot.locator_params(axis="x", nbins=4, integer=info.table[info.x].dtype.kind in "iu")
         if info.percent:
             write_percent(plot)
+        if info.log:
+            use_logarithm(plot)
     draw_legend(figure, [Line2D([], [], color=s.colour, ls=s.dash, label=name) for name, s in paint.items() if name])

@@ -82,6 +82,18 @@ def wrap_axis_label(name: str, inches: float) -> str:
     return "\n".join(short for line in lines for short in wrap(line, most))
 
 
+def use_logarithm(plot: Plot) -> None:
+    """Make the vertical axis logarithmic, with ticks at 1, 2 and 5 times powers of ten as plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    plot.set_yscale("log")
+    low, high = plot.get_ylim()
+    few = high < 100 * low  # decades need no ticks between them
+    plot.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+    plot.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+    plot.yaxis.set_minor_formatter(NullFormatter())
+
+
 def write_percent(axis: Plot, which: str = "y", log: bool = False) -> None:
     """Write the ticks of an axis of fractions in percent; those of a logarithmic axis at round values."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator

@@ -5,11 +5,12 @@ Fronts            front, front_metrics (its two accuracies), front_groups (a fro
                   front_difference (of two sweeps), dominance, validation_choice, duplicate_trainings
 Effects           differences (paired by seed), grid, knobs, importance, one_axis, subsets
 Along training    curves, overfitting, floor (of best − last), onset, generalization, cost,
-                  kappa (weights against κ too)
+                  kappa (weights against κ too), diagnostic_curves (flatness, Lipschitz bounds)
 Attacks           masking
 Classes           classes
 Examples          difficulty (flipped labels), group_means, groups (also when they are learned), difficulty_reference,
-                  difficulty_relation, hardness, agreement, corrupted, gallery
-Of figures        accuracy_curves, final_accuracy, attack_steps, class_accuracy, epoch_statistics (figure_table)
+                  difficulty_relation, hardness, agreement, corrupted, gallery, logit_components, median_features
+Of figures        accuracy_curves, final_accuracy, attack_steps, class_accuracy, epoch_statistics, recorded_figures
+                  (figure_table)
 Shared            stats (means over seeds), tidy (tables with intervals), cuts (the rows that are shown)
 """

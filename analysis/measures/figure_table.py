@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.measures.stats import format_seed_counts
 from analysis.measures.tidy import STANDARD_ERROR, tabulate_means
 
+EXAMPLES = "no interval: each point is an example of one training"
 KEYS = ("panel", "line", "variant", "x")
 
 
@@ -24,6 +25,8 @@ class TidyTable(NamedTuple):
     attacks: tuple[str, ...] = ()  # names of the attacks whose accuracies it has
     plain: tuple[str, ...] = ()  # variants that are no fractions
     notes: tuple[str, ...] = ()  # what a reader must know, a sentence each
+    of_test: bool = True  # whether the points are measured on test images
+    log: bool = False  # whether the vertical axis is logarithmic
 
     @property
     def seeds(self) -> str:

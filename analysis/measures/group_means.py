@@ -21,6 +21,7 @@ QUANTITIES: Mapping[str, str] = {
     "correct": "accuracy under attack",
     "clean_correct": "clean accuracy",
     "feature_norm": "feature norm",
+    "median_feature_norm": "norm of the median features",
     "kappa": "κ",
     "epsilon": "radius",
     "weight": "weight in the loss",

@@ -3,7 +3,8 @@
 hard, gairat, profiling    the rows: Liu et al. 2021, Zhang et al. 2021, Dong et al. 2021
 catalogue                  all rows by name
 row                        what a row holds, and what a run lacks for it
-parts                      what a figure measures
+part, …_parts              what a figure measures: along training, at its end, from diagnostics and galleries (recorded)
+layout                     how a chart is laid out
 drawing                    a row drawn from runs: the figure, its caption, its points
 listing                    for every row: drawable from these runs, or what is lacking
 """

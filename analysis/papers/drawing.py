@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.charts.saving import WIDTH, FigureSpec
 from analysis.exceptions import SweepError
-from analysis.measures.figure_table import TidyTable
+from analysis.measures.figure_table import EXAMPLES, TidyTable
 from analysis.measures.stats import format_seed_counts
 from analysis.papers.layout import CHARTS, MAX_ROWS, Picture
 from analysis.papers.part import TABLE
@@ -87,11 +87,13 @@ def _measure(
 def describe_selection(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> str:
     """Say what a figure shows: interval, seeds, attack, images, training, and what was left out."""
     seeds = format_seed_counts(n for table in tables for n in table.points["n"])
-    how = tables[0].how if any(table.points["lo"].notna().any() for table in tables) else "one seed, no interval"
+    has_interval = any(table.points["lo"].notna().any() for table in tables)
+    how = tables[0].how if has_interval or tables[0].how == EXAMPLES else "one seed, no interval"
     names = dict.fromkeys(name for table in tables for name in table.attacks)
     attacks = [selection.attacks[name] for name in names if name in selection.attacks]
     examples = max(sweep.test_examples for sweep in selection.sweeps)
-    images = f" on {examples:,.0f} test images" if examples < float("inf") else ""
+    is_known = examples < float("inf") and any(table.of_test for table in tables)
+    images = f" on {examples:,.0f} test images" if is_known else ""
     sentences = [
         f"{how[:1].upper()}{how[1:]} ({seeds}){images}.",
         f"Under {'; '.join(attacks)}." if attacks else "",

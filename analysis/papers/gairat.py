@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analysis.papers.curve_parts import Curves, EpochStatistics
 from analysis.papers.final_parts import AttackSteps, Table
+from analysis.papers.recorded_parts import FLAT, LogitComponents
 from analysis.papers.row import PaperFigure
 from analysis.results.choice import EVALUATED, Choice
 
@@ -15,7 +16,6 @@ TEST_ERROR = (Curves("pgd", error=True, splits=("test",)), Curves("clean", error
 ERRORS = (Curves("clean", error=True), Curves("pgd", error=True))
 KAPPA = EpochStatistics((("mean", "kappa_mean"), ("median", "kappa_median")), "κ, attack steps withstood")
 OMEGA = "the panel of the weight against κ"
-LOGITS = "logits of the training examples at an epoch, and their principal components"
 PLAIN = {"method.weight.name": ("uniform",), "method.loss.name": ("ce",)}
 LAMBDA = Choice({"method.weight.name": ("gair",)}, {}, ("method.weight.lam",), fewest=3)
 WEIGHTS = ("uniform", "gair", "gair-linear", "gair-sigmoid")
@@ -45,15 +45,23 @@ FIGURES = (
         Choice(NETWORKS.where, {"method.attack.name": ("pgd", "none")}, NETWORKS.lines, fewest=3),
     ),
     PaperFigure("gairat:F2b", "Training error by epsilon", "architectures", CIFAR, TRAINING, EPSILONS),
-    PaperFigure("gairat:F3", "Toy data, and logits of two classes, by κ", "gairat_kappa", lacks=LOGITS),
+    PaperFigure(
+        "gairat:F3",
+        "Logits of two classes, by κ",
+        "gairat_kappa",
+        CIFAR,
+        (LogitComponents(pairs=((0, 1),)),),
+        Choice(PLAIN),
+        without="the toy data, which the paper does not describe",
+    ),
     PaperFigure(
         "gairat:F4",
         "Constant weights against two that fall with κ",
         "gairat_kappa",
         CIFAR,
-        (*ERRORS, KAPPA),
+        (*ERRORS, KAPPA, *FLAT),
         Choice({}, {"method.weight.name": ("uniform", "gair", "gair-steps")}, ("method.weight",)),
-        without=f"{OMEGA}, and those of the flatness of the loss",
+        without=OMEGA,
     ),
     PaperFigure(
         "gairat:F5a", "Training error by network", "architectures", CIFAR, TRAINING, NETWORKS, without="the insets"
@@ -67,17 +75,31 @@ FIGURES = (
     PaperFigure(
         "gairat:F6b", "Training error by epsilon on SVHN", "svhn/architectures", SVHN, TRAINING, _on_svhn(EPSILONS)
     ),
-    PaperFigure("gairat:F7", "Principal components of logits, pairs of classes", "gairat_kappa", CIFAR, lacks=LOGITS),
-    PaperFigure("gairat:F8", "Principal components of logits, pairs of classes", "gairat_kappa", CIFAR, lacks=LOGITS),
+    PaperFigure(
+        "gairat:F7",
+        "Principal components of logits, pairs of a class up to 2",
+        "gairat_kappa",
+        f"{CIFAR}; 45 pairs in Figures 7 and 8",
+        (LogitComponents(first=(0, 1, 2)),),
+        Choice(PLAIN),
+    ),
+    PaperFigure(
+        "gairat:F8",
+        "Principal components of logits, the other pairs",
+        "gairat_kappa",
+        f"{CIFAR}; 45 pairs in Figures 7 and 8",
+        (LogitComponents(first=(3, 4, 5, 6, 7, 8)),),
+        Choice(PLAIN),
+    ),
     PaperFigure("gairat:F9", "Illustration", "", lacks="it is an illustration"),
     PaperFigure(
         "gairat:F10",
         "Constant weights against two that fall with κ, on SVHN",
         "svhn/gairat_kappa",
         SVHN,
-        (*ERRORS, KAPPA),
+        (*ERRORS, KAPPA, *FLAT),
         Choice(ON_SVHN, {"method.weight.name": ("uniform", "gair", "gair-steps")}, ("method.weight",)),
-        without=f"{OMEGA}, and those of the flatness of the loss",
+        without=OMEGA,
     ),
     PaperFigure(
         "gairat:F11",

@@ -7,6 +7,7 @@ from typing import Any
 
 from analysis.papers.curve_parts import Curves
 from analysis.papers.final_parts import Table
+from analysis.papers.recorded_parts import BOUNDS, GalleryPairs, LipschitzTable
 from analysis.papers.row import PaperFigure
 from analysis.results.choice import Choice
 
@@ -14,8 +15,6 @@ CIFAR = "CIFAR-10, ResNet-18, 200 epochs, PGD-10 at 8/255, one run"
 ERRORS = (Curves("pgd", error=True),)
 GROUPS = "curves of the difficulty groups of a sweep's own trials, beside training and test error"
 SCATTER = "a scatter of examples (their correlation is printed by python -m analysis.agreement RUN)"
-GALLERY = "adversarial images with their predicted labels (the report's gallery has the clean images)"
-LIPSCHITZ = "bounds of the Lipschitz constant (AutoLip)"
 FIFTHS: dict[str, Sequence[Any]] = {"subset.side": ("easiest", "hardest"), "subset.name": ("random",)}
 PIECES = {"method.kind": ("pieces",)}
 
@@ -121,7 +120,7 @@ FIGURES = (
         ),
         ordered=True,
     ),
-    PaperFigure("hard:F11", "Lipschitz bound along training", STUDY, CIFAR, lacks=LIPSCHITZ),
+    PaperFigure("hard:F11", "Lipschitz bound along training", STUDY, CIFAR, (BOUNDS,), _fifths(**LINF)),
     PaperFigure(
         "hard:F12",
         "PGD training, instance-adaptive and self-adaptive training",
@@ -170,8 +169,22 @@ FIGURES = (
     ),
     PaperFigure("hard:F18", "Weight of each example against difficulty", "atta_reweight", CIFAR, lacks=SCATTER),
     PaperFigure("hard:F19", "Target of each example against difficulty", "atta_adaptive", CIFAR, lacks=SCATTER),
-    PaperFigure("hard:F20", "Easiest and hardest images of CIFAR-10", "cifar10/difficulty_distance", lacks=GALLERY),
-    PaperFigure("hard:F21", "Easiest and hardest images of SVHN", f"svhn/{STUDY}", lacks=GALLERY),
+    PaperFigure(
+        "hard:F20",
+        "Easiest and hardest images of CIFAR-10",
+        f"cifar10/{STUDY}",
+        CIFAR,
+        (GalleryPairs("difficulty"),),
+        Choice({"data.name": ("cifar10",)}),
+    ),
+    PaperFigure(
+        "hard:F21",
+        "Easiest and hardest images of SVHN",
+        f"svhn/{STUDY}",
+        CIFAR.replace("CIFAR-10", "SVHN"),
+        (GalleryPairs("difficulty"),),
+        Choice({"data.name": ("svhn",)}),
+    ),
     PaperFigure(
         "hard:T1",
         "Fast methods: accuracy and cost",
@@ -209,7 +222,14 @@ FIGURES = (
         "cifar10/difficulty_distance",
         command="python -m analysis.agreement RUN",
     ),
-    PaperFigure("hard:T6", "Lipschitz bound by subset and budget", STUDY, CIFAR, lacks=LIPSCHITZ),
+    PaperFigure(
+        "hard:T6",
+        "Lipschitz bound by subset and budget",
+        STUDY,
+        f"{CIFAR}; linf 2, 4, 8/255 and l2 .5, .75, 1; its estimates are no bounds and lie on another scale",
+        (LipschitzTable(),),
+        _fifths(**PGD),
+    ),
     PaperFigure(
         "hard:T7",
         "Fine-tuning by its duration on SVHN",

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from analysis.charts.adversaries import draw_adversaries, size_adversaries
 from analysis.charts.classes import draw_classes, size_classes
+from analysis.charts.components import Components, draw_components, size_components
 from analysis.charts.lines import draw_lines, list_variants, size_lines
 from analysis.charts.saving import Draw
 from analysis.charts.styles import PALETTE, Style, build_register, order_styles
@@ -16,7 +18,9 @@ from analysis.charts.trade_off import draw_trade_off, size_trade_off
 from analysis.measures.class_accuracy import arrange_classes
 from analysis.measures.classes import Classes
 from analysis.measures.figure_table import TidyTable
-from analysis.papers.part import CLASSES, LINES, TABLE, TRADE_OFF
+from analysis.measures.recorded_figures import find_pairs
+from analysis.papers.part import ADVERSARIES, CLASSES, COMPONENTS, LINES, TABLE, TRADE_OFF
+from analysis.papers.recorded_parts import GalleryPairs
 from analysis.papers.row import PaperFigure
 from analysis.results.selection import Selection
 
@@ -95,7 +99,29 @@ def _lay_out_trade_off(picture: Picture) -> tuple[tuple[float, float], Draw]:
     return size_trade_off(picture.tables, picture.width), draw
 
 
+def _count_all(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> int:
+    """Return that all lines fit: a figure of examples shows the first training, whatever others there are."""
+    return len(selection.lines)
+
+
+def _lay_out_components(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    points = picture.tables[0].points
+    info = Components(points.assign(y=points["mean"]), note=picture.note)
+    return size_components(info, picture.width), partial(draw_components, info=info)
+
+
+def _lay_out_adversaries(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    (part,) = picture.row.parts
+    if not isinstance(part, GalleryPairs):
+        raise TypeError(f"{picture.row.name}: only a gallery has images")
+    info = find_pairs(picture.selection.sweeps, part.score).take_ends(part.ends)
+    size = size_adversaries(info, picture.width, picture.note)
+    return size, partial(draw_adversaries, info=info, note=picture.note)
+
+
 CHARTS = {
+    COMPONENTS: Chart(_lay_out_components, _count_all),
+    ADVERSARIES: Chart(_lay_out_adversaries, _count_all),
     LINES: Chart(_lay_out_lines, _count_styles),
     TRADE_OFF: Chart(_lay_out_trade_off, _count_styles),
     CLASSES: Chart(_lay_out_classes, _count_rows),

@@ -10,6 +10,7 @@ from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
 
 LINES, TRADE_OFF, CLASSES, TABLE = "lines", "trade_off", "classes", "table"  # charts
+COMPONENTS, ADVERSARIES = "components", "adversaries"
 REMEDIES = {
     "aa": "{name: autoattack, version: custom, attacks: [apgd-ce, apgd-t], images: 500}",
     "pgd20": "{name: pgd, steps: 20}",

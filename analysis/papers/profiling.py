@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from analysis.papers.curve_parts import Curves
 from analysis.papers.final_parts import ClassAccuracy, Final, Table, TradeOff
+from analysis.papers.recorded_parts import GalleryPairs
 from analysis.papers.row import PaperFigure
 from analysis.results.choice import SIZES, Choice
 
 CIFAR = "CIFAR-10, PreAct ResNet-18, 160 epochs, epsilon 8/255 at test, custom AutoAttack, one run"
 EPSILON = "method.attack.epsilon"
-GALLERY = "adversarial images with their predicted labels (the report's gallery has the clean images)"
+ADVERSARIES = "CIFAR-10, PGD-20 at 16/255"
 SCATTER = "a scatter of pairs of rankings (python -m analysis.agreement RUN prints their correlations)"
 SIZED = Choice(
     {"subset.name": ("ranked", "random", "all"), "subset.side": ("friendly", None)},
@@ -68,8 +69,20 @@ FIGURES = (
     PaperFigure(
         "profiling:F2b", "Trade-off by k and epsilon", "epsilon_by_k", CIFAR, (TradeOff(),), BY_EPSILON, ordered=True
     ),
-    PaperFigure("profiling:F3", "Most problematic images", "friendly_k", lacks=GALLERY),
-    PaperFigure("profiling:F4", "Most friendly images", "friendly_k", lacks=GALLERY),
+    PaperFigure(
+        "profiling:F3",
+        "Most problematic images",
+        "friendly_k",
+        ADVERSARIES,
+        (GalleryPairs("instability", (1,)),),
+    ),
+    PaperFigure(
+        "profiling:F4",
+        "Most friendly images",
+        "friendly_k",
+        ADVERSARIES,
+        (GalleryPairs("instability", (0,)),),
+    ),
     PaperFigure(
         "profiling:F5",
         "Overlap of the most problematic fifth between seeds",

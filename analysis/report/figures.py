@@ -31,7 +31,7 @@ from analysis.measures.differences import collect_effects
 from analysis.measures.difficulty import measure_profile_groups
 from analysis.measures.front import FrontData
 from analysis.measures.front_members import count_attaining, list_seed_counts
-from analysis.measures.gallery import PER_CLASS, collect_gallery
+from analysis.measures.gallery import collect_gallery
 from analysis.measures.grid import collect_grids
 from analysis.measures.group_means import GROUPS
 from analysis.measures.importance import count_best
@@ -43,6 +43,7 @@ from analysis.report.data import ReportData
 from analysis.results.gaps import describe_checkpoint
 from analysis.results.metrics import describe_images, describe_metric, shorten_attack
 from analysis.results.rankings import Ranking
+from trainers.extremes import PER_CLASS
 
 
 def describe_band(front: FrontData) -> str:

@@ -4,6 +4,7 @@ sweep, sweep_plan, trial_table    a sweep, its plan, one row a trial and one row
 gaps                              the columns of overfitting, and the epochs that may be selected
 axes, metrics                     names: of what varies between trials, of accuracies and attacks
 instances, rankings               arrays of examples: of a training, of a ranking
+diagnostics, lazy_arrays          arrays of a training after named epochs; arrays that are read when they are asked for
 selection                         trials of one or several sweeps, placed in panels and lines
 choice, selection                 the trials of a figure: which it needs, which it shows
 search_block, measurement_terms   what selects a configuration, and what accuracies may be compared

@@ -2,59 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from analysis.exceptions import SweepError
-from trainers.formatting import did_you_mean
+from analysis.results.lazy_arrays import LazyArrays
 from trainers.npz import ArrayHeader, Arrays, open_arrays, read_arrays
 from trainers.record_reader import Damage, ExpectedFile
-from trainers.terminal.text import escape_controls
 
 NOT_TRAINED = 255  # in the integer curves: the example was not trained on in that epoch
 UNNAMED = "it does not say of which examples it is"
 
 
-class Instances(Mapping[str, np.ndarray]):
+class Instances(LazyArrays):
     """What one training recorded of each example: arrays by name, each read when it is asked for, and not kept.
 
     `instances["loss"]` is (T, N), a row an epoch, NaN where an example was not trained on; other arrays are (N,), or of
     the test set. Integers but those of epochs are as recorded, all else is float32.
     """
 
-    def __init__(self, arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Show those of `arrays` that `shapes` names."""
-        self._arrays, self._shapes = arrays, shapes
-
-    def __repr__(self) -> str:
-        """List the names and shapes of the arrays."""
-        return escape_controls(f"Instances: {', '.join(f'{name} {shape}' for name, shape in self._shapes.items())}")
-
     def __getitem__(self, name: str) -> np.ndarray:
         """Read an array. Raises KeyError if it was not recorded, and SweepError if it is damaged."""
-        if name not in self._shapes:
-            raise KeyError(f"{name} was not recorded{did_you_mean(name, self) or ';'} recorded are {', '.join(self)}")
-        try:
-            values = self._arrays[name]
-        except ValueError as error:
-            raise SweepError(str(error)) from None
+        values = super().__getitem__(name)
         if values.ndim == 1 and values.dtype.kind in "iu":
             return values
         found = values.astype(np.float32, copy=False)
         if values.dtype == np.uint8:
             found[values == NOT_TRAINED] = np.nan
         return found
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._shapes  # a mapping would read the array to see whether it is there
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._shapes)
-
-    def __len__(self) -> int:
-        return len(self._shapes)
 
     @property
     def index(self) -> np.ndarray:

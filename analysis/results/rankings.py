@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from trainers.checking import check_component
 from trainers.npz import read_arrays
 from trainers.record_io import Row
 from trainers.record_reader import Damage
+from trainers.terminal.text import escape_controls
 
 RANKING_COLUMNS = ("ranking", "setting", "index", "y", "y_clean", "rank")
 
@@ -130,6 +131,31 @@ def read_images(path: Path, index: np.ndarray, damage: Damage) -> np.ndarray | N
         return None
     place = locate(index, known)
     return None if (place < 0).any() else x[place]
+
+
+class Adversaries(NamedTuple):
+    """Adversaries of some ranked examples, and what the network predicts there."""
+
+    x: np.ndarray  # (..., H, W, C) uint8
+    predicted: np.ndarray  # (...) classes
+    attack: str  # in words
+    trial: str  # the training whose network was attacked
+
+
+def read_adversaries(path: Path, index: np.ndarray, damage: Damage) -> Adversaries | None:
+    """Read the adversaries of some examples (...), in that order; None if any is missing or damaged."""
+    arrays = read_arrays(path, damage)
+    if arrays is None:
+        return None
+    x, known, predicted = (arrays.get(name, np.empty(0)) for name in ("x", "index", "predicted"))
+    if x.dtype != np.uint8 or x.ndim != 4 or {known.shape, predicted.shape} != {(len(x),)}:
+        damage.add(path, "it holds no images of 8 bits with an index and a predicted class each")
+        return None
+    place = locate(index.ravel(), known).reshape(index.shape)
+    if (place < 0).any():
+        return None
+    attack, trial = (escape_controls(str(arrays.get(name, ""))) for name in ("attack", "trial"))
+    return Adversaries(x[place], predicted[place].astype(int), attack, trial)
 
 
 def _makers(text: str) -> tuple[str, ...]:

@@ -15,18 +15,19 @@ import numpy as np
 import pandas as pd
 
 from analysis.results.axes import Axes, read_axes
+from analysis.results.diagnostics import Diagnostics, open_diagnostics
 from analysis.results.instances import Instances, open_instances
 from analysis.results.metrics import complete_descriptions
 from analysis.results.rankings import Ranking, read_rankings, tabulate_rankings
 from analysis.results.sweep_plan import read_sweep_plan
 from analysis.results.trial_table import COMPLETED, read_trials
 from trainers.record_io import Row
-from trainers.record_reader import Damage, expected_files, read_json
+from trainers.record_reader import Damage, ExpectedFile, expected_files, read_json
 from trainers.record_shapes import check_provenance
 from trainers.terminal.console import error_console
 from trainers.terminal.text import escape_controls
 
-INSTANCES = "instances.npz"
+INSTANCES, DIAGNOSTICS = "instances.npz", "diagnostics.npz"
 WIDEST = 200  # letters of a line that sums results up
 
 
@@ -55,7 +56,7 @@ class Sweep:
             f"trials: {len(trials)} ({states}), of {trials['configuration'].nunique()} configurations",
             f"axes: {axes}",
             f"epochs: {len(self.epochs)} rows; attacks: {attacks}",
-            ".trials .epochs .rankings are tables, .instances(id)[name] an array of one trial",
+            ".trials .epochs .rankings are tables, .instances(id)[name] and .diagnostics(id)[name] arrays of one trial",
         )
         return "\n".join(escape_controls(line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…") for line in lines)
 
@@ -148,14 +149,31 @@ class Sweep:
         An array is read when it is asked for: `instances(id)["loss"]`.
         """
         if trial not in self._opened:
-            path = self.folder / "trials" / trial / INSTANCES
-            promised = expected_files(self.outcomes.get(trial)).get(INSTANCES)
-            self._opened[trial] = open_instances(path, self.damage, promised)
+            self._opened[trial] = open_instances(*self._locate_record(trial, INSTANCES))
         return self._opened[trial]
+
+    def diagnostics(self, trial: str) -> Diagnostics | None:
+        """Open the diagnostics that a trial recorded after named epochs; None if it recorded none.
+
+        An array is read when it is asked for: `diagnostics(id)["lipschitz_merged"]`.
+        """
+        if trial not in self._diagnosed:
+            self._diagnosed[trial] = open_diagnostics(*self._locate_record(trial, DIAGNOSTICS))
+        return self._diagnosed[trial]
+
+    def _locate_record(self, trial: str, name: str) -> tuple[Path, Damage, ExpectedFile | None]:
+        """Return where a trial's record is, what its damage is added to, and what its result says of it."""
+        promised = expected_files(self.outcomes.get(trial)).get(name)
+        return self.folder / "trials" / trial / name, self.damage, promised
 
     @cached_property
     def _opened(self) -> dict[str, Instances | None]:
         """The arrays opened so far, by trial: a file's checksum is computed once."""
+        return {}
+
+    @cached_property
+    def _diagnosed(self) -> dict[str, Diagnostics | None]:
+        """The diagnostics opened so far, by trial."""
         return {}
 
     def damaged(self) -> list[str]:

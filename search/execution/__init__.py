@@ -6,6 +6,6 @@ Where it trains    backend (the interface), ray_backend (Ray Tune), in_process_b
 On a worker        worker (one job after another), session (one trial), watchdog, trainable (a worker as Tune runs it)
 What is stored     compatibility (same, extended or another sweep), epoch_extension, repair, reuse, folder_claim,
                    devices (what trained it)
-For other trials   prerequisites (rankings, pretrained weights)
+For other trials   prerequisites (rankings, pretrained weights), gallery (adversaries of ranked examples)
 What goes wrong    failures, lost_workers, gpu_faults, retries, graceful_stop, ray_liveness
 """

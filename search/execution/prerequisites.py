@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from search.exceptions import SpaceError
+from search.execution.gallery import write_adversaries
 from search.planning.datasets import DatasetCache, identify_source
 from search.planning.plan import Plan, PlannedTrial
-from search.planning.rankings import PlannedRanking
 from search.planning.start_weights import describe_lost_state
 from search.schema.prerequisites import Profile
 from search.schema.ranking_file import FileRanks
@@ -49,7 +49,7 @@ class PrerequisiteBuilder:
 
     def find_producers(self, name: str) -> list[PlannedTrial]:
         """Return the trainings that a ranking or weights are built from."""
-        return [trial for trial in self.plan.trials if trial.produces == name]
+        return list_producers(self.plan, name)
 
     def is_impossible(self, name: str) -> bool:
         """Return whether a ranking or weights can never be built, because a training behind them diverged."""
@@ -69,7 +69,7 @@ class PrerequisiteBuilder:
         """Write a ranking; return why it fails, or None."""
         try:
             health.check_folders_exist(self.store.folder)
-            return write_ranking(self.store, self.plan.rankings[ranks], self.find_producers(ranks), self.sources)
+            return write_ranking(self.store, self.plan, ranks, self.sources)
         except OSError as error:
             return f"{ranks} cannot be written: {health.find_storage_problem_behind(error, self.store.folder) or error}"
 
@@ -80,13 +80,18 @@ class PrerequisiteBuilder:
         return None if self.store.load_state(trial.final) else describe_lost_state(trial.id)
 
 
-def write_ranking(
-    store: Store, ranking: PlannedRanking, profiles: Sequence[PlannedTrial], sources: DatasetCache
-) -> str | None:
-    """Write profile/<ranks>.npz and, for the gallery, the ranked images; return why it fails, or None.
+def list_producers(plan: Plan, name: str) -> list[PlannedTrial]:
+    """Return the trainings that a ranking or weights are built from."""
+    return [trial for trial in plan.trials if trial.produces == name]
 
-    Equal records of the profile trials, or an equal ranking file, give the same bytes for the same data.
+
+def write_ranking(store: Store, plan: Plan, ranks: str, sources: DatasetCache) -> str | None:
+    """Write profile/<ranks>.npz and, for the gallery, the ranked images and adversaries of some of them.
+
+    Return why it fails, or None. Equal records of the profile trials, or an equal ranking file, give the same bytes for
+    the same data.
     """
+    ranking, profiles = plan.rankings[ranks], list_producers(plan, ranks)
     data = sources.prepare(ranking.data)
     if data is None:
         return f"{ranking.name}: its data is not loaded"
@@ -102,6 +107,7 @@ def write_ranking(
     write_arrays(store.ranking_path(ranking.name), arrays | {"provenance": np.array(canonical(provenance))})
     images = np.moveaxis(data.train.x.numpy(), 1, -1)
     write_arrays(store.folder / "profile" / f"{ranking.name}.images.npz", {"index": data.index, "x": images})
+    write_adversaries(store, plan, ranking, profiles, arrays, data)
     return None
 
 

@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from trainers.extremes import list_gallery
+
 ATTACKS = {
     "pgd": "PGD-10, linf, epsilon 0.1, step epsilon/4",
     "pgd20": "PGD-20, linf, epsilon 0.1, step epsilon/4",
     "aa": "AutoAttack custom (apgd-ce + apgd-t), linf, epsilon 0.1 on 300 images drawn by class",
 }
 CLASSES = 10
+DIAGNOSED = (5, 11, 23)  # the epochs after which diagnostics are measured
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Made:
     lift: float = 0.0  # added to every robust accuracy
     train: bool = False  # robust training accuracy too is measured under the attack of the curves
     instances: bool = False  # trials too record their examples, with κ, weights, radii and targets
+    diagnostics: bool = False  # and what `evaluate.diagnostics` measures after DIAGNOSED of their epochs
 
 
 def write_sweep(folder: Path, made: Made = Made()) -> Path:
@@ -176,6 +180,8 @@ def _train(folder: Path, made: Made, planned: dict[str, Any], number: int) -> No
         _write_instances(place / "instances.npz", made, noise, rng)
     elif made.instances:
         _write_instances(place / "instances.npz", made, noise, np.random.default_rng(1000 + number), subset)
+    if made.diagnostics and planned["kind"] == "trial":
+        _write_diagnostics(place, made, noise, np.random.default_rng(2000 + number))
 
 
 def _curve(made: Made, true: dict[str, float], rng: np.random.Generator, lift: float) -> list[dict[str, Any]]:
@@ -277,6 +283,39 @@ def _write_instances(path: Path, made: Made, noise: float, rng: np.random.Genera
     np.savez_compressed(path, **arrays)
 
 
+def _write_diagnostics(place: Path, made: Made, noise: float, rng: np.random.Generator) -> None:
+    """Diagnostics of the examples of a trial, whose instances are there, in the layout of diagnostics.npz.
+
+    Logits favour the label, and less so those of hard examples; activations shrink with the place of their dimension.
+    """
+    with np.load(place / "instances.npz") as instances:
+        y, kappa = instances["y"], instances["kappa"][0]
+    epochs = np.array(DIAGNOSED, np.int32)
+    progress = (epochs[:, None] + 1) / made.epochs
+    rows = np.arange(0, len(y), 2, dtype=np.int32)
+    logits = 0.5 * rng.standard_normal((len(epochs), len(rows), CLASSES))
+    logits[:, np.arange(len(rows)), y[rows]] += 1 + progress * kappa[rows]
+    features = np.abs(rng.standard_normal((len(epochs), len(rows), 6))) * np.arange(6, 0, -1)
+    lengths = rng.gamma(4.0, 0.1, (2, len(epochs), 40)) * (1 + progress)
+    merged = 40 * np.exp(3 * progress[:, 0] + 0.1 * rng.standard_normal())
+    arrays = {
+        "flatness_epochs": epochs,
+        "flatness_images": np.arange(40, dtype=np.int32),
+        "flatness_friendly": lengths[0].astype(np.float32),
+        "flatness_adversarial": 2 * lengths[1].astype(np.float32),
+        "lipschitz_epochs": epochs,
+        "lipschitz_naive": 3 * merged,
+        "lipschitz_merged": merged,
+        "logits_epochs": epochs,
+        "logits_rows": rows,
+        "logits_values": logits.astype(np.float32),
+        "features_epochs": epochs,
+        "features_rows": rows,
+        "features_values": features.astype(np.float16),
+    }
+    np.savez_compressed(place / "diagnostics.npz", **arrays)
+
+
 def _write_knobs(
     y: np.ndarray, hardness: np.ndarray, kappa: np.ndarray, progress: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
@@ -327,6 +366,16 @@ def _rank(folder: Path, made: Made, noise: float) -> None:
     grid = np.add.outer(np.arange(8), np.arange(8))
     x = (127 + 120 * np.sin(grid[None] * (1 + y[:, None, None]) / 3 + hardness[:, None, None])).astype(np.uint8)
     np.savez(place / f"{_ranks(noise)}.images.npz", x=x[..., None], index=index)
+    shown = list_gallery(ranks.values(), y)
+    moved = x[shown].astype(int) + rng.integers(-25, 26, x[shown].shape)
+    np.savez(
+        place / f"{_ranks(noise)}.adversaries.npz",
+        index=index[shown],
+        x=moved.clip(0, 255).astype(np.uint8)[..., None],
+        predicted=np.where(hardness[shown] > 0.5, (y[shown] + 1) % CLASSES, y[shown]),
+        trial=trials[0],
+        attack=made.attacks["pgd"],
+    )
 
 
 def _unit_rank(score: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ TIDY = {"mean", "lo", "hi", "n", "interval"}
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     attacks = ATTACKS | {"aa": "AutoAttack standard, linf, epsilon 0.1"}
-    made = Made(noise=(0.1,), faults=False, instances=True, train=True, attacks=attacks)
+    made = Made(noise=(0.1,), faults=False, instances=True, diagnostics=True, train=True, attacks=attacks)
     return load_sweep(write_sweep(tmp_path_factory.mktemp("diagnostics") / "sweep", made))
 
 
@@ -44,7 +44,7 @@ def test_a_measure_of_the_page_has_the_columns_that_the_page_lists(
 
 
 def test_the_page_lists_every_diagnostic() -> None:
-    assert len(ROWS) == SECTION.count("\n| `") == 15
+    assert len(ROWS) == SECTION.count("\n| `") == 20
 
 
 def test_the_example_of_the_page_draws(results: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

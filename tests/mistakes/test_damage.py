@@ -32,6 +32,7 @@ KINDS = {  # of files -> who names them where they are damaged; None: nobody, fo
     "trials/profile*1001/result.json": "search.status",
     "profile/ranks-????????????.npz": None,  # made again by every run
     "profile/*.images.npz": None,
+    "profile/*.adversaries.npz": None,
     "stages/*/*/stage.json": None,  # nothing of a finished sweep is looked for there
     "stages/*/*/state.pt": None,
 }

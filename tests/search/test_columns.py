@@ -17,6 +17,7 @@ from search.execution.session import Session
 from trainers.columns import described, expanded, main
 from trainers.record_reader import read_json, read_rows
 from trainers.records import (
+    ADVERSARY_ARRAYS,
     CHECKPOINT_PATTERNS,
     DIAGNOSTIC_ARRAYS,
     DIAGNOSTIC_PATTERNS,
@@ -188,9 +189,10 @@ def test_rankings(tiny: Tiny) -> None:
     known = RANKING_ARRAYS | scores
     check([ranking], known)
     assert all(known[name].dtype in str(values.dtype.type) for name, values in ranking.items())
-    images = dict(np.load(local(tiny.store.folder / "profile" / f"{ranks}.images.npz")))
-    check([images], IMAGE_ARRAYS)
-    assert all(IMAGE_ARRAYS[name].dtype == values.dtype for name, values in images.items())
+    for kind, docs in (("images", IMAGE_ARRAYS), ("adversaries", ADVERSARY_ARRAYS)):
+        arrays = dict(np.load(local(tiny.store.folder / "profile" / f"{ranks}.{kind}.npz")))
+        check([arrays], docs)
+        assert all(docs[name].dtype in str(values.dtype.type) for name, values in arrays.items())
 
 
 def test_the_tables_name_every_key(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,13 +15,15 @@ from trainers.attacks import PGD
 from trainers.data import Split
 from trainers.diagnostics.lipschitz import Lipschitz, list_parts
 from trainers.diagnostics.moments import Subject
-from trainers.diagnostics.spectral_norm import bound_norm, miss_share
+from trainers.diagnostics.spectral_norm import TOLERANCE, bound_norm, find_alignment
 from trainers.models import MLP, MODELS, DigitsCNN, PreActResNet18, ResNet, SmallCNN, WideResNet, build_network
 from trainers.models.network import Network
 from trainers.models.residual import BasicBlock, Bottleneck, PreActBlock
 from trainers.step import Net
 
 from .helpers import seeded
+
+CLOSE = TOLERANCE / 2  # of a norm that has converged
 
 
 def bounds(network: Network, side: int = 8, channels: int = 1, **knobs: Any) -> dict[str, float]:
@@ -68,7 +70,7 @@ def matrix(apply: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
     return (apply(eye) - apply(torch.zeros_like(like))).flatten(1).T
 
 
-@pytest.mark.parametrize("vectors", [1, 20])
+@pytest.mark.parametrize("vectors", [4, 20])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_norm_of_a_convolution_is_that_of_its_matrix_and_never_below(vectors: int, stride: int) -> None:
     torch.manual_seed(0)
@@ -76,24 +78,53 @@ def test_norm_of_a_convolution_is_that_of_its_matrix_and_never_below(vectors: in
     like = torch.zeros(1, 2, 6, 6, dtype=torch.float64)
     exact = float(torch.linalg.matrix_norm(matrix(conv, like), 2))
     found = bound_norm(conv, like, vectors, 2000, seeded())
-    assert exact * (1 - 1e-12) <= found.bound <= exact * (1 + 1e-6)
+    assert exact * (1 - 1e-12) <= found.bound <= exact * (1 + CLOSE)
+
+
+def stretch(scales: Tensor, vectors: int, iterations: int, seed: int, **options: float) -> float:
+    """The bound of the diagonal map of these scales."""
+    like = torch.zeros(1, len(scales), dtype=torch.float64)
+    return bound_norm(lambda x: x * scales, like, vectors, iterations, seeded(seed), **options).bound
 
 
 @pytest.mark.parametrize("iterations", [1, 2, 5, 20, 100])
 def test_norm_that_is_not_reached_is_rounded_up(iterations: int) -> None:
     """Singular values that differ by a thousandth: power iteration would need thousands of steps."""
     scales = torch.linspace(1, 2, 1000, dtype=torch.float64)
-    like = torch.zeros(1, 1000, dtype=torch.float64)
-    found = [bound_norm(lambda x: x * scales, like, 4, iterations, seeded(seed)) for seed in range(5)]
-    assert all(norm.bound >= 2 and norm.iterations == iterations for norm in found)
-    assert all(norm.bound < 2.2 for norm in found) == (iterations == 100)
-    assert miss_share(iterations, 4, 1000) > miss_share(iterations + 1, 4, 1000)
-    assert miss_share(iterations + 1, 20, 1000) < miss_share(iterations + 1, 4, 1000)
+    found = [stretch(scales, 4, iterations, seed) for seed in range(5)]
+    assert min(found) >= 2 and (max(found) < 2.05) == (iterations == 100)
+
+
+@pytest.mark.parametrize("excess", [1e-8, 1e-6, 1e-4, 1e-2, 1.0])
+@pytest.mark.parametrize("iterations", [1, 9, 60])
+def test_one_direction_that_is_stretched_more_than_all_others_is_not_missed(excess: float, iterations: int) -> None:
+    """All Ritz values are close to 1 at first, with small residuals, wherever the one direction hides."""
+    scales = torch.ones(500, dtype=torch.float64)
+    scales[7] += excess
+    assert min(stretch(scales, 5, iterations, seed) for seed in range(10)) >= 1 + excess
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 4, 9])
+def test_as_few_bounds_are_too_low_as_their_risk_says(iterations: int) -> None:
+    """With a risk of a half and one vector some are too low, which also shows that the bound is not far too large."""
+    scales = torch.full((20,), 0.99, dtype=torch.float64)
+    scales[3] = 1.0
+    low = sum(stretch(scales, 1, iterations, seed, risk=0.5) < 1 for seed in range(200))
+    assert 0 < low <= 100 + 3 * math.sqrt(50)
+
+
+def test_a_random_block_is_as_far_from_a_vector_as_its_risk_says() -> None:
+    """The share of random blocks whose squared alignment with the first axis is below c is the risk."""
+    drawn = torch.randn(2000, 30, 4, dtype=torch.float64, generator=seeded())
+    squares = torch.linalg.qr(drawn)[0][:, 0].square().sum(-1)
+    for risk in (0.05, 0.5):
+        assert float((squares < find_alignment(4, 30, risk)).double().mean()) == pytest.approx(risk, abs=0.03)
+    assert find_alignment(30, 30, 1e-12) == 1
 
 
 def test_norm_of_a_map_with_two_equal_largest_singular_values() -> None:
     found = bound_norm(lambda x: 3 * x.flip(1) + 1, torch.zeros(1, 5, dtype=torch.float64), 2, 50, seeded())
-    assert found.bound == pytest.approx(3, rel=1e-12) and found.iterations == 1
+    assert 3 <= found.bound == pytest.approx(3, rel=1e-7) and found.iterations == 1
 
 
 def test_norm_of_zero_is_zero_and_of_nan_is_infinite() -> None:
@@ -107,16 +138,16 @@ def test_bound_of_a_linear_network_is_its_norm() -> None:
     made = network(MLP(hidden=()))
     exact = float(torch.linalg.matrix_norm(made.head.weight.detach().double(), 2)) / 0.3
     found = bounds(made)
-    assert found["merged"] == pytest.approx(exact, rel=1e-6) and found["naive"] == pytest.approx(exact, rel=1e-6)
+    assert found["merged"] == pytest.approx(exact, rel=CLOSE) and found["naive"] == pytest.approx(exact, rel=CLOSE)
 
 
 def test_bound_of_an_mlp_is_the_product_of_its_norms_and_above_every_slope() -> None:
     made = network(MLP(hidden=(16, 16)))
     weights = [module.weight.detach().double() for module in made.modules() if isinstance(module, nn.Linear)]
-    product = np.prod([float(torch.linalg.matrix_norm(weight, 2)) for weight in weights]) / 0.3
+    product = np.prod([float(torch.linalg.matrix_norm(weight, 2)) for weight in weights]) / float(made.std)
     found = bounds(made)
-    assert found["merged"] == pytest.approx(product, rel=1e-6)
-    assert steepest(made) <= found["merged"] <= found["naive"] * (1 + 1e-9)
+    assert product <= found["merged"] <= product * (1 + CLOSE) ** 3
+    assert steepest(made) <= found["merged"] <= found["naive"]
 
 
 SMALL: dict[str, Any] = {

@@ -33,13 +33,14 @@ from analysis.measures.curves import CurveLine, Curves, collect_curves
 from analysis.measures.differences import collect_effects
 from analysis.measures.front import FrontData, compute_fronts
 from analysis.measures.front_members import number_members
-from analysis.measures.gallery import PER_CLASS, collect_gallery, select_extremes
+from analysis.measures.gallery import collect_gallery
 from analysis.measures.overfitting import collect_gaps
 from analysis.measures.subsets import Sizes, collect_sizes, tabulate_sizes
 from analysis.report.data import ReportData, collect_report_data
 from analysis.report.figures import specify_curves, specify_effects, specify_front, specify_gaps, specify_rankings
 from analysis.results.axes import SEPARATOR
 from analysis.results.sweep import Sweep, load_sweep
+from trainers.extremes import PER_CLASS, select_extremes
 
 from ..synthetic import Made, write_study, write_sweep
 
