@@ -14,6 +14,8 @@ import numpy as np
 from search.planning.planner import Planner
 from search.schema.space import load_space
 
+from .planned_examples import write_examples
+
 SPACES = Path(__file__).resolve().parents[2] / "spaces"
 EPOCHS = 6
 SEEDS = 2
@@ -30,14 +32,19 @@ def plan_study(study: str, overrides: tuple[str, ...] = (), name: str = "") -> s
     return json.dumps(Planner(loaded, lambda data: "any data").plan().to_json(name or Path(study).name))
 
 
-def write_planned(folder: Path, study: str, overrides: Sequence[str] = (), name: str = "") -> Path:
-    """Write the plan and made-up records of a study and return the folder."""
+def write_planned(
+    folder: Path, study: str, overrides: Sequence[str] = (), name: str = "", examples: bool = False
+) -> Path:
+    """Write the plan and made-up records of a study, with those of its examples if asked, and return the folder."""
     plan = json.loads(plan_study(study, tuple(overrides), name))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "plan.json").write_text(json.dumps({key: value for key, value in plan.items() if key != "format"}))
     (folder / "space.yaml").write_text(f"study: {plan['study']}\n")
     for number, trial in enumerate(plan["trials"]):
-        _train(folder / "trials" / trial["id"], plan, trial, np.random.default_rng(number))
+        place = folder / "trials" / trial["id"]
+        _train(place, plan, trial, np.random.default_rng(number))
+        if examples:
+            write_examples(place / "instances.npz", trial, np.random.default_rng(1000 + number))
     return folder
 
 

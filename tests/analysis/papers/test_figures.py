@@ -15,6 +15,7 @@ from analysis.charts.saving import save_figure
 from analysis.exceptions import SweepError
 from analysis.papers.catalogue import FIGURES, find_figure, number_of
 from analysis.papers.drawing import DrawnFigure, draw_paper_figure
+from analysis.papers.example_parts import ExampleScatter
 from analysis.papers.listing import DRAWABLE, NO_MEASURE, list_figures
 from analysis.papers.row import PaperFigure
 from analysis.results.sweep import Sweep
@@ -22,6 +23,7 @@ from analysis.results.sweep import Sweep
 from ..planned import SEEDS, write_planned
 
 DRAWN = [name for name, row in FIGURES.items() if row.parts]
+OF_EXAMPLES = (ExampleScatter,)
 COLUMNS = {"panel", "line", "variant", "x", "mean", "lo", "hi", "n"}
 QUICK = ["hard:F1a", "gairat:F13", "profiling:F2b", "profiling:F18", "gairat:T1"]  # one of each chart
 
@@ -30,9 +32,10 @@ def write_runs(row: PaperFigure, folder: Path) -> list[Sweep]:
     """Write what the recipe of a row would train."""
     words = shlex.split(row.sets)
     sets = [value for key, value in pairwise(words) if key == "--set"]
-    names = [value for key, value in pairwise(words) if key == "--name"]
+    name = "".join(value for key, value in pairwise(words) if key == "--name")
+    examples = any(isinstance(part, OF_EXAMPLES) for part in row.parts)
     return [
-        load(write_planned(folder / study.replace("/", "_"), study, sets, "".join(names)))
+        load(write_planned(folder / study.replace("/", "_"), study, sets, name, examples))
         for study in row.study.split(", ")
     ]
 
