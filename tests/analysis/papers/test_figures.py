@@ -16,6 +16,7 @@ from analysis.exceptions import SweepError
 from analysis.papers.catalogue import FIGURES, find_figure, number_of
 from analysis.papers.drawing import DrawnFigure, draw_paper_figure
 from analysis.papers.example_parts import ExampleScatter
+from analysis.papers.group_parts import GroupCurves
 from analysis.papers.listing import DRAWABLE, NO_MEASURE, list_figures
 from analysis.papers.row import PaperFigure
 from analysis.results.sweep import Sweep
@@ -23,7 +24,7 @@ from analysis.results.sweep import Sweep
 from ..planned import SEEDS, write_planned
 
 DRAWN = [name for name, row in FIGURES.items() if row.parts]
-OF_EXAMPLES = (ExampleScatter,)
+OF_EXAMPLES = (ExampleScatter, GroupCurves)
 COLUMNS = {"panel", "line", "variant", "x", "mean", "lo", "hi", "n"}
 QUICK = ["hard:F1a", "gairat:F13", "profiling:F2b", "profiling:F18", "gairat:T1"]  # one of each chart
 
