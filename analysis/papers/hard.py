@@ -261,9 +261,8 @@ FIGURES = (
         "Fine-tuning by its duration",
         "finetune",
         "CIFAR-10 with 500,000 further images, WRN-28-10, AutoAttack, one run",
-        (Table(),),
+        (Table(start=True),),
         Choice({"data.extra.name": ("rest", "npz", "svhn")}, {"method.weight.name": ("probability",)}, ("method",)),
-        without="the column 'none', the pretraining's own result",
     ),
     PaperFigure("hard:T3", "Notation", "", lacks="it lists symbols"),
     PaperFigure(
@@ -284,12 +283,11 @@ FIGURES = (
         "Fine-tuning by its duration on SVHN",
         "svhn/finetune",
         "SVHN with 531,131 further images, WRN-28-10, AutoAttack, one run",
-        (Table(),),
+        (Table(start=True),),
         Choice(
             {"data.name": ("svhn",), "data.extra.name": ("svhn",)},
             {"method.weight.name": ("probability",)},
             ("method",),
         ),
-        without="the column 'none', the pretraining's own result",
     ),
 )

@@ -125,6 +125,26 @@ def test_a_table_has_clean_accuracy_and_each_final_attack_at_both_checkpoints(tm
     ]
 
 
+@pytest.mark.parametrize("name", ("hard:T2", "hard:T7"))
+def test_the_column_none_is_the_pretraining_with_the_weights_that_fine_tuning_starts_from(
+    name: str, tmp_path: Path
+) -> None:
+    drawn = draw(name, tmp_path)
+    (sweep,), points = drawn.selection.sweeps, drawn.points
+    made = sweep.pretrainings
+    assert len(made) == SEEDS and set(made["kind"]) == {"pretrain"}
+    none = points[points["variant"] == "none: clean"]
+    assert none["mean"].tolist() == pytest.approx([made["best_test_clean_acc"].mean()] * len(none))
+    assert set(none["line"]) == set(drawn.selection.lines) and set(none["panel"]) == {"epochs 1", "epochs 5"}
+    assert points["variant"].iloc[0] == "none: clean"
+    for trial in sweep.plan["trials"]:
+        if trial["kind"] == "trial":
+            trial["start"]["weights"] = "last"
+    last = draw_paper_figure(FIGURES[name], [sweep]).points
+    found = last.loc[last["variant"] == "none: clean", "mean"].iloc[0]
+    assert found == pytest.approx(made["last_test_clean_acc"].mean()) and found < none["mean"].iloc[0]
+
+
 def test_accuracy_by_class_names_the_attack_that_it_is_under(tmp_path: Path) -> None:
     (run,) = write_runs(FIGURES["profiling:F18"], tmp_path)
     for outcome in run.outcomes.values():
