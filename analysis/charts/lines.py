@@ -55,7 +55,7 @@ def draw_lines(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[str,
         if column == 0 or tables[number].y_title != tables[panels[places.index((row, column - 1))][0]].y_title:
             plot.set_ylabel(wrap_axis_label(f"{table.y_title}{' (%)' * table.percent}", ROW_HEIGHT - 0.2))
         if (row + 1, column) not in used or len({table.x_title for table in tables}) > 1:
-            plot.set_xlabel(table.x_title)
+            plot.set_xlabel(wrap_axis_label(table.x_title, (width - 0.5) / columns - 0.3))
     for number, table in enumerate(tables):
         for place, (other, _) in zip(places, panels, strict=True):
             if other == number:
@@ -78,7 +78,7 @@ def _draw_panel(plot: Plot, table: TidyTable, points: pd.DataFrame, styles: Mapp
             plot.errorbar(x, y, (y - lo, hi - y), color=style.colour, fmt="none", lw=0.9)
         elif np.isfinite(lo).any():
             plot.fill_between(x, lo, hi, color=style.colour, alpha=0.08 if crowded or not main else 0.2, lw=0)
-    plot.locator_params(axis="x", nbins=4, integer=table.x_title == "epoch")
+    plot.locator_params(axis="x", nbins=4, integer=bool((points["x"] % 1 == 0).all()))
     if table.percent:
         write_percent(plot)
 
