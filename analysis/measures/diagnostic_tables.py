@@ -8,7 +8,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.measures.cost import COSTS, measure_cost
-from analysis.measures.figure_table import TidyTable, average_seeds, place_rows, stack_variants
+from analysis.measures.figure_table import POINTS, TidyTable, average_seeds, place_rows, stack_variants
 from analysis.measures.final_accuracy import find_robust, name_attacks
 from analysis.measures.generalization import measure_cross_generalization, measure_gap_curves
 from analysis.measures.group_curves import choose_references, describe_grouping
@@ -19,7 +19,6 @@ from analysis.measures.tidy import T_INTERVAL
 from analysis.results.metrics import CHECKPOINTS, describe_metric, shorten_attack
 from analysis.results.selection import Selection
 
-POINTS = ["panel", "line", "variant", "x", "mean", "lo", "hi", "n"]
 BARS = ["x_lo", "x_hi", "ring"]  # further columns of a point with bars to both sides; `ring`: whether it has a ring
 ONSET = {"onset": "onset epoch", "lr": "lr there / first lr", "first_drop": "first drop of the lr"}
 TIMES = {"half": "epoch of half the fall of the loss", "lag": "epochs from the onset to half the fall"}
