@@ -34,12 +34,12 @@ class TidyTable(NamedTuple):
         return format_seed_counts(self.points["n"])
 
 
-def average_seeds(values: pd.DataFrame) -> pd.DataFrame:
-    """Average `value` over the rows that share panel, line, variant and x, with one standard error to each side.
+def average_seeds(values: pd.DataFrame, interval: str = STANDARD_ERROR) -> pd.DataFrame:
+    """Average `value` over the rows that share panel, line, variant and x, with an interval of `tabulate_means`.
 
     The order of panels, lines and variants stays; lo and hi are NaN for one seed. Unknown values do not count.
     """
-    return tabulate_means(values, KEYS, "value").drop(columns="interval")
+    return tabulate_means(values, KEYS, "value", interval).drop(columns="interval")
 
 
 def as_error(points: pd.DataFrame) -> pd.DataFrame:

@@ -23,9 +23,9 @@ def measure_group_curves(
     """Measure one of QUANTITIES of each group by epoch, averaged over seeds: a line a group, a panel a line.
 
     `own`: whether a training's own losses form its groups. Else PGD trainings of other seeds form them, of the same
-    sweep or else of one that was given.
+    sweep or of one that was given, and its own losses only if there are none.
     """
-    references = [None if own else find_shared_references(sweep, selection.given) for sweep in selection.sweeps]
+    references = choose_references(selection, own)
     tables = [
         measure_groups(sweep, found, (quantity,)) for sweep, found in zip(selection.narrow(), references, strict=True)
     ]
@@ -41,6 +41,12 @@ def measure_group_curves(
         notes=describe_grouping(references),
         of_test=False,
     )
+
+
+def choose_references(selection: Selection, own: bool = False) -> list[References | None]:
+    """Return whose difficulty forms the groups of each sweep; None for a training's own losses."""
+    found = [None if own else find_shared_references(sweep, selection.given) for sweep in selection.sweeps]
+    return [one if one is not None and one.found else None for one in found]
 
 
 def describe_grouping(references: Sequence[References | None]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from analysis.charts.classes import draw_classes, size_classes
 from analysis.charts.density import draw_density, show_scatter, size_density
 from analysis.charts.groups import style_groups
 from analysis.charts.lines import draw_lines, list_variants, size_lines
+from analysis.charts.points import draw_points, show_points, size_points
 from analysis.charts.saving import Draw
 from analysis.charts.styles import NEUTRAL, PALETTE, Style, build_register, order_styles
 from analysis.charts.table import draw_table, size_table
@@ -19,7 +20,7 @@ from analysis.measures.class_accuracy import arrange_classes
 from analysis.measures.classes import Classes
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.group_means import GROUPS, name_group
-from analysis.papers.part import CLASSES, GROUP_CURVES, LINES, SCATTER, TABLE, TRADE_OFF
+from analysis.papers.part import CLASSES, GROUP_CURVES, LINES, POINTS, SCATTER, TABLE, TRADE_OFF
 from analysis.papers.row import PaperFigure
 from analysis.results.selection import Selection
 
@@ -118,11 +119,18 @@ def _lay_out_groups(picture: Picture) -> tuple[tuple[float, float], Draw]:
     return size_lines(picture.tables, picture.width), draw
 
 
+def _lay_out_points(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    info, register = show_points(picture.tables[0]), build_register([picture.selection.trials])
+    draw = partial(draw_points, info=info, register=register, note=picture.note)
+    return size_points(info, picture.width), draw
+
+
 CHARTS = {
     LINES: Chart(_lay_out_lines, _count_styles),
     TRADE_OFF: Chart(_lay_out_trade_off, _count_styles),
     CLASSES: Chart(_lay_out_classes, _count_rows),
     GROUP_CURVES: Chart(_lay_out_groups, _count_panels),
+    POINTS: Chart(_lay_out_points, _count_rows),
     SCATTER: Chart(_lay_out_scatter, _count_panels),
     TABLE: Chart(_lay_out_table, _count_rows),
 }
