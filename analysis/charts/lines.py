@@ -63,7 +63,7 @@ def draw_lines(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[str,
         if column == 0 or tables[number].y_title != tables[panels[places.index((row, column - 1))][0]].y_title:
             plot.set_ylabel(wrap_axis_label(f"{table.y_title}{' (%)' * table.percent}", ROW_HEIGHT - 0.2))
         if (row + 1, column) not in used or len({table.x_title for table in tables}) > 1:
-            plot.set_xlabel(table.x_title)
+            plot.set_xlabel(wrap_axis_label(table.x_title, (width - 0.5) / columns - 0.3))
     for number, table in enumerate(tables):
         for place, (other, _) in zip(places, panels, strict=True):
             if other == number:
@@ -88,7 +88,7 @@ def _draw_panel(plot: Plot, table: TidyTable, points: pd.DataFrame, styles: Mapp
             plot.errorbar(x, y, (y - lo, hi - y), color=style.colour, fmt="none", lw=0.9)
         elif np.isfinite(lo).any():
             plot.fill_between(x, lo, hi, color=style.colour, alpha=0.08 if crowded or not main else 0.2, lw=0)
-    plot.locator_params(axis="x", nbins=4, integer=table.x_title == "epoch")
+    plot.locator_params(axis="x", nbins=4, integer=bool((points["x"] % 1 == 0).all()))
     if table.percent:
         write_percent(plot)
 
@@ -108,15 +108,20 @@ def make_handles(tables: Sequence[TidyTable], styles: Mapping[str, Style]) -> li
     """Return the entries of the legend: the lines, then the variants in grey."""
     from matplotlib.lines import Line2D
 
-    variants = list_variants(tables)
-    lines = dict.fromkeys(str(line) for table in tables for line in table.points["line"])
+    variants = [variant for variant in list_variants(tables) if variant]
     along = any(table.x_title != "epoch" for table in tables)
+    single: dict[str, bool] = {}  # line -> whether it has no variants, in whose place it has dashes
+    every = {str(line) for table in tables for line in table.points["line"]}
+    for table in tables:
+        names, alone = dict.fromkeys(map(str, table.points["line"])), len(list_variants([table])) == 1
+        if alone or len(names) > 1 or len(names) == len(every):  # one line beside others is named by its variants
+            single |= dict.fromkeys(names, alone)
     named: list[object] = [
         Line2D(
-            [], [], color=styles[line].colour, ls=styles[line].dash if len(variants) == 1 else "-",
+            [], [], color=styles[line].colour, ls=styles[line].dash if alone else "-",
             marker=styles[line].marker if along else "", ms=4, label=line,
         )
-        for line in lines
+        for line, alone in single.items()
     ]  # fmt: skip
     if len(variants) > 1:
         named += [Line2D([], [], color="0.4", ls=dash_of(v, variants), label=v) for v in variants]

@@ -9,8 +9,9 @@ Along training    curves, overfitting, floor (of best − last), onset, generali
 Attacks           masking
 Classes           classes
 Examples          difficulty (flipped labels), group_means, groups (also when they are learned), difficulty_reference,
-                  difficulty_relation, hardness, agreement, corrupted, gallery, logit_components, median_features
-Of figures        accuracy_curves, final_accuracy, attack_steps, class_accuracy, epoch_statistics, recorded_figures
-                  (figure_table)
+                  difficulty_relation, example_scatter, hardness, agreement, corrupted, gallery, logit_components,
+                  median_features
+Of figures        accuracy_curves, final_accuracy, attack_steps, class_accuracy, epoch_statistics, example_quantities,
+                  group_curves, diagnostic_tables, recorded_figures (figure_table)
 Shared            stats (means over seeds), tidy (tables with intervals), cuts (the rows that are shown)
 """

@@ -1,9 +1,10 @@
-"""The figures and tables of three papers, by name: a row of a table says what each selects, measures and draws.
+"""The figures and tables of three papers, and diagnostics, by name: a row says what each selects, measures and draws.
 
 hard, gairat, profiling    the rows: Liu et al. 2021, Zhang et al. 2021, Dong et al. 2021
+diagnostics                rows that belong to no paper
 catalogue                  all rows by name
 row                        what a row holds, and what a run lacks for it
-part, …_parts              what a figure measures: along training, at its end, from diagnostics and galleries (recorded)
+part, …_parts              what a figure measures: along training, at its end, of groups and examples, or recorded as asked
 layout                     how a chart is laid out
 drawing                    a row drawn from runs: the figure, its caption, its points
 listing                    for every row: drawable from these runs, or what is lacking

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from analysis.measures.example_quantities import REFERENCE
 from analysis.papers.curve_parts import Curves
+from analysis.papers.example_parts import ExampleScatter
 from analysis.papers.final_parts import Table
+from analysis.papers.group_parts import GroupCurves
 from analysis.papers.recorded_parts import BOUNDS, GalleryPairs, LipschitzTable
 from analysis.papers.row import PaperFigure
 from analysis.results.choice import Choice
 
 CIFAR = "CIFAR-10, ResNet-18, 200 epochs, PGD-10 at 8/255, one run"
+FAST = CIFAR.replace("200", "38")
 ERRORS = (Curves("pgd", error=True),)
-GROUPS = "curves of the difficulty groups of a sweep's own trials, beside training and test error"
-SCATTER = "a scatter of examples (their correlation is printed by python -m analysis.agreement RUN)"
 FIFTHS: dict[str, Sequence[Any]] = {"subset.side": ("easiest", "hardest"), "subset.name": ("random",)}
 PIECES = {"method.kind": ("pieces",)}
 
@@ -27,6 +29,8 @@ def _fifths(**where: Sequence[Any]) -> Choice:
 
 PGD = {"method__attack__start": ("uniform",), "method__attack__name": ("pgd",)}
 LINF = PGD | {"method__attack__norm": ("linf",)}
+ON_ALL: dict[str, Sequence[Any]] = {"method.attack.name": ("pgd",), "method.attack.start": ("uniform",)}
+SELF_ADAPTIVE = Choice({"method.weight.name": ("confidence",)}, {}, ("method",))
 STUDY = "subset_easy_random_hard"
 
 
@@ -70,10 +74,30 @@ FIGURES = (
         _fifths(method__attack__name=("none",)),
         sets=f"--name {STUDY}_vanilla --set trial.method.base=standard",
     ),
-    PaperFigure("hard:F2a", "Loss of the difficulty groups", STUDY, CIFAR, lacks=GROUPS),
-    PaperFigure("hard:F2b", "Feature norm of the difficulty groups", STUDY, CIFAR, lacks=GROUPS),
     PaperFigure(
-        "hard:F3", "Difficulty by loss against difficulty by error", "cifar10/difficulty_distance", lacks=SCATTER
+        "hard:F2a",
+        "Loss of the difficulty groups",
+        STUDY,
+        CIFAR,
+        (GroupCurves("loss", own=True), *ERRORS),
+        Choice({"subset.name": ("all",)} | ON_ALL, {}, ("subset",)),
+    ),
+    PaperFigure(
+        "hard:F2b",
+        "Feature norm of the difficulty groups",
+        STUDY,
+        CIFAR,
+        (GroupCurves("feature_norm", own=True), *ERRORS),
+        Choice({"subset.name": ("all",)} | ON_ALL, {}, ("subset",)),
+        without="the norm of the median features, which the authors' code draws; here it is the mean norm",
+    ),
+    PaperFigure(
+        "hard:F3",
+        "Difficulty by loss against difficulty by error",
+        "difficulty_distance",
+        "CIFAR-10, ResNet-18 and WRN-34, r .947 and .955, one run",
+        (ExampleScatter("difficulty", "difficulty_01"),),
+        Choice({"method.attack.name": ("pgd",), "method.attack.start": ("uniform",)}, {}, ("model",)),
     ),
     _budget("a", "4", "linf", 0.25, "linf, epsilon 2/255"),
     _budget("b", "4", "linf", 0.5, "linf, epsilon 4/255"),
@@ -102,7 +126,14 @@ FIGURES = (
         ERRORS,
         Choice({"subset.side": ("hardest",), "optimizer.lr.name": ("jump",)}, {}, ("subset",)),
     ),
-    PaperFigure("hard:F8", "Loss of the difficulty groups in long training", "long_training", CIFAR, lacks=GROUPS),
+    PaperFigure(
+        "hard:F8",
+        "Loss of the difficulty groups in long training",
+        "long_training",
+        CIFAR.replace("200", "600"),
+        (GroupCurves("loss", own=True), *ERRORS),
+        Choice({"subset.name": ("all",), "optimizer.lr.name": ("jump",)} | ON_ALL, {}, ("subset",)),
+    ),
     _budget("a", "9", "l2", 0.5, "l2, epsilon 0.50"),
     _budget("b", "9", "l2", 0.75, "l2, epsilon 0.75"),
     _budget("c", "9", "l2", 1.0, "l2, epsilon 1.00"),
@@ -129,20 +160,38 @@ FIGURES = (
         ERRORS,
         Choice(PIECES, {"method.attack.name": ("iat",), "method.weight.name": ("confidence",)}, ("method",), join=True),
     ),
-    PaperFigure("hard:F13", "Radius of each example against difficulty", "iat", CIFAR, lacks=SCATTER),
-    PaperFigure("hard:F14", "Self-adaptive weight of the difficulty groups", "self_adaptive", CIFAR, lacks=GROUPS),
+    PaperFigure(
+        "hard:F13",
+        "Radius of each example at the end against difficulty",
+        "iat",
+        f"{CIFAR}; r .844",
+        (ExampleScatter(REFERENCE, "epsilon"),),
+        Choice({"method.attack.name": ("iat",)}, {}, ("method",)),
+        reference=True,
+    ),
+    PaperFigure(
+        "hard:F14",
+        "Self-adaptive weight of the difficulty groups: the largest entry of their targets",
+        "self_adaptive",
+        CIFAR,
+        (GroupCurves("t_max"),),
+        SELF_ADAPTIVE,
+        reference=True,
+    ),
     PaperFigure(
         "hard:F15",
         "Accuracy of the groups by label and by target",
         "self_adaptive",
         CIFAR,
-        lacks="curves of the difficulty groups against the label and against the target",
+        (GroupCurves("correct"), GroupCurves("t_correct")),
+        SELF_ADAPTIVE,
+        reference=True,
     ),
     PaperFigure(
         "hard:F16",
         "Adaptive targets by the share of the label that they keep",
         "atta_adaptive",
-        CIFAR.replace("200", "38"),
+        FAST,
         ERRORS,
         Choice(
             {"method.target.name": ("running-average",), "method.target.momentum": (0.9,)},
@@ -155,7 +204,7 @@ FIGURES = (
         "hard:F17",
         "One attack step with and without reweighting",
         "atta_reweight",
-        CIFAR.replace("200", "38"),
+        FAST,
         ERRORS,
         Choice(
             {
@@ -167,8 +216,28 @@ FIGURES = (
             ("method.weight",),
         ),
     ),
-    PaperFigure("hard:F18", "Weight of each example against difficulty", "atta_reweight", CIFAR, lacks=SCATTER),
-    PaperFigure("hard:F19", "Target of each example against difficulty", "atta_adaptive", CIFAR, lacks=SCATTER),
+    PaperFigure(
+        "hard:F18",
+        "Weight of each example against difficulty",
+        "atta_reweight, iat",
+        f"{FAST}; r .890",
+        (ExampleScatter(REFERENCE, "weight"),),
+        Choice({"method.weight.name": ("probability",), "method.target.name": ("given",)}, {}, ("method",)),
+        reference=True,
+    ),
+    PaperFigure(
+        "hard:F19",
+        "Target of each example against difficulty",
+        "atta_adaptive, iat",
+        f"{FAST}; r .960",
+        (ExampleScatter(REFERENCE, "t_y"),),
+        Choice(
+            {"method.target.name": ("running-average",), "method.target.momentum": (0.9,)},
+            {},
+            ("method.target.keep",),
+        ),
+        reference=True,
+    ),
     PaperFigure(
         "hard:F20",
         "Easiest and hardest images of CIFAR-10",
@@ -205,9 +274,8 @@ FIGURES = (
         "Fine-tuning by its duration",
         "finetune",
         "CIFAR-10 with 500,000 further images, WRN-28-10, AutoAttack, one run",
-        (Table(),),
+        (Table(start=True),),
         Choice({"data.extra.name": ("rest", "npz", "svhn")}, {"method.weight.name": ("probability",)}, ("method",)),
-        without="the column 'none', the pretraining's own result",
     ),
     PaperFigure("hard:T3", "Notation", "", lacks="it lists symbols"),
     PaperFigure(
@@ -235,12 +303,11 @@ FIGURES = (
         "Fine-tuning by its duration on SVHN",
         "svhn/finetune",
         "SVHN with 531,131 further images, WRN-28-10, AutoAttack, one run",
-        (Table(),),
+        (Table(start=True),),
         Choice(
             {"data.name": ("svhn",), "data.extra.name": ("svhn",)},
             {"method.weight.name": ("probability",)},
             ("method",),
         ),
-        without="the column 'none', the pretraining's own result",
     ),
 )

@@ -14,8 +14,10 @@ import pytest
 from analysis import load
 from analysis.charts.saving import save_figure
 from analysis.exceptions import SweepError
-from analysis.papers.catalogue import FIGURES, find_figure, number_of
+from analysis.papers.catalogue import FIGURES, find_figure, is_of_paper, number_of
 from analysis.papers.drawing import DrawnFigure, draw_paper_figure
+from analysis.papers.example_parts import ExampleScatter
+from analysis.papers.group_parts import GroupCurves
 from analysis.papers.listing import DRAWABLE, NO_MEASURE, list_figures
 from analysis.papers.recorded_parts import DiagnosticCurves, GalleryPairs, LipschitzTable, LogitComponents
 from analysis.papers.row import PaperFigure
@@ -25,6 +27,7 @@ from ..planned import SEEDS, write_planned
 
 RECORDED = (DiagnosticCurves, GalleryPairs, LipschitzTable, LogitComponents)  # drawn in test_recorded_figures
 DRAWN = [name for name, row in FIGURES.items() if row.parts and not any(isinstance(p, RECORDED) for p in row.parts)]
+OF_EXAMPLES = (ExampleScatter, GroupCurves)  # parts that need records of examples
 COLUMNS = {"panel", "line", "variant", "x", "mean", "lo", "hi", "n"}
 QUICK = ["hard:F1a", "gairat:F13", "profiling:F2b", "profiling:F18", "gairat:T1"]  # one of each chart
 
@@ -33,9 +36,10 @@ def write_runs(row: PaperFigure, folder: Path) -> list[Sweep]:
     """Write what the recipe of a row would train."""
     words = shlex.split(row.sets)
     sets = [value for key, value in pairwise(words) if key == "--set"]
-    names = [value for key, value in pairwise(words) if key == "--name"]
+    name = "".join(value for key, value in pairwise(words) if key == "--name")
+    examples = any(isinstance(part, OF_EXAMPLES) for part in row.parts) or row.name == "diagnostics:learning_times"
     return [
-        load(write_planned(folder / study.replace("/", "_"), study, sets, "".join(names)))
+        load(write_planned(folder / study.replace("/", "_"), study, sets, name, examples))
         for study in row.study.split(", ")
     ]
 
@@ -124,6 +128,26 @@ def test_a_table_has_clean_accuracy_and_each_final_attack_at_both_checkpoints(tm
     ]
 
 
+@pytest.mark.parametrize("name", ("hard:T2", "hard:T7"))
+def test_the_column_none_is_the_pretraining_with_the_weights_that_fine_tuning_starts_from(
+    name: str, tmp_path: Path
+) -> None:
+    drawn = draw(name, tmp_path)
+    (sweep,), points = drawn.selection.sweeps, drawn.points
+    made = sweep.pretrainings
+    assert len(made) == SEEDS and set(made["kind"]) == {"pretrain"}
+    none = points[points["variant"] == "none: clean"]
+    assert none["mean"].tolist() == pytest.approx([made["best_test_clean_acc"].mean()] * len(none))
+    assert set(none["line"]) == set(drawn.selection.lines) and set(none["panel"]) == {"epochs 1", "epochs 5"}
+    assert points["variant"].iloc[0] == "none: clean"
+    for trial in sweep.plan["trials"]:
+        if trial["kind"] == "trial":
+            trial["start"]["weights"] = "last"
+    last = draw_paper_figure(FIGURES[name], [sweep]).points
+    found = last.loc[last["variant"] == "none: clean", "mean"].iloc[0]
+    assert found == pytest.approx(made["last_test_clean_acc"].mean()) and found < none["mean"].iloc[0]
+
+
 def test_accuracy_by_class_names_the_attack_that_it_is_under(tmp_path: Path) -> None:
     (run,) = write_runs(FIGURES["profiling:F18"], tmp_path)
     for outcome in run.outcomes.values():
@@ -188,7 +212,7 @@ def test_lines_of_two_sweeps_share_panels_and_keep_the_name_of_their_sweep(tmp_p
 
 
 def test_the_list_has_every_figure_and_table_of_the_papers() -> None:
-    numbers = {number_of(name) for name in FIGURES}
+    numbers = {number_of(name) for name in FIGURES if is_of_paper(name)}
     hard = {f"hard:F{n}" for n in range(1, 22)} | {f"hard:T{n}" for n in range(1, 8)}
     gairat = {f"gairat:F{n}" for n in range(2, 22)} | {f"gairat:T{n}" for n in range(1, 4)}
     assert numbers == hard | gairat | {f"profiling:F{n}" for n in range(1, 21)} | {"profiling:T1"}
