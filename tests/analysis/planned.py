@@ -14,8 +14,10 @@ import numpy as np
 from search.planning.planner import Planner
 from search.schema.space import load_space
 
+from .planned_examples import write_examples, write_ranking
+
 SPACES = Path(__file__).resolve().parents[2] / "spaces"
-EPOCHS = 6
+MEASURED = 6  # epochs of a training
 SEEDS = 2
 TEST = 200  # images
 CLASSES = 10
@@ -38,6 +40,8 @@ def write_planned(folder: Path, study: str, overrides: Sequence[str] = (), name:
     (folder / "space.yaml").write_text(f"study: {plan['study']}\n")
     for number, trial in enumerate(plan["trials"]):
         _train(folder / "trials" / trial["id"], plan, trial, np.random.default_rng(number))
+    for name in {trial["ranks"] for trial in plan["trials"] if trial["ranks"]}:
+        write_ranking(folder / "profile", name)
     return folder
 
 
@@ -60,19 +64,26 @@ def _train(place: Path, plan: Mapping[str, Any], trial: Mapping[str, Any], rng: 
     (place / "config.yaml").write_text("seed: 0\n")
     true = truth(trial["config"], trial["fraction"], plan["evaluate"]["epsilon"])
     true = {name: value + 0.004 * rng.standard_normal() for name, value in true.items()}
-    rows = [
-        _row(plan, true, epoch, trial["epochs"]) for epoch in np.linspace(0, trial["epochs"] - 1, EPOCHS).astype(int)
-    ]
-    rows = list({row["epoch"]: row for row in rows}.values())
+    measured = {*np.linspace(0, trial["epochs"] - 1, MEASURED).astype(int)}
+    rows = [_row(plan, trial, true if epoch in measured else None, epoch) for epoch in range(trial["epochs"])]
     (place / "epochs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_examples(place / "instances.npz", plan, trial, rng)
     (place / "cost.jsonl").write_text(json.dumps({"final_seconds": 90.0}) + "\n")
     (place / "result.json").write_text(json.dumps(_result(plan, trial, true, rows)))
 
 
-def _row(plan: Mapping[str, Any], true: Mapping[str, float], epoch: int, epochs: int) -> dict[str, Any]:
-    rise = 1 - math.exp(-6 * (epoch + 1) / epochs)
-    row = {"epoch": int(epoch), "lr": 0.1, "train_loss": 1.0, "examples": 100, "updates": 1}
+def _row(
+    plan: Mapping[str, Any], trial: Mapping[str, Any], true: Mapping[str, float] | None, epoch: int
+) -> dict[str, Any]:
+    """Return the row of an epoch; without `true` nothing was measured in it."""
+    rise = 1 - math.exp(-6 * (epoch + 1) / trial["epochs"])
+    weight = trial["config"]["method"].get("weight") or {}
+    row = {"epoch": epoch, "lr": 0.1, "train_loss": 1.0, "examples": 100, "updates": 1}
     row |= {"forwards": 1100, "backwards": 1000, "kappa_mean": 4 * rise, "kappa_median": 3.0}
+    if weight.get("name", "uniform") != "uniform":
+        row |= {"weight_min": 0.0, "weight_max": 3.0}
+    if true is None:
+        return row
     row |= {"train_clean_acc": 0.95 * rise, "train_robust_acc": true["train"] * rise}
     if plan["evaluate"].get("train"):
         row["train_pgd_acc"] = true["train"] * rise
