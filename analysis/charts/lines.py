@@ -68,8 +68,8 @@ def _draw_panel(plot: Plot, table: TidyTable, points: pd.DataFrame, styles: Mapp
     crowded = points["line"].nunique() >= CROWDED
     for (line, variant), group in points.groupby(["line", "variant"], sort=False):
         x, y, lo, hi = (group[name].to_numpy(float) for name in ("x", "mean", "lo", "hi"))
-        style, main = styles[str(line)], variant == variants[0]
-        dash = style.dash if len(variants) == 1 else dash_of(str(variant), variants)
+        style, main = styles[str(line)], variant in variants[:1] or not variants
+        dash = style.dash if len(variants) < 2 else dash_of(str(variant), variants)
         along = table.x_title != "epoch" and len(x) <= FEW
         plot.plot(
             x, y, color=style.colour, ls=dash, lw=1.4 if main else 1.0, marker=style.marker if along else "", ms=4,
@@ -84,8 +84,8 @@ def _draw_panel(plot: Plot, table: TidyTable, points: pd.DataFrame, styles: Mapp
 
 
 def list_variants(tables: Sequence[TidyTable]) -> list[str]:
-    """Return the variants of some tables, in order; the test curve is the main one."""
-    found = dict.fromkeys(str(variant) for table in tables for variant in table.points["variant"])
+    """Return the variants of some tables that have a name, in order; the test curve is the main one."""
+    found = dict.fromkeys(str(variant) for table in tables for variant in table.points["variant"] if variant)
     return sorted(found, key=lambda variant: variant != "test")
 
 
@@ -103,7 +103,7 @@ def make_handles(tables: Sequence[TidyTable], styles: Mapping[str, Style]) -> li
     along = any(table.x_title != "epoch" for table in tables)
     named: list[object] = [
         Line2D(
-            [], [], color=styles[line].colour, ls=styles[line].dash if len(variants) == 1 else "-",
+            [], [], color=styles[line].colour, ls=styles[line].dash if len(variants) < 2 else "-",
             marker=styles[line].marker if along else "", ms=4, label=line,
         )
         for line in lines
@@ -117,8 +117,7 @@ def find_range(table: TidyTable) -> tuple[float, float]:
     """Return the vertical range of all panels of a table; that of curves leaves out the climb of the first epochs."""
     points = table.points
     if table.x_title == "epoch":
-        first = points["x"].min() + CLIMB * (points["x"].max() - points["x"].min())
-        points = points[points["x"] >= first]
+        points = points[points["x"] >= CLIMB * points["x"].max()]
     ends = points[["mean", "lo", "hi"]].to_numpy(float)
     low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
     margin = MARGIN * max(high - low, 0.01)

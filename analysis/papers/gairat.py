@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from analysis.papers.curve_parts import Curves, EpochStatistics
+from dataclasses import replace
+
+from analysis.papers.curve_parts import Curves, EpochStatistics, WeightByKappa
 from analysis.papers.final_parts import AttackSteps, Table
 from analysis.papers.row import PaperFigure
 from analysis.results.choice import EVALUATED, Choice
@@ -10,17 +12,19 @@ from analysis.results.choice import EVALUATED, Choice
 CIFAR = "CIFAR-10, ResNet-18, 100 to 120 epochs, epsilon 0.031, PGD-20 on test, one run"
 SVHN = CIFAR.replace("CIFAR-10", "SVHN")
 TRAINING = (Curves("clean", error=True, splits=("train",)), Curves("pgd", error=True, splits=("train",)))
+ZOOMED = tuple(panel for part in TRAINING for panel in (part, replace(part, start=0.6)))  # with the insets
 TEST = (Curves("clean", splits=("test",)), Curves("pgd", splits=("test",)))
 TEST_ERROR = (Curves("pgd", error=True, splits=("test",)), Curves("clean", error=True, splits=("test",)))
 ERRORS = (Curves("clean", error=True), Curves("pgd", error=True))
-KAPPA = EpochStatistics((("mean", "kappa_mean"), ("median", "kappa_median")), "κ, attack steps withstood")
-OMEGA = "the panel of the weight against κ"
+KAPPA = EpochStatistics((("mean", "kappa_mean"), ("median", "kappa_median")), "attack steps withstood (κ)")
+OMEGA = WeightByKappa()
+FLATNESS = "the panels of the flatness of the loss"
 LOGITS = "logits of the training examples at an epoch, and their principal components"
 PLAIN = {"method.weight.name": ("uniform",), "method.loss.name": ("ce",)}
 LAMBDA = Choice({"method.weight.name": ("gair",)}, {}, ("method.weight.lam",), fewest=3)
 WEIGHTS = ("uniform", "gair", "gair-linear", "gair-sigmoid")
 NETWORKS = Choice(
-    PLAIN | {"method.attack.epsilon": (EVALUATED,)}, {"method.attack.name": ("pgd",)}, ("model", "method"), fewest=3
+    PLAIN | {"method.attack.epsilon": (EVALUATED,), "method.attack.name": ("pgd",)}, {}, ("model", "method"), fewest=3
 )
 EPSILONS = Choice(PLAIN | {"method.attack.name": ("pgd",)}, {}, ("method.attack.epsilon",), fewest=3)
 MART = Choice(
@@ -42,7 +46,12 @@ FIGURES = (
         "architectures",
         f"{CIFAR}; training error under PGD-10",
         TRAINING,
-        Choice(NETWORKS.where, {"method.attack.name": ("pgd", "none")}, NETWORKS.lines, fewest=3),
+        Choice(
+            PLAIN | {"method.attack.epsilon": (EVALUATED,)},
+            {"method.attack.name": ("pgd", "none")},
+            NETWORKS.lines,
+            fewest=3,
+        ),
     ),
     PaperFigure("gairat:F2b", "Training error by epsilon", "architectures", CIFAR, TRAINING, EPSILONS),
     PaperFigure("gairat:F3", "Toy data, and logits of two classes, by κ", "gairat_kappa", lacks=LOGITS),
@@ -51,16 +60,12 @@ FIGURES = (
         "Constant weights against two that fall with κ",
         "gairat_kappa",
         CIFAR,
-        (*ERRORS, KAPPA),
+        (OMEGA, *ERRORS, KAPPA),
         Choice({}, {"method.weight.name": ("uniform", "gair", "gair-steps")}, ("method.weight",)),
-        without=f"{OMEGA}, and those of the flatness of the loss",
+        without=FLATNESS,
     ),
-    PaperFigure(
-        "gairat:F5a", "Training error by network", "architectures", CIFAR, TRAINING, NETWORKS, without="the insets"
-    ),
-    PaperFigure(
-        "gairat:F5b", "Training error by epsilon", "architectures", CIFAR, TRAINING, EPSILONS, without="the insets"
-    ),
+    PaperFigure("gairat:F5a", "Training error by network", "architectures", CIFAR, ZOOMED, NETWORKS),
+    PaperFigure("gairat:F5b", "Training error by epsilon", "architectures", CIFAR, ZOOMED, EPSILONS),
     PaperFigure(
         "gairat:F6a", "Training error by network on SVHN", "svhn/architectures", SVHN, TRAINING, _on_svhn(NETWORKS)
     ),
@@ -75,9 +80,9 @@ FIGURES = (
         "Constant weights against two that fall with κ, on SVHN",
         "svhn/gairat_kappa",
         SVHN,
-        (*ERRORS, KAPPA),
+        (OMEGA, *ERRORS, KAPPA),
         Choice(ON_SVHN, {"method.weight.name": ("uniform", "gair", "gair-steps")}, ("method.weight",)),
-        without=f"{OMEGA}, and those of the flatness of the loss",
+        without=FLATNESS,
     ),
     PaperFigure(
         "gairat:F11",
@@ -96,14 +101,11 @@ FIGURES = (
         "Four shapes of the weight",
         "gairat_weights",
         CIFAR,
-        TEST,
+        (OMEGA, *TEST),
         Choice({"method.weight.name": WEIGHTS}, {"method.weight.name": WEIGHTS}, ("method.weight",)),
-        without=OMEGA,
     ),
-    PaperFigure("gairat:F13", "Weights by λ", "gairat_lambda", CIFAR, TEST, LAMBDA, without=OMEGA),
-    PaperFigure(
-        "gairat:F14", "Weights by λ on SVHN", "svhn/gairat_lambda", SVHN, TEST, _on_svhn(LAMBDA), without=OMEGA
-    ),
+    PaperFigure("gairat:F13", "Weights by λ", "gairat_lambda", CIFAR, (OMEGA, *TEST), LAMBDA),
+    PaperFigure("gairat:F14", "Weights by λ on SVHN", "svhn/gairat_lambda", SVHN, (OMEGA, *TEST), _on_svhn(LAMBDA)),
     PaperFigure(
         "gairat:F15",
         "Weights by burn-in, λ 0, and AT",
@@ -152,20 +154,20 @@ FIGURES = (
             fewest=3,
         ),
     ),
-    PaperFigure("gairat:F19", "MMA, MART and GAIR-MART by λ", "gair_mart", CIFAR, TEST, MART, without=OMEGA),
+    PaperFigure("gairat:F19", "MMA, MART and GAIR-MART by λ", "gair_mart", CIFAR, (OMEGA, *TEST), MART),
     PaperFigure(
         "gairat:F20",
         "MART and GAIR-MART that weighs the KL term, by λ",
         "gair_mart",
         CIFAR,
-        TEST,
+        (OMEGA, *TEST),
         Choice(
-            {"method.loss.name": ("mart",), "method.weight.name": ("gair",), "method.loss.weighs": ("kl",)},
-            {},
+            {"method.loss.name": ("mart",)},
+            {"method.weight.name": ("uniform", "gair"), "method.loss.weighs": ("kl",)},
             ("method",),
             fewest=2,
+            without={"method.weight.name": ("gair",), "method.loss.weighs": ("ce",)},
         ),
-        without=f"{OMEGA}, and MART (gairat:F19 has it)",
     ),
     PaperFigure(
         "gairat:F21",

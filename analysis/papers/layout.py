@@ -61,7 +61,7 @@ def assign_styles(row: PaperFigure, selection: Selection, tables: Sequence[TidyT
         return order_styles(selection.lines)
     register = build_register([selection.trials])
     styles = register.assign_styles(selection.lines)
-    if len(list_variants(tables)) == 1:
+    if len(list_variants(tables)) < 2:
         return styles
     return {
         line: Style(colour, styles[line].marker) for line, colour in register.assign_colours(selection.lines).items()

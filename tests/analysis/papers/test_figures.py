@@ -49,6 +49,7 @@ def test_what_the_recipe_of_a_figure_trains_is_what_it_is_drawn_from(name: str, 
     drawn = draw_paper_figure(row, runs, width=3.25)
     points = drawn.points
     seeds = 1 if "friendly_networks" in row.study else SEEDS
+    assert not [line for run in runs for line in run.damaged()]
     assert set(points) >= COLUMNS and len(drawn.tables) == len(row.parts)
     assert set(points["n"]) == {seeds}, "a point is a mean over the seeds of one configuration, and over nothing else"
     assert np.isfinite(points[["x", "mean"]].to_numpy(float)).all()
@@ -91,9 +92,44 @@ def test_hard_examples_err_more_than_easy_ones_on_training_and_test(tmp_path: Pa
 def test_a_smaller_lambda_is_a_line_of_its_own_in_the_order_of_numbers(tmp_path: Path) -> None:
     drawn = draw("gairat:F13", tmp_path)
     assert drawn.selection.lines == [f"lam {lam}" for lam in (-3, -2, -1, 0, 1, 2, 3, "inf")]
-    robust = drawn.tables[1].points
+    robust = drawn.tables[-1].points
     last = robust[(robust["x"] == robust["x"].max()) & (robust["panel"] == "label_noise 0")].set_index("line")["mean"]
     assert last["lam -3"] > last["lam 0"] > last["lam 3"] > last["lam inf"]
+
+
+def test_weights_fall_with_kappa_and_are_one_without_lambda(tmp_path: Path) -> None:
+    drawn = draw("gairat:F13", tmp_path, **{"data.label_noise": ["0"]})
+    weights = drawn.tables[0].points
+    assert {"κ / K"} == {drawn.tables[0].x_title} and weights["x"].between(0, 1).all()
+    assert (weights.loc[weights["line"] == "lam inf", "mean"] == 1).all()
+    for lam in (-3, 0, 3):
+        line = weights[weights["line"] == f"lam {lam}"]
+        assert len(line) == 11 and line["x"].is_monotonic_increasing and line["mean"].is_monotonic_decreasing
+    run = drawn.selection.sweeps[0]
+    seeds = drawn.selection.trials[drawn.selection.trials["line"] == "lam 0"]["id"]
+    found = []
+    for trial in seeds:
+        with np.load(run.folder / "trials" / trial / "instances.npz") as arrays:
+            there = (arrays["kappa"] == 3) & np.isfinite(arrays["weight"])
+            found.append(arrays["weight"][there].astype(float).mean())
+    row = weights[(weights["line"] == "lam 0") & np.isclose(weights["x"], 0.3)].iloc[0]
+    assert [row["mean"], row["hi"] - row["mean"]] == pytest.approx(
+        [np.mean(found), np.std(found, ddof=1) / SEEDS**0.5], rel=1e-4
+    )
+
+
+def test_an_inset_is_a_panel_of_the_last_epochs(tmp_path: Path) -> None:
+    drawn = draw("gairat:F5a", tmp_path)
+    whole, zoomed = (table.points for table in drawn.tables[:2])
+    assert not any("standard" in line for line in drawn.selection.lines), "Figure 2 has standard training"
+    late = whole[whole["x"] >= 0.6 * (whole["x"].max() + 1)]
+    assert list(zoomed["mean"]) == list(late["mean"]) and len(late) < len(whole)
+    assert all("from epoch " in panel for panel in zoomed["panel"])
+
+
+def test_mart_is_beside_its_variant_that_weighs_the_kl_term_alone(tmp_path: Path) -> None:
+    lines = draw("gairat:F20", tmp_path).selection.lines
+    assert lines == ["MART", *(f"GAIR-MART on KL · lam {lam}" for lam in (-3, 0, 3))]
 
 
 def test_a_trade_off_has_a_point_an_epsilon_and_marks_those_that_no_other_beats(tmp_path: Path) -> None:
