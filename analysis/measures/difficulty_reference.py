@@ -14,12 +14,14 @@ import numpy as np
 import pandas as pd
 
 from analysis.exceptions import SweepError
+from analysis.measures.example_scatter import correlate
 from analysis.measures.group_means import GROUPS, assign_groups, compute_group_means
 from analysis.measures.masking import is_plain
+from analysis.results.choice import list_configs
 from analysis.results.instances import Instances, locate
-from analysis.results.rankings import read_ranking
+from analysis.results.rankings import Ranking, read_ranking
 from analysis.results.sweep import Sweep
-from trainers.scores import difficulty, normalized_rank
+from trainers.scores import difficulty, difficulty_last, normalized_rank
 from trainers.scores import difficulty_d as difficulty_d
 
 CURVES = ("weight", "epsilon", "t_y", "t_max")
@@ -83,22 +85,55 @@ def find_references(results: Sweep, file: Path | None = None) -> References:
             )
         d = 1 - ranking.ranks["difficulty"]
         return References(str(file), [Reference(None, ranking.index, ranking.y, d)], file)
-    configs = {trial["id"]: trial.get("config", {}) for trial in results.plan["trials"]}
     made = [
         Reference(None, ranking.index, ranking.y, 1 - ranking.ranks["difficulty"])
+        for ranking in _list_plain_rankings(results)
+    ]
+    if made:
+        return References("the PGD trainings of `profile`", made)
+    trained = [
+        reference
+        for trial, seed in _list_plain_trainings(results)
+        for reference in _reference_of(results.instances(trial), seed)
+    ]
+    return References("the sweep's PGD trainings of other seeds", trained)
+
+
+def find_shared_references(results: Sweep, others: Sequence[Sweep]) -> References:
+    """Return the references of a sweep itself, or if it has none those of the first other sweep that has some."""
+    found = find_references(results)
+    for other in others:
+        if not found.found and other is not results and has_references(other):
+            found = find_references(other)
+            found = found._replace(description=f"{found.description.replace('the sweep', other.study)}")
+    return found
+
+
+def has_references(results: Sweep) -> bool:
+    """Return whether a sweep has a PGD training that makes a ranking or trains on all examples; no array is read."""
+    return bool(_list_plain_rankings(results) or _list_plain_trainings(results))
+
+
+def _list_plain_rankings(results: Sweep) -> list[Ranking]:
+    """Return the rankings by difficulty that plain PGD trainings made for a sweep."""
+    configs = dict(list_configs(results))
+    return [
+        ranking
         for ranking in results.profile_rankings
         if "difficulty" in ranking.ranks
         and ranking.trials
         and all(is_plain(configs.get(trial, {})) for trial in ranking.trials)
     ]
-    if made:
-        return References("the PGD trainings of `profile`", made)
-    trained: list[Reference] = []
-    for trial in results.completed.to_dict("records"):
-        config = configs[trial["id"]]
-        if is_plain(config) and config.get("subset", {}).get("name") == "all":
-            trained += _reference_of(results.instances(trial["id"]), int(trial["seed"]))
-    return References("the sweep's PGD trainings of other seeds", trained)
+
+
+def _list_plain_trainings(results: Sweep) -> list[tuple[str, int]]:
+    """Return the id and seed of each completed plain PGD training on all examples."""
+    configs = dict(list_configs(results))
+    return [
+        (str(trial), int(seed))
+        for trial, seed in results.completed[["id", "seed"]].itertuples(index=False)
+        if is_plain(configs[trial]) and configs[trial].get("subset", {}).get("name") == "all"
+    ]
 
 
 def _reference_of(instances: Instances | None, seed: int) -> list[Reference]:
@@ -178,15 +213,17 @@ def correlate_with_difficulty(results: Sweep, references: References) -> Difficu
 
 def reduce_epochs(curve: str, values: np.ndarray) -> np.ndarray:
     """Reduce a curve to one number for each example, (T, N) -> (N,): its last value or its mean over epochs."""
-    return values[-1] if curve in LAST else difficulty({"loss": values})  # `difficulty` is the mean over epochs
+    return reduce_last(values) if curve in LAST else reduce_mean(values)
 
 
-def correlate(d: np.ndarray, values: np.ndarray) -> float:
-    """Return Pearson's correlation of the values known of both; NaN if all of one are equal."""
-    both = np.isfinite(values) & np.isfinite(d)
-    if both.sum() < 2 or not (np.ptp(values[both]) and np.ptp(d[both])):
-        return float("nan")
-    return float(np.corrcoef(d[both], values[both])[0, 1])
+def reduce_last(values: np.ndarray) -> np.ndarray:
+    """Return the value of each example in the last epoch that trained it, (T, N) -> (N,)."""
+    return difficulty_last({"loss": values})
+
+
+def reduce_mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean of each example over the epochs that trained it, (T, N) -> (N,)."""
+    return difficulty({"loss": values})
 
 
 def _mean_table(rows: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -24,6 +24,7 @@ class TidyTable(NamedTuple):
     attacks: tuple[str, ...] = ()  # names of the attacks whose accuracies it has
     plain: tuple[str, ...] = ()  # variants that are no fractions
     notes: tuple[str, ...] = ()  # what a reader must know, a sentence each
+    of_test: bool = True  # whether the points are measured on test images
 
     @property
     def seeds(self) -> str:

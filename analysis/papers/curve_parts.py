@@ -8,7 +8,7 @@ from analysis.measures.accuracy_curves import measure_curves
 from analysis.measures.epoch_statistics import measure_epoch_statistics
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.kappa import measure_weights
-from analysis.papers.part import LINES
+from analysis.papers.part import LINES, lack_arrays
 from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
 
@@ -67,5 +67,4 @@ class WeightByKappa:
 
     def find_lack(self, sweep: Sweep) -> str:
         """Say whether κ and weights of examples were recorded."""
-        missing = [name for name in ("kappa_mean", "weight_max") if name not in sweep.epochs]
-        return "κ and the weight of each example (trainings with weights by κ record both)" if missing else ""
+        return lack_arrays(sweep, ("kappa", "weight"))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.charts.saving import WIDTH, FigureSpec
 from analysis.exceptions import SweepError
+from analysis.measures.difficulty_reference import has_references
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.stats import format_seed_counts
 from analysis.papers.layout import CHARTS, MAX_ROWS, Picture
@@ -49,9 +50,10 @@ def draw_paper_figure(
     usable, lack = find_usable(row, sweeps)
     if row.lacks or row.command or not usable:
         raise SweepError(explain_lack(row, sweeps, lack))
-    selection, tables = _measure(row, usable, chosen)
+    selection, tables = _measure(row, usable, chosen, sweeps)
     note = describe_selection(row, selection, tables)
-    others = [name for name, sweep in zip(name_sweeps(sweeps), sweeps, strict=True) if sweep not in selection.sweeps]
+    used = [sweep for sweep in sweeps if sweep in selection.sweeps or (row.reference and has_references(sweep))]
+    others = [name for name, sweep in zip(name_sweeps(sweeps), sweeps, strict=True) if sweep not in used]
     caption = " ".join(filter(None, (f"{row.name}: {row.title}.", note, describe_difference_to_paper(row, others))))
     is_table = row.parts[0].chart == TABLE
     size, draw = CHARTS[row.parts[0].chart].lay_out(Picture(row, selection, tables, note, width))
@@ -71,12 +73,15 @@ def explain_lack(row: PaperFigure, sweeps: Sequence[Sweep], lack: str) -> str:
 
 
 def _measure(
-    row: PaperFigure, sweeps: Sequence[Sweep], chosen: Mapping[str, Sequence[str]] | None
+    row: PaperFigure,
+    sweeps: Sequence[Sweep],
+    chosen: Mapping[str, Sequence[str]] | None,
+    given: Sequence[Sweep],
 ) -> tuple[Selection, list[TidyTable]]:
     """Select as many lines as the figure can tell apart, and measure them."""
     most = MAX_ROWS
     while True:
-        selection = select(sweeps, row.choice, most, chosen)
+        selection = select(sweeps, row.choice, most, chosen, given)
         tables = [part.measure(selection) for part in row.parts]
         fitting = CHARTS[row.parts[0].chart].count_fitting(row, selection, tables)
         if len(selection.lines) <= fitting:
@@ -91,7 +96,8 @@ def describe_selection(row: PaperFigure, selection: Selection, tables: Sequence[
     names = dict.fromkeys(name for table in tables for name in table.attacks)
     attacks = [selection.attacks[name] for name in names if name in selection.attacks]
     examples = max(sweep.test_examples for sweep in selection.sweeps)
-    images = f" on {examples:,.0f} test images" if examples < float("inf") else ""
+    is_known = examples < float("inf") and any(table.of_test for table in tables)
+    images = f" on {examples:,.0f} test images" if is_known else ""
     sentences = [
         f"{how[:1].upper()}{how[1:]} ({seeds}){images}.",
         f"Under {'; '.join(attacks)}." if attacks else "",

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from analysis.measures.example_quantities import REFERENCE
 from analysis.papers.curve_parts import Curves
+from analysis.papers.example_parts import ExampleScatter
 from analysis.papers.final_parts import Table
 from analysis.papers.row import PaperFigure
 from analysis.results.choice import Choice
 
 CIFAR = "CIFAR-10, ResNet-18, 200 epochs, PGD-10 at 8/255, one run"
+FAST = CIFAR.replace("200", "38")
 ERRORS = (Curves("pgd", error=True),)
 GROUPS = "curves of the difficulty groups of a sweep's own trials, beside training and test error"
-SCATTER = "a scatter of examples (their correlation is printed by python -m analysis.agreement RUN)"
 GALLERY = "adversarial images with their predicted labels (the report's gallery has the clean images)"
 LIPSCHITZ = "bounds of the Lipschitz constant (AutoLip)"
 FIFTHS: dict[str, Sequence[Any]] = {"subset.side": ("easiest", "hardest"), "subset.name": ("random",)}
@@ -74,7 +76,12 @@ FIGURES = (
     PaperFigure("hard:F2a", "Loss of the difficulty groups", STUDY, CIFAR, lacks=GROUPS),
     PaperFigure("hard:F2b", "Feature norm of the difficulty groups", STUDY, CIFAR, lacks=GROUPS),
     PaperFigure(
-        "hard:F3", "Difficulty by loss against difficulty by error", "cifar10/difficulty_distance", lacks=SCATTER
+        "hard:F3",
+        "Difficulty by loss against difficulty by error",
+        "difficulty_distance",
+        "CIFAR-10, ResNet-18 and WRN-34, r .947 and .955, one run",
+        (ExampleScatter("difficulty", "difficulty_01"),),
+        Choice({"method.attack.name": ("pgd",), "method.attack.start": ("uniform",)}, {}, ("model",)),
     ),
     _budget("a", "4", "linf", 0.25, "linf, epsilon 2/255"),
     _budget("b", "4", "linf", 0.5, "linf, epsilon 4/255"),
@@ -130,7 +137,15 @@ FIGURES = (
         ERRORS,
         Choice(PIECES, {"method.attack.name": ("iat",), "method.weight.name": ("confidence",)}, ("method",), join=True),
     ),
-    PaperFigure("hard:F13", "Radius of each example against difficulty", "iat", CIFAR, lacks=SCATTER),
+    PaperFigure(
+        "hard:F13",
+        "Radius of each example at the end against difficulty",
+        "iat",
+        f"{CIFAR}; r .844",
+        (ExampleScatter(REFERENCE, "epsilon"),),
+        Choice({"method.attack.name": ("iat",)}, {}, ("method",)),
+        reference=True,
+    ),
     PaperFigure("hard:F14", "Self-adaptive weight of the difficulty groups", "self_adaptive", CIFAR, lacks=GROUPS),
     PaperFigure(
         "hard:F15",
@@ -143,7 +158,7 @@ FIGURES = (
         "hard:F16",
         "Adaptive targets by the share of the label that they keep",
         "atta_adaptive",
-        CIFAR.replace("200", "38"),
+        FAST,
         ERRORS,
         Choice(
             {"method.target.name": ("running-average",), "method.target.momentum": (0.9,)},
@@ -156,7 +171,7 @@ FIGURES = (
         "hard:F17",
         "One attack step with and without reweighting",
         "atta_reweight",
-        CIFAR.replace("200", "38"),
+        FAST,
         ERRORS,
         Choice(
             {
@@ -168,8 +183,28 @@ FIGURES = (
             ("method.weight",),
         ),
     ),
-    PaperFigure("hard:F18", "Weight of each example against difficulty", "atta_reweight", CIFAR, lacks=SCATTER),
-    PaperFigure("hard:F19", "Target of each example against difficulty", "atta_adaptive", CIFAR, lacks=SCATTER),
+    PaperFigure(
+        "hard:F18",
+        "Weight of each example against difficulty",
+        "atta_reweight, iat",
+        f"{FAST}; r .890",
+        (ExampleScatter(REFERENCE, "weight"),),
+        Choice({"method.weight.name": ("probability",), "method.target.name": ("given",)}, {}, ("method",)),
+        reference=True,
+    ),
+    PaperFigure(
+        "hard:F19",
+        "Target of each example against difficulty",
+        "atta_adaptive, iat",
+        f"{FAST}; r .960",
+        (ExampleScatter(REFERENCE, "t_y"),),
+        Choice(
+            {"method.target.name": ("running-average",), "method.target.momentum": (0.9,)},
+            {},
+            ("method.target.keep",),
+        ),
+        reference=True,
+    ),
     PaperFigure("hard:F20", "Easiest and hardest images of CIFAR-10", "cifar10/difficulty_distance", lacks=GALLERY),
     PaperFigure("hard:F21", "Easiest and hardest images of SVHN", f"svhn/{STUDY}", lacks=GALLERY),
     PaperFigure(

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from analysis.charts.classes import draw_classes, size_classes
+from analysis.charts.density import draw_density, show_scatter, size_density
 from analysis.charts.lines import draw_lines, list_variants, size_lines
 from analysis.charts.saving import Draw
 from analysis.charts.styles import PALETTE, Style, build_register, order_styles
@@ -16,7 +17,7 @@ from analysis.charts.trade_off import draw_trade_off, size_trade_off
 from analysis.measures.class_accuracy import arrange_classes
 from analysis.measures.classes import Classes
 from analysis.measures.figure_table import TidyTable
-from analysis.papers.part import CLASSES, LINES, TABLE, TRADE_OFF
+from analysis.papers.part import CLASSES, LINES, SCATTER, TABLE, TRADE_OFF
 from analysis.papers.row import PaperFigure
 from analysis.results.selection import Selection
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_ORDERED = 10  # lines in an order, which a scale tells apart
 MAX_ROWS = 40  # of a table
+MAX_SCATTERS = 12  # panels of a scatter
 
 
 class Picture(NamedTuple):
@@ -95,9 +97,20 @@ def _lay_out_trade_off(picture: Picture) -> tuple[tuple[float, float], Draw]:
     return size_trade_off(picture.tables, picture.width), draw
 
 
+def _count_scatters(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> int:
+    """Return how many lines have room where each has a panel of its own."""
+    return max(1, MAX_SCATTERS // len(selection.panels))
+
+
+def _lay_out_scatter(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    info = show_scatter(picture.tables[0])
+    return size_density(info, picture.width), partial(draw_density, info=info, note=picture.note)
+
+
 CHARTS = {
     LINES: Chart(_lay_out_lines, _count_styles),
     TRADE_OFF: Chart(_lay_out_trade_off, _count_styles),
     CLASSES: Chart(_lay_out_classes, _count_rows),
+    SCATTER: Chart(_lay_out_scatter, _count_scatters),
     TABLE: Chart(_lay_out_table, _count_rows),
 }

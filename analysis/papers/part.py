@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from analysis.measures.figure_table import TidyTable
@@ -10,6 +11,7 @@ from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
 
 LINES, TRADE_OFF, CLASSES, TABLE = "lines", "trade_off", "classes", "table"  # charts
+SCATTER = "scatter"
 REMEDIES = {
     "aa": "{name: autoattack, version: custom, attacks: [apgd-ce, apgd-t], images: 500}",
     "pgd20": "{name: pgd, steps: 20}",
@@ -38,3 +40,18 @@ def lack_attacks(sweep: Sweep, attacks: tuple[str, ...]) -> str:
         remedy = REMEDIES.get(missing[0], "{…}")
         return f"the final attack {', '.join(missing)} (--set 'evaluate.final.{missing[0]}={remedy}')"
     return "" if find_strongest(known, sweep.attacks) else "robust test accuracy at the last epoch"
+
+
+def lack_arrays(sweep: Sweep, names: Sequence[str]) -> str:
+    """Say which arrays of its examples no training of a sweep recorded; a training of each configuration is looked at.
+
+    Opening an array computes the checksum of its file, so that not all are.
+    """
+    firsts = sweep.completed.drop_duplicates("configuration")["id"]
+    missing = set(names)
+    for trial in firsts:
+        instances = sweep.instances(trial)
+        missing -= set() if instances is None else set(instances)
+        if not missing:
+            return ""
+    return f"{', '.join(sorted(missing))} of each example"

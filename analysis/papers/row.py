@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from analysis.measures.difficulty_reference import has_references
 from analysis.papers.part import Part
 from analysis.results.choice import Choice, find_lack, find_missing, read_path
 from analysis.results.sweep import Sweep
@@ -21,6 +22,7 @@ class PaperFigure:
     parts: tuple[Part, ...] = ()
     choice: Choice = field(default_factory=Choice)
     pretrained: str = ""  # the attack of the training that the network starts from, "none" for standard training
+    reference: bool = False  # whether it needs the difficulty of examples in PGD trainings of this or another run
     ordered: bool = False  # whether the lines have an order although they are no numbers, such as nested subsets
     sets: str = ""  # what the study needs on its command line beside the space
     without: str = ""  # panels or columns of the paper that this figure does not have
@@ -43,7 +45,7 @@ def find_usable(row: PaperFigure, sweeps: Sequence[Sweep]) -> tuple[list[Sweep],
     """
     usable, lacks = [], []
     for sweep in sweeps:
-        lack = find_lack(sweep, row.choice) or _lack_pretraining(row, sweep)
+        lack = find_lack(sweep, row.choice) or _lack_pretraining(row, sweep) or _lack_reference(row, sweep, sweeps)
         if not lack and row.choice.join and not _contributes(row, sweep):
             lack = _tell_missing(row, [sweep])
         recorded = "" if lack else "; ".join(filter(None, (part.find_lack(sweep) for part in row.parts)))
@@ -66,6 +68,13 @@ def _lack_pretraining(row: PaperFigure, sweep: Sweep) -> str:
         if row.pretrained and row.pretrained not in attacks
         else ""
     )
+
+
+def _lack_reference(row: PaperFigure, sweep: Sweep, sweeps: Sequence[Sweep]) -> str:
+    """Say whether no run has a PGD training by whose difficulty a figure orders examples."""
+    if not row.reference or any(has_references(other) for other in (sweep, *sweeps)):
+        return ""
+    return "a PGD training on all examples, which the same or another run may have on the same data"
 
 
 def _contributes(row: PaperFigure, sweep: Sweep) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -46,6 +46,15 @@ class Selection:
     configs: Mapping[tuple[int, str], Row]  # (place of the sweep, id) -> configuration
     numeric: bool  # whether the lines are numbers in order
     cuts: tuple[str, ...]  # what was left out, a sentence each
+    given: tuple[Sweep, ...]  # all sweeps that a figure may look at, such as for the difficulty of their examples
+
+    def narrow(self) -> list[Sweep]:
+        """Return each sweep with the selected trials alone."""
+        ids = [set(self.trials.loc[self.trials["sweep"] == number, "id"]) for number in range(len(self.sweeps))]
+        return [
+            replace(sweep, labelled=sweep.labelled[sweep.labelled["id"].isin(kept)])
+            for sweep, kept in zip(self.sweeps, ids, strict=True)
+        ]
 
     @property
     def panels(self) -> list[str]:
@@ -68,10 +77,12 @@ def select(
     choice: Choice,
     max_lines: int,
     chosen: Mapping[str, Sequence[str]] | None = None,
+    given: Sequence[Sweep] = (),
 ) -> Selection:
     """Select the completed trials of a choice; `chosen` maps axes to labels that a user chose.
 
-    A figure holds `max_lines` lines, and MAX_PANELS panels for each quantity. Raises SweepError if nothing is left.
+    `given` are further sweeps, of which nothing is selected. A figure holds `max_lines` lines, and MAX_PANELS panels
+    for each quantity. Raises SweepError if nothing is left.
     """
     cuts: list[str] = []
     kept = [Joined(sweep, _keep(sweep, choice, chosen or {}, cuts)) for sweep in sweeps]
@@ -92,7 +103,8 @@ def select(
     configs = {
         (number, trial): config for number, part in enumerate(kept) for trial, config in list_configs(part.sweep)
     }
-    return Selection(tuple(part.sweep for part in kept), trials, epochs, configs, numeric, tuple(cuts))
+    every = (*sweeps, *(sweep for sweep in given if not any(sweep is other for other in sweeps)))
+    return Selection(tuple(part.sweep for part in kept), trials, epochs, configs, numeric, tuple(cuts), every)
 
 
 def _keep(sweep: Sweep, choice: Choice, chosen: Mapping[str, Sequence[str]], cuts: list[str]) -> pd.DataFrame:

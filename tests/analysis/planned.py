@@ -32,15 +32,20 @@ def plan_study(study: str, overrides: tuple[str, ...] = (), name: str = "") -> s
     return json.dumps(Planner(loaded, lambda data: "any data").plan().to_json(name or Path(study).name))
 
 
-def write_planned(folder: Path, study: str, overrides: Sequence[str] = (), name: str = "") -> Path:
-    """Write the plan and made-up records of a study and return the folder."""
+def write_planned(
+    folder: Path, study: str, overrides: Sequence[str] = (), name: str = "", examples: bool = False
+) -> Path:
+    """Write the plan and made-up records of a study, with those of its examples if asked, and return the folder."""
     plan = json.loads(plan_study(study, tuple(overrides), name))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "plan.json").write_text(json.dumps({key: value for key, value in plan.items() if key != "format"}))
     (folder / "space.yaml").write_text(f"study: {plan['study']}\n")
     for number, trial in enumerate(plan["trials"]):
-        _train(folder / "trials" / trial["id"], plan, trial, np.random.default_rng(number))
-    for name in {trial["ranks"] for trial in plan["trials"] if trial["ranks"]}:
+        place = folder / "trials" / trial["id"]
+        _train(place, plan, trial, np.random.default_rng(number))
+        if examples:
+            write_examples(place / "instances.npz", plan, trial, np.random.default_rng(1000 + number))
+    for name in {trial["ranks"] for trial in plan["trials"] if examples and trial["ranks"]}:
         write_ranking(folder / "profile", name)
     return folder
 
@@ -67,7 +72,6 @@ def _train(place: Path, plan: Mapping[str, Any], trial: Mapping[str, Any], rng: 
     measured = {*np.linspace(0, trial["epochs"] - 1, MEASURED).astype(int)}
     rows = [_row(plan, trial, true if epoch in measured else None, epoch) for epoch in range(trial["epochs"])]
     (place / "epochs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    write_examples(place / "instances.npz", plan, trial, rng)
     (place / "cost.jsonl").write_text(json.dumps({"final_seconds": 90.0}) + "\n")
     (place / "result.json").write_text(json.dumps(_result(plan, trial, true, rows)))
 
@@ -77,11 +81,8 @@ def _row(
 ) -> dict[str, Any]:
     """Return the row of an epoch; without `true` nothing was measured in it."""
     rise = 1 - math.exp(-6 * (epoch + 1) / trial["epochs"])
-    weight = trial["config"]["method"].get("weight") or {}
     row = {"epoch": epoch, "lr": 0.1, "train_loss": 1.0, "examples": 100, "updates": 1}
     row |= {"forwards": 1100, "backwards": 1000, "kappa_mean": 4 * rise, "kappa_median": 3.0}
-    if weight.get("name", "uniform") != "uniform":
-        row |= {"weight_min": 0.0, "weight_max": 3.0}
     if true is None:
         return row
     row |= {"train_clean_acc": 0.95 * rise, "train_robust_acc": true["train"] * rise}

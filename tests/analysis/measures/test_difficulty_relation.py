@@ -10,12 +10,8 @@ import pytest
 from scipy import stats
 
 from analysis.measures.difficulty_reference import find_references
-from analysis.measures.difficulty_relation import (
-    OVER_EXAMPLES,
-    bound_correlation,
-    correlate_examples,
-    count_examples,
-)
+from analysis.measures.difficulty_relation import correlate_examples, count_examples
+from analysis.measures.example_scatter import OVER_EXAMPLES, bound_correlation
 from analysis.results.instances import locate
 from analysis.results.sweep import Sweep, load_sweep
 

@@ -17,7 +17,7 @@ from ..planned import write_planned
 def test_a_figure_is_written_and_its_caption_printed(
     suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run, file = write_planned(tmp_path / "run", "gairat_lambda"), tmp_path / f"f{suffix}"
+    run, file = write_planned(tmp_path / "run", "gairat_lambda", examples=True), tmp_path / f"f{suffix}"
     assert main([str(run), "--figure", "gairat:F13", "-o", str(file), "--width", "3.25"]) == 0
     assert file.stat().st_size > 1000
     printed = capsys.readouterr().out
@@ -37,7 +37,7 @@ def test_points_are_written_as_csv_and_tables_as_markdown(tmp_path: Path) -> Non
 def test_the_list_says_what_can_be_drawn_and_what_gives_the_rest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = write_planned(tmp_path / "run", "gairat_lambda")
+    run = write_planned(tmp_path / "run", "gairat_lambda", examples=True)
     assert main(["--list", str(run)]) == 0
     printed = capsys.readouterr().out
     assert "gairat:F13      drawable: Weights by λ\n                from gairat_lambda" in printed

@@ -1,0 +1,93 @@
+"""Quantities of the training examples of a selection, one against another, as a scatter with a panel a line.
+
+Liu et al. 2021, Figures 3, 13, 18 and 19.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from analysis.measures.difficulty_reference import References, find_shared_references, reduce_last, reduce_mean
+from analysis.measures.example_scatter import WHOLE, ExamplePairs, keep_known, tabulate_scatter
+from analysis.measures.figure_table import TidyTable
+from analysis.measures.hardness import measure_hardness
+from analysis.results.instances import Instances
+from analysis.results.selection import Selection
+from analysis.results.sweep import Sweep
+from trainers.scores import difficulty_d
+
+REFERENCE = "reference"  # the difficulty of examples in other PGD trainings, as a quantity
+D = "difficulty d (1: easiest)"
+
+
+class ExampleQuantity(NamedTuple):
+    """A number of each example of a training, computed from an array of its records."""
+
+    array: str
+    title: str
+    compute: Callable[[Instances], np.ndarray]  # -> (N,), NaN where unknown
+    limits: tuple[float, float] | None = None  # of its values, if they are the same for every training
+
+
+def _rank_by(score: str) -> Callable[[Instances], np.ndarray]:
+    """Return the function that computes d of Liu et al. 2021, eq. 1, from a score: 0 the hardest, 1 the easiest."""
+
+    def compute(instances: Instances) -> np.ndarray:
+        found = measure_hardness(instances, score)
+        assert found is not None, "the caller asks for recorded arrays alone"
+        d, known = np.full(len(found), np.nan), np.isfinite(found)
+        d[known] = difficulty_d(found[known])
+        return d
+
+    return compute
+
+
+QUANTITIES: Mapping[str, ExampleQuantity] = {
+    "difficulty": ExampleQuantity("loss", "d by mean loss (1: easiest)", _rank_by("difficulty"), WHOLE),
+    "difficulty_01": ExampleQuantity("correct", "d by mean 0–1 error (1: easiest)", _rank_by("difficulty_01"), WHOLE),
+    "epsilon": ExampleQuantity("epsilon", "radius at the end", lambda arrays: reduce_last(arrays["epsilon"])),
+    "weight": ExampleQuantity("weight", "mean weight over epochs", lambda arrays: reduce_mean(arrays["weight"])),
+    "t_y": ExampleQuantity("t_y", "mean target of the label over epochs", lambda arrays: reduce_mean(arrays["t_y"])),
+}
+
+
+def measure_example_scatter(selection: Selection, x: str, y: str) -> TidyTable:
+    """Tabulate one quantity of the examples against another, over the trainings of each line.
+
+    Each is among QUANTITIES; `x` may also be REFERENCE, the difficulty in PGD trainings of other seeds, of the same
+    sweep or else of one that was given. A training that lacks one of the two is left out.
+    """
+    pairs: list[ExamplePairs] = []
+    sources: dict[str, None] = {}
+    for number, sweep in enumerate(selection.sweeps):
+        references = find_shared_references(sweep, selection.given) if x == REFERENCE else None
+        if references is not None:
+            sources[references.description] = None
+        trials = selection.trials[selection.trials["sweep"] == number]
+        pairs += _read_pairs(sweep, trials, references, x, y)
+    named = QUANTITIES[y]
+    x_title = D if x == REFERENCE else QUANTITIES[x].title
+    notes = (f"Difficulty d is that of {' and '.join(sources)}.",) if sources else ()
+    return tabulate_scatter(pairs, x_title, named.title, WHOLE, named.limits, notes)
+
+
+def _read_pairs(
+    sweep: Sweep, trials: pd.DataFrame, references: References | None, x: str, y: str
+) -> Iterator[ExamplePairs]:
+    """Yield both quantities of the examples of each training that has them."""
+    for trial, seed, panel, line in trials[["id", "seed", "panel", "line"]].itertuples(index=False):
+        instances = sweep.instances(trial)
+        if instances is None or QUANTITIES[y].array not in instances:
+            continue
+        if references is not None:
+            one = references.d(instances, int(seed))
+        else:
+            one = QUANTITIES[x].compute(instances) if QUANTITIES[x].array in instances else None
+        if one is not None:
+            known = keep_known(one, QUANTITIES[y].compute(instances))
+            if len(known[0]) > 1:
+                yield ExamplePairs(panel, line, *known)

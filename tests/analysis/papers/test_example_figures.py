@@ -1,0 +1,94 @@
+"""Figures of single examples: what a scatter counts and correlates, against numpy and scipy on the raw records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis import load
+from analysis.exceptions import SweepError
+from analysis.papers.catalogue import FIGURES
+from analysis.papers.drawing import draw_paper_figure
+from analysis.papers.row import find_usable
+
+from ..planned import write_planned
+from ..planned_examples import EXAMPLES, draw_hardness
+from .test_figures import draw
+
+
+def rank(values: np.ndarray) -> np.ndarray:
+    return (stats.rankdata(values) - 0.5) / len(values)
+
+
+def test_difficulty_by_loss_goes_with_difficulty_by_error_and_each_example_counts_once_a_training(
+    tmp_path: Path,
+) -> None:
+    drawn = draw("hard:F3", tmp_path)
+    points = drawn.points
+    assert set(points["line"]) == {"MLP", "CNN"} and set(points["panel"]) == {"epochs 40", "epochs 80", ""}
+    assert (points.groupby(["panel", "line"])["count"].sum() == 2 * EXAMPLES).all()
+    (sweep,) = drawn.selection.sweeps
+    trials = drawn.selection.trials
+    found, counts = [], np.zeros((20, 20), int)
+    for trial in trials.loc[(trials["panel"] == "epochs 80"), "id"]:
+        with np.load(sweep.folder / "trials" / trial / "instances.npz") as arrays:
+            x, y = 1 - rank(arrays["loss"].mean(0)), 1 - rank((1.0 - arrays["correct"]).mean(0))
+        found.append([stats.pearsonr(x, y).statistic, stats.spearmanr(x, y).statistic])
+        counts += np.histogram2d(x, y, bins=20, range=[[0, 1], [0, 1]])[0].astype(int)
+    here = points[points["panel"] == "epochs 80"]
+    assert here[["pearson", "spearman"]].iloc[0].tolist() == pytest.approx(np.mean(found, axis=0).tolist(), rel=1e-4)
+    assert here["pearson"].iloc[0] > 0.8 and here["pearson_hi"].iloc[0] <= 1
+    table = np.zeros((20, 20), int)
+    table[(20 * here["x"]).astype(int), (20 * here["mean"]).astype(int)] = here["count"]
+    np.testing.assert_array_equal(table, counts)
+
+
+def test_the_radius_against_difficulty_is_that_of_the_last_epoch_and_the_difficulty_that_of_other_seeds(
+    tmp_path: Path,
+) -> None:
+    drawn = draw("hard:F13", tmp_path, **{"data.label_noise": ["0"]})
+    (sweep,), trials = drawn.selection.sweeps, drawn.selection.trials
+    lines = ["gamma 0.012", "gamma 0.024", "gamma 0.048"]
+    assert drawn.selection.lines == lines and set(drawn.points["n"]) == {2}
+    plain = sweep.completed[(sweep.completed["method"] == "PGD") & (sweep.completed["data.label_noise"] == "0")]
+    losses = {}
+    for trial, seed in plain[["id", "seed"]].itertuples(index=False):
+        with np.load(sweep.folder / "trials" / trial / "instances.npz") as arrays:
+            losses[seed] = arrays["loss"].mean(0)
+    found = []
+    for trial, seed in trials.loc[trials["line"] == lines[0], ["id", "seed"]].itertuples(index=False):
+        d = 1 - rank(next(loss for other, loss in losses.items() if other != seed))
+        with np.load(sweep.folder / "trials" / trial / "instances.npz") as arrays:
+            found.append(stats.pearsonr(d, arrays["epsilon"][-1].astype(float)).statistic)
+    here = drawn.points[drawn.points["line"] == lines[0]]
+    assert here["pearson"].iloc[0] == pytest.approx(np.mean(found), rel=1e-3)
+    assert here["pearson"].iloc[0] > 0.9, "hard examples end with small radii"
+    assert "the sweep's PGD trainings of other seeds" in drawn.spec.caption
+    assert "test images" not in drawn.spec.caption, "it shows training examples"
+
+
+@pytest.mark.parametrize("name, study", [("hard:F18", "atta_reweight"), ("hard:F19", "atta_adaptive")])
+def test_a_run_without_pgd_training_takes_the_difficulty_of_another_run_and_is_not_drawn_without(
+    name: str, study: str, tmp_path: Path
+) -> None:
+    alone, other = (load(write_planned(tmp_path / s, s, examples=True)) for s in (study, "iat"))
+    with pytest.raises(SweepError, match="a PGD training on all examples"):
+        draw_paper_figure(FIGURES[name], [alone])
+    drawn = draw_paper_figure(FIGURES[name], [alone, other])
+    assert [sweep.study for sweep in drawn.selection.sweeps] == [study]
+    assert "iat's PGD trainings of other seeds" in drawn.spec.caption and "Not used" not in drawn.spec.caption
+    assert (drawn.points["pearson"] > 0.9).all(), "easy examples keep their weight and their target"
+    low, high = (drawn.points[keep] for keep in (drawn.points["x"] < 0.2, drawn.points["x"] > 0.8))
+    assert np.average(low["mean"], weights=low["count"]) < np.average(high["mean"], weights=high["count"])
+
+
+def test_a_run_that_recorded_no_array_of_its_examples_is_told_which(tmp_path: Path) -> None:
+    run = load(write_planned(tmp_path / "run", "iat"))
+    assert find_usable(FIGURES["hard:F13"], [run])[1] == "epsilon of each example"
+
+
+def test_the_hardness_that_records_are_made_of_is_spread_over_all_examples() -> None:
+    np.testing.assert_allclose(np.sort(draw_hardness()), np.arange(EXAMPLES) / (EXAMPLES - 1))
