@@ -11,6 +11,7 @@ from analysis.results.choice import EVALUATED, Choice
 
 CIFAR = "CIFAR-10, ResNet-18, 100 to 120 epochs, epsilon 0.031, PGD-20 on test, one run"
 SVHN = CIFAR.replace("CIFAR-10", "SVHN")
+MEDIAN = "medians ± standard deviations of five runs (a standard error of these is √5 times smaller)"
 TRAINING = (Curves("clean", error=True, splits=("train",)), Curves("pgd", error=True, splits=("train",)))
 ZOOMED = tuple(panel for part in TRAINING for panel in (part, replace(part, start=0.6)))  # with the insets
 TEST = (Curves("clean", splits=("test",)), Curves("pgd", splits=("test",)))
@@ -44,7 +45,7 @@ FIGURES = (
         "gairat:F2a",
         "Training error by network, beside standard training",
         "architectures",
-        f"{CIFAR}; training error under PGD-10",
+        f"{CIFAR.replace('ResNet-18', 'ResNet-18, 34 and 50')}; training error under PGD-10",
         TRAINING,
         Choice(
             PLAIN | {"method.attack.epsilon": (EVALUATED,)},
@@ -64,7 +65,14 @@ FIGURES = (
         Choice({}, {"method.weight.name": ("uniform", "gair", "gair-steps")}, ("method.weight",)),
         without=FLATNESS,
     ),
-    PaperFigure("gairat:F5a", "Training error by network", "architectures", CIFAR, ZOOMED, NETWORKS),
+    PaperFigure(
+        "gairat:F5a",
+        "Training error by network",
+        "architectures",
+        CIFAR.replace("ResNet-18", "ResNet-10 to 50"),
+        ZOOMED,
+        NETWORKS,
+    ),
     PaperFigure("gairat:F5b", "Training error by epsilon", "architectures", CIFAR, ZOOMED, EPSILONS),
     PaperFigure(
         "gairat:F6a", "Training error by network on SVHN", "svhn/architectures", SVHN, TRAINING, _on_svhn(NETWORKS)
@@ -88,7 +96,7 @@ FIGURES = (
         "gairat:F11",
         "AT and GAIRAT under four learning rate schedules",
         "lr_schedules",
-        CIFAR.replace("100 to 120", "200"),
+        CIFAR.replace("ResNet-18, 100 to 120", "PreAct ResNet-18, 200"),
         TEST_ERROR,
         Choice(
             {"method.weight.name": ("uniform", "gair")},
@@ -123,7 +131,7 @@ FIGURES = (
         "gairat:F16",
         "AT and GAIRAT on several networks",
         "architectures",
-        CIFAR,
+        CIFAR.replace("ResNet-18", "SmallCNN, ResNet-18 and VGG-13"),
         TEST,
         Choice(
             {"method.loss.name": ("ce",), "method.attack.epsilon": (EVALUATED,), "method.attack.name": ("pgd",)},
@@ -181,7 +189,7 @@ FIGURES = (
         "gairat:T1",
         "AT, FAT, GAIRAT and GAIR-FAT",
         "gairat",
-        f"{CIFAR}; median and standard deviation of three runs",
+        f"CIFAR-10, WRN-32-10, 120 epochs, epsilon 0.031; {MEDIAN}; best by PGD-20 on test from epoch 59 to 100",
         (Table(),),
         Choice(
             {"method.loss.name": ("ce",)},
@@ -193,7 +201,7 @@ FIGURES = (
         "gairat:T2",
         "TRADES and GAIR-TRADES",
         "gair_trades",
-        CIFAR,
+        f"CIFAR-10, WRN-34-10, 100 epochs, epsilon 0.031; {MEDIAN}; best by PGD-20 on test from epoch 75 on",
         (Table(),),
         Choice({"method.loss.name": ("trades",)}, {"method.weight.name": ("uniform", "gair")}, ("method",)),
     ),
@@ -201,7 +209,7 @@ FIGURES = (
         "gairat:T3",
         "GAIR-RST beside TRADES, with further images",
         "gair_rst",
-        "CIFAR-10 with 500,000 further images, WRN-28-10, AutoAttack",
+        "CIFAR-10 with 500,000 further images, WRN-28-10, 200 epochs, AutoAttack at epsilon 0.031; one run",
         (Table(),),
         Choice({}, {"method.kind": ("gair-rst",)}, ("method",)),
         without="the rows of other authors",

@@ -180,7 +180,7 @@ FIGURES = (
         "profiling:T1",
         "PGD and TRADES on all and on friendly examples",
         "friendly_k",
-        CIFAR.replace("custom", "standard"),
+        CIFAR.replace("custom", "standard").replace("one run", "mean ± standard deviation of five runs"),
         (Table(costs=("minutes",)),),
         Choice(
             {"subset.name": ("ranked", "all"), "subset.side": ("friendly", None)},

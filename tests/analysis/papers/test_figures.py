@@ -163,6 +163,15 @@ def test_a_table_has_clean_accuracy_and_each_final_attack_at_both_checkpoints(tm
     ]
 
 
+@pytest.mark.parametrize("name, network", [("gairat:T1", "WRN-32-10"), ("gairat:T2", "WRN-34-10")])
+def test_the_caption_of_a_table_tells_the_papers_spread_from_that_of_the_runs(
+    name: str, network: str, tmp_path: Path
+) -> None:
+    caption = draw(name, tmp_path).spec.caption
+    assert "Mean ± one standard error over seeds (2 seeds)" in caption
+    assert f"The paper: CIFAR-10, {network}" in caption and "medians ± standard deviations of five runs" in caption
+
+
 def test_accuracy_by_class_names_the_attack_that_it_is_under(tmp_path: Path) -> None:
     (run,) = write_runs(FIGURES["profiling:F18"], tmp_path)
     for outcome in run.outcomes.values():
