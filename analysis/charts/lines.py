@@ -22,6 +22,7 @@ ROW_HEIGHT = 1.75  # inches
 CROWDED = 4  # lines, from which on bands are fainter
 CLIMB = 0.1  # share of the epochs that do not count for the range of the vertical axis
 MARGIN = 0.05
+MOST_TICKS, TICKS_PER_INCH = 4, 2  # along x: numbers of four digits do not touch
 FEW = 25  # points, up to which a line along a knob has markers and bars
 VARIANT_DASHES = {"training": (0, (4, 1.5)), "last epoch": (0, (4, 1.5))}  # what is beside the main variant
 
@@ -51,6 +52,8 @@ def draw_lines(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[str,
     for (row, column), (number, panel) in zip(places, panels, strict=True):
         table, plot = tables[number], used[row, column]
         _draw_panel(plot, table, table.points[table.points["panel"] == panel], styles)
+        ticks = min(MOST_TICKS, int(TICKS_PER_INCH * width / columns))
+        plot.locator_params(axis="x", nbins=ticks, integer=table.x_title == "epoch")
         plot.set_title(wrap_title(panel, letters))
         if column == 0 or tables[number].y_title != tables[panels[places.index((row, column - 1))][0]].y_title:
             plot.set_ylabel(wrap_axis_label(f"{table.y_title}{' (%)' * table.percent}", ROW_HEIGHT - 0.2))
@@ -78,7 +81,6 @@ def _draw_panel(plot: Plot, table: TidyTable, points: pd.DataFrame, styles: Mapp
             plot.errorbar(x, y, (y - lo, hi - y), color=style.colour, fmt="none", lw=0.9)
         elif np.isfinite(lo).any():
             plot.fill_between(x, lo, hi, color=style.colour, alpha=0.08 if crowded or not main else 0.2, lw=0)
-    plot.locator_params(axis="x", nbins=4, integer=table.x_title == "epoch")
     if table.percent:
         write_percent(plot)
 
