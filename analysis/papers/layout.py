@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from analysis.charts.bars import MOST_BARS, draw_bars, size_bars
 from analysis.charts.classes import draw_classes, size_classes
 from analysis.charts.density import draw_density, show_scatter, size_density
 from analysis.charts.lines import draw_lines, list_variants, size_lines
@@ -14,7 +15,7 @@ from analysis.charts.styles import PALETTE, Style, build_register, order_styles
 from analysis.charts.table import draw_table, size_table
 from analysis.charts.text import draw_legend
 from analysis.charts.trade_off import draw_trade_off, size_trade_off
-from analysis.measures.class_accuracy import arrange_classes
+from analysis.measures.class_accuracy import arrange_classes, name_classes
 from analysis.measures.classes import Classes
 from analysis.measures.figure_table import TidyTable
 from analysis.papers.part import CLASSES, LINES, SCATTER, TABLE, TRADE_OFF
@@ -76,6 +77,12 @@ def _lay_out_table(picture: Picture) -> tuple[tuple[float, float], Draw]:
 
 
 def _lay_out_classes(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    """Lay out bars of a few lines, or a heat map of many."""
+    if len(picture.selection.lines) <= MOST_BARS:
+        table, names = picture.tables[0], name_classes(picture.selection, picture.tables[0])
+        styles = assign_styles(picture.row, picture.selection, [])
+        draw = partial(draw_bars, table=table, classes=names, styles=styles, note=picture.note)
+        return size_bars(table, names, picture.width), draw
     classes = arrange_classes(picture.selection, picture.tables[0])
     return size_classes(classes, picture.width), partial(_draw_classes, classes=classes, note=picture.note)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.papers.curve_parts import Curves
-from analysis.papers.final_parts import ClassAccuracy, Final, Table, TradeOff
+from analysis.papers.final_parts import ClassAccuracy, CrossGap, Final, Table, TradeOff
 from analysis.papers.row import PaperFigure
 from analysis.results.choice import SIZES, Choice
 
@@ -22,7 +22,7 @@ BY_EPSILON = Choice(
     ("subset",),
     x=EPSILON,
 )
-TOWARD = Choice({}, {}, ("subset", "method.attack.toward"), fewest=3)
+TOWARD = Choice({}, {"subset.side": ("friendly",)}, ("subset",), fewest=2, without={"method.attack.toward": (None,)})
 
 
 def _plus(side: str) -> Choice:
@@ -113,7 +113,9 @@ FIGURES = (
         "profiling:F13",
         "Cross-generalisation gap by subset size",
         "cross_generalization",
-        lacks="the cross-generalisation gap: accuracy on the examples of other subsets is not recorded",
+        CIFAR.replace(", custom AutoAttack", ""),
+        (CrossGap(),),
+        SIZED,
     ),
     PaperFigure(
         "profiling:F14", "Best and last robust accuracy by subset size", "friendly_sizes", CIFAR, (Final(SIZES),), SIZED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from ..planned import SEEDS, write_planned
 DRAWN = [name for name, row in FIGURES.items() if row.parts]
 OF_EXAMPLES = (ExampleScatter, WeightByKappa)
 COLUMNS = {"panel", "line", "variant", "x", "mean", "lo", "hi", "n"}
-QUICK = ["hard:F1a", "gairat:F13", "profiling:F2b", "profiling:F18", "gairat:T1"]  # one of each chart
+QUICK = ["hard:F1a", "gairat:F13", "profiling:F2b", "profiling:F18", "profiling:F19", "gairat:T1"]  # one of each chart
 
 
 def write_runs(row: PaperFigure, folder: Path) -> list[Sweep]:
@@ -147,6 +148,41 @@ def test_a_trade_off_has_a_point_an_epsilon_and_marks_those_that_no_other_beats(
     for _, point in pgd.iterrows():
         beaten = ((pgd["x"] >= point["x"]) & (pgd["mean"] >= point["mean"])).sum() > 1
         assert point["on_front"] == (not beaten)
+
+
+def test_the_cross_gap_is_a_line_a_kind_of_subset_along_its_size_with_both_methods_in_panels(tmp_path: Path) -> None:
+    drawn = draw("profiling:F13", tmp_path)
+    points, (sweep,) = drawn.points, drawn.selection.sweeps
+    assert list(dict.fromkeys(points["panel"])) == ["pgd-0.1", "trades-0.1 · lr 0.05"], "standard training has no gap"
+    friendly = points[(points["line"] == "friendly balanced") & (points["panel"] == "pgd-0.1")]
+    assert sorted(set(friendly["x"])) == [100, 300, 500, 700, 900]
+    assert set(friendly["variant"]) == {"validation-selected epoch", "last epoch"}
+    assert points["mean"].mean() == pytest.approx(0.05, abs=0.01), (
+        "standard training is 5 points better on clean images"
+    )
+    clean = sweep.completed[sweep.completed["subset"] == "friendly-30"].set_index(["method", "replicate"])
+    standard, pgd = (clean.loc[name]["last_test_clean_acc"].to_numpy(float) for name in ("standard", "pgd-0.1"))
+    gaps = standard - pgd
+    here = friendly[(friendly["x"] == 300) & (friendly["variant"] == "last epoch")].iloc[0]
+    assert [here["mean"], here["hi"] - here["mean"]] == pytest.approx([gaps.mean(), np.std(gaps, ddof=1) / SEEDS**0.5])
+
+
+def test_few_lines_by_class_are_bars_with_errors_and_many_a_heat_map(tmp_path: Path) -> None:
+    bars, cells = draw("profiling:F17", tmp_path / "few"), draw("profiling:F19", tmp_path / "many")
+    assert list(dict.fromkeys(bars.points["panel"])) == ["0-9", "1-9", "8-9"]
+    assert bars.selection.lines == ["all", "friendly-50"] and len(cells.selection.lines) == 7
+    found = {}
+
+    def count(figure: Any, drawn: DrawnFigure) -> None:
+        drawn.spec.draw(figure)
+        found[drawn.spec.slug] = [len(plot.patches) for plot in figure.axes], [len(p.images) for p in figure.axes]
+        if drawn is bars:
+            assert all(plot.get_ylim()[0] == 0 for plot in figure.axes), "the length of a bar is its value"
+            assert all(plot.collections for plot in figure.axes), "bars have their standard errors"
+
+    for drawn in (bars, cells):
+        save_figure(partial(count, drawn=drawn), drawn.spec.size, [tmp_path / "figure.png"])
+    assert found == {"profiling_F17": ([20] * 6, [0] * 6), "profiling_F19": ([0], [7])}
 
 
 def test_methods_that_differ_in_a_base_alone_are_never_averaged(tmp_path: Path) -> None:
