@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.measures.stats import format_seed_counts
 from analysis.measures.tidy import STANDARD_ERROR, tabulate_means
 
 KEYS = ("panel", "line", "variant", "x")
@@ -25,11 +24,7 @@ class TidyTable(NamedTuple):
     plain: tuple[str, ...] = ()  # variants that are no fractions
     notes: tuple[str, ...] = ()  # what a reader must know, a sentence each
     of_test: bool = True  # whether the points are measured on test images
-
-    @property
-    def seeds(self) -> str:
-        """The number of seeds of the points, in words."""
-        return format_seed_counts(self.points["n"])
+    unit: str = "seed"  # what `n` counts
 
 
 def average_seeds(values: pd.DataFrame) -> pd.DataFrame:

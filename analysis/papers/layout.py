@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from analysis.charts.bars import MOST_BARS, draw_bars, size_bars
 from analysis.charts.classes import draw_classes, size_classes
-from analysis.charts.density import draw_density, show_scatter, size_density
+from analysis.charts.density import draw_density, show_ranks, show_scatter, size_density
 from analysis.charts.lines import draw_lines, list_variants, size_lines
+from analysis.charts.matrix import draw_matrix, size_matrix
 from analysis.charts.saving import Draw
 from analysis.charts.styles import PALETTE, Style, build_register, order_styles
 from analysis.charts.table import draw_table, size_table
@@ -18,7 +19,7 @@ from analysis.charts.trade_off import draw_trade_off, size_trade_off
 from analysis.measures.class_accuracy import arrange_classes, name_classes
 from analysis.measures.classes import Classes
 from analysis.measures.figure_table import TidyTable
-from analysis.papers.part import CLASSES, LINES, SCATTER, TABLE, TRADE_OFF
+from analysis.papers.part import CLASSES, LINES, MATRIX, RANKS, SCATTER, TABLE, TRADE_OFF
 from analysis.papers.row import PaperFigure
 from analysis.results.selection import Selection
 
@@ -114,10 +115,23 @@ def _lay_out_scatter(picture: Picture) -> tuple[tuple[float, float], Draw]:
     return size_density(info, picture.width), partial(draw_density, info=info, note=picture.note)
 
 
+def _lay_out_ranks(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    info = show_ranks(picture.tables[0])
+    return size_density(info, picture.width), partial(draw_density, info=info, note=picture.note)
+
+
+def _lay_out_matrix(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    table = picture.tables[0]
+    draw = partial(draw_matrix, table=table, colour_title="intersection over union", note=picture.note)
+    return size_matrix(table, picture.width), draw
+
+
 CHARTS = {
     LINES: Chart(_lay_out_lines, _count_styles),
     TRADE_OFF: Chart(_lay_out_trade_off, _count_styles),
     CLASSES: Chart(_lay_out_classes, _count_rows),
     SCATTER: Chart(_lay_out_scatter, _count_scatters),
+    RANKS: Chart(_lay_out_ranks, _count_scatters),
+    MATRIX: Chart(_lay_out_matrix, _count_scatters),
     TABLE: Chart(_lay_out_table, _count_rows),
 }

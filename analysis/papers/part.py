@@ -11,7 +11,7 @@ from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
 
 LINES, TRADE_OFF, CLASSES, TABLE = "lines", "trade_off", "classes", "table"  # charts
-SCATTER = "scatter"
+SCATTER, RANKS, MATRIX = "scatter", "ranks", "matrix"
 REMEDIES = {
     "aa": "{name: autoattack, version: custom, attacks: [apgd-ce, apgd-t], images: 500}",
     "pgd20": "{name: pgd, steps: 20}",

@@ -19,13 +19,14 @@ from analysis.papers.curve_parts import WeightByKappa
 from analysis.papers.drawing import DrawnFigure, draw_paper_figure
 from analysis.papers.example_parts import ExampleScatter
 from analysis.papers.listing import DRAWABLE, NO_MEASURE, list_figures
+from analysis.papers.ranking_parts import Overlap, RankPairs
 from analysis.papers.row import PaperFigure
 from analysis.results.sweep import Sweep
 
 from ..planned import SEEDS, write_planned
 
 DRAWN = [name for name, row in FIGURES.items() if row.parts]
-OF_EXAMPLES = (ExampleScatter, WeightByKappa)
+OF_EXAMPLES = (ExampleScatter, Overlap, RankPairs, WeightByKappa)
 COLUMNS = {"panel", "line", "variant", "x", "mean", "lo", "hi", "n"}
 QUICK = ["hard:F1a", "gairat:F13", "profiling:F2b", "profiling:F18", "profiling:F19", "gairat:T1"]  # one of each chart
 
@@ -56,10 +57,11 @@ def test_what_the_recipe_of_a_figure_trains_is_what_it_is_drawn_from(name: str, 
     seeds = 1 if "friendly_networks" in row.study else SEEDS
     assert not [line for run in runs for line in run.damaged()]
     assert set(points) >= COLUMNS and len(drawn.tables) == len(row.parts)
-    assert set(points["n"]) == {seeds}, "a point is a mean over the seeds of one configuration, and over nothing else"
+    of_pairs = drawn.tables[0].unit != "seed"
+    assert of_pairs or set(points["n"]) == {seeds}, "a point is a mean over the seeds of one configuration, and no more"
     assert np.isfinite(points[["x", "mean"]].to_numpy(float)).all()
-    assert ((points["lo"] <= points["mean"]) & (points["mean"] <= points["hi"])).all() or seeds == 1
-    assert f"{seeds} seed" in drawn.spec.caption and row.paper in drawn.spec.caption
+    assert ((points["lo"] <= points["mean"]) & (points["mean"] <= points["hi"])).all() or seeds == 1 or of_pairs
+    assert (of_pairs or f"{seeds} seed" in drawn.spec.caption) and row.paper in drawn.spec.caption
     listed = {line.name: line for line in list_figures(runs)}[name]
     assert listed.status == DRAWABLE
 
