@@ -1,4 +1,4 @@
-"""Draw a figure or table of the papers by name from the records of sweeps: `python -m analysis.figure RUN --list`."""
+"""Draw a figure of a paper, or a diagnostic, by name from the records of sweeps: `python -m analysis.figure --list`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from analysis.charts.saving import WIDTH, parse_width, save_figure
 from analysis.exceptions import SweepError
-from analysis.papers.catalogue import find_figure, number_of
+from analysis.papers.catalogue import find_figure, is_of_paper, number_of
 from analysis.papers.drawing import DrawnFigure, draw_paper_figure
-from analysis.papers.listing import DRAWABLE, list_figures
+from analysis.papers.listing import DRAWABLE, Listed, list_figures
 from analysis.papers.table_text import render_markdown, render_points
 from analysis.results.sweep import Sweep, load_sweep, print_damage
 from trainers.formatting import format_count
@@ -102,20 +102,36 @@ def _write(drawn: DrawnFigure, path: Path) -> None:
 
 
 def _print_list(sweeps: Sequence[Sweep]) -> None:
-    """Print two lines for each figure: its title and status, and below these from which runs, or what gives it."""
+    """Print the figures of the papers and then the diagnostics, each with a line of sums."""
     console, listed = Console(), list(list_figures(sweeps))
+    papers = [line for line in listed if is_of_paper(line.name)]
+    diagnostics = [line for line in listed if not is_of_paper(line.name)]
+    runs, figures = format_count(len(sweeps), "run"), len({number_of(line.name) for line in papers})
+    _print_lines(console, papers)
+    console.print(
+        f"{_count_drawable(papers, 'panels and tables')}, of {figures} figures and tables in the papers, can be drawn "
+        f"from {runs}; {_count_rest(papers)}.\n\nDiagnostics, which belong to no paper:",
+        soft_wrap=True,
+    )
+    _print_lines(console, diagnostics)
+    console.print(f"{_count_drawable(diagnostics, 'diagnostics')} can be drawn from {runs}.", soft_wrap=True)
+
+
+def _print_lines(console: Console, listed: Sequence[Listed]) -> None:
+    """Print for each figure its title and status, and below these from which runs it is drawn, or what gives it."""
     for line in listed:
         console.print(f"{line.name:<15} {line.status}: {line.title}", soft_wrap=True)
         for words in filter(None, (line.lack, line.source)):
             console.print(f"{'':<15} {words}", soft_wrap=True)
-    counts = Counter(line.status for line in listed)
-    rest = ", ".join(f"{count} {status}" for status, count in counts.items() if status != DRAWABLE)
-    figures = len({number_of(line.name) for line in listed})
-    console.print(
-        f"{counts[DRAWABLE]} of {len(listed)} panels and tables, of {figures} figures and tables in the papers, can be "
-        f"drawn from {format_count(len(sweeps), 'run')}; {rest}.",
-        soft_wrap=True,
-    )
+
+
+def _count_drawable(listed: Sequence[Listed], noun: str) -> str:
+    return f"{sum(line.status == DRAWABLE for line in listed)} of {len(listed)} {noun}"
+
+
+def _count_rest(listed: Sequence[Listed]) -> str:
+    counts = Counter(line.status for line in listed if line.status != DRAWABLE)
+    return ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
 if __name__ == "__main__":

@@ -86,7 +86,9 @@ def _show_pairs(table: TidyTable, coefficients: Sequence[tuple[str, str]]) -> De
 
 
 def write_correlation(letter: str, mean: float, lo: float, hi: float) -> str:
-    """Write a correlation and its interval: "ρ 0.84 (0.81, 0.87)", or without an interval where it has none."""
+    """Write a correlation and its interval: "ρ 0.84 (0.81, 0.87)"; a dash where all values of a quantity are equal."""
+    if not np.isfinite(mean):
+        return f"{letter} –"
     ends = f" ({lo:.2f}, {hi:.2f})" if np.isfinite(lo) else ""
     return f"{letter} {mean:.2f}{ends}".replace("-", "−")
 

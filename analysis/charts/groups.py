@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts.saving import WIDTH
-from analysis.charts.styles import DASHES
+from analysis.charts.styles import DASHES, LIGHTEST_ORDERED, MARKERS, Style
 from analysis.charts.text import count_title_letters, draw_legend, wrap_axis_label, wrap_title, write_percent
-from analysis.measures.group_means import GROUPS, QUANTITIES
+from analysis.measures.group_means import FRACTIONS, GROUPS, QUANTITIES, name_group
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 SHOWN_GROUPS = (0, 3, 6, 9)
 SHOWN_COLUMNS = 2  # side by side
-FRACTIONS = ("correct", "clean_correct", "t_correct", "t_class")  # quantities that are accuracies, in percent
 ROW_HEIGHT = 1.6  # inches
 
 
@@ -58,26 +57,32 @@ def draw_groups(figure: Figure, info: Mapping[str, pd.DataFrame], shown: Sequenc
 
 
 def _draw_lines(plot: Plot, table: pd.DataFrame, shown: Sequence[int]) -> None:
-    for place, group in enumerate(shown):
-        rows = table[table["group"] == group].sort_values("epoch")
-        colour = _colour(group)
-        plot.plot(rows["epoch"], rows["mean"], color=colour, ls=DASHES[place % len(DASHES)])
+    for name, style in style_groups(shown).items():
+        rows = table[table["group"].map(name_group) == name].sort_values("epoch")
+        plot.plot(rows["epoch"], rows["mean"], color=style.colour, ls=style.dash)
         if np.isfinite(rows["lo"]).any():
-            plot.fill_between(rows["epoch"], rows["lo"], rows["hi"], color=colour, alpha=0.2, lw=0)
+            plot.fill_between(rows["epoch"], rows["lo"], rows["hi"], color=style.colour, alpha=0.2, lw=0)
 
 
 def _make_handles(shown: Sequence[int]) -> list[object]:
     from matplotlib.lines import Line2D
 
-    ends = {0: "G0 (hardest)", GROUPS - 1: f"G{GROUPS - 1} (easiest)"}
     return [
-        Line2D([], [], color=_colour(group), ls=DASHES[place % len(DASHES)], label=ends.get(group, f"G{group}"))
-        for place, group in enumerate(shown)
+        Line2D([], [], color=style.colour, ls=style.dash, label=name) for name, style in style_groups(shown).items()
     ]
 
 
-def _colour(group: int) -> tuple[float, float, float, float]:
+def style_groups(shown: Sequence[int]) -> dict[str, Style]:
+    """Return the style of each group by its name: from dark for the hardest to light, with dashes in turn."""
     from matplotlib import colormaps
+    from matplotlib.colors import to_hex
 
-    red, green, blue, alpha = colormaps["cividis"](0.85 * group / (GROUPS - 1))
-    return red, green, blue, alpha
+    scale = colormaps["cividis"]
+    return {
+        name_group(group): Style(
+            to_hex(scale(LIGHTEST_ORDERED * group / (GROUPS - 1))),
+            MARKERS[place % len(MARKERS)],
+            DASHES[place % len(DASHES)],
+        )
+        for place, group in enumerate(shown)
+    }

@@ -101,14 +101,19 @@ def make_handles(tables: Sequence[TidyTable], styles: Mapping[str, Style]) -> li
     from matplotlib.lines import Line2D
 
     variants = list_variants(tables)
-    lines = dict.fromkeys(str(line) for table in tables for line in table.points["line"])
     along = any(table.x_title != "epoch" for table in tables)
+    single: dict[str, bool] = {}  # line -> whether it has no variants, in whose place it has dashes
+    every = {str(line) for table in tables for line in table.points["line"]}
+    for table in tables:
+        names, alone = dict.fromkeys(map(str, table.points["line"])), len(list_variants([table])) < 2
+        if alone or len(names) > 1 or len(names) == len(every):  # one line beside others is named by its variants
+            single |= dict.fromkeys(names, alone)
     named: list[object] = [
         Line2D(
-            [], [], color=styles[line].colour, ls=styles[line].dash if len(variants) < 2 else "-",
+            [], [], color=styles[line].colour, ls=styles[line].dash if alone else "-",
             marker=styles[line].marker if along else "", ms=4, label=line,
         )
-        for line in lines
+        for line, alone in single.items()
     ]  # fmt: skip
     if len(variants) > 1:
         named += [Line2D([], [], color="0.4", ls=dash_of(v, variants), label=v) for v in variants]

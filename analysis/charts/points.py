@@ -12,6 +12,7 @@ from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Register, Style
 from analysis.charts.text import LOG_RATIO, count_title_letters, draw_legend, wrap_axis_label, wrap_title, write_percent
 from analysis.measures.cost import COSTS
+from analysis.measures.figure_table import TidyTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -47,13 +48,25 @@ def compare_costs(table: pd.DataFrame, y_title: str) -> Points:
     return Points(points, {key: COSTS[cost] for key, cost in zip(panel, table["cost"], strict=True)}, y_title)
 
 
+def show_points(table: TidyTable) -> Points:
+    """Return the points of a table of a figure, a mark a line; `variant` is the attack of x where x is an accuracy."""
+    points = table.points.rename(columns={"line": "choice", "mean": "y", "lo": "y_lo", "hi": "y_hi"})
+    titles = dict(zip(points["panel"], points["variant"], strict=True))
+    equal = any(titles.values())
+    named = {panel: f"accuracy, {attack}" if attack else table.x_title for panel, attack in titles.items()}
+    return Points(points, named, table.y_title, "masking alarm", equal)
+
+
 def size_points(info: Points, width: float = WIDTH) -> tuple[float, float]:
     """Return the size of the figure in inches."""
     return width, 0.5 + PANEL_HEIGHT * _arrange(info, width)[0]
 
 
-def draw_points(figure: Figure, info: Points, register: Register) -> None:
-    """Draw a mark per configuration with bars to both sides; an axis of cost that spans decades is logarithmic."""
+def draw_points(figure: Figure, info: Points, register: Register, note: str = "") -> None:
+    """Draw a mark per configuration with bars to both sides; an axis of cost that spans decades is logarithmic.
+
+    A note stands below the panels, in small type.
+    """
     paint = register.assign_styles(info.table["choice"])
     rows, columns = _arrange(info, figure.get_figwidth())
     plots = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -75,7 +88,7 @@ def draw_points(figure: Figure, info: Points, register: Register) -> None:
         plot.set_xlabel(wrap_axis_label(x_title, (figure.get_figwidth() - 0.8) / columns))
         _scale_axes(plot, info, points)
     figure.supylabel(wrap_axis_label(f"{info.y_title} (%)", figure.get_figheight() - 0.4), fontsize=9)
-    draw_legend(figure, _make_handles(info, paint))
+    draw_legend(figure, _make_handles(info, paint), note)
 
 
 def _scale_axes(plot: Plot, info: Points, points: pd.DataFrame) -> None:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from analysis.measures.tidy import STANDARD_ERROR, tabulate_means
+from analysis.results.axes import SEPARATOR
+from analysis.results.selection import Selection
 
 KEYS = ("panel", "line", "variant", "x")
 
@@ -27,12 +29,12 @@ class TidyTable(NamedTuple):
     unit: str = "seed"  # what `n` counts
 
 
-def average_seeds(values: pd.DataFrame) -> pd.DataFrame:
-    """Average `value` over the rows that share panel, line, variant and x, with one standard error to each side.
+def average_seeds(values: pd.DataFrame, interval: str = STANDARD_ERROR) -> pd.DataFrame:
+    """Average `value` over the rows that share panel, line, variant and x, with an interval of `tabulate_means`.
 
     The order of panels, lines and variants stays; lo and hi are NaN for one seed. Unknown values do not count.
     """
-    return tabulate_means(values, KEYS, "value").drop(columns="interval")
+    return tabulate_means(values, KEYS, "value", interval).drop(columns="interval")
 
 
 def as_error(points: pd.DataFrame) -> pd.DataFrame:
@@ -48,3 +50,21 @@ def stack_variants(trials: pd.DataFrame, columns: dict[str, str], x: Sequence[fl
         if column in trials
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def place_rows(selection: Selection, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Add `panel` and `line` to tables with a row a `configuration`, one table a sweep; drop what is not selected."""
+    found = []
+    for number, table in enumerate(tables):
+        trials = selection.trials.loc[selection.trials["sweep"] == number, ["configuration", "panel", "line"]]
+        if len(table):
+            found.append(trials.drop_duplicates().merge(table, on="configuration"))
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+
+def title_line_panels(rows: pd.DataFrame) -> pd.Series:
+    """Return a title for a panel of each line of `place_rows`: that of its panel, and the line if there are several."""
+    if rows["line"].nunique() == 1:
+        return rows["panel"]
+    pairs = zip(rows["panel"], rows["line"], strict=True)
+    return pd.Series([SEPARATOR.join(filter(None, pair)) for pair in pairs], rows.index)

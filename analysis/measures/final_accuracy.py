@@ -27,6 +27,7 @@ from trainers.objectives import non_dominated
 BOTH = ("best", "last")
 COSTS = {"passes": "passes an example", "epochs": "epochs", "minutes": "minutes"}
 SHORT = {"best": "selected", "last": "last"}
+START = "none"  # as a column: the training that a trial starts from, before any epoch of its own
 
 
 def list_metrics(selection: Selection) -> list[str]:
@@ -104,10 +105,12 @@ def measure_table(
     metrics: tuple[str, ...] = (),
     checkpoints: tuple[str, ...] = BOTH,
     costs: tuple[str, ...] = (),
+    start: bool = False,
 ) -> TidyTable:
     """Measure a table of test accuracies: a row a line, a column (`variant`) a checkpoint and accuracy.
 
-    Without `metrics` the columns are clean accuracy and that under every final attack. `costs` are further columns:
+    `start` puts the accuracies of the pretraining before them, with the weights that the trials start from. Without
+    `metrics` the columns are clean accuracy and that under every final attack. `costs` are further columns:
     "passes" through the network (forwards and backwards) for an example and epoch, "epochs", and "minutes" of a
     training by itself, evaluation included.
     """
@@ -118,8 +121,25 @@ def measure_table(
     titles = {metric: _shorten(metric, selection.attacks) for metric in shown}
     columns = {f"{SHORT[c]}: {titles[metric]}": f"{c}_{metric}" for c in here for metric in shown}
     trials, plain = selection.trials.assign(**_measure_costs(selection)), {COSTS[cost]: cost for cost in costs}
+    if start:
+        trials = trials.join(_read_starts(selection, shown))
+        columns = {f"{START}: {titles[metric]}": f"{START}_{metric}" for metric in shown} | columns
     points = average_seeds(stack_variants(trials, columns | plain, [0.0] * len(trials)))
-    return TidyTable(points, "", "test accuracy", attacks=name_attacks(shown), plain=tuple(plain))
+    notes = (f"Columns {START} are the pretraining's own, with the weights that fine-tuning starts from.",) * start
+    return TidyTable(points, "", "test accuracy", attacks=name_attacks(shown), plain=tuple(plain), notes=notes)
+
+
+def _read_starts(selection: Selection, metrics: Iterable[str]) -> pd.DataFrame:
+    """Return the accuracies that each trial starts from, a column `none_<metric>` each; NaN without a pretraining."""
+    rows = []
+    for number, trial in selection.trials[["sweep", "id"]].itertuples(index=False):
+        sweep = selection.sweeps[number]
+        start = next((planned.get("start") or {} for planned in sweep.plan["trials"] if planned["id"] == trial), {})
+        made = sweep.pretrainings[sweep.pretrainings["id"] == start.get("training")]
+        columns = {metric: f"{start.get('weights')}_{metric}" for metric in metrics}
+        known = {f"{START}_{metric}": made[column].iloc[0] for metric, column in columns.items() if len(made)}
+        rows.append(known)
+    return pd.DataFrame(rows, selection.trials.index, [f"{START}_{metric}" for metric in metrics], dtype=float)
 
 
 def _measure_costs(selection: Selection) -> dict[str, pd.Series]:

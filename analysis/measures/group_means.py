@@ -29,6 +29,12 @@ QUANTITIES: Mapping[str, str] = {
     "t_correct": "accuracy against the target",
     "t_class": "targets that favour the label",
 }
+FRACTIONS = ("correct", "clean_correct", "t_correct", "t_class")  # quantities that are accuracies, in percent
+
+
+def name_group(group: int) -> str:
+    """Name a group for a legend: G0 (hardest), G1, ..., G9 (easiest)."""
+    return f"G{group}" + {0: " (hardest)", GROUPS - 1: " (easiest)"}.get(group, "")
 
 
 def assign_groups(d: np.ndarray) -> np.ndarray:

@@ -33,9 +33,8 @@ def measure_groups(
     """
     done, tables = results.completed, []
     for configuration, trials in done.groupby("configuration", sort=False):
-        table = average_trainings(
-            (instances, group) for _, instances, group in _read_groups(results, trials, references)
-        )
+        trainings = ((instances, group) for _, instances, group in _read_groups(results, trials, references))
+        table = average_trainings(trainings, quantities)
         tables.append(table.assign(configuration=configuration))
     known = [table for table in tables if len(table)]
     if not known:

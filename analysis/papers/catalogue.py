@@ -1,15 +1,21 @@
-"""All figures and tables of the papers, by name."""
+"""All figures and tables of the papers, and the diagnostics beside them, by name."""
 
 from __future__ import annotations
 
 import re
 
 from analysis.exceptions import SweepError
-from analysis.papers import gairat, hard, profiling
+from analysis.papers import diagnostics, gairat, hard, profiling
 from analysis.papers.row import PaperFigure
 from trainers.formatting import did_you_mean, format_list
 
-FIGURES: dict[str, PaperFigure] = {row.name: row for paper in (hard, gairat, profiling) for row in paper.FIGURES}
+TABLES = (hard, gairat, profiling, diagnostics)
+FIGURES: dict[str, PaperFigure] = {row.name: row for table in TABLES for row in table.FIGURES}
+
+
+def is_of_paper(name: str) -> bool:
+    """Return whether a row is a figure or table of a paper, not a diagnostic beside these."""
+    return not name.startswith(f"{diagnostics.PREFIX}:")
 
 
 def number_of(name: str) -> str:
@@ -25,4 +31,4 @@ def find_figure(name: str) -> PaperFigure:
     if panels:
         raise SweepError(f"--figure {name}: it is drawn a panel at a time; take {format_list(panels)}")
     hint = did_you_mean(name, FIGURES) or "; --list names all"
-    raise SweepError(f"--figure {name}: no figure or table of the papers has this name{hint}")
+    raise SweepError(f"--figure {name}: no figure, table or diagnostic has this name{hint}")

@@ -52,6 +52,8 @@ def draw_paper_figure(
     if row.lacks or row.command or not usable:
         raise SweepError(explain_lack(row, sweeps, lack))
     selection, tables = _measure(row, usable, chosen, sweeps)
+    if all(table.points.empty for table in tables):
+        raise SweepError(f"--figure {row.name}: the chosen trials have none of it; choose others by --where")
     note = describe_selection(row, selection, tables)
     used = [sweep for sweep in sweeps if sweep in selection.sweeps or (row.reference and has_references(sweep))]
     others = [name for name, sweep in zip(name_sweeps(sweeps), sweeps, strict=True) if sweep not in used]

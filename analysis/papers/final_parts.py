@@ -108,13 +108,16 @@ class Table:
     attacks: tuple[str, ...] = ()  # columns besides clean accuracy; every final attack if there is none
     checkpoints: tuple[str, ...] = BOTH
     costs: tuple[str, ...] = ()
+    start: bool = False  # whether the pretraining's own accuracies are columns too
     chart: str = TABLE
 
     def measure(self, selection: Selection) -> TidyTable:
         """Measure the table."""
         metrics = ("test_clean_acc", *(f"test_{name}_acc" for name in self.attacks)) if self.attacks else ()
-        return measure_table(selection, metrics, self.checkpoints, self.costs)
+        return measure_table(selection, metrics, self.checkpoints, self.costs, self.start)
 
     def find_lack(self, sweep: Sweep) -> str:
-        """Say which attack was not run on the final checkpoints."""
+        """Say which attack was not run on the final checkpoints, or whether no pretraining has completed."""
+        if self.start and sweep.pretrainings.empty:
+            return "the result of a pretraining"
         return lack_attacks(sweep, self.attacks)

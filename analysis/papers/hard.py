@@ -9,13 +9,13 @@ from analysis.measures.example_quantities import REFERENCE
 from analysis.papers.curve_parts import Curves
 from analysis.papers.example_parts import ExampleScatter
 from analysis.papers.final_parts import Table
+from analysis.papers.group_parts import GroupCurves
 from analysis.papers.row import PaperFigure
 from analysis.results.choice import Choice
 
 CIFAR = "CIFAR-10, ResNet-18, 200 epochs, PGD-10 at 8/255, one run"
 FAST = CIFAR.replace("200", "38")
 ERRORS = (Curves("pgd", error=True),)
-GROUPS = "curves of the difficulty groups of a sweep's own trials, beside training and test error"
 GALLERY = "adversarial images with their predicted labels (the report's gallery has the clean images)"
 LIPSCHITZ = "bounds of the Lipschitz constant (AutoLip)"
 FIFTHS: dict[str, Sequence[Any]] = {"subset.side": ("easiest", "hardest"), "subset.name": ("random",)}
@@ -30,6 +30,8 @@ def _fifths(**where: Sequence[Any]) -> Choice:
 
 PGD = {"method__attack__start": ("uniform",), "method__attack__name": ("pgd",)}
 LINF = PGD | {"method__attack__norm": ("linf",)}
+ON_ALL: dict[str, Sequence[Any]] = {"method.attack.name": ("pgd",), "method.attack.start": ("uniform",)}
+SELF_ADAPTIVE = Choice({"method.weight.name": ("confidence",)}, {}, ("method",))
 STUDY = "subset_easy_random_hard"
 
 
@@ -73,8 +75,23 @@ FIGURES = (
         _fifths(method__attack__name=("none",)),
         sets=f"--name {STUDY}_vanilla --set trial.method.base=standard",
     ),
-    PaperFigure("hard:F2a", "Loss of the difficulty groups", STUDY, CIFAR, lacks=GROUPS),
-    PaperFigure("hard:F2b", "Feature norm of the difficulty groups", STUDY, CIFAR, lacks=GROUPS),
+    PaperFigure(
+        "hard:F2a",
+        "Loss of the difficulty groups",
+        STUDY,
+        CIFAR,
+        (GroupCurves("loss", own=True), *ERRORS),
+        Choice({"subset.name": ("all",)} | ON_ALL, {}, ("subset",)),
+    ),
+    PaperFigure(
+        "hard:F2b",
+        "Feature norm of the difficulty groups",
+        STUDY,
+        CIFAR,
+        (GroupCurves("feature_norm", own=True), *ERRORS),
+        Choice({"subset.name": ("all",)} | ON_ALL, {}, ("subset",)),
+        without="the norm of the median features, which the authors' code draws; here it is the mean norm",
+    ),
     PaperFigure(
         "hard:F3",
         "Difficulty by loss against difficulty by error",
@@ -110,7 +127,14 @@ FIGURES = (
         ERRORS,
         Choice({"subset.side": ("hardest",), "optimizer.lr.name": ("jump",)}, {}, ("subset",)),
     ),
-    PaperFigure("hard:F8", "Loss of the difficulty groups in long training", "long_training", CIFAR, lacks=GROUPS),
+    PaperFigure(
+        "hard:F8",
+        "Loss of the difficulty groups in long training",
+        "long_training",
+        CIFAR.replace("200", "600"),
+        (GroupCurves("loss", own=True), *ERRORS),
+        Choice({"subset.name": ("all",), "optimizer.lr.name": ("jump",)} | ON_ALL, {}, ("subset",)),
+    ),
     _budget("a", "9", "l2", 0.5, "l2, epsilon 0.50"),
     _budget("b", "9", "l2", 0.75, "l2, epsilon 0.75"),
     _budget("c", "9", "l2", 1.0, "l2, epsilon 1.00"),
@@ -146,13 +170,23 @@ FIGURES = (
         Choice({"method.attack.name": ("iat",)}, {}, ("method",)),
         reference=True,
     ),
-    PaperFigure("hard:F14", "Self-adaptive weight of the difficulty groups", "self_adaptive", CIFAR, lacks=GROUPS),
+    PaperFigure(
+        "hard:F14",
+        "Self-adaptive weight of the difficulty groups: the largest entry of their targets",
+        "self_adaptive",
+        CIFAR,
+        (GroupCurves("t_max"),),
+        SELF_ADAPTIVE,
+        reference=True,
+    ),
     PaperFigure(
         "hard:F15",
         "Accuracy of the groups by label and by target",
         "self_adaptive",
         CIFAR,
-        lacks="curves of the difficulty groups against the label and against the target",
+        (GroupCurves("correct"), GroupCurves("t_correct")),
+        SELF_ADAPTIVE,
+        reference=True,
     ),
     PaperFigure(
         "hard:F16",
@@ -227,9 +261,8 @@ FIGURES = (
         "Fine-tuning by its duration",
         "finetune",
         "CIFAR-10 with 500,000 further images, WRN-28-10, AutoAttack, one run",
-        (Table(),),
+        (Table(start=True),),
         Choice({"data.extra.name": ("rest", "npz", "svhn")}, {"method.weight.name": ("probability",)}, ("method",)),
-        without="the column 'none', the pretraining's own result",
     ),
     PaperFigure("hard:T3", "Notation", "", lacks="it lists symbols"),
     PaperFigure(
@@ -250,12 +283,11 @@ FIGURES = (
         "Fine-tuning by its duration on SVHN",
         "svhn/finetune",
         "SVHN with 531,131 further images, WRN-28-10, AutoAttack, one run",
-        (Table(),),
+        (Table(start=True),),
         Choice(
             {"data.name": ("svhn",), "data.extra.name": ("svhn",)},
             {"method.weight.name": ("probability",)},
             ("method",),
         ),
-        without="the column 'none', the pretraining's own result",
     ),
 )

@@ -9,17 +9,30 @@ from typing import TYPE_CHECKING, NamedTuple
 from analysis.charts.bars import MOST_BARS, draw_bars, size_bars
 from analysis.charts.classes import draw_classes, size_classes
 from analysis.charts.density import draw_density, show_ranks, show_scatter, size_density
+from analysis.charts.groups import style_groups
 from analysis.charts.lines import draw_lines, list_variants, size_lines
 from analysis.charts.matrix import draw_matrix, size_matrix
+from analysis.charts.points import draw_points, show_points, size_points
 from analysis.charts.saving import Draw
-from analysis.charts.styles import PALETTE, Style, build_register, order_styles
+from analysis.charts.styles import NEUTRAL, PALETTE, Style, build_register, order_styles
 from analysis.charts.table import draw_table, size_table
 from analysis.charts.text import draw_legend
 from analysis.charts.trade_off import draw_trade_off, size_trade_off
 from analysis.measures.class_accuracy import arrange_classes, name_classes
 from analysis.measures.classes import Classes
 from analysis.measures.figure_table import TidyTable
-from analysis.papers.part import CLASSES, LINES, MATRIX, RANKS, SCATTER, TABLE, TRADE_OFF
+from analysis.measures.group_means import GROUPS, name_group
+from analysis.papers.part import (
+    CLASSES,
+    GROUP_CURVES,
+    LINES,
+    MATRIX,
+    POINTS,
+    RANKS,
+    SCATTER,
+    TABLE,
+    TRADE_OFF,
+)  # fmt: skip
 from analysis.papers.row import PaperFigure
 from analysis.results.selection import Selection
 
@@ -28,7 +41,7 @@ if TYPE_CHECKING:
 
 MAX_ORDERED = 10  # lines in an order, which a scale tells apart
 MAX_ROWS = 40  # of a table
-MAX_SCATTERS = 12  # panels of a scatter
+MAX_OWN_PANELS = 12  # of a chart whose lines have a panel each
 
 
 class Picture(NamedTuple):
@@ -105,9 +118,9 @@ def _lay_out_trade_off(picture: Picture) -> tuple[tuple[float, float], Draw]:
     return size_trade_off(picture.tables, picture.width), draw
 
 
-def _count_scatters(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> int:
-    """Return how many lines have room where each has a panel of its own."""
-    return max(1, MAX_SCATTERS // len(selection.panels))
+def _count_panels(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> int:
+    """Return how many lines of a selection have room where each has a panel of its own."""
+    return max(1, MAX_OWN_PANELS // len(selection.panels))
 
 
 def _lay_out_scatter(picture: Picture) -> tuple[tuple[float, float], Draw]:
@@ -126,12 +139,29 @@ def _lay_out_matrix(picture: Picture) -> tuple[tuple[float, float], Draw]:
     return size_matrix(table, picture.width), draw
 
 
+def _lay_out_groups(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    """Lay out groups as lines, with the curves of other parts below them in grey."""
+    names = {str(line) for table in picture.tables for line in table.points["line"]}
+    groups = style_groups([group for group in range(GROUPS) if name_group(group) in names])
+    styles = {name: Style(NEUTRAL) for name in sorted(names)} | groups
+    draw = partial(draw_lines, tables=picture.tables, styles=styles, note=picture.note)
+    return size_lines(picture.tables, picture.width), draw
+
+
+def _lay_out_points(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    info, register = show_points(picture.tables[0]), build_register([picture.selection.trials])
+    draw = partial(draw_points, info=info, register=register, note=picture.note)
+    return size_points(info, picture.width), draw
+
+
 CHARTS = {
     LINES: Chart(_lay_out_lines, _count_styles),
     TRADE_OFF: Chart(_lay_out_trade_off, _count_styles),
     CLASSES: Chart(_lay_out_classes, _count_rows),
-    SCATTER: Chart(_lay_out_scatter, _count_scatters),
-    RANKS: Chart(_lay_out_ranks, _count_scatters),
-    MATRIX: Chart(_lay_out_matrix, _count_scatters),
+    RANKS: Chart(_lay_out_ranks, _count_panels),
+    MATRIX: Chart(_lay_out_matrix, _count_panels),
+    GROUP_CURVES: Chart(_lay_out_groups, _count_panels),
+    POINTS: Chart(_lay_out_points, _count_rows),
+    SCATTER: Chart(_lay_out_scatter, _count_panels),
     TABLE: Chart(_lay_out_table, _count_rows),
 }

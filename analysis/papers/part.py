@@ -11,7 +11,7 @@ from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
 
 LINES, TRADE_OFF, CLASSES, TABLE = "lines", "trade_off", "classes", "table"  # charts
-SCATTER, RANKS, MATRIX = "scatter", "ranks", "matrix"
+SCATTER, RANKS, POINTS, MATRIX, GROUP_CURVES = "scatter", "ranks", "points", "matrix", "group_curves"
 REMEDIES = {
     "aa": "{name: autoattack, version: custom, attacks: [apgd-ce, apgd-t], images: 500}",
     "pgd20": "{name: pgd, steps: 20}",

@@ -74,6 +74,11 @@ class Sweep:
         """The trials of `study_trials` that ran to their end."""
         return self.study_trials[self.study_trials["status"] == COMPLETED]
 
+    @property
+    def pretrainings(self) -> pd.DataFrame:
+        """The completed trainings from whose weights the trials of `study_trials` start."""
+        return self.labelled[(self.labelled["kind"] == "pretrain") & (self.labelled["status"] == COMPLETED)]
+
     @cached_property
     def trials(self) -> pd.DataFrame:
         """All trials, with numeric axes as numbers: a share as 0.2, NaN where the axis does not act."""

@@ -74,3 +74,7 @@ def test_the_target_favours_the_label_less_often_where_examples_are_hard(results
     last = table[(table["quantity"] == "t_class") & (table["epoch"] == 23) & (table["choice"] == "all")]
     share = last.set_index("group")["mean"]
     assert share[0] < share[9] == 1.0
+
+
+def test_only_the_quantities_that_are_asked_for_are_measured(results: Sweep) -> None:
+    assert set(measure_groups(results, quantities=("loss", "weight"))["quantity"]) == {"loss", "weight"}

@@ -85,6 +85,55 @@ def test_a_run_without_pgd_training_takes_the_difficulty_of_another_run_and_is_n
     assert np.average(low["mean"], weights=low["count"]) < np.average(high["mean"], weights=high["count"])
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("name, array", [("hard:F2a", "loss"), ("hard:F2b", "feature_norm"), ("hard:F8", "loss")])
+def test_groups_by_own_losses_are_means_over_tenths_and_said_to_be_formed_so(
+    name: str, array: str, tmp_path: Path
+) -> None:
+    drawn = draw(name, tmp_path)
+    groups, errors = (table.points for table in drawn.tables)
+    (sweep,) = drawn.selection.sweeps
+    trials = drawn.selection.trials[drawn.selection.trials["panel"] == groups["panel"].iloc[0]]
+    means = []
+    for trial in trials["id"]:
+        with np.load(sweep.folder / "trials" / trial / "instances.npz") as arrays:
+            d = 1 - rank(arrays["loss"].mean(0))
+            means.append(arrays[array][10][(d >= 0.3) & (d < 0.4)].astype(float).mean())
+    here = groups[(groups["panel"] == groups["panel"].iloc[0]) & (groups["x"] == 10)].set_index("line")
+    assert here.loc["G3", ["mean", "n"]].tolist() == pytest.approx([np.mean(means), len(trials)], rel=1e-5)
+    assert here.loc["G3", "hi"] - here.loc["G3", "mean"] == pytest.approx(stats.sem(means), rel=1e-3)
+    assert list(here.index) == ["G0 (hardest)", "G3", "G6", "G9 (easiest)"]
+    assert here["mean"].is_monotonic_decreasing if array == "loss" else here["mean"].is_monotonic_increasing
+    assert set(errors["variant"]) == {"training", "test"} and set(errors["line"]) == {"all"}
+    assert "tenths by the training's own losses: their order in loss holds by construction" in drawn.spec.caption
+
+
+def test_groups_of_the_targets_are_formed_by_pgd_trainings_of_other_seeds(tmp_path: Path) -> None:
+    drawn = draw("hard:F14", tmp_path, **{"data.label_noise": ["0"]})
+    points, (sweep,) = drawn.points, drawn.selection.sweeps
+    plain = sweep.completed[(sweep.completed["method"] == "PGD") & (sweep.completed["data.label_noise"] == "0")]
+    losses = {}
+    for trial, seed in plain[["id", "seed"]].itertuples(index=False):
+        with np.load(sweep.folder / "trials" / trial / "instances.npz") as arrays:
+            losses[seed] = arrays["loss"].mean(0)
+    means = []
+    for trial, seed in drawn.selection.trials[["id", "seed"]].itertuples(index=False):
+        d = 1 - rank(next(loss for other, loss in losses.items() if other != seed))
+        with np.load(sweep.folder / "trials" / trial / "instances.npz") as arrays:
+            means.append(arrays["t_max"][-1][d < 0.1].astype(float).mean())
+    last = points[points["x"] == points["x"].max()].set_index("line")["mean"]
+    assert last["G0 (hardest)"] == pytest.approx(np.mean(means), rel=1e-4)
+    assert last["G0 (hardest)"] < 0.6 < 0.9 < last["G9 (easiest)"]
+    assert "by the difficulty in the sweep's PGD trainings of other seeds" in drawn.spec.caption
+
+
+def test_hard_groups_agree_with_their_targets_more_than_with_their_labels(tmp_path: Path) -> None:
+    drawn = draw("hard:F15", tmp_path)
+    label, target = (table.points[table.points["x"] > 60].groupby("line")["mean"].mean() for table in drawn.tables)
+    assert target["G0 (hardest)"] > label["G0 (hardest)"] + 0.2
+    assert target["G9 (easiest)"] - target["G0 (hardest)"] < label["G9 (easiest)"] - label["G0 (hardest)"]
+
+
 def test_a_run_that_recorded_no_array_of_its_examples_is_told_which(tmp_path: Path) -> None:
     run = load(write_planned(tmp_path / "run", "iat"))
     assert find_usable(FIGURES["hard:F13"], [run])[1] == "epsilon of each example"

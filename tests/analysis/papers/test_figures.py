@@ -14,10 +14,11 @@ import pytest
 from analysis import load
 from analysis.charts.saving import save_figure
 from analysis.exceptions import SweepError
-from analysis.papers.catalogue import FIGURES, find_figure, number_of
+from analysis.papers.catalogue import FIGURES, find_figure, is_of_paper, number_of
 from analysis.papers.curve_parts import WeightByKappa
 from analysis.papers.drawing import DrawnFigure, draw_paper_figure
 from analysis.papers.example_parts import ExampleScatter
+from analysis.papers.group_parts import GroupCurves
 from analysis.papers.listing import DRAWABLE, NO_MEASURE, list_figures
 from analysis.papers.ranking_parts import Overlap, RankPairs
 from analysis.papers.row import PaperFigure
@@ -26,7 +27,7 @@ from analysis.results.sweep import Sweep
 from ..planned import SEEDS, write_planned
 
 DRAWN = [name for name, row in FIGURES.items() if row.parts]
-OF_EXAMPLES = (ExampleScatter, Overlap, RankPairs, WeightByKappa)
+OF_EXAMPLES = (ExampleScatter, GroupCurves, Overlap, RankPairs, WeightByKappa)  # parts that need records of examples
 COLUMNS = {"panel", "line", "variant", "x", "mean", "lo", "hi", "n"}
 QUICK = ["hard:F1a", "gairat:F13", "profiling:F2b", "profiling:F18", "profiling:F19", "gairat:T1"]  # one of each chart
 
@@ -36,7 +37,7 @@ def write_runs(row: PaperFigure, folder: Path) -> list[Sweep]:
     words = shlex.split(row.sets)
     sets = [value for key, value in pairwise(words) if key == "--set"]
     name = "".join(value for key, value in pairwise(words) if key == "--name")
-    examples = any(isinstance(part, OF_EXAMPLES) for part in row.parts)
+    examples = any(isinstance(part, OF_EXAMPLES) for part in row.parts) or row.name == "diagnostics:learning_times"
     return [
         load(write_planned(folder / study.replace("/", "_"), study, sets, name, examples))
         for study in row.study.split(", ")
@@ -210,6 +211,26 @@ def test_the_caption_of_a_table_tells_the_papers_spread_from_that_of_the_runs(
     assert f"The paper: CIFAR-10, {network}" in caption and "medians ± standard deviations of five runs" in caption
 
 
+@pytest.mark.parametrize("name", ("hard:T2", "hard:T7"))
+def test_the_column_none_is_the_pretraining_with_the_weights_that_fine_tuning_starts_from(
+    name: str, tmp_path: Path
+) -> None:
+    drawn = draw(name, tmp_path)
+    (sweep,), points = drawn.selection.sweeps, drawn.points
+    made = sweep.pretrainings
+    assert len(made) == SEEDS and set(made["kind"]) == {"pretrain"}
+    none = points[points["variant"] == "none: clean"]
+    assert none["mean"].tolist() == pytest.approx([made["best_test_clean_acc"].mean()] * len(none))
+    assert set(none["line"]) == set(drawn.selection.lines) and set(none["panel"]) == {"epochs 1", "epochs 5"}
+    assert points["variant"].iloc[0] == "none: clean"
+    for trial in sweep.plan["trials"]:
+        if trial["kind"] == "trial":
+            trial["start"]["weights"] = "last"
+    last = draw_paper_figure(FIGURES[name], [sweep]).points
+    found = last.loc[last["variant"] == "none: clean", "mean"].iloc[0]
+    assert found == pytest.approx(made["last_test_clean_acc"].mean()) and found < none["mean"].iloc[0]
+
+
 def test_accuracy_by_class_names_the_attack_that_it_is_under(tmp_path: Path) -> None:
     (run,) = write_runs(FIGURES["profiling:F18"], tmp_path)
     for outcome in run.outcomes.values():
@@ -274,7 +295,7 @@ def test_lines_of_two_sweeps_share_panels_and_keep_the_name_of_their_sweep(tmp_p
 
 
 def test_the_list_has_every_figure_and_table_of_the_papers() -> None:
-    numbers = {number_of(name) for name in FIGURES}
+    numbers = {number_of(name) for name in FIGURES if is_of_paper(name)}
     hard = {f"hard:F{n}" for n in range(1, 22)} | {f"hard:T{n}" for n in range(1, 8)}
     gairat = {f"gairat:F{n}" for n in range(2, 22)} | {f"gairat:T{n}" for n in range(1, 4)}
     assert numbers == hard | gairat | {f"profiling:F{n}" for n in range(1, 21)} | {"profiling:T1"}

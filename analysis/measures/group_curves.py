@@ -1,0 +1,55 @@
+"""Difficulty groups of a selection along training: a line a group.
+
+Liu et al. 2021, Figures 2, 8, 14 and 15. `grouped_by` of `groups.measure_groups` is said in a note of the figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.measures.difficulty_reference import References, describe_source, find_shared_references
+from analysis.measures.figure_table import TidyTable, place_rows, title_line_panels
+from analysis.measures.group_means import FRACTIONS, GROUPS, QUANTITIES, name_group
+from analysis.measures.groups import measure_groups
+from analysis.results.selection import Selection
+
+OWN = "Groups are tenths by the training's own losses: their order in loss holds by construction."
+OTHER = "Groups are tenths by the difficulty in {source}."
+
+
+def measure_group_curves(
+    selection: Selection, quantity: str, groups: Sequence[int] = range(GROUPS), own: bool = False
+) -> TidyTable:
+    """Measure one of QUANTITIES of each group by epoch, averaged over seeds: a line a group, a panel a line.
+
+    `own`: whether a training's own losses form its groups. Else PGD trainings of other seeds form them, of the same
+    sweep or of one that was given, and its own losses only if there are none.
+    """
+    references = choose_references(selection, own)
+    tables = [
+        measure_groups(sweep, found, (quantity,)) for sweep, found in zip(selection.narrow(), references, strict=True)
+    ]
+    rows = place_rows(selection, tables)
+    rows = rows[rows["group"].isin(groups) & rows["mean"].notna()]
+    points = rows.assign(panel=title_line_panels(rows), line=rows["group"].map(name_group), variant="", x=rows["epoch"])
+    names = ["panel", "line", "variant", "x", "mean", "lo", "hi", "n"]
+    return TidyTable(
+        points[names],
+        "epoch",
+        QUANTITIES[quantity],
+        percent=quantity in FRACTIONS,
+        notes=describe_grouping(references),
+        of_test=False,
+    )
+
+
+def choose_references(selection: Selection, own: bool = False) -> list[References | None]:
+    """Return whose difficulty forms the groups of each sweep; None for a training's own losses."""
+    found = [None if own else find_shared_references(sweep, selection.given) for sweep in selection.sweeps]
+    return [one if one is not None and one.found else None for one in found]
+
+
+def describe_grouping(references: Sequence[References | None]) -> tuple[str, ...]:
+    """Say by whose losses groups are formed, a sentence for each source."""
+    sources = dict.fromkeys(None if found is None else describe_source(found) for found in references)
+    return tuple(OWN if source is None else OTHER.format(source=source) for source in sources)

@@ -1,0 +1,168 @@
+"""Diagnostics that belong to no paper: what a study should show of every training, as rows like those of a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+
+from analysis.measures.cost import measure_cost
+from analysis.measures.diagnostic_tables import (
+    measure_cost_points,
+    measure_cross_gaps,
+    measure_gaps,
+    measure_learning,
+    measure_masking_gaps,
+    measure_masking_points,
+    measure_onsets,
+    measure_reversals,
+)
+from analysis.measures.figure_table import TidyTable
+from analysis.measures.generalization import measure_cross_generalization, measure_gap_curves
+from analysis.measures.group_means import GROUPS, QUANTITIES
+from analysis.measures.masking import tabulate_masking, tabulate_reversals
+from analysis.measures.onset import measure_onset
+from analysis.papers.curve_parts import EpochStatistics
+from analysis.papers.group_parts import GroupCurves
+from analysis.papers.part import LINES, POINTS, TABLE
+from analysis.papers.row import PaperFigure
+from analysis.results.choice import Choice
+from analysis.results.metrics import EPOCH_METRIC, find_strongest
+from analysis.results.selection import Selection
+from analysis.results.sweep import Sweep
+
+PREFIX = "diagnostics"
+# Every axis but those of the data names a line, so that a panel is a problem.
+EVERYTHING = Choice(
+    lines=("method", "subset", "model", "optimizer", "epochs", "batch_size", "average", "select", "start_from")
+)
+OVERFITS = "a configuration whose robust overfitting exceeds its floor"
+ATTACKS = "PGD and a stronger attack with the same budget on the same images"
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """A diagnostic of a selection; a sweep whose own table is empty lacks the words of `lack`."""
+
+    compute: Callable[[Selection], TidyTable]
+    tabulate: Callable[[Sweep], pd.DataFrame]
+    lack: str
+    chart: str
+
+    def measure(self, selection: Selection) -> TidyTable:
+        """Measure it on the trials of a selection."""
+        return self.compute(selection)
+
+    def find_lack(self, sweep: Sweep) -> str:
+        """Say what a sweep lacks if it has no such number."""
+        return "" if len(self.tabulate(sweep)) else self.lack
+
+
+def _measure_cost(sweep: Sweep) -> pd.DataFrame:
+    return measure_cost(sweep, find_strongest(sweep.final_metrics(), sweep.attacks) or EPOCH_METRIC)
+
+
+def _learn(quantity: str) -> Diagnostic:
+    return Diagnostic(partial(measure_learning, quantity=quantity), measure_onset, OVERFITS, LINES)
+
+
+FIGURES = (
+    PaperFigure(
+        "diagnostics:onset",
+        "Onset of robust overfitting",
+        "lr_schedules",
+        parts=(Diagnostic(measure_onsets, measure_onset, OVERFITS, TABLE),),
+        choice=EVERYTHING,
+    ),
+    PaperFigure(
+        "diagnostics:generalization_gap",
+        "Robust generalisation gap along training",
+        "architectures",
+        parts=(Diagnostic(measure_gaps, measure_gap_curves, "train_pgd_acc (evaluate: {train: true})", LINES),),
+        choice=EVERYTHING,
+    ),
+    PaperFigure(
+        "diagnostics:cross_generalization_gap",
+        "Cross-generalisation gap",
+        "cross_generalization",
+        parts=(
+            Diagnostic(
+                measure_cross_gaps,
+                measure_cross_generalization,
+                "standard and adversarial training on the same examples",
+                TABLE,
+            ),
+        ),
+        choice=EVERYTHING,
+    ),
+    PaperFigure(
+        "diagnostics:masking",
+        "Accuracy under PGD and under the strongest attack",
+        "gairat",
+        parts=(Diagnostic(measure_masking_points, tabulate_masking, ATTACKS, POINTS),),
+        choice=EVERYTHING,
+    ),
+    PaperFigure(
+        "diagnostics:masking_gap",
+        "Gradient-masking gap",
+        "gairat",
+        parts=(Diagnostic(measure_masking_gaps, tabulate_masking, ATTACKS, TABLE),),
+        choice=EVERYTHING,
+    ),
+    PaperFigure(
+        "diagnostics:reversals",
+        "Pairs whose order under PGD the strongest attack reverses",
+        "gairat",
+        parts=(
+            Diagnostic(
+                measure_reversals,
+                tabulate_reversals,
+                "a pair of configurations whose order the strongest attack reverses by more than seeds explain",
+                TABLE,
+            ),
+        ),
+        choice=EVERYTHING,
+    ),
+    PaperFigure(
+        "diagnostics:learning_times",
+        "When each difficulty group is learned, and how long after the onset of robust overfitting",
+        "long_training",
+        parts=(_learn("half"), _learn("lag")),
+        choice=EVERYTHING,
+    ),
+    PaperFigure(
+        "diagnostics:kappa",
+        "κ along training",
+        "gairat_kappa",
+        parts=(EpochStatistics((("mean", "kappa_mean"), ("median", "kappa_median")), "κ, attack steps withstood"),),
+        choice=EVERYTHING,
+    ),
+    *(
+        PaperFigure(
+            f"diagnostics:cost_{cost}",
+            f"Robust accuracy against {what}",
+            "fast_training",
+            parts=(
+                Diagnostic(partial(measure_cost_points, cost=cost), _measure_cost, "passes and accuracies", POINTS),
+            ),
+            choice=EVERYTHING,
+        )
+        for cost, what in (("passes", "forward and backward passes"), ("seconds", "seconds of training"))
+    ),
+    *(
+        PaperFigure(
+            f"diagnostics:groups_{quantity}",
+            f"All ten difficulty groups: {title}",
+            study,
+            parts=(GroupCurves(quantity, groups=range(GROUPS)),),
+            choice=EVERYTHING,
+        )
+        for quantity, title, study in (
+            *((name, QUANTITIES[name], "long_training") for name in ("loss", "correct", "feature_norm", "kappa")),
+            ("epsilon", QUANTITIES["epsilon"], "iat"),
+            *((name, QUANTITIES[name], "self_adaptive") for name in ("weight", "t_y", "t_max")),
+        )
+    ),
+)
