@@ -6,10 +6,11 @@ from analysis.measures.rank_pairs import METHODS, NETWORKS, SEEDS
 from analysis.papers.curve_parts import Curves
 from analysis.papers.example_parts import ExampleScatter
 from analysis.papers.final_parts import ClassAccuracy, CrossGap, Final, Table, TradeOff
+from analysis.papers.group_parts import RankGroupCurves
 from analysis.papers.part import RANKS
 from analysis.papers.ranking_parts import Overlap, RankPairs
 from analysis.papers.row import PaperFigure
-from analysis.results.choice import SIZES, Choice
+from analysis.results.choice import EVALUATED, SIZES, Choice
 
 CIFAR = "CIFAR-10, PreAct ResNet-18, 160 epochs, epsilon 8/255 at test, custom AutoAttack, one run"
 EPSILON = "method.attack.epsilon"
@@ -156,9 +157,11 @@ FIGURES = (
     ),
     PaperFigure(
         "profiling:F15a",
-        "Robust training accuracy of rank groups",
+        "Robust training accuracy of rank groups, and test accuracy",
         "friendly_k",
-        lacks="curves of the groups of a ranking for a sweep's own trials",
+        CIFAR,
+        (RankGroupCurves("correct"), Curves("pgd", splits=("test",))),
+        Choice(PLAIN | {"method.attack.epsilon": (EVALUATED,)}, {}, ("subset",)),
     ),
     PaperFigure(
         "profiling:F15b",

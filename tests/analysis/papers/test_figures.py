@@ -18,7 +18,7 @@ from analysis.papers.catalogue import FIGURES, find_figure, is_of_paper, number_
 from analysis.papers.curve_parts import WeightByKappa
 from analysis.papers.drawing import DrawnFigure, draw_paper_figure
 from analysis.papers.example_parts import ExampleScatter
-from analysis.papers.group_parts import GroupCurves
+from analysis.papers.group_parts import GroupCurves, RankGroupCurves
 from analysis.papers.listing import DRAWABLE, NO_MEASURE, list_figures
 from analysis.papers.ranking_parts import Overlap, RankPairs
 from analysis.papers.row import PaperFigure
@@ -27,7 +27,14 @@ from analysis.results.sweep import Sweep
 from ..planned import SEEDS, write_planned
 
 DRAWN = [name for name, row in FIGURES.items() if row.parts]
-OF_EXAMPLES = (ExampleScatter, GroupCurves, Overlap, RankPairs, WeightByKappa)  # parts that need records of examples
+OF_EXAMPLES = (
+    ExampleScatter,
+    GroupCurves,
+    Overlap,
+    RankGroupCurves,
+    RankPairs,
+    WeightByKappa,
+)
 COLUMNS = {"panel", "line", "variant", "x", "mean", "lo", "hi", "n"}
 QUICK = ["hard:F1a", "gairat:F13", "profiling:F2b", "profiling:F18", "profiling:F19", "gairat:T1"]  # one of each chart
 

@@ -84,6 +84,23 @@ def test_scores_go_with_the_problematic_rank_as_the_paper_says(name: str, sign: 
     assert sign * (np.average(high["mean"], weights=high["count"]) - np.average(low["mean"], weights=low["count"])) > 0
 
 
+def test_tenths_of_the_problematic_rank_are_learned_in_their_order_beside_the_test_curve(tmp_path: Path) -> None:
+    drawn = draw("profiling:F15a", tmp_path, **{"data.label_noise": ["0"]})
+    groups, curve = (table.points for table in drawn.tables)
+    names = ["G0 (hardest)", *(f"G{number}" for number in range(1, 9)), "G9 (easiest)"]
+    assert list(dict.fromkeys(groups["line"])) == names and set(curve["line"]) == set(drawn.selection.lines)
+    last = groups[groups["x"] == groups["x"].max()].set_index("line")["mean"]
+    assert last["G0 (hardest)"] < last["G5"] < last["G9 (easiest)"]
+    (sweep,), found = drawn.selection.sweeps, []
+    for trial in drawn.selection.trials["id"]:
+        with np.load(next((sweep.folder / "profile").glob("*.npz"))) as ranking:
+            hardest = ranking["index"][ranking["rank_instability"] > 0.9]
+        here = np.isin(read(sweep.folder, trial, "index"), hardest)
+        found.append(read(sweep.folder, trial, "correct")[-1][here].mean())
+    assert last["G0 (hardest)"] == pytest.approx(np.mean(found))
+    assert "tenths of the problematic rank by the sweep's profiling" in drawn.spec.caption
+
+
 def test_what_a_ranking_lacks_is_told_with_the_setting_that_records_it(tmp_path: Path) -> None:
     run = load(write_planned(tmp_path / "run", "rank_consistency", ["evaluate.train=false"], examples=True))
     assert find_usable(FIGURES["profiling:F6a"], [run])[1] == "withstood of each example (--set evaluate.train=true)"
