@@ -26,18 +26,16 @@ MOST_SEEDS = 3  # of a configuration, whose pairs have a panel each
 
 
 class RankScore(NamedTuple):
-    """A score that ranks examples: what it is, the array that it needs, and the `--set` that records that."""
+    """A score that ranks examples: what it is, and the array that it needs."""
 
     title: str
     array: str
-    remedy: str = ""
 
 
 SCORES = {
     "instability_eval": RankScore(
         "the share of measured epochs in which the attack of training curves misleads the network in eval mode",
         "withstood",
-        "evaluate.train=true",
     ),
     "probability": RankScore(
         "the clean probability of the label at the selected epoch, the lowest last", "best_clean_p_y"
@@ -45,7 +43,6 @@ SCORES = {
     "min_perturbation": RankScore(
         "the least radius that changes the prediction at the selected epoch, the smallest last",
         "min_perturbation",
-        "'evaluate.min_perturbation={}'",
     ),
     "first_learned": RankScore("the first epoch in which the network is right under the training attack", "correct"),
 }

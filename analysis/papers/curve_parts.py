@@ -8,7 +8,7 @@ from analysis.measures.accuracy_curves import measure_curves
 from analysis.measures.epoch_statistics import measure_epoch_statistics
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.kappa import measure_weights
-from analysis.papers.part import LINES, lack_arrays
+from analysis.papers.part import LINES, REMEDIES, lack_arrays
 from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
 
@@ -20,7 +20,6 @@ class Curves:
     kind: str = "pgd"
     error: bool = False
     splits: tuple[str, ...] = ("train", "test")
-    remedy: str = ""  # the `--set` that records it, if the study does not
     start: float = 0.0  # share of the epochs that is left out, as an inset does
     chart: str = LINES
 
@@ -34,7 +33,8 @@ class Curves:
         found = [column, *["train_robust_acc"] * (column == "train_pgd_acc")]
         if any(name in sweep.epochs and sweep.epochs[name].notna().any() for name in found):
             return ""
-        return f"{column} by epoch{f' ({self.remedy})' * bool(self.remedy)}"
+        along = f" (--set 'evaluate.along.{self.kind}={REMEDIES.get(self.kind, '{…}')}')"
+        return f"{column} by epoch{'' if self.kind in ('clean', 'pgd') else along}"
 
 
 @dataclass(frozen=True)

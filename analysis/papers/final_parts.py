@@ -77,7 +77,8 @@ class AttackSteps:
     def find_lack(self, sweep: Sweep) -> str:
         """Say whether PGD with several numbers of steps was run."""
         found = list_step_attacks(sweep.final_metrics(), sweep.attacks)
-        return "" if len(found) > 2 else "PGD of three numbers of steps among evaluate.final"
+        sets = "--set 'evaluate.final.pgd40={name: pgd, steps: 40}', and so on"
+        return "" if len(found) > 2 else f"final attacks by PGD with three numbers of steps or more ({sets})"
 
 
 @dataclass(frozen=True)

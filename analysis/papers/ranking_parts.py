@@ -26,7 +26,7 @@ class RankPairs:
 
     def find_lack(self, sweep: Sweep) -> str:
         """Say which array the score needs, or in what no two trainings of a sweep differ."""
-        return lack_ranks(sweep, self.by) or lack_pairs(sweep, self.kinds)
+        return lack_arrays(sweep, (SCORES[self.by].array,)) or lack_pairs(sweep, self.kinds)
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,7 @@ class Overlap:
 
     def find_lack(self, sweep: Sweep) -> str:
         """Say which array the score needs, or that there is one seed alone."""
-        return lack_ranks(sweep, self.by) or lack_pairs(sweep, (SEEDS,))
-
-
-def lack_ranks(sweep: Sweep, by: str) -> str:
-    """Say which array a score needs that no training recorded, and the `--set` that would record it."""
-    array, remedy = SCORES[by].array, SCORES[by].remedy
-    lack = lack_arrays(sweep, (array,))
-    return f"{lack} (--set {remedy})" if lack and remedy else lack
+        return lack_arrays(sweep, (SCORES[self.by].array,)) or lack_pairs(sweep, (SEEDS,))
 
 
 def lack_pairs(sweep: Sweep, kinds: tuple[str, ...]) -> str:

@@ -41,7 +41,7 @@ def find_lack(sweep: Sweep, choice: Choice) -> str:
         unmet = {
             path: values for path, values in choice.where.items() if not _kept_configs(sweep, Choice({path: values}))
         }
-        words = _describe_values(unmet or choice.where)
+        words = _describe_values(unmet or choice.where) or " or ".join(choice.without)
         return f"trials with {words}" if len(sweep.completed) else "completed trials"
     if choice.join:
         return ""
@@ -110,7 +110,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 def _describe_values(where: Mapping[str, Sequence[Any]]) -> str:
     return " and ".join(
-        f"{path} {' or '.join(_write_value(value) for value in values if value is not None)}"
+        f"{path} {' or '.join(dict.fromkeys(_write_value(value) for value in values if value is not None))}"
         for path, values in where.items()
     )
 

@@ -311,7 +311,7 @@ def test_the_list_has_every_figure_and_table_of_the_papers() -> None:
 
 def test_a_figure_that_no_measure_gives_is_listed_as_such_and_not_drawn() -> None:
     listed = {line.name: line for line in list_figures([])}
-    assert listed["hard:F11"].status == NO_MEASURE and "Lipschitz" in listed["hard:F11"].lack
+    assert listed["hard:F11"].status == NO_MEASURE and "Lipschitz" in listed["hard:F11"].why
     with pytest.raises(SweepError, match="no measure of it yet"):
         draw_paper_figure(FIGURES["hard:F11"], [])
 
