@@ -3,7 +3,7 @@
 Each chart has `size_…`, which returns its size in inches, and `draw_…`, which draws on a figure:
 front, curves, groups, overfitting, effects, sizes, grid, knobs, importance, classes, gallery
 Of tidy tables: series (lines with bands), intervals (rows), points (one number against another), density (counts)
-Of figures of papers: lines, trade_off, table
+Of figures of papers: lines, trade_off, bars (by class), matrix (seed against seed), table
 
 styles, front_keys    colours, markers and dashes of names, equal in all figures of a page; those of a front's points
 rows, panels          layouts: a row per configuration, a panel per setting
