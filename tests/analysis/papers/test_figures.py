@@ -36,7 +36,16 @@ OF_EXAMPLES = (
     WeightByKappa,
 )
 COLUMNS = {"panel", "line", "variant", "x", "mean", "lo", "hi", "n"}
-QUICK = ["hard:F1a", "gairat:F13", "profiling:F2b", "profiling:F18", "profiling:F19", "gairat:T1"]  # one of each chart
+QUICK = [
+    "hard:F1a",
+    "gairat:F13",
+    "profiling:F2b",
+    "profiling:F18",
+    "profiling:F19",
+    "profiling:F5",
+    "profiling:F9",
+    "gairat:T1",
+]  # one of each chart
 
 
 def write_runs(row: PaperFigure, folder: Path) -> list[Sweep]:
