@@ -98,7 +98,8 @@ def _lay_out_classes(picture: Picture) -> tuple[tuple[float, float], Draw]:
         draw = partial(draw_bars, table=table, classes=names, styles=styles, note=picture.note)
         return size_bars(table, names, picture.width), draw
     classes = arrange_classes(picture.selection, picture.tables[0])
-    return size_classes(classes, picture.width), partial(_draw_classes, classes=classes, note=picture.note)
+    largest = f" The largest standard error of a cell is {classes.error:.1f} points." if classes.error >= 0 else ""
+    return size_classes(classes, picture.width), partial(_draw_classes, classes=classes, note=picture.note + largest)
 
 
 def _draw_classes(figure: Figure, classes: Classes, note: str) -> None:

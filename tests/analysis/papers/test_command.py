@@ -35,6 +35,7 @@ def test_points_are_written_as_csv_and_tables_as_markdown(tmp_path: Path) -> Non
     assert "| label_noise 0 · GAIRAT | " in table.read_text()
 
 
+@pytest.mark.long
 def test_the_list_says_what_can_be_drawn_and_what_gives_the_rest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -53,6 +54,7 @@ def test_the_list_says_what_can_be_drawn_and_what_gives_the_rest(
     assert "of 72 figures and tables in the papers, can be drawn from 1 run; " in printed
 
 
+@pytest.mark.long
 def test_the_list_names_what_is_lacking_with_its_setting_and_leaves_no_gap_in_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

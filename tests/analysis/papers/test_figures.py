@@ -186,6 +186,7 @@ def test_the_cross_gap_is_a_line_a_kind_of_subset_along_its_size_with_both_metho
     assert [here["mean"], here["hi"] - here["mean"]] == pytest.approx([gaps.mean(), np.std(gaps, ddof=1) / SEEDS**0.5])
 
 
+@pytest.mark.long
 def test_few_lines_by_class_are_bars_with_errors_and_many_a_heat_map(tmp_path: Path) -> None:
     bars, cells = draw("profiling:F17", tmp_path / "few"), draw("profiling:F19", tmp_path / "many")
     assert list(dict.fromkeys(bars.points["panel"])) == ["0-9", "1-9", "8-9"]
@@ -195,6 +196,9 @@ def test_few_lines_by_class_are_bars_with_errors_and_many_a_heat_map(tmp_path: P
     def count(figure: Any, drawn: DrawnFigure) -> None:
         drawn.spec.draw(figure)
         found[drawn.spec.slug] = [len(plot.patches) for plot in figure.axes], [len(p.images) for p in figure.axes]
+        if drawn is cells:
+            words = " ".join(legend.get_title().get_text() for legend in figure.legends).replace("\n", " ")
+            assert "The largest standard error of a cell is " in words, "a heat map has no bars of errors"
         if drawn is bars:
             assert all(plot.get_ylim()[0] == 0 for plot in figure.axes), "the length of a bar is its value"
             assert all(plot.collections for plot in figure.axes), "bars have their standard errors"
