@@ -54,12 +54,12 @@ def draw_lines(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[str,
         _draw_panel(plot, table, table.points[table.points["panel"] == panel], styles)
         of_epochs = table.x_title == "epoch"
         ticks = MOST_TICKS if of_epochs else min(MOST_TICKS, int(TICKS_PER_INCH * width / columns))
-        plot.locator_params(axis="x", nbins=ticks, integer=of_epochs)
+        plot.locator_params(axis="x", nbins=ticks, integer=bool((table.points["x"] % 1 == 0).all()))
         plot.set_title(wrap_title(panel, letters))
         if column == 0 or tables[number].y_title != tables[panels[places.index((row, column - 1))][0]].y_title:
             plot.set_ylabel(wrap_axis_label(f"{table.y_title}{' (%)' * table.percent}", ROW_HEIGHT - 0.2))
         if (row + 1, column) not in used or len({table.x_title for table in tables}) > 1:
-            plot.set_xlabel(table.x_title)
+            plot.set_xlabel(wrap_axis_label(table.x_title, (width - 0.5) / columns - 0.3))
     for number, table in enumerate(tables):
         for place, (other, _) in zip(places, panels, strict=True):
             if other == number:

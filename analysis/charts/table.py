@@ -87,7 +87,8 @@ def _split(table: TidyTable, width: float) -> list[list[Line]]:
     """Lay a table out in blocks of as many columns as fit beside the names of the rows."""
     titles, rows = lay_out_cells(table)
     name = min(max(len(row[0]) for row in rows) * LETTER + 0.1, 0.45 * width)
-    fitting = max(1, int((width - name - 0.1) / (CELL * LETTER + 0.08)))
+    longest = max((len(word) for title in titles for word in title.split()), default=0)
+    fitting = max(1, int((width - name - 0.1) / max(CELL * LETTER + 0.08, longest * BOLD_LETTER)))
     step = (width - name - 0.1) / fitting
     blocks = []
     for start in range(1, len(titles), fitting):

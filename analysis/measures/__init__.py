@@ -8,7 +8,7 @@ Attacks           masking
 Classes           classes
 Examples          difficulty (flipped labels), group_means, groups (also when they are learned), difficulty_reference,
                   difficulty_relation, example_scatter, hardness, agreement, corrupted, gallery
-Of figures        accuracy_curves, final_accuracy, attack_steps, class_accuracy, epoch_statistics, example_quantities
-                  rank_pairs, group_curves (figure_table)
+Of figures        accuracy_curves, final_accuracy, attack_steps, class_accuracy, epoch_statistics, example_quantities,
+                  group_curves, rank_pairs, diagnostic_tables (figure_table)
 Shared            stats (means over seeds), tidy (tables with intervals), cuts (the rows that are shown)
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.measures.cost import COSTS, measure_cost
-from analysis.measures.figure_table import TidyTable, average_seeds, place_rows, stack_variants
+from analysis.measures.figure_table import POINTS, TidyTable, average_seeds, place_rows, stack_variants
 from analysis.measures.final_accuracy import find_robust, name_attacks
 from analysis.measures.generalization import measure_cross_generalization, measure_gap_curves
 from analysis.measures.group_curves import choose_references, describe_grouping
@@ -19,7 +19,6 @@ from analysis.measures.tidy import T_INTERVAL
 from analysis.results.metrics import CHECKPOINTS, describe_metric, shorten_attack
 from analysis.results.selection import Selection
 
-POINTS = ["panel", "line", "variant", "x", "mean", "lo", "hi", "n"]
 BARS = ["x_lo", "x_hi", "ring"]  # further columns of a point with bars to both sides; `ring`: whether it has a ring
 ONSET = {"onset": "onset epoch", "lr": "lr there / first lr", "first_drop": "first drop of the lr"}
 TIMES = {"half": "epoch of half the fall of the loss", "lag": "epochs from the onset to half the fall"}
@@ -35,7 +34,9 @@ def measure_onsets(selection: Selection) -> TidyTable:
     trials = trials[trials["onset"].notna()]
     values = stack_variants(trials, {title: name for name, title in ONSET.items()}, [0.0] * len(trials))
     points = average_seeds(values, T_INTERVAL)
-    return TidyTable(points, "", "onset of robust overfitting", T_INTERVAL, plain=tuple(ONSET.values()))
+    return TidyTable(
+        points, "", "onset of robust overfitting", T_INTERVAL, attacks=("pgd",), plain=tuple(ONSET.values())
+    )
 
 
 def measure_gaps(selection: Selection) -> TidyTable:
@@ -62,10 +63,14 @@ def measure_masking_gaps(selection: Selection) -> TidyTable:
 
 
 def measure_masking_points(selection: Selection) -> TidyTable:
-    """Tabulate accuracy under each PGD (x) and under the strongest attack (mean), a panel a PGD."""
+    """Tabulate accuracy under one PGD (x) and under the strongest attack (mean), on the same images.
+
+    The PGD is that of learning curves where it can be compared, else the first final one.
+    """
     rows = place_rows(selection, [tabulate_masking(sweep) for sweep in selection.sweeps])
     if rows.empty:
         return TidyTable(_finish([], BARS), "", "")
+    rows = rows[rows["attack"] == rows["attack"].iloc[0]]
     titles = rows["attack"].where(rows["panel"] == "", rows["attack"] + "\n" + rows["panel"])
     rows = rows.assign(panel=titles, variant=rows["attack"], x=rows["weak"], ring=rows["alarm"], mean=rows["strong"])
     for axis, name in (("x_", "weak"), ("", "strong")):
@@ -90,7 +95,7 @@ def measure_reversals(selection: Selection) -> TidyTable:
         if len(table):
             named = table.assign(panel=table["setting"], line=table["better"] + " − " + table["worse"])
             weak = named.assign(mean=named["weak"], lo=named["weak_lo"], hi=named["weak_hi"], variant=named["attack"])
-            parts += [weak, named.assign(variant=strongest)]
+            parts += [weak, named.assign(variant=strongest).drop_duplicates(["panel", "line"])]  # one for all PGDs
     return TidyTable(_finish(parts), "", "difference in accuracy", T_INTERVAL, attacks=name_attacks([robust]))
 
 

@@ -11,4 +11,4 @@ from analysis.results.selection import Selection
 def measure_epoch_statistics(selection: Selection, columns: Mapping[str, str], title: str) -> TidyTable:
     """Average recorded numbers over seeds by epoch: a variant a column, by the name of the variant."""
     points = average_seeds(stack_variants(selection.epochs, dict(columns), selection.epochs["epoch"]))
-    return TidyTable(points, "epoch", title, percent=False)
+    return TidyTable(points, "epoch", title, percent=False, of_test=False)

@@ -12,6 +12,7 @@ from analysis.results.axes import SEPARATOR
 from analysis.results.selection import Selection
 
 KEYS = ("panel", "line", "variant", "x")
+POINTS = [*KEYS, "mean", "lo", "hi", "n"]  # the columns of every table of a figure
 
 
 class TidyTable(NamedTuple):

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from analysis.measures.difficulty_reference import Reference, References, describe_source, find_shared_references
-from analysis.measures.figure_table import TidyTable, place_rows, title_line_panels
+from analysis.measures.figure_table import POINTS, TidyTable, place_rows, title_line_panels
 from analysis.measures.group_means import FRACTIONS, GROUPS, QUANTITIES, name_group
 from analysis.measures.groups import measure_groups
 from analysis.results.selection import Selection
@@ -60,11 +62,13 @@ def _tabulate_groups(
         measure_groups(sweep, found, (quantity,)) for sweep, found in zip(selection.narrow(), references, strict=True)
     ]
     rows = place_rows(selection, tables)
-    rows = rows[rows["group"].isin(groups) & rows["mean"].notna()]
-    points = rows.assign(panel=title_line_panels(rows), line=rows["group"].map(name_group), variant="", x=rows["epoch"])
-    names = ["panel", "line", "variant", "x", "mean", "lo", "hi", "n"]
+    points = pd.DataFrame(columns=POINTS)
+    if len(rows):
+        rows = rows[rows["group"].isin(groups) & rows["mean"].notna()]
+        named = {"panel": title_line_panels(rows), "line": rows["group"].map(name_group)}
+        points = rows.assign(**named, variant="", x=rows["epoch"])[POINTS]
     return TidyTable(
-        points[names],
+        points,
         "epoch",
         QUANTITIES[quantity],
         percent=quantity in FRACTIONS,

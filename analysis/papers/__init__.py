@@ -1,6 +1,7 @@
-"""The figures and tables of three papers, by name: a row of a table says what each selects, measures and draws.
+"""The figures and tables of three papers, and diagnostics, by name: a row says what each selects, measures and draws.
 
 hard, gairat, profiling    the rows: Liu et al. 2021, Zhang et al. 2021, Dong et al. 2021
+diagnostics                rows that belong to no paper
 catalogue                  all rows by name
 row                        what a row holds, and what a run lacks for it
 part                       what a part of a figure is: its measure, its chart, and what it needs recorded

@@ -53,7 +53,8 @@ def draw_paper_figure(
         raise SweepError(explain_lack(row, sweeps, lack))
     selection, tables = _measure(row, usable, chosen, sweeps)
     if all(table.points.empty for table in tables):
-        raise SweepError(f"--figure {row.name}: the chosen trials have none of it; choose others by --where")
+        other = ", or give a run with PGD training on the same examples and labels" if row.reference else ""
+        raise SweepError(f"--figure {row.name}: the chosen trials have none of it; choose others by --where{other}")
     note = describe_selection(row, selection, tables)
     used = [sweep for sweep in sweeps if sweep in selection.sweeps or (row.reference and has_references(sweep))]
     others = [name for name, sweep in zip(name_sweeps(sweeps), sweeps, strict=True) if sweep not in used]

@@ -134,6 +134,20 @@ def test_hard_groups_agree_with_their_targets_more_than_with_their_labels(tmp_pa
     assert target["G9 (easiest)"] - target["G0 (hardest)"] < label["G9 (easiest)"] - label["G0 (hardest)"]
 
 
+@pytest.mark.parametrize("name, study", [("hard:F14", "self_adaptive"), ("hard:F18", "atta_reweight")])
+def test_a_pgd_training_under_other_labels_gives_no_difficulty_and_the_user_is_told(
+    name: str, study: str, tmp_path: Path
+) -> None:
+    folders = [write_planned(tmp_path / s, s, examples=True) for s in (study, "iat")]
+    for path in (path for folder in folders for path in folder.glob("trials/*/instances.npz")):
+        with np.load(path) as arrays:
+            found = dict(arrays)
+        if "weight" not in found:  # PGD training
+            np.savez(path, **found | {"y": found["y"] + 1})
+    with pytest.raises(SweepError, match="give a run with PGD training on the same examples and labels"):
+        draw_paper_figure(FIGURES[name], [load(folder) for folder in folders])
+
+
 def test_a_run_that_recorded_no_array_of_its_examples_is_told_which(tmp_path: Path) -> None:
     run = load(write_planned(tmp_path / "run", "iat"))
     assert find_usable(FIGURES["hard:F13"], [run])[1] == "epsilon of each example"
