@@ -118,11 +118,9 @@ def _print_list(sweeps: Sequence[Sweep]) -> None:
 
 
 def _print_lines(console: Console, listed: Sequence[Listed]) -> None:
-    """Print for each figure its title and status, and below these from which runs it is drawn, or what gives it."""
+    """Print for each figure its name and title, and below these from which runs it is drawn, or what gives it."""
     for line in listed:
-        console.print(f"{line.name:<15} {line.status}: {line.title}", soft_wrap=True)
-        for words in filter(None, (line.lack, line.source)):
-            console.print(f"{'':<15} {words}", soft_wrap=True)
+        console.print("\n".join(line.lines), soft_wrap=True)
 
 
 def _count_drawable(listed: Sequence[Listed], noun: str) -> str:

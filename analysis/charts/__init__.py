@@ -5,7 +5,7 @@ front, front_difference, curves, groups, overfitting, effects, sizes, grid, knob
 adversaries
 Of tidy tables: series (lines with bands), intervals (rows), points (one number against another), density (counts),
 components (logits of pairs of classes)
-Of figures of papers: lines, trade_off, table
+Of figures of papers: lines, trade_off, bars (by class), matrix (seed against seed), table
 
 styles, front_keys    colours, markers and dashes of names, equal in all figures of a page; those of a front's points
 rows, panels          layouts: a row per configuration, a panel per setting

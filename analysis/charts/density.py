@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -54,6 +54,22 @@ def show_difficulty(counts: pd.DataFrame, correlations: pd.DataFrame, title: str
 
 def show_scatter(table: TidyTable) -> Density:
     """Return the panels of `tabulate_scatter`, each with Pearson's and Spearman's correlation and their intervals."""
+    return _show_pairs(table, (("r", "pearson"), ("ρ", "spearman")))
+
+
+def show_ranks(table: TidyTable) -> Density:
+    """Return the panels of `tabulate_scatter`, each with ρ and n: the examples of a training, × trainings or pairs."""
+    info = _show_pairs(table, (("ρ", "spearman"),))
+    notes = dict(info.notes)
+    for key, rows in info.table.groupby("configuration", sort=False):
+        n = int(rows["n"].iloc[0])
+        each = f" × {n}" if n > 1 else ""
+        notes[str(key)] += f"\nn {rows['count'].sum() // n:,}{each}"
+    return info._replace(notes=notes)
+
+
+def _show_pairs(table: TidyTable, coefficients: Sequence[tuple[str, str]]) -> Density:
+    """Return the panels of `tabulate_scatter`; each has a line for each coefficient, by letter and name."""
     points, several = table.points, table.points["line"].nunique() > 1
     keys = points["panel"] + SEPARATOR + points["line"]
     shown = points.assign(setting=points["panel"], choice=points["line"] if several else "", configuration=keys)
@@ -61,7 +77,7 @@ def show_scatter(table: TidyTable) -> Density:
     notes = {
         row["configuration"]: "\n".join(
             write_correlation(letter, *(row[f"{name}{end}"] for end in ("", "_lo", "_hi")))
-            for letter, name in (("r", "pearson"), ("ρ", "spearman"))
+            for letter, name in coefficients
         )
         for row in firsts
     }

@@ -30,6 +30,7 @@ CROWDED = 4  # lines, from which on bands are fainter
 CLIMB = 0.1  # share of the epochs that do not count for the range of the vertical axis
 MARGIN = 0.05
 LOG_MARGIN = 1.1  # a factor
+MOST_TICKS, TICKS_PER_INCH = 4, 2  # along x: numbers of four digits do not touch
 FEW = 25  # points, up to which a line along a knob has markers and bars
 VARIANT_DASHES = {"training": (0, (4, 1.5)), "last epoch": (0, (4, 1.5))}  # what is beside the main variant
 
@@ -59,6 +60,9 @@ def draw_lines(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[str,
     for (row, column), (number, panel) in zip(places, panels, strict=True):
         table, plot = tables[number], used[row, column]
         _draw_panel(plot, table, table.points[table.points["panel"] == panel], styles)
+        of_epochs = table.x_title == "epoch"
+        ticks = MOST_TICKS if of_epochs else min(MOST_TICKS, int(TICKS_PER_INCH * width / columns))
+        plot.locator_params(axis="x", nbins=ticks, integer=bool((table.points["x"] % 1 == 0).all()))
         plot.set_title(wrap_title(panel, letters))
         if column == 0 or tables[number].y_title != tables[panels[places.index((row, column - 1))][0]].y_title:
             plot.set_ylabel(wrap_axis_label(f"{table.y_title}{' (%)' * table.percent}", ROW_HEIGHT - 0.2))
@@ -78,8 +82,8 @@ def _draw_panel(plot: Plot, table: TidyTable, points: pd.DataFrame, styles: Mapp
     crowded = points["line"].nunique() >= CROWDED
     for (line, variant), group in points.groupby(["line", "variant"], sort=False):
         x, y, lo, hi = (group[name].to_numpy(float) for name in ("x", "mean", "lo", "hi"))
-        style, main = styles[str(line)], variant == variants[0]
-        dash = style.dash if len(variants) == 1 else dash_of(str(variant), variants)
+        style, main = styles[str(line)], variant in variants[:1] or not variants
+        dash = style.dash if len(variants) < 2 else dash_of(str(variant), variants)
         along = table.x_title != "epoch" and len(x) <= FEW
         plot.plot(
             x, y, color=style.colour, ls=dash, lw=1.4 if main else 1.0, marker=style.marker if along else "", ms=4,
@@ -88,14 +92,13 @@ def _draw_panel(plot: Plot, table: TidyTable, points: pd.DataFrame, styles: Mapp
             plot.errorbar(x, y, (y - lo, hi - y), color=style.colour, fmt="none", lw=0.9)
         elif np.isfinite(lo).any():
             plot.fill_between(x, lo, hi, color=style.colour, alpha=0.08 if crowded or not main else 0.2, lw=0)
-    plot.locator_params(axis="x", nbins=4, integer=bool((points["x"] % 1 == 0).all()))
     if table.percent:
         write_percent(plot)
 
 
 def list_variants(tables: Sequence[TidyTable]) -> list[str]:
-    """Return the variants of some tables, in order; the test curve is the main one."""
-    found = dict.fromkeys(str(variant) for table in tables for variant in table.points["variant"])
+    """Return the variants of some tables that have a name, in order; the test curve is the main one."""
+    found = dict.fromkeys(str(variant) for table in tables for variant in table.points["variant"] if variant)
     return sorted(found, key=lambda variant: variant != "test")
 
 
@@ -108,12 +111,12 @@ def make_handles(tables: Sequence[TidyTable], styles: Mapping[str, Style]) -> li
     """Return the entries of the legend: the lines, then the variants in grey."""
     from matplotlib.lines import Line2D
 
-    variants = [variant for variant in list_variants(tables) if variant]
+    variants = list_variants(tables)
     along = any(table.x_title != "epoch" for table in tables)
     single: dict[str, bool] = {}  # line -> whether it has no variants, in whose place it has dashes
     every = {str(line) for table in tables for line in table.points["line"]}
     for table in tables:
-        names, alone = dict.fromkeys(map(str, table.points["line"])), len(list_variants([table])) == 1
+        names, alone = dict.fromkeys(map(str, table.points["line"])), len(list_variants([table])) < 2
         if alone or len(names) > 1 or len(names) == len(every):  # one line beside others is named by its variants
             single |= dict.fromkeys(names, alone)
     named: list[object] = [

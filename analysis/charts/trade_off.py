@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+
 from analysis.charts.panels import list_panels, place_panels
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Style
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 
 HEIGHT = 2.6  # inches of a panel
 FAINT = 0.45  # opacity of what another point dominates
+NARROW = 3.0  # times the least value: a shorter axis has no two powers of ten, and is divided evenly
+MARGIN = 0.1  # of the logarithm of a range, to each side
+X, Y = ("x", "x_lo", "x_hi"), ("mean", "lo", "hi")  # columns of the values along each axis
 
 
 def size_trade_off(tables: Sequence[TidyTable], width: float = WIDTH) -> tuple[float, float]:
@@ -26,7 +32,7 @@ def size_trade_off(tables: Sequence[TidyTable], width: float = WIDTH) -> tuple[f
 
 
 def draw_trade_off(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[str, Style], note: str = "") -> None:
-    """Draw a panel for each table and panel title, on logarithmic axes."""
+    """Draw a panel for each table and panel title, on logarithmic axes; all panels of a table have one range."""
     from matplotlib.lines import Line2D
 
     panels, width = list_panels(tables), figure.get_figwidth()
@@ -51,13 +57,13 @@ def draw_trade_off(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[
 
 
 def _draw_panel(plot: Plot, table: TidyTable, panel: str, styles: Mapping[str, Style]) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     points = table.points[table.points["panel"] == panel]
     for line, group in points.groupby("line", sort=False):
         style = styles[str(line)]
         plot.plot(100 * group["x"], 100 * group["mean"], color=style.colour, lw=1.2, alpha=0.8, zorder=2)
-        for number, point in enumerate(group.to_dict("records")):
+        for point in group.to_dict("records"):
             x, y, opacity = 100 * point["x"], 100 * point["mean"], 1.0 if point["on_front"] else FAINT
             bars = 100 * (point["x_hi"] - point["x"]), 100 * (point["hi"] - point["mean"])
             marker, size = ("*", 9) if point["on_front"] else (style.marker, 4)
@@ -65,18 +71,33 @@ def _draw_panel(plot: Plot, table: TidyTable, panel: str, styles: Mapping[str, S
                 x, y, xerr=bars[0], yerr=bars[1], color=style.colour, lw=0.8, alpha=opacity, zorder=3,
                 marker=marker, ms=size,
             )  # fmt: skip
-            if number in (0, len(group) - 1):
-                plot.annotate(
-                    point["label"],
-                    (x, y),
-                    (3, 3),
-                    textcoords="offset points",
-                    fontsize=6.5,
-                    color=style.colour,
-                    zorder=4,
-                )
+    for end in ("first", "last"):
+        _label_end(plot, points.groupby("line", sort=False).agg(end), styles)
     plot.set(xscale="log", yscale="log")
-    for axis in (plot.xaxis, plot.yaxis):
-        axis.set_major_locator(LogLocator(base=10, subs=(1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)))
+    for axis, limit, names in ((plot.xaxis, plot.set_xlim, X), (plot.yaxis, plot.set_ylim, Y)):
+        low, high = find_span(table.points, names)
+        limit(low, high)
+        axis.set_major_locator(
+            MaxNLocator(4, steps=(1, 2, 5, 10)) if high < NARROW * low else LogLocator(subs=(1, 2, 3, 5))
+        )
+        axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_formatter(NullFormatter())
+
+
+def _label_end(plot: Plot, ends: pd.DataFrame, styles: Mapping[str, Style]) -> None:
+    """Write the places of an end of each line; where all lines have the same place, once, above the uppermost."""
+    alike = ends["label"].nunique() == 1
+    shown = ends.loc[[ends["mean"].idxmax()]] if alike else ends
+    for line, point in shown.iterrows():
+        plot.annotate(
+            point["label"], (100 * point["x"], 100 * point["mean"]), (5, 5), textcoords="offset points",
+            fontsize=6.5, color="0.2" if alike else styles[str(line)].colour, zorder=4,
+        )  # fmt: skip
+
+
+def find_span(points: pd.DataFrame, names: Sequence[str]) -> tuple[float, float]:
+    """Return the range of a logarithmic axis in percent, from the columns of its values, with a margin."""
+    values = 100 * points[list(names)].to_numpy(float)
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    margin = max(high / low, 1.01) ** MARGIN
+    return low / margin, high * margin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis.measures.figure_table import TidyTable, as_error, average_seeds, stack_variants
+from analysis.results.axes import SEPARATOR
 from analysis.results.gaps import TRAINED
 from analysis.results.metrics import describe_metric, parse_attack
 from analysis.results.selection import Selection
@@ -39,14 +40,26 @@ def _is_everywhere(selection: Selection, column: str) -> bool:
 
 
 def measure_curves(
-    selection: Selection, kind: str = "pgd", error: bool = False, splits: tuple[str, ...] = ("train", "test")
+    selection: Selection,
+    kind: str = "pgd",
+    error: bool = False,
+    splits: tuple[str, ...] = ("train", "test"),
+    start: float = 0.0,
 ) -> TidyTable:
     """Measure the learning curves of each line by epoch, a variant a split, averaged over seeds.
 
     `kind` is "clean", "pgd" (the attack by which validation selects), or the name of a further attack along training.
+    `start` leaves out the epochs before this share of the longest training; the titles of the panels then say so.
     """
     columns = find_curve_columns(selection, kind, splits)
-    points = average_seeds(stack_variants(selection.epochs, columns, selection.epochs["epoch"]))
+    epochs = selection.epochs
+    if start:
+        first = round(start * (epochs["epoch"].max() + 1))
+        epochs = epochs[epochs["epoch"] >= first]
+        epochs = epochs.assign(
+            panel=[SEPARATOR.join(filter(None, (p, f"from epoch {first}"))) for p in epochs["panel"]]
+        )
+    points = average_seeds(stack_variants(epochs, columns, epochs["epoch"]))
     what = "error" if error else "accuracy"
     metric = f"test_{kind}_acc"
     title = describe_metric(metric, selection.attacks).replace("test accuracy", what)

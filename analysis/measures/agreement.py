@@ -34,6 +34,7 @@ ALONE = "no two completed trainings of different seeds share examples that they 
 class RankedTraining(NamedTuple):
     """The ranking of examples by one training."""
 
+    trial: str  # its id
     name: str  # of the configuration
     seed: int
     examples: np.ndarray  # (N,) indices of the examples
@@ -62,7 +63,7 @@ def build_matrix(results: Sweep, by: str, measure: str) -> pd.DataFrame:
     labels or, for rankings of test sets, with other test sets. Raises SweepError if no pair can be compared, or if
     trainings recorded different examples.
     """
-    found = _rank_trainings(results, by)
+    found = rank_trainings(results, by)
     names = list(dict.fromkeys(one.name for one in found))
     pairs: dict[tuple[str, str], list[float]] = {(row, column): [] for row in names for column in names}
     apart: dict[tuple[str, str], bool] = {}
@@ -90,7 +91,7 @@ def build_matrix(results: Sweep, by: str, measure: str) -> pd.DataFrame:
     return table
 
 
-def _rank_trainings(results: Sweep, by: str) -> list[RankedTraining]:
+def rank_trainings(results: Sweep, by: str) -> list[RankedTraining]:
     """Return the rankings of all completed trainings that recorded the score or loss `by`."""
     found = []
     data = {trial["id"]: trial.get("config", {}).get("data", {}) for trial in results.plan["trials"]}
@@ -101,5 +102,6 @@ def _rank_trainings(results: Sweep, by: str) -> list[RankedTraining]:
             index = np.arange(len(harder)) if ranks_test_set(by) else instances.index
             same = {key: value for key, value in data[trial["id"]].items() if key not in TRAINING}
             labels = json.dumps(same, sort_keys=True) if ranks_test_set(by) else instances.y.tobytes().hex()
-            found.append(RankedTraining(str(trial["name"]), int(trial["seed"]), index, labels, harder))
+            named = str(trial["id"]), str(trial["name"]), int(trial["seed"])
+            found.append(RankedTraining(*named, index, labels, harder))
     return found

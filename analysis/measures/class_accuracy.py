@@ -33,11 +33,11 @@ def measure_class_accuracy(selection: Selection, kinds: tuple[str, ...], mean: b
                 {"panel": trial["panel"], "line": trial["line"], "variant": variant, "x": label, "value": value}
                 for label, value in enumerate(values)
             ]
-    when = "mean over epochs" if checkpoint == MEAN else CHECKPOINTS[checkpoint]
+    when = "a mean over epochs" if checkpoint == MEAN else f"that of the {CHECKPOINTS[checkpoint]}"
     table = pd.DataFrame(rows, columns=["panel", "line", "variant", "x", "value"])
     points = average_seeds(table.assign(value=table["value"].astype(float)))
     names = tuple(_list_attacks(selection, checkpoint, kinds))
-    return TidyTable(points, "class", "accuracy", attacks=names, notes=(f"Accuracy by class is the {when}.",))
+    return TidyTable(points, "class", "accuracy", attacks=names, notes=(f"Accuracy by class is {when}.",))
 
 
 def _list_attacks(selection: Selection, checkpoint: str, kinds: tuple[str, ...]) -> dict[str, None]:
@@ -76,14 +76,18 @@ def _name_kind(selection: Selection, classes: dict, kind: str) -> str:
     return "clean, %" if kind == "clean" else f"{shorten_attack(name, selection.attacks)}, %"
 
 
+def name_classes(selection: Selection, table: TidyTable) -> list[str]:
+    """Return the names of the classes of a table of `measure_class_accuracy`; with several data sets their numbers."""
+    names = {names for sweep in selection.sweeps for names in sweep.class_names.values()}
+    same = names.pop() if len(names) == 1 else ()
+    return [abbreviate_class(label, same) for label in range(int(table.points["x"].max()) + 1)]
+
+
 def arrange_classes(selection: Selection, table: TidyTable) -> Classes:
     """Arrange the table of `measure_class_accuracy` as a heat map, with a row a line and a panel a kind."""
     points = table.points
     rows = list(dict.fromkeys(zip(points["panel"], points["line"], strict=True)))
-    names = {names for sweep in selection.sweeps for names in sweep.class_names.values()}
-    same = names.pop() if len(names) == 1 else ()
-    labels = [abbreviate_class(label, same) for label in range(int(points["x"].max()) + 1)]
-    panels = []
+    labels, panels = name_classes(selection, table), []
     for variant, group in points.groupby("variant", sort=False):
         wide = group.pivot(index=["panel", "line"], columns="x", values="mean").reindex(rows)
         values = POINTS * wide.to_numpy()

@@ -1,6 +1,6 @@
 """Quantities of the training examples of a selection, one against another, as a scatter with a panel a line.
 
-Liu et al. 2021, Figures 3, 13, 18 and 19.
+Liu et al. 2021, Figures 3, 13, 18 and 19; Dong et al. 2021, Figure 7.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from analysis.measures.hardness import measure_hardness
 from analysis.results.instances import Instances
 from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
-from trainers.scores import difficulty_d
+from trainers.scores import difficulty_d, first_learned
 
 REFERENCE = "reference"  # the difficulty of examples in other PGD trainings, as a quantity
 D = "difficulty d (1: easiest)"
@@ -46,9 +46,22 @@ def _rank_by(score: str) -> Callable[[Instances], np.ndarray]:
     return compute
 
 
+def _rank_problematic(instances: Instances) -> np.ndarray:
+    """Return the rank by instability (Dong et al. 2021, eq. 1), 1 the most problematic."""
+    return 1 - _rank_by("instability")(instances)
+
+
 QUANTITIES: Mapping[str, ExampleQuantity] = {
     "difficulty": ExampleQuantity("loss", "d by mean loss (1: easiest)", _rank_by("difficulty"), WHOLE),
     "difficulty_01": ExampleQuantity("correct", "d by mean 0–1 error (1: easiest)", _rank_by("difficulty_01"), WHOLE),
+    "problematic": ExampleQuantity("correct", "problematic rank (1: most)", _rank_problematic, WHOLE),
+    "probability": ExampleQuantity(
+        "best_clean_p_y", "clean probability", lambda arrays: arrays["best_clean_p_y"], WHOLE
+    ),
+    "min_perturbation": ExampleQuantity(
+        "min_perturbation", "least radius that misleads", lambda arrays: arrays["min_perturbation"]
+    ),
+    "first_learned": ExampleQuantity("correct", "first learned epoch", lambda arrays: first_learned(arrays)),
     "epsilon": ExampleQuantity("epsilon", "radius at the end", lambda arrays: reduce_last(arrays["epsilon"])),
     "weight": ExampleQuantity("weight", "mean weight over epochs", lambda arrays: reduce_mean(arrays["weight"])),
     "t_y": ExampleQuantity("t_y", "mean target of the label over epochs", lambda arrays: reduce_mean(arrays["t_y"])),

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.measures.stats import format_seed_counts
 from analysis.measures.tidy import STANDARD_ERROR, tabulate_means
 from analysis.results.axes import SEPARATOR
 from analysis.results.selection import Selection
@@ -30,11 +29,7 @@ class TidyTable(NamedTuple):
     notes: tuple[str, ...] = ()  # what a reader must know, a sentence each
     of_test: bool = True  # whether the points are measured on test images
     log: bool = False  # whether the vertical axis is logarithmic
-
-    @property
-    def seeds(self) -> str:
-        """The number of seeds of the points, in words."""
-        return format_seed_counts(self.points["n"])
+    unit: str = "seed"  # what `n` counts
 
 
 def average_seeds(values: pd.DataFrame, interval: str = STANDARD_ERROR) -> pd.DataFrame:

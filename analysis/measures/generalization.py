@@ -12,12 +12,17 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analysis.measures.figure_table import TidyTable, average_seeds
 from analysis.measures.tidy import T_INTERVAL, add_context, tabulate_means
 from analysis.results.gaps import TRAINED
-from analysis.results.metrics import CLEAN, EPOCH_METRIC
+from analysis.results.metrics import CHECKPOINTS, CLEAN, EPOCH_METRIC
+from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
 
-CHECKPOINTS = ("best", "last")
+CROSS_GAP = (
+    "The gap is clean test accuracy of standard training less that of adversarial training on the same examples, "
+    "paired by seed; at the selected epoch each is selected by its own validation accuracy."
+)
 
 
 def measure_gap_curves(results: Sweep) -> pd.DataFrame:
@@ -57,10 +62,37 @@ def measure_cross_generalization(results: Sweep) -> pd.DataFrame:
     A row a configuration of adversarial training and `checkpoint`, paired by seed, with 95 % t-intervals. `standard`
     names the standard training, `size` is that of the subset. The table is empty without such pairs.
     """
+    found = _pair_with_standard(results)
+    if found.empty:
+        return pd.DataFrame()
+    table = tabulate_means(found, ["configuration", "standard", "checkpoint"], "gap", T_INTERVAL)
+    sizes = found.groupby("configuration")["subset_size"].mean().rename("size")
+    return add_context(table.merge(sizes, on="configuration"), results)
+
+
+def measure_cross_gaps(selection: Selection) -> TidyTable:
+    """Measure the cross-generalisation gap of each line by the size of its subset: a variant a checkpoint.
+
+    The standard training may be any of the sweep of a line, in the selection or not; `lo` and `hi` are one standard
+    error over seeds to each side.
+    """
+    parts = []
+    for number, sweep in enumerate(selection.sweeps):
+        trials = selection.trials.loc[selection.trials["sweep"] == number, ["id", "panel", "line", "at"]]
+        parts.append(trials.merge(_pair_with_standard(sweep)[["id", "checkpoint", "gap"]], on="id"))
+    pairs = pd.concat(parts, ignore_index=True).rename(columns={"at": "x", "gap": "value"})
+    points = average_seeds(pairs.assign(variant=pairs["checkpoint"].map(CHECKPOINTS)))
+    title = "cross-generalisation gap"
+    return TidyTable(points.sort_values("x", kind="stable"), "training examples", title, notes=(CROSS_GAP,))
+
+
+def _pair_with_standard(results: Sweep) -> pd.DataFrame:
+    """Return a row a completed adversarial training and checkpoint that a standard one matches, with the `gap`."""
     done, configs = results.completed, {trial["id"]: trial.get("config", {}) for trial in results.plan["trials"]}
-    equal = [path for path in results.axes.varying if path.partition(".")[0] != "method"]
-    is_standard = done["id"].map(lambda trial: is_standard_training(configs[trial]))
-    keys, rows = [*equal, "replicate"], []
+    is_standard = done["id"].map(lambda trial: is_standard_training(configs[trial])).astype(bool)
+    others = [path for path in results.axes.varying if path.partition(".")[0] != "method"]
+    equal = [path for path in others if (done.loc[is_standard, path] != "").any()]  # others act for one method alone
+    keys, rows = [*equal, "replicate"], [pd.DataFrame(columns=["id", "checkpoint", "gap"])]
     for checkpoint in CHECKPOINTS:
         column = f"{checkpoint}_{CLEAN}"
         if column not in done:
@@ -69,12 +101,7 @@ def measure_cross_generalization(results: Sweep) -> pd.DataFrame:
         standard = values.loc[is_standard, [*keys, "accuracy", "choice"]].rename(columns={"choice": "standard"})
         pairs = values[~is_standard].merge(standard, on=keys, suffixes=("", "_standard"))
         rows.append(pairs.assign(gap=pairs["accuracy_standard"] - pairs["accuracy"], checkpoint=checkpoint))
-    if not rows:
-        return pd.DataFrame()
-    found = pd.concat(rows)
-    table = tabulate_means(found, ["configuration", "standard", "checkpoint"], "gap", T_INTERVAL)
-    sizes = found.groupby("configuration")["subset_size"].mean().rename("size")
-    return add_context(table.merge(sizes, on="configuration"), results)
+    return pd.concat([row for row in rows if len(row)] or rows)
 
 
 def is_standard_training(config: dict[str, object]) -> bool:

@@ -1,6 +1,6 @@
 """Difficulty groups of a selection along training: a line a group.
 
-Liu et al. 2021, Figures 2, 8, 14 and 15. `grouped_by` of `groups.measure_groups` is said in a note of the figure.
+Liu et al. 2021, Figures 2, 8, 14 and 15; Dong et al. 2021, Figure 15a. A note of the figure says whose groups they are.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.measures.difficulty_reference import References, describe_source, find_shared_references
+from analysis.measures.difficulty_reference import Reference, References, describe_source, find_shared_references
 from analysis.measures.figure_table import POINTS, TidyTable, place_rows, title_line_panels
 from analysis.measures.group_means import FRACTIONS, GROUPS, QUANTITIES, name_group
 from analysis.measures.groups import measure_groups
 from analysis.results.selection import Selection
+from analysis.results.sweep import Sweep
 
 OWN = "Groups are tenths by the training's own losses: their order in loss holds by construction."
 OTHER = "Groups are tenths by the difficulty in {source}."
+RANKED = "Groups are tenths of the problematic rank by the sweep's profiling."
 
 
 def measure_group_curves(
@@ -28,6 +30,34 @@ def measure_group_curves(
     sweep or of one that was given, and its own losses only if there are none.
     """
     references = choose_references(selection, own)
+    return _tabulate_groups(selection, quantity, groups, references, describe_grouping(references))
+
+
+def measure_rank_groups(selection: Selection, quantity: str) -> TidyTable:
+    """Measure one of QUANTITIES of each tenth of the problematic rank by epoch, as `measure_group_curves` does.
+
+    The rank is that by instability of the sweep's profiling; a training whose examples it does not rank is left out.
+    """
+    references = [References(RANKED, list_ranks(sweep)) for sweep in selection.sweeps]
+    return _tabulate_groups(selection, quantity, range(GROUPS), references, (RANKED,))
+
+
+def list_ranks(sweep: Sweep) -> list[Reference]:
+    """Return one less the problematic rank by each profiling of a sweep, in the place of a difficulty."""
+    return [
+        Reference(None, ranking.index, ranking.y, 1 - ranking.ranks["instability"])
+        for ranking in sweep.profile_rankings
+        if "instability" in ranking.ranks
+    ]
+
+
+def _tabulate_groups(
+    selection: Selection,
+    quantity: str,
+    groups: Sequence[int],
+    references: Sequence[References | None],
+    notes: tuple[str, ...],
+) -> TidyTable:
     tables = [
         measure_groups(sweep, found, (quantity,)) for sweep, found in zip(selection.narrow(), references, strict=True)
     ]
@@ -42,7 +72,7 @@ def measure_group_curves(
         "epoch",
         QUANTITIES[quantity],
         percent=quantity in FRACTIONS,
-        notes=describe_grouping(references),
+        notes=notes,
         of_test=False,
     )
 

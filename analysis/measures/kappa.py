@@ -10,13 +10,21 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.measures.figure_table import TidyTable, average_seeds
 from analysis.measures.tidy import add_context, tabulate_means
 from analysis.results.instances import NOT_TRAINED, Instances
+from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
+from trainers.record_io import Row
 
 STATISTICS = {"kappa_mean": "mean κ", "kappa_median": "median κ"}
 WEIGHT_BINS = 20  # of the joint table, of equal width from 0 to the largest weight of the sweep
 KEYS = ["configuration", "kappa", "relative"]
+SCALED = (
+    "Weights are means over the epochs after the burn-in, as the loss takes them; the papers draw them before they are "
+    "scaled to mean 1 in a batch. Each weighs less in a batch with many hard examples, which bends curves down at "
+    "small κ. A training without weights counts every example as 1."
+)
 
 
 def measure_kappa(results: Sweep) -> pd.DataFrame:
@@ -49,23 +57,45 @@ def measure_weight_by_kappa(results: Sweep) -> pd.DataFrame:
     `share`, the fraction of visits that have this κ. `relative` is κ / K with the K of its attack, or the largest κ
     where no attack states its steps.
     """
-    steps = {trial["id"]: _count_steps(trial.get("config", {})) for trial in results.plan["trials"]}
-    rows = []
-    for trial, configuration in results.completed[["id", "configuration"]].itertuples(index=False):
-        found = _read_joint(results.instances(trial))
-        if found is None:
-            continue
-        counts = np.bincount(found.kappa)
-        totals = np.bincount(found.kappa, weights=found.weight)
-        known, most = np.flatnonzero(counts), steps[trial] or len(counts) - 1
-        named = {"configuration": configuration, "kappa": known, "relative": known / max(most, 1)}
-        named |= {"value": totals[known] / counts[known], "share": counts[known] / counts.sum()}
-        rows.append(pd.DataFrame(named))
+    configs = {trial["id"]: trial.get("config", {}) for trial in results.plan["trials"]}
+    rows = [
+        table.assign(configuration=configuration)
+        for trial, configuration in results.completed[["id", "configuration"]].itertuples(index=False)
+        if (table := _average_weights(_read_joint(results.instances(trial)), configs[trial])) is not None
+    ]
     if not rows:
         return pd.DataFrame()
     table = pd.concat(rows, ignore_index=True)
     shares = table.groupby(KEYS)["share"].mean().reset_index()
     return add_context(tabulate_means(table, KEYS, "value").merge(shares, on=KEYS), results)
+
+
+def measure_weights(selection: Selection) -> TidyTable:
+    """Measure the weight of examples by κ / K of each line, over all epochs that weigh examples, averaged over seeds.
+
+    A training that counts κ and has no weights gives every example the weight 1, at each κ that it counted.
+    """
+    rows = []
+    for trial in selection.trials.to_dict("records"):
+        instances = selection.sweeps[trial["sweep"]].instances(trial["id"])
+        found = _read_joint(instances) or _read_constant(instances)
+        table = _average_weights(found, selection.configs[trial["sweep"], trial["id"]])
+        if table is not None:
+            table = table.rename(columns={"relative": "x"})
+            rows.append(table.assign(panel=trial["panel"], line=trial["line"], variant=""))
+    points = average_seeds(pd.concat(rows, ignore_index=True))
+    return TidyTable(points, "κ / K", "weight in the loss", percent=False, notes=(SCALED,))
+
+
+def _average_weights(found: _Joint | None, config: Row) -> pd.DataFrame | None:
+    """Average the weight of one training by κ: `kappa`, `relative`, `value` and the `share` of visits."""
+    if found is None:
+        return None
+    counts = np.bincount(found.kappa)
+    totals = np.bincount(found.kappa, weights=found.weight)
+    known, most = np.flatnonzero(counts), _count_steps(config) or len(counts) - 1
+    columns = {"kappa": known, "relative": known / max(most, 1)}
+    return pd.DataFrame(columns | {"value": totals[known] / counts[known], "share": counts[known] / counts.sum()})
 
 
 def tabulate_kappa_and_weight(results: Sweep) -> pd.DataFrame:
@@ -93,7 +123,7 @@ def tabulate_kappa_and_weight(results: Sweep) -> pd.DataFrame:
     return add_context(pd.concat(tables, ignore_index=True), results)
 
 
-def _count_steps(config: dict[str, object]) -> int | None:
+def _count_steps(config: Row) -> int | None:
     """Return the number of steps of the training's attack; None if its method states none."""
     method = config.get("method")
     attack = method.get("attack") if isinstance(method, dict) else None
@@ -108,3 +138,12 @@ def _read_joint(instances: Instances | None) -> _Joint | None:
     weight, kappa = instances["weight"], instances["kappa"]
     known = np.isfinite(weight) & np.isfinite(kappa)
     return _Joint(kappa[known].astype(int), weight[known]) if known.any() else None
+
+
+def _read_constant(instances: Instances | None) -> _Joint | None:
+    """Return κ of each visit of a training without weights, with weight 1; None if it has weights or counts no κ."""
+    if instances is None or "weight" in instances or "kappa" not in instances:
+        return None
+    kappa = instances["kappa"]
+    known = kappa[np.isfinite(kappa)].astype(int)
+    return _Joint(known, np.ones(len(known)))

@@ -88,10 +88,11 @@ def format_seeds(n: int) -> str:
     return format_count(n, "seed")
 
 
-def format_seed_counts(counts: Iterable[int]) -> str:
-    """Write the numbers of seeds of several configurations: "3 seeds", "2 to 4 seeds"."""
+def format_seed_counts(counts: Iterable[int], noun: str = "seed") -> str:
+    """Write the numbers of seeds, or of others, of several configurations: "3 seeds", "2 to 4 seeds"."""
     known = {int(count) for count in counts} or {0}
-    return f"{min(known)} to {format_seeds(max(known))}" if len(known) > 1 else format_seeds(max(known))
+    most = format_count(max(known), noun)
+    return f"{min(known)} to {most}" if len(known) > 1 else most
 
 
 def format_count(n: int, noun: str) -> str:

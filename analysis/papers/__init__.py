@@ -4,8 +4,9 @@ hard, gairat, profiling    the rows: Liu et al. 2021, Zhang et al. 2021, Dong et
 diagnostics                rows that belong to no paper
 catalogue                  all rows by name
 row                        what a row holds, and what a run lacks for it
-part, …_parts              what a figure measures: along training, at its end, of groups and examples, or recorded as asked
-layout                     how a chart is laid out
+part                       what a part of a figure is: its measure, its chart, and what it needs recorded
+*_parts                    parts by what they show: curves, final accuracies, examples, groups, rankings, recordings
+layout                     how each chart lays a figure out
 drawing                    a row drawn from runs: the figure, its caption, its points
 listing                    for every row: drawable from these runs, or what is lacking
 """

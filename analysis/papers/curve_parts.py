@@ -1,4 +1,4 @@
-"""Parts that are measured along training: learning curves, and numbers recorded by epoch."""
+"""Parts that are measured along training: learning curves, numbers recorded by epoch, and weights over its epochs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from analysis.measures.accuracy_curves import measure_curves
 from analysis.measures.epoch_statistics import measure_epoch_statistics
 from analysis.measures.figure_table import TidyTable
-from analysis.papers.part import LINES
+from analysis.measures.kappa import measure_weights
+from analysis.papers.part import LINES, REMEDIES, lack_arrays
 from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
 
@@ -19,12 +20,12 @@ class Curves:
     kind: str = "pgd"
     error: bool = False
     splits: tuple[str, ...] = ("train", "test")
-    remedy: str = ""  # the `--set` that records it, if the study does not
+    start: float = 0.0  # share of the epochs that is left out, as an inset does
     chart: str = LINES
 
     def measure(self, selection: Selection) -> TidyTable:
         """Measure the learning curves."""
-        return measure_curves(selection, self.kind, self.error, self.splits)
+        return measure_curves(selection, self.kind, self.error, self.splits, self.start)
 
     def find_lack(self, sweep: Sweep) -> str:
         """Say whether the accuracy was measured along training."""
@@ -32,7 +33,8 @@ class Curves:
         found = [column, *["train_robust_acc"] * (column == "train_pgd_acc")]
         if any(name in sweep.epochs and sweep.epochs[name].notna().any() for name in found):
             return ""
-        return f"{column} by epoch{f' ({self.remedy})' * bool(self.remedy)}"
+        along = f" (--set 'evaluate.along.{self.kind}={REMEDIES.get(self.kind, '{…}')}')"
+        return f"{column} by epoch{'' if self.kind in ('clean', 'pgd') else along}"
 
 
 @dataclass(frozen=True)
@@ -51,3 +53,18 @@ class EpochStatistics:
         """Say which of the numbers was not recorded."""
         missing = [name for _, name in self.columns if name not in sweep.epochs]
         return f"{', '.join(missing)} by epoch (trainings whose attack counts steps record it)" if missing else ""
+
+
+@dataclass(frozen=True)
+class WeightByKappa:
+    """The weight of examples against κ / K, the share of the attack's steps that they withstand."""
+
+    chart: str = LINES
+
+    def measure(self, selection: Selection) -> TidyTable:
+        """Average the weights of each κ over visits and seeds."""
+        return measure_weights(selection)
+
+    def find_lack(self, sweep: Sweep) -> str:
+        """Say whether κ and weights of examples were recorded."""
+        return lack_arrays(sweep, ("kappa", "weight"))

@@ -10,8 +10,9 @@ import pandas as pd
 from analysis.charts.saving import WIDTH, FigureSpec
 from analysis.exceptions import SweepError
 from analysis.measures.difficulty_reference import has_references
-from analysis.measures.figure_table import EXAMPLES, TidyTable
+from analysis.measures.figure_table import TidyTable
 from analysis.measures.stats import format_seed_counts
+from analysis.measures.tidy import STANDARD_ERROR
 from analysis.papers.layout import CHARTS, MAX_ROWS, Picture
 from analysis.papers.part import TABLE
 from analysis.papers.row import PaperFigure, find_usable
@@ -94,9 +95,9 @@ def _measure(
 
 def describe_selection(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> str:
     """Say what a figure shows: interval, seeds, attack, images, training, and what was left out."""
-    seeds = format_seed_counts(n for table in tables for n in table.points["n"])
+    seeds = format_seed_counts((n for table in tables for n in table.points["n"]), tables[0].unit)
     has_interval = any(table.points["lo"].notna().any() for table in tables)
-    how = tables[0].how if has_interval or tables[0].how == EXAMPLES else "one seed, no interval"
+    how = tables[0].how if has_interval or tables[0].how != STANDARD_ERROR else "one seed, no interval"
     names = dict.fromkeys(name for table in tables for name in table.attacks)
     attacks = [selection.attacks[name] for name in names if name in selection.attacks]
     examples = max(sweep.test_examples for sweep in selection.sweeps)

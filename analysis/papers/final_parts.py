@@ -8,6 +8,7 @@ from analysis.measures.attack_steps import list_step_attacks, measure_attack_ste
 from analysis.measures.class_accuracy import measure_class_accuracy
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.final_accuracy import BOTH, measure_final, measure_table, measure_trade_off
+from analysis.measures.generalization import measure_cross_gaps, measure_cross_generalization
 from analysis.papers.part import CLASSES, LINES, TABLE, TRADE_OFF, lack_attacks
 from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
@@ -30,6 +31,22 @@ class Final:
     def find_lack(self, sweep: Sweep) -> str:
         """Say which attack was not run on the final checkpoints."""
         return lack_attacks(sweep, self.attacks)
+
+
+@dataclass(frozen=True)
+class CrossGap:
+    """The cross-generalisation gap against the size of the subset."""
+
+    chart: str = LINES
+
+    def measure(self, selection: Selection) -> TidyTable:
+        """Measure what adversarial training costs in clean accuracy by size."""
+        return measure_cross_gaps(selection)
+
+    def find_lack(self, sweep: Sweep) -> str:
+        """Say whether no standard training matches an adversarial one in all but its method."""
+        pairs = measure_cross_generalization(sweep)
+        return "" if len(pairs) else "standard trainings on the subsets (an axis `method` with `standard`)"
 
 
 @dataclass(frozen=True)
@@ -60,7 +77,8 @@ class AttackSteps:
     def find_lack(self, sweep: Sweep) -> str:
         """Say whether PGD with several numbers of steps was run."""
         found = list_step_attacks(sweep.final_metrics(), sweep.attacks)
-        return "" if len(found) > 2 else "PGD of three numbers of steps among evaluate.final"
+        sets = "--set 'evaluate.final.pgd40={name: pgd, steps: 40}', and so on"
+        return "" if len(found) > 2 else f"final attacks by PGD with three numbers of steps or more ({sets})"
 
 
 @dataclass(frozen=True)

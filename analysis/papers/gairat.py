@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from analysis.papers.curve_parts import Curves, EpochStatistics
+from dataclasses import replace
+
+from analysis.papers.curve_parts import Curves, EpochStatistics, WeightByKappa
 from analysis.papers.final_parts import AttackSteps, Table
 from analysis.papers.recorded_parts import FLAT, LogitComponents
 from analysis.papers.row import PaperFigure
@@ -10,17 +12,19 @@ from analysis.results.choice import EVALUATED, Choice
 
 CIFAR = "CIFAR-10, ResNet-18, 100 to 120 epochs, epsilon 0.031, PGD-20 on test, one run"
 SVHN = CIFAR.replace("CIFAR-10", "SVHN")
+MEDIAN = "medians ± standard deviations of five runs (a standard error of these is √5 times smaller)"
 TRAINING = (Curves("clean", error=True, splits=("train",)), Curves("pgd", error=True, splits=("train",)))
+ZOOMED = tuple(panel for part in TRAINING for panel in (part, replace(part, start=0.6)))  # with the insets
 TEST = (Curves("clean", splits=("test",)), Curves("pgd", splits=("test",)))
 TEST_ERROR = (Curves("pgd", error=True, splits=("test",)), Curves("clean", error=True, splits=("test",)))
 ERRORS = (Curves("clean", error=True), Curves("pgd", error=True))
-KAPPA = EpochStatistics((("mean", "kappa_mean"), ("median", "kappa_median")), "κ, attack steps withstood")
-OMEGA = "the panel of the weight against κ"
+KAPPA = EpochStatistics((("mean", "kappa_mean"), ("median", "kappa_median")), "attack steps withstood (κ)")
+OMEGA = WeightByKappa()
 PLAIN = {"method.weight.name": ("uniform",), "method.loss.name": ("ce",)}
 LAMBDA = Choice({"method.weight.name": ("gair",)}, {}, ("method.weight.lam",), fewest=3)
 WEIGHTS = ("uniform", "gair", "gair-linear", "gair-sigmoid")
 NETWORKS = Choice(
-    PLAIN | {"method.attack.epsilon": (EVALUATED,)}, {"method.attack.name": ("pgd",)}, ("model", "method"), fewest=3
+    PLAIN | {"method.attack.epsilon": (EVALUATED,), "method.attack.name": ("pgd",)}, {}, ("model", "method"), fewest=3
 )
 EPSILONS = Choice(PLAIN | {"method.attack.name": ("pgd",)}, {}, ("method.attack.epsilon",), fewest=3)
 MART = Choice(
@@ -40,9 +44,14 @@ FIGURES = (
         "gairat:F2a",
         "Training error by network, beside standard training",
         "architectures",
-        f"{CIFAR}; training error under PGD-10",
+        f"{CIFAR.replace('ResNet-18', 'ResNet-18, 34 and 50')}; training error under PGD-10",
         TRAINING,
-        Choice(NETWORKS.where, {"method.attack.name": ("pgd", "none")}, NETWORKS.lines, fewest=3),
+        Choice(
+            PLAIN | {"method.attack.epsilon": (EVALUATED,)},
+            {"method.attack.name": ("pgd", "none")},
+            NETWORKS.lines,
+            fewest=3,
+        ),
     ),
     PaperFigure("gairat:F2b", "Training error by epsilon", "architectures", CIFAR, TRAINING, EPSILONS),
     PaperFigure(
@@ -59,16 +68,18 @@ FIGURES = (
         "Constant weights against two that fall with κ",
         "gairat_kappa",
         CIFAR,
-        (*ERRORS, KAPPA, *FLAT),
+        (OMEGA, *ERRORS, KAPPA, *FLAT),
         Choice({}, {"method.weight.name": ("uniform", "gair", "gair-steps")}, ("method.weight",)),
-        without=OMEGA,
     ),
     PaperFigure(
-        "gairat:F5a", "Training error by network", "architectures", CIFAR, TRAINING, NETWORKS, without="the insets"
+        "gairat:F5a",
+        "Training error by network",
+        "architectures",
+        CIFAR.replace("ResNet-18", "ResNet-10 to 50"),
+        ZOOMED,
+        NETWORKS,
     ),
-    PaperFigure(
-        "gairat:F5b", "Training error by epsilon", "architectures", CIFAR, TRAINING, EPSILONS, without="the insets"
-    ),
+    PaperFigure("gairat:F5b", "Training error by epsilon", "architectures", CIFAR, ZOOMED, EPSILONS),
     PaperFigure(
         "gairat:F6a", "Training error by network on SVHN", "svhn/architectures", SVHN, TRAINING, _on_svhn(NETWORKS)
     ),
@@ -97,15 +108,14 @@ FIGURES = (
         "Constant weights against two that fall with κ, on SVHN",
         "svhn/gairat_kappa",
         SVHN,
-        (*ERRORS, KAPPA, *FLAT),
+        (OMEGA, *ERRORS, KAPPA, *FLAT),
         Choice(ON_SVHN, {"method.weight.name": ("uniform", "gair", "gair-steps")}, ("method.weight",)),
-        without=OMEGA,
     ),
     PaperFigure(
         "gairat:F11",
         "AT and GAIRAT under four learning rate schedules",
         "lr_schedules",
-        CIFAR.replace("100 to 120", "200"),
+        CIFAR.replace("ResNet-18, 100 to 120", "PreAct ResNet-18, 200"),
         TEST_ERROR,
         Choice(
             {"method.weight.name": ("uniform", "gair")},
@@ -118,14 +128,11 @@ FIGURES = (
         "Four shapes of the weight",
         "gairat_weights",
         CIFAR,
-        TEST,
+        (OMEGA, *TEST),
         Choice({"method.weight.name": WEIGHTS}, {"method.weight.name": WEIGHTS}, ("method.weight",)),
-        without=OMEGA,
     ),
-    PaperFigure("gairat:F13", "Weights by λ", "gairat_lambda", CIFAR, TEST, LAMBDA, without=OMEGA),
-    PaperFigure(
-        "gairat:F14", "Weights by λ on SVHN", "svhn/gairat_lambda", SVHN, TEST, _on_svhn(LAMBDA), without=OMEGA
-    ),
+    PaperFigure("gairat:F13", "Weights by λ", "gairat_lambda", CIFAR, (OMEGA, *TEST), LAMBDA),
+    PaperFigure("gairat:F14", "Weights by λ on SVHN", "svhn/gairat_lambda", SVHN, (OMEGA, *TEST), _on_svhn(LAMBDA)),
     PaperFigure(
         "gairat:F15",
         "Weights by burn-in, λ 0, and AT",
@@ -143,7 +150,7 @@ FIGURES = (
         "gairat:F16",
         "AT and GAIRAT on several networks",
         "architectures",
-        CIFAR,
+        CIFAR.replace("ResNet-18", "SmallCNN, ResNet-18 and VGG-13"),
         TEST,
         Choice(
             {"method.loss.name": ("ce",), "method.attack.epsilon": (EVALUATED,), "method.attack.name": ("pgd",)},
@@ -174,20 +181,20 @@ FIGURES = (
             fewest=3,
         ),
     ),
-    PaperFigure("gairat:F19", "MMA, MART and GAIR-MART by λ", "gair_mart", CIFAR, TEST, MART, without=OMEGA),
+    PaperFigure("gairat:F19", "MMA, MART and GAIR-MART by λ", "gair_mart", CIFAR, (OMEGA, *TEST), MART),
     PaperFigure(
         "gairat:F20",
         "MART and GAIR-MART that weighs the KL term, by λ",
         "gair_mart",
         CIFAR,
-        TEST,
+        (OMEGA, *TEST),
         Choice(
-            {"method.loss.name": ("mart",), "method.weight.name": ("gair",), "method.loss.weighs": ("kl",)},
-            {},
+            {"method.loss.name": ("mart",)},
+            {"method.weight.name": ("uniform", "gair"), "method.loss.weighs": ("kl",)},
             ("method",),
             fewest=2,
+            without={"method.weight.name": ("gair",), "method.loss.weighs": ("ce",)},
         ),
-        without=f"{OMEGA}, and MART (gairat:F19 has it)",
     ),
     PaperFigure(
         "gairat:F21",
@@ -201,7 +208,7 @@ FIGURES = (
         "gairat:T1",
         "AT, FAT, GAIRAT and GAIR-FAT",
         "gairat",
-        f"{CIFAR}; median and standard deviation of three runs",
+        f"CIFAR-10, WRN-32-10, 120 epochs, epsilon 0.031; {MEDIAN}; best by PGD-20 on test from epoch 59 to 100",
         (Table(),),
         Choice(
             {"method.loss.name": ("ce",)},
@@ -213,7 +220,7 @@ FIGURES = (
         "gairat:T2",
         "TRADES and GAIR-TRADES",
         "gair_trades",
-        CIFAR,
+        f"CIFAR-10, WRN-34-10, 100 epochs, epsilon 0.031; {MEDIAN}; best by PGD-20 on test from epoch 75 on",
         (Table(),),
         Choice({"method.loss.name": ("trades",)}, {"method.weight.name": ("uniform", "gair")}, ("method",)),
     ),
@@ -221,7 +228,7 @@ FIGURES = (
         "gairat:T3",
         "GAIR-RST beside TRADES, with further images",
         "gair_rst",
-        "CIFAR-10 with 500,000 further images, WRN-28-10, AutoAttack",
+        "CIFAR-10 with 500,000 further images, WRN-28-10, 200 epochs, AutoAttack at epsilon 0.031; one run",
         (Table(),),
         Choice({}, {"method.kind": ("gair-rst",)}, ("method",)),
         without="the rows of other authors",

@@ -7,18 +7,20 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from analysis.charts.adversaries import draw_adversaries, size_adversaries
+from analysis.charts.bars import MOST_BARS, draw_bars, size_bars
 from analysis.charts.classes import draw_classes, size_classes
 from analysis.charts.components import Components, draw_components, size_components
-from analysis.charts.density import draw_density, show_scatter, size_density
+from analysis.charts.density import draw_density, show_ranks, show_scatter, size_density
 from analysis.charts.groups import style_groups
 from analysis.charts.lines import draw_lines, list_variants, size_lines
+from analysis.charts.matrix import draw_matrix, size_matrix
 from analysis.charts.points import draw_points, show_points, size_points
 from analysis.charts.saving import Draw
 from analysis.charts.styles import NEUTRAL, PALETTE, Style, build_register, order_styles
 from analysis.charts.table import draw_table, size_table
 from analysis.charts.text import draw_legend
 from analysis.charts.trade_off import draw_trade_off, size_trade_off
-from analysis.measures.class_accuracy import arrange_classes
+from analysis.measures.class_accuracy import arrange_classes, name_classes
 from analysis.measures.classes import Classes
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.group_means import GROUPS, name_group
@@ -29,11 +31,13 @@ from analysis.papers.part import (
     COMPONENTS,
     GROUP_CURVES,
     LINES,
+    MATRIX,
     POINTS,
+    RANKS,
     SCATTER,
     TABLE,
     TRADE_OFF,
-)
+)  # fmt: skip
 from analysis.papers.recorded_parts import GalleryPairs
 from analysis.papers.row import PaperFigure
 from analysis.results.selection import Selection
@@ -80,7 +84,7 @@ def assign_styles(row: PaperFigure, selection: Selection, tables: Sequence[TidyT
         return order_styles(selection.lines)
     register = build_register([selection.trials])
     styles = register.assign_styles(selection.lines)
-    if len(list_variants(tables)) == 1:
+    if len(list_variants(tables)) < 2:
         return styles
     return {
         line: Style(colour, styles[line].marker) for line, colour in register.assign_colours(selection.lines).items()
@@ -93,8 +97,15 @@ def _lay_out_table(picture: Picture) -> tuple[tuple[float, float], Draw]:
 
 
 def _lay_out_classes(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    """Lay out bars of a few lines, or a heat map of many."""
+    if len(picture.selection.lines) <= MOST_BARS:
+        table, names = picture.tables[0], name_classes(picture.selection, picture.tables[0])
+        styles = assign_styles(picture.row, picture.selection, [])
+        draw = partial(draw_bars, table=table, classes=names, styles=styles, note=picture.note)
+        return size_bars(table, names, picture.width), draw
     classes = arrange_classes(picture.selection, picture.tables[0])
-    return size_classes(classes, picture.width), partial(_draw_classes, classes=classes, note=picture.note)
+    largest = f" The largest standard error of a cell is {classes.error:.1f} points." if classes.error >= 0 else ""
+    return size_classes(classes, picture.width), partial(_draw_classes, classes=classes, note=picture.note + largest)
 
 
 def _draw_classes(figure: Figure, classes: Classes, note: str) -> None:
@@ -144,6 +155,17 @@ def _lay_out_scatter(picture: Picture) -> tuple[tuple[float, float], Draw]:
     return size_density(info, picture.width), partial(draw_density, info=info, note=picture.note)
 
 
+def _lay_out_ranks(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    info = show_ranks(picture.tables[0])
+    return size_density(info, picture.width), partial(draw_density, info=info, note=picture.note)
+
+
+def _lay_out_matrix(picture: Picture) -> tuple[tuple[float, float], Draw]:
+    table = picture.tables[0]
+    draw = partial(draw_matrix, table=table, colour_title="intersection over union", note=picture.note)
+    return size_matrix(table, picture.width), draw
+
+
 def _lay_out_groups(picture: Picture) -> tuple[tuple[float, float], Draw]:
     """Lay out groups as lines, with the curves of other parts below them in grey."""
     names = {str(line) for table in picture.tables for line in table.points["line"]}
@@ -165,6 +187,8 @@ CHARTS = {
     LINES: Chart(_lay_out_lines, _count_styles),
     TRADE_OFF: Chart(_lay_out_trade_off, _count_styles),
     CLASSES: Chart(_lay_out_classes, _count_rows),
+    RANKS: Chart(_lay_out_ranks, _count_panels),
+    MATRIX: Chart(_lay_out_matrix, _count_panels),
     GROUP_CURVES: Chart(_lay_out_groups, _count_panels),
     POINTS: Chart(_lay_out_points, _count_rows),
     SCATTER: Chart(_lay_out_scatter, _count_panels),

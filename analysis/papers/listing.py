@@ -10,18 +10,23 @@ from analysis.papers.row import PaperFigure, find_usable
 from analysis.results.sweep import Sweep, name_sweeps
 
 DRAWABLE, NO_DATA, NO_MEASURE, COMMAND, NOTHING = (
-    "drawable", "no data", "no measure yet", "another command", "nothing to draw",
+    "drawable", "without data", "without a measure", "printed by another command", "not to be drawn",
 )  # fmt: skip
 
 
 class Listed(NamedTuple):
-    """One line of the list."""
+    """A figure or table in the list."""
 
     name: str
     title: str
     status: str
-    lack: str  # what the runs, or the measures, lack; empty for what can be drawn
-    source: str  # from which runs it can be drawn, or what gives the data
+    why: str  # from which runs it can be drawn, or what they or the measures lack; empty if there are no runs
+    commands: tuple[str, ...] = ()  # that give the data
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the list: the name and title, then what it needs, then the commands that give it."""
+        return [f"{self.name} · {self.title}", *(f"    {line}" for line in (self.why, *self.commands) if line)]
 
 
 def list_figures(sweeps: Sequence[Sweep]) -> Iterator[Listed]:
@@ -31,14 +36,17 @@ def list_figures(sweeps: Sequence[Sweep]) -> Iterator[Listed]:
         yield Listed(row.name, row.title, *_judge(row, sweeps, names))
 
 
-def _judge(row: PaperFigure, sweeps: Sequence[Sweep], names: dict[int, str]) -> tuple[str, str, str]:
-    """Return the status of a figure, what it lacks, and where it comes from."""
+def _judge(row: PaperFigure, sweeps: Sequence[Sweep], names: dict[int, str]) -> tuple[str, str, tuple[str, ...]]:
+    """Return the status of a figure, why it has that, and the commands that give the data it lacks."""
     if row.command:
-        return COMMAND, "", f"{row.command} prints it; {row.recipe}"
+        return COMMAND, f"printed by {row.command}, after", row.commands
     if row.lacks:
-        return (NO_MEASURE, f"lacks {row.lacks}", row.recipe) if row.study else (NOTHING, row.lacks, "")
+        return (
+            (NO_MEASURE, f"there is no measure of it yet: {row.lacks}", ()) if row.study else (NOTHING, row.lacks, ())
+        )
     usable, lack = find_usable(row, sweeps)
     if usable:
-        without = f"; without {row.without}" if row.without else ""
-        return DRAWABLE, "", f"from {', '.join(names[id(sweep)] for sweep in usable)}{without}"
-    return NO_DATA, f"lacks {lack}" if sweeps else "", row.recipe
+        without = f", without {row.without}" if row.without else ""
+        return DRAWABLE, f"drawable from {', '.join(names[id(sweep)] for sweep in usable)}{without}", ()
+    these = "this run lacks" if len(sweeps) == 1 else "these runs lack"
+    return NO_DATA, f"{these} {lack}; what gives it:" if sweeps else "", row.commands

@@ -12,10 +12,15 @@ from analysis.results.sweep import Sweep
 
 LINES, TRADE_OFF, CLASSES, TABLE = "lines", "trade_off", "classes", "table"  # charts
 COMPONENTS, ADVERSARIES = "components", "adversaries"
-SCATTER, POINTS, GROUP_CURVES = "scatter", "points", "group_curves"
+SCATTER, RANKS, POINTS, MATRIX, GROUP_CURVES = "scatter", "ranks", "points", "matrix", "group_curves"
 REMEDIES = {
     "aa": "{name: autoattack, version: custom, attacks: [apgd-ce, apgd-t], images: 500}",
     "pgd20": "{name: pgd, steps: 20}",
+}
+RECORDS = {  # array of examples -> the `--set` that records it, beside what a method records anyway
+    "withstood": "evaluate.train=true",
+    "entropy": "evaluate.entropy=true",
+    "min_perturbation": "'evaluate.min_perturbation={}'",
 }
 
 
@@ -44,9 +49,9 @@ def lack_attacks(sweep: Sweep, attacks: tuple[str, ...]) -> str:
 
 
 def lack_arrays(sweep: Sweep, names: Sequence[str]) -> str:
-    """Say which arrays of its examples no training of a sweep recorded; a training of each configuration is looked at.
+    """Say which arrays of its examples no training of a sweep recorded, and the `--set` that would.
 
-    Opening an array computes the checksum of its file, so that not all are.
+    A training of each configuration is looked at, not all, because opening an array computes the checksum of its file.
     """
     firsts = sweep.completed.drop_duplicates("configuration")["id"]
     missing = set(names)
@@ -55,4 +60,5 @@ def lack_arrays(sweep: Sweep, names: Sequence[str]) -> str:
         missing -= set() if instances is None else set(instances)
         if not missing:
             return ""
-    return f"{', '.join(sorted(missing))} of each example"
+    sets = " ".join(f"--set {RECORDS[name]}" for name in sorted(missing) if name in RECORDS)
+    return f"{', '.join(sorted(missing))} of each example{f' ({sets})' * bool(sets)}"

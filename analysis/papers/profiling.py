@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from analysis.measures.rank_pairs import METHODS, NETWORKS, SEEDS
 from analysis.papers.curve_parts import Curves
-from analysis.papers.final_parts import ClassAccuracy, Final, Table, TradeOff
+from analysis.papers.example_parts import ExampleScatter
+from analysis.papers.final_parts import ClassAccuracy, CrossGap, Final, Table, TradeOff
+from analysis.papers.group_parts import RankGroupCurves
+from analysis.papers.part import RANKS
+from analysis.papers.ranking_parts import Overlap, RankPairs
 from analysis.papers.recorded_parts import GalleryPairs
 from analysis.papers.row import PaperFigure
-from analysis.results.choice import SIZES, Choice
+from analysis.results.choice import EVALUATED, SIZES, Choice
 
 CIFAR = "CIFAR-10, PreAct ResNet-18, 160 epochs, epsilon 8/255 at test, custom AutoAttack, one run"
 EPSILON = "method.attack.epsilon"
 ADVERSARIES = "CIFAR-10, PGD-20 at 16/255"
-SCATTER = "a scatter of pairs of rankings (python -m analysis.agreement RUN prints their correlations)"
+TRAINED = "CIFAR-10, PreAct ResNet-18, 160 epochs"
+ON_ALL = {"subset.name": ("all",)}
+PLAIN = ON_ALL | {"method.attack.name": ("pgd",), "method.loss.name": ("ce",)}
+RANKED = Choice(ON_ALL, {}, ("method", "model"), fewest=2)
 SIZED = Choice(
     {"subset.name": ("ranked", "random", "all"), "subset.side": ("friendly", None)},
     {"subset.side": ("friendly",), "subset.name": ("random",)},
@@ -23,7 +31,7 @@ BY_EPSILON = Choice(
     ("subset",),
     x=EPSILON,
 )
-TOWARD = Choice({}, {}, ("subset", "method.attack.toward"), fewest=3)
+TOWARD = Choice({}, {"subset.side": ("friendly",)}, ("subset",), fewest=2, without={"method.attack.toward": (None,)})
 
 
 def _plus(side: str) -> Choice:
@@ -87,24 +95,51 @@ FIGURES = (
         "profiling:F5",
         "Overlap of the most problematic fifth between seeds",
         "rank_consistency",
-        lacks="a matrix of seed against seed (python -m analysis.agreement RUN --measure iou prints means)",
+        f"{TRAINED}, ten seeds",
+        (Overlap("instability_eval"),),
+        Choice(PLAIN, {}, ("method", "model")),
+        sets="--set search.replicates=10",
     ),
     *(
-        PaperFigure(f"profiling:F6{letter}", f"Ranks of pairs of trainings: {what}", "rank_consistency", lacks=SCATTER)
-        for letter, what in (("a", "seeds"), ("b", "methods"), ("c", "networks"))
+        PaperFigure(
+            f"profiling:F6{letter}",
+            f"Ranks in pairs of trainings: {kind}",
+            "rank_consistency",
+            f"{TRAINED}; VGG and WRN beside it, TRADES and MART beside PGD",
+            (RankPairs("instability_eval", (kind,)),),
+            RANKED,
+        )
+        for letter, kind in (("a", SEEDS), ("b", METHODS), ("c", NETWORKS))
     ),
     *(
         PaperFigure(
             f"profiling:F7{letter}",
             f"Rank against {what}",
             "scores",
-            lacks="a scatter of scores against ranks (the report has their correlations)",
+            f"{TRAINED}; scores and ranks are means over ten seeds",
+            (ExampleScatter("problematic", quantity, RANKS),),
+            Choice(PLAIN, {}, ("method", "model")),
         )
-        for letter, what in (("a", "clean probability"), ("b", "minimum perturbation"), ("c", "first learned epoch"))
+        for letter, what, quantity in (
+            ("a", "clean probability", "probability"),
+            ("b", "minimum perturbation", "min_perturbation"),
+            ("c", "first learned epoch", "first_learned"),
+        )
     ),
     *(
-        PaperFigure(f"profiling:F{number}", f"Ranks by {what}, pairs of trainings", "rank_consistency", lacks=SCATTER)
-        for number, what in ((8, "clean probability"), (9, "minimum perturbation"), (10, "first learned epoch"))
+        PaperFigure(
+            f"profiling:F{number}",
+            f"Ranks by {what} in pairs of trainings",
+            "rank_consistency",
+            TRAINED,
+            (RankPairs(score),),
+            RANKED,
+        )
+        for number, what, score in (
+            (8, "clean probability", "probability"),
+            (9, "minimum perturbation", "min_perturbation"),
+            (10, "first learned epoch", "first_learned"),
+        )
     ),
     PaperFigure(
         "profiling:F11",
@@ -126,16 +161,20 @@ FIGURES = (
         "profiling:F13",
         "Cross-generalisation gap by subset size",
         "cross_generalization",
-        lacks="the cross-generalisation gap: accuracy on the examples of other subsets is not recorded",
+        CIFAR.replace(", custom AutoAttack", ""),
+        (CrossGap(),),
+        SIZED,
     ),
     PaperFigure(
         "profiling:F14", "Best and last robust accuracy by subset size", "friendly_sizes", CIFAR, (Final(SIZES),), SIZED
     ),
     PaperFigure(
         "profiling:F15a",
-        "Robust training accuracy of rank groups",
+        "Robust training accuracy of rank groups, and test accuracy",
         "friendly_k",
-        lacks="curves of the groups of a ranking for a sweep's own trials",
+        CIFAR,
+        (RankGroupCurves("correct"), Curves("pgd", splits=("test",))),
+        Choice(PLAIN | {"method.attack.epsilon": (EVALUATED,)}, {}, ("subset",)),
     ),
     PaperFigure(
         "profiling:F15b",
@@ -193,7 +232,7 @@ FIGURES = (
         "profiling:T1",
         "PGD and TRADES on all and on friendly examples",
         "friendly_k",
-        CIFAR.replace("custom", "standard"),
+        CIFAR.replace("custom", "standard").replace("one run", "mean ± standard deviation of five runs"),
         (Table(costs=("minutes",)),),
         Choice(
             {"subset.name": ("ranked", "all"), "subset.side": ("friendly", None)},

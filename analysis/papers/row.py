@@ -30,12 +30,15 @@ class PaperFigure:
     command: str = ""  # the command that prints it, if it is no figure of this one
 
     @property
+    def commands(self) -> tuple[str, ...]:
+        """The commands that train what the figure needs, one a study."""
+        sets = f" {self.sets}" if self.sets else ""
+        return tuple(f"python -m search.run spaces/{study}.yaml{sets}" for study in self.study.split(", "))
+
+    @property
     def recipe(self) -> str:
-        """The command that trains what the figure needs."""
-        studies = self.study.split(", ")
-        return " and ".join(
-            f"python -m search.run spaces/{study}.yaml{f' {self.sets}' * bool(self.sets)}" for study in studies
-        )
+        """The same in one line."""
+        return " and ".join(self.commands)
 
 
 def find_usable(row: PaperFigure, sweeps: Sequence[Sweep]) -> tuple[list[Sweep], str]:

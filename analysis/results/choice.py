@@ -30,15 +30,18 @@ class Choice:
     x: str = ""
     fewest: int = 1  # values that the paths of the lines have, together
     panels: tuple[str, ...] = ()  # paths that name the panel even where each line has one value of them
+    without: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # path -> values; who has all is left out
     join: bool = False  # whether lines of several sweeps share panels, if data and attack are the same
 
 
 def find_lack(sweep: Sweep, choice: Choice) -> str:
     """Say which trials or axis a sweep lacks for a choice; empty if it has what the choice needs."""
-    configs = _kept_configs(sweep, choice.where)
+    configs = _kept_configs(sweep, choice)
     if not configs:
-        unmet = {path: values for path, values in choice.where.items() if not _kept_configs(sweep, {path: values})}
-        words = _describe_values(unmet or choice.where)
+        unmet = {
+            path: values for path, values in choice.where.items() if not _kept_configs(sweep, Choice({path: values}))
+        }
+        words = _describe_values(unmet or choice.where) or " or ".join(choice.without)
         return f"trials with {words}" if len(sweep.completed) else "completed trials"
     if choice.join:
         return ""
@@ -61,7 +64,7 @@ def find_missing(sweeps: Sequence[Sweep], choice: Choice) -> list[str]:
         for path, values in choice.contains.items()
         for value in values
         if not any(
-            matches(sweep, config, path, (value,)) for sweep in sweeps for config in _kept_configs(sweep, choice.where)
+            matches(sweep, config, path, (value,)) for sweep in sweeps for config in _kept_configs(sweep, choice)
         )
     ]
 
@@ -69,6 +72,12 @@ def find_missing(sweeps: Sequence[Sweep], choice: Choice) -> list[str]:
 def list_configs(sweep: Sweep) -> Iterable[tuple[str, Row]]:
     """Return the id and the configuration of each planned trial."""
     return ((trial["id"], trial.get("config") or {}) for trial in sweep.plan["trials"])
+
+
+def is_chosen(sweep: Sweep, config: Row, choice: Choice) -> bool:
+    """Return whether a choice keeps a configuration."""
+    kept = all(matches(sweep, config, *pair) for pair in choice.where.items())
+    return kept and not (choice.without and all(matches(sweep, config, *pair) for pair in choice.without.items()))
 
 
 def matches(sweep: Sweep, config: Row, path: str, values: Sequence[Any]) -> bool:
@@ -86,11 +95,10 @@ def read_path(config: Any, path: str) -> Any:
     return config
 
 
-def _kept_configs(sweep: Sweep, where: Mapping[str, Sequence[Any]]) -> list[Row]:
+def _kept_configs(sweep: Sweep, choice: Choice) -> list[Row]:
     """Return the configurations of the completed trials of a choice."""
     done = set(sweep.completed["id"])
-    found = [config for trial, config in list_configs(sweep) if trial in done]
-    return [config for config in found if all(matches(sweep, config, *pair) for pair in where.items())]
+    return [config for trial, config in list_configs(sweep) if trial in done and is_chosen(sweep, config, choice)]
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -102,7 +110,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 def _describe_values(where: Mapping[str, Sequence[Any]]) -> str:
     return " and ".join(
-        f"{path} {' or '.join(_write_value(value) for value in values if value is not None)}"
+        f"{path} {' or '.join(dict.fromkeys(_write_value(value) for value in values if value is not None))}"
         for path, values in where.items()
     )
 

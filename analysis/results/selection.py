@@ -14,7 +14,7 @@ import pandas as pd
 
 from analysis.exceptions import SweepError
 from analysis.results.axes import ALL, SEPARATOR
-from analysis.results.choice import SIZES, Choice, list_configs, matches, read_path
+from analysis.results.choice import SIZES, Choice, is_chosen, list_configs, read_path
 from analysis.results.metrics import EPOCH_METRIC, parse_attack
 from analysis.results.sweep import Sweep, name_sweeps
 from trainers.formatting import did_you_mean, format_list
@@ -111,8 +111,7 @@ def _keep(sweep: Sweep, choice: Choice, chosen: Mapping[str, Sequence[str]], cut
     """Return the completed trials that match a choice and a user's labels, and note those that did not complete."""
     trials = sweep.study_trials
     configs = dict(list_configs(sweep))
-    matching = [all(matches(sweep, configs[trial], *pair) for pair in choice.where.items()) for trial in trials["id"]]
-    trials = trials[matching]
+    trials = trials[[is_chosen(sweep, configs[trial], choice) for trial in trials["id"]]]
     for name, labels in chosen.items():
         path = _find_axis(sweep, name)
         trials = trials[trials[path].isin(_check_labels(sweep, path, labels))]

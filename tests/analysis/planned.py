@@ -14,7 +14,7 @@ import numpy as np
 from search.planning.planner import Planner
 from search.schema.space import load_space
 
-from .planned_examples import write_examples
+from .planned_examples import write_examples, write_ranking
 
 SPACES = Path(__file__).resolve().parents[2] / "spaces"
 MEASURED = 12  # epochs
@@ -45,7 +45,9 @@ def write_planned(
         place = folder / "trials" / trial["id"]
         _train(place, plan, trial, np.random.default_rng(number))
         if examples:
-            write_examples(place / "instances.npz", trial, np.random.default_rng(1000 + number))
+            write_examples(place / "instances.npz", plan, trial, np.random.default_rng(1000 + number))
+    for name in {trial["ranks"] for trial in plan["trials"] if examples and trial["ranks"]}:
+        write_ranking(folder / "profile", name)
     return folder
 
 

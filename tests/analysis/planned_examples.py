@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 EXAMPLES = 120
 FIRST = 1000  # index of the first example
 CLASSES = 10
+EASY = ("easiest", "friendly")
 
 
 def draw_hardness() -> np.ndarray:
@@ -18,10 +20,11 @@ def draw_hardness() -> np.ndarray:
     return np.random.default_rng(7).permutation(EXAMPLES) / (EXAMPLES - 1)
 
 
-def write_examples(path: Path, trial: Mapping[str, Any], rng: np.random.Generator) -> None:
-    """Write instances.npz of a trial: what its method records, by rules that hold for every example.
+def write_examples(path: Path, plan: Mapping[str, Any], trial: Mapping[str, Any], rng: np.random.Generator) -> None:
+    """Write instances.npz of a trial: what its method and the evaluation record, by rules that hold for every example.
 
-    The loss of easy examples falls first and furthest. Hard ones have small weights, radii, feature norms and targets.
+    The loss of easy examples falls first and furthest. Hard ones have small radii, feature norms and targets, and small
+    weights unless these go by κ, which is small for hard ones.
     """
     config, epochs = trial["config"], trial["epochs"]
     kept = _choose(config["subset"], trial["fraction"])
@@ -41,6 +44,11 @@ def write_examples(path: Path, trial: Mapping[str, Any], rng: np.random.Generato
         "p_y": np.exp(-loss).astype(np.float16),
         "feature_norm": (5 + 3 * progress * (1 - h)).astype(np.float16),
     }
+    if plan["evaluate"].get("train"):
+        arrays["withstood"] = correct
+    arrays["best_clean_p_y"] = (1 - 0.8 * h - 0.1 * rng.random(len(h))).astype(np.float16)
+    if plan["evaluate"].get("min_perturbation"):
+        arrays["min_perturbation"] = (0.3 * (1 - h) + 0.03 * rng.random(len(h))).astype(np.float32)
     np.savez(path, **arrays, **_write_pieces(config["method"], h, y, correct, progress, rng))
 
 
@@ -53,10 +61,15 @@ def _write_pieces(
     noise = 0.02 * rng.random(shape)
     name = {piece: (method.get(piece) or {}).get("name") for piece in ("attack", "weight", "target")}
     if name["attack"] == "pgd":
-        found["kappa"] = np.round((1 - h) * 7 * np.minimum(1, 0.3 + progress)).astype(np.uint8)
+        steps = method["attack"]["steps"]
+        found["kappa"] = np.round((1 - h - 3 * noise).clip(0) * steps * np.minimum(1, 0.3 + progress)).astype(np.uint8)
     if name["attack"] == "iat":
         found["epsilon"] = (0.1 * (1 - 0.8 * progress * h) + 0.1 * noise).astype(np.float16)
-    if name["weight"] not in ("uniform", None):
+    lam = (method.get("weight") or {}).get("lam", 0.0)
+    if (name["weight"] or "").startswith("gair"):
+        if lam != "inf":
+            found["weight"] = _weigh(found["kappa"] / steps, lam)
+    elif name["weight"] not in ("uniform", None):
         found["weight"] = (1 - 0.8 * progress * h + noise).astype(np.float16)
     if name["target"] not in ("given", None):
         t_y = 1 - 0.55 * progress * h
@@ -68,9 +81,28 @@ def _write_pieces(
     return found
 
 
+def _weigh(share: np.ndarray, lam: float) -> np.ndarray:
+    """Return weights by κ / K, (T, N): eq. 6 of Zhang et al. 2021, scaled to mean 1, after a burn-in of half of T."""
+    omega = (1 + np.tanh(lam + 5 * (1 - 2 * share))) / 2
+    omega /= omega.mean(1, keepdims=True)
+    omega[: len(omega) // 2] = np.nan
+    return omega.astype(np.float16)
+
+
+def write_ranking(folder: Path, name: str) -> None:
+    """Write the file of a ranking: by instability, and without ties."""
+    h, y = draw_hardness(), np.arange(EXAMPLES) % CLASSES
+    rank = (np.argsort(np.argsort(h)) + 0.5) / EXAMPLES
+    folder.mkdir(exist_ok=True)
+    np.savez(
+        folder / f"{name}.npz", index=np.arange(EXAMPLES) + FIRST, y=y, y_clean=y, instability=h, rank_instability=rank,
+        provenance=json.dumps({"ranks": name, "trials": []}),
+    )  # fmt: skip
+
+
 def _choose(subset: Mapping[str, Any], fraction: float) -> np.ndarray:
     """Return the positions of a subset's examples, in order."""
     h = draw_hardness()
-    order = {"easiest": np.argsort(h), "hardest": np.argsort(-h)}
+    order = {side: np.argsort(h if side in EASY else -h) for side in (*EASY, "hardest", "problematic")}
     random = np.random.default_rng(5).permutation(EXAMPLES)
     return np.sort(order.get(subset.get("side") or "", random)[: round(fraction * EXAMPLES)])

@@ -64,3 +64,20 @@ def test_the_cross_gap_is_clean_accuracy_of_standard_less_adversarial_training_o
     here = table[(table["name"] == "AT · friendly 96") & (table["checkpoint"] == "last")].iloc[0]
     assert (here["mean"], here["n"], here["size"]) == (pytest.approx(gaps.mean()), 3, 96)
     assert measure_cross_generalization(load_sweep(write_sweep(tmp_path / "none", MADE))).empty
+
+
+def test_a_knob_that_acts_for_one_adversarial_method_alone_does_not_part_it_from_standard_training(
+    tmp_path: Path,
+) -> None:
+    folder = write_sweep(tmp_path / "sweep", replace(MADE, methods=("standard", "AT", "TRADES"), subsets=("all",)))
+    plan = json.loads((folder / "plan.json").read_text())
+    plan["axes"].append("optimizer.lr")
+    for trial in plan["trials"]:
+        method = trial["axes"]["method"]
+        trial["config"]["method"] = {"attack": {"name": "none" if method == "standard" else "pgd"}}
+        if method != "standard":
+            trial["axes"]["optimizer.lr"] = "0.05" if method == "TRADES" else "0.1"
+            trial["values"]["optimizer.lr"] = float(trial["axes"]["optimizer.lr"])
+    (folder / "plan.json").write_text(json.dumps(plan))
+    table = measure_cross_generalization(load_sweep(folder))
+    assert set(table["family"]) == {"AT · lr 0.1", "TRADES · lr 0.05"} and set(table["n"]) == {3}

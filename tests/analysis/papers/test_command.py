@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +18,7 @@ from ..planned import write_planned
 def test_a_figure_is_written_and_its_caption_printed(
     suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run, file = write_planned(tmp_path / "run", "gairat_lambda"), tmp_path / f"f{suffix}"
+    run, file = write_planned(tmp_path / "run", "gairat_lambda", examples=True), tmp_path / f"f{suffix}"
     assert main([str(run), "--figure", "gairat:F13", "-o", str(file), "--width", "3.25"]) == 0
     assert file.stat().st_size > 1000
     printed = capsys.readouterr().out
@@ -34,16 +35,47 @@ def test_points_are_written_as_csv_and_tables_as_markdown(tmp_path: Path) -> Non
     assert "| label_noise 0 · GAIRAT | " in table.read_text()
 
 
+@pytest.mark.long
 def test_the_list_says_what_can_be_drawn_and_what_gives_the_rest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = write_planned(tmp_path / "run", "gairat_lambda")
+    run = write_planned(tmp_path / "run", "gairat_lambda", examples=True)
     assert main(["--list", str(run)]) == 0
     printed = capsys.readouterr().out
-    assert "gairat:F13      drawable: Weights by λ\n                from gairat_lambda" in printed
+    assert "gairat:F13 · Weights by λ\n    drawable from gairat_lambda\n" in printed
+    assert (
+        "profiling:F8 · Ranks by clean probability in pairs of trainings\n"
+        "    this run lacks an axis under model with 2 values or more; what gives it:\n"
+        "    python -m search.run spaces/rank_consistency.yaml\n"
+    ) in printed
     assert "method.attack.norm l2" in printed
     assert "--set trial.method.attack.norm=l2" in printed
-    assert "of 72 figures and tables in the papers" in printed
+    assert "gairat:F9 · Illustration\n    it is an illustration\n" in printed
+    assert "of 72 figures and tables in the papers, can be drawn from 1 run; " in printed
+
+
+@pytest.mark.long
+def test_the_list_names_what_is_lacking_with_its_setting_and_leaves_no_gap_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_planned(tmp_path / "run", "rank_consistency", ["evaluate.train=false"], examples=True)
+    assert main(["--list", str(run)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert not [line for line in lines if " lacks ;" in line or "  ;" in line or line != line.rstrip()]
+    told = dict(pairwise(lines))
+    assert told["profiling:F6a · Ranks in pairs of trainings: seeds"].strip() == (
+        "this run lacks withstood of each example (--set evaluate.train=true); what gives it:"
+    )
+    assert "method.attack.toward" in told[next(line for line in lines if line.startswith("profiling:F17"))]
+
+
+def test_without_runs_the_list_is_of_commands_that_train(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list"]) == 0
+    printed = capsys.readouterr().out
+    joined = "hard:F12 · PGD training, instance-adaptive and self-adaptive training\n"
+    commands = "".join(f"    python -m search.run spaces/{study}.yaml\n" for study in ("iat", "self_adaptive"))
+    assert joined + commands in printed, "a command a line, to be copied"
+    assert "lacks" not in printed.replace("there is no measure of it yet", "")
 
 
 @pytest.mark.parametrize(

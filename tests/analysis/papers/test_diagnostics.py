@@ -30,8 +30,11 @@ def test_a_diagnostic_is_no_figure_of_a_paper_and_is_listed_under_its_own_headin
     assert main(["--list", str(write_planned(tmp_path / "run", "gairat"))]) == 0
     papers, diagnostics = capsys.readouterr().out.split("Diagnostics, which belong to no paper:")
     assert "diagnostics:" not in papers and "72 figures and tables in the papers" in papers
-    assert "diagnostics:masking drawable" in diagnostics and f"of {len(DIAGNOSTICS)} diagnostics" in diagnostics
-    assert "diagnostics:groups_weight no data" in diagnostics
+    assert (
+        "drawable from gairat\ndiagnostics:masking_gap · " in diagnostics
+        and f"of {len(DIAGNOSTICS)} diagnostics" in diagnostics
+    )
+    assert "difficulty groups: weight in the loss\n    this run lacks weight of each example;" in diagnostics
 
 
 @pytest.mark.long
@@ -148,4 +151,4 @@ def test_groups_of_a_run_without_pgd_training_are_formed_by_own_losses_and_the_n
     assert "the training's own losses" in drawn.spec.caption
     listed = {line.name: line for line in list_figures([run])}
     assert listed["diagnostics:groups_weight"].status == DRAWABLE
-    assert listed["diagnostics:groups_epsilon"].lack == "lacks epsilon of each example"
+    assert listed["diagnostics:groups_epsilon"].why == "this run lacks epsilon of each example; what gives it:"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from analysis import load
 from analysis.charts.saving import save_figure
 from analysis.exceptions import SweepError
 from analysis.papers.catalogue import FIGURES, find_figure, is_of_paper, number_of
+from analysis.papers.curve_parts import WeightByKappa
 from analysis.papers.drawing import DrawnFigure, draw_paper_figure
 from analysis.papers.example_parts import ExampleScatter
-from analysis.papers.group_parts import GroupCurves
+from analysis.papers.group_parts import GroupCurves, RankGroupCurves
 from analysis.papers.listing import DRAWABLE, NO_MEASURE, list_figures
+from analysis.papers.ranking_parts import Overlap, RankPairs
 from analysis.papers.recorded_parts import DiagnosticCurves, GalleryPairs, LipschitzTable, LogitComponents
 from analysis.papers.row import PaperFigure
 from analysis.results.sweep import Sweep
@@ -27,9 +30,25 @@ from ..planned import SEEDS, write_planned
 
 RECORDED = (DiagnosticCurves, GalleryPairs, LipschitzTable, LogitComponents)  # drawn in test_recorded_figures
 DRAWN = [name for name, row in FIGURES.items() if row.parts and not any(isinstance(p, RECORDED) for p in row.parts)]
-OF_EXAMPLES = (ExampleScatter, GroupCurves)  # parts that need records of examples
+OF_EXAMPLES = (
+    ExampleScatter,
+    GroupCurves,
+    Overlap,
+    RankGroupCurves,
+    RankPairs,
+    WeightByKappa,
+)
 COLUMNS = {"panel", "line", "variant", "x", "mean", "lo", "hi", "n"}
-QUICK = ["hard:F1a", "gairat:F13", "profiling:F2b", "profiling:F18", "gairat:T1"]  # one of each chart
+QUICK = [
+    "hard:F1a",
+    "gairat:F13",
+    "profiling:F2b",
+    "profiling:F18",
+    "profiling:F19",
+    "profiling:F5",
+    "profiling:F9",
+    "gairat:T1",
+]  # one of each chart
 
 
 def write_runs(row: PaperFigure, folder: Path) -> list[Sweep]:
@@ -56,11 +75,13 @@ def test_what_the_recipe_of_a_figure_trains_is_what_it_is_drawn_from(name: str, 
     drawn = draw_paper_figure(row, runs, width=3.25)
     points = drawn.points
     seeds = 1 if "friendly_networks" in row.study else SEEDS
+    assert not [line for run in runs for line in run.damaged()]
     assert set(points) >= COLUMNS and len(drawn.tables) == len(row.parts)
-    assert set(points["n"]) == {seeds}, "a point is a mean over the seeds of one configuration, and over nothing else"
+    of_pairs = drawn.tables[0].unit != "seed"
+    assert of_pairs or set(points["n"]) == {seeds}, "a point is a mean over the seeds of one configuration, and no more"
     assert np.isfinite(points[["x", "mean"]].to_numpy(float)).all()
-    assert ((points["lo"] <= points["mean"]) & (points["mean"] <= points["hi"])).all() or seeds == 1
-    assert f"{seeds} seed" in drawn.spec.caption and row.paper in drawn.spec.caption
+    assert ((points["lo"] <= points["mean"]) & (points["mean"] <= points["hi"])).all() or seeds == 1 or of_pairs
+    assert (of_pairs or f"{seeds} seed" in drawn.spec.caption) and row.paper in drawn.spec.caption
     listed = {line.name: line for line in list_figures(runs)}[name]
     assert listed.status == DRAWABLE
 
@@ -98,9 +119,46 @@ def test_hard_examples_err_more_than_easy_ones_on_training_and_test(tmp_path: Pa
 def test_a_smaller_lambda_is_a_line_of_its_own_in_the_order_of_numbers(tmp_path: Path) -> None:
     drawn = draw("gairat:F13", tmp_path)
     assert drawn.selection.lines == [f"lam {lam}" for lam in (-3, -2, -1, 0, 1, 2, 3, "inf")]
-    robust = drawn.tables[1].points
+    robust = drawn.tables[-1].points
     last = robust[(robust["x"] == robust["x"].max()) & (robust["panel"] == "label_noise 0")].set_index("line")["mean"]
     assert last["lam -3"] > last["lam 0"] > last["lam 3"] > last["lam inf"]
+
+
+def test_weights_fall_with_kappa_and_are_one_without_lambda(tmp_path: Path) -> None:
+    drawn = draw("gairat:F13", tmp_path, **{"data.label_noise": ["0"]})
+    weights = drawn.tables[0].points
+    assert {"κ / K"} == {drawn.tables[0].x_title} and weights["x"].between(0, 1).all()
+    assert (weights.loc[weights["line"] == "lam inf", "mean"] == 1).all()
+    for lam in (-3, 0, 3):
+        line = weights[weights["line"] == f"lam {lam}"]
+        assert len(line) == 11 and line["x"].is_monotonic_increasing
+        assert (np.diff(line["mean"]) < 0.05 * line["mean"].max()).all(), "flat first, then falling"
+        assert line["mean"].iloc[0] > 10 * line["mean"].iloc[-1]
+    run = drawn.selection.sweeps[0]
+    seeds = drawn.selection.trials[drawn.selection.trials["line"] == "lam 0"]["id"]
+    found = []
+    for trial in seeds:
+        with np.load(run.folder / "trials" / trial / "instances.npz") as arrays:
+            there = (arrays["kappa"] == 3) & np.isfinite(arrays["weight"])
+            found.append(arrays["weight"][there].astype(float).mean())
+    row = weights[(weights["line"] == "lam 0") & np.isclose(weights["x"], 0.3)].iloc[0]
+    assert [row["mean"], row["hi"] - row["mean"]] == pytest.approx(
+        [np.mean(found), np.std(found, ddof=1) / SEEDS**0.5], rel=1e-4
+    )
+
+
+def test_an_inset_is_a_panel_of_the_last_epochs(tmp_path: Path) -> None:
+    drawn = draw("gairat:F5a", tmp_path)
+    whole, zoomed = (table.points for table in drawn.tables[:2])
+    assert not any("standard" in line for line in drawn.selection.lines), "Figure 2 has standard training"
+    late = whole[whole["x"] >= 0.6 * (whole["x"].max() + 1)]
+    assert list(zoomed["mean"]) == list(late["mean"]) and len(late) < len(whole)
+    assert all("from epoch " in panel for panel in zoomed["panel"])
+
+
+def test_mart_is_beside_its_variant_that_weighs_the_kl_term_alone(tmp_path: Path) -> None:
+    lines = draw("gairat:F20", tmp_path).selection.lines
+    assert lines == ["MART", *(f"GAIR-MART on KL · lam {lam}" for lam in (-3, 0, 3))]
 
 
 def test_a_trade_off_has_a_point_an_epsilon_and_marks_those_that_no_other_beats(tmp_path: Path) -> None:
@@ -112,6 +170,45 @@ def test_a_trade_off_has_a_point_an_epsilon_and_marks_those_that_no_other_beats(
     for _, point in pgd.iterrows():
         beaten = ((pgd["x"] >= point["x"]) & (pgd["mean"] >= point["mean"])).sum() > 1
         assert point["on_front"] == (not beaten)
+
+
+def test_the_cross_gap_is_a_line_a_kind_of_subset_along_its_size_with_both_methods_in_panels(tmp_path: Path) -> None:
+    drawn = draw("profiling:F13", tmp_path)
+    points, (sweep,) = drawn.points, drawn.selection.sweeps
+    assert list(dict.fromkeys(points["panel"])) == ["pgd-0.1", "trades-0.1 · lr 0.05"], "standard training has no gap"
+    friendly = points[(points["line"] == "friendly balanced") & (points["panel"] == "pgd-0.1")]
+    assert sorted(set(friendly["x"])) == [100, 300, 500, 700, 900]
+    assert set(friendly["variant"]) == {"validation-selected epoch", "last epoch"}
+    assert points["mean"].mean() == pytest.approx(0.05, abs=0.01), (
+        "standard training is 5 points better on clean images"
+    )
+    clean = sweep.completed[sweep.completed["subset"] == "friendly-30"].set_index(["method", "replicate"])
+    standard, pgd = (clean.loc[name]["last_test_clean_acc"].to_numpy(float) for name in ("standard", "pgd-0.1"))
+    gaps = standard - pgd
+    here = friendly[(friendly["x"] == 300) & (friendly["variant"] == "last epoch")].iloc[0]
+    assert [here["mean"], here["hi"] - here["mean"]] == pytest.approx([gaps.mean(), np.std(gaps, ddof=1) / SEEDS**0.5])
+
+
+@pytest.mark.long
+def test_few_lines_by_class_are_bars_with_errors_and_many_a_heat_map(tmp_path: Path) -> None:
+    bars, cells = draw("profiling:F17", tmp_path / "few"), draw("profiling:F19", tmp_path / "many")
+    assert list(dict.fromkeys(bars.points["panel"])) == ["0-9", "1-9", "8-9"]
+    assert bars.selection.lines == ["all", "friendly-50"] and len(cells.selection.lines) == 7
+    found = {}
+
+    def count(figure: Any, drawn: DrawnFigure) -> None:
+        drawn.spec.draw(figure)
+        found[drawn.spec.slug] = [len(plot.patches) for plot in figure.axes], [len(p.images) for p in figure.axes]
+        if drawn is cells:
+            words = " ".join(legend.get_title().get_text() for legend in figure.legends).replace("\n", " ")
+            assert "The largest standard error of a cell is " in words, "a heat map has no bars of errors"
+        if drawn is bars:
+            assert all(plot.get_ylim()[0] == 0 for plot in figure.axes), "the length of a bar is its value"
+            assert all(plot.collections for plot in figure.axes), "bars have their standard errors"
+
+    for drawn in (bars, cells):
+        save_figure(partial(count, drawn=drawn), drawn.spec.size, [tmp_path / "figure.png"])
+    assert found == {"profiling_F17": ([20] * 6, [0] * 6), "profiling_F19": ([0], [7])}
 
 
 def test_methods_that_differ_in_a_base_alone_are_never_averaged(tmp_path: Path) -> None:
@@ -126,6 +223,15 @@ def test_a_table_has_clean_accuracy_and_each_final_attack_at_both_checkpoints(tm
         for checkpoint in ("selected", "last")
         for what in ("clean", "PGD-20", "PGD-20 on the margin", "PGD-40", "AutoAttack custom")
     ]
+
+
+@pytest.mark.parametrize("name, network", [("gairat:T1", "WRN-32-10"), ("gairat:T2", "WRN-34-10")])
+def test_the_caption_of_a_table_tells_the_papers_spread_from_that_of_the_runs(
+    name: str, network: str, tmp_path: Path
+) -> None:
+    caption = draw(name, tmp_path).spec.caption
+    assert "Mean ± one standard error over seeds (2 seeds)" in caption
+    assert f"The paper: CIFAR-10, {network}" in caption and "medians ± standard deviations of five runs" in caption
 
 
 @pytest.mark.parametrize("name", ("hard:T2", "hard:T7"))
@@ -223,7 +329,7 @@ def test_a_figure_that_no_measure_gives_is_listed_as_such_and_not_drawn(monkeypa
     row = replace(FIGURES["hard:F11"], parts=(), lacks="bounds of the Lipschitz constant")
     monkeypatch.setitem(FIGURES, "hard:F11", row)
     listed = {line.name: line for line in list_figures([])}
-    assert listed["hard:F11"].status == NO_MEASURE and "Lipschitz" in listed["hard:F11"].lack
+    assert listed["hard:F11"].status == NO_MEASURE and "Lipschitz" in listed["hard:F11"].why
     with pytest.raises(SweepError, match="no measure of it yet"):
         draw_paper_figure(FIGURES["hard:F11"], [])
 
