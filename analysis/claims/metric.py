@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from analysis.measures.diagnostic_curves import FLATNESS, LIPSCHITZ
 from analysis.measures.group_means import GROUPS, QUANTITIES
 from trainers.formatting import did_you_mean, format_list
 from trainers.scores import SCORES
@@ -17,6 +18,8 @@ CHECKPOINTS = ("best", "last", "peak")
 SPLITS = ("train", "val", "test")
 MOMENTS = ("first", "drop", "last")  # the first epoch, the last before the first drop of the learning rate, the last
 EPOCHS = ("peak", "best", "drop")  # of the smoothed peak, of the selected checkpoint, of the first drop
+DIAGNOSTICS = tuple(array for arrays in (LIPSCHITZ, FLATNESS) for array in arrays.values())
+ENDS = ("first", "last")  # of the epochs after which a diagnostic was measured
 COSTS = ("seconds", "forwards", "backwards")
 MEASURES = ("distance", "correlation", "iou")  # of the agreement between trainings
 EXAMPLES = ("d", "own_d", *SCORES, "weight", "epsilon", "t_y", "t_max")  # what each example of a training has
@@ -28,11 +31,24 @@ _FORMS = {  # kind -> its form for messages, and the words that each place allow
     "epoch": ("epoch of EPOCH", (("epoch",), ("of",), EPOCHS)),
     "cost": ("COST", (COSTS,)),
     "floor": ("floor", (("floor",),)),
+    "diagnostic": ("DIAGNOSTIC first|last", (DIAGNOSTICS, ENDS)),
     "curve": ("step|slope CURVE", (("step", "slope"), CURVES)),
     "relation": ("pearson|spearman EXAMPLES EXAMPLES", (("pearson", "spearman"), EXAMPLES, EXAMPLES)),
     "agreement": ("MEASURE SCORE [SCORE]", (MEASURES, (), ())),
 }
-_LEADS = (*CHECKPOINTS, *MOMENTS, "epoch", *COSTS, "floor", "step", "slope", "pearson", "spearman", *MEASURES)
+_LEADS = (
+    *CHECKPOINTS,
+    *MOMENTS,
+    "epoch",
+    *COSTS,
+    *DIAGNOSTICS,
+    "floor",
+    "step",
+    "slope",
+    "pearson",
+    "spearman",
+    *MEASURES,
+)
 
 
 class NotRecorded(Exception):

@@ -15,6 +15,7 @@ import pandas as pd
 from analysis.claims.curves import find_drop, measure_change
 from analysis.claims.examples import Examples
 from analysis.claims.metric import Metric, NotRecorded, Summand, Term
+from analysis.measures.diagnostic_curves import read_numbers
 from analysis.measures.group_means import GROUPS
 from analysis.measures.onset import find_onsets
 from analysis.measures.overfitting import measure_overfitting
@@ -70,6 +71,7 @@ class Trainings:
                 "cost": self._read_cost,
                 "floor": self._read_floor,
                 "curve": self._read_curve,
+                "diagnostic": self._read_diagnostic,
                 "relation": self._examples.read_relation,
             }
             self._known[term] = readers[term.kind](*term.words).astype(float)
@@ -178,6 +180,18 @@ class Trainings:
         change = {trial: measure_change(curve, name, how) for trial, curve in self._curves.items()}
         scale = POINTS if name.endswith("_acc") else 1.0
         return pd.Series(change, dtype=float).reindex(self.table.index) * scale
+
+    def _read_diagnostic(self, name: str, end: str) -> pd.Series:
+        """Return a diagnostic after the first or the last epoch that it was measured at, the mean over images."""
+        found = {}
+        for trial in self.table.index:
+            known = read_numbers(self.sweep.diagnostics(trial), {name: name}, "name").sort_values("epoch")
+            if len(known):
+                found[trial] = known["value"].iloc[0 if end == "first" else -1]
+        if not found:
+            key = name.partition("_")[0]
+            raise NotRecorded(f"{name}: --set 'evaluate.diagnostics.{key}={{after: [20%, 100%]}}'")
+        return pd.Series(found, dtype=float).reindex(self.table.index)
 
     @cached_property
     def _examples(self) -> Examples:

@@ -6,6 +6,7 @@ Liu et al. 2021, Figures 2, 8, 14 and 15; Dong et al. 2021, Figure 15a. A note o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from analysis.measures.difficulty_reference import Reference, References, descri
 from analysis.measures.figure_table import POINTS, TidyTable, place_rows, title_line_panels
 from analysis.measures.group_means import FRACTIONS, GROUPS, QUANTITIES, name_group
 from analysis.measures.groups import measure_groups
+from analysis.measures.median_features import MEDIAN, measure_median_features
 from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
 
@@ -58,9 +60,8 @@ def _tabulate_groups(
     references: Sequence[References | None],
     notes: tuple[str, ...],
 ) -> TidyTable:
-    tables = [
-        measure_groups(sweep, found, (quantity,)) for sweep, found in zip(selection.narrow(), references, strict=True)
-    ]
+    measure = measure_median_features if quantity == MEDIAN else partial(measure_groups, quantities=(quantity,))
+    tables = [measure(sweep, found) for sweep, found in zip(selection.narrow(), references, strict=True)]
     rows = place_rows(selection, tables)
     points = pd.DataFrame(columns=POINTS)
     if len(rows):

@@ -16,6 +16,7 @@ from analysis.measures.tidy import add_context, tabulate_means
 from analysis.results.diagnostics import Diagnostics
 from analysis.results.sweep import Sweep
 
+MEDIAN = "median_feature_norm"
 FEATURES = ("features_epochs", "features_values")
 
 
@@ -34,7 +35,7 @@ def measure_median_features(results: Sweep, references: References | None = None
         d, rows = find_difficulty(instances, int(seed), references), diagnostics.read_rows("features", len(instances.y))
         if d is not None and rows is not None:
             norms = read_median_norms(diagnostics, assign_groups(d)[rows])
-            parts.append(norms.assign(configuration=configuration, quantity="median_feature_norm"))
+            parts.append(norms.assign(configuration=configuration, quantity=MEDIAN))
     if not parts:
         return pd.DataFrame()
     table = tabulate_means(pd.concat(parts), ["configuration", "quantity", "group", "epoch"], "value")

@@ -23,10 +23,12 @@ from analysis.measures.figure_table import TidyTable
 from analysis.measures.generalization import measure_cross_generalization, measure_gap_curves
 from analysis.measures.group_means import GROUPS, QUANTITIES
 from analysis.measures.masking import tabulate_masking, tabulate_reversals
+from analysis.measures.median_features import MEDIAN
 from analysis.measures.onset import measure_onset
 from analysis.papers.curve_parts import EpochStatistics
 from analysis.papers.group_parts import GroupCurves
 from analysis.papers.part import LINES, POINTS, TABLE
+from analysis.papers.recorded_parts import MedianFeatureCurves
 from analysis.papers.row import PaperFigure
 from analysis.results.choice import Choice
 from analysis.results.metrics import EPOCH_METRIC, find_strongest
@@ -164,5 +166,13 @@ FIGURES = (
             ("epsilon", QUANTITIES["epsilon"], "iat"),
             *((name, QUANTITIES[name], "self_adaptive") for name in ("weight", "t_y", "t_max")),
         )
+    ),
+    PaperFigure(
+        f"diagnostics:groups_{MEDIAN}",
+        f"All ten difficulty groups: {QUANTITIES[MEDIAN]}",
+        "subset_easy_random_hard",
+        parts=(MedianFeatureCurves(),),
+        choice=EVERYTHING,
+        sets="--set 'evaluate.diagnostics.features={after: [25%, 50%, 75%, 100%], images: 1078}'",
     ),
 )

@@ -89,7 +89,7 @@ FIGURES = (
         CIFAR,
         (GroupCurves("feature_norm", own=True), *ERRORS),
         Choice({"subset.name": ("all",)} | ON_ALL, {}, ("subset",)),
-        without="the norm of the median features, which the authors' code draws; here it is the mean norm",
+        without="the norm of the median features of the authors' code (diagnostics:groups_median_feature_norm)",
     ),
     PaperFigure(
         "hard:F3",

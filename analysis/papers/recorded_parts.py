@@ -1,4 +1,4 @@
-"""Parts that show what diagnostics and galleries recorded: flatness, Lipschitz bounds, logits, adversaries."""
+"""Parts that show what diagnostics and galleries recorded: flatness, bounds, features, logits, adversaries."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from analysis.exceptions import SweepError
 from analysis.measures.diagnostic_curves import FLATNESS, LIPSCHITZ
 from analysis.measures.figure_table import TidyTable
+from analysis.measures.group_curves import measure_group_curves
+from analysis.measures.group_means import GROUPS
+from analysis.measures.median_features import MEDIAN
 from analysis.measures.recorded_figures import (
     find_pairs,
     measure_components,
@@ -15,7 +18,7 @@ from analysis.measures.recorded_figures import (
     measure_pairs,
     tabulate_bounds,
 )
-from analysis.papers.part import ADVERSARIES, COMPONENTS, LINES, TABLE
+from analysis.papers.part import ADVERSARIES, COMPONENTS, GROUP_CURVES, LINES, TABLE
 from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
 
@@ -51,6 +54,23 @@ class DiagnosticCurves:
 
 FLAT = tuple(DiagnosticCurves({"test": array}, f"input gradient, {point} points") for point, array in FLATNESS.items())
 BOUNDS = DiagnosticCurves({"merged": LIPSCHITZ["merged"]}, "Lipschitz bound", log=True)
+
+
+@dataclass(frozen=True)
+class MedianFeatureCurves:
+    """The norm of the median features of some difficulty groups; `own`: whether each training forms them itself."""
+
+    own: bool = False
+    groups: Sequence[int] = range(GROUPS)
+    chart: str = GROUP_CURVES
+
+    def measure(self, selection: Selection) -> TidyTable:
+        """Average the norms over seeds."""
+        return measure_group_curves(selection, MEDIAN, self.groups, self.own)
+
+    def find_lack(self, sweep: Sweep) -> str:
+        """Say whether no features were recorded."""
+        return lack_diagnostics(sweep, "features", ALONG)
 
 
 @dataclass(frozen=True)

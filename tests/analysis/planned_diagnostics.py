@@ -10,7 +10,7 @@ import numpy as np
 
 from trainers.extremes import list_gallery
 
-EXAMPLES, CLASSES, IMAGES = 200, 10, 30
+EXAMPLES, CLASSES, IMAGES, DIMENSIONS = 200, 10, 30, 4
 BOUNDS = {"easiest": 10.0, "hardest": 1000.0}  # of the Lipschitz constant; 100 of others
 
 
@@ -45,13 +45,18 @@ def _diagnose(asked: dict[str, Any], trial: dict[str, Any], rng: np.random.Gener
             logits = rng.standard_normal((len(epochs), EXAMPLES, CLASSES))
             logits[:, rows, rows % CLASSES] += 5
             found["logits_values"] = logits.astype(np.float32)
+        elif name == "features":
+            found["features_rows"] = np.arange(EXAMPLES, dtype=np.int32)
+            scale = (1 + np.arange(EXAMPLES)[:, None]) * np.ones(DIMENSIONS)  # the last example is the hardest
+            found["features_values"] = (grown[:, None, None] * scale / EXAMPLES).astype(np.float16)
     return found
 
 
 def _list_examples(epochs: int) -> dict[str, np.ndarray]:
     index = np.arange(EXAMPLES)
     kappa = np.broadcast_to(index % 11, (epochs, EXAMPLES)).astype(np.uint8)
-    return {"index": index, "y": index % CLASSES, "y_clean": index % CLASSES, "kappa": kappa}
+    loss = np.broadcast_to(2 + index / EXAMPLES, (epochs, EXAMPLES)).astype(np.float16)
+    return {"index": index, "y": index % CLASSES, "y_clean": index % CLASSES, "kappa": kappa, "loss": loss}
 
 
 def _rank(place: Path, ranks: str, trial: str) -> None:

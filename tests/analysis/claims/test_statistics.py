@@ -314,3 +314,21 @@ def test_the_metric_of_a_claim_that_nobody_has_is_told(trainings: Trainings) -> 
     check = Check(statistic="level", metric=["last pgd9", "last pgd"], expect="> 0")
     with pytest.raises(NotRecorded):
         measure_check(trainings, check, parse_metric("last pgd9"))
+
+
+@pytest.mark.parametrize("name", ["lipschitz_merged", "lipschitz_naive", "flatness_friendly", "flatness_adversarial"])
+def test_a_diagnostic_is_that_of_the_first_or_last_epoch_that_measured_it(name: str, tmp_path: Path) -> None:
+    made = Made(noise=(0.1,), subsets=("all",), replicates=2, faults=False, instances=True, diagnostics=True)
+    found = Trainings(load_sweep(write_sweep(tmp_path / "sweep", made)))
+    for word, place in (("first", 0), ("last", -1)):
+        values = found.read(parse_metric(f"{name} {word}"))
+        assert len(values) == 4
+        for path in (tmp_path / "sweep" / "trials").glob("*/diagnostics.npz"):
+            with np.load(path) as arrays:
+                assert values[path.parent.name] == pytest.approx(arrays[name][place].astype(float).mean())
+
+
+def test_a_diagnostic_that_was_not_measured_names_the_setting_that_would(tmp_path: Path) -> None:
+    made = Made(noise=(0.1,), subsets=("all",), replicates=2, faults=False)
+    with pytest.raises(NotRecorded, match=r"evaluate\.diagnostics\.lipschitz="):
+        Trainings(load_sweep(write_sweep(tmp_path / "sweep", made))).read(parse_metric("lipschitz_naive last"))

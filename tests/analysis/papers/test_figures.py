@@ -22,13 +22,25 @@ from analysis.papers.example_parts import ExampleScatter
 from analysis.papers.group_parts import GroupCurves, RankGroupCurves
 from analysis.papers.listing import DRAWABLE, NO_MEASURE, list_figures
 from analysis.papers.ranking_parts import Overlap, RankPairs
-from analysis.papers.recorded_parts import DiagnosticCurves, GalleryPairs, LipschitzTable, LogitComponents
+from analysis.papers.recorded_parts import (
+    DiagnosticCurves,
+    GalleryPairs,
+    LipschitzTable,
+    LogitComponents,
+    MedianFeatureCurves,
+)
 from analysis.papers.row import PaperFigure
 from analysis.results.sweep import Sweep
 
 from ..planned import SEEDS, write_planned
 
-RECORDED = (DiagnosticCurves, GalleryPairs, LipschitzTable, LogitComponents)  # drawn in test_recorded_figures
+RECORDED = (
+    DiagnosticCurves,
+    GalleryPairs,
+    LipschitzTable,
+    LogitComponents,
+    MedianFeatureCurves,
+)  # drawn in test_recorded_figures
 DRAWN = [name for name, row in FIGURES.items() if row.parts and not any(isinstance(p, RECORDED) for p in row.parts)]
 OF_EXAMPLES = (
     ExampleScatter,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +14,25 @@ from analysis import load
 from analysis.charts.saving import save_figure
 from analysis.papers.catalogue import FIGURES
 from analysis.papers.drawing import DrawnFigure, draw_paper_figure
-from analysis.papers.recorded_parts import DiagnosticCurves, GalleryPairs, LipschitzTable, LogitComponents
+from analysis.papers.recorded_parts import (
+    DiagnosticCurves,
+    GalleryPairs,
+    LipschitzTable,
+    LogitComponents,
+    MedianFeatureCurves,
+)
 
 from ..planned import SEEDS, write_planned
-from ..planned_diagnostics import BOUNDS, EXAMPLES, write_recordings
+from ..planned_diagnostics import BOUNDS, DIMENSIONS, EXAMPLES, write_recordings
 
-RECORDED = (DiagnosticCurves, GalleryPairs, LipschitzTable, LogitComponents)
+RECORDED = (DiagnosticCurves, GalleryPairs, LipschitzTable, LogitComponents, MedianFeatureCurves)
 NAMES = [name for name, row in FIGURES.items() if any(isinstance(part, RECORDED) for part in row.parts)]
 
 
 def draw(name: str, folder: Path, width: float = 3.25) -> DrawnFigure:
     row = FIGURES[name]
-    write_recordings(write_planned(folder / "run", row.study))
+    sets = [value for key, value in pairwise(shlex.split(row.sets)) if key == "--set"]
+    write_recordings(write_planned(folder / "run", row.study, sets))
     return draw_paper_figure(row, [load(folder / "run")], width=width)
 
 
@@ -82,3 +91,12 @@ def test_a_run_without_the_diagnostic_is_told_the_set_that_records_it(tmp_path: 
     assert "--set 'evaluate.diagnostics.lipschitz={after: [20%" in part.find_lack(run)
     (gallery,) = FIGURES["profiling:F3"].parts
     assert "adversaries" in gallery.find_lack(run)
+
+
+def test_the_norm_of_the_median_features_is_that_of_each_group(tmp_path: Path) -> None:
+    points = draw("diagnostics:groups_median_feature_norm", tmp_path).points
+    last = points[points["x"] == points["x"].max()].groupby("line")["mean"].mean()
+    tenth = EXAMPLES // 10
+    expected = [2 * np.sqrt(DIMENSIONS) * np.median(1 + np.arange(tenth) + n * tenth) / EXAMPLES for n in range(10)]
+    assert last.sort_values().to_numpy() == pytest.approx(expected, rel=0.05)
+    assert last.idxmin().startswith("G9") and last.idxmax().startswith("G0")
