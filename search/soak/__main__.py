@@ -19,6 +19,7 @@ from rich.table import Table
 from search.cli import exit_with
 from search.exceptions import SpaceError
 from search.schema.space import load_space
+from search.schema.space_files import find_space
 from search.soak.faults import ABSENT, FAULTS
 from search.soak.process import (
     CostLines,
@@ -148,7 +149,7 @@ class Soak:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command with these arguments. Return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m search.soak", description=__doc__)
-    parser.add_argument("space", help="a YAML file such as spaces/smoke.yaml")
+    parser.add_argument("space", type=Path, help="a YAML file, or the name of a space such as smoke")
     parser.add_argument(
         "--set", action="append", default=[], metavar="PATH=VALUE", help="override a value, as for search.run"
     )
@@ -162,13 +163,13 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(soft_wrap=True)
     try:
         wanted = _parse_faults(options.faults)
-        interval = load_space(Path(options.space), options.set).space.search.checkpoint_seconds
+        interval = load_space(options.space, options.set).space.search.checkpoint_seconds
     except SpaceError as error:
         error_console().print("\n".join(f"error: {problem}" for problem in error.problems))
         return 2
     sets = [part for override in options.set for part in ("--set", override)]
     soak = Soak(
-        [str(Path(options.space).resolve()), *sets], Path(tempfile.mkdtemp(prefix="soak-")), wanted, options.seed
+        [str(find_space(options.space).resolve()), *sets], Path(tempfile.mkdtemp(prefix="soak-")), wanted, options.seed
     )
     if not soak.run_undisturbed():
         console.print(f"error: {options.space} does not run undisturbed:\n{soak.driver.raw_output}")
