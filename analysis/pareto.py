@@ -16,6 +16,7 @@ from analysis.report.summary import build_front_tables
 from analysis.results.sweep import load_sweep, print_damage
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
+from trainers.terminal.tables import print_table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     console = Console()
     for panel, table in zip(found.panels, build_front_tables(found), strict=True):
-        console.print(table, f"{panel.note} {panel.missing}".strip(), "", sep="\n")
+        print_table(console, table)
+        console.print(f"{panel.note} {panel.missing}".strip(), "", sep="\n")
     console.print(f"{keys.words} Figure: {options.output}".strip(), soft_wrap=True)
     return 0
 

@@ -8,13 +8,12 @@ for each thing. Exit codes: 0 listed, 2 there is no such kind, or nothing contai
 from __future__ import annotations
 
 import argparse
-import sys
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from search.reference.entry import Entry
 from trainers.formatting import did_you_mean
 from trainers.terminal.console import Console, error_console
+from trainers.terminal.listing import print_listing, wrap_text
 from trainers.terminal.showing import run_and_exit
 
 KINDS = {
@@ -26,7 +25,6 @@ KINDS = {
     "knobs": "every key of a space",
     "spaces": "the spaces that come with the package: python -m search.run WORD",
 }
-WIDEST_NAME = 26  # columns; a longer name has its text below it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,11 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         near = did_you_mean(options.word, names)
         error_console().print(f"error: none of the {len(names)} {options.kind} contains {options.word!r}{near}")
         return 2
-    console = Console()
-    width = console.width if console.is_terminal else sys.maxsize
-    detailed = options.word is not None and len(found) == 1
-    for line in _format_details(found[0], width) if detailed else _format_list(found, width):
-        console.print(line, soft_wrap=True)
+    if options.word is not None and len(found) == 1:
+        _print_details(Console(), found[0])
+    else:
+        print_listing(Console(), [(entry.name, entry.text) for entry in found])
     return 0
 
 
@@ -78,27 +75,11 @@ def _filter(entries: list[Entry], word: str | None) -> list[Entry]:
     return [entry for entry in entries if word.casefold() in f"{entry.name}\n{entry.text}".casefold()]
 
 
-def _format_list(entries: list[Entry], width: int) -> Iterator[str]:
-    """Yield the lines of a list: names in a column of their own, texts beside them."""
-    column = min(max(len(entry.name) for entry in entries), max(WIDEST_NAME, width // 3))
-    for entry in entries:
-        label = entry.name.ljust(column)
-        if len(label) == column:
-            yield from _wrap(f"{label}  {entry.text}", width, column + 2)
-        else:
-            yield label
-            yield from _wrap(" " * (column + 2) + entry.text, width, column + 2)
-
-
-def _format_details(entry: Entry, width: int) -> Iterator[str]:
-    yield entry.name
+def _print_details(console: Console, entry: Entry) -> None:
+    console.print(entry.name)
     for paragraph in entry.details:
-        yield from _wrap(f"  {paragraph}", width, 4)
-
-
-def _wrap(text: str, width: int, indent: int) -> list[str]:
-    """Break a text into lines; the second and later ones are indented. A word longer than a line stays whole."""
-    return textwrap.wrap(text, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+        for line in wrap_text(f"  {paragraph}", console.width, 4):
+            console.print(line, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,9 @@ def format_piece(piece: Knobs) -> str:
             among_words = any(get_origin(part) is Literal for part in get_args(field.annotation))
             short = isinstance(value, Knobs) and text == get_tag(type(value))
             keys[key] = f"{{name: {text}}}" if short and among_words else text  # as plain words are read as words there
-    name = get_tag(type(piece))
-    if name and not keys:
-        return name
-    return "{" + ", ".join([*([f"name: {name}"] if name else []), *(f"{k}: {v}" for k, v in keys.items())]) + "}"
+    chosen_by = get_tag(type(piece))
+    if chosen_by and not keys:
+        return chosen_by
+    return (
+        "{" + ", ".join([*([f"name: {chosen_by}"] if chosen_by else []), *(f"{k}: {v}" for k, v in keys.items())]) + "}"
+    )

@@ -30,6 +30,7 @@ from search.soak.process import (
     sum_retrained_seconds,
 )
 from trainers.terminal.console import Console, error_console
+from trainers.terminal.tables import print_table
 
 PATIENCE = 900.0  # seconds within which a sweep without further faults ends
 RETRIES = "search.retries=1000"  # a trial whose worker is killed every few seconds must not run out of retries
@@ -201,7 +202,7 @@ def _print_verdict(soak: Soak, interval: float, console: Console) -> int:
         wrong = [*fault.wrong[:1], *([f"{fault.seconds:.0f} s beyond an epoch trained again"] if too_long else [])]
         table.add_row(name, str(fault.times), str(fault.epochs), "; ".join(wrong) or "as it should be")
         good &= not wrong
-    console.print(table)
+    print_table(console, table)
     for line in soak.different:
         console.print(f"DIFFERS: {line}")
     if good:

@@ -134,10 +134,9 @@ def test_what_is_mistyped_gets_the_nearest(
     arguments: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     try:
-        code = main(arguments)
+        assert main(arguments) == 2
     except SystemExit as ended:
-        code = ended.code
-    assert code == 2
+        assert ended.code == 2
     assert says in " ".join(capsys.readouterr().err.split())
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from trainers.formatting import find_nearest
 from trainers.terminal.console import Console
+from trainers.terminal.listing import print_listing
 
 ENTRY = '\nif __name__ == "__main__":'
 MAIN = "__main__"
@@ -50,7 +51,5 @@ def print_index(package: str, arguments: Sequence[str]) -> int:
         near = find_nearest(words[0], (name.removeprefix(f"{package}.") for name in found))
         hint = f"did you mean python -m {package}.{near}?" if near else f"python -m {package} lists all"
         parser.error(f"{words[0]}: a command is a module; {hint}")
-    width = max(map(len, found))
-    for name, does in found.items():
-        Console().print(f"python -m {name.ljust(width)}  {does}", soft_wrap=True)
+    print_listing(Console(), [(f"python -m {name}", does) for name, does in found.items()])
     return 0

@@ -54,3 +54,14 @@ def test_a_word_is_refused_and_gets_the_nearest_command(
 def test_the_packages_have_their_commands() -> None:
     assert {"trainers.bench", "trainers.columns"} <= commands("trainers").keys()
     assert "search.run" in commands("search") and "analysis.report" in commands("analysis")
+
+
+def test_lines_are_wrapped_where_columns_say_so(
+    package: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert print_index("made_up", []) == 0
+    assert capsys.readouterr().out == (
+        "python -m made_up.draw\n               Draw a run.\n"
+        "python -m made_up.show\n               Show a run: all of it.\n"
+    )
