@@ -23,6 +23,7 @@ from analysis.report.summary import build_curve_tables, build_difference_tables,
 from analysis.results.sweep import load_sweep, print_damage
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
+from trainers.terminal.tables import print_table
 
 MAX_COMPARED = 8  # fronts that are compared two by two
 MAX_DIFFERENCES = 6  # panels of a figure
@@ -46,9 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     console = Console()
     for panel, table in zip(found.panels, build_front_tables(found), strict=True):
-        console.print(table, f"{panel.note} {panel.missing}".strip(), "", sep="\n")
+        print_table(console, table)
+        console.print(f"{panel.note} {panel.missing}".strip(), "", sep="\n")
     for table in [*build_curve_tables(found), *build_difference_tables(differences)]:
-        console.print(table, "", sep="\n")
+        print_table(console, table)
+        console.print()
     if len(found.curves) > MAX_COMPARED:
         console.print(
             f"{len(found.curves)} fronts are not compared two by two: more than {MAX_COMPARED}.", "", sep="\n"

@@ -3,10 +3,12 @@
 confirm                               train the front again with fresh seeds, through run
 doctor                                check whether this machine keeps the promises, with the commands below
 run, bench, verify, simulate, soak    further commands; `python -m search` lists all
+list                                  list what a space may hold: the reference
 execution, replay, status             run a sweep; replay finished sweeps; show the status of a sweep
 monitor, cluster, sampling            progress; Ray's machines; drawn configurations and seeds
 cli                                   how each command starts, ends and reports errors
 planning                              turn a space into trials in a tree of stages
+reference                             methods, pieces and keys in words, for list and for spaces/KEYS.md
 schema                                the YAML of a space
 stopping                              early stopping: its rules, and the journal of decisions
 store                                 a sweep's folder: checkpoints, records, locks, on a file system or behind a URL

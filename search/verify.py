@@ -13,14 +13,13 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from math import inf, nan
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.progress import track
 
 from search.cli import exit_with
 from search.exceptions import NoSweep, PlanMismatch, SpaceError, Unreachable
@@ -45,8 +44,12 @@ from trainers.record_io import Place, Row, write_atomic
 from trainers.record_reader import read_content, read_rows
 from trainers.state_chain import training_code
 from trainers.terminal.console import Console, error_console
+from trainers.terminal.progress import show_progress, track_progress
 
 RECORDS = ("epochs.jsonl", "result.json", "instances.npz", "diagnostics.npz", "config.yaml")
+
+
+SLICE_SECONDS = 0.5  # between two counts of the epochs
 
 
 class Unverifiable(Exception):
@@ -69,13 +72,15 @@ def main(arguments: list[str] | None = None) -> int:
             f"{format_count(len(rows), 'trial')} of {options.run}, {format_count(epochs, 'epoch')}, "
             "trained from scratch:"
         )
-        unchecked, damaged = _check_records(Store(options.run), ended, console)
+        checked = track_progress(ended, "checking records", len(ended))
+        unchecked, damaged = _check_records(Store(options.run), checked, console)
         different = with_weights = on_other_devices = 0
-        with tempfile.TemporaryDirectory(prefix="verify-") as scratch:  # outside the sweep, as a kill leaves it behind
-            for row in track(
-                rows, "training from scratch", console=errors, transient=True, disable=not errors.is_terminal
-            ):
-                differences, weights_stored = compare_trial(options.run, Path(scratch), plan, row)
+        with (
+            tempfile.TemporaryDirectory(prefix="verify-") as scratch,  # outside the sweep, as a kill leaves it behind
+            show_progress("training from scratch, epochs", epochs) as progress,
+        ):
+            for row in rows:
+                differences, weights_stored = compare_trial(options.run, Path(scratch), plan, row, progress.advance)
                 different += bool(differences)
                 with_weights += weights_stored
                 console.print(f"{'DIFFERS' if differences else 'equal'}: {row['id']}", soft_wrap=True)
@@ -108,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     return int(different + damaged > 0)
 
 
-def _check_records(store: Store, ended: list[Row], console: Console) -> tuple[int, int]:
+def _check_records(store: Store, ended: Iterable[Row], console: Console) -> tuple[int, int]:
     """Check the records of trials by their checksums, and print the damaged ones.
 
     Return how many trials have no checksums, and how many are damaged.
@@ -151,14 +156,19 @@ def _sample_trials(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row
     return plan, random.Random(seed).sample(ended, n), ended
 
 
-def compare_trial(folder: Place, scratch: Path, plan: Row, row: Row) -> tuple[list[str], bool]:
-    """Train a trial alone. Return its differences from the stored one, and whether weights are stored to compare."""
-    store, alone = Store(folder), _train_trial(folder, scratch, plan, row)
+def compare_trial(
+    folder: Place, scratch: Path, plan: Row, row: Row, advance: Callable[[int], None] = lambda epochs: None
+) -> tuple[list[str], bool]:
+    """Train a trial alone. Return its differences from the stored one, and whether weights are stored to compare.
+
+    `advance` is called now and then with the number of epochs that were trained since.
+    """
+    store, alone = Store(folder), _train_trial(folder, scratch, plan, row, advance)
     equal = _compare_weights(store, alone, row)
     return [*_find_differences(store, alone, row), *(["the last weights"] if equal is False else [])], equal is not None
 
 
-def _train_trial(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
+def _train_trial(folder: Place, scratch: Path, plan: Row, row: Row, advance: Callable[[int], None]) -> Store:
     """Train one trial in a new store, and return that.
 
     Raises Unverifiable if it needs a GPU that is not there, and Unverifiable, DataError, FileError, CheckpointError or
@@ -181,7 +191,11 @@ def _train_trial(folder: Place, scratch: Path, plan: Row, row: Row) -> Store:
     if start and start.training:
         store.copy_state_to(start.content, alone)
     key, stop = identify_source(config.data), (store.read_result(row["id"], row["chain"]) or {}).get("stopped")
-    Session(_build_job(alone, plan, row, start, key, stop), prepare_data(sources.loaded[key], config.data)).advance(inf)
+    session = Session(_build_job(alone, plan, row, start, key, stop), prepare_data(sources.loaded[key], config.data))
+    runs = True
+    while runs:
+        runs = session.advance(SLICE_SECONDS) == "running"
+        advance(len(session.take_new_rows()))
     return alone
 
 

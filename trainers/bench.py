@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from difflib import get_close_matches
 from statistics import median
@@ -37,6 +38,8 @@ for each update, attack and update together; an attack that stops early makes as
 random labels. authors': the same in the papers' code, at most; TRADES' code recomputes clean logits at each step, and
 that of Rice et al. (pgd-at) looks twice more. x standard: time of an image over that of standard training in this
 run."""
+
+UNBROKEN = 1000  # columns of what is no terminal
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -104,7 +107,7 @@ def report(options: argparse.Namespace) -> str:
 
 
 def table(timings: Sequence[Timing], peak: Peak) -> str:
-    """Return a line for each timing, with aligned columns."""
+    """Return a line for each timing, with aligned columns; in several blocks on a terminal that is too narrow."""
     head = ["step", "images/s", "", "s/step", "x standard", "forwards", "backwards", "authors'"]
     head += ["MFLOP/image", "GFLOP/s", "of peak"]
     lines = [head]
@@ -119,11 +122,21 @@ def table(timings: Sequence[Timing], peak: Peak) -> str:
             "{} {}".format(*AUTHORS[name]) if name in AUTHORS else "",
             f"{flops / 1e6:.5g}", f"{speed / 1e9:.4g}", f"{speed / peak.flops:.0%}",
         ])  # fmt: skip
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
-        for line in lines
-    )
+    return "\n\n".join(_lay_out(lines, shutil.get_terminal_size((UNBROKEN, 0)).columns))
+
+
+def _lay_out(lines: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    """Yield blocks of aligned columns, as many columns as fit; each block begins with the first one."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    blocks = [[0]]
+    for i in range(1, len(widths)):
+        if len(blocks[-1]) > 1 and sum(widths[j] + 2 for j in blocks[-1]) + widths[i] > width:
+            blocks.append([0])
+        blocks[-1].append(i)
+    for block in blocks:
+        yield "\n".join(
+            "  ".join(line[i].rjust(widths[i]) if i else line[i].ljust(widths[i]) for i in block) for line in lines
+        )
 
 
 def _range(values: Sequence[float]) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from analysis.charts.saving import WIDTH, parse_width
 from analysis.exceptions import SweepError
-from analysis.report.page import write_report
+from analysis.report.page import STEPS, write_report
 from analysis.report.summary import plain_text, print_summary
 from analysis.results.remote_copy import open_records, send_folder
 from analysis.results.sweep import load_sweep, print_damage
 from trainers.terminal.console import Console, error_console
+from trainers.terminal.progress import show_progress
 from trainers.terminal.showing import run_and_exit
 
 
@@ -28,8 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     where = options.folder
     try:
         with open_records(where) as folder:
-            results = load_sweep(folder, where)
-            written = str(write_report(results, options.width))
+            with show_progress("drawing the report, steps", 1 + STEPS) as progress:
+                results = load_sweep(folder, where)
+                progress.advance()
+                written = str(write_report(results, options.width, progress.advance))
             if "://" in where:
                 written = f"{send_folder(folder / 'report', where)}/index.html"
     except (SweepError, OSError) as error:

@@ -10,7 +10,7 @@ import pandas as pd
 from rich.table import Table
 
 NUMBER = 6  # columns of a number, "−0.123"
-NAME = 34  # the most columns of a name; a longer one is broken
+NAME = 34  # columns of a name; a longer one is broken where it would take more than a third of the terminal
 
 
 def lay_out_blocks(table: pd.DataFrame, width: int) -> Iterator[Table]:
@@ -23,7 +23,8 @@ def lay_out_blocks(table: pd.DataFrame, width: int) -> Iterator[Table]:
     titles = [str(number) for number in range(1, len(heads) + 1)] if square else heads
     cell = 2 + max([NUMBER, *map(len, titles)])
     values = table.to_numpy(float)
-    count = max(1, (width - min(NAME, max(map(len, names), default=0)) - 4) // cell)
+    name_width = max(NAME, width // 3)
+    count = max(1, (width - min(name_width, max(map(len, names), default=0)) - 4) // cell)
     for start in range(0, len(table.columns), count):
         shown = range(start, min(start + count, len(table.columns)))
         block = Table(box=None, pad_edge=False, header_style="bold")
@@ -33,7 +34,7 @@ def lay_out_blocks(table: pd.DataFrame, width: int) -> Iterator[Table]:
             block.add_column(titles[column], justify="right", no_wrap=True)
         for row in range(start if square else 0, len(table)):
             cells = [_cell(values[row, column]) if row >= column or not square else "" for column in shown]
-            block.add_row(str(row + 1), "\n".join(wrap(names[row], NAME)), *cells)
+            block.add_row(str(row + 1), "\n".join(wrap(names[row], name_width)), *cells)
         yield block
 
 

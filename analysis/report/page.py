@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from analysis.charts.saving import WIDTH, FigureSpec, save_figure
@@ -33,6 +33,8 @@ from analysis.results.sweep import Sweep, load_sweep
 from analysis.results.table_files import write_table
 from trainers.record_io import write_atomic
 
+STEPS = 2 + 8  # of a report: its data, its tables, and its sections
+
 
 def redraw_report(folder: Path, width: float = WIDTH) -> Path:
     """Load a sweep, write its report and return the path of the page.
@@ -42,21 +44,24 @@ def redraw_report(folder: Path, width: float = WIDTH) -> Path:
     return write_report(load_sweep(folder), width)
 
 
-def write_report(results: Sweep, width: float = WIDTH) -> Path:
+def write_report(results: Sweep, width: float = WIDTH, advance: Callable[[], None] = lambda: None) -> Path:
     """Write figures as PNG and SVG, tables as CSV and Parquet, and one page that embeds all it shows.
 
-    `width` is the width of the figures in inches. Raises SweepError if a link would redirect the report.
+    `width` is the width of the figures in inches; `advance` is called after each of STEPS steps. Raises SweepError if a
+    link would redirect the report.
     """
     found, place = collect_report_data(results), results.folder / "report"
     for path in (place, *place.rglob("*")):
         if path.is_symlink():  # in a sweep from elsewhere a link may lead anywhere
             raise SweepError(f"{path}: is a link, and the report would be written to its target; remove the link")
+    advance()
     for name, table in collect_frames(found).items():
         write_table(table, place / "tables", name)
+    advance()
     body = [
         *_render_head(found),
         *_render_findings(found),
-        *_render_sections(found, place / "figures", width),
+        *_render_sections(found, place / "figures", width, advance),
         *_render_tail(found),
     ]
     write_atomic(place / "index.html", html.render_document(f"{results.study}: report", body))
@@ -84,7 +89,7 @@ def _render_findings(found: ReportData) -> list[str]:
     ]
 
 
-def _render_sections(found: ReportData, folder: Path, width: float) -> list[str]:
+def _render_sections(found: ReportData, folder: Path, width: float, advance: Callable[[], None]) -> list[str]:
     """Render the sections of the page; a section without figures and tables is omitted."""
     parts: list[tuple[str, Iterable[FigureSpec], list[str]]] = [
         (
@@ -110,6 +115,7 @@ def _render_sections(found: ReportData, folder: Path, width: float) -> list[str]
         figures = [_render_drawing(drawing, folder) for drawing in drawings]
         if figures or shown:
             body += [html.render_heading(title), *figures, *shown]
+        advance()
     return body
 
 

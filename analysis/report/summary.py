@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from textwrap import fill, wrap
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -21,12 +21,12 @@ from analysis.results.metrics import describe_images, shorten_metric
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
 from trainers.terminal.console import Console
+from trainers.terminal.tables import print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ROWS = 20
-BROAD = 10  # columns of a header of numbers
 NUMBERS = 42  # columns that the numbers of the table take, with their standard errors
 ERRORS = "± is one standard error over n seeds. "
 LEGENDS = {
@@ -43,11 +43,11 @@ def print_summary(results: Sweep, console: Console) -> None:
     except SweepError as error:
         console.print(plain_text(str(error)))
     else:
-        console.print(build_summary_table(results, found, console.width))
+        print_table(console, build_summary_table(results, found, console.width))
         several = any((panel.points["n"] > 1).any() for panel in found.panels)
         console.print(plain_text(ERRORS * several + LEGENDS[found.checkpoint]))
         for table in build_front_tables(found):
-            console.print(table)
+            print_table(console, table)
         console.print(plain_text(found.note))
     console.print(plain_text(f"{describe_endings(results)} Time in trials: {describe_time(results)}."))
 
@@ -64,7 +64,7 @@ def build_summary_table(results: Sweep, found: FrontData, width: int) -> Table:
     title = f"{results.study}: {format_count(len(points), 'configuration')}{more}" + f"; clean and robust{on}" * bool(
         on
     )
-    last = {"y_last": f"{robust} %, last epoch", "y_fall": "difference"} if found.checkpoint == "best" else {}
+    last = {"y_last": "last epoch %", "y_fall": "difference"} if found.checkpoint == "best" else {}
     named = {"x": "clean %", "y": f"{robust} %"} | last
     table = _table(title, "configuration", "n", *named.values())
     errors = all(len(wrap(choice, max(1, width - NUMBERS))) < 3 for choice in shown["choice"])
@@ -165,7 +165,6 @@ def plain_text(text: str) -> Text:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=plain_text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        named = column in ("configuration", "sweep", "validation", "knee")
-        header = column if named else fill(column, BROAD)  # the numbers below are never broken
-        table.add_column(header, justify="left" if named else "right", no_wrap=not named, overflow="fold")
+        named = column in ("configuration", "sweep", "validation", "knee")  # numbers are never broken
+        table.add_column(column, justify="left" if named else "right", no_wrap=not named, overflow="fold")
     return table

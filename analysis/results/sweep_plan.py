@@ -10,6 +10,7 @@ from trainers.plan_reader import NAME as PLAN
 from trainers.plan_reader import PlanFormatError, read_plan
 from trainers.record_io import Row
 from trainers.record_reader import Damage
+from trainers.terminal.suggesting import suggest_folder
 from trainers.terminal.text import escape_controls
 
 
@@ -35,6 +36,8 @@ def _explain_missing(folder: Path, problem: str) -> str:
         return f"{folder}: a URL; `python -m analysis.mirror URL FOLDER` copies its records to a folder, give that"
     if not folder.exists():
         found = "no such folder"
+        if meant := suggest_folder(folder, PLAN):
+            return f"{folder}: {found}{meant}"
     elif not (folder / PLAN).exists():
         found = f"not the directory of a sweep: it has no {PLAN}"
     else:

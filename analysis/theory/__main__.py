@@ -33,6 +33,7 @@ from analysis.theory.settings import (
 )
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
+from trainers.terminal.tables import print_table
 
 SHOWN = (100, 1_000, 10_000)  # steps of gradient descent in the table
 GAMMAS = (0.25, 0.5, 1.0, 2.0)
@@ -50,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         toy, gaps = tabulate_toy(), trace_gaps(options.seed)
         shown = _show_gaps(gaps, count_failures(*SIZES[0], options.seed))
         for table, note in (*_show_descents(descents), *_show_errors(toy, errors), *shown, *_show_bounds()):
-            console.print(table, note, "", sep="\n")
+            print_table(console, table)
+            console.print(note, "", sep="\n")
         if folder is None:
             console.print("-o FOLDER draws the figures.")
             return 0

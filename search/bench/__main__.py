@@ -19,6 +19,7 @@ from rich.table import Table
 from search.bench.measurements import PARTS, Measurement
 from search.cli import exit_with
 from trainers.terminal.console import Console
+from trainers.terminal.tables import print_table
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
             missed += found.target is not None and found.value > found.target
             target = "" if found.target is None else f"{found.target:g}"
             table.add_row(found.what, f"{found.value:.3g}", found.unit, target)
-    console.print(table)
+    print_table(console, table)
     console.print(f"{os.cpu_count()} cores, {platform.machine()}, python {platform.python_version()}")
     return int(missed > 0)
 

@@ -37,6 +37,7 @@ from trainers.record_io import Place, Row
 from trainers.record_reader import Damage, read_yaml
 from trainers.records import constant, identify_problem
 from trainers.terminal.console import Console, error_console
+from trainers.terminal.tables import print_table
 
 INSTEAD = "If the front or its seeds have changed since, move that folder aside: the same command then starts anew."
 
@@ -188,7 +189,7 @@ def _print_comparison(console: Console, search: Search, run: Place, front: Front
         for i, metric in enumerate(search.objectives):
             label, stays = (title, "yes" if name in again else "no") if i == 0 else ("", "")
             table.add_row(label, metric, _format_cell(before, metric), _format_cell(after, metric), stays)
-    console.print(table)
+    print_table(console, table)
 
 
 def _format_cell(found: Outcome, metric: str) -> str:

@@ -14,6 +14,13 @@ from trainers.formatting import format_count
 
 MAX_NAMED = 5  # failures, at most
 STOPPED_ON_REQUEST = "as asked"
+FAIL_FAST = "search.fail_fast ends the sweep at its first failed training"
+
+
+def describe_first_failure(store: Store, trial: str) -> str:
+    """Return why a sweep with `search: {fail_fast: true}` ends: which training failed, and where its error lies."""
+    what = "traceback" if failed_deterministically(store, trial) else "error"
+    return f"{FAIL_FAST}, {trial}; its {what} is in {store.trial_folder(trial) / 'error.txt'}"
 
 
 @dataclass
@@ -53,6 +60,8 @@ class RunSummary:
             lines += ["Stopped, as asked." if trouble == STOPPED_ON_REQUEST else f"Stopped: {trouble}"]
         stuck = 0 if trouble else len(self._find_stuck())
         kept = "All that was trained is kept; the same command carries on"
+        if trouble and trouble.startswith(FAIL_FAST):
+            kept += " once the cause is fixed, and --set search.fail_fast=false trains all others without that"
         if stuck:
             subject = "the same command ends" if stuck == len(self.unfinished) else f"{stuck} of them end"
             missing += f". Equal seeds compute the same bits: {subject} in the same way until the cause is fixed"

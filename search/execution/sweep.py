@@ -14,7 +14,7 @@ from search.execution.prerequisites import PrerequisiteBuilder
 from search.execution.repair import discard_torn_results
 from search.execution.reuse import DuplicateTrials
 from search.execution.stopping_controller import StoppingController
-from search.execution.summary import STOPPED_ON_REQUEST, RunSummary
+from search.execution.summary import STOPPED_ON_REQUEST, RunSummary, describe_first_failure
 from search.monitor.live import LiveView
 from search.monitor.trackers import TrackerCallback, build_loggers
 from search.planning.datasets import DatasetCache
@@ -188,7 +188,10 @@ class Sweep:
                     self._build_prerequisite(name)
             if self.stopping:
                 self.stopping.on_end(self.schedule, i, outcome)
-            self._plan_more()
+            if outcome == "failed" and self.space.search.fail_fast:
+                self.queue.failure = self.queue.failure or describe_first_failure(self.store, trial.id)
+            else:
+                self._plan_more()
             self._check_budget()
 
     @contextmanager

@@ -26,17 +26,19 @@ from search.schema.yaml_tree import parse_or_keep
 from search.store.remote import check_reachable, parse_path
 from trainers.record_io import Place
 from trainers.terminal.console import Console, error_console
+from trainers.terminal.progress import track_progress
+from trainers.terminal.tables import print_table
 
 DRAWS = 40  # of a policy that depends on chance
 COLUMNS = (  # of a Score: heading, format, which of several draws is the worst
-    ("\n\nepochs", "{:.1%}", max),
-    ("best:\nvol-\nume", "{:.1%}", min),
-    ("\n\nkept", "{:.0%}", min),
-    ("top\nrobust\nlost", "{:.2%}", max),
-    ("last:\nvol-\nume", "{:.1%}", min),
-    ("\n\nkept", "{:.0%}", min),
-    ("\nnear\nkept", "{:.0%}", min),
-    ("\ncen-\nsored", "{:.0f}", max),
+    ("epochs", "{:.1%}", max),
+    ("best volume", "{:.1%}", min),
+    ("best kept", "{:.0%}", min),
+    ("robust lost", "{:.2%}", max),
+    ("last volume", "{:.1%}", min),
+    ("last kept", "{:.0%}", min),
+    ("near kept", "{:.0%}", min),
+    ("without last", "{:.0f}", max),
 )
 
 
@@ -48,13 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         compared = _read_rules(options.rule, options.workers)
         for folder in options.run:
             check_reachable(folder)
-        sweeps = [read_sweep(folder) for folder in options.run]
+        sweeps = list(track_progress(map(read_sweep, options.run), "reading sweeps", len(options.run)))
     except (NotReplayable, Unreachable) as error:
         errors.print(f"error: {error}")
         return 2
     for sweep, title in zip(sweeps, _titles(sweeps, options.run), strict=True):
         console.print(Text(title, style="italic"), soft_wrap=True)
-        console.print(_table(sweep, compared))
+        print_table(console, _build_table(sweep, compared))
         for name, policy in compared.items():
             if isinstance(policy, RulePolicy) and policy.rule.stops:
                 console.print(f"{name}: {_count_stops(policy, sweep)}")
@@ -116,13 +118,13 @@ def _titles(sweeps: Sequence[FinishedSweep], folders: Sequence[Place]) -> list[s
     return [sweep.name if count[sweep.name] == 1 else str(folder) for sweep, folder in pairs]
 
 
-def _table(sweep: FinishedSweep, compared: dict[str, Policy]) -> Table:
+def _build_table(sweep: FinishedSweep, compared: dict[str, Policy]) -> Table:
     scorer = Scorer(sweep)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("rule", no_wrap=True)
     for heading, _, _ in COLUMNS:
         table.add_column(heading, justify="right", no_wrap=True)
-    for name, policy in compared.items():
+    for name, policy in track_progress(compared.items(), f"replaying rules on {sweep.name}", len(compared)):
         draws = [scorer.score(policy.reached(sweep, generator(0, i))) for i in range(DRAWS if policy.random else 1)]
         _add_row(table, name, draws)
         cost = float(np.mean([draw.compute for draw in draws]))
@@ -161,11 +163,12 @@ def _count_stops(policy: RulePolicy, sweep: FinishedSweep) -> str:
 NOTE = (
     "Validation accuracies, means over {seeds} of each configuration. epochs: share of the planned epochs that is "
     "trained; epochs that trials share count once, and those of rankings and pretraining, which never stop, do not "
-    "count. best: the best checkpoint of each trial so far. last: its last epoch, which a stopped trial lacks "
-    "(censored). volume: hypervolume above guessing and 0. kept: members of the whole sweep's front whose point is the "
-    "same. near kept: configurations within two points of the front of best checkpoints that have a last epoch. Rows "
-    "that depend on chance have the mean and the worst of {draws} draws. at random: configurations drawn at random and "
-    "trained whole, at that cost or the next above it.\n"
+    "count. best: the best checkpoint of each trial so far. last: its last epoch, which a stopped trial lacks; without "
+    "last: how many trials do. volume: hypervolume above guessing and 0. kept: members of the whole sweep's front that "
+    "have the same point. robust lost: of the top robust accuracy of a best checkpoint. near kept: configurations "
+    "within two points of the front of best checkpoints that have a last epoch. Rows that depend on chance have the "
+    "mean and the worst of {draws} draws. at random: configurations drawn at random and trained whole, at that cost or "
+    "the next above it.\n"
     "These are the very sweeps that the rules are judged on. The knobs of robust were set on published curves of "
     "CIFAR-10, not on these sweeps; its cost in other sweeps may differ."
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
@@ -14,11 +15,12 @@ from search.stopping.curves import Candidate, Curve, TrialInfo, read_curve
 from trainers.best import ROBUST
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.plan_reader import PlanFormatError, read_plan
+from trainers.plan_reader import NAME, PlanFormatError, read_plan
 from trainers.record_io import Place, Row, digest
 from trainers.record_reader import Damage, expected_files, is_epoch_row, read_json, read_rows
 from trainers.record_shapes import check_result
 from trainers.state_chain import Chain, Surroundings, chain
+from trainers.terminal.suggesting import suggest_folder
 
 EPOCHS = "epochs.jsonl"
 NEEDED = ("config", "configuration", "data", "ranks", "epochs")
@@ -85,9 +87,9 @@ def _plan(folder: Place) -> Row:
             "stored records"
         )
     if not plan or not plan["trials"]:
-        raise NotReplayable(
-            f"{folder}: no sweep is stored there (no plan.json); give a folder such as results/friendly_k"
-        )
+        near = suggest_folder(folder, NAME) if isinstance(folder, Path) else ""
+        hint = near or "; give a folder such as results/friendly_k"
+        raise NotReplayable(f"{folder}: no sweep is stored there (no {NAME}){hint}")
     return plan
 
 

@@ -27,7 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Run a sweep. The same command resumes it, and extends it if the space has grown.",
         epilog=(__doc__ or "").partition("\n\n")[2],
     )
-    parser.add_argument("space", type=Path, help="a YAML file such as spaces/friendly_k.yaml")
+    parser.add_argument("space", type=Path, help="a YAML file, or the name of a space such as friendly_k")
     parser.add_argument(
         "--set", action="append", default=[], metavar="PATH=VALUE", help="override a value, such as trial.epochs=2"
     )

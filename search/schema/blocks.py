@@ -50,6 +50,8 @@ class Search(Knobs):
     budget: Budget = Budget()
     checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # least time between a trial's checkpoints
     retries: NonNegativeInt = 2  # of a trial whose worker died; the count restarts whenever the trial makes progress
+    # end the sweep at its first training that fails, once its retries are used up; a diverged one has not failed
+    fail_fast: bool = False
     # seconds for one epoch, the last one including the final attacks; 900 s more where torch.compile is used
     timeout: Annotated[Real, Field(gt=0)] | None = None
     keep: Keep = "best"  # states to keep once no training needs them

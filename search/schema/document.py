@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from search import ROOT
 from search.exceptions import SpaceError
 from search.schema.limits import MAX_DEPTH, MAX_FILE_BYTES
 from search.schema.merging import SPACE_NODE, drop_nulls, expand_short_forms, find_covered_nulls, overlay_space
+from search.schema.space_files import describe_folder, describe_missing_file, find_space
 from search.schema.yaml_tree import Places, parse_yaml
-from trainers.formatting import find_nearest
 
 
 class Document:
@@ -61,7 +60,9 @@ class Document:
 
 
 def read_document(path: Path, seen: tuple[Path, ...] = ()) -> Document:
-    """Return a file's tree, laid over the file that it `extends` (a path relative to it); a null removes a key.
+    """Return a file's tree, laid over the space that it `extends`; a null removes a key.
+
+    It extends a path relative to its own folder, or a space that ships with the package, named by a bare word.
 
     Raises SpaceError if a file is missing or unreadable, a key occurs twice, or files extend each other in a cycle.
     """
@@ -81,9 +82,10 @@ def read_document(path: Path, seen: tuple[Path, ...] = ()) -> Document:
         raise SpaceError([f"{at}: extends: more than {MAX_DEPTH} files, each laid over the next"])
     if not isinstance(parent, str) or "\0" in parent:
         raise SpaceError([f"{at}: extends: names one file; got {parent!r}"])
-    if not (path.parent / parent).is_file():
-        raise SpaceError([f"{at}: extends: {describe_missing_file(path.parent / parent)}"])
-    base = read_document(path.parent / parent, (*seen, path.resolve()))
+    base_file = find_space(Path(parent), path.parent)
+    if not base_file.is_file():
+        raise SpaceError([f"{at}: extends: {describe_missing_file(base_file)}"])
+    base = read_document(base_file, (*seen, path.resolve()))
     return base.with_overlay(document, base.places | places)
 
 
@@ -96,15 +98,11 @@ def _list_leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, .
         yield from _list_leaves(value, (*path, str(key)))
 
 
-SPACES = ROOT / "spaces"  # the spaces of the checkout
-MAX_FILES_SHOWN = 4
-
-
 def read_text(path: Path) -> str:
     """Return the text of a file. Raises SpaceError if it is missing, not a regular file, too large, or not UTF-8."""
     try:
         if path.is_dir():
-            raise SpaceError([_describe_folder(path)])
+            raise SpaceError([describe_folder(path)])
         if path.exists() and not path.is_file():
             raise SpaceError([f"{path}: is no regular file; write the space into one"])
         with path.open("rb") as file:
@@ -117,43 +115,3 @@ def read_text(path: Path) -> str:
     except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a NUL, bytes that are not text
         why = error.strerror if isinstance(error, OSError) else error
         raise SpaceError([f"{path}: cannot be read: {why}"]) from None
-
-
-def describe_missing_file(path: Path) -> str:
-    """Report a missing file and the file that may be meant."""
-    near = [file for folder in _list_nearby_folders(path) if (file := _find_near_file(path, folder))]
-    if near:
-        return f"{path}: no such file; did you mean {near[0]}?"
-    there = sorted(path.parent.glob("*.yaml"))
-    if not there:
-        return f"{path}: no such file" + (f"; those of the checkout lie in {SPACES}" if SPACES.is_dir() else "")
-    shown = ", ".join(map(str, there[:MAX_FILES_SHOWN])) + (
-        f" and {len(there) - MAX_FILES_SHOWN} more" if len(there) > MAX_FILES_SHOWN else ""
-    )
-    return f"{path}: no such file (there are {shown})"
-
-
-def _list_nearby_folders(path: Path) -> list[Path]:
-    """Return the folders to search for a similar name: beside the file, ./spaces, and the spaces of the checkout."""
-    inner = path.parent.name if path.parent.name != "spaces" else ""
-    return [path.parent, Path("spaces"), SPACES / inner, SPACES]
-
-
-def _find_near_file(path: Path, folder: Path) -> Path | None:
-    known = {file.stem: file for file in sorted(folder.glob("*.yaml"))}
-    found = find_nearest(path.name.partition(".")[0], known)
-    return known[found] if found else None
-
-
-def _describe_folder(path: Path) -> str:
-    """Report a folder in place of a file and the file that may be meant."""
-    if (path / "space.yaml").is_file():
-        return (
-            f"{path}: is the folder of a sweep, not a space; name the YAML file that it was run from, or "
-            f"{path / 'space.yaml'}, the space as it was run (with --name {path.name}, to go on with it)"
-        )
-    there = sorted(str(file) for file in path.glob("*.yaml"))
-    shown = ", ".join(there[:MAX_FILES_SHOWN]) + (
-        f" and {len(there) - MAX_FILES_SHOWN} more" if len(there) > MAX_FILES_SHOWN else ""
-    )
-    return f"{path}: is a folder; " + (f"there are {shown}" if there else "name a YAML file")

@@ -28,6 +28,7 @@ from search.schema.messages import UNKNOWN_KNOB, describe_errors
 from search.schema.overrides import find_ineffective_knobs, parse_override
 from search.schema.prerequisites import Pretrain, Profile
 from search.schema.resources import Resources
+from search.schema.space_files import find_space
 from search.schema.yaml_tree import Tree
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
@@ -81,7 +82,11 @@ class LoadedSpace:
 
 
 def load_space(file: Path, overrides: list[str]) -> LoadedSpace:
-    """Read a space, apply `path=value` overrides, and check its blocks. Raises SpaceError with every problem found."""
+    """Read a space, apply `path=value` overrides, and check its blocks. Raises SpaceError with every problem found.
+
+    `file` is a path, or a bare word such as friendly_k that names a space of the package.
+    """
+    file = find_space(file)
     document = read_document(file)
     changes = {f"--set {text}": parse_override(text) for text in overrides}
     for place, change in changes.items():

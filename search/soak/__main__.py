@@ -19,6 +19,7 @@ from rich.table import Table
 from search.cli import exit_with
 from search.exceptions import SpaceError
 from search.schema.space import load_space
+from search.schema.space_files import find_space
 from search.soak.faults import ABSENT, FAULTS
 from search.soak.process import (
     CostLines,
@@ -29,6 +30,7 @@ from search.soak.process import (
     sum_retrained_seconds,
 )
 from trainers.terminal.console import Console, error_console
+from trainers.terminal.tables import print_table
 
 PATIENCE = 900.0  # seconds within which a sweep without further faults ends
 RETRIES = "search.retries=1000"  # a trial whose worker is killed every few seconds must not run out of retries
@@ -148,7 +150,7 @@ class Soak:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command with these arguments. Return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m search.soak", description=__doc__)
-    parser.add_argument("space", help="a YAML file such as spaces/smoke.yaml")
+    parser.add_argument("space", type=Path, help="a YAML file, or the name of a space such as smoke")
     parser.add_argument(
         "--set", action="append", default=[], metavar="PATH=VALUE", help="override a value, as for search.run"
     )
@@ -162,13 +164,13 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(soft_wrap=True)
     try:
         wanted = _parse_faults(options.faults)
-        interval = load_space(Path(options.space), options.set).space.search.checkpoint_seconds
+        interval = load_space(options.space, options.set).space.search.checkpoint_seconds
     except SpaceError as error:
         error_console().print("\n".join(f"error: {problem}" for problem in error.problems))
         return 2
     sets = [part for override in options.set for part in ("--set", override)]
     soak = Soak(
-        [str(Path(options.space).resolve()), *sets], Path(tempfile.mkdtemp(prefix="soak-")), wanted, options.seed
+        [str(find_space(options.space).resolve()), *sets], Path(tempfile.mkdtemp(prefix="soak-")), wanted, options.seed
     )
     if not soak.run_undisturbed():
         console.print(f"error: {options.space} does not run undisturbed:\n{soak.driver.raw_output}")
@@ -200,7 +202,7 @@ def _print_verdict(soak: Soak, interval: float, console: Console) -> int:
         wrong = [*fault.wrong[:1], *([f"{fault.seconds:.0f} s beyond an epoch trained again"] if too_long else [])]
         table.add_row(name, str(fault.times), str(fault.epochs), "; ".join(wrong) or "as it should be")
         good &= not wrong
-    console.print(table)
+    print_table(console, table)
     for line in soak.different:
         console.print(f"DIFFERS: {line}")
     if good:

@@ -11,6 +11,7 @@ from trainers.plan_reader import FORMAT as FORMAT
 from trainers.plan_reader import NAME, PlanFormatError, read_plan, seal_plan
 from trainers.record_io import Place, Row, write_atomic
 from trainers.record_reader import Damage
+from trainers.terminal.suggesting import suggest_folder
 
 DISPLAY_KEYS = ("chain", "epochs", "config", "ranks")  # of a trial; enough to show it
 RESUME_KEYS = (*DISPLAY_KEYS, "replicate", "axes", "values", "data", "start")  # of a trial; needed to continue it
@@ -51,7 +52,8 @@ def load_plan(folder: Place, damage: Damage | None = None) -> Row:
     if exists:
         raise NoSweep(f"{folder}: its {NAME} is not from this program, whose plans have {', '.join(PLAN_KEYS)}")
     if isinstance(folder, Path) and not folder.exists():
-        raise NoSweep(f"{folder}: there is no such folder; give that of a sweep, such as results/friendly_k")
+        near = suggest_folder(folder, NAME) or "; give that of a sweep, such as results/friendly_k"
+        raise NoSweep(f"{folder}: there is no such folder{near}")
     raise NoSweep(f"{folder}: no sweep is stored there (no {NAME})")
 
 

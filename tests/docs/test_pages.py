@@ -11,10 +11,9 @@ import pytest
 import yaml
 
 from search.planning.planner import Planner
+from search.reference.wording import make_anchor
 from search.schema.space import load_space
 from trainers.methods import METHODS
-
-from .reference import anchor
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path for path in ROOT.rglob("*.md") if not any(part == "results" for part in path.parts))
@@ -44,7 +43,7 @@ def test_every_relative_link_leads_somewhere(page: str) -> None:
         path = (folder / file).resolve() if file else ROOT / page
         assert path.exists(), f"{page}: {link}"
         if fragment:
-            assert fragment in map(anchor, titles(path.read_text(encoding="utf-8"))), f"{page}: {link}"
+            assert fragment in map(make_anchor, titles(path.read_text(encoding="utf-8"))), f"{page}: {link}"
 
 
 @pytest.mark.parametrize("page", TEXTS)
@@ -60,7 +59,7 @@ def test_a_page_begins_with_a_sentence_and_a_table_of_contents(page: str) -> Non
     assert head.startswith(f"# {page.partition('/')[0]}: ") and ".\n\n" in head
     listed = re.findall(r"^- \[(.+?)\]\(#(.+?)\)$", head, re.MULTILINE)
     assert [title for title, _ in listed] == [section.partition("\n")[0] for section in sections]
-    assert all(anchor(title) == fragment for title, fragment in listed)
+    assert all(make_anchor(title) == fragment for title, fragment in listed)
 
 
 def test_the_table_of_methods_has_every_row_and_no_other() -> None:

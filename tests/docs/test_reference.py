@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from search.reference.keys import list_keys
+from search.reference.sections import BLOCKS, list_sections
+from search.reference.wording import make_anchor
 from search.schema.space import Space
 from trainers.config import TrialConfig
 
-from .reference import ANALYSIS, BLOCKS, KEYS, anchor, generated, page, rows, sections
+from .reference import ANALYSIS, KEYS, generated, page
 
 
 @pytest.mark.parametrize("file", [KEYS, ANALYSIS], ids=lambda file: f"{file.parent.name}/{file.name}")
@@ -20,15 +23,16 @@ def test_the_page_is_fresh(file: Path) -> None:
 
 def test_every_block_of_a_space_and_every_key_of_a_trial_has_a_row() -> None:
     assert {path.partition(",")[0] for path in BLOCKS} == set(Space.model_fields)
-    assert set(rows(TrialConfig)) == set(TrialConfig.model_fields)
+    assert {key.name for key in list_keys(TrialConfig)} == set(TrialConfig.model_fields)
     text = page()
-    for path, models in sections().items():
+    for path, models in list_sections().items():
         section = text.partition(f"\n## {path}\n")[2].partition("\n## ")[0]
+        written = {*re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)}
         for model in models:
-            assert {*rows(model)} <= {*re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)}, path
+            assert {key.name for key in list_keys(model)} <= written, path
 
 
 def test_links_within_the_page_lead_to_a_section() -> None:
     text = page()
     titles = re.findall(r"^## (.+)$", text, re.MULTILINE)
-    assert {*re.findall(r"\]\(#([^)]*)\)", text)} <= {anchor(title) for title in titles}
+    assert {*re.findall(r"\]\(#([^)]*)\)", text)} <= {make_anchor(title) for title in titles}

@@ -144,6 +144,18 @@ def test_share_of_the_peak_and_rate_follow_from_the_seconds() -> None:
     assert line[-2:] == ["100", "25%"]  # 2 GFLOP * 100 images / 2 s
 
 
+@pytest.mark.parametrize("columns", [80, 100])
+def test_a_table_wider_than_the_terminal_is_printed_in_blocks(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    timings = timed(case(), ["standard", "pgd-at"], rounds=1, plain=False, flops=Flops(1, 1, 2), clock=CPU)
+    whole = bench.table(timings, Peak(4e11, "a kernel")).splitlines()
+    monkeypatch.setenv("COLUMNS", str(columns))
+    blocks = [block.splitlines() for block in bench.table(timings, Peak(4e11, "a kernel")).split("\n\n")]
+    assert len(whole[0]) > columns >= max(len(line) for block in blocks for line in block)
+    assert [[line.split()[0] for line in block] for block in blocks] == [["step", "standard", "pgd-at"]] * len(blocks)
+    for i, line in enumerate(whole):
+        assert line.split()[1:] == [word for block in blocks for word in block[i].split()[1:]]
+
+
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounds of one step."""

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from trainers.formatting import find_nearest
 from trainers.terminal.console import Console
+from trainers.terminal.listing import print_listing
 
 ENTRY = '\nif __name__ == "__main__":'
 MAIN = "__main__"
@@ -43,9 +45,11 @@ def _sentence(line: str) -> str:
 def print_index(package: str, arguments: Sequence[str]) -> int:
     """Print a line for each command of a package; return the exit code."""
     parser = argparse.ArgumentParser(prog=f"python -m {package}", description=f"List the commands of {package}.")
-    parser.parse_args(arguments)
+    _, words = parser.parse_known_args(arguments)
     found = commands(package)
-    width = max(map(len, found))
-    for name, does in found.items():
-        Console().print(f"python -m {name.ljust(width)}  {does}", soft_wrap=True)
+    if words:
+        near = find_nearest(words[0], (name.removeprefix(f"{package}.") for name in found))
+        hint = f"did you mean python -m {package}.{near}?" if near else f"python -m {package} lists all"
+        parser.error(f"{words[0]}: a command is a module; {hint}")
+    print_listing(Console(), [(f"python -m {name}", does) for name, does in found.items()])
     return 0

@@ -20,7 +20,7 @@ from analysis.measures.stats import estimate
 from analysis.report.__main__ import main
 from analysis.report.data import collect_report_data
 from analysis.report.findings import list_findings, list_limits
-from analysis.report.page import redraw_report
+from analysis.report.page import STEPS, redraw_report, write_report
 from analysis.report.provenance import describe_extent
 from analysis.report.summary import pick_rows, print_summary
 from analysis.report.tables.examples import MAX_CLASSES, render_counts
@@ -442,3 +442,10 @@ def test_no_table_is_cut_without_a_word(tmp_path: Path) -> None:
     for table in (gaps, summary):  # the easier problem does not push the other out
         parts = table.partition(">label_noise 0.1<")
         assert [part.count("<tr><td") + part.count('<tr class="front"') for part in (parts[0], parts[2])] == [30, 30]
+
+
+@pytest.mark.usefixtures("unrendered")
+def test_a_report_counts_its_steps(tmp_path: Path) -> None:
+    steps: list[None] = []
+    write_report(load_sweep(write_sweep(tmp_path / "sweep", SMALL)), advance=lambda: steps.append(None))
+    assert len(steps) == STEPS

@@ -341,3 +341,67 @@ def test_a_deterministic_failure_is_not_advertised_as_resumable(
         "  the command",
     ]
     carry_on(it, undisturbed)
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_fail_fast_ends_the_sweep_at_its_first_failed_training(
+    tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, slots: int
+) -> None:
+    """What runs beside it stores its epoch, nothing new begins, and the same command resumes once it is mended."""
+    it, alone = tiny(search__fail_fast=True), tiny(search__fail_fast=True)
+    trains = trainers.trainer.Trainer.run_epoch
+
+    def broken(trainer: Any, stage: Any) -> Any:
+        if trainer.config.seed == 1 and stage.epoch == 1:
+            raise ValueError("Expected more than 1 value per channel when training")
+        return trains(trainer, stage)
+
+    first = DisturbedBackend(slots)
+    with monkeypatch.context() as patched:
+        patched.setattr(trainers.trainer.Trainer, "run_epoch", broken)
+        assert it.serve(first) == 1
+        (path,) = local(it.store.folder).rglob("error.txt")
+        waits = tiny()
+        assert waits.serve(DisturbedBackend(slots)) == 1
+    assert len(waits.sweep.unfinished()) < len(it.sweep.unfinished()), "without fail_fast all other trainings end"
+    assert "Traceback (most recent call last)" in path.read_text()
+    *_, failed, stopped, ends, command = it.said().splitlines()
+    assert failed.startswith(f"failed: {path.parent.name}: ValueError: Expected more than 1 value")
+    assert stopped == (
+        f"Stopped: search.fail_fast ends the sweep at its first failed training, {path.parent.name}; its traceback is "
+        f"in {path}"
+    )
+    assert ends == (
+        f"{len(it.sweep.unfinished())} of 8 trainings have no result yet. All that was trained is kept; the same "
+        "command carries on once the cause is fixed, and --set search.fail_fast=false trains all others without that:"
+    )
+    assert command == "  the command"
+    second = carry_on(it, undisturbed)
+    assert first.epochs + second.epochs == alone.plan.tree.distinct, "no epoch is trained twice"
+
+
+def test_fail_fast_waits_for_the_retries_of_a_lost_worker(tiny: Make) -> None:
+    it, lost = tiny(search__fail_fast=True, search__retries=2), []
+
+    def disturb(backend: DisturbedBackend, turn: int) -> None:
+        for task in list(backend.running):
+            if backend.place(task) == 5:
+                lost.append(turn)
+                backend.lose(task)
+
+    assert it.serve(DisturbedBackend(disturb=disturb)) == 1
+    name = it.plan.trials[5].id
+    assert len(lost) == 3
+    assert f"first failed training, {name}; its error is in {it.store.trial_folder(name) / 'error.txt'}" in it.said()
+
+
+def test_fail_fast_goes_on_after_a_diverged_training(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    it, trains = tiny(search__fail_fast=True), trainers.trainer.Trainer.run_epoch
+
+    def diverging(trainer: Any, stage: Any) -> Any:
+        if trainer.config.seed == 1 and stage.epoch == 1:
+            raise trainers.trainer.Diverged(1, "the loss is not finite")
+        return trains(trainer, stage)
+
+    monkeypatch.setattr(trainers.trainer.Trainer, "run_epoch", diverging)
+    assert it.serve(DisturbedBackend()) == 0, it.said()

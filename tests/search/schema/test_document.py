@@ -9,8 +9,6 @@ import pytest
 from search.exceptions import SpaceError
 from search.schema.document import read_document
 
-from ..helpers import ROOT
-
 pytestmark = pytest.mark.usefixtures("here")
 
 
@@ -98,25 +96,6 @@ def test_folder_is_refused_and_the_space_of_a_sweep_suggested() -> None:
     assert complaints(Path()) == [".: is a folder; there are a.yaml"]
 
 
-def test_missing_file_suggests_a_near_name_or_lists_files() -> None:
-    write("friendly.yaml", "trial: {}\n")
-    assert complaints(Path("freindly.yaml")) == ["freindly.yaml: no such file; did you mean friendly.yaml?"]
-    assert complaints(Path("friendly")) == ["friendly: no such file; did you mean friendly.yaml?"]
-    for name in "abcdef":
-        write(f"{name}.yaml", "trial: {}\n")
-    assert complaints(Path("zzz.yaml")) == [
-        "zzz.yaml: no such file (there are a.yaml, b.yaml, c.yaml, d.yaml and 3 more)"
-    ]
-
-
-def test_a_space_of_the_checkout_is_found_from_anywhere() -> None:
-    for name in ("friendly_k", "spaces/friendly_k.yaml", "friendly_k.yml", "freindly_k.yaml"):
-        (problem,) = complaints(Path(name))
-        assert problem == f"{name}: no such file; did you mean {ROOT / 'spaces' / 'friendly_k.yaml'}?"
-    (problem,) = complaints(Path("cifar10/gairat.yaml"))
-    assert problem.endswith(f"did you mean {ROOT / 'spaces' / 'cifar10' / 'gairat.yaml'}?")
-
-
 def test_extends_merges_files_and_keeps_the_place_of_each_key() -> None:
     Path("sub").mkdir()
     write("base.yaml", "trial:\n  epochs: 3\n  batch_size: 32\n")
@@ -172,5 +151,6 @@ def test_extends_refuses_anything_but_one_existing_file() -> None:
         "a.yaml:2: extends: names one file; got ['b.yaml']"
     ]
     assert complaints(write("a.yaml", "extends: b.yaml\n")) == [
-        "a.yaml:1: extends: b.yaml: no such file (there are a.yaml)"
+        "a.yaml:1: extends: b.yaml: no such file (there are a.yaml); python -m search.list spaces lists the spaces "
+        "that a bare word names"
     ]

@@ -573,7 +573,7 @@ def test_a_dry_run_says_which_data_is_not_here(here: Path, capsys: pytest.Captur
 
 def test_a_missing_file_is_refused(refused: Refused, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["nowhere.yaml"]) == 2
-    said = f"error: nowhere.yaml: no such file; those of the checkout lie in {ROOT / 'spaces'}\n"
+    said = "error: nowhere.yaml: no such file; python -m search.list spaces lists the spaces that a bare word names\n"
     assert capsys.readouterr().err == said + "1 problem; nothing was started.\n"
 
 

@@ -38,13 +38,30 @@ def test_a_line_is_printed_for_each(package: Path, capsys: pytest.CaptureFixture
     )
 
 
-def test_an_argument_is_refused(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    {"drow": "did you mean python -m made_up.draw?", "zzz": "python -m made_up lists all"}.items(),
+)
+def test_a_word_is_refused_and_gets_the_nearest_command(
+    word: str, hint: str, package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
-        print_index("made_up", ["draw"])
+        print_index("made_up", [word, "results/friendly_k"])
     assert ended.value.code == 2
-    assert "unrecognized arguments: draw" in capsys.readouterr().err
+    assert f"{word}: a command is a module; {hint}" in capsys.readouterr().err
 
 
 def test_the_packages_have_their_commands() -> None:
     assert {"trainers.bench", "trainers.columns"} <= commands("trainers").keys()
     assert "search.run" in commands("search") and "analysis.report" in commands("analysis")
+
+
+def test_lines_are_wrapped_where_columns_say_so(
+    package: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert print_index("made_up", []) == 0
+    assert capsys.readouterr().out == (
+        "python -m made_up.draw\n               Draw a run.\n"
+        "python -m made_up.show\n               Show a run: all of it.\n"
+    )

@@ -1,0 +1,74 @@
+"""How far a command is that takes longer than two seconds: a line that redraws itself, and plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.live import Live
+
+from trainers.formatting import format_duration
+from trainers.terminal.console import Console, error_console
+
+Item = TypeVar("Item")
+QUIET_SECONDS = 2.0  # before the line of a terminal
+PLAIN_SECONDS = 15.0  # before each plain line
+
+
+class Progress:
+    """Counts how much of some work is done, and says so on standard error."""
+
+    def __init__(self, title: str, total: int) -> None:
+        """`total`: of the units in which `done` is counted."""
+        self.title, self.total, self.done = title, total, 0
+        self._began = time.monotonic()
+
+    def advance(self, count: int = 1) -> None:
+        """Count further units as done."""
+        self.done += count
+
+    def describe(self) -> str:
+        """Return the title, how much is done, and the time left if some of it is done."""
+        took = time.monotonic() - self._began
+        left = f", about {format_duration(took * (self.total - self.done) / self.done)} left" if self.done else ""
+        return f"{self.title}: {self.done:,} of {self.total:,}{left if self.done < self.total else ''}"
+
+
+@contextmanager
+def show_progress(title: str, total: int) -> Iterator[Progress]:
+    """Show how far some work is, whose caller advances what is yielded.
+
+    On a terminal this is one line, from two seconds on, which vanishes at the end. Into a pipe or a file goes a plain
+    line every 15 seconds.
+    """
+    progress, ended = Progress(title, total), threading.Event()
+    thread = threading.Thread(target=_show, args=(progress, ended, error_console()), daemon=True)
+    thread.start()
+    try:
+        yield progress
+    finally:
+        ended.set()
+        thread.join()
+
+
+def track_progress(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
+    """Yield items, and show how many of them are done."""
+    with show_progress(title, total) as progress:
+        for item in items:
+            yield item
+            progress.advance()
+
+
+def _show(progress: Progress, ended: threading.Event, console: Console) -> None:
+    if not console.is_terminal:
+        while not ended.wait(PLAIN_SECONDS):
+            console.print(progress.describe())
+    elif not ended.wait(QUIET_SECONDS):
+        # what is printed goes above the line, unless it goes elsewhere
+        above = sys.stdout is not None and sys.stdout.isatty()
+        with Live(console=console, get_renderable=progress.describe, transient=True, redirect_stdout=above):
+            ended.wait()

@@ -1,0 +1,22 @@
+"""What a user may have meant by a folder that is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trainers.formatting import find_nearest
+
+RESULTS = Path("results")  # where commands store sweeps unless told otherwise
+
+
+def suggest_folder(missing: Path, file: str) -> str:
+    """Return '; did you mean results/friendly_k?', or '' if nothing is near.
+
+    The folders that may be meant hold `file`. They lie beside the missing one, or in ./results.
+    """
+    known: dict[str, Path] = {}
+    for folder in (missing.parent, RESULTS):
+        for path in sorted(folder.glob(f"*/{file}")):
+            known.setdefault(path.parent.name, path.parent)
+    near = find_nearest(missing.name, known)
+    return f"; did you mean {known[near]}?" if near else ""
